@@ -1,0 +1,107 @@
+//! What the menu is made of, what it is told, and what it asks for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ids::{Language, MenuId, Prompt, PromptName, QueueId};
+
+/// What callers hear, as the admin meant it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What happens when a number is dialled.
+    pub numbers: BTreeMap<String, Entry>,
+    pub menus: BTreeMap<MenuId, Menu>,
+    pub waiting: Waiting,
+    pub announcements: Announcements,
+    /// Answer with 200 at once, or play menu and line as early media (183) and answer with the operator.
+    pub answer: AnswerWhen,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerWhen {
+    /// 200 as soon as the call's opening entry is durable.
+    #[default]
+    AtOnce,
+    /// 183 with early media; 200 when an operator answers.
+    OnConnect,
+}
+
+/// Where a dialled number leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Menu(MenuId),
+    /// Straight into a line, in this language, without a greeting.
+    Queue { queue: QueueId, language: Language },
+    /// One prompt in a loop, for tests of the sound.
+    Play(Prompt),
+    /// Answered, and silent.
+    Silence,
+}
+
+/// One greeting, one choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Menu {
+    /// Played in order, in these languages one after the other: greeting, recording notice, choice.
+    pub prompts: Vec<Prompt>,
+    pub choices: BTreeMap<char, Choice>,
+    /// What no key means.
+    pub default: Choice,
+    /// How long a key is awaited after the last prompt.
+    pub timeout: Duration,
+    /// A key that is no choice: the prompts begin again, so often; then `default`.
+    pub retries: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    pub queue: QueueId,
+    pub language: Language,
+}
+
+/// What is heard in the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub music: Prompt,
+    /// The place (and expected wait) is told at once and then at this interval.
+    pub announce_every: Duration,
+    /// Whether "about N minutes" is told beside the place.
+    pub announce_wait: bool,
+    /// An apology is played once after so long.
+    pub apologise_after: Duration,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            music: Prompt::plain("music"),
+            announce_every: Duration::from_secs(30),
+            announce_wait: true,
+            apologise_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Prompts that end a call; each is there in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcements {
+    pub busy: PromptName,
+    pub closed: PromptName,
+    pub failure: PromptName,
+    /// Played to the caller just before an operator is joined.
+    pub connecting: Option<PromptName>,
+}
+
+impl Default for Announcements {
+    fn default() -> Self {
+        Self { busy: "busy".into(), closed: "closed".into(), failure: "failure".into(), connecting: None }
+    }
+}
+
+/// What an ivr machine wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Play in turn, then `looped` over and over; `played(token)` is told at the end of the last prompt.
+    Play { token: u64, prompts: Vec<Prompt>, looped: Option<Prompt> },
+    /// The caller chose (or time did): on to the line. `keys` are those that counted, in order.
+    Chosen { choice: Choice, keys: String },
+}

@@ -1,0 +1,14 @@
+//! The telephone exchange of a citizen hotline. `src/ARCHITECTURE.md` is the map.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod call;
+pub mod config;
+pub mod ids;
+pub mod ivr;
+pub mod media;
+pub mod moment;
+pub mod queue;
+pub mod records;
+pub mod sip;

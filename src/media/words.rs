@@ -1,0 +1,114 @@
+//! What sound says to the rest of the house, and is told by it.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallId, LegId, Prompt};
+
+/// Sound as the admin meant it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address that RTP sockets are bound to.
+    pub bind: IpAddr,
+    /// Address written into SDP, if it differs from `bind`.
+    pub advertise: Option<IpAddr>,
+    /// RTP takes the even port of a pair, RTCP the odd one.
+    pub ports: RangeInclusive<u16>,
+    /// Codecs in order of preference when we offer.
+    pub codecs: Vec<Codec>,
+    /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
+    /// Zero: never.
+    pub dead_after: Duration,
+    /// Worker threads; 0: one per core.
+    pub workers: usize,
+    /// Folder with the prompts: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
+    pub prompts: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// G.711 A-law, static payload type 8.
+    Pcma,
+    /// G.711 µ-law, static payload type 0.
+    Pcmu,
+}
+
+/// What the call wants of sound. Commands on a leg that is gone are ignored.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Reserves a port pair. Legs of one call share a worker.
+    Open { leg: LegId, call: CallId },
+    /// Makes our offer → [`Event::Described`].
+    MakeOffer { leg: LegId },
+    /// Applies their offer → [`Event::Described`] with our answer, or [`Event::Unacceptable`].
+    TakeOffer { leg: LegId, sdp: Vec<u8> },
+    /// Applies their answer to our offer → [`Event::Agreed`] or [`Event::Unacceptable`].
+    TakeAnswer { leg: LegId, sdp: Vec<u8> },
+    /// Plays the prompts in turn, then `looped` over and over (music). Replaces what was playing.
+    /// → [`Event::Played`] with the same `token` when the last prompt ends, unless replaced before.
+    Play { leg: LegId, token: u64, prompts: Vec<Prompt>, looped: Option<Prompt> },
+    /// Silence (nothing is sent) until told otherwise.
+    Silence { leg: LegId },
+    /// Joins two legs of the same call: each hears the other. Ends what was playing on both.
+    Join { a: LegId, b: LegId },
+    /// Parts a leg from the one it was joined with.
+    Part { leg: LegId },
+    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event.
+    InfoKey { leg: LegId, key: char, duration_ms: u32 },
+    /// Ends the leg's sound → [`Event::Closed`].
+    Close { leg: LegId },
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Our offer, or our answer to theirs.
+    Described { leg: LegId, sdp: Vec<u8>, direction: Direction },
+    /// Their answer was taken.
+    Agreed { leg: LegId, direction: Direction },
+    /// Nothing in common, or not readable: 488 (or 400 when `malformed`).
+    Unacceptable { leg: LegId, why: String, malformed: bool },
+    /// No port pair is free: 503.
+    Exhausted { leg: LegId },
+    Played { leg: LegId, token: u64 },
+    /// One key press: `0`–`9`, `*`, `#`, `A`–`D`. Each exactly once.
+    Key { leg: LegId, key: char },
+    /// Nothing was heard for `dead_after`.
+    Dead { leg: LegId },
+    Closed { leg: LegId, quality: Option<Quality> },
+}
+
+/// What their description lets flow, seen from us, after RFC 3264 §6.1 and §8.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    Both,
+    /// They hold us: they only send (or sendonly), we must not expect to be heard.
+    TheyHold,
+    /// They only listen.
+    TheyListen,
+    /// Nothing flows.
+    Neither,
+}
+
+impl Direction {
+    /// The other side put the call on hold: sendonly, inactive, or `c=0.0.0.0` (RFC 3264 §8.4).
+    pub fn is_hold(self) -> bool {
+        matches!(self, Direction::TheyHold | Direction::Neither)
+    }
+}
+
+/// How the sound of one leg was, from what we received.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Estimated mean opinion score, 1.0–4.5 (ITU-T G.107, G.711).
+    pub mos: f64,
+    /// Share of packets lost, 0.0–1.0.
+    pub loss: f64,
+    /// RFC 3550 §6.4.1, milliseconds.
+    pub jitter_ms: f64,
+}

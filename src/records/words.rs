@@ -1,0 +1,132 @@
+//! What is written down.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallId, OperatorId, QueueId, SeatId, TrunkId};
+use crate::moment::Moment;
+
+/// One call, from the first INVITE to the last BYE. Durations are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub call_id: CallId,
+    pub sip_call_id: String,
+    pub from: String,
+    pub to: String,
+    pub trunk: Option<TrunkId>,
+    pub arrived_at: Moment,
+    /// When our 200 was sent.
+    pub answered_at: Option<Moment>,
+    /// When the line was joined.
+    pub queued_at: Option<Moment>,
+    /// When an operator was joined.
+    pub connected_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
+    /// `zh` or `en`.
+    pub language: Option<String>,
+    /// Keys that counted, in order.
+    pub choices: String,
+    pub queue: Option<QueueId>,
+    /// The queue's need as written.
+    pub need: Option<String>,
+    pub operator: Option<OperatorId>,
+    pub seat: Option<SeatId>,
+    pub offers: Vec<OfferRecord>,
+    pub outcome: Option<Outcome>,
+    pub ended_by: Option<EndedBy>,
+    /// In the line: from `queued_at` to `connected_at`, or to the end.
+    pub wait_ms: u64,
+    /// With the operator, hold included.
+    pub talk_ms: u64,
+    pub hold_ms: u64,
+    /// Connected within the queue's service-level time, counted from `queued_at`; `None` if never queued.
+    pub within_service_level: Option<bool>,
+    pub recording: Option<Recording>,
+    pub quality: Option<Quality>,
+    pub survey: Option<u8>,
+    /// The final status of the caller's INVITE.
+    pub sip_status: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfferRecord {
+    pub operator: OperatorId,
+    pub seat: SeatId,
+    pub at: Moment,
+    /// `answered`, `no_answer`, `rejected`, `busy`, `unreachable` or `caller_gone`.
+    pub outcome: String,
+    /// How long it rang.
+    pub ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    pub file: String,
+    pub sha256: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    pub mos: f64,
+    pub loss: f64,
+    pub jitter_ms: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Answered,
+    AbandonedInMenu,
+    AbandonedInQueue,
+    Callback,
+    Message,
+    Overflowed,
+    TransferredOut,
+    RefusedBusy,
+    RefusedClosed,
+    RefusedRules,
+    Failed,
+    SystemRestart,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    Caller,
+    Operator,
+    System,
+}
+
+/// One thing to write, in the order it happened.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// The call is there. Durable before its 200.
+    Opened(Box<Record>),
+    /// What is known by now, so that a restart can tell how far it came.
+    Changed(Box<Record>),
+    /// It is over. Exactly one per call.
+    Closed(Box<Record>),
+    /// One numbered input of the queue engine, as JSON.
+    Input { seq: u64, at: Moment, input: String },
+    /// The engine's whole state after input `seq`, as JSON: a restart begins here.
+    Checkpoint { seq: u64, at: Moment, state: String },
+    /// One output of the engine worth explaining later, as JSON.
+    Decision { seq: u64, at: Moment, call: Option<CallId>, output: String },
+    /// One line of the queue-log form.
+    Event(QueueEvent),
+    /// A registered phone; `None`: gone. JSON of `sip::Binding`.
+    Binding { seat: SeatId, binding: Option<String> },
+    /// Calls that were open at a crash ended no earlier than this.
+    Heartbeat { at: Moment },
+}
+
+/// One event in Asterisk's `queue_log` vocabulary: `ts|callid|queue|agent|event|data1|data2…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueEvent {
+    pub at: Moment,
+    pub call: Option<CallId>,
+    pub queue: Option<QueueId>,
+    pub operator: Option<OperatorId>,
+    /// `ENTERQUEUE`, `CONNECT`, `COMPLETECALLER` …
+    pub event: &'static str,
+    pub data: Vec<String>,
+}

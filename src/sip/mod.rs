@@ -1,0 +1,10 @@
+//! Signalling: message, transaction, dialog, session, registrar, digest, transport.
+//!
+//! Pure but for the socket shells in `transport/`: [`Endpoint`](endpoint::Endpoint) is fed bytes and
+//! commands with the time, and is asked for bytes to send and events. Does not know: sound (a body
+//! is bytes), queues, menus, calls (a leg is all it sees), records, config.
+
+pub mod message;
+pub mod words;
+
+pub use words::*;

@@ -1,0 +1,291 @@
+//! What signalling says to the rest of the house, and is told by it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{LegId, SeatId, TrunkId};
+use crate::moment::Moment;
+
+// ---------------------------------------------------------------------------------------------
+// Settings
+
+/// Signalling as the admin meant it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where requests are accepted; never empty. The first of a transport is where requests of ours leave.
+    pub listen: Vec<Listen>,
+    /// The address written into Contact and Via where a listener is bound to a wildcard address.
+    pub advertise: Option<IpAddr>,
+    /// Digest realm, RFC 3261 §22.1.
+    pub realm: String,
+    /// Sources whose calls are accepted without a challenge.
+    pub trunks: Vec<Trunk>,
+    pub seats: BTreeMap<SeatId, SeatAccount>,
+    /// Lifetime of a registration: the least that is granted (shorter asks get 423), and the most.
+    pub register_min: Duration,
+    pub register_max: Duration,
+    /// How long a digest nonce is good; an older one is answered `stale=true`.
+    pub nonce_lifetime: Duration,
+    /// INVITE server transactions at once, above which new calls get 503 with Retry-After.
+    pub max_calls: usize,
+    /// RFC 3261 §17.1.1.1 T1, T2, T4; T1 = 500 ms, T2 = 4 s, T4 = 5 s unless a test says otherwise.
+    pub timers: Timers,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    pub t1: Duration,
+    pub t2: Duration,
+    pub t4: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+impl Transport {
+    /// RFC 3261 §17: over a reliable transport nothing is retransmitted by the transaction.
+    pub fn is_reliable(self) -> bool {
+        self != Transport::Udp
+    }
+
+    /// As written in a Via, RFC 3261 §20.42.
+    pub fn via_name(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+}
+
+/// One address that is listened on, e.g. `udp:127.0.0.1:5060`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub transport: Transport,
+    pub addr: SocketAddr,
+}
+
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    pub id: TrunkId,
+    pub from: Vec<IpNet>,
+}
+
+/// A seat's account. A seat with neither secret nor contact cannot be reached.
+#[derive(Clone, Debug, Default)]
+pub struct SeatAccount {
+    /// What the phone must prove to register.
+    pub secret: Option<Secret>,
+    /// A desk phone that never registers: always reachable there, e.g. `sip:8001@10.0.0.5:5060`.
+    pub contact: Option<String>,
+}
+
+/// A secret as it is kept: HA1 = H(seat ":" realm ":" password), lower-case hex, RFC 8760 §2.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    pub ha1_md5: String,
+    pub ha1_sha256: String,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// The network, as the endpoint sees it
+
+/// Index into [`Settings::listen`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(pub usize);
+
+/// One TCP connection, numbered by the shell that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Where bytes came from, and the way an answer goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    pub listener: ListenerId,
+    pub transport: Transport,
+    pub remote: SocketAddr,
+    /// `None` for UDP, and for TCP when no connection is open yet: the shell opens one.
+    pub connection: Option<ConnectionId>,
+}
+
+/// Bytes to send. The shell reports a failure with `Endpoint::unsent`.
+#[derive(Clone, Debug)]
+pub struct Transmit {
+    pub flow: Flow,
+    pub bytes: Vec<u8>,
+}
+
+// ---------------------------------------------------------------------------------------------
+// Sessions: commands from the call, events to it
+
+/// A body with its type, e.g. `application/sdp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Body {
+    pub fn sdp(bytes: Vec<u8>) -> Self {
+        Self { content_type: "application/sdp".into(), bytes }
+    }
+
+    pub fn is_sdp(&self) -> bool {
+        let kind = self.content_type.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/sdp")
+    }
+}
+
+/// Somebody as shown on a phone: user part of the URI and display name.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Party {
+    pub number: String,
+    pub display: Option<String>,
+}
+
+/// Whose call it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Trunk(TrunkId),
+    /// Proved by digest, or by the address of its fixed contact.
+    Seat(SeatId),
+}
+
+/// An INVITE that was admitted. `100 Trying` has been sent.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    pub leg: LegId,
+    pub sip_call_id: String,
+    /// User part of the Request-URI: what was dialled.
+    pub number: String,
+    pub caller: Party,
+    pub source: Source,
+    pub remote: SocketAddr,
+    /// `None`: a late offer; our 200 makes it and the ACK answers, RFC 3261 §13.2.1.
+    pub offer: Option<Body>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Invite {
+    pub leg: LegId,
+    pub to: Target,
+    /// Shown to the callee as From.
+    pub caller: Party,
+    pub body: Option<Body>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Seat(SeatId),
+    Uri(String),
+}
+
+/// A final refusal. Written with the standard's own reason phrase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: u16,
+    /// Seconds, for 503 and 486, RFC 3261 §20.33.
+    pub retry_after: Option<u32>,
+}
+
+impl Refusal {
+    pub const fn new(status: u16) -> Self {
+        Self { status, retry_after: None }
+    }
+}
+
+/// What the call wants of signalling.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// 180 on a caller's leg.
+    Ring { leg: LegId },
+    /// 183 with a body: early media.
+    Progress { leg: LegId, body: Body },
+    /// 200 to the caller's INVITE. The body is an answer, or an offer after a late offer. After
+    /// [`Command::Progress`] it repeats the same answer.
+    Accept { leg: LegId, body: Body },
+    /// A final refusal of the caller's INVITE.
+    Refuse { leg: LegId, refusal: Refusal },
+    /// A new leg of ours.
+    Invite(Invite),
+    /// Ends a leg, whatever its state: CANCEL, BYE, or 480 to an INVITE that is still open.
+    /// `reason` goes into a Reason header (RFC 3326), e.g. `SIP;cause=200;text="Call completed elsewhere"`.
+    Hangup { leg: LegId, reason: Option<String> },
+    /// re-INVITE of ours with a new offer.
+    Reoffer { leg: LegId, body: Body },
+    /// 200 to a re-INVITE or UPDATE of theirs.
+    AcceptReoffer { leg: LegId, body: Body },
+    /// 488 (or another) to a re-INVITE of theirs; the session goes on as it was.
+    RefuseReoffer { leg: LegId, status: u16 },
+}
+
+/// What signalling tells the call.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Incoming(Incoming),
+    /// The caller's ACK for our 200. `answer` is there after a late offer.
+    Acked { leg: LegId, answer: Option<Body> },
+    /// 180 on a leg of ours.
+    Ringing { leg: LegId },
+    /// 183 with a body on a leg of ours.
+    Progress { leg: LegId, body: Body },
+    /// 200 to our INVITE; the ACK has been sent. `body` answers our offer.
+    Answered { leg: LegId, body: Option<Body> },
+    /// Our INVITE was refused, or ran out (408), or could not be sent (503). The leg is gone.
+    Refused { leg: LegId, status: u16 },
+    /// re-INVITE or UPDATE of theirs; `None` asks us for an offer. Wants
+    /// [`Command::AcceptReoffer`] or [`Command::RefuseReoffer`].
+    Reoffer { leg: LegId, body: Option<Body> },
+    /// Our re-INVITE was answered (200 with a body), or refused.
+    ReofferAnswered { leg: LegId, result: Result<Option<Body>, u16> },
+    /// An INFO body, already answered 200.
+    Info { leg: LegId, body: Body },
+    /// The other side ended the leg, or it was lost. The leg is gone.
+    Ended { leg: LegId, why: Ended },
+    /// The seat's phone can be reached (registered, or fixed), or no longer can.
+    SeatReachable { seat: SeatId },
+    SeatUnreachable { seat: SeatId },
+    /// For the store: so that registrations survive a restart. `None`: gone.
+    Binding { seat: SeatId, binding: Option<Binding> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Bye,
+    /// CANCEL before our 200. 487 has been sent.
+    Cancelled,
+    /// No ACK for our 200 within 64 × T1, RFC 3261 §13.3.1.4; BYE has been sent.
+    NoAck,
+    /// A request of ours within the dialog got 408 or 481 or could not be sent, RFC 3261 §12.2.1.2.
+    Lost,
+}
+
+/// Where a registered phone is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The Contact URI as registered.
+    pub contact: String,
+    /// Where the REGISTER came from: requests go back there (symmetric, RFC 5626 in spirit).
+    pub remote: SocketAddr,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    pub expires_at: Moment,
+}
