@@ -158,7 +158,8 @@ macro_rules! counted {
 }
 
 counted!(
-    /// One party's SIP dialog and sound.
+    /// One party's SIP dialog and sound. Legs that arrive have odd numbers (signalling counts them),
+    /// legs of ours even ones (the call counts them).
     LegId, "leg"
 );
 counted!(

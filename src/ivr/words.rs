@@ -31,7 +31,10 @@ pub enum AnswerWhen {
 pub enum Entry {
     Menu(MenuId),
     /// Straight into a line, in this language, without a greeting.
-    Queue { queue: QueueId, language: Language },
+    Queue {
+        queue: QueueId,
+        language: Language,
+    },
     /// One prompt in a loop, for tests of the sound.
     Play(Prompt),
     /// Answered, and silent.

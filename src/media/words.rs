@@ -67,19 +67,43 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Our offer, or our answer to theirs.
-    Described { leg: LegId, sdp: Vec<u8>, direction: Direction },
+    Described {
+        leg: LegId,
+        sdp: Vec<u8>,
+        direction: Direction,
+    },
     /// Their answer was taken.
-    Agreed { leg: LegId, direction: Direction },
+    Agreed {
+        leg: LegId,
+        direction: Direction,
+    },
     /// Nothing in common, or not readable: 488 (or 400 when `malformed`).
-    Unacceptable { leg: LegId, why: String, malformed: bool },
+    Unacceptable {
+        leg: LegId,
+        why: String,
+        malformed: bool,
+    },
     /// No port pair is free: 503.
-    Exhausted { leg: LegId },
-    Played { leg: LegId, token: u64 },
+    Exhausted {
+        leg: LegId,
+    },
+    Played {
+        leg: LegId,
+        token: u64,
+    },
     /// One key press: `0`–`9`, `*`, `#`, `A`–`D`. Each exactly once.
-    Key { leg: LegId, key: char },
+    Key {
+        leg: LegId,
+        key: char,
+    },
     /// Nothing was heard for `dead_after`.
-    Dead { leg: LegId },
-    Closed { leg: LegId, quality: Option<Quality> },
+    Dead {
+        leg: LegId,
+    },
+    Closed {
+        leg: LegId,
+        quality: Option<Quality>,
+    },
 }
 
 /// What their description lets flow, seen from us, after RFC 3264 §6.1 and §8.4.

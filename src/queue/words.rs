@@ -61,32 +61,73 @@ pub enum Need {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "input", rename_all = "snake_case")]
 pub enum Input {
-    Rules { rules: Rules },
+    Rules {
+        rules: Rules,
+    },
     /// A queue opens or closes (its hours).
-    Open { queue: QueueId, open: bool },
+    Open {
+        queue: QueueId,
+        open: bool,
+    },
     /// The phone at a seat can be reached, or not.
-    SeatReachable { seat: SeatId, reachable: bool },
+    SeatReachable {
+        seat: SeatId,
+        reachable: bool,
+    },
     /// Signing in elsewhere signs out the old seat; the seat's former operator is signed out.
     /// A fresh sign-in is NotReady(`signed_in`).
-    SignIn { operator: OperatorId, seat: SeatId },
-    SignOut { operator: OperatorId },
-    Ready { operator: OperatorId },
-    NotReady { operator: OperatorId, reason: Reason },
-    EndWrapUp { operator: OperatorId },
+    SignIn {
+        operator: OperatorId,
+        seat: SeatId,
+    },
+    SignOut {
+        operator: OperatorId,
+    },
+    Ready {
+        operator: OperatorId,
+    },
+    NotReady {
+        operator: OperatorId,
+        reason: Reason,
+    },
+    EndWrapUp {
+        operator: OperatorId,
+    },
     /// A contact joins a line. `arrived_at` is when the caller's visit began.
-    Join { contact: CallId, queue: QueueId, arrived_at: Moment },
+    Join {
+        contact: CallId,
+        queue: QueueId,
+        arrived_at: Moment,
+    },
     /// The caller hung up, or the house took the contact out of the line.
-    Leave { contact: CallId },
+    Leave {
+        contact: CallId,
+    },
     /// The operator's phone was answered.
-    Accepted { offer: OfferId },
+    Accepted {
+        offer: OfferId,
+    },
     /// The operator's phone could not be rung, or was not answered.
-    Failed { offer: OfferId, why: OfferFailure },
+    Failed {
+        offer: OfferId,
+        why: OfferFailure,
+    },
     /// The talk is over (either side hung up): wrap-up begins.
-    TalkEnded { contact: CallId },
+    TalkEnded {
+        contact: CallId,
+    },
     /// Hold and resume by the operator, for the statistics and the board.
-    Held { contact: CallId, held: bool },
+    Held {
+        contact: CallId,
+        held: bool,
+    },
+    /// The process began again: contacts and offers are gone; who rang is ready, who talked is in wrap-up.
+    Restarted,
     /// The operator makes a call outside the queue.
-    Outbound { operator: OperatorId, busy: bool },
+    Outbound {
+        operator: OperatorId,
+        busy: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,15 +156,28 @@ pub enum OfferOutcome {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum OperatorState {
     SignedOut,
-    NotReady { reason: Reason },
+    NotReady {
+        reason: Reason,
+    },
     Ready,
-    Offered { offer: OfferId, until: Moment },
-    Talking { contact: CallId },
-    Holding { contact: CallId },
-    WrapUp { until: Moment },
+    Offered {
+        offer: OfferId,
+        until: Moment,
+    },
+    Talking {
+        contact: CallId,
+    },
+    Holding {
+        contact: CallId,
+    },
+    WrapUp {
+        until: Moment,
+    },
     Outbound,
     /// Signed in, but the phone is lost; `was` comes back with it (Ready or NotReady).
-    Unreachable { was: Box<OperatorState> },
+    Unreachable {
+        was: Box<OperatorState>,
+    },
 }
 
 /// What the engine says. Also the decision log's lines.
@@ -131,24 +185,70 @@ pub enum OperatorState {
 #[serde(tag = "output", rename_all = "snake_case")]
 pub enum Output {
     /// The contact waits.
-    Joined { contact: CallId, queue: QueueId },
+    Joined {
+        contact: CallId,
+        queue: QueueId,
+    },
     /// The contact could not join.
-    Refused { contact: CallId, queue: QueueId, why: JoinRefusal },
+    Refused {
+        contact: CallId,
+        queue: QueueId,
+        why: JoinRefusal,
+    },
     /// Ring this seat for this contact.
-    Offer { offer: OfferId, contact: CallId, operator: OperatorId, seat: SeatId, until: Moment },
+    Offer {
+        offer: OfferId,
+        contact: CallId,
+        operator: OperatorId,
+        seat: SeatId,
+        until: Moment,
+    },
     /// Stop ringing: the caller is gone, or the offer ran out.
-    Withdraw { offer: OfferId, contact: CallId, why: OfferOutcome },
+    Withdraw {
+        offer: OfferId,
+        contact: CallId,
+        why: OfferOutcome,
+    },
     /// The offer ended; one for each `Offer`. `ms` it rang.
-    OfferEnded { offer: OfferId, contact: CallId, operator: OperatorId, seat: SeatId, outcome: OfferOutcome, at: Moment, ms: u64 },
+    OfferEnded {
+        offer: OfferId,
+        contact: CallId,
+        operator: OperatorId,
+        seat: SeatId,
+        outcome: OfferOutcome,
+        at: Moment,
+        ms: u64,
+    },
     /// The contact is with this operator now.
-    Connected { contact: CallId, queue: QueueId, operator: OperatorId, seat: SeatId, waited_ms: u64 },
+    Connected {
+        contact: CallId,
+        queue: QueueId,
+        operator: OperatorId,
+        seat: SeatId,
+        waited_ms: u64,
+    },
     /// The contact left the line without an operator.
-    Left { contact: CallId, queue: QueueId, why: LeftLine },
-    Operator { operator: OperatorId, seat: Option<SeatId>, state: OperatorState },
+    Left {
+        contact: CallId,
+        queue: QueueId,
+        why: LeftLine,
+    },
+    Operator {
+        operator: OperatorId,
+        seat: Option<SeatId>,
+        state: OperatorState,
+    },
     /// Somebody to offer, or nobody: with the reason (decision log).
-    Decided { contact: CallId, queue: QueueId, chosen: Option<OperatorId>, why: String },
+    Decided {
+        contact: CallId,
+        queue: QueueId,
+        chosen: Option<OperatorId>,
+        why: String,
+    },
     /// An input that made no sense in the state it met, e.g. Ready of somebody who is signed out.
-    Ignored { why: String },
+    Ignored {
+        why: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

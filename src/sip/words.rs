@@ -242,29 +242,62 @@ pub enum Command {
 pub enum Event {
     Incoming(Incoming),
     /// The caller's ACK for our 200. `answer` is there after a late offer.
-    Acked { leg: LegId, answer: Option<Body> },
+    Acked {
+        leg: LegId,
+        answer: Option<Body>,
+    },
     /// 180 on a leg of ours.
-    Ringing { leg: LegId },
+    Ringing {
+        leg: LegId,
+    },
     /// 183 with a body on a leg of ours.
-    Progress { leg: LegId, body: Body },
+    Progress {
+        leg: LegId,
+        body: Body,
+    },
     /// 200 to our INVITE; the ACK has been sent. `body` answers our offer.
-    Answered { leg: LegId, body: Option<Body> },
+    Answered {
+        leg: LegId,
+        body: Option<Body>,
+    },
     /// Our INVITE was refused, or ran out (408), or could not be sent (503). The leg is gone.
-    Refused { leg: LegId, status: u16 },
+    Refused {
+        leg: LegId,
+        status: u16,
+    },
     /// re-INVITE or UPDATE of theirs; `None` asks us for an offer. Wants
     /// [`Command::AcceptReoffer`] or [`Command::RefuseReoffer`].
-    Reoffer { leg: LegId, body: Option<Body> },
+    Reoffer {
+        leg: LegId,
+        body: Option<Body>,
+    },
     /// Our re-INVITE was answered (200 with a body), or refused.
-    ReofferAnswered { leg: LegId, result: Result<Option<Body>, u16> },
+    ReofferAnswered {
+        leg: LegId,
+        result: Result<Option<Body>, u16>,
+    },
     /// An INFO body, already answered 200.
-    Info { leg: LegId, body: Body },
+    Info {
+        leg: LegId,
+        body: Body,
+    },
     /// The other side ended the leg, or it was lost. The leg is gone.
-    Ended { leg: LegId, why: Ended },
+    Ended {
+        leg: LegId,
+        why: Ended,
+    },
     /// The seat's phone can be reached (registered, or fixed), or no longer can.
-    SeatReachable { seat: SeatId },
-    SeatUnreachable { seat: SeatId },
+    SeatReachable {
+        seat: SeatId,
+    },
+    SeatUnreachable {
+        seat: SeatId,
+    },
     /// For the store: so that registrations survive a restart. `None`: gone.
-    Binding { seat: SeatId, binding: Option<Binding> },
+    Binding {
+        seat: SeatId,
+        binding: Option<Binding>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub use read::{Malformed, read};
 pub use uri::Uri;
 
 /// A method: one that rsip names, or any other token.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     Known(rsip::Method),
     Other(String),

@@ -59,7 +59,14 @@ impl Uri {
 
 impl SipUri {
     pub fn new(user: Option<&str>, host: &str, port: Option<u16>) -> Self {
-        Self { secure: false, user: user.map(Into::into), host: host.into(), port, params: Params::default(), headers: None }
+        Self {
+            secure: false,
+            user: user.map(Into::into),
+            host: host.into(),
+            port,
+            params: Params::default(),
+            headers: None,
+        }
     }
 
     /// The user part with escapes resolved once, without parameters: what was dialled.
