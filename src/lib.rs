@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-pub mod app;
-pub mod call;
-pub mod config;
+//pub mod app;
+//pub mod call;
+//pub mod config;
 pub mod ids;
-pub mod ivr;
-pub mod media;
+//pub mod ivr;
+//pub mod media;
 pub mod moment;
-pub mod queue;
-pub mod records;
+//pub mod queue;
+//pub mod records;
 pub mod sip;

@@ -1,1 +1,11 @@
-//! The only room that knows the others.
+//! The only room that knows the others: the switchboard loop, the clock, the tasks, the commands.
+
+pub mod cli;
+pub mod clock;
+mod hours;
+mod logging;
+mod recovery;
+mod reports;
+mod serve;
+mod softphone;
+mod switchboard;

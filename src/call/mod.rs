@@ -1,1 +1,20 @@
-//! One call from ring to record.
+//! One call from ring to record: the only place where signalling, sound, menu and queue meet.
+//!
+//! Of each it sees only the words. Does not know: SIP messages, packets, the engine's inside, the
+//! store, sockets, the clock, config files.
+
+mod answering;
+mod caller;
+mod calls;
+mod ending;
+mod feature;
+mod ledger;
+mod offering;
+mod seating;
+mod talking;
+#[cfg(test)]
+mod tests;
+pub mod words;
+
+pub use calls::Calls;
+pub use words::*;

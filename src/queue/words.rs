@@ -19,7 +19,7 @@ pub struct Rules {
     pub seats: Vec<SeatId>,
     /// How long an operator who failed to take a contact is not offered that contact again.
     pub exclude_for: Duration,
-    /// Reasons for not being ready, in the order of the feature codes (`*121`, `*122` …).
+    /// Reasons for not being ready, in the order of the feature codes (`*141`, `*142` …).
     pub reasons: Vec<Reason>,
 }
 

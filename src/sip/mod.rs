@@ -4,7 +4,19 @@
 //! commands with the time, and is asked for bytes to send and events. Does not know: sound (a body
 //! is bytes), queues, menus, calls (a leg is all it sees), records, config.
 
+pub mod account;
+mod admission;
+mod agenda;
+pub mod dialog;
+pub mod digest;
+pub mod endpoint;
 pub mod message;
+pub mod registrar;
+mod session;
+#[cfg(test)]
+mod tests;
+mod transaction;
+pub mod transport;
 pub mod words;
 
 pub use words::*;

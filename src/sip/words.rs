@@ -293,6 +293,9 @@ pub enum Event {
     SeatUnreachable {
         seat: SeatId,
     },
+    /// The account of a softphone of ours is registered, or was refused.
+    AccountRegistered,
+    AccountRefused { status: u16 },
     /// For the store: so that registrations survive a restart. `None`: gone.
     Binding {
         seat: SeatId,

@@ -1,7 +1,9 @@
 //! Header fields with structure: Via, name-addr, CSeq, digest challenge and credentials.
 
-use super::Method;
-use super::uri::{Params, Uri};
+use std::fmt;
+
+use super::uri::{Params, SipUri, Uri, host_port, write_host};
+use super::{Method, split};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Via {
@@ -17,6 +19,33 @@ pub struct Via {
 impl Via {
     pub fn branch(&self) -> Option<&str> {
         self.params.get("branch")
+    }
+
+    /// RFC 3261 §20.42; white space is allowed around every separator.
+    pub(super) fn parse(text: &str) -> Option<Via> {
+        let (head, params) = match text.find(';') {
+            Some(at) => (&text[..at], Params::parse(&text[at..])?),
+            None => (text, Params::default()),
+        };
+        let mut protocol = head.splitn(3, '/');
+        let (name, version, rest) = (protocol.next()?.trim(), protocol.next()?.trim(), protocol.next()?.trim());
+        if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
+            return None;
+        }
+        let (transport, sent_by) = rest.split_once(|c: char| c.is_ascii_whitespace())?;
+        let (host, port) = host_port(sent_by)?;
+        Some(Via { transport: transport.to_ascii_uppercase(), host, port, params })
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SIP/2.0/{} ", self.transport)?;
+        write_host(f, &self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        self.params.fmt(f)
     }
 }
 
@@ -35,8 +64,60 @@ impl NameAddr {
         Self { display: None, uri, params: Params::default() }
     }
 
+    pub fn sip(uri: SipUri) -> Self {
+        Self::new(Uri::Sip(uri))
+    }
+
     pub fn tag(&self) -> Option<&str> {
         self.params.get("tag")
+    }
+
+    /// RFC 3261 §20.10: without `<>`, parameters belong to the header.
+    pub fn parse(text: &str) -> Option<NameAddr> {
+        let text = text.trim();
+        let (display, rest) = match text.starts_with('"') {
+            true => {
+                let (display, rest) = split::quoted_prefix(text)?;
+                (Some(display), rest.trim_start())
+            }
+            false => (None, text),
+        };
+        if let Some(open) = rest.find('<') {
+            let close = open + rest[open..].find('>')?;
+            let words = rest[..open].trim();
+            if (display.is_some() && !words.is_empty()) || words.contains(['"', ';', ':', '@', ',']) {
+                return None;
+            }
+            let display = display.or_else(|| (!words.is_empty()).then(|| words.to_string()));
+            let params = rest[close + 1..].trim_start();
+            if !params.is_empty() && !params.starts_with(';') {
+                return None;
+            }
+            let uri = Uri::parse(rest[open + 1..close].trim())?;
+            return Some(NameAddr { display, uri, params: Params::parse(params)? });
+        }
+        if display.is_some() {
+            return None;
+        }
+        let (uri, params) = match rest.find([';', '?']) {
+            // RFC 3261 §20: a URI with `?` must stand in `<>`.
+            Some(at) if rest.as_bytes().get(at) == Some(&b'?') => return None,
+            Some(at) => (&rest[..at], &rest[at..]),
+            None => (rest, ""),
+        };
+        if uri.contains(',') {
+            return None;
+        }
+        Some(NameAddr { display, uri: Uri::parse(uri.trim())?, params: Params::parse(params)? })
+    }
+}
+
+impl fmt::Display for NameAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(display) = &self.display {
+            write!(f, "{} ", split::quote(display))?;
+        }
+        write!(f, "<{}>{}", self.uri, self.params)
     }
 }
 
@@ -45,6 +126,23 @@ pub struct CSeq {
     /// Below 2^31, RFC 3261 §8.1.1.5.
     pub seq: u32,
     pub method: Method,
+}
+
+impl CSeq {
+    pub(super) fn parse(text: &str) -> Option<CSeq> {
+        let (seq, method) = text.trim().split_once(|c: char| c.is_ascii_whitespace())?;
+        if !seq.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let seq: u32 = seq.parse().ok().filter(|seq| *seq < 1 << 31)?;
+        Some(CSeq { seq, method: Method::parse(method.trim())? })
+    }
+}
+
+impl fmt::Display for CSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.seq, self.method)
+    }
 }
 
 /// A Digest challenge, RFC 7616 §3.3, RFC 8760.
@@ -58,6 +156,37 @@ pub struct Challenge {
     /// The options offered, e.g. `["auth", "auth-int"]`; empty: RFC 2069 form.
     pub qop: Vec<String>,
     pub stale: bool,
+}
+
+impl Challenge {
+    pub(super) fn parse(text: &str) -> Option<Challenge> {
+        let values = digest_values(text)?;
+        let get = |name: &str| values.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone());
+        Some(Challenge {
+            realm: get("realm")?,
+            nonce: get("nonce")?,
+            opaque: get("opaque"),
+            algorithm: get("algorithm"),
+            qop: get("qop").map(|q| q.split(',').map(|o| o.trim().to_string()).collect()).unwrap_or_default(),
+            stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+        })
+    }
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest realm={}, nonce={}", split::quote(&self.realm), split::quote(&self.nonce))?;
+        if let Some(opaque) = &self.opaque {
+            write!(f, ", opaque={}", split::quote(opaque))?;
+        }
+        if let Some(algorithm) = &self.algorithm {
+            write!(f, ", algorithm={algorithm}")?;
+        }
+        if !self.qop.is_empty() {
+            write!(f, ", qop=\"{}\"", self.qop.join(","))?;
+        }
+        if self.stale { f.write_str(", stale=true") } else { Ok(()) }
+    }
 }
 
 /// Digest credentials, RFC 7616 §3.4.
@@ -74,4 +203,62 @@ pub struct Credentials {
     /// As written, 8 hex digits.
     pub nc: Option<String>,
     pub opaque: Option<String>,
+}
+
+impl Credentials {
+    pub(super) fn parse(text: &str) -> Option<Credentials> {
+        let values = digest_values(text)?;
+        let get = |name: &str| values.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone());
+        Some(Credentials {
+            username: get("username")?,
+            realm: get("realm")?,
+            nonce: get("nonce")?,
+            uri: get("uri")?,
+            response: get("response")?,
+            algorithm: get("algorithm"),
+            cnonce: get("cnonce"),
+            qop: get("qop"),
+            nc: get("nc"),
+            opaque: get("opaque"),
+        })
+    }
+}
+
+impl fmt::Display for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let q = split::quote;
+        write!(f, "Digest username={}, realm={}", q(&self.username), q(&self.realm))?;
+        write!(f, ", nonce={}, uri={}, response={}", q(&self.nonce), q(&self.uri), q(&self.response))?;
+        if let Some(algorithm) = &self.algorithm {
+            write!(f, ", algorithm={algorithm}")?;
+        }
+        if let Some(cnonce) = &self.cnonce {
+            write!(f, ", cnonce={}", q(cnonce))?;
+        }
+        if let Some(qop) = &self.qop {
+            write!(f, ", qop={qop}")?;
+        }
+        if let Some(nc) = &self.nc {
+            write!(f, ", nc={nc}")?;
+        }
+        match &self.opaque {
+            Some(opaque) => write!(f, ", opaque={}", q(opaque)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `Digest a="b", c=d` → pairs; `None` for another scheme.
+fn digest_values(text: &str) -> Option<Vec<(String, String)>> {
+    let (scheme, rest) = text.trim().split_once(|c: char| c.is_ascii_whitespace())?;
+    if !scheme.eq_ignore_ascii_case("Digest") {
+        return None;
+    }
+    let pair = |item: &str| {
+        let (name, value) = item.split_once('=')?;
+        let value = value.trim();
+        let value = if value.starts_with('"') { split::unquote(value)? } else { value.to_string() };
+        Some((name.trim().to_string(), value))
+    };
+    split::outside_quotes(rest, ',').filter(|item| !item.trim().is_empty()).map(pair).collect()
 }

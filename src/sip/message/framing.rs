@@ -1,9 +1,18 @@
 //! A byte stream → messages, RFC 3261 §18.3, with CRLF keep-alives (RFC 5626 §3.5.1).
 
+use super::read::{MAX_HEAD, MAX_MESSAGE, head_end};
+
 /// Collects bytes of one connection. Bounded: a message larger than the limit is a fault.
 #[derive(Default)]
-pub struct Framer {}
+pub struct Framer {
+    bytes: Vec<u8>,
+    /// How far the end of the head was looked for already: each byte is looked at once.
+    searched: usize,
+    /// Head and body together, once the head is whole.
+    wanted: Option<usize>,
+}
 
+#[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
     /// One whole message, bytes as received.
     Message(Vec<u8>),
@@ -11,7 +20,7 @@ pub enum Frame {
     Ping,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingFault {
     #[error("no Content-Length in a stream")]
     NoLength,
@@ -22,17 +31,67 @@ pub enum FramingFault {
 }
 
 impl Framer {
-    pub fn push(&mut self, _bytes: &[u8]) {
-        todo!()
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// The next frame that is complete. After a fault the connection must be closed.
     pub fn next(&mut self) -> Result<Option<Frame>, FramingFault> {
-        todo!()
+        if self.wanted.is_none() {
+            if self.bytes.starts_with(b"\r\n\r\n") {
+                self.take(4);
+                return Ok(Some(Frame::Ping));
+            }
+            // A lone CRLF is the answer to a ping of ours, or padding; a lone CR may become one.
+            if self.bytes.starts_with(b"\r\n") && self.bytes.get(2).is_some_and(|b| *b != b'\r') {
+                self.take(2);
+                return self.next();
+            }
+            if self.bytes.len() < 4 && self.bytes.iter().all(|b| b"\r\n".contains(b)) {
+                return Ok(None);
+            }
+            if self.bytes.first().is_some_and(|b| !b.is_ascii_alphabetic() && !b"\r\n".contains(b)) {
+                return Err(FramingFault::NotSip);
+            }
+            match head_end(&self.bytes, self.searched.saturating_sub(3)) {
+                Some(end) => self.wanted = Some(self.measure(end)?),
+                None if self.bytes.len() > MAX_HEAD => return Err(FramingFault::TooLarge(MAX_HEAD)),
+                None => {
+                    self.searched = self.bytes.len();
+                    return Ok(None);
+                }
+            }
+        }
+        match self.wanted {
+            Some(wanted) if self.bytes.len() >= wanted => Ok(Some(Frame::Message(self.take(wanted)))),
+            _ => Ok(None),
+        }
     }
 
     /// Whether part of a message is waiting: such a connection is closed after a bounded time.
     pub fn is_partial(&self) -> bool {
-        todo!()
+        !self.bytes.is_empty()
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let rest = self.bytes.split_off(count);
+        self.searched = 0;
+        self.wanted = None;
+        std::mem::replace(&mut self.bytes, rest)
+    }
+
+    fn measure(&self, head: usize) -> Result<usize, FramingFault> {
+        let text = String::from_utf8_lossy(&self.bytes[..head]);
+        let length = text.lines().skip(1).find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let name = name.trim_end();
+            let ours = name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l");
+            ours.then(|| value.trim().to_string())
+        });
+        let length: usize = length.ok_or(FramingFault::NoLength)?.parse().map_err(|_| FramingFault::NoLength)?;
+        match head.checked_add(length) {
+            Some(all) if all <= MAX_MESSAGE => Ok(all),
+            _ => Err(FramingFault::TooLarge(MAX_MESSAGE)),
+        }
     }
 }

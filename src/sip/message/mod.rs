@@ -5,7 +5,11 @@
 pub mod fields;
 pub mod framing;
 pub mod headers;
+mod masking;
 pub mod read;
+mod split;
+#[cfg(test)]
+mod tests;
 pub mod uri;
 pub mod write;
 
@@ -13,8 +17,9 @@ use std::fmt;
 
 pub use fields::{CSeq, Challenge, Credentials, NameAddr, Via};
 pub use headers::Headers;
+pub use masking::masked;
 pub use read::{Malformed, read};
-pub use uri::Uri;
+pub use uri::{SipUri, Uri};
 
 /// A method: one that rsip names, or any other token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,25 @@ impl Method {
     pub const REGISTER: Method = Method::Known(rsip::Method::Register);
     pub const INFO: Method = Method::Known(rsip::Method::Info);
     pub const UPDATE: Method = Method::Known(rsip::Method::Update);
+
+    /// Methods are compared with case, RFC 3261 §7.1; any token is a method.
+    pub(super) fn parse(text: &str) -> Option<Method> {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
+        if text.is_empty() || !text.bytes().all(is_token) {
+            return None;
+        }
+        let known = text.parse::<rsip::Method>().ok().filter(|method| method.to_string() == text);
+        Some(known.map_or_else(|| Method::Other(text.to_string()), Method::Known))
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Method::Known(method) => method.fmt(f),
+            Method::Other(name) => f.write_str(name),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,19 +87,48 @@ impl Request {
         Self { method, uri, headers: Headers::default(), body: Vec::new() }
     }
 
-    /// A response to this request, RFC 3261 §8.2.6.2: Via (all), From, To, Call-ID, CSeq copied byte for
-    /// byte; `to_tag` is added to To unless it has one (never for 100).
+    /// A response to this request, RFC 3261 §8.2.6.2: Via (all), From, To, Call-ID, CSeq are copied as they
+    /// are (and Timestamp into a 100); `to_tag` is added to To unless it has one, and never to a 100.
     pub fn respond(&self, status: u16, to_tag: Option<&str>) -> Response {
-        let _ = (status, to_tag);
-        todo!()
+        let mut headers = Headers::default();
+        for (name, value) in self.headers.iter() {
+            match name {
+                "Via" | "From" | "Call-ID" | "CSeq" => headers.push(headers::canonical(name), value),
+                "To" => headers.push("To", self.to_with_tag(value, to_tag.filter(|_| status > 100))),
+                "Timestamp" if status == 100 => headers.push("Timestamp", value),
+                _ => {}
+            }
+        }
+        Response { status, reason: reason_phrase(status).to_string(), headers, body: Vec::new() }
+    }
+
+    fn to_with_tag(&self, value: &str, tag: Option<&str>) -> String {
+        let has_tag = || NameAddr::parse(value).is_some_and(|to| to.tag().is_some());
+        match tag {
+            // A To that cannot be read is answered as it came: parameters of its own could be anywhere.
+            Some(tag) if !has_tag() => format!("{value};tag={tag}"),
+            _ => value.to_string(),
+        }
+    }
+
+    /// For responses that make a dialog, RFC 3261 §12.1.1.
+    pub fn copy_record_routes(&self, response: &mut Response) {
+        for route in self.headers.all("Record-Route") {
+            response.headers.push("Record-Route", route);
+        }
     }
 }
 
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Method::Known(method) => method.fmt(f),
-            Method::Other(name) => f.write_str(name),
+/// The standard's phrase for a status code; rsip names most of them.
+pub fn reason_phrase(status: u16) -> String {
+    match status {
+        422 => "Session Interval Too Small".into(),
+        482 => "Loop Detected".into(),
+        // rsip's name is "Server Time-out" with status and all; the wire wants the phrase alone.
+        _ => {
+            let text = rsip::StatusCode::from(status).to_string();
+            let phrase = text.trim_start_matches(|c: char| c.is_ascii_digit()).trim();
+            if phrase.is_empty() { "Unknown".into() } else { phrase.into() }
         }
     }
 }

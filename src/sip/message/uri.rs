@@ -1,5 +1,7 @@
 //! SIP URIs, RFC 3261 §19.1, and others kept as text.
 
+use std::fmt;
+
 /// `;name=value` lists: names compare without case; values are kept as received, quotes removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Params(pub Vec<(String, Option<String>)>);
@@ -16,9 +18,54 @@ impl Params {
 
     /// Replaces or adds.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
-        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
-        self.0.push((name.into(), value.map(Into::into)));
+        match self.0.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            Some((_, old)) => *old = value.map(Into::into),
+            None => self.0.push((name.into(), value.map(Into::into))),
+        }
     }
+
+    /// Reads `;a=b;c;d="x;y"`. `None` for a name or value with a character that cannot stand there.
+    pub(super) fn parse(text: &str) -> Option<Params> {
+        let mut params = Vec::new();
+        for part in super::split::outside_quotes(text, ';') {
+            let part = part.trim();
+            if part.is_empty() {
+                continue;
+            }
+            let (name, value) = match part.split_once('=') {
+                Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
+                None => (part, None),
+            };
+            if name.is_empty() || name.contains([' ', '\t', '<', '>', '"']) {
+                return None;
+            }
+            let value = match value {
+                Some(quoted) if quoted.starts_with('"') => Some(super::split::unquote(quoted)?),
+                Some(plain) if plain.contains(['<', '>', '"', ' ']) => return None,
+                other => other.map(Into::into),
+            };
+            params.push((name.to_string(), value));
+        }
+        Some(Params(params))
+    }
+}
+
+impl fmt::Display for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.0 {
+            match value {
+                None => write!(f, ";{name}")?,
+                Some(value) if is_plain(value) => write!(f, ";{name}={value}")?,
+                Some(value) => write!(f, ";{name}={}", super::split::quote(value))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a parameter's value can stand without quotes: token or host characters, RFC 3261 §25.1.
+fn is_plain(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~[]:/$&@".contains(&b))
 }
 
 /// A request target.
@@ -45,8 +92,22 @@ pub struct SipUri {
 
 impl Uri {
     /// Reads a URI; unknown schemes become [`Uri::Other`].
-    pub fn parse(_text: &str) -> Option<Uri> {
-        todo!()
+    pub fn parse(text: &str) -> Option<Uri> {
+        let (scheme, rest) = text.split_once(':')?;
+        let is_scheme = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme) {
+            return None;
+        }
+        if text.contains(|c: char| c.is_ascii_control() || matches!(c, ' ' | '<' | '>' | '"')) {
+            return None;
+        }
+        if scheme.eq_ignore_ascii_case("sip") {
+            SipUri::parse_rest(false, rest).map(Uri::Sip)
+        } else if scheme.eq_ignore_ascii_case("sips") {
+            SipUri::parse_rest(true, rest).map(Uri::Sip)
+        } else {
+            Some(Uri::Other(text.to_string()))
+        }
     }
 
     pub fn sip(&self) -> Option<&SipUri> {
@@ -57,25 +118,148 @@ impl Uri {
     }
 }
 
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Uri::Sip(uri) => uri.fmt(f),
+            Uri::Other(text) => f.write_str(text),
+        }
+    }
+}
+
 impl SipUri {
     pub fn new(user: Option<&str>, host: &str, port: Option<u16>) -> Self {
-        Self {
-            secure: false,
-            user: user.map(Into::into),
-            host: host.into(),
-            port,
-            params: Params::default(),
-            headers: None,
+        Self { secure: false, user: user.map(Into::into), host: host.into(), port, params: Params::default(), headers: None }
+    }
+
+    fn parse_rest(secure: bool, rest: &str) -> Option<SipUri> {
+        // The user part may hold `;`, `?` and `/`, so it ends at the last `@` before the host can begin.
+        let (user, rest) = match rest.rfind('@') {
+            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
+            None => (None, rest),
+        };
+        let user = user.map(|user| user.split_once(':').map_or(user, |(name, _password)| name));
+        if user.is_some_and(str::is_empty) {
+            return None;
         }
+        let (rest, headers) = match rest.split_once('?') {
+            Some((rest, headers)) => (rest, Some(headers.to_string())),
+            None => (rest, None),
+        };
+        let (hostport, params) = match rest.find(';') {
+            Some(at) => (&rest[..at], Params::parse(&rest[at..])?),
+            None => (rest, Params::default()),
+        };
+        let (host, port) = host_port(hostport)?;
+        Some(SipUri { secure, user: user.map(Into::into), host, port, params, headers })
     }
 
     /// The user part with escapes resolved once, without parameters: what was dialled.
     pub fn number(&self) -> String {
-        todo!()
+        let user = self.user.as_deref().unwrap_or_default();
+        unescape(user.split(';').next().unwrap_or_default())
     }
 
-    /// RFC 3261 §19.1.4.
-    pub fn equivalent(&self, _other: &SipUri) -> bool {
-        todo!()
+    /// Whether two URIs name the same resource, RFC 3261 §19.1.4.
+    pub fn equivalent(&self, other: &SipUri) -> bool {
+        const MUST_MATCH: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+        let user = |uri: &SipUri| uri.user.as_deref().map(unescape);
+        let both = |name: &str| match (self.params.get(name), other.params.get(name)) {
+            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+            (None, None) => true,
+            _ => !MUST_MATCH.contains(&name),
+        };
+        let mut names = self.params.0.iter().chain(&other.params.0).map(|(name, _)| name.to_ascii_lowercase());
+        self.secure == other.secure
+            && user(self) == user(other)
+            && self.host.eq_ignore_ascii_case(&other.host)
+            && self.port == other.port
+            && self.headers == other.headers
+            && names.all(|name| both(&name))
     }
+}
+
+impl fmt::Display for SipUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.secure { "sips:" } else { "sip:" })?;
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        write_host(f, &self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        self.params.fmt(f)?;
+        match &self.headers {
+            Some(headers) => write!(f, "?{headers}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port`.
+pub(super) fn host_port(text: &str) -> Option<(String, Option<u16>)> {
+    let text = text.trim();
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        host.parse::<std::net::Ipv6Addr>().ok()?;
+        let port = match rest.trim_start() {
+            "" => None,
+            rest => Some(rest.strip_prefix(':')?),
+        };
+        (host, port)
+    } else {
+        match text.split_once(':') {
+            Some((host, port)) => (host.trim_end(), Some(port)),
+            None => (text, None),
+        }
+    };
+    let port = match port {
+        Some(port) => Some(port.trim().parse().ok()?),
+        None => None,
+    };
+    let is_host = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
+    (!host.is_empty() && host.bytes().all(is_host)).then(|| (host.to_string(), port))
+}
+
+/// IPv6 addresses in brackets.
+pub(super) fn write_host(f: &mut fmt::Formatter<'_>, host: &str) -> fmt::Result {
+    if host.contains(':') { write!(f, "[{host}]") } else { f.write_str(host) }
+}
+
+/// `%41` → `A`, once. What is no escape stays as it is.
+pub fn unescape(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_string();
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |i: usize| bytes.get(i).and_then(|b| (*b as char).to_digit(16));
+        match (bytes[at], hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, _, _) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Escapes what cannot stand in a user part, RFC 3261 §25.1.
+pub fn escape_user(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }

@@ -1,0 +1,140 @@
+//! The commands: what can be asked, and with which exit status it ends.
+//!
+//! 0: done. 1: a fault was found, or something failed. 2: wrong usage.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use super::logging::{self, LogFormat};
+use super::softphone::{self, CallArgs, SeatArgs};
+use super::{reports, serve};
+
+const EXAMPLES: &str = "\
+Examples:
+  hotline check                                 are the files in sip-config/ sound?
+  hotline serve                                 open the hotline
+  hotline seat 8001 --answer-after 2s           an operator without a phone (in a second terminal)
+  hotline call sip:12345@127.0.0.1 --press 1    a caller without a phone (in a third)
+  hotline records --since today                 what was written down";
+
+/// The telephone exchange of a citizen hotline.
+#[derive(Parser, Debug)]
+#[command(name = "hotline", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    /// Folder with the configuration
+    #[arg(long, global = true, value_name = "DIR", default_value = "sip-config")]
+    config: PathBuf,
+    /// Folder with the records and the state
+    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// What is logged, e.g. `info` or `hotline::sip=debug`
+    #[arg(long, global = true, value_name = "FILTER", env = "HOTLINE_LOG")]
+    log: Option<String>,
+    /// How it is logged
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Open the hotline: accept calls until SIGTERM or Ctrl-C, then let running calls finish
+    Serve {
+        /// Print every SIP message, secrets masked
+        #[arg(long)]
+        trace_sip: bool,
+    },
+    /// Read the configuration and report all its faults, each as file:line:column
+    Check {
+        /// For people, or one JSON object a fault
+        #[arg(long, value_enum, default_value = "text")]
+        format: reports::CheckFormat,
+    },
+    /// Print call records; works while the hotline is open
+    Records(reports::RecordsArgs),
+    /// Call a hotline without a phone: real SIP, real sound
+    Call(CallArgs),
+    /// Be an operator without a phone: register at a seat, answer every call
+    Seat(SeatArgs),
+    /// Hash a seat's secret for operators.toml: reads it from standard input, prints the line to paste
+    Secret {
+        /// The seat it is for, e.g. `8001`
+        seat: String,
+    },
+}
+
+/// Runs what the command line says.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let filter = cli.log.clone().unwrap_or_else(|| default_filter(&cli.command).into());
+    if let Err(error) = logging::start(&filter, cli.log_format) {
+        eprintln!("hotline: {error}");
+        return ExitCode::from(2);
+    }
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(faults) => {
+            for fault in faults {
+                eprintln!("{fault}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn default_filter(command: &Command) -> &'static str {
+    match command {
+        Command::Serve { .. } => "info",
+        _ => "warn",
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Vec<String>> {
+    let done = |()| ExitCode::SUCCESS;
+    match cli.command {
+        Command::Serve { trace_sip } => serve::serve(&cli.config, &cli.data, trace_sip).map(done),
+        Command::Check { format } => Ok(reports::check(&cli.config, format)),
+        Command::Records(args) => reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")]),
+        Command::Call(args) => phone("call", softphone::call(args)),
+        Command::Seat(args) => phone("seat", softphone::seat(args)),
+        Command::Secret { seat } => secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")]),
+    }
+}
+
+fn phone(name: &str, work: impl Future<Output = Result<(), String>>) -> Result<ExitCode, Vec<String>> {
+    let told = |error: String| vec![format!("hotline {name}: {error}")];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| told(e.to_string()))?;
+    runtime.block_on(work).map(|()| ExitCode::SUCCESS).map_err(told)
+}
+
+fn secret(config: &Path, seat: &str) -> Result<(), String> {
+    let (house, _) = crate::config::load(config).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
+    let mut password = String::new();
+    std::io::stdin().read_line(&mut password).map_err(|e| e.to_string())?;
+    let password = password.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err("nothing came from standard input; try: printf 'the secret' | hotline secret 8001".into());
+    }
+    let secret = crate::sip::digest::secret(seat, &house.sip.realm, password);
+    println!("secret = {{ md5 = \"{}\", sha256 = \"{}\" }}", secret.ha1_md5, secret.ha1_sha256);
+    Ok(())
+}
+
+/// A time with its unit: `20s`, `500ms`, `2m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("a time needs a unit, e.g. 20s, 500ms or 2m".into());
+    }
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "a time looks like 20s, 500ms or 2m".to_string())?;
+    Duration::try_from(span).map_err(|_| "a time cannot be negative".into())
+}

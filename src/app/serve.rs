@@ -1,0 +1,177 @@
+//! `hotline serve`: reads the files, opens store, sound and sockets, and runs the switchboard.
+//!
+//! All or nothing: whatever cannot be opened is said, and nothing is left half-started.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::hours::Doors;
+use super::recovery;
+use super::switchboard::{Inlets, Order, Parts, Switchboard};
+use crate::call::{self, Calls};
+use crate::config::{self, House};
+use crate::media::desk::{Desk, raise_file_limit};
+use crate::media::prompts::PromptBank;
+use crate::queue::{Input, Output};
+use crate::records::{Recovered, Store};
+use crate::sip::Binding;
+use crate::sip::endpoint::Endpoint;
+use crate::sip::transport::Sockets;
+
+/// Batches of events from the media workers that may wait for the switchboard.
+const MEDIA_BATCHES: usize = 1024;
+
+/// Why the house could not be opened, as lines for people.
+pub type Faults = Vec<String>;
+
+pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: bool) -> Result<(), Faults> {
+    let (house, warnings) = config::load(config_dir).map_err(|faults| lines(&faults))?;
+    for warning in &warnings {
+        eprintln!("{warning}");
+    }
+    let bank = PromptBank::load(&house.media.prompts).map_err(|faults| lines(&faults))?;
+    match raise_file_limit() {
+        Ok(limit) if limit < 4096 => warn!(limit, "few files may be open: a call needs up to four"),
+        Ok(_) => {}
+        Err(error) => warn!(%error, "the limit on open files stays as it is"),
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| vec![e.to_string()])?;
+    runtime.block_on(open_and_run(config_dir, data_dir, house, bank, trace_sip))
+}
+
+fn lines<T: std::fmt::Display>(faults: &[T]) -> Faults {
+    faults.iter().map(ToString::to_string).collect()
+}
+
+async fn open_and_run(config_dir: &Path, data_dir: &Path, mut house: House, bank: PromptBank, trace_sip: bool) -> Result<(), Faults> {
+    let one = |error: String| vec![error];
+    let sockets = Sockets::bind(&house.sip.listen).await.map_err(|e| one(e.to_string()))?;
+    for (listen, addr) in house.sip.listen.iter_mut().zip(sockets.local_addrs()) {
+        listen.addr = addr;
+    }
+    let clock = Clock::start();
+    let (durable, durable_rx) = watch::channel(0);
+    let tell = Box::new(move |ticket: crate::records::Ticket| {
+        durable.send_replace(ticket.0);
+    });
+    let (store, recovered) = Store::open(data_dir, clock.now(), tell).map_err(|e| one(e.to_string()))?;
+    let clock = clock.not_before(recovery::latest(&recovered));
+    if !recovered.closed.is_empty() {
+        warn!(calls = recovered.closed.len(), "calls were open when the last process ended; closed as system_restart");
+    }
+
+    let mut rng = StdRng::from_os_rng();
+    let (media_tx, media_rx) = mpsc::channel(MEDIA_BATCHES);
+    let media = Desk::start(
+        house.media.clone(),
+        Arc::new(bank),
+        Arc::new(move || clock.now()),
+        StdRng::from_rng(&mut rng),
+        Box::new(move |events| media_tx.try_send(events).is_ok()),
+    )
+    .map_err(|e| one(e.to_string()))?;
+    let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
+    let calls = Calls::new(call_settings(&house), recovered.last_call);
+    let doors = Doors::new(house.queue_open.clone(), house.app.time_zone.clone());
+    let queue = recovery::engine(&recovered);
+    let listen = house.sip.listen.clone();
+    let drain = house.app.drain;
+    let mut switchboard = Switchboard::new(Parts { clock, sockets, sip, media, queue, calls, store, doors, drain, trace_sip });
+    take_up(&mut switchboard, house, recovered);
+
+    let (orders_tx, orders) = mpsc::channel(8);
+    watch_signals(orders_tx, config_dir.to_path_buf()).map_err(|e| one(e.to_string()))?;
+    let places: Vec<String> = listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).collect();
+    println!("hotline is up on {}", places.join(", "));
+    info!(listen = %places.join(","), data = %data_dir.display(), "up");
+    switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders }).await;
+    info!("down");
+    Ok(())
+}
+
+/// The engine goes on where the last process stopped; then the rules of today hold.
+fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
+    let now = switchboard.clock.now();
+    switchboard.log_input(now, Input::Restarted);
+    let mut reachable = BTreeSet::new();
+    for (seat, binding) in recovered.bindings {
+        if let Ok(binding) = serde_json::from_str::<Binding>(&binding)
+            && binding.expires_at > now
+        {
+            reachable.insert(seat.clone());
+            switchboard.sip.restore_binding(now, seat, binding);
+        }
+    }
+    let fixed = house.sip.seats.iter().filter(|(_, account)| account.contact.is_some()).map(|(seat, _)| seat.clone());
+    reachable.extend(fixed);
+    for seat in house.sip.seats.keys() {
+        if !reachable.contains(seat) && switchboard.queue.operator_at(seat).is_some() {
+            switchboard.log_input(now, Input::SeatReachable { seat: seat.clone(), reachable: false });
+        }
+    }
+    switchboard.log_input(now, Input::Rules { rules: house.queue });
+    while switchboard.queue.poll().is_some() {}
+    let present: Vec<Output> = switchboard
+        .queue
+        .operators()
+        .filter_map(|view| {
+            let seat = Some(view.seat?.clone());
+            Some(Output::Operator { operator: view.operator.clone(), seat, state: view.state.clone() })
+        })
+        .collect();
+    for output in present {
+        switchboard.calls.handle(now, call::Event::Queue(output));
+    }
+}
+
+fn call_settings(house: &House) -> call::Settings {
+    let queues = house.queue.queues.iter().map(|(id, rules)| {
+        (id.clone(), call::QueueFacts { need: rules.need.to_string(), answer_within: rules.answer_within })
+    });
+    let seat_operators: BTreeMap<_, _> =
+        house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
+    call::Settings {
+        ivr: house.ivr.clone(),
+        queues: queues.collect(),
+        operators: house.queue.operators.keys().cloned().collect(),
+        seat_operators,
+        reasons: house.queue.reasons.clone(),
+    }
+}
+
+/// SIGTERM and SIGINT drain; SIGHUP checks the files.
+fn watch_signals(orders: mpsc::Sender<Order>, config_dir: std::path::PathBuf) -> std::io::Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(()) = term.recv() => drop(orders.send(Order::Drain).await),
+                Some(()) = interrupt.recv() => drop(orders.send(Order::Drain).await),
+                Some(()) = hangup.recv() => check_files(&config_dir),
+                else => break,
+            }
+        }
+    });
+    Ok(())
+}
+
+fn check_files(config_dir: &Path) {
+    match config::load(config_dir) {
+        Ok(_) => info!("SIGHUP: the files are sound; they take effect at the next start"),
+        Err(faults) => {
+            for fault in faults {
+                warn!(%fault, "SIGHUP: the files have a fault; the rules in force stay");
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The one task that owns every signalling and queue machine: one input, settle, one timer, wait.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::hours::Doors;
+use crate::call::{Action, Calls, Event};
+use crate::ids::CallId;
+use crate::ivr::Told;
+use crate::media::desk::Desk;
+use crate::media::{self, dtmf};
+use crate::moment::Moment;
+use crate::queue::{Engine, Input, Output};
+use crate::records::{Entry, Store, Ticket};
+use crate::sip;
+use crate::sip::endpoint::Endpoint;
+use crate::sip::message::masked;
+use crate::sip::transport::{Arrival, Sockets};
+
+/// One input cannot set off more than this: beyond it two machines answer each other for ever.
+const SETTLE_LIMIT: usize = 200_000;
+/// Messages taken from the sockets before the other sources get their turn.
+const BATCH: usize = 128;
+/// While calls are open, so often is it written down that the house was alive.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A restart replays at most about so many inputs.
+const CHECKPOINT_EVERY: u64 = 20_000;
+/// After the last BYE of a drain, so long may its answers take.
+const LAST_ANSWERS: Duration = Duration::from_secs(4);
+
+/// What reaches the switchboard beside the network.
+pub struct Inlets {
+    pub media: mpsc::Receiver<Vec<media::Event>>,
+    pub durable: watch::Receiver<u64>,
+    pub orders: mpsc::Receiver<Order>,
+}
+
+/// What the process is asked to do by signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Let running calls finish, then end. A second one ends them at once.
+    Drain,
+}
+
+pub struct Switchboard {
+    pub clock: Clock,
+    pub sockets: Sockets,
+    pub sip: Endpoint,
+    pub media: Desk,
+    pub queue: Engine,
+    pub calls: Calls,
+    pub store: Store,
+    pub doors: Doors,
+    /// How long a drain lets calls go on.
+    pub drain: Duration,
+    pub trace_sip: bool,
+    /// Opening entries on their way to the disk, oldest first.
+    opening: VecDeque<(Ticket, CallId)>,
+    draining: Option<Moment>,
+    heartbeat: Moment,
+    checkpoint_at: u64,
+    healthy: bool,
+}
+
+/// Everything the switchboard is made of.
+pub struct Parts {
+    pub clock: Clock,
+    pub sockets: Sockets,
+    pub sip: Endpoint,
+    pub media: Desk,
+    pub queue: Engine,
+    pub calls: Calls,
+    pub store: Store,
+    pub doors: Doors,
+    pub drain: Duration,
+    pub trace_sip: bool,
+}
+
+enum Woken {
+    Network(Arrival),
+    Media(Vec<media::Event>),
+    Durable,
+    Order(Option<Order>),
+    Timer,
+}
+
+impl Switchboard {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { clock, sockets, sip, media, queue, calls, store, doors, drain, trace_sip } = parts;
+        Self {
+            clock,
+            sockets,
+            sip,
+            media,
+            queue,
+            calls,
+            store,
+            doors,
+            drain,
+            trace_sip,
+            opening: VecDeque::new(),
+            draining: None,
+            heartbeat: Moment::default(),
+            checkpoint_at: 0,
+            healthy: true,
+        }
+    }
+
+    /// Runs until a drain is over.
+    pub async fn run(mut self, mut inlets: Inlets) {
+        self.settle(self.clock.now());
+        loop {
+            let woken = self.wait(&mut inlets).await;
+            let now = self.clock.now();
+            match woken {
+                Woken::Network(arrival) => self.take_network(now, arrival),
+                Woken::Media(events) => events.into_iter().for_each(|event| self.calls.handle(now, Event::Media(event))),
+                Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
+                Woken::Order(Some(Order::Drain)) => self.begin_drain(now),
+                Woken::Order(None) | Woken::Timer => {}
+            }
+            self.handle_deadlines(now);
+            self.settle(now);
+            if self.is_drained(now) {
+                break;
+            }
+        }
+        info!("closing the store");
+        self.store.close();
+        self.media.stop();
+    }
+
+    async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
+        let timer = self.next_deadline().map(|at| self.clock.instant(at));
+        tokio::select! {
+            arrival = self.sockets.next() => Woken::Network(arrival),
+            Some(events) = inlets.media.recv() => Woken::Media(events),
+            Ok(()) = inlets.durable.changed() => Woken::Durable,
+            order = inlets.orders.recv() => Woken::Order(order),
+            () = sleep_until(timer) => Woken::Timer,
+        }
+    }
+
+    fn take_network(&mut self, now: Moment, first: Arrival) {
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(arrival) = next else { break };
+            match arrival {
+                Arrival::Bytes { flow, bytes } => {
+                    if self.trace_sip {
+                        eprintln!("<<< {} {}\n{}", flow.transport.via_name(), flow.remote, masked(&bytes));
+                    }
+                    self.sip.receive(now, flow, &bytes);
+                }
+                Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
+                Arrival::Unsent(flow) => self.sip.unsent(now, flow),
+            }
+            self.settle(now);
+            next = self.sockets.try_next();
+        }
+    }
+
+    fn tell_durable(&mut self, now: Moment, ticket: u64) {
+        while let Some((_, call)) = self.opening.pop_front_if(|(opened, _)| opened.0 <= ticket) {
+            self.calls.handle(now, Event::Durable { call });
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        let queue = self.queue.next_deadline().map(|(at, _)| at);
+        let heartbeat = (!self.calls.is_empty()).then_some(self.heartbeat + HEARTBEAT);
+        let drain = self.draining.map(|until| if self.calls.is_empty() { until + LAST_ANSWERS } else { until });
+        [self.sip.next_deadline(), queue, self.calls.next_deadline(), self.doors.next_deadline(), heartbeat, drain]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn handle_deadlines(&mut self, now: Moment) {
+        self.sip.handle_deadline(now);
+        self.queue.handle_deadline(now);
+        self.calls.handle_deadline(now);
+        for input in self.doors.handle_deadline(now) {
+            self.log_input(now, input);
+        }
+        if !self.calls.is_empty() && self.heartbeat + HEARTBEAT <= now {
+            self.heartbeat = now;
+            self.store.write(Entry::Heartbeat { at: now });
+        }
+        let healthy = self.store.is_healthy();
+        if healthy != self.healthy {
+            self.healthy = healthy;
+            if healthy { info!("the store works again") } else { error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait") }
+        }
+        if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() {
+            warn!(calls = self.calls.len(), "the drain ran out: ending the calls that are left");
+            self.calls.end_all(now);
+        }
+    }
+
+    /// Drains every machine until all are silent.
+    fn settle(&mut self, now: Moment) {
+        let mut turns = 0;
+        loop {
+            let before = turns;
+            while let Some(event) = self.sip.poll_event() {
+                turns += 1;
+                self.take_sip(now, event);
+            }
+            while let Some(event) = self.media.poll() {
+                turns += 1;
+                self.calls.handle(now, Event::Media(event));
+            }
+            while let Some(output) = self.queue.poll() {
+                turns += 1;
+                self.take_output(now, output);
+            }
+            while let Some(action) = self.calls.poll() {
+                turns += 1;
+                self.perform(now, action);
+            }
+            if turns == before {
+                break;
+            }
+            if turns > SETTLE_LIMIT {
+                error!(turns, "the machines do not come to rest; going on");
+                break;
+            }
+        }
+        while let Some(transmit) = self.sip.poll_transmit() {
+            if self.trace_sip {
+                eprintln!(">>> {} {}\n{}", transmit.flow.transport.via_name(), transmit.flow.remote, masked(&transmit.bytes));
+            }
+            self.sockets.send(transmit);
+        }
+    }
+
+    fn take_sip(&mut self, now: Moment, event: sip::Event) {
+        match event {
+            sip::Event::SeatReachable { seat } => self.log_input(now, Input::SeatReachable { seat, reachable: true }),
+            sip::Event::SeatUnreachable { seat } => self.log_input(now, Input::SeatReachable { seat, reachable: false }),
+            sip::Event::Binding { seat, binding } => {
+                let binding = binding.and_then(|binding| serde_json::to_string(&binding).ok());
+                self.store.write(Entry::Binding { seat, binding });
+            }
+            sip::Event::Info { leg, body } => {
+                if let Some((key, duration_ms)) = dtmf::info_key(&body.content_type, &body.bytes) {
+                    self.media.command(media::Command::InfoKey { leg, key, duration_ms });
+                }
+            }
+            event => self.calls.handle(now, Event::Sip(event)),
+        }
+    }
+
+    fn take_output(&mut self, now: Moment, output: Output) {
+        if let Output::Decided { contact, .. } | Output::Refused { contact, .. } = &output
+            && let Ok(text) = serde_json::to_string(&output)
+        {
+            let (seq, call) = (self.queue.seq(), Some(*contact));
+            self.store.write(Entry::Decision { seq, at: now, call, output: text });
+        }
+        self.calls.handle(now, Event::Queue(output));
+    }
+
+    fn perform(&mut self, now: Moment, action: Action) {
+        match action {
+            Action::Sip(command) => self.sip.command(now, command),
+            Action::Media(command) => self.media.command(command),
+            Action::Queue(input) => self.log_input(now, input),
+            Action::Write(Entry::Opened(record)) => {
+                let call = record.call_id;
+                let ticket = self.store.write(Entry::Opened(record));
+                self.opening.push_back((ticket, call));
+            }
+            Action::Write(entry) => {
+                self.store.write(entry);
+            }
+            Action::AskPlace { call } => {
+                if let Some(place) = self.queue.place(now, call) {
+                    let told = Told { number: place.number, expected_wait: place.expected_wait, ringing: place.ringing };
+                    self.calls.handle(now, Event::Place { call, told });
+                }
+            }
+        }
+    }
+
+    /// The only way into the engine: numbered, and logged.
+    pub fn log_input(&mut self, now: Moment, input: Input) {
+        match serde_json::to_string(&input) {
+            Ok(text) => {
+                let seq = self.queue.handle(now, input);
+                self.store.write(Entry::Input { seq, at: now, input: text });
+                if seq >= self.checkpoint_at {
+                    self.checkpoint(now, seq);
+                }
+            }
+            Err(error) => error!(%error, "an input cannot be written; it is not taken"),
+        }
+    }
+
+    fn checkpoint(&mut self, now: Moment, seq: u64) {
+        self.checkpoint_at = seq + CHECKPOINT_EVERY;
+        match serde_json::to_string(&self.queue) {
+            Ok(state) => {
+                self.store.write(Entry::Checkpoint { seq, at: now, state });
+            }
+            Err(error) => error!(%error, "no checkpoint; a restart will replay further back"),
+        }
+    }
+
+    fn begin_drain(&mut self, now: Moment) {
+        match self.draining {
+            None => {
+                info!(calls = self.calls.len(), limit = ?self.drain, "draining: new calls get 503, running ones may finish");
+                self.sip.drain();
+                self.draining = Some(now + self.drain);
+            }
+            Some(_) => self.draining = Some(now),
+        }
+    }
+
+    fn is_drained(&self, now: Moment) -> bool {
+        let Some(until) = self.draining else { return false };
+        self.calls.is_empty() && (self.sip.counts().legs == 0 || until + LAST_ANSWERS <= now)
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

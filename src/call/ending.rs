@@ -1,0 +1,101 @@
+//! Every way a call ends, and its one record.
+
+use tracing::info;
+
+use super::caller::{Call, Sound, State};
+use super::calls::House;
+use super::ledger;
+use crate::queue::Input;
+use crate::records::{self, EndedBy, Outcome};
+use crate::sip::{self, Refusal};
+
+/// Seconds after which a caller whom we had no room for may try again.
+const RETRY_AFTER: u32 = 10;
+
+impl Call {
+    /// A final refusal of the caller's INVITE.
+    pub fn refuse(&mut self, house: &mut House, status: u16, outcome: Outcome) {
+        info!(status, "refused");
+        self.record.sip_status = Some(status);
+        let retry_after = (status == 503).then_some(RETRY_AFTER);
+        house.sip(sip::Command::Refuse { leg: self.caller, refusal: Refusal { status, retry_after } });
+        self.finish(house, outcome, EndedBy::System);
+        self.enter_ended(house);
+    }
+
+    /// The caller hung up, or was lost.
+    pub fn caller_left(&mut self, house: &mut House, by: EndedBy) {
+        let outcome = self.abandoned();
+        self.finish(house, outcome, by);
+        self.enter_ended(house);
+    }
+
+    /// The last words were heard.
+    pub fn say_goodbye(&mut self, house: &mut House) {
+        let outcome = self.record.outcome.unwrap_or(Outcome::Failed);
+        if self.accepted {
+            self.finish(house, outcome, EndedBy::System);
+            house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
+            return self.enter_ended(house);
+        }
+        let status = match outcome {
+            Outcome::RefusedBusy | Outcome::Overflowed => 486,
+            Outcome::RefusedClosed => 480,
+            _ => 503,
+        };
+        self.refuse(house, status, outcome);
+    }
+
+    /// The house ends it: the drain ran out.
+    pub fn end_by_house(&mut self, house: &mut House) {
+        if !matches!(self.state, State::Ended { .. }) {
+            let outcome = self.abandoned();
+            self.end_by_house_with(house, outcome, "SIP;cause=503;text=\"Service shutting down\"");
+        }
+    }
+
+    pub fn end_by_house_with(&mut self, house: &mut House, outcome: Outcome, reason: &str) {
+        if !self.accepted {
+            return self.refuse(house, 503, outcome);
+        }
+        self.finish(house, outcome, EndedBy::System);
+        house.sip(sip::Command::Hangup { leg: self.caller, reason: Some(reason.into()) });
+        self.enter_ended(house);
+    }
+
+    /// Fixes what the record says of the end, and lets go of line and seat.
+    pub fn finish(&mut self, house: &mut House, outcome: Outcome, by: EndedBy) {
+        if matches!(self.state, State::Ended { .. }) {
+            return;
+        }
+        self.record.outcome = Some(outcome);
+        self.record.ended_by = Some(by);
+        if let State::Talking(talk) = &self.state {
+            self.record.hold_ms = talk.held(house.now).as_millis() as u64;
+        }
+        let within = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
+        ledger::close(&mut self.record, house.now, within.map(|facts| facts.answer_within));
+        info!(?outcome, ?by, "over");
+        if self.in_line {
+            house.queue(Input::Leave { contact: self.id });
+        }
+        if matches!(self.state, State::Talking(_)) {
+            if let Some(seat) = self.seat.take() {
+                self.drop_seat_leg(house, &seat, None);
+            }
+            house.queue(Input::TalkEnded { contact: self.id });
+        }
+    }
+
+    pub fn write_closed(&mut self, house: &mut House) {
+        if let Some(seat) = self.seat.take() {
+            self.drop_seat_leg(house, &seat, None);
+        }
+        let ended = self.record.ended_at.unwrap_or(house.now);
+        if let Some(event) = ledger::left(ended, &self.record, self.first_place) {
+            house.write(records::Entry::Event(event));
+        }
+        house.write(records::Entry::Closed(Box::new(self.record.clone())));
+        debug_assert!(self.sound == Sound::None);
+    }
+}

@@ -1,0 +1,164 @@
+//! What a call's record says, and the events in `queue_log`'s vocabulary.
+
+use std::time::Duration;
+
+use super::seating::Change;
+use crate::ids::{CallId, OperatorId, QueueId};
+use crate::moment::Moment;
+use crate::queue::{OfferOutcome, OperatorState};
+use crate::records::{EndedBy, Outcome, QueueEvent, Record};
+use crate::sip;
+
+/// The record as it is when the INVITE arrives.
+pub(super) fn open(id: CallId, now: Moment, incoming: &sip::Incoming) -> Record {
+    Record {
+        call_id: id,
+        sip_call_id: incoming.sip_call_id.clone(),
+        from: incoming.caller.number.clone(),
+        to: incoming.number.clone(),
+        trunk: match &incoming.source {
+            sip::Source::Trunk(trunk) => Some(trunk.clone()),
+            sip::Source::Seat(_) => None,
+        },
+        arrived_at: now,
+        answered_at: None,
+        queued_at: None,
+        connected_at: None,
+        ended_at: None,
+        language: None,
+        choices: String::new(),
+        queue: None,
+        need: None,
+        operator: None,
+        seat: match &incoming.source {
+            sip::Source::Seat(seat) => Some(seat.clone()),
+            sip::Source::Trunk(_) => None,
+        },
+        offers: Vec::new(),
+        outcome: None,
+        ended_by: None,
+        wait_ms: 0,
+        talk_ms: 0,
+        hold_ms: 0,
+        within_service_level: None,
+        recording: None,
+        quality: None,
+        survey: None,
+        sip_status: None,
+    }
+}
+
+/// Fills in what follows from the moments, once the call has ended.
+pub(super) fn close(record: &mut Record, now: Moment, answer_within: Option<Duration>) {
+    record.ended_at = Some(now);
+    let span = |from: Option<Moment>, to: Moment| from.map_or(0, |from| to.since(from).as_millis() as u64);
+    record.wait_ms = span(record.queued_at, record.connected_at.unwrap_or(now));
+    record.talk_ms = span(record.connected_at, now);
+    record.within_service_level = match (record.queued_at, record.connected_at, answer_within) {
+        (Some(queued), Some(connected), Some(within)) => Some(connected.since(queued) <= within),
+        (Some(_), None, _) => Some(false),
+        _ => None,
+    };
+}
+
+/// How the word is written in a record.
+pub(super) fn outcome_word(outcome: OfferOutcome) -> &'static str {
+    match outcome {
+        OfferOutcome::Answered => "answered",
+        OfferOutcome::NoAnswer => "no_answer",
+        OfferOutcome::Rejected => "rejected",
+        OfferOutcome::Busy => "busy",
+        OfferOutcome::Unreachable => "unreachable",
+        OfferOutcome::CallerGone => "caller_gone",
+    }
+}
+
+fn seconds(from: Option<Moment>, to: Moment) -> String {
+    from.map_or(0, |from| to.since(from).as_secs()).to_string()
+}
+
+fn event(
+    at: Moment,
+    call: Option<CallId>,
+    queue: Option<&QueueId>,
+    operator: Option<&OperatorId>,
+    event: &'static str,
+    data: Vec<String>,
+) -> QueueEvent {
+    QueueEvent { at, call, queue: queue.cloned(), operator: operator.cloned(), event, data }
+}
+
+/// `ENTERQUEUE(url|callerid)`.
+pub(super) fn entered(now: Moment, record: &Record) -> QueueEvent {
+    let data = vec![String::new(), record.from.clone()];
+    event(now, Some(record.call_id), record.queue.as_ref(), None, "ENTERQUEUE", data)
+}
+
+/// `CONNECT(holdtime|bridged channel|ringtime)`.
+pub(super) fn connected(now: Moment, record: &Record, seat_leg: String) -> QueueEvent {
+    let rang = record.offers.last().map_or(0, |offer| offer.ms / 1000);
+    let data = vec![seconds(record.queued_at, now), seat_leg, rang.to_string()];
+    event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), "CONNECT", data)
+}
+
+/// `RINGNOANSWER(ringtime in ms)`, or `RINGCANCELED` when the caller hung up while it rang.
+pub(super) fn not_answered(
+    now: Moment,
+    record: &Record,
+    operator: &OperatorId,
+    outcome: OfferOutcome,
+    ms: u64,
+) -> Option<QueueEvent> {
+    let name = match outcome {
+        OfferOutcome::Answered => return None,
+        OfferOutcome::CallerGone => "RINGCANCELED",
+        _ => "RINGNOANSWER",
+    };
+    let data = vec![ms.to_string()];
+    Some(event(now, Some(record.call_id), record.queue.as_ref(), Some(operator), name, data))
+}
+
+/// How a call that was in a line left it: `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`,
+/// `ABANDON(position|origposition|waittime)`, `EXITWITHTIMEOUT(position|origposition|waittime)`.
+pub(super) fn left(now: Moment, record: &Record, first_place: usize) -> Option<QueueEvent> {
+    record.queued_at?;
+    let place = first_place.to_string();
+    if let Some(connected) = record.connected_at {
+        let name = if record.ended_by == Some(EndedBy::Operator) { "COMPLETEAGENT" } else { "COMPLETECALLER" };
+        let data = vec![seconds(record.queued_at, connected), seconds(Some(connected), now), place];
+        return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
+    }
+    let name = match record.outcome {
+        Some(Outcome::Overflowed) => "EXITWITHTIMEOUT",
+        _ => "ABANDON",
+    };
+    let data = vec!["1".to_string(), place, seconds(record.queued_at, now)];
+    Some(event(now, Some(record.call_id), record.queue.as_ref(), None, name, data))
+}
+
+/// `AGENTLOGIN(channel)`, `AGENTLOGOFF(channel)`, `PAUSE(reason)`, `UNPAUSE`, from an operator's change.
+pub(super) fn operator_events(now: Moment, change: &Change) -> Vec<QueueEvent> {
+    let mut events = Vec::new();
+    let mut say = |name, data| events.push(event(now, None, None, Some(&change.operator), name, data));
+    let reason = |state: &OperatorState| match state {
+        OperatorState::NotReady { reason } => Some(reason.to_string()),
+        _ => None,
+    };
+    match (&change.before, &change.after) {
+        (None, Some((seat, state))) => {
+            say("AGENTLOGIN", vec![format!("SIP/{seat}")]);
+            if let Some(reason) = reason(state) {
+                say("PAUSE", vec![reason]);
+            }
+        }
+        (Some((seat, _)), None) => say("AGENTLOGOFF", vec![format!("SIP/{seat}")]),
+        (Some((_, before)), Some((_, after))) => match (reason(before), reason(after)) {
+            (None, Some(now_for)) => say("PAUSE", vec![now_for]),
+            (Some(was), Some(now_for)) if was != now_for => say("PAUSE", vec![now_for]),
+            (Some(_), None) => say("UNPAUSE", Vec::new()),
+            _ => {}
+        },
+        (None, None) => {}
+    }
+    events
+}

@@ -1,0 +1,189 @@
+//! An offer, as the call sees it: a leg to a seat that rings until it is answered, refused or withdrawn.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::caller::{Call, State};
+use super::calls::House;
+use super::ledger;
+use super::talking::Talk;
+use crate::ids::{LegId, OfferId, OperatorId, SeatId};
+use crate::media::{self, Direction};
+use crate::moment::Moment;
+use crate::queue::{Input, OfferFailure, OfferOutcome};
+use crate::records::{self, OfferRecord};
+use crate::sip::{self, Body, Target};
+
+/// A phone that says nothing at all to an INVITE for so long is not there: its offer fails as
+/// unreachable instead of ringing on in the caller's ear.
+const SILENT_PHONE: Duration = Duration::from_secs(6);
+
+/// The leg to a seat.
+pub(super) struct SeatLeg {
+    pub leg: LegId,
+    pub operator: OperatorId,
+    pub seat: SeatId,
+    pub offer: OfferId,
+    pub progress: Progress,
+    /// A re-INVITE of the seat's waits for our description.
+    pub reoffered: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// INVITE on its way; nothing but `100` came back.
+    Silent { until: Moment },
+    Rings,
+    /// 200 came; its answer is being applied.
+    Answered,
+    Joined,
+}
+
+impl SeatLeg {
+    pub fn next_deadline(&self) -> Option<Moment> {
+        match self.progress {
+            Progress::Silent { until } => Some(until),
+            _ => None,
+        }
+    }
+}
+
+impl Call {
+    pub fn offered(&mut self, house: &mut House, offer: OfferId, operator: OperatorId, seat: SeatId) {
+        if !matches!(self.state, State::Line(_)) {
+            return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable });
+        }
+        info!(%operator, %seat, "offered");
+        let leg = house.legs.make(self.id);
+        let progress = Progress::Silent { until: house.now + SILENT_PHONE };
+        self.seat = Some(SeatLeg { leg, operator, seat, offer, progress, reoffered: false });
+        house.media(media::Command::Open { leg, call: self.id });
+        house.media(media::Command::MakeOffer { leg });
+    }
+
+    pub fn seat_described(&mut self, house: &mut House, leg: LegId, sdp: Vec<u8>, direction: Direction) {
+        let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) else { return };
+        if std::mem::take(&mut seat.reoffered) {
+            house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
+            return self.hold_changed(house, leg, direction);
+        }
+        let to = Target::Seat(seat.seat.clone());
+        let invite = sip::Invite { leg, to, caller: self.shown.clone(), body: Some(Body::sdp(sdp)) };
+        house.sip(sip::Command::Invite(invite));
+    }
+
+    pub fn seat_rings(&mut self, _house: &mut House, leg: LegId) {
+        if let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg)
+            && matches!(seat.progress, Progress::Silent { .. })
+        {
+            seat.progress = Progress::Rings;
+        }
+    }
+
+    pub fn seat_answered(&mut self, house: &mut House, leg: LegId, body: Option<Body>) {
+        let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) else { return };
+        seat.progress = Progress::Answered;
+        match body {
+            Some(body) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
+            // RFC 3261 §13.2.1: a 200 to an INVITE with an offer must answer it.
+            None => self.seat_unacceptable(house, leg),
+        }
+    }
+
+    pub fn seat_agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
+        let Some(seat) = self.seat.as_ref().filter(|seat| seat.leg == leg) else { return };
+        match seat.progress {
+            Progress::Answered => house.queue(Input::Accepted { offer: seat.offer }),
+            _ => self.hold_changed(house, leg, direction),
+        }
+    }
+
+    /// The engine says the talk began.
+    pub fn connected(&mut self, house: &mut House, operator: OperatorId, seat: SeatId) {
+        let Some(leg) = self.seat.as_mut() else { return };
+        info!(%operator, %seat, "connected");
+        leg.progress = Progress::Joined;
+        let leg = leg.leg;
+        self.in_line = false;
+        self.record.connected_at = Some(house.now);
+        self.record.operator = Some(operator);
+        self.record.seat = Some(seat);
+        self.accept(house);
+        house.media(media::Command::Join { a: self.caller, b: leg });
+        self.state = State::Talking(Talk::default());
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        house.write(records::Entry::Event(ledger::connected(house.now, &self.record, leg.to_string())));
+    }
+
+    pub fn seat_refused(&mut self, house: &mut House, leg: LegId, status: u16) {
+        let Some(seat) = self.seat.take_if(|seat| seat.leg == leg) else { return };
+        let why = failure(status);
+        info!(operator = %seat.operator, status, ?why, "offer failed");
+        self.drop_seat_leg(house, &seat, None);
+        house.queue(Input::Failed { offer: seat.offer, why });
+    }
+
+    /// The seat's phone cannot be talked to: no ports, no codec in common, no answer in its 200.
+    pub fn seat_unacceptable(&mut self, house: &mut House, leg: LegId) {
+        if let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg)
+            && std::mem::take(&mut seat.reoffered)
+        {
+            return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
+        }
+        if matches!(self.state, State::Talking(_)) {
+            return;
+        }
+        let Some(seat) = self.seat.take_if(|seat| seat.leg == leg) else { return };
+        let reason = "SIP;cause=488;text=\"Not Acceptable Here\"";
+        self.drop_seat_leg(house, &seat, Some(reason));
+        house.queue(Input::Failed { offer: seat.offer, why: OfferFailure::Unreachable });
+    }
+
+    pub fn withdrawn(&mut self, house: &mut House, offer: OfferId) {
+        if let Some(seat) = self.seat.take_if(|seat| seat.offer == offer) {
+            self.drop_seat_leg(house, &seat, None);
+        }
+    }
+
+    /// A phone that said nothing: give its offer back before the caller has waited for nothing.
+    pub fn check_ringing(&mut self, house: &mut House) {
+        let silent = |seat: &mut SeatLeg| matches!(seat.progress, Progress::Silent { until } if until <= house.now);
+        let Some(seat) = self.seat.take_if(silent) else { return };
+        info!(operator = %seat.operator, "phone says nothing");
+        self.drop_seat_leg(house, &seat, None);
+        house.queue(Input::Failed { offer: seat.offer, why: OfferFailure::Unreachable });
+    }
+
+    pub fn offer_ended(
+        &mut self,
+        house: &mut House,
+        operator: OperatorId,
+        seat: SeatId,
+        outcome: OfferOutcome,
+        at: Moment,
+        ms: u64,
+    ) {
+        if let Some(event) = ledger::not_answered(house.now, &self.record, &operator, outcome, ms) {
+            house.write(records::Entry::Event(event));
+        }
+        let outcome = ledger::outcome_word(outcome).to_string();
+        self.record.offers.push(OfferRecord { operator, seat, at, outcome, ms });
+    }
+
+    pub fn drop_seat_leg(&self, house: &mut House, seat: &SeatLeg, reason: Option<&str>) {
+        house.sip(sip::Command::Hangup { leg: seat.leg, reason: reason.map(Into::into) });
+        house.media(media::Command::Close { leg: seat.leg });
+        house.legs.remove(seat.leg);
+    }
+}
+
+/// What a refusal of the seat's phone means to the engine, RFC 3261 §21.4–21.6.
+fn failure(status: u16) -> OfferFailure {
+    match status {
+        486 | 600 => OfferFailure::Busy,
+        // 480 is what phones say on "reject" and on do-not-disturb.
+        403 | 433 | 480 | 603 | 607 => OfferFailure::Rejected,
+        _ => OfferFailure::Unreachable,
+    }
+}

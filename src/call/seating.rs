@@ -1,0 +1,46 @@
+//! Who is signed in where and in which state, as the engine last said.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{OperatorId, SeatId};
+use crate::queue::OperatorState;
+
+#[derive(Default)]
+pub(super) struct Seating {
+    operators: BTreeMap<OperatorId, (SeatId, OperatorState)>,
+    seats: BTreeMap<SeatId, OperatorId>,
+}
+
+/// One operator's change.
+pub(super) struct Change {
+    pub operator: OperatorId,
+    /// `None`: was signed out.
+    pub before: Option<(SeatId, OperatorState)>,
+    /// `None`: is signed out.
+    pub after: Option<(SeatId, OperatorState)>,
+}
+
+impl Seating {
+    pub fn change(&mut self, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) -> Change {
+        let before = self.operators.remove(&operator);
+        if let Some((old, _)) = &before
+            && self.seats.get(old) == Some(&operator)
+        {
+            self.seats.remove(old);
+        }
+        let after = match (seat, state) {
+            (_, OperatorState::SignedOut) | (None, _) => None,
+            (Some(seat), state) => {
+                self.seats.insert(seat.clone(), operator.clone());
+                self.operators.insert(operator.clone(), (seat.clone(), state.clone()));
+                Some((seat, state))
+            }
+        };
+        Change { operator, before, after }
+    }
+
+    pub fn at(&self, seat: &SeatId) -> Option<(&OperatorId, &OperatorState)> {
+        let operator = self.seats.get(seat)?;
+        self.operators.get(operator).map(|(_, state)| (operator, state))
+    }
+}

@@ -1,0 +1,124 @@
+//! The talk: hold and resume from either side, new descriptions, and the end.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::caller::{Call, State};
+use super::calls::House;
+use crate::ids::LegId;
+use crate::media::{self, Direction};
+use crate::moment::Moment;
+use crate::queue::Input;
+use crate::records::EndedBy;
+use crate::sip::{self, Body};
+
+/// Who holds whom.
+#[derive(Default)]
+pub(super) struct Talk {
+    pub caller_holds: bool,
+    pub operator_holds: bool,
+    since: Option<Moment>,
+    held: Duration,
+}
+
+impl Talk {
+    fn is_held(&self) -> bool {
+        self.caller_holds || self.operator_holds
+    }
+
+    /// Time on hold until `now`, by either side.
+    pub fn held(&self, now: Moment) -> Duration {
+        self.held + self.since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    fn count(&mut self, now: Moment) {
+        match (self.since, self.is_held()) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.held += now.since(since);
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Call {
+    /// A re-INVITE or UPDATE from either side, RFC 3261 §14, RFC 3264 §8.
+    pub fn reoffer(&mut self, house: &mut House, leg: LegId, body: Option<Body>) {
+        if leg == self.caller {
+            self.reoffered = true;
+        } else if let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) {
+            seat.reoffered = true;
+        } else {
+            return;
+        }
+        house.media(match body {
+            Some(body) => media::Command::TakeOffer { leg, sdp: body.bytes },
+            None => media::Command::MakeOffer { leg },
+        });
+    }
+
+    /// A description was agreed anew: somebody may hold, or have come back.
+    pub fn hold_changed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
+        let State::Talking(talk) = &mut self.state else { return };
+        let Some(seat) = &self.seat else { return };
+        let holds = direction.is_hold();
+        let of_caller = leg == self.caller;
+        let known = if of_caller { &mut talk.caller_holds } else { &mut talk.operator_holds };
+        if *known == holds {
+            return;
+        }
+        *known = holds;
+        talk.count(house.now);
+        info!(by = if of_caller { "caller" } else { "operator" }, holds, "hold");
+        if !of_caller {
+            house.queue(Input::Held { contact: self.id, held: holds });
+        }
+        let (caller_holds, operator_holds, seat_leg) = (talk.caller_holds, talk.operator_holds, seat.leg);
+        match (caller_holds, operator_holds) {
+            (false, false) => house.media(media::Command::Join { a: self.caller, b: seat_leg }),
+            (true, true) => {
+                house.media(media::Command::Silence { leg: self.caller });
+                house.media(media::Command::Silence { leg: seat_leg });
+            }
+            // Who is held hears music; who holds hears nothing of the other.
+            (true, false) => self.music(house, seat_leg),
+            (false, true) => self.music(house, self.caller),
+        }
+    }
+
+    fn music(&self, house: &mut House, held: LegId) {
+        /// Music has no end, so its token never comes back.
+        const MUSIC: u64 = u64::MAX;
+        let looped = Some(house.settings.ivr.waiting.music.clone());
+        house.media(media::Command::Part { leg: held });
+        house.media(media::Command::Play { leg: held, token: MUSIC, prompts: Vec::new(), looped });
+    }
+
+    /// The seat's phone hung up, or was lost.
+    pub fn seat_ended(&mut self, house: &mut House, leg: LegId) {
+        let Some(seat) = self.seat.as_ref().filter(|seat| seat.leg == leg) else { return };
+        if let State::Talking(_) = self.state {
+            house.media(media::Command::Close { leg });
+            house.legs.remove(leg);
+            self.seat = None;
+            return self.operator_left(house);
+        }
+        // A BYE before the talk began: as good as a refusal.
+        let offer = seat.offer;
+        house.media(media::Command::Close { leg });
+        house.legs.remove(leg);
+        self.seat = None;
+        house.queue(Input::Failed { offer, why: crate::queue::OfferFailure::Rejected });
+    }
+
+    fn operator_left(&mut self, house: &mut House) {
+        info!("operator hung up");
+        let outcome = self.abandoned();
+        self.finish(house, outcome, EndedBy::Operator);
+        house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
+        self.enter_ended(house);
+    }
+}

@@ -1,0 +1,55 @@
+//! What the calls are told, and what they ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::ids::{CallId, OperatorId, QueueId, Reason, SeatId};
+use crate::ivr;
+use crate::media;
+use crate::queue;
+use crate::records;
+use crate::sip;
+
+/// What the calls need to know of the rules.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub ivr: ivr::Settings,
+    pub queues: BTreeMap<QueueId, QueueFacts>,
+    pub operators: BTreeSet<OperatorId>,
+    /// Who signs in at a seat by `*11` without a number.
+    pub seat_operators: BTreeMap<SeatId, OperatorId>,
+    /// Reasons for not being ready, in the order of the codes `*141`, `*142` …
+    pub reasons: Vec<Reason>,
+}
+
+/// What a record says of its queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueFacts {
+    /// The need as written.
+    pub need: String,
+    /// T of the service level.
+    pub answer_within: Duration,
+}
+
+/// Everything that can happen to the calls.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Sip(sip::Event),
+    Media(media::Event),
+    Queue(queue::Output),
+    /// The call's opening entry is on disk.
+    Durable { call: CallId },
+    /// The answer to [`Action::AskPlace`].
+    Place { call: CallId, told: ivr::Told },
+}
+
+/// What the calls want.
+#[derive(Clone, Debug)]
+pub enum Action {
+    Sip(sip::Command),
+    Media(media::Command),
+    Queue(queue::Input),
+    Write(records::Entry),
+    /// Where is this call in its line? → [`Event::Place`].
+    AskPlace { call: CallId },
+}

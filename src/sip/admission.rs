@@ -1,0 +1,219 @@
+//! Who may ask for what, and which code refuses: requests outside a dialog, and the way into dialogs.
+
+use rand::Rng;
+
+use super::dialog::Dialog;
+use super::digest::Verdict;
+use super::endpoint::{Endpoint, dialog_key};
+use super::message::{Method, Request, Response, Uri};
+use super::session::{Admitted, Leg, State, TransactionId};
+use super::words::{Body, Event, Flow, Incoming, Party, Source};
+use crate::ids::LegId;
+use crate::moment::Moment;
+
+/// What this house understands, RFC 3261 §20.5.
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE";
+/// Retry-After is spread over so many seconds beyond the least, so that not all come back at once.
+const RETRY_SPREAD: u32 = 10;
+const RETRY_LEAST: u32 = 5;
+
+impl Endpoint {
+    pub(super) fn dispatch(&mut self, now: Moment, flow: Flow, id: TransactionId, request: Request) {
+        if let Some(response) = self.unfit(&request) {
+            self.respond(now, id, response);
+            return;
+        }
+        let to_tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_string));
+        match (&request.method, to_tag) {
+            (method, Some(tag)) if *method != Method::REGISTER => {
+                let key = dialog_key(request.headers.call_id().unwrap_or_default(), &tag);
+                match self.dialogs.get(&key).copied() {
+                    Some(leg) => self.within(now, leg, id, request),
+                    None => self.simply(now, id, &request, 481),
+                }
+            }
+            (method, _) if *method == Method::INVITE => self.new_invite(now, flow, id, request),
+            (method, _) if *method == Method::REGISTER => {
+                let response = self.registrar.handle(now, &request, flow, &mut self.verifier, &self.settings.seats);
+                self.respond(now, id, response);
+            }
+            (method, _) if *method == Method::OPTIONS => self.options(now, id, &request),
+            _ => self.simply(now, id, &request, 481),
+        }
+    }
+
+    /// §8.2.1–8.2.3: method, extensions, target, hops; before anything is looked up.
+    fn unfit(&mut self, request: &Request) -> Option<Response> {
+        let tag = self.token();
+        let refuse = |status| request.respond(status, Some(&tag));
+        let known = [
+            Method::INVITE,
+            Method::BYE,
+            Method::OPTIONS,
+            Method::REGISTER,
+            Method::INFO,
+            Method::UPDATE,
+        ];
+        if !known.contains(&request.method) {
+            let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
+            let mut response = refuse(status);
+            response.headers.push("Allow", ALLOW);
+            return Some(response);
+        }
+        if !matches!(&request.uri, Uri::Sip(uri) if !uri.secure) {
+            return Some(refuse(416));
+        }
+        // A request for ourselves needs no further hop; an INVITE would go on to a seat.
+        if request.method == Method::INVITE && request.headers.max_forwards().ok().flatten() == Some(0) {
+            return Some(refuse(483));
+        }
+        let required = request.headers.tokens("Require");
+        if !required.is_empty() {
+            let mut response = refuse(420);
+            response.headers.push("Unsupported", required.join(", "));
+            return Some(response);
+        }
+        let encoded = |e: &str| !e.trim().eq_ignore_ascii_case("identity");
+        if !request.body.is_empty() && request.headers.all("Content-Encoding").any(encoded) {
+            let mut response = refuse(415);
+            response.headers.push("Accept-Encoding", "identity");
+            return Some(response);
+        }
+        None
+    }
+
+    /// Answers with a bare status.
+    pub(super) fn simply(&mut self, now: Moment, id: TransactionId, request: &Request, status: u16) {
+        let tag = self.token();
+        self.respond(now, id, request.respond(status, Some(&tag)));
+    }
+
+    fn options(&mut self, now: Moment, id: TransactionId, request: &Request) {
+        if self.draining {
+            return self.unavailable(now, id, request);
+        }
+        let tag = self.token();
+        let mut response = request.respond(200, Some(&tag));
+        response.headers.push("Allow", ALLOW);
+        response.headers.push("Accept", "application/sdp");
+        self.respond(now, id, response);
+    }
+
+    /// 503 with a Retry-After that differs from caller to caller.
+    fn unavailable(&mut self, now: Moment, id: TransactionId, request: &Request) {
+        let tag = self.token();
+        let mut response = request.respond(503, Some(&tag));
+        let after = RETRY_LEAST + self.rng.random_range(0..RETRY_SPREAD);
+        response.headers.push("Retry-After", after.to_string());
+        self.respond(now, id, response);
+    }
+
+    fn new_invite(&mut self, now: Moment, flow: Flow, id: TransactionId, request: Request) {
+        let merge = merge_key(&request);
+        if self.merges.contains_key(&merge) {
+            return self.simply(now, id, &request, 482);
+        }
+        let admitted = match self.admit(now, flow, &request) {
+            Ok(admitted) => admitted,
+            Err(response) => return drop(self.respond(now, id, *response)),
+        };
+        let offer = match self.offer_of(&request) {
+            Ok(offer) => offer,
+            Err(response) => return drop(self.respond(now, id, *response)),
+        };
+        if self.draining || self.legs.len() >= self.settings.max_calls.saturating_mul(2) || self.callers() >= self.settings.max_calls {
+            return self.unavailable(now, id, &request);
+        }
+        let tag = self.token();
+        let Some(dialog) = Dialog::of_callee(&request, &tag, flow, admitted.pinned) else {
+            return self.simply(now, id, &request, 400);
+        };
+        self.respond(now, id, request.respond(100, None));
+        let leg = self.next_leg();
+        if let Some(server) = self.servers.get_mut(&id) {
+            (server.leg, server.merge) = (Some(leg), Some(merge.clone()));
+        }
+        self.merges.insert(merge, id);
+        self.dialogs.insert(dialog_key(&dialog.call_id, &tag), leg);
+        self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer)));
+        let mut state = Leg::new(leg, State::Incoming { transaction: id, request: Box::new(request), tag, progress: None });
+        state.dialog = Some(dialog);
+        self.legs.insert(leg, state);
+    }
+
+    /// Legs that callers opened.
+    fn callers(&self) -> usize {
+        self.legs.len() - self.legs.values().filter(|leg| leg.id.0 % 2 == 0).count()
+    }
+
+    /// Whether this source may call, and as whom.
+    fn admit(&mut self, now: Moment, flow: Flow, request: &Request) -> Result<Admitted, Box<Response>> {
+        let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
+        let from = request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
+        let ip = flow.remote.ip().to_canonical();
+        let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
+        let feature = dialled.starts_with('*');
+        if let Some(trunk) = trunk.filter(|_| !feature) {
+            return Ok(Admitted { source: Source::Trunk(trunk.id.clone()), pinned: false });
+        }
+        if let Some(seat) = self.registrar.seat_at(&flow).filter(|seat| seat.as_str() == from) {
+            return Ok(Admitted { source: Source::Seat(seat.clone()), pinned: false });
+        }
+        let tag = self.token();
+        // Whoever claims to be a seat must prove it. From a trunk's address any claim is challenged, so that
+        // the answer does not tell which seats exist.
+        let claims_seat = self.settings.seats.get(from.as_str()).is_some_and(|seat| seat.secret.is_some());
+        if !claims_seat && trunk.is_none() {
+            return Err(Box::new(request.respond(403, Some(&tag))));
+        }
+        let credentials = request.headers.credentials("Authorization");
+        match self.verifier.verify(now, &request.method, &credentials, &request.uri, &self.settings.seats) {
+            Verdict::Seat(seat) if seat.as_str() == from => Ok(Admitted { source: Source::Seat(seat), pinned: true }),
+            Verdict::Seat(_) => Err(Box::new(request.respond(403, Some(&tag)))),
+            Verdict::Challenge { stale } => {
+                let mut response = request.respond(401, Some(&tag));
+                for challenge in self.verifier.challenges(now, stale) {
+                    response.headers.push("WWW-Authenticate", challenge.to_string());
+                }
+                Err(Box::new(response))
+            }
+        }
+    }
+
+    /// The offer in a request's body; anything but SDP is 415.
+    pub(super) fn offer_of(&mut self, request: &Request) -> Result<Option<Body>, Box<Response>> {
+        if request.body.is_empty() {
+            return Ok(None);
+        }
+        let content_type = request.headers.get("Content-Type").unwrap_or_default().to_string();
+        let body = Body { content_type, bytes: request.body.clone() };
+        if body.is_sdp() {
+            return Ok(Some(body));
+        }
+        let tag = self.token();
+        let mut response = request.respond(415, Some(&tag));
+        response.headers.push("Accept", "application/sdp");
+        Err(Box::new(response))
+    }
+}
+
+/// RFC 3261 §8.2.2.2.
+fn merge_key(request: &Request) -> String {
+    let headers = &request.headers;
+    let from = headers.from().ok().and_then(|from| from.tag().map(str::to_string)).unwrap_or_default();
+    let seq = headers.cseq().map_or(0, |cseq| cseq.seq);
+    format!("{from}|{}|{seq}", headers.call_id().unwrap_or_default())
+}
+
+fn incoming(leg: LegId, request: &Request, flow: Flow, dialog: &Dialog, source: Source, offer: Option<Body>) -> Incoming {
+    let number = dialog.remote.uri.sip().map(|uri| uri.number()).filter(|number| !number.is_empty());
+    Incoming {
+        leg,
+        sip_call_id: dialog.call_id.clone(),
+        number: request.uri.sip().map(|uri| uri.number()).unwrap_or_default(),
+        caller: Party { number: number.unwrap_or_else(|| "anonymous".into()), display: dialog.remote.display.clone() },
+        source,
+        remote: flow.remote,
+        offer,
+    }
+}

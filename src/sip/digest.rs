@@ -1,0 +1,334 @@
+//! Digest authentication, RFC 7616 and RFC 8760: challenges, their answers, and our answers to theirs.
+//!
+//! Nonces prove themselves (time, chance and a keyed hash), so a challenge costs no memory. Does not know
+//! registrations or dialogs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use md5::Md5;
+use rand::Rng;
+use rand::rngs::StdRng;
+use sha2::{Digest, Sha256};
+
+use super::message::{Challenge, Credentials, Method, Uri};
+use super::words::{SeatAccount, Secret};
+use crate::ids::SeatId;
+use crate::moment::Moment;
+
+/// Nonces that were used and whose count is remembered; beyond it the oldest are forgotten, and count as
+/// stale from then on.
+const MAX_USED: usize = 50_000;
+/// A nonce used without `qop` (RFC 2069) has no count: it is good once.
+const USED_UP: u32 = u32::MAX;
+
+/// Makes challenges and checks what comes back.
+pub struct Verifier {
+    realm: String,
+    lifetime: Duration,
+    key: [u8; 32],
+    rng: StdRng,
+    /// Nonce → the highest count seen. Nonces begin with their time, so the first is the oldest.
+    used: BTreeMap<String, u32>,
+    forgotten_before: Moment,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Seat(SeatId),
+    /// Wrong, unknown, missing or too old: all look the same, but for `stale`.
+    Challenge { stale: bool },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Algorithm {
+    Md5,
+    Sha256,
+}
+
+impl Algorithm {
+    fn named(name: Option<&str>) -> Option<Algorithm> {
+        match name {
+            None => Some(Algorithm::Md5),
+            Some(name) if name.eq_ignore_ascii_case("MD5") => Some(Algorithm::Md5),
+            Some(name) if name.eq_ignore_ascii_case("SHA-256") => Some(Algorithm::Sha256),
+            Some(_) => None,
+        }
+    }
+
+    fn hash(self, text: &str) -> String {
+        match self {
+            Algorithm::Md5 => HEXLOWER.encode(&Md5::digest(text.as_bytes())),
+            Algorithm::Sha256 => HEXLOWER.encode(&Sha256::digest(text.as_bytes())),
+        }
+    }
+}
+
+/// A seat's secret as it is kept: HA1 in both algorithms, RFC 7616 §3.4.2.
+pub fn secret(seat: &str, realm: &str, password: &str) -> Secret {
+    let a1 = format!("{seat}:{realm}:{password}");
+    Secret { ha1_md5: Algorithm::Md5.hash(&a1), ha1_sha256: Algorithm::Sha256.hash(&a1) }
+}
+
+impl Verifier {
+    pub fn new(realm: &str, lifetime: Duration, rng: &mut StdRng) -> Self {
+        use rand::SeedableRng;
+        let mut rng = StdRng::from_rng(rng);
+        let key = rng.random();
+        let forgotten_before = Moment::default();
+        Self { realm: realm.into(), lifetime, key, rng, used: BTreeMap::new(), forgotten_before }
+    }
+
+    /// SHA-256 first, then MD5 for older phones (RFC 8760 §2.4). Both carry the same nonce.
+    pub fn challenges(&mut self, now: Moment, stale: bool) -> Vec<Challenge> {
+        let nonce = self.nonce(now);
+        let make = |algorithm: &str| Challenge {
+            realm: self.realm.clone(),
+            nonce: nonce.clone(),
+            opaque: None,
+            algorithm: Some(algorithm.into()),
+            qop: vec!["auth".into()],
+            stale,
+        };
+        vec![make("SHA-256"), make("MD5")]
+    }
+
+    /// Whose credentials these are. Unknown seats cost the same work as known ones.
+    pub fn verify(
+        &mut self,
+        now: Moment,
+        method: &Method,
+        credentials: &[Credentials],
+        request_uri: &Uri,
+        seats: &BTreeMap<SeatId, SeatAccount>,
+    ) -> Verdict {
+        let ours = credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some());
+        let Some(c) = ours else { return Verdict::Challenge { stale: false } };
+        let algorithm = Algorithm::named(c.algorithm.as_deref()).unwrap_or(Algorithm::Md5);
+        let nobody = Secret { ha1_md5: "0".repeat(32), ha1_sha256: "0".repeat(64) };
+        let known = seats.get(c.username.as_str()).and_then(|seat| seat.secret.as_ref());
+        let kept = known.unwrap_or(&nobody);
+        let ha1 = if algorithm == Algorithm::Md5 { &kept.ha1_md5 } else { &kept.ha1_sha256 };
+        let expected = response(algorithm, ha1, method, c);
+        let right = same(&expected, &c.response.to_ascii_lowercase()) & known.is_some() & same_target(&c.uri, request_uri);
+        if !right {
+            return Verdict::Challenge { stale: false };
+        }
+        let count = match (c.qop.as_deref(), c.nc.as_deref()) {
+            (Some("auth"), Some(nc)) => u32::from_str_radix(nc, 16).ok().filter(|nc| *nc < USED_UP),
+            (None, _) => Some(USED_UP),
+            _ => None,
+        };
+        match count {
+            Some(count) if self.spend(now, &c.nonce, count) => Verdict::Seat(SeatId::from(c.username.as_str())),
+            _ => Verdict::Challenge { stale: true },
+        }
+    }
+
+    fn nonce(&mut self, now: Moment) -> String {
+        let chance: u64 = self.rng.random();
+        let head = format!("{:016x}{chance:016x}", now.as_micros());
+        let proof = self.proof(&head);
+        format!("{head}{proof}")
+    }
+
+    fn proof(&self, head: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.key);
+        hash.update(head.as_bytes());
+        hash.update(self.key);
+        HEXLOWER.encode(&hash.finalize()[..12])
+    }
+
+    /// Whether the nonce is ours, young enough, and this count was not used before (RFC 7616 §5.12).
+    fn spend(&mut self, now: Moment, nonce: &str, count: u32) -> bool {
+        let Some((head, proof)) = nonce.split_at_checked(32) else { return false };
+        let made = u64::from_str_radix(&head[..16], 16).map(Moment::from_micros);
+        let (true, Ok(made)) = (same(&self.proof(head), proof), made) else { return false };
+        if now.since(made) > self.lifetime || made < self.forgotten_before {
+            return false;
+        }
+        match self.used.get_mut(nonce) {
+            Some(seen) if *seen >= count => return false,
+            Some(seen) => *seen = count,
+            None => _ = self.used.insert(nonce.to_string(), count),
+        }
+        let oldest = format!("{:016x}", (now - self.lifetime).as_micros());
+        while let Some((first, _)) = self.used.first_key_value() {
+            let full = self.used.len() > MAX_USED;
+            if !full && first.as_str() >= oldest.as_str() {
+                break;
+            }
+            if let Some((first, _)) = self.used.pop_first()
+                && full
+            {
+                let made = first.get(..16).and_then(|t| u64::from_str_radix(t, 16).ok()).unwrap_or(0);
+                self.forgotten_before = Moment::from_micros(made + 1);
+            }
+        }
+        true
+    }
+}
+
+/// RFC 7616 §3.4.1; without `qop` the form of RFC 2069.
+fn response(algorithm: Algorithm, ha1: &str, method: &Method, c: &Credentials) -> String {
+    let ha2 = algorithm.hash(&format!("{method}:{}", c.uri));
+    let text = match (&c.qop, &c.nc, &c.cnonce) {
+        (Some(qop), Some(nc), Some(cnonce)) => format!("{ha1}:{}:{nc}:{cnonce}:{qop}:{ha2}", c.nonce),
+        _ => format!("{ha1}:{}:{ha2}", c.nonce),
+    };
+    algorithm.hash(&text)
+}
+
+/// Compares without telling by the time it takes where the difference is.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+}
+
+/// The digest's `uri` must name what is asked for; ports and parameters are written differently by many.
+fn same_target(digest_uri: &str, request_uri: &Uri) -> bool {
+    match (Uri::parse(digest_uri), request_uri) {
+        (Some(Uri::Sip(a)), Uri::Sip(b)) => a.host.eq_ignore_ascii_case(&b.host) && (a.user.is_none() || a.user == b.user),
+        (Some(Uri::Other(a)), Uri::Other(b)) => a == *b,
+        _ => false,
+    }
+}
+
+/// Our credentials for their challenge; `None` if it wants what we do not know.
+pub fn answer(
+    challenge: &Challenge,
+    method: &Method,
+    uri: &str,
+    username: &str,
+    password: &str,
+    nc: u32,
+    cnonce: &str,
+) -> Option<Credentials> {
+    let algorithm = Algorithm::named(challenge.algorithm.as_deref())?;
+    let qop = challenge.qop.iter().any(|q| q.eq_ignore_ascii_case("auth")).then(|| "auth".to_string());
+    if qop.is_none() && !challenge.qop.is_empty() {
+        return None;
+    }
+    let mut credentials = Credentials {
+        username: username.into(),
+        realm: challenge.realm.clone(),
+        nonce: challenge.nonce.clone(),
+        uri: uri.into(),
+        response: String::new(),
+        algorithm: challenge.algorithm.clone(),
+        cnonce: qop.is_some().then(|| cnonce.to_string()),
+        nc: qop.is_some().then(|| format!("{nc:08x}")),
+        qop,
+        opaque: challenge.opaque.clone(),
+    };
+    let ha1 = algorithm.hash(&format!("{username}:{}:{password}", challenge.realm));
+    credentials.response = response(algorithm, &ha1, method, &credentials);
+    Some(credentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    const T0: Moment = Moment::from_micros(1_700_000_000_000_000);
+
+    fn verifier() -> Verifier {
+        Verifier::new("hotline", Duration::from_secs(60), &mut StdRng::seed_from_u64(7))
+    }
+
+    fn seats() -> BTreeMap<SeatId, SeatAccount> {
+        let account = SeatAccount { secret: Some(secret("8001", "hotline", "pw")), contact: None };
+        BTreeMap::from([("8001".into(), account)])
+    }
+
+    fn uri() -> Uri {
+        Uri::parse("sip:127.0.0.1:5060").expect("a URI")
+    }
+
+    fn credentials(challenge: &Challenge, user: &str, password: &str, nc: u32) -> Credentials {
+        answer(challenge, &Method::REGISTER, "sip:127.0.0.1:5060", user, password, nc, "c0ffee").expect("known algorithm")
+    }
+
+    #[test]
+    fn the_examples_of_rfc_7616_and_rfc_2617_come_out() {
+        let challenge = |algorithm: &str, nonce: &str, realm: &str| Challenge {
+            realm: realm.into(),
+            nonce: nonce.into(),
+            opaque: None,
+            algorithm: Some(algorithm.into()),
+            qop: vec!["auth".into(), "auth-int".into()],
+            stale: false,
+        };
+        let get = Method::Other("GET".into());
+        let nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
+        let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+        let of = |algorithm| {
+            let c = challenge(algorithm, nonce, "http-auth@example.org");
+            answer(&c, &get, "/dir/index.html", "Mufasa", "Circle of Life", 1, cnonce).expect("answers").response
+        };
+        assert_eq!(of("MD5"), "8ca523f5e9506fed4657c9700eebdbec");
+        assert_eq!(of("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
+        let old = challenge("MD5", "dcd98b7102dd2f0e8b11d0f600bfb0c093", "testrealm@host.com");
+        let c = answer(&old, &get, "/dir/index.html", "Mufasa", "Circle Of Life", 1, "0a4f113b").expect("answers");
+        assert_eq!(c.response, "6629fae49393a05397450978507c4ef1");
+    }
+
+    #[test]
+    fn the_right_secret_in_either_algorithm_is_the_seat() {
+        let mut verifier = verifier();
+        for challenge in verifier.challenges(T0, false) {
+            let c = credentials(&challenge, "8001", "pw", 1);
+            let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats());
+            // Both challenges share a nonce, so its second use needs a higher count.
+            if challenge.algorithm.as_deref() == Some("SHA-256") {
+                assert_eq!(verdict, Verdict::Seat("8001".into()));
+            } else {
+                assert_eq!(verdict, Verdict::Challenge { stale: true });
+                let c = credentials(&challenge, "8001", "pw", 2);
+                let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats());
+                assert_eq!(verdict, Verdict::Seat("8001".into()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_challenged_again_and_only_age_and_replay_are_called_stale() {
+        let mut verifier = verifier();
+        let challenge = verifier.challenges(T0, false).remove(0);
+        let good = credentials(&challenge, "8001", "pw", 1);
+        let late = T0 + Duration::from_secs(61);
+        let forged = Credentials { nonce: challenge.nonce.replace('1', "2"), ..good.clone() };
+        let cases = [
+            (T0, vec![], false),
+            (T0, vec![credentials(&challenge, "8001", "wrong", 1)], false),
+            (T0, vec![credentials(&challenge, "8999", "pw", 1)], false),
+            (T0, vec![Credentials { realm: "else".into(), ..good.clone() }], false),
+            (T0, vec![Credentials { algorithm: Some("MD5-sess".into()), ..good.clone() }], false),
+            (T0, vec![forged], false),
+            (late, vec![good.clone()], true),
+        ];
+        for (n, (now, credentials, stale)) in cases.into_iter().enumerate() {
+            let verdict = verifier.verify(now, &Method::REGISTER, &credentials, &uri(), &seats());
+            assert_eq!(verdict, Verdict::Challenge { stale }, "case {n}");
+        }
+        assert_eq!(verifier.verify(T0, &Method::REGISTER, &[good.clone()], &uri(), &seats()), Verdict::Seat("8001".into()));
+        let replayed = verifier.verify(T0, &Method::REGISTER, &[good.clone()], &uri(), &seats());
+        assert_eq!(replayed, Verdict::Challenge { stale: true });
+        let other_method = verifier.verify(T0, &Method::INVITE, &[good], &uri(), &seats());
+        assert_eq!(other_method, Verdict::Challenge { stale: false });
+    }
+
+    #[test]
+    fn used_nonces_are_forgotten_when_they_are_too_old() {
+        let mut verifier = verifier();
+        for second in 0..300 {
+            let now = T0 + Duration::from_secs(second);
+            let challenge = verifier.challenges(now, false).remove(0);
+            let c = credentials(&challenge, "8001", "pw", 1);
+            assert_eq!(verifier.verify(now, &Method::REGISTER, &[c], &uri(), &seats()), Verdict::Seat("8001".into()));
+        }
+        assert!(verifier.used.len() <= 62, "{}", verifier.used.len());
+    }
+}

@@ -1,0 +1,266 @@
+//! Where seats can be reached, RFC 3261 §10: registrations, fixed contacts, and their end.
+//!
+//! Does not know dialogs, calls or sockets.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::digest::{Verdict, Verifier};
+use super::message::{NameAddr, Request, Response, SipUri, Uri};
+use super::words::{Binding, ConnectionId, Event, Flow, ListenerId, SeatAccount, Settings, Transport};
+use crate::ids::SeatId;
+use crate::moment::Moment;
+
+/// A REGISTER with more contacts than this is refused: a phone has one, perhaps two.
+const MAX_CONTACTS: usize = 16;
+
+/// One binding a seat: the newest wins, as one phone stands on a desk.
+pub struct Registrar {
+    seats: BTreeMap<SeatId, Bound>,
+    fixed: BTreeMap<SeatId, SipUri>,
+    by_address: BTreeMap<SocketAddr, SeatId>,
+    deadlines: BTreeSet<(Moment, SeatId)>,
+    events: VecDeque<Event>,
+    min: Duration,
+    max: Duration,
+}
+
+struct Bound {
+    contact: SipUri,
+    flow: Flow,
+    call_id: String,
+    cseq: u32,
+    expires_at: Moment,
+}
+
+/// What a REGISTER asks for.
+enum Asked {
+    Nothing,
+    RemoveAll,
+    Bind { contact: SipUri, expires: u32 },
+}
+
+impl Registrar {
+    pub fn new(settings: &Settings) -> Self {
+        let mut registrar = Self {
+            seats: BTreeMap::new(),
+            fixed: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            events: VecDeque::new(),
+            min: settings.register_min,
+            max: settings.register_max,
+        };
+        registrar.set_settings(settings);
+        registrar
+    }
+
+    /// Takes other accounts: fixed contacts are announced, those that are gone are withdrawn.
+    pub fn set_settings(&mut self, settings: &Settings) {
+        (self.min, self.max) = (settings.register_min, settings.register_max);
+        let fixed: BTreeMap<SeatId, SipUri> = settings.seats.iter().filter_map(fixed_contact).collect();
+        for seat in self.fixed.keys().filter(|seat| !fixed.contains_key(*seat)) {
+            self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
+        }
+        for seat in fixed.keys().filter(|seat| !self.fixed.contains_key(*seat)) {
+            self.events.push_back(Event::SeatReachable { seat: seat.clone() });
+        }
+        self.by_address = fixed.iter().filter_map(|(seat, uri)| Some((address(uri)?, seat.clone()))).collect();
+        self.fixed = fixed;
+        let gone: Vec<SeatId> = self.seats.keys().filter(|seat| !settings.seats.contains_key(*seat)).cloned().collect();
+        for seat in gone {
+            self.remove(&seat);
+        }
+    }
+
+    /// A whole REGISTER, RFC 3261 §10.3.
+    pub fn handle(
+        &mut self,
+        now: Moment,
+        request: &Request,
+        flow: Flow,
+        verifier: &mut Verifier,
+        seats: &BTreeMap<SeatId, SeatAccount>,
+    ) -> Response {
+        let respond = |status| request.respond(status, Some("reg"));
+        let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return respond(400) };
+        let credentials = request.headers.credentials("Authorization");
+        let seat = match verifier.verify(now, &request.method, &credentials, &request.uri, seats) {
+            Verdict::Seat(seat) => seat,
+            Verdict::Challenge { stale } => {
+                let mut response = respond(401);
+                for challenge in verifier.challenges(now, stale) {
+                    response.headers.push("WWW-Authenticate", challenge.to_string());
+                }
+                return response;
+            }
+        };
+        // A seat may register itself only.
+        if to.number() != seat.as_str() {
+            return respond(403);
+        }
+        let asked = match self.asked(request) {
+            Ok(asked) => asked,
+            Err(status) => {
+                let mut response = respond(status);
+                if status == 423 {
+                    response.headers.push("Min-Expires", self.min.as_secs().to_string());
+                }
+                return response;
+            }
+        };
+        let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else { return respond(400) };
+        // §10.3 step 7: an older request of the same phone must not undo a newer one.
+        if self.seats.get(&seat).is_some_and(|b| b.call_id == call_id && cseq.seq <= b.cseq) {
+            return respond(500);
+        }
+        match asked {
+            Asked::Nothing => {}
+            Asked::RemoveAll => self.remove(&seat),
+            Asked::Bind { contact, expires: 0 } => {
+                if self.seats.get(&seat).is_some_and(|bound| bound.contact.equivalent(&contact)) {
+                    self.remove(&seat);
+                }
+            }
+            Asked::Bind { contact, expires } => {
+                let expires = Duration::from_secs(expires.into()).min(self.max);
+                let bound = Bound { contact, flow, call_id: call_id.into(), cseq: cseq.seq, expires_at: now + expires };
+                self.bind(seat.clone(), bound);
+            }
+        }
+        let mut response = respond(200);
+        if let Some(bound) = self.seats.get(&seat) {
+            let mut contact = NameAddr::sip(bound.contact.clone());
+            let left = bound.expires_at.since(now).as_secs().to_string();
+            contact.params.set("expires", Some(&left));
+            response.headers.push("Contact", contact.to_string());
+        }
+        response
+    }
+
+    /// §10.3 steps 6 and 7: `Contact: *`, or the contact with the highest q.
+    fn asked(&self, request: &Request) -> Result<Asked, u16> {
+        let general = request.headers.expires();
+        if request.headers.contact_is_star() {
+            let alone = request.headers.all("Contact").count() == 1;
+            return if alone && general == Some(0) { Ok(Asked::RemoveAll) } else { Err(400) };
+        }
+        let contacts = request.headers.contacts().map_err(|_| 400u16)?;
+        if contacts.len() > MAX_CONTACTS {
+            return Err(400);
+        }
+        let q = |c: &NameAddr| c.params.get("q").and_then(|q| q.parse::<f32>().ok()).unwrap_or(1.0);
+        let expires = |c: &NameAddr| match c.params.get("expires") {
+            Some(text) => text.parse().unwrap_or(u32::MAX),
+            None => general.unwrap_or(u32::MAX),
+        };
+        let best = contacts.iter().max_by(|a, b| {
+            let kept = |c: &NameAddr| expires(c) > 0;
+            kept(a).cmp(&kept(b)).then(q(a).total_cmp(&q(b)))
+        });
+        let Some(best) = best else { return Ok(Asked::Nothing) };
+        let Uri::Sip(contact) = &best.uri else { return Err(400) };
+        let expires = expires(best);
+        if expires > 0 && Duration::from_secs(expires.into()) < self.min {
+            return Err(423);
+        }
+        Ok(Asked::Bind { contact: SipUri { headers: None, ..contact.clone() }, expires })
+    }
+
+    fn bind(&mut self, seat: SeatId, bound: Bound) {
+        let binding = Binding {
+            contact: bound.contact.to_string(),
+            remote: bound.flow.remote,
+            transport: bound.flow.transport.via_name().to_ascii_lowercase(),
+            expires_at: bound.expires_at,
+        };
+        self.deadlines.insert((bound.expires_at, seat.clone()));
+        let before = self.seats.insert(seat.clone(), bound);
+        match before {
+            Some(before) if self.seats.get(&seat).is_none_or(|b| b.expires_at != before.expires_at) => {
+                self.deadlines.remove(&(before.expires_at, seat.clone()));
+            }
+            Some(_) => {}
+            None if !self.fixed.contains_key(&seat) => self.events.push_back(Event::SeatReachable { seat: seat.clone() }),
+            None => {}
+        }
+        self.events.push_back(Event::Binding { seat, binding: Some(binding) });
+    }
+
+    fn remove(&mut self, seat: &SeatId) {
+        let Some(bound) = self.seats.remove(seat) else { return };
+        self.deadlines.remove(&(bound.expires_at, seat.clone()));
+        if !self.fixed.contains_key(seat) {
+            self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
+        }
+        self.events.push_back(Event::Binding { seat: seat.clone(), binding: None });
+    }
+
+    pub fn handle_deadline(&mut self, now: Moment) {
+        while let Some((_, seat)) = self.deadlines.first().filter(|(at, _)| *at <= now).cloned() {
+            self.deadlines.pop_first();
+            self.remove(&seat);
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The URI to ring at, and the flow that the phone registered over (`None` for a fixed contact).
+    pub fn target(&self, seat: &SeatId) -> Option<(SipUri, Option<Flow>)> {
+        match self.seats.get(seat) {
+            Some(bound) => Some((bound.contact.clone(), Some(bound.flow))),
+            None => self.fixed.get(seat).map(|uri| (uri.clone(), None)),
+        }
+    }
+
+    /// A registration of an earlier process. Those over a connection went down with it.
+    pub fn restore(&mut self, now: Moment, seat: SeatId, binding: &Binding, listener: ListenerId) {
+        let Some(Uri::Sip(contact)) = Uri::parse(&binding.contact) else { return };
+        if binding.expires_at <= now || binding.transport != "udp" {
+            return;
+        }
+        let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
+        let bound = Bound { contact, flow, call_id: String::new(), cseq: 0, expires_at: binding.expires_at };
+        self.bind(seat, bound);
+    }
+
+    /// A connection closed: whoever registered over it cannot be reached until it registers again.
+    pub fn flow_lost(&mut self, connection: ConnectionId) {
+        let lost: Vec<SeatId> =
+            self.seats.iter().filter(|(_, b)| b.flow.connection == Some(connection)).map(|(seat, _)| seat.clone()).collect();
+        for seat in lost {
+            self.remove(&seat);
+        }
+    }
+
+    /// The seat whose fixed contact is where this came from.
+    pub fn seat_at(&self, flow: &Flow) -> Option<&SeatId> {
+        self.by_address.get(&flow.remote)
+    }
+
+    pub fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+}
+
+fn fixed_contact((seat, account): (&SeatId, &SeatAccount)) -> Option<(SeatId, SipUri)> {
+    match Uri::parse(account.contact.as_deref()?)? {
+        Uri::Sip(uri) => Some((seat.clone(), uri)),
+        Uri::Other(_) => None,
+    }
+}
+
+fn address(uri: &SipUri) -> Option<SocketAddr> {
+    Some(SocketAddr::new(uri.host.parse().ok()?, uri.port.unwrap_or(5060)))
+}

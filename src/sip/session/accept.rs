@@ -1,0 +1,203 @@
+//! Their INVITE: 180, 183, 200 until its ACK, refusals, CANCEL.
+
+use super::{Leg, PROGRESS_EVERY, Progress, State, TransactionId, Unacked};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::admission::ALLOW;
+use crate::sip::endpoint::{Endpoint, dialog_key};
+use crate::sip::message::{Method, Request, Response, Via};
+use crate::sip::transaction::patience;
+use crate::sip::words::{Body, Ended, Event, Refusal};
+
+impl Endpoint {
+    /// Everything that comes with the tag of a dialog of ours.
+    pub(in crate::sip) fn within(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
+        let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return self.simply(now, id, &request, 481) };
+        if matches!(leg.state, State::Ending) && request.method != Method::BYE {
+            return self.simply(now, id, &request, 481);
+        }
+        let Some(dialog) = leg.dialog.as_mut() else { return self.simply(now, id, &request, 481) };
+        let from_tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
+        if dialog.remote_tag().map(str::to_string) != from_tag {
+            return self.simply(now, id, &request, 481);
+        }
+        // §12.2.2: out of order.
+        if !dialog.takes(seq) {
+            return self.simply(now, id, &request, 500);
+        }
+        match &request.method {
+            m if *m == Method::BYE => self.bye(now, leg_id, id, &request),
+            m if *m == Method::INVITE || *m == Method::UPDATE => self.their_reoffer(now, leg_id, id, request),
+            m if *m == Method::INFO => self.info(now, leg_id, id, request),
+            m if *m == Method::OPTIONS => {
+                let mut response = request.respond(200, None);
+                response.headers.push("Allow", ALLOW);
+                response.headers.push("Accept", "application/sdp");
+                self.respond(now, id, response);
+            }
+            _ => self.simply(now, id, &request, 405),
+        }
+    }
+
+    /// RFC 6086 in its old form: key presses. Other bodies are refused; an empty one is a sign of life.
+    fn info(&mut self, now: Moment, leg: LegId, id: TransactionId, request: Request) {
+        let content_type = request.headers.get("Content-Type").unwrap_or_default().to_string();
+        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if !request.body.is_empty() && !matches!(kind.as_str(), "application/dtmf-relay" | "application/dtmf") {
+            let mut response = request.respond(415, None);
+            response.headers.push("Accept", "application/dtmf-relay, application/dtmf");
+            self.respond(now, id, response);
+            return;
+        }
+        self.respond(now, id, request.respond(200, None));
+        if !request.body.is_empty() && !self.legs.get(&leg).is_none_or(|leg| leg.released) {
+            self.tell(Event::Info { leg, body: Body { content_type, bytes: request.body } });
+        }
+    }
+
+    pub(in crate::sip) fn ring(&mut self, now: Moment, leg: LegId) {
+        if let Some((id, response)) = self.provisional(leg, 180, None) {
+            self.respond(now, id, response);
+        }
+    }
+
+    pub(in crate::sip) fn progress(&mut self, now: Moment, leg_id: LegId, body: Body) {
+        let Some((id, response)) = self.provisional(leg_id, 183, Some(body)) else { return };
+        let bytes = self.respond(now, id, response);
+        if let Some(Leg { state: State::Incoming { progress, .. }, .. }) = self.legs.get_mut(&leg_id) {
+            *progress = Some(Progress { bytes, again: now + PROGRESS_EVERY });
+        }
+        self.schedule_leg(leg_id);
+    }
+
+    fn provisional(&self, leg: LegId, status: u16, body: Option<Body>) -> Option<(TransactionId, Response)> {
+        let leg = self.legs.get(&leg)?;
+        let State::Incoming { transaction, request, tag, .. } = &leg.state else { return None };
+        let response = request.respond(status, Some(tag));
+        Some((*transaction, self.dialog_forming(leg, request, response, body)))
+    }
+
+    /// §12.1.1: Record-Route and Contact; the body, if any.
+    fn dialog_forming(&self, leg: &Leg, request: &Request, mut response: Response, body: Option<Body>) -> Response {
+        request.copy_record_routes(&mut response);
+        if let Some(dialog) = &leg.dialog {
+            response.headers.push("Contact", self.contact(dialog.flow));
+        }
+        response.headers.push("Allow", ALLOW);
+        if let Some(body) = body {
+            response.headers.push("Content-Type", body.content_type);
+            response.body = body.bytes;
+        }
+        response
+    }
+
+    /// 200, sent again until its ACK, §13.3.1.4.
+    pub(in crate::sip) fn accept(&mut self, now: Moment, leg_id: LegId, body: Body) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
+        let (id, seq) = (*transaction, request.headers.cseq().map_or(0, |cseq| cseq.seq));
+        let offered = request.body.is_empty();
+        let response = self.dialog_forming(leg, request, request.respond(200, Some(tag)), Some(body));
+        self.await_ack(now, leg_id, id, seq, offered, response);
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.state = State::Talking;
+        }
+    }
+
+    /// Sends a 2xx to an INVITE and keeps it until it is acknowledged.
+    pub(in crate::sip) fn await_ack(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        id: TransactionId,
+        seq: u32,
+        offered: bool,
+        response: Response,
+    ) {
+        let Some(flow) = self.servers.get(&id).map(|server| server.transaction.flow) else { return };
+        let bytes = self.respond(now, id, response);
+        let interval = self.settings.timers.t1;
+        let until = now + patience(&self.settings.timers);
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.unacked = Some(Unacked { bytes, flow, seq, again: now + interval, interval, until, offered });
+        }
+        self.schedule_leg(leg_id);
+    }
+
+    /// An ACK that is no transaction's own: it acknowledges a 2xx of ours.
+    pub(in crate::sip) fn acknowledged(&mut self, now: Moment, ack: &Request) {
+        let Some(tag) = ack.headers.to().ok().and_then(|to| to.tag().map(str::to_string)) else { return };
+        let key = dialog_key(ack.headers.call_id().unwrap_or_default(), &tag);
+        let Some(leg_id) = self.dialogs.get(&key).copied() else { return };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let seq = ack.headers.cseq().map_or(0, |cseq| cseq.seq);
+        let Some(unacked) = leg.unacked.take_if(|unacked| unacked.seq == seq) else { return };
+        let hanging = matches!(leg.state, State::Hanging);
+        if !leg.released {
+            let content_type = ack.headers.get("Content-Type").unwrap_or_default().to_string();
+            let body = Body { content_type, bytes: ack.body.clone() };
+            let answer = (unacked.offered && body.is_sdp() && !body.bytes.is_empty()).then_some(body);
+            self.tell(Event::Acked { leg: leg_id, answer });
+        }
+        if hanging {
+            self.send_bye(now, leg_id);
+        }
+        self.schedule_leg(leg_id);
+    }
+
+    pub(in crate::sip) fn refuse(&mut self, now: Moment, leg_id: LegId, refusal: Refusal) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
+        let id = *transaction;
+        let mut response = request.respond(refusal.status, Some(tag));
+        if let Some(after) = refusal.retry_after {
+            response.headers.push("Retry-After", after.to_string());
+        }
+        self.respond(now, id, response);
+        self.forget_leg(leg_id);
+    }
+
+    /// §9.2: 200 to the CANCEL, 487 to the INVITE if it is still open.
+    pub(in crate::sip) fn cancelled(&mut self, now: Moment, id: TransactionId, cancel: &Request, via: &Via) {
+        let Some(invite) = self.invite_of(cancel, via) else { return self.simply(now, id, cancel, 481) };
+        self.simply(now, id, cancel, 200);
+        let Some(leg_id) = self.servers.get(&invite).and_then(|server| server.leg) else { return };
+        let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
+        if self.legs.get(&leg_id).is_some_and(is_open) {
+            self.refuse(now, leg_id, Refusal::new(487));
+            self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });
+        }
+    }
+
+    pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let t2 = self.settings.timers.t2;
+        let mut send = None;
+        if let State::Incoming { transaction, progress: Some(progress), .. } = &mut leg.state
+            && progress.again <= now
+        {
+            progress.again = now + PROGRESS_EVERY;
+            send = self.servers.get(transaction).map(|s| (s.transaction.flow, progress.bytes.clone()));
+        }
+        if let Some((_, sdp)) = leg.reoffer_at.take_if(|(at, _)| *at <= now) {
+            self.reoffer(now, leg_id, sdp);
+            return self.schedule_leg(leg_id);
+        }
+        if let Some(unacked) = leg.unacked.as_mut() {
+            if unacked.until <= now {
+                leg.unacked = None;
+                return self.never_acknowledged(now, leg_id);
+            }
+            if unacked.again <= now {
+                unacked.interval = (unacked.interval * 2).min(t2);
+                unacked.again = now + unacked.interval;
+                send = Some((unacked.flow, unacked.bytes.clone()));
+            }
+        }
+        if let Some((flow, bytes)) = send {
+            self.transmit(flow, bytes);
+        }
+        self.schedule_leg(leg_id);
+    }
+}

@@ -1,0 +1,84 @@
+//! The end of a leg, from either side, RFC 3261 §15.
+
+use super::{Cancel, State, TransactionId};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::message::{Method, Request};
+use crate::sip::words::{Ended, Event, Refusal};
+
+impl Endpoint {
+    /// Lets go of a leg, whatever its state.
+    pub(in crate::sip) fn hangup(&mut self, now: Moment, leg_id: LegId, reason: Option<String>) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        leg.released = true;
+        leg.reason = reason;
+        match &mut leg.state {
+            State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(480)),
+            State::Calling(calling) => {
+                calling.cancel = Cancel::Wanted;
+                self.cancel_if_possible(now, leg_id);
+            }
+            // §15: not before the ACK of our 200 came, or its time is over.
+            State::Talking if leg.unacked.is_some() => leg.state = State::Hanging,
+            State::Talking => self.send_bye(now, leg_id),
+            State::Hanging | State::Ending => {}
+        }
+    }
+
+    pub(in crate::sip) fn send_bye(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.forget_leg(leg_id) };
+        dialog.local_seq += 1;
+        let mut bye = dialog.request(Method::BYE, dialog.local_seq);
+        if let Some(reason) = leg.reason.take() {
+            bye.headers.push("Reason", reason);
+        }
+        let flow = dialog.next_hop();
+        leg.state = State::Ending;
+        leg.unacked = None;
+        leg.reoffer_at = None;
+        if self.send(now, bye, flow, Purpose::Bye(leg_id)).is_none() {
+            self.forget_leg(leg_id);
+        }
+        self.schedule_leg(leg_id);
+    }
+
+    /// Their BYE. Also what they left open is answered, §15.1.2.
+    pub(in crate::sip) fn bye(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: &Request) {
+        self.respond(now, id, request.respond(200, None));
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let released = leg.released;
+        if let Some(open) = leg.their_reoffer {
+            self.refuse_open(now, open, leg_id);
+        }
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        match &leg.state {
+            State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(487)),
+            // Our own BYE crosses theirs: its transaction ends by itself.
+            _ => self.forget_leg(leg_id),
+        }
+        if !released {
+            self.tell(Event::Ended { leg: leg_id, why: Ended::Bye });
+        }
+    }
+
+    /// §13.3.1.4: no ACK within 64 × T1.
+    pub(in crate::sip) fn never_acknowledged(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if !std::mem::replace(&mut leg.released, true) {
+            leg.reason = Some("SIP;cause=408;text=\"No ACK\"".into());
+            self.tell(Event::Ended { leg: leg_id, why: Ended::NoAck });
+        }
+        self.send_bye(now, leg_id);
+    }
+
+    /// §12.2.1.2: a request within the dialog got 408 or 481, or no answer at all.
+    pub(in crate::sip) fn lost(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if !std::mem::replace(&mut leg.released, true) {
+            self.tell(Event::Ended { leg: leg_id, why: Ended::Lost });
+        }
+        self.send_bye(now, leg_id);
+    }
+}

@@ -1,0 +1,289 @@
+//! Our INVITE: to a seat or a URI, its answers, its CANCEL; and our own registration.
+
+use super::{Calling, Cancel, Leg, State, TransactionId};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::account::{Account, Outcome, Registration};
+use crate::sip::admission::ALLOW;
+use crate::sip::dialog::{Dialog, literal};
+use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
+use crate::sip::message::uri::escape_user;
+use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
+use crate::sip::transaction::patience;
+use crate::sip::words::{Body, Event, Flow, Invite, ListenerId, Target, Transport};
+
+impl Endpoint {
+    pub(in crate::sip) fn invite(&mut self, now: Moment, invite: Invite) {
+        let leg_id = invite.leg;
+        let way = match &invite.to {
+            Target::Seat(seat) => self.registrar.target(seat).and_then(|(uri, flow)| self.way(uri, flow)),
+            Target::Uri(text) => match Uri::parse(text) {
+                Some(Uri::Sip(uri)) => self.way(uri, None),
+                _ => None,
+            },
+        };
+        let Some((uri, flow, pinned)) = way else {
+            return self.tell(Event::Refused { leg: leg_id, status: 480 });
+        };
+        let mut local = NameAddr::sip(self.own_uri(&escape_user(&invite.caller.number), flow));
+        local.display = invite.caller.display.clone();
+        local.params.set("tag", Some(&self.token()));
+        let mut request = Request::new(Method::INVITE, Uri::Sip(uri.clone()));
+        request.headers.push("Max-Forwards", "70");
+        request.headers.push("From", local.to_string());
+        request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
+        request.headers.push("Call-ID", self.token());
+        request.headers.push("CSeq", "1 INVITE");
+        request.headers.push("Contact", self.contact(flow));
+        request.headers.push("Allow", ALLOW);
+        if let Some(body) = invite.body {
+            request.headers.push("Content-Type", body.content_type);
+            request.body = body.bytes;
+        }
+        self.prove(&mut request, flow);
+        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
+            return self.tell(Event::Refused { leg: leg_id, status: 503 });
+        };
+        let calling = Calling {
+            transaction,
+            request,
+            flow,
+            pinned,
+            provisional: false,
+            cancel: Cancel::No,
+            caller: invite.caller,
+        };
+        self.legs.insert(leg_id, Leg::new(leg_id, State::Calling(Box::new(calling))));
+    }
+
+    /// The way to a URI: the flow it registered over, or the address it names.
+    fn way(&self, uri: SipUri, registered: Option<Flow>) -> Option<(SipUri, Flow, bool)> {
+        if let Some(flow) = registered {
+            return Some((uri, flow, true));
+        }
+        let (remote, transport) = literal(&uri)?;
+        let flow = Flow { listener: ListenerId(0), transport, remote, connection: None };
+        Some((uri, self.fit(flow)?, false))
+    }
+
+    pub(in crate::sip) fn invite_answered(&mut self, now: Moment, leg_id: LegId, id: TransactionId, response: &Response) {
+        match response.status {
+            ..200 => self.invite_progresses(now, leg_id, response),
+            200..300 => self.invite_accepted(now, leg_id, id, response),
+            401 | 407 if self.try_again_with_credentials(now, leg_id, response) => {}
+            status => self.invite_failed(leg_id, status),
+        }
+    }
+
+    fn invite_progresses(&mut self, now: Moment, leg_id: LegId, response: &Response) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let State::Calling(calling) = &mut leg.state else { return };
+        calling.provisional = true;
+        let released = leg.released;
+        self.cancel_if_possible(now, leg_id);
+        if released {
+            return;
+        }
+        let body = body_of(response).filter(Body::is_sdp);
+        match (response.status, body) {
+            (_, Some(body)) => self.tell(Event::Progress { leg: leg_id, body }),
+            (101.., None) => self.tell(Event::Ringing { leg: leg_id }),
+            _ => {}
+        }
+    }
+
+    /// The first 2xx makes the dialog; copies get the ACK again; other forks are ended at once, §13.2.2.4.
+    fn invite_accepted(&mut self, now: Moment, leg_id: LegId, id: TransactionId, response: &Response) {
+        let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_string)).unwrap_or_default();
+        let Some(client) = self.clients.get(&id) else { return };
+        let invite = client.request.clone();
+        let seq = invite.headers.cseq().map_or(1, |cseq| cseq.seq);
+        let Some(leg) = self.legs.get_mut(&leg_id) else {
+            return self.end_fork(now, &invite, response, id);
+        };
+        if let Some(dialog) = &leg.dialog {
+            if dialog.remote_tag() != Some(tag.as_str()) {
+                return self.end_fork(now, &invite, response, id);
+            }
+            if let Some((_, flow, ack)) = leg.acks.iter().find(|(of, ..)| *of == id).cloned() {
+                self.transmit(flow, ack);
+            }
+            return;
+        }
+        let State::Calling(calling) = &leg.state else { return };
+        let (flow, pinned) = (calling.flow, calling.pinned);
+        let Some(dialog) = Dialog::of_caller(&invite, response, flow, pinned) else {
+            return self.invite_failed(leg_id, 500);
+        };
+        let key = dialog_key(&dialog.call_id, dialog.local_tag());
+        leg.state = State::Talking;
+        leg.dialog = Some(dialog);
+        let released = leg.released;
+        self.dialogs.insert(key, leg_id);
+        self.send_ack(leg_id, id, seq);
+        if released {
+            // A CANCEL that came too late: what was answered is ended, §9.1.
+            return self.send_bye(now, leg_id);
+        }
+        if let Some(registration) = self.registration.as_mut() {
+            registration.forgive();
+        }
+        self.tell(Event::Answered { leg: leg_id, body: body_of(response).filter(Body::is_sdp) });
+    }
+
+    /// ACK of a 2xx: a request of its own, §13.2.2.4, kept for copies of the 2xx.
+    pub(in crate::sip) fn send_ack(&mut self, leg_id: LegId, id: TransactionId, seq: u32) {
+        let Some(dialog) = self.legs.get(&leg_id).and_then(|leg| leg.dialog.as_ref()) else { return };
+        let (ack, hop) = (dialog.request(Method::ACK, seq), dialog.next_hop());
+        let Some((flow, bytes)) = self.loose_ack(ack, hop) else { return };
+        self.transmit(flow, bytes.clone());
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.acks.retain(|(of, ..)| self.clients.contains_key(of));
+            leg.acks.push((id, flow, bytes));
+        }
+    }
+
+    fn loose_ack(&mut self, mut ack: Request, hop: Flow) -> Option<(Flow, Vec<u8>)> {
+        let flow = self.fit(hop)?;
+        let branch = format!("z9hG4bK{}", self.token());
+        ack.headers.push_front("Via", self.via(flow, &branch));
+        Some((flow, ack.to_bytes()))
+    }
+
+    fn end_fork(&mut self, now: Moment, invite: &Request, response: &Response, id: TransactionId) {
+        let Some(flow) = self.clients.get(&id).map(|client| client.transaction.flow) else { return };
+        let Some(dialog) = Dialog::of_caller(invite, response, flow, false) else { return };
+        let ack = dialog.request(Method::ACK, dialog.local_seq);
+        if let Some((flow, bytes)) = self.loose_ack(ack, dialog.next_hop()) {
+            self.transmit(flow, bytes);
+        }
+        let bye = dialog.request(Method::BYE, dialog.local_seq + 1);
+        self.send(now, bye, dialog.next_hop(), Purpose::Courtesy);
+    }
+
+    /// Refused, timed out or not sent: the leg is gone.
+    pub(in crate::sip) fn invite_failed(&mut self, leg_id: LegId, status: u16) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let released = leg.released;
+        self.forget_leg(leg_id);
+        if !released {
+            self.tell(Event::Refused { leg: leg_id, status });
+        }
+    }
+
+    /// §9.1: a CANCEL follows a provisional response, never comes before it.
+    pub(in crate::sip) fn cancel_if_possible(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let reason = leg.reason.clone();
+        let State::Calling(calling) = &mut leg.state else { return };
+        if calling.cancel != Cancel::Wanted || !calling.provisional {
+            return;
+        }
+        calling.cancel = Cancel::Sent;
+        let id = calling.transaction;
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.transaction.give_up_at(now + patience(&self.settings.timers));
+        let flow = client.transaction.flow;
+        let mut cancel = Request::new(Method::CANCEL, client.request.uri.clone());
+        for name in ["Via", "Route", "From", "To", "Call-ID", "Max-Forwards"] {
+            for value in client.request.headers.all(name) {
+                cancel.headers.push(name, value);
+            }
+        }
+        cancel.headers.push("CSeq", format!("{} CANCEL", client.request.headers.cseq().map_or(1, |c| c.seq)));
+        if let Some(reason) = reason {
+            cancel.headers.push("Reason", reason);
+        }
+        self.schedule_client(id);
+        self.send_in_branch(now, cancel, flow);
+    }
+
+    /// A challenge is answered only where an account of ours belongs: secrets go to nobody else.
+    fn try_again_with_credentials(&mut self, now: Moment, leg_id: LegId, response: &Response) -> bool {
+        let Some(leg) = self.legs.get(&leg_id) else { return false };
+        let State::Calling(calling) = &leg.state else { return false };
+        let (flow, mut request) = (calling.flow, calling.request.clone());
+        if leg.released || !self.account_at(flow) {
+            return false;
+        }
+        let learned = self.registration.as_mut().is_some_and(|registration| registration.learn(response));
+        if !learned {
+            return false;
+        }
+        let seq = request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
+        request.headers.set("CSeq", format!("{seq} INVITE"));
+        self.prove(&mut request, flow);
+        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else { return false };
+        if let Some(Leg { state: State::Calling(calling), .. }) = self.legs.get_mut(&leg_id) {
+            calling.transaction = transaction;
+            calling.request = request;
+            calling.provisional = false;
+        }
+        true
+    }
+
+    fn account_at(&self, flow: Flow) -> bool {
+        self.registration.as_ref().is_some_and(|registration| registration.account.registrar == flow.remote)
+    }
+
+    fn prove(&mut self, request: &mut Request, flow: Flow) {
+        if self.account_at(flow) {
+            let cnonce = self.token();
+            if let Some(registration) = self.registration.as_mut() {
+                registration.prove(request, &cnonce);
+            }
+        }
+    }
+
+    /// Registers a softphone of ours and keeps it registered.
+    pub fn register(&mut self, now: Moment, account: Account) {
+        self.take_account(now, account, true);
+    }
+
+    /// Knows the account's secret for challenges, without registering.
+    pub fn know(&mut self, now: Moment, account: Account) {
+        self.take_account(now, account, false);
+    }
+
+    fn take_account(&mut self, now: Moment, account: Account, active: bool) {
+        let (call_id, tag) = (self.token(), self.token());
+        self.registration = Some(Registration::new(now, account, active, call_id, tag));
+        self.send_register(now);
+    }
+
+    pub fn unregister(&mut self, now: Moment) {
+        if let Some(registration) = self.registration.as_mut() {
+            registration.unregister(now);
+        }
+        self.send_register(now);
+    }
+
+    pub(in crate::sip) fn send_register(&mut self, now: Moment) {
+        let Some(account) = self.registration.as_ref().map(|registration| registration.account.clone()) else { return };
+        let flow = Flow { listener: ListenerId(0), transport: account.transport, remote: account.registrar, connection: None };
+        let Some(flow) = self.fit(flow) else { return };
+        let (mut contact, cnonce) = (self.own_uri(&escape_user(&account.username), flow), self.token());
+        if account.transport == Transport::Udp {
+            contact.params = Default::default();
+        }
+        let request = self.registration.as_mut().and_then(|r| r.next_request(now, &contact, &cnonce));
+        if let Some(request) = request {
+            self.send(now, request, flow, Purpose::Register);
+        }
+    }
+
+    pub(in crate::sip) fn register_answered(&mut self, now: Moment, response: Option<&Response>) {
+        let Some(registration) = self.registration.as_mut() else { return };
+        match registration.answered(now, response) {
+            Outcome::Registered => self.tell(Event::AccountRegistered),
+            Outcome::Refused(status) => self.tell(Event::AccountRefused { status }),
+            Outcome::Unregistered => {}
+            Outcome::Again => self.send_register(now),
+        }
+    }
+}
+
+fn body_of(response: &Response) -> Option<Body> {
+    let content_type = response.headers.get("Content-Type")?.to_string();
+    (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() })
+}

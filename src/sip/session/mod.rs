@@ -1,0 +1,123 @@
+//! A leg: one INVITE session of ours or theirs, RFC 3261 §13–15. Its verbs are the files beside this one.
+
+pub(super) mod accept;
+pub(super) mod end;
+pub(super) mod invite;
+pub(super) mod reoffer;
+
+use std::time::Duration;
+
+use super::dialog::Dialog;
+use super::message::Request;
+use super::words::{Flow, Party, Source};
+use crate::ids::LegId;
+use crate::moment::Moment;
+
+/// Server and client transactions are numbered by the endpoint.
+pub(super) type TransactionId = u64;
+
+pub(super) struct Leg {
+    pub id: LegId,
+    pub state: State,
+    pub dialog: Option<Dialog>,
+    /// A 2xx of ours to an INVITE or re-INVITE that waits for its ACK.
+    pub unacked: Option<Unacked>,
+    /// A re-INVITE or UPDATE of theirs that waits for the call's word.
+    pub their_reoffer: Option<TransactionId>,
+    /// A re-INVITE of ours that waits for their answer, with the ACK of the last one that was answered.
+    pub our_reoffer: Option<TransactionId>,
+    /// A re-INVITE of ours to be sent (again) at this moment: after 491, §14.1.
+    pub reoffer_at: Option<(Moment, Vec<u8>)>,
+    /// The call has let go: nothing is told any more, the rest is only courtesy.
+    pub released: bool,
+    /// To be sent as Reason in the BYE that waits for an ACK.
+    pub reason: Option<String>,
+    /// The ACKs of our INVITEs by transaction, sent again for each copy of a 2xx.
+    pub acks: Vec<(TransactionId, Flow, Vec<u8>)>,
+}
+
+pub(super) enum State {
+    /// Their INVITE, not answered yet.
+    Incoming { transaction: TransactionId, request: Box<Request>, tag: String, progress: Option<Progress> },
+    /// Our INVITE, not answered yet.
+    Calling(Box<Calling>),
+    /// Answered.
+    Talking,
+    /// The BYE waits until the ACK is there, §15.
+    Hanging,
+    /// Our BYE is on its way.
+    Ending,
+}
+
+/// The last 183, sent again so that proxies do not give up (§13.3.1.1).
+pub(super) struct Progress {
+    pub bytes: Vec<u8>,
+    pub again: Moment,
+}
+
+pub(super) struct Calling {
+    pub transaction: TransactionId,
+    pub request: Request,
+    pub flow: Flow,
+    pub pinned: bool,
+    /// A provisional response came: a CANCEL may be sent, §9.1.
+    pub provisional: bool,
+    pub cancel: Cancel,
+    pub caller: Party,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cancel {
+    No,
+    /// As soon as a provisional response is there.
+    Wanted,
+    Sent,
+}
+
+/// A 2xx that is sent again until its ACK comes, §13.3.1.4.
+pub(super) struct Unacked {
+    pub bytes: Vec<u8>,
+    pub flow: Flow,
+    pub seq: u32,
+    pub again: Moment,
+    pub interval: Duration,
+    pub until: Moment,
+    /// The ACK brings an answer to our offer.
+    pub offered: bool,
+}
+
+/// The 183 is repeated a little more often than the minute after which proxies may give up.
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(55);
+
+impl Leg {
+    pub fn new(id: LegId, state: State) -> Self {
+        Self {
+            id,
+            state,
+            dialog: None,
+            unacked: None,
+            their_reoffer: None,
+            our_reoffer: None,
+            reoffer_at: None,
+            released: false,
+            reason: None,
+            acks: Vec::new(),
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let progress = match &self.state {
+            State::Incoming { progress: Some(progress), .. } => Some(progress.again),
+            _ => None,
+        };
+        let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));
+        let reoffer = self.reoffer_at.as_ref().map(|(at, _)| *at);
+        progress.into_iter().chain(unacked).chain(reoffer).min()
+    }
+}
+
+/// Whose INVITE it is, once admitted.
+pub(super) struct Admitted {
+    pub source: Source,
+    pub pinned: bool,
+}

@@ -1,0 +1,158 @@
+//! New descriptions within a session: re-INVITE (RFC 3261 §14) and UPDATE (RFC 3311), from either side.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use super::{State, TransactionId};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::admission::ALLOW;
+use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::message::{Method, Request, Response};
+use crate::sip::words::{Body, Event};
+
+impl Endpoint {
+    pub(in crate::sip) fn their_reoffer(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let unanswered = matches!(leg.state, State::Incoming { .. } | State::Calling(_));
+        // §14.2: ours is open; theirs must come back later. Theirs is open: it was sent too early.
+        if leg.our_reoffer.is_some() {
+            return self.simply(now, id, &request, 491);
+        }
+        if leg.their_reoffer.is_some() || leg.unacked.is_some() || unanswered || leg.released {
+            let mut response = request.respond(500, None);
+            response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
+            self.respond(now, id, response);
+            return;
+        }
+        let body = match self.offer_of(&request) {
+            Ok(body) => body,
+            Err(response) => return drop(self.respond(now, id, *response)),
+        };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if let Some(dialog) = leg.dialog.as_mut() {
+            dialog.refresh(&request.headers);
+        }
+        // An UPDATE without a body refreshes the target only.
+        if request.method == Method::UPDATE && body.is_none() {
+            let mut response = request.respond(200, None);
+            response.headers.push("Contact", self.contact_of(leg_id));
+            self.respond(now, id, response);
+            return;
+        }
+        leg.their_reoffer = Some(id);
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.leg = Some(leg_id);
+        }
+        let invite = request.method == Method::INVITE;
+        if invite {
+            self.respond(now, id, request.respond(100, None));
+        }
+        self.reoffers.insert(id, request);
+        self.tell(Event::Reoffer { leg: leg_id, body });
+    }
+
+    fn contact_of(&self, leg: LegId) -> String {
+        let flow = self.legs.get(&leg).and_then(|leg| leg.dialog.as_ref()).map(|dialog| dialog.flow);
+        flow.map(|flow| self.contact(flow)).unwrap_or_default()
+    }
+
+    pub(in crate::sip) fn accept_reoffer(&mut self, now: Moment, leg_id: LegId, body: Body) {
+        let Some((id, request)) = self.take_reoffer(leg_id) else { return };
+        let mut response = request.respond(200, None);
+        response.headers.push("Contact", self.contact_of(leg_id));
+        response.headers.push("Allow", ALLOW);
+        response.headers.push("Content-Type", body.content_type);
+        response.body = body.bytes;
+        if request.method == Method::INVITE {
+            let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
+            self.await_ack(now, leg_id, id, seq, request.body.is_empty(), response);
+        } else {
+            self.respond(now, id, response);
+        }
+    }
+
+    pub(in crate::sip) fn refuse_reoffer(&mut self, now: Moment, leg_id: LegId, status: u16) {
+        if let Some((id, request)) = self.take_reoffer(leg_id) {
+            self.respond(now, id, request.respond(status, None));
+        }
+    }
+
+    fn take_reoffer(&mut self, leg: LegId) -> Option<(TransactionId, Request)> {
+        let id = self.legs.get_mut(&leg)?.their_reoffer.take()?;
+        Some((id, self.reoffers.remove(&id)?))
+    }
+
+    /// A BYE came while their re-INVITE was open: 487, §15.1.2.
+    pub(in crate::sip) fn refuse_open(&mut self, now: Moment, _id: TransactionId, leg: LegId) {
+        self.refuse_reoffer(now, leg, 487);
+    }
+
+    pub(in crate::sip) fn reoffer(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.released || !matches!(leg.state, State::Talking) {
+            return;
+        }
+        // §14.1: one at a time; ours waits for what is open.
+        if leg.our_reoffer.is_some() || leg.their_reoffer.is_some() || leg.unacked.is_some() {
+            leg.reoffer_at = Some((now + Duration::from_millis(500), sdp));
+            return self.schedule_leg(leg_id);
+        }
+        let Some(dialog) = leg.dialog.as_mut() else { return };
+        dialog.local_seq += 1;
+        let mut request = dialog.request(Method::INVITE, dialog.local_seq);
+        let flow = dialog.next_hop();
+        request.headers.push("Contact", self.contact_of(leg_id));
+        request.headers.push("Allow", ALLOW);
+        request.headers.push("Content-Type", "application/sdp");
+        request.body = sdp;
+        let id = self.send(now, request, flow, Purpose::Reinvite(leg_id));
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.our_reoffer = id;
+        }
+    }
+
+    pub(in crate::sip) fn reoffer_answered(&mut self, now: Moment, leg_id: LegId, id: TransactionId, response: &Response) {
+        if response.status < 200 {
+            return;
+        }
+        let request = self.clients.get(&id).map(|client| client.request.clone());
+        let (Some(request), Some(leg)) = (request, self.legs.get_mut(&leg_id)) else { return };
+        let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
+        if response.status < 300 {
+            if leg.our_reoffer != Some(id) {
+                // A copy of the 2xx: its ACK again.
+                if let Some((_, flow, ack)) = leg.acks.iter().find(|(of, ..)| *of == id).cloned() {
+                    self.transmit(flow, ack);
+                }
+                return;
+            }
+            leg.our_reoffer = None;
+            if let Some(dialog) = leg.dialog.as_mut() {
+                dialog.refresh(&response.headers);
+            }
+            let released = leg.released;
+            self.send_ack(leg_id, id, seq);
+            if !released {
+                let content_type = response.headers.get("Content-Type").unwrap_or_default().to_string();
+                let body = (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() });
+                self.tell(Event::ReofferAnswered { leg: leg_id, result: Ok(body) });
+            }
+            return;
+        }
+        leg.our_reoffer = None;
+        match response.status {
+            408 | 481 => self.lost(now, leg_id),
+            491 if !leg.released => {
+                // §14.1: whoever made the Call-ID waits 2.1–4 s, the other 0–2 s, in steps of 10 ms.
+                let ours = leg_id.0.is_multiple_of(2);
+                let steps = if ours { self.rng.random_range(210..=400) } else { self.rng.random_range(0..=200) };
+                leg.reoffer_at = Some((now + Duration::from_millis(10 * steps), request.body));
+                self.schedule_leg(leg_id);
+            }
+            status if !leg.released => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Client transactions, RFC 3261 §17.1, with the Accepted state of RFC 6026 §7.2.
+
+use std::time::Duration;
+
+use super::{Due, patience};
+use crate::moment::Moment;
+use crate::sip::words::{Flow, Timers};
+
+pub struct ClientTransaction {
+    pub flow: Flow,
+    is_invite: bool,
+    state: State,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing came back: sent again (timers A and E, only unreliable) until timers B and F.
+    Calling { again: Option<Moment>, interval: Duration, until: Moment },
+    /// A provisional response came. An INVITE waits as long as its user likes; others go on every T2.
+    Proceeding { again: Option<Moment>, until: Option<Moment> },
+    /// A final response came: late copies are absorbed (timers D, K and M).
+    Settling { until: Moment, accepted: bool },
+}
+
+/// What a response is to the user of the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The first of its kind: tell the user.
+    Tell,
+    /// A copy of a refusal of an INVITE: acknowledge again.
+    Acknowledge,
+    /// A copy: nothing to do.
+    Old,
+}
+
+impl ClientTransaction {
+    pub fn new(now: Moment, timers: &Timers, flow: Flow, is_invite: bool, bytes: Vec<u8>) -> Self {
+        let again = (!flow.transport.is_reliable()).then(|| now + timers.t1);
+        let state = State::Calling { again, interval: timers.t1, until: now + patience(timers) };
+        Self { flow, is_invite, state, bytes }
+    }
+
+    pub fn is_invite(&self) -> bool {
+        self.is_invite
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether a final response came.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.state, State::Settling { .. })
+    }
+
+    pub fn received(&mut self, now: Moment, timers: &Timers, status: u16) -> News {
+        let reliable = self.flow.transport.is_reliable();
+        match (self.state, status) {
+            (State::Settling { accepted: true, .. }, 200..300) => News::Tell,
+            (State::Settling { accepted: false, .. }, 300..) if self.is_invite => News::Acknowledge,
+            (State::Settling { .. }, _) => News::Old,
+            (State::Calling { until, .. }, ..200) => {
+                let again = (!reliable && !self.is_invite).then(|| now + timers.t2);
+                self.state = State::Proceeding { again, until: (!self.is_invite).then_some(until) };
+                News::Tell
+            }
+            (State::Proceeding { .. }, ..200) => News::Tell,
+            (_, 200..) => {
+                let accepted = self.is_invite && status < 300;
+                let rest = match (self.is_invite, reliable) {
+                    (true, _) if accepted => patience(timers),
+                    (_, true) => Duration::ZERO,
+                    // §17.1.1.2: timer D is at least 32 s; timer K is T4.
+                    (true, false) => patience(timers),
+                    (false, false) => timers.t4,
+                };
+                self.state = State::Settling { until: now + rest, accepted };
+                News::Tell
+            }
+        }
+    }
+
+    /// A cancelled INVITE must end: §9.1 gives its final response 64 × T1.
+    pub fn give_up_at(&mut self, at: Moment) {
+        if let State::Proceeding { until, .. } = &mut self.state {
+            *until = Some(at);
+        }
+    }
+
+    pub fn handle_deadline(&mut self, now: Moment, timers: &Timers) -> Due {
+        match &mut self.state {
+            State::Calling { until, .. } if *until <= now => Due::TimedOut,
+            State::Proceeding { until: Some(until), .. } if *until <= now => Due::TimedOut,
+            State::Calling { again: Some(again), interval, .. } if *again <= now => {
+                *interval *= 2;
+                if !self.is_invite {
+                    *interval = (*interval).min(timers.t2);
+                }
+                *again = now + *interval;
+                Due::Resend
+            }
+            State::Proceeding { again: Some(again), .. } if *again <= now => {
+                *again = now + timers.t2;
+                Due::Resend
+            }
+            State::Settling { until, .. } if *until <= now => Due::Over,
+            _ => Due::Nothing,
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Moment> {
+        match self.state {
+            State::Calling { again, until, .. } => Some(again.map_or(until, |again| again.min(until))),
+            State::Proceeding { again, until } => again.into_iter().chain(until).min(),
+            State::Settling { until, .. } => Some(until),
+        }
+    }
+}

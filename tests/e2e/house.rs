@@ -1,0 +1,242 @@
+//! One hotline for one test.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Nothing that is waited for may take longer on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
+/// The files of one house; change what a test needs before it opens.
+pub struct Files {
+    pub hotline: String,
+    pub menu: String,
+    pub queues: String,
+    pub operators: String,
+}
+
+/// A contact of `8002` that the test's own peer answers.
+pub const DESK_PHONE: &str = "8002";
+
+impl Files {
+    /// One number with a menu and a short wait for keys, two queues, seat 8001 with the secret
+    /// `open sesame`, operators who sit at their seats, and an optional desk phone without registration.
+    pub fn new(desk_phone: Option<u16>) -> Files {
+        let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
+        let desk = match desk_phone {
+            Some(port) => format!(
+                "[[seat]]\nid = \"{DESK_PHONE}\"\ncontact = \"sip:{DESK_PHONE}@127.0.0.1:{port}\"\n\
+                 [[operator]]\nid = \"1002\"\nname = \"Boris\"\nskills = {{ mandarin = 5 }}\nseat = \"{DESK_PHONE}\"\n"
+            ),
+            None => String::new(),
+        };
+        Files {
+            hotline: format!(
+                "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n\
+                 [[trunk]]\nid = \"test\"\nfrom = [\"127.0.0.1\"]\n\
+                 [media]\nports = \"{}\"\nprompts = \"{}\"\nworkers = 1\n[house]\ndrain = \"5s\"\n",
+                rtp_range(),
+                prompts.display()
+            ),
+            menu: "[[number]]\nnumber = \"12345\"\nmenu = \"welcome\"\n\
+                   [[number]]\nnumber = \"12346\"\nqueue = \"citizen\"\nlanguage = \"zh\"\n\
+                   [[number]]\nnumber = \"12347\"\nqueue = \"english\"\nlanguage = \"en\"\n\
+                   [[menu]]\nid = \"welcome\"\nprompts = [\"zh/greeting\"]\ntimeout = \"2s\"\nretries = 1\n\
+                   default = { queue = \"citizen\", language = \"zh\" }\n\
+                   [[menu.choice]]\nkey = \"1\"\nqueue = \"citizen\"\nlanguage = \"zh\"\n\
+                   [[menu.choice]]\nkey = \"2\"\nqueue = \"english\"\nlanguage = \"en\"\n"
+                .into(),
+            queues: "exclude_for = \"30s\"\nreasons = [\"break\", \"meal\"]\n\
+                     [[queue]]\nid = \"citizen\"\nneed = \"mandarin >= 1\"\nring = \"4s\"\nwrap_up = \"1s\"\n\
+                     [[queue]]\nid = \"english\"\nneed = \"english >= 1\"\nring = \"4s\"\nwrap_up = \"1s\"\n"
+                .into(),
+            operators: format!(
+                "[[seat]]\nid = \"8001\"\nsecret = \"open sesame\"\n\
+                 [[operator]]\nid = \"1001\"\nname = \"Anna\"\nskills = {{ mandarin = 5, english = 3 }}\nseat = \"8001\"\n{desk}"
+            ),
+        }
+    }
+}
+
+/// A stretch of RTP ports of this test's own, as far as that can be had; taken ports are passed over.
+fn rtp_range() -> String {
+    let first = 20_000 + (std::process::id() % 100) * 96;
+    format!("{first}-{}", first + 95)
+}
+
+/// A running hotline.
+pub struct House {
+    child: Child,
+    dir: tempfile::TempDir,
+    pub udp: u16,
+    pub tcp: u16,
+}
+
+impl House {
+    pub fn open(files: &Files) -> House {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        write_files(dir.path(), files);
+        let (child, udp, tcp) = start(dir.path(), &[]);
+        House { child, dir, udp, tcp }
+    }
+
+    /// `127.0.0.1:PORT` for UDP.
+    pub fn addr(&self) -> String {
+        format!("127.0.0.1:{}", self.udp)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Kills the process as a power cut would, and starts it again on the same ports and data.
+    pub fn crash_and_restart(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        let _ = self.child.wait();
+        let ports = format!("udp:127.0.0.1:{},tcp:127.0.0.1:{}", self.udp, self.tcp);
+        let (child, udp, tcp) = start(self.dir.path(), &[("HOTLINE__SIP__LISTEN", &ports)]);
+        assert_eq!((udp, tcp), (self.udp, self.tcp));
+        self.child = child;
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(status.expect("kill is there").success());
+    }
+
+    /// Waits until the process ends by itself.
+    pub fn wait_end(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the hotline does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// All closed records, as `hotline records` prints them while the house is open.
+    pub fn records(&self) -> Vec<Value> {
+        let text = self.records_as("jsonl");
+        text.lines().map(|line| serde_json::from_str(line).expect("a record is JSON")).collect()
+    }
+
+    pub fn records_as(&self, format: &str) -> String {
+        let out = hotline().args(["records", "--format", format, "--data"]).arg(self.data()).output().expect("runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).expect("records are UTF-8")
+    }
+
+    /// Waits for `count` closed records.
+    pub fn wait_records(&self, count: usize) -> Vec<Value> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let records = self.records();
+            if records.len() >= count {
+                assert_eq!(records.len(), count, "one record a call: {records:#?}");
+                return records;
+            }
+            assert!(Instant::now() < until, "no {count} records, but {records:#?}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until the log has a line with all these words.
+    pub fn wait_log(&self, words: &[&str]) {
+        let until = Instant::now() + PATIENCE;
+        while !self.log().lines().any(|line| words.iter().all(|word| line.contains(word))) {
+            assert!(Instant::now() < until, "no line with {words:?} in the log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the hotline's log ---\n{}", self.log());
+        }
+    }
+}
+
+pub fn hotline() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+    command.env_remove("HOTLINE_LOG");
+    command
+}
+
+pub fn write_files(dir: &Path, files: &Files) {
+    let config = dir.join("config");
+    fs::create_dir_all(&config).expect("a folder for the files");
+    let all = [
+        ("hotline.toml", &files.hotline),
+        ("menu.toml", &files.menu),
+        ("queues.toml", &files.queues),
+        ("operators.toml", &files.operators),
+    ];
+    for (name, text) in all {
+        fs::write(config.join(name), text).expect("the file can be written");
+    }
+}
+
+/// Starts the program and reads from its first line where it listens.
+fn start(dir: &Path, env: &[(&str, &str)]) -> (Child, u16, u16) {
+    let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).expect("a log file");
+    let mut child = hotline()
+        .args(["serve", "--log", "info", "--config"])
+        .arg(dir.join("config"))
+        .arg("--data")
+        .arg(dir.join("data"))
+        .envs(env.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("the program starts");
+    let stdout = child.stdout.take().expect("piped");
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        let _ = tell.send(lines.next().and_then(Result::ok).unwrap_or_default());
+        lines.for_each(drop);
+    });
+    let line = told.recv_timeout(PATIENCE).unwrap_or_default();
+    let port = |transport: &str| {
+        let at = line.find(&format!("{transport}:127.0.0.1:"))?;
+        let digits = &line[at + transport.len() + 11..];
+        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    match (port("udp"), port("tcp")) {
+        (Some(udp), Some(tcp)) => (child, udp, tcp),
+        _ => {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the hotline did not come up: {line:?}\n{}", fs::read_to_string(dir.join("log")).unwrap_or_default());
+        }
+    }
+}
+
+/// A UDP port that was free a moment ago.
+pub fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}

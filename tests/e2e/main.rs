@@ -1,0 +1,15 @@
+//! End to end: the real program, real sockets, real sound, and peers that we did not write.
+//!
+//! Needs sipp and baresip (`scripts/setup test`). Each test has its own house: own files, data and
+//! free ports, all gone when it ends.
+
+mod calls;
+mod crash;
+mod house;
+mod keys;
+mod operators;
+mod peers;
+mod program;
+mod seats;
+mod sound;
+mod strangers;

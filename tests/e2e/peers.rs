@@ -1,0 +1,213 @@
+//! The peers: sipp, baresip, and our own softphones as processes.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::house::{House, PATIENCE, free_port, hotline};
+
+/// One run of a sipp scenario from `tests/sipp/`.
+pub struct Sipp {
+    child: Child,
+    name: String,
+    dir: tempfile::TempDir,
+}
+
+impl Sipp {
+    /// A caller: dials `number` at the house.
+    pub fn caller(house: &House, scenario: &str, number: &str) -> Sipp {
+        Sipp::start(scenario, &[&house.addr(), "-s", number, "-p", &free_port().to_string()])
+    }
+
+    /// A phone that answers at `port`.
+    pub fn phone(scenario: &str, port: u16) -> Sipp {
+        Sipp::start(scenario, &["-p", &port.to_string()])
+    }
+
+    pub fn start(scenario: &str, args: &[&str]) -> Sipp {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(format!("{scenario}.xml"));
+        let log = fs::File::create(dir.path().join("out")).expect("a log file");
+        let child = Command::new("sipp")
+            .arg("-sf")
+            .arg(file)
+            .args(["-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "60", "-timeout_error", "-trace_err"])
+            .args(["-mp", &free_port().to_string(), "-trace_msg", "-message_file", "messages", "-error_file", "errors"])
+            .args(args)
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a handle"))
+            .stderr(log)
+            .spawn()
+            .expect("sipp is installed: scripts/setup test");
+        Sipp { child, name: scenario.into(), dir }
+    }
+
+    /// Waits for the end; the scenario must have gone as written.
+    pub fn succeed(mut self) {
+        let until = Instant::now() + PATIENCE + PATIENCE;
+        loop {
+            match self.child.try_wait().expect("sipp can be waited for") {
+                Some(status) if status.success() => return,
+                Some(status) => panic!("sipp {}: {status}\n{}", self.name, self.told()),
+                None => assert!(Instant::now() < until, "sipp {} does not end\n{}", self.name, self.told()),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn told(&self) -> String {
+        let read = |name: &str| fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+        format!("{}\n{}", read("errors"), read("messages"))
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `hotline call` or `hotline seat` as a process whose lines can be waited for.
+pub struct Softphone {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Softphone {
+    pub fn seat(house: &House, seat: &str, secret: &str, args: &[&str]) -> Softphone {
+        let mut command = hotline();
+        command.args(["seat", seat, "--server", &house.addr()]).args(args).env("HOTLINE_SEAT_SECRET", secret);
+        let mut phone = Softphone::start(command);
+        phone.wait("is registered");
+        phone
+    }
+
+    pub fn call(house: &House, number: &str, args: &[&str]) -> Softphone {
+        let mut command = hotline();
+        command.args(["call", &format!("sip:{number}@{}", house.addr())]).args(args);
+        Softphone::start(command)
+    }
+
+    pub fn start(mut command: Command) -> Softphone {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let stdout = child.stdout.take().expect("piped");
+        let (tell, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+        Softphone { child, lines, said: Vec::new() }
+    }
+
+    /// Waits for a line with this text.
+    pub fn wait(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.said.push(line);
+                    if self.said.last().is_some_and(|line| line.contains(text)) {
+                        return;
+                    }
+                }
+                Err(_) => panic!("no {text:?} but {:#?}", self.said),
+            }
+        }
+    }
+
+    /// Waits for the end; whether it was a success.
+    pub fn end(mut self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("can be waited for") {
+                return status.success();
+            }
+            assert!(Instant::now() < until, "the softphone does not end: {:#?}", self.said);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Softphone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A baresip that registers, answers by itself, says a tone and writes down what it hears.
+pub struct Baresip {
+    child: Child,
+    control: u16,
+    dir: tempfile::TempDir,
+}
+
+impl Baresip {
+    pub fn register(house: &House, seat: &str, secret: &str, tone_hz: u32) -> Baresip {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (sip, rtp, control) = (free_port(), free_port() & !1, free_port());
+        crate::sound::write_tone(&dir.path().join("tone.wav"), tone_hz, 60);
+        let config = format!(
+            "poll_method epoll\nsip_listen 127.0.0.1:{sip}\ncall_max_calls 4\naudio_player aubridge,nil\n\
+             audio_source aufile,{0}/tone.wav\naudio_alert aubridge,nil\naudio_srate 8000-48000\naudio_channels 1-2\n\
+             audio_level no\nrtp_ports {rtp}-{1}\nrtp_stats yes\njitter_buffer_delay 5-10\nnet_interface 127.0.0.1\n\
+             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
+             module sndfile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
+             ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {0}\n",
+            dir.path().display(),
+            rtp + 20
+        );
+        fs::write(dir.path().join("config"), config).expect("writes");
+        let account = format!(
+            "<sip:{seat}@{}>;auth_user={seat};auth_pass={secret};regint=60;answermode=auto;audio_codecs=pcmu/8000/1\n",
+            house.addr()
+        );
+        fs::write(dir.path().join("accounts"), account).expect("writes");
+        let log = fs::File::create(dir.path().join("out")).expect("a log file");
+        let child = Command::new("baresip")
+            .arg("-f")
+            .arg(dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a handle"))
+            .stderr(log)
+            .spawn()
+            .expect("baresip is installed: scripts/setup test");
+        let phone = Baresip { child, control, dir };
+        house.wait_log(&["registered", seat]);
+        phone
+    }
+
+    /// A command of baresip's own, e.g. `hangup`, `hold`, `resume`.
+    pub fn command(&self, command: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.control)).expect("baresip's control port");
+        let json = format!("{{\"command\":\"{command}\",\"params\":\"\"}}");
+        write!(stream, "{}:{json},", json.len()).expect("writes");
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+        let _ = stream.read(&mut [0; 4096]);
+    }
+
+    /// The WAV of what it heard last.
+    pub fn heard(&self) -> Option<PathBuf> {
+        let files = fs::read_dir(self.dir.path()).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+        files.filter(|p| p.to_string_lossy().ends_with("-dec.wav")).max()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("out")).unwrap_or_default()
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,66 @@
+//! Tones: made, and found again in what was heard.
+
+use std::path::Path;
+
+/// A sine of `hz` at a quarter of full scale, 8 kHz mono.
+pub fn write_tone(path: &Path, hz: u32, seconds: u32) {
+    let spec = hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut wav = hound::WavWriter::create(path, spec).expect("the tone can be written");
+    for n in 0..8000 * seconds {
+        let phase = f64::from(n) * f64::from(hz) * std::f64::consts::TAU / 8000.0;
+        wav.write_sample((phase.sin() * 8192.0) as i16).expect("writes");
+    }
+    wav.finalize().expect("writes");
+}
+
+/// What a recording holds, in slices of 100 ms.
+pub struct Heard {
+    samples: Vec<f64>,
+    rate: f64,
+}
+
+impl Heard {
+    pub fn read(path: &Path) -> Heard {
+        let mut wav = hound::WavReader::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let spec = wav.spec();
+        let samples = match spec.sample_format {
+            hound::SampleFormat::Int => wav.samples::<i32>().map(|s| f64::from(s.unwrap_or(0))).collect::<Vec<_>>(),
+            hound::SampleFormat::Float => wav.samples::<f32>().map(|s| f64::from(s.unwrap_or(0.0)) * 32768.0).collect(),
+        };
+        let mono = samples.chunks(usize::from(spec.channels)).map(|frame| frame[0]).collect();
+        Heard { samples: mono, rate: f64::from(spec.sample_rate) }
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / self.rate
+    }
+
+    /// Seconds in which this tone stands out: most of the energy of a slice, and not silence.
+    pub fn seconds_of(&self, hz: u32) -> f64 {
+        let slice = (self.rate / 10.0) as usize;
+        let with_tone = self.samples.chunks_exact(slice).filter(|s| share(s, f64::from(hz), self.rate) > 0.6).count();
+        with_tone as f64 / 10.0
+    }
+
+    /// Seconds that are not silent.
+    pub fn seconds_of_sound(&self) -> f64 {
+        let slice = (self.rate / 10.0) as usize;
+        let loud = |s: &&[f64]| s.iter().map(|x| x * x).sum::<f64>() / s.len() as f64 > 200.0 * 200.0;
+        self.samples.chunks_exact(slice).filter(loud).count() as f64 / 10.0
+    }
+}
+
+/// The share of a slice's energy that is at `hz` (Goertzel); 0 for silence.
+fn share(samples: &[f64], hz: f64, rate: f64) -> f64 {
+    let energy: f64 = samples.iter().map(|x| x * x).sum();
+    if energy / (samples.len() as f64) < 200.0 * 200.0 {
+        return 0.0;
+    }
+    let step = std::f64::consts::TAU * hz / rate;
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, x) in samples.iter().enumerate() {
+        re += x * (step * n as f64).cos();
+        im += x * (step * n as f64).sin();
+    }
+    2.0 * (re * re + im * im) / (samples.len() as f64 * energy)
+}
