@@ -9,6 +9,6 @@ pub mod ids;
 //pub mod ivr;
 //pub mod media;
 pub mod moment;
-//pub mod queue;
+pub mod queue;
 //pub mod records;
 pub mod sip;

@@ -152,9 +152,10 @@ impl Endpoint {
         let from = request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
         let ip = flow.remote.ip().to_canonical();
         let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
+        let trunk = trunk.map(|trunk| trunk.id.clone());
         let feature = dialled.starts_with('*');
-        if let Some(trunk) = trunk.filter(|_| !feature) {
-            return Ok(Admitted { source: Source::Trunk(trunk.id.clone()), pinned: false });
+        if let (Some(trunk), false) = (&trunk, feature) {
+            return Ok(Admitted { source: Source::Trunk(trunk.clone()), pinned: false });
         }
         if let Some(seat) = self.registrar.seat_at(&flow).filter(|seat| seat.as_str() == from) {
             return Ok(Admitted { source: Source::Seat(seat.clone()), pinned: false });

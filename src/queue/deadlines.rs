@@ -1,0 +1,48 @@
+//! Every reason why the engine wants waking.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallId, OfferId, OperatorId};
+use crate::moment::Moment;
+
+/// A timer's name; those of the same moment run in this order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deadline {
+    /// The operator did not answer within the queue's `ring`.
+    OfferExpires(OfferId),
+    WrapUpEnds(OperatorId),
+    /// An operator whose phone failed may be rung again.
+    RestEnds(OperatorId),
+    /// An operator who failed to take this contact may be offered it again.
+    ExclusionEnds(CallId, OperatorId),
+    /// The contact waited for the queue's `max_wait`.
+    MaxWait(CallId),
+}
+
+/// All that is awaited, soonest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Agenda(BTreeSet<(Moment, Deadline)>);
+
+impl Agenda {
+    pub fn set(&mut self, at: Moment, deadline: Deadline) {
+        self.0.insert((at, deadline));
+    }
+
+    pub fn clear(&mut self, at: Moment, deadline: Deadline) {
+        self.0.remove(&(at, deadline));
+    }
+
+    pub fn first(&self) -> Option<&(Moment, Deadline)> {
+        self.0.first()
+    }
+
+    /// Takes the soonest if it is due.
+    pub fn take_due(&mut self, now: Moment) -> Option<(Moment, Deadline)> {
+        let (at, _) = self.0.first()?;
+        if *at > now { None } else { self.0.pop_first() }
+    }
+}

@@ -1,0 +1,89 @@
+//! What must hold after every step, whatever happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{CallId, OfferId, OperatorId};
+use crate::queue::*;
+
+/// Watches the outputs from outside, as the rest of the house sees them.
+#[derive(Default)]
+pub(super) struct Laws {
+    open_offers: BTreeMap<OfferId, (CallId, OperatorId)>,
+    in_line: BTreeSet<CallId>,
+    talking: BTreeMap<CallId, OperatorId>,
+    states: BTreeMap<OperatorId, OperatorState>,
+    pub joined: usize,
+    pub connected: usize,
+    pub left: usize,
+    pub offers: usize,
+}
+
+impl Laws {
+    pub fn saw(&mut self, output: &Output) {
+        match output {
+            Output::Joined { contact, .. } => {
+                self.joined += 1;
+                assert!(self.in_line.insert(*contact), "{contact} joined twice");
+            }
+            Output::Offer { offer, contact, operator, .. } => {
+                self.offers += 1;
+                assert!(self.in_line.contains(contact), "{contact} is offered and in no line");
+                let twice = self.open_offers.values().any(|(c, o)| c == contact || o == operator);
+                assert!(!twice, "{contact} or {operator} is in two offers");
+                self.open_offers.insert(*offer, (*contact, operator.clone()));
+            }
+            Output::Withdraw { offer, .. } => assert!(self.open_offers.contains_key(offer), "{offer} withdrawn after its end"),
+            Output::OfferEnded { offer, contact, operator, .. } => {
+                let open = self.open_offers.remove(offer);
+                assert_eq!(open, Some((*contact, operator.clone())), "{offer} ended twice or never began");
+            }
+            Output::Connected { contact, operator, .. } => {
+                self.connected += 1;
+                assert!(self.in_line.remove(contact), "{contact} connected from no line");
+                assert!(!self.talking.values().any(|other| other == operator), "{operator} talks to two");
+                self.talking.insert(*contact, operator.clone());
+            }
+            Output::Left { contact, .. } => {
+                self.left += 1;
+                assert!(self.in_line.remove(contact), "{contact} left no line");
+            }
+            Output::Operator { operator, state, seat } => {
+                assert_eq!(seat.is_none(), *state == OperatorState::SignedOut, "{operator} without a seat is signed out");
+                if let Some(OperatorState::Talking { contact } | OperatorState::Holding { contact }) = self.states.get(operator)
+                    && !matches!(state, OperatorState::Talking { .. } | OperatorState::Holding { .. })
+                {
+                    self.talking.remove(contact);
+                }
+                self.states.insert(operator.clone(), state.clone());
+            }
+            Output::Refused { .. } | Output::Decided { .. } | Output::Ignored { .. } => {}
+        }
+    }
+
+    /// The engine's own view agrees with what it told; O(everybody).
+    pub fn check(&self, engine: &Engine) {
+        let mut seats = BTreeSet::new();
+        for view in engine.operators() {
+            if let Some(seat) = view.seat {
+                assert!(seats.insert(seat.clone()), "two operators at {seat}");
+                assert_eq!(engine.operator_at(seat), Some(view.operator));
+            }
+            let told = self.states.get(view.operator).cloned().unwrap_or(OperatorState::SignedOut);
+            assert_eq!(view.state, told, "{} is not what was told", view.operator);
+            let offered = self.open_offers.iter().find(|(_, (_, operator))| operator == view.operator).map(|(offer, _)| *offer);
+            let says = if let OperatorState::Offered { offer, .. } = view.state { Some(offer) } else { None };
+            assert_eq!(offered, says, "{}'s offer", view.operator);
+        }
+        self.conserve(engine);
+    }
+
+    /// Nobody is lost: joined = connected + left + still waiting.
+    pub fn conserve(&self, engine: &Engine) {
+        assert_eq!(self.joined, self.connected + self.left + self.in_line.len());
+        let waiting: usize = engine.rules().queues.keys().map(|queue| engine.waiting(queue)).sum();
+        assert!(waiting <= self.in_line.len());
+        if let Some((at, deadline)) = engine.next_deadline() {
+            assert!(at.as_micros() > 0, "{deadline:?}");
+        }
+    }
+}

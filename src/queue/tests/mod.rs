@@ -1,0 +1,6 @@
+//! Stories as text, a day of 750 operators, and what must hold after every step.
+
+mod day;
+mod laws;
+mod replay;
+mod scenario;
