@@ -10,5 +10,5 @@ pub mod ids;
 //pub mod media;
 pub mod moment;
 pub mod queue;
-//pub mod records;
+pub mod records;
 pub mod sip;

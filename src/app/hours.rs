@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 
 use crate::config::Hours;
 use crate::ids::QueueId;
@@ -47,11 +47,11 @@ impl Doors {
     }
 }
 
-fn zoned(now: Moment, zone: &TimeZone) -> Zoned {
+fn zoned(now: Moment, zone: &TimeZone) -> ZonedDateTime {
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned(zone.clone())
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone())
 }
 
-fn moment(at: &Zoned) -> Moment {
+fn moment(at: &ZonedDateTime) -> Moment {
     Moment::from_micros(u64::try_from(at.timestamp().as_microsecond()).unwrap_or(0))
 }

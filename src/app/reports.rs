@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
 use crate::config::{self, Fault};
 use crate::media::prompts::PromptBank;
@@ -93,8 +93,8 @@ pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
 
 /// A point in time as people write it, in the local zone.
 fn time(text: &str) -> Result<Moment, String> {
-    let now = Zoned::now();
-    let local = |at: DateTime| at.to_zoned(now.time_zone().clone()).map(|z| z.timestamp()).ok();
+    let now = ZonedDateTime::now();
+    let local = |at: DateTime| at.to_zoned_datetime(now.time_zone().clone()).map(|z| z.timestamp()).ok();
     let found = match text {
         "now" => Some(now.timestamp()),
         "today" => local(now.date().into()),

@@ -2,6 +2,18 @@
 //!
 //! Does not know: SIP, sound, the engine's types (a logged input is text), config files, tokio.
 
+mod format;
+mod reader;
+mod recovery;
+mod schema;
+mod store;
+#[cfg(test)]
+mod tests;
 pub mod words;
+mod writer;
 
+pub use format::{write_csv, write_jsonl, write_queue_log};
+pub use reader::{Range, ReadFault, read, read_call};
+pub use recovery::{Checkpoint, Recovered};
+pub use store::{Store, StoreFault, Ticket};
 pub use words::*;

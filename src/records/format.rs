@@ -1,0 +1,190 @@
+//! Records for programs and people: JSON Lines, CSV, and Asterisk's `queue_log`.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rusqlite::params;
+use serde::Serialize;
+
+use super::reader::{Range, ReadFault, Reader, read};
+use super::words::{EndedBy, Outcome, Quality, Record, Recording};
+use crate::ids::{CallId, OperatorId, QueueId, SeatId, TrunkId};
+use crate::moment::Moment;
+
+/// One record as outsiders read it: times are RFC 3339 with milliseconds, in the given zone.
+#[derive(Serialize)]
+struct Printed<'a> {
+    call_id: CallId,
+    sip_call_id: &'a str,
+    from: &'a str,
+    to: &'a str,
+    trunk: &'a Option<TrunkId>,
+    arrived_at: String,
+    answered_at: Option<String>,
+    queued_at: Option<String>,
+    connected_at: Option<String>,
+    ended_at: Option<String>,
+    language: &'a Option<String>,
+    choices: &'a str,
+    queue: &'a Option<QueueId>,
+    need: &'a Option<String>,
+    operator: &'a Option<OperatorId>,
+    seat: &'a Option<SeatId>,
+    offers: Vec<PrintedOffer<'a>>,
+    outcome: Option<Outcome>,
+    ended_by: Option<EndedBy>,
+    wait_ms: u64,
+    talk_ms: u64,
+    hold_ms: u64,
+    within_service_level: Option<bool>,
+    recording: &'a Option<Recording>,
+    quality: Option<Quality>,
+    survey: Option<u8>,
+    sip_status: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct PrintedOffer<'a> {
+    operator: &'a OperatorId,
+    seat: &'a SeatId,
+    at: String,
+    outcome: &'a str,
+    ms: u64,
+}
+
+impl<'a> Printed<'a> {
+    fn new(record: &'a Record, zone: &TimeZone) -> Self {
+        let time = |at: Option<Moment>| at.map(|at| local(at, zone));
+        let offers = record.offers.iter().map(|offer| PrintedOffer {
+            operator: &offer.operator,
+            seat: &offer.seat,
+            at: local(offer.at, zone),
+            outcome: &offer.outcome,
+            ms: offer.ms,
+        });
+        Printed {
+            call_id: record.call_id,
+            sip_call_id: &record.sip_call_id,
+            from: &record.from,
+            to: &record.to,
+            trunk: &record.trunk,
+            arrived_at: local(record.arrived_at, zone),
+            answered_at: time(record.answered_at),
+            queued_at: time(record.queued_at),
+            connected_at: time(record.connected_at),
+            ended_at: time(record.ended_at),
+            language: &record.language,
+            choices: &record.choices,
+            queue: &record.queue,
+            need: &record.need,
+            operator: &record.operator,
+            seat: &record.seat,
+            offers: offers.collect(),
+            outcome: record.outcome,
+            ended_by: record.ended_by,
+            wait_ms: record.wait_ms,
+            talk_ms: record.talk_ms,
+            hold_ms: record.hold_ms,
+            within_service_level: record.within_service_level,
+            recording: &record.recording,
+            quality: record.quality,
+            survey: record.survey,
+            sip_status: record.sip_status,
+        }
+    }
+}
+
+fn local(at: Moment, zone: &TimeZone) -> String {
+    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone());
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}
+
+/// One JSON object a line.
+pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Write) -> Result<usize, ReadFault> {
+    let count = read(dir, range, |record| {
+        serde_json::to_writer(&mut out, &Printed::new(&record, zone)).map_err(|e| ReadFault::Output(e.into()))?;
+        out.write_all(b"\n").map_err(ReadFault::Output)
+    })?;
+    out.flush().map_err(ReadFault::Output)?;
+    Ok(count)
+}
+
+const COLUMNS: [&str; 30] = [
+    "call_id", "sip_call_id", "from", "to", "trunk", "arrived_at", "answered_at", "queued_at", "connected_at", "ended_at",
+    "language", "choices", "queue", "need", "operator", "seat", "offers", "outcome", "ended_by", "wait_ms", "talk_ms",
+    "hold_ms", "within_service_level", "recording_file", "recording_sha256", "mos", "loss", "jitter_ms", "survey", "sip_status",
+];
+
+/// A table with a header; `offers` is JSON.
+pub fn write_csv(dir: &Path, range: Range, zone: &TimeZone, out: impl Write) -> Result<usize, ReadFault> {
+    let mut table = csv::Writer::from_writer(out);
+    let fault = |error: csv::Error| ReadFault::Output(io::Error::other(error));
+    table.write_record(COLUMNS).map_err(fault)?;
+    let count = read(dir, range, |record| {
+        let row = row(&Printed::new(&record, zone)).map_err(|e| ReadFault::Output(e.into()))?;
+        table.write_record(&row).map_err(fault)
+    })?;
+    table.flush().map_err(ReadFault::Output)?;
+    Ok(count)
+}
+
+fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
+    let serde_json::Value::Object(fields) = serde_json::to_value(printed)? else { return Ok(Vec::new()) };
+    let cell = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(text)) => harmless(text),
+        Some(other) => other.to_string(),
+    };
+    let inside = |name: &str, key: &str| cell(fields.get(name).and_then(|value| value.get(key)));
+    let column = |name: &&str| match *name {
+        "recording_file" => inside("recording", "file"),
+        "recording_sha256" => inside("recording", "sha256"),
+        "mos" | "loss" | "jitter_ms" => inside("quality", name),
+        name => cell(fields.get(name)),
+    };
+    Ok(COLUMNS.iter().map(column).collect())
+}
+
+/// A spreadsheet must not take what a caller sent for a formula: such cells begin with an apostrophe.
+/// Plain telephone numbers (`+8610…`) stay as they are.
+fn harmless(text: &str) -> String {
+    let is_number = text.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+    let suspicious = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if suspicious && !is_number { format!("'{text}") } else { text.to_string() }
+}
+
+/// `epoch|callid|queue|agent|event|data1|data2…`, as Asterisk writes it; what is not there is `NONE`.
+pub fn write_queue_log(dir: &Path, range: Range, mut out: impl Write) -> Result<usize, ReadFault> {
+    let reader = Reader::open(dir)?;
+    let (since, until) = range.bounds();
+    let sql = "SELECT at, call_id, queue, operator, event, data FROM events WHERE at >= ?1 AND at < ?2 ORDER BY at, id";
+    let mut statement = reader.db().prepare(sql).map_err(|e| reader.fault(e))?;
+    let mut rows = statement.query(params![since, until]).map_err(|e| reader.fault(e))?;
+    let mut count = 0;
+    while let Some(row) = rows.next().map_err(|e| reader.fault(e))? {
+        let line = queue_log_line(row).map_err(|e| reader.fault(e))?;
+        writeln!(out, "{line}").map_err(ReadFault::Output)?;
+        count += 1;
+    }
+    out.flush().map_err(ReadFault::Output)?;
+    Ok(count)
+}
+
+fn queue_log_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<String> {
+    let (at, call): (u64, Option<u64>) = (row.get(0)?, row.get(1)?);
+    let (queue, operator): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+    let (event, data): (String, String) = (row.get(4)?, row.get(5)?);
+    let data: Vec<String> = serde_json::from_str(&data).unwrap_or_default();
+    let call = call.map(|call| CallId(call).to_string());
+    let name = |name: Option<String>| plain(&name.unwrap_or_else(|| "NONE".into()));
+    let mut fields = vec![(at / 1_000_000).to_string(), name(call), name(queue), name(operator), event];
+    fields.extend(data.iter().map(|field| plain(field)));
+    Ok(fields.join("|"))
+}
+
+fn plain(text: &str) -> String {
+    text.replace(['|', '\r', '\n'], " ")
+}

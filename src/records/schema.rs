@@ -1,0 +1,43 @@
+//! The tables. Calls are ordered by their id, which holds the time of arrival.
+
+use rusqlite::Connection;
+
+/// The file in the data folder.
+pub(super) const FILE: &str = "hotline.db";
+
+/// One step for each version ever shipped; `user_version` says how many have been taken.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE calls (
+        call_id    INTEGER PRIMARY KEY,
+        arrived_at INTEGER NOT NULL,
+        ended_at   INTEGER,
+        outcome    TEXT,
+        record     TEXT NOT NULL
+    );
+    CREATE INDEX open_calls ON calls (call_id) WHERE ended_at IS NULL;
+    CREATE TABLE inputs (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, input TEXT NOT NULL);
+    CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL);
+    CREATE TABLE decisions (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, call_id INTEGER, output TEXT NOT NULL);
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, call_id INTEGER,
+        queue TEXT, operator TEXT, event TEXT NOT NULL, data TEXT NOT NULL
+    );
+    CREATE INDEX events_at ON events (at);
+    CREATE TABLE bindings (seat TEXT PRIMARY KEY, binding TEXT NOT NULL);
+    CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+"];
+
+/// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.
+pub(super) fn migrate(db: &mut Connection) -> rusqlite::Result<Result<(), usize>> {
+    let found: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > MIGRATIONS.len() {
+        return Ok(Err(found));
+    }
+    for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {
+        let step_of_its_own = db.transaction()?;
+        step_of_its_own.execute_batch(step)?;
+        step_of_its_own.pragma_update(None, "user_version", version + 1)?;
+        step_of_its_own.commit()?;
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,146 @@
+//! The store as the switchboard holds it: write and go on.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::recovery::{self, Recovered};
+use super::schema::{self, FILE};
+use super::words::Entry;
+use super::writer::Writer;
+use crate::moment::Moment;
+
+const LOCK: &str = "hotline.lock";
+/// A reader that holds the database for longer than this makes a commit be tried again.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// What waits to be written when the disk does not keep up. Above each limit less is kept, so that memory
+/// stays bounded while the calls themselves are still written down; every loss is counted and logged.
+const SPARE_EXPLANATIONS: usize = 100_000;
+const SPARE_THE_LOG: usize = 400_000;
+const SPARE_NOTHING_MORE: usize = 1_000_000;
+
+/// Number of an entry: 1, 2, 3 …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Ticket(pub u64);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    #[error("{0}: another hotline writes here; stop it, or choose another folder with --data")]
+    InUse(PathBuf),
+    #[error("{path}: {error}; the data folder must be writable")]
+    Io { path: PathBuf, error: io::Error },
+    #[error("{path}: {error}; move the file away to begin anew, or restore a copy of it")]
+    Database { path: PathBuf, error: rusqlite::Error },
+    #[error("{path}: was written by a newer hotline (its form is {found})")]
+    TooNew { path: PathBuf, found: usize },
+}
+
+/// Seen by both sides of the channel.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub backlog: AtomicUsize,
+    pub failing: AtomicBool,
+    pub dropped: AtomicUsize,
+}
+
+pub struct Store {
+    entries: Sender<(Ticket, Entry)>,
+    last: Ticket,
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or creates the database in `dir`, recovers what a former process left open, and starts the
+    /// writer thread. `durable` is called there after each commit with the highest ticket that is on the
+    /// disk, and after each commit that failed with the former one.
+    pub fn open(dir: &Path, now: Moment, durable: Box<dyn Fn(Ticket) + Send>) -> Result<(Store, Recovered), StoreFault> {
+        let io = |path: &Path| {
+            let path = path.to_path_buf();
+            move |error| StoreFault::Io { path, error }
+        };
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        let lock_path = dir.join(LOCK);
+        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreFault::InUse(dir.to_path_buf())),
+            Err(TryLockError::Error(error)) => return Err(StoreFault::Io { path: lock_path, error }),
+        }
+        let path = dir.join(FILE);
+        let database = |error| StoreFault::Database { path: path.clone(), error };
+        let mut db = connect(&path).map_err(database)?;
+        if let Err(found) = schema::migrate(&mut db).map_err(database)? {
+            return Err(StoreFault::TooNew { path, found });
+        }
+        let recovered = recovery::recover(&mut db, now).map_err(database)?;
+        let shared = Arc::new(Shared::default());
+        let (entries, received) = channel();
+        let writer = Writer::new(db, received, shared.clone(), durable);
+        let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run());
+        let writer = Some(thread.map_err(io(dir))?);
+        Ok((Store { entries, last: Ticket(0), shared, writer, _lock: lock }, recovered))
+    }
+
+    /// Hands an entry to the writer. Never blocks.
+    pub fn write(&mut self, entry: Entry) -> Ticket {
+        self.last = Ticket(self.last.0 + 1);
+        let backlog = self.shared.backlog.load(Ordering::Relaxed);
+        if backlog >= SPARE_EXPLANATIONS && is_spared(&entry, backlog) {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return self.last;
+        }
+        self.shared.backlog.fetch_add(1, Ordering::Relaxed);
+        if self.entries.send((self.last, entry)).is_err() {
+            self.shared.failing.store(true, Ordering::Relaxed);
+        }
+        self.last
+    }
+
+    /// Entries that are not on the disk yet.
+    pub fn backlog(&self) -> usize {
+        self.shared.backlog.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last commit worked.
+    pub fn is_healthy(&self) -> bool {
+        !self.shared.failing.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is left and lets go of the folder.
+    pub fn close(self) {
+        let Store { entries, writer, .. } = self;
+        drop(entries);
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// A `Closed` says all that the `Changed` before it said.
+fn is_spared(entry: &Entry, backlog: usize) -> bool {
+    match entry {
+        Entry::Decision { .. } | Entry::Changed(_) | Entry::Heartbeat { .. } | Entry::Checkpoint { .. } => true,
+        Entry::Input { .. } | Entry::Event(_) | Entry::Binding { .. } => backlog >= SPARE_THE_LOG,
+        Entry::Opened(_) | Entry::Closed(_) => backlog >= SPARE_NOTHING_MORE,
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    // The write-ahead log is on the disk when a commit returns.
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "temp_store", "memory")?;
+    Ok(db)
+}

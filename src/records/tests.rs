@@ -1,0 +1,311 @@
+//! Real files in temporary folders; a crash is a copy of the files while the store is open.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::ids::CallId;
+use crate::moment::Moment;
+
+const WAIT: Duration = Duration::from_secs(20);
+
+fn at(seconds: u64) -> Moment {
+    Moment::from_micros(1_763_955_000_000_000 + seconds * 1_000_000)
+}
+
+fn record(number: u64) -> Record {
+    let arrived_at = at(number);
+    Record {
+        call_id: CallId::next(CallId(0), arrived_at.as_millis()),
+        sip_call_id: format!("call{number}@host"),
+        from: "+8613800000000".into(),
+        to: "12345".into(),
+        trunk: Some("local".into()),
+        arrived_at,
+        answered_at: None,
+        queued_at: None,
+        connected_at: None,
+        ended_at: None,
+        language: None,
+        choices: String::new(),
+        queue: None,
+        need: None,
+        operator: None,
+        seat: None,
+        offers: Vec::new(),
+        outcome: None,
+        ended_by: None,
+        wait_ms: 0,
+        talk_ms: 0,
+        hold_ms: 0,
+        within_service_level: None,
+        recording: None,
+        quality: None,
+        survey: None,
+        sip_status: None,
+    }
+}
+
+fn finished(number: u64) -> Record {
+    Record {
+        answered_at: Some(at(number)),
+        queued_at: Some(at(number + 2)),
+        connected_at: Some(at(number + 5)),
+        ended_at: Some(at(number + 65)),
+        language: Some("zh".into()),
+        choices: "1".into(),
+        queue: Some("citizen".into()),
+        need: Some("mandarin >= 1".into()),
+        operator: Some("1001".into()),
+        seat: Some("8001".into()),
+        offers: vec![OfferRecord { operator: "1001".into(), seat: "8001".into(), at: at(number + 2), outcome: "answered".into(), ms: 3000 }],
+        outcome: Some(Outcome::Answered),
+        ended_by: Some(EndedBy::Caller),
+        wait_ms: 3000,
+        talk_ms: 60_000,
+        within_service_level: Some(true),
+        quality: Some(Quality { mos: 4.4, loss: 0.0, jitter_ms: 0.5 }),
+        sip_status: Some(200),
+        ..record(number)
+    }
+}
+
+fn open(dir: &Path) -> (Store, Recovered, Receiver<Ticket>) {
+    let (tell, told) = channel();
+    let (store, recovered) = Store::open(dir, at(100_000), Box::new(move |ticket| drop(tell.send(ticket)))).unwrap();
+    (store, recovered, told)
+}
+
+fn wait_for(told: &Receiver<Ticket>, ticket: Ticket) {
+    while told.recv_timeout(WAIT).unwrap() < ticket {}
+}
+
+/// The files as a crash would leave them.
+fn crash(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    copy
+}
+
+fn records(dir: &Path) -> Vec<Record> {
+    let mut all = Vec::new();
+    read(dir, Range::default(), |record| {
+        all.push(record);
+        Ok(())
+    })
+    .unwrap();
+    all
+}
+
+#[test]
+fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, recovered, told) = open(dir.path());
+    assert!(recovered.closed.is_empty() && recovered.last_call == CallId(0));
+    store.write(Entry::Opened(Box::new(record(1))));
+    store.write(Entry::Closed(Box::new(finished(1))));
+    store.write(Entry::Opened(Box::new(record(10))));
+    store.write(Entry::Changed(Box::new(Record { ended_at: None, outcome: None, talk_ms: 0, ..finished(10) })));
+    store.write(Entry::Heartbeat { at: at(40) });
+    let ticket = store.write(Entry::Opened(Box::new(record(60))));
+    wait_for(&told, ticket);
+    let after = crash(dir.path());
+
+    let (store, recovered, _told) = open(after.path());
+    assert_eq!(recovered.closed, [record(10).call_id, record(60).call_id]);
+    assert_eq!(recovered.last_call, record(60).call_id);
+    store.close();
+    let all = records(after.path());
+    assert_eq!(all.len(), 3);
+    assert_eq!(all[0], finished(1));
+    let cut = &all[1];
+    assert_eq!((cut.outcome, cut.ended_by, cut.ended_at), (Some(Outcome::SystemRestart), Some(EndedBy::System), Some(at(40))));
+    assert_eq!((cut.wait_ms, cut.talk_ms), (3000, 25_000));
+    assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
+    let (store, recovered, _told) = open(after.path());
+    assert!(recovered.closed.is_empty(), "closed a second time");
+    store.close();
+}
+
+#[test]
+fn a_torn_log_loses_at_most_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    for number in 0..40 {
+        let ticket = store.write(Entry::Opened(Box::new(record(number))));
+        store.write(Entry::Closed(Box::new(finished(number))));
+        wait_for(&told, ticket);
+    }
+    let length = std::fs::metadata(dir.path().join("hotline.db-wal")).unwrap().len();
+    let mut kept = 40;
+    for cut in 0..30 {
+        let torn = crash(dir.path());
+        let wal = torn.path().join("hotline.db-wal");
+        std::fs::File::options().write(true).open(&wal).unwrap().set_len(length - length * cut / 30).unwrap();
+        let (store, recovered, _told) = open(torn.path());
+        store.close();
+        let all = records(torn.path());
+        assert!(all.len() <= kept, "cutting more cannot leave more");
+        assert!(recovered.closed.len() <= 1, "only the last commit can be half a call");
+        for (number, record) in all.iter().enumerate() {
+            assert_eq!(record.call_id, super::tests::record(number as u64).call_id, "a hole in the records");
+        }
+        kept = all.len();
+    }
+    assert!(kept < 40);
+}
+
+#[test]
+fn log_and_registrations_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    for seq in 1..=9_000 {
+        store.write(Entry::Input { seq, at: at(seq), input: format!("input {seq}") });
+        if seq % 3_000 == 0 {
+            store.write(Entry::Checkpoint { seq, at: at(seq), state: format!("state {seq}") });
+        }
+    }
+    store.write(Entry::Binding { seat: "8001".into(), binding: Some("first".into()) });
+    store.write(Entry::Binding { seat: "8002".into(), binding: Some("second".into()) });
+    store.write(Entry::Binding { seat: "8001".into(), binding: None });
+    store.write(Entry::Input { seq: 9_001, at: at(9_001), input: "last".into() });
+    let ticket = store.write(Entry::Opened(Box::new(record(1))));
+    wait_for(&told, ticket);
+    store.close();
+    let (store, recovered, _told) = open(dir.path());
+    assert_eq!(recovered.checkpoint.as_ref().map(|c| (c.seq, c.state.as_str())), Some((9_000, "state 9000")));
+    assert_eq!(recovered.inputs, [(9_001, at(9_001), "last".to_string())]);
+    assert_eq!(recovered.bindings, [("8002".into(), "second".to_string())]);
+    store.close();
+    let db = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
+    let left: u64 = db.query_row("SELECT count(*) FROM inputs", [], |row| row.get(0)).unwrap();
+    assert!(left < 9_000, "inputs before the checkpoints are pruned, {left} are left");
+}
+
+#[test]
+fn one_folder_has_one_writer_and_many_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let second = Store::open(dir.path(), at(0), Box::new(|_| ()));
+    assert!(matches!(second, Err(StoreFault::InUse(_))));
+    for number in 0..50 {
+        store.write(Entry::Opened(Box::new(record(number))));
+        store.write(Entry::Closed(Box::new(finished(number))));
+    }
+    let ticket = store.write(Entry::Opened(Box::new(record(50))));
+    wait_for(&told, ticket);
+    assert_eq!(records(dir.path()).len(), 50, "readable while the writer holds it; open calls are not told");
+    assert_eq!(read_call(dir.path(), record(50).call_id).unwrap(), Some(record(50)));
+    assert_eq!(store.backlog(), 0);
+    store.close();
+    let (store, _, _told) = open(dir.path());
+    store.close();
+}
+
+#[test]
+fn a_full_disk_is_survived_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tell, told) = channel();
+    let path = dir.path().join("hotline.db");
+    let (mut store, _) = Store::open(dir.path(), at(0), Box::new(move |ticket| drop(tell.send(ticket)))).unwrap();
+    // Another connection holds the only write lock: commits fail as on a disk that is full.
+    let blocker = rusqlite::Connection::open(&path).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ticket = store.write(Entry::Opened(Box::new(record(1))));
+    assert!(told.recv_timeout(WAIT).unwrap() < ticket, "told durable what is not");
+    assert!(!store.is_healthy());
+    assert_eq!(store.backlog(), 1);
+    blocker.execute_batch("ROLLBACK").unwrap();
+    wait_for(&told, ticket);
+    assert!(store.is_healthy());
+    store.close();
+    assert_eq!(read_call(dir.path(), record(1).call_id).unwrap(), Some(record(1)));
+}
+
+#[test]
+fn what_cannot_be_opened_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("hotline.db"), "this is no database, whatever its name says".repeat(100)).unwrap();
+    let fault = Store::open(dir.path(), at(0), Box::new(|_| ())).err().unwrap().to_string();
+    assert!(fault.contains("hotline.db") && fault.contains("move the file away"), "{fault}");
+    let fault = Store::open(&dir.path().join("hotline.db"), at(0), Box::new(|_| ())).err().unwrap().to_string();
+    assert!(fault.contains("hotline.db"), "{fault}");
+    let nothing = tempfile::tempdir().unwrap();
+    assert!(matches!(read(nothing.path(), Range::default(), |_| Ok(())), Err(ReadFault::Nothing(_))));
+}
+
+fn three_calls() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, _told) = open(dir.path());
+    store.write(Entry::Closed(Box::new(finished(0))));
+    store.write(Entry::Closed(Box::new(Record { from: "=cmd|' /C calc'!A0".into(), ended_at: Some(at(120)), ..record(100) })));
+    store.write(Entry::Closed(Box::new(Record { ended_at: Some(at(300)), ..record(200) })));
+    store.write(Entry::Event(QueueEvent {
+        at: at(5),
+        call: Some(record(0).call_id),
+        queue: Some("citizen".into()),
+        operator: Some("1001".into()),
+        event: "CONNECT",
+        data: vec!["3".into(), "a|b\nc".into()],
+    }));
+    store.write(Entry::Event(QueueEvent { at: at(6), call: None, queue: None, operator: None, event: "CONFIGRELOAD", data: Vec::new() }));
+    store.close();
+    dir
+}
+
+fn printed(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn json_lines_have_the_promised_form() {
+    let dir = three_calls();
+    let beijing = TimeZone::fixed(jiff::tz::offset(8));
+    let text = printed(|out| drop(write_jsonl(dir.path(), Range::default(), &beijing, out).unwrap()));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0], concat!(
+        r#"{"call_id":"1kasyjgp00000","sip_call_id":"call0@host","from":"+8613800000000","to":"12345","trunk":"local","#,
+        r#""arrived_at":"2025-11-24T11:30:00.000+08:00","answered_at":"2025-11-24T11:30:00.000+08:00","#,
+        r#""queued_at":"2025-11-24T11:30:02.000+08:00","connected_at":"2025-11-24T11:30:05.000+08:00","#,
+        r#""ended_at":"2025-11-24T11:31:05.000+08:00","language":"zh","choices":"1","queue":"citizen","need":"mandarin >= 1","#,
+        r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
+        r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
+        r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200}"#,
+    ));
+    let range = Range { since: Some(at(100)), until: Some(at(200)) };
+    let text = printed(|out| drop(write_jsonl(dir.path(), range, &TimeZone::UTC, out).unwrap()));
+    assert_eq!(text.lines().count(), 1, "since is included, until is not: {text}");
+}
+
+#[test]
+fn csv_is_a_table_without_formulas() {
+    let dir = three_calls();
+    let text = printed(|out| drop(write_csv(dir.path(), Range::default(), &TimeZone::UTC, out).unwrap()));
+    let mut table = csv::Reader::from_reader(text.as_bytes());
+    let header: Vec<String> = table.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| rows[row].get(header.iter().position(|h| h == name).unwrap()).unwrap().to_string();
+    assert_eq!(cell(0, "from"), "+8613800000000");
+    assert_eq!(cell(1, "from"), "'=cmd|' /C calc'!A0");
+    assert_eq!((cell(0, "mos"), cell(0, "wait_ms"), cell(0, "outcome")), ("4.4".into(), "3000".into(), "answered".into()));
+    assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
+    assert_eq!(cell(2, "connected_at"), "");
+}
+
+#[test]
+fn the_queue_log_is_asterisks() {
+    let dir = three_calls();
+    let text = printed(|out| drop(write_queue_log(dir.path(), Range::default(), out).unwrap()));
+    assert_eq!(text, "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n");
+}

@@ -1,0 +1,206 @@
+//! The thread that writes: entries in their order, many to a commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+use tracing::{error, warn};
+
+use super::store::{Shared, Ticket};
+use super::words::{Entry, Record};
+
+/// Calls that arrive within this share one commit, and one wait for the disk.
+const GATHER: Duration = Duration::from_millis(4);
+/// What no caller waits for may lie so many gathers long.
+const PATIENCE: usize = 25;
+/// Entries to a commit.
+const BATCH: usize = 2_000;
+/// After a commit that failed.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Inputs that a checkpoint made unnecessary go in steps, so that no commit takes long.
+const PRUNE_STEP: usize = 2_000;
+
+pub(super) struct Writer {
+    db: Connection,
+    entries: Receiver<(Ticket, Entry)>,
+    shared: Arc<Shared>,
+    durable: Box<dyn Fn(Ticket) + Send>,
+    last: Ticket,
+    /// Inputs up to this number can go.
+    prune_to: u64,
+    closing: bool,
+}
+
+impl Writer {
+    pub fn new(db: Connection, entries: Receiver<(Ticket, Entry)>, shared: Arc<Shared>, durable: Box<dyn Fn(Ticket) + Send>) -> Self {
+        Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, closing: false }
+    }
+
+    pub fn run(mut self) {
+        while let Some(batch) = self.gather() {
+            self.commit(&batch);
+        }
+        if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            warn!(%error, "the write-ahead log stays until the next start");
+        }
+    }
+
+    /// The next entries to be written together; `None` when the store is closed.
+    fn gather(&mut self) -> Option<Vec<(Ticket, Entry)>> {
+        let mut batch = vec![self.entries.recv().ok()?];
+        let mut pauses = 0;
+        while batch.len() < BATCH {
+            match self.entries.try_recv() {
+                Ok(entry) => {
+                    batch.push(entry);
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {}
+            }
+            let awaited = batch.iter().any(|(_, entry)| matches!(entry, Entry::Opened(_)));
+            if pauses >= if awaited { 1 } else { PATIENCE } {
+                break;
+            }
+            pauses += 1;
+            match self.entries.recv_timeout(GATHER) {
+                Ok(entry) => {
+                    let awaited = matches!(entry.1, Entry::Opened(_));
+                    batch.push(entry);
+                    if awaited {
+                        std::thread::sleep(GATHER);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Some(batch)
+    }
+
+    /// Writes a batch, again and again until it works: nothing is lost while there is memory.
+    fn commit(&mut self, batch: &[(Ticket, Entry)]) {
+        let last = batch.last().map_or(self.last, |(ticket, _)| *ticket);
+        let mut tries = 0_usize;
+        while let Err(error) = self.try_commit(batch) {
+            tries += 1;
+            if !self.shared.failing.swap(true, Ordering::Relaxed) {
+                error!(%error, "records cannot be written; trying again every second");
+            }
+            (self.durable)(self.last);
+            if self.closing_for_good(tries) {
+                error!(entries = batch.len(), %error, "records are lost: the store was closed while the disk failed");
+                return;
+            }
+            std::thread::sleep(AGAIN);
+        }
+        self.shared.failing.store(false, Ordering::Relaxed);
+        self.shared.backlog.fetch_sub(batch.len(), Ordering::Relaxed);
+        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            error!(dropped, "entries were dropped while the disk did not keep up; calls were kept before explanations");
+        }
+        self.last = last;
+        (self.durable)(last);
+    }
+
+    /// A store that is being closed tries a few times more, not for ever.
+    fn closing_for_good(&mut self, tries: usize) -> bool {
+        const LAST_TRIES: usize = 3;
+        if tries >= LAST_TRIES && Arc::strong_count(&self.shared) == 1 {
+            self.closing = true;
+        }
+        self.closing
+    }
+
+    fn try_commit(&mut self, batch: &[(Ticket, Entry)]) -> rusqlite::Result<()> {
+        let transaction = self.db.transaction()?;
+        let mut prune_to = self.prune_to;
+        for (_, entry) in batch {
+            write(&transaction, entry, &mut prune_to)?;
+        }
+        if prune_to > 0 {
+            let step = "DELETE FROM inputs WHERE seq IN (SELECT seq FROM inputs WHERE seq <= ?1 ORDER BY seq LIMIT ?2)";
+            if transaction.prepare_cached(step)?.execute(params![prune_to, PRUNE_STEP])? < PRUNE_STEP {
+                prune_to = 0;
+            }
+        }
+        transaction.commit()?;
+        self.prune_to = prune_to;
+        Ok(())
+    }
+}
+
+fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result<()> {
+    match entry {
+        Entry::Opened(record) => {
+            let sql = "INSERT INTO calls (call_id, arrived_at, record) VALUES (?1, ?2, ?3) ON CONFLICT (call_id) DO NOTHING";
+            let text = json(record)?;
+            db.prepare_cached(sql)?.execute(params![record.call_id.0, record.arrived_at.as_micros(), text])?;
+        }
+        Entry::Changed(record) => {
+            let sql = "UPDATE calls SET record = ?2 WHERE call_id = ?1 AND ended_at IS NULL";
+            db.prepare_cached(sql)?.execute(params![record.call_id.0, json(record)?])?;
+        }
+        Entry::Closed(record) => close(db, record)?,
+        Entry::Input { seq, at, input } => {
+            let sql = "INSERT OR REPLACE INTO inputs (seq, at, input) VALUES (?1, ?2, ?3)";
+            db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), input])?;
+        }
+        Entry::Checkpoint { seq, at, state } => {
+            db.execute("INSERT OR REPLACE INTO checkpoints (seq, at, state) VALUES (?1, ?2, ?3)", params![seq, at.as_micros(), state])?;
+            // Two are kept: a damaged one costs a longer replay, not the state.
+            let older = "SELECT min(seq) FROM (SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 2)";
+            *prune_to = db.query_row(older, [], |row| row.get(0))?;
+            db.execute("DELETE FROM checkpoints WHERE seq < ?1", [*prune_to])?;
+        }
+        Entry::Decision { seq, at, call, output } => {
+            let sql = "INSERT INTO decisions (seq, at, call_id, output) VALUES (?1, ?2, ?3, ?4)";
+            db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), call.map(|call| call.0), output])?;
+        }
+        Entry::Event(event) => {
+            let sql = "INSERT INTO events (at, call_id, queue, operator, event, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let name = |name: Option<&str>| name.map(str::to_string);
+            db.prepare_cached(sql)?.execute(params![
+                event.at.as_micros(),
+                event.call.map(|call| call.0),
+                name(event.queue.as_ref().map(|queue| queue.as_str())),
+                name(event.operator.as_ref().map(|operator| operator.as_str())),
+                event.event,
+                json(&event.data)?,
+            ])?;
+        }
+        Entry::Binding { seat, binding: Some(binding) } => {
+            db.prepare_cached("INSERT OR REPLACE INTO bindings (seat, binding) VALUES (?1, ?2)")?.execute(params![seat.as_str(), binding])?;
+        }
+        Entry::Binding { seat, binding: None } => {
+            db.prepare_cached("DELETE FROM bindings WHERE seat = ?1")?.execute([seat.as_str()])?;
+        }
+        Entry::Heartbeat { at } => {
+            db.prepare_cached("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?1)")?.execute([at.as_micros()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a call's last record. A call is closed once; its opening may have been spared.
+pub(super) fn close(db: &Connection, record: &Record) -> rusqlite::Result<()> {
+    let outcome = json(&record.outcome)?;
+    let ended_at = record.ended_at.unwrap_or(record.arrived_at).as_micros();
+    let sql = "
+        INSERT INTO calls (call_id, arrived_at, ended_at, outcome, record) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (call_id) DO UPDATE SET ended_at = ?3, outcome = ?4, record = ?5 WHERE ended_at IS NULL";
+    let id = record.call_id;
+    let text = json(record)?;
+    let written = db.prepare_cached(sql)?.execute(params![id.0, record.arrived_at.as_micros(), ended_at, outcome.trim_matches('"'), text])?;
+    if written == 0 {
+        error!(call = %id, "closed twice; the first record stays");
+    }
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
