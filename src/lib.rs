@@ -6,7 +6,7 @@
 //pub mod call;
 //pub mod config;
 pub mod ids;
-//pub mod ivr;
+pub mod ivr;
 //pub mod media;
 pub mod moment;
 pub mod queue;

@@ -6,15 +6,11 @@ use super::caller::{Call, Sound, State};
 use super::calls::{House, is_feature_code};
 use super::{feature, ledger};
 use crate::ids::{Prompt, PromptName, QueueId, SeatId};
-use crate::ivr::{Action as Heard, AnswerWhen, Choice, Entry, MenuMachine, WaitingMachine};
+use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, Choice, DENIED, Entry, MenuMachine, WaitingMachine};
 use crate::media::{self, Direction};
 use crate::queue::{Input, JoinRefusal, LeftLine};
 use crate::records::{self, Outcome};
 use crate::sip::{self, Body};
-
-/// Heard after a feature code: done, or not possible.
-pub(crate) const CONFIRMED: &str = "confirmed";
-pub(crate) const DENIED: &str = "denied";
 
 /// A machine that asks for more than this in one go is wrong; the rest waits for the next event.
 const ASKS_AT_ONCE: usize = 16;

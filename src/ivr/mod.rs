@@ -2,6 +2,13 @@
 //!
 //! Does not know: SIP, RTP, the queue engine (it is told a place in the line), config files, the store.
 
+mod menu;
+mod required;
+pub mod speech;
+mod waiting;
 pub mod words;
 
+pub use menu::MenuMachine;
+pub use required::required_prompts;
+pub use waiting::WaitingMachine;
 pub use words::*;

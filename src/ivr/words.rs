@@ -90,13 +90,11 @@ pub struct Announcements {
     pub busy: PromptName,
     pub closed: PromptName,
     pub failure: PromptName,
-    /// Played to the caller just before an operator is joined.
-    pub connecting: Option<PromptName>,
 }
 
 impl Default for Announcements {
     fn default() -> Self {
-        Self { busy: "busy".into(), closed: "closed".into(), failure: "failure".into(), connecting: None }
+        Self { busy: "busy".into(), closed: "closed".into(), failure: "failure".into() }
     }
 }
 
@@ -107,4 +105,20 @@ pub enum Action {
     Play { token: u64, prompts: Vec<Prompt>, looped: Option<Prompt> },
     /// The caller chose (or time did): on to the line. `keys` are those that counted, in order.
     Chosen { choice: Choice, keys: String },
+    /// Where is the caller in the line? Answered by `tell`.
+    AskPlace,
 }
+
+/// A caller's place, as the line tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// 1: next.
+    pub number: usize,
+    pub expected_wait: Option<Duration>,
+    /// An operator's phone rings for the caller: nothing is announced.
+    pub ringing: bool,
+}
+
+/// Heard by an operator whose feature code was obeyed, or was not.
+pub const CONFIRMED: &str = "confirmed";
+pub const DENIED: &str = "denied";

@@ -1,0 +1,25 @@
+//! Which recordings the house cannot do without.
+
+use std::collections::BTreeSet;
+
+use super::words::{CONFIRMED, DENIED, Entry, Settings};
+use super::{speech, waiting};
+use crate::ids::{Language, Prompt, PromptName};
+
+/// Everything that can be played under these settings, sorted.
+pub fn required_prompts(settings: &Settings) -> Vec<Prompt> {
+    let mut prompts: BTreeSet<Prompt> = settings.menus.values().flat_map(|menu| menu.prompts.iter().cloned()).collect();
+    prompts.extend(settings.numbers.values().filter_map(|entry| match entry {
+        Entry::Play(prompt) => Some(prompt.clone()),
+        Entry::Menu(_) | Entry::Queue { .. } | Entry::Silence => None,
+    }));
+    prompts.insert(settings.waiting.music.clone());
+    let words = &settings.announcements;
+    let mut names: Vec<PromptName> = vec![words.busy.clone(), words.closed.clone(), words.failure.clone()];
+    names.extend([CONFIRMED.into(), DENIED.into(), waiting::SORRY.into()]);
+    for language in Language::ALL {
+        prompts.extend(names.iter().map(|name| Prompt::spoken(language, name.clone())));
+        prompts.extend(speech::prompts(language));
+    }
+    prompts.into_iter().collect()
+}

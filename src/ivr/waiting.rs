@@ -1,0 +1,188 @@
+//! In the line: music; the place and the expected wait now and then; one apology.
+//!
+//! A number that was told never grows, and nothing is told while an operator's phone rings.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::speech;
+use super::words::{Action, Told, Waiting};
+use crate::ids::{Language, Prompt};
+use crate::moment::Moment;
+
+/// Played once when the line takes long.
+pub(super) const SORRY: &str = "sorry";
+
+#[derive(Clone, Debug)]
+pub struct WaitingMachine {
+    settings: Waiting,
+    language: Language,
+    token: u64,
+    announcing: bool,
+    next_announcement: Option<Moment>,
+    apologise_at: Option<Moment>,
+    apology_due: bool,
+    told_number: usize,
+    told_minutes: u64,
+    actions: VecDeque<Action>,
+}
+
+impl WaitingMachine {
+    pub fn new(settings: &Waiting, language: Language) -> Self {
+        Self {
+            settings: settings.clone(),
+            language,
+            token: 0,
+            announcing: false,
+            next_announcement: None,
+            apologise_at: None,
+            apology_due: false,
+            told_number: usize::MAX,
+            told_minutes: u64::MAX,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Music begins; the place is told as soon as it is known.
+    pub fn start(&mut self, now: Moment, place: Option<Told>) {
+        self.apologise_at = Some(now + self.settings.apologise_after);
+        self.next_announcement = Some(now + self.settings.announce_every);
+        self.play(Vec::new());
+        if let Some(place) = place {
+            self.tell(now, place);
+        }
+    }
+
+    /// The answer to [`Action::AskPlace`].
+    pub fn tell(&mut self, _now: Moment, place: Told) {
+        if place.ringing || self.announcing {
+            return;
+        }
+        let mut prompts = Vec::new();
+        if std::mem::take(&mut self.apology_due) {
+            prompts.push(Prompt::spoken(self.language, SORRY));
+        }
+        if place.number <= self.told_number {
+            self.told_number = place.number;
+            prompts.extend(speech::place(self.language, place.number));
+            prompts.extend(self.wait(place.expected_wait));
+        }
+        if !prompts.is_empty() {
+            self.play(prompts);
+        }
+    }
+
+    /// Whole minutes, rounded up; nothing below one, nothing above what was told.
+    fn wait(&mut self, expected: Option<Duration>) -> Vec<Prompt> {
+        let minutes = expected.map_or(0, |wait| wait.as_secs().div_ceil(60));
+        if !self.settings.announce_wait || minutes == 0 || minutes > self.told_minutes {
+            return Vec::new();
+        }
+        self.told_minutes = minutes;
+        speech::minutes(self.language, usize::try_from(minutes).unwrap_or(usize::MAX))
+    }
+
+    fn play(&mut self, prompts: Vec<Prompt>) {
+        self.token += 1;
+        self.announcing = !prompts.is_empty();
+        self.actions.push_back(Action::Play { token: self.token, prompts, looped: Some(self.settings.music.clone()) });
+    }
+
+    pub fn played(&mut self, _now: Moment, token: u64) {
+        if token == self.token {
+            self.announcing = false;
+        }
+    }
+
+    pub fn handle_deadline(&mut self, now: Moment) {
+        let mut ask = false;
+        if self.apologise_at.is_some_and(|at| at <= now) {
+            self.apologise_at = None;
+            self.apology_due = true;
+            ask = true;
+        }
+        if self.next_announcement.is_some_and(|at| at <= now) {
+            self.next_announcement = Some(now + self.settings.announce_every);
+            ask = true;
+        }
+        if ask {
+            self.actions.push_back(Action::AskPlace);
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.next_announcement.into_iter().chain(self.apologise_at).min()
+    }
+
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_micros(seconds * 1_000_000)
+    }
+
+    /// Runs the line for `until` seconds; `place(second)` answers each question. Returns what was said when.
+    fn check(until: u64, place: impl Fn(u64) -> Told) -> Vec<(u64, String)> {
+        let mut machine = WaitingMachine::new(&Waiting::default(), Language::En);
+        machine.start(at(0), Some(place(0)));
+        let mut said = Vec::new();
+        for second in 0..=until {
+            if machine.next_deadline().is_some_and(|due| due <= at(second)) {
+                machine.handle_deadline(at(second));
+            }
+            while let Some(action) = machine.poll() {
+                match action {
+                    Action::AskPlace => machine.tell(at(second), place(second)),
+                    Action::Play { token, prompts, looped } => {
+                        assert_eq!(looped, Some(Prompt::plain("music")));
+                        if !prompts.is_empty() {
+                            said.push((second, prompts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(" ")));
+                        }
+                        machine.played(at(second), token);
+                    }
+                    Action::Chosen { .. } => panic!("nothing is chosen in the line"),
+                }
+            }
+        }
+        said
+    }
+
+    fn told(number: usize, seconds: u64, ringing: bool) -> Told {
+        Told { number, expected_wait: (seconds > 0).then(|| Duration::from_secs(seconds)), ringing }
+    }
+
+    fn texts(said: &[(u64, String)]) -> Vec<(u64, &str)> {
+        said.iter().map(|(at, text)| (*at, text.as_str())).collect()
+    }
+
+    #[test]
+    fn the_place_is_told_at_once_and_then_at_the_interval_with_one_apology() {
+        let said = check(95, |second| told(3 - second as usize / 40, 119 - second, false));
+        assert_eq!(texts(&said), [
+            (0, "position 3 wait_about 2 minutes"),
+            (30, "position 3 wait_about 2 minutes"),
+            (60, "sorry position 2 wait_about 1 minute"),
+            (90, "position 1 wait_about 1 minute"),
+        ]);
+    }
+
+    #[test]
+    fn nothing_is_told_while_a_phone_rings() {
+        let said = check(100, |second| told(1, 0, second < 80));
+        assert_eq!(texts(&said), [(90, "sorry position 1")]);
+    }
+
+    #[test]
+    fn a_number_that_was_told_never_grows() {
+        let said = check(95, |second| if second == 0 { told(2, 60, false) } else { told(5, 300, false) });
+        assert_eq!(texts(&said), [(0, "position 2 wait_about 1 minute"), (60, "sorry")]);
+        let said = check(35, |second| told(2, 60 + second * 10, false));
+        assert_eq!(texts(&said), [(0, "position 2 wait_about 1 minute"), (30, "position 2")]);
+    }
+}
