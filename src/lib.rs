@@ -7,7 +7,7 @@
 //pub mod config;
 pub mod ids;
 pub mod ivr;
-//pub mod media;
+pub mod media;
 pub mod moment;
 pub mod queue;
 pub mod records;

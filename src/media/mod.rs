@@ -3,6 +3,23 @@
 //! [`Desk`](desk::Desk) is the control side (ports, offer and answer); workers own the sockets and the
 //! 20 ms tick. Does not know: SIP messages, calls' states, queues, menus, config.
 
+mod capture;
+pub mod desk;
+pub mod dtmf;
+mod g711;
+mod leg;
+pub mod negotiation;
+mod outgoing;
+mod player;
+mod ports;
+pub mod prompts;
+mod quality;
+mod rtcp;
+mod sdp;
+mod source;
+#[cfg(test)]
+mod tests;
 pub mod words;
+mod worker;
 
 pub use words::*;

@@ -1,0 +1,228 @@
+//! The control side: ports, offer and answer; everything else is an order to the leg's worker.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::capture::Capture;
+use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
+use super::player::Player;
+use super::ports::Ports;
+use super::prompts::{Clip, PromptBank};
+use super::words::{Command, Direction, Event, Settings};
+use super::worker::{self, Clock, Handle, Order, Start, Tell};
+use crate::ids::{CallId, LegId, Prompt};
+
+#[derive(Debug, thiserror::Error)]
+pub enum DeskFault {
+    #[error("a media worker cannot be started: {0}")]
+    Worker(io::Error),
+    #[error("media.bind = {0}: no socket can be bound there: {1}")]
+    Bind(IpAddr, io::Error),
+}
+
+pub struct Desk {
+    settings: Settings,
+    bank: Arc<PromptBank>,
+    ports: Ports,
+    freed: Receiver<u16>,
+    workers: Vec<Handle>,
+    legs: HashMap<LegId, DeskLeg>,
+    events: VecDeque<Event>,
+    captures: Vec<JoinHandle<()>>,
+    rng: StdRng,
+}
+
+struct DeskLeg {
+    worker: usize,
+    negotiation: Negotiation,
+    direction: Direction,
+}
+
+impl Desk {
+    /// Starts the workers. `tell` is called by them with batches of events.
+    pub fn start(settings: Settings, bank: Arc<PromptBank>, clock: Arc<Clock>, mut rng: StdRng, tell: Box<Tell>) -> Result<Desk, DeskFault> {
+        std::net::UdpSocket::bind((settings.bind, 0)).map_err(|error| DeskFault::Bind(settings.bind, error))?;
+        let count = match settings.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let (freed_by, freed) = channel();
+        let tell: Arc<Tell> = tell.into();
+        let start = |number| {
+            worker::start(Start {
+                number,
+                clock: clock.clone(),
+                tell: tell.clone(),
+                freed: freed_by.clone(),
+                dead_after: settings.dead_after,
+                rng: StdRng::from_rng(&mut rng),
+            })
+        };
+        let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
+        let ports = Ports::new(settings.bind, &settings.ports);
+        Ok(Desk {
+            settings,
+            bank,
+            ports,
+            freed,
+            workers,
+            legs: HashMap::new(),
+            events: VecDeque::new(),
+            captures: Vec::new(),
+            rng,
+        })
+    }
+
+    pub fn command(&mut self, command: Command) {
+        match command {
+            Command::Open { leg, call } => self.open(leg, call),
+            Command::MakeOffer { leg } => {
+                let Some(state) = self.legs.get_mut(&leg) else { return };
+                let sdp = state.negotiation.make_offer();
+                self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
+            }
+            Command::TakeOffer { leg, sdp } => {
+                let Some(state) = self.legs.get_mut(&leg) else { return };
+                let taken = state.negotiation.take_offer(&sdp);
+                let event = |sdp, direction| Event::Described { leg, sdp, direction };
+                self.agreed(leg, taken.map(|(answer, agreement)| (agreement, event(answer, agreement.direction))));
+            }
+            Command::TakeAnswer { leg, sdp } => {
+                let Some(state) = self.legs.get_mut(&leg) else { return };
+                let taken = state.negotiation.take_answer(&sdp);
+                self.agreed(leg, taken.map(|agreement| (agreement, Event::Agreed { leg, direction: agreement.direction })));
+            }
+            Command::Play { leg, token, prompts, looped } => {
+                let clips = prompts.iter().filter_map(|prompt| self.clip(prompt)).collect();
+                let looped = looped.as_ref().and_then(|prompt| self.clip(prompt));
+                self.order(leg, Order::Play { leg, player: Player::new(token, clips, looped) });
+            }
+            Command::Silence { leg } => self.order(leg, Order::Silence { leg }),
+            Command::Join { a, b } => self.order(a, Order::Join { a, b }),
+            Command::Part { leg } => self.order(leg, Order::Part { leg }),
+            Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
+            Command::Close { leg } => {
+                self.order(leg, Order::Close { leg });
+                self.legs.remove(&leg);
+                if self.legs.is_empty() {
+                    self.legs.shrink_to_fit();
+                }
+            }
+        }
+    }
+
+    /// Events that are there at once; the rest comes from the workers. Also wakes those that have orders.
+    pub fn poll(&mut self) -> Option<Event> {
+        let event = self.events.pop_front();
+        if event.is_none() {
+            self.workers.iter_mut().for_each(Handle::wake);
+        }
+        event
+    }
+
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    pub fn ports_in_use(&mut self) -> usize {
+        self.collect_freed();
+        self.ports.in_use()
+    }
+
+    /// Plays a clip that is in no bank.
+    pub fn play_clip(&mut self, leg: LegId, clip: Arc<Clip>, looped: bool) {
+        const NO_TOKEN: u64 = 0;
+        let player = if looped { Player::new(NO_TOKEN, VecDeque::new(), Some(clip)) } else { Player::new(NO_TOKEN, [clip].into(), None) };
+        self.order(leg, Order::Play { leg, player });
+    }
+
+    /// Presses keys on a leg, one after the other, as RFC 4733 events.
+    pub fn send_keys(&mut self, leg: LegId, keys: &str) {
+        self.order(leg, Order::PressKeys { leg, keys: keys.to_string() });
+    }
+
+    /// Writes what a leg hears to a WAV file.
+    pub fn record(&mut self, leg: LegId, path: &Path) -> Result<(), String> {
+        let (capture, thread) = Capture::start(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        self.captures.push(thread);
+        self.order(leg, Order::Capture { leg, capture });
+        Ok(())
+    }
+
+    /// Ends the threads; files are whole afterwards.
+    pub fn stop(self) {
+        self.workers.into_iter().for_each(Handle::stop);
+        for capture in self.captures {
+            let _ = capture.join();
+        }
+    }
+
+    fn open(&mut self, leg: LegId, call: CallId) {
+        self.collect_freed();
+        let Some(pair) = self.ports.take() else {
+            return self.events.push_back(Event::Exhausted { leg });
+        };
+        let address = self.settings.advertise.unwrap_or(self.settings.bind);
+        // RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.
+        let session_id = self.rng.random::<u64>() >> 2;
+        let local = Local { address, rtp_port: pair.port, session_id };
+        let negotiation = Negotiation::new(local, &self.settings.codecs);
+        // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
+        let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
+        self.legs.insert(leg, DeskLeg { worker, negotiation, direction: Direction::Both });
+        self.order(leg, Order::Open { leg, port: pair.port, rtp: pair.rtp, rtcp: pair.rtcp });
+    }
+
+    fn agreed(&mut self, leg: LegId, taken: Result<(Agreement, Event), Unacceptable>) {
+        match taken {
+            Ok((agreement, event)) => {
+                if let Some(state) = self.legs.get_mut(&leg) {
+                    state.direction = agreement.direction;
+                }
+                self.order(leg, Order::Agree { leg, agreement });
+                self.events.push_back(event);
+            }
+            Err(Unacceptable { why, malformed }) => self.events.push_back(Event::Unacceptable { leg, why, malformed }),
+        }
+    }
+
+    fn order(&mut self, leg: LegId, order: Order) {
+        if let Some(state) = self.legs.get(&leg)
+            && let Some(worker) = self.workers.get_mut(state.worker)
+        {
+            worker.order(order);
+        }
+    }
+
+    fn clip(&self, prompt: &Prompt) -> Option<Arc<Clip>> {
+        let clip = self.bank.get(prompt);
+        if clip.is_none() {
+            tracing::warn!(%prompt, "there is no such prompt; it is passed over");
+        }
+        clip
+    }
+
+    fn collect_freed(&mut self) {
+        while let Ok(port) = self.freed.try_recv() {
+            self.ports.give_back(port);
+        }
+    }
+}
+
+/// Allows as many open files as the system lets us: each leg has two sockets. Returns the limit.
+pub fn raise_file_limit() -> io::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    }
+    Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}

@@ -1,0 +1,121 @@
+//! Key presses: RFC 4733 events and INFO bodies, each press exactly once.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::moment::Moment;
+
+const SYMBOLS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
+/// A press told both ways (RTP and INFO) within this is one press.
+const SAME_PRESS: Duration = Duration::from_secs(1);
+/// Presses whose late packets are still known.
+const REMEMBERED: usize = 8;
+/// The largest duration an event packet can carry; longer presses go on in a new segment, RFC 4733 §2.5.1.3.
+const SEGMENT: u16 = 0xFFFF;
+
+/// Hears the presses of one leg.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// RTP timestamps of presses that were told: one press has one timestamp.
+    told: VecDeque<u32>,
+    last: Option<Segment>,
+    /// A press that was told one way and not yet the other.
+    open: Option<(Way, char, Moment)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    timestamp: u32,
+    event: u8,
+    duration: u16,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Rtp,
+    Info,
+}
+
+impl Keys {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One event packet. The press is told at its first packet that arrives, whichever that is.
+    pub fn rtp_event(&mut self, now: Moment, timestamp: u32, payload: &[u8]) -> Option<char> {
+        let [event, flags, high, low, ..] = *payload else { return None };
+        let key = *SYMBOLS.get(usize::from(event))?;
+        let segment = Segment { timestamp, event, duration: u16::from_be_bytes([high, low]), ended: flags & 0x80 != 0 };
+        if self.told.contains(&timestamp) {
+            if let Some(last) = self.last.as_mut().filter(|last| last.timestamp == timestamp) {
+                last.duration = last.duration.max(segment.duration);
+                last.ended |= segment.ended;
+            }
+            return None;
+        }
+        let continues = self.last.is_some_and(|last| {
+            last.event == event && !last.ended && last.duration == SEGMENT && timestamp == last.timestamp.wrapping_add(u32::from(SEGMENT))
+        });
+        if self.told.len() == REMEMBERED {
+            self.told.pop_front();
+        }
+        self.told.push_back(timestamp);
+        self.last = Some(segment);
+        if continues { None } else { self.once(now, Way::Rtp, key) }
+    }
+
+    /// A press told by INFO.
+    pub fn info(&mut self, now: Moment, key: char) -> Option<char> {
+        SYMBOLS.contains(&key).then(|| self.once(now, Way::Info, key)).flatten()
+    }
+
+    fn once(&mut self, now: Moment, way: Way, key: char) -> Option<char> {
+        let twin = self.open.take_if(|(other, pressed, at)| *other != way && *pressed == key && now.since(*at) <= SAME_PRESS);
+        if twin.is_some() {
+            return None;
+        }
+        self.open = Some((way, key, now));
+        Some(key)
+    }
+}
+
+/// The event code of a key, for sending.
+pub(super) fn event_code(key: char) -> Option<u8> {
+    SYMBOLS.iter().position(|symbol| *symbol == key.to_ascii_uppercase()).and_then(|code| u8::try_from(code).ok())
+}
+
+/// A key in an INFO body: `application/dtmf-relay` (`Signal=5`, `Duration=160`) or `application/dtmf` (`5`).
+/// With its duration in milliseconds.
+pub fn info_key(content_type: &str, body: &[u8]) -> Option<(char, u32)> {
+    const USUAL_MS: u32 = 160;
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let text = std::str::from_utf8(body.get(..body.len().min(256))?).ok()?;
+    match kind.as_str() {
+        "application/dtmf" => symbol(text.trim()).map(|key| (key, USUAL_MS)),
+        "application/dtmf-relay" => {
+            let value = |name: &str| {
+                text.lines().find_map(|line| {
+                    let (key, value) = line.split_once('=')?;
+                    key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
+                })
+            };
+            let duration = value("duration").and_then(|ms| ms.parse().ok()).unwrap_or(USUAL_MS);
+            value("signal").and_then(symbol).map(|key| (key, duration))
+        }
+        _ => None,
+    }
+}
+
+/// `5`, `*`, `#`, `A`; some phones write the event codes 10 and 11 for `*` and `#`.
+fn symbol(text: &str) -> Option<char> {
+    match text {
+        "10" => Some('*'),
+        "11" => Some('#'),
+        _ => {
+            let mut letters = text.chars();
+            let key = letters.next()?.to_ascii_uppercase();
+            (letters.next().is_none() && SYMBOLS.contains(&key)).then_some(key)
+        }
+    }
+}

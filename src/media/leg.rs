@@ -1,0 +1,309 @@
+//! One leg's sound: from whom it is taken, what is sent, and what was heard. Owned by one worker.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rtp::header::Header;
+use webrtc_util::marshal::{Marshal, Unmarshal};
+
+use super::capture::Capture;
+use super::dtmf::{Keys, event_code};
+use super::g711;
+use super::negotiation::Agreement;
+use super::outgoing::{HEADER, Numbers, Outgoing};
+use super::player::Player;
+use super::quality::Reception;
+use super::rtcp::{self, LastReport};
+use super::source::{Source, Verdict};
+use super::words::{Codec, Direction, Quality};
+use crate::ids::LegId;
+use crate::moment::Moment;
+
+/// RFC 3550 §6.2: the mean interval of reports.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// Ticks a key of ours is pressed, and the pause after it.
+const PRESS_TICKS: u16 = 5;
+const PAUSE_TICKS: u16 = 5;
+/// RFC 4733 §2.5.1.4: the end is sent three times.
+const END_PACKETS: u16 = 3;
+
+pub struct Leg {
+    pub id: LegId,
+    pub port: u16,
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+    pub agreement: Option<Agreement>,
+    /// Slot of the leg that hears this one, and is heard by it.
+    pub joined: Option<usize>,
+    pub player: Option<Player>,
+    source: Option<Source>,
+    outgoing: Outgoing,
+    reception: Reception,
+    keys: Keys,
+    pressing: Pressing,
+    heard_at: Moment,
+    dead: bool,
+    report_at: Moment,
+    last_report: Option<LastReport>,
+    pub capture: Option<Capture>,
+}
+
+/// Keys that we press.
+#[derive(Default)]
+struct Pressing {
+    keys: VecDeque<u8>,
+    tick: u16,
+    timestamp: Option<u32>,
+}
+
+/// What a packet was.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    Nothing,
+    Key(char),
+    /// Sound or a key to be passed on: the packet is rewritten where it lies.
+    Pass { header: Header, payload: std::ops::Range<usize>, is_key: bool, key: Option<char> },
+}
+
+impl Leg {
+    pub fn new(id: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket, now: Moment, rng: &mut StdRng) -> Self {
+        let outgoing = Outgoing::new(rng);
+        let report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
+        Self {
+            id,
+            port,
+            rtp,
+            rtcp,
+            agreement: None,
+            joined: None,
+            player: None,
+            source: None,
+            outgoing,
+            reception: Reception::default(),
+            keys: Keys::new(),
+            pressing: Pressing::default(),
+            heard_at: now,
+            dead: false,
+            report_at,
+            last_report: None,
+            capture: None,
+        }
+    }
+
+    /// A description was agreed, first or anew.
+    pub fn agree(&mut self, now: Moment, agreement: Agreement) {
+        match &mut self.source {
+            None => self.source = Some(Source::new(agreement.remote)),
+            Some(source) => {
+                if source.rename(agreement.remote) {
+                    // The kernel lets everybody in again; a failure leaves it filtering, which is safe.
+                    let _ = rustix::net::connect_unspec(&self.rtp);
+                }
+            }
+        }
+        self.agreement = Some(agreement);
+        self.heard_at = now;
+        self.dead = false;
+    }
+
+    fn sends(&self) -> Option<&Agreement> {
+        let open = |agreement: &&Agreement| {
+            matches!(agreement.direction, Direction::Both | Direction::TheyListen) && !agreement.remote.ip().is_unspecified()
+        };
+        self.agreement.as_ref().filter(open)
+    }
+
+    /// One packet from the RTP port.
+    pub fn receive(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) -> Heard {
+        if rtcp::is_rtcp(packet) {
+            self.control(now, from, packet);
+            return Heard::Nothing;
+        }
+        let (Some(agreement), Some(source)) = (&self.agreement, &mut self.source) else { return Heard::Nothing };
+        let Some((header, payload)) = parse(packet) else { return Heard::Nothing };
+        let is_key = Some(header.payload_type) == agreement.key_payload_type;
+        if header.payload_type != agreement.payload_type && !is_key {
+            return Heard::Nothing;
+        }
+        match source.judge(from, header.ssrc, header.sequence_number) {
+            Verdict::Stranger => return Heard::Nothing,
+            // From now on the kernel keeps strangers out, and sending is cheaper.
+            Verdict::Locked => drop(self.rtp.connect(from)),
+            Verdict::Accepted => {}
+        }
+        self.heard_at = now;
+        let codec = agreement.codec;
+        self.reception.packet(now, header.ssrc, header.sequence_number, header.timestamp);
+        let key = if is_key { self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]) } else { None };
+        if !is_key && let Some(capture) = &mut self.capture {
+            capture.hear(header.timestamp, codec, &packet[payload.clone()]);
+        }
+        match (self.joined, key) {
+            (Some(_), key) => Heard::Pass { header, payload, is_key, key },
+            (None, Some(key)) => Heard::Key(key),
+            (None, None) => Heard::Nothing,
+        }
+    }
+
+    /// One packet that may be RTCP.
+    pub fn control(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) {
+        let named = self.agreement.is_some_and(|agreement| agreement.remote_rtcp == from);
+        if !named && !self.source.is_some_and(|source| source.may_control(from)) {
+            return;
+        }
+        if let Some(sender) = rtcp::read(packet) {
+            self.heard_at = now;
+            if let Some(ntp) = sender {
+                self.last_report = Some(LastReport { ntp, at: now });
+            }
+        }
+    }
+
+    pub fn info_key(&mut self, now: Moment, key: char) -> Option<char> {
+        self.keys.info(now, key)
+    }
+
+    /// Sends on what another leg received: `packet[payload]`, rewritten in place.
+    pub fn pass_on(&mut self, now: Moment, packet: &mut [u8], payload: std::ops::Range<usize>, header: &Header, is_key: bool, from: Codec) {
+        let Some(agreement) = self.sends() else { return };
+        let (codec, audio_type, key_type) = (agreement.codec, agreement.payload_type, agreement.key_payload_type);
+        let Some(payload_type) = (if is_key { key_type } else { Some(audio_type) }) else { return };
+        if !is_key {
+            g711::convert(&mut packet[payload.clone()], from, codec);
+        }
+        let numbers = self.outgoing.relayed(now, header.ssrc, header.sequence_number, header.timestamp, header.marker);
+        let start = payload.start - HEADER;
+        write_header(&mut packet[start..payload.start], payload_type, numbers, self.outgoing.ssrc);
+        self.send(&packet[start..payload.end]);
+    }
+
+    /// 20 ms have passed: the next frame of what plays. Returns the token of a prompt that ended.
+    pub fn tick(&mut self, now: Moment) -> Option<u64> {
+        if self.press(now) {
+            return None;
+        }
+        let codec = self.agreement.as_ref()?.codec;
+        let sends = self.sends().map(|agreement| agreement.payload_type);
+        let player = self.player.as_mut()?;
+        let mut packet = [0; HEADER + g711::FRAME];
+        let frame = player.next(codec);
+        let playing = frame.is_some();
+        if let (Some(frame), Some(payload_type)) = (frame, sends) {
+            packet[HEADER..].copy_from_slice(frame.payload);
+            let numbers = self.outgoing.own(now, frame.fresh);
+            write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
+            self.send(&packet);
+        }
+        let ended = self.player.as_mut().and_then(Player::finished);
+        if !playing {
+            self.player = None;
+        }
+        ended
+    }
+
+    /// Whether the tick has anything to do.
+    pub fn is_playing(&self) -> bool {
+        self.player.is_some() || !self.pressing.keys.is_empty()
+    }
+
+    pub fn press_keys(&mut self, keys: &str) {
+        self.pressing.keys.extend(keys.chars().filter_map(event_code));
+    }
+
+    /// One tick of a key of ours, RFC 4733 §2.5; `true` while it is pressed.
+    fn press(&mut self, now: Moment) -> bool {
+        let Some(event) = self.pressing.keys.front().copied() else { return false };
+        let tick = self.pressing.tick;
+        self.pressing.tick += 1;
+        if tick >= PRESS_TICKS {
+            if tick >= PRESS_TICKS + PAUSE_TICKS {
+                self.pressing = Pressing { keys: std::mem::take(&mut self.pressing.keys), ..Pressing::default() };
+                self.pressing.keys.pop_front();
+            }
+            return false;
+        }
+        let Some(payload_type) = self.sends().and_then(|agreement| agreement.key_payload_type) else { return false };
+        let last = tick + 1 == PRESS_TICKS;
+        let duration = (tick + 1) * g711::FRAME as u16;
+        let [high, low] = duration.to_be_bytes();
+        const VOLUME: u8 = 10;
+        let payload = [event, if last { 0x80 | VOLUME } else { VOLUME }, high, low];
+        for _ in 0..if last { END_PACKETS } else { 1 } {
+            let numbers = self.outgoing.event(now, self.pressing.timestamp);
+            self.pressing.timestamp = Some(numbers.timestamp);
+            let mut packet = [0; HEADER + 4];
+            packet[HEADER..].copy_from_slice(&payload);
+            write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
+            self.send(&packet);
+        }
+        true
+    }
+
+    /// Once a second: whether the leg has just been found dead, and its report if one is due.
+    pub fn look_after(&mut self, now: Moment, dead_after: Duration, rng: &mut StdRng) -> bool {
+        if self.report_at <= now {
+            self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
+            self.report(now, false);
+        }
+        let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
+        if !expects {
+            self.heard_at = now;
+        }
+        let dies = expects && !self.dead && !dead_after.is_zero() && now.since(self.heard_at) >= dead_after;
+        self.dead |= dies;
+        dies
+    }
+
+    fn report(&mut self, now: Moment, bye: bool) {
+        let Some(agreement) = self.agreement.filter(|agreement| !agreement.remote.ip().is_unspecified()) else { return };
+        let mut buffer = [0; rtcp::ROOM];
+        let report = self.reception.report();
+        let sent = self.outgoing.sent(now);
+        let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
+        let _ = if agreement.rtcp_mux {
+            self.send(&buffer[..length]);
+            Ok(length)
+        } else {
+            self.rtcp.send_to(&buffer[..length], agreement.remote_rtcp)
+        };
+    }
+
+    /// Says goodbye; the figures of what was received.
+    pub fn close(mut self, now: Moment) -> Option<Quality> {
+        self.report(now, true);
+        self.reception.quality()
+    }
+
+    /// A full buffer or a closed port of theirs loses a packet, as networks do.
+    fn send(&self, packet: &[u8]) {
+        let Some(source) = &self.source else { return };
+        let _: io::Result<usize> = if source.is_locked() { self.rtp.send(packet) } else { self.rtp.send_to(packet, source.target()) };
+    }
+}
+
+/// A valid header, and where the payload lies, padding left out. RFC 3550 §5.1, §A.1.
+fn parse(packet: &[u8]) -> Option<(Header, std::ops::Range<usize>)> {
+    if packet.len() < HEADER || packet[0] >> 6 != 2 {
+        return None;
+    }
+    let mut rest = packet;
+    let header = Header::unmarshal(&mut rest).ok()?;
+    let start = packet.len() - rest.len();
+    let padding = if header.padding { usize::from(*packet.last()?) } else { 0 };
+    let end = packet.len().checked_sub(padding)?;
+    if header.padding && padding == 0 {
+        return None;
+    }
+    (start >= HEADER && start < end).then_some((header, start..end))
+}
+
+fn write_header(mut room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) {
+    let Numbers { sequence, timestamp, marker } = numbers;
+    let header = Header { version: 2, marker, payload_type, sequence_number: sequence, timestamp, ssrc, ..Header::default() };
+    // Twelve bytes into room for twelve.
+    let _ = header.marshal_to(&mut room);
+}

@@ -1,0 +1,247 @@
+//! Offer and answer of one leg, RFC 3264: one stream of sound, and key presses beside it.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::sdp::{self, Address, Description, Flow, Media};
+use super::words::{Codec, Direction};
+
+/// RFC 4733, in offers of ours.
+const KEYS: u8 = 101;
+
+/// Our side of the stream; RTCP is on the next port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    pub address: IpAddr,
+    pub rtp_port: u16,
+    pub session_id: u64,
+}
+
+/// What both sides agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    pub codec: Codec,
+    pub payload_type: u8,
+    pub key_payload_type: Option<u8>,
+    /// Where they say they receive. An unspecified address: nowhere.
+    pub remote: SocketAddr,
+    pub remote_rtcp: SocketAddr,
+    pub rtcp_mux: bool,
+    pub direction: Direction,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unacceptable {
+    pub why: String,
+    /// It could not be read at all: 400 rather than 488.
+    pub malformed: bool,
+}
+
+fn unacceptable(why: impl Into<String>) -> Unacceptable {
+    Unacceptable { why: why.into(), malformed: false }
+}
+
+#[derive(Clone, Debug)]
+pub struct Negotiation {
+    local: Local,
+    codecs: Vec<Codec>,
+    version: u64,
+    /// What we described last, without its version.
+    described: String,
+    /// The `m=` lines agreed so far; a new offer keeps their number and order, RFC 3264 §8.
+    layout: Vec<Line>,
+    keys: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Line {
+    Sound,
+    Refused(String),
+}
+
+/// What we found acceptable in one of their `m=` lines.
+struct Match {
+    index: usize,
+    codec: Codec,
+    payload_type: u8,
+    keys: Option<u8>,
+}
+
+impl Negotiation {
+    pub fn new(local: Local, codecs: &[Codec]) -> Self {
+        Self { local, codecs: codecs.to_vec(), version: 0, described: String::new(), layout: vec![Line::Sound], keys: KEYS }
+    }
+
+    /// Our offer: every codec, key presses, both ways.
+    pub fn make_offer(&mut self) -> Vec<u8> {
+        let types: Vec<(u8, Codec)> = self.codecs.iter().map(|codec| (static_type(*codec), *codec)).collect();
+        let body = self.body(&types, Some(self.keys), Flow::SendRecv, false);
+        self.describe(body)
+    }
+
+    /// Takes their offer; returns our answer.
+    pub fn take_offer(&mut self, sdp: &[u8]) -> Result<(Vec<u8>, Agreement), Unacceptable> {
+        let theirs = read(sdp)?;
+        let found = self.choose(&theirs)?;
+        let media = &theirs.media[found.index];
+        let agreement = self.agree(media, &found)?;
+        self.layout = theirs
+            .media
+            .iter()
+            .enumerate()
+            .map(|(index, media)| if index == found.index { Line::Sound } else { Line::Refused(refused(media)) })
+            .collect();
+        if let Some(keys) = found.keys {
+            self.keys = keys;
+        }
+        let flow = match (media.flow, agreement.direction) {
+            (Flow::SendRecv, Direction::TheyHold) | (Flow::SendOnly, _) => Flow::RecvOnly,
+            (Flow::SendRecv, _) => Flow::SendRecv,
+            (Flow::RecvOnly, Direction::Neither) | (Flow::Inactive, _) => Flow::Inactive,
+            (Flow::RecvOnly, _) => Flow::SendOnly,
+        };
+        let body = self.body(&[(found.payload_type, found.codec)], found.keys, flow, agreement.rtcp_mux);
+        Ok((self.describe(body), agreement))
+    }
+
+    /// Takes their answer to our offer.
+    pub fn take_answer(&mut self, sdp: &[u8]) -> Result<Agreement, Unacceptable> {
+        let theirs = read(sdp)?;
+        let found = self.choose(&theirs)?;
+        self.agree(&theirs.media[found.index], &found)
+    }
+
+    /// The first `m=` line with sound that we can do, and the first codec of theirs that we know.
+    fn choose(&self, theirs: &Description) -> Result<Match, Unacceptable> {
+        let mut why = "no m=audio line with a port".to_string();
+        for (index, media) in theirs.media.iter().enumerate() {
+            if media.kind != "audio" || media.port == 0 {
+                continue;
+            }
+            if !matches!(media.proto.as_str(), "RTP/AVP" | "RTP/AVPF") {
+                why = format!("{} is not spoken here, only RTP/AVP", media.proto);
+                continue;
+            }
+            let types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
+            let known = types.clone().find_map(|payload_type| Some((payload_type, self.codec(media, payload_type)?)));
+            let Some((payload_type, codec)) = known else {
+                why = format!("no codec in common: they have {}, we PCMA and PCMU", media.formats.join(" "));
+                continue;
+            };
+            let is_keys = |payload_type: &u8| media.maps.iter().any(|(t, name, rate)| t == payload_type && name == "telephone-event" && *rate == 8000);
+            let keys = types.clone().find(is_keys);
+            return Ok(Match { index, codec, payload_type, keys });
+        }
+        Err(unacceptable(why))
+    }
+
+    fn codec(&self, media: &Media, payload_type: u8) -> Option<Codec> {
+        let codec = match media.maps.iter().find(|(mapped, _, _)| *mapped == payload_type) {
+            Some((_, name, 8000)) if name == "pcma" => Codec::Pcma,
+            Some((_, name, 8000)) if name == "pcmu" => Codec::Pcmu,
+            Some(_) => return None,
+            // RFC 3551 §6: the static types need no map.
+            None if payload_type == 8 => Codec::Pcma,
+            None if payload_type == 0 => Codec::Pcmu,
+            None => return None,
+        };
+        self.codecs.contains(&codec).then_some(codec)
+    }
+
+    fn agree(&self, media: &Media, found: &Match) -> Result<Agreement, Unacceptable> {
+        let ip = match &media.address {
+            Some(Address::Ip(ip)) => *ip,
+            Some(Address::Name(name)) => return Err(unacceptable(format!("the host name {name} in c= is not looked up"))),
+            None => return Err(unacceptable("no c= line")),
+        };
+        // The old way to hold, RFC 3264 §8.4; in IPv4 whatever the family of the stream.
+        let silent = ip.is_unspecified();
+        if !silent && ip.is_ipv4() != self.local.address.is_ipv4() {
+            return Err(unacceptable(format!("{ip} cannot be reached from {}", self.local.address)));
+        }
+        if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(unacceptable(format!("{ip} is no single host")));
+        }
+        let direction = match (media.flow, silent) {
+            (Flow::SendRecv, false) => Direction::Both,
+            (Flow::RecvOnly, false) => Direction::TheyListen,
+            (Flow::SendRecv | Flow::SendOnly, _) => Direction::TheyHold,
+            (Flow::RecvOnly | Flow::Inactive, _) => Direction::Neither,
+        };
+        let rtcp = if media.rtcp_mux { media.port } else { media.rtcp_port.unwrap_or(media.port.saturating_add(1)) };
+        Ok(Agreement {
+            codec: found.codec,
+            payload_type: found.payload_type,
+            key_payload_type: found.keys,
+            remote: SocketAddr::new(ip, media.port),
+            remote_rtcp: SocketAddr::new(ip, rtcp),
+            rtcp_mux: media.rtcp_mux,
+            direction,
+        })
+    }
+
+    /// Everything from the first `t=` on.
+    fn body(&self, types: &[(u8, Codec)], keys: Option<u8>, flow: Flow, mux: bool) -> String {
+        let mut body = String::from("t=0 0\r\n");
+        for line in &self.layout {
+            match line {
+                Line::Refused(line) => {
+                    let _ = write!(body, "{line}\r\n");
+                }
+                Line::Sound => {
+                    let numbers = types.iter().map(|(payload_type, _)| *payload_type).chain(keys);
+                    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+                    let _ = write!(body, "m=audio {} RTP/AVP {}\r\n", self.local.rtp_port, numbers.join(" "));
+                    for (payload_type, codec) in types {
+                        let _ = write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", encoding(*codec));
+                    }
+                    if let Some(keys) = keys {
+                        let _ = write!(body, "a=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\n");
+                    }
+                    let _ = write!(body, "a=ptime:20\r\na={}\r\n", flow.attribute());
+                    if mux {
+                        body.push_str("a=rtcp-mux\r\n");
+                    }
+                }
+            }
+        }
+        body
+    }
+
+    /// The version grows only when something changed, RFC 3264 §8.
+    fn describe(&mut self, body: String) -> Vec<u8> {
+        if self.described != body {
+            self.version += 1;
+            self.described = body;
+        }
+        let family = if self.local.address.is_ipv4() { "IP4" } else { "IP6" };
+        let Local { address, session_id, .. } = self.local;
+        let head = format!("v=0\r\no=- {session_id} {} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\n", self.version);
+        format!("{head}{}", self.described).into_bytes()
+    }
+}
+
+fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
+    sdp::read(sdp).map_err(|why| Unacceptable { why, malformed: true })
+}
+
+fn static_type(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcma => 8,
+        Codec::Pcmu => 0,
+    }
+}
+
+fn encoding(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Pcma => "PCMA",
+        Codec::Pcmu => "PCMU",
+    }
+}
+
+/// RFC 3264 §6: a refused stream is repeated with port 0.
+fn refused(media: &Media) -> String {
+    let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+    let formats: Vec<String> = media.formats.iter().map(|format| clean(format)).collect();
+    format!("m={} 0 {} {}", clean(&media.kind), clean(&media.proto), if formats.is_empty() { "0".into() } else { formats.join(" ") })
+}

@@ -1,0 +1,70 @@
+//! Port pairs: RTP on the even one, RTCP on the next. A pair that was given back rests longest.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+
+/// Pairs tried for one leg: those that other programs hold are passed over.
+const TRIES: usize = 64;
+/// Expedited forwarding (RFC 3246), in the upper six bits of the byte.
+const EF: u32 = 46 << 2;
+/// A socket's receive buffer: half a second of sound and to spare; the kernel counts overhead in it.
+const RECEIVE_BUFFER: usize = 64 * 1024;
+
+pub struct Ports {
+    bind: IpAddr,
+    free: VecDeque<u16>,
+    total: usize,
+}
+
+/// Two bound sockets.
+pub struct Pair {
+    pub port: u16,
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+}
+
+impl Ports {
+    pub fn new(bind: IpAddr, range: &RangeInclusive<u16>) -> Self {
+        let first = range.start() + range.start() % 2;
+        let free: VecDeque<u16> = (first..*range.end()).step_by(2).collect();
+        Self { bind, total: free.len(), free }
+    }
+
+    pub fn in_use(&self) -> usize {
+        self.total - self.free.len()
+    }
+
+    /// A free pair; `None` if all are taken.
+    pub fn take(&mut self) -> Option<Pair> {
+        for _ in 0..TRIES.min(self.free.len()) {
+            let port = self.free.pop_front()?;
+            match open(self.bind, port) {
+                Ok((rtp, rtcp)) => return Some(Pair { port, rtp, rtcp }),
+                Err(error) => {
+                    tracing::debug!(port, %error, "port pair passed over");
+                    self.free.push_back(port);
+                }
+            }
+        }
+        None
+    }
+
+    pub fn give_back(&mut self, port: u16) {
+        self.free.push_back(port);
+    }
+}
+
+fn open(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+    let rtcp_port = port.checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let rtp = UdpSocket::bind(SocketAddr::new(ip, port))?;
+    let rtcp = UdpSocket::bind(SocketAddr::new(ip, rtcp_port))?;
+    rtp.set_nonblocking(true)?;
+    rtcp.set_nonblocking(true)?;
+    let socket = socket2::SockRef::from(&rtp);
+    // Marked so that networks may prefer sound; where that is not allowed, sound flows unmarked.
+    let _ = if ip.is_ipv4() { socket.set_tos_v4(EF) } else { socket.set_tclass_v6(EF) };
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    Ok((rtp, rtcp))
+}

@@ -1,0 +1,161 @@
+//! RTCP, RFC 3550 §6: reports with SDES, BYE; theirs are checked (§A.2) and read.
+
+use super::quality::Report;
+use crate::moment::Moment;
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+const SDES: u8 = 202;
+const BYE: u8 = 203;
+/// Seconds from 1900 to 1970.
+const NTP_EPOCH: u64 = 2_208_988_800;
+/// Room for the largest compound written here.
+pub const ROOM: usize = 128;
+
+/// What was sent so far; with none of it a receiver report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub timestamp: u32,
+    pub packets: u32,
+    pub octets: u32,
+}
+
+/// The last sender report of theirs: middle bits of its NTP time, and when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastReport {
+    pub ntp: u32,
+    pub at: Moment,
+}
+
+struct Writer<'a> {
+    buffer: &'a mut [u8; ROOM],
+    length: usize,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.buffer.get_mut(self.length..self.length + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.length += bytes.len();
+        }
+    }
+
+    /// Header of a packet of `words` 32-bit words after it.
+    fn header(&mut self, count: u8, kind: u8, words: u16) {
+        self.put(&[0x80 | count, kind]);
+        self.put(&words.to_be_bytes());
+    }
+}
+
+/// Seconds since 1900 in 32.32 fixed point.
+fn ntp(at: Moment) -> u64 {
+    let micros = at.as_micros();
+    ((micros / 1_000_000 + NTP_EPOCH) << 32) | (((micros % 1_000_000) << 32) / 1_000_000)
+}
+
+/// A compound of a report, SDES CNAME and perhaps BYE; returns its length.
+pub fn write(
+    buffer: &mut [u8; ROOM],
+    now: Moment,
+    ssrc: u32,
+    sent: Option<Sent>,
+    report: Option<Report>,
+    last: Option<LastReport>,
+    bye: bool,
+) -> usize {
+    let mut out = Writer { buffer, length: 0 };
+    let blocks = u8::from(report.is_some());
+    match sent {
+        Some(sent) => {
+            out.header(blocks, SENDER_REPORT, 6 + 6 * u16::from(blocks));
+            out.put(&ssrc.to_be_bytes());
+            out.put(&ntp(now).to_be_bytes());
+            out.put(&sent.timestamp.to_be_bytes());
+            out.put(&sent.packets.to_be_bytes());
+            out.put(&sent.octets.to_be_bytes());
+        }
+        None => {
+            out.header(blocks, RECEIVER_REPORT, 1 + 6 * u16::from(blocks));
+            out.put(&ssrc.to_be_bytes());
+        }
+    }
+    if let Some(report) = report {
+        out.put(&report.ssrc.to_be_bytes());
+        out.put(&((u32::from(report.fraction_lost) << 24) | report.cumulative_lost).to_be_bytes());
+        out.put(&report.highest.to_be_bytes());
+        out.put(&report.jitter.to_be_bytes());
+        let delay = last.map_or(0, |last| (now.since(last.at).as_micros() * 65_536 / 1_000_000) as u32);
+        out.put(&last.map_or(0, |last| last.ntp).to_be_bytes());
+        out.put(&delay.to_be_bytes());
+    }
+    // CNAME of eight letters: one chunk of SSRC, item of ten bytes, two bytes of end and padding.
+    out.header(1, SDES, 4);
+    out.put(&ssrc.to_be_bytes());
+    out.put(&[1, 8]);
+    let mut name = [0; 8];
+    for (i, letter) in name.iter_mut().enumerate() {
+        *letter = b"0123456789abcdef"[(ssrc >> (28 - 4 * i) & 15) as usize];
+    }
+    out.put(&name);
+    out.put(&[0, 0]);
+    if bye {
+        out.header(1, BYE, 1);
+        out.put(&ssrc.to_be_bytes());
+    }
+    out.length
+}
+
+/// Whether a packet on the RTP port is RTCP, RFC 5761 §4.
+pub fn is_rtcp(packet: &[u8]) -> bool {
+    packet.len() >= 8 && packet[0] >> 6 == 2 && (192..=223).contains(&packet[1])
+}
+
+/// Checks a compound; `Some` if it is one, with the middle NTP bits of a sender report in it.
+pub fn read(mut packet: &[u8]) -> Option<Option<u32>> {
+    let first = packet.get(1)?;
+    if !matches!(*first, SENDER_REPORT | RECEIVER_REPORT) {
+        return None;
+    }
+    let mut sender = None;
+    while !packet.is_empty() {
+        let [flags, kind, high, low, ..] = *packet else { return None };
+        let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
+        if flags >> 6 != 2 || packet.len() < length {
+            return None;
+        }
+        if kind == SENDER_REPORT
+            && let Some(middle) = packet.get(10..14)
+            && length >= 28
+        {
+            sender = Some(u32::from_be_bytes([middle[0], middle[1], middle[2], middle[3]]));
+        }
+        packet = &packet[length..];
+    }
+    Some(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut buffer = [0; ROOM];
+        let now = Moment::from_micros(1_500_000);
+        let report = Report { ssrc: 9, fraction_lost: 25, cumulative_lost: 3, highest: 70_000, jitter: 12 };
+        let sent = Sent { timestamp: 160, packets: 50, octets: 8000 };
+        for (sent, report, bye) in [(Some(sent), Some(report), true), (Some(sent), None, false), (None, Some(report), true), (None, None, false)] {
+            let length = write(&mut buffer, now, 0xDEAD_BEEF, sent, report, None, bye);
+            assert_eq!(length % 4, 0);
+            let middle = (ntp(now) >> 16) as u32;
+            assert_eq!(read(&buffer[..length]), Some(sent.map(|_| middle)));
+            for cut in 1..length {
+                let _ = read(&buffer[..cut]);
+            }
+            assert!(is_rtcp(&buffer[..length]));
+        }
+        assert_eq!(ntp(now), (2_208_988_801 << 32) | (1 << 31));
+        assert_eq!(read(&[0x80, 204, 0, 0]), None);
+        assert_eq!(read(&[0x40, 200, 0, 0]), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! A session description as it comes, RFC 8866, read leniently: order, line ends and unknown lines do not
+//! matter, limits do.
+
+use std::net::IpAddr;
+
+/// A larger body is nobody's offer of sound.
+const MAX_BODY: usize = 64 * 1024;
+const MAX_LINES: usize = 512;
+const MAX_MEDIA: usize = 64;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    pub media: Vec<Media>,
+}
+
+/// One `m=` line with what belongs to it; what the session says is filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    pub kind: String,
+    pub port: u16,
+    pub proto: String,
+    pub formats: Vec<String>,
+    pub address: Option<Address>,
+    /// Payload type, encoding name in lower case, clock rate.
+    pub maps: Vec<(u8, String, u32)>,
+    pub flow: Flow,
+    pub rtcp_port: Option<u16>,
+    pub rtcp_mux: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Ip(IpAddr),
+    /// A host name, which is not looked up.
+    Name(String),
+}
+
+/// What the other side means to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    #[default]
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+impl Flow {
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Flow::SendRecv => "sendrecv",
+            Flow::SendOnly => "sendonly",
+            Flow::RecvOnly => "recvonly",
+            Flow::Inactive => "inactive",
+        }
+    }
+
+    fn read(attribute: &str) -> Option<Flow> {
+        [Flow::SendRecv, Flow::SendOnly, Flow::RecvOnly, Flow::Inactive].into_iter().find(|flow| flow.attribute() == attribute)
+    }
+}
+
+/// Reads a description; `Err` says what makes it unreadable.
+pub fn read(body: &[u8]) -> Result<Description, String> {
+    if body.len() > MAX_BODY {
+        return Err(format!("{} bytes; at most {MAX_BODY} are read", body.len()));
+    }
+    let text = String::from_utf8_lossy(body);
+    let mut description = Description::default();
+    let (mut address, mut flow) = (None, Flow::default());
+    for (number, line) in text.lines().enumerate() {
+        if number >= MAX_LINES {
+            return Err(format!("more than {MAX_LINES} lines"));
+        }
+        let Some((kind, value)) = line.trim().split_once('=') else { continue };
+        let media = description.media.last_mut();
+        match (kind.trim(), media) {
+            ("m", _) => {
+                if description.media.len() >= MAX_MEDIA {
+                    return Err(format!("more than {MAX_MEDIA} m= lines"));
+                }
+                let media = media_line(value).ok_or_else(|| format!("m={value} cannot be read"))?;
+                description.media.push(Media { address: address.clone(), flow, ..media });
+            }
+            ("c", Some(media)) => media.address = connection(value).or(media.address.take()),
+            ("c", None) => address = connection(value),
+            ("a", Some(media)) => attribute(media, value),
+            ("a", None) => flow = Flow::read(value.trim()).unwrap_or(flow),
+            _ => {}
+        }
+    }
+    if description.media.is_empty() {
+        return Err("no m= line".into());
+    }
+    Ok(description)
+}
+
+fn media_line(value: &str) -> Option<Media> {
+    let mut words = value.split_ascii_whitespace();
+    let kind = words.next()?.to_ascii_lowercase();
+    // `49170/2` asks for two port pairs; the first is taken.
+    let port = words.next()?.split('/').next()?.parse().ok()?;
+    let proto = words.next()?.to_ascii_uppercase();
+    Some(Media { kind, port, proto, formats: words.map(str::to_string).collect(), ..Media::default() })
+}
+
+fn connection(value: &str) -> Option<Address> {
+    let mut words = value.split_ascii_whitespace();
+    let (network, _family) = (words.next()?, words.next()?);
+    if !network.eq_ignore_ascii_case("IN") {
+        return None;
+    }
+    let host = words.next()?.split('/').next()?;
+    Some(host.parse().map_or_else(|_| Address::Name(host.to_string()), Address::Ip))
+}
+
+fn attribute(media: &mut Media, value: &str) {
+    let (name, rest) = value.split_once(':').unwrap_or((value, ""));
+    match name.trim() {
+        "rtpmap" => {
+            if let Some((payload_type, encoding)) = rest.trim().split_once(char::is_whitespace)
+                && let Ok(payload_type) = payload_type.parse()
+            {
+                let mut parts = encoding.trim().split('/');
+                let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+                let rate = parts.next().and_then(|rate| rate.trim().parse().ok()).unwrap_or(8000);
+                media.maps.push((payload_type, name, rate));
+            }
+        }
+        "rtcp" => media.rtcp_port = rest.split_ascii_whitespace().next().and_then(|port| port.parse().ok()),
+        "rtcp-mux" => media.rtcp_mux = true,
+        other => media.flow = Flow::read(other).unwrap_or(media.flow),
+    }
+}

@@ -1,0 +1,4 @@
+mod desk;
+mod keys;
+mod negotiation;
+mod prompts;

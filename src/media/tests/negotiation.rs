@@ -1,0 +1,174 @@
+//! Offers as phones send them, whole and broken, and what is answered.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::media::negotiation::{Local, Negotiation, Unacceptable};
+use crate::media::{Codec, Direction};
+
+fn ours() -> Negotiation {
+    let local = Local { address: "10.0.0.1".parse().unwrap(), rtp_port: 20_000, session_id: 42 };
+    Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu])
+}
+
+/// An offer with usual first lines.
+fn offer(rest: &str) -> String {
+    format!("v=0\r\no=x 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n{}", rest.replace('|', "\r\n"))
+}
+
+/// The lines of our answer after `t=`, and where we send.
+fn check(offer: &str) -> Result<(String, String, Direction), Unacceptable> {
+    let (answer, agreement) = ours().take_offer(offer.as_bytes())?;
+    let answer = String::from_utf8(answer).unwrap();
+    let rest = answer.split_once("t=0 0\r\n").unwrap().1.trim_end().replace("\r\n", "|");
+    Ok((rest, agreement.remote.to_string(), agreement.direction))
+}
+
+const KEYS: &str = "a=rtpmap:101 telephone-event/8000|a=fmtp:101 0-15";
+
+#[test]
+fn acceptable_offers() {
+    let a = "m=audio 20000 RTP/AVP 8|a=rtpmap:8 PCMA/8000|a=ptime:20|a=sendrecv";
+    let u = "m=audio 20000 RTP/AVP 0|a=rtpmap:0 PCMU/8000|a=ptime:20|a=sendrecv";
+    let a_keys = format!("m=audio 20000 RTP/AVP 8 101|a=rtpmap:8 PCMA/8000|{KEYS}|a=ptime:20|a=sendrecv");
+    let with = |text: &str, what: &str| text.replace("sendrecv", what);
+    let table: Vec<(&str, String, String)> = vec![
+        ("static types without a map", offer("m=audio 4000 RTP/AVP 8 0"), a.into()),
+        ("their order counts", offer("m=audio 4000 RTP/AVP 0 8"), u.into()),
+        ("unknown codecs are passed over", offer("m=audio 4000 RTP/AVP 96 9 0|a=rtpmap:96 opus/48000/2"), u.into()),
+        ("names in any case", offer("m=audio 4000 rtp/avp 8|a=rtpmap:8 pcma/8000/1"), a.into()),
+        ("keys", offer("m=audio 4000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|a=fmtp:101 0-16"), a_keys.clone()),
+        (
+            "keys under another number",
+            offer("m=audio 4000 RTP/AVP 8 96|a=rtpmap:96 TELEPHONE-EVENT/8000"),
+            a_keys.replace("101", "96"),
+        ),
+        ("keys at another rate are not ours", offer("m=audio 4000 RTP/AVP 8 97|a=rtpmap:97 telephone-event/48000"), a.into()),
+        ("a dynamic type for A-law", offer("m=audio 4000 RTP/AVP 100|a=rtpmap:100 PCMA/8000"), a.replace(" 8|", " 100|").replace(":8 ", ":100 ")),
+        ("hold by sendonly", offer("m=audio 4000 RTP/AVP 8|a=sendonly"), with(a, "recvonly")),
+        ("hold by inactive", offer("m=audio 4000 RTP/AVP 8|a=inactive"), with(a, "inactive")),
+        ("listening only", offer("m=audio 4000 RTP/AVP 8|a=recvonly"), with(a, "sendonly")),
+        ("hold by 0.0.0.0", offer("m=audio 4000 RTP/AVP 8|c=IN IP4 0.0.0.0"), with(a, "recvonly")),
+        ("direction of the session", offer("a=sendonly|m=audio 4000 RTP/AVP 8"), with(a, "recvonly")),
+        ("direction of the stream goes before", offer("a=sendonly|m=audio 4000 RTP/AVP 8|a=sendrecv"), a.into()),
+        ("video is refused in its place", offer("m=video 5000 RTP/AVP 99|m=audio 4000 RTP/AVP 8"), format!("m=video 0 RTP/AVP 99|{a}")),
+        ("and after", offer("m=audio 4000 RTP/AVP 8|m=video 5000 RTP/AVP 99 98"), format!("{a}|m=video 0 RTP/AVP 99 98")),
+        (
+            "the first sound that fits",
+            offer("m=audio 4002 RTP/SAVP 8|m=audio 4000 RTP/AVP 8|m=audio 4004 RTP/AVP 8"),
+            format!("m=audio 0 RTP/SAVP 8|{a}|m=audio 0 RTP/AVP 8"),
+        ),
+        ("a stream that is off", offer("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 8"), format!("m=audio 0 RTP/AVP 8|{a}")),
+        ("feedback profile", offer("m=audio 4000 RTP/AVPF 8"), a.into()),
+        ("RTCP on the same port, when offered", offer("m=audio 4000 RTP/AVP 8|a=rtcp-mux"), format!("{a}|a=rtcp-mux")),
+        ("two ports asked for", offer("m=audio 4000/2 RTP/AVP 8"), a.into()),
+        ("bare line feeds", offer("m=audio 4000 RTP/AVP 8").replace("\r\n", "\n"), a.into()),
+        ("no first lines at all", "c=IN IP4 10.0.0.9\nt=0 0\nm=audio 4000 RTP/AVP 8".into(), a.into()),
+        ("rubbish around", offer("x|=|a|m=audio 4000 RTP/AVP 8|a=rtpmap:zz PCMA|a=candidate:1 1 UDP 1 1 1 typ host|z"), a.into()),
+        ("an address of the stream's own", offer("m=audio 4000 RTP/AVP 8").replace("c=IN IP4 10.0.0.9\r\n", "") + "\r\nc=IN IP4 10.0.0.9/127\r\n", a.into()),
+    ];
+    for (name, offer, expected) in table {
+        let (answer, remote, _) = check(&offer).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
+        assert_eq!(answer, expected, "{name}");
+        assert!(remote == "10.0.0.9:4000" || remote == "0.0.0.0:4000", "{name}: {remote}");
+    }
+}
+
+#[test]
+fn unacceptable_offers() {
+    let table = [
+        ("nothing", "".to_string(), true, "no m= line"),
+        ("no sound", offer("m=video 4000 RTP/AVP 99"), false, "no m=audio"),
+        ("switched off", offer("m=audio 0 RTP/AVP 8"), false, "no m=audio"),
+        ("encrypted", offer("m=audio 4000 RTP/SAVP 8"), false, "RTP/SAVP"),
+        ("no codec in common", offer("m=audio 4000 RTP/AVP 9 18|a=rtpmap:18 G729/8000"), false, "PCMA and PCMU"),
+        ("A-law at another rate", offer("m=audio 4000 RTP/AVP 96|a=rtpmap:96 PCMA/16000"), false, "no codec"),
+        ("a host name", offer("m=audio 4000 RTP/AVP 8|c=IN IP4 phone.example"), false, "phone.example"),
+        ("no address", "v=0\r\nm=audio 4000 RTP/AVP 8\r\n".into(), false, "no c="),
+        ("another family", offer("m=audio 4000 RTP/AVP 8|c=IN IP6 2001:db8::1"), false, "2001:db8::1"),
+        ("many hosts", offer("m=audio 4000 RTP/AVP 8|c=IN IP4 224.0.0.1"), false, "no single host"),
+        ("a port that is none", offer("m=audio 99999 RTP/AVP 8"), true, "m=audio 99999"),
+        ("half a line", offer("m=audio"), true, "m=audio"),
+        ("too many streams", offer(&"m=audio 0 RTP/AVP 8|".repeat(65)), true, "more than 64"),
+        ("too many lines", offer(&"a=x|".repeat(600)), true, "more than 512"),
+        ("too large", offer(&"a".repeat(70_000)), true, "bytes"),
+        ("no text", "\u{0}\u{1}\u{ff}".into(), true, "no m= line"),
+    ];
+    for (name, offer, malformed, why) in table {
+        let fault = check(&offer).map(|(answer, ..)| panic!("{name} was answered {answer}")).unwrap_err();
+        assert!(fault.malformed == malformed && fault.why.contains(why), "{name}: {fault:?}");
+    }
+}
+
+#[test]
+fn directions_are_seen_from_us() {
+    for (attribute, direction) in [
+        ("a=sendrecv", Direction::Both),
+        ("a=sendonly", Direction::TheyHold),
+        ("a=recvonly", Direction::TheyListen),
+        ("a=inactive", Direction::Neither),
+        ("c=IN IP4 0.0.0.0", Direction::TheyHold),
+        ("c=IN IP4 0.0.0.0|a=inactive", Direction::Neither),
+    ] {
+        assert_eq!(check(&offer(&format!("m=audio 4000 RTP/AVP 8|{attribute}"))).unwrap().2, direction, "{attribute}");
+    }
+}
+
+#[test]
+fn our_offer_and_their_answer() {
+    let mut negotiation = ours();
+    let first = String::from_utf8(negotiation.make_offer()).unwrap();
+    assert_eq!(first, "v=0\r\no=- 42 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n");
+    assert_eq!(String::from_utf8(negotiation.make_offer()).unwrap(), first, "an offer that did not change keeps its version");
+    let answer = offer("m=audio 4000 RTP/AVP 0 101|a=rtpmap:101 telephone-event/8000|a=rtcp:4010");
+    let agreement = negotiation.take_answer(answer.as_bytes()).unwrap();
+    assert_eq!((agreement.codec, agreement.payload_type, agreement.key_payload_type), (Codec::Pcmu, 0, Some(101)));
+    assert_eq!(agreement.remote_rtcp.port(), 4010);
+    assert!(negotiation.take_answer(offer("m=audio 0 RTP/AVP 8").as_bytes()).is_err());
+}
+
+#[test]
+fn a_new_offer_keeps_the_streams_and_their_order() {
+    let mut negotiation = ours();
+    negotiation.take_offer(offer("m=video 5000 RTP/AVP 99|m=audio 4000 RTP/AVP 8").as_bytes()).unwrap();
+    let again = String::from_utf8(negotiation.make_offer()).unwrap();
+    let lines: Vec<&str> = again.lines().filter(|line| line.starts_with("m=") || line.starts_with("o=")).collect();
+    assert_eq!(lines, ["o=- 42 2 IN IP4 10.0.0.1", "m=video 0 RTP/AVP 99", "m=audio 20000 RTP/AVP 8 0 101"]);
+}
+
+#[test]
+fn six_is_spoken_too() {
+    let local = Local { address: "::1".parse().unwrap(), rtp_port: 20_000, session_id: 1 };
+    let mut negotiation = Negotiation::new(local, &[Codec::Pcmu]);
+    let (answer, agreement) = negotiation.take_offer(b"v=0\r\nc=IN IP6 ::1\r\nm=audio 4000 RTP/AVP 8 0\r\n").unwrap();
+    assert_eq!((agreement.remote.to_string(), agreement.codec), ("[::1]:4000".into(), Codec::Pcmu));
+    assert!(String::from_utf8(answer).unwrap().contains("c=IN IP6 ::1\r\n"));
+}
+
+#[test]
+fn whatever_is_changed_in_an_offer_nothing_breaks() {
+    let whole = offer("m=audio 4000 RTP/AVP 8 0 101|a=rtpmap:101 telephone-event/8000|a=rtcp:4001 IN IP4 1.2.3.4|a=rtcp-mux|a=ptime:20|a=sendonly");
+    let mut rng = StdRng::seed_from_u64(8866);
+    for _ in 0..20_000 {
+        let mut bytes = whole.clone().into_bytes();
+        for _ in 0..rng.random_range(1..6) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = rng.random_range(0..bytes.len());
+            match rng.random_range(0..4) {
+                0 => bytes[at] = rng.random(),
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, *b"\r\n=:/ 0"[..].get(rng.random_range(0..7)).unwrap()),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let mut negotiation = ours();
+        if let Ok((answer, _)) = negotiation.take_offer(&bytes) {
+            let lines = |text: &[u8]| String::from_utf8_lossy(text).lines().filter(|line| line.trim().starts_with("m=")).count();
+            assert!(ours().take_offer(&answer).is_ok(), "our answer cannot be read: {}", String::from_utf8_lossy(&answer));
+            assert!(lines(&answer) <= lines(&bytes).max(1));
+        }
+        let _ = negotiation.take_answer(&bytes);
+    }
+}

@@ -1,0 +1,85 @@
+//! Recordings of every kind an admin may bring.
+
+use std::path::Path;
+
+use hound::{SampleFormat, WavSpec, WavWriter};
+
+use crate::ids::{Language, Prompt};
+use crate::media::Codec;
+use crate::media::g711::to_linear;
+use crate::media::prompts::{PromptBank, load_clip};
+
+fn tone(path: &Path, spec: WavSpec, hertz: f32, seconds: f32) {
+    let mut file = WavWriter::create(path, spec).unwrap();
+    let full = if spec.sample_format == SampleFormat::Float { 1.0 } else { (1_i64 << (spec.bits_per_sample - 1)) as f32 - 1.0 };
+    for i in 0..(seconds * spec.sample_rate as f32) as u32 {
+        let value = 0.5 * full * (2.0 * std::f32::consts::PI * hertz * i as f32 / spec.sample_rate as f32).sin();
+        for _ in 0..spec.channels {
+            match spec.sample_format {
+                SampleFormat::Float => file.write_sample(value).unwrap(),
+                SampleFormat::Int => file.write_sample(value as i32).unwrap(),
+            }
+        }
+    }
+    file.finalize().unwrap();
+}
+
+fn spec(rate: u32, bits: u16, channels: u16) -> WavSpec {
+    let sample_format = if bits == 0 { SampleFormat::Float } else { SampleFormat::Int };
+    WavSpec { channels, sample_rate: rate, bits_per_sample: if bits == 0 { 32 } else { bits }, sample_format }
+}
+
+/// Root mean square of the clip, 1.0 full scale.
+fn loudness(path: &Path) -> f64 {
+    let clip = load_clip(path).unwrap();
+    let samples: Vec<f64> = (0..).map_while(|i| clip.frame(Codec::Pcma, i)).flatten().map(|byte| f64::from(to_linear(Codec::Pcma, *byte)) / 32_768.0).collect();
+    (samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len() as f64).sqrt()
+}
+
+#[test]
+fn every_usual_form_is_played_equally_loud() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tone.wav");
+    for (rate, bits, channels) in [(8000, 8, 1), (8000, 16, 1), (8000, 24, 2), (8000, 32, 1), (8000, 0, 1), (16_000, 16, 1), (16_000, 16, 2), (16_000, 0, 1)] {
+        tone(&path, spec(rate, bits, channels), 1000.0, 1.0);
+        let loudness = loudness(&path);
+        assert!((loudness - 0.3535).abs() < 0.02, "{rate} Hz {bits} bit {channels} channels: {loudness}");
+        assert_eq!((0..).map_while(|i| load_clip(&path).unwrap().frame(Codec::Pcmu, i).map(<[u8]>::len)).sum::<usize>(), 8000);
+    }
+}
+
+#[test]
+fn what_a_telephone_cannot_carry_does_not_fold_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tone.wav");
+    tone(&path, spec(16_000, 16, 1), 6000.0, 1.0);
+    assert!(loudness(&path) < 0.3535 / 31.6, "6 kHz is heard as 2 kHz at {}", loudness(&path));
+}
+
+#[test]
+fn faults_say_which_file_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let zh = dir.path().join("zh");
+    std::fs::create_dir(&zh).unwrap();
+    tone(&zh.join("good.wav"), spec(8000, 16, 1), 400.0, 0.1);
+    tone(&zh.join("studio.wav"), spec(44_100, 16, 1), 400.0, 0.1);
+    tone(&zh.join("empty.wav"), spec(8000, 16, 1), 400.0, 0.0);
+    std::fs::write(zh.join("text.wav"), "no sound").unwrap();
+    std::fs::write(zh.join("notes.txt"), "not looked at").unwrap();
+    let faults = PromptBank::load(dir.path()).unwrap_err();
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for (name, why) in [("empty.wav", "no sound"), ("studio.wav", "44100 Hz"), ("text.wav", "cannot be read as WAV")] {
+        assert!(lines.iter().any(|line| line.contains(name) && line.contains(why)), "{name}: {lines:?}");
+    }
+    assert!(PromptBank::load(&dir.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn the_shipped_prompts_are_there() {
+    let bank = PromptBank::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts")).unwrap();
+    assert!(bank.get(&Prompt::plain("music")).is_some());
+    assert!(bank.get(&Prompt::spoken(Language::Zh, "greeting")).is_some());
+    assert!(bank.get(&Prompt::spoken(Language::En, "greeting")).is_some());
+    assert!(bank.get(&Prompt::plain("greeting")).is_none());
+}

@@ -1,0 +1,357 @@
+//! A thread that owns legs: one epoll for all their sockets, one tick of 20 ms for all that play.
+//!
+//! A packet is sent on by the thread that received it; nothing here allocates, locks or touches a disk
+//! for a packet.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+
+use super::capture::Capture;
+use super::leg::{Heard, Leg};
+use super::negotiation::Agreement;
+use super::player::Player;
+use super::words::Event;
+use crate::ids::LegId;
+use crate::moment::Moment;
+
+const TICK: Duration = Duration::from_millis(20);
+/// After a stall at most so many ticks are made up for; older sound is worth nothing.
+const MAKE_UP: u32 = 5;
+/// Ticks after which every leg was looked after once.
+const ROUND: usize = 50;
+/// Packets taken from one socket before the others get their turn.
+const BURST: usize = 32;
+/// Sockets told of at once.
+const READY: usize = 512;
+/// Orders that may wait.
+const ORDERS: usize = 65_536;
+/// Events kept while the switchboard does not take them: a second of everybody pressing keys.
+const KEPT_EVENTS: usize = 100_000;
+const WAKE: u64 = u64::MAX;
+
+/// Hands a batch of events to the switchboard; gives it back if that is not possible now.
+pub type Tell = dyn Fn(Vec<Event>) -> Result<(), Vec<Event>> + Send + Sync;
+pub type Clock = dyn Fn() -> Moment + Send + Sync;
+
+/// What the desk asks of a worker.
+pub enum Order {
+    Open { leg: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket },
+    Agree { leg: LegId, agreement: Agreement },
+    Play { leg: LegId, player: Player },
+    Silence { leg: LegId },
+    Join { a: LegId, b: LegId },
+    Part { leg: LegId },
+    InfoKey { leg: LegId, key: char },
+    PressKeys { leg: LegId, keys: String },
+    Capture { leg: LegId, capture: Capture },
+    Close { leg: LegId },
+}
+
+/// The desk's end of a worker.
+pub struct Handle {
+    orders: Option<SyncSender<Order>>,
+    wake: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+    unwoken: bool,
+}
+
+impl Handle {
+    /// Queues an order; [`Handle::wake`] makes the worker look.
+    pub fn order(&mut self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // The worker never waits for us, so this cannot wait for ever.
+            let _ = orders.send(order);
+        }
+        self.unwoken = true;
+    }
+
+    pub fn wake(&mut self) {
+        if std::mem::take(&mut self.unwoken) {
+            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        }
+    }
+
+    pub fn stop(mut self) {
+        self.orders = None;
+        self.unwoken = true;
+        self.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a worker is given at its start.
+pub struct Start {
+    pub number: usize,
+    pub clock: Arc<Clock>,
+    pub tell: Arc<Tell>,
+    /// Ports whose sockets are closed.
+    pub freed: Sender<u16>,
+    pub dead_after: Duration,
+    pub rng: StdRng,
+}
+
+pub fn start(start: Start) -> io::Result<Handle> {
+    let (orders, received) = sync_channel(ORDERS);
+    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&poll, &*wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+    let name = format!("media-{}", start.number);
+    let now = (start.clock)();
+    let worker = Worker {
+        poll,
+        wake: wake.clone(),
+        orders: received,
+        start,
+        slots: Vec::new(),
+        vacant: Vec::new(),
+        index: HashMap::new(),
+        next_tick: now + TICK,
+        turn: 0,
+        events: Vec::new(),
+        kept: VecDeque::new(),
+    };
+    let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
+    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), unwoken: false })
+}
+
+struct Worker {
+    poll: OwnedFd,
+    wake: Arc<OwnedFd>,
+    orders: Receiver<Order>,
+    start: Start,
+    slots: Vec<Option<Box<Leg>>>,
+    vacant: Vec<usize>,
+    index: HashMap<LegId, usize>,
+    next_tick: Moment,
+    turn: usize,
+    events: Vec<Event>,
+    kept: VecDeque<Event>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut ready = Vec::with_capacity(READY);
+        let mut packet = [0; 2048];
+        loop {
+            ready.clear();
+            let timeout = self.timeout();
+            match epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut ready), timeout.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return tracing::error!(%error, "a media worker cannot wait; its calls are silent"),
+            }
+            let now = (self.start.clock)();
+            let mut ordered = false;
+            for event in &ready {
+                match event.data.u64() {
+                    WAKE => ordered = true,
+                    socket => self.read(now, socket, &mut packet),
+                }
+            }
+            if ordered && !self.take_orders(now) {
+                break;
+            }
+            self.tick(now);
+            self.tell();
+        }
+    }
+
+    /// Until the next tick; for ever without legs.
+    fn timeout(&self) -> Option<Timespec> {
+        if self.index.is_empty() && self.kept.is_empty() {
+            return None;
+        }
+        let left = self.next_tick.since((self.start.clock)());
+        Some(Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) })
+    }
+
+    fn read(&mut self, now: Moment, socket: u64, packet: &mut [u8; 2048]) {
+        let (slot, is_rtcp) = ((socket >> 1) as usize, socket & 1 == 1);
+        for _ in 0..BURST {
+            let Some(leg) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+            let received = if is_rtcp { leg.rtcp.recv_from(packet) } else { leg.rtp.recv_from(packet) };
+            match received {
+                Ok((length, from)) if is_rtcp => leg.control(now, from, &packet[..length]),
+                Ok((length, from)) => self.heard(now, slot, from, &mut packet[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Their port is closed, or a signal came: no reason to stop listening.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn heard(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
+        let Some(leg) = self.slots[slot].as_mut() else { return };
+        let id = leg.id;
+        let key = match leg.receive(now, from, packet) {
+            Heard::Nothing => None,
+            Heard::Key(key) => Some(key),
+            Heard::Pass { header, payload, is_key, key } => {
+                let (peer, codec) = (leg.joined, leg.agreement.map(|agreement| agreement.codec));
+                if let (Some(peer), Some(codec)) = (peer, codec)
+                    && let Some(peer) = self.slots.get_mut(peer).and_then(Option::as_mut)
+                {
+                    peer.pass_on(now, packet, payload, &header, is_key, codec);
+                }
+                key
+            }
+        };
+        if let Some(key) = key {
+            self.events.push(Event::Key { leg: id, key });
+        }
+    }
+
+    /// Every leg that plays gets its frame; a fiftieth of all legs are looked after.
+    fn tick(&mut self, now: Moment) {
+        let mut made = 0;
+        while self.next_tick <= now && made < MAKE_UP {
+            made += 1;
+            let at = self.next_tick;
+            self.next_tick = at + TICK;
+            self.turn = (self.turn + 1) % ROUND;
+            for (slot, leg) in self.slots.iter_mut().enumerate() {
+                let Some(leg) = leg else { continue };
+                if leg.is_playing()
+                    && let Some(token) = leg.tick(at)
+                {
+                    self.events.push(Event::Played { leg: leg.id, token });
+                }
+                if slot % ROUND == self.turn && leg.look_after(now, self.start.dead_after, &mut self.start.rng) {
+                    self.events.push(Event::Dead { leg: leg.id });
+                }
+            }
+        }
+        if self.next_tick <= now {
+            self.next_tick = now + TICK;
+        }
+    }
+
+    /// `false` when the desk is gone.
+    fn take_orders(&mut self, now: Moment) -> bool {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&*self.wake, &mut count);
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) => self.obey(now, order),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => {
+                    let all: Vec<LegId> = self.index.keys().copied().collect();
+                    all.into_iter().for_each(|leg| self.close(now, leg));
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, now: Moment, order: Order) {
+        match order {
+            Order::Open { leg, port, rtp, rtcp } => self.open(now, leg, port, rtp, rtcp),
+            Order::Agree { leg, agreement } => self.with(leg, |leg| leg.agree(now, agreement)),
+            Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
+            Order::Silence { leg } => {
+                self.part(leg);
+                self.with(leg, |leg| leg.player = None);
+            }
+            Order::Join { a, b } => self.join(a, b),
+            Order::Part { leg } => self.part(leg),
+            Order::InfoKey { leg, key } => {
+                let Some(slot) = self.index.get(&leg).copied() else { return };
+                if let Some(key) = self.slots[slot].as_mut().and_then(|leg| leg.info_key(now, key)) {
+                    self.events.push(Event::Key { leg, key });
+                }
+            }
+            Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(&keys)),
+            Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
+            Order::Close { leg } => self.close(now, leg),
+        }
+    }
+
+    fn with(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {
+        if let Some(slot) = self.index.get(&leg)
+            && let Some(leg) = self.slots[*slot].as_mut()
+        {
+            change(leg);
+        }
+    }
+
+    fn open(&mut self, now: Moment, id: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket) {
+        if self.index.is_empty() {
+            self.next_tick = now + TICK;
+        }
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        let data = |is_rtcp: u64| EventData::new_u64((slot as u64) << 1 | is_rtcp);
+        let watched = epoll::add(&self.poll, rtp.as_fd(), data(0), EventFlags::IN)
+            .and_then(|()| epoll::add(&self.poll, rtcp.as_fd(), data(1), EventFlags::IN));
+        if let Err(error) = watched {
+            tracing::error!(leg = %id, %error, "a leg's sockets cannot be watched: it hears nothing");
+        }
+        self.slots[slot] = Some(Box::new(Leg::new(id, port, rtp, rtcp, now, &mut self.start.rng)));
+        self.index.insert(id, slot);
+    }
+
+    fn join(&mut self, a: LegId, b: LegId) {
+        self.part(a);
+        self.part(b);
+        let (Some(a), Some(b)) = (self.index.get(&a).copied(), self.index.get(&b).copied()) else { return };
+        for (slot, peer) in [(a, b), (b, a)] {
+            if let Some(leg) = self.slots[slot].as_mut() {
+                leg.joined = Some(peer);
+                leg.player = None;
+            }
+        }
+    }
+
+    fn part(&mut self, leg: LegId) {
+        let Some(slot) = self.index.get(&leg).copied() else { return };
+        let peer = self.slots[slot].as_mut().and_then(|leg| leg.joined.take());
+        if let Some(peer) = peer.and_then(|peer| self.slots[peer].as_mut()) {
+            peer.joined = None;
+        }
+    }
+
+    fn close(&mut self, now: Moment, id: LegId) {
+        self.part(id);
+        let Some(slot) = self.index.remove(&id) else { return };
+        let Some(leg) = self.slots[slot].take() else { return };
+        self.vacant.push(slot);
+        let port = leg.port;
+        // Closing the sockets takes them out of the epoll.
+        let quality = leg.close(now);
+        let _ = self.start.freed.send(port);
+        self.events.push(Event::Closed { leg: id, quality });
+        if self.index.is_empty() {
+            // Memory of a busy hour is given back.
+            (self.slots, self.vacant) = (Vec::new(), Vec::new());
+            self.index.shrink_to_fit();
+        }
+    }
+
+    fn tell(&mut self) {
+        if self.events.is_empty() && self.kept.is_empty() {
+            return;
+        }
+        let mut batch: Vec<Event> = self.kept.drain(..).collect();
+        batch.append(&mut self.events);
+        if let Err(back) = (self.start.tell)(batch) {
+            let spare = back.len().saturating_sub(KEPT_EVENTS);
+            if spare > 0 {
+                tracing::error!(spare, "the switchboard does not take the media's events; the oldest are lost");
+            }
+            self.kept.extend(back.into_iter().skip(spare));
+        }
+    }
+}
