@@ -4,7 +4,7 @@
 
 //pub mod app;
 //pub mod call;
-//pub mod config;
+pub mod config;
 pub mod ids;
 pub mod ivr;
 pub mod media;

@@ -1,0 +1,143 @@
+//! From the files as written to the settings of each room, with all references looked up.
+
+mod menus;
+mod people;
+mod queues;
+mod signalling;
+mod sound;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::fault::{Faults, Place};
+use super::reader::{self, Element};
+use super::scalars::Time;
+use super::source::Files;
+use super::{App, House, written};
+use crate::ids::{Language, Prompt};
+
+const DRAIN: Duration = Duration::from_secs(60);
+/// Names end up in SIP addresses, records and logs.
+const MAX_NAME: usize = 64;
+
+/// `None` if something is missing without which there is no house; the faults say what.
+pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<House> {
+    reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
+    reader::check_top(&files.menu, &["number", "menu", "waiting", "announcements"], faults);
+    reader::check_top(&files.operators, &["seat", "operator"], faults);
+    let app = app(files, faults);
+    reader::table::<written::Web>(&files.hotline, "web", faults);
+    let queues = queues::read(files, faults);
+    let sip = signalling::read(files, faults);
+    let media = sound::read(dir, files, faults);
+    let people = people::read(dir, files, sip.as_ref(), queues.as_ref(), faults);
+    let ivr = menus::read(files, queues.as_ref(), sip.as_ref(), media.as_ref(), faults);
+    let (mut sip, mut queues, people) = (sip?, queues?, people?);
+    sip.settings.seats = people.seats;
+    queues.rules.operators = people.operators;
+    queues.rules.seats = sip.settings.seats.keys().cloned().collect();
+    Some(House { sip: sip.settings, media: media?.settings, ivr: ivr?, queue: queues.rules, queue_open: queues.open, app: app? })
+}
+
+fn app(files: &Files, faults: &mut Faults) -> Option<App> {
+    let house = reader::table::<written::House>(&files.hotline, "house", faults)?;
+    let time_zone = match &house.written.time_zone {
+        None => TimeZone::system(),
+        Some(name) => match TimeZone::get(name) {
+            Ok(zone) => zone,
+            Err(_) => {
+                house.fault(faults, "time_zone", format!("found {name:?}; a zone is meant, e.g. \"Asia/Shanghai\""));
+                return None;
+            }
+        },
+    };
+    Some(App { drain: time(&house.written.drain, DRAIN), time_zone })
+}
+
+fn time(written: &Option<Time>, default: Duration) -> Duration {
+    written.as_ref().map_or(default, |time| time.0)
+}
+
+/// Takes a time only if it lies within the limits.
+fn time_within<T>(element: &Element<'_, T>, key: &str, written: &Option<Time>, default: Duration, limits: (Duration, Duration), faults: &mut Faults) -> Duration {
+    let time = time(written, default);
+    if time < limits.0 || time > limits.1 {
+        element.fault(faults, key, format!("found {time:?}; from {:?} to {:?} is allowed", limits.0, limits.1));
+    }
+    time
+}
+
+/// Names that must differ; the second of a pair is the fault and names the first.
+#[derive(Default)]
+struct Names(BTreeMap<String, Place>);
+
+impl Names {
+    /// Whether the name is good and new.
+    fn take<T>(&mut self, element: &Element<'_, T>, key: &str, name: &str, faults: &mut Faults) -> bool {
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '*' | '#');
+        if name.is_empty() || name.chars().count() > MAX_NAME || !name.chars().all(allowed) {
+            element.fault(faults, key, format!("found {name:?}; a name has 1 to {MAX_NAME} letters, digits, or - _ . + * #"));
+            return false;
+        }
+        let place = element.place(key);
+        if let Some(first) = self.0.get(name) {
+            faults.fault(&place, element.key(key), format!("{name:?} is there already, at {first}"));
+            return false;
+        }
+        self.0.insert(name.to_string(), place);
+        true
+    }
+
+    /// Names of tables that could not be read.
+    fn also(&mut self, names: Vec<String>) {
+        let nowhere = Place { file: String::new(), line: 0, column: 0 };
+        self.0.extend(names.into_iter().map(|name| (name, nowhere.clone())));
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The names, for people.
+    fn list(&self) -> String {
+        list(self.0.keys().map(String::as_str))
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 12;
+    let names: BTreeSet<&str> = names.collect();
+    let shown: Vec<&str> = names.iter().copied().take(SHOWN).collect();
+    match (shown.is_empty(), names.len() > SHOWN) {
+        (true, _) => "none".into(),
+        (false, true) => format!("{} and {} more", shown.join(", "), names.len() - SHOWN),
+        (false, false) => shown.join(", "),
+    }
+}
+
+fn language(text: &Option<String>) -> Result<Language, String> {
+    match text.as_deref() {
+        None => Ok(Language::Zh),
+        Some(text) => Language::ALL
+            .into_iter()
+            .find(|language| language.code() == text)
+            .ok_or_else(|| format!("found {text:?}; \"zh\" and \"en\" are spoken")),
+    }
+}
+
+/// `zh/greeting`, or `music`.
+fn prompt(text: &str) -> Result<Prompt, String> {
+    let wrong = || format!("found {text:?}; a prompt looks like \"zh/greeting\", \"en/greeting\" or \"music\"");
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+    match text.split_once('/') {
+        None if plain(text) => Ok(Prompt::plain(text)),
+        Some((language, name)) if plain(name) => {
+            let language = Language::ALL.into_iter().find(|known| known.code() == language).ok_or_else(wrong)?;
+            Ok(Prompt::spoken(language, name))
+        }
+        _ => Err(wrong()),
+    }
+}

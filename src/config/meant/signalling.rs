@@ -1,0 +1,91 @@
+//! hotline.toml: `[sip]` and `[[trunk]]`.
+
+use std::time::Duration;
+
+use super::{Names, time, time_within};
+use crate::config::fault::{Faults, Place};
+use crate::config::reader;
+use crate::config::source::Files;
+use crate::config::written;
+use crate::ivr::AnswerWhen;
+use crate::sip::{Listen, Settings, Timers, Transport, Trunk};
+
+const REALM: &str = "hotline";
+const REGISTER_MIN: Duration = Duration::from_secs(60);
+const REGISTER_MAX: Duration = Duration::from_secs(3600);
+const REGISTER_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600));
+const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+const MAX_CALLS: usize = 5_000;
+/// Each call has two legs with two sockets each, and a record: more would not fit one process.
+const MOST_CALLS: usize = 100_000;
+
+pub struct Signalling {
+    /// Without seats.
+    pub settings: Settings,
+    pub answer: AnswerWhen,
+    /// Where `listen` is written, if a listener can be reached from outside.
+    pub public: Option<Place>,
+}
+
+pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
+    let mut names = Names::default();
+    let mut trunks = Vec::new();
+    for trunk in reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good {
+        if trunk.written.from.is_empty() {
+            trunk.fault(faults, "from", "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"");
+        }
+        if names.take(&trunk, "id", &trunk.written.id, faults) {
+            let from = trunk.written.from.iter().map(|network| network.0).collect();
+            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from });
+        }
+    }
+    let sip = reader::table::<written::Sip>(&files.hotline, "sip", faults)?;
+    let written = &sip.written;
+    let listen: Vec<Listen> = match &written.listen {
+        Some(listen) => listen.iter().map(|listener| listener.0).collect(),
+        None => [Transport::Udp, Transport::Tcp].map(|transport| Listen { transport, addr: ([127, 0, 0, 1], 5060).into() }).to_vec(),
+    };
+    if listen.is_empty() {
+        sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
+    }
+    for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
+        if listen[..index].contains(listener) {
+            sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
+        }
+    }
+    let answer = match written.answer.as_deref() {
+        None | Some("at-once") => AnswerWhen::AtOnce,
+        Some("on-connect") => AnswerWhen::OnConnect,
+        Some(other) => {
+            sip.fault(faults, "answer", format!("found {other:?}; \"at-once\" and \"on-connect\" are allowed"));
+            AnswerWhen::AtOnce
+        }
+    };
+    let register_min = time_within(&sip, "register_min", &written.register_min, REGISTER_MIN, REGISTER_LIMITS, faults);
+    let register_max = time_within(&sip, "register_max", &written.register_max, REGISTER_MAX, REGISTER_LIMITS, faults);
+    if register_min > register_max {
+        sip.fault(faults, "register_min", format!("{register_min:?} is longer than register_max, {register_max:?}"));
+    }
+    let max_calls = written.max_calls.unwrap_or(MAX_CALLS);
+    if max_calls == 0 || max_calls > MOST_CALLS {
+        sip.fault(faults, "max_calls", format!("found {max_calls}; from 1 to {MOST_CALLS} is allowed"));
+    }
+    let realm = written.realm.clone().unwrap_or_else(|| REALM.into());
+    if realm.is_empty() || realm.contains(['"', '\\', ':']) || realm.chars().any(char::is_control) {
+        sip.fault(faults, "realm", format!("found {realm:?}; a realm is a text without quotes, colons and backslashes"));
+    }
+    let public = listen.iter().any(|listener| !listener.addr.ip().is_loopback()).then(|| sip.place("listen"));
+    let settings = Settings {
+        listen,
+        advertise: written.advertise.as_ref().map(|address| address.0),
+        realm,
+        trunks,
+        seats: Default::default(),
+        register_min,
+        register_max,
+        nonce_lifetime: time(&written.nonce_lifetime, NONCE_LIFETIME),
+        max_calls,
+        timers: Timers::default(),
+    };
+    Some(Signalling { settings, answer, public })
+}

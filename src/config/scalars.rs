@@ -1,0 +1,95 @@
+//! Values that are more than text: times, addresses, ranges, networks.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::sip::{Listen, Transport};
+
+/// A time with its unit.
+pub fn parse_time(text: &str) -> Result<Duration, String> {
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(format!("found {text}; a time needs a unit, e.g. \"20s\", \"500ms\" or \"2m\""));
+    }
+    let wrong = |_| format!("found {text:?}; a time looks like \"20s\", \"500ms\", \"2m\" or \"1h\"");
+    let time: jiff::SignedDuration = text.parse().map_err(wrong)?;
+    Duration::try_from(time).map_err(|_| format!("found {text:?}; a time cannot be negative"))
+}
+
+/// A type that is written as text: `$read` makes it, or says what is wrong.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $read:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(try_from = "String")]
+        #[schemars(with = "String")]
+        pub struct $name(pub $inner);
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let read: fn(&str) -> Result<$inner, String> = $read;
+                read(text.trim()).map($name)
+            }
+        }
+    };
+}
+
+text!(
+    /// A time with its unit: `20s`, `500ms`, `2m`, `1h`.
+    Time(Duration), parse_time
+);
+text!(
+    /// Where to listen: `udp:127.0.0.1:5060`, `tcp:[::1]:5060`.
+    Listener(Listen), listener
+);
+text!(
+    /// First and last port: `20000-29999`.
+    PortRange(RangeInclusive<u16>), port_range
+);
+text!(
+    /// An address, or a network: `10.0.0.5`, `10.0.0.0/8`, `::1`.
+    Network(IpNet), network
+);
+text!(
+    /// An IP address.
+    Address(IpAddr), |text| text.parse().map_err(|_| format!("found {text:?}; an IP address is meant, e.g. \"192.0.2.5\""))
+);
+text!(
+    /// An address with a port: `127.0.0.1:8080`.
+    Endpoint(SocketAddr), |text| text.parse().map_err(|_| format!("found {text:?}; an address with a port is meant, e.g. \"127.0.0.1:8080\""))
+);
+
+fn listener(text: &str) -> Result<Listen, String> {
+    let wrong = || format!("found {text:?}; a listener looks like \"udp:127.0.0.1:5060\" or \"tcp:[::1]:5060\"");
+    let (transport, addr) = text.split_once(':').ok_or_else(wrong)?;
+    let transport = match transport {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        _ => return Err(format!("found transport {transport:?}; udp and tcp are spoken")),
+    };
+    Ok(Listen { transport, addr: addr.parse().map_err(|_| wrong())? })
+}
+
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let wrong = || format!("found {text:?}; a range looks like \"20000-29999\"");
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let (first, last): (u16, u16) = (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
+    if first < 1024 {
+        return Err(format!("begins at {first}; ports from 1024 on are free for sound"));
+    }
+    if last <= first + first % 2 {
+        return Err(format!("found {text:?}; at least one pair of ports (an even one and the next) is needed"));
+    }
+    Ok(first..=last)
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = text.parse::<IpAddr>().map(IpNet::from);
+    alone.or_else(|_| text.parse()).map_err(|_| format!("found {text:?}; an address (\"10.0.0.5\") or a network (\"10.0.0.0/8\") is meant"))
+}

@@ -1,0 +1,157 @@
+//! The shipped files, the contract's minimum, the environment, and every kind of fault with its report.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::ids::{Language, SeatId};
+use crate::ivr::{AnswerWhen, Choice, Entry};
+use crate::sip::{Transport, digest};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn report(faults: &[Fault], dir: &Path) -> String {
+    let root = format!("{}/", root().display());
+    let dir = format!("{}/", dir.display());
+    faults.iter().map(|fault| format!("{fault}\n").replace(&dir, "").replace(&root, "")).collect()
+}
+
+fn good(dir: &Path, environment: &[(&str, &str)]) -> (House, Vec<Fault>) {
+    let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    load_with(dir, environment).unwrap_or_else(|faults| panic!("{}", report(&faults, dir)))
+}
+
+fn bad(dir: &Path, environment: &[(&str, &str)]) -> String {
+    let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    report(&load_with(dir, environment).expect_err("a fault"), dir)
+}
+
+#[test]
+fn the_shipped_files_mean_what_the_contract_says() {
+    let (house, warnings) = good(&root().join("sip-config"), &[]);
+    assert_eq!(report(&warnings, &root()), "");
+    let listen: Vec<String> = house.sip.listen.iter().map(|l| format!("{}:{}", l.transport.via_name(), l.addr)).collect();
+    assert_eq!(listen, ["UDP:127.0.0.1:5060", "TCP:127.0.0.1:5060"]);
+    assert_eq!((house.media.ports.clone(), house.ivr.answer), (20_000..=29_999, AnswerWhen::AtOnce));
+    let Some(Entry::Menu(menu)) = house.ivr.numbers.get("12345") else { panic!("12345 leads to no menu") };
+    let menu = &house.ivr.menus[menu];
+    let general = Choice { queue: "citizen".into(), language: Language::Zh };
+    assert_eq!((&menu.default, &menu.choices[&'1']), (&general, &general));
+    assert_eq!(menu.choices[&'2'], Choice { queue: "english".into(), language: Language::En });
+    assert_eq!(house.sip.seats.len(), 10);
+    for n in 1..=10 {
+        let (seat, operator) = (format!("80{n:02}"), format!("10{n:02}"));
+        assert_eq!(house.sip.seats[seat.as_str()].secret, Some(digest::secret(&seat, "hotline", &format!("hotline-{seat}"))));
+        assert_eq!(house.queue.operators[operator.as_str()].seat, Some(SeatId::from(seat)));
+    }
+}
+
+#[test]
+fn the_bench_has_750_seats() {
+    let (house, warnings) = good(&root().join("scripts/bench-config"), &[]);
+    assert_eq!(report(&warnings, &root()), "");
+    assert_eq!((house.sip.seats.len(), house.queue.operators.len()), (750, 750));
+    assert_eq!(house.sip.seats["seat750"].contact.as_deref(), Some("sip:seat750@127.0.0.1:6000"));
+    let numbers: Vec<&str> = house.ivr.numbers.keys().map(String::as_str).collect();
+    assert_eq!(numbers, ["100", "200", "301"]);
+    assert_eq!(house.queue.queues["bench"].wrap_up, Duration::ZERO);
+}
+
+#[test]
+fn a_minimum_is_enough() {
+    let dir = root().join("tests/config-problems/minimum");
+    let (house, warnings) = good(&dir, &[]);
+    assert_eq!(warnings.len(), 1, "a secret in plain text: {warnings:?}");
+    assert_eq!(house.sip.seats["8001"].secret, Some(digest::secret("8001", "hotline", "s3cret")));
+    assert_eq!(house.queue.queues["line"].ring, Duration::from_secs(20));
+}
+
+#[test]
+fn the_environment_goes_above_the_files() {
+    let dir = root().join("sip-config");
+    let (house, _) = good(&dir, &[
+        ("HOTLINE__SIP__LISTEN", "udp:127.0.0.1:0,tcp:[::1]:5080"),
+        ("HOTLINE__MEDIA__PORTS", "40000-40999"),
+        ("HOTLINE__MEDIA__WORKERS", "3"),
+        ("HOTLINE__HOUSE__DRAIN", "2s"),
+        ("HOTLINE__MEDIA__CODECS", "pcmu"),
+    ]);
+    let listen: Vec<String> = house.sip.listen.iter().map(|l| l.addr.to_string()).collect();
+    assert_eq!(listen, ["127.0.0.1:0", "[::1]:5080"]);
+    assert_eq!(house.sip.listen[1].transport, Transport::Tcp);
+    assert_eq!((house.media.ports.clone(), house.media.workers, house.app.drain), (40_000..=40_999, 3, Duration::from_secs(2)));
+    assert_eq!(house.media.codecs.len(), 1);
+    assert_eq!(bad(&dir, &[("HOTLINE__SIP__LISTN", "x")]).lines().next().unwrap(), "the environment: fault: sip.listn: unknown key; did you mean `listen`? (known: advertise, answer, listen, max_calls, nonce_lifetime, realm, register_max, register_min)");
+    assert!(bad(&dir, &[("HOTLINE__HOUSE__DRAIN", "60")]).starts_with("the environment: fault: house.drain: found 60; a time needs a unit"));
+    assert!(bad(&dir, &[("HOTLINE__SIP__LISTEN", "sctp:127.0.0.1:1")]).contains("\"sctp\"; udp and tcp are spoken"));
+}
+
+#[test]
+fn a_shipped_password_is_not_for_the_public() {
+    let report = bad(&root().join("sip-config"), &[("HOTLINE__SIP__LISTEN", "udp:0.0.0.0:5060")]);
+    assert_eq!(report.lines().filter(|line| line.contains("is the shipped password")).count(), 10, "{report}");
+    assert!(report.starts_with("operators.toml:12:10: fault: seat.secret: is the shipped password"), "{report}");
+}
+
+/// Each folder of `tests/config-problems` with an `expected.txt`: files on top of a sound minimum.
+#[test]
+fn every_fault_is_reported_with_its_place() {
+    let cases = root().join("tests/config-problems");
+    let mut names: Vec<PathBuf> = std::fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let mut checked = 0;
+    for case in names.iter().filter(|case| case.file_name().is_some_and(|name| name != "minimum")) {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in [&cases.join("minimum"), case] {
+            for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if file.extension().is_some_and(|ending| ending == "toml") {
+                    std::fs::copy(&file, dir.path().join(file.file_name().unwrap())).unwrap();
+                }
+            }
+        }
+        let prompts = root().join("prompts").display().to_string();
+        let mut environment = BTreeMap::from([("HOTLINE__MEDIA__PROMPTS".to_string(), prompts)]);
+        if case.join("without-prompts").exists() {
+            environment.clear();
+            std::os::unix::fs::symlink(root().join("prompts"), dir.path().join("voices")).unwrap();
+        }
+        let told = match load_with(dir.path(), environment) {
+            Ok((_, warnings)) => report(&warnings, dir.path()),
+            Err(faults) => report(&faults, dir.path()),
+        };
+        let expected = case.join("expected.txt");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&expected, &told).unwrap();
+        }
+        assert_eq!(told, std::fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
+        checked += 1;
+    }
+    assert!(checked >= 25, "{checked} cases");
+}
+
+#[test]
+fn files_that_are_not_there_or_not_readable() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = bad(dir.path(), &[]);
+    for name in ["menu.toml", "queues.toml", "operators.toml"] {
+        assert!(told.contains(&format!("{name}: fault: cannot be read")), "{told}");
+    }
+    std::fs::create_dir(dir.path().join("hotline.toml")).unwrap();
+    std::fs::write(dir.path().join("menu.toml"), [0xFF, 0xFE]).unwrap();
+    let told = bad(dir.path(), &[]);
+    assert!(told.contains("hotline.toml: fault: cannot be read") && told.contains("menu.toml: fault: cannot be read"), "{told}");
+}
+
+#[test]
+fn the_schemas_are_those_of_the_types() {
+    for (name, text) in schemas() {
+        let path = root().join("sip-config/schema").join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "{name}: UPDATE=1 writes it anew");
+    }
+}
