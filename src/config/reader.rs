@@ -100,7 +100,7 @@ pub struct Tables<'a, T> {
 
 /// Every table of an array, e.g. `[[queue]]`, whose name is under `id`.
 pub fn array<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, name: &'static str, id: &str, faults: &mut Faults) -> Tables<'a, T> {
-    let mut tables = Tables { good: Vec::new(), broken: Vec::new(), is_empty: true };
+    let mut tables = Tables { good: Vec::new(), broken: Vec::new(), is_empty: !file.unreadable };
     let Some(value) = inside(&file.root, name) else { return tables };
     let items = match &value.kind {
         ValueKind::Array(items) => items.as_slice(),

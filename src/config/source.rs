@@ -27,6 +27,8 @@ pub struct File {
     pub root: Value,
     /// The same without the environment.
     pub written: Value,
+    /// Nothing is known of what the file was meant to say.
+    pub unreadable: bool,
 }
 
 impl Files {
@@ -46,13 +48,13 @@ impl File {
     fn read(dir: &Path, name: &str, required: bool, faults: &mut Faults) -> File {
         let path = dir.join(name);
         let nothing = Value::new(None, ValueKind::Table(Map::new()));
-        let mut file = File { name: path.display().to_string(), root: nothing.clone(), written: nothing };
+        let mut file = File { name: path.display().to_string(), root: nothing.clone(), written: nothing, unreadable: true };
         let text = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.len() > MAX_FILE => {
                 faults.fault(&file.whole(), "", format!("has {} bytes; at most {MAX_FILE} are read", metadata.len()));
                 return file;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return File { unreadable: false, ..file },
             _ => match std::fs::read_to_string(&path) {
                 Ok(text) => text,
                 Err(error) => {
@@ -65,6 +67,7 @@ impl File {
             Ok(document) => {
                 file.root = Places::of(&text).table(document.as_table(), None, None);
                 file.written = file.root.clone();
+                file.unreadable = false;
             }
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);

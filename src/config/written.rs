@@ -146,7 +146,7 @@ pub struct Menu {
 
 /// A queue, and the language spoken in it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Destination {
     pub queue: String,
     /// "zh" or "en". Default "zh".
@@ -155,7 +155,7 @@ pub struct Destination {
 
 /// What a key means.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Choice {
     /// "0" to "9", "*" or "#".
     pub key: String,
@@ -269,7 +269,7 @@ pub enum Secret {
 
 /// HA1 = H(seat:realm:password) in hexadecimal.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Hashes {
     pub md5: String,
     pub sha256: String,

@@ -31,6 +31,11 @@ pub enum FramingFault {
 }
 
 impl Framer {
+    /// Nothing is begun.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }

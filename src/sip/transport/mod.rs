@@ -1,1 +1,335 @@
+//! The socket shells: they carry bytes between the network and the endpoint, and know nothing of SIP but
+//! where a message in a stream ends.
+//!
+//! UDP sockets are read by whoever asks for the next arrival: the kernel's buffer is the queue. Each TCP
+//! connection is a task, its queues are bounded.
 
+mod connection;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::ReadBuf;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
+use connection::{Happened, Line};
+
+/// Connections at once, and from one address (an office behind one address has all its seats there).
+const MAX_CONNECTIONS: usize = 10_000;
+const MAX_PER_ADDRESS: usize = 1_000;
+/// Messages of all connections that wait for the endpoint; beyond it connections are not read.
+const ARRIVALS: usize = 4_096;
+/// A second of retransmissions when the house is busy.
+const UDP_BUFFER: usize = 4 * 1024 * 1024;
+const BACKLOG: i32 = 1024;
+const MAX_DATAGRAM: usize = 65_535;
+/// After accept failed, e.g. because too many files are open.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {}:{addr}: {error}{}", transport.via_name().to_lowercase(), hint(error))]
+pub struct BindFault {
+    transport: Transport,
+    addr: SocketAddr,
+    error: io::Error,
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => "; another program listens there: stop it, or choose another port in sip.listen",
+        ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+        ErrorKind::PermissionDenied => "; ports below 1024 need a permission of their own",
+        _ => "",
+    }
+}
+
+/// What came from the network.
+#[derive(Debug)]
+pub enum Arrival {
+    Bytes { flow: Flow, bytes: Vec<u8> },
+    Closed(ConnectionId),
+    /// Something could not be sent this way.
+    Unsent(Flow),
+}
+
+/// All sockets of signalling.
+pub struct Sockets {
+    addrs: Vec<SocketAddr>,
+    udp: Vec<(ListenerId, UdpSocket)>,
+    /// Whose turn it is to be read first.
+    turn: usize,
+    buffer: Vec<u8>,
+    accepted: mpsc::Receiver<(ListenerId, TcpStream, SocketAddr)>,
+    happened: mpsc::Receiver<Happened>,
+    tell: mpsc::Sender<Happened>,
+    lines: HashMap<ConnectionId, Line>,
+    by_remote: HashMap<SocketAddr, ConnectionId>,
+    per_address: HashMap<IpAddr, usize>,
+    last: u64,
+    /// Known at once, told with the next arrival.
+    waiting: VecDeque<Arrival>,
+}
+
+impl Sockets {
+    /// Binds every listener, or none.
+    pub async fn bind(listen: &[Listen]) -> Result<Sockets, BindFault> {
+        let (mut addrs, mut udp, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, Listen { transport, addr }) in listen.iter().copied().enumerate() {
+            let fault = |error| BindFault { transport, addr, error };
+            let bound = match transport {
+                Transport::Udp => {
+                    let socket = bind_udp(addr).map_err(fault)?;
+                    let bound = socket.local_addr();
+                    udp.push((ListenerId(index), socket));
+                    bound
+                }
+                Transport::Tcp => {
+                    let listener = bind_tcp(addr).map_err(fault)?;
+                    let bound = listener.local_addr();
+                    tcp.push((ListenerId(index), listener));
+                    bound
+                }
+            };
+            addrs.push(bound.map_err(fault)?);
+        }
+        let (hand_over, accepted) = mpsc::channel(BACKLOG as usize);
+        for (id, listener) in tcp {
+            tokio::spawn(accept(id, listener, hand_over.clone()));
+        }
+        let (tell, happened) = mpsc::channel(ARRIVALS);
+        Ok(Sockets {
+            addrs,
+            udp,
+            turn: 0,
+            buffer: vec![0; MAX_DATAGRAM],
+            accepted,
+            happened,
+            tell,
+            lines: HashMap::new(),
+            by_remote: HashMap::new(),
+            per_address: HashMap::new(),
+            last: 0,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// The bound addresses in order of the listeners, port 0 resolved.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.addrs.clone()
+    }
+
+    /// The next arrival. Can be cancelled without loss.
+    pub async fn next(&mut self) -> Arrival {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// An arrival that is there already.
+    pub fn try_next(&mut self) -> Option<Arrival> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match self.poll(&mut context) {
+            Poll::Ready(arrival) => Some(arrival),
+            Poll::Pending => None,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
+        if let Some(arrival) = self.waiting.pop_front() {
+            return Poll::Ready(arrival);
+        }
+        while let Poll::Ready(Some((listener, stream, remote))) = self.accepted.poll_recv(context) {
+            self.accept(listener, stream, remote);
+        }
+        // Datagrams and streams take turns, so that neither starves the other.
+        self.turn = self.turn.wrapping_add(1);
+        if self.turn % 2 == 0
+            && let Poll::Ready(arrival) = self.poll_streams(context)
+        {
+            return Poll::Ready(arrival);
+        }
+        if let Poll::Ready(arrival) = self.poll_datagrams(context) {
+            return Poll::Ready(arrival);
+        }
+        self.poll_streams(context)
+    }
+
+    fn poll_datagrams(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
+        let count = self.udp.len();
+        for step in 0..count {
+            let (listener, socket) = &self.udp[(self.turn + step) % count];
+            loop {
+                let mut buffer = ReadBuf::new(&mut self.buffer);
+                match socket.poll_recv_from(context, &mut buffer) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(remote)) => {
+                        let flow = Flow { listener: *listener, transport: Transport::Udp, remote, connection: None };
+                        return Poll::Ready(Arrival::Bytes { flow, bytes: buffer.filled().to_vec() });
+                    }
+                    // What an earlier datagram of ours met somewhere is no reason to stop listening.
+                    Poll::Ready(Err(error)) => debug!(%error, "datagram"),
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_streams(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
+        loop {
+            let Some(happened) = ready!(self.happened.poll_recv(context)) else { return Poll::Pending };
+            match happened {
+                Happened::Message(flow, bytes) => return Poll::Ready(Arrival::Bytes { flow, bytes }),
+                Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
+                Happened::Closed(connection) => {
+                    if self.forget(connection) {
+                        return Poll::Ready(Arrival::Closed(connection));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends, or tells with a later arrival that it could not. Never waits.
+    pub fn send(&mut self, transmit: Transmit) {
+        let Transmit { flow, bytes } = transmit;
+        match flow.transport {
+            Transport::Udp => {
+                let Some((_, socket)) = self.udp.iter().find(|(listener, _)| *listener == flow.listener) else {
+                    return self.waiting.push_back(Arrival::Unsent(flow));
+                };
+                match socket.try_send_to(&bytes, flow.remote) {
+                    Ok(_) => {}
+                    // As good as lost on the way: the transaction sends it again.
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => warn!(remote = %flow.remote, "the send buffer is full"),
+                    Err(error) => {
+                        debug!(remote = %flow.remote, %error, "unsent");
+                        self.waiting.push_back(Arrival::Unsent(flow));
+                    }
+                }
+            }
+            Transport::Tcp => self.send_stream(flow, bytes),
+        }
+    }
+
+    fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>) {
+        let open = flow.connection.filter(|id| self.lines.contains_key(id)).or_else(|| self.by_remote.get(&flow.remote).copied());
+        let id = match (open, flow.connection) {
+            (Some(id), _) => id,
+            (None, None) => match self.connect(flow) {
+                Some(id) => id,
+                None => return self.waiting.push_back(Arrival::Unsent(flow)),
+            },
+            // RFC 3261 §18.2.2 would open a new one; to the port a phone called from nobody listens.
+            (None, Some(_)) => return self.waiting.push_back(Arrival::Unsent(flow)),
+        };
+        let sent = self.lines.get(&id).is_some_and(|line| line.send(bytes));
+        if !sent {
+            // It does not read what we send: nothing that is queued will reach it in time.
+            self.waiting.push_back(Arrival::Unsent(flow));
+            if self.forget(id) {
+                self.waiting.push_back(Arrival::Closed(id));
+            }
+        }
+    }
+
+    fn connect(&mut self, flow: Flow) -> Option<ConnectionId> {
+        if self.lines.len() >= MAX_CONNECTIONS {
+            return None;
+        }
+        let id = self.number();
+        let local = self.addrs.get(flow.listener.0).map(SocketAddr::ip);
+        let line = connection::connect(id, flow, local, self.tell.clone());
+        self.remember(id, flow.remote, line);
+        Some(id)
+    }
+
+    fn accept(&mut self, listener: ListenerId, stream: TcpStream, remote: SocketAddr) {
+        let from_there = self.per_address.get(&remote.ip()).copied().unwrap_or(0);
+        if self.lines.len() >= MAX_CONNECTIONS || from_there >= MAX_PER_ADDRESS {
+            warn!(%remote, connections = self.lines.len(), from_there, "too many connections; this one is closed");
+            return;
+        }
+        let id = self.number();
+        let flow = Flow { listener, transport: Transport::Tcp, remote, connection: Some(id) };
+        let line = connection::accepted(id, flow, stream, self.tell.clone());
+        self.remember(id, remote, line);
+    }
+
+    fn number(&mut self) -> ConnectionId {
+        self.last += 1;
+        ConnectionId(self.last)
+    }
+
+    fn remember(&mut self, id: ConnectionId, remote: SocketAddr, line: Line) {
+        *self.per_address.entry(remote.ip()).or_default() += 1;
+        self.by_remote.insert(remote, id);
+        self.lines.insert(id, line);
+    }
+
+    /// `false` if it was forgotten before.
+    fn forget(&mut self, id: ConnectionId) -> bool {
+        let Some(line) = self.lines.remove(&id) else { return false };
+        let remote = line.remote();
+        if self.by_remote.get(&remote) == Some(&id) {
+            self.by_remote.remove(&remote);
+        }
+        if let Some(count) = self.per_address.get_mut(&remote.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(&remote.ip());
+            }
+        }
+        true
+    }
+}
+
+async fn accept(id: ListenerId, listener: TcpListener, hand_over: mpsc::Sender<(ListenerId, TcpStream, SocketAddr)>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                if hand_over.send((id, stream, remote)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+fn socket(addr: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
+    if addr.is_ipv6() {
+        // Both families can be listened on, each by its own listener.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket(addr, Type::DGRAM, Protocol::UDP)?;
+    // As large as the system allows; a small one costs retransmissions, not calls.
+    let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+    let _ = socket.set_send_buffer_size(UDP_BUFFER);
+    socket.bind(&addr.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+fn bind_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(addr, Type::STREAM, Protocol::TCP)?;
+    // A restart must not wait for connections of the former process to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
