@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-//pub mod app;
-//pub mod call;
+pub mod app;
+pub mod call;
 pub mod config;
 pub mod ids;
 pub mod ivr;

@@ -132,9 +132,5 @@ fn secret(config: &Path, seat: &str) -> Result<(), String> {
 
 /// A time with its unit: `20s`, `500ms`, `2m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("a time needs a unit, e.g. 20s, 500ms or 2m".into());
-    }
-    let span: jiff::SignedDuration = text.parse().map_err(|_| "a time looks like 20s, 500ms or 2m".to_string())?;
-    Duration::try_from(span).map_err(|_| "a time cannot be negative".into())
+    crate::config::parse_time(text)
 }

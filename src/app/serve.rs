@@ -2,7 +2,7 @@
 //!
 //! All or nothing: whatever cannot be opened is said, and nothing is left half-started.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ async fn open_and_run(config_dir: &Path, data_dir: &Path, mut house: House, bank
         Arc::new(bank),
         Arc::new(move || clock.now()),
         StdRng::from_rng(&mut rng),
-        Box::new(move |events| media_tx.try_send(events).is_ok()),
+        Box::new(move |events| media_tx.try_send(events).map_err(|back| back.into_inner())),
     )
     .map_err(|e| one(e.to_string()))?;
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
@@ -101,20 +101,11 @@ async fn open_and_run(config_dir: &Path, data_dir: &Path, mut house: House, bank
 fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
     let now = switchboard.clock.now();
     switchboard.log_input(now, Input::Restarted);
-    let mut reachable = BTreeSet::new();
     for (seat, binding) in recovered.bindings {
         if let Ok(binding) = serde_json::from_str::<Binding>(&binding)
             && binding.expires_at > now
         {
-            reachable.insert(seat.clone());
             switchboard.sip.restore_binding(now, seat, binding);
-        }
-    }
-    let fixed = house.sip.seats.iter().filter(|(_, account)| account.contact.is_some()).map(|(seat, _)| seat.clone());
-    reachable.extend(fixed);
-    for seat in house.sip.seats.keys() {
-        if !reachable.contains(seat) && switchboard.queue.operator_at(seat).is_some() {
-            switchboard.log_input(now, Input::SeatReachable { seat: seat.clone(), reachable: false });
         }
     }
     switchboard.log_input(now, Input::Rules { rules: house.queue });

@@ -39,6 +39,8 @@ pub struct App {
     pub drain: Duration,
     /// In which opening hours are meant.
     pub time_zone: jiff::tz::TimeZone,
+    /// Where the pages are to be served.
+    pub web: std::net::SocketAddr,
 }
 
 /// Reads the four files of a folder, the environment on top; warnings beside the house, or all faults.

@@ -49,7 +49,7 @@ pub async fn call(args: CallArgs) -> Result<(), String> {
     let from = args.as_seat.clone().unwrap_or_else(|| args.from.clone());
     if let Some(seat) = &args.as_seat {
         let password = super::seat::secret(seat, args.secret_file.as_deref())?;
-        phone.sip.know(account(seat, server, transport, password));
+        phone.sip.know(phone.clock.now(), account(seat, server, transport, password));
     }
     let leg = LegId(2);
     let started = phone.clock.now();
@@ -144,7 +144,9 @@ impl Talk<'_> {
 
     fn make_sound(&mut self, phone: &mut Phone) {
         if let Some(path) = &self.args.record {
-            phone.desk.record(self.leg, path);
+            if let Err(error) = phone.desk.record(self.leg, path) {
+                eprintln!("nothing is recorded: {error}");
+            }
         }
         match self.say.take() {
             Some(clip) => phone.desk.play_clip(self.leg, clip, true),

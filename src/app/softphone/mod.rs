@@ -76,7 +76,7 @@ impl Phone {
             Arc::new(PromptBank::default()),
             Arc::new(move || clock.now()),
             StdRng::from_rng(&mut rng),
-            Box::new(move |events| tx.try_send(events).is_ok()),
+            Box::new(move |events| tx.try_send(events).map_err(|back| back.into_inner())),
         )
         .map_err(|e| e.to_string())?;
         let sip = Endpoint::new(clock.now(), sip_settings(listen, server, trunk), rng);

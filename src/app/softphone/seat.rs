@@ -175,7 +175,9 @@ impl Operator<'_> {
         println!("answered");
         phone.command(sip::Command::Accept { leg, body: Body::sdp(sdp) });
         if let Some(path) = &self.args.record {
-            phone.desk.record(leg, path);
+            if let Err(error) = phone.desk.record(leg, path) {
+                eprintln!("nothing is recorded: {error}");
+            }
         }
         phone.desk.play_clip(leg, self.say.clone(), true);
     }

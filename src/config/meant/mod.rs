@@ -7,6 +7,7 @@ mod signalling;
 mod sound;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,7 +30,6 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
     reader::check_top(&files.menu, &["number", "menu", "waiting", "announcements"], faults);
     reader::check_top(&files.operators, &["seat", "operator"], faults);
     let app = app(files, faults);
-    reader::table::<written::Web>(&files.hotline, "web", faults);
     let queues = queues::read(files, faults);
     let sip = signalling::read(files, faults);
     let media = sound::read(dir, files, faults);
@@ -54,7 +54,9 @@ fn app(files: &Files, faults: &mut Faults) -> Option<App> {
             }
         },
     };
-    Some(App { drain: time(&house.written.drain, DRAIN), time_zone })
+    let web = reader::table::<written::Web>(&files.hotline, "web", faults)?;
+    let web = web.written.listen.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 8080)), |listen| listen.0);
+    Some(App { drain: time(&house.written.drain, DRAIN), time_zone, web })
 }
 
 fn time(written: &Option<Time>, default: Duration) -> Duration {

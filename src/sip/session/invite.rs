@@ -51,7 +51,6 @@ impl Endpoint {
             pinned,
             provisional: false,
             cancel: Cancel::No,
-            caller: invite.caller,
         };
         self.legs.insert(leg_id, Leg::new(leg_id, State::Calling(Box::new(calling))));
     }

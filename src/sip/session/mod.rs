@@ -63,7 +63,6 @@ pub(super) struct Calling {
     /// A provisional response came: a CANCEL may be sent, §9.1.
     pub provisional: bool,
     pub cancel: Cancel,
-    pub caller: Party,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
