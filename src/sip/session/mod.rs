@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::dialog::Dialog;
 use super::message::Request;
-use super::words::{Flow, Party, Source};
+use super::words::{Flow, Source};
 use crate::ids::LegId;
 use crate::moment::Moment;
 

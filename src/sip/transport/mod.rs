@@ -204,7 +204,8 @@ impl Sockets {
                 let Some((_, socket)) = self.udp.iter().find(|(listener, _)| *listener == flow.listener) else {
                     return self.waiting.push_back(Arrival::Unsent(flow));
                 };
-                match socket.try_send_to(&bytes, flow.remote) {
+                // Past the runtime, which does not know a new socket for writable before it waited once.
+                match socket2::SockRef::from(socket).send_to(&bytes, &flow.remote.into()) {
                     Ok(_) => {}
                     // As good as lost on the way: the transaction sends it again.
                     Err(error) if error.kind() == ErrorKind::WouldBlock => warn!(remote = %flow.remote, "the send buffer is full"),
