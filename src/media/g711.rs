@@ -70,6 +70,14 @@ pub fn convert(payload: &mut [u8], from: Codec, to: Codec) {
     }
 }
 
+/// The byte of silence.
+pub fn silence(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcma => linear_to_pcma(0),
+        Codec::Pcmu => linear_to_pcmu(0),
+    }
+}
+
 /// One byte as 16-bit linear.
 pub fn to_linear(codec: Codec, byte: u8) -> i16 {
     match codec {

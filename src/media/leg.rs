@@ -40,6 +40,9 @@ pub struct Leg {
     /// Slot of the leg that hears this one, and is heard by it.
     pub joined: Option<usize>,
     pub player: Option<Player>,
+    /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
+    /// NATs is open and no phone takes the call for dead.
+    filling: Option<bool>,
     source: Option<Source>,
     outgoing: Outgoing,
     reception: Reception,
@@ -81,6 +84,7 @@ impl Leg {
             agreement: None,
             joined: None,
             player: None,
+            filling: None,
             source: None,
             outgoing,
             reception: Reception::default(),
@@ -115,6 +119,19 @@ impl Leg {
             matches!(agreement.direction, Direction::Both | Direction::TheyListen) && !agreement.remote.ip().is_unspecified()
         };
         self.agreement.as_ref().filter(open)
+    }
+
+    /// From now on this leg hears `peer`.
+    pub fn join(&mut self, peer: usize) {
+        self.joined = Some(peer);
+        self.player = None;
+        self.filling = Some(true);
+    }
+
+    /// No longer; returns whom it heard.
+    pub fn part(&mut self) -> Option<usize> {
+        self.filling = None;
+        self.joined.take()
     }
 
     /// One packet from the RTP port.
@@ -175,6 +192,7 @@ impl Leg {
         if !is_key {
             g711::convert(&mut packet[payload.clone()], from, codec);
         }
+        self.filling = None;
         let numbers = self.outgoing.relayed(now, header.ssrc, header.sequence_number, header.timestamp, header.marker);
         let start = payload.start - HEADER;
         write_header(&mut packet[start..payload.start], payload_type, numbers, self.outgoing.ssrc);
@@ -188,8 +206,17 @@ impl Leg {
         }
         let codec = self.agreement.as_ref()?.codec;
         let sends = self.sends().map(|agreement| agreement.payload_type);
-        let player = self.player.as_mut()?;
         let mut packet = [0; HEADER + g711::FRAME];
+        if let Some(fresh) = self.filling.as_mut().map(std::mem::take) {
+            if let Some(payload_type) = sends {
+                packet[HEADER..].fill(g711::silence(codec));
+                let numbers = self.outgoing.own(now, fresh);
+                write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
+                self.send(&packet);
+            }
+            return None;
+        }
+        let player = self.player.as_mut()?;
         let frame = player.next(codec);
         let playing = frame.is_some();
         if let (Some(frame), Some(payload_type)) = (frame, sends) {
@@ -207,7 +234,7 @@ impl Leg {
 
     /// Whether the tick has anything to do.
     pub fn is_playing(&self) -> bool {
-        self.player.is_some() || !self.pressing.keys.is_empty()
+        self.player.is_some() || self.filling.is_some() || !self.pressing.keys.is_empty()
     }
 
     pub fn press_keys(&mut self, keys: &str) {

@@ -309,17 +309,16 @@ impl Worker {
         let (Some(a), Some(b)) = (self.index.get(&a).copied(), self.index.get(&b).copied()) else { return };
         for (slot, peer) in [(a, b), (b, a)] {
             if let Some(leg) = self.slots[slot].as_mut() {
-                leg.joined = Some(peer);
-                leg.player = None;
+                leg.join(peer);
             }
         }
     }
 
     fn part(&mut self, leg: LegId) {
         let Some(slot) = self.index.get(&leg).copied() else { return };
-        let peer = self.slots[slot].as_mut().and_then(|leg| leg.joined.take());
+        let peer = self.slots[slot].as_mut().and_then(|leg| leg.part());
         if let Some(peer) = peer.and_then(|peer| self.slots[peer].as_mut()) {
-            peer.joined = None;
+            peer.part();
         }
     }
 
