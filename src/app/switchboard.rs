@@ -31,6 +31,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: u64 = 20_000;
 /// After the last BYE of a drain, so long may its answers take.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
+/// A caller is not kept waiting for the disk for longer than this.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What reaches the switchboard beside the network.
 pub struct Inlets {
@@ -58,8 +60,8 @@ pub struct Switchboard {
     /// How long a drain lets calls go on.
     pub drain: Duration,
     pub trace_sip: bool,
-    /// Opening entries on their way to the disk, oldest first.
-    opening: VecDeque<(Ticket, CallId)>,
+    /// Opening entries on their way to the disk, oldest first, and since when.
+    opening: VecDeque<(Ticket, CallId, Moment)>,
     draining: Option<Moment>,
     heartbeat: Moment,
     checkpoint_at: u64,
@@ -165,7 +167,16 @@ impl Switchboard {
     }
 
     fn tell_durable(&mut self, now: Moment, ticket: u64) {
-        while let Some((_, call)) = self.opening.pop_front_if(|(opened, _)| opened.0 <= ticket) {
+        while let Some((_, call, _)) = self.opening.pop_front_if(|(opened, ..)| opened.0 <= ticket) {
+            self.calls.handle(now, Event::Durable { call });
+        }
+    }
+
+    /// A disk that fails or stalls does not stop the telephone: the entries stay in the backlog, the calls go on.
+    fn go_on_without_disk(&mut self, now: Moment) {
+        let healthy = self.store.is_healthy();
+        while let Some((_, call, _)) = self.opening.pop_front_if(|(_, _, since)| !healthy || *since + DISK_PATIENCE <= now) {
+            warn!(%call, "answered before its opening entry is on the disk");
             self.calls.handle(now, Event::Durable { call });
         }
     }
@@ -174,7 +185,8 @@ impl Switchboard {
         let queue = self.queue.next_deadline().map(|(at, _)| at);
         let heartbeat = (!self.calls.is_empty()).then_some(self.heartbeat + HEARTBEAT);
         let drain = self.draining.map(|until| if self.calls.is_empty() { until + LAST_ANSWERS } else { until });
-        [self.sip.next_deadline(), queue, self.calls.next_deadline(), self.doors.next_deadline(), heartbeat, drain]
+        let disk = self.opening.front().map(|(_, _, since)| *since + DISK_PATIENCE);
+        [self.sip.next_deadline(), queue, self.calls.next_deadline(), self.doors.next_deadline(), heartbeat, drain, disk]
             .into_iter()
             .flatten()
             .min()
@@ -191,6 +203,7 @@ impl Switchboard {
             self.heartbeat = now;
             self.store.write(Entry::Heartbeat { at: now });
         }
+        self.go_on_without_disk(now);
         let healthy = self.store.is_healthy();
         if healthy != self.healthy {
             self.healthy = healthy;
@@ -241,8 +254,14 @@ impl Switchboard {
 
     fn take_sip(&mut self, now: Moment, event: sip::Event) {
         match event {
-            sip::Event::SeatReachable { seat } => self.log_input(now, Input::SeatReachable { seat, reachable: true }),
-            sip::Event::SeatUnreachable { seat } => self.log_input(now, Input::SeatReachable { seat, reachable: false }),
+            sip::Event::SeatReachable { seat } => {
+                info!(%seat, "seat reachable");
+                self.log_input(now, Input::SeatReachable { seat, reachable: true });
+            }
+            sip::Event::SeatUnreachable { seat } => {
+                info!(%seat, "seat unreachable");
+                self.log_input(now, Input::SeatReachable { seat, reachable: false });
+            }
             sip::Event::Binding { seat, binding } => {
                 let binding = binding.and_then(|binding| serde_json::to_string(&binding).ok());
                 self.store.write(Entry::Binding { seat, binding });
@@ -274,7 +293,7 @@ impl Switchboard {
             Action::Write(Entry::Opened(record)) => {
                 let call = record.call_id;
                 let ticket = self.store.write(Entry::Opened(record));
-                self.opening.push_back((ticket, call));
+                self.opening.push_back((ticket, call, now));
             }
             Action::Write(entry) => {
                 self.store.write(entry);

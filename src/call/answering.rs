@@ -19,7 +19,10 @@ impl Call {
     /// The INVITE was admitted: open the record, and the sound.
     pub fn arrive(&mut self, house: &mut House, incoming: sip::Incoming) {
         info!(source = ?incoming.source, "arrived");
-        house.write(records::Entry::Opened(Box::new(self.record.clone())));
+        // A process that dies between the 200 and the next entry must not leave an answered call as unanswered.
+        let mut opened = self.record.clone();
+        opened.answered_at = self.answers_at_once(house).then_some(house.now);
+        house.write(records::Entry::Opened(Box::new(opened)));
         let number = &incoming.number;
         let known = match &incoming.source {
             sip::Source::Seat(_) if is_feature_code(number) => true,
@@ -83,6 +86,7 @@ impl Call {
         self.record.answered_at = Some(house.now);
         self.record.sip_status = Some(200);
         house.sip(sip::Command::Accept { leg: self.caller, body: Body::sdp(sdp.clone()) });
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 
     /// Sound can be heard: do what the dialled number says.

@@ -4,6 +4,7 @@
 //! free ports, all gone when it ends.
 
 mod calls;
+mod client;
 mod crash;
 mod house;
 mod keys;
@@ -11,5 +12,6 @@ mod operators;
 mod peers;
 mod program;
 mod seats;
+mod races;
 mod sound;
 mod strangers;

@@ -30,7 +30,9 @@ impl Sipp {
 
     pub fn start(scenario: &str, args: &[&str]) -> Sipp {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(format!("{scenario}.xml"));
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
+        let file = folder.join(format!("{scenario}.xml"));
+        fs::copy(folder.join("key_2.pcap"), dir.path().join("key_2.pcap")).expect("copies");
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
         let child = Command::new("sipp")
             .arg("-sf")
@@ -181,7 +183,7 @@ impl Baresip {
             .spawn()
             .expect("baresip is installed: scripts/setup test");
         let phone = Baresip { child, control, dir };
-        house.wait_log(&["registered", seat]);
+        house.wait_log(&["seat reachable", seat]);
         phone
     }
 

@@ -1,0 +1,99 @@
+//! Power cuts, ends that were asked for, and second processes.
+
+use std::time::Duration;
+
+use crate::house::{Files, House, hotline};
+use crate::peers::Softphone;
+
+#[test]
+fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
+    let mut house = House::open(&Files::new(None));
+    let seat = Softphone::seat(&house, "8001", "open sesame", &["--answer-after", "200ms"]);
+    assert!(Softphone::call(&house, "12346", &["--for", "2s"]).end());
+    house.wait_records(1);
+    let mut talking = Softphone::call(&house, "12346", &["--for", "60s"]);
+    talking.wait("answered");
+    house.wait_log(&["connected"]);
+    let mut waiting = Softphone::call(&house, "12347", &["--for", "60s"]);
+    waiting.wait("answered");
+    let mut greeted = Softphone::call(&house, "12345", &["--for", "60s"]);
+    greeted.wait("answered");
+    std::thread::sleep(Duration::from_millis(1500));
+    house.crash_and_restart();
+    drop((talking, waiting, greeted));
+    let records = house.wait_records(4);
+    let outcome = |i: usize| records[i]["outcome"].as_str().unwrap_or_default();
+    assert_eq!(outcome(0), "answered");
+    for record in &records[1..] {
+        assert_eq!((record["outcome"].as_str(), record["ended_by"].as_str()), (Some("system_restart"), Some("system")), "{record:#}");
+        assert!(record["answered_at"].is_string() && record["ended_at"].is_string());
+    }
+    assert!(records[1]["talk_ms"].as_u64().unwrap() > 500, "{:#}", records[1]);
+    // The phone did not register again, and is known; its operator was talking and is ready again after wrap-up.
+    let mut after = Softphone::call(&house, "12346", &["--for", "8s"]);
+    after.wait("answered");
+    assert!(after.end());
+    let records = house.wait_records(5);
+    assert_eq!((records[4]["outcome"].as_str(), records[4]["operator"].as_str()), (Some("answered"), Some("1001")), "{:#}", records[4]);
+    drop(seat);
+}
+
+#[test]
+fn a_termination_lets_calls_finish_and_refuses_new_ones() {
+    let mut house = House::open(&Files::new(None));
+    let mut running = Softphone::call(&house, "12346", &["--for", "3s"]);
+    running.wait("answered");
+    house.signal("TERM");
+    house.wait_log(&["draining"]);
+    let mut command = hotline();
+    command.args(["call", &format!("sip:12346@{}", house.addr())]).stderr(std::process::Stdio::piped());
+    let refused = command.output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("503"), "{refused:?}");
+    assert!(running.end(), "the running call was cut");
+    assert!(house.wait_end().success());
+    assert_eq!(house.wait_records(1)[0]["outcome"], "abandoned_in_queue");
+}
+
+#[test]
+fn a_drain_that_takes_too_long_ends_the_calls_properly() {
+    let mut files = Files::new(None);
+    files.hotline = files.hotline.replace("drain = \"5s\"", "drain = \"1s\"");
+    let mut house = House::open(&files);
+    let mut running = Softphone::call(&house, "12346", &["--for", "60s"]);
+    running.wait("answered");
+    house.signal("TERM");
+    running.wait("the other side hung up");
+    assert!(house.wait_end().success());
+    assert_eq!(house.wait_records(1)[0]["ended_by"], "system");
+}
+
+#[test]
+fn a_hangup_signal_checks_the_files_and_changes_nothing() {
+    let house = House::open(&Files::new(None));
+    house.signal("HUP");
+    house.wait_log(&["SIGHUP"]);
+    assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end());
+    house.wait_records(1);
+}
+
+#[test]
+fn a_second_process_on_the_same_data_or_port_is_refused() {
+    let house = House::open(&Files::new(None));
+    let run = |data: &std::path::Path, listen: &str| {
+        let out = hotline()
+            .args(["serve", "--config"])
+            .arg(house.dir().join("config"))
+            .arg("--data")
+            .arg(data)
+            .env("HOTLINE__SIP__LISTEN", listen)
+            .output()
+            .unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).to_string())
+    };
+    let (code, told) = run(&house.data(), "udp:127.0.0.1:0");
+    assert!(code == Some(1) && told.contains("another hotline writes here"), "{told}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (code, told) = run(elsewhere.path(), &format!("udp:{}", house.addr()));
+    assert!(code == Some(1) && told.contains("another program listens there"), "{told}");
+    assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end(), "the first one is hurt");
+}

@@ -1,0 +1,79 @@
+//! The command line: help that teaches, exit statuses, faults with their place.
+
+use crate::house::{Files, hotline, write_files};
+
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let out = hotline().args(args).output().unwrap();
+    (out.status.code(), String::from_utf8_lossy(&out.stdout).to_string(), String::from_utf8_lossy(&out.stderr).to_string())
+}
+
+#[test]
+fn help_teaches_and_wrong_usage_is_2() {
+    for command in ["serve", "check", "records", "call", "seat", "secret"] {
+        let (code, told, _) = run(&[command, "--help"]);
+        assert!(code == Some(0) && told.contains("Usage: hotline") && told.len() > 300, "{command}: {told}");
+        assert!(!told.contains('\u{1b}'), "colours that nobody sees");
+    }
+    assert!(run(&["--help"]).1.contains("Examples:"));
+    for wrong in [&["serv"][..], &["serve", "--colour"], &["records", "--since", "yesteryear"], &["call"], &["call", "12345"], &["seat", "8001", "--answer-after", "5"], &[]] {
+        let (code, _, told) = run(wrong);
+        assert!(code == Some(2) || (wrong == ["call", "12345"] && code == Some(1)), "{wrong:?}: {code:?} {told}");
+        assert!(!told.is_empty());
+    }
+}
+
+#[test]
+fn a_fault_in_the_files_is_told_with_its_place_and_nothing_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = Files::new(None);
+    files.queues = files.queues.replace("ring = \"4s\"", "rign = \"4s\"");
+    files.operators += "[[seat]]\nid = \"8001\"\nsecret = \"again\"\n";
+    write_files(dir.path(), &files);
+    let config = dir.path().join("config").display().to_string();
+    let data = dir.path().join("data").display().to_string();
+    for command in ["check", "serve"] {
+        let (code, out, err) = run(&["--config", &config, "--data", &data, command]);
+        let told = format!("{out}{err}");
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("queues.toml:6:1: fault: queue.rign: unknown key; did you mean `ring`?"), "{command}: {told}");
+        assert!(told.contains("is there already"), "{command}: {told}");
+    }
+    assert!(!dir.path().join("data").exists(), "something was started");
+    let (code, out, _) = run(&["--config", &config, "check", "--format", "json"]);
+    assert_eq!(code, Some(1));
+    for line in out.lines() {
+        let fault: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(fault["line"].as_u64().unwrap() > 0 && fault["what"].is_string());
+    }
+}
+
+#[test]
+fn the_shipped_files_are_sound() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    for config in ["sip-config", "scripts/bench-config"] {
+        let (code, out, err) = run(&["--config", &format!("{root}/{config}"), "check"]);
+        assert!(code == Some(0) && out.contains("no faults"), "{out}{err}");
+    }
+}
+
+#[test]
+fn records_without_a_store_say_what_to_do() {
+    let (code, _, err) = run(&["--data", "/nonexistent/data", "records"]);
+    assert!(code == Some(1) && err.contains("there are no records yet"), "{err}");
+}
+
+#[test]
+fn a_secret_is_hashed_for_the_file() {
+    use std::io::Write;
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut child = hotline()
+        .args(["--config", &format!("{root}/sip-config"), "secret", "8001"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"hotline-8001\n").unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let shipped = std::fs::read_to_string(format!("{root}/sip-config/operators.toml")).unwrap();
+    assert!(shipped.contains(told.trim()), "{told} is not what is shipped");
+}
