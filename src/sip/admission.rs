@@ -173,7 +173,7 @@ impl Endpoint {
             Verdict::Seat(_) => Err(Box::new(request.respond(403, Some(&tag)))),
             Verdict::Challenge { stale } => {
                 let mut response = request.respond(401, Some(&tag));
-                for challenge in self.verifier.challenges(now, stale) {
+                for challenge in self.verifier.challenges(now, stale, request.headers.get("User-Agent")) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
                 Err(Box::new(response))

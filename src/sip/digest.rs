@@ -23,6 +23,10 @@ const MAX_USED: usize = 50_000;
 /// A nonce used without `qop` (RFC 2069) has no count: it is good once.
 const USED_UP: u32 = u32::MAX;
 
+/// Phones that give up at an algorithm they do not know, where RFC 8760 §2.4 wants it passed over: they are
+/// asked for MD5 alone, which they would choose anyway.
+const MD5_ONLY: [&str; 3] = ["baresip v0.", "baresip v1.", "baresip v2."];
+
 /// Makes challenges and checks what comes back.
 pub struct Verifier {
     realm: String,
@@ -81,8 +85,9 @@ impl Verifier {
     }
 
     /// SHA-256 first, then MD5 for older phones (RFC 8760 §2.4). Both carry the same nonce.
-    pub fn challenges(&mut self, now: Moment, stale: bool) -> Vec<Challenge> {
+    pub fn challenges(&mut self, now: Moment, stale: bool, user_agent: Option<&str>) -> Vec<Challenge> {
         let nonce = self.nonce(now);
+        let md5_only = user_agent.is_some_and(|name| MD5_ONLY.iter().any(|known| name.starts_with(known)));
         let make = |algorithm: &str| Challenge {
             realm: self.realm.clone(),
             nonce: nonce.clone(),
@@ -91,7 +96,7 @@ impl Verifier {
             qop: vec!["auth".into()],
             stale,
         };
-        vec![make("SHA-256"), make("MD5")]
+        if md5_only { vec![make("MD5")] } else { vec![make("SHA-256"), make("MD5")] }
     }
 
     /// Whose credentials these are. Unknown seats cost the same work as known ones.
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn the_right_secret_in_either_algorithm_is_the_seat() {
         let mut verifier = verifier();
-        for challenge in verifier.challenges(T0, false) {
+        for challenge in verifier.challenges(T0, false, None) {
             let c = credentials(&challenge, "8001", "pw", 1);
             let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats());
             // Both challenges share a nonce, so its second use needs a higher count.
@@ -296,7 +301,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_challenged_again_and_only_age_and_replay_are_called_stale() {
         let mut verifier = verifier();
-        let challenge = verifier.challenges(T0, false).remove(0);
+        let challenge = verifier.challenges(T0, false, None).remove(0);
         let good = credentials(&challenge, "8001", "pw", 1);
         let late = T0 + Duration::from_secs(61);
         let forged = Credentials { nonce: challenge.nonce.replace('1', "2"), ..good.clone() };
@@ -325,7 +330,7 @@ mod tests {
         let mut verifier = verifier();
         for second in 0..300 {
             let now = T0 + Duration::from_secs(second);
-            let challenge = verifier.challenges(now, false).remove(0);
+            let challenge = verifier.challenges(now, false, None).remove(0);
             let c = credentials(&challenge, "8001", "pw", 1);
             assert_eq!(verifier.verify(now, &Method::REGISTER, &[c], &uri(), &seats()), Verdict::Seat("8001".into()));
         }

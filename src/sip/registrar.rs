@@ -90,7 +90,7 @@ impl Registrar {
             Verdict::Seat(seat) => seat,
             Verdict::Challenge { stale } => {
                 let mut response = respond(401);
-                for challenge in verifier.challenges(now, stale) {
+                for challenge in verifier.challenges(now, stale, request.headers.get("User-Agent")) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
                 return response;

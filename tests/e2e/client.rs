@@ -42,16 +42,16 @@ impl Client {
         let version = if headers.contains("X-Version") { "SIP/3.0" } else { "SIP/2.0" };
         let text = format!("{method} {uri} {version}\r\n{}\r\nContent-Length: {}\r\n\r\n{body}", lines.join("\r\n"), body.len());
         self.socket.send_to(text.as_bytes(), &self.house).unwrap();
-        self.answer(&format!("{n} {method}"))
+        self.answer(&format!("branch=z9hG4bK{n}x"))
     }
 
-    pub fn answer(&self, cseq: &str) -> (u16, String) {
+    pub fn answer(&self, branch: &str) -> (u16, String) {
         let mut buffer = [0; 4096];
         loop {
             let (length, _) = self.socket.recv_from(&mut buffer).expect("an answer");
             let text = String::from_utf8_lossy(&buffer[..length]).to_string();
             let status: u16 = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-            if status >= 200 && text.contains(cseq) {
+            if status >= 200 && text.contains(branch) {
                 return (status, text);
             }
         }

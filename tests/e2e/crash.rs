@@ -8,7 +8,7 @@ use crate::peers::Softphone;
 #[test]
 fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     let mut house = House::open(&Files::new(None));
-    let seat = Softphone::seat(&house, "8001", "open sesame", &["--answer-after", "200ms"]);
+    let seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--hang-up-after", "4s"]);
     assert!(Softphone::call(&house, "12346", &["--for", "2s"]).end());
     house.wait_records(1);
     let mut talking = Softphone::call(&house, "12346", &["--for", "60s"]);
@@ -30,7 +30,7 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     }
     assert!(records[1]["talk_ms"].as_u64().unwrap() > 500, "{:#}", records[1]);
     // The phone did not register again, and is known; its operator was talking and is ready again after wrap-up.
-    let mut after = Softphone::call(&house, "12346", &["--for", "8s"]);
+    let mut after = Softphone::call(&house, "12346", &["--for", "15s"]);
     after.wait("answered");
     assert!(after.end());
     let records = house.wait_records(5);

@@ -26,7 +26,7 @@ pub const DESK_PHONE: &str = "8002";
 
 impl Files {
     /// One number with a menu and a short wait for keys, two queues, seat 8001 with the secret
-    /// `open sesame`, operators who sit at their seats, and an optional desk phone without registration.
+    /// `open-sesame`, operators who sit at their seats, and an optional desk phone without registration.
     pub fn new(desk_phone: Option<u16>) -> Files {
         let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
         let desk = match desk_phone {
@@ -57,7 +57,7 @@ impl Files {
                      [[queue]]\nid = \"english\"\nneed = \"english >= 1\"\nring = \"4s\"\nwrap_up = \"1s\"\n"
                 .into(),
             operators: format!(
-                "[[seat]]\nid = \"8001\"\nsecret = \"open sesame\"\n\
+                "[[seat]]\nid = \"8001\"\nsecret = \"open-sesame\"\n\
                  [[operator]]\nid = \"1001\"\nname = \"Anna\"\nskills = {{ mandarin = 5, english = 3 }}\nseat = \"8001\"\n{desk}"
             ),
         }

@@ -7,7 +7,7 @@ fn dial(house: &House, code: &str) {
     let before = house.log().matches("feature code").count();
     let mut command = crate::house::hotline();
     command.args(["call", &format!("sip:{code}@{}", house.addr()), "--as-seat", "8001", "--for", "5s"]);
-    command.env("HOTLINE_SEAT_SECRET", "open sesame");
+    command.env("HOTLINE_SEAT_SECRET", "open-sesame");
     assert!(Softphone::start(command).end(), "{code}");
     assert_eq!(house.log().matches("feature code").count(), before + 1, "{code}");
 }
@@ -22,7 +22,7 @@ fn told(house: &House) -> Vec<String> {
 #[test]
 fn sign_in_breaks_and_sign_out_by_feature_codes() {
     let house = House::open(&Files::new(None));
-    let _seat = Softphone::seat(&house, "8001", "open sesame", &[]);
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &[]);
     dial(&house, "*142");
     dial(&house, "*13");
     dial(&house, "*12");
@@ -43,7 +43,7 @@ fn sign_in_breaks_and_sign_out_by_feature_codes() {
 #[test]
 fn who_is_on_a_break_is_offered_nothing_until_back() {
     let house = House::open(&Files::new(None));
-    let _seat = Softphone::seat(&house, "8001", "open sesame", &[]);
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &[]);
     dial(&house, "*141");
     assert!(Softphone::call(&house, "12346", &["--for", "2s"]).end());
     let mut caller = Softphone::call(&house, "12346", &["--for", "12s"]);
@@ -61,7 +61,7 @@ fn wrap_up_ends_by_its_code() {
     let mut files = Files::new(None);
     files.queues = files.queues.replace("wrap_up = \"1s\"", "wrap_up = \"10m\"");
     let house = House::open(&files);
-    let mut seat = Softphone::seat(&house, "8001", "open sesame", &["--answer-after", "200ms"]);
+    let mut seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
     assert!(Softphone::call(&house, "12346", &["--for", "2s"]).end());
     seat.wait("the caller is gone");
     dial(&house, "*15");

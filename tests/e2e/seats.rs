@@ -9,7 +9,7 @@ use crate::sound::{Heard, write_tone};
 #[test]
 fn baresip_registers_answers_and_both_hear_each_other() {
     let house = House::open(&Files::new(None));
-    let phone = Baresip::register(&house, "8001", "open sesame", 700);
+    let phone = Baresip::register(&house, "8001", "open-sesame", 700);
     let dir = tempfile::tempdir().unwrap();
     let (say, heard) = (dir.path().join("say.wav"), dir.path().join("heard.wav"));
     write_tone(&say, 440, 5);
@@ -30,7 +30,7 @@ fn baresip_registers_answers_and_both_hear_each_other() {
 #[test]
 fn baresip_holds_with_music_and_comes_back() {
     let house = House::open(&Files::new(None));
-    let phone = Baresip::register(&house, "8001", "open sesame", 700);
+    let phone = Baresip::register(&house, "8001", "open-sesame", 700);
     let dir = tempfile::tempdir().unwrap();
     let heard = dir.path().join("heard.wav");
     let mut caller = Softphone::call(&house, "12346", &["--for", "14s", "--record", heard.to_str().unwrap()]);
@@ -54,7 +54,7 @@ fn baresip_holds_with_music_and_comes_back() {
 #[test]
 fn a_wrong_secret_and_an_unknown_seat_are_refused_alike() {
     let house = House::open(&Files::new(None));
-    for (seat, secret) in [("8001", "wrong"), ("8099", "open sesame")] {
+    for (seat, secret) in [("8001", "wrong"), ("8099", "open-sesame")] {
         let mut command = crate::house::hotline();
         command.args(["seat", seat, "--server", &house.addr()]).env("HOTLINE_SEAT_SECRET", secret).stderr(std::process::Stdio::piped());
         let out = command.output().unwrap();
@@ -69,7 +69,7 @@ fn a_seat_over_tcp_that_vanishes_is_offered_nothing() {
     let house = House::open(&Files::new(None));
     let server = format!("127.0.0.1:{}", house.tcp);
     let mut command = crate::house::hotline();
-    command.args(["seat", "8001", "--tcp", "--server", &server]).env("HOTLINE_SEAT_SECRET", "open sesame");
+    command.args(["seat", "8001", "--tcp", "--server", &server]).env("HOTLINE_SEAT_SECRET", "open-sesame");
     let mut seat = Softphone::start(command);
     seat.wait("is registered");
     assert!(Softphone::call(&house, "12346", &["--for", "4s"]).end());

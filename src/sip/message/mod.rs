@@ -119,16 +119,24 @@ impl Request {
     }
 }
 
-/// The standard's phrase for a status code; rsip names most of them.
+/// The standard's phrase for a status code, RFC 3261 §21; rsip knows most of them, written together.
 pub fn reason_phrase(status: u16) -> String {
     match status {
-        422 => "Session Interval Too Small".into(),
-        482 => "Loop Detected".into(),
-        // rsip's name is "Server Time-out" with status and all; the wire wants the phrase alone.
-        _ => {
-            let text = rsip::StatusCode::from(status).to_string();
-            let phrase = text.trim_start_matches(|c: char| c.is_ascii_digit()).trim();
-            if phrase.is_empty() { "Unknown".into() } else { phrase.into() }
-        }
+        200 => return "OK".into(),
+        416 => return "Unsupported URI Scheme".into(),
+        422 => return "Session Interval Too Small".into(),
+        481 => return "Call/Transaction Does Not Exist".into(),
+        482 => return "Loop Detected".into(),
+        504 => return "Server Time-out".into(),
+        _ => {}
     }
+    let text = rsip::StatusCode::from(status).to_string();
+    let mut phrase = String::new();
+    for letter in text.trim_start_matches(|c: char| c.is_ascii_digit()).trim().chars() {
+        if letter.is_ascii_uppercase() && phrase.ends_with(|c: char| c.is_ascii_lowercase()) {
+            phrase.push(' ');
+        }
+        phrase.push(letter);
+    }
+    if phrase.is_empty() { "Unknown".into() } else { phrase }
 }
