@@ -121,7 +121,7 @@ impl Endpoint {
             Ok(offer) => offer,
             Err(response) => return drop(self.respond(now, id, *response)),
         };
-        if self.draining || self.legs.len() >= self.settings.max_calls.saturating_mul(2) || self.callers() >= self.settings.max_calls {
+        if self.draining || self.callers >= self.settings.max_calls {
             return self.unavailable(now, id, &request);
         }
         let tag = self.token();
@@ -136,14 +136,10 @@ impl Endpoint {
         self.merges.insert(merge, id);
         self.dialogs.insert(dialog_key(&dialog.call_id, &tag), leg);
         self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer)));
-        let mut state = Leg::new(leg, State::Incoming { transaction: id, request: Box::new(request), tag, progress: None });
+        let mut state = Leg::new(State::Incoming { transaction: id, request: Box::new(request), tag, progress: None });
         state.dialog = Some(dialog);
         self.legs.insert(leg, state);
-    }
-
-    /// Legs that callers opened.
-    fn callers(&self) -> usize {
-        self.legs.len() - self.legs.values().filter(|leg| leg.id.0 % 2 == 0).count()
+        self.callers += 1;
     }
 
     /// Whether this source may call, and as whom.

@@ -5,10 +5,12 @@
 //! is bytes), queues, menus, calls (a leg is all it sees), records, config.
 
 pub mod account;
+mod addressing;
 mod admission;
 mod agenda;
 pub mod dialog;
 pub mod digest;
+mod dispatch;
 pub mod endpoint;
 pub mod message;
 pub mod registrar;

@@ -53,6 +53,11 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
         }
     }
+    let nameless = listen.iter().any(|listener| listener.addr.ip().is_unspecified());
+    if nameless && written.advertise.is_none() {
+        let what = "0.0.0.0 and [::] can be told to no phone; sip.advertise should name the address that others reach";
+        faults.warning(&sip.place("listen"), sip.key("listen"), what);
+    }
     let answer = match written.answer.as_deref() {
         None | Some("at-once") => AnswerWhen::AtOnce,
         Some("on-connect") => AnswerWhen::OnConnect,

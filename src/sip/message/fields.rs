@@ -29,7 +29,9 @@ impl Via {
         };
         let mut protocol = head.splitn(3, '/');
         let (name, version, rest) = (protocol.next()?.trim(), protocol.next()?.trim(), protocol.next()?.trim());
-        if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
+        // Whether the version is ours the request line decides; the answer has to find its way back anyway.
+        let is_version = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if !name.eq_ignore_ascii_case("SIP") || !is_version {
             return None;
         }
         let (transport, sent_by) = rest.split_once(|c: char| c.is_ascii_whitespace())?;

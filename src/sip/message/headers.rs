@@ -164,6 +164,13 @@ impl Headers {
         self.one("Via", Via::parse)
     }
 
+    /// Checks that there is a Via, and that each can be read.
+    pub(super) fn vias(&self) -> Result<(), Malformed> {
+        self.top_via()?;
+        let all_read = self.all("Via").skip(1).all(|via| Via::parse(via).is_some());
+        if all_read { Ok(()) } else { Err(Malformed::new("Via cannot be read".into())) }
+    }
+
     pub fn from(&self) -> Result<NameAddr, Malformed> {
         self.one("From", NameAddr::parse)
     }

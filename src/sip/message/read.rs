@@ -182,7 +182,7 @@ fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String
 
 /// Everything an answer is matched by must be there and readable, RFC 3261 §8.1.1.
 fn check_mandatory(headers: &Headers) -> Result<(), Malformed> {
-    headers.top_via()?;
+    headers.vias()?;
     headers.from()?;
     headers.to()?;
     headers.call_id()?;

@@ -146,6 +146,9 @@ impl SipUri {
             Some((rest, headers)) => (rest, Some(headers.to_string())),
             None => (rest, None),
         };
+        if rest.contains('"') {
+            return None;
+        }
         let (hostport, params) = match rest.find(';') {
             Some(at) => (&rest[..at], Params::parse(&rest[at..])?),
             None => (rest, Params::default()),
@@ -189,7 +192,13 @@ impl fmt::Display for SipUri {
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }
-        self.params.fmt(f)?;
+        // As received: quotes have no place in a URI.
+        for (name, value) in &self.params.0 {
+            match value {
+                None => write!(f, ";{name}")?,
+                Some(value) => write!(f, ";{name}={value}")?,
+            }
+        }
         match &self.headers {
             Some(headers) => write!(f, "?{headers}"),
             None => Ok(()),

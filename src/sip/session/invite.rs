@@ -52,7 +52,7 @@ impl Endpoint {
             provisional: false,
             cancel: Cancel::No,
         };
-        self.legs.insert(leg_id, Leg::new(leg_id, State::Calling(Box::new(calling))));
+        self.legs.insert(leg_id, Leg::new(State::Calling(Box::new(calling))));
     }
 
     /// The way to a URI: the flow it registered over, or the address it names.

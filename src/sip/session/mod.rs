@@ -10,14 +10,12 @@ use std::time::Duration;
 use super::dialog::Dialog;
 use super::message::Request;
 use super::words::{Flow, Source};
-use crate::ids::LegId;
 use crate::moment::Moment;
 
 /// Server and client transactions are numbered by the endpoint.
 pub(super) type TransactionId = u64;
 
 pub(super) struct Leg {
-    pub id: LegId,
     pub state: State,
     pub dialog: Option<Dialog>,
     /// A 2xx of ours to an INVITE or re-INVITE that waits for its ACK.
@@ -89,9 +87,8 @@ pub(super) struct Unacked {
 pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(55);
 
 impl Leg {
-    pub fn new(id: LegId, state: State) -> Self {
+    pub fn new(state: State) -> Self {
         Self {
-            id,
             state,
             dialog: None,
             unacked: None,

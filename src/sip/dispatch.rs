@@ -1,0 +1,236 @@
+//! To which transaction a message belongs, and what becomes of it: RFC 3261 §17 between the wire and the
+//! transaction users.
+
+use super::addressing::stamp;
+use super::endpoint::{Client, Endpoint, Owner, Purpose, Server};
+use super::message::{Headers, Method, Request, Response, Via};
+use super::session::TransactionId;
+use super::transaction::Due;
+use super::transaction::client::{ClientTransaction, News};
+use super::transaction::server::ServerTransaction;
+use super::words::Flow;
+use crate::moment::Moment;
+
+/// Server transactions at once: beyond it new requests are dropped unread, so that a flood costs no memory.
+const MAX_SERVER_TRANSACTIONS: usize = 200_000;
+
+impl Endpoint {
+    // -----------------------------------------------------------------------------------------
+    // Requests of theirs
+
+    pub(super) fn request(&mut self, now: Moment, flow: Flow, mut request: Request) {
+        let Ok(mut via) = request.headers.top_via() else { return };
+        let reply = stamp(&mut via, flow);
+        request.headers.replace_top_via(&via);
+        let key = server_key(&request, &via);
+        if request.method == Method::ACK {
+            return match self.server_keys.get(&key).copied() {
+                Some(id) => self.refusal_acknowledged(now, id, &request),
+                None => self.acknowledged(now, &request),
+            };
+        }
+        if let Some(id) = self.server_keys.get(&key) {
+            // A copy: the last answer again, if there is one, §17.2.
+            if let Some(server) = self.servers.get(id)
+                && let Some(last) = server.transaction.last()
+            {
+                let (flow, bytes) = (server.transaction.flow, last.to_vec());
+                self.transmit(flow, bytes);
+            }
+            return;
+        }
+        if self.servers.len() >= MAX_SERVER_TRANSACTIONS {
+            return;
+        }
+        let is_invite = request.method == Method::INVITE;
+        let id = self.count();
+        let transaction = ServerTransaction::new(reply, is_invite);
+        self.servers.insert(id, Server { transaction, key: key.clone(), merge: None, leg: None });
+        self.server_keys.insert(key, id);
+        if request.method == Method::CANCEL { self.cancelled(now, id, &request, &via) } else { self.dispatch(now, flow, id, request) }
+    }
+
+    fn refusal_acknowledged(&mut self, now: Moment, id: TransactionId, request: &Request) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        if server.transaction.last().is_none() {
+            // RFC 2543 phones acknowledge a 2xx within the same transaction.
+            return self.acknowledged(now, request);
+        }
+        server.transaction.acknowledged(now, &self.settings.timers);
+        self.schedule_server(id);
+    }
+
+    /// The transaction of the INVITE that a CANCEL is about, §9.2.
+    pub(super) fn invite_of(&self, cancel: &Request, via: &Via) -> Option<TransactionId> {
+        let as_invite = Request { method: Method::INVITE, ..cancel.clone() };
+        self.server_keys.get(&server_key(&as_invite, via)).copied()
+    }
+
+    /// Sends a response and lets the transaction keep it.
+    pub(super) fn respond(&mut self, now: Moment, id: TransactionId, mut response: Response) -> Vec<u8> {
+        response.headers.push("Server", "hotline");
+        let (status, bytes) = (response.status, response.to_bytes());
+        if let Some(server) = self.servers.get_mut(&id) {
+            let flow = server.transaction.flow;
+            server.transaction.respond(now, &self.settings.timers, status, bytes.clone());
+            if status >= 200
+                && let Some(merge) = server.merge.take()
+            {
+                self.merges.remove(&merge);
+            }
+            self.transmit(flow, bytes.clone());
+            self.schedule_server(id);
+        }
+        bytes
+    }
+
+    pub(super) fn server_due(&mut self, now: Moment, id: TransactionId) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        match server.transaction.handle_deadline(now, &self.settings.timers) {
+            Due::Resend => {
+                let (flow, bytes) = (server.transaction.flow, server.transaction.bytes().to_vec());
+                self.transmit(flow, bytes);
+            }
+            Due::TimedOut | Due::Over => {
+                if let Some(server) = self.servers.remove(&id) {
+                    self.server_keys.remove(&server.key);
+                }
+            }
+            Due::Nothing => {}
+        }
+        self.schedule_server(id);
+    }
+
+    fn schedule_server(&mut self, id: TransactionId) {
+        let at = self.servers.get(&id).and_then(|server| server.transaction.next_deadline());
+        self.agenda.set(Owner::Server(id), at);
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Requests of ours
+
+    /// Sends a request (made without Via) in a transaction of its own. `None` if no listener fits.
+    pub(super) fn send(&mut self, now: Moment, mut request: Request, flow: Flow, purpose: Purpose) -> Option<TransactionId> {
+        let flow = self.fit(flow)?;
+        let branch = format!("z9hG4bK{}", self.token());
+        request.headers.push_front("Via", self.via(flow, &branch));
+        request.headers.push("User-Agent", "hotline");
+        let key = format!("{branch}|{}", request.method);
+        Some(self.open_client(now, request, flow, key, purpose))
+    }
+
+    /// CANCEL has the branch of its INVITE, §9.1.
+    pub(super) fn send_in_branch(&mut self, now: Moment, request: Request, flow: Flow) {
+        let Ok(via) = request.headers.top_via() else { return };
+        let key = format!("{}|{}", via.branch().unwrap_or_default(), request.method);
+        self.open_client(now, request, flow, key, Purpose::Courtesy);
+    }
+
+    fn open_client(&mut self, now: Moment, request: Request, flow: Flow, key: String, purpose: Purpose) -> TransactionId {
+        let id = self.count();
+        let bytes = request.to_bytes();
+        let is_invite = request.method == Method::INVITE;
+        let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes.clone());
+        self.client_keys.insert(key.clone(), id);
+        self.clients.insert(id, Client { transaction, key, purpose, request });
+        self.transmit(flow, bytes);
+        self.schedule_client(id);
+        id
+    }
+
+    pub(super) fn response(&mut self, now: Moment, response: &Response) {
+        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return };
+        let key = format!("{}|{}", via.branch().unwrap_or_default(), cseq.method);
+        let Some(id) = self.client_keys.get(&key).copied() else { return };
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let news = client.transaction.received(now, &self.settings.timers, response.status);
+        if news != News::Old && client.transaction.is_invite() && response.status >= 300 {
+            let (flow, ack) = (client.transaction.flow, refusal_ack(&client.request, &response.headers));
+            self.transmit(flow, ack.to_bytes());
+        }
+        self.schedule_client(id);
+        if news == News::Tell {
+            self.answered(now, id, response);
+        }
+    }
+
+    fn answered(&mut self, now: Moment, id: TransactionId, response: &Response) {
+        let Some(client) = self.clients.get(&id) else { return };
+        match client.purpose {
+            Purpose::Invite(leg) => self.invite_answered(now, leg, id, response),
+            Purpose::Reinvite(leg) => self.reoffer_answered(now, leg, id, response),
+            Purpose::Bye(leg) if response.status >= 200 => self.forget_leg(leg),
+            Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn client_due(&mut self, now: Moment, id: TransactionId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        match client.transaction.handle_deadline(now, &self.settings.timers) {
+            Due::Resend => {
+                let (flow, bytes) = (client.transaction.flow, client.transaction.bytes().to_vec());
+                self.transmit(flow, bytes);
+            }
+            Due::TimedOut => return self.client_failed(now, id, 408),
+            Due::Over => self.forget_client(id),
+            Due::Nothing => {}
+        }
+        self.schedule_client(id);
+    }
+
+    /// Nobody answered (408), or it could not be sent (503).
+    pub(super) fn client_failed(&mut self, now: Moment, id: TransactionId, status: u16) {
+        let Some(purpose) = self.clients.get(&id).map(|client| client.purpose) else { return };
+        self.forget_client(id);
+        match purpose {
+            Purpose::Invite(leg) => self.invite_failed(leg, status),
+            Purpose::Reinvite(leg) => self.lost(now, leg),
+            Purpose::Bye(leg) => self.forget_leg(leg),
+            Purpose::Register => self.register_answered(now, None),
+            Purpose::Courtesy => {}
+        }
+    }
+
+    fn forget_client(&mut self, id: TransactionId) {
+        if let Some(client) = self.clients.remove(&id) {
+            self.client_keys.remove(&client.key);
+        }
+        self.agenda.set(Owner::Client(id), None);
+    }
+
+    pub(super) fn schedule_client(&mut self, id: TransactionId) {
+        let at = self.clients.get(&id).and_then(|client| client.transaction.next_deadline());
+        self.agenda.set(Owner::Client(id), at);
+    }
+}
+
+/// What tells transactions apart, §17.2.3: branch, sent-by and method; for RFC 2543 phones, and for a
+/// branch that is nothing but the cookie, everything that tells requests apart.
+fn server_key(request: &Request, via: &Via) -> String {
+    let method = if request.method == Method::ACK { Method::INVITE } else { request.method.clone() };
+    let sent_by = format!("{}:{}", via.host.to_ascii_lowercase(), via.port.unwrap_or(5060));
+    match via.branch() {
+        Some(branch) if branch.len() > 7 && branch.starts_with("z9hG4bK") => format!("{branch}|{sent_by}|{method}"),
+        _ => {
+            let headers = &request.headers;
+            let from = headers.from().ok().and_then(|from| from.tag().map(str::to_string)).unwrap_or_default();
+            let (call_id, seq) = (headers.call_id().unwrap_or_default(), headers.cseq().map_or(0, |cseq| cseq.seq));
+            format!("2543|{call_id}|{seq}|{from}|{}|{sent_by}|{method}", request.uri)
+        }
+    }
+}
+
+/// The ACK of a refusal belongs to the INVITE's transaction, §17.1.1.3.
+fn refusal_ack(invite: &Request, response: &Headers) -> Request {
+    let mut ack = Request::new(Method::ACK, invite.uri.clone());
+    for name in ["Via", "Route", "From", "Call-ID", "Max-Forwards"] {
+        let values = invite.headers.all(name).take(if name == "Via" { 1 } else { usize::MAX });
+        for value in values {
+            ack.headers.push(name, value);
+        }
+    }
+    ack.headers.push("To", response.get("To").unwrap_or_default());
+    ack.headers.push("CSeq", format!("{} ACK", invite.headers.cseq().map_or(1, |cseq| cseq.seq)));
+    ack
+}

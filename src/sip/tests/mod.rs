@@ -1,0 +1,4 @@
+//! Endpoints in virtual time: on a pretend cable, and against requests by hand.
+
+mod cable;
+mod exchange;
