@@ -116,8 +116,9 @@ fn close(headers: &mut Headers, open: Option<(String, String)>, fault: &mut Opti
         fault.get_or_insert_with(|| format!("{name} has more than 8,192 bytes"));
         return;
     }
-    if value.contains('\r') {
-        value = value.replace('\r', " ");
+    // They are written as spaces, so they are read as spaces.
+    if value.contains(|c: char| c.is_control()) {
+        value = value.replace(|c: char| c.is_control(), " ");
     }
     headers.push_read(canonical(&name), value);
 }
