@@ -53,15 +53,31 @@ fn check(rule: &str, breaks: impl Fn(&str, &str, &str) -> bool) {
 
 /// Which rooms a line names: `crate::media::…`, and every one of `use crate::{media, sip}`.
 fn names(line: &str, room: &str) -> bool {
-    let list = line.trim().strip_prefix("use crate::{").is_some_and(|list| {
-        list.split([',', '{', '}', ';', ' ']).any(|word| word.split("::").next() == Some(room))
-    });
-    list || line.contains(&format!("crate::{room}::")) || line.contains(&format!("crate::{room};")) || line.contains(&format!("crate::{room} "))
+    let list = line
+        .trim()
+        .strip_prefix("use crate::{")
+        .is_some_and(|list| list.split([',', '{', '}', ';', ' ']).any(|word| word.split("::").next() == Some(room)));
+    list || line.contains(&format!("crate::{room}::"))
+        || line.contains(&format!("crate::{room};"))
+        || line.contains(&format!("crate::{room} "))
 }
 
 #[test]
 fn machines_do_no_io_and_read_no_clock() {
-    let banned = ["tokio", "async ", ".await", "Instant", "SystemTime", "std::net", "std::fs", "std::thread", "HashMap", "HashSet", "rand::rng", "println!"];
+    let banned = [
+        "tokio",
+        "async ",
+        ".await",
+        "Instant",
+        "SystemTime",
+        "std::net",
+        "std::fs",
+        "std::thread",
+        "HashMap",
+        "HashSet",
+        "rand::rng",
+        "println!",
+    ];
     check("queue, ivr and call are pure", |_, room, line| {
         matches!(room, "queue" | "ivr" | "call") && banned.iter().any(|word| line.contains(word))
     });
@@ -89,8 +105,19 @@ fn rooms_know_only_whom_they_may_know() {
 
 #[test]
 fn a_call_sees_only_the_words_of_others() {
-    let inside = ["sip::message", "sip::endpoint", "sip::transport", "media::desk", "media::worker", "queue::Engine", "records::Store", "media::sdp"];
-    check("call looks into another room", |_, room, line| room == "call" && inside.iter().any(|path| line.contains(path)));
+    let inside = [
+        "sip::message",
+        "sip::endpoint",
+        "sip::transport",
+        "media::desk",
+        "media::worker",
+        "queue::Engine",
+        "records::Store",
+        "media::sdp",
+    ];
+    check("call looks into another room", |_, room, line| {
+        room == "call" && inside.iter().any(|path| line.contains(path))
+    });
 }
 
 #[test]
@@ -106,7 +133,10 @@ fn each_crate_has_one_door() {
         ("socket2::", "sip media"),
     ];
     check("a crate is used behind another door", |_, room, line| {
-        let used = |krate: &str| line.match_indices(krate).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+        let used = |krate: &str| {
+            line.match_indices(krate)
+                .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+        };
         doors.iter().any(|(krate, door)| !door.split(' ').any(|door| door == room) && used(krate))
     });
 }
@@ -140,7 +170,9 @@ fn the_map_names_what_is_there() {
         let exists = ["", "src", "sip-config"].iter().any(|base| root().join(base).join(word).exists());
         assert!(exists, "the map names {word}, which is not there");
     }
-    for folder in fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for folder in
+        fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
         let name = format!("`{}/`", folder.file_name().unwrap().to_string_lossy());
         assert!(map.contains(&name), "the map does not name {name}");
     }

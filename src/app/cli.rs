@@ -104,21 +104,27 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Vec<String>> {
     match cli.command {
         Command::Serve { trace_sip } => serve::serve(&cli.config, &cli.data, trace_sip).map(done),
         Command::Check { format } => Ok(reports::check(&cli.config, format)),
-        Command::Records(args) => reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")]),
+        Command::Records(args) => {
+            reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
+        }
         Command::Call(args) => phone("call", softphone::call(args)),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
-        Command::Secret { seat } => secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")]),
+        Command::Secret { seat } => {
+            secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")])
+        }
     }
 }
 
 fn phone(name: &str, work: impl Future<Output = Result<(), String>>) -> Result<ExitCode, Vec<String>> {
     let told = |error: String| vec![format!("hotline {name}: {error}")];
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| told(e.to_string()))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| told(e.to_string()))?;
     runtime.block_on(work).map(|()| ExitCode::SUCCESS).map_err(told)
 }
 
 fn secret(config: &Path, seat: &str) -> Result<(), String> {
-    let (house, _) = crate::config::load(config).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
+    let (house, _) =
+        crate::config::load(config).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
     let mut password = String::new();
     std::io::stdin().read_line(&mut password).map_err(|e| e.to_string())?;
     let password = password.trim_end_matches(['\r', '\n']);

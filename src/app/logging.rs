@@ -12,7 +12,8 @@ pub enum LogFormat {
 
 /// Starts logging. `filter` is a directive such as `info` or `hotline::sip=debug`.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; try `info` or `hotline::sip=debug`"))?;
+    let filter =
+        EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; try `info` or `hotline::sip=debug`"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
         LogFormat::Text => builder.with_timer(LocalTime).with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -43,7 +43,8 @@ pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: bool) -> Result<(), 
         Ok(_) => {}
         Err(error) => warn!(%error, "the limit on open files stays as it is"),
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| vec![e.to_string()])?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| vec![e.to_string()])?;
     runtime.block_on(open_and_run(config_dir, data_dir, house, bank, trace_sip))
 }
 
@@ -51,7 +52,13 @@ fn lines<T: std::fmt::Display>(faults: &[T]) -> Faults {
     faults.iter().map(ToString::to_string).collect()
 }
 
-async fn open_and_run(config_dir: &Path, data_dir: &Path, mut house: House, bank: PromptBank, trace_sip: bool) -> Result<(), Faults> {
+async fn open_and_run(
+    config_dir: &Path,
+    data_dir: &Path,
+    mut house: House,
+    bank: PromptBank,
+    trace_sip: bool,
+) -> Result<(), Faults> {
     let one = |error: String| vec![error];
     let sockets = Sockets::bind(&house.sip.listen).await.map_err(|e| one(e.to_string()))?;
     for (listen, addr) in house.sip.listen.iter_mut().zip(sockets.local_addrs()) {
@@ -84,12 +91,14 @@ async fn open_and_run(config_dir: &Path, data_dir: &Path, mut house: House, bank
     let queue = recovery::engine(&recovered);
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
-    let mut switchboard = Switchboard::new(Parts { clock, sockets, sip, media, queue, calls, store, doors, drain, trace_sip });
+    let mut switchboard =
+        Switchboard::new(Parts { clock, sockets, sip, media, queue, calls, store, doors, drain, trace_sip });
     take_up(&mut switchboard, house, recovered);
 
     let (orders_tx, orders) = mpsc::channel(8);
     watch_signals(orders_tx, config_dir.to_path_buf()).map_err(|e| one(e.to_string()))?;
-    let places: Vec<String> = listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).collect();
+    let places: Vec<String> =
+        listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).collect();
     println!("hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
     switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders }).await;

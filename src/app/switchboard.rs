@@ -120,7 +120,9 @@ impl Switchboard {
             let now = self.clock.now();
             match woken {
                 Woken::Network(arrival) => self.take_network(now, arrival),
-                Woken::Media(events) => events.into_iter().for_each(|event| self.calls.handle(now, Event::Media(event))),
+                Woken::Media(events) => {
+                    events.into_iter().for_each(|event| self.calls.handle(now, Event::Media(event)))
+                }
                 Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
                 Woken::Order(Some(Order::Drain)) => self.begin_drain(now),
                 Woken::Order(None) | Woken::Timer => {}
@@ -175,7 +177,9 @@ impl Switchboard {
     /// A disk that fails or stalls does not stop the telephone: the entries stay in the backlog, the calls go on.
     fn go_on_without_disk(&mut self, now: Moment) {
         let healthy = self.store.is_healthy();
-        while let Some((_, call, _)) = self.opening.pop_front_if(|(_, _, since)| !healthy || *since + DISK_PATIENCE <= now) {
+        while let Some((_, call, _)) =
+            self.opening.pop_front_if(|(_, _, since)| !healthy || *since + DISK_PATIENCE <= now)
+        {
             warn!(%call, "answered before its opening entry is on the disk");
             self.calls.handle(now, Event::Durable { call });
         }
@@ -186,10 +190,18 @@ impl Switchboard {
         let heartbeat = (!self.calls.is_empty()).then_some(self.heartbeat + HEARTBEAT);
         let drain = self.draining.map(|until| if self.calls.is_empty() { until + LAST_ANSWERS } else { until });
         let disk = self.opening.front().map(|(_, _, since)| *since + DISK_PATIENCE);
-        [self.sip.next_deadline(), queue, self.calls.next_deadline(), self.doors.next_deadline(), heartbeat, drain, disk]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.sip.next_deadline(),
+            queue,
+            self.calls.next_deadline(),
+            self.doors.next_deadline(),
+            heartbeat,
+            drain,
+            disk,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn handle_deadlines(&mut self, now: Moment) {
@@ -207,7 +219,11 @@ impl Switchboard {
         let healthy = self.store.is_healthy();
         if healthy != self.healthy {
             self.healthy = healthy;
-            if healthy { info!("the store works again") } else { error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait") }
+            if healthy {
+                info!("the store works again")
+            } else {
+                error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait")
+            }
         }
         if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() {
             warn!(calls = self.calls.len(), "the drain ran out: ending the calls that are left");
@@ -246,7 +262,12 @@ impl Switchboard {
         }
         while let Some(transmit) = self.sip.poll_transmit() {
             if self.trace_sip {
-                eprintln!(">>> {} {}\n{}", transmit.flow.transport.via_name(), transmit.flow.remote, masked(&transmit.bytes));
+                eprintln!(
+                    ">>> {} {}\n{}",
+                    transmit.flow.transport.via_name(),
+                    transmit.flow.remote,
+                    masked(&transmit.bytes)
+                );
             }
             self.sockets.send(transmit);
         }
@@ -300,7 +321,8 @@ impl Switchboard {
             }
             Action::AskPlace { call } => {
                 if let Some(place) = self.queue.place(now, call) {
-                    let told = Told { number: place.number, expected_wait: place.expected_wait, ringing: place.ringing };
+                    let told =
+                        Told { number: place.number, expected_wait: place.expected_wait, ringing: place.ringing };
                     self.calls.handle(now, Event::Place { call, told });
                 }
             }

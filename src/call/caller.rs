@@ -39,7 +39,8 @@ pub(super) struct Call {
     pub reoffered: bool,
     /// Joined a line and did not leave it yet.
     pub in_line: bool,
-    pub first_place: usize,
+    /// In the line: told first, told last.
+    pub places: Option<(usize, usize)>,
     /// The seat that rings, or talks.
     pub seat: Option<SeatLeg>,
     plays: u64,
@@ -51,7 +52,9 @@ pub(super) struct Call {
 /// What the caller is in.
 pub(super) enum State {
     /// The opening entry is on its way to the disk, the description on its way from sound.
-    Opening { durable: bool },
+    Opening {
+        durable: bool,
+    },
     /// Our offer went out in the 200; the ACK answers it.
     LateAnswer,
     Menu(MenuMachine),
@@ -59,11 +62,15 @@ pub(super) enum State {
     Line(WaitingMachine),
     Talking(Talk),
     /// Last words; then the house hangs up.
-    LastWords { token: u64 },
+    LastWords {
+        token: u64,
+    },
     /// A number that only plays, or only is silent.
     Sounding,
     /// Waiting for the last figures and for the engine to let go.
-    Ended { give_up: Moment },
+    Ended {
+        give_up: Moment,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +96,7 @@ impl Call {
             late: false,
             reoffered: false,
             in_line: false,
-            first_place: 1,
+            places: None,
             seat: None,
             plays: 0,
             playing: None,
@@ -180,9 +187,8 @@ impl Call {
     }
 
     pub fn on_place(&mut self, house: &mut House, told: Told) {
-        if self.first_place == 1 {
-            self.first_place = told.number;
-        }
+        let first = self.places.map_or(told.number, |(first, _)| first);
+        self.places = Some((first, told.number));
         if let State::Line(line) = &mut self.state {
             line.tell(house.now, told);
         }
@@ -237,7 +243,11 @@ impl Call {
     }
 
     fn no_ports(&mut self, house: &mut House, leg: LegId) {
-        if leg == self.caller { self.refuse(house, 503, Outcome::RefusedBusy) } else { self.seat_unacceptable(house, leg) }
+        if leg == self.caller {
+            self.refuse(house, 503, Outcome::RefusedBusy)
+        } else {
+            self.seat_unacceptable(house, leg)
+        }
     }
 
     fn leg_ended(&mut self, house: &mut House, leg: LegId, why: sip::Ended) {
@@ -257,7 +267,7 @@ impl Call {
     fn leg_dead(&mut self, house: &mut House, leg: LegId) {
         debug!(%leg, "nothing is heard any more");
         let seat_is_dead = leg != self.caller;
-        if seat_is_dead && !self.seat.as_ref().is_some_and(|seat| seat.leg == leg) {
+        if seat_is_dead && self.seat.as_ref().is_none_or(|seat| seat.leg != leg) {
             return;
         }
         let outcome = self.abandoned();
@@ -276,7 +286,8 @@ impl Call {
 
     fn figures(&mut self, quality: Option<media::Quality>) {
         self.sound = Sound::None;
-        self.record.quality = quality.map(|q| crate::records::Quality { mos: q.mos, loss: q.loss, jitter_ms: q.jitter_ms });
+        self.record.quality =
+            quality.map(|q| crate::records::Quality { mos: q.mos, loss: q.loss, jitter_ms: q.jitter_ms });
     }
 
     /// After each event: what the machines want, and whether the call can be closed.

@@ -121,7 +121,9 @@ impl Calls {
                 let leg = leg_of_media(&event);
                 self.on_leg(now, leg, |call, house| call.on_media(house, event));
             }
-            Event::Queue(Output::Operator { operator, seat, state }) => self.operator_changed(now, operator, seat, state),
+            Event::Queue(Output::Operator { operator, seat, state }) => {
+                self.operator_changed(now, operator, seat, state)
+            }
             Event::Queue(output) => {
                 if let Some(contact) = contact_of(&output) {
                     self.on_call(now, contact, |call, house| call.on_queue(house, output));

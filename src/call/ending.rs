@@ -92,7 +92,7 @@ impl Call {
             self.drop_seat_leg(house, &seat, None);
         }
         let ended = self.record.ended_at.unwrap_or(house.now);
-        if let Some(event) = ledger::left(ended, &self.record, self.first_place) {
+        if let Some(event) = ledger::left(ended, &self.record, self.places.unwrap_or((1, 1))) {
             house.write(records::Entry::Event(event));
         }
         house.write(records::Entry::Closed(Box::new(self.record.clone())));

@@ -120,19 +120,18 @@ pub(super) fn not_answered(
 
 /// How a call that was in a line left it: `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`,
 /// `ABANDON(position|origposition|waittime)`, `EXITWITHTIMEOUT(position|origposition|waittime)`.
-pub(super) fn left(now: Moment, record: &Record, first_place: usize) -> Option<QueueEvent> {
+pub(super) fn left(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
     record.queued_at?;
-    let place = first_place.to_string();
     if let Some(connected) = record.connected_at {
         let name = if record.ended_by == Some(EndedBy::Operator) { "COMPLETEAGENT" } else { "COMPLETECALLER" };
-        let data = vec![seconds(record.queued_at, connected), seconds(Some(connected), now), place];
+        let data = vec![seconds(record.queued_at, connected), seconds(Some(connected), now), first.to_string()];
         return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
     }
     let name = match record.outcome {
         Some(Outcome::Overflowed) => "EXITWITHTIMEOUT",
         _ => "ABANDON",
     };
-    let data = vec!["1".to_string(), place, seconds(record.queued_at, now)];
+    let data = vec![last.to_string(), first.to_string(), seconds(record.queued_at, now)];
     Some(event(now, Some(record.call_id), record.queue.as_ref(), None, name, data))
 }
 

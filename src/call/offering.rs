@@ -33,7 +33,9 @@ pub(super) struct SeatLeg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// INVITE on its way; nothing but `100` came back.
-    Silent { until: Moment },
+    Silent {
+        until: Moment,
+    },
     Rings,
     /// 200 came; its answer is being applied.
     Answered,

@@ -38,9 +38,14 @@ pub enum Event {
     Media(media::Event),
     Queue(queue::Output),
     /// The call's opening entry is on disk.
-    Durable { call: CallId },
+    Durable {
+        call: CallId,
+    },
     /// The answer to [`Action::AskPlace`].
-    Place { call: CallId, told: ivr::Told },
+    Place {
+        call: CallId,
+        told: ivr::Told,
+    },
 }
 
 /// What the calls want.
@@ -51,5 +56,7 @@ pub enum Action {
     Queue(queue::Input),
     Write(records::Entry),
     /// Where is this call in its line? → [`Event::Place`].
-    AskPlace { call: CallId },
+    AskPlace {
+        call: CallId,
+    },
 }

@@ -30,10 +30,16 @@ impl Hours {
             if text.trim() == "24/7" {
                 return Ok(Hours::default());
             }
-            let wrong = || format!("found {text:?}; hours look like \"24/7\", \"mon-fri 08:00-18:00\" or \"sat,sun 22:00-06:00\"");
+            let wrong = || {
+                format!("found {text:?}; hours look like \"24/7\", \"mon-fri 08:00-18:00\" or \"sat,sun 22:00-06:00\"")
+            };
             spans.push(span(text.trim()).ok_or_else(wrong)?);
         }
-        if spans.is_empty() { Err("no hours: the queue would never open; \"24/7\" is always".into()) } else { Ok(Hours { spans }) }
+        if spans.is_empty() {
+            Err("no hours: the queue would never open; \"24/7\" is always".into())
+        } else {
+            Ok(Hours { spans })
+        }
     }
 
     pub fn is_open(&self, at: &ZonedDateTime) -> bool {
@@ -157,7 +163,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read() {
-        for text in ["", "mon", "8-18", "mon-fri 08:00", "mon-fri 18:00-25:00", "xyz 08:00-09:00", "08:60-09:00", "08:00-08:00", "24:00-08:00"] {
+        for text in [
+            "",
+            "mon",
+            "8-18",
+            "mon-fri 08:00",
+            "mon-fri 18:00-25:00",
+            "xyz 08:00-09:00",
+            "08:60-09:00",
+            "08:00-08:00",
+            "24:00-08:00",
+        ] {
             assert!(Hours::parse([text]).is_err(), "{text:?}");
         }
         assert!(Hours::parse([]).is_err());

@@ -63,13 +63,21 @@ pub fn check_top(file: &File, known: &[&str], faults: &mut Faults) {
     for root in [&file.written, &file.root] {
         if let ValueKind::Table(entries) = &root.kind {
             // What came from the environment alone is looked at in the second turn.
-            let entries = entries.iter().filter(|(name, _)| std::ptr::eq(root, &file.written) || inside(&file.written, name).is_none());
+            let entries = entries
+                .iter()
+                .filter(|(name, _)| std::ptr::eq(root, &file.written) || inside(&file.written, name).is_none());
             check_names(file, entries, known, "", faults);
         }
     }
 }
 
-fn check_names<'v>(file: &File, entries: impl Iterator<Item = (&'v String, &'v Value)>, known: &[&str], prefix: &str, faults: &mut Faults) {
+fn check_names<'v>(
+    file: &File,
+    entries: impl Iterator<Item = (&'v String, &'v Value)>,
+    known: &[&str],
+    prefix: &str,
+    faults: &mut Faults,
+) {
     for (name, value) in entries.filter(|(name, _)| !known.contains(&name.as_str())) {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         let near = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
@@ -84,8 +92,13 @@ fn check_names<'v>(file: &File, entries: impl Iterator<Item = (&'v String, &'v V
 }
 
 /// A table of the file, e.g. `[sip]`; one that is not there is as if it were empty.
-pub fn table<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, name: &'static str, faults: &mut Faults) -> Option<Element<'a, T>> {
-    let value = inside(&file.root, name).cloned().unwrap_or_else(|| Value::new(None, ValueKind::Table(Default::default())));
+pub fn table<'a, T: DeserializeOwned + JsonSchema>(
+    file: &'a File,
+    name: &'static str,
+    faults: &mut Faults,
+) -> Option<Element<'a, T>> {
+    let value =
+        inside(&file.root, name).cloned().unwrap_or_else(|| Value::new(None, ValueKind::Table(Default::default())));
     read(file, name, value, faults)
 }
 
@@ -99,13 +112,22 @@ pub struct Tables<'a, T> {
 }
 
 /// Every table of an array, e.g. `[[queue]]`, whose name is under `id`.
-pub fn array<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, name: &'static str, id: &str, faults: &mut Faults) -> Tables<'a, T> {
+pub fn array<'a, T: DeserializeOwned + JsonSchema>(
+    file: &'a File,
+    name: &'static str,
+    id: &str,
+    faults: &mut Faults,
+) -> Tables<'a, T> {
     let mut tables = Tables { good: Vec::new(), broken: Vec::new(), is_empty: !file.unreadable };
     let Some(value) = inside(&file.root, name) else { return tables };
     let items = match &value.kind {
         ValueKind::Array(items) => items.as_slice(),
         _ => {
-            faults.fault(&file.key_place(value), name, format!("several of them are meant: write [[{name}]] above each"));
+            faults.fault(
+                &file.key_place(value),
+                name,
+                format!("several of them are meant: write [[{name}]] above each"),
+            );
             std::slice::from_ref(value)
         }
     };
@@ -120,7 +142,11 @@ pub fn array<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, name: &'stati
 }
 
 /// The keys at the top of a file that are in no table.
-pub fn top<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, tables: &[&str], faults: &mut Faults) -> Option<Element<'a, T>> {
+pub fn top<'a, T: DeserializeOwned + JsonSchema>(
+    file: &'a File,
+    tables: &[&str],
+    faults: &mut Faults,
+) -> Option<Element<'a, T>> {
     let mut value = file.root.clone();
     if let ValueKind::Table(entries) = &mut value.kind {
         entries.retain(|name, _| !tables.contains(&name.as_str()));
@@ -129,7 +155,12 @@ pub fn top<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, tables: &[&str]
 }
 
 /// Reads a table; each wrong key is a fault of its own: it is taken out, and the rest is read again.
-fn read<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, name: &'static str, value: Value, faults: &mut Faults) -> Option<Element<'a, T>> {
+fn read<'a, T: DeserializeOwned + JsonSchema>(
+    file: &'a File,
+    name: &'static str,
+    value: Value,
+    faults: &mut Faults,
+) -> Option<Element<'a, T>> {
     let ValueKind::Table(entries) = &value.kind else {
         faults.fault(&file.place(&value), name, "a table is meant here, e.g. [".to_string() + name + "]");
         return None;
@@ -152,7 +183,8 @@ fn read<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, name: &'static str
         let place = file.place(path.iter().try_fold(&rest, |value, step| inside(value, step)).unwrap_or(&value));
         let removed = remove(&mut rest, &path);
         if removed || !taken_out {
-            let key = std::iter::once(name.to_string()).chain(path.iter().filter(|step| step.parse::<usize>().is_err()).cloned());
+            let key = std::iter::once(name.to_string())
+                .chain(path.iter().filter(|step| step.parse::<usize>().is_err()).cloned());
             let key = key.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
             faults.fault(&place, key, told(error.inner()));
         }
@@ -194,7 +226,9 @@ fn told(error: &ConfigError) -> String {
         ConfigError::Type { unexpected, expected, .. } => format!("found {unexpected}; {expected} is meant"),
         ConfigError::At { error, .. } => told(error),
         ConfigError::NotFound(key) => format!("`{}` is missing", key.rsplit([']', '.']).next().unwrap_or(key)),
-        ConfigError::Message(text) if text.contains("did not match any variant") => "found something else; see the schema for the forms it can have".into(),
+        ConfigError::Message(text) if text.contains("did not match any variant") => {
+            "found something else; see the schema for the forms it can have".into()
+        }
         ConfigError::Message(text) => text.clone(),
         other => other.to_string(),
     }

@@ -79,7 +79,8 @@ fn listener(text: &str) -> Result<Listen, String> {
 fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let wrong = || format!("found {text:?}; a range looks like \"20000-29999\"");
     let (first, last) = text.split_once('-').ok_or_else(wrong)?;
-    let (first, last): (u16, u16) = (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
+    let (first, last): (u16, u16) =
+        (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
     if first < 1024 {
         return Err(format!("begins at {first}; ports from 1024 on are free for sound"));
     }
@@ -91,5 +92,7 @@ fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
 
 fn network(text: &str) -> Result<IpNet, String> {
     let alone = text.parse::<IpAddr>().map(IpNet::from);
-    alone.or_else(|_| text.parse()).map_err(|_| format!("found {text:?}; an address (\"10.0.0.5\") or a network (\"10.0.0.0/8\") is meant"))
+    alone
+        .or_else(|_| text.parse())
+        .map_err(|_| format!("found {text:?}; an address (\"10.0.0.5\") or a network (\"10.0.0.0/8\") is meant"))
 }

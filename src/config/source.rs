@@ -48,13 +48,16 @@ impl File {
     fn read(dir: &Path, name: &str, required: bool, faults: &mut Faults) -> File {
         let path = dir.join(name);
         let nothing = Value::new(None, ValueKind::Table(Map::new()));
-        let mut file = File { name: path.display().to_string(), root: nothing.clone(), written: nothing, unreadable: true };
+        let mut file =
+            File { name: path.display().to_string(), root: nothing.clone(), written: nothing, unreadable: true };
         let text = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.len() > MAX_FILE => {
                 faults.fault(&file.whole(), "", format!("has {} bytes; at most {MAX_FILE} are read", metadata.len()));
                 return file;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return File { unreadable: false, ..file },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
+                return File { unreadable: false, ..file };
+            }
             _ => match std::fs::read_to_string(&path) {
                 Ok(text) => text,
                 Err(error) => {
@@ -158,7 +161,8 @@ impl<'a> Places<'a> {
 
     fn origin(&self, value: Option<usize>, key: Option<usize>) -> Option<String> {
         let value = value.or(key)?;
-        let ((line, column), (key_line, key_column)) = (self.line_and_column(value), self.line_and_column(key.unwrap_or(value)));
+        let ((line, column), (key_line, key_column)) =
+            (self.line_and_column(value), self.line_and_column(key.unwrap_or(value)));
         Some(format!("{line}:{column}:{key_line}:{key_column}"))
     }
 

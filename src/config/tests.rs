@@ -33,7 +33,8 @@ fn bad(dir: &Path, environment: &[(&str, &str)]) -> String {
 fn the_shipped_files_mean_what_the_contract_says() {
     let (house, warnings) = good(&root().join("sip-config"), &[]);
     assert_eq!(report(&warnings, &root()), "");
-    let listen: Vec<String> = house.sip.listen.iter().map(|l| format!("{}:{}", l.transport.via_name(), l.addr)).collect();
+    let listen: Vec<String> =
+        house.sip.listen.iter().map(|l| format!("{}:{}", l.transport.via_name(), l.addr)).collect();
     assert_eq!(listen, ["UDP:127.0.0.1:5060", "TCP:127.0.0.1:5060"]);
     assert_eq!((house.media.ports.clone(), house.ivr.answer), (20_000..=29_999, AnswerWhen::AtOnce));
     let Some(Entry::Menu(menu)) = house.ivr.numbers.get("12345") else { panic!("12345 leads to no menu") };
@@ -44,7 +45,10 @@ fn the_shipped_files_mean_what_the_contract_says() {
     assert_eq!(house.sip.seats.len(), 10);
     for n in 1..=10 {
         let (seat, operator) = (format!("80{n:02}"), format!("10{n:02}"));
-        assert_eq!(house.sip.seats[seat.as_str()].secret, Some(digest::secret(&seat, "hotline", &format!("hotline-{seat}"))));
+        assert_eq!(
+            house.sip.seats[seat.as_str()].secret,
+            Some(digest::secret(&seat, "hotline", &format!("hotline-{seat}")))
+        );
         assert_eq!(house.queue.operators[operator.as_str()].seat, Some(SeatId::from(seat)));
     }
 }
@@ -72,20 +76,32 @@ fn a_minimum_is_enough() {
 #[test]
 fn the_environment_goes_above_the_files() {
     let dir = root().join("sip-config");
-    let (house, _) = good(&dir, &[
-        ("HOTLINE__SIP__LISTEN", "udp:127.0.0.1:0,tcp:[::1]:5080"),
-        ("HOTLINE__MEDIA__PORTS", "40000-40999"),
-        ("HOTLINE__MEDIA__WORKERS", "3"),
-        ("HOTLINE__HOUSE__DRAIN", "2s"),
-        ("HOTLINE__MEDIA__CODECS", "pcmu"),
-    ]);
+    let (house, _) = good(
+        &dir,
+        &[
+            ("HOTLINE__SIP__LISTEN", "udp:127.0.0.1:0,tcp:[::1]:5080"),
+            ("HOTLINE__MEDIA__PORTS", "40000-40999"),
+            ("HOTLINE__MEDIA__WORKERS", "3"),
+            ("HOTLINE__HOUSE__DRAIN", "2s"),
+            ("HOTLINE__MEDIA__CODECS", "pcmu"),
+        ],
+    );
     let listen: Vec<String> = house.sip.listen.iter().map(|l| l.addr.to_string()).collect();
     assert_eq!(listen, ["127.0.0.1:0", "[::1]:5080"]);
     assert_eq!(house.sip.listen[1].transport, Transport::Tcp);
-    assert_eq!((house.media.ports.clone(), house.media.workers, house.app.drain), (40_000..=40_999, 3, Duration::from_secs(2)));
+    assert_eq!(
+        (house.media.ports.clone(), house.media.workers, house.app.drain),
+        (40_000..=40_999, 3, Duration::from_secs(2))
+    );
     assert_eq!(house.media.codecs.len(), 1);
-    assert_eq!(bad(&dir, &[("HOTLINE__SIP__LISTN", "x")]).lines().next().unwrap(), "the environment: fault: sip.listn: unknown key; did you mean `listen`? (known: advertise, answer, listen, max_calls, nonce_lifetime, realm, register_max, register_min)");
-    assert!(bad(&dir, &[("HOTLINE__HOUSE__DRAIN", "60")]).starts_with("the environment: fault: house.drain: found 60; a time needs a unit"));
+    assert_eq!(
+        bad(&dir, &[("HOTLINE__SIP__LISTN", "x")]).lines().next().unwrap(),
+        "the environment: fault: sip.listn: unknown key; did you mean `listen`? (known: advertise, answer, listen, max_calls, nonce_lifetime, realm, register_max, register_min)"
+    );
+    assert!(
+        bad(&dir, &[("HOTLINE__HOUSE__DRAIN", "60")])
+            .starts_with("the environment: fault: house.drain: found 60; a time needs a unit")
+    );
     assert!(bad(&dir, &[("HOTLINE__SIP__LISTEN", "sctp:127.0.0.1:1")]).contains("\"sctp\"; udp and tcp are spoken"));
 }
 
@@ -142,7 +158,10 @@ fn files_that_are_not_there_or_not_readable() {
     std::fs::create_dir(dir.path().join("hotline.toml")).unwrap();
     std::fs::write(dir.path().join("menu.toml"), [0xFF, 0xFE]).unwrap();
     let told = bad(dir.path(), &[]);
-    assert!(told.contains("hotline.toml: fault: cannot be read") && told.contains("menu.toml: fault: cannot be read"), "{told}");
+    assert!(
+        told.contains("hotline.toml: fault: cannot be read") && told.contains("menu.toml: fault: cannot be read"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -16,9 +16,13 @@ pub struct MenuMachine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The prompts play; any key stops them.
-    Playing { token: u64 },
+    Playing {
+        token: u64,
+    },
     /// They were heard to the end: a key is awaited.
-    Awaiting { until: Moment },
+    Awaiting {
+        until: Moment,
+    },
     Done,
 }
 

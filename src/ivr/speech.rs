@@ -32,7 +32,8 @@ pub fn minutes(language: Language, minutes: usize) -> Vec<Prompt> {
         return Vec::new();
     }
     let unit = if language == Language::En && minutes == 1 { "minute" } else { "minutes" };
-    [vec![Prompt::spoken(language, "wait_about")], number(language, minutes), vec![Prompt::spoken(language, unit)]].concat()
+    [vec![Prompt::spoken(language, "wait_about")], number(language, minutes), vec![Prompt::spoken(language, unit)]]
+        .concat()
 }
 
 /// A count before a measure word. 2 by itself, and before 百 and 千, is 两 (`2_liang`); else 二.
@@ -72,12 +73,12 @@ fn english(number: usize) -> Vec<String> {
         0..=20 => vec![number.to_string()],
         21..=99 => {
             let mut names = vec![(number / 10 * 10).to_string()];
-            names.extend((number % 10 != 0).then(|| (number % 10).to_string()));
+            names.extend((!number.is_multiple_of(10)).then(|| (number % 10).to_string()));
             names
         }
         100..=999 => {
             let mut names = vec![(number / 100).to_string(), "100".into()];
-            if number % 100 != 0 {
+            if !number.is_multiple_of(100) {
                 names.push("and".into());
                 names.extend(english(number % 100));
             }
@@ -98,14 +99,21 @@ fn english(number: usize) -> Vec<String> {
 /// Everything that can be said here.
 pub(super) fn prompts(language: Language) -> Vec<Prompt> {
     let (words, numbers): (&[&str], Vec<usize>) = match language {
-        Language::Zh => (&["next", "ahead", "people", "wait_about", "minutes", "2_liang"], (0..=10).chain([100, 1000]).collect()),
+        Language::Zh => {
+            (&["next", "ahead", "people", "wait_about", "minutes", "2_liang"], (0..=10).chain([100, 1000]).collect())
+        }
         Language::En => (
             &["position", "wait_about", "minute", "minutes", "and"],
             (0..=20).chain((30..=90).step_by(10)).chain([100, 1000]).collect(),
         ),
     };
     let numbers = numbers.into_iter().map(|number| number.to_string());
-    words.iter().map(|word| word.to_string()).chain(numbers).map(|name| Prompt::spoken(language, name.as_str())).collect()
+    words
+        .iter()
+        .map(|word| word.to_string())
+        .chain(numbers)
+        .map(|name| Prompt::spoken(language, name.as_str()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -164,12 +164,15 @@ mod tests {
     #[test]
     fn the_place_is_told_at_once_and_then_at_the_interval_with_one_apology() {
         let said = check(95, |second| told(3 - second as usize / 40, 119 - second, false));
-        assert_eq!(texts(&said), [
-            (0, "position 3 wait_about 2 minutes"),
-            (30, "position 3 wait_about 2 minutes"),
-            (60, "sorry position 2 wait_about 1 minute"),
-            (90, "position 1 wait_about 1 minute"),
-        ]);
+        assert_eq!(
+            texts(&said),
+            [
+                (0, "position 3 wait_about 2 minutes"),
+                (30, "position 3 wait_about 2 minutes"),
+                (60, "sorry position 2 wait_about 1 minute"),
+                (90, "position 1 wait_about 1 minute"),
+            ]
+        );
     }
 
     #[test]

@@ -49,7 +49,13 @@ struct DeskLeg {
 
 impl Desk {
     /// Starts the workers. `tell` is called by them with batches of events.
-    pub fn start(settings: Settings, bank: Arc<PromptBank>, clock: Arc<Clock>, mut rng: StdRng, tell: Box<Tell>) -> Result<Desk, DeskFault> {
+    pub fn start(
+        settings: Settings,
+        bank: Arc<PromptBank>,
+        clock: Arc<Clock>,
+        mut rng: StdRng,
+        tell: Box<Tell>,
+    ) -> Result<Desk, DeskFault> {
         std::net::UdpSocket::bind((settings.bind, 0)).map_err(|error| DeskFault::Bind(settings.bind, error))?;
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -99,7 +105,10 @@ impl Desk {
             Command::TakeAnswer { leg, sdp } => {
                 let Some(state) = self.legs.get_mut(&leg) else { return };
                 let taken = state.negotiation.take_answer(&sdp);
-                self.agreed(leg, taken.map(|agreement| (agreement, Event::Agreed { leg, direction: agreement.direction })));
+                self.agreed(
+                    leg,
+                    taken.map(|agreement| (agreement, Event::Agreed { leg, direction: agreement.direction })),
+                );
             }
             Command::Play { leg, token, prompts, looped } => {
                 let clips = prompts.iter().filter_map(|prompt| self.clip(prompt)).collect();
@@ -141,7 +150,11 @@ impl Desk {
     /// Plays a clip that is in no bank.
     pub fn play_clip(&mut self, leg: LegId, clip: Arc<Clip>, looped: bool) {
         const NO_TOKEN: u64 = 0;
-        let player = if looped { Player::new(NO_TOKEN, VecDeque::new(), Some(clip)) } else { Player::new(NO_TOKEN, [clip].into(), None) };
+        let player = if looped {
+            Player::new(NO_TOKEN, VecDeque::new(), Some(clip))
+        } else {
+            Player::new(NO_TOKEN, [clip].into(), None)
+        };
         self.order(leg, Order::Play { leg, player });
     }
 

@@ -55,7 +55,10 @@ impl Keys {
             return None;
         }
         let continues = self.last.is_some_and(|last| {
-            last.event == event && !last.ended && last.duration == SEGMENT && timestamp == last.timestamp.wrapping_add(u32::from(SEGMENT))
+            last.event == event
+                && !last.ended
+                && last.duration == SEGMENT
+                && timestamp == last.timestamp.wrapping_add(u32::from(SEGMENT))
         });
         if self.told.len() == REMEMBERED {
             self.told.pop_front();
@@ -71,7 +74,8 @@ impl Keys {
     }
 
     fn once(&mut self, now: Moment, way: Way, key: char) -> Option<char> {
-        let twin = self.open.take_if(|(other, pressed, at)| *other != way && *pressed == key && now.since(*at) <= SAME_PRESS);
+        let twin =
+            self.open.take_if(|(other, pressed, at)| *other != way && *pressed == key && now.since(*at) <= SAME_PRESS);
         if twin.is_some() {
             return None;
         }

@@ -49,7 +49,11 @@ const fn table(convert_a: bool) -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = if convert_a { linear_to_pcmu(pcma_to_linear(byte as u8)) } else { linear_to_pcma(pcmu_to_linear(byte as u8)) };
+        table[byte] = if convert_a {
+            linear_to_pcmu(pcma_to_linear(byte as u8))
+        } else {
+            linear_to_pcma(pcmu_to_linear(byte as u8))
+        };
         byte += 1;
     }
     table

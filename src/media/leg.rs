@@ -69,7 +69,12 @@ pub enum Heard {
     Nothing,
     Key(char),
     /// Sound or a key to be passed on: the packet is rewritten where it lies.
-    Pass { header: Header, payload: std::ops::Range<usize>, is_key: bool, key: Option<char> },
+    Pass {
+        header: Header,
+        payload: std::ops::Range<usize>,
+        is_key: bool,
+        key: Option<char>,
+    },
 }
 
 impl Leg {
@@ -116,7 +121,8 @@ impl Leg {
 
     fn sends(&self) -> Option<&Agreement> {
         let open = |agreement: &&Agreement| {
-            matches!(agreement.direction, Direction::Both | Direction::TheyListen) && !agreement.remote.ip().is_unspecified()
+            matches!(agreement.direction, Direction::Both | Direction::TheyListen)
+                && !agreement.remote.ip().is_unspecified()
         };
         self.agreement.as_ref().filter(open)
     }
@@ -185,7 +191,15 @@ impl Leg {
     }
 
     /// Sends on what another leg received: `packet[payload]`, rewritten in place.
-    pub fn pass_on(&mut self, now: Moment, packet: &mut [u8], payload: std::ops::Range<usize>, header: &Header, is_key: bool, from: Codec) {
+    pub fn pass_on(
+        &mut self,
+        now: Moment,
+        packet: &mut [u8],
+        payload: std::ops::Range<usize>,
+        header: &Header,
+        is_key: bool,
+        from: Codec,
+    ) {
         let Some(agreement) = self.sends() else { return };
         let (codec, audio_type, key_type) = (agreement.codec, agreement.payload_type, agreement.key_payload_type);
         let Some(payload_type) = (if is_key { key_type } else { Some(audio_type) }) else { return };
@@ -286,7 +300,9 @@ impl Leg {
     }
 
     fn report(&mut self, now: Moment, bye: bool) {
-        let Some(agreement) = self.agreement.filter(|agreement| !agreement.remote.ip().is_unspecified()) else { return };
+        let Some(agreement) = self.agreement.filter(|agreement| !agreement.remote.ip().is_unspecified()) else {
+            return;
+        };
         let mut buffer = [0; rtcp::ROOM];
         let report = self.reception.report();
         let sent = self.outgoing.sent(now);
@@ -308,7 +324,8 @@ impl Leg {
     /// A full buffer or a closed port of theirs loses a packet, as networks do.
     fn send(&self, packet: &[u8]) {
         let Some(source) = &self.source else { return };
-        let _: io::Result<usize> = if source.is_locked() { self.rtp.send(packet) } else { self.rtp.send_to(packet, source.target()) };
+        let _: io::Result<usize> =
+            if source.is_locked() { self.rtp.send(packet) } else { self.rtp.send_to(packet, source.target()) };
     }
 }
 
@@ -328,9 +345,10 @@ fn parse(packet: &[u8]) -> Option<(Header, std::ops::Range<usize>)> {
     (start >= HEADER && start < end).then_some((header, start..end))
 }
 
-fn write_header(mut room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) {
+fn write_header(room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) {
     let Numbers { sequence, timestamp, marker } = numbers;
-    let header = Header { version: 2, marker, payload_type, sequence_number: sequence, timestamp, ssrc, ..Header::default() };
+    let header =
+        Header { version: 2, marker, payload_type, sequence_number: sequence, timestamp, ssrc, ..Header::default() };
     // Twelve bytes into room for twelve.
-    let _ = header.marshal_to(&mut room);
+    let _ = header.marshal_to(room);
 }

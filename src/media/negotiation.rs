@@ -69,7 +69,14 @@ struct Match {
 
 impl Negotiation {
     pub fn new(local: Local, codecs: &[Codec]) -> Self {
-        Self { local, codecs: codecs.to_vec(), version: 0, described: String::new(), layout: vec![Line::Sound], keys: KEYS }
+        Self {
+            local,
+            codecs: codecs.to_vec(),
+            version: 0,
+            described: String::new(),
+            layout: vec![Line::Sound],
+            keys: KEYS,
+        }
     }
 
     /// Our offer: every codec, key presses, both ways.
@@ -128,7 +135,9 @@ impl Negotiation {
                 why = format!("no codec in common: they have {}, we PCMA and PCMU", media.formats.join(" "));
                 continue;
             };
-            let is_keys = |payload_type: &u8| media.maps.iter().any(|(t, name, rate)| t == payload_type && name == "telephone-event" && *rate == 8000);
+            let is_keys = |payload_type: &u8| {
+                media.maps.iter().any(|(t, name, rate)| t == payload_type && name == "telephone-event" && *rate == 8000)
+            };
             let keys = types.clone().find(is_keys);
             return Ok(Match { index, codec, payload_type, keys });
         }
@@ -151,7 +160,9 @@ impl Negotiation {
     fn agree(&self, media: &Media, found: &Match) -> Result<Agreement, Unacceptable> {
         let ip = match &media.address {
             Some(Address::Ip(ip)) => *ip,
-            Some(Address::Name(name)) => return Err(unacceptable(format!("the host name {name} in c= is not looked up"))),
+            Some(Address::Name(name)) => {
+                return Err(unacceptable(format!("the host name {name} in c= is not looked up")));
+            }
             None => return Err(unacceptable("no c= line")),
         };
         // The old way to hold, RFC 3264 §8.4; in IPv4 whatever the family of the stream.
@@ -216,7 +227,10 @@ impl Negotiation {
         }
         let family = if self.local.address.is_ipv4() { "IP4" } else { "IP6" };
         let Local { address, session_id, .. } = self.local;
-        let head = format!("v=0\r\no=- {session_id} {} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\n", self.version);
+        let head = format!(
+            "v=0\r\no=- {session_id} {} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\n",
+            self.version
+        );
         format!("{head}{}", self.described).into_bytes()
     }
 }
@@ -243,5 +257,10 @@ fn encoding(codec: Codec) -> &'static str {
 fn refused(media: &Media) -> String {
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let formats: Vec<String> = media.formats.iter().map(|format| clean(format)).collect();
-    format!("m={} 0 {} {}", clean(&media.kind), clean(&media.proto), if formats.is_empty() { "0".into() } else { formats.join(" ") })
+    format!(
+        "m={} 0 {} {}",
+        clean(&media.kind),
+        clean(&media.proto),
+        if formats.is_empty() { "0".into() } else { formats.join(" ") }
+    )
 }

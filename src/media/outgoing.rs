@@ -48,14 +48,26 @@ pub struct Numbers {
 impl Outgoing {
     pub fn new(rng: &mut impl Rng) -> Self {
         let first_timestamp = rng.random();
-        Self { ssrc: rng.random(), next_sequence: rng.random(), last: None, first_timestamp, mapping: None, packets: 0, octets: 0 }
+        Self {
+            ssrc: rng.random(),
+            next_sequence: rng.random(),
+            last: None,
+            first_timestamp,
+            mapping: None,
+            packets: 0,
+            octets: 0,
+        }
     }
 
     /// The next frame of our own; `fresh`: the first of a prompt after silence.
     pub fn own(&mut self, now: Moment, fresh: bool) -> Numbers {
         self.mapping = None;
         let marker = fresh || self.last.is_none();
-        let timestamp = if marker { self.clock(now) } else { self.last.map_or(self.first_timestamp, |(last, _)| last.wrapping_add(FRAME as u32)) };
+        let timestamp = if marker {
+            self.clock(now)
+        } else {
+            self.last.map_or(self.first_timestamp, |(last, _)| last.wrapping_add(FRAME as u32))
+        };
         let sequence = self.next_sequence;
         self.count(now, sequence, timestamp);
         Numbers { sequence, timestamp, marker }
@@ -78,7 +90,9 @@ impl Outgoing {
         let near = |mapping: &Mapping| {
             let step = sequence.wrapping_sub(mapping.sequence);
             let ticks = timestamp.wrapping_sub(mapping.timestamp);
-            mapping.ssrc == ssrc && step.min(step.wrapping_neg()) <= MAX_SEQUENCE_JUMP && ticks.min(ticks.wrapping_neg()) <= MAX_JUMP
+            mapping.ssrc == ssrc
+                && step.min(step.wrapping_neg()) <= MAX_SEQUENCE_JUMP
+                && ticks.min(ticks.wrapping_neg()) <= MAX_JUMP
         };
         let (mut mapping, fresh) = match self.mapping.filter(near) {
             Some(mapping) => (mapping, false),
@@ -143,7 +157,10 @@ mod tests {
         let first = out.own(at(0), true);
         assert!(first.marker);
         let second = out.own(at(20), false);
-        assert_eq!((second.sequence, second.timestamp), (first.sequence.wrapping_add(1), first.timestamp.wrapping_add(160)));
+        assert_eq!(
+            (second.sequence, second.timestamp),
+            (first.sequence.wrapping_add(1), first.timestamp.wrapping_add(160))
+        );
         assert!(!second.marker);
         let later = out.own(at(1020), true);
         assert_eq!(later.timestamp.wrapping_sub(second.timestamp), 8000);
@@ -151,7 +168,10 @@ mod tests {
         assert_eq!((passed.sequence, passed.marker), (later.sequence.wrapping_add(1), true));
         assert_eq!(passed.timestamp, later.timestamp.wrapping_add(160));
         let own = out.own(at(1060), false);
-        assert_eq!((own.sequence, own.timestamp), (passed.sequence.wrapping_add(1), passed.timestamp.wrapping_add(160)));
+        assert_eq!(
+            (own.sequence, own.timestamp),
+            (passed.sequence.wrapping_add(1), passed.timestamp.wrapping_add(160))
+        );
     }
 
     #[test]

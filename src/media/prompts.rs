@@ -81,7 +81,9 @@ impl PromptBank {
     fn load_folder(&mut self, folder: &Path, language: Option<Language>, faults: &mut Vec<PromptFault>) {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) => return faults.push(PromptFault { path: folder.into(), what: format!("cannot be read: {error}") }),
+            Err(error) => {
+                return faults.push(PromptFault { path: folder.into(), what: format!("cannot be read: {error}") });
+            }
         };
         let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.sort();
@@ -106,11 +108,15 @@ impl PromptBank {
 /// Reads one WAV: PCM of 8 to 32 bits or float, 8 or 16 kHz; several channels are mixed.
 pub fn load_clip(path: &Path) -> Result<Clip, PromptFault> {
     let fault = |what: String| PromptFault { path: path.to_path_buf(), what };
-    let readable = |error: hound::Error| fault(format!("cannot be read as WAV: {error}; a PCM WAV of 8 or 16 kHz is needed"));
+    let readable =
+        |error: hound::Error| fault(format!("cannot be read as WAV: {error}; a PCM WAV of 8 or 16 kHz is needed"));
     let reader = WavReader::open(path).map_err(readable)?;
     let spec = reader.spec();
     if !matches!(spec.sample_rate, 8_000 | 16_000) {
-        return Err(fault(format!("has {} Hz; 8000 or 16000 Hz are played (sox in.wav -r 8000 out.wav)", spec.sample_rate)));
+        return Err(fault(format!(
+            "has {} Hz; 8000 or 16000 Hz are played (sox in.wav -r 8000 out.wav)",
+            spec.sample_rate
+        )));
     }
     if reader.duration() > MAX_SAMPLES {
         return Err(fault(format!("is {} s long; at most 600 s are played", reader.duration() / spec.sample_rate)));

@@ -135,7 +135,10 @@ mod tests {
     #[test]
     fn loss_and_jitter_are_seen() {
         let mut reception = Reception::default();
-        feed(&mut reception, (0..1000_u16).filter(|i| i % 10 != 5).map(|i| (i, u64::from(i) * 20 + u64::from(i % 2) * 8)));
+        feed(
+            &mut reception,
+            (0..1000_u16).filter(|i| i % 10 != 5).map(|i| (i, u64::from(i) * 20 + u64::from(i % 2) * 8)),
+        );
         let quality = reception.quality().unwrap();
         assert!((quality.loss - 0.1).abs() < 0.005, "{quality:?}");
         assert!((5.0..10.0).contains(&quality.jitter_ms), "{quality:?}");

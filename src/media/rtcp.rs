@@ -144,7 +144,12 @@ mod tests {
         let now = Moment::from_micros(1_500_000);
         let report = Report { ssrc: 9, fraction_lost: 25, cumulative_lost: 3, highest: 70_000, jitter: 12 };
         let sent = Sent { timestamp: 160, packets: 50, octets: 8000 };
-        for (sent, report, bye) in [(Some(sent), Some(report), true), (Some(sent), None, false), (None, Some(report), true), (None, None, false)] {
+        for (sent, report, bye) in [
+            (Some(sent), Some(report), true),
+            (Some(sent), None, false),
+            (None, Some(report), true),
+            (None, None, false),
+        ] {
             let length = write(&mut buffer, now, 0xDEAD_BEEF, sent, report, None, bye);
             assert_eq!(length % 4, 0);
             let middle = (ntp(now) >> 16) as u32;

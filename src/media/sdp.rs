@@ -56,7 +56,9 @@ impl Flow {
     }
 
     fn read(attribute: &str) -> Option<Flow> {
-        [Flow::SendRecv, Flow::SendOnly, Flow::RecvOnly, Flow::Inactive].into_iter().find(|flow| flow.attribute() == attribute)
+        [Flow::SendRecv, Flow::SendOnly, Flow::RecvOnly, Flow::Inactive]
+            .into_iter()
+            .find(|flow| flow.attribute() == attribute)
     }
 }
 

@@ -67,7 +67,11 @@ impl Engine {
     pub(super) fn nobody(&self, contact: CallId, class: usize) -> String {
         let excluded = self.contacts.get(&contact).map_or(0, |contact| contact.excluded.len());
         let tally = self.tally(class);
-        if excluded == 0 { format!("nobody is free; {tally}") } else { format!("nobody is free; {excluded} refused it; {tally}") }
+        if excluded == 0 {
+            format!("nobody is free; {tally}")
+        } else {
+            format!("nobody is free; {excluded} refused it; {tally}")
+        }
     }
 
     /// How those who have the skills stand.
@@ -86,10 +90,16 @@ impl Engine {
             count => Some(format!("{count} {name}")),
         });
         let parts: Vec<String> = parts.collect();
-        if parts.is_empty() { "nobody has the skills".into() } else { format!("of those with the skills: {}", parts.join(", ")) }
+        if parts.is_empty() {
+            "nobody has the skills".into()
+        } else {
+            format!("of those with the skills: {}", parts.join(", "))
+        }
     }
 
     pub(super) fn count(&self, class: usize, standing: Standing) -> usize {
-        self.classes.get(class).map_or(0, |class| class.profiles.iter().map(|profile| self.profiles[*profile].count(standing)).sum())
+        self.classes
+            .get(class)
+            .map_or(0, |class| class.profiles.iter().map(|profile| self.profiles[*profile].count(standing)).sum())
     }
 }

@@ -54,7 +54,8 @@ impl Engine {
         if let Some(why) = refused {
             return self.say(Output::Refused { contact, queue, why });
         }
-        let joined = Contact { queue: queue.clone(), joined_at: now, excluded: BTreeMap::new(), state: ContactState::Waiting };
+        let joined =
+            Contact { queue: queue.clone(), joined_at: now, excluded: BTreeMap::new(), state: ContactState::Waiting };
         if let Some(line) = self.lines.get_mut(&queue) {
             line.order.insert(joined.rank(contact));
             if let Some(limit) = line.rules.max_wait {
@@ -121,7 +122,9 @@ impl Engine {
     }
 
     fn talk_ended(&mut self, now: Moment, id: CallId) {
-        let Some(ContactState::Talking { operator, since }) = self.contacts.get(&id).map(|contact| contact.state.clone()) else {
+        let Some(ContactState::Talking { operator, since }) =
+            self.contacts.get(&id).map(|contact| contact.state.clone())
+        else {
             return self.ignore(format!("contact {id} is not being talked to"));
         };
         let mut wrap_up = Duration::ZERO;
@@ -141,7 +144,8 @@ impl Engine {
     }
 
     fn held(&mut self, id: CallId, held: bool) {
-        let Some(ContactState::Talking { operator, .. }) = self.contacts.get(&id).map(|contact| contact.state.clone()) else {
+        let Some(ContactState::Talking { operator, .. }) = self.contacts.get(&id).map(|contact| contact.state.clone())
+        else {
             return self.ignore(format!("contact {id} is not being talked to"));
         };
         self.set_activity(&operator, if held { Activity::Holding(id) } else { Activity::Talking(id) });
@@ -149,13 +153,17 @@ impl Engine {
 
     /// Calls do not survive the process, and no phone is known to be there until signalling says so.
     fn restarted(&mut self, now: Moment) {
-        let contacts: Vec<(CallId, bool)> =
-            self.contacts.iter().map(|(id, contact)| (*id, matches!(contact.state, ContactState::Talking { .. }))).collect();
+        let contacts: Vec<(CallId, bool)> = self
+            .contacts
+            .iter()
+            .map(|(id, contact)| (*id, matches!(contact.state, ContactState::Talking { .. })))
+            .collect();
         for (contact, talking) in contacts {
             if talking { self.talk_ended(now, contact) } else { self.leave(now, contact) }
         }
         let outbound = |operator: &Operator| matches!(operator.activity, Activity::Outbound { .. });
-        let outbound: Vec<OperatorId> = self.operators.iter().filter(|(_, o)| outbound(o)).map(|(id, _)| id.clone()).collect();
+        let outbound: Vec<OperatorId> =
+            self.operators.iter().filter(|(_, o)| outbound(o)).map(|(id, _)| id.clone()).collect();
         for operator in outbound {
             self.outbound(&operator, false);
         }
@@ -312,7 +320,11 @@ impl Engine {
 
     fn seat_reachable(&mut self, now: Moment, seat: SeatId, reachable: bool) {
         let set = |known: &mut BTreeSet<SeatId>, seat: &SeatId| {
-            if reachable { known.insert(seat.clone()) } else { known.remove(seat) };
+            if reachable {
+                known.insert(seat.clone())
+            } else {
+                known.remove(seat)
+            };
         };
         if let Some(id) = self.seats.get(&seat).cloned() {
             self.change(&id, |_, known| set(known, &seat));
@@ -366,7 +378,9 @@ impl Engine {
     /// Changes an operator, keeps the counts and the ready lists right, and tells.
     pub(super) fn change(&mut self, id: &OperatorId, change: impl FnOnce(&mut Operator, &mut BTreeSet<SeatId>)) {
         let Some(operator) = self.operators.get_mut(id) else { return };
-        let is_reachable = |operator: &Operator, known: &BTreeSet<SeatId>| operator.seat.as_ref().is_some_and(|seat| known.contains(seat));
+        let is_reachable = |operator: &Operator, known: &BTreeSet<SeatId>| {
+            operator.seat.as_ref().is_some_and(|seat| known.contains(seat))
+        };
         let before = (operator.seat.clone(), operator.state(is_reachable(operator, &self.reachable)));
         self.profiles[operator.profile].remove(operator.standing, id, operator.idle_since);
         change(operator, &mut self.reachable);

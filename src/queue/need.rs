@@ -114,7 +114,9 @@ fn tokens(text: &str) -> Vec<(usize, Token<'_>)> {
             ')' => (Token::Close, 1),
             '≥' => (Token::AtLeast, first.len_utf8()),
             '>' if text[at..].starts_with(">=") => (Token::AtLeast, 2),
-            c if is_word(c) && text[at..at + run].bytes().all(|b| b.is_ascii_digit()) => (Token::Number(&text[at..at + run]), run),
+            c if is_word(c) && text[at..at + run].bytes().all(|b| b.is_ascii_digit()) => {
+                (Token::Number(&text[at..at + run]), run)
+            }
             c if is_word(c) => (Token::Word(&text[at..at + run]), run),
             c => (Token::Other(&text[at..at + c.len_utf8()]), c.len_utf8()),
         };

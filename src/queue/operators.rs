@@ -91,7 +91,9 @@ impl Operator {
             return Standing::SignedOut;
         }
         match &self.activity {
-            Activity::Offered { .. } | Activity::Talking(_) | Activity::Holding(_) | Activity::Outbound { .. } => Standing::Busy,
+            Activity::Offered { .. } | Activity::Talking(_) | Activity::Holding(_) | Activity::Outbound { .. } => {
+                Standing::Busy
+            }
             Activity::WrapUp { .. } => Standing::WrapUp,
             Activity::NotReady(_) => Standing::NotReady,
             Activity::Ready if !reachable => Standing::Unreachable,

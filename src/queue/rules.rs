@@ -22,14 +22,17 @@ impl Engine {
         for (id, queue) in &rules.queues {
             match self.lines.get_mut(id) {
                 Some(line) => line.rules = queue.clone(),
-                None => drop(self.lines.insert(id.clone(), Line {
-                    rules: queue.clone(),
-                    open: true,
-                    class: 0,
-                    order: BTreeSet::new(),
-                    handle_time: HandleTime::default(),
-                    retired: false,
-                })),
+                None => drop(self.lines.insert(
+                    id.clone(),
+                    Line {
+                        rules: queue.clone(),
+                        open: true,
+                        class: 0,
+                        order: BTreeSet::new(),
+                        handle_time: HandleTime::default(),
+                        retired: false,
+                    },
+                )),
             }
         }
         for id in rules.operators.keys() {
@@ -51,7 +54,9 @@ impl Engine {
             if matches!(contact.state, ContactState::Talking { .. }) {
                 continue;
             }
-            let (Some(old), Some(new)) = (self.lines.get(&contact.queue), rules.queues.get(&contact.queue)) else { continue };
+            let (Some(old), Some(new)) = (self.lines.get(&contact.queue), rules.queues.get(&contact.queue)) else {
+                continue;
+            };
             if let Some(limit) = old.rules.max_wait {
                 self.agenda.clear(contact.joined_at + limit, Deadline::MaxWait(*id));
             }
@@ -63,7 +68,8 @@ impl Engine {
 
     /// Everybody's skills; of those who are no longer named, as they were.
     fn skills_by(&self, rules: &Rules) -> BTreeMap<OperatorId, BTreeMap<Skill, Level>> {
-        let former = self.operators.iter().map(|(id, operator)| (id.clone(), self.profiles[operator.profile].skills.clone()));
+        let former =
+            self.operators.iter().map(|(id, operator)| (id.clone(), self.profiles[operator.profile].skills.clone()));
         let named = rules.operators.iter().map(|(id, operator)| (id.clone(), operator.skills.clone()));
         former.chain(named).collect()
     }
@@ -78,7 +84,8 @@ impl Engine {
             });
         }
         let distinct: BTreeSet<&BTreeMap<Skill, Level>> = skills.values().collect();
-        let index: BTreeMap<&BTreeMap<Skill, Level>, usize> = distinct.iter().enumerate().map(|(i, skills)| (*skills, i)).collect();
+        let index: BTreeMap<&BTreeMap<Skill, Level>, usize> =
+            distinct.iter().enumerate().map(|(i, skills)| (*skills, i)).collect();
         self.profiles = distinct.iter().map(|skills| Profile::new((*skills).clone())).collect();
         self.classes = needs
             .into_iter()
@@ -106,7 +113,8 @@ impl Engine {
 
     /// Those who are no longer named go as soon as they are free.
     fn retire(&mut self) {
-        let gone: Vec<OperatorId> = self.operators.keys().filter(|id| !self.rules.operators.contains_key(*id)).cloned().collect();
+        let gone: Vec<OperatorId> =
+            self.operators.keys().filter(|id| !self.rules.operators.contains_key(*id)).cloned().collect();
         for id in gone {
             let Some(operator) = self.operators.get_mut(&id) else { continue };
             operator.retired = true;

@@ -113,9 +113,36 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
 }
 
 const COLUMNS: [&str; 30] = [
-    "call_id", "sip_call_id", "from", "to", "trunk", "arrived_at", "answered_at", "queued_at", "connected_at", "ended_at",
-    "language", "choices", "queue", "need", "operator", "seat", "offers", "outcome", "ended_by", "wait_ms", "talk_ms",
-    "hold_ms", "within_service_level", "recording_file", "recording_sha256", "mos", "loss", "jitter_ms", "survey", "sip_status",
+    "call_id",
+    "sip_call_id",
+    "from",
+    "to",
+    "trunk",
+    "arrived_at",
+    "answered_at",
+    "queued_at",
+    "connected_at",
+    "ended_at",
+    "language",
+    "choices",
+    "queue",
+    "need",
+    "operator",
+    "seat",
+    "offers",
+    "outcome",
+    "ended_by",
+    "wait_ms",
+    "talk_ms",
+    "hold_ms",
+    "within_service_level",
+    "recording_file",
+    "recording_sha256",
+    "mos",
+    "loss",
+    "jitter_ms",
+    "survey",
+    "sip_status",
 ];
 
 /// A table with a header; `offers` is JSON.
@@ -151,7 +178,8 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
 /// A spreadsheet must not take what a caller sent for a formula: such cells begin with an apostrophe.
 /// Plain telephone numbers (`+8610…`) stay as they are.
 fn harmless(text: &str) -> String {
-    let is_number = text.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+    let is_number =
+        text.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
     let suspicious = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     if suspicious && !is_number { format!("'{text}") } else { text.to_string() }
 }

@@ -48,7 +48,8 @@ impl Reader {
             return Err(ReadFault::Nothing(path));
         }
         let open = || -> rusqlite::Result<Connection> {
-            let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            let db =
+                Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             db.busy_timeout(Duration::from_secs(5))?;
             Ok(db)
         };
@@ -68,7 +69,11 @@ impl Reader {
 }
 
 /// Hands each closed call of the range to `each`, in order of arrival; one at a time is in memory.
-pub fn read(dir: &Path, range: Range, mut each: impl FnMut(Record) -> Result<(), ReadFault>) -> Result<usize, ReadFault> {
+pub fn read(
+    dir: &Path,
+    range: Range,
+    mut each: impl FnMut(Record) -> Result<(), ReadFault>,
+) -> Result<usize, ReadFault> {
     let reader = Reader::open(dir)?;
     let (since, until) = range.bounds();
     let sql = "SELECT call_id, record FROM calls

@@ -55,11 +55,13 @@ fn close_open_calls(db: &Connection, now: Moment) -> rusqlite::Result<Vec<CallId
     let heartbeat: Option<u64> = db.query_row("SELECT at FROM heartbeat", [], |row| row.get(0)).optional()?;
     let alive_at = Moment::from_micros(heartbeat.unwrap_or(0));
     let mut open = db.prepare("SELECT call_id, record FROM calls WHERE ended_at IS NULL ORDER BY call_id")?;
-    let rows: Vec<(u64, String)> = open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let rows: Vec<(u64, String)> =
+        open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut closed = Vec::new();
     for (id, text) in rows {
         let record = serde_json::from_str(&text);
-        let mut record: Record = record.map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
+        let mut record: Record = record
+            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
         end(&mut record, alive_at, now);
         writer::close(db, &record)?;
         closed.push(CallId(id));

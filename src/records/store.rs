@@ -63,7 +63,11 @@ impl Store {
     /// Opens or creates the database in `dir`, recovers what a former process left open, and starts the
     /// writer thread. `durable` is called there after each commit with the highest ticket that is on the
     /// disk, and after each commit that failed with the former one.
-    pub fn open(dir: &Path, now: Moment, durable: Box<dyn Fn(Ticket) + Send>) -> Result<(Store, Recovered), StoreFault> {
+    pub fn open(
+        dir: &Path,
+        now: Moment,
+        durable: Box<dyn Fn(Ticket) + Send>,
+    ) -> Result<(Store, Recovered), StoreFault> {
         let io = |path: &Path| {
             let path = path.to_path_buf();
             move |error| StoreFault::Io { path, error }

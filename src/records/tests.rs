@@ -61,7 +61,13 @@ fn finished(number: u64) -> Record {
         need: Some("mandarin >= 1".into()),
         operator: Some("1001".into()),
         seat: Some("8001".into()),
-        offers: vec![OfferRecord { operator: "1001".into(), seat: "8001".into(), at: at(number + 2), outcome: "answered".into(), ms: 3000 }],
+        offers: vec![OfferRecord {
+            operator: "1001".into(),
+            seat: "8001".into(),
+            at: at(number + 2),
+            outcome: "answered".into(),
+            ms: 3000,
+        }],
         outcome: Some(Outcome::Answered),
         ended_by: Some(EndedBy::Caller),
         wait_ms: 3000,
@@ -75,7 +81,8 @@ fn finished(number: u64) -> Record {
 
 fn open(dir: &Path) -> (Store, Recovered, Receiver<Ticket>) {
     let (tell, told) = channel();
-    let (store, recovered) = Store::open(dir, at(100_000), Box::new(move |ticket| tell.send(ticket).unwrap_or_default())).unwrap();
+    let (store, recovered) =
+        Store::open(dir, at(100_000), Box::new(move |ticket| tell.send(ticket).unwrap_or_default())).unwrap();
     (store, recovered, told)
 }
 
@@ -127,7 +134,10 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
     assert_eq!(all.len(), 3);
     assert_eq!(all[0], finished(1));
     let cut = &all[1];
-    assert_eq!((cut.outcome, cut.ended_by, cut.ended_at), (Some(Outcome::SystemRestart), Some(EndedBy::System), Some(at(40))));
+    assert_eq!(
+        (cut.outcome, cut.ended_by, cut.ended_at),
+        (Some(Outcome::SystemRestart), Some(EndedBy::System), Some(at(40)))
+    );
     assert_eq!((cut.wait_ms, cut.talk_ms), (3000, 25_000));
     assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
     let (store, recovered, _told) = open(after.path());
@@ -215,7 +225,8 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let (tell, told) = channel();
     let path = dir.path().join("hotline.db");
-    let (mut store, _) = Store::open(dir.path(), at(0), Box::new(move |ticket| tell.send(ticket).unwrap_or_default())).unwrap();
+    let (mut store, _) =
+        Store::open(dir.path(), at(0), Box::new(move |ticket| tell.send(ticket).unwrap_or_default())).unwrap();
     // Another connection holds the only write lock: commits fail as on a disk that is full.
     let blocker = rusqlite::Connection::open(&path).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -246,7 +257,11 @@ fn three_calls() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _, _told) = open(dir.path());
     store.write(Entry::Closed(Box::new(finished(0))));
-    store.write(Entry::Closed(Box::new(Record { from: "=cmd|' /C calc'!A0".into(), ended_at: Some(at(120)), ..record(100) })));
+    store.write(Entry::Closed(Box::new(Record {
+        from: "=cmd|' /C calc'!A0".into(),
+        ended_at: Some(at(120)),
+        ..record(100)
+    })));
     store.write(Entry::Closed(Box::new(Record { ended_at: Some(at(300)), ..record(200) })));
     store.write(Entry::Event(QueueEvent {
         at: at(5),
@@ -256,7 +271,14 @@ fn three_calls() -> tempfile::TempDir {
         event: "CONNECT",
         data: vec!["3".into(), "a|b\nc".into()],
     }));
-    store.write(Entry::Event(QueueEvent { at: at(6), call: None, queue: None, operator: None, event: "CONFIGRELOAD", data: Vec::new() }));
+    store.write(Entry::Event(QueueEvent {
+        at: at(6),
+        call: None,
+        queue: None,
+        operator: None,
+        event: "CONFIGRELOAD",
+        data: Vec::new(),
+    }));
     store.close();
     dir
 }
@@ -274,15 +296,18 @@ fn json_lines_have_the_promised_form() {
     let text = printed(|out| assert!(write_jsonl(dir.path(), Range::default(), &beijing, out).unwrap() > 0));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3);
-    assert_eq!(lines[0], concat!(
-        r#"{"call_id":"1kasyjgp00000","sip_call_id":"call0@host","from":"+8613800000000","to":"12345","trunk":"local","#,
-        r#""arrived_at":"2025-11-24T11:30:00.000+08:00","answered_at":"2025-11-24T11:30:00.000+08:00","#,
-        r#""queued_at":"2025-11-24T11:30:02.000+08:00","connected_at":"2025-11-24T11:30:05.000+08:00","#,
-        r#""ended_at":"2025-11-24T11:31:05.000+08:00","language":"zh","choices":"1","queue":"citizen","need":"mandarin >= 1","#,
-        r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
-        r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
-        r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200}"#,
-    ));
+    assert_eq!(
+        lines[0],
+        concat!(
+            r#"{"call_id":"1kasyjgp00000","sip_call_id":"call0@host","from":"+8613800000000","to":"12345","trunk":"local","#,
+            r#""arrived_at":"2025-11-24T11:30:00.000+08:00","answered_at":"2025-11-24T11:30:00.000+08:00","#,
+            r#""queued_at":"2025-11-24T11:30:02.000+08:00","connected_at":"2025-11-24T11:30:05.000+08:00","#,
+            r#""ended_at":"2025-11-24T11:31:05.000+08:00","language":"zh","choices":"1","queue":"citizen","need":"mandarin >= 1","#,
+            r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
+            r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
+            r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200}"#,
+        )
+    );
     let range = Range { since: Some(at(100)), until: Some(at(200)) };
     let text = printed(|out| assert!(write_jsonl(dir.path(), range, &TimeZone::UTC, out).unwrap() > 0));
     assert_eq!(text.lines().count(), 1, "since is included, until is not: {text}");
@@ -295,10 +320,14 @@ fn csv_is_a_table_without_formulas() {
     let mut table = csv::Reader::from_reader(text.as_bytes());
     let header: Vec<String> = table.headers().unwrap().iter().map(String::from).collect();
     let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
-    let cell = |row: usize, name: &str| rows[row].get(header.iter().position(|h| h == name).unwrap()).unwrap().to_string();
+    let cell =
+        |row: usize, name: &str| rows[row].get(header.iter().position(|h| h == name).unwrap()).unwrap().to_string();
     assert_eq!(cell(0, "from"), "+8613800000000");
     assert_eq!(cell(1, "from"), "'=cmd|' /C calc'!A0");
-    assert_eq!((cell(0, "mos"), cell(0, "wait_ms"), cell(0, "outcome")), ("4.4".into(), "3000".into(), "answered".into()));
+    assert_eq!(
+        (cell(0, "mos"), cell(0, "wait_ms"), cell(0, "outcome")),
+        ("4.4".into(), "3000".into(), "answered".into())
+    );
     assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
     assert_eq!(cell(2, "connected_at"), "");
 }

@@ -34,7 +34,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn new(db: Connection, entries: Receiver<(Ticket, Entry)>, shared: Arc<Shared>, durable: Box<dyn Fn(Ticket) + Send>) -> Self {
+    pub fn new(
+        db: Connection,
+        entries: Receiver<(Ticket, Entry)>,
+        shared: Arc<Shared>,
+        durable: Box<dyn Fn(Ticket) + Send>,
+    ) -> Self {
         Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, closing: false }
     }
 
@@ -136,7 +141,8 @@ impl Writer {
 fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result<()> {
     match entry {
         Entry::Opened(record) => {
-            let sql = "INSERT INTO calls (call_id, arrived_at, record) VALUES (?1, ?2, ?3) ON CONFLICT (call_id) DO NOTHING";
+            let sql =
+                "INSERT INTO calls (call_id, arrived_at, record) VALUES (?1, ?2, ?3) ON CONFLICT (call_id) DO NOTHING";
             let text = json(record)?;
             db.prepare_cached(sql)?.execute(params![record.call_id.0, record.arrived_at.as_micros(), text])?;
         }
@@ -150,7 +156,10 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), input])?;
         }
         Entry::Checkpoint { seq, at, state } => {
-            db.execute("INSERT OR REPLACE INTO checkpoints (seq, at, state) VALUES (?1, ?2, ?3)", params![seq, at.as_micros(), state])?;
+            db.execute(
+                "INSERT OR REPLACE INTO checkpoints (seq, at, state) VALUES (?1, ?2, ?3)",
+                params![seq, at.as_micros(), state],
+            )?;
             // Two are kept: a damaged one costs a longer replay, not the state.
             let older = "SELECT min(seq) FROM (SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 2)";
             *prune_to = db.query_row(older, [], |row| row.get(0))?;
@@ -173,7 +182,8 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             ])?;
         }
         Entry::Binding { seat, binding: Some(binding) } => {
-            db.prepare_cached("INSERT OR REPLACE INTO bindings (seat, binding) VALUES (?1, ?2)")?.execute(params![seat.as_str(), binding])?;
+            db.prepare_cached("INSERT OR REPLACE INTO bindings (seat, binding) VALUES (?1, ?2)")?
+                .execute(params![seat.as_str(), binding])?;
         }
         Entry::Binding { seat, binding: None } => {
             db.prepare_cached("DELETE FROM bindings WHERE seat = ?1")?.execute([seat.as_str()])?;
@@ -194,7 +204,13 @@ pub(super) fn close(db: &Connection, record: &Record) -> rusqlite::Result<()> {
         ON CONFLICT (call_id) DO UPDATE SET ended_at = ?3, outcome = ?4, record = ?5 WHERE ended_at IS NULL";
     let id = record.call_id;
     let text = json(record)?;
-    let written = db.prepare_cached(sql)?.execute(params![id.0, record.arrived_at.as_micros(), ended_at, outcome.trim_matches('"'), text])?;
+    let written = db.prepare_cached(sql)?.execute(params![
+        id.0,
+        record.arrived_at.as_micros(),
+        ended_at,
+        outcome.trim_matches('"'),
+        text
+    ])?;
     if written == 0 {
         error!(call = %id, "closed twice; the first record stays");
     }

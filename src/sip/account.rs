@@ -68,7 +68,8 @@ impl Registration {
     pub fn next_request(&mut self, now: Moment, contact: &SipUri, cnonce: &str) -> Option<Request> {
         self.next.take_if(|at| *at <= now)?;
         self.seq += 1;
-        let registrar = SipUri::new(None, &self.account.registrar.ip().to_string(), Some(self.account.registrar.port()));
+        let registrar =
+            SipUri::new(None, &self.account.registrar.ip().to_string(), Some(self.account.registrar.port()));
         let mut request = Request::new(Method::REGISTER, Uri::Sip(registrar));
         let mut from = NameAddr::sip(self.account.aor.clone());
         request.headers.push("To", from.to_string());
@@ -93,7 +94,8 @@ impl Registration {
             200..300 if self.wanted == 0 => Outcome::Unregistered,
             200..300 => {
                 self.challenges = 0;
-                let granted = response.headers.contacts().ok().and_then(|c| c.first()?.params.get("expires")?.parse().ok());
+                let granted =
+                    response.headers.contacts().ok().and_then(|c| c.first()?.params.get("expires")?.parse().ok());
                 let granted: u64 = granted.unwrap_or(self.wanted);
                 self.next = Some(now + Duration::from_secs(granted.max(1) * 4 / 5));
                 Outcome::Registered

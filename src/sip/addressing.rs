@@ -35,7 +35,8 @@ impl Endpoint {
 
     pub(super) fn via(&self, flow: Flow, branch: &str) -> String {
         let (host, port) = self.local(flow);
-        let mut via = Via { transport: flow.transport.via_name().into(), host, port: Some(port), params: Default::default() };
+        let mut via =
+            Via { transport: flow.transport.via_name().into(), host, port: Some(port), params: Default::default() };
         via.params.set("branch", Some(branch));
         via.params.set("rport", None);
         via.to_string()

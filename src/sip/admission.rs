@@ -46,14 +46,7 @@ impl Endpoint {
     fn unfit(&mut self, request: &Request) -> Option<Response> {
         let tag = self.token();
         let refuse = |status| request.respond(status, Some(&tag));
-        let known = [
-            Method::INVITE,
-            Method::BYE,
-            Method::OPTIONS,
-            Method::REGISTER,
-            Method::INFO,
-            Method::UPDATE,
-        ];
+        let known = [Method::INVITE, Method::BYE, Method::OPTIONS, Method::REGISTER, Method::INFO, Method::UPDATE];
         if !known.contains(&request.method) {
             let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
             let mut response = refuse(status);
@@ -145,7 +138,8 @@ impl Endpoint {
     /// Whether this source may call, and as whom.
     fn admit(&mut self, now: Moment, flow: Flow, request: &Request) -> Result<Admitted, Box<Response>> {
         let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
-        let from = request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
+        let from =
+            request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
         let ip = flow.remote.ip().to_canonical();
         let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
         let trunk = trunk.map(|trunk| trunk.id.clone());
@@ -202,7 +196,14 @@ fn merge_key(request: &Request) -> String {
     format!("{from}|{}|{seq}", headers.call_id().unwrap_or_default())
 }
 
-fn incoming(leg: LegId, request: &Request, flow: Flow, dialog: &Dialog, source: Source, offer: Option<Body>) -> Incoming {
+fn incoming(
+    leg: LegId,
+    request: &Request,
+    flow: Flow,
+    dialog: &Dialog,
+    source: Source,
+    offer: Option<Body>,
+) -> Incoming {
     let number = dialog.remote.uri.sip().map(|uri| uri.number()).filter(|number| !number.is_empty());
     Incoming {
         leg,

@@ -42,7 +42,9 @@ pub struct Verifier {
 pub enum Verdict {
     Seat(SeatId),
     /// Wrong, unknown, missing or too old: all look the same, but for `stale`.
-    Challenge { stale: bool },
+    Challenge {
+        stale: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,7 +110,8 @@ impl Verifier {
         request_uri: &Uri,
         seats: &BTreeMap<SeatId, SeatAccount>,
     ) -> Verdict {
-        let ours = credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some());
+        let ours =
+            credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some());
         let Some(c) = ours else { return Verdict::Challenge { stale: false } };
         let algorithm = Algorithm::named(c.algorithm.as_deref()).unwrap_or(Algorithm::Md5);
         let nobody = Secret { ha1_md5: "0".repeat(32), ha1_sha256: "0".repeat(64) };
@@ -116,7 +119,8 @@ impl Verifier {
         let kept = known.unwrap_or(&nobody);
         let ha1 = if algorithm == Algorithm::Md5 { &kept.ha1_md5 } else { &kept.ha1_sha256 };
         let expected = response(algorithm, ha1, method, c);
-        let right = same(&expected, &c.response.to_ascii_lowercase()) & known.is_some() & same_target(&c.uri, request_uri);
+        let right =
+            same(&expected, &c.response.to_ascii_lowercase()) & known.is_some() & same_target(&c.uri, request_uri);
         if !right {
             return Verdict::Challenge { stale: false };
         }
@@ -194,7 +198,9 @@ fn same(a: &str, b: &str) -> bool {
 /// The digest's `uri` must name what is asked for; ports and parameters are written differently by many.
 fn same_target(digest_uri: &str, request_uri: &Uri) -> bool {
     match (Uri::parse(digest_uri), request_uri) {
-        (Some(Uri::Sip(a)), Uri::Sip(b)) => a.host.eq_ignore_ascii_case(&b.host) && (a.user.is_none() || a.user == b.user),
+        (Some(Uri::Sip(a)), Uri::Sip(b)) => {
+            a.host.eq_ignore_ascii_case(&b.host) && (a.user.is_none() || a.user == b.user)
+        }
         (Some(Uri::Other(a)), Uri::Other(b)) => a == *b,
         _ => false,
     }
@@ -253,7 +259,8 @@ mod tests {
     }
 
     fn credentials(challenge: &Challenge, user: &str, password: &str, nc: u32) -> Credentials {
-        answer(challenge, &Method::REGISTER, "sip:127.0.0.1:5060", user, password, nc, "c0ffee").expect("known algorithm")
+        answer(challenge, &Method::REGISTER, "sip:127.0.0.1:5060", user, password, nc, "c0ffee")
+            .expect("known algorithm")
     }
 
     #[test]
@@ -318,8 +325,11 @@ mod tests {
             let verdict = verifier.verify(now, &Method::REGISTER, &credentials, &uri(), &seats());
             assert_eq!(verdict, Verdict::Challenge { stale }, "case {n}");
         }
-        assert_eq!(verifier.verify(T0, &Method::REGISTER, &[good.clone()], &uri(), &seats()), Verdict::Seat("8001".into()));
-        let replayed = verifier.verify(T0, &Method::REGISTER, &[good.clone()], &uri(), &seats());
+        assert_eq!(
+            verifier.verify(T0, &Method::REGISTER, std::slice::from_ref(&good), &uri(), &seats()),
+            Verdict::Seat("8001".into())
+        );
+        let replayed = verifier.verify(T0, &Method::REGISTER, std::slice::from_ref(&good), &uri(), &seats());
         assert_eq!(replayed, Verdict::Challenge { stale: true });
         let other_method = verifier.verify(T0, &Method::INVITE, &[good], &uri(), &seats());
         assert_eq!(other_method, Verdict::Challenge { stale: false });

@@ -47,7 +47,11 @@ impl Endpoint {
         let transaction = ServerTransaction::new(reply, is_invite);
         self.servers.insert(id, Server { transaction, key: key.clone(), merge: None, leg: None });
         self.server_keys.insert(key, id);
-        if request.method == Method::CANCEL { self.cancelled(now, id, &request, &via) } else { self.dispatch(now, flow, id, request) }
+        if request.method == Method::CANCEL {
+            self.cancelled(now, id, &request, &via)
+        } else {
+            self.dispatch(now, flow, id, request)
+        }
     }
 
     fn refusal_acknowledged(&mut self, now: Moment, id: TransactionId, request: &Request) {
@@ -110,7 +114,13 @@ impl Endpoint {
     // Requests of ours
 
     /// Sends a request (made without Via) in a transaction of its own. `None` if no listener fits.
-    pub(super) fn send(&mut self, now: Moment, mut request: Request, flow: Flow, purpose: Purpose) -> Option<TransactionId> {
+    pub(super) fn send(
+        &mut self,
+        now: Moment,
+        mut request: Request,
+        flow: Flow,
+        purpose: Purpose,
+    ) -> Option<TransactionId> {
         let flow = self.fit(flow)?;
         let branch = format!("z9hG4bK{}", self.token());
         request.headers.push_front("Via", self.via(flow, &branch));
@@ -126,7 +136,14 @@ impl Endpoint {
         self.open_client(now, request, flow, key, Purpose::Courtesy);
     }
 
-    fn open_client(&mut self, now: Moment, request: Request, flow: Flow, key: String, purpose: Purpose) -> TransactionId {
+    fn open_client(
+        &mut self,
+        now: Moment,
+        request: Request,
+        flow: Flow,
+        key: String,
+        purpose: Purpose,
+    ) -> TransactionId {
         let id = self.count();
         let bytes = request.to_bytes();
         let is_invite = request.method == Method::INVITE;

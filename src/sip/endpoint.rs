@@ -9,9 +9,9 @@ use tracing::debug;
 
 pub use super::account::Account;
 use super::account::Registration;
+use super::addressing::stamp;
 use super::agenda::Agenda;
 use super::digest::Verifier;
-use super::addressing::stamp;
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::{Leg, TransactionId};
@@ -285,10 +285,8 @@ impl Endpoint {
         let bytes: [u8; 10] = self.rng.random();
         data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
     }
-
 }
 
 pub(super) fn dialog_key(call_id: &str, local_tag: &str) -> String {
     format!("{call_id}|{local_tag}")
 }
-

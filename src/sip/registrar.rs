@@ -182,7 +182,9 @@ impl Registrar {
                 self.deadlines.remove(&(before.expires_at, seat.clone()));
             }
             Some(_) => {}
-            None if !self.fixed.contains_key(&seat) => self.events.push_back(Event::SeatReachable { seat: seat.clone() }),
+            None if !self.fixed.contains_key(&seat) => {
+                self.events.push_back(Event::SeatReachable { seat: seat.clone() })
+            }
             None => {}
         }
         self.events.push_back(Event::Binding { seat, binding: Some(binding) });
@@ -233,8 +235,12 @@ impl Registrar {
 
     /// A connection closed: whoever registered over it cannot be reached until it registers again.
     pub fn flow_lost(&mut self, connection: ConnectionId) {
-        let lost: Vec<SeatId> =
-            self.seats.iter().filter(|(_, b)| b.flow.connection == Some(connection)).map(|(seat, _)| seat.clone()).collect();
+        let lost: Vec<SeatId> = self
+            .seats
+            .iter()
+            .filter(|(_, b)| b.flow.connection == Some(connection))
+            .map(|(seat, _)| seat.clone())
+            .collect();
         for seat in lost {
             self.remove(&seat);
         }

@@ -295,7 +295,9 @@ pub enum Event {
     },
     /// The account of a softphone of ours is registered, or was refused.
     AccountRegistered,
-    AccountRefused { status: u16 },
+    AccountRefused {
+        status: u16,
+    },
     /// For the store: so that registrations survive a restart. `None`: gone.
     Binding {
         seat: SeatId,

@@ -15,20 +15,34 @@ fn text<'a>(record: &'a Value, key: &str) -> &'a str {
 }
 
 fn outcomes(record: &Value) -> Vec<&str> {
-    record["offers"].as_array().map(|offers| offers.iter().map(|offer| text(offer, "outcome")).collect()).unwrap_or_default()
+    record["offers"]
+        .as_array()
+        .map(|offers| offers.iter().map(|offer| text(offer, "outcome")).collect())
+        .unwrap_or_default()
 }
 
 /// The law of records: times in order, and the parts sum to the whole.
 fn check_sums(record: &Value) {
-    let millis = |key: &str| record[key].as_str().map(|time| time.parse::<jiff::Timestamp>().expect("RFC 3339").as_millisecond());
+    let millis = |key: &str| {
+        record[key].as_str().map(|time| time.parse::<jiff::Timestamp>().expect("RFC 3339").as_millisecond())
+    };
     let arrived = millis("arrived_at").expect("arrived");
     let ended = millis("ended_at").expect("ended");
-    let order: Vec<i64> =
-        ["arrived_at", "answered_at", "queued_at", "connected_at", "ended_at"].iter().filter_map(|key| millis(key)).collect();
-    assert!(record["answered_at"].is_null() || order.is_sorted() || millis("answered_at") >= millis("queued_at"), "{record:#}");
+    let order: Vec<i64> = ["arrived_at", "answered_at", "queued_at", "connected_at", "ended_at"]
+        .iter()
+        .filter_map(|key| millis(key))
+        .collect();
+    assert!(
+        record["answered_at"].is_null() || order.is_sorted() || millis("answered_at") >= millis("queued_at"),
+        "{record:#}"
+    );
     let before = millis("queued_at").unwrap_or(ended) - arrived;
     let sum = before + record["wait_ms"].as_i64().unwrap() + record["talk_ms"].as_i64().unwrap();
-    assert!((sum - (ended - arrived)).abs() <= 1000, "the parts sum to {sum}, the whole is {}: {record:#}", ended - arrived);
+    assert!(
+        (sum - (ended - arrived)).abs() <= 1000,
+        "the parts sum to {sum}, the whole is {}: {record:#}",
+        ended - arrived
+    );
 }
 
 fn only(house: &House) -> Value {
@@ -45,9 +59,15 @@ fn a_call_is_answered_and_the_caller_hangs_up() {
     Sipp::caller(&house, "caller_hangs_up", "12346").succeed();
     phone.succeed();
     let record = only(&house);
-    assert_eq!((text(&record, "outcome"), text(&record, "ended_by"), text(&record, "operator")), ("answered", "caller", "1002"));
+    assert_eq!(
+        (text(&record, "outcome"), text(&record, "ended_by"), text(&record, "operator")),
+        ("answered", "caller", "1002")
+    );
     assert_eq!((text(&record, "from"), text(&record, "to"), text(&record, "trunk")), ("13800000000", "12346", "test"));
-    assert_eq!((text(&record, "seat"), text(&record, "queue"), text(&record, "language")), (DESK_PHONE, "citizen", "zh"));
+    assert_eq!(
+        (text(&record, "seat"), text(&record, "queue"), text(&record, "language")),
+        (DESK_PHONE, "citizen", "zh")
+    );
     assert_eq!((outcomes(&record), &record["sip_status"]), (vec!["answered"], &Value::from(200)));
     assert_eq!(record["within_service_level"], true);
     let log = house.records_as("queue-log");
@@ -210,7 +230,10 @@ fn an_offer_may_come_late() {
 #[test]
 fn a_closed_queue_and_a_full_line_say_so() {
     let mut files = Files::new(None);
-    files.queues = files.queues.replace("wrap_up = \"1s\"\n[[", "wrap_up = \"1s\"\nhours = \"00:00-00:01\"\n[[").replace("hours = \"00:00-00:01\"", &closed_now());
+    files.queues = files
+        .queues
+        .replace("wrap_up = \"1s\"\n[[", "wrap_up = \"1s\"\nhours = \"00:00-00:01\"\n[[")
+        .replace("hours = \"00:00-00:01\"", &closed_now());
     let house = House::open(&files);
     Sipp::caller(&house, "caller_waits", "12346").succeed();
     let record = only(&house);

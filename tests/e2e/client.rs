@@ -4,7 +4,8 @@ use std::net::UdpSocket;
 
 use crate::house::{House, PATIENCE};
 
-pub const SDP: &str = "v=0\r\no=x 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
+pub const SDP: &str =
+    "v=0\r\no=x 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
 pub const TYPE: &str = "Content-Type: application/sdp";
 
 pub struct Client {
@@ -40,7 +41,11 @@ impl Client {
             lines.push(header.to_string());
         }
         let version = if headers.contains("X-Version") { "SIP/3.0" } else { "SIP/2.0" };
-        let text = format!("{method} {uri} {version}\r\n{}\r\nContent-Length: {}\r\n\r\n{body}", lines.join("\r\n"), body.len());
+        let text = format!(
+            "{method} {uri} {version}\r\n{}\r\nContent-Length: {}\r\n\r\n{body}",
+            lines.join("\r\n"),
+            body.len()
+        );
         self.socket.send_to(text.as_bytes(), &self.house).unwrap();
         self.answer(&format!("branch=z9hG4bK{n}x"))
     }
@@ -66,13 +71,27 @@ impl Client {
     pub fn hear(&self, patience: std::time::Duration) -> Option<String> {
         self.socket.set_read_timeout(Some(patience)).unwrap();
         let mut buffer = [0; 4096];
-        let heard = self.socket.recv_from(&mut buffer).ok().map(|(length, _)| String::from_utf8_lossy(&buffer[..length]).to_string());
+        let heard = self
+            .socket
+            .recv_from(&mut buffer)
+            .ok()
+            .map(|(length, _)| String::from_utf8_lossy(&buffer[..length]).to_string());
         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
         heard
     }
 
     /// A request of a dialog by hand: `to` is the whole To header's value.
-    pub fn request(&self, method: &str, number: &str, branch: &str, cseq: u32, to: &str, headers: &str, body: &str) -> String {
+    #[allow(clippy::too_many_arguments)]
+    pub fn request(
+        &self,
+        method: &str,
+        number: &str,
+        branch: &str,
+        cseq: u32,
+        to: &str,
+        headers: &str,
+        body: &str,
+    ) -> String {
         let local = self.socket.local_addr().unwrap();
         format!(
             "{method} sip:{number}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{branch}\r\nFrom: <sip:1@{local}>;tag=a\r\n\

@@ -25,7 +25,11 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     let outcome = |i: usize| records[i]["outcome"].as_str().unwrap_or_default();
     assert_eq!(outcome(0), "answered");
     for record in &records[1..] {
-        assert_eq!((record["outcome"].as_str(), record["ended_by"].as_str()), (Some("system_restart"), Some("system")), "{record:#}");
+        assert_eq!(
+            (record["outcome"].as_str(), record["ended_by"].as_str()),
+            (Some("system_restart"), Some("system")),
+            "{record:#}"
+        );
         assert!(record["answered_at"].is_string() && record["ended_at"].is_string());
     }
     assert!(records[1]["talk_ms"].as_u64().unwrap() > 500, "{:#}", records[1]);
@@ -34,7 +38,12 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     after.wait("answered");
     assert!(after.end());
     let records = house.wait_records(5);
-    assert_eq!((records[4]["outcome"].as_str(), records[4]["operator"].as_str()), (Some("answered"), Some("1001")), "{:#}", records[4]);
+    assert_eq!(
+        (records[4]["outcome"].as_str(), records[4]["operator"].as_str()),
+        (Some("answered"), Some("1001")),
+        "{:#}",
+        records[4]
+    );
     drop(seat);
 }
 

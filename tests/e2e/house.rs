@@ -232,7 +232,10 @@ fn start(dir: &Path, env: &[(&str, &str)]) -> (Child, u16, u16) {
         _ => {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("the hotline did not come up: {line:?}\n{}", fs::read_to_string(dir.join("log")).unwrap_or_default());
+            panic!(
+                "the hotline did not come up: {line:?}\n{}",
+                fs::read_to_string(dir.join("log")).unwrap_or_default()
+            );
         }
     }
 }

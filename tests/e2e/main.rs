@@ -3,6 +3,9 @@
 //! Needs sipp and baresip (`scripts/setup test`). Each test has its own house: own files, data and
 //! free ports, all gone when it ends.
 
+// Whole programs run in real time.
+#![allow(clippy::disallowed_methods)]
+
 mod calls;
 mod client;
 mod crash;
@@ -11,7 +14,7 @@ mod keys;
 mod operators;
 mod peers;
 mod program;
-mod seats;
 mod races;
+mod seats;
 mod sound;
 mod strangers;

@@ -32,10 +32,24 @@ fn sign_in_breaks_and_sign_out_by_feature_codes() {
     dial(&house, "*111001");
     let lines = told(&house);
     let events: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let short: Vec<String> = events.iter().map(|line| line.split('|').take(if line.starts_with("PAUSE") { 2 } else { 1 }).collect::<Vec<_>>().join("|")).collect();
+    let short: Vec<String> = events
+        .iter()
+        .map(|line| line.split('|').take(if line.starts_with("PAUSE") { 2 } else { 1 }).collect::<Vec<_>>().join("|"))
+        .collect();
     assert_eq!(
         short,
-        ["AGENTLOGIN", "PAUSE|meal", "UNPAUSE", "AGENTLOGOFF", "AGENTLOGIN", "PAUSE|signed_in", "UNPAUSE", "AGENTLOGOFF", "AGENTLOGIN", "PAUSE|signed_in"],
+        [
+            "AGENTLOGIN",
+            "PAUSE|meal",
+            "UNPAUSE",
+            "AGENTLOGOFF",
+            "AGENTLOGIN",
+            "PAUSE|signed_in",
+            "UNPAUSE",
+            "AGENTLOGOFF",
+            "AGENTLOGIN",
+            "PAUSE|signed_in"
+        ],
         "{events:#?}"
     );
 }

@@ -4,7 +4,11 @@ use crate::house::{Files, hotline, write_files};
 
 fn run(args: &[&str]) -> (Option<i32>, String, String) {
     let out = hotline().args(args).output().unwrap();
-    (out.status.code(), String::from_utf8_lossy(&out.stdout).to_string(), String::from_utf8_lossy(&out.stderr).to_string())
+    (
+        out.status.code(),
+        String::from_utf8_lossy(&out.stdout).to_string(),
+        String::from_utf8_lossy(&out.stderr).to_string(),
+    )
 }
 
 #[test]
@@ -15,7 +19,15 @@ fn help_teaches_and_wrong_usage_is_2() {
         assert!(!told.contains('\u{1b}'), "colours that nobody sees");
     }
     assert!(run(&["--help"]).1.contains("Examples:"));
-    for wrong in [&["serv"][..], &["serve", "--colour"], &["records", "--since", "yesteryear"], &["call"], &["call", "12345"], &["seat", "8001", "--answer-after", "5"], &[]] {
+    for wrong in [
+        &["serv"][..],
+        &["serve", "--colour"],
+        &["records", "--since", "yesteryear"],
+        &["call"],
+        &["call", "12345"],
+        &["seat", "8001", "--answer-after", "5"],
+        &[],
+    ] {
         let (code, _, told) = run(wrong);
         assert!(code == Some(2) || (wrong == ["call", "12345"] && code == Some(1)), "{wrong:?}: {code:?} {told}");
         assert!(!told.is_empty());
@@ -35,7 +47,10 @@ fn a_fault_in_the_files_is_told_with_its_place_and_nothing_starts() {
         let (code, out, err) = run(&["--config", &config, "--data", &data, command]);
         let told = format!("{out}{err}");
         assert_eq!(code, Some(1), "{told}");
-        assert!(told.contains("queues.toml:6:1: fault: queue.rign: unknown key; did you mean `ring`?"), "{command}: {told}");
+        assert!(
+            told.contains("queues.toml:6:1: fault: queue.rign: unknown key; did you mean `ring`?"),
+            "{command}: {told}"
+        );
         assert!(told.contains("is there already"), "{command}: {told}");
     }
     assert!(!dir.path().join("data").exists(), "something was started");

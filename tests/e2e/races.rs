@@ -109,7 +109,14 @@ fn nothing_of_one_leg_is_told_to_the_other() {
     let mut buffer = [0; 4096];
     let (length, _) = phone.recv_from(&mut buffer).expect("the seat's INVITE");
     let invite = String::from_utf8_lossy(&buffer[..length]).to_string();
-    for told in ["tell-nobody", "CallerPhone", "private", "z9hG4bKinv", &format!("{}@", client.socket.local_addr().unwrap().port()), "40000"] {
+    for told in [
+        "tell-nobody",
+        "CallerPhone",
+        "private",
+        "z9hG4bKinv",
+        &format!("{}@", client.socket.local_addr().unwrap().port()),
+        "40000",
+    ] {
         assert!(!invite.contains(told), "{told} leaks:\n{invite}");
     }
     assert!(invite.contains("From: <sip:1@"), "the caller's number is meant to be shown:\n{invite}");

@@ -16,14 +16,29 @@ fn baresip_registers_answers_and_both_hear_each_other() {
     let args = ["--press", "1", "--for", "10s", "--say", say.to_str().unwrap(), "--record", heard.to_str().unwrap()];
     assert!(Softphone::call(&house, "12345", &args).end());
     let record = house.wait_records(1).remove(0);
-    assert_eq!((record["outcome"].as_str(), record["operator"].as_str()), (Some("answered"), Some("1001")), "{record:#}\n{}", phone.log());
+    assert_eq!(
+        (record["outcome"].as_str(), record["operator"].as_str()),
+        (Some("answered"), Some("1001")),
+        "{record:#}\n{}",
+        phone.log()
+    );
     assert_eq!(record["choices"], "1");
     let caller = Heard::read(&heard);
-    assert!(caller.seconds_of(700) > 4.0, "the caller heard the operator for {} s of {}", caller.seconds_of(700), caller.seconds());
+    assert!(
+        caller.seconds_of(700) > 4.0,
+        "the caller heard the operator for {} s of {}",
+        caller.seconds_of(700),
+        caller.seconds()
+    );
     assert!(caller.seconds_of_sound() > caller.seconds_of(700) + 0.5, "the caller heard no greeting");
     std::thread::sleep(Duration::from_millis(500));
     let operator = Heard::read(&phone.heard().expect("baresip writes what it hears"));
-    assert!(operator.seconds_of(440) > 4.0, "the operator heard the caller for {} s of {}", operator.seconds_of(440), operator.seconds());
+    assert!(
+        operator.seconds_of(440) > 4.0,
+        "the operator heard the caller for {} s of {}",
+        operator.seconds_of(440),
+        operator.seconds()
+    );
     assert!(record["quality"]["mos"].as_f64().unwrap() > 4.0, "{record:#}");
 }
 
@@ -56,7 +71,10 @@ fn a_wrong_secret_and_an_unknown_seat_are_refused_alike() {
     let house = House::open(&Files::new(None));
     for (seat, secret) in [("8001", "wrong"), ("8099", "open-sesame")] {
         let mut command = crate::house::hotline();
-        command.args(["seat", seat, "--server", &house.addr()]).env("HOTLINE_SEAT_SECRET", secret).stderr(std::process::Stdio::piped());
+        command
+            .args(["seat", seat, "--server", &house.addr()])
+            .env("HOTLINE_SEAT_SECRET", secret)
+            .stderr(std::process::Stdio::piped());
         let out = command.output().unwrap();
         let told = String::from_utf8_lossy(&out.stderr).to_string();
         assert!(!out.status.success() && told.contains("registration refused: 40"), "{seat}: {told}");

@@ -4,7 +4,8 @@ use std::path::Path;
 
 /// A sine of `hz` at a quarter of full scale, 8 kHz mono.
 pub fn write_tone(path: &Path, hz: u32, seconds: u32) {
-    let spec = hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(path, spec).expect("the tone can be written");
     for n in 0..8000 * seconds {
         let phase = f64::from(n) * f64::from(hz) * std::f64::consts::TAU / 8000.0;

@@ -53,7 +53,8 @@ fn who_is_neither_trunk_nor_seat_is_forbidden() {
     let mut client = Client::new(&house, "127.0.0.2");
     let (status, _) = client.ask("INVITE", &format!("sip:12345@{}", house.addr()), TYPE, SDP);
     assert_eq!(status, 403);
-    let (status, text) = client.ask("INVITE", &format!("sip:12345@{}", house.addr()), &format!("{TYPE}\nFrom: <sip:8001@x>;tag=1"), SDP);
+    let (status, text) =
+        client.ask("INVITE", &format!("sip:12345@{}", house.addr()), &format!("{TYPE}\nFrom: <sip:8001@x>;tag=1"), SDP);
     assert!(status == 401 && text.contains("algorithm=SHA-256") && text.contains("algorithm=MD5"), "{text}");
     assert!(house.records().is_empty(), "a stranger left a record");
 }
@@ -111,7 +112,13 @@ fn garbage_on_every_port_changes_nothing() {
             let _ = stream.read(&mut [0; 10]);
         }
     }
-    for text in ["SIP/2.0 200 OK\r\n\r\n", "INVITE\r\n\r\n", "INVITE sip:x SIP/2.0\r\nVia: \r\n\r\n", "\r\n\r\n\r\n", "ACK sip:x SIP/2.0\r\nCSeq: 1 ACK\r\n\r\n"] {
+    for text in [
+        "SIP/2.0 200 OK\r\n\r\n",
+        "INVITE\r\n\r\n",
+        "INVITE sip:x SIP/2.0\r\nVia: \r\n\r\n",
+        "\r\n\r\n\r\n",
+        "ACK sip:x SIP/2.0\r\nCSeq: 1 ACK\r\n\r\n",
+    ] {
         socket.send_to(text.as_bytes(), house.addr()).unwrap();
     }
     assert_eq!(Client::new(&house, "127.0.0.1").ask("OPTIONS", &format!("sip:{}", house.addr()), "", "").0, 200);

@@ -143,10 +143,10 @@ impl Talk<'_> {
     }
 
     fn make_sound(&mut self, phone: &mut Phone) {
-        if let Some(path) = &self.args.record {
-            if let Err(error) = phone.desk.record(self.leg, path) {
-                eprintln!("nothing is recorded: {error}");
-            }
+        if let Some(path) = &self.args.record
+            && let Err(error) = phone.desk.record(self.leg, path)
+        {
+            eprintln!("nothing is recorded: {error}");
         }
         match self.say.take() {
             Some(clip) => phone.desk.play_clip(self.leg, clip, true),

@@ -174,10 +174,10 @@ impl Operator<'_> {
         talk.due = self.args.hang_up_after.map(|length| phone.clock.now() + length);
         println!("answered");
         phone.command(sip::Command::Accept { leg, body: Body::sdp(sdp) });
-        if let Some(path) = &self.args.record {
-            if let Err(error) = phone.desk.record(leg, path) {
-                eprintln!("nothing is recorded: {error}");
-            }
+        if let Some(path) = &self.args.record
+            && let Err(error) = phone.desk.record(leg, path)
+        {
+            eprintln!("nothing is recorded: {error}");
         }
         phone.desk.play_clip(leg, self.say.clone(), true);
     }

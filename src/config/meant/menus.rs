@@ -26,7 +26,13 @@ struct Known<'a> {
     prompts: BTreeMap<Prompt, Place>,
 }
 
-pub fn read(files: &Files, queues: Option<&Queues>, sip: Option<&Signalling>, sound: Option<&Sound>, faults: &mut Faults) -> Option<Settings> {
+pub fn read(
+    files: &Files,
+    queues: Option<&Queues>,
+    sip: Option<&Signalling>,
+    sound: Option<&Sound>,
+    faults: &mut Faults,
+) -> Option<Settings> {
     let none = Names::default();
     let mut known = Known { queues: queues.map_or(&none, |queues| &queues.names), prompts: BTreeMap::new() };
     let mut settings = Settings { answer: sip.map(|sip| sip.answer).unwrap_or_default(), ..Settings::default() };
@@ -67,7 +73,13 @@ pub fn read(files: &Files, queues: Option<&Queues>, sip: Option<&Signalling>, so
 }
 
 impl Known<'_> {
-    fn prompt<T>(&mut self, element: &Element<'_, T>, path: &[&str], text: &str, faults: &mut Faults) -> Option<Prompt> {
+    fn prompt<T>(
+        &mut self,
+        element: &Element<'_, T>,
+        path: &[&str],
+        text: &str,
+        faults: &mut Faults,
+    ) -> Option<Prompt> {
         let place = element.place_of(path);
         match prompt(text) {
             Ok(prompt) => {
@@ -81,10 +93,23 @@ impl Known<'_> {
         }
     }
 
-    fn choice<T>(&self, element: &Element<'_, T>, path: &[&str], queue: &str, spoken: &Option<String>, faults: &mut Faults) -> Option<Choice> {
+    fn choice<T>(
+        &self,
+        element: &Element<'_, T>,
+        path: &[&str],
+        queue: &str,
+        spoken: &Option<String>,
+        faults: &mut Faults,
+    ) -> Option<Choice> {
         let with = |key| [path, &[key]].concat();
-        let name = |key| element.key(&with(key).iter().filter(|step| step.parse::<usize>().is_err()).copied().collect::<Vec<_>>().join("."));
-        let language = language(spoken).map_err(|what| faults.fault(&element.place_of(&with("language")), name("language"), what)).ok();
+        let name = |key| {
+            element.key(
+                &with(key).iter().filter(|step| step.parse::<usize>().is_err()).copied().collect::<Vec<_>>().join("."),
+            )
+        };
+        let language = language(spoken)
+            .map_err(|what| faults.fault(&element.place_of(&with("language")), name("language"), what))
+            .ok();
         if !self.queues.contains(queue) {
             let what = format!("there is no queue {queue:?}; there are {}", self.queues.list());
             faults.fault(&element.place_of(&with("queue")), name("queue"), what);
@@ -105,10 +130,15 @@ fn read_menu(menu: &Element<'_, written::Menu>, known: &mut Known<'_>, faults: &
     for (index, choice) in written.choice.iter().enumerate() {
         let index = index.to_string();
         let mut letters = choice.key.chars();
-        let key = letters.next().filter(|key| letters.next().is_none() && (key.is_ascii_digit() || matches!(key, '*' | '#')));
+        let key =
+            letters.next().filter(|key| letters.next().is_none() && (key.is_ascii_digit() || matches!(key, '*' | '#')));
         let place = menu.place_of(&["choice", &index, "key"]);
         let Some(key) = key else {
-            faults.fault(&place, "menu.choice.key", format!("found {:?}; one key is meant, \"0\" to \"9\", \"*\" or \"#\"", choice.key));
+            faults.fault(
+                &place,
+                "menu.choice.key",
+                format!("found {:?}; one key is meant, \"0\" to \"9\", \"*\" or \"#\"", choice.key),
+            );
             continue;
         };
         if let Some(meant) = known.choice(menu, &["choice", &index], &choice.queue, &choice.language, faults)
@@ -126,7 +156,12 @@ fn read_menu(menu: &Element<'_, written::Menu>, known: &mut Known<'_>, faults: &
     })
 }
 
-fn entry(number: &Element<'_, written::Number>, menus: &Names, known: &mut Known<'_>, faults: &mut Faults) -> Option<Entry> {
+fn entry(
+    number: &Element<'_, written::Number>,
+    menus: &Names,
+    known: &mut Known<'_>,
+    faults: &mut Faults,
+) -> Option<Entry> {
     let written = &number.written;
     let silence = written.silence.unwrap_or(false);
     if written.number.starts_with('*') {
@@ -148,7 +183,11 @@ fn entry(number: &Element<'_, written::Number>, menus: &Names, known: &mut Known
         (None, None, Some(play), false) => known.prompt(number, &["play"], play, faults).map(Entry::Play),
         (None, None, None, true) => Some(Entry::Silence),
         _ => {
-            faults.fault(&number.at(), "number", format!("number {:?} needs exactly one of menu, queue, play, silence = true", written.number));
+            faults.fault(
+                &number.at(),
+                "number",
+                format!("number {:?} needs exactly one of menu, queue, play, silence = true", written.number),
+            );
             None
         }
     }
@@ -160,13 +199,31 @@ fn read_waiting(waiting: &Element<'_, written::Waiting>, known: &mut Known<'_>, 
     let music = written.music.as_ref().and_then(|music| known.prompt(waiting, &["music"], music, faults));
     Waiting {
         music: music.unwrap_or(usual.music),
-        announce_every: time_within(waiting, "announce_every", &written.announce_every, usual.announce_every, INTERVAL_LIMITS, faults),
+        announce_every: time_within(
+            waiting,
+            "announce_every",
+            &written.announce_every,
+            usual.announce_every,
+            INTERVAL_LIMITS,
+            faults,
+        ),
         announce_wait: written.announce_wait.unwrap_or(usual.announce_wait),
-        apologise_after: time_within(waiting, "apologise_after", &written.apologise_after, usual.apologise_after, INTERVAL_LIMITS, faults),
+        apologise_after: time_within(
+            waiting,
+            "apologise_after",
+            &written.apologise_after,
+            usual.apologise_after,
+            INTERVAL_LIMITS,
+            faults,
+        ),
     }
 }
 
-fn announcements(words: &Element<'_, written::Announcements>, known: &mut Known<'_>, faults: &mut Faults) -> Announcements {
+fn announcements(
+    words: &Element<'_, written::Announcements>,
+    known: &mut Known<'_>,
+    faults: &mut Faults,
+) -> Announcements {
     let usual = Announcements::default();
     let mut take = |key: &str, written: &Option<String>, usual| match written {
         None => usual,
@@ -197,12 +254,18 @@ fn check_prompts(settings: &Settings, known: &Known<'_>, sound: &Sound, faults: 
             continue;
         }
         match known.prompts.get(&prompt) {
-            Some(place) => faults.fault(place, "menu", format!("the prompt {prompt} is missing: there is no {}", path.display())),
+            Some(place) => {
+                faults.fault(place, "menu", format!("the prompt {prompt} is missing: there is no {}", path.display()))
+            }
             None => missing.push(prompt.to_string()),
         }
     }
     if !missing.is_empty() {
         let names = list(missing.iter().map(String::as_str));
-        faults.fault(&sound.prompts, "media.prompts", format!("{} has no {names}; scripts/make-prompts makes them", folder.display()));
+        faults.fault(
+            &sound.prompts,
+            "media.prompts",
+            format!("{} has no {names}; scripts/make-prompts makes them", folder.display()),
+        );
     }
 }

@@ -39,7 +39,14 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
     sip.settings.seats = people.seats;
     queues.rules.operators = people.operators;
     queues.rules.seats = sip.settings.seats.keys().cloned().collect();
-    Some(House { sip: sip.settings, media: media?.settings, ivr: ivr?, queue: queues.rules, queue_open: queues.open, app: app? })
+    Some(House {
+        sip: sip.settings,
+        media: media?.settings,
+        ivr: ivr?,
+        queue: queues.rules,
+        queue_open: queues.open,
+        app: app?,
+    })
 }
 
 fn app(files: &Files, faults: &mut Faults) -> Option<App> {
@@ -64,7 +71,14 @@ fn time(written: &Option<Time>, default: Duration) -> Duration {
 }
 
 /// Takes a time only if it lies within the limits.
-fn time_within<T>(element: &Element<'_, T>, key: &str, written: &Option<Time>, default: Duration, limits: (Duration, Duration), faults: &mut Faults) -> Duration {
+fn time_within<T>(
+    element: &Element<'_, T>,
+    key: &str,
+    written: &Option<Time>,
+    default: Duration,
+    limits: (Duration, Duration),
+    faults: &mut Faults,
+) -> Duration {
     let time = time(written, default);
     if time < limits.0 || time > limits.1 {
         element.fault(faults, key, format!("found {time:?}; from {:?} to {:?} is allowed", limits.0, limits.1));
@@ -81,7 +95,11 @@ impl Names {
     fn take<T>(&mut self, element: &Element<'_, T>, key: &str, name: &str, faults: &mut Faults) -> bool {
         let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '*' | '#');
         if name.is_empty() || name.chars().count() > MAX_NAME || !name.chars().all(allowed) {
-            element.fault(faults, key, format!("found {name:?}; a name has 1 to {MAX_NAME} letters, digits, or - _ . + * #"));
+            element.fault(
+                faults,
+                key,
+                format!("found {name:?}; a name has 1 to {MAX_NAME} letters, digits, or - _ . + * #"),
+            );
             return false;
         }
         let place = element.place(key);

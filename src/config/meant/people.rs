@@ -14,14 +14,20 @@ use crate::ids::{OperatorId, SeatId, Skill};
 use crate::queue::OperatorRules;
 use crate::queue::need::MAX_LEVEL;
 use crate::sip::message::Uri;
-use crate::sip::{Secret, SeatAccount, digest};
+use crate::sip::{SeatAccount, Secret, digest};
 
 pub struct People {
     pub seats: BTreeMap<SeatId, SeatAccount>,
     pub operators: BTreeMap<OperatorId, OperatorRules>,
 }
 
-pub fn read(dir: &Path, files: &Files, sip: Option<&Signalling>, queues: Option<&Queues>, faults: &mut Faults) -> Option<People> {
+pub fn read(
+    dir: &Path,
+    files: &Files,
+    sip: Option<&Signalling>,
+    queues: Option<&Queues>,
+    faults: &mut Faults,
+) -> Option<People> {
     let mut seat_names = Names::default();
     let mut seats = BTreeMap::new();
     let realm = sip.map_or("hotline", |sip| sip.settings.realm.as_str());
@@ -40,7 +46,11 @@ pub fn read(dir: &Path, files: &Files, sip: Option<&Signalling>, queues: Option<
         }
     }
     if let Some(place) = plain {
-        faults.warning(&place, "seat.secret", "secrets are in plain text here; `hotline secret SEAT` prints their hashes");
+        faults.warning(
+            &place,
+            "seat.secret",
+            "secrets are in plain text here; `hotline secret SEAT` prints their hashes",
+        );
     }
     seat_names.also(tables.broken);
     if tables.is_empty {
@@ -82,11 +92,19 @@ fn account(dir: &Path, seat: &Element<'_, written::Seat>, realm: &str, faults: &
     if let Some(contact) = &written.contact
         && !matches!(Uri::parse(contact), Some(Uri::Sip(uri)) if !uri.secure)
     {
-        seat.fault(faults, "contact", format!("found {contact:?}; a SIP address is meant, e.g. \"sip:8001@10.0.0.5:5060\""));
+        seat.fault(
+            faults,
+            "contact",
+            format!("found {contact:?}; a SIP address is meant, e.g. \"sip:8001@10.0.0.5:5060\""),
+        );
         return None;
     }
     if secret.is_none() && written.contact.is_none() {
-        faults.fault(&seat.at(), "seat", format!("seat {} has neither `secret` nor `contact`: it could never be reached", written.id));
+        faults.fault(
+            &seat.at(),
+            "seat",
+            format!("seat {} has neither `secret` nor `contact`: it could never be reached", written.id),
+        );
         return None;
     }
     Some(SeatAccount { secret, contact: written.contact.clone() })
@@ -97,7 +115,11 @@ fn hashed(seat: &Element<'_, written::Seat>, hashes: &Hashes, faults: &mut Fault
     for (name, text, length) in [("md5", &hashes.md5, 32), ("sha256", &hashes.sha256, 64)] {
         if text.len() != length || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             let place = seat.place_of(&["secret", name]);
-            faults.fault(&place, format!("seat.secret.{name}"), format!("{length} hexadecimal digits are meant, as `hotline secret {}` prints them", seat.written.id));
+            faults.fault(
+                &place,
+                format!("seat.secret.{name}"),
+                format!("{length} hexadecimal digits are meant, as `hotline secret {}` prints them", seat.written.id),
+            );
             good = false;
         }
     }
@@ -105,14 +127,24 @@ fn hashed(seat: &Element<'_, written::Seat>, hashes: &Hashes, faults: &mut Fault
 }
 
 /// A shipped password is known to everybody: it is good for the loopback only.
-fn check_shipped(seat: &Element<'_, written::Seat>, account: &SeatAccount, realm: &str, sip: Option<&Signalling>, faults: &mut Faults) {
+fn check_shipped(
+    seat: &Element<'_, written::Seat>,
+    account: &SeatAccount,
+    realm: &str,
+    sip: Option<&Signalling>,
+    faults: &mut Faults,
+) {
     let id = &seat.written.id;
     let shipped = digest::secret(id, realm, &format!("hotline-{id}"));
     if let Some(listen) = sip.and_then(|sip| sip.public.as_ref())
         && account.secret.as_ref() == Some(&shipped)
     {
         let key = if seat.written.secret.is_some() { "secret" } else { "secret_file" };
-        seat.fault(faults, key, format!("is the shipped password, and sip.listen ({listen}) can be reached from outside; choose another"));
+        seat.fault(
+            faults,
+            key,
+            format!("is the shipped password, and sip.listen ({listen}) can be reached from outside; choose another"),
+        );
     }
 }
 
@@ -126,7 +158,11 @@ fn operators(files: &Files, seats: &Names, faults: &mut Faults) -> BTreeMap<Oper
         for (skill, level) in &written.skills {
             if !(1..=MAX_LEVEL).contains(level) {
                 let place = operator.place_of(&["skills", skill]);
-                faults.fault(&place, format!("operator.skills.{skill}"), format!("found {level}; a level from 1 to {MAX_LEVEL} is allowed"));
+                faults.fault(
+                    &place,
+                    format!("operator.skills.{skill}"),
+                    format!("found {level}; a level from 1 to {MAX_LEVEL} is allowed"),
+                );
             }
         }
         if let Some(seat) = &written.seat {
@@ -154,7 +190,11 @@ fn check_needs(queues: &Queues, operators: &BTreeMap<OperatorId, OperatorRules>,
         let Some(rules) = queues.rules.queues.get(queue) else { continue };
         let unknown = rules.need.skills().into_iter().find(|skill| !known.contains(&skill.as_str()));
         if let Some(skill) = unknown {
-            faults.warning(place, "queue.need", format!("no operator has the skill {skill}; there are {}", list(known.iter().copied())));
+            faults.warning(
+                place,
+                "queue.need",
+                format!("no operator has the skill {skill}; there are {}", list(known.iter().copied())),
+            );
         } else if !operators.values().any(|operator| rules.need.is_met_by(&operator.skills)) {
             faults.warning(place, "queue.need", format!("no operator can ever serve the queue {queue}"));
         }

@@ -34,18 +34,24 @@ pub struct Queues {
 
 pub fn read(files: &Files, faults: &mut Faults) -> Option<Queues> {
     let top = reader::top::<written::QueuesTop>(&files.queues, &["queue"], faults);
-    let mut queues = Queues { rules: Rules::default(), open: BTreeMap::new(), names: Names::default(), needs: Vec::new() };
+    let mut queues =
+        Queues { rules: Rules::default(), open: BTreeMap::new(), names: Names::default(), needs: Vec::new() };
     let tables = reader::array::<written::Queue>(&files.queues, "queue", "id", faults);
     for queue in &tables.good {
         read_queue(&mut queues, queue, faults);
     }
     queues.names.also(tables.broken);
     if tables.is_empty {
-        faults.fault(&files.queues.whole(), "queue", "there is no queue: at least one [[queue]] with id and need is needed");
+        faults.fault(
+            &files.queues.whole(),
+            "queue",
+            "there is no queue: at least one [[queue]] with id and need is needed",
+        );
     }
     let top = top?;
     queues.rules.exclude_for = time(&top.written.exclude_for, EXCLUDE_FOR);
-    let reasons = top.written.reasons.clone().unwrap_or_else(|| ["break", "meal", "training"].map(String::from).to_vec());
+    let reasons =
+        top.written.reasons.clone().unwrap_or_else(|| ["break", "meal", "training"].map(String::from).to_vec());
     if reasons.len() > MAX_REASONS {
         top.fault(faults, "reasons", format!("found {}; at most {MAX_REASONS} can be dialled", reasons.len()));
     }
@@ -63,7 +69,11 @@ fn read_queue(queues: &mut Queues, queue: &Element<'_, written::Queue>, faults: 
             let mut place = queue.place("need");
             // Into the quoted text.
             place.column += 1 + written.need.get(..fault.at).map_or(0, |before| before.chars().count());
-            return faults.fault(&place, queue.key("need"), format!("found {}; {} is meant", fault.found, fault.allowed));
+            return faults.fault(
+                &place,
+                queue.key("need"),
+                format!("found {}; {} is meant", fault.found, fault.allowed),
+            );
         }
     };
     let hours = match &written.hours {

@@ -32,7 +32,11 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let mut trunks = Vec::new();
     for trunk in reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good {
         if trunk.written.from.is_empty() {
-            trunk.fault(faults, "from", "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"");
+            trunk.fault(
+                faults,
+                "from",
+                "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"",
+            );
         }
         if names.take(&trunk, "id", &trunk.written.id, faults) {
             let from = trunk.written.from.iter().map(|network| network.0).collect();
@@ -43,7 +47,9 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let written = &sip.written;
     let listen: Vec<Listen> = match &written.listen {
         Some(listen) => listen.iter().map(|listener| listener.0).collect(),
-        None => [Transport::Udp, Transport::Tcp].map(|transport| Listen { transport, addr: ([127, 0, 0, 1], 5060).into() }).to_vec(),
+        None => [Transport::Udp, Transport::Tcp]
+            .map(|transport| Listen { transport, addr: ([127, 0, 0, 1], 5060).into() })
+            .to_vec(),
     };
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
@@ -77,7 +83,11 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     }
     let realm = written.realm.clone().unwrap_or_else(|| REALM.into());
     if realm.is_empty() || realm.contains(['"', '\\', ':']) || realm.chars().any(char::is_control) {
-        sip.fault(faults, "realm", format!("found {realm:?}; a realm is a text without quotes, colons and backslashes"));
+        sip.fault(
+            faults,
+            "realm",
+            format!("found {realm:?}; a realm is a text without quotes, colons and backslashes"),
+        );
     }
     let public = listen.iter().any(|listener| !listener.addr.ip().is_loopback()).then(|| sip.place("listen"));
     let settings = Settings {

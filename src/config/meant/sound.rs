@@ -39,7 +39,11 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
     }
     let dead_after = time(&written.dead_after, DEAD_AFTER);
     if !dead_after.is_zero() && dead_after < LEAST_DEAD_AFTER {
-        media.fault(faults, "dead_after", format!("found {dead_after:?}; \"0s\" (never) or at least {LEAST_DEAD_AFTER:?} is allowed"));
+        media.fault(
+            faults,
+            "dead_after",
+            format!("found {dead_after:?}; \"0s\" (never) or at least {LEAST_DEAD_AFTER:?} is allowed"),
+        );
     }
     let workers = written.workers.unwrap_or(0);
     if workers > MOST_WORKERS {

@@ -79,7 +79,9 @@ impl House {
         );
         self.desk.command(Command::TakeOffer { leg, sdp: sdp.into_bytes() });
         let answer = self.await_event(|event| match event {
-            Event::Described { leg: l, sdp, direction: Direction::Both } if *l == leg => Some(String::from_utf8(sdp.clone()).unwrap()),
+            Event::Described { leg: l, sdp, direction: Direction::Both } if *l == leg => {
+                Some(String::from_utf8(sdp.clone()).unwrap())
+            }
             Event::Exhausted { .. } | Event::Unacceptable { .. } => panic!("{event:?}"),
             _ => None,
         });
@@ -137,7 +139,12 @@ fn a_prompt_is_heard_to_its_end_and_then_music() {
     let leg = LegId(1);
     house.connect(leg, &phone, Codec::Pcmu);
     let music = Some(Prompt::plain("music"));
-    house.desk.command(Command::Play { leg, token: 9, prompts: vec![Prompt::plain("one"), Prompt::plain("missing")], looped: music });
+    house.desk.command(Command::Play {
+        leg,
+        token: 9,
+        prompts: vec![Prompt::plain("one"), Prompt::plain("missing")],
+        looped: music,
+    });
     assert!(house.desk.poll().is_none());
     let heard: Vec<_> = (0..6).map(|_| hear(&phone)).collect();
     for (i, (payload_type, sequence, timestamp, payload)) in heard.iter().enumerate() {
@@ -191,7 +198,10 @@ fn two_legs_hear_each_other_in_their_own_codecs() {
     caller.send_to(&packet(101, n + 4, 99_999, 5, &[7, 0x8A, 3, 32]), to_caller_leg).unwrap();
     let key = hear(&seat);
     assert_eq!((key.0, key.3), (101, vec![7, 0x8A, 3, 32]));
-    assert_eq!(house.await_event(|event| if let Event::Key { leg, key } = event { Some((*leg, *key)) } else { None }), (LegId(1), '7'));
+    assert_eq!(
+        house.await_event(|event| if let Event::Key { leg, key } = event { Some((*leg, *key)) } else { None }),
+        (LegId(1), '7')
+    );
     house.desk.command(Command::Part { leg: LegId(2) });
     assert!(house.desk.poll().is_none());
     house.close(LegId(2));
@@ -287,15 +297,21 @@ fn keys_are_pressed_and_heard_between_two_of_ours() {
     open(&mut house, LegId(1));
     open(&mut house, LegId(2));
     house.desk.command(Command::MakeOffer { leg: LegId(1) });
-    let offer = house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
+    let offer =
+        house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
     house.desk.command(Command::TakeOffer { leg: LegId(2), sdp: offer });
-    let answer = house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
+    let answer =
+        house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
     house.desk.command(Command::TakeAnswer { leg: LegId(1), sdp: answer });
     house.desk.send_keys(LegId(1), "12#");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("heard.wav");
     house.desk.record(LegId(2), &path).unwrap();
-    let keys: String = (0..3).map(|_| house.await_event(|event| if let Event::Key { leg: LegId(2), key } = event { Some(*key) } else { None })).collect();
+    let keys: String = (0..3)
+        .map(|_| {
+            house.await_event(|event| if let Event::Key { leg: LegId(2), key } = event { Some(*key) } else { None })
+        })
+        .collect();
     assert_eq!(keys, "12#");
     house.desk.play_clip(LegId(1), Arc::new(Clip::of_samples(&[2000; 10 * FRAME])), false);
     house.await_event(|event| matches!(event, Event::Played { leg: LegId(1), .. }).then_some(()));

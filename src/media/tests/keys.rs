@@ -35,7 +35,8 @@ fn presses_survive_loss_duplication_and_reordering() {
             });
             packets.extend(of_press);
         }
-        let mut arriving: Vec<_> = packets.iter().map(|packet| (packet.0 + rng.random_range(0..35), packet.1, packet.2)).collect();
+        let mut arriving: Vec<_> =
+            packets.iter().map(|packet| (packet.0 + rng.random_range(0..35), packet.1, packet.2)).collect();
         for packet in &packets {
             if rng.random_bool(0.2) {
                 arriving.push((packet.0 + rng.random_range(0..60), packet.1, packet.2));
@@ -43,7 +44,10 @@ fn presses_survive_loss_duplication_and_reordering() {
         }
         arriving.sort_by_key(|packet| packet.0);
         let mut keys = Keys::new();
-        let heard: String = arriving.iter().filter_map(|(at, ts, payload)| keys.rtp_event(Moment::from_micros(at * 1000), *ts, payload)).collect();
+        let heard: String = arriving
+            .iter()
+            .filter_map(|(at, ts, payload)| keys.rtp_event(Moment::from_micros(at * 1000), *ts, payload))
+            .collect();
         assert_eq!(heard, "112*#D0009", "seed {seed}");
     }
 }

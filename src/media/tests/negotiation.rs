@@ -43,29 +43,57 @@ fn acceptable_offers() {
             offer("m=audio 4000 RTP/AVP 8 96|a=rtpmap:96 TELEPHONE-EVENT/8000"),
             a_keys.replace("101", "96"),
         ),
-        ("keys at another rate are not ours", offer("m=audio 4000 RTP/AVP 8 97|a=rtpmap:97 telephone-event/48000"), a.into()),
-        ("a dynamic type for A-law", offer("m=audio 4000 RTP/AVP 100|a=rtpmap:100 PCMA/8000"), a.replace(" 8|", " 100|").replace(":8 ", ":100 ")),
+        (
+            "keys at another rate are not ours",
+            offer("m=audio 4000 RTP/AVP 8 97|a=rtpmap:97 telephone-event/48000"),
+            a.into(),
+        ),
+        (
+            "a dynamic type for A-law",
+            offer("m=audio 4000 RTP/AVP 100|a=rtpmap:100 PCMA/8000"),
+            a.replace(" 8|", " 100|").replace(":8 ", ":100 "),
+        ),
         ("hold by sendonly", offer("m=audio 4000 RTP/AVP 8|a=sendonly"), with(a, "recvonly")),
         ("hold by inactive", offer("m=audio 4000 RTP/AVP 8|a=inactive"), with(a, "inactive")),
         ("listening only", offer("m=audio 4000 RTP/AVP 8|a=recvonly"), with(a, "sendonly")),
         ("hold by 0.0.0.0", offer("m=audio 4000 RTP/AVP 8|c=IN IP4 0.0.0.0"), with(a, "recvonly")),
         ("direction of the session", offer("a=sendonly|m=audio 4000 RTP/AVP 8"), with(a, "recvonly")),
         ("direction of the stream goes before", offer("a=sendonly|m=audio 4000 RTP/AVP 8|a=sendrecv"), a.into()),
-        ("video is refused in its place", offer("m=video 5000 RTP/AVP 99|m=audio 4000 RTP/AVP 8"), format!("m=video 0 RTP/AVP 99|{a}")),
-        ("and after", offer("m=audio 4000 RTP/AVP 8|m=video 5000 RTP/AVP 99 98"), format!("{a}|m=video 0 RTP/AVP 99 98")),
+        (
+            "video is refused in its place",
+            offer("m=video 5000 RTP/AVP 99|m=audio 4000 RTP/AVP 8"),
+            format!("m=video 0 RTP/AVP 99|{a}"),
+        ),
+        (
+            "and after",
+            offer("m=audio 4000 RTP/AVP 8|m=video 5000 RTP/AVP 99 98"),
+            format!("{a}|m=video 0 RTP/AVP 99 98"),
+        ),
         (
             "the first sound that fits",
             offer("m=audio 4002 RTP/SAVP 8|m=audio 4000 RTP/AVP 8|m=audio 4004 RTP/AVP 8"),
             format!("m=audio 0 RTP/SAVP 8|{a}|m=audio 0 RTP/AVP 8"),
         ),
-        ("a stream that is off", offer("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 8"), format!("m=audio 0 RTP/AVP 8|{a}")),
+        (
+            "a stream that is off",
+            offer("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 8"),
+            format!("m=audio 0 RTP/AVP 8|{a}"),
+        ),
         ("feedback profile", offer("m=audio 4000 RTP/AVPF 8"), a.into()),
         ("RTCP on the same port, when offered", offer("m=audio 4000 RTP/AVP 8|a=rtcp-mux"), format!("{a}|a=rtcp-mux")),
         ("two ports asked for", offer("m=audio 4000/2 RTP/AVP 8"), a.into()),
         ("bare line feeds", offer("m=audio 4000 RTP/AVP 8").replace("\r\n", "\n"), a.into()),
         ("no first lines at all", "c=IN IP4 10.0.0.9\nt=0 0\nm=audio 4000 RTP/AVP 8".into(), a.into()),
-        ("rubbish around", offer("x|=|a|m=audio 4000 RTP/AVP 8|a=rtpmap:zz PCMA|a=candidate:1 1 UDP 1 1 1 typ host|z"), a.into()),
-        ("an address of the stream's own", offer("m=audio 4000 RTP/AVP 8").replace("c=IN IP4 10.0.0.9\r\n", "") + "\r\nc=IN IP4 10.0.0.9/127\r\n", a.into()),
+        (
+            "rubbish around",
+            offer("x|=|a|m=audio 4000 RTP/AVP 8|a=rtpmap:zz PCMA|a=candidate:1 1 UDP 1 1 1 typ host|z"),
+            a.into(),
+        ),
+        (
+            "an address of the stream's own",
+            offer("m=audio 4000 RTP/AVP 8").replace("c=IN IP4 10.0.0.9\r\n", "") + "\r\nc=IN IP4 10.0.0.9/127\r\n",
+            a.into(),
+        ),
     ];
     for (name, offer, expected) in table {
         let (answer, remote, _) = check(&offer).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
@@ -118,8 +146,15 @@ fn directions_are_seen_from_us() {
 fn our_offer_and_their_answer() {
     let mut negotiation = ours();
     let first = String::from_utf8(negotiation.make_offer()).unwrap();
-    assert_eq!(first, "v=0\r\no=- 42 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n");
-    assert_eq!(String::from_utf8(negotiation.make_offer()).unwrap(), first, "an offer that did not change keeps its version");
+    assert_eq!(
+        first,
+        "v=0\r\no=- 42 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+    );
+    assert_eq!(
+        String::from_utf8(negotiation.make_offer()).unwrap(),
+        first,
+        "an offer that did not change keeps its version"
+    );
     let answer = offer("m=audio 4000 RTP/AVP 0 101|a=rtpmap:101 telephone-event/8000|a=rtcp:4010");
     let agreement = negotiation.take_answer(answer.as_bytes()).unwrap();
     assert_eq!((agreement.codec, agreement.payload_type, agreement.key_payload_type), (Codec::Pcmu, 0, Some(101)));
@@ -147,7 +182,9 @@ fn six_is_spoken_too() {
 
 #[test]
 fn whatever_is_changed_in_an_offer_nothing_breaks() {
-    let whole = offer("m=audio 4000 RTP/AVP 8 0 101|a=rtpmap:101 telephone-event/8000|a=rtcp:4001 IN IP4 1.2.3.4|a=rtcp-mux|a=ptime:20|a=sendonly");
+    let whole = offer(
+        "m=audio 4000 RTP/AVP 8 0 101|a=rtpmap:101 telephone-event/8000|a=rtcp:4001 IN IP4 1.2.3.4|a=rtcp-mux|a=ptime:20|a=sendonly",
+    );
     let mut rng = StdRng::seed_from_u64(8866);
     for _ in 0..20_000 {
         let mut bytes = whole.clone().into_bytes();
@@ -165,8 +202,14 @@ fn whatever_is_changed_in_an_offer_nothing_breaks() {
         }
         let mut negotiation = ours();
         if let Ok((answer, _)) = negotiation.take_offer(&bytes) {
-            let lines = |text: &[u8]| String::from_utf8_lossy(text).lines().filter(|line| line.trim().starts_with("m=")).count();
-            assert!(ours().take_offer(&answer).is_ok(), "our answer cannot be read: {}", String::from_utf8_lossy(&answer));
+            let lines = |text: &[u8]| {
+                String::from_utf8_lossy(text).lines().filter(|line| line.trim().starts_with("m=")).count()
+            };
+            assert!(
+                ours().take_offer(&answer).is_ok(),
+                "our answer cannot be read: {}",
+                String::from_utf8_lossy(&answer)
+            );
             assert!(lines(&answer) <= lines(&bytes).max(1));
         }
         let _ = negotiation.take_answer(&bytes);

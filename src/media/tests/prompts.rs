@@ -11,7 +11,11 @@ use crate::media::prompts::{PromptBank, load_clip};
 
 fn tone(path: &Path, spec: WavSpec, hertz: f32, seconds: f32) {
     let mut file = WavWriter::create(path, spec).unwrap();
-    let full = if spec.sample_format == SampleFormat::Float { 1.0 } else { (1_i64 << (spec.bits_per_sample - 1)) as f32 - 1.0 };
+    let full = if spec.sample_format == SampleFormat::Float {
+        1.0
+    } else {
+        (1_i64 << (spec.bits_per_sample - 1)) as f32 - 1.0
+    };
     for i in 0..(seconds * spec.sample_rate as f32) as u32 {
         let value = 0.5 * full * (2.0 * std::f32::consts::PI * hertz * i as f32 / spec.sample_rate as f32).sin();
         for _ in 0..spec.channels {
@@ -32,7 +36,11 @@ fn spec(rate: u32, bits: u16, channels: u16) -> WavSpec {
 /// Root mean square of the clip, 1.0 full scale.
 fn loudness(path: &Path) -> f64 {
     let clip = load_clip(path).unwrap();
-    let samples: Vec<f64> = (0..).map_while(|i| clip.frame(Codec::Pcma, i)).flatten().map(|byte| f64::from(to_linear(Codec::Pcma, *byte)) / 32_768.0).collect();
+    let samples: Vec<f64> = (0..)
+        .map_while(|i| clip.frame(Codec::Pcma, i))
+        .flatten()
+        .map(|byte| f64::from(to_linear(Codec::Pcma, *byte)) / 32_768.0)
+        .collect();
     (samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len() as f64).sqrt()
 }
 
@@ -40,11 +48,23 @@ fn loudness(path: &Path) -> f64 {
 fn every_usual_form_is_played_equally_loud() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tone.wav");
-    for (rate, bits, channels) in [(8000, 8, 1), (8000, 16, 1), (8000, 24, 2), (8000, 32, 1), (8000, 0, 1), (16_000, 16, 1), (16_000, 16, 2), (16_000, 0, 1)] {
+    for (rate, bits, channels) in [
+        (8000, 8, 1),
+        (8000, 16, 1),
+        (8000, 24, 2),
+        (8000, 32, 1),
+        (8000, 0, 1),
+        (16_000, 16, 1),
+        (16_000, 16, 2),
+        (16_000, 0, 1),
+    ] {
         tone(&path, spec(rate, bits, channels), 1000.0, 1.0);
         let loudness = loudness(&path);
         assert!((loudness - 0.3535).abs() < 0.02, "{rate} Hz {bits} bit {channels} channels: {loudness}");
-        assert_eq!((0..).map_while(|i| load_clip(&path).unwrap().frame(Codec::Pcmu, i).map(<[u8]>::len)).sum::<usize>(), 8000);
+        assert_eq!(
+            (0..).map_while(|i| load_clip(&path).unwrap().frame(Codec::Pcmu, i).map(<[u8]>::len)).sum::<usize>(),
+            8000
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! A day of 750 seats in a few seconds: impatient callers, refusals, dead phones, breaks, shifts.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -49,7 +49,10 @@ fn a_day_of_750_operators_keeps_every_law() {
     println!("SEED={seed}");
     let mut day = Day::new(seed);
     day.run();
-    println!("joined {} connected {} left {} offers {}", day.laws.joined, day.laws.connected, day.laws.left, day.laws.offers);
+    println!(
+        "joined {} connected {} left {} offers {}",
+        day.laws.joined, day.laws.connected, day.laws.left, day.laws.offers
+    );
     assert!(day.laws.connected > CALLS as usize * 6 / 10, "the day was too bad to prove anything");
     assert!(day.laws.left > 100, "nobody gave up");
     assert!(day.laws.offers > day.laws.connected + 1000, "no offer failed");
@@ -82,7 +85,10 @@ impl Day {
                 skills.insert("english".into(), rng.random_range(1..=4));
             }
             rules.seats.push(seat.clone());
-            rules.operators.insert(format!("{}", 1000 + i).into(), OperatorRules { name: String::new(), skills, seat: Some(seat) });
+            rules.operators.insert(
+                format!("{}", 1000 + i).into(),
+                OperatorRules { name: String::new(), skills, seat: Some(seat) },
+            );
         }
         let mut day = Day {
             rng,
@@ -127,7 +133,7 @@ impl Day {
             self.happen(at, happens);
             steps += 1;
             self.laws.conserve(&self.engine);
-            if steps % 500 == 0 {
+            if steps.is_multiple_of(500) {
                 self.laws.check(&self.engine);
             }
         }
@@ -149,12 +155,15 @@ impl Day {
                 self.at(at + patience, Happens::GiveUp(contact));
             }
             Happens::GiveUp(contact) => self.input(at, Input::Leave { contact }),
-            Happens::Phone(offer, dice) => self.input(at, match dice {
-                0..=1 => Input::Failed { offer, why: OfferFailure::Busy },
-                2..=4 => Input::Failed { offer, why: OfferFailure::Rejected },
-                5 => Input::Failed { offer, why: OfferFailure::Unreachable },
-                _ => Input::Accepted { offer },
-            }),
+            Happens::Phone(offer, dice) => self.input(
+                at,
+                match dice {
+                    0..=1 => Input::Failed { offer, why: OfferFailure::Busy },
+                    2..=4 => Input::Failed { offer, why: OfferFailure::Rejected },
+                    5 => Input::Failed { offer, why: OfferFailure::Unreachable },
+                    _ => Input::Accepted { offer },
+                },
+            ),
             Happens::HangUp(contact) => self.input(at, Input::TalkEnded { contact }),
             Happens::SeatLost(seat) => {
                 self.input(at, Input::SeatReachable { seat: seat.clone(), reachable: false });

@@ -32,7 +32,9 @@ impl Laws {
                 assert!(!twice, "{contact} or {operator} is in two offers");
                 self.open_offers.insert(*offer, (*contact, operator.clone()));
             }
-            Output::Withdraw { offer, .. } => assert!(self.open_offers.contains_key(offer), "{offer} withdrawn after its end"),
+            Output::Withdraw { offer, .. } => {
+                assert!(self.open_offers.contains_key(offer), "{offer} withdrawn after its end")
+            }
             Output::OfferEnded { offer, contact, operator, .. } => {
                 let open = self.open_offers.remove(offer);
                 assert_eq!(open, Some((*contact, operator.clone())), "{offer} ended twice or never began");
@@ -48,8 +50,13 @@ impl Laws {
                 assert!(self.in_line.remove(contact), "{contact} left no line");
             }
             Output::Operator { operator, state, seat } => {
-                assert_eq!(seat.is_none(), *state == OperatorState::SignedOut, "{operator} without a seat is signed out");
-                if let Some(OperatorState::Talking { contact } | OperatorState::Holding { contact }) = self.states.get(operator)
+                assert_eq!(
+                    seat.is_none(),
+                    *state == OperatorState::SignedOut,
+                    "{operator} without a seat is signed out"
+                );
+                if let Some(OperatorState::Talking { contact } | OperatorState::Holding { contact }) =
+                    self.states.get(operator)
                     && !matches!(state, OperatorState::Talking { .. } | OperatorState::Holding { .. })
                 {
                     self.talking.remove(contact);
@@ -70,7 +77,8 @@ impl Laws {
             }
             let told = self.states.get(view.operator).cloned().unwrap_or(OperatorState::SignedOut);
             assert_eq!(view.state, told, "{} is not what was told", view.operator);
-            let offered = self.open_offers.iter().find(|(_, (_, operator))| operator == view.operator).map(|(offer, _)| *offer);
+            let offered =
+                self.open_offers.iter().find(|(_, (_, operator))| operator == view.operator).map(|(offer, _)| *offer);
             let says = if let OperatorState::Offered { offer, .. } = view.state { Some(offer) } else { None };
             assert_eq!(offered, says, "{}'s offer", view.operator);
         }

@@ -17,7 +17,11 @@ fn nonsense(rng: &mut StdRng) -> Input {
     let contact = CallId(rng.random_range(1..12));
     let offer = OfferId(rng.random_range(1..60));
     match rng.random_range(0..24) {
-        0..=4 => Input::Join { contact, queue: ["a", "b", "x"][rng.random_range(0..3)].into(), arrived_at: Moment::default() },
+        0..=4 => Input::Join {
+            contact,
+            queue: ["a", "b", "x"][rng.random_range(0..3)].into(),
+            arrived_at: Moment::default(),
+        },
         5 => Input::Leave { contact },
         6..=9 => Input::Accepted { offer },
         10..=11 => {
@@ -58,7 +62,10 @@ fn rules(rng: &mut StdRng) -> Rules {
             .iter()
             .map(|(id, seat, level)| {
                 let seat = (!seat.is_empty()).then(|| SeatId::from(*seat));
-                (OperatorId::from(*id), OperatorRules { name: String::new(), skills: [("skill".into(), *level)].into(), seat })
+                (
+                    OperatorId::from(*id),
+                    OperatorRules { name: String::new(), skills: [("skill".into(), *level)].into(), seat },
+                )
             })
             .collect(),
         seats: vec!["1".into(), "2".into(), "3".into()],
@@ -104,18 +111,24 @@ fn nonsense_breaks_no_law_and_replays_alike() {
             }
         }
         let mut replayed = Engine::new();
-        let again: Vec<Output> = log.iter().flat_map(|(at, input)| {
-            replayed.handle(*at, input.clone());
-            outputs(&mut replayed)
-        }).collect();
+        let again: Vec<Output> = log
+            .iter()
+            .flat_map(|(at, input)| {
+                replayed.handle(*at, input.clone());
+                outputs(&mut replayed)
+            })
+            .collect();
         assert_eq!(again, said);
         assert_eq!(replayed, engine);
         let (state, from) = checkpoint.unwrap();
         let mut resumed: Engine = serde_json::from_str(&state).unwrap();
-        let rest: Vec<Output> = log[301..].iter().flat_map(|(at, input)| {
-            resumed.handle(*at, input.clone());
-            outputs(&mut resumed)
-        }).collect();
+        let rest: Vec<Output> = log[301..]
+            .iter()
+            .flat_map(|(at, input)| {
+                resumed.handle(*at, input.clone());
+                outputs(&mut resumed)
+            })
+            .collect();
         assert_eq!(rest, said[from..]);
         assert_eq!(resumed, engine);
     }

@@ -73,7 +73,8 @@ impl Scenario {
 
     fn declare(&mut self, line: &str) {
         let mut words = line.splitn(3, ' ');
-        let (kind, name, rest) = (words.next().unwrap(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let (kind, name, rest) =
+            (words.next().unwrap(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
         match kind {
             "decisions" => self.decisions = true,
             "exclude" => self.rules.exclude_for = duration(name),
@@ -90,9 +91,14 @@ impl Scenario {
                 self.rules.queues.insert(name.into(), rules);
             }
             "operator" => {
-                let skills = rest.split_whitespace().filter_map(|s| s.split_once('=')).map(|(s, l)| (s.into(), l.parse().unwrap()));
+                let skills = rest
+                    .split_whitespace()
+                    .filter_map(|s| s.split_once('='))
+                    .map(|(s, l)| (s.into(), l.parse().unwrap()));
                 let seat = rest.split_once("seat ").map(|(_, seat)| SeatId::from(seat.trim()));
-                self.rules.operators.insert(name.into(), OperatorRules { name: name.into(), skills: skills.collect(), seat });
+                self.rules
+                    .operators
+                    .insert(name.into(), OperatorRules { name: name.into(), skills: skills.collect(), seat });
             }
             "seats" => self.rules.seats = line.split(' ').skip(1).map(SeatId::from).collect(),
             "without" => {
@@ -244,7 +250,9 @@ fn name(call: CallId) -> String {
 }
 
 fn duration(text: &str) -> Duration {
-    Duration::from_secs(text.strip_suffix('s').and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{text:?} is no time")))
+    Duration::from_secs(
+        text.strip_suffix('s').and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{text:?} is no time")),
+    )
 }
 
 fn moment(text: &str) -> Moment {
@@ -258,6 +266,9 @@ fn time(at: Moment) -> String {
 #[test]
 fn names_in_queues_are_kept_apart() {
     let mut engine = Engine::new();
-    engine.handle(Moment::default(), Input::Join { contact: CallId(1), queue: QueueId::from("nowhere"), arrived_at: Moment::default() });
+    engine.handle(
+        Moment::default(),
+        Input::Join { contact: CallId(1), queue: QueueId::from("nowhere"), arrived_at: Moment::default() },
+    );
     assert!(matches!(engine.poll(), Some(Output::Refused { why: JoinRefusal::UnknownQueue, .. })));
 }

@@ -41,7 +41,7 @@ impl Framer {
     }
 
     /// The next frame that is complete. After a fault the connection must be closed.
-    pub fn next(&mut self) -> Result<Option<Frame>, FramingFault> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FramingFault> {
         if self.wanted.is_none() {
             if self.bytes.starts_with(b"\r\n\r\n") {
                 self.take(4);
@@ -50,7 +50,7 @@ impl Framer {
             // A lone CRLF is the answer to a ping of ours, or padding; a lone CR may become one.
             if self.bytes.starts_with(b"\r\n") && self.bytes.get(2).is_some_and(|b| *b != b'\r') {
                 self.take(2);
-                return self.next();
+                return self.next_frame();
             }
             if self.bytes.len() < 4 && self.bytes.iter().all(|b| b"\r\n".contains(b)) {
                 return Ok(None);

@@ -17,7 +17,11 @@ fn request(start: &str, lines: &[&str], body: &str) -> Vec<u8> {
     let method = start.split(' ').next().unwrap_or_default();
     let cseq = format!("CSeq: 7 {method}");
     let name = |line: &str| canonical(line);
-    let kept = usual.iter().copied().chain([cseq.as_str()]).filter(|line| !lines.iter().any(|other| name(other) == name(line)));
+    let kept = usual
+        .iter()
+        .copied()
+        .chain([cseq.as_str()])
+        .filter(|line| !lines.iter().any(|other| name(other) == name(line)));
     let all: Vec<&str> = kept.chain(lines.iter().copied().filter(|line| !line.starts_with('-'))).collect();
     format!("{start}\r\n{}\r\n\r\n{body}", all.join("\r\n")).into_bytes()
 }
@@ -37,35 +41,77 @@ fn good(bytes: &[u8]) -> Request {
 
 #[test]
 fn what_real_phones_send_is_read() {
-    let compact = request("INVITE sip:12345@h SIP/2.0", &["v: SIP/2.0/TCP [2001:db8::1]:5062 ;branch=z9hG4bKb ; rport", "f: Anna <sip:anna@h>;tag=9", "t: sip:b@h", "i: 1", "m: <sip:anna@h>", "c: application/sdp", "l: 3"], "abcdef");
+    let compact = request(
+        "INVITE sip:12345@h SIP/2.0",
+        &[
+            "v: SIP/2.0/TCP [2001:db8::1]:5062 ;branch=z9hG4bKb ; rport",
+            "f: Anna <sip:anna@h>;tag=9",
+            "t: sip:b@h",
+            "i: 1",
+            "m: <sip:anna@h>",
+            "c: application/sdp",
+            "l: 3",
+        ],
+        "abcdef",
+    );
     let read = good(&compact);
     let via = read.headers.top_via().unwrap();
-    assert_eq!((via.transport.as_str(), via.host.as_str(), via.port, via.branch()), ("TCP", "2001:db8::1", Some(5062), Some("z9hG4bKb")));
+    assert_eq!(
+        (via.transport.as_str(), via.host.as_str(), via.port, via.branch()),
+        ("TCP", "2001:db8::1", Some(5062), Some("z9hG4bKb"))
+    );
     assert_eq!(read.headers.from().unwrap().display.as_deref(), Some("Anna"));
     assert_eq!((read.headers.get("Content-Type"), read.body.as_slice()), (Some("application/sdp"), &b"abc"[..]));
 
-    let folded = request("OPTIONS sip:h SIP/2.0", &["Subject: one\r\n\ttwo\r\n  three", "TO :\t<sip:b@h>", "cseq: 0009\t OPTIONS"], "");
+    let folded = request(
+        "OPTIONS sip:h SIP/2.0",
+        &["Subject: one\r\n\ttwo\r\n  three", "TO :\t<sip:b@h>", "cseq: 0009\t OPTIONS"],
+        "",
+    );
     let read = good(&folded);
     assert_eq!(read.headers.get("subject"), Some("one two three"));
     assert_eq!(read.headers.cseq().unwrap().seq, 9);
 
-    let quoted = request("INVITE sip:h SIP/2.0", &["From: \"O'Hara, \\\"Jo\\\" <x>; y\" <sip:jo;p=1@h;transport=udp>;tag=\"q;1\"", "Contact: <sip:a@h>, \"b, c\" <sip:d@h>;q=0.5,sip:e@h"], "");
+    let quoted = request(
+        "INVITE sip:h SIP/2.0",
+        &[
+            "From: \"O'Hara, \\\"Jo\\\" <x>; y\" <sip:jo;p=1@h;transport=udp>;tag=\"q;1\"",
+            "Contact: <sip:a@h>, \"b, c\" <sip:d@h>;q=0.5,sip:e@h",
+        ],
+        "",
+    );
     let read = good(&quoted);
     let from = read.headers.from().unwrap();
     assert_eq!(from.display.as_deref(), Some("O'Hara, \"Jo\" <x>; y"));
     assert_eq!(from.uri.sip().unwrap().user.as_deref(), Some("jo;p=1"));
     assert_eq!(read.headers.contacts().unwrap().len(), 3);
 
-    let routed = request("BYE sip:h SIP/2.0", &["Via: SIP/2.0/UDP a;branch=z9hG4bK1, SIP / 2.0 / UDP b:5070;branch=z9hG4bK2", "Route: <sip:p1;lr>,<sip:p2;lr>"], "");
+    let routed = request(
+        "BYE sip:h SIP/2.0",
+        &[
+            "Via: SIP/2.0/UDP a;branch=z9hG4bK1, SIP / 2.0 / UDP b:5070;branch=z9hG4bK2",
+            "Route: <sip:p1;lr>,<sip:p2;lr>",
+        ],
+        "",
+    );
     let read = good(&routed);
     assert_eq!((read.headers.all("Via").count(), read.headers.routes().unwrap().len()), (2, 2));
 
-    for start in ["DANCE! sip:h SIP/2.0", "OPTIONS sip:h SIP/2.0", "INVITE tel:+8610 SIP/2.0", "INVITE sip:%31@h SIP/2.0", "INVITE sip:a@[::1]:5060;lr?Subject=x SIP/2.0"] {
+    for start in [
+        "DANCE! sip:h SIP/2.0",
+        "OPTIONS sip:h SIP/2.0",
+        "INVITE tel:+8610 SIP/2.0",
+        "INVITE sip:%31@h SIP/2.0",
+        "INVITE sip:a@[::1]:5060;lr?Subject=x SIP/2.0",
+    ] {
         good(&request(start, &[], ""));
     }
     let lf: Vec<u8> = request("OPTIONS sip:h SIP/2.0", &[], "x").into_iter().filter(|b| *b != b'\r').collect();
     assert_eq!(good(&lf).body, b"x");
-    assert_eq!(good(&[b"\r\n\r\n".to_vec(), request("OPTIONS sip:h SIP/2.0", &[], "")].concat()).method, Method::OPTIONS);
+    assert_eq!(
+        good(&[b"\r\n\r\n".to_vec(), request("OPTIONS sip:h SIP/2.0", &[], "")].concat()).method,
+        Method::OPTIONS
+    );
 }
 
 #[test]
@@ -136,16 +182,40 @@ fn what_cannot_be_answered_is_dropped() {
 
 #[test]
 fn an_answer_copies_what_it_must_and_nothing_else() {
-    let bytes = request("INVITE sip:h SIP/2.0", &["Via: SIP/2.0/UDP a;branch=z9hG4bK1,SIP/2.0/UDP b;branch=z9hG4bK2", "Record-Route: <sip:p;lr>", "X-Own: secret", "Timestamp: 54"], "body");
+    let bytes = request(
+        "INVITE sip:h SIP/2.0",
+        &[
+            "Via: SIP/2.0/UDP a;branch=z9hG4bK1,SIP/2.0/UDP b;branch=z9hG4bK2",
+            "Record-Route: <sip:p;lr>",
+            "X-Own: secret",
+            "Timestamp: 54",
+        ],
+        "body",
+    );
     let answer = good(&bytes).respond(486, Some("tag"));
     let text = String::from_utf8(answer.to_bytes()).unwrap();
     assert!(text.starts_with("SIP/2.0 486 Busy Here\r\n"), "{text}");
     assert_eq!(text.matches("Via: ").count(), 2);
-    assert!(text.contains("To: <sip:b@example.com>;tag=tag\r\n") && text.contains("CSeq: 7 INVITE\r\n") && text.contains("Content-Length: 0\r\n"));
+    assert!(
+        text.contains("To: <sip:b@example.com>;tag=tag\r\n")
+            && text.contains("CSeq: 7 INVITE\r\n")
+            && text.contains("Content-Length: 0\r\n")
+    );
     assert!(!text.contains("secret") && !text.contains("Record-Route") && !text.contains("Timestamp"));
     let trying = good(&bytes).respond(100, Some("tag"));
-    assert!(trying.headers.get("To").is_some_and(|to| !to.contains("tag=")) && trying.headers.get("Timestamp") == Some("54"));
-    for (status, phrase) in [(200, "OK"), (404, "Not Found"), (415, "Unsupported Media Type"), (481, "Call/Transaction Does Not Exist"), (488, "Not Acceptable Here"), (503, "Service Unavailable"), (505, "Version Not Supported")] {
+    assert!(
+        trying.headers.get("To").is_some_and(|to| !to.contains("tag="))
+            && trying.headers.get("Timestamp") == Some("54")
+    );
+    for (status, phrase) in [
+        (200, "OK"),
+        (404, "Not Found"),
+        (415, "Unsupported Media Type"),
+        (481, "Call/Transaction Does Not Exist"),
+        (488, "Not Acceptable Here"),
+        (503, "Service Unavailable"),
+        (505, "Version Not Supported"),
+    ] {
         assert_eq!(reason_phrase(status), phrase);
     }
 }
@@ -196,9 +266,20 @@ fn whatever_is_changed_in_a_message_nothing_breaks() {
         }
         match read(&bytes) {
             Ok(message) => {
-                let (Message::Request(Request { headers, .. }) | Message::Response(Response { headers, .. })) = &message;
-                let _ = (headers.contacts(), headers.routes(), headers.credentials("Authorization"), headers.challenges("WWW-Authenticate"), headers.expires());
-                assert!(read(&message.to_bytes()).is_ok(), "cannot read what was written: {}", String::from_utf8_lossy(&message.to_bytes()));
+                let (Message::Request(Request { headers, .. }) | Message::Response(Response { headers, .. })) =
+                    &message;
+                let _ = (
+                    headers.contacts(),
+                    headers.routes(),
+                    headers.credentials("Authorization"),
+                    headers.challenges("WWW-Authenticate"),
+                    headers.expires(),
+                );
+                assert!(
+                    read(&message.to_bytes()).is_ok(),
+                    "cannot read what was written: {}",
+                    String::from_utf8_lossy(&message.to_bytes())
+                );
             }
             Err(Malformed { answer: Some(answer), .. }) => {
                 assert!(answer.to_bytes().len() <= bytes.len() * 2 + 500, "an answer much larger than what it answers");
@@ -208,6 +289,6 @@ fn whatever_is_changed_in_a_message_nothing_breaks() {
         let _ = masked(&bytes);
         let mut framer = framing::Framer::default();
         framer.push(&bytes);
-        while let Ok(Some(_)) = framer.next() {}
+        while let Ok(Some(_)) = framer.next_frame() {}
     }
 }

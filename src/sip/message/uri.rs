@@ -129,7 +129,14 @@ impl fmt::Display for Uri {
 
 impl SipUri {
     pub fn new(user: Option<&str>, host: &str, port: Option<u16>) -> Self {
-        Self { secure: false, user: user.map(Into::into), host: host.into(), port, params: Params::default(), headers: None }
+        Self {
+            secure: false,
+            user: user.map(Into::into),
+            host: host.into(),
+            port,
+            params: Params::default(),
+            headers: None,
+        }
     }
 
     fn parse_rest(secure: bool, rest: &str) -> Option<SipUri> {

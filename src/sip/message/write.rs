@@ -47,9 +47,5 @@ fn finish(mut out: Vec<u8>, headers: &Headers, body: &[u8]) -> Vec<u8> {
 
 /// Line breaks and NUL would let a value of one leg write headers of another: they become spaces.
 fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains(['\r', '\n', '\0']) {
-        text.replace(['\r', '\n', '\0'], " ").into()
-    } else {
-        text.into()
-    }
+    if text.contains(['\r', '\n', '\0']) { text.replace(['\r', '\n', '\0'], " ").into() } else { text.into() }
 }

@@ -44,14 +44,7 @@ impl Endpoint {
         let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
-        let calling = Calling {
-            transaction,
-            request,
-            flow,
-            pinned,
-            provisional: false,
-            cancel: Cancel::No,
-        };
+        let calling = Calling { transaction, request, flow, pinned, provisional: false, cancel: Cancel::No };
         self.legs.insert(leg_id, Leg::new(State::Calling(Box::new(calling))));
     }
 
@@ -65,7 +58,13 @@ impl Endpoint {
         Some((uri, self.fit(flow)?, false))
     }
 
-    pub(in crate::sip) fn invite_answered(&mut self, now: Moment, leg_id: LegId, id: TransactionId, response: &Response) {
+    pub(in crate::sip) fn invite_answered(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        id: TransactionId,
+        response: &Response,
+    ) {
         match response.status {
             ..200 => self.invite_progresses(now, leg_id, response),
             200..300 => self.invite_accepted(now, leg_id, id, response),
@@ -259,7 +258,8 @@ impl Endpoint {
 
     pub(in crate::sip) fn send_register(&mut self, now: Moment) {
         let Some(account) = self.registration.as_ref().map(|registration| registration.account.clone()) else { return };
-        let flow = Flow { listener: ListenerId(0), transport: account.transport, remote: account.registrar, connection: None };
+        let flow =
+            Flow { listener: ListenerId(0), transport: account.transport, remote: account.registrar, connection: None };
         let Some(flow) = self.fit(flow) else { return };
         let (mut contact, cnonce) = (self.own_uri(&escape_user(&account.username), flow), self.token());
         if account.transport == Transport::Udp {

@@ -113,7 +113,13 @@ impl Endpoint {
         }
     }
 
-    pub(in crate::sip) fn reoffer_answered(&mut self, now: Moment, leg_id: LegId, id: TransactionId, response: &Response) {
+    pub(in crate::sip) fn reoffer_answered(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        id: TransactionId,
+        response: &Response,
+    ) {
         if response.status < 200 {
             return;
         }

@@ -1,8 +1,8 @@
 //! Two endpoints on a pretend cable that loses, delays, doubles and reorders. Whatever the cable does, both
 //! sides agree on what became of each call, and nothing is left when it is over.
 
-use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,13 +22,15 @@ struct Weather {
     delay: Duration,
 }
 
+type Flying = (Moment, u64, usize, Vec<u8>);
+
 struct Cable {
     now: Moment,
     rng: StdRng,
     weather: Weather,
     ends: [Endpoint; 2],
     /// When, in order of sending, to which end, what.
-    flying: BinaryHeap<Reverse<(Moment, u64, usize, Vec<u8>)>>,
+    flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
     /// What each end was told of each leg.
     told: [BTreeMap<LegId, Vec<String>>; 2],
@@ -90,7 +92,8 @@ impl Cable {
         let copies = if self.reliable {
             1
         } else {
-            usize::from(!self.rng.random_bool(self.weather.loss)) + usize::from(self.rng.random_bool(self.weather.double))
+            usize::from(!self.rng.random_bool(self.weather.loss))
+                + usize::from(self.rng.random_bool(self.weather.double))
         };
         for _ in 0..copies {
             self.sent += 1;
@@ -123,7 +126,9 @@ impl Cable {
                 self.command(end, Command::AcceptReoffer { leg, body: Body::sdp(b"re-answer".to_vec()) });
                 (leg, "reoffer".into())
             }
-            Event::ReofferAnswered { leg, result } => (leg, format!("reoffer {}", if result.is_ok() { "taken" } else { "refused" })),
+            Event::ReofferAnswered { leg, result } => {
+                (leg, format!("reoffer {}", if result.is_ok() { "taken" } else { "refused" }))
+            }
             Event::Ringing { .. } | Event::Progress { .. } => return,
             other => panic!("{other:?}"),
         };
@@ -137,7 +142,10 @@ impl Cable {
     fn invite(&mut self, leg: u64, number: &str) {
         let to = Target::Uri(format!("sip:{number}@{}{}", addr(B), if self.reliable { ";transport=tcp" } else { "" }));
         let caller = Party { number: "100".into(), display: Some("Ann \"A\"".into()) };
-        self.command(A, Command::Invite(Invite { leg: LegId(leg), to, caller, body: Some(Body::sdp(b"offer".to_vec())) }));
+        self.command(
+            A,
+            Command::Invite(Invite { leg: LegId(leg), to, caller, body: Some(Body::sdp(b"offer".to_vec())) }),
+        );
         self.settle();
     }
 
@@ -254,7 +262,10 @@ fn many_calls_on_a_bad_cable_end_as_both_sides_say() {
             let ends = told.iter().filter(|what| what.starts_with("ended") || what.starts_with("refused")).count();
             assert!(ends <= 1, "seed {seed}: a leg ended twice: {told:?}");
             let last = told.iter().position(|what| what.starts_with("ended") || what.starts_with("refused"));
-            assert!(last.is_none_or(|last| last + 1 == told.len()), "seed {seed}: something was told of a leg that is gone: {told:?}");
+            assert!(
+                last.is_none_or(|last| last + 1 == told.len()),
+                "seed {seed}: something was told of a leg that is gone: {told:?}"
+            );
             assert!(told.iter().filter(|what| what.as_str() == "answered").count() <= 1, "seed {seed}: {told:?}");
         }
         answered += cable.count(A, "answered");

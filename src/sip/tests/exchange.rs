@@ -42,7 +42,12 @@ impl Phone {
             timers: Timers::default(),
         };
         let house = Endpoint::new(now, settings, StdRng::seed_from_u64(1));
-        let flow = Flow { listener: ListenerId(0), transport: Transport::Udp, remote: "10.0.0.9:5070".parse().unwrap(), connection: None };
+        let flow = Flow {
+            listener: ListenerId(0),
+            transport: Transport::Udp,
+            remote: "10.0.0.9:5070".parse().unwrap(),
+            connection: None,
+        };
         let mut phone = Phone { now, house, flow };
         phone.events();
         phone
@@ -56,7 +61,9 @@ impl Phone {
 
     /// Start lines, or whole messages, that left since the last look.
     fn sent(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.house.poll_transmit()).map(|transmit| String::from_utf8(transmit.bytes).unwrap()).collect()
+        std::iter::from_fn(|| self.house.poll_transmit())
+            .map(|transmit| String::from_utf8(transmit.bytes).unwrap())
+            .collect()
     }
 
     fn events(&mut self) -> Vec<Event> {
@@ -88,7 +95,9 @@ fn starts(messages: &[String]) -> Vec<&str> {
 fn request(method: &str, uri: &str, branch: &str, cseq: u32, lines: &str) -> String {
     let to = if lines.contains("To: ") { String::new() } else { format!("To: <{uri}>\n") };
     let from = if lines.contains("From: ") { "" } else { "From: <sip:100@10.0.0.9>;tag=f\n" };
-    format!("{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{branch}\n{from}{to}Call-ID: c1\nCSeq: {cseq} {method}\nContact: <sip:100@10.0.0.9:5070>\nMax-Forwards: 70\n{lines}Content-Length: 0\n\n")
+    format!(
+        "{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{branch}\n{from}{to}Call-ID: c1\nCSeq: {cseq} {method}\nContact: <sip:100@10.0.0.9:5070>\nMax-Forwards: 70\n{lines}Content-Length: 0\n\n"
+    )
 }
 
 fn response(text: &str) -> Response {
@@ -99,7 +108,10 @@ fn response(text: &str) -> Response {
 }
 
 fn leg(events: &[Event]) -> LegId {
-    events.iter().find_map(|event| if let Event::Incoming(incoming) = event { Some(incoming.leg) } else { None }).expect("an incoming call")
+    events
+        .iter()
+        .find_map(|event| if let Event::Incoming(incoming) = event { Some(incoming.leg) } else { None })
+        .expect("an incoming call")
 }
 
 #[test]
@@ -135,7 +147,10 @@ fn a_cancel_at_every_moment() {
         assert!(phone.command(Command::Hangup { leg, reason: None }).is_empty());
     }
     let mut phone = Phone::new(true);
-    assert_eq!(starts(&phone.send(&request("CANCEL", "sip:1@10.0.0.1", "a", 1, ""))), ["SIP/2.0 481 Call/Transaction Does Not Exist"]);
+    assert_eq!(
+        starts(&phone.send(&request("CANCEL", "sip:1@10.0.0.1", "a", 1, ""))),
+        ["SIP/2.0 481 Call/Transaction Does Not Exist"]
+    );
 }
 
 #[test]
@@ -144,10 +159,15 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
     phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "Record-Route: <sip:p;lr>\n"));
     let leg = leg(&phone.events());
     let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
-    assert!(answer[0].contains("Record-Route: <sip:p;lr>\r\n") && answer[0].contains("Contact: <sip:hotline@10.0.0.1:5060>"));
+    assert!(
+        answer[0].contains("Record-Route: <sip:p;lr>\r\n")
+            && answer[0].contains("Contact: <sip:hotline@10.0.0.1:5060>")
+    );
     assert_eq!(starts(&phone.wait(Duration::from_millis(3600))), ["SIP/2.0 200 OK"; 3], "at 0.5, 1.5 and 3.5 s");
     let to = response(&answer[0]).headers.get("To").unwrap().to_string();
-    let within = |method: &str, branch: &str, cseq: u32| request(method, "sip:hotline@10.0.0.1", branch, cseq, &format!("To: {to}\n"));
+    let within = |method: &str, branch: &str, cseq: u32| {
+        request(method, "sip:hotline@10.0.0.1", branch, cseq, &format!("To: {to}\n"))
+    };
     assert!(phone.send(&within("ACK", "b", 1)).is_empty());
     assert!(matches!(phone.events()[..], [Event::Acked { .. }]));
     assert!(phone.wait(Duration::from_secs(20)).is_empty());
@@ -156,7 +176,11 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
     assert_eq!(starts(&phone.send(&within("INFO", "d", 5))), ["SIP/2.0 200 OK"]);
     assert_eq!(starts(&phone.send(&within("INFO", "e", 4))), ["SIP/2.0 500 Server Internal Error"]);
     let bye = phone.command(Command::Hangup { leg, reason: Some("SIP;cause=200".into()) });
-    assert!(bye[0].starts_with("BYE sip:100@10.0.0.9:5070 SIP/2.0") && bye[0].contains("Route: <sip:p;lr>") && bye[0].contains("Reason: SIP;cause=200"));
+    assert!(
+        bye[0].starts_with("BYE sip:100@10.0.0.9:5070 SIP/2.0")
+            && bye[0].contains("Route: <sip:p;lr>")
+            && bye[0].contains("Reason: SIP;cause=200")
+    );
     // BYE crosses BYE: theirs is answered too.
     let theirs = starts(&phone.send(&within("BYE", "f", 6))).join(" ");
     assert!(theirs.starts_with("SIP/2.0 200") || theirs.starts_with("SIP/2.0 481"), "{theirs}");
@@ -166,12 +190,14 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
 fn the_house_is_full_or_drains() {
     let mut phone = Phone::new(true);
     for n in 0..3 {
-        let text = request("INVITE", "sip:1@10.0.0.1", &format!("n{n}"), 1, "").replace("Call-ID: c1", &format!("Call-ID: c{n}"));
+        let text = request("INVITE", "sip:1@10.0.0.1", &format!("n{n}"), 1, "")
+            .replace("Call-ID: c1", &format!("Call-ID: c{n}"));
         assert_eq!(starts(&phone.send(&text)), ["SIP/2.0 100 Trying"]);
     }
     let full = phone.send(&request("INVITE", "sip:1@10.0.0.1", "x", 1, "").replace("Call-ID: c1", "Call-ID: c9"));
     assert!(full[0].starts_with("SIP/2.0 503") && full[0].contains("Retry-After: "), "{full:?}");
-    let legs: Vec<LegId> = phone.events().iter().filter_map(|e| if let Event::Incoming(i) = e { Some(i.leg) } else { None }).collect();
+    let legs: Vec<LegId> =
+        phone.events().iter().filter_map(|e| if let Event::Incoming(i) = e { Some(i.leg) } else { None }).collect();
     phone.command(Command::Refuse { leg: legs[0], refusal: Refusal::new(486) });
     let text = request("INVITE", "sip:1@10.0.0.1", "y", 1, "").replace("Call-ID: c1", "Call-ID: c8");
     assert_eq!(starts(&phone.send(&text)), ["SIP/2.0 100 Trying"], "a place became free");
@@ -183,14 +209,18 @@ fn the_house_is_full_or_drains() {
 /// REGISTER with the credentials that the last challenge asks for.
 fn register(phone: &mut Phone, algorithm: &str, password: &str, cseq: u32, lines: &str) -> Vec<String> {
     let own = format!("From: <sip:8001@r>;tag=f\nTo: <sip:8001@r>\n{lines}");
-    let contact = |text: String| if lines.contains("Contact: ") { text.replacen("Contact: <sip:100@10.0.0.9:5070>\n", "", 1) } else { text };
+    let contact = |text: String| {
+        if lines.contains("Contact: ") { text.replacen("Contact: <sip:100@10.0.0.9:5070>\n", "", 1) } else { text }
+    };
     let challenge = phone.send(&contact(request("REGISTER", "sip:r", &format!("r{cseq}"), cseq, &own)));
     let refused = response(&challenge[0]);
     assert_eq!(refused.status, 401, "{challenge:?}");
     let challenges = refused.headers.challenges("WWW-Authenticate");
-    let chosen = challenges.iter().find(|c| c.algorithm.as_deref() == Some(algorithm)).expect("the algorithm is offered");
+    let chosen =
+        challenges.iter().find(|c| c.algorithm.as_deref() == Some(algorithm)).expect("the algorithm is offered");
     let uri = "sip:r";
-    let credentials = digest::answer(chosen, &message::Method::REGISTER, uri, "8001", password, 1, "cn").expect("an answer");
+    let credentials =
+        digest::answer(chosen, &message::Method::REGISTER, uri, "8001", password, 1, "cn").expect("an answer");
     let own = format!("{own}Authorization: {credentials}\n");
     phone.send(&contact(request("REGISTER", uri, &format!("s{cseq}"), cseq + 1, &own)))
 }
@@ -202,7 +232,10 @@ fn seats_register_with_both_digests_and_are_reachable_until_they_expire() {
         let ok = register(&mut phone, algorithm, "pass", 1, "Expires: 120\n");
         assert!(ok[0].starts_with("SIP/2.0 200 OK") && ok[0].contains("expires=120"), "{ok:?}");
         let events = phone.events();
-        assert!(events.iter().any(|event| matches!(event, Event::SeatReachable { seat } if seat.as_str() == "8001")), "{events:?}");
+        assert!(
+            events.iter().any(|event| matches!(event, Event::SeatReachable { seat } if seat.as_str() == "8001")),
+            "{events:?}"
+        );
         phone.wait(Duration::from_secs(121));
         assert!(phone.events().iter().any(|event| matches!(event, Event::SeatUnreachable { .. })));
         let wrong = register(&mut phone, algorithm, "guess", 9, "");
@@ -228,18 +261,38 @@ fn registrations_have_limits_and_end_when_asked() {
 #[test]
 fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     let mut phone = Phone::new(false);
-    let invite = Invite { leg: LegId(2), to: Target::Seat("8002".into()), caller: Party { number: "138".into(), display: None }, body: None };
+    let invite = Invite {
+        leg: LegId(2),
+        to: Target::Seat("8002".into()),
+        caller: Party { number: "138".into(), display: None },
+        body: None,
+    };
     let sent = phone.command(Command::Invite(invite));
-    assert!(sent[0].starts_with("INVITE sip:8002@10.0.0.9:5070 SIP/2.0") && sent[0].contains("From: <sip:138@"), "{sent:?}");
+    assert!(
+        sent[0].starts_with("INVITE sip:8002@10.0.0.9:5070 SIP/2.0") && sent[0].contains("From: <sip:138@"),
+        "{sent:?}"
+    );
     // Timer A doubles: 0.5, 1.5, 3.5 s.
     assert_eq!(phone.wait(Duration::from_secs(4)).len(), 3);
-    assert!(phone.command(Command::Hangup { leg: LegId(2), reason: None }).is_empty(), "no CANCEL before a provisional answer, §9.1");
+    assert!(
+        phone.command(Command::Hangup { leg: LegId(2), reason: None }).is_empty(),
+        "no CANCEL before a provisional answer, §9.1"
+    );
     let via = sent[0].lines().find(|line| line.starts_with("Via: ")).unwrap();
     let header = |name: &str| sent[0].lines().find(|line| line.starts_with(name)).unwrap().to_string();
-    let ringing = format!("SIP/2.0 180 Ringing\n{via}\n{}\n{};tag=t\n{}\n{}\nContent-Length: 0\n\n", header("From"), header("To"), header("Call-ID"), header("CSeq"));
+    let ringing = format!(
+        "SIP/2.0 180 Ringing\n{via}\n{}\n{};tag=t\n{}\n{}\nContent-Length: 0\n\n",
+        header("From"),
+        header("To"),
+        header("Call-ID"),
+        header("CSeq")
+    );
     let cancel = phone.send(&ringing);
     assert!(cancel[0].starts_with("CANCEL sip:8002@10.0.0.9:5070"), "{cancel:?}");
     let unknown = Invite { leg: LegId(4), to: Target::Seat("8001".into()), caller: Party::default(), body: None };
     phone.command(Command::Invite(unknown));
-    assert!(phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })), "a seat that is nowhere");
+    assert!(
+        phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })),
+        "a seat that is nowhere"
+    );
 }

@@ -101,7 +101,12 @@ async fn serve(flow: Flow, stream: TcpStream, queued: mpsc::Receiver<Vec<u8>>, t
     }
 }
 
-async fn read(flow: Flow, mut reader: OwnedReadHalf, tell: &mpsc::Sender<Happened>, ping: mpsc::Sender<()>) -> Result<(), String> {
+async fn read(
+    flow: Flow,
+    mut reader: OwnedReadHalf,
+    tell: &mpsc::Sender<Happened>,
+    ping: mpsc::Sender<()>,
+) -> Result<(), String> {
     let mut framer = Framer::default();
     let mut buffer = vec![0; 8 * 1024];
     let mut limit = pin!(sleep(IDLE));
@@ -116,10 +121,12 @@ async fn read(flow: Flow, mut reader: OwnedReadHalf, tell: &mpsc::Sender<Happene
         }
         framer.push(&buffer[..length]);
         let mut whole = false;
-        while let Some(frame) = framer.next().map_err(|fault| fault.to_string())? {
+        while let Some(frame) = framer.next_frame().map_err(|fault| fault.to_string())? {
             whole = true;
             match frame {
-                Frame::Message(bytes) => tell.send(Happened::Message(flow, bytes)).await.map_err(|_| "the house is gone")?,
+                Frame::Message(bytes) => {
+                    tell.send(Happened::Message(flow, bytes)).await.map_err(|_| "the house is gone")?
+                }
                 Frame::Ping => drop(ping.try_send(())),
             }
         }
@@ -130,7 +137,11 @@ async fn read(flow: Flow, mut reader: OwnedReadHalf, tell: &mpsc::Sender<Happene
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut queued: mpsc::Receiver<Vec<u8>>, mut pings: mpsc::Receiver<()>) -> io::Result<()> {
+async fn write(
+    mut writer: OwnedWriteHalf,
+    mut queued: mpsc::Receiver<Vec<u8>>,
+    mut pings: mpsc::Receiver<()>,
+) -> io::Result<()> {
     loop {
         tokio::select! {
             bytes = queued.recv() => match bytes {

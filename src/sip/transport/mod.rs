@@ -55,7 +55,10 @@ fn hint(error: &io::Error) -> &'static str {
 /// What came from the network.
 #[derive(Debug)]
 pub enum Arrival {
-    Bytes { flow: Flow, bytes: Vec<u8> },
+    Bytes {
+        flow: Flow,
+        bytes: Vec<u8>,
+    },
     Closed(ConnectionId),
     /// Something could not be sent this way.
     Unsent(Flow),
@@ -150,7 +153,7 @@ impl Sockets {
         }
         // Datagrams and streams take turns, so that neither starves the other.
         self.turn = self.turn.wrapping_add(1);
-        if self.turn % 2 == 0
+        if self.turn.is_multiple_of(2)
             && let Poll::Ready(arrival) = self.poll_streams(context)
         {
             return Poll::Ready(arrival);
@@ -208,7 +211,9 @@ impl Sockets {
                 match socket2::SockRef::from(socket).send_to(&bytes, &flow.remote.into()) {
                     Ok(_) => {}
                     // As good as lost on the way: the transaction sends it again.
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => warn!(remote = %flow.remote, "the send buffer is full"),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        warn!(remote = %flow.remote, "the send buffer is full")
+                    }
                     Err(error) => {
                         debug!(remote = %flow.remote, %error, "unsent");
                         self.waiting.push_back(Arrival::Unsent(flow));
@@ -220,7 +225,10 @@ impl Sockets {
     }
 
     fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>) {
-        let open = flow.connection.filter(|id| self.lines.contains_key(id)).or_else(|| self.by_remote.get(&flow.remote).copied());
+        let open = flow
+            .connection
+            .filter(|id| self.lines.contains_key(id))
+            .or_else(|| self.by_remote.get(&flow.remote).copied());
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
             (None, None) => match self.connect(flow) {

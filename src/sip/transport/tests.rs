@@ -18,7 +18,8 @@ fn listen(transport: Transport, addr: &str) -> Listen {
 }
 
 async fn open() -> (Sockets, SocketAddr, SocketAddr) {
-    let sockets = Sockets::bind(&[listen(Transport::Udp, "127.0.0.1:0"), listen(Transport::Tcp, "127.0.0.1:0")]).await.unwrap();
+    let sockets =
+        Sockets::bind(&[listen(Transport::Udp, "127.0.0.1:0"), listen(Transport::Tcp, "127.0.0.1:0")]).await.unwrap();
     let addrs = sockets.local_addrs();
     (sockets, addrs[0], addrs[1])
 }
@@ -55,7 +56,12 @@ fn datagrams_come_and_go() {
         let mut buffer = [0; 100];
         assert_eq!(phone.recv_from(&mut buffer).unwrap(), (6, udp));
         // A port where nobody listens does not stop the socket.
-        let nobody = Flow { listener: ListenerId(0), transport: Transport::Udp, remote: "127.0.0.1:9".parse().unwrap(), connection: None };
+        let nobody = Flow {
+            listener: ListenerId(0),
+            transport: Transport::Udp,
+            remote: "127.0.0.1:9".parse().unwrap(),
+            connection: None,
+        };
         sockets.send(Transmit { flow: nobody, bytes: b"x".to_vec() });
         phone.send_to(b"still there", udp).unwrap();
         assert_eq!(bytes(&mut sockets).await.1, b"still there");
@@ -103,7 +109,12 @@ fn garbage_ends_its_connection_and_no_other() {
     run(async {
         let (mut sockets, udp, tcp) = open().await;
         let mut good = TcpStream::connect(tcp).unwrap();
-        for garbage in [&b"\x16\x03\x01\x02\x00"[..], b"GET / HTTP/1.1\r\n\r\n", &[b'A'; 200_000], b"INVITE x SIP/2.0\r\nContent-Length: 99999999\r\n\r\n"] {
+        for garbage in [
+            &b"\x16\x03\x01\x02\x00"[..],
+            b"GET / HTTP/1.1\r\n\r\n",
+            &[b'A'; 200_000],
+            b"INVITE x SIP/2.0\r\nContent-Length: 99999999\r\n\r\n",
+        ] {
             let mut bad = TcpStream::connect(tcp).unwrap();
             let _ = bad.write_all(garbage);
             let closed = loop {
@@ -127,7 +138,12 @@ fn connections_of_ours_are_opened_when_needed() {
     run(async {
         let (mut sockets, _, _) = open().await;
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let flow = Flow { listener: ListenerId(1), transport: Transport::Tcp, remote: server.local_addr().unwrap(), connection: None };
+        let flow = Flow {
+            listener: ListenerId(1),
+            transport: Transport::Tcp,
+            remote: server.local_addr().unwrap(),
+            connection: None,
+        };
         sockets.send(Transmit { flow, bytes: b"one".to_vec() });
         sockets.send(Transmit { flow, bytes: b"two".to_vec() });
         assert!(tokio::time::timeout(Duration::from_millis(200), sockets.next()).await.is_err());
@@ -161,7 +177,8 @@ fn both_families_can_have_the_same_port() {
     run(async {
         let first = Sockets::bind(&[listen(Transport::Udp, "0.0.0.0:0")]).await.unwrap();
         let port = first.local_addrs()[0].port();
-        let second = Sockets::bind(&[Listen { transport: Transport::Udp, addr: format!("[::]:{port}").parse().unwrap() }]).await;
+        let second =
+            Sockets::bind(&[Listen { transport: Transport::Udp, addr: format!("[::]:{port}").parse().unwrap() }]).await;
         assert!(second.is_ok(), "{:?}", second.err());
     });
 }

@@ -1,0 +1,203 @@
+//! The calls of a test, and everybody around them played by it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::call::{Action, Calls, Event, QueueFacts, Settings};
+use crate::ids::{CallId, Language, LegId, OfferId, OperatorId, SeatId};
+use crate::ivr::{self, Choice, Entry as Leads, Menu};
+use crate::media::{self, Direction};
+use crate::moment::Moment;
+use crate::queue::{Input, OfferOutcome, Output};
+use crate::records::{Entry, Record};
+use crate::sip::{self, Body, Source};
+
+pub const CALLER: LegId = LegId(1);
+pub const SEAT: LegId = LegId(2);
+pub const OFFER: OfferId = OfferId(7);
+
+pub fn settings() -> Settings {
+    let citizen = Choice { queue: "citizen".into(), language: Language::Zh };
+    let english = Choice { queue: "english".into(), language: Language::En };
+    let menu = Menu {
+        prompts: Vec::new(),
+        choices: BTreeMap::from([('1', citizen.clone()), ('2', english)]),
+        default: citizen,
+        timeout: Duration::from_secs(5),
+        retries: 1,
+    };
+    let facts = |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15) };
+    Settings {
+        ivr: ivr::Settings {
+            numbers: BTreeMap::from([("12345".into(), Leads::Menu("welcome".into())), ("100".into(), Leads::Silence)]),
+            menus: BTreeMap::from([("welcome".into(), menu)]),
+            ..ivr::Settings::default()
+        },
+        queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
+        operators: ["1001".into(), "1002".into()].into(),
+        seat_operators: BTreeMap::from([("8001".into(), "1001".into())]),
+        reasons: vec!["break".into(), "meal".into()],
+    }
+}
+
+/// The calls, and everybody around them played by the test.
+pub struct Desk {
+    pub calls: Calls,
+    pub now: Moment,
+    pub asked: Vec<Action>,
+    pub entries: Vec<Entry>,
+    pub call: CallId,
+}
+
+impl Desk {
+    pub fn new(settings: Settings) -> Self {
+        let now = Moment::from_micros(1_763_955_000_000_000);
+        Self { calls: Calls::new(settings, CallId(0)), now, asked: Vec::new(), entries: Vec::new(), call: CallId(0) }
+    }
+
+    pub fn collect(&mut self) {
+        while let Some(action) = self.calls.poll() {
+            match action {
+                Action::Write(entry) => {
+                    if let Entry::Opened(record) = &entry {
+                        self.call = record.call_id;
+                    }
+                    self.entries.push(entry);
+                }
+                action => self.asked.push(action),
+            }
+        }
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        self.calls.handle(self.now, event);
+        self.collect();
+    }
+
+    pub fn sip(&mut self, event: sip::Event) {
+        self.tell(Event::Sip(event));
+    }
+
+    pub fn media(&mut self, event: media::Event) {
+        self.tell(Event::Media(event));
+    }
+
+    pub fn queue(&mut self, output: Output) {
+        self.tell(Event::Queue(output));
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.calls.handle_deadline(self.now);
+        self.collect();
+    }
+
+    pub fn described(&mut self, leg: LegId) {
+        self.media(media::Event::Described { leg, sdp: b"ours".to_vec(), direction: Direction::Both });
+    }
+
+    pub fn durable(&mut self) {
+        self.tell(Event::Durable { call: self.call });
+    }
+
+    pub fn ring(&mut self, number: &str, source: Source) {
+        self.sip(sip::Event::Incoming(sip::Incoming {
+            leg: CALLER,
+            sip_call_id: "abc".into(),
+            number: number.into(),
+            caller: sip::Party { number: "13800001111".into(), display: None },
+            source,
+            remote: "127.0.0.1:5060".parse().unwrap(),
+            offer: Some(Body::sdp(b"theirs".to_vec())),
+        }));
+    }
+
+    /// A citizen dials 12345, everything is ready, and presses `key`.
+    pub fn go_to_line(&mut self, key: char) {
+        self.ring("12345", Source::Trunk("carrier".into()));
+        self.durable();
+        self.described(CALLER);
+        self.media(media::Event::Key { leg: CALLER, key });
+        let contact = self.call;
+        self.queue(Output::Joined { contact, queue: "citizen".into() });
+    }
+
+    pub fn offered(&mut self) {
+        let until = self.now + Duration::from_secs(20);
+        let (contact, operator, seat) = (self.call, "1001".into(), "8001".into());
+        self.queue(Output::Offer { offer: OFFER, contact, operator, seat, until });
+        self.described(SEAT);
+    }
+
+    pub fn offer_ended(&mut self, outcome: OfferOutcome) {
+        let (contact, at) = (self.call, self.now);
+        let (operator, seat) = ("1001".into(), "8001".into());
+        self.queue(Output::OfferEnded { offer: OFFER, contact, operator, seat, outcome, at, ms: 1500 });
+    }
+
+    pub fn go_to_talk(&mut self) {
+        self.go_to_line('1');
+        self.offered();
+        self.sip(sip::Event::Answered { leg: SEAT, body: Some(Body::sdp(b"seat".to_vec())) });
+        self.media(media::Event::Agreed { leg: SEAT, direction: Direction::Both });
+        self.offer_ended(OfferOutcome::Answered);
+        let (contact, queue) = (self.call, "citizen".into());
+        let (operator, seat) = (OperatorId::from("1001"), SeatId::from("8001"));
+        self.queue(Output::Connected { contact, queue, operator, seat, waited_ms: 0 });
+    }
+
+    pub fn closed_sound(&mut self) {
+        self.media(media::Event::Closed { leg: CALLER, quality: None });
+    }
+
+    pub fn asked_sip(&self, is: impl Fn(&sip::Command) -> bool) -> usize {
+        self.asked.iter().filter(|action| matches!(action, Action::Sip(command) if is(command))).count()
+    }
+
+    pub fn asked_media(&self, is: impl Fn(&media::Command) -> bool) -> usize {
+        self.asked.iter().filter(|action| matches!(action, Action::Media(command) if is(command))).count()
+    }
+
+    pub fn asked_queue(&self) -> Vec<&Input> {
+        self.asked
+            .iter()
+            .filter_map(|action| if let Action::Queue(input) = action { Some(input) } else { None })
+            .collect()
+    }
+
+    pub fn joined(&self) -> usize {
+        self.asked_media(|command| matches!(command, media::Command::Join { .. }))
+    }
+
+    /// The one record; the house is empty and each of the call's legs was let go.
+    pub fn record(&self) -> &Record {
+        let opened = self.entries.iter().filter(|entry| matches!(entry, Entry::Opened(_))).count();
+        let closed: Vec<&Record> = self
+            .entries
+            .iter()
+            .filter_map(|entry| if let Entry::Closed(record) = entry { Some(&**record) } else { None })
+            .collect();
+        assert_eq!((opened, closed.len()), (1, 1), "one record a call");
+        assert!(self.calls.is_empty());
+        assert_eq!(self.calls.next_deadline(), None);
+        let opens = self.asked_media(|command| matches!(command, media::Command::Open { .. }));
+        let closes = self.asked_media(|command| matches!(command, media::Command::Close { .. }));
+        assert_eq!(opens, closes, "legs whose sound was opened and closed");
+        closed[0]
+    }
+
+    pub fn events(&self) -> Vec<&'static str> {
+        self.entries
+            .iter()
+            .filter_map(|entry| if let Entry::Event(event) = entry { Some(event.event) } else { None })
+            .collect()
+    }
+}
+
+pub fn is_accept(command: &sip::Command) -> bool {
+    matches!(command, sip::Command::Accept { leg: CALLER, .. })
+}
+
+pub fn is_hangup(of: LegId) -> impl Fn(&sip::Command) -> bool {
+    move |command| matches!(command, sip::Command::Hangup { leg, .. } if *leg == of)
+}

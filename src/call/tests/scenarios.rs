@@ -1,0 +1,326 @@
+//! Events in, actions out: one call after another, without sockets, sound or an engine.
+
+use std::time::Duration;
+
+use super::desk::*;
+use crate::call::{Action, Event};
+use crate::ids::Language;
+use crate::ivr::{AnswerWhen, Told};
+use crate::media::{self, Direction};
+use crate::queue::{Input, JoinRefusal, LeftLine, OfferFailure, OfferOutcome, OperatorState, Output};
+use crate::records::{EndedBy, Entry, Outcome};
+use crate::sip::{self, Body, Source};
+
+#[test]
+fn a_call_from_ring_to_record() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_talk();
+    assert_eq!(desk.asked_sip(is_accept), 1);
+    assert_eq!(desk.joined(), 1);
+    assert!(desk.asked_queue().contains(&&Input::Accepted { offer: OFFER }));
+    desk.pass(Duration::from_secs(90));
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+    assert!(desk.asked_queue().contains(&&Input::TalkEnded { contact: desk.call }));
+    assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
+    desk.closed_sound();
+    let record = desk.record();
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Answered), Some(EndedBy::Caller)));
+    assert_eq!((record.talk_ms, record.choices.as_str(), record.sip_status), (90_000, "1", Some(200)));
+    assert_eq!(record.within_service_level, Some(true));
+    assert_eq!(desk.events(), ["ENTERQUEUE", "CONNECT", "COMPLETECALLER"]);
+}
+
+#[test]
+fn no_answer_leaves_before_the_opening_entry_is_durable() {
+    for sound_first in [true, false] {
+        let mut desk = Desk::new(settings());
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        assert!(matches!(desk.entries[0], Entry::Opened(_)));
+        if sound_first {
+            desk.described(CALLER)
+        } else {
+            desk.durable()
+        }
+        assert_eq!(desk.asked_sip(|_| true), 0, "sound first: {sound_first}");
+        if sound_first {
+            desk.durable()
+        } else {
+            desk.described(CALLER)
+        }
+        assert_eq!(desk.asked_sip(is_accept), 1, "sound first: {sound_first}");
+    }
+}
+
+#[test]
+fn early_media_is_accepted_when_the_operator_is_there() {
+    let mut settings = settings();
+    settings.ivr.answer = AnswerWhen::OnConnect;
+    let mut desk = Desk::new(settings);
+    desk.go_to_line('1');
+    assert_eq!(desk.asked_sip(|command| matches!(command, sip::Command::Progress { .. })), 1);
+    assert_eq!(desk.asked_sip(is_accept), 0);
+    let mut desk = Desk::new({
+        let mut settings = self::settings();
+        settings.ivr.answer = AnswerWhen::OnConnect;
+        settings
+    });
+    desk.go_to_talk();
+    assert_eq!(desk.asked_sip(is_accept), 1);
+}
+
+#[test]
+fn a_number_that_nobody_has_is_404_and_costs_no_sound() {
+    let mut desk = Desk::new(settings());
+    desk.ring("99", Source::Trunk("carrier".into()));
+    let is_404 =
+        |command: &sip::Command| matches!(command, sip::Command::Refuse { refusal, .. } if refusal.status == 404);
+    assert_eq!(desk.asked_sip(is_404), 1);
+    assert_eq!(desk.asked_media(|_| true), 0);
+    assert_eq!(desk.record().outcome, Some(Outcome::RefusedRules));
+}
+
+#[test]
+fn ports_and_descriptions_may_be_refused() {
+    let refusals = [
+        (media::Event::Exhausted { leg: CALLER }, 503, Outcome::RefusedBusy),
+        (media::Event::Unacceptable { leg: CALLER, why: "x".into(), malformed: false }, 488, Outcome::Failed),
+        (media::Event::Unacceptable { leg: CALLER, why: "x".into(), malformed: true }, 400, Outcome::Failed),
+    ];
+    for (event, status, outcome) in refusals {
+        let mut desk = Desk::new(settings());
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        desk.media(event);
+        desk.closed_sound();
+        desk.durable();
+        let record = desk.record();
+        assert_eq!((record.sip_status, record.outcome), (Some(status), Some(outcome)));
+        assert_eq!(desk.asked_sip(is_accept), 0);
+    }
+}
+
+#[test]
+fn who_gives_up_leaves_the_line_and_stops_the_ringing() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.tell(Event::Place { call: desk.call, told: Told { number: 4, expected_wait: None, ringing: false } });
+    desk.pass(Duration::from_secs(1));
+    desk.tell(Event::Place { call: desk.call, told: Told { number: 2, expected_wait: None, ringing: false } });
+    desk.offered();
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+    assert!(desk.asked_queue().contains(&&Input::Leave { contact: desk.call }));
+    let (contact, why) = (desk.call, OfferOutcome::CallerGone);
+    desk.queue(Output::Withdraw { offer: OFFER, contact, why });
+    assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
+    desk.offer_ended(OfferOutcome::CallerGone);
+    desk.queue(Output::Left { contact, queue: "citizen".into(), why: LeftLine::CallerGone });
+    desk.closed_sound();
+    let record = desk.record();
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::AbandonedInQueue), Some(EndedBy::Caller)));
+    assert_eq!(record.offers.len(), 1);
+    let abandoned = desk.entries.iter().find_map(|entry| match entry {
+        Entry::Event(event) if event.event == "ABANDON" => Some(event.data.clone()),
+        _ => None,
+    });
+    assert_eq!(abandoned.unwrap(), ["2", "4", "1"], "position, original position, seconds");
+    assert_eq!(desk.events(), ["ENTERQUEUE", "RINGCANCELED", "ABANDON"]);
+}
+
+#[test]
+fn what_a_phone_says_becomes_the_word_that_the_engine_knows() {
+    let refusals = [
+        (486, OfferFailure::Busy),
+        (600, OfferFailure::Busy),
+        (480, OfferFailure::Rejected),
+        (603, OfferFailure::Rejected),
+        (404, OfferFailure::Unreachable),
+        (408, OfferFailure::Unreachable),
+        (503, OfferFailure::Unreachable),
+    ];
+    for (status, why) in refusals {
+        let mut desk = Desk::new(settings());
+        desk.go_to_line('1');
+        desk.offered();
+        desk.sip(sip::Event::Refused { leg: SEAT, status });
+        assert_eq!(desk.asked_queue().last(), Some(&&Input::Failed { offer: OFFER, why }), "{status}");
+        assert_eq!(desk.asked_sip(is_accept), 1, "the caller stays");
+    }
+}
+
+#[test]
+fn a_phone_that_says_nothing_is_given_back() {
+    let failed = Input::Failed { offer: OFFER, why: OfferFailure::Unreachable };
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    desk.pass(Duration::from_secs(7));
+    assert!(desk.asked_queue().contains(&&failed));
+    assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
+
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    desk.sip(sip::Event::Ringing { leg: SEAT });
+    desk.pass(Duration::from_secs(7));
+    assert!(!desk.asked_queue().contains(&&failed), "a phone that rings may ring");
+}
+
+#[test]
+fn an_answer_without_a_description_or_after_the_withdrawal_joins_nobody() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    desk.sip(sip::Event::Answered { leg: SEAT, body: None });
+    assert!(desk.asked_queue().contains(&&Input::Failed { offer: OFFER, why: OfferFailure::Unreachable }));
+    assert_eq!(desk.joined(), 0);
+
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    let (contact, why) = (desk.call, OfferOutcome::NoAnswer);
+    desk.queue(Output::Withdraw { offer: OFFER, contact, why });
+    desk.sip(sip::Event::Answered { leg: SEAT, body: Some(Body::sdp(b"late".to_vec())) });
+    assert!(!desk.asked_queue().contains(&&Input::Accepted { offer: OFFER }));
+    assert_eq!(desk.joined(), 0);
+}
+
+#[test]
+fn hold_and_resume_from_both_sides_is_counted_once() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_talk();
+    let change = |desk: &mut Desk, leg, direction| {
+        desk.sip(sip::Event::Reoffer { leg, body: Some(Body::sdp(b"new".to_vec())) });
+        desk.media(media::Event::Described { leg, sdp: b"ours".to_vec(), direction });
+    };
+    change(&mut desk, SEAT, Direction::TheyHold);
+    let music = |command: &media::Command| matches!(command, media::Command::Play { leg: CALLER, looped: Some(_), prompts, .. } if prompts.is_empty());
+    assert!(desk.asked_media(music) > 0, "the caller hears music");
+    desk.pass(Duration::from_secs(10));
+    change(&mut desk, CALLER, Direction::Neither);
+    desk.pass(Duration::from_secs(10));
+    change(&mut desk, SEAT, Direction::Both);
+    desk.pass(Duration::from_secs(10));
+    assert_eq!(desk.joined(), 1, "the caller still holds");
+    change(&mut desk, CALLER, Direction::Both);
+    assert_eq!(desk.joined(), 2);
+    assert_eq!(desk.asked_sip(|command| matches!(command, sip::Command::AcceptReoffer { .. })), 4);
+    desk.pass(Duration::from_secs(10));
+    desk.sip(sip::Event::Ended { leg: SEAT, why: sip::Ended::Bye });
+    assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
+    desk.closed_sound();
+    let hold_of_seat = [true, false].map(|held| Input::Held { contact: desk.call, held });
+    assert!(hold_of_seat.iter().all(|input| desk.asked_queue().contains(&input)));
+    let record = desk.record();
+    assert_eq!((record.hold_ms, record.talk_ms, record.ended_by), (30_000, 40_000, Some(EndedBy::Operator)));
+}
+
+#[test]
+fn a_description_that_is_refused_in_a_talk_changes_nothing() {
+    for leg in [CALLER, SEAT] {
+        let mut desk = Desk::new(settings());
+        desk.go_to_talk();
+        desk.sip(sip::Event::Reoffer { leg, body: Some(Body::sdp(b"video".to_vec())) });
+        desk.media(media::Event::Unacceptable { leg, why: "nothing in common".into(), malformed: false });
+        let refused = |command: &sip::Command| matches!(command, sip::Command::RefuseReoffer { status: 488, .. });
+        assert_eq!(desk.asked_sip(refused), 1);
+        assert_eq!(desk.asked_sip(|command| matches!(command, sip::Command::Hangup { .. })), 0);
+        assert_eq!(desk.calls.len(), 1);
+    }
+}
+
+#[test]
+fn closed_full_and_too_long_are_said_before_the_house_hangs_up() {
+    let ways = [
+        (Some(JoinRefusal::Closed), "closed", Outcome::RefusedClosed),
+        (Some(JoinRefusal::Full), "busy", Outcome::RefusedBusy),
+        (None, "busy", Outcome::Overflowed),
+    ];
+    for (refusal, prompt, outcome) in ways {
+        let mut desk = Desk::new(settings());
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        desk.durable();
+        desk.described(CALLER);
+        desk.media(media::Event::Key { leg: CALLER, key: '2' });
+        let (contact, queue) = (desk.call, "english".into());
+        match refusal {
+            Some(why) => desk.queue(Output::Refused { contact, queue, why }),
+            None => {
+                desk.queue(Output::Joined { contact, queue: "english".into() });
+                desk.queue(Output::Left { contact, queue, why: LeftLine::TooLong });
+            }
+        }
+        let Some(Action::Media(media::Command::Play { token, prompts, .. })) = desk.asked.last().cloned() else {
+            panic!("nothing is said")
+        };
+        assert_eq!(prompts, [crate::ids::Prompt::spoken(Language::En, prompt)]);
+        assert_eq!(desk.asked_sip(is_hangup(CALLER)), 0);
+        desk.media(media::Event::Played { leg: CALLER, token });
+        assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
+        desk.closed_sound();
+        let record = desk.record();
+        assert_eq!((record.outcome, record.ended_by), (Some(outcome), Some(EndedBy::System)));
+    }
+}
+
+#[test]
+fn feature_codes_are_obeyed_from_seats_alone() {
+    let sign_in = Input::SignIn { operator: "1001".into(), seat: "8001".into() };
+    let dial = |code: &str, source: Source, states: &[OperatorState]| {
+        let mut desk = Desk::new(settings());
+        for state in states {
+            let (operator, seat) = ("1001".into(), Some("8001".into()));
+            desk.queue(Output::Operator { operator, seat, state: state.clone() });
+        }
+        desk.ring(code, source);
+        desk.durable();
+        desk.described(CALLER);
+        desk.asked_queue().into_iter().cloned().collect::<Vec<Input>>()
+    };
+    let seat = || Source::Seat("8001".into());
+    let ready = [OperatorState::Ready];
+    assert_eq!(dial("*11", seat(), &[]), std::slice::from_ref(&sign_in));
+    assert_eq!(dial("*111001", seat(), &[]), [sign_in]);
+    assert_eq!(dial("*119999", seat(), &[]), []);
+    assert_eq!(dial("*11", Source::Trunk("carrier".into()), &[]), []);
+    assert_eq!(dial("*12", seat(), &ready), [Input::SignOut { operator: "1001".into() }]);
+    assert_eq!(dial("*13", seat(), &[]), [], "nobody sits there");
+    assert_eq!(dial("*13", seat(), &ready), [Input::Ready { operator: "1001".into() }]);
+    let meal = Input::NotReady { operator: "1001".into(), reason: "meal".into() };
+    assert_eq!(dial("*142", seat(), &ready), [meal]);
+    for wrong in ["*140", "*143", "*14x", "*15", "*1", "*é1", "*99"] {
+        assert_eq!(dial(wrong, seat(), &ready), [], "{wrong}");
+    }
+}
+
+#[test]
+fn sound_that_never_says_its_figures_does_not_keep_the_record_open() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_talk();
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Lost });
+    desk.pass(Duration::from_secs(3));
+    assert_eq!(desk.record().ended_by, Some(EndedBy::System));
+}
+
+#[test]
+fn a_leg_that_is_dead_ends_the_talk_on_both_sides() {
+    for leg in [CALLER, SEAT] {
+        let mut desk = Desk::new(settings());
+        desk.go_to_talk();
+        desk.media(media::Event::Dead { leg });
+        assert_eq!((desk.asked_sip(is_hangup(CALLER)), desk.asked_sip(is_hangup(SEAT))), (1, 1));
+        desk.closed_sound();
+        assert_eq!(desk.record().ended_by, Some(EndedBy::System));
+    }
+}
+
+#[test]
+fn the_house_ends_what_is_left() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_talk();
+    desk.calls.end_all(desk.now);
+    desk.collect();
+    desk.calls.end_all(desk.now);
+    desk.collect();
+    assert_eq!((desk.asked_sip(is_hangup(CALLER)), desk.asked_sip(is_hangup(SEAT))), (1, 1));
+    desk.closed_sound();
+    assert_eq!(desk.record().outcome, Some(Outcome::Answered));
+}
