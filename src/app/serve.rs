@@ -117,14 +117,15 @@ fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
             switchboard.sip.restore_binding(now, seat, binding);
         }
     }
-    switchboard.log_input(now, Input::Rules { rules: house.queue });
+    switchboard.log_input(now, Input::Rules { rules: Arc::new(house.queue) });
     while switchboard.queue.poll().is_some() {}
     let present: Vec<Output> = switchboard
         .queue
         .operators()
         .filter_map(|view| {
             let seat = Some(view.seat?.clone());
-            Some(Output::Operator { operator: view.operator.clone(), seat, state: view.state.clone() })
+            let next = view.next.cloned();
+            Some(Output::Operator { operator: view.operator.clone(), seat, state: view.state, next })
         })
         .collect();
     for output in present {

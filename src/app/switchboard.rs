@@ -14,7 +14,7 @@ use crate::ivr::Told;
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
-use crate::queue::{Engine, Input, Output};
+use crate::queue::{Decision, Engine, Input, Output};
 use crate::records::{Entry, Store, Ticket};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
@@ -297,7 +297,7 @@ impl Switchboard {
     }
 
     fn take_output(&mut self, now: Moment, output: Output) {
-        if let Output::Decided { contact, .. } | Output::Refused { contact, .. } = &output
+        if let Output::Decided(Decision { contact, .. }) | Output::Refused { contact, .. } = &output
             && let Ok(text) = serde_json::to_string(&output)
         {
             let (seq, call) = (self.queue.seq(), Some(*contact));
@@ -321,8 +321,8 @@ impl Switchboard {
             }
             Action::AskPlace { call } => {
                 if let Some(place) = self.queue.place(now, call) {
-                    let told =
-                        Told { number: place.number, expected_wait: place.expected_wait, ringing: place.ringing };
+                    let expected_wait = place.expected.map(|wait| Duration::from_millis(wait.median_ms));
+                    let told = Told { number: place.number, expected_wait, ringing: place.ringing };
                     self.calls.handle(now, Event::Place { call, told });
                 }
             }

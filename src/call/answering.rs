@@ -8,7 +8,7 @@ use super::{feature, ledger};
 use crate::ids::{Prompt, PromptName, QueueId, SeatId};
 use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, Choice, DENIED, Entry, MenuMachine, WaitingMachine};
 use crate::media::{self, Direction};
-use crate::queue::{Input, JoinRefusal, LeftLine};
+use crate::queue::{Caller, Input, JoinRefusal, LeftLine};
 use crate::records::{self, Outcome};
 use crate::sip::{self, Body};
 
@@ -152,7 +152,8 @@ impl Call {
         self.record.queue = Some(choice.queue.clone());
         self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language));
         let arrived_at = self.record.arrived_at;
-        house.queue(Input::Join { contact: self.id, queue: choice.queue, arrived_at });
+        let caller = dialled_back(&self.record.from);
+        house.queue(Input::Join { contact: self.id, queue: choice.queue, caller, arrived_at });
     }
 
     pub fn joined(&mut self, house: &mut House, _queue: QueueId) {
@@ -172,6 +173,7 @@ impl Call {
         match why {
             JoinRefusal::Closed => self.last_words(house, words.closed, Outcome::RefusedClosed),
             JoinRefusal::Full => self.last_words(house, words.busy, Outcome::RefusedBusy),
+            JoinRefusal::Nobody => self.last_words(house, words.busy, Outcome::RefusedBusy),
             JoinRefusal::UnknownQueue | JoinRefusal::Twice => self.fail(house),
         }
     }
@@ -179,8 +181,8 @@ impl Call {
     pub fn left_line(&mut self, house: &mut House, why: LeftLine) {
         self.in_line = false;
         match why {
-            LeftLine::CallerGone => {}
-            LeftLine::TooLong => {
+            LeftLine::CallerGone | LeftLine::Restarted => {}
+            LeftLine::TooLong | LeftLine::Nobody | LeftLine::Key(_) => {
                 let busy = house.settings.ivr.announcements.busy.clone();
                 self.last_words(house, busy, Outcome::Overflowed);
             }
@@ -199,4 +201,11 @@ impl Call {
         self.play(house, LAST, vec![Prompt::spoken(self.language, name)], None);
         self.state = State::LastWords { token: LAST };
     }
+}
+
+/// A caller's number as far as it can be dialled and told apart: digits, perhaps after a plus.
+fn dialled_back(from: &str) -> Option<Caller> {
+    let digits = from.strip_prefix('+').unwrap_or(from);
+    let is_number = (3..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| from.into())
 }

@@ -182,7 +182,7 @@ impl Call {
             }
             Output::Connected { operator, seat, .. } => self.connected(house, operator, seat),
             Output::Left { why, .. } => self.left_line(house, why),
-            Output::Operator { .. } | Output::Decided { .. } | Output::Ignored { .. } => {}
+            _ => {}
         }
     }
 

@@ -121,7 +121,7 @@ impl Calls {
                 let leg = leg_of_media(&event);
                 self.on_leg(now, leg, |call, house| call.on_media(house, event));
             }
-            Event::Queue(Output::Operator { operator, seat, state }) => {
+            Event::Queue(Output::Operator { operator, seat, state, next: _ }) => {
                 self.operator_changed(now, operator, seat, state)
             }
             Event::Queue(output) => {
@@ -253,7 +253,8 @@ fn contact_of(output: &Output) -> Option<CallId> {
         | Output::Withdraw { contact, .. }
         | Output::OfferEnded { contact, .. }
         | Output::Connected { contact, .. }
-        | Output::Left { contact, .. } => Some(*contact),
-        Output::Operator { .. } | Output::Decided { .. } | Output::Ignored { .. } => None,
+        | Output::Left { contact, .. }
+        | Output::Moved { contact, .. } => Some(*contact),
+        _ => None,
     }
 }

@@ -11,7 +11,7 @@
 use super::seating::Seating;
 use super::words::Settings;
 use crate::ids::{OperatorId, SeatId};
-use crate::queue::{Input, OperatorState};
+use crate::queue::{By, Input, OperatorState};
 
 pub(super) const PREFIX: char = '*';
 
@@ -23,12 +23,12 @@ pub(super) fn input(code: &str, seat: &SeatId, settings: &Settings, seating: &Se
     match (verb, argument) {
         ("11", "") => settings.seat_operators.get(seat).map(|operator| sign_in(operator.clone(), seat)),
         ("11", operator) => settings.operators.get(operator).map(|operator| sign_in(operator.clone(), seat)),
-        ("12", "") => here.map(|(operator, _)| Input::SignOut { operator: operator.clone() }),
-        ("13", "") => here.map(|(operator, _)| Input::Ready { operator: operator.clone() }),
+        ("12", "") => here.map(|(operator, _)| Input::SignOut { operator: operator.clone(), by: By::Themselves }),
+        ("13", "") => here.map(|(operator, _)| Input::Ready { operator: operator.clone(), by: By::Themselves }),
         ("14", nth) => {
             let nth: usize = if nth.is_empty() { 1 } else { nth.parse().ok()? };
             let reason = settings.reasons.get(nth.checked_sub(1)?)?.clone();
-            here.map(|(operator, _)| Input::NotReady { operator: operator.clone(), reason })
+            here.map(|(operator, _)| Input::NotReady { operator: operator.clone(), reason, by: By::Themselves })
         }
         ("15", "") => match here {
             Some((operator, OperatorState::WrapUp { .. })) => Some(Input::EndWrapUp { operator: operator.clone() }),

@@ -70,6 +70,7 @@ pub(super) fn outcome_word(outcome: OfferOutcome) -> &'static str {
         OfferOutcome::Busy => "busy",
         OfferOutcome::Unreachable => "unreachable",
         OfferOutcome::CallerGone => "caller_gone",
+        OfferOutcome::AnsweredElsewhere => "answered_elsewhere",
     }
 }
 
@@ -111,7 +112,7 @@ pub(super) fn not_answered(
 ) -> Option<QueueEvent> {
     let name = match outcome {
         OfferOutcome::Answered => return None,
-        OfferOutcome::CallerGone => "RINGCANCELED",
+        OfferOutcome::CallerGone | OfferOutcome::AnsweredElsewhere => "RINGCANCELED",
         _ => "RINGNOANSWER",
     };
     let data = vec![ms.to_string()];

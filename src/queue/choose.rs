@@ -1,105 +1,162 @@
-//! The decision: which contact is next, and which operator is asked.
+//! The decision: which contact is next, and which operators are asked.
 //!
-//! Contacts by rank over all queues; operators by longest idle, ties by name. A contact that nobody
-//! free can serve never blocks those behind it.
+//! Contacts by rank over all queues; operators by preference and the queue's way of choosing. A contact that
+//! nobody free can serve never blocks those behind it.
 
 use super::engine::Engine;
-use super::line::{Class, Rank};
-use super::operators::Standing;
-use super::words::Output;
-use crate::ids::{CallId, OperatorId};
+use super::line::{Class, Contact, Rank};
+use super::operators::{ReadyKey, Slot, Standing};
+use super::settings::MAX_RING_AT_ONCE;
+use super::words::{Chosen, Decision, Output, Passed, PassedBecause};
+use crate::ids::CallId;
 use crate::moment::Moment;
+
+/// A contact and who is asked for it.
+struct Match {
+    rank: Rank,
+    /// The last operator the caller spoke with: only they are asked.
+    preferred: bool,
+    first: Slot,
+}
 
 impl Engine {
     /// Offers whatever can be offered. Only classes that were stirred (a contact came or came back, an
     /// operator became free) are looked at, so an event that frees nobody costs nothing here.
     pub(super) fn dispatch(&mut self, now: Moment) {
-        while let Some((class, rank, operator)) = self.best_match() {
-            let why = self.reason(class, &operator);
-            let contact = rank.1;
-            self.classes[class].waiting.remove(&rank);
-            if let Some(queue) = self.contacts.get(&contact).map(|contact| contact.queue.clone()) {
-                self.say(Output::Decided { contact, queue, chosen: Some(operator.clone()), why });
+        while let Some(found) = self.best_match() {
+            let id = found.rank.2;
+            let mut asked = [found.first; MAX_RING_AT_ONCE];
+            let count = if found.preferred { 1 } else { self.who_else(id, &mut asked) };
+            for slot in &asked[..count] {
+                self.decided(id, Some((*slot, found.preferred)));
             }
-            self.offer(now, contact, operator);
+            self.stop_waiting(id);
+            self.ask(now, id, &asked[..count]);
+        }
+    }
+
+    pub(super) fn stir(&mut self, class: usize) {
+        if !std::mem::replace(&mut self.classes[class].stirred, true) {
+            self.stirred.push(class);
         }
     }
 
     /// The first contact over all stirred classes, with its operator; classes without one come to rest.
-    fn best_match(&mut self) -> Option<(usize, Rank, OperatorId)> {
-        let mut best: Option<(usize, Rank, OperatorId)> = None;
-        let stirred: Vec<usize> = self.stirred.iter().copied().collect();
-        for class in stirred {
-            match self.first_match(class) {
-                None => drop(self.stirred.remove(&class)),
-                Some((rank, operator)) => {
-                    if best.as_ref().is_none_or(|(_, other, _)| rank < *other) {
-                        best = Some((class, rank, operator));
-                    }
-                }
+    fn best_match(&mut self) -> Option<Match> {
+        let mut best: Option<Match> = None;
+        let mut stirred = std::mem::take(&mut self.stirred);
+        stirred.retain(|class| {
+            let Some((rank, first)) = self.first_match(*class) else {
+                self.classes[*class].stirred = false;
+                return false;
+            };
+            if best.as_ref().is_none_or(|other| rank < other.rank) {
+                best = Some(Match { rank, preferred: false, first });
             }
+            true
+        });
+        self.stirred = stirred;
+        while let Some(slot) = self.awaited.first().copied() {
+            let operator = self.operator(slot);
+            let Some(rank) = operator.awaited_by.first().filter(|_| operator.standing == Standing::Ready) else {
+                self.awaited.pop_first();
+                continue;
+            };
+            if best.as_ref().is_none_or(|other| *rank < other.rank) {
+                best = Some(Match { rank: *rank, preferred: true, first: slot });
+            }
+            break;
         }
         best
     }
 
-    fn first_match(&self, class: usize) -> Option<(Rank, OperatorId)> {
-        let class = self.classes.get(class)?;
-        if class.profiles.iter().all(|profile| self.profiles[*profile].ready.is_empty()) {
+    fn first_match(&self, class: usize) -> Option<(Rank, Slot)> {
+        let class = &self.classes[class];
+        if class.ready.is_empty() {
             return None;
         }
-        class.waiting.iter().find_map(|rank| Some((*rank, self.longest_idle(class, rank.1)?)))
+        class.waiting.iter().find_map(|rank| {
+            let contact = self.contacts.get(&rank.2)?;
+            Some((*rank, self.eligible(class, contact).next()?.4))
+        })
     }
 
-    /// Who has been idle longest of those who may be asked for this contact.
-    fn longest_idle(&self, class: &Class, contact: CallId) -> Option<OperatorId> {
-        let excluded = &self.contacts.get(&contact)?.excluded;
-        let heads = class.profiles.iter().filter_map(|profile| {
-            self.profiles[*profile].ready.iter().find(|(_, operator)| !excluded.contains_key(operator))
-        });
-        heads.min().map(|(_, operator)| operator.clone())
+    /// The ready of a class who may be asked for this contact, first to be asked first.
+    fn eligible<'a>(&'a self, class: &'a Class, contact: &'a Contact) -> impl Iterator<Item = &'a ReadyKey> {
+        class.ready.iter().filter(|key| contact.excluded.is_empty() || !contact.excludes(key.4))
     }
 
-    fn reason(&self, class: usize, chosen: &OperatorId) -> String {
-        format!("{chosen} is idle longest; {}", self.tally(class))
-    }
-
-    /// Why nobody is asked for this contact now.
-    pub(super) fn nobody(&self, contact: CallId, class: usize) -> String {
-        let excluded = self.contacts.get(&contact).map_or(0, |contact| contact.excluded.len());
-        let tally = self.tally(class);
-        if excluded == 0 {
-            format!("nobody is free; {tally}")
-        } else {
-            format!("nobody is free; {excluded} refused it; {tally}")
+    /// Fills in the operators whose phones ring at once; the first is there already.
+    fn who_else(&self, id: CallId, asked: &mut [Slot; MAX_RING_AT_ONCE]) -> usize {
+        let Some(contact) = self.contacts.get(&id) else { return 1 };
+        // A callback keeps one operator busy, not several.
+        let at_once = if contact.callback.is_some() { 1 } else { self.lines[contact.line].rules.ring_at_once };
+        if at_once == 1 {
+            return 1;
         }
-    }
-
-    /// How those who have the skills stand.
-    fn tally(&self, class: usize) -> String {
-        let standings = [
-            (Standing::Ready, "ready"),
-            (Standing::Busy, "busy"),
-            (Standing::WrapUp, "in wrap-up"),
-            (Standing::Resting, "resting"),
-            (Standing::NotReady, "not ready"),
-            (Standing::Unreachable, "unreachable"),
-            (Standing::SignedOut, "signed out"),
-        ];
-        let parts = standings.iter().filter_map(|(standing, name)| match self.count(class, *standing) {
-            0 => None,
-            count => Some(format!("{count} {name}")),
-        });
-        let parts: Vec<String> = parts.collect();
-        if parts.is_empty() {
-            "nobody has the skills".into()
-        } else {
-            format!("of those with the skills: {}", parts.join(", "))
+        let mut count = 0;
+        for key in self.eligible(&self.classes[contact.class], contact).take(at_once.min(MAX_RING_AT_ONCE)) {
+            asked[count] = key.4;
+            count += 1;
         }
+        count.max(1)
     }
 
-    pub(super) fn count(&self, class: usize, standing: Standing) -> usize {
-        self.classes
-            .get(class)
-            .map_or(0, |class| class.profiles.iter().map(|profile| self.profiles[*profile].count(standing)).sum())
+    /// Tells the decision: `chosen` with whether they were waited for in person, or that nobody is asked.
+    pub(super) fn decided(&mut self, id: CallId, chosen: Option<(Slot, bool)>) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let (class, line) = (&self.classes[contact.class], &self.lines[contact.line]);
+        let passed = chosen.and_then(|(slot, preferred)| self.passed_over(class, contact, id, slot, preferred));
+        let excluded = contact
+            .excluded
+            .iter()
+            .filter(|exclusion| !exclusion.over && self.operator(exclusion.operator).standing == Standing::Ready);
+        let decision = Decision {
+            contact: id,
+            queue: line.id.clone(),
+            rules: self.rules.version,
+            step: contact.step,
+            since: contact.since,
+            head_start_ms: u64::try_from(contact.head_start(&line.rules).as_millis()).unwrap_or(u64::MAX),
+            chosen: chosen.map(|(slot, preferred)| self.chosen(contact.class, slot, preferred)),
+            tally: class.tally(),
+            excluded: excluded.count(),
+            passed,
+        };
+        if let Some(passed) = passed
+            && let Some(contact) = self.contacts.get_mut(&passed.contact)
+        {
+            contact.passed_by += 1;
+        }
+        self.say(Output::Decided(decision));
+    }
+
+    fn chosen(&self, class: usize, slot: Slot, preferred: bool) -> Chosen {
+        let (operator, by) = (self.operator(slot), self.classes[class].choose);
+        let profile = &self.profiles[operator.profile];
+        let (figure, preference) =
+            profile.meets(class).map_or((0, 0), |meets| (operator.figure(profile, meets, by), meets.preference));
+        Chosen { operator: operator.id.clone(), by, figure, preference, preferred }
+    }
+
+    /// Whoever waits longest with the same need, if that is not the contact itself, and why they are passed.
+    fn passed_over(&self, class: &Class, contact: &Contact, id: CallId, slot: Slot, preferred: bool) -> Option<Passed> {
+        let (since, earlier) = *class.by_age.first()?;
+        if (since, earlier) >= (contact.since, id) {
+            return None;
+        }
+        let passed = self.contacts.get(&earlier)?;
+        let why = if passed.excludes(slot) {
+            PassedBecause::Excluded
+        } else if contact.rank.0 < passed.rank.0 {
+            PassedBecause::Emergency
+        } else if contact.rank < passed.rank {
+            PassedBecause::HeadStart
+        } else if preferred {
+            PassedBecause::Preferred
+        } else {
+            PassedBecause::Unexplained
+        };
+        Some(Passed { contact: earlier, why })
     }
 }

@@ -4,22 +4,44 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, OfferId, OperatorId};
+use super::operators::Slot;
+use crate::ids::{CallId, OfferId};
 use crate::moment::Moment;
 
 /// A timer's name; those of the same moment run in this order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deadline {
     /// The operator did not answer within the queue's `ring`.
     OfferExpires(OfferId),
-    WrapUpEnds(OperatorId),
+    WrapUpEnds(Slot),
     /// An operator whose phone failed may be rung again.
-    RestEnds(OperatorId),
+    RestEnds(Slot),
+    /// A phone that was lost did not come back.
+    PhoneGraceEnds(Slot),
+    /// The soonest of what a contact waits for.
+    Contact(CallId, Due),
+}
+
+/// What a contact's one timer is set for; those of the same moment run in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Due {
+    /// The customer's phone was rung long enough.
+    DialEnds,
+    /// A callback may be tried again.
+    RetryBegins,
+    CallbackExpires,
     /// An operator who failed to take this contact may be offered it again.
-    ExclusionEnds(CallId, OperatorId),
+    ExclusionEnds,
+    /// Others than the last operator are asked.
+    PreferredEnds,
+    StepBegins,
+    Ages,
+    /// The service level is missed.
+    Late,
     /// The contact waited for the queue's `max_wait`.
-    MaxWait(CallId),
+    MaxWait,
 }
 
 /// All that is awaited, soonest first.

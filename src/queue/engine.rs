@@ -1,14 +1,17 @@
 //! The machine: inputs in, outputs out, deadlines between.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::callers::Callers;
 use super::deadlines::{Agenda, Deadline};
 use super::line::{Class, Contact, ContactState, Line};
 use super::offers::Offer;
-use super::operators::{Operator, OperatorView, Profile, Standing};
-use super::words::{Input, Output, Place, Rules};
+use super::operators::{Operator, OperatorView, Profile, Slot};
+use super::settings::Rules;
+use super::words::{Input, Output, Place};
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 
@@ -18,26 +21,38 @@ pub struct Engine {
     /// Number of the last input.
     seq: u64,
     now: Moment,
-    pub(super) rules: Rules,
-    pub(super) lines: BTreeMap<QueueId, Line>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) line_names: BTreeMap<QueueId, usize>,
+    pub(super) lines: Vec<Line>,
     pub(super) contacts: BTreeMap<CallId, Contact>,
-    pub(super) operators: BTreeMap<OperatorId, Operator>,
-    /// Who sits where.
-    pub(super) seats: BTreeMap<SeatId, OperatorId>,
-    pub(super) reachable: BTreeSet<SeatId>,
-    /// Who has a seat of their own, by the rules.
-    pub(super) owners: BTreeMap<SeatId, Vec<OperatorId>>,
+    pub(super) operator_names: BTreeMap<OperatorId, Slot>,
+    pub(super) operators: Vec<Operator>,
+    pub(super) seats: BTreeMap<SeatId, Seat>,
     pub(super) offers: BTreeMap<OfferId, Offer>,
     pub(super) last_offer: u64,
     pub(super) agenda: Agenda,
-    /// One for each different need, and for each different set of skills: matching is done once for
-    /// each pair when the rules change, not for each contact.
+    /// One for each different need (with preferences and way of choosing), and for each different set of skills:
+    /// matching is done once for each pair when the rules change, not for each contact.
     pub(super) classes: Vec<Class>,
     pub(super) profiles: Vec<Profile>,
+    pub(super) callers: Callers,
     /// Classes in which something may have become possible.
-    pub(super) stirred: BTreeSet<usize>,
+    pub(super) stirred: Vec<usize>,
+    /// Operators who became free while contacts wait for them in person.
+    pub(super) awaited: BTreeSet<Slot>,
+    /// Classes whose last operator signed out.
+    pub(super) emptied: Vec<usize>,
     #[serde(skip)]
     outputs: VecDeque<Output>,
+}
+
+/// A phone at a desk.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seat {
+    pub operator: Option<Slot>,
+    pub reachable: bool,
+    /// Whose own seat it is, by the rules.
+    pub owners: Vec<Slot>,
 }
 
 impl Engine {
@@ -52,7 +67,7 @@ impl Engine {
         let now = self.advance(now);
         self.seq += 1;
         self.take(now, input);
-        self.dispatch(now);
+        self.settle(now);
         self.seq
     }
 
@@ -61,7 +76,7 @@ impl Engine {
         while let Some((at, deadline)) = self.agenda.take_due(now) {
             let at = self.advance(at);
             self.run_deadline(at, deadline);
-            self.dispatch(at);
+            self.settle(at);
         }
     }
 
@@ -70,39 +85,37 @@ impl Engine {
     }
 
     pub fn next_deadline(&self) -> Option<(Moment, Deadline)> {
-        self.agenda.first().cloned()
+        self.agenda.first().copied()
     }
 
     /// Where a contact is in its line; `None` if it is in none.
-    pub fn place(&self, _now: Moment, contact: CallId) -> Option<Place> {
+    pub fn place(&self, now: Moment, contact: CallId) -> Option<Place> {
         let waits = self.contacts.get(&contact)?;
         let ringing = match waits.state {
-            ContactState::Waiting => false,
-            ContactState::Offered(_) => true,
+            ContactState::Waiting | ContactState::Parked { .. } | ContactState::Dialling { .. } => false,
+            ContactState::Offered { .. } => true,
             ContactState::Talking { .. } => return None,
         };
-        let line = self.lines.get(&waits.queue)?;
-        let number = line.order.range(..waits.rank(contact)).count() + 1;
-        let ready = self.count(line.class, Standing::Ready);
-        let serving = ready + self.count(line.class, Standing::Busy) + self.count(line.class, Standing::WrapUp);
-        Some(Place { number, expected_wait: line.handle_time.wait(number, serving, ready), ringing })
+        let line = self.lines.get(waits.line)?;
+        let number = line.order.before(&waits.rank) + 1;
+        let expected = line.pace.wait(now, number, &self.classes.get(waits.class)?.tally());
+        Some(Place { number, expected, ringing })
     }
 
     pub fn operator_at(&self, seat: &SeatId) -> Option<&OperatorId> {
-        self.seats.get(seat)
+        self.seats.get(seat)?.operator.map(|slot| &self.operator(slot).id)
     }
 
-    pub fn operator(&self, operator: &OperatorId) -> Option<OperatorView<'_>> {
-        let (id, operator) = self.operators.get_key_value(operator)?;
-        Some(self.view(id, operator))
+    pub fn operator_named(&self, operator: &OperatorId) -> Option<OperatorView<'_>> {
+        self.operator_names.get(operator).map(|slot| self.view(*slot))
     }
 
     /// Every operator, by name.
     pub fn operators(&self) -> impl Iterator<Item = OperatorView<'_>> {
-        self.operators.iter().map(|(id, operator)| self.view(id, operator))
+        self.operator_names.values().map(|slot| self.view(*slot))
     }
 
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
     }
 
@@ -110,29 +123,46 @@ impl Engine {
         self.seq
     }
 
-    /// Contacts in a queue's line, those included for whom an operator is rung.
+    /// The time of the last input or deadline.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Contacts in a queue's line, those included for whom an operator is rung, and callbacks.
     pub fn waiting(&self, queue: &QueueId) -> usize {
-        self.lines.get(queue).map_or(0, |line| line.order.len())
+        self.line_names.get(queue).map_or(0, |line| self.lines[*line].order.len())
     }
 
-    fn view<'a>(&self, id: &'a OperatorId, operator: &'a Operator) -> OperatorView<'a> {
-        OperatorView { operator: id, seat: operator.seat.as_ref(), state: operator.state(self.is_reachable(operator)) }
+    /// Contacts that wait in any line.
+    pub fn waiting_in_all(&self) -> usize {
+        self.lines.iter().map(|line| line.order.len()).sum()
     }
 
-    pub(super) fn is_reachable(&self, operator: &Operator) -> bool {
-        operator.seat.as_ref().is_some_and(|seat| self.reachable.contains(seat))
+    fn view(&self, slot: Slot) -> OperatorView<'_> {
+        let operator = self.operator(slot);
+        OperatorView {
+            operator: &operator.id,
+            seat: operator.seat.as_ref(),
+            state: operator.state(),
+            next: operator.next.as_ref(),
+        }
+    }
+
+    /// Slots are given out by the engine and never taken back, so each has its operator.
+    pub(super) fn operator(&self, slot: Slot) -> &Operator {
+        &self.operators[slot.0 as usize]
+    }
+
+    pub(super) fn operator_mut(&mut self, slot: Slot) -> &mut Operator {
+        &mut self.operators[slot.0 as usize]
     }
 
     pub(super) fn say(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
 
-    pub(super) fn ignore(&mut self, why: impl Into<String>) {
+    pub(super) fn ignore(&mut self, why: impl Into<Arc<str>>) {
         self.say(Output::Ignored { why: why.into() });
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        self.now
     }
 
     /// Moments never go back inside the engine.
@@ -141,13 +171,19 @@ impl Engine {
         self.now
     }
 
+    /// After every change: who has nobody left relaxes or leaves, then whatever can be offered is.
+    fn settle(&mut self, now: Moment) {
+        self.mind_the_emptied(now);
+        self.dispatch(now);
+    }
+
     fn run_deadline(&mut self, now: Moment, deadline: Deadline) {
         match deadline {
             Deadline::OfferExpires(offer) => self.offer_expired(now, offer),
-            Deadline::WrapUpEnds(operator) => self.wrap_up_over(now, &operator),
-            Deadline::RestEnds(operator) => self.rest_over(&operator),
-            Deadline::ExclusionEnds(contact, operator) => self.exclusion_over(contact, &operator),
-            Deadline::MaxWait(contact) => self.waited_too_long(now, contact),
+            Deadline::WrapUpEnds(slot) => self.finish_work(slot),
+            Deadline::RestEnds(slot) => self.rest_over(slot),
+            Deadline::PhoneGraceEnds(slot) => self.phone_did_not_return(slot),
+            Deadline::Contact(contact, due) => self.contact_due(now, contact, due),
         }
     }
 }

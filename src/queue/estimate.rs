@@ -1,38 +1,143 @@
-//! How long a contact will wait, as far as that can be said.
+//! How long a contact will wait: as the run ahead foresaw it, or by the pace of the line.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::words::{Expected, ExpectedWaits, Tally};
+use crate::moment::Moment;
 
 /// Assumed until talks were measured.
 const FIRST_HANDLE_TIME: Duration = Duration::from_secs(180);
 /// Each new talk counts for one part in so many: about the last twenty talks decide.
 const SMOOTHING: u64 = 16;
+/// Handle times that are remembered one by one, for the run ahead.
+const REMEMBERED: usize = 64;
+/// What was foreseen is believed for so long.
+const FORESIGHT: Duration = Duration::from_secs(60);
+/// How much longer than the mean four of five waits are at most, when only the pace is known: a wait of several
+/// service times spreads little, one service time much. 1.6 is the 80th percentile of an exponential wait.
+const P80: (u64, u64) = (16, 10);
 
-/// Mean time an operator is busy with one contact of a queue: talk and wrap-up.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct HandleTime(u64);
+/// How fast a line moves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pace {
+    /// Mean time an operator is busy with one contact, talk and wrap-up, in microseconds.
+    handle_time: u64,
+    /// The last handle times, in milliseconds.
+    handled: VecDeque<u32>,
+    foreseen: ExpectedWaits,
+    foreseen_at: Moment,
+}
 
-impl Default for HandleTime {
+impl Default for Pace {
     fn default() -> Self {
-        Self(u64::try_from(FIRST_HANDLE_TIME.as_micros()).unwrap_or(u64::MAX))
+        let handle_time = u64::try_from(FIRST_HANDLE_TIME.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            handle_time,
+            handled: VecDeque::new(),
+            foreseen: ExpectedWaits::default(),
+            foreseen_at: Moment::default(),
+        }
     }
 }
 
-impl HandleTime {
+impl Pace {
     pub fn learn(&mut self, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.0 = self.0 - self.0 / SMOOTHING + took / SMOOTHING;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.handle_time = self.handle_time - self.handle_time / SMOOTHING + micros / SMOOTHING;
+        if self.handled.len() == REMEMBERED {
+            self.handled.pop_front();
+        }
+        self.handled.push_back(u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
     }
 
-    /// The wait at `place` (1: next) with `serving` operators at work and `ready` of them free.
-    /// `None`: nobody serves, so nothing can be said.
-    pub fn wait(&self, place: usize, serving: usize, ready: usize) -> Option<Duration> {
+    pub fn foresee(&mut self, now: Moment, waits: ExpectedWaits) {
+        self.foreseen = waits;
+        self.foreseen_at = now;
+    }
+
+    /// The last handle times (ms), oldest first; the assumed one if none is known.
+    pub fn handled(&self) -> Vec<u32> {
+        if self.handled.is_empty() {
+            return vec![u32::try_from(self.handle_time / 1000).unwrap_or(u32::MAX)];
+        }
+        self.handled.iter().copied().collect()
+    }
+
+    /// The wait at `place` (1: next), with those who could serve it standing so. `None`: nobody serves, so
+    /// nothing can be said.
+    pub fn wait(&self, now: Moment, place: usize, tally: &Tally) -> Option<Expected> {
+        let serving = u64::from(tally.ready + tally.busy + tally.wrap_up);
         if serving == 0 {
             return None;
         }
-        let ahead = place.saturating_sub(ready) as u64;
-        Some(Duration::from_micros(self.0.saturating_mul(ahead) / serving as u64))
+        if now <= self.foreseen_at + FORESIGHT
+            && let Some(foreseen) = self.foreseen.at(place)
+        {
+            return Some(foreseen);
+        }
+        let ahead = place.saturating_sub(tally.ready as usize) as u64;
+        let median_ms = self.handle_time.saturating_mul(ahead) / serving / 1000;
+        Some(Expected { median_ms, p80_ms: median_ms.saturating_mul(P80.0) / P80.1 })
+    }
+}
+
+impl ExpectedWaits {
+    /// The wait at a place (1: next); between two known places in proportion. `None` beyond the last.
+    pub fn at(&self, place: usize) -> Option<Expected> {
+        let place = u32::try_from(place).ok()?;
+        let after = self.0.iter().position(|(known, _)| *known >= place)?;
+        let (upper, above) = self.0[after];
+        let Some((lower, below)) = after.checked_sub(1).map(|before| self.0[before]) else { return Some(above) };
+        let between = |from: u64, to: u64| {
+            let (from, to) = (from as i128, to as i128);
+            let (part, whole) = (i128::from(place - lower), i128::from((upper - lower).max(1)));
+            u64::try_from(from + (to - from) * part / whole).unwrap_or(0)
+        };
+        Some(Expected {
+            median_ms: between(below.median_ms, above.median_ms),
+            p80_ms: between(below.p80_ms, above.p80_ms),
+        })
+    }
+
+    /// The first place (1: next) whose median is longer than `limit`.
+    pub fn first_beyond(&self, limit: Duration) -> Option<usize> {
+        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let last = self.0.last().map_or(0, |(place, _)| *place as usize);
+        (1..=last).find(|place| self.at(*place).is_some_and(|wait| wait.median_ms > limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(median_ms: u64) -> Expected {
+        Expected { median_ms, p80_ms: median_ms * 2 }
+    }
+
+    #[test]
+    fn between_known_places_the_wait_is_in_proportion() {
+        let waits = ExpectedWaits(vec![(1, expected(1000)), (5, expected(5000)), (10, expected(20_000))]);
+        let at = |place| waits.at(place).map(|wait| wait.median_ms);
+        assert_eq!(
+            [at(1), at(3), at(5), at(7), at(10), at(11)],
+            [Some(1000), Some(3000), Some(5000), Some(11_000), Some(20_000), None]
+        );
+        assert_eq!(waits.first_beyond(Duration::from_secs(5)), Some(6));
+        assert_eq!(waits.first_beyond(Duration::from_secs(50)), None);
+    }
+
+    #[test]
+    fn what_was_foreseen_is_believed_for_a_minute() {
+        let mut pace = Pace::default();
+        let (now, busy) = (Moment::from_micros(1_000_000), Tally { busy: 2, ..Tally::default() });
+        pace.foresee(now, ExpectedWaits(vec![(1, expected(7000))]));
+        assert_eq!(pace.wait(now, 1, &busy), Some(expected(7000)));
+        let later = now + Duration::from_secs(61);
+        assert_eq!(pace.wait(later, 1, &busy).map(|wait| wait.median_ms), Some(90_000));
+        assert_eq!(pace.wait(now, 1, &Tally { not_ready: 3, ..Tally::default() }), None);
     }
 }

@@ -3,7 +3,10 @@
 //! A deterministic machine fed by one numbered input log: the same inputs give the same outputs.
 //! Does not know: SIP, sound, menus, tokio, the clock, any randomness, config files, the store.
 
+mod callbacks;
+mod callers;
 mod choose;
+mod contacts;
 mod deadlines;
 mod engine;
 mod estimate;
@@ -12,13 +15,17 @@ mod line;
 pub mod need;
 mod offers;
 mod operators;
+mod places;
+mod presence;
 mod rules;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 pub mod words;
 
-pub use deadlines::Deadline;
+pub use deadlines::{Deadline, Due};
 pub use engine::Engine;
 pub use need::{NeedFault, parse_need};
-pub use operators::OperatorView;
+pub use operators::{OperatorView, Slot, Standing};
+pub use settings::*;
 pub use words::*;

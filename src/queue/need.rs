@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::words::{Level, Need};
+use super::settings::{Level, Need};
 use crate::ids::Skill;
 
 /// The highest level of a skill.

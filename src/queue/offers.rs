@@ -6,60 +6,88 @@ use serde::{Deserialize, Serialize};
 
 use super::deadlines::Deadline;
 use super::engine::Engine;
-use super::line::ContactState;
-use super::operators::{Activity, Next, RONA};
-use super::words::{LeftLine, OfferFailure, OfferOutcome, Output};
-use crate::ids::{CallId, OfferId, OperatorId, SeatId};
+use super::line::{ContactState, Exclusion};
+use super::operators::{Activity, RONA, Slot};
+use super::words::{Next, OfferFailure, OfferOutcome, Output};
+use crate::ids::{CallId, OfferId, SeatId};
 use crate::moment::Moment;
 
 /// A phone that was busy or could not be reached would fail alike for the next contact: it rests.
 const REST: Duration = Duration::from_secs(5);
+/// Each further failure of the same operator for the same contact doubles the exclusion, so often.
+const DOUBLINGS: u32 = 3;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Offer {
     pub contact: CallId,
-    pub operator: OperatorId,
+    pub operator: Slot,
     pub seat: SeatId,
     pub at: Moment,
     pub until: Moment,
 }
 
 impl Engine {
-    /// Rings one operator for one contact. Both are free: `choose` saw to that.
-    pub(super) fn offer(&mut self, now: Moment, contact: CallId, operator: OperatorId) {
-        let Some(waits) = self.contacts.get_mut(&contact) else { return };
-        let Some(line) = self.lines.get(&waits.queue) else { return };
-        let Some(seat) = self.operators.get(&operator).and_then(|operator| operator.seat.clone()) else { return };
+    /// Rings these operators for one contact, or for a callback keeps the one free while the customer is rung.
+    /// All are free: `choose` saw to that.
+    pub(super) fn ask(&mut self, now: Moment, id: CallId, operators: &[Slot]) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        if contact.callback.is_some() && self.dials_first(contact) {
+            return self.dial(now, id, operators[0], false);
+        }
+        let until = now + self.lines[contact.line].rules.ring;
+        let (first, count) = (OfferId(self.last_offer + 1), u8::try_from(operators.len()).unwrap_or(u8::MAX));
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.state = ContactState::Offered { first, count };
+        }
+        for operator in operators {
+            self.offer(now, id, *operator, until);
+        }
+        self.arm(id);
+    }
+
+    fn offer(&mut self, now: Moment, contact: CallId, slot: Slot, until: Moment) {
+        let Some(seat) = self.operator(slot).seat.clone() else { return };
         self.last_offer += 1;
-        let (offer, until) = (OfferId(self.last_offer), now + line.rules.ring);
-        waits.state = ContactState::Offered(offer);
+        let offer = OfferId(self.last_offer);
         self.agenda.set(until, Deadline::OfferExpires(offer));
-        self.offers.insert(offer, Offer { contact, operator: operator.clone(), seat: seat.clone(), at: now, until });
-        self.set_activity(&operator, Activity::Offered { offer, until });
-        self.say(Output::Offer { offer, contact, operator, seat, until });
+        self.offers.insert(offer, Offer { contact, operator: slot, seat: seat.clone(), at: now, until });
+        let last = self.last_offer;
+        self.change(slot, |operator| {
+            operator.work.last_offer = last;
+            operator.activity = Activity::Offered { offer, until };
+        });
+        let operator = self.operator(slot).id.clone();
+        let callback = self.contacts.get(&contact).and_then(|c| c.callback.as_ref()).map(|c| c.number.clone());
+        self.say(Output::Offer { offer, contact, operator, seat, until, callback });
     }
 
     pub(super) fn accepted(&mut self, now: Moment, id: OfferId) {
         let Some(offer) = self.end_offer(now, id, OfferOutcome::Answered) else {
             return self.ignore(format!("{id} is over: nobody can accept it"));
         };
-        let Some(contact) = self.contacts.get_mut(&offer.contact) else { return };
-        let rank = contact.rank(offer.contact);
-        let waited = now.since(contact.joined_at);
-        contact.state = ContactState::Talking { operator: offer.operator.clone(), since: now };
-        let queue = contact.queue.clone();
-        self.forget_waiting(offer.contact);
-        if let Some(line) = self.lines.get_mut(&queue) {
-            line.order.remove(&rank);
+        let contact = offer.contact;
+        self.withdraw_all(now, contact, OfferOutcome::AnsweredElsewhere);
+        if self.contacts.get(&contact).is_some_and(|contact| contact.callback.is_some()) {
+            // The operator has the callback; now the customer is rung.
+            return self.dial(now, contact, offer.operator, true);
         }
-        self.set_activity(&offer.operator, Activity::Talking(offer.contact));
-        self.say(Output::Connected {
-            contact: offer.contact,
-            queue,
-            operator: offer.operator,
-            seat: offer.seat,
-            waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+        self.connect(now, contact, offer.operator, offer.seat);
+    }
+
+    /// The talk begins.
+    pub(super) fn connect(&mut self, now: Moment, id: CallId, slot: Slot, seat: SeatId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.state = ContactState::Talking { operator: slot, since: now, held_since: None, held: Duration::ZERO };
+        let (line, rank) = (contact.line, contact.rank);
+        let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
+        self.arm(id);
+        self.lines[line].order.remove(&rank);
+        self.change(slot, |operator| {
+            operator.work.contacts += 1;
+            operator.activity = Activity::Talking(id);
         });
+        let (operator, queue) = (self.operator(slot).id.clone(), self.lines[line].id.clone());
+        self.say(Output::Connected { contact: id, queue, operator, seat, waited_ms });
     }
 
     /// The phone said no, or could not be rung.
@@ -88,11 +116,23 @@ impl Engine {
         self.fail_offer(now, id, why);
     }
 
-    /// The offer ends without a talk: the operator is free or rests, the contact is back at its place.
+    /// Stops ringing every phone that rings for a contact.
+    pub(super) fn withdraw_all(&mut self, now: Moment, id: CallId, why: OfferOutcome) {
+        let Some(ContactState::Offered { first, count }) = self.contacts.get(&id).map(|contact| contact.state.clone())
+        else {
+            return;
+        };
+        for offer in first.0..first.0 + u64::from(count) {
+            self.withdraw(now, OfferId(offer), why);
+        }
+    }
+
+    /// The offer ends without a talk: the operator is free or rests; the contact is back at its place when no
+    /// other phone rings for it.
     fn fail_offer(&mut self, now: Moment, id: OfferId, outcome: OfferOutcome) {
         let Some(offer) = self.end_offer(now, id, outcome) else { return };
-        self.free_operator(now, &offer.operator, outcome);
-        if outcome != OfferOutcome::CallerGone {
+        self.free_operator(now, offer.operator, outcome);
+        if !matches!(outcome, OfferOutcome::CallerGone | OfferOutcome::AnsweredElsewhere) {
             self.put_back(now, offer.contact, offer.operator, outcome);
         }
     }
@@ -103,7 +143,7 @@ impl Engine {
         self.say(Output::OfferEnded {
             offer: id,
             contact: offer.contact,
-            operator: offer.operator.clone(),
+            operator: self.operator(offer.operator).id.clone(),
             seat: offer.seat.clone(),
             outcome,
             at: offer.at,
@@ -112,52 +152,50 @@ impl Engine {
         Some(offer)
     }
 
-    fn free_operator(&mut self, now: Moment, id: &OperatorId, outcome: OfferOutcome) {
-        let Some(operator) = self.operators.get_mut(id) else { return };
-        let next = operator.next.take();
-        match (next, outcome) {
-            (Some(Next::SignOut), _) => return self.leave_seat(id),
-            (Some(Next::NotReady(reason)), _) => return self.set_activity(id, Activity::NotReady(reason)),
-            (None, OfferOutcome::NoAnswer) => return self.set_activity(id, Activity::NotReady(RONA.into())),
-            (None, OfferOutcome::Busy | OfferOutcome::Unreachable) => {
-                let until = now + REST;
-                self.agenda.set(until, Deadline::RestEnds(id.clone()));
+    fn free_operator(&mut self, now: Moment, slot: Slot, outcome: OfferOutcome) {
+        match (self.operator_mut(slot).next.take(), outcome) {
+            (Some(Next::SignOut), _) => self.leave_seat(slot),
+            (Some(Next::NotReady(reason)), _) => self.set_activity(slot, Activity::NotReady(reason)),
+            (None, OfferOutcome::NoAnswer) => self.set_activity(slot, Activity::NotReady(RONA.into())),
+            (None, OfferOutcome::Busy | OfferOutcome::Unreachable) => self.change(slot, |operator| {
+                operator.resting_until = Some(now + REST);
                 // Others are asked before a phone that failed.
-                return self.change(id, |operator, _| {
-                    operator.resting_until = Some(until);
-                    operator.idle_since = now;
-                    operator.activity = Activity::Ready;
-                });
-            }
-            (None, _) => {}
+                operator.idle_since = now;
+                operator.activity = Activity::Ready;
+            }),
+            (None, _) => self.set_activity(slot, Activity::Ready),
         }
-        self.set_activity(id, Activity::Ready);
     }
 
     /// Back to the old place. Who would not take the contact is not asked for it again for a while; a phone
     /// that could not be rung rests instead, for everybody.
-    fn put_back(&mut self, now: Moment, id: CallId, failed_by: OperatorId, outcome: OfferOutcome) {
-        let until = now + self.rules.exclude_for;
+    fn put_back(&mut self, now: Moment, id: CallId, failed_by: Slot, outcome: OfferOutcome) {
+        let exclude_for = self.rules.exclude_for;
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(line) = self.lines.get(&contact.queue) else { return };
-        contact.state = ContactState::Waiting;
+        let ContactState::Offered { first, count } = contact.state else { return };
+        contact.failed_offers += 1;
         if matches!(outcome, OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
-            if let Some(before) = contact.excluded.insert(failed_by.clone(), until) {
-                self.agenda.clear(before, Deadline::ExclusionEnds(id, failed_by.clone()));
+            let before = contact.excluded.iter_mut().find(|exclusion| exclusion.operator == failed_by);
+            let times = before.as_ref().map_or(0, |exclusion| exclusion.times);
+            let until = now + exclude_for * 2_u32.pow(times.min(DOUBLINGS));
+            let renewed = Exclusion { operator: failed_by, until, times: times + 1, over: exclude_for.is_zero() };
+            match before {
+                Some(exclusion) => *exclusion = renewed,
+                None => contact.excluded.push(renewed),
             }
-            self.agenda.set(until, Deadline::ExclusionEnds(id, failed_by));
         }
-        if line.rules.max_wait.is_some_and(|limit| contact.joined_at + limit <= now) {
-            return self.leave_line(id, LeftLine::TooLong);
+        // Who was awaited in person and did not take it is not awaited any longer.
+        contact.preferred = None;
+        if (first.0..first.0 + u64::from(count)).any(|offer| self.offers.contains_key(&OfferId(offer))) {
+            return self.arm(id);
         }
+        contact.state = ContactState::Waiting;
+        let (line, entered_at, callback) = (contact.line, contact.entered_at, contact.callback.is_some());
+        self.put_back_boost(id);
+        let too_long = self.lines[line].rules.max_wait.is_some_and(|limit| !callback && entered_at + limit <= now);
         self.wait(id);
-    }
-
-    pub(super) fn exclusion_over(&mut self, id: CallId, operator: &OperatorId) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        contact.excluded.remove(operator);
-        if let Some(line) = self.lines.get(&contact.queue) {
-            self.stirred.insert(line.class);
+        if too_long {
+            self.waited_too_long(now, id);
         }
     }
 }

@@ -1,142 +1,205 @@
 //! New rules: nobody is signed out but who is no longer named, nobody leaves a line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::deadlines::Deadline;
 use super::engine::Engine;
-use super::estimate::HandleTime;
+use super::estimate::Pace;
 use super::line::{Class, ContactState, Line};
-use super::operators::{Next, Operator, Profile};
-use super::words::{Level, Need, Rules};
-use crate::ids::{OperatorId, SeatId, Skill};
+use super::operators::{Activity, Operator, Profile, Slot, Standing};
+use super::places::Places;
+use super::settings::{Level, QueueRules, Rules};
+use super::words::{CallbackResult, Next};
+use crate::ids::{CallId, OperatorId, SeatId, Skill};
 
 impl Engine {
-    pub(super) fn new_rules(&mut self, rules: Rules) {
-        self.move_limits(&rules);
+    pub(super) fn new_rules(&mut self, rules: Arc<Rules>) {
         let skills = self.skills_by(&rules);
-        for (id, line) in &mut self.lines {
-            line.retired = !rules.queues.contains_key(id);
+        self.rules = rules.clone();
+        self.rename_lines(&rules);
+        self.rename_operators(&rules);
+        self.classify(&skills);
+        self.sort_contacts();
+        self.retire();
+        self.own_seats(&rules);
+    }
+
+    fn rename_lines(&mut self, rules: &Rules) {
+        for line in &mut self.lines {
+            line.retired = !rules.queues.contains_key(&line.id);
         }
-        let used: BTreeSet<_> = self.contacts.values().map(|contact| contact.queue.clone()).collect();
-        self.lines.retain(|id, line| !line.retired || used.contains(id));
         for (id, queue) in &rules.queues {
-            match self.lines.get_mut(id) {
-                Some(line) => line.rules = queue.clone(),
-                None => drop(self.lines.insert(
-                    id.clone(),
-                    Line {
+            match self.line_names.get(id) {
+                Some(line) => self.lines[*line].rules = queue.clone(),
+                None => {
+                    self.line_names.insert(id.clone(), self.lines.len());
+                    self.lines.push(Line {
+                        id: id.clone(),
                         rules: queue.clone(),
                         open: true,
-                        class: 0,
-                        order: BTreeSet::new(),
-                        handle_time: HandleTime::default(),
+                        classes: Vec::new(),
+                        order: Places::default(),
+                        callbacks: BTreeMap::new(),
+                        pace: Pace::default(),
                         retired: false,
-                    },
-                )),
+                    });
+                }
             }
         }
-        for id in rules.operators.keys() {
-            self.operators.entry(id.clone()).or_insert_with(|| Operator::new(0)).retired = false;
-        }
-        self.owners = owners(&rules);
-        self.rules = rules;
-        self.classify(&skills);
-        self.retire();
-        let free: Vec<SeatId> = self.reachable.iter().filter(|seat| !self.seats.contains_key(*seat)).cloned().collect();
-        for seat in free {
-            self.sign_in_at_own_seat(&seat);
+        // A queue that is gone calls nobody back.
+        let retired = self.lines.iter().filter(|line| line.retired);
+        let orphans: Vec<CallId> = retired.flat_map(|line| line.callbacks.values().copied()).collect();
+        for id in orphans {
+            self.withdraw_callback(id, CallbackResult::Withdrawn);
         }
     }
 
-    /// `max_wait` of those who wait follows the new rules.
-    fn move_limits(&mut self, rules: &Rules) {
-        for (id, contact) in &self.contacts {
-            if matches!(contact.state, ContactState::Talking { .. }) {
-                continue;
+    fn rename_operators(&mut self, rules: &Rules) {
+        for id in rules.operators.keys() {
+            if !self.operator_names.contains_key(id) {
+                // A slot whose operator is gone for good can be given to somebody new.
+                let vacant = self.operators.iter().position(|o| o.retired && !self.operator_names.contains_key(&o.id));
+                let index = vacant.unwrap_or(self.operators.len());
+                let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
+                self.callers.forget_operator(slot);
+                let operator = Operator::new(id.clone());
+                match vacant {
+                    Some(index) => self.operators[index] = operator,
+                    None => self.operators.push(operator),
+                }
+                self.operator_names.insert(id.clone(), slot);
             }
-            let (Some(old), Some(new)) = (self.lines.get(&contact.queue), rules.queues.get(&contact.queue)) else {
-                continue;
-            };
-            if let Some(limit) = old.rules.max_wait {
-                self.agenda.clear(contact.joined_at + limit, Deadline::MaxWait(*id));
-            }
-            if let Some(limit) = new.max_wait {
-                self.agenda.set(contact.joined_at + limit, Deadline::MaxWait(*id));
+        }
+        for (order, (id, slot)) in self.operator_names.iter().enumerate() {
+            let operator = &mut self.operators[slot.0 as usize];
+            operator.order = u32::try_from(order).unwrap_or(u32::MAX);
+            if let Some(of) = rules.operators.get(id) {
+                (operator.retired, operator.weight) = (false, of.weight.max(1));
             }
         }
     }
 
     /// Everybody's skills; of those who are no longer named, as they were.
     fn skills_by(&self, rules: &Rules) -> BTreeMap<OperatorId, BTreeMap<Skill, Level>> {
-        let former =
-            self.operators.iter().map(|(id, operator)| (id.clone(), self.profiles[operator.profile].skills.clone()));
+        let former = self.operator_names.iter().map(|(id, slot)| {
+            let profile = self.profiles.get(self.operator(*slot).profile);
+            (id.clone(), profile.map_or_else(BTreeMap::new, |profile| profile.skills.clone()))
+        });
         let named = rules.operators.iter().map(|(id, operator)| (id.clone(), operator.skills.clone()));
         former.chain(named).collect()
     }
 
-    /// Makes classes and profiles anew, and puts everybody where they belong.
+    /// Makes classes and profiles anew, and counts every operator where they belong.
     fn classify(&mut self, skills: &BTreeMap<OperatorId, BTreeMap<Skill, Level>>) {
-        let mut needs: Vec<Need> = Vec::new();
-        for line in self.lines.values_mut() {
-            line.class = needs.iter().position(|need| *need == line.rules.need).unwrap_or_else(|| {
-                needs.push(line.rules.need.clone());
-                needs.len() - 1
-            });
+        self.classes.clear();
+        for line in &mut self.lines {
+            line.classes =
+                (0..=line.rules.steps.len()).map(|step| class_of(&mut self.classes, &line.rules, step)).collect();
+            if line.rules.if_nobody.is_some() || line.rules.steps.iter().any(|step| step.nobody) {
+                line.classes.iter().for_each(|class| self.classes[*class].minds_nobody = true);
+            }
         }
         let distinct: BTreeSet<&BTreeMap<Skill, Level>> = skills.values().collect();
         let index: BTreeMap<&BTreeMap<Skill, Level>, usize> =
             distinct.iter().enumerate().map(|(i, skills)| (*skills, i)).collect();
-        self.profiles = distinct.iter().map(|skills| Profile::new((*skills).clone())).collect();
-        self.classes = needs
-            .into_iter()
-            .map(|need| {
-                let profiles = (0..self.profiles.len()).filter(|i| need.is_met_by(&self.profiles[*i].skills)).collect();
-                Class { need, waiting: BTreeSet::new(), profiles }
-            })
-            .collect();
-        for (class, of_class) in self.classes.iter().enumerate() {
-            for profile in &of_class.profiles {
-                self.profiles[*profile].meets.push(class);
-            }
-        }
-        for (id, operator) in &mut self.operators {
+        self.profiles = distinct.iter().map(|skills| Profile::new((*skills).clone(), &self.classes)).collect();
+        for (id, slot) in &self.operator_names {
+            let operator = &mut self.operators[slot.0 as usize];
             operator.profile = skills.get(id).and_then(|skills| index.get(skills)).copied().unwrap_or_default();
-            self.profiles[operator.profile].add(operator.standing, id, operator.idle_since);
-        }
-        for (id, contact) in self.contacts.iter().filter(|(_, contact)| contact.state == ContactState::Waiting) {
-            if let Some(line) = self.lines.get(&contact.queue) {
-                self.classes[line.class].waiting.insert(contact.rank(*id));
+            let profile = &self.profiles[operator.profile];
+            for meets in &profile.meets {
+                let class = &mut self.classes[meets.class];
+                class.count(operator.standing);
+                if operator.standing == Standing::Ready {
+                    class.ready.insert(operator.key(*slot, profile, meets, class));
+                }
             }
+        }
+        for class in &mut self.classes {
+            class.stirred = true;
         }
         self.stirred = (0..self.classes.len()).collect();
+        self.emptied = (0..self.classes.len()).collect();
+    }
+
+    /// Everybody who waits, by the priorities and limits of the new rules.
+    fn sort_contacts(&mut self) {
+        for line in &mut self.lines {
+            line.order = Places::default();
+        }
+        self.operators.iter_mut().for_each(|operator| operator.awaited_by.clear());
+        let ids: Vec<CallId> = self.contacts.keys().copied().collect();
+        for id in ids {
+            let Some(contact) = self.contacts.get_mut(&id) else { continue };
+            let line = &mut self.lines[contact.line];
+            contact.step = contact.step.min(line.rules.steps.len());
+            contact.class = line.classes[contact.step];
+            contact.rank = contact.rank_by(id, &line.rules);
+            if matches!(contact.state, ContactState::Talking { .. }) {
+                continue;
+            }
+            line.order.insert(contact.rank);
+            let (rank, age, class, preferred) = (contact.rank, (contact.since, id), contact.class, contact.preferred);
+            if contact.state == ContactState::Waiting {
+                match preferred {
+                    Some((slot, _)) => drop(self.operator_mut(slot).awaited_by.insert(rank)),
+                    None => {
+                        self.classes[class].waiting.insert(rank);
+                        self.classes[class].by_age.insert(age);
+                    }
+                }
+            }
+            self.arm(id);
+        }
     }
 
     /// Those who are no longer named go as soon as they are free.
     fn retire(&mut self) {
-        let gone: Vec<OperatorId> =
-            self.operators.keys().filter(|id| !self.rules.operators.contains_key(*id)).cloned().collect();
-        for id in gone {
-            let Some(operator) = self.operators.get_mut(&id) else { continue };
+        let gone: Vec<Slot> = self
+            .operator_names
+            .iter()
+            .filter(|(id, _)| !self.rules.operators.contains_key(*id))
+            .map(|(_, slot)| *slot)
+            .collect();
+        for slot in gone {
+            let operator = self.operator_mut(slot);
             operator.retired = true;
-            let busy = matches!(operator.activity, super::operators::Activity::Offered { .. }) || operator.is_engaged();
+            let busy = matches!(operator.activity, Activity::Offered { .. }) || operator.is_engaged();
             if operator.seat.is_some() && busy {
-                operator.next = Some(Next::SignOut);
-            } else if operator.seat.is_some() {
-                self.leave_seat(&id);
+                self.change(slot, |operator| operator.next = Some(Next::SignOut));
             } else {
-                self.remove_operator(&id);
+                self.leave_seat(slot);
             }
+        }
+    }
+
+    /// Who has a seat of their own is at work there if its phone is.
+    fn own_seats(&mut self, rules: &Rules) {
+        for seat in self.seats.values_mut() {
+            seat.owners.clear();
+        }
+        for (id, operator) in &rules.operators {
+            if let (Some(seat), Some(slot)) = (&operator.seat, self.operator_names.get(id)) {
+                self.seats.entry(seat.clone()).or_default().owners.push(*slot);
+            }
+        }
+        let free: Vec<SeatId> = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| seat.operator.is_none() && seat.reachable)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for seat in free {
+            self.sign_in_at_own_seat(&seat);
         }
     }
 }
 
-/// Who has a seat of their own.
-fn owners(rules: &Rules) -> BTreeMap<SeatId, Vec<OperatorId>> {
-    let mut owners: BTreeMap<SeatId, Vec<OperatorId>> = BTreeMap::new();
-    for (id, operator) in &rules.operators {
-        if let Some(seat) = &operator.seat {
-            owners.entry(seat.clone()).or_default().push(id.clone());
-        }
-    }
-    owners
+/// The class of a queue's need at a step; one that is there already if it is the same.
+fn class_of(classes: &mut Vec<Class>, rules: &QueueRules, step: usize) -> usize {
+    let wanted = rules.at_step(step);
+    classes.iter().position(|class| class.is(wanted, rules.choose)).unwrap_or_else(|| {
+        classes.push(Class::new(wanted.0.clone(), wanted.1.to_vec(), rules.choose));
+        classes.len() - 1
+    })
 }

@@ -1,68 +1,25 @@
 //! What the queue engine is told (inputs, each logged) and what it says (outputs).
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, OfferId, OperatorId, QueueId, Reason, SeatId, Skill};
+use super::settings::{Choose, Exit, Rules};
+use crate::ids::{CallId, OfferId, OperatorId, QueueId, Reason, SeatId};
 use crate::moment::Moment;
 
-/// A level of a skill, 1 (a little) to 10 (best).
-pub type Level = u8;
-
-/// The rules in force, as one logged input.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Rules {
-    pub queues: BTreeMap<QueueId, QueueRules>,
-    pub operators: BTreeMap<OperatorId, OperatorRules>,
-    pub seats: Vec<SeatId>,
-    /// How long an operator who failed to take a contact is not offered that contact again.
-    pub exclude_for: Duration,
-    /// Reasons for not being ready, in the order of the feature codes (`*141`, `*142` …).
-    pub reasons: Vec<Reason>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QueueRules {
-    pub need: Need,
-    /// How long one operator's phone rings.
-    pub ring: Duration,
-    pub wrap_up: Duration,
-    /// Contacts that may wait at once; a further one is refused.
-    pub max_waiting: usize,
-    /// A contact that waited so long leaves the line. `None`: no limit.
-    pub max_wait: Option<Duration>,
-    /// T of the service level.
-    pub answer_within: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OperatorRules {
-    pub name: String,
-    pub skills: BTreeMap<Skill, Level>,
-    /// The seat at which this operator is signed in when its phone becomes reachable, if any.
-    pub seat: Option<SeatId>,
-}
-
-/// What a contact requires of an operator, e.g. `mandarin >= 3 and (housing >= 5 or market >= 5)`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Need {
-    /// Anybody will do.
-    Anyone,
-    AtLeast(Skill, Level),
-    All(Vec<Need>),
-    Any(Vec<Need>),
-    Not(Box<Need>),
-}
+/// A caller's number, as it is dialled back. Callers without one are not remembered.
+pub type Caller = Arc<str>;
 
 /// Everything that can happen to the engine. Nothing else changes it, but its own deadlines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "input", rename_all = "snake_case")]
 pub enum Input {
     Rules {
-        rules: Rules,
+        rules: Arc<Rules>,
     },
     /// A queue opens or closes (its hours).
     Open {
@@ -82,26 +39,40 @@ pub enum Input {
     },
     SignOut {
         operator: OperatorId,
+        by: By,
     },
     Ready {
         operator: OperatorId,
+        by: By,
     },
     NotReady {
         operator: OperatorId,
         reason: Reason,
+        by: By,
     },
     EndWrapUp {
         operator: OperatorId,
+    },
+    /// Wrap-up lasts so much longer, within the queue's `wrap_up_max`.
+    ExtendWrapUp {
+        operator: OperatorId,
+        more: Duration,
     },
     /// A contact joins a line. `arrived_at` is when the caller's visit began.
     Join {
         contact: CallId,
         queue: QueueId,
+        caller: Option<Caller>,
         arrived_at: Moment,
     },
     /// The caller hung up, or the house took the contact out of the line.
     Leave {
         contact: CallId,
+    },
+    /// The caller pressed a key in the line.
+    Key {
+        contact: CallId,
+        key: char,
     },
     /// The operator's phone was answered.
     Accepted {
@@ -121,13 +92,36 @@ pub enum Input {
         contact: CallId,
         held: bool,
     },
-    /// The process began again: contacts and offers are gone; who rang is ready, who talked is in wrap-up.
+    /// The customer of a callback answered: the contact goes on as this call, in its old place.
+    Reached {
+        contact: CallId,
+        call: CallId,
+    },
+    /// The customer of a callback was not reached.
+    NotReached {
+        contact: CallId,
+        why: NotReached,
+    },
+    /// How long the lines take, as the run ahead found it.
+    Expected {
+        lines: BTreeMap<QueueId, ExpectedWaits>,
+    },
+    /// The process began again: calls and offers are gone, callbacks wait on; who rang is ready, who talked is in
+    /// wrap-up.
     Restarted,
     /// The operator makes a call outside the queue.
     Outbound {
         operator: OperatorId,
         busy: bool,
     },
+}
+
+/// Who set an operator's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    Themselves,
+    Supervisor(OperatorId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,6 +131,16 @@ pub enum OfferFailure {
     Rejected,
     Busy,
     Unreachable,
+}
+
+/// Why the customer of a callback was not reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotReached {
+    NoAnswer,
+    Busy,
+    Rejected,
+    Failed,
 }
 
 /// How an offer ended.
@@ -149,6 +153,8 @@ pub enum OfferOutcome {
     Busy,
     Unreachable,
     CallerGone,
+    /// Another phone that rang for the same contact was answered first.
+    AnsweredElsewhere,
 }
 
 /// An operator's state. One timer per state.
@@ -162,6 +168,11 @@ pub enum OperatorState {
     Ready,
     Offered {
         offer: OfferId,
+        until: Moment,
+    },
+    /// Kept free for a callback whose customer is being rung.
+    Reserved {
+        contact: CallId,
         until: Moment,
     },
     Talking {
@@ -180,6 +191,14 @@ pub enum OperatorState {
     },
 }
 
+/// What an operator asked for that is done when the work is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    NotReady(Reason),
+    SignOut,
+}
+
 /// What the engine says. Also the decision log's lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "output", rename_all = "snake_case")]
@@ -188,22 +207,44 @@ pub enum Output {
     Joined {
         contact: CallId,
         queue: QueueId,
+        /// The queue that was asked for, where its exit led here.
+        instead_of: Option<QueueId>,
+        /// Since when its place counts: earlier than now after a redial.
+        since: Moment,
+        expected: Option<Expected>,
     },
-    /// The contact could not join.
+    /// The contact could not join. `exit`: what the rules say instead of an announcement.
     Refused {
         contact: CallId,
         queue: QueueId,
         why: JoinRefusal,
+        exit: Option<Exit>,
     },
-    /// Ring this seat for this contact.
+    /// The contact waits in another queue now, its place kept.
+    Moved {
+        contact: CallId,
+        from: QueueId,
+        to: QueueId,
+        why: LeftLine,
+    },
+    /// The contact's need is that of this step now.
+    Relaxed {
+        contact: CallId,
+        queue: QueueId,
+        step: usize,
+        why: RelaxedBy,
+    },
+    /// Ring this seat for this contact. `callback`: nobody waits on the line; the number is rung when the
+    /// operator has answered.
     Offer {
         offer: OfferId,
         contact: CallId,
         operator: OperatorId,
         seat: SeatId,
         until: Moment,
+        callback: Option<Caller>,
     },
-    /// Stop ringing: the caller is gone, or the offer ran out.
+    /// Stop ringing: the caller is gone, the offer ran out, or another phone was answered.
     Withdraw {
         offer: OfferId,
         contact: CallId,
@@ -225,49 +266,280 @@ pub enum Output {
         queue: QueueId,
         operator: OperatorId,
         seat: SeatId,
+        /// Since it joined, this time.
         waited_ms: u64,
+    },
+    /// The talk is over.
+    Ended {
+        contact: CallId,
+        queue: QueueId,
+        operator: OperatorId,
+        talk_ms: u64,
+        hold_ms: u64,
     },
     /// The contact left the line without an operator.
     Left {
         contact: CallId,
         queue: QueueId,
         why: LeftLine,
+        exit: Option<Exit>,
+        waited_ms: u64,
+    },
+    /// The contact is not connected within its queue's `answer_within`: this is why.
+    Late {
+        contact: CallId,
+        queue: QueueId,
+        cause: LateCause,
+    },
+    /// The caller may hang up: the place waits for them.
+    CallbackTaken {
+        contact: CallId,
+        queue: QueueId,
+        number: Caller,
+    },
+    CallbackRefused {
+        contact: CallId,
+        queue: QueueId,
+        why: CallbackRefusal,
+    },
+    /// Ring the customer of this callback.
+    Dial {
+        contact: CallId,
+        queue: QueueId,
+        number: Caller,
+        attempt: u8,
+        until: Moment,
+    },
+    /// Stop ringing the customer.
+    StopDialling {
+        contact: CallId,
+    },
+    /// The callback is over.
+    CallbackEnded {
+        contact: CallId,
+        queue: QueueId,
+        result: CallbackResult,
+        attempts: u8,
     },
     Operator {
         operator: OperatorId,
         seat: Option<SeatId>,
         state: OperatorState,
+        next: Option<Next>,
     },
-    /// Somebody to offer, or nobody: with the reason (decision log).
-    Decided {
-        contact: CallId,
-        queue: QueueId,
-        chosen: Option<OperatorId>,
-        why: String,
-    },
+    Decided(Decision),
     /// An input that made no sense in the state it met, e.g. Ready of somebody who is signed out.
     Ignored {
-        why: String,
+        why: Arc<str>,
     },
 }
 
+/// Who is asked for a contact, or why nobody is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub contact: CallId,
+    pub queue: QueueId,
+    /// Version of the rules.
+    pub rules: u64,
+    /// Step in force; 0: the need as the queue begins.
+    pub step: usize,
+    /// Since when its place counts, and the head start it has.
+    pub since: Moment,
+    pub head_start_ms: u64,
+    /// `None`: nobody is asked now.
+    pub chosen: Option<Chosen>,
+    /// How those whose skills will do stand.
+    pub tally: Tally,
+    /// Of the ready, so many failed this contact before and are left out.
+    pub excluded: usize,
+    /// Somebody who came earlier, with the same need, and waits on: why they were passed.
+    pub passed: Option<Passed>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    pub operator: OperatorId,
+    /// What the queue chooses by, and the figure it had: microseconds since 1970 for [`Choose::LongestIdle`],
+    /// parts per million for [`Choose::LeastOccupied`], levels, offers or contacts for the others.
+    pub by: Choose,
+    pub figure: u64,
+    /// Sum of the weights of the preferences met.
+    pub preference: i32,
+    /// The contact waited for this operator: the last who spoke with the caller.
+    pub preferred: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    pub contact: CallId,
+    pub why: PassedBecause,
+}
+
+/// The only reasons for which somebody who came later is asked for first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassedBecause {
+    /// The later one is an emergency.
+    Emergency,
+    /// Priority, ageing, or having been put back weigh more than the difference of their waits.
+    HeadStart,
+    /// The earlier one was failed by this operator.
+    Excluded,
+    /// The later one waited for this very operator.
+    Preferred,
+    /// None of these: a fault of the engine's. Counted in the statistics, where it must be 0.
+    Unexplained,
+}
+
+/// How many operators stand how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub ready: u32,
+    pub busy: u32,
+    pub wrap_up: u32,
+    pub resting: u32,
+    pub not_ready: u32,
+    pub unreachable: u32,
+    pub signed_out: u32,
+}
+
+impl Tally {
+    pub fn signed_in(&self) -> u32 {
+        self.ready + self.busy + self.wrap_up + self.resting + self.not_ready + self.unreachable
+    }
+}
+
+/// `2 busy, 1 not ready`.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.ready, "ready"),
+            (self.busy, "busy"),
+            (self.wrap_up, "in wrap-up"),
+            (self.resting, "resting"),
+            (self.not_ready, "not ready"),
+            (self.unreachable, "unreachable"),
+            (self.signed_out, "signed out"),
+        ];
+        let mut first = true;
+        for (count, name) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{}{count} {name}", if first { "" } else { ", " })?;
+            first = false;
+        }
+        if first { f.write_str("nobody") } else { Ok(()) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinRefusal {
     Closed,
     Full,
+    /// Nobody is signed in who could ever serve it.
+    Nobody,
     UnknownQueue,
     /// The same contact waits already.
     Twice,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftLine {
     CallerGone,
     /// `max_wait` is over.
     TooLong,
+    /// Nobody is signed in any more who could ever serve it.
+    Nobody,
+    /// The caller pressed this key.
+    Key(char),
+    /// The process began again.
+    Restarted,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelaxedBy {
+    Waited,
+    ExpectedWait,
+    Nobody,
+}
+
+/// Why a contact missed its service level: the first of these that holds when the time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateCause {
+    /// The caller gave up before the time was up.
+    GaveUp,
+    /// It left the line before the time was up: moved out, called back.
+    LeftEarly,
+    /// A phone rings for it at this moment; it was not answered quickly enough.
+    SlowAnswer,
+    /// A phone rang in vain, and the time lost would have sufficed.
+    FailedOffers,
+    /// It waited for the last operator the caller spoke with.
+    Preferred,
+    /// Nobody is signed in who has the skills.
+    NobodySignedIn,
+    /// As many phones as contacts ahead are unreachable or rest after a failure.
+    Unreachable,
+    /// As many operators as contacts ahead are not ready.
+    NotReady,
+    /// Contacts with a head start were served before it.
+    Overtaken,
+    /// Everybody is busy or in wrap-up: too few operators.
+    AllBusy,
+}
+
+impl LateCause {
+    pub const ALL: [LateCause; 10] = [
+        LateCause::GaveUp,
+        LateCause::LeftEarly,
+        LateCause::SlowAnswer,
+        LateCause::FailedOffers,
+        LateCause::Preferred,
+        LateCause::NobodySignedIn,
+        LateCause::Unreachable,
+        LateCause::NotReady,
+        LateCause::Overtaken,
+        LateCause::AllBusy,
+    ];
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackRefusal {
+    /// The caller's number is not known.
+    NoNumber,
+    /// One waits already for this number in this queue.
+    Twice,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackResult {
+    /// The customer answered.
+    Reached,
+    /// Every attempt failed; why the last one did.
+    GivenUp(NotReached),
+    Expired,
+    /// The customer called again and got the place.
+    CalledAgain,
+    /// Its queue is gone.
+    Withdrawn,
+}
+
+/// A wait as foreseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    pub median_ms: u64,
+    /// Four of five are served within this.
+    pub p80_ms: u64,
+}
+
+/// The waits of one line by place, as the run ahead found them: ascending places, each with its wait.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ExpectedWaits(pub Vec<(u32, Expected)>);
 
 /// A contact's place in its line, as told to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,7 +547,7 @@ pub struct Place {
     /// 1: next. Counts only contacts of the same queue ahead of it.
     pub number: usize,
     /// `None`: nobody who could serve it is signed in, or nothing is known yet.
-    pub expected_wait: Option<Duration>,
+    pub expected: Option<Expected>,
     /// An offer rings for it right now: announce nothing.
     pub ringing: bool,
 }

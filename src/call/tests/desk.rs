@@ -119,13 +119,13 @@ impl Desk {
         self.described(CALLER);
         self.media(media::Event::Key { leg: CALLER, key });
         let contact = self.call;
-        self.queue(Output::Joined { contact, queue: "citizen".into() });
+        self.queue(joined(contact, "citizen", self.now));
     }
 
     pub fn offered(&mut self) {
         let until = self.now + Duration::from_secs(20);
         let (contact, operator, seat) = (self.call, "1001".into(), "8001".into());
-        self.queue(Output::Offer { offer: OFFER, contact, operator, seat, until });
+        self.queue(Output::Offer { offer: OFFER, contact, operator, seat, until, callback: None });
         self.described(SEAT);
     }
 
@@ -200,4 +200,8 @@ pub fn is_accept(command: &sip::Command) -> bool {
 
 pub fn is_hangup(of: LegId) -> impl Fn(&sip::Command) -> bool {
     move |command| matches!(command, sip::Command::Hangup { leg, .. } if *leg == of)
+}
+
+pub fn joined(contact: CallId, queue: &str, since: Moment) -> Output {
+    Output::Joined { contact, queue: queue.into(), instead_of: None, since, expected: None }
 }

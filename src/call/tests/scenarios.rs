@@ -7,7 +7,7 @@ use crate::call::{Action, Event};
 use crate::ids::Language;
 use crate::ivr::{AnswerWhen, Told};
 use crate::media::{self, Direction};
-use crate::queue::{Input, JoinRefusal, LeftLine, OfferFailure, OfferOutcome, OperatorState, Output};
+use crate::queue::{By, Input, JoinRefusal, LeftLine, OfferFailure, OfferOutcome, OperatorState, Output};
 use crate::records::{EndedBy, Entry, Outcome};
 use crate::sip::{self, Body, Source};
 
@@ -112,7 +112,7 @@ fn who_gives_up_leaves_the_line_and_stops_the_ringing() {
     desk.queue(Output::Withdraw { offer: OFFER, contact, why });
     assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
     desk.offer_ended(OfferOutcome::CallerGone);
-    desk.queue(Output::Left { contact, queue: "citizen".into(), why: LeftLine::CallerGone });
+    desk.queue(Output::Left { contact, queue: "citizen".into(), why: LeftLine::CallerGone, exit: None, waited_ms: 0 });
     desk.closed_sound();
     let record = desk.record();
     assert_eq!((record.outcome, record.ended_by), (Some(Outcome::AbandonedInQueue), Some(EndedBy::Caller)));
@@ -242,10 +242,10 @@ fn closed_full_and_too_long_are_said_before_the_house_hangs_up() {
         desk.media(media::Event::Key { leg: CALLER, key: '2' });
         let (contact, queue) = (desk.call, "english".into());
         match refusal {
-            Some(why) => desk.queue(Output::Refused { contact, queue, why }),
+            Some(why) => desk.queue(Output::Refused { contact, queue, why, exit: None }),
             None => {
-                desk.queue(Output::Joined { contact, queue: "english".into() });
-                desk.queue(Output::Left { contact, queue, why: LeftLine::TooLong });
+                desk.queue(joined(contact, "english", desk.now));
+                desk.queue(Output::Left { contact, queue, why: LeftLine::TooLong, exit: None, waited_ms: 0 });
             }
         }
         let Some(Action::Media(media::Command::Play { token, prompts, .. })) = desk.asked.last().cloned() else {
@@ -268,7 +268,7 @@ fn feature_codes_are_obeyed_from_seats_alone() {
         let mut desk = Desk::new(settings());
         for state in states {
             let (operator, seat) = ("1001".into(), Some("8001".into()));
-            desk.queue(Output::Operator { operator, seat, state: state.clone() });
+            desk.queue(Output::Operator { operator, seat, state: state.clone(), next: None });
         }
         desk.ring(code, source);
         desk.durable();
@@ -281,10 +281,10 @@ fn feature_codes_are_obeyed_from_seats_alone() {
     assert_eq!(dial("*111001", seat(), &[]), [sign_in]);
     assert_eq!(dial("*119999", seat(), &[]), []);
     assert_eq!(dial("*11", Source::Trunk("carrier".into()), &[]), []);
-    assert_eq!(dial("*12", seat(), &ready), [Input::SignOut { operator: "1001".into() }]);
+    assert_eq!(dial("*12", seat(), &ready), [Input::SignOut { operator: "1001".into(), by: By::Themselves }]);
     assert_eq!(dial("*13", seat(), &[]), [], "nobody sits there");
-    assert_eq!(dial("*13", seat(), &ready), [Input::Ready { operator: "1001".into() }]);
-    let meal = Input::NotReady { operator: "1001".into(), reason: "meal".into() };
+    assert_eq!(dial("*13", seat(), &ready), [Input::Ready { operator: "1001".into(), by: By::Themselves }]);
+    let meal = Input::NotReady { operator: "1001".into(), reason: "meal".into(), by: By::Themselves };
     assert_eq!(dial("*142", seat(), &ready), [meal]);
     for wrong in ["*140", "*143", "*14x", "*15", "*1", "*é1", "*99"] {
         assert_eq!(dial(wrong, seat(), &ready), [], "{wrong}");

@@ -176,7 +176,12 @@ fn operators(files: &Files, seats: &Names, faults: &mut Faults) -> BTreeMap<Oper
         if named {
             let skills = written.skills.iter().map(|(skill, level)| (Skill::from(skill.as_str()), *level)).collect();
             let name = written.name.clone().unwrap_or_else(|| written.id.clone());
-            let rules = OperatorRules { name, skills, seat: written.seat.as_deref().map(SeatId::from) };
+            let rules = OperatorRules {
+                name,
+                skills,
+                seat: written.seat.as_deref().map(SeatId::from),
+                ..OperatorRules::default()
+            };
             operators.insert(OperatorId::from(written.id.as_str()), rules);
         }
     }

@@ -50,6 +50,8 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Queues> {
     }
     let top = top?;
     queues.rules.exclude_for = time(&top.written.exclude_for, EXCLUDE_FOR);
+    queues.rules.phone_grace = Duration::from_secs(60);
+    queues.rules.redial_within = Duration::from_secs(60);
     let reasons =
         top.written.reasons.clone().unwrap_or_else(|| ["break", "meal", "training"].map(String::from).to_vec());
     if reasons.len() > MAX_REASONS {
@@ -90,12 +92,12 @@ fn read_queue(queues: &mut Queues, queue: &Element<'_, written::Queue>, faults: 
         queue.fault(faults, "max_waiting", "found 0; nobody could ever wait");
     }
     let rules = QueueRules {
-        need,
         ring: time_within(queue, "ring", &written.ring, RING, RING_LIMITS, faults),
         wrap_up: time_within(queue, "wrap_up", &written.wrap_up, WRAP_UP, WRAP_UP_LIMITS, faults),
         max_waiting,
         max_wait: written.max_wait.as_ref().map(|time| time.0),
         answer_within: time(&written.answer_within, ANSWER_WITHIN),
+        ..QueueRules::plain(need)
     };
     if named {
         let id = QueueId::from(written.id.as_str());

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -62,17 +63,16 @@ impl Day {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let queue = |need: &str| QueueRules {
-            need: parse_need(need).unwrap(),
-            ring: Duration::from_secs(20),
             wrap_up: Duration::from_secs(15),
             max_waiting: 400,
             max_wait: Some(Duration::from_secs(600)),
-            answer_within: Duration::from_secs(15),
+            ..QueueRules::plain(parse_need(need).unwrap())
         };
         let queues = [("citizen", "mandarin"), ("housing", "mandarin and housing >= 3"), ("english", "english >= 2")];
         let mut rules = Rules {
             queues: queues.iter().map(|(id, need)| (QueueId::from(*id), queue(need))).collect(),
             exclude_for: Duration::from_secs(30),
+            phone_grace: Duration::from_secs(60),
             ..Rules::default()
         };
         for i in 0..OPERATORS {
@@ -84,10 +84,10 @@ impl Day {
             if rng.random_bool(0.1) {
                 skills.insert("english".into(), rng.random_range(1..=4));
             }
-            rules.seats.push(seat.clone());
+            rules.seats.insert(seat.clone());
             rules.operators.insert(
                 format!("{}", 1000 + i).into(),
-                OperatorRules { name: String::new(), skills, seat: Some(seat) },
+                OperatorRules { skills, seat: Some(seat), ..OperatorRules::default() },
             );
         }
         let mut day = Day {
@@ -102,7 +102,7 @@ impl Day {
             ringing: BTreeSet::new(),
         };
         let start = Moment::default() + Duration::from_secs(8 * 3600);
-        day.input(start, Input::Rules { rules: rules.clone() });
+        day.input(start, Input::Rules { rules: Arc::new(rules.clone()) });
         for seat in &rules.seats {
             let at = start + day.within(Duration::from_secs(1800));
             day.at(at, Happens::SeatBack(seat.clone()));
@@ -150,7 +150,7 @@ impl Day {
                     _ => "citizen",
                 };
                 self.queue_of.insert(contact, queue.into());
-                self.input(at, Input::Join { contact, queue: queue.into(), arrived_at: at });
+                self.input(at, Input::Join { contact, queue: queue.into(), caller: None, arrived_at: at });
                 let patience = self.within(Duration::from_secs(240));
                 self.at(at + patience, Happens::GiveUp(contact));
             }
@@ -178,11 +178,14 @@ impl Day {
                 }
             }
             Happens::Break(operator) => {
-                self.input(at, Input::NotReady { operator: operator.clone(), reason: "meal".into() });
+                self.input(
+                    at,
+                    Input::NotReady { operator: operator.clone(), reason: "meal".into(), by: By::Themselves },
+                );
                 let length = self.within(Duration::from_secs(900));
                 self.at(at + length, Happens::Back(operator));
             }
-            Happens::Back(operator) => self.input(at, Input::Ready { operator }),
+            Happens::Back(operator) => self.input(at, Input::Ready { operator, by: By::Themselves }),
         }
     }
 
@@ -195,7 +198,7 @@ impl Day {
         while let Some(output) = self.engine.poll() {
             self.laws.saw(&output);
             match output {
-                Output::Joined { contact, queue } => {
+                Output::Joined { contact, queue, .. } => {
                     self.joined.insert(contact, at);
                     self.lines.entry(queue).or_default().insert((at, contact));
                 }

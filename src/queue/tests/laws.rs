@@ -12,6 +12,10 @@ pub(super) struct Laws {
     in_line: BTreeSet<CallId>,
     talking: BTreeMap<CallId, OperatorId>,
     states: BTreeMap<OperatorId, OperatorState>,
+    callbacks: BTreeSet<CallId>,
+    dialling: BTreeSet<CallId>,
+    /// Several phones may ring for one contact.
+    pub several: bool,
     pub joined: usize,
     pub connected: usize,
     pub left: usize,
@@ -27,8 +31,9 @@ impl Laws {
             }
             Output::Offer { offer, contact, operator, .. } => {
                 self.offers += 1;
-                assert!(self.in_line.contains(contact), "{contact} is offered and in no line");
-                let twice = self.open_offers.values().any(|(c, o)| c == contact || o == operator);
+                let waits = self.in_line.contains(contact) || self.callbacks.contains(contact);
+                assert!(waits, "{contact} is offered and in no line");
+                let twice = self.open_offers.values().any(|(c, o)| o == operator || (!self.several && c == contact));
                 assert!(!twice, "{contact} or {operator} is in two offers");
                 self.open_offers.insert(*offer, (*contact, operator.clone()));
             }
@@ -45,25 +50,37 @@ impl Laws {
                 assert!(!self.talking.values().any(|other| other == operator), "{operator} talks to two");
                 self.talking.insert(*contact, operator.clone());
             }
-            Output::Left { contact, .. } => {
+            Output::Left { contact, .. } | Output::CallbackTaken { contact, .. } => {
                 self.left += 1;
                 assert!(self.in_line.remove(contact), "{contact} left no line");
+                if let Output::CallbackTaken { .. } = output {
+                    assert!(self.callbacks.insert(*contact), "{contact} is called back twice");
+                }
             }
-            Output::Operator { operator, state, seat } => {
+            Output::CallbackEnded { contact, .. } => {
+                assert!(self.callbacks.remove(contact), "{contact} was not called back");
+                self.dialling.remove(contact);
+            }
+            Output::Dial { contact, .. } => {
+                assert!(self.callbacks.contains(contact), "{contact} is rung and no callback");
+                self.dialling.insert(*contact);
+            }
+            Output::Ended { contact, operator, .. } => {
+                assert_eq!(self.talking.remove(contact).as_ref(), Some(operator), "{contact} ended no talk");
+            }
+            Output::Decided(decision) => {
+                let unexplained = decision.passed.is_some_and(|passed| passed.why == PassedBecause::Unexplained);
+                assert!(!unexplained, "passed over without a reason: {decision:?}");
+            }
+            Output::Operator { operator, state, seat, .. } => {
                 assert_eq!(
                     seat.is_none(),
                     *state == OperatorState::SignedOut,
                     "{operator} without a seat is signed out"
                 );
-                if let Some(OperatorState::Talking { contact } | OperatorState::Holding { contact }) =
-                    self.states.get(operator)
-                    && !matches!(state, OperatorState::Talking { .. } | OperatorState::Holding { .. })
-                {
-                    self.talking.remove(contact);
-                }
                 self.states.insert(operator.clone(), state.clone());
             }
-            Output::Refused { .. } | Output::Decided { .. } | Output::Ignored { .. } => {}
+            _ => {}
         }
     }
 
@@ -88,8 +105,8 @@ impl Laws {
     /// Nobody is lost: joined = connected + left + still waiting.
     pub fn conserve(&self, engine: &Engine) {
         assert_eq!(self.joined, self.connected + self.left + self.in_line.len());
-        let waiting: usize = engine.rules().queues.keys().map(|queue| engine.waiting(queue)).sum();
-        assert!(waiting <= self.in_line.len());
+        let waiting = engine.waiting_in_all();
+        assert_eq!(waiting, self.in_line.len() + self.callbacks.len());
         if let Some((at, deadline)) = engine.next_deadline() {
             assert!(at.as_micros() > 0, "{deadline:?}");
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, SeatId};
@@ -48,6 +49,9 @@ impl Scenario {
     /// The same text with the outputs as they came.
     fn play(mut self, text: &str) -> String {
         self.rules.exclude_for = Duration::from_secs(30);
+        self.rules.phone_grace = Duration::from_secs(60);
+        self.rules.redial_within = Duration::from_secs(60);
+        self.rules.version = 1;
         let mut played = String::new();
         for line in text.lines() {
             let rest = line.trim();
@@ -78,16 +82,11 @@ impl Scenario {
         match kind {
             "decisions" => self.decisions = true,
             "exclude" => self.rules.exclude_for = duration(name),
+            "grace" => self.rules.phone_grace = duration(name),
+            "redial" => self.rules.redial_within = duration(name),
             "queue" => {
-                let value = |key: &str| rest.split(", ").find_map(|part| part.strip_prefix(key)).map(str::trim);
-                let rules = QueueRules {
-                    need: parse_need(value("need ").unwrap_or(name)).unwrap(),
-                    ring: value("ring ").map_or(Duration::from_secs(20), duration),
-                    wrap_up: value("wrap-up ").map_or(Duration::from_secs(10), duration),
-                    max_waiting: value("max-waiting ").map_or(100, |n| n.parse().unwrap()),
-                    max_wait: value("max-wait ").map(duration),
-                    answer_within: Duration::from_secs(15),
-                };
+                let mut rules = QueueRules::plain(parse_need(name).unwrap());
+                rest.split(", ").filter(|part| !part.is_empty()).for_each(|part| option(&mut rules, part));
                 self.rules.queues.insert(name.into(), rules);
             }
             "operator" => {
@@ -95,10 +94,15 @@ impl Scenario {
                     .split_whitespace()
                     .filter_map(|s| s.split_once('='))
                     .map(|(s, l)| (s.into(), l.parse().unwrap()));
-                let seat = rest.split_once("seat ").map(|(_, seat)| SeatId::from(seat.trim()));
-                self.rules
-                    .operators
-                    .insert(name.into(), OperatorRules { name: name.into(), skills: skills.collect(), seat });
+                let word = |key: &str| rest.split_once(key).and_then(|(_, rest)| rest.split_whitespace().next());
+                let rules = OperatorRules {
+                    name: name.into(),
+                    skills: skills.collect(),
+                    seat: word("seat ").map(SeatId::from),
+                    weight: word("weight ").map_or(1, |n| n.parse().unwrap()),
+                    supervisor: false,
+                };
+                self.rules.operators.insert(name.into(), rules);
             }
             "seats" => self.rules.seats = line.split(' ').skip(1).map(SeatId::from).collect(),
             "without" => {
@@ -111,7 +115,7 @@ impl Scenario {
 
     fn step(&mut self, at: Moment, what: &str) -> Vec<String> {
         if !std::mem::replace(&mut self.told, true) {
-            self.input(Moment::default(), Input::Rules { rules: self.rules.clone() });
+            self.input(Moment::default(), Input::Rules { rules: Arc::new(self.rules.clone()) });
             self.outputs();
         }
         if let Some(contact) = what.strip_prefix("place ") {
@@ -120,7 +124,7 @@ impl Scenario {
             lines.push(match self.engine.place(at, call(contact)) {
                 None => "in no line".into(),
                 Some(place) => {
-                    let wait = place.expected_wait.map_or("unknown".into(), |wait| format!("{}s", wait.as_secs()));
+                    let wait = place.expected.map_or("unknown".into(), |wait| format!("{}s", wait.median_ms / 1000));
                     format!("number {}, wait {wait}{}", place.number, if place.ringing { ", ringing" } else { "" })
                 }
             });
@@ -131,7 +135,8 @@ impl Scenario {
             "restart" => self.input(at, Input::Restarted),
             _ if ["queue ", "operator ", "without ", "seats "].iter().any(|word| what.starts_with(word)) => {
                 self.declare(what);
-                self.input(at, Input::Rules { rules: self.rules.clone() });
+                self.rules.version += 1;
+                self.input(at, Input::Rules { rules: Arc::new(self.rules.clone()) });
             }
             _ => {
                 let (who, does) = what.split_once(' ').unwrap();
@@ -147,40 +152,63 @@ impl Scenario {
     }
 
     fn read(&self, who: &str, does: &str) -> Input {
+        let (does, by) = match does.split_once(", says ") {
+            Some((does, lead)) => (does, By::Supervisor(lead.into())),
+            None => (does, By::Themselves),
+        };
         let operator = OperatorId::from(who);
         let offer = || self.offers.get(who).copied().unwrap_or_else(|| panic!("{who} was never offered anything"));
         let failed = |why| Input::Failed { offer: offer(), why };
         match does {
-            "accepts" => Input::Accepted { offer: offer() },
-            "rejects" => failed(OfferFailure::Rejected),
-            "does not answer" => failed(OfferFailure::NoAnswer),
-            "is busy" => failed(OfferFailure::Busy),
-            "cannot be rung" => failed(OfferFailure::Unreachable),
-            "hangs up" => Input::Leave { contact: call(who) },
-            "talk ends" => Input::TalkEnded { contact: call(who) },
-            "is held" => Input::Held { contact: call(who), held: true },
-            "is resumed" => Input::Held { contact: call(who), held: false },
-            "is reachable" => Input::SeatReachable { seat: who.into(), reachable: true },
-            "is lost" => Input::SeatReachable { seat: who.into(), reachable: false },
-            "opens" => Input::Open { queue: who.into(), open: true },
-            "closes" => Input::Open { queue: who.into(), open: false },
-            "signs out" => Input::SignOut { operator },
-            "is ready" => Input::Ready { operator },
-            "ends wrap-up" => Input::EndWrapUp { operator },
-            "calls out" => Input::Outbound { operator, busy: true },
-            "is back" => Input::Outbound { operator, busy: false },
-            _ => {
-                if let Some(queue) = does.strip_prefix("joins ") {
-                    Input::Join { contact: call(who), queue: queue.into(), arrived_at: Moment::default() }
-                } else if let Some(seat) = does.strip_prefix("signs in at ") {
-                    Input::SignIn { operator, seat: seat.into() }
-                } else if let Some(reason) = does.strip_prefix("is not ready: ") {
-                    Input::NotReady { operator, reason: reason.into() }
-                } else {
-                    panic!("nobody knows what it means that {who} {does}")
-                }
-            }
+            "accepts" => return Input::Accepted { offer: offer() },
+            "rejects" => return failed(OfferFailure::Rejected),
+            "does not answer" => return failed(OfferFailure::NoAnswer),
+            "is busy" => return failed(OfferFailure::Busy),
+            "cannot be rung" => return failed(OfferFailure::Unreachable),
+            "hangs up" => return Input::Leave { contact: call(who) },
+            "talk ends" => return Input::TalkEnded { contact: call(who) },
+            "is held" => return Input::Held { contact: call(who), held: true },
+            "is resumed" => return Input::Held { contact: call(who), held: false },
+            "is reachable" => return Input::SeatReachable { seat: who.into(), reachable: true },
+            "is lost" => return Input::SeatReachable { seat: who.into(), reachable: false },
+            "opens" => return Input::Open { queue: who.into(), open: true },
+            "closes" => return Input::Open { queue: who.into(), open: false },
+            "signs out" => return Input::SignOut { operator, by },
+            "is ready" => return Input::Ready { operator, by },
+            "ends wrap-up" => return Input::EndWrapUp { operator },
+            "calls out" => return Input::Outbound { operator, busy: true },
+            "is back" => return Input::Outbound { operator, busy: false },
+            _ => {}
         }
+        let words: Vec<&str> = does.split_whitespace().collect();
+        match words[..] {
+            ["joins", queue] => self.joins(who, queue, None),
+            ["joins", queue, "from", number] => self.joins(who, queue, Some(number)),
+            ["presses", key] => Input::Key { contact: call(who), key: key.chars().next().unwrap() },
+            ["is", "reached", "as", other] => Input::Reached { contact: call(who), call: call(other) },
+            ["is", "not", "reached:", why] => {
+                let why = serde_json::from_value(why.into()).unwrap();
+                Input::NotReached { contact: call(who), why }
+            }
+            ["signs", "in", "at", seat] => Input::SignIn { operator, seat: seat.into() },
+            ["is", "not", "ready:", reason] => Input::NotReady { operator, reason: reason.into(), by },
+            ["extends", "wrap-up", more] => Input::ExtendWrapUp { operator, more: duration(more) },
+            ["takes", ref waits @ ..] => {
+                let wait = |text: &&str| {
+                    let (place, wait) = text.split_once('=').unwrap();
+                    let median_ms = u64::try_from(duration(wait).as_millis()).unwrap();
+                    (place.parse().unwrap(), Expected { median_ms, p80_ms: median_ms * 2 })
+                };
+                let waits = ExpectedWaits(waits.iter().map(wait).collect());
+                Input::Expected { lines: BTreeMap::from([(who.into(), waits)]) }
+            }
+            _ => panic!("nobody knows what it means that {who} {does}"),
+        }
+    }
+
+    fn joins(&self, who: &str, queue: &str, number: Option<&str>) -> Input {
+        let caller = number.map(Caller::from);
+        Input::Join { contact: call(who), queue: queue.into(), caller, arrived_at: Moment::default() }
     }
 
     fn outputs(&mut self) -> Vec<String> {
@@ -197,12 +225,27 @@ impl Scenario {
     }
 
     fn say(&self, output: &Output) -> Option<String> {
-        let word = |outcome: &OfferOutcome| serde_json::to_string(outcome).unwrap().replace('"', "").replace('_', " ");
+        let exit = |exit: &Option<Exit>| exit.as_ref().map_or(String::new(), |exit| format!(", on to {exit:?}"));
         Some(match output {
-            Output::Joined { contact, queue } => format!("{} joined {queue}", name(*contact)),
-            Output::Refused { contact, queue, why } => format!("{} refused by {queue}: {why:?}", name(*contact)),
-            Output::Offer { contact, operator, seat, until, .. } => {
-                format!("offer {} to {operator} at {seat} until {}", name(*contact), time(*until))
+            Output::Joined { contact, queue, instead_of, since, expected: _ } => {
+                let instead = instead_of.as_ref().map_or(String::new(), |queue| format!(" instead of {queue}"));
+                let place = if *since == self.engine.now() {
+                    String::new()
+                } else {
+                    format!(" in the place of {}", time(*since))
+                };
+                format!("{} joined {queue}{instead}{place}", name(*contact))
+            }
+            Output::Refused { contact, queue, why, exit: to } => {
+                format!("{} refused by {queue}: {why:?}{}", name(*contact), exit(to))
+            }
+            Output::Moved { contact, from, to, why } => {
+                format!("{} moved from {from} to {to}: {why:?}", name(*contact))
+            }
+            Output::Relaxed { contact, step, why, .. } => format!("{} relaxes to step {step}: {why:?}", name(*contact)),
+            Output::Offer { contact, operator, seat, until, callback, .. } => {
+                let callback = callback.as_ref().map_or(String::new(), |number| format!(" (to call {number} back)"));
+                format!("offer {} to {operator} at {seat} until {}{callback}", name(*contact), time(*until))
             }
             Output::Withdraw { contact, why, .. } => format!("withdraw {}: {}", name(*contact), word(why)),
             Output::OfferEnded { contact, operator, outcome, ms, .. } => {
@@ -211,14 +254,145 @@ impl Scenario {
             Output::Connected { contact, operator, waited_ms, .. } => {
                 format!("{} talks to {operator} after {}s", name(*contact), waited_ms / 1000)
             }
-            Output::Left { contact, queue, why } => format!("{} left {queue}: {why:?}", name(*contact)),
-            Output::Operator { operator, state, .. } => format!("{operator} is {}", state_text(state)?),
-            Output::Decided { contact, chosen, why, .. } if self.decisions => {
-                format!("decided {}: {} ({why})", name(*contact), chosen.as_ref().map_or("nobody", OperatorId::as_str))
+            Output::Ended { hold_ms: 0, .. } => return None,
+            Output::Ended { contact, hold_ms, .. } => format!("{} was held for {}s", name(*contact), hold_ms / 1000),
+            Output::Left { contact, queue, why, exit: to, .. } => {
+                format!("{} left {queue}: {why:?}{}", name(*contact), exit(to))
             }
-            Output::Decided { .. } => return None,
+            Output::Late { contact, cause, .. } => format!("{} is late: {}", name(*contact), word(cause)),
+            Output::CallbackTaken { contact, number, .. } => {
+                format!("{} will be called back at {number}", name(*contact))
+            }
+            Output::CallbackRefused { contact, why, .. } => {
+                format!("{} cannot be called back: {}", name(*contact), word(why))
+            }
+            Output::Dial { contact, number, attempt, until, .. } => {
+                format!("ring {number} for {}, try {attempt}, until {}", name(*contact), time(*until))
+            }
+            Output::StopDialling { contact } => format!("stop ringing for {}", name(*contact)),
+            Output::CallbackEnded { contact, result, attempts, .. } => {
+                format!("callback of {} ended: {result:?}, tries: {attempts}", name(*contact))
+            }
+            Output::Operator { operator, state, next, .. } => match (state_text(state), next) {
+                (None, None) => return None,
+                (Some(state), None) => format!("{operator} is {state}"),
+                (state, Some(next)) => {
+                    let next = match next {
+                        Next::SignOut => "signed out".into(),
+                        Next::NotReady(reason) => format!("not ready: {reason}"),
+                    };
+                    format!("{operator} is {}, then {next}", state.unwrap_or("busy".into()))
+                }
+            },
+            Output::Decided(decision) if self.decisions => decided(decision),
+            Output::Decided(_) => return None,
             Output::Ignored { why } => format!("ignored: {}", named(why)),
         })
+    }
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap().replace('"', "").replace('_', " ")
+}
+
+fn decided(decision: &Decision) -> String {
+    let mut text = format!("decided {}", name(decision.contact));
+    match &decision.chosen {
+        None => text += ": nobody",
+        Some(chosen) => {
+            let _ = write!(text, ": {} by {}", chosen.operator, word(&chosen.by));
+            if chosen.preference != 0 {
+                let _ = write!(text, ", preference {}", chosen.preference);
+            }
+            if chosen.preferred {
+                text += ", awaited";
+            }
+        }
+    }
+    let _ = write!(text, "; {}", decision.tally);
+    if decision.step > 0 {
+        let _ = write!(text, "; step {}", decision.step);
+    }
+    if decision.excluded > 0 {
+        let _ = write!(text, "; {} excluded", decision.excluded);
+    }
+    if let Some(passed) = &decision.passed {
+        let _ = write!(text, "; passes {}: {}", name(passed.contact), word(&passed.why));
+    }
+    text
+}
+
+/// One of a queue's rules, as `choose most_skilled` or `key 9 callback`.
+fn option(rules: &mut QueueRules, part: &str) {
+    let (key, value) = part.split_once(' ').unwrap_or((part, ""));
+    let words: Vec<&str> = value.split_whitespace().collect();
+    match (key, &words[..]) {
+        ("need", _) => rules.need = parse_need(value).unwrap(),
+        ("ring", _) => rules.ring = duration(value),
+        ("wrap-up", [time]) => rules.wrap_up = duration(time),
+        ("wrap-up", [time, "to", most]) => (rules.wrap_up, rules.wrap_up_max) = (duration(time), duration(most)),
+        ("max-waiting", _) => rules.max_waiting = value.parse().unwrap(),
+        ("max-wait", _) => rules.max_wait = Some(duration(value)),
+        ("answer-within", _) => rules.answer_within = duration(value),
+        ("choose", [by]) => rules.choose = serde_json::from_value((*by).into()).unwrap(),
+        ("ring-at-once", _) => rules.ring_at_once = value.parse().unwrap(),
+        ("priority", _) => rules.priority = duration(value),
+        ("emergency", _) => rules.emergency = true,
+        ("put-back", _) => rules.put_back_boost = duration(value),
+        ("preferred", _) => rules.preferred_for = duration(value),
+        ("ageing", [boost, "every", every]) => {
+            rules.ageing = Some(Ageing { every: duration(every), boost: duration(boost) });
+        }
+        ("prefer", [need @ .., weight]) => {
+            rules
+                .prefer
+                .push(Preference { need: parse_need(&need.join(" ")).unwrap(), weight: weight.parse().unwrap() });
+        }
+        ("step", [when, need @ ..]) => {
+            let need = parse_need(&need.join(" ")).unwrap();
+            let mut step = Step { after: None, expected_wait: None, nobody: *when == "nobody", need, prefer: None };
+            match when.split_once(':') {
+                Some(("after", time)) => step.after = Some(duration(time)),
+                Some(("expected", time)) => step.expected_wait = Some(duration(time)),
+                _ => {}
+            }
+            rules.steps.push(step);
+        }
+        ("callback", [first, rest @ ..]) => {
+            let first = serde_json::from_value((*first).into()).unwrap();
+            let mut callback = CallbackRules {
+                first,
+                max_waiting: 2,
+                ring: Duration::from_secs(30),
+                attempts: 2,
+                retry: Duration::from_secs(60),
+                expires: Duration::from_secs(600),
+            };
+            for pair in rest.chunks(2) {
+                match pair[0] {
+                    "attempts" => callback.attempts = pair[1].parse().unwrap(),
+                    "expires" => callback.expires = duration(pair[1]),
+                    other => panic!("{other:?} of a callback"),
+                }
+            }
+            rules.callback = Some(callback);
+        }
+        ("key", [key, exit @ ..]) => drop(rules.keys.insert(key.chars().next().unwrap(), leads(exit))),
+        ("if-too-long", exit) => rules.if_too_long = Some(leads(exit)),
+        ("if-full", exit) => rules.if_full = Some(leads(exit)),
+        ("if-closed", exit) => rules.if_closed = Some(leads(exit)),
+        ("if-nobody", exit) => rules.if_nobody = Some(leads(exit)),
+        _ => panic!("unknown rule {part:?}"),
+    }
+}
+
+fn leads(words: &[&str]) -> Exit {
+    match words {
+        ["queue", queue] => Exit::Queue((*queue).into()),
+        ["number", number] => Exit::Number((*number).into()),
+        ["message"] => Exit::Message,
+        ["callback"] => Exit::Callback,
+        other => panic!("{other:?} leads nowhere"),
     }
 }
 
@@ -230,6 +404,7 @@ fn state_text(state: &OperatorState) -> Option<String> {
         OperatorState::Ready => "ready".into(),
         OperatorState::Offered { .. } | OperatorState::Talking { .. } => return None,
         OperatorState::Holding { .. } => "holding".into(),
+        OperatorState::Reserved { until, .. } => format!("kept free until {}", time(*until)),
         OperatorState::WrapUp { until } => format!("in wrap-up until {}", time(*until)),
         OperatorState::Outbound => "on a call of their own".into(),
         OperatorState::Unreachable { was } => format!("unreachable, was {}", state_text(was)?),
@@ -268,7 +443,12 @@ fn names_in_queues_are_kept_apart() {
     let mut engine = Engine::new();
     engine.handle(
         Moment::default(),
-        Input::Join { contact: CallId(1), queue: QueueId::from("nowhere"), arrived_at: Moment::default() },
+        Input::Join {
+            contact: CallId(1),
+            queue: QueueId::from("nowhere"),
+            caller: None,
+            arrived_at: Moment::default(),
+        },
     );
     assert!(matches!(engine.poll(), Some(Output::Refused { why: JoinRefusal::UnknownQueue, .. })));
 }

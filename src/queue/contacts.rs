@@ -1,0 +1,541 @@
+//! Contacts come, wait, relax, move and go.
+
+use std::time::Duration;
+
+use super::callers::GaveUp;
+use super::deadlines::{Deadline, Due};
+use super::engine::Engine;
+use super::line::{Contact, ContactState};
+use super::operators::{Slot, Standing};
+use super::settings::{Exit, MAX_MOVES};
+use super::words::{Caller, JoinRefusal, LateCause, LeftLine, OfferOutcome, Output, RelaxedBy};
+use crate::ids::{CallId, QueueId};
+use crate::moment::Moment;
+
+/// A head start of ageing stops growing after so many times; a day of it is plenty.
+const MAX_AGED: u32 = 10_000;
+
+impl Engine {
+    pub(super) fn join(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
+        let mut here = queue.clone();
+        for moves in 0..=MAX_MOVES {
+            let (why, exit) = match self.refusal(id, &here) {
+                Ok(line) => return self.enter(now, id, line, moves, caller, (here != queue).then_some(queue)),
+                Err(refused) => refused,
+            };
+            match exit {
+                Some(Exit::Queue(next)) if moves < MAX_MOVES => here = next,
+                // Whoever is sent on and on hears the announcement of where the way ended.
+                Some(Exit::Queue(_) | Exit::Callback) => {
+                    return self.say(Output::Refused { contact: id, queue: here, why, exit: None });
+                }
+                exit => return self.say(Output::Refused { contact: id, queue: here, why, exit }),
+            }
+        }
+    }
+
+    /// Whether a contact can join this line, or why not, and what the rules say then.
+    fn refusal(&self, id: CallId, queue: &QueueId) -> Result<usize, (JoinRefusal, Option<Exit>)> {
+        let unknown = (JoinRefusal::UnknownQueue, None);
+        let index = *self.line_names.get(queue).ok_or(unknown.clone())?;
+        let line = &self.lines[index];
+        if line.retired {
+            return Err(unknown);
+        }
+        if self.contacts.contains_key(&id) {
+            return Err((JoinRefusal::Twice, None));
+        }
+        if !line.open {
+            return Err((JoinRefusal::Closed, line.rules.if_closed.clone()));
+        }
+        if line.order.len() >= line.rules.max_waiting {
+            return Err((JoinRefusal::Full, line.rules.if_full.clone()));
+        }
+        if line.rules.if_nobody.is_some() && !line.classes.iter().any(|class| self.classes[*class].is_served()) {
+            return Err((JoinRefusal::Nobody, line.rules.if_nobody.clone()));
+        }
+        Ok(index)
+    }
+
+    fn enter(
+        &mut self,
+        now: Moment,
+        id: CallId,
+        line: usize,
+        moves: u8,
+        caller: Option<Caller>,
+        instead_of: Option<QueueId>,
+    ) {
+        let since = caller.as_ref().and_then(|caller| self.kept_place(now, caller, line)).unwrap_or(now);
+        let preferred = caller.as_ref().and_then(|caller| self.preferred(now, caller, line));
+        self.insert(now, id, line, caller, since);
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.moves = moves;
+            contact.preferred = preferred;
+        }
+        self.tell_joined(now, id, instead_of);
+        self.relax(now, id);
+        self.wait(id);
+    }
+
+    /// Puts a new contact at its place; nothing is offered yet.
+    pub(super) fn insert(&mut self, now: Moment, id: CallId, line: usize, caller: Option<Caller>, since: Moment) {
+        let mut contact = Contact {
+            line,
+            class: self.lines[line].classes[0],
+            step: 0,
+            caller,
+            since,
+            queued_at: now,
+            entered_at: now,
+            boost: Duration::ZERO,
+            aged: 0,
+            rank: (0, 0, id),
+            moves: 0,
+            excluded: Vec::new(),
+            preferred: None,
+            state: ContactState::Waiting,
+            callback: None,
+            failed_offers: 0,
+            passed_by: 0,
+            late: false,
+            due: None,
+        };
+        contact.rank = contact.rank_by(id, &self.lines[line].rules);
+        self.lines[line].order.insert(contact.rank);
+        self.contacts.insert(id, contact);
+    }
+
+    pub(super) fn tell_joined(&mut self, now: Moment, id: CallId, instead_of: Option<QueueId>) {
+        let expected = self.place(now, id).and_then(|place| place.expected);
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let (queue, since) = (self.lines[contact.line].id.clone(), contact.since);
+        self.say(Output::Joined { contact: id, queue, instead_of, since, expected });
+    }
+
+    /// The place that a caller who comes back still has: of a callback, or of a visit just given up.
+    fn kept_place(&mut self, now: Moment, caller: &Caller, line: usize) -> Option<Moment> {
+        if let Some(callback) = self.lines[line].callbacks.get(caller).copied() {
+            return self.called_again(callback);
+        }
+        let kept = self.callers.take_place(caller)?;
+        (kept.line == line && kept.at + self.rules.redial_within >= now).then_some(kept.since)
+    }
+
+    fn preferred(&self, now: Moment, caller: &Caller, line: usize) -> Option<(Slot, Moment)> {
+        let lasts = self.lines[line].rules.preferred_for;
+        if lasts.is_zero() {
+            return None;
+        }
+        let slot = self.callers.last_operator(caller)?;
+        let operator = self.operator(slot);
+        let here = matches!(operator.standing, Standing::Ready | Standing::Busy | Standing::WrapUp);
+        let serves = self.profiles[operator.profile].meets(self.lines[line].classes[0]).is_some();
+        (here && serves).then_some((slot, now + lasts))
+    }
+
+    /// The contact can be offered; says so if nobody can be asked now.
+    pub(super) fn wait(&mut self, id: CallId) {
+        self.arm(id);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.state = ContactState::Waiting;
+        let (rank, age, class) = (contact.rank, (contact.since, id), contact.class);
+        if let Some((slot, _)) = contact.preferred {
+            self.operator_mut(slot).awaited_by.insert(rank);
+            self.awaited.insert(slot);
+            if self.operator(slot).standing != Standing::Ready {
+                self.decided(id, None);
+            }
+            return;
+        }
+        let of_class = &mut self.classes[class];
+        of_class.waiting.insert(rank);
+        of_class.by_age.insert(age);
+        let nobody = of_class.ready.is_empty();
+        self.stir(class);
+        if nobody {
+            self.decided(id, None);
+        }
+    }
+
+    /// Takes a contact out of whatever it is offered from; its place in the line stays.
+    pub(super) fn stop_waiting(&mut self, id: CallId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let (rank, age, class, preferred) = (contact.rank, (contact.since, id), contact.class, contact.preferred);
+        self.classes[class].waiting.remove(&rank);
+        self.classes[class].by_age.remove(&age);
+        if let Some((slot, _)) = preferred {
+            self.operator_mut(slot).awaited_by.remove(&rank);
+        }
+    }
+
+    /// Changes something that a contact is sorted by.
+    fn resort(&mut self, id: CallId, change: impl FnOnce(&mut Contact)) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let (waits, before, line) = (contact.state == ContactState::Waiting, contact.rank, contact.line);
+        if waits {
+            self.stop_waiting(id);
+        }
+        self.lines[line].order.remove(&before);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        change(contact);
+        contact.rank = contact.rank_by(id, &self.lines[contact.line].rules);
+        self.lines[contact.line].order.insert(contact.rank);
+        if waits {
+            self.wait(id);
+        }
+    }
+
+    pub(super) fn put_back_boost(&mut self, id: CallId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let boost = self.lines[contact.line].rules.put_back_boost;
+        if !boost.is_zero() {
+            self.resort(id, |contact| contact.boost += boost);
+        }
+    }
+
+    pub(super) fn take_step(&mut self, id: CallId, step: usize, why: RelaxedBy) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let line = &self.lines[contact.line];
+        let (class, queue) = (line.classes[step], line.id.clone());
+        let is_preferred = contact.preferred.is_some();
+        let in_class = self.classes[contact.class].waiting.contains(&contact.rank);
+        if in_class {
+            self.stop_waiting(id);
+        }
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            (contact.step, contact.class) = (step, class);
+        }
+        self.say(Output::Relaxed { contact: id, queue, step, why });
+        if in_class {
+            self.wait(id);
+        } else if is_preferred {
+            self.arm(id);
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // A contact's one timer
+
+    /// What a contact waits for next.
+    fn next_due(&self, contact: &Contact) -> Option<(Moment, Due)> {
+        let rules = &self.lines[contact.line].rules;
+        match &contact.state {
+            ContactState::Talking { .. } => return None,
+            ContactState::Dialling { until, .. } => return Some((*until, Due::DialEnds)),
+            ContactState::Parked { until } => {
+                let expires = contact.callback.as_ref().map(|callback| (callback.expires_at, Due::CallbackExpires));
+                return expires.into_iter().chain([(*until, Due::RetryBegins)]).min();
+            }
+            ContactState::Waiting | ContactState::Offered { .. } => {}
+        }
+        let waits = contact.state == ContactState::Waiting;
+        let step = rules.steps.iter().skip(contact.step).filter_map(|step| step.after).min();
+        let exclusion = contact.excluded.iter().filter(|exclusion| !exclusion.over).map(|exclusion| exclusion.until);
+        let ages = rules.ageing.filter(|_| contact.aged < MAX_AGED);
+        let is_call = contact.callback.is_none();
+        let each = [
+            contact.callback.as_ref().filter(|_| waits).map(|c| (c.expires_at, Due::CallbackExpires)),
+            exclusion.min().map(|until| (until, Due::ExclusionEnds)),
+            contact.preferred.filter(|_| waits).map(|(_, until)| (until, Due::PreferredEnds)),
+            step.map(|after| (contact.entered_at + after, Due::StepBegins)),
+            ages.map(|ageing| (contact.entered_at + ageing.every * (contact.aged + 1), Due::Ages)),
+            (is_call && !contact.late).then_some((contact.queued_at + rules.answer_within, Due::Late)),
+            // While an offer rings the contact may yet be answered; its end arms the timer again.
+            rules.max_wait.filter(|_| is_call && waits).map(|limit| (contact.entered_at + limit, Due::MaxWait)),
+        ];
+        each.into_iter().flatten().min()
+    }
+
+    /// Sets the contact's timer to what is next.
+    pub(super) fn arm(&mut self, id: CallId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let next = self.next_due(contact);
+        self.set_due(id, next);
+    }
+
+    fn set_due(&mut self, id: CallId, next: Option<(Moment, Due)>) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.due == next {
+            return;
+        }
+        if let Some((at, due)) = std::mem::replace(&mut contact.due, next) {
+            self.agenda.clear(at, Deadline::Contact(id, due));
+        }
+        if let Some((at, due)) = next {
+            self.agenda.set(at, Deadline::Contact(id, due));
+        }
+    }
+
+    pub(super) fn contact_due(&mut self, now: Moment, id: CallId, due: Due) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.due = None;
+        match due {
+            Due::DialEnds => self.dial_ended(now, id),
+            Due::RetryBegins => self.wait(id),
+            Due::CallbackExpires => self.callback_expired(id),
+            Due::ExclusionEnds => {
+                for exclusion in contact.excluded.iter_mut().filter(|exclusion| exclusion.until <= now) {
+                    exclusion.over = true;
+                }
+                let class = contact.class;
+                self.stir(class);
+            }
+            Due::PreferredEnds => {
+                self.stop_waiting(id);
+                if let Some(contact) = self.contacts.get_mut(&id) {
+                    contact.preferred = None;
+                }
+                self.wait(id);
+            }
+            Due::StepBegins => self.relax(now, id),
+            Due::Ages => {
+                let boost = self.lines[contact.line].rules.ageing.map_or(Duration::ZERO, |ageing| ageing.boost);
+                self.resort(id, |contact| {
+                    contact.boost += boost;
+                    contact.aged += 1;
+                });
+            }
+            Due::Late => self.is_late(id),
+            Due::MaxWait => self.waited_too_long(now, id),
+        }
+        self.arm(id);
+    }
+
+    fn is_late(&mut self, id: CallId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if !std::mem::replace(&mut contact.late, true) {
+            self.tell_late(id, None);
+        }
+    }
+
+    /// Tells why a contact missed its service level; `left`: it is going before the time was up.
+    fn tell_late(&mut self, id: CallId, left: Option<LateCause>) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let cause = left.unwrap_or_else(|| self.late_cause(contact));
+        let queue = self.lines[contact.line].id.clone();
+        self.say(Output::Late { contact: id, queue, cause });
+    }
+
+    fn late_cause(&self, contact: &Contact) -> LateCause {
+        let class = &self.classes[contact.class];
+        let ahead = self.lines[contact.line].order.before(&contact.rank) + 1;
+        let (tally, ahead) = (class.tally(), u32::try_from(ahead).unwrap_or(u32::MAX));
+        match contact.state {
+            ContactState::Offered { .. } if contact.failed_offers == 0 => LateCause::SlowAnswer,
+            _ if contact.failed_offers > 0 => LateCause::FailedOffers,
+            _ if contact.preferred.is_some() => LateCause::Preferred,
+            _ if !class.is_served() => LateCause::NobodySignedIn,
+            _ if tally.unreachable + tally.resting >= ahead => LateCause::Unreachable,
+            _ if tally.not_ready >= ahead => LateCause::NotReady,
+            _ if contact.passed_by > 0 => LateCause::Overtaken,
+            _ => LateCause::AllBusy,
+        }
+    }
+
+    /// A contact that goes before its service level was decided has missed it.
+    pub(super) fn tell_early(&mut self, id: CallId, why: LateCause) {
+        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.callback.is_none()) else { return };
+        if !std::mem::replace(&mut contact.late, true) {
+            self.tell_late(id, Some(why));
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Leaving
+
+    pub(super) fn leave(&mut self, now: Moment, id: CallId) {
+        let Some(contact) = self.contacts.get(&id) else {
+            return self.ignore(format!("contact {id} is in no line"));
+        };
+        match contact.state {
+            ContactState::Talking { .. } => self.ignore(format!("contact {id} is being talked to")),
+            _ if contact.callback.is_some() => self.ignore(format!("contact {id} is called back")),
+            _ => self.give_up(now, id),
+        }
+    }
+
+    fn give_up(&mut self, now: Moment, id: CallId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let place = GaveUp { line: contact.line, since: contact.since, at: now };
+        if let Some(caller) = contact.caller.clone()
+            && !self.rules.redial_within.is_zero()
+        {
+            self.callers.gave_up(now, &caller, place);
+        }
+        self.leave_line(now, id, LeftLine::CallerGone, None);
+    }
+
+    pub(super) fn waited_too_long(&mut self, now: Moment, id: CallId) {
+        let Some(contact) = self.contacts.get(&id).filter(|contact| contact.state == ContactState::Waiting) else {
+            return;
+        };
+        let exit = self.lines[contact.line].rules.if_too_long.clone();
+        self.exit(now, id, LeftLine::TooLong, exit);
+    }
+
+    pub(super) fn key(&mut self, now: Moment, id: CallId, key: char) {
+        let Some(contact) = self.contacts.get(&id) else {
+            return self.ignore(format!("contact {id} is in no line"));
+        };
+        if matches!(contact.state, ContactState::Talking { .. }) || contact.callback.is_some() {
+            return self.ignore(format!("contact {id} waits no longer"));
+        }
+        match self.lines[contact.line].rules.keys.get(&key).cloned() {
+            None => self.ignore(format!("key {key} leads nowhere")),
+            Some(exit) => self.exit(now, id, LeftLine::Key(key), Some(exit)),
+        }
+    }
+
+    /// Out of the line by a rule: to another queue, or for good.
+    fn exit(&mut self, now: Moment, id: CallId, why: LeftLine, exit: Option<Exit>) {
+        match exit {
+            Some(Exit::Queue(queue)) => {
+                if !self.move_to(now, id, &queue, why) && !matches!(why, LeftLine::Key(_)) {
+                    self.leave_line(now, id, why, None);
+                }
+            }
+            Some(Exit::Callback) => self.take_callback(now, id),
+            exit => self.leave_line(now, id, why, exit),
+        }
+    }
+
+    /// To another queue, the place kept; `false` if it cannot be joined.
+    fn move_to(&mut self, now: Moment, id: CallId, queue: &QueueId, why: LeftLine) -> bool {
+        let Some(contact) = self.contacts.get(&id) else { return false };
+        let target = self.line_names.get(queue).copied().filter(|line| {
+            let line = &self.lines[*line];
+            line.open && !line.retired && line.order.len() < line.rules.max_waiting
+        });
+        let Some(target) = target.filter(|target| *target != contact.line && contact.moves < MAX_MOVES) else {
+            self.ignore(format!("contact {id} cannot be moved to {queue}"));
+            return false;
+        };
+        self.withdraw_all(now, id, OfferOutcome::CallerGone);
+        self.stop_waiting(id);
+        let class = self.lines[target].classes[0];
+        let Some(contact) = self.contacts.get_mut(&id) else { return false };
+        let (from, before) = (contact.line, contact.rank);
+        contact.line = target;
+        contact.class = class;
+        contact.step = 0;
+        contact.entered_at = now;
+        contact.preferred = None;
+        contact.aged = 0;
+        contact.moves += 1;
+        contact.rank = contact.rank_by(id, &self.lines[target].rules);
+        self.lines[from].order.remove(&before);
+        self.lines[target].order.insert(contact.rank);
+        let from = self.lines[from].id.clone();
+        self.say(Output::Moved { contact: id, from, to: queue.clone(), why });
+        self.relax(now, id);
+        self.wait(id);
+        true
+    }
+
+    /// Removes a contact that is not talked to; open offers are withdrawn.
+    pub(super) fn leave_line(&mut self, now: Moment, id: CallId, why: LeftLine, exit: Option<Exit>) {
+        self.withdraw_all(now, id, OfferOutcome::CallerGone);
+        let early = if why == LeftLine::CallerGone { LateCause::GaveUp } else { LateCause::LeftEarly };
+        let Some(contact) = self.forget(id, early) else { return };
+        let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
+        let queue = self.lines[contact.line].id.clone();
+        self.say(Output::Left { contact: id, queue, why, exit, waited_ms });
+    }
+
+    /// Takes a contact out of everything, and returns it. One that goes before its service level was decided has
+    /// missed it: `early` is why.
+    pub(super) fn forget(&mut self, id: CallId, early: LateCause) -> Option<Contact> {
+        self.tell_early(id, early);
+        self.stop_waiting(id);
+        self.set_due(id, None);
+        let contact = self.contacts.remove(&id)?;
+        let line = &mut self.lines[contact.line];
+        line.order.remove(&contact.rank);
+        if let Some(callback) = &contact.callback {
+            line.callbacks.remove(&callback.number);
+        }
+        Some(contact)
+    }
+
+    /// Classes whose last operator signed out: their contacts relax, or leave, where the rules say so.
+    pub(super) fn mind_the_emptied(&mut self, now: Moment) {
+        while let Some(class) = self.emptied.pop() {
+            if !self.classes[class].minds_nobody || self.classes[class].is_served() {
+                continue;
+            }
+            let waiting: Vec<CallId> = self.classes[class].waiting.iter().map(|rank| rank.2).collect();
+            for id in waiting {
+                self.relax(now, id);
+                let Some(contact) = self.contacts.get(&id) else { continue };
+                let line = &self.lines[contact.line];
+                let hopeless = !line.classes[contact.step..].iter().any(|class| self.classes[*class].is_served());
+                if hopeless && contact.callback.is_none() && line.rules.if_nobody.is_some() {
+                    let exit = line.rules.if_nobody.clone();
+                    self.exit(now, id, LeftLine::Nobody, exit);
+                }
+            }
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Talking
+
+    pub(super) fn talk_ended(&mut self, now: Moment, id: CallId) {
+        let Some(contact) = self.contacts.get(&id) else {
+            return self.ignore(format!("contact {id} is not being talked to"));
+        };
+        let ContactState::Talking { operator, since, held_since, held } = contact.state.clone() else {
+            return self.ignore(format!("contact {id} is not being talked to"));
+        };
+        let (line, caller) = (contact.line, contact.caller.clone());
+        self.contacts.remove(&id);
+        if let Some(caller) = caller
+            && !self.lines[line].rules.preferred_for.is_zero()
+        {
+            self.callers.spoke_with(now, &caller, operator);
+        }
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let hold = held + held_since.map_or(Duration::ZERO, |from| now.since(from));
+        let (rules, queue) = (&self.lines[line].rules, self.lines[line].id.clone());
+        let (wrap_up, longest) = (rules.wrap_up, rules.wrap_up_max.max(rules.wrap_up));
+        self.lines[line].pace.learn(now.since(since) + wrap_up);
+        let of = self.operator(operator).id.clone();
+        let talk_ms = millis(now.since(since));
+        self.say(Output::Ended { contact: id, queue, operator: of, talk_ms, hold_ms: millis(hold) });
+        self.begin_wrap_up(operator, now + wrap_up, now + longest);
+    }
+
+    pub(super) fn held(&mut self, now: Moment, id: CallId, is_held: bool) {
+        let Some(Contact { state: ContactState::Talking { operator, held_since, held, .. }, .. }) =
+            self.contacts.get_mut(&id)
+        else {
+            return self.ignore(format!("contact {id} is not being talked to"));
+        };
+        match (*held_since, is_held) {
+            (None, true) => *held_since = Some(now),
+            (Some(from), false) => {
+                *held += now.since(from);
+                *held_since = None;
+            }
+            _ => {}
+        }
+        let operator = *operator;
+        self.hold_changed(operator, id, is_held);
+    }
+
+    /// Calls do not survive the process, and no phone is known to be there until signalling says so. Callbacks
+    /// wait on.
+    pub(super) fn restarted(&mut self, now: Moment) {
+        let contacts: Vec<CallId> = self.contacts.keys().copied().collect();
+        for id in contacts {
+            let Some(contact) = self.contacts.get(&id) else { continue };
+            match contact.state {
+                ContactState::Talking { .. } => self.talk_ended(now, id),
+                _ if contact.callback.is_some() => self.callback_restarted(now, id),
+                _ => self.leave_line(now, id, LeftLine::Restarted, None),
+            }
+        }
+        self.everybody_lost(now);
+    }
+}

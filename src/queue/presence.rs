@@ -1,0 +1,344 @@
+//! Operators come, become ready or not, and go; the one way in which an operator changes.
+
+use std::time::Duration;
+
+use super::deadlines::Deadline;
+use super::engine::Engine;
+use super::operators::{Activity, Operator, SIGNED_IN, Slot, Standing, Told, Work};
+use super::words::{Next, OfferOutcome, Output};
+use crate::ids::{CallId, OperatorId, Reason, SeatId};
+use crate::moment::Moment;
+
+impl Engine {
+    /// Runs `act` for somebody who is named in the rules.
+    pub(super) fn with_operator(&mut self, id: &OperatorId, act: impl FnOnce(&mut Self, Slot)) {
+        match self.operator_names.get(id).copied() {
+            Some(slot) => act(self, slot),
+            None => self.ignore(format!("there is no operator {id}")),
+        }
+    }
+
+    pub(super) fn ignore_operator(&mut self, slot: Slot, what: &str) {
+        let id = self.operator(slot).id.clone();
+        self.ignore(format!("{id} {what}"));
+    }
+
+    pub(super) fn sign_in(&mut self, now: Moment, id: &OperatorId, seat: SeatId) {
+        let Some(slot) = self.operator_names.get(id).copied() else {
+            return self.ignore(format!("there is no operator {id}"));
+        };
+        if !self.rules.seats.contains(&seat) {
+            return self.ignore(format!("there is no seat {seat}"));
+        }
+        let operator = self.operator(slot);
+        if operator.seat.as_ref() == Some(&seat) {
+            return self.ignore(format!("{id} is signed in at {seat} already"));
+        }
+        let engaged = |operator: &Operator| operator.seat.is_some() && operator.is_engaged();
+        if engaged(operator) {
+            return self.ignore(format!("{id} is on a call at another seat"));
+        }
+        let former = self.seats.get(&seat).and_then(|seat| seat.operator);
+        if former.is_some_and(|former| engaged(self.operator(former))) {
+            return self.ignore(format!("whoever sits at {seat} is on a call"));
+        }
+        if let Some(former) = former {
+            self.sign_out(now, former);
+        }
+        if self.operator(slot).seat.is_some() {
+            self.sign_out(now, slot);
+        }
+        self.take_seat(slot, seat, Activity::NotReady(SIGNED_IN.into()));
+    }
+
+    fn take_seat(&mut self, slot: Slot, seat: SeatId, activity: Activity) {
+        let now = self.now();
+        let at = self.seats.entry(seat.clone()).or_default();
+        at.operator = Some(slot);
+        let reachable = at.reachable;
+        self.change(slot, |operator| {
+            operator.seat = Some(seat);
+            operator.reachable = reachable;
+            operator.left = false;
+            operator.idle_since = now;
+            operator.activity = activity;
+            operator.work = Work { since: now, ..Work::default() };
+        });
+    }
+
+    pub(super) fn sign_out(&mut self, now: Moment, slot: Slot) {
+        if self.operator(slot).seat.is_none() {
+            return self.ignore_operator(slot, "is signed out already");
+        }
+        self.operator_mut(slot).left = true;
+        match self.operator(slot).activity.clone() {
+            Activity::Offered { offer, .. } => {
+                self.ask_next(slot, Some(Next::SignOut));
+                self.withdraw(now, offer, OfferOutcome::Rejected);
+            }
+            _ if self.operator(slot).is_engaged() => self.ask_next(slot, Some(Next::SignOut)),
+            _ => self.leave_seat(slot),
+        }
+    }
+
+    pub(super) fn leave_seat(&mut self, slot: Slot) {
+        if let Some(seat) = self.operator(slot).seat.clone()
+            && let Some(seat) = self.seats.get_mut(&seat)
+        {
+            seat.operator = None;
+        }
+        self.change(slot, |operator| {
+            operator.seat = None;
+            operator.next = None;
+            operator.resting_until = None;
+            operator.activity = Activity::NotReady(SIGNED_IN.into());
+        });
+        self.nobody_is_awaited(slot);
+        if self.operator(slot).retired {
+            self.operator_names.remove(&self.operators[slot.0 as usize].id);
+        }
+    }
+
+    /// Whoever waited for this operator in person waits for anybody now.
+    fn nobody_is_awaited(&mut self, slot: Slot) {
+        let awaiting: Vec<CallId> = self.operator(slot).awaited_by.iter().map(|rank| rank.2).collect();
+        for id in awaiting {
+            self.stop_waiting(id);
+            if let Some(contact) = self.contacts.get_mut(&id) {
+                contact.preferred = None;
+            }
+            self.wait(id);
+        }
+    }
+
+    pub(super) fn ready(&mut self, slot: Slot) {
+        match self.activity(slot) {
+            None => self.ignore_operator(slot, "is signed out"),
+            Some(Activity::Ready) => {}
+            Some(Activity::NotReady(_) | Activity::WrapUp { .. }) => {
+                self.operator_mut(slot).next = None;
+                self.set_activity(slot, Activity::Ready);
+            }
+            Some(_) => self.ask_next(slot, None),
+        }
+    }
+
+    pub(super) fn not_ready(&mut self, slot: Slot, reason: Reason) {
+        match self.activity(slot) {
+            None => self.ignore_operator(slot, "is signed out"),
+            Some(Activity::NotReady(_) | Activity::Ready) => self.set_activity(slot, Activity::NotReady(reason)),
+            Some(_) => self.ask_next(slot, Some(Next::NotReady(reason))),
+        }
+    }
+
+    /// Kept until the work is done. Who wants to sign out does not become unasked for by a break.
+    fn ask_next(&mut self, slot: Slot, next: Option<Next>) {
+        if self.operator(slot).next != Some(Next::SignOut) {
+            self.change(slot, |operator| operator.next = next);
+        }
+    }
+
+    pub(super) fn begin_wrap_up(&mut self, slot: Slot, until: Moment, longest: Moment) {
+        if until == self.now() || self.operator(slot).next == Some(Next::SignOut) {
+            return self.finish_work(slot);
+        }
+        self.set_activity(slot, Activity::WrapUp { until, longest });
+    }
+
+    pub(super) fn extend_wrap_up(&mut self, slot: Slot, more: Duration) {
+        match self.activity(slot) {
+            Some(Activity::WrapUp { until, longest }) if until < longest => {
+                self.set_activity(slot, Activity::WrapUp { until: (until + more).min(longest), longest });
+            }
+            Some(Activity::WrapUp { .. }) => self.ignore_operator(slot, "has had the longest wrap-up"),
+            _ => self.ignore_operator(slot, "is not in wrap-up"),
+        }
+    }
+
+    /// After talk and wrap-up: what was asked for, else ready.
+    pub(super) fn finish_work(&mut self, slot: Slot) {
+        match self.operator_mut(slot).next.take() {
+            Some(Next::SignOut) => self.leave_seat(slot),
+            Some(Next::NotReady(reason)) => self.set_activity(slot, Activity::NotReady(reason)),
+            None => self.set_activity(slot, Activity::Ready),
+        }
+    }
+
+    pub(super) fn outbound(&mut self, slot: Slot, busy: bool) {
+        match (self.activity(slot), busy) {
+            (Some(Activity::Outbound { was }), false) => {
+                if self.operator(slot).next.is_some() {
+                    self.finish_work(slot)
+                } else {
+                    self.set_activity(slot, *was)
+                }
+            }
+            (Some(was @ (Activity::Ready | Activity::NotReady(_))), true) => {
+                self.set_activity(slot, Activity::Outbound { was: Box::new(was) });
+            }
+            (Some(Activity::WrapUp { .. }), true) => {
+                self.set_activity(slot, Activity::Outbound { was: Box::new(Activity::Ready) });
+            }
+            _ => self.ignore_operator(slot, "cannot begin or end a call of their own now"),
+        }
+    }
+
+    pub(super) fn hold_changed(&mut self, slot: Slot, contact: CallId, held: bool) {
+        self.set_activity(slot, if held { Activity::Holding(contact) } else { Activity::Talking(contact) });
+    }
+
+    pub(super) fn rest_over(&mut self, slot: Slot) {
+        self.change(slot, |operator| operator.resting_until = None);
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Phones
+
+    pub(super) fn seat_reachable(&mut self, now: Moment, seat: SeatId, reachable: bool) {
+        let at = self.seats.entry(seat.clone()).or_default();
+        at.reachable = reachable;
+        let Some(slot) = at.operator else {
+            if reachable {
+                self.sign_in_at_own_seat(&seat);
+            }
+            return;
+        };
+        self.change(slot, |operator| {
+            operator.reachable = reachable;
+            // A phone that was away and is back is as good as new.
+            operator.resting_until = None;
+        });
+        if let (false, Some(Activity::Offered { offer, .. })) = (reachable, self.activity(slot)) {
+            self.withdraw(now, offer, OfferOutcome::Unreachable);
+        }
+    }
+
+    /// An operator with a seat of their own is at work as soon as its phone is there.
+    pub(super) fn sign_in_at_own_seat(&mut self, seat: &SeatId) {
+        let Some(at) = self.seats.get(seat).filter(|at| at.operator.is_none() && at.reachable) else { return };
+        let may = |slot: &&Slot| {
+            let operator = self.operator(**slot);
+            operator.seat.is_none() && !operator.left
+        };
+        if let Some(owner) = at.owners.iter().find(may).copied() {
+            self.take_seat(owner, seat.clone(), Activity::Ready);
+        }
+    }
+
+    /// Who was ready is signed out, so that nobody counts on them; at their own seat the phone's return signs
+    /// them in.
+    pub(super) fn phone_did_not_return(&mut self, slot: Slot) {
+        self.leave_seat(slot);
+    }
+
+    /// No phone is known to be there.
+    pub(super) fn everybody_lost(&mut self, now: Moment) {
+        for index in 0..self.operators.len() {
+            let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
+            if matches!(self.operator(slot).activity, Activity::Outbound { .. }) {
+                self.outbound(slot, false);
+            }
+        }
+        let reachable: Vec<SeatId> =
+            self.seats.iter().filter(|(_, seat)| seat.reachable).map(|(id, _)| id.clone()).collect();
+        for seat in reachable {
+            self.seat_reachable(now, seat, false);
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // The one way in which an operator changes
+
+    pub(super) fn activity(&self, slot: Slot) -> Option<Activity> {
+        let operator = self.operator(slot);
+        operator.seat.as_ref().map(|_| operator.activity.clone())
+    }
+
+    pub(super) fn set_activity(&mut self, slot: Slot, activity: Activity) {
+        let now = self.now();
+        self.change(slot, |operator| {
+            // Ringing in vain is no work: who was rung keeps the place among the idle.
+            let rung = matches!(operator.activity, Activity::Offered { .. } | Activity::Reserved { .. });
+            if activity == Activity::Ready && !rung {
+                operator.idle_since = now;
+            }
+            operator.activity = activity;
+        });
+    }
+
+    /// Changes an operator, keeps counts, ready lists and timer right, and tells.
+    pub(super) fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Operator)) {
+        let now = self.now();
+        let Engine { operators, profiles, classes, .. } = self;
+        let operator = &mut operators[slot.0 as usize];
+        let profile = &profiles[operator.profile];
+        let before = operator.standing;
+        if before == Standing::Ready {
+            for meets in &profile.meets {
+                let class = &mut classes[meets.class];
+                class.ready.remove(&operator.key(slot, profile, meets, class));
+            }
+        }
+        operator.work.count(now, before);
+        change(operator);
+        operator.standing = operator.stands();
+        let after = operator.standing;
+        for meets in &profile.meets {
+            let class = &mut classes[meets.class];
+            if before != after {
+                class.uncount(before);
+                class.count(after);
+            }
+            if after == Standing::Ready {
+                class.ready.insert(operator.key(slot, profile, meets, class));
+                if !class.waiting.is_empty() && !std::mem::replace(&mut class.stirred, true) {
+                    self.stirred.push(meets.class);
+                }
+            }
+            if after == Standing::SignedOut && before != after && class.minds_nobody && !class.is_served() {
+                self.emptied.push(meets.class);
+            }
+        }
+        if after == Standing::Ready && !operator.awaited_by.is_empty() {
+            self.awaited.insert(slot);
+        }
+        self.set_timer(slot);
+        self.tell(slot);
+    }
+
+    /// The timer of the state that the operator is in.
+    fn set_timer(&mut self, slot: Slot) {
+        let (now, grace) = (self.now(), self.rules.phone_grace);
+        let operator = &mut self.operators[slot.0 as usize];
+        let timer = match (&operator.activity, operator.standing) {
+            (Activity::WrapUp { until, .. }, Standing::WrapUp) => Some((*until, Deadline::WrapUpEnds(slot))),
+            (_, Standing::Resting) => operator.resting_until.map(|until| (until, Deadline::RestEnds(slot))),
+            (_, Standing::Unreachable) => match operator.timer {
+                running @ Some((_, Deadline::PhoneGraceEnds(_))) => running,
+                _ => Some((now + grace, Deadline::PhoneGraceEnds(slot))),
+            },
+            _ => None,
+        };
+        if operator.timer != timer {
+            if let Some((at, deadline)) = std::mem::replace(&mut operator.timer, timer) {
+                self.agenda.clear(at, deadline);
+            }
+            if let Some((at, deadline)) = timer {
+                self.agenda.set(at, deadline);
+            }
+        }
+    }
+
+    /// Tells how the operator stands, if that was not told before.
+    fn tell(&mut self, slot: Slot) {
+        let operator = &mut self.operators[slot.0 as usize];
+        let state = operator.state();
+        if operator.told.as_ref().is_some_and(|told| told.is(operator.seat.as_ref(), &state, operator.next.as_ref())) {
+            return;
+        }
+        let told = Told { seat: operator.seat.clone(), state, next: operator.next.clone() };
+        operator.told = Some(told.clone());
+        let (operator, Told { seat, state, next }) = (operator.id.clone(), told);
+        self.say(Output::Operator { operator, seat, state, next });
+    }
+}
