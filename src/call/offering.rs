@@ -71,7 +71,8 @@ impl Call {
             return self.hold_changed(house, leg, direction);
         }
         let to = Target::Seat(seat.seat.clone());
-        let invite = sip::Invite { leg, to, caller: self.shown.clone(), body: Some(Body::sdp(sdp)) };
+        let caller = self.shown.clone();
+        let invite = sip::Invite { leg, to, caller, sip_call_id: None, body: Some(Body::sdp(sdp)) };
         house.sip(sip::Command::Invite(invite));
     }
 

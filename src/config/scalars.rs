@@ -8,7 +8,9 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::sip::{Listen, Transport};
+use crate::sip::dialog::literal;
+use crate::sip::message::Uri;
+use crate::sip::{Hop, Listen, Transport};
 
 /// A time with its unit.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
@@ -64,6 +66,27 @@ text!(
     /// An address with a port: `127.0.0.1:8080`.
     Endpoint(SocketAddr), |text| text.parse().map_err(|_| format!("found {text:?}; an address with a port is meant, e.g. \"127.0.0.1:8080\""))
 );
+
+text!(
+    /// Where requests are sent: `sip:192.0.2.5:5060`, `sip:192.0.2.5;transport=tcp`.
+    NextHop(Hop), next_hop
+);
+
+fn next_hop(text: &str) -> Result<Hop, String> {
+    let wrong = || {
+        format!(
+            "found {text:?}; a SIP address with an IP address is meant, e.g. \"sip:192.0.2.5:5060\" or \
+             \"sip:192.0.2.5:5060;transport=tcp\""
+        )
+    };
+    match Uri::parse(text) {
+        Some(Uri::Sip(uri)) if !uri.secure && uri.user.is_none() => {
+            let (addr, transport) = literal(&uri).ok_or_else(wrong)?;
+            Ok(Hop { addr, transport })
+        }
+        _ => Err(wrong()),
+    }
+}
 
 fn listener(text: &str) -> Result<Listen, String> {
     let wrong = || format!("found {text:?}; a listener looks like \"udp:127.0.0.1:5060\" or \"tcp:[::1]:5060\"");

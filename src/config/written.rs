@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalars::{Address, Endpoint, Listener, Network, PortRange, Time};
+use super::scalars::{Address, Endpoint, Listener, Network, NextHop, PortRange, Time};
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
 #[derive(JsonSchema)]
@@ -58,13 +58,16 @@ pub struct Sip {
     pub max_calls: Option<usize>,
 }
 
-/// Where calls come from without a password.
+/// Where calls come from without a password, and where ours go out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Trunk {
     pub id: String,
     /// Addresses and networks, e.g. ["192.0.2.5", "10.0.0.0/8"].
     pub from: Vec<Network>,
+    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
+    /// number. The first trunk that has it is taken. Default: calls only come in.
+    pub to: Option<NextHop>,
 }
 
 /// Sound.

@@ -81,6 +81,25 @@ pub struct Listen {
 pub struct Trunk {
     pub id: TrunkId,
     pub from: Vec<IpNet>,
+    /// Where calls of ours go out. `None`: it only brings calls.
+    pub to: Option<Hop>,
+}
+
+/// Where a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    pub addr: SocketAddr,
+    pub transport: Transport,
+}
+
+/// Longest number that is dialled outside: 15 digits (E.164) and a prefix.
+pub const MAX_DIALLED: usize = 20;
+
+/// Whether a number may be dialled over a trunk: digits, perhaps after a plus, and no more of them than a
+/// number has. Everything else (names, codes, parameters) is no number and goes nowhere.
+pub fn is_dialable(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    (1..=MAX_DIALLED).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A seat's account. A seat with neither secret nor contact cannot be reached.
@@ -189,12 +208,19 @@ pub struct Invite {
     pub to: Target,
     /// Shown to the callee as From.
     pub caller: Party,
+    /// Call-ID; `None`: one is drawn.
+    pub sip_call_id: Option<String>,
     pub body: Option<Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatId),
+    /// A number outside, for which [`is_dialable`] holds; others are refused with 403.
+    Trunk {
+        trunk: TrunkId,
+        number: String,
+    },
     Uri(String),
 }
 

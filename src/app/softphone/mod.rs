@@ -153,7 +153,7 @@ impl Phone {
 }
 
 fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Settings {
-    let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()] };
+    let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()], to: None };
     Settings {
         listen,
         advertise: None,

@@ -40,7 +40,8 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         }
         if names.take(&trunk, "id", &trunk.written.id, faults) {
             let from = trunk.written.from.iter().map(|network| network.0).collect();
-            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from });
+            let to = trunk.written.to.as_ref().map(|hop| hop.0);
+            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from, to });
         }
     }
     let sip = reader::table::<written::Sip>(&files.hotline, "sip", faults)?;

@@ -1,7 +1,7 @@
 //! Our INVITE: to a seat or a URI, its answers, its CANCEL; and our own registration.
 
 use super::{Calling, Cancel, Leg, State, TransactionId};
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
 use crate::sip::admission::ALLOW;
@@ -10,13 +10,17 @@ use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Event, Flow, Invite, ListenerId, Target, Transport};
+use crate::sip::words::{Body, Event, Flow, Invite, ListenerId, Target, Transport, is_dialable};
 
 impl Endpoint {
     pub(in crate::sip) fn invite(&mut self, now: Moment, invite: Invite) {
         let leg_id = invite.leg;
         let way = match &invite.to {
             Target::Seat(seat) => self.registrar.target(seat).and_then(|(uri, flow)| self.way(uri, flow)),
+            Target::Trunk { number, .. } if !is_dialable(number) => {
+                return self.tell(Event::Refused { leg: leg_id, status: 403 });
+            }
+            Target::Trunk { trunk, number } => self.trunk_uri(trunk, number).and_then(|uri| self.way(uri, None)),
             Target::Uri(text) => match Uri::parse(text) {
                 Some(Uri::Sip(uri)) => self.way(uri, None),
                 _ => None,
@@ -32,7 +36,7 @@ impl Endpoint {
         request.headers.push("Max-Forwards", "70");
         request.headers.push("From", local.to_string());
         request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
-        request.headers.push("Call-ID", self.token());
+        request.headers.push("Call-ID", invite.sip_call_id.unwrap_or_else(|| self.token()));
         request.headers.push("CSeq", "1 INVITE");
         request.headers.push("Contact", self.contact(flow));
         request.headers.push("Allow", ALLOW);
@@ -46,6 +50,16 @@ impl Endpoint {
         };
         let calling = Calling { transaction, request, flow, pinned, provisional: false, cancel: Cancel::No };
         self.legs.insert(leg_id, Leg::new(State::Calling(Box::new(calling))));
+    }
+
+    /// A number at the far end of a trunk that takes calls of ours.
+    fn trunk_uri(&self, trunk: &TrunkId, number: &str) -> Option<SipUri> {
+        let to = self.settings.trunks.iter().find(|known| known.id == *trunk)?.to?;
+        let mut uri = SipUri::new(Some(number), &to.addr.ip().to_string(), Some(to.addr.port()));
+        if to.transport == Transport::Tcp {
+            uri.params.set("transport", Some("tcp"));
+        }
+        Some(uri)
     }
 
     /// The way to a URI: the flow it registered over, or the address it names.

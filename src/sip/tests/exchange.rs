@@ -33,7 +33,14 @@ impl Phone {
             listen: vec![Listen { transport: Transport::Udp, addr: "10.0.0.1:5060".parse().unwrap() }],
             advertise: None,
             realm: "r".into(),
-            trunks: vec![Trunk { id: "t".into(), from: vec![net.parse().unwrap()] }],
+            trunks: vec![
+                Trunk { id: "t".into(), from: vec![net.parse().unwrap()], to: None },
+                Trunk {
+                    id: "out".into(),
+                    from: Vec::new(),
+                    to: Some(Hop { addr: "10.0.0.9:5070".parse().unwrap(), transport: Transport::Udp }),
+                },
+            ],
             seats: seats(),
             register_min: Duration::from_secs(60),
             register_max: Duration::from_secs(600),
@@ -265,6 +272,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         leg: LegId(2),
         to: Target::Seat("8002".into()),
         caller: Party { number: "138".into(), display: None },
+        sip_call_id: None,
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));
@@ -289,10 +297,57 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     );
     let cancel = phone.send(&ringing);
     assert!(cancel[0].starts_with("CANCEL sip:8002@10.0.0.9:5070"), "{cancel:?}");
-    let unknown = Invite { leg: LegId(4), to: Target::Seat("8001".into()), caller: Party::default(), body: None };
+    let unknown = Invite {
+        leg: LegId(4),
+        to: Target::Seat("8001".into()),
+        caller: Party::default(),
+        sip_call_id: None,
+        body: None,
+    };
     phone.command(Command::Invite(unknown));
     assert!(
         phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })),
         "a seat that is nowhere"
     );
+}
+
+#[test]
+fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
+    let mut phone = Phone::new(true);
+    let mut dial = |trunk: &str, number: &str| {
+        let to = Target::Trunk { trunk: trunk.into(), number: number.into() };
+        let caller = Party { number: "12345".into(), display: None };
+        let sent = phone.command(Command::Invite(Invite {
+            leg: LegId(2),
+            to,
+            caller,
+            sip_call_id: Some("of-our-record".into()),
+            body: None,
+        }));
+        (sent, phone.events())
+    };
+    let refusals = [
+        ("out", "", 403),
+        ("out", "+", 403),
+        ("out", "8001;x=y", 403),
+        ("out", "1@10.9.9.9", 403),
+        ("out", "*11", 403),
+        ("out", "900123456789012345678", 403),
+        ("t", "110", 480),
+        ("nowhere", "110", 480),
+    ];
+    for (trunk, number, expected) in refusals {
+        let (sent, events) = dial(trunk, number);
+        assert!(sent.is_empty(), "{number} was dialled: {sent:?}");
+        assert!(
+            matches!(events[..], [Event::Refused { leg: LegId(2), status }] if status == expected),
+            "{trunk} {number}: {events:?}"
+        );
+    }
+    for number in ["110", "+8613800001111", "90012345678901234567"] {
+        let (sent, events) = dial("out", number);
+        assert!(sent[0].starts_with(&format!("INVITE sip:{number}@10.0.0.9:5070 SIP/2.0")), "{sent:?}");
+        assert!(sent[0].contains("Call-ID: of-our-record") && sent[0].contains("From: <sip:12345@"), "{sent:?}");
+        assert!(events.is_empty(), "{events:?}");
+    }
 }
