@@ -140,6 +140,7 @@ impl Call {
                     self.join(house, choice);
                 }
                 Some(Heard::AskPlace) => house.ask_place(self.id),
+                Some(Heard::Record | Heard::Recorded) => {}
             }
         }
     }
@@ -150,7 +151,7 @@ impl Call {
         self.record.language = Some(choice.language.code().to_string());
         self.record.need = house.settings.queues.get(&choice.queue).map(|facts| facts.need.clone());
         self.record.queue = Some(choice.queue.clone());
-        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language));
+        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language, Default::default()));
         let arrived_at = self.record.arrived_at;
         let caller = dialled_back(&self.record.from);
         house.queue(Input::Join { contact: self.id, queue: choice.queue, caller, arrived_at });
