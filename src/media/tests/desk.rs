@@ -233,6 +233,9 @@ fn strangers_are_not_heard_and_a_new_offer_moves_the_source() {
         stranger.send_to(&packet(8, n * 7, 0, 66, &[0x66; FRAME]), to).unwrap();
         stranger.send_to(b"garbage", to).unwrap();
         stranger.send_to(&[0x80; 13], to).unwrap();
+        // An extension (RFC 8285) whose only element is longer than the packet.
+        let extension = [&packet(8, n, 0, 66, &[])[1..], &[0xBE, 0xDE, 0, 1, 0, 0, 0, 0x1F]].concat();
+        stranger.send_to(&[&[0x90], &extension[..]].concat(), to).unwrap();
     }
     caller.send_to(&packet(8, 1, 160, 5, &[0x11; FRAME]), to).unwrap();
     assert_eq!(hear(&seat).3[0], 0x11, "the first thing heard is the caller");
