@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::hours::Doors;
+use super::logging::Log;
 use crate::call::{Action, Calls, Event};
 use crate::ids::CallId;
 use crate::ivr::Told;
@@ -59,7 +60,7 @@ pub struct Switchboard {
     pub doors: Doors,
     /// How long a drain lets calls go on.
     pub drain: Duration,
-    pub trace_sip: bool,
+    pub trace_sip: Option<Log>,
     /// Opening entries on their way to the disk, oldest first, and since when.
     opening: VecDeque<(Ticket, CallId, Moment)>,
     draining: Option<Moment>,
@@ -79,7 +80,7 @@ pub struct Parts {
     pub store: Store,
     pub doors: Doors,
     pub drain: Duration,
-    pub trace_sip: bool,
+    pub trace_sip: Option<Log>,
 }
 
 enum Woken {
@@ -155,9 +156,7 @@ impl Switchboard {
             let Some(arrival) = next else { break };
             match arrival {
                 Arrival::Bytes { flow, bytes } => {
-                    if self.trace_sip {
-                        eprintln!("<<< {} {}\n{}", flow.transport.via_name(), flow.remote, masked(&bytes));
-                    }
+                    self.trace("<<<", &flow, &bytes);
                     self.sip.receive(now, flow, &bytes);
                 }
                 Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
@@ -165,6 +164,12 @@ impl Switchboard {
             }
             self.settle(now);
             next = self.sockets.try_next();
+        }
+    }
+
+    fn trace(&self, way: &str, flow: &sip::Flow, bytes: &[u8]) {
+        if let Some(log) = &self.trace_sip {
+            log.say(format!("{way} {} {}\n{}\n", flow.transport.via_name(), flow.remote, masked(bytes)));
         }
     }
 
@@ -261,14 +266,7 @@ impl Switchboard {
             }
         }
         while let Some(transmit) = self.sip.poll_transmit() {
-            if self.trace_sip {
-                eprintln!(
-                    ">>> {} {}\n{}",
-                    transmit.flow.transport.via_name(),
-                    transmit.flow.remote,
-                    masked(&transmit.bytes)
-                );
-            }
+            self.trace(">>>", &transmit.flow, &transmit.bytes);
             self.sockets.send(transmit);
         }
     }
