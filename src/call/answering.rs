@@ -32,7 +32,7 @@ impl Call {
             return self.refuse(house, 404, Outcome::RefusedRules);
         }
         self.sound = Sound::Open;
-        house.media(media::Command::Open { leg: self.caller, call: self.id });
+        house.media(media::Command::Open { leg: self.caller, call: self.id, second: false });
         house.media(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },
             None => {

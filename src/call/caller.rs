@@ -246,7 +246,7 @@ impl Call {
         if leg == self.caller {
             self.refuse(house, 503, Outcome::RefusedBusy)
         } else {
-            self.seat_unacceptable(house, leg)
+            self.no_ports_for_seat(house, leg)
         }
     }
 

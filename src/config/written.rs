@@ -54,7 +54,7 @@ pub struct Sip {
     pub register_max: Option<Time>,
     /// How long a digest nonce is good. Default "5m".
     pub nonce_lifetime: Option<Time>,
-    /// Calls at once; further ones get 503. Default 5000.
+    /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
 }
 

@@ -74,7 +74,7 @@ impl Desk {
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
-        let ports = Ports::new(settings.bind, &settings.ports);
+        let ports = Ports::new(settings.bind, &settings.ports, settings.reserve);
         Ok(Desk {
             settings,
             bank,
@@ -90,7 +90,7 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call } => self.open(leg, call),
+            Command::Open { leg, call, second } => self.open(leg, call, second),
             Command::MakeOffer { leg } => {
                 let Some(state) = self.legs.get_mut(&leg) else { return };
                 let sdp = state.negotiation.make_offer();
@@ -179,9 +179,9 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, leg: LegId, call: CallId) {
+    fn open(&mut self, leg: LegId, call: CallId, second: bool) {
         self.collect_freed();
-        let Some(pair) = self.ports.take() else {
+        let Some(pair) = self.ports.take(second) else {
             return self.events.push_back(Event::Exhausted { leg });
         };
         let address = self.settings.advertise.unwrap_or(self.settings.bind);

@@ -18,6 +18,8 @@ pub struct Settings {
     pub advertise: Option<IpAddr>,
     /// RTP takes the even port of a pair, RTCP the odd one.
     pub ports: RangeInclusive<u16>,
+    /// Pairs that only legs which will be joined to another may take: a call that was let in can be answered.
+    pub reserve: usize,
     /// Codecs in order of preference when we offer.
     pub codecs: Vec<Codec>,
     /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
@@ -41,8 +43,9 @@ pub enum Codec {
 /// What the call wants of sound. Commands on a leg that is gone are ignored.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Reserves a port pair. Legs of one call share a worker.
-    Open { leg: LegId, call: CallId },
+    /// Takes a port pair. Legs of one call share a worker. `second`: to be joined to one that is open; it may
+    /// have a pair of the reserve.
+    Open { leg: LegId, call: CallId, second: bool },
     /// Makes our offer → [`Event::Described`].
     MakeOffer { leg: LegId },
     /// Applies their offer → [`Event::Described`] with our answer, or [`Event::Unacceptable`].

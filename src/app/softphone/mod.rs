@@ -66,6 +66,7 @@ impl Phone {
             bind: own,
             advertise: None,
             ports: PORTS,
+            reserve: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             dead_after: Duration::ZERO,
             workers: 1,
@@ -88,7 +89,7 @@ impl Phone {
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
-        self.desk.command(media::Command::Open { leg, call: ONLY });
+        self.desk.command(media::Command::Open { leg, call: ONLY, second: false });
     }
 
     /// The next thing that happens, or [`Happening::Due`] at `at`.

@@ -165,6 +165,32 @@ fn a_phone_that_says_nothing_is_given_back() {
 }
 
 #[test]
+fn ports_that_we_lack_are_no_fault_of_the_operators() {
+    let failed = Input::Failed { offer: OFFER, why: OfferFailure::Unreachable };
+    let invited = |desk: &Desk| desk.asked_sip(|command| matches!(command, sip::Command::Invite(_)));
+    let no_ports = |seconds: usize| {
+        let mut desk = Desk::new(settings());
+        desk.go_to_line('1');
+        desk.offered_without_description();
+        for _ in 0..seconds {
+            desk.media(media::Event::Exhausted { leg: SEAT });
+            assert!(!desk.asked_queue().contains(&&failed));
+            desk.pass(Duration::from_secs(1));
+        }
+        desk
+    };
+    let mut desk = no_ports(5);
+    assert_eq!(invited(&desk), 0);
+    desk.described(SEAT);
+    assert_eq!(invited(&desk), 1);
+    desk.pass(Duration::from_secs(5));
+    assert!(!desk.asked_queue().contains(&&failed), "its phone has its time");
+    desk.pass(Duration::from_secs(1));
+    assert!(desk.asked_queue().contains(&&failed));
+    assert!(no_ports(6).asked_queue().contains(&&failed), "the offer is not kept for ever");
+}
+
+#[test]
 fn an_answer_without_a_description_or_after_the_withdrawal_joins_nobody() {
     let mut desk = Desk::new(settings());
     desk.go_to_line('1');

@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::signalling::Signalling;
 use super::time;
 use crate::config::fault::{Faults, Place};
 use crate::config::reader;
 use crate::config::source::Files;
 use crate::config::written;
-use crate::media::{Codec, Settings};
+use crate::media::{Codec, Settings, ports};
 
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
@@ -20,6 +21,8 @@ pub struct Sound {
     pub settings: Settings,
     /// Where the folder of the prompts is named.
     pub prompts: Place,
+    /// Where the ports are.
+    ports: Place,
 }
 
 pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
@@ -59,11 +62,30 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         advertise,
         ports: written.ports.as_ref().map_or(20_000..=29_999, |ports| ports.0.clone()),
         codecs,
+        reserve: 0,
         dead_after,
         workers,
         prompts: prompts(dir, written.prompts.as_deref()),
     };
-    Some(Sound { settings, prompts: media.place("prompts") })
+    Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
+}
+
+/// Keeps a pair for each seat, so that callers alone cannot take them all.
+pub fn reserve(sound: &mut Sound, sip: &Signalling, faults: &mut Faults) {
+    let (pairs, seats, calls) =
+        (ports::pairs(&sound.settings.ports).len(), sip.settings.seats.len(), sip.settings.max_calls);
+    // Where there are few, callers still need as many as their operators.
+    sound.settings.reserve = seats.min(pairs / 2);
+    if pairs < calls + seats {
+        faults.warning(
+            &sound.ports,
+            "media.ports",
+            format!(
+                "{pairs} pairs of ports are fewer than sip.max_calls ({calls}) and a pair for each seat ({seats}): \
+                 callers may be refused for want of ports"
+            ),
+        );
+    }
 }
 
 fn prompts(dir: &Path, written: Option<&str>) -> PathBuf {

@@ -32,6 +32,10 @@ fn clock() -> Arc<dyn Fn() -> Moment + Send + Sync> {
 }
 
 fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
+    house_with(ports, dead_after, 0)
+}
+
+fn house_with(ports: std::ops::RangeInclusive<u16>, dead_after: Duration, reserve: usize) -> House {
     let mut bank = PromptBank::default();
     bank.insert(Prompt::plain("one"), Arc::new(Clip::of_samples(&[1000; 3 * FRAME])));
     bank.insert(Prompt::plain("music"), Arc::new(Clip::of_samples(&[-3000; 50 * FRAME])));
@@ -39,6 +43,7 @@ fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
         bind: "127.0.0.1".parse().unwrap(),
         advertise: None,
         ports,
+        reserve,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         dead_after,
         workers: 2,
@@ -66,7 +71,7 @@ impl House {
 
     /// Opens a leg for a phone that speaks `codec`; returns where the leg receives.
     fn connect(&mut self, leg: LegId, phone: &UdpSocket, codec: Codec) -> SocketAddr {
-        self.desk.command(Command::Open { leg, call: CALL });
+        self.desk.command(Command::Open { leg, call: CALL, second: false });
         self.offer(leg, phone.local_addr().unwrap(), codec)
     }
 
@@ -278,10 +283,10 @@ fn ports_run_out_come_back_and_leave_nothing_open() {
     for round in 0..20 {
         let legs: Vec<LegId> = (1..=9).map(|n| LegId(round * 20 + n)).collect();
         for leg in &legs {
-            house.desk.command(Command::Open { leg: *leg, call: CallId(leg.0) });
+            house.desk.command(Command::Open { leg: *leg, call: CallId(leg.0), second: false });
         }
         assert!(house.desk.poll().is_none(), "nine pairs are free, one is held by somebody else");
-        house.desk.command(Command::Open { leg: LegId(9999), call: CALL });
+        house.desk.command(Command::Open { leg: LegId(9999), call: CALL, second: false });
         house.await_event(|event| matches!(event, Event::Exhausted { leg: LegId(9999) }).then_some(()));
         for leg in &legs {
             house.close(*leg);
@@ -294,9 +299,33 @@ fn ports_run_out_come_back_and_leave_nothing_open() {
 }
 
 #[test]
+fn callers_leave_ports_for_those_who_answer_them() {
+    let mut house = house_with(42_600..=42_619, Duration::ZERO, 4);
+    let open =
+        |house: &mut House, leg, second| house.desk.command(Command::Open { leg: LegId(leg), call: CALL, second });
+    let exhausted = |house: &mut House| matches!(house.desk.poll(), Some(Event::Exhausted { .. }));
+    (1..=6).for_each(|leg| open(&mut house, leg, false));
+    assert!(!exhausted(&mut house));
+    open(&mut house, 7, false);
+    assert!(exhausted(&mut house), "a seventh caller took a pair of the reserve");
+    (11..=14).for_each(|leg| open(&mut house, leg, true));
+    assert!(!exhausted(&mut house));
+    open(&mut house, 15, true);
+    assert!(exhausted(&mut house));
+    // A second leg that ends gives its pair back to the reserve, not to callers.
+    house.close(LegId(14));
+    open(&mut house, 8, false);
+    assert!(exhausted(&mut house));
+    house.close(LegId(1));
+    open(&mut house, 9, false);
+    assert!(!exhausted(&mut house));
+    house.desk.stop();
+}
+
+#[test]
 fn keys_are_pressed_and_heard_between_two_of_ours() {
     let mut house = house(42_500..=42_599, Duration::ZERO);
-    let open = |house: &mut House, leg| house.desk.command(Command::Open { leg, call: CALL });
+    let open = |house: &mut House, leg| house.desk.command(Command::Open { leg, call: CALL, second: false });
     open(&mut house, LegId(1));
     open(&mut house, LegId(2));
     house.desk.command(Command::MakeOffer { leg: LegId(1) });
