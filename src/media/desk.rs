@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::capture::Capture;
+use super::leg::Patience;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::player::Player;
 use super::ports::Ports;
@@ -69,7 +70,7 @@ impl Desk {
                 clock: clock.clone(),
                 tell: tell.clone(),
                 freed: freed_by.clone(),
-                dead_after: settings.dead_after,
+                patience: Patience { dead_after: settings.dead_after, held_at_most: settings.held_at_most },
                 rng: StdRng::from_rng(&mut rng),
             })
         };
@@ -119,6 +120,7 @@ impl Desk {
             Command::Join { a, b } => self.order(a, Order::Join { a, b }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
+            Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
             Command::Close { leg } => {
                 self.order(leg, Order::Close { leg });
                 self.legs.remove(&leg);

@@ -49,10 +49,28 @@ pub struct Leg {
     keys: Keys,
     pressing: Pressing,
     heard_at: Moment,
-    dead: bool,
+    watch: Watch,
     report_at: Moment,
     last_report: Option<LastReport>,
     pub capture: Option<Capture>,
+}
+
+/// How long a leg may be silent; zero: for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// One that should send.
+    pub dead_after: Duration,
+    /// One that is on hold.
+    pub held_at_most: Duration,
+}
+
+/// Whether the leg's silence means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    NotYet,
+    Watched,
+    /// It was told.
+    Dead,
 }
 
 /// Keys that we press.
@@ -96,7 +114,7 @@ impl Leg {
             keys: Keys::new(),
             pressing: Pressing::default(),
             heard_at: now,
-            dead: false,
+            watch: Watch::NotYet,
             report_at,
             last_report: None,
             capture: None,
@@ -108,7 +126,7 @@ impl Leg {
         match &mut self.source {
             None => self.source = Some(Source::new(agreement.remote)),
             Some(source) => {
-                if source.rename(agreement.remote) {
+                if source.rename(now, agreement.remote) {
                     // The kernel lets everybody in again; a failure leaves it filtering, which is safe.
                     let _ = rustix::net::connect_unspec(&self.rtp);
                 }
@@ -116,7 +134,14 @@ impl Leg {
         }
         self.agreement = Some(agreement);
         self.heard_at = now;
-        self.dead = false;
+        if self.watch == Watch::Dead {
+            self.watch = Watch::Watched;
+        }
+    }
+
+    pub fn watch(&mut self, now: Moment) {
+        self.heard_at = now;
+        self.watch = Watch::Watched;
     }
 
     fn sends(&self) -> Option<&Agreement> {
@@ -158,7 +183,7 @@ impl Leg {
         if header.payload_type != agreement.payload_type && !is_key {
             return Heard::Nothing;
         }
-        match source.judge(from, header.ssrc, header.sequence_number) {
+        match source.judge(now, from, header.ssrc, header.sequence_number) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper.
             Verdict::Locked => drop(self.rtp.connect(from)),
@@ -291,17 +316,17 @@ impl Leg {
     }
 
     /// Once a second: whether the leg has just been found dead, and its report if one is due.
-    pub fn look_after(&mut self, now: Moment, dead_after: Duration, rng: &mut StdRng) -> bool {
+    pub fn look_after(&mut self, now: Moment, patience: Patience, rng: &mut StdRng) -> bool {
         if self.report_at <= now {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }
         let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
-        if !expects {
-            self.heard_at = now;
+        let limit = if expects { patience.dead_after } else { patience.held_at_most };
+        let dies = self.watch == Watch::Watched && !limit.is_zero() && now.since(self.heard_at) >= limit;
+        if dies {
+            self.watch = Watch::Dead;
         }
-        let dies = expects && !self.dead && !dead_after.is_zero() && now.since(self.heard_at) >= dead_after;
-        self.dead |= dies;
         dies
     }
 

@@ -25,6 +25,8 @@ pub struct Settings {
     /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
     /// Zero: never.
     pub dead_after: Duration,
+    /// A leg from which nothing is expected (hold, inactive) and nothing came for so long is dead.
+    pub held_at_most: Duration,
     /// Worker threads; 0: one per core.
     pub workers: usize,
     /// Folder with the prompts: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
@@ -63,6 +65,9 @@ pub enum Command {
     Part { leg: LegId },
     /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event.
     InfoKey { leg: LegId, key: char, duration_ms: u32 },
+    /// The call stands: from now on a leg that falls silent is told as [`Event::Dead`]. Before its 200 a phone
+    /// owes us no sound.
+    Watch { leg: LegId },
     /// Ends the leg's sound → [`Event::Closed`].
     Close { leg: LegId },
 }
@@ -99,7 +104,7 @@ pub enum Event {
         leg: LegId,
         key: char,
     },
-    /// Nothing was heard for `dead_after`.
+    /// Nothing was heard for `dead_after`, or while on hold for `held_at_most`.
     Dead {
         leg: LegId,
     },

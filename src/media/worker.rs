@@ -18,7 +18,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::capture::Capture;
-use super::leg::{Heard, Leg};
+use super::leg::{Heard, Leg, Patience};
 use super::negotiation::Agreement;
 use super::player::Player;
 use super::words::Event;
@@ -55,6 +55,7 @@ pub enum Order {
     InfoKey { leg: LegId, key: char },
     PressKeys { leg: LegId, keys: String },
     Capture { leg: LegId, capture: Capture },
+    Watch { leg: LegId },
     Close { leg: LegId },
 }
 
@@ -99,7 +100,7 @@ pub struct Start {
     pub tell: Arc<Tell>,
     /// Ports whose sockets are closed.
     pub freed: Sender<u16>,
-    pub dead_after: Duration,
+    pub patience: Patience,
     pub rng: StdRng,
 }
 
@@ -269,7 +270,7 @@ impl Worker {
         {
             self.events.push(Event::Played { leg: leg.id, token });
         }
-        if its_turn && leg.look_after(now, self.start.dead_after, &mut self.start.rng) {
+        if its_turn && leg.look_after(now, self.start.patience, &mut self.start.rng) {
             self.events.push(Event::Dead { leg: leg.id });
         }
     }
@@ -310,6 +311,7 @@ impl Worker {
             }
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(&keys)),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
+            Order::Watch { leg } => self.with(leg, |leg| leg.watch(now)),
             Order::Close { leg } => self.close(now, leg),
         }
     }
@@ -408,7 +410,7 @@ mod tests {
             clock: Arc::new(move || now),
             tell: Arc::new(Err),
             freed,
-            dead_after: Duration::ZERO,
+            patience: Patience { dead_after: Duration::ZERO, held_at_most: Duration::ZERO },
             rng: StdRng::seed_from_u64(1),
         };
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());

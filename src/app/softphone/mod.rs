@@ -69,6 +69,7 @@ impl Phone {
             reserve: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             dead_after: Duration::ZERO,
+            held_at_most: Duration::ZERO,
             workers: 1,
             prompts: Default::default(),
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::signalling::Signalling;
-use super::time;
+use super::{time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader;
 use crate::config::source::Files;
@@ -15,6 +15,9 @@ use crate::media::{Codec, Settings, ports};
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
 const LEAST_DEAD_AFTER: Duration = Duration::from_secs(10);
+const HELD_AT_MOST: Duration = Duration::from_secs(3600);
+/// Nobody holds a citizen for a day; less than a minute would cut calls that are only being asked about.
+const HELD_LIMITS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
 const MOST_WORKERS: usize = 256;
 
 pub struct Sound {
@@ -48,6 +51,7 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
             format!("found {dead_after:?}; \"0s\" (never) or at least {LEAST_DEAD_AFTER:?} is allowed"),
         );
     }
+    let held_at_most = time_within(&media, "held_at_most", &written.held_at_most, HELD_AT_MOST, HELD_LIMITS, faults);
     let workers = written.workers.unwrap_or(0);
     if workers > MOST_WORKERS {
         media.fault(faults, "workers", format!("found {workers}; at most {MOST_WORKERS} are allowed"));
@@ -64,6 +68,7 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         codecs,
         reserve: 0,
         dead_after,
+        held_at_most,
         workers,
         prompts: prompts(dir, written.prompts.as_deref()),
     };

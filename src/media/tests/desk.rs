@@ -46,6 +46,7 @@ fn house_with(ports: std::ops::RangeInclusive<u16>, dead_after: Duration, reserv
         reserve,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         dead_after,
+        held_at_most: Duration::from_secs(2),
         workers: 2,
         prompts: "".into(),
     };
@@ -263,14 +264,28 @@ fn strangers_are_not_heard_and_a_new_offer_moves_the_source() {
 }
 
 #[test]
-fn a_leg_that_falls_silent_is_dead_once() {
+fn a_leg_that_falls_silent_is_dead_once_the_call_stands() {
     let mut house = house(42_300..=42_399, Duration::from_secs(2));
     let phone = phone();
-    house.connect(LegId(1), &phone, Codec::Pcma);
-    assert!(house.desk.poll().is_none());
-    house.await_event(|event| matches!(event, Event::Dead { leg: LegId(1) }).then_some(()));
-    house.close(LegId(1));
-    assert!(!house.heard.iter().any(|event| matches!(event, Event::Dead { .. })), "dead twice");
+    // The second is on hold from the start, the third has no 200 yet.
+    for leg in [1, 2, 3] {
+        house.connect(LegId(leg), &phone, Codec::Pcma);
+    }
+    let hold = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\na=inactive\r\n";
+    house.desk.command(Command::TakeOffer { leg: LegId(2), sdp: hold.into() });
+    for leg in [1, 2] {
+        house.desk.command(Command::Watch { leg: LegId(leg) });
+    }
+    for leg in [1, 2] {
+        house.await_event(|event| matches!(event, Event::Dead { leg: l } if *l == LegId(leg)).then_some(()));
+    }
+    // Its time begins with the 200.
+    house.desk.command(Command::Watch { leg: LegId(3) });
+    house.await_event(|event| matches!(event, Event::Dead { leg: LegId(3) }).then_some(()));
+    for leg in [1, 2, 3] {
+        house.close(LegId(leg));
+    }
+    assert!(!house.heard.iter().any(|event| matches!(event, Event::Dead { .. })), "dead too soon, or twice");
     house.desk.stop();
 }
 
