@@ -122,7 +122,11 @@ impl Switchboard {
             match woken {
                 Woken::Network(arrival) => self.take_network(now, arrival),
                 Woken::Media(events) => {
-                    events.into_iter().for_each(|event| self.calls.handle(now, Event::Media(event)))
+                    // What one event asks for is done before the next is heard of.
+                    for event in events {
+                        self.calls.handle(now, Event::Media(event));
+                        self.settle(now);
+                    }
                 }
                 Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
                 Woken::Order(Some(Order::Drain)) => self.begin_drain(now),
@@ -210,9 +214,13 @@ impl Switchboard {
     }
 
     fn handle_deadlines(&mut self, now: Moment) {
+        // Each sees what the one before it has done.
         self.sip.handle_deadline(now);
+        self.settle(now);
         self.queue.handle_deadline(now);
+        self.settle(now);
         self.calls.handle_deadline(now);
+        self.settle(now);
         for input in self.doors.handle_deadline(now) {
             self.log_input(now, input);
         }
@@ -232,6 +240,7 @@ impl Switchboard {
         }
         if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() {
             warn!(calls = self.calls.len(), "the drain ran out: ending the calls that are left");
+            self.settle(now);
             self.calls.end_all(now);
         }
     }

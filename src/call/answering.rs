@@ -86,6 +86,7 @@ impl Call {
         self.record.answered_at = Some(house.now);
         self.record.sip_status = Some(200);
         house.sip(sip::Command::Accept { leg: self.caller, body: Body::sdp(sdp.clone()) });
+        house.media(media::Command::Watch { leg: self.caller });
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 
@@ -152,21 +153,25 @@ impl Call {
         self.record.queue = Some(choice.queue.clone());
         self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language));
         let arrived_at = self.record.arrived_at;
+        self.in_line = true;
         house.queue(Input::Join { contact: self.id, queue: choice.queue, arrived_at });
     }
 
     pub fn joined(&mut self, house: &mut House, _queue: QueueId) {
-        self.in_line = true;
+        // A call that ended meanwhile has asked to leave again.
+        let State::Line(line) = &mut self.state else { return };
+        line.start(house.now, None);
         self.record.queued_at = Some(house.now);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));
-        if let State::Line(line) = &mut self.state {
-            line.start(house.now, None);
-        }
         house.ask_place(self.id);
     }
 
     pub fn join_refused(&mut self, house: &mut House, why: JoinRefusal) {
+        self.in_line = false;
+        if !matches!(self.state, State::Line(_)) {
+            return;
+        }
         info!(?why, "not let into the line");
         let words = house.settings.ivr.announcements.clone();
         match why {
@@ -179,11 +184,11 @@ impl Call {
     pub fn left_line(&mut self, house: &mut House, why: LeftLine) {
         self.in_line = false;
         match why {
-            LeftLine::CallerGone => {}
-            LeftLine::TooLong => {
+            LeftLine::TooLong if matches!(self.state, State::Line(_)) => {
                 let busy = house.settings.ivr.announcements.busy.clone();
                 self.last_words(house, busy, Outcome::Overflowed);
             }
+            LeftLine::CallerGone | LeftLine::TooLong => {}
         }
     }
 

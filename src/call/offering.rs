@@ -63,8 +63,11 @@ impl SeatLeg {
 
 impl Call {
     pub fn offered(&mut self, house: &mut House, offer: OfferId, operator: OperatorId, seat: SeatId) {
-        if !matches!(self.state, State::Line(_)) {
-            return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable });
+        match self.state {
+            State::Line(_) => {}
+            // It has asked to leave the line already; that withdraws the offer, and is no fault of the phone's.
+            State::Ended { .. } => return,
+            _ => return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable }),
         }
         info!(%operator, %seat, "offered");
         let leg = house.legs.make(self.id);
@@ -130,15 +133,20 @@ impl Call {
 
     /// The engine says the talk began.
     pub fn connected(&mut self, house: &mut House, operator: OperatorId, seat: SeatId) {
-        let Some(leg) = self.seat.as_mut() else { return };
+        self.in_line = false;
+        let is_waiting = matches!(self.state, State::Line(_));
+        let Some(leg) = self.seat.as_mut().filter(|_| is_waiting) else {
+            // The caller hung up while the operator's answer was on its way: settling drops the seat's leg.
+            return house.queue(Input::TalkEnded { contact: self.id });
+        };
         info!(%operator, %seat, "connected");
         leg.progress = Progress::Joined;
         let leg = leg.leg;
-        self.in_line = false;
         self.record.connected_at = Some(house.now);
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
         self.accept(house);
+        house.media(media::Command::Watch { leg });
         house.media(media::Command::Join { a: self.caller, b: leg });
         self.state = State::Talking(Talk::default());
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
