@@ -37,7 +37,7 @@ pub(super) struct Call {
     pub late: bool,
     /// A re-INVITE of the caller's waits for our description.
     pub reoffered: bool,
-    /// Joined a line and did not leave it yet.
+    /// The engine was asked to let the call into a line, and did not say yet that it is in none.
     pub in_line: bool,
     /// In the line: told first, told last.
     pub places: Option<(usize, usize)>,
@@ -132,7 +132,10 @@ impl Call {
         match &mut self.state {
             State::Menu(menu) => menu.handle_deadline(house.now),
             State::Line(line) => line.handle_deadline(house.now),
-            State::Ended { give_up } if *give_up <= house.now => self.sound = Sound::None,
+            State::Ended { give_up } if *give_up <= house.now => {
+                self.sound = Sound::None;
+                self.in_line = false;
+            }
             _ => {}
         }
         self.check_ringing(house);
@@ -246,7 +249,7 @@ impl Call {
         if leg == self.caller {
             self.refuse(house, 503, Outcome::RefusedBusy)
         } else {
-            self.seat_unacceptable(house, leg)
+            self.no_ports_for_seat(house, leg)
         }
     }
 

@@ -54,7 +54,7 @@ pub struct Sip {
     pub register_max: Option<Time>,
     /// How long a digest nonce is good. Default "5m".
     pub nonce_lifetime: Option<Time>,
-    /// Calls at once; further ones get 503. Default 5000.
+    /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
 }
 
@@ -84,6 +84,8 @@ pub struct Media {
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
+    /// A call on hold from which no packet at all came for so long is ended. Default "1h".
+    pub held_at_most: Option<Time>,
     /// Threads for sound; 0: one for each core. Default 0.
     pub workers: Option<usize>,
     /// Folder of the prompts, seen from this file. Default: ../prompts, or prompts where the program is started.

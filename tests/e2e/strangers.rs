@@ -126,3 +126,23 @@ fn garbage_on_every_port_changes_nothing() {
     assert_eq!(house.wait_records(1)[0]["ended_by"], "caller");
     assert!(!house.log().contains("panicked"), "{}", house.log());
 }
+
+#[test]
+fn whoever_does_not_read_the_log_holds_up_no_call() {
+    let (unread, pipe) = std::io::pipe().unwrap();
+    let (closed, broken) = std::io::pipe().unwrap();
+    drop(closed);
+    for stderr in [pipe, broken] {
+        let mut house = House::open_talkative(&Files::new(None), stderr.into());
+        let mut client = Client::new(&house, "127.0.0.1");
+        // Much more than a pipe holds.
+        for _ in 0..200 {
+            assert_eq!(client.ask("OPTIONS", &format!("sip:{}", house.addr()), "", "").0, 200);
+        }
+        assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end());
+        house.wait_records(1);
+        house.signal("TERM");
+        assert!(house.wait_end().success());
+    }
+    drop(unread);
+}

@@ -66,8 +66,10 @@ impl Phone {
             bind: own,
             advertise: None,
             ports: PORTS,
+            reserve: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             dead_after: Duration::ZERO,
+            held_at_most: Duration::ZERO,
             workers: 1,
             prompts: Default::default(),
         };
@@ -88,7 +90,7 @@ impl Phone {
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
-        self.desk.command(media::Command::Open { leg, call: ONLY });
+        self.desk.command(media::Command::Open { leg, call: ONLY, second: false });
     }
 
     /// The next thing that happens, or [`Happening::Due`] at `at`.

@@ -123,10 +123,14 @@ impl Desk {
     }
 
     pub fn offered(&mut self) {
+        self.offered_without_description();
+        self.described(SEAT);
+    }
+
+    pub fn offered_without_description(&mut self) {
         let until = self.now + Duration::from_secs(20);
         let (contact, operator, seat) = (self.call, "1001".into(), "8001".into());
         self.queue(Output::Offer { offer: OFFER, contact, operator, seat, until, callback: None });
-        self.described(SEAT);
     }
 
     pub fn offer_ended(&mut self, outcome: OfferOutcome) {

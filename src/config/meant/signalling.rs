@@ -15,7 +15,8 @@ const REGISTER_MIN: Duration = Duration::from_secs(60);
 const REGISTER_MAX: Duration = Duration::from_secs(3600);
 const REGISTER_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600));
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
-const MAX_CALLS: usize = 5_000;
+/// The shipped 5,000 pairs of ports are enough for so many callers and 1,000 seats.
+const MAX_CALLS: usize = 4_000;
 /// Each call has two legs with two sockets each, and a record: more would not fit one process.
 const MOST_CALLS: usize = 100_000;
 
