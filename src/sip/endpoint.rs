@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use rand::Rng;
 use rand::rngs::StdRng;
-use tracing::debug;
 
 pub use super::account::Account;
 use super::account::Registration;
-use super::addressing::stamp;
 use super::agenda::Agenda;
 use super::digest::Verifier;
 use super::message::{self, Message, Request};
@@ -34,11 +32,15 @@ pub struct Endpoint {
     pub(super) reoffers: BTreeMap<TransactionId, Request>,
     pub(super) server_keys: HashMap<String, TransactionId>,
     pub(super) client_keys: HashMap<String, TransactionId>,
-    /// From-tag, Call-ID and CSeq of INVITEs that are open: another with the same is merged, §8.2.2.2.
+    /// From-tag, Call-ID and CSeq of the INVITEs in `servers`: another with the same is merged, §8.2.2.2.
     pub(super) merges: HashMap<String, TransactionId>,
     /// Call-ID and our tag → leg.
     pub(super) dialogs: HashMap<String, LegId>,
     pub(super) agenda: Agenda<Owner>,
+    /// Bytes that `servers` hold: requests and answers.
+    pub(super) held: usize,
+    /// Makes the tags of answers that are not kept.
+    pub(super) tag_key: [u8; 32],
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     counter: u64,
@@ -60,7 +62,12 @@ pub(super) enum Owner {
 pub(super) struct Server {
     pub transaction: ServerTransaction,
     pub key: String,
-    pub merge: Option<String>,
+    /// From-tag, Call-ID and CSeq.
+    pub identity: String,
+    /// Where the request came from: answers may go elsewhere.
+    pub from: Flow,
+    /// Bytes of the request.
+    pub size: usize,
     /// The leg whose INVITE (or re-INVITE) this is.
     pub leg: Option<LegId>,
 }
@@ -87,6 +94,8 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     pub transactions: usize,
+    /// Bytes of requests of theirs, and of our answers.
+    pub held: usize,
     pub legs: usize,
     pub bindings: usize,
 }
@@ -95,6 +104,7 @@ impl Endpoint {
     pub fn new(now: Moment, settings: Settings, mut rng: StdRng) -> Self {
         let verifier = Verifier::new(&settings.realm, settings.nonce_lifetime, &mut rng);
         let registrar = Registrar::new(&settings);
+        let tag_key = rng.random();
         let mut endpoint = Self {
             settings,
             rng,
@@ -110,6 +120,8 @@ impl Endpoint {
             merges: HashMap::new(),
             dialogs: HashMap::new(),
             agenda: Agenda::new(),
+            held: 0,
+            tag_key,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             counter: 0,
@@ -124,18 +136,9 @@ impl Endpoint {
     /// A datagram, or one framed message.
     pub fn receive(&mut self, now: Moment, flow: Flow, bytes: &[u8]) {
         match message::read(bytes) {
-            Ok(Message::Request(request)) => self.request(now, flow, request),
+            Ok(Message::Request(request)) => self.request(now, flow, request, bytes.len()),
             Ok(Message::Response(response)) => self.response(now, &response),
-            Err(fault) => {
-                debug!(remote = %flow.remote, %fault, "malformed");
-                if let Some(mut answer) = fault.answer
-                    && let Ok(mut via) = answer.headers.top_via()
-                {
-                    let flow = stamp(&mut via, flow);
-                    answer.headers.replace_top_via(&via);
-                    self.transmit(flow, answer.to_bytes());
-                }
-            }
+            Err(fault) => self.malformed(flow, bytes.len(), fault),
         }
         self.after(now);
     }
@@ -224,6 +227,7 @@ impl Endpoint {
     pub fn counts(&self) -> Counts {
         Counts {
             transactions: self.servers.len() + self.clients.len(),
+            held: self.held,
             legs: self.legs.len(),
             bindings: self.registrar.len(),
         }

@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod message;
 pub mod registrar;
 mod session;
+mod stateless;
 #[cfg(test)]
 mod tests;
 mod transaction;

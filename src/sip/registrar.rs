@@ -74,7 +74,7 @@ impl Registrar {
         }
     }
 
-    /// A whole REGISTER, RFC 3261 §10.3.
+    /// A whole REGISTER, RFC 3261 §10.3. `Err`: the answer to somebody who proved nothing.
     pub fn handle(
         &mut self,
         now: Moment,
@@ -82,9 +82,9 @@ impl Registrar {
         flow: Flow,
         verifier: &mut Verifier,
         seats: &BTreeMap<SeatId, SeatAccount>,
-    ) -> Response {
+    ) -> Result<Response, Response> {
         let respond = |status| request.respond(status, Some("reg"));
-        let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return respond(400) };
+        let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return Err(respond(400)) };
         let credentials = request.headers.credentials("Authorization");
         let seat = match verifier.verify(now, &request.method, &credentials, &request.uri, seats) {
             Verdict::Seat(seat) => seat,
@@ -93,12 +93,12 @@ impl Registrar {
                 for challenge in verifier.challenges(now, stale, request.headers.get("User-Agent")) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
-                return response;
+                return Err(response);
             }
         };
         // A seat may register itself only.
         if to.number() != seat.as_str() {
-            return respond(403);
+            return Ok(respond(403));
         }
         let asked = match self.asked(request) {
             Ok(asked) => asked,
@@ -107,13 +107,15 @@ impl Registrar {
                 if status == 423 {
                     response.headers.push("Min-Expires", self.min.as_secs().to_string());
                 }
-                return response;
+                return Ok(response);
             }
         };
-        let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else { return respond(400) };
+        let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else {
+            return Ok(respond(400));
+        };
         // §10.3 step 7: an older request of the same phone must not undo a newer one.
         if self.seats.get(&seat).is_some_and(|b| b.call_id == call_id && cseq.seq <= b.cseq) {
-            return respond(500);
+            return Ok(respond(500));
         }
         match asked {
             Asked::Nothing => {}
@@ -136,7 +138,7 @@ impl Registrar {
             contact.params.set("expires", Some(&left));
             response.headers.push("Contact", contact.to_string());
         }
-        response
+        Ok(response)
     }
 
     /// §10.3 steps 6 and 7: `Contact: *`, or the contact with the highest q.

@@ -5,12 +5,13 @@ use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::ALLOW;
 use crate::sip::endpoint::{Endpoint, dialog_key};
-use crate::sip::message::{Method, Request, Response, Via};
+use crate::sip::message::{Method, Request, Response};
+use crate::sip::stateless::Origin;
 use crate::sip::transaction::patience;
 use crate::sip::words::{Body, Ended, Event, Refusal};
 
 impl Endpoint {
-    /// Everything that comes with the tag of a dialog of ours.
+    /// Everything that comes with the tags of a dialog of ours.
     pub(in crate::sip) fn within(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
         let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return self.simply(now, id, &request, 481) };
@@ -18,10 +19,6 @@ impl Endpoint {
             return self.simply(now, id, &request, 481);
         }
         let Some(dialog) = leg.dialog.as_mut() else { return self.simply(now, id, &request, 481) };
-        let from_tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
-        if dialog.remote_tag().map(str::to_string) != from_tag {
-            return self.simply(now, id, &request, 481);
-        }
         // §12.2.2: out of order.
         if !dialog.takes(seq) {
             return self.simply(now, id, &request, 500);
@@ -159,8 +156,15 @@ impl Endpoint {
     }
 
     /// §9.2: 200 to the CANCEL, 487 to the INVITE if it is still open.
-    pub(in crate::sip) fn cancelled(&mut self, now: Moment, id: TransactionId, cancel: &Request, via: &Via) {
-        let Some(invite) = self.invite_of(cancel, via) else { return self.simply(now, id, cancel, 481) };
+    pub(in crate::sip) fn cancelled(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        key: String,
+        cancel: &Request,
+        invite: TransactionId,
+    ) {
+        let Some(id) = self.open_server(origin, key, cancel, true) else { return };
         self.simply(now, id, cancel, 200);
         let Some(leg_id) = self.servers.get(&invite).and_then(|server| server.leg) else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);

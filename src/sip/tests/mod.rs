@@ -2,3 +2,5 @@
 
 mod cable;
 mod exchange;
+mod phone;
+mod strangers;
