@@ -241,7 +241,7 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub enum Event {
     Incoming(Incoming),
-    /// The caller's ACK for our 200. `answer` is there after a late offer.
+    /// The caller's ACK for our 200. `answer` is there after a late offer; without one the leg has ended.
     Acked {
         leg: LegId,
         answer: Option<Body>,
@@ -312,6 +312,8 @@ pub enum Ended {
     Cancelled,
     /// No ACK for our 200 within 64 × T1, RFC 3261 §13.3.1.4; BYE has been sent.
     NoAck,
+    /// We offered, and the ACK did not answer, RFC 3261 §13.2.1; BYE has been sent.
+    NoAnswer,
     /// A request of ours within the dialog got 408 or 481 or could not be sent, RFC 3261 §12.2.1.2.
     Lost,
 }

@@ -135,6 +135,10 @@ impl Endpoint {
             let content_type = ack.headers.get("Content-Type").unwrap_or_default().to_string();
             let body = Body { content_type, bytes: ack.body.clone() };
             let answer = (unacked.offered && body.is_sdp() && !body.bytes.is_empty()).then_some(body);
+            if unacked.offered && answer.is_none() {
+                // §13.2.1: the ACK had to answer our offer; without it there is no session.
+                return self.give_up(now, leg_id, Ended::NoAnswer);
+            }
             self.tell(Event::Acked { leg: leg_id, answer });
         }
         if hanging {
@@ -191,7 +195,7 @@ impl Endpoint {
         if let Some(unacked) = leg.unacked.as_mut() {
             if unacked.until <= now {
                 leg.unacked = None;
-                return self.never_acknowledged(now, leg_id);
+                return self.give_up(now, leg_id, Ended::NoAck);
             }
             if unacked.again <= now {
                 unacked.interval = (unacked.interval * 2).min(t2);

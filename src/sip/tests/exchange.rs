@@ -59,7 +59,7 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
     let within = |method: &str, branch: &str, cseq: u32| {
         request(method, "sip:hotline@10.0.0.1", branch, cseq, &format!("To: {to}\n"))
     };
-    assert!(phone.send(&within("ACK", "b", 1)).is_empty());
+    assert!(phone.send(&described(&within("ACK", "b", 1))).is_empty());
     assert!(matches!(phone.events()[..], [Event::Acked { .. }]));
     assert!(phone.wait(Duration::from_secs(20)).is_empty());
     assert!(phone.send(&within("ACK", "c", 1)).is_empty(), "a stray ACK is never answered");
@@ -75,6 +75,29 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
     // BYE crosses BYE: theirs is answered too.
     let theirs = starts(&phone.send(&within("BYE", "f", 6))).join(" ");
     assert!(theirs.starts_with("SIP/2.0 200") || theirs.starts_with("SIP/2.0 481"), "{theirs}");
+}
+
+#[test]
+fn an_ack_that_does_not_answer_our_offer_ends_the_session() {
+    let answer = "Content-Type: application/sdp\n";
+    for (lines, body, good) in [("", "", false), (answer, "v=0\n", true), ("Content-Type: text/plain\n", "hi\n", false)]
+    {
+        let mut phone = Phone::new(true);
+        phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
+        let leg = leg(&phone.events());
+        let offer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+        let to = response(&offer[0]).headers.get("To").unwrap().to_string();
+        let ack = request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {to}\n{lines}"));
+        let length = body.len() + body.matches('\n').count();
+        let sent = phone.send(&(ack.replace("Content-Length: 0", &format!("Content-Length: {length}")) + body));
+        match phone.events()[..] {
+            [Event::Acked { answer: Some(_), .. }] => assert!(good && sent.is_empty(), "{lines}"),
+            [Event::Ended { why: Ended::NoAnswer, .. }] => {
+                assert!(!good && sent[0].starts_with("BYE ") && sent[0].contains("Reason: SIP;cause=488"), "{sent:?}");
+            }
+            ref other => panic!("{lines}: {other:?}"),
+        }
+    }
 }
 
 #[test]

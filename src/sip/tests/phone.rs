@@ -132,3 +132,8 @@ pub fn register(phone: &mut Phone, algorithm: &str, password: &str, cseq: u32, l
     let own = format!("{own}Authorization: {credentials}\n");
     phone.send(&contact(request("REGISTER", uri, &format!("s{cseq}"), cseq + 1, &own)))
 }
+
+/// A request with a description as its body.
+pub fn described(text: &str) -> String {
+    text.replace("Content-Length: 0\n\n", "Content-Type: application/sdp\nContent-Length: 5\n\nv=0\n")
+}
