@@ -1,6 +1,6 @@
 //! Which addresses are written into messages, and where messages go.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::endpoint::Endpoint;
 use super::message::{NameAddr, SipUri, Via};
@@ -57,6 +57,14 @@ impl Endpoint {
     }
 }
 
+/// Who cannot be told apart by address: an IPv4 address, or the /64 that everybody with IPv6 has to himself.
+pub(super) fn household(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
+        ip => ip,
+    }
+}
+
 /// Notes in the Via where the request came from, and says where its answer goes: RFC 3581 §4, RFC 3261
 /// §18.2. A `maddr` of theirs is not followed: it would send our answers to somebody else.
 pub(super) fn stamp(via: &mut Via, flow: Flow) -> Flow {
@@ -71,6 +79,10 @@ pub(super) fn stamp(via: &mut Via, flow: Flow) -> Flow {
     if flow.transport.is_reliable() || rport {
         return flow;
     }
-    let remote = SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060));
-    Flow { remote, ..flow }
+    Flow { remote: sent_by(via, flow), ..flow }
+}
+
+/// The address a request came from, at the port that its sender says it listens on, RFC 3261 §18.2.2.
+pub(super) fn sent_by(via: &Via, flow: Flow) -> SocketAddr {
+    SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060))
 }

@@ -5,12 +5,12 @@ use rand::Rng;
 use super::dialog::Dialog;
 use super::digest::Verdict;
 use super::dispatch::identity;
-use super::endpoint::{Endpoint, dialog_key};
+use super::endpoint::Endpoint;
 use super::message::{Method, Request, Response, Uri};
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::words::{Body, Event, Flow, Incoming, Party, Source};
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 
 /// What this house understands, RFC 3261 §20.5.
@@ -115,12 +115,17 @@ impl Endpoint {
             server.leg = Some(leg);
         }
         self.merges.insert(identity, id);
-        self.dialogs.insert(dialog_key(&dialog.call_id, &tag), leg);
         self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer)));
-        let mut state = Leg::new(State::Incoming { transaction: id, request: Box::new(request), tag, progress: None });
-        state.dialog = Some(dialog);
-        self.legs.insert(leg, state);
+        let state = State::Incoming { transaction: id, request: Box::new(request), tag, progress: None };
+        self.legs.insert(leg, Leg::new(state));
+        self.set_dialog(leg, dialog);
         self.callers += 1;
+    }
+
+    pub(super) fn trunk_at(&self, flow: Flow) -> Option<&TrunkId> {
+        let ip = flow.remote.ip().to_canonical();
+        let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
+        trunk.map(|trunk| &trunk.id)
     }
 
     /// Whether this source may call, and as whom.
@@ -128,9 +133,7 @@ impl Endpoint {
         let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
         let from =
             request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
-        let ip = flow.remote.ip().to_canonical();
-        let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
-        let trunk = trunk.map(|trunk| trunk.id.clone());
+        let trunk = self.trunk_at(flow).cloned();
         let feature = dialled.starts_with('*');
         if let (Some(trunk), false) = (&trunk, feature) {
             return Ok(Admitted { source: Source::Trunk(trunk.clone()), pinned: false });

@@ -1,7 +1,7 @@
 //! To which transaction a message belongs, and what becomes of it: RFC 3261 §17 between the wire and the
 //! transaction users.
 
-use super::addressing::stamp;
+use super::addressing::{sent_by, stamp};
 use super::endpoint::{Client, Endpoint, Owner, Purpose, Server, dialog_key};
 use super::message::{Headers, Method, Request, Response, Via};
 use super::session::TransactionId;
@@ -45,7 +45,7 @@ impl Endpoint {
             }
             return;
         }
-        let origin = Origin { flow, reply, size };
+        let origin = Origin { flow, reply, back: sent_by(&via, flow), size };
         if request.method == Method::CANCEL {
             return match self.invite_of(&request, &via, flow) {
                 Some(invite) => self.cancelled(now, origin, key, &request, invite),
@@ -83,9 +83,13 @@ impl Endpoint {
         }
         let id = self.count();
         let transaction = ServerTransaction::new(origin.reply, request.method == Method::INVITE);
-        let (identity, from, size) = (identity(request), origin.flow, origin.size);
+        let Origin { flow: from, back, size, .. } = origin;
+        let server = Server { transaction, key: key.clone(), identity: identity(request), from, back, size, leg: None };
         self.held += size;
-        self.servers.insert(id, Server { transaction, key: key.clone(), identity, from, size, leg: None });
+        if let Some(connection) = from.connection {
+            self.server_connections.insert(connection, id);
+        }
+        self.servers.insert(id, server);
         self.server_keys.insert(key, id);
         Some(id)
     }
@@ -94,6 +98,9 @@ impl Endpoint {
         let Some(server) = self.servers.remove(&id) else { return };
         self.held -= server.size + server.transaction.bytes().len();
         self.server_keys.remove(&server.key);
+        if let Some(connection) = server.from.connection {
+            self.server_connections.remove(&connection, &id);
+        }
         if self.merges.get(&server.identity) == Some(&id) {
             self.merges.remove(&server.identity);
         }
@@ -192,6 +199,7 @@ impl Endpoint {
         let is_invite = request.method == Method::INVITE;
         let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes.clone());
         self.client_keys.insert(key.clone(), id);
+        self.client_flows.insert(flow, id);
         self.clients.insert(id, Client { transaction, key, purpose, request });
         self.transmit(flow, bytes);
         self.schedule_client(id);
@@ -255,6 +263,7 @@ impl Endpoint {
     fn forget_client(&mut self, id: TransactionId) {
         if let Some(client) = self.clients.remove(&id) {
             self.client_keys.remove(&client.key);
+            self.client_flows.remove(&client.transaction.flow, &id);
         }
         self.agenda.set(Owner::Client(id), None);
     }

@@ -1,7 +1,8 @@
 //! The user agent as one machine: bytes and commands in, bytes and events out. Holds the transactions,
 //! the legs and the registrar, and finds for each message the one it belongs to.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -9,7 +10,9 @@ use rand::rngs::StdRng;
 pub use super::account::Account;
 use super::account::Registration;
 use super::agenda::Agenda;
+use super::dialog::Dialog;
 use super::digest::Verifier;
+use super::index::Index;
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::{Leg, TransactionId};
@@ -36,6 +39,10 @@ pub struct Endpoint {
     pub(super) merges: HashMap<String, TransactionId>,
     /// Call-ID and our tag → leg.
     pub(super) dialogs: HashMap<String, LegId>,
+    /// Requests of ours by the way they went, requests of theirs and dialogs by the connection they came over.
+    pub(super) client_flows: Index<Flow, TransactionId>,
+    pub(super) server_connections: Index<ConnectionId, TransactionId>,
+    leg_connections: Index<ConnectionId, LegId>,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -66,6 +73,8 @@ pub(super) struct Server {
     pub identity: String,
     /// Where the request came from: answers may go elsewhere.
     pub from: Flow,
+    /// Where its sender listens, as its Via says.
+    pub back: SocketAddr,
     /// Bytes of the request.
     pub size: usize,
     /// The leg whose INVITE (or re-INVITE) this is.
@@ -119,6 +128,9 @@ impl Endpoint {
             client_keys: HashMap::new(),
             merges: HashMap::new(),
             dialogs: HashMap::new(),
+            client_flows: Index::new(),
+            server_connections: Index::new(),
+            leg_connections: Index::new(),
             agenda: Agenda::new(),
             held: 0,
             tag_key,
@@ -158,24 +170,47 @@ impl Endpoint {
         self.after(now);
     }
 
-    /// A [`Transmit`] on this flow failed: whoever waits for an answer on it waits in vain, §17.1.4.
+    /// A [`Transmit`] on this flow failed: whoever waits for an answer on it waits in vain, §17.1.4. Answers of
+    /// ours are sent once more, §18.2.2.
     pub fn unsent(&mut self, now: Moment, flow: Flow) {
-        let lost = |client: &Client| client.transaction.flow == flow && !client.transaction.is_answered();
-        let lost: Vec<TransactionId> = self.clients.iter().filter(|(_, c)| lost(c)).map(|(id, _)| *id).collect();
+        let is_lost = |id: &&TransactionId| self.clients.get(id).is_some_and(|c| !c.transaction.is_answered());
+        let lost: Vec<TransactionId> = self.client_flows.of(&flow).filter(is_lost).copied().collect();
         for id in lost {
             self.client_failed(now, id, 503);
+        }
+        for id in flow.connection.map(|connection| self.answer_elsewhere(connection)).unwrap_or_default() {
+            if let Some(server) = self.servers.get(&id)
+                && let Some(last) = server.transaction.last()
+            {
+                let (flow, bytes) = (server.transaction.flow, last.to_vec());
+                self.transmit(flow, bytes);
+            }
         }
         self.after(now);
     }
 
     pub fn connection_closed(&mut self, now: Moment, connection: ConnectionId) {
         self.registrar.flow_lost(connection);
-        for leg in self.legs.values_mut() {
-            if let Some(dialog) = leg.dialog.as_mut().filter(|dialog| dialog.flow.connection == Some(connection)) {
+        self.answer_elsewhere(connection);
+        for leg in self.leg_connections.take(&connection) {
+            if let Some(dialog) = self.legs.get_mut(&leg).and_then(|leg| leg.dialog.as_mut()) {
                 dialog.flow.connection = None;
             }
         }
         self.after(now);
+    }
+
+    /// §18.2.2: where a connection is gone, answers go to the address it came from, at the port in the Via,
+    /// over a new one. Once: who cannot be reached there either is not tried again.
+    fn answer_elsewhere(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
+        let servers = self.server_connections.take(&connection);
+        for id in &servers {
+            if let Some(server) = self.servers.get_mut(id) {
+                let flow = server.transaction.flow;
+                server.transaction.flow = Flow { remote: server.back, connection: None, ..flow };
+            }
+        }
+        servers
     }
 
     pub fn handle_deadline(&mut self, now: Moment) {
@@ -247,7 +282,11 @@ impl Endpoint {
     // What all of them need
 
     pub(super) fn transmit(&mut self, flow: Flow, bytes: Vec<u8>) {
-        self.transmits.push_back(Transmit { flow, bytes });
+        self.transmits.push_back(Transmit { flow, bytes, known: true });
+    }
+
+    pub(super) fn transmit_to_stranger(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.transmits.push_back(Transmit { flow, bytes, known: false });
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -259,12 +298,28 @@ impl Endpoint {
         self.agenda.set(Owner::Leg(leg), at);
     }
 
+    /// The dialog of a leg, and where it is from here on.
+    pub(super) fn set_dialog(&mut self, id: LegId, dialog: Dialog) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(before) = leg.dialog.as_ref().and_then(|dialog| dialog.flow.connection) {
+            self.leg_connections.remove(&before, &id);
+        }
+        if let Some(connection) = dialog.flow.connection {
+            self.leg_connections.insert(connection, id);
+        }
+        self.dialogs.insert(dialog_key(&dialog.call_id, dialog.local_tag()), id);
+        leg.dialog = Some(dialog);
+    }
+
     pub(super) fn forget_leg(&mut self, id: LegId) {
         let Some(leg) = self.legs.remove(&id) else { return };
         // Legs that arrive have odd numbers.
         self.callers -= usize::from(id.0 % 2 == 1);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog_key(&dialog.call_id, dialog.local_tag()));
+            if let Some(connection) = dialog.flow.connection {
+                self.leg_connections.remove(&connection, &id);
+            }
         }
         if let Some(open) = leg.their_reoffer {
             self.reoffers.remove(&open);

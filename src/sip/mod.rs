@@ -12,6 +12,7 @@ pub mod dialog;
 pub mod digest;
 mod dispatch;
 pub mod endpoint;
+mod index;
 pub mod message;
 pub mod registrar;
 mod session;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::digest::{Verdict, Verifier};
+use super::index::Index;
 use super::message::{NameAddr, Request, Response, SipUri, Uri};
 use super::words::{Binding, ConnectionId, Event, Flow, ListenerId, SeatAccount, Settings, Transport};
 use crate::ids::SeatId;
@@ -20,6 +21,7 @@ pub struct Registrar {
     seats: BTreeMap<SeatId, Bound>,
     fixed: BTreeMap<SeatId, SipUri>,
     by_address: BTreeMap<SocketAddr, SeatId>,
+    connections: Index<ConnectionId, SeatId>,
     deadlines: BTreeSet<(Moment, SeatId)>,
     events: VecDeque<Event>,
     min: Duration,
@@ -47,6 +49,7 @@ impl Registrar {
             seats: BTreeMap::new(),
             fixed: BTreeMap::new(),
             by_address: BTreeMap::new(),
+            connections: Index::new(),
             deadlines: BTreeSet::new(),
             events: VecDeque::new(),
             min: settings.register_min,
@@ -177,8 +180,15 @@ impl Registrar {
             transport: bound.flow.transport.via_name().to_ascii_lowercase(),
             expires_at: bound.expires_at,
         };
+        let connection = bound.flow.connection;
         self.deadlines.insert((bound.expires_at, seat.clone()));
         let before = self.seats.insert(seat.clone(), bound);
+        if let Some(before) = before.as_ref().and_then(|before| before.flow.connection) {
+            self.connections.remove(&before, &seat);
+        }
+        if let Some(connection) = connection {
+            self.connections.insert(connection, seat.clone());
+        }
         match before {
             Some(before) if self.seats.get(&seat).is_none_or(|b| b.expires_at != before.expires_at) => {
                 self.deadlines.remove(&(before.expires_at, seat.clone()));
@@ -195,6 +205,9 @@ impl Registrar {
     fn remove(&mut self, seat: &SeatId) {
         let Some(bound) = self.seats.remove(seat) else { return };
         self.deadlines.remove(&(bound.expires_at, seat.clone()));
+        if let Some(connection) = bound.flow.connection {
+            self.connections.remove(&connection, seat);
+        }
         if !self.fixed.contains_key(seat) {
             self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
         }
@@ -237,13 +250,7 @@ impl Registrar {
 
     /// A connection closed: whoever registered over it cannot be reached until it registers again.
     pub fn flow_lost(&mut self, connection: ConnectionId) {
-        let lost: Vec<SeatId> = self
-            .seats
-            .iter()
-            .filter(|(_, b)| b.flow.connection == Some(connection))
-            .map(|(seat, _)| seat.clone())
-            .collect();
-        for seat in lost {
+        for seat in self.connections.take(&connection) {
             self.remove(&seat);
         }
     }

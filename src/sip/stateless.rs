@@ -1,10 +1,12 @@
 //! Answers that nothing remembers, RFC 3261 §8.2.7: to whoever was not let in. A flood of strangers costs no
 //! memory, and is not made larger on its way to somebody whose address was forged.
 
+use std::net::SocketAddr;
+
 use sha2::{Digest, Sha256};
 use tracing::debug;
 
-use super::addressing::stamp;
+use super::addressing::{sent_by, stamp};
 use super::endpoint::Endpoint;
 use super::message::{Headers, Malformed, Request, Response};
 use super::words::Flow;
@@ -17,6 +19,8 @@ const MOST_OUT_FOR_IN: usize = 2;
 pub(super) struct Origin {
     pub flow: Flow,
     pub reply: Flow,
+    /// Where its sender listens, as its Via says, §18.2.2.
+    pub back: SocketAddr,
     pub size: usize,
 }
 
@@ -51,7 +55,11 @@ impl Endpoint {
             debug!(remote = %origin.flow.remote, status = response.status, "too long an answer to a stranger");
             return;
         }
-        self.transmit(origin.reply, bytes);
+        // A trunk's signs of life keep its connection.
+        match self.trunk_at(origin.flow) {
+            Some(_) => self.transmit(origin.reply, bytes),
+            None => self.transmit_to_stranger(origin.reply, bytes),
+        }
     }
 
     pub(super) fn refuse_once(&mut self, origin: Origin, request: &Request, status: u16) {
@@ -69,6 +77,6 @@ impl Endpoint {
         // §8.2.6.2: whatever the answer, but for a 100.
         let tag = self.fixed_tag(&answer.headers);
         answer.tag_to(&tag);
-        self.answer_once(Origin { flow, reply, size }, *answer);
+        self.answer_once(Origin { flow, reply, back: sent_by(&via, flow), size }, *answer);
     }
 }

@@ -117,7 +117,7 @@ pub struct ListenerId(pub usize);
 pub struct ConnectionId(pub u64);
 
 /// Where bytes came from, and the way an answer goes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     pub listener: ListenerId,
     pub transport: Transport,
@@ -131,6 +131,8 @@ pub struct Flow {
 pub struct Transmit {
     pub flow: Flow,
     pub bytes: Vec<u8>,
+    /// To somebody who was let in: a connection of theirs may be idle for long.
+    pub known: bool,
 }
 
 // ---------------------------------------------------------------------------------------------

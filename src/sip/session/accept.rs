@@ -112,12 +112,12 @@ impl Endpoint {
         offered: bool,
         response: Response,
     ) {
-        let Some(flow) = self.servers.get(&id).map(|server| server.transaction.flow) else { return };
         let bytes = self.respond(now, id, response);
         let interval = self.settings.timers.t1;
         let until = now + patience(&self.settings.timers);
         if let Some(leg) = self.legs.get_mut(&leg_id) {
-            leg.unacked = Some(Unacked { bytes, flow, seq, again: now + interval, interval, until, offered });
+            leg.unacked =
+                Some(Unacked { bytes, transaction: id, seq, again: now + interval, interval, until, offered });
         }
         self.schedule_leg(leg_id);
     }
@@ -200,7 +200,8 @@ impl Endpoint {
             if unacked.again <= now {
                 unacked.interval = (unacked.interval * 2).min(t2);
                 unacked.again = now + unacked.interval;
-                send = Some((unacked.flow, unacked.bytes.clone()));
+                let server = self.servers.get(&unacked.transaction);
+                send = server.map(|server| (server.transaction.flow, unacked.bytes.clone()));
             }
         }
         if let Some((flow, bytes)) = send {

@@ -6,7 +6,7 @@ use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
 use crate::sip::admission::ALLOW;
 use crate::sip::dialog::{Dialog, literal};
-use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
+use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
@@ -113,11 +113,9 @@ impl Endpoint {
         let Some(dialog) = Dialog::of_caller(&invite, response, flow, pinned) else {
             return self.invite_failed(leg_id, 500);
         };
-        let key = dialog_key(&dialog.call_id, dialog.local_tag());
         leg.state = State::Talking;
-        leg.dialog = Some(dialog);
         let released = leg.released;
-        self.dialogs.insert(key, leg_id);
+        self.set_dialog(leg_id, dialog);
         self.send_ack(leg_id, id, seq);
         if released {
             // A CANCEL that came too late: what was answered is ended, §9.1.

@@ -74,7 +74,7 @@ pub(super) enum Cancel {
 /// A 2xx that is sent again until its ACK comes, §13.3.1.4.
 pub(super) struct Unacked {
     pub bytes: Vec<u8>,
-    pub flow: Flow,
+    pub transaction: TransactionId,
     pub seq: u32,
     pub again: Moment,
     pub interval: Duration,

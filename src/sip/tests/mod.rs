@@ -1,6 +1,7 @@
 //! Endpoints in virtual time: on a pretend cable, and against requests by hand.
 
 mod cable;
+mod connections;
 mod exchange;
 mod phone;
 mod strangers;

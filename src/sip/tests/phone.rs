@@ -30,7 +30,9 @@ impl Phone {
         let now = Moment::from_micros(1_000_000);
         let net = if trunk { "10.0.0.9/32" } else { "10.9.9.9/32" };
         let settings = Settings {
-            listen: vec![Listen { transport: Transport::Udp, addr: "10.0.0.1:5060".parse().unwrap() }],
+            listen: [Transport::Udp, Transport::Tcp]
+                .map(|transport| Listen { transport, addr: "10.0.0.1:5060".parse().unwrap() })
+                .to_vec(),
             advertise: None,
             realm: "r".into(),
             trunks: vec![Trunk { id: "t".into(), from: vec![net.parse().unwrap()] }],
@@ -51,6 +53,13 @@ impl Phone {
         let mut phone = Phone { now, house, flow };
         phone.events();
         phone
+    }
+
+    /// The same over a connection of that number, from a port of its own.
+    pub fn over_tcp(&mut self, connection: u64) {
+        let remote = std::net::SocketAddr::new(self.flow.remote.ip(), 40_000 + connection as u16);
+        let connection = Some(ConnectionId(connection));
+        self.flow = Flow { listener: ListenerId(1), transport: Transport::Tcp, remote, connection };
     }
 
     pub fn send(&mut self, text: &str) -> Vec<String> {
