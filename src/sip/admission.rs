@@ -138,14 +138,13 @@ impl Endpoint {
         if let (Some(trunk), false) = (&trunk, feature) {
             return Ok(Admitted { source: Source::Trunk(trunk.clone()), pinned: false });
         }
-        if let Some(seat) = self.registrar.seat_at(&flow).filter(|seat| seat.as_str() == from) {
+        if let Some(seat) = self.registrar.seat_at(flow, &from) {
             return Ok(Admitted { source: Source::Seat(seat.clone()), pinned: false });
         }
         let tag = self.fixed_tag(&request.headers);
-        // Whoever claims to be a seat must prove it. From a trunk's address any claim is challenged, so that
-        // the answer does not tell which seats exist.
-        let claims_seat = self.settings.seats.get(from.as_str()).is_some_and(|seat| seat.secret.is_some());
-        if !claims_seat && trunk.is_none() {
+        // Who may prove himself a seat is said by where he is (at a trunk, or where a phone registered), not by
+        // whom he claims to be: the answer must not tell which seats exist.
+        if trunk.is_none() && !self.registrar.is_at(flow.remote.ip()) {
             return Err(Box::new(request.respond(403, Some(&tag))));
         }
         let credentials = request.headers.credentials("Authorization");

@@ -18,7 +18,7 @@ use super::registrar::Registrar;
 use super::session::{Leg, TransactionId};
 use super::transaction::client::ClientTransaction;
 use super::transaction::server::ServerTransaction;
-use super::words::{Binding, Command, ConnectionId, Event, Flow, ListenerId, Settings, Transmit, Transport};
+use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
@@ -240,9 +240,8 @@ impl Endpoint {
 
     /// A registration that an earlier process wrote down.
     pub fn restore_binding(&mut self, now: Moment, seat: SeatId, binding: Binding) {
-        let listener = self.listener(Transport::Udp, binding.remote.is_ipv4()).unwrap_or(ListenerId(0));
         if self.settings.seats.contains_key(&seat) {
-            self.registrar.restore(now, seat, &binding, listener);
+            self.registrar.restore(now, seat, &binding);
         }
         self.after(now);
     }
@@ -269,7 +268,7 @@ impl Endpoint {
     }
 
     /// Announces what the registrar has to say, and renews the deadlines that are not a transaction's.
-    fn after(&mut self, _now: Moment) {
+    pub(super) fn after(&mut self, _now: Moment) {
         while let Some(event) = self.registrar.poll() {
             self.events.push_back(event);
         }

@@ -5,7 +5,7 @@
 //! is bytes), queues, menus, calls (a leg is all it sees), records, config.
 
 pub mod account;
-mod addressing;
+pub mod addressing;
 mod admission;
 mod agenda;
 pub mod dialog;

@@ -16,10 +16,12 @@ use crate::moment::Moment;
 /// Signalling as the admin meant it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where requests are accepted; never empty. The first of a transport is where requests of ours leave.
+    /// Where requests are accepted; never empty. Requests of ours leave by
+    /// the one that is nearest to where they go.
     pub listen: Vec<Listen>,
-    /// The address written into Contact and Via where a listener is bound to a wildcard address.
-    pub advertise: Option<IpAddr>,
+    /// The addresses written into Contact and Via where a listener is bound to a wildcard address: one of each
+    /// family that has such a listener.
+    pub advertise: Vec<IpAddr>,
     /// Digest realm, RFC 3261 §22.1.
     pub realm: String,
     /// Sources whose calls are accepted without a challenge.
@@ -88,7 +90,8 @@ pub struct Trunk {
 pub struct SeatAccount {
     /// What the phone must prove to register.
     pub secret: Option<Secret>,
-    /// A desk phone that never registers: always reachable there, e.g. `sip:8001@10.0.0.5:5060`.
+    /// A desk phone that never registers: always reachable there, e.g. `sip:8001@10.0.0.5:5060`. An IP address,
+    /// over UDP or TCP.
     pub contact: Option<String>,
 }
 
@@ -262,7 +265,7 @@ pub enum Event {
         leg: LegId,
         body: Option<Body>,
     },
-    /// Our INVITE was refused, or ran out (408), or could not be sent (503). The leg is gone.
+    /// Our INVITE was refused, or ran out (408), or there was no way to send it (503). The leg is gone.
     Refused {
         leg: LegId,
         status: u16,
@@ -329,5 +332,8 @@ pub struct Binding {
     pub remote: SocketAddr,
     /// `udp` or `tcp`.
     pub transport: String,
+    /// The address of ours that it came to; not known of registrations of older versions.
+    #[serde(default)]
+    pub listener: Option<SocketAddr>,
     pub expires_at: Moment,
 }

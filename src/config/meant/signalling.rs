@@ -1,10 +1,11 @@
 //! hotline.toml: `[sip]` and `[[trunk]]`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Names, time, time_within};
 use crate::config::fault::{Faults, Place};
-use crate::config::reader;
+use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
 use crate::ivr::AnswerWhen;
@@ -59,11 +60,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
         }
     }
-    let nameless = listen.iter().any(|listener| listener.addr.ip().is_unspecified());
-    if nameless && written.advertise.is_none() {
-        let what = "0.0.0.0 and [::] can be told to no phone; sip.advertise should name the address that others reach";
-        faults.warning(&sip.place("listen"), sip.key("listen"), what);
-    }
+    let advertise = advertise(&sip, &listen, faults);
     let answer = match written.answer.as_deref() {
         None | Some("at-once") => AnswerWhen::AtOnce,
         Some("on-connect") => AnswerWhen::OnConnect,
@@ -92,7 +89,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let public = listen.iter().any(|listener| !listener.addr.ip().is_loopback()).then(|| sip.place("listen"));
     let settings = Settings {
         listen,
-        advertise: written.advertise.as_ref().map(|address| address.0),
+        advertise,
         realm,
         trunks,
         seats: Default::default(),
@@ -103,4 +100,30 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         timers: Timers::default(),
     };
     Some(Signalling { settings, answer, public })
+}
+
+/// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.
+fn advertise(sip: &Element<'_, written::Sip>, listen: &[Listen], faults: &mut Faults) -> Vec<IpAddr> {
+    let advertise = sip.written.advertise.as_ref().map(|addresses| addresses.0.clone()).unwrap_or_default();
+    for v4 in [true, false] {
+        let family = if v4 { "IPv4" } else { "IPv6" };
+        let told: Vec<&IpAddr> = advertise.iter().filter(|ip| ip.is_ipv4() == v4).collect();
+        let nameless = listen.iter().find(|l| l.addr.ip().is_unspecified() && l.addr.is_ipv4() == v4);
+        match (told.as_slice(), nameless) {
+            ([], Some(listener)) => {
+                let ip = listener.addr.ip();
+                let what = format!("{ip} can be told to no phone: sip.advertise must name an {family} address");
+                sip.fault(faults, "listen", what);
+            }
+            ([ip], _) if ip.is_unspecified() => {
+                sip.fault(faults, "advertise", format!("found {ip}; an address that others reach is meant"));
+            }
+            ([], None) | ([_], _) => {}
+            (many, _) => {
+                let what = format!("there are {} {family} addresses; one of each family can be told", many.len());
+                sip.fault(faults, "advertise", what);
+            }
+        }
+    }
+    advertise
 }

@@ -1,6 +1,6 @@
 //! Their INVITE: 180, 183, 200 until its ACK, refusals, CANCEL.
 
-use super::{Leg, PROGRESS_EVERY, Progress, State, TransactionId, Unacked};
+use super::{Leg, PROGRESS_DOUBLES_UP_TO, PROGRESS_EVERY, Progress, State, TransactionId, Unacked};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::ALLOW;
@@ -62,8 +62,11 @@ impl Endpoint {
     pub(in crate::sip) fn progress(&mut self, now: Moment, leg_id: LegId, body: Body) {
         let Some((id, response)) = self.provisional(leg_id, 183, Some(body)) else { return };
         let bytes = self.respond(now, id, response);
+        let t1 = self.settings.timers.t1;
+        let reliable = self.servers.get(&id).is_some_and(|server| server.transaction.flow.transport.is_reliable());
+        let (first, interval) = if reliable { (PROGRESS_EVERY, PROGRESS_EVERY) } else { (t1, t1 * 2) };
         if let Some(Leg { state: State::Incoming { progress, .. }, .. }) = self.legs.get_mut(&leg_id) {
-            *progress = Some(Progress { bytes, again: now + PROGRESS_EVERY });
+            *progress = Some(Progress { bytes, again: now + first, interval });
         }
         self.schedule_leg(leg_id);
     }
@@ -180,12 +183,14 @@ impl Endpoint {
 
     pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let t2 = self.settings.timers.t2;
+        let (t1, t2) = (self.settings.timers.t1, self.settings.timers.t2);
         let mut send = None;
         if let State::Incoming { transaction, progress: Some(progress), .. } = &mut leg.state
             && progress.again <= now
         {
-            progress.again = now + PROGRESS_EVERY;
+            progress.again = now + progress.interval;
+            let doubled = progress.interval * 2;
+            progress.interval = if doubled > t1 * PROGRESS_DOUBLES_UP_TO { PROGRESS_EVERY } else { doubled };
             send = self.servers.get(transaction).map(|s| (s.transaction.flow, progress.bytes.clone()));
         }
         if let Some((_, sdp)) = leg.reoffer_at.take_if(|(at, _)| *at <= now) {

@@ -101,6 +101,25 @@ fn an_ack_that_does_not_answer_our_offer_ends_the_session() {
 }
 
 #[test]
+fn early_media_is_repeated_soon_and_then_so_that_proxies_wait() {
+    for (tcp, soon) in [(false, 3), (true, 0)] {
+        let mut phone = Phone::new(true);
+        if tcp {
+            phone.over_tcp(7);
+        }
+        phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
+        let leg = leg(&phone.events());
+        let first = phone.command(Command::Progress { leg, body: Body::sdp(b"v=0".to_vec()) });
+        let repeated = phone.wait(Duration::from_millis(3600));
+        assert_eq!(repeated, vec![first[0].clone(); soon], "at 0.5, 1.5 and 3.5 s over UDP");
+        assert_eq!(phone.wait(Duration::from_secs(51)), Vec::<String>::new());
+        assert_eq!(phone.wait(Duration::from_secs(55)).len(), 1);
+        phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+        assert!(phone.wait(Duration::from_secs(60)).iter().all(|text| !text.starts_with("SIP/2.0 183")));
+    }
+}
+
+#[test]
 fn the_house_is_full_or_drains() {
     let mut phone = Phone::new(true);
     for n in 0..3 {

@@ -4,4 +4,5 @@ mod cable;
 mod connections;
 mod exchange;
 mod phone;
+mod seats;
 mod strangers;

@@ -20,29 +20,42 @@ pub struct Phone {
 
 pub fn seats() -> BTreeMap<SeatId, SeatAccount> {
     let registers = SeatAccount { secret: Some(digest::secret("8001", "r", "pass")), contact: None };
-    let fixed = SeatAccount { secret: None, contact: Some("sip:8002@10.0.0.9:5070".into()) };
-    BTreeMap::from([("8001".into(), registers), ("8002".into(), fixed)])
+    let fixed = |contact: &str| SeatAccount { secret: None, contact: Some(contact.into()) };
+    BTreeMap::from([
+        ("8001".into(), registers),
+        ("8002".into(), fixed("sip:8002@10.0.0.9:5070")),
+        ("8003".into(), fixed("sip:8003@10.0.0.9:5070")),
+        ("8004".into(), fixed("sip:8004@10.0.0.9:5060;transport=tcp")),
+        ("8005".into(), fixed("sip:8005@phone.lan")),
+    ])
+}
+
+pub fn settings(trunk: bool) -> Settings {
+    let net = if trunk { "10.0.0.9/32" } else { "10.9.9.9/32" };
+    Settings {
+        listen: [Transport::Udp, Transport::Tcp]
+            .map(|transport| Listen { transport, addr: "10.0.0.1:5060".parse().unwrap() })
+            .to_vec(),
+        advertise: Vec::new(),
+        realm: "r".into(),
+        trunks: vec![Trunk { id: "t".into(), from: vec![net.parse().unwrap()] }],
+        seats: seats(),
+        register_min: Duration::from_secs(60),
+        register_max: Duration::from_secs(600),
+        nonce_lifetime: Duration::from_secs(30),
+        max_calls: 3,
+        timers: Timers::default(),
+    }
 }
 
 impl Phone {
     /// A phone at 10.0.0.9, which is no trunk unless said.
     pub fn new(trunk: bool) -> Phone {
+        Phone::of(settings(trunk))
+    }
+
+    pub fn of(settings: Settings) -> Phone {
         let now = Moment::from_micros(1_000_000);
-        let net = if trunk { "10.0.0.9/32" } else { "10.9.9.9/32" };
-        let settings = Settings {
-            listen: [Transport::Udp, Transport::Tcp]
-                .map(|transport| Listen { transport, addr: "10.0.0.1:5060".parse().unwrap() })
-                .to_vec(),
-            advertise: None,
-            realm: "r".into(),
-            trunks: vec![Trunk { id: "t".into(), from: vec![net.parse().unwrap()] }],
-            seats: seats(),
-            register_min: Duration::from_secs(60),
-            register_max: Duration::from_secs(600),
-            nonce_lifetime: Duration::from_secs(30),
-            max_calls: 3,
-            timers: Timers::default(),
-        };
         let house = Endpoint::new(now, settings, StdRng::seed_from_u64(1));
         let flow = Flow {
             listener: ListenerId(0),
