@@ -88,6 +88,37 @@ fn next_hop(text: &str) -> Result<Hop, String> {
     }
 }
 
+/// An IP address, or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "OneOrMany")]
+#[schemars(with = "OneOrMany")]
+pub struct Addresses(pub Vec<IpAddr>);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "an address or a list of addresses is meant")]
+#[schemars(inline)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl TryFrom<OneOrMany> for Addresses {
+    type Error = String;
+
+    fn try_from(written: OneOrMany) -> Result<Self, String> {
+        let texts = match written {
+            // In the environment a list is written with commas.
+            OneOrMany::One(text) => text.split(',').map(str::to_string).collect(),
+            OneOrMany::Many(texts) => texts,
+        };
+        texts
+            .into_iter()
+            .map(|text| Address::try_from(text).map(|address| address.0))
+            .collect::<Result<_, _>>()
+            .map(Addresses)
+    }
+}
+
 fn listener(text: &str) -> Result<Listen, String> {
     let wrong = || format!("found {text:?}; a listener looks like \"udp:127.0.0.1:5060\" or \"tcp:[::1]:5060\"");
     let (transport, addr) = text.split_once(':').ok_or_else(wrong)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalars::{Address, Endpoint, Listener, Network, NextHop, PortRange, Time};
+use super::scalars::{Address, Addresses, Endpoint, Listener, Network, NextHop, PortRange, Time};
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
 #[derive(JsonSchema)]
@@ -40,8 +40,9 @@ pub struct House {
 pub struct Sip {
     /// Where calls and registrations arrive. Default ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"].
     pub listen: Option<Vec<Listener>>,
-    /// Address written into SIP messages where a listener is bound to 0.0.0.0 or [::].
-    pub advertise: Option<Address>,
+    /// Address written into SIP messages where a listener is bound to 0.0.0.0 or [::]; with both, a list of one
+    /// of each family.
+    pub advertise: Option<Addresses>,
     /// Digest realm of the seats. Hashed secrets belong to one realm. Default "hotline".
     pub realm: Option<String>,
     /// When the caller's phone is answered: "at-once", or "on-connect" (menu and line as early media,

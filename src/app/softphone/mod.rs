@@ -158,7 +158,7 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
     let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()], to: None };
     Settings {
         listen,
-        advertise: None,
+        advertise: Vec::new(),
         realm: "phone".into(),
         trunks: if trunk { vec![only_server] } else { Vec::new() },
         seats: Default::default(),

@@ -101,6 +101,10 @@ impl Desk {
     }
 
     pub fn ring(&mut self, number: &str, source: Source) {
+        self.arrive(number, source, Some(Body::sdp(b"theirs".to_vec())));
+    }
+
+    pub fn arrive(&mut self, number: &str, source: Source, offer: Option<Body>) {
         self.sip(sip::Event::Incoming(sip::Incoming {
             leg: CALLER,
             sip_call_id: "abc".into(),
@@ -108,7 +112,7 @@ impl Desk {
             caller: sip::Party { number: "13800001111".into(), display: None },
             source,
             remote: "127.0.0.1:5060".parse().unwrap(),
-            offer: Some(Body::sdp(b"theirs".to_vec())),
+            offer,
         }));
     }
 

@@ -52,6 +52,38 @@ fn no_answer_leaves_before_the_opening_entry_is_durable() {
 }
 
 #[test]
+fn a_late_offer_that_is_never_answered_ends_the_call() {
+    let late = || {
+        let mut desk = Desk::new(settings());
+        desk.arrive("12345", Source::Trunk("carrier".into()), None);
+        desk.durable();
+        desk.described(CALLER);
+        assert_eq!(desk.asked_sip(is_accept), 1);
+        desk
+    };
+    // Signalling says that the ACK answered nothing, and has sent the BYE.
+    let mut desk = late();
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAnswer });
+    desk.closed_sound();
+    let record = desk.record();
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Failed), Some(EndedBy::System)));
+    // Nobody says anything.
+    let mut desk = late();
+    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
+    desk.pass(Duration::from_secs(41));
+    assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
+    desk.closed_sound();
+    assert_eq!(desk.record().outcome, Some(Outcome::Failed));
+    // It is answered, and goes on.
+    let mut desk = late();
+    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
+    desk.media(media::Event::Agreed { leg: CALLER, direction: Direction::Both });
+    desk.pass(Duration::from_secs(4));
+    desk.media(media::Event::Key { leg: CALLER, key: '1' });
+    assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
+}
+
+#[test]
 fn early_media_is_accepted_when_the_operator_is_there() {
     let mut settings = settings();
     settings.ivr.answer = AnswerWhen::OnConnect;
@@ -372,12 +404,12 @@ fn whoever_hangs_up_on_the_way_into_the_line_is_let_out_of_it() {
     // The engine's answers come when the call is over.
     let (mut desk, contact) = on_the_way();
     assert_eq!(desk.calls.len(), 1, "the record waits for the engine");
-    desk.queue(Output::Joined { contact, queue: queue() });
-    desk.queue(Output::Left { contact, queue: queue(), why: LeftLine::CallerGone });
+    desk.queue(joined(contact, "citizen", desk.now));
+    desk.queue(Output::Left { contact, queue: queue(), why: LeftLine::CallerGone, exit: None, waited_ms: 0 });
     assert_eq!((desk.record().outcome, desk.record().queued_at), (Some(Outcome::AbandonedInQueue), None));
     let answers = [
-        Output::Refused { contact, queue: queue(), why: JoinRefusal::Full },
-        Output::Left { contact, queue: queue(), why: LeftLine::TooLong },
+        Output::Refused { contact, queue: queue(), why: JoinRefusal::Full, exit: None },
+        Output::Left { contact, queue: queue(), why: LeftLine::TooLong, exit: None, waited_ms: 0 },
     ];
     for answer in answers {
         let (mut desk, _) = on_the_way();

@@ -48,7 +48,7 @@ fn settings(end: usize, reliable: bool) -> Settings {
     let transport = if reliable { Transport::Tcp } else { Transport::Udp };
     Settings {
         listen: vec![Listen { transport, addr: addr(end) }],
-        advertise: None,
+        advertise: Vec::new(),
         realm: "cable".into(),
         trunks: vec![Trunk { id: "other".into(), from: vec![addr(1 - end).ip().into()], to: None }],
         seats: BTreeMap::new(),
