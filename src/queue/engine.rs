@@ -11,7 +11,7 @@ use super::line::{Class, Contact, ContactState, Line};
 use super::offers::Offer;
 use super::operators::{Operator, OperatorView, Profile, Slot};
 use super::settings::Rules;
-use super::words::{Input, Output, Place};
+use super::words::{Input, Output, Place, Said};
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 
@@ -43,7 +43,7 @@ pub struct Engine {
     /// Classes whose last operator signed out.
     pub(super) emptied: Vec<usize>,
     #[serde(skip)]
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<Said>,
 }
 
 /// A phone at a desk.
@@ -81,6 +81,11 @@ impl Engine {
     }
 
     pub fn poll(&mut self) -> Option<Output> {
+        self.poll_said().map(|said| said.output)
+    }
+
+    /// The same with its time and number.
+    pub fn poll_said(&mut self) -> Option<Said> {
         self.outputs.pop_front()
     }
 
@@ -158,7 +163,7 @@ impl Engine {
     }
 
     pub(super) fn say(&mut self, output: Output) {
-        self.outputs.push_back(output);
+        self.outputs.push_back(Said { seq: self.seq, at: self.now, output });
     }
 
     pub(super) fn ignore(&mut self, why: impl Into<Arc<str>>) {

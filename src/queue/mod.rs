@@ -19,6 +19,7 @@ mod places;
 mod presence;
 mod rules;
 pub mod settings;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 pub mod words;
@@ -28,4 +29,5 @@ pub use engine::Engine;
 pub use need::{NeedFault, parse_need};
 pub use operators::{OperatorView, Slot, Standing};
 pub use settings::*;
+pub use statistics::Statistics;
 pub use words::*;

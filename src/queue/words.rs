@@ -334,6 +334,14 @@ pub enum Output {
     },
 }
 
+/// An output, the number of the last input before it, and when it was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    pub seq: u64,
+    pub at: Moment,
+    pub output: Output,
+}
+
 /// Who is asked for a contact, or why nobody is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {

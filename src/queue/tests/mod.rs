@@ -4,3 +4,4 @@ mod day;
 mod laws;
 mod replay;
 mod scenario;
+mod statistics;
