@@ -136,26 +136,28 @@ impl Engine {
 
     /// The contact can be offered; says so if nobody can be asked now.
     pub(super) fn wait(&mut self, id: CallId) {
+        if self.put_in_wait(id) {
+            self.decided(id, None);
+        }
+    }
+
+    /// Puts the contact where it is offered from; `true`: nobody can be asked now.
+    fn put_in_wait(&mut self, id: CallId) -> bool {
         self.arm(id);
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(contact) = self.contacts.get_mut(&id) else { return false };
         contact.state = ContactState::Waiting;
         let (rank, age, class) = (contact.rank, (contact.since, id), contact.class);
+        self.classes[class].by_age.insert(age);
         if let Some((slot, _)) = contact.preferred {
             self.operator_mut(slot).awaited_by.insert(rank);
             self.awaited.insert(slot);
-            if self.operator(slot).standing != Standing::Ready {
-                self.decided(id, None);
-            }
-            return;
+            return self.operator(slot).standing != Standing::Ready;
         }
         let of_class = &mut self.classes[class];
         of_class.waiting.insert(rank);
-        of_class.by_age.insert(age);
         let nobody = of_class.ready.is_empty();
         self.stir(class);
-        if nobody {
-            self.decided(id, None);
-        }
+        nobody
     }
 
     /// Takes a contact out of whatever it is offered from; its place in the line stays.
@@ -182,7 +184,7 @@ impl Engine {
         contact.rank = contact.rank_by(id, &self.lines[contact.line].rules);
         self.lines[contact.line].order.insert(contact.rank);
         if waits {
-            self.wait(id);
+            self.put_in_wait(id);
         }
     }
 
@@ -198,19 +200,17 @@ impl Engine {
         let Some(contact) = self.contacts.get(&id) else { return };
         let line = &self.lines[contact.line];
         let (class, queue) = (line.classes[step], line.id.clone());
-        let is_preferred = contact.preferred.is_some();
-        let in_class = self.classes[contact.class].waiting.contains(&contact.rank);
-        if in_class {
+        let waits =
+            contact.state == ContactState::Waiting && self.classes[contact.class].by_age.contains(&(contact.since, id));
+        if waits {
             self.stop_waiting(id);
         }
         if let Some(contact) = self.contacts.get_mut(&id) {
             (contact.step, contact.class) = (step, class);
         }
         self.say(Output::Relaxed { contact: id, queue, step, why });
-        if in_class {
+        if waits {
             self.wait(id);
-        } else if is_preferred {
-            self.arm(id);
         }
     }
 

@@ -141,13 +141,11 @@ impl Engine {
             line.order.insert(contact.rank);
             let (rank, age, class, preferred) = (contact.rank, (contact.since, id), contact.class, contact.preferred);
             if contact.state == ContactState::Waiting {
+                self.classes[class].by_age.insert(age);
                 match preferred {
-                    Some((slot, _)) => drop(self.operator_mut(slot).awaited_by.insert(rank)),
-                    None => {
-                        self.classes[class].waiting.insert(rank);
-                        self.classes[class].by_age.insert(age);
-                    }
-                }
+                    Some((slot, _)) => self.operator_mut(slot).awaited_by.insert(rank),
+                    None => self.classes[class].waiting.insert(rank),
+                };
             }
             self.arm(id);
         }

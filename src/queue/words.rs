@@ -362,6 +362,8 @@ pub struct Decision {
     pub excluded: usize,
     /// Somebody who came earlier, with the same need, and waits on: why they were passed.
     pub passed: Option<Passed>,
+    /// Only this operator would be asked for now: the last who spoke with the caller.
+    pub awaits: Option<OperatorId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -393,7 +395,7 @@ pub enum PassedBecause {
     HeadStart,
     /// The earlier one was failed by this operator.
     Excluded,
-    /// The later one waited for this very operator.
+    /// The earlier one waits for the last operator it spoke with.
     Preferred,
     /// None of these: a fault of the engine's. Counted in the statistics, where it must be 0.
     Unexplained,
