@@ -196,13 +196,16 @@ impl Engine {
 
     pub(super) fn seat_reachable(&mut self, now: Moment, seat: SeatId, reachable: bool) {
         let at = self.seats.entry(seat.clone()).or_default();
-        at.reachable = reachable;
+        let changed = std::mem::replace(&mut at.reachable, reachable) != reachable;
         let Some(slot) = at.operator else {
             if reachable {
                 self.sign_in_at_own_seat(&seat);
             }
             return;
         };
+        if !changed {
+            return;
+        }
         self.change(slot, |operator| {
             operator.reachable = reachable;
             // A phone that was away and is back is as good as new.
@@ -262,6 +265,7 @@ impl Engine {
             if activity == Activity::Ready && !rung {
                 operator.idle_since = now;
             }
+            operator.resting_until = operator.resting_until.filter(|until| *until > now);
             operator.activity = activity;
         });
     }
