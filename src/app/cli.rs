@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use super::logging::{self, LogFormat};
+use super::logging::{self, Log, LogFormat};
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::{reports, serve};
 
@@ -77,11 +77,16 @@ pub fn run() -> ExitCode {
         }
     };
     let filter = cli.log.clone().unwrap_or_else(|| default_filter(&cli.command).into());
-    if let Err(error) = logging::start(&filter, cli.log_format) {
-        eprintln!("hotline: {error}");
-        return ExitCode::from(2);
-    }
-    match dispatch(cli) {
+    let log = match logging::start(&filter, cli.log_format) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("hotline: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let result = dispatch(cli, &log);
+    log.finish();
+    match result {
         Ok(code) => code,
         Err(faults) => {
             for fault in faults {
@@ -99,10 +104,10 @@ fn default_filter(command: &Command) -> &'static str {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode, Vec<String>> {
+fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
     let done = |()| ExitCode::SUCCESS;
     match cli.command {
-        Command::Serve { trace_sip } => serve::serve(&cli.config, &cli.data, trace_sip).map(done),
+        Command::Serve { trace_sip } => serve::serve(&cli.config, &cli.data, trace_sip.then(|| log.clone())).map(done),
         Command::Check { format } => Ok(reports::check(&cli.config, format)),
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])

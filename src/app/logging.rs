@@ -1,8 +1,21 @@
 //! Structured logs on standard error: text for people, JSON for programs.
+//!
+//! A thread of its own writes them: whoever reads standard error slowly, or not at all, or has closed it,
+//! loses lines and holds up nobody.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that may wait to be written; further ones are lost, and counted.
+const WAITING: usize = 4096;
+/// At the end of the process, so long may the last lines take.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -10,16 +23,108 @@ pub enum LogFormat {
     Json,
 }
 
+/// The way to standard error. Never blocks.
+#[derive(Clone)]
+pub struct Log {
+    lines: SyncSender<Line>,
+    lost: Arc<AtomicUsize>,
+}
+
+enum Line {
+    Text(Vec<u8>),
+    /// Everything before it is written.
+    Mark(SyncSender<()>),
+}
+
 /// Starts logging. `filter` is a directive such as `info` or `hotline::sip=debug`.
-pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
+pub fn start(filter: &str, format: LogFormat) -> Result<Log, String> {
     let filter =
         EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; try `info` or `hotline::sip=debug`"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = Log::start(io::stderr()).map_err(|e| e.to_string())?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(log.clone())
+        .with_target(false)
+        // Its own way to say so is a print that panics on a closed standard error.
+        .log_internal_errors(false);
     match format {
-        LogFormat::Text => builder.with_timer(LocalTime).with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Text => builder.with_timer(LocalTime).with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.with_timer(LocalTime).json().try_init(),
     }
-    .map_err(|e| e.to_string())
+    .map_err(|e| e.to_string())?;
+    // The usual hook writes to standard error by itself, and waits for its reader.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    Ok(log)
+}
+
+impl Log {
+    fn start(out: impl Write + Send + 'static) -> io::Result<Log> {
+        let (lines, waiting) = sync_channel(WAITING);
+        let lost = Arc::new(AtomicUsize::new(0));
+        let counter = lost.clone();
+        std::thread::Builder::new().name("log".into()).spawn(move || write(out, &waiting, &counter))?;
+        Ok(Log { lines, lost })
+    }
+
+    /// One line, or several, as they are.
+    pub fn say(&self, text: String) {
+        self.put(text.into_bytes());
+    }
+
+    /// Waits a moment until what was said is written.
+    pub fn finish(&self) {
+        let (done, is_done) = sync_channel(1);
+        if self.lines.try_send(Line::Mark(done)).is_ok() {
+            let _ = is_done.recv_timeout(LAST_LINES);
+        }
+    }
+
+    fn put(&self, text: Vec<u8>) {
+        if self.lines.try_send(Line::Text(text)).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn write(mut out: impl Write, lines: &Receiver<Line>, lost: &AtomicUsize) {
+    while let Ok(line) = lines.recv() {
+        match line {
+            Line::Text(text) => {
+                if out.write_all(&text).is_err() {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+            }
+            Line::Mark(done) => {
+                let _ = out.flush();
+                let _ = done.try_send(());
+            }
+        }
+        let missing = lost.swap(0, Ordering::Relaxed);
+        if missing > 0 && writeln!(out, "({missing} lines of the log are lost: nobody took them in time)").is_err() {
+            lost.fetch_add(missing, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The formatter hands over whole lines.
+impl Write for &Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.put(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = &'a Log;
+
+    fn make_writer(&'a self) -> &'a Log {
+        self
+    }
 }
 
 /// RFC 3339 with milliseconds in the local zone.
@@ -29,5 +134,66 @@ impl tracing_subscriber::fmt::time::FormatTime for LocalTime {
     fn format_time(&self, w: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
         let now = jiff::ZonedDateTime::now();
         write!(w, "{}", now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Takes what is written when it is let.
+    struct Slow {
+        let_in: Receiver<io::Result<()>>,
+        heard: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.let_in.recv().unwrap_or(Ok(()))?;
+            self.heard.lock().unwrap().extend(text);
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn slow() -> (Log, Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>) {
+        let (open, let_in) = channel();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        (Log::start(Slow { let_in, heard: heard.clone() }).unwrap(), open, heard)
+    }
+
+    #[test]
+    fn nobody_who_speaks_waits_and_what_is_lost_is_told() {
+        let (log, open, heard) = slow();
+        for n in 0..WAITING + 100 {
+            log.say(format!("line {n}\n"));
+        }
+        drop(open);
+        let told = || String::from_utf8(heard.lock().unwrap().clone()).unwrap();
+        while !told().contains(&format!("line {}\n", WAITING - 1)) {
+            std::thread::yield_now();
+        }
+        assert!(told().starts_with("line 0\n(") && !told().contains(&format!("line {}\n", WAITING + 99)));
+        assert!(told().contains("lines of the log are lost"));
+    }
+
+    #[test]
+    fn a_closed_standard_error_is_survived() {
+        let (log, open, heard) = slow();
+        open.send(Err(io::ErrorKind::BrokenPipe.into())).unwrap();
+        drop(open);
+        log.say("into the void\n".into());
+        log.say("heard\n".into());
+        log.finish();
+        assert_eq!(
+            heard.lock().unwrap().as_slice(),
+            b"heard\n(1 lines of the log are lost: nobody took them in time)\n"
+        );
     }
 }

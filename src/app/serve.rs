@@ -3,6 +3,7 @@
 //! All or nothing: whatever cannot be opened is said, and nothing is left half-started.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::hours::Doors;
+use super::logging::Log;
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use crate::call::{self, Calls};
@@ -32,10 +34,10 @@ const MEDIA_BATCHES: usize = 1024;
 /// Why the house could not be opened, as lines for people.
 pub type Faults = Vec<String>;
 
-pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: bool) -> Result<(), Faults> {
+pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: Option<Log>) -> Result<(), Faults> {
     let (house, warnings) = config::load(config_dir).map_err(|faults| lines(&faults))?;
     for warning in &warnings {
-        eprintln!("{warning}");
+        warn!("{warning}");
     }
     let bank = PromptBank::load(&house.media.prompts).map_err(|faults| lines(&faults))?;
     match raise_file_limit() {
@@ -57,7 +59,7 @@ async fn open_and_run(
     data_dir: &Path,
     mut house: House,
     bank: PromptBank,
-    trace_sip: bool,
+    trace_sip: Option<Log>,
 ) -> Result<(), Faults> {
     let one = |error: String| vec![error];
     let sockets = Sockets::bind(&house.sip.listen).await.map_err(|e| one(e.to_string()))?;
@@ -99,7 +101,8 @@ async fn open_and_run(
     watch_signals(orders_tx, config_dir.to_path_buf()).map_err(|e| one(e.to_string()))?;
     let places: Vec<String> =
         listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).collect();
-    println!("hotline is up on {}", places.join(", "));
+    // Whoever started us may not listen.
+    let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
     switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders }).await;
     info!("down");

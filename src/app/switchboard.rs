@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::hours::Doors;
+use super::logging::Log;
 use crate::call::{Action, Calls, Event};
 use crate::ids::CallId;
 use crate::ivr::Told;
@@ -59,7 +60,7 @@ pub struct Switchboard {
     pub doors: Doors,
     /// How long a drain lets calls go on.
     pub drain: Duration,
-    pub trace_sip: bool,
+    pub trace_sip: Option<Log>,
     /// Opening entries on their way to the disk, oldest first, and since when.
     opening: VecDeque<(Ticket, CallId, Moment)>,
     draining: Option<Moment>,
@@ -79,7 +80,7 @@ pub struct Parts {
     pub store: Store,
     pub doors: Doors,
     pub drain: Duration,
-    pub trace_sip: bool,
+    pub trace_sip: Option<Log>,
 }
 
 enum Woken {
@@ -121,7 +122,11 @@ impl Switchboard {
             match woken {
                 Woken::Network(arrival) => self.take_network(now, arrival),
                 Woken::Media(events) => {
-                    events.into_iter().for_each(|event| self.calls.handle(now, Event::Media(event)))
+                    // What one event asks for is done before the next is heard of.
+                    for event in events {
+                        self.calls.handle(now, Event::Media(event));
+                        self.settle(now);
+                    }
                 }
                 Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
                 Woken::Order(Some(Order::Drain)) => self.begin_drain(now),
@@ -155,9 +160,7 @@ impl Switchboard {
             let Some(arrival) = next else { break };
             match arrival {
                 Arrival::Bytes { flow, bytes } => {
-                    if self.trace_sip {
-                        eprintln!("<<< {} {}\n{}", flow.transport.via_name(), flow.remote, masked(&bytes));
-                    }
+                    self.trace("<<<", &flow, &bytes);
                     self.sip.receive(now, flow, &bytes);
                 }
                 Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
@@ -165,6 +168,12 @@ impl Switchboard {
             }
             self.settle(now);
             next = self.sockets.try_next();
+        }
+    }
+
+    fn trace(&self, way: &str, flow: &sip::Flow, bytes: &[u8]) {
+        if let Some(log) = &self.trace_sip {
+            log.say(format!("{way} {} {}\n{}\n", flow.transport.via_name(), flow.remote, masked(bytes)));
         }
     }
 
@@ -205,9 +214,13 @@ impl Switchboard {
     }
 
     fn handle_deadlines(&mut self, now: Moment) {
+        // Each sees what the one before it has done.
         self.sip.handle_deadline(now);
+        self.settle(now);
         self.queue.handle_deadline(now);
+        self.settle(now);
         self.calls.handle_deadline(now);
+        self.settle(now);
         for input in self.doors.handle_deadline(now) {
             self.log_input(now, input);
         }
@@ -227,6 +240,7 @@ impl Switchboard {
         }
         if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() {
             warn!(calls = self.calls.len(), "the drain ran out: ending the calls that are left");
+            self.settle(now);
             self.calls.end_all(now);
         }
     }
@@ -261,14 +275,7 @@ impl Switchboard {
             }
         }
         while let Some(transmit) = self.sip.poll_transmit() {
-            if self.trace_sip {
-                eprintln!(
-                    ">>> {} {}\n{}",
-                    transmit.flow.transport.via_name(),
-                    transmit.flow.remote,
-                    masked(&transmit.bytes)
-                );
-            }
+            self.trace(">>>", &transmit.flow, &transmit.bytes);
             self.sockets.send(transmit);
         }
     }

@@ -32,7 +32,7 @@ impl Call {
             return self.refuse(house, 404, Outcome::RefusedRules);
         }
         self.sound = Sound::Open;
-        house.media(media::Command::Open { leg: self.caller, call: self.id });
+        house.media(media::Command::Open { leg: self.caller, call: self.id, second: false });
         house.media(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },
             None => {
@@ -69,7 +69,7 @@ impl Call {
         } else {
             house.sip(sip::Command::Progress { leg: self.caller, body });
         }
-        if self.late { self.state = State::LateAnswer } else { self.begin(house) }
+        if self.late { self.await_answer(house) } else { self.begin(house) }
     }
 
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.
@@ -86,6 +86,7 @@ impl Call {
         self.record.answered_at = Some(house.now);
         self.record.sip_status = Some(200);
         house.sip(sip::Command::Accept { leg: self.caller, body: Body::sdp(sdp.clone()) });
+        house.media(media::Command::Watch { leg: self.caller });
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 
@@ -140,6 +141,7 @@ impl Call {
                     self.join(house, choice);
                 }
                 Some(Heard::AskPlace) => house.ask_place(self.id),
+                Some(Heard::Record | Heard::Recorded) => {}
             }
         }
     }
@@ -150,24 +152,28 @@ impl Call {
         self.record.language = Some(choice.language.code().to_string());
         self.record.need = house.settings.queues.get(&choice.queue).map(|facts| facts.need.clone());
         self.record.queue = Some(choice.queue.clone());
-        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language));
+        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language, Default::default()));
         let arrived_at = self.record.arrived_at;
         let caller = dialled_back(&self.record.from);
+        self.in_line = true;
         house.queue(Input::Join { contact: self.id, queue: choice.queue, caller, arrived_at });
     }
 
     pub fn joined(&mut self, house: &mut House, _queue: QueueId) {
-        self.in_line = true;
+        // A call that ended meanwhile has asked to leave again.
+        let State::Line(line) = &mut self.state else { return };
+        line.start(house.now, None);
         self.record.queued_at = Some(house.now);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));
-        if let State::Line(line) = &mut self.state {
-            line.start(house.now, None);
-        }
         house.ask_place(self.id);
     }
 
     pub fn join_refused(&mut self, house: &mut House, why: JoinRefusal) {
+        self.in_line = false;
+        if !matches!(self.state, State::Line(_)) {
+            return;
+        }
         info!(?why, "not let into the line");
         let words = house.settings.ivr.announcements.clone();
         match why {
@@ -181,11 +187,11 @@ impl Call {
     pub fn left_line(&mut self, house: &mut House, why: LeftLine) {
         self.in_line = false;
         match why {
-            LeftLine::CallerGone | LeftLine::Restarted => {}
-            LeftLine::TooLong | LeftLine::Nobody | LeftLine::Key(_) => {
+            LeftLine::TooLong | LeftLine::Nobody | LeftLine::Key(_) if matches!(self.state, State::Line(_)) => {
                 let busy = house.settings.ivr.announcements.busy.clone();
                 self.last_words(house, busy, Outcome::Overflowed);
             }
+            _ => {}
         }
     }
 

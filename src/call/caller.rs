@@ -16,6 +16,9 @@ use crate::queue::Output;
 use crate::records::{EndedBy, Outcome, Record};
 use crate::sip::{self, Body};
 
+/// A late offer is answered within this: signalling waits 32 s for the ACK, sound says at once what it thinks
+/// of the answer. A call for which neither says anything does not stay for ever.
+const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// A call is closed without its leg's last figures if sound does not tell them within this.
 const FIGURES_WITHIN: Duration = Duration::from_secs(2);
 
@@ -37,7 +40,7 @@ pub(super) struct Call {
     pub late: bool,
     /// A re-INVITE of the caller's waits for our description.
     pub reoffered: bool,
-    /// Joined a line and did not leave it yet.
+    /// The engine was asked to let the call into a line, and did not say yet that it is in none.
     pub in_line: bool,
     /// In the line: told first, told last.
     pub places: Option<(usize, usize)>,
@@ -56,7 +59,9 @@ pub(super) enum State {
         durable: bool,
     },
     /// Our offer went out in the 200; the ACK answers it.
-    LateAnswer,
+    LateAnswer {
+        give_up: Moment,
+    },
     Menu(MenuMachine),
     /// In the line: music and announcements; perhaps a seat rings.
     Line(WaitingMachine),
@@ -121,7 +126,7 @@ impl Call {
         let own = match &self.state {
             State::Menu(menu) => menu.next_deadline(),
             State::Line(line) => line.next_deadline(),
-            State::Ended { give_up } => Some(*give_up),
+            State::LateAnswer { give_up } | State::Ended { give_up } => Some(*give_up),
             _ => None,
         };
         let seat = self.seat.as_ref().and_then(SeatLeg::next_deadline);
@@ -132,7 +137,13 @@ impl Call {
         match &mut self.state {
             State::Menu(menu) => menu.handle_deadline(house.now),
             State::Line(line) => line.handle_deadline(house.now),
-            State::Ended { give_up } if *give_up <= house.now => self.sound = Sound::None,
+            State::LateAnswer { give_up } if *give_up <= house.now => {
+                self.end_by_house_with(house, Outcome::Failed, "SIP;cause=408;text=\"No answer to the offer\"");
+            }
+            State::Ended { give_up } if *give_up <= house.now => {
+                self.sound = Sound::None;
+                self.in_line = false;
+            }
             _ => {}
         }
         self.check_ringing(house);
@@ -222,7 +233,7 @@ impl Call {
             return self.seat_agreed(house, leg, direction);
         }
         match self.state {
-            State::LateAnswer => self.begin(house),
+            State::LateAnswer { .. } => self.begin(house),
             _ => self.hold_changed(house, leg, direction),
         }
     }
@@ -246,7 +257,7 @@ impl Call {
         if leg == self.caller {
             self.refuse(house, 503, Outcome::RefusedBusy)
         } else {
-            self.seat_unacceptable(house, leg)
+            self.no_ports_for_seat(house, leg)
         }
     }
 
@@ -256,12 +267,16 @@ impl Call {
         }
         let by = match why {
             sip::Ended::Bye | sip::Ended::Cancelled => EndedBy::Caller,
-            sip::Ended::NoAck | sip::Ended::Lost => EndedBy::System,
+            sip::Ended::NoAck | sip::Ended::NoAnswer | sip::Ended::Lost => EndedBy::System,
         };
         if why == sip::Ended::Cancelled {
             self.record.sip_status = Some(487);
         }
-        self.caller_left(house, by);
+        let outcome = match (why, &self.state) {
+            (sip::Ended::NoAnswer, State::LateAnswer { .. }) => Outcome::Failed,
+            _ => self.abandoned(),
+        };
+        self.caller_left(house, outcome, by);
     }
 
     fn leg_dead(&mut self, house: &mut House, leg: LegId) {
@@ -279,7 +294,7 @@ impl Call {
         match &self.state {
             State::Talking(_) | State::Sounding => Outcome::Answered,
             State::Line(_) => Outcome::AbandonedInQueue,
-            State::Opening { .. } | State::LateAnswer | State::Menu(_) => Outcome::AbandonedInMenu,
+            State::Opening { .. } | State::LateAnswer { .. } | State::Menu(_) => Outcome::AbandonedInMenu,
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
         }
     }
@@ -301,6 +316,11 @@ impl Call {
             self.closed = true;
             self.write_closed(house);
         }
+    }
+
+    /// Our offer went out: its answer is awaited.
+    pub fn await_answer(&mut self, house: &House) {
+        self.state = State::LateAnswer { give_up: house.now + ANSWER_WITHIN };
     }
 
     pub fn enter_ended(&mut self, house: &mut House) {

@@ -24,8 +24,7 @@ impl Call {
     }
 
     /// The caller hung up, or was lost.
-    pub fn caller_left(&mut self, house: &mut House, by: EndedBy) {
-        let outcome = self.abandoned();
+    pub fn caller_left(&mut self, house: &mut House, outcome: Outcome, by: EndedBy) {
         self.finish(house, outcome, by);
         self.enter_ended(house);
     }

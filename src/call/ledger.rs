@@ -45,6 +45,9 @@ pub(super) fn open(id: CallId, now: Moment, incoming: &sip::Incoming) -> Record 
         quality: None,
         survey: None,
         sip_status: None,
+        callback_of: None,
+        attempt: None,
+        expected_wait_ms: None,
     }
 }
 

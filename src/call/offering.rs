@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::caller::{Call, State};
 use super::calls::House;
@@ -18,6 +18,10 @@ use crate::sip::{self, Body, Target};
 /// A phone that says nothing at all to an INVITE for so long is not there: its offer fails as
 /// unreachable instead of ringing on in the caller's ear.
 const SILENT_PHONE: Duration = Duration::from_secs(6);
+
+/// While no port pair is free for the seat's leg, so often is one asked for again: that is no fault of the
+/// operator's.
+const PORTS_AGAIN: Duration = Duration::from_secs(1);
 
 /// The leg to a seat.
 pub(super) struct SeatLeg {
@@ -36,6 +40,11 @@ pub(super) enum Progress {
     Silent {
         until: Moment,
     },
+    /// No port pair was free; the phone knows nothing yet.
+    NoPorts {
+        again: Moment,
+        until: Moment,
+    },
     Rings,
     /// 200 came; its answer is being applied.
     Answered,
@@ -46,6 +55,7 @@ impl SeatLeg {
     pub fn next_deadline(&self) -> Option<Moment> {
         match self.progress {
             Progress::Silent { until } => Some(until),
+            Progress::NoPorts { again, until } => Some(again.min(until)),
             _ => None,
         }
     }
@@ -53,15 +63,32 @@ impl SeatLeg {
 
 impl Call {
     pub fn offered(&mut self, house: &mut House, offer: OfferId, operator: OperatorId, seat: SeatId) {
-        if !matches!(self.state, State::Line(_)) {
-            return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable });
+        match self.state {
+            State::Line(_) => {}
+            // It has asked to leave the line already; that withdraws the offer, and is no fault of the phone's.
+            State::Ended { .. } => return,
+            _ => return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable }),
         }
         info!(%operator, %seat, "offered");
         let leg = house.legs.make(self.id);
         let progress = Progress::Silent { until: house.now + SILENT_PHONE };
         self.seat = Some(SeatLeg { leg, operator, seat, offer, progress, reoffered: false });
-        house.media(media::Command::Open { leg, call: self.id });
+        self.open_seat(house, leg);
+    }
+
+    fn open_seat(&self, house: &mut House, leg: LegId) {
+        house.media(media::Command::Open { leg, call: self.id, second: true });
         house.media(media::Command::MakeOffer { leg });
+    }
+
+    pub fn no_ports_for_seat(&mut self, house: &mut House, leg: LegId) {
+        let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) else { return };
+        let until = match seat.progress {
+            Progress::Silent { until } | Progress::NoPorts { until, .. } => until,
+            _ => return,
+        };
+        warn!(seat = %seat.seat, "no RTP ports are free for a seat: media.ports is too small");
+        seat.progress = Progress::NoPorts { again: house.now + PORTS_AGAIN, until };
     }
 
     pub fn seat_described(&mut self, house: &mut House, leg: LegId, sdp: Vec<u8>, direction: Direction) {
@@ -70,8 +97,12 @@ impl Call {
             house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
             return self.hold_changed(house, leg, direction);
         }
+        if matches!(seat.progress, Progress::NoPorts { .. }) {
+            seat.progress = Progress::Silent { until: house.now + SILENT_PHONE };
+        }
         let to = Target::Seat(seat.seat.clone());
-        let invite = sip::Invite { leg, to, caller: self.shown.clone(), body: Some(Body::sdp(sdp)) };
+        let caller = self.shown.clone();
+        let invite = sip::Invite { leg, to, caller, sip_call_id: None, body: Some(Body::sdp(sdp)) };
         house.sip(sip::Command::Invite(invite));
     }
 
@@ -103,15 +134,20 @@ impl Call {
 
     /// The engine says the talk began.
     pub fn connected(&mut self, house: &mut House, operator: OperatorId, seat: SeatId) {
-        let Some(leg) = self.seat.as_mut() else { return };
+        self.in_line = false;
+        let is_waiting = matches!(self.state, State::Line(_));
+        let Some(leg) = self.seat.as_mut().filter(|_| is_waiting) else {
+            // The caller hung up while the operator's answer was on its way: settling drops the seat's leg.
+            return house.queue(Input::TalkEnded { contact: self.id });
+        };
         info!(%operator, %seat, "connected");
         leg.progress = Progress::Joined;
         let leg = leg.leg;
-        self.in_line = false;
         self.record.connected_at = Some(house.now);
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
         self.accept(house);
+        house.media(media::Command::Watch { leg });
         house.media(media::Command::Join { a: self.caller, b: leg });
         self.state = State::Talking(Talk::default());
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
@@ -150,7 +186,19 @@ impl Call {
 
     /// A phone that said nothing: give its offer back before the caller has waited for nothing.
     pub fn check_ringing(&mut self, house: &mut House) {
-        let silent = |seat: &mut SeatLeg| matches!(seat.progress, Progress::Silent { until } if until <= house.now);
+        if let Some(seat) = &mut self.seat
+            && let Progress::NoPorts { again, until } = seat.progress
+            && again <= house.now
+            && house.now < until
+        {
+            seat.progress = Progress::NoPorts { again: house.now + PORTS_AGAIN, until };
+            let leg = seat.leg;
+            return self.open_seat(house, leg);
+        }
+        let silent = |seat: &mut SeatLeg| match seat.progress {
+            Progress::Silent { until } | Progress::NoPorts { until, .. } => until <= house.now,
+            _ => false,
+        };
         let Some(seat) = self.seat.take_if(silent) else { return };
         info!(operator = %seat.operator, "phone says nothing");
         self.drop_seat_leg(house, &seat, None);

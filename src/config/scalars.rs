@@ -8,7 +8,9 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::sip::{Listen, Transport};
+use crate::sip::dialog::literal;
+use crate::sip::message::Uri;
+use crate::sip::{Hop, Listen, Transport};
 
 /// A time with its unit.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
@@ -64,6 +66,58 @@ text!(
     /// An address with a port: `127.0.0.1:8080`.
     Endpoint(SocketAddr), |text| text.parse().map_err(|_| format!("found {text:?}; an address with a port is meant, e.g. \"127.0.0.1:8080\""))
 );
+
+text!(
+    /// Where requests are sent: `sip:192.0.2.5:5060`, `sip:192.0.2.5;transport=tcp`.
+    NextHop(Hop), next_hop
+);
+
+fn next_hop(text: &str) -> Result<Hop, String> {
+    let wrong = || {
+        format!(
+            "found {text:?}; a SIP address with an IP address is meant, e.g. \"sip:192.0.2.5:5060\" or \
+             \"sip:192.0.2.5:5060;transport=tcp\""
+        )
+    };
+    match Uri::parse(text) {
+        Some(Uri::Sip(uri)) if !uri.secure && uri.user.is_none() => {
+            let (addr, transport) = literal(&uri).ok_or_else(wrong)?;
+            Ok(Hop { addr, transport })
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// An IP address, or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "OneOrMany")]
+#[schemars(with = "OneOrMany")]
+pub struct Addresses(pub Vec<IpAddr>);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "an address or a list of addresses is meant")]
+#[schemars(inline)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl TryFrom<OneOrMany> for Addresses {
+    type Error = String;
+
+    fn try_from(written: OneOrMany) -> Result<Self, String> {
+        let texts = match written {
+            // In the environment a list is written with commas.
+            OneOrMany::One(text) => text.split(',').map(str::to_string).collect(),
+            OneOrMany::Many(texts) => texts,
+        };
+        texts
+            .into_iter()
+            .map(|text| Address::try_from(text).map(|address| address.0))
+            .collect::<Result<_, _>>()
+            .map(Addresses)
+    }
+}
 
 fn listener(text: &str) -> Result<Listen, String> {
     let wrong = || format!("found {text:?}; a listener looks like \"udp:127.0.0.1:5060\" or \"tcp:[::1]:5060\"");

@@ -107,7 +107,8 @@ fn the_environment_goes_above_the_files() {
 
 #[test]
 fn a_shipped_password_is_not_for_the_public() {
-    let report = bad(&root().join("sip-config"), &[("HOTLINE__SIP__LISTEN", "udp:0.0.0.0:5060")]);
+    let public = [("HOTLINE__SIP__LISTEN", "udp:0.0.0.0:5060"), ("HOTLINE__SIP__ADVERTISE", "192.0.2.10,2001:db8::10")];
+    let report = bad(&root().join("sip-config"), &public);
     assert_eq!(report.lines().filter(|line| line.contains("is the shipped password")).count(), 10, "{report}");
     assert!(report.starts_with("operators.toml:12:10: fault: seat.secret: is the shipped password"), "{report}");
 }

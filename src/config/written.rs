@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalars::{Address, Endpoint, Listener, Network, PortRange, Time};
+use super::scalars::{Address, Addresses, Endpoint, Listener, Network, NextHop, PortRange, Time};
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
 #[derive(JsonSchema)]
@@ -40,8 +40,9 @@ pub struct House {
 pub struct Sip {
     /// Where calls and registrations arrive. Default ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"].
     pub listen: Option<Vec<Listener>>,
-    /// Address written into SIP messages where a listener is bound to 0.0.0.0 or [::].
-    pub advertise: Option<Address>,
+    /// Address written into SIP messages where a listener is bound to 0.0.0.0 or [::]; with both, a list of one
+    /// of each family.
+    pub advertise: Option<Addresses>,
     /// Digest realm of the seats. Hashed secrets belong to one realm. Default "hotline".
     pub realm: Option<String>,
     /// When the caller's phone is answered: "at-once", or "on-connect" (menu and line as early media,
@@ -54,17 +55,20 @@ pub struct Sip {
     pub register_max: Option<Time>,
     /// How long a digest nonce is good. Default "5m".
     pub nonce_lifetime: Option<Time>,
-    /// Calls at once; further ones get 503. Default 5000.
+    /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
 }
 
-/// Where calls come from without a password.
+/// Where calls come from without a password, and where ours go out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Trunk {
     pub id: String,
     /// Addresses and networks, e.g. ["192.0.2.5", "10.0.0.0/8"].
     pub from: Vec<Network>,
+    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
+    /// number. The first trunk that has it is taken. Default: calls only come in.
+    pub to: Option<NextHop>,
 }
 
 /// Sound.
@@ -81,6 +85,8 @@ pub struct Media {
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
+    /// A call on hold from which no packet at all came for so long is ended. Default "1h".
+    pub held_at_most: Option<Time>,
     /// Threads for sound; 0: one for each core. Default 0.
     pub workers: Option<usize>,
     /// Folder of the prompts, seen from this file. Default: ../prompts, or prompts where the program is started.

@@ -3,12 +3,14 @@
 //! Does not know: SIP, RTP, the queue engine (it is told a place in the line), config files, the store.
 
 mod menu;
+mod message;
 mod required;
 pub mod speech;
 mod waiting;
 pub mod words;
 
 pub use menu::MenuMachine;
+pub use message::MessageMachine;
 pub use required::required_prompts;
 pub use waiting::WaitingMachine;
 pub use words::*;

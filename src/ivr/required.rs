@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{CONFIRMED, DENIED, Entry, Settings};
-use super::{speech, waiting};
+use super::words::*;
+use super::{message, speech, waiting};
 use crate::ids::{Language, Prompt, PromptName};
 
 /// Everything that can be played under these settings, sorted.
@@ -13,10 +13,12 @@ pub fn required_prompts(settings: &Settings) -> Vec<Prompt> {
         Entry::Play(prompt) => Some(prompt.clone()),
         Entry::Menu(_) | Entry::Queue { .. } | Entry::Silence => None,
     }));
-    prompts.insert(settings.waiting.music.clone());
+    prompts.extend([settings.waiting.music.clone(), Prompt::plain(BEEP), Prompt::plain(RINGBACK)]);
     let words = &settings.announcements;
     let mut names: Vec<PromptName> = vec![words.busy.clone(), words.closed.clone(), words.failure.clone()];
-    names.extend([CONFIRMED.into(), DENIED.into(), waiting::SORRY.into()]);
+    let fixed = [CONFIRMED, DENIED, CALLBACK_TAKEN, CALLBACK_REFUSED, CALLBACK_GREETING, MESSAGE_TAKEN];
+    let of_machines = [waiting::SORRY, message::LEAVE].into_iter().chain(waiting::KEYS);
+    names.extend(fixed.into_iter().chain(of_machines).map(PromptName::from));
     for language in Language::ALL {
         prompts.extend(names.iter().map(|name| Prompt::spoken(language, name.clone())));
         prompts.extend(speech::prompts(language));

@@ -1,17 +1,24 @@
-//! In the line: music; the place and the expected wait now and then; one apology.
+//! In the line: music; the place and the expected wait now and then; once, which keys there are; one apology.
 //!
 //! A number that was told never grows, and nothing is told while an operator's phone rings.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::speech;
-use super::words::{Action, Told, Waiting};
+use super::words::{Action, KeyLeads, Told, Waiting};
 use crate::ids::{Language, Prompt};
 use crate::moment::Moment;
 
 /// Played once when the line takes long.
 pub(super) const SORRY: &str = "sorry";
+const KEY_CALLBACK: &str = "key_callback";
+const KEY_MESSAGE: &str = "key_message";
+const KEY_ELSEWHERE: &str = "key_elsewhere";
+const STAR: &str = "star";
+const HASH: &str = "hash";
+/// What is said of keys; digits are numbers.
+pub(super) const KEYS: [&str; 5] = [KEY_CALLBACK, KEY_MESSAGE, KEY_ELSEWHERE, STAR, HASH];
 
 #[derive(Clone, Debug)]
 pub struct WaitingMachine {
@@ -24,11 +31,13 @@ pub struct WaitingMachine {
     apology_due: bool,
     told_number: usize,
     told_minutes: u64,
+    keys: BTreeMap<char, KeyLeads>,
+    keys_told: bool,
     actions: VecDeque<Action>,
 }
 
 impl WaitingMachine {
-    pub fn new(settings: &Waiting, language: Language) -> Self {
+    pub fn new(settings: &Waiting, language: Language, keys: BTreeMap<char, KeyLeads>) -> Self {
         Self {
             settings: settings.clone(),
             language,
@@ -39,6 +48,8 @@ impl WaitingMachine {
             apology_due: false,
             told_number: usize::MAX,
             told_minutes: u64::MAX,
+            keys_told: keys.is_empty(),
+            keys,
             actions: VecDeque::new(),
         }
     }
@@ -51,6 +62,21 @@ impl WaitingMachine {
         if let Some(place) = place {
             self.tell(now, place);
         }
+    }
+
+    /// The caller waits in another line. Whoever asked for it hears the place anew; who was moved unasked hears no
+    /// greater number than before. The keys are told again if there are any.
+    pub fn moved(&mut self, keys: BTreeMap<char, KeyLeads>, asked: bool) {
+        if asked {
+            (self.told_number, self.told_minutes) = (usize::MAX, u64::MAX);
+        }
+        self.keys_told = keys.is_empty();
+        self.keys = keys;
+    }
+
+    /// Something that is said out of turn.
+    pub fn say(&mut self, prompt: &str) {
+        self.play(vec![Prompt::spoken(self.language, prompt)]);
     }
 
     /// The answer to [`Action::AskPlace`].
@@ -67,9 +93,32 @@ impl WaitingMachine {
             prompts.extend(speech::place(self.language, place.number));
             prompts.extend(self.wait(place.expected_wait));
         }
+        if !std::mem::replace(&mut self.keys_told, true) {
+            prompts.extend(self.keys());
+        }
         if !prompts.is_empty() {
             self.play(prompts);
         }
+    }
+
+    /// "To be called back, press nine": every key, by what it is for.
+    fn keys(&self) -> Vec<Prompt> {
+        let mut keys: Vec<(KeyLeads, char)> = self.keys.iter().map(|(key, leads)| (*leads, *key)).collect();
+        keys.sort_unstable();
+        let said = |(leads, key): (KeyLeads, char)| {
+            let press = match leads {
+                KeyLeads::Callback => KEY_CALLBACK,
+                KeyLeads::Message => KEY_MESSAGE,
+                KeyLeads::Elsewhere => KEY_ELSEWHERE,
+            };
+            let name = match key {
+                '*' => STAR.to_string(),
+                '#' => HASH.to_string(),
+                digit => digit.to_string(),
+            };
+            [Prompt::spoken(self.language, press), Prompt::spoken(self.language, name.as_str())]
+        };
+        keys.into_iter().flat_map(said).collect()
     }
 
     /// Whole minutes, rounded up; nothing below one, nothing above what was told.
@@ -129,10 +178,21 @@ mod tests {
 
     /// Runs the line for `until` seconds; `place(second)` answers each question. Returns what was said when.
     fn check(until: u64, place: impl Fn(u64) -> Told) -> Vec<(u64, String)> {
-        let mut machine = WaitingMachine::new(&Waiting::default(), Language::En);
+        check_with(BTreeMap::new(), until, place, |_, _| {})
+    }
+
+    /// With keys, and something that happens besides.
+    fn check_with(
+        keys: BTreeMap<char, KeyLeads>,
+        until: u64,
+        place: impl Fn(u64) -> Told,
+        happens: impl Fn(u64, &mut WaitingMachine),
+    ) -> Vec<(u64, String)> {
+        let mut machine = WaitingMachine::new(&Waiting::default(), Language::En, keys);
         machine.start(at(0), Some(place(0)));
         let mut said = Vec::new();
         for second in 0..=until {
+            happens(second, &mut machine);
             if machine.next_deadline().is_some_and(|due| due <= at(second)) {
                 machine.handle_deadline(at(second));
             }
@@ -146,7 +206,7 @@ mod tests {
                         }
                         machine.played(at(second), token);
                     }
-                    Action::Chosen { .. } => panic!("nothing is chosen in the line"),
+                    other => panic!("{other:?}"),
                 }
             }
         }
@@ -187,5 +247,52 @@ mod tests {
         assert_eq!(texts(&said), [(0, "position 2 wait_about 1 minute"), (60, "sorry")]);
         let said = check(35, |second| told(2, 60 + second * 10, false));
         assert_eq!(texts(&said), [(0, "position 2 wait_about 1 minute"), (30, "position 2")]);
+    }
+
+    #[test]
+    fn keys_are_told_once_and_by_what_they_are_for() {
+        let keys = BTreeMap::from([
+            ('*', KeyLeads::Elsewhere),
+            ('1', KeyLeads::Message),
+            ('9', KeyLeads::Callback),
+            ('#', KeyLeads::Elsewhere),
+        ]);
+        let said = check_with(keys, 35, |second| told(4, 0, second < 10), |_, _| {});
+        let keys = "key_callback 9 key_message 1 key_elsewhere hash key_elsewhere star";
+        assert_eq!(texts(&said), [(30, format!("position 4 {keys}").as_str())], "not while a phone rings");
+        let callback = BTreeMap::from([('9', KeyLeads::Callback)]);
+        let said = check_with(callback, 65, |_| told(4, 0, false), |_, _| {});
+        assert_eq!(texts(&said), [(0, "position 4 key_callback 9"), (30, "position 4"), (60, "sorry position 4")]);
+    }
+
+    #[test]
+    fn in_another_line_a_greater_number_is_told_only_to_who_asked_for_it() {
+        for (asked, expected) in [
+            (true, vec![(0, "position 2"), (30, "position 7 key_message 1")]),
+            (false, vec![(0, "position 2"), (30, "key_message 1")]),
+        ] {
+            let said = check_with(
+                BTreeMap::new(),
+                35,
+                |second| told(if second < 20 { 2 } else { 7 }, 0, false),
+                |second, machine| {
+                    if second == 20 {
+                        machine.moved(BTreeMap::from([('1', KeyLeads::Message)]), asked);
+                    }
+                },
+            );
+            assert_eq!(texts(&said), expected, "asked: {asked}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_out_of_turn_is_heard_and_the_music_goes_on() {
+        let happens = |second: u64, machine: &mut WaitingMachine| {
+            if second == 5 {
+                machine.say("callback_refused")
+            }
+        };
+        let said = check_with(BTreeMap::new(), 10, |_| told(1, 0, false), happens);
+        assert_eq!(texts(&said), [(0, "position 1"), (5, "callback_refused")]);
     }
 }

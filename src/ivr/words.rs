@@ -17,6 +17,24 @@ pub struct Settings {
     pub answer: AnswerWhen,
 }
 
+impl Settings {
+    /// The number that leads to a queue, and the language spoken on the way: the first by number.
+    pub fn way_to(&self, queue: &QueueId) -> Option<(&str, Language)> {
+        let through_menu = |menu: &Menu| {
+            let choices = std::iter::once(&menu.default).chain(menu.choices.values());
+            choices.filter(|choice| choice.queue == *queue).map(|choice| choice.language).next()
+        };
+        self.numbers.iter().find_map(|(number, entry)| {
+            let language = match entry {
+                Entry::Queue { queue: to, language } if to == queue => Some(*language),
+                Entry::Menu(menu) => self.menus.get(menu).and_then(through_menu),
+                _ => None,
+            };
+            language.map(|language| (number.as_str(), language))
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AnswerWhen {
     /// 200 as soon as the call's opening entry is durable.
@@ -107,6 +125,19 @@ pub enum Action {
     Chosen { choice: Choice, keys: String },
     /// Where is the caller in the line? Answered by `tell`.
     AskPlace,
+    /// From here on what the caller says is the message.
+    Record,
+    /// The message is complete.
+    Recorded,
+}
+
+/// Where a key in the line leads, as far as callers are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyLeads {
+    Callback,
+    Message,
+    /// To another queue or number.
+    Elsewhere,
 }
 
 /// A caller's place, as the line tells it.
@@ -118,6 +149,18 @@ pub struct Told {
     /// An operator's phone rings for the caller: nothing is announced.
     pub ringing: bool,
 }
+
+/// Heard by a caller whose place waits without them, and by one for whom that is not possible.
+pub const CALLBACK_TAKEN: &str = "callback_taken";
+pub const CALLBACK_REFUSED: &str = "callback_refused";
+/// Heard by a citizen who is called back.
+pub const CALLBACK_GREETING: &str = "callback_greeting";
+/// Heard when a message is complete.
+pub const MESSAGE_TAKEN: &str = "message_taken";
+/// A tone: what is said after it is recorded.
+pub const BEEP: &str = "beep";
+/// A tone in a loop: somebody is rung outside.
+pub const RINGBACK: &str = "ringback";
 
 /// Heard by an operator whose feature code was obeyed, or was not.
 pub const CONFIRMED: &str = "confirmed";

@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::capture::Capture;
+use super::leg::Patience;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::player::Player;
 use super::ports::Ports;
@@ -69,12 +70,12 @@ impl Desk {
                 clock: clock.clone(),
                 tell: tell.clone(),
                 freed: freed_by.clone(),
-                dead_after: settings.dead_after,
+                patience: Patience { dead_after: settings.dead_after, held_at_most: settings.held_at_most },
                 rng: StdRng::from_rng(&mut rng),
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
-        let ports = Ports::new(settings.bind, &settings.ports);
+        let ports = Ports::new(settings.bind, &settings.ports, settings.reserve);
         Ok(Desk {
             settings,
             bank,
@@ -90,7 +91,7 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call } => self.open(leg, call),
+            Command::Open { leg, call, second } => self.open(leg, call, second),
             Command::MakeOffer { leg } => {
                 let Some(state) = self.legs.get_mut(&leg) else { return };
                 let sdp = state.negotiation.make_offer();
@@ -119,6 +120,7 @@ impl Desk {
             Command::Join { a, b } => self.order(a, Order::Join { a, b }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
+            Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
             Command::Close { leg } => {
                 self.order(leg, Order::Close { leg });
                 self.legs.remove(&leg);
@@ -179,9 +181,9 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, leg: LegId, call: CallId) {
+    fn open(&mut self, leg: LegId, call: CallId, second: bool) {
         self.collect_freed();
-        let Some(pair) = self.ports.take() else {
+        let Some(pair) = self.ports.take(second) else {
             return self.events.push_back(Event::Exhausted { leg });
         };
         let address = self.settings.advertise.unwrap_or(self.settings.bind);

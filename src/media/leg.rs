@@ -49,10 +49,28 @@ pub struct Leg {
     keys: Keys,
     pressing: Pressing,
     heard_at: Moment,
-    dead: bool,
+    watch: Watch,
     report_at: Moment,
     last_report: Option<LastReport>,
     pub capture: Option<Capture>,
+}
+
+/// How long a leg may be silent; zero: for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// One that should send.
+    pub dead_after: Duration,
+    /// One that is on hold.
+    pub held_at_most: Duration,
+}
+
+/// Whether the leg's silence means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    NotYet,
+    Watched,
+    /// It was told.
+    Dead,
 }
 
 /// Keys that we press.
@@ -96,7 +114,7 @@ impl Leg {
             keys: Keys::new(),
             pressing: Pressing::default(),
             heard_at: now,
-            dead: false,
+            watch: Watch::NotYet,
             report_at,
             last_report: None,
             capture: None,
@@ -108,7 +126,7 @@ impl Leg {
         match &mut self.source {
             None => self.source = Some(Source::new(agreement.remote)),
             Some(source) => {
-                if source.rename(agreement.remote) {
+                if source.rename(now, agreement.remote) {
                     // The kernel lets everybody in again; a failure leaves it filtering, which is safe.
                     let _ = rustix::net::connect_unspec(&self.rtp);
                 }
@@ -116,7 +134,14 @@ impl Leg {
         }
         self.agreement = Some(agreement);
         self.heard_at = now;
-        self.dead = false;
+        if self.watch == Watch::Dead {
+            self.watch = Watch::Watched;
+        }
+    }
+
+    pub fn watch(&mut self, now: Moment) {
+        self.heard_at = now;
+        self.watch = Watch::Watched;
     }
 
     fn sends(&self) -> Option<&Agreement> {
@@ -140,6 +165,12 @@ impl Leg {
         self.joined.take()
     }
 
+    /// Neither heard nor sent to from here on: what it holds may be half changed.
+    pub fn give_up(&mut self) {
+        (self.agreement, self.player, self.capture) = (None, None, None);
+        self.pressing = Pressing::default();
+    }
+
     /// One packet from the RTP port.
     pub fn receive(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) -> Heard {
         if rtcp::is_rtcp(packet) {
@@ -152,7 +183,7 @@ impl Leg {
         if header.payload_type != agreement.payload_type && !is_key {
             return Heard::Nothing;
         }
-        match source.judge(from, header.ssrc, header.sequence_number) {
+        match source.judge(now, from, header.ssrc, header.sequence_number) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper.
             Verdict::Locked => drop(self.rtp.connect(from)),
@@ -285,17 +316,17 @@ impl Leg {
     }
 
     /// Once a second: whether the leg has just been found dead, and its report if one is due.
-    pub fn look_after(&mut self, now: Moment, dead_after: Duration, rng: &mut StdRng) -> bool {
+    pub fn look_after(&mut self, now: Moment, patience: Patience, rng: &mut StdRng) -> bool {
         if self.report_at <= now {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }
         let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
-        if !expects {
-            self.heard_at = now;
+        let limit = if expects { patience.dead_after } else { patience.held_at_most };
+        let dies = self.watch == Watch::Watched && !limit.is_zero() && now.since(self.heard_at) >= limit;
+        if dies {
+            self.watch = Watch::Dead;
         }
-        let dies = expects && !self.dead && !dead_after.is_zero() && now.since(self.heard_at) >= dead_after;
-        self.dead |= dies;
         dies
     }
 
@@ -330,19 +361,31 @@ impl Leg {
 }
 
 /// A valid header, and where the payload lies, padding left out. RFC 3550 §5.1, §A.1.
+///
+/// Only the twelve fixed bytes go to the crate's reader, with contributing sources and extension struck out:
+/// nothing in them is used, and it panics on an extension (RFC 8285) whose elements are longer than itself.
 fn parse(packet: &[u8]) -> Option<(Header, std::ops::Range<usize>)> {
-    if packet.len() < HEADER || packet[0] >> 6 != 2 {
+    const PADDING: u8 = 0x20;
+    const EXTENSION: u8 = 0x10;
+    const SOURCES: u8 = 0x0F;
+    let mut fixed: [u8; HEADER] = *packet.first_chunk()?;
+    let flags = fixed[0];
+    if flags >> 6 != 2 {
         return None;
     }
-    let mut rest = packet;
-    let header = Header::unmarshal(&mut rest).ok()?;
-    let start = packet.len() - rest.len();
-    let padding = if header.padding { usize::from(*packet.last()?) } else { 0 };
+    let mut start = HEADER + 4 * usize::from(flags & SOURCES);
+    if flags & EXTENSION != 0 {
+        let [_, _, high, low] = *packet.get(start..)?.first_chunk()?;
+        start += 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+    }
+    let padding = if flags & PADDING != 0 { usize::from(*packet.last()?) } else { 0 };
+    if flags & PADDING != 0 && padding == 0 {
+        return None;
+    }
     let end = packet.len().checked_sub(padding)?;
-    if header.padding && padding == 0 {
-        return None;
-    }
-    (start >= HEADER && start < end).then_some((header, start..end))
+    fixed[0] &= !(EXTENSION | SOURCES);
+    let header = Header::unmarshal(&mut &fixed[..]).ok()?;
+    (start < end).then_some((header, start..end))
 }
 
 fn write_header(room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) {
@@ -351,4 +394,63 @@ fn write_header(room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) 
         Header { version: 2, marker, payload_type, sequence_number: sequence, timestamp, ssrc, ..Header::default() };
     // Twelve bytes into room for twelve.
     let _ = header.marshal_to(room);
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn packet(flags: u8, rest: &[u8]) -> Vec<u8> {
+        let mut packet = vec![flags, 8, 0, 7, 0, 0, 0, 160, 0, 0, 0, 9];
+        packet.extend(rest);
+        packet
+    }
+
+    #[test]
+    fn the_payload_is_found_behind_sources_and_extensions() {
+        let table: [(&str, Vec<u8>, Option<std::ops::Range<usize>>); 13] = [
+            ("plain", packet(0x80, b"sound"), Some(12..17)),
+            ("a source", packet(0x81, b"srcesound"), Some(16..21)),
+            ("an extension", packet(0x90, b"\xBE\xDE\0\x01\x10\xAA\0\0sound"), Some(20..25)),
+            ("both", packet(0x91, b"srce\0\x01\0\x01abcdsound"), Some(24..29)),
+            ("padding", packet(0xA0, b"sound\0\0\x03"), Some(12..17)),
+            ("an element longer than the packet", packet(0x90, b"\xBE\xDE\0\x01\0\0\0\x1Fs"), Some(20..21)),
+            ("nothing behind the extension", packet(0x90, b"\xBE\xDE\0\x01\0\0\0\x1F"), None),
+            ("an extension longer than the packet", packet(0x90, b"\x10\0\xFF\xFFsound"), None),
+            ("half an extension", packet(0x90, b"\xBE\xDE\0"), None),
+            ("fifteen sources, none there", packet(0x8F, b"sound"), None),
+            ("all padding", packet(0xA0, &[5; 5]), None),
+            ("padding of nothing", packet(0xA0, &[0; 5]), None),
+            ("another version", packet(0x40, b"sound"), None),
+        ];
+        for (name, packet, payload) in table {
+            let found = parse(&packet);
+            assert_eq!(found.as_ref().map(|(_, payload)| payload.clone()), payload, "{name}");
+            if let Some((header, _)) = found {
+                assert_eq!((header.sequence_number, header.timestamp, header.ssrc), (7, 160, 9), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_changed_in_a_packet_nothing_breaks() {
+        let whole = packet(0xB1, b"srce\xBE\xDE\0\x02\x12abc\x20d\0\0soundsoundsound\x01");
+        let mut rng = StdRng::seed_from_u64(8285);
+        for _ in 0..100_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..rng.random_range(1..6) {
+                let at = rng.random_range(0..bytes.len());
+                match rng.random_range(0..3) {
+                    0 => bytes[at] = rng.random(),
+                    1 => bytes[at] ^= 1 << rng.random_range(0..8),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            if let Some((_, payload)) = parse(&bytes) {
+                assert!(payload.start >= HEADER && payload.start < payload.end && payload.end <= bytes.len());
+            }
+        }
+    }
 }

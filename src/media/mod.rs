@@ -11,7 +11,7 @@ mod leg;
 pub mod negotiation;
 mod outgoing;
 mod player;
-mod ports;
+pub mod ports;
 pub mod prompts;
 mod quality;
 mod rtcp;

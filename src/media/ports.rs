@@ -1,6 +1,6 @@
 //! Port pairs: RTP on the even one, RTCP on the next. A pair that was given back rests longest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -15,7 +15,10 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 pub struct Ports {
     bind: IpAddr,
     free: VecDeque<u16>,
+    /// Taken by second legs.
+    seconds: BTreeSet<u16>,
     total: usize,
+    reserve: usize,
 }
 
 /// Two bound sockets.
@@ -26,22 +29,30 @@ pub struct Pair {
 }
 
 impl Ports {
-    pub fn new(bind: IpAddr, range: &RangeInclusive<u16>) -> Self {
-        let first = range.start() + range.start() % 2;
-        let free: VecDeque<u16> = (first..*range.end()).step_by(2).collect();
-        Self { bind, total: free.len(), free }
+    /// Of the range's pairs `reserve` are kept for second legs.
+    pub fn new(bind: IpAddr, range: &RangeInclusive<u16>, reserve: usize) -> Self {
+        let free: VecDeque<u16> = pairs(range).collect();
+        Self { bind, total: free.len(), free, seconds: BTreeSet::new(), reserve }
     }
 
     pub fn in_use(&self) -> usize {
         self.total - self.free.len()
     }
 
-    /// A free pair; `None` if all are taken.
-    pub fn take(&mut self) -> Option<Pair> {
+    /// A free pair; `None` if all are taken, or are kept for second legs.
+    pub fn take(&mut self, second: bool) -> Option<Pair> {
+        if !second && self.free.len() + self.seconds.len() <= self.reserve {
+            return None;
+        }
         for _ in 0..TRIES.min(self.free.len()) {
             let port = self.free.pop_front()?;
             match open(self.bind, port) {
-                Ok((rtp, rtcp)) => return Some(Pair { port, rtp, rtcp }),
+                Ok((rtp, rtcp)) => {
+                    if second {
+                        self.seconds.insert(port);
+                    }
+                    return Some(Pair { port, rtp, rtcp });
+                }
                 Err(error) => {
                     tracing::debug!(port, %error, "port pair passed over");
                     self.free.push_back(port);
@@ -52,8 +63,15 @@ impl Ports {
     }
 
     pub fn give_back(&mut self, port: u16) {
+        self.seconds.remove(&port);
         self.free.push_back(port);
     }
+}
+
+/// The even port of each pair of a range.
+pub fn pairs(range: &RangeInclusive<u16>) -> impl ExactSizeIterator<Item = u16> {
+    let first = range.start() + range.start() % 2;
+    (first..*range.end()).step_by(2)
 }
 
 fn open(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {

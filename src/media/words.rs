@@ -18,11 +18,15 @@ pub struct Settings {
     pub advertise: Option<IpAddr>,
     /// RTP takes the even port of a pair, RTCP the odd one.
     pub ports: RangeInclusive<u16>,
+    /// Pairs that only legs which will be joined to another may take: a call that was let in can be answered.
+    pub reserve: usize,
     /// Codecs in order of preference when we offer.
     pub codecs: Vec<Codec>,
     /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
     /// Zero: never.
     pub dead_after: Duration,
+    /// A leg from which nothing is expected (hold, inactive) and nothing came for so long is dead.
+    pub held_at_most: Duration,
     /// Worker threads; 0: one per core.
     pub workers: usize,
     /// Folder with the prompts: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
@@ -41,8 +45,9 @@ pub enum Codec {
 /// What the call wants of sound. Commands on a leg that is gone are ignored.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Reserves a port pair. Legs of one call share a worker.
-    Open { leg: LegId, call: CallId },
+    /// Takes a port pair. Legs of one call share a worker. `second`: to be joined to one that is open; it may
+    /// have a pair of the reserve.
+    Open { leg: LegId, call: CallId, second: bool },
     /// Makes our offer → [`Event::Described`].
     MakeOffer { leg: LegId },
     /// Applies their offer → [`Event::Described`] with our answer, or [`Event::Unacceptable`].
@@ -60,6 +65,9 @@ pub enum Command {
     Part { leg: LegId },
     /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event.
     InfoKey { leg: LegId, key: char, duration_ms: u32 },
+    /// The call stands: from now on a leg that falls silent is told as [`Event::Dead`]. Before its 200 a phone
+    /// owes us no sound.
+    Watch { leg: LegId },
     /// Ends the leg's sound → [`Event::Closed`].
     Close { leg: LegId },
 }
@@ -96,7 +104,7 @@ pub enum Event {
         leg: LegId,
         key: char,
     },
-    /// Nothing was heard for `dead_after`.
+    /// Nothing was heard for `dead_after`, or while on hold for `held_at_most`.
     Dead {
         leg: LegId,
     },

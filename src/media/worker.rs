@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -17,7 +18,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::capture::Capture;
-use super::leg::{Heard, Leg};
+use super::leg::{Heard, Leg, Patience};
 use super::negotiation::Agreement;
 use super::player::Player;
 use super::words::Event;
@@ -54,6 +55,7 @@ pub enum Order {
     InfoKey { leg: LegId, key: char },
     PressKeys { leg: LegId, keys: String },
     Capture { leg: LegId, capture: Capture },
+    Watch { leg: LegId },
     Close { leg: LegId },
 }
 
@@ -98,7 +100,7 @@ pub struct Start {
     pub tell: Arc<Tell>,
     /// Ports whose sockets are closed.
     pub freed: Sender<u16>,
-    pub dead_after: Duration,
+    pub patience: Patience,
     pub rng: StdRng,
 }
 
@@ -108,20 +110,7 @@ pub fn start(start: Start) -> io::Result<Handle> {
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&poll, &*wake, EventData::new_u64(WAKE), EventFlags::IN)?;
     let name = format!("media-{}", start.number);
-    let now = (start.clock)();
-    let worker = Worker {
-        poll,
-        wake: wake.clone(),
-        orders: received,
-        start,
-        slots: Vec::new(),
-        vacant: Vec::new(),
-        index: HashMap::new(),
-        next_tick: now + TICK,
-        turn: 0,
-        events: Vec::new(),
-        kept: VecDeque::new(),
-    };
+    let worker = Worker::new(start, received, poll, wake.clone());
     let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
     Ok(Handle { orders: Some(orders), wake, thread: Some(thread), unwoken: false })
 }
@@ -141,6 +130,23 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(start: Start, orders: Receiver<Order>, poll: OwnedFd, wake: Arc<OwnedFd>) -> Self {
+        let next_tick = (start.clock)() + TICK;
+        Self {
+            poll,
+            wake,
+            orders,
+            start,
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            index: HashMap::new(),
+            next_tick,
+            turn: 0,
+            events: Vec::new(),
+            kept: VecDeque::new(),
+        }
+    }
+
     fn run(mut self) {
         let mut ready = Vec::with_capacity(READY);
         let mut packet = [0; 2048];
@@ -182,12 +188,37 @@ impl Worker {
             let Some(leg) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
             let received = if is_rtcp { leg.rtcp.recv_from(packet) } else { leg.rtp.recv_from(packet) };
             match received {
-                Ok((length, from)) if is_rtcp => leg.control(now, from, &packet[..length]),
-                Ok((length, from)) => self.heard(now, slot, from, &mut packet[..length]),
+                Ok((length, from)) => self.guarded(slot, |worker| {
+                    let packet = &mut packet[..length];
+                    if is_rtcp {
+                        worker.controlled(now, slot, from, packet)
+                    } else {
+                        worker.heard(now, slot, from, packet)
+                    }
+                }),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Their port is closed, or a signal came: no reason to stop listening.
                 Err(_) => {}
             }
+        }
+    }
+
+    /// A fault of ours in one leg ends that leg's call, not the sound of every call on this thread.
+    fn guarded(&mut self, slot: usize, act: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| act(self))).is_ok() {
+            return;
+        }
+        let Some(leg) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        leg.give_up();
+        let id = leg.id;
+        tracing::error!(leg = %id, "a fault in the sound of this leg; it is given up");
+        self.part(id);
+        self.events.push(Event::Dead { leg: id });
+    }
+
+    fn controlled(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &[u8]) {
+        if let Some(leg) = self.slots[slot].as_mut() {
+            leg.control(now, from, packet);
         }
     }
 
@@ -220,20 +251,27 @@ impl Worker {
             let at = self.next_tick;
             self.next_tick = at + TICK;
             self.turn = (self.turn + 1) % ROUND;
-            for (slot, leg) in self.slots.iter_mut().enumerate() {
-                let Some(leg) = leg else { continue };
-                if leg.is_playing()
-                    && let Some(token) = leg.tick(at)
-                {
-                    self.events.push(Event::Played { leg: leg.id, token });
-                }
-                if slot % ROUND == self.turn && leg.look_after(now, self.start.dead_after, &mut self.start.rng) {
-                    self.events.push(Event::Dead { leg: leg.id });
+            for slot in 0..self.slots.len() {
+                let its_turn = slot % ROUND == self.turn;
+                if self.slots[slot].as_ref().is_some_and(|leg| its_turn || leg.is_playing()) {
+                    self.guarded(slot, |worker| worker.tick_leg(now, at, slot, its_turn));
                 }
             }
         }
         if self.next_tick <= now {
             self.next_tick = now + TICK;
+        }
+    }
+
+    fn tick_leg(&mut self, now: Moment, at: Moment, slot: usize, its_turn: bool) {
+        let Some(leg) = self.slots[slot].as_mut() else { return };
+        if leg.is_playing()
+            && let Some(token) = leg.tick(at)
+        {
+            self.events.push(Event::Played { leg: leg.id, token });
+        }
+        if its_turn && leg.look_after(now, self.start.patience, &mut self.start.rng) {
+            self.events.push(Event::Dead { leg: leg.id });
         }
     }
 
@@ -273,6 +311,7 @@ impl Worker {
             }
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(&keys)),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
+            Order::Watch { leg } => self.with(leg, |leg| leg.watch(now)),
             Order::Close { leg } => self.close(now, leg),
         }
     }
@@ -352,5 +391,42 @@ impl Worker {
             }
             self.kept.extend(back.into_iter().skip(spare));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_in_one_leg_ends_that_leg_alone() {
+        let (_orders, received) = sync_channel(1);
+        let (freed, _ports) = std::sync::mpsc::channel();
+        let now = Moment::from_micros(1_000_000);
+        let start = Start {
+            number: 0,
+            clock: Arc::new(move || now),
+            tell: Arc::new(Err),
+            freed,
+            patience: Patience { dead_after: Duration::ZERO, held_at_most: Duration::ZERO },
+            rng: StdRng::seed_from_u64(1),
+        };
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let mut worker = Worker::new(start, received, poll, wake);
+        for id in [1, 2] {
+            let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
+            worker.open(now, LegId(id), 0, socket(), socket());
+        }
+        worker.join(LegId(1), LegId(2));
+        worker.guarded(0, |_| panic!("a packet that nobody thought of"));
+        assert!(matches!(worker.events[..], [Event::Dead { leg: LegId(1) }]), "{:?}", worker.events);
+        assert_eq!(worker.slots[1].as_ref().unwrap().joined, None);
+        worker.close(now, LegId(1));
+        worker.close(now, LegId(2));
+        let closed = |event: &&Event| matches!(event, Event::Closed { .. });
+        assert_eq!(worker.events.iter().filter(closed).count(), 2);
     }
 }

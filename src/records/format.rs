@@ -43,6 +43,9 @@ struct Printed<'a> {
     quality: Option<Quality>,
     survey: Option<u8>,
     sip_status: Option<u16>,
+    callback_of: Option<CallId>,
+    attempt: Option<u8>,
+    expected_wait_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +95,9 @@ impl<'a> Printed<'a> {
             quality: record.quality,
             survey: record.survey,
             sip_status: record.sip_status,
+            callback_of: record.callback_of,
+            attempt: record.attempt,
+            expected_wait_ms: record.expected_wait_ms,
         }
     }
 }
@@ -112,7 +118,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 33] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -143,6 +149,9 @@ const COLUMNS: [&str; 30] = [
     "jitter_ms",
     "survey",
     "sip_status",
+    "callback_of",
+    "attempt",
+    "expected_wait_ms",
 ];
 
 /// A table with a header; `offers` is JSON.

@@ -46,6 +46,9 @@ fn record(number: u64) -> Record {
         quality: None,
         survey: None,
         sip_status: None,
+        callback_of: None,
+        attempt: None,
+        expected_wait_ms: None,
     }
 }
 
@@ -305,7 +308,8 @@ fn json_lines_have_the_promised_form() {
             r#""ended_at":"2025-11-24T11:31:05.000+08:00","language":"zh","choices":"1","queue":"citizen","need":"mandarin >= 1","#,
             r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
             r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
-            r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200}"#,
+            r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
+            r#""callback_of":null,"attempt":null,"expected_wait_ms":null}"#,
         )
     );
     let range = Range { since: Some(at(100)), until: Some(at(200)) };
@@ -337,4 +341,13 @@ fn the_queue_log_is_asterisks() {
     let dir = three_calls();
     let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
     assert_eq!(text, "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n");
+}
+
+#[test]
+fn a_record_written_before_a_field_existed_is_read() {
+    let mut old = serde_json::to_value(finished(1)).unwrap();
+    for field in ["callback_of", "attempt", "expected_wait_ms"] {
+        assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
+    }
+    assert_eq!(serde_json::from_value::<Record>(old).unwrap(), finished(1));
 }

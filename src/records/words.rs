@@ -43,8 +43,17 @@ pub struct Record {
     pub recording: Option<Recording>,
     pub quality: Option<Quality>,
     pub survey: Option<u8>,
-    /// The final status of the caller's INVITE.
+    /// The final status of the caller's INVITE; of ours where we call the citizen.
     pub sip_status: Option<u16>,
+    /// We called the citizen back: the visit in which they asked for it.
+    #[serde(default)]
+    pub callback_of: Option<CallId>,
+    /// Which try it was, from 1.
+    #[serde(default)]
+    pub attempt: Option<u8>,
+    /// The wait that was foreseen (median) when the line was joined.
+    #[serde(default)]
+    pub expected_wait_ms: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +61,7 @@ pub struct OfferRecord {
     pub operator: OperatorId,
     pub seat: SeatId,
     pub at: Moment,
-    /// `answered`, `no_answer`, `rejected`, `busy`, `unreachable` or `caller_gone`.
+    /// `answered`, `no_answer`, `rejected`, `busy`, `unreachable`, `caller_gone` or `answered_elsewhere`.
     pub outcome: String,
     /// How long it rang.
     pub ms: u64,

@@ -30,11 +30,20 @@ pub struct Registration {
     call_id: String,
     tag: String,
     seq: u32,
-    challenge: Option<(Challenge, u32)>,
+    challenge: Option<Known>,
     challenges: u32,
     /// Seconds asked for; zero to end it.
     wanted: u64,
     next: Option<Moment>,
+}
+
+/// A challenge that is answered in every request from here on.
+struct Known {
+    challenge: Challenge,
+    /// How often it was answered.
+    count: u32,
+    /// The header of the answers, RFC 3261 §22.2 and §22.3.
+    header: &'static str,
 }
 
 /// What an answer to REGISTER meant.
@@ -120,13 +129,16 @@ impl Registration {
 
     /// Takes the challenge of a 401 or 407; false when answering again would be of no use.
     pub fn learn(&mut self, response: &Response) -> bool {
-        let name = if response.status == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
+        let (name, header) = match response.status {
+            407 => ("Proxy-Authenticate", "Proxy-Authorization"),
+            _ => ("WWW-Authenticate", "Authorization"),
+        };
         let known = |c: &Challenge| digest::answer(c, &Method::REGISTER, "", "", "", 1, "").is_some();
         let Some(challenge) = response.headers.challenges(name).into_iter().find(known) else { return false };
         if !challenge.stale {
             self.challenges += 1;
         }
-        self.challenge = Some((challenge, 0));
+        self.challenge = Some(Known { challenge, count: 0, header });
         self.challenges <= MAX_CHALLENGES
     }
 
@@ -137,13 +149,13 @@ impl Registration {
 
     /// Adds credentials if a challenge is known.
     pub fn prove(&mut self, request: &mut Request, cnonce: &str) {
-        let Some((challenge, count)) = &mut self.challenge else { return };
+        let Some(Known { challenge, count, header }) = &mut self.challenge else { return };
         *count += 1;
         let (uri, account) = (request.uri.to_string(), &self.account);
         let credentials =
             digest::answer(challenge, &request.method, &uri, &account.username, &account.password, *count, cnonce);
         if let Some(credentials) = credentials {
-            request.headers.set("Authorization", credentials.to_string());
+            request.headers.set(*header, credentials.to_string());
         }
     }
 }

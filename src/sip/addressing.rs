@@ -1,35 +1,62 @@
 //! Which addresses are written into messages, and where messages go.
 
-use std::net::SocketAddr;
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use super::dialog::literal;
 use super::endpoint::Endpoint;
 use super::message::{NameAddr, SipUri, Via};
 use super::words::{Flow, Listen, ListenerId, Transport};
 
+/// The listener from which an address is reached: of its transport and family; rather one that is on the
+/// loopback if the address is, and not if it is not; then the one that shares the most leading bits with it (the
+/// same network); then the first.
+pub fn listener_to(listen: &[Listen], transport: Transport, remote: SocketAddr) -> Option<ListenerId> {
+    let remote = remote.ip();
+    let fits = |l: &Listen| l.transport == transport && l.addr.is_ipv4() == remote.is_ipv4();
+    let worth = |l: &Listen| {
+        let any = l.addr.ip().is_unspecified();
+        (any || l.addr.ip().is_loopback() == remote.is_loopback(), if any { 0 } else { shared(l.addr.ip(), remote) })
+    };
+    let best = listen.iter().enumerate().filter(|(_, l)| fits(l)).max_by_key(|(index, l)| (worth(l), Reverse(*index)));
+    best.map(|(index, _)| ListenerId(index))
+}
+
+/// Leading bits in common.
+fn shared(a: IpAddr, b: IpAddr) -> u32 {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+        _ => 0,
+    }
+}
+
+/// The way to a URI that names an IP address; `None` if it names none, or no listener leads there.
+pub fn way_to(listen: &[Listen], uri: &SipUri) -> Option<Flow> {
+    let (remote, transport) = literal(uri)?;
+    Some(Flow { listener: listener_to(listen, transport, remote)?, transport, remote, connection: None })
+}
+
 impl Endpoint {
-    pub(super) fn listener(&self, transport: Transport, v4: bool) -> Option<ListenerId> {
-        let fits = |l: &Listen| l.transport == transport && l.addr.is_ipv4() == v4;
-        self.settings.listen.iter().position(fits).map(ListenerId)
+    pub(super) fn listener_to(&self, transport: Transport, remote: SocketAddr) -> Option<ListenerId> {
+        listener_to(&self.settings.listen, transport, remote)
     }
 
     /// The same flow on a listener of its transport and family.
     pub(super) fn fit(&self, flow: Flow) -> Option<Flow> {
-        let v4 = flow.remote.is_ipv4();
         let listen = self.settings.listen.get(flow.listener.0)?;
-        if listen.transport == flow.transport && listen.addr.is_ipv4() == v4 {
+        if listen.transport == flow.transport && listen.addr.is_ipv4() == flow.remote.is_ipv4() {
             return Some(flow);
         }
-        Some(Flow { listener: self.listener(flow.transport, v4)?, ..flow })
+        Some(Flow { listener: self.listener_to(flow.transport, flow.remote)?, ..flow })
     }
 
     /// Host and port that others reach us at on this flow.
     fn local(&self, flow: Flow) -> (String, u16) {
         let addr = self.settings.listen.get(flow.listener.0).map(|listen| listen.addr);
         let addr = addr.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)));
-        let ip = match self.settings.advertise {
-            Some(ip) if addr.ip().is_unspecified() => ip,
-            _ => addr.ip(),
-        };
+        let told = || self.settings.advertise.iter().find(|ip| ip.is_ipv4() == addr.is_ipv4()).copied();
+        let ip = Some(addr.ip()).filter(|ip| !ip.is_unspecified()).or_else(told).unwrap_or(addr.ip());
         (ip.to_string(), addr.port())
     }
 
@@ -57,6 +84,14 @@ impl Endpoint {
     }
 }
 
+/// Who cannot be told apart by address: an IPv4 address, or the /64 that everybody with IPv6 has to himself.
+pub(super) fn household(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
+        ip => ip,
+    }
+}
+
 /// Notes in the Via where the request came from, and says where its answer goes: RFC 3581 §4, RFC 3261
 /// §18.2. A `maddr` of theirs is not followed: it would send our answers to somebody else.
 pub(super) fn stamp(via: &mut Via, flow: Flow) -> Flow {
@@ -71,6 +106,10 @@ pub(super) fn stamp(via: &mut Via, flow: Flow) -> Flow {
     if flow.transport.is_reliable() || rport {
         return flow;
     }
-    let remote = SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060));
-    Flow { remote, ..flow }
+    Flow { remote: sent_by(via, flow), ..flow }
+}
+
+/// The address a request came from, at the port that its sender says it listens on, RFC 3261 §18.2.2.
+pub(super) fn sent_by(via: &Via, flow: Flow) -> SocketAddr {
+    SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060))
 }

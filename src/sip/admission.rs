@@ -4,11 +4,13 @@ use rand::Rng;
 
 use super::dialog::Dialog;
 use super::digest::Verdict;
-use super::endpoint::{Endpoint, dialog_key};
+use super::dispatch::identity;
+use super::endpoint::Endpoint;
 use super::message::{Method, Request, Response, Uri};
 use super::session::{Admitted, Leg, State, TransactionId};
+use super::stateless::Origin;
 use super::words::{Body, Event, Flow, Incoming, Party, Source};
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 
 /// What this house understands, RFC 3261 §20.5.
@@ -18,61 +20,44 @@ const RETRY_SPREAD: u32 = 10;
 const RETRY_LEAST: u32 = 5;
 
 impl Endpoint {
-    pub(super) fn dispatch(&mut self, now: Moment, flow: Flow, id: TransactionId, request: Request) {
-        if let Some(response) = self.unfit(&request) {
-            self.respond(now, id, response);
-            return;
-        }
-        let to_tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_string));
-        match (&request.method, to_tag) {
-            (method, Some(tag)) if *method != Method::REGISTER => {
-                let key = dialog_key(request.headers.call_id().unwrap_or_default(), &tag);
-                match self.dialogs.get(&key).copied() {
-                    Some(leg) => self.within(now, leg, id, request),
-                    None => self.simply(now, id, &request, 481),
-                }
-            }
-            (method, _) if *method == Method::INVITE => self.new_invite(now, flow, id, request),
-            (method, _) if *method == Method::REGISTER => {
-                let response = self.registrar.handle(now, &request, flow, &mut self.verifier, &self.settings.seats);
-                self.respond(now, id, response);
-            }
-            (method, _) if *method == Method::OPTIONS => self.options(now, id, &request),
-            _ => self.simply(now, id, &request, 481),
+    /// A request within a dialog of ours.
+    pub(super) fn inside(&mut self, now: Moment, origin: Origin, key: String, leg: LegId, request: Request) {
+        let Some(id) = self.open_server(origin, key, &request, true) else { return };
+        match unfit(&request, "") {
+            Some(response) => _ = self.respond(now, id, response),
+            None => self.within(now, leg, id, request),
         }
     }
 
-    /// §8.2.1–8.2.3: method, extensions, target, hops; before anything is looked up.
-    fn unfit(&mut self, request: &Request) -> Option<Response> {
-        let tag = self.token();
-        let refuse = |status| request.respond(status, Some(&tag));
-        let known = [Method::INVITE, Method::BYE, Method::OPTIONS, Method::REGISTER, Method::INFO, Method::UPDATE];
-        if !known.contains(&request.method) {
-            let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
-            let mut response = refuse(status);
-            response.headers.push("Allow", ALLOW);
-            return Some(response);
+    /// Any other. Nothing is kept of it before its sender was let in.
+    pub(super) fn outside(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
+        let tag = self.fixed_tag(&request.headers);
+        if let Some(response) = unfit(&request, &tag) {
+            return self.answer_once(origin, response);
         }
-        if !matches!(&request.uri, Uri::Sip(uri) if !uri.secure) {
-            return Some(refuse(416));
+        if request.method == Method::REGISTER {
+            return self.registration_of(now, origin, key, &request);
         }
-        // A request for ourselves needs no further hop; an INVITE would go on to a seat.
-        if request.method == Method::INVITE && request.headers.max_forwards().ok().flatten() == Some(0) {
-            return Some(refuse(483));
+        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        match &request.method {
+            method if *method == Method::INVITE && !in_dialog => self.new_invite(now, origin, key, request),
+            method if *method == Method::OPTIONS && !in_dialog => {
+                let response = self.options(&request, &tag);
+                self.answer_once(origin, response);
+            }
+            _ => self.refuse_once(origin, &request, 481),
         }
-        let required = request.headers.tokens("Require");
-        if !required.is_empty() {
-            let mut response = refuse(420);
-            response.headers.push("Unsupported", required.join(", "));
-            return Some(response);
+    }
+
+    fn registration_of(&mut self, now: Moment, origin: Origin, key: String, request: &Request) {
+        match self.registrar.handle(now, request, origin.flow, &mut self.verifier, &self.settings.seats) {
+            Ok(response) => {
+                if let Some(id) = self.open_server(origin, key, request, false) {
+                    self.respond(now, id, response);
+                }
+            }
+            Err(response) => self.answer_once(origin, response),
         }
-        let encoded = |e: &str| !e.trim().eq_ignore_ascii_case("identity");
-        if !request.body.is_empty() && request.headers.all("Content-Encoding").any(encoded) {
-            let mut response = refuse(415);
-            response.headers.push("Accept-Encoding", "identity");
-            return Some(response);
-        }
-        None
     }
 
     /// Answers with a bare status.
@@ -81,41 +66,44 @@ impl Endpoint {
         self.respond(now, id, request.respond(status, Some(&tag)));
     }
 
-    fn options(&mut self, now: Moment, id: TransactionId, request: &Request) {
+    fn options(&mut self, request: &Request, tag: &str) -> Response {
         if self.draining {
-            return self.unavailable(now, id, request);
+            return self.unavailable(request, tag);
         }
-        let tag = self.token();
-        let mut response = request.respond(200, Some(&tag));
+        let mut response = request.respond(200, Some(tag));
         response.headers.push("Allow", ALLOW);
         response.headers.push("Accept", "application/sdp");
-        self.respond(now, id, response);
+        response
     }
 
     /// 503 with a Retry-After that differs from caller to caller.
-    fn unavailable(&mut self, now: Moment, id: TransactionId, request: &Request) {
-        let tag = self.token();
-        let mut response = request.respond(503, Some(&tag));
+    fn unavailable(&mut self, request: &Request, tag: &str) -> Response {
+        let mut response = request.respond(503, Some(tag));
         let after = RETRY_LEAST + self.rng.random_range(0..RETRY_SPREAD);
         response.headers.push("Retry-After", after.to_string());
-        self.respond(now, id, response);
+        response
     }
 
-    fn new_invite(&mut self, now: Moment, flow: Flow, id: TransactionId, request: Request) {
-        let merge = merge_key(&request);
-        if self.merges.contains_key(&merge) {
-            return self.simply(now, id, &request, 482);
-        }
+    fn new_invite(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
+        let flow = origin.flow;
         let admitted = match self.admit(now, flow, &request) {
             Ok(admitted) => admitted,
-            Err(response) => return drop(self.respond(now, id, *response)),
+            Err(response) => return self.answer_once(origin, *response),
         };
+        let Some(id) = self.open_server(origin, key, &request, false) else { return };
+        let identity = identity(&request);
+        if self.merges.contains_key(&identity) {
+            return self.simply(now, id, &request, 482);
+        }
         let offer = match self.offer_of(&request) {
             Ok(offer) => offer,
             Err(response) => return drop(self.respond(now, id, *response)),
         };
         if self.draining || self.callers >= self.settings.max_calls {
-            return self.unavailable(now, id, &request);
+            let tag = self.token();
+            let response = self.unavailable(&request, &tag);
+            self.respond(now, id, response);
+            return;
         }
         let tag = self.token();
         let Some(dialog) = Dialog::of_callee(&request, &tag, flow, admitted.pinned) else {
@@ -124,15 +112,20 @@ impl Endpoint {
         self.respond(now, id, request.respond(100, None));
         let leg = self.next_leg();
         if let Some(server) = self.servers.get_mut(&id) {
-            (server.leg, server.merge) = (Some(leg), Some(merge.clone()));
+            server.leg = Some(leg);
         }
-        self.merges.insert(merge, id);
-        self.dialogs.insert(dialog_key(&dialog.call_id, &tag), leg);
+        self.merges.insert(identity, id);
         self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer)));
-        let mut state = Leg::new(State::Incoming { transaction: id, request: Box::new(request), tag, progress: None });
-        state.dialog = Some(dialog);
-        self.legs.insert(leg, state);
+        let state = State::Incoming { transaction: id, request: Box::new(request), tag, progress: None };
+        self.legs.insert(leg, Leg::new(state));
+        self.set_dialog(leg, dialog);
         self.callers += 1;
+    }
+
+    pub(super) fn trunk_at(&self, flow: Flow) -> Option<&TrunkId> {
+        let ip = flow.remote.ip().to_canonical();
+        let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
+        trunk.map(|trunk| &trunk.id)
     }
 
     /// Whether this source may call, and as whom.
@@ -140,21 +133,18 @@ impl Endpoint {
         let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
         let from =
             request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
-        let ip = flow.remote.ip().to_canonical();
-        let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
-        let trunk = trunk.map(|trunk| trunk.id.clone());
+        let trunk = self.trunk_at(flow).cloned();
         let feature = dialled.starts_with('*');
         if let (Some(trunk), false) = (&trunk, feature) {
             return Ok(Admitted { source: Source::Trunk(trunk.clone()), pinned: false });
         }
-        if let Some(seat) = self.registrar.seat_at(&flow).filter(|seat| seat.as_str() == from) {
+        if let Some(seat) = self.registrar.seat_at(flow, &from) {
             return Ok(Admitted { source: Source::Seat(seat.clone()), pinned: false });
         }
-        let tag = self.token();
-        // Whoever claims to be a seat must prove it. From a trunk's address any claim is challenged, so that
-        // the answer does not tell which seats exist.
-        let claims_seat = self.settings.seats.get(from.as_str()).is_some_and(|seat| seat.secret.is_some());
-        if !claims_seat && trunk.is_none() {
+        let tag = self.fixed_tag(&request.headers);
+        // Who may prove himself a seat is said by where he is (at a trunk, or where a phone registered), not by
+        // whom he claims to be: the answer must not tell which seats exist.
+        if trunk.is_none() && !self.registrar.is_at(flow.remote.ip()) {
             return Err(Box::new(request.respond(403, Some(&tag))));
         }
         let credentials = request.headers.credentials("Authorization");
@@ -188,12 +178,36 @@ impl Endpoint {
     }
 }
 
-/// RFC 3261 §8.2.2.2.
-fn merge_key(request: &Request) -> String {
-    let headers = &request.headers;
-    let from = headers.from().ok().and_then(|from| from.tag().map(str::to_string)).unwrap_or_default();
-    let seq = headers.cseq().map_or(0, |cseq| cseq.seq);
-    format!("{from}|{}|{seq}", headers.call_id().unwrap_or_default())
+/// §8.2.1–8.2.3: method, extensions, target, hops; before anything is looked up.
+fn unfit(request: &Request, tag: &str) -> Option<Response> {
+    let refuse = |status| request.respond(status, Some(tag));
+    let known = [Method::INVITE, Method::BYE, Method::OPTIONS, Method::REGISTER, Method::INFO, Method::UPDATE];
+    if !known.contains(&request.method) {
+        let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
+        let mut response = refuse(status);
+        response.headers.push("Allow", ALLOW);
+        return Some(response);
+    }
+    if !matches!(&request.uri, Uri::Sip(uri) if !uri.secure) {
+        return Some(refuse(416));
+    }
+    // A request for ourselves needs no further hop; an INVITE would go on to a seat.
+    if request.method == Method::INVITE && request.headers.max_forwards().ok().flatten() == Some(0) {
+        return Some(refuse(483));
+    }
+    let required = request.headers.tokens("Require");
+    if !required.is_empty() {
+        let mut response = refuse(420);
+        response.headers.push("Unsupported", required.join(", "));
+        return Some(response);
+    }
+    let encoded = |e: &str| !e.trim().eq_ignore_ascii_case("identity");
+    if !request.body.is_empty() && request.headers.all("Content-Encoding").any(encoded) {
+        let mut response = refuse(415);
+        response.headers.push("Accept-Encoding", "identity");
+        return Some(response);
+    }
+    None
 }
 
 fn incoming(

@@ -1,24 +1,30 @@
 //! To which transaction a message belongs, and what becomes of it: RFC 3261 §17 between the wire and the
 //! transaction users.
 
-use super::addressing::stamp;
-use super::endpoint::{Client, Endpoint, Owner, Purpose, Server};
+use super::addressing::{sent_by, stamp};
+use super::endpoint::{Client, Endpoint, Owner, Purpose, Server, dialog_key};
 use super::message::{Headers, Method, Request, Response, Via};
 use super::session::TransactionId;
+use super::stateless::Origin;
 use super::transaction::Due;
 use super::transaction::client::{ClientTransaction, News};
 use super::transaction::server::ServerTransaction;
 use super::words::Flow;
+use crate::ids::LegId;
 use crate::moment::Moment;
 
-/// Server transactions at once: beyond it new requests are dropped unread, so that a flood costs no memory.
-const MAX_SERVER_TRANSACTIONS: usize = 200_000;
+/// Server transactions at once and the bytes they hold: beyond either, what comes anew is dropped unread.
+/// Only those who were let in have any (strangers are answered without one), so this is a trunk gone mad.
+const MAX_SERVER_TRANSACTIONS: usize = 100_000;
+const MAX_HELD: usize = 128 * 1024 * 1024;
+/// What belongs to a dialog of ours has as much again: a BYE gets through when nothing new does.
+const FOR_DIALOGS: usize = 2;
 
 impl Endpoint {
     // -----------------------------------------------------------------------------------------
     // Requests of theirs
 
-    pub(super) fn request(&mut self, now: Moment, flow: Flow, mut request: Request) {
+    pub(super) fn request(&mut self, now: Moment, flow: Flow, mut request: Request, size: usize) {
         let Ok(mut via) = request.headers.top_via() else { return };
         let reply = stamp(&mut via, flow);
         request.headers.replace_top_via(&via);
@@ -39,18 +45,64 @@ impl Endpoint {
             }
             return;
         }
-        if self.servers.len() >= MAX_SERVER_TRANSACTIONS {
-            return;
-        }
-        let is_invite = request.method == Method::INVITE;
-        let id = self.count();
-        let transaction = ServerTransaction::new(reply, is_invite);
-        self.servers.insert(id, Server { transaction, key: key.clone(), merge: None, leg: None });
-        self.server_keys.insert(key, id);
+        let origin = Origin { flow, reply, back: sent_by(&via, flow), size };
         if request.method == Method::CANCEL {
-            self.cancelled(now, id, &request, &via)
-        } else {
-            self.dispatch(now, flow, id, request)
+            return match self.invite_of(&request, &via, flow) {
+                Some(invite) => self.cancelled(now, origin, key, &request, invite),
+                None => self.refuse_once(origin, &request, 481),
+            };
+        }
+        match self.dialog_of(&request) {
+            Some(leg) => self.inside(now, origin, key, leg, request),
+            None => self.outside(now, origin, key, request),
+        }
+    }
+
+    /// The leg of the dialog that a request belongs to, §12.2.2: Call-ID and both tags.
+    fn dialog_of(&self, request: &Request) -> Option<LegId> {
+        if request.method == Method::REGISTER {
+            return None;
+        }
+        let (to, from) = (request.headers.to().ok()?, request.headers.from().ok()?);
+        let leg = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, to.tag()?))?;
+        let dialog = self.legs.get(&leg)?.dialog.as_ref()?;
+        (dialog.remote_tag() == from.tag()).then_some(leg)
+    }
+
+    /// A transaction for a request of somebody who was let in; `None` if there is no room for it.
+    pub(super) fn open_server(
+        &mut self,
+        origin: Origin,
+        key: String,
+        request: &Request,
+        of_dialog: bool,
+    ) -> Option<TransactionId> {
+        let share = if of_dialog { FOR_DIALOGS } else { 1 };
+        if self.servers.len() >= share * MAX_SERVER_TRANSACTIONS || self.held >= share * MAX_HELD {
+            return None;
+        }
+        let id = self.count();
+        let transaction = ServerTransaction::new(origin.reply, request.method == Method::INVITE);
+        let Origin { flow: from, back, size, .. } = origin;
+        let server = Server { transaction, key: key.clone(), identity: identity(request), from, back, size, leg: None };
+        self.held += size;
+        if let Some(connection) = from.connection {
+            self.server_connections.insert(connection, id);
+        }
+        self.servers.insert(id, server);
+        self.server_keys.insert(key, id);
+        Some(id)
+    }
+
+    fn forget_server(&mut self, id: TransactionId) {
+        let Some(server) = self.servers.remove(&id) else { return };
+        self.held -= server.size + server.transaction.bytes().len();
+        self.server_keys.remove(&server.key);
+        if let Some(connection) = server.from.connection {
+            self.server_connections.remove(&connection, &id);
+        }
+        if self.merges.get(&server.identity) == Some(&id) {
+            self.merges.remove(&server.identity);
         }
     }
 
@@ -64,10 +116,15 @@ impl Endpoint {
         self.schedule_server(id);
     }
 
-    /// The transaction of the INVITE that a CANCEL is about, §9.2.
-    pub(super) fn invite_of(&self, cancel: &Request, via: &Via) -> Option<TransactionId> {
+    /// The transaction of the INVITE that a CANCEL is about, §9.2. It comes by the same way as the INVITE, with
+    /// its Call-ID, From-tag and number (§9.1): a branch that somebody else got to know is not enough.
+    fn invite_of(&self, cancel: &Request, via: &Via, flow: Flow) -> Option<TransactionId> {
         let as_invite = Request { method: Method::INVITE, ..cancel.clone() };
-        self.server_keys.get(&server_key(&as_invite, via)).copied()
+        let id = *self.server_keys.get(&server_key(&as_invite, via))?;
+        let invite = self.servers.get(&id)?;
+        let same_way = invite.from.connection == flow.connection
+            && invite.from.remote.ip().to_canonical() == flow.remote.ip().to_canonical();
+        (same_way && invite.identity == identity(cancel)).then_some(id)
     }
 
     /// Sends a response and lets the transaction keep it.
@@ -76,12 +133,9 @@ impl Endpoint {
         let (status, bytes) = (response.status, response.to_bytes());
         if let Some(server) = self.servers.get_mut(&id) {
             let flow = server.transaction.flow;
+            self.held -= server.transaction.bytes().len();
             server.transaction.respond(now, &self.settings.timers, status, bytes.clone());
-            if status >= 200
-                && let Some(merge) = server.merge.take()
-            {
-                self.merges.remove(&merge);
-            }
+            self.held += server.transaction.bytes().len();
             self.transmit(flow, bytes.clone());
             self.schedule_server(id);
         }
@@ -95,11 +149,7 @@ impl Endpoint {
                 let (flow, bytes) = (server.transaction.flow, server.transaction.bytes().to_vec());
                 self.transmit(flow, bytes);
             }
-            Due::TimedOut | Due::Over => {
-                if let Some(server) = self.servers.remove(&id) {
-                    self.server_keys.remove(&server.key);
-                }
-            }
+            Due::TimedOut | Due::Over => self.forget_server(id),
             Due::Nothing => {}
         }
         self.schedule_server(id);
@@ -149,6 +199,7 @@ impl Endpoint {
         let is_invite = request.method == Method::INVITE;
         let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes.clone());
         self.client_keys.insert(key.clone(), id);
+        self.client_flows.insert(flow, id);
         self.clients.insert(id, Client { transaction, key, purpose, request });
         self.transmit(flow, bytes);
         self.schedule_client(id);
@@ -212,6 +263,7 @@ impl Endpoint {
     fn forget_client(&mut self, id: TransactionId) {
         if let Some(client) = self.clients.remove(&id) {
             self.client_keys.remove(&client.key);
+            self.client_flows.remove(&client.transaction.flow, &id);
         }
         self.agenda.set(Owner::Client(id), None);
     }
@@ -236,6 +288,14 @@ fn server_key(request: &Request, via: &Via) -> String {
             format!("2543|{call_id}|{seq}|{from}|{}|{sent_by}|{method}", request.uri)
         }
     }
+}
+
+/// What tells requests apart whatever way they came, §8.2.2.2: From-tag, Call-ID and number.
+pub(super) fn identity(request: &Request) -> String {
+    let headers = &request.headers;
+    let from = headers.from().ok().and_then(|from| from.tag().map(str::to_string)).unwrap_or_default();
+    let seq = headers.cseq().map_or(0, |cseq| cseq.seq);
+    format!("{from}|{}|{seq}", headers.call_id().unwrap_or_default())
 }
 
 /// The ACK of a refusal belongs to the INVITE's transaction, §17.1.1.3.

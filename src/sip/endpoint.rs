@@ -1,23 +1,24 @@
 //! The user agent as one machine: bytes and commands in, bytes and events out. Holds the transactions,
 //! the legs and the registrar, and finds for each message the one it belongs to.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
 
 use rand::Rng;
 use rand::rngs::StdRng;
-use tracing::debug;
 
 pub use super::account::Account;
 use super::account::Registration;
-use super::addressing::stamp;
 use super::agenda::Agenda;
+use super::dialog::Dialog;
 use super::digest::Verifier;
+use super::index::Index;
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::{Leg, TransactionId};
 use super::transaction::client::ClientTransaction;
 use super::transaction::server::ServerTransaction;
-use super::words::{Binding, Command, ConnectionId, Event, Flow, ListenerId, Settings, Transmit, Transport};
+use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
@@ -34,11 +35,19 @@ pub struct Endpoint {
     pub(super) reoffers: BTreeMap<TransactionId, Request>,
     pub(super) server_keys: HashMap<String, TransactionId>,
     pub(super) client_keys: HashMap<String, TransactionId>,
-    /// From-tag, Call-ID and CSeq of INVITEs that are open: another with the same is merged, §8.2.2.2.
+    /// From-tag, Call-ID and CSeq of the INVITEs in `servers`: another with the same is merged, §8.2.2.2.
     pub(super) merges: HashMap<String, TransactionId>,
     /// Call-ID and our tag → leg.
     pub(super) dialogs: HashMap<String, LegId>,
+    /// Requests of ours by the way they went, requests of theirs and dialogs by the connection they came over.
+    pub(super) client_flows: Index<Flow, TransactionId>,
+    pub(super) server_connections: Index<ConnectionId, TransactionId>,
+    leg_connections: Index<ConnectionId, LegId>,
     pub(super) agenda: Agenda<Owner>,
+    /// Bytes that `servers` hold: requests and answers.
+    pub(super) held: usize,
+    /// Makes the tags of answers that are not kept.
+    pub(super) tag_key: [u8; 32],
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     counter: u64,
@@ -60,7 +69,14 @@ pub(super) enum Owner {
 pub(super) struct Server {
     pub transaction: ServerTransaction,
     pub key: String,
-    pub merge: Option<String>,
+    /// From-tag, Call-ID and CSeq.
+    pub identity: String,
+    /// Where the request came from: answers may go elsewhere.
+    pub from: Flow,
+    /// Where its sender listens, as its Via says.
+    pub back: SocketAddr,
+    /// Bytes of the request.
+    pub size: usize,
     /// The leg whose INVITE (or re-INVITE) this is.
     pub leg: Option<LegId>,
 }
@@ -87,6 +103,8 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     pub transactions: usize,
+    /// Bytes of requests of theirs, and of our answers.
+    pub held: usize,
     pub legs: usize,
     pub bindings: usize,
 }
@@ -95,6 +113,7 @@ impl Endpoint {
     pub fn new(now: Moment, settings: Settings, mut rng: StdRng) -> Self {
         let verifier = Verifier::new(&settings.realm, settings.nonce_lifetime, &mut rng);
         let registrar = Registrar::new(&settings);
+        let tag_key = rng.random();
         let mut endpoint = Self {
             settings,
             rng,
@@ -109,7 +128,12 @@ impl Endpoint {
             client_keys: HashMap::new(),
             merges: HashMap::new(),
             dialogs: HashMap::new(),
+            client_flows: Index::new(),
+            server_connections: Index::new(),
+            leg_connections: Index::new(),
             agenda: Agenda::new(),
+            held: 0,
+            tag_key,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             counter: 0,
@@ -124,18 +148,9 @@ impl Endpoint {
     /// A datagram, or one framed message.
     pub fn receive(&mut self, now: Moment, flow: Flow, bytes: &[u8]) {
         match message::read(bytes) {
-            Ok(Message::Request(request)) => self.request(now, flow, request),
+            Ok(Message::Request(request)) => self.request(now, flow, request, bytes.len()),
             Ok(Message::Response(response)) => self.response(now, &response),
-            Err(fault) => {
-                debug!(remote = %flow.remote, %fault, "malformed");
-                if let Some(mut answer) = fault.answer
-                    && let Ok(mut via) = answer.headers.top_via()
-                {
-                    let flow = stamp(&mut via, flow);
-                    answer.headers.replace_top_via(&via);
-                    self.transmit(flow, answer.to_bytes());
-                }
-            }
+            Err(fault) => self.malformed(flow, bytes.len(), fault),
         }
         self.after(now);
     }
@@ -155,24 +170,47 @@ impl Endpoint {
         self.after(now);
     }
 
-    /// A [`Transmit`] on this flow failed: whoever waits for an answer on it waits in vain, §17.1.4.
+    /// A [`Transmit`] on this flow failed: whoever waits for an answer on it waits in vain, §17.1.4. Answers of
+    /// ours are sent once more, §18.2.2.
     pub fn unsent(&mut self, now: Moment, flow: Flow) {
-        let lost = |client: &Client| client.transaction.flow == flow && !client.transaction.is_answered();
-        let lost: Vec<TransactionId> = self.clients.iter().filter(|(_, c)| lost(c)).map(|(id, _)| *id).collect();
+        let is_lost = |id: &&TransactionId| self.clients.get(id).is_some_and(|c| !c.transaction.is_answered());
+        let lost: Vec<TransactionId> = self.client_flows.of(&flow).filter(is_lost).copied().collect();
         for id in lost {
             self.client_failed(now, id, 503);
+        }
+        for id in flow.connection.map(|connection| self.answer_elsewhere(connection)).unwrap_or_default() {
+            if let Some(server) = self.servers.get(&id)
+                && let Some(last) = server.transaction.last()
+            {
+                let (flow, bytes) = (server.transaction.flow, last.to_vec());
+                self.transmit(flow, bytes);
+            }
         }
         self.after(now);
     }
 
     pub fn connection_closed(&mut self, now: Moment, connection: ConnectionId) {
         self.registrar.flow_lost(connection);
-        for leg in self.legs.values_mut() {
-            if let Some(dialog) = leg.dialog.as_mut().filter(|dialog| dialog.flow.connection == Some(connection)) {
+        self.answer_elsewhere(connection);
+        for leg in self.leg_connections.take(&connection) {
+            if let Some(dialog) = self.legs.get_mut(&leg).and_then(|leg| leg.dialog.as_mut()) {
                 dialog.flow.connection = None;
             }
         }
         self.after(now);
+    }
+
+    /// §18.2.2: where a connection is gone, answers go to the address it came from, at the port in the Via,
+    /// over a new one. Once: who cannot be reached there either is not tried again.
+    fn answer_elsewhere(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
+        let servers = self.server_connections.take(&connection);
+        for id in &servers {
+            if let Some(server) = self.servers.get_mut(id) {
+                let flow = server.transaction.flow;
+                server.transaction.flow = Flow { remote: server.back, connection: None, ..flow };
+            }
+        }
+        servers
     }
 
     pub fn handle_deadline(&mut self, now: Moment) {
@@ -202,9 +240,8 @@ impl Endpoint {
 
     /// A registration that an earlier process wrote down.
     pub fn restore_binding(&mut self, now: Moment, seat: SeatId, binding: Binding) {
-        let listener = self.listener(Transport::Udp, binding.remote.is_ipv4()).unwrap_or(ListenerId(0));
         if self.settings.seats.contains_key(&seat) {
-            self.registrar.restore(now, seat, &binding, listener);
+            self.registrar.restore(now, seat, &binding);
         }
         self.after(now);
     }
@@ -224,13 +261,14 @@ impl Endpoint {
     pub fn counts(&self) -> Counts {
         Counts {
             transactions: self.servers.len() + self.clients.len(),
+            held: self.held,
             legs: self.legs.len(),
             bindings: self.registrar.len(),
         }
     }
 
     /// Announces what the registrar has to say, and renews the deadlines that are not a transaction's.
-    fn after(&mut self, _now: Moment) {
+    pub(super) fn after(&mut self, _now: Moment) {
         while let Some(event) = self.registrar.poll() {
             self.events.push_back(event);
         }
@@ -243,7 +281,11 @@ impl Endpoint {
     // What all of them need
 
     pub(super) fn transmit(&mut self, flow: Flow, bytes: Vec<u8>) {
-        self.transmits.push_back(Transmit { flow, bytes });
+        self.transmits.push_back(Transmit { flow, bytes, known: true });
+    }
+
+    pub(super) fn transmit_to_stranger(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.transmits.push_back(Transmit { flow, bytes, known: false });
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -255,12 +297,28 @@ impl Endpoint {
         self.agenda.set(Owner::Leg(leg), at);
     }
 
+    /// The dialog of a leg, and where it is from here on.
+    pub(super) fn set_dialog(&mut self, id: LegId, dialog: Dialog) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(before) = leg.dialog.as_ref().and_then(|dialog| dialog.flow.connection) {
+            self.leg_connections.remove(&before, &id);
+        }
+        if let Some(connection) = dialog.flow.connection {
+            self.leg_connections.insert(connection, id);
+        }
+        self.dialogs.insert(dialog_key(&dialog.call_id, dialog.local_tag()), id);
+        leg.dialog = Some(dialog);
+    }
+
     pub(super) fn forget_leg(&mut self, id: LegId) {
         let Some(leg) = self.legs.remove(&id) else { return };
         // Legs that arrive have odd numbers.
         self.callers -= usize::from(id.0 % 2 == 1);
         if let Some(dialog) = &leg.dialog {
             self.dialogs.remove(&dialog_key(&dialog.call_id, dialog.local_tag()));
+            if let Some(connection) = dialog.flow.connection {
+                self.leg_connections.remove(&connection, &id);
+            }
         }
         if let Some(open) = leg.their_reoffer {
             self.reoffers.remove(&open);

@@ -5,16 +5,18 @@
 //! is bytes), queues, menus, calls (a leg is all it sees), records, config.
 
 pub mod account;
-mod addressing;
+pub mod addressing;
 mod admission;
 mod agenda;
 pub mod dialog;
 pub mod digest;
 mod dispatch;
 pub mod endpoint;
+mod index;
 pub mod message;
 pub mod registrar;
 mod session;
+mod stateless;
 #[cfg(test)]
 mod tests;
 mod transaction;

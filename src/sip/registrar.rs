@@ -3,12 +3,14 @@
 //! Does not know dialogs, calls or sockets.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use super::addressing::{listener_to, way_to};
 use super::digest::{Verdict, Verifier};
+use super::index::Index;
 use super::message::{NameAddr, Request, Response, SipUri, Uri};
-use super::words::{Binding, ConnectionId, Event, Flow, ListenerId, SeatAccount, Settings, Transport};
+use super::words::{Binding, ConnectionId, Event, Flow, Listen, ListenerId, SeatAccount, Settings, Transport};
 use crate::ids::SeatId;
 use crate::moment::Moment;
 
@@ -18,12 +20,22 @@ const MAX_CONTACTS: usize = 16;
 /// One binding a seat: the newest wins, as one phone stands on a desk.
 pub struct Registrar {
     seats: BTreeMap<SeatId, Bound>,
-    fixed: BTreeMap<SeatId, SipUri>,
-    by_address: BTreeMap<SocketAddr, SeatId>,
+    fixed: BTreeMap<SeatId, Fixed>,
+    /// Where the phones are that registered, and the fixed ones that have a secret too.
+    addresses: Index<IpAddr, SeatId>,
+    provable: BTreeSet<IpAddr>,
+    connections: Index<ConnectionId, SeatId>,
     deadlines: BTreeSet<(Moment, SeatId)>,
     events: VecDeque<Event>,
+    listen: Vec<Listen>,
     min: Duration,
     max: Duration,
+}
+
+/// A phone that never registers.
+struct Fixed {
+    contact: SipUri,
+    flow: Flow,
 }
 
 struct Bound {
@@ -46,7 +58,10 @@ impl Registrar {
         let mut registrar = Self {
             seats: BTreeMap::new(),
             fixed: BTreeMap::new(),
-            by_address: BTreeMap::new(),
+            addresses: Index::new(),
+            provable: BTreeSet::new(),
+            listen: Vec::new(),
+            connections: Index::new(),
             deadlines: BTreeSet::new(),
             events: VecDeque::new(),
             min: settings.register_min,
@@ -56,17 +71,23 @@ impl Registrar {
         registrar
     }
 
-    /// Takes other accounts: fixed contacts are announced, those that are gone are withdrawn.
+    /// Takes other accounts: fixed contacts are announced if there is a way to them, those that are gone are
+    /// withdrawn unless the phone registered meanwhile.
     pub fn set_settings(&mut self, settings: &Settings) {
         (self.min, self.max) = (settings.register_min, settings.register_max);
-        let fixed: BTreeMap<SeatId, SipUri> = settings.seats.iter().filter_map(fixed_contact).collect();
-        for seat in self.fixed.keys().filter(|seat| !fixed.contains_key(*seat)) {
+        self.listen = settings.listen.clone();
+        let contact = |(seat, account): (&SeatId, &SeatAccount)| Some((seat.clone(), fixed(&self.listen, account)?));
+        let fixed: BTreeMap<SeatId, Fixed> = settings.seats.iter().filter_map(contact).collect();
+        let silent = |seat: &&SeatId| !self.seats.contains_key(*seat);
+        for seat in self.fixed.keys().filter(|seat| !fixed.contains_key(*seat)).filter(silent) {
             self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
         }
-        for seat in fixed.keys().filter(|seat| !self.fixed.contains_key(*seat)) {
+        for seat in fixed.keys().filter(|seat| !self.fixed.contains_key(*seat)).filter(silent) {
             self.events.push_back(Event::SeatReachable { seat: seat.clone() });
         }
-        self.by_address = fixed.iter().filter_map(|(seat, uri)| Some((address(uri)?, seat.clone()))).collect();
+        let has_secret = |seat: &SeatId| settings.seats.get(seat).is_some_and(|account| account.secret.is_some());
+        let provable = fixed.iter().filter(|(seat, _)| has_secret(seat));
+        self.provable = provable.map(|(_, fixed)| fixed.flow.remote.ip().to_canonical()).collect();
         self.fixed = fixed;
         let gone: Vec<SeatId> = self.seats.keys().filter(|seat| !settings.seats.contains_key(*seat)).cloned().collect();
         for seat in gone {
@@ -74,7 +95,7 @@ impl Registrar {
         }
     }
 
-    /// A whole REGISTER, RFC 3261 §10.3.
+    /// A whole REGISTER, RFC 3261 §10.3. `Err`: the answer to somebody who proved nothing.
     pub fn handle(
         &mut self,
         now: Moment,
@@ -82,9 +103,9 @@ impl Registrar {
         flow: Flow,
         verifier: &mut Verifier,
         seats: &BTreeMap<SeatId, SeatAccount>,
-    ) -> Response {
+    ) -> Result<Response, Response> {
         let respond = |status| request.respond(status, Some("reg"));
-        let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return respond(400) };
+        let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return Err(respond(400)) };
         let credentials = request.headers.credentials("Authorization");
         let seat = match verifier.verify(now, &request.method, &credentials, &request.uri, seats) {
             Verdict::Seat(seat) => seat,
@@ -93,12 +114,12 @@ impl Registrar {
                 for challenge in verifier.challenges(now, stale, request.headers.get("User-Agent")) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
-                return response;
+                return Err(response);
             }
         };
         // A seat may register itself only.
         if to.number() != seat.as_str() {
-            return respond(403);
+            return Ok(respond(403));
         }
         let asked = match self.asked(request) {
             Ok(asked) => asked,
@@ -107,13 +128,15 @@ impl Registrar {
                 if status == 423 {
                     response.headers.push("Min-Expires", self.min.as_secs().to_string());
                 }
-                return response;
+                return Ok(response);
             }
         };
-        let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else { return respond(400) };
+        let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else {
+            return Ok(respond(400));
+        };
         // §10.3 step 7: an older request of the same phone must not undo a newer one.
         if self.seats.get(&seat).is_some_and(|b| b.call_id == call_id && cseq.seq <= b.cseq) {
-            return respond(500);
+            return Ok(respond(500));
         }
         match asked {
             Asked::Nothing => {}
@@ -136,7 +159,7 @@ impl Registrar {
             contact.params.set("expires", Some(&left));
             response.headers.push("Contact", contact.to_string());
         }
-        response
+        Ok(response)
     }
 
     /// §10.3 steps 6 and 7: `Contact: *`, or the contact with the highest q.
@@ -173,10 +196,19 @@ impl Registrar {
             contact: bound.contact.to_string(),
             remote: bound.flow.remote,
             transport: bound.flow.transport.via_name().to_ascii_lowercase(),
+            listener: self.listen.get(bound.flow.listener.0).map(|listen| listen.addr),
             expires_at: bound.expires_at,
         };
+        let (connection, ip) = (bound.flow.connection, bound.flow.remote.ip().to_canonical());
         self.deadlines.insert((bound.expires_at, seat.clone()));
         let before = self.seats.insert(seat.clone(), bound);
+        if let Some(before) = &before {
+            self.unplace(&seat, before.flow);
+        }
+        self.addresses.insert(ip, seat.clone());
+        if let Some(connection) = connection {
+            self.connections.insert(connection, seat.clone());
+        }
         match before {
             Some(before) if self.seats.get(&seat).is_none_or(|b| b.expires_at != before.expires_at) => {
                 self.deadlines.remove(&(before.expires_at, seat.clone()));
@@ -193,10 +225,18 @@ impl Registrar {
     fn remove(&mut self, seat: &SeatId) {
         let Some(bound) = self.seats.remove(seat) else { return };
         self.deadlines.remove(&(bound.expires_at, seat.clone()));
+        self.unplace(seat, bound.flow);
         if !self.fixed.contains_key(seat) {
             self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
         }
         self.events.push_back(Event::Binding { seat: seat.clone(), binding: None });
+    }
+
+    fn unplace(&mut self, seat: &SeatId, flow: Flow) {
+        self.addresses.remove(&flow.remote.ip().to_canonical(), seat);
+        if let Some(connection) = flow.connection {
+            self.connections.remove(&connection, seat);
+        }
     }
 
     pub fn handle_deadline(&mut self, now: Moment) {
@@ -214,20 +254,23 @@ impl Registrar {
         self.events.pop_front()
     }
 
-    /// The URI to ring at, and the flow that the phone registered over (`None` for a fixed contact).
-    pub fn target(&self, seat: &SeatId) -> Option<(SipUri, Option<Flow>)> {
+    /// The URI to ring at, the way there, and whether it is the way that the phone registered by.
+    pub fn target(&self, seat: &SeatId) -> Option<(SipUri, Flow, bool)> {
         match self.seats.get(seat) {
-            Some(bound) => Some((bound.contact.clone(), Some(bound.flow))),
-            None => self.fixed.get(seat).map(|uri| (uri.clone(), None)),
+            Some(bound) => Some((bound.contact.clone(), bound.flow, true)),
+            None => self.fixed.get(seat).map(|fixed| (fixed.contact.clone(), fixed.flow, false)),
         }
     }
 
     /// A registration of an earlier process. Those over a connection went down with it.
-    pub fn restore(&mut self, now: Moment, seat: SeatId, binding: &Binding, listener: ListenerId) {
+    pub fn restore(&mut self, now: Moment, seat: SeatId, binding: &Binding) {
         let Some(Uri::Sip(contact)) = Uri::parse(&binding.contact) else { return };
         if binding.expires_at <= now || binding.transport != "udp" {
             return;
         }
+        let is_same = |l: &Listen| l.transport == Transport::Udp && Some(l.addr) == binding.listener;
+        let same = self.listen.iter().position(is_same).map(ListenerId);
+        let Some(listener) = same.or_else(|| listener_to(&self.listen, Transport::Udp, binding.remote)) else { return };
         let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
         let bound = Bound { contact, flow, call_id: String::new(), cseq: 0, expires_at: binding.expires_at };
         self.bind(seat, bound);
@@ -235,20 +278,25 @@ impl Registrar {
 
     /// A connection closed: whoever registered over it cannot be reached until it registers again.
     pub fn flow_lost(&mut self, connection: ConnectionId) {
-        let lost: Vec<SeatId> = self
-            .seats
-            .iter()
-            .filter(|(_, b)| b.flow.connection == Some(connection))
-            .map(|(seat, _)| seat.clone())
-            .collect();
-        for seat in lost {
+        for seat in self.connections.take(&connection) {
             self.remove(&seat);
         }
     }
 
-    /// The seat whose fixed contact is where this came from.
-    pub fn seat_at(&self, flow: &Flow) -> Option<&SeatId> {
-        self.by_address.get(&flow.remote)
+    /// The seat of that name, if its fixed contact is where this came from. Several may be behind one address;
+    /// over TCP a phone calls from a port of its own.
+    pub fn seat_at(&self, flow: Flow, name: &str) -> Option<&SeatId> {
+        let (seat, fixed) = self.fixed.get_key_value(name)?;
+        let (theirs, ours) = (flow.remote, fixed.flow.remote);
+        let same_ip = theirs.ip().to_canonical() == ours.ip().to_canonical();
+        let same_port = flow.transport.is_reliable() || theirs.port() == ours.port();
+        (flow.transport == fixed.flow.transport && same_ip && same_port).then_some(seat)
+    }
+
+    /// Whether a phone that can prove itself is at this address.
+    pub fn is_at(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.addresses.has(&ip) || self.provable.contains(&ip)
     }
 
     pub fn len(&self) -> usize {
@@ -260,13 +308,9 @@ impl Registrar {
     }
 }
 
-fn fixed_contact((seat, account): (&SeatId, &SeatAccount)) -> Option<(SeatId, SipUri)> {
-    match Uri::parse(account.contact.as_deref()?)? {
-        Uri::Sip(uri) => Some((seat.clone(), uri)),
-        Uri::Other(_) => None,
-    }
-}
-
-fn address(uri: &SipUri) -> Option<SocketAddr> {
-    Some(SocketAddr::new(uri.host.parse().ok()?, uri.port.unwrap_or(5060)))
+/// `None` without a contact, or if there is no way to it.
+fn fixed(listen: &[Listen], account: &SeatAccount) -> Option<Fixed> {
+    let Uri::Sip(contact) = Uri::parse(account.contact.as_deref()?)? else { return None };
+    let flow = way_to(listen, &contact)?;
+    Some(Fixed { contact, flow })
 }

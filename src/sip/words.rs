@@ -16,10 +16,12 @@ use crate::moment::Moment;
 /// Signalling as the admin meant it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where requests are accepted; never empty. The first of a transport is where requests of ours leave.
+    /// Where requests are accepted; never empty. Requests of ours leave by
+    /// the one that is nearest to where they go.
     pub listen: Vec<Listen>,
-    /// The address written into Contact and Via where a listener is bound to a wildcard address.
-    pub advertise: Option<IpAddr>,
+    /// The addresses written into Contact and Via where a listener is bound to a wildcard address: one of each
+    /// family that has such a listener.
+    pub advertise: Vec<IpAddr>,
     /// Digest realm, RFC 3261 §22.1.
     pub realm: String,
     /// Sources whose calls are accepted without a challenge.
@@ -81,6 +83,25 @@ pub struct Listen {
 pub struct Trunk {
     pub id: TrunkId,
     pub from: Vec<IpNet>,
+    /// Where calls of ours go out. `None`: it only brings calls.
+    pub to: Option<Hop>,
+}
+
+/// Where a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    pub addr: SocketAddr,
+    pub transport: Transport,
+}
+
+/// Longest number that is dialled outside: 15 digits (E.164) and a prefix.
+pub const MAX_DIALLED: usize = 20;
+
+/// Whether a number may be dialled over a trunk: digits, perhaps after a plus, and no more of them than a
+/// number has. Everything else (names, codes, parameters) is no number and goes nowhere.
+pub fn is_dialable(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    (1..=MAX_DIALLED).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A seat's account. A seat with neither secret nor contact cannot be reached.
@@ -88,7 +109,8 @@ pub struct Trunk {
 pub struct SeatAccount {
     /// What the phone must prove to register.
     pub secret: Option<Secret>,
-    /// A desk phone that never registers: always reachable there, e.g. `sip:8001@10.0.0.5:5060`.
+    /// A desk phone that never registers: always reachable there, e.g. `sip:8001@10.0.0.5:5060`. An IP address,
+    /// over UDP or TCP.
     pub contact: Option<String>,
 }
 
@@ -117,7 +139,7 @@ pub struct ListenerId(pub usize);
 pub struct ConnectionId(pub u64);
 
 /// Where bytes came from, and the way an answer goes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     pub listener: ListenerId,
     pub transport: Transport,
@@ -131,6 +153,8 @@ pub struct Flow {
 pub struct Transmit {
     pub flow: Flow,
     pub bytes: Vec<u8>,
+    /// To somebody who was let in: a connection of theirs may be idle for long.
+    pub known: bool,
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -189,12 +213,19 @@ pub struct Invite {
     pub to: Target,
     /// Shown to the callee as From.
     pub caller: Party,
+    /// Call-ID; `None`: one is drawn.
+    pub sip_call_id: Option<String>,
     pub body: Option<Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatId),
+    /// A number outside, for which [`is_dialable`] holds; others are refused with 403.
+    Trunk {
+        trunk: TrunkId,
+        number: String,
+    },
     Uri(String),
 }
 
@@ -241,7 +272,7 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub enum Event {
     Incoming(Incoming),
-    /// The caller's ACK for our 200. `answer` is there after a late offer.
+    /// The caller's ACK for our 200. `answer` is there after a late offer; without one the leg has ended.
     Acked {
         leg: LegId,
         answer: Option<Body>,
@@ -260,7 +291,7 @@ pub enum Event {
         leg: LegId,
         body: Option<Body>,
     },
-    /// Our INVITE was refused, or ran out (408), or could not be sent (503). The leg is gone.
+    /// Our INVITE was refused, or ran out (408), or there was no way to send it (503). The leg is gone.
     Refused {
         leg: LegId,
         status: u16,
@@ -312,6 +343,8 @@ pub enum Ended {
     Cancelled,
     /// No ACK for our 200 within 64 × T1, RFC 3261 §13.3.1.4; BYE has been sent.
     NoAck,
+    /// We offered, and the ACK did not answer, RFC 3261 §13.2.1; BYE has been sent.
+    NoAnswer,
     /// A request of ours within the dialog got 408 or 481 or could not be sent, RFC 3261 §12.2.1.2.
     Lost,
 }
@@ -325,5 +358,8 @@ pub struct Binding {
     pub remote: SocketAddr,
     /// `udp` or `tcp`.
     pub transport: String,
+    /// The address of ours that it came to; not known of registrations of older versions.
+    #[serde(default)]
+    pub listener: Option<SocketAddr>,
     pub expires_at: Moment,
 }

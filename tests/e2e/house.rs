@@ -86,6 +86,14 @@ impl House {
         House { child, dir, udp, tcp }
     }
 
+    /// A house that says all it can to `stderr`.
+    pub fn open_talkative(files: &Files, stderr: Stdio) -> House {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        write_files(dir.path(), files);
+        let (child, udp, tcp) = start_with(dir.path(), &[], &["--log", "debug", "--trace-sip"], stderr);
+        House { child, dir, udp, tcp }
+    }
+
     /// `127.0.0.1:PORT` for UDP.
     pub fn addr(&self) -> String {
         format!("127.0.0.1:{}", self.udp)
@@ -204,14 +212,20 @@ pub fn write_files(dir: &Path, files: &Files) {
 /// Starts the program and reads from its first line where it listens.
 fn start(dir: &Path, env: &[(&str, &str)]) -> (Child, u16, u16) {
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).expect("a log file");
+    start_with(dir, env, &["--log", "info"], log.into())
+}
+
+fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) -> (Child, u16, u16) {
     let mut child = hotline()
-        .args(["serve", "--log", "info", "--config"])
+        .arg("serve")
+        .args(args)
+        .arg("--config")
         .arg(dir.join("config"))
         .arg("--data")
         .arg(dir.join("data"))
         .envs(env.iter().copied())
         .stdout(Stdio::piped())
-        .stderr(log)
+        .stderr(stderr)
         .spawn()
         .expect("the program starts");
     let stdout = child.stdout.take().expect("piped");

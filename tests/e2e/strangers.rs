@@ -48,13 +48,19 @@ fn refusals_have_the_right_status() {
 }
 
 #[test]
-fn who_is_neither_trunk_nor_seat_is_forbidden() {
+fn who_is_neither_trunk_nor_seat_is_forbidden_whoever_he_claims_to_be() {
     let house = House::open(&Files::new(None));
     let mut client = Client::new(&house, "127.0.0.2");
     let (status, _) = client.ask("INVITE", &format!("sip:12345@{}", house.addr()), TYPE, SDP);
     assert_eq!(status, 403);
-    let (status, text) =
-        client.ask("INVITE", &format!("sip:12345@{}", house.addr()), &format!("{TYPE}\nFrom: <sip:8001@x>;tag=1"), SDP);
+    let ask = |client: &mut Client, from: &str| {
+        let headers = format!("{TYPE}\nFrom: <sip:{from}@x>;tag=1");
+        client.ask("INVITE", &format!("sip:12345@{}", house.addr()), &headers, SDP).0
+    };
+    assert_eq!(["8001", "8999"].map(|from| ask(&mut client, from)), [403; 2], "it shows which seats there are");
+    let mut trunk = Client::new(&house, "127.0.0.1");
+    let code = format!("sip:*13@{}", house.addr());
+    let (status, text) = trunk.ask("INVITE", &code, &format!("{TYPE}\nFrom: <sip:8001@x>;tag=1"), SDP);
     assert!(status == 401 && text.contains("algorithm=SHA-256") && text.contains("algorithm=MD5"), "{text}");
     assert!(house.records().is_empty(), "a stranger left a record");
 }
@@ -125,4 +131,24 @@ fn garbage_on_every_port_changes_nothing() {
     assert!(caller.end(), "the call was cut");
     assert_eq!(house.wait_records(1)[0]["ended_by"], "caller");
     assert!(!house.log().contains("panicked"), "{}", house.log());
+}
+
+#[test]
+fn whoever_does_not_read_the_log_holds_up_no_call() {
+    let (unread, pipe) = std::io::pipe().unwrap();
+    let (closed, broken) = std::io::pipe().unwrap();
+    drop(closed);
+    for stderr in [pipe, broken] {
+        let mut house = House::open_talkative(&Files::new(None), stderr.into());
+        let mut client = Client::new(&house, "127.0.0.1");
+        // Much more than a pipe holds.
+        for _ in 0..200 {
+            assert_eq!(client.ask("OPTIONS", &format!("sip:{}", house.addr()), "", "").0, 200);
+        }
+        assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end());
+        house.wait_records(1);
+        house.signal("TERM");
+        assert!(house.wait_end().success());
+    }
+    drop(unread);
 }

@@ -66,8 +66,10 @@ impl Phone {
             bind: own,
             advertise: None,
             ports: PORTS,
+            reserve: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             dead_after: Duration::ZERO,
+            held_at_most: Duration::ZERO,
             workers: 1,
             prompts: Default::default(),
         };
@@ -88,7 +90,7 @@ impl Phone {
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
-        self.desk.command(media::Command::Open { leg, call: ONLY });
+        self.desk.command(media::Command::Open { leg, call: ONLY, second: false });
     }
 
     /// The next thing that happens, or [`Happening::Due`] at `at`.
@@ -153,10 +155,10 @@ impl Phone {
 }
 
 fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Settings {
-    let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()] };
+    let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()], to: None };
     Settings {
         listen,
-        advertise: None,
+        advertise: Vec::new(),
         realm: "phone".into(),
         trunks: if trunk { vec![only_server] } else { Vec::new() },
         seats: Default::default(),

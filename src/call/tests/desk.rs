@@ -101,6 +101,10 @@ impl Desk {
     }
 
     pub fn ring(&mut self, number: &str, source: Source) {
+        self.arrive(number, source, Some(Body::sdp(b"theirs".to_vec())));
+    }
+
+    pub fn arrive(&mut self, number: &str, source: Source, offer: Option<Body>) {
         self.sip(sip::Event::Incoming(sip::Incoming {
             leg: CALLER,
             sip_call_id: "abc".into(),
@@ -108,7 +112,7 @@ impl Desk {
             caller: sip::Party { number: "13800001111".into(), display: None },
             source,
             remote: "127.0.0.1:5060".parse().unwrap(),
-            offer: Some(Body::sdp(b"theirs".to_vec())),
+            offer,
         }));
     }
 
@@ -123,10 +127,14 @@ impl Desk {
     }
 
     pub fn offered(&mut self) {
+        self.offered_without_description();
+        self.described(SEAT);
+    }
+
+    pub fn offered_without_description(&mut self) {
         let until = self.now + Duration::from_secs(20);
         let (contact, operator, seat) = (self.call, "1001".into(), "8001".into());
         self.queue(Output::Offer { offer: OFFER, contact, operator, seat, until, callback: None });
-        self.described(SEAT);
     }
 
     pub fn offer_ended(&mut self, outcome: OfferOutcome) {

@@ -52,6 +52,38 @@ fn no_answer_leaves_before_the_opening_entry_is_durable() {
 }
 
 #[test]
+fn a_late_offer_that_is_never_answered_ends_the_call() {
+    let late = || {
+        let mut desk = Desk::new(settings());
+        desk.arrive("12345", Source::Trunk("carrier".into()), None);
+        desk.durable();
+        desk.described(CALLER);
+        assert_eq!(desk.asked_sip(is_accept), 1);
+        desk
+    };
+    // Signalling says that the ACK answered nothing, and has sent the BYE.
+    let mut desk = late();
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAnswer });
+    desk.closed_sound();
+    let record = desk.record();
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Failed), Some(EndedBy::System)));
+    // Nobody says anything.
+    let mut desk = late();
+    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
+    desk.pass(Duration::from_secs(41));
+    assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
+    desk.closed_sound();
+    assert_eq!(desk.record().outcome, Some(Outcome::Failed));
+    // It is answered, and goes on.
+    let mut desk = late();
+    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
+    desk.media(media::Event::Agreed { leg: CALLER, direction: Direction::Both });
+    desk.pass(Duration::from_secs(4));
+    desk.media(media::Event::Key { leg: CALLER, key: '1' });
+    assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
+}
+
+#[test]
 fn early_media_is_accepted_when_the_operator_is_there() {
     let mut settings = settings();
     settings.ivr.answer = AnswerWhen::OnConnect;
@@ -59,13 +91,15 @@ fn early_media_is_accepted_when_the_operator_is_there() {
     desk.go_to_line('1');
     assert_eq!(desk.asked_sip(|command| matches!(command, sip::Command::Progress { .. })), 1);
     assert_eq!(desk.asked_sip(is_accept), 0);
+    let watched = |desk: &Desk| desk.asked_media(|command| matches!(command, media::Command::Watch { leg: CALLER }));
+    assert_eq!(watched(&desk), 0, "a phone owes no sound before its 200");
     let mut desk = Desk::new({
         let mut settings = self::settings();
         settings.ivr.answer = AnswerWhen::OnConnect;
         settings
     });
     desk.go_to_talk();
-    assert_eq!(desk.asked_sip(is_accept), 1);
+    assert_eq!((desk.asked_sip(is_accept), watched(&desk)), (1, 1));
 }
 
 #[test]
@@ -162,6 +196,32 @@ fn a_phone_that_says_nothing_is_given_back() {
     desk.sip(sip::Event::Ringing { leg: SEAT });
     desk.pass(Duration::from_secs(7));
     assert!(!desk.asked_queue().contains(&&failed), "a phone that rings may ring");
+}
+
+#[test]
+fn ports_that_we_lack_are_no_fault_of_the_operators() {
+    let failed = Input::Failed { offer: OFFER, why: OfferFailure::Unreachable };
+    let invited = |desk: &Desk| desk.asked_sip(|command| matches!(command, sip::Command::Invite(_)));
+    let no_ports = |seconds: usize| {
+        let mut desk = Desk::new(settings());
+        desk.go_to_line('1');
+        desk.offered_without_description();
+        for _ in 0..seconds {
+            desk.media(media::Event::Exhausted { leg: SEAT });
+            assert!(!desk.asked_queue().contains(&&failed));
+            desk.pass(Duration::from_secs(1));
+        }
+        desk
+    };
+    let mut desk = no_ports(5);
+    assert_eq!(invited(&desk), 0);
+    desk.described(SEAT);
+    assert_eq!(invited(&desk), 1);
+    desk.pass(Duration::from_secs(5));
+    assert!(!desk.asked_queue().contains(&&failed), "its phone has its time");
+    desk.pass(Duration::from_secs(1));
+    assert!(desk.asked_queue().contains(&&failed));
+    assert!(no_ports(6).asked_queue().contains(&&failed), "the offer is not kept for ever");
 }
 
 #[test]
@@ -323,4 +383,61 @@ fn the_house_ends_what_is_left() {
     assert_eq!((desk.asked_sip(is_hangup(CALLER)), desk.asked_sip(is_hangup(SEAT))), (1, 1));
     desk.closed_sound();
     assert_eq!(desk.record().outcome, Some(Outcome::Answered));
+}
+
+#[test]
+fn whoever_hangs_up_on_the_way_into_the_line_is_let_out_of_it() {
+    let on_the_way = || {
+        let mut desk = Desk::new(settings());
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        desk.durable();
+        desk.described(CALLER);
+        desk.media(media::Event::Key { leg: CALLER, key: '1' });
+        desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+        let contact = desk.call;
+        let asked = desk.asked_queue();
+        assert!(matches!(asked[..], [Input::Join { .. }, Input::Leave { .. }]), "{asked:?}");
+        desk.closed_sound();
+        (desk, contact)
+    };
+    let queue = || "citizen".into();
+    // The engine's answers come when the call is over.
+    let (mut desk, contact) = on_the_way();
+    assert_eq!(desk.calls.len(), 1, "the record waits for the engine");
+    desk.queue(joined(contact, "citizen", desk.now));
+    desk.queue(Output::Left { contact, queue: queue(), why: LeftLine::CallerGone, exit: None, waited_ms: 0 });
+    assert_eq!((desk.record().outcome, desk.record().queued_at), (Some(Outcome::AbandonedInQueue), None));
+    let answers = [
+        Output::Refused { contact, queue: queue(), why: JoinRefusal::Full, exit: None },
+        Output::Left { contact, queue: queue(), why: LeftLine::TooLong, exit: None, waited_ms: 0 },
+    ];
+    for answer in answers {
+        let (mut desk, _) = on_the_way();
+        let plays = desk.asked.len();
+        desk.queue(answer);
+        assert_eq!(desk.record().outcome, Some(Outcome::AbandonedInQueue));
+        assert_eq!(desk.asked.len(), plays, "last words to nobody");
+    }
+    // An engine that never answers does not keep it, nor wake it for ever.
+    let (mut desk, _) = on_the_way();
+    desk.pass(Duration::from_secs(3));
+    desk.record();
+}
+
+#[test]
+fn a_caller_who_hangs_up_as_the_operator_answers_leaves_the_operator_free() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    desk.sip(sip::Event::Answered { leg: SEAT, body: Some(Body::sdp(b"seat".to_vec())) });
+    desk.media(media::Event::Agreed { leg: SEAT, direction: Direction::Both });
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+    desk.offer_ended(OfferOutcome::Answered);
+    let (contact, queue) = (desk.call, "citizen".into());
+    desk.queue(Output::Connected { contact, queue, operator: "1001".into(), seat: "8001".into(), waited_ms: 0 });
+    assert_eq!(desk.asked_queue().last(), Some(&&Input::TalkEnded { contact }));
+    assert_eq!(desk.joined(), 0);
+    desk.closed_sound();
+    assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
+    assert_eq!(desk.record().outcome, Some(Outcome::AbandonedInQueue));
 }

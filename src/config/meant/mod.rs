@@ -35,13 +35,14 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
     let media = sound::read(dir, files, faults);
     let people = people::read(dir, files, sip.as_ref(), queues.as_ref(), faults);
     let ivr = menus::read(files, queues.as_ref(), sip.as_ref(), media.as_ref(), faults);
-    let (mut sip, mut queues, people) = (sip?, queues?, people?);
+    let (mut sip, mut queues, people, mut media) = (sip?, queues?, people?, media?);
     sip.settings.seats = people.seats;
+    sound::reserve(&mut media, &sip, faults);
     queues.rules.operators = people.operators;
     queues.rules.seats = sip.settings.seats.keys().cloned().collect();
     Some(House {
         sip: sip.settings,
-        media: media?.settings,
+        media: media.settings,
         ivr: ivr?,
         queue: queues.rules,
         queue_open: queues.open,

@@ -13,8 +13,10 @@ use crate::config::written::{self, Hashes};
 use crate::ids::{OperatorId, SeatId, Skill};
 use crate::queue::OperatorRules;
 use crate::queue::need::MAX_LEVEL;
+use crate::sip::addressing::way_to;
+use crate::sip::dialog::literal;
 use crate::sip::message::Uri;
-use crate::sip::{SeatAccount, Secret, digest};
+use crate::sip::{Listen, SeatAccount, Secret, digest};
 
 pub struct People {
     pub seats: BTreeMap<SeatId, SeatAccount>,
@@ -38,7 +40,7 @@ pub fn read(
         if matches!(seat.written.secret, Some(written::Secret::Plain(_))) && plain.is_none() {
             plain = Some(seat.place("secret"));
         }
-        if let Some(account) = account(dir, &seat, realm, faults)
+        if let Some(account) = account(dir, &seat, realm, sip, faults)
             && named
         {
             check_shipped(&seat, &account, realm, sip, faults);
@@ -63,9 +65,16 @@ pub fn read(
     Some(People { seats, operators })
 }
 
-fn account(dir: &Path, seat: &Element<'_, written::Seat>, realm: &str, faults: &mut Faults) -> Option<SeatAccount> {
+fn account(
+    dir: &Path,
+    seat: &Element<'_, written::Seat>,
+    realm: &str,
+    sip: Option<&Signalling>,
+    faults: &mut Faults,
+) -> Option<SeatAccount> {
     let written = &seat.written;
     let hash = |password: &str| digest::secret(&written.id, realm, password);
+    let listen = sip.map(|sip| sip.settings.listen.as_slice());
     let secret = match (&written.secret, &written.secret_file) {
         (Some(_), Some(_)) => {
             seat.fault(faults, "secret_file", "there is a `secret` too; one of them is meant");
@@ -90,13 +99,9 @@ fn account(dir: &Path, seat: &Element<'_, written::Seat>, realm: &str, faults: &
         (None, None) => None,
     };
     if let Some(contact) = &written.contact
-        && !matches!(Uri::parse(contact), Some(Uri::Sip(uri)) if !uri.secure)
+        && let Err(what) = check_contact(contact, listen)
     {
-        seat.fault(
-            faults,
-            "contact",
-            format!("found {contact:?}; a SIP address is meant, e.g. \"sip:8001@10.0.0.5:5060\""),
-        );
+        seat.fault(faults, "contact", format!("found {contact:?}; {what}"));
         return None;
     }
     if secret.is_none() && written.contact.is_none() {
@@ -108,6 +113,22 @@ fn account(dir: &Path, seat: &Element<'_, written::Seat>, realm: &str, faults: &
         return None;
     }
     Some(SeatAccount { secret, contact: written.contact.clone() })
+}
+
+/// A fixed contact has to be dialled as it stands: names are not looked up, and only UDP and TCP are spoken.
+fn check_contact(contact: &str, listen: Option<&[Listen]>) -> Result<(), &'static str> {
+    let Some(Uri::Sip(uri)) = Uri::parse(contact).filter(|uri| uri.sip().is_some_and(|uri| !uri.secure)) else {
+        return Err("a SIP address is meant, e.g. \"sip:8001@10.0.0.5:5060\"");
+    };
+    if literal(&uri).is_none() {
+        return Err("an IP address and udp or tcp are meant, e.g. \"sip:8001@10.0.0.5:5060;transport=tcp\"");
+    }
+    match listen {
+        Some(listen) if way_to(listen, &uri).is_none() => {
+            Err("sip.listen has no listener of its transport and family, so there is no way to it")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn hashed(seat: &Element<'_, written::Seat>, hashes: &Hashes, faults: &mut Faults) -> Option<Secret> {

@@ -1,13 +1,16 @@
 //! hotline.toml: `[sip]` and `[[trunk]]`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Names, time, time_within};
 use crate::config::fault::{Faults, Place};
-use crate::config::reader;
+use crate::config::reader::{self, Element};
+use crate::config::scalars::NextHop;
 use crate::config::source::Files;
 use crate::config::written;
 use crate::ivr::AnswerWhen;
+use crate::sip::addressing::listener_to;
 use crate::sip::{Listen, Settings, Timers, Transport, Trunk};
 
 const REALM: &str = "hotline";
@@ -15,7 +18,8 @@ const REGISTER_MIN: Duration = Duration::from_secs(60);
 const REGISTER_MAX: Duration = Duration::from_secs(3600);
 const REGISTER_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600));
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
-const MAX_CALLS: usize = 5_000;
+/// The shipped 5,000 pairs of ports are enough for so many callers and 1,000 seats.
+const MAX_CALLS: usize = 4_000;
 /// Each call has two legs with two sockets each, and a record: more would not fit one process.
 const MOST_CALLS: usize = 100_000;
 
@@ -30,7 +34,8 @@ pub struct Signalling {
 pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let mut names = Names::default();
     let mut trunks = Vec::new();
-    for trunk in reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good {
+    let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
+    for trunk in &tables {
         if trunk.written.from.is_empty() {
             trunk.fault(
                 faults,
@@ -38,9 +43,10 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
                 "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"",
             );
         }
-        if names.take(&trunk, "id", &trunk.written.id, faults) {
+        if names.take(trunk, "id", &trunk.written.id, faults) {
             let from = trunk.written.from.iter().map(|network| network.0).collect();
-            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from });
+            let to = trunk.written.to.as_ref().map(|hop| hop.0);
+            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from, to });
         }
     }
     let sip = reader::table::<written::Sip>(&files.hotline, "sip", faults)?;
@@ -54,16 +60,22 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
     }
+    for trunk in &tables {
+        let way = |hop: &NextHop| listener_to(&listen, hop.0.transport, hop.0.addr);
+        if trunk.written.to.as_ref().is_some_and(|hop| way(hop).is_none()) {
+            trunk.fault(
+                faults,
+                "to",
+                "sip.listen has no listener of its transport and family, so there is no way to it",
+            );
+        }
+    }
     for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
         if listen[..index].contains(listener) {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
         }
     }
-    let nameless = listen.iter().any(|listener| listener.addr.ip().is_unspecified());
-    if nameless && written.advertise.is_none() {
-        let what = "0.0.0.0 and [::] can be told to no phone; sip.advertise should name the address that others reach";
-        faults.warning(&sip.place("listen"), sip.key("listen"), what);
-    }
+    let advertise = advertise(&sip, &listen, faults);
     let answer = match written.answer.as_deref() {
         None | Some("at-once") => AnswerWhen::AtOnce,
         Some("on-connect") => AnswerWhen::OnConnect,
@@ -92,7 +104,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let public = listen.iter().any(|listener| !listener.addr.ip().is_loopback()).then(|| sip.place("listen"));
     let settings = Settings {
         listen,
-        advertise: written.advertise.as_ref().map(|address| address.0),
+        advertise,
         realm,
         trunks,
         seats: Default::default(),
@@ -103,4 +115,30 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         timers: Timers::default(),
     };
     Some(Signalling { settings, answer, public })
+}
+
+/// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.
+fn advertise(sip: &Element<'_, written::Sip>, listen: &[Listen], faults: &mut Faults) -> Vec<IpAddr> {
+    let advertise = sip.written.advertise.as_ref().map(|addresses| addresses.0.clone()).unwrap_or_default();
+    for v4 in [true, false] {
+        let family = if v4 { "IPv4" } else { "IPv6" };
+        let told: Vec<&IpAddr> = advertise.iter().filter(|ip| ip.is_ipv4() == v4).collect();
+        let nameless = listen.iter().find(|l| l.addr.ip().is_unspecified() && l.addr.is_ipv4() == v4);
+        match (told.as_slice(), nameless) {
+            ([], Some(listener)) => {
+                let ip = listener.addr.ip();
+                let what = format!("{ip} can be told to no phone: sip.advertise must name an {family} address");
+                sip.fault(faults, "listen", what);
+            }
+            ([ip], _) if ip.is_unspecified() => {
+                sip.fault(faults, "advertise", format!("found {ip}; an address that others reach is meant"));
+            }
+            ([], None) | ([_], _) => {}
+            (many, _) => {
+                let what = format!("there are {} {family} addresses; one of each family can be told", many.len());
+                sip.fault(faults, "advertise", what);
+            }
+        }
+    }
+    advertise
 }

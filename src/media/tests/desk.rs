@@ -32,6 +32,10 @@ fn clock() -> Arc<dyn Fn() -> Moment + Send + Sync> {
 }
 
 fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
+    house_with(ports, dead_after, 0)
+}
+
+fn house_with(ports: std::ops::RangeInclusive<u16>, dead_after: Duration, reserve: usize) -> House {
     let mut bank = PromptBank::default();
     bank.insert(Prompt::plain("one"), Arc::new(Clip::of_samples(&[1000; 3 * FRAME])));
     bank.insert(Prompt::plain("music"), Arc::new(Clip::of_samples(&[-3000; 50 * FRAME])));
@@ -39,8 +43,10 @@ fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
         bind: "127.0.0.1".parse().unwrap(),
         advertise: None,
         ports,
+        reserve,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         dead_after,
+        held_at_most: Duration::from_secs(2),
         workers: 2,
         prompts: "".into(),
     };
@@ -66,7 +72,7 @@ impl House {
 
     /// Opens a leg for a phone that speaks `codec`; returns where the leg receives.
     fn connect(&mut self, leg: LegId, phone: &UdpSocket, codec: Codec) -> SocketAddr {
-        self.desk.command(Command::Open { leg, call: CALL });
+        self.desk.command(Command::Open { leg, call: CALL, second: false });
         self.offer(leg, phone.local_addr().unwrap(), codec)
     }
 
@@ -233,6 +239,9 @@ fn strangers_are_not_heard_and_a_new_offer_moves_the_source() {
         stranger.send_to(&packet(8, n * 7, 0, 66, &[0x66; FRAME]), to).unwrap();
         stranger.send_to(b"garbage", to).unwrap();
         stranger.send_to(&[0x80; 13], to).unwrap();
+        // An extension (RFC 8285) whose only element is longer than the packet.
+        let extension = [&packet(8, n, 0, 66, &[])[1..], &[0xBE, 0xDE, 0, 1, 0, 0, 0, 0x1F]].concat();
+        stranger.send_to(&[&[0x90], &extension[..]].concat(), to).unwrap();
     }
     caller.send_to(&packet(8, 1, 160, 5, &[0x11; FRAME]), to).unwrap();
     assert_eq!(hear(&seat).3[0], 0x11, "the first thing heard is the caller");
@@ -255,14 +264,28 @@ fn strangers_are_not_heard_and_a_new_offer_moves_the_source() {
 }
 
 #[test]
-fn a_leg_that_falls_silent_is_dead_once() {
+fn a_leg_that_falls_silent_is_dead_once_the_call_stands() {
     let mut house = house(42_300..=42_399, Duration::from_secs(2));
     let phone = phone();
-    house.connect(LegId(1), &phone, Codec::Pcma);
-    assert!(house.desk.poll().is_none());
-    house.await_event(|event| matches!(event, Event::Dead { leg: LegId(1) }).then_some(()));
-    house.close(LegId(1));
-    assert!(!house.heard.iter().any(|event| matches!(event, Event::Dead { .. })), "dead twice");
+    // The second is on hold from the start, the third has no 200 yet.
+    for leg in [1, 2, 3] {
+        house.connect(LegId(leg), &phone, Codec::Pcma);
+    }
+    let hold = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\na=inactive\r\n";
+    house.desk.command(Command::TakeOffer { leg: LegId(2), sdp: hold.into() });
+    for leg in [1, 2] {
+        house.desk.command(Command::Watch { leg: LegId(leg) });
+    }
+    for leg in [1, 2] {
+        house.await_event(|event| matches!(event, Event::Dead { leg: l } if *l == LegId(leg)).then_some(()));
+    }
+    // Its time begins with the 200.
+    house.desk.command(Command::Watch { leg: LegId(3) });
+    house.await_event(|event| matches!(event, Event::Dead { leg: LegId(3) }).then_some(()));
+    for leg in [1, 2, 3] {
+        house.close(LegId(leg));
+    }
+    assert!(!house.heard.iter().any(|event| matches!(event, Event::Dead { .. })), "dead too soon, or twice");
     house.desk.stop();
 }
 
@@ -275,10 +298,10 @@ fn ports_run_out_come_back_and_leave_nothing_open() {
     for round in 0..20 {
         let legs: Vec<LegId> = (1..=9).map(|n| LegId(round * 20 + n)).collect();
         for leg in &legs {
-            house.desk.command(Command::Open { leg: *leg, call: CallId(leg.0) });
+            house.desk.command(Command::Open { leg: *leg, call: CallId(leg.0), second: false });
         }
         assert!(house.desk.poll().is_none(), "nine pairs are free, one is held by somebody else");
-        house.desk.command(Command::Open { leg: LegId(9999), call: CALL });
+        house.desk.command(Command::Open { leg: LegId(9999), call: CALL, second: false });
         house.await_event(|event| matches!(event, Event::Exhausted { leg: LegId(9999) }).then_some(()));
         for leg in &legs {
             house.close(*leg);
@@ -291,9 +314,33 @@ fn ports_run_out_come_back_and_leave_nothing_open() {
 }
 
 #[test]
+fn callers_leave_ports_for_those_who_answer_them() {
+    let mut house = house_with(42_600..=42_619, Duration::ZERO, 4);
+    let open =
+        |house: &mut House, leg, second| house.desk.command(Command::Open { leg: LegId(leg), call: CALL, second });
+    let exhausted = |house: &mut House| matches!(house.desk.poll(), Some(Event::Exhausted { .. }));
+    (1..=6).for_each(|leg| open(&mut house, leg, false));
+    assert!(!exhausted(&mut house));
+    open(&mut house, 7, false);
+    assert!(exhausted(&mut house), "a seventh caller took a pair of the reserve");
+    (11..=14).for_each(|leg| open(&mut house, leg, true));
+    assert!(!exhausted(&mut house));
+    open(&mut house, 15, true);
+    assert!(exhausted(&mut house));
+    // A second leg that ends gives its pair back to the reserve, not to callers.
+    house.close(LegId(14));
+    open(&mut house, 8, false);
+    assert!(exhausted(&mut house));
+    house.close(LegId(1));
+    open(&mut house, 9, false);
+    assert!(!exhausted(&mut house));
+    house.desk.stop();
+}
+
+#[test]
 fn keys_are_pressed_and_heard_between_two_of_ours() {
     let mut house = house(42_500..=42_599, Duration::ZERO);
-    let open = |house: &mut House, leg| house.desk.command(Command::Open { leg, call: CALL });
+    let open = |house: &mut House, leg| house.desk.command(Command::Open { leg, call: CALL, second: false });
     open(&mut house, LegId(1));
     open(&mut house, LegId(2));
     house.desk.command(Command::MakeOffer { leg: LegId(1) });

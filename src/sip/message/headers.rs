@@ -122,11 +122,16 @@ impl Headers {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
+    /// Replaces the first value of that name where it stands.
+    pub fn replace_first(&mut self, name: &str, value: String) {
+        if let Some((_, old)) = self.0.iter_mut().find(|(n, _)| n == name) {
+            *old = value;
+        }
+    }
+
     /// Replaces the first Via's value.
     pub fn replace_top_via(&mut self, via: &Via) {
-        if let Some((_, value)) = self.0.iter_mut().find(|(n, _)| n == "Via") {
-            *value = via.to_string();
-        }
+        self.replace_first("Via", via.to_string());
     }
 
     pub fn len(&self) -> usize {

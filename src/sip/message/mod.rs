@@ -94,27 +94,33 @@ impl Request {
         for (name, value) in self.headers.iter() {
             match name {
                 "Via" | "From" | "Call-ID" | "CSeq" => headers.push(headers::canonical(name), value),
-                "To" => headers.push("To", self.to_with_tag(value, to_tag.filter(|_| status > 100))),
+                "To" => headers.push("To", value),
                 "Timestamp" if status == 100 => headers.push("Timestamp", value),
                 _ => {}
             }
         }
-        Response { status, reason: reason_phrase(status).to_string(), headers, body: Vec::new() }
-    }
-
-    fn to_with_tag(&self, value: &str, tag: Option<&str>) -> String {
-        let has_tag = || NameAddr::parse(value).is_some_and(|to| to.tag().is_some());
-        match tag {
-            // A To that cannot be read is answered as it came: parameters of its own could be anywhere.
-            Some(tag) if !has_tag() => format!("{value};tag={tag}"),
-            _ => value.to_string(),
+        let mut response = Response { status, reason: reason_phrase(status).to_string(), headers, body: Vec::new() };
+        if let Some(tag) = to_tag.filter(|_| status > 100) {
+            response.tag_to(tag);
         }
+        response
     }
 
     /// For responses that make a dialog, RFC 3261 §12.1.1.
     pub fn copy_record_routes(&self, response: &mut Response) {
         for route in self.headers.all("Record-Route") {
             response.headers.push("Record-Route", route);
+        }
+    }
+}
+
+impl Response {
+    /// Adds a tag of ours to To, unless there is one.
+    pub fn tag_to(&mut self, tag: &str) {
+        let Some(to) = self.headers.get("To") else { return };
+        if NameAddr::parse(to).is_none_or(|to| to.tag().is_none()) {
+            let to = format!("{to};tag={tag}");
+            self.headers.replace_first("To", to);
         }
     }
 }

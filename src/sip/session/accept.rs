@@ -1,16 +1,17 @@
 //! Their INVITE: 180, 183, 200 until its ACK, refusals, CANCEL.
 
-use super::{Leg, PROGRESS_EVERY, Progress, State, TransactionId, Unacked};
+use super::{Leg, PROGRESS_DOUBLES_UP_TO, PROGRESS_EVERY, Progress, State, TransactionId, Unacked};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::ALLOW;
 use crate::sip::endpoint::{Endpoint, dialog_key};
-use crate::sip::message::{Method, Request, Response, Via};
+use crate::sip::message::{Method, Request, Response};
+use crate::sip::stateless::Origin;
 use crate::sip::transaction::patience;
 use crate::sip::words::{Body, Ended, Event, Refusal};
 
 impl Endpoint {
-    /// Everything that comes with the tag of a dialog of ours.
+    /// Everything that comes with the tags of a dialog of ours.
     pub(in crate::sip) fn within(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
         let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return self.simply(now, id, &request, 481) };
@@ -18,10 +19,6 @@ impl Endpoint {
             return self.simply(now, id, &request, 481);
         }
         let Some(dialog) = leg.dialog.as_mut() else { return self.simply(now, id, &request, 481) };
-        let from_tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
-        if dialog.remote_tag().map(str::to_string) != from_tag {
-            return self.simply(now, id, &request, 481);
-        }
         // §12.2.2: out of order.
         if !dialog.takes(seq) {
             return self.simply(now, id, &request, 500);
@@ -65,8 +62,11 @@ impl Endpoint {
     pub(in crate::sip) fn progress(&mut self, now: Moment, leg_id: LegId, body: Body) {
         let Some((id, response)) = self.provisional(leg_id, 183, Some(body)) else { return };
         let bytes = self.respond(now, id, response);
+        let t1 = self.settings.timers.t1;
+        let reliable = self.servers.get(&id).is_some_and(|server| server.transaction.flow.transport.is_reliable());
+        let (first, interval) = if reliable { (PROGRESS_EVERY, PROGRESS_EVERY) } else { (t1, t1 * 2) };
         if let Some(Leg { state: State::Incoming { progress, .. }, .. }) = self.legs.get_mut(&leg_id) {
-            *progress = Some(Progress { bytes, again: now + PROGRESS_EVERY });
+            *progress = Some(Progress { bytes, again: now + first, interval });
         }
         self.schedule_leg(leg_id);
     }
@@ -115,12 +115,12 @@ impl Endpoint {
         offered: bool,
         response: Response,
     ) {
-        let Some(flow) = self.servers.get(&id).map(|server| server.transaction.flow) else { return };
         let bytes = self.respond(now, id, response);
         let interval = self.settings.timers.t1;
         let until = now + patience(&self.settings.timers);
         if let Some(leg) = self.legs.get_mut(&leg_id) {
-            leg.unacked = Some(Unacked { bytes, flow, seq, again: now + interval, interval, until, offered });
+            leg.unacked =
+                Some(Unacked { bytes, transaction: id, seq, again: now + interval, interval, until, offered });
         }
         self.schedule_leg(leg_id);
     }
@@ -138,6 +138,10 @@ impl Endpoint {
             let content_type = ack.headers.get("Content-Type").unwrap_or_default().to_string();
             let body = Body { content_type, bytes: ack.body.clone() };
             let answer = (unacked.offered && body.is_sdp() && !body.bytes.is_empty()).then_some(body);
+            if unacked.offered && answer.is_none() {
+                // §13.2.1: the ACK had to answer our offer; without it there is no session.
+                return self.give_up(now, leg_id, Ended::NoAnswer);
+            }
             self.tell(Event::Acked { leg: leg_id, answer });
         }
         if hanging {
@@ -159,8 +163,15 @@ impl Endpoint {
     }
 
     /// §9.2: 200 to the CANCEL, 487 to the INVITE if it is still open.
-    pub(in crate::sip) fn cancelled(&mut self, now: Moment, id: TransactionId, cancel: &Request, via: &Via) {
-        let Some(invite) = self.invite_of(cancel, via) else { return self.simply(now, id, cancel, 481) };
+    pub(in crate::sip) fn cancelled(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        key: String,
+        cancel: &Request,
+        invite: TransactionId,
+    ) {
+        let Some(id) = self.open_server(origin, key, cancel, true) else { return };
         self.simply(now, id, cancel, 200);
         let Some(leg_id) = self.servers.get(&invite).and_then(|server| server.leg) else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
@@ -172,12 +183,14 @@ impl Endpoint {
 
     pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let t2 = self.settings.timers.t2;
+        let (t1, t2) = (self.settings.timers.t1, self.settings.timers.t2);
         let mut send = None;
         if let State::Incoming { transaction, progress: Some(progress), .. } = &mut leg.state
             && progress.again <= now
         {
-            progress.again = now + PROGRESS_EVERY;
+            progress.again = now + progress.interval;
+            let doubled = progress.interval * 2;
+            progress.interval = if doubled > t1 * PROGRESS_DOUBLES_UP_TO { PROGRESS_EVERY } else { doubled };
             send = self.servers.get(transaction).map(|s| (s.transaction.flow, progress.bytes.clone()));
         }
         if let Some((_, sdp)) = leg.reoffer_at.take_if(|(at, _)| *at <= now) {
@@ -187,12 +200,13 @@ impl Endpoint {
         if let Some(unacked) = leg.unacked.as_mut() {
             if unacked.until <= now {
                 leg.unacked = None;
-                return self.never_acknowledged(now, leg_id);
+                return self.give_up(now, leg_id, Ended::NoAck);
             }
             if unacked.again <= now {
                 unacked.interval = (unacked.interval * 2).min(t2);
                 unacked.again = now + unacked.interval;
-                send = Some((unacked.flow, unacked.bytes.clone()));
+                let server = self.servers.get(&unacked.transaction);
+                send = server.map(|server| (server.transaction.flow, unacked.bytes.clone()));
             }
         }
         if let Some((flow, bytes)) = send {

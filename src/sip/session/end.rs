@@ -63,22 +63,22 @@ impl Endpoint {
         }
     }
 
-    /// §13.3.1.4: no ACK within 64 × T1.
-    pub(in crate::sip) fn never_acknowledged(&mut self, now: Moment, leg_id: LegId) {
+    /// A session that came to nothing: no ACK within 64 × T1 (§13.3.1.4), no answer in it (§13.2.1), or a
+    /// request within the dialog got 408 or 481, or no answer at all (§12.2.1.2).
+    pub(in crate::sip) fn give_up(&mut self, now: Moment, leg_id: LegId, why: Ended) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if !std::mem::replace(&mut leg.released, true) {
-            leg.reason = Some("SIP;cause=408;text=\"No ACK\"".into());
-            self.tell(Event::Ended { leg: leg_id, why: Ended::NoAck });
+            leg.reason = match why {
+                Ended::NoAck => Some("SIP;cause=408;text=\"No ACK\"".into()),
+                Ended::NoAnswer => Some("SIP;cause=488;text=\"No answer in the ACK\"".into()),
+                Ended::Bye | Ended::Cancelled | Ended::Lost => None,
+            };
+            self.tell(Event::Ended { leg: leg_id, why });
         }
         self.send_bye(now, leg_id);
     }
 
-    /// §12.2.1.2: a request within the dialog got 408 or 481, or no answer at all.
     pub(in crate::sip) fn lost(&mut self, now: Moment, leg_id: LegId) {
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if !std::mem::replace(&mut leg.released, true) {
-            self.tell(Event::Ended { leg: leg_id, why: Ended::Lost });
-        }
-        self.send_bye(now, leg_id);
+        self.give_up(now, leg_id, Ended::Lost);
     }
 }

@@ -1,29 +1,35 @@
 //! Our INVITE: to a seat or a URI, its answers, its CANCEL; and our own registration.
 
 use super::{Calling, Cancel, Leg, State, TransactionId};
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
+use crate::sip::addressing::way_to;
 use crate::sip::admission::ALLOW;
-use crate::sip::dialog::{Dialog, literal};
-use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
+use crate::sip::dialog::Dialog;
+use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Event, Flow, Invite, ListenerId, Target, Transport};
+use crate::sip::words::{Body, Event, Flow, Invite, Target, Transport, is_dialable};
 
 impl Endpoint {
     pub(in crate::sip) fn invite(&mut self, now: Moment, invite: Invite) {
         let leg_id = invite.leg;
         let way = match &invite.to {
-            Target::Seat(seat) => self.registrar.target(seat).and_then(|(uri, flow)| self.way(uri, flow)),
+            Target::Seat(seat) => self.registrar.target(seat),
+            Target::Trunk { number, .. } if !is_dialable(number) => {
+                return self.tell(Event::Refused { leg: leg_id, status: 403 });
+            }
+            Target::Trunk { trunk, number } => self.trunk_way(trunk, number),
             Target::Uri(text) => match Uri::parse(text) {
-                Some(Uri::Sip(uri)) => self.way(uri, None),
+                Some(Uri::Sip(uri)) => way_to(&self.settings.listen, &uri).map(|flow| (uri, flow, false)),
                 _ => None,
             },
         };
+        // 503, as nobody said no: 480 would be the phone's word.
         let Some((uri, flow, pinned)) = way else {
-            return self.tell(Event::Refused { leg: leg_id, status: 480 });
+            return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
         let mut local = NameAddr::sip(self.own_uri(&escape_user(&invite.caller.number), flow));
         local.display = invite.caller.display.clone();
@@ -32,7 +38,7 @@ impl Endpoint {
         request.headers.push("Max-Forwards", "70");
         request.headers.push("From", local.to_string());
         request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
-        request.headers.push("Call-ID", self.token());
+        request.headers.push("Call-ID", invite.sip_call_id.unwrap_or_else(|| self.token()));
         request.headers.push("CSeq", "1 INVITE");
         request.headers.push("Contact", self.contact(flow));
         request.headers.push("Allow", ALLOW);
@@ -48,14 +54,14 @@ impl Endpoint {
         self.legs.insert(leg_id, Leg::new(State::Calling(Box::new(calling))));
     }
 
-    /// The way to a URI: the flow it registered over, or the address it names.
-    fn way(&self, uri: SipUri, registered: Option<Flow>) -> Option<(SipUri, Flow, bool)> {
-        if let Some(flow) = registered {
-            return Some((uri, flow, true));
+    /// A number at the far end of a trunk that takes calls of ours.
+    fn trunk_way(&self, trunk: &TrunkId, number: &str) -> Option<(SipUri, Flow, bool)> {
+        let to = self.settings.trunks.iter().find(|known| known.id == *trunk)?.to?;
+        let mut uri = SipUri::new(Some(number), &to.addr.ip().to_string(), Some(to.addr.port()));
+        if to.transport == Transport::Tcp {
+            uri.params.set("transport", Some("tcp"));
         }
-        let (remote, transport) = literal(&uri)?;
-        let flow = Flow { listener: ListenerId(0), transport, remote, connection: None };
-        Some((uri, self.fit(flow)?, false))
+        way_to(&self.settings.listen, &uri).map(|flow| (uri, flow, false))
     }
 
     pub(in crate::sip) fn invite_answered(
@@ -113,11 +119,9 @@ impl Endpoint {
         let Some(dialog) = Dialog::of_caller(&invite, response, flow, pinned) else {
             return self.invite_failed(leg_id, 500);
         };
-        let key = dialog_key(&dialog.call_id, dialog.local_tag());
         leg.state = State::Talking;
-        leg.dialog = Some(dialog);
         let released = leg.released;
-        self.dialogs.insert(key, leg_id);
+        self.set_dialog(leg_id, dialog);
         self.send_ack(leg_id, id, seq);
         if released {
             // A CANCEL that came too late: what was answered is ended, §9.1.
@@ -247,6 +251,7 @@ impl Endpoint {
         let (call_id, tag) = (self.token(), self.token());
         self.registration = Some(Registration::new(now, account, active, call_id, tag));
         self.send_register(now);
+        self.after(now);
     }
 
     pub fn unregister(&mut self, now: Moment) {
@@ -254,13 +259,18 @@ impl Endpoint {
             registration.unregister(now);
         }
         self.send_register(now);
+        self.after(now);
     }
 
     pub(in crate::sip) fn send_register(&mut self, now: Moment) {
-        let Some(account) = self.registration.as_ref().map(|registration| registration.account.clone()) else { return };
-        let flow =
-            Flow { listener: ListenerId(0), transport: account.transport, remote: account.registrar, connection: None };
-        let Some(flow) = self.fit(flow) else { return };
+        let due = self.registration.as_ref().filter(|r| r.next_deadline().is_some_and(|at| at <= now));
+        let Some(account) = due.map(|registration| registration.account.clone()) else { return };
+        let (transport, remote) = (account.transport, account.registrar);
+        let Some(listener) = self.listener_to(transport, remote) else {
+            // No way there: as if nobody answered. It must not stay due, or the loop would never rest.
+            return self.register_answered(now, None);
+        };
+        let flow = Flow { listener, transport, remote, connection: None };
         let (mut contact, cnonce) = (self.own_uri(&escape_user(&account.username), flow), self.token());
         if account.transport == Transport::Udp {
             contact.params = Default::default();

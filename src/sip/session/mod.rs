@@ -47,10 +47,13 @@ pub(super) enum State {
     Ending,
 }
 
-/// The last 183, sent again so that proxies do not give up (§13.3.1.1).
+/// The last 183, sent again: soon, as over UDP it may be lost and nobody would hear anything, then so that proxies
+/// do not give up (§13.3.1.1).
 pub(super) struct Progress {
     pub bytes: Vec<u8>,
     pub again: Moment,
+    /// Until the repetition after that.
+    pub interval: Duration,
 }
 
 pub(super) struct Calling {
@@ -74,7 +77,7 @@ pub(super) enum Cancel {
 /// A 2xx that is sent again until its ACK comes, §13.3.1.4.
 pub(super) struct Unacked {
     pub bytes: Vec<u8>,
-    pub flow: Flow,
+    pub transaction: TransactionId,
     pub seq: u32,
     pub again: Moment,
     pub interval: Duration,
@@ -85,6 +88,8 @@ pub(super) struct Unacked {
 
 /// The 183 is repeated a little more often than the minute after which proxies may give up.
 pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(55);
+/// Over UDP it is repeated three times before, as a request would be: after T1, 2 × T1 and 4 × T1.
+pub(super) const PROGRESS_DOUBLES_UP_TO: u32 = 4;
 
 impl Leg {
     pub fn new(state: State) -> Self {

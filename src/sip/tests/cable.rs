@@ -48,9 +48,9 @@ fn settings(end: usize, reliable: bool) -> Settings {
     let transport = if reliable { Transport::Tcp } else { Transport::Udp };
     Settings {
         listen: vec![Listen { transport, addr: addr(end) }],
-        advertise: None,
+        advertise: Vec::new(),
         realm: "cable".into(),
-        trunks: vec![Trunk { id: "other".into(), from: vec![addr(1 - end).ip().into()] }],
+        trunks: vec![Trunk { id: "other".into(), from: vec![addr(1 - end).ip().into()], to: None }],
         seats: BTreeMap::new(),
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),
@@ -144,7 +144,13 @@ impl Cable {
         let caller = Party { number: "100".into(), display: Some("Ann \"A\"".into()) };
         self.command(
             A,
-            Command::Invite(Invite { leg: LegId(leg), to, caller, body: Some(Body::sdp(b"offer".to_vec())) }),
+            Command::Invite(Invite {
+                leg: LegId(leg),
+                to,
+                caller,
+                sip_call_id: None,
+                body: Some(Body::sdp(b"offer".to_vec())),
+            }),
         );
         self.settle();
     }

@@ -1,118 +1,10 @@
 //! One endpoint and a phone by hand: what is sent, and what must come back, in virtual time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-
-use crate::ids::{LegId, SeatId};
-use crate::moment::Moment;
-use crate::sip::endpoint::Endpoint;
-use crate::sip::message::{Message, Response, read};
+use super::phone::*;
+use crate::ids::LegId;
 use crate::sip::*;
-
-struct Phone {
-    now: Moment,
-    house: Endpoint,
-    flow: Flow,
-}
-
-fn seats() -> BTreeMap<SeatId, SeatAccount> {
-    let registers = SeatAccount { secret: Some(digest::secret("8001", "r", "pass")), contact: None };
-    let fixed = SeatAccount { secret: None, contact: Some("sip:8002@10.0.0.9:5070".into()) };
-    BTreeMap::from([("8001".into(), registers), ("8002".into(), fixed)])
-}
-
-impl Phone {
-    /// A phone at 10.0.0.9, which is no trunk unless said.
-    fn new(trunk: bool) -> Phone {
-        let now = Moment::from_micros(1_000_000);
-        let net = if trunk { "10.0.0.9/32" } else { "10.9.9.9/32" };
-        let settings = Settings {
-            listen: vec![Listen { transport: Transport::Udp, addr: "10.0.0.1:5060".parse().unwrap() }],
-            advertise: None,
-            realm: "r".into(),
-            trunks: vec![Trunk { id: "t".into(), from: vec![net.parse().unwrap()] }],
-            seats: seats(),
-            register_min: Duration::from_secs(60),
-            register_max: Duration::from_secs(600),
-            nonce_lifetime: Duration::from_secs(30),
-            max_calls: 3,
-            timers: Timers::default(),
-        };
-        let house = Endpoint::new(now, settings, StdRng::seed_from_u64(1));
-        let flow = Flow {
-            listener: ListenerId(0),
-            transport: Transport::Udp,
-            remote: "10.0.0.9:5070".parse().unwrap(),
-            connection: None,
-        };
-        let mut phone = Phone { now, house, flow };
-        phone.events();
-        phone
-    }
-
-    fn send(&mut self, text: &str) -> Vec<String> {
-        let bytes = text.replace("\r\n", "\n").replace('\n', "\r\n");
-        self.house.receive(self.now, self.flow, bytes.as_bytes());
-        self.sent()
-    }
-
-    /// Start lines, or whole messages, that left since the last look.
-    fn sent(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.house.poll_transmit())
-            .map(|transmit| String::from_utf8(transmit.bytes).unwrap())
-            .collect()
-    }
-
-    fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.house.poll_event()).collect()
-    }
-
-    fn wait(&mut self, time: Duration) -> Vec<String> {
-        let until = self.now + time;
-        let mut all = Vec::new();
-        while let Some(due) = self.house.next_deadline().filter(|due| *due <= until) {
-            self.now = self.now.max(due);
-            self.house.handle_deadline(self.now);
-            all.extend(self.sent());
-        }
-        self.now = until;
-        all
-    }
-
-    fn command(&mut self, command: Command) -> Vec<String> {
-        self.house.command(self.now, command);
-        self.sent()
-    }
-}
-
-fn starts(messages: &[String]) -> Vec<&str> {
-    messages.iter().map(|message| message.lines().next().unwrap_or_default()).collect()
-}
-
-fn request(method: &str, uri: &str, branch: &str, cseq: u32, lines: &str) -> String {
-    let to = if lines.contains("To: ") { String::new() } else { format!("To: <{uri}>\n") };
-    let from = if lines.contains("From: ") { "" } else { "From: <sip:100@10.0.0.9>;tag=f\n" };
-    format!(
-        "{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{branch}\n{from}{to}Call-ID: c1\nCSeq: {cseq} {method}\nContact: <sip:100@10.0.0.9:5070>\nMax-Forwards: 70\n{lines}Content-Length: 0\n\n"
-    )
-}
-
-fn response(text: &str) -> Response {
-    match read(text.as_bytes()) {
-        Ok(Message::Response(response)) => response,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn leg(events: &[Event]) -> LegId {
-    events
-        .iter()
-        .find_map(|event| if let Event::Incoming(incoming) = event { Some(incoming.leg) } else { None })
-        .expect("an incoming call")
-}
 
 #[test]
 fn strangers_get_no_leg_and_copies_get_the_same_answer() {
@@ -120,10 +12,9 @@ fn strangers_get_no_leg_and_copies_get_the_same_answer() {
     let invite = request("INVITE", "sip:1@10.0.0.1", "a", 1, "");
     let first = phone.send(&invite);
     assert_eq!(starts(&first), ["SIP/2.0 403 Forbidden"]);
-    assert_eq!(phone.send(&invite), first, "RFC 3261 §17.2.1: a copy gets the same answer");
+    assert_eq!(phone.send(&invite), first, "a copy gets the same answer, To-tag included");
     assert!(phone.events().is_empty());
-    // Timer G: repeated until the ACK, then silence.
-    assert_eq!(starts(&phone.wait(Duration::from_millis(1600))), ["SIP/2.0 403 Forbidden"; 2]);
+    assert!(phone.wait(Duration::from_secs(100)).is_empty(), "a stranger is answered once, RFC 3261 §8.2.7");
     let to = response(&first[0]).headers.get("To").unwrap().to_string();
     assert!(phone.send(&request("ACK", "sip:1@10.0.0.1", "a", 1, &format!("To: {to}\n"))).is_empty());
     assert!(phone.wait(Duration::from_secs(100)).is_empty());
@@ -168,7 +59,7 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
     let within = |method: &str, branch: &str, cseq: u32| {
         request(method, "sip:hotline@10.0.0.1", branch, cseq, &format!("To: {to}\n"))
     };
-    assert!(phone.send(&within("ACK", "b", 1)).is_empty());
+    assert!(phone.send(&described(&within("ACK", "b", 1))).is_empty());
     assert!(matches!(phone.events()[..], [Event::Acked { .. }]));
     assert!(phone.wait(Duration::from_secs(20)).is_empty());
     assert!(phone.send(&within("ACK", "c", 1)).is_empty(), "a stray ACK is never answered");
@@ -184,6 +75,48 @@ fn an_accepted_call_is_repeated_acknowledged_and_ended() {
     // BYE crosses BYE: theirs is answered too.
     let theirs = starts(&phone.send(&within("BYE", "f", 6))).join(" ");
     assert!(theirs.starts_with("SIP/2.0 200") || theirs.starts_with("SIP/2.0 481"), "{theirs}");
+}
+
+#[test]
+fn an_ack_that_does_not_answer_our_offer_ends_the_session() {
+    let answer = "Content-Type: application/sdp\n";
+    for (lines, body, good) in [("", "", false), (answer, "v=0\n", true), ("Content-Type: text/plain\n", "hi\n", false)]
+    {
+        let mut phone = Phone::new(true);
+        phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
+        let leg = leg(&phone.events());
+        let offer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+        let to = response(&offer[0]).headers.get("To").unwrap().to_string();
+        let ack = request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {to}\n{lines}"));
+        let length = body.len() + body.matches('\n').count();
+        let sent = phone.send(&(ack.replace("Content-Length: 0", &format!("Content-Length: {length}")) + body));
+        match phone.events()[..] {
+            [Event::Acked { answer: Some(_), .. }] => assert!(good && sent.is_empty(), "{lines}"),
+            [Event::Ended { why: Ended::NoAnswer, .. }] => {
+                assert!(!good && sent[0].starts_with("BYE ") && sent[0].contains("Reason: SIP;cause=488"), "{sent:?}");
+            }
+            ref other => panic!("{lines}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn early_media_is_repeated_soon_and_then_so_that_proxies_wait() {
+    for (tcp, soon) in [(false, 3), (true, 0)] {
+        let mut phone = Phone::new(true);
+        if tcp {
+            phone.over_tcp(7);
+        }
+        phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
+        let leg = leg(&phone.events());
+        let first = phone.command(Command::Progress { leg, body: Body::sdp(b"v=0".to_vec()) });
+        let repeated = phone.wait(Duration::from_millis(3600));
+        assert_eq!(repeated, vec![first[0].clone(); soon], "at 0.5, 1.5 and 3.5 s over UDP");
+        assert_eq!(phone.wait(Duration::from_secs(51)), Vec::<String>::new());
+        assert_eq!(phone.wait(Duration::from_secs(55)).len(), 1);
+        phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+        assert!(phone.wait(Duration::from_secs(60)).iter().all(|text| !text.starts_with("SIP/2.0 183")));
+    }
 }
 
 #[test]
@@ -204,25 +137,6 @@ fn the_house_is_full_or_drains() {
     phone.house.drain();
     let text = request("OPTIONS", "sip:1@10.0.0.1", "z", 1, "");
     assert!(phone.send(&text)[0].starts_with("SIP/2.0 503"));
-}
-
-/// REGISTER with the credentials that the last challenge asks for.
-fn register(phone: &mut Phone, algorithm: &str, password: &str, cseq: u32, lines: &str) -> Vec<String> {
-    let own = format!("From: <sip:8001@r>;tag=f\nTo: <sip:8001@r>\n{lines}");
-    let contact = |text: String| {
-        if lines.contains("Contact: ") { text.replacen("Contact: <sip:100@10.0.0.9:5070>\n", "", 1) } else { text }
-    };
-    let challenge = phone.send(&contact(request("REGISTER", "sip:r", &format!("r{cseq}"), cseq, &own)));
-    let refused = response(&challenge[0]);
-    assert_eq!(refused.status, 401, "{challenge:?}");
-    let challenges = refused.headers.challenges("WWW-Authenticate");
-    let chosen =
-        challenges.iter().find(|c| c.algorithm.as_deref() == Some(algorithm)).expect("the algorithm is offered");
-    let uri = "sip:r";
-    let credentials =
-        digest::answer(chosen, &message::Method::REGISTER, uri, "8001", password, 1, "cn").expect("an answer");
-    let own = format!("{own}Authorization: {credentials}\n");
-    phone.send(&contact(request("REGISTER", uri, &format!("s{cseq}"), cseq + 1, &own)))
 }
 
 #[test]
@@ -265,6 +179,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         leg: LegId(2),
         to: Target::Seat("8002".into()),
         caller: Party { number: "138".into(), display: None },
+        sip_call_id: None,
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));
@@ -289,10 +204,57 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     );
     let cancel = phone.send(&ringing);
     assert!(cancel[0].starts_with("CANCEL sip:8002@10.0.0.9:5070"), "{cancel:?}");
-    let unknown = Invite { leg: LegId(4), to: Target::Seat("8001".into()), caller: Party::default(), body: None };
+    let unknown = Invite {
+        leg: LegId(4),
+        to: Target::Seat("8001".into()),
+        caller: Party::default(),
+        sip_call_id: None,
+        body: None,
+    };
     phone.command(Command::Invite(unknown));
     assert!(
         phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })),
         "a seat that is nowhere"
     );
+}
+
+#[test]
+fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
+    let mut phone = Phone::new(true);
+    let mut dial = |trunk: &str, number: &str| {
+        let to = Target::Trunk { trunk: trunk.into(), number: number.into() };
+        let caller = Party { number: "12345".into(), display: None };
+        let sent = phone.command(Command::Invite(Invite {
+            leg: LegId(2),
+            to,
+            caller,
+            sip_call_id: Some("of-our-record".into()),
+            body: None,
+        }));
+        (sent, phone.events())
+    };
+    let refusals = [
+        ("out", "", 403),
+        ("out", "+", 403),
+        ("out", "8001;x=y", 403),
+        ("out", "1@10.9.9.9", 403),
+        ("out", "*11", 403),
+        ("out", "900123456789012345678", 403),
+        ("t", "110", 503),
+        ("nowhere", "110", 503),
+    ];
+    for (trunk, number, expected) in refusals {
+        let (sent, events) = dial(trunk, number);
+        assert!(sent.is_empty(), "{number} was dialled: {sent:?}");
+        assert!(
+            matches!(events[..], [Event::Refused { leg: LegId(2), status }] if status == expected),
+            "{trunk} {number}: {events:?}"
+        );
+    }
+    for number in ["110", "+8613800001111", "90012345678901234567"] {
+        let (sent, events) = dial("out", number);
+        assert!(sent[0].starts_with(&format!("INVITE sip:{number}@10.0.0.9:5070 SIP/2.0")), "{sent:?}");
+        assert!(sent[0].contains("Call-ID: of-our-record") && sent[0].contains("From: <sip:12345@"), "{sent:?}");
+        assert!(events.is_empty(), "{events:?}");
+    }
 }

@@ -92,6 +92,7 @@ impl ServerTransaction {
         }
     }
 
+    /// The last answer, to be sent again; empty if there is none or it is the user's to repeat.
     pub fn bytes(&self) -> &[u8] {
         &self.last
     }

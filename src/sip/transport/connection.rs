@@ -3,28 +3,36 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
 
-/// Messages that may wait to be written; a peer that lets more pile up does not read.
+/// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
 const QUEUED: usize = 256;
-/// A connection over which nothing comes for so long is closed: registrations refresh at least hourly.
+const QUEUED_BYTES: usize = 512 * 1024;
+/// A peer that does not take a message within this does not read either.
+const WRITE: Duration = Duration::from_secs(10);
+/// Whoever connects has something to say: the first message has to be whole within this.
+const FIRST: Duration = Duration::from_secs(10);
+/// A stranger's connection that is idle for so long is closed.
+const STRANGER_IDLE: Duration = Duration::from_secs(30);
+/// Once somebody was let in over it, a connection over which nothing comes for so long is closed: registrations refresh at least hourly.
 const IDLE: Duration = Duration::from_secs(65 * 60);
 /// A message has to be whole within this.
 const WHOLE: Duration = Duration::from_secs(60);
 /// A connection of ours has to be there within this.
 const CONNECT: Duration = Duration::from_secs(5);
-/// What is queued when the house lets go has to be written within this.
-const FLUSH: Duration = Duration::from_secs(2);
 
 /// What a connection's task tells.
 #[derive(Debug)]
@@ -34,10 +42,27 @@ pub enum Happened {
     Closed(ConnectionId),
 }
 
-/// Our end of a connection; dropping it closes the connection after what is queued was written.
+/// Our end of a connection; dropping it closes the connection, also one that is stuck.
 pub struct Line {
     remote: SocketAddr,
     queue: mpsc::Sender<Vec<u8>>,
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+/// What a connection's task and its line both know.
+#[derive(Default)]
+struct Shared {
+    /// Bytes that wait to be written.
+    queued: AtomicUsize,
+    /// Somebody was let in over it.
+    known: AtomicBool,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Line {
@@ -45,29 +70,38 @@ impl Line {
         self.remote
     }
 
-    /// `false` if the queue is full or the connection gone.
+    /// `false` if the queue is full or the connection gone: then it is of no more use.
     pub fn send(&self, bytes: Vec<u8>) -> bool {
-        self.queue.try_send(bytes).is_ok()
+        let length = bytes.len();
+        let before = self.shared.queued.fetch_add(length, Ordering::Relaxed);
+        before + length <= QUEUED_BYTES && self.queue.try_send(bytes).is_ok()
+    }
+
+    pub fn trust(&self) {
+        self.shared.known.store(true, Ordering::Relaxed);
     }
 }
 
 pub fn accepted(id: ConnectionId, flow: Flow, stream: TcpStream, tell: mpsc::Sender<Happened>) -> Line {
     let (queue, queued) = mpsc::channel(QUEUED);
-    let remote = flow.remote;
-    tokio::spawn(async move {
-        serve(flow, stream, queued, &tell).await;
+    let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
+    let of_task = shared.clone();
+    let task = tokio::spawn(async move {
+        serve(flow, stream, queued, &tell, &of_task).await;
         let _ = tell.send(Happened::Closed(id)).await;
     });
-    Line { remote, queue }
+    Line { remote, queue, shared, task: task.abort_handle() }
 }
 
 /// Opens a connection; what is sent before it is there waits.
 pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, tell: mpsc::Sender<Happened>) -> Line {
     let (queue, mut queued) = mpsc::channel(QUEUED);
-    let remote = flow.remote;
-    tokio::spawn(async move {
+    let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
+    shared.known.store(true, Ordering::Relaxed);
+    let of_task = shared.clone();
+    let task = tokio::spawn(async move {
         match timeout(CONNECT, open(remote, local)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => serve(Flow { connection: Some(id), ..flow }, stream, queued, &tell).await,
+            Ok(stream) => serve(Flow { connection: Some(id), ..flow }, stream, queued, &tell, &of_task).await,
             Err(error) => {
                 debug!(%remote, %error, "no connection");
                 queued.close();
@@ -78,7 +112,7 @@ pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, tell: mpsc::
         }
         let _ = tell.send(Happened::Closed(id)).await;
     });
-    Line { remote, queue }
+    Line { remote, queue, shared, task: task.abort_handle() }
 }
 
 async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -90,14 +124,20 @@ async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream
 }
 
 /// Until either side closes.
-async fn serve(flow: Flow, stream: TcpStream, queued: mpsc::Receiver<Vec<u8>>, tell: &mpsc::Sender<Happened>) {
+async fn serve(
+    flow: Flow,
+    stream: TcpStream,
+    queued: mpsc::Receiver<Vec<u8>>,
+    tell: &mpsc::Sender<Happened>,
+    shared: &Shared,
+) {
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     // Answers to pings; one at a time is enough.
     let (ping, pings) = mpsc::channel(1);
     tokio::select! {
-        result = read(flow, reader, tell, ping) => debug!(remote = %flow.remote, ?result, "closed"),
-        result = write(writer, queued, pings) => debug!(remote = %flow.remote, ?result, "closed"),
+        result = read(flow, reader, tell, ping, shared) => debug!(remote = %flow.remote, ?result, "closed"),
+        result = write(writer, queued, pings, shared) => debug!(remote = %flow.remote, ?result, "closed"),
     }
 }
 
@@ -106,15 +146,26 @@ async fn read(
     mut reader: OwnedReadHalf,
     tell: &mpsc::Sender<Happened>,
     ping: mpsc::Sender<()>,
+    shared: &Shared,
 ) -> Result<(), String> {
     let mut framer = Framer::default();
     let mut buffer = vec![0; 8 * 1024];
-    let mut limit = pin!(sleep(IDLE));
-    let mut partial = false;
+    let is_known = || shared.known.load(Ordering::Relaxed);
+    let mut awaits = if is_known() { Awaits::Anything } else { Awaits::First };
+    let mut limit = pin!(sleep(awaits.limit()));
     loop {
         let length = tokio::select! {
             length = reader.read(&mut buffer) => length.map_err(|error| error.to_string())?,
-            () = &mut limit => return Err(if partial { "a message did not become whole" } else { "idle" }.into()),
+            () = &mut limit => match awaits {
+                Awaits::First => return Err("no message".into()),
+                Awaits::Rest => return Err("a message did not become whole".into()),
+                Awaits::Anything if is_known() => {
+                    awaits = Awaits::More;
+                    limit.set(sleep(awaits.limit()));
+                    continue;
+                }
+                Awaits::Anything | Awaits::More => return Err("idle".into()),
+            },
         };
         if length == 0 {
             return Ok(());
@@ -122,17 +173,44 @@ async fn read(
         framer.push(&buffer[..length]);
         let mut whole = false;
         while let Some(frame) = framer.next_frame().map_err(|fault| fault.to_string())? {
-            whole = true;
             match frame {
                 Frame::Message(bytes) => {
+                    whole = true;
                     tell.send(Happened::Message(flow, bytes)).await.map_err(|_| "the house is gone")?
                 }
                 Frame::Ping => drop(ping.try_send(())),
             }
         }
-        if whole || !partial {
-            partial = !framer.is_empty();
-            limit.set(sleep(if partial { WHOLE } else { IDLE }));
+        awaits = match (awaits, framer.is_empty()) {
+            (Awaits::First, _) if !whole => continue,
+            (Awaits::Rest, false) if !whole => continue,
+            (_, true) => Awaits::Anything,
+            (_, false) => Awaits::Rest,
+        };
+        limit.set(sleep(awaits.limit()));
+    }
+}
+
+/// What a connection's next bytes are to bring, each with a limit of its own.
+#[derive(Clone, Copy)]
+enum Awaits {
+    /// The first message.
+    First,
+    /// The rest of one.
+    Rest,
+    /// Whatever comes; a stranger's does not wait for long.
+    Anything,
+    /// Somebody was let in: the rest of [`IDLE`].
+    More,
+}
+
+impl Awaits {
+    fn limit(self) -> Duration {
+        match self {
+            Awaits::First => FIRST,
+            Awaits::Rest => WHOLE,
+            Awaits::Anything => STRANGER_IDLE,
+            Awaits::More => IDLE - STRANGER_IDLE,
         }
     }
 }
@@ -141,15 +219,21 @@ async fn write(
     mut writer: OwnedWriteHalf,
     mut queued: mpsc::Receiver<Vec<u8>>,
     mut pings: mpsc::Receiver<()>,
+    shared: &Shared,
 ) -> io::Result<()> {
     loop {
         tokio::select! {
             bytes = queued.recv() => match bytes {
-                Some(bytes) => writer.write_all(&bytes).await?,
-                None => return timeout(FLUSH, writer.shutdown()).await.unwrap_or(Ok(())),
+                Some(bytes) => {
+                    timeout(WRITE, writer.write_all(&bytes)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                    shared.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+                }
+                None => return Ok(()),
             },
             // RFC 5626 §3.5.1.
-            Some(()) = pings.recv() => writer.write_all(b"\r\n").await?,
+            Some(()) = pings.recv() => {
+                timeout(WRITE, writer.write_all(b"\r\n")).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            }
         }
     }
 }

@@ -20,10 +20,12 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
+use super::addressing::household;
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
 use connection::{Happened, Line};
 
-/// Connections at once, and from one address (an office behind one address has all its seats there).
+/// Connections at once, and from one IPv4 address or IPv6 /64 (an office behind one address has all its seats
+/// there).
 const MAX_CONNECTIONS: usize = 10_000;
 const MAX_PER_ADDRESS: usize = 1_000;
 /// Messages of all connections that wait for the endpoint; beyond it connections are not read.
@@ -76,7 +78,7 @@ pub struct Sockets {
     tell: mpsc::Sender<Happened>,
     lines: HashMap<ConnectionId, Line>,
     by_remote: HashMap<SocketAddr, ConnectionId>,
-    per_address: HashMap<IpAddr, usize>,
+    per_household: HashMap<IpAddr, usize>,
     last: u64,
     /// Known at once, told with the next arrival.
     waiting: VecDeque<Arrival>,
@@ -119,7 +121,7 @@ impl Sockets {
             tell,
             lines: HashMap::new(),
             by_remote: HashMap::new(),
-            per_address: HashMap::new(),
+            per_household: HashMap::new(),
             last: 0,
             waiting: VecDeque::new(),
         })
@@ -201,7 +203,7 @@ impl Sockets {
 
     /// Sends, or tells with a later arrival that it could not. Never waits.
     pub fn send(&mut self, transmit: Transmit) {
-        let Transmit { flow, bytes } = transmit;
+        let Transmit { flow, bytes, known } = transmit;
         match flow.transport {
             Transport::Udp => {
                 let Some((_, socket)) = self.udp.iter().find(|(listener, _)| *listener == flow.listener) else {
@@ -220,11 +222,11 @@ impl Sockets {
                     }
                 }
             }
-            Transport::Tcp => self.send_stream(flow, bytes),
+            Transport::Tcp => self.send_stream(flow, bytes, known),
         }
     }
 
-    fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>) {
+    fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool) {
         let open = flow
             .connection
             .filter(|id| self.lines.contains_key(id))
@@ -235,11 +237,14 @@ impl Sockets {
                 Some(id) => id,
                 None => return self.waiting.push_back(Arrival::Unsent(flow)),
             },
-            // RFC 3261 §18.2.2 would open a new one; to the port a phone called from nobody listens.
+            // To the port that a phone called from nobody listens: where else to go the endpoint knows.
             (None, Some(_)) => return self.waiting.push_back(Arrival::Unsent(flow)),
         };
-        let sent = self.lines.get(&id).is_some_and(|line| line.send(bytes));
-        if !sent {
+        let line = self.lines.get(&id);
+        if let Some(line) = line.filter(|_| known) {
+            line.trust();
+        }
+        if !line.is_some_and(|line| line.send(bytes)) {
             // It does not read what we send: nothing that is queued will reach it in time.
             self.waiting.push_back(Arrival::Unsent(flow));
             if self.forget(id) {
@@ -260,7 +265,7 @@ impl Sockets {
     }
 
     fn accept(&mut self, listener: ListenerId, stream: TcpStream, remote: SocketAddr) {
-        let from_there = self.per_address.get(&remote.ip()).copied().unwrap_or(0);
+        let from_there = self.per_household.get(&household(remote.ip())).copied().unwrap_or(0);
         if self.lines.len() >= MAX_CONNECTIONS || from_there >= MAX_PER_ADDRESS {
             warn!(%remote, connections = self.lines.len(), from_there, "too many connections; this one is closed");
             return;
@@ -277,22 +282,23 @@ impl Sockets {
     }
 
     fn remember(&mut self, id: ConnectionId, remote: SocketAddr, line: Line) {
-        *self.per_address.entry(remote.ip()).or_default() += 1;
+        *self.per_household.entry(household(remote.ip())).or_default() += 1;
         self.by_remote.insert(remote, id);
         self.lines.insert(id, line);
     }
 
-    /// `false` if it was forgotten before.
+    /// Its task ends with it, whatever it is busy with. `false` if it was forgotten before.
     fn forget(&mut self, id: ConnectionId) -> bool {
         let Some(line) = self.lines.remove(&id) else { return false };
         let remote = line.remote();
         if self.by_remote.get(&remote) == Some(&id) {
             self.by_remote.remove(&remote);
         }
-        if let Some(count) = self.per_address.get_mut(&remote.ip()) {
+        let household = household(remote.ip());
+        if let Some(count) = self.per_household.get_mut(&household) {
             *count -= 1;
             if *count == 0 {
-                self.per_address.remove(&remote.ip());
+                self.per_household.remove(&household);
             }
         }
         true

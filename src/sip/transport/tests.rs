@@ -49,7 +49,7 @@ fn datagrams_come_and_go() {
         for number in 0..50 {
             let (flow, got) = bytes(&mut sockets).await;
             assert_eq!((got, flow.remote), (message(number), phone.local_addr().unwrap()));
-            sockets.send(Transmit { flow, bytes: b"answer".to_vec() });
+            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
         }
         assert!(sockets.try_next().is_none());
         phone.set_read_timeout(Some(WAIT)).unwrap();
@@ -62,7 +62,7 @@ fn datagrams_come_and_go() {
             remote: "127.0.0.1:9".parse().unwrap(),
             connection: None,
         };
-        sockets.send(Transmit { flow: nobody, bytes: b"x".to_vec() });
+        sockets.send(Transmit { flow: nobody, bytes: b"x".to_vec(), known: true });
         phone.send_to(b"still there", udp).unwrap();
         assert_eq!(bytes(&mut sockets).await.1, b"still there");
     });
@@ -86,8 +86,8 @@ fn streams_are_cut_into_messages_however_they_come() {
         }
         let (flow, got) = bytes(&mut sockets).await;
         assert_eq!((got, flow), (message(4), first.0));
-        sockets.send(Transmit { flow, bytes: b"answer".to_vec() });
-        sockets.send(Transmit { flow: Flow { connection: None, ..flow }, bytes: b" again".to_vec() });
+        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+        sockets.send(Transmit { flow: Flow { connection: None, ..flow }, bytes: b" again".to_vec(), known: true });
         let mut heard = Vec::new();
         while heard.len() < 14 {
             assert!(tokio::time::timeout(Duration::from_millis(10), sockets.next()).await.is_err());
@@ -99,7 +99,7 @@ fn streams_are_cut_into_messages_however_they_come() {
         drop(phone);
         let Arrival::Closed(closed) = sockets.next().await else { panic!("not closed") };
         assert_eq!(Some(closed), flow.connection);
-        sockets.send(Transmit { flow, bytes: b"gone".to_vec() });
+        sockets.send(Transmit { flow, bytes: b"gone".to_vec(), known: true });
         assert!(matches!(sockets.next().await, Arrival::Unsent(f) if f == flow));
     });
 }
@@ -144,8 +144,8 @@ fn connections_of_ours_are_opened_when_needed() {
             remote: server.local_addr().unwrap(),
             connection: None,
         };
-        sockets.send(Transmit { flow, bytes: b"one".to_vec() });
-        sockets.send(Transmit { flow, bytes: b"two".to_vec() });
+        sockets.send(Transmit { flow, bytes: b"one".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"two".to_vec(), known: true });
         assert!(tokio::time::timeout(Duration::from_millis(200), sockets.next()).await.is_err());
         let (mut stream, _) = server.accept().unwrap();
         let mut buffer = [0; 6];
@@ -153,7 +153,7 @@ fn connections_of_ours_are_opened_when_needed() {
         assert_eq!(&buffer, b"onetwo");
         drop((stream, server));
         assert!(matches!(sockets.next().await, Arrival::Closed(_)));
-        sockets.send(Transmit { flow, bytes: b"three".to_vec() });
+        sockets.send(Transmit { flow, bytes: b"three".to_vec(), known: true });
         assert!(matches!(sockets.next().await, Arrival::Unsent(_)));
     });
 }
@@ -181,4 +181,87 @@ fn both_families_can_have_the_same_port() {
             Sockets::bind(&[Listen { transport: Transport::Udp, addr: format!("[::]:{port}").parse().unwrap() }]).await;
         assert!(second.is_ok(), "{:?}", second.err());
     });
+}
+
+/// Time that passes by itself when nothing else is to do.
+fn run_fast(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(test);
+}
+
+async fn closed(sockets: &mut Sockets) -> Option<ConnectionId> {
+    match sockets.next().await {
+        Arrival::Closed(connection) => Some(connection),
+        _ => None,
+    }
+}
+
+#[test]
+fn who_connects_has_to_say_something_soon() {
+    for says in [&b""[..], b"\r\n\r\n", b"OPTIONS sip:x SIP/2.0\r\n"] {
+        run_fast(async {
+            let (mut sockets, _, tcp) = open().await;
+            let mut phone = TcpStream::connect(tcp).unwrap();
+            phone.write_all(says).unwrap();
+            let started = tokio::time::sleep(Duration::ZERO).deadline();
+            assert!(closed(&mut sockets).await.is_some());
+            let took = started.elapsed();
+            assert!(took < Duration::from_secs(12), "{took:?} for {says:?}");
+        });
+    }
+}
+
+#[test]
+fn only_who_was_let_in_may_be_idle_for_long() {
+    for known in [false, true] {
+        run_fast(async {
+            let (mut sockets, _, tcp) = open().await;
+            let mut phone = TcpStream::connect(tcp).unwrap();
+            phone.write_all(&message(1)).unwrap();
+            let (flow, _) = bytes(&mut sockets).await;
+            let started = tokio::time::sleep(Duration::ZERO).deadline();
+            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known });
+            assert_eq!(closed(&mut sockets).await, flow.connection);
+            let minutes = started.elapsed().as_secs() / 60;
+            assert_eq!(minutes, if known { 65 } else { 0 }, "known: {known}");
+        });
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_let_go_with_its_socket() {
+    run(async {
+        let (mut sockets, _, tcp) = open().await;
+        let mut phone = TcpStream::connect(tcp).unwrap();
+        phone.write_all(&message(1)).unwrap();
+        let (flow, _) = bytes(&mut sockets).await;
+        // More than the kernels on both sides take, and more than may be queued.
+        let mut sent = 0;
+        let arrival = loop {
+            assert!(sent < 1000, "{sent} times 60 kB are queued for somebody who does not read");
+            sockets.send(Transmit { flow, bytes: vec![b'x'; 60_000], known: true });
+            sent += 1;
+            tokio::task::yield_now().await;
+            if let Some(arrival) = sockets.try_next() {
+                break arrival;
+            }
+        };
+        assert!(matches!(arrival, Arrival::Unsent(unsent) if unsent == flow), "{arrival:?}");
+        assert_eq!(closed(&mut sockets).await, flow.connection);
+        // The task is gone, and the socket with it, although it was in the middle of writing.
+        tokio::task::yield_now().await;
+        phone.set_read_timeout(Some(WAIT)).unwrap();
+        let mut buffer = vec![0; 1 << 20];
+        let read = std::iter::from_fn(|| phone.read(&mut buffer).ok().filter(|length| *length > 0));
+        let heard: usize = read.sum();
+        assert!(heard < sent * 60_000, "everything was written after all");
+    });
+}
+
+#[test]
+fn everybody_of_one_ipv6_network_is_one() {
+    let household = |ip: &str| household(ip.parse().unwrap()).to_string();
+    assert_eq!(household("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    assert_eq!(household("192.0.2.7"), "192.0.2.7");
+    assert_eq!(household("::ffff:192.0.2.7"), "192.0.2.7");
 }
