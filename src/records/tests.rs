@@ -242,6 +242,62 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_store_is_closed_on_a_disk_that_fails_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let blocker = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.write(Entry::Opened(Box::new(record(1))));
+    told.recv_timeout(WAIT).unwrap();
+    let (done, is_done) = channel();
+    std::thread::spawn(move || {
+        store.close();
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(WAIT + WAIT).expect("the store does not close");
+}
+
+#[test]
+fn a_reader_who_pauses_lets_the_log_be_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let write = |store: &mut Store, number: u64| {
+        store.write(Entry::Closed(Box::new(finished(number))));
+        store.write(Entry::Event(QueueEvent {
+            at: at(number / 3),
+            call: None,
+            queue: None,
+            operator: None,
+            event: "PAUSE",
+            data: vec![number.to_string()],
+        }));
+    };
+    let count = reader::PAGE as u64 * 2 + 7;
+    (0..count).for_each(|number| write(&mut store, number));
+    let ticket = store.write(Entry::Opened(Box::new(record(count))));
+    wait_for(&told, ticket);
+    let db = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
+    let can_be_emptied = || {
+        let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        assert!(!busy, "a reader holds the log");
+    };
+    let mut ids = Vec::new();
+    let read = read(dir.path(), Range::default(), |record| {
+        if ids.len() % 500 == 0 {
+            can_be_emptied();
+        }
+        ids.push(record.call_id);
+        Ok(())
+    });
+    assert_eq!((read.unwrap() as u64, ids.len() as u64), (count, count));
+    assert!(ids.is_sorted_by(|a, b| a < b), "each once, in order");
+    let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
+    let numbers: Vec<u64> = text.lines().map(|line| line.rsplit('|').next().unwrap().parse().unwrap()).collect();
+    assert!(numbers.into_iter().eq(0..count));
+    store.close();
+}
+
+#[test]
 fn what_cannot_be_opened_is_said() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("hotline.db"), "this is no database, whatever its name says".repeat(100)).unwrap();

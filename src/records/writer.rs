@@ -30,7 +30,7 @@ pub(super) struct Writer {
     last: Ticket,
     /// Inputs up to this number can go.
     prune_to: u64,
-    closing: bool,
+    given_up: bool,
 }
 
 impl Writer {
@@ -40,7 +40,7 @@ impl Writer {
         shared: Arc<Shared>,
         durable: Box<dyn Fn(Ticket) + Send>,
     ) -> Self {
-        Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, closing: false }
+        Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, given_up: false }
     }
 
     pub fn run(mut self) {
@@ -95,7 +95,7 @@ impl Writer {
                 error!(%error, "records cannot be written; trying again every second");
             }
             (self.durable)(self.last);
-            if self.closing_for_good(tries) {
+            if self.gives_up(tries) {
                 error!(entries = batch.len(), %error, "records are lost: the store was closed while the disk failed");
                 return;
             }
@@ -112,12 +112,11 @@ impl Writer {
     }
 
     /// A store that is being closed tries a few times more, not for ever.
-    fn closing_for_good(&mut self, tries: usize) -> bool {
+    fn gives_up(&mut self, tries: usize) -> bool {
         const LAST_TRIES: usize = 3;
-        if tries >= LAST_TRIES && Arc::strong_count(&self.shared) == 1 {
-            self.closing = true;
-        }
-        self.closing
+        // What failed for one batch is not tried as often for each that follows.
+        self.given_up |= tries >= LAST_TRIES && self.shared.closing.load(Ordering::Relaxed);
+        self.given_up
     }
 
     fn try_commit(&mut self, batch: &[(Ticket, Entry)]) -> rusqlite::Result<()> {
