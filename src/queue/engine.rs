@@ -110,6 +110,11 @@ impl Engine {
         self.seq
     }
 
+    /// Inputs are numbered on from here: the log holds higher numbers than were replayed.
+    pub fn number_from(&mut self, seq: u64) {
+        self.seq = self.seq.max(seq);
+    }
+
     /// Contacts in a queue's line, those included for whom an operator is rung.
     pub fn waiting(&self, queue: &QueueId) -> usize {
         self.lines.get(queue).map_or(0, |line| line.order.len())

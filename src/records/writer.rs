@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
-use super::words::{Entry, Record};
+use super::words::{Entry, QueueEvent, Record};
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
 const GATHER: Duration = Duration::from_millis(4);
@@ -164,22 +164,15 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             *prune_to = db.query_row(older, [], |row| row.get(0))?;
             db.execute("DELETE FROM checkpoints WHERE seq < ?1", [*prune_to])?;
         }
+        Entry::Restored { checkpoint, last } => {
+            db.execute("DELETE FROM checkpoints WHERE seq > ?1", [checkpoint])?;
+            db.execute("DELETE FROM inputs WHERE seq > ?1", [last])?;
+        }
         Entry::Decision { seq, at, call, output } => {
             let sql = "INSERT INTO decisions (seq, at, call_id, output) VALUES (?1, ?2, ?3, ?4)";
             db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), call.map(|call| call.0), output])?;
         }
-        Entry::Event(event) => {
-            let sql = "INSERT INTO events (at, call_id, queue, operator, event, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let name = |name: Option<&str>| name.map(str::to_string);
-            db.prepare_cached(sql)?.execute(params![
-                event.at.as_micros(),
-                event.call.map(|call| call.0),
-                name(event.queue.as_ref().map(|queue| queue.as_str())),
-                name(event.operator.as_ref().map(|operator| operator.as_str())),
-                event.event,
-                json(&event.data)?,
-            ])?;
-        }
+        Entry::Event(queue_event) => event(db, queue_event)?,
         Entry::Binding { seat, binding: Some(binding) } => {
             db.prepare_cached("INSERT OR REPLACE INTO bindings (seat, binding) VALUES (?1, ?2)")?
                 .execute(params![seat.as_str(), binding])?;
@@ -191,6 +184,19 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             db.prepare_cached("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?1)")?.execute([at.as_micros()])?;
         }
     }
+    Ok(())
+}
+
+pub(super) fn event(db: &Connection, event: &QueueEvent) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO events (at, call_id, queue, operator, event, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    db.prepare_cached(sql)?.execute(params![
+        event.at.as_micros(),
+        event.call.map(|call| call.0),
+        event.queue.as_ref().map(|queue| queue.as_str()),
+        event.operator.as_ref().map(|operator| operator.as_str()),
+        event.event,
+        json(&event.data)?,
+    ])?;
     Ok(())
 }
 
