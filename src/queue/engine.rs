@@ -133,6 +133,11 @@ impl Engine {
         self.now
     }
 
+    /// Inputs are numbered on from here: the log holds higher numbers than were replayed.
+    pub fn number_from(&mut self, seq: u64) {
+        self.seq = self.seq.max(seq);
+    }
+
     /// Contacts in a queue's line, those included for whom an operator is rung, and callbacks.
     pub fn waiting(&self, queue: &QueueId) -> usize {
         self.line_names.get(queue).map_or(0, |line| self.lines[*line].order.len())
