@@ -448,7 +448,7 @@ fn a_phone_that_is_lost_in_a_break_does_not_end_the_break() {
     let meal = || OperatorState::NotReady { reason: "meal".into() };
     let lost = OperatorState::Unreachable { was: Box::new(meal()) };
     for state in [OperatorState::Ready, meal(), lost, meal(), OperatorState::Ready] {
-        desk.queue(Output::Operator { operator: "1001".into(), seat: Some("8001".into()), state });
+        desk.queue(Output::Operator { operator: "1001".into(), seat: Some("8001".into()), state, next: None });
     }
     assert_eq!(desk.events(), ["AGENTLOGIN", "PAUSE", "UNPAUSE"]);
 }
