@@ -3,11 +3,12 @@
 //! Contacts by rank over all queues; operators by preference and the queue's way of choosing. A contact that
 //! nobody free can serve never blocks those behind it.
 
+use super::decision::{Chosen, Decision, Passed, PassedBecause};
 use super::engine::Engine;
 use super::line::{Class, Contact, Rank};
 use super::operators::{ReadyKey, Slot, Standing};
 use super::settings::MAX_RING_AT_ONCE;
-use super::words::{Chosen, Decision, Output, Passed, PassedBecause};
+use super::words::Output;
 use crate::ids::CallId;
 use crate::moment::Moment;
 
@@ -60,10 +61,10 @@ impl Engine {
             true
         });
         self.stirred = stirred;
-        while let Some(slot) = self.awaited.first().copied() {
+        while let Some(slot) = self.wanted.first().copied() {
             let operator = self.operator(slot);
-            let Some(rank) = operator.awaited_by.first().filter(|_| operator.standing == Standing::Ready) else {
-                self.awaited.pop_first();
+            let Some(rank) = operator.wanted_by.first().filter(|_| operator.standing == Standing::Ready) else {
+                self.wanted.pop_first();
                 continue;
             };
             if best.as_ref().is_none_or(|other| *rank < other.rank) {

@@ -39,7 +39,7 @@ pub struct Engine {
     /// Classes in which something may have become possible.
     pub(super) stirred: Vec<usize>,
     /// Operators who became free while contacts wait for them in person.
-    pub(super) awaited: BTreeSet<Slot>,
+    pub(super) wanted: BTreeSet<Slot>,
     /// Classes whose last operator signed out.
     pub(super) emptied: Vec<usize>,
     #[serde(skip)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{Expected, ExpectedWaits, Tally};
+use super::decision::Tally;
+use super::words::{Expected, ExpectedWaits};
 use crate::moment::Moment;
 
 /// Assumed until talks were measured.

@@ -8,6 +8,7 @@ mod callers;
 mod choose;
 mod contacts;
 mod deadlines;
+pub mod decision;
 mod engine;
 mod estimate;
 mod inputs;
@@ -22,9 +23,11 @@ pub mod settings;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod timing;
 pub mod words;
 
 pub use deadlines::{Deadline, Due};
+pub use decision::*;
 pub use engine::Engine;
 pub use need::{NeedFault, parse_need};
 pub use operators::{OperatorView, Slot, Standing};

@@ -127,7 +127,7 @@ impl Engine {
         for line in &mut self.lines {
             line.order = Places::default();
         }
-        self.operators.iter_mut().for_each(|operator| operator.awaited_by.clear());
+        self.operators.iter_mut().for_each(|operator| operator.wanted_by.clear());
         let ids: Vec<CallId> = self.contacts.keys().copied().collect();
         for id in ids {
             let Some(contact) = self.contacts.get_mut(&id) else { continue };
@@ -143,7 +143,7 @@ impl Engine {
             if contact.state == ContactState::Waiting {
                 self.classes[class].by_age.insert(age);
                 match preferred {
-                    Some((slot, _)) => self.operator_mut(slot).awaited_by.insert(rank),
+                    Some((slot, _)) => self.operator_mut(slot).wanted_by.insert(rank),
                     None => self.classes[class].waiting.insert(rank),
                 };
             }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 pub use figures::{Contacts, Presence, ServiceLevel};
 
+use super::decision::{Decision, PassedBecause};
 use super::settings::{Exit, Rules};
-use super::words::{Decision, Expected, Input, LeftLine, OfferOutcome, OperatorState, Output, PassedBecause};
+use super::words::{Expected, Input, LeftLine, OfferOutcome, OperatorState, Output};
 use crate::ids::{CallId, OperatorId, QueueId, Skill};
 use crate::moment::Moment;
 
