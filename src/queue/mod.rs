@@ -12,6 +12,7 @@ mod engine;
 mod estimate;
 mod inputs;
 mod line;
+mod look;
 pub mod need;
 mod offers;
 mod operators;
@@ -25,6 +26,7 @@ pub mod words;
 
 pub use deadlines::{Deadline, Due};
 pub use engine::Engine;
+pub use look::{Ringing, Talk};
 pub use need::{NeedFault, parse_need};
 pub use operators::{OperatorView, Slot, Standing};
 pub use settings::*;

@@ -1,0 +1,2 @@
+mod ahead;
+mod theory;
