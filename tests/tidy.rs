@@ -133,6 +133,7 @@ fn each_crate_has_one_door() {
         ("csv::", "records"),
         ("clap::", "app"),
         ("indicatif::", "app"),
+        ("anstyle::", "app"),
         ("socket2::", "sip media"),
     ];
     check("a crate is used behind another door", |_, room, line| {

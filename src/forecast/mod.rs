@@ -9,6 +9,7 @@ pub mod draws;
 pub mod erlang;
 mod figures;
 mod people;
+mod recorded;
 mod staffing;
 mod steady;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use ahead::{Phones, RUNS, look_ahead};
 pub use day::{Plan, ShiftPlan};
 pub use figures::{Fates, Figures, Row, Time, Unit};
 pub use people::{Break, Day, Habits, Shift, Staff, Visit};
+pub use recorded::Recorded;
 pub use staffing::{LONGER, Staffing, service_level, smallest};
 pub use steady::Steady;
 pub use trials::{Compared, Estimate, compare, trial};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::draws::Law;
 use super::erlang::{self, Load, Prospect};
 use super::steady::Steady;
-use super::trials::{Estimate, trial};
+use super::trials::trial;
 
 /// By how much the handle time grows to show the cliff.
 pub const LONGER: f64 = 1.1;
@@ -74,14 +74,9 @@ impl Staffing {
     }
 }
 
-/// The share answered in time, seed by seed.
-pub fn service_level(steady: &Steady, seeds: &[u64]) -> Option<Estimate> {
-    let staff = steady.staff();
-    let levels = seeds.iter().filter_map(|seed| {
-        let figures = trial(&staff, *seed, |rng| steady.draw(rng), |_| {});
-        figures.all.service_level()
-    });
-    Estimate::of(&levels.collect::<Vec<_>>())
+/// The share answered in time; `None` if nobody called.
+pub fn service_level(steady: &Steady, seed: u64) -> Option<f64> {
+    trial(&steady.staff(), seed, |rng| steady.draw(rng), |_| {}).all.service_level()
 }
 
 /// The smallest number from `low` to `high` that `suffices`, where more never suffice less; `None` if not even

@@ -1,2 +1,3 @@
 mod ahead;
+mod days;
 mod theory;
