@@ -45,7 +45,7 @@ pub enum ForecastFormat {
 
 /// Where the day comes from.
 enum Source {
-    Plan(Plan, String),
+    Plan(Box<Plan>, String),
     Recorded(Recorded, Date),
 }
 
@@ -60,9 +60,9 @@ impl Source {
             return Ok(Source::Recorded(recorded, date));
         }
         match &args.day {
-            None => Ok(Source::Plan(Plan::default(), "a working day of a large city".into())),
+            None => Ok(Source::Plan(Box::default(), "a working day of a large city".into())),
             Some(file) => match Plan::read(file) {
-                Ok(plan) => Ok(Source::Plan(plan, file.display().to_string())),
+                Ok(plan) => Ok(Source::Plan(Box::new(plan), file.display().to_string())),
                 Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
             },
         }

@@ -97,12 +97,15 @@ impl Column {
 }
 
 pub fn print(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) {
-    println!("{day}; played {seeds} times{}", if seeds > 1 { ", mean ± 95 % confidence" } else { "" });
+    match seeds {
+        1 => println!("{day}; played once"),
+        _ => println!("{day}; played {seeds} times, mean ± 95 % confidence"),
+    }
     for lacks in columns.iter().filter_map(Column::lacks) {
         println!("{lacks}");
     }
     let within: BTreeSet<Duration> = columns.iter().flat_map(|column| column.answer_within.iter().copied()).collect();
-    let within: Vec<String> = within.iter().map(|time| format!("{} s", number(time.as_secs_f64(), 1))).collect();
+    let within: Vec<String> = within.iter().map(|time| format!("{} s", time.as_secs_f64())).collect();
     println!("service level: A_T/O, answered within T ({}) of all offered\n", within.join(", "));
     let both = columns.len() > 1;
     let mut table = vec![vec![String::new()]];

@@ -152,9 +152,16 @@ const CALLS_BY_HOUR: [f64; 24] = [
     700.0, 450.0, 350.0, 300.0, 350.0, 600.0, 1300.0, 2800.0, 5600.0, 7000.0, 7000.0, 6200.0, 4300.0, 4400.0, 5500.0,
     5400.0, 4200.0, 3300.0, 2600.0, 2200.0, 1900.0, 1500.0, 1150.0, 900.0,
 ];
-/// Operators, and the hours from and until they work.
-const SHIFTS: [(usize, u64, u64); 7] =
-    [(60, 22, 6), (90, 6, 14), (160, 7, 15), (330, 8, 16), (140, 9, 17), (170, 14, 22), (130, 15, 23)];
+/// Operators, and from and until when they work, in minutes since midnight.
+const SHIFTS: [(usize, u64, u64); 7] = [
+    (80, 1320, 1800),
+    (150, 345, 825),
+    (160, 405, 885),
+    (250, 465, 945),
+    (160, 525, 1005),
+    (270, 885, 1365),
+    (100, 945, 1425),
+];
 
 impl Default for Plan {
     fn default() -> Plan {
@@ -179,8 +186,8 @@ impl Default for Plan {
             shifts: SHIFTS
                 .map(|(operators, from, until)| ShiftPlan {
                     operators,
-                    from: HOUR * u32::try_from(from).unwrap_or(0),
-                    until: HOUR * u32::try_from(if until <= from { until + 24 } else { until }).unwrap_or(0),
+                    from: minutes(from),
+                    until: minutes(until),
                     spread: minutes(15),
                     breaks: vec![
                         BreakPlan {

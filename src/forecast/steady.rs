@@ -15,7 +15,9 @@ use crate::moment::Moment;
 use crate::queue::{Need, OperatorRules, QueueRules, Rules};
 
 /// Of endless patience.
-const NEVER: Duration = Duration::from_secs(10 * 24 * 3600);
+const NEVER: Duration = Duration::from_secs(1000 * 24 * 3600);
+/// So many calls are played, for a figure that chance does not move much.
+const CALLS: f64 = 28_000.0;
 /// Any time will do; one day keeps places with a head start after 1970.
 const BEGINS: Moment = Moment::from_micros(24 * 3600 * 1_000_000);
 
@@ -45,7 +47,8 @@ impl Steady {
             customer_answers: 0.0,
             customer_rings: Law::Constant(Duration::ZERO),
         };
-        let (fills_for, lasts) = (load.handle_time * 6, Duration::from_secs(2 * 3600).max(load.handle_time * 24));
+        let enough = Duration::try_from_secs_f64(CALLS * 3600.0 / load.calls_per_hour).unwrap_or(NEVER).min(NEVER);
+        let (fills_for, lasts) = (load.handle_time * 6, enough.max(load.handle_time * 24));
         Steady { load, patience, pools: 1, operators, within, fills_for, lasts, habits }
     }
 
@@ -74,9 +77,11 @@ impl Steady {
         let counts_from = BEGINS + self.fills_for;
         let until = counts_from + self.lasts;
         let mut visits = Vec::new();
+        // Nobody calls: the first would come after the end.
+        let apart = Duration::try_from_secs_f64(3600.0 / self.load.calls_per_hour).unwrap_or(NEVER * 2);
         let mut at = BEGINS;
-        while self.load.calls_per_hour > 0.0 {
-            at = at + exponential(Duration::from_secs_f64(3600.0 / self.load.calls_per_hour), rng);
+        loop {
+            at = at + exponential(apart, rng);
             if at >= until {
                 break;
             }

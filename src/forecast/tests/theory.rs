@@ -9,6 +9,10 @@ const T: Duration = Duration::from_secs(15);
 /// Two families of runs, each with an interval of its own.
 const SEEDS: [std::ops::Range<u64>; 2] = [100..108, 200..208];
 
+fn steady(load: Load, patience: Option<Duration>, operators: u32, within: Duration) -> Steady {
+    Steady { lasts: Duration::from_secs(2 * 3600), ..Steady::of(load, patience, operators, within) }
+}
+
 fn run(steady: &Steady, seed: u64) -> Figures {
     let figures = trial(&steady.staff(), seed, |rng| steady.draw(rng), |_| {});
     assert!(figures.all.are_conserved(), "seed {seed}: {:?}", figures.all);
@@ -42,25 +46,25 @@ fn load() -> Load {
 
 #[test]
 fn one_pool_of_endless_patience_is_erlang_c() {
-    agrees(&Steady::of(load(), None, 18, T), without_abandonment(18, load(), T));
+    agrees(&steady(load(), None, 18, T), without_abandonment(18, load(), T));
 }
 
 #[test]
 fn one_pool_of_impatient_callers_is_erlang_a() {
     let patience = Duration::from_secs(60);
-    agrees(&Steady::of(load(), Some(patience), 15, T), with_abandonment(15, load(), patience, T));
+    agrees(&steady(load(), Some(patience), 15, T), with_abandonment(15, load(), patience, T));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_figures_and_another_gives_others() {
-    let steady = Steady::of(load(), Some(Duration::from_secs(60)), 15, T);
-    assert_eq!(run(&steady, 7), run(&steady, 7));
-    assert_ne!(run(&steady, 7), run(&steady, 8));
+    let played = steady(load(), Some(Duration::from_secs(60)), 15, T);
+    assert_eq!(run(&played, 7), run(&played, 7));
+    assert_ne!(run(&played, 7), run(&played, 8));
 }
 
 #[test]
 fn pools_that_share_nothing_serve_worse() {
-    let pooled = Steady::of(load(), None, 20, T);
+    let pooled = steady(load(), None, 20, T);
     let apart = Steady { pools: 5, operators: 4, ..pooled.clone() };
     let level = |steady: &Steady| run(steady, 1).all.service_level().unwrap();
     let (pooled, apart) = (level(&pooled), level(&apart));
