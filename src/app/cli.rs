@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use super::forecasts::{self, SimulateArgs};
 use super::logging::{self, Log, LogFormat};
 use super::softphone::{self, CallArgs, SeatArgs};
+use super::staffing::{self, StaffArgs};
 use super::{reports, serve};
 
 const EXAMPLES: &str = "\
@@ -18,7 +20,9 @@ Examples:
   hotline serve                                 open the hotline
   hotline seat 8001 --answer-after 2s           an operator without a phone (in a second terminal)
   hotline call sip:12345@127.0.0.1 --press 1    a caller without a phone (in a third)
-  hotline records --since today                 what was written down";
+  hotline records --since today                 what was written down
+  hotline simulate --day scripts/days/beijing.toml        how would such a day go?
+  hotline staff --calls-per-hour 7000 --handle-time 300s  how many operators does it take?";
 
 /// The telephone exchange of a citizen hotline.
 #[derive(Parser, Debug)]
@@ -56,6 +60,10 @@ enum Command {
     },
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
+    /// Play a day against the dispatcher in virtual time, with one or two configurations
+    Simulate(SimulateArgs),
+    /// How many operators a load takes, by Erlang C and A and by playing it
+    Staff(StaffArgs),
     /// Call a hotline without a phone: real SIP, real sound
     Call(CallArgs),
     /// Be an operator without a phone: register at a seat, answer every call
@@ -112,6 +120,8 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }
+        Command::Simulate(args) => forecasts::simulate(&cli.config, &cli.data, &args),
+        Command::Staff(args) => staffing::staff(&args).map_err(|e| vec![format!("hotline staff: {e}")]),
         Command::Call(args) => phone("call", softphone::call(args)),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Secret { seat } => {

@@ -72,7 +72,7 @@ async fn open_and_run(
     let tell = Box::new(move |ticket: crate::records::Ticket| {
         durable.send_replace(ticket.0);
     });
-    let (store, recovered) = Store::open(data_dir, clock.now(), tell).map_err(|e| one(e.to_string()))?;
+    let (mut store, recovered) = Store::open(data_dir, clock.now(), tell).map_err(|e| one(e.to_string()))?;
     let clock = clock.not_before(recovery::latest(&recovered));
     if !recovered.closed.is_empty() {
         warn!(calls = recovered.closed.len(), "calls were open when the last process ended; closed as system_restart");
@@ -92,7 +92,10 @@ async fn open_and_run(
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
     let doors = Doors::new(house.queue_open.clone(), house.app.time_zone.clone());
-    let queue = recovery::engine(&recovered);
+    let (queue, restored) = recovery::engine(&recovered);
+    if let Some(entry) = restored {
+        store.write(entry);
+    }
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
     let mut switchboard =

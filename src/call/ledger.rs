@@ -175,14 +175,19 @@ pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize))
     Some(event(now, Some(record.call_id), record.queue.as_ref(), None, "ABANDON", data))
 }
 
+/// For what somebody is not ready; that a phone is lost meanwhile changes nothing about it.
+fn reason(state: &OperatorState) -> Option<String> {
+    match state {
+        OperatorState::NotReady { reason } => Some(reason.to_string()),
+        OperatorState::Unreachable { was } => reason(was),
+        _ => None,
+    }
+}
+
 /// `AGENTLOGIN(channel)`, `AGENTLOGOFF(channel)`, `PAUSE(reason)`, `UNPAUSE`, from an operator's change.
 pub(super) fn operator_events(now: Moment, change: &Change) -> Vec<QueueEvent> {
     let mut events = Vec::new();
     let mut say = |name, data| events.push(event(now, None, None, Some(&change.operator), name, data));
-    let reason = |state: &OperatorState| match state {
-        OperatorState::NotReady { reason } => Some(reason.to_string()),
-        _ => None,
-    };
     match (&change.before, &change.after) {
         (None, Some((seat, state))) => {
             say("AGENTLOGIN", vec![format!("SIP/{seat}")]);

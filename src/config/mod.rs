@@ -3,6 +3,7 @@
 mod fault;
 mod hours;
 mod meant;
+mod one_file;
 mod reader;
 mod scalars;
 mod source;
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 pub use fault::{Fault, Severity};
 pub use hours::Hours;
-pub use scalars::parse_time;
+pub use one_file::{OneFile, read_file};
+pub use scalars::{Time, parse_time};
 
 use crate::ids::QueueId;
 use crate::{ivr, media, queue, sip};

@@ -30,14 +30,7 @@ impl<T> Element<'_, T> {
 
     /// The same for a value further inside; indices are written as numbers.
     pub fn place_of(&self, path: &[&str]) -> Place {
-        let mut value = &self.value;
-        for step in path {
-            match inside(value, step) {
-                Some(next) => value = next,
-                None => break,
-            }
-        }
-        self.file.place(value)
+        self.file.place(way(&self.value, path))
     }
 
     /// The key's full name.
@@ -48,6 +41,22 @@ impl<T> Element<'_, T> {
     pub fn fault(&self, faults: &mut Faults, key: &str, what: impl Into<String>) {
         faults.fault(&self.place(key), self.key(key), what);
     }
+}
+
+/// Where a value of the file is written, or what is there of the way to it.
+pub fn place_within(file: &File, path: &[&str]) -> Place {
+    file.place(way(&file.root, path))
+}
+
+/// As far as `path` leads.
+fn way<'a>(mut value: &'a Value, path: &[&str]) -> &'a Value {
+    for step in path {
+        match inside(value, step) {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    value
 }
 
 fn inside<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {

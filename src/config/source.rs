@@ -47,18 +47,29 @@ impl Files {
 impl File {
     fn read(dir: &Path, name: &str, required: bool, faults: &mut Faults) -> File {
         let path = dir.join(name);
+        if !required && !path.exists() {
+            let nothing = Value::new(None, ValueKind::Table(Map::new()));
+            return File {
+                name: path.display().to_string(),
+                root: nothing.clone(),
+                written: nothing,
+                unreadable: false,
+            };
+        }
+        File::open(&path, faults)
+    }
+
+    /// Reads a file that must be there.
+    pub fn open(path: &Path, faults: &mut Faults) -> File {
         let nothing = Value::new(None, ValueKind::Table(Map::new()));
         let mut file =
             File { name: path.display().to_string(), root: nothing.clone(), written: nothing, unreadable: true };
-        let text = match std::fs::metadata(&path) {
+        let text = match std::fs::metadata(path) {
             Ok(metadata) if metadata.len() > MAX_FILE => {
                 faults.fault(&file.whole(), "", format!("has {} bytes; at most {MAX_FILE} are read", metadata.len()));
                 return file;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
-                return File { unreadable: false, ..file };
-            }
-            _ => match std::fs::read_to_string(&path) {
+            _ => match std::fs::read_to_string(path) {
                 Ok(text) => text,
                 Err(error) => {
                     faults.fault(&file.whole(), "", format!("cannot be read: {error}"));

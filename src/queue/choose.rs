@@ -3,13 +3,18 @@
 //! Contacts by rank over all queues; operators by preference and the queue's way of choosing. A contact that
 //! nobody free can serve never blocks those behind it.
 
+use super::decision::{Chosen, Decision, Passed, PassedBecause};
 use super::engine::Engine;
 use super::line::{Class, Contact, Rank};
 use super::operators::{ReadyKey, Slot, Standing};
 use super::settings::MAX_RING_AT_ONCE;
-use super::words::{Chosen, Decision, Output, Passed, PassedBecause};
+use super::words::Output;
 use crate::ids::CallId;
 use crate::moment::Moment;
+
+/// Of those who are passed for a reason of their own (they wait for somebody else, or were failed), so many are
+/// looked at.
+const MOST_EXCUSED: usize = 64;
 
 /// A contact and who is asked for it.
 struct Match {
@@ -56,10 +61,10 @@ impl Engine {
             true
         });
         self.stirred = stirred;
-        while let Some(slot) = self.awaited.first().copied() {
+        while let Some(slot) = self.wanted.first().copied() {
             let operator = self.operator(slot);
-            let Some(rank) = operator.awaited_by.first().filter(|_| operator.standing == Standing::Ready) else {
-                self.awaited.pop_first();
+            let Some(rank) = operator.wanted_by.first().filter(|_| operator.standing == Standing::Ready) else {
+                self.wanted.pop_first();
                 continue;
             };
             if best.as_ref().is_none_or(|other| *rank < other.rank) {
@@ -106,7 +111,7 @@ impl Engine {
     pub(super) fn decided(&mut self, id: CallId, chosen: Option<(Slot, bool)>) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let (class, line) = (&self.classes[contact.class], &self.lines[contact.line]);
-        let passed = chosen.and_then(|(slot, preferred)| self.passed_over(class, contact, id, slot, preferred));
+        let passed = chosen.and_then(|(slot, _)| self.passed_over(class, contact, id, slot));
         let excluded = contact
             .excluded
             .iter()
@@ -122,6 +127,7 @@ impl Engine {
             tally: class.tally(),
             excluded: excluded.count(),
             passed,
+            awaits: contact.preferred.filter(|_| chosen.is_none()).map(|(slot, _)| self.operator(slot).id.clone()),
         };
         if let Some(passed) = passed
             && let Some(contact) = self.contacts.get_mut(&passed.contact)
@@ -139,24 +145,30 @@ impl Engine {
         Chosen { operator: operator.id.clone(), by, figure, preference, preferred }
     }
 
-    /// Whoever waits longest with the same need, if that is not the contact itself, and why they are passed.
-    fn passed_over(&self, class: &Class, contact: &Contact, id: CallId, slot: Slot, preferred: bool) -> Option<Passed> {
-        let (since, earlier) = *class.by_age.first()?;
-        if (since, earlier) >= (contact.since, id) {
-            return None;
+    /// Somebody who waits longer with the same need, and why they are passed. Who waits for another operator, or
+    /// was failed by this one, hides nobody behind them.
+    fn passed_over(&self, class: &Class, contact: &Contact, id: CallId, slot: Slot) -> Option<Passed> {
+        let mut excused = None;
+        let earlier = class.by_age.range(..(contact.since, id)).take(MOST_EXCUSED);
+        for (_, earlier) in earlier {
+            let Some(passed) = self.contacts.get(earlier) else { continue };
+            let why = if passed.preferred.is_some_and(|(preferred, _)| preferred != slot) {
+                PassedBecause::Preferred
+            } else if passed.excludes(slot) {
+                PassedBecause::Excluded
+            } else if contact.rank.0 < passed.rank.0 {
+                PassedBecause::Emergency
+            } else if contact.rank < passed.rank {
+                PassedBecause::HeadStart
+            } else {
+                PassedBecause::Unexplained
+            };
+            let passed = Passed { contact: *earlier, why };
+            if !matches!(why, PassedBecause::Preferred | PassedBecause::Excluded) {
+                return Some(passed);
+            }
+            excused = excused.or(Some(passed));
         }
-        let passed = self.contacts.get(&earlier)?;
-        let why = if passed.excludes(slot) {
-            PassedBecause::Excluded
-        } else if contact.rank.0 < passed.rank.0 {
-            PassedBecause::Emergency
-        } else if contact.rank < passed.rank {
-            PassedBecause::HeadStart
-        } else if preferred {
-            PassedBecause::Preferred
-        } else {
-            PassedBecause::Unexplained
-        };
-        Some(Passed { contact: earlier, why })
+        excused
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::callers::GaveUp;
-use super::deadlines::{Deadline, Due};
 use super::engine::Engine;
 use super::line::{Contact, ContactState};
 use super::operators::{Slot, Standing};
@@ -11,9 +10,6 @@ use super::settings::{Exit, MAX_MOVES};
 use super::words::{Caller, JoinRefusal, LateCause, LeftLine, OfferOutcome, Output, RelaxedBy};
 use crate::ids::{CallId, QueueId};
 use crate::moment::Moment;
-
-/// A head start of ageing stops growing after so many times; a day of it is plenty.
-const MAX_AGED: u32 = 10_000;
 
 impl Engine {
     pub(super) fn join(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
@@ -136,26 +132,28 @@ impl Engine {
 
     /// The contact can be offered; says so if nobody can be asked now.
     pub(super) fn wait(&mut self, id: CallId) {
+        if self.put_in_wait(id) {
+            self.decided(id, None);
+        }
+    }
+
+    /// Puts the contact where it is offered from; `true`: nobody can be asked now.
+    fn put_in_wait(&mut self, id: CallId) -> bool {
         self.arm(id);
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(contact) = self.contacts.get_mut(&id) else { return false };
         contact.state = ContactState::Waiting;
         let (rank, age, class) = (contact.rank, (contact.since, id), contact.class);
+        self.classes[class].by_age.insert(age);
         if let Some((slot, _)) = contact.preferred {
-            self.operator_mut(slot).awaited_by.insert(rank);
-            self.awaited.insert(slot);
-            if self.operator(slot).standing != Standing::Ready {
-                self.decided(id, None);
-            }
-            return;
+            self.operator_mut(slot).wanted_by.insert(rank);
+            self.wanted.insert(slot);
+            return self.operator(slot).standing != Standing::Ready;
         }
         let of_class = &mut self.classes[class];
         of_class.waiting.insert(rank);
-        of_class.by_age.insert(age);
         let nobody = of_class.ready.is_empty();
         self.stir(class);
-        if nobody {
-            self.decided(id, None);
-        }
+        nobody
     }
 
     /// Takes a contact out of whatever it is offered from; its place in the line stays.
@@ -165,12 +163,12 @@ impl Engine {
         self.classes[class].waiting.remove(&rank);
         self.classes[class].by_age.remove(&age);
         if let Some((slot, _)) = preferred {
-            self.operator_mut(slot).awaited_by.remove(&rank);
+            self.operator_mut(slot).wanted_by.remove(&rank);
         }
     }
 
     /// Changes something that a contact is sorted by.
-    fn resort(&mut self, id: CallId, change: impl FnOnce(&mut Contact)) {
+    pub(super) fn resort(&mut self, id: CallId, change: impl FnOnce(&mut Contact)) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let (waits, before, line) = (contact.state == ContactState::Waiting, contact.rank, contact.line);
         if waits {
@@ -182,7 +180,7 @@ impl Engine {
         contact.rank = contact.rank_by(id, &self.lines[contact.line].rules);
         self.lines[contact.line].order.insert(contact.rank);
         if waits {
-            self.wait(id);
+            self.put_in_wait(id);
         }
     }
 
@@ -198,146 +196,17 @@ impl Engine {
         let Some(contact) = self.contacts.get(&id) else { return };
         let line = &self.lines[contact.line];
         let (class, queue) = (line.classes[step], line.id.clone());
-        let is_preferred = contact.preferred.is_some();
-        let in_class = self.classes[contact.class].waiting.contains(&contact.rank);
-        if in_class {
+        let waits =
+            contact.state == ContactState::Waiting && self.classes[contact.class].by_age.contains(&(contact.since, id));
+        if waits {
             self.stop_waiting(id);
         }
         if let Some(contact) = self.contacts.get_mut(&id) {
             (contact.step, contact.class) = (step, class);
         }
         self.say(Output::Relaxed { contact: id, queue, step, why });
-        if in_class {
+        if waits {
             self.wait(id);
-        } else if is_preferred {
-            self.arm(id);
-        }
-    }
-
-    // -----------------------------------------------------------------------------------------
-    // A contact's one timer
-
-    /// What a contact waits for next.
-    fn next_due(&self, contact: &Contact) -> Option<(Moment, Due)> {
-        let rules = &self.lines[contact.line].rules;
-        match &contact.state {
-            ContactState::Talking { .. } => return None,
-            ContactState::Dialling { until, .. } => return Some((*until, Due::DialEnds)),
-            ContactState::Parked { until } => {
-                let expires = contact.callback.as_ref().map(|callback| (callback.expires_at, Due::CallbackExpires));
-                return expires.into_iter().chain([(*until, Due::RetryBegins)]).min();
-            }
-            ContactState::Waiting | ContactState::Offered { .. } => {}
-        }
-        let waits = contact.state == ContactState::Waiting;
-        let step = rules.steps.iter().skip(contact.step).filter_map(|step| step.after).min();
-        let exclusion = contact.excluded.iter().filter(|exclusion| !exclusion.over).map(|exclusion| exclusion.until);
-        let ages = rules.ageing.filter(|_| contact.aged < MAX_AGED);
-        let is_call = contact.callback.is_none();
-        let each = [
-            contact.callback.as_ref().filter(|_| waits).map(|c| (c.expires_at, Due::CallbackExpires)),
-            exclusion.min().map(|until| (until, Due::ExclusionEnds)),
-            contact.preferred.filter(|_| waits).map(|(_, until)| (until, Due::PreferredEnds)),
-            step.map(|after| (contact.entered_at + after, Due::StepBegins)),
-            ages.map(|ageing| (contact.entered_at + ageing.every * (contact.aged + 1), Due::Ages)),
-            (is_call && !contact.late).then_some((contact.queued_at + rules.answer_within, Due::Late)),
-            // While an offer rings the contact may yet be answered; its end arms the timer again.
-            rules.max_wait.filter(|_| is_call && waits).map(|limit| (contact.entered_at + limit, Due::MaxWait)),
-        ];
-        each.into_iter().flatten().min()
-    }
-
-    /// Sets the contact's timer to what is next.
-    pub(super) fn arm(&mut self, id: CallId) {
-        let Some(contact) = self.contacts.get(&id) else { return };
-        let next = self.next_due(contact);
-        self.set_due(id, next);
-    }
-
-    fn set_due(&mut self, id: CallId, next: Option<(Moment, Due)>) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        if contact.due == next {
-            return;
-        }
-        if let Some((at, due)) = std::mem::replace(&mut contact.due, next) {
-            self.agenda.clear(at, Deadline::Contact(id, due));
-        }
-        if let Some((at, due)) = next {
-            self.agenda.set(at, Deadline::Contact(id, due));
-        }
-    }
-
-    pub(super) fn contact_due(&mut self, now: Moment, id: CallId, due: Due) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        contact.due = None;
-        match due {
-            Due::DialEnds => self.dial_ended(now, id),
-            Due::RetryBegins => self.wait(id),
-            Due::CallbackExpires => self.callback_expired(id),
-            Due::ExclusionEnds => {
-                for exclusion in contact.excluded.iter_mut().filter(|exclusion| exclusion.until <= now) {
-                    exclusion.over = true;
-                }
-                let class = contact.class;
-                self.stir(class);
-            }
-            Due::PreferredEnds => {
-                self.stop_waiting(id);
-                if let Some(contact) = self.contacts.get_mut(&id) {
-                    contact.preferred = None;
-                }
-                self.wait(id);
-            }
-            Due::StepBegins => self.relax(now, id),
-            Due::Ages => {
-                let boost = self.lines[contact.line].rules.ageing.map_or(Duration::ZERO, |ageing| ageing.boost);
-                self.resort(id, |contact| {
-                    contact.boost += boost;
-                    contact.aged += 1;
-                });
-            }
-            Due::Late => self.is_late(id),
-            Due::MaxWait => self.waited_too_long(now, id),
-        }
-        self.arm(id);
-    }
-
-    fn is_late(&mut self, id: CallId) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        if !std::mem::replace(&mut contact.late, true) {
-            self.tell_late(id, None);
-        }
-    }
-
-    /// Tells why a contact missed its service level; `left`: it is going before the time was up.
-    fn tell_late(&mut self, id: CallId, left: Option<LateCause>) {
-        let Some(contact) = self.contacts.get(&id) else { return };
-        let cause = left.unwrap_or_else(|| self.late_cause(contact));
-        let queue = self.lines[contact.line].id.clone();
-        self.say(Output::Late { contact: id, queue, cause });
-    }
-
-    fn late_cause(&self, contact: &Contact) -> LateCause {
-        let class = &self.classes[contact.class];
-        let ahead = self.lines[contact.line].order.before(&contact.rank) + 1;
-        let (tally, ahead) = (class.tally(), u32::try_from(ahead).unwrap_or(u32::MAX));
-        match contact.state {
-            ContactState::Offered { .. } if contact.failed_offers == 0 => LateCause::SlowAnswer,
-            _ if contact.failed_offers > 0 => LateCause::FailedOffers,
-            _ if contact.preferred.is_some() => LateCause::Preferred,
-            _ if !class.is_served() => LateCause::NobodySignedIn,
-            _ if tally.unreachable + tally.resting >= ahead => LateCause::Unreachable,
-            _ if tally.not_ready >= ahead => LateCause::NotReady,
-            _ if contact.passed_by > 0 => LateCause::Overtaken,
-            _ => LateCause::AllBusy,
-        }
-    }
-
-    /// A contact that goes before its service level was decided has missed it.
-    pub(super) fn tell_early(&mut self, id: CallId, why: LateCause) {
-        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.callback.is_none()) else { return };
-        if !std::mem::replace(&mut contact.late, true) {
-            self.tell_late(id, Some(why));
         }
     }
 

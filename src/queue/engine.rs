@@ -11,7 +11,7 @@ use super::line::{Class, Contact, ContactState, Line};
 use super::offers::Offer;
 use super::operators::{Operator, OperatorView, Profile, Slot};
 use super::settings::Rules;
-use super::words::{Input, Output, Place};
+use super::words::{Input, Output, Place, Said};
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 
@@ -39,11 +39,11 @@ pub struct Engine {
     /// Classes in which something may have become possible.
     pub(super) stirred: Vec<usize>,
     /// Operators who became free while contacts wait for them in person.
-    pub(super) awaited: BTreeSet<Slot>,
+    pub(super) wanted: BTreeSet<Slot>,
     /// Classes whose last operator signed out.
     pub(super) emptied: Vec<usize>,
     #[serde(skip)]
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<Said>,
 }
 
 /// A phone at a desk.
@@ -81,6 +81,11 @@ impl Engine {
     }
 
     pub fn poll(&mut self) -> Option<Output> {
+        self.poll_said().map(|said| said.output)
+    }
+
+    /// The same with its time and number.
+    pub fn poll_said(&mut self) -> Option<Said> {
         self.outputs.pop_front()
     }
 
@@ -128,6 +133,11 @@ impl Engine {
         self.now
     }
 
+    /// Inputs are numbered on from here: the log holds higher numbers than were replayed.
+    pub fn number_from(&mut self, seq: u64) {
+        self.seq = self.seq.max(seq);
+    }
+
     /// Contacts in a queue's line, those included for whom an operator is rung, and callbacks.
     pub fn waiting(&self, queue: &QueueId) -> usize {
         self.line_names.get(queue).map_or(0, |line| self.lines[*line].order.len())
@@ -158,7 +168,7 @@ impl Engine {
     }
 
     pub(super) fn say(&mut self, output: Output) {
-        self.outputs.push_back(output);
+        self.outputs.push_back(Said { seq: self.seq, at: self.now, output });
     }
 
     pub(super) fn ignore(&mut self, why: impl Into<Arc<str>>) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{Expected, ExpectedWaits, Tally};
+use super::decision::Tally;
+use super::words::{Expected, ExpectedWaits};
 use crate::moment::Moment;
 
 /// Assumed until talks were measured.
@@ -66,6 +67,11 @@ impl Pace {
         self.handled.iter().copied().collect()
     }
 
+    /// The wait at `place` (1: next) as the run ahead found it, while that is fresh.
+    pub fn foreseen(&self, now: Moment, place: usize) -> Option<Expected> {
+        if now <= self.foreseen_at + FORESIGHT { self.foreseen.at(place) } else { None }
+    }
+
     /// The wait at `place` (1: next), with those who could serve it standing so. `None`: nobody serves, so
     /// nothing can be said.
     pub fn wait(&self, now: Moment, place: usize, tally: &Tally) -> Option<Expected> {
@@ -73,9 +79,7 @@ impl Pace {
         if serving == 0 {
             return None;
         }
-        if now <= self.foreseen_at + FORESIGHT
-            && let Some(foreseen) = self.foreseen.at(place)
-        {
+        if let Some(foreseen) = self.foreseen(now, place) {
             return Some(foreseen);
         }
         let ahead = place.saturating_sub(tally.ready as usize) as u64;

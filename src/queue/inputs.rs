@@ -75,8 +75,8 @@ impl Engine {
             let waited = now.since(contact.entered_at);
             let foresees = line.rules.steps.iter().skip(contact.step).any(|step| step.expected_wait.is_some());
             let expected = if foresees {
-                let tally = self.classes[contact.class].tally();
-                line.pace.wait(now, line.order.before(&contact.rank) + 1, &tally)
+                let (place, tally) = (line.order.before(&contact.rank) + 1, self.classes[contact.class].tally());
+                line.pace.foreseen(now, place).or_else(|| line.pace.wait(now, place, &tally))
             } else {
                 None
             };

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::deadlines::Due;
+use super::decision::Tally;
 use super::estimate::Pace;
 use super::operators::{ReadyKey, Slot, Standing};
 use super::places::Places;
 use super::settings::{Choose, Need, Preference, QueueRules};
-use super::words::{Caller, Tally};
+use super::words::Caller;
 use crate::ids::{CallId, OfferId, QueueId};
 use crate::moment::Moment;
 

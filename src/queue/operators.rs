@@ -54,7 +54,7 @@ pub(super) struct Operator {
     pub timer: Option<(Moment, Deadline)>,
     pub work: Work,
     /// Contacts that wait for this very operator.
-    pub awaited_by: BTreeSet<Rank>,
+    pub wanted_by: BTreeSet<Rank>,
     /// What the world was told last.
     pub told: Option<Told>,
 }
@@ -165,7 +165,7 @@ impl Operator {
             standing: Standing::SignedOut,
             timer: None,
             work: Work::default(),
-            awaited_by: BTreeSet::new(),
+            wanted_by: BTreeSet::new(),
             told: None,
         }
     }

@@ -93,15 +93,15 @@ impl Engine {
             operator.resting_until = None;
             operator.activity = Activity::NotReady(SIGNED_IN.into());
         });
-        self.nobody_is_awaited(slot);
+        self.nobody_is_wanted(slot);
         if self.operator(slot).retired {
             self.operator_names.remove(&self.operators[slot.0 as usize].id);
         }
     }
 
     /// Whoever waited for this operator in person waits for anybody now.
-    fn nobody_is_awaited(&mut self, slot: Slot) {
-        let awaiting: Vec<CallId> = self.operator(slot).awaited_by.iter().map(|rank| rank.2).collect();
+    fn nobody_is_wanted(&mut self, slot: Slot) {
+        let awaiting: Vec<CallId> = self.operator(slot).wanted_by.iter().map(|rank| rank.2).collect();
         for id in awaiting {
             self.stop_waiting(id);
             if let Some(contact) = self.contacts.get_mut(&id) {
@@ -196,13 +196,16 @@ impl Engine {
 
     pub(super) fn seat_reachable(&mut self, now: Moment, seat: SeatId, reachable: bool) {
         let at = self.seats.entry(seat.clone()).or_default();
-        at.reachable = reachable;
+        let changed = std::mem::replace(&mut at.reachable, reachable) != reachable;
         let Some(slot) = at.operator else {
             if reachable {
                 self.sign_in_at_own_seat(&seat);
             }
             return;
         };
+        if !changed {
+            return;
+        }
         self.change(slot, |operator| {
             operator.reachable = reachable;
             // A phone that was away and is back is as good as new.
@@ -262,6 +265,7 @@ impl Engine {
             if activity == Activity::Ready && !rung {
                 operator.idle_since = now;
             }
+            operator.resting_until = operator.resting_until.filter(|until| *until > now);
             operator.activity = activity;
         });
     }
@@ -299,8 +303,8 @@ impl Engine {
                 self.emptied.push(meets.class);
             }
         }
-        if after == Standing::Ready && !operator.awaited_by.is_empty() {
-            self.awaited.insert(slot);
+        if after == Standing::Ready && !operator.wanted_by.is_empty() {
+            self.wanted.insert(slot);
         }
         self.set_timer(slot);
         self.tell(slot);

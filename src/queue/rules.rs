@@ -127,7 +127,7 @@ impl Engine {
         for line in &mut self.lines {
             line.order = Places::default();
         }
-        self.operators.iter_mut().for_each(|operator| operator.awaited_by.clear());
+        self.operators.iter_mut().for_each(|operator| operator.wanted_by.clear());
         let ids: Vec<CallId> = self.contacts.keys().copied().collect();
         for id in ids {
             let Some(contact) = self.contacts.get_mut(&id) else { continue };
@@ -141,13 +141,11 @@ impl Engine {
             line.order.insert(contact.rank);
             let (rank, age, class, preferred) = (contact.rank, (contact.since, id), contact.class, contact.preferred);
             if contact.state == ContactState::Waiting {
+                self.classes[class].by_age.insert(age);
                 match preferred {
-                    Some((slot, _)) => drop(self.operator_mut(slot).awaited_by.insert(rank)),
-                    None => {
-                        self.classes[class].waiting.insert(rank);
-                        self.classes[class].by_age.insert(age);
-                    }
-                }
+                    Some((slot, _)) => self.operator_mut(slot).wanted_by.insert(rank),
+                    None => self.classes[class].waiting.insert(rank),
+                };
             }
             self.arm(id);
         }

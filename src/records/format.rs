@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::reader::{Range, ReadFault, Reader, read};
+use super::reader::{PAGE, Range, ReadFault, Reader, read};
 use super::words::{EndedBy, Outcome, Quality, Record, Recording};
 use crate::ids::{CallId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -197,14 +197,20 @@ fn harmless(text: &str) -> String {
 pub fn write_queue_log(dir: &Path, range: Range, mut out: impl Write) -> Result<usize, ReadFault> {
     let reader = Reader::open(dir)?;
     let (since, until) = range.bounds();
-    let sql = "SELECT at, call_id, queue, operator, event, data FROM events WHERE at >= ?1 AND at < ?2 ORDER BY at, id";
-    let mut statement = reader.db().prepare(sql).map_err(|e| reader.fault(e))?;
-    let mut rows = statement.query(params![since, until]).map_err(|e| reader.fault(e))?;
+    let sql = "SELECT at, call_id, queue, operator, event, data, id FROM events
+               WHERE (at, id) > (?1, ?2) AND at < ?3 ORDER BY at, id LIMIT ?4";
+    let mut after = (since, 0);
     let mut count = 0;
-    while let Some(row) = rows.next().map_err(|e| reader.fault(e))? {
-        let line = queue_log_line(row).map_err(|e| reader.fault(e))?;
-        writeln!(out, "{line}").map_err(ReadFault::Output)?;
-        count += 1;
+    loop {
+        let lines: Vec<((u64, u64), String)> = reader.page(sql, params![after.0, after.1, until, PAGE], |row| {
+            Ok(((row.get(0)?, row.get(6)?), queue_log_line(row)?))
+        })?;
+        let Some((last, _)) = lines.last() else { break };
+        after = *last;
+        for (_, line) in lines {
+            writeln!(out, "{line}").map_err(ReadFault::Output)?;
+            count += 1;
+        }
     }
     out.flush().map_err(ReadFault::Output)?;
     Ok(count)

@@ -62,13 +62,26 @@ impl Reader {
     pub fn fault(&self, error: rusqlite::Error) -> ReadFault {
         ReadFault::Database { path: self.path.clone(), error }
     }
+}
 
-    pub fn db(&self) -> &Connection {
-        &self.db
+/// Rows that one statement takes. Nothing is read while they are handed on: a reader who pauses (`| less`)
+/// would else keep the writer from ever emptying its log.
+pub(super) const PAGE: usize = 1000;
+
+impl Reader {
+    /// The next page: the rows of one statement, and no transaction left open.
+    pub fn page<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, ReadFault> {
+        let all = || -> rusqlite::Result<Vec<T>> { self.db.prepare_cached(sql)?.query_map(params, row)?.collect() };
+        all().map_err(|error| self.fault(error))
     }
 }
 
-/// Hands each closed call of the range to `each`, in order of arrival; one at a time is in memory.
+/// Hands each closed call of the range to `each`, in order of arrival; one page is in memory.
 pub fn read(
     dir: &Path,
     range: Range,
@@ -77,18 +90,21 @@ pub fn read(
     let reader = Reader::open(dir)?;
     let (since, until) = range.bounds();
     let sql = "SELECT call_id, record FROM calls
-               WHERE ended_at IS NOT NULL AND arrived_at >= ?1 AND arrived_at < ?2 AND call_id >= ?3 ORDER BY call_id";
-    let mut statement = reader.db.prepare(sql).map_err(|e| reader.fault(e))?;
+               WHERE ended_at IS NOT NULL AND arrived_at >= ?1 AND arrived_at < ?2 AND call_id >= ?3
+               ORDER BY call_id LIMIT ?4";
     // An id begins with its call's time of arrival: calls before `since` need not be looked at.
-    let first_id = (since / 1000) << 20;
-    let mut rows = statement.query(params![since, until, first_id]).map_err(|e| reader.fault(e))?;
+    let mut next_id = (since / 1000) << 20;
     let mut count = 0;
-    while let Some(row) = rows.next().map_err(|e| reader.fault(e))? {
-        let (id, text): (u64, String) = row.get(0).and_then(|id| Ok((id, row.get(1)?))).map_err(|e| reader.fault(e))?;
-        each(parse(CallId(id), &text)?)?;
-        count += 1;
+    loop {
+        let calls: Vec<(u64, String)> =
+            reader.page(sql, params![since, until, next_id, PAGE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let Some((last, _)) = calls.last() else { return Ok(count) };
+        next_id = last + 1;
+        for (id, text) in calls {
+            each(parse(CallId(id), &text)?)?;
+            count += 1;
+        }
     }
-    Ok(count)
 }
 
 /// One call, open or closed.

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::words::{EndedBy, Outcome, Record};
+use super::words::{EndedBy, Outcome, QueueEvent, Record};
 use super::writer;
-use crate::ids::{CallId, SeatId};
+use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
 
 #[derive(Debug)]
@@ -13,9 +13,12 @@ pub struct Recovered {
     pub closed: Vec<CallId>,
     /// The latest call ever written; 0 if none.
     pub last_call: CallId,
-    pub checkpoint: Option<Checkpoint>,
-    /// Inputs after the checkpoint, in order: number, moment, JSON.
+    /// Latest first. A damaged one costs a longer replay, not the state.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Inputs after the earliest checkpoint, in order: number, moment, JSON.
     pub inputs: Vec<(u64, Moment, String)>,
+    /// The highest number ever given to an input; 0 if none.
+    pub last_input: u64,
     /// Registered phones, as JSON.
     pub bindings: Vec<(SeatId, String)>,
 }
@@ -30,16 +33,18 @@ pub struct Checkpoint {
 
 pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Recovered> {
     let transaction = db.transaction()?;
-    let closed = close_open_calls(&transaction, now)?;
+    let heartbeat: Option<u64> = transaction.query_row("SELECT at FROM heartbeat", [], |row| row.get(0)).optional()?;
+    let alive_at = Moment::from_micros(heartbeat.unwrap_or(0));
+    let closed = close_open_calls(&transaction, alive_at, now)?;
+    begin_queue_log(&transaction, alive_at, now)?;
     transaction.commit()?;
     let moment = |micros: u64| Moment::from_micros(micros);
-    let checkpoint = db
-        .query_row("SELECT seq, at, state FROM checkpoints ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok(Checkpoint { seq: row.get(0)?, at: moment(row.get(1)?), state: row.get(2)? })
-        })
-        .optional()?;
-    let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.seq);
-    let inputs = db
+    let checkpoints: Vec<Checkpoint> = db
+        .prepare("SELECT seq, at, state FROM checkpoints ORDER BY seq DESC")?
+        .query_map([], |row| Ok(Checkpoint { seq: row.get(0)?, at: moment(row.get(1)?), state: row.get(2)? }))?
+        .collect::<Result<_, _>>()?;
+    let from = checkpoints.last().map_or(0, |checkpoint| checkpoint.seq);
+    let inputs: Vec<(u64, Moment, String)> = db
         .prepare("SELECT seq, at, input FROM inputs WHERE seq > ?1 ORDER BY seq")?
         .query_map([from], |row| Ok((row.get(0)?, moment(row.get(1)?), row.get(2)?)))?
         .collect::<Result<_, _>>()?;
@@ -48,12 +53,12 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
         .query_map([], |row| Ok((SeatId::from(row.get::<_, String>(0)?), row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let last: Option<u64> = db.query_row("SELECT max(call_id) FROM calls", [], |row| row.get(0))?;
-    Ok(Recovered { closed, last_call: CallId(last.unwrap_or(0)), checkpoint, inputs, bindings })
+    let last_input = checkpoints.first().map(|checkpoint| checkpoint.seq).max(inputs.last().map(|(seq, ..)| *seq));
+    let (last_call, last_input) = (CallId(last.unwrap_or(0)), last_input.unwrap_or(0));
+    Ok(Recovered { closed, last_call, checkpoints, inputs, last_input, bindings })
 }
 
-fn close_open_calls(db: &Connection, now: Moment) -> rusqlite::Result<Vec<CallId>> {
-    let heartbeat: Option<u64> = db.query_row("SELECT at FROM heartbeat", [], |row| row.get(0)).optional()?;
-    let alive_at = Moment::from_micros(heartbeat.unwrap_or(0));
+fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite::Result<Vec<CallId>> {
     let mut open = db.prepare("SELECT call_id, record FROM calls WHERE ended_at IS NULL ORDER BY call_id")?;
     let rows: Vec<(u64, String)> =
         open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -64,6 +69,9 @@ fn close_open_calls(db: &Connection, now: Moment) -> rusqlite::Result<Vec<CallId
             .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
         end(&mut record, alive_at, now);
         writer::close(db, &record)?;
+        if let Some(event) = ending(&record) {
+            writer::event(db, &event)?;
+        }
         closed.push(CallId(id));
     }
     Ok(closed)
@@ -84,4 +92,49 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     if let Some(connected_at) = record.connected_at {
         record.talk_ms = millis(connected_at, ended_at);
     }
+}
+
+/// How a call that was in a line left it, as for calls that end by themselves. Its place is not known any more.
+fn ending(record: &Record) -> Option<QueueEvent> {
+    const PLACE: &str = "1";
+    let (queued_at, ended_at) = (record.queued_at?, record.ended_at?);
+    let seconds = |from: Moment, to: Moment| to.since(from).as_secs().to_string();
+    let (event, data) = match record.connected_at {
+        Some(connected) => {
+            ("COMPLETECALLER", vec![seconds(queued_at, connected), seconds(connected, ended_at), PLACE.into()])
+        }
+        None => ("ABANDON", vec![PLACE.into(), PLACE.into(), seconds(queued_at, ended_at)]),
+    };
+    Some(QueueEvent {
+        at: ended_at,
+        call: Some(record.call_id),
+        queue: record.queue.clone(),
+        operator: record.connected_at.and(record.operator.clone()),
+        event,
+        data,
+    })
+}
+
+/// The queue log begins anew: who was signed in when the last process ended is signed out in it, and signed in
+/// again by this one.
+fn begin_queue_log(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite::Result<()> {
+    let signed_in = "
+        SELECT operator, data FROM events WHERE event = 'AGENTLOGIN' AND id IN (
+            SELECT max(id) FROM events
+            WHERE id > coalesce((SELECT id FROM events WHERE event = 'QUEUESTART' ORDER BY id DESC LIMIT 1), 0)
+              AND event IN ('AGENTLOGIN', 'AGENTLOGOFF')
+            GROUP BY operator)
+        ORDER BY operator";
+    let signed_in: Vec<(String, String)> =
+        db.prepare(signed_in)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let last: Option<u64> = db.query_row("SELECT max(at) FROM events", [], |row| row.get(0))?;
+    let ended_at = alive_at.max(Moment::from_micros(last.unwrap_or(0)));
+    let say = |at, operator, event, data| {
+        writer::event(db, &QueueEvent { at, call: None, queue: None, operator, event, data })
+    };
+    for (operator, data) in signed_in {
+        let data: Vec<String> = serde_json::from_str(&data).unwrap_or_default();
+        say(ended_at, Some(OperatorId::from(operator.as_str())), "AGENTLOGOFF", data)?;
+    }
+    say(now.max(ended_at), None, "QUEUESTART", Vec::new())
 }

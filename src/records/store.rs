@@ -49,6 +49,7 @@ pub(super) struct Shared {
     pub backlog: AtomicUsize,
     pub failing: AtomicBool,
     pub dropped: AtomicUsize,
+    pub closing: AtomicBool,
 }
 
 pub struct Store {
@@ -120,9 +121,10 @@ impl Store {
         !self.shared.failing.load(Ordering::Relaxed)
     }
 
-    /// Writes what is left and lets go of the folder.
+    /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.
     pub fn close(self) {
-        let Store { entries, writer, .. } = self;
+        let Store { entries, writer, shared, .. } = self;
+        shared.closing.store(true, Ordering::Relaxed);
         drop(entries);
         if let Some(writer) = writer {
             let _ = writer.join();
@@ -135,7 +137,7 @@ fn is_spared(entry: &Entry, backlog: usize) -> bool {
     match entry {
         Entry::Decision { .. } | Entry::Changed(_) | Entry::Heartbeat { .. } | Entry::Checkpoint { .. } => true,
         Entry::Input { .. } | Entry::Event(_) | Entry::Binding { .. } => backlog >= SPARE_THE_LOG,
-        Entry::Opened(_) | Entry::Closed(_) => backlog >= SPARE_NOTHING_MORE,
+        Entry::Opened(_) | Entry::Closed(_) | Entry::Restored { .. } => backlog >= SPARE_NOTHING_MORE,
     }
 }
 

@@ -149,6 +149,44 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
 }
 
 #[test]
+fn after_a_crash_the_queue_log_ends_what_was_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let signs = |store: &mut Store, operator: &str, event| {
+        let (operator, data) = (Some(operator.into()), vec!["SIP/8001".into()]);
+        store.write(Entry::Event(QueueEvent { at: at(100_001), call: None, queue: None, operator, event, data }));
+    };
+    signs(&mut store, "1001", "AGENTLOGIN");
+    signs(&mut store, "1002", "AGENTLOGIN");
+    signs(&mut store, "1002", "AGENTLOGOFF");
+    let open_call = |record: Record| Record { ended_at: None, outcome: None, ..record };
+    store.write(Entry::Opened(Box::new(open_call(finished(100_000)))));
+    store.write(Entry::Opened(Box::new(Record { connected_at: None, ..open_call(finished(100_010)) })));
+    store.write(Entry::Heartbeat { at: at(100_030) });
+    let ticket = store.write(Entry::Opened(Box::new(record(100_020))));
+    wait_for(&told, ticket);
+    let after = crash(dir.path());
+    let again = |dir: &Path| {
+        let (store, ..) = Store::open(dir, at(100_100), Box::new(|_| ())).unwrap();
+        store.close();
+        printed(|out| assert!(write_queue_log(dir, Range::default(), out).unwrap() > 0))
+    };
+    let words = |line: &str| line.split('|').skip(2).collect::<Vec<_>>().join("|");
+    let told: Vec<String> = again(after.path()).lines().skip(4).map(words).collect();
+    assert_eq!(
+        told,
+        [
+            "citizen|1001|COMPLETECALLER|3|25|1",
+            "citizen|NONE|ABANDON|1|1|18",
+            "NONE|1001|AGENTLOGOFF|SIP/8001",
+            "NONE|NONE|QUEUESTART"
+        ]
+    );
+    let twice: Vec<String> = again(after.path()).lines().skip(8).map(words).collect();
+    assert_eq!(twice, ["NONE|NONE|QUEUESTART"], "nobody signs out twice");
+}
+
+#[test]
 fn a_torn_log_loses_at_most_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _, told) = open(dir.path());
@@ -193,10 +231,19 @@ fn log_and_registrations_come_back() {
     let ticket = store.write(Entry::Opened(Box::new(record(1))));
     wait_for(&told, ticket);
     store.close();
-    let (store, recovered, _told) = open(dir.path());
-    assert_eq!(recovered.checkpoint.as_ref().map(|c| (c.seq, c.state.as_str())), Some((9_000, "state 9000")));
-    assert_eq!(recovered.inputs, [(9_001, at(9_001), "last".to_string())]);
+    let (mut store, recovered, _told) = open(dir.path());
+    assert_eq!(
+        recovered.checkpoints.iter().map(|c| (c.seq, c.state.as_str())).collect::<Vec<_>>(),
+        [(9_000, "state 9000"), (6_000, "state 6000")]
+    );
+    assert_eq!(recovered.inputs.len(), 3_001);
+    assert_eq!((recovered.inputs.last(), recovered.last_input), (Some(&(9_001, at(9_001), "last".to_string())), 9_001));
     assert_eq!(recovered.bindings, [("8002".into(), "second".to_string())]);
+    // What could not be used is not met again.
+    store.write(Entry::Restored { checkpoint: 6_000, last: 7_000 });
+    store.close();
+    let (store, recovered, _told) = open(dir.path());
+    assert_eq!((recovered.checkpoints.len(), recovered.inputs.len(), recovered.last_input), (1, 1_000, 7_000));
     store.close();
     let db = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
     let left: u64 = db.query_row("SELECT count(*) FROM inputs", [], |row| row.get(0)).unwrap();
@@ -242,6 +289,66 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     assert!(store.is_healthy());
     store.close();
     assert_eq!(read_call(dir.path(), record(1).call_id).unwrap(), Some(record(1)));
+}
+
+#[test]
+fn a_store_is_closed_on_a_disk_that_fails_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let blocker = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.write(Entry::Opened(Box::new(record(1))));
+    told.recv_timeout(WAIT).unwrap();
+    let (done, is_done) = channel();
+    std::thread::spawn(move || {
+        store.close();
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(WAIT + WAIT).expect("the store does not close");
+}
+
+#[test]
+fn a_reader_who_pauses_lets_the_log_be_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let write = |store: &mut Store, number: u64| {
+        store.write(Entry::Closed(Box::new(finished(number))));
+        store.write(Entry::Event(QueueEvent {
+            at: at(number / 3),
+            call: None,
+            queue: None,
+            operator: None,
+            event: "PAUSE",
+            data: vec![number.to_string()],
+        }));
+    };
+    let count = reader::PAGE as u64 * 2 + 7;
+    (0..count).for_each(|number| write(&mut store, number));
+    let ticket = store.write(Entry::Opened(Box::new(record(count))));
+    wait_for(&told, ticket);
+    let db = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
+    let can_be_emptied = || {
+        let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        assert!(!busy, "a reader holds the log");
+    };
+    let mut ids = Vec::new();
+    let read = read(dir.path(), Range::default(), |record| {
+        if ids.len() % 500 == 0 {
+            can_be_emptied();
+        }
+        ids.push(record.call_id);
+        Ok(())
+    });
+    assert_eq!((read.unwrap() as u64, ids.len() as u64), (count, count));
+    assert!(ids.is_sorted_by(|a, b| a < b), "each once, in order");
+    let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
+    let numbers: Vec<u64> = text
+        .lines()
+        .filter(|line| line.contains("|PAUSE|"))
+        .map(|line| line.rsplit('|').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(numbers.into_iter().eq(0..count));
+    store.close();
 }
 
 #[test]
@@ -340,7 +447,10 @@ fn csv_is_a_table_without_formulas() {
 fn the_queue_log_is_asterisks() {
     let dir = three_calls();
     let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
-    assert_eq!(text, "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n");
+    assert_eq!(
+        text,
+        "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n1764055000|NONE|NONE|NONE|QUEUESTART\n"
+    );
 }
 
 #[test]

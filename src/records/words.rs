@@ -118,6 +118,9 @@ pub enum Entry {
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.
     Checkpoint { seq: u64, at: Moment, state: String },
+    /// The engine began with this checkpoint (0: none) and the inputs after it up to `last`. What is later could
+    /// not be read; it goes, so that the next restart does not stop at it.
+    Restored { checkpoint: u64, last: u64 },
     /// One output of the engine worth explaining later, as JSON.
     Decision { seq: u64, at: Moment, call: Option<CallId>, output: String },
     /// One line of the queue-log form.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
-use super::words::{Entry, Record};
+use super::words::{Entry, QueueEvent, Record};
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
 const GATHER: Duration = Duration::from_millis(4);
@@ -30,7 +30,7 @@ pub(super) struct Writer {
     last: Ticket,
     /// Inputs up to this number can go.
     prune_to: u64,
-    closing: bool,
+    given_up: bool,
 }
 
 impl Writer {
@@ -40,7 +40,7 @@ impl Writer {
         shared: Arc<Shared>,
         durable: Box<dyn Fn(Ticket) + Send>,
     ) -> Self {
-        Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, closing: false }
+        Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, given_up: false }
     }
 
     pub fn run(mut self) {
@@ -95,7 +95,7 @@ impl Writer {
                 error!(%error, "records cannot be written; trying again every second");
             }
             (self.durable)(self.last);
-            if self.closing_for_good(tries) {
+            if self.gives_up(tries) {
                 error!(entries = batch.len(), %error, "records are lost: the store was closed while the disk failed");
                 return;
             }
@@ -112,12 +112,11 @@ impl Writer {
     }
 
     /// A store that is being closed tries a few times more, not for ever.
-    fn closing_for_good(&mut self, tries: usize) -> bool {
+    fn gives_up(&mut self, tries: usize) -> bool {
         const LAST_TRIES: usize = 3;
-        if tries >= LAST_TRIES && Arc::strong_count(&self.shared) == 1 {
-            self.closing = true;
-        }
-        self.closing
+        // What failed for one batch is not tried as often for each that follows.
+        self.given_up |= tries >= LAST_TRIES && self.shared.closing.load(Ordering::Relaxed);
+        self.given_up
     }
 
     fn try_commit(&mut self, batch: &[(Ticket, Entry)]) -> rusqlite::Result<()> {
@@ -165,22 +164,15 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             *prune_to = db.query_row(older, [], |row| row.get(0))?;
             db.execute("DELETE FROM checkpoints WHERE seq < ?1", [*prune_to])?;
         }
+        Entry::Restored { checkpoint, last } => {
+            db.execute("DELETE FROM checkpoints WHERE seq > ?1", [checkpoint])?;
+            db.execute("DELETE FROM inputs WHERE seq > ?1", [last])?;
+        }
         Entry::Decision { seq, at, call, output } => {
             let sql = "INSERT INTO decisions (seq, at, call_id, output) VALUES (?1, ?2, ?3, ?4)";
             db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), call.map(|call| call.0), output])?;
         }
-        Entry::Event(event) => {
-            let sql = "INSERT INTO events (at, call_id, queue, operator, event, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let name = |name: Option<&str>| name.map(str::to_string);
-            db.prepare_cached(sql)?.execute(params![
-                event.at.as_micros(),
-                event.call.map(|call| call.0),
-                name(event.queue.as_ref().map(|queue| queue.as_str())),
-                name(event.operator.as_ref().map(|operator| operator.as_str())),
-                event.event,
-                json(&event.data)?,
-            ])?;
-        }
+        Entry::Event(queue_event) => event(db, queue_event)?,
         Entry::Binding { seat, binding: Some(binding) } => {
             db.prepare_cached("INSERT OR REPLACE INTO bindings (seat, binding) VALUES (?1, ?2)")?
                 .execute(params![seat.as_str(), binding])?;
@@ -192,6 +184,19 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             db.prepare_cached("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?1)")?.execute([at.as_micros()])?;
         }
     }
+    Ok(())
+}
+
+pub(super) fn event(db: &Connection, event: &QueueEvent) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO events (at, call_id, queue, operator, event, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    db.prepare_cached(sql)?.execute(params![
+        event.at.as_micros(),
+        event.call.map(|call| call.0),
+        event.queue.as_ref().map(|queue| queue.as_str()),
+        event.operator.as_ref().map(|operator| operator.as_str()),
+        event.event,
+        json(&event.data)?,
+    ])?;
     Ok(())
 }
 

@@ -72,7 +72,7 @@ fn a_call_is_answered_and_the_caller_hangs_up() {
     assert_eq!(record["within_service_level"], true);
     let log = house.records_as("queue-log");
     let events: Vec<&str> = log.lines().filter_map(|line| line.split('|').nth(4)).collect();
-    assert_eq!(events, ["AGENTLOGIN", "ENTERQUEUE", "CONNECT", "COMPLETECALLER"], "{log}");
+    assert_eq!(events, ["QUEUESTART", "AGENTLOGIN", "ENTERQUEUE", "CONNECT", "COMPLETECALLER"], "{log}");
     assert_eq!(house.records_as("csv").lines().count(), 2);
 }
 

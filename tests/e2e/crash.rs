@@ -18,7 +18,7 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     waiting.wait("answered");
     let mut greeted = Softphone::call(&house, "12345", &["--for", "60s"]);
     greeted.wait("answered");
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(3000));
     house.crash_and_restart();
     drop((talking, waiting, greeted));
     let records = house.wait_records(4);

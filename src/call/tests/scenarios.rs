@@ -441,3 +441,14 @@ fn a_caller_who_hangs_up_as_the_operator_answers_leaves_the_operator_free() {
     assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
     assert_eq!(desk.record().outcome, Some(Outcome::AbandonedInQueue));
 }
+
+#[test]
+fn a_phone_that_is_lost_in_a_break_does_not_end_the_break() {
+    let mut desk = Desk::new(settings());
+    let meal = || OperatorState::NotReady { reason: "meal".into() };
+    let lost = OperatorState::Unreachable { was: Box::new(meal()) };
+    for state in [OperatorState::Ready, meal(), lost, meal(), OperatorState::Ready] {
+        desk.queue(Output::Operator { operator: "1001".into(), seat: Some("8001".into()), state, next: None });
+    }
+    assert_eq!(desk.events(), ["AGENTLOGIN", "PAUSE", "UNPAUSE"]);
+}

@@ -2,5 +2,7 @@
 
 mod day;
 mod laws;
+mod reference;
 mod replay;
 mod scenario;
+mod statistics;

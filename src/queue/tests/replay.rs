@@ -12,7 +12,7 @@ use crate::queue::tests::laws::Laws;
 use crate::queue::*;
 
 /// Inputs without sense or order, from few names so that they meet.
-fn nonsense(rng: &mut StdRng) -> Input {
+pub(super) fn nonsense(rng: &mut StdRng) -> Input {
     let operator = OperatorId::from(["anna", "boris", "chen", "nobody"][rng.random_range(0..4)]);
     let seat = SeatId::from(["1", "2", "3", "9"][rng.random_range(0..4)]);
     let contact = CallId(rng.random_range(1..12));
@@ -59,7 +59,7 @@ fn nonsense(rng: &mut StdRng) -> Input {
     }
 }
 
-fn rules(rng: &mut StdRng) -> Rules {
+pub(super) fn rules(rng: &mut StdRng) -> Rules {
     let seconds = |rng: &mut StdRng, most: u64| Duration::from_secs(rng.random_range(0..most));
     let queue = |need: &str, other: &str, rng: &mut StdRng| {
         let step = |need: &str, rng: &mut StdRng| Step {

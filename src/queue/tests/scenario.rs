@@ -118,6 +118,7 @@ impl Scenario {
             self.input(Moment::default(), Input::Rules { rules: Arc::new(self.rules.clone()) });
             self.outputs();
         }
+        self.laws.several = self.rules.queues.values().any(|queue| queue.ring_at_once > 1);
         if let Some(contact) = what.strip_prefix("place ") {
             self.engine.handle_deadline(at);
             let mut lines = self.outputs();
@@ -315,6 +316,9 @@ fn decided(decision: &Decision) -> String {
     }
     if decision.excluded > 0 {
         let _ = write!(text, "; {} excluded", decision.excluded);
+    }
+    if let Some(operator) = &decision.awaits {
+        let _ = write!(text, "; awaits {operator}");
     }
     if let Some(passed) = &decision.passed {
         let _ = write!(text, "; passes {}: {}", name(passed.contact), word(&passed.why));

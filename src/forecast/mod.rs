@@ -1,0 +1,29 @@
+//! What would happen: Erlang's formulas, and days played against the very engine that serves live calls.
+//!
+//! Runs `queue` in virtual time through its words alone. Does no IO of its own, reads no clock; chance comes from
+//! generators with a seed.
+
+mod ahead;
+mod day;
+pub mod draws;
+pub mod erlang;
+mod figures;
+mod people;
+mod recorded;
+mod staffing;
+mod steady;
+#[cfg(test)]
+mod tests;
+mod trials;
+mod working;
+mod world;
+
+pub use ahead::{Phones, RUNS, look_ahead};
+pub use day::{Plan, ShiftPlan};
+pub use figures::{Fates, Figures, Row, Time, Unit};
+pub use people::{Break, Day, Habits, Shift, Staff, Visit};
+pub use recorded::Recorded;
+pub use staffing::{LONGER, Staffing, service_level, smallest};
+pub use steady::Steady;
+pub use trials::{Compared, Estimate, compare, trial};
+pub use world::World;

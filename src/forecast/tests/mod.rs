@@ -1,0 +1,3 @@
+mod ahead;
+mod days;
+mod theory;

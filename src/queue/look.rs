@@ -1,0 +1,67 @@
+//! What those who look ahead need to see of the engine: who talks, who rings, who waits in which order, and how
+//! long talks took. Nothing here changes anything.
+
+use super::engine::Engine;
+use super::line::ContactState;
+use crate::ids::{CallId, OfferId, QueueId};
+use crate::moment::Moment;
+
+/// A contact that is being talked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Talk<'a> {
+    pub contact: CallId,
+    pub queue: &'a QueueId,
+    pub since: Moment,
+}
+
+/// A phone that rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ringing {
+    pub offer: OfferId,
+    pub contact: CallId,
+    /// Since when.
+    pub at: Moment,
+    pub until: Moment,
+}
+
+impl Engine {
+    /// Every talk, in order of its contact's arrival.
+    pub fn talks(&self) -> impl Iterator<Item = Talk<'_>> {
+        self.contacts.iter().filter_map(|(id, contact)| match contact.state {
+            ContactState::Talking { since, .. } => {
+                Some(Talk { contact: *id, queue: &self.lines[contact.line].id, since })
+            }
+            _ => None,
+        })
+    }
+
+    /// Every open offer, in order.
+    pub fn ringing(&self) -> impl Iterator<Item = Ringing> {
+        self.offers.iter().map(|(id, offer)| Ringing {
+            offer: *id,
+            contact: offer.contact,
+            at: offer.at,
+            until: offer.until,
+        })
+    }
+
+    /// Callbacks whose customers are being rung, and until when.
+    pub fn dialling(&self) -> impl Iterator<Item = (CallId, Moment)> {
+        self.contacts.iter().filter_map(|(id, contact)| match contact.state {
+            ContactState::Dialling { until, .. } => Some((*id, until)),
+            _ => None,
+        })
+    }
+
+    /// Everybody in a queue's line in order of place, callbacks and those for whom a phone rings included.
+    pub fn in_line(&self, queue: &QueueId) -> impl Iterator<Item = CallId> {
+        let line = self.line_names.get(queue).map(|line| &self.lines[*line]);
+        line.into_iter().flat_map(|line| line.order.from(0)).map(|rank| rank.2)
+    }
+
+    /// The last times for which a contact of this queue kept an operator busy, talk and wrap-up (ms), oldest first;
+    /// an assumed one if none is known. Empty if there is no such queue.
+    pub fn handle_times(&self, queue: &QueueId) -> Vec<u32> {
+        self.line_names.get(queue).map(|line| self.lines[*line].pace.handled()).unwrap_or_default()
+    }
+}

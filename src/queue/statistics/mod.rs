@@ -1,0 +1,329 @@
+//! Statistics: a fold over what the engine was told and said. The same log gives the same figures.
+//!
+//! A contact counts in the interval in which it joined, whatever becomes of it later, so every interval conserves
+//! its contacts by itself. The time of operators is cut at the intervals' borders.
+
+mod figures;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use figures::{Contacts, Presence, ServiceLevel};
+
+use super::decision::{Decision, PassedBecause};
+use super::settings::{Exit, Rules};
+use super::words::{Expected, Input, LeftLine, OfferOutcome, OperatorState, Output};
+use crate::ids::{CallId, OperatorId, QueueId, Skill};
+use crate::moment::Moment;
+
+/// The shortest interval; longer ones are sums.
+pub const INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// Whose figures.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Of {
+    House,
+    Queue(QueueId),
+    /// Contacts whose queue's need names the skill; operators who have it.
+    Skill(Skill),
+    Operator(OperatorId),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    contacts: BTreeMap<(Of, Moment), Contacts>,
+    presence: BTreeMap<(Of, Moment), Presence>,
+    /// What the rules say of each queue, and the skills of each operator.
+    queues: BTreeMap<QueueId, Facts>,
+    skills: BTreeMap<OperatorId, Vec<Skill>>,
+    /// Contacts that are not over.
+    open: BTreeMap<CallId, Open>,
+    /// What each operator does, and since when.
+    doing: BTreeMap<OperatorId, (Moment, OperatorState)>,
+    /// The queue of each operator's last talk: its wrap-up belongs to it.
+    last_queue: BTreeMap<OperatorId, (QueueId, Moment)>,
+}
+
+#[derive(Clone, Debug)]
+struct Facts {
+    answer_within: Duration,
+    short_abandon: Duration,
+    skills: Vec<Skill>,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    queue: QueueId,
+    /// The interval in which it joined the house, and the one in which it came into its queue.
+    joined: Moment,
+    entered: Moment,
+    at: Moment,
+    expected: Option<Expected>,
+    /// In the line still: not talking.
+    waits: bool,
+}
+
+impl Statistics {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The interval that a moment is in.
+    pub fn interval(at: Moment) -> Moment {
+        let length = INTERVAL.as_micros() as u64;
+        Moment::from_micros(at.as_micros() / length * length)
+    }
+
+    pub fn told(&mut self, input: &Input) {
+        if let Input::Rules { rules } = input {
+            self.new_rules(rules);
+        }
+    }
+
+    pub fn new_rules(&mut self, rules: &Rules) {
+        let facts = rules.queues.iter().map(|(id, queue)| {
+            let mut skills: Vec<Skill> = queue.need.skills().into_iter().cloned().collect();
+            skills.sort();
+            skills.dedup();
+            let (answer_within, short_abandon) = (queue.answer_within, queue.short_abandon);
+            (id.clone(), Facts { answer_within, short_abandon, skills })
+        });
+        self.queues.extend(facts);
+        let skills = rules.operators.iter().map(|(id, of)| (id.clone(), of.skills.keys().cloned().collect()));
+        self.skills.extend(skills);
+    }
+
+    pub fn saw(&mut self, at: Moment, output: &Output) {
+        match output {
+            Output::Joined { contact, queue, expected, .. } => self.joined(at, *contact, queue, *expected),
+            Output::Moved { contact, to, .. } => self.moved(at, *contact, to),
+            Output::Connected { contact, .. } => self.connected(at, *contact),
+            Output::Ended { contact, operator, queue, talk_ms, hold_ms } => {
+                self.ended(at, *contact, operator, queue, *talk_ms, *hold_ms);
+            }
+            Output::Left { contact, why, exit, .. } => self.left(at, *contact, *why, exit.as_ref()),
+            Output::CallbackTaken { contact, .. } => self.close(*contact, |figures| figures.callbacks += 1),
+            Output::OfferEnded { contact, outcome, .. } => self.offer_ended(*contact, *outcome),
+            Output::Late { contact, cause, .. } => {
+                self.of_contact(*contact, |figures| *figures.late.entry(*cause).or_default() += 1);
+            }
+            Output::Decided(decision) => self.decided(decision),
+            Output::Operator { operator, state, .. } => self.changed(at, operator, state),
+            _ => {}
+        }
+    }
+
+    /// Contacts by interval, of those intervals that begin in `[from, until)`.
+    pub fn contacts(&self, of: &Of, from: Moment, until: Moment) -> impl Iterator<Item = (Moment, &Contacts)> {
+        self.contacts.range((of.clone(), from)..(of.clone(), until.max(from))).map(|((_, at), figures)| (*at, figures))
+    }
+
+    /// Presence by interval, with what lasts still counted up to `now`.
+    pub fn presence(&self, of: &Of, from: Moment, until: Moment) -> impl Iterator<Item = (Moment, &Presence)> {
+        self.presence.range((of.clone(), from)..(of.clone(), until.max(from))).map(|((_, at), figures)| (*at, figures))
+    }
+
+    /// Everybody that figures exist for.
+    pub fn all(&self) -> Vec<Of> {
+        let mut all: Vec<Of> = self.contacts.keys().chain(self.presence.keys()).map(|(of, _)| of.clone()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Counts what everybody does up to `now`, so that the figures are whole.
+    pub fn count_until(&mut self, now: Moment) {
+        let doing: Vec<(OperatorId, OperatorState)> =
+            self.doing.iter().map(|(id, (_, state))| (id.clone(), state.clone())).collect();
+        for (operator, state) in doing {
+            self.changed(now, &operator, &state);
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Contacts
+
+    fn joined(&mut self, at: Moment, contact: CallId, queue: &QueueId, expected: Option<Expected>) {
+        let interval = Self::interval(at);
+        let open = Open { queue: queue.clone(), joined: interval, entered: interval, at, expected, waits: true };
+        self.open.insert(contact, open);
+        self.of_contact(contact, |figures| {
+            figures.offered += 1;
+            figures.waiting += 1;
+        });
+    }
+
+    /// Overflow of the one queue, offered to the other; for the house nothing changed.
+    fn moved(&mut self, at: Moment, contact: CallId, to: &QueueId) {
+        let Some(open) = self.open.get(&contact).cloned() else { return };
+        self.of_queue(&open.queue, open.entered, |figures| {
+            figures.overflowed += 1;
+            figures.waiting = figures.waiting.saturating_sub(1);
+        });
+        let entered = Self::interval(at);
+        if let Some(open) = self.open.get_mut(&contact) {
+            (open.queue, open.entered) = (to.clone(), entered);
+        }
+        self.of_queue(to, entered, |figures| {
+            figures.offered += 1;
+            figures.waiting += 1;
+        });
+    }
+
+    fn connected(&mut self, at: Moment, contact: CallId) {
+        let Some(open) = self.open.get_mut(&contact) else { return };
+        open.waits = false;
+        let (wait, expected) = (at.since(open.at), open.expected);
+        let within = self.queues.get(&open.queue).is_none_or(|facts| wait <= facts.answer_within);
+        self.of_contact(contact, |figures| {
+            figures.waiting = figures.waiting.saturating_sub(1);
+            figures.answered += 1;
+            figures.answered_within += u64::from(within);
+            figures.wait += wait;
+            figures.longest_wait = figures.longest_wait.max(wait);
+            if let Some(expected) = expected {
+                let foreseen = Duration::from_millis(expected.median_ms);
+                figures.foreseen += 1;
+                figures.foreseen_error += foreseen.abs_diff(wait);
+                figures.foreseen_within_p80 += u64::from(wait <= Duration::from_millis(expected.p80_ms));
+            }
+        });
+    }
+
+    fn ended(&mut self, at: Moment, contact: CallId, operator: &OperatorId, queue: &QueueId, talk: u64, hold: u64) {
+        let (talk, hold) = (Duration::from_millis(talk), Duration::from_millis(hold));
+        self.of_contact(contact, |figures| {
+            figures.handled += 1;
+            figures.talk += talk;
+            figures.hold += hold;
+        });
+        let of = (Of::Operator(operator.clone()), Self::interval(at));
+        let figures = self.contacts.entry(of).or_default();
+        figures.handled += 1;
+        figures.talk += talk;
+        figures.hold += hold;
+        if let Some(open) = self.open.remove(&contact) {
+            self.last_queue.insert(operator.clone(), (queue.clone(), open.entered));
+        }
+    }
+
+    fn left(&mut self, at: Moment, contact: CallId, why: LeftLine, exit: Option<&Exit>) {
+        let Some(open) = self.open.get(&contact) else { return };
+        let waited = at.since(open.at);
+        let facts = self.queues.get(&open.queue);
+        let short = facts.is_some_and(|facts| waited < facts.short_abandon);
+        let within = facts.is_none_or(|facts| waited <= facts.answer_within);
+        self.close(contact, |figures| match (why, exit) {
+            // Who gives up at once was never offered; nor was the service missed.
+            (LeftLine::CallerGone, _) if short => {
+                figures.offered = figures.offered.saturating_sub(1);
+                figures.short_abandoned += 1;
+                if let Some(late) = figures.late.get_mut(&super::words::LateCause::GaveUp) {
+                    *late = late.saturating_sub(1);
+                }
+            }
+            (LeftLine::CallerGone, _) => {
+                figures.abandoned += 1;
+                figures.abandoned_within += u64::from(within);
+            }
+            (LeftLine::Key(_), _) => figures.left_by_key += 1,
+            (LeftLine::Restarted, _) => figures.restarted += 1,
+            (LeftLine::TooLong | LeftLine::Nobody, _) => figures.overflowed += 1,
+        });
+    }
+
+    fn offer_ended(&mut self, contact: CallId, outcome: OfferOutcome) {
+        self.of_contact(contact, |figures| {
+            figures.offers += 1;
+            match outcome {
+                OfferOutcome::NoAnswer => figures.offers_no_answer += 1,
+                OfferOutcome::Rejected => figures.offers_rejected += 1,
+                OfferOutcome::Busy | OfferOutcome::Unreachable => figures.offers_failed += 1,
+                OfferOutcome::Answered | OfferOutcome::CallerGone | OfferOutcome::AnsweredElsewhere => {}
+            }
+        });
+    }
+
+    fn decided(&mut self, decision: &Decision) {
+        if let Some(passed) = decision.passed {
+            self.of_contact(decision.contact, |figures| {
+                figures.passed += 1;
+                figures.passed_unexplained += u64::from(passed.why == PassedBecause::Unexplained);
+            });
+        }
+    }
+
+    /// The last of a contact that left its line.
+    fn close(&mut self, contact: CallId, count: impl Fn(&mut Contacts)) {
+        self.of_contact(contact, |figures| {
+            figures.waiting = figures.waiting.saturating_sub(1);
+            count(figures);
+        });
+        self.open.remove(&contact);
+    }
+
+    /// Counts for the house, for the contact's queue, and for the skills that the queue asks for.
+    fn of_contact(&mut self, contact: CallId, count: impl Fn(&mut Contacts)) {
+        let Some(open) = self.open.get(&contact) else { return };
+        let (queue, joined, entered) = (open.queue.clone(), open.joined, open.entered);
+        count(self.contacts.entry((Of::House, joined)).or_default());
+        self.of_queue(&queue, entered, count);
+    }
+
+    fn of_queue(&mut self, queue: &QueueId, interval: Moment, count: impl Fn(&mut Contacts)) {
+        count(self.contacts.entry((Of::Queue(queue.clone()), interval)).or_default());
+        let skills = self.queues.get(queue).map(|facts| facts.skills.clone()).unwrap_or_default();
+        for skill in skills {
+            count(self.contacts.entry((Of::Skill(skill), interval)).or_default());
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Operators
+
+    fn changed(&mut self, at: Moment, operator: &OperatorId, state: &OperatorState) {
+        let before = self.doing.insert(operator.clone(), (at, state.clone()));
+        if *state == OperatorState::SignedOut {
+            self.doing.remove(operator);
+        }
+        let Some((since, was)) = before else { return };
+        if let (OperatorState::WrapUp { .. }, Some((queue, interval))) = (&was, self.last_queue.get(operator).cloned())
+        {
+            let wrap_up = at.since(since);
+            self.contacts.entry((Of::House, interval)).or_default().wrap_up += wrap_up;
+            self.of_queue(&queue, interval, |figures| figures.wrap_up += wrap_up);
+            let of = (Of::Operator(operator.clone()), Self::interval(at));
+            self.contacts.entry(of).or_default().wrap_up += wrap_up;
+        }
+        let mut from = since;
+        while from < at {
+            let interval = Self::interval(from);
+            let until = at.min(interval + INTERVAL);
+            self.spend(operator, interval, &was, until.since(from));
+            from = until;
+        }
+    }
+
+    fn spend(&mut self, operator: &OperatorId, interval: Moment, state: &OperatorState, time: Duration) {
+        let mut spend = |of: Of| {
+            let presence = self.presence.entry((of, interval)).or_default();
+            match state {
+                OperatorState::SignedOut => {}
+                OperatorState::Ready => presence.ready += time,
+                OperatorState::NotReady { reason } => *presence.not_ready.entry(reason.clone()).or_default() += time,
+                OperatorState::WrapUp { .. } => presence.wrap_up += time,
+                OperatorState::Outbound => presence.outbound += time,
+                OperatorState::Unreachable { .. } => presence.unreachable += time,
+                OperatorState::Offered { .. }
+                | OperatorState::Reserved { .. }
+                | OperatorState::Talking { .. }
+                | OperatorState::Holding { .. } => presence.busy += time,
+            }
+        };
+        spend(Of::House);
+        spend(Of::Operator(operator.clone()));
+        for skill in self.skills.get(operator).into_iter().flatten() {
+            spend(Of::Skill(skill.clone()));
+        }
+    }
+}

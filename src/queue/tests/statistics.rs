@@ -1,0 +1,171 @@
+//! The figures of short stories, worked out by hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ids::{CallId, OfferId};
+use crate::moment::Moment;
+use crate::queue::statistics::{INTERVAL, Of, ServiceLevel};
+use crate::queue::*;
+
+/// 2026-11-24T00:00:00Z, the beginning of an interval.
+const DAY: u64 = 1_795_478_400;
+
+struct House {
+    engine: Engine,
+    statistics: Statistics,
+    offers: BTreeMap<CallId, OfferId>,
+}
+
+impl House {
+    /// A queue `a` that overflows to `b`; both are served by anna, who is ready.
+    fn new() -> Self {
+        let a = QueueRules {
+            max_wait: Some(Duration::from_secs(60)),
+            if_too_long: Some(Exit::Queue("b".into())),
+            keys: [('9', Exit::Message)].into(),
+            short_abandon: Duration::from_secs(3),
+            ..QueueRules::plain(parse_need("skill").unwrap())
+        };
+        let b = QueueRules::plain(parse_need("skill and other").unwrap());
+        let of = OperatorRules {
+            skills: [("skill".into(), 5), ("other".into(), 5)].into(),
+            seat: Some("1".into()),
+            ..OperatorRules::default()
+        };
+        let rules = Rules {
+            version: 1,
+            queues: [("a".into(), a), ("b".into(), b)].into(),
+            operators: [("anna".into(), of)].into(),
+            seats: ["1".into()].into(),
+            ..Rules::default()
+        };
+        let mut house = House { engine: Engine::new(), statistics: Statistics::new(), offers: BTreeMap::new() };
+        house.at(0, Input::Rules { rules: Arc::new(rules) });
+        house.at(0, Input::SeatReachable { seat: "1".into(), reachable: true });
+        house
+    }
+
+    fn at(&mut self, second: u64, input: Input) {
+        let at = moment(second);
+        self.statistics.told(&input);
+        self.engine.handle(at, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(said) = self.engine.poll_said() {
+            if let Output::Offer { offer, contact, .. } = &said.output {
+                self.offers.insert(*contact, *offer);
+            }
+            self.statistics.saw(said.at, &said.output);
+        }
+    }
+
+    fn until(&mut self, second: u64) {
+        self.engine.handle_deadline(moment(second));
+        self.drain();
+        self.statistics.count_until(moment(second));
+    }
+
+    fn join(&mut self, second: u64, contact: u64) {
+        let input =
+            Input::Join { contact: CallId(contact), queue: "a".into(), caller: None, arrived_at: moment(second) };
+        self.at(second, input);
+    }
+
+    fn accept(&mut self, second: u64, contact: u64) {
+        let offer = self.offers[&CallId(contact)];
+        self.at(second, Input::Accepted { offer });
+    }
+
+    fn of(&self, of: Of, interval: u64) -> statistics::Contacts {
+        let from = moment(interval * 900);
+        self.statistics.contacts(&of, from, from + INTERVAL).next().map(|(_, c)| c.clone()).unwrap_or_default()
+    }
+}
+
+fn moment(second: u64) -> Moment {
+    Moment::from_micros((DAY + second) * 1_000_000)
+}
+
+#[test]
+fn a_busy_quarter_of_an_hour() {
+    let mut house = House::new();
+    house.join(10, 1);
+    house.accept(14, 1);
+    house.join(20, 2); // waits for anna
+    house.join(21, 3); // gives up after 9 s
+    house.join(22, 4); // gives up at once: short
+    house.at(24, Input::Leave { contact: CallId(4) });
+    house.at(30, Input::Leave { contact: CallId(3) });
+    house.at(40, Input::TalkEnded { contact: CallId(1) }); // wrap-up until 50
+    house.until(50);
+    house.accept(55, 2); // waited 35 s
+    house.join(60, 5); // presses a key
+    house.at(70, Input::Key { contact: CallId(5), key: '9' });
+    house.join(100, 6); // overflows at 160, waits in b
+    house.at(200, Input::TalkEnded { contact: CallId(2) });
+    house.until(205);
+    let a = house.of(Of::Queue("a".into()), 0);
+    assert_eq!((a.offered, a.answered, a.answered_within, a.abandoned, a.abandoned_within), (5, 2, 1, 1, 1));
+    assert_eq!((a.short_abandoned, a.left_by_key, a.overflowed, a.waiting), (1, 1, 1, 0));
+    assert!(a.conserves());
+    let b = house.of(Of::Queue("b".into()), 0);
+    assert_eq!((b.offered, b.waiting), (1, 1));
+    let all = house.of(Of::House, 0);
+    assert_eq!((all.offered, all.waiting, all.overflowed), (5, 1, 0));
+    assert!(b.conserves() && all.conserves());
+    assert_eq!(all.asa(), Some(Duration::from_millis(19_500)), "(4 + 35) / 2");
+    assert_eq!(a.service_level(ServiceLevel::Strict), Some(0.2));
+    assert_eq!(a.service_level(ServiceLevel::AbandonedCount), Some(0.4));
+    assert_eq!(a.service_level(ServiceLevel::AbandonedExcluded), Some(0.25));
+    assert_eq!(a.service_level(ServiceLevel::OfAnswered), Some(0.5));
+    let (late, causes) = all.ledger();
+    assert_eq!(late, all.offered - all.answered_within, "the causes sum to the gap: {causes:?}");
+    assert_eq!(causes[&LateCause::GaveUp], 1);
+    assert_eq!(causes[&LateCause::AllBusy], 2, "contacts 2 and 6");
+    assert_eq!(causes[&LateCause::LeftEarly], 1, "contact 5 left by a key");
+}
+
+#[test]
+fn time_of_operators_is_cut_at_the_borders_and_whole() {
+    let mut house = House::new();
+    house.at(890, Input::NotReady { operator: "anna".into(), reason: "meal".into(), by: By::Themselves });
+    house.at(1200, Input::Ready { operator: "anna".into(), by: By::Themselves });
+    house.join(1200, 1);
+    house.accept(1205, 1);
+    house.at(1260, Input::Held { contact: CallId(1), held: true });
+    house.at(1270, Input::Held { contact: CallId(1), held: false });
+    house.at(1300, Input::TalkEnded { contact: CallId(1) });
+    house.until(1400);
+    let anna = Of::Operator("anna".into());
+    let presence: Vec<_> =
+        house.statistics.presence(&anna, moment(0), moment(9000)).map(|(_, presence)| presence.clone()).collect();
+    let seconds = |n| Duration::from_secs(n);
+    assert_eq!((presence[0].ready, presence[0].not_ready["meal"]), (seconds(890), seconds(10)));
+    assert_eq!((presence[1].not_ready["meal"], presence[1].busy), (seconds(300), seconds(100)));
+    assert_eq!((presence[1].wrap_up, presence[1].ready), (seconds(10), seconds(90)));
+    assert_eq!(presence.iter().map(statistics::Presence::signed_in).sum::<Duration>(), seconds(1400));
+    assert_eq!(presence[1].occupancy(), Some(0.55));
+    let all = house.of(Of::House, 1);
+    assert_eq!((all.talk, all.hold, all.wrap_up), (seconds(95), seconds(10), seconds(10)));
+    assert_eq!(all.aht(), Some(seconds(105)));
+}
+
+#[test]
+fn the_four_forms_are_those_of_the_field() {
+    let contacts = statistics::Contacts {
+        offered: 100,
+        answered: 90,
+        answered_within: 70,
+        abandoned: 10,
+        abandoned_within: 10,
+        ..statistics::Contacts::default()
+    };
+    let levels: Vec<f64> =
+        ServiceLevel::ALL.iter().map(|form| (contacts.service_level(*form).unwrap() * 1000.0).round() / 10.0).collect();
+    assert_eq!(levels, [70.0, 80.0, 77.8, 77.8]);
+    assert_eq!(statistics::Contacts::default().service_level(ServiceLevel::Strict), None);
+}
