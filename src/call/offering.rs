@@ -71,7 +71,9 @@ impl Call {
             return self.hold_changed(house, leg, direction);
         }
         let to = Target::Seat(seat.seat.clone());
-        let invite = sip::Invite { leg, to, caller: self.shown.clone(), body: Some(Body::sdp(sdp)) };
+        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
+        let hops = self.hops.saturating_sub(1);
+        let invite = sip::Invite { leg, to, caller: self.shown.clone(), hops, body: Some(Body::sdp(sdp)) };
         house.sip(sip::Command::Invite(invite));
     }
 

@@ -91,6 +91,7 @@ impl Talk<'_> {
                 leg,
                 to: Target::Uri(self.args.uri.clone()),
                 caller: Party { number: self.from.clone(), display: None },
+                hops: sip::HOPS,
                 body: Some(Body::sdp(sdp)),
             })),
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),

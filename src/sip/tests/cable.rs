@@ -144,7 +144,13 @@ impl Cable {
         let caller = Party { number: "100".into(), display: Some("Ann \"A\"".into()) };
         self.command(
             A,
-            Command::Invite(Invite { leg: LegId(leg), to, caller, body: Some(Body::sdp(b"offer".to_vec())) }),
+            Command::Invite(Invite {
+                leg: LegId(leg),
+                to,
+                caller,
+                hops: HOPS,
+                body: Some(Body::sdp(b"offer".to_vec())),
+            }),
         );
         self.settle();
     }
