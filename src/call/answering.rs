@@ -69,7 +69,7 @@ impl Call {
         } else {
             house.sip(sip::Command::Progress { leg: self.caller, body });
         }
-        if self.late { self.await_answer(house) } else { self.begin(house) }
+        if self.late { self.expect_answer(house) } else { self.begin(house) }
     }
 
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.

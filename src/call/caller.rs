@@ -319,7 +319,7 @@ impl Call {
     }
 
     /// Our offer went out: its answer is awaited.
-    pub fn await_answer(&mut self, house: &House) {
+    pub fn expect_answer(&mut self, house: &House) {
         self.state = State::LateAnswer { give_up: house.now + ANSWER_WITHIN };
     }
 

@@ -54,7 +54,10 @@ impl Endpoint {
         let before = self.registrar.phone(&seat);
         match self.registrar.handle(now, request, origin.flow, &mut self.verifier, &self.settings.seats) {
             Ok(response) => {
-                if let Some((flow, call_id)) = self.registrar.phone(&seat) {
+                let after = self.registrar.phone(&seat);
+                if let Some((flow, call_id)) = after
+                    && before.as_ref().is_none_or(|(before, _)| *before != flow)
+                {
                     self.seat_is_at(&seat, flow, before.is_some_and(|(_, before)| before == call_id));
                 }
                 if let Some(id) = self.open_server(origin, key, request, false) {

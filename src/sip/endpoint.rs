@@ -318,7 +318,7 @@ impl Endpoint {
         }
     }
 
-    /// A seat registered: its dialogs follow, if it is the same phone, or if their connection is gone. Another
+    /// A seat registered from elsewhere: its dialogs follow, if it is the same phone, or if their connection is gone. Another
     /// phone at the same seat does not take over what the first is talking in.
     pub(super) fn seat_is_at(&mut self, seat: &str, flow: Flow, same_phone: bool) {
         let legs: Vec<LegId> = self.seat_legs.of(&SeatId::from(seat)).copied().collect();
