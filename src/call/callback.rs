@@ -153,6 +153,7 @@ impl Call {
             leg: self.caller,
             to: Target::Trunk { trunk, number: self.record.to.clone() },
             caller: Party { number: self.record.from.clone(), display: None },
+            hops: sip::HOPS,
             sip_call_id: Some(self.record.sip_call_id.clone()),
             body: Some(Body::sdp(sdp.clone())),
         }));

@@ -39,6 +39,8 @@ pub(super) struct Call {
     /// The opening entry was written.
     pub opened: bool,
     pub shown: sip::Party,
+    /// How many hops the caller's INVITE had left; all of them where the call is ours.
+    pub hops: u8,
     pub state: State,
     /// Spoken to the caller; the menu's default until a choice was made.
     pub language: Language,
@@ -119,7 +121,10 @@ impl Call {
     pub fn new(id: CallId, now: Moment, incoming: &sip::Incoming) -> Self {
         let span = info_span!("call", id = %id, from = %incoming.caller.number, to = %incoming.number);
         let record = ledger::open(id, now, incoming);
-        Self::with(id, id, record, incoming.leg, incoming.caller.clone(), State::Opening { durable: false }, span)
+        let shown = incoming.caller.clone();
+        let mut call = Self::with(id, id, record, incoming.leg, shown, State::Opening { durable: false }, span);
+        call.hops = incoming.hops;
+        call
     }
 
     pub(super) fn with(
@@ -139,6 +144,7 @@ impl Call {
             outward: false,
             opened: false,
             shown,
+            hops: sip::HOPS,
             state,
             language: Language::Zh,
             sound: Sound::None,

@@ -109,7 +109,9 @@ impl Call {
         }
         let to = Target::Seat(seat.seat.clone());
         let caller = self.shown.clone();
-        let invite = sip::Invite { leg, to, caller, sip_call_id: None, body: Some(Body::sdp(sdp)) };
+        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
+        let hops = self.hops.saturating_sub(1);
+        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, body: Some(Body::sdp(sdp)) };
         house.sip(sip::Command::Invite(invite));
     }
 

@@ -78,7 +78,10 @@ impl Call {
         let Some(trunk) = house.settings.way_out.clone() else { return };
         let to = Target::Trunk { trunk, number: onward.number.clone() };
         let caller = self.shown.clone();
-        house.sip(sip::Command::Invite(sip::Invite { leg, to, caller, sip_call_id: None, body: Some(Body::sdp(sdp)) }));
+        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
+        let hops = self.hops.saturating_sub(1);
+        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, body: Some(Body::sdp(sdp)) };
+        house.sip(sip::Command::Invite(invite));
     }
 
     /// 183 with a description: the caller hears what they say instead of our tone.
