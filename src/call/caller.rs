@@ -27,6 +27,8 @@ pub(super) struct Call {
     pub record: Record,
     pub caller: LegId,
     pub shown: sip::Party,
+    /// How many hops the caller's INVITE had left.
+    pub hops: u8,
     pub state: State,
     /// Spoken to the caller; the menu's default until a choice was made.
     pub language: Language,
@@ -93,6 +95,7 @@ impl Call {
             record: ledger::open(id, now, incoming),
             caller: incoming.leg,
             shown: incoming.caller.clone(),
+            hops: incoming.hops,
             state: State::Opening { durable: false },
             language: Language::Zh,
             sound: Sound::None,

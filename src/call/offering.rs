@@ -101,8 +101,10 @@ impl Call {
             seat.progress = Progress::Silent { until: house.now + SILENT_PHONE };
         }
         let to = Target::Seat(seat.seat.clone());
+        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
+        let hops = self.hops.saturating_sub(1);
         let caller = self.shown.clone();
-        let invite = sip::Invite { leg, to, caller, sip_call_id: None, body: Some(Body::sdp(sdp)) };
+        let invite = sip::Invite { leg, to, caller, sip_call_id: None, hops, body: Some(Body::sdp(sdp)) };
         house.sip(sip::Command::Invite(invite));
     }
 

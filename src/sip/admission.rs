@@ -6,10 +6,10 @@ use super::dialog::Dialog;
 use super::digest::Verdict;
 use super::dispatch::identity;
 use super::endpoint::Endpoint;
-use super::message::{Method, Request, Response, Uri};
+use super::message::{Method, Request, Response, SipUri, Uri};
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
-use super::words::{Body, Event, Flow, Incoming, Party, Source};
+use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source};
 use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 
@@ -25,7 +25,7 @@ impl Endpoint {
         let Some(id) = self.open_server(origin, key, &request, true) else { return };
         match unfit(&request, "") {
             Some(response) => _ = self.respond(now, id, response),
-            None => self.within(now, leg, id, request),
+            None => self.within(now, leg, id, origin.flow, request),
         }
     }
 
@@ -50,8 +50,16 @@ impl Endpoint {
     }
 
     fn registration_of(&mut self, now: Moment, origin: Origin, key: String, request: &Request) {
+        let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number)).unwrap_or_default();
+        let before = self.registrar.phone(&seat);
         match self.registrar.handle(now, request, origin.flow, &mut self.verifier, &self.settings.seats) {
             Ok(response) => {
+                let after = self.registrar.phone(&seat);
+                if let Some((flow, call_id)) = after
+                    && before.as_ref().is_none_or(|(before, _)| *before != flow)
+                {
+                    self.seat_is_at(&seat, flow, before.is_some_and(|(_, before)| before == call_id));
+                }
                 if let Some(id) = self.open_server(origin, key, request, false) {
                     self.respond(now, id, response);
                 }
@@ -115,9 +123,13 @@ impl Endpoint {
             server.leg = Some(leg);
         }
         self.merges.insert(identity, id);
+        let seat = match &admitted.source {
+            Source::Seat(seat) => Some(seat.clone()),
+            Source::Trunk(_) => None,
+        };
         self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer)));
         let state = State::Incoming { transaction: id, request: Box::new(request), tag, progress: None };
-        self.legs.insert(leg, Leg::new(state));
+        self.open_leg(leg, Leg::new(state), seat);
         self.set_dialog(leg, dialog);
         self.callers += 1;
     }
@@ -148,7 +160,8 @@ impl Endpoint {
             return Err(Box::new(request.respond(403, Some(&tag))));
         }
         let credentials = request.headers.credentials("Authorization");
-        match self.verifier.verify(now, &request.method, &credentials, &request.uri, &self.settings.seats) {
+        let (seats, from_ip) = (&self.settings.seats, flow.remote.ip());
+        match self.verifier.verify(now, &request.method, &credentials, &request.uri, seats, from_ip) {
             Verdict::Seat(seat) if seat.as_str() == from => Ok(Admitted { source: Source::Seat(seat), pinned: true }),
             Verdict::Seat(_) => Err(Box::new(request.respond(403, Some(&tag)))),
             Verdict::Challenge { stale } => {
@@ -226,6 +239,7 @@ fn incoming(
         caller: Party { number: number.unwrap_or_else(|| "anonymous".into()), display: dialog.remote.display.clone() },
         source,
         remote: flow.remote,
+        hops: request.headers.max_forwards().ok().flatten().unwrap_or(HOPS),
         offer,
     }
 }

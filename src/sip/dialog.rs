@@ -49,16 +49,21 @@ impl Dialog {
     pub fn of_caller(request: &Request, response: &Response, flow: Flow, pinned: bool) -> Option<Dialog> {
         let mut routes = response.headers.record_routes().ok().filter(|routes| routes.len() <= MAX_ROUTES)?;
         routes.reverse();
+        Some(Dialog { routes, pinned, ..Self::unrouted(request, response, flow)? })
+    }
+
+    /// The same without its routes: requests go by the flow of the INVITE.
+    pub fn unrouted(request: &Request, response: &Response, flow: Flow) -> Option<Dialog> {
         Some(Dialog {
             call_id: request.headers.call_id().ok()?.into(),
             local: request.headers.from().ok()?,
             remote: response.headers.to().ok()?,
             target: contact(&response.headers).unwrap_or_else(|| request.uri.clone()),
-            routes,
+            routes: Vec::new(),
             local_seq: request.headers.cseq().ok()?.seq,
             remote_seq: None,
             flow,
-            pinned,
+            pinned: true,
         })
     }
 

@@ -227,7 +227,7 @@ impl Endpoint {
         match client.purpose {
             Purpose::Invite(leg) => self.invite_answered(now, leg, id, response),
             Purpose::Reinvite(leg) => self.reoffer_answered(now, leg, id, response),
-            Purpose::Bye(leg) if response.status >= 200 => self.forget_leg(leg),
+            Purpose::Bye(leg) if response.status >= 200 => self.forget_leg(now, leg),
             Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
             _ => {}
         }
@@ -252,9 +252,9 @@ impl Endpoint {
         let Some(purpose) = self.clients.get(&id).map(|client| client.purpose) else { return };
         self.forget_client(id);
         match purpose {
-            Purpose::Invite(leg) => self.invite_failed(leg, status),
+            Purpose::Invite(leg) => self.invite_failed(now, leg, status),
             Purpose::Reinvite(leg) => self.lost(now, leg),
-            Purpose::Bye(leg) => self.forget_leg(leg),
+            Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
             Purpose::Courtesy => {}
         }
@@ -266,6 +266,13 @@ impl Endpoint {
             self.client_flows.remove(&client.transaction.flow, &id);
         }
         self.agenda.set(Owner::Client(id), None);
+    }
+
+    pub(super) fn limit_client(&mut self, id: TransactionId, at: Moment) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.transaction.give_up_at(at);
+        }
+        self.schedule_client(id);
     }
 
     pub(super) fn schedule_client(&mut self, id: TransactionId) {

@@ -17,6 +17,7 @@ use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::{Leg, TransactionId};
 use super::transaction::client::ClientTransaction;
+use super::transaction::patience;
 use super::transaction::server::ServerTransaction;
 use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
 use crate::ids::{LegId, SeatId};
@@ -43,6 +44,8 @@ pub struct Endpoint {
     pub(super) client_flows: Index<Flow, TransactionId>,
     pub(super) server_connections: Index<ConnectionId, TransactionId>,
     leg_connections: Index<ConnectionId, LegId>,
+    /// Legs to and from seats.
+    seat_legs: Index<SeatId, LegId>,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -131,6 +134,7 @@ impl Endpoint {
             client_flows: Index::new(),
             server_connections: Index::new(),
             leg_connections: Index::new(),
+            seat_legs: Index::new(),
             agenda: Agenda::new(),
             held: 0,
             tag_key,
@@ -255,6 +259,7 @@ impl Endpoint {
     pub fn set_settings(&mut self, now: Moment, settings: Settings) {
         self.settings = Settings { listen: std::mem::take(&mut self.settings.listen), ..settings };
         self.registrar.set_settings(&self.settings);
+        self.verifier.set(&self.settings.realm, self.settings.nonce_lifetime);
         self.after(now);
     }
 
@@ -297,6 +302,35 @@ impl Endpoint {
         self.agenda.set(Owner::Leg(leg), at);
     }
 
+    pub(super) fn open_leg(&mut self, id: LegId, mut leg: Leg, seat: Option<SeatId>) {
+        if let Some(seat) = &seat {
+            self.seat_legs.insert(seat.clone(), id);
+        }
+        leg.seat = seat;
+        self.legs.insert(id, leg);
+    }
+
+    /// A phone's dialog goes on where its phone is.
+    pub(super) fn set_flow(&mut self, id: LegId, flow: Flow) {
+        if let Some(mut dialog) = self.legs.get(&id).and_then(|leg| leg.dialog.clone()).filter(|d| d.flow != flow) {
+            dialog.flow = flow;
+            self.set_dialog(id, dialog);
+        }
+    }
+
+    /// A seat registered from elsewhere: its dialogs follow, if it is the same phone, or if their connection is gone. Another
+    /// phone at the same seat does not take over what the first is talking in.
+    pub(super) fn seat_is_at(&mut self, seat: &str, flow: Flow, same_phone: bool) {
+        let legs: Vec<LegId> = self.seat_legs.of(&SeatId::from(seat)).copied().collect();
+        let is_gone = |flow: Flow| flow.transport.is_reliable() && flow.connection.is_none();
+        for id in legs {
+            let dialog = self.legs.get(&id).and_then(|leg| leg.dialog.as_ref());
+            if dialog.is_some_and(|dialog| dialog.pinned && (same_phone || is_gone(dialog.flow))) {
+                self.set_flow(id, flow);
+            }
+        }
+    }
+
     /// The dialog of a leg, and where it is from here on.
     pub(super) fn set_dialog(&mut self, id: LegId, dialog: Dialog) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -310,7 +344,7 @@ impl Endpoint {
         leg.dialog = Some(dialog);
     }
 
-    pub(super) fn forget_leg(&mut self, id: LegId) {
+    pub(super) fn forget_leg(&mut self, now: Moment, id: LegId) {
         let Some(leg) = self.legs.remove(&id) else { return };
         // Legs that arrive have odd numbers.
         self.callers -= usize::from(id.0 % 2 == 1);
@@ -320,8 +354,17 @@ impl Endpoint {
                 self.leg_connections.remove(&connection, &id);
             }
         }
-        if let Some(open) = leg.their_reoffer {
-            self.reoffers.remove(&open);
+        if let Some(seat) = &leg.seat {
+            self.seat_legs.remove(seat, &id);
+        }
+        // What is still open on either side ends with the dialog, §15.1.2.
+        if let Some(open) = leg.their_reoffer
+            && let Some(request) = self.reoffers.remove(&open)
+        {
+            self.respond(now, open, request.respond(487, None));
+        }
+        if let Some(open) = leg.our_reoffer {
+            self.limit_client(open, now + patience(&self.settings.timers));
         }
         self.agenda.set(Owner::Leg(id), None);
     }

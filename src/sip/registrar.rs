@@ -107,7 +107,7 @@ impl Registrar {
         let respond = |status| request.respond(status, Some("reg"));
         let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return Err(respond(400)) };
         let credentials = request.headers.credentials("Authorization");
-        let seat = match verifier.verify(now, &request.method, &credentials, &request.uri, seats) {
+        let seat = match verifier.verify(now, &request.method, &credentials, &request.uri, seats, flow.remote.ip()) {
             Verdict::Seat(seat) => seat,
             Verdict::Challenge { stale } => {
                 let mut response = respond(401);
@@ -281,6 +281,11 @@ impl Registrar {
         for seat in self.connections.take(&connection) {
             self.remove(&seat);
         }
+    }
+
+    /// The way that a phone registered by, and the Call-ID of its REGISTERs, which stays as long as it runs.
+    pub fn phone(&self, seat: &str) -> Option<(Flow, String)> {
+        self.seats.get(seat).map(|bound| (bound.flow, bound.call_id.clone()))
     }
 
     /// The seat of that name, if its fixed contact is where this came from. Several may be behind one address;

@@ -193,6 +193,9 @@ pub enum Source {
     Seat(SeatId),
 }
 
+/// Max-Forwards of what begins here, RFC 3261 §8.1.1.6.
+pub const HOPS: u8 = 70;
+
 /// An INVITE that was admitted. `100 Trying` has been sent.
 #[derive(Clone, Debug)]
 pub struct Incoming {
@@ -203,6 +206,8 @@ pub struct Incoming {
     pub caller: Party,
     pub source: Source,
     pub remote: SocketAddr,
+    /// Max-Forwards, at least 1.
+    pub hops: u8,
     /// `None`: a late offer; our 200 makes it and the ACK answers, RFC 3261 §13.2.1.
     pub offer: Option<Body>,
 }
@@ -215,6 +220,8 @@ pub struct Invite {
     pub caller: Party,
     /// Call-ID; `None`: one is drawn.
     pub sip_call_id: Option<String>,
+    /// Max-Forwards: of a call that is passed on, one less than it came with, RFC 7332 §4; else [`HOPS`].
+    pub hops: u8,
     pub body: Option<Body>,
 }
 

@@ -92,6 +92,7 @@ impl Talk<'_> {
                 to: Target::Uri(self.args.uri.clone()),
                 caller: Party { number: self.from.clone(), display: None },
                 sip_call_id: None,
+                hops: sip::HOPS,
                 body: Some(Body::sdp(sdp)),
             })),
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),

@@ -112,6 +112,7 @@ impl Desk {
             caller: sip::Party { number: "13800001111".into(), display: None },
             source,
             remote: "127.0.0.1:5060".parse().unwrap(),
+            hops: 17,
             offer,
         }));
     }

@@ -244,6 +244,14 @@ fn an_answer_without_a_description_or_after_the_withdrawal_joins_nobody() {
 }
 
 #[test]
+fn the_seats_leg_has_a_hop_less_than_the_callers() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    assert_eq!(desk.asked_sip(|c| matches!(c, sip::Command::Invite(invite) if invite.hops == 16)), 1);
+}
+
+#[test]
 fn hold_and_resume_from_both_sides_is_counted_once() {
     let mut desk = Desk::new(settings());
     desk.go_to_talk();

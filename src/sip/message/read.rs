@@ -6,6 +6,8 @@
 use super::headers::{Headers, canonical};
 use super::{Message, Method, Request, Response, Uri, reason_phrase};
 
+/// Written in capitals, read without regard to case, RFC 3261 §7.1.
+const VERSION: &str = "SIP/2.0";
 /// A datagram cannot be larger; a stream's message need not be.
 pub const MAX_MESSAGE: usize = 65_535;
 /// Start line and headers together.
@@ -48,7 +50,9 @@ pub fn read(bytes: &[u8]) -> Result<Message, Malformed> {
     let start = lines.next().unwrap_or_default();
     let (headers, fault) = read_headers(lines);
     let body = &bytes[head..];
-    if let Some(rest) = start.strip_prefix("SIP/2.0 ") {
+    if let Some((version, rest)) = start.split_at_checked(VERSION.len() + 1)
+        && version.trim_end().eq_ignore_ascii_case(VERSION)
+    {
         return match fault {
             Some(why) => Err(Malformed::new(why)),
             None => read_response(rest, headers, body),
@@ -142,9 +146,12 @@ fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String
     let request = Request { method, uri: Uri::Other(String::new()), headers, body: Vec::new() };
     let refuse = |status: u16, why: &str| Err(refusal(&request, status, why));
     match version {
-        Some("SIP/2.0") if words.all(str::is_empty) => {}
+        Some(version) if version.eq_ignore_ascii_case(VERSION) && words.all(str::is_empty) => {}
         // RFC 3261 §7.1: another version is another protocol.
-        Some(other) if other.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("SIP/")) && other != "SIP/2.0" => {
+        Some(other)
+            if other.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("SIP/"))
+                && !other.eq_ignore_ascii_case(VERSION) =>
+        {
             return refuse(505, "this house speaks SIP/2.0");
         }
         _ => return refuse(400, "the request line is not METHOD URI SIP/2.0"),

@@ -8,11 +8,18 @@ use crate::sip::endpoint::{Endpoint, dialog_key};
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::stateless::Origin;
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Ended, Event, Refusal};
+use crate::sip::words::{Body, Ended, Event, Flow, Refusal};
 
 impl Endpoint {
     /// Everything that comes with the tags of a dialog of ours.
-    pub(in crate::sip) fn within(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
+    pub(in crate::sip) fn within(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        id: TransactionId,
+        flow: Flow,
+        request: Request,
+    ) {
         let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return self.simply(now, id, &request, 481) };
         if matches!(leg.state, State::Ending) && request.method != Method::BYE {
@@ -22,6 +29,10 @@ impl Endpoint {
         // §12.2.2: out of order.
         if !dialog.takes(seq) {
             return self.simply(now, id, &request, 500);
+        }
+        if dialog.pinned {
+            // The phone's NAT gave it another port, or it connected anew: what it sends shows where it is.
+            self.set_flow(leg_id, flow);
         }
         match &request.method {
             m if *m == Method::BYE => self.bye(now, leg_id, id, &request),
@@ -159,7 +170,7 @@ impl Endpoint {
             response.headers.push("Retry-After", after.to_string());
         }
         self.respond(now, id, response);
-        self.forget_leg(leg_id);
+        self.forget_leg(now, leg_id);
     }
 
     /// §9.2: 200 to the CANCEL, 487 to the INVITE if it is still open.

@@ -28,7 +28,7 @@ impl Endpoint {
 
     pub(in crate::sip) fn send_bye(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let Some(dialog) = leg.dialog.as_mut() else { return self.forget_leg(leg_id) };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.forget_leg(now, leg_id) };
         dialog.local_seq += 1;
         let mut bye = dialog.request(Method::BYE, dialog.local_seq);
         if let Some(reason) = leg.reason.take() {
@@ -39,7 +39,7 @@ impl Endpoint {
         leg.unacked = None;
         leg.reoffer_at = None;
         if self.send(now, bye, flow, Purpose::Bye(leg_id)).is_none() {
-            self.forget_leg(leg_id);
+            self.forget_leg(now, leg_id);
         }
         self.schedule_leg(leg_id);
     }
@@ -49,14 +49,10 @@ impl Endpoint {
         self.respond(now, id, request.respond(200, None));
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let released = leg.released;
-        if let Some(open) = leg.their_reoffer {
-            self.refuse_open(now, open, leg_id);
-        }
-        let Some(leg) = self.legs.get(&leg_id) else { return };
         match &leg.state {
             State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(487)),
             // Our own BYE crosses theirs: its transaction ends by itself.
-            _ => self.forget_leg(leg_id),
+            _ => self.forget_leg(now, leg_id),
         }
         if !released {
             self.tell(Event::Ended { leg: leg_id, why: Ended::Bye });

@@ -35,7 +35,7 @@ impl Endpoint {
         local.display = invite.caller.display.clone();
         local.params.set("tag", Some(&self.token()));
         let mut request = Request::new(Method::INVITE, Uri::Sip(uri.clone()));
-        request.headers.push("Max-Forwards", "70");
+        request.headers.push("Max-Forwards", invite.hops.to_string());
         request.headers.push("From", local.to_string());
         request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
         request.headers.push("Call-ID", invite.sip_call_id.unwrap_or_else(|| self.token()));
@@ -51,7 +51,11 @@ impl Endpoint {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
         let calling = Calling { transaction, request, flow, pinned, provisional: false, cancel: Cancel::No };
-        self.legs.insert(leg_id, Leg::new(State::Calling(Box::new(calling))));
+        let seat = match invite.to {
+            Target::Seat(seat) => Some(seat),
+            Target::Trunk { .. } | Target::Uri(_) => None,
+        };
+        self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
     }
 
     /// A number at the far end of a trunk that takes calls of ours.
@@ -75,7 +79,7 @@ impl Endpoint {
             ..200 => self.invite_progresses(now, leg_id, response),
             200..300 => self.invite_accepted(now, leg_id, id, response),
             401 | 407 if self.try_again_with_credentials(now, leg_id, response) => {}
-            status => self.invite_failed(leg_id, status),
+            status => self.invite_failed(now, leg_id, status),
         }
     }
 
@@ -117,7 +121,8 @@ impl Endpoint {
         let State::Calling(calling) = &leg.state else { return };
         let (flow, pinned) = (calling.flow, calling.pinned);
         let Some(dialog) = Dialog::of_caller(&invite, response, flow, pinned) else {
-            return self.invite_failed(leg_id, 500);
+            self.end_fork(now, &invite, response, id);
+            return self.invite_failed(now, leg_id, 500);
         };
         leg.state = State::Talking;
         let released = leg.released;
@@ -152,9 +157,13 @@ impl Endpoint {
         Some((flow, ack.to_bytes()))
     }
 
+    /// ACK and BYE to a 2xx that makes no session of ours.
     fn end_fork(&mut self, now: Moment, invite: &Request, response: &Response, id: TransactionId) {
         let Some(flow) = self.clients.get(&id).map(|client| client.transaction.flow) else { return };
-        let Some(dialog) = Dialog::of_caller(invite, response, flow, false) else { return };
+        // A Record-Route that cannot be followed is left out: what the INVITE went by is tried.
+        let dialog =
+            Dialog::of_caller(invite, response, flow, false).or_else(|| Dialog::unrouted(invite, response, flow));
+        let Some(dialog) = dialog else { return };
         let ack = dialog.request(Method::ACK, dialog.local_seq);
         if let Some((flow, bytes)) = self.loose_ack(ack, dialog.next_hop()) {
             self.transmit(flow, bytes);
@@ -164,10 +173,10 @@ impl Endpoint {
     }
 
     /// Refused, timed out or not sent: the leg is gone.
-    pub(in crate::sip) fn invite_failed(&mut self, leg_id: LegId, status: u16) {
+    pub(in crate::sip) fn invite_failed(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let released = leg.released;
-        self.forget_leg(leg_id);
+        self.forget_leg(now, leg_id);
         if !released {
             self.tell(Event::Refused { leg: leg_id, status });
         }
@@ -183,8 +192,9 @@ impl Endpoint {
         }
         calling.cancel = Cancel::Sent;
         let id = calling.transaction;
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        client.transaction.give_up_at(now + patience(&self.settings.timers));
+        // §9.1: the final response to a cancelled INVITE has 64 × T1.
+        self.limit_client(id, now + patience(&self.settings.timers));
+        let Some(client) = self.clients.get(&id) else { return };
         let flow = client.transaction.flow;
         let mut cancel = Request::new(Method::CANCEL, client.request.uri.clone());
         for name in ["Via", "Route", "From", "To", "Call-ID", "Max-Forwards"] {
@@ -196,7 +206,6 @@ impl Endpoint {
         if let Some(reason) = reason {
             cancel.headers.push("Reason", reason);
         }
-        self.schedule_client(id);
         self.send_in_branch(now, cancel, flow);
     }
 

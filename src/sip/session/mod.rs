@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::dialog::Dialog;
 use super::message::Request;
 use super::words::{Flow, Source};
+use crate::ids::SeatId;
 use crate::moment::Moment;
 
 /// Server and client transactions are numbered by the endpoint.
@@ -26,6 +27,8 @@ pub(super) struct Leg {
     pub our_reoffer: Option<TransactionId>,
     /// A re-INVITE of ours to be sent (again) at this moment: after 491, §14.1.
     pub reoffer_at: Option<(Moment, Vec<u8>)>,
+    /// Whose phone it leads to or comes from.
+    pub seat: Option<SeatId>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
     pub released: bool,
     /// To be sent as Reason in the BYE that waits for an ACK.
@@ -100,6 +103,7 @@ impl Leg {
             their_reoffer: None,
             our_reoffer: None,
             reoffer_at: None,
+            seat: None,
             released: false,
             reason: None,
             acks: Vec::new(),

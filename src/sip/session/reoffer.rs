@@ -12,6 +12,9 @@ use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::words::{Body, Event};
 
+/// A re-INVITE of ours that was answered provisionally has its final answer within this: timer C, §16.6.
+const REOFFER_WITHIN: Duration = Duration::from_secs(3 * 60);
+
 impl Endpoint {
     pub(in crate::sip) fn their_reoffer(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
@@ -84,11 +87,6 @@ impl Endpoint {
         Some((id, self.reoffers.remove(&id)?))
     }
 
-    /// A BYE came while their re-INVITE was open: 487, §15.1.2.
-    pub(in crate::sip) fn refuse_open(&mut self, now: Moment, _id: TransactionId, leg: LegId) {
-        self.refuse_reoffer(now, leg, 487);
-    }
-
     pub(in crate::sip) fn reoffer(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.released || !matches!(leg.state, State::Talking) {
@@ -121,7 +119,7 @@ impl Endpoint {
         response: &Response,
     ) {
         if response.status < 200 {
-            return;
+            return self.limit_client(id, now + REOFFER_WITHIN);
         }
         let request = self.clients.get(&id).map(|client| client.request.clone());
         let (Some(request), Some(leg)) = (request, self.legs.get_mut(&leg_id)) else { return };

@@ -149,6 +149,7 @@ impl Cable {
                 to,
                 caller,
                 sip_call_id: None,
+                hops: HOPS,
                 body: Some(Body::sdp(b"offer".to_vec())),
             }),
         );

@@ -1,6 +1,7 @@
 //! What becomes of answers, dialogs and seats when connections come and go.
 
 use super::phone::*;
+use crate::ids::LegId;
 use crate::sip::*;
 
 fn flows(phone: &mut Phone) -> Vec<(String, Flow)> {
@@ -52,4 +53,71 @@ fn a_200_whose_connection_is_gone_is_repeated_where_the_caller_listens() {
     phone.house.handle_deadline(phone.now);
     let back = back(&phone);
     assert_eq!(flows(&mut phone), [("SIP/2.0 200 OK".to_string(), back)]);
+}
+
+/// Our INVITE to the registered seat 8001, answered.
+fn seat_talks(phone: &mut Phone) -> (LegId, String) {
+    register(phone, "MD5", "pass", 1, "");
+    let (leg, to) = (LegId(2), Target::Seat("8001".into()));
+    let sent =
+        phone.command(Command::Invite(Invite { leg, to, caller: caller(), sip_call_id: None, hops: HOPS, body: None }));
+    let ok =
+        answered(&sent[0], "200 OK").replace("Content-Length", "Contact: <sip:8001@10.0.0.9:5070>\nContent-Length");
+    assert!(phone.send(&ok)[0].starts_with("ACK "));
+    phone.events();
+    (leg, sent[0].clone())
+}
+
+/// A request of the seat within that dialog.
+fn from_seat(invite: &str, method: &str, cseq: u32) -> String {
+    let header = |name: &str| invite.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap();
+    let lines = format!("From: {};tag=t\nTo: {}\n", header("To"), header("From"));
+    request(method, "sip:hotline@10.0.0.1", &format!("w{cseq}"), cseq, &lines)
+        .replace("Call-ID: c1", &format!("Call-ID: {}", header("Call-ID")))
+}
+
+#[test]
+fn a_dialog_follows_its_phone_when_its_port_changes() {
+    let mut phone = Phone::new(false);
+    let (leg, invite) = seat_talks(&mut phone);
+    let old = phone.flow;
+    phone.flow.remote.set_port(61_000);
+    // Neither with a wrong tag nor out of order.
+    phone.send(&from_seat(&invite, "INFO", 5).replace(";tag=t\n", ";tag=u\n"));
+    let moved = phone.flow;
+    phone.flow = old;
+    phone.send(&from_seat(&invite, "INFO", 6));
+    phone.flow = moved;
+    assert_eq!(starts(&phone.send(&from_seat(&invite, "INFO", 5))), ["SIP/2.0 500 Server Internal Error"]);
+    phone.house.command(phone.now, Command::Reoffer { leg, body: Body::sdp(b"v=0".to_vec()) });
+    assert_eq!(flows(&mut phone)[0].1, old);
+    let mut phone = Phone::new(false);
+    let (leg, invite) = seat_talks(&mut phone);
+    phone.flow.remote.set_port(61_000);
+    assert_eq!(starts(&phone.send(&from_seat(&invite, "INFO", 5))), ["SIP/2.0 200 OK"]);
+    phone.house.command(phone.now, Command::Hangup { leg, reason: None });
+    assert_eq!(flows(&mut phone)[0].1, phone.flow);
+}
+
+#[test]
+fn dialogs_follow_their_seat_when_it_registers_anew() {
+    for (same_phone, tcp) in [(true, false), (false, true), (false, false)] {
+        let mut phone = Phone::new(false);
+        if tcp {
+            phone.over_tcp(7);
+        }
+        let (leg, _) = seat_talks(&mut phone);
+        let old = phone.flow;
+        if tcp {
+            phone.house.connection_closed(phone.now, ConnectionId(7));
+            phone.over_tcp(8);
+        } else {
+            phone.flow.remote.set_port(61_000);
+        }
+        let call_id = if same_phone { "c1" } else { "c2" };
+        register_as(&mut phone, "MD5", "pass", 11, "", call_id);
+        phone.house.command(phone.now, Command::Hangup { leg, reason: None });
+        let expected = if same_phone || tcp { phone.flow } else { old };
+        assert_eq!(flows(&mut phone)[0].1, expected, "same phone: {same_phone}, TCP: {tcp}");
+    }
 }

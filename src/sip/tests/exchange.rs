@@ -119,6 +119,17 @@ fn early_media_is_repeated_soon_and_then_so_that_proxies_wait() {
     }
 }
 
+/// A call that was accepted and acknowledged: its leg, and the To of what belongs to it.
+fn talking(phone: &mut Phone) -> (LegId, String) {
+    phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "")));
+    let leg = leg(&phone.events());
+    let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+    let to = response(&answer[0]).headers.get("To").unwrap().to_string();
+    phone.send(&request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {to}\n")));
+    phone.events();
+    (leg, to)
+}
+
 #[test]
 fn the_house_is_full_or_drains() {
     let mut phone = Phone::new(true);
@@ -180,11 +191,14 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         to: Target::Seat("8002".into()),
         caller: Party { number: "138".into(), display: None },
         sip_call_id: None,
+        hops: 17,
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));
     assert!(
-        sent[0].starts_with("INVITE sip:8002@10.0.0.9:5070 SIP/2.0") && sent[0].contains("From: <sip:138@"),
+        sent[0].starts_with("INVITE sip:8002@10.0.0.9:5070 SIP/2.0")
+            && sent[0].contains("From: <sip:138@")
+            && sent[0].contains("Max-Forwards: 17"),
         "{sent:?}"
     );
     // Timer A doubles: 0.5, 1.5, 3.5 s.
@@ -193,24 +207,11 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         phone.command(Command::Hangup { leg: LegId(2), reason: None }).is_empty(),
         "no CANCEL before a provisional answer, §9.1"
     );
-    let via = sent[0].lines().find(|line| line.starts_with("Via: ")).unwrap();
-    let header = |name: &str| sent[0].lines().find(|line| line.starts_with(name)).unwrap().to_string();
-    let ringing = format!(
-        "SIP/2.0 180 Ringing\n{via}\n{}\n{};tag=t\n{}\n{}\nContent-Length: 0\n\n",
-        header("From"),
-        header("To"),
-        header("Call-ID"),
-        header("CSeq")
-    );
+    let ringing = answered(&sent[0], "180 Ringing");
     let cancel = phone.send(&ringing);
     assert!(cancel[0].starts_with("CANCEL sip:8002@10.0.0.9:5070"), "{cancel:?}");
-    let unknown = Invite {
-        leg: LegId(4),
-        to: Target::Seat("8001".into()),
-        caller: Party::default(),
-        sip_call_id: None,
-        body: None,
-    };
+    let (to, caller) = (Target::Seat("8001".into()), caller());
+    let unknown = Invite { leg: LegId(4), to, caller, sip_call_id: None, hops: HOPS, body: None };
     phone.command(Command::Invite(unknown));
     assert!(
         phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })),
@@ -229,6 +230,7 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
             to,
             caller,
             sip_call_id: Some("of-our-record".into()),
+            hops: HOPS,
             body: None,
         }));
         (sent, phone.events())
@@ -257,4 +259,61 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
         assert!(sent[0].contains("Call-ID: of-our-record") && sent[0].contains("From: <sip:12345@"), "{sent:?}");
         assert!(events.is_empty(), "{events:?}");
     }
+}
+
+#[test]
+fn a_reinvite_of_theirs_that_is_open_when_the_leg_ends_is_answered() {
+    let mut phone = Phone::new(true);
+    let (leg, to) = talking(&mut phone);
+    let reoffer = request("INVITE", "sip:hotline@10.0.0.1", "r", 2, &format!("To: {to}\n"));
+    assert_eq!(starts(&phone.send(&described(&reoffer))), ["SIP/2.0 100 Trying"]);
+    let bye = phone.command(Command::Hangup { leg, reason: None });
+    let bye_answered = answered(&bye[0], "200 OK");
+    assert_eq!(starts(&phone.send(&bye_answered)), ["SIP/2.0 487 Request Terminated"], "RFC 3261 §15.1.2");
+    phone.wait(Duration::from_secs(100));
+    assert_eq!(phone.house.counts().transactions, 0);
+}
+
+#[test]
+fn a_reinvite_of_ours_that_is_only_promised_an_answer_ends_with_its_leg_or_in_three_minutes() {
+    for hangs_up in [true, false] {
+        let mut phone = Phone::new(true);
+        let (leg, to) = talking(&mut phone);
+        let ours = phone.command(Command::Reoffer { leg, body: Body::sdp(b"v=0".to_vec()) });
+        phone.send(&answered(&ours[0], "182 Queued"));
+        if hangs_up {
+            phone.send(&request("BYE", "sip:hotline@10.0.0.1", "z", 2, &format!("To: {to}\n")));
+            phone.wait(Duration::from_secs(33));
+        } else {
+            phone.events();
+            let sent = phone.wait(Duration::from_secs(181));
+            assert!(sent.iter().any(|text| text.starts_with("BYE ")), "{:?}", starts(&sent));
+            assert!(matches!(phone.events()[..], [Event::Ended { why: Ended::Lost, .. }]));
+            phone.wait(Duration::from_secs(40));
+        }
+        let counts = phone.house.counts();
+        assert_eq!((counts.transactions, counts.legs), (0, 0), "hangs up: {hangs_up}");
+    }
+}
+
+#[test]
+fn a_200_whose_route_cannot_be_read_is_acknowledged_and_ended() {
+    let mut phone = Phone::new(false);
+    let to = Target::Seat("8002".into());
+    let invite = Invite { leg: LegId(2), to, caller: caller(), sip_call_id: None, hops: HOPS, body: None };
+    let sent = phone.command(Command::Invite(invite));
+    let ok = answered(&sent[0], "200 OK");
+    let ok =
+        ok.replace("Content-Length", "Record-Route: <<nonsense\nContact: <sip:8002@10.0.0.9:5070>\nContent-Length");
+    let ended = phone.send(&ok);
+    assert_eq!(ended.iter().filter_map(|text| text.split(' ').next()).collect::<Vec<_>>(), ["ACK", "BYE"]);
+    assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), .. }]));
+}
+
+#[test]
+fn a_version_is_read_without_regard_to_case() {
+    let mut phone = Phone::new(true);
+    let text = request("OPTIONS", "sip:1@10.0.0.1", "a", 1, "").replacen("SIP/2.0", "sip/2.0", 1);
+    assert_eq!(starts(&phone.send(&text)), ["SIP/2.0 200 OK"], "RFC 3261 §7.1");
+    assert_eq!(response("sip/2.0 486 Busy\r\nVia: SIP/2.0/UDP h\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 BYE\r\n\r\n").status, 486);
 }

@@ -145,8 +145,21 @@ pub fn leg(events: &[Event]) -> LegId {
 
 /// REGISTER with the credentials that the last challenge asks for.
 pub fn register(phone: &mut Phone, algorithm: &str, password: &str, cseq: u32, lines: &str) -> Vec<String> {
+    register_as(phone, algorithm, password, cseq, lines, "c1")
+}
+
+/// The same of a phone that gives its REGISTERs this Call-ID.
+pub fn register_as(
+    phone: &mut Phone,
+    algorithm: &str,
+    password: &str,
+    cseq: u32,
+    lines: &str,
+    call_id: &str,
+) -> Vec<String> {
     let own = format!("From: <sip:8001@r>;tag=f\nTo: <sip:8001@r>\n{lines}");
     let contact = |text: String| {
+        let text = text.replace("Call-ID: c1", &format!("Call-ID: {call_id}"));
         if lines.contains("Contact: ") { text.replacen("Contact: <sip:100@10.0.0.9:5070>\n", "", 1) } else { text }
     };
     let challenge = phone.send(&contact(request("REGISTER", "sip:r", &format!("r{cseq}"), cseq, &own)));
@@ -165,4 +178,18 @@ pub fn register(phone: &mut Phone, algorithm: &str, password: &str, cseq: u32, l
 /// A request with a description as its body.
 pub fn described(text: &str) -> String {
     text.replace("Content-Length: 0\n\n", "Content-Type: application/sdp\nContent-Length: 5\n\nv=0\n")
+}
+
+/// An answer to a request of the house, with a To-tag.
+pub fn answered(request: &str, status: &str) -> String {
+    let copied = request
+        .lines()
+        .filter(|line| ["Via", "From", "Call-ID", "CSeq"].iter().any(|name| line.starts_with(&format!("{name}: "))));
+    let to = request.lines().find(|line| line.starts_with("To: ")).unwrap_or_default();
+    let tag = if to.contains(";tag=") { "" } else { ";tag=t" };
+    format!("SIP/2.0 {status}\n{}\n{to}{tag}\nContent-Length: 0\n\n", copied.collect::<Vec<_>>().join("\n"))
+}
+
+pub fn caller() -> Party {
+    Party { number: "138".into(), display: None }
 }

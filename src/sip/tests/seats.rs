@@ -73,7 +73,7 @@ fn a_registered_phone_proves_itself_and_calls() {
 
 fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
     let to = Target::Seat(seat.into());
-    let invite = Invite { leg: LegId(2), to, caller: Party::default(), sip_call_id: None, body: None };
+    let invite = Invite { leg: LegId(2), to, caller: caller(), sip_call_id: None, hops: HOPS, body: None };
     phone.house.command(phone.now, Command::Invite(invite));
     match phone.events()[..] {
         [Event::Refused { status, .. }] => Err(status),
@@ -170,13 +170,8 @@ fn a_proxys_challenge_is_answered_to_the_proxy() {
         let mut phone = Phone::new(false);
         phone.house.register(phone.now, account(Transport::Udp));
         let sent = phone.sent();
-        let copied: Vec<&str> = sent[0]
-            .lines()
-            .filter(|line| {
-                ["Via", "From", "To", "Call-ID", "CSeq"].iter().any(|name| line.starts_with(&format!("{name}: ")))
-            })
-            .collect();
-        let text = format!("SIP/2.0 {status}\n{}\n{challenge}: Digest realm=\"x\", nonce=\"n\"\n\n", copied.join("\n"));
+        let lines = format!("{challenge}: Digest realm=\"x\", nonce=\"n\"\nContent-Length");
+        let text = answered(&sent[0], status).replace("Content-Length", &lines);
         let again = phone.send(&text);
         assert!(again[0].contains(answer) && !again[0].contains(other), "RFC 3261 §22.3: {again:?}");
     }
@@ -191,4 +186,23 @@ fn an_account_that_no_listener_leads_to_is_tried_again_later() {
     let next = phone.house.next_deadline().expect("another attempt");
     assert!(next > phone.now, "a deadline in the past lets the loop spin");
     assert!(phone.wait(Duration::from_secs(60)).is_empty());
+}
+
+#[test]
+fn the_accounts_may_change() {
+    let mut phone = Phone::new(false);
+    register(&mut phone, "MD5", "pass", 1, "");
+    phone.events();
+    // 8001 gets a contact as well and loses it again: its phone is registered all the time.
+    let mut changed = settings(false);
+    let account = changed.seats.get_mut("8001").unwrap();
+    account.contact = Some("sip:8001@10.0.0.9:5090".into());
+    phone.house.set_settings(phone.now, changed.clone());
+    assert!(phone.events().is_empty());
+    changed.seats = settings(false).seats;
+    (changed.realm, changed.nonce_lifetime) = ("other".into(), Duration::from_secs(7));
+    phone.house.set_settings(phone.now, changed);
+    assert!(phone.events().is_empty());
+    let challenge = phone.send(&request("REGISTER", "sip:r", "x", 9, ""));
+    assert!(challenge[0].contains("realm=\"other\""), "{challenge:?}");
 }

@@ -17,7 +17,8 @@ pub struct ClientTransaction {
 enum State {
     /// Nothing came back: sent again (timers A and E, only unreliable) until timers B and F.
     Calling { again: Option<Moment>, interval: Duration, until: Moment },
-    /// A provisional response came. An INVITE waits as long as its user likes; others go on every T2.
+    /// A provisional response came. An INVITE waits as long as its user likes
+    /// (see [`ClientTransaction::give_up_at`]); others go on every T2.
     Proceeding { again: Option<Moment>, until: Option<Moment> },
     /// A final response came: late copies are absorbed (timers D, K and M).
     Settling { until: Moment, accepted: bool },
@@ -81,10 +82,10 @@ impl ClientTransaction {
         }
     }
 
-    /// A cancelled INVITE must end: §9.1 gives its final response 64 × T1.
+    /// An INVITE that waits for its final response does so until then at the latest.
     pub fn give_up_at(&mut self, at: Moment) {
         if let State::Proceeding { until, .. } = &mut self.state {
-            *until = Some(at);
+            *until = Some(until.map_or(at, |until| until.min(at)));
         }
     }
 
