@@ -20,9 +20,10 @@ use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use crate::call::{self, Calls};
 use crate::config::{self, House};
+use crate::ivr::KeyLeads;
 use crate::media::desk::{Desk, raise_file_limit};
 use crate::media::prompts::PromptBank;
-use crate::queue::{Input, Output};
+use crate::queue::{Exit, Input, Output};
 use crate::records::{Recovered, Store};
 use crate::sip::Binding;
 use crate::sip::endpoint::Endpoint;
@@ -79,7 +80,7 @@ async fn open_and_run(
 
     let mut rng = StdRng::from_os_rng();
     let (media_tx, media_rx) = mpsc::channel(MEDIA_BATCHES);
-    let media = Desk::start(
+    let mut media = Desk::start(
         house.media.clone(),
         Arc::new(bank),
         Arc::new(move || clock.now()),
@@ -87,6 +88,7 @@ async fn open_and_run(
         Box::new(move |events| media_tx.try_send(events).map_err(|back| back.into_inner())),
     )
     .map_err(|e| one(e.to_string()))?;
+    media.keep_recordings_in(data_dir.to_path_buf());
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
     let doors = Doors::new(house.queue_open.clone(), house.app.time_zone.clone());
@@ -141,16 +143,29 @@ fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
 
 fn call_settings(house: &House) -> call::Settings {
     let queues = house.queue.queues.iter().map(|(id, rules)| {
-        (id.clone(), call::QueueFacts { need: rules.need.to_string(), answer_within: rules.answer_within })
+        let keys = rules.keys.iter().map(|(key, exit)| (*key, leads(exit))).collect();
+        (id.clone(), call::QueueFacts { need: rules.need.to_string(), answer_within: rules.answer_within, keys })
     });
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
+    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id);
     call::Settings {
         ivr: house.ivr.clone(),
         queues: queues.collect(),
         operators: house.queue.operators.keys().cloned().collect(),
         seat_operators,
+        supervisors: supervisors.cloned().collect(),
         reasons: house.queue.reasons.clone(),
+        way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
+    }
+}
+
+/// What callers are told of a key.
+fn leads(exit: &Exit) -> KeyLeads {
+    match exit {
+        Exit::Callback => KeyLeads::Callback,
+        Exit::Message => KeyLeads::Message,
+        Exit::Queue(_) | Exit::Number(_) => KeyLeads::Elsewhere,
     }
 }
 

@@ -365,6 +365,7 @@ impl Switchboard {
             None => {
                 info!(calls = self.calls.len(), limit = ?self.drain, "draining: new calls get 503, running ones may finish");
                 self.sip.drain();
+                self.calls.drain();
                 self.draining = Some(now + self.drain);
             }
             Some(_) => self.draining = Some(now),

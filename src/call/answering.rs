@@ -4,11 +4,11 @@ use tracing::info;
 
 use super::caller::{Call, Sound, State};
 use super::calls::{House, is_feature_code};
-use super::{feature, ledger};
-use crate::ids::{Prompt, PromptName, QueueId, SeatId};
+use super::feature;
+use crate::ids::SeatId;
 use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, Choice, DENIED, Entry, MenuMachine, WaitingMachine};
 use crate::media::{self, Direction};
-use crate::queue::{Caller, Input, JoinRefusal, LeftLine};
+use crate::queue::{Caller, Input, OperatorState};
 use crate::records::{self, Outcome};
 use crate::sip::{self, Body};
 
@@ -23,6 +23,7 @@ impl Call {
         let mut opened = self.record.clone();
         opened.answered_at = self.answers_at_once(house).then_some(house.now);
         house.write(records::Entry::Opened(Box::new(opened)));
+        self.opened = true;
         let number = &incoming.number;
         let known = match &incoming.source {
             sip::Source::Seat(_) if is_feature_code(number) => true,
@@ -31,6 +32,7 @@ impl Call {
         if !known {
             return self.refuse(house, 404, Outcome::RefusedRules);
         }
+        self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
         house.media(media::Command::Open { leg: self.caller, call: self.id, second: false });
         house.media(match incoming.offer {
@@ -42,10 +44,33 @@ impl Call {
         });
     }
 
+    /// An operator who calls from their seat, feature codes aside, cannot be offered anything meanwhile.
+    fn makes_busy(&mut self, house: &mut House, source: &sip::Source) {
+        let sip::Source::Seat(seat) = source else { return };
+        let free = |state: &OperatorState| {
+            matches!(state, OperatorState::Ready | OperatorState::NotReady { .. } | OperatorState::WrapUp { .. })
+        };
+        if let Some((operator, state)) = house.seating.at(seat)
+            && free(state)
+            && !is_feature_code(&self.record.to)
+        {
+            let operator = operator.clone();
+            self.busy = Some(operator.clone());
+            house.queue(Input::Outbound { operator, busy: true });
+        }
+    }
+
     pub fn on_durable(&mut self, house: &mut House) {
-        if let State::Opening { durable } = &mut self.state {
-            *durable = true;
-            self.answer_when_ready(house);
+        match &mut self.state {
+            State::Opening { durable } => {
+                *durable = true;
+                self.answer_when_ready(house);
+            }
+            State::Dialling(dialling) => {
+                dialling.durable = true;
+                self.dial_when_ready(house);
+            }
+            _ => {}
         }
     }
 
@@ -58,6 +83,7 @@ impl Call {
         }
         self.described = Some(sdp);
         self.answer_when_ready(house);
+        self.dial_when_ready(house);
     }
 
     /// RFC 3261 §13.3.1: nothing final leaves before the opening entry is on disk.
@@ -131,6 +157,7 @@ impl Call {
             let heard = match &mut self.state {
                 State::Menu(menu) => menu.poll(),
                 State::Line(line) => line.poll(),
+                State::Message(message) => message.poll(),
                 _ => None,
             };
             match heard {
@@ -141,7 +168,8 @@ impl Call {
                     self.join(house, choice);
                 }
                 Some(Heard::AskPlace) => house.ask_place(self.id),
-                Some(Heard::Record | Heard::Recorded) => {}
+                Some(Heard::Record) => self.record_message(house),
+                Some(Heard::Recorded) => self.message_taken(house),
             }
         }
     }
@@ -150,66 +178,17 @@ impl Call {
         info!(queue = %choice.queue, language = choice.language.code(), "joins");
         self.language = choice.language;
         self.record.language = Some(choice.language.code().to_string());
-        self.record.need = house.settings.queues.get(&choice.queue).map(|facts| facts.need.clone());
-        self.record.queue = Some(choice.queue.clone());
-        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language, Default::default()));
+        self.waits_in(house, &choice.queue);
+        let keys = house.keys_of(&choice.queue);
+        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language, keys));
         let arrived_at = self.record.arrived_at;
-        let caller = dialled_back(&self.record.from);
+        let caller = self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from));
         self.in_line = true;
         house.queue(Input::Join { contact: self.id, queue: choice.queue, caller, arrived_at });
     }
-
-    pub fn joined(&mut self, house: &mut House, _queue: QueueId) {
-        // A call that ended meanwhile has asked to leave again.
-        let State::Line(line) = &mut self.state else { return };
-        line.start(house.now, None);
-        self.record.queued_at = Some(house.now);
-        house.write(records::Entry::Changed(Box::new(self.record.clone())));
-        house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));
-        house.ask_place(self.id);
-    }
-
-    pub fn join_refused(&mut self, house: &mut House, why: JoinRefusal) {
-        self.in_line = false;
-        if !matches!(self.state, State::Line(_)) {
-            return;
-        }
-        info!(?why, "not let into the line");
-        let words = house.settings.ivr.announcements.clone();
-        match why {
-            JoinRefusal::Closed => self.last_words(house, words.closed, Outcome::RefusedClosed),
-            JoinRefusal::Full => self.last_words(house, words.busy, Outcome::RefusedBusy),
-            JoinRefusal::Nobody => self.last_words(house, words.busy, Outcome::RefusedBusy),
-            JoinRefusal::UnknownQueue | JoinRefusal::Twice => self.fail(house),
-        }
-    }
-
-    pub fn left_line(&mut self, house: &mut House, why: LeftLine) {
-        self.in_line = false;
-        match why {
-            LeftLine::TooLong | LeftLine::Nobody | LeftLine::Key(_) if matches!(self.state, State::Line(_)) => {
-                let busy = house.settings.ivr.announcements.busy.clone();
-                self.last_words(house, busy, Outcome::Overflowed);
-            }
-            _ => {}
-        }
-    }
-
-    fn fail(&mut self, house: &mut House) {
-        let failure = house.settings.ivr.announcements.failure.clone();
-        self.last_words(house, failure, Outcome::Failed);
-    }
-
-    /// Plays a last announcement, then ends the call.
-    fn last_words(&mut self, house: &mut House, name: impl Into<PromptName>, outcome: Outcome) {
-        const LAST: u64 = 0;
-        self.record.outcome = Some(outcome);
-        self.play(house, LAST, vec![Prompt::spoken(self.language, name)], None);
-        self.state = State::LastWords { token: LAST };
-    }
 }
 
-/// A caller's number as far as it can be dialled and told apart: digits, perhaps after a plus.
+/// A citizen's number as far as it can be dialled and told apart: digits, perhaps after a plus.
 fn dialled_back(from: &str) -> Option<Caller> {
     let digits = from.strip_prefix('+').unwrap_or(from);
     let is_number = (3..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use tracing::{Span, debug, info_span};
 
+use super::callback::Dialling;
 use super::calls::House;
 use super::ledger;
 use super::offering::SeatLeg;
+use super::onward::Onward;
 use super::talking::Talk;
-use crate::ids::{CallId, Language, LegId, Prompt};
-use crate::ivr::{MenuMachine, Told, WaitingMachine};
+use crate::ids::{CallId, Language, LegId, OperatorId, Prompt};
+use crate::ivr::{MenuMachine, MessageMachine, Told, WaitingMachine};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Output;
@@ -21,13 +23,23 @@ use crate::sip::{self, Body};
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// A call is closed without its leg's last figures if sound does not tell them within this.
 const FIGURES_WITHIN: Duration = Duration::from_secs(2);
+/// A message that the disk does not finish within this is not named in the record.
+const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Call {
     pub id: CallId,
+    /// What the engine knows it as: itself, or while the citizen is rung for a callback, the visit in which they
+    /// asked for it.
+    pub contact: CallId,
     pub record: Record,
+    /// The citizen's leg.
     pub caller: LegId,
+    /// We call the citizen: the INVITE of their leg is ours.
+    pub outward: bool,
+    /// The opening entry was written.
+    pub opened: bool,
     pub shown: sip::Party,
-    /// How many hops the caller's INVITE had left.
+    /// How many hops the caller's INVITE had left; all of them where the call is ours.
     pub hops: u8,
     pub state: State,
     /// Spoken to the caller; the menu's default until a choice was made.
@@ -46,8 +58,16 @@ pub(super) struct Call {
     pub in_line: bool,
     /// In the line: told first, told last.
     pub places: Option<(usize, usize)>,
-    /// The seat that rings, or talks.
-    pub seat: Option<SeatLeg>,
+    /// When it left the line for something else than an operator.
+    pub left_at: Option<Moment>,
+    /// The seats that ring, or the one that talks.
+    pub seats: Vec<SeatLeg>,
+    /// Offers that the engine did not end yet.
+    pub open_offers: usize,
+    /// The operator whose own call this is: busy meanwhile.
+    pub busy: Option<OperatorId>,
+    /// A message is being written.
+    pub recording: bool,
     plays: u64,
     playing: Option<(u64, u64)>,
     closed: bool,
@@ -74,6 +94,16 @@ pub(super) enum State {
     },
     /// A number that only plays, or only is silent.
     Sounding,
+    /// A callback that operators are rung for first: nobody outside is, and nothing is written yet.
+    Recruiting,
+    /// A callback: the citizen is rung.
+    Dialling(Dialling),
+    /// They answered, and the engine was told.
+    Reached,
+    /// Sent on to a number outside.
+    Onward(Onward),
+    /// Leaves a message.
+    Message(MessageMachine),
     /// Waiting for the last figures and for the engine to let go.
     Ended {
         give_up: Moment,
@@ -90,13 +120,32 @@ pub(super) enum Sound {
 impl Call {
     pub fn new(id: CallId, now: Moment, incoming: &sip::Incoming) -> Self {
         let span = info_span!("call", id = %id, from = %incoming.caller.number, to = %incoming.number);
+        let record = ledger::open(id, now, incoming);
+        let shown = incoming.caller.clone();
+        let mut call = Self::with(id, id, record, incoming.leg, shown, State::Opening { durable: false }, span);
+        call.hops = incoming.hops;
+        call
+    }
+
+    pub(super) fn with(
+        id: CallId,
+        contact: CallId,
+        record: Record,
+        caller: LegId,
+        shown: sip::Party,
+        state: State,
+        span: Span,
+    ) -> Self {
         Self {
             id,
-            record: ledger::open(id, now, incoming),
-            caller: incoming.leg,
-            shown: incoming.caller.clone(),
-            hops: incoming.hops,
-            state: State::Opening { durable: false },
+            contact,
+            record,
+            caller,
+            outward: false,
+            opened: false,
+            shown,
+            hops: sip::HOPS,
+            state,
             language: Language::Zh,
             sound: Sound::None,
             accepted: false,
@@ -105,7 +154,11 @@ impl Call {
             reoffered: false,
             in_line: false,
             places: None,
-            seat: None,
+            left_at: None,
+            seats: Vec::new(),
+            open_offers: 0,
+            busy: None,
+            recording: false,
             plays: 0,
             playing: None,
             closed: false,
@@ -118,34 +171,50 @@ impl Call {
     }
 
     pub fn legs(&self) -> impl Iterator<Item = LegId> {
-        std::iter::once(self.caller).chain(self.seat.as_ref().map(|seat| seat.leg))
+        let onward = match &self.state {
+            State::Onward(onward) => Some(onward.leg),
+            _ => None,
+        };
+        std::iter::once(self.caller).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward)
     }
 
     pub fn is_over(&self) -> bool {
         self.closed
     }
 
+    /// Nothing more can come of it.
+    pub fn is_ended(&self) -> bool {
+        self.closed || matches!(self.state, State::Ended { .. })
+    }
+
     pub fn next_deadline(&self) -> Option<Moment> {
         let own = match &self.state {
             State::Menu(menu) => menu.next_deadline(),
             State::Line(line) => line.next_deadline(),
+            State::Message(message) => message.next_deadline(),
+            State::Onward(onward) => onward.next_deadline(),
             State::LateAnswer { give_up } | State::Ended { give_up } => Some(*give_up),
             _ => None,
         };
-        let seat = self.seat.as_ref().and_then(SeatLeg::next_deadline);
-        own.into_iter().chain(seat).min()
+        let seats = self.seats.iter().filter_map(SeatLeg::next_deadline);
+        own.into_iter().chain(seats).min()
     }
 
     pub fn on_deadline(&mut self, house: &mut House) {
         match &mut self.state {
             State::Menu(menu) => menu.handle_deadline(house.now),
             State::Line(line) => line.handle_deadline(house.now),
+            State::Message(message) => message.handle_deadline(house.now),
+            State::Onward(onward) if onward.next_deadline().is_some_and(|at| at <= house.now) => {
+                self.onward_failed(house, 408);
+            }
             State::LateAnswer { give_up } if *give_up <= house.now => {
                 self.end_by_house_with(house, Outcome::Failed, "SIP;cause=408;text=\"No answer to the offer\"");
             }
             State::Ended { give_up } if *give_up <= house.now => {
                 self.sound = Sound::None;
                 self.in_line = false;
+                self.recording = false;
             }
             _ => {}
         }
@@ -156,8 +225,13 @@ impl Call {
         use sip::Event as E;
         match event {
             E::Acked { leg, answer: Some(body) } => self.take_answer(house, leg, body),
+            E::Answered { leg, body } if leg == self.caller => self.citizen_answered(house, body),
+            E::Answered { leg, body } if self.is_onward(leg) => self.onward_answered(house, body),
             E::Answered { leg, body } => self.seat_answered(house, leg, body),
+            E::Progress { leg, body } if self.is_onward(leg) => self.onward_progresses(house, body),
             E::Ringing { leg } | E::Progress { leg, .. } => self.seat_rings(house, leg),
+            E::Refused { leg, status } if leg == self.caller => self.not_reached(house, status),
+            E::Refused { leg, status } if self.is_onward(leg) => self.onward_failed(house, status),
             E::Refused { leg, status } => self.seat_refused(house, leg, status),
             E::Reoffer { leg, body } => self.reoffer(house, leg, body),
             E::Ended { leg, why } => self.leg_ended(house, leg, why),
@@ -169,16 +243,14 @@ impl Call {
         use media::Event as E;
         match event {
             E::Described { leg, sdp, direction } if leg == self.caller => self.caller_described(house, sdp, direction),
+            E::Described { leg, sdp, .. } if self.is_onward(leg) => self.onward_described(house, sdp),
             E::Described { leg, sdp, direction } => self.seat_described(house, leg, sdp, direction),
             E::Agreed { leg, direction } => self.agreed(house, leg, direction),
             E::Unacceptable { leg, why, malformed } => self.unacceptable(house, leg, &why, malformed),
             E::Exhausted { leg } => self.no_ports(house, leg),
             E::Played { leg, token } if leg == self.caller => self.played(house, token),
-            E::Key { leg, key } if leg == self.caller => {
-                if let State::Menu(menu) = &mut self.state {
-                    menu.key(house.now, key);
-                }
-            }
+            E::Key { leg, key } if leg == self.caller => self.key(house, key),
+            E::Recorded { recording, .. } => self.recorded(house, recording),
             E::Dead { leg } => self.leg_dead(house, leg),
             E::Closed { leg, quality } if leg == self.caller => self.figures(quality),
             _ => {}
@@ -187,15 +259,19 @@ impl Call {
 
     pub fn on_queue(&mut self, house: &mut House, output: Output) {
         match output {
-            Output::Joined { queue, .. } => self.joined(house, queue),
-            Output::Refused { why, .. } => self.join_refused(house, why),
+            Output::Joined { queue, expected, .. } => self.joined(house, queue, expected),
+            Output::Refused { why, exit, .. } => self.join_refused(house, why, exit),
+            Output::Moved { to, why, .. } => self.moved(house, to, why),
             Output::Offer { offer, operator, seat, .. } => self.offered(house, offer, operator, seat),
-            Output::Withdraw { offer, .. } => self.withdrawn(house, offer),
+            Output::Withdraw { offer, why, .. } => self.withdrawn(house, offer, why),
             Output::OfferEnded { operator, seat, outcome, at, ms, .. } => {
                 self.offer_ended(house, operator, seat, outcome, at, ms);
             }
             Output::Connected { operator, seat, .. } => self.connected(house, operator, seat),
-            Output::Left { why, .. } => self.left_line(house, why),
+            Output::Left { why, exit, .. } => self.left_line(house, why, exit),
+            Output::CallbackTaken { .. } => self.callback_taken(house),
+            Output::CallbackRefused { .. } => self.callback_refused(),
+            Output::StopDialling { .. } => self.stop_dialling(house),
             _ => {}
         }
     }
@@ -222,6 +298,7 @@ impl Call {
         match &mut self.state {
             State::Menu(menu) => menu.played(house.now, own),
             State::Line(line) => line.played(house.now, own),
+            State::Message(message) => message.played(house.now, own),
             State::LastWords { token } if *token == own => self.say_goodbye(house),
             _ => {}
         }
@@ -232,23 +309,32 @@ impl Call {
     }
 
     fn agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
+        if self.is_onward(leg) {
+            return self.onward_agreed(house);
+        }
         if leg != self.caller {
             return self.seat_agreed(house, leg, direction);
         }
         match self.state {
             State::LateAnswer { .. } => self.begin(house),
+            State::Dialling(_) => self.reached(house),
             _ => self.hold_changed(house, leg, direction),
         }
     }
 
     fn unacceptable(&mut self, house: &mut House, leg: LegId, why: &str, malformed: bool) {
         debug!(%leg, why, "description refused");
+        if self.is_onward(leg) {
+            return self.onward_unacceptable(house);
+        }
         if leg != self.caller {
             return self.seat_unacceptable(house, leg);
         }
         let status = if malformed { 400 } else { 488 };
         if std::mem::take(&mut self.reoffered) {
             house.sip(sip::Command::RefuseReoffer { leg, status });
+        } else if matches!(self.state, State::Dialling(_)) {
+            self.not_reached(house, status);
         } else if self.accepted {
             self.end_by_house_with(house, Outcome::Failed, "SIP;cause=488;text=\"Not Acceptable Here\"");
         } else {
@@ -257,7 +343,11 @@ impl Call {
     }
 
     fn no_ports(&mut self, house: &mut House, leg: LegId) {
-        if leg == self.caller {
+        if self.is_onward(leg) {
+            self.onward_failed(house, 503)
+        } else if leg == self.caller && self.outward {
+            self.not_reached(house, 503)
+        } else if leg == self.caller {
             self.refuse(house, 503, Outcome::RefusedBusy)
         } else {
             self.no_ports_for_seat(house, leg)
@@ -265,6 +355,9 @@ impl Call {
     }
 
     fn leg_ended(&mut self, house: &mut House, leg: LegId, why: sip::Ended) {
+        if self.is_onward(leg) {
+            return self.onward_ended(house);
+        }
         if leg != self.caller {
             return self.seat_ended(house, leg);
         }
@@ -284,8 +377,7 @@ impl Call {
 
     fn leg_dead(&mut self, house: &mut House, leg: LegId) {
         debug!(%leg, "nothing is heard any more");
-        let seat_is_dead = leg != self.caller;
-        if seat_is_dead && self.seat.as_ref().is_none_or(|seat| seat.leg != leg) {
+        if !self.legs().any(|of_ours| of_ours == leg) {
             return;
         }
         let outcome = self.abandoned();
@@ -296,9 +388,21 @@ impl Call {
     pub fn abandoned(&self) -> Outcome {
         match &self.state {
             State::Talking(_) | State::Sounding => Outcome::Answered,
-            State::Line(_) => Outcome::AbandonedInQueue,
+            State::Line(_) | State::Reached => Outcome::AbandonedInQueue,
+            State::Recruiting | State::Dialling(_) => Outcome::Failed,
+            State::Onward(_) => Outcome::Overflowed,
+            State::Message(_) => Outcome::Message,
             State::Opening { .. } | State::LateAnswer { .. } | State::Menu(_) => Outcome::AbandonedInMenu,
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
+        }
+    }
+
+    fn key(&mut self, house: &mut House, key: char) {
+        match &mut self.state {
+            State::Menu(menu) => menu.key(house.now, key),
+            State::Message(message) => message.key(house.now, key),
+            State::Line(_) => self.key_in_line(house, key),
+            _ => {}
         }
     }
 
@@ -314,10 +418,14 @@ impl Call {
         if let State::Ended { .. } = self.state
             && self.sound == Sound::None
             && !self.in_line
+            && !self.recording
             && !self.closed
         {
             self.closed = true;
             self.write_closed(house);
+        }
+        if matches!(self.state, State::Recruiting) && self.seats.is_empty() && self.open_offers == 0 {
+            self.closed = true;
         }
     }
 
@@ -332,6 +440,7 @@ impl Call {
             house.media(media::Command::Close { leg: self.caller });
         }
         self.playing = None;
-        self.state = State::Ended { give_up: house.now + FIGURES_WITHIN };
+        let patience = if self.recording { MESSAGE_WITHIN } else { FIGURES_WITHIN };
+        self.state = State::Ended { give_up: house.now + patience };
     }
 }

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tracing::debug;
 
+use super::callback::{Callbacks, Visit};
 use super::caller::Call;
 use super::feature;
 use super::seating::Seating;
 use super::words::{Action, Event, Settings};
-use crate::ids::{CallId, LegId, OperatorId, SeatId};
+use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, SeatId};
+use crate::ivr::KeyLeads;
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::{Input, OperatorState, Output};
+use crate::queue::{Input, NotReached, OfferFailure, OperatorState, Output};
 use crate::records::Entry;
 use crate::sip;
 
@@ -21,6 +23,9 @@ pub struct Calls {
     calls: BTreeMap<CallId, Call>,
     legs: Legs,
     seating: Seating,
+    callbacks: Callbacks,
+    /// Nobody is called back any more.
+    draining: bool,
     deadlines: BTreeSet<(Moment, CallId)>,
     actions: VecDeque<Action>,
     last: CallId,
@@ -76,6 +81,11 @@ impl House<'_> {
     pub fn ask_place(&mut self, call: CallId) {
         self.actions.push_back(Action::AskPlace { call });
     }
+
+    /// The keys that lead out of this queue's line.
+    pub fn keys_of(&self, queue: &QueueId) -> BTreeMap<char, KeyLeads> {
+        self.settings.queues.get(queue).map(|facts| facts.keys.clone()).unwrap_or_default()
+    }
 }
 
 impl Calls {
@@ -86,6 +96,8 @@ impl Calls {
             calls: BTreeMap::new(),
             legs: Legs::default(),
             seating: Seating::default(),
+            callbacks: Callbacks::default(),
+            draining: false,
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
             last,
@@ -124,11 +136,7 @@ impl Calls {
             Event::Queue(Output::Operator { operator, seat, state, next: _ }) => {
                 self.operator_changed(now, operator, seat, state)
             }
-            Event::Queue(output) => {
-                if let Some(contact) = contact_of(&output) {
-                    self.on_call(now, contact, |call, house| call.on_queue(house, output));
-                }
-            }
+            Event::Queue(output) => self.on_output(now, output),
             Event::Durable { call } => self.on_call(now, call, |call, house| call.on_durable(house)),
             Event::Place { call, told } => self.on_call(now, call, |call, house| call.on_place(house, told)),
         }
@@ -149,6 +157,11 @@ impl Calls {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
+    /// From now on nobody is called back: places of callbacks survive the process.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
     /// Ends every call that is left (the drain ran out): BYE with a Reason, records closed.
     pub fn end_all(&mut self, now: Moment) {
         let all: Vec<CallId> = self.calls.keys().copied().collect();
@@ -166,6 +179,78 @@ impl Calls {
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
     }
 
+    fn on_output(&mut self, now: Moment, output: Output) {
+        let Some(contact) = contact_of(&output) else { return };
+        match &output {
+            Output::CallbackTaken { queue, .. } => {
+                if let Some(call) = self.calls.get(&contact) {
+                    let (dialled, language) = (call.record.to.clone(), call.language);
+                    self.callbacks.taken(contact, Visit { queue: queue.clone(), dialled, language });
+                }
+            }
+            Output::Offer { offer, callback: Some(number), .. } => {
+                if self.draining {
+                    let (offer, why) = (*offer, OfferFailure::Unreachable);
+                    return self.actions.push_back(Action::Queue(Input::Failed { offer, why }));
+                }
+                self.try_to_reach(now, contact, number);
+            }
+            Output::Dial { queue, number, attempt, .. } => {
+                return self.dial(now, contact, queue, number, *attempt);
+            }
+            _ => {}
+        }
+        let id = self.callbacks.call_of(contact).unwrap_or(contact);
+        let ends = matches!(output, Output::CallbackEnded { .. });
+        self.on_call(now, id, |call, house| call.on_queue(house, output));
+        if ends {
+            self.callbacks.forget(contact);
+        }
+    }
+
+    /// The call that tries to reach the citizen of a callback, made if there is none.
+    fn try_to_reach(&mut self, now: Moment, contact: CallId, number: &str) -> CallId {
+        if let Some(call) = self.callbacks.call_of(contact) {
+            return call;
+        }
+        let id = CallId::next(self.last, now.as_millis());
+        self.last = id;
+        let leg = self.legs.make(id);
+        let visit = self.callbacks.visit(contact).cloned();
+        let from = visit.as_ref().map(|visit| visit.dialled.clone()).unwrap_or_default();
+        let mut call = Call::outward(id, contact, now, leg, &from, number);
+        if let Some(visit) = visit {
+            call.language = visit.language;
+            call.record.queue = Some(visit.queue);
+        }
+        call.record.offers = self.callbacks.begins(contact, id);
+        self.calls.insert(id, call);
+        id
+    }
+
+    fn dial(&mut self, now: Moment, contact: CallId, queue: &QueueId, number: &str, attempt: u8) {
+        if self.draining {
+            // Its place is taken up again at the next start. An operator who took it does not wait for that.
+            if self.callbacks.call_of(contact).is_some() {
+                let why = NotReached::Failed;
+                self.actions.push_back(Action::Queue(Input::NotReached { contact, why }));
+            }
+            return;
+        }
+        let id = self.try_to_reach(now, contact, number);
+        // After a restart nobody remembers the visit: what leads to the queue today is as good.
+        let known = self.callbacks.visit(contact).is_some();
+        let way = self.settings.ivr.way_to(queue).map(|(number, language)| (number.to_string(), language));
+        let visit_over = !self.calls.contains_key(&contact);
+        self.on_call(now, id, |call, house| {
+            if !known {
+                let (dialled, language) = way.unwrap_or((String::new(), Language::Zh));
+                (call.record.from, call.language) = (dialled, language);
+            }
+            call.dial(house, queue, attempt, visit_over);
+        });
+    }
+
     fn operator_changed(&mut self, now: Moment, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) {
         let change = self.seating.change(operator, seat, state);
         for event in super::ledger::operator_events(now, &change) {
@@ -180,9 +265,17 @@ impl Calls {
         }
     }
 
-    /// Lets one call act, then renews its deadline, and forgets it once it is over.
     fn on_call(&mut self, now: Moment, id: CallId, act: impl FnOnce(&mut Call, &mut House)) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        if self.act(now, id, act)
+            && let Some(waits) = self.callbacks.call_of(id)
+        {
+            self.act(now, waits, |call, house| call.visit_over(house));
+        }
+    }
+
+    /// Lets one call act, then renews its deadline, and forgets it once it is over: `true`.
+    fn act(&mut self, now: Moment, id: CallId, act: impl FnOnce(&mut Call, &mut House)) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else { return false };
         let before = call.next_deadline();
         let mut house = House {
             now,
@@ -198,14 +291,21 @@ impl Calls {
         if let Some(at) = before {
             self.deadlines.remove(&(at, id));
         }
+        if call.is_ended() {
+            // Another try may begin while the figures of this one are awaited.
+            self.callbacks.ended(call);
+        }
         if call.is_over() {
             for leg in call.legs() {
                 self.legs.remove(leg);
             }
             self.calls.remove(&id);
-        } else if let Some(at) = call.next_deadline() {
+            return true;
+        }
+        if let Some(at) = call.next_deadline() {
             self.deadlines.insert((at, id));
         }
+        false
     }
 }
 
@@ -240,6 +340,7 @@ fn leg_of_media(event: &media::Event) -> LegId {
         | E::Exhausted { leg }
         | E::Played { leg, .. }
         | E::Key { leg, .. }
+        | E::Recorded { leg, .. }
         | E::Dead { leg }
         | E::Closed { leg, .. } => *leg,
     }
@@ -254,7 +355,12 @@ fn contact_of(output: &Output) -> Option<CallId> {
         | Output::OfferEnded { contact, .. }
         | Output::Connected { contact, .. }
         | Output::Left { contact, .. }
-        | Output::Moved { contact, .. } => Some(*contact),
+        | Output::Moved { contact, .. }
+        | Output::CallbackTaken { contact, .. }
+        | Output::CallbackRefused { contact, .. }
+        | Output::Dial { contact, .. }
+        | Output::StopDialling { contact }
+        | Output::CallbackEnded { contact, .. } => Some(*contact),
         _ => None,
     }
 }

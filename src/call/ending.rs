@@ -5,7 +5,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::ledger;
-use crate::queue::Input;
+use crate::queue::{Input, NotReached};
 use crate::records::{self, EndedBy, Outcome};
 use crate::sip::{self, Refusal};
 
@@ -18,7 +18,10 @@ impl Call {
         info!(status, "refused");
         self.record.sip_status = Some(status);
         let retry_after = (status == 503).then_some(RETRY_AFTER);
-        house.sip(sip::Command::Refuse { leg: self.caller, refusal: Refusal { status, retry_after } });
+        house.sip(match self.outward {
+            false => sip::Command::Refuse { leg: self.caller, refusal: Refusal { status, retry_after } },
+            true => sip::Command::Hangup { leg: self.caller, reason: None },
+        });
         self.finish(house, outcome, EndedBy::System);
         self.enter_ended(house);
     }
@@ -39,7 +42,7 @@ impl Call {
         }
         let status = match outcome {
             Outcome::RefusedBusy | Outcome::Overflowed => 486,
-            Outcome::RefusedClosed => 480,
+            Outcome::RefusedClosed | Outcome::Callback => 480,
             _ => 503,
         };
         self.refuse(house, status, outcome);
@@ -55,7 +58,7 @@ impl Call {
 
     pub fn end_by_house_with(&mut self, house: &mut House, outcome: Outcome, reason: &str) {
         if !self.accepted {
-            return self.refuse(house, 503, outcome);
+            return self.refuse(house, if self.outward { 487 } else { 503 }, outcome);
         }
         self.finish(house, outcome, EndedBy::System);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: Some(reason.into()) });
@@ -73,25 +76,36 @@ impl Call {
             self.record.hold_ms = talk.held(house.now).as_millis() as u64;
         }
         let within = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        ledger::close(&mut self.record, house.now, within.map(|facts| facts.answer_within));
+        ledger::close(&mut self.record, house.now, self.left_at, within.map(|facts| facts.answer_within));
         info!(?outcome, ?by, "over");
         if self.in_line {
             house.queue(Input::Leave { contact: self.id });
         }
-        if matches!(self.state, State::Talking(_)) {
-            if let Some(seat) = self.seat.take() {
-                self.drop_seat_leg(house, &seat, None);
+        match &self.state {
+            State::Talking(_) => {
+                self.drop_seats_but(house, None);
+                house.queue(Input::TalkEnded { contact: self.id });
             }
-            house.queue(Input::TalkEnded { contact: self.id });
+            State::Onward(onward) => {
+                let leg = onward.leg;
+                self.drop_onward(house, leg);
+            }
+            State::Dialling(dialling) if !dialling.told => {
+                house.queue(Input::NotReached { contact: self.contact, why: NotReached::Failed });
+            }
+            _ => {}
+        }
+        if let Some(operator) = self.busy.take() {
+            house.queue(Input::Outbound { operator, busy: false });
         }
     }
 
     pub fn write_closed(&mut self, house: &mut House) {
-        if let Some(seat) = self.seat.take() {
-            self.drop_seat_leg(house, &seat, None);
-        }
+        self.drop_seats_but(house, None);
         let ended = self.record.ended_at.unwrap_or(house.now);
-        if let Some(event) = ledger::left(ended, &self.record, self.places.unwrap_or((1, 1))) {
+        if self.left_at.is_none()
+            && let Some(event) = ledger::ended(ended, &self.record, self.places.unwrap_or((1, 1)))
+        {
             house.write(records::Entry::Event(event));
         }
         house.write(records::Entry::Closed(Box::new(self.record.clone())));

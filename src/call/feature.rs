@@ -7,13 +7,26 @@
 //! | `*13` | ready |
 //! | `*14` or `*14<n>` | not ready: the first reason, or the n-th |
 //! | `*15` | end wrap-up |
+//! | `*16` | half a minute more of wrap-up |
+//!
+//! Supervisors set the state of others, from the phone they are signed in at:
+//!
+//! | code | means |
+//! |---|---|
+//! | `*22<operator>` | sign them out |
+//! | `*23<operator>` | ready |
+//! | `*24<n><operator>` | not ready for the n-th reason |
+
+use std::time::Duration;
 
 use super::seating::Seating;
 use super::words::Settings;
-use crate::ids::{OperatorId, SeatId};
+use crate::ids::{OperatorId, Reason, SeatId};
 use crate::queue::{By, Input, OperatorState};
 
 pub(super) const PREFIX: char = '*';
+/// What `*16` adds each time; the queue's `wrap_up_max` is the limit.
+const MORE_WRAP_UP: Duration = Duration::from_secs(30);
 
 /// What a code asks of the engine; `None` if it is unknown, or makes no sense for who sits there.
 pub(super) fn input(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Input> {
@@ -26,16 +39,42 @@ pub(super) fn input(code: &str, seat: &SeatId, settings: &Settings, seating: &Se
         ("12", "") => here.map(|(operator, _)| Input::SignOut { operator: operator.clone(), by: By::Themselves }),
         ("13", "") => here.map(|(operator, _)| Input::Ready { operator: operator.clone(), by: By::Themselves }),
         ("14", nth) => {
-            let nth: usize = if nth.is_empty() { 1 } else { nth.parse().ok()? };
-            let reason = settings.reasons.get(nth.checked_sub(1)?)?.clone();
+            let reason = reason(if nth.is_empty() { "1" } else { nth }, settings)?;
             here.map(|(operator, _)| Input::NotReady { operator: operator.clone(), reason, by: By::Themselves })
         }
         ("15", "") => match here {
             Some((operator, OperatorState::WrapUp { .. })) => Some(Input::EndWrapUp { operator: operator.clone() }),
             _ => None,
         },
+        ("16", "") => match here {
+            Some((operator, OperatorState::WrapUp { .. })) => {
+                Some(Input::ExtendWrapUp { operator: operator.clone(), more: MORE_WRAP_UP })
+            }
+            _ => None,
+        },
+        ("22" | "23" | "24", argument) => {
+            let (supervisor, _) = here.filter(|(operator, _)| settings.supervisors.contains(*operator))?;
+            of_another(verb, argument, By::Supervisor(supervisor.clone()), settings, seating)
+        }
         _ => None,
     }
+}
+
+/// A supervisor's code. Whoever is signed out has no state that could be set.
+fn of_another(verb: &str, argument: &str, by: By, settings: &Settings, seating: &Seating) -> Option<Input> {
+    let (nth, operator) = if verb == "24" { argument.split_at_checked(1)? } else { ("", argument) };
+    let operator = settings.operators.get(operator).filter(|operator| seating.is_signed_in(operator))?.clone();
+    match verb {
+        "22" => Some(Input::SignOut { operator, by }),
+        "23" => Some(Input::Ready { operator, by }),
+        "24" => Some(Input::NotReady { operator, reason: reason(nth, settings)?, by }),
+        _ => None,
+    }
+}
+
+/// The n-th reason, from 1.
+fn reason(nth: &str, settings: &Settings) -> Option<Reason> {
+    settings.reasons.get(nth.parse::<usize>().ok()?.checked_sub(1)?).cloned()
 }
 
 fn sign_in(operator: OperatorId, seat: &SeatId) -> Input {

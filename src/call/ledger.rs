@@ -5,21 +5,33 @@ use std::time::Duration;
 use super::seating::Change;
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
-use crate::queue::{OfferOutcome, OperatorState};
-use crate::records::{EndedBy, Outcome, QueueEvent, Record};
+use crate::queue::{LeftLine, OfferOutcome, OperatorState};
+use crate::records::{EndedBy, QueueEvent, Record};
 use crate::sip;
 
 /// The record as it is when the INVITE arrives.
 pub(super) fn open(id: CallId, now: Moment, incoming: &sip::Incoming) -> Record {
+    let (trunk, seat) = match &incoming.source {
+        sip::Source::Trunk(trunk) => (Some(trunk.clone()), None),
+        sip::Source::Seat(seat) => (None, Some(seat.clone())),
+    };
     Record {
-        call_id: id,
         sip_call_id: incoming.sip_call_id.clone(),
         from: incoming.caller.number.clone(),
         to: incoming.number.clone(),
-        trunk: match &incoming.source {
-            sip::Source::Trunk(trunk) => Some(trunk.clone()),
-            sip::Source::Seat(_) => None,
-        },
+        trunk,
+        seat,
+        ..blank(id, now)
+    }
+}
+
+fn blank(id: CallId, now: Moment) -> Record {
+    Record {
+        call_id: id,
+        sip_call_id: String::new(),
+        from: String::new(),
+        to: String::new(),
+        trunk: None,
         arrived_at: now,
         answered_at: None,
         queued_at: None,
@@ -30,10 +42,7 @@ pub(super) fn open(id: CallId, now: Moment, incoming: &sip::Incoming) -> Record 
         queue: None,
         need: None,
         operator: None,
-        seat: match &incoming.source {
-            sip::Source::Seat(seat) => Some(seat.clone()),
-            sip::Source::Trunk(_) => None,
-        },
+        seat: None,
         offers: Vec::new(),
         outcome: None,
         ended_by: None,
@@ -51,11 +60,25 @@ pub(super) fn open(id: CallId, now: Moment, incoming: &sip::Incoming) -> Record 
     }
 }
 
+/// The record of a call of ours to a citizen, as it is when they are about to be rung.
+pub(super) fn outward(id: CallId, callback_of: CallId, now: Moment, from: &str, to: &str) -> Record {
+    Record {
+        // Ours to choose, so that it is on the disk before the INVITE leaves.
+        sip_call_id: format!("hotline-{id}"),
+        from: from.into(),
+        to: to.into(),
+        callback_of: Some(callback_of),
+        ..blank(id, now)
+    }
+}
+
 /// Fills in what follows from the moments, once the call has ended.
-pub(super) fn close(record: &mut Record, now: Moment, answer_within: Option<Duration>) {
+///
+/// `left`: when it left the line for something else than an operator; it waited until then.
+pub(super) fn close(record: &mut Record, now: Moment, left: Option<Moment>, answer_within: Option<Duration>) {
     record.ended_at = Some(now);
     let span = |from: Option<Moment>, to: Moment| from.map_or(0, |from| to.since(from).as_millis() as u64);
-    record.wait_ms = span(record.queued_at, record.connected_at.unwrap_or(now));
+    record.wait_ms = span(record.queued_at, record.connected_at.or(left).unwrap_or(now));
     record.talk_ms = span(record.connected_at, now);
     record.within_service_level = match (record.queued_at, record.connected_at, answer_within) {
         (Some(queued), Some(connected), Some(within)) => Some(connected.since(queued) <= within),
@@ -100,12 +123,14 @@ pub(super) fn entered(now: Moment, record: &Record) -> QueueEvent {
 
 /// `CONNECT(holdtime|bridged channel|ringtime)`.
 pub(super) fn connected(now: Moment, record: &Record, seat_leg: String) -> QueueEvent {
-    let rang = record.offers.last().map_or(0, |offer| offer.ms / 1000);
+    let answered = record.offers.iter().rev().find(|offer| Some(&offer.operator) == record.operator.as_ref());
+    let rang = answered.map_or(0, |offer| offer.ms / 1000);
     let data = vec![seconds(record.queued_at, now), seat_leg, rang.to_string()];
     event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), "CONNECT", data)
 }
 
-/// `RINGNOANSWER(ringtime in ms)`, or `RINGCANCELED` when the caller hung up while it rang.
+/// `RINGNOANSWER(ringtime in ms)`, or `RINGCANCELED` when the caller hung up or another phone was
+/// answered while it rang.
 pub(super) fn not_answered(
     now: Moment,
     record: &Record,
@@ -122,21 +147,32 @@ pub(super) fn not_answered(
     Some(event(now, Some(record.call_id), record.queue.as_ref(), Some(operator), name, data))
 }
 
-/// How a call that was in a line left it: `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`,
-/// `ABANDON(position|origposition|waittime)`, `EXITWITHTIMEOUT(position|origposition|waittime)`.
-pub(super) fn left(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
+/// How a contact left a line without an operator and without hanging up:
+/// `EXITWITHTIMEOUT|EXITEMPTY(position|origposition|waittime)`, `EXITWITHKEY(key|position|origposition|waittime)`.
+/// Callbacks are chosen by a key: Asterisk has no word of their own for them.
+pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (usize, usize)) -> Option<QueueEvent> {
+    let (name, key) = match why {
+        LeftLine::TooLong => ("EXITWITHTIMEOUT", None),
+        LeftLine::Nobody => ("EXITEMPTY", None),
+        LeftLine::Key(key) => ("EXITWITHKEY", Some(key.to_string())),
+        LeftLine::CallerGone | LeftLine::Restarted => return None,
+    };
+    let figures = [last.to_string(), first.to_string(), seconds(record.queued_at, now)];
+    let data = key.into_iter().chain(figures).collect();
+    Some(event(now, Some(record.call_id), record.queue.as_ref(), None, name, data))
+}
+
+/// How a call ended that talked, or that gave up in the line:
+/// `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`, `ABANDON(position|origposition|waittime)`.
+pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
     record.queued_at?;
     if let Some(connected) = record.connected_at {
         let name = if record.ended_by == Some(EndedBy::Operator) { "COMPLETEAGENT" } else { "COMPLETECALLER" };
         let data = vec![seconds(record.queued_at, connected), seconds(Some(connected), now), first.to_string()];
         return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
     }
-    let name = match record.outcome {
-        Some(Outcome::Overflowed) => "EXITWITHTIMEOUT",
-        _ => "ABANDON",
-    };
     let data = vec![last.to_string(), first.to_string(), seconds(record.queued_at, now)];
-    Some(event(now, Some(record.call_id), record.queue.as_ref(), None, name, data))
+    Some(event(now, Some(record.call_id), record.queue.as_ref(), None, "ABANDON", data))
 }
 
 /// For what somebody is not ready; that a phone is lost meanwhile changes nothing about it.

@@ -4,12 +4,15 @@
 //! store, sockets, the clock, config files.
 
 mod answering;
+mod callback;
 mod caller;
 mod calls;
 mod ending;
 mod feature;
+mod leaving;
 mod ledger;
 mod offering;
+mod onward;
 mod seating;
 mod talking;
 #[cfg(test)]

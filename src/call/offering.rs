@@ -1,4 +1,5 @@
-//! An offer, as the call sees it: a leg to a seat that rings until it is answered, refused or withdrawn.
+//! Offers, as the call sees them: each a leg to a seat that rings until it is answered, refused or withdrawn. Several
+//! may ring at once; the engine says whose answer came first.
 
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ const SILENT_PHONE: Duration = Duration::from_secs(6);
 /// While no port pair is free for the seat's leg, so often is one asked for again: that is no fault of the
 /// operator's.
 const PORTS_AGAIN: Duration = Duration::from_secs(1);
+
+/// So that a phone does not list it as a missed call, RFC 3326 §2.
+const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// The leg to a seat.
 pub(super) struct SeatLeg {
@@ -48,6 +52,8 @@ pub(super) enum Progress {
     Rings,
     /// 200 came; its answer is being applied.
     Answered,
+    /// The engine was told.
+    Accepted,
     Joined,
 }
 
@@ -63,8 +69,9 @@ impl SeatLeg {
 
 impl Call {
     pub fn offered(&mut self, house: &mut House, offer: OfferId, operator: OperatorId, seat: SeatId) {
+        self.open_offers += 1;
         match self.state {
-            State::Line(_) => {}
+            State::Line(_) | State::Recruiting => {}
             // It has asked to leave the line already; that withdraws the offer, and is no fault of the phone's.
             State::Ended { .. } => return,
             _ => return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable }),
@@ -72,7 +79,7 @@ impl Call {
         info!(%operator, %seat, "offered");
         let leg = house.legs.make(self.id);
         let progress = Progress::Silent { until: house.now + SILENT_PHONE };
-        self.seat = Some(SeatLeg { leg, operator, seat, offer, progress, reoffered: false });
+        self.seats.push(SeatLeg { leg, operator, seat, offer, progress, reoffered: false });
         self.open_seat(house, leg);
     }
 
@@ -82,7 +89,7 @@ impl Call {
     }
 
     pub fn no_ports_for_seat(&mut self, house: &mut House, leg: LegId) {
-        let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.seat_mut(leg) else { return };
         let until = match seat.progress {
             Progress::Silent { until } | Progress::NoPorts { until, .. } => until,
             _ => return,
@@ -92,7 +99,7 @@ impl Call {
     }
 
     pub fn seat_described(&mut self, house: &mut House, leg: LegId, sdp: Vec<u8>, direction: Direction) {
-        let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.seat_mut(leg) else { return };
         if std::mem::take(&mut seat.reoffered) {
             house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
             return self.hold_changed(house, leg, direction);
@@ -101,15 +108,15 @@ impl Call {
             seat.progress = Progress::Silent { until: house.now + SILENT_PHONE };
         }
         let to = Target::Seat(seat.seat.clone());
+        let caller = self.shown.clone();
         // RFC 7332 §4: a call that comes round to us again and again comes to an end.
         let hops = self.hops.saturating_sub(1);
-        let caller = self.shown.clone();
-        let invite = sip::Invite { leg, to, caller, sip_call_id: None, hops, body: Some(Body::sdp(sdp)) };
+        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, body: Some(Body::sdp(sdp)) };
         house.sip(sip::Command::Invite(invite));
     }
 
     pub fn seat_rings(&mut self, _house: &mut House, leg: LegId) {
-        if let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg)
+        if let Some(seat) = self.seat_mut(leg)
             && matches!(seat.progress, Progress::Silent { .. })
         {
             seat.progress = Progress::Rings;
@@ -117,7 +124,7 @@ impl Call {
     }
 
     pub fn seat_answered(&mut self, house: &mut House, leg: LegId, body: Option<Body>) {
-        let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.seat_mut(leg) else { return };
         seat.progress = Progress::Answered;
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
@@ -127,9 +134,12 @@ impl Call {
     }
 
     pub fn seat_agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
-        let Some(seat) = self.seat.as_ref().filter(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.seat_mut(leg) else { return };
         match seat.progress {
-            Progress::Answered => house.queue(Input::Accepted { offer: seat.offer }),
+            Progress::Answered => {
+                seat.progress = Progress::Accepted;
+                house.queue(Input::Accepted { offer: seat.offer });
+            }
             _ => self.hold_changed(house, leg, direction),
         }
     }
@@ -138,13 +148,14 @@ impl Call {
     pub fn connected(&mut self, house: &mut House, operator: OperatorId, seat: SeatId) {
         self.in_line = false;
         let is_waiting = matches!(self.state, State::Line(_));
-        let Some(leg) = self.seat.as_mut().filter(|_| is_waiting) else {
+        let Some(leg) = self.seats.iter_mut().find(|leg| leg.seat == seat && is_waiting) else {
             // The caller hung up while the operator's answer was on its way: settling drops the seat's leg.
             return house.queue(Input::TalkEnded { contact: self.id });
         };
         info!(%operator, %seat, "connected");
         leg.progress = Progress::Joined;
         let leg = leg.leg;
+        self.drop_seats_but(house, Some(leg));
         self.record.connected_at = Some(house.now);
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
@@ -157,7 +168,7 @@ impl Call {
     }
 
     pub fn seat_refused(&mut self, house: &mut House, leg: LegId, status: u16) {
-        let Some(seat) = self.seat.take_if(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };
         let why = failure(status);
         info!(operator = %seat.operator, status, ?why, "offer failed");
         self.drop_seat_leg(house, &seat, None);
@@ -166,7 +177,7 @@ impl Call {
 
     /// The seat's phone cannot be talked to: no ports, no codec in common, no answer in its 200.
     pub fn seat_unacceptable(&mut self, house: &mut House, leg: LegId) {
-        if let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg)
+        if let Some(seat) = self.seat_mut(leg)
             && std::mem::take(&mut seat.reoffered)
         {
             return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
@@ -174,37 +185,43 @@ impl Call {
         if matches!(self.state, State::Talking(_)) {
             return;
         }
-        let Some(seat) = self.seat.take_if(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };
         let reason = "SIP;cause=488;text=\"Not Acceptable Here\"";
         self.drop_seat_leg(house, &seat, Some(reason));
         house.queue(Input::Failed { offer: seat.offer, why: OfferFailure::Unreachable });
     }
 
-    pub fn withdrawn(&mut self, house: &mut House, offer: OfferId) {
-        if let Some(seat) = self.seat.take_if(|seat| seat.offer == offer) {
-            self.drop_seat_leg(house, &seat, None);
+    /// The engine wants the phone silent: a CANCEL, or a BYE if its 200 is on the way.
+    pub fn withdrawn(&mut self, house: &mut House, offer: OfferId, why: OfferOutcome) {
+        if let Some(seat) = self.take_seat(|seat| seat.offer == offer) {
+            let elsewhere = (why == OfferOutcome::AnsweredElsewhere).then_some(ANSWERED_ELSEWHERE);
+            self.drop_seat_leg(house, &seat, elsewhere);
         }
     }
 
     /// A phone that said nothing: give its offer back before the caller has waited for nothing.
     pub fn check_ringing(&mut self, house: &mut House) {
-        if let Some(seat) = &mut self.seat
-            && let Progress::NoPorts { again, until } = seat.progress
-            && again <= house.now
-            && house.now < until
-        {
-            seat.progress = Progress::NoPorts { again: house.now + PORTS_AGAIN, until };
-            let leg = seat.leg;
-            return self.open_seat(house, leg);
+        let now = house.now;
+        let mut again = Vec::new();
+        for seat in &mut self.seats {
+            if let Progress::NoPorts { again: at, until } = seat.progress
+                && at <= now
+                && now < until
+            {
+                seat.progress = Progress::NoPorts { again: now + PORTS_AGAIN, until };
+                again.push(seat.leg);
+            }
         }
-        let silent = |seat: &mut SeatLeg| match seat.progress {
-            Progress::Silent { until } | Progress::NoPorts { until, .. } => until <= house.now,
+        again.into_iter().for_each(|leg| self.open_seat(house, leg));
+        let silent = |seat: &SeatLeg| match seat.progress {
+            Progress::Silent { until } | Progress::NoPorts { until, .. } => until <= now,
             _ => false,
         };
-        let Some(seat) = self.seat.take_if(silent) else { return };
-        info!(operator = %seat.operator, "phone says nothing");
-        self.drop_seat_leg(house, &seat, None);
-        house.queue(Input::Failed { offer: seat.offer, why: OfferFailure::Unreachable });
+        while let Some(seat) = self.take_seat(silent) {
+            info!(operator = %seat.operator, "phone says nothing");
+            self.drop_seat_leg(house, &seat, None);
+            house.queue(Input::Failed { offer: seat.offer, why: OfferFailure::Unreachable });
+        }
     }
 
     pub fn offer_ended(
@@ -216,11 +233,27 @@ impl Call {
         at: Moment,
         ms: u64,
     ) {
+        self.open_offers = self.open_offers.saturating_sub(1);
         if let Some(event) = ledger::not_answered(house.now, &self.record, &operator, outcome, ms) {
             house.write(records::Entry::Event(event));
         }
         let outcome = ledger::outcome_word(outcome).to_string();
         self.record.offers.push(OfferRecord { operator, seat, at, outcome, ms });
+    }
+
+    pub fn seat_mut(&mut self, leg: LegId) -> Option<&mut SeatLeg> {
+        self.seats.iter_mut().find(|seat| seat.leg == leg)
+    }
+
+    pub fn take_seat(&mut self, is: impl Fn(&SeatLeg) -> bool) -> Option<SeatLeg> {
+        self.seats.iter().position(is).map(|index| self.seats.remove(index))
+    }
+
+    /// Lets go of every seat's leg but one.
+    pub fn drop_seats_but(&mut self, house: &mut House, stays: Option<LegId>) {
+        while let Some(seat) = self.take_seat(|seat| Some(seat.leg) != stays) {
+            self.drop_seat_leg(house, &seat, None);
+        }
     }
 
     pub fn drop_seat_leg(&self, house: &mut House, seat: &SeatLeg, reason: Option<&str>) {

@@ -39,6 +39,10 @@ impl Seating {
         Change { operator, before, after }
     }
 
+    pub fn is_signed_in(&self, operator: &OperatorId) -> bool {
+        self.operators.contains_key(operator)
+    }
+
     pub fn at(&self, seat: &SeatId) -> Option<(&OperatorId, &OperatorState)> {
         let operator = self.seats.get(seat)?;
         self.operators.get(operator).map(|(_, state)| (operator, state))

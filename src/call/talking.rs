@@ -49,8 +49,12 @@ impl Call {
     pub fn reoffer(&mut self, house: &mut House, leg: LegId, body: Option<Body>) {
         if leg == self.caller {
             self.reoffered = true;
-        } else if let Some(seat) = self.seat.as_mut().filter(|seat| seat.leg == leg) {
+        } else if let Some(seat) = self.seat_mut(leg) {
             seat.reoffered = true;
+        } else if let State::Onward(onward) = &mut self.state
+            && onward.leg == leg
+        {
+            onward.reoffered = true;
         } else {
             return;
         }
@@ -63,7 +67,7 @@ impl Call {
     /// A description was agreed anew: somebody may hold, or have come back.
     pub fn hold_changed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
         let State::Talking(talk) = &mut self.state else { return };
-        let Some(seat) = &self.seat else { return };
+        let Some(seat) = self.seats.first() else { return };
         let holds = direction.is_hold();
         let of_caller = leg == self.caller;
         let known = if of_caller { &mut talk.caller_holds } else { &mut talk.operator_holds };
@@ -99,19 +103,16 @@ impl Call {
 
     /// The seat's phone hung up, or was lost.
     pub fn seat_ended(&mut self, house: &mut House, leg: LegId) {
-        let Some(seat) = self.seat.as_ref().filter(|seat| seat.leg == leg) else { return };
-        if let State::Talking(_) = self.state {
-            house.media(media::Command::Close { leg });
-            house.legs.remove(leg);
-            self.seat = None;
-            return self.operator_left(house);
-        }
-        // A BYE before the talk began: as good as a refusal.
-        let offer = seat.offer;
+        let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
-        self.seat = None;
-        house.queue(Input::Failed { offer, why: crate::queue::OfferFailure::Rejected });
+        match self.state {
+            State::Talking(_) => self.operator_left(house),
+            // Who took the callback does not wait for the citizen.
+            State::Dialling(_) => self.operator_gave_up(house),
+            // A BYE before the talk began: as good as a refusal.
+            _ => house.queue(Input::Failed { offer: seat.offer, why: crate::queue::OfferFailure::Rejected }),
+        }
     }
 
     fn operator_left(&mut self, house: &mut House) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::ids::{CallId, OperatorId, QueueId, Reason, SeatId};
+use crate::ids::{CallId, OperatorId, QueueId, Reason, SeatId, TrunkId};
 use crate::ivr;
 use crate::media;
 use crate::queue;
@@ -16,19 +16,25 @@ pub struct Settings {
     pub ivr: ivr::Settings,
     pub queues: BTreeMap<QueueId, QueueFacts>,
     pub operators: BTreeSet<OperatorId>,
+    /// Who may set the state of others.
+    pub supervisors: BTreeSet<OperatorId>,
     /// Who signs in at a seat by `*11` without a number.
     pub seat_operators: BTreeMap<SeatId, OperatorId>,
     /// Reasons for not being ready, in the order of the codes `*141`, `*142` …
     pub reasons: Vec<Reason>,
+    /// The trunk over which calls of ours go out. `None`: they do not.
+    pub way_out: Option<TrunkId>,
 }
 
-/// What a record says of its queue.
+/// What calls need to know of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueFacts {
     /// The need as written.
     pub need: String,
     /// T of the service level.
     pub answer_within: Duration,
+    /// Keys that lead out of the line. Others are not passed on.
+    pub keys: BTreeMap<char, ivr::KeyLeads>,
 }
 
 /// Everything that can happen to the calls.

@@ -69,6 +69,11 @@ impl Faults {
         self.add(place, Severity::Warning, key.into(), what.into());
     }
 
+    /// Whether there is a fault; warnings are none.
+    pub fn any(&self) -> bool {
+        self.0.iter().any(|fault| fault.severity == Severity::Fault)
+    }
+
     fn add(&mut self, place: &Place, severity: Severity, key: String, what: String) {
         let Place { file, line, column } = place.clone();
         self.0.push(Fault { file, line, column, severity, key, what });
@@ -78,6 +83,6 @@ impl Faults {
     pub fn finish(mut self) -> Result<Vec<Fault>, Vec<Fault>> {
         self.0.sort();
         self.0.dedup();
-        if self.0.iter().any(|fault| fault.severity == Severity::Fault) { Err(self.0) } else { Ok(self.0) }
+        if self.any() { Err(self.0) } else { Ok(self.0) }
     }
 }

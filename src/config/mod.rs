@@ -1,7 +1,9 @@
 //! The files as written → as meant; every fault at once. Knows every room's settings; no room knows it.
 
+mod example;
 mod fault;
 mod hours;
+mod lint;
 mod meant;
 mod one_file;
 mod reader;
@@ -32,7 +34,18 @@ pub struct House {
     pub queue: queue::Rules,
     /// When each queue lets callers in.
     pub queue_open: BTreeMap<QueueId, Hours>,
+    /// What is expected to come to each queue, where the admin said it.
+    pub queue_load: BTreeMap<QueueId, Load>,
     pub app: App,
+}
+
+/// The calls expected in a queue's busiest hour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    /// More than 0.
+    pub calls_per_hour: f64,
+    /// How long an operator is busy with one on average: talk, hold and wrap-up.
+    pub handle_time: Duration,
 }
 
 #[derive(Clone, Debug)]

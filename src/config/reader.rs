@@ -3,6 +3,7 @@
 use config::{ConfigError, Value, ValueKind};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use serde_path_to_error::Segment;
 
 use super::fault::{Faults, Place};
@@ -38,8 +39,31 @@ impl<T> Element<'_, T> {
         if self.name.is_empty() { key.to_string() } else { format!("{}.{key}", self.name) }
     }
 
+    /// The full name of what a path leads to; indices are left out.
+    pub fn key_of(&self, path: &[&str]) -> String {
+        let names: Vec<&str> = path.iter().copied().filter(|step| step.parse::<usize>().is_err()).collect();
+        self.key(&names.join("."))
+    }
+
     pub fn fault(&self, faults: &mut Faults, key: &str, what: impl Into<String>) {
-        faults.fault(&self.place(key), self.key(key), what);
+        self.fault_at(faults, &[key], what);
+    }
+
+    /// The same for a value further inside.
+    pub fn fault_at(&self, faults: &mut Faults, path: &[&str], what: impl Into<String>) {
+        faults.fault(&self.place_of(path), self.key_of(path), what);
+    }
+}
+
+/// `; did you mean `x`?` if a known name is near enough to the one found. Of numbers all are near each other.
+pub fn did_you_mean<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> String {
+    if found.bytes().all(|b| b.is_ascii_digit()) {
+        return String::new();
+    }
+    let near = known.map(|known| (strsim::damerau_levenshtein(found, known), known)).min();
+    match near {
+        Some((distance, near)) if distance <= 2.max(found.len() / 3) => format!("; did you mean `{near}`?"),
+        _ => String::new(),
     }
 }
 
@@ -89,11 +113,7 @@ fn check_names<'v>(
 ) {
     for (name, value) in entries.filter(|(name, _)| !known.contains(&name.as_str())) {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        let near = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
-        let hint = match near {
-            Some((distance, near)) if distance <= 2.max(name.len() / 3) => format!("; did you mean `{near}`?"),
-            _ => String::new(),
-        };
+        let hint = did_you_mean(name, known.iter().copied());
         let mut known = known.to_vec();
         known.sort_unstable();
         faults.fault(&file.key_place(value), key, format!("unknown key{hint} (known: {})", known.join(", ")));
@@ -108,7 +128,7 @@ pub fn table<'a, T: DeserializeOwned + JsonSchema>(
 ) -> Option<Element<'a, T>> {
     let value =
         inside(&file.root, name).cloned().unwrap_or_else(|| Value::new(None, ValueKind::Table(Default::default())));
-    read(file, name, value, faults)
+    read(file, name, value, &schema::<T>(), faults)
 }
 
 /// The tables of an array.
@@ -140,9 +160,10 @@ pub fn array<'a, T: DeserializeOwned + JsonSchema>(
             std::slice::from_ref(value)
         }
     };
+    let schema = schema::<T>();
     for item in items {
         tables.is_empty = false;
-        match read(file, name, item.clone(), faults) {
+        match read(file, name, item.clone(), &schema, faults) {
             Some(element) => tables.good.push(element),
             None => tables.broken.extend(inside(item, id).and_then(|name| name.clone().into_string().ok())),
         }
@@ -160,27 +181,23 @@ pub fn top<'a, T: DeserializeOwned + JsonSchema>(
     if let ValueKind::Table(entries) = &mut value.kind {
         entries.retain(|name, _| !tables.contains(&name.as_str()));
     }
-    read(file, "", value, faults)
+    read(file, "", value, &schema::<T>(), faults)
 }
 
 /// Reads a table; each wrong key is a fault of its own: it is taken out, and the rest is read again.
-fn read<'a, T: DeserializeOwned + JsonSchema>(
+fn read<'a, T: DeserializeOwned>(
     file: &'a File,
     name: &'static str,
     value: Value,
+    schema: &Json,
     faults: &mut Faults,
 ) -> Option<Element<'a, T>> {
-    let ValueKind::Table(entries) = &value.kind else {
+    if !matches!(value.kind, ValueKind::Table(_)) {
         faults.fault(&file.place(&value), name, "a table is meant here, e.g. [".to_string() + name + "]");
         return None;
-    };
-    let known = known_keys::<T>();
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    check_names(file, entries.iter(), &known, name, faults);
-    let mut rest = value.clone();
-    if let ValueKind::Table(entries) = &mut rest.kind {
-        entries.retain(|key, _| known.contains(&key.as_str()));
     }
+    check_inside(file, &value, &[schema], schema, name, faults);
+    let mut rest = value.clone();
     let mut taken_out = false;
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(rest.clone()) {
@@ -243,8 +260,45 @@ fn told(error: &ConfigError) -> String {
     }
 }
 
-fn known_keys<T: JsonSchema>() -> Vec<String> {
-    let schema = schemars::schema_for!(T);
-    let properties = schema.get("properties").and_then(|properties| properties.as_object());
-    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+/// Keys that no form of the table has are faults, here and further inside.
+fn check_inside(file: &File, value: &Value, forms: &[&Json], schema: &Json, name: &str, faults: &mut Faults) {
+    let forms: Vec<&Json> = forms.iter().flat_map(|form| resolved(form, schema)).collect();
+    match &value.kind {
+        ValueKind::Array(items) => {
+            let each: Vec<&Json> = forms.iter().filter_map(|form| form.get("items")).collect();
+            items.iter().for_each(|item| check_inside(file, item, &each, schema, name, faults));
+        }
+        ValueKind::Table(entries) => {
+            let keys: Vec<(&String, &Json)> =
+                forms.iter().filter_map(|form| form.get("properties")?.as_object()).flatten().collect();
+            if keys.is_empty() {
+                // A table with free names, or something else is meant than a table.
+                return;
+            }
+            let known: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
+            check_names(file, entries.iter(), &known, name, faults);
+            for (key, value) in entries {
+                let forms: Vec<&Json> = keys.iter().filter(|(known, _)| *known == key).map(|(_, form)| *form).collect();
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                check_inside(file, value, &forms, schema, &name, faults);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The forms a schema stands for, references and alternatives looked up.
+fn resolved<'s>(form: &'s Json, schema: &'s Json) -> Vec<&'s Json> {
+    if let Some(alternatives) = form.get("anyOf").and_then(Json::as_array) {
+        return alternatives.iter().flat_map(|form| resolved(form, schema)).collect();
+    }
+    let reference = form.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix('#'));
+    match reference.and_then(|pointer| schema.pointer(pointer)) {
+        Some(target) => resolved(target, schema),
+        None => vec![form],
+    }
+}
+
+fn schema<T: JsonSchema>() -> Json {
+    schemars::schema_for!(T).to_value()
 }

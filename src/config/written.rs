@@ -1,11 +1,14 @@
 //! The files as an admin writes them. The comments here are the descriptions in the JSON Schemas.
 
+mod queues;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalars::{Address, Addresses, Endpoint, Listener, Network, NextHop, PortRange, Time};
+pub use queues::*;
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
 #[derive(JsonSchema)]
@@ -152,7 +155,7 @@ pub struct Menu {
 
 /// A queue, and the language spoken in it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct Destination {
     pub queue: String,
     /// "zh" or "en". Default "zh".
@@ -161,7 +164,7 @@ pub struct Destination {
 
 /// What a key means.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct Choice {
     /// "0" to "9", "*" or "#".
     pub key: String,
@@ -196,60 +199,23 @@ pub struct Announcements {
     pub failure: Option<String>,
 }
 
-/// queues.toml: who waits for whom, and how long.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "its fields are read one by one; as a whole it is only the schema")]
-pub struct QueuesFile {
-    #[schemars(flatten)]
-    top: QueuesTop,
-    queue: Vec<Queue>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-pub struct QueuesTop {
-    /// An operator who refused a call is not asked for the same call again for so long. Default "30s".
-    pub exclude_for: Option<Time>,
-    /// Reasons for not being ready, in the order of the codes *141, *142 … Default ["break", "meal", "training"].
-    pub reasons: Option<Vec<String>>,
-}
-
-/// One queue.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Queue {
-    pub id: String,
-    /// What an operator must be able to do, e.g. "mandarin >= 3 and (housing >= 5 or market >= 5)"; "anyone".
-    pub need: String,
-    /// How long one phone rings. Default "20s".
-    pub ring: Option<Time>,
-    /// Time to finish after a call. Default "10s".
-    pub wrap_up: Option<Time>,
-    /// Callers that may wait at once. Default 1000.
-    pub max_waiting: Option<usize>,
-    /// Longest wait. Default: none.
-    pub max_wait: Option<Time>,
-    /// The time of the service level. Default "15s".
-    pub answer_within: Option<Time>,
-    /// "24/7", or opening hours such as ["mon-fri 08:00-18:00", "sat 09:00-12:00"]. Default "24/7".
-    pub hours: Option<OneOrMany>,
-}
-
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
 /// operators.toml: phones at desks, and the people who use them.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "its fields are read one by one; as a whole it is only the schema")]
 pub struct OperatorsFile {
+    #[schemars(flatten)]
+    top: OperatorsTop,
     seat: Vec<Seat>,
     #[schemars(default)]
     operator: Vec<Operator>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub struct OperatorsTop {
+    /// Every skill there is, e.g. ["mandarin", "english"]: others are typing mistakes, here and in queues.toml, and
+    /// a rule may name a skill that nobody holds at present. Default: whatever the operators have.
+    pub skills: Option<Vec<String>>,
 }
 
 /// A phone: it registers with a secret, or has a fixed contact.
@@ -275,7 +241,7 @@ pub enum Secret {
 
 /// HA1 = H(seat:realm:password) in hexadecimal.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct Hashes {
     pub md5: String,
     pub sha256: String,
@@ -292,4 +258,8 @@ pub struct Operator {
     pub skills: BTreeMap<String, u8>,
     /// The seat at which the operator is signed in as soon as its phone is reachable.
     pub seat: Option<String>,
+    /// Share of the contacts where queues choose "weighted": 2 gets twice as many as 1. 1 to 1000. Default 1.
+    pub weight: Option<u32>,
+    /// May set the state of others. Default false.
+    pub supervisor: Option<bool>,
 }

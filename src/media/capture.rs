@@ -1,14 +1,15 @@
 //! What a leg hears, written to a WAV file by a thread of its own.
 
 use std::fs::File;
-use std::io::BufWriter;
-use std::path::Path;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::g711::{FRAME, to_linear};
+use super::recordings::make_room;
 use super::words::Codec;
 
 /// Frames that may wait for the disk: five seconds. Beyond that a gap is heard instead of a stall.
@@ -19,6 +20,8 @@ const MAX_PAYLOAD: usize = 3 * FRAME;
 const FLUSH_EVERY: u32 = 8000;
 /// A longer gap is a new source, not silence.
 const MAX_GAP: u32 = 8000 * 60;
+
+const SPEC: WavSpec = WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: SampleFormat::Int };
 
 /// The worker's end.
 pub struct Capture {
@@ -35,8 +38,7 @@ struct Frame {
 impl Capture {
     /// Creates the file. The thread ends when the leg does.
     pub fn start(path: &Path) -> Result<(Capture, JoinHandle<()>), hound::Error> {
-        let spec = WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: SampleFormat::Int };
-        let file = WavWriter::create(path, spec)?;
+        let file = WavWriter::create(path, SPEC)?;
         let (frames, received) = sync_channel(WAITING);
         let thread = std::thread::Builder::new().name("capture".into()).spawn(move || {
             if let Err(error) = write(file, &received) {
@@ -44,6 +46,20 @@ impl Capture {
             }
         });
         Ok((Capture { frames }, thread.map_err(hound::Error::IoError)?))
+    }
+
+    /// Creates folder and file in the thread, and tells `ended` there when the file is whole, or could not be.
+    pub fn begin(
+        path: PathBuf,
+        ended: impl FnOnce(Result<(), hound::Error>) + Send + 'static,
+    ) -> io::Result<(Capture, JoinHandle<()>)> {
+        let (frames, received) = sync_channel(WAITING);
+        let thread = std::thread::Builder::new().name("capture".into()).spawn(move || {
+            let made = make_room(&path).map_err(hound::Error::IoError);
+            let file = made.and_then(|()| WavWriter::create(&path, SPEC));
+            ended(file.and_then(|file| write(file, &received)));
+        })?;
+        Ok((Capture { frames }, thread))
     }
 
     pub fn hear(&mut self, timestamp: u32, codec: Codec, payload: &[u8]) {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
@@ -18,6 +18,7 @@ use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::player::Player;
 use super::ports::Ports;
 use super::prompts::{Clip, PromptBank};
+use super::recordings::Recordings;
 use super::words::{Command, Direction, Event, Settings};
 use super::worker::{self, Clock, Handle, Order, Start, Tell};
 use crate::ids::{CallId, LegId, Prompt};
@@ -38,7 +39,9 @@ pub struct Desk {
     workers: Vec<Handle>,
     legs: HashMap<LegId, DeskLeg>,
     events: VecDeque<Event>,
+    recordings: Recordings,
     captures: Vec<JoinHandle<()>>,
+    tell: Arc<Tell>,
     rng: StdRng,
 }
 
@@ -84,7 +87,9 @@ impl Desk {
             workers,
             legs: HashMap::new(),
             events: VecDeque::new(),
+            recordings: Recordings::new(),
             captures: Vec::new(),
+            tell,
             rng,
         })
     }
@@ -121,6 +126,14 @@ impl Desk {
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
             Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
+            Command::Record { leg, file } => match self.recordings.begin(leg, file, self.tell.clone()) {
+                Some((capture, thread)) => {
+                    self.keep(thread);
+                    self.order(leg, Order::Capture { leg, capture });
+                }
+                None => self.events.push_back(Event::Recorded { leg, recording: None }),
+            },
+            Command::StopRecording { leg } => self.order(leg, Order::StopCapture { leg }),
             Command::Close { leg } => {
                 self.order(leg, Order::Close { leg });
                 self.legs.remove(&leg);
@@ -165,10 +178,21 @@ impl Desk {
         self.order(leg, Order::PressKeys { leg, keys: keys.to_string() });
     }
 
+    /// The folder of [`Command::Record`]; without one nothing is recorded.
+    pub fn keep_recordings_in(&mut self, folder: PathBuf) {
+        self.recordings.keep_in(folder);
+    }
+
+    /// Threads to be waited for at the end; those that are done are forgotten.
+    fn keep(&mut self, thread: JoinHandle<()>) {
+        self.captures.retain(|thread| !thread.is_finished());
+        self.captures.push(thread);
+    }
+
     /// Writes what a leg hears to a WAV file.
     pub fn record(&mut self, leg: LegId, path: &Path) -> Result<(), String> {
         let (capture, thread) = Capture::start(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        self.captures.push(thread);
+        self.keep(thread);
         self.order(leg, Order::Capture { leg, capture });
         Ok(())
     }

@@ -6,8 +6,11 @@ use std::time::Duration;
 use crate::moment::Moment;
 
 const SYMBOLS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
-/// A press told both ways (RTP and INFO) within this is one press.
-const SAME_PRESS: Duration = Duration::from_secs(1);
+/// A press told both ways (RTP and INFO) within this is one press: an INFO that was lost comes again after 0.5,
+/// 1.5 and 3.5 s (RFC 3261 §17.1.2.2).
+const SAME_PRESS: Duration = Duration::from_secs(4);
+/// Presses that may wait for their other telling; nobody presses faster.
+const UNMATCHED: usize = 32;
 /// Presses whose late packets are still known.
 const REMEMBERED: usize = 8;
 /// The largest duration an event packet can carry; longer presses go on in a new segment, RFC 4733 §2.5.1.3.
@@ -19,8 +22,8 @@ pub struct Keys {
     /// RTP timestamps of presses that were told: one press has one timestamp.
     told: VecDeque<u32>,
     last: Option<Segment>,
-    /// A press that was told one way and not yet the other.
-    open: Option<(Way, char, Moment)>,
+    /// Presses that were told one way and not yet the other, oldest first.
+    unmatched: VecDeque<(Way, char, Moment)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +77,16 @@ impl Keys {
     }
 
     fn once(&mut self, now: Moment, way: Way, key: char) -> Option<char> {
-        let twin =
-            self.open.take_if(|(other, pressed, at)| *other != way && *pressed == key && now.since(*at) <= SAME_PRESS);
-        if twin.is_some() {
+        while self.unmatched.pop_front_if(|(_, _, at)| now.since(*at) > SAME_PRESS).is_some() {}
+        let twin = self.unmatched.iter().position(|(other, pressed, _)| *other != way && *pressed == key);
+        if let Some(twin) = twin {
+            self.unmatched.remove(twin);
             return None;
         }
-        self.open = Some((way, key, now));
+        if self.unmatched.len() == UNMATCHED {
+            self.unmatched.pop_front();
+        }
+        self.unmatched.push_back((way, key, now));
         Some(key)
     }
 }

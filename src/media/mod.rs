@@ -14,6 +14,7 @@ mod player;
 pub mod ports;
 pub mod prompts;
 mod quality;
+mod recordings;
 mod rtcp;
 mod sdp;
 mod source;

@@ -47,29 +47,70 @@ pub enum Codec {
 pub enum Command {
     /// Takes a port pair. Legs of one call share a worker. `second`: to be joined to one that is open; it may
     /// have a pair of the reserve.
-    Open { leg: LegId, call: CallId, second: bool },
+    Open {
+        leg: LegId,
+        call: CallId,
+        second: bool,
+    },
     /// Makes our offer → [`Event::Described`].
-    MakeOffer { leg: LegId },
+    MakeOffer {
+        leg: LegId,
+    },
     /// Applies their offer → [`Event::Described`] with our answer, or [`Event::Unacceptable`].
-    TakeOffer { leg: LegId, sdp: Vec<u8> },
+    TakeOffer {
+        leg: LegId,
+        sdp: Vec<u8>,
+    },
     /// Applies their answer to our offer → [`Event::Agreed`] or [`Event::Unacceptable`].
-    TakeAnswer { leg: LegId, sdp: Vec<u8> },
+    TakeAnswer {
+        leg: LegId,
+        sdp: Vec<u8>,
+    },
     /// Plays the prompts in turn, then `looped` over and over (music). Replaces what was playing.
     /// → [`Event::Played`] with the same `token` when the last prompt ends, unless replaced before.
-    Play { leg: LegId, token: u64, prompts: Vec<Prompt>, looped: Option<Prompt> },
+    Play {
+        leg: LegId,
+        token: u64,
+        prompts: Vec<Prompt>,
+        looped: Option<Prompt>,
+    },
     /// Silence (nothing is sent) until told otherwise.
-    Silence { leg: LegId },
+    Silence {
+        leg: LegId,
+    },
     /// Joins two legs of the same call: each hears the other. Ends what was playing on both.
-    Join { a: LegId, b: LegId },
+    Join {
+        a: LegId,
+        b: LegId,
+    },
     /// Parts a leg from the one it was joined with.
-    Part { leg: LegId },
+    Part {
+        leg: LegId,
+    },
     /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event.
-    InfoKey { leg: LegId, key: char, duration_ms: u32 },
+    InfoKey {
+        leg: LegId,
+        key: char,
+        duration_ms: u32,
+    },
     /// The call stands: from now on a leg that falls silent is told as [`Event::Dead`]. Before its 200 a phone
     /// owes us no sound.
-    Watch { leg: LegId },
+    Watch {
+        leg: LegId,
+    },
+    /// Writes what is heard on the leg to a file in the folder of recordings → [`Event::Recorded`] when it is
+    /// whole: after [`Command::StopRecording`] or [`Command::Close`].
+    Record {
+        leg: LegId,
+        file: String,
+    },
+    StopRecording {
+        leg: LegId,
+    },
     /// Ends the leg's sound → [`Event::Closed`].
-    Close { leg: LegId },
+    Close {
+        leg: LegId,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +153,20 @@ pub enum Event {
         leg: LegId,
         quality: Option<Quality>,
     },
+    /// The recording of a leg, which may be gone, is whole on disk. `None`: it could not be written.
+    Recorded {
+        leg: LegId,
+        recording: Option<Recording>,
+    },
+}
+
+/// A file of sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Below the folder of recordings, e.g. `messages/06b7x3tm00000.wav`.
+    pub file: String,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
 }
 
 /// What their description lets flow, seen from us, after RFC 3264 §6.1 and §8.4.

@@ -55,6 +55,7 @@ pub enum Order {
     InfoKey { leg: LegId, key: char },
     PressKeys { leg: LegId, keys: String },
     Capture { leg: LegId, capture: Capture },
+    StopCapture { leg: LegId },
     Watch { leg: LegId },
     Close { leg: LegId },
 }
@@ -312,6 +313,7 @@ impl Worker {
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(&keys)),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
             Order::Watch { leg } => self.with(leg, |leg| leg.watch(now)),
+            Order::StopCapture { leg } => self.with(leg, |leg| leg.capture = None),
             Order::Close { leg } => self.close(now, leg),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::call::{Action, Calls, Event, QueueFacts, Settings};
 use crate::ids::{CallId, Language, LegId, OfferId, OperatorId, SeatId};
-use crate::ivr::{self, Choice, Entry as Leads, Menu};
+use crate::ivr::{self, Choice, Entry as Leads, KeyLeads, Menu};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::{Input, OfferOutcome, Output};
@@ -26,7 +26,14 @@ pub fn settings() -> Settings {
         timeout: Duration::from_secs(5),
         retries: 1,
     };
-    let facts = |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15) };
+    let keys = BTreeMap::from([
+        ('9', KeyLeads::Callback),
+        ('8', KeyLeads::Message),
+        ('7', KeyLeads::Elsewhere),
+        ('0', KeyLeads::Elsewhere),
+    ]);
+    let facts =
+        |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15), keys: keys.clone() };
     Settings {
         ivr: ivr::Settings {
             numbers: BTreeMap::from([("12345".into(), Leads::Menu("welcome".into())), ("100".into(), Leads::Silence)]),
@@ -36,7 +43,9 @@ pub fn settings() -> Settings {
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
         operators: ["1001".into(), "1002".into()].into(),
         seat_operators: BTreeMap::from([("8001".into(), "1001".into())]),
+        supervisors: ["1002".into()].into(),
         reasons: vec!["break".into(), "meal".into()],
+        way_out: Some("carrier".into()),
     }
 }
 

@@ -102,17 +102,10 @@ impl Known<'_> {
         faults: &mut Faults,
     ) -> Option<Choice> {
         let with = |key| [path, &[key]].concat();
-        let name = |key| {
-            element.key(
-                &with(key).iter().filter(|step| step.parse::<usize>().is_err()).copied().collect::<Vec<_>>().join("."),
-            )
-        };
-        let language = language(spoken)
-            .map_err(|what| faults.fault(&element.place_of(&with("language")), name("language"), what))
-            .ok();
+        let language = language(spoken).map_err(|what| element.fault_at(faults, &with("language"), what)).ok();
         if !self.queues.contains(queue) {
-            let what = format!("there is no queue {queue:?}; there are {}", self.queues.list());
-            faults.fault(&element.place_of(&with("queue")), name("queue"), what);
+            let what = self.queues.unknown("queue", queue);
+            element.fault_at(faults, &with("queue"), what);
             return None;
         }
         Some(Choice { queue: QueueId::from(queue), language: language? })
@@ -171,7 +164,7 @@ fn entry(
     match (&written.menu, &written.queue, &written.play, silence) {
         (Some(menu), None, None, false) => {
             if !menus.contains(menu) {
-                number.fault(faults, "menu", format!("there is no menu {menu:?}; there are {}", menus.list()));
+                number.fault(faults, "menu", menus.unknown("menu", menu));
                 return None;
             }
             Some(Entry::Menu(MenuId::from(menu.as_str())))

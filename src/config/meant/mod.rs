@@ -1,19 +1,28 @@
 //! From the files as written to the settings of each room, with all references looked up.
 
+mod choose;
+mod examples;
+mod exits;
 mod menus;
+mod needs;
 mod people;
 mod queues;
 mod signalling;
 mod sound;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::fault::{Faults, Place};
+use people::People;
+use queues::Queues;
+
+use super::fault::{Faults, Place, Severity};
+use super::lint::{self, About, Finding};
 use super::reader::{self, Element};
 use super::scalars::Time;
 use super::source::Files;
@@ -28,26 +37,74 @@ const MAX_NAME: usize = 64;
 pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<House> {
     reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
     reader::check_top(&files.menu, &["number", "menu", "waiting", "announcements"], faults);
-    reader::check_top(&files.operators, &["seat", "operator"], faults);
     let app = app(files, faults);
     let queues = queues::read(files, faults);
     let sip = signalling::read(files, faults);
     let media = sound::read(dir, files, faults);
-    let people = people::read(dir, files, sip.as_ref(), queues.as_ref(), faults);
+    let people = people::read(dir, files, sip.as_ref(), faults);
     let ivr = menus::read(files, queues.as_ref(), sip.as_ref(), media.as_ref(), faults);
-    let (mut sip, mut queues, people, mut media) = (sip?, queues?, people?, media?);
+    let (mut queues, mut people) = (queues?, people?);
+    queues.rules.operators = std::mem::take(&mut people.operators);
+    queues.rules.seats = people.seats.keys().cloned().collect();
+    check_rules(&queues, &people, faults);
+    let (mut sip, mut media) = (sip?, media?);
     sip.settings.seats = people.seats;
     sound::reserve(&mut media, &sip, faults);
-    queues.rules.operators = people.operators;
-    queues.rules.seats = sip.settings.seats.keys().cloned().collect();
     Some(House {
         sip: sip.settings,
         media: media.settings,
         ivr: ivr?,
         queue: queues.rules,
         queue_open: queues.open,
+        queue_load: queues.load,
         app: app?,
     })
+}
+
+/// Whether the rules hold together: what they name, where they lead, and whether their examples go as they say.
+fn check_rules(queues: &Queues<'_>, people: &People<'_>, faults: &mut Faults) {
+    let known = people.skills(&queues.rules);
+    if let Some(known) = &known {
+        queues.needs.iter().for_each(|need| need.check_skills(known.iter().copied(), faults));
+    }
+    let examples = examples::read(queues, known.as_ref(), faults);
+    for circle in lint::circles_at_once(&queues.rules) {
+        tell(circle, queues, people, faults);
+    }
+    // Of rules that are not sound nothing more can be said.
+    if faults.any() {
+        return;
+    }
+    examples::run(queues, &examples, faults);
+    let declared = people.top.as_ref().and_then(|top| top.written.skills.as_deref());
+    for finding in lint::warnings(&queues.rules, &queues.load, declared.unwrap_or_default()) {
+        tell(finding, queues, people, faults);
+    }
+}
+
+/// A finding at its place.
+fn tell(finding: Finding, queues: &Queues<'_>, people: &People<'_>, faults: &mut Faults) {
+    let Finding { severity, about, mut path, what } = finding;
+    if let (About::Queue(queue), [key, pressed]) = (&about, &mut path[..])
+        && key == "key"
+        && let Some(queue) = queues.elements.get(queue)
+        && let Some(index) = queue.written.key.iter().position(|key| key.key == *pressed)
+    {
+        *pressed = index.to_string();
+    }
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let written = match &about {
+        About::Queue(queue) => queues.elements.get(queue).map(|queue| (queue.place_of(&path), queue.key_of(&path))),
+        About::Operator(operator) => {
+            people.elements.get(operator).map(|operator| (operator.place_of(&path), operator.key_of(&path)))
+        }
+        About::Skills => people.top.as_ref().map(|top| (top.place_of(&path), top.key_of(&path))),
+    };
+    let Some((place, key)) = written else { return };
+    match severity {
+        Severity::Fault => faults.fault(&place, key, what),
+        Severity::Warning => faults.warning(&place, key, what),
+    }
 }
 
 fn app(files: &Files, faults: &mut Faults) -> Option<App> {
@@ -81,10 +138,36 @@ fn time_within<T>(
     faults: &mut Faults,
 ) -> Duration {
     let time = time(written, default);
-    if time < limits.0 || time > limits.1 {
-        element.fault(faults, key, format!("found {time:?}; from {:?} to {:?} is allowed", limits.0, limits.1));
-    }
+    check_time(element, &[key], time, limits, faults);
     time
+}
+
+fn check_time<T>(
+    element: &Element<'_, T>,
+    path: &[&str],
+    time: Duration,
+    limits: (Duration, Duration),
+    faults: &mut Faults,
+) {
+    if time < limits.0 || time > limits.1 {
+        let what = format!("found {time:?}; from {:?} to {:?} is allowed", limits.0, limits.1);
+        element.fault_at(faults, path, what);
+    }
+}
+
+/// Takes a number only if it lies within the limits.
+fn number_within<T, N: Copy + PartialOrd + Display>(
+    element: &Element<'_, T>,
+    path: &[&str],
+    number: N,
+    limits: (N, N),
+    faults: &mut Faults,
+) -> N {
+    if number < limits.0 || number > limits.1 {
+        let what = format!("found {number}; from {} to {} is allowed", limits.0, limits.1);
+        element.fault_at(faults, path, what);
+    }
+    number
 }
 
 /// Names that must differ; the second of a pair is the fault and names the first.
@@ -122,9 +205,16 @@ impl Names {
         self.0.contains_key(name)
     }
 
-    /// The names, for people.
-    fn list(&self) -> String {
-        list(self.0.keys().map(String::as_str))
+    /// What is said of a name that is not there; `what`: e.g. `queue`.
+    fn unknown(&self, what: &str, name: &str) -> String {
+        unknown(what, name, self.0.keys().map(String::as_str))
+    }
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match reader::did_you_mean(name, known.clone()) {
+        hint if hint.is_empty() => format!("there is no {what} {name:?}; there are {}", list(known)),
+        hint => format!("there is no {what} {name:?}{hint} (there are {})", list(known)),
     }
 }
 

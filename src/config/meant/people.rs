@@ -1,35 +1,49 @@
 //! operators.toml: seats and operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::queues::Queues;
 use super::signalling::Signalling;
-use super::{Names, list};
+use super::{Names, number_within, unknown};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written::{self, Hashes};
 use crate::ids::{OperatorId, SeatId, Skill};
-use crate::queue::OperatorRules;
 use crate::queue::need::MAX_LEVEL;
+use crate::queue::{Need, OperatorRules, Rules, parse_need};
 use crate::sip::addressing::way_to;
 use crate::sip::dialog::literal;
 use crate::sip::message::Uri;
 use crate::sip::{Listen, SeatAccount, Secret, digest};
 
-pub struct People {
+/// An operator with twice the weight takes twice the calls; a thousand times is enough.
+const WEIGHT_LIMITS: (u32, u32) = (1, 1000);
+
+pub struct People<'a> {
     pub seats: BTreeMap<SeatId, SeatAccount>,
     pub operators: BTreeMap<OperatorId, OperatorRules>,
+    /// As they are written, to say where something is.
+    pub top: Option<Element<'a, written::OperatorsTop>>,
+    pub elements: BTreeMap<OperatorId, Element<'a, written::Operator>>,
+    /// Somebody's skills could not be read.
+    broken: bool,
 }
 
-pub fn read(
-    dir: &Path,
-    files: &Files,
-    sip: Option<&Signalling>,
-    queues: Option<&Queues>,
-    faults: &mut Faults,
-) -> Option<People> {
+impl People<'_> {
+    /// The skills that there are: as declared, else whatever the operators of the rules have. `None`: that is not
+    /// known, as not all could be read, or there is nobody yet.
+    pub fn skills<'s>(&'s self, rules: &'s Rules) -> Option<BTreeSet<&'s str>> {
+        if let Some(declared) = &self.top.as_ref()?.written.skills {
+            return Some(declared.iter().map(String::as_str).collect());
+        }
+        let held = rules.operators.values().flat_map(|operator| operator.skills.keys().map(Skill::as_str));
+        (!self.broken && !rules.operators.is_empty()).then(|| held.collect())
+    }
+}
+
+pub fn read<'a>(dir: &Path, files: &'a Files, sip: Option<&Signalling>, faults: &mut Faults) -> Option<People<'a>> {
+    let top = reader::top::<written::OperatorsTop>(&files.operators, &["seat", "operator"], faults);
     let mut seat_names = Names::default();
     let mut seats = BTreeMap::new();
     let realm = sip.map_or("hotline", |sip| sip.settings.realm.as_str());
@@ -58,11 +72,18 @@ pub fn read(
     if tables.is_empty {
         faults.fault(&files.operators.whole(), "seat", "there is no seat: at least one [[seat]] is needed");
     }
-    let operators = operators(files, &seat_names, faults);
-    if let Some(queues) = queues {
-        check_needs(queues, &operators, faults);
+    let mut people = People {
+        seats,
+        operators: BTreeMap::new(),
+        top,
+        elements: BTreeMap::new(),
+        broken: files.operators.unreadable,
+    };
+    operators(&mut people, files, &seat_names, faults);
+    if let Some(top) = &people.top {
+        check_declared(top, &people, faults);
     }
-    Some(People { seats, operators })
+    Some(people)
 }
 
 fn account(
@@ -169,60 +190,55 @@ fn check_shipped(
     }
 }
 
-fn operators(files: &Files, seats: &Names, faults: &mut Faults) -> BTreeMap<OperatorId, OperatorRules> {
+fn operators<'a>(people: &mut People<'a>, files: &'a Files, seats: &Names, faults: &mut Faults) {
     let mut names = Names::default();
-    let mut operators = BTreeMap::new();
     let mut owners: BTreeMap<String, Place> = BTreeMap::new();
-    for operator in reader::array::<written::Operator>(&files.operators, "operator", "id", faults).good {
+    let tables = reader::array::<written::Operator>(&files.operators, "operator", "id", faults);
+    people.broken |= !tables.broken.is_empty();
+    for operator in tables.good {
         let written = &operator.written;
         let named = names.take(&operator, "id", &written.id, faults);
         for (skill, level) in &written.skills {
-            if !(1..=MAX_LEVEL).contains(level) {
-                let place = operator.place_of(&["skills", skill]);
-                faults.fault(
-                    &place,
-                    format!("operator.skills.{skill}"),
-                    format!("found {level}; a level from 1 to {MAX_LEVEL} is allowed"),
-                );
-            }
+            number_within(&operator, &["skills", skill], *level, (1, MAX_LEVEL), faults);
         }
         if let Some(seat) = &written.seat {
             if !seats.contains(seat) {
-                operator.fault(faults, "seat", format!("there is no seat {seat:?}; there are {}", seats.list()));
+                operator.fault(faults, "seat", seats.unknown("seat", seat));
             } else if let Some(first) = owners.get(seat) {
                 operator.fault(faults, "seat", format!("seat {seat:?} is somebody's already, at {first}"));
             }
             owners.entry(seat.clone()).or_insert_with(|| operator.place("seat"));
         }
+        let rules = OperatorRules {
+            name: written.name.clone().unwrap_or_else(|| written.id.clone()),
+            skills: written.skills.iter().map(|(skill, level)| (Skill::from(skill.as_str()), *level)).collect(),
+            seat: written.seat.as_deref().map(SeatId::from),
+            weight: number_within(&operator, &["weight"], written.weight.unwrap_or(1), WEIGHT_LIMITS, faults),
+            supervisor: written.supervisor.unwrap_or(false),
+        };
         if named {
-            let skills = written.skills.iter().map(|(skill, level)| (Skill::from(skill.as_str()), *level)).collect();
-            let name = written.name.clone().unwrap_or_else(|| written.id.clone());
-            let rules = OperatorRules {
-                name,
-                skills,
-                seat: written.seat.as_deref().map(SeatId::from),
-                ..OperatorRules::default()
-            };
-            operators.insert(OperatorId::from(written.id.as_str()), rules);
+            let id = OperatorId::from(written.id.as_str());
+            people.operators.insert(id.clone(), rules);
+            people.elements.insert(id, operator);
         }
     }
-    operators
 }
 
-/// Skills that nobody has, and queues that nobody can serve, are usually typing mistakes.
-fn check_needs(queues: &Queues, operators: &BTreeMap<OperatorId, OperatorRules>, faults: &mut Faults) {
-    let known: Vec<&str> = operators.values().flat_map(|operator| operator.skills.keys().map(Skill::as_str)).collect();
-    for (queue, place) in &queues.needs {
-        let Some(rules) = queues.rules.queues.get(queue) else { continue };
-        let unknown = rules.need.skills().into_iter().find(|skill| !known.contains(&skill.as_str()));
-        if let Some(skill) = unknown {
-            faults.warning(
-                place,
-                "queue.need",
-                format!("no operator has the skill {skill}; there are {}", list(known.iter().copied())),
-            );
-        } else if !operators.values().any(|operator| rules.need.is_met_by(&operator.skills)) {
-            faults.warning(place, "queue.need", format!("no operator can ever serve the queue {queue}"));
+/// Where skills are declared, each one is, and can be written in a need.
+fn check_declared(top: &Element<'_, written::OperatorsTop>, people: &People<'_>, faults: &mut Faults) {
+    let Some(declared) = &top.written.skills else { return };
+    for (index, skill) in declared.iter().enumerate() {
+        let path = ["skills", &index.to_string()];
+        if parse_need(skill) != Ok(Need::AtLeast(skill.as_str().into(), 1)) {
+            top.fault_at(faults, &path, format!("found {skill:?}; one word is meant, as it is written in a need"));
+        } else if declared[..index].contains(skill) {
+            top.fault_at(faults, &path, format!("{skill:?} is there twice"));
+        }
+    }
+    for operator in people.elements.values() {
+        for skill in operator.written.skills.keys().filter(|skill| !declared.contains(skill)) {
+            let what = unknown("skill", skill, declared.iter().map(String::as_str));
+            operator.fault_at(faults, &["skills", skill], what);
         }
     }
 }

@@ -70,6 +70,24 @@ fn a_press_told_both_ways_is_one() {
 }
 
 #[test]
+fn presses_told_both_ways_are_counted_once_when_infos_come_late() {
+    let at = |millis: u64| Moment::from_micros(millis * 1000);
+    let mut keys = Keys::new();
+    let mut heard = String::new();
+    // Three keys at once by RTP; their INFOs are retransmitted, and come all together and out of order.
+    for (n, event) in [1, 2, 2].into_iter().enumerate() {
+        heard.extend(keys.rtp_event(at(n as u64 * 200), n as u32 * 1600, &[event, 10, 0, 160]));
+    }
+    for (millis, key) in [(3500, '2'), (3500, '1'), (3900, '2')] {
+        heard.extend(keys.info(at(millis), key));
+    }
+    assert_eq!(heard, "122");
+    // A flood by one way alone is kept within its bound, and counts in full.
+    let flood = (0..1000).filter_map(|n| keys.info(at(10_000 + n), '7')).count();
+    assert_eq!(flood, 1000);
+}
+
+#[test]
 fn a_press_longer_than_a_segment_is_one() {
     let mut keys = Keys::new();
     let now = Moment::default();

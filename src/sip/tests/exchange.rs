@@ -210,8 +210,14 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     let ringing = answered(&sent[0], "180 Ringing");
     let cancel = phone.send(&ringing);
     assert!(cancel[0].starts_with("CANCEL sip:8002@10.0.0.9:5070"), "{cancel:?}");
-    let (to, caller) = (Target::Seat("8001".into()), caller());
-    let unknown = Invite { leg: LegId(4), to, caller, sip_call_id: None, hops: HOPS, body: None };
+    let unknown = Invite {
+        leg: LegId(4),
+        to: Target::Seat("8001".into()),
+        caller: caller(),
+        hops: HOPS,
+        sip_call_id: None,
+        body: None,
+    };
     phone.command(Command::Invite(unknown));
     assert!(
         phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })),
@@ -229,8 +235,8 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
             leg: LegId(2),
             to,
             caller,
-            sip_call_id: Some("of-our-record".into()),
             hops: HOPS,
+            sip_call_id: Some("of-our-record".into()),
             body: None,
         }));
         (sent, phone.events())
@@ -300,7 +306,7 @@ fn a_reinvite_of_ours_that_is_only_promised_an_answer_ends_with_its_leg_or_in_th
 fn a_200_whose_route_cannot_be_read_is_acknowledged_and_ended() {
     let mut phone = Phone::new(false);
     let to = Target::Seat("8002".into());
-    let invite = Invite { leg: LegId(2), to, caller: caller(), sip_call_id: None, hops: HOPS, body: None };
+    let invite = Invite { leg: LegId(2), to, caller: caller(), hops: HOPS, sip_call_id: None, body: None };
     let sent = phone.command(Command::Invite(invite));
     let ok = answered(&sent[0], "200 OK");
     let ok =

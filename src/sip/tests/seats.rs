@@ -73,7 +73,7 @@ fn a_registered_phone_proves_itself_and_calls() {
 
 fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
     let to = Target::Seat(seat.into());
-    let invite = Invite { leg: LegId(2), to, caller: caller(), sip_call_id: None, hops: HOPS, body: None };
+    let invite = Invite { leg: LegId(2), to, caller: caller(), hops: HOPS, sip_call_id: None, body: None };
     phone.house.command(phone.now, Command::Invite(invite));
     match phone.events()[..] {
         [Event::Refused { status, .. }] => Err(status),

@@ -1,0 +1,252 @@
+//! Callbacks: the visit that asked for one is over, the engine keeps its place. Each try is a call of its own, with a
+//! record of its own: either the citizen is rung while an operator is kept free, or an operator's phone is rung first
+//! and its operator hears it ring outside.
+
+use std::collections::BTreeMap;
+
+use tracing::{info, info_span};
+
+use super::caller::{Call, Sound, State};
+use super::calls::House;
+use super::ledger;
+use super::offering::Progress;
+use crate::ids::{CallId, Language, LegId, Prompt, QueueId};
+use crate::ivr::{CALLBACK_GREETING, RINGBACK, WaitingMachine};
+use crate::media;
+use crate::moment::Moment;
+use crate::queue::{Input, NotReached};
+use crate::records::{self, EndedBy, OfferRecord, Outcome};
+use crate::sip::{self, Body, Party, Target, is_dialable};
+
+/// Offers of a callback that are kept until the citizen is rung. Operators who refuse rest, so there are few.
+const MAX_OFFERS: usize = 64;
+
+/// What is known of callbacks beside what the engine knows. The engine bounds their number.
+#[derive(Default)]
+pub(super) struct Callbacks {
+    by_contact: BTreeMap<CallId, Callback>,
+}
+
+#[derive(Default)]
+struct Callback {
+    /// Of the visit; after a restart it is not known any more.
+    visit: Option<Visit>,
+    /// Phones that rang in vain before the citizen was rung.
+    offers: Vec<OfferRecord>,
+    /// The try that is under way.
+    call: Option<CallId>,
+}
+
+#[derive(Clone)]
+pub(super) struct Visit {
+    pub queue: QueueId,
+    /// The number of ours that was dialled.
+    pub dialled: String,
+    pub language: Language,
+}
+
+impl Callbacks {
+    pub fn taken(&mut self, contact: CallId, visit: Visit) {
+        self.by_contact.entry(contact).or_default().visit = Some(visit);
+    }
+
+    pub fn visit(&self, contact: CallId) -> Option<&Visit> {
+        self.by_contact.get(&contact)?.visit.as_ref()
+    }
+
+    /// The call that tries to reach the citizen now.
+    pub fn call_of(&self, contact: CallId) -> Option<CallId> {
+        self.by_contact.get(&contact)?.call
+    }
+
+    pub fn begins(&mut self, contact: CallId, call: CallId) -> Vec<OfferRecord> {
+        let callback = self.by_contact.entry(contact).or_default();
+        callback.call = Some(call);
+        std::mem::take(&mut callback.offers)
+    }
+
+    /// The try is over. Offers that are in no record yet are kept for the next one.
+    pub fn ended(&mut self, call: &Call) {
+        let Some(callback) = self.by_contact.get_mut(&call.contact).filter(|callback| callback.call == Some(call.id))
+        else {
+            return;
+        };
+        callback.call = None;
+        if !call.opened {
+            callback.offers.clone_from(&call.record.offers);
+            callback.offers.truncate(MAX_OFFERS);
+        }
+    }
+
+    pub fn forget(&mut self, contact: CallId) {
+        self.by_contact.remove(&contact);
+    }
+}
+
+/// The citizen is being rung.
+#[derive(Default)]
+pub(super) struct Dialling {
+    /// The opening entry is on disk.
+    pub durable: bool,
+    /// The visit that asked for it is over: before, their phone is busy with us.
+    visit_over: bool,
+    invited: bool,
+    /// The engine knows that it failed.
+    pub told: bool,
+}
+
+impl Call {
+    /// A try that nothing has been done for yet. `from`: the number of ours that is shown.
+    pub fn outward(id: CallId, contact: CallId, now: Moment, leg: LegId, from: &str, number: &str) -> Self {
+        let span = info_span!("call", id = %id, from, to = number, callback_of = %contact);
+        let record = ledger::outward(id, contact, now, from, number);
+        let shown = Party { number: number.into(), display: None };
+        let mut call = Self::with(id, contact, record, leg, shown, State::Recruiting, span);
+        call.outward = true;
+        call
+    }
+
+    /// The engine wants the citizen rung. An operator may be on the line already, and hears it ring.
+    pub fn dial(&mut self, house: &mut House, queue: &QueueId, attempt: u8, visit_over: bool) {
+        self.waits_in(house, queue);
+        self.record.arrived_at = house.now;
+        self.record.attempt = Some(attempt);
+        self.record.language = Some(self.language.code().to_string());
+        self.record.trunk.clone_from(&house.settings.way_out);
+        self.opened = true;
+        house.write(records::Entry::Opened(Box::new(self.record.clone())));
+        self.state = State::Dialling(Dialling { visit_over, ..Dialling::default() });
+        if self.record.trunk.is_none() || !is_dialable(&self.record.to) {
+            info!("cannot be called back: no trunk goes out, or it is no number");
+            return self.not_reached(house, 404);
+        }
+        info!(attempt, "calling back");
+        let operator_hears = self.seats.iter().find(|seat| seat.progress == Progress::Accepted).map(|seat| seat.leg);
+        if let Some(leg) = operator_hears {
+            /// A tone has no end, so its token never comes back.
+            const TONE: u64 = u64::MAX;
+            let looped = Some(Prompt::plain(RINGBACK));
+            house.media(media::Command::Watch { leg });
+            house.media(media::Command::Play { leg, token: TONE, prompts: Vec::new(), looped });
+        }
+        self.sound = Sound::Open;
+        house.media(media::Command::Open { leg: self.caller, call: self.id, second: operator_hears.is_some() });
+        house.media(media::Command::MakeOffer { leg: self.caller });
+    }
+
+    pub fn visit_over(&mut self, house: &mut House) {
+        if let State::Dialling(dialling) = &mut self.state {
+            dialling.visit_over = true;
+            self.dial_when_ready(house);
+        }
+    }
+
+    /// Nothing leaves before the opening entry is on disk.
+    pub fn dial_when_ready(&mut self, house: &mut House) {
+        let (State::Dialling(dialling), Some(sdp)) = (&mut self.state, &self.described) else { return };
+        if !dialling.durable || !dialling.visit_over || dialling.invited {
+            return;
+        }
+        let Some(trunk) = self.record.trunk.clone() else { return };
+        dialling.invited = true;
+        house.sip(sip::Command::Invite(sip::Invite {
+            leg: self.caller,
+            to: Target::Trunk { trunk, number: self.record.to.clone() },
+            caller: Party { number: self.record.from.clone(), display: None },
+            hops: sip::HOPS,
+            sip_call_id: Some(self.record.sip_call_id.clone()),
+            body: Some(Body::sdp(sdp.clone())),
+        }));
+    }
+
+    /// The citizen took the receiver off; the operator's turn comes when their sound is agreed.
+    pub fn citizen_answered(&mut self, house: &mut House, body: Option<Body>) {
+        if !matches!(self.state, State::Dialling(_)) {
+            return;
+        }
+        self.accepted = true;
+        self.record.answered_at = Some(house.now);
+        self.record.sip_status = Some(200);
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        match body {
+            Some(body) => house.media(media::Command::TakeAnswer { leg: self.caller, sdp: body.bytes }),
+            None => self.not_reached(house, 488),
+        }
+    }
+
+    pub fn reached(&mut self, house: &mut House) {
+        if !self.accepted {
+            return;
+        }
+        info!("reached");
+        house.media(media::Command::Watch { leg: self.caller });
+        house.queue(Input::Reached { contact: self.contact, call: self.id });
+        self.state = State::Reached;
+        self.in_line = true;
+    }
+
+    /// The engine has put the call at the callback's place.
+    pub fn begins_to_wait(&mut self, house: &House, queue: &QueueId) {
+        if matches!(self.state, State::Reached) {
+            self.contact = self.id;
+            let (waiting, keys) = (&house.settings.ivr.waiting, house.keys_of(queue));
+            self.state = State::Line(WaitingMachine::new(waiting, self.language, keys));
+        }
+    }
+
+    /// Who is called hears first who calls.
+    pub fn greet(&mut self) {
+        if let State::Line(line) = &mut self.state
+            && self.outward
+        {
+            line.say(CALLBACK_GREETING);
+        }
+    }
+
+    /// The citizen's phone was busy, refused, or could not be rung or talked to.
+    pub fn not_reached(&mut self, house: &mut House, status: u16) {
+        let State::Dialling(dialling) = &mut self.state else { return };
+        dialling.told = true;
+        let why = match status {
+            486 | 600 => NotReached::Busy,
+            // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
+            408 | 480 => NotReached::NoAnswer,
+            403 | 433 | 603 | 607 => NotReached::Rejected,
+            _ => NotReached::Failed,
+        };
+        info!(status, ?why, "not reached");
+        house.queue(Input::NotReached { contact: self.contact, why });
+        let by = match why {
+            NotReached::Busy | NotReached::Rejected => EndedBy::Caller,
+            NotReached::NoAnswer | NotReached::Failed => EndedBy::System,
+        };
+        self.give_up(house, status, by);
+    }
+
+    /// The engine's time for it is over, or the callback is.
+    pub fn stop_dialling(&mut self, house: &mut House) {
+        match &mut self.state {
+            State::Dialling(dialling) => dialling.told = true,
+            // Their answer crossed it: the engine does not know this call.
+            State::Reached => self.in_line = false,
+            _ => return,
+        }
+        self.give_up(house, 487, EndedBy::System);
+    }
+
+    /// The operator who took the callback hung up while it rang outside.
+    pub fn operator_gave_up(&mut self, house: &mut House) {
+        info!("operator hung up before the citizen answered");
+        self.give_up(house, 487, EndedBy::Operator);
+    }
+
+    fn give_up(&mut self, house: &mut House, status: u16, by: EndedBy) {
+        if !self.accepted {
+            self.record.sip_status = Some(status);
+        }
+        self.finish(house, Outcome::Failed, by);
+        house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
+        self.drop_seats_but(house, None);
+        self.enter_ended(house);
+    }
+}
