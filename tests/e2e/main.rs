@@ -11,6 +11,7 @@ mod client;
 mod crash;
 mod house;
 mod keys;
+mod lines;
 mod operators;
 mod peers;
 mod program;

@@ -62,6 +62,28 @@ impl Sipp {
         }
     }
 
+    /// When a message that begins so was `sent` or `received`, counted from 1970; waits for it.
+    pub fn moment_of(&self, way: &str, start: &str) -> Duration {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(self.dir.path().join("messages")).unwrap_or_default();
+            // "-----… 2026-11-25 07:16:42.123456", "UDP message sent (381 bytes):", an empty line, the message.
+            let found = text.split("-----------------------------------------------").find_map(|entry| {
+                let (head, message) = entry.split_once(":\n\n")?;
+                let (time, what) = head.trim().split_once('\n')?;
+                (what.contains(&format!("message {way}")) && message.starts_with(start))
+                    .then(|| time.trim().to_string())
+            });
+            if let Some(time) = found {
+                let time: jiff::civil::DateTime = time.parse().expect("a time of sipp's");
+                let timestamp = jiff::tz::TimeZone::system().to_timestamp(time).expect("a time");
+                return Duration::try_from(timestamp.as_duration()).expect("after 1970");
+            }
+            assert!(Instant::now() < until, "sipp {} never {way} {start:?}\n{}", self.name, self.told());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn told(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors"), read("messages"))

@@ -34,9 +34,14 @@ pub fn settings() -> Settings {
     ]);
     let facts =
         |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15), keys: keys.clone() };
+    let straight = Leads::Queue { queue: "citizen".into(), language: Language::Zh };
     Settings {
         ivr: ivr::Settings {
-            numbers: BTreeMap::from([("12345".into(), Leads::Menu("welcome".into())), ("100".into(), Leads::Silence)]),
+            numbers: BTreeMap::from([
+                ("12345".into(), Leads::Menu("welcome".into())),
+                ("12346".into(), straight),
+                ("100".into(), Leads::Silence),
+            ]),
             menus: BTreeMap::from([("welcome".into(), menu)]),
             ..ivr::Settings::default()
         },

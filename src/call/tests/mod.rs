@@ -1,2 +1,6 @@
+mod callbacks;
 mod desk;
+mod exits;
+mod house;
 mod scenarios;
+mod several;

@@ -9,9 +9,7 @@ use crate::config::reader::Element;
 use crate::config::written;
 use crate::ids::QueueId;
 use crate::queue::{CallbackFirst, CallbackRules, Exit};
-
-/// Longer than any number that is dialled (E.164 has 15 digits).
-const MAX_NUMBER: usize = 32;
+use crate::sip::{MAX_DIALLED, is_dialable};
 
 const CALLBACKS: usize = 100;
 const CALLBACKS_LIMITS: (usize, usize) = (1, 100_000);
@@ -72,10 +70,10 @@ fn to_queue(queue: &Queue<'_>, path: &[&str], name: &str, queues: &Names, faults
 }
 
 fn to_number(queue: &Queue<'_>, path: &[&str], number: &str, faults: &mut Faults) -> Option<Exit> {
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    let dialled = digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '#'));
-    if digits.is_empty() || digits.len() > MAX_NUMBER || !dialled {
-        let what = format!("found {number:?}; up to {MAX_NUMBER} digits, * and # are meant, e.g. \"01065139999\"");
+    if !is_dialable(number) {
+        let what = format!(
+            "found {number:?}; up to {MAX_DIALLED} digits, perhaps after a plus, are meant, e.g. \"01065139999\""
+        );
         queue.fault_at(faults, path, what);
         return None;
     }

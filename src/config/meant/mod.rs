@@ -28,6 +28,7 @@ use super::scalars::Time;
 use super::source::Files;
 use super::{App, House, written};
 use crate::ids::{Language, Prompt};
+use crate::queue::Exit;
 
 const DRAIN: Duration = Duration::from_secs(60);
 /// Names end up in SIP addresses, records and logs.
@@ -48,6 +49,7 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
     queues.rules.seats = people.seats.keys().cloned().collect();
     check_rules(&queues, &people, faults);
     let (mut sip, mut media) = (sip?, media?);
+    check_way_out(&queues, &sip.settings, faults);
     sip.settings.seats = people.seats;
     sound::reserve(&mut media, &sip, faults);
     Some(House {
@@ -79,6 +81,23 @@ fn check_rules(queues: &Queues<'_>, people: &People<'_>, faults: &mut Faults) {
     let declared = people.top.as_ref().and_then(|top| top.written.skills.as_deref());
     for finding in lint::warnings(&queues.rules, &queues.load, declared.unwrap_or_default()) {
         tell(finding, queues, people, faults);
+    }
+}
+
+/// Callbacks and numbers that lead nowhere without a trunk that goes out.
+fn check_way_out(queues: &Queues<'_>, sip: &crate::sip::Settings, faults: &mut Faults) {
+    if sip.trunks.iter().any(|trunk| trunk.to.is_some()) {
+        return;
+    }
+    for (id, queue) in &queues.elements {
+        let Some(rules) = queues.rules.queues.get(id) else { continue };
+        let exits = [&rules.if_too_long, &rules.if_full, &rules.if_closed, &rules.if_nobody];
+        let mut exits = exits.into_iter().flatten().chain(rules.keys.values());
+        if rules.callback.is_some() || exits.any(|exit| matches!(exit, Exit::Number(_))) {
+            let what =
+                "calls people back or sends callers to a number, and no [[trunk]] has `to`: nothing can be dialled";
+            faults.warning(&queue.at(), "queue", format!("{id} {what}"));
+        }
     }
 }
 

@@ -368,3 +368,56 @@ fn keys_are_pressed_and_heard_between_two_of_ours() {
     let heard: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
     assert!(heard.iter().filter(|sample| **sample > 1500).count() >= 9 * FRAME, "{} samples", heard.len());
 }
+
+#[test]
+fn a_recording_is_whole_and_hashed_when_it_is_told() {
+    for stopped in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut house = house(42_700..=42_711, Duration::ZERO);
+        house.desk.keep_recordings_in(folder.path().to_path_buf());
+        let phone = phone();
+        let to = house.connect(LegId(1), &phone, Codec::Pcma);
+        house.desk.command(Command::Record { leg: LegId(1), file: "messages/1.wav".into() });
+        house.desk.poll();
+        let path = folder.path().join("messages/1.wav");
+        let mut sequence: u16 = 0;
+        while std::fs::metadata(&path).map_or(0, |file| file.len()) < 8_000 {
+            sequence += 1;
+            let sound = packet(8, sequence, u32::from(sequence) * FRAME as u32, 1, &[linear_to_pcma(5000); FRAME]);
+            phone.send_to(&sound, to).unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+            assert!(sequence < 4_000, "nothing is written");
+        }
+        let end = if stopped { Command::StopRecording { leg: LegId(1) } } else { Command::Close { leg: LegId(1) } };
+        house.desk.command(end);
+        let recording = house.await_event(|event| match event {
+            Event::Recorded { leg: LegId(1), recording } => Some(recording.clone()),
+            _ => None,
+        });
+        let recording = recording.expect("a recording");
+        assert_eq!(recording.file, "messages/1.wav");
+        let bytes = std::fs::read(&path).unwrap();
+        let hash = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&bytes));
+        assert_eq!(recording.sha256, hash, "the file as it was when it was told");
+        let samples: Vec<i16> = hound::WavReader::new(&bytes[..]).unwrap().samples().map(Result::unwrap).collect();
+        assert!(samples.len() >= 4_000 && samples.iter().any(|sample| (*sample - 5000).abs() < 300));
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("messages"), "a file where a folder should be").unwrap();
+    for place in [Some(folder.path().to_path_buf()), None] {
+        let mut house = house(42_720..=42_731, Duration::ZERO);
+        place.into_iter().for_each(|place| house.desk.keep_recordings_in(place));
+        let phone = phone();
+        house.connect(LegId(1), &phone, Codec::Pcma);
+        house.desk.command(Command::Record { leg: LegId(1), file: "messages/1.wav".into() });
+        let recording = house.await_event(|event| match event {
+            Event::Recorded { recording, .. } => Some(recording.clone()),
+            _ => None,
+        });
+        assert_eq!(recording, None);
+    }
+}
