@@ -12,7 +12,8 @@ use super::forecasts::{self, SimulateArgs};
 use super::logging::{self, Log, LogFormat};
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
-use super::{reports, serve};
+use super::statistics::{self, Format, StatisticsArgs};
+use super::{explain, reports, serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,6 +58,25 @@ enum Command {
         /// For people, or one JSON object a fault
         #[arg(long, value_enum, default_value = "text")]
         format: reports::CheckFormat,
+    },
+    /// Why did this caller wait? Every decision about a call, in words
+    Explain {
+        /// The call, as `hotline records` prints it in call_id
+        call: String,
+        /// For people, or one JSON object
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Count the log: service level, waits, occupancy, and why the aim was missed
+    Statistics(StatisticsArgs),
+    /// Play the dispatcher's log again and compare every decision with the logged one, byte for byte
+    Replay {
+        /// From when on; default: as far as the log goes back
+        #[arg(long, value_name = "TIME", value_parser = reports::time)]
+        since: Option<crate::moment::Moment>,
+        /// For people, or one JSON object
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
     },
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
@@ -117,6 +137,22 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
     match cli.command {
         Command::Serve { trace_sip } => serve::serve(&cli.config, &cli.data, trace_sip.then(|| log.clone())).map(done),
         Command::Check { format } => Ok(reports::check(&cli.config, format)),
+        Command::Explain { call, format } => {
+            let told = explain::explain(&cli.data, &call, format == Format::Json);
+            told.and_then(|text| reports::print(&text)).map(done).map_err(|e| vec![format!("hotline explain: {e}")])
+        }
+        Command::Statistics(args) => {
+            let told = statistics::statistics(&cli.data, &args);
+            told.and_then(|lines| reports::print(&lines.join("\n")))
+                .map(done)
+                .map_err(|e| vec![format!("hotline statistics: {e}")])
+        }
+        Command::Replay { since, format } => {
+            let told = statistics::replay(&cli.data, since, format);
+            let (alike, text) = told.map_err(|e| vec![format!("hotline replay: {e}")])?;
+            reports::print(&text).map_err(|e| vec![format!("hotline replay: {e}")])?;
+            Ok(if alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }

@@ -2,13 +2,17 @@
 
 pub mod cli;
 pub mod clock;
+mod explain;
 mod forecasts;
 mod hours;
 mod logging;
+mod outlook;
 mod recovery;
+mod replaying;
 mod reports;
 mod serve;
 mod side_by_side;
 mod softphone;
 mod staffing;
+mod statistics;
 mod switchboard;

@@ -1,6 +1,6 @@
 //! `hotline check` and `hotline records`: what is printed of files and store.
 
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -91,8 +91,17 @@ pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
     }
 }
 
+/// Prints to standard output; a reader who has seen enough (`| head`) is no fault.
+pub(super) fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
 /// A point in time as people write it, in the local zone.
-fn time(text: &str) -> Result<Moment, String> {
+pub(super) fn time(text: &str) -> Result<Moment, String> {
     let now = ZonedDateTime::now();
     let local = |at: DateTime| at.to_zoned_datetime(now.time_zone().clone()).map(|z| z.timestamp()).ok();
     let found = match text {

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::hours::Doors;
 use super::logging::Log;
+use super::outlook::Outlook;
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use crate::call::{self, Calls};
@@ -91,6 +92,7 @@ async fn open_and_run(
     media.keep_recordings_in(data_dir.to_path_buf());
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
+    let (outlook, waits) = Outlook::start().map_err(|e| one(e.to_string()))?;
     let doors = Doors::new(house.queue_open.clone(), house.app.time_zone.clone());
     let (queue, restored) = recovery::engine(&recovered);
     if let Some(entry) = restored {
@@ -99,7 +101,7 @@ async fn open_and_run(
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
     let mut switchboard =
-        Switchboard::new(Parts { clock, sockets, sip, media, queue, calls, store, doors, drain, trace_sip });
+        Switchboard::new(Parts { clock, sockets, sip, media, queue, calls, store, doors, outlook, drain, trace_sip });
     take_up(&mut switchboard, house, recovered);
 
     let (orders_tx, orders) = mpsc::channel(8);
@@ -109,7 +111,7 @@ async fn open_and_run(
     // Whoever started us may not listen.
     let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
-    switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders }).await;
+    switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits }).await;
     info!("down");
     Ok(())
 }
@@ -126,7 +128,9 @@ fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
         }
     }
     switchboard.log_input(now, Input::Rules { rules: Arc::new(house.queue) });
-    while switchboard.queue.poll().is_some() {}
+    while let Some(said) = switchboard.queue.poll_said() {
+        switchboard.log_decision(&said);
+    }
     let present: Vec<Output> = switchboard
         .queue
         .operators()

@@ -9,13 +9,14 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::hours::Doors;
 use super::logging::Log;
+use super::outlook::{Outlook, Waits};
 use crate::call::{Action, Calls, Event};
 use crate::ids::CallId;
 use crate::ivr::Told;
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
-use crate::queue::{Decision, Engine, Input, Output};
+use crate::queue::{Engine, Input, Said};
 use crate::records::{Entry, Store, Ticket};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
@@ -40,6 +41,7 @@ pub struct Inlets {
     pub media: mpsc::Receiver<Vec<media::Event>>,
     pub durable: watch::Receiver<u64>,
     pub orders: mpsc::Receiver<Order>,
+    pub outlook: mpsc::Receiver<Waits>,
 }
 
 /// What the process is asked to do by signals.
@@ -58,6 +60,7 @@ pub struct Switchboard {
     pub calls: Calls,
     pub store: Store,
     pub doors: Doors,
+    pub outlook: Outlook,
     /// How long a drain lets calls go on.
     pub drain: Duration,
     pub trace_sip: Option<Log>,
@@ -79,6 +82,7 @@ pub struct Parts {
     pub calls: Calls,
     pub store: Store,
     pub doors: Doors,
+    pub outlook: Outlook,
     pub drain: Duration,
     pub trace_sip: Option<Log>,
 }
@@ -87,13 +91,14 @@ enum Woken {
     Network(Arrival),
     Media(Vec<media::Event>),
     Durable,
+    Outlook(Waits),
     Order(Option<Order>),
     Timer,
 }
 
 impl Switchboard {
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, sockets, sip, media, queue, calls, store, doors, drain, trace_sip } = parts;
+        let Parts { clock, sockets, sip, media, queue, calls, store, doors, outlook, drain, trace_sip } = parts;
         Self {
             clock,
             sockets,
@@ -103,6 +108,7 @@ impl Switchboard {
             calls,
             store,
             doors,
+            outlook,
             drain,
             trace_sip,
             opening: VecDeque::new(),
@@ -130,6 +136,10 @@ impl Switchboard {
                 }
                 Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
                 Woken::Order(Some(Order::Drain)) => self.begin_drain(now),
+                Woken::Outlook(lines) => {
+                    self.outlook.answered();
+                    self.log_input(now, Input::Expected { lines });
+                }
                 Woken::Order(None) | Woken::Timer => {}
             }
             self.handle_deadlines(now);
@@ -150,6 +160,7 @@ impl Switchboard {
             Some(events) = inlets.media.recv() => Woken::Media(events),
             Ok(()) = inlets.durable.changed() => Woken::Durable,
             order = inlets.orders.recv() => Woken::Order(order),
+            Some(waits) = inlets.outlook.recv() => Woken::Outlook(waits),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -204,6 +215,7 @@ impl Switchboard {
             queue,
             self.calls.next_deadline(),
             self.doors.next_deadline(),
+            self.outlook.next_deadline(&self.queue),
             heartbeat,
             drain,
             disk,
@@ -224,6 +236,7 @@ impl Switchboard {
         for input in self.doors.handle_deadline(now) {
             self.log_input(now, input);
         }
+        self.outlook.handle_deadline(now, &self.queue);
         if !self.calls.is_empty() && self.heartbeat + HEARTBEAT <= now {
             self.heartbeat = now;
             self.store.write(Entry::Heartbeat { at: now });
@@ -258,9 +271,9 @@ impl Switchboard {
                 turns += 1;
                 self.calls.handle(now, Event::Media(event));
             }
-            while let Some(output) = self.queue.poll() {
+            while let Some(said) = self.queue.poll_said() {
                 turns += 1;
-                self.take_output(now, output);
+                self.take_output(now, said);
             }
             while let Some(action) = self.calls.poll() {
                 turns += 1;
@@ -303,14 +316,20 @@ impl Switchboard {
         }
     }
 
-    fn take_output(&mut self, now: Moment, output: Output) {
-        if let Output::Decided(Decision { contact, .. }) | Output::Refused { contact, .. } = &output
-            && let Ok(text) = serde_json::to_string(&output)
+    fn take_output(&mut self, now: Moment, said: Said) {
+        self.log_decision(&said);
+        self.outlook.saw(&said.output);
+        self.calls.handle(now, Event::Queue(said.output));
+    }
+
+    /// What explains a wait afterwards is written down as it is said.
+    pub fn log_decision(&mut self, said: &Said) {
+        if said.output.is_decision()
+            && let Ok(output) = serde_json::to_string(&said.output)
         {
-            let (seq, call) = (self.queue.seq(), Some(*contact));
-            self.store.write(Entry::Decision { seq, at: now, call, output: text });
+            let call = said.output.contact();
+            self.store.write(Entry::Decision { seq: said.seq, at: said.at, call, output });
         }
-        self.calls.handle(now, Event::Queue(output));
     }
 
     fn perform(&mut self, now: Moment, action: Action) {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Choose;
+use super::words::Output;
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 
@@ -103,5 +104,48 @@ impl fmt::Display for Tally {
             first = false;
         }
         if first { f.write_str("nobody") } else { Ok(()) }
+    }
+}
+
+impl Output {
+    /// Whether it is written into the decision log: what explains afterwards why a contact waited.
+    pub fn is_decision(&self) -> bool {
+        use Output as O;
+        matches!(
+            self,
+            O::Decided(_)
+                | O::Refused { .. }
+                | O::Moved { .. }
+                | O::Relaxed { .. }
+                | O::Late { .. }
+                | O::CallbackTaken { .. }
+                | O::CallbackRefused { .. }
+                | O::CallbackEnded { .. }
+        )
+    }
+
+    /// The contact it is about, if it is about one.
+    pub fn contact(&self) -> Option<CallId> {
+        use Output as O;
+        match self {
+            O::Joined { contact, .. }
+            | O::Refused { contact, .. }
+            | O::Moved { contact, .. }
+            | O::Relaxed { contact, .. }
+            | O::Offer { contact, .. }
+            | O::Withdraw { contact, .. }
+            | O::OfferEnded { contact, .. }
+            | O::Connected { contact, .. }
+            | O::Ended { contact, .. }
+            | O::Left { contact, .. }
+            | O::Late { contact, .. }
+            | O::CallbackTaken { contact, .. }
+            | O::CallbackRefused { contact, .. }
+            | O::Dial { contact, .. }
+            | O::StopDialling { contact }
+            | O::CallbackEnded { contact, .. } => Some(*contact),
+            O::Decided(decision) => Some(decision.contact),
+            O::Operator { .. } | O::Ignored { .. } => None,
+        }
     }
 }

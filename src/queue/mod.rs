@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod callers;
+mod candidates;
 mod choose;
 mod contacts;
 mod deadlines;
@@ -27,6 +28,7 @@ mod tests;
 mod timing;
 pub mod words;
 
+pub use candidates::{Candidate, Fit};
 pub use deadlines::{Deadline, Due};
 pub use decision::*;
 pub use engine::Engine;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use super::recovery::Checkpoint;
 use super::schema::FILE;
 use super::words::Record;
 use crate::ids::CallId;
@@ -32,6 +33,8 @@ pub enum ReadFault {
     Database { path: PathBuf, error: rusqlite::Error },
     #[error("call {call}: its record cannot be read: {error}")]
     Record { call: CallId, error: serde_json::Error },
+    #[error("the log is damaged: {what} {seq}: {error}")]
+    Log { what: &'static str, seq: u64, error: serde_json::Error },
     #[error("the records cannot be written out: {0}")]
     Output(std::io::Error),
 }
@@ -116,6 +119,76 @@ pub fn read_call(dir: &Path, call: CallId) -> Result<Option<Record>, ReadFault> 
         .optional()
         .map_err(|e| reader.fault(e))?;
     text.map(|text| parse(call, &text)).transpose()
+}
+
+/// One numbered input of the engine, or one logged decision after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    pub seq: u64,
+    pub at: Moment,
+    /// JSON.
+    pub text: String,
+}
+
+/// The engine's log, of the last eight days.
+pub struct Log(Reader);
+
+impl Log {
+    pub fn open(dir: &Path) -> Result<Log, ReadFault> {
+        Reader::open(dir).map(Log)
+    }
+
+    /// Where a replay begins that is to be right from `at` on: the last checkpoint before it, or the first of all
+    /// if the log does not go back so far. `None`: there is none.
+    pub fn checkpoint(&self, at: Moment) -> Result<Option<Checkpoint>, ReadFault> {
+        let of = |sql, at: u64| {
+            let row = |row: &rusqlite::Row<'_>| {
+                let (seq, at, state) = (row.get(0)?, Moment::from_micros(row.get(1)?), row.get(2)?);
+                Ok(Checkpoint { seq, at, state })
+            };
+            Ok(self.0.page(sql, params![at], row)?.pop())
+        };
+        let before = "SELECT seq, at, state FROM checkpoints WHERE at <= ?1 ORDER BY seq DESC LIMIT 1";
+        let first = "SELECT seq, at, state FROM checkpoints WHERE at > ?1 ORDER BY seq LIMIT 1";
+        let bound = at.as_micros().min(i64::MAX as u64);
+        match of(before, bound)? {
+            Some(found) => Ok(Some(found)),
+            None => of(first, bound),
+        }
+    }
+
+    /// Hands the inputs after number `seq` to `each`, in order, up to the moment `until`; one page is in memory.
+    pub fn inputs(
+        &self,
+        seq: u64,
+        until: Moment,
+        mut each: impl FnMut(Logged) -> Result<(), ReadFault>,
+    ) -> Result<(), ReadFault> {
+        let sql = "SELECT seq, at, input FROM inputs WHERE seq > ?1 AND at <= ?2 ORDER BY seq LIMIT ?3";
+        let until = until.as_micros().min(i64::MAX as u64);
+        let mut last = seq;
+        loop {
+            let page = self.0.page(sql, params![last, until, PAGE], logged)?;
+            let Some(end) = page.last() else { return Ok(()) };
+            last = end.seq;
+            page.into_iter().try_for_each(&mut each)?;
+        }
+    }
+
+    /// The next page of logged decisions of which the last input had a number above `seq`, in order, each with its
+    /// own number; those up to decision `last` were read before.
+    pub fn decisions(&self, seq: u64, last: u64) -> Result<Vec<(u64, Logged)>, ReadFault> {
+        let sql = "SELECT id, seq, at, output FROM decisions WHERE seq > ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+        self.0.page(sql, params![seq, last, PAGE], |row| {
+            let at: u64 = row.get(2)?;
+            Ok((row.get(0)?, Logged { seq: row.get(1)?, at: Moment::from_micros(at), text: row.get(3)? }))
+        })
+    }
+}
+
+fn logged(row: &rusqlite::Row<'_>) -> rusqlite::Result<Logged> {
+    let at: u64 = row.get(1)?;
+    Ok(Logged { seq: row.get(0)?, at: Moment::from_micros(at), text: row.get(2)? })
 }
 
 fn parse(call: CallId, text: &str) -> Result<Record, ReadFault> {

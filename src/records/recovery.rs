@@ -40,7 +40,7 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
     transaction.commit()?;
     let moment = |micros: u64| Moment::from_micros(micros);
     let checkpoints: Vec<Checkpoint> = db
-        .prepare("SELECT seq, at, state FROM checkpoints ORDER BY seq DESC")?
+        .prepare("SELECT seq, at, state FROM checkpoints ORDER BY seq DESC LIMIT 2")?
         .query_map([], |row| Ok(Checkpoint { seq: row.get(0)?, at: moment(row.get(1)?), state: row.get(2)? }))?
         .collect::<Result<_, _>>()?;
     let from = checkpoints.last().map_or(0, |checkpoint| checkpoint.seq);

@@ -25,6 +25,8 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX events_at ON events (at);
     CREATE TABLE bindings (seat TEXT PRIMARY KEY, binding TEXT NOT NULL);
     CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+", "
+    CREATE INDEX decisions_seq ON decisions (seq);
 "];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.

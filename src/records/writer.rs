@@ -19,7 +19,11 @@ const PATIENCE: usize = 25;
 const BATCH: usize = 2_000;
 /// After a commit that failed.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Inputs that a checkpoint made unnecessary go in steps, so that no commit takes long.
+/// The engine's log is kept for so long: a week can be explained, replayed and simulated again.
+const KEEP_LOG: Duration = Duration::from_secs(8 * 24 * 3600);
+/// Beside the two latest checkpoints the first of each day is kept, to begin a replay of that day with.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// What is too old goes in steps, so that no commit takes long.
 const PRUNE_STEP: usize = 2_000;
 
 pub(super) struct Writer {
@@ -28,7 +32,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     durable: Box<dyn Fn(Ticket) + Send>,
     last: Ticket,
-    /// Inputs up to this number can go.
+    /// Inputs up to this number, and decisions before it, can go.
     prune_to: u64,
     given_up: bool,
 }
@@ -127,7 +131,11 @@ impl Writer {
         }
         if prune_to > 0 {
             let step = "DELETE FROM inputs WHERE seq IN (SELECT seq FROM inputs WHERE seq <= ?1 ORDER BY seq LIMIT ?2)";
-            if transaction.prepare_cached(step)?.execute(params![prune_to, PRUNE_STEP])? < PRUNE_STEP {
+            let inputs = transaction.prepare_cached(step)?.execute(params![prune_to, PRUNE_STEP])?;
+            let step = "DELETE FROM decisions WHERE id IN (
+                SELECT id FROM decisions WHERE seq < ?1 ORDER BY seq LIMIT ?2)";
+            let decisions = transaction.prepare_cached(step)?.execute(params![prune_to, PRUNE_STEP])?;
+            if inputs < PRUNE_STEP && decisions < PRUNE_STEP {
                 prune_to = 0;
             }
         }
@@ -159,10 +167,13 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
                 "INSERT OR REPLACE INTO checkpoints (seq, at, state) VALUES (?1, ?2, ?3)",
                 params![seq, at.as_micros(), state],
             )?;
-            // Two are kept: a damaged one costs a longer replay, not the state.
-            let older = "SELECT min(seq) FROM (SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 2)";
-            *prune_to = db.query_row(older, [], |row| row.get(0))?;
-            db.execute("DELETE FROM checkpoints WHERE seq < ?1", [*prune_to])?;
+            // Two, so that a damaged one costs a longer replay, not the state.
+            let unneeded = "DELETE FROM checkpoints WHERE
+                seq NOT IN (SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 2)
+                AND seq NOT IN (SELECT min(seq) FROM checkpoints WHERE at >= ?1 GROUP BY at / ?2)";
+            let day = u64::try_from(DAY.as_micros()).unwrap_or(u64::MAX);
+            db.execute(unneeded, params![(*at - KEEP_LOG).as_micros(), day])?;
+            *prune_to = db.query_row("SELECT min(seq) FROM checkpoints", [], |row| row.get(0))?;
         }
         Entry::Restored { checkpoint, last } => {
             db.execute("DELETE FROM checkpoints WHERE seq > ?1", [checkpoint])?;

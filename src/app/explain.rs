@@ -1,0 +1,305 @@
+//! `hotline explain CALL`: why did this caller wait? Told from the engine's log, played again.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::replaying::{Replay, Step};
+use crate::ids::{CallId, OperatorId};
+use crate::moment::Moment;
+use crate::queue::{
+    Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
+};
+use crate::records::{Record, read_call};
+
+/// Of those who could not be asked so many are named in the text; JSON names all.
+const NAMED: usize = 5;
+
+/// Everything that happened to one contact in the lines.
+#[derive(Serialize)]
+pub struct Story {
+    pub record: Record,
+    pub events: Vec<Event>,
+    /// Others who came later and were asked for first.
+    pub passed_by: Vec<PassedBy>,
+    /// The log does not go back to the beginning of the call.
+    pub incomplete: bool,
+}
+
+#[derive(Serialize)]
+pub struct Event {
+    #[serde(flatten)]
+    pub said: Said,
+    /// At a decision: everybody who was signed in, and whether they could be asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct PassedBy {
+    pub contact: CallId,
+    pub at: Moment,
+    pub operator: Option<OperatorId>,
+    pub why: PassedBecause,
+}
+
+pub fn explain(data: &Path, call: &str, json: bool) -> Result<String, String> {
+    let id = CallId::parse(call).ok_or_else(|| {
+        format!("{call:?} is no call: an id has 13 letters, as `hotline records` prints it in call_id")
+    })?;
+    let record = read_call(data, id).map_err(|e| e.to_string())?;
+    let record = record.ok_or_else(|| format!("there is no call {id} in {}", data.display()))?;
+    let story = story(data, record).map_err(|e| e.to_string())?;
+    if json {
+        return serde_json::to_string_pretty(&story).map_err(|e| e.to_string());
+    }
+    Ok(story.text(&TimeZone::system()))
+}
+
+fn story(data: &Path, record: Record) -> Result<Story, crate::records::ReadFault> {
+    let id = record.call_id;
+    let until = record.ended_at.unwrap_or(Moment::from_micros(u64::MAX));
+    let mut replay = Replay::open(data, record.arrived_at)?;
+    let incomplete = replay.seq > 0 && replay.engine.now() > record.arrived_at;
+    let (mut events, mut passed_by) = (Vec::new(), Vec::new());
+    replay.play(until, |engine, step| {
+        let Step::Said(said) = step else { return };
+        if said.output.contact() == Some(id) {
+            let decided = matches!(said.output, Output::Decided(_));
+            let candidates = if decided { engine.candidates(id) } else { Vec::new() };
+            let text = sentence(engine, said, &candidates);
+            events.push(Event { said: said.clone(), candidates, text });
+        } else if let Output::Decided(decision) = &said.output
+            && let Some(passed) = decision.passed.filter(|passed| passed.contact == id)
+        {
+            let operator = decision.chosen.as_ref().map(|chosen| chosen.operator.clone());
+            passed_by.push(PassedBy { contact: decision.contact, at: said.at, operator, why: passed.why });
+        }
+    })?;
+    Ok(Story { record, events, passed_by, incomplete })
+}
+
+impl Story {
+    fn text(&self, zone: &TimeZone) -> String {
+        let mut lines = vec![self.head(zone)];
+        if self.incomplete {
+            lines.push("The log does not go back to this call's beginning; what is older is not told.".into());
+        }
+        lines.extend(self.verdict());
+        lines.push(String::new());
+        for event in &self.events {
+            if let Some(text) = &event.text {
+                lines.push(format!("  {}  {text}", clock(event.said.at, zone)));
+            }
+        }
+        for passed in &self.passed_by {
+            let who = passed.operator.as_ref().map_or("an operator", OperatorId::as_str);
+            let why = because(passed.why);
+            lines.push(format!(
+                "  {}  {} came later and {who} was asked for it first: {why}",
+                clock(passed.at, zone),
+                passed.contact
+            ));
+        }
+        if self.events.is_empty() {
+            lines.push("  The call joined no line, or the log of that day is gone (it is kept for eight days).".into());
+        }
+        lines.join("\n")
+    }
+
+    fn head(&self, zone: &TimeZone) -> String {
+        let record = &self.record;
+        let outcome = record.outcome.map_or("is not over".into(), |outcome| word(&outcome));
+        format!(
+            "Call {} from {} to {}, {}: {outcome}",
+            record.call_id,
+            if record.from.is_empty() { "an unknown number" } else { &record.from },
+            record.to,
+            date(record.arrived_at, zone),
+        )
+    }
+
+    /// How long it waited, and the one cause if that was too long.
+    fn verdict(&self) -> Option<String> {
+        let record = &self.record;
+        let (queue, queued) = (record.queue.as_ref()?, record.queued_at?);
+        let end = record.connected_at.or(record.ended_at);
+        let waited = end.map_or("waits still".into(), |end| format!("waited {}", lasted(end.since(queued))));
+        let late = self.events.iter().find_map(|event| match event.said.output {
+            Output::Late { cause, .. } => Some(cause),
+            _ => None,
+        });
+        let why = match late {
+            None => "That was within the aim.".to_string(),
+            Some(cause) => format!("The aim was missed: {}.", cause_text(cause)),
+        };
+        let in_vain: u64 = record.offers.iter().filter(|offer| offer.outcome != "answered").map(|offer| offer.ms).sum();
+        let rang = match in_vain {
+            0 => String::new(),
+            ms => format!(" Phones rang in vain for {}.", lasted(std::time::Duration::from_millis(ms))),
+        };
+        Some(format!("It {waited} in the line {queue}. {why}{rang}"))
+    }
+}
+
+/// What one output means to a reader; `None` where another line says it already.
+fn sentence(engine: &Engine, said: &Said, candidates: &[Candidate]) -> Option<String> {
+    let name = |operator: &OperatorId| match engine.rules().operators.get(operator) {
+        Some(of) if !of.name.is_empty() && of.name != operator.as_str() => format!("{operator} ({})", of.name),
+        _ => operator.to_string(),
+    };
+    Some(match &said.output {
+        Output::Joined { queue, since, expected, instead_of, .. } => {
+            let instead = instead_of.as_ref().map_or(String::new(), |asked| format!(" instead of {asked}"));
+            let kept = match said.at.since(*since) {
+                time if time.is_zero() => String::new(),
+                time => format!(", in the place it had {} ago", lasted(time)),
+            };
+            let foreseen = expected.map_or(String::new(), |wait| {
+                let millis = std::time::Duration::from_millis;
+                format!(
+                    "; foreseen: {}, four of five within {}",
+                    lasted(millis(wait.median_ms)),
+                    lasted(millis(wait.p80_ms))
+                )
+            });
+            format!("joined the line {queue}{instead}{kept}{foreseen}")
+        }
+        Output::Refused { queue, why, .. } => format!("was not let into the line {queue}: {}", word(why)),
+        Output::Moved { from, to, why, .. } => format!("moved from {from} to {to}, its place kept: {}", left(*why)),
+        Output::Relaxed { step, why, queue, .. } => {
+            let need = engine.rules().queues.get(queue).map_or(String::new(), |q| format!(": {}", q.at_step(*step).0));
+            let why = match why {
+                RelaxedBy::Waited => "it waited long enough",
+                RelaxedBy::ExpectedWait => "the wait foreseen was too long",
+                RelaxedBy::Nobody => "nobody signed in could ever have served it",
+            };
+            format!("its need was relaxed to step {step}{need}; {why}")
+        }
+        Output::Decided(decision) => decided(decision, candidates, &name),
+        Output::OfferEnded { operator, outcome, ms, .. } => {
+            let rang = lasted(std::time::Duration::from_millis(*ms));
+            match outcome {
+                OfferOutcome::Answered => format!("{} answered after {rang}", name(operator)),
+                OfferOutcome::NoAnswer => format!("{} did not answer for {rang} and was set not ready", name(operator)),
+                OfferOutcome::Rejected => format!("{} refused after {rang}", name(operator)),
+                OfferOutcome::Busy => format!("{}'s phone was busy", name(operator)),
+                OfferOutcome::Unreachable => format!("{}'s phone could not be reached", name(operator)),
+                OfferOutcome::CallerGone => format!("the phone of {} stopped ringing after {rang}", name(operator)),
+                OfferOutcome::AnsweredElsewhere => format!("{}'s phone stopped: another was answered", name(operator)),
+            }
+        }
+        Output::Connected { operator, seat, .. } => format!("was connected to {} at seat {seat}", name(operator)),
+        Output::Ended { talk_ms, .. } => {
+            format!("the talk ended after {}", lasted(std::time::Duration::from_millis(*talk_ms)))
+        }
+        Output::Left { queue, why, .. } => format!("left the line {queue}: {}", left(*why)),
+        Output::Late { cause, .. } => format!("missed the aim: {}", cause_text(*cause)),
+        Output::CallbackTaken { number, .. } => format!("will be called back at {number}, its place kept"),
+        Output::CallbackRefused { why, .. } => format!("could not be called back: {}", word(why)),
+        Output::Dial { number, attempt, .. } => format!("{number} was rung, try {attempt}"),
+        Output::CallbackEnded { result, .. } => format!("the callback ended: {}", word(result)),
+        Output::Offer { .. } | Output::Withdraw { .. } | Output::StopDialling { .. } => return None,
+        Output::Operator { .. } | Output::Ignored { .. } => return None,
+    })
+}
+
+fn decided(decision: &Decision, candidates: &[Candidate], name: &impl Fn(&OperatorId) -> String) -> String {
+    let rules = format!("rules {}, step {}", decision.rules, decision.step);
+    let Some(chosen) = &decision.chosen else {
+        let awaits = decision.awaits.as_ref().map_or(String::new(), |who| format!(", waiting for {}", name(who)));
+        let who = |fit: Fit| {
+            let of: Vec<String> = candidates.iter().filter(|c| c.fit == fit).map(|c| name(&c.operator)).collect();
+            let more = if of.len() > NAMED { format!(" and {} more", of.len() - NAMED) } else { String::new() };
+            (!of.is_empty()).then(|| format!("; {}: {}{more}", word(&fit), of[..of.len().min(NAMED)].join(", ")))
+        };
+        let named = [Fit::Excluded, Fit::Resting, Fit::NotReady, Fit::Unreachable];
+        let named: String = named.into_iter().filter_map(who).collect();
+        return format!("nobody could be asked{awaits}: {}{named} [{rules}]", decision.tally);
+    };
+    let by = match chosen.by {
+        Choose::LongestIdle => "idle longest".to_string(),
+        Choose::LeastOccupied => format!("least occupied, {:.1} %", chosen.figure as f64 / 10_000.0),
+        Choose::MostSkilled => format!("most skilled, {}", chosen.figure),
+        Choose::LeastSkilled => format!("least skilled that suffices, {}", chosen.figure),
+        Choose::RoundRobin => "next in turn".to_string(),
+        Choose::FewestCalls => format!("fewest calls, {}", chosen.figure),
+        Choose::Weighted => format!("fewest calls by weight, {:.1}", chosen.figure as f64 / 1000.0),
+    };
+    let preference = if chosen.preference == 0 { String::new() } else { format!(", preference {}", chosen.preference) };
+    let preferred = if chosen.preferred { ", the last who spoke with this caller" } else { "" };
+    let passed = decision
+        .passed
+        .map_or(String::new(), |passed| format!("; {} waited longer: {}", passed.contact, because(passed.why)));
+    format!(
+        "{} was asked: {by}{preference}{preferred}, of {}{passed} [{rules}]",
+        name(&chosen.operator),
+        decision.tally
+    )
+}
+
+fn because(why: PassedBecause) -> &'static str {
+    match why {
+        PassedBecause::Emergency => "an emergency",
+        PassedBecause::HeadStart => "its head start (priority, ageing or having been put back)",
+        PassedBecause::Excluded => "the operator had failed to take the earlier one",
+        PassedBecause::Preferred => "the earlier one waited for another operator",
+        PassedBecause::Unexplained => "for no reason: a fault of the dispatcher",
+    }
+}
+
+fn cause_text(cause: LateCause) -> &'static str {
+    match cause {
+        LateCause::GaveUp => "the caller gave up before the time was up",
+        LateCause::LeftEarly => "it left the line before the time was up",
+        LateCause::SlowAnswer => "a phone was ringing and was not answered in time",
+        LateCause::FailedOffers => "phones rang in vain",
+        LateCause::Preferred => "it waited for the last operator the caller spoke with",
+        LateCause::NobodySignedIn => "nobody was signed in who has the skills",
+        LateCause::Unreachable => "the phones of those who could have served it were not reachable",
+        LateCause::NotReady => "those who could have served it were not ready",
+        LateCause::Overtaken => "others with a head start were served first",
+        LateCause::AllBusy => "everybody with the skills was busy",
+    }
+}
+
+fn left(why: LeftLine) -> String {
+    match why {
+        LeftLine::CallerGone => "the caller hung up".into(),
+        LeftLine::TooLong => "the longest wait was over".into(),
+        LeftLine::Nobody => "nobody was signed in any more who could serve it".into(),
+        LeftLine::Key(key) => format!("the caller pressed {key}"),
+        LeftLine::Restarted => "the hotline was started anew".into(),
+    }
+}
+
+fn word(value: &impl Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().map_or_else(|| json.to_string(), |text| text.replace('_', " "))
+}
+
+fn zoned(at: Moment, zone: &TimeZone) -> jiff::ZonedDateTime {
+    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone())
+}
+
+fn clock(at: Moment, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%H:%M:%S%.1f").to_string()
+}
+
+fn date(at: Moment, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `850 ms`, `12.3 s`, `4 min 3 s`.
+fn lasted(time: std::time::Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{:.1} s", time.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}

@@ -1,0 +1,260 @@
+//! `hotline statistics` and `hotline replay`: the engine's log, counted and checked.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::json;
+
+use super::replaying::{Replay, Step};
+use crate::moment::Moment;
+use crate::queue::statistics::{Contacts, INTERVAL, Of, Presence, ServiceLevel};
+use crate::queue::{Output, Statistics};
+
+#[derive(clap::Args, Debug)]
+pub struct StatisticsArgs {
+    /// From when on: `today`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago); the log goes back eight days
+    #[arg(long, value_name = "TIME", value_parser = super::reports::time, default_value = "today")]
+    since: Moment,
+    /// Until when
+    #[arg(long, value_name = "TIME", value_parser = super::reports::time)]
+    until: Option<Moment>,
+    /// Whose figures
+    #[arg(long, value_enum, default_value = "queue")]
+    by: By,
+    /// One line for the whole time, or one for each quarter of an hour
+    #[arg(long, value_enum, default_value = "whole")]
+    every: Every,
+    /// For people, or one JSON object a line
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    House,
+    Queue,
+    Skill,
+    Operator,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Every {
+    Whole,
+    #[value(name = "15m")]
+    Quarter,
+}
+
+/// The figures of one name and one time.
+#[derive(Serialize)]
+struct Row {
+    of: String,
+    from: String,
+    until: String,
+    service_level: serde_json::Value,
+    asa_ms: Option<u128>,
+    aht_ms: Option<u128>,
+    abandonment: Option<f64>,
+    rona_rate: Option<f64>,
+    occupancy: Option<f64>,
+    foreseen_error_ms: Option<u128>,
+    conserved: bool,
+    contacts: Contacts,
+    presence: Presence,
+}
+
+pub fn statistics(data: &Path, args: &StatisticsArgs) -> Result<Vec<String>, String> {
+    let counted = count(data, args.since, args.until.unwrap_or(Moment::from_micros(u64::MAX)))?;
+    let zone = TimeZone::system();
+    let until = args.until.unwrap_or(counted.until).max(args.since);
+    let chosen = |of: &&Of| match args.by {
+        By::House => matches!(of, Of::House),
+        By::Queue => matches!(of, Of::House | Of::Queue(_)),
+        By::Skill => matches!(of, Of::Skill(_)),
+        By::Operator => matches!(of, Of::Operator(_)),
+    };
+    let mut rows = Vec::new();
+    for of in counted.statistics.all().iter().filter(chosen) {
+        let step = match args.every {
+            Every::Whole => until.since(args.since) + INTERVAL,
+            Every::Quarter => INTERVAL,
+        };
+        let mut from = Statistics::interval(args.since);
+        while from < until {
+            rows.extend(row(&counted.statistics, of, from, from + step, until, &zone));
+            from = from + step;
+        }
+    }
+    let lines = match args.format {
+        Format::Json => rows.iter().filter_map(|row| serde_json::to_string(row).ok()).collect(),
+        Format::Text => text(&rows),
+    };
+    Ok(lines)
+}
+
+struct Counted {
+    statistics: Statistics,
+    until: Moment,
+}
+
+fn count(data: &Path, since: Moment, until: Moment) -> Result<Counted, String> {
+    let mut replay = Replay::open(data, since).map_err(|e| e.to_string())?;
+    let mut statistics = Statistics::new();
+    statistics.new_rules(replay.engine.rules());
+    let begin = replay.engine.now();
+    for view in replay.engine.operators() {
+        let (operator, seat) = (view.operator.clone(), view.seat.cloned());
+        let output = Output::Operator { operator, seat, state: view.state.clone(), next: view.next.cloned() };
+        statistics.saw(begin, &output);
+    }
+    let mut last = begin;
+    let told = replay.play(until, |engine, step| {
+        match step {
+            Step::Told(input) => statistics.told(input),
+            Step::Said(said) => statistics.saw(said.at, &said.output),
+        }
+        last = engine.now();
+    });
+    told.map_err(|e| e.to_string())?;
+    statistics.count_until(last);
+    Ok(Counted { statistics, until: last + Duration::from_micros(1) })
+}
+
+fn row(all: &Statistics, of: &Of, from: Moment, to: Moment, until: Moment, zone: &TimeZone) -> Option<Row> {
+    let mut contacts = Contacts::default();
+    all.contacts(of, from, to).for_each(|(_, figures)| contacts += figures);
+    let mut presence = Presence::default();
+    all.presence(of, from, to).for_each(|(_, figures)| presence += figures);
+    if contacts == Contacts::default() && presence == Presence::default() {
+        return None;
+    }
+    let of = match of {
+        Of::House => "all".to_string(),
+        Of::Queue(queue) => queue.to_string(),
+        Of::Skill(skill) => skill.to_string(),
+        Of::Operator(operator) => operator.to_string(),
+    };
+    let levels = ServiceLevel::ALL.iter().filter_map(|form| {
+        let name = serde_json::to_value(form).ok()?;
+        Some((name.as_str()?.to_string(), json!(contacts.service_level(*form))))
+    });
+    let millis = |time: Option<Duration>| time.map(|time| time.as_millis());
+    Some(Row {
+        of,
+        from: local(from, zone),
+        until: local(to.min(until), zone),
+        service_level: levels.collect::<serde_json::Map<_, _>>().into(),
+        asa_ms: millis(contacts.asa()),
+        aht_ms: millis(contacts.aht()),
+        abandonment: contacts.abandonment(),
+        rona_rate: contacts.rona_rate(),
+        occupancy: presence.occupancy(),
+        foreseen_error_ms: millis(contacts.foreseen_error()),
+        conserved: contacts.conserves(),
+        contacts,
+        presence,
+    })
+}
+
+fn text(rows: &[Row]) -> Vec<String> {
+    if rows.is_empty() {
+        return vec!["nothing happened in this time".into()];
+    }
+    let percent = |share: Option<f64>| share.map_or("-".into(), |share| format!("{:.1} %", share * 100.0));
+    let seconds = |ms: Option<u128>| ms.map_or("-".into(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
+    let head =
+        ["", "from", "offered", "answered", "in time", "abandoned", "service level", "ASA", "AHT", "occupancy", "RONA"];
+    let mut table = vec![head.map(String::from).to_vec()];
+    for row in rows {
+        table.push(vec![
+            row.of.clone(),
+            row.from.clone(),
+            row.contacts.offered.to_string(),
+            row.contacts.answered.to_string(),
+            row.contacts.answered_within.to_string(),
+            row.contacts.abandoned.to_string(),
+            percent(row.contacts.service_level(ServiceLevel::Strict)),
+            seconds(row.asa_ms),
+            seconds(row.aht_ms),
+            percent(row.occupancy),
+            percent(row.rona_rate),
+        ]);
+    }
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
+            0 | 1 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+    };
+    let mut lines: Vec<String> = table.iter().map(line).collect();
+    lines.push(format!("service level: {}", ServiceLevel::Strict.formula()));
+    lines.extend(ledger(rows));
+    lines
+}
+
+/// Why the aim was missed: each miss has one cause, and the causes sum to the gap.
+fn ledger(rows: &[Row]) -> Vec<String> {
+    let mut all = Contacts::default();
+    let named: Vec<&Row> = rows.iter().filter(|row| row.of == "all").collect();
+    let of = if named.is_empty() { rows.iter().collect() } else { named };
+    of.iter().for_each(|row| all += &row.contacts);
+    let (missed, causes) = all.ledger();
+    let mut lines = Vec::new();
+    if missed > 0 {
+        lines.push(format!("the aim was missed {missed} times:"));
+        let mut sorted: Vec<_> = causes.iter().filter(|(_, count)| **count > 0).collect();
+        sorted.sort_by_key(|(cause, count)| (std::cmp::Reverse(**count), **cause));
+        for (cause, count) in sorted {
+            let name = serde_json::to_value(cause).unwrap_or_default();
+            lines.push(format!("  {count:>6}  {}", name.as_str().unwrap_or_default().replace('_', " ")));
+        }
+    }
+    if all.passed > 0 {
+        let unexplained = all.passed_unexplained;
+        lines.push(format!("passed over with a reason: {}, without one: {unexplained}", all.passed - unexplained));
+    }
+    lines
+}
+
+fn local(at: Moment, zone: &TimeZone) -> String {
+    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone());
+    at.strftime("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// Plays the log again; `Ok(false)`: a decision differs, and was told.
+pub fn replay(data: &Path, since: Option<Moment>, format: Format) -> Result<(bool, String), String> {
+    let replay = Replay::open(data, since.unwrap_or_default()).map_err(|e| e.to_string())?;
+    let first = replay.seq;
+    let (inputs, decisions, difference) = replay.compare().map_err(|e| e.to_string())?;
+    let alike = difference.is_none();
+    let told = match (format, difference) {
+        (Format::Json, difference) => {
+            let difference = difference.map(|d| json!({"seq": d.seq, "logged": d.logged, "replayed": d.replayed}));
+            json!({"after": first, "inputs": inputs, "decisions": decisions, "difference": difference}).to_string()
+        }
+        (Format::Text, None) => {
+            format!(
+                "{inputs} inputs after number {first}: all {decisions} logged decisions were made again, byte for byte"
+            )
+        }
+        (Format::Text, Some(d)) => format!(
+            "after {decisions} decisions that are alike the one after input {} differs:\n  logged    {}\n  replayed  {}",
+            d.seq,
+            d.logged.unwrap_or("nothing".into()),
+            d.replayed.unwrap_or("nothing".into())
+        ),
+    };
+    Ok((alike, told))
+}
