@@ -144,10 +144,12 @@ mod tests {
 
     use super::*;
 
+    type Heard = Arc<Mutex<Vec<u8>>>;
+
     /// Takes what is written when it is let.
     struct Slow {
         let_in: Receiver<io::Result<()>>,
-        heard: Arc<Mutex<Vec<u8>>>,
+        heard: Heard,
     }
 
     impl Write for Slow {
@@ -162,9 +164,9 @@ mod tests {
         }
     }
 
-    fn slow() -> (Log, Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>) {
+    fn slow() -> (Log, Sender<io::Result<()>>, Heard) {
         let (open, let_in) = channel();
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let heard = Heard::default();
         (Log::start(Slow { let_in, heard: heard.clone() }).unwrap(), open, heard)
     }
 

@@ -48,8 +48,9 @@ pub enum Command {
     /// Takes a port pair. Legs of one call share a worker. `second`: to be joined to one that is open; it may
     /// have a pair of the reserve.
     Open { leg: LegId, call: CallId, second: bool },
-    /// Makes our offer → [`Event::Described`].
-    MakeOffer { leg: LegId },
+    /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
+    /// converts nothing.
+    MakeOffer { leg: LegId, like: Option<LegId> },
     /// Applies their offer → [`Event::Described`] with our answer, or [`Event::Unacceptable`].
     TakeOffer { leg: LegId, sdp: Vec<u8> },
     /// Applies their answer to our offer → [`Event::Agreed`] or [`Event::Unacceptable`].
@@ -63,7 +64,8 @@ pub enum Command {
     Join { a: LegId, b: LegId },
     /// Parts a leg from the one it was joined with.
     Part { leg: LegId },
-    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event.
+    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event. The leg
+    /// it is joined with hears it, if that is how this leg sends its keys.
     InfoKey { leg: LegId, key: char, duration_ms: u32 },
     /// The call stands: from now on a leg that falls silent is told as [`Event::Dead`]. Before its 200 a phone
     /// owes us no sound.
@@ -141,6 +143,6 @@ pub struct Quality {
     pub mos: f64,
     /// Share of packets lost, 0.0–1.0.
     pub loss: f64,
-    /// RFC 3550 §6.4.1, milliseconds.
+    /// RFC 3550 §6.4.1, milliseconds; the mean over the call.
     pub jitter_ms: f64,
 }

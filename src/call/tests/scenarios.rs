@@ -420,3 +420,50 @@ fn a_phone_that_is_lost_in_a_break_does_not_end_the_break() {
     }
     assert_eq!(desk.events(), ["AGENTLOGIN", "PAUSE", "UNPAUSE"]);
 }
+
+#[test]
+fn who_holds_before_the_talk_begins_holds_in_it() {
+    for (held_by, hears_music) in [(CALLER, SEAT), (SEAT, CALLER)] {
+        let mut desk = Desk::new(settings());
+        desk.go_to_line('1');
+        let direction_of = |leg| if leg == held_by { Direction::TheyHold } else { Direction::Both };
+        // The caller holds while in the line; the seat answers sendonly.
+        desk.sip(sip::Event::Reoffer { leg: CALLER, body: Some(Body::sdp(b"new".to_vec())) });
+        desk.media(media::Event::Described { leg: CALLER, sdp: b"ours".to_vec(), direction: direction_of(CALLER) });
+        desk.offered();
+        desk.sip(sip::Event::Answered { leg: SEAT, body: Some(Body::sdp(b"seat".to_vec())) });
+        desk.media(media::Event::Agreed { leg: SEAT, direction: direction_of(SEAT) });
+        let (contact, queue) = (desk.call, "citizen".into());
+        desk.queue(Output::Connected { contact, queue, operator: "1001".into(), seat: "8001".into(), waited_ms: 0 });
+        let last = desk.asked.iter().rev().find_map(|action| match action {
+            Action::Media(media::Command::Play { leg, looped: Some(_), .. }) => Some(*leg),
+            Action::Media(media::Command::Join { .. }) => panic!("joined, though {held_by} holds"),
+            _ => None,
+        });
+        assert_eq!(last, Some(hears_music));
+        desk.pass(Duration::from_secs(10));
+        desk.sip(sip::Event::Reoffer { leg: held_by, body: Some(Body::sdp(b"new".to_vec())) });
+        let direction = Direction::Both;
+        desk.media(media::Event::Described { leg: held_by, sdp: b"ours".to_vec(), direction });
+        assert_eq!(desk.joined(), 2, "back again");
+        desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+        desk.closed_sound();
+        assert_eq!(desk.record().hold_ms, 10_000);
+    }
+}
+
+#[test]
+fn a_call_that_nobody_takes_has_a_record_of_bounded_length() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    for n in 0..1000 {
+        let (contact, at) = (desk.call, desk.now);
+        let (operator, seat, outcome) = ("1001".into(), "8001".into(), OfferOutcome::Busy);
+        desk.queue(Output::OfferEnded { offer: OFFER, contact, operator, seat, outcome, at, ms: n });
+    }
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+    desk.queue(Output::Left { contact: desk.call, queue: "citizen".into(), why: LeftLine::CallerGone });
+    desk.closed_sound();
+    let told: Vec<u64> = desk.record().offers.iter().map(|offer| offer.ms).collect();
+    assert!(told.into_iter().eq((0..100).chain(900..1000)), "the first and the last hundred");
+}
