@@ -24,7 +24,7 @@ pub struct Local {
 /// theirs (RFC 3264 §5.1, §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    pub heard: Heard,
+    pub heard: Receives,
     /// What we send.
     pub codec: Codec,
     pub payload_type: u8,
@@ -38,12 +38,12 @@ pub struct Agreement {
 
 /// What may arrive: every codec we described, in any packet, RFC 3264 §7.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct Receives {
     codecs: [Option<(u8, Codec)>; 2],
     pub keys: Option<u8>,
 }
 
-impl Heard {
+impl Receives {
     fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
         Self { codecs: [types.next(), types.next()], keys }
@@ -76,7 +76,7 @@ pub struct Negotiation {
     layout: Vec<Line>,
     keys: u8,
     /// What our last offer described.
-    offered: Heard,
+    offered: Receives,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Negotiation {
             described: String::new(),
             layout: vec![Line::Sound],
             keys: KEYS,
-            offered: Heard::default(),
+            offered: Receives::default(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Negotiation {
     pub fn make_offer(&mut self, first: Option<Codec>) -> Vec<u8> {
         let mut types: Vec<(u8, Codec)> = self.codecs.iter().map(|codec| (static_type(*codec), *codec)).collect();
         types.sort_by_key(|(_, codec)| Some(*codec) != first);
-        self.offered = Heard::new(&types, Some(self.keys));
+        self.offered = Receives::new(&types, Some(self.keys));
         let body = self.body(&types, Some(self.keys), Flow::SendRecv, false);
         self.describe(body)
     }
@@ -120,7 +120,7 @@ impl Negotiation {
         let theirs = read(sdp)?;
         let found = self.choose(&theirs)?;
         let media = &theirs.media[found.index];
-        let heard = Heard::new(&[(found.payload_type, found.codec)], found.keys);
+        let heard = Receives::new(&[(found.payload_type, found.codec)], found.keys);
         let agreement = self.agree(media, &found, heard)?;
         self.layout = theirs
             .media
@@ -145,7 +145,9 @@ impl Negotiation {
     pub fn take_answer(&mut self, sdp: &[u8]) -> Result<Agreement, Unacceptable> {
         let theirs = read(sdp)?;
         let found = self.choose(&theirs)?;
-        self.agree(&theirs.media[found.index], &found, self.offered)
+        // Who does not answer with keys sends none.
+        let heard = Receives { keys: found.keys.and(self.offered.keys), ..self.offered };
+        self.agree(&theirs.media[found.index], &found, heard)
     }
 
     /// The first `m=` line with sound that we can do, and the first codec of theirs that we know.
@@ -187,7 +189,7 @@ impl Negotiation {
         self.codecs.contains(&codec).then_some(codec)
     }
 
-    fn agree(&self, media: &Media, found: &Match, heard: Heard) -> Result<Agreement, Unacceptable> {
+    fn agree(&self, media: &Media, found: &Match, heard: Receives) -> Result<Agreement, Unacceptable> {
         let ip = match &media.address {
             Some(Address::Ip(ip)) => *ip,
             Some(Address::Name(name)) => {

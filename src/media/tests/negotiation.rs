@@ -173,6 +173,8 @@ fn what_we_offered_is_heard_by_our_numbers_and_sent_by_theirs() {
     let heard = agreement.heard;
     assert_eq!([0, 8, 97].map(|number| heard.codec(number)), [Some(Codec::Pcmu), Some(Codec::Pcma), None]);
     assert_eq!(heard.keys, Some(101));
+    let without_keys = negotiation.take_answer(offer("m=audio 4000 RTP/AVP 0").as_bytes()).unwrap();
+    assert_eq!((without_keys.heard.keys, without_keys.key_payload_type), (None, None));
     // What they offered is heard by the numbers of our answer, which are theirs.
     let (_, agreement) =
         ours().take_offer(offer("m=audio 4000 RTP/AVP 100 8|a=rtpmap:100 PCMA/8000").as_bytes()).unwrap();
