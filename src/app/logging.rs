@@ -14,6 +14,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait to be written; further ones are lost, and counted.
 const WAITING: usize = 4096;
+/// The same in bytes: a traced message may be long.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// At the end of the process, so long may the last lines take.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -27,7 +29,13 @@ pub enum LogFormat {
 #[derive(Clone)]
 pub struct Log {
     lines: SyncSender<Line>,
-    lost: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    waiting_bytes: AtomicUsize,
+    lost: AtomicUsize,
 }
 
 enum Line {
@@ -60,10 +68,10 @@ pub fn start(filter: &str, format: LogFormat) -> Result<Log, String> {
 impl Log {
     fn start(out: impl Write + Send + 'static) -> io::Result<Log> {
         let (lines, waiting) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicUsize::new(0));
-        let counter = lost.clone();
-        std::thread::Builder::new().name("log".into()).spawn(move || write(out, &waiting, &counter))?;
-        Ok(Log { lines, lost })
+        let counts = Arc::new(Counts::default());
+        let seen = counts.clone();
+        std::thread::Builder::new().name("log".into()).spawn(move || write(out, &waiting, &seen))?;
+        Ok(Log { lines, counts })
     }
 
     /// One line, or several, as they are.
@@ -80,17 +88,24 @@ impl Log {
     }
 
     fn put(&self, text: Vec<u8>) {
-        if self.lines.try_send(Line::Text(text)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let Counts { waiting_bytes, lost } = &*self.counts;
+        let length = text.len();
+        let is_full = waiting_bytes.fetch_add(length, Ordering::Relaxed) + length > WAITING_BYTES;
+        if is_full || self.lines.try_send(Line::Text(text)).is_err() {
+            waiting_bytes.fetch_sub(length, Ordering::Relaxed);
+            lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-fn write(mut out: impl Write, lines: &Receiver<Line>, lost: &AtomicUsize) {
+fn write(mut out: impl Write, lines: &Receiver<Line>, counts: &Counts) {
+    let Counts { waiting_bytes, lost } = counts;
     while let Ok(line) = lines.recv() {
         match line {
             Line::Text(text) => {
-                if out.write_all(&text).is_err() {
+                let written = out.write_all(&text);
+                waiting_bytes.fetch_sub(text.len(), Ordering::Relaxed);
+                if written.is_err() {
                     lost.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
@@ -144,10 +159,12 @@ mod tests {
 
     use super::*;
 
+    type Heard = Arc<Mutex<Vec<u8>>>;
+
     /// Takes what is written when it is let.
     struct Slow {
         let_in: Receiver<io::Result<()>>,
-        heard: Arc<Mutex<Vec<u8>>>,
+        heard: Heard,
     }
 
     impl Write for Slow {
@@ -162,9 +179,9 @@ mod tests {
         }
     }
 
-    fn slow() -> (Log, Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>) {
+    fn slow() -> (Log, Sender<io::Result<()>>, Heard) {
         let (open, let_in) = channel();
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let heard = Heard::default();
         (Log::start(Slow { let_in, heard: heard.clone() }).unwrap(), open, heard)
     }
 
@@ -181,6 +198,15 @@ mod tests {
         }
         assert!(told().starts_with("line 0\n(") && !told().contains(&format!("line {}\n", WAITING + 99)));
         assert!(told().contains("lines of the log are lost"));
+    }
+
+    #[test]
+    fn long_lines_wait_within_a_bound_too() {
+        let (log, _open, _heard) = slow();
+        let long = "x".repeat(WAITING_BYTES / 4);
+        (0..100).for_each(|_| log.say(long.clone()));
+        assert_eq!(log.counts.lost.load(Ordering::Relaxed), 96);
+        assert_eq!(log.counts.waiting_bytes.load(Ordering::Relaxed), WAITING_BYTES);
     }
 
     #[test]

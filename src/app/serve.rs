@@ -183,7 +183,14 @@ fn watch_signals(orders: mpsc::Sender<Order>, config_dir: std::path::PathBuf) ->
             tokio::select! {
                 Some(()) = term.recv() => drop(orders.send(Order::Drain).await),
                 Some(()) = interrupt.recv() => drop(orders.send(Order::Drain).await),
-                Some(()) = hangup.recv() => check_files(&config_dir),
+                Some(()) = hangup.recv() => {
+                    // A slow disk must not hold up the calls, nor the end of the process.
+                    let config_dir = config_dir.clone();
+                    let check = std::thread::Builder::new().name("check".into());
+                    if let Err(error) = check.spawn(move || check_files(&config_dir)) {
+                        warn!(%error, "SIGHUP: the files cannot be checked");
+                    }
+                }
                 else => break,
             }
         }

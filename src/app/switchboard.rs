@@ -67,6 +67,8 @@ pub struct Switchboard {
     /// Opening entries on their way to the disk, oldest first, and since when.
     opening: VecDeque<(Ticket, CallId, Moment)>,
     draining: Option<Moment>,
+    /// The drain ran out: no call is left but those that wait for their last figures.
+    ended_all: bool,
     heartbeat: Moment,
     checkpoint_at: u64,
     healthy: bool,
@@ -113,6 +115,7 @@ impl Switchboard {
             trace_sip,
             opening: VecDeque::new(),
             draining: None,
+            ended_all: false,
             heartbeat: Moment::default(),
             checkpoint_at: 0,
             healthy: true,
@@ -208,7 +211,8 @@ impl Switchboard {
     fn next_deadline(&self) -> Option<Moment> {
         let queue = self.queue.next_deadline().map(|(at, _)| at);
         let heartbeat = (!self.calls.is_empty()).then_some(self.heartbeat + HEARTBEAT);
-        let drain = self.draining.map(|until| if self.calls.is_empty() { until + LAST_ANSWERS } else { until });
+        let waits = self.calls.is_empty() || self.ended_all;
+        let drain = self.draining.map(|until| if waits { until + LAST_ANSWERS } else { until });
         let disk = self.opening.front().map(|(_, _, since)| *since + DISK_PATIENCE);
         [
             self.sip.next_deadline(),
@@ -251,10 +255,11 @@ impl Switchboard {
                 error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait")
             }
         }
-        if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() {
+        if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() && !self.ended_all {
             warn!(calls = self.calls.len(), "the drain ran out: ending the calls that are left");
             self.settle(now);
             self.calls.end_all(now);
+            self.ended_all = true;
         }
     }
 

@@ -39,7 +39,7 @@ impl Call {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },
             None => {
                 self.late = true;
-                media::Command::MakeOffer { leg: self.caller }
+                media::Command::MakeOffer { leg: self.caller, like: None }
             }
         });
     }
@@ -75,6 +75,7 @@ impl Call {
     }
 
     pub fn caller_described(&mut self, house: &mut House, sdp: Vec<u8>, direction: Direction) {
+        self.direction = direction;
         if std::mem::take(&mut self.reoffered) {
             let body = Body::sdp(sdp.clone());
             self.described = Some(sdp);

@@ -18,9 +18,6 @@ use crate::queue::{Input, NotReached};
 use crate::records::{self, EndedBy, OfferRecord, Outcome};
 use crate::sip::{self, Body, Party, Target, is_dialable};
 
-/// Offers of a callback that are kept until the citizen is rung. Operators who refuse rest, so there are few.
-const MAX_OFFERS: usize = 64;
-
 /// What is known of callbacks beside what the engine knows. The engine bounds their number.
 #[derive(Default)]
 pub(super) struct Callbacks {
@@ -74,7 +71,6 @@ impl Callbacks {
         callback.call = None;
         if !call.opened {
             callback.offers.clone_from(&call.record.offers);
-            callback.offers.truncate(MAX_OFFERS);
         }
     }
 
@@ -131,7 +127,7 @@ impl Call {
         }
         self.sound = Sound::Open;
         house.media(media::Command::Open { leg: self.caller, call: self.id, second: operator_hears.is_some() });
-        house.media(media::Command::MakeOffer { leg: self.caller });
+        house.media(media::Command::MakeOffer { leg: self.caller, like: operator_hears });
     }
 
     pub fn visit_over(&mut self, house: &mut House) {

@@ -48,6 +48,8 @@ pub(super) struct Call {
     pub sound: Sound,
     /// Our 200 was sent.
     pub accepted: bool,
+    /// What the caller's last description lets flow.
+    pub direction: Direction,
     /// What we described to the caller last: repeated in the 200 after early media.
     pub described: Option<Vec<u8>>,
     /// The INVITE came without an offer: ours is in the 200.
@@ -149,6 +151,7 @@ impl Call {
             language: Language::Zh,
             sound: Sound::None,
             accepted: false,
+            direction: Direction::Both,
             described: None,
             late: false,
             reoffered: false,
@@ -315,6 +318,7 @@ impl Call {
         if leg != self.caller {
             return self.seat_agreed(house, leg, direction);
         }
+        self.direction = direction;
         match self.state {
             State::LateAnswer { .. } => self.begin(house),
             State::Dialling(_) => self.reached(house),

@@ -27,6 +27,11 @@ const PORTS_AGAIN: Duration = Duration::from_secs(1);
 /// So that a phone does not list it as a missed call, RFC 3326 §2.
 const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// Offers that a record tells: a call that nobody takes is offered again and again. The first of them stay, and
+/// the latest; the engine's decisions tell all.
+const MOST_OFFERS: usize = 200;
+const FIRST_OFFERS: usize = 100;
+
 /// The leg to a seat.
 pub(super) struct SeatLeg {
     pub leg: LegId,
@@ -34,6 +39,8 @@ pub(super) struct SeatLeg {
     pub seat: SeatId,
     pub offer: OfferId,
     pub progress: Progress,
+    /// What the phone's last description lets flow.
+    pub direction: Direction,
     /// A re-INVITE of the seat's waits for our description.
     pub reoffered: bool,
 }
@@ -79,13 +86,14 @@ impl Call {
         info!(%operator, %seat, "offered");
         let leg = house.legs.make(self.id);
         let progress = Progress::Silent { until: house.now + SILENT_PHONE };
-        self.seats.push(SeatLeg { leg, operator, seat, offer, progress, reoffered: false });
+        let direction = Direction::Both;
+        self.seats.push(SeatLeg { leg, operator, seat, offer, progress, direction, reoffered: false });
         self.open_seat(house, leg);
     }
 
     fn open_seat(&self, house: &mut House, leg: LegId) {
         house.media(media::Command::Open { leg, call: self.id, second: true });
-        house.media(media::Command::MakeOffer { leg });
+        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 
     pub fn no_ports_for_seat(&mut self, house: &mut House, leg: LegId) {
@@ -100,6 +108,7 @@ impl Call {
 
     pub fn seat_described(&mut self, house: &mut House, leg: LegId, sdp: Vec<u8>, direction: Direction) {
         let Some(seat) = self.seat_mut(leg) else { return };
+        seat.direction = direction;
         if std::mem::take(&mut seat.reoffered) {
             house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
             return self.hold_changed(house, leg, direction);
@@ -135,6 +144,7 @@ impl Call {
 
     pub fn seat_agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
         let Some(seat) = self.seat_mut(leg) else { return };
+        seat.direction = direction;
         match seat.progress {
             Progress::Answered => {
                 seat.progress = Progress::Accepted;
@@ -154,15 +164,18 @@ impl Call {
         };
         info!(%operator, %seat, "connected");
         leg.progress = Progress::Joined;
-        let leg = leg.leg;
+        let (leg, held_by_seat) = (leg.leg, leg.direction);
         self.drop_seats_but(house, Some(leg));
         self.record.connected_at = Some(house.now);
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
         self.accept(house);
         house.media(media::Command::Watch { leg });
-        house.media(media::Command::Join { a: self.caller, b: leg });
         self.state = State::Talking(Talk::default());
+        house.media(media::Command::Join { a: self.caller, b: leg });
+        // Who held before the talk, in the line or in the answer, holds now.
+        self.hold_changed(house, self.caller, self.direction);
+        self.hold_changed(house, leg, held_by_seat);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::connected(house.now, &self.record, leg.to_string())));
     }
@@ -238,6 +251,9 @@ impl Call {
             house.write(records::Entry::Event(event));
         }
         let outcome = ledger::outcome_word(outcome).to_string();
+        if self.record.offers.len() == MOST_OFFERS {
+            self.record.offers.remove(FIRST_OFFERS);
+        }
         self.record.offers.push(OfferRecord { operator, seat, at, outcome, ms });
     }
 

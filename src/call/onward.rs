@@ -62,7 +62,7 @@ impl Call {
         self.state = State::Onward(Onward { leg, number, progress, reoffered: false });
         self.play(house, 0, Vec::new(), Some(Prompt::plain(RINGBACK)));
         house.media(media::Command::Open { leg, call: self.id, second: true });
-        house.media(media::Command::MakeOffer { leg });
+        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 
     pub fn is_onward(&self, leg: LegId) -> bool {

@@ -60,7 +60,7 @@ impl Call {
         }
         house.media(match body {
             Some(body) => media::Command::TakeOffer { leg, sdp: body.bytes },
-            None => media::Command::MakeOffer { leg },
+            None => media::Command::MakeOffer { leg, like: None },
         });
     }
 

@@ -19,7 +19,7 @@ use super::player::Player;
 use super::ports::Ports;
 use super::prompts::{Clip, PromptBank};
 use super::recordings::Recordings;
-use super::words::{Command, Direction, Event, Settings};
+use super::words::{Codec, Command, Direction, Event, Settings};
 use super::worker::{self, Clock, Handle, Order, Start, Tell};
 use crate::ids::{CallId, LegId, Prompt};
 
@@ -49,6 +49,8 @@ struct DeskLeg {
     worker: usize,
     negotiation: Negotiation,
     direction: Direction,
+    /// What was agreed last.
+    codec: Option<Codec>,
 }
 
 impl Desk {
@@ -97,9 +99,10 @@ impl Desk {
     pub fn command(&mut self, command: Command) {
         match command {
             Command::Open { leg, call, second } => self.open(leg, call, second),
-            Command::MakeOffer { leg } => {
+            Command::MakeOffer { leg, like } => {
+                let first = like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec);
                 let Some(state) = self.legs.get_mut(&leg) else { return };
-                let sdp = state.negotiation.make_offer();
+                let sdp = state.negotiation.make_offer(first);
                 self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
             }
             Command::TakeOffer { leg, sdp } => {
@@ -217,7 +220,7 @@ impl Desk {
         let negotiation = Negotiation::new(local, &self.settings.codecs);
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
-        self.legs.insert(leg, DeskLeg { worker, negotiation, direction: Direction::Both });
+        self.legs.insert(leg, DeskLeg { worker, negotiation, direction: Direction::Both, codec: None });
         self.order(leg, Order::Open { leg, port: pair.port, rtp: pair.rtp, rtcp: pair.rtcp });
     }
 
@@ -226,6 +229,7 @@ impl Desk {
             Ok((agreement, event)) => {
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.direction = agreement.direction;
+                    state.codec = Some(agreement.codec);
                 }
                 self.order(leg, Order::Agree { leg, agreement });
                 self.events.push_back(event);

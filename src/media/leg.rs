@@ -28,6 +28,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// Ticks a key of ours is pressed, and the pause after it.
 const PRESS_TICKS: u16 = 5;
 const PAUSE_TICKS: u16 = 5;
+/// Keys that wait to be pressed: whoever sends more is no finger.
+const MOST_KEYS: usize = 64;
 /// RFC 4733 §2.5.1.4: the end is sent three times.
 const END_PACKETS: u16 = 3;
 
@@ -81,6 +83,12 @@ struct Pressing {
     timestamp: Option<u32>,
 }
 
+impl Pressing {
+    fn is_down(&self) -> bool {
+        self.timestamp.is_some() && self.tick < PRESS_TICKS
+    }
+}
+
 /// What a packet was.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
@@ -90,7 +98,8 @@ pub enum Heard {
     Pass {
         header: Header,
         payload: std::ops::Range<usize>,
-        is_key: bool,
+        /// `None`: a key.
+        codec: Option<Codec>,
         key: Option<char>,
     },
 }
@@ -179,8 +188,9 @@ impl Leg {
         }
         let (Some(agreement), Some(source)) = (&self.agreement, &mut self.source) else { return Heard::Nothing };
         let Some((header, payload)) = parse(packet) else { return Heard::Nothing };
-        let is_key = Some(header.payload_type) == agreement.key_payload_type;
-        if header.payload_type != agreement.payload_type && !is_key {
+        let codec = agreement.heard.codec(header.payload_type);
+        let is_key = Some(header.payload_type) == agreement.heard.keys;
+        if codec.is_none() && !is_key {
             return Heard::Nothing;
         }
         match source.judge(now, from, header.ssrc, header.sequence_number) {
@@ -190,14 +200,15 @@ impl Leg {
             Verdict::Accepted => {}
         }
         self.heard_at = now;
-        let codec = agreement.codec;
-        self.reception.packet(now, header.ssrc, header.sequence_number, header.timestamp);
+        // All packets of a key have the time of its beginning: they say nothing about jitter.
+        let timestamp = codec.map(|_| header.timestamp);
+        self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
         let key = if is_key { self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]) } else { None };
-        if !is_key && let Some(capture) = &mut self.capture {
+        if let (Some(codec), Some(capture)) = (codec, &mut self.capture) {
             capture.hear(header.timestamp, codec, &packet[payload.clone()]);
         }
         match (self.joined, key) {
-            (Some(_), key) => Heard::Pass { header, payload, is_key, key },
+            (Some(_), key) => Heard::Pass { header, payload, codec, key },
             (None, Some(key)) => Heard::Key(key),
             (None, None) => Heard::Nothing,
         }
@@ -228,17 +239,20 @@ impl Leg {
         packet: &mut [u8],
         payload: std::ops::Range<usize>,
         header: &Header,
-        is_key: bool,
-        from: Codec,
+        from: Option<Codec>,
     ) {
         let Some(agreement) = self.sends() else { return };
         let (codec, audio_type, key_type) = (agreement.codec, agreement.payload_type, agreement.key_payload_type);
-        let Some(payload_type) = (if is_key { key_type } else { Some(audio_type) }) else { return };
-        if !is_key {
+        let Some(payload_type) = (if from.is_some() { Some(audio_type) } else { key_type }) else { return };
+        if let Some(from) = from {
+            // A key of ours is pressed in the place of sound.
+            if self.pressing.is_down() {
+                return;
+            }
             g711::convert(&mut packet[payload.clone()], from, codec);
         }
         self.filling = None;
-        let numbers = self.outgoing.relayed(now, header.ssrc, header.sequence_number, header.timestamp, header.marker);
+        let numbers = self.outgoing.relayed(now, header, payload.len());
         let start = payload.start - HEADER;
         write_header(&mut packet[start..payload.start], payload_type, numbers, self.outgoing.ssrc);
         self.send(&packet[start..payload.end]);
@@ -282,8 +296,14 @@ impl Leg {
         self.player.is_some() || self.filling.is_some() || !self.pressing.keys.is_empty()
     }
 
-    pub fn press_keys(&mut self, keys: &str) {
-        self.pressing.keys.extend(keys.chars().filter_map(event_code));
+    pub fn press_keys(&mut self, keys: impl Iterator<Item = char>) {
+        let room = MOST_KEYS.saturating_sub(self.pressing.keys.len());
+        self.pressing.keys.extend(keys.filter_map(event_code).take(room));
+    }
+
+    /// Whether keys of this leg's come as RTP events, and so are passed on as they are.
+    pub fn has_key_events(&self) -> bool {
+        self.agreement.is_some_and(|agreement| agreement.heard.keys.is_some())
     }
 
     /// One tick of a key of ours, RFC 4733 §2.5; `true` while it is pressed.
@@ -305,7 +325,7 @@ impl Leg {
         const VOLUME: u8 = 10;
         let payload = [event, if last { 0x80 | VOLUME } else { VOLUME }, high, low];
         for _ in 0..if last { END_PACKETS } else { 1 } {
-            let numbers = self.outgoing.event(now, self.pressing.timestamp);
+            let numbers = self.outgoing.event(now, self.pressing.timestamp, payload.len());
             self.pressing.timestamp = Some(numbers.timestamp);
             let mut packet = [0; HEADER + 4];
             packet[HEADER..].copy_from_slice(&payload);
@@ -410,7 +430,7 @@ mod tests {
 
     #[test]
     fn the_payload_is_found_behind_sources_and_extensions() {
-        let table: [(&str, Vec<u8>, Option<std::ops::Range<usize>>); 13] = [
+        let table = [
             ("plain", packet(0x80, b"sound"), Some(12..17)),
             ("a source", packet(0x81, b"srcesound"), Some(16..21)),
             ("an extension", packet(0x90, b"\xBE\xDE\0\x01\x10\xAA\0\0sound"), Some(20..25)),

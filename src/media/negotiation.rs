@@ -9,6 +9,9 @@ use super::words::{Codec, Direction};
 /// RFC 4733, in offers of ours.
 const KEYS: u8 = 101;
 
+/// RFC 3551 §6: numbers below are taken, two of them by codecs of ours.
+const FIRST_DYNAMIC: u8 = 96;
+
 /// Our side of the stream; RTCP is on the next port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Local {
@@ -17,9 +20,12 @@ pub struct Local {
     pub session_id: u64,
 }
 
-/// What both sides agreed on.
+/// What both sides agreed on. Each side numbers what it receives: `heard` holds our numbers, the others are
+/// theirs (RFC 3264 §5.1, §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
+    pub heard: Receives,
+    /// What we send.
     pub codec: Codec,
     pub payload_type: u8,
     pub key_payload_type: Option<u8>,
@@ -28,6 +34,24 @@ pub struct Agreement {
     pub remote_rtcp: SocketAddr,
     pub rtcp_mux: bool,
     pub direction: Direction,
+}
+
+/// What may arrive: every codec we described, in any packet, RFC 3264 §7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receives {
+    codecs: [Option<(u8, Codec)>; 2],
+    pub keys: Option<u8>,
+}
+
+impl Receives {
+    fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
+        let mut types = types.iter().copied();
+        Self { codecs: [types.next(), types.next()], keys }
+    }
+
+    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
+        self.codecs.iter().flatten().find(|(number, _)| *number == payload_type).map(|(_, codec)| *codec)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +75,8 @@ pub struct Negotiation {
     /// The `m=` lines agreed so far; a new offer keeps their number and order, RFC 3264 §8.
     layout: Vec<Line>,
     keys: u8,
+    /// What our last offer described.
+    offered: Receives,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +102,15 @@ impl Negotiation {
             described: String::new(),
             layout: vec![Line::Sound],
             keys: KEYS,
+            offered: Receives::default(),
         }
     }
 
-    /// Our offer: every codec, key presses, both ways.
-    pub fn make_offer(&mut self) -> Vec<u8> {
-        let types: Vec<(u8, Codec)> = self.codecs.iter().map(|codec| (static_type(*codec), *codec)).collect();
+    /// Our offer: every codec, `first` before the others; key presses, both ways.
+    pub fn make_offer(&mut self, first: Option<Codec>) -> Vec<u8> {
+        let mut types: Vec<(u8, Codec)> = self.codecs.iter().map(|codec| (static_type(*codec), *codec)).collect();
+        types.sort_by_key(|(_, codec)| Some(*codec) != first);
+        self.offered = Receives::new(&types, Some(self.keys));
         let body = self.body(&types, Some(self.keys), Flow::SendRecv, false);
         self.describe(body)
     }
@@ -91,14 +120,15 @@ impl Negotiation {
         let theirs = read(sdp)?;
         let found = self.choose(&theirs)?;
         let media = &theirs.media[found.index];
-        let agreement = self.agree(media, &found)?;
+        let heard = Receives::new(&[(found.payload_type, found.codec)], found.keys);
+        let agreement = self.agree(media, &found, heard)?;
         self.layout = theirs
             .media
             .iter()
             .enumerate()
             .map(|(index, media)| if index == found.index { Line::Sound } else { Line::Refused(refused(media)) })
             .collect();
-        if let Some(keys) = found.keys {
+        if let Some(keys) = found.keys.filter(|keys| *keys >= FIRST_DYNAMIC) {
             self.keys = keys;
         }
         let flow = match (media.flow, agreement.direction) {
@@ -115,7 +145,9 @@ impl Negotiation {
     pub fn take_answer(&mut self, sdp: &[u8]) -> Result<Agreement, Unacceptable> {
         let theirs = read(sdp)?;
         let found = self.choose(&theirs)?;
-        self.agree(&theirs.media[found.index], &found)
+        // Who does not answer with keys sends none.
+        let heard = Receives { keys: found.keys.and(self.offered.keys), ..self.offered };
+        self.agree(&theirs.media[found.index], &found, heard)
     }
 
     /// The first `m=` line with sound that we can do, and the first codec of theirs that we know.
@@ -157,7 +189,7 @@ impl Negotiation {
         self.codecs.contains(&codec).then_some(codec)
     }
 
-    fn agree(&self, media: &Media, found: &Match) -> Result<Agreement, Unacceptable> {
+    fn agree(&self, media: &Media, found: &Match, heard: Receives) -> Result<Agreement, Unacceptable> {
         let ip = match &media.address {
             Some(Address::Ip(ip)) => *ip,
             Some(Address::Name(name)) => {
@@ -181,6 +213,7 @@ impl Negotiation {
         };
         let rtcp = if media.rtcp_mux { media.port } else { media.rtcp_port.unwrap_or(media.port.saturating_add(1)) };
         Ok(Agreement {
+            heard,
             codec: found.codec,
             payload_type: found.payload_type,
             key_payload_type: found.keys,

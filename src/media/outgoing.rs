@@ -1,7 +1,10 @@
 //! The numbers of what we send on one leg: one SSRC, sequence and timestamp without a break, whatever
 //! plays or is passed on. Pure.
 
+use std::time::Duration;
+
 use rand::Rng;
+use rtp::header::Header;
 
 use super::g711::FRAME;
 use super::quality::CLOCK;
@@ -13,6 +16,8 @@ pub const HEADER: usize = 12;
 /// A source whose timestamps jump further began anew.
 const MAX_JUMP: u32 = CLOCK as u32 * 10;
 const MAX_SEQUENCE_JUMP: u16 = 1000;
+/// Nothing was sent for longer than this: a pause, RFC 3551 §4.1, and the clock went on. Less is a late tick.
+const PAUSE: Duration = Duration::from_millis(90);
 
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -62,31 +67,32 @@ impl Outgoing {
     /// The next frame of our own; `fresh`: the first of a prompt after silence.
     pub fn own(&mut self, now: Moment, fresh: bool) -> Numbers {
         self.mapping = None;
-        let marker = fresh || self.last.is_none();
+        let marker = fresh || self.last.is_none_or(|(_, at)| now.since(at) > PAUSE);
         let timestamp = if marker {
             self.clock(now)
         } else {
             self.last.map_or(self.first_timestamp, |(last, _)| last.wrapping_add(FRAME as u32))
         };
         let sequence = self.next_sequence;
-        self.count(now, sequence, timestamp);
+        self.count(now, sequence, timestamp, FRAME);
         Numbers { sequence, timestamp, marker }
     }
 
     /// An event packet of our own: all of one press share `timestamp`.
-    pub fn event(&mut self, now: Moment, timestamp: Option<u32>) -> Numbers {
+    pub fn event(&mut self, now: Moment, timestamp: Option<u32>, length: usize) -> Numbers {
         self.mapping = None;
         let marker = timestamp.is_none();
         let timestamp = timestamp.unwrap_or_else(|| self.clock(now));
         let sequence = self.next_sequence;
-        self.next_sequence = sequence.wrapping_add(1);
-        self.last = Some((timestamp, now));
-        self.packets = self.packets.wrapping_add(1);
+        // The clock goes on from the press's beginning, which is its timestamp.
+        let at = if marker { now } else { self.last.map_or(now, |(_, at)| at) };
+        self.count(at, sequence, timestamp, length);
         Numbers { sequence, timestamp, marker }
     }
 
     /// A packet that is passed on: gaps and order of its source stay visible.
-    pub fn relayed(&mut self, now: Moment, ssrc: u32, sequence: u16, timestamp: u32, marker: bool) -> Numbers {
+    pub fn relayed(&mut self, now: Moment, theirs: &Header, length: usize) -> Numbers {
+        let Header { ssrc, sequence_number: sequence, timestamp, marker, .. } = *theirs;
         let near = |mapping: &Mapping| {
             let step = sequence.wrapping_sub(mapping.sequence);
             let ticks = timestamp.wrapping_sub(mapping.timestamp);
@@ -111,7 +117,7 @@ impl Outgoing {
             timestamp: timestamp.wrapping_add(mapping.timestamp_offset),
             marker: marker || fresh,
         };
-        self.count(now, numbers.sequence, numbers.timestamp);
+        self.count(now, numbers.sequence, numbers.timestamp, length);
         numbers
     }
 
@@ -129,14 +135,14 @@ impl Outgoing {
         last.wrapping_add(frames.wrapping_mul(FRAME as u32))
     }
 
-    fn count(&mut self, now: Moment, sequence: u16, timestamp: u32) {
+    fn count(&mut self, now: Moment, sequence: u16, timestamp: u32, length: usize) {
         let ahead = sequence.wrapping_sub(self.next_sequence) < 0x8000;
         if ahead {
             self.next_sequence = sequence.wrapping_add(1);
             self.last = Some((timestamp, now));
         }
         self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(FRAME as u32);
+        self.octets = self.octets.wrapping_add(length as u32);
     }
 }
 
@@ -149,6 +155,11 @@ mod tests {
 
     fn at(millis: u64) -> Moment {
         Moment::from_micros(millis * 1000)
+    }
+
+    fn relay(out: &mut Outgoing, millis: u64, ssrc: u32, sequence: u16, timestamp: u32, marker: bool) -> Numbers {
+        let header = Header { ssrc, sequence_number: sequence, timestamp, marker, ..Header::default() };
+        out.relayed(at(millis), &header, FRAME)
     }
 
     #[test]
@@ -164,7 +175,7 @@ mod tests {
         assert!(!second.marker);
         let later = out.own(at(1020), true);
         assert_eq!(later.timestamp.wrapping_sub(second.timestamp), 8000);
-        let passed = out.relayed(at(1040), 9, 60_000, 5_000_000, false);
+        let passed = relay(&mut out, 1040, 9, 60_000, 5_000_000, false);
         assert_eq!((passed.sequence, passed.marker), (later.sequence.wrapping_add(1), true));
         assert_eq!(passed.timestamp, later.timestamp.wrapping_add(160));
         let own = out.own(at(1060), false);
@@ -177,9 +188,9 @@ mod tests {
     #[test]
     fn loss_and_order_of_the_source_stay_visible() {
         let mut out = Outgoing::new(&mut StdRng::seed_from_u64(2));
-        let base = out.relayed(at(0), 9, 65_534, 1000, true);
+        let base = relay(&mut out, 0, 9, 65_534, 1000, true);
         for (sequence, step) in [(65_535_u16, 1_u16), (1, 3), (0, 2), (2, 4)] {
-            let numbers = out.relayed(at(20), 9, sequence, 1000 + u32::from(step) * 160, false);
+            let numbers = relay(&mut out, 20, 9, sequence, 1000 + u32::from(step) * 160, false);
             assert_eq!(numbers.sequence, base.sequence.wrapping_add(step));
             assert_eq!(numbers.timestamp, base.timestamp.wrapping_add(u32::from(step) * 160));
             assert!(!numbers.marker);
@@ -189,12 +200,41 @@ mod tests {
     #[test]
     fn a_source_that_begins_anew_is_joined_without_a_jump() {
         let mut out = Outgoing::new(&mut StdRng::seed_from_u64(3));
-        let mut last = out.relayed(at(0), 9, 100, 1000, true);
+        let mut last = relay(&mut out, 0, 9, 100, 1000, true);
         for (millis, ssrc, sequence, timestamp) in [(20, 10, 40_000, 9_000_000), (40, 10, 3, 17), (60, 10, 4, 177)] {
-            let numbers = out.relayed(at(millis), ssrc, sequence, timestamp, false);
+            let numbers = relay(&mut out, millis, ssrc, sequence, timestamp, false);
             assert_eq!(numbers.sequence, last.sequence.wrapping_add(1));
             assert_eq!(numbers.timestamp, last.timestamp.wrapping_add(160));
             last = numbers;
         }
+    }
+
+    #[test]
+    fn the_clock_goes_on_while_nothing_may_be_sent() {
+        let mut out = Outgoing::new(&mut StdRng::seed_from_u64(4));
+        let first = out.own(at(0), true);
+        // On hold for ten seconds; the music was not begun anew.
+        let after = out.own(at(10_000), false);
+        assert_eq!((after.timestamp.wrapping_sub(first.timestamp), after.marker), (80_000, true));
+        assert_eq!(after.sequence, first.sequence.wrapping_add(1));
+        // A late tick is no pause.
+        let late = out.own(at(10_080), false);
+        assert_eq!((late.timestamp.wrapping_sub(after.timestamp), late.marker), (160, false));
+    }
+
+    #[test]
+    fn a_key_of_ours_takes_its_time_and_what_is_sent_is_counted() {
+        let mut out = Outgoing::new(&mut StdRng::seed_from_u64(5));
+        let before = out.own(at(0), true);
+        let key = out.event(at(20), None, 4);
+        for millis in [40, 60, 80, 100] {
+            assert_eq!(out.event(at(millis), Some(key.timestamp), 4).timestamp, key.timestamp);
+        }
+        let after = out.own(at(120), false);
+        assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 960, "six frames later");
+        let header = Header { ssrc: 9, ..Header::default() };
+        out.relayed(at(140), &header, 80);
+        let sent = out.sent(at(140)).unwrap();
+        assert_eq!((sent.packets, sent.octets), (8, 160 + 5 * 4 + 160 + 80));
     }
 }

@@ -20,6 +20,9 @@ pub struct Reception {
     past_received: u64,
     /// RFC 3550 §A.8, in sixteenths of a clock tick.
     jitter: u64,
+    /// For the mean over the whole call: the running value is that of its last second.
+    jitter_sum: u64,
+    jitter_count: u64,
     transit: Option<u32>,
     reported_expected: u64,
     reported_received: u64,
@@ -36,7 +39,8 @@ pub struct Report {
 }
 
 impl Reception {
-    pub fn packet(&mut self, now: Moment, ssrc: u32, sequence: u16, timestamp: u32) {
+    /// One packet; without a timestamp if it says nothing about jitter.
+    pub fn packet(&mut self, now: Moment, ssrc: u32, sequence: u16, timestamp: Option<u32>) {
         let step = sequence.wrapping_sub(self.highest as u16);
         let behind = step.wrapping_neg();
         if self.ssrc != Some(ssrc) || (step > MAX_DROPOUT && behind > MAX_DROPOUT) {
@@ -45,6 +49,7 @@ impl Reception {
             self.highest = self.highest.wrapping_add(u32::from(step));
         }
         self.received += 1;
+        let Some(timestamp) = timestamp else { return };
         let arrival = (now.as_micros() * CLOCK / 1_000_000) as u32;
         let transit = arrival.wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
@@ -52,6 +57,8 @@ impl Reception {
             // A pause or a restart of the clock is no jitter.
             if change < CLOCK {
                 self.jitter = self.jitter + change - ((self.jitter + 8) >> 4);
+                self.jitter_sum += self.jitter;
+                self.jitter_count += 1;
             }
         }
     }
@@ -98,7 +105,8 @@ impl Reception {
             return None;
         }
         let loss = expected.saturating_sub(received) as f64 / expected.max(1) as f64;
-        let jitter_ms = (self.jitter >> 4) as f64 * 1000.0 / CLOCK as f64;
+        let jitter = self.jitter_sum as f64 / self.jitter_count.max(1) as f64;
+        let jitter_ms = jitter / 16.0 * 1000.0 / CLOCK as f64;
         let round = |value: f64, digits: f64| (value * digits).round() / digits;
         Some(Quality { mos: round(mos(loss), 100.0), loss: round(loss, 10_000.0), jitter_ms: round(jitter_ms, 100.0) })
     }
@@ -119,7 +127,7 @@ mod tests {
 
     fn feed(reception: &mut Reception, packets: impl Iterator<Item = (u16, u64)>) {
         for (sequence, millis) in packets {
-            reception.packet(Moment::from_micros(millis * 1000), 7, sequence, u32::from(sequence) * 160);
+            reception.packet(Moment::from_micros(millis * 1000), 7, sequence, Some(u32::from(sequence) * 160));
         }
     }
 
@@ -150,9 +158,24 @@ mod tests {
         let mut reception = Reception::default();
         feed(&mut reception, (0..100_u16).flat_map(|i| [(i ^ 1, u64::from(i) * 20), (i ^ 1, u64::from(i) * 20)]));
         assert_eq!(reception.quality().unwrap().loss, 0.0);
-        reception.packet(Moment::from_micros(9), 8, 40_000, 5);
-        reception.packet(Moment::from_micros(29_000), 8, 40_001, 165);
+        reception.packet(Moment::from_micros(9), 8, 40_000, Some(5));
+        reception.packet(Moment::from_micros(29_000), 8, 40_001, Some(165));
         assert_eq!(reception.quality().unwrap().loss, 0.0);
         assert_eq!(Reception::default().quality(), None);
+    }
+
+    #[test]
+    fn jitter_is_that_of_the_whole_call_and_not_of_keys() {
+        let mut reception = Reception::default();
+        let late = |i: u16| if i < 900 { u64::from(i % 2) * 8 } else { 0 };
+        feed(&mut reception, (0..1000_u16).map(|i| (i, u64::from(i) * 20 + late(i))));
+        let quality = reception.quality().unwrap();
+        assert!(quality.jitter_ms > 5.0, "its last two seconds were calm: {quality:?}");
+        // A long key: a second of packets with one timestamp.
+        for n in 0..50_u16 {
+            reception.packet(Moment::from_micros(20_000_000 + u64::from(n) * 20_000), 7, 1000 + n, None);
+        }
+        let after = reception.quality().unwrap();
+        assert_eq!((after.loss, after.jitter_ms), (0.0, quality.jitter_ms));
     }
 }

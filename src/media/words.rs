@@ -52,9 +52,11 @@ pub enum Command {
         call: CallId,
         second: bool,
     },
-    /// Makes our offer → [`Event::Described`].
+    /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
+    /// converts nothing.
     MakeOffer {
         leg: LegId,
+        like: Option<LegId>,
     },
     /// Applies their offer → [`Event::Described`] with our answer, or [`Event::Unacceptable`].
     TakeOffer {
@@ -87,7 +89,8 @@ pub enum Command {
     Part {
         leg: LegId,
     },
-    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event.
+    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event. The leg
+    /// it is joined with hears it, if that is how this leg sends its keys.
     InfoKey {
         leg: LegId,
         key: char,
@@ -196,6 +199,6 @@ pub struct Quality {
     pub mos: f64,
     /// Share of packets lost, 0.0–1.0.
     pub loss: f64,
-    /// RFC 3550 §6.4.1, milliseconds.
+    /// RFC 3550 §6.4.1, milliseconds; the mean over the call.
     pub jitter_ms: f64,
 }

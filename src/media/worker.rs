@@ -229,12 +229,11 @@ impl Worker {
         let key = match leg.receive(now, from, packet) {
             Heard::Nothing => None,
             Heard::Key(key) => Some(key),
-            Heard::Pass { header, payload, is_key, key } => {
-                let (peer, codec) = (leg.joined, leg.agreement.map(|agreement| agreement.codec));
-                if let (Some(peer), Some(codec)) = (peer, codec)
+            Heard::Pass { header, payload, codec, key } => {
+                if let Some(peer) = leg.joined
                     && let Some(peer) = self.slots.get_mut(peer).and_then(Option::as_mut)
                 {
-                    peer.pass_on(now, packet, payload, &header, is_key, codec);
+                    peer.pass_on(now, packet, payload, &header, codec);
                 }
                 key
             }
@@ -304,18 +303,26 @@ impl Worker {
             }
             Order::Join { a, b } => self.join(a, b),
             Order::Part { leg } => self.part(leg),
-            Order::InfoKey { leg, key } => {
-                let Some(slot) = self.index.get(&leg).copied() else { return };
-                if let Some(key) = self.slots[slot].as_mut().and_then(|leg| leg.info_key(now, key)) {
-                    self.events.push(Event::Key { leg, key });
-                }
-            }
-            Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(&keys)),
+            Order::InfoKey { leg, key } => self.info_key(now, leg, key),
+            Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
             Order::Watch { leg } => self.with(leg, |leg| leg.watch(now)),
             Order::StopCapture { leg } => self.with(leg, |leg| leg.capture = None),
             Order::Close { leg } => self.close(now, leg),
         }
+    }
+
+    fn info_key(&mut self, now: Moment, id: LegId, key: char) {
+        let Some(leg) = self.index.get(&id).and_then(|slot| self.slots[*slot].as_mut()) else { return };
+        let Some(key) = leg.info_key(now, key) else { return };
+        // A phone that knows RTP events sends the same key there too.
+        if !leg.has_key_events()
+            && let Some(peer) = leg.joined
+            && let Some(peer) = self.slots[peer].as_mut()
+        {
+            peer.press_keys(std::iter::once(key));
+        }
+        self.events.push(Event::Key { leg: id, key });
     }
 
     fn with(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {

@@ -99,3 +99,23 @@ fn a_seat_over_tcp_that_vanishes_is_offered_nothing() {
     assert_eq!(records[0]["outcome"], "answered");
     assert_eq!((&records[1]["outcome"], &records[1]["offers"]), (&"abandoned_in_queue".into(), &serde_json::json!([])));
 }
+
+#[test]
+fn what_our_caller_says_and_records_goes_on_from_early_media_into_the_talk() {
+    let mut files = Files::new(None);
+    files.hotline = files.hotline.replace("[sip]\n", "[sip]\nanswer = \"on-connect\"\n");
+    let house = House::open(&files);
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (low, high, caller, operator) = (path("440.wav"), path("700.wav"), path("caller.wav"), path("operator.wav"));
+    write_tone(low.as_ref(), 440, 5);
+    write_tone(high.as_ref(), 700, 5);
+    let args = ["--answer-after", "3s", "--say", &high, "--record", &operator, "--calls", "1"];
+    let seat = Softphone::seat(&house, "8001", "open-sesame", &args);
+    assert!(Softphone::call(&house, "12346", &["--for", "4s", "--say", &low, "--record", &caller]).end());
+    assert!(seat.end());
+    let (caller, operator) = (Heard::read(caller.as_ref()), Heard::read(operator.as_ref()));
+    assert!(operator.seconds_of(440) > 2.0, "the operator heard silence");
+    assert!(caller.seconds_of(700) > 2.0, "{} s", caller.seconds_of(700));
+    assert!(caller.seconds() > caller.seconds_of(700) + 1.5, "the early part is missing: {} s", caller.seconds());
+}

@@ -55,8 +55,8 @@ pub async fn call(args: CallArgs) -> Result<(), String> {
     let started = phone.clock.now();
     println!("calling {}", args.uri);
     phone.open_leg(leg);
-    phone.desk.command(media::Command::MakeOffer { leg });
-    let mut talk = Talk { leg, args: &args, say, started, hang_up_at: None, press_at: None, from };
+    phone.desk.command(media::Command::MakeOffer { leg, like: None });
+    let mut talk = Talk { leg, args: &args, say, started, hang_up_at: None, press_at: None, from, sounds: false };
     let result = loop {
         let wake = talk.hang_up_at.into_iter().chain(talk.press_at).min();
         let happening = phone.next(wake).await;
@@ -78,6 +78,8 @@ struct Talk<'a> {
     hang_up_at: Option<Moment>,
     press_at: Option<Moment>,
     from: String,
+    /// Saying and recording have begun.
+    sounds: bool,
 }
 
 impl Talk<'_> {
@@ -144,7 +146,11 @@ impl Talk<'_> {
         true
     }
 
+    /// Once: early media goes on after the answer.
     fn make_sound(&mut self, phone: &mut Phone) {
+        if std::mem::replace(&mut self.sounds, true) {
+            return;
+        }
         if let Some(path) = &self.args.record
             && let Err(error) = phone.desk.record(self.leg, path)
         {

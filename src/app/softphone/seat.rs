@@ -114,7 +114,7 @@ impl Operator<'_> {
             Happening::Sip(sip::Event::Incoming(incoming)) => self.ring(phone, incoming),
             Happening::Sip(sip::Event::Reoffer { leg, body }) => phone.desk.command(match body {
                 Some(body) => media::Command::TakeOffer { leg, sdp: body.bytes },
-                None => media::Command::MakeOffer { leg },
+                None => media::Command::MakeOffer { leg, like: None },
             }),
             Happening::Sip(sip::Event::Acked { leg, answer: Some(body) }) => {
                 phone.desk.command(media::Command::TakeAnswer { leg, sdp: body.bytes });
@@ -142,7 +142,7 @@ impl Operator<'_> {
         phone.open_leg(leg);
         phone.desk.command(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg, sdp: offer.bytes },
-            None => media::Command::MakeOffer { leg },
+            None => media::Command::MakeOffer { leg, like: None },
         });
         let due = Some(phone.clock.now() + self.args.answer_after);
         self.talk = Some(Talk { leg, answer: None, answered: false, due });

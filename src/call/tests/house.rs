@@ -163,7 +163,7 @@ impl House {
         use media::Command as C;
         let (both, sdp) = (Direction::Both, b"ours".to_vec());
         let event = match &command {
-            C::MakeOffer { leg } | C::TakeOffer { leg, .. } => {
+            C::MakeOffer { leg, .. } | C::TakeOffer { leg, .. } => {
                 Some(media::Event::Described { leg: *leg, sdp, direction: both })
             }
             C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: both }),

@@ -1,4 +1,5 @@
 mod callbacks;
+mod codes;
 mod desk;
 mod exits;
 mod house;

@@ -7,7 +7,7 @@ use crate::call::{Action, Event};
 use crate::ids::Language;
 use crate::ivr::{AnswerWhen, Told};
 use crate::media::{self, Direction};
-use crate::queue::{By, Input, JoinRefusal, LeftLine, OfferFailure, OfferOutcome, OperatorState, Output};
+use crate::queue::{Input, JoinRefusal, LeftLine, OfferFailure, OfferOutcome, OperatorState, Output};
 use crate::records::{EndedBy, Entry, Outcome};
 use crate::sip::{self, Body, Source};
 
@@ -330,36 +330,6 @@ fn closed_full_and_too_long_are_said_before_the_house_hangs_up() {
 }
 
 #[test]
-fn feature_codes_are_obeyed_from_seats_alone() {
-    let sign_in = Input::SignIn { operator: "1001".into(), seat: "8001".into() };
-    let dial = |code: &str, source: Source, states: &[OperatorState]| {
-        let mut desk = Desk::new(settings());
-        for state in states {
-            let (operator, seat) = ("1001".into(), Some("8001".into()));
-            desk.queue(Output::Operator { operator, seat, state: state.clone(), next: None });
-        }
-        desk.ring(code, source);
-        desk.durable();
-        desk.described(CALLER);
-        desk.asked_queue().into_iter().cloned().collect::<Vec<Input>>()
-    };
-    let seat = || Source::Seat("8001".into());
-    let ready = [OperatorState::Ready];
-    assert_eq!(dial("*11", seat(), &[]), std::slice::from_ref(&sign_in));
-    assert_eq!(dial("*111001", seat(), &[]), [sign_in]);
-    assert_eq!(dial("*119999", seat(), &[]), []);
-    assert_eq!(dial("*11", Source::Trunk("carrier".into()), &[]), []);
-    assert_eq!(dial("*12", seat(), &ready), [Input::SignOut { operator: "1001".into(), by: By::Themselves }]);
-    assert_eq!(dial("*13", seat(), &[]), [], "nobody sits there");
-    assert_eq!(dial("*13", seat(), &ready), [Input::Ready { operator: "1001".into(), by: By::Themselves }]);
-    let meal = Input::NotReady { operator: "1001".into(), reason: "meal".into(), by: By::Themselves };
-    assert_eq!(dial("*142", seat(), &ready), [meal]);
-    for wrong in ["*140", "*143", "*14x", "*15", "*1", "*é1", "*99"] {
-        assert_eq!(dial(wrong, seat(), &ready), [], "{wrong}");
-    }
-}
-
-#[test]
 fn sound_that_never_says_its_figures_does_not_keep_the_record_open() {
     let mut desk = Desk::new(settings());
     desk.go_to_talk();
@@ -459,4 +429,57 @@ fn a_phone_that_is_lost_in_a_break_does_not_end_the_break() {
         desk.queue(Output::Operator { operator: "1001".into(), seat: Some("8001".into()), state, next: None });
     }
     assert_eq!(desk.events(), ["AGENTLOGIN", "PAUSE", "UNPAUSE"]);
+}
+
+#[test]
+fn who_holds_before_the_talk_begins_holds_in_it() {
+    for (held_by, hears_music) in [(CALLER, SEAT), (SEAT, CALLER)] {
+        let mut desk = Desk::new(settings());
+        desk.go_to_line('1');
+        let direction_of = |leg| if leg == held_by { Direction::TheyHold } else { Direction::Both };
+        // The caller holds while in the line; the seat answers sendonly.
+        desk.sip(sip::Event::Reoffer { leg: CALLER, body: Some(Body::sdp(b"new".to_vec())) });
+        desk.media(media::Event::Described { leg: CALLER, sdp: b"ours".to_vec(), direction: direction_of(CALLER) });
+        desk.offered();
+        desk.sip(sip::Event::Answered { leg: SEAT, body: Some(Body::sdp(b"seat".to_vec())) });
+        desk.media(media::Event::Agreed { leg: SEAT, direction: direction_of(SEAT) });
+        let (contact, queue) = (desk.call, "citizen".into());
+        desk.queue(Output::Connected { contact, queue, operator: "1001".into(), seat: "8001".into(), waited_ms: 0 });
+        let last = desk.asked.iter().rev().find_map(|action| match action {
+            Action::Media(media::Command::Play { leg, looped: Some(_), .. }) => Some(*leg),
+            Action::Media(media::Command::Join { .. }) => panic!("joined, though {held_by} holds"),
+            _ => None,
+        });
+        assert_eq!(last, Some(hears_music));
+        desk.pass(Duration::from_secs(10));
+        desk.sip(sip::Event::Reoffer { leg: held_by, body: Some(Body::sdp(b"new".to_vec())) });
+        let direction = Direction::Both;
+        desk.media(media::Event::Described { leg: held_by, sdp: b"ours".to_vec(), direction });
+        assert_eq!(desk.joined(), 2, "back again");
+        desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+        desk.closed_sound();
+        assert_eq!(desk.record().hold_ms, 10_000);
+    }
+}
+
+#[test]
+fn a_call_that_nobody_takes_has_a_record_of_bounded_length() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    for n in 0..1000 {
+        let (contact, at) = (desk.call, desk.now);
+        let (operator, seat, outcome) = ("1001".into(), "8001".into(), OfferOutcome::Busy);
+        desk.queue(Output::OfferEnded { offer: OFFER, contact, operator, seat, outcome, at, ms: n });
+    }
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+    desk.queue(Output::Left {
+        contact: desk.call,
+        queue: "citizen".into(),
+        why: LeftLine::CallerGone,
+        exit: None,
+        waited_ms: 0,
+    });
+    desk.closed_sound();
+    let told: Vec<u64> = desk.record().offers.iter().map(|offer| offer.ms).collect();
+    assert!(told.into_iter().eq((0..100).chain(900..1000)), "the first and the last hundred");
 }

@@ -219,6 +219,57 @@ fn two_legs_hear_each_other_in_their_own_codecs() {
 }
 
 #[test]
+fn a_leg_made_for_another_speaks_its_codec_and_hears_its_info_keys() {
+    let mut house = house(42_700..=42_799, Duration::ZERO);
+    let (caller, seat) = (phone(), phone());
+    // A caller with µ-law and without RTP events.
+    let (first, second) = (LegId(1), LegId(2));
+    house.desk.command(Command::Open { leg: first, call: CALL, second: false });
+    let sdp =
+        |port: u16, rest: &str| format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {rest}\r\n").into_bytes();
+    let port = |phone: &UdpSocket| phone.local_addr().unwrap().port();
+    house.desk.command(Command::TakeOffer { leg: first, sdp: sdp(port(&caller), "0") });
+    house.await_event(|event| matches!(event, Event::Described { .. }).then_some(()));
+    house.desk.command(Command::Open { leg: second, call: CALL, second: true });
+    house.desk.command(Command::MakeOffer { leg: second, like: Some(first) });
+    let offer =
+        house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
+    let offer = String::from_utf8(offer).unwrap();
+    let (to, numbers) = offer.split("m=audio ").nth(1).unwrap().split_once(" RTP/AVP ").unwrap();
+    assert!(numbers.starts_with("0 8 101\r\n"), "{offer}");
+    let to = SocketAddr::from(([127, 0, 0, 1], to.parse().unwrap()));
+    // It answers with numbers of its own, and may send either codec by ours.
+    let answer = sdp(port(&seat), "0 8 99\r\na=rtpmap:99 telephone-event/8000");
+    house.desk.command(Command::TakeAnswer { leg: second, sdp: answer });
+    house.await_event(|event| matches!(event, Event::Agreed { .. }).then_some(()));
+    house.desk.command(Command::Join { a: first, b: second });
+    assert!(house.desk.poll().is_none());
+    for (n, (payload_type, byte)) in [(0, linear_to_pcmu(4000)), (8, linear_to_pcma(8000))].into_iter().enumerate() {
+        seat.send_to(&packet(payload_type, n as u16, n as u32 * 160, 5, &[byte; FRAME]), to).unwrap();
+    }
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let (payload_type, _, _, payload) = hear(&caller);
+        assert_eq!(payload_type, 0);
+        if payload[0] != 0xFF {
+            heard.push(payload[0]);
+        }
+    }
+    assert_eq!(heard, [linear_to_pcmu(4000), linear_to_pcmu(8064)], "each packet by its own number");
+    house.desk.command(Command::InfoKey { leg: first, key: '5', duration_ms: 160 });
+    let key = house.await_event(|event| if let Event::Key { leg, key } = event { Some((*leg, *key)) } else { None });
+    assert_eq!(key, (first, '5'));
+    let pressed = loop {
+        let heard = hear(&seat);
+        if heard.3.len() == 4 {
+            break heard;
+        }
+    };
+    assert_eq!((pressed.0, pressed.3[0]), (99, 5));
+    house.desk.stop();
+}
+
+#[test]
 fn strangers_are_not_heard_and_a_new_offer_moves_the_source() {
     let mut house = house(42_200..=42_299, Duration::ZERO);
     let (caller, stranger, seat, moved) = (phone(), phone(), phone(), phone());
@@ -343,7 +394,7 @@ fn keys_are_pressed_and_heard_between_two_of_ours() {
     let open = |house: &mut House, leg| house.desk.command(Command::Open { leg, call: CALL, second: false });
     open(&mut house, LegId(1));
     open(&mut house, LegId(2));
-    house.desk.command(Command::MakeOffer { leg: LegId(1) });
+    house.desk.command(Command::MakeOffer { leg: LegId(1), like: None });
     let offer =
         house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
     house.desk.command(Command::TakeOffer { leg: LegId(2), sdp: offer });

@@ -145,13 +145,13 @@ fn directions_are_seen_from_us() {
 #[test]
 fn our_offer_and_their_answer() {
     let mut negotiation = ours();
-    let first = String::from_utf8(negotiation.make_offer()).unwrap();
+    let first = String::from_utf8(negotiation.make_offer(None)).unwrap();
     assert_eq!(
         first,
         "v=0\r\no=- 42 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
     );
     assert_eq!(
-        String::from_utf8(negotiation.make_offer()).unwrap(),
+        String::from_utf8(negotiation.make_offer(None)).unwrap(),
         first,
         "an offer that did not change keeps its version"
     );
@@ -163,10 +163,29 @@ fn our_offer_and_their_answer() {
 }
 
 #[test]
+fn what_we_offered_is_heard_by_our_numbers_and_sent_by_theirs() {
+    let mut negotiation = ours();
+    let offer_like = String::from_utf8(negotiation.make_offer(Some(Codec::Pcmu))).unwrap();
+    assert!(offer_like.contains("RTP/AVP 0 8 101\r\n"), "{offer_like}");
+    let answer = offer("m=audio 4000 RTP/AVP 97 8 98|a=rtpmap:97 PCMU/8000|a=rtpmap:98 telephone-event/8000");
+    let agreement = negotiation.take_answer(answer.as_bytes()).unwrap();
+    assert_eq!((agreement.codec, agreement.payload_type, agreement.key_payload_type), (Codec::Pcmu, 97, Some(98)));
+    let heard = agreement.heard;
+    assert_eq!([0, 8, 97].map(|number| heard.codec(number)), [Some(Codec::Pcmu), Some(Codec::Pcma), None]);
+    assert_eq!(heard.keys, Some(101));
+    let without_keys = negotiation.take_answer(offer("m=audio 4000 RTP/AVP 0").as_bytes()).unwrap();
+    assert_eq!((without_keys.heard.keys, without_keys.key_payload_type), (None, None));
+    // What they offered is heard by the numbers of our answer, which are theirs.
+    let (_, agreement) =
+        ours().take_offer(offer("m=audio 4000 RTP/AVP 100 8|a=rtpmap:100 PCMA/8000").as_bytes()).unwrap();
+    assert_eq!([100, 8].map(|number| agreement.heard.codec(number)), [Some(Codec::Pcma), None]);
+}
+
+#[test]
 fn a_new_offer_keeps_the_streams_and_their_order() {
     let mut negotiation = ours();
     negotiation.take_offer(offer("m=video 5000 RTP/AVP 99|m=audio 4000 RTP/AVP 8").as_bytes()).unwrap();
-    let again = String::from_utf8(negotiation.make_offer()).unwrap();
+    let again = String::from_utf8(negotiation.make_offer(None)).unwrap();
     let lines: Vec<&str> = again.lines().filter(|line| line.starts_with("m=") || line.starts_with("o=")).collect();
     assert_eq!(lines, ["o=- 42 2 IN IP4 10.0.0.1", "m=video 0 RTP/AVP 99", "m=audio 20000 RTP/AVP 8 0 101"]);
 }
