@@ -145,7 +145,7 @@ fn every_fault_is_reported_with_its_place() {
         assert_eq!(told, std::fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
         checked += 1;
     }
-    assert!(checked >= 25, "{checked} cases");
+    assert!(checked >= 50, "{checked} cases");
 }
 
 #[test]
