@@ -109,7 +109,7 @@ fn the_environment_goes_above_the_files() {
 fn a_shipped_password_is_not_for_the_public() {
     let report = bad(&root().join("sip-config"), &[("HOTLINE__SIP__LISTEN", "udp:0.0.0.0:5060")]);
     assert_eq!(report.lines().filter(|line| line.contains("is the shipped password")).count(), 10, "{report}");
-    assert!(report.starts_with("operators.toml:12:10: fault: seat.secret: is the shipped password"), "{report}");
+    assert!(report.starts_with("operators.toml:16:10: fault: seat.secret: is the shipped password"), "{report}");
 }
 
 /// Each folder of `tests/config-problems` with an `expected.txt`: files on top of a sound minimum.
