@@ -48,7 +48,7 @@ pub fn run(rules: &Rules, example: &Example) -> Result<(), String> {
     }
     let expected = match &example.expected {
         Expected::Asks(names) => format!("{} to be asked", people(names)),
-        Expected::GoesTo(exit) => format!("the caller to go to {}", place(exit)),
+        Expected::GoesTo(exit) => format!("the caller {}", goes("to go to", "to leave", exit)),
     };
     Err(format!("expected {expected}; {}", stage.story(&asked)))
 }
@@ -142,8 +142,10 @@ impl<'a> Stage<'a> {
     /// What the engine did, and how everybody stood.
     fn story(&self, asked: &BTreeSet<String>) -> String {
         if let Some((why, exit)) = &self.told.left {
-            let to =
-                exit.as_ref().map_or("hears that it is not possible".into(), |exit| format!("goes to {}", place(exit)));
+            let to = match exit {
+                Some(exit) => goes("goes to", "leaves", exit),
+                None => "hears that it is not possible".into(),
+            };
             return format!("the caller {to}, because {why}");
         }
         let mut story = match &self.told.queue {
@@ -243,11 +245,11 @@ fn people(names: &BTreeSet<String>) -> String {
     if names.is_empty() { "nobody".into() } else { names.iter().cloned().collect::<Vec<_>>().join(" and ") }
 }
 
-fn place(exit: &Exit) -> String {
+fn goes(goes: &str, leaves: &str, exit: &Exit) -> String {
     match exit {
-        Exit::Queue(queue) => format!("the queue {queue}"),
-        Exit::Number(number) => format!("the number {number}"),
-        Exit::Message => "a message".into(),
-        Exit::Callback => "a callback".into(),
+        Exit::Queue(queue) => format!("{goes} the queue {queue}"),
+        Exit::Number(number) => format!("{goes} the number {number}"),
+        Exit::Message => format!("{leaves} a message"),
+        Exit::Callback => format!("{leaves} for a callback"),
     }
 }

@@ -22,6 +22,17 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
     Duration::try_from(time).map_err(|_| format!("found {text:?}; a time cannot be negative"))
 }
 
+/// A time as an admin would write it.
+pub fn time_text(time: Duration) -> String {
+    let (seconds, millis) = (time.as_secs(), time.as_millis());
+    match (millis % 1000, seconds % 60, seconds % 3600) {
+        (0, 0, 0) if seconds > 0 => format!("{}h", seconds / 3600),
+        (0, 0, _) if seconds > 0 => format!("{}m", seconds / 60),
+        (0, ..) => format!("{seconds}s"),
+        _ => format!("{millis}ms"),
+    }
+}
+
 /// A type that is written as text: `$read` makes it, or says what is wrong.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident($inner:ty), $read:expr) => {

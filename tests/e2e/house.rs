@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -256,5 +257,19 @@ fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) ->
 
 /// A UDP port that was free a moment ago.
 pub fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+    /// Each test is a process, and has ports of its own below those that the system gives out: between looking
+    /// and using nobody else takes them. Four apart, for phones that take the next ones for sound.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const EACH: u32 = 64;
+    let own = 10_000 + std::process::id() % 150 * EACH;
+    for _ in 0..EACH {
+        let port = (own + NEXT.fetch_add(4, Ordering::Relaxed) % EACH) as u16;
+        let is_free = |port| {
+            UdpSocket::bind(("127.0.0.1", port)).is_ok() && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
+        };
+        if (port..port + 3).all(is_free) {
+            return port;
+        }
+    }
+    panic!("no port from {own} to {} is free", own + EACH)
 }

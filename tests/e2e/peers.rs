@@ -39,6 +39,8 @@ impl Sipp {
             .arg(file)
             .args(["-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "60", "-timeout_error", "-trace_err"])
             .args(["-mp", &free_port().to_string(), "-trace_msg", "-message_file", "messages", "-error_file", "errors"])
+            // sipp takes the last of the same option.
+            .args(["-p", &free_port().to_string()])
             .args(args)
             .current_dir(dir.path())
             .stdin(Stdio::null())

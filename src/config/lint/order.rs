@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, ever_serves};
+use crate::config::scalars::time_text;
 use crate::ids::{OperatorId, Skill};
 use crate::queue::{Level, Preference, QueueRules, Rules};
 
@@ -19,8 +20,9 @@ pub fn slack_priorities(rules: &Rules) -> Vec<Finding> {
         if let Some((other, of)) = passed {
             let key = if queue.emergency { "emergency" } else { "priority" };
             let what = format!(
-                "goes before the queue {other}, which is to be answered within {:?}; this one has {:?}",
-                of.answer_within, queue.answer_within
+                "goes before the queue {other}, which is to be answered within {}; this one has {}",
+                time_text(of.answer_within),
+                time_text(queue.answer_within)
             );
             findings.push(Finding::of_queue(id, &[key], what));
         }

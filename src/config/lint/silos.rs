@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Finding;
 use crate::config::Load;
+use crate::config::scalars::time_text;
 use crate::ids::QueueId;
 use crate::queue::{OperatorRules, QueueRules, Rules};
 
@@ -45,9 +46,9 @@ pub fn silos(rules: &Rules, load: &BTreeMap<QueueId, Load>) -> Option<Finding> {
         // They cost something, but the house can afford it.
         Some((apart, _)) if apart <= rules.seats.len() => return None,
         Some((apart, pooled)) => format!(
-            "{fall}; these rules need {apart} seats for {:.0} % in {:?} where one pool would need {pooled}; you have {}",
+            "{fall}; these rules need {apart} seats for {:.0} % in {} where one pool would need {pooled}; you have {}",
             SHARE * 100.0,
-            strictest(rules, &all),
+            time_text(strictest(rules, &all)),
             rules.seats.len()
         ),
         None => format!(
@@ -67,9 +68,9 @@ pub fn short_handed(rules: &Rules, load: &BTreeMap<QueueId, Load>) -> Vec<Findin
             continue;
         };
         let what = format!(
-            "{needed} operators are needed for {:.0} % in {:?}; {serving} have the skills",
+            "{needed} operators are needed for {:.0} % in {}; those who have the skills are {serving}",
             SHARE * 100.0,
-            queue.answer_within
+            time_text(queue.answer_within)
         );
         findings.push(Finding::of_queue(id, &["calls_per_hour"], what));
     }
@@ -78,9 +79,9 @@ pub fn short_handed(rules: &Rules, load: &BTreeMap<QueueId, Load>) -> Vec<Findin
         && needed > rules.seats.len()
     {
         let what = format!(
-            "even if everybody could serve every queue, {needed} seats would be needed for {:.0} % in {:?}; you have {}",
+            "even if everybody could serve every queue, {needed} seats would be needed for {:.0} % in {}; you have {}",
             SHARE * 100.0,
-            strictest(rules, &loaded),
+            time_text(strictest(rules, &loaded)),
             rules.seats.len()
         );
         findings.push(Finding::of_queue(first, &["calls_per_hour"], what));

@@ -28,11 +28,7 @@ pub fn unasked(rules: &Rules) -> Vec<Finding> {
     }
     let told = |(skill, holders): (&Skill, Vec<&OperatorId>)| {
         let first = *holders.first()?;
-        let others = match holders.len() - 1 {
-            0 => String::new(),
-            n => format!(", which {n} others have too"),
-        };
-        let what = format!("no queue asks for the skill {skill}{others}");
+        let what = format!("no queue asks for the skill {skill}; operators who have it: {}", holders.len());
         Some(Finding::warning(About::Operator(first.clone()), &["skills", skill.as_str()], what))
     };
     holders.into_iter().filter_map(told).collect()

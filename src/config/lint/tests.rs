@@ -56,7 +56,8 @@ fn silos_that_the_house_can_afford_are_no_matter() {
     let without_load = told(&rules, &[]);
     assert_eq!(without_load.len(), 1);
     assert!(without_load[0].contains("60 for citizen; 40 for english; whoever is free"), "{without_load:?}");
-    assert_eq!(told(&rules, &[("citizen", 300.0, 300), ("english", 100.0, 300)]), [String::new(); 0]);
+    let nothing: Vec<String> = Vec::new();
+    assert_eq!(told(&rules, &[("citizen", 300.0, 300), ("english", 100.0, 300)]), nothing);
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn those_who_can_do_both_join_two_groups_if_they_are_more_than_a_few() {
     let told_of_few = told(&few, &[]);
     assert!(told_of_few[0].contains("share no queue but for 3 of the operators"), "{told_of_few:?}");
     let many = house(&queues, &[(60, "mandarin"), (30, "english"), (10, "mandarin english")]);
-    assert_eq!(told(&many, &[]), [String::new(); 0]);
+    assert_eq!(told(&many, &[]).len(), 0);
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn too_few_for_what_is_expected() {
     assert_eq!(
         told(&rules, &[("citizen", 60.0, 300), ("english", 30.0, 300)]),
         [
-            "6 operators are needed for 95 % in 15s; 2 have the skills",
+            "6 operators are needed for 95 % in 15s; those who have the skills are 2",
             "even if everybody could serve every queue, 13 seats would be needed for 95 % in 15s; you have 10"
         ]
     );

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Names, check_time, number_within, time};
 use crate::config::fault::Faults;
 use crate::config::reader::Element;
+use crate::config::scalars::time_text;
 use crate::config::written;
 use crate::ids::QueueId;
 use crate::queue::{CallbackFirst, CallbackRules, Exit};
@@ -142,7 +143,11 @@ pub fn callback(queue: &Queue<'_>, faults: &mut Faults) -> Option<CallbackRules>
     let expires = within("expires", &written.expires, EXPIRES, EXPIRES_LIMITS);
     let attempts = number_within(queue, &at("attempts"), written.attempts.unwrap_or(ATTEMPTS), ATTEMPTS_LIMITS, faults);
     if attempts > 1 && retry >= expires {
-        let what = format!("found {retry:?}; the callback is given up after {expires:?}, before a second try");
+        let what = format!(
+            "found {}; the callback is given up after {}, before a second try",
+            time_text(retry),
+            time_text(expires)
+        );
         queue.fault_at(faults, &at("retry"), what);
     }
     let max_waiting = written.max_waiting.unwrap_or(CALLBACKS);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::queues::Queues;
 use super::signalling::Signalling;
 use super::sound::Sound;
 use super::{Names, language, list, prompt, time_within};
@@ -28,13 +27,12 @@ struct Known<'a> {
 
 pub fn read(
     files: &Files,
-    queues: Option<&Queues>,
+    queues: &Names,
     sip: Option<&Signalling>,
     sound: Option<&Sound>,
     faults: &mut Faults,
 ) -> Option<Settings> {
-    let none = Names::default();
-    let mut known = Known { queues: queues.map_or(&none, |queues| &queues.names), prompts: BTreeMap::new() };
+    let mut known = Known { queues, prompts: BTreeMap::new() };
     let mut settings = Settings { answer: sip.map(|sip| sip.answer).unwrap_or_default(), ..Settings::default() };
     let mut menu_names = Names::default();
     let menus = reader::array::<written::Menu>(&files.menu, "menu", "id", faults);

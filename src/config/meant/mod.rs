@@ -24,7 +24,7 @@ use queues::Queues;
 use super::fault::{Faults, Place, Severity};
 use super::lint::{self, About, Finding};
 use super::reader::{self, Element};
-use super::scalars::Time;
+use super::scalars::{Time, time_text};
 use super::source::Files;
 use super::{App, House, written};
 use crate::ids::{Language, Prompt};
@@ -39,12 +39,12 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
     reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
     reader::check_top(&files.menu, &["number", "menu", "waiting", "announcements"], faults);
     let app = app(files, faults);
-    let queues = queues::read(files, faults);
+    let mut queues = queues::read(files, faults);
     let sip = signalling::read(files, faults);
     let media = sound::read(dir, files, faults);
     let people = people::read(dir, files, sip.as_ref(), faults);
-    let ivr = menus::read(files, queues.as_ref(), sip.as_ref(), media.as_ref(), faults);
-    let (mut queues, mut people) = (queues?, people?);
+    let ivr = menus::read(files, &queues.names, sip.as_ref(), media.as_ref(), faults);
+    let mut people = people?;
     queues.rules.operators = std::mem::take(&mut people.operators);
     queues.rules.seats = people.seats.keys().cloned().collect();
     check_rules(&queues, &people, faults);
@@ -169,8 +169,8 @@ fn check_time<T>(
     faults: &mut Faults,
 ) {
     if time < limits.0 || time > limits.1 {
-        let what = format!("found {time:?}; from {:?} to {:?} is allowed", limits.0, limits.1);
-        element.fault_at(faults, path, what);
+        let (time, least, most) = (time_text(time), time_text(limits.0), time_text(limits.1));
+        element.fault_at(faults, path, format!("found {time}; from {least} to {most} is allowed"));
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{check_time, number_within, unknown};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::Element;
+use crate::config::scalars::time_text;
 use crate::config::written;
 use crate::ids::Skill;
 use crate::queue::{Level, Need, Preference, Step, parse_need};
@@ -118,12 +119,19 @@ pub fn steps(
         }
         if let Some(after) = after {
             if let Some(before) = latest.filter(|before| after <= *before) {
-                let what = format!("found {after:?}; a step before begins after {before:?}: steps go upwards");
+                let what = format!(
+                    "found {}; a step before begins after {}: steps go upwards",
+                    time_text(after),
+                    time_text(before)
+                );
                 queue.fault_at(faults, &at("after"), what);
             }
             if let Some(max) = max_wait.filter(|max| after >= *max) {
-                let what =
-                    format!("can never be reached: found {after:?}, and nobody waits longer than max_wait, {max:?}");
+                let what = format!(
+                    "can never be reached: found {}, and nobody waits longer than max_wait, {}",
+                    time_text(after),
+                    time_text(max)
+                );
                 queue.fault_at(faults, &at("after"), what);
             }
             latest = latest.max(Some(after));

@@ -51,7 +51,8 @@ pub struct Queues<'a> {
     pub elements: BTreeMap<QueueId, Element<'a, written::Queue>>,
 }
 
-pub fn read<'a>(files: &'a Files, faults: &mut Faults) -> Option<Queues<'a>> {
+/// What could be read; the faults say what could not.
+pub fn read<'a>(files: &'a Files, faults: &mut Faults) -> Queues<'a> {
     let top = reader::top::<written::QueuesTop>(&files.queues, &["queue"], faults);
     let mut queues = Queues {
         rules: Rules { version: FIRST_VERSION, ..Rules::default() },
@@ -81,18 +82,23 @@ pub fn read<'a>(files: &'a Files, faults: &mut Faults) -> Option<Queues<'a>> {
         let what = "there is no queue: at least one [[queue]] with id and need is needed";
         faults.fault(&files.queues.whole(), "queue", what);
     }
-    let top = top?;
+    if let Some(top) = top {
+        read_top(&mut queues.rules, &top, faults);
+    }
+    queues
+}
+
+fn read_top(rules: &mut Rules, top: &Element<'_, written::QueuesTop>, faults: &mut Faults) {
     let written = &top.written;
-    let mut within = |key, written, default| time_within(&top, key, written, default, UP_TO_AN_HOUR, faults);
-    queues.rules.exclude_for = within("exclude_for", &written.exclude_for, EXCLUDE_FOR);
-    queues.rules.phone_grace = within("phone_grace", &written.phone_grace, PHONE_GRACE);
-    queues.rules.redial_within = within("redial_within", &written.redial_within, REDIAL_WITHIN);
+    let mut within = |key, written, default| time_within(top, key, written, default, UP_TO_AN_HOUR, faults);
+    rules.exclude_for = within("exclude_for", &written.exclude_for, EXCLUDE_FOR);
+    rules.phone_grace = within("phone_grace", &written.phone_grace, PHONE_GRACE);
+    rules.redial_within = within("redial_within", &written.redial_within, REDIAL_WITHIN);
     let reasons = written.reasons.clone().unwrap_or_else(|| ["break", "meal", "training"].map(String::from).to_vec());
     if reasons.len() > MAX_REASONS {
         top.fault(faults, "reasons", format!("found {}; at most {MAX_REASONS} can be dialled", reasons.len()));
     }
-    queues.rules.reasons = reasons.into_iter().map(Reason::from).collect();
-    Some(queues)
+    rules.reasons = reasons.into_iter().map(Reason::from).collect();
 }
 
 /// `None`: something is wrong without which the queue means nothing.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Names, time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
-use crate::config::scalars::NextHop;
+use crate::config::scalars::{NextHop, time_text};
 use crate::config::source::Files;
 use crate::config::written;
 use crate::ivr::AnswerWhen;
@@ -87,7 +87,11 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let register_min = time_within(&sip, "register_min", &written.register_min, REGISTER_MIN, REGISTER_LIMITS, faults);
     let register_max = time_within(&sip, "register_max", &written.register_max, REGISTER_MAX, REGISTER_LIMITS, faults);
     if register_min > register_max {
-        sip.fault(faults, "register_min", format!("{register_min:?} is longer than register_max, {register_max:?}"));
+        sip.fault(
+            faults,
+            "register_min",
+            format!("{} is longer than register_max, {}", time_text(register_min), time_text(register_max)),
+        );
     }
     let max_calls = written.max_calls.unwrap_or(MAX_CALLS);
     if max_calls == 0 || max_calls > MOST_CALLS {
