@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::replaying::{Replay, Step};
 use crate::ids::{CallId, OperatorId};
@@ -12,39 +13,33 @@ use crate::moment::Moment;
 use crate::queue::{
     Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
 };
-use crate::records::{Record, read_call};
+use crate::records::{Record, printed, read_call, rfc3339};
 
 /// Of those who could not be asked so many are named in the text; JSON names all.
 const NAMED: usize = 5;
 
 /// Everything that happened to one contact in the lines.
-#[derive(Serialize)]
-pub struct Story {
-    pub record: Record,
-    pub events: Vec<Event>,
+struct Story {
+    record: Record,
+    events: Vec<Event>,
     /// Others who came later and were asked for first.
-    pub passed_by: Vec<PassedBy>,
+    passed_by: Vec<PassedBy>,
     /// The log does not go back to the beginning of the call.
-    pub incomplete: bool,
+    incomplete: bool,
 }
 
-#[derive(Serialize)]
-pub struct Event {
-    #[serde(flatten)]
-    pub said: Said,
+struct Event {
+    said: Said,
     /// At a decision: everybody who was signed in, and whether they could be asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<Candidate>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    candidates: Vec<Candidate>,
+    text: Option<String>,
 }
 
-#[derive(Serialize)]
-pub struct PassedBy {
-    pub contact: CallId,
-    pub at: Moment,
-    pub operator: Option<OperatorId>,
-    pub why: PassedBecause,
+struct PassedBy {
+    contact: CallId,
+    at: Moment,
+    operator: Option<OperatorId>,
+    why: PassedBecause,
 }
 
 pub fn explain(data: &Path, call: &str, json: bool) -> Result<String, String> {
@@ -54,10 +49,11 @@ pub fn explain(data: &Path, call: &str, json: bool) -> Result<String, String> {
     let record = read_call(data, id).map_err(|e| e.to_string())?;
     let record = record.ok_or_else(|| format!("there is no call {id} in {}", data.display()))?;
     let story = story(data, record).map_err(|e| e.to_string())?;
+    let zone = TimeZone::system();
     if json {
-        return serde_json::to_string_pretty(&story).map_err(|e| e.to_string());
+        return story.json(&zone).and_then(|story| serde_json::to_string_pretty(&story)).map_err(|e| e.to_string());
     }
-    Ok(story.text(&TimeZone::system()))
+    Ok(story.text(&zone))
 }
 
 fn story(data: &Path, record: Record) -> Result<Story, crate::records::ReadFault> {
@@ -84,6 +80,36 @@ fn story(data: &Path, record: Record) -> Result<Story, crate::records::ReadFault
 }
 
 impl Story {
+    fn json(&self, zone: &TimeZone) -> serde_json::Result<Value> {
+        let event = |event: &Event| {
+            let mut value = serde_json::to_value(&event.said.output)?;
+            let more = [
+                ("seq", json!(event.said.seq)),
+                ("at", json!(rfc3339(event.said.at, zone))),
+                ("candidates", json!(event.candidates)),
+                ("text", json!(event.text)),
+            ];
+            if let Value::Object(fields) = &mut value {
+                fields.extend(more.map(|(key, value)| (key.to_string(), value)));
+            }
+            Ok(value)
+        };
+        let passed = |passed: &PassedBy| {
+            json!({
+                "contact": passed.contact,
+                "at": rfc3339(passed.at, zone),
+                "operator": passed.operator,
+                "why": passed.why,
+            })
+        };
+        Ok(json!({
+            "record": printed(&self.record, zone)?,
+            "events": self.events.iter().map(event).collect::<serde_json::Result<Vec<Value>>>()?,
+            "passed_by": self.passed_by.iter().map(passed).collect::<Vec<Value>>(),
+            "incomplete": self.incomplete,
+        }))
+    }
+
     fn text(&self, zone: &TimeZone) -> String {
         let mut lines = vec![self.head(zone)];
         if self.incomplete {

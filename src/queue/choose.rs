@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// The ready of a class who may be asked for this contact, first to be asked first.
-    fn eligible<'a>(&'a self, class: &'a Class, contact: &'a Contact) -> impl Iterator<Item = &'a ReadyKey> {
+    pub(super) fn eligible<'a>(&'a self, class: &'a Class, contact: &'a Contact) -> impl Iterator<Item = &'a ReadyKey> {
         class.ready.iter().filter(|key| contact.excluded.is_empty() || !contact.excludes(key.4))
     }
 

@@ -149,11 +149,10 @@ impl Engine {
             self.wanted.insert(slot);
             return self.operator(slot).standing != Standing::Ready;
         }
-        let of_class = &mut self.classes[class];
-        of_class.waiting.insert(rank);
-        let nobody = of_class.ready.is_empty();
+        self.classes[class].waiting.insert(rank);
         self.stir(class);
-        nobody
+        let contact = &self.contacts[&id];
+        self.eligible(&self.classes[class], contact).next().is_none()
     }
 
     /// Takes a contact out of whatever it is offered from; its place in the line stays.

@@ -59,11 +59,11 @@ struct PrintedOffer<'a> {
 
 impl<'a> Printed<'a> {
     fn new(record: &'a Record, zone: &TimeZone) -> Self {
-        let time = |at: Option<Moment>| at.map(|at| local(at, zone));
+        let time = |at: Option<Moment>| at.map(|at| rfc3339(at, zone));
         let offers = record.offers.iter().map(|offer| PrintedOffer {
             operator: &offer.operator,
             seat: &offer.seat,
-            at: local(offer.at, zone),
+            at: rfc3339(offer.at, zone),
             outcome: &offer.outcome,
             ms: offer.ms,
         });
@@ -73,7 +73,7 @@ impl<'a> Printed<'a> {
             from: &record.from,
             to: &record.to,
             trunk: &record.trunk,
-            arrived_at: local(record.arrived_at, zone),
+            arrived_at: rfc3339(record.arrived_at, zone),
             answered_at: time(record.answered_at),
             queued_at: time(record.queued_at),
             connected_at: time(record.connected_at),
@@ -102,7 +102,13 @@ impl<'a> Printed<'a> {
     }
 }
 
-fn local(at: Moment, zone: &TimeZone) -> String {
+/// A record as outsiders read it, for what is printed beside it.
+pub fn printed(record: &Record, zone: &TimeZone) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(Printed::new(record, zone))
+}
+
+/// RFC 3339 with milliseconds, in the given zone.
+pub fn rfc3339(at: Moment, zone: &TimeZone) -> String {
     let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
     let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone());
     at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()

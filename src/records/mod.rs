@@ -12,7 +12,7 @@ mod tests;
 pub mod words;
 mod writer;
 
-pub use format::{write_csv, write_jsonl, write_queue_log};
+pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call};
 pub use recovery::{Checkpoint, Recovered};
 pub use store::{Store, StoreFault, Ticket};

@@ -9,6 +9,7 @@
 mod calls;
 mod client;
 mod crash;
+mod explaining;
 mod house;
 mod keys;
 mod lines;
