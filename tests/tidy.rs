@@ -123,6 +123,13 @@ fn a_call_sees_only_the_words_of_others() {
 }
 
 #[test]
+fn what_is_said_to_nobody_is_no_panic() {
+    check("lines for people are said by `say!`, which survives a closed standard output", |_, _, line| {
+        line.replace("eprintln!(", "").contains("println!(")
+    });
+}
+
+#[test]
 fn each_crate_has_one_door() {
     let doors = [
         ("rsip::", "sip"),

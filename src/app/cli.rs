@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 use super::forecasts::{self, SimulateArgs};
 use super::logging::{self, Log, LogFormat};
+use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
@@ -139,18 +140,18 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Check { format } => Ok(reports::check(&cli.config, format)),
         Command::Explain { call, format } => {
             let told = explain::explain(&cli.data, &call, format == Format::Json);
-            told.and_then(|text| reports::print(&text)).map(done).map_err(|e| vec![format!("hotline explain: {e}")])
+            told.map(|text| say!("{text}")).map(done).map_err(|e| vec![format!("hotline explain: {e}")])
         }
         Command::Statistics(args) => {
             let told = statistics::statistics(&cli.data, &args);
-            told.and_then(|lines| reports::print(&lines.join("\n")))
+            told.map(|lines| say!("{}", lines.join("\n")))
                 .map(done)
                 .map_err(|e| vec![format!("hotline statistics: {e}")])
         }
         Command::Replay { since, format } => {
             let told = statistics::replay(&cli.data, since, format);
             let (alike, text) = told.map_err(|e| vec![format!("hotline replay: {e}")])?;
-            reports::print(&text).map_err(|e| vec![format!("hotline replay: {e}")])?;
+            say!("{text}");
             Ok(if alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Records(args) => {
@@ -183,7 +184,7 @@ fn secret(config: &Path, seat: &str) -> Result<(), String> {
         return Err("nothing came from standard input; try: printf 'the secret' | hotline secret 8001".into());
     }
     let secret = crate::sip::digest::secret(seat, &house.sip.realm, password);
-    println!("secret = {{ md5 = \"{}\", sha256 = \"{}\" }}", secret.ha1_md5, secret.ha1_sha256);
+    say!("secret = {{ md5 = \"{}\", sha256 = \"{}\" }}", secret.ha1_md5, secret.ha1_sha256);
     Ok(())
 }
 

@@ -46,8 +46,16 @@ enum Line {
 
 /// Starts logging. `filter` is a directive such as `info` or `hotline::sip=debug`.
 pub fn start(filter: &str, format: LogFormat) -> Result<Log, String> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; try `info` or `hotline::sip=debug`"))?;
+    let hint = "try `info` or `hotline::sip=debug`";
+    // A word alone is a level; as the name of a crate it would silence everything.
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let directives = filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    for word in directives.filter(|directive| !directive.contains(['=', ':', '['])) {
+        if word != "hotline" && !levels.contains(&word.to_ascii_lowercase().as_str()) {
+            return Err(format!("--log {filter:?}: {word:?} is no level; there are {}; {hint}", levels.join(", ")));
+        }
+    }
+    let filter = EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; {hint}"))?;
     let log = Log::start(io::stderr()).map_err(|e| e.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -10,6 +10,7 @@ mod outlook;
 mod recovery;
 mod replaying;
 mod reports;
+mod say;
 mod serve;
 mod side_by_side;
 mod softphone;

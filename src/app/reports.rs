@@ -1,6 +1,6 @@
 //! `hotline check` and `hotline records`: what is printed of files and store.
 
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
+use super::say::say;
 use crate::config::{self, Fault};
 use crate::media::prompts::PromptBank;
 use crate::moment::Moment;
@@ -61,16 +62,16 @@ pub fn check(config_dir: &Path, format: CheckFormat) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if format == CheckFormat::Text {
-        println!("{}: no faults, {} warnings", config_dir.display(), warnings.len());
+        say!("{}: no faults, {} warnings", config_dir.display(), warnings.len());
     }
     ExitCode::SUCCESS
 }
 
 fn say(format: CheckFormat, text: &str, fault: Option<&Fault>) {
     match (format, fault) {
-        (CheckFormat::Text, _) => println!("{text}"),
-        (CheckFormat::Json, Some(fault)) => println!("{}", serde_json::json!(fault)),
-        (CheckFormat::Json, None) => println!("{}", serde_json::json!({ "severity": "fault", "what": text })),
+        (CheckFormat::Text, _) => say!("{text}"),
+        (CheckFormat::Json, Some(fault)) => say!("{}", serde_json::json!(fault)),
+        (CheckFormat::Json, None) => say!("{}", serde_json::json!({ "severity": "fault", "what": text })),
     }
 }
 
@@ -88,15 +89,6 @@ pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
         // `hotline records | head` ends early on purpose.
         Err(ReadFault::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(fault) => Err(fault.to_string()),
-    }
-}
-
-/// Prints to standard output; a reader who has seen enough (`| head`) is no fault.
-pub(super) fn print(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
-        _ => Ok(()),
     }
 }
 

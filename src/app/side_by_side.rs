@@ -9,6 +9,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::say::say;
 use crate::forecast::{Compared, Estimate, Unit};
 
 /// Work that is done sooner shows no progress.
@@ -98,15 +99,15 @@ impl Column {
 
 pub fn print(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) {
     match seeds {
-        1 => println!("{day}; played once"),
-        _ => println!("{day}; played {seeds} times, mean ± 95 % confidence"),
+        1 => say!("{day}; played once"),
+        _ => say!("{day}; played {seeds} times, mean ± 95 % confidence"),
     }
     for lacks in columns.iter().filter_map(Column::lacks) {
-        println!("{lacks}");
+        say!("{lacks}");
     }
     let within: BTreeSet<Duration> = columns.iter().flat_map(|column| column.answer_within.iter().copied()).collect();
     let within: Vec<String> = within.iter().map(|time| format!("{} s", time.as_secs_f64())).collect();
-    println!("service level: A_T/O, answered within T ({}) of all offered\n", within.join(", "));
+    say!("service level: A_T/O, answered within T ({}) of all offered\n", within.join(", "));
     let both = columns.len() > 1;
     let mut table = vec![vec![String::new()]];
     table[0].extend(columns.iter().map(|column| column.name.clone()));
@@ -148,7 +149,7 @@ pub fn print_table(table: &[Vec<String>], styles: &[Style]) {
             }
         }
         let text = text.trim_end();
-        if colours { println!("{style}{text}{style:#}") } else { println!("{text}") }
+        if colours { say!("{style}{text}{style:#}") } else { say!("{text}") }
     }
 }
 
@@ -165,7 +166,7 @@ pub fn print_json(day: &str, seeds: u64, columns: &[Column], figures: &[Compared
             })
         })
         .collect();
-    println!(
+    say!(
         "{}",
         serde_json::json!({
             "day": day,

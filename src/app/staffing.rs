@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cli::duration;
 use super::forecasts::ForecastFormat;
+use super::say::say;
 use super::side_by_side::{self, Progress, number};
 use crate::forecast::erlang::{Load, Prospect};
 use crate::forecast::{Estimate, Staffing, Unit, service_level, smallest};
@@ -132,17 +133,13 @@ type Cliff = Option<(u32, Prospect, Prospect)>;
 fn print(asked: Staffing, ways: &[Way], cliff: Cliff, pools: &[(u32, Option<u32>)]) {
     let Staffing { load, target, within, .. } = asked;
     let (handle, within) = (load.handle_time.as_secs_f64(), within.as_secs_f64());
-    println!(
+    say!(
         "{} calls an hour of {} s: {} operators would be busy if nobody ever waited",
         number(load.calls_per_hour, 0),
         number(handle, 0),
         number(load.erlangs(), 1),
     );
-    println!(
-        "wanted: {} % answered within {} s, of all offered (A_T/O)\n",
-        number(target * 100.0, 1),
-        number(within, 0)
-    );
+    say!("wanted: {} % answered within {} s, of all offered (A_T/O)\n", number(target * 100.0, 1), number(within, 0));
     let mut table = vec![["", "operators", "in time", "ASA", "busy", "give up"].map(String::from).to_vec()];
     for way in ways {
         let count = way.operators.map_or("–".into(), |operators| number(f64::from(operators), 0));
@@ -152,7 +149,7 @@ fn print(asked: Staffing, ways: &[Way], cliff: Cliff, pools: &[(u32, Option<u32>
     }
     side_by_side::print_table(&table, &[anstyle::Style::new().bold()]);
     if let Some((operators, now, then)) = cliff {
-        println!("\nthe cliff: the same {operators} operators with handle times 10 % longer");
+        say!("\nthe cliff: the same {operators} operators with handle times 10 % longer");
         let mut table = vec![["", "in time", "ASA", "busy", "give up"].map(String::from).to_vec()];
         for (seconds, prospect) in [(handle, now), (asked.longer().load.handle_time.as_secs_f64(), then)] {
             let mut row = vec![format!("  {} s", number(seconds, 0)), percent(prospect.service_level)];
@@ -161,7 +158,7 @@ fn print(asked: Staffing, ways: &[Way], cliff: Cliff, pools: &[(u32, Option<u32>
         }
         side_by_side::print_table(&table, &[]);
     }
-    println!("\nexclusive pools of equal size, by Erlang C");
+    say!("\nexclusive pools of equal size, by Erlang C");
     let count = |operators: Option<u32>| operators.map_or("–".into(), |operators| number(f64::from(operators), 0));
     let table: Vec<Vec<String>> = std::iter::once((1, asked.by_erlang_c()))
         .chain(pools.iter().copied())
@@ -212,7 +209,7 @@ fn print_json(asked: Staffing, ways: &[Way], cliff: Cliff, pools: &[(u32, Option
             "handle_time_10_percent_longer": prospect(then),
         })
     });
-    println!(
+    say!(
         "{}",
         serde_json::json!({
             "calls_per_hour": asked.load.calls_per_hour,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::clock::Clock;
 use super::hours::Doors;
@@ -16,7 +16,7 @@ use crate::ivr::Told;
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
-use crate::queue::{Engine, Input, Said};
+use crate::queue::{Decision, Engine, Input, OperatorState, Output, Said};
 use crate::records::{Entry, Store, Ticket};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
@@ -324,6 +324,18 @@ impl Switchboard {
     fn take_output(&mut self, now: Moment, said: Said) {
         self.log_decision(&said);
         self.outlook.saw(&said.output);
+        match &said.output {
+            Output::Decided(Decision { contact, queue, chosen: None, tally, .. }) => {
+                info!(call = %contact, %queue, "nobody can be asked: {tally}");
+            }
+            Output::Operator { operator, state, .. } => match state {
+                OperatorState::NotReady { reason } => info!(%operator, %reason, "not ready"),
+                OperatorState::SignedOut => info!(%operator, "signed out"),
+                OperatorState::Unreachable { .. } => info!(%operator, "unreachable"),
+                _ => debug!(%operator, ?state, "operator"),
+            },
+            _ => {}
+        }
         self.calls.handle(now, Event::Queue(said.output));
     }
 

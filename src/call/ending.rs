@@ -48,10 +48,13 @@ impl Call {
         self.refuse(house, status, outcome);
     }
 
-    /// The house ends it: the drain ran out.
+    /// The house ends it: the drain ran out. A caller who was not served yet abandoned nothing.
     pub fn end_by_house(&mut self, house: &mut House) {
         if !matches!(self.state, State::Ended { .. }) {
-            let outcome = self.abandoned();
+            let outcome = match self.abandoned() {
+                Outcome::AbandonedInMenu | Outcome::AbandonedInQueue => Outcome::Failed,
+                outcome => outcome,
+            };
             self.end_by_house_with(house, outcome, "SIP;cause=503;text=\"Service shutting down\"");
         }
     }

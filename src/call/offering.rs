@@ -167,6 +167,9 @@ impl Call {
         let (leg, held_by_seat) = (leg.leg, leg.direction);
         self.drop_seats_but(house, Some(leg));
         self.record.connected_at = Some(house.now);
+        let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
+        let waited = self.record.queued_at.map(|queued| house.now.since(queued));
+        self.record.within_service_level = facts.zip(waited).map(|(facts, waited)| waited <= facts.answer_within);
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
         self.accept(house);

@@ -14,6 +14,8 @@ use crate::moment::Moment;
 
 /// A phone that was busy or could not be reached would fail alike for the next contact: it rests.
 const REST: Duration = Duration::from_secs(5);
+/// One that cannot be reached again and again costs every caller a wait: its rest doubles, so often (to 5 min 20 s).
+const MOST_DOUBLINGS: u32 = 6;
 /// Each further failure of the same operator for the same contact doubles the exclusion, so often.
 const DOUBLINGS: u32 = 3;
 
@@ -139,6 +141,9 @@ impl Engine {
 
     fn end_offer(&mut self, now: Moment, id: OfferId, outcome: OfferOutcome) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
+        if matches!(outcome, OfferOutcome::Answered | OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
+            self.operator_mut(offer.operator).unreached = 0;
+        }
         self.agenda.clear(offer.until, Deadline::OfferExpires(id));
         self.say(Output::OfferEnded {
             offer: id,
@@ -158,7 +163,10 @@ impl Engine {
             (Some(Next::NotReady(reason)), _) => self.set_activity(slot, Activity::NotReady(reason)),
             (None, OfferOutcome::NoAnswer) => self.set_activity(slot, Activity::NotReady(RONA.into())),
             (None, OfferOutcome::Busy | OfferOutcome::Unreachable) => self.change(slot, |operator| {
-                operator.resting_until = Some(now + REST);
+                operator.resting_until = Some(now + REST * 2_u32.pow(operator.unreached.min(MOST_DOUBLINGS)));
+                if outcome == OfferOutcome::Unreachable {
+                    operator.unreached += 1;
+                }
                 // Others are asked before a phone that failed.
                 operator.idle_since = now;
                 operator.activity = Activity::Ready;

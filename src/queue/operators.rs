@@ -39,6 +39,8 @@ pub(super) struct Operator {
     pub reachable: bool,
     /// The phone failed: no offers until then.
     pub resting_until: Option<Moment>,
+    /// How often in a row the phone could not be rung.
+    pub unreached: u32,
     /// Signed out by themselves: a phone that comes back does not sign them in.
     pub left: bool,
     /// No longer in the rules: signed out as soon as they are free.
@@ -157,6 +159,7 @@ impl Operator {
             idle_since: Moment::default(),
             reachable: false,
             resting_until: None,
+            unreached: 0,
             left: false,
             retired: false,
             profile: 0,

@@ -91,6 +91,7 @@ impl Engine {
             operator.seat = None;
             operator.next = None;
             operator.resting_until = None;
+            operator.unreached = 0;
             operator.activity = Activity::NotReady(SIGNED_IN.into());
         });
         self.nobody_is_wanted(slot);
@@ -210,6 +211,7 @@ impl Engine {
             operator.reachable = reachable;
             // A phone that was away and is back is as good as new.
             operator.resting_until = None;
+            operator.unreached = 0;
         });
         if let (false, Some(Activity::Offered { offer, .. })) = (reachable, self.activity(slot)) {
             self.withdraw(now, offer, OfferOutcome::Unreachable);

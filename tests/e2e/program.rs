@@ -92,3 +92,44 @@ fn a_secret_is_hashed_for_the_file() {
     let shipped = std::fs::read_to_string(format!("{root}/sip-config/operators.toml")).unwrap();
     assert!(shipped.contains(told.trim()), "{told} is not what is shipped");
 }
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_fault() {
+    let commands = [
+        "hotline check | head -n 0",
+        "hotline call sip:12345@127.0.0.1:1 | true",
+        "hotline staff --calls-per-hour 60 --handle-time 60s | head -n 1",
+    ];
+    for command in commands {
+        let program = format!("exec {}", env!("CARGO_BIN_EXE_hotline"));
+        let script = format!(
+            "set -o pipefail; {}",
+            command.replacen("hotline", &format!("( {program}"), 1).replacen(" |", " ) |", 1)
+        );
+        let out = std::process::Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("bash is there");
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() != Some(101) && !told.contains("panicked"), "{command}: {told}");
+    }
+}
+
+#[test]
+fn a_softphone_says_at_once_why_it_cannot_call() {
+    let nobody = crate::house::free_port();
+    let cases = [
+        (vec!["call".into(), format!("sip:12345@localhost:{nobody}")], "nothing listens at 127.0.0.1"),
+        (vec!["call".into(), format!("sip:12345@127.0.0.1:{nobody};transport=tcp")], "is `hotline serve` running?"),
+        (vec!["call".into(), "sip:12345@127.0.0.1;transport=tls".into()], "udp and tcp"),
+        (vec!["call".into(), "sip:12345@127.0.0.1".into(), "--press".into(), "1x".into()], "'x' is no key"),
+        (vec!["seat".into(), "8001".into(), "--server".into(), format!("127.0.0.1:{nobody}")], "nothing listens"),
+        (vec!["--log".into(), "debugg".into(), "check".into()], "\"debugg\" is no level"),
+    ];
+    for (args, told) in cases {
+        let out = crate::house::hotline().args(&args).output().expect("runs");
+        let said = String::from_utf8_lossy(&out.stderr).to_string();
+        assert!(!out.status.success() && said.contains(told), "{args:?}: {said}");
+    }
+}

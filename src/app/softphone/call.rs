@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::say::say;
 use super::{Happening, Phone, clip};
 use crate::ids::LegId;
 use crate::media::{self, Event as Heard};
@@ -43,7 +44,10 @@ pub struct CallArgs {
 
 /// What goes wrong is told; an answered call that ends is a success.
 pub async fn call(args: CallArgs) -> Result<(), String> {
-    let (server, transport) = destination(&args.uri)?;
+    let (server, transport, dialled) = destination(&args.uri)?;
+    if let Some(key) = args.press.chars().find(|key| !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D')) {
+        return Err(format!("--press: {key:?} is no key; 0 to 9, *, # and A to D are"));
+    }
     let say = args.say.as_deref().map(clip::load).transpose()?;
     let mut phone = Phone::open(server, transport, false).await?;
     let from = args.as_seat.clone().unwrap_or_else(|| args.from.clone());
@@ -53,10 +57,11 @@ pub async fn call(args: CallArgs) -> Result<(), String> {
     }
     let leg = LegId(2);
     let started = phone.clock.now();
-    println!("calling {}", args.uri);
+    say!("calling {}", args.uri);
     phone.open_leg(leg);
     phone.desk.command(media::Command::MakeOffer { leg, like: None });
-    let mut talk = Talk { leg, args: &args, say, started, hang_up_at: None, press_at: None, from, sounds: false };
+    let mut talk =
+        Talk { leg, args: &args, say, started, hang_up_at: None, press_at: None, from, dialled, sounds: false };
     let result = loop {
         let wake = talk.hang_up_at.into_iter().chain(talk.press_at).min();
         let happening = phone.next(wake).await;
@@ -78,6 +83,7 @@ struct Talk<'a> {
     hang_up_at: Option<Moment>,
     press_at: Option<Moment>,
     from: String,
+    dialled: String,
     /// Saying and recording have begun.
     sounds: bool,
 }
@@ -91,7 +97,7 @@ impl Talk<'_> {
         match happening {
             Happening::Media(Heard::Described { sdp, .. }) => phone.command(sip::Command::Invite(Invite {
                 leg,
-                to: Target::Uri(self.args.uri.clone()),
+                to: Target::Uri(self.dialled.clone()),
                 caller: Party { number: self.from.clone(), display: None },
                 sip_call_id: None,
                 hops: sip::HOPS,
@@ -102,15 +108,15 @@ impl Talk<'_> {
                 phone.command(sip::Command::Hangup { leg, reason: None });
                 return Err(format!("the answer cannot be used: {why}"));
             }
-            Happening::Media(Heard::Key { key, .. }) => println!("heard key {key}"),
-            Happening::Sip(sip::Event::Ringing { .. }) => println!("ringing after {}", after()),
+            Happening::Media(Heard::Key { key, .. }) => say!("heard key {key}"),
+            Happening::Sip(sip::Event::Ringing { .. }) => say!("ringing after {}", after()),
             Happening::Sip(sip::Event::Progress { body, .. }) => {
-                println!("early media after {}", after());
+                say!("early media after {}", after());
                 phone.desk.command(media::Command::TakeAnswer { leg, sdp: body.bytes });
                 self.make_sound(phone);
             }
             Happening::Sip(sip::Event::Answered { body, .. }) => {
-                println!("answered after {}", after());
+                say!("answered after {}", after());
                 if let Some(body) = body {
                     phone.desk.command(media::Command::TakeAnswer { leg, sdp: body.bytes });
                 }
@@ -122,7 +128,7 @@ impl Talk<'_> {
                 return Err(format!("refused: {status} {}", sip::message::reason_phrase(status)));
             }
             Happening::Sip(sip::Event::Ended { .. }) => {
-                println!("the other side hung up after {}", after());
+                say!("the other side hung up after {}", after());
                 self.close_sound(phone);
                 return Ok(false);
             }
@@ -134,11 +140,11 @@ impl Talk<'_> {
 
     fn due(&mut self, phone: &mut Phone, now: Moment) -> bool {
         if self.press_at.take_if(|at| *at <= now).is_some() {
-            println!("pressing {}", self.args.press);
+            say!("pressing {}", self.args.press);
             phone.desk.send_keys(self.leg, &self.args.press);
         }
         if self.hang_up_at.is_some_and(|at| at <= now) {
-            println!("hanging up");
+            say!("hanging up");
             phone.command(sip::Command::Hangup { leg: self.leg, reason: None });
             self.close_sound(phone);
             return false;
@@ -167,7 +173,8 @@ impl Talk<'_> {
     }
 }
 
-fn destination(text: &str) -> Result<(std::net::SocketAddr, Transport), String> {
+/// Where the call goes, and the address to dial with the name resolved.
+fn destination(text: &str) -> Result<(std::net::SocketAddr, Transport, String), String> {
     let wrong = || format!("{text:?} is no address to call; write e.g. sip:12345@127.0.0.1:5060");
     let uri = Uri::parse(text).ok_or_else(wrong)?;
     let uri = uri.sip().ok_or_else(wrong)?;
@@ -175,9 +182,15 @@ fn destination(text: &str) -> Result<(std::net::SocketAddr, Transport), String> 
         "localhost" => std::net::Ipv4Addr::LOCALHOST.into(),
         host => host.parse().map_err(|_| format!("{host:?} is not an IP address (or localhost)"))?,
     };
-    let tcp = uri.params.get("transport").is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
-    let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-    Ok((std::net::SocketAddr::new(ip, uri.port.unwrap_or(5060)), transport))
+    let transport = match uri.params.get("transport").unwrap_or("udp").to_ascii_lowercase().as_str() {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        other => return Err(format!("transport={other}: this phone speaks udp and tcp")),
+    };
+    let server = std::net::SocketAddr::new(ip, uri.port.unwrap_or(5060));
+    let mut dialled = uri.clone();
+    (dialled.host, dialled.port) = (ip.to_string(), Some(server.port()));
+    Ok((server, transport, Uri::Sip(dialled).to_string()))
 }
 
 pub(super) fn account(seat: &str, server: std::net::SocketAddr, transport: Transport, password: String) -> Account {

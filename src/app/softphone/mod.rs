@@ -6,6 +6,7 @@ mod call;
 mod clip;
 mod seat;
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,7 @@ impl Phone {
     /// A phone that talks to `server` over `transport`, on a free port of the address that leads there.
     pub async fn open(server: SocketAddr, transport: Transport, trunk: bool) -> Result<Phone, String> {
         let own = own_address(server)?;
+        listens(own, server, transport)?;
         let listen = vec![Listen { transport, addr: SocketAddr::new(own, 0) }];
         let sockets = Sockets::bind(&listen).await.map_err(|e| e.to_string())?;
         let listen = listen.iter().zip(sockets.local_addrs()).map(|(l, addr)| Listen { addr, ..*l }).collect();
@@ -148,7 +150,11 @@ impl Phone {
     /// Lets the last messages be answered, then ends sound; files are whole afterwards.
     pub async fn close(mut self) {
         let until = self.clock.now() + Duration::from_secs(2);
-        while self.sip.counts().legs > 0 && !matches!(self.next(Some(until)).await, Happening::Due) {}
+        // The answer to a BYE is no event, so it is looked for.
+        while self.sip.counts().legs > 0 && self.clock.now() < until {
+            let soon = self.clock.now() + Duration::from_millis(20);
+            self.next(Some(soon)).await;
+        }
         self.transmit();
         self.desk.stop();
     }
@@ -171,6 +177,36 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
 }
 
 /// The address of ours from which the server is reached.
+/// Whether somebody is there, as far as the network tells at once: on the same machine it does.
+fn listens(own: IpAddr, server: SocketAddr, transport: Transport) -> Result<(), String> {
+    /// A refusal comes back within this, or not at all.
+    const TOLD_WITHIN: Duration = Duration::from_millis(100);
+    const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
+    let probe = || -> std::io::Result<()> {
+        if transport == Transport::Tcp {
+            return std::net::TcpStream::connect_timeout(&server, CONNECTED_WITHIN).map(drop);
+        }
+        let socket = UdpSocket::bind((own, 0))?;
+        socket.connect(server)?;
+        socket.set_read_timeout(Some(TOLD_WITHIN))?;
+        // A keep-alive, RFC 5626 §3.5.1: nobody has to answer it.
+        socket.send(b"\r\n\r\n")?;
+        socket.recv(&mut [0; 16]).map(drop)
+    };
+    match probe() {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) && transport == Transport::Udp =>
+        {
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            Err(format!("nothing listens at {server}; is `hotline serve` running?"))
+        }
+        Err(error) => Err(format!("{server}: {error}")),
+        Ok(()) => Ok(()),
+    }
+}
+
 fn own_address(server: SocketAddr) -> Result<IpAddr, String> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let reach = || -> std::io::Result<IpAddr> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::super::say::say;
 use super::{Happening, Phone, clip};
 use crate::ids::LegId;
 use crate::media::prompts::Clip;
@@ -107,7 +108,7 @@ impl Operator<'_> {
     /// `Ok(false)`: enough calls.
     fn handle(&mut self, phone: &mut Phone, happening: Happening) -> Result<bool, String> {
         match happening {
-            Happening::Sip(sip::Event::AccountRegistered) => println!("seat {} is registered", self.args.seat),
+            Happening::Sip(sip::Event::AccountRegistered) => say!("seat {} is registered", self.args.seat),
             Happening::Sip(sip::Event::AccountRefused { status }) => {
                 return Err(format!("registration refused: {status} {}", sip::message::reason_phrase(status)));
             }
@@ -125,7 +126,7 @@ impl Operator<'_> {
                 phone.command(sip::Command::Refuse { leg, refusal: Refusal::new(488) });
                 self.end(phone);
             }
-            Happening::Media(Heard::Key { key, .. }) => println!("heard key {key}"),
+            Happening::Media(Heard::Key { key, .. }) => say!("heard key {key}"),
             Happening::Due => self.due(phone),
             _ => {}
         }
@@ -137,7 +138,7 @@ impl Operator<'_> {
         if self.talk.is_some() {
             return phone.command(sip::Command::Refuse { leg, refusal: Refusal::new(486) });
         }
-        println!("ringing: {}", incoming.caller.number);
+        say!("ringing: {}", incoming.caller.number);
         phone.command(sip::Command::Ring { leg });
         phone.open_leg(leg);
         phone.desk.command(match incoming.offer {
@@ -161,7 +162,7 @@ impl Operator<'_> {
         let Some(talk) = self.talk.as_mut() else { return };
         talk.due = None;
         if talk.answered {
-            println!("hanging up");
+            say!("hanging up");
             let leg = talk.leg;
             phone.command(sip::Command::Hangup { leg, reason: None });
             self.end(phone);
@@ -172,7 +173,7 @@ impl Operator<'_> {
         talk.answered = true;
         let leg = talk.leg;
         talk.due = self.args.hang_up_after.map(|length| phone.clock.now() + length);
-        println!("answered");
+        say!("answered");
         phone.command(sip::Command::Accept { leg, body: Body::sdp(sdp) });
         if let Some(path) = &self.args.record
             && let Err(error) = phone.desk.record(leg, path)
@@ -184,7 +185,7 @@ impl Operator<'_> {
 
     fn ended(&mut self, phone: &mut Phone, leg: LegId) -> bool {
         if self.talk.as_ref().is_some_and(|talk| talk.leg == leg) {
-            println!("the caller is gone");
+            say!("the caller is gone");
             self.end(phone);
             self.done += 1;
         }

@@ -36,6 +36,7 @@ struct Worker {
     next: bool,
     idle_since: Moment,
     resting_until: Moment,
+    unreached: u32,
     contacts: u64,
     last_offer: u64,
 }
@@ -162,7 +163,11 @@ impl Model {
         use OfferOutcome::*;
         let worker = self.workers.get_mut(operator).unwrap();
         if matches!(outcome, Busy | Unreachable) && !worker.next {
-            (worker.resting_until, worker.idle_since) = (now + REST, now);
+            (worker.resting_until, worker.idle_since) = (now + REST * 2_u32.pow(worker.unreached.min(6)), now);
+            worker.unreached += u32::from(outcome == Unreachable);
+        }
+        if matches!(outcome, Answered | NoAnswer | Rejected) {
+            worker.unreached = 0;
         }
         let Some(waiter) = self.waiters.get_mut(&contact) else { return };
         waiter.rings -= 1;
@@ -180,7 +185,7 @@ impl Model {
         let worker = self.workers.entry(operator.clone()).or_default();
         let present = match state {
             OperatorState::Unreachable { was } => {
-                worker.resting_until = Moment::default();
+                (worker.resting_until, worker.unreached) = (Moment::default(), 0);
                 was
             }
             state => state,

@@ -1,0 +1,18 @@
+//! Lines for people on standard output. A reader who has seen enough (`| head`) is no fault: what is said to
+//! nobody is lost, and nothing panics.
+
+use std::fmt::Arguments;
+use std::io::Write;
+
+/// `println!` that survives a closed standard output.
+macro_rules! say {
+    () => { $crate::app::say::line(format_args!("")) };
+    ($($text:tt)*) => { $crate::app::say::line(format_args!($($text)*)) };
+}
+pub(super) use say;
+
+pub fn line(text: Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    // Said at once, also into a pipe: scripts wait for these lines.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
