@@ -66,7 +66,7 @@ impl Engine {
         else {
             return self.ignore(format!("nobody is rung for {id}"));
         };
-        if self.contacts.contains_key(&call) {
+        if self.contacts.contains(call) {
             return self.ignore(format!("{call} is a contact already"));
         }
         let Some(former) = self.end_callback(id, CallbackResult::Reached) else { return };

@@ -149,7 +149,7 @@ impl Engine {
     /// was failed by this one, hides nobody behind them.
     fn passed_over(&self, class: &Class, contact: &Contact, id: CallId, slot: Slot) -> Option<Passed> {
         let mut excused = None;
-        let earlier = class.by_age.range(..(contact.since, id)).take(MOST_EXCUSED);
+        let earlier = class.by_age.iter().take_while(|earlier| **earlier < (contact.since, id)).take(MOST_EXCUSED);
         for (_, earlier) in earlier {
             let Some(passed) = self.contacts.get(earlier) else { continue };
             let why = if passed.preferred.is_some_and(|(preferred, _)| preferred != slot) {

@@ -38,7 +38,7 @@ impl Engine {
         if line.retired {
             return Err(unknown);
         }
-        if self.contacts.contains_key(&id) {
+        if self.contacts.contains(id) {
             return Err((JoinRefusal::Twice, None));
         }
         if !line.open {
@@ -151,7 +151,7 @@ impl Engine {
         }
         self.classes[class].waiting.insert(rank);
         self.stir(class);
-        let contact = &self.contacts[&id];
+        let Some(contact) = self.contacts.get(&id) else { return false };
         self.eligible(&self.classes[class], contact).next().is_none()
     }
 
@@ -395,7 +395,7 @@ impl Engine {
     /// Calls do not survive the process, and no phone is known to be there until signalling says so. Callbacks
     /// wait on.
     pub(super) fn restarted(&mut self, now: Moment) {
-        let contacts: Vec<CallId> = self.contacts.keys().copied().collect();
+        let contacts: Vec<CallId> = self.contacts.iter().map(|(id, _)| *id).collect();
         for id in contacts {
             let Some(contact) = self.contacts.get(&id) else { continue };
             match contact.state {

@@ -1,10 +1,9 @@
 //! Every reason why the engine wants waking.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::operators::Slot;
+use super::sorted::Sorted;
 use crate::ids::{CallId, OfferId};
 use crate::moment::Moment;
 
@@ -47,7 +46,7 @@ pub enum Due {
 /// All that is awaited, soonest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Agenda(BTreeSet<(Moment, Deadline)>);
+pub(super) struct Agenda(Sorted<(Moment, Deadline)>);
 
 impl Agenda {
     pub fn set(&mut self, at: Moment, deadline: Deadline) {

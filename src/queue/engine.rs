@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::callers::Callers;
 use super::deadlines::{Agenda, Deadline};
-use super::line::{Class, Contact, ContactState, Line};
-use super::offers::Offer;
+use super::line::{Class, ContactState, Line};
 use super::operators::{Operator, OperatorView, Profile, Slot};
 use super::settings::Rules;
+use super::table::{Contacts, Offers};
 use super::words::{Input, Output, Place, Said};
-use crate::ids::{CallId, OfferId, OperatorId, QueueId, SeatId};
+use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 
 /// The whole state of all queues. Serialised, it is the checkpoint from which a restart goes on.
@@ -24,11 +24,11 @@ pub struct Engine {
     pub(super) rules: Arc<Rules>,
     pub(super) line_names: BTreeMap<QueueId, usize>,
     pub(super) lines: Vec<Line>,
-    pub(super) contacts: BTreeMap<CallId, Contact>,
+    pub(super) contacts: Contacts,
     pub(super) operator_names: BTreeMap<OperatorId, Slot>,
     pub(super) operators: Vec<Operator>,
     pub(super) seats: BTreeMap<SeatId, Seat>,
-    pub(super) offers: BTreeMap<OfferId, Offer>,
+    pub(super) offers: Offers,
     pub(super) last_offer: u64,
     pub(super) agenda: Agenda,
     /// One for each different need (with preferences and way of choosing), and for each different set of skills:

@@ -1,6 +1,6 @@
 //! Who waits, and in which order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use super::deadlines::Due;
 use super::decision::Tally;
 use super::estimate::Pace;
 use super::operators::{ReadyKey, Slot, Standing};
-use super::places::Places;
 use super::settings::{Choose, Need, Preference, QueueRules};
+use super::sorted::Sorted;
 use super::words::Caller;
 use crate::ids::{CallId, OfferId, QueueId};
 use crate::moment::Moment;
@@ -121,7 +121,7 @@ pub(super) struct Line {
     pub open: bool,
     /// Indices into the engine's classes, one for each step; the first is the queue's own need.
     pub classes: Vec<usize>,
-    pub order: Places,
+    pub order: Sorted<Rank>,
     /// Those who are called back: one for each number.
     pub callbacks: BTreeMap<Caller, CallId>,
     pub pace: Pace,
@@ -136,11 +136,11 @@ pub(super) struct Class {
     pub prefer: Vec<Preference>,
     pub choose: Choose,
     /// Those who wait and for whom nothing rings.
-    pub waiting: BTreeSet<Rank>,
+    pub waiting: Sorted<Rank>,
     /// The same by age, to see who was passed over.
-    pub by_age: BTreeSet<(Moment, CallId)>,
+    pub by_age: Sorted<(Moment, CallId)>,
     /// Those who may be asked now, first to be asked first.
-    pub ready: BTreeSet<ReadyKey>,
+    pub ready: Sorted<ReadyKey>,
     /// How those whose skills meet the need stand.
     counts: [u32; Standing::COUNT],
     /// Something follows for those in it when nobody who could serve them is signed in.
@@ -155,9 +155,9 @@ impl Class {
             need,
             prefer,
             choose,
-            waiting: BTreeSet::new(),
-            by_age: BTreeSet::new(),
-            ready: BTreeSet::new(),
+            waiting: Sorted::default(),
+            by_age: Sorted::default(),
+            ready: Sorted::default(),
             counts: [0; Standing::COUNT],
             minds_nobody: false,
             stirred: false,

@@ -38,7 +38,7 @@ impl Engine {
     /// Every open offer, in order.
     pub fn ringing(&self) -> impl Iterator<Item = Ringing> {
         self.offers.iter().map(|(id, offer)| Ringing {
-            offer: *id,
+            offer: id,
             contact: offer.contact,
             at: offer.at,
             until: offer.until,

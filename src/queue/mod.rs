@@ -18,11 +18,12 @@ mod look;
 pub mod need;
 mod offers;
 mod operators;
-mod places;
 mod presence;
 mod rules;
 pub mod settings;
+mod sorted;
 pub mod statistics;
+mod table;
 #[cfg(test)]
 mod tests;
 mod timing;

@@ -52,7 +52,7 @@ impl Engine {
         self.last_offer += 1;
         let offer = OfferId(self.last_offer);
         self.agenda.set(until, Deadline::OfferExpires(offer));
-        self.offers.insert(offer, Offer { contact, operator: slot, seat: seat.clone(), at: now, until });
+        self.offers.push(offer, Offer { contact, operator: slot, seat: seat.clone(), at: now, until });
         let last = self.last_offer;
         self.change(slot, |operator| {
             operator.work.last_offer = last;
@@ -100,7 +100,7 @@ impl Engine {
             OfferFailure::Busy => OfferOutcome::Busy,
             OfferFailure::Unreachable => OfferOutcome::Unreachable,
         };
-        if !self.offers.contains_key(&id) {
+        if !self.offers.contains(id) {
             return self.ignore(format!("{id} is over: it cannot fail"));
         }
         self.fail_offer(now, id, outcome);
@@ -112,7 +112,7 @@ impl Engine {
 
     /// Stops ringing, for a reason of the house's.
     pub(super) fn withdraw(&mut self, now: Moment, id: OfferId, why: OfferOutcome) {
-        let Some(offer) = self.offers.get(&id) else { return };
+        let Some(offer) = self.offers.get(id) else { return };
         let contact = offer.contact;
         self.say(Output::Withdraw { offer: id, contact, why });
         self.fail_offer(now, id, why);
@@ -140,7 +140,7 @@ impl Engine {
     }
 
     fn end_offer(&mut self, now: Moment, id: OfferId, outcome: OfferOutcome) -> Option<Offer> {
-        let offer = self.offers.remove(&id)?;
+        let offer = self.offers.remove(id)?;
         if matches!(outcome, OfferOutcome::Answered | OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
             self.operator_mut(offer.operator).unreached = 0;
         }
@@ -194,7 +194,7 @@ impl Engine {
         }
         // Who was awaited in person and did not take it is not awaited any longer.
         contact.preferred = None;
-        if (first.0..first.0 + u64::from(count)).any(|offer| self.offers.contains_key(&OfferId(offer))) {
+        if (first.0..first.0 + u64::from(count)).any(|offer| self.offers.contains(OfferId(offer))) {
             return self.arm(id);
         }
         contact.state = ContactState::Waiting;

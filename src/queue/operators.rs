@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::deadlines::Deadline;
 use super::line::{Class, Rank};
 use super::settings::{Choose, Level};
+use super::sorted::Sorted;
 use super::words::{Next, OperatorState};
 use crate::ids::{CallId, OfferId, OperatorId, Reason, SeatId, Skill};
 use crate::moment::Moment;
@@ -56,7 +57,7 @@ pub(super) struct Operator {
     pub timer: Option<(Moment, Deadline)>,
     pub work: Work,
     /// Contacts that wait for this very operator.
-    pub wanted_by: BTreeSet<Rank>,
+    pub wanted_by: Sorted<Rank>,
     /// What the world was told last.
     pub told: Option<Told>,
 }
@@ -168,7 +169,7 @@ impl Operator {
             standing: Standing::SignedOut,
             timer: None,
             work: Work::default(),
-            wanted_by: BTreeSet::new(),
+            wanted_by: Sorted::default(),
             told: None,
         }
     }

@@ -7,8 +7,8 @@ use super::engine::Engine;
 use super::estimate::Pace;
 use super::line::{Class, ContactState, Line};
 use super::operators::{Activity, Operator, Profile, Slot, Standing};
-use super::places::Places;
 use super::settings::{Level, QueueRules, Rules};
+use super::sorted::Sorted;
 use super::words::{CallbackResult, Next};
 use crate::ids::{CallId, OperatorId, SeatId, Skill};
 
@@ -38,7 +38,7 @@ impl Engine {
                         rules: queue.clone(),
                         open: true,
                         classes: Vec::new(),
-                        order: Places::default(),
+                        order: Sorted::default(),
                         callbacks: BTreeMap::new(),
                         pace: Pace::default(),
                         retired: false,
@@ -125,10 +125,10 @@ impl Engine {
     /// Everybody who waits, by the priorities and limits of the new rules.
     fn sort_contacts(&mut self) {
         for line in &mut self.lines {
-            line.order = Places::default();
+            line.order = Sorted::default();
         }
-        self.operators.iter_mut().for_each(|operator| operator.wanted_by.clear());
-        let ids: Vec<CallId> = self.contacts.keys().copied().collect();
+        self.operators.iter_mut().for_each(|operator| operator.wanted_by = Sorted::default());
+        let ids: Vec<CallId> = self.contacts.iter().map(|(id, _)| *id).collect();
         for id in ids {
             let Some(contact) = self.contacts.get_mut(&id) else { continue };
             let line = &mut self.lines[contact.line];
