@@ -3,17 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::forecast::{Phones, RUNS, look_ahead};
+use crate::forecast::{LOOK_EVERY, Phones, RUNS, look_ahead};
 use crate::ids::QueueId;
 use crate::moment::Moment;
 use crate::queue::{Engine, ExpectedWaits, Output};
-
-/// Between two looks.
-const EVERY: Duration = Duration::from_secs(5);
 
 pub type Waits = BTreeMap<QueueId, ExpectedWaits>;
 
@@ -46,7 +42,7 @@ impl Outlook {
     }
 
     pub fn next_deadline(&self, engine: &Engine) -> Option<Moment> {
-        (!self.asked && engine.waiting_in_all() > 0).then_some(self.asked_at + EVERY)
+        (!self.asked && engine.waiting_in_all() > 0).then_some(self.asked_at + LOOK_EVERY)
     }
 
     pub fn handle_deadline(&mut self, now: Moment, engine: &Engine) {
@@ -95,12 +91,12 @@ mod tests {
             let queue = "q".into();
             engine.handle(now, Input::Join { contact: CallId(contact), queue, caller: None, arrived_at: now });
         }
-        assert_eq!(outlook.next_deadline(&engine), Some(Moment::default() + EVERY));
+        assert_eq!(outlook.next_deadline(&engine), Some(Moment::default() + LOOK_EVERY));
         outlook.handle_deadline(now, &engine);
         assert_eq!(outlook.next_deadline(&engine), None, "one look at a time");
         let found = waits.blocking_recv().unwrap();
         outlook.answered();
-        assert_eq!(outlook.next_deadline(&engine), Some(now + EVERY));
+        assert_eq!(outlook.next_deadline(&engine), Some(now + LOOK_EVERY));
         let third = found["q"].at(3).unwrap();
         assert!(third.median_ms > found["q"].at(1).unwrap().median_ms && third.p80_ms >= third.median_ms, "{found:?}");
         engine.handle(now, Input::Expected { lines: found });

@@ -24,7 +24,7 @@ pub struct StatisticsArgs {
     /// Whose figures
     #[arg(long, value_enum, default_value = "queue")]
     by: By,
-    /// One line for the whole time, or one for each quarter of an hour
+    /// One line for the whole time, for each day, or for each quarter of an hour
     #[arg(long, value_enum, default_value = "whole")]
     every: Every,
     /// For people, or one JSON object a line
@@ -49,6 +49,7 @@ enum By {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Every {
     Whole,
+    Day,
     #[value(name = "15m")]
     Quarter,
 }
@@ -83,14 +84,15 @@ pub fn statistics(data: &Path, args: &StatisticsArgs) -> Result<Vec<String>, Str
     };
     let mut rows = Vec::new();
     for of in counted.statistics.all().iter().filter(chosen) {
-        let step = match args.every {
-            Every::Whole => until.since(args.since) + INTERVAL,
-            Every::Quarter => INTERVAL,
-        };
         let mut from = Statistics::interval(args.since);
         while from < until {
-            rows.extend(row(&counted.statistics, of, from, from + step, until, &zone));
-            from = from + step;
+            let to = match args.every {
+                Every::Whole => until + INTERVAL,
+                Every::Day => next_midnight(from, &zone),
+                Every::Quarter => from + INTERVAL,
+            };
+            rows.extend(row(&counted.statistics, of, from, to, until, &zone));
+            from = to;
         }
     }
     let lines = match args.format {
@@ -98,6 +100,15 @@ pub fn statistics(data: &Path, args: &StatisticsArgs) -> Result<Vec<String>, Str
         Format::Text => text(&rows),
     };
     Ok(lines)
+}
+
+/// Days are as long as they are: 23 or 25 hours where clocks are changed.
+fn next_midnight(at: Moment, zone: &TimeZone) -> Moment {
+    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let here = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone());
+    let next = here.date().tomorrow().ok().and_then(|day| day.to_zoned_datetime(zone.clone()).ok());
+    let next = next.and_then(|next| u64::try_from(next.timestamp().as_microsecond()).ok());
+    next.map_or(at + INTERVAL * 96, Moment::from_micros)
 }
 
 struct Counted {

@@ -17,6 +17,8 @@ use crate::ids::{CallId, OfferId, QueueId};
 use crate::moment::Moment;
 use crate::queue::{Engine, Expected, ExpectedWaits, Input, OfferFailure, OfferOutcome, Output};
 
+/// Between two looks, while somebody waits.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Runs from one state, by default.
 pub const RUNS: u32 = 5;
 /// Nobody is told a longer wait; what lies beyond is unknown.

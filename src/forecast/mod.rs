@@ -18,7 +18,7 @@ mod trials;
 mod working;
 mod world;
 
-pub use ahead::{Phones, RUNS, look_ahead};
+pub use ahead::{LOOK_EVERY, Phones, RUNS, look_ahead};
 pub use day::{Plan, ShiftPlan};
 pub use figures::{Fates, Figures, Row, Time, Unit};
 pub use people::{Break, Day, Habits, Shift, Staff, Visit};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::ahead::{LOOK_EVERY, Phones, RUNS, look_ahead};
 use super::figures::{Fates, Figures};
 use super::people::{Day, Staff};
 use super::working::Operator;
@@ -36,6 +37,8 @@ pub(super) enum Happens {
     PhoneAnswers(OfferId),
     CustomerAnswers(CallId),
     HangsUp(CallId),
+    /// The wait is foreseen, as in the live house.
+    LooksAhead,
 }
 
 /// One contact; `CallId(n)` is the n-th.
@@ -77,6 +80,7 @@ pub struct World<'a> {
     /// The key for a callback, by queue.
     callback_keys: BTreeMap<&'a QueueId, char>,
     pub(super) figures: Figures,
+    phones: Phones,
 }
 
 impl<'a> World<'a> {
@@ -100,6 +104,7 @@ impl<'a> World<'a> {
             callbacks: 0,
             callback_keys: keys.collect(),
             figures: Figures::default(),
+            phones: Phones::default(),
         };
         world.open();
         world
@@ -120,6 +125,11 @@ impl<'a> World<'a> {
             for (at, rest) in shift.breaks.iter().enumerate() {
                 self.foresee(rest.at, Happens::BreakBegins(index, at));
             }
+        }
+        // Running ahead costs time, so it is done where a rule looks at what it finds.
+        let mut steps = self.staff.rules.queues.values().flat_map(|queue| &queue.steps);
+        if steps.any(|step| step.expected_wait.is_some()) {
+            self.foresee(now + LOOK_EVERY, Happens::LooksAhead);
         }
         if let Some(first) = self.day.visits.first() {
             self.foresee(first.at, Happens::Arrives(0));
@@ -189,6 +199,7 @@ impl<'a> World<'a> {
                 let (_, queue, open) = &self.staff.doors[index];
                 self.input(now, Input::Open { queue: queue.clone(), open: *open });
             }
+            Happens::LooksAhead => self.look_ahead(now),
             Happens::ShiftBegins(shift) => self.comes_to_work(now, shift),
             Happens::ShiftEnds(shift) => self.goes_home(now, shift),
             Happens::BreakBegins(shift, index) => self.wants_a_break(now, shift, index),
@@ -240,6 +251,14 @@ impl<'a> World<'a> {
     // -----------------------------------------------------------------------------------------
     // What the engine says
 
+    fn look_ahead(&mut self, now: Moment) {
+        if self.in_line > 0 {
+            let lines = look_ahead(&self.engine, &self.phones, now.as_micros(), RUNS);
+            self.input(now, Input::Expected { lines });
+        }
+        self.foresee(now + LOOK_EVERY, Happens::LooksAhead);
+    }
+
     fn drain(&mut self, now: Moment) {
         while let Some(output) = self.engine.poll() {
             self.hear(now, output);
@@ -247,6 +266,7 @@ impl<'a> World<'a> {
     }
 
     fn hear(&mut self, now: Moment, output: Output) {
+        self.phones.saw(&output);
         match output {
             Output::Joined { contact, .. } => self.joined(now, contact),
             Output::Refused { contact, exit, .. } => self.fate(contact, |fates| {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::forecast::{Plan, Staff, trial};
+use crate::forecast::{Figures, Plan, Staff, trial};
 use crate::moment::Moment;
-use crate::queue::{CallbackFirst, CallbackRules, Exit, QueueRules, Rules, parse_need};
+use crate::queue::{CallbackFirst, CallbackRules, Exit, Need, QueueRules, Rules, Step, parse_need};
 
 const MIDNIGHT: Moment = Moment::from_micros(1_800_000_000_000_000);
 
@@ -148,4 +148,27 @@ fn calls_come_at_the_rate_of_their_hour_and_shifts_go_over_midnight() {
         day.shifts.iter().filter(|shift| shift.from <= at && at < shift.until).count()
     };
     assert_eq!([60, 12 * 60, 23 * 60 + 30].map(at_work), [80, 720, 180]);
+}
+
+/// English callers wait for few; from twenty seconds foreseen on anybody will do.
+#[test]
+fn a_step_on_the_expected_wait_is_taken_when_the_run_ahead_says_so() {
+    let (plan, rules) = small();
+    let mut relaxed = rules.clone();
+    relaxed.queues.get_mut("english").unwrap().steps = vec![Step {
+        after: None,
+        expected_wait: Some(Duration::from_secs(20)),
+        nobody: false,
+        need: Need::Anyone,
+        prefer: None,
+    }];
+    let run = |rules: &Rules| {
+        let (operators, seats) = plan.needs();
+        let staff = Staff::of(rules, &Default::default(), operators, seats);
+        trial(&staff, 7, |rng| plan.draw(MIDNIGHT, &staff, rng), |_| {})
+    };
+    let (before, after) = (run(&rules), run(&relaxed));
+    let in_time = |figures: &Figures| figures.queues["english"].within;
+    assert!(in_time(&after) > in_time(&before), "{} and {}", in_time(&after), in_time(&before));
+    assert_eq!(after, run(&relaxed), "looking ahead is as repeatable as the rest");
 }
