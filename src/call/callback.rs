@@ -214,7 +214,7 @@ impl Call {
         house.queue(Input::NotReached { contact: self.contact, why });
         let by = match why {
             NotReached::Busy | NotReached::Rejected => EndedBy::Caller,
-            NotReached::NoAnswer | NotReached::Failed => EndedBy::System,
+            NotReached::NoAnswer | NotReached::Failed | NotReached::Withdrawn => EndedBy::System,
         };
         self.give_up(house, status, by);
     }

@@ -232,7 +232,7 @@ impl Calls {
         if self.draining {
             // Its place is taken up again at the next start. An operator who took it does not wait for that.
             if self.callbacks.call_of(contact).is_some() {
-                let why = NotReached::Failed;
+                let why = NotReached::Withdrawn;
                 self.actions.push_back(Action::Queue(Input::NotReached { contact, why }));
             }
             return;

@@ -94,7 +94,7 @@ impl Call {
                 self.drop_onward(house, leg);
             }
             State::Dialling(dialling) if !dialling.told => {
-                house.queue(Input::NotReached { contact: self.contact, why: NotReached::Failed });
+                house.queue(Input::NotReached { contact: self.contact, why: NotReached::Withdrawn });
             }
             _ => {}
         }

@@ -91,6 +91,9 @@ impl Engine {
         let ContactState::Dialling { operator, .. } = contact.state else {
             return self.ignore(format!("nobody is rung for {id}"));
         };
+        if let Some(callback) = contact.callback.as_mut().filter(|_| why == NotReached::Withdrawn) {
+            callback.attempts = callback.attempts.saturating_sub(1);
+        }
         let attempts = contact.callback.as_ref().map_or(0, |callback| callback.attempts);
         match &self.lines[contact.line].rules.callback {
             Some(rules) if attempts < rules.attempts => {

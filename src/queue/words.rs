@@ -141,6 +141,8 @@ pub enum NotReached {
     Busy,
     Rejected,
     Failed,
+    /// The house stopped it: the operator hung up first, or the process is ending. Costs no attempt.
+    Withdrawn,
 }
 
 /// How an offer ended.
