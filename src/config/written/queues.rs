@@ -1,4 +1,4 @@
-//! queues.toml as an admin writes it. The comments here are the descriptions in the JSON Schema.
+//! queues.toml as an admin writes it.
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,100 @@
+//! hotline.toml as an admin writes it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::scalars::{Address, Addresses, Endpoint, Listener, Network, NextHop, PortRange, Time};
+
+/// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one; as a whole it is only the schema")]
+pub struct HotlineFile {
+    #[schemars(default)]
+    house: House,
+    #[schemars(default)]
+    sip: Sip,
+    #[schemars(default)]
+    trunk: Vec<Trunk>,
+    #[schemars(default)]
+    media: Media,
+    #[schemars(default)]
+    web: Web,
+}
+
+/// The house as a whole.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct House {
+    /// How long running calls may go on after SIGTERM. Default "60s".
+    pub drain: Option<Time>,
+    /// In which opening hours are meant, e.g. "Asia/Shanghai". Default: the system's.
+    pub time_zone: Option<String>,
+}
+
+/// Signalling.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Sip {
+    /// Where calls and registrations arrive. Default ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"].
+    pub listen: Option<Vec<Listener>>,
+    /// Address written into SIP messages where a listener is bound to 0.0.0.0 or [::]; with both, a list of one
+    /// of each family.
+    pub advertise: Option<Addresses>,
+    /// Digest realm of the seats. Hashed secrets belong to one realm. Default "hotline".
+    pub realm: Option<String>,
+    /// When the caller's phone is answered: "at-once", or "on-connect" (menu and line as early media,
+    /// free of charge until an operator answers). Default "at-once".
+    #[schemars(extend("enum" = ["at-once", "on-connect", null]))]
+    pub answer: Option<String>,
+    /// Shortest registration that is granted. Default "60s".
+    pub register_min: Option<Time>,
+    /// Longest registration that is granted. Default "1h".
+    pub register_max: Option<Time>,
+    /// How long a digest nonce is good. Default "5m".
+    pub nonce_lifetime: Option<Time>,
+    /// Calls at once; further ones get 503. Default 4000.
+    pub max_calls: Option<usize>,
+}
+
+/// Where calls come from without a password, and where ours go out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Trunk {
+    pub id: String,
+    /// Addresses and networks, e.g. ["192.0.2.5", "10.0.0.0/8"].
+    pub from: Vec<Network>,
+    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
+    /// number. The first trunk that has it is taken. Default: calls only come in.
+    pub to: Option<NextHop>,
+}
+
+/// Sound.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Media {
+    /// Address that sound is received on. Default "127.0.0.1".
+    pub bind: Option<Address>,
+    /// Address told to phones, if it differs.
+    pub advertise: Option<Address>,
+    /// RTP ports; each leg takes a pair. Default "20000-29999".
+    pub ports: Option<PortRange>,
+    /// Codecs in order of preference: "pcma", "pcmu". Default both.
+    pub codecs: Option<Vec<String>>,
+    /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
+    pub dead_after: Option<Time>,
+    /// A call on hold from which no packet at all came for so long is ended. Default "1h".
+    pub held_at_most: Option<Time>,
+    /// Threads for sound; 0: one for each core. Default 0.
+    pub workers: Option<usize>,
+    /// Folder of the prompts, seen from this file. Default: ../prompts, or prompts where the program is started.
+    pub prompts: Option<String>,
+}
+
+/// The pages. This version serves none; the address is checked and kept.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Web {
+    /// Default "127.0.0.1:8080".
+    pub listen: Option<Endpoint>,
+}

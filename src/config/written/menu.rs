@@ -1,0 +1,101 @@
+//! menu.toml as an admin writes it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::scalars::Time;
+
+/// menu.toml: what callers hear and press.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one; as a whole it is only the schema")]
+pub struct MenuFile {
+    number: Vec<Number>,
+    #[schemars(default)]
+    menu: Vec<Menu>,
+    #[schemars(default)]
+    waiting: Waiting,
+    #[schemars(default)]
+    announcements: Announcements,
+}
+
+/// What happens when a number is dialled: exactly one of menu, queue, play, silence.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Number {
+    /// As dialled, e.g. "12345".
+    pub number: String,
+    /// To this menu.
+    pub menu: Option<String>,
+    /// Straight into this queue, without a greeting.
+    pub queue: Option<String>,
+    /// Spoken in the queue: "zh" or "en". Default "zh".
+    pub language: Option<String>,
+    /// This prompt in a loop, for tests of the sound.
+    pub play: Option<String>,
+    /// Answered, and silent.
+    pub silence: Option<bool>,
+}
+
+/// One greeting and one choice.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Menu {
+    pub id: String,
+    /// Played in order, e.g. ["zh/greeting", "en/greeting"]; a key stops them.
+    pub prompts: Vec<String>,
+    /// What no key means.
+    pub default: Destination,
+    /// How long a key is awaited after the last prompt. Default "5s".
+    pub timeout: Option<Time>,
+    /// How often the prompts begin again after a key that is no choice. Default 1.
+    pub retries: Option<u8>,
+    #[serde(default)]
+    pub choice: Vec<Choice>,
+}
+
+/// A queue, and the language spoken in it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Destination {
+    pub queue: String,
+    /// "zh" or "en". Default "zh".
+    pub language: Option<String>,
+}
+
+/// What a key means.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Choice {
+    /// "0" to "9", "*" or "#".
+    pub key: String,
+    pub queue: String,
+    /// "zh" or "en". Default "zh".
+    pub language: Option<String>,
+}
+
+/// What is heard in the line.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Waiting {
+    /// Prompt in a loop. Default "music".
+    pub music: Option<String>,
+    /// The place is told at once and then this often. Default "30s".
+    pub announce_every: Option<Time>,
+    /// Whether the expected wait is told too. Default true.
+    pub announce_wait: Option<bool>,
+    /// After so long an apology is heard, once. Default "60s".
+    pub apologise_after: Option<Time>,
+}
+
+/// Prompts that end a call; each exists in both languages.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Announcements {
+    /// The line is full. Default "busy".
+    pub busy: Option<String>,
+    /// Outside the hours. Default "closed".
+    pub closed: Option<String>,
+    /// Something went wrong. Default "failure".
+    pub failure: Option<String>,
+}

@@ -1,0 +1,11 @@
+//! The files as an admin writes them. The comments here are the descriptions in the JSON Schemas.
+
+mod hotline;
+mod menu;
+mod operators;
+mod queues;
+
+pub use hotline::*;
+pub use menu::*;
+pub use operators::*;
+pub use queues::*;
