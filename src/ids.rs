@@ -89,23 +89,61 @@ name!(
     MenuId
 );
 
-/// A language that prompts are spoken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    Zh,
-    En,
-}
+/// A language that prompts are spoken in, by a code of 2 to 8 small letters, e.g. `zh`, `yue`, `ug`: the folder of
+/// its prompts, and its name in files and records.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Language([u8; Language::LONGEST]);
 
 impl Language {
-    pub const ALL: [Language; 2] = [Language::Zh, Language::En];
+    const SHORTEST: usize = 2;
+    const LONGEST: usize = 8;
 
-    /// Folder of its prompts, and the name in records.
-    pub fn code(self) -> &'static str {
-        match self {
-            Language::Zh => "zh",
-            Language::En => "en",
+    pub const ZH: Language = Language::of(*b"zh");
+    pub const EN: Language = Language::of(*b"en");
+
+    const fn of(code: [u8; 2]) -> Self {
+        Self([code[0], code[1], 0, 0, 0, 0, 0, 0])
+    }
+
+    /// `None` if that is no code.
+    pub fn parse(code: &str) -> Option<Self> {
+        let is_code = (Self::SHORTEST..=Self::LONGEST).contains(&code.len());
+        if !is_code || !code.bytes().all(|letter| letter.is_ascii_lowercase()) {
+            return None;
         }
+        let mut letters = [0; Self::LONGEST];
+        letters[..code.len()].copy_from_slice(code.as_bytes());
+        Some(Self(letters))
+    }
+
+    pub fn code(&self) -> &str {
+        let end = self.0.iter().position(|letter| *letter == 0).unwrap_or(Self::LONGEST);
+        std::str::from_utf8(&self.0[..end]).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for Language {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Language {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Language::parse(&code).ok_or_else(|| serde::de::Error::custom("a language is a code of 2 to 8 small letters"))
     }
 }
 
@@ -129,7 +167,7 @@ impl Prompt {
 impl fmt::Display for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.language {
-            Some(language) => write!(f, "{}/{}", language.code(), self.name),
+            Some(language) => write!(f, "{language}/{}", self.name),
             None => write!(f, "{}", self.name),
         }
     }
@@ -243,5 +281,21 @@ mod tests {
         }
         assert!(first.to_string() < second.to_string());
         assert_eq!(CallId::parse("zzzzzzzzzzzzz"), None);
+    }
+
+    #[test]
+    fn a_language_is_the_code_that_is_written() {
+        for code in ["zh", "en", "yue", "mandarin"] {
+            let language = Language::parse(code).unwrap();
+            assert_eq!((language.code(), language.to_string().as_str()), (code, code));
+            let written = serde_json::to_string(&language).unwrap();
+            assert_eq!(written, format!("{code:?}"));
+            assert_eq!(serde_json::from_str::<Language>(&written).unwrap(), language);
+        }
+        assert_eq!((Language::parse("zh"), Language::parse("en")), (Some(Language::ZH), Some(Language::EN)));
+        for wrong in ["", "z", "ZH", "zh-hk", "中文", "mandarins", "../etc"] {
+            assert_eq!(Language::parse(wrong), None, "{wrong}");
+        }
+        assert!(serde_json::from_str::<Language>("\"ZH\"").is_err());
     }
 }

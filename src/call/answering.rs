@@ -6,7 +6,7 @@ use super::caller::{Call, Sound, State};
 use super::calls::{House, is_feature_code};
 use super::feature;
 use crate::ids::SeatId;
-use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, Choice, DENIED, Entry, MenuMachine, WaitingMachine};
+use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, Choice, DENIED, Entry, MenuMachine};
 use crate::media::{self, Direction};
 use crate::queue::{Caller, Input, OperatorState};
 use crate::records::{self, Outcome};
@@ -180,8 +180,7 @@ impl Call {
         self.language = choice.language;
         self.record.language = Some(choice.language.code().to_string());
         self.waits_in(house, &choice.queue);
-        let keys = house.keys_of(&choice.queue);
-        self.state = State::Line(WaitingMachine::new(&house.settings.ivr.waiting, choice.language, keys));
+        self.state = State::Line(house.line_of(&choice.queue, choice.language));
         let arrived_at = self.record.arrived_at;
         let caller = self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from));
         self.in_line = true;

@@ -8,14 +8,12 @@ use tracing::{info, info_span};
 
 use super::caller::{Call, Sound, State};
 use super::calls::House;
-use super::ledger;
 use super::offering::Progress;
 use crate::ids::{CallId, Language, LegId, Prompt, QueueId};
-use crate::ivr::{CALLBACK_GREETING, RINGBACK, WaitingMachine};
+use crate::ivr::{CALLBACK_GREETING, RINGBACK};
 use crate::media;
-use crate::moment::Moment;
 use crate::queue::{Input, NotReached};
-use crate::records::{self, EndedBy, OfferRecord, Outcome};
+use crate::records::{self, EndedBy, OfferRecord, Outcome, Record};
 use crate::sip::{self, Body, Party, Target, is_dialable};
 
 /// What is known of callbacks beside what the engine knows. The engine bounds their number.
@@ -92,12 +90,13 @@ pub(super) struct Dialling {
 }
 
 impl Call {
-    /// A try that nothing has been done for yet. `from`: the number of ours that is shown.
-    pub fn outward(id: CallId, contact: CallId, now: Moment, leg: LegId, from: &str, number: &str) -> Self {
-        let span = info_span!("call", id = %id, from, to = number, callback_of = %contact);
-        let record = ledger::outward(id, contact, now, from, number);
-        let shown = Party { number: number.into(), display: None };
-        let mut call = Self::with(id, contact, record, leg, shown, State::Recruiting, span);
+    /// A try that nothing has been done for yet. Its record's `from` is the number of ours that is shown.
+    pub fn outward(record: Record, leg: LegId, language: Language) -> Self {
+        let Record { call_id, from, to, .. } = &record;
+        let contact = record.callback_of.unwrap_or(record.call_id);
+        let span = info_span!("call", id = %call_id, from, to, callback_of = %contact);
+        let shown = Party { number: to.clone(), display: None };
+        let mut call = Self::with(record, leg, shown, State::Recruiting, language, span);
         call.outward = true;
         call
     }
@@ -185,8 +184,7 @@ impl Call {
     pub fn begins_to_wait(&mut self, house: &House, queue: &QueueId) {
         if matches!(self.state, State::Reached) {
             self.contact = self.id;
-            let (waiting, keys) = (&house.settings.ivr.waiting, house.keys_of(queue));
-            self.state = State::Line(WaitingMachine::new(waiting, self.language, keys));
+            self.state = State::Line(house.line_of(queue, self.language));
         }
     }
 

@@ -120,27 +120,27 @@ pub(super) enum Sound {
 }
 
 impl Call {
-    pub fn new(id: CallId, now: Moment, incoming: &sip::Incoming) -> Self {
+    pub fn new(id: CallId, now: Moment, incoming: &sip::Incoming, language: Language) -> Self {
         let span = info_span!("call", id = %id, from = %incoming.caller.number, to = %incoming.number);
         let record = ledger::open(id, now, incoming);
         let shown = incoming.caller.clone();
-        let mut call = Self::with(id, id, record, incoming.leg, shown, State::Opening { durable: false }, span);
+        let mut call = Self::with(record, incoming.leg, shown, State::Opening { durable: false }, language, span);
         call.hops = incoming.hops;
         call
     }
 
+    /// `language`: until the caller chose.
     pub(super) fn with(
-        id: CallId,
-        contact: CallId,
         record: Record,
         caller: LegId,
         shown: sip::Party,
         state: State,
+        language: Language,
         span: Span,
     ) -> Self {
         Self {
-            id,
-            contact,
+            id: record.call_id,
+            contact: record.callback_of.unwrap_or(record.call_id),
             record,
             caller,
             outward: false,
@@ -148,7 +148,7 @@ impl Call {
             shown,
             hops: sip::HOPS,
             state,
-            language: Language::Zh,
+            language,
             sound: Sound::None,
             accepted: false,
             direction: Direction::Both,

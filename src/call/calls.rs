@@ -7,10 +7,11 @@ use tracing::debug;
 use super::callback::{Callbacks, Visit};
 use super::caller::Call;
 use super::feature;
+use super::ledger;
 use super::seating::Seating;
 use super::words::{Action, Event, Settings};
 use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, SeatId};
-use crate::ivr::KeyLeads;
+use crate::ivr::{KeyLeads, WaitingMachine};
 use crate::media;
 use crate::moment::Moment;
 use crate::queue::{Input, NotReached, OfferFailure, OperatorState, Output};
@@ -80,6 +81,12 @@ impl House<'_> {
 
     pub fn ask_place(&mut self, call: CallId) {
         self.actions.push_back(Action::AskPlace { call });
+    }
+
+    /// What is heard in this queue's line.
+    pub fn line_of(&self, queue: &QueueId, language: Language) -> WaitingMachine {
+        let ivr = &self.settings.ivr;
+        WaitingMachine::new(&ivr.waiting, language, ivr.languages.counting(language), self.keys_of(queue))
     }
 
     /// The keys that lead out of this queue's line.
@@ -174,7 +181,7 @@ impl Calls {
         let id = CallId::next(self.last, now.as_millis());
         self.last = id;
         self.legs.calls.insert(incoming.leg, id);
-        let call = Call::new(id, now, &incoming);
+        let call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
         self.calls.insert(id, call);
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
     }
@@ -218,11 +225,9 @@ impl Calls {
         let leg = self.legs.make(id);
         let visit = self.callbacks.visit(contact).cloned();
         let from = visit.as_ref().map(|visit| visit.dialled.clone()).unwrap_or_default();
-        let mut call = Call::outward(id, contact, now, leg, &from, number);
-        if let Some(visit) = visit {
-            call.language = visit.language;
-            call.record.queue = Some(visit.queue);
-        }
+        let language = visit.as_ref().map_or(self.settings.ivr.languages.own, |visit| visit.language);
+        let mut call = Call::outward(ledger::outward(id, contact, now, &from, number), leg, language);
+        call.record.queue = visit.map(|visit| visit.queue);
         call.record.offers = self.callbacks.begins(contact, id);
         self.calls.insert(id, call);
         id
@@ -244,7 +249,7 @@ impl Calls {
         let visit_over = !self.calls.contains_key(&contact);
         self.on_call(now, id, |call, house| {
             if !known {
-                let (dialled, language) = way.unwrap_or((String::new(), Language::Zh));
+                let (dialled, language) = way.unwrap_or((String::new(), call.language));
                 (call.record.from, call.language) = (dialled, language);
             }
             call.dial(house, queue, attempt, visit_over);
@@ -253,7 +258,7 @@ impl Calls {
 
     fn operator_changed(&mut self, now: Moment, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) {
         let change = self.seating.change(operator, seat, state);
-        for event in super::ledger::operator_events(now, &change) {
+        for event in ledger::operator_events(now, &change) {
             self.actions.push_back(Action::Write(Entry::Event(event)));
         }
     }

@@ -69,6 +69,10 @@ impl Faults {
         self.add(place, Severity::Warning, key.into(), what.into());
     }
 
+    pub fn append(&mut self, mut others: Faults) {
+        self.0.append(&mut others.0);
+    }
+
     /// Whether there is a fault; warnings are none.
     pub fn any(&self) -> bool {
         self.0.iter().any(|fault| fault.severity == Severity::Fault)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ids::{Language, SeatId};
-use crate::ivr::{AnswerWhen, Choice, Entry};
+use crate::ivr::{AnswerWhen, Choice, Counting, Entry, Grammar};
 use crate::sip::{Transport, digest};
 
 fn root() -> PathBuf {
@@ -39,9 +39,9 @@ fn the_shipped_files_mean_what_the_contract_says() {
     assert_eq!((house.media.ports.clone(), house.ivr.answer), (20_000..=29_999, AnswerWhen::AtOnce));
     let Some(Entry::Menu(menu)) = house.ivr.numbers.get("12345") else { panic!("12345 leads to no menu") };
     let menu = &house.ivr.menus[menu];
-    let general = Choice { queue: "citizen".into(), language: Language::Zh };
+    let general = Choice { queue: "citizen".into(), language: Language::ZH };
     assert_eq!((&menu.default, &menu.choices[&'1']), (&general, &general));
-    assert_eq!(menu.choices[&'2'], Choice { queue: "english".into(), language: Language::En });
+    assert_eq!(menu.choices[&'2'], Choice { queue: "english".into(), language: Language::EN });
     assert_eq!(house.sip.seats.len(), 10);
     for n in 1..=10 {
         let (seat, operator) = (format!("80{n:02}"), format!("10{n:02}"));
@@ -71,6 +71,40 @@ fn a_minimum_is_enough() {
     assert_eq!(warnings.len(), 1, "a secret in plain text: {warnings:?}");
     assert_eq!(house.sip.seats["8001"].secret, Some(digest::secret("8001", "hotline", "s3cret")));
     assert_eq!(house.queue.queues["line"].ring, Duration::from_secs(20));
+}
+
+/// A house in Chinese whose Cantonese lacks one number prompt; whose Uyghur has its ten digits; and Tibetan, that
+/// has nothing.
+#[test]
+fn numbers_are_said_wholly_in_the_words_of_one_language() {
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["operators.toml", "queues.toml"] {
+        std::fs::copy(root().join("tests/config-problems/minimum").join(file), dir.path().join(file)).unwrap();
+    }
+    let languages = "[[language]]\nid = \"zh\"\n[[language]]\nid = \"yue\"\nfallback = \"zh\"\n\
+                     [[language]]\nid = \"ug\"\nfallback = \"zh\"\nnumbers = \"digits\"\n\
+                     [[language]]\nid = \"bo\"\nfallback = \"ug\"\n\
+                     [[number]]\nnumber = \"12345\"\nqueue = \"line\"\n";
+    std::fs::write(dir.path().join("menu.toml"), languages).unwrap();
+    let prompts = dir.path().join("prompts");
+    std::fs::create_dir(&prompts).unwrap();
+    for (from, to) in [("zh", "zh"), ("zh", "yue"), ("en", "ug")] {
+        std::fs::create_dir(prompts.join(to)).unwrap();
+        for entry in std::fs::read_dir(root().join("prompts").join(from)).unwrap() {
+            std::fs::copy(entry.as_ref().unwrap().path(), prompts.join(to).join(entry.unwrap().file_name())).unwrap();
+        }
+    }
+    for tone in ["music.wav", "beep.wav", "ringback.wav"] {
+        std::fs::copy(root().join("prompts").join(tone), prompts.join(tone)).unwrap();
+    }
+    std::fs::remove_file(prompts.join("yue/1000.wav")).unwrap();
+    let (house, _) = good(dir.path(), &[("HOTLINE__MEDIA__PROMPTS", &prompts.display().to_string())]);
+    let [yue, ug, bo] = ["yue", "ug", "bo"].map(|code| Language::parse(code).unwrap());
+    let digits = Counting { language: ug, grammar: Grammar::Digits };
+    let counting = [Language::ZH, yue, ug, bo].map(|language| house.ivr.languages.counting(language));
+    assert_eq!(counting, [Counting::ZH, Counting::ZH, digits, digits]);
+    assert_eq!(house.media.prompts.fallbacks[&bo], [ug, Language::ZH]);
+    assert_eq!(house.ivr.numbers["12345"], Entry::Queue { queue: "line".into(), language: Language::ZH });
 }
 
 #[test]

@@ -100,9 +100,9 @@ mod tests {
     fn menu() -> Menu {
         let choice = |queue: &str, language| Choice { queue: queue.into(), language };
         Menu {
-            prompts: vec![Prompt::spoken(Language::Zh, "greeting"), Prompt::spoken(Language::En, "greeting")],
-            choices: [('1', choice("citizen", Language::Zh)), ('2', choice("english", Language::En))].into(),
-            default: choice("citizen", Language::Zh),
+            prompts: vec![Prompt::spoken(Language::ZH, "greeting"), Prompt::spoken(Language::EN, "greeting")],
+            choices: [('1', choice("citizen", Language::ZH)), ('2', choice("english", Language::EN))].into(),
+            default: choice("citizen", Language::ZH),
             timeout: Duration::from_secs(5),
             retries: 1,
         }

@@ -93,7 +93,7 @@ mod tests {
 
     /// Runs a story of `second:event`; when recording began and ended, by the second.
     fn check(story: &str) -> Vec<(u64, &'static str)> {
-        let mut machine = MessageMachine::new(Language::En);
+        let mut machine = MessageMachine::new(Language::EN);
         machine.start(at(0));
         let mut told = Vec::new();
         for step in story.split_whitespace() {

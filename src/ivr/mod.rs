@@ -2,6 +2,7 @@
 //!
 //! Does not know: SIP, RTP, the queue engine (it is told a place in the line), config files, the store.
 
+mod languages;
 mod menu;
 mod message;
 mod required;
@@ -9,6 +10,7 @@ pub mod speech;
 mod waiting;
 pub mod words;
 
+pub use languages::{Counting, Grammar, Languages, Spoken};
 pub use menu::MenuMachine;
 pub use message::MessageMachine;
 pub use required::required_prompts;

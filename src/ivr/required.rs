@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::words::*;
 use super::{message, speech, waiting};
-use crate::ids::{Language, Prompt, PromptName};
+use crate::ids::{Prompt, PromptName};
 
 /// Everything that can be played under these settings, sorted.
 pub fn required_prompts(settings: &Settings) -> Vec<Prompt> {
@@ -19,9 +19,9 @@ pub fn required_prompts(settings: &Settings) -> Vec<Prompt> {
     let fixed = [CONFIRMED, DENIED, CALLBACK_TAKEN, CALLBACK_REFUSED, CALLBACK_GREETING, MESSAGE_TAKEN];
     let of_machines = [waiting::SORRY, message::LEAVE].into_iter().chain(waiting::KEYS);
     names.extend(fixed.into_iter().chain(of_machines).map(PromptName::from));
-    for language in Language::ALL {
-        prompts.extend(names.iter().map(|name| Prompt::spoken(language, name.clone())));
-        prompts.extend(speech::prompts(language));
+    for (language, spoken) in &settings.languages.spoken {
+        prompts.extend(names.iter().map(|name| Prompt::spoken(*language, name.clone())));
+        prompts.extend(speech::prompts(spoken.counting));
     }
     prompts.into_iter().collect()
 }

@@ -1,39 +1,41 @@
 //! Numbers as small prompts put together, as they are said in each language.
 
-use crate::ids::{Language, Prompt};
+use super::languages::{Counting, Grammar};
+use crate::ids::Prompt;
 
 /// Larger numbers have no prompts: nothing is said of them.
 pub const LARGEST: usize = 9_999;
 
 /// What is played to say a count, e.g. 两 (位), 十二, 一百零三; 103 in English. Empty above [`LARGEST`].
-pub fn number(language: Language, number: usize) -> Vec<Prompt> {
-    let names = match (language, number) {
+pub fn number(counting: Counting, number: usize) -> Vec<Prompt> {
+    let names = match (counting.grammar, number) {
         (_, LARGEST..) if number > LARGEST => Vec::new(),
-        (Language::Zh, _) => mandarin(number),
-        (Language::En, _) => english(number),
+        (Grammar::Zh, _) => mandarin(number),
+        (Grammar::En, _) => english(number),
+        (Grammar::Digits, _) => number.to_string().chars().map(String::from).collect(),
     };
-    names.into_iter().map(|name| Prompt::spoken(language, name.as_str())).collect()
+    names.into_iter().map(|name| Prompt::spoken(counting.language, name.as_str())).collect()
 }
 
 /// "You are number N"; in Chinese those ahead are counted: 您前面还有两位, and who is next is told so.
-pub fn place(language: Language, place: usize) -> Vec<Prompt> {
-    let spoken = |name: &str| Prompt::spoken(language, name);
-    match language {
+pub fn place(counting: Counting, place: usize) -> Vec<Prompt> {
+    let spoken = |name: &str| Prompt::spoken(counting.language, name);
+    match counting.grammar {
         _ if place > LARGEST => Vec::new(),
-        Language::Zh if place <= 1 => vec![spoken("next")],
-        Language::Zh => [vec![spoken("ahead")], number(language, place - 1), vec![spoken("people")]].concat(),
-        Language::En => [vec![spoken("position")], number(language, place)].concat(),
+        Grammar::Zh if place <= 1 => vec![spoken("next")],
+        Grammar::Zh => [vec![spoken("ahead")], number(counting, place - 1), vec![spoken("people")]].concat(),
+        Grammar::En | Grammar::Digits => [vec![spoken("position")], number(counting, place)].concat(),
     }
 }
 
 /// "The expected wait is about N minutes".
-pub fn minutes(language: Language, minutes: usize) -> Vec<Prompt> {
+pub fn minutes(counting: Counting, minutes: usize) -> Vec<Prompt> {
     if minutes > LARGEST {
         return Vec::new();
     }
-    let unit = if language == Language::En && minutes == 1 { "minute" } else { "minutes" };
-    [vec![Prompt::spoken(language, "wait_about")], number(language, minutes), vec![Prompt::spoken(language, unit)]]
-        .concat()
+    let spoken = |name: &str| vec![Prompt::spoken(counting.language, name)];
+    let unit = if counting.grammar == Grammar::En && minutes == 1 { "minute" } else { "minutes" };
+    [spoken("wait_about"), number(counting, minutes), spoken(unit)].concat()
 }
 
 /// A count before a measure word. 2 by itself, and before 百 and 千, is 两 (`2_liang`); else 二.
@@ -96,29 +98,31 @@ fn english(number: usize) -> Vec<String> {
     }
 }
 
-/// Everything that can be said here.
-pub(super) fn prompts(language: Language) -> Vec<Prompt> {
-    let (words, numbers): (&[&str], Vec<usize>) = match language {
-        Language::Zh => {
+/// Everything that can be said here, and so all that a language needs to count by itself.
+pub fn prompts(counting: Counting) -> Vec<Prompt> {
+    let (words, numbers): (&[&str], Vec<usize>) = match counting.grammar {
+        Grammar::Zh => {
             (&["next", "ahead", "people", "wait_about", "minutes", "2_liang"], (0..=10).chain([100, 1000]).collect())
         }
-        Language::En => (
+        Grammar::En => (
             &["position", "wait_about", "minute", "minutes", "and"],
             (0..=20).chain((30..=90).step_by(10)).chain([100, 1000]).collect(),
         ),
+        Grammar::Digits => (&["position", "wait_about", "minutes"], (0..=9).collect()),
     };
     let numbers = numbers.into_iter().map(|number| number.to_string());
     words
         .iter()
         .map(|word| word.to_string())
         .chain(numbers)
-        .map(|name| Prompt::spoken(language, name.as_str()))
+        .map(|name| Prompt::spoken(counting.language, name.as_str()))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Language;
 
     fn said(prompts: Vec<Prompt>) -> String {
         let word = |name: &str| match name {
@@ -173,12 +177,12 @@ mod tests {
             (10_000, ""),
         ];
         for (count, text) in table {
-            assert_eq!(said(number(Language::Zh, count)), text, "{count}");
+            assert_eq!(said(number(Counting::ZH, count)), text, "{count}");
         }
-        assert_eq!(said(place(Language::Zh, 1)), "您是下一位");
-        assert_eq!(said(place(Language::Zh, 3)), "您前面还有两位");
-        assert_eq!(said(place(Language::Zh, 13)), "您前面还有十二位");
-        assert_eq!(said(minutes(Language::Zh, 2)), "预计等待约两分钟");
+        assert_eq!(said(place(Counting::ZH, 1)), "您是下一位");
+        assert_eq!(said(place(Counting::ZH, 3)), "您前面还有两位");
+        assert_eq!(said(place(Counting::ZH, 13)), "您前面还有十二位");
+        assert_eq!(said(minutes(Counting::ZH, 2)), "预计等待约两分钟");
     }
 
     #[test]
@@ -198,17 +202,27 @@ mod tests {
             (9999, "9 1000 9 100 and 90 9"),
         ];
         for (count, text) in table {
-            let names: Vec<String> = number(Language::En, count).iter().map(|p| p.name.to_string()).collect();
+            let names: Vec<String> = number(Counting::EN, count).iter().map(|p| p.name.to_string()).collect();
             assert_eq!(names.join(" "), text, "{count}");
         }
     }
 
     #[test]
+    fn a_language_without_a_grammar_says_digits() {
+        let counting = Counting { language: Language::ZH, grammar: Grammar::Digits };
+        let names = |prompts: Vec<Prompt>| prompts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(place(counting, 103)), "zh/position zh/1 zh/0 zh/3");
+        assert_eq!(names(minutes(counting, 1)), "zh/wait_about zh/1 zh/minutes");
+        assert_eq!(number(counting, 10_000), []);
+    }
+
+    #[test]
     fn every_number_is_made_of_prompts_that_are_required() {
-        for language in Language::ALL {
-            let there = prompts(language);
+        let digits = Counting { language: Language::ZH, grammar: Grammar::Digits };
+        for counting in [Counting::ZH, Counting::EN, digits] {
+            let there = prompts(counting);
             for count in 0..=LARGEST {
-                for prompt in [place(language, count), minutes(language, count)].concat() {
+                for prompt in [place(counting, count), minutes(counting, count)].concat() {
                     assert!(there.contains(&prompt), "{prompt} for {count}");
                 }
             }

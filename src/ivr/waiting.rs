@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::languages::Counting;
 use super::speech;
 use super::words::{Action, KeyLeads, Told, Waiting};
 use crate::ids::{Language, Prompt};
@@ -24,6 +25,7 @@ pub(super) const KEYS: [&str; 5] = [KEY_CALLBACK, KEY_MESSAGE, KEY_ELSEWHERE, ST
 pub struct WaitingMachine {
     settings: Waiting,
     language: Language,
+    counting: Counting,
     token: u64,
     announcing: bool,
     next_announcement: Option<Moment>,
@@ -37,10 +39,11 @@ pub struct WaitingMachine {
 }
 
 impl WaitingMachine {
-    pub fn new(settings: &Waiting, language: Language, keys: BTreeMap<char, KeyLeads>) -> Self {
+    pub fn new(settings: &Waiting, language: Language, counting: Counting, keys: BTreeMap<char, KeyLeads>) -> Self {
         Self {
             settings: settings.clone(),
             language,
+            counting,
             token: 0,
             announcing: false,
             next_announcement: None,
@@ -90,7 +93,7 @@ impl WaitingMachine {
         }
         if place.number <= self.told_number {
             self.told_number = place.number;
-            prompts.extend(speech::place(self.language, place.number));
+            prompts.extend(speech::place(self.counting, place.number));
             prompts.extend(self.wait(place.expected_wait));
         }
         if !std::mem::replace(&mut self.keys_told, true) {
@@ -112,11 +115,11 @@ impl WaitingMachine {
                 KeyLeads::Elsewhere => KEY_ELSEWHERE,
             };
             let name = match key {
-                '*' => STAR.to_string(),
-                '#' => HASH.to_string(),
-                digit => digit.to_string(),
+                '*' => Prompt::spoken(self.language, STAR),
+                '#' => Prompt::spoken(self.language, HASH),
+                digit => Prompt::spoken(self.counting.language, digit.to_string()),
             };
-            [Prompt::spoken(self.language, press), Prompt::spoken(self.language, name.as_str())]
+            [Prompt::spoken(self.language, press), name]
         };
         keys.into_iter().flat_map(said).collect()
     }
@@ -128,7 +131,7 @@ impl WaitingMachine {
             return Vec::new();
         }
         self.told_minutes = minutes;
-        speech::minutes(self.language, usize::try_from(minutes).unwrap_or(usize::MAX))
+        speech::minutes(self.counting, usize::try_from(minutes).unwrap_or(usize::MAX))
     }
 
     fn play(&mut self, prompts: Vec<Prompt>) {
@@ -188,7 +191,7 @@ mod tests {
         place: impl Fn(u64) -> Told,
         happens: impl Fn(u64, &mut WaitingMachine),
     ) -> Vec<(u64, String)> {
-        let mut machine = WaitingMachine::new(&Waiting::default(), Language::En, keys);
+        let mut machine = WaitingMachine::new(&Waiting::default(), Language::EN, Counting::EN, keys);
         machine.start(at(0), Some(place(0)));
         let mut said = Vec::new();
         for second in 0..=until {

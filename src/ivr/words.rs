@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::languages::Languages;
 use crate::ids::{Language, MenuId, Prompt, PromptName, QueueId};
 
 /// What callers hear, as the admin meant it.
@@ -11,6 +12,7 @@ pub struct Settings {
     /// What happens when a number is dialled.
     pub numbers: BTreeMap<String, Entry>,
     pub menus: BTreeMap<MenuId, Menu>,
+    pub languages: Languages,
     pub waiting: Waiting,
     pub announcements: Announcements,
     /// Answer with 200 at once, or play menu and line as early media (183) and answer with the operator.
@@ -102,7 +104,7 @@ impl Default for Waiting {
     }
 }
 
-/// Prompts that end a call; each is there in both languages.
+/// Prompts that end a call; each is there in every language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcements {
     pub busy: PromptName,

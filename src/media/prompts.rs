@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hound::{SampleFormat, WavReader};
 
 use super::g711::{FRAME, linear_to_pcma, linear_to_pcmu};
-use super::words::Codec;
+use super::words::{Codec, Prompts};
 use crate::ids::{Language, Prompt};
 
 /// Samples of the longest prompt, 10 minutes at 16 kHz: longer ones are a mistake, and fill the memory.
@@ -64,18 +64,30 @@ pub struct PromptBank {
 }
 
 impl PromptBank {
-    /// Reads `DIR/<language>/*.wav` and `DIR/*.wav`; all faults at once.
-    pub fn load(dir: &Path) -> Result<PromptBank, Vec<PromptFault>> {
+    /// Reads `DIR/<language>/*.wav` of every language and `DIR/*.wav`; all faults at once. What a language lacks
+    /// is then there as its fallback's.
+    pub fn load(prompts: &Prompts) -> Result<PromptBank, Vec<PromptFault>> {
         let mut bank = PromptBank::default();
         let mut faults = Vec::new();
-        bank.load_folder(dir, None, &mut faults);
-        for language in Language::ALL {
-            let folder = dir.join(language.code());
+        bank.load_folder(&prompts.folder, None, &mut faults);
+        for language in prompts.fallbacks.keys() {
+            let folder = prompts.folder.join(language.code());
             if folder.is_dir() {
-                bank.load_folder(&folder, Some(language), &mut faults);
+                bank.load_folder(&folder, Some(*language), &mut faults);
             }
         }
+        bank.fall_back(&prompts.fallbacks);
         if faults.is_empty() { Ok(bank) } else { Err(faults) }
+    }
+
+    fn fall_back(&mut self, fallbacks: &BTreeMap<Language, Vec<Language>>) {
+        let own = self.clips.clone();
+        let nearest_first = fallbacks.iter().flat_map(|(to, from)| from.iter().map(move |from| (*to, *from)));
+        for (to, from) in nearest_first {
+            for (prompt, clip) in own.iter().filter(|(prompt, _)| prompt.language == Some(from)) {
+                self.clips.entry(Prompt::spoken(to, prompt.name.clone())).or_insert_with(|| clip.clone());
+            }
+        }
     }
 
     fn load_folder(&mut self, folder: &Path, language: Option<Language>, faults: &mut Vec<PromptFault>) {

@@ -1,5 +1,6 @@
 //! What sound says to the rest of the house, and is told by it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, LegId, Prompt};
+use crate::ids::{CallId, Language, LegId, Prompt};
 
 /// Sound as the admin meant it.
 #[derive(Clone, Debug)]
@@ -29,8 +30,16 @@ pub struct Settings {
     pub held_at_most: Duration,
     /// Worker threads; 0: one per core.
     pub workers: usize,
-    /// Folder with the prompts: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
-    pub prompts: PathBuf,
+    pub prompts: Prompts,
+}
+
+/// The recordings.
+#[derive(Clone, Debug, Default)]
+pub struct Prompts {
+    /// Where they are: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
+    pub folder: PathBuf,
+    /// Every language, and those whose recordings are played where it has none, the nearest first.
+    pub fallbacks: BTreeMap<Language, Vec<Language>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

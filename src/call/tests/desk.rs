@@ -17,8 +17,8 @@ pub const SEAT: LegId = LegId(2);
 pub const OFFER: OfferId = OfferId(7);
 
 pub fn settings() -> Settings {
-    let citizen = Choice { queue: "citizen".into(), language: Language::Zh };
-    let english = Choice { queue: "english".into(), language: Language::En };
+    let citizen = Choice { queue: "citizen".into(), language: Language::ZH };
+    let english = Choice { queue: "english".into(), language: Language::EN };
     let menu = Menu {
         prompts: Vec::new(),
         choices: BTreeMap::from([('1', citizen.clone()), ('2', english)]),
@@ -34,7 +34,7 @@ pub fn settings() -> Settings {
     ]);
     let facts =
         |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15), keys: keys.clone() };
-    let straight = Leads::Queue { queue: "citizen".into(), language: Language::Zh };
+    let straight = Leads::Queue { queue: "citizen".into(), language: Language::ZH };
     Settings {
         ivr: ivr::Settings {
             numbers: BTreeMap::from([

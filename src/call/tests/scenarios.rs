@@ -319,7 +319,7 @@ fn closed_full_and_too_long_are_said_before_the_house_hangs_up() {
         let Some(Action::Media(media::Command::Play { token, prompts, .. })) = desk.asked.last().cloned() else {
             panic!("nothing is said")
         };
-        assert_eq!(prompts, [crate::ids::Prompt::spoken(Language::En, prompt)]);
+        assert_eq!(prompts, [crate::ids::Prompt::spoken(Language::EN, prompt)]);
         assert_eq!(desk.asked_sip(is_hangup(CALLER)), 0);
         desk.media(media::Event::Played { leg: CALLER, token });
         assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);

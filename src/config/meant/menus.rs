@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::signalling::Signalling;
 use super::sound::Sound;
-use super::{Names, language, list, prompt, time_within};
+use super::{Names, languages, list, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
@@ -21,6 +21,7 @@ const RETRIES: u8 = 1;
 /// What is looked up while menus are read.
 struct Known<'a> {
     queues: &'a Names,
+    languages: &'a languages::Known,
     /// Where each prompt is first named.
     prompts: BTreeMap<Prompt, Place>,
 }
@@ -32,8 +33,13 @@ pub fn read(
     sound: Option<&Sound>,
     faults: &mut Faults,
 ) -> Option<Settings> {
-    let mut known = Known { queues, prompts: BTreeMap::new() };
-    let mut settings = Settings { answer: sip.map(|sip| sip.answer).unwrap_or_default(), ..Settings::default() };
+    let languages = languages::read(files, faults);
+    let mut known = Known { queues, languages: &languages, prompts: BTreeMap::new() };
+    let mut settings = Settings {
+        answer: sip.map(|sip| sip.answer).unwrap_or_default(),
+        languages: languages.settings.clone(),
+        ..Settings::default()
+    };
     let mut menu_names = Names::default();
     let menus = reader::array::<written::Menu>(&files.menu, "menu", "id", faults);
     for menu in menus.good {
@@ -64,7 +70,10 @@ pub fn read(
     if let Some(words) = reader::table::<written::Announcements>(&files.menu, "announcements", faults) {
         settings.announcements = announcements(&words, &mut known, faults);
     }
-    if let Some(sound) = sound {
+    if let Some(sound) = sound
+        && !languages.broken
+    {
+        languages::count(&mut settings.languages, &sound.settings.prompts.folder);
         check_prompts(&settings, &known, sound, faults);
     }
     Some(settings)
@@ -79,7 +88,7 @@ impl Known<'_> {
         faults: &mut Faults,
     ) -> Option<Prompt> {
         let place = element.place_of(path);
-        match prompt(text) {
+        match self.languages.prompt(text) {
             Ok(prompt) => {
                 self.prompts.entry(prompt.clone()).or_insert(place);
                 Some(prompt)
@@ -100,7 +109,8 @@ impl Known<'_> {
         faults: &mut Faults,
     ) -> Option<Choice> {
         let with = |key| [path, &[key]].concat();
-        let language = language(spoken).map_err(|what| element.fault_at(faults, &with("language"), what)).ok();
+        let language = self.languages.language(spoken);
+        let language = language.map_err(|what| element.fault_at(faults, &with("language"), what)).ok();
         if !self.queues.contains(queue) {
             let what = self.queues.unknown("queue", queue);
             element.fault_at(faults, &with("queue"), what);
@@ -219,8 +229,8 @@ fn announcements(
     let mut take = |key: &str, written: &Option<String>, usual| match written {
         None => usual,
         Some(name) => {
-            for language in Language::ALL {
-                known.prompt(words, &[key], &format!("{}/{name}", language.code()), faults);
+            for language in known.languages.settings.spoken.keys() {
+                known.prompt(words, &[key], &format!("{language}/{name}"), faults);
             }
             name.as_str().into()
         }
@@ -232,23 +242,34 @@ fn announcements(
     }
 }
 
-/// Every prompt that can be played is a file; whether it can be played is found when it is read.
+/// Every prompt that can be played is a file, or one of a fallback's; whether it can be played is found when it is read.
 fn check_prompts(settings: &Settings, known: &Known<'_>, sound: &Sound, faults: &mut Faults) {
-    let folder = &sound.settings.prompts;
+    let folder = &sound.settings.prompts.folder;
     if !folder.is_dir() {
         return faults.fault(&sound.prompts, "media.prompts", format!("there is no folder {}", folder.display()));
     }
     let mut missing = Vec::new();
     for prompt in ivr::required_prompts(settings) {
-        let path = folder.join(format!("{prompt}.wav"));
-        if path.is_file() {
+        let fallbacks = prompt.language.map_or(&[][..], |language| settings.languages.fallbacks(language));
+        let of = |language: &Language| Prompt::spoken(*language, prompt.name.clone());
+        if languages::is_there(folder, &prompt) || fallbacks.iter().any(|other| languages::is_there(folder, &of(other)))
+        {
             continue;
         }
         match known.prompts.get(&prompt) {
             Some(place) => {
-                faults.fault(place, "menu", format!("the prompt {prompt} is missing: there is no {}", path.display()))
+                let mut what = format!(
+                    "the prompt {prompt} is missing: there is no {}",
+                    folder.join(format!("{prompt}.wav")).display()
+                );
+                if !fallbacks.is_empty() {
+                    what += &format!(", nor one of a fallback ({})", list(fallbacks.iter().map(Language::code)));
+                }
+                faults.fault(place, "menu", what);
             }
-            None => missing.push(prompt.to_string()),
+            // Who falls back to others lacks no more than they do.
+            None if fallbacks.is_empty() => missing.push(prompt.to_string()),
+            None => {}
         }
     }
     if !missing.is_empty() {

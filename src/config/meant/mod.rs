@@ -3,6 +3,7 @@
 mod choose;
 mod examples;
 mod exits;
+mod languages;
 mod menus;
 mod needs;
 mod people;
@@ -27,7 +28,6 @@ use super::reader::{self, Element};
 use super::scalars::{Time, time_text};
 use super::source::Files;
 use super::{App, House, written};
-use crate::ids::{Language, Prompt};
 use crate::queue::Exit;
 
 const DRAIN: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ const MAX_NAME: usize = 64;
 /// `None` if something is missing without which there is no house; the faults say what.
 pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<House> {
     reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
-    reader::check_top(&files.menu, &["number", "menu", "waiting", "announcements"], faults);
+    reader::check_top(&files.menu, &["number", "menu", "language", "waiting", "announcements"], faults);
     let app = app(files, faults);
     let mut queues = queues::read(files, faults);
     let sip = signalling::read(files, faults);
@@ -52,10 +52,13 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
     check_way_out(&queues, &sip.settings, faults);
     sip.settings.seats = people.seats;
     sound::reserve(&mut media, &sip, faults);
+    let ivr = ivr?;
+    media.settings.prompts.fallbacks =
+        ivr.languages.spoken.iter().map(|(language, spoken)| (*language, spoken.fallbacks.clone())).collect();
     Some(House {
         sip: sip.settings,
         media: media.settings,
-        ivr: ivr?,
+        ivr,
         queue: queues.rules,
         queue_open: queues.open,
         queue_load: queues.load,
@@ -245,29 +248,5 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
         (true, _) => "none".into(),
         (false, true) => format!("{} and {} more", shown.join(", "), names.len() - SHOWN),
         (false, false) => shown.join(", "),
-    }
-}
-
-fn language(text: &Option<String>) -> Result<Language, String> {
-    match text.as_deref() {
-        None => Ok(Language::Zh),
-        Some(text) => Language::ALL
-            .into_iter()
-            .find(|language| language.code() == text)
-            .ok_or_else(|| format!("found {text:?}; \"zh\" and \"en\" are spoken")),
-    }
-}
-
-/// `zh/greeting`, or `music`.
-fn prompt(text: &str) -> Result<Prompt, String> {
-    let wrong = || format!("found {text:?}; a prompt looks like \"zh/greeting\", \"en/greeting\" or \"music\"");
-    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
-    match text.split_once('/') {
-        None if plain(text) => Ok(Prompt::plain(text)),
-        Some((language, name)) if plain(name) => {
-            let language = Language::ALL.into_iter().find(|known| known.code() == language).ok_or_else(wrong)?;
-            Ok(Prompt::spoken(language, name))
-        }
-        _ => Err(wrong()),
     }
 }

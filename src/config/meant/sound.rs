@@ -10,7 +10,7 @@ use crate::config::fault::{Faults, Place};
 use crate::config::reader;
 use crate::config::source::Files;
 use crate::config::written;
-use crate::media::{Codec, Settings, ports};
+use crate::media::{Codec, Prompts, Settings, ports};
 
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
@@ -70,7 +70,7 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         dead_after,
         held_at_most,
         workers,
-        prompts: prompts(dir, written.prompts.as_deref()),
+        prompts: Prompts { folder: prompts(dir, written.prompts.as_deref()), ..Prompts::default() },
     };
     Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
 }

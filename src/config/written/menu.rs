@@ -14,9 +14,27 @@ pub struct MenuFile {
     #[schemars(default)]
     menu: Vec<Menu>,
     #[schemars(default)]
+    language: Vec<Language>,
+    #[schemars(default)]
     waiting: Waiting,
     #[schemars(default)]
     announcements: Announcements,
+}
+
+/// A language that callers are served in. Without any table there are zh and en. The first is the house's own: it is
+/// spoken until a caller chose, and where nothing else is said.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Language {
+    /// A code of 2 to 8 small letters, e.g. "ug": the folder of its prompts, and its name in records.
+    pub id: String,
+    /// The language whose recordings are played where this one has none. Default: none, so each prompt is needed.
+    pub fallback: Option<String>,
+    /// How numbers are put together: "zh" (一百零三), "en" (one hundred and three) or "digits" (one zero three).
+    /// A language that lacks one of the recordings this takes says numbers as its fallback does, in the fallback's
+    /// words. Default: zh and en their own way, others that of their fallback.
+    #[schemars(extend("enum" = ["zh", "en", "digits", null]))]
+    pub numbers: Option<String>,
 }
 
 /// What happens when a number is dialled: exactly one of menu, queue, play, silence.
@@ -29,7 +47,7 @@ pub struct Number {
     pub menu: Option<String>,
     /// Straight into this queue, without a greeting.
     pub queue: Option<String>,
-    /// Spoken in the queue: "zh" or "en". Default "zh".
+    /// Spoken in the queue, e.g. "en". Default: the house's own.
     pub language: Option<String>,
     /// This prompt in a loop, for tests of the sound.
     pub play: Option<String>,
@@ -59,7 +77,7 @@ pub struct Menu {
 #[schemars(deny_unknown_fields)]
 pub struct Destination {
     pub queue: String,
-    /// "zh" or "en". Default "zh".
+    /// E.g. "en". Default: the house's own.
     pub language: Option<String>,
 }
 
@@ -70,7 +88,7 @@ pub struct Choice {
     /// "0" to "9", "*" or "#".
     pub key: String,
     pub queue: String,
-    /// "zh" or "en". Default "zh".
+    /// E.g. "en". Default: the house's own.
     pub language: Option<String>,
 }
 
@@ -88,7 +106,7 @@ pub struct Waiting {
     pub apologise_after: Option<Time>,
 }
 
-/// Prompts that end a call; each exists in both languages.
+/// Prompts that end a call; each exists in every language, or in its fallbacks.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Announcements {

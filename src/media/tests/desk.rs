@@ -48,7 +48,7 @@ fn house_with(ports: std::ops::RangeInclusive<u16>, dead_after: Duration, reserv
         dead_after,
         held_at_most: Duration::from_secs(2),
         workers: 2,
-        prompts: "".into(),
+        prompts: Default::default(),
     };
     let (tell, told) = channel();
     let tell = Box::new(move |events| tell.send(events).map_err(|back| back.0));

@@ -5,9 +5,9 @@ use std::path::Path;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::ids::{Language, Prompt};
-use crate::media::Codec;
 use crate::media::g711::to_linear;
 use crate::media::prompts::{PromptBank, load_clip};
+use crate::media::{Codec, Prompts};
 
 fn tone(path: &Path, spec: WavSpec, hertz: f32, seconds: f32) {
     let mut file = WavWriter::create(path, spec).unwrap();
@@ -31,6 +31,13 @@ fn tone(path: &Path, spec: WavSpec, hertz: f32, seconds: f32) {
 fn spec(rate: u32, bits: u16, channels: u16) -> WavSpec {
     let sample_format = if bits == 0 { SampleFormat::Float } else { SampleFormat::Int };
     WavSpec { channels, sample_rate: rate, bits_per_sample: if bits == 0 { 32 } else { bits }, sample_format }
+}
+
+/// The prompts of a folder in Chinese and English, and in Uyghur as far as there are any; then Chinese.
+fn in_folder(folder: &Path) -> Prompts {
+    let uyghur = Language::parse("ug").unwrap();
+    let fallbacks = [(Language::ZH, Vec::new()), (Language::EN, Vec::new()), (uyghur, vec![Language::ZH])];
+    Prompts { folder: folder.into(), fallbacks: fallbacks.into() }
 }
 
 /// Root mean square of the clip, 1.0 full scale.
@@ -86,20 +93,56 @@ fn faults_say_which_file_and_why() {
     tone(&zh.join("empty.wav"), spec(8000, 16, 1), 400.0, 0.0);
     std::fs::write(zh.join("text.wav"), "no sound").unwrap();
     std::fs::write(zh.join("notes.txt"), "not looked at").unwrap();
-    let faults = PromptBank::load(dir.path()).unwrap_err();
+    let faults = PromptBank::load(&in_folder(dir.path())).unwrap_err();
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(lines.len(), 3, "{lines:?}");
     for (name, why) in [("empty.wav", "no sound"), ("studio.wav", "44100 Hz"), ("text.wav", "cannot be read as WAV")] {
         assert!(lines.iter().any(|line| line.contains(name) && line.contains(why)), "{name}: {lines:?}");
     }
-    assert!(PromptBank::load(&dir.path().join("nowhere")).is_err());
+    assert!(PromptBank::load(&in_folder(&dir.path().join("nowhere"))).is_err());
 }
 
 #[test]
 fn the_shipped_prompts_are_there() {
-    let bank = PromptBank::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts")).unwrap();
+    let bank = PromptBank::load(&in_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts"))).unwrap();
     assert!(bank.get(&Prompt::plain("music")).is_some());
-    assert!(bank.get(&Prompt::spoken(Language::Zh, "greeting")).is_some());
-    assert!(bank.get(&Prompt::spoken(Language::En, "greeting")).is_some());
+    assert!(bank.get(&Prompt::spoken(Language::ZH, "greeting")).is_some());
+    assert!(bank.get(&Prompt::spoken(Language::EN, "greeting")).is_some());
     assert!(bank.get(&Prompt::plain("greeting")).is_none());
+}
+
+#[test]
+fn where_a_language_has_no_recording_its_nearest_fallback_is_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    for (file, seconds) in [
+        ("music", 0.02),
+        ("zh/greeting", 0.04),
+        ("zh/busy", 0.06),
+        ("zh/closed", 0.08),
+        ("yue/busy", 0.1),
+        ("yue/closed", 0.12),
+        ("wuu/closed", 0.14),
+        ("en/sorry", 0.16),
+    ] {
+        let path = dir.path().join(format!("{file}.wav"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        tone(&path, spec(8000, 16, 1), 400.0, seconds);
+    }
+    let [yue, wuu] = ["yue", "wuu"].map(|code| Language::parse(code).unwrap());
+    let fallbacks = [
+        (Language::ZH, Vec::new()),
+        (Language::EN, Vec::new()),
+        (yue, vec![Language::ZH]),
+        (wuu, vec![yue, Language::ZH]),
+    ];
+    let bank = PromptBank::load(&Prompts { folder: dir.path().into(), fallbacks: fallbacks.into() }).unwrap();
+    let milliseconds = |language, name: &str| {
+        bank.get(&Prompt::spoken(language, name))
+            .map(|clip| (0..).take_while(|i| clip.frame(Codec::Pcma, *i).is_some()).count() * 20)
+    };
+    let heard = ["greeting", "busy", "closed"].map(|name| milliseconds(wuu, name));
+    assert_eq!(heard, [Some(40), Some(100), Some(140)]);
+    assert_eq!(["greeting", "busy", "closed"].map(|name| milliseconds(yue, name)), [Some(40), Some(100), Some(120)]);
+    assert_eq!(milliseconds(Language::EN, "greeting"), None, "who has no fallback lacks it");
+    assert_eq!((milliseconds(wuu, "sorry"), milliseconds(wuu, "music")), (None, None), "English is no fallback");
 }
