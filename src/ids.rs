@@ -77,6 +77,10 @@ name!(
     TrunkId
 );
 name!(
+    /// When something is open, e.g. `office`.
+    ScheduleId
+);
+name!(
     /// Why an operator is not ready, e.g. `meal`; `rona` is given by the house.
     Reason
 );

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::hours::Doors;
+use super::hours::{Change, Doors};
 use super::side_by_side::{self, Column, Progress};
 use crate::config::{self, House};
 use crate::forecast::{Figures, Plan, Recorded, Staff, compare, trial};
@@ -173,11 +173,11 @@ fn staffed(house: &House, dir: &Path, source: &Source, from: Moment, until: Mome
     }
     let (named, operators, seats) = source.needs();
     let mut staff = Staff::of(&house.queue, &named, operators, seats);
-    let mut doors = Doors::new(house.queue_open.clone(), house.app.time_zone.clone());
+    let mut doors = Doors::new(house);
     let mut at = from;
     while at < until {
-        let opened = doors.handle_deadline(at).into_iter().filter_map(|input| match input {
-            Input::Open { queue, open } => Some((at, queue, open)),
+        let opened = doors.handle_deadline(at).into_iter().filter_map(|change| match change {
+            Change::Queue(Input::Open { queue, open }) => Some((at, queue, open)),
             _ => None,
         });
         staff.doors.extend(opened);

@@ -1,57 +1,83 @@
-//! Opens and closes queues by their hours; each change is one input of the engine.
+//! Opens and closes queues by their hours and schedules; each change of a queue is one input of the engine, and each
+//! change of a schedule is told to the calls.
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ZonedDateTime};
+use jiff::Timestamp;
 
-use crate::config::Hours;
-use crate::ids::QueueId;
+use crate::config::{House, Opening, Schedule};
+use crate::ids::{QueueId, ScheduleId};
 use crate::moment::Moment;
 use crate::queue::Input;
 
+/// What opened or closed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    Queue(Input),
+    Schedule { schedule: ScheduleId, open: bool },
+}
+
 pub struct Doors {
-    hours: BTreeMap<QueueId, Hours>,
-    zone: TimeZone,
-    open: BTreeMap<QueueId, bool>,
+    schedules: BTreeMap<ScheduleId, Schedule>,
+    queues: BTreeMap<QueueId, Opening>,
+    open_queues: BTreeMap<QueueId, bool>,
+    open_schedules: BTreeMap<ScheduleId, bool>,
     next: Option<Moment>,
 }
 
 impl Doors {
-    pub fn new(hours: BTreeMap<QueueId, Hours>, zone: TimeZone) -> Self {
-        Self { hours, zone, open: BTreeMap::new(), next: Some(Moment::default()) }
+    pub fn new(house: &House) -> Self {
+        Self {
+            schedules: house.schedules.clone(),
+            queues: house.queue_open.clone(),
+            open_queues: BTreeMap::new(),
+            open_schedules: BTreeMap::new(),
+            next: Some(Moment::default()),
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
         self.next
     }
 
-    /// The inputs that are due; every queue's state the first time.
-    pub fn handle_deadline(&mut self, now: Moment) -> Vec<Input> {
+    /// What has changed; everything the first time. Schedules come before the queues that go by them.
+    pub fn handle_deadline(&mut self, now: Moment) -> Vec<Change> {
         if self.next.is_none_or(|next| next > now) {
             return Vec::new();
         }
-        let here = zoned(now, &self.zone);
-        let mut inputs = Vec::new();
-        let mut next = None;
-        for (queue, hours) in &self.hours {
-            let open = hours.is_open(&here);
-            if self.open.insert(queue.clone(), open) != Some(open) {
-                inputs.push(Input::Open { queue: queue.clone(), open });
+        let here = timestamp(now);
+        let mut changes = Vec::new();
+        let mut next: Option<Timestamp> = None;
+        let mut soonest = |at: Option<Timestamp>| next = next.into_iter().chain(at).min();
+        for (id, schedule) in &self.schedules {
+            let open = schedule.is_open(here);
+            if self.open_schedules.insert(id.clone(), open) != Some(open) {
+                changes.push(Change::Schedule { schedule: id.clone(), open });
             }
-            let change = hours.next_change(&here).map(|at| moment(&at));
-            next = next.into_iter().chain(change).min();
+            soonest(schedule.next_change(here));
         }
-        self.next = next;
-        inputs
+        for (queue, opening) in &self.queues {
+            let open = match opening {
+                Opening::Schedule(id) => self.open_schedules.get(id).copied().unwrap_or(true),
+                Opening::Hours(hours) => {
+                    soonest(hours.next_change(here));
+                    hours.is_open(here)
+                }
+            };
+            if self.open_queues.insert(queue.clone(), open) != Some(open) {
+                changes.push(Change::Queue(Input::Open { queue: queue.clone(), open }));
+            }
+        }
+        self.next = next.map(moment);
+        changes
     }
 }
 
-fn zoned(now: Moment, zone: &TimeZone) -> ZonedDateTime {
+pub fn timestamp(now: Moment) -> Timestamp {
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone())
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
 }
 
-fn moment(at: &ZonedDateTime) -> Moment {
-    Moment::from_micros(u64::try_from(at.timestamp().as_microsecond()).unwrap_or(0))
+pub fn moment(at: Timestamp) -> Moment {
+    Moment::from_micros(u64::try_from(at.as_microsecond()).unwrap_or(0))
 }

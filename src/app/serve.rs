@@ -93,7 +93,7 @@ async fn open_and_run(
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
     let (outlook, waits) = Outlook::start().map_err(|e| one(e.to_string()))?;
-    let doors = Doors::new(house.queue_open.clone(), house.app.time_zone.clone());
+    let doors = Doors::new(&house);
     let (queue, restored) = recovery::engine(&recovered);
     if let Some(entry) = restored {
         store.write(entry);

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, info, warn};
 
 use super::clock::Clock;
-use super::hours::Doors;
+use super::hours::{Change, Doors};
 use super::logging::Log;
 use super::outlook::{Outlook, Waits};
 use crate::call::{Action, Calls, Event};
@@ -237,8 +237,8 @@ impl Switchboard {
         self.settle(now);
         self.calls.handle_deadline(now);
         self.settle(now);
-        for input in self.doors.handle_deadline(now) {
-            self.log_input(now, input);
+        for change in self.doors.handle_deadline(now) {
+            self.take_change(now, change);
         }
         self.outlook.handle_deadline(now, &self.queue);
         if !self.calls.is_empty() && self.heartbeat + HEARTBEAT <= now {
@@ -260,6 +260,17 @@ impl Switchboard {
             self.settle(now);
             self.calls.end_all(now);
             self.ended_all = true;
+        }
+    }
+
+    /// Something opened or closed.
+    fn take_change(&mut self, now: Moment, change: Change) {
+        match change {
+            Change::Queue(input) => self.log_input(now, input),
+            Change::Schedule { schedule, open } => {
+                info!(%schedule, open, "schedule");
+                self.calls.handle(now, Event::Schedule { schedule, open });
+            }
         }
     }
 

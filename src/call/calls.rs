@@ -10,7 +10,7 @@ use super::feature;
 use super::ledger;
 use super::seating::Seating;
 use super::words::{Action, Event, Settings};
-use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, SeatId};
+use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::ivr::{KeyLeads, WaitingMachine};
 use crate::media;
 use crate::moment::Moment;
@@ -25,6 +25,7 @@ pub struct Calls {
     legs: Legs,
     seating: Seating,
     callbacks: Callbacks,
+    open: BTreeMap<ScheduleId, bool>,
     /// Nobody is called back any more.
     draining: bool,
     deadlines: BTreeSet<(Moment, CallId)>,
@@ -104,6 +105,7 @@ impl Calls {
             legs: Legs::default(),
             seating: Seating::default(),
             callbacks: Callbacks::default(),
+            open: BTreeMap::new(),
             draining: false,
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -122,6 +124,11 @@ impl Calls {
 
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
+    }
+
+    /// Whether a schedule is open; one that nobody told of is.
+    pub fn is_open(&self, schedule: &ScheduleId) -> bool {
+        self.open.get(schedule).copied().unwrap_or(true)
     }
 
     pub fn call_of(&self, leg: LegId) -> Option<CallId> {
@@ -144,6 +151,9 @@ impl Calls {
                 self.operator_changed(now, operator, seat, state)
             }
             Event::Queue(output) => self.on_output(now, output),
+            Event::Schedule { schedule, open } => {
+                self.open.insert(schedule, open);
+            }
             Event::Durable { call } => self.on_call(now, call, |call, house| call.on_durable(house)),
             Event::Place { call, told } => self.on_call(now, call, |call, house| call.on_place(house, told)),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::ids::{CallId, OperatorId, QueueId, Reason, SeatId, TrunkId};
+use crate::ids::{CallId, OperatorId, QueueId, Reason, ScheduleId, SeatId, TrunkId};
 use crate::ivr;
 use crate::media;
 use crate::queue;
@@ -46,6 +46,11 @@ pub enum Event {
     /// The call's opening entry is on disk.
     Durable {
         call: CallId,
+    },
+    /// A schedule opened or closed; all of them are told at the start.
+    Schedule {
+        schedule: ScheduleId,
+        open: bool,
     },
     /// The answer to [`Action::AskPlace`].
     Place {

@@ -1,98 +1,188 @@
-//! When a queue is open: `24/7`, `mon-fri 08:00-18:00`, `sat,sun 22:00-06:00`.
+//! Hours as they are written: `24/7`, `mon-fri 08:00-18:00`, `sat,sun 22:00-06:00`; of one day `08:00-12:00` or `closed`.
+//!
+//! Knows no dates: which day is worked like which is the schedule's.
 
-use jiff::ZonedDateTime;
-use jiff::civil::{Date, Time};
+use std::fmt;
+
+use jiff::civil::{Time, Weekday};
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MIDNIGHT: u16 = 24 * 60;
-/// The same hours come again after a week.
-const LOOK_AHEAD: i32 = 8;
+const ALWAYS: &str = "24/7";
+const CLOSED: &str = "closed";
+const ALL_DAY: Span = Span { from: 0, to: MIDNIGHT };
 
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+/// The hours of a week.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hours {
-    /// Empty: always open.
-    spans: Vec<Span>,
+    /// From Monday on.
+    days: [DayHours; 7],
 }
 
-/// On these days from `from` on, until `to`; if `to` is not later it is on the next day. Minutes of the day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Span {
-    days: [bool; 7],
+/// The hours that begin on one day. Empty: closed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DayHours(Vec<Span>);
+
+/// From `from` on, until `to`; if `to` is not later it is on the next day. Minutes of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
     from: u16,
     to: u16,
 }
 
 impl Hours {
-    /// Reads opening hours; `Err` says what was found and what is allowed.
+    /// Reads the hours of a week; `Err` says what was found and what is allowed.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Hours, String> {
-        let mut spans = Vec::new();
-        for text in texts {
-            if text.trim() == "24/7" {
-                return Ok(Hours::default());
+        let mut hours = Hours::never();
+        let mut any = false;
+        for text in texts.into_iter().map(str::trim) {
+            if text == ALWAYS {
+                return Ok(Hours::always());
             }
             let wrong = || {
                 format!("found {text:?}; hours look like \"24/7\", \"mon-fri 08:00-18:00\" or \"sat,sun 22:00-06:00\"")
             };
-            spans.push(span(text.trim()).ok_or_else(wrong)?);
+            let (days, span) = span(text).ok_or_else(wrong)?;
+            any = true;
+            for (hours, _) in hours.days.iter_mut().zip(days).filter(|(_, named)| *named) {
+                hours.0.push(span);
+            }
         }
-        if spans.is_empty() {
-            Err("no hours: the queue would never open; \"24/7\" is always".into())
-        } else {
-            Ok(Hours { spans })
+        hours.days.iter_mut().for_each(|day| day.0.sort());
+        if any { Ok(hours) } else { Err("no hours: it would never open; \"24/7\" is always".into()) }
+    }
+
+    /// The same, and `closed` for what opens on special days or by its switch alone.
+    pub fn parse_or_closed<'a>(texts: impl IntoIterator<Item = &'a str> + Clone) -> Result<Hours, String> {
+        let mut words = texts.clone().into_iter();
+        match (words.next().map(str::trim), words.next()) {
+            (Some(CLOSED), None) => Ok(Hours::never()),
+            _ => Hours::parse(texts).map_err(|what| format!("{what}, \"closed\" is never")),
         }
     }
 
-    pub fn is_open(&self, at: &ZonedDateTime) -> bool {
-        if self.spans.is_empty() {
-            return true;
-        }
-        let time = at.time();
-        let minute = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
-        let today = weekday(at.date());
-        let yesterday = (today + 6) % 7;
-        self.spans.iter().any(|span| {
-            if span.from < span.to {
-                span.days[today] && (span.from..span.to).contains(&minute)
-            } else {
-                span.days[today] && minute >= span.from || span.days[yesterday] && minute < span.to
-            }
-        })
+    pub fn always() -> Hours {
+        Hours { days: std::array::from_fn(|_| DayHours::all_day()) }
     }
 
-    /// The next moment at which [`Hours::is_open`] changes; `None` if it never does.
-    pub fn next_change(&self, now: &ZonedDateTime) -> Option<ZonedDateTime> {
-        let open = self.is_open(now);
-        let mut changes: Vec<ZonedDateTime> = Vec::new();
-        let mut date = now.date();
-        for _ in 0..=LOOK_AHEAD {
-            for minute in self.spans.iter().flat_map(|span| [span.from, span.to % MIDNIGHT]) {
-                let time = Time::new((minute / 60) as i8, (minute % 60) as i8, 0, 0).ok();
-                let at = time.and_then(|time| date.to_datetime(time).to_zoned_datetime(now.time_zone().clone()).ok());
-                changes.extend(at.filter(|at| at > now));
-            }
-            date = date.tomorrow().ok()?;
-        }
-        changes.sort();
-        changes.into_iter().find(|at| self.is_open(at) != open)
+    fn never() -> Hours {
+        Hours { days: Default::default() }
+    }
+
+    pub fn on(&self, day: Weekday) -> &DayHours {
+        let day = usize::try_from(day.to_monday_zero_offset()).unwrap_or(0);
+        &self.days[day]
+    }
+
+    /// A day on which two spans overlap, where there is one.
+    pub fn overlap(&self) -> Option<String> {
+        let overlap = |(name, day): (&&str, &DayHours)| day.overlap().map(|spans| format!("on {name} {spans}"));
+        DAYS.iter().zip(&self.days).find_map(overlap)
     }
 }
 
-fn weekday(date: Date) -> usize {
-    usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0)
+impl Default for Hours {
+    fn default() -> Self {
+        Hours::always()
+    }
 }
 
-fn span(text: &str) -> Option<Span> {
+impl DayHours {
+    /// Reads the hours of one day; `Err` says what was found and what is allowed.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<DayHours, String> {
+        let texts: Vec<&str> = texts.into_iter().map(str::trim).collect();
+        match texts[..] {
+            [CLOSED] => return Ok(DayHours::default()),
+            [ALWAYS] => return Ok(DayHours::all_day()),
+            [] => return Err("no hours; \"closed\" is meant".into()),
+            _ => {}
+        }
+        let mut spans = Vec::new();
+        for text in texts {
+            let wrong = || format!("found {text:?}; the hours of a day look like \"08:00-12:00\", \"24/7\" or \"closed\"");
+            spans.push(times(text).ok_or_else(wrong)?);
+        }
+        spans.sort();
+        Ok(DayHours(spans))
+    }
+
+    fn all_day() -> DayHours {
+        DayHours(vec![ALL_DAY])
+    }
+
+    pub fn spans(&self) -> &[Span] {
+        &self.0
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Two spans that overlap, in words.
+    pub fn overlap(&self) -> Option<String> {
+        let pair = self.0.windows(2).find(|pair| pair[1].from < pair[0].end())?;
+        Some(format!("{} and {} overlap", pair[0], pair[1]))
+    }
+}
+
+impl Span {
+    pub fn from(self) -> Time {
+        time(self.from)
+    }
+
+    /// The time of day at which it ends, and whether that is on the next day.
+    pub fn to(self) -> (Time, bool) {
+        (time(self.to % MIDNIGHT), self.end() >= MIDNIGHT)
+    }
+
+    /// Minutes from the midnight before.
+    fn end(self) -> u16 {
+        if self.to > self.from { self.to } else { self.to + MIDNIGHT }
+    }
+}
+
+/// As an admin would write it.
+impl fmt::Display for DayHours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0[..] {
+            [] => f.write_str(CLOSED),
+            [ALL_DAY] => f.write_str("all day"),
+            _ => {
+                let spans: Vec<String> = self.0.iter().map(Span::to_string).collect();
+                f.write_str(&spans.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Span { from, to } = self;
+        write!(f, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
+    }
+}
+
+fn time(minute: u16) -> Time {
+    let (hour, minute) = (i8::try_from(minute / 60).unwrap_or(0), i8::try_from(minute % 60).unwrap_or(0));
+    Time::new(hour, minute, 0, 0).unwrap_or(Time::midnight())
+}
+
+fn span(text: &str) -> Option<([bool; 7], Span)> {
     let (days, hours) = match text.rsplit_once(char::is_whitespace) {
         None => ([true; 7], text),
         Some((days, hours)) => (read_days(days)?, hours),
     };
-    let (from, to) = hours.split_once('-')?;
+    Some((days, times(hours)?))
+}
+
+fn times(text: &str) -> Option<Span> {
+    let (from, to) = text.split_once('-')?;
     let (from, to) = (minute(from)?, minute(to)?);
-    (from < MIDNIGHT && from != to).then_some(Span { days, from, to })
+    (from < MIDNIGHT && from != to).then_some(Span { from, to })
 }
 
 fn read_days(text: &str) -> Option<[bool; 7]> {
-    let day = |name: &str| DAYS.iter().position(|day| *day == name.trim().to_ascii_lowercase());
+    let day = |name: &str| read_day(name).and_then(|day| usize::try_from(day.to_monday_zero_offset()).ok());
     let mut days = [false; 7];
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -103,62 +193,54 @@ fn read_days(text: &str) -> Option<[bool; 7]> {
     Some(days)
 }
 
+/// `mon`, `tue` …
+pub fn read_day(name: &str) -> Option<Weekday> {
+    let day = DAYS.iter().position(|day| *day == name.trim().to_ascii_lowercase())?;
+    Weekday::from_monday_zero_offset(i8::try_from(day).ok()?).ok()
+}
+
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':')?;
     let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    if hour > 24 || minute >= 60 {
+        return None;
+    }
     let all = hour * 60 + minute;
-    (hour <= 24 && minute < 60 && all <= MIDNIGHT).then_some(all)
+    (all <= MIDNIGHT).then_some(all)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> ZonedDateTime {
-        text.parse().unwrap()
+    #[test]
+    fn hours_are_read_and_told_as_an_admin_would_write_them() {
+        let week = |texts: &[&str], day| Hours::parse(texts.iter().copied()).unwrap().on(day).to_string();
+        let table = [
+            (&["mon-fri 08:00-18:00", "sat 09:00-12:00"][..], Weekday::Friday, "08:00-18:00"),
+            (&["mon-fri 08:00-18:00", "sat 09:00-12:00"], Weekday::Saturday, "09:00-12:00"),
+            (&["mon-fri 08:00-18:00", "sat 09:00-12:00"], Weekday::Sunday, "closed"),
+            (&["fri-mon 14:00-18:00", "sun 8:00-12:00"], Weekday::Sunday, "08:00-12:00, 14:00-18:00"),
+            (&["22:00-06:00"], Weekday::Tuesday, "22:00-06:00"),
+            (&["24/7"], Weekday::Sunday, "all day"),
+            (&["00:00-24:00"], Weekday::Sunday, "all day"),
+        ];
+        for (texts, day, told) in table {
+            assert_eq!(week(texts, day), told, "{texts:?}");
+        }
+        let day = |texts: &[&str]| DayHours::parse(texts.iter().copied()).unwrap().to_string();
+        assert_eq!(day(&["14:00-18:00", "08:00-12:00"]), "08:00-12:00, 14:00-18:00");
+        assert_eq!((day(&["closed"]), day(&["24/7"])), ("closed".into(), "all day".into()));
+        assert!(Hours::parse_or_closed(["closed"]).unwrap().on(Weekday::Monday).is_closed());
     }
 
     #[test]
-    fn open_and_closed() {
-        let office = Hours::parse(["mon-fri 08:00-18:00", "sat 09:00-12:00"]).unwrap();
-        let night = Hours::parse(["fri-sun 22:00-06:00"]).unwrap();
-        let table = [
-            (&office, "2026-11-23T07:59:59+08:00[Asia/Shanghai]", false),
-            (&office, "2026-11-23T08:00:00+08:00[Asia/Shanghai]", true),
-            (&office, "2026-11-23T17:59:59+08:00[Asia/Shanghai]", true),
-            (&office, "2026-11-23T18:00:00+08:00[Asia/Shanghai]", false),
-            (&office, "2026-11-28T10:00:00+08:00[Asia/Shanghai]", true),
-            (&office, "2026-11-29T10:00:00+08:00[Asia/Shanghai]", false),
-            (&night, "2026-11-27T21:59:00+08:00[Asia/Shanghai]", false),
-            (&night, "2026-11-27T23:00:00+08:00[Asia/Shanghai]", true),
-            (&night, "2026-11-30T05:59:00+08:00[Asia/Shanghai]", true),
-            (&night, "2026-11-30T06:00:00+08:00[Asia/Shanghai]", false),
-        ];
-        for (hours, now, open) in table {
-            assert_eq!(hours.is_open(&at(now)), open, "{now}");
-        }
-        assert!(Hours::parse(["24/7"]).unwrap().is_open(&at("2026-11-29T03:00:00+08:00[Asia/Shanghai]")));
-        assert!(Hours::parse(["00:00-24:00"]).unwrap().is_open(&at("2026-11-29T23:59:59+08:00[Asia/Shanghai]")));
-    }
-
-    #[test]
-    fn the_next_change() {
-        let office = Hours::parse(["mon-fri 08:00-18:00", "fri 18:00-20:00"]).unwrap();
-        let table = [
-            ("2026-11-23T07:00:00+08:00[Asia/Shanghai]", Some("2026-11-23T08:00:00+08:00[Asia/Shanghai]")),
-            ("2026-11-23T08:00:00+08:00[Asia/Shanghai]", Some("2026-11-23T18:00:00+08:00[Asia/Shanghai]")),
-            // Hours that touch are one: nothing changes at 18:00.
-            ("2026-11-27T12:00:00+08:00[Asia/Shanghai]", Some("2026-11-27T20:00:00+08:00[Asia/Shanghai]")),
-            ("2026-11-27T20:00:00+08:00[Asia/Shanghai]", Some("2026-11-30T08:00:00+08:00[Asia/Shanghai]")),
-        ];
-        for (now, next) in table {
-            assert_eq!(office.next_change(&at(now)), next.map(at), "{now}");
-        }
-        assert_eq!(Hours::default().next_change(&at("2026-11-23T07:00:00+08:00[Asia/Shanghai]")), None);
-        // The night when the clocks go forward: 02:30 does not exist, the queue opens at 03:30.
-        let spring = Hours::parse(["02:30-05:00"]).unwrap();
-        let opens = spring.next_change(&at("2026-03-29T01:00:00+01:00[Europe/Berlin]")).unwrap();
-        assert!(spring.is_open(&opens) && opens < at("2026-03-29T04:00:00+02:00[Europe/Berlin]"), "{opens}");
+    fn hours_that_overlap_are_found_and_those_that_touch_are_not() {
+        let overlap = |texts: &[&str]| Hours::parse(texts.iter().copied()).unwrap().overlap();
+        assert_eq!(overlap(&["mon-fri 08:00-18:00", "fri 18:00-20:00"]), None);
+        let told = "on fri 08:00-18:00 and 17:00-20:00 overlap";
+        assert_eq!(overlap(&["mon-fri 08:00-18:00", "fri 17:00-20:00"]).as_deref(), Some(told));
+        assert!(overlap(&["22:00-06:00", "23:00-23:30"]).is_some());
     }
 
     #[test]
@@ -173,9 +255,15 @@ mod tests {
             "08:60-09:00",
             "08:00-08:00",
             "24:00-08:00",
+            "9999:00-08:00",
+            "closed",
         ] {
             assert!(Hours::parse([text]).is_err(), "{text:?}");
         }
         assert!(Hours::parse([]).is_err());
+        for text in ["", "mon 08:00-09:00", "08:00", "shut"] {
+            assert!(DayHours::parse([text]).is_err(), "{text:?}");
+        }
+        assert!(DayHours::parse([]).is_err());
     }
 }

@@ -8,6 +8,7 @@ mod meant;
 mod one_file;
 mod reader;
 mod scalars;
+mod schedule;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,12 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use fault::{Fault, Severity};
-pub use hours::Hours;
+pub use hours::DayHours;
 pub use one_file::{OneFile, read_file};
 pub use scalars::{Time, parse_time};
+pub use schedule::{Day, Kind, Schedule, Standing};
 
-use crate::ids::QueueId;
+use crate::ids::{QueueId, ScheduleId};
 use crate::{ivr, media, queue, sip};
 
 /// Everything the admin said, as each room understands it.
@@ -33,10 +35,20 @@ pub struct House {
     pub ivr: ivr::Settings,
     pub queue: queue::Rules,
     /// When each queue lets callers in.
-    pub queue_open: BTreeMap<QueueId, Hours>,
+    pub queue_open: BTreeMap<QueueId, Opening>,
+    /// What queues and menus may ask: is it open now?
+    pub schedules: BTreeMap<ScheduleId, Schedule>,
     /// What is expected to come to each queue, where the admin said it.
     pub queue_load: BTreeMap<QueueId, Load>,
     pub app: App,
+}
+
+/// By what a queue is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Hours of its own, which nobody can switch.
+    Hours(Box<Schedule>),
+    Schedule(ScheduleId),
 }
 
 /// The calls expected in a queue's busiest hour.
@@ -58,16 +70,17 @@ pub struct App {
     pub web: std::net::SocketAddr,
 }
 
-/// Reads the four files of a folder, the environment on top; warnings beside the house, or all faults.
+/// Reads the files of a folder, the environment on top; warnings beside the house, or all faults.
 pub fn load(dir: &Path) -> Result<(House, Vec<Fault>), Vec<Fault>> {
     let environment = std::env::vars().filter(|(name, _)| name.starts_with("HOTLINE__")).collect();
-    load_with(dir, environment)
+    load_with(dir, environment, jiff::Timestamp::now())
 }
 
-fn load_with(dir: &Path, environment: BTreeMap<String, String>) -> Result<(House, Vec<Fault>), Vec<Fault>> {
+/// `now`: to warn of days that are over, and of calendars that end.
+fn load_with(dir: &Path, environment: BTreeMap<String, String>, now: jiff::Timestamp) -> Result<(House, Vec<Fault>), Vec<Fault>> {
     let mut faults = fault::Faults::default();
     let files = source::Files::read(dir, environment, &mut faults);
-    let house = meant::house(dir, &files, &mut faults);
+    let house = meant::house(dir, &files, now, &mut faults);
     match (house, faults.finish()) {
         (Some(house), Ok(warnings)) => Ok((house, warnings)),
         (_, Ok(all) | Err(all)) => Err(all),
@@ -86,5 +99,6 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("menu.json", text(schemars::schema_for!(written::MenuFile))),
         ("queues.json", text(schemars::schema_for!(written::QueuesFile))),
         ("operators.json", text(schemars::schema_for!(written::OperatorsFile))),
+        ("schedules.json", text(schemars::schema_for!(written::SchedulesFile))),
     ]
 }

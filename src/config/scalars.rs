@@ -58,6 +58,10 @@ text!(
     Time(Duration), parse_time
 );
 text!(
+    /// A day: `2026-10-01`.
+    CalendarDate(jiff::civil::Date), |text| text.parse().map_err(|_| format!("found {text:?}; a date is meant, e.g. \"2026-10-01\""))
+);
+text!(
     /// Where to listen: `udp:127.0.0.1:5060`, `tcp:[::1]:5060`.
     Listener(Listen), listener
 );

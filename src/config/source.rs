@@ -19,6 +19,7 @@ pub struct Files {
     pub menu: File,
     pub queues: File,
     pub operators: File,
+    pub schedules: File,
 }
 
 /// One file: its name for people, and what is in it.
@@ -40,6 +41,7 @@ impl Files {
             menu: File::read(dir, "menu.toml", true, faults),
             queues: File::read(dir, "queues.toml", true, faults),
             operators: File::read(dir, "operators.toml", true, faults),
+            schedules: File::read(dir, "schedules.toml", false, faults),
         }
     }
 }

@@ -13,6 +13,11 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The cases are read on the day they were written for.
+fn today() -> jiff::Timestamp {
+    "2026-11-25T12:00:00+08:00".parse().unwrap()
+}
+
 fn report(faults: &[Fault], dir: &Path) -> String {
     let root = format!("{}/", root().display());
     let dir = format!("{}/", dir.display());
@@ -21,12 +26,12 @@ fn report(faults: &[Fault], dir: &Path) -> String {
 
 fn good(dir: &Path, environment: &[(&str, &str)]) -> (House, Vec<Fault>) {
     let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    load_with(dir, environment).unwrap_or_else(|faults| panic!("{}", report(&faults, dir)))
+    load_with(dir, environment, today()).unwrap_or_else(|faults| panic!("{}", report(&faults, dir)))
 }
 
 fn bad(dir: &Path, environment: &[(&str, &str)]) -> String {
     let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    report(&load_with(dir, environment).expect_err("a fault"), dir)
+    report(&load_with(dir, environment, today()).expect_err("a fault"), dir)
 }
 
 #[test]
@@ -169,7 +174,7 @@ fn every_fault_is_reported_with_its_place() {
             environment.clear();
             std::os::unix::fs::symlink(root().join("prompts"), dir.path().join("voices")).unwrap();
         }
-        let told = match load_with(dir.path(), environment) {
+        let told = match load_with(dir.path(), environment, today()) {
             Ok((_, warnings)) => report(&warnings, dir.path()),
             Err(faults) => report(&faults, dir.path()),
         };

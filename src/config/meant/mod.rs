@@ -8,6 +8,7 @@ mod menus;
 mod needs;
 mod people;
 mod queues;
+mod schedules;
 mod signalling;
 mod sound;
 
@@ -35,15 +36,19 @@ const DRAIN: Duration = Duration::from_secs(60);
 const MAX_NAME: usize = 64;
 
 /// `None` if something is missing without which there is no house; the faults say what.
-pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<House> {
+pub(super) fn house(dir: &Path, files: &Files, now: jiff::Timestamp, faults: &mut Faults) -> Option<House> {
     reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
+    reader::check_top(&files.schedules, &["calendar", "schedule"], faults);
     reader::check_top(&files.menu, &["number", "menu", "language", "waiting", "announcements"], faults);
     let app = app(files, faults);
-    let mut queues = queues::read(files, faults);
+    let zone = app.as_ref().map_or(TimeZone::UTC, |app| app.time_zone.clone());
+    let schedules = schedules::read(files, &zone, faults);
+    let mut queues = queues::read(files, &schedules, faults);
     let sip = signalling::read(files, faults);
     let media = sound::read(dir, files, faults);
     let people = people::read(dir, files, sip.as_ref(), faults);
     let ivr = menus::read(files, &queues.names, sip.as_ref(), media.as_ref(), faults);
+    schedules.check(now, faults);
     let mut people = people?;
     queues.rules.operators = std::mem::take(&mut people.operators);
     queues.rules.seats = people.seats.keys().cloned().collect();
@@ -62,6 +67,7 @@ pub(super) fn house(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Ho
         queue: queues.rules,
         queue_open: queues.open,
         queue_load: queues.load,
+        schedules: schedules.meant,
         app: app?,
     })
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::needs::{self, WrittenNeed};
+use super::schedules::Schedules;
 use super::{Names, check_time, choose, exits, number_within, time_within};
-use crate::config::Load;
+use crate::config::{Load, Opening, Schedule};
 use crate::config::fault::Faults;
 use crate::config::hours::Hours;
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
-use crate::config::written::{self, OneOrMany};
+use crate::config::written;
 use crate::ids::{QueueId, Reason};
 use crate::queue::{Ageing, Choose, MAX_RING_AT_ONCE, QueueRules, Rules};
 
@@ -42,7 +43,7 @@ const FIRST_VERSION: u64 = 1;
 pub struct Queues<'a> {
     /// Without operators and seats.
     pub rules: Rules,
-    pub open: BTreeMap<QueueId, Hours>,
+    pub open: BTreeMap<QueueId, Opening>,
     pub load: BTreeMap<QueueId, Load>,
     pub names: Names,
     /// To be compared with what operators can do.
@@ -52,7 +53,7 @@ pub struct Queues<'a> {
 }
 
 /// What could be read; the faults say what could not.
-pub fn read<'a>(files: &'a Files, faults: &mut Faults) -> Queues<'a> {
+pub fn read<'a>(files: &'a Files, schedules: &Schedules<'_>, faults: &mut Faults) -> Queues<'a> {
     let top = reader::top::<written::QueuesTop>(&files.queues, &["queue"], faults);
     let mut queues = Queues {
         rules: Rules { version: FIRST_VERSION, ..Rules::default() },
@@ -69,11 +70,11 @@ pub fn read<'a>(files: &'a Files, faults: &mut Faults) -> Queues<'a> {
     queues.names.also(tables.broken);
     for (queue, named) in tables.good.into_iter().zip(named) {
         let rules = rules(&mut queues, &queue, faults);
-        let (hours, load) = (hours(&queue, faults), load(&queue, faults));
+        let (open, load) = (opening(&queue, schedules, faults), load(&queue, faults));
         if named {
             let id = QueueId::from(queue.written.id.as_str());
             queues.rules.queues.extend(rules.map(|rules| (id.clone(), rules)));
-            queues.open.extend(hours.map(|hours| (id.clone(), hours)));
+            queues.open.extend(open.map(|open| (id.clone(), open)));
             queues.load.extend(load.map(|load| (id.clone(), load)));
             queues.elements.insert(id, queue);
         }
@@ -179,13 +180,23 @@ fn ageing(queue: &Element<'_, written::Queue>, faults: &mut Faults) -> Option<Ag
     Some(Ageing { every: ageing.every.0, boost: ageing.boost.0 })
 }
 
-fn hours(queue: &Element<'_, written::Queue>, faults: &mut Faults) -> Option<Hours> {
-    let hours = match &queue.written.hours {
-        None => Ok(Hours::default()),
-        Some(OneOrMany::One(text)) => Hours::parse([text.as_str()]),
-        Some(OneOrMany::Many(texts)) => Hours::parse(texts.iter().map(String::as_str)),
+fn opening(queue: &Element<'_, written::Queue>, schedules: &Schedules<'_>, faults: &mut Faults) -> Option<Opening> {
+    let written = &queue.written;
+    if let Some(name) = &written.schedule {
+        if written.hours.is_some() {
+            let what = "`hours` are there too: one of the two says when the queue is open";
+            queue.fault(faults, "schedule", what);
+        }
+        return schedules.named(queue, &["schedule"], name, faults).map(Opening::Schedule);
+    }
+    let hours = match &written.hours {
+        None => Hours::always(),
+        Some(hours) => Hours::parse(hours.texts()).map_err(|what| queue.fault(faults, "hours", what)).ok()?,
     };
-    hours.map_err(|what| queue.fault(faults, "hours", what)).ok()
+    if let Some(overlap) = hours.overlap() {
+        faults.warning(&queue.place("hours"), queue.key("hours"), overlap);
+    }
+    Some(Opening::Hours(Box::new(Schedule::plain(hours, schedules.zone.clone()))))
 }
 
 fn load(queue: &Element<'_, written::Queue>, faults: &mut Faults) -> Option<Load> {

@@ -4,8 +4,10 @@ mod hotline;
 mod menu;
 mod operators;
 mod queues;
+mod schedules;
 
 pub use hotline::*;
 pub use menu::*;
 pub use operators::*;
 pub use queues::*;
+pub use schedules::*;

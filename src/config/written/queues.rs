@@ -96,6 +96,8 @@ pub struct Queue {
     pub short_abandon: Option<Time>,
     /// "24/7", or opening hours such as ["mon-fri 08:00-18:00", "sat 09:00-12:00"]. Default "24/7".
     pub hours: Option<OneOrMany>,
+    /// Instead of hours: a [[schedule]] of schedules.toml, with holidays and a switch. Default: none.
+    pub schedule: Option<String>,
     /// Calls expected in the busiest hour, to check whether the seats suffice. More than 0, up to 1000000.
     /// Default: not known.
     pub calls_per_hour: Option<f64>,
@@ -238,4 +240,14 @@ pub struct Earlier {
 pub enum OneOrMany {
     One(String),
     Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub fn texts(&self) -> impl Iterator<Item = &str> + Clone {
+        let texts = match self {
+            OneOrMany::One(text) => std::slice::from_ref(text),
+            OneOrMany::Many(texts) => texts,
+        };
+        texts.iter().map(String::as_str)
+    }
 }
