@@ -99,7 +99,8 @@ impl DayHours {
         }
         let mut spans = Vec::new();
         for text in texts {
-            let wrong = || format!("found {text:?}; the hours of a day look like \"08:00-12:00\", \"24/7\" or \"closed\"");
+            let wrong =
+                || format!("found {text:?}; the hours of a day look like \"08:00-12:00\", \"24/7\" or \"closed\"");
             spans.push(times(text).ok_or_else(wrong)?);
         }
         spans.sort();
@@ -138,6 +139,30 @@ impl Span {
     /// Minutes from the midnight before.
     fn end(self) -> u16 {
         if self.to > self.from { self.to } else { self.to + MIDNIGHT }
+    }
+}
+
+/// As an admin would write it: days with the same hours together.
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Hours::always() {
+            return f.write_str(ALWAYS);
+        }
+        let mut told: Vec<(Vec<&str>, &DayHours)> = Vec::new();
+        for (name, hours) in DAYS.iter().zip(&self.days).filter(|(_, hours)| !hours.is_closed()) {
+            match told.iter_mut().find(|(_, told)| *told == hours) {
+                Some((days, _)) => days.push(name),
+                None => told.push((vec![name], hours)),
+            }
+        }
+        if told.is_empty() {
+            return f.write_str(CLOSED);
+        }
+        let each = told.iter().map(|(days, hours)| match days.len() {
+            7 => hours.to_string(),
+            _ => format!("{} {hours}", days.join(",")),
+        });
+        f.write_str(&each.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -227,6 +252,16 @@ mod tests {
         ];
         for (texts, day, told) in table {
             assert_eq!(week(texts, day), told, "{texts:?}");
+        }
+        let whole = |texts: &[&str]| Hours::parse_or_closed(texts.iter().copied()).unwrap().to_string();
+        let table = [
+            (&["24/7"][..], "24/7"),
+            (&["closed"], "closed"),
+            (&["22:00-06:00"], "22:00-06:00"),
+            (&["mon-wed,sun 8:00-12:00", "tue 13:00-17:00"], "mon,wed,sun 08:00-12:00; tue 08:00-12:00, 13:00-17:00"),
+        ];
+        for (texts, told) in table {
+            assert_eq!(whole(texts), told, "{texts:?}");
         }
         let day = |texts: &[&str]| DayHours::parse(texts.iter().copied()).unwrap().to_string();
         assert_eq!(day(&["14:00-18:00", "08:00-12:00"]), "08:00-12:00, 14:00-18:00");

@@ -77,7 +77,11 @@ pub fn load(dir: &Path) -> Result<(House, Vec<Fault>), Vec<Fault>> {
 }
 
 /// `now`: to warn of days that are over, and of calendars that end.
-fn load_with(dir: &Path, environment: BTreeMap<String, String>, now: jiff::Timestamp) -> Result<(House, Vec<Fault>), Vec<Fault>> {
+fn load_with(
+    dir: &Path,
+    environment: BTreeMap<String, String>,
+    now: jiff::Timestamp,
+) -> Result<(House, Vec<Fault>), Vec<Fault>> {
     let mut faults = fault::Faults::default();
     let files = source::Files::read(dir, environment, &mut faults);
     let house = meant::house(dir, &files, now, &mut faults);

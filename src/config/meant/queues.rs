@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::needs::{self, WrittenNeed};
 use super::schedules::Schedules;
 use super::{Names, check_time, choose, exits, number_within, time_within};
-use crate::config::{Load, Opening, Schedule};
 use crate::config::fault::Faults;
 use crate::config::hours::Hours;
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
+use crate::config::{Load, Opening, Schedule};
 use crate::ids::{QueueId, Reason};
 use crate::queue::{Ageing, Choose, MAX_RING_AT_ONCE, QueueRules, Rules};
 

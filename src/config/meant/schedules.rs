@@ -209,17 +209,27 @@ fn calendar(element: &Element<'_, written::Calendar>, faults: &mut Faults) -> (C
         let path = |key| ["make_up", index.as_str(), key];
         let date = make_up.date.0;
         if let Some(holiday) = calendar.holidays.get(&date) {
-            element.fault_at(faults, &path("date"), format!("{date} is a holiday, in {holiday:?}: one of the two is meant"));
+            element.fault_at(
+                faults,
+                &path("date"),
+                format!("{date} is a holiday, in {holiday:?}: one of the two is meant"),
+            );
         }
         if calendar.make_up.contains_key(&date) {
             element.fault_at(faults, &path("date"), format!("{date} is there already"));
         }
         if !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) {
-            let what = format!("{date} is a {:?}; days that are made up for are usually Saturdays and Sundays", date.weekday());
+            let what = format!(
+                "{date} is a {:?}; days that are made up for are usually Saturdays and Sundays",
+                date.weekday()
+            );
             faults.warning(&element.place_of(&path("date")), element.key_of(&path("date")), what);
         }
         let like = make_up.like.as_deref().map_or(Some(LIKE), read_day).unwrap_or_else(|| {
-            let what = format!("found {:?}; a weekday is meant, \"mon\" to \"sun\"", make_up.like.as_deref().unwrap_or_default());
+            let what = format!(
+                "found {:?}; a weekday is meant, \"mon\" to \"sun\"",
+                make_up.like.as_deref().unwrap_or_default()
+            );
             element.fault_at(faults, &path("like"), what);
             LIKE
         });
@@ -228,7 +238,11 @@ fn calendar(element: &Element<'_, written::Calendar>, faults: &mut Faults) -> (C
     let last = calendar.holidays.keys().chain(calendar.make_up.keys()).max().copied();
     let until = element.written.until.as_ref().map(|until| until.0);
     match (until, last) {
-        (_, None) => element.fault(faults, "id", "has no day: at least one [[calendar.holiday]] or [[calendar.make_up]] is meant"),
+        (_, None) => element.fault(
+            faults,
+            "id",
+            "has no day: at least one [[calendar.holiday]] or [[calendar.make_up]] is meant",
+        ),
         (Some(until), Some(last)) if until < last => {
             element.fault(faults, "until", format!("found {until}, and its last day is {last}"));
         }

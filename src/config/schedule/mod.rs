@@ -96,6 +96,12 @@ impl Schedule {
         Schedule { week, calendar, holidays, special, zone, switch }
     }
 
+    /// The same from text; `Err` says what was found and what is allowed.
+    #[cfg(test)]
+    pub fn of_hours(texts: &[&str], zone: TimeZone) -> Result<Self, String> {
+        Ok(Schedule::plain(Hours::parse(texts.iter().copied())?, zone))
+    }
+
     pub fn day(&self, date: Date) -> Day<'_> {
         let calendar = self.calendar.as_deref();
         let (kind, hours) = if let Some(special) = self.special.get(&date) {
@@ -165,7 +171,8 @@ impl Schedule {
         let week = (0..7).filter_map(|day| Weekday::from_monday_zero_offset(day).ok());
         week.into_iter().any(|day| !self.week.on(day).is_closed())
             || self.special.values().any(|day| !day.hours.is_closed())
-            || self.calendar.as_ref().is_some_and(|calendar| !calendar.holidays.is_empty()) && !self.holidays.is_closed()
+            || self.calendar.as_ref().is_some_and(|calendar| !calendar.holidays.is_empty())
+                && !self.holidays.is_closed()
     }
 
     /// The date on which the hours began that are running.

@@ -12,7 +12,7 @@ fn at(schedule: &Schedule, text: &str) -> Timestamp {
 }
 
 fn plain(hours: &[&str], name: &str) -> Schedule {
-    Schedule::plain(Hours::parse(hours.iter().copied()).unwrap(), zone(name))
+    Schedule::of_hours(hours, zone(name)).unwrap()
 }
 
 /// 2026 in China, as far as it is needed.
@@ -113,7 +113,8 @@ fn the_next_change() {
         (&plain(&["24/7"], "Asia/Shanghai"), "2026-11-23T07:00:00", None),
     ];
     for (schedule, now, next) in table {
-        let told = schedule.next_change(at(schedule, now)).map(|at| at.to_zoned_datetime(schedule.zone.clone()).datetime());
+        let told =
+            schedule.next_change(at(schedule, now)).map(|at| at.to_zoned_datetime(schedule.zone.clone()).datetime());
         assert_eq!(told, next.map(|next| next.parse().unwrap()), "{now}");
     }
     assert_eq!(closed_on_holidays.depends_on_calendar(), true);
