@@ -5,6 +5,7 @@
 pub mod app;
 pub mod call;
 pub mod config;
+pub mod erlang;
 pub mod forecast;
 pub mod ids;
 pub mod ivr;

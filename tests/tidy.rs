@@ -89,6 +89,7 @@ fn rooms_know_only_whom_they_may_know() {
     let may: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("ids", &[][..]),
         ("moment", &[]),
+        ("erlang", &[]),
         ("queue", &[]),
         ("ivr", &[]),
         ("sip", &[]),

@@ -7,7 +7,7 @@ use super::cli::duration;
 use super::forecasts::ForecastFormat;
 use super::say::say;
 use super::side_by_side::{self, Progress, number};
-use crate::forecast::erlang::{Load, Prospect};
+use crate::erlang::{Load, Prospect};
 use crate::forecast::{Estimate, Staffing, Unit, service_level, smallest};
 
 const POOLS: [u32; 3] = [5, 10, 20];

@@ -24,6 +24,7 @@ pub use one_file::{OneFile, read_file};
 pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
+use crate::erlang::Load;
 use crate::ids::{QueueId, ScheduleId};
 use crate::{ivr, media, queue, sip};
 
@@ -49,15 +50,6 @@ pub enum Opening {
     /// Hours of its own, which nobody can switch.
     Hours(Box<Schedule>),
     Schedule(ScheduleId),
-}
-
-/// The calls expected in a queue's busiest hour.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
-    /// More than 0.
-    pub calls_per_hour: f64,
-    /// How long an operator is busy with one on average: talk, hold and wrap-up.
-    pub handle_time: Duration,
 }
 
 #[derive(Clone, Debug)]

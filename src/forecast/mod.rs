@@ -1,4 +1,4 @@
-//! What would happen: Erlang's formulas, and days played against the very engine that serves live calls.
+//! What would happen: days played against the very engine that serves live calls.
 //!
 //! Runs `queue` in virtual time through its words alone. Does no IO of its own, reads no clock; chance comes from
 //! generators with a seed.
@@ -6,7 +6,6 @@
 mod ahead;
 mod day;
 pub mod draws;
-pub mod erlang;
 mod figures;
 mod people;
 mod recorded;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::draws::Law;
-use super::erlang::{self, Load, Prospect};
 use super::steady::Steady;
 use super::trials::trial;
+use crate::erlang::{self, Load, Prospect};
 
 /// By how much the handle time grows to show the cliff.
 pub const LONGER: f64 = 1.1;

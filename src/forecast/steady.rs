@@ -8,8 +8,8 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::draws::{Law, exponential};
-use super::erlang::Load;
 use super::people::{Day, Habits, Shift, Staff, Visit};
+use crate::erlang::Load;
 use crate::ids::{QueueId, SeatId, Skill};
 use crate::moment::Moment;
 use crate::queue::{Need, OperatorRules, QueueRules, Rules};

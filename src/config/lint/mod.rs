@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 pub use exits::circles_at_once;
 
-use super::Load;
 use super::fault::Severity;
+use crate::erlang::Load;
 use crate::ids::{OperatorId, QueueId};
 use crate::queue::{OperatorRules, QueueRules, Rules};
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Finding;
-use crate::config::Load;
 use crate::config::scalars::time_text;
+use crate::erlang::{Load, servers_for};
 use crate::ids::QueueId;
 use crate::queue::{OperatorRules, QueueRules, Rules};
 
@@ -13,8 +13,6 @@ use crate::queue::{OperatorRules, QueueRules, Rules};
 const SHARE: f64 = 0.95;
 /// So few of all operators, in percent, do not join two groups: they are busy with their own calls.
 const TOO_FEW_TO_JOIN: usize = 5;
-/// A greater load (erlangs) is no hotline's; then the load itself is told.
-const MAX_LOAD: f64 = 1_000_000.0;
 /// Groups that are named one by one.
 const NAMED: usize = 4;
 
@@ -169,47 +167,8 @@ fn strictest(rules: &Rules, queues: &[&QueueId]) -> Duration {
 
 /// Seats that the load of these queues needs, if it is known for all of them.
 fn seats_for(rules: &Rules, load: &BTreeMap<QueueId, Load>, queues: &[&QueueId]) -> Option<usize> {
-    let loads: Vec<&Load> = queues.iter().map(|id| load.get(*id)).collect::<Option<_>>()?;
-    let per_second: f64 = loads.iter().map(|load| load.calls_per_hour / 3600.0).sum();
-    let erlangs: f64 = loads.iter().map(|load| load.calls_per_hour / 3600.0 * load.handle_time.as_secs_f64()).sum();
-    (per_second > 0.0)
-        .then(|| servers_needed(erlangs, erlangs / per_second, strictest(rules, queues).as_secs_f64(), SHARE))
-}
-
-/// The fewest servers with which `share` of the callers wait at most `within` seconds, by Erlang C: Poisson
-/// arrivals of `load` erlangs, exponential service of `mean` seconds, nobody gives up.
-fn servers_needed(load: f64, mean: f64, within: f64, share: f64) -> usize {
-    if load > MAX_LOAD {
-        return load.ceil() as usize;
-    }
-    let mut blocked = 1.0;
-    let mut servers = 0_usize;
-    loop {
-        servers += 1;
-        let n = servers as f64;
-        blocked = load * blocked / (n + load * blocked);
-        if n > load {
-            let waits = blocked / (1.0 - load / n * (1.0 - blocked));
-            if 1.0 - waits * (-(n - load) * within / mean).exp() >= share {
-                return servers;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The figures of a hotline with 7,000 calls an hour, as they are known from tables.
-    #[test]
-    fn servers_by_erlang_c() {
-        let load = 7000.0 * 300.0 / 3600.0;
-        assert_eq!(servers_needed(load, 300.0, 15.0, 0.95), 611);
-        for (pools, all) in [(5.0, 665), (10.0, 710), (20.0, 780)] {
-            assert_eq!(servers_needed(load / pools, 300.0, 15.0, 0.95) * pools as usize, all, "{pools} pools");
-        }
-        assert_eq!(servers_needed(0.01, 60.0, 15.0, 0.95), 1);
-        assert_eq!(servers_needed(2_000_000.0, 60.0, 15.0, 0.95), 2_000_000);
-    }
+    let load = queues.iter().map(|id| load.get(*id).copied()).collect::<Option<Vec<_>>>()?.into_iter().sum::<Load>();
+    let needed = servers_for(load, SHARE, strictest(rules, queues));
+    // A load for which no number of servers is enough is no hotline's; then the load itself is told.
+    (load.calls_per_hour > 0.0).then(|| needed.map_or(load.erlangs().ceil() as usize, |servers| servers as usize))
 }

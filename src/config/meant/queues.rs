@@ -11,7 +11,8 @@ use crate::config::hours::Hours;
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
-use crate::config::{Load, Opening, Schedule};
+use crate::config::{Opening, Schedule};
+use crate::erlang::Load;
 use crate::ids::{QueueId, Reason};
 use crate::queue::{Ageing, Choose, MAX_RING_AT_ONCE, QueueRules, Rules};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::forecast::erlang::{Load, Prospect, with_abandonment, without_abandonment};
+use crate::erlang::{Load, Prospect, with_abandonment, without_abandonment};
 use crate::forecast::{Estimate, Figures, Steady, trial};
 
 const T: Duration = Duration::from_secs(15);

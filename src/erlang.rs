@@ -3,6 +3,7 @@
 //! Poisson arrivals, exponential handle times, one pool that serves in order. Probabilities are 0 to 1. Nothing
 //! here is raised to the power of the number of servers, so thousands of them overflow nothing.
 
+use std::iter::Sum;
 use std::time::Duration;
 
 /// More operators than any house has: whoever needs more has written a wrong number.
@@ -33,6 +34,20 @@ impl Load {
     /// One of `pools` equal parts.
     pub fn part(self, pools: u32) -> Load {
         Load { calls_per_hour: self.calls_per_hour / f64::from(pools.max(1)), ..self }
+    }
+}
+
+/// Loads that come to one pool: handle times count by how often they occur.
+impl Sum for Load {
+    fn sum<I: Iterator<Item = Load>>(loads: I) -> Load {
+        let (mut calls_per_hour, mut busy) = (0.0, 0.0);
+        for load in loads {
+            calls_per_hour += load.calls_per_hour;
+            busy += load.calls_per_hour * load.handle_time.as_secs_f64();
+        }
+        let handle_time =
+            if calls_per_hour > 0.0 { Duration::from_secs_f64(busy / calls_per_hour) } else { Duration::ZERO };
+        Load { calls_per_hour, handle_time }
     }
 }
 
