@@ -159,6 +159,7 @@ impl Call {
                 State::Menu(menu) => menu.poll(),
                 State::Line(line) => line.poll(),
                 State::Message(message) => message.poll(),
+                State::Survey(survey) => survey.poll(),
                 _ => None,
             };
             match heard {
@@ -171,6 +172,8 @@ impl Call {
                 Some(Heard::AskPlace) => house.ask_place(self.id),
                 Some(Heard::Record) => self.record_message(house),
                 Some(Heard::Recorded) => self.message_taken(house),
+                Some(Heard::Scored { score }) => self.scored(house, score),
+                Some(Heard::SurveyOver) => self.survey_over(house),
             }
         }
     }

@@ -11,7 +11,7 @@ use super::offering::SeatLeg;
 use super::onward::Onward;
 use super::talking::Talk;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt};
-use crate::ivr::{MenuMachine, MessageMachine, Told, WaitingMachine};
+use crate::ivr::{MenuMachine, MessageMachine, SurveyMachine, Told, WaitingMachine};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Output;
@@ -68,6 +68,8 @@ pub(super) struct Call {
     pub open_offers: usize,
     /// The operator whose own call this is: busy meanwhile.
     pub busy: Option<OperatorId>,
+    /// When the operator let go of a caller who stayed.
+    pub talk_ended: Option<Moment>,
     /// A message is being written.
     pub recording: bool,
     plays: u64,
@@ -106,6 +108,8 @@ pub(super) enum State {
     Onward(Onward),
     /// Leaves a message.
     Message(MessageMachine),
+    /// The operator hung up: the caller is asked how it was.
+    Survey(SurveyMachine),
     /// Waiting for the last figures and for the engine to let go.
     Ended {
         give_up: Moment,
@@ -161,6 +165,7 @@ impl Call {
             seats: Vec::new(),
             open_offers: 0,
             busy: None,
+            talk_ended: None,
             recording: false,
             plays: 0,
             playing: None,
@@ -195,6 +200,7 @@ impl Call {
             State::Menu(menu) => menu.next_deadline(),
             State::Line(line) => line.next_deadline(),
             State::Message(message) => message.next_deadline(),
+            State::Survey(survey) => survey.next_deadline(),
             State::Onward(onward) => onward.next_deadline(),
             State::LateAnswer { give_up } | State::Ended { give_up } => Some(*give_up),
             _ => None,
@@ -208,6 +214,7 @@ impl Call {
             State::Menu(menu) => menu.handle_deadline(house.now),
             State::Line(line) => line.handle_deadline(house.now),
             State::Message(message) => message.handle_deadline(house.now),
+            State::Survey(survey) => survey.handle_deadline(house.now),
             State::Onward(onward) if onward.next_deadline().is_some_and(|at| at <= house.now) => {
                 self.onward_failed(house, 408);
             }
@@ -302,6 +309,7 @@ impl Call {
             State::Menu(menu) => menu.played(house.now, own),
             State::Line(line) => line.played(house.now, own),
             State::Message(message) => message.played(house.now, own),
+            State::Survey(survey) => survey.played(house.now, own),
             State::LastWords { token } if *token == own => self.say_goodbye(house),
             _ => {}
         }
@@ -391,7 +399,7 @@ impl Call {
     /// What it is called when the call ends here without more being said.
     pub fn abandoned(&self) -> Outcome {
         match &self.state {
-            State::Talking(_) | State::Sounding => Outcome::Answered,
+            State::Talking(_) | State::Survey(_) | State::Sounding => Outcome::Answered,
             State::Line(_) | State::Reached => Outcome::AbandonedInQueue,
             State::Recruiting | State::Dialling(_) => Outcome::Failed,
             State::Onward(_) => Outcome::Overflowed,
@@ -405,6 +413,7 @@ impl Call {
         match &mut self.state {
             State::Menu(menu) => menu.key(house.now, key),
             State::Message(message) => message.key(house.now, key),
+            State::Survey(survey) => survey.key(house.now, key),
             State::Line(_) => self.key_in_line(house, key),
             _ => {}
         }

@@ -74,12 +74,16 @@ impl Call {
             return;
         }
         self.record.outcome = Some(outcome);
-        self.record.ended_by = Some(by);
+        // Whoever ended the talk, however long the caller stayed afterwards.
+        if self.talk_ended.is_none() {
+            self.record.ended_by = Some(by);
+        }
         if let State::Talking(talk) = &self.state {
             self.record.hold_ms = talk.held(house.now).as_millis() as u64;
         }
         let within = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        ledger::close(&mut self.record, house.now, self.left_at, within.map(|facts| facts.answer_within));
+        let moments = ledger::Moments { left: self.left_at, talk_ended: self.talk_ended };
+        ledger::close(&mut self.record, house.now, moments, within.map(|facts| facts.answer_within));
         info!(?outcome, ?by, "over");
         if self.in_line {
             house.queue(Input::Leave { contact: self.id });

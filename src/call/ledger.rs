@@ -72,14 +72,20 @@ pub(super) fn outward(id: CallId, callback_of: CallId, now: Moment, from: &str, 
     }
 }
 
+/// Ends that came before the call's.
+pub(super) struct Moments {
+    /// It left the line for something else than an operator: it waited until then.
+    pub left: Option<Moment>,
+    /// The operator let go of a caller who stayed.
+    pub talk_ended: Option<Moment>,
+}
+
 /// Fills in what follows from the moments, once the call has ended.
-///
-/// `left`: when it left the line for something else than an operator; it waited until then.
-pub(super) fn close(record: &mut Record, now: Moment, left: Option<Moment>, answer_within: Option<Duration>) {
+pub(super) fn close(record: &mut Record, now: Moment, before: Moments, answer_within: Option<Duration>) {
     record.ended_at = Some(now);
     let span = |from: Option<Moment>, to: Moment| from.map_or(0, |from| to.since(from).as_millis() as u64);
-    record.wait_ms = span(record.queued_at, record.connected_at.or(left).unwrap_or(now));
-    record.talk_ms = span(record.connected_at, now);
+    record.wait_ms = span(record.queued_at, record.connected_at.or(before.left).unwrap_or(now));
+    record.talk_ms = span(record.connected_at, before.talk_ended.unwrap_or(now));
     record.within_service_level = match (record.queued_at, record.connected_at, answer_within) {
         (Some(queued), Some(connected), Some(within)) => Some(connected.since(queued) <= within),
         (Some(_), None, _) => Some(false),
@@ -168,7 +174,7 @@ pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize))
     record.queued_at?;
     if let Some(connected) = record.connected_at {
         let name = if record.ended_by == Some(EndedBy::Operator) { "COMPLETEAGENT" } else { "COMPLETECALLER" };
-        let data = vec![seconds(record.queued_at, connected), seconds(Some(connected), now), first.to_string()];
+        let data = vec![seconds(record.queued_at, connected), (record.talk_ms / 1000).to_string(), first.to_string()];
         return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
     }
     let data = vec![last.to_string(), first.to_string(), seconds(record.queued_at, now)];

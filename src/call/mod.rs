@@ -14,6 +14,7 @@ mod ledger;
 mod offering;
 mod onward;
 mod seating;
+mod survey;
 mod talking;
 #[cfg(test)]
 mod tests;

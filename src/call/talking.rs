@@ -10,7 +10,7 @@ use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
-use crate::records::EndedBy;
+use crate::records::{self, EndedBy};
 use crate::sip::{self, Body};
 
 /// Who holds whom.
@@ -101,6 +101,17 @@ impl Call {
         house.media(media::Command::Play { leg: held, token: MUSIC, prompts: Vec::new(), looped });
     }
 
+    /// The operator is free; the caller stays with something else. Who ended the talk ended the call.
+    pub fn end_talk(&mut self, house: &mut House, by: EndedBy) {
+        let State::Talking(talk) = &self.state else { return };
+        self.record.hold_ms = talk.held(house.now).as_millis() as u64;
+        self.record.ended_by = Some(by);
+        self.talk_ended = Some(house.now);
+        self.drop_seats_but(house, None);
+        house.queue(Input::TalkEnded { contact: self.id });
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+    }
+
     /// The seat's phone hung up, or was lost.
     pub fn seat_ended(&mut self, house: &mut House, leg: LegId) {
         let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };
@@ -117,6 +128,9 @@ impl Call {
 
     fn operator_left(&mut self, house: &mut House) {
         info!("operator hung up");
+        if self.ask_how_it_was(house) {
+            return;
+        }
         let outcome = self.abandoned();
         self.finish(house, outcome, EndedBy::Operator);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });

@@ -131,6 +131,21 @@ pub fn table<'a, T: DeserializeOwned + JsonSchema>(
     read(file, name, value, &schema::<T>(), faults)
 }
 
+/// The same where it matters whether it is there.
+pub fn table_if_there<'a, T: DeserializeOwned + JsonSchema>(
+    file: &'a File,
+    name: &'static str,
+    faults: &mut Faults,
+) -> Option<Element<'a, T>> {
+    inside(&file.root, name).is_some().then(|| table(file, name, faults))?
+}
+
+/// A key of a telephone, alone: "0" to "9", "*" or "#".
+pub fn one_key(text: &str) -> Option<char> {
+    let mut letters = text.chars();
+    letters.next().filter(|key| letters.next().is_none() && (key.is_ascii_digit() || matches!(key, '*' | '#')))
+}
+
 /// The tables of an array.
 pub struct Tables<'a, T> {
     pub good: Vec<Element<'a, T>>,

@@ -7,6 +7,7 @@ mod menu;
 mod message;
 mod required;
 pub mod speech;
+mod survey;
 mod waiting;
 pub mod words;
 
@@ -14,5 +15,6 @@ pub use languages::{Counting, Grammar, Languages, Spoken};
 pub use menu::MenuMachine;
 pub use message::MessageMachine;
 pub use required::required_prompts;
+pub use survey::SurveyMachine;
 pub use waiting::WaitingMachine;
 pub use words::*;

@@ -1,6 +1,6 @@
 //! What the menu is made of, what it is told, and what it asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::languages::Languages;
@@ -17,6 +17,8 @@ pub struct Settings {
     pub announcements: Announcements,
     /// Answer with 200 at once, or play menu and line as early media (183) and answer with the operator.
     pub answer: AnswerWhen,
+    /// Asked on the caller's leg when the operator has hung up. `None`: nobody is asked.
+    pub survey: Option<Survey>,
 }
 
 impl Settings {
@@ -118,6 +120,28 @@ impl Default for Announcements {
     }
 }
 
+/// One question after the talk, answered by one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// Both are there in every language.
+    pub question: PromptName,
+    pub thanks: PromptName,
+    pub answers: BTreeMap<char, Answer>,
+    /// How long a key is awaited after the question.
+    pub timeout: Duration,
+    /// A key that is no answer: the question is asked again, so often.
+    pub retries: u8,
+    /// The queues whose callers are asked.
+    pub queues: BTreeSet<QueueId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub score: u8,
+    /// What it means, for people.
+    pub label: String,
+}
+
 /// What an ivr machine wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -131,6 +155,10 @@ pub enum Action {
     Record,
     /// The message is complete.
     Recorded,
+    /// The caller has answered the survey.
+    Scored { score: u8 },
+    /// The survey is over, answered or not.
+    SurveyOver,
 }
 
 /// Where a key in the line leads, as far as callers are told.

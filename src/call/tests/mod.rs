@@ -5,3 +5,4 @@ mod exits;
 mod house;
 mod scenarios;
 mod several;
+mod survey;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::signalling::Signalling;
 use super::sound::Sound;
-use super::{Names, languages, list, time_within};
+use super::{Names, languages, list, survey, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
@@ -19,9 +19,9 @@ const INTERVAL_LIMITS: (Duration, Duration) = (Duration::from_secs(5), Duration:
 const RETRIES: u8 = 1;
 
 /// What is looked up while menus are read.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     queues: &'a Names,
-    languages: &'a languages::Known,
+    pub(super) languages: &'a languages::Known,
     /// Where each prompt is first named.
     prompts: BTreeMap<Prompt, Place>,
 }
@@ -70,6 +70,7 @@ pub fn read(
     if let Some(words) = reader::table::<written::Announcements>(&files.menu, "announcements", faults) {
         settings.announcements = announcements(&words, &mut known, faults);
     }
+    settings.survey = survey::read(files, &mut known, faults);
     if let Some(sound) = sound
         && !languages.broken
     {
@@ -80,7 +81,7 @@ pub fn read(
 }
 
 impl Known<'_> {
-    fn prompt<T>(
+    pub(super) fn prompt<T>(
         &mut self,
         element: &Element<'_, T>,
         path: &[&str],
@@ -130,11 +131,8 @@ fn read_menu(menu: &Element<'_, written::Menu>, known: &mut Known<'_>, faults: &
     let mut choices = BTreeMap::new();
     for (index, choice) in written.choice.iter().enumerate() {
         let index = index.to_string();
-        let mut letters = choice.key.chars();
-        let key =
-            letters.next().filter(|key| letters.next().is_none() && (key.is_ascii_digit() || matches!(key, '*' | '#')));
         let place = menu.place_of(&["choice", &index, "key"]);
-        let Some(key) = key else {
+        let Some(key) = reader::one_key(&choice.key) else {
             faults.fault(
                 &place,
                 "menu.choice.key",

@@ -11,6 +11,7 @@ mod queues;
 mod schedules;
 mod signalling;
 mod sound;
+mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -39,7 +40,7 @@ const MAX_NAME: usize = 64;
 pub(super) fn house(dir: &Path, files: &Files, now: jiff::Timestamp, faults: &mut Faults) -> Option<House> {
     reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
     reader::check_top(&files.schedules, &["calendar", "schedule"], faults);
-    reader::check_top(&files.menu, &["number", "menu", "language", "waiting", "announcements"], faults);
+    reader::check_top(&files.menu, &["number", "menu", "language", "waiting", "announcements", "survey"], faults);
     let app = app(files, faults);
     let zone = app.as_ref().map_or(TimeZone::UTC, |app| app.time_zone.clone());
     let schedules = schedules::read(files, &zone, faults);
@@ -47,7 +48,10 @@ pub(super) fn house(dir: &Path, files: &Files, now: jiff::Timestamp, faults: &mu
     let sip = signalling::read(files, faults);
     let media = sound::read(dir, files, faults);
     let people = people::read(dir, files, sip.as_ref(), faults);
-    let ivr = menus::read(files, &queues.names, sip.as_ref(), media.as_ref(), faults);
+    let mut ivr = menus::read(files, &queues.names, sip.as_ref(), media.as_ref(), faults);
+    if let Some(ivr) = &mut ivr {
+        survey::queues(&mut ivr.survey, &queues, faults);
+    }
     schedules.check(now, faults);
     let mut people = people?;
     queues.rules.operators = std::mem::take(&mut people.operators);

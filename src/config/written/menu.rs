@@ -19,6 +19,7 @@ pub struct MenuFile {
     waiting: Waiting,
     #[schemars(default)]
     announcements: Announcements,
+    survey: Option<Survey>,
 }
 
 /// A language that callers are served in. Without any table there are zh and en. The first is the house's own: it is
@@ -116,4 +117,33 @@ pub struct Announcements {
     pub closed: Option<String>,
     /// Something went wrong. Default "failure".
     pub failure: Option<String>,
+}
+
+/// One question when the operator has hung up, answered by one key. Default: nobody is asked.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Survey {
+    /// The question with its keys; exists in each language. Default "survey".
+    pub question: Option<String>,
+    /// Heard after an answer; exists in each language. Default "survey_thanks".
+    pub thanks: Option<String>,
+    /// How long a key is awaited after the question. "1s" to "60s". Default "8s".
+    pub timeout: Option<Time>,
+    /// How often the question is asked again after a key that is no answer. 0 to 5. Default 1.
+    pub retries: Option<u8>,
+    /// What the keys mean. Default: 1 is very satisfied (score 4), 2 satisfied (3), 3 fair (2), 4 not satisfied (1).
+    #[serde(default)]
+    pub answer: Vec<Answer>,
+}
+
+/// What a key means.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Answer {
+    /// "0" to "9", "*" or "#".
+    pub key: String,
+    /// The better, the higher: `survey` in the record. 1 to 5.
+    pub score: u8,
+    /// For people, e.g. "very satisfied". Default: the score.
+    pub label: Option<String>,
 }
