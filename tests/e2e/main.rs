@@ -20,3 +20,4 @@ mod races;
 mod seats;
 mod sound;
 mod strangers;
+mod talks;
