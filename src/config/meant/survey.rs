@@ -29,10 +29,11 @@ pub(super) fn read(files: &Files, known: &mut Known<'_>, faults: &mut Faults) ->
     let retries = written.retries.unwrap_or(RETRIES);
     let mut prompt = |key: &str, written: &Option<String>, usual: &str| -> PromptName {
         let name = written.as_deref().unwrap_or(usual);
+        let mut is_name = true;
         for language in known.languages.settings.spoken.keys() {
-            known.prompt(&survey, &[key], &format!("{language}/{name}"), faults);
+            is_name &= known.prompt(&survey, &[key], &format!("{language}/{name}"), faults).is_some();
         }
-        name.into()
+        if is_name { name.into() } else { usual.into() }
     };
     let (question, thanks) =
         (prompt("question", &written.question, "survey"), prompt("thanks", &written.thanks, "survey_thanks"));
