@@ -14,7 +14,7 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{explain, reports, serve};
+use super::{checking, explain, files, reports, serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,12 +54,18 @@ enum Command {
         #[arg(long)]
         trace_sip: bool,
     },
-    /// Read the configuration and report all its faults, each as file:line:column
+    /// Read the configuration and report all its faults and what is unlikely to be meant, each with its line
     Check {
         /// For people, or one JSON object a fault
         #[arg(long, value_enum, default_value = "text")]
-        format: reports::CheckFormat,
+        format: checking::CheckFormat,
     },
+    /// What can be written in the files
+    #[command(subcommand)]
+    Config(files::ConfigCommand),
+    /// The operators of the files
+    #[command(subcommand)]
+    Operators(files::OperatorsCommand),
     /// Why did this caller wait? Every decision about a call, in words
     Explain {
         /// The call, as `hotline records` prints it in call_id
@@ -137,7 +143,9 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
     let done = |()| ExitCode::SUCCESS;
     match cli.command {
         Command::Serve { trace_sip } => serve::serve(&cli.config, &cli.data, trace_sip.then(|| log.clone())).map(done),
-        Command::Check { format } => Ok(reports::check(&cli.config, format)),
+        Command::Check { format } => Ok(checking::check(&cli.config, format)),
+        Command::Config(command) => files::config(&cli.config, command).map(done),
+        Command::Operators(command) => files::operators(&cli.config, command).map(done),
         Command::Explain { call, format } => {
             let told = explain::explain(&cli.data, &call, format == Format::Json);
             told.map(|text| say!("{text}")).map(done).map_err(|e| vec![format!("hotline explain: {e}")])

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::checking;
 use super::hours::{Change, Doors};
 use super::side_by_side::{self, Column, Progress};
 use crate::config::{self, House};
@@ -116,7 +117,7 @@ pub fn simulate(config: &Path, data: &Path, args: &SimulateArgs) -> Result<ExitC
     let dirs: Vec<&Path> = std::iter::once(config).chain(args.against.as_deref()).collect();
     let mut houses = Vec::new();
     for dir in &dirs {
-        let (house, _) = config::load(dir).map_err(|faults| strings(&faults))?;
+        let (house, _) = config::load(dir).map_err(|faults| checking::told(&faults))?;
         houses.push(house);
     }
     let zone = houses.first().map_or_else(TimeZone::system, |house| house.app.time_zone.clone());
@@ -197,10 +198,6 @@ fn day_of(date: Date, zone: &TimeZone) -> Result<(Moment, Moment), Vec<String>> 
     };
     let next = date.tomorrow().ok().and_then(midnight);
     midnight(date).zip(next).ok_or_else(|| told(&format!("{date} is not a day that can be played")))
-}
-
-fn strings(faults: &[config::Fault]) -> Vec<String> {
-    faults.iter().map(ToString::to_string).collect()
 }
 
 fn told(what: &str) -> Vec<String> {

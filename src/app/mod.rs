@@ -1,8 +1,10 @@
 //! The only room that knows the others: the switchboard loop, the clock, the tasks, the commands.
 
+mod checking;
 pub mod cli;
 pub mod clock;
 mod explain;
+mod files;
 mod forecasts;
 mod hours;
 mod logging;

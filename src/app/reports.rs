@@ -1,24 +1,14 @@
-//! `hotline check` and `hotline records`: what is printed of files and store.
+//! `hotline records`: what is printed of the store.
 
 use std::io::BufWriter;
 use std::path::Path;
-use std::process::ExitCode;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
-use super::say::say;
-use crate::config::{self, Fault};
-use crate::media::prompts::PromptBank;
 use crate::moment::Moment;
 use crate::records::{Range, ReadFault, write_csv, write_jsonl, write_queue_log};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum CheckFormat {
-    Text,
-    Json,
-}
 
 #[derive(clap::Args, Debug)]
 pub struct RecordsArgs {
@@ -40,39 +30,6 @@ pub enum RecordsFormat {
     QueueLog,
     /// The same as jsonl
     Json,
-}
-
-pub fn check(config_dir: &Path, format: CheckFormat) -> ExitCode {
-    let (faults, warnings) = match config::load(config_dir) {
-        Ok((house, warnings)) => match PromptBank::load(&house.media.prompts) {
-            Ok(_) => (Vec::new(), warnings),
-            Err(faults) => {
-                for fault in &faults {
-                    say(format, &fault.to_string(), None);
-                }
-                return ExitCode::FAILURE;
-            }
-        },
-        Err(faults) => (faults, Vec::new()),
-    };
-    for fault in faults.iter().chain(&warnings) {
-        say(format, &fault.to_string(), Some(fault));
-    }
-    if !faults.is_empty() {
-        return ExitCode::FAILURE;
-    }
-    if format == CheckFormat::Text {
-        say!("{}: no faults, {} warnings", config_dir.display(), warnings.len());
-    }
-    ExitCode::SUCCESS
-}
-
-fn say(format: CheckFormat, text: &str, fault: Option<&Fault>) {
-    match (format, fault) {
-        (CheckFormat::Text, _) => say!("{text}"),
-        (CheckFormat::Json, Some(fault)) => say!("{}", serde_json::json!(fault)),
-        (CheckFormat::Json, None) => say!("{}", serde_json::json!({ "severity": "fault", "what": text })),
-    }
 }
 
 pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {

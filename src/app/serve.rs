@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
+use super::checking;
 use super::clock::Clock;
 use super::hours::Doors;
 use super::logging::Log;
@@ -37,7 +38,7 @@ const MEDIA_BATCHES: usize = 1024;
 pub type Faults = Vec<String>;
 
 pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: Option<Log>) -> Result<(), Faults> {
-    let (house, warnings) = config::load(config_dir).map_err(|faults| lines(&faults))?;
+    let (house, warnings) = config::load(config_dir).map_err(|faults| checking::told(&faults))?;
     for warning in &warnings {
         warn!("{warning}");
     }

@@ -1,8 +1,12 @@
 //! What is wrong in the files, and where.
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
+
+use super::source::Text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -13,18 +17,66 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Fault => "fault",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
 /// One fault: `sip-config/queues.toml:12:8: fault: queue.need: …`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
-    pub file: String,
-    /// From 1; 0 if the whole file is meant.
-    pub line: usize,
-    pub column: usize,
     pub severity: Severity,
+    /// The file, or the variable of the environment.
+    pub file: String,
+    /// From 1; 0 if the whole file or a variable is meant.
+    pub line: usize,
+    /// From 1, in characters; 0 if the whole file is meant.
+    pub column: usize,
+    /// The column after the last character of what is meant.
+    pub end_column: usize,
     /// The key, e.g. `queue.need`; empty if the whole file is meant.
     pub key: String,
     /// What was found, and what is allowed.
     pub what: String,
+    /// The line itself.
+    #[serde(skip)]
+    pub quote: Option<String>,
+}
+
+impl Fault {
+    /// A fault of a file as a whole.
+    pub fn of_file(path: &Path, what: impl Into<String>) -> Fault {
+        Fault {
+            severity: Severity::Fault,
+            file: path.display().to_string(),
+            line: 0,
+            column: 0,
+            end_column: 0,
+            key: String::new(),
+            what: what.into(),
+            quote: None,
+        }
+    }
+
+    pub(super) fn at(place: &Place, severity: Severity, key: String, what: String) -> Fault {
+        Fault {
+            severity,
+            file: place.file.to_string(),
+            line: place.line,
+            column: place.column,
+            end_column: place.end.max(place.column),
+            key,
+            what: match place.column_name() {
+                Some(name) => format!("column {name}: {what}"),
+                None => what,
+            },
+            quote: place.text.as_ref().and_then(|text| text.line(place.line)).map(str::to_string),
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -33,8 +85,7 @@ impl fmt::Display for Fault {
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
-        let severity = if self.severity == Severity::Fault { "fault" } else { "warning" };
-        write!(f, ": {severity}: ")?;
+        write!(f, ": {}: ", self.severity.word())?;
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
@@ -43,11 +94,25 @@ impl fmt::Display for Fault {
 }
 
 /// Where something is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Place {
-    pub file: String,
+    pub file: Arc<str>,
+    /// From 1; 0: the file as a whole.
     pub line: usize,
+    /// From 1, in characters.
     pub column: usize,
+    /// The column after the last character.
+    pub end: usize,
+    /// What the line can be quoted from.
+    pub text: Option<Arc<Text>>,
+    /// Which column of a table it is, from 0.
+    pub cell: Option<usize>,
+}
+
+impl Place {
+    fn column_name(&self) -> Option<&str> {
+        self.text.as_ref()?.header(self.cell?)
+    }
 }
 
 impl fmt::Display for Place {
@@ -62,11 +127,11 @@ pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
     pub fn fault(&mut self, place: &Place, key: impl Into<String>, what: impl Into<String>) {
-        self.add(place, Severity::Fault, key.into(), what.into());
+        self.0.push(Fault::at(place, Severity::Fault, key.into(), what.into()));
     }
 
     pub fn warning(&mut self, place: &Place, key: impl Into<String>, what: impl Into<String>) {
-        self.add(place, Severity::Warning, key.into(), what.into());
+        self.0.push(Fault::at(place, Severity::Warning, key.into(), what.into()));
     }
 
     pub fn append(&mut self, mut others: Faults) {
@@ -75,18 +140,18 @@ impl Faults {
 
     /// Whether there is a fault; warnings are none.
     pub fn any(&self) -> bool {
-        self.0.iter().any(|fault| fault.severity == Severity::Fault)
+        self.count() > 0
     }
 
-    fn add(&mut self, place: &Place, severity: Severity, key: String, what: String) {
-        let Place { file, line, column } = place.clone();
-        self.0.push(Fault { file, line, column, severity, key, what });
+    /// How many faults there are; if it has not grown, what was read meanwhile is sound.
+    pub fn count(&self) -> usize {
+        self.0.iter().filter(|fault| fault.severity == Severity::Fault).count()
     }
 
-    /// Warnings alone, or everything if there is a fault; in the order of the files.
-    pub fn finish(mut self) -> Result<Vec<Fault>, Vec<Fault>> {
+    /// Everything, faults before warnings, each in the order of the files.
+    pub fn finish(mut self) -> Vec<Fault> {
         self.0.sort();
         self.0.dedup();
-        if self.any() { Err(self.0) } else { Ok(self.0) }
+        self.0
     }
 }

@@ -1,26 +1,33 @@
 //! The files as written → as meant; every fault at once. Knows every room's settings; no room knows it.
 
 mod example;
+mod export;
 mod fault;
+mod forms;
 mod hours;
 mod lint;
 mod meant;
 mod one_file;
 mod reader;
+pub mod reference;
+mod report;
 mod scalars;
 mod schedule;
 mod source;
 #[cfg(test)]
 mod tests;
+mod words;
 mod written;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+pub use export::operators_csv;
 pub use fault::{Fault, Severity};
 pub use hours::DayHours;
 pub use one_file::{OneFile, read_file};
+pub use report::{count, report};
 pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
@@ -62,39 +69,51 @@ pub struct App {
     pub web: std::net::SocketAddr,
 }
 
-/// Reads the files of a folder, the environment on top; warnings beside the house, or all faults.
-pub fn load(dir: &Path) -> Result<(House, Vec<Fault>), Vec<Fault>> {
-    let environment = std::env::vars().filter(|(name, _)| name.starts_with("HOTLINE__")).collect();
-    load_with(dir, environment, jiff::Timestamp::now())
+/// What was read of a folder, with everything that is to be said about it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// `None` if there is a fault.
+    pub house: Option<House>,
+    /// Faults before warnings, each in the order of the files.
+    pub faults: Vec<Fault>,
+    /// Where the prompts are, if that much is known.
+    pub prompts: Option<media::Prompts>,
 }
 
-/// `now`: to warn of days that are over, and of calendars that end.
-fn load_with(
-    dir: &Path,
-    environment: BTreeMap<String, String>,
+/// What the files are laid upon.
+#[derive(Clone, Debug)]
+struct Surroundings {
+    /// The environment.
+    variables: BTreeMap<String, String>,
+    /// To warn of days that are over, and of calendars that end.
     now: jiff::Timestamp,
-) -> Result<(House, Vec<Fault>), Vec<Fault>> {
+}
+
+/// Reads the files of a folder, the environment on top; warnings beside the house, or all faults.
+pub fn load(dir: &Path) -> Result<(House, Vec<Fault>), Vec<Fault>> {
+    let Checked { house, faults, .. } = check(dir);
+    house.map(|house| (house, faults.clone())).ok_or(faults)
+}
+
+/// The same, with what can be known in spite of faults.
+pub fn check(dir: &Path) -> Checked {
+    let text = |text: std::ffi::OsString| text.into_string().ok();
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    check_with(dir, Surroundings { variables, now: jiff::Timestamp::now() })
+}
+
+fn check_with(dir: &Path, surroundings: Surroundings) -> Checked {
     let mut faults = fault::Faults::default();
-    let files = source::Files::read(dir, environment, &mut faults);
-    let house = meant::house(dir, &files, now, &mut faults);
-    match (house, faults.finish()) {
-        (Some(house), Ok(warnings)) => Ok((house, warnings)),
-        (_, Ok(all) | Err(all)) => Err(all),
-    }
+    let files = source::Files::read(dir, &surroundings.variables, &mut faults);
+    let meant = meant::house(dir, &files, &surroundings, &mut faults);
+    let house = meant.house.filter(|_| !faults.any());
+    Checked { house, faults: faults.finish(), prompts: meant.prompts }
 }
 
 /// A JSON Schema for each file: its name, and the text.
-pub fn schemas() -> Vec<(&'static str, String)> {
-    let text = |schema: schemars::Schema| {
-        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-        text.push('\n');
-        text
+pub fn schemas() -> Vec<(String, String)> {
+    let text = |(name, schema): (&str, schemars::Schema)| {
+        (format!("{name}.json"), format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
     };
-    vec![
-        ("hotline.json", text(schemars::schema_for!(written::HotlineFile))),
-        ("menu.json", text(schemars::schema_for!(written::MenuFile))),
-        ("queues.json", text(schemars::schema_for!(written::QueuesFile))),
-        ("operators.json", text(schemars::schema_for!(written::OperatorsFile))),
-        ("schedules.json", text(schemars::schema_for!(written::SchedulesFile))),
-    ]
+    source::schemas().into_iter().map(text).collect()
 }

@@ -19,10 +19,10 @@ pub struct OneFile<T> {
 pub fn read_file<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<OneFile<T>, Vec<Fault>> {
     let mut faults = Faults::default();
     let file = File::open(path, &mut faults);
-    let written = if file.unreadable { None } else { reader::top::<T>(&file, &[], &mut faults) };
-    match (written.map(|element| element.written), faults.finish()) {
-        (Some(written), Ok(_)) => Ok(OneFile { written, file }),
-        (_, Ok(all) | Err(all)) => Err(all),
+    let written = if file.unreadable { None } else { reader::whole::<T>(&file, &mut faults) };
+    match (written.map(|element| element.written), faults.any()) {
+        (Some(written), false) => Ok(OneFile { written, file }),
+        _ => Err(faults.finish()),
     }
 }
 
@@ -32,13 +32,6 @@ impl<T> OneFile<T> {
     pub fn fault(&self, path: &[&str], what: impl Into<String>) -> Fault {
         let place = reader::place_within(&self.file, path);
         let key: Vec<&str> = path.iter().copied().filter(|step| step.parse::<usize>().is_err()).collect();
-        Fault {
-            file: place.file,
-            line: place.line,
-            column: place.column,
-            severity: Severity::Fault,
-            key: key.join("."),
-            what: what.into(),
-        }
+        Fault::at(&place, Severity::Fault, key.join("."), what.into())
     }
 }

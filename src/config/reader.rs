@@ -1,13 +1,17 @@
 //! Reads one table into its written form and finds all that is wrong in it, not only the first.
 
-use config::{ConfigError, Value, ValueKind};
+use std::collections::BTreeSet;
+
+use config::{Value, ValueKind};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use serde_path_to_error::Segment;
 
 use super::fault::{Faults, Place};
+use super::forms::Forms;
 use super::source::File;
+use super::words;
 
 /// A table that could be read, with where everything in it is written.
 pub struct Element<'a, T> {
@@ -45,6 +49,11 @@ impl<T> Element<'_, T> {
         self.key(&names.join("."))
     }
 
+    /// A fault of the name that a path leads to, not of what is written behind it.
+    pub fn fault_of_name(&self, faults: &mut Faults, path: &[&str], what: impl Into<String>) {
+        faults.fault(&self.file.key_place(way(&self.value, path)), self.key_of(path), what);
+    }
+
     pub fn fault(&self, faults: &mut Faults, key: &str, what: impl Into<String>) {
         self.fault_at(faults, &[key], what);
     }
@@ -57,13 +66,27 @@ impl<T> Element<'_, T> {
 
 /// `; did you mean `x`?` if a known name is near enough to the one found. Of numbers all are near each other.
 pub fn did_you_mean<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(found, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// The nearest of the known names, if it is near enough.
+pub fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if found.bytes().all(|b| b.is_ascii_digit()) {
-        return String::new();
+        return None;
     }
     let near = known.map(|known| (strsim::damerau_levenshtein(found, known), known)).min();
-    match near {
-        Some((distance, near)) if distance <= 2.max(found.len() / 3) => format!("; did you mean `{near}`?"),
-        _ => String::new(),
+    near.filter(|(distance, _)| *distance <= 2.max(found.len() / 3)).map(|(_, near)| near)
+}
+
+/// Names in their order; of many the first.
+pub fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 12;
+    let names: BTreeSet<&str> = names.collect();
+    let shown: Vec<&str> = names.iter().copied().take(SHOWN).collect();
+    match (shown.is_empty(), names.len() > SHOWN) {
+        (true, _) => "none".into(),
+        (false, true) => format!("{} and {} more", shown.join(", "), names.len() - SHOWN),
+        (false, false) => shown.join(", "),
     }
 }
 
@@ -91,19 +114,6 @@ fn inside<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
     }
 }
 
-/// The names at the top of a file; others are faults.
-pub fn check_top(file: &File, known: &[&str], faults: &mut Faults) {
-    for root in [&file.written, &file.root] {
-        if let ValueKind::Table(entries) = &root.kind {
-            // What came from the environment alone is looked at in the second turn.
-            let entries = entries
-                .iter()
-                .filter(|(name, _)| std::ptr::eq(root, &file.written) || inside(&file.written, name).is_none());
-            check_names(file, entries, known, "", faults);
-        }
-    }
-}
-
 fn check_names<'v>(
     file: &File,
     entries: impl Iterator<Item = (&'v String, &'v Value)>,
@@ -112,12 +122,17 @@ fn check_names<'v>(
     faults: &mut Faults,
 ) {
     for (name, value) in entries.filter(|(name, _)| !known.contains(&name.as_str())) {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        let hint = did_you_mean(name, known.iter().copied());
-        let mut known = known.to_vec();
-        known.sort_unstable();
-        faults.fault(&file.key_place(value), key, format!("unknown key{hint} (known: {})", known.join(", ")));
+        unknown_name(file, name, value, known, prefix, faults);
     }
+}
+
+/// A fault: nothing of that name is known.
+pub fn unknown_name(file: &File, name: &str, value: &Value, known: &[&str], prefix: &str, faults: &mut Faults) {
+    let key = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+    let hint = did_you_mean(name, known.iter().copied());
+    let mut known = known.to_vec();
+    known.sort_unstable();
+    faults.fault(&file.key_place(value), key, format!("unknown key{hint} (known: {})", known.join(", ")));
 }
 
 /// A table of the file, e.g. `[sip]`; one that is not there is as if it were empty.
@@ -149,10 +164,26 @@ pub fn one_key(text: &str) -> Option<char> {
 /// The tables of an array.
 pub struct Tables<'a, T> {
     pub good: Vec<Element<'a, T>>,
-    /// Names of those that could not be read: who refers to them is not at fault.
-    pub broken: Vec<String>,
+    /// Those that could not be read: who refers to them is not at fault.
+    pub broken: Broken,
     /// Nothing was written at all.
     pub is_empty: bool,
+}
+
+/// Tables that could not be read.
+#[derive(Debug, Default)]
+pub struct Broken {
+    /// Each with its place.
+    pub names: Vec<(String, Place)>,
+    /// There may be others, whose names are not known either.
+    pub nameless: bool,
+}
+
+impl Broken {
+    /// Whether all could be read.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && !self.nameless
+    }
 }
 
 /// Every table of an array, e.g. `[[queue]]`, whose name is under `id`.
@@ -162,7 +193,9 @@ pub fn array<'a, T: DeserializeOwned + JsonSchema>(
     id: &str,
     faults: &mut Faults,
 ) -> Tables<'a, T> {
-    let mut tables = Tables { good: Vec::new(), broken: Vec::new(), is_empty: !file.unreadable };
+    let unsure = file.unreadable || file.misspelt.iter().any(|misspelt| misspelt == name);
+    let broken = Broken { names: Vec::new(), nameless: unsure };
+    let mut tables = Tables { good: Vec::new(), broken, is_empty: !unsure };
     let Some(value) = inside(&file.root, name) else { return tables };
     let items = match &value.kind {
         ValueKind::Array(items) => items.as_slice(),
@@ -180,23 +213,35 @@ pub fn array<'a, T: DeserializeOwned + JsonSchema>(
         tables.is_empty = false;
         match read(file, name, item.clone(), &schema, faults) {
             Some(element) => tables.good.push(element),
-            None => tables.broken.extend(inside(item, id).and_then(|name| name.clone().into_string().ok())),
+            None => {
+                let named =
+                    inside(item, id).and_then(|name| Some((name.clone().into_string().ok()?, file.place(name))));
+                tables.broken.nameless |= named.is_none();
+                tables.broken.names.extend(named);
+            }
         }
     }
     tables
 }
 
-/// The keys at the top of a file that are in no table.
+/// The keys at the top of a file that are in no table; others are told when the file is read.
 pub fn top<'a, T: DeserializeOwned + JsonSchema>(
     file: &'a File,
     tables: &[&str],
     faults: &mut Faults,
 ) -> Option<Element<'a, T>> {
     let mut value = file.root.clone();
+    let schema = schema::<T>();
     if let ValueKind::Table(entries) = &mut value.kind {
-        entries.retain(|name, _| !tables.contains(&name.as_str()));
+        let known: Vec<&str> = Forms::of(&schema).properties().map(|(key, _)| key).collect();
+        entries.retain(|name, _| known.contains(&name.as_str()) && !tables.contains(&name.as_str()));
     }
-    read(file, "", value, &schema::<T>(), faults)
+    read(file, "", value, &schema, faults)
+}
+
+/// A file as one table.
+pub fn whole<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, faults: &mut Faults) -> Option<Element<'a, T>> {
+    read(file, "", file.root.clone(), &schema::<T>(), faults)
 }
 
 /// Reads a table; each wrong key is a fault of its own: it is taken out, and the rest is read again.
@@ -211,7 +256,8 @@ fn read<'a, T: DeserializeOwned>(
         faults.fault(&file.place(&value), name, "a table is meant here, e.g. [".to_string() + name + "]");
         return None;
     }
-    check_inside(file, &value, &[schema], schema, name, faults);
+    let mut missing = Vec::new();
+    check_inside(file, &value, &Forms::of(schema), (name, &mut Vec::new()), &mut missing, faults);
     let mut rest = value.clone();
     let mut taken_out = false;
     loop {
@@ -223,11 +269,13 @@ fn read<'a, T: DeserializeOwned>(
         let path: Vec<String> = error.path().iter().filter_map(step).collect();
         let place = file.place(path.iter().try_fold(&rest, |value, step| inside(value, step)).unwrap_or(&value));
         let removed = remove(&mut rest, &path);
-        if removed || !taken_out {
+        // What is missing was told already, all at once.
+        let known = missing.contains(&path);
+        if (removed || !taken_out) && !known {
             let key = std::iter::once(name.to_string())
                 .chain(path.iter().filter(|step| step.parse::<usize>().is_err()).cloned());
             let key = key.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-            faults.fault(&place, key, told(error.inner()));
+            faults.fault(&place, key, words::told(error.inner()));
         }
         taken_out = true;
         if !removed {
@@ -261,56 +309,46 @@ fn step(segment: &Segment) -> Option<String> {
     }
 }
 
-/// The library's words as ours.
-fn told(error: &ConfigError) -> String {
-    match error {
-        ConfigError::Type { unexpected, expected, .. } => format!("found {unexpected}; {expected} is meant"),
-        ConfigError::At { error, .. } => told(error),
-        ConfigError::NotFound(key) => format!("`{}` is missing", key.rsplit([']', '.']).next().unwrap_or(key)),
-        ConfigError::Message(text) if text.contains("did not match any variant") => {
-            "found something else; see the schema for the forms it can have".into()
-        }
-        ConfigError::Message(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Keys that no form of the table has are faults, here and further inside.
-fn check_inside(file: &File, value: &Value, forms: &[&Json], schema: &Json, name: &str, faults: &mut Faults) {
-    let forms: Vec<&Json> = forms.iter().flat_map(|form| resolved(form, schema)).collect();
+/// Keys that no form of the table has, and keys without which it means nothing, are faults, here and further inside.
+/// `way`: the key's name, and the path. The paths of tables in which something is missing go to `missing`.
+fn check_inside(
+    file: &File,
+    value: &Value,
+    forms: &Forms<'_>,
+    way: (&str, &mut Vec<String>),
+    missing: &mut Vec<Vec<String>>,
+    faults: &mut Faults,
+) {
+    let (name, path) = way;
     match &value.kind {
         ValueKind::Array(items) => {
-            let each: Vec<&Json> = forms.iter().filter_map(|form| form.get("items")).collect();
-            items.iter().for_each(|item| check_inside(file, item, &each, schema, name, faults));
+            for (index, item) in items.iter().enumerate() {
+                path.push(index.to_string());
+                check_inside(file, item, &forms.items(), (name, path), missing, faults);
+                path.pop();
+            }
         }
         ValueKind::Table(entries) => {
-            let keys: Vec<(&String, &Json)> =
-                forms.iter().filter_map(|form| form.get("properties")?.as_object()).flatten().collect();
-            if keys.is_empty() {
+            let known: Vec<&str> = forms.properties().map(|(key, _)| key).collect();
+            if known.is_empty() {
                 // A table with free names, or something else is meant than a table.
                 return;
             }
-            let known: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
             check_names(file, entries.iter(), &known, name, faults);
+            let lacks: Vec<&str> = forms.required().filter(|key| !entries.contains_key(*key)).collect();
+            let tables = forms.alternatives().filter(|form| form.properties().next().is_some()).count();
+            if tables == 1 && !lacks.is_empty() {
+                lacks.iter().for_each(|key| faults.fault(&file.place(value), name, words::missing(key)));
+                missing.push(path.clone());
+            }
             for (key, value) in entries {
-                let forms: Vec<&Json> = keys.iter().filter(|(known, _)| *known == key).map(|(_, form)| *form).collect();
                 let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                check_inside(file, value, &forms, schema, &name, faults);
+                path.push(key.clone());
+                check_inside(file, value, &forms.key(key), (&name, path), missing, faults);
+                path.pop();
             }
         }
         _ => {}
-    }
-}
-
-/// The forms a schema stands for, references and alternatives looked up.
-fn resolved<'s>(form: &'s Json, schema: &'s Json) -> Vec<&'s Json> {
-    if let Some(alternatives) = form.get("anyOf").and_then(Json::as_array) {
-        return alternatives.iter().flat_map(|form| resolved(form, schema)).collect();
-    }
-    let reference = form.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix('#'));
-    match reference.and_then(|pointer| schema.pointer(pointer)) {
-        Some(target) => resolved(target, schema),
-        None => vec![form],
     }
 }
 

@@ -74,7 +74,7 @@ impl Reader<'_> {
             let place = self.queue.place_of(&self.path(&["operators", name]));
             if name == NOBODY {
                 let what = "an operator of that name cannot be told from nobody";
-                self.queue.fault_at(faults, &self.path(&["operators", name]), what);
+                self.queue.fault_of_name(faults, &self.path(&["operators", name]), what);
             }
             for (skill, level) in skills {
                 let path = self.path(&["operators", name, skill]);
@@ -85,7 +85,7 @@ impl Reader<'_> {
                 if let Some(known) = known
                     && !known.contains(skill.as_str())
                 {
-                    self.queue.fault_at(faults, &path, unknown("skill", skill, known.iter().copied()));
+                    self.queue.fault_of_name(faults, &path, unknown("skill", skill, known.iter().copied()));
                 }
             }
             let skills = skills.iter().map(|(skill, level)| (Skill::from(skill.as_str()), *level)).collect();

@@ -40,7 +40,7 @@ pub fn exit(
         written::Exit::Word(word) => {
             let meant = match word.as_str() {
                 "callback" => "callers choose that themselves: [[queue.key]] with `callback = true`".into(),
-                name if queues.contains(name) => format!("{{ queue = {name:?} }} is meant"),
+                name if queues.is_there(name) => format!("{{ queue = {name:?} }} is meant"),
                 _ => "{ queue = \"…\" }, { number = \"…\" } or \"message\" is meant".into(),
             };
             queue.fault_at(faults, path, format!("found {word:?}; {meant}"));

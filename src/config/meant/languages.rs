@@ -54,7 +54,7 @@ fn read_all(files: &Files, faults: &mut Faults) -> Known {
     let Some(own) = order.first().copied() else {
         let settings = Languages::default();
         if tables.is_empty {
-            names.also(settings.spoken.keys().map(ToString::to_string).collect());
+            names.are_there(settings.spoken.keys().map(ToString::to_string));
         }
         return Known { settings, names, broken: false };
     };
@@ -153,7 +153,7 @@ impl Known {
 
 /// Codes are so short that all are near each other.
 fn unknown(names: &Names, code: &str) -> String {
-    format!("there is no language {code:?}; there are {}", list(names.0.keys().map(String::as_str)))
+    format!("there is no language {code:?}; there are {}", list(names.places.keys().map(String::as_str)))
 }
 
 /// Who has not every recording that numbers take says them as the nearest fallback that has, or else the last.

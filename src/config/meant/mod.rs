@@ -9,11 +9,13 @@ mod needs;
 mod people;
 mod queues;
 mod schedules;
+mod secrets;
 mod signalling;
 mod sound;
 mod survey;
+mod unused;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,58 +28,73 @@ use queues::Queues;
 
 use super::fault::{Faults, Place, Severity};
 use super::lint::{self, About, Finding};
-use super::reader::{self, Element};
+use super::reader::{self, Broken, Element, list};
 use super::scalars::{Time, time_text};
 use super::source::Files;
-use super::{App, House, written};
+use super::{App, House, Surroundings, written};
+use crate::media;
 use crate::queue::Exit;
 
 const DRAIN: Duration = Duration::from_secs(60);
 /// Names end up in SIP addresses, records and logs.
 const MAX_NAME: usize = 64;
 
-/// `None` if something is missing without which there is no house; the faults say what.
-pub(super) fn house(dir: &Path, files: &Files, now: jiff::Timestamp, faults: &mut Faults) -> Option<House> {
-    reader::check_top(&files.hotline, &["house", "sip", "trunk", "media", "web"], faults);
-    reader::check_top(&files.schedules, &["calendar", "schedule"], faults);
-    reader::check_top(&files.menu, &["number", "menu", "language", "waiting", "announcements", "survey"], faults);
+/// What became of the files.
+pub(super) struct Meant {
+    /// `None` if something is missing without which there is no house; the faults say what.
+    pub house: Option<House>,
+    /// Where the prompts are, if that could be read.
+    pub prompts: Option<media::Prompts>,
+}
+
+pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut Faults) -> Meant {
     let app = app(files, faults);
     let zone = app.as_ref().map_or(TimeZone::UTC, |app| app.time_zone.clone());
     let schedules = schedules::read(files, &zone, faults);
+    let before = faults.count();
     let mut queues = queues::read(files, &schedules, faults);
+    queues.sound = faults.count() == before && files.queues.is_complete();
     let sip = signalling::read(files, faults);
-    let media = sound::read(dir, files, faults);
-    let people = people::read(dir, files, sip.as_ref(), faults);
+    let mut media = sound::read(dir, files, faults);
+    let before = faults.count();
+    let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
+    people.sound = faults.count() == before && files.operators.is_complete();
     let mut ivr = menus::read(files, &queues.names, sip.as_ref(), media.as_ref(), faults);
     if let Some(ivr) = &mut ivr {
         survey::queues(&mut ivr.survey, &queues, faults);
     }
-    schedules.check(now, faults);
-    let mut people = people?;
+    schedules.check(surroundings.now, faults);
     queues.rules.operators = std::mem::take(&mut people.operators);
     queues.rules.seats = people.seats.keys().cloned().collect();
     check_rules(&queues, &people, faults);
-    let (mut sip, mut media) = (sip?, media?);
-    check_way_out(&queues, &sip.settings, faults);
-    sip.settings.seats = people.seats;
-    sound::reserve(&mut media, &sip, faults);
-    let ivr = ivr?;
-    media.settings.prompts.fallbacks =
-        ivr.languages.spoken.iter().map(|(language, spoken)| (*language, spoken.fallbacks.clone())).collect();
-    Some(House {
-        sip: sip.settings,
-        media: media.settings,
-        ivr,
-        queue: queues.rules,
-        queue_open: queues.open,
-        queue_load: queues.load,
-        schedules: schedules.meant,
-        app: app?,
-    })
+    if let (Some(media), Some(ivr)) = (&mut media, &ivr) {
+        media.settings.prompts.fallbacks =
+            ivr.languages.spoken.iter().map(|(language, spoken)| (*language, spoken.fallbacks.clone())).collect();
+    }
+    let prompts = media.as_ref().map(|media| media.settings.prompts.clone());
+    let rooms = || -> Option<House> {
+        let (mut sip, mut media) = (sip?, media?);
+        check_way_out(&queues, &sip.settings, faults);
+        unused::tell(&queues, &people, &sip, faults);
+        sip.settings.seats = std::mem::take(&mut people.seats);
+        sound::reserve(&mut media, &sip, faults);
+        Some(House {
+            sip: sip.settings,
+            media: media.settings,
+            ivr: ivr?,
+            queue: queues.rules,
+            queue_open: queues.open,
+            queue_load: queues.load,
+            schedules: schedules.meant,
+            app: app?,
+        })
+    };
+    Meant { house: rooms(), prompts }
 }
 
 /// Whether the rules hold together: what they name, where they lead, and whether their examples go as they say.
 fn check_rules(queues: &Queues<'_>, people: &People<'_>, faults: &mut Faults) {
+    let before = faults.count();
     let known = people.skills(&queues.rules);
     if let Some(known) = &known {
         queues.needs.iter().for_each(|need| need.check_skills(known.iter().copied(), faults));
@@ -86,11 +103,14 @@ fn check_rules(queues: &Queues<'_>, people: &People<'_>, faults: &mut Faults) {
     for circle in lint::circles_at_once(&queues.rules) {
         tell(circle, queues, people, faults);
     }
-    // Of rules that are not sound nothing more can be said.
-    if faults.any() {
+    // Of rules that are not sound nothing more can be said; what is wrong elsewhere does not matter.
+    if !queues.sound || faults.count() > before {
         return;
     }
     examples::run(queues, &examples, faults);
+    if !people.sound {
+        return;
+    }
     let declared = people.top.as_ref().and_then(|top| top.written.skills.as_deref());
     for finding in lint::warnings(&queues.rules, &queues.load, declared.unwrap_or_default()) {
         tell(finding, queues, people, faults);
@@ -204,7 +224,11 @@ fn number_within<T, N: Copy + PartialOrd + Display>(
 
 /// Names that must differ; the second of a pair is the fault and names the first.
 #[derive(Default)]
-struct Names(BTreeMap<String, Place>);
+struct Names {
+    places: BTreeMap<String, Place>,
+    /// There may be others, which could not be read: no name is known to be wrong.
+    unsure: bool,
+}
 
 impl Names {
     /// Whether the name is good and new.
@@ -219,27 +243,39 @@ impl Names {
             return false;
         }
         let place = element.place(key);
-        if let Some(first) = self.0.get(name) {
+        if let Some(first) = self.places.get(name) {
             faults.fault(&place, element.key(key), format!("{name:?} is there already, at {first}"));
             return false;
         }
-        self.0.insert(name.to_string(), place);
+        self.places.insert(name.to_string(), place);
         true
     }
 
-    /// Names of tables that could not be read.
-    fn also(&mut self, names: Vec<String>) {
-        let nowhere = Place { file: String::new(), line: 0, column: 0 };
-        self.0.extend(names.into_iter().map(|name| (name, nowhere.clone())));
+    /// Tables that could not be read.
+    fn also(&mut self, broken: Broken) {
+        self.unsure |= broken.nameless;
+        for (name, place) in broken.names {
+            self.places.entry(name).or_insert(place);
+        }
     }
 
+    /// Names that are written nowhere.
+    fn are_there(&mut self, names: impl Iterator<Item = String>) {
+        self.places.extend(names.map(|name| (name, Place::default())));
+    }
+
+    /// Whether the name is there, or may be.
     fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.unsure || self.is_there(name)
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        self.places.contains_key(name)
     }
 
     /// What is said of a name that is not there; `what`: e.g. `queue`.
     fn unknown(&self, what: &str, name: &str) -> String {
-        unknown(what, name, self.0.keys().map(String::as_str))
+        unknown(what, name, self.places.keys().map(String::as_str))
     }
 }
 
@@ -247,16 +283,5 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Cl
     match reader::did_you_mean(name, known.clone()) {
         hint if hint.is_empty() => format!("there is no {what} {name:?}; there are {}", list(known)),
         hint => format!("there is no {what} {name:?}{hint} (there are {})", list(known)),
-    }
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 12;
-    let names: BTreeSet<&str> = names.collect();
-    let shown: Vec<&str> = names.iter().copied().take(SHOWN).collect();
-    match (shown.is_empty(), names.len() > SHOWN) {
-        (true, _) => "none".into(),
-        (false, true) => format!("{} and {} more", shown.join(", "), names.len() - SHOWN),
-        (false, false) => shown.join(", "),
     }
 }

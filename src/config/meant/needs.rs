@@ -33,7 +33,8 @@ impl WrittenNeed {
         named.sort_unstable();
         named.dedup();
         for skill in named.into_iter().map(Skill::as_str).filter(|skill| !known.clone().any(|known| known == *skill)) {
-            let place = within(&self.place, &self.text, word(&self.text, skill));
+            let at = word(&self.text, skill);
+            let place = within(&self.place, &self.text, at, skill.chars().count());
             faults.fault(&place, self.key.clone(), unknown("skill", skill, known.clone()));
         }
     }
@@ -61,7 +62,8 @@ pub fn read(
         }
         Err(fault) => {
             let what = format!("found {}; {} is meant", fault.found, fault.allowed);
-            faults.fault(&within(&place, text, fault.at), key, what);
+            let length = fault.found.trim_matches('`').chars().count();
+            faults.fault(&within(&place, text, fault.at, length), key, what);
             None
         }
     }
@@ -162,11 +164,12 @@ pub fn check_changes(queue: &Queue<'_>, rules: &crate::queue::QueueRules, faults
     }
 }
 
-/// Where the `at`-th byte of a quoted text is.
-fn within(place: &Place, text: &str, at: usize) -> Place {
-    let quote = 1;
+/// Where so many characters of a quoted text are, from the `at`-th byte on.
+fn within(place: &Place, text: &str, at: usize, length: usize) -> Place {
+    // In the environment and in tables a text stands without quotes.
+    let quote = usize::from(place.line > 0 && place.cell.is_none());
     let column = place.column + quote + text.get(..at).map_or(0, |before| before.chars().count());
-    Place { column, ..place.clone() }
+    Place { column, end: column + length.max(1), ..place.clone() }
 }
 
 /// Where a skill is named in the text of a need.

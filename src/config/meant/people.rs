@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::signalling::Signalling;
-use super::{Names, number_within, unknown};
+use super::{Names, number_within, secrets, unknown};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
-use crate::config::written::{self, Hashes};
+use crate::config::{Surroundings, written};
 use crate::ids::{OperatorId, SeatId, Skill};
 use crate::queue::need::MAX_LEVEL;
 use crate::queue::{Need, OperatorRules, Rules, parse_need};
 use crate::sip::addressing::way_to;
 use crate::sip::dialog::literal;
 use crate::sip::message::Uri;
-use crate::sip::{Listen, SeatAccount, Secret, digest};
+use crate::sip::{Listen, SeatAccount, digest};
 
 /// An operator with twice the weight takes twice the calls; a thousand times is enough.
 const WEIGHT_LIMITS: (u32, u32) = (1, 1000);
@@ -26,6 +26,10 @@ pub struct People<'a> {
     /// As they are written, to say where something is.
     pub top: Option<Element<'a, written::OperatorsTop>>,
     pub elements: BTreeMap<OperatorId, Element<'a, written::Operator>>,
+    /// Where each seat begins that has a name of its own.
+    pub desks: BTreeMap<SeatId, Place>,
+    /// All could be read, and nothing in it is wrong.
+    pub sound: bool,
     /// Somebody's skills could not be read.
     broken: bool,
 }
@@ -42,19 +46,30 @@ impl People<'_> {
     }
 }
 
-pub fn read<'a>(dir: &Path, files: &'a Files, sip: Option<&Signalling>, faults: &mut Faults) -> Option<People<'a>> {
+pub fn read<'a>(
+    dir: &Path,
+    files: &'a Files,
+    surroundings: &Surroundings,
+    sip: Option<&Signalling>,
+    faults: &mut Faults,
+) -> People<'a> {
     let top = reader::top::<written::OperatorsTop>(&files.operators, &["seat", "operator"], faults);
     let mut seat_names = Names::default();
     let mut seats = BTreeMap::new();
+    let mut desks = BTreeMap::new();
     let realm = sip.map_or("hotline", |sip| sip.settings.realm.as_str());
     let mut plain: Option<Place> = None;
     let tables = reader::array::<written::Seat>(&files.operators, "seat", "id", faults);
     for seat in tables.good {
         let named = seat_names.take(&seat, "id", &seat.written.id, faults);
         if matches!(seat.written.secret, Some(written::Secret::Plain(_))) && plain.is_none() {
-            plain = Some(seat.place("secret"));
+            // The environment is where a password may be.
+            plain = Some(seat.place("secret")).filter(|place| place.line > 0);
         }
-        if let Some(account) = account(dir, &seat, realm, sip, faults)
+        if named {
+            desks.insert(SeatId::from(seat.written.id.as_str()), seat.at());
+        }
+        if let Some(account) = account(dir, surroundings, &seat, realm, sip, faults)
             && named
         {
             check_shipped(&seat, &account, realm, sip, faults);
@@ -77,48 +92,28 @@ pub fn read<'a>(dir: &Path, files: &'a Files, sip: Option<&Signalling>, faults: 
         operators: BTreeMap::new(),
         top,
         elements: BTreeMap::new(),
-        broken: files.operators.unreadable,
+        desks,
+        sound: false,
+        broken: false,
     };
     operators(&mut people, files, &seat_names, faults);
     if let Some(top) = &people.top {
         check_declared(top, &people, faults);
     }
-    Some(people)
+    people
 }
 
 fn account(
     dir: &Path,
+    surroundings: &Surroundings,
     seat: &Element<'_, written::Seat>,
     realm: &str,
     sip: Option<&Signalling>,
     faults: &mut Faults,
 ) -> Option<SeatAccount> {
     let written = &seat.written;
-    let hash = |password: &str| digest::secret(&written.id, realm, password);
     let listen = sip.map(|sip| sip.settings.listen.as_slice());
-    let secret = match (&written.secret, &written.secret_file) {
-        (Some(_), Some(_)) => {
-            seat.fault(faults, "secret_file", "there is a `secret` too; one of them is meant");
-            return None;
-        }
-        (Some(written::Secret::Plain(password)), None) if password.is_empty() => {
-            seat.fault(faults, "secret", "is empty");
-            return None;
-        }
-        (Some(written::Secret::Plain(password)), None) => Some(hash(password)),
-        (Some(written::Secret::Hashed(hashes)), None) => Some(hashed(seat, hashes, faults)?),
-        (None, Some(file)) => {
-            let path = dir.join(file);
-            match std::fs::read_to_string(&path) {
-                Ok(text) => Some(hash(text.lines().next().unwrap_or_default())),
-                Err(error) => {
-                    seat.fault(faults, "secret_file", format!("{} cannot be read: {error}", path.display()));
-                    return None;
-                }
-            }
-        }
-        (None, None) => None,
-    };
+    let secret = secrets::read(dir, surroundings, seat, realm, faults).ok()?;
     if let Some(contact) = &written.contact
         && let Err(what) = check_contact(contact, listen)
     {
@@ -152,22 +147,6 @@ fn check_contact(contact: &str, listen: Option<&[Listen]>) -> Result<(), &'stati
     }
 }
 
-fn hashed(seat: &Element<'_, written::Seat>, hashes: &Hashes, faults: &mut Faults) -> Option<Secret> {
-    let mut good = true;
-    for (name, text, length) in [("md5", &hashes.md5, 32), ("sha256", &hashes.sha256, 64)] {
-        if text.len() != length || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            let place = seat.place_of(&["secret", name]);
-            faults.fault(
-                &place,
-                format!("seat.secret.{name}"),
-                format!("{length} hexadecimal digits are meant, as `hotline secret {}` prints them", seat.written.id),
-            );
-            good = false;
-        }
-    }
-    good.then(|| Secret { ha1_md5: hashes.md5.to_ascii_lowercase(), ha1_sha256: hashes.sha256.to_ascii_lowercase() })
-}
-
 /// A shipped password is known to everybody: it is good for the loopback only.
 fn check_shipped(
     seat: &Element<'_, written::Seat>,
@@ -181,7 +160,7 @@ fn check_shipped(
     if let Some(listen) = sip.and_then(|sip| sip.public.as_ref())
         && account.secret.as_ref() == Some(&shipped)
     {
-        let key = if seat.written.secret.is_some() { "secret" } else { "secret_file" };
+        let key = secrets::key(&seat.written);
         seat.fault(
             faults,
             key,
@@ -238,7 +217,7 @@ fn check_declared(top: &Element<'_, written::OperatorsTop>, people: &People<'_>,
     for operator in people.elements.values() {
         for skill in operator.written.skills.keys().filter(|skill| !declared.contains(skill)) {
             let what = unknown("skill", skill, declared.iter().map(String::as_str));
-            operator.fault_at(faults, &["skills", skill], what);
+            operator.fault_of_name(faults, &["skills", skill], what);
         }
     }
 }

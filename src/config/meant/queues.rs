@@ -51,6 +51,8 @@ pub struct Queues<'a> {
     pub needs: Vec<WrittenNeed>,
     /// As they are written, to say where something is.
     pub elements: BTreeMap<QueueId, Element<'a, written::Queue>>,
+    /// All could be read, and nothing in it is wrong.
+    pub sound: bool,
 }
 
 /// What could be read; the faults say what could not.
@@ -63,6 +65,7 @@ pub fn read<'a>(files: &'a Files, schedules: &Schedules<'_>, faults: &mut Faults
         names: Names::default(),
         needs: Vec::new(),
         elements: BTreeMap::new(),
+        sound: false,
     };
     let tables = reader::array::<written::Queue>(&files.queues, "queue", "id", faults);
     // Names count even if the rest is wrong: those who refer to them are not at fault.

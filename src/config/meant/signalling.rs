@@ -29,6 +29,8 @@ pub struct Signalling {
     pub answer: AnswerWhen,
     /// Where `listen` is written, if a listener can be reached from outside.
     pub public: Option<Place>,
+    /// Trunks over which calls can go out, and where that is written.
+    pub ways_out: Vec<(String, Place)>,
 }
 
 pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
@@ -118,7 +120,9 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         max_calls,
         timers: Timers::default(),
     };
-    Some(Signalling { settings, answer, public })
+    let out = tables.iter().filter(|trunk| trunk.written.to.is_some());
+    let ways_out = out.map(|trunk| (trunk.written.id.clone(), trunk.place("to"))).collect();
+    Some(Signalling { settings, answer, public, ways_out })
 }
 
 /// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.

@@ -61,6 +61,7 @@ pub struct Sip {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Trunk {
+    /// Its name in records and logs.
     pub id: String,
     /// Addresses and networks, e.g. ["192.0.2.5", "10.0.0.0/8"].
     pub from: Vec<Network>,
@@ -79,7 +80,7 @@ pub struct Media {
     pub advertise: Option<Address>,
     /// RTP ports; each leg takes a pair. Default "20000-29999".
     pub ports: Option<PortRange>,
-    /// Codecs in order of preference: "pcma", "pcmu". Default both.
+    /// Codecs in order of preference: "pcma", "pcmu". Default ["pcma", "pcmu"].
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
@@ -95,6 +96,6 @@ pub struct Media {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Web {
-    /// Default "127.0.0.1:8080".
+    /// Where they are to be served. Default "127.0.0.1:8080".
     pub listen: Option<Endpoint>,
 }

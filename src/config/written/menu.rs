@@ -60,6 +60,7 @@ pub struct Number {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Menu {
+    /// Its name, which numbers refer to.
     pub id: String,
     /// Played in order, e.g. ["zh/greeting", "en/greeting"]; a key stops them.
     pub prompts: Vec<String>,
@@ -69,6 +70,7 @@ pub struct Menu {
     pub timeout: Option<Time>,
     /// How often the prompts begin again after a key that is no choice. Default 1.
     pub retries: Option<u8>,
+    /// What each key means. Default: no key means anything.
     #[serde(default)]
     pub choice: Vec<Choice>,
 }
@@ -77,8 +79,9 @@ pub struct Menu {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Destination {
+    /// The queue's id.
     pub queue: String,
-    /// E.g. "en". Default: the house's own.
+    /// Spoken in the queue, e.g. "en". Default: the house's own.
     pub language: Option<String>,
 }
 
@@ -88,8 +91,9 @@ pub struct Destination {
 pub struct Choice {
     /// "0" to "9", "*" or "#".
     pub key: String,
+    /// The queue's id.
     pub queue: String,
-    /// E.g. "en". Default: the house's own.
+    /// Spoken in the queue, e.g. "en". Default: the house's own.
     pub language: Option<String>,
 }
 

@@ -34,12 +34,14 @@ pub struct Seat {
     pub secret: Option<Secret>,
     /// File whose first line is the password, seen from this file.
     pub secret_file: Option<String>,
+    /// Variable of the environment that holds the password, e.g. "SEAT_8001_PASSWORD".
+    pub secret_env: Option<String>,
     /// A phone that never registers, e.g. "sip:8001@10.0.0.5:5060".
     pub contact: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a password in quotes, or its hashes as `hotline secret` prints them, are meant")]
 pub enum Secret {
     Plain(String),
     Hashed(Hashes),
@@ -49,7 +51,9 @@ pub enum Secret {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Hashes {
+    /// 32 hexadecimal digits.
     pub md5: String,
+    /// 64 hexadecimal digits.
     pub sha256: String,
 }
 
@@ -57,7 +61,9 @@ pub struct Hashes {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Operator {
+    /// The number they sign in with, e.g. "1001".
     pub id: String,
+    /// As it is shown. Default: the id.
     pub name: Option<String>,
     /// Skills with levels 1 to 10, e.g. { mandarin = 5, english = 3 }.
     #[serde(default)]

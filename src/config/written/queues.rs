@@ -34,6 +34,7 @@ pub struct QueuesTop {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Queue {
+    /// Its name, which menus, exits, records and statistics refer to.
     pub id: String,
     /// What an operator must be able to do, e.g. "mandarin >= 3 and (housing >= 5 or market >= 5)"; "anyone".
     pub need: String,
@@ -142,9 +143,9 @@ pub struct Step {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Ageing {
-    /// "1s" to "24h".
+    /// How long until it grows. "1s" to "24h".
     pub every: Time,
-    /// "1s" to "24h".
+    /// By how much. "1s" to "24h".
     pub boost: Time,
 }
 

@@ -21,14 +21,17 @@ pub struct SchedulesFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Calendar {
+    /// Its name, which schedules refer to.
     pub id: String,
     /// Where the days are from; for whoever brings the calendar up to date.
     pub source: Option<String>,
     /// The last day for which the calendar is known, e.g. "2026-12-31": a month before it `check` asks for the next
     /// one. Default: the end of the year of its last day.
     pub until: Option<CalendarDate>,
+    /// Days on which nobody works. Default: none.
     #[serde(default)]
     pub holiday: Vec<Holiday>,
+    /// Days off that are worked in their place. Default: none.
     #[serde(default)]
     pub make_up: Vec<MakeUp>,
 }
@@ -37,7 +40,9 @@ pub struct Calendar {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Holiday {
+    /// What is celebrated.
     pub name: String,
+    /// The first day, e.g. "2026-10-01".
     pub from: CalendarDate,
     /// The last day, up to a year later. Default: `from`.
     pub to: Option<CalendarDate>,
@@ -47,6 +52,7 @@ pub struct Holiday {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct MakeUp {
+    /// The day, e.g. "2026-10-10".
     pub date: CalendarDate,
     /// What it makes up for.
     pub name: Option<String>,
@@ -59,6 +65,7 @@ pub struct MakeUp {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Schedule {
+    /// Its name, which queues and menus refer to.
     pub id: String,
     /// "24/7", opening hours such as ["mon-fri 08:00-18:00", "sat 09:00-12:00"], or "closed": only on special days
     /// and by the switch.
@@ -81,6 +88,7 @@ pub struct Schedule {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Special {
+    /// The day, or the first one.
     pub date: CalendarDate,
     /// The last day, up to a year later. Default: `date`.
     pub to: Option<CalendarDate>,
