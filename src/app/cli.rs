@@ -14,7 +14,7 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{checking, explain, files, reports, serve};
+use super::{checking, explain, files, reports, schedules, serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,6 +85,11 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// What the schedules mean, day by day
+    #[command(subcommand)]
+    Schedule(schedules::ScheduleCommand),
+    /// The switches of the schedules: what holds now, what comes next, and who flipped it
+    Switch(schedules::SwitchArgs),
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
     /// Play a day against the dispatcher in virtual time, with one or two configurations
@@ -162,6 +167,8 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             say!("{text}");
             Ok(if alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Schedule(schedules::ScheduleCommand::Show(args)) => schedules::show(&cli.config, &args).map(done),
+        Command::Switch(args) => schedules::switch(&cli.config, &cli.data, &args).map(done),
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }

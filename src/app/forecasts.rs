@@ -1,5 +1,6 @@
 //! `hotline simulate`: one day, played with one or two configurations.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -174,7 +175,7 @@ fn staffed(house: &House, dir: &Path, source: &Source, from: Moment, until: Mome
     }
     let (named, operators, seats) = source.needs();
     let mut staff = Staff::of(&house.queue, &named, operators, seats);
-    let mut doors = Doors::new(house);
+    let mut doors = Doors::new(house, BTreeMap::new());
     let mut at = from;
     while at < until {
         let opened = doors.handle_deadline(at).into_iter().filter_map(|change| match change {

@@ -1,10 +1,12 @@
 //! Opens and closes queues by their hours and schedules; each change of a queue is one input of the engine, and each
-//! change of a schedule is told to the calls.
+//! change of a schedule is told to the calls. What a supervisor switched goes before the hours.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use tracing::info;
 
+use super::switches::Flip;
 use crate::config::{House, Opening, Schedule};
 use crate::ids::{QueueId, ScheduleId};
 use crate::moment::Moment;
@@ -17,23 +19,40 @@ pub enum Change {
     Schedule { schedule: ScheduleId, open: bool },
 }
 
+#[derive(Default)]
 pub struct Doors {
     schedules: BTreeMap<ScheduleId, Schedule>,
     queues: BTreeMap<QueueId, Opening>,
+    /// Those that hold.
+    flips: BTreeMap<ScheduleId, Flip>,
     open_queues: BTreeMap<QueueId, bool>,
     open_schedules: BTreeMap<ScheduleId, bool>,
     next: Option<Moment>,
 }
 
 impl Doors {
-    pub fn new(house: &House) -> Self {
-        Self {
-            schedules: house.schedules.clone(),
-            queues: house.queue_open.clone(),
-            open_queues: BTreeMap::new(),
-            open_schedules: BTreeMap::new(),
-            next: Some(Moment::default()),
-        }
+    pub fn new(house: &House, flips: BTreeMap<ScheduleId, Flip>) -> Self {
+        let mut doors = Doors { flips, ..Doors::default() };
+        doors.set(house.schedules.clone(), house.queue_open.clone());
+        doors
+    }
+
+    /// Other hours: each is looked at anew at the next deadline, which is now. What was switched stays so.
+    pub fn set(&mut self, schedules: BTreeMap<ScheduleId, Schedule>, queues: BTreeMap<QueueId, Opening>) {
+        self.open_queues.retain(|queue, _| queues.contains_key(queue));
+        self.open_schedules.retain(|schedule, _| schedules.contains_key(schedule));
+        (self.schedules, self.queues) = (schedules, queues);
+        self.next = Some(Moment::default());
+    }
+
+    pub fn schedule(&self, id: &ScheduleId) -> Option<&Schedule> {
+        self.schedules.get(id)
+    }
+
+    /// A supervisor flipped a switch; what comes of it is told at the next deadline, which is now.
+    pub fn flip(&mut self, schedule: ScheduleId, flip: Flip) {
+        self.flips.insert(schedule, flip);
+        self.next = Some(Moment::default());
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -45,22 +64,38 @@ impl Doors {
         if self.next.is_none_or(|next| next > now) {
             return Vec::new();
         }
+        self.flips.retain(|schedule, flip| {
+            let holds = flip.holds(now).is_some();
+            if !holds && flip.until.is_some() {
+                info!(%schedule, by = flip.by, "its switch ran out: it goes by its hours again");
+            }
+            holds
+        });
         let here = timestamp(now);
         let mut changes = Vec::new();
-        let mut next: Option<Timestamp> = None;
-        let mut soonest = |at: Option<Timestamp>| next = next.into_iter().chain(at).min();
+        let mut next: Option<Moment> = None;
+        let mut soonest = |at: Option<Moment>| next = next.into_iter().chain(at).min();
         for (id, schedule) in &self.schedules {
-            let open = schedule.is_open(here);
+            let open = match self.flips.get(id) {
+                Some(flip) => {
+                    soonest(flip.until);
+                    flip.holds(now)
+                }
+                None => None,
+            };
+            let open = open.unwrap_or_else(|| {
+                soonest(schedule.next_change(here).map(moment));
+                schedule.is_open(here)
+            });
             if self.open_schedules.insert(id.clone(), open) != Some(open) {
                 changes.push(Change::Schedule { schedule: id.clone(), open });
             }
-            soonest(schedule.next_change(here));
         }
         for (queue, opening) in &self.queues {
             let open = match opening {
                 Opening::Schedule(id) => self.open_schedules.get(id).copied().unwrap_or(true),
                 Opening::Hours(hours) => {
-                    soonest(hours.next_change(here));
+                    soonest(hours.next_change(here).map(moment));
                     hours.is_open(here)
                 }
             };
@@ -68,7 +103,7 @@ impl Doors {
                 changes.push(Change::Queue(Input::Open { queue: queue.clone(), open }));
             }
         }
-        self.next = next.map(moment);
+        self.next = next;
         changes
     }
 }
@@ -84,21 +119,22 @@ pub fn moment(at: Timestamp) -> Moment {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use jiff::tz::TimeZone;
 
+    use super::*;
+    use crate::app::switches::next_time;
+    use crate::call::SwitchTo;
+
+    fn schedule(hours: &[&str]) -> Schedule {
+        Schedule::of_hours(hours, TimeZone::get("Asia/Shanghai").unwrap()).unwrap()
+    }
+
     fn doors(schedules: &[(&str, &[&str])], queues: &[(&str, Opening)]) -> Doors {
-        let zone = || TimeZone::get("Asia/Shanghai").unwrap();
-        let schedule = |hours: &[&str]| Schedule::of_hours(hours, zone()).unwrap();
-        let mut doors = Doors {
-            schedules: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            open_queues: BTreeMap::new(),
-            open_schedules: BTreeMap::new(),
-            next: Some(Moment::default()),
-        };
-        doors.schedules.extend(schedules.iter().map(|(id, hours)| (ScheduleId::from(*id), schedule(hours))));
-        doors.queues.extend(queues.iter().map(|(id, opening)| (QueueId::from(*id), opening.clone())));
+        let mut doors = Doors::default();
+        doors.set(
+            schedules.iter().map(|(id, hours)| (ScheduleId::from(*id), schedule(hours))).collect(),
+            queues.iter().map(|(id, opening)| (QueueId::from(*id), opening.clone())).collect(),
+        );
         doors
     }
 
@@ -118,11 +154,9 @@ mod tests {
     #[test]
     fn each_change_is_told_when_it_comes_and_once() {
         let by_office = Opening::Schedule("office".into());
-        let own = Schedule::of_hours(&["12:00-13:00"], TimeZone::get("Asia/Shanghai").unwrap()).unwrap();
-        let mut doors = doors(
-            &[("office", &["mon-fri 08:00-18:00"]), ("always", &["24/7"])],
-            &[("line", by_office), ("lunch", Opening::Hours(Box::new(own)))],
-        );
+        let own = Opening::Hours(Box::new(schedule(&["12:00-13:00"])));
+        let schedules: [(&str, &[&str]); 2] = [("office", &["mon-fri 08:00-18:00"]), ("always", &["24/7"])];
+        let mut doors = doors(&schedules, &[("line", by_office), ("lunch", own)]);
         let first = doors.handle_deadline(at("2026-11-27T11:00:00"));
         assert_eq!(told(first), ["always true", "office true", "queue line true", "queue lunch false"]);
         let table = [
@@ -136,5 +170,33 @@ mod tests {
             assert_eq!(doors.handle_deadline(at(when) - std::time::Duration::from_micros(1)), [], "not before");
             assert_eq!(told(doors.handle_deadline(at(when))), changes, "{when}");
         }
+    }
+
+    #[test]
+    fn a_switch_goes_before_the_hours_until_its_time_is_over() {
+        let schedules: [(&str, &[&str]); 1] = [("office", &["mon-fri 08:00-18:00"])];
+        let mut doors = doors(&schedules, &[("line", Opening::Schedule("office".into()))]);
+        let flip = |to, at: Moment, until| Flip { to, at, until, by: "1001".into(), note: String::new() };
+        doors.handle_deadline(at("2026-11-27T11:00:00"));
+        let now = at("2026-11-27T12:00:00");
+        doors.flip("office".into(), flip(SwitchTo::Closed, now, None));
+        assert_eq!(told(doors.handle_deadline(now)), ["office false", "queue line false"]);
+        assert_eq!(doors.next_deadline(), None, "closed for good");
+        // The rules are read again: it stays so, and nothing is told twice.
+        doors.set(doors.schedules.clone(), doors.queues.clone());
+        assert_eq!(told(doors.handle_deadline(now)), [""; 0]);
+        let until = next_time(&doors.schedules["office"], now, 20 * 60).unwrap();
+        assert_eq!(until, at("2026-11-27T20:00:00"));
+        doors.flip("office".into(), flip(SwitchTo::Open, now, Some(until)));
+        assert_eq!(told(doors.handle_deadline(now)), ["office true", "queue line true"]);
+        assert_eq!(doors.next_deadline(), Some(until), "the end of its hours does not matter");
+        assert_eq!(told(doors.handle_deadline(until)), ["office false", "queue line false"]);
+        assert_eq!(doors.next_deadline(), Some(at("2026-11-30T08:00:00")));
+        // A time that is over today is tomorrow's.
+        assert_eq!(next_time(&doors.schedules["office"], until, 20 * 60), Some(at("2026-11-28T20:00:00")));
+        doors.flip("office".into(), flip(SwitchTo::Open, until, None));
+        doors.handle_deadline(until);
+        doors.flip("office".into(), flip(SwitchTo::Auto, until, None));
+        assert_eq!(told(doors.handle_deadline(until)), ["office false", "queue line false"]);
     }
 }

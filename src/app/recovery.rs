@@ -90,6 +90,7 @@ mod tests {
             inputs: (11..=25).map(input).collect(),
             last_input: 25,
             bindings: Vec::new(),
+            switches: Vec::new(),
         }
     }
 

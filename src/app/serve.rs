@@ -20,6 +20,7 @@ use super::logging::Log;
 use super::outlook::Outlook;
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
+use super::switches;
 use crate::call::{self, Calls};
 use crate::config::{self, House};
 use crate::ivr::KeyLeads;
@@ -94,7 +95,7 @@ async fn open_and_run(
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
     let (outlook, waits) = Outlook::start().map_err(|e| one(e.to_string()))?;
-    let doors = Doors::new(&house);
+    let doors = Doors::new(&house, switches::restored(&recovered.switches));
     let (queue, restored) = recovery::engine(&recovered);
     if let Some(entry) = restored {
         store.write(entry);
@@ -154,7 +155,9 @@ fn call_settings(house: &House) -> call::Settings {
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
     let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id);
+    let switches = house.schedules.iter().filter_map(|(id, schedule)| Some((schedule.switch?, id.clone())));
     call::Settings {
+        switches: switches.collect(),
         ivr: house.ivr.clone(),
         queues: queues.collect(),
         operators: house.queue.operators.keys().cloned().collect(),

@@ -10,8 +10,9 @@ use super::clock::Clock;
 use super::hours::{Change, Doors};
 use super::logging::Log;
 use super::outlook::{Outlook, Waits};
+use super::switches::{self, Flip};
 use crate::call::{Action, Calls, Event};
-use crate::ids::CallId;
+use crate::ids::{CallId, ScheduleId};
 use crate::ivr::Told;
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
@@ -274,6 +275,17 @@ impl Switchboard {
         }
     }
 
+    /// Somebody flipped the switch of a schedule: it is written down, and holds at once.
+    fn flip(&mut self, now: Moment, schedule: ScheduleId, flip: Flip) {
+        let Flip { to, by, note, .. } = &flip;
+        info!(%schedule, ?to, by, note, until = flip.until.is_some(), "switched");
+        self.store.write(flip.entry(&schedule));
+        self.doors.flip(schedule, flip);
+        for change in self.doors.handle_deadline(now) {
+            self.take_change(now, change);
+        }
+    }
+
     /// Drains every machine until all are silent.
     fn settle(&mut self, now: Moment) {
         let mut turns = 0;
@@ -372,6 +384,11 @@ impl Switchboard {
             }
             Action::Write(entry) => {
                 self.store.write(entry);
+            }
+            Action::Switch { schedule, to, until, by } => {
+                let Some(of) = self.doors.schedule(&schedule) else { return };
+                let until = until.and_then(|minute| switches::next_time(of, now, minute));
+                self.flip(now, schedule, Flip { to, at: now, until, by: by.to_string(), note: String::new() });
             }
             Action::AskPlace { call } => {
                 if let Some(place) = self.queue.place(now, call) {

@@ -143,11 +143,11 @@ impl Call {
     }
 
     fn obey(&mut self, house: &mut House, seat: SeatId) {
-        let input = feature::input(&self.record.to, &seat, house.settings, house.seating);
-        let heard = if input.is_some() { CONFIRMED } else { DENIED };
-        info!(code = %self.record.to, %seat, done = input.is_some(), "feature code");
-        if let Some(input) = input {
-            house.queue(input);
+        let asked = feature::action(&self.record.to, &seat, house.settings, house.seating);
+        let heard = if asked.is_some() { CONFIRMED } else { DENIED };
+        info!(code = %self.record.to, %seat, done = asked.is_some(), "feature code");
+        if let Some(action) = asked {
+            house.ask(action);
         }
         self.last_words(house, heard, Outcome::Answered);
     }

@@ -76,6 +76,10 @@ impl House<'_> {
         self.actions.push_back(Action::Queue(input));
     }
 
+    pub fn ask(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
     pub fn write(&mut self, entry: Entry) {
         self.actions.push_back(Action::Write(entry));
     }

@@ -16,11 +16,19 @@
 //! | `*22<operator>` | sign them out |
 //! | `*23<operator>` | ready |
 //! | `*24<n><operator>` | not ready for the n-th reason |
+//!
+//! They also flip schedules, each by the digit that is its `switch`:
+//!
+//! | code | means |
+//! |---|---|
+//! | `*30<n>` | by its hours again |
+//! | `*31<n>`, `*31<n><hhmm>` | open, until then if a time is dialled |
+//! | `*32<n>`, `*32<n><hhmm>` | closed |
 
 use std::time::Duration;
 
 use super::seating::Seating;
-use super::words::Settings;
+use super::words::{Action, Settings, SwitchTo};
 use crate::ids::{OperatorId, Reason, SeatId};
 use crate::queue::{By, Input, OperatorState};
 
@@ -28,8 +36,43 @@ pub(super) const PREFIX: char = '*';
 /// What `*16` adds each time; the queue's `wrap_up_max` is the limit.
 const MORE_WRAP_UP: Duration = Duration::from_secs(30);
 
-/// What a code asks of the engine; `None` if it is unknown, or makes no sense for who sits there.
-pub(super) fn input(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Input> {
+/// What a code asks for; `None` if it is unknown, or makes no sense for who sits there.
+pub(super) fn action(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Action> {
+    switch(code, seat, settings, seating).or_else(|| input(code, seat, settings, seating).map(Action::Queue))
+}
+
+/// A supervisor flips a schedule.
+fn switch(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Action> {
+    let rest = code.strip_prefix(PREFIX)?;
+    let (verb, argument) = rest.split_at_checked(2)?;
+    let to = match verb {
+        "30" => SwitchTo::Auto,
+        "31" => SwitchTo::Open,
+        "32" => SwitchTo::Closed,
+        _ => return None,
+    };
+    let mut argument = argument.chars();
+    let schedule = settings.switches.get(&argument.next()?)?.clone();
+    let until = match argument.as_str() {
+        "" => None,
+        time if to != SwitchTo::Auto => Some(minute_of_day(time)?),
+        _ => return None,
+    };
+    let (by, _) = seating.at(seat).filter(|(operator, _)| settings.supervisors.contains(*operator))?;
+    Some(Action::Switch { schedule, to, until, by: by.clone() })
+}
+
+/// `1830`: half past six in the evening.
+fn minute_of_day(digits: &str) -> Option<u16> {
+    if digits.len() != 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (hour, minute): (u16, u16) = (digits[..2].parse().ok()?, digits[2..].parse().ok()?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+/// What a code asks of the engine.
+fn input(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Input> {
     let rest = code.strip_prefix(PREFIX)?;
     let (verb, argument) = rest.split_at_checked(2)?;
     let here = seating.at(seat);

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{CallId, OperatorId, QueueId, Reason, ScheduleId, SeatId, TrunkId};
 use crate::ivr;
 use crate::media;
@@ -22,8 +24,20 @@ pub struct Settings {
     pub seat_operators: BTreeMap<SeatId, OperatorId>,
     /// Reasons for not being ready, in the order of the codes `*141`, `*142` …
     pub reasons: Vec<Reason>,
+    /// The schedules that supervisors flip, by the digit in the code.
+    pub switches: BTreeMap<char, ScheduleId>,
     /// The trunk over which calls of ours go out. `None`: they do not.
     pub way_out: Option<TrunkId>,
+}
+
+/// What a schedule is switched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchTo {
+    /// It goes by its hours.
+    Auto,
+    Open,
+    Closed,
 }
 
 /// What calls need to know of a queue.
@@ -66,6 +80,13 @@ pub enum Action {
     Media(media::Command),
     Queue(queue::Input),
     Write(records::Entry),
+    /// A supervisor flips the switch of a schedule, until a clock there shows this minute of the day.
+    Switch {
+        schedule: ScheduleId,
+        to: SwitchTo,
+        until: Option<u16>,
+        by: OperatorId,
+    },
     /// Where is this call in its line? → [`Event::Place`].
     AskPlace {
         call: CallId,

@@ -13,7 +13,7 @@ pub mod words;
 mod writer;
 
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
-pub use reader::{Log, Logged, Range, ReadFault, read, read_call};
+pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recovery::{Checkpoint, Recovered};
 pub use store::{Store, StoreFault, Ticket};
 pub use words::*;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::words::{EndedBy, Outcome, QueueEvent, Record};
 use super::writer;
-use crate::ids::{CallId, OperatorId, SeatId};
+use crate::ids::{CallId, OperatorId, ScheduleId, SeatId};
 use crate::moment::Moment;
 
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Recovered {
     pub last_input: u64,
     /// Registered phones, as JSON.
     pub bindings: Vec<(SeatId, String)>,
+    /// The latest flip of each schedule's switch, as JSON.
+    pub switches: Vec<(ScheduleId, String)>,
 }
 
 /// The engine's state after input `seq`.
@@ -52,10 +54,14 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
         .prepare("SELECT seat, binding FROM bindings ORDER BY seat")?
         .query_map([], |row| Ok((SeatId::from(row.get::<_, String>(0)?), row.get(1)?)))?
         .collect::<Result<_, _>>()?;
+    let switches = db
+        .prepare("SELECT schedule, flip FROM switches WHERE id IN (SELECT max(id) FROM switches GROUP BY schedule)")?
+        .query_map([], |row| Ok((ScheduleId::from(row.get::<_, String>(0)?), row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     let last: Option<u64> = db.query_row("SELECT max(call_id) FROM calls", [], |row| row.get(0))?;
     let last_input = checkpoints.first().map(|checkpoint| checkpoint.seq).max(inputs.last().map(|(seq, ..)| *seq));
     let (last_call, last_input) = (CallId(last.unwrap_or(0)), last_input.unwrap_or(0));
-    Ok(Recovered { closed, last_call, checkpoints, inputs, last_input, bindings })
+    Ok(Recovered { closed, last_call, checkpoints, inputs, last_input, bindings, switches })
 }
 
 fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite::Result<Vec<CallId>> {

@@ -27,6 +27,8 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
 ", "
     CREATE INDEX decisions_seq ON decisions (seq);
+", "
+    CREATE TABLE switches (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, schedule TEXT NOT NULL, flip TEXT NOT NULL);
 "];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.

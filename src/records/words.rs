@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, OperatorId, QueueId, SeatId, TrunkId};
+use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One call, from the first INVITE to the last BYE. Durations are in milliseconds.
@@ -127,6 +127,8 @@ pub enum Entry {
     Event(QueueEvent),
     /// A registered phone; `None`: gone. JSON of `sip::Binding`.
     Binding { seat: SeatId, binding: Option<String> },
+    /// Somebody flipped the switch of a schedule. JSON of `app`'s `Flip`.
+    Switch { at: Moment, schedule: ScheduleId, flip: String },
     /// Calls that were open at a crash ended no earlier than this.
     Heartbeat { at: Moment },
 }

@@ -191,6 +191,12 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
         Entry::Binding { seat, binding: None } => {
             db.prepare_cached("DELETE FROM bindings WHERE seat = ?1")?.execute([seat.as_str()])?;
         }
+        Entry::Switch { at, schedule, flip } => {
+            db.execute(
+                "INSERT INTO switches (at, schedule, flip) VALUES (?1, ?2, ?3)",
+                params![at.as_micros(), schedule.as_str(), flip],
+            )?;
+        }
         Entry::Heartbeat { at } => {
             db.prepare_cached("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?1)")?.execute([at.as_micros()])?;
         }

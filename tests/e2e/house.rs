@@ -20,6 +20,8 @@ pub struct Files {
     pub menu: String,
     pub queues: String,
     pub operators: String,
+    /// Empty: the file is not there.
+    pub schedules: String,
 }
 
 /// A contact of `8002` that the test's own peer answers.
@@ -61,6 +63,7 @@ impl Files {
                 "[[seat]]\nid = \"8001\"\nsecret = \"open-sesame\"\n\
                  [[operator]]\nid = \"1001\"\nname = \"Anna\"\nskills = {{ mandarin = 5, english = 3 }}\nseat = \"8001\"\n{desk}"
             ),
+            schedules: String::new(),
         }
     }
 }
@@ -204,8 +207,9 @@ pub fn write_files(dir: &Path, files: &Files) {
         ("menu.toml", &files.menu),
         ("queues.toml", &files.queues),
         ("operators.toml", &files.operators),
+        ("schedules.toml", &files.schedules),
     ];
-    for (name, text) in all {
+    for (name, text) in all.into_iter().filter(|(name, text)| *name != "schedules.toml" || !text.is_empty()) {
         fs::write(config.join(name), text).expect("the file can be written");
     }
 }

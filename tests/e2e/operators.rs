@@ -3,7 +3,7 @@
 use crate::house::{Files, House};
 use crate::peers::Softphone;
 
-fn dial(house: &House, code: &str) {
+pub fn dial(house: &House, code: &str) {
     let before = house.log().matches("feature code").count();
     let mut command = crate::house::hotline();
     command.args(["call", &format!("sip:{code}@{}", house.addr()), "--as-seat", "8001", "--for", "5s"]);

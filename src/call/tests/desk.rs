@@ -50,6 +50,7 @@ pub fn settings() -> Settings {
         seat_operators: BTreeMap::from([("8001".into(), "1001".into())]),
         supervisors: ["1002".into()].into(),
         reasons: vec!["break".into(), "meal".into()],
+        switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
     }
 }

@@ -142,6 +142,7 @@ impl House {
                     self.write_out();
                 }
             }
+            Action::Switch { .. } => {}
             Action::AskPlace { call } => {
                 if let Some(place) = self.engine.place(self.now, call) {
                     let told = Told { number: place.number, expected_wait: None, ringing: place.ringing };

@@ -1,0 +1,68 @@
+//! Queues that open and close by a schedule, and the supervisor's switch.
+
+use std::process::Output;
+
+use crate::house::{Files, House};
+use crate::operators::dial;
+use crate::peers::Softphone;
+
+/// The office is closed by its hours; seat 8001 is a supervisor's.
+fn files() -> Files {
+    let mut files = Files::new(None);
+    files.queues = files.queues.replace("id = \"citizen\"", "id = \"citizen\"\nschedule = \"office\"");
+    files.operators = files.operators.replace("seat = \"8001\"", "seat = \"8001\"\nsupervisor = true");
+    files.schedules = "[[schedule]]\nid = \"office\"\nhours = \"closed\"\nswitch = 1\n".into();
+    files
+}
+
+fn run(house: &House, args: &[&str]) -> Output {
+    let mut command = crate::house::hotline();
+    command.args(args).arg("--config").arg(house.dir().join("config")).arg("--data").arg(house.data());
+    command.output().expect("runs")
+}
+
+fn said(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// How many calls ended how.
+fn outcomes(house: &House, count: usize) -> Vec<String> {
+    let records = house.wait_records(count);
+    records.iter().map(|record| record["outcome"].as_str().unwrap_or_default().to_string()).collect()
+}
+
+#[test]
+fn a_supervisor_opens_a_closed_queue_and_a_crash_does_not_close_it() {
+    let mut house = House::open(&files());
+    let seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    let call = |house: &House| Softphone::call(house, "12346", &["--for", "3s"]).end();
+    call(&house);
+    assert_eq!(outcomes(&house, 1), ["refused_closed"]);
+    dial(&house, "*311");
+    house.wait_log(&["switched", "office", "1001"]);
+    assert!(call(&house));
+    assert_eq!(outcomes(&house, 2)[1], "answered");
+    let listed = said(run(&house, &["switch"]));
+    assert!(listed.starts_with("office (*311): switched at "), "{listed}");
+    assert!(listed.contains("to open until somebody flips it back, by 1001"), "{listed}");
+    drop(seat);
+    house.crash_and_restart();
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    assert!(call(&house));
+    assert_eq!(outcomes(&house, 3)[2], "answered");
+    // Whoever talks when it closes talks on.
+    let mut talking = Softphone::call(&house, "12346", &["--for", "8s"]);
+    talking.wait("answered");
+    house.wait_log(&["connected"]);
+    dial(&house, "*301");
+    call(&house);
+    assert!(talking.end());
+    let mut ended = outcomes(&house, 5).split_off(3);
+    ended.sort();
+    assert_eq!(ended, ["answered", "refused_closed"]);
+    assert!(said(run(&house, &["switch"])).starts_with("office (*311): auto, closed for good"));
+    let log = said(run(&house, &["switch", "--log"]));
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(run(&house, &["replay"]).status.success());
+}
