@@ -62,7 +62,7 @@ pub fn show(config: &Path, args: &ShowArgs) -> Result<(), Vec<String>> {
 pub struct SwitchArgs {
     /// The latest flips instead, with who, when and why
     #[arg(long)]
-    log: bool,
+    history: bool,
 }
 
 /// Every schedule, with what holds now, what comes next, and who flipped it.
@@ -71,9 +71,9 @@ pub fn switch(config: &Path, data: &Path, args: &SwitchArgs) -> Result<(), Vec<S
     let told = |what: String| vec![format!("hotline switch: {what}")];
     let all = chosen(&house, None).map_err(told)?;
     let now = Clock::start().now();
-    let count = if args.log { LOGGED } else { 1 };
+    let count = if args.history { LOGGED } else { 1 };
     let kept = records::read_switches(data, count).map_err(|fault| told(fault.to_string()))?;
-    if args.log {
+    if args.history {
         for (_, id, flip) in kept {
             let Ok(flip) = serde_json::from_str::<Flip>(&flip) else { continue };
             let zone = house.schedules.get(&id).map_or_else(TimeZone::system, |schedule| schedule.zone.clone());

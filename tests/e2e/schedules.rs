@@ -62,7 +62,7 @@ fn a_supervisor_opens_a_closed_queue_and_a_crash_does_not_close_it() {
     ended.sort();
     assert_eq!(ended, ["answered", "refused_closed"]);
     assert!(said(run(&house, &["switch"])).starts_with("office (*311): auto, closed for good"));
-    let log = said(run(&house, &["switch", "--log"]));
+    let log = said(run(&house, &["switch", "--history"]));
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(run(&house, &["replay"]).status.success());
 }
