@@ -8,6 +8,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use super::checking;
 use super::clock::Clock;
 use super::hours::timestamp;
 use super::say::say;
@@ -119,8 +120,7 @@ fn word(to: SwitchTo) -> &'static str {
 }
 
 fn load(config: &Path) -> Result<House, Vec<String>> {
-    let told = |faults: Vec<config::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
-    config::load(config).map(|(house, _)| house).map_err(told)
+    config::load(config).map(|(house, _)| house).map_err(|faults| checking::told(&faults))
 }
 
 fn chosen<'a>(house: &'a House, id: Option<&str>) -> Result<Vec<(&'a ScheduleId, &'a Schedule)>, String> {
