@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod ids;
 pub mod ivr;
 pub mod media;
+pub mod migration;
 pub mod moment;
 pub mod queue;
 pub mod records;

@@ -14,7 +14,7 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{checking, explain, files, reports, schedules, serve};
+use super::{checking, explain, files, importing, reports, schedules, serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,6 +98,9 @@ enum Command {
     Staff(StaffArgs),
     /// Call a hotline without a phone: real SIP, real sound
     Call(CallArgs),
+    /// Take over the configuration of another exchange
+    #[command(subcommand)]
+    Import(importing::ImportCommand),
     /// Be an operator without a phone: register at a seat, answer every call
     Seat(SeatArgs),
     /// Hash a seat's secret for operators.toml: reads it from standard input, prints the line to paste
@@ -175,6 +178,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Simulate(args) => forecasts::simulate(&cli.config, &cli.data, &args),
         Command::Staff(args) => staffing::staff(&args).map_err(|e| vec![format!("hotline staff: {e}")]),
         Command::Call(args) => phone("call", softphone::call(args)),
+        Command::Import(importing::ImportCommand::Asterisk(args)) => importing::import(&args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Secret { seat } => {
             secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")])

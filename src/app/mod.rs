@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod forecasts;
 mod hours;
+mod importing;
 mod logging;
 mod outlook;
 mod recovery;
