@@ -61,7 +61,15 @@ impl Section {
 /// Reads a file out of all those there are, by name. `None`: it is not there.
 pub fn read(name: &str, texts: &BTreeMap<String, String>, report: &mut Report) -> Option<Conf> {
     let text = texts.get(name)?;
-    let mut reader = Reader { texts, report, conf: Conf::default(), in_comment: false, open: Vec::new(), included: 0 };
+    let mut reader = Reader {
+        texts,
+        report,
+        conf: Conf::default(),
+        current: None,
+        in_comment: false,
+        open: Vec::new(),
+        included: 0,
+    };
     reader.file(name, text);
     Some(reader.conf)
 }
@@ -70,6 +78,8 @@ struct Reader<'a> {
     texts: &'a BTreeMap<String, String>,
     report: &'a mut Report,
     conf: Conf,
+    /// The section that lines belong to.
+    current: Option<usize>,
     /// Within `;-- … --;`.
     in_comment: bool,
     /// Files that are being read, the outermost first.
@@ -173,12 +183,9 @@ impl Reader<'_> {
                 section.template = true;
             } else if option.starts_with('+') {
                 // What follows is added to the section of that name.
-                match self.conf.sections.iter().rposition(|earlier| earlier.name == section.name) {
-                    Some(index) => {
-                        let earlier = self.conf.sections.remove(index);
-                        self.conf.sections.push(earlier);
-                        return;
-                    }
+                self.current = self.conf.sections.iter().rposition(|earlier| earlier.name == section.name);
+                match self.current {
+                    Some(_) => return,
                     None => self.report.broken(at, format!("there is no section [{}] to be added to", section.name)),
                 }
             } else {
@@ -188,6 +195,7 @@ impl Reader<'_> {
                 }
             }
         }
+        self.current = Some(self.conf.sections.len());
         self.conf.sections.push(section);
     }
 
@@ -195,7 +203,7 @@ impl Reader<'_> {
         let Some((key, value)) = line.split_once('=') else {
             return self.report.broken(at, format!("found {line:?}; `key = value` is meant"));
         };
-        let Some(section) = self.conf.sections.last_mut() else {
+        let Some(section) = self.current.and_then(|current| self.conf.sections.get_mut(current)) else {
             return self.report.broken(at, "a line above the first section");
         };
         let value = value.strip_prefix('>').unwrap_or(value).trim();
@@ -266,13 +274,13 @@ nonsense
         assert_eq!(
             told,
             [
-                "other/timeout=15@queues.conf:3",
-                "other/context=a,b@queues.conf:12",
                 "line/timeout=15@queues.conf:3",
                 "line/timeout=20@queues.conf:5",
                 "line/announce=hello;world@queues.conf:6",
                 "line/retry=5@queues.conf:9",
                 "line/maxlen=7@queues.conf:15",
+                "other/timeout=15@queues.conf:3",
+                "other/context=a,b@queues.conf:12",
             ]
         );
         let broken: Vec<String> = report.of(Kind::Broken).iter().map(|n| format!("{} {}", n.at, n.what)).collect();

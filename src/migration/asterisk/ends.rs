@@ -15,7 +15,10 @@ impl Walk<'_> {
             self.report.broken(&step.at, format!("there is no queue {name:?} in queues.conf"));
             return None;
         }
-        let after = self.simply(then);
+        let (after, left_out) = self.simply(then);
+        if left_out {
+            self.report.missing(&step.at, "an announcement between the line and what comes after it");
+        }
         let at = &step.at;
         let one = self.uses.entry(plain_name(&name)).or_default();
         let timeout = seconds(step.argument(4)).filter(|seconds| *seconds > 0);
@@ -37,10 +40,11 @@ impl Walk<'_> {
         Some(Lead::Queue { queue: plain_name(&name), language: turn.language.clone() })
     }
 
-    /// Where it ends from there if it needs no menu for it; announcements on the way are left out.
-    pub fn simply(&mut self, spot: &Spot) -> Lead {
+    /// Where it ends from there if it needs no menu for it; announcements on the way are left
+    /// out, and it is told whether there are any.
+    pub fn simply(&mut self, spot: &Spot) -> (Lead, bool) {
         if self.aside >= MAX_ASIDE {
-            return Lead::HangUp;
+            return (Lead::HangUp, false);
         }
         let mut report = Report::default();
         let mut walk = Walk::new(self.plan, self.queues, self.seats, self.trunks, &mut report);
@@ -54,12 +58,7 @@ impl Walk<'_> {
             lead = then.clone();
             left_out += 1;
         }
-        if left_out > 0
-            && let Some(at) = self.place(spot)
-        {
-            self.report.missing(&at, "an announcement between a line and what comes after it");
-        }
-        lead
+        (lead, left_out > 0)
     }
 
     /// To a phone of the house, or out over a trunk.

@@ -78,7 +78,12 @@ pub fn general(section: &Section, report: &mut Report) {
 }
 
 /// queues.toml.
-pub fn queues(house: &House, uses: &BTreeMap<String, Use>, report: &mut Report) -> String {
+pub fn queues(
+    house: &House,
+    uses: &BTreeMap<String, Use>,
+    hours: &BTreeMap<String, Hours>,
+    report: &mut Report,
+) -> String {
     let mut text = String::from(
         "#:schema schema/queues.json\n# Imported from queues.conf; IMPORT.md tells what was approximated and what is missing.\n",
     );
@@ -113,9 +118,16 @@ impl Writer<'_> {
         self.text.push_str(&format!("{line:<44} # {at}\n"));
     }
 
-    fn value(&self, key: &str) -> Option<(u64, Place)> {
+    /// A number, with where it is written.
+    fn value(&mut self, key: &str) -> Option<(u64, Place)> {
         let entry = self.queue.section.get(key)?;
-        Some((entry.value.trim().parse().ok()?, entry.at.clone()))
+        match entry.value.trim().parse() {
+            Ok(number) => Some((number, entry.at.clone())),
+            Err(_) => {
+                self.report.broken(&entry.at, format!("{key}={}: a number is meant", entry.value));
+                None
+            }
+        }
     }
 
     fn write(mut self) {

@@ -51,7 +51,7 @@ pub fn walk(house: &House, report: &mut Report) -> Numbers {
                 name => {
                     let spot = Spot { context: context.clone(), extension: name.into(), index: 0, language: None };
                     // Whoever dials a phone from another phone is no caller of the hotline.
-                    let simple = walk.simply(&spot);
+                    let (simple, _) = walk.simply(&spot);
                     let serves = !matches!(simple, Lead::HangUp | Lead::Number(_) | Lead::Seat(_) | Lead::Busy);
                     if numbers.iter().any(|(number, ..)| number == name) {
                         walk.report.missing(&at, format!("{name} in [{context}]: the number is there already"));
@@ -74,7 +74,7 @@ pub fn walk(house: &House, report: &mut Report) -> Numbers {
             let extension = key.to_string();
             let Some((_, steps)) = house.plan.find(&context.value, &extension) else { continue };
             let Some(at) = steps.first().map(|step| step.at.clone()) else { continue };
-            let lead = walk.simply(&Spot { context: context.value.clone(), extension, index: 0, language: None });
+            let (lead, _) = walk.simply(&Spot { context: context.value.clone(), extension, index: 0, language: None });
             walk.uses.entry(plain_name(&queue.name)).or_default().keys.push((key, lead, at));
         }
     }

@@ -137,6 +137,14 @@ fn skills_of(house: &House, answerers: &BTreeMap<String, Answerer>, operator: &s
     skills.into_iter().map(|(skill, level)| format!("{} = {level}", quoted(&skill))).collect()
 }
 
+/// An address, perhaps with the length of a prefix.
+fn is_network(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((address, length)) => address.parse::<std::net::IpAddr>().is_ok() && length.parse::<u8>().is_ok(),
+        None => is_ip(text),
+    }
+}
+
 fn is_ip(address: &str) -> bool {
     address.parse::<std::net::SocketAddr>().is_ok() || address.parse::<std::net::IpAddr>().is_ok()
 }
@@ -146,8 +154,7 @@ pub fn hotline(house: &House, report: &mut Report) -> String {
     let mut text =
         String::from("#:schema schema/hotline.json\n# Imported: the trunks. Every other key has its default.\n");
     for phone in house.phones.values().filter(|phone| phone.is_trunk()) {
-        let (good, names): (Vec<&String>, Vec<&String>) =
-            phone.from.iter().partition(|from| from.parse::<ipnet::IpNet>().is_ok() || is_ip(from));
+        let (good, names): (Vec<&String>, Vec<&String>) = phone.from.iter().partition(|from| is_network(from));
         for name in names {
             report.missing(&phone.at, format!("{name}: a trunk is known by its addresses, not by a name"));
         }

@@ -333,6 +333,10 @@ impl<'a> Walk<'a> {
             index: 0,
             language: turn.language.clone(),
         };
+        if let Some((_, [step, ..])) = plan.find(&turn.spot.context, "i") {
+            let what = "a wrong key: the prompts are said again, `retries` times; then it is as if no key was pressed";
+            self.report.approximated(&step.at, what);
+        }
         let mut retries = 1;
         let default = match plan.find(&turn.spot.context, "t") {
             None => Lead::HangUp,
@@ -340,10 +344,7 @@ impl<'a> Walk<'a> {
                 Lead::Node(id) if id == own => {
                     retries = 3;
                     if let Some(step) = steps.first() {
-                        self.report.approximated(
-                            &step.at,
-                            "a menu that is repeated for ever is repeated three times, then the call ends",
-                        );
+                        self.report.approximated(&step.at, "a menu that is repeated for ever is repeated three times");
                     }
                     Lead::HangUp
                 }
