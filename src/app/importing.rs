@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use rand::distr::{Alphanumeric, SampleString};
 
+use super::checking;
 use super::say::say;
 use crate::config;
 use crate::migration::{Import, Kind, asterisk};
@@ -69,7 +70,7 @@ pub fn import(args: &AsteriskArgs) -> Result<ExitCode, Vec<String>> {
             say!("{to} is sound; look at it, then: hotline serve --config {to}");
         }
         Err(faults) => {
-            faults.iter().for_each(|fault| say!("{fault}"));
+            checking::told(&faults).iter().for_each(|told| say!("{told}"));
             say!(
                 "{to} is written; what is left to do is above and in {to}/IMPORT.md, then: hotline check --config {to}"
             );
