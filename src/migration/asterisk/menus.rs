@@ -101,7 +101,7 @@ impl Making<'_> {
                             id: id.clone(),
                             at: at.clone(),
                             prompts: said,
-                            timeout_s: 1,
+                            timeout_s: 0,
                             retries: 0,
                             choices: Vec::new(),
                             default,

@@ -125,7 +125,7 @@ pub fn menu(house: &House, menus: &Menus, report: &mut Report) -> String {
             menu.at,
             quoted(&menu.id),
             list(&menu.prompts),
-            quoted(&seconds(menu.timeout_s.clamp(1, 60))),
+            quoted(&seconds(menu.timeout_s.min(60))),
             menu.retries,
             line_keys(&menu.default).replace('\n', ", ")
         ));
