@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod documents;
+mod tables;
 
 use super::*;
 use crate::ids::{Language, SeatId};

@@ -133,3 +133,44 @@ fn a_softphone_says_at_once_why_it_cannot_call() {
         assert!(!out.status.success() && said.contains(told), "{args:?}: {said}");
     }
 }
+
+#[test]
+fn keys_are_told_and_operators_exported() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let config = format!("{root}/sip-config");
+    let (code, out, _) = run(&["config", "reference", "queue.ring"]);
+    assert!(code == Some(0) && out.contains("default \"20s\"") && out.contains("HOTLINE__QUEUE__ID__RING"), "{out}");
+    let (code, _, err) = run(&["config", "reference", "queue.rnig"]);
+    assert!(code == Some(1) && err.contains("did you mean `queue.ring`?"), "{err}");
+    let (_, out, _) = run(&["config", "reference", "--format", "json"]);
+    assert!(
+        out.lines().count() > 80 && out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, _) = run(&["config", "schema", &dir.path().display().to_string()]);
+    assert!(code == Some(0) && out.lines().count() >= 5, "{out}");
+    let shipped = std::fs::read_to_string(format!("{config}/schema/queues.json")).unwrap();
+    assert_eq!(std::fs::read_to_string(dir.path().join("queues.json")).unwrap(), shipped);
+    let (code, out, err) = run(&["--config", &config, "operators", "export"]);
+    assert!(code == Some(0) && out.starts_with("\u{feff}id,name,seat") && out.lines().count() == 11, "{out}{err}");
+}
+
+#[test]
+fn prompts_that_cannot_be_read_are_told_with_the_other_faults() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = Files::new(None);
+    files.queues = files.queues.replace("ring = \"4s\"", "rign = \"4s\"");
+    std::fs::create_dir(dir.path().join("voices")).unwrap();
+    std::fs::write(dir.path().join("voices/music.wav"), "not sound").unwrap();
+    write_files(dir.path(), &files);
+    let config = dir.path().join("config");
+    let prompts = dir.path().join("voices").display().to_string();
+    let out = hotline()
+        .args(["--config", &config.display().to_string(), "check"])
+        .env("HOTLINE__MEDIA__PROMPTS", prompts)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(out.stdout).unwrap();
+    assert!(told.contains("queue.rign: unknown key") && told.contains("music.wav: fault: "), "{told}");
+    assert!(out.status.code() == Some(1) && !told.contains('\u{1b}'), "{told}");
+}
