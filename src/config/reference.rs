@@ -34,7 +34,7 @@ pub struct Key {
     pub meaning: String,
 }
 
-/// All keys, in the order of the files and of their fields.
+/// All keys, file by file.
 pub fn keys() -> Vec<Key> {
     let mut keys = Vec::new();
     for (name, schema) in source::schemas() {
@@ -59,8 +59,10 @@ pub fn find(name: &str) -> Result<Vec<Key>, String> {
     if !alike.is_empty() {
         return Ok(alike);
     }
-    let hint = reader::did_you_mean(name, keys.iter().map(|key| key.key.as_str()));
-    Err(format!("there is no key `{name}`{hint}; `hotline config reference` tells all"))
+    Err(match reader::did_you_mean(name, keys.iter().map(|key| key.key.as_str())) {
+        hint if hint.is_empty() => format!("there is no key `{name}`; `hotline config reference` tells all"),
+        hint => format!("there is no key `{name}`{hint}"),
+    })
 }
 
 /// For people on a terminal.
