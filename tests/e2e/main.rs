@@ -17,6 +17,7 @@ mod operators;
 mod peers;
 mod program;
 mod races;
+mod reloading;
 mod schedules;
 mod seats;
 mod sound;
