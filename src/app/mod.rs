@@ -13,6 +13,7 @@ mod importing;
 mod keeper;
 mod logging;
 mod outlook;
+mod prompts;
 mod reading;
 mod recovery;
 mod replaying;
