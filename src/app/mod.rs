@@ -25,6 +25,7 @@ mod side_by_side;
 mod softphone;
 mod staffing;
 mod statistics;
+mod surveys;
 mod switchboard;
 mod switches;
 mod versions;

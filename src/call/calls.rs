@@ -163,6 +163,9 @@ impl Calls {
             }
             Event::Durable { call } => self.on_call(now, call, |call, house| call.on_durable(house)),
             Event::Place { call, told } => self.on_call(now, call, |call, house| call.on_place(house, told)),
+            Event::HandOff { call, target } => {
+                self.on_call(now, call, |call, house| call.hand_off(house, target.as_deref()));
+            }
         }
     }
 

@@ -9,6 +9,8 @@ mod caller;
 mod calls;
 mod ending;
 mod feature;
+mod handoff;
+mod hearing;
 mod leaving;
 mod ledger;
 mod offering;

@@ -40,7 +40,7 @@ pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
-use crate::ids::{Language, QueueId, ScheduleId};
+use crate::ids::{Language, QueueId, ScheduleId, TrunkId};
 use crate::{ivr, media, queue, sip};
 
 /// Everything the admin said, as each room understands it.
@@ -60,6 +60,8 @@ pub struct House {
     pub texts: Manifest,
     /// Who speaks the prompts that are made.
     pub voices: BTreeMap<Language, Voice>,
+    /// Whom operators can hand emergencies to.
+    pub emergencies: Vec<Emergency>,
     pub app: App,
 }
 
@@ -78,6 +80,20 @@ pub struct Voice {
     pub name: String,
     /// Words a minute.
     pub speed: u16,
+}
+
+/// Somebody to whom an operator hands an emergency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emergency {
+    pub id: String,
+    pub name: String,
+    /// Trunk and number, tried in this order.
+    pub ways: Vec<(TrunkId, String)>,
+    /// The keys that the operator presses; none is the beginning of another's.
+    pub code: String,
+    /// The key by which they say that they have it.
+    pub confirm: Option<char>,
+    pub ring: Duration,
 }
 
 #[derive(Clone, Debug)]

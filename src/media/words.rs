@@ -21,6 +21,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Pairs that only legs which will be joined to another may take: a call that was let in can be answered.
     pub reserve: usize,
+    /// Pairs that only emergencies may take.
+    pub urgent: usize,
     /// Codecs in order of preference when we offer.
     pub codecs: Vec<Codec>,
     /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
@@ -85,6 +87,11 @@ pub enum Command {
         call: CallId,
         second: bool,
     },
+    /// The same for an emergency: the last pairs are kept for these.
+    OpenUrgent {
+        leg: LegId,
+        call: CallId,
+    },
     /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
     /// converts nothing.
     MakeOffer {
@@ -118,7 +125,18 @@ pub enum Command {
         a: LegId,
         b: LegId,
     },
-    /// Parts a leg from the one it was joined with.
+    /// Several legs of one call: each hears the sum of those whom the pairs (ear, mouth) name for it, and nobody else.
+    /// Said again, it is a new table; legs that are not named stay as they are. What played on legs that come into a
+    /// mix is over; what is played afterwards is heard beside the others.
+    Mix {
+        legs: Vec<LegId>,
+        hears: Vec<(LegId, LegId)>,
+    },
+    /// From now on keys pressed on this leg are told, and whoever it is joined with does not hear them.
+    KeepKeys {
+        leg: LegId,
+    },
+    /// Parts a leg from the one it was joined with, or takes it out of its mix.
     Part {
         leg: LegId,
     },

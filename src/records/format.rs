@@ -46,6 +46,18 @@ struct Printed<'a> {
     callback_of: Option<CallId>,
     attempt: Option<u8>,
     expected_wait_ms: Option<u64>,
+    handoff: Vec<PrintedHandoff<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedHandoff<'a> {
+    target: &'a str,
+    number: &'a str,
+    at: String,
+    answered_at: Option<String>,
+    confirmed_at: Option<String>,
+    ended_at: Option<String>,
+    outcome: &'a str,
 }
 
 #[derive(Serialize)]
@@ -66,6 +78,15 @@ impl<'a> Printed<'a> {
             at: rfc3339(offer.at, zone),
             outcome: &offer.outcome,
             ms: offer.ms,
+        });
+        let handoff = record.handoff.iter().map(|handoff| PrintedHandoff {
+            target: &handoff.target,
+            number: &handoff.number,
+            at: rfc3339(handoff.at, zone),
+            answered_at: time(handoff.answered_at),
+            confirmed_at: time(handoff.confirmed_at),
+            ended_at: time(handoff.ended_at),
+            outcome: &handoff.outcome,
         });
         Printed {
             call_id: record.call_id,
@@ -98,6 +119,7 @@ impl<'a> Printed<'a> {
             callback_of: record.callback_of,
             attempt: record.attempt,
             expected_wait_ms: record.expected_wait_ms,
+            handoff: handoff.collect(),
         }
     }
 }
@@ -124,7 +146,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 34] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -158,9 +180,10 @@ const COLUMNS: [&str; 33] = [
     "callback_of",
     "attempt",
     "expected_wait_ms",
+    "handoff",
 ];
 
-/// A table with a header; `offers` is JSON.
+/// A table with a header; `offers` and `handoff` are JSON.
 pub fn write_csv(dir: &Path, range: Range, zone: &TimeZone, out: impl Write) -> Result<usize, ReadFault> {
     let mut table = csv::Writer::from_writer(out);
     let fault = |error: csv::Error| ReadFault::Output(io::Error::other(error));

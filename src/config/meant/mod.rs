@@ -1,6 +1,7 @@
 //! From the files as written to the settings of each room, with all references looked up.
 
 mod choose;
+mod emergency;
 mod examples;
 mod exits;
 mod languages;
@@ -55,6 +56,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let mut queues = queues::read(files, &schedules, faults);
     queues.sound = faults.count() == before && files.queues.is_complete();
     let sip = signalling::read(files, faults);
+    let emergencies = emergency::read(files, sip.as_ref(), faults);
     let mut media = sound::read(dir, files, faults);
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
@@ -86,9 +88,10 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let rooms = || -> Option<House> {
         let (mut sip, mut media) = (sip?, media?);
         check_way_out(&queues, &sip.settings, faults);
-        unused::tell(&queues, &people, &sip, faults);
+        unused::tell(&queues, &people, &sip, &emergencies, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
         sound::reserve(&mut media, &sip, faults);
+        emergency::reserve(&mut media, &emergencies);
         Some(House {
             texts,
             voices: languages.voices,
@@ -99,6 +102,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             queue_open: queues.open,
             queue_load: queues.load,
             schedules: schedules.meant,
+            emergencies,
             app: app?,
         })
     };
