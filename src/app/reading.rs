@@ -24,7 +24,7 @@ pub struct Read {
 }
 
 /// The recordings as they lie there: the SHA-256 of each by its name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prompts {
     pub of: media::Prompts,
     pub sha256: BTreeMap<String, String>,

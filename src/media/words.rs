@@ -36,7 +36,7 @@ pub struct Settings {
 }
 
 /// The recordings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prompts {
     /// Where they are: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
     pub folder: PathBuf,

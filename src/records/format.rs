@@ -1,5 +1,6 @@
 //! Records for programs and people: JSON Lines, CSV, and Asterisk's `queue_log`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::reader::{PAGE, Range, ReadFault, Reader, read};
 use super::words::{EndedBy, Outcome, Quality, Record, Recording};
-use crate::ids::{CallId, OperatorId, QueueId, SeatId, TrunkId};
+use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One record as outsiders read it: times are RFC 3339 with milliseconds, in the given zone.
@@ -47,6 +48,8 @@ struct Printed<'a> {
     attempt: Option<u8>,
     expected_wait_ms: Option<u64>,
     handoff: Vec<PrintedHandoff<'a>>,
+    digits: &'a BTreeMap<String, String>,
+    menu_path: &'a [MenuId],
 }
 
 #[derive(Serialize)]
@@ -120,6 +123,8 @@ impl<'a> Printed<'a> {
             attempt: record.attempt,
             expected_wait_ms: record.expected_wait_ms,
             handoff: handoff.collect(),
+            digits: &record.digits,
+            menu_path: &record.menu_path,
         }
     }
 }
@@ -146,7 +151,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 36] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -181,6 +186,8 @@ const COLUMNS: [&str; 34] = [
     "attempt",
     "expected_wait_ms",
     "handoff",
+    "digits",
+    "menu_path",
 ];
 
 /// A table with a header; `offers` and `handoff` are JSON.
@@ -208,6 +215,11 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
         "recording_file" => inside("recording", "file"),
         "recording_sha256" => inside("recording", "sha256"),
         "mos" | "loss" | "jitter_ms" => inside("quality", name),
+        "menu_path" => printed.menu_path.iter().map(MenuId::as_str).collect::<Vec<_>>().join(" "),
+        "digits" => match printed.digits.is_empty() {
+            true => String::new(),
+            false => cell(fields.get("digits")),
+        },
         name => cell(fields.get(name)),
     };
     Ok(COLUMNS.iter().map(column).collect())

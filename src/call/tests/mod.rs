@@ -4,6 +4,7 @@ mod desk;
 mod exits;
 mod handoff;
 mod house;
+mod menus;
 mod scenarios;
 mod several;
 mod survey;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
-use crate::config::{App, House, Opening};
+use crate::config::{App, Emergency, House, Opening};
 use crate::queue::OperatorRules;
 use crate::sip::{Listen, SeatAccount, Timers, Trunk};
 use crate::{media, sip};
@@ -13,7 +13,20 @@ use crate::{media, sip};
 impl Meaning {
     /// `prompts`: the SHA-256 of each recording by its name, e.g. `zh/greeting`.
     pub fn of(house: &House, prompts: &BTreeMap<String, String>) -> Meaning {
-        let House { sip, media, ivr, queue, queue_open, schedules, queue_load, app } = house;
+        let House {
+            sip,
+            media,
+            ivr,
+            queue,
+            queue_open,
+            schedules,
+            queue_load,
+            emergencies,
+            app,
+            // What is spoken is the recordings', which are told of by their content.
+            texts: _,
+            voices: _,
+        } = house;
         let mut meaning = Meaning::default();
         meaning.sip(sip);
         meaning.media(media);
@@ -35,6 +48,9 @@ impl Meaning {
         }
         for (id, operator) in &queue.operators {
             meaning.operator(&format!("operator {id}"), operator);
+        }
+        for (place, target) in emergencies.iter().enumerate() {
+            meaning.emergency(&format!("emergency {}", target.id), place, target);
         }
         let App { drain, time_zone, web } = app;
         meaning.say("", "house.drain", time_text(*drain));
@@ -90,14 +106,15 @@ impl Meaning {
             bind,
             advertise,
             ports,
-            // Follows from seats and ports.
+            // Follow from seats, emergencies and ports.
             reserve: _,
+            urgent: _,
             codecs,
             dead_after,
             held_at_most,
             workers,
             // What stands in for what is told of with the languages.
-            prompts: media::Prompts { folder, fallbacks: _ },
+            prompts: media::Prompts { folder, fallbacks: _, loudness, music: _ },
         } = settings;
         self.say("", "media.bind", bind);
         self.say("", "media.advertise", list(advertise));
@@ -107,6 +124,9 @@ impl Meaning {
         self.say("", "media.held_at_most", time_text(*held_at_most));
         self.say("", "media.workers", workers);
         self.say("", "media.prompts", folder.display());
+        let level = |level: Option<f64>| level.map_or("off".into(), |level| format!("{level} dB"));
+        self.say("", "media.loudness", level(loudness.map(|of| of.speech)));
+        self.say("", "media.music", level(loudness.map(|of| of.music)));
     }
 
     fn schedule(&mut self, thing: &str, schedule: &Schedule) {
@@ -128,6 +148,17 @@ impl Meaning {
         for (date, MakeUp { like, name }) in make_up {
             self.say(&calendar, &format!("make-up {date}"), format!("like {like:?} ({name})"));
         }
+    }
+
+    fn emergency(&mut self, thing: &str, place: usize, target: &Emergency) {
+        let Emergency { id: _, name, ways, code, confirm, ring } = target;
+        self.say(thing, "name", name);
+        self.say(thing, "number", list(ways.iter().map(|(trunk, number)| format!("{number} over {trunk}"))));
+        self.say(thing, "key", code);
+        self.say(thing, "confirm", confirm.map_or("none".into(), String::from));
+        self.say(thing, "ring", time_text(*ring));
+        // The first is told first.
+        self.say(thing, "place", place + 1);
     }
 
     fn operator(&mut self, thing: &str, operator: &OperatorRules) {

@@ -10,19 +10,34 @@ use super::Meaning;
 use crate::config::scalars::time_text;
 
 impl Meaning {
-    /// Of settings whose fields are values, or tables of named things: `menus` of `welcome` is `menu welcome`.
+    /// Of settings whose fields are values, or tables of named things: `welcome` of `menus` is `menu welcome`, each node
+    /// of the menus goes by its kind.
     pub(super) fn tree(&mut self, settings: &impl Serialize) {
-        let Ok(Value::Object(fields)) = serde_json::to_value(settings) else { return };
+        if let Ok(Value::Object(fields)) = serde_json::to_value(settings) {
+            self.fields(fields);
+        }
+    }
+
+    fn fields(&mut self, fields: Map<String, Value>) {
         for (field, value) in fields {
-            match &value {
-                Value::Object(things) if duration(things).is_none() && things.values().all(Value::is_object) => {
+            match value {
+                Value::Object(kinds) if field == "menus" => self.fields(kinds),
+                Value::Object(nodes) if field == "nodes" => {
+                    for (id, node) in nodes {
+                        let Value::Object(node) = node else { continue };
+                        for (kind, node) in &node {
+                            self.branch(&format!("{kind} {id}"), "", node);
+                        }
+                    }
+                }
+                Value::Object(things) if duration(&things).is_none() && things.values().all(Value::is_object) => {
                     let kind = field.strip_suffix('s').unwrap_or(&field);
-                    for (id, thing) in things {
+                    for (id, thing) in &things {
                         self.branch(&format!("{kind} {id}"), "", thing);
                     }
                 }
-                _ if field == "answer" => self.branch("", "sip.answer", &value),
-                _ => self.branch("", &field, &value),
+                value if field == "answer" => self.branch("", "sip.answer", &value),
+                value => self.branch("", &field, &value),
             }
         }
     }

@@ -1,12 +1,16 @@
 //! From the files as written to the settings of each room, with all references looked up.
 
 mod choose;
+mod destinations;
 mod emergency;
 mod examples;
 mod exits;
 mod languages;
+mod lists;
 mod menus;
 mod needs;
+mod nodes;
+mod paths;
 mod people;
 mod queues;
 mod schedules;
@@ -66,7 +70,8 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         languages::count(&mut languages.settings, &sound.settings.prompts.folder);
     }
     let to_check = media.as_ref().filter(|_| surroundings.recorded);
-    let mut ivr = menus::read(files, &queues.names, &languages, sip.as_ref(), to_check, faults);
+    let known = (&queues, &schedules, &people);
+    let mut ivr = menus::read(dir, files, known, &languages, sip.as_ref(), to_check, faults);
     if let Some(ivr) = &mut ivr {
         survey::queues(&mut ivr.survey, &queues, faults);
     }
@@ -283,7 +288,16 @@ impl Names {
         self.places.extend(names.map(|name| (name, Place::default())));
     }
 
-    /// Whether the name is there, or may be.
+    fn place_of(&self, name: &str) -> Option<&Place> {
+        self.places.get(name)
+    }
+
+    /// The one that is written first.
+    fn first(&self) -> Option<&str> {
+        let first = self.places.iter().min_by_key(|(_, place)| (&place.file, place.line, place.column));
+        first.map(|(name, _)| name.as_str())
+    }
+
     fn contains(&self, name: &str) -> bool {
         self.unsure || self.is_there(name)
     }
