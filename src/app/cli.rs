@@ -14,7 +14,7 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{checking, explain, files, importing, reports, schedules, serve};
+use super::{checking, explain, files, importing, reports, schedules, serve, versions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,6 +90,12 @@ enum Command {
     Schedule(schedules::ScheduleCommand),
     /// The switches of the schedules: what holds now, what comes next, and who flipped it
     Switch(schedules::SwitchArgs),
+    /// Let the running hotline read its files again: calls go on, nobody is signed out
+    Reload(versions::ReloadArgs),
+    /// Put back the files of an earlier version, and let them take effect
+    Rollback(versions::RollbackArgs),
+    /// The configurations that took effect: when, by whom, why, and what was different
+    Versions(versions::VersionsArgs),
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
     /// Play a day against the dispatcher in virtual time, with one or two configurations
@@ -172,6 +178,11 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         }
         Command::Schedule(schedules::ScheduleCommand::Show(args)) => schedules::show(&cli.config, &args).map(done),
         Command::Switch(args) => schedules::switch(&cli.config, &cli.data, &args).map(done),
+        Command::Reload(args) => versions::reload(&cli.data, args),
+        Command::Rollback(args) => versions::rollback(&cli.config, &cli.data, args),
+        Command::Versions(args) => {
+            versions::versions(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline versions: {e}")])
+        }
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }

@@ -1,15 +1,19 @@
 //! The only room that knows the others: the switchboard loop, the clock, the tasks, the commands.
 
+mod applying;
 mod checking;
 pub mod cli;
 pub mod clock;
+mod control;
 mod explain;
 mod files;
 mod forecasts;
 mod hours;
 mod importing;
+mod keeper;
 mod logging;
 mod outlook;
+mod reading;
 mod recovery;
 mod replaying;
 mod reports;
@@ -22,3 +26,4 @@ mod staffing;
 mod statistics;
 mod switchboard;
 mod switches;
+mod versions;

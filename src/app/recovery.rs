@@ -2,9 +2,13 @@
 
 use tracing::{info, warn};
 
+use crate::config::{Meaning, Texts, difference};
 use crate::moment::Moment;
 use crate::queue::{Engine, Input};
-use crate::records::{Checkpoint, Entry, Recovered};
+use crate::records::{Checkpoint, Entry, Recovered, Version};
+
+/// The author of a version that was there when the house opened.
+const AT_THE_START: &str = "start";
 
 /// Replays what the store kept: from the latest checkpoint that can be read. An input that cannot be read ends
 /// the replay there: the engine is then as it was before it, and says so in the log. The entry says what was
@@ -46,6 +50,24 @@ pub fn engine(recovered: &Recovered) -> (Engine, Option<Entry>) {
     engine.number_from(recovered.last_input);
     let unused = last < recovered.last_input || recovered.checkpoints.first().is_some_and(|c| c.seq > checkpoint);
     (engine, unused.then_some(Entry::Restored { checkpoint, last }))
+}
+
+/// The version that a house begins with: the last one, if the files still mean the same, else a new one. `true`: it
+/// is to be written down. `rules`: the version that the engine knows.
+pub fn version(recovered: &Recovered, rules: u64, meaning: &Meaning, files: Texts, at: Moment) -> (Version, bool) {
+    let text = serde_json::to_string(meaning).unwrap_or_default();
+    let last = recovered.version.as_ref();
+    if let Some(last) = last.filter(|last| last.meaning == text) {
+        let is_new = last.files != files;
+        return (Version { files, ..last.clone() }, is_new);
+    }
+    let former = last.and_then(|last| serde_json::from_str::<Meaning>(&last.meaning).ok());
+    let changes = match former {
+        Some(former) => difference(&former, meaning).into_iter().map(|change| change.words).collect(),
+        None => vec!["the first that is kept".to_string()],
+    };
+    let number = last.map_or(0, |last| last.number).max(rules) + 1;
+    (Version { number, at, author: AT_THE_START.into(), note: String::new(), changes, meaning: text, files }, true)
 }
 
 /// The latest moment that the store knows: the clock begins after it.
@@ -91,6 +113,7 @@ mod tests {
             last_input: 25,
             bindings: Vec::new(),
             switches: Vec::new(),
+            version: None,
         }
     }
 

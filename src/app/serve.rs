@@ -2,7 +2,6 @@
 //!
 //! All or nothing: whatever cannot be opened is said, and nothing is left half-started.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,21 +12,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use super::checking;
+use super::applying::call_settings;
 use super::clock::Clock;
+use super::control::{Asked, Control};
 use super::hours::Doors;
+use super::keeper::{ASKED, Keeper};
 use super::logging::Log;
 use super::outlook::Outlook;
+use super::reading::{self, Read};
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use super::switches;
 use crate::call::{self, Calls};
-use crate::config::{self, House};
-use crate::ivr::KeyLeads;
+use crate::config::House;
 use crate::media::desk::{Desk, raise_file_limit};
 use crate::media::prompts::PromptBank;
-use crate::queue::{Exit, Input, Output};
-use crate::records::{Recovered, Store};
+use crate::queue::{Input, Output};
+use crate::records::{Entry, Recovered, Store};
 use crate::sip::Binding;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::transport::Sockets;
@@ -39,11 +40,11 @@ const MEDIA_BATCHES: usize = 1024;
 pub type Faults = Vec<String>;
 
 pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: Option<Log>) -> Result<(), Faults> {
-    let (house, warnings) = config::load(config_dir).map_err(|faults| checking::told(&faults))?;
-    for warning in &warnings {
+    let read = reading::read(config_dir)?;
+    for warning in &read.warnings {
         warn!("{warning}");
     }
-    let bank = PromptBank::load(&house.media.prompts).map_err(|faults| lines(&faults))?;
+    let bank = read.prompts.load()?;
     match raise_file_limit() {
         Ok(limit) if limit < 4096 => warn!(limit, "few files may be open: a call needs up to four"),
         Ok(_) => {}
@@ -51,21 +52,18 @@ pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: Option<Log>) -> Resu
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| vec![e.to_string()])?;
-    runtime.block_on(open_and_run(config_dir, data_dir, house, bank, trace_sip))
-}
-
-fn lines<T: std::fmt::Display>(faults: &[T]) -> Faults {
-    faults.iter().map(ToString::to_string).collect()
+    runtime.block_on(open_and_run(config_dir, data_dir, read, bank, trace_sip))
 }
 
 async fn open_and_run(
     config_dir: &Path,
     data_dir: &Path,
-    mut house: House,
+    read: Read,
     bank: PromptBank,
     trace_sip: Option<Log>,
 ) -> Result<(), Faults> {
     let one = |error: String| vec![error];
+    let Read { mut house, meaning, files, prompts, .. } = read;
     let sockets = Sockets::bind(&house.sip.listen).await.map_err(|e| one(e.to_string()))?;
     for (listen, addr) in house.sip.listen.iter_mut().zip(sockets.local_addrs()) {
         listen.addr = addr;
@@ -100,6 +98,11 @@ async fn open_and_run(
     if let Some(entry) = restored {
         store.write(entry);
     }
+    let (version, is_new) = recovery::version(&recovered, queue.rules().version, &meaning, files, clock.now());
+    house.queue.version = version.number;
+    if is_new {
+        store.write(Entry::Version(Box::new(version.clone())));
+    }
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
     let mut switchboard =
@@ -107,13 +110,30 @@ async fn open_and_run(
     take_up(&mut switchboard, house, recovered);
 
     let (orders_tx, orders) = mpsc::channel(8);
-    watch_signals(orders_tx, config_dir.to_path_buf()).map_err(|e| one(e.to_string()))?;
+    let (asked_tx, asked) = mpsc::channel(ASKED);
+    watch_signals(orders_tx.clone(), asked_tx.clone()).map_err(|e| one(e.to_string()))?;
+    let (config_dir, data) = (config_dir.to_path_buf(), data_dir.to_path_buf());
+    let keeper = Keeper {
+        config_dir,
+        data_dir: data,
+        clock,
+        in_force: meaning,
+        version,
+        prompts,
+        orders: orders_tx,
+        durable: durable_rx.clone(),
+    };
+    keeper.start(asked).map_err(|e| one(e.to_string()))?;
+    let control = Control::open(data_dir, asked_tx)
+        .inspect_err(|error| warn!(%error, "no control socket: `hotline reload` cannot ask; SIGHUP reloads"))
+        .ok();
     let places: Vec<String> =
         listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).collect();
     // Whoever started us may not listen.
     let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
     switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits }).await;
+    drop(control);
     info!("down");
     Ok(())
 }
@@ -147,38 +167,8 @@ fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
     }
 }
 
-fn call_settings(house: &House) -> call::Settings {
-    let queues = house.queue.queues.iter().map(|(id, rules)| {
-        let keys = rules.keys.iter().map(|(key, exit)| (*key, leads(exit))).collect();
-        (id.clone(), call::QueueFacts { need: rules.need.to_string(), answer_within: rules.answer_within, keys })
-    });
-    let seat_operators: BTreeMap<_, _> =
-        house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
-    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id);
-    let switches = house.schedules.iter().filter_map(|(id, schedule)| Some((schedule.switch?, id.clone())));
-    call::Settings {
-        switches: switches.collect(),
-        ivr: house.ivr.clone(),
-        queues: queues.collect(),
-        operators: house.queue.operators.keys().cloned().collect(),
-        seat_operators,
-        supervisors: supervisors.cloned().collect(),
-        reasons: house.queue.reasons.clone(),
-        way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
-    }
-}
-
-/// What callers are told of a key.
-fn leads(exit: &Exit) -> KeyLeads {
-    match exit {
-        Exit::Callback => KeyLeads::Callback,
-        Exit::Message => KeyLeads::Message,
-        Exit::Queue(_) | Exit::Number(_) => KeyLeads::Elsewhere,
-    }
-}
-
-/// SIGTERM and SIGINT drain; SIGHUP checks the files.
-fn watch_signals(orders: mpsc::Sender<Order>, config_dir: std::path::PathBuf) -> std::io::Result<()> {
+/// SIGTERM and SIGINT drain; SIGHUP reloads.
+fn watch_signals(orders: mpsc::Sender<Order>, asked: mpsc::Sender<Asked>) -> std::io::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -188,27 +178,12 @@ fn watch_signals(orders: mpsc::Sender<Order>, config_dir: std::path::PathBuf) ->
                 Some(()) = term.recv() => drop(orders.send(Order::Drain).await),
                 Some(()) = interrupt.recv() => drop(orders.send(Order::Drain).await),
                 Some(()) = hangup.recv() => {
-                    // A slow disk must not hold up the calls, nor the end of the process.
-                    let config_dir = config_dir.clone();
-                    let check = std::thread::Builder::new().name("check".into());
-                    if let Err(error) = check.spawn(move || check_files(&config_dir)) {
-                        warn!(%error, "SIGHUP: the files cannot be checked");
-                    }
+                    // Enough wait already: they will read the files as they are now.
+                    let _ = asked.try_send(Keeper::by_signal());
                 }
                 else => break,
             }
         }
     });
     Ok(())
-}
-
-fn check_files(config_dir: &Path) {
-    match config::load(config_dir) {
-        Ok(_) => info!("SIGHUP: the files are sound; they take effect at the next start"),
-        Err(faults) => {
-            for fault in faults {
-                warn!(%fault, "SIGHUP: the files have a fault; the rules in force stay");
-            }
-        }
-    }
 }

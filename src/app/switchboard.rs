@@ -3,22 +3,23 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
 
 use super::clock::Clock;
 use super::hours::{Change, Doors};
+use super::keeper::NewHouse;
 use super::logging::Log;
 use super::outlook::{Outlook, Waits};
 use super::switches::{self, Flip};
 use crate::call::{Action, Calls, Event};
-use crate::ids::{CallId, ScheduleId};
+use crate::ids::{CallId, QueueId, ScheduleId};
 use crate::ivr::Told;
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
 use crate::queue::{Decision, Engine, Input, OperatorState, Output, Said};
-use crate::records::{Entry, Store, Ticket};
+use crate::records::{Entry, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::masked;
@@ -45,11 +46,16 @@ pub struct Inlets {
     pub outlook: mpsc::Receiver<Waits>,
 }
 
-/// What the process is asked to do by signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the switchboard is asked to do beside its calls.
 pub enum Order {
     /// Let running calls finish, then end. A second one ends them at once.
     Drain,
+    /// A configuration without faults takes effect.
+    Apply { new: Box<NewHouse>, done: oneshot::Sender<Ticket> },
+    /// The files of the present version were laid out anew.
+    Keep(Box<Version>),
+    /// How many wait in each of these queues?
+    Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
 }
 
 pub struct Switchboard {
@@ -139,7 +145,7 @@ impl Switchboard {
                     }
                 }
                 Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
-                Woken::Order(Some(Order::Drain)) => self.begin_drain(now),
+                Woken::Order(Some(order)) => self.obey(now, order),
                 Woken::Outlook(lines) => {
                     self.outlook.answered();
                     self.log_input(now, Input::Expected { lines });
@@ -265,7 +271,7 @@ impl Switchboard {
     }
 
     /// Something opened or closed.
-    fn take_change(&mut self, now: Moment, change: Change) {
+    pub fn take_change(&mut self, now: Moment, change: Change) {
         match change {
             Change::Queue(input) => self.log_input(now, input),
             Change::Schedule { schedule, open } => {
@@ -421,6 +427,19 @@ impl Switchboard {
                 self.store.write(Entry::Checkpoint { seq, at: now, state });
             }
             Err(error) => error!(%error, "no checkpoint; a restart will replay further back"),
+        }
+    }
+
+    fn obey(&mut self, now: Moment, order: Order) {
+        match order {
+            Order::Drain => self.begin_drain(now),
+            Order::Apply { new, done } => self.apply(now, *new, done),
+            Order::Keep(version) => {
+                self.store.write(Entry::Version(version));
+            }
+            Order::Count { queues, tell } => {
+                let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());
+            }
         }
     }
 

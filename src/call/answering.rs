@@ -179,6 +179,8 @@ impl Call {
     }
 
     fn join(&mut self, house: &mut House, choice: Choice) {
+        // The menu may have begun before the queue got another name.
+        let choice = Choice { queue: house.settings.now_called(&choice.queue), ..choice };
         info!(queue = %choice.queue, language = choice.language.code(), "joins");
         self.language = choice.language;
         self.record.language = Some(choice.language.code().to_string());

@@ -72,6 +72,11 @@ impl Callbacks {
         }
     }
 
+    /// The queues of the visits.
+    pub fn queues(&mut self) -> impl Iterator<Item = &mut QueueId> {
+        self.by_contact.values_mut().filter_map(|callback| Some(&mut callback.visit.as_mut()?.queue))
+    }
+
     pub fn forget(&mut self, contact: CallId) {
         self.by_contact.remove(&contact);
     }

@@ -119,6 +119,9 @@ impl Calls {
 
     /// Rules that were changed hold for what happens from here on.
     pub fn set_settings(&mut self, settings: Settings) {
+        let names = |queue: &mut QueueId| *queue = settings.now_called(queue);
+        self.calls.values_mut().filter_map(|call| call.record.queue.as_mut()).for_each(names);
+        self.callbacks.queues().for_each(names);
         self.settings = settings;
     }
 

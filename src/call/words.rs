@@ -17,6 +17,8 @@ use crate::sip;
 pub struct Settings {
     pub ivr: ivr::Settings,
     pub queues: BTreeMap<QueueId, QueueFacts>,
+    /// What queues were called before, and what they are called now.
+    pub formerly: BTreeMap<QueueId, QueueId>,
     pub operators: BTreeSet<OperatorId>,
     /// Who may set the state of others.
     pub supervisors: BTreeSet<OperatorId>,
@@ -38,6 +40,14 @@ pub enum SwitchTo {
     Auto,
     Open,
     Closed,
+}
+
+impl Settings {
+    /// What a queue is called now that may have had another name.
+    pub fn now_called(&self, queue: &QueueId) -> QueueId {
+        let now = self.formerly.get(queue).filter(|_| !self.queues.contains_key(queue));
+        now.unwrap_or(queue).clone()
+    }
 }
 
 /// What calls need to know of a queue.

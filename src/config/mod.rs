@@ -1,11 +1,14 @@
 //! The files as written → as meant; every fault at once. Knows every room's settings; no room knows it.
 
+mod difference;
 mod example;
 mod export;
 mod fault;
+mod folder;
 mod forms;
 mod hours;
 mod lint;
+mod meaning;
 mod meant;
 mod one_file;
 mod reader;
@@ -23,9 +26,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+pub use difference::{Change, difference, in_one_line};
 pub use export::operators_csv;
 pub use fault::{Fault, Severity};
+pub use folder::{Texts, texts};
 pub use hours::DayHours;
+pub use meaning::Meaning;
 pub use one_file::{OneFile, read_file};
 pub use report::{count, report};
 pub use scalars::{Time, parse_time};

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::ids::Language;
 
 /// How a number is put together from small prompts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Grammar {
     /// As in Chinese: 一百零三. Who waits hears how many are ahead.
     Zh,
@@ -18,7 +21,7 @@ pub enum Grammar {
 
 /// How numbers are said: by which grammar, and with the recordings of which language. Both belong together: who has
 /// no number prompts of their own takes another language's sentences as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Counting {
     pub language: Language,
     pub grammar: Grammar,
@@ -30,7 +33,7 @@ impl Counting {
 }
 
 /// One language of the house.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Spoken {
     /// Languages whose recordings are played where this one has none, the nearest first.
     pub fallbacks: Vec<Language>,
@@ -41,7 +44,7 @@ pub struct Spoken {
 }
 
 /// All that are spoken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Languages {
     /// The house's own: spoken until a caller chose, and where the files name none.
     pub own: Language,

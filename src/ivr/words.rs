@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::languages::Languages;
 use crate::ids::{Language, MenuId, Prompt, PromptName, QueueId};
 
 /// What callers hear, as the admin meant it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Settings {
     /// What happens when a number is dialled.
     pub numbers: BTreeMap<String, Entry>,
@@ -39,7 +41,8 @@ impl Settings {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AnswerWhen {
     /// 200 as soon as the call's opening entry is durable.
     #[default]
@@ -49,7 +52,8 @@ pub enum AnswerWhen {
 }
 
 /// Where a dialled number leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Entry {
     Menu(MenuId),
     /// Straight into a line, in this language, without a greeting.
@@ -64,7 +68,7 @@ pub enum Entry {
 }
 
 /// One greeting, one choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Menu {
     /// Played in order, in these languages one after the other: greeting, recording notice, choice.
     pub prompts: Vec<Prompt>,
@@ -77,14 +81,14 @@ pub struct Menu {
     pub retries: u8,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Choice {
     pub queue: QueueId,
     pub language: Language,
 }
 
 /// What is heard in the line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     pub music: Prompt,
     /// The place (and expected wait) is told at once and then at this interval.
@@ -107,7 +111,7 @@ impl Default for Waiting {
 }
 
 /// Prompts that end a call; each is there in every language.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Announcements {
     pub busy: PromptName,
     pub closed: PromptName,

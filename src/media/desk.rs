@@ -16,7 +16,7 @@ use super::capture::Capture;
 use super::leg::Patience;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::player::Player;
-use super::ports::Ports;
+use super::ports::{self, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recordings::Recordings;
 use super::words::{Codec, Command, Direction, Event, Settings};
@@ -75,7 +75,6 @@ impl Desk {
                 clock: clock.clone(),
                 tell: tell.clone(),
                 freed: freed_by.clone(),
-                patience: Patience { dead_after: settings.dead_after, held_at_most: settings.held_at_most },
                 rng: StdRng::from_rng(&mut rng),
             })
         };
@@ -156,6 +155,19 @@ impl Desk {
         event
     }
 
+    /// Other settings and, if there are any, other prompts, for what begins from here on: what plays is played to its
+    /// end. Addresses, ports and workers are as at the start.
+    pub fn set_settings(&mut self, settings: Settings, bank: Option<Arc<PromptBank>>) {
+        let Settings { bind, advertise, ports, workers, .. } = self.settings.clone();
+        // A pair that the range does not have cannot be kept.
+        let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
+        self.ports.set_reserve(reserve);
+        self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
+        if let Some(bank) = bank {
+            self.bank = bank;
+        }
+    }
+
     pub fn legs(&self) -> usize {
         self.legs.len()
     }
@@ -221,7 +233,8 @@ impl Desk {
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
         self.legs.insert(leg, DeskLeg { worker, negotiation, direction: Direction::Both, codec: None });
-        self.order(leg, Order::Open { leg, port: pair.port, rtp: pair.rtp, rtcp: pair.rtcp });
+        let patience = Patience { dead_after: self.settings.dead_after, held_at_most: self.settings.held_at_most };
+        self.order(leg, Order::Open { leg, port: pair.port, rtp: pair.rtp, rtcp: pair.rtcp, patience });
     }
 
     fn agreed(&mut self, leg: LegId, taken: Result<(Agreement, Event), Unacceptable>) {

@@ -51,6 +51,7 @@ pub struct Leg {
     keys: Keys,
     pressing: Pressing,
     heard_at: Moment,
+    pub patience: Patience,
     watch: Watch,
     report_at: Moment,
     last_report: Option<LastReport>,
@@ -124,6 +125,7 @@ impl Leg {
             pressing: Pressing::default(),
             heard_at: now,
             watch: Watch::NotYet,
+            patience: Patience { dead_after: Duration::ZERO, held_at_most: Duration::ZERO },
             report_at,
             last_report: None,
             capture: None,
@@ -336,13 +338,13 @@ impl Leg {
     }
 
     /// Once a second: whether the leg has just been found dead, and its report if one is due.
-    pub fn look_after(&mut self, now: Moment, patience: Patience, rng: &mut StdRng) -> bool {
+    pub fn look_after(&mut self, now: Moment, rng: &mut StdRng) -> bool {
         if self.report_at <= now {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }
         let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
-        let limit = if expects { patience.dead_after } else { patience.held_at_most };
+        let limit = if expects { self.patience.dead_after } else { self.patience.held_at_most };
         let dies = self.watch == Watch::Watched && !limit.is_zero() && now.since(self.heard_at) >= limit;
         if dies {
             self.watch = Watch::Dead;

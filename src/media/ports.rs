@@ -35,6 +35,10 @@ impl Ports {
         Self { bind, total: free.len(), free, seconds: BTreeSet::new(), reserve }
     }
 
+    pub fn set_reserve(&mut self, reserve: usize) {
+        self.reserve = reserve;
+    }
+
     pub fn in_use(&self) -> usize {
         self.total - self.free.len()
     }

@@ -46,7 +46,7 @@ pub type Clock = dyn Fn() -> Moment + Send + Sync;
 
 /// What the desk asks of a worker.
 pub enum Order {
-    Open { leg: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket },
+    Open { leg: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket, patience: Patience },
     Agree { leg: LegId, agreement: Agreement },
     Play { leg: LegId, player: Player },
     Silence { leg: LegId },
@@ -101,7 +101,6 @@ pub struct Start {
     pub tell: Arc<Tell>,
     /// Ports whose sockets are closed.
     pub freed: Sender<u16>,
-    pub patience: Patience,
     pub rng: StdRng,
 }
 
@@ -270,7 +269,7 @@ impl Worker {
         {
             self.events.push(Event::Played { leg: leg.id, token });
         }
-        if its_turn && leg.look_after(now, self.start.patience, &mut self.start.rng) {
+        if its_turn && leg.look_after(now, &mut self.start.rng) {
             self.events.push(Event::Dead { leg: leg.id });
         }
     }
@@ -294,7 +293,10 @@ impl Worker {
 
     fn obey(&mut self, now: Moment, order: Order) {
         match order {
-            Order::Open { leg, port, rtp, rtcp } => self.open(now, leg, port, rtp, rtcp),
+            Order::Open { leg, port, rtp, rtcp, patience } => {
+                self.open(now, leg, port, rtp, rtcp);
+                self.with(leg, |leg| leg.patience = patience);
+            }
             Order::Agree { leg, agreement } => self.with(leg, |leg| leg.agree(now, agreement)),
             Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
             Order::Silence { leg } => {
@@ -419,7 +421,6 @@ mod tests {
             clock: Arc::new(move || now),
             tell: Arc::new(Err),
             freed,
-            patience: Patience { dead_after: Duration::ZERO, held_at_most: Duration::ZERO },
             rng: StdRng::seed_from_u64(1),
         };
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());

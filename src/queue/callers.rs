@@ -57,6 +57,15 @@ impl Callers {
         }
     }
 
+    /// Places of one line are places of another now.
+    pub fn line_is(&mut self, from: usize, to: usize) {
+        for place in self.known.values_mut().filter_map(|known| known.gave_up.as_mut()) {
+            if place.line == from {
+                place.line = to;
+            }
+        }
+    }
+
     fn know(&mut self, now: Moment, caller: &Caller) -> &mut Known {
         self.order.push_back((now, caller.clone()));
         while self.order.len() > MAX_CALLERS {

@@ -13,6 +13,7 @@ use crate::moment::Moment;
 
 impl Engine {
     pub(super) fn join(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
+        let queue = self.rules.now_called(queue);
         let mut here = queue.clone();
         for moves in 0..=MAX_MOVES {
             let (why, exit) = match self.refusal(id, &here) {

@@ -16,12 +16,58 @@ impl Engine {
     pub(super) fn new_rules(&mut self, rules: Arc<Rules>) {
         let skills = self.skills_by(&rules);
         self.rules = rules.clone();
+        self.take_new_names(&rules);
         self.rename_lines(&rules);
         self.rename_operators(&rules);
         self.classify(&skills);
         self.sort_contacts();
         self.retire();
         self.own_seats(&rules);
+    }
+
+    /// Queues that go on under another name: the line stays what it is. Where a queue of the new name is there
+    /// already, the contacts change over, their places kept.
+    fn take_new_names(&mut self, rules: &Rules) {
+        for (former, now) in rules.formerly.iter().filter(|(former, _)| !rules.queues.contains_key(*former)) {
+            let Some(from) = self.line_names.get(former).copied().filter(|_| rules.queues.contains_key(now)) else {
+                continue;
+            };
+            match self.line_names.get(now).copied() {
+                Some(to) => self.change_over(from, to),
+                None => {
+                    self.line_names.remove(former);
+                    self.line_names.insert(now.clone(), from);
+                    self.lines[from].id = now.clone();
+                }
+            }
+        }
+    }
+
+    /// Every contact of one line into another; they are sorted afterwards.
+    fn change_over(&mut self, from: usize, to: usize) {
+        let ids: Vec<CallId> =
+            self.contacts.iter().filter(|(_, contact)| contact.line == from).map(|(id, _)| *id).collect();
+        for (number, id) in std::mem::take(&mut self.lines[from].callbacks) {
+            match self.lines[to].callbacks.get(&number).copied() {
+                // One for each number: the older place stays.
+                Some(other) => {
+                    let since = |id: &CallId| self.contacts.get(id).map(|contact| contact.since);
+                    let younger = if since(&id) < since(&other) { other } else { id };
+                    self.lines[from].callbacks.insert(number.clone(), id);
+                    self.withdraw_callback(younger, CallbackResult::Withdrawn);
+                    if let Some(stays) = self.lines[from].callbacks.remove(&number) {
+                        self.lines[to].callbacks.insert(number, stays);
+                    }
+                }
+                None => drop(self.lines[to].callbacks.insert(number, id)),
+            }
+        }
+        for id in ids {
+            if let Some(contact) = self.contacts.get_mut(&id) {
+                contact.line = to;
+            }
+        }
+        self.callers.line_is(from, to);
     }
 
     fn rename_lines(&mut self, rules: &Rules) {

@@ -21,6 +21,9 @@ pub struct Rules {
     /// Counts up with each change; every decision names the one it was made by.
     pub version: u64,
     pub queues: BTreeMap<QueueId, QueueRules>,
+    /// What queues were called before: the former id, and the id of the queue that goes on in its place.
+    #[serde(default)]
+    pub formerly: BTreeMap<QueueId, QueueId>,
     pub operators: BTreeMap<OperatorId, OperatorRules>,
     pub seats: BTreeSet<SeatId>,
     /// How long an operator who failed to take a contact is not offered that contact again; twice as long after
@@ -33,6 +36,16 @@ pub struct Rules {
     pub redial_within: Duration,
     /// Reasons for not being ready, in the order of the feature codes (`*141`, `*142` …).
     pub reasons: Vec<Reason>,
+}
+
+impl Rules {
+    /// What a queue is called now that may have had another name.
+    pub fn now_called(&self, queue: QueueId) -> QueueId {
+        match self.formerly.get(&queue) {
+            Some(now) if !self.queues.contains_key(&queue) => now.clone(),
+            _ => queue,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+mod versions;
 pub mod words;
 mod writer;
 
@@ -16,4 +17,5 @@ pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recovery::{Checkpoint, Recovered};
 pub use store::{Store, StoreFault, Ticket};
+pub use versions::{KEPT_VERSIONS, Versions};
 pub use words::*;

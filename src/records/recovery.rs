@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::words::{EndedBy, Outcome, QueueEvent, Record};
-use super::writer;
+use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
+use super::{versions, writer};
 use crate::ids::{CallId, OperatorId, ScheduleId, SeatId};
 use crate::moment::Moment;
 
@@ -23,6 +23,8 @@ pub struct Recovered {
     pub bindings: Vec<(SeatId, String)>,
     /// The latest flip of each schedule's switch, as JSON.
     pub switches: Vec<(ScheduleId, String)>,
+    /// The configuration that was in force last.
+    pub version: Option<Version>,
 }
 
 /// The engine's state after input `seq`.
@@ -61,7 +63,8 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
     let last: Option<u64> = db.query_row("SELECT max(call_id) FROM calls", [], |row| row.get(0))?;
     let last_input = checkpoints.first().map(|checkpoint| checkpoint.seq).max(inputs.last().map(|(seq, ..)| *seq));
     let (last_call, last_input) = (CallId(last.unwrap_or(0)), last_input.unwrap_or(0));
-    Ok(Recovered { closed, last_call, checkpoints, inputs, last_input, bindings, switches })
+    let version = versions::last(db)?;
+    Ok(Recovered { closed, last_call, checkpoints, inputs, last_input, bindings, switches, version })
 }
 
 fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite::Result<Vec<CallId>> {

@@ -29,6 +29,19 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX decisions_seq ON decisions (seq);
 ", "
     CREATE TABLE switches (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, schedule TEXT NOT NULL, flip TEXT NOT NULL);
+", "
+    CREATE TABLE versions (
+        number  INTEGER PRIMARY KEY,
+        at      INTEGER NOT NULL,
+        author  TEXT NOT NULL,
+        note    TEXT NOT NULL,
+        changes TEXT NOT NULL,
+        meaning TEXT NOT NULL
+    );
+    CREATE TABLE contents (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE version_files (
+        number INTEGER NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (number, name)
+    ) WITHOUT ROWID;
 "];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.

@@ -1,5 +1,7 @@
 //! What is written down.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
@@ -131,6 +133,25 @@ pub enum Entry {
     Switch { at: Moment, schedule: ScheduleId, flip: String },
     /// Calls that were open at a crash ended no earlier than this.
     Heartbeat { at: Moment },
+    /// A version of the configuration took effect, or the files of the present one were laid out anew.
+    Version(Box<Version>),
+}
+
+/// The configuration as it took effect at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Counts up from 1; the rules that the engine is given bear it.
+    pub number: u64,
+    pub at: Moment,
+    pub author: String,
+    /// Why; empty if nobody said.
+    pub note: String,
+    /// What is different from the version before, one line each.
+    pub changes: Vec<String>,
+    /// What the files mean, as JSON of `config::Meaning`.
+    pub meaning: String,
+    /// The files by their name within the folder.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// One event in Asterisk's `queue_log` vocabulary: `ts|callid|queue|agent|event|data1|data2…`.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
+use super::versions;
 use super::words::{Entry, QueueEvent, Record};
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
@@ -200,6 +201,7 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
         Entry::Heartbeat { at } => {
             db.prepare_cached("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?1)")?.execute([at.as_micros()])?;
         }
+        Entry::Version(version) => versions::write(db, version)?,
     }
     Ok(())
 }
@@ -239,6 +241,6 @@ pub(super) fn close(db: &Connection, record: &Record) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -255,9 +255,10 @@ impl Endpoint {
         self.draining = true;
     }
 
-    /// Other trunks, seats and limits; the listeners stay.
+    /// Other trunks, seats and limits; the listeners, and what is told of them, stay.
     pub fn set_settings(&mut self, now: Moment, settings: Settings) {
-        self.settings = Settings { listen: std::mem::take(&mut self.settings.listen), ..settings };
+        let Settings { listen, advertise, .. } = self.settings.clone();
+        self.settings = Settings { listen, advertise, ..settings };
         self.registrar.set_settings(&self.settings);
         self.verifier.set(&self.settings.realm, self.settings.nonce_lifetime);
         self.after(now);

@@ -18,6 +18,7 @@ mod peers;
 mod program;
 mod races;
 mod schedules;
+mod reloading;
 mod seats;
 mod sound;
 mod strangers;

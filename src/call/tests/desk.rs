@@ -45,6 +45,7 @@ pub fn settings() -> Settings {
             menus: BTreeMap::from([("welcome".into(), menu)]),
             ..ivr::Settings::default()
         },
+        formerly: Default::default(),
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
         operators: ["1001".into(), "1002".into()].into(),
         seat_operators: BTreeMap::from([("8001".into(), "1001".into())]),

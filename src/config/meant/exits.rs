@@ -67,7 +67,7 @@ fn to_queue(queue: &Queue<'_>, path: &[&str], name: &str, queues: &Names, faults
         queue.fault_at(faults, path, format!("found {name:?}, this queue itself: another is meant"));
         return None;
     }
-    Some(Exit::Queue(QueueId::from(name)))
+    Some(Exit::Queue(QueueId::from(queues.now_called(queue, path, name, faults))))
 }
 
 fn to_number(queue: &Queue<'_>, path: &[&str], number: &str, faults: &mut Faults) -> Option<Exit> {

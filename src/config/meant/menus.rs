@@ -117,6 +117,7 @@ impl Known<'_> {
             element.fault_at(faults, &with("queue"), what);
             return None;
         }
+        let queue = self.queues.now_called(element, &with("queue"), queue, faults);
         Some(Choice { queue: QueueId::from(queue), language: language? })
     }
 }

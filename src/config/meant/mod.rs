@@ -228,6 +228,8 @@ struct Names {
     places: BTreeMap<String, Place>,
     /// There may be others, which could not be read: no name is known to be wrong.
     unsure: bool,
+    /// Other names for the same, and what is meant by them.
+    former: BTreeMap<String, String>,
 }
 
 impl Names {
@@ -270,7 +272,25 @@ impl Names {
     }
 
     fn is_there(&self, name: &str) -> bool {
-        self.places.contains_key(name)
+        self.places.contains_key(name) || self.former.contains_key(name)
+    }
+
+    /// The name as it is now, and a warning if another is written.
+    fn now_called<'n, T>(
+        &'n self,
+        element: &Element<'_, T>,
+        path: &[&str],
+        name: &'n str,
+        faults: &mut Faults,
+    ) -> &'n str {
+        match self.former.get(name) {
+            None => name,
+            Some(now) => {
+                let what = format!("{name:?} is called {now:?} now; the former name still leads there");
+                faults.warning(&element.place_of(path), element.key_of(path), what);
+                now
+            }
+        }
     }
 
     /// What is said of a name that is not there; `what`: e.g. `queue`.

@@ -72,6 +72,9 @@ pub fn read<'a>(files: &'a Files, schedules: &Schedules<'_>, faults: &mut Faults
     let named: Vec<bool> =
         tables.good.iter().map(|queue| queues.names.take(queue, "id", &queue.written.id, faults)).collect();
     queues.names.also(tables.broken);
+    for queue in &tables.good {
+        formerly(&mut queues, queue, faults);
+    }
     for (queue, named) in tables.good.into_iter().zip(named) {
         let rules = rules(&mut queues, &queue, faults);
         let (open, load) = (opening(&queue, schedules, faults), load(&queue, faults));
@@ -167,6 +170,30 @@ fn rules(queues: &mut Queues<'_>, queue: &Element<'_, written::Queue>, faults: &
         needs::check_changes(queue, &rules, faults);
     }
     complete.then_some(rules)
+}
+
+/// What the queue was called before.
+fn formerly(queues: &mut Queues<'_>, queue: &Element<'_, written::Queue>, faults: &mut Faults) {
+    let id = &queue.written.id;
+    let former: Vec<&String> = match &queue.written.formerly {
+        None => return,
+        Some(OneOrMany::One(former)) => vec![former],
+        Some(OneOrMany::Many(all)) => all.iter().collect(),
+    };
+    for name in former {
+        if queues.names.places.contains_key(name) {
+            queue.fault(
+                faults,
+                "formerly",
+                format!("found {name:?}, a queue that is there; the id it had before is meant"),
+            );
+        } else if let Some(other) = queues.names.former.get(name).filter(|other| *other != id) {
+            queue.fault(faults, "formerly", format!("found {name:?}; queue {other:?} was called that already"));
+        } else {
+            queues.names.former.insert(name.clone(), id.clone());
+            queues.rules.formerly.insert(QueueId::from(name.as_str()), QueueId::from(id.as_str()));
+        }
+    }
 }
 
 fn how_to_choose(queue: &Element<'_, written::Queue>, faults: &mut Faults) -> Choose {

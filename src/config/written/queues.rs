@@ -36,6 +36,9 @@ pub struct QueuesTop {
 pub struct Queue {
     /// Its name, which menus, exits, records and statistics refer to.
     pub id: String,
+    /// The id, or the list of ids, that this queue had before: whoever waits under a former id goes on here with
+    /// the place kept, and whatever leads to it leads here. Default: none.
+    pub formerly: Option<OneOrMany>,
     /// What an operator must be able to do, e.g. "mandarin >= 3 and (housing >= 5 or market >= 5)"; "anyone".
     pub need: String,
     /// Who is asked first among those who will do.

@@ -81,6 +81,9 @@ impl Statistics {
     }
 
     pub fn new_rules(&mut self, rules: &Rules) {
+        for (former, now) in rules.formerly.iter().filter(|(former, _)| !rules.queues.contains_key(*former)) {
+            self.take_new_name(former, now);
+        }
         let facts = rules.queues.iter().map(|(id, queue)| {
             let mut skills: Vec<Skill> = queue.need.skills().into_iter().cloned().collect();
             skills.sort();
@@ -91,6 +94,26 @@ impl Statistics {
         self.queues.extend(facts);
         let skills = rules.operators.iter().map(|(id, of)| (id.clone(), of.skills.keys().cloned().collect()));
         self.skills.extend(skills);
+    }
+
+    /// What was counted for a queue goes on under its new name.
+    fn take_new_name(&mut self, former: &QueueId, now: &QueueId) {
+        let (from, to) = (Of::Queue(former.clone()), Of::Queue(now.clone()));
+        let start = (from.clone(), Moment::default());
+        let counted: Vec<Moment> =
+            self.contacts.range(start..).take_while(|((of, _), _)| *of == from).map(|((_, at), _)| *at).collect();
+        for at in counted {
+            if let Some(figures) = self.contacts.remove(&(from.clone(), at)) {
+                *self.contacts.entry((to.clone(), at)).or_default() += &figures;
+            }
+        }
+        let names = |queue: &mut QueueId| {
+            if queue == former {
+                *queue = now.clone();
+            }
+        };
+        self.open.values_mut().map(|open| &mut open.queue).for_each(names);
+        self.last_queue.values_mut().map(|(queue, _)| queue).for_each(names);
     }
 
     pub fn saw(&mut self, at: Moment, output: &Output) {

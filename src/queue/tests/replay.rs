@@ -118,6 +118,7 @@ pub(super) fn rules(rng: &mut StdRng) -> Rules {
     let chosen: Vec<_> = operators.iter().filter(|_| rng.random_bool(0.8)).collect();
     Rules {
         version: rng.random(),
+        formerly: Default::default(),
         queues: [("a".into(), queue("skill", "b", rng)), ("b".into(), queue("skill >= 3", "a", rng))].into(),
         operators: chosen
             .iter()

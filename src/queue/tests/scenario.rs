@@ -86,7 +86,16 @@ impl Scenario {
             "redial" => self.rules.redial_within = duration(name),
             "queue" => {
                 let mut rules = QueueRules::plain(parse_need(name).unwrap());
-                rest.split(", ").filter(|part| !part.is_empty()).for_each(|part| option(&mut rules, part));
+                let mut parts: Vec<&str> = rest.split(", ").filter(|part| !part.is_empty()).collect();
+                parts.retain(|part| match part.strip_prefix("formerly ") {
+                    None => true,
+                    Some(former) => {
+                        self.rules.queues.remove(former);
+                        self.rules.formerly.insert(former.into(), name.into());
+                        false
+                    }
+                });
+                parts.into_iter().for_each(|part| option(&mut rules, part));
                 self.rules.queues.insert(name.into(), rules);
             }
             "operator" => {

@@ -1,0 +1,67 @@
+//! A house as its rooms are given it: at the start, and while it is open.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::keeper::NewHouse;
+use super::switchboard::Switchboard;
+use crate::call;
+use crate::config::House;
+use crate::ivr::KeyLeads;
+use crate::moment::Moment;
+use crate::queue::{Exit, Input};
+use crate::records::{Entry, Ticket};
+
+impl Switchboard {
+    /// Everything at once, between two inputs. Nobody is signed out, no call ends: what was begun goes on as it
+    /// began.
+    pub fn apply(&mut self, now: Moment, new: NewHouse, done: oneshot::Sender<Ticket>) {
+        let NewHouse { house, bank, version } = new;
+        self.calls.set_settings(call_settings(&house));
+        let House { sip, media, queue, queue_open, schedules, app, .. } = house;
+        self.doors.set(schedules, queue_open);
+        self.media.set_settings(media, bank.map(Arc::new));
+        self.log_input(now, Input::Rules { rules: Arc::new(queue) });
+        for change in self.doors.handle_deadline(now) {
+            self.take_change(now, change);
+        }
+        self.sip.set_settings(now, sip);
+        self.drain = app.drain;
+        let ticket = self.store.write(Entry::Version(Box::new(version)));
+        let _ = done.send(ticket);
+    }
+}
+
+/// What the calls are told of a house.
+pub fn call_settings(house: &House) -> call::Settings {
+    let queues = house.queue.queues.iter().map(|(id, rules)| {
+        let keys = rules.keys.iter().map(|(key, exit)| (*key, leads(exit))).collect();
+        (id.clone(), call::QueueFacts { need: rules.need.to_string(), answer_within: rules.answer_within, keys })
+    });
+    let seat_operators: BTreeMap<_, _> =
+        house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
+    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id);
+    let switches = house.schedules.iter().filter_map(|(id, schedule)| Some((schedule.switch?, id.clone())));
+    call::Settings {
+        switches: switches.collect(),
+        ivr: house.ivr.clone(),
+        queues: queues.collect(),
+        formerly: house.queue.formerly.clone(),
+        operators: house.queue.operators.keys().cloned().collect(),
+        seat_operators,
+        supervisors: supervisors.cloned().collect(),
+        reasons: house.queue.reasons.clone(),
+        way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
+    }
+}
+
+/// What callers are told of a key.
+fn leads(exit: &Exit) -> KeyLeads {
+    match exit {
+        Exit::Callback => KeyLeads::Callback,
+        Exit::Message => KeyLeads::Message,
+        Exit::Queue(_) | Exit::Number(_) => KeyLeads::Elsewhere,
+    }
+}

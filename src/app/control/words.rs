@@ -1,0 +1,63 @@
+//! What a running hotline can be asked for, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+/// A request. One that is added here is answered in `app/keeper.rs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Read the files; let them take effect, or only tell what is different.
+    Reload { author: String, note: String, dry_run: bool },
+    /// Put back the files of a version (`None`: the one before the present one), and let them take effect.
+    Rollback { to: Option<u64>, author: String, note: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    Reloaded(Reloaded),
+    /// Nothing changed: these are wrong, as lines for people.
+    Faults {
+        faults: Vec<String>,
+    },
+    /// It was not done, and not because of the files.
+    Refused {
+        why: String,
+    },
+}
+
+/// What a reload found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The folder that was read.
+    pub folder: String,
+    /// In force now.
+    pub version: u64,
+    /// Nothing was done.
+    pub dry_run: bool,
+    /// What was done beside, e.g. where other files were put.
+    pub notes: Vec<String>,
+    /// What is different, one line each; empty: the configuration is as it was.
+    pub changes: Vec<String>,
+    /// What is different and takes effect at the next start.
+    pub needs_restart: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+impl Reloaded {
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.warnings.clone();
+        lines.extend(self.notes.iter().cloned());
+        let Reloaded { folder, version, .. } = self;
+        lines.extend(self.changes.iter().cloned());
+        lines.extend(self.needs_restart.iter().map(|change| format!("needs a restart: {change}")));
+        lines.push(match (self.changes.is_empty(), self.needs_restart.is_empty(), self.dry_run) {
+            (true, true, _) => format!("{folder}: nothing changed; version {version} stays in force"),
+            (true, false, _) => format!("{folder}: nothing else changed; version {version} is in force"),
+            (false, _, true) => format!("{folder}: would take effect as version {}", version + 1),
+            (false, _, false) => format!("{folder}: in force as version {version}"),
+        });
+        lines
+    }
+}

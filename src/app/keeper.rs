@@ -1,0 +1,236 @@
+//! The keeper of the files: a thread of its own that reads and checks them, tells the difference, hands what is new
+//! to the switchboard, and keeps each version. One request after the other.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::control::{Asked, Reloaded, Reply, Request};
+use super::reading::{self, Prompts, Read};
+use super::switchboard::Order;
+use super::versions;
+use crate::config::{Change, House, Meaning, difference};
+use crate::ids::QueueId;
+use crate::media::prompts::PromptBank;
+use crate::records::{Ticket, Version};
+
+/// Requests that may wait.
+pub const ASKED: usize = 8;
+/// Who asked for a reload by a signal.
+const BY_SIGNAL: &str = "SIGHUP";
+/// An answer waits no longer than this for the version to be on the disk.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+pub struct Keeper {
+    pub config_dir: PathBuf,
+    pub data_dir: PathBuf,
+    pub clock: Clock,
+    /// What holds now; what needs a restart is as it was at the start.
+    pub in_force: Meaning,
+    /// The newest version, with its files.
+    pub version: Version,
+    pub prompts: Prompts,
+    pub orders: mpsc::Sender<Order>,
+    /// The last ticket that is on the disk.
+    pub durable: watch::Receiver<u64>,
+}
+
+/// A configuration that takes effect.
+pub struct NewHouse {
+    pub house: House,
+    /// `None`: the sound is as it was.
+    pub bank: Option<PromptBank>,
+    pub version: Version,
+}
+
+impl Keeper {
+    /// Begins to take requests; ends when nobody can ask any more.
+    pub fn start(mut self, mut asked: mpsc::Receiver<Asked>) -> std::io::Result<()> {
+        let work = move || {
+            while let Some(Asked { request, answer }) = asked.blocking_recv() {
+                let reply = self.answer(request);
+                log(&reply);
+                if let Some(answer) = answer {
+                    let _ = answer.send(reply);
+                }
+            }
+        };
+        std::thread::Builder::new().name("keeper".into()).spawn(work).map(drop)
+    }
+
+    /// What SIGHUP asks for.
+    pub fn by_signal() -> Asked {
+        let request = Request::Reload { author: BY_SIGNAL.into(), note: String::new(), dry_run: false };
+        Asked { request, answer: None }
+    }
+
+    fn answer(&mut self, request: Request) -> Reply {
+        match request {
+            Request::Reload { author, note, dry_run } => self.reload(author, note, dry_run, Vec::new()),
+            Request::Rollback { to, author, note } => self.rollback(to, author, note),
+        }
+    }
+
+    fn reload(&mut self, author: String, note: String, dry_run: bool, notes: Vec<String>) -> Reply {
+        let read = match reading::read(&self.config_dir) {
+            Ok(read) => read,
+            Err(faults) => return Reply::Faults { faults },
+        };
+        let bank = match (read.prompts != self.prompts).then(|| read.prompts.load()).transpose() {
+            Ok(bank) => bank,
+            Err(faults) => return Reply::Faults { faults },
+        };
+        let changes = difference(&self.in_force, &read.meaning);
+        let (later, now): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(|change| change.needs_restart);
+        let Some(now) = self.with_waiting(now) else { return closing() };
+        let later: Vec<String> = later.into_iter().map(|change| change.words).collect();
+        let warnings = read.warnings.iter().map(ToString::to_string).collect();
+        let version = self.version.number;
+        let folder = self.config_dir.display().to_string();
+        let mut told = Reloaded { folder, version, dry_run, notes, changes: now, needs_restart: later, warnings };
+        if dry_run {
+            return Reply::Reloaded(told);
+        }
+        let done = if told.changes.is_empty() && self.is_kept(&read.meaning) {
+            self.keep_files(&read)
+        } else {
+            self.apply(read, bank, &told, author, note)
+        };
+        if done.is_none() {
+            return closing();
+        }
+        told.version = self.version.number;
+        Reply::Reloaded(told)
+    }
+
+    /// Whether the newest version means the same.
+    fn is_kept(&self, meaning: &Meaning) -> bool {
+        serde_json::to_string(meaning).is_ok_and(|text| text == self.version.meaning)
+    }
+
+    /// The difference in words, with who waits where a queue is gone. `None`: nobody answers.
+    fn with_waiting(&self, changes: Vec<Change>) -> Option<Vec<String>> {
+        let queues: Vec<QueueId> = changes.iter().filter_map(|change| change.gone.clone()).collect();
+        let mut waiting = if queues.is_empty() { Vec::new() } else { self.ask(|tell| Order::Count { queues, tell })? };
+        waiting.reverse();
+        let words = |change: Change| match change.gone.as_ref().and_then(|_| waiting.pop()) {
+            None | Some(0) => change.words,
+            Some(1) => format!("{}: 1 caller waits there and is served first", change.words),
+            Some(many) => format!("{}: {many} callers wait there and are served first", change.words),
+        };
+        Some(changes.into_iter().map(words).collect())
+    }
+
+    /// The files say the same in other words: the version has them as they are now.
+    fn keep_files(&mut self, read: &Read) -> Option<()> {
+        if self.version.files != read.files {
+            self.version.files.clone_from(&read.files);
+            let version = Box::new(self.version.clone());
+            self.orders.blocking_send(Order::Keep(version)).ok()?;
+        }
+        Some(())
+    }
+
+    fn apply(
+        &mut self,
+        read: Read,
+        bank: Option<PromptBank>,
+        told: &Reloaded,
+        author: String,
+        note: String,
+    ) -> Option<()> {
+        let Read { mut house, meaning, files, prompts, .. } = read;
+        let number = self.version.number + 1;
+        house.queue.version = number;
+        let later = told.needs_restart.iter().map(|change| format!("{change} (at the next start)"));
+        let version = Version {
+            number,
+            at: self.clock.now(),
+            author,
+            note,
+            changes: told.changes.iter().cloned().chain(later).collect(),
+            meaning: serde_json::to_string(&meaning).unwrap_or_default(),
+            files,
+        };
+        let new = Box::new(NewHouse { house, bank, version: version.clone() });
+        let written = self.ask(|done| Order::Apply { new, done })?;
+        self.wait_for_disk(written);
+        self.in_force = meaning.until_restart(&self.in_force);
+        (self.version, self.prompts) = (version, prompts);
+        Some(())
+    }
+
+    fn rollback(&mut self, to: Option<u64>, author: String, note: String) -> Reply {
+        let to = versions::Target { number: to, before: Some(self.version.number) };
+        let restored = match versions::restore(&self.config_dir, &self.data_dir, to, self.clock.now()) {
+            Ok(restored) => restored,
+            Err(why) => return Reply::Refused { why },
+        };
+        let note = if note.is_empty() { format!("rollback to version {}", restored.number) } else { note };
+        let notes = restored.lines(&self.config_dir);
+        match self.reload(author, note, false, notes) {
+            Reply::Reloaded(mut told) => {
+                told.notes.extend(restored.other_prompts(&self.prompts.sha256));
+                Reply::Reloaded(told)
+            }
+            Reply::Faults { mut faults } => {
+                // Nothing took effect: nothing is left lying about.
+                faults.extend(restored.put_back(&self.config_dir));
+                Reply::Faults { faults }
+            }
+            reply => reply,
+        }
+    }
+
+    /// Whoever looks for the version after the answer finds it, unless the disk is slow.
+    fn wait_for_disk(&self, written: Ticket) {
+        let mut tries = DISK_PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        while *self.durable.borrow() < written.0 && tries > 0 {
+            std::thread::sleep(LOOK_EVERY);
+            tries -= 1;
+        }
+    }
+
+    /// Asks the switchboard, and waits. `None`: it is gone.
+    fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+        let (tell, told) = oneshot::channel();
+        self.orders.blocking_send(order(tell)).ok()?;
+        told.blocking_recv().ok()
+    }
+}
+
+fn closing() -> Reply {
+    Reply::Refused { why: "the hotline is closing".into() }
+}
+
+fn log(reply: &Reply) {
+    match reply {
+        Reply::Reloaded(told) if told.dry_run => {}
+        Reply::Reloaded(told) => {
+            for warning in &told.warnings {
+                warn!("{warning}");
+            }
+            for change in &told.changes {
+                info!(version = told.version, "changed: {change}");
+            }
+            for change in &told.needs_restart {
+                warn!("needs a restart: {change}");
+            }
+            match told.changes.len() {
+                0 => info!(version = told.version, "reload: nothing changed"),
+                changes => info!(version = told.version, changes, "reload: in force"),
+            }
+        }
+        Reply::Faults { faults } => {
+            for fault in faults {
+                warn!("{fault}");
+            }
+            warn!(faults = faults.len(), "reload: the files have faults; nothing changed");
+        }
+        Reply::Refused { why } => error!("reload: {why}"),
+    }
+}

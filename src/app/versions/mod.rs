@@ -1,0 +1,247 @@
+//! `hotline reload`, `hotline rollback` and `hotline versions`: the commands.
+
+mod diff;
+mod restore;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+pub use restore::{Target, restore};
+
+use super::clock::Clock;
+use super::control::{self, Reply, Request};
+use super::reading;
+use super::say::say;
+use super::statistics::Format;
+use crate::config::{Meaning, difference, in_one_line};
+use crate::moment::Moment;
+use crate::records::{Version, Versions, rfc3339};
+
+/// Differences that a line of the list names.
+const NAMED: usize = 3;
+
+#[derive(Args, Debug)]
+pub struct ReloadArgs {
+    /// Why; kept with the version
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    /// Who; default: the user of this machine who asks
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// Only check the files and tell what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+pub struct RollbackArgs {
+    /// The version, as `hotline versions` lists it; default: the one before the present one
+    version: Option<u64>,
+    /// Why; kept with the version
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    /// Who; default: the user of this machine who asks
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+pub struct VersionsArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// For people, or one JSON object a version
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    format: Format,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Everything about one version; --files prints its files too
+    Show {
+        /// As the list names it
+        version: u64,
+        /// With the text of its files
+        #[arg(long)]
+        files: bool,
+    },
+    /// What is different between two versions, in words; --files compares the files line by line
+    Diff {
+        /// As the list names it
+        from: u64,
+        /// Default: the newest
+        to: Option<u64>,
+        /// Line by line; secrets in the files are shown as they are
+        #[arg(long)]
+        files: bool,
+    },
+}
+
+pub fn reload(data: &Path, args: ReloadArgs) -> Result<ExitCode, Vec<String>> {
+    let author = args.author.unwrap_or_else(os_user);
+    let request = Request::Reload { author, note: args.note, dry_run: args.dry_run };
+    let told = |why: String| vec![format!("hotline reload: {why}")];
+    match control::ask(data, &request).map_err(told)? {
+        Some(reply) => answer("reload", reply, args.format),
+        None => Err(told(format!(
+            "no hotline runs on {}; the files take effect when `hotline serve` starts, --data says which hotline is \
+             meant, and `hotline check` says whether the files are sound",
+            data.display()
+        ))),
+    }
+}
+
+pub fn rollback(config: &Path, data: &Path, args: RollbackArgs) -> Result<ExitCode, Vec<String>> {
+    let author = args.author.unwrap_or_else(os_user);
+    let request = Request::Rollback { to: args.version, author, note: args.note };
+    let told = |why: String| vec![format!("hotline rollback: {why}")];
+    if let Some(reply) = control::ask(data, &request).map_err(told)? {
+        return answer("rollback", reply, args.format);
+    }
+    let target = Target { number: args.version, before: None };
+    let restored = restore(config, data, target, Clock::start().now()).map_err(told)?;
+    let read = match reading::read(config) {
+        Ok(read) => read,
+        Err(faults) => return Err([faults, restored.put_back(config)].concat()),
+    };
+    let mut lines = restored.lines(config);
+    lines.extend(restored.other_prompts(&read.prompts.sha256));
+    lines.push(format!("no hotline runs on {}: they take effect when `hotline serve` starts", data.display()));
+    match args.format {
+        Format::Text => say!("{}", lines.join("\n")),
+        Format::Json => say!("{}", json!({ "reply": "restored", "version": restored.number, "notes": lines })),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, Vec<String>> {
+    let code = if matches!(reply, Reply::Reloaded(_)) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if format == Format::Json {
+        say!("{}", serde_json::to_string(&reply).unwrap_or_default());
+        return Ok(code);
+    }
+    match reply {
+        Reply::Reloaded(told) => {
+            told.lines().iter().for_each(|line| say!("{line}"));
+            Ok(code)
+        }
+        Reply::Faults { mut faults } => {
+            faults.push(format!("hotline {command}: the files have faults; what is in force stays in force"));
+            Err(faults)
+        }
+        Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
+    }
+}
+
+pub fn versions(data: &Path, args: &VersionsArgs) -> Result<(), String> {
+    let versions = Versions::open(data).map_err(|error| error.to_string())?;
+    let all = versions.all().map_err(|error| error.to_string())?;
+    let find = |number: u64| {
+        let found = all.iter().find(|version| version.number == number);
+        found.ok_or_else(|| format!("there is no version {number}; `hotline versions` lists those that are kept"))
+    };
+    let files = |number: u64| versions.files(number).map_err(|error| error.to_string());
+    match &args.what {
+        None => list(&all, args.format),
+        Some(What::Show { version, files: with_files }) => {
+            let mut version = find(*version)?.clone();
+            version.files = files(version.number)?;
+            show(&version, *with_files, args.format);
+        }
+        Some(What::Diff { from, to, files: line_by_line }) => {
+            let newest = all.last().map_or(*from, |version| version.number);
+            let (from, to) = (find(*from)?, find(to.unwrap_or(newest))?);
+            if *line_by_line {
+                let (before, after) = (files(from.number)?, files(to.number)?);
+                let lines = diff::by_line((from.number, &before), (to.number, &after));
+                lines.iter().for_each(|line| say!("{line}"));
+                return Ok(());
+            }
+            let words: Vec<String> =
+                difference(&meaning(from)?, &meaning(to)?).into_iter().map(|change| change.words).collect();
+            match args.format {
+                Format::Text if words.is_empty() => say!("nothing is different in meaning"),
+                Format::Text => words.iter().for_each(|line| say!("{line}")),
+                Format::Json => say!("{}", json!({ "from": from.number, "to": to.number, "changes": words })),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn meaning(version: &Version) -> Result<Meaning, String> {
+    serde_json::from_str(&version.meaning)
+        .map_err(|error| format!("version {}: what it means cannot be read: {error}", version.number))
+}
+
+fn list(all: &[Version], format: Format) {
+    if format == Format::Json {
+        return all.iter().for_each(|version| say!("{}", json(version)));
+    }
+    if all.is_empty() {
+        return say!("no version is kept yet: `hotline serve` keeps what it begins with");
+    }
+    for version in all.iter().rev() {
+        let note = if version.note.is_empty() { String::new() } else { format!(" \"{}\"", version.note) };
+        let what = in_one_line(&version.changes, NAMED);
+        say!("{:>4}  {}  {}{note}: {what}", version.number, date(version.at), version.author);
+    }
+}
+
+fn show(version: &Version, with_files: bool, format: Format) {
+    if format == Format::Json {
+        let mut value = json(version);
+        if with_files && let Value::Object(fields) = &mut value {
+            let text = |content: &Vec<u8>| String::from_utf8_lossy(content).into_owned();
+            let files: serde_json::Map<String, Value> =
+                version.files.iter().map(|(name, content)| (name.clone(), json!(text(content)))).collect();
+            fields.insert("files".into(), Value::Object(files));
+        }
+        return say!("{value}");
+    }
+    say!("version {} of {} by {}", version.number, date(version.at), version.author);
+    if !version.note.is_empty() {
+        say!("note: {}", version.note);
+    }
+    version.changes.iter().for_each(|change| say!("  {change}"));
+    for (name, content) in &version.files {
+        say!("{name}: {} bytes", content.len());
+        if with_files {
+            say!("{}", String::from_utf8_lossy(content));
+        }
+    }
+}
+
+fn json(version: &Version) -> Value {
+    let prompts = serde_json::from_str::<Meaning>(&version.meaning).map(|meaning| meaning.prompts());
+    json!({
+        "version": version.number,
+        "at": rfc3339(version.at, &TimeZone::system()),
+        "author": version.author,
+        "note": version.note,
+        "changes": version.changes,
+        "prompts": prompts.unwrap_or_default(),
+    })
+}
+
+fn date(at: Moment) -> String {
+    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(TimeZone::system());
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Whoever asks; behind sudo, whoever called it.
+fn os_user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}

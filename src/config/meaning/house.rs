@@ -1,0 +1,142 @@
+//! A house in the admin's words. Every field is named here: one that is added does not compile until it is told of.
+
+use std::collections::BTreeMap;
+
+use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
+use crate::config::scalars::time_text;
+use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
+use crate::config::{App, House, Opening};
+use crate::queue::OperatorRules;
+use crate::sip::{Listen, SeatAccount, Timers, Trunk};
+use crate::{media, sip};
+
+impl Meaning {
+    /// `prompts`: the SHA-256 of each recording by its name, e.g. `zh/greeting`.
+    pub fn of(house: &House, prompts: &BTreeMap<String, String>) -> Meaning {
+        let House { sip, media, ivr, queue, queue_open, schedules, queue_load, app } = house;
+        let mut meaning = Meaning::default();
+        meaning.sip(sip);
+        meaning.media(media);
+        meaning.tree(ivr);
+        meaning.rules(queue);
+        for (id, opening) in queue_open {
+            match opening {
+                Opening::Hours(hours) => meaning.say(&format!("{QUEUE}{id}"), "hours", &hours.week),
+                Opening::Schedule(schedule) => meaning.say(&format!("{QUEUE}{id}"), "schedule", schedule),
+            }
+        }
+        for (id, schedule) in schedules {
+            meaning.schedule(&format!("schedule {id}"), schedule);
+        }
+        for (id, load) in queue_load {
+            let thing = format!("{QUEUE}{id}");
+            meaning.say(&thing, "calls_per_hour", load.calls_per_hour);
+            meaning.say(&thing, "handle_time", time_text(load.handle_time));
+        }
+        for (id, operator) in &queue.operators {
+            meaning.operator(&format!("operator {id}"), operator);
+        }
+        let App { drain, time_zone, web } = app;
+        meaning.say("", "house.drain", time_text(*drain));
+        meaning.say("", "house.time_zone", time_zone.iana_name().unwrap_or("the system's"));
+        meaning.say("", "web.listen", web);
+        for (name, sha256) in prompts {
+            meaning.fact(&format!("{PROMPT}{name}"), CONTENT, Fact::Hidden(sha256.clone()));
+        }
+        meaning
+    }
+
+    fn sip(&mut self, settings: &sip::Settings) {
+        let sip::Settings {
+            listen,
+            advertise,
+            realm,
+            trunks,
+            seats,
+            register_min,
+            register_max,
+            nonce_lifetime,
+            max_calls,
+            // Not in the files.
+            timers: Timers { .. },
+        } = settings;
+        let listener = |l: &Listen| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr);
+        self.say("", "sip.listen", list(listen.iter().map(listener)));
+        self.say("", "sip.advertise", list(advertise));
+        self.say("", "sip.realm", realm);
+        self.say("", "sip.register_min", time_text(*register_min));
+        self.say("", "sip.register_max", time_text(*register_max));
+        self.say("", "sip.nonce_lifetime", time_text(*nonce_lifetime));
+        self.say("", "sip.max_calls", max_calls);
+        for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
+            let thing = format!("trunk {id}");
+            self.say(&thing, "from", list(from));
+            let hop = |hop: &sip::Hop| format!("{};transport={}", hop.addr, hop.transport.via_name().to_lowercase());
+            self.say(&thing, "to", to.as_ref().map_or("none".into(), hop));
+            // The first that fits is taken.
+            self.say(&thing, "place", place + 1);
+        }
+        for (id, SeatAccount { secret, contact }) in seats {
+            let thing = format!("seat {id}");
+            self.say(&thing, "contact", contact.as_deref().unwrap_or("none"));
+            if let Some(secret) = secret {
+                self.fact(&thing, "secret", Fact::hidden(&format!("{}{}", secret.ha1_md5, secret.ha1_sha256)));
+            }
+        }
+    }
+
+    fn media(&mut self, settings: &media::Settings) {
+        let media::Settings {
+            bind,
+            advertise,
+            ports,
+            // Follows from seats and ports.
+            reserve: _,
+            codecs,
+            dead_after,
+            held_at_most,
+            workers,
+            prompts,
+        } = settings;
+        self.say("", "media.bind", bind);
+        self.say("", "media.advertise", list(advertise));
+        self.say("", "media.ports", format!("{}-{}", ports.start(), ports.end()));
+        self.say("", "media.codecs", list(codecs.iter().map(|codec| format!("{codec:?}").to_lowercase())));
+        self.say("", "media.dead_after", time_text(*dead_after));
+        self.say("", "media.held_at_most", time_text(*held_at_most));
+        self.say("", "media.workers", workers);
+        self.say("", "media.prompts", prompts.display());
+    }
+
+    fn schedule(&mut self, thing: &str, schedule: &Schedule) {
+        let Schedule { week, calendar, holidays, special, zone, switch } = schedule;
+        self.say(thing, "hours", week);
+        self.say(thing, "holidays", holidays);
+        self.say(thing, "time_zone", zone.iana_name().unwrap_or("the system's"));
+        self.say(thing, "switch", switch.map_or("none".into(), String::from));
+        for (date, Special { hours, name }) in special {
+            self.say(thing, &format!("special {date}"), format!("{hours} ({name})"));
+        }
+        self.say(thing, "calendar", calendar.as_ref().map_or("none", |calendar| &calendar.id));
+        let Some(Calendar { id, source, holidays, make_up }) = calendar.as_deref() else { return };
+        let calendar = format!("calendar {id}");
+        self.say(&calendar, "source", source);
+        for (date, name) in holidays {
+            self.say(&calendar, &format!("holiday {date}"), name);
+        }
+        for (date, MakeUp { like, name }) in make_up {
+            self.say(&calendar, &format!("make-up {date}"), format!("like {like:?} ({name})"));
+        }
+    }
+
+    fn operator(&mut self, thing: &str, operator: &OperatorRules) {
+        let OperatorRules { name, skills, seat, weight, supervisor } = operator;
+        self.say(thing, "name", name);
+        self.say(thing, "seat", seat.as_ref().map_or("none", |seat| seat.as_str()));
+        self.say(thing, "weight", weight);
+        self.say(thing, "supervisor", supervisor);
+        for (skill, level) in skills {
+            self.say(thing, &format!("skill {skill}"), level);
+        }
+    }
+}
