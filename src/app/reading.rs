@@ -2,12 +2,13 @@
 //! calls are handled.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, Fault, House, Meaning, Texts};
+use crate::media;
 use crate::media::prompts::PromptBank;
 
 /// Files that are being written while they are read are read again, so often.
@@ -22,10 +23,10 @@ pub struct Read {
     pub prompts: Prompts,
 }
 
-/// The recordings of a folder: the SHA-256 of each by its name.
+/// The recordings as they lie there: the SHA-256 of each by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prompts {
-    pub folder: PathBuf,
+    pub of: media::Prompts,
     pub sha256: BTreeMap<String, String>,
 }
 
@@ -56,8 +57,8 @@ pub fn read(dir: &Path) -> Result<Read, Vec<String>> {
 
 impl Prompts {
     /// What cannot be read here is told when the sound itself is read.
-    fn of(folder: &Path) -> Prompts {
-        let mut sha256 = BTreeMap::new();
+    fn of(of: &media::Prompts) -> Prompts {
+        let (folder, mut sha256) = (&of.folder, BTreeMap::new());
         digest_folder(folder, "", &mut sha256);
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if let Some(name) = entry.file_name().to_str()
@@ -66,12 +67,12 @@ impl Prompts {
                 digest_folder(&entry.path(), &format!("{name}/"), &mut sha256);
             }
         }
-        Prompts { folder: folder.to_path_buf(), sha256 }
+        Prompts { of: of.clone(), sha256 }
     }
 
     /// The sound itself.
     pub fn load(&self) -> Result<PromptBank, Vec<String>> {
-        PromptBank::load(&self.folder).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+        PromptBank::load(&self.of).map_err(|faults| faults.iter().map(ToString::to_string).collect())
     }
 }
 

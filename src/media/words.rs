@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 /// The recordings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prompts {
     /// Where they are: `DIR/zh/greeting.wav`, `DIR/en/greeting.wav`, `DIR/music.wav`.
     pub folder: PathBuf,

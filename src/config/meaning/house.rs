@@ -96,7 +96,8 @@ impl Meaning {
             dead_after,
             held_at_most,
             workers,
-            prompts,
+            // What stands in for what is told of with the languages.
+            prompts: media::Prompts { folder, fallbacks: _ },
         } = settings;
         self.say("", "media.bind", bind);
         self.say("", "media.advertise", list(advertise));
@@ -105,7 +106,7 @@ impl Meaning {
         self.say("", "media.dead_after", time_text(*dead_after));
         self.say("", "media.held_at_most", time_text(*held_at_most));
         self.say("", "media.workers", workers);
-        self.say("", "media.prompts", prompts.display());
+        self.say("", "media.prompts", folder.display());
     }
 
     fn schedule(&mut self, thing: &str, schedule: &Schedule) {

@@ -20,7 +20,7 @@ fn meant(folder: &Path, changed: (&str, &str)) -> Option<Meaning> {
         let text = if name == changed.0 { changed.1.to_string() } else { read(name) };
         std::fs::write(folder.join(name), text).unwrap();
     }
-    let (house, _) = load_with(folder, BTreeMap::new()).ok()?;
+    let (house, _) = load_with(folder, BTreeMap::new(), "2026-11-25T12:00:00Z".parse().unwrap()).ok()?;
     Some(Meaning::of(&house, &BTreeMap::new()))
 }
 

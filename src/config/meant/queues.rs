@@ -175,12 +175,8 @@ fn rules(queues: &mut Queues<'_>, queue: &Element<'_, written::Queue>, faults: &
 /// What the queue was called before.
 fn formerly(queues: &mut Queues<'_>, queue: &Element<'_, written::Queue>, faults: &mut Faults) {
     let id = &queue.written.id;
-    let former: Vec<&String> = match &queue.written.formerly {
-        None => return,
-        Some(OneOrMany::One(former)) => vec![former],
-        Some(OneOrMany::Many(all)) => all.iter().collect(),
-    };
-    for name in former {
+    let Some(former) = &queue.written.formerly else { return };
+    for name in former.texts() {
         if queues.names.places.contains_key(name) {
             queue.fault(
                 faults,
@@ -190,8 +186,8 @@ fn formerly(queues: &mut Queues<'_>, queue: &Element<'_, written::Queue>, faults
         } else if let Some(other) = queues.names.former.get(name).filter(|other| *other != id) {
             queue.fault(faults, "formerly", format!("found {name:?}; queue {other:?} was called that already"));
         } else {
-            queues.names.former.insert(name.clone(), id.clone());
-            queues.rules.formerly.insert(QueueId::from(name.as_str()), QueueId::from(id.as_str()));
+            queues.names.former.insert(name.to_string(), id.clone());
+            queues.rules.formerly.insert(QueueId::from(name), QueueId::from(id.as_str()));
         }
     }
 }
