@@ -229,7 +229,7 @@ fn log(reply: &Reply) {
             for fault in faults {
                 warn!("{fault}");
             }
-            warn!(faults = faults.len(), "reload: the files have faults; nothing changed");
+            warn!("reload: the files have faults; nothing changed");
         }
         Reply::Refused { why } => error!("reload: {why}"),
     }

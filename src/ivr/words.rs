@@ -42,7 +42,7 @@ impl Settings {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum AnswerWhen {
     /// 200 as soon as the call's opening entry is durable.
     #[default]

@@ -122,7 +122,7 @@ fn by_a_signal_the_log_says_what_changed_and_what_needs_a_restart() {
     assert_eq!(again[2], "config: nothing else changed; version 2 is in force");
     rewrite(&house, &mut files, |files| files.queues.push_str("[[queue]]\n"));
     house.signal("HUP");
-    house.wait_log(&["WARN", "config/queues.toml:12:1: fault: "]);
+    house.wait_log(&["WARN", "config/queues.toml:13:1: fault: "]);
     house.wait_log(&["reload: the files have faults; nothing changed"]);
 
     // The same version goes on after a restart; another one begins if the files changed meanwhile.

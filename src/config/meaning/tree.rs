@@ -21,6 +21,7 @@ impl Meaning {
                         self.branch(&format!("{kind} {id}"), "", thing);
                     }
                 }
+                _ if field == "answer" => self.branch("", "sip.answer", &value),
                 _ => self.branch("", &field, &value),
             }
         }
