@@ -125,7 +125,7 @@ impl Default for Announcements {
 }
 
 /// One question after the talk, answered by one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Survey {
     /// Both are there in every language.
     pub question: PromptName,
@@ -139,7 +139,7 @@ pub struct Survey {
     pub queues: BTreeSet<QueueId>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
     pub score: u8,
     /// What it means, for people.
