@@ -12,7 +12,7 @@ use super::control::{Asked, Reloaded, Reply, Request};
 use super::reading::{self, Prompts, Read};
 use super::switchboard::Order;
 use super::versions;
-use crate::config::{Change, House, Meaning, difference};
+use crate::config::{self, Change, Fault, House, Meaning, difference};
 use crate::ids::QueueId;
 use crate::media::prompts::PromptBank;
 use crate::records::{Ticket, Version};
@@ -78,11 +78,11 @@ impl Keeper {
     fn reload(&mut self, author: String, note: String, dry_run: bool, notes: Vec<String>) -> Reply {
         let read = match reading::read(&self.config_dir) {
             Ok(read) => read,
-            Err(faults) => return Reply::Faults { faults },
+            Err(faults) => return unsound(&faults),
         };
         let bank = match (read.prompts != self.prompts).then(|| read.prompts.load()).transpose() {
             Ok(bank) => bank,
-            Err(faults) => return Reply::Faults { faults },
+            Err(faults) => return unsound(&faults),
         };
         let changes = difference(&self.in_force, &read.meaning);
         let (later, now): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(|change| change.needs_restart);
@@ -177,10 +177,10 @@ impl Keeper {
                 told.notes.extend(restored.other_prompts(&self.prompts.sha256));
                 Reply::Reloaded(told)
             }
-            Reply::Faults { mut faults } => {
+            Reply::Faults { faults, report, mut notes } => {
                 // Nothing took effect: nothing is left lying about.
-                faults.extend(restored.put_back(&self.config_dir));
-                Reply::Faults { faults }
+                notes.extend(restored.put_back(&self.config_dir));
+                Reply::Faults { faults, report, notes }
             }
             reply => reply,
         }
@@ -201,6 +201,11 @@ impl Keeper {
         self.orders.blocking_send(order(tell)).ok()?;
         told.blocking_recv().ok()
     }
+}
+
+fn unsound(faults: &[Fault]) -> Reply {
+    let report = format!("{}\n{}", config::report(faults, false), config::count(faults));
+    Reply::Faults { faults: faults.iter().map(ToString::to_string).collect(), report, notes: Vec::new() }
 }
 
 fn closing() -> Reply {
@@ -225,7 +230,7 @@ fn log(reply: &Reply) {
                 changes => info!(version = told.version, changes, "reload: in force"),
             }
         }
-        Reply::Faults { faults } => {
+        Reply::Faults { faults, .. } => {
             for fault in faults {
                 warn!("{fault}");
             }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{self, Fault, House, Meaning, Texts};
 use crate::media;
-use crate::media::prompts::PromptBank;
+use crate::media::prompts::{PromptBank, PromptFault};
 
 /// Files that are being written while they are read are read again, so often.
 const TRIES: usize = 5;
@@ -30,21 +30,19 @@ pub struct Prompts {
     pub sha256: BTreeMap<String, String>,
 }
 
-/// All faults at once, as lines for people.
-pub fn read(dir: &Path) -> Result<Read, Vec<String>> {
-    let lines = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+/// All faults at once.
+pub fn read(dir: &Path) -> Result<Read, Vec<Fault>> {
     // Faults of a folder that is not there are told by those who look for the files in it.
     let mut before = config::texts(dir).unwrap_or_default();
     for _ in 0..TRIES {
         let read = config::load(dir);
-        let files = config::texts(dir).map_err(|error| vec![format!("{}: {error}", dir.display())]);
+        let files = config::texts(dir).map_err(|error| vec![Fault::of_file(dir, error.to_string())]);
         match (read, files) {
             (read, Ok(files)) if files != before => {
                 drop(read);
                 before = files;
             }
-            (Err(faults), _) => return Err(lines(faults)),
-            (_, Err(fault)) => return Err(fault),
+            (Err(faults), _) | (_, Err(faults)) => return Err(faults),
             (Ok((house, warnings)), Ok(files)) => {
                 let prompts = Prompts::of(&house.media.prompts);
                 let meaning = Meaning::of(&house, &prompts.sha256);
@@ -52,7 +50,7 @@ pub fn read(dir: &Path) -> Result<Read, Vec<String>> {
             }
         }
     }
-    Err(vec![format!("{}: the files change while they are read; try again when they are written", dir.display())])
+    Err(vec![Fault::of_file(dir, "the files change while they are read; try again when they are written")])
 }
 
 impl Prompts {
@@ -71,8 +69,9 @@ impl Prompts {
     }
 
     /// The sound itself.
-    pub fn load(&self) -> Result<PromptBank, Vec<String>> {
-        PromptBank::load(&self.of).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    pub fn load(&self) -> Result<PromptBank, Vec<Fault>> {
+        let fault = |fault: &PromptFault| Fault::of_file(&fault.path, &fault.what);
+        PromptBank::load(&self.of).map_err(|faults| faults.iter().map(fault).collect())
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use super::applying::call_settings;
+use super::checking;
 use super::clock::Clock;
 use super::control::{Asked, Control};
 use super::hours::Doors;
@@ -40,11 +41,11 @@ const MEDIA_BATCHES: usize = 1024;
 pub type Faults = Vec<String>;
 
 pub fn serve(config_dir: &Path, data_dir: &Path, trace_sip: Option<Log>) -> Result<(), Faults> {
-    let read = reading::read(config_dir)?;
+    let read = reading::read(config_dir).map_err(|faults| checking::told(&faults))?;
     for warning in &read.warnings {
         warn!("{warning}");
     }
-    let bank = read.prompts.load()?;
+    let bank = read.prompts.load().map_err(|faults| checking::told(&faults))?;
     match raise_file_limit() {
         Ok(limit) if limit < 4096 => warn!(limit, "few files may be open: a call needs up to four"),
         Ok(_) => {}

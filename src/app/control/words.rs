@@ -16,9 +16,11 @@ pub enum Request {
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     Reloaded(Reloaded),
-    /// Nothing changed: these are wrong, as lines for people.
+    /// Nothing changed. The faults, a line each; the same as `hotline check` reports them; what was done all the same.
     Faults {
         faults: Vec<String>,
+        report: String,
+        notes: Vec<String>,
     },
     /// It was not done, and not because of the files.
     Refused {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub use restore::{Target, restore};
 
+use super::checking;
 use super::clock::Clock;
 use super::control::{self, Reply, Request};
 use super::reading;
@@ -112,7 +113,7 @@ pub fn rollback(config: &Path, data: &Path, args: RollbackArgs) -> Result<ExitCo
     let restored = restore(config, data, target, Clock::start().now()).map_err(told)?;
     let read = match reading::read(config) {
         Ok(read) => read,
-        Err(faults) => return Err([faults, restored.put_back(config)].concat()),
+        Err(faults) => return Err([checking::told(&faults), restored.put_back(config)].concat()),
     };
     let mut lines = restored.lines(config);
     lines.extend(restored.other_prompts(&read.prompts.sha256));
@@ -135,9 +136,9 @@ fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, Vec<S
             told.lines().iter().for_each(|line| say!("{line}"));
             Ok(code)
         }
-        Reply::Faults { mut faults } => {
-            faults.push(format!("hotline {command}: the files have faults; what is in force stays in force"));
-            Err(faults)
+        Reply::Faults { report, notes, .. } => {
+            let verdict = format!("hotline {command}: the files have faults; what is in force stays in force");
+            Err([vec![report], notes, vec![verdict]].concat())
         }
         Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
     }

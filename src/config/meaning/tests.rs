@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Meaning;
-use crate::config::{difference, load_with};
+use crate::config::{Surroundings, check_with, difference};
 
 const FILES: [&str; 5] = ["hotline.toml", "menu.toml", "queues.toml", "operators.toml", "schedules.toml"];
 /// Tables that only `check` reads: they change nothing.
@@ -20,7 +20,8 @@ fn meant(folder: &Path, changed: (&str, &str)) -> Option<Meaning> {
         let text = if name == changed.0 { changed.1.to_string() } else { read(name) };
         std::fs::write(folder.join(name), text).unwrap();
     }
-    let (house, _) = load_with(folder, BTreeMap::new(), "2026-11-25T12:00:00Z".parse().unwrap()).ok()?;
+    let now = "2026-11-25T12:00:00Z".parse().unwrap();
+    let house = check_with(folder, Surroundings { variables: BTreeMap::new(), now }).house?;
     Some(Meaning::of(&house, &BTreeMap::new()))
 }
 
