@@ -77,15 +77,6 @@ fn a_drain_that_takes_too_long_ends_the_calls_properly() {
 }
 
 #[test]
-fn a_hangup_signal_checks_the_files_and_changes_nothing() {
-    let house = House::open(&Files::new(None));
-    house.signal("HUP");
-    house.wait_log(&["SIGHUP"]);
-    assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end());
-    house.wait_records(1);
-}
-
-#[test]
 fn a_second_process_on_the_same_data_or_port_is_refused() {
     let house = House::open(&Files::new(None));
     let run = |data: &std::path::Path, listen: &str| {

@@ -84,7 +84,11 @@ pub struct House {
 
 impl House {
     pub fn open(files: &Files) -> House {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+        House::open_in(tempfile::tempdir().expect("a temporary folder"), files)
+    }
+
+    /// In a folder in which something lies already.
+    pub fn open_in(dir: tempfile::TempDir, files: &Files) -> House {
         write_files(dir.path(), files);
         let (child, udp, tcp) = start(dir.path(), &[]);
         House { child, dir, udp, tcp }
@@ -171,6 +175,15 @@ impl House {
         while !self.log().lines().any(|line| words.iter().all(|word| line.contains(word))) {
             assert!(Instant::now() < until, "no line with {words:?} in the log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the log has so many lines with these words.
+    pub fn wait_log_lines(&self, count: usize, words: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.log().matches(words).count() < count {
+            assert!(Instant::now() < until, "no {count} times {words:?} in the log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 

@@ -17,6 +17,7 @@ mod operators;
 mod peers;
 mod program;
 mod races;
+mod reload_under_load;
 mod reloading;
 mod schedules;
 mod seats;

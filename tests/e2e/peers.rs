@@ -23,6 +23,12 @@ impl Sipp {
         Sipp::start(scenario, &[&house.addr(), "-s", number, "-p", &free_port().to_string()])
     }
 
+    /// Callers, as the arguments say.
+    pub fn callers(house: &House, scenario: &str, number: &str, args: &[&str]) -> Sipp {
+        let (addr, port) = (house.addr(), free_port().to_string());
+        Sipp::start(scenario, &[&[addr.as_str(), "-s", number, "-p", &port][..], args].concat())
+    }
+
     /// A phone that answers at `port`.
     pub fn phone(scenario: &str, port: u16) -> Sipp {
         Sipp::start(scenario, &["-p", &port.to_string()])
