@@ -10,6 +10,7 @@ mod hours;
 mod importing;
 mod logging;
 mod outlook;
+mod prompts;
 mod recovery;
 mod replaying;
 mod reports;

@@ -29,12 +29,12 @@ pub(super) struct Known<'a> {
 pub fn read(
     files: &Files,
     queues: &Names,
+    languages: &languages::Known,
     sip: Option<&Signalling>,
     sound: Option<&Sound>,
     faults: &mut Faults,
 ) -> Option<Settings> {
-    let languages = languages::read(files, faults);
-    let mut known = Known { queues, languages: &languages, prompts: BTreeMap::new() };
+    let mut known = Known { queues, languages, prompts: BTreeMap::new() };
     let mut settings = Settings {
         answer: sip.map(|sip| sip.answer).unwrap_or_default(),
         languages: languages.settings.clone(),
@@ -74,7 +74,6 @@ pub fn read(
     if let Some(sound) = sound
         && !languages.broken
     {
-        languages::count(&mut settings.languages, &sound.settings.prompts.folder);
         check_prompts(&settings, &known, sound, faults);
     }
     Some(settings)
@@ -275,7 +274,7 @@ fn check_prompts(settings: &Settings, known: &Known<'_>, sound: &Sound, faults: 
         faults.fault(
             &sound.prompts,
             "media.prompts",
-            format!("{} has no {names}; scripts/make-prompts makes them", folder.display()),
+            format!("{} has no {names}; `hotline prompts make` makes those of which it has the text", folder.display()),
         );
     }
 }
