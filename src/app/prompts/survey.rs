@@ -109,7 +109,7 @@ impl Row {
     pub fn state(&self) -> String {
         match (self.remarks.first(), &self.instead) {
             (Some(remark), _) => remark.kind.word().into(),
-            (None, Some(instead)) => format!("as {instead}"),
+            (None, Some(instead)) => format!("as in {}", instead.split('/').next().unwrap_or_default()),
             (None, None) if self.used.is_empty() => "not used".into(),
             (None, None) => "ok".into(),
         }
