@@ -77,10 +77,6 @@ name!(
     TrunkId
 );
 name!(
-    /// When something is open, e.g. `office`.
-    ScheduleId
-);
-name!(
     /// Why an operator is not ready, e.g. `meal`; `rona` is given by the house.
     Reason
 );
@@ -89,8 +85,17 @@ name!(
     PromptName
 );
 name!(
-    /// A menu in `menu.toml`, e.g. `welcome`.
+    /// A node of the menus in `menu.toml`, e.g. `welcome`.
     MenuId
+);
+name!(
+    /// A list of callers' numbers in `menu.toml`, e.g. `vip`.
+    ListId
+);
+
+name!(
+    /// When something is open, e.g. `office`.
+    ScheduleId
 );
 
 /// A language that prompts are spoken in, by a code of 2 to 8 small letters, e.g. `zh`, `yue`, `ug`: the folder of

@@ -142,6 +142,8 @@ fn each_crate_has_one_door() {
         ("csv::", "records config"),
         ("encoding_rs::", "config"),
         ("clap::", "app"),
+        ("ureq::", "app"),
+        ("rustls::", "app"),
         ("indicatif::", "app"),
         ("anstyle::", "app"),
         ("socket2::", "sip media"),

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 use super::forecasts::{self, SimulateArgs};
 use super::logging::{self, Log, LogFormat};
+use super::menus::{self, MenuCommand};
 use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
@@ -96,6 +97,9 @@ enum Command {
     Simulate(SimulateArgs),
     /// How many operators a load takes, by Erlang C and A and by playing it
     Staff(StaffArgs),
+    /// Draw the menus, or walk through them without a phone
+    #[command(subcommand)]
+    Menu(MenuCommand),
     /// Call a hotline without a phone: real SIP, real sound
     Call(CallArgs),
     /// Take over the configuration of another exchange
@@ -177,6 +181,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         }
         Command::Simulate(args) => forecasts::simulate(&cli.config, &cli.data, &args),
         Command::Staff(args) => staffing::staff(&args).map_err(|e| vec![format!("hotline staff: {e}")]),
+        Command::Menu(command) => menus::run(&cli.config, &command),
         Command::Call(args) => phone("call", softphone::call(args)),
         Command::Import(importing::ImportCommand::Asterisk(args)) => importing::import(&args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::checking;
 use super::clock::Clock;
+use super::hooks::Hooks;
 use super::hours::Doors;
 use super::logging::Log;
 use super::outlook::Outlook;
@@ -95,6 +96,7 @@ async fn open_and_run(
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
     let (outlook, waits) = Outlook::start().map_err(|e| one(e.to_string()))?;
+    let (hooks, replies) = Hooks::start().map_err(|e| one(e.to_string()))?;
     let doors = Doors::new(&house, switches::restored(&recovered.switches));
     let (queue, restored) = recovery::engine(&recovered);
     if let Some(entry) = restored {
@@ -102,8 +104,20 @@ async fn open_and_run(
     }
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
-    let mut switchboard =
-        Switchboard::new(Parts { clock, sockets, sip, media, queue, calls, store, doors, outlook, drain, trace_sip });
+    let mut switchboard = Switchboard::new(Parts {
+        clock,
+        sockets,
+        sip,
+        media,
+        queue,
+        calls,
+        store,
+        doors,
+        outlook,
+        hooks,
+        drain,
+        trace_sip,
+    });
     take_up(&mut switchboard, house, recovered);
 
     let (orders_tx, orders) = mpsc::channel(8);
@@ -113,7 +127,7 @@ async fn open_and_run(
     // Whoever started us may not listen.
     let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
-    switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits }).await;
+    switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits, hooks: replies }).await;
     info!("down");
     Ok(())
 }

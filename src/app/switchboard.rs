@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, info, warn};
 
 use super::clock::Clock;
+use super::hooks::{Hooks, Replied};
 use super::hours::{Change, Doors};
 use super::logging::Log;
 use super::outlook::{Outlook, Waits};
@@ -14,6 +15,7 @@ use super::switches::{self, Flip};
 use crate::call::{Action, Calls, Event};
 use crate::ids::{CallId, ScheduleId};
 use crate::ivr::Told;
+use crate::ivr::menu::{Answer, LineState, Question};
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
@@ -43,6 +45,7 @@ pub struct Inlets {
     pub durable: watch::Receiver<u64>,
     pub orders: mpsc::Receiver<Order>,
     pub outlook: mpsc::Receiver<Waits>,
+    pub hooks: mpsc::Receiver<Replied>,
 }
 
 /// What the process is asked to do by signals.
@@ -62,6 +65,7 @@ pub struct Switchboard {
     pub store: Store,
     pub doors: Doors,
     pub outlook: Outlook,
+    pub hooks: Hooks,
     /// How long a drain lets calls go on.
     pub drain: Duration,
     pub trace_sip: Option<Log>,
@@ -86,6 +90,7 @@ pub struct Parts {
     pub store: Store,
     pub doors: Doors,
     pub outlook: Outlook,
+    pub hooks: Hooks,
     pub drain: Duration,
     pub trace_sip: Option<Log>,
 }
@@ -95,13 +100,14 @@ enum Woken {
     Media(Vec<media::Event>),
     Durable,
     Outlook(Waits),
+    Hook(Replied),
     Order(Option<Order>),
     Timer,
 }
 
 impl Switchboard {
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, sockets, sip, media, queue, calls, store, doors, outlook, drain, trace_sip } = parts;
+        let Parts { clock, sockets, sip, media, queue, calls, store, doors, outlook, hooks, drain, trace_sip } = parts;
         Self {
             clock,
             sockets,
@@ -112,6 +118,7 @@ impl Switchboard {
             store,
             doors,
             outlook,
+            hooks,
             drain,
             trace_sip,
             opening: VecDeque::new(),
@@ -144,6 +151,10 @@ impl Switchboard {
                     self.outlook.answered();
                     self.log_input(now, Input::Expected { lines });
                 }
+                Woken::Hook((call, number, reply)) => {
+                    self.hooks.answered(call, number);
+                    self.calls.handle(now, Event::Replied { call, number, reply });
+                }
                 Woken::Order(None) | Woken::Timer => {}
             }
             self.handle_deadlines(now);
@@ -165,6 +176,7 @@ impl Switchboard {
             Ok(()) = inlets.durable.changed() => Woken::Durable,
             order = inlets.orders.recv() => Woken::Order(order),
             Some(waits) = inlets.outlook.recv() => Woken::Outlook(waits),
+            Some(replied) = inlets.hooks.recv() => Woken::Hook(replied),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -390,12 +402,42 @@ impl Switchboard {
                 let until = until.and_then(|minute| switches::next_time(of, now, minute));
                 self.flip(now, schedule, Flip { to, at: now, until, by: by.to_string(), note: String::new() });
             }
+            Action::Ask { call, question } => {
+                let answer = self.answer(now, question);
+                self.calls.handle(now, Event::Told { call, answer });
+            }
+            Action::CallOut { call, visitor, request } => {
+                let number = request.number;
+                if !self.hooks.ask(call, visitor, request) {
+                    self.calls.handle(now, Event::Replied { call, number, reply: None });
+                }
+            }
+            Action::CancelCallOut { call } => self.hooks.forget(call),
             Action::AskPlace { call } => {
                 if let Some(place) = self.queue.place(now, call) {
                     let expected_wait = place.expected.map(|wait| Duration::from_millis(wait.median_ms));
                     let told = Told { number: place.number, expected_wait, ringing: place.ringing };
                     self.calls.handle(now, Event::Place { call, told });
                 }
+            }
+        }
+    }
+
+    /// What a branch of the menus asks.
+    fn answer(&self, now: Moment, question: Question) -> Answer {
+        match question {
+            Question::Schedule(schedule) => {
+                let open = self.calls.is_open(&schedule);
+                Answer::Schedule { schedule, open }
+            }
+            Question::Queue(queue) => {
+                let line = self.queue.line_now(now, &queue);
+                let line =
+                    line.map_or(LineState { waiting: 0, expected_wait: None, open: false, staffed: false }, |line| {
+                        let expected_wait = line.expected.map(|wait| Duration::from_millis(wait.median_ms));
+                        LineState { waiting: line.waiting, expected_wait, open: line.open, staffed: line.served }
+                    });
+                Answer::Queue { queue, line }
             }
         }
     }

@@ -5,10 +5,12 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::{House, is_feature_code};
 use super::feature;
-use crate::ids::SeatId;
-use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, Choice, DENIED, Entry, MenuMachine};
+use super::seating::is_free;
+use super::words::Action;
+use crate::ids::{QueueId, SeatId};
+use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, DENIED, Entry};
 use crate::media::{self, Direction};
-use crate::queue::{Caller, Input, OperatorState};
+use crate::queue::{Caller, Input};
 use crate::records::{self, Outcome};
 use crate::sip::{self, Body};
 
@@ -32,6 +34,10 @@ impl Call {
         if !known {
             return self.refuse(house, 404, Outcome::RefusedRules);
         }
+        let settings = &house.settings.ivr;
+        if settings.numbers.get(number).is_some_and(|entry| settings.menus.refuse_unanswered(entry, &self.visitor())) {
+            return self.refuse(house, 603, Outcome::RefusedRules);
+        }
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
         house.media(media::Command::Open { leg: self.caller, call: self.id, second: false });
@@ -47,11 +53,8 @@ impl Call {
     /// An operator who calls from their seat, feature codes aside, cannot be offered anything meanwhile.
     fn makes_busy(&mut self, house: &mut House, source: &sip::Source) {
         let sip::Source::Seat(seat) = source else { return };
-        let free = |state: &OperatorState| {
-            matches!(state, OperatorState::Ready | OperatorState::NotReady { .. } | OperatorState::WrapUp { .. })
-        };
         if let Some((operator, state)) = house.seating.at(seat)
-            && free(state)
+            && is_free(state)
             && !is_feature_code(&self.record.to)
         {
             let operator = operator.clone();
@@ -125,14 +128,7 @@ impl Call {
             return self.obey(house, seat);
         }
         match house.settings.ivr.numbers.get(&self.record.to).cloned() {
-            Some(Entry::Menu(menu)) => {
-                let Some(menu) = house.settings.ivr.menus.get(&menu) else { return self.fail(house) };
-                self.language = menu.default.language;
-                let mut machine = MenuMachine::new(menu);
-                machine.start(house.now);
-                self.state = State::Menu(machine);
-            }
-            Some(Entry::Queue { queue, language }) => self.join(house, Choice { queue, language }),
+            Some(Entry::To(destination)) => self.walk(house, &destination),
             Some(Entry::Play(prompt)) => {
                 self.play(house, 0, Vec::new(), Some(prompt));
                 self.state = State::Sounding;
@@ -156,19 +152,21 @@ impl Call {
     pub fn drain_machines(&mut self, house: &mut House) {
         for _ in 0..ASKS_AT_ONCE {
             let heard = match &mut self.state {
-                State::Menu(menu) => menu.poll(),
+                State::Menu => self.walker.as_mut().and_then(|walker| walker.poll()),
                 State::Line(line) => line.poll(),
                 State::Message(message) => message.poll(),
                 State::Survey(survey) => survey.poll(),
                 _ => None,
             };
+            if matches!(self.state, State::Menu) {
+                self.note_walk();
+            }
             match heard {
                 None => break,
                 Some(Heard::Play { token, prompts, looped }) => self.play(house, token, prompts, looped),
-                Some(Heard::Chosen { choice, keys }) => {
-                    self.record.choices = keys;
-                    self.join(house, choice);
-                }
+                Some(Heard::Lead { to, language }) => self.led(house, to, language),
+                Some(Heard::Ask(question)) => house.ask(Action::Ask { call: self.id, question }),
+                Some(Heard::CallOut(request)) => self.call_out(house, request),
                 Some(Heard::AskPlace) => house.ask_place(self.id),
                 Some(Heard::Record) => self.record_message(house),
                 Some(Heard::Recorded) => self.message_taken(house),
@@ -178,16 +176,14 @@ impl Call {
         }
     }
 
-    fn join(&mut self, house: &mut House, choice: Choice) {
-        info!(queue = %choice.queue, language = choice.language.code(), "joins");
-        self.language = choice.language;
-        self.record.language = Some(choice.language.code().to_string());
-        self.waits_in(house, &choice.queue);
-        self.state = State::Line(house.line_of(&choice.queue, choice.language));
+    pub fn join(&mut self, house: &mut House, queue: QueueId) {
+        info!(%queue, language = self.language.code(), "joins");
+        self.waits_in(house, &queue);
+        self.state = State::Line(house.line_of(&queue, self.language));
         let arrived_at = self.record.arrived_at;
         let caller = self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from));
         self.in_line = true;
-        house.queue(Input::Join { contact: self.id, queue: choice.queue, caller, arrived_at });
+        house.queue(Input::Join { contact: self.id, queue, caller, arrived_at });
     }
 }
 

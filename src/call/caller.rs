@@ -11,7 +11,7 @@ use super::offering::SeatLeg;
 use super::onward::Onward;
 use super::talking::Talk;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt};
-use crate::ivr::{MenuMachine, MessageMachine, SurveyMachine, Told, WaitingMachine};
+use crate::ivr::{MessageMachine, SurveyMachine, Told, WaitingMachine, Walker};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Output;
@@ -70,6 +70,12 @@ pub(super) struct Call {
     pub busy: Option<OperatorId>,
     /// When the operator let go of a caller who stayed.
     pub talk_ended: Option<Moment>,
+    /// The way through the menus, also while it waits whether somebody is reached.
+    pub walker: Option<Box<Walker>>,
+    /// A program elsewhere is being asked.
+    pub asked_elsewhere: bool,
+    /// Chose in the menus to be called back, and is not in the line yet.
+    pub asks_callback: bool,
     /// A message is being written.
     pub recording: bool,
     plays: u64,
@@ -88,7 +94,8 @@ pub(super) enum State {
     LateAnswer {
         give_up: Moment,
     },
-    Menu(MenuMachine),
+    /// In the menus: the walker says what is heard.
+    Menu,
     /// In the line: music and announcements; perhaps a seat rings.
     Line(WaitingMachine),
     Talking(Talk),
@@ -166,6 +173,9 @@ impl Call {
             open_offers: 0,
             busy: None,
             talk_ended: None,
+            walker: None,
+            asked_elsewhere: false,
+            asks_callback: false,
             recording: false,
             plays: 0,
             playing: None,
@@ -197,7 +207,7 @@ impl Call {
 
     pub fn next_deadline(&self) -> Option<Moment> {
         let own = match &self.state {
-            State::Menu(menu) => menu.next_deadline(),
+            State::Menu => self.walker.as_ref().and_then(|walker| walker.next_deadline()),
             State::Line(line) => line.next_deadline(),
             State::Message(message) => message.next_deadline(),
             State::Survey(survey) => survey.next_deadline(),
@@ -211,7 +221,7 @@ impl Call {
 
     pub fn on_deadline(&mut self, house: &mut House) {
         match &mut self.state {
-            State::Menu(menu) => menu.handle_deadline(house.now),
+            State::Menu => self.in_menu(|walker| walker.handle_deadline(house.now)),
             State::Line(line) => line.handle_deadline(house.now),
             State::Message(message) => message.handle_deadline(house.now),
             State::Survey(survey) => survey.handle_deadline(house.now),
@@ -306,7 +316,7 @@ impl Call {
         let Some((current, own)) = self.playing.take_if(|(current, _)| *current == token) else { return };
         debug!(current, "played");
         match &mut self.state {
-            State::Menu(menu) => menu.played(house.now, own),
+            State::Menu => self.in_menu(|walker| walker.played(house.now, own)),
             State::Line(line) => line.played(house.now, own),
             State::Message(message) => message.played(house.now, own),
             State::Survey(survey) => survey.played(house.now, own),
@@ -402,21 +412,25 @@ impl Call {
             State::Talking(_) | State::Survey(_) | State::Sounding => Outcome::Answered,
             State::Line(_) | State::Reached => Outcome::AbandonedInQueue,
             State::Recruiting | State::Dialling(_) => Outcome::Failed,
-            State::Onward(_) => Outcome::Overflowed,
+            State::Onward(onward) => onward.outcome(),
             State::Message(_) => Outcome::Message,
-            State::Opening { .. } | State::LateAnswer { .. } | State::Menu(_) => Outcome::AbandonedInMenu,
+            State::Opening { .. } | State::LateAnswer { .. } | State::Menu => Outcome::AbandonedInMenu,
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
         }
     }
 
     fn key(&mut self, house: &mut House, key: char) {
         match &mut self.state {
-            State::Menu(menu) => menu.key(house.now, key),
+            State::Menu => self.in_menu(|walker| walker.key(house.now, key)),
             State::Message(message) => message.key(house.now, key),
             State::Survey(survey) => survey.key(house.now, key),
             State::Line(_) => self.key_in_line(house, key),
             _ => {}
         }
+    }
+
+    fn in_menu(&mut self, act: impl FnOnce(&mut Walker)) {
+        self.walker.as_deref_mut().map(act);
     }
 
     fn figures(&mut self, quality: Option<media::Quality>) {

@@ -159,6 +159,10 @@ impl Calls {
                 self.open.insert(schedule, open);
             }
             Event::Durable { call } => self.on_call(now, call, |call, house| call.on_durable(house)),
+            Event::Told { call, answer } => self.on_call(now, call, |call, house| call.told(house, answer)),
+            Event::Replied { call, number, reply } => {
+                self.on_call(now, call, |call, house| call.replied(house, number, reply));
+            }
             Event::Place { call, told } => self.on_call(now, call, |call, house| call.on_place(house, told)),
         }
     }

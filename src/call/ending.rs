@@ -5,6 +5,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::ledger;
+use super::words::Action;
 use crate::queue::{Input, NotReached};
 use crate::records::{self, EndedBy, Outcome};
 use crate::sip::{self, Refusal};
@@ -42,7 +43,8 @@ impl Call {
         }
         let status = match outcome {
             Outcome::RefusedBusy | Outcome::Overflowed => 486,
-            Outcome::RefusedClosed | Outcome::Callback => 480,
+            Outcome::RefusedClosed | Outcome::Callback | Outcome::Answered => 480,
+            Outcome::RefusedRules => 603,
             _ => 503,
         };
         self.refuse(house, status, outcome);
@@ -85,6 +87,9 @@ impl Call {
         let moments = ledger::Moments { left: self.left_at, talk_ended: self.talk_ended };
         ledger::close(&mut self.record, house.now, moments, within.map(|facts| facts.answer_within));
         info!(?outcome, ?by, "over");
+        if std::mem::take(&mut self.asked_elsewhere) {
+            house.ask(Action::CancelCallOut { call: self.id });
+        }
         if self.in_line {
             house.queue(Input::Leave { contact: self.id });
         }
@@ -93,10 +98,7 @@ impl Call {
                 self.drop_seats_but(house, None);
                 house.queue(Input::TalkEnded { contact: self.id });
             }
-            State::Onward(onward) => {
-                let leg = onward.leg;
-                self.drop_onward(house, leg);
-            }
+            State::Onward(_) => self.drop_onward(house),
             State::Dialling(dialling) if !dialling.told => {
                 house.queue(Input::NotReached { contact: self.contact, why: NotReached::Withdrawn });
             }

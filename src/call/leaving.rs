@@ -32,6 +32,7 @@ impl Call {
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));
         house.ask_place(self.id);
+        self.ask_callback(house);
     }
 
     /// What the record says of the queue.
@@ -129,7 +130,7 @@ impl Call {
     // -----------------------------------------------------------------------------------------
     // A message instead
 
-    fn ask_for_message(&mut self, house: &mut House) {
+    pub fn ask_for_message(&mut self, house: &mut House) {
         // Sound of theirs comes for sure only once they are answered.
         self.accept(house);
         self.left_at = Some(house.now);

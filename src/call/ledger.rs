@@ -1,5 +1,6 @@
 //! What a call's record says, and the events in `queue_log`'s vocabulary.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::seating::Change;
@@ -39,6 +40,8 @@ fn blank(id: CallId, now: Moment) -> Record {
         ended_at: None,
         language: None,
         choices: String::new(),
+        digits: BTreeMap::new(),
+        menu_path: Vec::new(),
         queue: None,
         need: None,
         operator: None,

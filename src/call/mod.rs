@@ -18,6 +18,7 @@ mod survey;
 mod talking;
 #[cfg(test)]
 mod tests;
+mod walking;
 pub mod words;
 
 pub use calls::Calls;

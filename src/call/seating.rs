@@ -20,6 +20,11 @@ pub(super) struct Change {
     pub after: Option<(SeatId, OperatorState)>,
 }
 
+/// Whether somebody in this state can make a call of their own, or take one that is for them.
+pub(super) fn is_free(state: &OperatorState) -> bool {
+    matches!(state, OperatorState::Ready | OperatorState::NotReady { .. } | OperatorState::WrapUp { .. })
+}
+
 impl Seating {
     pub fn change(&mut self, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) -> Change {
         let before = self.operators.remove(&operator);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CallId, OperatorId, QueueId, Reason, ScheduleId, SeatId, TrunkId};
 use crate::ivr;
+use crate::ivr::menu::{Answer, Question, Reply, Request, Visitor};
 use crate::media;
 use crate::queue;
 use crate::records;
@@ -66,6 +67,17 @@ pub enum Event {
         schedule: ScheduleId,
         open: bool,
     },
+    /// The answer to [`Action::Ask`].
+    Told {
+        call: CallId,
+        answer: Answer,
+    },
+    /// The answer to [`Action::CallOut`] with this number; `None`: there is none.
+    Replied {
+        call: CallId,
+        number: u64,
+        reply: Option<Reply>,
+    },
     /// The answer to [`Action::AskPlace`].
     Place {
         call: CallId,
@@ -86,6 +98,21 @@ pub enum Action {
         to: SwitchTo,
         until: Option<u16>,
         by: OperatorId,
+    },
+    /// What a branch of the menus needs to know → [`Event::Told`].
+    Ask {
+        call: CallId,
+        question: Question,
+    },
+    /// A program elsewhere is to be asked → [`Event::Replied`].
+    CallOut {
+        call: CallId,
+        visitor: Visitor,
+        request: Request,
+    },
+    /// Nobody waits for its answer any more.
+    CancelCallOut {
+        call: CallId,
     },
     /// Where is this call in its line? → [`Event::Place`].
     AskPlace {

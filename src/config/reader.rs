@@ -171,7 +171,7 @@ pub struct Tables<'a, T> {
 }
 
 /// Tables that could not be read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Broken {
     /// Each with its place.
     pub names: Vec<(String, Place)>,

@@ -87,6 +87,26 @@ text!(
     NextHop(Hop), next_hop
 );
 
+text!(
+    /// Where a program is asked over HTTP: `http://10.0.0.7:8000/case`, `https://cases.example/hook`.
+    Url(String), url
+);
+
+fn url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_url = rest.is_some_and(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, port.parse::<u16>().is_ok_and(|port| port > 0)),
+            _ => (host, true),
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
+        port && !name.is_empty() && name.chars().all(is_name) && rest.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    let wrong = || format!("found {text:?}; a URL is meant, e.g. \"http://10.0.0.7:8000/case\"");
+    is_url.then(|| text.to_string()).ok_or_else(wrong)
+}
+
 fn next_hop(text: &str) -> Result<Hop, String> {
     let wrong = || {
         format!(

@@ -9,7 +9,8 @@ mod tables;
 
 use super::*;
 use crate::ids::{Language, SeatId};
-use crate::ivr::{AnswerWhen, Choice, Counting, Entry, Grammar};
+use crate::ivr::menu::{Choice, Destination, Node, To};
+use crate::ivr::{AnswerWhen, Counting, Entry, Grammar};
 use crate::sip::{Transport, digest};
 
 fn root() -> PathBuf {
@@ -54,11 +55,13 @@ fn the_shipped_files_mean_what_the_contract_says() {
         house.sip.listen.iter().map(|l| format!("{}:{}", l.transport.via_name(), l.addr)).collect();
     assert_eq!(listen, ["UDP:127.0.0.1:5060", "TCP:127.0.0.1:5060"]);
     assert_eq!((house.media.ports.clone(), house.ivr.answer), (20_000..=29_999, AnswerWhen::AtOnce));
-    let Some(Entry::Menu(menu)) = house.ivr.numbers.get("12345") else { panic!("12345 leads to no menu") };
-    let menu = &house.ivr.menus[menu];
-    let general = Choice { queue: "citizen".into(), language: Language::ZH };
-    assert_eq!((&menu.default, &menu.choices[&'1']), (&general, &general));
-    assert_eq!(menu.choices[&'2'], Choice { queue: "english".into(), language: Language::EN });
+    let Some(Entry::To(Destination { to: To::Node(menu), .. })) = house.ivr.numbers.get("12345") else {
+        panic!("12345 leads to no menu")
+    };
+    let Node::Menu(menu) = &house.ivr.menus.nodes[menu] else { panic!("{menu} is no menu") };
+    let general = Destination::queue("citizen", Some(Language::ZH));
+    assert_eq!((&menu.default, &menu.choices[&'1']), (&general, &Choice::To(general.clone())));
+    assert_eq!(menu.choices[&'2'], Choice::To(Destination::queue("english", Some(Language::EN))));
     assert_eq!(house.sip.seats.len(), 10);
     for n in 1..=10 {
         let (seat, operator) = (format!("80{n:02}"), format!("10{n:02}"));
@@ -121,7 +124,7 @@ fn numbers_are_said_wholly_in_the_words_of_one_language() {
     let counting = [Language::ZH, yue, ug, bo].map(|language| house.ivr.languages.counting(language));
     assert_eq!(counting, [Counting::ZH, Counting::ZH, digits, digits]);
     assert_eq!(house.media.prompts.fallbacks[&bo], [ug, Language::ZH]);
-    assert_eq!(house.ivr.numbers["12345"], Entry::Queue { queue: "line".into(), language: Language::ZH });
+    assert_eq!(house.ivr.numbers["12345"], Entry::To(Destination::queue("line", None)));
 }
 
 #[test]

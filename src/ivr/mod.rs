@@ -3,7 +3,7 @@
 //! Does not know: SIP, RTP, the queue engine (it is told a place in the line), config files, the store.
 
 mod languages;
-mod menu;
+pub mod menu;
 mod message;
 mod required;
 pub mod speech;
@@ -12,7 +12,7 @@ mod waiting;
 pub mod words;
 
 pub use languages::{Counting, Grammar, Languages, Spoken};
-pub use menu::MenuMachine;
+pub use menu::Walker;
 pub use message::MessageMachine;
 pub use required::required_prompts;
 pub use survey::SurveyMachine;

@@ -2,16 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use super::menu::Saying;
 use super::words::*;
 use super::{message, speech, waiting};
 use crate::ids::{Prompt, PromptName};
 
 /// Everything that can be played under these settings, sorted.
 pub fn required_prompts(settings: &Settings) -> Vec<Prompt> {
-    let mut prompts: BTreeSet<Prompt> = settings.menus.values().flat_map(|menu| menu.prompts.iter().cloned()).collect();
+    let mut prompts = BTreeSet::new();
+    for said in settings.menus.nodes.values().flat_map(|node| node.says()) {
+        match said {
+            Saying::Fixed(prompt) => drop(prompts.insert(prompt.clone())),
+            Saying::Own(name) => {
+                let languages = settings.languages.spoken.keys();
+                prompts.extend(languages.map(|language| Prompt::spoken(*language, name.clone())));
+            }
+        }
+    }
     prompts.extend(settings.numbers.values().filter_map(|entry| match entry {
         Entry::Play(prompt) => Some(prompt.clone()),
-        Entry::Menu(_) | Entry::Queue { .. } | Entry::Silence => None,
+        Entry::To(_) | Entry::Silence => None,
     }));
     prompts.extend([settings.waiting.music.clone(), Prompt::plain(BEEP), Prompt::plain(RINGBACK)]);
     let words = &settings.announcements;

@@ -17,6 +17,13 @@ pub fn number(counting: Counting, number: usize) -> Vec<Prompt> {
     names.into_iter().map(|name| Prompt::spoken(counting.language, name.as_str())).collect()
 }
 
+/// One digit after the other; what is none is left out, and so is all beyond the sixty-fourth.
+pub fn digits(counting: Counting, digits: &str) -> Vec<Prompt> {
+    const MOST: usize = 64;
+    let digits = digits.chars().filter(char::is_ascii_digit).take(MOST);
+    digits.map(|digit| Prompt::spoken(counting.language, digit.to_string())).collect()
+}
+
 /// "You are number N"; in Chinese those ahead are counted: 您前面还有两位, and who is next is told so.
 pub fn place(counting: Counting, place: usize) -> Vec<Prompt> {
     let spoken = |name: &str| Prompt::spoken(counting.language, name);

@@ -1,17 +1,19 @@
 //! What the menu is made of, what it is told, and what it asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::languages::Languages;
-use crate::ids::{Language, MenuId, Prompt, PromptName, QueueId};
+use super::menu::{Destination, Menus, Node, Question, Request, To};
+use crate::ids::{Language, Prompt, PromptName, QueueId};
 
 /// What callers hear, as the admin meant it.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// What happens when a number is dialled.
     pub numbers: BTreeMap<String, Entry>,
-    pub menus: BTreeMap<MenuId, Menu>,
+    pub menus: Arc<Menus>,
     pub languages: Languages,
     pub waiting: Waiting,
     pub announcements: Announcements,
@@ -22,19 +24,24 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The number that leads to a queue, and the language spoken on the way: the first by number.
+    /// The number that leads to a queue, and the language spoken on the way: the first by number, by the shortest way.
     pub fn way_to(&self, queue: &QueueId) -> Option<(&str, Language)> {
-        let through_menu = |menu: &Menu| {
-            let choices = std::iter::once(&menu.default).chain(menu.choices.values());
-            choices.filter(|choice| choice.queue == *queue).map(|choice| choice.language).next()
-        };
         self.numbers.iter().find_map(|(number, entry)| {
-            let language = match entry {
-                Entry::Queue { queue: to, language } if to == queue => Some(*language),
-                Entry::Menu(menu) => self.menus.get(menu).and_then(through_menu),
-                _ => None,
-            };
-            language.map(|language| (number.as_str(), language))
+            let Entry::To(first) = entry else { return None };
+            let mut seen = BTreeSet::new();
+            let mut ways = VecDeque::from([(first, self.languages.own)]);
+            while let Some((way, language)) = ways.pop_front() {
+                let language = way.language.unwrap_or(language);
+                match &way.to {
+                    To::Queue(to) if to == queue => return Some((number.as_str(), language)),
+                    To::Node(id) if seen.insert(id) => {
+                        let leads = self.menus.nodes.get(id).map(Node::leads).unwrap_or_default();
+                        ways.extend(leads.into_iter().map(|way| (way, language)));
+                    }
+                    _ => {}
+                }
+            }
+            None
         })
     }
 }
@@ -51,36 +58,12 @@ pub enum AnswerWhen {
 /// Where a dialled number leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    Menu(MenuId),
-    /// Straight into a line, in this language, without a greeting.
-    Queue {
-        queue: QueueId,
-        language: Language,
-    },
+    /// Into the menus, or straight on.
+    To(Destination),
     /// One prompt in a loop, for tests of the sound.
     Play(Prompt),
     /// Answered, and silent.
     Silence,
-}
-
-/// One greeting, one choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Menu {
-    /// Played in order, in these languages one after the other: greeting, recording notice, choice.
-    pub prompts: Vec<Prompt>,
-    pub choices: BTreeMap<char, Choice>,
-    /// What no key means.
-    pub default: Choice,
-    /// How long a key is awaited after the last prompt.
-    pub timeout: Duration,
-    /// A key that is no choice: the prompts begin again, so often; then `default`.
-    pub retries: u8,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    pub queue: QueueId,
-    pub language: Language,
 }
 
 /// What is heard in the line.
@@ -147,8 +130,12 @@ pub struct Answer {
 pub enum Action {
     /// Play in turn, then `looped` over and over; `played(token)` is told at the end of the last prompt.
     Play { token: u64, prompts: Vec<Prompt>, looped: Option<Prompt> },
-    /// The caller chose (or time did): on to the line. `keys` are those that counted, in order.
-    Chosen { choice: Choice, keys: String },
+    /// Out of the menus: on to there, in this language.
+    Lead { to: To, language: Language },
+    /// Answered by `answered`.
+    Ask(Question),
+    /// A program elsewhere is asked. Answered by `replied`.
+    CallOut(Request),
     /// Where is the caller in the line? Answered by `tell`.
     AskPlace,
     /// From here on what the caller says is the message.

@@ -3,6 +3,7 @@
 
 use super::engine::Engine;
 use super::line::ContactState;
+use super::words::Expected;
 use crate::ids::{CallId, OfferId, QueueId};
 use crate::moment::Moment;
 
@@ -24,7 +25,28 @@ pub struct Ringing {
     pub until: Moment,
 }
 
+/// How a line is for who would join it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineNow {
+    pub waiting: usize,
+    pub expected: Option<Expected>,
+    pub open: bool,
+    /// Somebody is signed in who could serve it.
+    pub served: bool,
+}
+
 impl Engine {
+    /// `None`: there is no such queue.
+    pub fn line_now(&self, now: Moment, queue: &QueueId) -> Option<LineNow> {
+        let line = &self.lines[*self.line_names.get(queue)?];
+        let waiting = line.order.len();
+        let tally = line.classes.first().map(|class| self.classes[*class].tally());
+        let foreseen = line.pace.foreseen(now, waiting + 1);
+        let expected = foreseen.or_else(|| line.pace.wait(now, waiting + 1, &tally?));
+        let served = line.classes.iter().any(|class| self.classes[*class].is_served());
+        Some(LineNow { waiting, expected, open: line.open && !line.retired, served })
+    }
+
     /// Every talk, in order of its contact's arrival.
     pub fn talks(&self) -> impl Iterator<Item = Talk<'_>> {
         self.contacts.iter().filter_map(|(id, contact)| match contact.state {

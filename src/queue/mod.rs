@@ -33,7 +33,7 @@ pub use candidates::{Candidate, Fit};
 pub use deadlines::{Deadline, Due};
 pub use decision::*;
 pub use engine::Engine;
-pub use look::{Ringing, Talk};
+pub use look::{LineNow, Ringing, Talk};
 pub use need::{NeedFault, parse_need};
 pub use operators::{OperatorView, Slot, Standing};
 pub use settings::*;

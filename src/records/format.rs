@@ -1,5 +1,6 @@
 //! Records for programs and people: JSON Lines, CSV, and Asterisk's `queue_log`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::reader::{PAGE, Range, ReadFault, Reader, read};
 use super::words::{EndedBy, Outcome, Quality, Record, Recording};
-use crate::ids::{CallId, OperatorId, QueueId, SeatId, TrunkId};
+use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One record as outsiders read it: times are RFC 3339 with milliseconds, in the given zone.
@@ -46,6 +47,8 @@ struct Printed<'a> {
     callback_of: Option<CallId>,
     attempt: Option<u8>,
     expected_wait_ms: Option<u64>,
+    digits: &'a BTreeMap<String, String>,
+    menu_path: &'a [MenuId],
 }
 
 #[derive(Serialize)]
@@ -98,6 +101,8 @@ impl<'a> Printed<'a> {
             callback_of: record.callback_of,
             attempt: record.attempt,
             expected_wait_ms: record.expected_wait_ms,
+            digits: &record.digits,
+            menu_path: &record.menu_path,
         }
     }
 }
@@ -124,7 +129,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 35] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -158,6 +163,8 @@ const COLUMNS: [&str; 33] = [
     "callback_of",
     "attempt",
     "expected_wait_ms",
+    "digits",
+    "menu_path",
 ];
 
 /// A table with a header; `offers` is JSON.
@@ -185,6 +192,11 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
         "recording_file" => inside("recording", "file"),
         "recording_sha256" => inside("recording", "sha256"),
         "mos" | "loss" | "jitter_ms" => inside("quality", name),
+        "menu_path" => printed.menu_path.iter().map(MenuId::as_str).collect::<Vec<_>>().join(" "),
+        "digits" => match printed.digits.is_empty() {
+            true => String::new(),
+            false => cell(fields.get("digits")),
+        },
         name => cell(fields.get(name)),
     };
     Ok(COLUMNS.iter().map(column).collect())

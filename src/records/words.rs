@@ -1,8 +1,10 @@
 //! What is written down.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
+use crate::ids::{CallId, MenuId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One call, from the first INVITE to the last BYE. Durations are in milliseconds.
@@ -25,6 +27,12 @@ pub struct Record {
     pub language: Option<String>,
     /// Keys that counted, in order.
     pub choices: String,
+    /// What was typed in the menus, by name; what is secret is asterisks.
+    #[serde(default)]
+    pub digits: BTreeMap<String, String>,
+    /// The nodes of the menus that were gone through, in order.
+    #[serde(default)]
+    pub menu_path: Vec<MenuId>,
     pub queue: Option<QueueId>,
     /// The queue's need as written.
     pub need: Option<String>,

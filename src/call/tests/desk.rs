@@ -1,11 +1,13 @@
 //! The calls of a test, and everybody around them played by it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Action, Calls, Event, QueueFacts, Settings};
 use crate::ids::{CallId, Language, LegId, OfferId, OperatorId, SeatId};
-use crate::ivr::{self, Choice, Entry as Leads, KeyLeads, Menu};
+use crate::ivr::menu::{Choice, Destination, Menu, Menus, Node, To};
+use crate::ivr::{self, Entry as Leads, KeyLeads};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::{Input, OfferOutcome, Output};
@@ -17,14 +19,15 @@ pub const SEAT: LegId = LegId(2);
 pub const OFFER: OfferId = OfferId(7);
 
 pub fn settings() -> Settings {
-    let citizen = Choice { queue: "citizen".into(), language: Language::ZH };
-    let english = Choice { queue: "english".into(), language: Language::EN };
+    let citizen = Destination::queue("citizen", Some(Language::ZH));
+    let english = Destination::queue("english", Some(Language::EN));
     let menu = Menu {
         prompts: Vec::new(),
-        choices: BTreeMap::from([('1', citizen.clone()), ('2', english)]),
+        choices: BTreeMap::from([('1', Choice::To(citizen.clone())), ('2', Choice::To(english))]),
         default: citizen,
         timeout: Duration::from_secs(5),
         retries: 1,
+        wrong: Vec::new(),
     };
     let keys = BTreeMap::from([
         ('9', KeyLeads::Callback),
@@ -34,15 +37,15 @@ pub fn settings() -> Settings {
     ]);
     let facts =
         |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15), keys: keys.clone() };
-    let straight = Leads::Queue { queue: "citizen".into(), language: Language::ZH };
+    let straight = Leads::To(Destination::queue("citizen", Some(Language::ZH)));
     Settings {
         ivr: ivr::Settings {
             numbers: BTreeMap::from([
-                ("12345".into(), Leads::Menu("welcome".into())),
+                ("12345".into(), Leads::To(Destination::to(To::Node("welcome".into())))),
                 ("12346".into(), straight),
                 ("100".into(), Leads::Silence),
             ]),
-            menus: BTreeMap::from([("welcome".into(), menu)]),
+            menus: Arc::new(Menus { nodes: [("welcome".into(), Node::Menu(menu))].into(), ..Menus::default() }),
             ..ivr::Settings::default()
         },
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),

@@ -8,6 +8,7 @@ use super::desk;
 use crate::call::{Action, Calls, Event, Settings};
 use crate::ids::{CallId, LegId, OperatorId};
 use crate::ivr::Told;
+use crate::ivr::menu::{Answer, LineState, Question, Request, Visitor};
 use crate::media::{self, Direction, Recording};
 use crate::moment::Moment;
 use crate::queue::{
@@ -28,6 +29,11 @@ pub struct House {
     pub entries: Vec<Entry>,
     /// The store is slow: opening entries wait for [`House::write_out`].
     pub slow_store: bool,
+    /// What every schedule is.
+    pub is_open: bool,
+    /// Programs elsewhere that were asked, and how often nobody waited for the answer any more.
+    pub asked: Vec<(CallId, Visitor, Request)>,
+    pub cancelled: usize,
     unwritten: Vec<CallId>,
     /// Legs whose recordings run.
     recording: BTreeMap<LegId, String>,
@@ -85,6 +91,9 @@ impl House {
             outputs: Vec::new(),
             entries: Vec::new(),
             slow_store: false,
+            is_open: true,
+            asked: Vec::new(),
+            cancelled: 0,
             unwritten: Vec::new(),
             recording: BTreeMap::new(),
         };
@@ -143,11 +152,29 @@ impl House {
                 }
             }
             Action::Switch { .. } => {}
+            Action::Ask { call, question } => {
+                let answer = self.answer(question);
+                self.calls.handle(self.now, Event::Told { call, answer });
+            }
+            Action::CallOut { call, visitor, request } => self.asked.push((call, visitor, request)),
+            Action::CancelCallOut { .. } => self.cancelled += 1,
             Action::AskPlace { call } => {
                 if let Some(place) = self.engine.place(self.now, call) {
                     let told = Told { number: place.number, expected_wait: None, ringing: place.ringing };
                     self.calls.handle(self.now, Event::Place { call, told });
                 }
+            }
+        }
+    }
+
+    fn answer(&self, question: Question) -> Answer {
+        match question {
+            Question::Schedule(schedule) => Answer::Schedule { schedule, open: self.is_open },
+            Question::Queue(queue) => {
+                let line = self.engine.line_now(self.now, &queue).expect("a queue");
+                let line =
+                    LineState { waiting: line.waiting, expected_wait: None, open: line.open, staffed: line.served };
+                Answer::Queue { queue, line }
             }
         }
     }

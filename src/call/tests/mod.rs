@@ -3,6 +3,7 @@ mod codes;
 mod desk;
 mod exits;
 mod house;
+mod menus;
 mod scenarios;
 mod several;
 mod survey;

@@ -71,14 +71,19 @@ fn to_queue(queue: &Queue<'_>, path: &[&str], name: &str, queues: &Names, faults
 }
 
 fn to_number(queue: &Queue<'_>, path: &[&str], number: &str, faults: &mut Faults) -> Option<Exit> {
+    check_number(queue, path, number, faults).map(|()| Exit::Number(number.to_string()))
+}
+
+/// Whether a number can be dialled over a trunk.
+pub fn check_number<T>(element: &Element<'_, T>, path: &[&str], number: &str, faults: &mut Faults) -> Option<()> {
     if !is_dialable(number) {
         let what = format!(
             "found {number:?}; up to {MAX_DIALLED} digits, perhaps after a plus, are meant, e.g. \"01065139999\""
         );
-        queue.fault_at(faults, path, what);
+        element.fault_at(faults, path, what);
         return None;
     }
-    Some(Exit::Number(number.to_string()))
+    Some(())
 }
 
 /// The keys that lead out of the line.

@@ -1,69 +1,104 @@
 //! menu.toml, and whether every prompt is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::people::People;
+use super::queues::Queues;
 use super::signalling::Signalling;
 use super::sound::Sound;
-use super::{Names, languages, list, survey, time_within};
+use super::{Names, destinations, languages, list, lists, nodes, paths, schedules::Schedules, survey, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
-use crate::ids::{Language, MenuId, Prompt, QueueId};
-use crate::ivr::{self, Announcements, Choice, Entry, Menu, Settings, Waiting};
+use crate::ids::{Language, ListId, MenuId, Prompt, QueueId};
+use crate::ivr::menu::{Destination, Menus, Saying, To};
+use crate::ivr::{self, Announcements, Entry, Settings, Waiting};
 
-const TIMEOUT: Duration = Duration::from_secs(5);
-const TIMEOUT_LIMITS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
 const INTERVAL_LIMITS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
-const RETRIES: u8 = 1;
 
 /// What is looked up while menus are read.
-pub(super) struct Known<'a> {
-    queues: &'a Names,
-    pub(super) languages: &'a languages::Known,
+pub struct Known<'a> {
+    pub queues: &'a Queues<'a>,
+    pub languages: &'a languages::Known,
+    pub schedules: &'a Schedules<'a>,
+    /// `None`: they could not be read.
+    pub seats: Option<BTreeSet<&'a str>>,
+    pub nodes: Names,
+    pub lists: Names,
+    pub numbers: Names,
+    /// Under which digits are kept.
+    pub digits: BTreeSet<String>,
+    /// Lists that a branch looks into.
+    pub looked_into: BTreeSet<String>,
+    /// Where callers are sent to a number outside.
+    pub sent_outside: Vec<Place>,
     /// Where each prompt is first named.
-    prompts: BTreeMap<Prompt, Place>,
+    pub prompts: BTreeMap<Prompt, Place>,
 }
 
 pub fn read(
+    dir: &Path,
     files: &Files,
-    queues: &Names,
+    (queues, schedules, people): (&Queues<'_>, &Schedules<'_>, &People<'_>),
     sip: Option<&Signalling>,
     sound: Option<&Sound>,
     faults: &mut Faults,
 ) -> Option<Settings> {
     let languages = languages::read(files, faults);
-    let mut known = Known { queues, languages: &languages, prompts: BTreeMap::new() };
+    let mut known = Known {
+        queues,
+        languages: &languages,
+        schedules,
+        seats: people.sound.then(|| people.seats.keys().map(|seat| seat.as_str()).collect()),
+        nodes: Names::default(),
+        lists: Names::default(),
+        numbers: Names::default(),
+        digits: BTreeSet::new(),
+        looked_into: BTreeSet::new(),
+        sent_outside: Vec::new(),
+        prompts: BTreeMap::new(),
+    };
     let mut settings = Settings {
         answer: sip.map(|sip| sip.answer).unwrap_or_default(),
         languages: languages.settings.clone(),
         ..Settings::default()
     };
-    let mut menu_names = Names::default();
-    let menus = reader::array::<written::Menu>(&files.menu, "menu", "id", faults);
-    for menu in menus.good {
-        let named = menu_names.take(&menu, "id", &menu.written.id, faults);
-        if let Some(meant) = read_menu(&menu, &mut known, faults)
-            && named
-        {
-            settings.menus.insert(MenuId::from(menu.written.id.as_str()), meant);
-        }
-    }
-    menu_names.also(menus.broken);
-    let mut numbers = Names::default();
-    let tables = reader::array::<written::Number>(&files.menu, "number", "number", faults);
-    for number in tables.good {
-        let named = numbers.take(&number, "number", &number.written.number, faults);
-        if let Some(entry) = entry(&number, &menu_names, &mut known, faults)
+    let numbers = reader::array::<written::Number>(&files.menu, "number", "number", faults);
+    let named: Vec<bool> = numbers
+        .good
+        .iter()
+        .map(|number| known.numbers.take(number, "number", &number.written.number, faults))
+        .collect();
+    known.numbers.also(numbers.broken);
+    let tables = nodes::tables(files, &mut known, faults);
+    let mut menus = Menus { lists: lists::read(dir, files, &mut known, faults), ..Menus::default() };
+    menus.nodes = nodes::read(&tables, &mut known, faults);
+    menus.fallback = fallback(files, &known, faults);
+    for (number, named) in numbers.good.iter().zip(named) {
+        if let Some(entry) = entry(number, &mut known, faults)
             && named
         {
             settings.numbers.insert(number.written.number.clone(), entry);
         }
     }
-    if tables.is_empty {
+    if numbers.is_empty {
         faults.fault(&files.menu.whole(), "number", "there is no number: at least one [[number]] is needed");
     }
+    paths::check(&settings.numbers, &menus, &tables, faults);
+    check_lists(&menus, &known, faults);
+    if let Some(sip) = sip
+        && !sip.settings.trunks.iter().any(|trunk| trunk.to.is_some())
+    {
+        for place in &known.sent_outside {
+            let what = "sends callers to a number, and no [[trunk]] has `to`: nothing can be dialled";
+            faults.warning(place, "number", what);
+        }
+    }
+    settings.menus = Arc::new(menus);
     if let Some(waiting) = reader::table::<written::Waiting>(&files.menu, "waiting", faults) {
         settings.waiting = read_waiting(&waiting, &mut known, faults);
     }
@@ -80,8 +115,29 @@ pub fn read(
     Some(settings)
 }
 
+/// Where callers end who go round and round.
+fn fallback(files: &Files, known: &Known<'_>, faults: &mut Faults) -> Option<QueueId> {
+    let top = reader::top::<written::MenuTop>(&files.menu, &[], faults)?;
+    match &top.written.fallback {
+        None => known.queues.names.first().map(QueueId::from),
+        Some(queue) if known.queues.names.contains(queue) => Some(QueueId::from(queue.as_str())),
+        Some(queue) => {
+            top.fault(faults, "fallback", known.queues.names.unknown("queue", queue));
+            None
+        }
+    }
+}
+
+fn check_lists(menus: &Menus, known: &Known<'_>, faults: &mut Faults) {
+    for id in menus.lists.keys().map(ListId::as_str).filter(|id| !known.looked_into.contains(*id)) {
+        if let Some(place) = known.lists.place_of(id) {
+            faults.warning(place, "list", format!("{id:?} is looked into by no branch"));
+        }
+    }
+}
+
 impl Known<'_> {
-    pub(super) fn prompt<T>(
+    pub fn prompt<T>(
         &mut self,
         element: &Element<'_, T>,
         path: &[&str],
@@ -101,95 +157,100 @@ impl Known<'_> {
         }
     }
 
-    fn choice<T>(
+    /// Prompts of a list, some of them in the caller's language.
+    pub fn sayings<T>(
+        &mut self,
+        element: &Element<'_, T>,
+        key: &str,
+        texts: &[String],
+        faults: &mut Faults,
+    ) -> Vec<Saying> {
+        let mut sayings = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let index = index.to_string();
+            let path = [key, index.as_str()];
+            match text.strip_prefix("*/") {
+                None => sayings.extend(self.prompt(element, &path, text, faults).map(Saying::Fixed)),
+                Some(name) => {
+                    let good = self.languages.settings.spoken.keys().all(|language| {
+                        self.prompt(element, &path, &format!("{}/{name}", language.code()), faults).is_some()
+                    });
+                    sayings.extend(good.then(|| Saying::Own(name.into())));
+                }
+            }
+        }
+        sayings
+    }
+
+    /// A language that is written; `Ok(None)`: none is.
+    pub fn language<T>(
+        &self,
+        element: &Element<'_, T>,
+        path: &[&str],
+        written: &Option<String>,
+        faults: &mut Faults,
+    ) -> Result<Option<Language>, ()> {
+        if written.is_none() {
+            return Ok(None);
+        }
+        self.languages.language(written).map(Some).map_err(|what| element.fault_at(faults, path, what))
+    }
+
+    pub fn queue<T>(
         &self,
         element: &Element<'_, T>,
         path: &[&str],
         queue: &str,
-        spoken: &Option<String>,
         faults: &mut Faults,
-    ) -> Option<Choice> {
-        let with = |key| [path, &[key]].concat();
-        let language = self.languages.language(spoken);
-        let language = language.map_err(|what| element.fault_at(faults, &with("language"), what)).ok();
-        if !self.queues.contains(queue) {
-            let what = self.queues.unknown("queue", queue);
-            element.fault_at(faults, &with("queue"), what);
+    ) -> Option<QueueId> {
+        if !self.queues.names.contains(queue) {
+            element.fault_at(faults, path, self.queues.names.unknown("queue", queue));
             return None;
         }
-        Some(Choice { queue: QueueId::from(queue), language: language? })
+        Some(QueueId::from(queue))
     }
-}
 
-fn read_menu(menu: &Element<'_, written::Menu>, known: &mut Known<'_>, faults: &mut Faults) -> Option<Menu> {
-    let written = &menu.written;
-    let mut prompts = Vec::new();
-    for (index, text) in written.prompts.iter().enumerate() {
-        prompts.extend(known.prompt(menu, &["prompts", &index.to_string()], text, faults));
-    }
-    let default = known.choice(menu, &["default"], &written.default.queue, &written.default.language, faults);
-    let mut choices = BTreeMap::new();
-    for (index, choice) in written.choice.iter().enumerate() {
-        let index = index.to_string();
-        let place = menu.place_of(&["choice", &index, "key"]);
-        let Some(key) = reader::one_key(&choice.key) else {
-            faults.fault(
-                &place,
-                "menu.choice.key",
-                format!("found {:?}; one key is meant, \"0\" to \"9\", \"*\" or \"#\"", choice.key),
-            );
-            continue;
-        };
-        if let Some(meant) = known.choice(menu, &["choice", &index], &choice.queue, &choice.language, faults)
-            && choices.insert(key, meant).is_some()
-        {
-            faults.fault(&place, "menu.choice.key", format!("key {key:?} is there twice"));
+    pub fn node<T>(&self, element: &Element<'_, T>, path: &[&str], id: &str, faults: &mut Faults) -> Option<MenuId> {
+        if !self.nodes.contains(id) {
+            element.fault_at(faults, path, self.nodes.unknown("menu", id));
+            return None;
         }
+        Some(MenuId::from(id))
     }
-    Some(Menu {
-        prompts,
-        choices,
-        default: default?,
-        timeout: time_within(menu, "timeout", &written.timeout, TIMEOUT, TIMEOUT_LIMITS, faults),
-        retries: written.retries.unwrap_or(RETRIES),
-    })
 }
 
-fn entry(
-    number: &Element<'_, written::Number>,
-    menus: &Names,
-    known: &mut Known<'_>,
-    faults: &mut Faults,
-) -> Option<Entry> {
+fn entry(number: &Element<'_, written::Number>, known: &mut Known<'_>, faults: &mut Faults) -> Option<Entry> {
     let written = &number.written;
-    let silence = written.silence.unwrap_or(false);
     if written.number.starts_with('*') {
         number.fault(faults, "number", "numbers that begin with * are the operators' feature codes");
         return None;
     }
-    match (&written.menu, &written.queue, &written.play, silence) {
-        (Some(menu), None, None, false) => {
-            if !menus.contains(menu) {
-                number.fault(faults, "menu", menus.unknown("menu", menu));
-                return None;
-            }
-            Some(Entry::Menu(MenuId::from(menu.as_str())))
+    let language = known.language(number, &["language"], &written.language, faults);
+    let (silence, message) = (written.silence.unwrap_or(false), written.message.unwrap_or(false));
+    let to = match (&written.menu, &written.queue, &written.seat, message, &written.play, silence) {
+        (Some(menu), None, None, false, None, false) => To::Node(known.node(number, &["menu"], menu, faults)?),
+        (None, Some(queue), None, false, None, false) => To::Queue(known.queue(number, &["queue"], queue, faults)?),
+        (None, None, Some(seat), false, None, false) => {
+            destinations::seat(number, &["seat"], seat, None, known, faults)?
         }
-        (None, Some(queue), None, false) => {
-            let Choice { queue, language } = known.choice(number, &[], queue, &written.language, faults)?;
-            Some(Entry::Queue { queue, language })
+        (None, None, None, true, None, false) => To::Message,
+        (None, None, None, false, Some(play), false) => {
+            return known.prompt(number, &["play"], play, faults).map(Entry::Play);
         }
-        (None, None, Some(play), false) => known.prompt(number, &["play"], play, faults).map(Entry::Play),
-        (None, None, None, true) => Some(Entry::Silence),
+        (None, None, None, false, None, true) => return Some(Entry::Silence),
         _ => {
             faults.fault(
                 &number.at(),
                 "number",
-                format!("number {:?} needs exactly one of menu, queue, play, silence = true", written.number),
+                format!(
+                    "number {:?} needs exactly one of menu, queue, seat, message = true, play, silence = true",
+                    written.number
+                ),
             );
-            None
+            return None;
         }
-    }
+    };
+    Some(Entry::To(Destination { to, language: language.ok()? }))
 }
 
 fn read_waiting(waiting: &Element<'_, written::Waiting>, known: &mut Known<'_>, faults: &mut Faults) -> Waiting {

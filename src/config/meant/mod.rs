@@ -1,11 +1,15 @@
 //! From the files as written to the settings of each room, with all references looked up.
 
 mod choose;
+mod destinations;
 mod examples;
 mod exits;
 mod languages;
+mod lists;
 mod menus;
 mod needs;
+mod nodes;
+mod paths;
 mod people;
 mod queues;
 mod schedules;
@@ -59,7 +63,8 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
     people.sound = faults.count() == before && files.operators.is_complete();
-    let mut ivr = menus::read(files, &queues.names, sip.as_ref(), media.as_ref(), faults);
+    let known = (&queues, &schedules, &people);
+    let mut ivr = menus::read(dir, files, known, sip.as_ref(), media.as_ref(), faults);
     if let Some(ivr) = &mut ivr {
         survey::queues(&mut ivr.survey, &queues, faults);
     }
@@ -264,7 +269,16 @@ impl Names {
         self.places.extend(names.map(|name| (name, Place::default())));
     }
 
-    /// Whether the name is there, or may be.
+    fn place_of(&self, name: &str) -> Option<&Place> {
+        self.places.get(name)
+    }
+
+    /// The one that is written first.
+    fn first(&self) -> Option<&str> {
+        let first = self.places.iter().min_by_key(|(_, place)| (&place.file, place.line, place.column));
+        first.map(|(name, _)| name.as_str())
+    }
+
     fn contains(&self, name: &str) -> bool {
         self.unsure || self.is_there(name)
     }

@@ -183,3 +183,36 @@ fn the_shipped_files_name_every_key_and_show_true_defaults() {
     }
     assert!(shown >= 25, "{shown} defaults are shown");
 }
+
+#[test]
+fn the_examples_of_the_shipped_menu_work_as_they_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&root().join("sip-config"), dir.path());
+    let change = |name: &str, change: &dyn Fn(String) -> String| {
+        let path = dir.path().join(name);
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+    };
+    change("menu.toml", &|text| {
+        let (before, rest) = text.split_once("# Examples.").unwrap();
+        let (examples, after) = rest.split_once("# End of the examples.").unwrap();
+        let is_prose = |line: &str| {
+            line.starts_with(char::is_uppercase) || line.starts_with("this one") || line.starts_with("to go on")
+        };
+        let plain = examples.lines().skip(1).map(|line| line.strip_prefix("# ").unwrap_or_default());
+        let plain: Vec<&str> = plain.filter(|line| !is_prose(line)).collect();
+        format!("{before}{}\n{after}", plain.join("\n"))
+    });
+    // What the examples lead to: a trunk that goes out, a queue that calls back.
+    change("hotline.toml", &|text| text.replace("# to = \"sip:", "to = \"sip:"));
+    change("queues.toml", &|text| {
+        text.replacen(
+            "id = \"citizen\"\n",
+            "id = \"citizen\"\ncallback = {}\nkey = [{ key = \"1\", callback = true }]\n",
+            1,
+        )
+    });
+    let prompts = root().join("prompts").display().to_string();
+    let checked = check_with(dir.path(), environment(&[("HOTLINE__MEDIA__PROMPTS", &prompts)]));
+    assert!(checked.faults.is_empty(), "{}", told(&checked.faults, dir.path()));
+    assert!(checked.house.unwrap().ivr.menus.nodes.len() >= 7);
+}

@@ -33,6 +33,8 @@ fn record(number: u64) -> Record {
         ended_at: None,
         language: None,
         choices: String::new(),
+        digits: Default::default(),
+        menu_path: Vec::new(),
         queue: None,
         need: None,
         operator: None,
@@ -62,6 +64,8 @@ fn finished(number: u64) -> Record {
         ended_at: Some(at(number + 65)),
         language: Some("zh".into()),
         choices: "1".into(),
+        digits: [("case".into(), "123".into())].into(),
+        menu_path: vec!["welcome".into(), "case".into()],
         queue: Some("citizen".into()),
         need: Some("mandarin >= 1".into()),
         operator: Some("1001".into()),
@@ -419,7 +423,7 @@ fn json_lines_have_the_promised_form() {
             r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
             r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
-            r#""callback_of":null,"attempt":null,"expected_wait_ms":null}"#,
+            r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"digits":{"case":"123"},"menu_path":["welcome","case"]}"#,
         )
     );
     let range = Range { since: Some(at(100)), until: Some(at(200)) };
@@ -443,6 +447,7 @@ fn csv_is_a_table_without_formulas() {
         ("4.4".into(), "3000".into(), "answered".into())
     );
     assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
+    assert_eq!((cell(0, "digits"), cell(0, "menu_path")), (r#"{"case":"123"}"#.into(), "welcome case".into()));
     assert_eq!(cell(2, "connected_at"), "");
 }
 
@@ -459,8 +464,9 @@ fn the_queue_log_is_asterisks() {
 #[test]
 fn a_record_written_before_a_field_existed_is_read() {
     let mut old = serde_json::to_value(finished(1)).unwrap();
-    for field in ["callback_of", "attempt", "expected_wait_ms"] {
+    for field in ["callback_of", "attempt", "expected_wait_ms", "digits", "menu_path"] {
         assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }
-    assert_eq!(serde_json::from_value::<Record>(old).unwrap(), finished(1));
+    let plain = Record { digits: Default::default(), menu_path: Vec::new(), ..finished(1) };
+    assert_eq!(serde_json::from_value::<Record>(old).unwrap(), plain);
 }

@@ -1,0 +1,115 @@
+//! In the menus: what the walk asks for, and where it leads.
+
+use tracing::{info, warn};
+
+use super::caller::{Call, State};
+use super::calls::House;
+use super::words::Action;
+use crate::ids::Language;
+use crate::ivr::menu::{Answer, Destination, Refuse, Reply, Request, To, Visitor};
+use crate::ivr::{KeyLeads, Walker};
+use crate::queue::Input;
+use crate::records::Outcome;
+
+impl Call {
+    pub fn visitor(&self) -> Visitor {
+        Visitor { from: self.record.from.clone(), to: self.record.to.clone() }
+    }
+
+    /// Where the dialled number leads.
+    pub fn walk(&mut self, house: &mut House, to: &Destination) {
+        let mut walker = Walker::new(&house.settings.ivr, self.visitor(), self.language);
+        walker.start(house.now, to);
+        self.walker = Some(Box::new(walker));
+        self.state = State::Menu;
+    }
+
+    /// What the walk has come to, for the record.
+    pub fn note_walk(&mut self) {
+        let Some(walker) = &self.walker else { return };
+        self.language = walker.language();
+        self.record.choices = walker.keys().into();
+        self.record.digits = walker.typed().iter().map(|(name, typed)| (name.clone(), typed.told())).collect();
+        self.record.menu_path = walker.path().to_vec();
+    }
+
+    /// Out of the menus.
+    pub fn led(&mut self, house: &mut House, to: To, language: Language) {
+        info!(?to, language = language.code(), "led on");
+        self.language = language;
+        self.record.language = Some(language.code().to_string());
+        match to {
+            To::Queue(queue) => self.join(house, queue),
+            To::Callback(queue) => {
+                self.asks_callback = true;
+                self.join(house, queue);
+            }
+            To::Number { number, .. } => self.send_on(house, number),
+            To::Seat { seat, .. } => self.ring_seat(house, seat),
+            To::Message => self.ask_for_message(house),
+            To::HangUp => self.sent_away(house, Outcome::Answered),
+            To::Refuse(Refuse::Rules) => self.sent_away(house, Outcome::RefusedRules),
+            To::Refuse(Refuse::Closed) => {
+                let closed = house.settings.ivr.announcements.closed.clone();
+                self.last_words(house, closed, Outcome::RefusedClosed);
+            }
+            To::Refuse(Refuse::Busy) => {
+                let busy = house.settings.ivr.announcements.busy.clone();
+                self.last_words(house, busy, Outcome::RefusedBusy);
+            }
+            // The walk enters nodes by itself.
+            To::Node(_) => self.fail(house),
+        }
+    }
+
+    fn sent_away(&mut self, house: &mut House, outcome: Outcome) {
+        self.record.outcome = Some(outcome);
+        self.say_goodbye(house);
+    }
+
+    /// Where nobody was reached the walk may go on. `false`: it does not.
+    pub fn walk_on(&mut self, house: &mut House) -> bool {
+        let Some(walker) = &mut self.walker else { return false };
+        let goes_on = walker.not_reached(house.now);
+        if goes_on {
+            self.left_at = None;
+            self.state = State::Menu;
+        }
+        goes_on
+    }
+
+    pub fn told(&mut self, house: &mut House, answer: Answer) {
+        if let (State::Menu, Some(walker)) = (&self.state, &mut self.walker) {
+            walker.answered(house.now, answer);
+        }
+    }
+
+    pub fn call_out(&mut self, house: &mut House, request: Request) {
+        info!(hook = %request.hook, "asks elsewhere");
+        self.asked_elsewhere = true;
+        house.ask(Action::CallOut { call: self.id, visitor: self.visitor(), request });
+    }
+
+    pub fn replied(&mut self, house: &mut House, number: u64, reply: Option<Reply>) {
+        self.asked_elsewhere = false;
+        if let (State::Menu, Some(walker)) = (&self.state, &mut self.walker) {
+            match &reply {
+                Some(reply) => info!(case = reply.case.as_deref().unwrap_or("none"), "answered elsewhere"),
+                None => warn!("no answer from elsewhere"),
+            }
+            walker.replied(house.now, number, reply);
+        }
+    }
+
+    /// Whoever chose in the menus to be called back presses the key for it as soon as they are in the line.
+    pub fn ask_callback(&mut self, house: &mut House) {
+        if !std::mem::take(&mut self.asks_callback) {
+            return;
+        }
+        let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
+        let key = facts.and_then(|facts| facts.keys.iter().find(|(_, leads)| **leads == KeyLeads::Callback));
+        if let Some((key, _)) = key {
+            house.queue(Input::Key { contact: self.id, key: *key });
+        }
+    }
+}
