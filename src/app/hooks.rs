@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
+use super::clock::Clock;
 use crate::ids::{CallId, Language};
 use crate::ivr::menu::{Reply, Request, Utterance, Visitor};
+use crate::moment::Moment;
 
 /// So many are asked at once; the timeouts are short, and each thread mostly waits.
 const THREADS: usize = 16;
@@ -28,6 +30,7 @@ const MAX_SAID: usize = 32;
 pub type Replied = (CallId, u64, Option<Reply>);
 
 pub struct Hooks {
+    clock: Clock,
     questions: SyncSender<Question>,
     /// Calls that wait, and whether they still do.
     open: BTreeMap<CallId, (u64, Arc<AtomicBool>)>,
@@ -37,13 +40,13 @@ struct Question {
     call: CallId,
     visitor: Visitor,
     request: Request,
-    asked_at: Instant,
+    asked_at: Moment,
     is_wanted: Arc<AtomicBool>,
 }
 
 impl Hooks {
     /// Starts the threads; answers come out of the receiver. They end with the hooks.
-    pub fn start() -> std::io::Result<(Hooks, mpsc::Receiver<Replied>)> {
+    pub fn start(clock: Clock) -> std::io::Result<(Hooks, mpsc::Receiver<Replied>)> {
         // A second one in the process says so, and all is well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (questions, asked) = sync_channel::<Question>(WAITING);
@@ -51,16 +54,16 @@ impl Hooks {
         let asked = Arc::new(Mutex::new(asked));
         for number in 0..THREADS {
             let (asked, tell) = (Arc::clone(&asked), tell.clone());
-            std::thread::Builder::new().name(format!("hook{number}")).spawn(move || work(&asked, &tell))?;
+            std::thread::Builder::new().name(format!("hook{number}")).spawn(move || work(clock, &asked, &tell))?;
         }
-        Ok((Hooks { questions, open: BTreeMap::new() }, replies))
+        Ok((Hooks { clock, questions, open: BTreeMap::new() }, replies))
     }
 
     /// `false`: too many are waiting already.
     pub fn ask(&mut self, call: CallId, visitor: Visitor, request: Request) -> bool {
         let is_wanted = Arc::new(AtomicBool::new(true));
         self.open.insert(call, (request.number, Arc::clone(&is_wanted)));
-        let question = Question { call, visitor, request, asked_at: Instant::now(), is_wanted };
+        let question = Question { call, visitor, request, asked_at: self.clock.now(), is_wanted };
         let taken = self.questions.try_send(question).is_ok();
         if !taken {
             warn!(%call, "too many questions elsewhere are open");
@@ -84,7 +87,7 @@ impl Hooks {
     }
 }
 
-fn work(asked: &Mutex<Receiver<Question>>, tell: &mpsc::Sender<Replied>) {
+fn work(clock: Clock, asked: &Mutex<Receiver<Question>>, tell: &mpsc::Sender<Replied>) {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
     let tls = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::PlatformVerifier).build();
     let config = ureq::Agent::config_builder().tls_config(tls).max_redirects(0).proxy(None).build();
@@ -96,7 +99,7 @@ fn work(asked: &Mutex<Receiver<Question>>, tell: &mpsc::Sender<Replied>) {
             continue;
         }
         let (call, number, hook) = (question.call, question.request.number, question.request.hook.clone());
-        let left = question.request.timeout.saturating_sub(question.asked_at.elapsed());
+        let left = question.request.timeout.saturating_sub(clock.now().since(question.asked_at));
         let reply = ask(&agent, question, left);
         if let Err(error) = &reply {
             warn!(%call, %hook, error, "no answer from elsewhere");
@@ -191,7 +194,7 @@ mod tests {
     }
 
     fn reply(url: &str, timeout: Duration) -> Option<Reply> {
-        let (mut hooks, mut replies) = Hooks::start().unwrap();
+        let (mut hooks, mut replies) = Hooks::start(Clock::start()).unwrap();
         let digits = BTreeMap::from([("case".to_string(), "12345".to_string())]);
         let language = Language::ZH;
         let request = Request { number: 7, hook: "ask".into(), url: url.into(), timeout, language, digits };
@@ -219,9 +222,10 @@ mod tests {
     #[test]
     fn a_program_that_is_late_dead_or_talks_nonsense_answers_nothing() {
         let (url, _server) = server("{}", Duration::from_secs(5));
-        let began = Instant::now();
+        let clock = Clock::start();
+        let began = clock.now();
         assert_eq!(reply(&url, Duration::from_millis(300)), None);
-        assert!(began.elapsed() < Duration::from_secs(4));
+        assert!(clock.now().since(began) < Duration::from_secs(4));
         let (url, _server) = server("not JSON", Duration::ZERO);
         assert_eq!(reply(&url, Duration::from_secs(20)), None);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -96,7 +96,7 @@ async fn open_and_run(
     let sip = Endpoint::new(clock.now(), house.sip.clone(), rng);
     let calls = Calls::new(call_settings(&house), recovered.last_call);
     let (outlook, waits) = Outlook::start().map_err(|e| one(e.to_string()))?;
-    let (hooks, replies) = Hooks::start().map_err(|e| one(e.to_string()))?;
+    let (hooks, replies) = Hooks::start(clock).map_err(|e| one(e.to_string()))?;
     let doors = Doors::new(&house, switches::restored(&recovered.switches));
     let (queue, restored) = recovery::engine(&recovered);
     if let Some(entry) = restored {

@@ -45,7 +45,9 @@ fn write_people(dir: &Path, tables: bool) {
     let mut text = String::new();
     if tables {
         let mut seats = String::from("id,contact\n");
-        (0..SEATS).for_each(|n| drop(writeln!(seats, "{},sip:{}@127.0.0.1:6000", 8000 + n, 8000 + n)));
+        for n in 0..SEATS {
+            let _ = writeln!(seats, "{},sip:{}@127.0.0.1:6000", 8000 + n, 8000 + n);
+        }
         fs::write(dir.join("seats.csv"), seats).expect("a file");
         text.push_str("id,name,seat,mandarin,english,housing,market,water,power\n");
         for n in 0..OPERATORS {

@@ -117,9 +117,9 @@ fn the_next_change() {
             schedule.next_change(at(schedule, now)).map(|at| at.to_zoned_datetime(schedule.zone.clone()).datetime());
         assert_eq!(told, next.map(|next| next.parse().unwrap()), "{now}");
     }
-    assert_eq!(closed_on_holidays.depends_on_calendar(), true);
+    assert!(closed_on_holidays.depends_on_calendar());
     closed_on_holidays.holidays = DayHours::parse(["24/7"]).unwrap();
-    assert_eq!(closed_on_holidays.depends_on_calendar(), false);
+    assert!(!closed_on_holidays.depends_on_calendar());
 }
 
 /// In Berlin 02:00 to 03:00 does not exist on 2026-03-29, and is there twice on 2026-10-25.
