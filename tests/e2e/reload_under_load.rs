@@ -69,8 +69,9 @@ fn two_hundred_calls_go_on_while_the_files_change_ten_times() {
     house.wait_log_lines(OPERATORS, "connected operator=");
     house.wait_log_lines(CALLS, "joins queue=");
 
-    type Change = (&'static str, Box<dyn Fn(&mut Files, &Path)>, &'static str);
-    let edit = |what: fn(&mut Files)| -> Box<dyn Fn(&mut Files, &Path)> { Box::new(move |files, _| what(files)) };
+    type Edit = Box<dyn Fn(&mut Files, &Path)>;
+    type Change = (&'static str, Edit, &'static str);
+    let edit = |what: fn(&mut Files)| -> Edit { Box::new(move |files, _| what(files)) };
     let added = move |files: &mut Files, _: &Path| {
         files.operators += &operator(70, port, "mandarin = 5");
         files.operators += &operator(71, port, "english = 9");

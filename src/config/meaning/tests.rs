@@ -21,7 +21,7 @@ fn meant(folder: &Path, changed: (&str, &str)) -> Option<Meaning> {
         std::fs::write(folder.join(name), text).unwrap();
     }
     let now = "2026-11-25T12:00:00Z".parse().unwrap();
-    let house = check_with(folder, Surroundings { variables: BTreeMap::new(), now }).house?;
+    let house = check_with(folder, Surroundings { variables: BTreeMap::new(), now, recorded: true }).house?;
     Some(Meaning::of(&house, &BTreeMap::new()))
 }
 

@@ -26,7 +26,7 @@ const THRESHOLDS: usize = 16;
 /// `None`: silence.
 pub fn active_level(samples: &[f32]) -> Option<f64> {
     // The envelope rises too late for a click: it cannot be louder than its loudest block.
-    let loudest = samples.chunks(BLOCK).map(|block| mean_square(block)).fold(0.0, f64::max);
+    let loudest = samples.chunks(BLOCK).map(mean_square).fold(0.0, f64::max);
     level_of_activity(samples).map(|level| level.min(decibels(loudest.sqrt()))).filter(|level| *level > SILENCE)
 }
 
