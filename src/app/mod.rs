@@ -16,6 +16,7 @@ mod logging;
 mod menus;
 mod outlook;
 mod prompts;
+mod questions;
 mod reading;
 mod recovery;
 mod replaying;

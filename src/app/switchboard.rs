@@ -16,7 +16,6 @@ use super::switches::{self, Flip};
 use crate::call::{Action, Calls, Event};
 use crate::ids::{CallId, QueueId, ScheduleId};
 use crate::ivr::Told;
-use crate::ivr::menu::{Answer, LineState, Question};
 use crate::media::desk::Desk;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
@@ -425,25 +424,6 @@ impl Switchboard {
                     let told = Told { number: place.number, expected_wait, ringing: place.ringing };
                     self.calls.handle(now, Event::Place { call, told });
                 }
-            }
-        }
-    }
-
-    /// What a branch of the menus asks.
-    fn answer(&self, now: Moment, question: Question) -> Answer {
-        match question {
-            Question::Schedule(schedule) => {
-                let open = self.calls.is_open(&schedule);
-                Answer::Schedule { schedule, open }
-            }
-            Question::Queue(queue) => {
-                let line = self.queue.line_now(now, &queue);
-                let line =
-                    line.map_or(LineState { waiting: 0, expected_wait: None, open: false, staffed: false }, |line| {
-                        let expected_wait = line.expected.map(|wait| Duration::from_millis(wait.median_ms));
-                        LineState { waiting: line.waiting, expected_wait, open: line.open, staffed: line.served }
-                    });
-                Answer::Queue { queue, line }
             }
         }
     }

@@ -98,7 +98,7 @@ fn a_reader_who_has_seen_enough_is_no_fault() {
     let commands = [
         "hotline check | head -n 0",
         "hotline call sip:12345@127.0.0.1:1 | true",
-        "hotline staff --calls-per-hour 60 --handle-time 60s | head -n 1",
+        "hotline check --format json | true",
     ];
     for command in commands {
         let program = format!("exec {}", env!("CARGO_BIN_EXE_hotline"));

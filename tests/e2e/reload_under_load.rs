@@ -10,7 +10,7 @@ use crate::peers::Sipp;
 const CALLS: usize = 200;
 const OPERATORS: usize = 60;
 /// How long each caller stays; all changes happen while all are there.
-const STAY_MS: &str = "25000";
+const STAY_MS: &str = "45000";
 
 fn operator(number: usize, port: u16, skills: &str) -> String {
     let seat = 8100 + number;
@@ -150,7 +150,9 @@ fn two_hundred_calls_go_on_while_the_files_change_ten_times() {
     let answered = count(&|record| record["outcome"] == "answered");
     assert_eq!(count(&|record| record["outcome"] == "abandoned_in_queue") + answered, CALLS);
     assert!((OPERATORS..CALLS).contains(&answered), "{answered} were answered");
-    assert_eq!(count(&|record| record["queue"] == "public"), CALLS, "all waited in the queue under its last name");
+    let waited_in: std::collections::BTreeSet<String> =
+        records.iter().map(|record| record["queue"].to_string()).collect();
+    assert_eq!(waited_in, ["\"public\"".to_string()].into(), "all waited in the queue under its last name");
     let log = house.records_as("queue-log");
     let signed_out: Vec<&str> = log.lines().filter(|line| line.contains("AGENTLOGOFF")).collect();
     assert!(signed_out.iter().all(|line| line.contains("|2071|")), "{signed_out:#?}");
