@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use super::forecasts::{self, SimulateArgs};
 use super::logging::{self, Log, LogFormat};
 use super::menus::{self, MenuCommand};
+use super::prompts::{self, PromptsArgs};
 use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
@@ -93,6 +94,8 @@ enum Command {
     Switch(schedules::SwitchArgs),
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
+    /// List the prompts: what they say, how long and loud they are, and what is wrong; make those that are missing
+    Prompts(PromptsArgs),
     /// Play a day against the dispatcher in virtual time, with one or two configurations
     Simulate(SimulateArgs),
     /// How many operators a load takes, by Erlang C and A and by playing it
@@ -179,6 +182,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }
+        Command::Prompts(args) => prompts::prompts(&cli.config, &args),
         Command::Simulate(args) => forecasts::simulate(&cli.config, &cli.data, &args),
         Command::Staff(args) => staffing::staff(&args).map_err(|e| vec![format!("hotline staff: {e}")]),
         Command::Menu(command) => menus::run(&cli.config, &command),

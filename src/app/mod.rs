@@ -12,6 +12,7 @@ mod importing;
 mod logging;
 mod menus;
 mod outlook;
+mod prompts;
 mod recovery;
 mod replaying;
 mod reports;

@@ -6,6 +6,7 @@ mod fault;
 mod forms;
 mod hours;
 mod lint;
+mod manifest;
 mod meant;
 mod one_file;
 mod reader;
@@ -26,13 +27,14 @@ use std::time::Duration;
 pub use export::operators_csv;
 pub use fault::{Fault, Severity};
 pub use hours::DayHours;
+pub use manifest::{Manifest, Text};
 pub use one_file::{OneFile, read_file};
 pub use report::{count, report};
 pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
-use crate::ids::{QueueId, ScheduleId};
+use crate::ids::{Language, QueueId, ScheduleId};
 use crate::{ivr, media, queue, sip};
 
 /// Everything the admin said, as each room understands it.
@@ -48,6 +50,10 @@ pub struct House {
     pub schedules: BTreeMap<ScheduleId, Schedule>,
     /// What is expected to come to each queue, where the admin said it.
     pub queue_load: BTreeMap<QueueId, Load>,
+    /// What the prompts say.
+    pub texts: Manifest,
+    /// Who speaks the prompts that are made.
+    pub voices: BTreeMap<Language, Voice>,
     pub app: App,
 }
 
@@ -57,6 +63,15 @@ pub enum Opening {
     /// Hours of its own, which nobody can switch.
     Hours(Box<Schedule>),
     Schedule(ScheduleId),
+}
+
+/// A voice of espeak-ng.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voice {
+    /// E.g. `cmn`.
+    pub name: String,
+    /// Words a minute.
+    pub speed: u16,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +102,8 @@ struct Surroundings {
     variables: BTreeMap<String, String>,
     /// To warn of days that are over, and of calendars that end.
     now: jiff::Timestamp,
+    /// Prompts that are missing are faults.
+    recorded: bool,
 }
 
 /// Reads the files of a folder, the environment on top; warnings beside the house, or all faults.
@@ -97,9 +114,19 @@ pub fn load(dir: &Path) -> Result<(House, Vec<Fault>), Vec<Fault>> {
 
 /// The same, with what can be known in spite of faults.
 pub fn check(dir: &Path) -> Checked {
+    check_with(dir, surroundings())
+}
+
+/// Reads the files where prompts may be missing: for who makes them.
+pub fn load_unrecorded(dir: &Path) -> Result<House, Vec<Fault>> {
+    let Checked { house, faults, .. } = check_with(dir, Surroundings { recorded: false, ..surroundings() });
+    house.ok_or(faults)
+}
+
+fn surroundings() -> Surroundings {
     let text = |text: std::ffi::OsString| text.into_string().ok();
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-    check_with(dir, Surroundings { variables, now: jiff::Timestamp::now() })
+    Surroundings { variables, now: jiff::Timestamp::now(), recorded: true }
 }
 
 fn check_with(dir: &Path, surroundings: Surroundings) -> Checked {
@@ -115,5 +142,6 @@ pub fn schemas() -> Vec<(String, String)> {
     let text = |(name, schema): (&str, schemars::Schema)| {
         (format!("{name}.json"), format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
     };
-    source::schemas().into_iter().map(text).collect()
+    let prompts = ("prompts", schemars::schema_for!(written::PromptsFile));
+    source::schemas().into_iter().chain([prompts]).map(text).collect()
 }

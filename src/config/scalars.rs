@@ -62,6 +62,14 @@ text!(
     CalendarDate(jiff::civil::Date), |text| text.parse().map_err(|_| format!("found {text:?}; a date is meant, e.g. \"2026-10-01\""))
 );
 text!(
+    /// A difference of loudness: `-6 dB`.
+    Decibels(f64), decibels
+);
+text!(
+    /// A level below full scale, or none: `-20 dB`, `off`.
+    Level(Option<f64>), |text| if text == "off" { Ok(None) } else { decibels(text).map(Some) }
+);
+text!(
     /// Where to listen: `udp:127.0.0.1:5060`, `tcp:[::1]:5060`.
     Listener(Listen), listener
 );
@@ -152,6 +160,13 @@ impl TryFrom<OneOrMany> for Addresses {
             .collect::<Result<_, _>>()
             .map(Addresses)
     }
+}
+
+fn decibels(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("dB").and_then(|number| number.trim_end().parse::<f64>().ok());
+    number
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| format!("found {text:?}; decibels are meant, e.g. \"-20 dB\""))
 }
 
 fn listener(text: &str) -> Result<Listen, String> {

@@ -8,6 +8,7 @@ mod message;
 mod required;
 pub mod speech;
 mod survey;
+mod uses;
 mod waiting;
 pub mod words;
 
@@ -16,5 +17,6 @@ pub use menu::Walker;
 pub use message::MessageMachine;
 pub use required::required_prompts;
 pub use survey::SurveyMachine;
+pub use uses::{Use, Uses};
 pub use waiting::WaitingMachine;
 pub use words::*;

@@ -1,6 +1,6 @@
 //! What sound says to the rest of the house, and is told by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -40,6 +40,30 @@ pub struct Prompts {
     pub folder: PathBuf,
     /// Every language, and those whose recordings are played where it has none, the nearest first.
     pub fallbacks: BTreeMap<Language, Vec<Language>>,
+    /// How loud they are played; `None`: as they were recorded.
+    pub loudness: Option<Loudness>,
+    /// Those that are played as music.
+    pub music: BTreeSet<Prompt>,
+}
+
+/// Levels of what is heard, in dB below full scale: the active speech level of ITU-T P.56.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loudness {
+    pub speech: f64,
+    pub music: f64,
+}
+
+impl Prompts {
+    /// Where a prompt's own recording is.
+    pub fn file(&self, prompt: &Prompt) -> PathBuf {
+        self.folder.join(format!("{prompt}.wav"))
+    }
+
+    /// How loud a prompt is to be.
+    pub fn target(&self, prompt: &Prompt) -> Option<f64> {
+        let loudness = self.loudness?;
+        Some(if self.music.contains(prompt) { loudness.music } else { loudness.speech })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

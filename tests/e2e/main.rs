@@ -1,6 +1,6 @@
 //! End to end: the real program, real sockets, real sound, and peers that we did not write.
 //!
-//! Needs sipp and baresip (`scripts/setup test`). Each test has its own house: own files, data and
+//! Needs sipp, baresip and espeak-ng (`scripts/setup test`). Each test has its own house: own files, data and
 //! free ports, all gone when it ends.
 
 // Whole programs run in real time.
@@ -17,6 +17,7 @@ mod menus;
 mod operators;
 mod peers;
 mod program;
+mod prompts;
 mod races;
 mod schedules;
 mod seats;

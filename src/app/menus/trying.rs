@@ -21,7 +21,6 @@ const MAX_TURNS: usize = 2_000;
 struct Try<'a> {
     house: &'a House,
     args: &'a TryArgs,
-    texts: BTreeMap<String, String>,
     lines: BTreeMap<QueueId, LineState>,
     answers: BTreeMap<String, String>,
     walker: Walker,
@@ -54,7 +53,6 @@ pub fn walk(house: &House, args: &TryArgs) -> Result<(), String> {
     let mut walk = Try {
         house,
         args,
-        texts: texts(house),
         lines: args.line.iter().map(|line| line_state(house, line)).collect::<Result<_, _>>()?,
         answers: args.answer.iter().map(|answer| pair(answer)).collect::<Result<_, _>>()?,
         walker: Walker::new(&house.ivr, visitor, house.ivr.languages.own),
@@ -149,8 +147,8 @@ impl Try<'_> {
     }
 
     fn hears(&self, prompt: &Prompt) {
-        match self.texts.get(&prompt.to_string()) {
-            Some(text) => say!("  “{text}”  ({prompt})"),
+        match self.house.texts.get(prompt) {
+            Some(text) => say!("  “{}”  ({prompt})", text.text),
             None => say!("  [{prompt}]"),
         }
     }
@@ -210,19 +208,4 @@ fn line_state(house: &House, text: &str) -> Result<(QueueId, LineState), String>
         }
     }
     Ok((queue.into(), line))
-}
-
-/// What prompts say, as far as the list beside them tells.
-fn texts(house: &House) -> BTreeMap<String, String> {
-    let list = std::fs::read_to_string(house.media.prompts.folder.join("prompts.txt")).unwrap_or_default();
-    let entry = |line: &str| {
-        let mut columns = line.split('\t');
-        match (columns.next(), columns.next(), columns.next()) {
-            (Some(language), Some(name), Some(text)) if !language.starts_with('#') => {
-                Some((format!("{language}/{name}"), text.to_string()))
-            }
-            _ => None,
-        }
-    };
-    list.lines().filter_map(entry).collect()
 }

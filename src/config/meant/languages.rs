@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Names, list};
+use super::{Names, list, number_within};
 use crate::config::fault::Faults;
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
-use crate::config::written;
+use crate::config::{Voice, written};
 use crate::ids::{Language, Prompt};
 use crate::ivr::{Counting, Grammar, Languages, Spoken, speech};
+
+/// Words a minute that espeak-ng can speak.
+const SPEED_LIMITS: (u16, u16) = (80, 450);
 
 /// The languages of the house, to look others up.
 pub struct Known {
     pub settings: Languages,
+    pub voices: BTreeMap<Language, Voice>,
     names: Names,
     /// There are faults: what is missing in them is not known.
     pub broken: bool,
@@ -56,7 +60,8 @@ fn read_all(files: &Files, faults: &mut Faults) -> Known {
         if tables.is_empty {
             names.are_there(settings.spoken.keys().map(ToString::to_string));
         }
-        return Known { settings, names, broken: false };
+        let voices = settings.spoken.keys().map(|language| (*language, usual_voice(*language))).collect();
+        return Known { settings, voices, names, broken: false };
     };
     for language in &order {
         if let Some(one) = alone.get_mut(language) {
@@ -64,7 +69,33 @@ fn read_all(files: &Files, faults: &mut Faults) -> Known {
         }
     }
     let spoken = order.iter().map(|language| (*language, spoken(*language, &alone, faults))).collect();
-    Known { settings: Languages { own, spoken }, names, broken: false }
+    let voices = alone.iter().map(|(language, one)| (*language, voice(*language, &one.element, faults))).collect();
+    Known { settings: Languages { own, spoken }, voices, names, broken: false }
+}
+
+fn voice(language: Language, element: &Element<'_, written::Language>, faults: &mut Faults) -> Voice {
+    let mut voice = usual_voice(language);
+    if let Some(name) = &element.written.voice {
+        // No paths: espeak-ng would read a file there.
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '_')) {
+            let what = format!("found {name:?}; a voice of espeak-ng is meant, e.g. \"cmn\" (espeak-ng --voices)");
+            element.fault(faults, "voice", what);
+        }
+        voice.name.clone_from(name);
+    }
+    if let Some(speed) = element.written.speed {
+        voice.speed = number_within(element, &["speed"], speed, SPEED_LIMITS, faults);
+    }
+    voice
+}
+
+fn usual_voice(language: Language) -> Voice {
+    let (name, speed) = match language {
+        Language::ZH => ("cmn", 170),
+        Language::EN => ("en-gb", 155),
+        _ => (language.code(), 155),
+    };
+    Voice { name: name.into(), speed }
 }
 
 fn grammar(element: &Element<'_, written::Language>, faults: &mut Faults) -> Option<Grammar> {

@@ -43,15 +43,14 @@ pub struct Known<'a> {
 pub fn read(
     dir: &Path,
     files: &Files,
-    (queues, schedules, people): (&Queues<'_>, &Schedules<'_>, &People<'_>),
+    (queues, schedules, people, languages): (&Queues<'_>, &Schedules<'_>, &People<'_>, &languages::Known),
     sip: Option<&Signalling>,
     sound: Option<&Sound>,
     faults: &mut Faults,
 ) -> Option<Settings> {
-    let languages = languages::read(files, faults);
     let mut known = Known {
         queues,
-        languages: &languages,
+        languages,
         schedules,
         seats: people.sound.then(|| people.seats.keys().map(|seat| seat.as_str()).collect()),
         nodes: Names::default(),
@@ -109,7 +108,6 @@ pub fn read(
     if let Some(sound) = sound
         && !languages.broken
     {
-        languages::count(&mut settings.languages, &sound.settings.prompts.folder);
         check_prompts(&settings, &known, sound, faults);
     }
     Some(settings)
@@ -336,7 +334,7 @@ fn check_prompts(settings: &Settings, known: &Known<'_>, sound: &Sound, faults: 
         faults.fault(
             &sound.prompts,
             "media.prompts",
-            format!("{} has no {names}; scripts/make-prompts makes them", folder.display()),
+            format!("{} has no {names}; `hotline prompts make` makes those of which it has the text", folder.display()),
         );
     }
 }

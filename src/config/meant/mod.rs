@@ -35,7 +35,7 @@ use super::lint::{self, About, Finding};
 use super::reader::{self, Broken, Element, list};
 use super::scalars::{Time, time_text};
 use super::source::Files;
-use super::{App, House, Surroundings, written};
+use super::{App, House, Manifest, Surroundings, written};
 use crate::media;
 use crate::queue::Exit;
 
@@ -63,8 +63,13 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
     people.sound = faults.count() == before && files.operators.is_complete();
-    let known = (&queues, &schedules, &people);
-    let mut ivr = menus::read(dir, files, known, sip.as_ref(), media.as_ref(), faults);
+    let mut languages = languages::read(files, faults);
+    if let Some(sound) = &media {
+        languages::count(&mut languages.settings, &sound.settings.prompts.folder);
+    }
+    let to_check = media.as_ref().filter(|_| surroundings.recorded);
+    let known = (&queues, &schedules, &people, &languages);
+    let mut ivr = menus::read(dir, files, known, sip.as_ref(), to_check, faults);
     if let Some(ivr) = &mut ivr {
         survey::queues(&mut ivr.survey, &queues, faults);
     }
@@ -73,9 +78,15 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     queues.rules.seats = people.seats.keys().cloned().collect();
     check_rules(&queues, &people, faults);
     if let (Some(media), Some(ivr)) = (&mut media, &ivr) {
-        media.settings.prompts.fallbacks =
+        let prompts = &mut media.settings.prompts;
+        prompts.music = [ivr.waiting.music.clone()].into();
+        prompts.fallbacks =
             ivr.languages.spoken.iter().map(|(language, spoken)| (*language, spoken.fallbacks.clone())).collect();
     }
+    let texts = match &media {
+        Some(media) => Manifest::read(dir, &media.settings.prompts.folder, &languages.settings, faults),
+        None => Manifest::default(),
+    };
     let prompts = media.as_ref().map(|media| media.settings.prompts.clone());
     let rooms = || -> Option<House> {
         let (mut sip, mut media) = (sip?, media?);
@@ -84,6 +95,8 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         sip.settings.seats = std::mem::take(&mut people.seats);
         sound::reserve(&mut media, &sip, faults);
         Some(House {
+            texts,
+            voices: languages.voices,
             sip: sip.settings,
             media: media.settings,
             ivr: ivr?,

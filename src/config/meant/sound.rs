@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::signalling::Signalling;
-use super::{time, time_within};
+use super::{number_within, time, time_within};
 use crate::config::fault::{Faults, Place};
-use crate::config::reader;
+use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
-use crate::media::{Codec, Prompts, Settings, ports};
+use crate::media::{Codec, Loudness, Prompts, Settings, ports};
 
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
@@ -18,6 +18,12 @@ const LEAST_DEAD_AFTER: Duration = Duration::from_secs(10);
 const HELD_AT_MOST: Duration = Duration::from_secs(3600);
 /// Nobody holds a citizen for a day; less than a minute would cut calls that are only being asked about.
 const HELD_LIMITS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+/// In dB below full scale: a little louder than people on the telephone, who speak at about -26 dB.
+const LOUDNESS: f64 = -20.0;
+const LOUDNESS_LIMITS: (f64, f64) = (-40.0, -6.0);
+/// In dB above speech.
+const MUSIC: f64 = -6.0;
+const MUSIC_LIMITS: (f64, f64) = (-30.0, 0.0);
 const MOST_WORKERS: usize = 256;
 
 pub struct Sound {
@@ -70,9 +76,21 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         dead_after,
         held_at_most,
         workers,
-        prompts: Prompts { folder: prompts(dir, written.prompts.as_deref()), ..Prompts::default() },
+        prompts: Prompts {
+            folder: prompts(dir, written.prompts.as_deref()),
+            loudness: loudness(&media, faults),
+            ..Prompts::default()
+        },
     };
     Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
+}
+
+fn loudness(media: &Element<'_, written::Media>, faults: &mut Faults) -> Option<Loudness> {
+    let music = media.written.music.as_ref().map_or(MUSIC, |music| music.0);
+    let music = number_within(media, &["music"], music, MUSIC_LIMITS, faults);
+    let speech = media.written.loudness.as_ref().map_or(Some(LOUDNESS), |level| level.0)?;
+    let speech = number_within(media, &["loudness"], speech, LOUDNESS_LIMITS, faults);
+    Some(Loudness { speech, music: speech + music })
 }
 
 /// Keeps a pair for each seat, so that callers alone cannot take them all.

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::scalars::{Address, Addresses, Endpoint, Listener, Network, NextHop, PortRange, Time};
+use crate::config::scalars::{
+    Address, Addresses, Decibels, Endpoint, Level, Listener, Network, NextHop, PortRange, Time,
+};
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
 #[derive(JsonSchema)]
@@ -90,6 +92,11 @@ pub struct Media {
     pub workers: Option<usize>,
     /// Folder of the prompts, seen from this file. Default: ../prompts, or prompts where the program is started.
     pub prompts: Option<String>,
+    /// How loud prompts are played, whatever they were recorded at: the level of what is spoken, pauses left out
+    /// (ITU-T P.56), below full scale. "-40 dB" to "-6 dB", or "off": as recorded. Default "-20 dB".
+    pub loudness: Option<Level>,
+    /// How much softer than speech music is, "-30 dB" to "0 dB". Default "-6 dB".
+    pub music: Option<Decibels>,
 }
 
 /// The pages. This version serves none; the address is checked and kept.

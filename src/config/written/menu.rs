@@ -49,6 +49,10 @@ pub struct Language {
     /// words. Default: zh and en their own way, others that of their fallback.
     #[schemars(extend("enum" = ["zh", "en", "digits", null]))]
     pub numbers: Option<String>,
+    /// The espeak-ng voice that `hotline prompts make` speaks with. Default: zh "cmn", en "en-gb", others their id.
+    pub voice: Option<String>,
+    /// How fast it speaks, in words a minute, 80 to 450. Default: zh 170, others 155.
+    pub speed: Option<u16>,
 }
 
 /// What stands above the first table.

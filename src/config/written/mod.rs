@@ -3,11 +3,13 @@
 mod hotline;
 mod menu;
 mod operators;
+mod prompts;
 mod queues;
 mod schedules;
 
 pub use hotline::*;
 pub use menu::*;
 pub use operators::*;
+pub use prompts::*;
 pub use queues::*;
 pub use schedules::*;

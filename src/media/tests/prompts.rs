@@ -6,8 +6,8 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::ids::{Language, Prompt};
 use crate::media::g711::to_linear;
-use crate::media::prompts::{PromptBank, load_clip};
-use crate::media::{Codec, Prompts};
+use crate::media::prompts::{Clip, PromptBank, active_level, load_clip};
+use crate::media::{Codec, Loudness, Prompts};
 
 fn tone(path: &Path, spec: WavSpec, hertz: f32, seconds: f32) {
     let mut file = WavWriter::create(path, spec).unwrap();
@@ -37,7 +37,7 @@ fn spec(rate: u32, bits: u16, channels: u16) -> WavSpec {
 fn in_folder(folder: &Path) -> Prompts {
     let uyghur = Language::parse("ug").unwrap();
     let fallbacks = [(Language::ZH, Vec::new()), (Language::EN, Vec::new()), (uyghur, vec![Language::ZH])];
-    Prompts { folder: folder.into(), fallbacks: fallbacks.into() }
+    Prompts { folder: folder.into(), fallbacks: fallbacks.into(), ..Prompts::default() }
 }
 
 /// Root mean square of the clip, 1.0 full scale.
@@ -135,7 +135,9 @@ fn where_a_language_has_no_recording_its_nearest_fallback_is_heard() {
         (yue, vec![Language::ZH]),
         (wuu, vec![yue, Language::ZH]),
     ];
-    let bank = PromptBank::load(&Prompts { folder: dir.path().into(), fallbacks: fallbacks.into() }).unwrap();
+    let bank =
+        PromptBank::load(&Prompts { folder: dir.path().into(), fallbacks: fallbacks.into(), ..Prompts::default() })
+            .unwrap();
     let milliseconds = |language, name: &str| {
         bank.get(&Prompt::spoken(language, name))
             .map(|clip| (0..).take_while(|i| clip.frame(Codec::Pcma, *i).is_some()).count() * 20)
@@ -145,4 +147,73 @@ fn where_a_language_has_no_recording_its_nearest_fallback_is_heard() {
     assert_eq!(["greeting", "busy", "closed"].map(|name| milliseconds(yue, name)), [Some(40), Some(100), Some(120)]);
     assert_eq!(milliseconds(Language::EN, "greeting"), None, "who has no fallback lacks it");
     assert_eq!((milliseconds(wuu, "sorry"), milliseconds(wuu, "music")), (None, None), "English is no fallback");
+}
+
+/// Bursts of a tone with pauses between them, as speech has, at this deflection; `peaks`: each begins with a click
+/// four times as high.
+fn speech(path: &Path, rate: u32, seconds: f32, deflection: f32, peaks: bool) {
+    let mut file = WavWriter::create(path, spec(rate, 16, 1)).unwrap();
+    for n in 0..(seconds * rate as f32) as u32 {
+        let second = n as f32 / rate as f32;
+        let within = second % 0.4;
+        let higher = if peaks && within < 0.01 { 4.0 } else { 1.0 };
+        let value = if within < 0.3 { (2.0 * std::f32::consts::PI * 500.0 * second).sin() } else { 0.0 };
+        file.write_sample((higher * deflection * value * 32_767.0).clamp(-32_768.0, 32_767.0) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+fn heard(clip: &Clip, codec: Codec) -> Vec<f32> {
+    let bytes = (0..).map_while(|i| clip.frame(codec, i)).flatten();
+    bytes.map(|byte| f32::from(to_linear(codec, *byte)) / 32_768.0).collect()
+}
+
+#[test]
+fn however_loud_they_were_recorded_callers_hear_them_equally_loud() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("zh")).unwrap();
+    let at = |name: &str| dir.path().join("zh").join(name);
+    speech(&at("soft.wav"), 8_000, 3.0, 0.01, false);
+    speech(&at("usual.wav"), 16_000, 3.0, 0.2, false);
+    speech(&at("loud.wav"), 8_000, 3.0, 1.0, false);
+    speech(&at("cut.wav"), 8_000, 3.0, 3.0, false);
+    speech(&at("sharp.wav"), 8_000, 3.0, 0.05, true);
+    speech(&at("short.wav"), 8_000, 0.3, 0.02, false);
+    speech(&at("click.wav"), 8_000, 0.02, 0.5, false);
+    speech(&at("silent.wav"), 8_000, 1.0, 0.0, false);
+    speech(&dir.path().join("music.wav"), 8_000, 3.0, 0.7, false);
+    speech(&dir.path().join("hall.wav"), 8_000, 3.0, 0.7, false);
+    for (speech, music) in [(-20.0, -26.0), (-14.0, -30.0)] {
+        let loudness = Some(Loudness { speech, music });
+        let music_of_the_house = [Prompt::plain("music")].into();
+        let prompts = Prompts { loudness, music: music_of_the_house, ..in_folder(dir.path()) };
+        let bank = PromptBank::load(&prompts).unwrap();
+        for codec in [Codec::Pcma, Codec::Pcmu] {
+            let level = |prompt: Prompt| active_level(&heard(&bank.get(&prompt).unwrap(), codec));
+            for name in ["soft", "usual", "loud", "cut", "sharp", "short", "click"] {
+                let level = level(Prompt::spoken(Language::ZH, name)).unwrap();
+                assert!((level - speech).abs() < 1.0, "{name} at {level} dB instead of {speech} in {codec:?}");
+            }
+            assert!((level(Prompt::plain("music")).unwrap() - music).abs() < 1.0);
+            assert!((level(Prompt::plain("hall")).unwrap() - speech).abs() < 1.0, "what is no music is speech");
+            assert_eq!(level(Prompt::spoken(Language::ZH, "silent")), None);
+        }
+    }
+    // Without it they are as they were.
+    let bank = PromptBank::load(&in_folder(dir.path())).unwrap();
+    let level = |name: &str| active_level(&heard(&bank.get(&Prompt::spoken(Language::ZH, name)).unwrap(), Codec::Pcma));
+    assert!(level("soft").unwrap() < -40.0 && level("loud").unwrap() > -6.0);
+}
+
+#[test]
+fn the_shipped_prompts_are_equally_loud() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
+    let loudness = Some(Loudness { speech: -20.0, music: -26.0 });
+    let bank = PromptBank::load(&Prompts { loudness, ..in_folder(&folder) }).unwrap();
+    for (language, name) in
+        [(Language::ZH, "greeting"), (Language::ZH, "2"), (Language::EN, "sorry"), (Language::EN, "100")]
+    {
+        let level = active_level(&heard(&bank.get(&Prompt::spoken(language, name)).unwrap(), Codec::Pcma)).unwrap();
+        assert!((level + 20.0).abs() < 1.0, "{language}/{name}: {level} dB");
+    }
 }
