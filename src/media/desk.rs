@@ -126,6 +126,12 @@ impl Desk {
             }
             Command::Silence { leg } => self.order(leg, Order::Silence { leg }),
             Command::Join { a, b } => self.order(a, Order::Join { a, b }),
+            Command::Mix { legs, hears } => {
+                if let Some(worker) = legs.iter().find(|leg| self.legs.contains_key(leg)).copied() {
+                    self.order(worker, Order::Mix { legs, hears });
+                }
+            }
+            Command::KeepKeys { leg } => self.order(leg, Order::KeepKeys { leg }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
             Command::Watch { leg } => self.order(leg, Order::Watch { leg }),

@@ -8,13 +8,14 @@ use std::time::Duration;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rtp::header::Header;
-use webrtc_util::marshal::{Marshal, Unmarshal};
 
 use super::capture::Capture;
 use super::dtmf::{Keys, event_code};
 use super::g711;
+use super::mixing::{self, Mixed};
 use super::negotiation::Agreement;
-use super::outgoing::{HEADER, Numbers, Outgoing};
+use super::outgoing::{HEADER, Outgoing};
+use super::packet::{parse, write_header};
 use super::player::Player;
 use super::quality::Reception;
 use super::rtcp::{self, LastReport};
@@ -42,6 +43,10 @@ pub struct Leg {
     /// Slot of the leg that hears this one, and is heard by it.
     pub joined: Option<usize>,
     pub player: Option<Player>,
+    /// Its part in a mix; then it is joined with nobody.
+    pub mixed: Option<Box<Mixed>>,
+    /// Keys pressed here are told, and the leg it is joined with does not hear them.
+    pub keeps_keys: bool,
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
     filling: Option<bool>,
@@ -116,6 +121,8 @@ impl Leg {
             agreement: None,
             joined: None,
             player: None,
+            mixed: None,
+            keeps_keys: false,
             filling: None,
             source: None,
             outgoing,
@@ -174,9 +181,17 @@ impl Leg {
         self.joined.take()
     }
 
+    /// Its part in a mix from now on. What played is over; what is played afterwards is heard beside the others.
+    pub fn enter_mix(&mut self) -> &mut Mixed {
+        if self.mixed.is_none() {
+            (self.player, self.filling) = (None, None);
+        }
+        self.mixed.get_or_insert_with(|| Box::new(Mixed::new()))
+    }
+
     /// Neither heard nor sent to from here on: what it holds may be half changed.
     pub fn give_up(&mut self) {
-        (self.agreement, self.player, self.capture) = (None, None, None);
+        (self.agreement, self.player, self.capture, self.mixed) = (None, None, None, None);
         self.pressing = Pressing::default();
     }
 
@@ -207,7 +222,11 @@ impl Leg {
         if let (Some(codec), Some(capture)) = (codec, &mut self.capture) {
             capture.hear(header.timestamp, codec, &packet[payload.clone()]);
         }
-        match (self.joined, key) {
+        if let (Some(codec), Some(mixed)) = (codec, &mut self.mixed) {
+            mixed.says(header.ssrc, header.timestamp, codec, &packet[payload.clone()]);
+        }
+        let passes = self.joined.filter(|_| !(is_key && self.keeps_keys));
+        match (passes, key) {
             (Some(_), key) => Heard::Pass { header, payload, codec, key },
             (None, Some(key)) => Heard::Key(key),
             (None, None) => Heard::Nothing,
@@ -291,9 +310,36 @@ impl Leg {
         ended
     }
 
+    /// 20 ms in a mix: this leg hears `sum`, and what plays on it. Returns the token of a prompt that ended.
+    pub fn tick_mixed(&mut self, now: Moment, sum: &mut [i32; g711::FRAME]) -> Option<u64> {
+        let pressed = self.press(now);
+        let codec = self.agreement.as_ref()?.codec;
+        let mut ended = None;
+        if let Some(player) = &mut self.player {
+            let frame = player.next(codec);
+            let playing = frame.is_some();
+            for (sum, byte) in sum.iter_mut().zip(frame.iter().flat_map(|frame| frame.payload)) {
+                *sum += i32::from(g711::to_linear(codec, *byte));
+            }
+            ended = player.finished();
+            if !playing {
+                self.player = None;
+            }
+        }
+        if !pressed && let Some(payload_type) = self.sends().map(|agreement| agreement.payload_type) {
+            let mut packet = [0; HEADER + g711::FRAME];
+            mixing::encode(sum, codec, &mut packet[HEADER..]);
+            let numbers = self.outgoing.own(now, false);
+            write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
+            self.send(&packet);
+        }
+        ended
+    }
+
     /// Whether the tick has anything to do.
     pub fn is_playing(&self) -> bool {
-        self.player.is_some() || self.filling.is_some() || !self.pressing.keys.is_empty()
+        let has = self.player.is_some() || self.filling.is_some() || !self.pressing.keys.is_empty();
+        has && self.mixed.is_none()
     }
 
     pub fn press_keys(&mut self, keys: impl Iterator<Item = char>) {
@@ -377,100 +423,5 @@ impl Leg {
         let Some(source) = &self.source else { return };
         let _: io::Result<usize> =
             if source.is_locked() { self.rtp.send(packet) } else { self.rtp.send_to(packet, source.target()) };
-    }
-}
-
-/// A valid header, and where the payload lies, padding left out. RFC 3550 §5.1, §A.1.
-///
-/// Only the twelve fixed bytes go to the crate's reader, with contributing sources and extension struck out:
-/// nothing in them is used, and it panics on an extension (RFC 8285) whose elements are longer than itself.
-fn parse(packet: &[u8]) -> Option<(Header, std::ops::Range<usize>)> {
-    const PADDING: u8 = 0x20;
-    const EXTENSION: u8 = 0x10;
-    const SOURCES: u8 = 0x0F;
-    let mut fixed: [u8; HEADER] = *packet.first_chunk()?;
-    let flags = fixed[0];
-    if flags >> 6 != 2 {
-        return None;
-    }
-    let mut start = HEADER + 4 * usize::from(flags & SOURCES);
-    if flags & EXTENSION != 0 {
-        let [_, _, high, low] = *packet.get(start..)?.first_chunk()?;
-        start += 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
-    }
-    let padding = if flags & PADDING != 0 { usize::from(*packet.last()?) } else { 0 };
-    if flags & PADDING != 0 && padding == 0 {
-        return None;
-    }
-    let end = packet.len().checked_sub(padding)?;
-    fixed[0] &= !(EXTENSION | SOURCES);
-    let header = Header::unmarshal(&mut &fixed[..]).ok()?;
-    (start < end).then_some((header, start..end))
-}
-
-fn write_header(room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) {
-    let Numbers { sequence, timestamp, marker } = numbers;
-    let header =
-        Header { version: 2, marker, payload_type, sequence_number: sequence, timestamp, ssrc, ..Header::default() };
-    // Twelve bytes into room for twelve.
-    let _ = header.marshal_to(room);
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-
-    use super::*;
-
-    fn packet(flags: u8, rest: &[u8]) -> Vec<u8> {
-        let mut packet = vec![flags, 8, 0, 7, 0, 0, 0, 160, 0, 0, 0, 9];
-        packet.extend(rest);
-        packet
-    }
-
-    #[test]
-    fn the_payload_is_found_behind_sources_and_extensions() {
-        let table = [
-            ("plain", packet(0x80, b"sound"), Some(12..17)),
-            ("a source", packet(0x81, b"srcesound"), Some(16..21)),
-            ("an extension", packet(0x90, b"\xBE\xDE\0\x01\x10\xAA\0\0sound"), Some(20..25)),
-            ("both", packet(0x91, b"srce\0\x01\0\x01abcdsound"), Some(24..29)),
-            ("padding", packet(0xA0, b"sound\0\0\x03"), Some(12..17)),
-            ("an element longer than the packet", packet(0x90, b"\xBE\xDE\0\x01\0\0\0\x1Fs"), Some(20..21)),
-            ("nothing behind the extension", packet(0x90, b"\xBE\xDE\0\x01\0\0\0\x1F"), None),
-            ("an extension longer than the packet", packet(0x90, b"\x10\0\xFF\xFFsound"), None),
-            ("half an extension", packet(0x90, b"\xBE\xDE\0"), None),
-            ("fifteen sources, none there", packet(0x8F, b"sound"), None),
-            ("all padding", packet(0xA0, &[5; 5]), None),
-            ("padding of nothing", packet(0xA0, &[0; 5]), None),
-            ("another version", packet(0x40, b"sound"), None),
-        ];
-        for (name, packet, payload) in table {
-            let found = parse(&packet);
-            assert_eq!(found.as_ref().map(|(_, payload)| payload.clone()), payload, "{name}");
-            if let Some((header, _)) = found {
-                assert_eq!((header.sequence_number, header.timestamp, header.ssrc), (7, 160, 9), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn whatever_is_changed_in_a_packet_nothing_breaks() {
-        let whole = packet(0xB1, b"srce\xBE\xDE\0\x02\x12abc\x20d\0\0soundsoundsound\x01");
-        let mut rng = StdRng::seed_from_u64(8285);
-        for _ in 0..100_000 {
-            let mut bytes = whole.clone();
-            for _ in 0..rng.random_range(1..6) {
-                let at = rng.random_range(0..bytes.len());
-                match rng.random_range(0..3) {
-                    0 => bytes[at] = rng.random(),
-                    1 => bytes[at] ^= 1 << rng.random_range(0..8),
-                    _ => bytes.truncate(at.max(1)),
-                }
-            }
-            if let Some((_, payload)) = parse(&bytes) {
-                assert!(payload.start >= HEADER && payload.start < payload.end && payload.end <= bytes.len());
-            }
-        }
     }
 }

@@ -94,7 +94,18 @@ pub enum Command {
         a: LegId,
         b: LegId,
     },
-    /// Parts a leg from the one it was joined with.
+    /// Several legs of one call: each hears the sum of those whom the pairs (ear, mouth) name for it, and nobody else.
+    /// Said again, it is a new table; legs that are not named stay as they are. What played on legs that come into a
+    /// mix is over; what is played afterwards is heard beside the others.
+    Mix {
+        legs: Vec<LegId>,
+        hears: Vec<(LegId, LegId)>,
+    },
+    /// From now on keys pressed on this leg are told, and whoever it is joined with does not hear them.
+    KeepKeys {
+        leg: LegId,
+    },
+    /// Parts a leg from the one it was joined with, or takes it out of its mix.
     Part {
         leg: LegId,
     },

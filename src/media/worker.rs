@@ -19,6 +19,7 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::capture::Capture;
 use super::leg::{Heard, Leg, Patience};
+use super::mixing::{self, Mixes};
 use super::negotiation::Agreement;
 use super::player::Player;
 use super::words::Event;
@@ -51,6 +52,8 @@ pub enum Order {
     Play { leg: LegId, player: Player },
     Silence { leg: LegId },
     Join { a: LegId, b: LegId },
+    Mix { legs: Vec<LegId>, hears: Vec<(LegId, LegId)> },
+    KeepKeys { leg: LegId },
     Part { leg: LegId },
     InfoKey { leg: LegId, key: char },
     PressKeys { leg: LegId, keys: String },
@@ -124,6 +127,7 @@ struct Worker {
     slots: Vec<Option<Box<Leg>>>,
     vacant: Vec<usize>,
     index: HashMap<LegId, usize>,
+    mixes: Mixes,
     next_tick: Moment,
     turn: usize,
     events: Vec<Event>,
@@ -141,6 +145,7 @@ impl Worker {
             slots: Vec::new(),
             vacant: Vec::new(),
             index: HashMap::new(),
+            mixes: Mixes::default(),
             next_tick,
             turn: 0,
             events: Vec::new(),
@@ -257,6 +262,12 @@ impl Worker {
                     self.guarded(slot, |worker| worker.tick_leg(now, at, slot, its_turn));
                 }
             }
+            self.mixes.listen(&mut self.slots);
+            let mut number = 0;
+            while let Some(slot) = self.mixes.member(number) {
+                number += 1;
+                self.guarded(slot, |worker| mixing::mix(at, &mut worker.slots, slot, &mut worker.events));
+            }
         }
         if self.next_tick <= now {
             self.next_tick = now + TICK;
@@ -302,6 +313,8 @@ impl Worker {
                 self.with(leg, |leg| leg.player = None);
             }
             Order::Join { a, b } => self.join(a, b),
+            Order::Mix { legs, hears } => self.mix(&legs, &hears),
+            Order::KeepKeys { leg } => self.with(leg, |leg| leg.keeps_keys = true),
             Order::Part { leg } => self.part(leg),
             Order::InfoKey { leg, key } => self.info_key(now, leg, key),
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
@@ -317,6 +330,7 @@ impl Worker {
         let Some(key) = leg.info_key(now, key) else { return };
         // A phone that knows RTP events sends the same key there too.
         if !leg.has_key_events()
+            && !leg.keeps_keys
             && let Some(peer) = leg.joined
             && let Some(peer) = self.slots[peer].as_mut()
         {
@@ -362,7 +376,25 @@ impl Worker {
         }
     }
 
+    fn mix(&mut self, legs: &[LegId], hears: &[(LegId, LegId)]) {
+        let slot = |leg: &LegId| self.index.get(leg).copied();
+        let slots: Vec<usize> = legs.iter().filter_map(slot).collect();
+        let pairs: Vec<(usize, usize)> =
+            hears.iter().filter_map(|(ear, mouth)| Some((slot(ear)?, slot(mouth)?))).collect();
+        for leg in legs {
+            self.unjoin(*leg);
+        }
+        self.mixes.set(&mut self.slots, &slots, &pairs);
+    }
+
     fn part(&mut self, leg: LegId) {
+        self.unjoin(leg);
+        if let Some(slot) = self.index.get(&leg).copied() {
+            self.mixes.leave(&mut self.slots, slot);
+        }
+    }
+
+    fn unjoin(&mut self, leg: LegId) {
         let Some(slot) = self.index.get(&leg).copied() else { return };
         let peer = self.slots[slot].as_mut().and_then(|leg| leg.part());
         if let Some(peer) = peer.and_then(|peer| self.slots[peer].as_mut()) {

@@ -1,4 +1,5 @@
 mod desk;
 mod keys;
+mod mixer;
 mod negotiation;
 mod prompts;
