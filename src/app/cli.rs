@@ -163,7 +163,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             told.map(|text| say!("{text}")).map(done).map_err(|e| vec![format!("hotline explain: {e}")])
         }
         Command::Statistics(args) => {
-            let told = statistics::statistics(&cli.data, &args);
+            let told = statistics::statistics(&cli.data, &cli.config, &args);
             told.map(|lines| say!("{}", lines.join("\n")))
                 .map(done)
                 .map_err(|e| vec![format!("hotline statistics: {e}")])

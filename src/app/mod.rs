@@ -22,5 +22,6 @@ mod side_by_side;
 mod softphone;
 mod staffing;
 mod statistics;
+mod surveys;
 mod switchboard;
 mod switches;

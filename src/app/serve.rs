@@ -24,6 +24,7 @@ use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use super::switches;
 use crate::call::{self, Calls};
 use crate::config::{self, House};
+use crate::ids::TrunkId;
 use crate::ivr::KeyLeads;
 use crate::media::desk::{Desk, raise_file_limit};
 use crate::media::prompts::PromptBank;
@@ -178,7 +179,20 @@ fn call_settings(house: &House) -> call::Settings {
         seat_operators,
         supervisors: supervisors.cloned().collect(),
         reasons: house.queue.reasons.clone(),
+        emergencies: house.emergencies.iter().map(emergency).collect(),
         way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
+    }
+}
+
+fn emergency(target: &config::Emergency) -> call::Emergency {
+    let way = |(trunk, number): &(TrunkId, String)| call::Way { trunk: trunk.clone(), number: number.clone() };
+    call::Emergency {
+        id: target.id.clone(),
+        name: target.name.clone(),
+        ways: target.ways.iter().map(way).collect(),
+        code: target.code.clone(),
+        confirm: target.confirm,
+        ring: target.ring,
     }
 }
 

@@ -9,9 +9,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::replaying::{Replay, Step};
+use super::surveys::{Answers, Surveys};
 use crate::moment::Moment;
 use crate::queue::statistics::{Contacts, INTERVAL, Of, Presence, ServiceLevel};
 use crate::queue::{Output, Statistics};
+use crate::records::Range;
 
 #[derive(clap::Args, Debug)]
 pub struct StatisticsArgs {
@@ -68,13 +70,16 @@ struct Row {
     occupancy: Option<f64>,
     foreseen_error_ms: Option<u128>,
     conserved: bool,
+    survey: Answers,
     contacts: Contacts,
     presence: Presence,
 }
 
-pub fn statistics(data: &Path, args: &StatisticsArgs) -> Result<Vec<String>, String> {
+pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Vec<String>, String> {
     let counted = count(data, args.since, args.until.unwrap_or(Moment::from_micros(u64::MAX)))?;
     let zone = TimeZone::system();
+    let range = Range { since: Some(args.since), until: args.until };
+    let surveys = Surveys::read(data, files, range).map_err(|e| e.to_string())?;
     let until = args.until.unwrap_or(counted.until).max(args.since);
     let chosen = |of: &&Of| match args.by {
         By::House => matches!(of, Of::House),
@@ -91,7 +96,8 @@ pub fn statistics(data: &Path, args: &StatisticsArgs) -> Result<Vec<String>, Str
                 Every::Day => next_midnight(from, &zone),
                 Every::Quarter => from + INTERVAL,
             };
-            rows.extend(row(&counted.statistics, of, from, to, until, &zone));
+            let row = row(&counted.statistics, of, from, to, until, &zone);
+            rows.extend(row.map(|row| Row { survey: surveys.answers(of, from.max(args.since), to), ..row }));
             from = to;
         }
     }
@@ -170,6 +176,7 @@ fn row(all: &Statistics, of: &Of, from: Moment, to: Moment, until: Moment, zone:
         occupancy: presence.occupancy(),
         foreseen_error_ms: millis(contacts.foreseen_error()),
         conserved: contacts.conserves(),
+        survey: Answers::default(),
         contacts,
         presence,
     })
@@ -183,9 +190,13 @@ fn text(rows: &[Row]) -> Vec<String> {
     let seconds = |ms: Option<u128>| ms.map_or("-".into(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
     let head =
         ["", "from", "offered", "answered", "in time", "abandoned", "service level", "ASA", "AHT", "occupancy", "RONA"];
+    // Only where callers are asked.
+    let asked = rows.iter().any(|row| row.survey.answered > 0);
     let mut table = vec![head.map(String::from).to_vec()];
+    table[0].extend(["surveys", "satisfied"].iter().filter(|_| asked).map(ToString::to_string));
     for row in rows {
-        table.push(vec![
+        let survey = [row.survey.answered.to_string(), percent(row.survey.satisfied_share())];
+        let mut cells = vec![
             row.of.clone(),
             row.from.clone(),
             row.contacts.offered.to_string(),
@@ -197,10 +208,12 @@ fn text(rows: &[Row]) -> Vec<String> {
             seconds(row.aht_ms),
             percent(row.occupancy),
             percent(row.rona_rate),
-        ]);
+        ];
+        cells.extend(survey.into_iter().filter(|_| asked));
+        table.push(cells);
     }
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             0 | 1 => format!("{cell:<width$}"),

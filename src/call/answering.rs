@@ -181,9 +181,13 @@ impl Call {
         self.waits_in(house, &queue);
         self.state = State::Line(house.line_of(&queue, self.language));
         let arrived_at = self.record.arrived_at;
-        let caller = self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from));
+        let caller = self.caller_number();
         self.in_line = true;
         house.queue(Input::Join { contact: self.id, queue, caller, arrived_at });
+    }
+
+    pub fn caller_number(&self) -> Option<Caller> {
+        self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from))
     }
 }
 

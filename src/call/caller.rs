@@ -6,6 +6,7 @@ use tracing::{Span, debug, info_span};
 
 use super::callback::Dialling;
 use super::calls::House;
+use super::handoff::Handoff;
 use super::ledger;
 use super::offering::SeatLeg;
 use super::onward::Onward;
@@ -68,8 +69,8 @@ pub(super) struct Call {
     pub open_offers: usize,
     /// The operator whose own call this is: busy meanwhile.
     pub busy: Option<OperatorId>,
-    /// When the operator let go of a caller who stayed.
-    pub talk_ended: Option<Moment>,
+    /// With operators who let go of the caller already.
+    pub talked: Duration,
     /// The way through the menus, also while it waits whether somebody is reached.
     pub walker: Option<Box<Walker>>,
     /// A program elsewhere is being asked.
@@ -115,6 +116,8 @@ pub(super) enum State {
     Onward(Onward),
     /// Leaves a message.
     Message(MessageMachine),
+    /// The operator left the caller to the far end of an emergency.
+    HandedOff(Handoff),
     /// The operator hung up: the caller is asked how it was.
     Survey(SurveyMachine),
     /// Waiting for the last figures and for the engine to let go.
@@ -172,7 +175,7 @@ impl Call {
             seats: Vec::new(),
             open_offers: 0,
             busy: None,
-            talk_ended: None,
+            talked: Duration::ZERO,
             walker: None,
             asked_elsewhere: false,
             asks_callback: false,
@@ -193,7 +196,8 @@ impl Call {
             State::Onward(onward) => Some(onward.leg),
             _ => None,
         };
-        std::iter::once(self.caller).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward)
+        let far = self.handoff().map(|handoff| handoff.leg);
+        std::iter::once(self.caller).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward).chain(far)
     }
 
     pub fn is_over(&self) -> bool {
@@ -213,7 +217,7 @@ impl Call {
             State::Survey(survey) => survey.next_deadline(),
             State::Onward(onward) => onward.next_deadline(),
             State::LateAnswer { give_up } | State::Ended { give_up } => Some(*give_up),
-            _ => None,
+            _ => self.handoff().and_then(Handoff::next_deadline),
         };
         let seats = self.seats.iter().filter_map(SeatLeg::next_deadline);
         own.into_iter().chain(seats).min()
@@ -236,13 +240,14 @@ impl Call {
                 self.in_line = false;
                 self.recording = false;
             }
-            _ => {}
+            _ => self.handoff_deadline(house),
         }
         self.check_ringing(house);
     }
 
     pub fn on_sip(&mut self, house: &mut House, event: sip::Event) {
         use sip::Event as E;
+        let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
             E::Acked { leg, answer: Some(body) } => self.take_answer(house, leg, body),
             E::Answered { leg, body } if leg == self.caller => self.citizen_answered(house, body),
@@ -261,6 +266,7 @@ impl Call {
 
     pub fn on_media(&mut self, house: &mut House, event: media::Event) {
         use media::Event as E;
+        let Some(event) = self.handoff_media(house, event) else { return };
         match event {
             E::Described { leg, sdp, direction } if leg == self.caller => self.caller_described(house, sdp, direction),
             E::Described { leg, sdp, .. } if self.is_onward(leg) => self.onward_described(house, sdp),
@@ -412,6 +418,8 @@ impl Call {
             State::Talking(_) | State::Survey(_) | State::Sounding => Outcome::Answered,
             State::Line(_) | State::Reached => Outcome::AbandonedInQueue,
             State::Recruiting | State::Dialling(_) => Outcome::Failed,
+            State::HandedOff(handoff) if handoff.is_joined() => Outcome::TransferredOut,
+            State::HandedOff(_) => Outcome::Answered,
             State::Onward(onward) => onward.outcome(),
             State::Message(_) => Outcome::Message,
             State::Opening { .. } | State::LateAnswer { .. } | State::Menu => Outcome::AbandonedInMenu,

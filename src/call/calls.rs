@@ -164,6 +164,9 @@ impl Calls {
                 self.on_call(now, call, |call, house| call.replied(house, number, reply));
             }
             Event::Place { call, told } => self.on_call(now, call, |call, house| call.on_place(house, told)),
+            Event::HandOff { call, target } => {
+                self.on_call(now, call, |call, house| call.hand_off(house, target.as_deref()));
+            }
         }
     }
 

@@ -77,15 +77,15 @@ impl Call {
         }
         self.record.outcome = Some(outcome);
         // Whoever ended the talk, however long the caller stayed afterwards.
-        if self.talk_ended.is_none() {
+        if !matches!(self.state, State::Survey(_)) {
             self.record.ended_by = Some(by);
         }
         if let State::Talking(talk) = &self.state {
-            self.record.hold_ms = talk.held(house.now).as_millis() as u64;
+            self.record.hold_ms += talk.held(house.now).as_millis() as u64;
+            self.talked += talk.talked(house.now);
         }
         let within = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        let moments = ledger::Moments { left: self.left_at, talk_ended: self.talk_ended };
-        ledger::close(&mut self.record, house.now, moments, within.map(|facts| facts.answer_within));
+        ledger::close(&mut self.record, house.now, self.left_at, self.talked, within.map(|facts| facts.answer_within));
         info!(?outcome, ?by, "over");
         if std::mem::take(&mut self.asked_elsewhere) {
             house.ask(Action::CancelCallOut { call: self.id });
@@ -93,6 +93,7 @@ impl Call {
         if self.in_line {
             house.queue(Input::Leave { contact: self.id });
         }
+        self.handoff_over(house);
         match &self.state {
             State::Talking(_) => {
                 self.drop_seats_but(house, None);

@@ -27,7 +27,7 @@ impl Call {
             self.waits_in(house, &queue);
         }
         self.greet();
-        self.record.queued_at = Some(house.now);
+        self.record.queued_at.get_or_insert(house.now);
         self.record.expected_wait_ms = expected.map(|wait| wait.median_ms);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));

@@ -7,7 +7,7 @@ use super::seating::Change;
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::{LeftLine, OfferOutcome, OperatorState};
-use crate::records::{EndedBy, QueueEvent, Record};
+use crate::records::{EndedBy, Outcome, QueueEvent, Record};
 use crate::sip;
 
 /// The record as it is when the INVITE arrives.
@@ -56,6 +56,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         recording: None,
         quality: None,
         survey: None,
+        handoff: Vec::new(),
         sip_status: None,
         callback_of: None,
         attempt: None,
@@ -75,20 +76,20 @@ pub(super) fn outward(id: CallId, callback_of: CallId, now: Moment, from: &str, 
     }
 }
 
-/// Ends that came before the call's.
-pub(super) struct Moments {
-    /// It left the line for something else than an operator: it waited until then.
-    pub left: Option<Moment>,
-    /// The operator let go of a caller who stayed.
-    pub talk_ended: Option<Moment>,
-}
-
 /// Fills in what follows from the moments, once the call has ended.
-pub(super) fn close(record: &mut Record, now: Moment, before: Moments, answer_within: Option<Duration>) {
+///
+/// `left`: when it left the line for something else than an operator; it waited until then. `talked`: with operators.
+pub(super) fn close(
+    record: &mut Record,
+    now: Moment,
+    left: Option<Moment>,
+    talked: Duration,
+    answer_within: Option<Duration>,
+) {
     record.ended_at = Some(now);
     let span = |from: Option<Moment>, to: Moment| from.map_or(0, |from| to.since(from).as_millis() as u64);
-    record.wait_ms = span(record.queued_at, record.connected_at.or(before.left).unwrap_or(now));
-    record.talk_ms = span(record.connected_at, before.talk_ended.unwrap_or(now));
+    record.wait_ms = span(record.queued_at, record.connected_at.or(left).unwrap_or(now));
+    record.talk_ms = talked.as_millis() as u64;
     record.within_service_level = match (record.queued_at, record.connected_at, answer_within) {
         (Some(queued), Some(connected), Some(within)) => Some(connected.since(queued) <= within),
         (Some(_), None, _) => Some(false),
@@ -172,12 +173,21 @@ pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (
 }
 
 /// How a call ended that talked, or that gave up in the line:
-/// `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`, `ABANDON(position|origposition|waittime)`.
+/// `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`, `ABANDON(position|origposition|waittime)`, or that
+/// the operator handed the caller over: `ATTENDEDTRANSFER(method|number|holdtime|calltime|origposition)`.
 pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
     record.queued_at?;
-    if let Some(connected) = record.connected_at {
+    let came_back = record.outcome == Some(Outcome::AbandonedInQueue);
+    if let Some(connected) = record.connected_at.filter(|_| !came_back) {
+        let (waited, talked) = (seconds(record.queued_at, connected), (record.talk_ms / 1000).to_string());
+        if record.outcome == Some(Outcome::TransferredOut) {
+            let number = record.handoff.last().map(|handoff| handoff.number.clone()).unwrap_or_default();
+            let data = vec!["BRIDGE".into(), number, waited, talked, first.to_string()];
+            let (queue, operator) = (record.queue.as_ref(), record.operator.as_ref());
+            return Some(event(now, Some(record.call_id), queue, operator, "ATTENDEDTRANSFER", data));
+        }
         let name = if record.ended_by == Some(EndedBy::Operator) { "COMPLETEAGENT" } else { "COMPLETECALLER" };
-        let data = vec![seconds(record.queued_at, connected), (record.talk_ms / 1000).to_string(), first.to_string()];
+        let data = vec![waited, talked, first.to_string()];
         return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
     }
     let data = vec![last.to_string(), first.to_string(), seconds(record.queued_at, now)];

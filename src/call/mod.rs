@@ -9,6 +9,7 @@ mod caller;
 mod calls;
 mod ending;
 mod feature;
+mod handoff;
 mod leaving;
 mod ledger;
 mod offering;

@@ -166,15 +166,22 @@ impl Call {
         leg.progress = Progress::Joined;
         let (leg, held_by_seat) = (leg.leg, leg.direction);
         self.drop_seats_but(house, Some(leg));
-        self.record.connected_at = Some(house.now);
+        let again = self.record.connected_at.is_some();
+        self.record.connected_at.get_or_insert(house.now);
         let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
         let waited = self.record.queued_at.map(|queued| house.now.since(queued));
-        self.record.within_service_level = facts.zip(waited).map(|(facts, waited)| waited <= facts.answer_within);
+        if !again {
+            self.record.within_service_level = facts.zip(waited).map(|(facts, waited)| waited <= facts.answer_within);
+        }
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
         self.accept(house);
         house.media(media::Command::Watch { leg });
-        self.state = State::Talking(Talk::default());
+        // Codes are for us. A citizen whom we called may have an exchange that asks for keys.
+        if !house.settings.emergencies.is_empty() && !self.outward {
+            house.media(media::Command::KeepKeys { leg });
+        }
+        self.state = State::Talking(Talk::new(house.now));
         house.media(media::Command::Join { a: self.caller, b: leg });
         // Who held before the talk, in the line or in the answer, holds now.
         self.hold_changed(house, self.caller, self.direction);

@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::caller::{Call, State};
 use super::calls::House;
+use super::handoff::{Handoff, Typed};
 use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
@@ -13,16 +14,43 @@ use crate::queue::Input;
 use crate::records::{self, EndedBy};
 use crate::sip::{self, Body};
 
-/// Who holds whom.
-#[derive(Default)]
+/// Caller and operator, who holds whom, and who else is there.
 pub(super) struct Talk {
+    began: Moment,
     pub caller_holds: bool,
     pub operator_holds: bool,
     since: Option<Moment>,
     held: Duration,
+    /// What the operator pressed of a code.
+    pub typed: Typed,
+    /// An emergency that is being handed to somebody else.
+    pub handoff: Option<Handoff>,
+    /// The operator is told that it is not possible.
+    pub refusal_plays: bool,
+    /// The caller hung up, and operator and far end talk on.
+    pub caller_gone: bool,
 }
 
 impl Talk {
+    pub fn new(began: Moment) -> Self {
+        Self {
+            began,
+            caller_holds: false,
+            operator_holds: false,
+            since: None,
+            held: Duration::ZERO,
+            typed: Typed::default(),
+            handoff: None,
+            refusal_plays: false,
+            caller_gone: false,
+        }
+    }
+
+    /// How long it lasts.
+    pub fn talked(&self, now: Moment) -> Duration {
+        now.since(self.began)
+    }
+
     fn is_held(&self) -> bool {
         self.caller_holds || self.operator_holds
     }
@@ -67,7 +95,9 @@ impl Call {
     /// A description was agreed anew: somebody may hold, or have come back.
     pub fn hold_changed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
         let State::Talking(talk) = &mut self.state else { return };
-        let Some(seat) = self.seats.first() else { return };
+        if self.seats.is_empty() {
+            return;
+        }
         let holds = direction.is_hold();
         let of_caller = leg == self.caller;
         let known = if of_caller { &mut talk.caller_holds } else { &mut talk.operator_holds };
@@ -80,6 +110,15 @@ impl Call {
         if !of_caller {
             house.queue(Input::Held { contact: self.id, held: holds });
         }
+        self.hear_each_other(house);
+    }
+
+    /// Who hears whom, as it is now.
+    pub fn hear_each_other(&mut self, house: &mut House) {
+        if self.mix_talk(house) {
+            return;
+        }
+        let (State::Talking(talk), Some(seat)) = (&self.state, self.seats.first()) else { return };
         let (caller_holds, operator_holds, seat_leg) = (talk.caller_holds, talk.operator_holds, seat.leg);
         match (caller_holds, operator_holds) {
             (false, false) => house.media(media::Command::Join { a: self.caller, b: seat_leg }),
@@ -104,9 +143,9 @@ impl Call {
     /// The operator is free; the caller stays with something else. Who ended the talk ended the call.
     pub fn end_talk(&mut self, house: &mut House, by: EndedBy) {
         let State::Talking(talk) = &self.state else { return };
-        self.record.hold_ms = talk.held(house.now).as_millis() as u64;
+        self.record.hold_ms += talk.held(house.now).as_millis() as u64;
+        self.talked += talk.talked(house.now);
         self.record.ended_by = Some(by);
-        self.talk_ended = Some(house.now);
         self.drop_seats_but(house, None);
         house.queue(Input::TalkEnded { contact: self.id });
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
@@ -118,7 +157,11 @@ impl Call {
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
         match self.state {
-            State::Talking(_) => self.operator_left(house),
+            State::Talking(_) => {
+                if !self.operator_left_to_far_end(house) {
+                    self.operator_left(house);
+                }
+            }
             // Who took the callback does not wait for the citizen.
             State::Dialling(_) => self.operator_gave_up(house),
             // A BYE before the talk began: as good as a refusal.

@@ -29,6 +29,33 @@ pub struct Settings {
     pub switches: BTreeMap<char, ScheduleId>,
     /// The trunk over which calls of ours go out. `None`: they do not.
     pub way_out: Option<TrunkId>,
+    /// Whom an operator can bring into a talk, each by a code of its own.
+    pub emergencies: Vec<Emergency>,
+}
+
+/// Somebody to whom an operator hands an emergency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emergency {
+    /// E.g. `110`.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Tried in this order until one answers.
+    pub ways: Vec<Way>,
+    /// The keys that the operator presses in the talk; none is the beginning of another's.
+    pub code: String,
+    /// The key by which they say that they have it. `None`: they have it when they have answered and the operator
+    /// leaves.
+    pub confirm: Option<char>,
+    /// How long each way is rung.
+    pub ring: Duration,
+}
+
+/// A number, and the trunk over which it is dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub trunk: TrunkId,
+    pub number: String,
 }
 
 /// What a schedule is switched to.
@@ -82,6 +109,11 @@ pub enum Event {
     Place {
         call: CallId,
         told: ivr::Told,
+    },
+    /// The operator of this call wants an emergency handed to this target, as by its code; `None`: no longer.
+    HandOff {
+        call: CallId,
+        target: Option<String>,
     },
 }
 

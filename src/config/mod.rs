@@ -32,7 +32,7 @@ pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
-use crate::ids::{QueueId, ScheduleId};
+use crate::ids::{QueueId, ScheduleId, TrunkId};
 use crate::{ivr, media, queue, sip};
 
 /// Everything the admin said, as each room understands it.
@@ -48,6 +48,8 @@ pub struct House {
     pub schedules: BTreeMap<ScheduleId, Schedule>,
     /// What is expected to come to each queue, where the admin said it.
     pub queue_load: BTreeMap<QueueId, Load>,
+    /// Whom operators can hand emergencies to.
+    pub emergencies: Vec<Emergency>,
     pub app: App,
 }
 
@@ -57,6 +59,20 @@ pub enum Opening {
     /// Hours of its own, which nobody can switch.
     Hours(Box<Schedule>),
     Schedule(ScheduleId),
+}
+
+/// Somebody to whom an operator hands an emergency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emergency {
+    pub id: String,
+    pub name: String,
+    /// Trunk and number, tried in this order.
+    pub ways: Vec<(TrunkId, String)>,
+    /// The keys that the operator presses; none is the beginning of another's.
+    pub code: String,
+    /// The key by which they say that they have it.
+    pub confirm: Option<char>,
+    pub ring: Duration,
 }
 
 #[derive(Clone, Debug)]

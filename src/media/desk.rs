@@ -16,7 +16,7 @@ use super::capture::Capture;
 use super::leg::Patience;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::player::Player;
-use super::ports::Ports;
+use super::ports::{For, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recordings::Recordings;
 use super::words::{Codec, Command, Direction, Event, Settings};
@@ -80,7 +80,7 @@ impl Desk {
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
-        let ports = Ports::new(settings.bind, &settings.ports, settings.reserve);
+        let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
         Ok(Desk {
             settings,
             bank,
@@ -98,7 +98,8 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call, second } => self.open(leg, call, second),
+            Command::Open { leg, call, second } => self.open(leg, call, if second { For::Second } else { For::First }),
+            Command::OpenUrgent { leg, call } => self.open(leg, call, For::Emergency),
             Command::MakeOffer { leg, like } => {
                 let first = like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec);
                 let Some(state) = self.legs.get_mut(&leg) else { return };
@@ -214,9 +215,9 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, leg: LegId, call: CallId, second: bool) {
+    fn open(&mut self, leg: LegId, call: CallId, whom: For) {
         self.collect_freed();
-        let Some(pair) = self.ports.take(second) else {
+        let Some(pair) = self.ports.take(whom) else {
             return self.events.push_back(Event::Exhausted { leg });
         };
         let address = self.settings.advertise.unwrap_or(self.settings.bind);

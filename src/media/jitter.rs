@@ -125,7 +125,7 @@ mod tests {
             ("too late is no use, and does no harm", "1 t 3 t 4 t 5 t 2 6 t", "0 0 1 0 3"),
             ("a pause is waited out", "1 t t t t t 2 t 3 t", "0 0 1 - - 2 3"),
             ("a pause of silence suppression", "1 t t t t 60 t t t", "0 0 1 - 0 0 60"),
-            ("a burst is cut", "1 2 3 4 5 6 7 8 9 t t t", "8 9 -"),
+            ("a burst is cut", "1 2 3 4 5 6 7 8 9 t t t", "4 5 6"),
             ("a new source begins at once", "1 t 2 t 40/2 t t t", "0 0 0 0 40"),
         ];
         for (name, story, told) in table {
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn packets_of_any_length_are_taken() {
-        for length in [80, 240, 480, 1600] {
+        for length in [80, 160, 240, 480] {
             let mut jitter = Jitter::new();
             let mut frame = [0; FRAME];
             let (mut taken, mut timestamp, mut silent) = (0, 1_000_u32, 0);
@@ -149,7 +149,7 @@ mod tests {
             }
             assert!(taken >= 395, "{taken} of {length}");
             // The delay at the beginning, and what the longest packets cost until there is enough of it.
-            assert!(silent <= 6 * FRAME || length > MOST as usize, "{silent} of {length}");
+            assert!(silent <= 6 * FRAME, "{silent} of {length}");
         }
     }
 

@@ -19,6 +19,17 @@ pub struct Ports {
     seconds: BTreeSet<u16>,
     total: usize,
     reserve: usize,
+    urgent: usize,
+}
+
+/// For whom a pair is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// The leg that a call begins with.
+    First,
+    /// One that is to be joined to another.
+    Second,
+    Emergency,
 }
 
 /// Two bound sockets.
@@ -29,26 +40,31 @@ pub struct Pair {
 }
 
 impl Ports {
-    /// Of the range's pairs `reserve` are kept for second legs.
-    pub fn new(bind: IpAddr, range: &RangeInclusive<u16>, reserve: usize) -> Self {
+    /// Of the range's pairs `reserve` are kept for second legs, and `urgent` more for emergencies.
+    pub fn new(bind: IpAddr, range: &RangeInclusive<u16>, reserve: usize, urgent: usize) -> Self {
         let free: VecDeque<u16> = pairs(range).collect();
-        Self { bind, total: free.len(), free, seconds: BTreeSet::new(), reserve }
+        Self { bind, total: free.len(), free, seconds: BTreeSet::new(), reserve, urgent }
     }
 
     pub fn in_use(&self) -> usize {
         self.total - self.free.len()
     }
 
-    /// A free pair; `None` if all are taken, or are kept for second legs.
-    pub fn take(&mut self, second: bool) -> Option<Pair> {
-        if !second && self.free.len() + self.seconds.len() <= self.reserve {
+    /// A free pair; `None` if all are taken, or are kept for others.
+    pub fn take(&mut self, whom: For) -> Option<Pair> {
+        let kept = match whom {
+            For::First => (self.reserve + self.urgent).saturating_sub(self.seconds.len()).max(self.urgent),
+            For::Second => self.urgent,
+            For::Emergency => 0,
+        };
+        if self.free.len() <= kept {
             return None;
         }
         for _ in 0..TRIES.min(self.free.len()) {
             let port = self.free.pop_front()?;
             match open(self.bind, port) {
                 Ok((rtp, rtcp)) => {
-                    if second {
+                    if whom == For::Second {
                         self.seconds.insert(port);
                     }
                     return Some(Pair { port, rtp, rtcp });

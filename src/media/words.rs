@@ -21,6 +21,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Pairs that only legs which will be joined to another may take: a call that was let in can be answered.
     pub reserve: usize,
+    /// Pairs that only emergencies may take.
+    pub urgent: usize,
     /// Codecs in order of preference when we offer.
     pub codecs: Vec<Codec>,
     /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
@@ -60,6 +62,11 @@ pub enum Command {
         leg: LegId,
         call: CallId,
         second: bool,
+    },
+    /// The same for an emergency: the last pairs are kept for these.
+    OpenUrgent {
+        leg: LegId,
+        call: CallId,
     },
     /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
     /// converts nothing.

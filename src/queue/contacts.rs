@@ -74,6 +74,26 @@ impl Engine {
         self.wait(id);
     }
 
+    /// Nobody is sent away who was in a talk already.
+    pub(super) fn come_back(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
+        let line = self.line_names.get(&queue).copied().filter(|line| !self.lines[*line].retired);
+        let Some(line) = line.filter(|_| !self.contacts.contains(id)) else {
+            let why = if line.is_some() { JoinRefusal::Twice } else { JoinRefusal::UnknownQueue };
+            return self.say(Output::Refused { contact: id, queue, why, exit: None });
+        };
+        self.insert(now, id, line, caller, now);
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            let before = contact.rank;
+            contact.urgent = true;
+            contact.rank = contact.rank_by(id, &self.lines[line].rules);
+            self.lines[line].order.remove(&before);
+            self.lines[line].order.insert(contact.rank);
+        }
+        self.tell_joined(now, id, None);
+        self.relax(now, id);
+        self.wait(id);
+    }
+
     /// Puts a new contact at its place; nothing is offered yet.
     pub(super) fn insert(&mut self, now: Moment, id: CallId, line: usize, caller: Option<Caller>, since: Moment) {
         let mut contact = Contact {
@@ -81,6 +101,7 @@ impl Engine {
             class: self.lines[line].classes[0],
             step: 0,
             caller,
+            urgent: false,
             since,
             queued_at: now,
             entered_at: now,

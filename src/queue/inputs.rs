@@ -32,6 +32,7 @@ impl Engine {
                 self.with_operator(&operator, |e, slot| e.extend_wrap_up(slot, more));
             }
             Input::Join { contact, queue, caller, arrived_at: _ } => self.join(now, contact, queue, caller),
+            Input::Return { contact, queue, caller } => self.come_back(now, contact, queue, caller),
             Input::Leave { contact } => self.leave(now, contact),
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),

@@ -29,6 +29,9 @@ pub(super) struct Contact {
     pub class: usize,
     pub step: usize,
     pub caller: Option<Caller>,
+    /// It came back: before everybody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
     /// Since when its place counts; kept over redial, callback and moves.
     pub since: Moment,
     /// When it joined, this time.
@@ -109,7 +112,7 @@ impl Contact {
     pub fn rank_by(&self, id: CallId, rules: &QueueRules) -> Rank {
         let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         let since = i64::try_from(self.since.as_micros()).unwrap_or(i64::MAX);
-        (u8::from(!rules.emergency), since.saturating_sub(micros(self.head_start(rules))), id)
+        (u8::from(!(rules.emergency || self.urgent)), since.saturating_sub(micros(self.head_start(rules))), id)
     }
 }
 

@@ -65,6 +65,13 @@ pub enum Input {
         caller: Option<Caller>,
         arrived_at: Moment,
     },
+    /// A contact that an operator had and that nobody has any more comes back: before everybody else, whatever the
+    /// hours and limits of the line.
+    Return {
+        contact: CallId,
+        queue: QueueId,
+        caller: Option<Caller>,
+    },
     /// The caller hung up, or the house took the contact out of the line.
     Leave {
         contact: CallId,

@@ -49,6 +49,18 @@ struct Printed<'a> {
     expected_wait_ms: Option<u64>,
     digits: &'a BTreeMap<String, String>,
     menu_path: &'a [MenuId],
+    handoff: Vec<PrintedHandoff<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedHandoff<'a> {
+    target: &'a str,
+    number: &'a str,
+    at: String,
+    answered_at: Option<String>,
+    confirmed_at: Option<String>,
+    ended_at: Option<String>,
+    outcome: &'a str,
 }
 
 #[derive(Serialize)]
@@ -69,6 +81,15 @@ impl<'a> Printed<'a> {
             at: rfc3339(offer.at, zone),
             outcome: &offer.outcome,
             ms: offer.ms,
+        });
+        let handoff = record.handoff.iter().map(|handoff| PrintedHandoff {
+            target: &handoff.target,
+            number: &handoff.number,
+            at: rfc3339(handoff.at, zone),
+            answered_at: time(handoff.answered_at),
+            confirmed_at: time(handoff.confirmed_at),
+            ended_at: time(handoff.ended_at),
+            outcome: &handoff.outcome,
         });
         Printed {
             call_id: record.call_id,
@@ -103,6 +124,7 @@ impl<'a> Printed<'a> {
             expected_wait_ms: record.expected_wait_ms,
             digits: &record.digits,
             menu_path: &record.menu_path,
+            handoff: handoff.collect(),
         }
     }
 }
@@ -129,7 +151,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 35] = [
+const COLUMNS: [&str; 36] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -165,9 +187,10 @@ const COLUMNS: [&str; 35] = [
     "expected_wait_ms",
     "digits",
     "menu_path",
+    "handoff",
 ];
 
-/// A table with a header; `offers` is JSON.
+/// A table with a header; `offers` and `handoff` are JSON.
 pub fn write_csv(dir: &Path, range: Range, zone: &TimeZone, out: impl Write) -> Result<usize, ReadFault> {
     let mut table = csv::Writer::from_writer(out);
     let fault = |error: csv::Error| ReadFault::Output(io::Error::other(error));

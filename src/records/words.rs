@@ -62,6 +62,24 @@ pub struct Record {
     /// The wait that was foreseen (median) when the line was joined.
     #[serde(default)]
     pub expected_wait_ms: Option<u64>,
+    /// Every try to hand an emergency to somebody else.
+    #[serde(default)]
+    pub handoff: Vec<HandoffRecord>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HandoffRecord {
+    /// E.g. `110`.
+    pub target: String,
+    pub number: String,
+    pub at: Moment,
+    pub answered_at: Option<Moment>,
+    /// When they said that they have it, or the operator left it to them.
+    pub confirmed_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
+    /// `transferred`; `unconfirmed`: the operator left before they confirmed; `ended`: one of them hung up while the
+    /// operator was there; `withdrawn` by the operator; `busy`, `refused`, `no_answer`, `failed`.
+    pub outcome: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -43,6 +43,13 @@ impl Heard {
         with_tone as f64 / 10.0
     }
 
+    /// Seconds in which this tone is there, perhaps with others.
+    pub fn seconds_with(&self, hz: u32) -> f64 {
+        let slice = (self.rate / 10.0) as usize;
+        let with_tone = self.samples.chunks_exact(slice).filter(|s| share(s, f64::from(hz), self.rate) > 0.25).count();
+        with_tone as f64 / 10.0
+    }
+
     /// Seconds that are not silent.
     pub fn seconds_of_sound(&self) -> f64 {
         let slice = (self.rate / 10.0) as usize;

@@ -45,9 +45,7 @@ pub struct CallArgs {
 /// What goes wrong is told; an answered call that ends is a success.
 pub async fn call(args: CallArgs) -> Result<(), String> {
     let (server, transport, dialled) = destination(&args.uri)?;
-    if let Some(key) = args.press.chars().find(|key| !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D')) {
-        return Err(format!("--press: {key:?} is no key; 0 to 9, *, # and A to D are"));
-    }
+    super::check_keys(&args.press)?;
     let say = args.say.as_deref().map(clip::load).transpose()?;
     let mut phone = Phone::open(server, transport, false).await?;
     let from = args.as_seat.clone().unwrap_or_else(|| args.from.clone());

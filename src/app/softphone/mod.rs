@@ -44,6 +44,13 @@ pub(super) struct Phone {
     heard: Vec<media::Event>,
 }
 
+fn check_keys(keys: &str) -> Result<(), String> {
+    match keys.chars().find(|key| !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D')) {
+        Some(key) => Err(format!("--press: {key:?} is no key; 0 to 9, *, # and A to D are")),
+        None => Ok(()),
+    }
+}
+
 /// What happens to a phone.
 #[derive(Debug)]
 pub(super) enum Happening {
@@ -69,6 +76,7 @@ impl Phone {
             advertise: None,
             ports: PORTS,
             reserve: 0,
+            urgent: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             dead_after: Duration::ZERO,
             held_at_most: Duration::ZERO,

@@ -34,6 +34,12 @@ pub struct SeatArgs {
     /// How long the phone rings before it is answered
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::super::cli::duration)]
     pub answer_after: Duration,
+    /// Keys to press in each call, one after the other, e.g. the code of an emergency
+    #[arg(long, value_name = "KEYS", default_value = "")]
+    pub press: String,
+    /// When to press the first key, counted from the answer
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::super::cli::duration)]
+    pub press_after: Duration,
     /// Hang up after talking so long (else the caller hangs up)
     #[arg(long, value_name = "TIME", value_parser = super::super::cli::duration)]
     pub hang_up_after: Option<Duration>,
@@ -59,6 +65,7 @@ pub(super) fn secret(seat: &str, file: Option<&Path>) -> Result<String, String> 
 
 pub async fn seat(args: SeatArgs) -> Result<(), String> {
     let transport = if args.tcp { Transport::Tcp } else { Transport::Udp };
+    super::check_keys(&args.press)?;
     let password = secret(&args.seat, args.secret_file.as_deref())?;
     let say = match &args.say {
         Some(path) => clip::load(path)?,
@@ -71,7 +78,7 @@ pub async fn seat(args: SeatArgs) -> Result<(), String> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
     let mut desk = Operator { args: &args, say, talk: None, done: 0 };
     let result = loop {
-        let wake = desk.talk.as_ref().and_then(|talk| talk.due);
+        let wake = desk.talk.as_ref().and_then(|talk| talk.due.into_iter().chain(talk.press_at).min());
         let happening = tokio::select! {
             happening = phone.next(wake) => happening,
             _ = term.recv() => break Ok(()),
@@ -102,6 +109,7 @@ struct Talk {
     answer: Option<Vec<u8>>,
     answered: bool,
     due: Option<Moment>,
+    press_at: Option<Moment>,
 }
 
 impl Operator<'_> {
@@ -146,7 +154,7 @@ impl Operator<'_> {
             None => media::Command::MakeOffer { leg, like: None },
         });
         let due = Some(phone.clock.now() + self.args.answer_after);
-        self.talk = Some(Talk { leg, answer: None, answered: false, due });
+        self.talk = Some(Talk { leg, answer: None, answered: false, due, press_at: None });
     }
 
     fn described(&mut self, phone: &mut Phone, leg: LegId, sdp: Vec<u8>) {
@@ -159,8 +167,15 @@ impl Operator<'_> {
     }
 
     fn due(&mut self, phone: &mut Phone) {
+        let now = phone.clock.now();
         let Some(talk) = self.talk.as_mut() else { return };
-        talk.due = None;
+        if talk.press_at.take_if(|at| *at <= now).is_some() {
+            say!("pressing {}", self.args.press);
+            phone.desk.send_keys(talk.leg, &self.args.press);
+        }
+        if talk.due.take_if(|at| *at <= now).is_none() {
+            return;
+        }
         if talk.answered {
             say!("hanging up");
             let leg = talk.leg;
@@ -172,7 +187,8 @@ impl Operator<'_> {
         let Some(sdp) = talk.answer.take() else { return };
         talk.answered = true;
         let leg = talk.leg;
-        talk.due = self.args.hang_up_after.map(|length| phone.clock.now() + length);
+        talk.due = self.args.hang_up_after.map(|length| now + length);
+        talk.press_at = (!self.args.press.is_empty()).then(|| now + self.args.press_after);
         say!("answered");
         phone.command(sip::Command::Accept { leg, body: Body::sdp(sdp) });
         if let Some(path) = &self.args.record

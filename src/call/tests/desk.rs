@@ -55,6 +55,7 @@ pub fn settings() -> Settings {
         reasons: vec!["break".into(), "meal".into()],
         switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
+        emergencies: Vec::new(),
     }
 }
 

@@ -364,7 +364,10 @@ impl House {
             legs.sort();
             legs
         };
-        let open = legs(|command| if let media::Command::Open { leg, .. } = command { Some(*leg) } else { None });
+        let open = legs(|command| match command {
+            media::Command::Open { leg, .. } | media::Command::OpenUrgent { leg, .. } => Some(*leg),
+            _ => None,
+        });
         let close = legs(|command| if let media::Command::Close { leg } = command { Some(*leg) } else { None });
         assert_eq!(open, close, "legs whose sound was opened and closed");
         closed

@@ -2,6 +2,7 @@ mod callbacks;
 mod codes;
 mod desk;
 mod exits;
+mod handoff;
 mod house;
 mod menus;
 mod scenarios;

@@ -2,6 +2,7 @@
 
 mod choose;
 mod destinations;
+mod emergency;
 mod examples;
 mod exits;
 mod languages;
@@ -59,6 +60,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let mut queues = queues::read(files, &schedules, faults);
     queues.sound = faults.count() == before && files.queues.is_complete();
     let sip = signalling::read(files, faults);
+    let emergencies = emergency::read(files, sip.as_ref(), faults);
     let mut media = sound::read(dir, files, faults);
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
@@ -83,6 +85,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         unused::tell(&queues, &people, &sip, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
         sound::reserve(&mut media, &sip, faults);
+        emergency::reserve(&mut media, &emergencies);
         Some(House {
             sip: sip.settings,
             media: media.settings,
@@ -91,6 +94,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             queue_open: queues.open,
             queue_load: queues.load,
             schedules: schedules.meant,
+            emergencies,
             app: app?,
         })
     };

@@ -67,6 +67,7 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         ports: written.ports.as_ref().map_or(20_000..=29_999, |ports| ports.0.clone()),
         codecs,
         reserve: 0,
+        urgent: 0,
         dead_after,
         held_at_most,
         workers,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::OneOrMany;
 use crate::config::scalars::{Address, Addresses, Endpoint, Listener, Network, NextHop, PortRange, Time};
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
@@ -16,6 +17,8 @@ pub struct HotlineFile {
     sip: Sip,
     #[schemars(default)]
     trunk: Vec<Trunk>,
+    #[schemars(default)]
+    emergency: Vec<Emergency>,
     #[schemars(default)]
     media: Media,
     #[schemars(default)]
@@ -68,6 +71,30 @@ pub struct Trunk {
     /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
     /// number. The first trunk that has it is taken. Default: calls only come in.
     pub to: Option<NextHop>,
+}
+
+/// Somebody to whom operators hand emergencies, e.g. the police. An operator presses the key in a talk: the target is
+/// rung, and all three hear each other until the operator leaves. No limit holds it up.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Emergency {
+    /// E.g. "110".
+    pub id: String,
+    /// For people, e.g. "Police". Default: the id.
+    pub name: Option<String>,
+    /// What is dialled: digits, perhaps after a plus; of several the next is tried where one is busy, refuses or does
+    /// not answer. Default: the id.
+    pub number: Option<OneOrMany>,
+    /// Trunks over which each number is tried, in this order. Default: the first that has `to`.
+    pub trunk: Option<OneOrMany>,
+    /// What the operator presses, e.g. "*1": 1 to 4 keys, which callers do not hear. Pressed again it takes the target
+    /// out, unless it has confirmed.
+    pub key: String,
+    /// The key by which the target says that it has taken the matter. Default: it has when it answered and the
+    /// operator leaves.
+    pub confirm: Option<String>,
+    /// How long each number is rung. "5s" to "2m". Default "60s".
+    pub ring: Option<Time>,
 }
 
 /// Sound.

@@ -44,6 +44,7 @@ fn house_with(ports: std::ops::RangeInclusive<u16>, dead_after: Duration, reserv
         advertise: None,
         ports,
         reserve,
+        urgent: 0,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         dead_after,
         held_at_most: Duration::from_secs(2),

@@ -33,6 +33,8 @@ struct Phone {
     sequence: u16,
     timestamp: u32,
     amplitude: f64,
+    /// Samples said.
+    said: u32,
     /// Sequence, timestamp, SSRC and sound of what came.
     heard: Vec<(u16, u32, u32, Vec<u8>)>,
 }
@@ -60,14 +62,13 @@ fn table() -> Table {
             "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {payload_type} 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n"
         );
-        let (_, agreement) =
-            Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu]).take_offer(sdp.as_bytes()).unwrap();
+        let (_, agreement) = Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu]).take_offer(sdp.as_bytes()).unwrap();
         let mut leg = Leg::new(LegId(n as u64), 0, socket(), socket(), now, &mut rng);
         leg.agree(now, agreement);
         legs.push(Some(Box::new(leg)));
         let (sequence, timestamp) = (65_500 + n as u16, u32::MAX - 9_000 * n as u32);
         let (hz, codec, amplitude) = (HZ[n], CODECS[n], AMPLITUDE);
-        phones.push(Phone { socket: phone, hz, codec, sequence, timestamp, amplitude, heard: Vec::new() });
+        phones.push(Phone { socket: phone, hz, codec, sequence, timestamp, amplitude, said: 0, heard: Vec::new() });
     }
     Table { legs, phones, mixes: Mixes::default(), now, events: Vec::new() }
 }
@@ -79,12 +80,13 @@ impl Phone {
         packet.extend(self.timestamp.to_be_bytes());
         packet.extend(self.hz.to_be_bytes());
         packet.extend((0..FRAME as u32).map(|n| {
-            let phase = f64::from(self.timestamp.wrapping_add(n) % 8000) * f64::from(self.hz) / 8000.0;
+            let phase = f64::from(self.said + n) * f64::from(self.hz) / 8000.0;
             let sample = ((phase * std::f64::consts::TAU).sin() * self.amplitude) as i16;
             if self.codec == Codec::Pcma { linear_to_pcma(sample) } else { linear_to_pcmu(sample) }
         }));
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        self.said += FRAME as u32;
         packet
     }
 
@@ -292,20 +294,24 @@ fn keys_of_members_are_told_and_are_no_noise() {
     table.mix(&[0, 1, 2], &EVERYBODY);
     table.pass(10);
     let from = table.phones[1].socket.local_addr().unwrap();
-    for n in 0..3 {
+    for duration in [160, 320, 480_u16] {
         let timestamp = table.phones[1].timestamp;
         let mut packet = vec![0x80, 101];
         packet.extend(table.phones[1].sequence.to_be_bytes());
         packet.extend(timestamp.to_be_bytes());
         packet.extend(table.phones[1].hz.to_be_bytes());
-        packet.extend([5, 10, 0, 160 * n]);
+        packet.extend([5, 10]);
+        packet.extend(duration.to_be_bytes());
         table.phones[1].sequence = table.phones[1].sequence.wrapping_add(1);
         table.arrives(1, from, &mut packet);
     }
     let heard = table.heard();
     table.pass(20);
-    let keys: Vec<char> =
-        table.events.iter().filter_map(|event| if let Event::Key { key, .. } = event { Some(*key) } else { None }).collect();
+    let keys: Vec<char> = table
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Key { key, .. } = event { Some(*key) } else { None })
+        .collect();
     assert_eq!(keys, ['5']);
     table.check(heard, [&[1, 2], &[0, 2], &[0, 1]]);
 }

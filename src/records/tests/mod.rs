@@ -49,6 +49,7 @@ fn record(number: u64) -> Record {
         recording: None,
         quality: None,
         survey: None,
+        handoff: Vec::new(),
         sip_status: None,
         callback_of: None,
         attempt: None,
@@ -423,7 +424,7 @@ fn json_lines_have_the_promised_form() {
             r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
             r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
-            r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"digits":{"case":"123"},"menu_path":["welcome","case"]}"#,
+            r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"digits":{"case":"123"},"menu_path":["welcome","case"],"handoff":[]}"#,
         )
     );
     let range = Range { since: Some(at(100)), until: Some(at(200)) };

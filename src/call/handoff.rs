@@ -1,0 +1,537 @@
+//! Emergency hand-off: the operator presses a code and 110, 119, 120 or 122 is rung beside the talk. All three hear
+//! each other once it answers; the operator leaves when the far end has taken the matter. Nothing limits it.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::caller::{Call, Sound, State};
+use super::calls::House;
+use super::words::Emergency;
+use crate::ids::{LegId, Prompt};
+use crate::ivr::{CONFIRMED, DENIED, RINGBACK};
+use crate::media;
+use crate::moment::Moment;
+use crate::queue::Input;
+use crate::records::{self, EndedBy, HandoffRecord, Outcome};
+use crate::sip::{self, Body, Target};
+
+/// Keys of a code come within this of each other; a later one begins anew.
+const BETWEEN_KEYS: Duration = Duration::from_secs(3);
+/// Tries that a record tells: the first of them stay, and the latest.
+const MOST_TRIES: usize = 32;
+const FIRST_TRIES: usize = 16;
+/// What plays on legs of a talk. These tokens come back to nobody but [`Call::played_in_talk`].
+const TONE: u64 = u64::MAX;
+const REFUSAL: u64 = u64::MAX - 1;
+
+/// The far end.
+pub(super) struct Handoff {
+    pub leg: LegId,
+    target: Emergency,
+    /// Which of the target's ways is tried.
+    way: usize,
+    progress: Progress,
+    /// They said that they have it.
+    confirmed: bool,
+    /// A re-INVITE of theirs waits for our description.
+    reoffered: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Rings {
+        until: Moment,
+    },
+    /// Announcements and tones of theirs are heard.
+    Early {
+        until: Moment,
+    },
+    /// 200 came; its answer is being applied.
+    Answered,
+    Joined,
+}
+
+impl Handoff {
+    pub fn next_deadline(&self) -> Option<Moment> {
+        match self.progress {
+            Progress::Rings { until } | Progress::Early { until } => Some(until),
+            Progress::Answered | Progress::Joined => None,
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        !matches!(self.progress, Progress::Rings { .. })
+    }
+
+    pub fn is_joined(&self) -> bool {
+        self.progress == Progress::Joined
+    }
+
+    /// Theirs from here on, if the operator leaves.
+    fn is_taken(&self) -> bool {
+        self.is_joined() && (self.confirmed || self.target.confirm.is_none())
+    }
+}
+
+/// What the operator has pressed of a code.
+#[derive(Default)]
+pub(super) struct Typed {
+    keys: String,
+    last: Moment,
+}
+
+impl Typed {
+    /// One key more; the target whose code is complete.
+    fn press<'e>(&mut self, now: Moment, key: char, known: &'e [Emergency]) -> Option<&'e Emergency> {
+        if now > self.last + BETWEEN_KEYS {
+            self.keys.clear();
+        }
+        self.last = now;
+        self.keys.push(key);
+        // A wrong key may be the first of a code.
+        while !self.keys.is_empty() && !known.iter().any(|target| target.code.starts_with(&self.keys)) {
+            self.keys.remove(0);
+        }
+        let complete = known.iter().find(|target| target.code == self.keys);
+        if complete.is_some() {
+            self.keys.clear();
+        }
+        complete
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// What the operator wants
+
+impl Call {
+    /// A key on another leg than the caller's.
+    fn key_in_talk(&mut self, house: &mut House, leg: LegId, key: char) {
+        if self.handoff().is_some_and(|handoff| handoff.leg == leg) {
+            return self.far_end_pressed(house, key);
+        }
+        let State::Talking(talk) = &mut self.state else { return };
+        let complete = talk.typed.press(house.now, key, &house.settings.emergencies).map(|target| target.id.clone());
+        if let Some(target) = complete {
+            self.hand_off(house, Some(&target));
+        }
+    }
+
+    /// Rings a target beside the talk. What rings or talks already is taken out again, unless they have confirmed; the
+    /// same target once more, or `None`, does only that.
+    pub fn hand_off(&mut self, house: &mut House, target: Option<&str>) {
+        let State::Talking(talk) = &self.state else { return };
+        let known = |id: &str| house.settings.emergencies.iter().find(|target| target.id == id).cloned();
+        let mut target = target.and_then(known);
+        if let Some(running) = &talk.handoff {
+            // Nobody else is left to talk to.
+            if running.confirmed || talk.caller_gone {
+                return;
+            }
+            if target.as_ref().is_some_and(|target| target.id == running.target.id) {
+                target = None;
+            }
+            self.take_out(house);
+        }
+        let Some(target) = target else { return };
+        if let State::Talking(talk) = &mut self.state {
+            talk.refusal_plays = false;
+        }
+        self.ring_far_end(house, target, 0);
+    }
+
+    /// The talk goes on without them.
+    fn take_out(&mut self, house: &mut House) {
+        let State::Talking(talk) = &mut self.state else { return };
+        let Some(handoff) = talk.handoff.take() else { return };
+        info!(to = %handoff.target.id, "hand-off taken out");
+        self.try_ended(house, "withdrawn");
+        self.drop_far_end(house, handoff.leg);
+        self.tone(house, false);
+        self.hear_each_other(house);
+    }
+
+    fn ring_far_end(&mut self, house: &mut House, target: Emergency, way: usize) {
+        let Some(number) = target.ways.get(way).map(|way| way.number.clone()) else { return };
+        info!(to = %target.id, name = %target.name, number, "hand-off");
+        if self.record.handoff.len() == MOST_TRIES {
+            self.record.handoff.remove(FIRST_TRIES);
+        }
+        let (at, id) = (house.now, target.id.clone());
+        self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
+        let leg = house.legs.make(self.id);
+        let progress = Progress::Rings { until: house.now + target.ring };
+        let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
+        match &mut self.state {
+            State::Talking(talk) => talk.handoff = Some(handoff),
+            state => *state = State::HandedOff(handoff),
+        }
+        self.hear_it_ring(house);
+        house.media(media::Command::OpenUrgent { leg, call: self.id });
+        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
+    }
+
+    /// The operator hung up while a hand-off was under way: the caller stays with the far end. `false`: there is none.
+    pub fn operator_left_to_far_end(&mut self, house: &mut House) -> bool {
+        let State::Talking(talk) = &mut self.state else { return false };
+        if talk.caller_gone {
+            self.talk_over_without_caller(house);
+            return true;
+        }
+        let Some(handoff) = talk.handoff.take() else { return false };
+        let taken = handoff.is_taken();
+        info!(to = %handoff.target.id, taken, "operator left the caller to the far end");
+        if taken && let Some(entry) = self.record.handoff.last_mut() {
+            entry.confirmed_at.get_or_insert(house.now);
+        }
+        self.end_talk(house, EndedBy::Operator);
+        let (leg, is_heard) = (handoff.leg, handoff.is_heard());
+        self.state = State::HandedOff(handoff);
+        if is_heard {
+            house.media(media::Command::Join { a: self.caller, b: leg });
+        } else {
+            self.hear_it_ring(house);
+        }
+        true
+    }
+
+    /// The caller hung up: operator and far end need each other. `false`: there is none.
+    fn caller_left_far_end(&mut self, house: &mut House) -> bool {
+        let State::Talking(talk) = &mut self.state else { return false };
+        if talk.handoff.is_none() || std::mem::replace(&mut talk.caller_gone, true) {
+            return false;
+        }
+        info!("caller hung up; operator and far end go on");
+        if self.sound == Sound::Open {
+            self.sound = Sound::Closing;
+            house.media(media::Command::Close { leg: self.caller });
+        }
+        self.hear_each_other(house);
+        true
+    }
+
+    fn talk_over_without_caller(&mut self, house: &mut House) {
+        self.finish(house, Outcome::Answered, EndedBy::Caller);
+        self.enter_ended(house);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// What the far end does
+
+impl Call {
+    pub fn handoff(&self) -> Option<&Handoff> {
+        match &self.state {
+            State::Talking(talk) => talk.handoff.as_ref(),
+            State::HandedOff(handoff) => Some(handoff),
+            _ => None,
+        }
+    }
+
+    fn handoff_mut(&mut self) -> Option<&mut Handoff> {
+        match &mut self.state {
+            State::Talking(talk) => talk.handoff.as_mut(),
+            State::HandedOff(handoff) => Some(handoff),
+            _ => None,
+        }
+    }
+
+    /// Takes what concerns a hand-off; gives back the rest.
+    pub fn handoff_sip(&mut self, house: &mut House, event: sip::Event) -> Option<sip::Event> {
+        use sip::Event as E;
+        let Some(far) = self.handoff().map(|handoff| handoff.leg) else { return Some(event) };
+        match event {
+            E::Answered { leg, body } if leg == far => self.far_end_answered(house, body),
+            E::Progress { leg, body } if leg == far => self.far_end_progresses(house, body),
+            E::Refused { leg, status } if leg == far => self.far_end_failed(house, status),
+            E::Ended { leg, .. } if leg == far => self.far_end_left(house),
+            E::Reoffer { leg, body } if leg == far => {
+                if let Some(handoff) = self.handoff_mut() {
+                    handoff.reoffered = true;
+                }
+                house.media(match body {
+                    Some(body) => media::Command::TakeOffer { leg, sdp: body.bytes },
+                    None => media::Command::MakeOffer { leg, like: None },
+                });
+            }
+            E::Ended { leg, .. } if leg == self.caller && self.caller_left_far_end(house) => {}
+            other => return Some(other),
+        }
+        None
+    }
+
+    pub fn handoff_media(&mut self, house: &mut House, event: media::Event) -> Option<media::Event> {
+        use media::Event as E;
+        let far = self.handoff().map(|handoff| handoff.leg);
+        match event {
+            E::Key { leg, key } if leg != self.caller => self.key_in_talk(house, leg, key),
+            E::Played { leg, token } if leg != self.caller => self.played_in_talk(house, token),
+            E::Described { leg, sdp, .. } if Some(leg) == far => self.far_end_described(house, sdp),
+            E::Agreed { leg, .. } if Some(leg) == far => self.far_end_agreed(house),
+            E::Unacceptable { leg, .. } if Some(leg) == far => self.far_end_unacceptable(house),
+            E::Exhausted { leg } if Some(leg) == far => self.far_end_failed(house, 503),
+            E::Dead { leg } if Some(leg) == far => {
+                house.sip(sip::Command::Hangup { leg, reason: None });
+                self.far_end_left(house);
+            }
+            E::Dead { leg } if leg == self.caller && far.is_some() && self.caller_left_far_end(house) => {
+                house.sip(sip::Command::Hangup { leg, reason: None });
+            }
+            E::Dead { leg } if leg != self.caller && far.is_some() => {
+                house.sip(sip::Command::Hangup { leg, reason: None });
+                self.seat_ended(house, leg);
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    pub fn handoff_deadline(&mut self, house: &mut House) {
+        if self.handoff().and_then(Handoff::next_deadline).is_some_and(|at| at <= house.now) {
+            self.far_end_failed(house, 408);
+        }
+    }
+
+    fn far_end_described(&mut self, house: &mut House, sdp: Vec<u8>) {
+        let (caller, hops) = (self.shown.clone(), self.hops.saturating_sub(1));
+        let Some(handoff) = self.handoff_mut() else { return };
+        let leg = handoff.leg;
+        if std::mem::take(&mut handoff.reoffered) {
+            return house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
+        }
+        let Some(way) = handoff.target.ways.get(handoff.way) else { return };
+        let to = Target::Trunk { trunk: way.trunk.clone(), number: way.number.clone() };
+        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, body: Some(Body::sdp(sdp)) };
+        house.sip(sip::Command::Invite(invite));
+    }
+
+    /// 183 with a description: what they say is heard instead of our tone.
+    fn far_end_progresses(&mut self, house: &mut House, body: Body) {
+        let Some(handoff) = self.handoff_mut() else { return };
+        if let Progress::Rings { until } = handoff.progress {
+            handoff.progress = Progress::Early { until };
+            house.media(media::Command::TakeAnswer { leg: handoff.leg, sdp: body.bytes });
+        }
+    }
+
+    fn far_end_answered(&mut self, house: &mut House, body: Option<Body>) {
+        let Some(handoff) = self.handoff_mut() else { return };
+        let early = matches!(handoff.progress, Progress::Early { .. });
+        handoff.progress = Progress::Answered;
+        match body {
+            Some(body) => house.media(media::Command::TakeAnswer { leg: handoff.leg, sdp: body.bytes }),
+            // Their 183 answered our offer already.
+            None if early => self.far_end_agreed(house),
+            None => self.far_end_unacceptable(house),
+        }
+    }
+
+    fn far_end_agreed(&mut self, house: &mut House) {
+        let Some(handoff) = self.handoff_mut() else { return };
+        let leg = handoff.leg;
+        if handoff.progress == Progress::Answered {
+            info!(to = %handoff.target.id, "far end answered");
+            handoff.progress = Progress::Joined;
+            if let Some(entry) = self.record.handoff.last_mut() {
+                entry.answered_at = Some(house.now);
+            }
+            house.media(media::Command::Watch { leg });
+            house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        }
+        if matches!(self.state, State::Talking(_)) {
+            self.tone(house, false);
+            self.hear_each_other(house);
+        } else {
+            house.media(media::Command::Join { a: self.caller, b: leg });
+        }
+    }
+
+    /// A re-INVITE of theirs is refused, and all is as it was.
+    fn far_end_unacceptable(&mut self, house: &mut House) {
+        let Some(handoff) = self.handoff_mut() else { return };
+        if std::mem::take(&mut handoff.reoffered) {
+            let leg = handoff.leg;
+            return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
+        }
+        self.far_end_failed(house, 488);
+    }
+
+    /// The key by which the far end says that it has the matter.
+    fn far_end_pressed(&mut self, house: &mut House, key: char) {
+        let Some(handoff) = self.handoff_mut() else { return };
+        if handoff.target.confirm != Some(key) || !handoff.is_joined() || handoff.confirmed {
+            return;
+        }
+        handoff.confirmed = true;
+        info!(to = %handoff.target.id, "far end confirmed");
+        if let Some(entry) = self.record.handoff.last_mut() {
+            entry.confirmed_at = Some(house.now);
+        }
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        self.tell_operator(house, TONE, CONFIRMED);
+    }
+
+    /// Busy, refused, not answered, or not to be reached: the next way, if there is one.
+    fn far_end_failed(&mut self, house: &mut House, status: u16) {
+        let Some(handoff) = self.handoff() else { return };
+        let (leg, target, way) = (handoff.leg, handoff.target.clone(), handoff.way);
+        let outcome = match status {
+            486 | 600 => "busy",
+            // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
+            408 | 480 | 487 => "no_answer",
+            403 | 433 | 603 | 607 => "refused",
+            _ => "failed",
+        };
+        info!(to = %target.id, status, outcome, "hand-off failed");
+        self.try_ended(house, outcome);
+        self.drop_far_end(house, leg);
+        if way + 1 < target.ways.len() {
+            return self.ring_far_end(house, target, way + 1);
+        }
+        match &mut self.state {
+            State::Talking(talk) => {
+                talk.handoff = None;
+                if talk.caller_gone {
+                    return self.talk_over_without_caller(house);
+                }
+                talk.refusal_plays = true;
+                self.tone(house, false);
+                self.hear_each_other(house);
+                self.tell_operator(house, REFUSAL, DENIED);
+            }
+            _ => self.back_to_the_line(house),
+        }
+    }
+
+    /// They hung up, or were lost.
+    fn far_end_left(&mut self, house: &mut House) {
+        let Some(handoff) = self.handoff() else { return };
+        if !handoff.is_joined() {
+            return self.far_end_failed(house, 487);
+        }
+        let (leg, taken) = (handoff.leg, handoff.is_taken());
+        info!(to = %handoff.target.id, "far end hung up");
+        match &mut self.state {
+            State::Talking(talk) => {
+                talk.handoff = None;
+                let caller_gone = talk.caller_gone;
+                self.try_ended(house, "ended");
+                self.drop_far_end(house, leg);
+                if caller_gone {
+                    return self.talk_over_without_caller(house);
+                }
+                self.hear_each_other(house);
+            }
+            _ if taken => {
+                self.finish(house, Outcome::TransferredOut, EndedBy::Operator);
+                house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
+                self.enter_ended(house);
+            }
+            _ => {
+                self.try_ended(house, "ended");
+                self.drop_far_end(house, leg);
+                self.back_to_the_line(house);
+            }
+        }
+    }
+
+    /// Nobody has the caller any more: another operator does, before everybody else.
+    fn back_to_the_line(&mut self, house: &mut House) {
+        let Some(queue) = self.record.queue.clone() else { return self.fail(house) };
+        info!(%queue, "back to the head of the line");
+        self.places = None;
+        self.state = State::Line(house.line_of(&queue, self.language));
+        self.in_line = true;
+        house.queue(Input::Return { contact: self.id, queue, caller: self.caller_number() });
+    }
+
+    /// Lets go of the far end when the call ends.
+    pub fn handoff_over(&mut self, house: &mut House) {
+        let Some(handoff) = self.handoff() else { return };
+        let (leg, taken, joined) = (handoff.leg, handoff.is_taken(), handoff.is_joined());
+        let alone = matches!(self.state, State::HandedOff(_));
+        self.try_ended(
+            house,
+            match (alone, taken, joined) {
+                (true, true, _) => "transferred",
+                (true, false, true) => "unconfirmed",
+                (false, _, true) => "ended",
+                (_, _, false) => "no_answer",
+            },
+        );
+        self.drop_far_end(house, leg);
+    }
+
+    fn try_ended(&mut self, house: &House, outcome: &str) {
+        if let Some(entry) = self.record.handoff.last_mut() {
+            entry.ended_at = Some(house.now);
+            entry.outcome = outcome.into();
+        }
+    }
+
+    fn drop_far_end(&self, house: &mut House, leg: LegId) {
+        house.sip(sip::Command::Hangup { leg, reason: None });
+        house.media(media::Command::Close { leg });
+        house.legs.remove(leg);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// What is heard
+
+impl Call {
+    /// Everybody hears everybody but who holds; `false`: two do, and need no mixing.
+    pub fn mix_talk(&self, house: &mut House) -> bool {
+        let (State::Talking(talk), Some(seat)) = (&self.state, self.seats.first()) else { return false };
+        if talk.handoff.is_none() && !talk.refusal_plays {
+            return false;
+        }
+        let caller = (!talk.caller_gone).then_some((self.caller, talk.caller_holds));
+        let far = talk.handoff.as_ref().filter(|handoff| handoff.is_heard()).map(|handoff| (handoff.leg, false));
+        let all: Vec<(LegId, bool)> = caller.into_iter().chain([(seat.leg, talk.operator_holds)]).chain(far).collect();
+        let there = || all.iter().filter(|(_, holds)| !holds).map(|(leg, _)| *leg);
+        let hears = there().flat_map(|ear| there().filter(move |mouth| *mouth != ear).map(move |mouth| (ear, mouth)));
+        let (legs, hears) = (all.iter().map(|(leg, _)| *leg).collect(), hears.collect());
+        house.media(media::Command::Mix { legs, hears });
+        true
+    }
+
+    /// Whoever waits for the far end hears our tone, beside each other where there are two.
+    fn hear_it_ring(&mut self, house: &mut House) {
+        if matches!(self.state, State::Talking(_)) {
+            // First the mix: what plays on others is not heard beside anybody.
+            self.hear_each_other(house);
+            return self.tone(house, true);
+        }
+        house.media(media::Command::Part { leg: self.caller });
+        self.play(house, TONE, Vec::new(), Some(Prompt::plain(RINGBACK)));
+    }
+
+    fn tone(&self, house: &mut House, rings: bool) {
+        let State::Talking(talk) = &self.state else { return };
+        let caller = (!talk.caller_gone).then_some(self.caller);
+        let legs: Vec<LegId> = caller.into_iter().chain(self.seats.first().map(|seat| seat.leg)).collect();
+        for leg in legs {
+            let looped = rings.then(|| Prompt::plain(RINGBACK));
+            house.media(media::Command::Play { leg, token: TONE, prompts: Vec::new(), looped });
+        }
+    }
+
+    fn tell_operator(&self, house: &mut House, token: u64, what: &str) {
+        if let (State::Talking(_), Some(seat)) = (&self.state, self.seats.first()) {
+            let prompts = vec![Prompt::spoken(house.settings.ivr.languages.own, what)];
+            house.media(media::Command::Play { leg: seat.leg, token, prompts, looped: None });
+        }
+    }
+
+    /// The operator has heard that it is not possible: two who talk need no mixing.
+    fn played_in_talk(&mut self, house: &mut House, token: u64) {
+        if let State::Talking(talk) = &mut self.state
+            && token == REFUSAL
+            && std::mem::take(&mut talk.refusal_plays)
+            && talk.handoff.is_none()
+        {
+            self.hear_each_other(house);
+        }
+    }
+}
