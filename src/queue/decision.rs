@@ -56,7 +56,7 @@ pub struct Passed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PassedBecause {
-    /// The later one is an emergency.
+    /// The later one is an emergency, or was in a talk already.
     Emergency,
     /// Priority, ageing, or having been put back weigh more than the difference of their waits.
     HeadStart,

@@ -19,7 +19,8 @@ pub(super) fn nonsense(rng: &mut StdRng) -> Input {
     let offer = OfferId(rng.random_range(1..60));
     let by = if rng.random_bool(0.2) { By::Supervisor("lead".into()) } else { By::Themselves };
     match rng.random_range(0..30) {
-        0..=4 => Input::Join {
+        4 => Input::Return { contact, queue: ["a", "b", "x"][rng.random_range(0..3)].into(), caller: None },
+        0..=3 => Input::Join {
             contact,
             queue: ["a", "b", "x"][rng.random_range(0..3)].into(),
             caller: rng.random_bool(0.7).then(|| ["138", "139", "137"][rng.random_range(0..3)].into()),

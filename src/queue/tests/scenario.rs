@@ -185,6 +185,7 @@ impl Scenario {
         match words[..] {
             ["joins", queue] => self.joins(who, queue, None),
             ["joins", queue, "from", number] => self.joins(who, queue, Some(number)),
+            ["comes", "back", "to", queue] => Input::Return { contact: call(who), queue: queue.into(), caller: None },
             ["presses", key] => Input::Key { contact: call(who), key: key.chars().next().unwrap() },
             ["is", "reached", "as", other] => Input::Reached { contact: call(who), call: call(other) },
             ["is", "not", "reached:", why] => {
