@@ -87,8 +87,8 @@ pub(super) fn close(
     answer_within: Option<Duration>,
 ) {
     record.ended_at = Some(now);
-    let span = |from: Option<Moment>, to: Moment| from.map_or(0, |from| to.since(from).as_millis() as u64);
-    record.wait_ms = span(record.queued_at, record.connected_at.or(left).unwrap_or(now));
+    let waited_until = record.connected_at.or(left).unwrap_or(now);
+    record.wait_ms = record.queued_at.map_or(0, |queued| waited_until.since(queued).as_millis() as u64);
     record.talk_ms = talked.as_millis() as u64;
     record.within_service_level = match (record.queued_at, record.connected_at, answer_within) {
         (Some(queued), Some(connected), Some(within)) => Some(connected.since(queued) <= within),

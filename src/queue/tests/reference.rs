@@ -25,6 +25,8 @@ struct Waiter {
     step: usize,
     boost: Duration,
     rings: usize,
+    /// It came back.
+    urgent: bool,
     excluded: BTreeMap<OperatorId, (Moment, u32)>,
 }
 
@@ -47,6 +49,8 @@ struct Model {
     workers: BTreeMap<OperatorId, Worker>,
     offers: BTreeMap<OfferId, CallId>,
     talks: BTreeSet<CallId>,
+    /// Whom the input that is being looked at brings back.
+    returning: Option<CallId>,
     made: usize,
 }
 
@@ -58,7 +62,7 @@ impl Model {
             ageing.boost * u32::try_from(times).unwrap()
         });
         let head_start = rules.priority + waiter.boost + aged;
-        (!rules.emergency, i128::from(waiter.since.as_micros()) - head_start.as_micros() as i128, id)
+        (!(rules.emergency || waiter.urgent), i128::from(waiter.since.as_micros()) - head_start.as_micros() as i128, id)
     }
 
     /// Everybody who may be asked for a contact, first to be asked first.
@@ -105,6 +109,7 @@ impl Model {
                     step: 0,
                     boost: Duration::ZERO,
                     rings: 0,
+                    urgent: self.returning == Some(*contact),
                     excluded: BTreeMap::new(),
                 };
                 self.waiters.insert(*contact, waiter);
@@ -276,6 +281,7 @@ fn run(seed: u64, steps: &[(u64, u64)]) -> usize {
         workers: BTreeMap::new(),
         offers: BTreeMap::new(),
         talks: BTreeSet::new(),
+        returning: None,
         made: 0,
     };
     let mut laws = Laws::default();
@@ -285,7 +291,9 @@ fn run(seed: u64, steps: &[(u64, u64)]) -> usize {
     engine.handle(at, Input::Rules { rules });
     for (micros, seed) in steps {
         at = at + Duration::from_micros(*micros);
-        engine.handle(at, input(*seed, &model));
+        let input = input(*seed, &model);
+        model.returning = if let Input::Return { contact, .. } = &input { Some(*contact) } else { None };
+        engine.handle(at, input);
         while let Some(said) = engine.poll_said() {
             laws.saw(&said.output);
             model.saw(said.at, &said.output);
