@@ -26,7 +26,14 @@ fn today() -> jiff::Timestamp {
 fn told(faults: &[Fault], dir: &Path) -> String {
     let root = format!("{}/", root().display());
     let dir = format!("{}/", dir.display());
-    let report = report(faults, false).replace(&dir, "").replace(&root, "");
+    // Wherever the project lies, as much is underlined.
+    let mut longer = 0;
+    let line = |line: &str| {
+        let line = line.replacen(&"^".repeat(longer), "", usize::from(longer > 0));
+        longer = line.matches(&root).count() * root.len();
+        line.replace(&dir, "").replace(&root, "") + "\n"
+    };
+    let report: String = report(faults, false).lines().map(line).collect();
     format!("{report}{}\n", count(faults))
 }
 

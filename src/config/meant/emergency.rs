@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::signalling::Signalling;
 use super::sound::Sound;
 use super::{Names, time_within, unknown};
+use crate::config::Emergency;
 use crate::config::fault::Faults;
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written::{self, OneOrMany};
-use crate::config::Emergency;
 use crate::ids::TrunkId;
 use crate::sip::{self, is_dialable};
 

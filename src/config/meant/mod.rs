@@ -82,7 +82,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let rooms = || -> Option<House> {
         let (mut sip, mut media) = (sip?, media?);
         check_way_out(&queues, &sip.settings, faults);
-        unused::tell(&queues, &people, &sip, faults);
+        unused::tell(&queues, &people, &sip, &emergencies, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
         sound::reserve(&mut media, &sip, faults);
         emergency::reserve(&mut media, &emergencies);
