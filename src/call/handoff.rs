@@ -7,9 +7,10 @@ use tracing::info;
 
 use super::caller::{Call, Sound, State};
 use super::calls::House;
+use super::hearing::{REFUSAL, TONE};
 use super::words::Emergency;
-use crate::ids::{LegId, Prompt};
-use crate::ivr::{CONFIRMED, DENIED, RINGBACK};
+use crate::ids::LegId;
+use crate::ivr::{CONFIRMED, DENIED};
 use crate::media;
 use crate::moment::Moment;
 use crate::queue::Input;
@@ -21,9 +22,6 @@ const BETWEEN_KEYS: Duration = Duration::from_secs(3);
 /// Tries that a record tells: the first of them stay, and the latest.
 const MOST_TRIES: usize = 32;
 const FIRST_TRIES: usize = 16;
-/// What plays on legs of a talk. These tokens come back to nobody but [`Call::played_in_talk`].
-const TONE: u64 = u64::MAX;
-const REFUSAL: u64 = u64::MAX - 1;
 
 /// The far end.
 pub(super) struct Handoff {
@@ -60,7 +58,7 @@ impl Handoff {
         }
     }
 
-    fn is_heard(&self) -> bool {
+    pub fn is_heard(&self) -> bool {
         !matches!(self.progress, Progress::Rings { .. })
     }
 
@@ -473,65 +471,5 @@ impl Call {
         house.sip(sip::Command::Hangup { leg, reason: None });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
-    }
-}
-
-// ---------------------------------------------------------------------------------------------
-// What is heard
-
-impl Call {
-    /// Everybody hears everybody but who holds; `false`: two do, and need no mixing.
-    pub fn mix_talk(&self, house: &mut House) -> bool {
-        let (State::Talking(talk), Some(seat)) = (&self.state, self.seats.first()) else { return false };
-        if talk.handoff.is_none() && !talk.refusal_plays {
-            return false;
-        }
-        let caller = (!talk.caller_gone).then_some((self.caller, talk.caller_holds));
-        let far = talk.handoff.as_ref().filter(|handoff| handoff.is_heard()).map(|handoff| (handoff.leg, false));
-        let all: Vec<(LegId, bool)> = caller.into_iter().chain([(seat.leg, talk.operator_holds)]).chain(far).collect();
-        let there = || all.iter().filter(|(_, holds)| !holds).map(|(leg, _)| *leg);
-        let hears = there().flat_map(|ear| there().filter(move |mouth| *mouth != ear).map(move |mouth| (ear, mouth)));
-        let (legs, hears) = (all.iter().map(|(leg, _)| *leg).collect(), hears.collect());
-        house.media(media::Command::Mix { legs, hears });
-        true
-    }
-
-    /// Whoever waits for the far end hears our tone, beside each other where there are two.
-    fn hear_it_ring(&mut self, house: &mut House) {
-        if matches!(self.state, State::Talking(_)) {
-            // First the mix: what plays on others is not heard beside anybody.
-            self.hear_each_other(house);
-            return self.tone(house, true);
-        }
-        house.media(media::Command::Part { leg: self.caller });
-        self.play(house, TONE, Vec::new(), Some(Prompt::plain(RINGBACK)));
-    }
-
-    fn tone(&self, house: &mut House, rings: bool) {
-        let State::Talking(talk) = &self.state else { return };
-        let caller = (!talk.caller_gone).then_some(self.caller);
-        let legs: Vec<LegId> = caller.into_iter().chain(self.seats.first().map(|seat| seat.leg)).collect();
-        for leg in legs {
-            let looped = rings.then(|| Prompt::plain(RINGBACK));
-            house.media(media::Command::Play { leg, token: TONE, prompts: Vec::new(), looped });
-        }
-    }
-
-    fn tell_operator(&self, house: &mut House, token: u64, what: &str) {
-        if let (State::Talking(_), Some(seat)) = (&self.state, self.seats.first()) {
-            let prompts = vec![Prompt::spoken(house.settings.ivr.languages.own, what)];
-            house.media(media::Command::Play { leg: seat.leg, token, prompts, looped: None });
-        }
-    }
-
-    /// The operator has heard that it is not possible: two who talk need no mixing.
-    fn played_in_talk(&mut self, house: &mut House, token: u64) {
-        if let State::Talking(talk) = &mut self.state
-            && token == REFUSAL
-            && std::mem::take(&mut talk.refusal_plays)
-            && talk.handoff.is_none()
-        {
-            self.hear_each_other(house);
-        }
     }
 }

@@ -10,6 +10,7 @@ mod calls;
 mod ending;
 mod feature;
 mod handoff;
+mod hearing;
 mod leaving;
 mod ledger;
 mod offering;
