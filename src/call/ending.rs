@@ -1,5 +1,7 @@
 //! Every way a call ends, and its one record.
 
+use std::time::Duration;
+
 use tracing::info;
 
 use super::caller::{Call, Sound, State};
@@ -83,6 +85,10 @@ impl Call {
         if let State::Talking(talk) = &self.state {
             self.record.hold_ms += talk.held(house.now).as_millis() as u64;
             self.talked += talk.talked(house.now);
+        }
+        // At a seat that a menu led to, an operator talks as well.
+        if matches!(self.state, State::Onward(_)) && self.talked.is_zero() {
+            self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
         }
         let within = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
         ledger::close(&mut self.record, house.now, self.left_at, self.talked, within.map(|facts| facts.answer_within));
