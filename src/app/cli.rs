@@ -184,7 +184,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             Ok(if alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Schedule(schedules::ScheduleCommand::Show(args)) => schedules::show(&cli.config, &args).map(done),
-        Command::Switch(args) => schedules::switch(&cli.config, &cli.data, &args).map(done),
+        Command::Switch(args) => schedules::switch(&cli.config, &cli.data, args),
         Command::Reload(args) => versions::reload(&cli.data, args),
         Command::Rollback(args) => versions::rollback(&cli.config, &cli.data, args),
         Command::Versions(args) => {

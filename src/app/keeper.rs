@@ -11,9 +11,10 @@ use super::clock::Clock;
 use super::control::{Asked, Reloaded, Reply, Request};
 use super::reading::{self, Prompts, Read};
 use super::switchboard::Order;
+use super::switches::Flip;
 use super::versions;
 use crate::config::{self, Change, Fault, House, Meaning, difference};
-use crate::ids::QueueId;
+use crate::ids::{QueueId, ScheduleId};
 use crate::media::prompts::PromptBank;
 use crate::records::{Ticket, Version};
 
@@ -72,6 +73,10 @@ impl Keeper {
         match request {
             Request::Reload { author, note, dry_run } => self.reload(author, note, dry_run, Vec::new()),
             Request::Rollback { to, author, note } => self.rollback(to, author, note),
+            Request::Switch { schedule, to, until, author, note } => {
+                let flip = Flip { to, at: self.clock.now(), until, by: author, note };
+                self.switch(schedule, flip)
+            }
         }
     }
 
@@ -196,6 +201,15 @@ impl Keeper {
     }
 
     /// Asks the switchboard, and waits. `None`: it is gone.
+    fn switch(&self, schedule: ScheduleId, flip: Flip) -> Reply {
+        let id = schedule.clone();
+        match self.ask(|tell| Order::Switch { schedule: id, flip, tell }) {
+            None => closing(),
+            Some(None) => Reply::Refused { why: format!("there is no schedule {schedule} in what is in force") },
+            Some(Some(open)) => Reply::Switched { schedule, open },
+        }
+    }
+
     fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
         let (tell, told) = oneshot::channel();
         self.orders.blocking_send(order(tell)).ok()?;
@@ -230,12 +244,14 @@ fn log(reply: &Reply) {
                 changes => info!(version = told.version, changes, "reload: in force"),
             }
         }
+        // The switchboard has told of it.
+        Reply::Switched { .. } => {}
         Reply::Faults { faults, .. } => {
             for fault in faults {
                 warn!("{fault}");
             }
             warn!("reload: the files have faults; nothing changed");
         }
-        Reply::Refused { why } => error!("reload: {why}"),
+        Reply::Refused { why } => error!("not done: {why}"),
     }
 }

@@ -1,7 +1,9 @@
-//! `hotline schedule show`: what the rules of schedules.toml mean, day by day. `hotline switch`: who has flipped what.
+//! `hotline schedule show`: what the rules of schedules.toml mean, day by day. `hotline switch`: who has flipped
+//! what, and a flip by hand.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, DateTime, Weekday};
@@ -10,9 +12,12 @@ use jiff::{Timestamp, ToSpan};
 
 use super::checking;
 use super::clock::Clock;
-use super::hours::timestamp;
+use super::control::{self, Request};
+use super::hours::{moment, timestamp};
 use super::say::say;
+use super::statistics::Format;
 use super::switches::{self, Flip};
+use super::versions;
 use crate::call::SwitchTo;
 use crate::config::{self, Day, House, Kind, Opening, Schedule, Standing};
 use crate::ids::ScheduleId;
@@ -61,16 +66,82 @@ pub fn show(config: &Path, args: &ShowArgs) -> Result<(), Vec<String>> {
 
 #[derive(Args, Debug)]
 pub struct SwitchArgs {
+    /// The schedule to be switched; without it all are listed
+    #[arg(requires = "to")]
+    id: Option<String>,
+    /// To what: whatever its hours say, or by them again
+    #[arg(value_enum)]
+    to: Option<SwitchWord>,
+    /// By its hours again from then on: `18:00`, `2026-10-01` or `2026-10-01T18:00`, in the schedule's zone
+    #[arg(long, value_name = "TIME", requires = "to")]
+    until: Option<String>,
+    /// Why; kept with the flip
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    /// Who; default: the user of this machine who asks
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
     /// The latest flips instead, with who, when and why
     #[arg(long)]
     history: bool,
 }
 
-/// Every schedule, with what holds now, what comes next, and who flipped it.
-pub fn switch(config: &Path, data: &Path, args: &SwitchArgs) -> Result<(), Vec<String>> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SwitchWord {
+    Open,
+    Closed,
+    Auto,
+}
+
+/// Flips a switch, or lists them.
+pub fn switch(config: &Path, data: &Path, args: SwitchArgs) -> Result<ExitCode, Vec<String>> {
     let house = load(config)?;
+    match (&args.id, args.to) {
+        (Some(id), Some(to)) => {
+            let told = |what: String| vec![format!("hotline switch: {what}")];
+            let request = request(&house, id, to, &args).map_err(told)?;
+            match control::ask(data, &request).map_err(told)? {
+                Some(reply) => versions::answer("switch", reply, Format::Text),
+                None => Err(told(format!(
+                    "no hotline runs on {}: --data says which is meant; before it starts, `hours` and `special` in \
+                     schedules.toml say what is open",
+                    data.display()
+                ))),
+            }
+        }
+        _ => list(&house, data, &args).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn request(house: &House, id: &str, to: SwitchWord, args: &SwitchArgs) -> Result<Request, String> {
+    let now = Clock::start().now();
+    let (schedule, of) = chosen(house, Some(id))?.remove(0);
+    let until = args.until.as_deref().map(|text| end_of_flip(text, of, now)).transpose()?;
+    let to = match to {
+        SwitchWord::Open => SwitchTo::Open,
+        SwitchWord::Closed => SwitchTo::Closed,
+        SwitchWord::Auto if until.is_some() => return Err("--until: whatever goes by its hours has no end".into()),
+        SwitchWord::Auto => SwitchTo::Auto,
+    };
+    let author = args.author.clone().unwrap_or_else(versions::os_user);
+    Ok(Request::Switch { schedule: schedule.clone(), to, until, author, note: args.note.clone() })
+}
+
+/// A time of the day alone is the next one.
+fn end_of_flip(text: &str, schedule: &Schedule, now: Moment) -> Result<Moment, String> {
+    let at = time(text, schedule, timestamp(now)).map_err(|what| format!("--until: {what}"))?;
+    let passed = moment(at) <= now;
+    if passed && !text.contains('-') {
+        let next = at.checked_add(24.hours()).map_err(|_| format!("--until: {text} is too far away"))?;
+        return Ok(moment(next));
+    }
+    if passed { Err(format!("--until: {text} has passed")) } else { Ok(moment(at)) }
+}
+
+/// Every schedule, with what holds now, what comes next, and who flipped it.
+fn list(house: &House, data: &Path, args: &SwitchArgs) -> Result<(), Vec<String>> {
     let told = |what: String| vec![format!("hotline switch: {what}")];
-    let all = chosen(&house, None).map_err(told)?;
+    let all = chosen(house, None).map_err(told)?;
     let now = Clock::start().now();
     let count = if args.history { LOGGED } else { 1 };
     let kept = records::read_switches(data, count).map_err(|fault| told(fault.to_string()))?;

@@ -58,6 +58,8 @@ pub enum Order {
     Keep(Box<Version>),
     /// How many wait in each of these queues?
     Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
+    /// Flip a schedule's switch → whether it is open then; `None`: there is no such schedule.
+    Switch { schedule: ScheduleId, flip: Flip, tell: oneshot::Sender<Option<bool>> },
 }
 
 pub struct Switchboard {
@@ -458,6 +460,13 @@ impl Switchboard {
             Order::Apply { new, done } => self.apply(now, *new, done),
             Order::Keep(version) => {
                 self.store.write(Entry::Version(version));
+            }
+            Order::Switch { schedule, flip, tell } => {
+                let known = self.doors.schedule(&schedule).is_some();
+                if known {
+                    self.flip(now, schedule.clone(), flip);
+                }
+                let _ = tell.send(known.then(|| self.calls.is_open(&schedule)));
             }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());

@@ -66,3 +66,32 @@ fn a_supervisor_opens_a_closed_queue_and_a_crash_does_not_close_it() {
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(run(&house, &["replay"]).status.success());
 }
+
+#[test]
+fn a_command_switches_a_schedule_of_the_running_hotline_until_a_time() {
+    let mut house = House::open(&files());
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    let call = |house: &House| Softphone::call(house, "12346", &["--for", "3s"]).end();
+    let flip = ["switch", "office", "open", "--until", "2099-01-01T08:00", "--note", "flood", "--author", "wang"];
+    assert_eq!(said(run(&house, &flip)), "office is open now\n");
+    house.crash_and_restart();
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    assert!(call(&house));
+    let listed = said(run(&house, &["switch"]));
+    assert!(listed.contains("2099-01-01 08:00, by wang: flood"), "{listed}");
+    assert_eq!(said(run(&house, &["switch", "office", "auto"])), "office is closed now\n");
+    call(&house);
+    assert_eq!(outcomes(&house, 2), ["answered", "refused_closed"]);
+    for (wrong, why) in [
+        (&["switch", "offce", "open"][..], "there is no schedule \"offce\""),
+        (&["switch", "office", "open", "--until", "2020-01-01"], "has passed"),
+        (&["switch", "office", "auto", "--until", "18:00"], "has no end"),
+    ] {
+        let out = run(&house, wrong);
+        assert_eq!(out.status.code(), Some(1), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains(why), "{out:?}");
+    }
+    house.signal("TERM");
+    let out = run(&house, &["switch", "office", "open"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("no hotline runs on"), "{out:?}");
+}

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::SwitchTo;
+use crate::ids::ScheduleId;
+use crate::moment::Moment;
+
 /// A request. One that is added here is answered in `app/keeper.rs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
@@ -10,12 +14,19 @@ pub enum Request {
     Reload { author: String, note: String, dry_run: bool },
     /// Put back the files of a version (`None`: the one before the present one), and let them take effect.
     Rollback { to: Option<u64>, author: String, note: String },
+    /// Open or close a schedule whatever its hours say, or let it go by them again.
+    Switch { schedule: ScheduleId, to: SwitchTo, until: Option<Moment>, author: String, note: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     Reloaded(Reloaded),
+    /// The schedule stands so now.
+    Switched {
+        schedule: ScheduleId,
+        open: bool,
+    },
     /// Nothing changed. The faults, a line each; the same as `hotline check` reports them; what was done all the same.
     Faults {
         faults: Vec<String>,

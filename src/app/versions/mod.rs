@@ -125,8 +125,13 @@ pub fn rollback(config: &Path, data: &Path, args: RollbackArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, Vec<String>> {
-    let code = if matches!(reply, Reply::Reloaded(_)) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+/// Prints what a running hotline answered.
+pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, Vec<String>> {
+    let code = if matches!(reply, Reply::Reloaded(_) | Reply::Switched { .. }) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
     if format == Format::Json {
         say!("{}", serde_json::to_string(&reply).unwrap_or_default());
         return Ok(code);
@@ -134,6 +139,10 @@ fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, Vec<S
     match reply {
         Reply::Reloaded(told) => {
             told.lines().iter().for_each(|line| say!("{line}"));
+            Ok(code)
+        }
+        Reply::Switched { schedule, open } => {
+            say!("{schedule} is {} now", if open { "open" } else { "closed" });
             Ok(code)
         }
         Reply::Faults { report, notes, .. } => {
@@ -242,7 +251,8 @@ fn date(at: Moment) -> String {
 }
 
 /// Whoever asks; behind sudo, whoever called it.
-fn os_user() -> String {
+/// Who asks.
+pub fn os_user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
