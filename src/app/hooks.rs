@@ -155,7 +155,15 @@ fn ask(agent: &ureq::Agent, question: Question, left: Duration) -> Result<Reply,
     let mut response = post.content_type("application/json").send(&body[..]).map_err(|error| error.to_string())?;
     let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(|error| error.to_string())?;
     debug!(bytes = text.len(), "answer");
-    let came: Came = serde_json::from_slice(&text).map_err(|error| format!("the answer is not understood: {error}"))?;
+    let came: Came = serde_json::from_slice(&text).map_err(|error| {
+        // Its own words would quote what came, which may be a secret.
+        format!(
+            "the answer is not understood: {:?} at line {}, column {}",
+            error.classify(),
+            error.line(),
+            error.column()
+        )
+    })?;
     let say = came.say.into_iter().take(MAX_SAID).map(|said| match said {
         Said::Prompt(name) => Utterance::Prompt(name),
         Said::Digits { digits } => Utterance::Digits(digits),

@@ -200,7 +200,6 @@ impl Keeper {
         }
     }
 
-    /// Asks the switchboard, and waits. `None`: it is gone.
     fn switch(&self, schedule: ScheduleId, flip: Flip) -> Reply {
         let id = schedule.clone();
         match self.ask(|tell| Order::Switch { schedule: id, flip, tell }) {
@@ -210,6 +209,7 @@ impl Keeper {
         }
     }
 
+    /// Asks the switchboard, and waits. `None`: it is gone.
     fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
         let (tell, told) = oneshot::channel();
         self.orders.blocking_send(order(tell)).ok()?;

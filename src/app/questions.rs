@@ -15,7 +15,8 @@ impl Switchboard {
                 Answer::Schedule { schedule, open }
             }
             Question::Queue(queue) => {
-                let line = self.queue.line_now(now, &queue);
+                // A call may have begun in the menus before the queue got another name; it asked by the old one.
+                let line = self.queue.line_now(now, &self.queue.rules().now_called(queue.clone()));
                 let line =
                     line.map_or(LineState { waiting: 0, expected_wait: None, open: false, staffed: false }, |line| {
                         let expected_wait = line.expected.map(|wait| Duration::from_millis(wait.median_ms));

@@ -351,7 +351,10 @@ impl Call {
             let leg = handoff.leg;
             return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
         }
-        self.far_end_failed(house, 488);
+        // A talk goes on as it was agreed before.
+        if !handoff.is_joined() {
+            self.far_end_failed(house, 488);
+        }
     }
 
     /// The key by which the far end says that it has the matter.

@@ -13,7 +13,7 @@ use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::Input;
+use crate::queue::{Input, OperatorState};
 use crate::records::{self, EndedBy, Outcome};
 use crate::sip::{self, Body, Target, is_dialable};
 
@@ -98,7 +98,8 @@ impl Call {
     pub fn ring_seat(&mut self, house: &mut House, seat: SeatId) {
         self.left_at = Some(house.now);
         let busy = match house.seating.at(&seat) {
-            Some((_, state)) if !is_free(state) => {
+            // Wrap-up is theirs: nobody rings into it.
+            Some((_, state)) if !is_free(state) || matches!(state, OperatorState::WrapUp { .. }) => {
                 info!(%seat, ?state, "somebody sits there who is busy");
                 return self.sent_on_in_vain(house);
             }
@@ -193,7 +194,10 @@ impl Call {
         if std::mem::take(&mut onward.reoffered) {
             return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
         }
-        self.onward_failed(house, 488);
+        // A talk goes on as it was agreed before.
+        if onward.progress != Progress::Joined {
+            self.onward_failed(house, 488);
+        }
     }
 
     /// Refused, not answered, or not to be reached.

@@ -168,7 +168,7 @@ impl Desk {
         let Settings { bind, advertise, ports, workers, .. } = self.settings.clone();
         // A pair that the range does not have cannot be kept.
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
-        self.ports.set_reserve(reserve);
+        self.ports.set_reserve(reserve, settings.urgent);
         self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
         if let Some(bank) = bank {
             self.bank = bank;

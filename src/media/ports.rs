@@ -46,8 +46,8 @@ impl Ports {
         Self { bind, total: free.len(), free, seconds: BTreeSet::new(), reserve, urgent }
     }
 
-    pub fn set_reserve(&mut self, reserve: usize) {
-        self.reserve = reserve;
+    pub fn set_reserve(&mut self, reserve: usize, urgent: usize) {
+        (self.reserve, self.urgent) = (reserve, urgent);
     }
 
     pub fn in_use(&self) -> usize {

@@ -79,7 +79,7 @@ impl Report {
         ];
         if !wanted.is_empty() {
             text.push_str(
-                "\n## To be recorded\nEach as a WAV file, 8 or 16 kHz; `prompts.txt` is the list of them.\n\n",
+                "\n## To be recorded\nEach as a WAV file, 8 or 16 kHz; `prompts.toml` is to hold what each says.\n\n",
             );
             for super::Wanted { language, name, from, at } in wanted {
                 text.push_str(&format!("- `{language}/{name}.wav`, in the place of `{from}` ({at})\n"));

@@ -75,9 +75,10 @@ impl Engine {
         self.wait(id);
     }
 
-    /// Nobody is sent away who was in a talk already.
+    /// Nobody is sent away who was in a talk already, even if the queue is gone: those in its line are served.
     pub(super) fn come_back(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
-        let line = self.line_names.get(&queue).copied().filter(|line| !self.lines[*line].retired);
+        let queue = self.rules.now_called(queue);
+        let line = self.line_names.get(&queue).copied();
         let Some(line) = line.filter(|_| !self.contacts.contains(id)) else {
             let why = if line.is_some() { JoinRefusal::Twice } else { JoinRefusal::UnknownQueue };
             return self.say(Output::Refused { contact: id, queue, why, exit: None });

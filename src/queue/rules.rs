@@ -18,10 +18,14 @@ impl Engine {
         self.rules = rules.clone();
         self.take_new_names(&rules);
         self.rename_lines(&rules);
-        self.rename_operators(&rules);
+        let named_again = self.named_again(&rules);
+        let given_on = self.rename_operators(&rules);
         self.classify(&skills);
-        self.sort_contacts();
+        self.sort_contacts(&given_on);
         self.retire();
+        for slot in named_again {
+            self.change(slot, |operator| operator.next = None);
+        }
         self.own_seats(&rules);
     }
 
@@ -100,7 +104,19 @@ impl Engine {
         }
     }
 
-    fn rename_operators(&mut self, rules: &Rules) {
+    /// Who was to be signed out after the work in hand for not being named any more, and is named again.
+    fn named_again(&self, rules: &Rules) -> Vec<Slot> {
+        let waits = |slot: &Slot| {
+            let operator = self.operator(*slot);
+            operator.retired && !operator.left && operator.next == Some(Next::SignOut)
+        };
+        let named = self.operator_names.iter().filter(|(id, _)| rules.operators.contains_key(*id));
+        named.map(|(_, slot)| *slot).filter(waits).collect()
+    }
+
+    /// Returns the slots that belong to somebody else now.
+    fn rename_operators(&mut self, rules: &Rules) -> Vec<Slot> {
+        let mut given_on = Vec::new();
         for id in rules.operators.keys() {
             if !self.operator_names.contains_key(id) {
                 // A slot whose operator is gone for good can be given to somebody new.
@@ -108,6 +124,7 @@ impl Engine {
                 let index = vacant.unwrap_or(self.operators.len());
                 let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
                 self.callers.forget_operator(slot);
+                given_on.push(slot);
                 let operator = Operator::new(id.clone());
                 match vacant {
                     Some(index) => self.operators[index] = operator,
@@ -123,6 +140,7 @@ impl Engine {
                 (operator.retired, operator.weight) = (false, of.weight.max(1));
             }
         }
+        given_on
     }
 
     /// Everybody's skills; of those who are no longer named, as they were.
@@ -169,7 +187,7 @@ impl Engine {
     }
 
     /// Everybody who waits, by the priorities and limits of the new rules.
-    fn sort_contacts(&mut self) {
+    fn sort_contacts(&mut self, given_on: &[Slot]) {
         for line in &mut self.lines {
             line.order = Sorted::default();
         }
@@ -177,6 +195,8 @@ impl Engine {
         let ids: Vec<CallId> = self.contacts.iter().map(|(id, _)| *id).collect();
         for id in ids {
             let Some(contact) = self.contacts.get_mut(&id) else { continue };
+            // What somebody else failed is no fault of who has the slot now.
+            contact.excluded.retain(|exclusion| !given_on.contains(&exclusion.operator));
             let line = &mut self.lines[contact.line];
             contact.step = contact.step.min(line.rules.steps.len());
             contact.class = line.classes[contact.step];

@@ -1,7 +1,8 @@
 //! The store as the switchboard holds it: write and go on.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -73,7 +74,7 @@ impl Store {
             let path = path.to_path_buf();
             move |error| StoreFault::Io { path, error }
         };
-        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(io(dir))?;
         let lock_path = dir.join(LOCK);
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(io(&lock_path))?;
         match lock.try_lock() {
@@ -83,6 +84,7 @@ impl Store {
         }
         let path = dir.join(FILE);
         let database = |error| StoreFault::Database { path: path.clone(), error };
+        keep_from_others(&path).map_err(io(&path))?;
         let mut db = connect(&path).map_err(database)?;
         if let Err(found) = schema::migrate(&mut db).map_err(database)? {
             return Err(StoreFault::TooNew { path, found });
@@ -141,6 +143,20 @@ fn is_spared(entry: &Entry, backlog: usize) -> bool {
             backlog >= SPARE_NOTHING_MORE
         }
     }
+}
+
+/// What is kept holds callers' numbers, and the files with the secrets that stand in them: others on this machine
+/// do not read it. SQLite gives the files beside it the same mode.
+fn keep_from_others(path: &Path) -> io::Result<()> {
+    let file = File::options().create(true).append(true).mode(0o640).open(path)?;
+    let beside = ["-wal", "-shm"].map(|ending| PathBuf::from(format!("{}{ending}", path.display())));
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o007 != 0 {
+        for path in std::iter::once(path).chain(beside.iter().map(PathBuf::as_path)).filter(|path| path.exists()) {
+            std::fs::set_permissions(path, Permissions::from_mode(0o640))?;
+        }
+    }
+    Ok(())
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -65,7 +65,7 @@ pub fn import(texts: &BTreeMap<String, String>, hash: Hash<'_>) -> Result<Import
         ("menu.toml", numbers::menu(&house, &menus, &mut report)),
         ("schedules.toml", numbers::schedules(&numbers, &menus)),
         ("hotline.toml", seats::hotline(&house, &mut report)),
-        ("prompts.txt", numbers::manifest(&prompts)),
+        ("prompts.toml", numbers::manifest(&prompts)),
     ];
     let mut import = Import { prompts, ..Import::default() };
     import.files.extend(files.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name.into(), text)));

@@ -179,17 +179,17 @@ pub fn schedules(numbers: &Numbers, menus: &Menus) -> String {
     if text.is_empty() { text } else { format!("{head}{text}") }
 }
 
-/// What is to be recorded: language, name, text.
+/// What is to be recorded, to be filled with what each says.
 pub fn manifest(wanted: &[Wanted]) -> String {
     if wanted.is_empty() {
         return String::new();
     }
     let mut text = String::from(
-        "# What is to be recorded, beside what the shipped prompts have. Columns, separated by one tab: language, name,\n\
-         # text; write what each says in the place of the name of its former file.\n",
+        "# What is to be recorded, beside what the shipped prompts have. Write what each says, without the # before it:\n\
+         # `hotline prompts make` speaks those that nobody recorded.\n\n",
     );
     for Wanted { language, name, from, at } in wanted {
-        text.push_str(&format!("# {at}\n{language}\t{name}\t{from}\n"));
+        text.push_str(&format!("# {from} ({at})\n# {name}.{language} = \"\"\n"));
     }
     text
 }
