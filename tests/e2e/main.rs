@@ -26,3 +26,4 @@ mod seats;
 mod sound;
 mod strangers;
 mod talks;
+mod walkthrough;
