@@ -205,7 +205,10 @@ impl Keeper {
         match self.ask(|tell| Order::Switch { schedule: id, flip, tell }) {
             None => closing(),
             Some(None) => Reply::Refused { why: format!("there is no schedule {schedule} in what is in force") },
-            Some(Some(open)) => Reply::Switched { schedule, open },
+            Some(Some((open, written))) => {
+                self.wait_for_disk(written);
+                Reply::Switched { schedule, open }
+            }
         }
     }
 

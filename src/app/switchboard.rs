@@ -58,8 +58,8 @@ pub enum Order {
     Keep(Box<Version>),
     /// How many wait in each of these queues?
     Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
-    /// Flip a schedule's switch → whether it is open then; `None`: there is no such schedule.
-    Switch { schedule: ScheduleId, flip: Flip, tell: oneshot::Sender<Option<bool>> },
+    /// Flip a schedule's switch → whether it is open then, and its entry; `None`: there is no such schedule.
+    Switch { schedule: ScheduleId, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
 }
 
 pub struct Switchboard {
@@ -295,14 +295,15 @@ impl Switchboard {
     }
 
     /// Somebody flipped the switch of a schedule: it is written down, and holds at once.
-    fn flip(&mut self, now: Moment, schedule: ScheduleId, flip: Flip) {
+    fn flip(&mut self, now: Moment, schedule: ScheduleId, flip: Flip) -> Ticket {
         let Flip { to, by, note, .. } = &flip;
         info!(%schedule, ?to, by, note, until = flip.until.is_some(), "switched");
-        self.store.write(flip.entry(&schedule));
+        let ticket = self.store.write(flip.entry(&schedule));
         self.doors.flip(schedule, flip);
         for change in self.doors.handle_deadline(now) {
             self.take_change(now, change);
         }
+        ticket
     }
 
     /// Drains every machine until all are silent.
@@ -463,10 +464,8 @@ impl Switchboard {
             }
             Order::Switch { schedule, flip, tell } => {
                 let known = self.doors.schedule(&schedule).is_some();
-                if known {
-                    self.flip(now, schedule.clone(), flip);
-                }
-                let _ = tell.send(known.then(|| self.calls.is_open(&schedule)));
+                let written = known.then(|| self.flip(now, schedule.clone(), flip));
+                let _ = tell.send(written.map(|ticket| (self.calls.is_open(&schedule), ticket)));
             }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());
