@@ -34,7 +34,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         let target = to.join(entry.file_name().expect("a name"));
-        if entry.is_dir() { copy(&entry, &target) } else { drop(fs::copy(&entry, &target).expect("copies")) }
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            fs::copy(&entry, &target).expect("copies");
+        }
     }
 }
 
