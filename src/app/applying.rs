@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::keeper::NewHouse;
 use super::switchboard::Switchboard;
+use super::switches::Flip;
 use crate::call;
 use crate::config::{self, House};
 use crate::ids::TrunkId;
@@ -22,7 +23,11 @@ impl Switchboard {
         let NewHouse { house, bank, version } = new;
         self.calls.set_settings(call_settings(&house));
         let House { sip, media, queue, queue_open, schedules, app, .. } = house;
-        self.doors.set(schedules, queue_open);
+        for schedule in self.doors.set(schedules, queue_open) {
+            let by = version.author.clone();
+            let note = "the schedule is gone from the files".into();
+            self.store.write(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&schedule));
+        }
         self.media.set_settings(media, bank.map(Arc::new));
         self.log_input(now, Input::Rules { rules: Arc::new(queue) });
         for change in self.doors.handle_deadline(now) {

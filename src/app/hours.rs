@@ -33,16 +33,24 @@ pub struct Doors {
 impl Doors {
     pub fn new(house: &House, flips: BTreeMap<ScheduleId, Flip>) -> Self {
         let mut doors = Doors { flips, ..Doors::default() };
-        doors.set(house.schedules.clone(), house.queue_open.clone());
+        let _of_former_files = doors.set(house.schedules.clone(), house.queue_open.clone());
         doors
     }
 
-    /// Other hours: each is looked at anew at the next deadline, which is now. What was switched stays so.
-    pub fn set(&mut self, schedules: BTreeMap<ScheduleId, Schedule>, queues: BTreeMap<QueueId, Opening>) {
+    /// Other hours: each is looked at anew at the next deadline, which is now. What was switched stays so. Returns
+    /// the schedules that are gone and were switched: one of the same name later has not been.
+    pub fn set(
+        &mut self,
+        schedules: BTreeMap<ScheduleId, Schedule>,
+        queues: BTreeMap<QueueId, Opening>,
+    ) -> Vec<ScheduleId> {
+        let gone: Vec<ScheduleId> = self.flips.keys().filter(|id| !schedules.contains_key(*id)).cloned().collect();
+        gone.iter().for_each(|id| drop(self.flips.remove(id)));
         self.open_queues.retain(|queue, _| queues.contains_key(queue));
         self.open_schedules.retain(|schedule, _| schedules.contains_key(schedule));
         (self.schedules, self.queues) = (schedules, queues);
         self.next = Some(Moment::default());
+        gone
     }
 
     pub fn schedule(&self, id: &ScheduleId) -> Option<&Schedule> {
@@ -198,5 +206,11 @@ mod tests {
         doors.handle_deadline(until);
         doors.flip("office".into(), flip(SwitchTo::Auto, until, None));
         assert_eq!(told(doors.handle_deadline(until)), ["office false", "queue line false"]);
+        // One that is gone from the files takes its flip with it.
+        doors.flip("office".into(), flip(SwitchTo::Open, until, None));
+        let schedules = doors.schedules.clone();
+        assert_eq!(doors.set(BTreeMap::new(), BTreeMap::new()), [ScheduleId::from("office")]);
+        assert_eq!(doors.set(schedules, BTreeMap::new()), []);
+        assert_eq!(told(doors.handle_deadline(until)), ["office false"]);
     }
 }

@@ -187,6 +187,11 @@ impl Keeper {
                 notes.extend(restored.put_back(&self.config_dir));
                 Reply::Faults { faults, report, notes }
             }
+            Reply::Refused { why } => {
+                let rest = "the files are those of the version asked for, and take effect at the next start";
+                let told = [vec![why, rest.into()], restored.lines(&self.config_dir)].concat();
+                Reply::Refused { why: told.join("; ") }
+            }
             reply => reply,
         }
     }

@@ -5,7 +5,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::{House, is_feature_code};
 use super::feature;
-use super::seating::is_free;
+use super::seating::can_call_out;
 use super::words::Action;
 use crate::ids::{QueueId, SeatId};
 use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, DENIED, Entry};
@@ -54,7 +54,7 @@ impl Call {
     fn makes_busy(&mut self, house: &mut House, source: &sip::Source) {
         let sip::Source::Seat(seat) = source else { return };
         if let Some((operator, state)) = house.seating.at(seat)
-            && is_free(state)
+            && can_call_out(state)
             && !is_feature_code(&self.record.to)
         {
             let operator = operator.clone();

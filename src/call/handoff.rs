@@ -8,6 +8,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::hearing::{REFUSAL, TONE};
+use super::ringing::Ringing;
 use super::words::Emergency;
 use crate::ids::LegId;
 use crate::ivr::{CONFIRMED, DENIED};
@@ -29,41 +30,24 @@ pub(super) struct Handoff {
     target: Emergency,
     /// Which of the target's ways is tried.
     way: usize,
-    progress: Progress,
+    progress: Ringing,
     /// They said that they have it.
     confirmed: bool,
     /// A re-INVITE of theirs waits for our description.
     reoffered: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Rings {
-        until: Moment,
-    },
-    /// Announcements and tones of theirs are heard.
-    Early {
-        until: Moment,
-    },
-    /// 200 came; its answer is being applied.
-    Answered,
-    Joined,
-}
-
 impl Handoff {
     pub fn next_deadline(&self) -> Option<Moment> {
-        match self.progress {
-            Progress::Rings { until } | Progress::Early { until } => Some(until),
-            Progress::Answered | Progress::Joined => None,
-        }
+        self.progress.next_deadline()
     }
 
     pub fn is_heard(&self) -> bool {
-        !matches!(self.progress, Progress::Rings { .. })
+        !matches!(self.progress, Ringing::Rings { .. })
     }
 
     pub fn is_joined(&self) -> bool {
-        self.progress == Progress::Joined
+        self.progress == Ringing::Joined
     }
 
     /// Theirs from here on, if the operator leaves.
@@ -158,7 +142,7 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
-        let progress = Progress::Rings { until: house.now + target.ring };
+        let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {
             State::Talking(talk) => talk.handoff = Some(handoff),
@@ -196,9 +180,14 @@ impl Call {
     /// The caller hung up: operator and far end need each other. `false`: there is none.
     fn caller_left_far_end(&mut self, house: &mut House) -> bool {
         let State::Talking(talk) = &mut self.state else { return false };
-        if talk.handoff.is_none() || std::mem::replace(&mut talk.caller_gone, true) {
+        // What their sound says after the BYE is no news.
+        if talk.caller_gone {
+            return true;
+        }
+        if talk.handoff.is_none() {
             return false;
         }
+        talk.caller_gone = true;
         info!("caller hung up; operator and far end go on");
         if self.sound == Sound::Open {
             self.sound = Sound::Closing;
@@ -306,16 +295,16 @@ impl Call {
     /// 183 with a description: what they say is heard instead of our tone.
     fn far_end_progresses(&mut self, house: &mut House, body: Body) {
         let Some(handoff) = self.handoff_mut() else { return };
-        if let Progress::Rings { until } = handoff.progress {
-            handoff.progress = Progress::Early { until };
+        if let Ringing::Rings { until } = handoff.progress {
+            handoff.progress = Ringing::Early { until };
             house.media(media::Command::TakeAnswer { leg: handoff.leg, sdp: body.bytes });
         }
     }
 
     fn far_end_answered(&mut self, house: &mut House, body: Option<Body>) {
         let Some(handoff) = self.handoff_mut() else { return };
-        let early = matches!(handoff.progress, Progress::Early { .. });
-        handoff.progress = Progress::Answered;
+        let early = matches!(handoff.progress, Ringing::Early { .. });
+        handoff.progress = Ringing::Answered;
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg: handoff.leg, sdp: body.bytes }),
             // Their 183 answered our offer already.
@@ -327,9 +316,9 @@ impl Call {
     fn far_end_agreed(&mut self, house: &mut House) {
         let Some(handoff) = self.handoff_mut() else { return };
         let leg = handoff.leg;
-        if handoff.progress == Progress::Answered {
+        if handoff.progress == Ringing::Answered {
             info!(to = %handoff.target.id, "far end answered");
-            handoff.progress = Progress::Joined;
+            handoff.progress = Ringing::Joined;
             if let Some(entry) = self.record.handoff.last_mut() {
                 entry.answered_at = Some(house.now);
             }

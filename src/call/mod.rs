@@ -15,6 +15,7 @@ mod leaving;
 mod ledger;
 mod offering;
 mod onward;
+mod ringing;
 mod seating;
 mod survey;
 mod talking;

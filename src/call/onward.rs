@@ -8,12 +8,13 @@ use tracing::info;
 
 use super::caller::{Call, State};
 use super::calls::House;
-use super::seating::is_free;
+use super::ringing::Ringing;
+use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::{Input, OperatorState};
+use crate::queue::Input;
 use crate::records::{self, EndedBy, Outcome};
 use crate::sip::{self, Body, Target, is_dialable};
 
@@ -30,7 +31,7 @@ pub(super) struct Onward {
     of_menu: bool,
     /// Who sits at the seat: busy meanwhile.
     busy: Option<OperatorId>,
-    progress: Progress,
+    progress: Ringing,
     /// A re-INVITE of theirs waits for our description.
     pub reoffered: bool,
 }
@@ -50,31 +51,14 @@ impl fmt::Display for Whom {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Rings {
-        until: Moment,
-    },
-    /// Announcements and tones of theirs are on their way to the caller.
-    Early {
-        until: Moment,
-    },
-    /// 200 came; its answer is being applied.
-    Answered,
-    Joined,
-}
-
 impl Onward {
     pub fn next_deadline(&self) -> Option<Moment> {
-        match self.progress {
-            Progress::Rings { until } | Progress::Early { until } => Some(until),
-            Progress::Answered | Progress::Joined => None,
-        }
+        self.progress.next_deadline()
     }
 
     /// What it is called when it ends here.
     pub fn outcome(&self) -> Outcome {
-        match (&self.whom, self.of_menu, self.progress == Progress::Joined) {
+        match (&self.whom, self.of_menu, self.progress == Ringing::Joined) {
             (_, false, _) => Outcome::Overflowed,
             (_, true, false) => Outcome::AbandonedInMenu,
             (Whom::Seat(_), true, true) => Outcome::Answered,
@@ -98,8 +82,7 @@ impl Call {
     pub fn ring_seat(&mut self, house: &mut House, seat: SeatId) {
         self.left_at = Some(house.now);
         let busy = match house.seating.at(&seat) {
-            // Wrap-up is theirs: nobody rings into it.
-            Some((_, state)) if !is_free(state) || matches!(state, OperatorState::WrapUp { .. }) => {
+            Some((_, state)) if !can_be_rung(state) => {
                 info!(%seat, ?state, "somebody sits there who is busy");
                 return self.sent_on_in_vain(house);
             }
@@ -116,7 +99,7 @@ impl Call {
         info!(%whom, "sent on");
         let of_menu = matches!(self.state, State::Menu);
         let leg = house.legs.make(self.id);
-        let progress = Progress::Rings { until: house.now + rings };
+        let progress = Ringing::Rings { until: house.now + rings };
         self.state = State::Onward(Onward { leg, whom, of_menu, busy, progress, reoffered: false });
         self.play(house, 0, Vec::new(), Some(Prompt::plain(RINGBACK)));
         house.media(media::Command::Open { leg, call: self.id, second: true });
@@ -150,16 +133,16 @@ impl Call {
     /// 183 with a description: the caller hears what they say instead of our tone.
     pub fn onward_progresses(&mut self, house: &mut House, body: Body) {
         let State::Onward(onward) = &mut self.state else { return };
-        if let Progress::Rings { until } = onward.progress {
-            onward.progress = Progress::Early { until };
+        if let Ringing::Rings { until } = onward.progress {
+            onward.progress = Ringing::Early { until };
             house.media(media::Command::TakeAnswer { leg: onward.leg, sdp: body.bytes });
         }
     }
 
     pub fn onward_answered(&mut self, house: &mut House, body: Option<Body>) {
         let State::Onward(onward) = &mut self.state else { return };
-        let early = matches!(onward.progress, Progress::Early { .. });
-        onward.progress = Progress::Answered;
+        let early = matches!(onward.progress, Ringing::Early { .. });
+        onward.progress = Ringing::Answered;
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg: onward.leg, sdp: body.bytes }),
             // Their 183 answered our offer already.
@@ -171,10 +154,10 @@ impl Call {
     pub fn onward_agreed(&mut self, house: &mut House) {
         let State::Onward(onward) = &mut self.state else { return };
         let leg = onward.leg;
-        let answered = onward.progress == Progress::Answered;
+        let answered = onward.progress == Ringing::Answered;
         if answered {
             info!(whom = %onward.whom, "answered");
-            onward.progress = Progress::Joined;
+            onward.progress = Ringing::Joined;
             if let Whom::Seat(seat) = &onward.whom {
                 self.record.seat = Some(seat.clone());
                 self.record.operator = onward.busy.clone();
@@ -195,7 +178,7 @@ impl Call {
             return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
         }
         // A talk goes on as it was agreed before.
-        if onward.progress != Progress::Joined {
+        if onward.progress != Ringing::Joined {
             self.onward_failed(house, 488);
         }
     }
@@ -223,7 +206,7 @@ impl Call {
     /// They hung up, or were lost.
     pub fn onward_ended(&mut self, house: &mut House) {
         let State::Onward(onward) = &self.state else { return };
-        if onward.progress != Progress::Joined {
+        if onward.progress != Ringing::Joined {
             return self.onward_failed(house, 487);
         }
         let outcome = onward.outcome();

@@ -20,9 +20,14 @@ pub(super) struct Change {
     pub after: Option<(SeatId, OperatorState)>,
 }
 
-/// Whether somebody in this state can make a call of their own, or take one that is for them.
-pub(super) fn is_free(state: &OperatorState) -> bool {
-    matches!(state, OperatorState::Ready | OperatorState::NotReady { .. } | OperatorState::WrapUp { .. })
+/// Whether somebody in this state can make a call of their own; beside another is a phone with two lines.
+pub(super) fn can_call_out(state: &OperatorState) -> bool {
+    can_be_rung(state) || matches!(state, OperatorState::WrapUp { .. } | OperatorState::Outbound)
+}
+
+/// Whether somebody in this state can be rung by a caller who chose their seat. Wrap-up is theirs.
+pub(super) fn can_be_rung(state: &OperatorState) -> bool {
+    matches!(state, OperatorState::Ready | OperatorState::NotReady { .. })
 }
 
 impl Seating {

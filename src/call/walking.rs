@@ -91,14 +91,14 @@ impl Call {
     }
 
     pub fn replied(&mut self, house: &mut House, number: u64, reply: Option<Reply>) {
+        // One that comes too late says nothing of what is asked now.
+        let Some(walker) = self.walker.as_mut().filter(|walker| walker.expects(number)) else { return };
         self.asked_elsewhere = false;
-        if let (State::Menu, Some(walker)) = (&self.state, &mut self.walker) {
-            match &reply {
-                Some(reply) => info!(case = reply.case.as_deref().unwrap_or("none"), "answered elsewhere"),
-                None => warn!("no answer from elsewhere"),
-            }
-            walker.replied(house.now, number, reply);
+        match &reply {
+            Some(reply) => info!(case = reply.case.as_deref().unwrap_or("none"), "answered elsewhere"),
+            None => warn!("no answer from elsewhere"),
         }
+        walker.replied(house.now, number, reply);
     }
 
     /// Whoever chose in the menus to be called back presses the key for it as soon as they are in the line.

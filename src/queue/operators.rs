@@ -128,8 +128,11 @@ pub(super) enum Activity {
         until: Moment,
         longest: Moment,
     },
+    /// `more`: calls of theirs beside the first.
     Outbound {
         was: Box<Activity>,
+        #[serde(default)]
+        more: u8,
     },
 }
 

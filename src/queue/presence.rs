@@ -167,7 +167,13 @@ impl Engine {
 
     pub(super) fn outbound(&mut self, slot: Slot, busy: bool) {
         match (self.activity(slot), busy) {
-            (Some(Activity::Outbound { was }), false) => {
+            (Some(Activity::Outbound { was, more }), true) => {
+                self.set_activity(slot, Activity::Outbound { was, more: more.saturating_add(1) });
+            }
+            (Some(Activity::Outbound { was, more: more @ 1.. }), false) => {
+                self.set_activity(slot, Activity::Outbound { was, more: more - 1 });
+            }
+            (Some(Activity::Outbound { was, more: 0 }), false) => {
                 if self.operator(slot).next.is_some() {
                     self.finish_work(slot)
                 } else {
@@ -175,10 +181,10 @@ impl Engine {
                 }
             }
             (Some(was @ (Activity::Ready | Activity::NotReady(_))), true) => {
-                self.set_activity(slot, Activity::Outbound { was: Box::new(was) });
+                self.set_activity(slot, Activity::Outbound { was: Box::new(was), more: 0 });
             }
             (Some(Activity::WrapUp { .. }), true) => {
-                self.set_activity(slot, Activity::Outbound { was: Box::new(Activity::Ready) });
+                self.set_activity(slot, Activity::Outbound { was: Box::new(Activity::Ready), more: 0 });
             }
             _ => self.ignore_operator(slot, "cannot begin or end a call of their own now"),
         }
@@ -240,7 +246,8 @@ impl Engine {
     pub(super) fn everybody_lost(&mut self, now: Moment) {
         for index in 0..self.operators.len() {
             let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
-            if matches!(self.operator(slot).activity, Activity::Outbound { .. }) {
+            if let Activity::Outbound { more, .. } = &mut self.operator_mut(slot).activity {
+                *more = 0;
                 self.outbound(slot, false);
             }
         }

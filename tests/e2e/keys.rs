@@ -12,7 +12,7 @@ fn choice(house: &House) -> (String, String) {
 #[test]
 fn a_key_by_info_counts_once() {
     let house = House::open(&Files::new(None));
-    Sipp::caller(&house, "caller_presses_info", "12345").succeed();
+    Sipp::callers(&house, "caller_presses_info", "12345", &["-key", "key", "2", "-d", "4000"]).succeed();
     assert_eq!(choice(&house), ("2".into(), "english".into()));
 }
 

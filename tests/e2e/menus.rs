@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::house::{Files, House};
-use crate::peers::Softphone;
+use crate::house::{Files, House, free_port};
+use crate::peers::{Sipp, Softphone};
 use crate::sound::write_tone;
 
 /// A program that answers each question with this after a while; the questions come out of the receiver.
@@ -203,4 +203,27 @@ fn a_seat_is_rung_by_a_key() {
     assert_eq!((text(&talked, "outcome"), text(&talked, "seat")), ("answered", "8001"), "{talked:#}");
     assert_eq!((text(&talked, "operator"), &talked["queue"]), ("1001", &Value::Null));
     assert!(talked["talk_ms"].as_i64().unwrap() > 500, "{talked:#}");
+}
+
+#[test]
+fn callers_of_another_maker_reach_a_number_outside_by_a_key_and_the_default_by_a_wrong_one() {
+    let port = free_port();
+    let mut files = files("http://127.0.0.1:1/");
+    let from = "from = [\"127.0.0.1\"]\n";
+    files.hotline = files.hotline.replacen(from, &format!("{from}to = \"sip:127.0.0.1:{port}\"\n"), 1);
+    let seat = "{ key = \"3\", seat";
+    files.menu = files.menu.replacen(seat, &format!("{{ key = \"5\", number = \"01065139999\" }},\n    {seat}"), 1);
+    let house = House::open(&files);
+    let outside = Sipp::phone("phone_answers", port);
+    let pressed = |key: &str, stays: &str| {
+        Sipp::callers(&house, "caller_presses_info", "12345", &["-key", "key", key, "-d", stays]).succeed();
+    };
+    pressed("5", "5000");
+    let put_through = house.wait_records(1).pop().expect("a record");
+    assert_eq!((text(&put_through, "outcome"), text(&put_through, "choices")), ("transferred_out", "5"));
+    outside.succeed();
+    pressed("8", "9000");
+    let wrong = house.wait_records(2).pop().expect("a record");
+    assert_eq!((text(&wrong, "outcome"), text(&wrong, "queue")), ("abandoned_in_queue", "citizen"), "{wrong:#}");
+    assert_eq!(text(&wrong, "choices"), "", "no wrong key counts");
 }

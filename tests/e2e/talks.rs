@@ -34,6 +34,20 @@ fn callers_answer_the_survey_with_one_key_the_wrong_keys_or_none() {
     }
 }
 
+#[test]
+fn whoever_spoke_with_a_phone_of_another_maker_is_asked_as_well() {
+    let port = free_port();
+    let mut files = Files::new(Some(port));
+    files.menu += "[survey]\ntimeout = \"2s\"\n";
+    let house = House::open(&files);
+    let phone = Sipp::phone("phone_answers_and_hangs_up", port);
+    let caller = Softphone::call(&house, "12346", &["--press", "1", "--press-after", "6s", "--for", "40s"]);
+    assert!(caller.end());
+    phone.succeed();
+    let record = house.wait_records(1).remove(0);
+    assert_eq!((record["survey"].as_u64(), text(&record, "ended_by")), (Some(4), "operator"), "{record:#}");
+}
+
 // ---------------------------------------------------------------------------------------------
 // Emergencies
 

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use super::super::say::say;
 use super::super::side_by_side::{self, Progress};
-use super::survey::{is_spoken, says};
+use super::inspection::{is_spoken, says};
 use crate::config::House;
 use crate::ids::Prompt;
 use crate::ivr::required_prompts;

@@ -1,18 +1,18 @@
 //! `hotline prompts`: what is recorded, what is wrong with it, and making what is missing.
 
+mod inspection;
 mod making;
-mod survey;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use survey::{Row, Severity};
+use inspection::Row;
 
 use super::checking;
 use super::say::say;
 use super::statistics::Format;
-use crate::config::{self, House};
+use crate::config::{self, House, Severity};
 
 #[derive(clap::Args, Debug)]
 pub struct PromptsArgs {
@@ -48,7 +48,7 @@ pub fn prompts(config_dir: &Path, args: &PromptsArgs) -> Result<ExitCode, Vec<St
 }
 
 fn list(house: &House, format: Format, only_wrong: bool) -> ExitCode {
-    let rows = survey::survey(house);
+    let rows = inspection::inspect(house);
     match format {
         Format::Json => {
             let shown = rows.iter().filter(|row| !only_wrong || !row.remarks.is_empty());

@@ -321,6 +321,8 @@ fn a_caller_who_hangs_up_leaves_operator_and_far_end_together() {
         talk.press("*2");
         let far = talk.house.rung(FIRE);
         talk.house.hangs_up(caller);
+        // Their sound was found dead at the same time.
+        talk.house.tell(Event::Media(media::Event::Dead { leg: caller }));
         assert_eq!((talk.house.released(seat), talk.house.released(far)), (None, None));
         talk.house.answers(far);
         assert_eq!(talk.hears(), Some([(seat, far), (far, seat)].into()));

@@ -172,11 +172,16 @@ impl Walker {
     }
 
     /// The answer to [`Action::CallOut`]; `None`: there is none.
+    /// Whether this is the answer that is awaited.
+    pub fn expects(&self, number: u64) -> bool {
+        matches!(&self.state, State::Hook { number: awaited, .. } if *awaited == number)
+    }
+
     pub fn replied(&mut self, now: Moment, number: u64, reply: Option<Reply>) {
-        let State::Hook { hook, number: awaited, .. } = &self.state else { return };
-        if *awaited != number {
+        if !self.expects(number) {
             return;
         }
+        let State::Hook { hook, .. } = &self.state else { return };
         let menus = Arc::clone(&self.menus);
         let Some(Node::Hook(hook)) = menus.nodes.get(hook) else { return self.astray(now) };
         let Some(reply) = reply else { return self.lead(now, &hook.otherwise) };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::config::House;
+use crate::config::{House, Severity};
 use crate::ids::Prompt;
 use crate::ivr::{Use, Uses};
 use crate::media::Prompts;
@@ -51,22 +51,6 @@ pub struct Remark {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Fault,
-    Warning,
-}
-
-impl Severity {
-    pub fn word(self) -> &'static str {
-        match self {
-            Severity::Fault => "fault",
-            Severity::Warning => "warning",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Missing,
@@ -105,6 +89,23 @@ impl Kind {
 }
 
 impl Row {
+    /// Nothing is known of the sound yet.
+    fn new(prompt: String, file: PathBuf, text: Option<String>, used: Vec<Use>) -> Self {
+        Row {
+            prompt,
+            file,
+            text,
+            used,
+            length_ms: None,
+            level_db: None,
+            peak_db: None,
+            gain_db: None,
+            made: false,
+            instead: None,
+            remarks: Vec::new(),
+        }
+    }
+
     /// In a word or two.
     pub fn state(&self) -> String {
         match (self.remarks.first(), &self.instead) {
@@ -125,7 +126,7 @@ impl Row {
 }
 
 /// Sorted by prompt.
-pub fn survey(house: &House) -> Vec<Row> {
+pub fn inspect(house: &House) -> Vec<Row> {
     let prompts = &house.media.prompts;
     let uses = Uses::new(&house.ivr);
     let recorded: BTreeSet<Prompt> = all_recordings(prompts).into_iter().collect();
@@ -151,19 +152,7 @@ fn row(house: &House, prompt: &Prompt, used: Vec<Use>, recorded: &BTreeSet<Promp
     let prompts = &house.media.prompts;
     let file = prompts.file(prompt);
     let text = house.texts.get(prompt).map(|text| text.text.clone());
-    let mut row = Row {
-        prompt: prompt.to_string(),
-        text,
-        used,
-        length_ms: None,
-        level_db: None,
-        peak_db: None,
-        gain_db: None,
-        made: false,
-        instead: None,
-        remarks: Vec::new(),
-        file,
-    };
+    let mut row = Row::new(prompt.to_string(), file, text, used);
     if !recorded.contains(prompt) {
         missing(&mut row, house, prompt, recorded);
         return row;
@@ -254,19 +243,7 @@ fn strays(prompts: &Prompts) -> Vec<PathBuf> {
 
 fn stray(file: PathBuf) -> Row {
     let name = file.file_name().map(|name| name.to_string_lossy().to_string()).unwrap_or_default();
-    let mut row = Row {
-        prompt: name,
-        text: None,
-        used: Vec::new(),
-        length_ms: None,
-        level_db: None,
-        peak_db: None,
-        gain_db: None,
-        made: false,
-        instead: None,
-        remarks: Vec::new(),
-        file,
-    };
+    let mut row = Row::new(name, file, None, Vec::new());
     row.warn(Kind::WrongFormat, "is not played: only files that end in .wav are");
     row
 }
