@@ -1,0 +1,174 @@
+//! What the machines say to each other: each word is handed to whom it is for, what the engine hears is logged.
+
+use std::time::Duration;
+
+use tracing::{debug, error, info};
+
+use super::{CHECKPOINT_EVERY, Order, Switchboard};
+use crate::app::hours::Change;
+use crate::app::switches::{self, Flip};
+use crate::call::{Action, Event};
+use crate::ids::ScheduleId;
+use crate::ivr::Told;
+use crate::media::{self, dtmf};
+use crate::moment::Moment;
+use crate::queue::{Decision, Input, OperatorState, Output, Said};
+use crate::records::{Entry, Ticket};
+use crate::sip;
+
+impl Switchboard {
+    /// Something opened or closed.
+    pub(in crate::app) fn take_change(&mut self, now: Moment, change: Change) {
+        match change {
+            Change::Queue(input) => self.log_input(now, input),
+            Change::Schedule { schedule, open } => {
+                info!(%schedule, open, "schedule");
+                self.calls.handle(now, Event::Schedule { schedule, open });
+            }
+        }
+    }
+
+    /// Somebody flipped the switch of a schedule: it is written down, and holds at once.
+    pub(super) fn flip(&mut self, now: Moment, schedule: ScheduleId, flip: Flip) -> Ticket {
+        let Flip { to, by, note, .. } = &flip;
+        info!(%schedule, ?to, by, note, until = flip.until.is_some(), "switched");
+        let ticket = self.store.write(flip.entry(&schedule));
+        self.doors.flip(schedule, flip);
+        for change in self.doors.handle_deadline(now) {
+            self.take_change(now, change);
+        }
+        ticket
+    }
+
+    pub(super) fn take_sip(&mut self, now: Moment, event: sip::Event) {
+        match event {
+            sip::Event::SeatReachable { seat } => {
+                info!(%seat, "seat reachable");
+                self.log_input(now, Input::SeatReachable { seat, reachable: true });
+            }
+            sip::Event::SeatUnreachable { seat } => {
+                info!(%seat, "seat unreachable");
+                self.log_input(now, Input::SeatReachable { seat, reachable: false });
+            }
+            sip::Event::Binding { seat, binding } => {
+                let binding = binding.and_then(|binding| serde_json::to_string(&binding).ok());
+                self.store.write(Entry::Binding { seat, binding });
+            }
+            sip::Event::Info { leg, body } => {
+                if let Some((key, duration_ms)) = dtmf::info_key(&body.content_type, &body.bytes) {
+                    self.media.command(media::Command::InfoKey { leg, key, duration_ms });
+                }
+            }
+            event => self.calls.handle(now, Event::Sip(event)),
+        }
+    }
+
+    pub(super) fn take_output(&mut self, now: Moment, said: Said) {
+        self.log_decision(&said);
+        self.outlook.saw(&said.output);
+        match &said.output {
+            Output::Decided(Decision { contact, queue, chosen: None, tally, .. }) => {
+                info!(call = %contact, %queue, "nobody can be asked: {tally}");
+            }
+            Output::Operator { operator, state, .. } => match state {
+                OperatorState::NotReady { reason } => info!(%operator, %reason, "not ready"),
+                OperatorState::SignedOut => info!(%operator, "signed out"),
+                OperatorState::Unreachable { .. } => info!(%operator, "unreachable"),
+                _ => debug!(%operator, ?state, "operator"),
+            },
+            _ => {}
+        }
+        self.calls.handle(now, Event::Queue(said.output));
+    }
+
+    /// What explains a wait afterwards is written down as it is said.
+    pub(in crate::app) fn log_decision(&mut self, said: &Said) {
+        if said.output.is_decision()
+            && let Ok(output) = serde_json::to_string(&said.output)
+        {
+            let call = said.output.contact();
+            self.store.write(Entry::Decision { seq: said.seq, at: said.at, call, output });
+        }
+    }
+
+    pub(super) fn perform(&mut self, now: Moment, action: Action) {
+        match action {
+            Action::Sip(command) => self.sip.command(now, command),
+            Action::Media(command) => self.media.command(command),
+            Action::Queue(input) => self.log_input(now, input),
+            Action::Write(Entry::Opened(record)) => {
+                let call = record.call_id;
+                let ticket = self.store.write(Entry::Opened(record));
+                self.opening.push_back((ticket, call, now));
+            }
+            Action::Write(entry) => {
+                self.store.write(entry);
+            }
+            Action::Switch { schedule, to, until, by } => {
+                let Some(of) = self.doors.schedule(&schedule) else { return };
+                let until = until.and_then(|minute| switches::next_time(of, now, minute));
+                self.flip(now, schedule, Flip { to, at: now, until, by: by.to_string(), note: String::new() });
+            }
+            Action::Ask { call, question } => {
+                let answer = self.answer(now, question);
+                self.calls.handle(now, Event::Told { call, answer });
+            }
+            Action::CallOut { call, visitor, request } => {
+                let number = request.number;
+                if !self.hooks.ask(call, visitor, request) {
+                    self.calls.handle(now, Event::Replied { call, number, reply: None });
+                }
+            }
+            Action::CancelCallOut { call } => self.hooks.forget(call),
+            Action::AskPlace { call } => {
+                if let Some(place) = self.queue.place(now, call) {
+                    let expected_wait = place.expected.map(|wait| Duration::from_millis(wait.median_ms));
+                    let told = Told { number: place.number, expected_wait, ringing: place.ringing };
+                    self.calls.handle(now, Event::Place { call, told });
+                }
+            }
+        }
+    }
+
+    /// The only way into the engine: numbered, and logged.
+    pub(in crate::app) fn log_input(&mut self, now: Moment, input: Input) {
+        match serde_json::to_string(&input) {
+            Ok(text) => {
+                let seq = self.queue.handle(now, input);
+                self.store.write(Entry::Input { seq, at: now, input: text });
+                if seq >= self.checkpoint_at {
+                    self.checkpoint(now, seq);
+                }
+            }
+            Err(error) => error!(%error, "an input cannot be written; it is not taken"),
+        }
+    }
+
+    pub(super) fn checkpoint(&mut self, now: Moment, seq: u64) {
+        self.checkpoint_at = seq + CHECKPOINT_EVERY;
+        match serde_json::to_string(&self.queue) {
+            Ok(state) => {
+                self.store.write(Entry::Checkpoint { seq, at: now, state });
+            }
+            Err(error) => error!(%error, "no checkpoint; a restart will replay further back"),
+        }
+    }
+
+    pub(super) fn obey(&mut self, now: Moment, order: Order) {
+        match order {
+            Order::Drain => self.begin_drain(now),
+            Order::Apply { new, done } => self.apply(now, *new, done),
+            Order::Keep(version) => {
+                self.store.write(Entry::Version(version));
+            }
+            Order::Switch { schedule, flip, tell } => {
+                let known = self.doors.schedule(&schedule).is_some();
+                let written = known.then(|| self.flip(now, schedule.clone(), flip));
+                let _ = tell.send(written.map(|ticket| (self.calls.is_open(&schedule), ticket)));
+            }
+            Order::Count { queues, tell } => {
+                let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());
+            }
+        }
+    }
+}
