@@ -40,7 +40,12 @@ impl Call {
         }
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
-        house.media(media::Command::Open { leg: self.caller, call: self.id, second: false });
+        house.media(media::Command::Open {
+            leg: self.caller,
+            call: self.id,
+            second: false,
+            kind: media::LegKind::Phone,
+        });
         house.media(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },
             None => {

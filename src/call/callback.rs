@@ -130,7 +130,12 @@ impl Call {
             house.media(media::Command::Play { leg, token: TONE, prompts: Vec::new(), looped });
         }
         self.sound = Sound::Open;
-        house.media(media::Command::Open { leg: self.caller, call: self.id, second: operator_hears.is_some() });
+        house.media(media::Command::Open {
+            leg: self.caller,
+            call: self.id,
+            second: operator_hears.is_some(),
+            kind: media::LegKind::Phone,
+        });
         house.media(media::Command::MakeOffer { leg: self.caller, like: operator_hears });
     }
 

@@ -92,7 +92,7 @@ impl Call {
     }
 
     fn open_seat(&self, house: &mut House, leg: LegId) {
-        house.media(media::Command::Open { leg, call: self.id, second: true });
+        house.media(media::Command::Open { leg, call: self.id, second: true, kind: media::LegKind::Phone });
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 

@@ -102,7 +102,7 @@ impl Call {
         let progress = Ringing::Rings { until: house.now + rings };
         self.state = State::Onward(Onward { leg, whom, of_menu, busy, progress, reoffered: false });
         self.play(house, 0, Vec::new(), Some(Prompt::plain(RINGBACK)));
-        house.media(media::Command::Open { leg, call: self.id, second: true });
+        house.media(media::Command::Open { leg, call: self.id, second: true, kind: media::LegKind::Phone });
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 

@@ -6,8 +6,16 @@ use super::meaning::{CONTENT, FORMERLY, Fact, Facts, Meaning, QUEUE};
 use crate::ids::QueueId;
 
 /// Keys that are read when the house opens, and not again.
-const AT_THE_START: [&str; 7] =
-    ["sip.listen", "sip.advertise", "media.bind", "media.advertise", "media.ports", "media.workers", "web.listen"];
+const AT_THE_START: [&str; 8] = [
+    "sip.listen",
+    "sip.advertise",
+    "media.bind",
+    "media.advertise",
+    "media.ports",
+    "media.workers",
+    "media.browser.listen",
+    "web.listen",
+];
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]

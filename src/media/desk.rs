@@ -97,7 +97,9 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call, second } => self.open(leg, call, if second { For::Second } else { For::First }),
+            Command::Open { leg, call, second, kind: _ } => {
+                self.open(leg, call, if second { For::Second } else { For::First })
+            }
             Command::OpenUrgent { leg, call } => self.open(leg, call, For::Emergency),
             Command::MakeOffer { leg, like } => {
                 let first = like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec);

@@ -1,7 +1,7 @@
 //! What sound says to the rest of the house, and is told by it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +33,40 @@ pub struct Settings {
     /// Worker threads; 0: one per core.
     pub workers: usize,
     pub prompts: Prompts,
+    pub browser: Browser,
+}
+
+/// Legs of browsers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Browser {
+    /// The one UDP port of all browser legs; port 0: any that is free.
+    pub listen: SocketAddr,
+    /// Address told to browsers, if it differs from that of `listen`.
+    pub advertise: Option<IpAddr>,
+    /// Legs that may speak Opus at once, each of which is decoded and encoded; further ones are spoken with in G.711.
+    pub opus_at_once: usize,
+    /// For the browser's side only: ours has a port that can be reached.
+    pub ice_servers: Vec<IceServer>,
+}
+
+impl Browser {
+    /// Any free port of an address; Opus as the settings have it where nothing else is written.
+    pub fn on(address: IpAddr) -> Self {
+        let listen = SocketAddr::new(address, 0);
+        Self { listen, advertise: None, opus_at_once: OPUS_AT_ONCE, ice_servers: Vec::new() }
+    }
+}
+
+/// About one core: a leg in Opus costs nearly 1 % of one.
+pub const OPUS_AT_ONCE: usize = 100;
+
+/// A STUN or TURN server that browsers may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:…`, `turn:…`, `turns:…` (RFC 7064, RFC 7065).
+    pub urls: Vec<String>,
+    pub username: Option<String>,
+    pub credential: Option<String>,
 }
 
 /// The recordings.
@@ -77,15 +111,26 @@ pub enum Codec {
     Pcmu,
 }
 
+/// What is at the other end of a leg.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LegKind {
+    /// Plain RTP. A leg whose offer turns out to be a browser's becomes one.
+    #[default]
+    Phone,
+    /// ICE and DTLS-SRTP.
+    Browser,
+}
+
 /// What the call wants of sound. Commands on a leg that is gone are ignored.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Takes a port pair. Legs of one call share a worker. `second`: to be joined to one that is open; it may
-    /// have a pair of the reserve.
+    /// Takes a port pair, unless it is a browser's. Legs of one call share a worker. `second`: to be joined to one
+    /// that is open; it may have a pair of the reserve.
     Open {
         leg: LegId,
         call: CallId,
         second: bool,
+        kind: LegKind,
     },
     /// The same for an emergency: the last pairs are kept for these.
     OpenUrgent {

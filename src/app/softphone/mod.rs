@@ -82,6 +82,7 @@ impl Phone {
             held_at_most: Duration::ZERO,
             workers: 1,
             prompts: Default::default(),
+            browser: media::Browser::on(own),
         };
         let desk = Desk::start(
             settings,
@@ -100,7 +101,7 @@ impl Phone {
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
-        self.desk.command(media::Command::Open { leg, call: ONLY, second: false });
+        self.desk.command(media::Command::Open { leg, call: ONLY, second: false, kind: media::LegKind::Phone });
     }
 
     /// The next thing that happens, or [`Happening::Due`] at `at`.

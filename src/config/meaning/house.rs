@@ -115,6 +115,7 @@ impl Meaning {
             workers,
             // What stands in for what is told of with the languages.
             prompts: media::Prompts { folder, fallbacks: _, loudness, music: _ },
+            browser: media::Browser { listen, advertise: told, opus_at_once, ice_servers },
         } = settings;
         self.say("", "media.bind", bind);
         self.say("", "media.advertise", list(advertise));
@@ -127,6 +128,18 @@ impl Meaning {
         let level = |level: Option<f64>| level.map_or("off".into(), |level| format!("{level} dB"));
         self.say("", "media.loudness", level(loudness.map(|of| of.speech)));
         self.say("", "media.music", level(loudness.map(|of| of.music)));
+        self.say("", "media.browser.listen", listen);
+        self.say("", "media.browser.advertise", list(told));
+        self.say("", "media.browser.opus_at_once", opus_at_once);
+        for (place, server) in ice_servers.iter().enumerate() {
+            let media::IceServer { urls, username, credential } = server;
+            let thing = format!("ice server {}", place + 1);
+            self.say(&thing, "urls", list(urls));
+            self.say(&thing, "username", list(username));
+            if let Some(credential) = credential {
+                self.fact(&thing, "credential", Fact::hidden(credential));
+            }
+        }
     }
 
     fn schedule(&mut self, thing: &str, schedule: &Schedule) {

@@ -1,6 +1,6 @@
 //! hotline.toml: `[media]`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
-use crate::media::{Codec, Loudness, Prompts, Settings, ports};
+use crate::media::{Browser, Codec, IceServer, Loudness, OPUS_AT_ONCE, Prompts, Settings, ports};
 
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
@@ -25,6 +25,7 @@ const LOUDNESS_LIMITS: (f64, f64) = (-40.0, -6.0);
 const MUSIC: f64 = -6.0;
 const MUSIC_LIMITS: (f64, f64) = (-30.0, 0.0);
 const MOST_WORKERS: usize = 256;
+const MOST_OPUS: usize = 10_000;
 
 pub struct Sound {
     pub settings: Settings,
@@ -82,8 +83,54 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
             loudness: loudness(&media, faults),
             ..Prompts::default()
         },
+        browser: browser(&media, bind, advertise, faults),
     };
     Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
+}
+
+fn browser(
+    media: &Element<'_, written::Media>,
+    bind: IpAddr,
+    advertise: Option<IpAddr>,
+    faults: &mut Faults,
+) -> Browser {
+    let written = media.written.browser.clone().unwrap_or_default();
+    let listen = written.listen.map_or(SocketAddr::new(bind, 0), |listen| listen.0);
+    let own = written.advertise.map(|address| address.0);
+    // The address that phones are told is no use where browsers are received elsewhere.
+    let shared = advertise.filter(|_| listen.ip() == bind || listen.ip().is_unspecified());
+    let advertise = own.or(shared);
+    if listen.ip().is_unspecified() && advertise.is_none() && media.written.browser.is_some() {
+        let what = format!("{listen} can be told to no browser: media.browser.advertise must name an address");
+        media.fault_at(faults, &["browser", "listen"], what);
+    }
+    if advertise.is_some_and(|address| address.is_ipv4() != listen.is_ipv4()) {
+        media.fault_at(faults, &["browser", "advertise"], format!("is not of the family of {listen}"));
+    }
+    let opus_at_once = written.opus_at_once.unwrap_or(OPUS_AT_ONCE);
+    number_within(media, &["browser", "opus_at_once"], opus_at_once, (0, MOST_OPUS), faults);
+    let mut ice_servers = Vec::new();
+    for server in written.ice_servers.unwrap_or_default() {
+        let urls: Vec<String> = server.urls.texts().map(str::to_string).collect();
+        let turns = |url: &str| url.starts_with("turn:") || url.starts_with("turns:");
+        let known = |url: &str| turns(url) || url.starts_with("stun:") || url.starts_with("stuns:");
+        let what = if let Some(url) = urls.iter().find(|url| !known(url)) {
+            Some(format!(
+                "found {url:?}; an address like \"stun:stun.example.org\" or \"turn:turn.example.org\" is meant"
+            ))
+        } else if let Some(url) = urls.iter().find(|url| turns(url))
+            && (server.username.is_none() || server.credential.is_none())
+        {
+            Some(format!("{url:?} needs a `username` and a `credential`: browsers refuse it without"))
+        } else {
+            None
+        };
+        if let Some(what) = what {
+            media.fault_at(faults, &["browser", "ice_servers"], what);
+        }
+        ice_servers.push(IceServer { urls, username: server.username, credential: server.credential });
+    }
+    Browser { listen, advertise, opus_at_once, ice_servers }
 }
 
 fn loudness(media: &Element<'_, written::Media>, faults: &mut Faults) -> Option<Loudness> {

@@ -124,6 +124,36 @@ pub struct Media {
     pub loudness: Option<Level>,
     /// How much softer than speech music is, "-30 dB" to "0 dB". Default "-6 dB".
     pub music: Option<Decibels>,
+    /// Browsers.
+    pub browser: Option<Browser>,
+}
+
+/// Sound of browsers: encrypted, all of it on one UDP port. Every key has a default.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Browser {
+    /// Where it is received; port 0: any that is free. Default: the address of media.bind with port 0.
+    pub listen: Option<Endpoint>,
+    /// Address told to browsers, if it differs. Default: media.advertise.
+    pub advertise: Option<Address>,
+    /// Browsers that may speak Opus at once: it has to be turned into G.711 and back, which takes nearly 1 % of a core
+    /// for each; further ones are spoken with in G.711, and refused if they cannot. 0 to 10000. Default 100.
+    pub opus_at_once: Option<usize>,
+    /// STUN and TURN servers told to the operators' browsers, which try them where they cannot reach us directly.
+    /// Default: none.
+    pub ice_servers: Option<Vec<IceServer>>,
+}
+
+/// A server that helps browsers through firewalls.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct IceServer {
+    /// E.g. "stun:stun.example.org" or "turn:turn.example.org:3478?transport=udp".
+    pub urls: OneOrMany,
+    /// Who the browser says it is; every operator's browser is told it.
+    pub username: Option<String>,
+    /// The password that goes with it.
+    pub credential: Option<String>,
 }
 
 /// The pages. This version serves none; the address is checked and kept.
