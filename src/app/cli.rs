@@ -16,7 +16,7 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{checking, explain, files, importing, reports, schedules, serve, versions};
+use super::{checking, explain, files, importing, orders, reports, schedules, serve, versions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,6 +114,10 @@ enum Command {
     /// Take over the configuration of another exchange
     #[command(subcommand)]
     Import(importing::ImportCommand),
+    /// List the open calls: id, what they are in, caller, queue, operator
+    Calls,
+    /// Ask something of an open call, as the operator's or the supervisor's page does
+    Order(orders::OrderArgs),
     /// Be an operator without a phone: register at a seat, answer every call
     Seat(SeatArgs),
     /// Hash a seat's secret for operators.toml: reads it from standard input, prints the line to paste
@@ -199,6 +203,8 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Menu(command) => menus::run(&cli.config, &command),
         Command::Call(args) => phone("call", softphone::call(args)),
         Command::Import(importing::ImportCommand::Asterisk(args)) => importing::import(&args),
+        Command::Calls => orders::calls(&cli.data),
+        Command::Order(args) => orders::order(&cli.data, args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Secret { seat } => {
             secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")])

@@ -77,6 +77,15 @@ impl Keeper {
                 let flip = Flip { to, at: self.clock.now(), until, by: author, note };
                 self.switch(schedule, flip)
             }
+            Request::Calls => match self.ask(|tell| Order::Calls { tell }) {
+                Some(calls) => Reply::Calls { calls },
+                None => closing(),
+            },
+            Request::Order { call, by, order } => match self.ask(|tell| Order::Call { call, by, order, tell }) {
+                Some(Ok(())) => Reply::Done,
+                Some(Err(why)) => Reply::Refused { why: why.to_string() },
+                None => closing(),
+            },
         }
     }
 
@@ -253,7 +262,7 @@ fn log(reply: &Reply) {
             }
         }
         // The switchboard has told of it.
-        Reply::Switched { .. } => {}
+        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Done => {}
         Reply::Faults { faults, .. } => {
             for fault in faults {
                 warn!("{fault}");

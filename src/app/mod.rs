@@ -14,6 +14,7 @@ mod importing;
 mod keeper;
 mod logging;
 mod menus;
+mod orders;
 mod outlook;
 mod prompts;
 mod questions;

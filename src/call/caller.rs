@@ -11,6 +11,7 @@ use super::ledger;
 use super::offering::SeatLeg;
 use super::onward::Onward;
 use super::talking::Talk;
+use super::view::Look;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt};
 use crate::ivr::{MessageMachine, SurveyMachine, Told, WaitingMachine, Walker};
 use crate::media::{self, Direction};
@@ -83,6 +84,11 @@ pub(super) struct Call {
     playing: Option<(u64, u64)>,
     closed: bool,
     span: Span,
+    /// How often something was noted.
+    pub notes: u32,
+    /// How those who look on saw it last, and since when it is in this stage.
+    pub last_look: Option<Look>,
+    pub stage_since: Moment,
 }
 
 /// What the caller is in.
@@ -184,6 +190,9 @@ impl Call {
             playing: None,
             closed: false,
             span,
+            notes: 0,
+            last_look: None,
+            stage_since: Moment::default(),
         }
     }
 

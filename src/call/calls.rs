@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::callback::{Callbacks, Visit};
 use super::caller::Call;
 use super::feature;
 use super::ledger;
+use super::order::{NotDone, Order};
 use super::seating::Seating;
+use super::view::View;
 use super::words::{Action, Event, Settings};
 use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::ivr::{KeyLeads, WaitingMachine};
@@ -30,6 +32,8 @@ pub struct Calls {
     draining: bool,
     deadlines: BTreeSet<(Moment, CallId)>,
     actions: VecDeque<Action>,
+    /// Calls that look otherwise than those who look on know.
+    changed: BTreeSet<CallId>,
     last: CallId,
 }
 
@@ -113,6 +117,7 @@ impl Calls {
             draining: false,
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
+            changed: BTreeSet::new(),
             last,
         }
     }
@@ -136,6 +141,21 @@ impl Calls {
     /// Whether a schedule is open; one that nobody told of is.
     pub fn is_open(&self, schedule: &ScheduleId) -> bool {
         self.open.get(schedule).copied().unwrap_or(true)
+    }
+
+    /// A call that is open.
+    pub fn view(&self, call: CallId) -> Option<View<'_>> {
+        self.calls.get(&call).map(Call::view)
+    }
+
+    /// Every call that is open, the oldest first.
+    pub fn ids(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
+    /// Each call that looks otherwise than when it was asked about last; also those that are over.
+    pub fn poll_changed(&mut self) -> Option<CallId> {
+        self.changed.pop_first()
     }
 
     pub fn call_of(&self, leg: LegId) -> Option<CallId> {
@@ -167,9 +187,7 @@ impl Calls {
                 self.on_call(now, call, |call, house| call.replied(house, number, reply));
             }
             Event::Place { call, told } => self.on_call(now, call, |call, house| call.on_place(house, told)),
-            Event::HandOff { call, target } => {
-                self.on_call(now, call, |call, house| call.hand_off(house, target.as_deref()));
-            }
+            Event::Order { ticket, call, by, order } => self.order(now, ticket, call, &by, order),
         }
     }
 
@@ -208,6 +226,15 @@ impl Calls {
         let call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
         self.calls.insert(id, call);
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
+    }
+
+    fn order(&mut self, now: Moment, ticket: u64, id: CallId, by: &OperatorId, order: Order) {
+        let mut result = Err(NotDone::NoSuchCall);
+        self.on_call(now, id, |call, house| {
+            info!(%by, ?order, "ordered");
+            result = call.obey_order(house, by, order);
+        });
+        self.actions.push_back(Action::Obeyed { ticket, result });
     }
 
     fn on_output(&mut self, now: Moment, output: Output) {
@@ -323,6 +350,9 @@ impl Calls {
         if call.is_ended() {
             // Another try may begin while the figures of this one are awaited.
             self.callbacks.ended(call);
+        }
+        if call.looks_otherwise(now) || call.is_over() {
+            self.changed.insert(id);
         }
         if call.is_over() {
             for leg in call.legs() {

@@ -42,6 +42,10 @@ impl Handoff {
         self.progress.next_deadline()
     }
 
+    pub fn target_id(&self) -> &str {
+        &self.target.id
+    }
+
     pub fn is_heard(&self) -> bool {
         !matches!(self.progress, Ringing::Rings { .. })
     }

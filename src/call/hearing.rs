@@ -19,7 +19,7 @@ impl Call {
         }
         let caller = (!talk.caller_gone).then_some((self.caller, talk.caller_holds));
         let far = talk.handoff.as_ref().filter(|handoff| handoff.is_heard()).map(|handoff| (handoff.leg, false));
-        let all: Vec<(LegId, bool)> = caller.into_iter().chain([(seat.leg, talk.operator_holds)]).chain(far).collect();
+        let all: Vec<(LegId, bool)> = caller.into_iter().chain([(seat.leg, talk.operator_away())]).chain(far).collect();
         let there = || all.iter().filter(|(_, holds)| !holds).map(|(leg, _)| *leg);
         let hears = there().flat_map(|ear| there().filter(move |mouth| *mouth != ear).map(move |mouth| (ear, mouth)));
         let (legs, hears) = (all.iter().map(|(leg, _)| *leg).collect(), hears.collect());

@@ -13,16 +13,21 @@ mod handoff;
 mod hearing;
 mod leaving;
 mod ledger;
+mod obeying;
 mod offering;
 mod onward;
+mod order;
 mod ringing;
 mod seating;
 mod survey;
 mod talking;
 #[cfg(test)]
 mod tests;
+mod view;
 mod walking;
 pub mod words;
 
 pub use calls::Calls;
+pub use order::{LONGEST_NOTE, NotDone, Order, Supervision, Whom};
+pub use view::{Consulted, Reached, Stage, Supervisor, Target, View};
 pub use words::*;

@@ -7,6 +7,7 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::handoff::{Handoff, Typed};
+use super::view::Stage;
 use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
@@ -18,7 +19,10 @@ use crate::sip::{self, Body};
 pub(super) struct Talk {
     began: Moment,
     pub caller_holds: bool,
+    /// By their phone.
     pub operator_holds: bool,
+    /// As the operator asked the house for.
+    pub on_hold: bool,
     since: Option<Moment>,
     held: Duration,
     /// What the operator pressed of a code.
@@ -37,6 +41,7 @@ impl Talk {
             began,
             caller_holds: false,
             operator_holds: false,
+            on_hold: false,
             since: None,
             held: Duration::ZERO,
             typed: Typed::default(),
@@ -51,8 +56,17 @@ impl Talk {
         now.since(self.began)
     }
 
+    /// The operator is not with the caller, by the phone's hold or the house's.
+    pub fn operator_away(&self) -> bool {
+        self.operator_holds || self.on_hold
+    }
+
     fn is_held(&self) -> bool {
-        self.caller_holds || self.operator_holds
+        self.caller_holds || self.operator_away()
+    }
+
+    pub fn stage(&self) -> Stage {
+        if self.operator_away() { Stage::Holding } else { Stage::Talking }
     }
 
     /// Time on hold until `now`, by either side.
@@ -100,17 +114,28 @@ impl Call {
         }
         let holds = direction.is_hold();
         let of_caller = leg == self.caller;
-        let known = if of_caller { &mut talk.caller_holds } else { &mut talk.operator_holds };
-        if *known == holds {
+        let known = if of_caller { talk.caller_holds } else { talk.operator_holds };
+        if known == holds {
             return;
         }
-        *known = holds;
-        talk.count(house.now);
         info!(by = if of_caller { "caller" } else { "operator" }, holds, "hold");
-        if !of_caller {
-            house.queue(Input::Held { contact: self.id, held: holds });
-        }
+        self.change_hold(house, |talk| match of_caller {
+            true => talk.caller_holds = holds,
+            false => talk.operator_holds = holds,
+        });
         self.hear_each_other(house);
+    }
+
+    /// Something changes for which the caller waits, or waits no longer: it is counted, and the engine told.
+    pub fn change_hold(&mut self, house: &mut House, change: impl FnOnce(&mut Talk)) {
+        let State::Talking(talk) = &mut self.state else { return };
+        let before = talk.operator_away();
+        change(talk);
+        talk.count(house.now);
+        let held = talk.operator_away();
+        if held != before {
+            house.queue(Input::Held { contact: self.id, held });
+        }
     }
 
     /// Who hears whom, as it is now.
@@ -119,8 +144,8 @@ impl Call {
             return;
         }
         let (State::Talking(talk), Some(seat)) = (&self.state, self.seats.first()) else { return };
-        let (caller_holds, operator_holds, seat_leg) = (talk.caller_holds, talk.operator_holds, seat.leg);
-        match (caller_holds, operator_holds) {
+        let (caller_holds, seat_leg) = (talk.caller_holds, seat.leg);
+        match (caller_holds, talk.operator_away()) {
             (false, false) => house.media(media::Command::Join { a: self.caller, b: seat_leg }),
             (true, true) => {
                 house.media(media::Command::Silence { leg: self.caller });

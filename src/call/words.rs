@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::order::{NotDone, Order};
 use crate::ids::{CallId, OperatorId, QueueId, Reason, ScheduleId, SeatId, TrunkId};
 use crate::ivr;
 use crate::ivr::menu::{Answer, Question, Reply, Request, Visitor};
@@ -120,10 +121,12 @@ pub enum Event {
         call: CallId,
         told: ivr::Told,
     },
-    /// The operator of this call wants an emergency handed to this target, as by its code; `None`: no longer.
-    HandOff {
+    /// Somebody asks something of a call → [`Action::Obeyed`] with the same ticket.
+    Order {
+        ticket: u64,
         call: CallId,
-        target: Option<String>,
+        by: OperatorId,
+        order: Order,
     },
 }
 
@@ -159,5 +162,10 @@ pub enum Action {
     /// Where is this call in its line? → [`Event::Place`].
     AskPlace {
         call: CallId,
+    },
+    /// An order was taken, or not. What the far end does comes later.
+    Obeyed {
+        ticket: u64,
+        result: Result<(), NotDone>,
     },
 }

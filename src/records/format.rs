@@ -50,6 +50,37 @@ struct Printed<'a> {
     handoff: Vec<PrintedHandoff<'a>>,
     digits: &'a BTreeMap<String, String>,
     menu_path: &'a [MenuId],
+    transfers: Vec<PrintedTransfer<'a>>,
+    supervised: Vec<PrintedSupervision<'a>>,
+    lost: Vec<PrintedLost<'a>>,
+    note: &'a Option<String>,
+}
+
+#[derive(Serialize)]
+struct PrintedTransfer<'a> {
+    kind: &'a str,
+    by: &'a OperatorId,
+    to: &'a str,
+    at: String,
+    answered_at: Option<String>,
+    ended_at: Option<String>,
+    outcome: &'a str,
+}
+
+#[derive(Serialize)]
+struct PrintedSupervision<'a> {
+    operator: &'a OperatorId,
+    mode: &'a str,
+    at: String,
+    ended_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PrintedLost<'a> {
+    operator: &'a OperatorId,
+    seat: &'a SeatId,
+    at: String,
+    back_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +122,27 @@ impl<'a> Printed<'a> {
             ended_at: time(handoff.ended_at),
             outcome: &handoff.outcome,
         });
+        let transfers = record.transfers.iter().map(|transfer| PrintedTransfer {
+            kind: &transfer.kind,
+            by: &transfer.by,
+            to: &transfer.to,
+            at: rfc3339(transfer.at, zone),
+            answered_at: time(transfer.answered_at),
+            ended_at: time(transfer.ended_at),
+            outcome: &transfer.outcome,
+        });
+        let supervised = record.supervised.iter().map(|supervised| PrintedSupervision {
+            operator: &supervised.operator,
+            mode: &supervised.mode,
+            at: rfc3339(supervised.at, zone),
+            ended_at: time(supervised.ended_at),
+        });
+        let lost = record.lost.iter().map(|lost| PrintedLost {
+            operator: &lost.operator,
+            seat: &lost.seat,
+            at: rfc3339(lost.at, zone),
+            back_at: time(lost.back_at),
+        });
         Printed {
             call_id: record.call_id,
             sip_call_id: &record.sip_call_id,
@@ -125,6 +177,10 @@ impl<'a> Printed<'a> {
             handoff: handoff.collect(),
             digits: &record.digits,
             menu_path: &record.menu_path,
+            transfers: transfers.collect(),
+            supervised: supervised.collect(),
+            lost: lost.collect(),
+            note: &record.note,
         }
     }
 }
@@ -151,7 +207,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 36] = [
+const COLUMNS: [&str; 40] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -188,9 +244,13 @@ const COLUMNS: [&str; 36] = [
     "handoff",
     "digits",
     "menu_path",
+    "transfers",
+    "supervised",
+    "lost",
+    "note",
 ];
 
-/// A table with a header; `offers` and `handoff` are JSON.
+/// A table with a header; lists of things are JSON.
 pub fn write_csv(dir: &Path, range: Range, zone: &TimeZone, out: impl Write) -> Result<usize, ReadFault> {
     let mut table = csv::Writer::from_writer(out);
     let fault = |error: csv::Error| ReadFault::Output(io::Error::other(error));

@@ -65,6 +65,52 @@ pub struct Record {
     /// Every try to hand an emergency to somebody else.
     #[serde(default)]
     pub handoff: Vec<HandoffRecord>,
+    /// Every try to bring a colleague, a queue or a number outside to the caller, or the caller to them.
+    #[serde(default)]
+    pub transfers: Vec<TransferRecord>,
+    /// Which supervisors took part, how and when.
+    #[serde(default)]
+    pub supervised: Vec<SupervisionRecord>,
+    /// Operators' phones that were lost in the talk.
+    #[serde(default)]
+    pub lost: Vec<LostRecord>,
+    /// What the operator noted.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TransferRecord {
+    /// `consult`, `blind`, `attended` (a consultation that was completed) or `taken_over` (by a supervisor).
+    pub kind: String,
+    /// Who had the caller.
+    pub by: OperatorId,
+    /// E.g. `operator 1002`, `seat 8003`, `queue english`, `01085225050`.
+    pub to: String,
+    pub at: Moment,
+    pub answered_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
+    /// `transferred`; `returned`: the operator is with the caller again; `ended`: one of them hung up; `busy`,
+    /// `refused`, `no_answer`, `failed`: the caller went back; empty while it goes on.
+    pub outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SupervisionRecord {
+    pub operator: OperatorId,
+    /// `listen`, `whisper` or `barge`; each change is an entry of its own.
+    pub mode: String,
+    pub at: Moment,
+    pub ended_at: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LostRecord {
+    pub operator: OperatorId,
+    pub seat: SeatId,
+    pub at: Moment,
+    /// When they talked on; `None`: somebody else had to take the caller.
+    pub back_at: Option<Moment>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

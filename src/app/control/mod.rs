@@ -6,4 +6,4 @@ mod words;
 
 pub use client::ask;
 pub use socket::{Asked, Control};
-pub use words::{Reloaded, Reply, Request};
+pub use words::{OpenCall, Reloaded, Reply, Request};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::SwitchTo;
-use crate::ids::ScheduleId;
+use crate::call::{Order, SwitchTo};
+use crate::ids::{CallId, OperatorId, ScheduleId};
 use crate::moment::Moment;
 
 /// A request. One that is added here is answered in `app/keeper.rs`.
@@ -16,6 +16,10 @@ pub enum Request {
     Rollback { to: Option<u64>, author: String, note: String },
     /// Open or close a schedule whatever its hours say, or let it go by them again.
     Switch { schedule: ScheduleId, to: SwitchTo, until: Option<Moment>, author: String, note: String },
+    /// Which calls are open?
+    Calls,
+    /// Somebody asks something of a call.
+    Order { call: CallId, by: OperatorId, order: Order },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,11 @@ pub enum Reply {
         schedule: ScheduleId,
         open: bool,
     },
+    Calls {
+        calls: Vec<OpenCall>,
+    },
+    /// It was taken.
+    Done,
     /// Nothing changed. The faults, a line each; the same as `hotline check` reports them; what was done all the same.
     Faults {
         faults: Vec<String>,
@@ -37,6 +46,16 @@ pub enum Reply {
     Refused {
         why: String,
     },
+}
+
+/// One open call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCall {
+    pub id: CallId,
+    pub stage: String,
+    pub from: String,
+    pub queue: Option<String>,
+    pub operator: Option<String>,
 }
 
 /// What a reload found and did.

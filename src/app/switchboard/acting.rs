@@ -5,10 +5,11 @@ use std::time::Duration;
 use tracing::{debug, error, info};
 
 use super::{CHECKPOINT_EVERY, Order, Switchboard};
+use crate::app::control::OpenCall;
 use crate::app::hours::Change;
 use crate::app::switches::{self, Flip};
-use crate::call::{Action, Event};
-use crate::ids::ScheduleId;
+use crate::call::{Action, Event, View};
+use crate::ids::{CallId, ScheduleId};
 use crate::ivr::Told;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
@@ -119,6 +120,11 @@ impl Switchboard {
                     self.calls.handle(now, Event::Replied { call, number, reply: None });
                 }
             }
+            Action::Obeyed { ticket, result } => {
+                if let Some(tell) = self.asked.remove(&ticket) {
+                    let _ = tell.send(result);
+                }
+            }
             Action::CancelCallOut { call } => self.hooks.forget(call),
             Action::AskPlace { call } => {
                 if let Some(place) = self.queue.place(now, call) {
@@ -166,9 +172,32 @@ impl Switchboard {
                 let written = known.then(|| self.flip(now, schedule.clone(), flip));
                 let _ = tell.send(written.map(|ticket| (self.calls.is_open(&schedule), ticket)));
             }
+            Order::Calls { tell } => {
+                let calls = self.calls.ids().filter_map(|id| self.calls.view(id).map(|view| open_call(id, &view)));
+                let _ = tell.send(calls.collect());
+            }
+            Order::Call { call, by, order, tell } => {
+                self.last_ticket += 1;
+                self.asked.insert(self.last_ticket, tell);
+                self.calls.handle(now, Event::Order { ticket: self.last_ticket, call, by, order });
+            }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());
             }
         }
+    }
+}
+
+fn open_call(id: CallId, view: &View<'_>) -> OpenCall {
+    let stage = serde_json::to_value(view.stage).ok();
+    let stage = stage.and_then(|stage| stage.as_str().map(String::from)).unwrap_or_default();
+    let record = view.record;
+    let (queue, operator) = (record.queue.as_ref(), record.operator.as_ref());
+    OpenCall {
+        id,
+        stage,
+        from: record.from.clone(),
+        queue: queue.map(ToString::to_string),
+        operator: operator.map(ToString::to_string),
     }
 }

@@ -2,21 +2,22 @@
 
 mod acting;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use crate::app::clock::Clock;
+use crate::app::control::OpenCall;
 use crate::app::hooks::{Hooks, Replied};
 use crate::app::hours::Doors;
 use crate::app::keeper::NewHouse;
 use crate::app::logging::Log;
 use crate::app::outlook::{Outlook, Waits};
 use crate::app::switches::Flip;
-use crate::call::{Calls, Event};
-use crate::ids::{CallId, QueueId, ScheduleId};
+use crate::call::{self, Calls, Event, NotDone};
+use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
 use crate::media;
 use crate::media::desk::Desk;
 use crate::moment::Moment;
@@ -61,6 +62,10 @@ pub enum Order {
     Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
     /// Flip a schedule's switch → whether it is open then, and its entry; `None`: there is no such schedule.
     Switch { schedule: ScheduleId, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
+    /// Which calls are open?
+    Calls { tell: oneshot::Sender<Vec<OpenCall>> },
+    /// Somebody asks something of a call.
+    Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
 }
 
 pub struct Switchboard {
@@ -79,6 +84,9 @@ pub struct Switchboard {
     pub trace_sip: Option<Log>,
     /// Opening entries on their way to the disk, oldest first, and since when.
     opening: VecDeque<(Ticket, CallId, Moment)>,
+    /// Who waits to hear whether an order of theirs was taken.
+    asked: BTreeMap<u64, oneshot::Sender<Result<(), NotDone>>>,
+    last_ticket: u64,
     draining: Option<Moment>,
     /// The drain ran out: no call is left but those that wait for their last figures.
     ended_all: bool,
@@ -130,6 +138,8 @@ impl Switchboard {
             drain,
             trace_sip,
             opening: VecDeque::new(),
+            asked: BTreeMap::new(),
+            last_ticket: 0,
             draining: None,
             ended_all: false,
             heartbeat: Moment::default(),
@@ -313,6 +323,7 @@ impl Switchboard {
                 break;
             }
         }
+        while self.calls.poll_changed().is_some() {}
         while let Some(transmit) = self.sip.poll_transmit() {
             self.trace(">>>", &transmit.flow, &transmit.bytes);
             self.sockets.send(transmit);

@@ -127,10 +127,9 @@ pub fn rollback(config: &Path, data: &Path, args: RollbackArgs) -> Result<ExitCo
 
 /// Prints what a running hotline answered.
 pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, Vec<String>> {
-    let code = if matches!(reply, Reply::Reloaded(_) | Reply::Switched { .. }) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let code = match reply {
+        Reply::Faults { .. } | Reply::Refused { .. } => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     };
     if format == Format::Json {
         say!("{}", serde_json::to_string(&reply).unwrap_or_default());
@@ -149,6 +148,7 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
             let verdict = format!("hotline {command}: the files have faults; what is in force stays in force");
             Err([vec![report], notes, vec![verdict]].concat())
         }
+        Reply::Calls { .. } | Reply::Done => Ok(code),
         Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
     }
 }

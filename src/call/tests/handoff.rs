@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::desk;
 use super::house::*;
-use crate::call::{Emergency, Event, Settings, Way};
+use crate::call::{Emergency, Event, NotDone, Order, Settings, Way};
 use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::queue::{Input, OperatorState};
@@ -382,7 +382,7 @@ fn a_page_can_ask_for_it_too() {
     let (seat, caller) = (talk.seat, talk.caller);
     let call = talk.house.calls.call_of(caller).unwrap();
     for (target, released) in [(Some(FIRE), false), (None, true), (Some("nobody"), true)] {
-        talk.house.tell(Event::HandOff { call, target: target.map(Into::into) });
+        talk.house.order(call, "1001", Order::HandOff { target: target.map(Into::into) }).ok();
         assert_eq!(talk.house.released(talk.house.rung(FIRE)).is_some(), released, "{target:?}");
     }
     talk.house.hangs_up(seat);
@@ -391,6 +391,7 @@ fn a_page_can_ask_for_it_too() {
     let mut house = House::with(settings(), rules(|_| {}), &[]);
     house.arrive(LegId(1), CITIZEN, "12346", Source::Trunk("carrier".into()));
     let call = house.calls.call_of(LegId(1)).unwrap();
-    house.tell(Event::HandOff { call, target: Some(FIRE.into()) });
+    let asked = house.order(call, "1001", Order::HandOff { target: Some(FIRE.into()) });
+    assert_eq!(asked, Err(NotDone::NotInTalk));
     assert!(house.invited().is_empty());
 }

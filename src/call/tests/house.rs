@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk;
-use crate::call::{Action, Calls, Event, Settings};
+use crate::call::{Action, Calls, Event, NotDone, Order, Settings};
 use crate::ids::{CallId, LegId, OperatorId};
 use crate::ivr::Told;
 use crate::ivr::menu::{Answer, LineState, Question, Request, Visitor};
@@ -35,6 +35,8 @@ pub struct House {
     pub asked: Vec<(CallId, Visitor, Request)>,
     pub cancelled: usize,
     unwritten: Vec<CallId>,
+    /// What became of the last order.
+    obeyed: Option<Result<(), NotDone>>,
     /// Legs whose recordings run.
     recording: BTreeMap<LegId, String>,
 }
@@ -95,6 +97,7 @@ impl House {
             asked: Vec::new(),
             cancelled: 0,
             unwritten: Vec::new(),
+            obeyed: None,
             recording: BTreeMap::new(),
         };
         house.input(Input::Rules { rules: Arc::new(rules) });
@@ -120,6 +123,12 @@ impl House {
     pub fn tell(&mut self, event: Event) {
         self.calls.handle(self.now, event);
         self.settle();
+    }
+
+    /// Somebody asks something of a call.
+    pub fn order(&mut self, call: CallId, by: &str, order: Order) -> Result<(), NotDone> {
+        self.tell(Event::Order { ticket: 1, call, by: by.into(), order });
+        self.obeyed.take().expect("an answer to the order")
     }
 
     fn settle(&mut self) {
@@ -157,6 +166,7 @@ impl House {
                 self.calls.handle(self.now, Event::Told { call, answer });
             }
             Action::CallOut { call, visitor, request } => self.asked.push((call, visitor, request)),
+            Action::Obeyed { result, .. } => self.obeyed = Some(result),
             Action::CancelCallOut { .. } => self.cancelled += 1,
             Action::AskPlace { call } => {
                 if let Some(place) = self.engine.place(self.now, call) {

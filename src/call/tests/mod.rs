@@ -5,6 +5,7 @@ mod exits;
 mod handoff;
 mod house;
 mod menus;
+mod orders;
 mod scenarios;
 mod several;
 mod survey;

@@ -50,6 +50,10 @@ fn record(number: u64) -> Record {
         quality: None,
         survey: None,
         handoff: Vec::new(),
+        transfers: Vec::new(),
+        supervised: Vec::new(),
+        lost: Vec::new(),
+        note: None,
         sip_status: None,
         callback_of: None,
         attempt: None,
@@ -424,7 +428,8 @@ fn json_lines_have_the_promised_form() {
             r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
             r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
-            r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"]}"#,
+            r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
+            r#""transfers":[],"supervised":[],"lost":[],"note":null}"#,
         )
     );
     let range = Range { since: Some(at(100)), until: Some(at(200)) };
@@ -465,7 +470,9 @@ fn the_queue_log_is_asterisks() {
 #[test]
 fn a_record_written_before_a_field_existed_is_read() {
     let mut old = serde_json::to_value(finished(1)).unwrap();
-    for field in ["callback_of", "attempt", "expected_wait_ms", "digits", "menu_path"] {
+    for field in
+        ["callback_of", "attempt", "expected_wait_ms", "digits", "menu_path", "transfers", "supervised", "lost", "note"]
+    {
         assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }
     let plain = Record { digits: Default::default(), menu_path: Vec::new(), ..finished(1) };

@@ -1,0 +1,89 @@
+//! Who may ask what of a call, and what is done at once.
+
+use tracing::info;
+
+use super::caller::{Call, State};
+use super::calls::House;
+use super::offering::Progress;
+use super::order::{LONGEST_NOTE, NotDone, Order};
+use super::talking::Talk;
+use crate::ids::{LegId, OperatorId};
+use crate::records;
+use crate::sip;
+
+impl Call {
+    pub fn obey_order(&mut self, house: &mut House, by: &OperatorId, order: Order) -> Result<(), NotDone> {
+        match order {
+            Order::Note { text } => self.note(house, by, text),
+            Order::Supervise { .. } | Order::LeaveSupervision | Order::TakeOver => Err(NotDone::NotInTalk),
+            order => {
+                let seat = self.seat_of(by)?;
+                self.obey_operator(house, seat, order)
+            }
+        }
+    }
+
+    /// The leg of the operator who talks; nobody else may say what becomes of the talk.
+    fn seat_of(&self, by: &OperatorId) -> Result<LegId, NotDone> {
+        let State::Talking(_) = self.state else { return Err(NotDone::NotInTalk) };
+        let seat = self.seats.first().filter(|seat| seat.progress == Progress::Joined).ok_or(NotDone::NotInTalk)?;
+        if seat.operator == *by { Ok(seat.leg) } else { Err(NotDone::NotYours) }
+    }
+
+    fn obey_operator(&mut self, house: &mut House, seat: LegId, order: Order) -> Result<(), NotDone> {
+        match order {
+            Order::Hold => self.hold(house, true),
+            Order::Resume => self.hold(house, false),
+            Order::HandOff { target } => self.hand_off_as_asked(house, target.as_deref()),
+            Order::HangUp => {
+                house.sip(sip::Command::Hangup { leg: seat, reason: None });
+                self.seat_ended(house, seat);
+                Ok(())
+            }
+            _ => Err(NotDone::NotInTalk),
+        }
+    }
+
+    /// The caller hears music, or the operator again. The phone's own hold is beside it.
+    fn hold(&mut self, house: &mut House, held: bool) -> Result<(), NotDone> {
+        let talk = self.talk_mut()?;
+        match (talk.on_hold, held) {
+            (true, true) => return Err(NotDone::AlreadyOnHold),
+            (false, false) => return Err(NotDone::NotOnHold),
+            _ => {}
+        }
+        self.change_hold(house, |talk| talk.on_hold = held);
+        info!(held, "hold as asked");
+        self.hear_each_other(house);
+        Ok(())
+    }
+
+    pub fn talk_mut(&mut self) -> Result<&mut Talk, NotDone> {
+        match &mut self.state {
+            State::Talking(talk) => Ok(talk),
+            _ => Err(NotDone::NotInTalk),
+        }
+    }
+
+    fn hand_off_as_asked(&mut self, house: &mut House, target: Option<&str>) -> Result<(), NotDone> {
+        if target.is_some_and(|id| !house.settings.emergencies.iter().any(|target| target.id == id)) {
+            return Err(NotDone::NoSuchTarget);
+        }
+        self.hand_off(house, target);
+        Ok(())
+    }
+
+    /// Whoever has the call, or had it last, notes something on it.
+    fn note(&mut self, house: &mut House, by: &OperatorId, text: String) -> Result<(), NotDone> {
+        if self.record.operator.as_ref() != Some(by) {
+            return Err(NotDone::NotYours);
+        }
+        if text.chars().count() > LONGEST_NOTE {
+            return Err(NotDone::TooLong);
+        }
+        self.record.note = Some(text).filter(|text| !text.is_empty());
+        self.notes += 1;
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        Ok(())
+    }
+}

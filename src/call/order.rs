@@ -1,0 +1,177 @@
+//! What somebody asks of a call, from a page, a program or a code, and why it is not done.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OperatorId, QueueId, SeatId};
+
+/// Characters of a note; longer ones are refused.
+pub const LONGEST_NOTE: usize = 4000;
+
+/// What somebody asks of a call. All but the last three are for the call's own operator, those for supervisors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub enum Order {
+    /// The caller hears music.
+    Hold,
+    Resume,
+    /// The caller hears music; the operator is joined with `to`.
+    Consult {
+        to: Whom,
+    },
+    /// The consultation ends, the operator is with the caller again.
+    Return,
+    /// The operator leaves; caller and consulted are joined. Who does not answer yet is waited for as after
+    /// [`Order::Transfer`].
+    Complete,
+    /// Caller, operator and consulted hear each other.
+    Conference,
+    /// Blind: the operator leaves at once. If `to` fails the caller goes back to the queue, in front.
+    Transfer {
+        to: Whom,
+    },
+    /// Hands an emergency to this target, as by its code; `None`: no longer.
+    HandOff {
+        target: Option<String>,
+    },
+    /// Into the record; replaces what was there.
+    Note {
+        text: String,
+    },
+    HangUp,
+    /// The operator's phone begins anew: the seat is rung again (auto-answer) and takes the old leg's place.
+    Reclaim,
+    /// The supervisor's phone is rung (auto-answer) and brought in; said again: the mode changes.
+    Supervise {
+        mode: Supervision,
+    },
+    LeaveSupervision,
+    /// The supervisor becomes the call's operator; the operator goes to wrap-up.
+    TakeOver,
+}
+
+/// To whom an operator turns with a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// At the seat they are signed in at.
+    Operator(OperatorId),
+    Seat(SeatId),
+    Queue(QueueId),
+    /// Outside, over the trunk for calls of ours.
+    Number(String),
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whom::Operator(operator) => write!(f, "operator {operator}"),
+            Whom::Seat(seat) => write!(f, "seat {seat}"),
+            Whom::Queue(queue) => write!(f, "queue {queue}"),
+            Whom::Number(number) => f.write_str(number),
+        }
+    }
+}
+
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// Hears all, is heard by nobody.
+    Listen,
+    /// Hears all, is heard by the operator only.
+    Whisper,
+    /// Hears all, is heard by all.
+    Barge,
+}
+
+impl Supervision {
+    /// As it is written in records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Supervision::Listen => "listen",
+            Supervision::Whisper => "whisper",
+            Supervision::Barge => "barge",
+        }
+    }
+}
+
+/// Why an order is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotDone {
+    NoSuchCall,
+    /// Another operator has the call.
+    NotYours,
+    /// Only supervisors may.
+    NotSupervisor,
+    /// Nobody talks in it, or no longer.
+    NotInTalk,
+    NotOnHold,
+    AlreadyOnHold,
+    NobodyConsulted,
+    /// Somebody is consulted already.
+    AlreadyConsulting,
+    /// An emergency is being handed off.
+    EmergencyGoesOn,
+    NotAnsweredYet,
+    NoSuchOperator,
+    NoSuchSeat,
+    NoSuchQueue,
+    NoSuchTarget,
+    /// No operator is signed in who is meant.
+    NotSignedIn,
+    /// The colleague talks, is rung, or is in wrap-up.
+    Busy,
+    /// The colleague's phone cannot be reached.
+    Unreachable,
+    /// Nobody of the queue is ready.
+    NobodyReady,
+    Themselves,
+    /// Not a number that is dialled.
+    NoNumber,
+    /// No trunk goes out.
+    NoWayOut,
+    /// Who asks is signed in at no seat that could be rung.
+    NoPhone,
+    /// Takes no part in the talk.
+    NotSupervising,
+    TooManySupervisors,
+    /// Their phone is there.
+    NotLost,
+    TooLong,
+}
+
+impl fmt::Display for NotDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotDone::NoSuchCall => "there is no such call, or it is over",
+            NotDone::NotYours => "this call is with another operator",
+            NotDone::NotSupervisor => "only supervisors may do this",
+            NotDone::NotInTalk => "nobody is talking in this call",
+            NotDone::NotOnHold => "the caller is not on hold",
+            NotDone::AlreadyOnHold => "the caller is on hold already",
+            NotDone::NobodyConsulted => "nobody is being consulted",
+            NotDone::AlreadyConsulting => "somebody is being consulted already",
+            NotDone::EmergencyGoesOn => "an emergency is being handed off; end that first",
+            NotDone::NotAnsweredYet => "the other side has not answered yet",
+            NotDone::NoSuchOperator => "there is no such operator",
+            NotDone::NoSuchSeat => "there is no such seat",
+            NotDone::NoSuchQueue => "there is no such queue",
+            NotDone::NoSuchTarget => "there is no such emergency target",
+            NotDone::NotSignedIn => "this operator is not signed in",
+            NotDone::Busy => "this operator is busy",
+            NotDone::Unreachable => "this operator's phone cannot be reached",
+            NotDone::NobodyReady => "no operator of this queue is ready",
+            NotDone::Themselves => "this is the operator's own phone",
+            NotDone::NoNumber => "this is not a number that can be dialled",
+            NotDone::NoWayOut => "no trunk is set for calls to the outside (menu.toml, callback)",
+            NotDone::NoPhone => "sign in at a seat first: its phone is rung",
+            NotDone::NotSupervising => "you take no part in this talk",
+            NotDone::TooManySupervisors => "enough supervisors take part in this talk",
+            NotDone::NotLost => "the operator's phone is not lost",
+            NotDone::TooLong => "this is too long",
+        })
+    }
+}

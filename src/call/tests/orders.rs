@@ -1,0 +1,74 @@
+//! What operators ask of their calls, and what those who look on see of it.
+
+use std::time::Duration;
+
+use super::desk::settings;
+use super::house::*;
+use crate::call::{NotDone, Order, Stage};
+use crate::ids::{CallId, LegId};
+use crate::media;
+use crate::queue::OperatorState;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A citizen talks with operator 1001; 1002 and 1003 are ready.
+fn talk() -> (House, CallId, LegId, LegId) {
+    let mut house = House::with(settings(), rules(|citizen| citizen.wrap_up = 30 * SECOND), &["8001"]);
+    let caller = house.call(1, CITIZEN);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    house.phone("8002", true);
+    house.phone("8003", true);
+    let call = house.calls.call_of(caller).unwrap();
+    (house, call, caller, seat)
+}
+
+#[test]
+fn who_is_on_hold_hears_music_and_it_is_counted() {
+    let (mut house, call, caller, seat) = talk();
+    assert_eq!(house.order(call, "1001", Order::Resume), Err(NotDone::NotOnHold));
+    assert_eq!(house.order(call, "1002", Order::Hold), Err(NotDone::NotYours));
+    assert_eq!(house.order(call, "1001", Order::Hold), Ok(()));
+    assert_eq!(house.order(call, "1001", Order::Hold), Err(NotDone::AlreadyOnHold));
+    assert_eq!(house.plays(caller), ["music"]);
+    assert!(matches!(house.state("1001"), OperatorState::Holding { .. }));
+    assert_eq!(house.calls.view(call).map(|view| view.stage), Some(Stage::Holding));
+    house.pass(7 * SECOND);
+    assert_eq!(house.order(call, "1001", Order::Resume), Ok(()));
+    assert!(matches!(house.media.last(), Some(media::Command::Join { .. })));
+    house.pass(5 * SECOND);
+    house.hangs_up(caller);
+    assert!(house.released(seat).is_some());
+    assert_eq!(house.records()[0].hold_ms, 7000);
+}
+
+#[test]
+fn an_operator_without_a_telephone_hangs_up_and_notes_something() {
+    let (mut house, call, caller, seat) = talk();
+    assert_eq!(house.order(call, "1002", Order::Note { text: "mine".into() }), Err(NotDone::NotYours));
+    assert_eq!(house.order(call, "1001", Order::Note { text: "x".repeat(4001) }), Err(NotDone::TooLong));
+    assert_eq!(house.order(call, "1001", Order::Note { text: "a lamp is broken".into() }), Ok(()));
+    assert_eq!(house.order(call, "1001", Order::HangUp), Ok(()));
+    assert!(house.released(seat).is_some() && house.released(caller).is_some());
+    assert_eq!(house.order(call, "1001", Order::Hold), Err(NotDone::NoSuchCall));
+    let records = house.records();
+    assert_eq!(records[0].note.as_deref(), Some("a lamp is broken"));
+}
+
+#[test]
+fn whoever_looks_on_is_told_of_every_change_once() {
+    let (mut house, call, caller, _) = talk();
+    let mut changed = |house: &mut House| std::iter::from_fn(|| house.calls.poll_changed()).collect::<Vec<_>>();
+    assert_eq!(changed(&mut house), [call]);
+    assert_eq!(changed(&mut house), []);
+    let since = house.calls.view(call).unwrap().since;
+    house.pass(3 * SECOND);
+    assert_eq!(changed(&mut house), [], "time alone changes nothing");
+    assert_eq!(house.calls.view(call).unwrap().since, since);
+    house.order(call, "1001", Order::Hold).unwrap();
+    assert_eq!(changed(&mut house), [call]);
+    assert_eq!(house.calls.view(call).unwrap().since, since + 3 * SECOND);
+    house.hangs_up(caller);
+    assert_eq!(changed(&mut house), [call]);
+    assert!(house.calls.view(call).is_none(), "it is over");
+}

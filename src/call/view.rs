@@ -1,0 +1,195 @@
+//! A call as those who look on see it, and which calls look otherwise than before.
+
+use super::caller::{Call, State};
+use super::offering::Progress;
+use super::order::{Supervision, Whom};
+use crate::ids::{OfferId, OperatorId, QueueId, SeatId};
+use crate::moment::Moment;
+use crate::records::Record;
+
+/// One open call.
+pub struct View<'a> {
+    pub stage: Stage,
+    /// Since when it is in this stage.
+    pub since: Moment,
+    /// As it is so far.
+    pub record: &'a Record,
+    /// Its place in the line as it was told last, from 1.
+    pub place: Option<usize>,
+    /// Whose seats ring for it.
+    pub rings: Vec<(OperatorId, SeatId)>,
+    pub consulting: Option<Consulted>,
+    pub supervisors: Vec<Supervisor>,
+    pub emergency: Option<Target>,
+}
+
+/// What a call is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    Arriving,
+    Menu,
+    /// In the line.
+    Waiting,
+    /// In the line, and a seat rings.
+    Ringing,
+    Talking,
+    /// The caller is on hold.
+    Holding,
+    /// The operator is with somebody else; the caller hears music.
+    Consulting,
+    /// Caller, operator and consulted hear each other.
+    Conference,
+    /// The operator's phone is lost; the caller hears music.
+    Lost,
+    /// The operator left the caller to the far end of an emergency.
+    HandedOff,
+    /// The caller rings, or talks, somewhere else: sent on by a menu, a rule or an operator.
+    Onward,
+    Message,
+    Survey,
+    /// A last announcement, or a number that only plays.
+    Announcement,
+    /// The citizen is rung for a callback.
+    Dialling,
+    /// The last figures are awaited.
+    Over,
+}
+
+/// How far a leg beside the talk has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reached {
+    Ringing,
+    Talking,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consulted {
+    pub to: Whom,
+    pub stage: Reached,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supervisor {
+    pub operator: OperatorId,
+    pub mode: Supervision,
+    pub stage: Reached,
+}
+
+/// Of an emergency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub id: String,
+    pub stage: Reached,
+}
+
+/// What tells one look of a call from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    stage: Stage,
+    queue: Option<QueueId>,
+    operator: Option<OperatorId>,
+    seat: Option<SeatId>,
+    place: Option<usize>,
+    rings: Vec<OfferId>,
+    consulting: Option<Consulted>,
+    supervisors: Vec<Supervisor>,
+    emergency: Option<Target>,
+    answered: bool,
+    /// Of what is only added to: how much there is.
+    counts: [usize; 5],
+    notes: u32,
+}
+
+impl Call {
+    pub fn view(&self) -> View<'_> {
+        View {
+            stage: self.stage(),
+            since: self.stage_since,
+            record: &self.record,
+            place: self.places.map(|(_, now)| now).filter(|_| self.in_line),
+            rings: self.ringing_seats().map(|seat| (seat.operator.clone(), seat.seat.clone())).collect(),
+            consulting: self.consulted(),
+            supervisors: self.supervisors(),
+            emergency: self.emergency(),
+        }
+    }
+
+    pub fn look(&self) -> Look {
+        let record = &self.record;
+        Look {
+            stage: self.stage(),
+            queue: record.queue.clone(),
+            operator: record.operator.clone(),
+            seat: record.seat.clone(),
+            place: self.places.map(|(_, now)| now).filter(|_| self.in_line),
+            rings: self.ringing_seats().map(|seat| seat.offer).collect(),
+            consulting: self.consulted(),
+            supervisors: self.supervisors(),
+            emergency: self.emergency(),
+            answered: record.answered_at.is_some(),
+            counts: [
+                record.choices.len(),
+                record.digits.len(),
+                record.menu_path.len(),
+                record.offers.len(),
+                record.transfers.len(),
+            ],
+            notes: self.notes,
+        }
+    }
+
+    /// Remembers how it looks now; `true`: otherwise than before.
+    pub fn looks_otherwise(&mut self, now: Moment) -> bool {
+        let look = self.look();
+        let Some(before) = self.last_look.as_ref() else {
+            (self.stage_since, self.last_look) = (now, Some(look));
+            return true;
+        };
+        if before.stage != look.stage {
+            self.stage_since = now;
+        }
+        let otherwise = *before != look;
+        if otherwise {
+            self.last_look = Some(look);
+        }
+        otherwise
+    }
+
+    fn ringing_seats(&self) -> impl Iterator<Item = &super::offering::SeatLeg> {
+        self.seats.iter().filter(|seat| seat.progress != Progress::Joined)
+    }
+
+    fn stage(&self) -> Stage {
+        match &self.state {
+            State::Opening { .. } | State::LateAnswer { .. } => Stage::Arriving,
+            State::Menu => Stage::Menu,
+            State::Line(_) if self.ringing_seats().next().is_some() => Stage::Ringing,
+            State::Line(_) | State::Reached => Stage::Waiting,
+            State::Talking(talk) => talk.stage(),
+            State::LastWords { .. } | State::Sounding => Stage::Announcement,
+            State::Recruiting => Stage::Ringing,
+            State::Dialling(_) => Stage::Dialling,
+            State::Onward(_) => Stage::Onward,
+            State::Message(_) => Stage::Message,
+            State::HandedOff(_) => Stage::HandedOff,
+            State::Survey(_) => Stage::Survey,
+            State::Ended { .. } => Stage::Over,
+        }
+    }
+
+    fn emergency(&self) -> Option<Target> {
+        let handoff = self.handoff()?;
+        let stage = if handoff.is_joined() { Reached::Talking } else { Reached::Ringing };
+        Some(Target { id: handoff.target_id().to_string(), stage })
+    }
+
+    fn consulted(&self) -> Option<Consulted> {
+        None
+    }
+
+    fn supervisors(&self) -> Vec<Supervisor> {
+        Vec::new()
+    }
+}
