@@ -58,7 +58,7 @@ fn an_operator_without_a_telephone_hangs_up_and_notes_something() {
 #[test]
 fn whoever_looks_on_is_told_of_every_change_once() {
     let (mut house, call, caller, _) = talk();
-    let mut changed = |house: &mut House| std::iter::from_fn(|| house.calls.poll_changed()).collect::<Vec<_>>();
+    let changed = |house: &mut House| std::iter::from_fn(|| house.calls.poll_changed()).collect::<Vec<_>>();
     assert_eq!(changed(&mut house), [call]);
     assert_eq!(changed(&mut house), []);
     let since = house.calls.view(call).unwrap().since;
