@@ -51,10 +51,10 @@ pub async fn call(args: CallArgs) -> Result<(), String> {
     let from = args.as_seat.clone().unwrap_or_else(|| args.from.clone());
     if let Some(seat) = &args.as_seat {
         let password = super::seat::secret(seat, args.secret_file.as_deref())?;
-        phone.sip.know(phone.clock.now(), account(seat, server, transport, password));
+        phone.line.sip.know(phone.line.clock.now(), account(seat, server, transport, password));
     }
     let leg = LegId(2);
-    let started = phone.clock.now();
+    let started = phone.line.clock.now();
     say!("calling {}", args.uri);
     phone.open_leg(leg);
     phone.desk.command(media::Command::MakeOffer { leg, like: None });
@@ -90,7 +90,7 @@ impl Talk<'_> {
     /// `Ok(false)`: the call is over.
     fn handle(&mut self, phone: &mut Phone, happening: Happening) -> Result<bool, String> {
         let leg = self.leg;
-        let now = phone.clock.now();
+        let now = phone.line.clock.now();
         let after = || format!("{:.1} s", now.since(self.started).as_secs_f64());
         match happening {
             Happening::Media(Heard::Described { sdp, .. }) => phone.command(sip::Command::Invite(Invite {

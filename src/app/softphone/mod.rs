@@ -4,6 +4,7 @@
 
 mod call;
 mod clip;
+mod line;
 mod seat;
 
 use std::io::ErrorKind;
@@ -16,6 +17,7 @@ use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 
 pub use call::{CallArgs, call};
+pub use line::Line;
 pub use seat::{SeatArgs, seat};
 
 use super::clock::Clock;
@@ -24,8 +26,6 @@ use crate::media::desk::Desk;
 use crate::media::prompts::PromptBank;
 use crate::media::{self, Codec};
 use crate::moment::Moment;
-use crate::sip::endpoint::Endpoint;
-use crate::sip::transport::{Arrival, Sockets};
 use crate::sip::{self, Listen, Settings, Timers, Transport};
 
 /// The one call a phone has.
@@ -36,10 +36,8 @@ const PORTS: std::ops::RangeInclusive<u16> = 40_000..=48_999;
 
 /// Signalling and sound of one phone.
 pub(super) struct Phone {
-    pub clock: Clock,
-    pub sip: Endpoint,
+    pub line: Line,
     pub desk: Desk,
-    sockets: Sockets,
     media: mpsc::Receiver<Vec<media::Event>>,
     heard: Vec<media::Event>,
 }
@@ -66,8 +64,6 @@ impl Phone {
         let own = own_address(server)?;
         listens(own, server, transport)?;
         let listen = vec![Listen { transport, addr: SocketAddr::new(own, 0) }];
-        let sockets = Sockets::bind(&listen).await.map_err(|e| e.to_string())?;
-        let listen = listen.iter().zip(sockets.local_addrs()).map(|(l, addr)| Listen { addr, ..*l }).collect();
         let clock = Clock::start();
         let (tx, media) = mpsc::channel(EVENTS);
         let mut rng = StdRng::from_os_rng();
@@ -92,12 +88,12 @@ impl Phone {
             Box::new(move |events| tx.try_send(events).map_err(|back| back.into_inner())),
         )
         .map_err(|e| e.to_string())?;
-        let sip = Endpoint::new(clock.now(), sip_settings(listen, server, trunk), rng);
-        Ok(Phone { clock, sip, desk, sockets, media, heard: Vec::new() })
+        let line = Line::open(clock, sip_settings(listen, server, trunk), rng).await?;
+        Ok(Phone { line, desk, media, heard: Vec::new() })
     }
 
     pub fn command(&mut self, command: sip::Command) {
-        self.sip.command(self.clock.now(), command);
+        self.line.command(command);
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
@@ -107,64 +103,28 @@ impl Phone {
     /// The next thing that happens, or [`Happening::Due`] at `at`.
     pub async fn next(&mut self, at: Option<Moment>) -> Happening {
         loop {
-            if let Some(event) = self.sip.poll_event() {
-                self.transmit();
+            if let Some(event) = self.line.poll() {
                 return Happening::Sip(event);
             }
-            if let Some(event) = self.desk.poll() {
+            if let Some(event) = self.desk.poll().or_else(|| self.heard.pop()) {
                 return Happening::Media(event);
             }
-            if let Some(event) = self.heard.pop() {
-                return Happening::Media(event);
-            }
-            self.transmit();
-            let now = self.clock.now();
-            if at.is_some_and(|at| at <= now) {
+            if at.is_some_and(|at| at <= self.line.clock.now()) {
                 return Happening::Due;
             }
-            let timer = self.sip.next_deadline().into_iter().chain(at).min().map(|at| self.clock.instant(at));
-            let sleep = async {
-                match timer {
-                    Some(timer) => tokio::time::sleep_until(timer).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                arrival = self.sockets.next() => self.arrived(arrival),
+                () = self.line.wait(at) => {}
                 Some(mut events) = self.media.recv() => {
                     events.reverse();
                     self.heard = events;
                 }
-                () = sleep => {}
             }
-            self.sip.handle_deadline(self.clock.now());
-        }
-    }
-
-    fn arrived(&mut self, arrival: Arrival) {
-        let now = self.clock.now();
-        match arrival {
-            Arrival::Bytes { flow, bytes } => self.sip.receive(now, flow, &bytes),
-            Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
-            Arrival::Unsent(flow) => self.sip.unsent(now, flow),
-        }
-    }
-
-    fn transmit(&mut self) {
-        while let Some(transmit) = self.sip.poll_transmit() {
-            self.sockets.send(transmit);
         }
     }
 
     /// Lets the last messages be answered, then ends sound; files are whole afterwards.
     pub async fn close(mut self) {
-        let until = self.clock.now() + Duration::from_secs(2);
-        // The answer to a BYE is no event, so it is looked for.
-        while self.sip.counts().legs > 0 && self.clock.now() < until {
-            let soon = self.clock.now() + Duration::from_millis(20);
-            self.next(Some(soon)).await;
-        }
-        self.transmit();
+        self.line.close().await;
         self.desk.stop();
     }
 }

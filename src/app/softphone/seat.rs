@@ -72,8 +72,8 @@ pub async fn seat(args: SeatArgs) -> Result<(), String> {
         None => Clip::silence(),
     };
     let mut phone = Phone::open(args.server, transport, true).await?;
-    let now = phone.clock.now();
-    phone.sip.register(now, super::call::account(&args.seat, args.server, transport, password));
+    let now = phone.line.clock.now();
+    phone.line.sip.register(now, super::call::account(&args.seat, args.server, transport, password));
     let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
     let mut desk = Operator { args: &args, say, talk: None, done: 0 };
@@ -90,8 +90,8 @@ pub async fn seat(args: SeatArgs) -> Result<(), String> {
             Err(error) => break Err(error),
         }
     };
-    let now = phone.clock.now();
-    phone.sip.unregister(now);
+    let now = phone.line.clock.now();
+    phone.line.sip.unregister(now);
     desk.end(&mut phone);
     phone.close().await;
     result
@@ -153,7 +153,7 @@ impl Operator<'_> {
             Some(offer) => media::Command::TakeOffer { leg, sdp: offer.bytes },
             None => media::Command::MakeOffer { leg, like: None },
         });
-        let due = Some(phone.clock.now() + self.args.answer_after);
+        let due = Some(phone.line.clock.now() + self.args.answer_after);
         self.talk = Some(Talk { leg, answer: None, answered: false, due, press_at: None });
     }
 
@@ -167,7 +167,7 @@ impl Operator<'_> {
     }
 
     fn due(&mut self, phone: &mut Phone) {
-        let now = phone.clock.now();
+        let now = phone.line.clock.now();
         let Some(talk) = self.talk.as_mut() else { return };
         if talk.press_at.take_if(|at| *at <= now).is_some() {
             say!("pressing {}", self.args.press);
