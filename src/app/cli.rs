@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use super::forecasts::{self, SimulateArgs};
+use super::load::{self, LoadArgs};
 use super::logging::{self, Log, LogFormat};
 use super::menus::{self, MenuCommand};
 use super::prompts::{self, PromptsArgs};
@@ -120,6 +121,8 @@ enum Command {
     Order(orders::OrderArgs),
     /// Be an operator without a phone: register at a seat, answer every call
     Seat(SeatArgs),
+    /// Call a hotline and staff its seats by the hundred, with sound, and hold the records against what was seen
+    Load(LoadArgs),
     /// Hash a seat's secret for operators.toml: reads it from standard input, prints the line to paste
     Secret {
         /// The seat it is for, e.g. `8001`
@@ -206,6 +209,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Calls => orders::calls(&cli.data),
         Command::Order(args) => orders::order(&cli.data, args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
+        Command::Load(args) => load::run(&cli.data, args),
         Command::Secret { seat } => {
             secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")])
         }

@@ -12,6 +12,7 @@ mod hooks;
 mod hours;
 mod importing;
 mod keeper;
+mod load;
 mod logging;
 mod menus;
 mod orders;

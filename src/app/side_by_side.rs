@@ -39,6 +39,13 @@ impl Progress {
         }
     }
 
+    /// How much of the whole is done, 0 to 1.
+    pub fn is_at(&self, done: f64) {
+        let length = self.bar.length().unwrap_or(0) as f64;
+        self.bar.set_position((done * length) as u64);
+        self.show_if_slow();
+    }
+
     pub fn done(&self) {
         self.bar.finish_and_clear();
     }

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::draws::{Law, exponential};
+use super::draws::{Law, WrittenTime, exponential};
 use super::people::{Break, Day, Habits, Shift, Staff, Visit};
 use crate::config::{self, Fault, OneFile, Time};
 use crate::ids::QueueId;
@@ -32,40 +32,21 @@ struct DayFile {
     /// Share of calls by queue; they are scaled to a sum of 1.
     queues: Option<BTreeMap<String, f64>>,
     /// How long callers wait before they give up.
-    patience: Option<Written>,
+    patience: Option<WrittenTime>,
     /// How long they talk; wrap-up comes from the rules.
-    talk: Option<Written>,
+    talk: Option<WrittenTime>,
     redial: Option<Redial>,
     callback: Option<Callback>,
     /// The roster; who is in no shift has the day off.
     operators: Option<usize>,
     seats: Option<usize>,
     /// How long a phone rings until it is answered.
-    answer: Option<Written>,
+    answer: Option<WrittenTime>,
     /// Share of offers that are left to ring.
     misses: Option<f64>,
     /// How long after a missed offer the operator is ready again.
-    away: Option<Written>,
+    away: Option<WrittenTime>,
     shift: Option<Vec<WrittenShift>>,
-}
-
-/// A length of time by chance.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    /// `exponential`, `lognormal` or `constant`.
-    law: Option<WrittenLaw>,
-    mean: Time,
-    /// Standard deviation in parts of the mean, for `lognormal`; 1 if not written.
-    cv: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum WrittenLaw {
-    Exponential,
-    Lognormal,
-    Constant,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -352,15 +333,10 @@ fn meant(file: &OneFile<DayFile>, faults: &mut Vec<Fault>) -> Plan {
             faults.push(file.fault(&["queues"], "nobody calls any queue"));
         }
     }
-    let mut law = |key: &str, written: &Option<Written>, into: &mut Law| {
+    let mut law = |key: &str, written: &Option<WrittenTime>, into: &mut Law| {
         let Some(written) = written else { return };
         *into = written.law();
-        if written.cv.is_some_and(|cv| !(0.0..=10.0).contains(&cv)) {
-            faults.push(file.fault(&[key, "cv"], "a coefficient of variation is from 0 to 10"));
-        }
-        if written.cv.is_some() && written.law != Some(WrittenLaw::Lognormal) {
-            faults.push(file.fault(&[key, "cv"], "only a lognormal time has one"));
-        }
+        faults.extend(written.faults().map(|fault| file.fault(&[key, "cv"], fault)));
     };
     law("patience", &written.patience, &mut plan.patience);
     law("talk", &written.talk, &mut plan.talk);
@@ -391,16 +367,6 @@ fn meant(file: &OneFile<DayFile>, faults: &mut Vec<Fault>) -> Plan {
         faults.push(file.fault(&["operators"], format!("{operators} operators at {seats} seats; at most {MOST}")));
     }
     plan
-}
-
-impl Written {
-    fn law(&self) -> Law {
-        match self.law.unwrap_or(WrittenLaw::Exponential) {
-            WrittenLaw::Exponential => Law::Exponential(self.mean.0),
-            WrittenLaw::Lognormal => Law::LogNormal { mean: self.mean.0, cv: self.cv.unwrap_or(1.0) },
-            WrittenLaw::Constant => Law::Constant(self.mean.0),
-        }
-    }
 }
 
 fn shift_meant(

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::Time;
 
 /// Nobody talks, waits or stays away longer.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -37,6 +41,43 @@ impl Law {
             Law::Seen(times) => Duration::from_millis(u64::from(times[rng.random_range(0..times.len())])),
         };
         drawn.min(LONGEST)
+    }
+}
+
+/// A length of time by chance, as written in a file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenTime {
+    /// `exponential` (if not written), `lognormal` or `constant`.
+    law: Option<WrittenLaw>,
+    mean: Time,
+    /// Standard deviation in parts of the mean, for `lognormal`; 1 if not written.
+    cv: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum WrittenLaw {
+    Exponential,
+    Lognormal,
+    Constant,
+}
+
+impl WrittenTime {
+    pub fn law(&self) -> Law {
+        match self.law.unwrap_or(WrittenLaw::Exponential) {
+            WrittenLaw::Exponential => Law::Exponential(self.mean.0),
+            WrittenLaw::Lognormal => Law::LogNormal { mean: self.mean.0, cv: self.cv.unwrap_or(1.0) },
+            WrittenLaw::Constant => Law::Constant(self.mean.0),
+        }
+    }
+
+    /// What is wrong with `cv`.
+    pub fn faults(&self) -> impl Iterator<Item = &'static str> {
+        let wide = self.cv.is_some_and(|cv| !(0.0..=10.0).contains(&cv));
+        let idle = self.cv.is_some() && self.law != Some(WrittenLaw::Lognormal);
+        let wide = wide.then_some("a coefficient of variation is from 0 to 10");
+        wide.into_iter().chain(idle.then_some("only a lognormal time has one"))
     }
 }
 

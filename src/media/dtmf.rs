@@ -92,7 +92,7 @@ impl Keys {
 }
 
 /// The event code of a key, for sending.
-pub(super) fn event_code(key: char) -> Option<u8> {
+pub fn event_code(key: char) -> Option<u8> {
     SYMBOLS.iter().position(|symbol| *symbol == key.to_ascii_uppercase()).and_then(|code| u8::try_from(code).ok())
 }
 

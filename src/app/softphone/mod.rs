@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 
 pub use call::{CallArgs, call};
-pub use line::Line;
+pub(super) use line::Line;
 pub use seat::{SeatArgs, seat};
 
 use super::clock::Clock;
@@ -145,7 +145,6 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
     }
 }
 
-/// The address of ours from which the server is reached.
 /// Whether somebody is there, as far as the network tells at once: on the same machine it does.
 fn listens(own: IpAddr, server: SocketAddr, transport: Transport) -> Result<(), String> {
     /// A refusal comes back within this, or not at all.
@@ -176,7 +175,8 @@ fn listens(own: IpAddr, server: SocketAddr, transport: Transport) -> Result<(), 
     }
 }
 
-fn own_address(server: SocketAddr) -> Result<IpAddr, String> {
+/// The address of ours from which the server is reached.
+pub(super) fn own_address(server: SocketAddr) -> Result<IpAddr, String> {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let reach = || -> std::io::Result<IpAddr> {
         let socket = UdpSocket::bind((any, 0))?;

@@ -1,0 +1,247 @@
+//! What came of a load: what callers and phones saw, the sound, and whether the records say the same.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::caller::{Met, Seen};
+use super::delays::Delays;
+use super::seat::Rung;
+use super::sound::Heard;
+use crate::moment::Moment;
+use crate::records::{Outcome, Range, ReadFault, Record, read};
+
+/// Times of the caller and of the record differ by no more than this.
+const TOLERANCE: Duration = Duration::from_secs(1);
+/// Differences that are told one by one.
+const TOLD: usize = 20;
+/// The time in which a caller should have an operator, for the report's own share.
+const AIM: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    calls: u64,
+    /// With an operator, or what they met instead.
+    operator: u64,
+    gave_up: u64,
+    sent_away: u64,
+    left_early: u64,
+    vanished: u64,
+    /// By status.
+    refused: BTreeMap<u16, u64>,
+    /// Of callers and phones; none is expected.
+    faults: BTreeMap<String, u64>,
+    offers: u64,
+    answered: u64,
+    declined: u64,
+    withdrawn: u64,
+    phones_vanished: u64,
+    set_up_ms: Spread,
+    operator_after_ms: Spread,
+    operator_within_15s: Option<f64>,
+    talk_ms: Spread,
+    packets_due: u64,
+    packets_lost: u64,
+    delay_ms: Spread,
+    /// `None`: they were not read.
+    records: Option<Records>,
+    #[serde(skip)]
+    heard: Heard,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Records {
+    agreed: u64,
+    missing: u64,
+    differ: u64,
+    /// The first of them, in words.
+    differences: Vec<String>,
+}
+
+/// Milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Spread {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+    longest: f64,
+}
+
+impl Spread {
+    fn of(delays: &Delays) -> Spread {
+        let ms = |time: Duration| (time.as_secs_f64() * 100_000.0).round() / 100.0;
+        Spread {
+            p50: ms(delays.within(0.5)),
+            p95: ms(delays.within(0.95)),
+            p99: ms(delays.within(0.99)),
+            longest: ms(delays.longest()),
+        }
+    }
+
+    fn line(&self, name: &str) -> String {
+        let Spread { p50, p95, p99, longest } = self;
+        format!("{name:<24} half within {p50} ms, 95 % {p95} ms, 99 % {p99} ms, longest {longest} ms")
+    }
+}
+
+impl Report {
+    pub fn new(seen: &[Seen], rung: Rung, delays: Delays) -> Report {
+        let mut report = Report {
+            calls: seen.len() as u64,
+            offers: rung.offers,
+            answered: rung.answered,
+            declined: rung.declined,
+            withdrawn: rung.withdrawn,
+            phones_vanished: rung.vanished,
+            faults: rung.faults,
+            delay_ms: Spread::of(&delays),
+            ..Report::default()
+        };
+        let (mut set_up, mut waited, mut talked) = (Delays::default(), Delays::default(), Delays::default());
+        for seen in seen {
+            match &seen.met {
+                Met::Operator => report.operator += 1,
+                Met::GaveUp => report.gave_up += 1,
+                Met::SentAway => report.sent_away += 1,
+                Met::LeftEarly => report.left_early += 1,
+                Met::Vanished => report.vanished += 1,
+                Met::Refused(status) => *report.refused.entry(*status).or_default() += 1,
+                Met::Failed(why) => *report.faults.entry(why.clone()).or_default() += 1,
+            }
+            for (time, delays) in [(seen.set_up, &mut set_up), (seen.waited, &mut waited), (seen.talked, &mut talked)] {
+                time.into_iter().for_each(|time| delays.add(time));
+            }
+            report.heard.add(seen.heard);
+        }
+        report.set_up_ms = Spread::of(&set_up);
+        report.operator_after_ms = Spread::of(&waited);
+        report.operator_within_15s = waited.share_within(AIM);
+        report.talk_ms = Spread::of(&talked);
+        report
+    }
+
+    /// Reads the records of calls since then and holds each against what its caller saw.
+    pub fn compare(&mut self, data: &Path, since: Moment, seen: &[Seen]) -> Result<(), ReadFault> {
+        let mut found: HashMap<String, Vec<Record>> = HashMap::new();
+        read(data, Range { since: Some(since), until: None }, |record| {
+            found.entry(record.sip_call_id.clone()).or_default().push(record);
+            Ok(())
+        })?;
+        let mut records = Records::default();
+        for seen in seen {
+            let of_it = found.get(&seen.sip_call_id).map(Vec::as_slice).unwrap_or_default();
+            match (difference(seen, of_it), of_it) {
+                (None, _) => records.agreed += 1,
+                (Some(difference), []) => records.note(difference, |records| &mut records.missing),
+                (Some(difference), _) => records.note(difference, |records| &mut records.differ),
+            }
+        }
+        self.records = Some(records);
+        Ok(())
+    }
+
+    /// Records that are not there yet.
+    pub fn missing(&self) -> u64 {
+        self.records.as_ref().map_or(0, |records| records.missing)
+    }
+
+    /// Nothing was found that should not be.
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty() && self.records.as_ref().is_none_or(|records| records.missing + records.differ == 0)
+    }
+
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} calls", self.calls)];
+        let refused: u64 = self.refused.values().sum();
+        for (count, what) in [
+            (self.operator, "talked with an operator"),
+            (self.gave_up, "gave up waiting"),
+            (self.sent_away, "were sent away before an operator came"),
+            (self.left_early, "left early, as meant"),
+            (self.vanished, "vanished, as meant"),
+            (refused, "were refused"),
+        ] {
+            if count > 0 {
+                lines.push(format!("  {count:>7} {what}"));
+            }
+        }
+        lines.extend(self.refused.iter().map(|(status, count)| format!("          {count} with {status}")));
+        let Report { offers, answered, declined, withdrawn, phones_vanished, .. } = self;
+        lines.push(format!(
+            "{offers} offers: {answered} answered, {declined} declined as meant, {withdrawn} withdrawn; \
+             {phones_vanished} phones vanished in a talk as meant"
+        ));
+        lines.push(self.set_up_ms.line("INVITE to 200"));
+        lines.push(self.operator_after_ms.line("200 to operator's voice"));
+        if let Some(share) = self.operator_within_15s {
+            lines.push(format!("{:<24} {:.1} % of those who had one within 15 s", "", share * 100.0));
+        }
+        lines.push(self.talk_ms.line("talks"));
+        let (due, lost) = self.lost();
+        let share = if due > 0 { 100.0 * lost as f64 / due as f64 } else { 0.0 };
+        lines.push(format!("{:<24} {lost} of {due} packets lost ({share:.3} %)", "sound"));
+        lines.push(self.delay_ms.line("one way"));
+        if let Some(Records { agreed, missing, differ, differences }) = &self.records {
+            lines.push(format!("records                  {agreed} agree, {differ} differ, {missing} missing"));
+            lines.extend(differences.iter().map(|difference| format!("  {difference}")));
+        }
+        lines.extend(self.faults.iter().map(|(fault, count)| format!("fault: {fault} ({count} times)")));
+        lines
+    }
+
+    /// Counts the packets once everybody's are summed.
+    pub fn count_packets(&mut self, heard: Heard) {
+        self.heard.add(heard);
+        (self.packets_due, self.packets_lost) = self.lost();
+    }
+
+    fn lost(&self) -> (u64, u64) {
+        (self.heard.due, self.heard.due.saturating_sub(self.heard.came))
+    }
+}
+
+impl Records {
+    fn note(&mut self, difference: String, count: impl Fn(&mut Self) -> &mut u64) {
+        *count(self) += 1;
+        if self.differences.len() < TOLD {
+            self.differences.push(difference);
+        }
+    }
+}
+
+/// What the record says otherwise than the caller; `None`: nothing.
+fn difference(seen: &Seen, records: &[Record]) -> Option<String> {
+    let id = &seen.sip_call_id;
+    let answered = seen.set_up.is_some();
+    let record = match records {
+        [] if !answered => return None,
+        [] => return Some(format!("{id}: answered, and there is no record")),
+        [record] => record,
+        more => return Some(format!("{id}: {} records", more.len())),
+    };
+    if record.answered_at.is_some() != answered && seen.met != Met::LeftEarly {
+        let says = if answered { "answered" } else { "never answered" };
+        return Some(format!("{id}: {says}, the record has answered_at {:?}", record.answered_at));
+    }
+    let outcome = record.outcome;
+    let fits = match &seen.met {
+        Met::Operator => outcome == Some(Outcome::Answered),
+        Met::GaveUp => {
+            matches!(outcome, Some(Outcome::AbandonedInQueue | Outcome::AbandonedInMenu))
+                || outcome == Some(Outcome::Answered) && record.talk_ms < TOLERANCE.as_millis() as u64
+        }
+        Met::LeftEarly => !matches!(outcome, Some(Outcome::Answered) | None),
+        Met::Refused(status) => record.sip_status == Some(*status),
+        Met::SentAway | Met::Vanished | Met::Failed(_) => outcome.is_some(),
+    };
+    if !fits {
+        return Some(format!("{id}: {:?}, the record says {outcome:?}", seen.met));
+    }
+    let talked = seen.talked.filter(|_| seen.met == Met::Operator)?;
+    let written = Duration::from_millis(record.talk_ms);
+    let apart = talked.abs_diff(written);
+    (apart > TOLERANCE).then(|| format!("{id}: talked {talked:.1?}, the record says {written:.1?}"))
+}
