@@ -13,6 +13,7 @@ mod explaining;
 mod house;
 mod keys;
 mod lines;
+mod load;
 mod menus;
 mod operators;
 mod peers;

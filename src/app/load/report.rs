@@ -245,3 +245,63 @@ fn difference(seen: &Seen, records: &[Record]) -> Option<String> {
     let apart = talked.abs_diff(written);
     (apart > TOLERANCE).then(|| format!("{id}: talked {talked:.1?}, the record says {written:.1?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(met: Met, answered: bool, talked: Option<u64>) -> Seen {
+        Seen {
+            sip_call_id: "load-1".into(),
+            met,
+            set_up: answered.then_some(Duration::from_millis(5)),
+            waited: None,
+            talked: talked.map(Duration::from_millis),
+            ended_by_caller: true,
+            heard: Heard::default(),
+        }
+    }
+
+    fn record(outcome: Outcome, answered: bool, talk_ms: u64, sip_status: u16) -> Record {
+        let at = Moment::from_micros(1_000_000);
+        let mut record: Record = serde_json::from_value(serde_json::json!({
+            "call_id": crate::ids::CallId(1), "sip_call_id": "load-1", "from": "1", "to": "2", "trunk": null, "arrived_at": at,
+            "answered_at": null, "queued_at": null, "connected_at": null, "ended_at": at, "language": null,
+            "choices": "", "queue": null, "need": null, "operator": null, "seat": null, "offers": [],
+            "outcome": null, "ended_by": null, "wait_ms": 0, "talk_ms": talk_ms, "hold_ms": 0,
+            "within_service_level": null, "recording": null, "quality": null, "survey": null,
+            "sip_status": sip_status,
+        }))
+        .unwrap();
+        (record.outcome, record.answered_at) = (Some(outcome), answered.then_some(at));
+        record
+    }
+
+    #[test]
+    fn a_record_that_says_otherwise_than_the_caller_is_told() {
+        use Outcome as O;
+        let talk = || seen(Met::Operator, true, Some(8_000));
+        let table = [
+            ("as it was", talk(), vec![record(O::Answered, true, 8_900, 200)], None),
+            ("no record", talk(), vec![], Some("no record")),
+            ("two records", talk(), vec![record(O::Answered, true, 8_000, 200); 2], Some("2 records")),
+            ("another outcome", talk(), vec![record(O::AbandonedInQueue, true, 8_000, 200)], Some("AbandonedInQueue")),
+            ("another length", talk(), vec![record(O::Answered, true, 9_100, 200)], Some("talked 8.0s")),
+            ("never answered", talk(), vec![record(O::Answered, false, 8_000, 200)], Some("answered_at")),
+            ("gave up", seen(Met::GaveUp, true, None), vec![record(O::AbandonedInQueue, true, 0, 200)], None),
+            ("was busy", seen(Met::Refused(503), false, None), vec![record(O::RefusedBusy, false, 0, 503)], None),
+            (
+                "status",
+                seen(Met::Refused(503), false, None),
+                vec![record(O::Failed, false, 0, 488)],
+                Some("Refused(503)"),
+            ),
+            ("turned away at the door", seen(Met::Refused(503), false, None), vec![], None),
+        ];
+        for (name, seen, records, told) in table {
+            let difference = difference(&seen, &records);
+            assert_eq!(difference.is_some(), told.is_some(), "{name}: {difference:?}");
+            assert!(difference.unwrap_or_default().contains(told.unwrap_or_default()), "{name}");
+        }
+    }
+}
