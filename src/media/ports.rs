@@ -94,6 +94,13 @@ pub fn pairs(range: &RangeInclusive<u16>) -> impl ExactSizeIterator<Item = u16> 
     (first..*range.end()).step_by(2)
 }
 
+/// A socket with buffers of so many bytes, or as many as the system allows.
+pub fn widen(socket: &UdpSocket, bytes: usize) {
+    let socket = socket2::SockRef::from(socket);
+    let _ = socket.set_recv_buffer_size(bytes);
+    let _ = socket.set_send_buffer_size(bytes);
+}
+
 fn open(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
     let rtcp_port = port.checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
     let rtp = UdpSocket::bind(SocketAddr::new(ip, port))?;

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::delays::Delays;
 use crate::app::clock::Clock;
 use crate::media::dtmf::event_code;
+use crate::media::ports::widen;
 use crate::moment::Moment;
 
 const TICK: Duration = Duration::from_millis(20);
@@ -91,9 +92,7 @@ pub struct Sound {
 impl Sound {
     pub fn start(ip: IpAddr, clock: Clock) -> std::io::Result<(Sound, JoinHandle<()>)> {
         let socket = UdpSocket::bind((ip, 0))?;
-        let options = socket2::SockRef::from(&socket);
-        let _ = options.set_recv_buffer_size(BUFFER);
-        let _ = options.set_send_buffer_size(BUFFER);
+        widen(&socket, BUFFER);
         let address = socket.local_addr()?;
         let (orders, received) = channel();
         let mixer = Booth {
