@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// One browser after the other: each has phones, and two cores carry them.
+export default defineConfig({
+  test: {
+    include: ["*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    reporters: ["verbose"],
+  },
+});

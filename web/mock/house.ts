@@ -1,0 +1,490 @@
+// A pretended house behind the pages: the API of the server with a day from `sample.ts`, so that pages are made and tried
+// without one. It is the pages' test double and is never built into them.
+
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { CallNow, OperatorNow, Role } from "../src/words.ts";
+import { Phones } from "./phones.ts";
+import * as sample from "./sample.ts";
+
+const ROOT = "/api/v1";
+const KEPT = 1_000;
+
+const PEOPLE: Record<string, { name: string; roles: Role[] }> = {
+  "1001": { name: "王芳", roles: ["operator"] },
+  "1010": { name: "梅班长", roles: ["operator", "supervisor"] },
+  mei: { name: "梅", roles: ["supervisor", "admin"] },
+  wall: { name: "大屏", roles: ["wall"] },
+};
+
+interface Event {
+  number: number;
+  at: string;
+  type: string;
+  data: unknown;
+}
+
+interface Asked {
+  who: string;
+  seat: string | null;
+  body: Record<string, unknown>;
+  query: URLSearchParams;
+}
+
+type Answer = [status: number, body?: unknown];
+
+export class House {
+  readonly queues = new Map(sample.queues().map((one) => [one.id, one]));
+  readonly operators = new Map(sample.operators().map((one) => [one.id, one]));
+  readonly calls = new Map(sample.calls([...this.operators.values()]).map((one) => [one.id, one]));
+  readonly alarms = new Map(sample.alarms().map((one) => [one.id, one]));
+  readonly notices = new Map(sample.notices().map((one) => [one.id, one]));
+  readonly schedules = new Map(sample.schedules().map((one) => [one.id, one]));
+  figures = sample.figures();
+  readonly records = sample.records();
+  readonly phones = new Phones({
+    answered: (call) => this.stage(call, "talking"),
+    ended: (call) => this.over(call),
+  });
+  /** What was asked, for tests: `POST /operators/1001/ready`. */
+  readonly asked: { what: string; body: unknown }[] = [];
+  epoch = "mock";
+  private number = 0;
+  private events: Event[] = [];
+  private readonly readers = new Set<ServerResponse>();
+  private readonly sessions = new Map<string, { who: string; seat: string | null }>();
+  private timers: NodeJS.Timeout[] = [];
+
+  // -------------------------------------------------------------------------------------------
+  // What happens in the house
+
+  tell(type: string, data: unknown): void {
+    const event = { number: ++this.number, at: new Date().toISOString(), type, data };
+    this.events = [...this.events.slice(-KEPT), event];
+    for (const reader of this.readers) this.write(reader, event);
+  }
+
+  operator(id: string, change: Partial<OperatorNow>): void {
+    const former = this.operators.get(id);
+    if (!former) return;
+    const next = { ...former, since: new Date().toISOString(), reason: null, until: null, ...change };
+    this.operators.set(id, next);
+    this.tell("operator", next);
+  }
+
+  call(id: string, change: Partial<CallNow>): void {
+    const former = this.calls.get(id);
+    if (!former) return;
+    const next = { ...former, ...change };
+    this.calls.set(id, next);
+    this.tell("call", next);
+  }
+
+  /** A citizen's call rings at the seat of an operator. */
+  ring(operator: string, number = "13812345678"): string {
+    const id = `c${this.number + 1}`;
+    const seat = this.operators.get(operator)?.seat ?? "";
+    const call: CallNow = {
+      id,
+      stage: "ringing",
+      since: sample.ago(0),
+      from: number,
+      to: "12345",
+      language: "zh",
+      choices: "1",
+      queue: "housing",
+      arrived_at: sample.ago(19),
+      queued_at: sample.ago(8),
+      operator,
+      seat,
+      place: 1,
+      supervised_by: [],
+      digits: { 区: "朝阳" },
+    };
+    this.calls.set(id, call);
+    this.tell("call", call);
+    this.operator(operator, { state: "offered", call: id, until: sample.ago(-20) });
+    this.phones.ring(seat, id, number);
+    return id;
+  }
+
+  private stage(id: string, stage: CallNow["stage"]): void {
+    const call = this.calls.get(id);
+    if (!call?.operator) return;
+    this.call(id, { stage, since: sample.ago(0), connected_at: call.connected_at ?? sample.ago(0), place: null });
+    this.operator(call.operator, { state: stage === "holding" ? "holding" : "talking", call: id });
+  }
+
+  over(id: string): void {
+    const call = this.calls.get(id);
+    if (!call) return;
+    this.calls.delete(id);
+    this.tell("call_over", { id });
+    this.phones.end(id);
+    if (call.operator && call.connected_at)
+      this.operator(call.operator, { state: "wrap_up", call: null, until: sample.ago(-30) });
+    else if (call.operator) this.operator(call.operator, { state: "not_ready", reason: "rona", call: null });
+  }
+
+  /** Something happens every second. */
+  live(): void {
+    const chance = sample.numbers(5);
+    this.timers.push(
+      setInterval(() => {
+        const people = [...this.operators.values()].slice(10);
+        const one = people[Math.floor(chance() * people.length)];
+        if (one)
+          this.operator(one.id, {
+            state: (["ready", "talking", "wrap_up"] as const)[Math.floor(chance() * 3)] ?? "ready",
+            until: sample.ago(-15),
+          });
+        const offered = this.figures.offered + Math.round(chance() * 3);
+        this.figures = {
+          ...this.figures,
+          offered,
+          answered: this.figures.answered + (offered - this.figures.offered),
+          waiting: Math.round(chance() * 12),
+        };
+        const { yesterday: _, last_week: __, ...told } = this.figures;
+        this.tell("figures", told);
+      }, 1_000),
+    );
+  }
+
+  /** All readers lose their stream, as when a cable is pulled; `forget`: and the house begins a new epoch. */
+  cut(forget = false): void {
+    if (forget) {
+      this.epoch = `${this.epoch}x`;
+      this.events = [];
+    }
+    for (const reader of this.readers) reader.destroy();
+    this.readers.clear();
+  }
+
+  close(): void {
+    for (const timer of this.timers) clearInterval(timer);
+    this.cut();
+    this.phones.cut();
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // HTTP
+
+  /** `false`: it is not a request of the API. */
+  answer(request: IncomingMessage, response: ServerResponse): boolean {
+    const url = new URL(request.url ?? "/", "http://mock");
+    if (!url.pathname.startsWith(`${ROOT}/`)) return false;
+    const path = url.pathname.slice(ROOT.length);
+    const token = /hotline=(\w+)/.exec(request.headers.cookie ?? "")?.[1] ?? "";
+    const session = this.sessions.get(token);
+    if (path === "/events" && session) {
+      this.stream(request, response, url.searchParams.get("after"));
+      return true;
+    }
+    if (/^\/records\/\w+\/recording$/.test(path)) {
+      response.setHeader("Content-Type", "audio/wav");
+      response.end(readFileSync(new URL("../../prompts/zh/survey.wav", import.meta.url)));
+      return true;
+    }
+    let text = "";
+    request.on("data", (data: Buffer) => {
+      text += data.toString();
+    });
+    request.on("end", () => {
+      const body = text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
+      const [status, answer] =
+        request.method === "POST" && path === "/session"
+          ? this.signIn(body, response)
+          : session
+            ? this.does(request.method ?? "GET", path, { ...session, body, query: url.searchParams }, token)
+            : ([401, { title: "Unauthorized", status: 401, detail: "not signed in" }] as Answer);
+      if (request.method !== "GET") this.asked.push({ what: `${request.method} ${path}`, body });
+      response.statusCode = status;
+      response.setHeader("Content-Type", status < 400 ? "application/json" : "application/problem+json");
+      response.end(answer === undefined ? "" : JSON.stringify(answer));
+    });
+    return true;
+  }
+
+  private stream(request: IncomingMessage, response: ServerResponse, after: string | null): void {
+    const last = String(request.headers["last-event-id"] ?? after ?? "");
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    response.write(":\n\n");
+    const [epoch, number] = [last.slice(0, last.lastIndexOf("-")), Number(last.slice(last.lastIndexOf("-") + 1))];
+    if (epoch !== this.epoch) this.write(response, { number: this.number, at: "", type: "reset", data: {} });
+    else for (const event of this.events) if (event.number > number) this.write(response, event);
+    this.readers.add(response);
+    response.on("close", () => this.readers.delete(response));
+  }
+
+  private write(reader: ServerResponse, event: Event): void {
+    const offset = `${this.epoch}-${event.number}`;
+    reader.write(
+      `id: ${offset}\nevent: ${event.type}\ndata: ${JSON.stringify({ offset, at: event.at, type: event.type, data: event.data })}\n\n`,
+    );
+  }
+
+  private signIn(body: Record<string, unknown>, response: ServerResponse): Answer {
+    const who = String(body.name);
+    if (!PEOPLE[who] || body.password === "wrong") return [401, { status: 401, detail: "name or password is wrong" }];
+    const token = `s${this.sessions.size + 1}`;
+    const seat = body.seat ? String(body.seat) : null;
+    this.sessions.set(token, { who, seat });
+    response.setHeader("Set-Cookie", `hotline=${token}; HttpOnly; SameSite=Strict; Path=/`);
+    if (seat) this.operator(who, { state: "not_ready", reason: "sign_in", seat });
+    return [200, this.session(who, seat)];
+  }
+
+  private session(who: string, seat: string | null) {
+    return {
+      person: { id: who, name: PEOPLE[who]?.name ?? who, roles: PEOPLE[who]?.roles ?? [], language: "zh" },
+      seat,
+      csrf: "mock",
+    };
+  }
+
+  private does(method: string, path: string, asked: Asked, token: string): Answer {
+    const parts = path.split("/").slice(1).map(decodeURIComponent);
+    const [room, id = "", what = "", more = ""] = parts;
+    switch (`${method} ${room}`) {
+      case "GET session":
+        return [200, this.session(asked.who, asked.seat)];
+      case "DELETE session":
+        this.sessions.delete(token);
+        return [204];
+      case "GET phone":
+        return [200, { uri: `sip:${asked.seat}@mock.invalid`, websocket: "/sip", seat: asked.seat, ice_servers: [] }];
+      case "GET board":
+        return [200, this.board()];
+      case "GET directory":
+        return [200, this.directory()];
+      case "POST operators":
+        return this.operatorDoes(id, more ? `${what}/${more}` : what, asked.body);
+      case "GET operators":
+        return what === "today"
+          ? [
+              200,
+              {
+                answered: 37,
+                talk_ms: 6_771_000,
+                hold_ms: 184_000,
+                wrap_up_ms: 512_000,
+                average_ms: 201_000,
+                service_level: 0.973,
+              },
+            ]
+          : [200, this.records.slice(0, 2).map((one) => ({ ...one, to: one.from }))];
+      case "GET calls":
+        if (what === "caller") return [200, this.records.slice(0, 3)];
+        return [
+          200,
+          {
+            lines: [
+              "10:21:03 进入队列 综合诉求，位次 4",
+              "10:21:03 没有分配：14 名能接的话务员都在通话",
+              "10:21:19 分配给 1001：空闲最久",
+              "10:21:22 接听，等待 19 秒",
+            ],
+          },
+        ];
+      case "POST calls":
+        return what === "move" ? this.moved(id, String(asked.body.queue)) : this.ordered(id, asked);
+      case "POST notices": {
+        const notice = {
+          id: `n${this.number + 1}`,
+          by: asked.who,
+          at: sample.ago(0),
+          text: String(asked.body.text),
+          level: asked.body.level as "info",
+        };
+        this.notices.set(notice.id, notice);
+        this.tell("notice", notice);
+        return [201, notice];
+      }
+      case "DELETE notices":
+        this.notices.delete(id);
+        this.tell("notice_over", { id });
+        return [204];
+      case "POST schedules": {
+        const former = this.schedules.get(id);
+        if (!former) return [404, { detail: "there is no such schedule" }];
+        const to = asked.body.to as "open";
+        const next = { ...former, switch: to, open: to !== ("closed" as string), by: asked.who };
+        this.schedules.set(id, next);
+        this.tell("schedule", next);
+        return [200, next];
+      }
+      case "GET records":
+        return [200, this.found(asked.query)];
+      case "GET config":
+        return this.configured(id, what);
+      case "POST config":
+        return this.tried(id, asked.body);
+      case "GET audit":
+        return [
+          200,
+          [{ id: 1, at: sample.ago(90), who: "mei", what: "POST /notices", from: "127.0.0.1", result: "201" }],
+        ];
+      default:
+        return [404, { detail: `there is no ${path}` }];
+    }
+  }
+
+  private board() {
+    const all = <T>(map: Map<string, T>) => [...map.values()];
+    return {
+      offset: `${this.epoch}-${this.number}`,
+      now: new Date().toISOString(),
+      queues: all(this.queues),
+      operators: all(this.operators),
+      calls: all(this.calls),
+      today: this.figures,
+      alarms: all(this.alarms),
+      notices: all(this.notices),
+      schedules: all(this.schedules),
+    };
+  }
+
+  private directory() {
+    return {
+      operators: [...this.operators.values()].map(({ id, name, seat, state }) => ({ id, name, seat, state })),
+      queues: [...this.queues.values()].map(({ id, name }) => ({ id, name })),
+      emergencies: ["110", "119", "120", "122"].map((id) => ({ id, name: id })),
+      reasons: ["break", "meal", "training"],
+    };
+  }
+
+  private operatorDoes(id: string, what: string, body: Record<string, unknown>): Answer {
+    const now = this.operators.get(id);
+    if (!now) return [404, { detail: `there is no operator ${id}` }];
+    const busy = now.state === "talking" || now.state === "holding";
+    if (what === "ready") this.operator(id, { state: "ready" });
+    else if (what === "not-ready" && busy) this.operator(id, { ...now, next: String(body.reason) });
+    else if (what === "not-ready") this.operator(id, { state: "not_ready", reason: String(body.reason), next: null });
+    else if (what === "sign-out") this.operator(id, { state: "signed_out", seat: null });
+    else if (what === "wrap-up/end") this.operator(id, { state: "ready" });
+    else if (what === "wrap-up/extend")
+      this.operator(id, { ...now, until: new Date(Date.parse(now.until ?? "") + Number(body.ms)).toISOString() });
+    return [200, {}];
+  }
+
+  private moved(id: string, queue: string): Answer {
+    this.call(id, { queue });
+    return [202, {}];
+  }
+
+  private ordered(id: string, { who, seat, body }: Asked): Answer {
+    const call = this.calls.get(id);
+    if (!call && body.order !== "note") return [409, { detail: "this call is over" }];
+    const to = Object.values((body.to as Record<string, string>) ?? {})[0] ?? "";
+    const others = call?.supervised_by.filter((one) => one.operator !== who) ?? [];
+    switch (body.order) {
+      case "hold":
+        this.stage(id, "holding");
+        break;
+      case "resume":
+        this.stage(id, "talking");
+        break;
+      case "consult":
+        this.call(id, { stage: "consulting", consulting: { to, stage: "ringing" } });
+        setTimeout(
+          () => this.calls.get(id)?.consulting && this.call(id, { consulting: { to, stage: "talking" } }),
+          400,
+        );
+        break;
+      case "conference":
+        this.call(id, { stage: "conference" });
+        break;
+      case "return":
+        this.call(id, { stage: "talking", consulting: null });
+        break;
+      case "complete":
+      case "transfer":
+      case "hang_up":
+        this.over(id);
+        break;
+      case "hand_off":
+        this.call(id, { emergency: { target: String(body.target), stage: "ringing" } });
+        break;
+      case "note":
+        this.call(id, { note: String(body.text) });
+        break;
+      case "reclaim":
+        this.phones.ring(call?.seat ?? "", id, call?.from ?? "", true);
+        break;
+      case "supervise":
+        this.call(id, { supervised_by: [...others, { operator: who, mode: body.mode as "listen" }] });
+        if (seat) this.phones.ring(seat, id, call?.from ?? "", true);
+        break;
+      case "leave_supervision":
+        this.call(id, { supervised_by: others });
+        break;
+    }
+    return [202, {}];
+  }
+
+  private found(query: URLSearchParams) {
+    const fits = this.records.filter((one) =>
+      (["operator", "queue", "outcome", "from"] as const).every(
+        (field) => !query.get(field) || one[field] === query.get(field),
+      ),
+    );
+    const at = Number(query.get("cursor") ?? 0);
+    const limit = Number(query.get("limit") ?? 50);
+    return { records: fits.slice(at, at + limit), next: at + limit < fits.length ? String(at + limit) : null };
+  }
+
+  private configured(what: string, versions: string): Answer {
+    if (what === "") return [200, { version: 3, files: sample.FILES }];
+    if (versions) {
+      return [
+        200,
+        { changes: ["queue citizen: ring 20s → 15s"], lines: [" [[queue]]", '-ring = "20s"', '+ring = "15s"'] },
+      ];
+    }
+    return [
+      200,
+      [
+        {
+          version: 3,
+          at: sample.ago(3_600),
+          author: "mei",
+          note: "早高峰",
+          changes: ["queue citizen: ring 20s → 15s"],
+        },
+        { version: 2, at: sample.ago(90_000), author: "mei", note: "新增住房队列", changes: ["queue housing: new"] },
+        { version: 1, at: sample.ago(990_000), author: "install", note: "", changes: [] },
+      ],
+    ];
+  }
+
+  private tried(what: string, body: Record<string, unknown>): Answer {
+    if (what === "check") {
+      const text = JSON.stringify(body);
+      const faults = text.includes("mandrin")
+        ? ['queues.toml:3:8: fault: queue.need: there is no skill "mandrin"; did you mean `mandarin`?']
+        : [];
+      return [
+        200,
+        {
+          ok: faults.length === 0,
+          faults,
+          warnings: [],
+          report: faults.join("\n"),
+          changes: ["queue citizen: wrap_up 10s → 20s"],
+        },
+      ];
+    }
+    if (what !== "simulate") return [200, { folder: "sip-config", version: 4, changes: [], warnings: [], notes: [] }];
+    const quarters = (this.figures.yesterday ?? []).map((quarter) => {
+      const load = quarter.offered / 1_000;
+      const played = (more: number) => ({
+        offered: quarter.offered,
+        service_level: Math.max(0.5, 1 - load * more),
+        longest_wait_ms: load * more * 400_000,
+      });
+      return { minute: quarter.minute ?? 0, before: played(0.05), after: played(0.16) };
+    });
+    return [200, { quarters, report: "一天 17,133 通，同样的来电：15 秒接通率 96.2% → 88.4%，最长等待 0:31 → 1:12" }];
+  }
+}

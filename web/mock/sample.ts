@@ -1,0 +1,286 @@
+// A house as it could be at ten in the morning: names, figures and records to show the pages with.
+
+import type {
+  Alarm,
+  CallNow,
+  CallRecord,
+  Figures,
+  Notice,
+  OperatorNow,
+  OperatorState,
+  Quarter,
+  QueueNow,
+  ScheduleNow,
+} from "../src/words.ts";
+
+export const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+
+/** The same numbers every time. */
+export function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296;
+    return state / 4_294_967_296;
+  };
+}
+
+const QUEUES: [string, string, number, number][] = [
+  ["citizen", "综合诉求", 9_412, 6],
+  ["housing", "住房城建", 3_120, 2],
+  ["market", "市场监管", 2_485, 1],
+  ["social", "社保医保", 1_902, 0],
+  ["english", "English", 214, 0],
+];
+
+export function queues(): QueueNow[] {
+  return QUEUES.map(([id, name, offered, waiting], i) => ({
+    id,
+    name,
+    open: id !== "english",
+    waiting,
+    longest_since: waiting > 0 ? ago(4 + waiting * 5) : null,
+    callbacks: 0,
+    expected_wait_ms: waiting * 7_000,
+    ready: Math.max(0, 14 - i * 3),
+    talking: 120 - i * 22,
+    offered,
+    answered: Math.round(offered * 0.985),
+    answered_within: Math.round(offered * (0.97 - i * 0.012)),
+    abandoned: Math.round(offered * 0.012),
+    service_level: 0.97 - i * 0.012,
+    service_level_15min: 0.965 - i * 0.02,
+    answer_within_ms: 15_000,
+  }));
+}
+
+const SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗";
+const GIVEN = [
+  "芳",
+  "敏",
+  "静",
+  "磊",
+  "洋",
+  "艳",
+  "勇",
+  "军",
+  "杰",
+  "娟",
+  "涛",
+  "超",
+  "霞",
+  "平",
+  "刚",
+  "桂英",
+  "秀兰",
+  "晓东",
+  "雨桐",
+  "子涵",
+];
+
+export function operators(): OperatorNow[] {
+  const chance = numbers(7);
+  const states: [OperatorState, number][] = [
+    ["talking", 0.58],
+    ["wrap_up", 0.72],
+    ["ready", 0.82],
+    ["not_ready", 0.92],
+    ["holding", 0.95],
+    ["unreachable", 0.96],
+    ["signed_out", 1],
+  ];
+  return Array.from({ length: 64 }, (_, i) => {
+    const at = chance();
+    const state = i === 0 ? "not_ready" : (states.find(([, until]) => at < until)?.[0] ?? "ready");
+    const answered = Math.round(chance() * 40);
+    return {
+      id: String(1001 + i),
+      name:
+        i === 0
+          ? "王芳"
+          : (SURNAMES[Math.floor(chance() * SURNAMES.length)] ?? "王") +
+            (GIVEN[Math.floor(chance() * GIVEN.length)] ?? "芳"),
+      seat: state === "signed_out" ? null : String(8001 + i),
+      state,
+      reason: state === "not_ready" ? (i === 0 ? "sign_in" : (["break", "meal", "training"][i % 3] ?? null)) : null,
+      since: ago(Math.round(chance() * 300)),
+      until: state === "wrap_up" ? ago(-20) : null,
+      next: i % 11 === 3 ? "meal" : null,
+      call: state === "talking" || state === "holding" ? `t${i}` : null,
+      queue: null,
+      browser: i % 2 === 0,
+      supervisor: i === 9,
+      answered,
+      talk_ms: answered * 183_000,
+    };
+  });
+}
+
+export function calls(people: OperatorNow[]): CallNow[] {
+  const chance = numbers(11);
+  const number = () => `13${Math.floor(chance() * 10)}${String(Math.floor(chance() * 1e8)).padStart(8, "0")}`;
+  const talks = people
+    .filter((one) => one.call)
+    .map<CallNow>((one, i) => ({
+      id: one.call ?? "",
+      stage: one.state === "holding" ? "holding" : "talking",
+      since: one.since,
+      from: number(),
+      to: "12345",
+      language: "zh",
+      choices: "1",
+      queue: QUEUES[i % 4]?.[0] ?? "citizen",
+      arrived_at: ago(400),
+      queued_at: ago(380),
+      connected_at: one.since,
+      operator: one.id,
+      seat: one.seat ?? null,
+      supervised_by: [],
+      digits: {},
+    }));
+  let place = 0;
+  const waits = QUEUES.flatMap(([queue, , , waiting]) => Array.from({ length: waiting }, () => queue)).map<CallNow>(
+    (queue, i) => ({
+      id: `w${i}`,
+      stage: "waiting",
+      since: ago(3 + i * 4),
+      from: number(),
+      to: "12345",
+      language: "zh",
+      choices: "1",
+      queue,
+      arrived_at: ago(20 + i * 4),
+      queued_at: ago(3 + i * 4),
+      place: ++place,
+      why: i % 2 === 0 ? "所有能接的话务员都在通话" : "就绪的 2 人技能不足（housing 需 ≥ 5）",
+      supervised_by: [],
+      digits: {},
+    }),
+  );
+  return [...talks, ...waits];
+}
+
+function quarters(seed: number, until: number, scale: number): Quarter[] {
+  const chance = numbers(seed);
+  const midnight = new Date();
+  midnight.setHours(0, 0, 0, 0);
+  const list: Quarter[] = [];
+  for (let minute = 0; minute <= until; minute += 15) {
+    const hour = minute / 60;
+    const shape =
+      40 +
+      900 * Math.exp(-((hour - 10) ** 2) / 6) +
+      760 * Math.exp(-((hour - 15.2) ** 2) / 7) +
+      240 * Math.exp(-((hour - 19.5) ** 2) / 5);
+    const offered = Math.round(shape * scale * (0.93 + chance() * 0.14));
+    list.push({
+      at: new Date(midnight.getTime() + minute * 60_000).toISOString(),
+      minute,
+      offered,
+      answered: Math.round(offered * 0.985),
+      answered_within: Math.round(offered * 0.96),
+      abandoned: Math.round(offered * 0.012),
+    });
+  }
+  return list;
+}
+
+export function figures(): Figures {
+  const at = new Date();
+  const minute = at.getHours() * 60 + at.getMinutes();
+  return {
+    offered: 17_133,
+    answered: 16_871,
+    answered_within: 16_412,
+    abandoned: 205,
+    waiting: 9,
+    talking: 431,
+    longest_since: ago(34),
+    service_level: 0.9579,
+    service_level_15min: 0.9412,
+    goal: 0.95,
+    answer_within_ms: 15_000,
+    quarters: quarters(1, minute, 1.02),
+    yesterday: quarters(2, 1_425, 1),
+    last_week: quarters(3, 1_425, 0.94),
+    ledger: { nobody_ready: 388, no_answer: 121, abandoned: 104, wrap_up: 63, need: 31, unreachable: 14 },
+    categories: QUEUES.map(([id, name, count]) => ({ id, name, count })),
+  };
+}
+
+export const alarms = (): Alarm[] => [
+  {
+    id: "service_level:market",
+    kind: "service_level",
+    queue: "market",
+    since: ago(380),
+    text: "市场监管：近 15 分钟 15 秒接通率 92.5%，低于 95%",
+    text_en: "market: 92.5 % answered within 15 s in the last 15 minutes, below 95 %",
+  },
+];
+
+export const notices = (): Notice[] => [
+  {
+    id: "n1",
+    text: "朝阳区东坝停水，预计 18:00 恢复；来电统一答复并登记。",
+    level: "warning",
+    by: "梅班长",
+    at: ago(1_800),
+  },
+];
+
+export const schedules = (): ScheduleNow[] => [
+  { id: "hotline", open: true, switch: "auto", queues: ["citizen", "housing", "market", "social"] },
+  { id: "english", open: false, switch: "closed", by: "1010", note: "培训", queues: ["english"] },
+];
+
+export function records(): CallRecord[] {
+  const chance = numbers(23);
+  return Array.from({ length: 60 }, (_, i) => {
+    const wait = Math.round(chance() * 22_000);
+    const talk = Math.round(60_000 + chance() * 300_000);
+    const [queue] = QUEUES[i % 4] ?? ["citizen"];
+    const lost = i % 13 === 5;
+    const arrived = 600 + i * 190;
+    const operator = String(1001 + (i % 20));
+    return {
+      call_id: `r${i}`,
+      from: `138${String(10_000_000 + i * 371_293).slice(0, 8)}`,
+      to: "12345",
+      arrived_at: ago(arrived),
+      answered_at: ago(arrived - 1),
+      queued_at: ago(arrived - 9),
+      connected_at: lost ? null : ago(arrived - 9 - wait / 1000),
+      ended_at: ago(arrived - 9 - wait / 1000 - (lost ? 0 : talk / 1000)),
+      queue,
+      operator: lost ? null : operator,
+      seat: lost ? null : String(8001 + (i % 20)),
+      language: "zh",
+      outcome: lost ? "abandoned_in_queue" : "answered",
+      ended_by: "caller",
+      wait_ms: wait,
+      talk_ms: lost ? null : talk,
+      hold_ms: 0,
+      within_service_level: !lost && wait <= 15_000,
+      note: i % 5 === 0 ? "反映小区供暖温度不足，已登记派单" : null,
+      recording: lost ? null : { file: `recordings/r${i}.wav`, sha256: "0".repeat(64) },
+      offers: lost
+        ? []
+        : [
+            {
+              operator,
+              seat: String(8001 + (i % 20)),
+              at: ago(arrived - 9 - wait / 1000 + 3),
+              outcome: "answered",
+              ms: 3_000,
+            },
+          ],
+    };
+  });
+}
+
+export const FILES: Record<string, string> = {
+  "hotline.toml": '[sip]\nlisten = ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]\n\n[web]\nlisten = "127.0.0.1:8080"\n',
+  "queues.toml":
+    '[[queue]]\nid = "citizen"\nneed = "mandarin >= 1"\nring = "20s"\nwrap_up = "10s"\nanswer_within = "15s"\n',
+  "operators.toml": '[[operator]]\nid = "1001"\nname = "王芳"\nskills = { mandarin = 8 }\n',
+};

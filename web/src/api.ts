@@ -1,0 +1,104 @@
+// The one door to the API: problems in words, the CSRF token, a key for each command so that saying it twice does it once.
+
+import type { Session } from "./words";
+
+const ROOT = "/api/v1";
+
+export class Problem extends Error {
+  readonly status: number;
+  readonly fields: Record<string, string>;
+  readonly retryAfter: number | null;
+
+  constructor(status: number, detail: string, fields: Record<string, string> = {}, retryAfter: number | null = null) {
+    super(detail);
+    this.status = status;
+    this.fields = fields;
+    this.retryAfter = retryAfter;
+  }
+
+  /** The server was not reached. */
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+}
+
+let csrf: string | null = null;
+
+export function remember(session: Session): Session {
+  csrf = session.csrf;
+  return session;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const after = Number(response.headers.get("Retry-After"));
+  try {
+    const body = (await response.json()) as { detail?: string; title?: string; fields?: Record<string, string> };
+    return new Problem(response.status, body.detail ?? body.title ?? response.statusText, body.fields, after || null);
+  } catch {
+    return new Problem(response.status, response.statusText || String(response.status), {}, after || null);
+  }
+}
+
+async function ask(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers = new Headers({ Accept: "application/json" });
+  if (body !== undefined) headers.set("Content-Type", "application/json");
+  if (method !== "GET") {
+    if (csrf) headers.set("X-CSRF-Token", csrf);
+    headers.set("Idempotency-Key", newKey());
+  }
+  const request: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
+  if (body !== undefined) request.body = JSON.stringify(body);
+  let response: Response;
+  try {
+    response = await fetch(ROOT + path, request);
+  } catch {
+    if (method === "GET") throw new Problem(0, "");
+    // The command may have arrived: said again under the same key, it is done once.
+    try {
+      response = await fetch(ROOT + path, request);
+    } catch {
+      throw new Problem(0, "");
+    }
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function read<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  return (text === "" ? {} : JSON.parse(text)) as T;
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return read<T>(await ask("GET", path));
+}
+
+export async function post<T = unknown>(path: string, body: unknown = {}): Promise<T> {
+  return read<T>(await ask("POST", path, body));
+}
+
+export async function put<T = unknown>(path: string, body: unknown): Promise<T> {
+  return read<T>(await ask("PUT", path, body));
+}
+
+export async function remove(path: string): Promise<void> {
+  await ask("DELETE", path);
+}
+
+/** A query of what is not empty. */
+export function query(fields: Record<string, string | number | null | undefined>): string {
+  const set = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== null && value !== undefined && value !== "") set.set(name, String(value));
+  }
+  const text = set.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+export const api = ROOT;
+export const segment = encodeURIComponent;

@@ -1,0 +1,131 @@
+// The board of the house as this page knows it: read once, then kept by events. Each event carries the whole new state of
+// its thing, so applying one twice is harmless.
+
+import { batch, computed, type Signal, signal } from "@preact/signals";
+import { get } from "./api";
+import { follow } from "./stream";
+import type { Alarm, Board, CallNow, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Told } from "./words";
+
+type Things<T> = ReadonlyMap<string, T>;
+
+export const queues: Signal<Things<QueueNow>> = signal(new Map());
+export const operators: Signal<Things<OperatorNow>> = signal(new Map());
+export const calls: Signal<Things<CallNow>> = signal(new Map());
+export const alarms: Signal<Things<Alarm>> = signal(new Map());
+export const notices: Signal<Things<Notice>> = signal(new Map());
+export const schedules: Signal<Things<ScheduleNow>> = signal(new Map());
+export const figures: Signal<Figures | null> = signal(null);
+/** Counts versions of the configuration that came into force while this page was open. */
+export const configuration = signal(0);
+
+export const connection: Signal<{ state: "connecting" | "live" | "lost"; since: number | null }> = signal({
+  state: "connecting",
+  since: null,
+});
+/** What to add to this machine's clock to have the server's, in ms. */
+export const skew = signal(0);
+export const loaded = computed(() => figures.value !== null);
+
+const byId = <T extends { id: string }>(things: T[] | undefined): Things<T> =>
+  new Map((things ?? []).map((thing) => [thing.id, thing]));
+
+function with_<T extends { id: string }>(things: Signal<Things<T>>, thing: T): void {
+  const next = new Map(things.value);
+  next.set(thing.id, thing);
+  things.value = next;
+}
+
+function without<T>(things: Signal<Things<T>>, id: string): void {
+  if (!things.value.has(id)) return;
+  const next = new Map(things.value);
+  next.delete(id);
+  things.value = next;
+}
+
+export function begin(board: Board): void {
+  batch(() => {
+    queues.value = byId(board.queues);
+    operators.value = byId(board.operators);
+    calls.value = byId(board.calls);
+    alarms.value = byId(board.alarms);
+    notices.value = byId(board.notices);
+    schedules.value = byId(board.schedules);
+    figures.value = board.today;
+    skew.value = Date.parse(board.now) - Date.now();
+  });
+}
+
+export function apply(event: Told): void {
+  const id = (event.data as { id?: string }).id ?? "";
+  switch (event.type) {
+    case "queue":
+      return with_(queues, event.data as QueueNow);
+    case "operator":
+      return with_(operators, event.data as OperatorNow);
+    case "call":
+      return with_(calls, event.data as CallNow);
+    case "call_over":
+      return without(calls, id);
+    case "figures": {
+      const [former, next] = [figures.value, event.data as Figures];
+      // The days before do not change and are only on the board.
+      figures.value = {
+        ...next,
+        yesterday: next.yesterday ?? former?.yesterday,
+        last_week: next.last_week ?? former?.last_week,
+      };
+      return;
+    }
+    case "alarm":
+      return with_(alarms, event.data as Alarm);
+    case "alarm_over":
+      return without(alarms, id);
+    case "notice":
+      return with_(notices, event.data as Notice);
+    case "notice_over":
+      return without(notices, id);
+    case "schedule":
+      return with_(schedules, event.data as ScheduleNow);
+    case "config":
+      configuration.value += 1;
+      return;
+  }
+}
+
+/** Reads the board and follows it. Events of one moment are drawn once: they are gathered for 50 ms. */
+export function open(signedOut: () => void): () => void {
+  let gathered: Told[] = [];
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const settle = () => {
+    timer = null;
+    const events = gathered;
+    gathered = [];
+    batch(() => events.forEach(apply));
+  };
+  const close = follow({
+    async begin() {
+      const board = await get<Board>("/board");
+      gathered = [];
+      begin(board);
+      return board.offset;
+    },
+    told(event) {
+      gathered.push(event);
+      timer ??= setTimeout(settle, 50);
+    },
+    connection(state, since) {
+      if (connection.value.state !== state) connection.value = { state, since };
+    },
+    signedOut,
+  });
+  return () => {
+    if (timer) clearTimeout(timer);
+    close();
+  };
+}
+
+/** Active notices, the most urgent first. */
+export const standing = computed(() => {
+  const weight = { urgent: 0, warning: 1, info: 2 };
+  return [...notices.value.values()].sort((a, b) => weight[a.level] - weight[b.level] || b.at.localeCompare(a.at));
+});

@@ -1,0 +1,75 @@
+// Times, durations and numbers for people, in the local zone.
+
+/** `0:07`, `12:40`, `1:02:03`; what is negative is nothing. */
+export function clock(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (n: number) => String(n).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** A countdown shows the second that has begun: it ends with 0:00 only when it is over. */
+export function countdown(ms: number): string {
+  return clock(Math.max(0, Math.ceil(ms / 1000) * 1000));
+}
+
+/** Since a moment, in ms. */
+export function since(moment: string | null | undefined, now: number): number {
+  return moment ? Math.max(0, now - Date.parse(moment)) : 0;
+}
+
+/** A share as a percentage with one digit where it matters: 94.96 % is not 95 %. */
+export function percent(share: number | null | undefined, goal?: number): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return "–";
+  const value = share * 100;
+  const rounded = Math.round(value);
+  // Rounding must not lift a figure over its goal.
+  if (goal !== undefined && share < goal && rounded >= goal * 100)
+    return `${(Math.floor(value * 10) / 10).toFixed(1)}%`;
+  return value === 100 || value === 0 || rounded === value
+    ? `${rounded}%`
+    : `${(Math.floor(value * 10) / 10).toFixed(1)}%`;
+}
+
+const locale = () => document.documentElement.lang || "zh-CN";
+
+export function count(n: number): string {
+  return n.toLocaleString(locale());
+}
+
+export function time(moment: string | null | undefined, seconds = false): string {
+  if (!moment) return "–";
+  const date = new Date(moment);
+  if (Number.isNaN(date.getTime())) return "–";
+  return date.toLocaleTimeString(locale(), {
+    hour: "2-digit",
+    minute: "2-digit",
+    ...(seconds ? { second: "2-digit" } : {}),
+    hourCycle: "h23",
+  });
+}
+
+export function dateTime(moment: string | null | undefined): string {
+  if (!moment) return "–";
+  const date = new Date(moment);
+  if (Number.isNaN(date.getTime())) return "–";
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time(moment, true)}`;
+}
+
+/** A caller's number in groups that can be read aloud: 138 1234 5678, 010 6512 3456. */
+export function number(text: string | null | undefined): string {
+  if (!text) return "–";
+  const mobile = /^(1[3-9]\d)(\d{4})(\d{4})$/.exec(text);
+  if (mobile) return `${mobile[1]} ${mobile[2]} ${mobile[3]}`;
+  const city = /^(010|02\d)(\d{4})(\d{4})$/.exec(text) ?? /^(0[3-9]\d{2})(\d{3,4})(\d{4})$/.exec(text);
+  if (city) return `${city[1]} ${city[2]} ${city[3]}`;
+  return text;
+}
+
+/** Midnight of today here, as the API wants it. */
+export function today(): string {
+  const date = new Date();
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}

@@ -1,0 +1,44 @@
+// A dialog. The browser's own: it traps the focus, Esc closes it, and the focus goes back to where it was.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { words } from "../language";
+
+interface Props {
+  title: string;
+  wide?: boolean;
+  onClose: () => void;
+  onKey?: (event: KeyboardEvent) => void;
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, wide, onClose, onKey, children }: Props) {
+  const element = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const former = document.activeElement;
+    element.current?.showModal();
+    return () => {
+      if (former instanceof HTMLElement && former.isConnected) former.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={wide ? "wide" : ""}
+      aria-label={title}
+      onClose={onClose}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        onKey?.(event);
+      }}
+    >
+      <div class="row">
+        <h2 class="grow">{title}</h2>
+        <button type="button" class="quiet small" onClick={onClose}>
+          {words.value.common.close} <kbd>Esc</kbd>
+        </button>
+      </div>
+      {children}
+    </dialog>
+  );
+}

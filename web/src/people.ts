@@ -1,0 +1,59 @@
+// Who is signed in here, and what the page does when nobody is.
+
+import { signal } from "@preact/signals";
+import { get, Problem, remember, remove } from "./api";
+import { prefer, words } from "./language";
+import type { Role, Session } from "./words";
+
+export const session = signal<Session | null>(null);
+
+export const HOME: Record<Role, string> = {
+  operator: "/operator",
+  supervisor: "/supervisor",
+  admin: "/admin",
+  wall: "/wall",
+};
+
+export function signInFirst(): void {
+  location.replace(`/signin?to=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** The session, or the way to the page where one signs in. */
+export async function whoAmI(): Promise<Session | null> {
+  try {
+    const found = remember(await get<Session>("/session"));
+    session.value = found;
+    prefer(found.person.language);
+    return found;
+  } catch (problem) {
+    if (problem instanceof Problem && problem.status === 401) signInFirst();
+    else throw problem;
+    return null;
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await remove("/session").catch(() => {});
+  location.assign("/signin");
+}
+
+export const may = (...roles: Role[]) => session.value?.person.roles.some((role) => roles.includes(role)) ?? false;
+
+/** A page to return to: of this origin only. */
+export function returnTo(search: string, roles: Role[]): string {
+  const to = new URLSearchParams(search).get("to");
+  if (to && /^\/(operator|supervisor|wall|admin|api)(\?|$)/.test(to)) return to;
+  for (const role of ["operator", "supervisor", "admin", "wall"] as const) if (roles.includes(role)) return HOME[role];
+  return "/api";
+}
+
+/** What went wrong, for people. */
+export function said(problem: unknown): string {
+  const t = words.value.problem;
+  if (!(problem instanceof Problem)) return problem instanceof Error ? problem.message : t.failed;
+  if (problem.unreachable) return t.unreachable;
+  if (problem.status === 401) return t.signedOut;
+  if (problem.status === 429) return t.tooMany(problem.retryAfter ?? 60);
+  const fields = Object.values(problem.fields);
+  return problem.message || fields[0] || (problem.status === 403 ? t.forbidden : t.failed);
+}

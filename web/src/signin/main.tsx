@@ -1,0 +1,118 @@
+// Signing in: who, with which password, at which seat; and whether the headset works, before the first caller finds out.
+
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { get, Problem, post, remember } from "../api";
+import { words } from "../language";
+import { Frame } from "../parts/frame";
+import { Headset } from "../parts/meter";
+import { returnTo, said } from "../people";
+import type { Session } from "../words";
+import "../theme";
+import "./signin.css";
+
+const SEAT = "hotline.seat";
+
+function keptSeat(): string {
+  try {
+    return localStorage.getItem(SEAT) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function SignIn() {
+  const t = words.value.signin;
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [seat, setSeat] = useState(keptSeat());
+  const [wrong, setWrong] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  useEffect(() => {
+    get<Session>("/session").then(
+      (found) => location.replace(returnTo(location.search, found.person.roles)),
+      () => {},
+    );
+  }, []);
+
+  const go = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    setWrong(null);
+    try {
+      const body = { name: name.trim(), password, ...(seat.trim() ? { seat: seat.trim() } : {}) };
+      const found = remember(await post<Session>("/session", body));
+      try {
+        localStorage.setItem(SEAT, seat.trim());
+      } catch {
+        // It is typed again next time.
+      }
+      location.assign(returnTo(location.search, found.person.roles));
+    } catch (problem) {
+      setBusy(false);
+      setWrong(problem instanceof Problem && problem.status === 401 ? t.wrong : said(problem));
+    }
+  };
+
+  return (
+    <Frame page="signin">
+      <div class="signin">
+        <form class="panel stack" onSubmit={go}>
+          <div>
+            <h2 class="big">{t.title}</h2>
+            <p class="hint">{t.lead}</p>
+          </div>
+          {wrong && (
+            <p role="alert" class="bad-text strong">
+              {wrong}
+            </p>
+          )}
+          <label>
+            {t.name}
+            <input
+              name="name"
+              required
+              autoComplete="username"
+              spellcheck={false}
+              value={name}
+              onInput={(event) => setName(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            {t.password}
+            <input
+              name="password"
+              type="password"
+              required
+              autoComplete="current-password"
+              value={password}
+              onInput={(event) => setPassword(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            {t.seat}
+            <input
+              name="seat"
+              spellcheck={false}
+              autoComplete="off"
+              value={seat}
+              onInput={(event) => setSeat(event.currentTarget.value)}
+            />
+            <span class="hint">{t.seatHint}</span>
+          </label>
+          <button type="submit" class="main" disabled={busy}>
+            {t.go}
+          </button>
+        </form>
+        <section class="panel" aria-label={t.headset}>
+          <h2>{t.headset}</h2>
+          <Headset />
+        </section>
+      </div>
+    </Frame>
+  );
+}
+
+const root = document.getElementById("page");
+if (root) render(<SignIn />, root);

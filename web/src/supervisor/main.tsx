@@ -1,0 +1,179 @@
+// The supervisor's page: everybody who waits, everybody who works, and what a supervisor does about it. A supervisor who
+// signed in with a seat listens and speaks on the phone of this page.
+
+import { effect } from "@preact/signals";
+import { get } from "../api";
+import { configuration, figures, loaded } from "../board";
+import { now } from "../clock";
+import { clock, count, number, percent, since } from "../format";
+import { words } from "../language";
+import { begin } from "../parts/begin";
+import { Dialog } from "../parts/dialog";
+import { Frame } from "../parts/frame";
+import { attempt } from "../parts/toast";
+import { session } from "../people";
+import * as phones from "../phone/phone";
+import type { Directory } from "../words";
+import { explained, leave, supervise, supervised, takeOver } from "./acts";
+import { Operators, reasons } from "./operators";
+import { Queues, tone, Waiting } from "./queues";
+import { Alarms, Notices, Schedules } from "./side";
+import "./supervisor.css";
+
+function House() {
+  const t = words.value;
+  const today = figures.value;
+  if (!today) return null;
+  const cells = [
+    { name: t.wall.callsToday, value: count(today.offered), kind: "" },
+    { name: t.supervisor.answered, value: count(today.answered), kind: "" },
+    { name: t.wall.waiting, value: count(today.waiting), kind: today.waiting > 0 ? "warn-text" : "" },
+    { name: t.wall.longest, value: today.longest_since ? clock(since(today.longest_since, now.value)) : "–", kind: "" },
+    {
+      name: t.wall.level(today.answer_within_ms / 1000),
+      value: percent(today.service_level, today.goal),
+      kind: tone(today.service_level, today.goal),
+    },
+    {
+      name: t.wall.level15,
+      value: percent(today.service_level_15min, today.goal),
+      kind: tone(today.service_level_15min, today.goal),
+    },
+  ];
+  return (
+    <dl class="house">
+      {cells.map(({ name, value, kind }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class={kind}>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** The call I am in, above everything else: nobody forgets that they are heard. */
+function Mine() {
+  const t = words.value.supervisor;
+  const mine = supervised.value;
+  const sip = phones.phone.value.session;
+  if (!mine && !sip) {
+    return session.value?.seat ? null : <p class="hint">{t.phoneNeeded}</p>;
+  }
+  return (
+    <section class="bar mine" data-state="talking" aria-label={t.listen} data-mode={mine?.mode ?? ""}>
+      <span class="grow">
+        {mine && (
+          <>
+            <strong>{t.supervising(number(mine.call.from), t[mine.mode])}</strong> · {mine.call.operator} ·{" "}
+            {t.heardBy[mine.mode]}
+          </>
+        )}
+      </span>
+      {sip?.stage === "ringing" && (
+        <button type="button" class="good" onClick={() => void phones.answer()}>
+          {words.value.operator.answer}
+        </button>
+      )}
+      {mine && (
+        <>
+          {(["listen", "whisper", "barge"] as const).map((mode) => (
+            <button
+              key={mode}
+              type="button"
+              class={`small ${mine.mode === mode ? "on" : ""}`}
+              aria-pressed={mine.mode === mode}
+              onClick={() => void supervise(mine.call.id, mode)}
+            >
+              {t[mode]}
+            </button>
+          ))}
+          <button type="button" class="small" onClick={() => void takeOver(mine.call.id)}>
+            {t.takeOver}
+          </button>
+          <button type="button" class="small bad" onClick={() => void leave(mine.call.id)}>
+            {t.leave}
+          </button>
+        </>
+      )}
+      {!mine && sip && (
+        <button type="button" class="small bad" onClick={phones.hangUp}>
+          {words.value.operator.hangUp}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Faults() {
+  const t = words.value.fault;
+  return (
+    <div role="alert">
+      {phones.phone.value.faults.map((fault) => (
+        <p key={fault} class="bar" data-state="urgent">
+          <strong>{t[fault].title}</strong> {t[fault].what}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+function Explained() {
+  const t = words.value;
+  const shown = explained.value;
+  if (!shown) return null;
+  return (
+    <Dialog
+      title={t.supervisor.explainTitle}
+      wide
+      onClose={() => {
+        explained.value = null;
+      }}
+    >
+      {shown.lines === null ? <p class="soft">{t.common.loading}</p> : <pre>{shown.lines.join("\n")}</pre>}
+    </Dialog>
+  );
+}
+
+function Supervisor() {
+  return (
+    <Frame page="supervisor">
+      <div class="stack">
+        <House />
+        <Mine />
+        <Faults />
+        <div class="board">
+          <div class="stack">
+            <Queues />
+            <Waiting />
+            <Operators />
+          </div>
+          <aside class="stack">
+            <Alarms />
+            <Notices />
+            <Schedules />
+          </aside>
+        </div>
+      </div>
+      <Explained />
+    </Frame>
+  );
+}
+
+const names = () =>
+  attempt(async () => {
+    reasons.value = (await get<Directory>("/directory")).reasons;
+  });
+
+let begun = false;
+effect(() => {
+  if (!loaded.value || begun) return;
+  begun = true;
+  void names();
+  if (session.value?.seat) void attempt(phones.start);
+});
+effect(() => {
+  if (configuration.value > 0) void names();
+});
+
+begin("supervisor", Supervisor);

@@ -1,0 +1,198 @@
+// Every operator, and what a supervisor may do: their state, and the call they are in.
+
+import { computed, signal } from "@preact/signals";
+import { calls, operators, queues } from "../board";
+import { now } from "../clock";
+import { clock, count, countdown, number, since } from "../format";
+import { open, words } from "../language";
+import { STATES } from "../operators";
+import type { OperatorNow, OperatorState } from "../words";
+import { explain, setNotReady, setOut, setReady, supervise, supervised, takeOver } from "./acts";
+
+const search = signal("");
+const only = signal<OperatorState | "">("");
+export const reasons = signal<string[]>([]);
+
+/** More are not drawn: one searches for them. */
+const SHOWN = 200;
+
+const list = computed(() => {
+  const needle = search.value.trim().toLowerCase();
+  const found = [...operators.value.values()].filter(
+    (one) =>
+      (only.value === "" || one.state === only.value) &&
+      (needle === "" || [one.name, one.id, one.seat].some((text) => text?.toLowerCase().includes(needle))),
+  );
+  return found.sort(
+    (a, b) =>
+      STATES.indexOf(a.state) - STATES.indexOf(b.state) || a.since.localeCompare(b.since) || a.id.localeCompare(b.id),
+  );
+});
+
+const counts = computed(() => {
+  const found = new Map<OperatorState, number>();
+  for (const one of operators.value.values()) found.set(one.state, (found.get(one.state) ?? 0) + 1);
+  return found;
+});
+
+function StateOf({ operator }: { operator: OperatorNow }) {
+  const t = words.value.supervisor;
+  const act = (value: string) => {
+    if (value === "ready") void setReady(operator.id);
+    else if (value === "out") void setOut(operator.id);
+    else if (value.startsWith("not:")) void setNotReady(operator.id, value.slice(4));
+  };
+  return (
+    <select
+      class="inline"
+      aria-label={`${t.state}: ${operator.name || operator.id}`}
+      value=""
+      onChange={(event) => {
+        act(event.currentTarget.value);
+        event.currentTarget.value = "";
+      }}
+    >
+      <option value="">{t.state}…</option>
+      <option value="ready">{t.setReady}</option>
+      {reasons.value.map((reason) => (
+        <option key={reason} value={`not:${reason}`}>
+          {t.setNotReady} · {open(words.value.reason, reason)}
+        </option>
+      ))}
+      <option value="out">{t.setOut}</option>
+    </select>
+  );
+}
+
+function Row({ operator }: { operator: OperatorNow }) {
+  const t = words.value;
+  const call = calls.value.get(operator.call ?? "") ?? null;
+  const talks = call !== null && ["talking", "holding", "consulting", "conference"].includes(call.stage);
+  const mine = supervised.value?.call.id === call?.id ? supervised.value?.mode : null;
+  const next = operator.next === "signed_out" ? t.state.signed_out : operator.next ? open(t.reason, operator.next) : "";
+  return (
+    <tr data-operator={operator.id}>
+      <th scope="row">
+        {operator.name || operator.id} <span class="soft">{operator.id}</span>
+      </th>
+      <td>{operator.seat ?? "–"}</td>
+      <td>
+        <span class="chip" data-state={operator.state}>
+          {t.state[operator.state]}
+          {operator.reason ? ` · ${open(t.reason, operator.reason)}` : ""}
+        </span>
+      </td>
+      <td class="number">
+        {operator.until && operator.state === "wrap_up"
+          ? countdown(Date.parse(operator.until) - now.value)
+          : clock(since(operator.since, now.value))}
+      </td>
+      <td>{next}</td>
+      <td>
+        {call ? (
+          <>
+            {number(call.from)} <span class="soft">{queues.value.get(call.queue ?? "")?.name ?? ""}</span>
+            {call.supervised_by.length > 0 && (
+              <span class="chip" data-state="talking">
+                {call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join("，")}
+              </span>
+            )}
+          </>
+        ) : (
+          <span class="soft">–</span>
+        )}
+      </td>
+      <td class="number">{count(operator.answered)}</td>
+      <td>
+        <div class="row tight">
+          {talks && (
+            <>
+              {(["listen", "whisper", "barge"] as const).map((mode) => (
+                <button
+                  key={mode}
+                  type="button"
+                  class={`small ${mine === mode ? "on" : ""}`}
+                  aria-pressed={mine === mode}
+                  onClick={() => void supervise(call.id, mode)}
+                >
+                  {t.supervisor[mode]}
+                </button>
+              ))}
+              <button type="button" class="small" onClick={() => void takeOver(call.id)}>
+                {t.supervisor.takeOver}
+              </button>
+              <button type="button" class="small" onClick={() => void explain(call.id)}>
+                {t.supervisor.explain}
+              </button>
+            </>
+          )}
+          <StateOf operator={operator} />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+export function Operators() {
+  const t = words.value;
+  return (
+    <section class="panel">
+      <div class="row">
+        <h2>{t.supervisor.operators}</h2>
+        <div class="row grow">
+          {STATES.filter((state) => counts.value.has(state)).map((state) => (
+            <button
+              key={state}
+              type="button"
+              class="quiet small filter"
+              aria-pressed={only.value === state}
+              onClick={() => {
+                only.value = only.value === state ? "" : state;
+              }}
+            >
+              <span class="chip" data-state={state}>
+                {t.state[state]} {counts.value.get(state)}
+              </span>
+            </button>
+          ))}
+        </div>
+        <input
+          type="search"
+          class="search"
+          aria-label={t.supervisor.filter}
+          placeholder={t.supervisor.filter}
+          value={search.value}
+          onInput={(event) => {
+            search.value = event.currentTarget.value;
+          }}
+        />
+      </div>
+      <div class="scroll">
+        <table class="dense" data-table="operators">
+          <thead>
+            <tr>
+              <th scope="col">{t.supervisor.operator}</th>
+              <th scope="col">{t.common.seat}</th>
+              <th scope="col">{t.supervisor.state}</th>
+              <th scope="col" class="number">
+                {t.supervisor.since}
+              </th>
+              <th scope="col">{t.supervisor.next}</th>
+              <th scope="col">{t.supervisor.caller}</th>
+              <th scope="col" class="number">
+                {t.supervisor.answered}
+              </th>
+              <th scope="col">{t.supervisor.actions}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {list.value.slice(0, SHOWN).map((operator) => (
+              <Row key={operator.id} operator={operator} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {list.value.length > SHOWN && <p class="hint">+ {list.value.length - SHOWN}</p>}
+    </section>
+  );
+}

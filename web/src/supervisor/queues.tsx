@@ -1,0 +1,169 @@
+// Every queue, and who waits in it.
+
+import { useState } from "preact/hooks";
+import { calls, queues } from "../board";
+import { now } from "../clock";
+import { clock, count, number, percent, since } from "../format";
+import { open, words } from "../language";
+import type { CallNow } from "../words";
+import { explain, move } from "./acts";
+
+/** Below it a share is bad, in the colour too. */
+export const GOAL = 0.95;
+
+export const tone = (share: number | null | undefined, goal = GOAL) =>
+  share === null || share === undefined ? "soft" : share >= goal ? "good-text" : "bad-text";
+
+export function Queues() {
+  const t = words.value.supervisor;
+  return (
+    <section class="panel">
+      <h2>{t.queues}</h2>
+      <div class="scroll">
+        <table class="dense" data-table="queues">
+          <thead>
+            <tr>
+              <th scope="col">{t.queue}</th>
+              {[
+                t.waiting,
+                t.longest,
+                t.expected,
+                t.ready,
+                t.talking,
+                t.offered,
+                t.answered,
+                t.abandoned,
+                t.level,
+                t.level15,
+              ].map((head) => (
+                <th key={head} scope="col" class="number">
+                  {head}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {[...queues.value.values()].map((queue) => (
+              <tr key={queue.id} data-queue={queue.id}>
+                <th scope="row">
+                  {queue.name || queue.id}{" "}
+                  <span class={`chip ${queue.open ? "" : "plain"}`} data-state={queue.open ? "ready" : "signed_out"}>
+                    {queue.open ? t.open : t.closed}
+                  </span>
+                </th>
+                <td class={`number ${queue.waiting > 0 ? "strong warn-text" : ""}`}>{queue.waiting}</td>
+                <td class="number">{queue.longest_since ? clock(since(queue.longest_since, now.value)) : "–"}</td>
+                <td class="number">{queue.expected_wait_ms ? clock(queue.expected_wait_ms) : "–"}</td>
+                <td class={`number ${queue.ready === 0 && queue.waiting > 0 ? "bad-text strong" : ""}`}>
+                  {queue.ready}
+                </td>
+                <td class="number">{queue.talking}</td>
+                <td class="number">{count(queue.offered)}</td>
+                <td class="number">{count(queue.answered)}</td>
+                <td class="number">{count(queue.abandoned)}</td>
+                <td class={`number strong ${tone(queue.service_level)}`}>{percent(queue.service_level, GOAL)}</td>
+                <td class={`number ${tone(queue.service_level_15min)}`}>{percent(queue.service_level_15min, GOAL)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function MoveTo({ call }: { call: CallNow }) {
+  const t = words.value.supervisor;
+  const [to, setTo] = useState("");
+  const others = [...queues.value.values()].filter((queue) => queue.id !== call.queue);
+  if (others.length === 0) return null;
+  return (
+    <select
+      class="inline"
+      aria-label={`${t.move} (${number(call.from)})`}
+      value={to}
+      onChange={(event) => {
+        const queue = event.currentTarget.value;
+        setTo("");
+        if (queue) void move(call.id, queue);
+      }}
+    >
+      <option value="">{t.move}…</option>
+      {others.map((queue) => (
+        <option key={queue.id} value={queue.id}>
+          {queue.name || queue.id}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+export function Waiting() {
+  const t = words.value;
+  const list = [...calls.value.values()].filter((call) => call.stage === "waiting" || call.stage === "ringing");
+  list.sort((a, b) => (a.queued_at ?? a.arrived_at).localeCompare(b.queued_at ?? b.arrived_at));
+  return (
+    <section class="panel">
+      <h2>
+        {t.supervisor.waiting} <span class="strong">{list.length}</span>
+      </h2>
+      {list.length === 0 ? (
+        <p class="soft">{t.supervisor.nobodyWaits}</p>
+      ) : (
+        <div class="scroll tall">
+          <table class="dense" data-table="waiting">
+            <thead>
+              <tr>
+                <th scope="col">{t.supervisor.caller}</th>
+                <th scope="col">{t.supervisor.queue}</th>
+                <th scope="col" class="number">
+                  {t.supervisor.place}
+                </th>
+                <th scope="col" class="number">
+                  {t.supervisor.waited}
+                </th>
+                <th scope="col">{t.supervisor.why}</th>
+                <th scope="col">{t.supervisor.actions}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.slice(0, 200).map((call) => {
+                const queue = queues.value.get(call.queue ?? "");
+                const waited = since(call.queued_at ?? call.arrived_at, now.value);
+                const late = waited > (queue?.answer_within_ms ?? 15_000);
+                return (
+                  <tr key={call.id} data-call={call.id}>
+                    <th scope="row">
+                      {number(call.from)}{" "}
+                      <span class="soft">{call.language ? open(t.language_, call.language) : ""}</span>
+                    </th>
+                    <td>{queue?.name ?? call.queue ?? "–"}</td>
+                    <td class="number">{call.place ?? "–"}</td>
+                    <td class={`number strong ${late ? "bad-text" : ""}`}>{clock(waited)}</td>
+                    <td class="why">
+                      {call.stage === "ringing" ? (
+                        <span class="chip" data-state="ringing">
+                          {t.stage.ringing} {call.operator ?? ""}
+                        </span>
+                      ) : (
+                        (call.why ?? <span class="soft">–</span>)
+                      )}
+                    </td>
+                    <td>
+                      <div class="row">
+                        <button type="button" class="small" onClick={() => void explain(call.id)}>
+                          {t.supervisor.explain}
+                        </button>
+                        <MoveTo call={call} />
+                      </div>
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}

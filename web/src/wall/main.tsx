@@ -1,0 +1,239 @@
+// The wall: the house on one screen across a hall. It is read from ten metres, so everything is sized by the screen.
+
+import { computed } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { figures, operators, standing } from "../board";
+import { now } from "../clock";
+import { laidOut, MINUTES } from "../day";
+import { clock, count, percent, since } from "../format";
+import { open, words } from "../language";
+import { STATES } from "../operators";
+import { begin } from "../parts/begin";
+import { Chart } from "../parts/chart";
+import { ConnectionBar, Switches } from "../parts/frame";
+import type { OperatorState } from "../words";
+import "../style/base.css";
+import "./wall.css";
+
+const byState = computed(() => {
+  const found = new Map<OperatorState, number>();
+  for (const one of operators.value.values()) found.set(one.state, (found.get(one.state) ?? 0) + 1);
+  return found;
+});
+
+/** Letters of the chart follow the screen like everything else. */
+const letters = () => Math.round(Math.max(11, Math.min(window.innerWidth / 100, window.innerHeight / 56)));
+
+function Head() {
+  const t = words.value;
+  const at = new Date(now.value);
+  const locale = document.documentElement.lang;
+  return (
+    <header class="wall-head">
+      <h1>{t.wall.title}</h1>
+      <p class="soft date">
+        {at.toLocaleDateString(locale, { year: "numeric", month: "long", day: "numeric", weekday: "long" })}
+      </p>
+      <span class="grow" />
+      <span class="switches">
+        <Switches />
+        <button type="button" class="quiet small" onClick={() => void document.documentElement.requestFullscreen()}>
+          {t.wall.full}
+        </button>
+      </span>
+      <p class="time" data-field="clock">
+        {at.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })}
+      </p>
+    </header>
+  );
+}
+
+function Rate({
+  name,
+  share,
+  goal,
+  field,
+}: {
+  name: string;
+  share: number | null | undefined;
+  goal: number;
+  field: string;
+}) {
+  const t = words.value.wall;
+  const met = share === null || share === undefined ? null : share >= goal;
+  return (
+    <div class={`tile rate ${met === null ? "" : met ? "met" : "missed"}`} data-field={field}>
+      <p class="name">{name}</p>
+      <p class="value">{percent(share, goal)}</p>
+      <p class="under">
+        {t.goal(percent(goal))}
+        {met !== null && <strong> {met ? `✓ ${t.met}` : `▼ ${t.missed}`}</strong>}
+      </p>
+    </div>
+  );
+}
+
+function Tiles() {
+  const t = words.value.wall;
+  const today = figures.value;
+  if (!today) return null;
+  const longest = since(today.longest_since, now.value);
+  return (
+    <section class="tiles">
+      <div class="tile" data-field="offered">
+        <p class="name">{t.callsToday}</p>
+        <p class="value">{count(today.offered)}</p>
+        <p class="under">
+          {t.answeredToday} <span data-field="answered">{count(today.answered)}</span>
+        </p>
+      </div>
+      <div class={`tile ${today.waiting > 0 ? "warned" : ""}`} data-field="waiting">
+        <p class="name">{t.waiting}</p>
+        <p class="value">{count(today.waiting)}</p>
+        <p class="under">
+          {words.value.supervisor.talking} {count(today.talking ?? 0)}
+        </p>
+      </div>
+      <div class={`tile ${longest > today.answer_within_ms ? "missed" : ""}`} data-field="longest">
+        <p class="name">{t.longest}</p>
+        <p class="value">{today.longest_since ? clock(longest) : "–"}</p>
+        <p class="under">{"\u00a0"}</p>
+      </div>
+      <Rate field="level" name={t.level(today.answer_within_ms / 1000)} share={today.service_level} goal={today.goal} />
+      <Rate field="level15" name={t.level15} share={today.service_level_15min} goal={today.goal} />
+    </section>
+  );
+}
+
+function Quarters() {
+  const t = words.value.wall;
+  const today = figures.value;
+  if (!today) return null;
+  const at = new Date(now.value);
+  const minute = Math.floor((at.getHours() * 60 + at.getMinutes()) / 15) * 15;
+  return (
+    <section class="box quarters">
+      <h2>{t.byQuarter}</h2>
+      <Chart
+        title={t.byQuarter}
+        minutes={MINUTES}
+        letters={letters()}
+        lines={[
+          {
+            name: t.today,
+            colour: "--accent",
+            kind: "bars",
+            values: laidOut(today.quarters, (q) => q.offered, minute),
+          },
+          { name: t.yesterday, colour: "--warn", kind: "line", values: laidOut(today.yesterday, (q) => q.offered) },
+          {
+            name: t.lastWeek,
+            colour: "--line-strong",
+            kind: "dashed",
+            values: laidOut(today.last_week, (q) => q.offered),
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+function People() {
+  const t = words.value;
+  return (
+    <section class="box people">
+      <h2>{t.wall.operators}</h2>
+      <ul>
+        {STATES.filter(
+          (state) =>
+            state !== "signed_out" &&
+            (byState.value.has(state) || ["ready", "talking", "wrap_up", "not_ready"].includes(state)),
+        ).map((state) => (
+          <li key={state} data-state={state}>
+            <span class="value">{byState.value.get(state) ?? 0}</span>
+            <span class="name">{t.state[state]}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+interface Bar {
+  id: string;
+  name: string;
+  count: number;
+}
+
+function Bars({ title, list, none, sum }: { title: string; list: Bar[]; none: string; sum?: string }) {
+  const most = Math.max(1, ...list.map((bar) => bar.count));
+  return (
+    <section class="box bars">
+      <h2>
+        {title}
+        {sum && <span class="sum">{sum}</span>}
+      </h2>
+      {list.length === 0 ? (
+        <p class="none">{none}</p>
+      ) : (
+        <ul>
+          {list.slice(0, 6).map((bar) => (
+            <li key={bar.id}>
+              <span class="name">{bar.name}</span>
+              <span class="track" aria-hidden="true">
+                <span style={{ inlineSize: `${(bar.count / most) * 100}%` }} />
+              </span>
+              <span class="value">{count(bar.count)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Wall() {
+  const t = words.value;
+  const today = figures.value;
+  useEffect(() => {
+    document.title = `${t.page.wall} · ${t.common.house}`;
+  }, [t]);
+  const most = (a: Bar, b: Bar) => b.count - a.count || a.name.localeCompare(b.name);
+  const categories = (today?.categories ?? []).map((one) => ({ ...one, name: one.name || one.id })).sort(most);
+  const ledger = Object.entries(today?.ledger ?? {})
+    .filter(([, number]) => number > 0)
+    .map(([id, number]) => ({ id, name: open(t.cause, id), count: number }))
+    .sort(most);
+  const seconds = (today?.answer_within_ms ?? 15_000) / 1000;
+  const notice = standing.value[0];
+  const late = ledger.reduce((sum, bar) => sum + bar.count, 0);
+  return (
+    <>
+      <ConnectionBar />
+      <main class="wall" id="main">
+        <Head />
+        {notice && (
+          <p class="wall-notice" data-state={notice.level} role="status">
+            {notice.text}
+          </p>
+        )}
+        <Tiles />
+        <div class="middle">
+          <Quarters />
+          <People />
+        </div>
+        <div class="low">
+          <Bars title={t.wall.categories} list={categories} none={t.common.none} />
+          <Bars
+            title={t.wall.ledger(seconds)}
+            list={ledger}
+            none={t.wall.ledgerNone}
+            {...(late > 0 ? { sum: t.wall.ledgerSum(count(late)) } : {})}
+          />
+        </div>
+      </main>
+    </>
+  );
+}
+
+begin("wall", Wall);

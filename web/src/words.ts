@@ -1,0 +1,284 @@
+// What the API says, as it says it: times are RFC 3339, durations milliseconds. Nothing here knows a page.
+
+export type Role = "operator" | "supervisor" | "admin" | "wall";
+
+export interface Session {
+  person: { id: string; name: string; roles: Role[]; language?: string | null };
+  seat?: string | null;
+  csrf: string;
+}
+
+export interface QueueNow {
+  id: string;
+  name: string;
+  open: boolean;
+  waiting: number;
+  longest_since?: string | null;
+  callbacks?: number;
+  expected_wait_ms?: number | null;
+  ready: number;
+  talking: number;
+  offered: number;
+  answered: number;
+  answered_within: number;
+  abandoned: number;
+  service_level?: number | null;
+  service_level_15min?: number | null;
+  answer_within_ms?: number;
+}
+
+export type OperatorState =
+  | "signed_out"
+  | "not_ready"
+  | "ready"
+  | "offered"
+  | "reserved"
+  | "talking"
+  | "holding"
+  | "wrap_up"
+  | "outbound"
+  | "unreachable";
+
+export interface OperatorNow {
+  id: string;
+  name: string;
+  seat?: string | null;
+  state: OperatorState;
+  reason?: string | null;
+  since: string;
+  /** When wrap-up or the offer ends. */
+  until?: string | null;
+  next?: string | null;
+  call?: string | null;
+  queue?: string | null;
+  browser?: boolean;
+  supervisor?: boolean;
+  answered: number;
+  talk_ms: number;
+}
+
+export type Stage =
+  | "menu"
+  | "waiting"
+  | "ringing"
+  | "talking"
+  | "holding"
+  | "consulting"
+  | "conference"
+  | "survey"
+  | "message"
+  | "onward"
+  | "callback"
+  | "ending";
+
+export type Mode = "listen" | "whisper" | "barge";
+
+export interface CallNow {
+  id: string;
+  stage: Stage;
+  since: string;
+  from?: string | null;
+  to: string;
+  language?: string | null;
+  choices?: string | null;
+  queue?: string | null;
+  arrived_at: string;
+  queued_at?: string | null;
+  connected_at?: string | null;
+  operator?: string | null;
+  seat?: string | null;
+  place?: number | null;
+  why?: string | null;
+  consulting?: { to: string; stage: string } | null;
+  supervised_by: { operator: string; mode: Mode }[];
+  emergency?: { target: string; stage: string } | null;
+  note?: string | null;
+  digits?: Record<string, string>;
+  callback_of?: string | null;
+}
+
+export interface Quarter {
+  at: string;
+  minute?: number;
+  offered: number;
+  answered: number;
+  answered_within: number;
+  abandoned: number;
+}
+
+export interface Figures {
+  offered: number;
+  answered: number;
+  answered_within: number;
+  abandoned: number;
+  waiting: number;
+  longest_since?: string | null;
+  service_level?: number | null;
+  service_level_15min?: number | null;
+  /** 0 to 1. */
+  goal: number;
+  answer_within_ms: number;
+  talking?: number;
+  calls?: number;
+  quarters: Quarter[];
+  /** On the board only, not in events. */
+  yesterday?: Quarter[] | null;
+  last_week?: Quarter[] | null;
+  ledger: Record<string, number>;
+  categories: { id: string; name: string; count: number }[];
+}
+
+export interface Alarm {
+  id: string;
+  kind: string;
+  queue?: string | null;
+  since: string;
+  text: string;
+  text_en?: string | null;
+}
+
+export type Level = "info" | "warning" | "urgent";
+
+export interface Notice {
+  id: string;
+  text: string;
+  level: Level;
+  by: string;
+  at: string;
+  until?: string | null;
+}
+
+export interface ScheduleNow {
+  id: string;
+  open: boolean;
+  switch: "open" | "closed" | "auto";
+  until?: string | null;
+  by?: string | null;
+  note?: string | null;
+  queues?: string[];
+}
+
+export interface Board {
+  offset: string;
+  now: string;
+  queues: QueueNow[];
+  operators: OperatorNow[];
+  calls: CallNow[];
+  today: Figures;
+  alarms: Alarm[];
+  notices: Notice[];
+  schedules: ScheduleNow[];
+}
+
+export interface Told {
+  offset: string;
+  at: string;
+  type: string;
+  data: unknown;
+}
+
+export interface PhoneFacts {
+  uri: string;
+  websocket: string;
+  seat: string;
+  ice_servers: RTCIceServer[];
+  display_name?: string | null;
+}
+
+export interface Directory {
+  operators: { id: string; name: string; seat?: string | null; state?: OperatorState | null; supervisor?: boolean }[];
+  queues: { id: string; name: string; open?: boolean; waiting?: number; ready?: number }[];
+  emergencies: { id: string; name: string }[];
+  reasons: string[];
+}
+
+export type Whom = { operator: string } | { seat: string } | { queue: string } | { number: string };
+
+export type Order =
+  | { order: "hold" | "resume" | "return" | "complete" | "conference" | "hang_up" | "reclaim" }
+  | { order: "leave_supervision" | "take_over" }
+  | { order: "consult" | "transfer"; to: Whom }
+  | { order: "hand_off"; target?: string }
+  | { order: "note"; text: string }
+  | { order: "supervise"; mode: Mode };
+
+/** A call that is over; the record has more fields, all of which are shown. */
+export interface CallRecord {
+  call_id: string;
+  from?: string | null;
+  to?: string | null;
+  arrived_at: string;
+  answered_at?: string | null;
+  queued_at?: string | null;
+  connected_at?: string | null;
+  ended_at?: string | null;
+  queue?: string | null;
+  operator?: string | null;
+  seat?: string | null;
+  language?: string | null;
+  outcome: string;
+  ended_by?: string | null;
+  wait_ms?: number | null;
+  talk_ms?: number | null;
+  hold_ms?: number | null;
+  within_service_level?: boolean | null;
+  note?: string | null;
+  recording?: { file: string; sha256: string } | null;
+  [more: string]: unknown;
+}
+
+export interface Today {
+  answered: number;
+  talk_ms: number;
+  hold_ms?: number;
+  wrap_up_ms?: number;
+  average_ms?: number | null;
+  service_level?: number | null;
+  missed?: number;
+}
+
+export interface Configuration {
+  version: number;
+  files: Record<string, string>;
+}
+
+export interface Version {
+  version: number;
+  at?: string | null;
+  author?: string | null;
+  note?: string | null;
+  changes?: string[];
+}
+
+export interface Difference {
+  changes?: string[];
+  lines?: string[];
+}
+
+export interface Checked {
+  ok?: boolean;
+  faults?: string[];
+  warnings?: string[];
+  report?: string;
+  changes?: string[];
+}
+
+export interface Simulated {
+  report?: string;
+  quarters?: { minute: number; before: Played; after: Played }[];
+}
+
+export interface Played {
+  offered?: number;
+  service_level?: number | null;
+  longest_wait_ms?: number | null;
+}
+
+export interface Audited {
+  id: number;
+  at: string;
+  who: string;
+  what: string;
+  from?: string | null;
+  result?: string | null;
+}

@@ -1,0 +1,79 @@
+// The stream that breaks off, against a network of this file's own.
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { follow } from "../src/stream.ts";
+
+type Script = (after: string) => Response | Promise<Response>;
+
+function response(text: string, status = 200): Response {
+  return new Response(status === 200 ? text : null, { status });
+}
+
+const event = (offset: string, type = "queue") =>
+  `id: ${offset}\nevent: ${type}\ndata: ${JSON.stringify({ offset, at: "", type, data: { id: offset } })}\n\n`;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("window", new EventTarget());
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+async function run(scripts: Script[], begins: string[]) {
+  const seen = { after: [] as string[], told: [] as string[], connection: [] as string[], begun: 0, out: false };
+  vi.stubGlobal("fetch", async (url: string) => {
+    const after = new URL(url, "http://x").searchParams.get("after") ?? "";
+    seen.after.push(after);
+    const script = scripts.shift();
+    if (!script) return new Promise<Response>(() => {});
+    return script(after);
+  });
+  const stop = follow({
+    begin: async () => begins[Math.min(seen.begun++, begins.length - 1)] ?? "",
+    told: (one) => seen.told.push(one.offset),
+    connection: (state) => seen.connection.push(state),
+    signedOut: () => {
+      seen.out = true;
+    },
+  });
+  await vi.advanceTimersByTimeAsync(30_000);
+  stop();
+  return seen;
+}
+
+test("goes on where it broke off, and tells nothing twice", async () => {
+  const seen = await run(
+    [() => response(event("e-1") + event("e-2")), () => response(event("e-2") + event("e-3"))],
+    ["e-0"],
+  );
+  expect(seen.after.slice(0, 3)).toEqual(["e-0", "e-2", "e-3"]);
+  expect(seen.told).toEqual(["e-1", "e-2", "e-3"]);
+  expect(seen.begun).toBe(1);
+  expect(seen.connection).toContain("lost");
+});
+
+test("reads the board again when its place is gone, and shows no loss for it", async () => {
+  const seen = await run(
+    [() => response(event("f-7", "reset") + event("f-8")), () => response(event("f-10"))],
+    ["e-0", "f-9"],
+  );
+  expect(seen.begun).toBe(2);
+  expect(seen.after.slice(0, 2)).toEqual(["e-0", "f-9"]);
+  expect(seen.told).toEqual(["f-10"]);
+  expect(seen.connection.slice(0, 2)).toEqual(["live", "live"]);
+});
+
+test("a server that is away is asked again, with what was seen last", async () => {
+  const away = () => Promise.reject(new TypeError("no network"));
+  const seen = await run([() => response(event("e-1")), away, away, () => response(event("e-2"))], ["e-0"]);
+  expect(seen.after.slice(0, 4)).toEqual(["e-0", "e-1", "e-1", "e-1"]);
+  expect(seen.told).toEqual(["e-1", "e-2"]);
+});
+
+test("stops when the session is over", async () => {
+  const seen = await run([() => response("", 401)], ["e-0"]);
+  expect(seen.out).toBe(true);
+  expect(seen.after).toHaveLength(1);
+});

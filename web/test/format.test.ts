@@ -1,0 +1,57 @@
+import { beforeAll, expect, test, vi } from "vitest";
+import { laidOut, MINUTES } from "../src/day.ts";
+import { clock, countdown, number, percent } from "../src/format.ts";
+import { linesOf } from "../src/lines.ts";
+
+beforeAll(() => {
+  vi.stubGlobal("document", { documentElement: { lang: "zh-CN" } });
+});
+
+test.each([
+  [0, "0:00"],
+  [7_999, "0:07"],
+  [760_000, "12:40"],
+  [3_723_000, "1:02:03"],
+  [-5, "0:00"],
+])("%i ms on the clock are %s", (ms, text) => expect(clock(ms)).toBe(text));
+
+test.each([
+  [10_000, "0:10"],
+  [9_001, "0:10"],
+  [1, "0:01"],
+  [0, "0:00"],
+  [-900, "0:00"],
+])("%i ms left are counted down as %s", (ms, text) => expect(countdown(ms)).toBe(text));
+
+test("a share is never rounded over its goal", () => {
+  expect(percent(0.9499, 0.95)).toBe("94.9%");
+  expect(percent(0.94999, 0.95)).toBe("94.9%");
+  expect(percent(0.9996, 1)).toBe("99.9%");
+  expect(percent(0.95, 0.95)).toBe("95%");
+  expect([percent(1), percent(0), percent(null), percent(Number.NaN)]).toEqual(["100%", "0%", "–", "–"]);
+});
+
+test("numbers are grouped as they are read", () => {
+  expect(["13812345678", "01065123456", "053212345678", "12345", ""].map(number)).toEqual([
+    "138 1234 5678",
+    "010 6512 3456",
+    "0532 1234 5678",
+    "12345",
+    "–",
+  ]);
+});
+
+test("a day has 96 quarters, those without calls are none, those to come are not there", () => {
+  const quarter = { at: "", minute: 600, offered: 7, answered: 6, answered_within: 5, abandoned: 1 };
+  const day = laidOut([quarter], (one) => one.offered, 615);
+  expect(day).toHaveLength(MINUTES.length);
+  expect(day[40]).toBe(7);
+  expect(day[41]).toBe(0);
+  expect(day[42]).toBeNull();
+});
+
+test("an explanation is read in whichever form it comes", () => {
+  expect(linesOf({ lines: ["a", { at: "10:00", text: "b" }] })).toEqual(["a", "10:00 b"]);
+  expect(linesOf("a\nb")).toEqual(["a", "b"]);
+  expect(linesOf({ text: "a" })).toEqual(["a"]);
+});

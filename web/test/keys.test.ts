@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { actOf, KEYS, label, nameOf, type Pressed } from "../src/keys.ts";
+import { en } from "../src/language/en.ts";
+import { zh } from "../src/language/zh.ts";
+
+const press = (key: string, code: string, more: Partial<Pressed> = {}): Pressed => ({
+  key,
+  code,
+  shiftKey: false,
+  ctrlKey: false,
+  altKey: false,
+  metaKey: false,
+  ...more,
+});
+
+test("each key does one thing, and each has its words in both languages", () => {
+  const keys = Object.values(KEYS);
+  expect(new Set(keys).size).toBe(keys.length);
+  for (const act of Object.keys(KEYS) as (keyof typeof KEYS)[]) {
+    expect(zh.key[act]).toBeTruthy();
+    expect(en.key[act]).toBeTruthy();
+  }
+});
+
+test("letters work in upper case, in another layout, and with a Chinese input method", () => {
+  expect(actOf(press("a", "KeyA"))).toBe("answer");
+  expect(actOf(press("A", "KeyA"))).toBe("answer");
+  expect(actOf(press("h", "KeyJ"))).toBe("hold");
+  expect(actOf(press("Process", "KeyM"))).toBe("mute");
+  expect(actOf(press("？", "Slash", { shiftKey: true }))).toBe("help");
+});
+
+test("an emergency needs the shift key, whatever sign the layout has there", () => {
+  expect(actOf(press("!", "Digit1", { shiftKey: true }))).toBe("emergency1");
+  expect(actOf(press("¥", "Digit4", { shiftKey: true }))).toBe("emergency4");
+  expect(actOf(press("1", "Digit1"))).toBeNull();
+});
+
+test("what belongs to the browser or is being composed is left alone", () => {
+  expect(nameOf(press("r", "KeyR", { ctrlKey: true }))).toBeNull();
+  expect(nameOf(press("h", "KeyH", { metaKey: true }))).toBeNull();
+  expect(nameOf(press("a", "KeyA", { isComposing: true }))).toBeNull();
+  expect(actOf(press("F5", "F5"))).toBeNull();
+});
+
+test("buttons show their keys", () => {
+  expect([label("a"), label("shift+1"), label("?")]).toEqual(["A", "⇧1", "?"]);
+});
