@@ -15,3 +15,4 @@ pub mod moment;
 pub mod queue;
 pub mod records;
 pub mod sip;
+pub mod tls;

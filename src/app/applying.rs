@@ -22,7 +22,7 @@ impl Switchboard {
     pub fn apply(&mut self, now: Moment, new: NewHouse, done: oneshot::Sender<Ticket>) {
         let NewHouse { house, bank, version } = new;
         self.calls.set_settings(call_settings(&house));
-        let House { sip, media, queue, queue_open, schedules, app, .. } = house;
+        let House { sip, media, queue, queue_open, schedules, app, tls, .. } = house;
         for schedule in self.doors.set(schedules, queue_open) {
             let by = version.author.clone();
             let note = "the schedule is gone from the files".into();
@@ -34,6 +34,11 @@ impl Switchboard {
             self.take_change(now, change);
         }
         self.sip.set_settings(now, sip);
+        let doors = self.sockets.doors();
+        doors.origins.set(&app.origins);
+        if let (Some(shown), Some(files)) = (&doors.tls, tls) {
+            shown.set_files(files);
+        }
         self.drain = app.drain;
         let ticket = self.store.write(Entry::Version(Box::new(version)));
         let _ = done.send(ticket);

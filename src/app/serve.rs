@@ -33,7 +33,8 @@ use crate::queue::{Input, Output};
 use crate::records::{Entry, Recovered, Store};
 use crate::sip::Binding;
 use crate::sip::endpoint::Endpoint;
-use crate::sip::transport::Sockets;
+use crate::sip::transport::{Doors as SipDoors, Origins, Sockets};
+use crate::tls::Acceptor;
 
 /// Batches of events from the media workers that may wait for the switchboard.
 const MEDIA_BATCHES: usize = 1024;
@@ -66,7 +67,10 @@ async fn open_and_run(
 ) -> Result<(), Faults> {
     let one = |error: String| vec![error];
     let Read { mut house, meaning, files, prompts, .. } = read;
-    let sockets = Sockets::bind(&house.sip.listen).await.map_err(|e| one(e.to_string()))?;
+    let tls = house.tls.clone().map(Acceptor::open).transpose().map_err(|e| one(e.to_string()))?;
+    let origins = Origins::new(&house.app.origins);
+    let sockets = Sockets::bind(&house.sip.listen, SipDoors { tls: tls.clone(), origins }).await;
+    let sockets = sockets.map_err(|e| one(e.to_string()))?;
     for (listen, addr) in house.sip.listen.iter_mut().zip(sockets.local_addrs()) {
         listen.addr = addr;
     }

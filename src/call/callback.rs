@@ -159,6 +159,8 @@ impl Call {
             to: Target::Trunk { trunk, number: self.record.to.clone() },
             caller: Party { number: self.record.from.clone(), display: None },
             hops: sip::HOPS,
+            auto_answer: false,
+            call: None,
             sip_call_id: Some(self.record.sip_call_id.clone()),
             body: Some(Body::sdp(sdp.clone())),
         }));

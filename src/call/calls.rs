@@ -385,6 +385,8 @@ fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
         | E::Reoffer { leg, .. }
         | E::ReofferAnswered { leg, .. }
         | E::Info { leg, .. }
+        | E::FlowLost { leg }
+        | E::FlowFound { leg }
         | E::Ended { leg, .. } => Some(*leg),
         _ => None,
     }

@@ -292,7 +292,8 @@ impl Call {
         }
         let Some(way) = handoff.target.ways.get(handoff.way) else { return };
         let to = Target::Trunk { trunk: way.trunk.clone(), number: way.number.clone() };
-        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, body: Some(Body::sdp(sdp)) };
+        let body = Some(Body::sdp(sdp));
+        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: None, body };
         house.sip(sip::Command::Invite(invite));
     }
 

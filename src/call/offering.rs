@@ -120,7 +120,9 @@ impl Call {
         let caller = self.shown.clone();
         // RFC 7332 §4: a call that comes round to us again and again comes to an end.
         let hops = self.hops.saturating_sub(1);
-        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, body: Some(Body::sdp(sdp)) };
+        let body = Some(Body::sdp(sdp));
+        let invite =
+            sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: Some(self.id), body };
         house.sip(sip::Command::Invite(invite));
     }
 

@@ -41,7 +41,7 @@ pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
 use crate::ids::{Language, QueueId, ScheduleId, TrunkId};
-use crate::{ivr, media, queue, sip};
+use crate::{ivr, media, queue, sip, tls};
 
 /// Everything the admin said, as each room understands it.
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ pub struct House {
     pub voices: BTreeMap<Language, Voice>,
     /// Whom operators can hand emergencies to.
     pub emergencies: Vec<Emergency>,
+    /// What is shown to whoever connects over TLS.
+    pub tls: Option<tls::Files>,
     pub app: App,
 }
 
@@ -104,6 +106,8 @@ pub struct App {
     pub time_zone: jiff::tz::TimeZone,
     /// Where the pages are to be served.
     pub web: std::net::SocketAddr,
+    /// Pages of other hosts that may open a WebSocket, as browsers tell them.
+    pub origins: Vec<String>,
 }
 
 /// What was read of a folder, with everything that is to be said about it.

@@ -171,12 +171,10 @@ fn decibels(text: &str) -> Result<f64, String> {
 
 fn listener(text: &str) -> Result<Listen, String> {
     let wrong = || format!("found {text:?}; a listener looks like \"udp:127.0.0.1:5060\" or \"tcp:[::1]:5060\"");
-    let (transport, addr) = text.split_once(':').ok_or_else(wrong)?;
-    let transport = match transport {
-        "udp" => Transport::Udp,
-        "tcp" => Transport::Tcp,
-        _ => return Err(format!("found transport {transport:?}; udp and tcp are spoken")),
-    };
+    let (name, addr) = text.split_once(':').ok_or_else(wrong)?;
+    let transport = Transport::of_name(name).filter(|_| name.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let transport =
+        transport.ok_or_else(|| format!("found transport {name:?}; udp, tcp, tls, ws and wss are spoken"))?;
     Ok(Listen { transport, addr: addr.parse().map_err(|_| wrong())? })
 }
 

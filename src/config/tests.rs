@@ -162,7 +162,10 @@ fn the_environment_goes_above_the_files() {
          | HOTLINE__HOUSE__DRAIN=60\n      \
          |                       ^^\n1 fault\n"
     );
-    assert!(bad(&dir, &[("HOTLINE__SIP__LISTEN", "sctp:127.0.0.1:1")]).contains("\"sctp\"; udp and tcp are spoken"));
+    assert!(
+        bad(&dir, &[("HOTLINE__SIP__LISTEN", "sctp:127.0.0.1:1")])
+            .contains("\"sctp\"; udp, tcp, tls, ws and wss are spoken")
+    );
 }
 
 #[test]

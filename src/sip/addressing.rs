@@ -44,6 +44,10 @@ impl Endpoint {
 
     /// The same flow on a listener of its transport and family.
     pub(super) fn fit(&self, flow: Flow) -> Option<Flow> {
+        // What is open leads there, whoever opened it.
+        if flow.connection.is_some() {
+            return Some(flow);
+        }
         let listen = self.settings.listen.get(flow.listener.0)?;
         if listen.transport == flow.transport && listen.addr.is_ipv4() == flow.remote.is_ipv4() {
             return Some(flow);
@@ -53,7 +57,9 @@ impl Endpoint {
 
     /// Host and port that others reach us at on this flow.
     fn local(&self, flow: Flow) -> (String, u16) {
-        let addr = self.settings.listen.get(flow.listener.0).map(|listen| listen.addr);
+        // Over the gate's connections nobody looks at it, as requests come back the same way.
+        let listen = self.settings.listen.get(flow.listener.0).or_else(|| self.settings.listen.first());
+        let addr = listen.map(|listen| listen.addr);
         let addr = addr.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)));
         let told = || self.settings.advertise.iter().find(|ip| ip.is_ipv4() == addr.is_ipv4()).copied();
         let ip = Some(addr.ip()).filter(|ip| !ip.is_unspecified()).or_else(told).unwrap_or(addr.ip());
@@ -73,8 +79,8 @@ impl Endpoint {
     pub(super) fn own_uri(&self, user: &str, flow: Flow) -> SipUri {
         let (host, port) = self.local(flow);
         let mut uri = SipUri::new(Some(user), &host, Some(port));
-        if flow.transport == Transport::Tcp {
-            uri.params.set("transport", Some("tcp"));
+        if let Some(name) = flow.transport.uri_name() {
+            uri.params.set("transport", Some(name));
         }
         uri
     }

@@ -52,7 +52,9 @@ impl Endpoint {
     fn registration_of(&mut self, now: Moment, origin: Origin, key: String, request: &Request) {
         let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number)).unwrap_or_default();
         let before = self.registrar.phone(&seat);
-        match self.registrar.handle(now, request, origin.flow, &mut self.verifier, &self.settings.seats) {
+        let flow = origin.flow;
+        let proven = flow.connection.and_then(|connection| self.proven.get(&connection));
+        match self.registrar.handle(now, request, flow, proven, &mut self.verifier, &self.settings.seats) {
             Ok(response) => {
                 let after = self.registrar.phone(&seat);
                 if let Some((flow, call_id)) = after
@@ -135,6 +137,10 @@ impl Endpoint {
     }
 
     pub(super) fn trunk_at(&self, flow: Flow) -> Option<&TrunkId> {
+        // A browser behind a proxy of ours comes from the address of the proxy.
+        if flow.transport.is_web() {
+            return None;
+        }
         let ip = flow.remote.ip().to_canonical();
         let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
         trunk.map(|trunk| &trunk.id)
@@ -145,6 +151,12 @@ impl Endpoint {
         let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
         let from =
             request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
+        if let Some(seat) = self.proven(flow) {
+            return match seat.as_str() == from && self.settings.seats.contains_key(seat) {
+                true => Ok(Admitted { source: Source::Seat(seat.clone()), pinned: true }),
+                false => Err(Box::new(request.respond(403, Some(&self.fixed_tag(&request.headers))))),
+            };
+        }
         let trunk = self.trunk_at(flow).cloned();
         let feature = dialled.starts_with('*');
         if let (Some(trunk), false) = (&trunk, feature) {

@@ -44,6 +44,8 @@ pub struct Endpoint {
     pub(super) client_flows: Index<Flow, TransactionId>,
     pub(super) server_connections: Index<ConnectionId, TransactionId>,
     leg_connections: Index<ConnectionId, LegId>,
+    /// Connections whose seat a session proved, RFC 7118 §7.
+    pub(super) proven: BTreeMap<ConnectionId, SeatId>,
     /// Legs to and from seats.
     seat_legs: Index<SeatId, LegId>,
     pub(super) agenda: Agenda<Owner>,
@@ -134,6 +136,7 @@ impl Endpoint {
             client_flows: Index::new(),
             server_connections: Index::new(),
             leg_connections: Index::new(),
+            proven: BTreeMap::new(),
             seat_legs: Index::new(),
             agenda: Agenda::new(),
             held: 0,
@@ -193,7 +196,17 @@ impl Endpoint {
         self.after(now);
     }
 
+    /// Whoever opened this connection has proved that the seat is his: he needs no secret, and is nobody else.
+    pub fn connection_proven(&mut self, connection: ConnectionId, seat: SeatId) {
+        self.proven.insert(connection, seat);
+    }
+
+    pub(super) fn proven(&self, flow: Flow) -> Option<&SeatId> {
+        self.proven.get(&flow.connection?)
+    }
+
     pub fn connection_closed(&mut self, now: Moment, connection: ConnectionId) {
+        self.proven.remove(&connection);
         self.registrar.flow_lost(connection);
         self.answer_elsewhere(connection);
         for leg in self.leg_connections.take(&connection) {

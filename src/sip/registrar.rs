@@ -83,7 +83,7 @@ impl Registrar {
             self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
         }
         for seat in fixed.keys().filter(|seat| !self.fixed.contains_key(*seat)).filter(silent) {
-            self.events.push_back(Event::SeatReachable { seat: seat.clone() });
+            self.events.push_back(Event::SeatReachable { seat: seat.clone(), browser: false });
         }
         let has_secret = |seat: &SeatId| settings.seats.get(seat).is_some_and(|account| account.secret.is_some());
         let provable = fixed.iter().filter(|(seat, _)| has_secret(seat));
@@ -95,19 +95,26 @@ impl Registrar {
         }
     }
 
-    /// A whole REGISTER, RFC 3261 §10.3. `Err`: the answer to somebody who proved nothing.
+    /// A whole REGISTER, RFC 3261 §10.3. `proven`: whose connection it came over. `Err`: the answer to somebody who
+    /// proved nothing.
     pub fn handle(
         &mut self,
         now: Moment,
         request: &Request,
         flow: Flow,
+        proven: Option<&SeatId>,
         verifier: &mut Verifier,
         seats: &BTreeMap<SeatId, SeatAccount>,
     ) -> Result<Response, Response> {
         let respond = |status| request.respond(status, Some("reg"));
         let Some(to) = request.headers.to().ok().and_then(|to| to.uri.sip().cloned()) else { return Err(respond(400)) };
         let credentials = request.headers.credentials("Authorization");
-        let seat = match verifier.verify(now, &request.method, &credentials, &request.uri, seats, flow.remote.ip()) {
+        let verdict = match proven {
+            Some(seat) if seats.contains_key(seat) => Verdict::Seat(seat.clone()),
+            Some(_) => return Err(respond(403)),
+            None => verifier.verify(now, &request.method, &credentials, &request.uri, seats, flow.remote.ip()),
+        };
+        let seat = match verdict {
             Verdict::Seat(seat) => seat,
             Verdict::Challenge { stale } => {
                 let mut response = respond(401);
@@ -200,6 +207,7 @@ impl Registrar {
             expires_at: bound.expires_at,
         };
         let (connection, ip) = (bound.flow.connection, bound.flow.remote.ip().to_canonical());
+        let browser = bound.flow.transport.is_web();
         self.deadlines.insert((bound.expires_at, seat.clone()));
         let before = self.seats.insert(seat.clone(), bound);
         if let Some(before) = &before {
@@ -209,15 +217,14 @@ impl Registrar {
         if let Some(connection) = connection {
             self.connections.insert(connection, seat.clone());
         }
-        match before {
-            Some(before) if self.seats.get(&seat).is_none_or(|b| b.expires_at != before.expires_at) => {
-                self.deadlines.remove(&(before.expires_at, seat.clone()));
-            }
-            Some(_) => {}
-            None if !self.fixed.contains_key(&seat) => {
-                self.events.push_back(Event::SeatReachable { seat: seat.clone() })
-            }
-            None => {}
+        if let Some(before) = &before
+            && self.seats.get(&seat).is_none_or(|b| b.expires_at != before.expires_at)
+        {
+            self.deadlines.remove(&(before.expires_at, seat.clone()));
+        }
+        let fixed = self.fixed.contains_key(&seat).then_some(false);
+        if before.map(|before| before.flow.transport.is_web()).or(fixed) != Some(browser) {
+            self.events.push_back(Event::SeatReachable { seat: seat.clone(), browser });
         }
         self.events.push_back(Event::Binding { seat, binding: Some(binding) });
     }
@@ -226,8 +233,12 @@ impl Registrar {
         let Some(bound) = self.seats.remove(seat) else { return };
         self.deadlines.remove(&(bound.expires_at, seat.clone()));
         self.unplace(seat, bound.flow);
-        if !self.fixed.contains_key(seat) {
-            self.events.push_back(Event::SeatUnreachable { seat: seat.clone() });
+        match self.fixed.contains_key(seat) {
+            false => self.events.push_back(Event::SeatUnreachable { seat: seat.clone() }),
+            true if bound.flow.transport.is_web() => {
+                self.events.push_back(Event::SeatReachable { seat: seat.clone(), browser: false });
+            }
+            true => {}
         }
         self.events.push_back(Event::Binding { seat: seat.clone(), binding: None });
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{LegId, SeatId, TrunkId};
+use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 // ---------------------------------------------------------------------------------------------
@@ -32,6 +32,8 @@ pub struct Settings {
     pub register_max: Duration,
     /// How long a digest nonce is good; an older one is answered `stale=true`.
     pub nonce_lifetime: Duration,
+    /// How long a talk stands whose browser lost its connection.
+    pub flow_grace: Duration,
     /// INVITE server transactions at once, above which new calls get 503 with Retry-After.
     pub max_calls: usize,
     /// RFC 3261 §17.1.1.1 T1, T2, T4; T1 = 500 ms, T2 = 4 s, T4 = 5 s unless a test says otherwise.
@@ -55,6 +57,11 @@ impl Default for Timers {
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
+    /// WebSocket, RFC 7118.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
 }
 
 impl Transport {
@@ -68,7 +75,36 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
+    }
+
+    /// As written before an address that is listened on: `udp`, `tcp`, `tls`, `ws`, `wss`.
+    pub fn of_name(name: &str) -> Option<Transport> {
+        let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+        all.into_iter().find(|transport| transport.via_name().eq_ignore_ascii_case(name))
+    }
+
+    /// As written in a URI; `None` for UDP, which is what is meant without it. RFC 7118 §5.2 knows no `wss`.
+    pub fn uri_name(self) -> Option<&'static str> {
+        match self {
+            Transport::Udp => None,
+            Transport::Tcp => Some("tcp"),
+            Transport::Tls => Some("tls"),
+            Transport::Ws | Transport::Wss => Some("ws"),
+        }
+    }
+
+    /// Spoken by browsers: nobody can be reached that way but over the connection that they opened.
+    pub fn is_web(self) -> bool {
+        matches!(self, Transport::Ws | Transport::Wss)
+    }
+
+    /// Over TLS.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
     }
 }
 
@@ -134,7 +170,12 @@ impl std::fmt::Debug for Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub usize);
 
-/// One TCP connection, numbered by the shell that holds it.
+impl ListenerId {
+    /// No listener of signalling's own: the web server took the connection and handed it in.
+    pub const GATE: ListenerId = ListenerId(usize::MAX);
+}
+
+/// One connection (TCP, TLS, WebSocket), numbered by the shell that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
@@ -144,7 +185,8 @@ pub struct Flow {
     pub listener: ListenerId,
     pub transport: Transport,
     pub remote: SocketAddr,
-    /// `None` for UDP, and for TCP when no connection is open yet: the shell opens one.
+    /// `None` for UDP, for TCP when no connection is open yet (the shell opens one), and for a phone whose
+    /// connection is gone.
     pub connection: Option<ConnectionId>,
 }
 
@@ -222,6 +264,11 @@ pub struct Invite {
     pub sip_call_id: Option<String>,
     /// Max-Forwards: of a call that is passed on, one less than it came with, RFC 7332 §4; else [`HOPS`].
     pub hops: u8,
+    /// The phone is asked to answer by itself, as whoever sits there wants this call: `Answer-Mode` (RFC 5373),
+    /// and what phones listened to before it.
+    pub auto_answer: bool,
+    /// Told as `X-Hotline-Call`, by which a page finds its call on the board. Not for outside.
+    pub call: Option<CallId>,
     pub body: Option<Body>,
 }
 
@@ -324,9 +371,22 @@ pub enum Event {
         leg: LegId,
         why: Ended,
     },
-    /// The seat's phone can be reached (registered, or fixed), or no longer can.
+    /// A browser's connection under the dialog is gone; the leg stands. What is asked of it waits: until the phone
+    /// is back over another connection ([`Event::FlowFound`]), or the call lets go.
+    FlowLost {
+        leg: LegId,
+    },
+    /// The same phone is back: it registered, or sent a request within the dialog, over another connection. A page
+    /// that begins anew is not the same, and knows nothing of the dialog.
+    FlowFound {
+        leg: LegId,
+    },
+    /// The seat's phone can be reached (registered, or fixed), or no longer can. Told again when the phone is of
+    /// another kind than the one before.
     SeatReachable {
         seat: SeatId,
+        /// Registered over a WebSocket: its legs are a browser's.
+        browser: bool,
     },
     SeatUnreachable {
         seat: SeatId,
@@ -363,7 +423,7 @@ pub struct Binding {
     pub contact: String,
     /// Where the REGISTER came from: requests go back there (symmetric, RFC 5626 in spirit).
     pub remote: SocketAddr,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp`, `tls`, `ws` or `wss`.
     pub transport: String,
     /// The address of ours that it came to; not known of registrations of older versions.
     #[serde(default)]

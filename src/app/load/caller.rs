@@ -189,6 +189,8 @@ impl Visit<'_> {
             caller: Party { number: self.crowd.number_of(self.number), display: None },
             sip_call_id: Some(self.seen.sip_call_id.clone()),
             hops: sip::HOPS,
+            auto_answer: false,
+            call: None,
             body: Some(Body::sdp(offer)),
         }));
         negotiation

@@ -113,6 +113,7 @@ fn phone_settings(server: SocketAddr, own: IpAddr, fixed: Option<SocketAddr>) ->
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),
         nonce_lifetime: Duration::from_secs(300),
+        flow_grace: Duration::ZERO,
         max_calls: 10_000,
         timers: Timers::default(),
     }

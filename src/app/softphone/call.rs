@@ -99,6 +99,8 @@ impl Talk<'_> {
                 caller: Party { number: self.from.clone(), display: None },
                 sip_call_id: None,
                 hops: sip::HOPS,
+                auto_answer: false,
+                call: None,
                 body: Some(Body::sdp(sdp)),
             })),
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),

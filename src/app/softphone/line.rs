@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use crate::app::clock::Clock;
 use crate::moment::Moment;
 use crate::sip::endpoint::Endpoint;
-use crate::sip::transport::{Arrival, Sockets};
+use crate::sip::transport::{Arrival, Doors, Sockets};
 use crate::sip::{self, Listen, Settings};
 
 /// What is still to be answered at the end is waited for so long.
@@ -22,7 +22,7 @@ pub struct Line {
 impl Line {
     /// `settings` say where it listens; port 0 takes a free one.
     pub async fn open(clock: Clock, mut settings: Settings, rng: StdRng) -> Result<Line, String> {
-        let sockets = Sockets::bind(&settings.listen).await.map_err(|e| e.to_string())?;
+        let sockets = Sockets::bind(&settings.listen, Doors::default()).await.map_err(|e| e.to_string())?;
         let bound = settings.listen.iter().zip(sockets.local_addrs());
         settings.listen = bound.map(|(listen, addr)| Listen { addr, ..*listen }).collect();
         Ok(Line { clock, sip: Endpoint::new(clock.now(), settings, rng), sockets })
@@ -56,6 +56,8 @@ impl Line {
                 match arrival {
                     Arrival::Bytes { flow, bytes } => self.sip.receive(now, flow, &bytes),
                     Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
+                    // Nobody hands anything in to a phone.
+                    Arrival::Proven { .. } => {}
                     Arrival::Unsent(flow) => self.sip.unsent(now, flow),
                 }
             }

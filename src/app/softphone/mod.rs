@@ -140,6 +140,7 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),
         nonce_lifetime: Duration::from_secs(300),
+        flow_grace: Duration::ZERO,
         max_calls: 4,
         timers: Timers::default(),
     }

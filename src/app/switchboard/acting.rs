@@ -43,9 +43,10 @@ impl Switchboard {
 
     pub(super) fn take_sip(&mut self, now: Moment, event: sip::Event) {
         match event {
-            sip::Event::SeatReachable { seat } => {
-                info!(%seat, "seat reachable");
-                self.log_input(now, Input::SeatReachable { seat, reachable: true });
+            sip::Event::SeatReachable { seat, browser } => {
+                info!(%seat, browser, "seat reachable");
+                self.log_input(now, Input::SeatReachable { seat: seat.clone(), reachable: true });
+                self.calls.handle(now, Event::Sip(sip::Event::SeatReachable { seat, browser }));
             }
             sip::Event::SeatUnreachable { seat } => {
                 info!(%seat, "seat unreachable");

@@ -209,6 +209,7 @@ impl Switchboard {
                     self.sip.receive(now, flow, &bytes);
                 }
                 Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
+                Arrival::Proven { connection, seat } => self.sip.connection_proven(connection, seat),
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);

@@ -22,6 +22,7 @@ impl Meaning {
             schedules,
             queue_load,
             emergencies,
+            tls,
             app,
             // What is spoken is the recordings', which are told of by their content.
             texts: _,
@@ -52,10 +53,16 @@ impl Meaning {
         for (place, target) in emergencies.iter().enumerate() {
             meaning.emergency(&format!("emergency {}", target.id), place, target);
         }
-        let App { drain, time_zone, web } = app;
+        let tls_file = |path: fn(&crate::tls::Files) -> &std::path::PathBuf| {
+            tls.as_ref().map_or("none".into(), |files| path(files).display().to_string())
+        };
+        meaning.say("", "tls.certificate", tls_file(|files| &files.certificate));
+        meaning.say("", "tls.key", tls_file(|files| &files.key));
+        let App { drain, time_zone, web, origins } = app;
         meaning.say("", "house.drain", time_text(*drain));
         meaning.say("", "house.time_zone", time_zone.iana_name().unwrap_or("the system's"));
         meaning.say("", "web.listen", web);
+        meaning.say("", "web.origins", list(origins));
         for (name, sha256) in prompts {
             meaning.fact(&format!("{PROMPT}{name}"), CONTENT, Fact::Hidden(sha256.clone()));
         }
@@ -72,6 +79,7 @@ impl Meaning {
             register_min,
             register_max,
             nonce_lifetime,
+            flow_grace,
             max_calls,
             // Not in the files.
             timers: Timers { .. },
@@ -83,6 +91,7 @@ impl Meaning {
         self.say("", "sip.register_min", time_text(*register_min));
         self.say("", "sip.register_max", time_text(*register_max));
         self.say("", "sip.nonce_lifetime", time_text(*nonce_lifetime));
+        self.say("", "sip.flow_grace", time_text(*flow_grace));
         self.say("", "sip.max_calls", max_calls);
         for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
             let thing = format!("trunk {id}");

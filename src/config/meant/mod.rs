@@ -18,6 +18,7 @@ mod secrets;
 mod signalling;
 mod sound;
 mod survey;
+mod tls;
 mod unused;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let mut queues = queues::read(files, &schedules, faults);
     queues.sound = faults.count() == before && files.queues.is_complete();
     let sip = signalling::read(files, faults);
+    let tls = tls::read(dir, files, sip.as_ref().map(|sip| &sip.settings), faults);
     let emergencies = emergency::read(files, sip.as_ref(), faults);
     let mut media = sound::read(dir, files, faults);
     let before = faults.count();
@@ -108,6 +110,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             queue_load: queues.load,
             schedules: schedules.meant,
             emergencies,
+            tls,
             app: app?,
         })
     };
@@ -194,8 +197,23 @@ fn app(files: &Files, faults: &mut Faults) -> Option<App> {
         },
     };
     let web = reader::table::<written::Web>(&files.hotline, "web", faults)?;
+    let origins = origins(&web, faults);
     let web = web.written.listen.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 8080)), |listen| listen.0);
-    Some(App { drain: time(&house.written.drain, DRAIN), time_zone, web })
+    Some(App { drain: time(&house.written.drain, DRAIN), time_zone, web, origins })
+}
+
+/// As browsers tell them, RFC 6454 §6.2: scheme, host, and the port unless it is the scheme's own.
+fn origins(web: &Element<'_, written::Web>, faults: &mut Faults) -> Vec<String> {
+    let origins = web.written.origins.clone().unwrap_or_default();
+    for (index, origin) in origins.iter().enumerate() {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(is_host) {
+            let what = format!("found {origin:?}; an origin is meant, e.g. \"https://desk.example\"");
+            web.fault_at(faults, &["origins", &index.to_string()], what);
+        }
+    }
+    origins
 }
 
 fn time(written: &Option<Time>, default: Duration) -> Duration {

@@ -77,7 +77,7 @@ fn from_file(dir: &Path, seat: &Seat<'_>, file: &str, faults: &mut Faults) -> Re
 }
 
 /// Whether everybody on the machine can read it.
-fn is_open(path: &Path) -> bool {
+pub fn is_open(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }

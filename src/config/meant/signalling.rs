@@ -18,6 +18,8 @@ const REGISTER_MIN: Duration = Duration::from_secs(60);
 const REGISTER_MAX: Duration = Duration::from_secs(3600);
 const REGISTER_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600));
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+const FLOW_GRACE: Duration = Duration::from_secs(15);
+const FLOW_GRACE_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 /// The shipped 5,000 pairs of ports are enough for so many callers and 1,000 seats.
 const MAX_CALLS: usize = 4_000;
 /// Each call has two legs with two sockets each, and a record: more would not fit one process.
@@ -95,6 +97,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
             format!("{} is longer than register_max, {}", time_text(register_min), time_text(register_max)),
         );
     }
+    let flow_grace = time_within(&sip, "flow_grace", &written.flow_grace, FLOW_GRACE, FLOW_GRACE_LIMITS, faults);
     let max_calls = written.max_calls.unwrap_or(MAX_CALLS);
     if max_calls == 0 || max_calls > MOST_CALLS {
         sip.fault(faults, "max_calls", format!("found {max_calls}; from 1 to {MOST_CALLS} is allowed"));
@@ -117,6 +120,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         register_min,
         register_max,
         nonce_lifetime: time(&written.nonce_lifetime, NONCE_LIFETIME),
+        flow_grace,
         max_calls,
         timers: Timers::default(),
     };

@@ -24,6 +24,8 @@ pub struct HotlineFile {
     #[schemars(default)]
     media: Media,
     #[schemars(default)]
+    tls: Tls,
+    #[schemars(default)]
     web: Web,
 }
 
@@ -41,7 +43,8 @@ pub struct House {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Sip {
-    /// Where calls and registrations arrive. Default ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"].
+    /// Where calls and registrations arrive: over udp, tcp, tls, ws (WebSocket) and wss, e.g. "wss:0.0.0.0:8443";
+    /// tls and wss need a certificate in [tls]. Default ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"].
     pub listen: Option<Vec<Listener>>,
     /// Address written into SIP messages where a listener is bound to 0.0.0.0 or [::]; with both, a list of one
     /// of each family.
@@ -58,6 +61,8 @@ pub struct Sip {
     pub register_max: Option<Time>,
     /// How long a digest nonce is good. Default "5m".
     pub nonce_lifetime: Option<Time>,
+    /// How long a talk stands whose browser lost its connection, until the page is back. "1s" to "5m". Default "15s".
+    pub flow_grace: Option<Time>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
 }
@@ -156,10 +161,24 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
+/// The certificate that is shown to whoever connects over TLS. Changed files are read again by themselves; if they
+/// cannot be used, the certificate before them is shown on.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Tls {
+    /// File with the certificate and those between it and the root (PEM), seen from this file, e.g. "tls/chain.pem".
+    pub certificate: Option<String>,
+    /// File with its private key (PEM, without a passphrase), seen from this file, e.g. "tls/key.pem".
+    pub key: Option<String>,
+}
+
 /// The pages. This version serves none; the address is checked and kept.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Web {
     /// Where they are to be served. Default "127.0.0.1:8080".
     pub listen: Option<Endpoint>,
+    /// Pages of other hosts that may open a WebSocket here and at listeners of sip, e.g. ["https://desk.example"];
+    /// pages of the same host and port may. Default [].
+    pub origins: Option<Vec<String>>,
 }

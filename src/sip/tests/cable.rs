@@ -55,6 +55,7 @@ fn settings(end: usize, reliable: bool) -> Settings {
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),
         nonce_lifetime: Duration::from_secs(300),
+        flow_grace: Duration::from_secs(15),
         max_calls: 1000,
         timers: Timers::default(),
     }
@@ -150,6 +151,8 @@ impl Cable {
                 caller,
                 sip_call_id: None,
                 hops: HOPS,
+                auto_answer: false,
+                call: None,
                 body: Some(Body::sdp(b"offer".to_vec())),
             }),
         );

@@ -158,7 +158,7 @@ fn seats_register_with_both_digests_and_are_reachable_until_they_expire() {
         assert!(ok[0].starts_with("SIP/2.0 200 OK") && ok[0].contains("expires=120"), "{ok:?}");
         let events = phone.events();
         assert!(
-            events.iter().any(|event| matches!(event, Event::SeatReachable { seat } if seat.as_str() == "8001")),
+            events.iter().any(|event| matches!(event, Event::SeatReachable { seat, .. } if seat.as_str() == "8001")),
             "{events:?}"
         );
         phone.wait(Duration::from_secs(121));
@@ -192,6 +192,8 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         caller: Party { number: "138".into(), display: None },
         sip_call_id: None,
         hops: 17,
+        auto_answer: false,
+        call: None,
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));
@@ -215,6 +217,8 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         to: Target::Seat("8001".into()),
         caller: caller(),
         hops: HOPS,
+        auto_answer: false,
+        call: None,
         sip_call_id: None,
         body: None,
     };
@@ -236,6 +240,8 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
             to,
             caller,
             hops: HOPS,
+            auto_answer: false,
+            call: None,
             sip_call_id: Some("of-our-record".into()),
             body: None,
         }));
@@ -306,7 +312,16 @@ fn a_reinvite_of_ours_that_is_only_promised_an_answer_ends_with_its_leg_or_in_th
 fn a_200_whose_route_cannot_be_read_is_acknowledged_and_ended() {
     let mut phone = Phone::new(false);
     let to = Target::Seat("8002".into());
-    let invite = Invite { leg: LegId(2), to, caller: caller(), hops: HOPS, sip_call_id: None, body: None };
+    let invite = Invite {
+        leg: LegId(2),
+        to,
+        caller: caller(),
+        hops: HOPS,
+        sip_call_id: None,
+        auto_answer: false,
+        call: None,
+        body: None,
+    };
     let sent = phone.command(Command::Invite(invite));
     let ok = answered(&sent[0], "200 OK");
     let ok =

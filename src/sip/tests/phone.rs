@@ -50,6 +50,7 @@ pub fn settings(trunk: bool) -> Settings {
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(600),
         nonce_lifetime: Duration::from_secs(30),
+        flow_grace: Duration::from_secs(15),
         max_calls: 3,
         timers: Timers::default(),
     }

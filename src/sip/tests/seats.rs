@@ -73,7 +73,16 @@ fn a_registered_phone_proves_itself_and_calls() {
 
 fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
     let to = Target::Seat(seat.into());
-    let invite = Invite { leg: LegId(2), to, caller: caller(), hops: HOPS, sip_call_id: None, body: None };
+    let invite = Invite {
+        leg: LegId(2),
+        to,
+        caller: caller(),
+        hops: HOPS,
+        sip_call_id: None,
+        auto_answer: false,
+        call: None,
+        body: None,
+    };
     phone.house.command(phone.now, Command::Invite(invite));
     match phone.events()[..] {
         [Event::Refused { status, .. }] => Err(status),
@@ -85,7 +94,7 @@ fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
 fn only_who_can_be_rung_is_announced() {
     let mut house = endpoint::Endpoint::new(Default::default(), settings(false), rand::SeedableRng::seed_from_u64(1));
     let mut reachable = Vec::new();
-    while let Some(Event::SeatReachable { seat }) = house.poll_event() {
+    while let Some(Event::SeatReachable { seat, .. }) = house.poll_event() {
         reachable.push(seat.to_string());
     }
     assert_eq!(reachable, ["8002", "8003", "8004"], "not 8005, whose address is a name");

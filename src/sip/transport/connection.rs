@@ -1,4 +1,5 @@
-//! One TCP connection: a task that reads messages and writes what is queued.
+//! One connection, over TCP or TLS: a task that reads messages and writes what is queued. WebSockets are taken in here
+//! as well, and carried beside it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -7,26 +8,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::websocket::{self, Origins};
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
+use crate::tls::Acceptor;
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
-const QUEUED: usize = 256;
+pub(super) const QUEUED: usize = 256;
 const QUEUED_BYTES: usize = 512 * 1024;
 /// A peer that does not take a message within this does not read either.
-const WRITE: Duration = Duration::from_secs(10);
-/// Whoever connects has something to say: the first message has to be whole within this.
-const FIRST: Duration = Duration::from_secs(10);
+pub(super) const WRITE: Duration = Duration::from_secs(10);
+/// Whoever connects has something to say: handshakes are over within this, and then the first message is whole.
+pub(super) const FIRST: Duration = Duration::from_secs(10);
 /// A stranger's connection that is idle for so long is closed.
-const STRANGER_IDLE: Duration = Duration::from_secs(30);
+pub(super) const STRANGER_IDLE: Duration = Duration::from_secs(30);
 /// Once somebody was let in over it, a connection over which nothing comes for so long is closed: registrations refresh at least hourly.
 const IDLE: Duration = Duration::from_secs(65 * 60);
 /// A message has to be whole within this.
@@ -52,11 +54,20 @@ pub struct Line {
 
 /// What a connection's task and its line both know.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     /// Bytes that wait to be written.
-    queued: AtomicUsize,
+    pub queued: AtomicUsize,
     /// Somebody was let in over it.
-    known: AtomicBool,
+    pub known: AtomicBool,
+}
+
+/// How those who connect are taken in.
+#[derive(Clone)]
+pub(super) enum Door {
+    Tcp,
+    Tls(Acceptor),
+    Ws(Origins),
+    Wss(Acceptor, Origins),
 }
 
 impl Drop for Line {
@@ -66,6 +77,15 @@ impl Drop for Line {
 }
 
 impl Line {
+    pub(super) fn new(
+        remote: SocketAddr,
+        queue: mpsc::Sender<Vec<u8>>,
+        shared: Arc<Shared>,
+        task: AbortHandle,
+    ) -> Line {
+        Line { remote, queue, shared, task }
+    }
+
     pub fn remote(&self) -> SocketAddr {
         self.remote
     }
@@ -82,15 +102,57 @@ impl Line {
     }
 }
 
-pub fn accepted(id: ConnectionId, flow: Flow, stream: TcpStream, tell: mpsc::Sender<Happened>) -> Line {
+pub(super) fn accepted(
+    id: ConnectionId,
+    flow: Flow,
+    stream: TcpStream,
+    door: Door,
+    tell: mpsc::Sender<Happened>,
+) -> Line {
     let (queue, queued) = mpsc::channel(QUEUED);
     let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
-        serve(flow, stream, queued, &tell, &of_task).await;
+        enter(flow, stream, door, queued, &tell, &of_task).await;
         let _ = tell.send(Happened::Closed(id)).await;
     });
-    Line { remote, queue, shared, task: task.abort_handle() }
+    Line::new(remote, queue, shared, task.abort_handle())
+}
+
+/// Shakes hands as the door wants it, then carries messages until either side closes.
+async fn enter(
+    flow: Flow,
+    stream: TcpStream,
+    door: Door,
+    queued: mpsc::Receiver<Vec<u8>>,
+    tell: &mpsc::Sender<Happened>,
+    shared: &Shared,
+) {
+    let _ = stream.set_nodelay(true);
+    let secure = async |tls: &Acceptor, stream| {
+        let done = timeout(FIRST, tls.accept(stream)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        done.inspect_err(|error| debug!(remote = %flow.remote, %error, "handshake")).ok()
+    };
+    match door {
+        Door::Tcp => serve(flow, stream, queued, tell, shared).await,
+        Door::Tls(tls) => {
+            if let Some(stream) = secure(&tls, stream).await {
+                serve(flow, stream, queued, tell, shared).await;
+            }
+        }
+        Door::Ws(origins) => {
+            if let Ok(Some(socket)) = timeout(FIRST, websocket::shake_hands(stream, &origins)).await {
+                websocket::carry(flow, socket, queued, tell, shared).await;
+            }
+        }
+        Door::Wss(tls, origins) => {
+            if let Some(stream) = secure(&tls, stream).await
+                && let Ok(Some(socket)) = timeout(FIRST, websocket::shake_hands(stream, &origins)).await
+            {
+                websocket::carry(flow, socket, queued, tell, shared).await;
+            }
+        }
+    }
 }
 
 /// Opens a connection; what is sent before it is there waits.
@@ -112,7 +174,7 @@ pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, tell: mpsc::
         }
         let _ = tell.send(Happened::Closed(id)).await;
     });
-    Line { remote, queue, shared, task: task.abort_handle() }
+    Line::new(remote, queue, shared, task.abort_handle())
 }
 
 async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -120,19 +182,20 @@ async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream
     if let Some(local) = local.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == remote.is_ipv4()) {
         socket.bind(SocketAddr::new(local, 0))?;
     }
-    socket.connect(remote).await
+    let stream = socket.connect(remote).await?;
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// Until either side closes.
 async fn serve(
     flow: Flow,
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite,
     queued: mpsc::Receiver<Vec<u8>>,
     tell: &mpsc::Sender<Happened>,
     shared: &Shared,
 ) {
-    let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = tokio::io::split(stream);
     // Answers to pings; one at a time is enough.
     let (ping, pings) = mpsc::channel(1);
     tokio::select! {
@@ -143,7 +206,7 @@ async fn serve(
 
 async fn read(
     flow: Flow,
-    mut reader: OwnedReadHalf,
+    mut reader: impl AsyncRead + Unpin,
     tell: &mpsc::Sender<Happened>,
     ping: mpsc::Sender<()>,
     shared: &Shared,
@@ -216,7 +279,7 @@ impl Awaits {
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: impl AsyncWrite + Unpin,
     mut queued: mpsc::Receiver<Vec<u8>>,
     mut pings: mpsc::Receiver<()>,
     shared: &Shared,
@@ -225,15 +288,21 @@ async fn write(
         tokio::select! {
             bytes = queued.recv() => match bytes {
                 Some(bytes) => {
-                    timeout(WRITE, writer.write_all(&bytes)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                    timeout(WRITE, write_all(&mut writer, &bytes)).await.map_err(|_| io::ErrorKind::TimedOut)??;
                     shared.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
                 }
                 None => return Ok(()),
             },
             // RFC 5626 §3.5.1.
             Some(()) = pings.recv() => {
-                timeout(WRITE, writer.write_all(b"\r\n")).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                timeout(WRITE, write_all(&mut writer, b"\r\n")).await.map_err(|_| io::ErrorKind::TimedOut)??;
             }
         }
     }
+}
+
+/// To the network: TLS keeps what is not flushed.
+async fn write_all(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    writer.flush().await
 }

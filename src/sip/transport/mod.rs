@@ -1,12 +1,14 @@
 //! The socket shells: they carry bytes between the network and the endpoint, and know nothing of SIP but
 //! where a message in a stream ends.
 //!
-//! UDP sockets are read by whoever asks for the next arrival: the kernel's buffer is the queue. Each TCP
-//! connection is a task, its queues are bounded.
+//! UDP sockets are read by whoever asks for the next arrival: the kernel's buffer is the queue. Each connection is a
+//! task, its queues are bounded.
 
 mod connection;
+mod gate;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -22,7 +24,12 @@ use tracing::{debug, warn};
 
 use super::addressing::household;
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
-use connection::{Happened, Line};
+use crate::ids::SeatId;
+use crate::tls::Acceptor;
+use connection::{Door, Happened, Line};
+pub use gate::{Gate, Visitor};
+use gate::{NEWCOMERS, Newcomer, Numbers};
+pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
 
 /// Connections at once, and from one IPv4 address or IPv6 /64 (an office behind one address has all its seats
 /// there).
@@ -61,6 +68,11 @@ pub enum Arrival {
         flow: Flow,
         bytes: Vec<u8>,
     },
+    /// A connection was handed in by the gate over which somebody has proved which seat is his.
+    Proven {
+        connection: ConnectionId,
+        seat: SeatId,
+    },
     Closed(ConnectionId),
     /// Something could not be sent this way.
     Unsent(Flow),
@@ -73,20 +85,40 @@ pub struct Sockets {
     /// Whose turn it is to be read first.
     turn: usize,
     buffer: Vec<u8>,
-    accepted: mpsc::Receiver<(ListenerId, TcpStream, SocketAddr)>,
+    accepted: mpsc::Receiver<Accepted>,
+    newcomers: mpsc::Receiver<Newcomer>,
+    gate: Gate,
+    doors: Doors,
     happened: mpsc::Receiver<Happened>,
     tell: mpsc::Sender<Happened>,
     lines: HashMap<ConnectionId, Line>,
     by_remote: HashMap<SocketAddr, ConnectionId>,
     per_household: HashMap<IpAddr, usize>,
-    last: u64,
+    numbers: Numbers,
     /// Known at once, told with the next arrival.
     waiting: VecDeque<Arrival>,
 }
 
+/// Who connected to a listener, and how he is taken in.
+struct Accepted {
+    listener: ListenerId,
+    transport: Transport,
+    door: Door,
+    stream: TcpStream,
+    remote: SocketAddr,
+}
+
+/// What listeners for TLS and WebSockets need.
+#[derive(Clone, Default)]
+pub struct Doors {
+    /// `None`: there are no listeners over TLS.
+    pub tls: Option<Acceptor>,
+    pub origins: Origins,
+}
+
 impl Sockets {
     /// Binds every listener, or none.
-    pub async fn bind(listen: &[Listen]) -> Result<Sockets, BindFault> {
+    pub async fn bind(listen: &[Listen], doors: Doors) -> Result<Sockets, BindFault> {
         let (mut addrs, mut udp, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
         for (index, Listen { transport, addr }) in listen.iter().copied().enumerate() {
             let fault = |error| BindFault { transport, addr, error };
@@ -97,32 +129,39 @@ impl Sockets {
                     udp.push((ListenerId(index), socket));
                     bound
                 }
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                    let door = doors.of(transport).ok_or_else(|| fault(io::Error::other("it has no certificate")))?;
                     let listener = bind_tcp(addr).map_err(fault)?;
                     let bound = listener.local_addr();
-                    tcp.push((ListenerId(index), listener));
+                    tcp.push((ListenerId(index), transport, door, listener));
                     bound
                 }
             };
             addrs.push(bound.map_err(fault)?);
         }
         let (hand_over, accepted) = mpsc::channel(BACKLOG as usize);
-        for (id, listener) in tcp {
-            tokio::spawn(accept(id, listener, hand_over.clone()));
+        for (id, transport, door, listener) in tcp {
+            tokio::spawn(accept(id, transport, door, listener, hand_over.clone()));
         }
         let (tell, happened) = mpsc::channel(ARRIVALS);
+        let (hand_in, newcomers) = mpsc::channel(NEWCOMERS);
+        let numbers = Numbers::default();
+        let gate = Gate { hand_over: hand_in, tell: tell.clone(), numbers: numbers.clone() };
         Ok(Sockets {
             addrs,
             udp,
             turn: 0,
             buffer: vec![0; MAX_DATAGRAM],
             accepted,
+            newcomers,
+            gate,
+            doors,
             happened,
             tell,
             lines: HashMap::new(),
             by_remote: HashMap::new(),
             per_household: HashMap::new(),
-            last: 0,
+            numbers,
             waiting: VecDeque::new(),
         })
     }
@@ -130,6 +169,16 @@ impl Sockets {
     /// The bound addresses in order of the listeners, port 0 resolved.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.addrs.clone()
+    }
+
+    /// Where WebSockets are handed in that somebody else accepted.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
+    /// What holds for those who connect from here on.
+    pub fn doors(&self) -> &Doors {
+        &self.doors
     }
 
     /// The next arrival. Can be cancelled without loss.
@@ -147,11 +196,14 @@ impl Sockets {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
+        while let Poll::Ready(Some(newcomer)) = self.newcomers.poll_recv(context) {
+            self.take_in(newcomer);
+        }
         if let Some(arrival) = self.waiting.pop_front() {
             return Poll::Ready(arrival);
         }
-        while let Poll::Ready(Some((listener, stream, remote))) = self.accepted.poll_recv(context) {
-            self.accept(listener, stream, remote);
+        while let Poll::Ready(Some(accepted)) = self.accepted.poll_recv(context) {
+            self.accept(accepted);
         }
         // Datagrams and streams take turns, so that neither starves the other.
         self.turn = self.turn.wrapping_add(1);
@@ -222,23 +274,22 @@ impl Sockets {
                     }
                 }
             }
-            Transport::Tcp => self.send_stream(flow, bytes, known),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.send_stream(flow, bytes, known),
         }
     }
 
     fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool) {
-        let open = flow
-            .connection
-            .filter(|id| self.lines.contains_key(id))
-            .or_else(|| self.by_remote.get(&flow.remote).copied());
+        let own = flow.connection.filter(|id| self.lines.contains_key(id));
+        let can_connect = flow.transport == Transport::Tcp;
+        let open = own.or_else(|| self.by_remote.get(&flow.remote).copied().filter(|_| can_connect));
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
-            (None, None) => match self.connect(flow) {
+            (None, None) if can_connect => match self.connect(flow) {
                 Some(id) => id,
                 None => return self.waiting.push_back(Arrival::Unsent(flow)),
             },
             // To the port that a phone called from nobody listens: where else to go the endpoint knows.
-            (None, Some(_)) => return self.waiting.push_back(Arrival::Unsent(flow)),
+            (None, _) => return self.waiting.push_back(Arrival::Unsent(flow)),
         };
         let line = self.lines.get(&id);
         if let Some(line) = line.filter(|_| known) {
@@ -257,33 +308,53 @@ impl Sockets {
         if self.lines.len() >= MAX_CONNECTIONS {
             return None;
         }
-        let id = self.number();
+        let id = self.numbers.next();
         let local = self.addrs.get(flow.listener.0).map(SocketAddr::ip);
         let line = connection::connect(id, flow, local, self.tell.clone());
+        self.by_remote.insert(flow.remote, id);
         self.remember(id, flow.remote, line);
         Some(id)
     }
 
-    fn accept(&mut self, listener: ListenerId, stream: TcpStream, remote: SocketAddr) {
+    fn has_room(&self, remote: SocketAddr, proven: bool) -> bool {
         let from_there = self.per_household.get(&household(remote.ip())).copied().unwrap_or(0);
-        if self.lines.len() >= MAX_CONNECTIONS || from_there >= MAX_PER_ADDRESS {
+        // Whoever has proved who he is may be behind a proxy with everybody else.
+        let has_room = self.lines.len() < MAX_CONNECTIONS && (proven || from_there < MAX_PER_ADDRESS);
+        if !has_room {
             warn!(%remote, connections = self.lines.len(), from_there, "too many connections; this one is closed");
+        }
+        has_room
+    }
+
+    fn accept(&mut self, accepted: Accepted) {
+        let Accepted { listener, transport, door, stream, remote } = accepted;
+        if !self.has_room(remote, false) {
             return;
         }
-        let id = self.number();
-        let flow = Flow { listener, transport: Transport::Tcp, remote, connection: Some(id) };
-        let line = connection::accepted(id, flow, stream, self.tell.clone());
+        let id = self.numbers.next();
+        let flow = Flow { listener, transport, remote, connection: Some(id) };
+        let line = connection::accepted(id, flow, stream, door, self.tell.clone());
+        if transport == Transport::Tcp {
+            self.by_remote.insert(remote, id);
+        }
         self.remember(id, remote, line);
     }
 
-    fn number(&mut self) -> ConnectionId {
-        self.last += 1;
-        ConnectionId(self.last)
+    /// Whoever waits at the gate; he says nothing before he is welcome.
+    fn take_in(&mut self, newcomer: Newcomer) {
+        let Newcomer { id, remote, seat, line, welcome } = newcomer;
+        if !self.has_room(remote, seat.is_some()) || welcome.send(()).is_err() {
+            return;
+        }
+        if let Some(seat) = seat {
+            line.trust();
+            self.waiting.push_back(Arrival::Proven { connection: id, seat });
+        }
+        self.remember(id, remote, line);
     }
 
     fn remember(&mut self, id: ConnectionId, remote: SocketAddr, line: Line) {
         *self.per_household.entry(household(remote.ip())).or_default() += 1;
-        self.by_remote.insert(remote, id);
         self.lines.insert(id, line);
     }
 
@@ -305,11 +376,30 @@ impl Sockets {
     }
 }
 
-async fn accept(id: ListenerId, listener: TcpListener, hand_over: mpsc::Sender<(ListenerId, TcpStream, SocketAddr)>) {
+impl Doors {
+    /// `None`: it needs a certificate, and there is none.
+    fn of(&self, transport: Transport) -> Option<Door> {
+        match transport {
+            Transport::Udp | Transport::Tcp => Some(Door::Tcp),
+            Transport::Tls => self.tls.clone().map(Door::Tls),
+            Transport::Ws => Some(Door::Ws(self.origins.clone())),
+            Transport::Wss => self.tls.clone().map(|tls| Door::Wss(tls, self.origins.clone())),
+        }
+    }
+}
+
+async fn accept(
+    id: ListenerId,
+    transport: Transport,
+    door: Door,
+    listener: TcpListener,
+    hand_over: mpsc::Sender<Accepted>,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
-                if hand_over.send((id, stream, remote)).await.is_err() {
+                let accepted = Accepted { listener: id, transport, door: door.clone(), stream, remote };
+                if hand_over.send(accepted).await.is_err() {
                     return;
                 }
             }

@@ -18,8 +18,12 @@ fn listen(transport: Transport, addr: &str) -> Listen {
 }
 
 async fn open() -> (Sockets, SocketAddr, SocketAddr) {
-    let sockets =
-        Sockets::bind(&[listen(Transport::Udp, "127.0.0.1:0"), listen(Transport::Tcp, "127.0.0.1:0")]).await.unwrap();
+    let sockets = Sockets::bind(
+        &[listen(Transport::Udp, "127.0.0.1:0"), listen(Transport::Tcp, "127.0.0.1:0")],
+        Doors::default(),
+    )
+    .await
+    .unwrap();
     let addrs = sockets.local_addrs();
     (sockets, addrs[0], addrs[1])
 }
@@ -28,7 +32,7 @@ async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     loop {
         match sockets.next().await {
             Arrival::Bytes { flow, bytes } => return (flow, bytes),
-            Arrival::Closed(_) => {}
+            Arrival::Closed(_) | Arrival::Proven { .. } => {}
             Arrival::Unsent(flow) => panic!("unsent {flow:?}"),
         }
     }
@@ -121,7 +125,7 @@ fn garbage_ends_its_connection_and_no_other() {
                 match tokio::time::timeout(WAIT, sockets.next()).await.expect("closed") {
                     Arrival::Closed(closed) => break closed,
                     Arrival::Bytes { bytes, .. } => assert!(bytes.len() < 1000, "garbage as a message"),
-                    Arrival::Unsent(_) => panic!("nothing was sent"),
+                    Arrival::Unsent(_) | Arrival::Proven { .. } => panic!("nothing was sent"),
                 }
             };
             assert!(closed.0 > 1);
@@ -164,10 +168,11 @@ fn a_port_in_use_is_said() {
         for transport in [Transport::Udp, Transport::Tcp] {
             let (_first, udp, tcp) = open().await;
             let addr = if transport == Transport::Udp { udp } else { tcp };
-            let fault = Sockets::bind(&[Listen { transport, addr }]).await.err().unwrap().to_string();
+            let fault = Sockets::bind(&[Listen { transport, addr }], Doors::default()).await.err().unwrap().to_string();
             assert!(fault.contains(&addr.to_string()) && fault.contains("another program listens there"), "{fault}");
         }
-        let fault = Sockets::bind(&[listen(Transport::Udp, "192.0.2.1:0")]).await.err().unwrap().to_string();
+        let fault =
+            Sockets::bind(&[listen(Transport::Udp, "192.0.2.1:0")], Doors::default()).await.err().unwrap().to_string();
         assert!(fault.contains("does not have that address"), "{fault}");
     });
 }
@@ -175,10 +180,13 @@ fn a_port_in_use_is_said() {
 #[test]
 fn both_families_can_have_the_same_port() {
     run(async {
-        let first = Sockets::bind(&[listen(Transport::Udp, "0.0.0.0:0")]).await.unwrap();
+        let first = Sockets::bind(&[listen(Transport::Udp, "0.0.0.0:0")], Doors::default()).await.unwrap();
         let port = first.local_addrs()[0].port();
-        let second =
-            Sockets::bind(&[Listen { transport: Transport::Udp, addr: format!("[::]:{port}").parse().unwrap() }]).await;
+        let second = Sockets::bind(
+            &[Listen { transport: Transport::Udp, addr: format!("[::]:{port}").parse().unwrap() }],
+            Doors::default(),
+        )
+        .await;
         assert!(second.is_ok(), "{:?}", second.err());
     });
 }
