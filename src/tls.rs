@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::crypto::ring;
@@ -22,9 +22,6 @@ use tracing::{info, warn};
 
 /// A connection over TLS.
 pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
-
-/// Connections look for changed files at most so often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where certificate and key are, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +98,6 @@ struct Shown {
 struct Watched {
     files: Files,
     stamp: [Option<(SystemTime, u64)>; 2],
-    looked: Instant,
 }
 
 impl ResolvesServerCert for Shown {
@@ -116,8 +112,7 @@ impl Acceptor {
         let stamp = files.stamp();
         let certificate = ArcSwap::from_pointee(files.load()?);
         let path = files.certificate.clone();
-        let shown =
-            Arc::new(Shown { certificate, watched: Mutex::new(Watched { files, stamp, looked: Instant::now() }) });
+        let shown = Arc::new(Shown { certificate, watched: Mutex::new(Watched { files, stamp }) });
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Fault::Unusable { path, error })?
@@ -141,11 +136,11 @@ impl Acceptor {
         self.shown.read_again(&mut watched);
     }
 
-    /// Reads the files again if they changed, and were not looked at a moment ago.
+    /// Reads the files again if they changed. Whoever connects pays for a look at their times, which is little beside
+    /// the handshake.
     fn look(&self) {
-        // Somebody else is looking.
-        let Ok(mut watched) = self.shown.watched.try_lock() else { return };
-        if watched.looked.elapsed() >= LOOK_EVERY {
+        // Else somebody is looking.
+        if let Ok(mut watched) = self.shown.watched.try_lock() {
             self.shown.read_again(&mut watched);
         }
     }
@@ -153,7 +148,6 @@ impl Acceptor {
 
 impl Shown {
     fn read_again(&self, watched: &mut Watched) {
-        watched.looked = Instant::now();
         let stamp = watched.files.stamp();
         if stamp == watched.stamp {
             return;

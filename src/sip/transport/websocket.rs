@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -99,24 +99,22 @@ pub(super) async fn carry(
     shared: &Shared,
 ) {
     let is_known = || shared.known.load(Ordering::Relaxed);
-    let mut heard = Instant::now();
-    let mut spoke = false;
-    let mut said = heard;
-    let mut ticks = interval_at(heard + PING_EVERY, PING_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut strange = pin!(sleep(FIRST));
+    let mut ping = pin!(sleep(PING_EVERY));
+    let mut silence = pin!(sleep(SILENT));
+    // Whoever connects has something to say, and a stranger goes on saying it.
+    let mut nothing = pin!(sleep(FIRST));
     let why = loop {
         let frame = tokio::select! {
-            came = socket.receive() => {
-                let Some(came) = came else { break "closed" };
-                heard = Instant::now();
-                match came {
+            heard = socket.receive() => {
+                let Some(heard) = heard else { break "closed" };
+                silence.set(sleep(SILENT));
+                match heard {
                     Heard::Life => continue,
                     // RFC 5626 §3.5.1, which some phones speak over WebSocket too; and its answer.
                     Heard::Message(bytes) if bytes == b"\r\n\r\n" => Frame::Text("\r\n".into()),
                     Heard::Message(bytes) if bytes.iter().all(|byte| b"\r\n\0".contains(byte)) => continue,
                     Heard::Message(bytes) => {
-                        (said, spoke) = (heard, true);
+                        nothing.set(sleep(STRANGER_IDLE));
                         if tell.send(Happened::Message(flow, bytes)).await.is_err() {
                             break "the house is gone";
                         }
@@ -131,21 +129,12 @@ pub(super) async fn carry(
                 }
                 None => break "let go",
             },
-            _ = ticks.tick() => {
-                if heard.elapsed() >= SILENT {
-                    break "no sign of life";
-                }
+            () = &mut ping => {
+                ping.set(sleep(PING_EVERY));
                 Frame::Ping
             }
-            // Whoever connects has something to say, and a stranger goes on saying it.
-            () = &mut strange, if !is_known() => {
-                let rest = STRANGER_IDLE.saturating_sub(said.elapsed());
-                if !spoke || rest.is_zero() {
-                    break "a stranger who says nothing";
-                }
-                strange.set(sleep(rest));
-                continue;
-            }
+            () = &mut silence => break "no sign of life",
+            () = &mut nothing, if !is_known() => break "a stranger who says nothing",
         };
         match timeout(WRITE, socket.send(frame)).await {
             Ok(true) => {}
