@@ -49,7 +49,10 @@ impl Switchboard {
 pub fn call_settings(house: &House) -> call::Settings {
     let queues = house.queue.queues.iter().map(|(id, rules)| {
         let keys = rules.keys.iter().map(|(key, exit)| (*key, leads(exit))).collect();
-        (id.clone(), call::QueueFacts { need: rules.need.to_string(), answer_within: rules.answer_within, keys })
+        let able = house.queue.operators.iter().filter(|(_, operator)| rules.need.is_met_by(&operator.skills));
+        let operators = able.map(|(id, _)| id.clone()).collect();
+        let (need, answer_within) = (rules.need.to_string(), rules.answer_within);
+        (id.clone(), call::QueueFacts { need, answer_within, operators, keys })
     });
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
@@ -61,6 +64,8 @@ pub fn call_settings(house: &House) -> call::Settings {
         queues: queues.collect(),
         formerly: house.queue.formerly.clone(),
         operators: house.queue.operators.keys().cloned().collect(),
+        seats: house.queue.seats.iter().cloned().collect(),
+        flow_grace: house.sip.flow_grace,
         seat_operators,
         supervisors: supervisors.cloned().collect(),
         reasons: house.queue.reasons.clone(),

@@ -220,6 +220,10 @@ fn sentence(engine: &Engine, said: &Said, candidates: &[Candidate]) -> Option<St
             }
         }
         Output::Connected { operator, seat, .. } => format!("was connected to {} at seat {seat}", name(operator)),
+        Output::HandedOver { from, operator, seat, .. } => {
+            let from = from.as_ref().map_or(String::new(), |from| format!(" by {}", name(from)));
+            format!("was handed over{from} to {} at seat {seat}", name(operator))
+        }
         Output::Ended { talk_ms, .. } => {
             format!("the talk ended after {}", lasted(std::time::Duration::from_millis(*talk_ms)))
         }
@@ -299,6 +303,7 @@ fn left(why: LeftLine) -> String {
         LeftLine::TooLong => "the longest wait was over".into(),
         LeftLine::Nobody => "nobody was signed in any more who could serve it".into(),
         LeftLine::Key(key) => format!("the caller pressed {key}"),
+        LeftLine::Supervisor => "a supervisor moved it".into(),
         LeftLine::Restarted => "the hotline was started anew".into(),
     }
 }

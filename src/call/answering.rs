@@ -6,12 +6,13 @@ use super::caller::{Call, Sound, State};
 use super::calls::{House, is_feature_code};
 use super::feature;
 use super::seating::can_call_out;
+use super::supervising::Dialled;
 use super::words::Action;
-use crate::ids::{QueueId, SeatId};
+use crate::ids::{CallId, QueueId, SeatId};
 use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, DENIED, Entry};
 use crate::media::{self, Direction};
 use crate::queue::{Caller, Input};
-use crate::records::{self, Outcome};
+use crate::records::{self, EndedBy, Outcome};
 use crate::sip::{self, Body};
 
 /// A machine that asks for more than this in one go is wrong; the rest waits for the next event.
@@ -40,9 +41,11 @@ impl Call {
         }
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
+        // A leg that will be part of another call has its sound where the others of that call have theirs.
+        let part_of = feature_call(&incoming, house);
         house.media(media::Command::Open {
             leg: self.caller,
-            call: self.id,
+            call: part_of.unwrap_or(self.id),
             second: false,
             kind: media::LegKind::Phone,
         });
@@ -144,6 +147,9 @@ impl Call {
     }
 
     fn obey(&mut self, house: &mut House, seat: SeatId) {
+        if let Some((call, dialled)) = feature::supervision(&self.record.to, &seat, house.settings, house.seating) {
+            return self.give_leg(house, call, dialled);
+        }
         let asked = feature::action(&self.record.to, &seat, house.settings, house.seating);
         let heard = if asked.is_some() { CONFIRMED } else { DENIED };
         info!(code = %self.record.to, %seat, done = asked.is_some(), "feature code");
@@ -151,6 +157,15 @@ impl Call {
             house.ask(action);
         }
         self.last_words(house, heard, Outcome::Answered);
+    }
+
+    /// The leg is part of another call from now on; this one is over.
+    fn give_leg(&mut self, house: &mut House, call: CallId, dialled: Dialled) {
+        info!(code = %self.record.to, %call, "feature code");
+        house.bring_in(call, self.caller, dialled);
+        self.finish(house, Outcome::Answered, EndedBy::System);
+        (self.gave_leg, self.sound) = (true, Sound::None);
+        self.enter_ended(house);
     }
 
     /// What menu and line want next.
@@ -196,6 +211,12 @@ impl Call {
     pub fn caller_number(&self) -> Option<Caller> {
         self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from))
     }
+}
+
+/// The call that a supervisor dials themselves into.
+fn feature_call(incoming: &sip::Incoming, house: &House) -> Option<CallId> {
+    let sip::Source::Seat(seat) = &incoming.source else { return None };
+    feature::supervision(&incoming.number, seat, house.settings, house.seating).map(|(call, _)| call)
 }
 
 /// A citizen's number as far as it can be dialled and told apart: digits, perhaps after a plus.

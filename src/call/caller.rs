@@ -12,7 +12,7 @@ use super::offering::SeatLeg;
 use super::onward::Onward;
 use super::talking::Talk;
 use super::view::Look;
-use crate::ids::{CallId, Language, LegId, OperatorId, Prompt};
+use crate::ids::{CallId, Language, LegId, OperatorId, Prompt, QueueId};
 use crate::ivr::{MessageMachine, SurveyMachine, Told, WaitingMachine, Walker};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
@@ -84,6 +84,12 @@ pub(super) struct Call {
     playing: Option<(u64, u64)>,
     closed: bool,
     span: Span,
+    /// The caller's leg is another call's now.
+    pub gave_leg: bool,
+    /// In `queue_log` its end was told already.
+    pub end_told: bool,
+    /// An operator sent it to another line; if that lets nobody in, it goes back to this one.
+    pub returns_to: Option<QueueId>,
     /// How often something was noted.
     pub notes: u32,
     /// How those who look on saw it last, and since when it is in this stage.
@@ -190,6 +196,9 @@ impl Call {
             playing: None,
             closed: false,
             span,
+            gave_leg: false,
+            end_told: false,
+            returns_to: None,
             notes: 0,
             last_look: None,
             stage_since: Moment::default(),
@@ -206,7 +215,9 @@ impl Call {
             _ => None,
         };
         let far = self.handoff().map(|handoff| handoff.leg);
-        std::iter::once(self.caller).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward).chain(far)
+        let others = self.talk().into_iter().flat_map(|talk| talk.others.iter().map(|other| other.leg));
+        let caller = (!self.gave_leg).then_some(self.caller);
+        caller.into_iter().chain(others).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward).chain(far)
     }
 
     pub fn is_over(&self) -> bool {
@@ -226,6 +237,7 @@ impl Call {
             State::Survey(survey) => survey.next_deadline(),
             State::Onward(onward) => onward.next_deadline(),
             State::LateAnswer { give_up } | State::Ended { give_up } => Some(*give_up),
+            State::Talking(talk) => talk.next_deadline(),
             _ => self.handoff().and_then(Handoff::next_deadline),
         };
         let seats = self.seats.iter().filter_map(SeatLeg::next_deadline);
@@ -249,13 +261,18 @@ impl Call {
                 self.in_line = false;
                 self.recording = false;
             }
-            _ => self.handoff_deadline(house),
+            _ => {
+                self.handoff_deadline(house);
+                self.others_deadline(house);
+                self.lost_deadline(house);
+            }
         }
         self.check_ringing(house);
     }
 
     pub fn on_sip(&mut self, house: &mut House, event: sip::Event) {
         use sip::Event as E;
+        let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
             E::Acked { leg, answer: Some(body) } => self.take_answer(house, leg, body),
@@ -269,12 +286,15 @@ impl Call {
             E::Refused { leg, status } => self.seat_refused(house, leg, status),
             E::Reoffer { leg, body } => self.reoffer(house, leg, body),
             E::Ended { leg, why } => self.leg_ended(house, leg, why),
+            E::FlowLost { leg } => self.flow_lost(house, leg),
+            E::FlowFound { leg } => self.flow_found(house, leg),
             other => debug!(?other, "nothing to do"),
         }
     }
 
     pub fn on_media(&mut self, house: &mut House, event: media::Event) {
         use media::Event as E;
+        let Some(event) = self.others_media(house, event) else { return };
         let Some(event) = self.handoff_media(house, event) else { return };
         match event {
             E::Described { leg, sdp, direction } if leg == self.caller => self.caller_described(house, sdp, direction),
@@ -395,6 +415,9 @@ impl Call {
         if self.is_onward(leg) {
             return self.onward_ended(house);
         }
+        if leg != self.caller && why == sip::Ended::Lost && self.talk().is_some() {
+            return self.operator_lost(house);
+        }
         if leg != self.caller {
             return self.seat_ended(house, leg);
         }
@@ -416,6 +439,9 @@ impl Call {
         debug!(%leg, "nothing is heard any more");
         if !self.legs().any(|of_ours| of_ours == leg) {
             return;
+        }
+        if leg != self.caller && self.talk().is_some() {
+            return self.operator_lost(house);
         }
         let outcome = self.abandoned();
         self.end_by_house_with(house, outcome, "SIP;cause=408;text=\"No media\"");

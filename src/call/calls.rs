@@ -10,6 +10,7 @@ use super::feature;
 use super::ledger;
 use super::order::{NotDone, Order};
 use super::seating::Seating;
+use super::supervising::Dialled;
 use super::view::View;
 use super::words::{Action, Event, Settings};
 use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, ScheduleId, SeatId};
@@ -26,6 +27,8 @@ pub struct Calls {
     calls: BTreeMap<CallId, Call>,
     legs: Legs,
     seating: Seating,
+    /// Seats whose phone is a browser.
+    browsers: BTreeSet<SeatId>,
     callbacks: Callbacks,
     open: BTreeMap<ScheduleId, bool>,
     /// Nobody is called back any more.
@@ -63,8 +66,17 @@ pub(super) struct House<'a> {
     pub now: Moment,
     pub settings: &'a Settings,
     pub seating: &'a Seating,
+    pub browsers: &'a BTreeSet<SeatId>,
     pub legs: &'a mut Legs,
     actions: &'a mut VecDeque<Action>,
+    brought: &'a mut Vec<Brought>,
+}
+
+/// A leg that goes over from the call that dialled a code to the call that is meant.
+struct Brought {
+    call: CallId,
+    leg: LegId,
+    dialled: Dialled,
 }
 
 impl House<'_> {
@@ -78,6 +90,11 @@ impl House<'_> {
 
     pub fn queue(&mut self, input: Input) {
         self.actions.push_back(Action::Queue(input));
+    }
+
+    /// The supervisor's leg is the other call's from now on.
+    pub fn bring_in(&mut self, call: CallId, leg: LegId, dialled: Dialled) {
+        self.brought.push(Brought { call, leg, dialled });
     }
 
     pub fn ask(&mut self, action: Action) {
@@ -112,6 +129,7 @@ impl Calls {
             calls: BTreeMap::new(),
             legs: Legs::default(),
             seating: Seating::default(),
+            browsers: BTreeSet::new(),
             callbacks: Callbacks::default(),
             open: BTreeMap::new(),
             draining: false,
@@ -165,6 +183,10 @@ impl Calls {
     pub fn handle(&mut self, now: Moment, event: Event) {
         match event {
             Event::Sip(sip::Event::Incoming(incoming)) => self.arrive(now, incoming),
+            Event::Sip(sip::Event::SeatReachable { seat, browser: true }) => drop(self.browsers.insert(seat)),
+            Event::Sip(sip::Event::SeatReachable { seat, browser: false } | sip::Event::SeatUnreachable { seat }) => {
+                self.browsers.remove(&seat);
+            }
             Event::Sip(event) => {
                 if let Some(leg) = leg_of_sip(&event) {
                     self.on_leg(now, leg, |call, house| call.on_sip(house, event));
@@ -333,12 +355,15 @@ impl Calls {
     fn act(&mut self, now: Moment, id: CallId, act: impl FnOnce(&mut Call, &mut House)) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         let before = call.next_deadline();
+        let mut brought = Vec::new();
         let mut house = House {
             now,
             settings: &self.settings,
             seating: &self.seating,
+            browsers: &self.browsers,
             legs: &mut self.legs,
             actions: &mut self.actions,
+            brought: &mut brought,
         };
         call.span().in_scope(|| {
             act(call, &mut house);
@@ -359,12 +384,29 @@ impl Calls {
                 self.legs.remove(leg);
             }
             self.calls.remove(&id);
+            self.bring_in(now, brought);
             return true;
         }
         if let Some(at) = call.next_deadline() {
             self.deadlines.insert((at, id));
         }
+        self.bring_in(now, brought);
         false
+    }
+
+    /// Legs that go over to other calls. One that comes too late is hung up.
+    fn bring_in(&mut self, now: Moment, brought: Vec<Brought>) {
+        for Brought { call, leg, dialled } in brought {
+            self.legs.calls.insert(leg, call);
+            let mut result = Err(NotDone::NoSuchCall);
+            self.act(now, call, |call, house| result = call.bring_in(house, leg, dialled));
+            if let Err(why) = result {
+                info!(%why, "not brought in");
+                self.legs.remove(leg);
+                self.actions.push_back(Action::Sip(sip::Command::Hangup { leg, reason: None }));
+                self.actions.push_back(Action::Media(media::Command::Close { leg }));
+            }
+        }
     }
 }
 

@@ -82,10 +82,7 @@ impl Call {
         if !matches!(self.state, State::Survey(_)) {
             self.record.ended_by = Some(by);
         }
-        if let State::Talking(talk) = &self.state {
-            self.record.hold_ms += talk.held(house.now).as_millis() as u64;
-            self.talked += talk.talked(house.now);
-        }
+        self.count_talk(house);
         // At a seat that a menu led to, an operator talks as well.
         if matches!(self.state, State::Onward(_)) && self.talked.is_zero() {
             self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
@@ -100,12 +97,18 @@ impl Call {
             house.queue(Input::Leave { contact: self.id });
         }
         self.handoff_over(house);
+        self.drop_others(house);
         match &self.state {
             State::Talking(_) => {
                 self.drop_seats_but(house, None);
                 house.queue(Input::TalkEnded { contact: self.id });
             }
-            State::Onward(_) => self.drop_onward(house),
+            State::Onward(onward) => {
+                if onward.is_of_operator() {
+                    self.transfer_ended(house, "ended");
+                }
+                self.drop_onward(house);
+            }
             State::Dialling(dialling) if !dialling.told => {
                 house.queue(Input::NotReached { contact: self.contact, why: NotReached::Withdrawn });
             }
@@ -120,6 +123,7 @@ impl Call {
         self.drop_seats_but(house, None);
         let ended = self.record.ended_at.unwrap_or(house.now);
         if self.left_at.is_none()
+            && !self.end_told
             && let Some(event) = ledger::ended(ended, &self.record, self.places.unwrap_or((1, 1)))
         {
             house.write(records::Entry::Event(event));

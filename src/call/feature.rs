@@ -17,6 +17,15 @@
 //! | `*23<operator>` | ready |
 //! | `*24<n><operator>` | not ready for the n-th reason |
 //!
+//! They take part in the talk of an operator; the leg that dials is the one brought in:
+//!
+//! | code | means |
+//! |---|---|
+//! | `*33<operator>` | listen: hear both, heard by nobody |
+//! | `*34<operator>` | whisper: heard by the operator only |
+//! | `*35<operator>` | barge: heard by both |
+//! | `*36<operator>` | take over: be the operator |
+//!
 //! They also flip schedules, each by the digit that is its `switch`:
 //!
 //! | code | means |
@@ -27,9 +36,11 @@
 
 use std::time::Duration;
 
-use super::seating::Seating;
+use super::order::Supervision;
+use super::seating::{Seating, can_call_out};
+use super::supervising::Dialled;
 use super::words::{Action, Settings, SwitchTo};
-use crate::ids::{OperatorId, Reason, SeatId};
+use crate::ids::{CallId, OperatorId, Reason, SeatId};
 use crate::queue::{By, Input, OperatorState};
 
 pub(super) const PREFIX: char = '*';
@@ -39,6 +50,30 @@ const MORE_WRAP_UP: Duration = Duration::from_secs(30);
 /// What a code asks for; `None` if it is unknown, or makes no sense for who sits there.
 pub(super) fn action(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Action> {
     switch(code, seat, settings, seating).or_else(|| input(code, seat, settings, seating).map(Action::Queue))
+}
+
+/// A supervisor wants into the talk of an operator: which call it is, and how.
+pub(super) fn supervision(
+    code: &str,
+    seat: &SeatId,
+    settings: &Settings,
+    seating: &Seating,
+) -> Option<(CallId, Dialled)> {
+    let (verb, of) = code.strip_prefix(PREFIX)?.split_at_checked(2)?;
+    let mode = match verb {
+        "33" => Some(Supervision::Listen),
+        "34" => Some(Supervision::Whisper),
+        "35" => Some(Supervision::Barge),
+        "36" => None,
+        _ => return None,
+    };
+    let (by, state) = seating.at(seat).filter(|(operator, _)| settings.supervisors.contains(*operator))?;
+    let (_, OperatorState::Talking { contact } | OperatorState::Holding { contact }) =
+        seating.of(settings.operators.get(of)?)?
+    else {
+        return None;
+    };
+    can_call_out(state).then(|| (*contact, Dialled { operator: by.clone(), seat: seat.clone(), mode }))
 }
 
 /// A supervisor flips a schedule.

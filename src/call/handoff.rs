@@ -431,7 +431,7 @@ impl Call {
     }
 
     /// Nobody has the caller any more: another operator does, before everybody else.
-    fn back_to_the_line(&mut self, house: &mut House) {
+    pub fn back_to_the_line(&mut self, house: &mut House) {
         let Some(queue) = self.record.queue.clone() else { return self.fail(house) };
         info!(%queue, "back to the head of the line");
         self.places = None;

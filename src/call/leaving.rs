@@ -26,6 +26,10 @@ impl Call {
             line.moved(keys, true);
             self.waits_in(house, &queue);
         }
+        if self.returns_to.take().is_some() {
+            self.transfer_ended(house, "transferred");
+        }
+        self.end_told = false;
         self.greet();
         self.record.queued_at.get_or_insert(house.now);
         self.record.expected_wait_ms = expected.map(|wait| wait.median_ms);
@@ -47,6 +51,11 @@ impl Call {
             return;
         }
         info!(?why, ?exit, "not let into the line");
+        if let Some(queue) = self.returns_to.take() {
+            self.transfer_ended(house, "refused");
+            self.waits_in(house, &queue);
+            return self.back_to_the_line(house);
+        }
         let words = house.settings.ivr.announcements.clone();
         match (exit, why) {
             (Some(Exit::Number(number)), _) => self.send_on(house, number),

@@ -162,13 +162,15 @@ pub(super) fn not_answered(
 }
 
 /// How a contact left a line without an operator and without hanging up:
-/// `EXITWITHTIMEOUT|EXITEMPTY(position|origposition|waittime)`, `EXITWITHKEY(key|position|origposition|waittime)`.
+/// `EXITWITHTIMEOUT|EXITEMPTY(position|origposition|waittime)`, `EXITWITHKEY(key|position|origposition|waittime)`,
+/// `WITHDRAW(position|origposition|waittime)` by a supervisor.
 /// Callbacks are chosen by a key: Asterisk has no word of their own for them.
 pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (usize, usize)) -> Option<QueueEvent> {
     let (name, key) = match why {
         LeftLine::TooLong => ("EXITWITHTIMEOUT", None),
         LeftLine::Nobody => ("EXITEMPTY", None),
         LeftLine::Key(key) => ("EXITWITHKEY", Some(key.to_string())),
+        LeftLine::Supervisor => ("WITHDRAW", None),
         LeftLine::CallerGone | LeftLine::Restarted => return None,
     };
     let figures = [last.to_string(), first.to_string(), seconds(record.queued_at, now)];
@@ -196,6 +198,25 @@ pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize))
     }
     let data = vec![last.to_string(), first.to_string(), seconds(record.queued_at, now)];
     Some(event(now, Some(record.call_id), record.queue.as_ref(), None, "ABANDON", data))
+}
+
+/// An operator left the caller to somebody else, the way Asterisk tells it:
+/// `BLINDTRANSFER(extension|context|holdtime|calltime|origposition)`,
+/// `ATTENDEDTRANSFER(method|number|holdtime|calltime|origposition)`; a supervisor who took over is the older
+/// `TRANSFER(extension|context|holdtime|calltime|origposition)`.
+pub(super) fn transferred(
+    now: Moment,
+    record: &Record,
+    name: &'static str,
+    talked: Duration,
+    first: usize,
+) -> QueueEvent {
+    let to = record.transfers.last().map(|transfer| transfer.to.clone()).unwrap_or_default();
+    let connected = record.connected_at.unwrap_or(now);
+    let figures = [seconds(record.queued_at, connected), talked.as_secs().to_string(), first.to_string()];
+    let whom = if name == "ATTENDEDTRANSFER" { vec!["BRIDGE".into(), to] } else { vec![to, String::new()] };
+    let data = whom.into_iter().chain(figures).collect();
+    event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data)
 }
 
 /// For what somebody is not ready; that a phone is lost meanwhile changes nothing about it.

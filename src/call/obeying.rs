@@ -15,7 +15,9 @@ impl Call {
     pub fn obey_order(&mut self, house: &mut House, by: &OperatorId, order: Order) -> Result<(), NotDone> {
         match order {
             Order::Note { text } => self.note(house, by, text),
-            Order::Supervise { .. } | Order::LeaveSupervision | Order::TakeOver => Err(NotDone::NotInTalk),
+            Order::Supervise { mode } => self.supervise(house, by, Some(mode)),
+            Order::LeaveSupervision => self.leave_supervision(house, by),
+            Order::TakeOver => self.supervise(house, by, None),
             order => {
                 let seat = self.seat_of(by)?;
                 self.obey_operator(house, seat, order)
@@ -40,6 +42,12 @@ impl Call {
                 self.seat_ended(house, seat);
                 Ok(())
             }
+            Order::Consult { to } => self.consult(house, to),
+            Order::Return => self.return_to_caller(house),
+            Order::Complete => self.complete(house),
+            Order::Conference => self.conference(house),
+            Order::Transfer { to } => self.transfer(house, to),
+            Order::Reclaim => self.reclaim(house),
             _ => Err(NotDone::NotInTalk),
         }
     }
@@ -66,6 +74,9 @@ impl Call {
     }
 
     fn hand_off_as_asked(&mut self, house: &mut House, target: Option<&str>) -> Result<(), NotDone> {
+        if self.talk().is_some_and(|talk| talk.consulted().is_some()) {
+            return Err(NotDone::AlreadyConsulting);
+        }
         if target.is_some_and(|id| !house.settings.emergencies.iter().any(|target| target.id == id)) {
             return Err(NotDone::NoSuchTarget);
         }

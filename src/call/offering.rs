@@ -8,13 +8,14 @@ use tracing::{info, warn};
 use super::caller::{Call, State};
 use super::calls::House;
 use super::ledger;
+use super::onward::Whom;
 use super::talking::Talk;
 use crate::ids::{LegId, OfferId, OperatorId, SeatId};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::{Input, OfferFailure, OfferOutcome};
 use crate::records::{self, OfferRecord};
-use crate::sip::{self, Body, Target};
+use crate::sip::{self, Body};
 
 /// A phone that says nothing at all to an INVITE for so long is not there: its offer fails as
 /// unreachable instead of ringing on in the caller's ear.
@@ -31,6 +32,9 @@ const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\
 /// the latest; the engine's decisions tell all.
 const MOST_OFFERS: usize = 200;
 const FIRST_OFFERS: usize = 100;
+
+/// Numbers of offers begin with 1.
+const NO_OFFER: OfferId = OfferId(0);
 
 /// The leg to a seat.
 pub(super) struct SeatLeg {
@@ -65,6 +69,12 @@ pub(super) enum Progress {
 }
 
 impl SeatLeg {
+    /// Whoever has the caller without having been offered them.
+    pub fn joined(leg: LegId, operator: OperatorId, seat: SeatId, holds: bool) -> Self {
+        let direction = if holds { Direction::TheyHold } else { Direction::Both };
+        Self { leg, operator, seat, offer: NO_OFFER, progress: Progress::Joined, direction, reoffered: false }
+    }
+
     pub fn next_deadline(&self) -> Option<Moment> {
         match self.progress {
             Progress::Silent { until } => Some(until),
@@ -92,7 +102,10 @@ impl Call {
     }
 
     fn open_seat(&self, house: &mut House, leg: LegId) {
-        house.media(media::Command::Open { leg, call: self.id, second: true, kind: media::LegKind::Phone });
+        let Some(at) = self.seats.iter().find(|seat| seat.leg == leg).map(|seat| Whom::Seat(seat.seat.clone())) else {
+            return;
+        };
+        self.open_leg(house, leg, &at);
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 
@@ -116,14 +129,8 @@ impl Call {
         if matches!(seat.progress, Progress::NoPorts { .. }) {
             seat.progress = Progress::Silent { until: house.now + SILENT_PHONE };
         }
-        let to = Target::Seat(seat.seat.clone());
-        let caller = self.shown.clone();
-        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
-        let hops = self.hops.saturating_sub(1);
-        let body = Some(Body::sdp(sdp));
-        let invite =
-            sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: Some(self.id), body };
-        house.sip(sip::Command::Invite(invite));
+        let at = Whom::Seat(seat.seat.clone());
+        self.invite(house, leg, &at, sdp, false);
     }
 
     pub fn seat_rings(&mut self, _house: &mut House, leg: LegId) {

@@ -27,8 +27,7 @@ const SEAT_RINGS_AT_MOST: Duration = Duration::from_secs(30);
 pub(super) struct Onward {
     pub leg: LegId,
     whom: Whom,
-    /// The menus sent them, and not the rules of a line.
-    of_menu: bool,
+    sent_by: Cause,
     /// Who sits at the seat: busy meanwhile.
     busy: Option<OperatorId>,
     progress: Ringing,
@@ -36,8 +35,17 @@ pub(super) struct Onward {
     pub reoffered: bool,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-enum Whom {
+/// Who sent the caller on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    Menu,
+    /// The rules of a line.
+    Line,
+    Operator,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
     Number(String),
     Seat(SeatId),
 }
@@ -58,12 +66,31 @@ impl Onward {
 
     /// What it is called when it ends here.
     pub fn outcome(&self) -> Outcome {
-        match (&self.whom, self.of_menu, self.progress == Ringing::Joined) {
-            (_, false, _) => Outcome::Overflowed,
-            (_, true, false) => Outcome::AbandonedInMenu,
-            (Whom::Seat(_), true, true) => Outcome::Answered,
-            (Whom::Number(_), true, true) => Outcome::TransferredOut,
+        match (&self.whom, self.sent_by, self.progress == Ringing::Joined) {
+            (_, Cause::Line, _) => Outcome::Overflowed,
+            (_, Cause::Menu, false) => Outcome::AbandonedInMenu,
+            // An operator had talked with them.
+            (_, Cause::Operator, false) => Outcome::Answered,
+            (Whom::Seat(_), _, true) => Outcome::Answered,
+            (Whom::Number(_), _, true) => Outcome::TransferredOut,
         }
+    }
+
+    /// Whom an operator consulted, and left the caller to.
+    pub fn passed_on(leg: LegId, whom: Whom, busy: Option<OperatorId>, progress: Ringing) -> Self {
+        Self { leg, whom, sent_by: Cause::Operator, busy, progress, reoffered: false }
+    }
+
+    /// Where an operator sits who has the caller now.
+    pub fn operator_there(self) -> Option<(LegId, SeatId, OperatorId)> {
+        match (self.whom, self.busy) {
+            (Whom::Seat(seat), Some(operator)) => Some((self.leg, seat, operator)),
+            _ => None,
+        }
+    }
+
+    pub fn is_of_operator(&self) -> bool {
+        self.sent_by == Cause::Operator
     }
 }
 
@@ -75,7 +102,7 @@ impl Call {
             info!(number, "cannot be sent on: no trunk goes out, or it is no number");
             return self.sent_on_in_vain(house);
         }
-        self.ring(house, Whom::Number(number), None, RINGS_AT_MOST);
+        self.ring_onward(house, Whom::Number(number), None, RINGS_AT_MOST, self.cause());
     }
 
     /// The phone at a seat, for a caller who chose it.
@@ -89,21 +116,70 @@ impl Call {
             Some((operator, _)) => Some(operator.clone()),
             None => None,
         };
-        if let Some(operator) = busy.clone() {
-            house.queue(Input::Outbound { operator, busy: true });
-        }
-        self.ring(house, Whom::Seat(seat), busy, SEAT_RINGS_AT_MOST);
+        self.keep_busy(house, busy.as_ref());
+        self.ring_onward(house, Whom::Seat(seat), busy, SEAT_RINGS_AT_MOST, self.cause());
     }
 
-    fn ring(&mut self, house: &mut House, whom: Whom, busy: Option<OperatorId>, rings: Duration) {
+    fn cause(&self) -> Cause {
+        if matches!(self.state, State::Menu) { Cause::Menu } else { Cause::Line }
+    }
+
+    pub fn ring_onward(
+        &mut self,
+        house: &mut House,
+        whom: Whom,
+        busy: Option<OperatorId>,
+        rings: Duration,
+        sent_by: Cause,
+    ) {
         info!(%whom, "sent on");
-        let of_menu = matches!(self.state, State::Menu);
         let leg = house.legs.make(self.id);
         let progress = Ringing::Rings { until: house.now + rings };
-        self.state = State::Onward(Onward { leg, whom, of_menu, busy, progress, reoffered: false });
-        self.play(house, 0, Vec::new(), Some(Prompt::plain(RINGBACK)));
-        house.media(media::Command::Open { leg, call: self.id, second: true, kind: media::LegKind::Phone });
+        self.open_leg(house, leg, &whom);
+        self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, reoffered: false });
+        self.hear_ringing(house);
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
+    }
+
+    /// The caller hears it ring, whatever they heard before.
+    pub fn hear_ringing(&mut self, house: &mut House) {
+        if matches!(&self.state, State::Onward(onward) if onward.is_of_operator()) {
+            house.media(media::Command::Part { leg: self.caller });
+        }
+        self.play(house, 0, Vec::new(), Some(Prompt::plain(RINGBACK)));
+    }
+
+    /// Asks for the sound of a leg to a seat or a number.
+    pub fn open_leg(&self, house: &mut House, leg: LegId, to: &Whom) {
+        let browser = matches!(to, Whom::Seat(seat) if house.browsers.contains(seat));
+        let kind = if browser { media::LegKind::Browser } else { media::LegKind::Phone };
+        house.media(media::Command::Open { leg, call: self.id, second: true, kind });
+    }
+
+    /// Invites a seat's phone or a number over the trunk. `auto_answer`: who sits there asked for it.
+    pub fn invite(&self, house: &mut House, leg: LegId, to: &Whom, sdp: Vec<u8>, auto_answer: bool) {
+        let call = matches!(to, Whom::Seat(_)).then_some(self.id);
+        let to = match to {
+            Whom::Seat(seat) => Target::Seat(seat.clone()),
+            Whom::Number(number) => {
+                let Some(trunk) = house.settings.way_out.clone() else { return };
+                Target::Trunk { trunk, number: number.clone() }
+            }
+        };
+        let caller = self.shown.clone();
+        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
+        let hops = self.hops.saturating_sub(1);
+        let body = Some(Body::sdp(sdp));
+        house.sip(sip::Command::Invite(sip::Invite {
+            leg,
+            to,
+            caller,
+            sip_call_id: None,
+            hops,
+            auto_answer,
+            call,
+            body,
+        }));
     }
 
     pub fn is_onward(&self, leg: LegId) -> bool {
@@ -116,19 +192,8 @@ impl Call {
         if std::mem::take(&mut onward.reoffered) {
             return house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
         }
-        let to = match &onward.whom {
-            Whom::Seat(seat) => Target::Seat(seat.clone()),
-            Whom::Number(number) => {
-                let Some(trunk) = house.settings.way_out.clone() else { return };
-                Target::Trunk { trunk, number: number.clone() }
-            }
-        };
-        let caller = self.shown.clone();
-        // RFC 7332 §4: a call that comes round to us again and again comes to an end.
-        let hops = self.hops.saturating_sub(1);
-        let body = Some(Body::sdp(sdp));
-        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: None, body };
-        house.sip(sip::Command::Invite(invite));
+        let whom = onward.whom.clone();
+        self.invite(house, leg, &whom, sdp, false);
     }
 
     /// 183 with a description: the caller hears what they say instead of our tone.
@@ -159,6 +224,9 @@ impl Call {
         if answered {
             info!(whom = %onward.whom, "answered");
             onward.progress = Ringing::Joined;
+            if onward.is_of_operator() {
+                return self.sent_on_answered(house);
+            }
             if let Whom::Seat(seat) = &onward.whom {
                 self.record.seat = Some(seat.clone());
                 self.record.operator = onward.busy.clone();
@@ -169,6 +237,23 @@ impl Call {
             house.write(records::Entry::Changed(Box::new(self.record.clone())));
         }
         house.media(media::Command::Join { a: self.caller, b: leg });
+    }
+
+    /// Whom an operator sent the caller to is there.
+    fn sent_on_answered(&mut self, house: &mut House) {
+        let State::Onward(onward) = &self.state else { return };
+        let (leg, at_seat) = (onward.leg, onward.busy.is_some());
+        if let Some(entry) = self.record.transfers.last_mut() {
+            entry.answered_at = Some(house.now);
+        }
+        self.transfer_ended(house, "transferred");
+        house.media(media::Command::Watch { leg });
+        if !at_seat {
+            house.media(media::Command::Join { a: self.caller, b: leg });
+        } else if let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) {
+            self.taken_up(house, onward);
+        }
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 
     /// Nothing in common, or no answer in their 200. A re-INVITE of theirs is refused, and all is as it was.
@@ -188,7 +273,12 @@ impl Call {
     pub fn onward_failed(&mut self, house: &mut House, status: u16) {
         let State::Onward(onward) = &self.state else { return };
         info!(whom = %onward.whom, status, "sent on in vain");
+        let of_operator = onward.is_of_operator();
         self.drop_onward(house);
+        if of_operator {
+            self.transfer_failed(house, status);
+            return self.back_to_the_line(house);
+        }
         self.sent_on_in_vain(house);
     }
 
@@ -197,7 +287,7 @@ impl Call {
             return;
         }
         let of_menu = match &self.state {
-            State::Onward(onward) => onward.of_menu,
+            State::Onward(onward) => onward.sent_by == Cause::Menu,
             state => matches!(state, State::Menu),
         };
         let busy = house.settings.ivr.announcements.busy.clone();

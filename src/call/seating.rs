@@ -1,6 +1,6 @@
 //! Who is signed in where and in which state, as the engine last said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{OperatorId, SeatId};
 use crate::queue::OperatorState;
@@ -9,6 +9,9 @@ use crate::queue::OperatorState;
 pub(super) struct Seating {
     operators: BTreeMap<OperatorId, (SeatId, OperatorState)>,
     seats: BTreeMap<SeatId, OperatorId>,
+    /// Those who are ready, and the number of the change that made them so.
+    ready: BTreeMap<OperatorId, u64>,
+    changes: u64,
 }
 
 /// One operator's change.
@@ -32,6 +35,12 @@ pub(super) fn can_be_rung(state: &OperatorState) -> bool {
 
 impl Seating {
     pub fn change(&mut self, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) -> Change {
+        self.changes += 1;
+        if state != OperatorState::Ready {
+            self.ready.remove(&operator);
+        } else {
+            self.ready.entry(operator.clone()).or_insert(self.changes);
+        }
         let before = self.operators.remove(&operator);
         if let Some((old, _)) = &before
             && self.seats.get(old) == Some(&operator)
@@ -51,6 +60,15 @@ impl Seating {
 
     pub fn is_signed_in(&self, operator: &OperatorId) -> bool {
         self.operators.contains_key(operator)
+    }
+
+    pub fn of(&self, operator: &OperatorId) -> Option<(&SeatId, &OperatorState)> {
+        self.operators.get(operator).map(|(seat, state)| (seat, state))
+    }
+
+    /// Who of these has been ready the longest.
+    pub fn longest_ready<'a>(&self, among: &'a BTreeSet<OperatorId>) -> Option<&'a OperatorId> {
+        among.iter().filter_map(|operator| Some((self.ready.get(operator)?, operator))).min().map(|(_, who)| who)
     }
 
     pub fn at(&self, seat: &SeatId) -> Option<(&OperatorId, &OperatorState)> {

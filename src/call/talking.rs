@@ -7,6 +7,8 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::handoff::{Handoff, Typed};
+use super::hearing::Heard;
+use super::others::Other;
 use super::view::Stage;
 use crate::ids::LegId;
 use crate::media::{self, Direction};
@@ -23,6 +25,13 @@ pub(super) struct Talk {
     pub operator_holds: bool,
     /// As the operator asked the house for.
     pub on_hold: bool,
+    /// The operator is with somebody else, or waits for them; the caller hears music.
+    pub consulting: bool,
+    /// The operator's phone is lost; it may come back until then.
+    pub lost_until: Option<Moment>,
+    /// Legs beside caller and operator.
+    pub others: Vec<Other>,
+    pub heard: Heard,
     since: Option<Moment>,
     held: Duration,
     /// What the operator pressed of a code.
@@ -42,6 +51,10 @@ impl Talk {
             caller_holds: false,
             operator_holds: false,
             on_hold: false,
+            consulting: false,
+            lost_until: None,
+            others: Vec::new(),
+            heard: Heard::default(),
             since: None,
             held: Duration::ZERO,
             typed: Typed::default(),
@@ -58,7 +71,25 @@ impl Talk {
 
     /// The operator is not with the caller, by the phone's hold or the house's.
     pub fn operator_away(&self) -> bool {
-        self.operator_holds || self.on_hold
+        self.operator_holds || self.is_aside()
+    }
+
+    /// The caller waits, while operator and others may talk.
+    pub fn is_aside(&self) -> bool {
+        self.on_hold || self.consulting || self.lost_until.is_some()
+    }
+
+    /// Another operator has the caller: nothing of what the former did holds.
+    pub fn new_operator(&mut self, now: Moment, holds: bool) {
+        (self.on_hold, self.consulting, self.lost_until, self.operator_holds) = (false, false, None, holds);
+        self.typed = Typed::default();
+        self.count(now);
+    }
+
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let others = self.others.iter().filter_map(|other| other.progress.next_deadline());
+        let handoff = self.handoff.as_ref().and_then(Handoff::next_deadline);
+        others.chain(self.lost_until).chain(handoff).min()
     }
 
     fn is_held(&self) -> bool {
@@ -66,7 +97,14 @@ impl Talk {
     }
 
     pub fn stage(&self) -> Stage {
-        if self.operator_away() { Stage::Holding } else { Stage::Talking }
+        let consulted = self.others.iter().any(Other::is_consulted);
+        match () {
+            () if self.lost_until.is_some() => Stage::Lost,
+            () if self.consulting => Stage::Consulting,
+            () if self.operator_away() => Stage::Holding,
+            () if consulted || self.handoff.as_ref().is_some_and(Handoff::is_joined) => Stage::Conference,
+            () => Stage::Talking,
+        }
     }
 
     /// Time on hold until `now`, by either side.
@@ -138,42 +176,24 @@ impl Call {
         }
     }
 
-    /// Who hears whom, as it is now.
-    pub fn hear_each_other(&mut self, house: &mut House) {
-        if self.mix_talk(house) {
-            return;
-        }
-        let (State::Talking(talk), Some(seat)) = (&self.state, self.seats.first()) else { return };
-        let (caller_holds, seat_leg) = (talk.caller_holds, seat.leg);
-        match (caller_holds, talk.operator_away()) {
-            (false, false) => house.media(media::Command::Join { a: self.caller, b: seat_leg }),
-            (true, true) => {
-                house.media(media::Command::Silence { leg: self.caller });
-                house.media(media::Command::Silence { leg: seat_leg });
-            }
-            // Who is held hears music; who holds hears nothing of the other.
-            (true, false) => self.music(house, seat_leg),
-            (false, true) => self.music(house, self.caller),
-        }
-    }
-
-    fn music(&self, house: &mut House, held: LegId) {
-        /// Music has no end, so its token never comes back.
-        const MUSIC: u64 = u64::MAX;
-        let looped = Some(house.settings.ivr.waiting.music.clone());
-        house.media(media::Command::Part { leg: held });
-        house.media(media::Command::Play { leg: held, token: MUSIC, prompts: Vec::new(), looped });
-    }
-
     /// The operator is free; the caller stays with something else. Who ended the talk ended the call.
     pub fn end_talk(&mut self, house: &mut House, by: EndedBy) {
-        let State::Talking(talk) = &self.state else { return };
-        self.record.hold_ms += talk.held(house.now).as_millis() as u64;
-        self.talked += talk.talked(house.now);
+        if self.talk().is_none() {
+            return;
+        }
+        self.count_talk(house);
         self.record.ended_by = Some(by);
+        self.drop_others(house);
         self.drop_seats_but(house, None);
         house.queue(Input::TalkEnded { contact: self.id });
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
+    }
+
+    /// What was talked until now.
+    pub fn count_talk(&mut self, house: &House) {
+        let State::Talking(talk) = &self.state else { return };
+        self.record.hold_ms += talk.held(house.now).as_millis() as u64;
+        self.talked += talk.talked(house.now);
     }
 
     /// The seat's phone hung up, or was lost.
@@ -183,7 +203,7 @@ impl Call {
         house.legs.remove(leg);
         match self.state {
             State::Talking(_) => {
-                if !self.operator_left_to_far_end(house) {
+                if !self.operator_left_to_far_end(house) && !self.operator_left_to_consulted(house) {
                     self.operator_left(house);
                 }
             }

@@ -3,6 +3,7 @@
 use super::caller::{Call, State};
 use super::offering::Progress;
 use super::order::{Supervision, Whom};
+use super::others::{Other, Role};
 use crate::ids::{OfferId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::records::Record;
@@ -186,10 +187,19 @@ impl Call {
     }
 
     fn consulted(&self) -> Option<Consulted> {
-        None
+        let other = self.talk()?.consulted()?;
+        let Role::Consulted { to } = &other.role else { return None };
+        Some(Consulted { to: to.clone(), stage: other.reached() })
     }
 
     fn supervisors(&self) -> Vec<Supervisor> {
-        Vec::new()
+        let others = self.talk().into_iter().flat_map(|talk| &talk.others);
+        let supervisor = |other: &Other| match &other.role {
+            Role::Supervisor { operator, mode, .. } => {
+                Some(Supervisor { operator: operator.clone(), mode: *mode, stage: other.reached() })
+            }
+            _ => None,
+        };
+        others.filter_map(supervisor).collect()
     }
 }

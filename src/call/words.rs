@@ -22,6 +22,7 @@ pub struct Settings {
     /// What queues were called before, and what they are called now.
     pub formerly: BTreeMap<QueueId, QueueId>,
     pub operators: BTreeSet<OperatorId>,
+    pub seats: BTreeSet<SeatId>,
     /// Who may set the state of others.
     pub supervisors: BTreeSet<OperatorId>,
     /// Who signs in at a seat by `*11` without a number.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub switches: BTreeMap<char, ScheduleId>,
     /// The trunk over which calls of ours go out. `None`: they do not.
     pub way_out: Option<TrunkId>,
+    /// How long a caller waits for a phone that was lost in the talk.
+    pub flow_grace: Duration,
     /// Whom an operator can bring into a talk, each by a code of its own.
     pub emergencies: Vec<Emergency>,
 }
@@ -86,6 +89,8 @@ pub struct QueueFacts {
     pub need: String,
     /// T of the service level.
     pub answer_within: Duration,
+    /// Who has the skills that it asks for at first.
+    pub operators: BTreeSet<OperatorId>,
     /// Keys that lead out of the line. Others are not passed on.
     pub keys: BTreeMap<char, ivr::KeyLeads>,
 }

@@ -13,11 +13,31 @@ use crate::moment::Moment;
 
 impl Engine {
     pub(super) fn join(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
+        self.let_in(now, id, queue, caller, None);
+    }
+
+    /// The place counts from `since`, as if the caller had joined this line then.
+    pub(super) fn passed_on(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>, since: Moment) {
+        self.let_in(now, id, queue, caller, Some(since.min(now)));
+    }
+
+    fn let_in(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>, since: Option<Moment>) {
         let queue = self.rules.now_called(queue);
         let mut here = queue.clone();
         for moves in 0..=MAX_MOVES {
             let (why, exit) = match self.refusal(id, &here) {
-                Ok(line) => return self.enter(now, id, line, moves, caller, (here != queue).then_some(queue)),
+                Ok(line) => {
+                    let since = since.or_else(|| self.kept_place(now, caller.as_ref()?, line)).unwrap_or(now);
+                    let preferred = caller.as_ref().and_then(|caller| self.preferred(now, caller, line));
+                    self.insert(now, id, line, caller, since);
+                    if let Some(contact) = self.contacts.get_mut(&id) {
+                        contact.moves = moves;
+                        contact.preferred = preferred;
+                    }
+                    self.tell_joined(now, id, (here != queue).then_some(queue));
+                    self.relax(now, id);
+                    return self.wait(id);
+                }
                 Err(refused) => refused,
             };
             match exit {
@@ -52,27 +72,6 @@ impl Engine {
             return Err((JoinRefusal::Nobody, line.rules.if_nobody.clone()));
         }
         Ok(index)
-    }
-
-    fn enter(
-        &mut self,
-        now: Moment,
-        id: CallId,
-        line: usize,
-        moves: u8,
-        caller: Option<Caller>,
-        instead_of: Option<QueueId>,
-    ) {
-        let since = caller.as_ref().and_then(|caller| self.kept_place(now, caller, line)).unwrap_or(now);
-        let preferred = caller.as_ref().and_then(|caller| self.preferred(now, caller, line));
-        self.insert(now, id, line, caller, since);
-        if let Some(contact) = self.contacts.get_mut(&id) {
-            contact.moves = moves;
-            contact.preferred = preferred;
-        }
-        self.tell_joined(now, id, instead_of);
-        self.relax(now, id);
-        self.wait(id);
     }
 
     /// Nobody is sent away who was in a talk already, even if the queue is gone: those in its line are served.
@@ -291,6 +290,19 @@ impl Engine {
         }
     }
 
+    /// A supervisor puts it into another line, whatever the rules led to before.
+    pub(super) fn move_by_hand(&mut self, now: Moment, id: CallId, queue: &QueueId) {
+        let queue = self.rules.now_called(queue.clone());
+        let Some(contact) = self.contacts.get_mut(&id) else {
+            return self.ignore(format!("contact {id} is in no line"));
+        };
+        if matches!(contact.state, ContactState::Talking { .. }) || contact.callback.is_some() {
+            return self.ignore(format!("contact {id} waits no longer"));
+        }
+        contact.moves = 0;
+        self.move_to(now, id, &queue, LeftLine::Supervisor);
+    }
+
     /// To another queue, the place kept; `false` if it cannot be joined.
     fn move_to(&mut self, now: Moment, id: CallId, queue: &QueueId, why: LeftLine) -> bool {
         let Some(contact) = self.contacts.get(&id) else { return false };
@@ -367,52 +379,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    // -----------------------------------------------------------------------------------------
-    // Talking
-
-    pub(super) fn talk_ended(&mut self, now: Moment, id: CallId) {
-        let Some(contact) = self.contacts.get(&id) else {
-            return self.ignore(format!("contact {id} is not being talked to"));
-        };
-        let ContactState::Talking { operator, since, held_since, held } = contact.state.clone() else {
-            return self.ignore(format!("contact {id} is not being talked to"));
-        };
-        let (line, caller) = (contact.line, contact.caller.clone());
-        self.contacts.remove(&id);
-        if let Some(caller) = caller
-            && !self.lines[line].rules.preferred_for.is_zero()
-        {
-            self.callers.spoke_with(now, &caller, operator);
-        }
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let hold = held + held_since.map_or(Duration::ZERO, |from| now.since(from));
-        let (rules, queue) = (&self.lines[line].rules, self.lines[line].id.clone());
-        let (wrap_up, longest) = (rules.wrap_up, rules.wrap_up_max.max(rules.wrap_up));
-        self.lines[line].pace.learn(now.since(since) + wrap_up);
-        let of = self.operator(operator).id.clone();
-        let talk_ms = millis(now.since(since));
-        self.say(Output::Ended { contact: id, queue, operator: of, talk_ms, hold_ms: millis(hold) });
-        self.begin_wrap_up(operator, now + wrap_up, now + longest);
-    }
-
-    pub(super) fn held(&mut self, now: Moment, id: CallId, is_held: bool) {
-        let Some(Contact { state: ContactState::Talking { operator, held_since, held, .. }, .. }) =
-            self.contacts.get_mut(&id)
-        else {
-            return self.ignore(format!("contact {id} is not being talked to"));
-        };
-        match (*held_since, is_held) {
-            (None, true) => *held_since = Some(now),
-            (Some(from), false) => {
-                *held += now.since(from);
-                *held_since = None;
-            }
-            _ => {}
-        }
-        let operator = *operator;
-        self.hold_changed(operator, id, is_held);
     }
 
     /// Calls do not survive the process, and no phone is known to be there until signalling says so. Callbacks

@@ -136,6 +136,7 @@ impl Output {
             | O::Withdraw { contact, .. }
             | O::OfferEnded { contact, .. }
             | O::Connected { contact, .. }
+            | O::HandedOver { contact, .. }
             | O::Ended { contact, .. }
             | O::Left { contact, .. }
             | O::Late { contact, .. }

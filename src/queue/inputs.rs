@@ -33,6 +33,10 @@ impl Engine {
             }
             Input::Join { contact, queue, caller, arrived_at: _ } => self.join(now, contact, queue, caller),
             Input::Return { contact, queue, caller } => self.come_back(now, contact, queue, caller),
+            Input::PassedOn { contact, queue, caller, since } => self.passed_on(now, contact, queue, caller, since),
+            Input::Move { contact, queue, by: _ } => self.move_by_hand(now, contact, &queue),
+            Input::HandedOver { contact, queue, to, caller } => self.handed_over(now, contact, queue, &to, caller),
+            Input::OperatorLost { contact } => self.operator_lost(now, contact),
             Input::Leave { contact } => self.leave(now, contact),
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),

@@ -24,6 +24,7 @@ pub mod settings;
 mod sorted;
 pub mod statistics;
 mod table;
+mod talks;
 #[cfg(test)]
 mod tests;
 mod timing;

@@ -18,6 +18,9 @@ pub(super) const SIGNED_IN: &str = "signed_in";
 /// Why an operator who let the phone ring is not ready.
 pub(super) const RONA: &str = "rona";
 
+/// Why an operator whose phone was lost in a talk is not ready.
+pub(super) const LOST: &str = "phone_lost";
+
 /// Index into the engine's operators; an operator keeps it for as long as they are named in the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -72,6 +72,31 @@ pub enum Input {
         queue: QueueId,
         caller: Option<Caller>,
     },
+    /// An operator sent the contact on to this line: it waits in the place of `since`.
+    PassedOn {
+        contact: CallId,
+        queue: QueueId,
+        caller: Option<Caller>,
+        since: Moment,
+    },
+    /// A supervisor puts a contact that waits into another line; its place is kept.
+    Move {
+        contact: CallId,
+        queue: QueueId,
+        by: By,
+    },
+    /// An operator has the contact whom no offer led to it: by a transfer, or because a supervisor took over. Whoever
+    /// had it until now wraps up. A contact that nobody had (`caller` is its own) talks for `queue`.
+    HandedOver {
+        contact: CallId,
+        queue: QueueId,
+        to: OperatorId,
+        caller: Option<Caller>,
+    },
+    /// The phone of the operator who has the contact is lost: they are not ready.
+    OperatorLost {
+        contact: CallId,
+    },
     /// The caller hung up, or the house took the contact out of the line.
     Leave {
         contact: CallId,
@@ -278,6 +303,14 @@ pub enum Output {
         /// Since it joined, this time.
         waited_ms: u64,
     },
+    /// The contact is with this operator now, without an offer; `from`: who had it until now.
+    HandedOver {
+        contact: CallId,
+        queue: QueueId,
+        from: Option<OperatorId>,
+        operator: OperatorId,
+        seat: SeatId,
+    },
     /// The talk is over.
     Ended {
         contact: CallId,
@@ -373,6 +406,8 @@ pub enum LeftLine {
     Nobody,
     /// The caller pressed this key.
     Key(char),
+    /// A supervisor put it elsewhere.
+    Supervisor,
     /// The process began again.
     Restarted,
 }

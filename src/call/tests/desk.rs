@@ -35,8 +35,12 @@ pub fn settings() -> Settings {
         ('7', KeyLeads::Elsewhere),
         ('0', KeyLeads::Elsewhere),
     ]);
-    let facts =
-        |need: &str| QueueFacts { need: need.into(), answer_within: Duration::from_secs(15), keys: keys.clone() };
+    let facts = |need: &str| QueueFacts {
+        need: need.into(),
+        answer_within: Duration::from_secs(15),
+        operators: ["1001", "1002", "1003"].map(Into::into).into(),
+        keys: keys.clone(),
+    };
     let straight = Leads::To(Destination::queue("citizen", Some(Language::ZH)));
     Settings {
         ivr: ivr::Settings {
@@ -50,7 +54,9 @@ pub fn settings() -> Settings {
         },
         formerly: Default::default(),
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
-        operators: ["1001".into(), "1002".into()].into(),
+        operators: ["1001", "1002", "1003"].map(Into::into).into(),
+        seats: ["8001", "8002", "8003", "8004"].map(Into::into).into(),
+        flow_grace: Duration::from_secs(15),
         seat_operators: BTreeMap::from([("8001".into(), "1001".into())]),
         supervisors: ["1002".into()].into(),
         reasons: vec!["break".into(), "meal".into()],

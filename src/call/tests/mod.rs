@@ -8,4 +8,6 @@ mod menus;
 mod orders;
 mod scenarios;
 mod several;
+mod supervision;
 mod survey;
+mod transfers;

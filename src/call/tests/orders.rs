@@ -1,5 +1,6 @@
 //! What operators ask of their calls, and what those who look on see of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::desk::settings;
@@ -9,10 +10,10 @@ use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A citizen talks with operator 1001; 1002 and 1003 are ready.
-fn talk() -> (House, CallId, LegId, LegId) {
+pub fn talk() -> (House, CallId, LegId, LegId) {
     let mut house = House::with(settings(), rules(|citizen| citizen.wrap_up = 30 * SECOND), &["8001"]);
     let caller = house.call(1, CITIZEN);
     let seat = house.rung("8001");
@@ -21,6 +22,15 @@ fn talk() -> (House, CallId, LegId, LegId) {
     house.phone("8003", true);
     let call = house.calls.call_of(caller).unwrap();
     (house, call, caller, seat)
+}
+
+/// Who hears whom, as the last table says; `None`: it was followed by a join.
+pub fn hears(house: &House) -> Option<BTreeSet<(LegId, LegId)>> {
+    house.media.iter().rev().find_map(|command| match command {
+        media::Command::Mix { hears, .. } => Some(Some(hears.iter().copied().collect())),
+        media::Command::Join { .. } => Some(None),
+        _ => None,
+    })?
 }
 
 #[test]

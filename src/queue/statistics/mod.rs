@@ -61,6 +61,8 @@ struct Open {
     expected: Option<Expected>,
     /// In the line still: not talking.
     waits: bool,
+    /// Another operator had it already: it is handled once, by however many.
+    handed_over: bool,
 }
 
 impl Statistics {
@@ -121,6 +123,7 @@ impl Statistics {
             Output::Joined { contact, queue, expected, .. } => self.joined(at, *contact, queue, *expected),
             Output::Moved { contact, to, .. } => self.moved(at, *contact, to),
             Output::Connected { contact, .. } => self.connected(at, *contact),
+            Output::HandedOver { contact, queue, from, .. } => self.handed_over(at, *contact, queue, from.as_ref()),
             Output::Ended { contact, operator, queue, talk_ms, hold_ms } => {
                 self.ended(at, *contact, operator, queue, *talk_ms, *hold_ms);
             }
@@ -168,7 +171,15 @@ impl Statistics {
 
     fn joined(&mut self, at: Moment, contact: CallId, queue: &QueueId, expected: Option<Expected>) {
         let interval = Self::interval(at);
-        let open = Open { queue: queue.clone(), joined: interval, entered: interval, at, expected, waits: true };
+        let open = Open {
+            queue: queue.clone(),
+            joined: interval,
+            entered: interval,
+            at,
+            expected,
+            waits: true,
+            handed_over: false,
+        };
         self.open.insert(contact, open);
         self.of_contact(contact, |figures| {
             figures.offered += 1;
@@ -213,10 +224,28 @@ impl Statistics {
         });
     }
 
+    /// It goes on where the talk of whoever had it ended: in the same intervals, and not offered or answered again.
+    fn handed_over(&mut self, at: Moment, contact: CallId, queue: &QueueId, from: Option<&OperatorId>) {
+        let interval = Self::interval(at);
+        let before = from.and_then(|from| self.last_queue.get(from).cloned());
+        let entered = before.filter(|(of, _)| of == queue).map_or(interval, |(_, entered)| entered);
+        let open = Open {
+            queue: queue.clone(),
+            joined: entered,
+            entered,
+            at,
+            expected: None,
+            waits: false,
+            handed_over: true,
+        };
+        self.open.insert(contact, open);
+    }
+
     fn ended(&mut self, at: Moment, contact: CallId, operator: &OperatorId, queue: &QueueId, talk: u64, hold: u64) {
         let (talk, hold) = (Duration::from_millis(talk), Duration::from_millis(hold));
+        let first = self.open.get(&contact).is_none_or(|open| !open.handed_over);
         self.of_contact(contact, |figures| {
-            figures.handled += 1;
+            figures.handled += u64::from(first);
             figures.talk += talk;
             figures.hold += hold;
         });
@@ -250,6 +279,8 @@ impl Statistics {
                 figures.abandoned_within += u64::from(within);
             }
             (LeftLine::Key(_), _) => figures.left_by_key += 1,
+            // Whoever is moved is told of as moved.
+            (LeftLine::Supervisor, _) => figures.overflowed += 1,
             (LeftLine::Restarted, _) => figures.restarted += 1,
             (LeftLine::TooLong | LeftLine::Nobody, _) => figures.overflowed += 1,
         });

@@ -50,6 +50,11 @@ impl Laws {
                 assert!(!self.talking.values().any(|other| other == operator), "{operator} talks to two");
                 self.talking.insert(*contact, operator.clone());
             }
+            Output::HandedOver { contact, operator, .. } => {
+                assert!(!self.in_line.contains(contact), "{contact} is handed over out of a line");
+                assert!(!self.talking.values().any(|other| other == operator), "{operator} talks to two");
+                assert_eq!(self.talking.insert(*contact, operator.clone()), None, "{contact} talks to two");
+            }
             Output::Left { contact, .. } | Output::CallbackTaken { contact, .. } => {
                 self.left += 1;
                 assert!(self.in_line.remove(contact), "{contact} left no line");

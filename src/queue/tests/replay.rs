@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::ids::{CallId, OfferId, OperatorId, SeatId};
+use crate::ids::{CallId, OfferId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::tests::laws::Laws;
 use crate::queue::*;
@@ -32,7 +32,16 @@ pub(super) fn nonsense(rng: &mut StdRng) -> Input {
             use OfferFailure::{Busy, NoAnswer, Rejected, Unreachable};
             Input::Failed { offer, why: [NoAnswer, Rejected, Busy, Unreachable][rng.random_range(0..4)] }
         }
-        12..=13 => Input::TalkEnded { contact },
+        12 => Input::TalkEnded { contact },
+        13 => {
+            let queue: QueueId = ["a", "b", "x"][rng.random_range(0..3)].into();
+            match rng.random_range(0..6) {
+                0 => Input::OperatorLost { contact },
+                1 => Input::PassedOn { contact, queue, caller: None, since: Moment::default() },
+                2 => Input::Move { contact, queue, by },
+                _ => Input::HandedOver { contact, queue, to: operator, caller: None },
+            }
+        }
         14 => Input::Held { contact, held: rng.random() },
         15..=16 => Input::SeatReachable { seat, reachable: rng.random_bool(0.8) },
         17 => Input::SignIn { operator, seat },

@@ -195,6 +195,14 @@ impl Scenario {
             ["joins", queue] => self.joins(who, queue, None),
             ["joins", queue, "from", number] => self.joins(who, queue, Some(number)),
             ["comes", "back", "to", queue] => Input::Return { contact: call(who), queue: queue.into(), caller: None },
+            ["is", "passed", "on", "to", queue, "since", at] => {
+                Input::PassedOn { contact: call(who), queue: queue.into(), caller: None, since: moment(at) }
+            }
+            ["is", "moved", "to", queue] => Input::Move { contact: call(who), queue: queue.into(), by },
+            ["is", "handed", "over", "to", operator, "of", queue] => {
+                Input::HandedOver { contact: call(who), queue: queue.into(), to: operator.into(), caller: None }
+            }
+            ["loses", "its", "operator"] => Input::OperatorLost { contact: call(who) },
             ["presses", key] => Input::Key { contact: call(who), key: key.chars().next().unwrap() },
             ["is", "reached", "as", other] => Input::Reached { contact: call(who), call: call(other) },
             ["is", "not", "reached:", why] => {
@@ -264,6 +272,10 @@ impl Scenario {
             }
             Output::Connected { contact, operator, waited_ms, .. } => {
                 format!("{} talks to {operator} after {}s", name(*contact), waited_ms / 1000)
+            }
+            Output::HandedOver { contact, queue, from, operator, .. } => {
+                let from = from.as_ref().map_or(String::new(), |from| format!(" by {from}"));
+                format!("{} of {queue} is handed over{from} to {operator}", name(*contact))
             }
             Output::Ended { hold_ms: 0, .. } => return None,
             Output::Ended { contact, hold_ms, .. } => format!("{} was held for {}s", name(*contact), hold_ms / 1000),

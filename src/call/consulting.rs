@@ -1,0 +1,312 @@
+//! The operator turns to somebody with the caller: asks them while the caller hears music, speaks with both, leaves the
+//! caller to them, or leaves the caller to them unasked.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::caller::{Call, State};
+use super::calls::House;
+use super::hearing::REFUSAL;
+use super::ledger;
+use super::offering::SeatLeg;
+use super::onward::{self, Cause, Onward};
+use super::order::{NotDone, Whom};
+use super::others::{Other, Role};
+use super::ringing::Ringing;
+use super::seating::can_be_rung;
+use crate::ids::{OperatorId, QueueId};
+use crate::ivr::DENIED;
+use crate::media;
+use crate::queue::{Input, OperatorState};
+use crate::records::{self, EndedBy, TransferRecord};
+use crate::sip::is_dialable;
+
+/// A colleague's phone rings no longer.
+const COLLEAGUE_RINGS: Duration = Duration::from_secs(30);
+/// A number outside rings no longer: the caller hears music all the while.
+const NUMBER_RINGS: Duration = Duration::from_secs(60);
+/// Transfers that a record tells; later ones are not told.
+const MOST_TRANSFERS: usize = 64;
+
+impl Call {
+    // -----------------------------------------------------------------------------------------
+    // What the operator asks
+
+    pub fn consult(&mut self, house: &mut House, to: Whom) -> Result<(), NotDone> {
+        let talk = self.talk_mut()?;
+        if talk.handoff.is_some() {
+            return Err(NotDone::EmergencyGoesOn);
+        }
+        if talk.consulted().is_some() {
+            return Err(NotDone::AlreadyConsulting);
+        }
+        let (at, busy) = self.find(house, &to)?;
+        talk_begins(self, house, "consult", &to);
+        let rings = rings(&at);
+        self.change_hold(house, |talk| (talk.consulting, talk.refusal_plays) = (true, false));
+        self.ring_other(house, Role::Consulted { to }, at, busy, house.now + rings);
+        self.hear_each_other(house);
+        Ok(())
+    }
+
+    /// The operator is with the caller again.
+    pub fn return_to_caller(&mut self, house: &mut House) -> Result<(), NotDone> {
+        self.talk_mut()?;
+        let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
+        self.drop_other(house, &other);
+        self.consultation_over(house, "returned");
+        self.hear_each_other(house);
+        Ok(())
+    }
+
+    pub fn conference(&mut self, house: &mut House) -> Result<(), NotDone> {
+        match self.talk_mut()?.consulted() {
+            None => return Err(NotDone::NobodyConsulted),
+            Some(other) if !other.is_joined() => return Err(NotDone::NotAnsweredYet),
+            Some(_) => {}
+        }
+        self.change_hold(house, |talk| (talk.consulting, talk.on_hold) = (false, false));
+        self.hear_each_other(house);
+        Ok(())
+    }
+
+    /// The operator leaves the caller to whom they consulted.
+    pub fn complete(&mut self, house: &mut House) -> Result<(), NotDone> {
+        self.talk_mut()?;
+        let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
+        if let Some(entry) = self.record.transfers.last_mut() {
+            entry.kind = if other.is_joined() { "attended" } else { "blind" }.into();
+        }
+        match (other.busy.clone(), &other.at) {
+            (Some(operator), onward::Whom::Seat(_)) if other.is_joined() => {
+                self.transfer_ended(house, "transferred");
+                self.tell_transfer(house, "ATTENDEDTRANSFER");
+                self.hand_over_to(house, operator, other);
+            }
+            _ => self.goes_on_with(house, other),
+        }
+        Ok(())
+    }
+
+    /// The operator leaves at once; `to` is rung for the caller.
+    pub fn transfer(&mut self, house: &mut House, to: Whom) -> Result<(), NotDone> {
+        let talk = self.talk_mut()?;
+        if talk.handoff.is_some() {
+            return Err(NotDone::EmergencyGoesOn);
+        }
+        if talk.consulted().is_some() {
+            return Err(NotDone::AlreadyConsulting);
+        }
+        if let Whom::Queue(queue) = &to {
+            let queue = house.settings.now_called(queue);
+            if !house.settings.queues.contains_key(&queue) {
+                return Err(NotDone::NoSuchQueue);
+            }
+            talk_begins(self, house, "blind", &to);
+            self.tell_transfer(house, "BLINDTRANSFER");
+            self.pass_on(house, queue);
+            return Ok(());
+        }
+        let (at, busy) = self.find(house, &to)?;
+        talk_begins(self, house, "blind", &to);
+        self.tell_transfer(house, "BLINDTRANSFER");
+        self.end_talk(house, EndedBy::Operator);
+        let rings = rings(&at);
+        self.keep_busy(house, busy.as_ref());
+        self.ring_onward(house, at, busy, rings, Cause::Operator);
+        Ok(())
+    }
+
+    /// Into another line, with the place that the first arrival had.
+    fn pass_on(&mut self, house: &mut House, queue: QueueId) {
+        let since = self.record.queued_at.unwrap_or(self.record.arrived_at);
+        self.end_talk(house, EndedBy::Operator);
+        self.returns_to = self.record.queue.clone();
+        self.waits_in(house, &queue);
+        self.places = None;
+        self.state = State::Line(house.line_of(&queue, self.language));
+        self.in_line = true;
+        let caller = self.caller_number();
+        house.queue(Input::PassedOn { contact: self.id, queue, caller, since });
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Whom they mean
+
+    /// Where somebody is rung, and who sits there.
+    fn find(&self, house: &House, to: &Whom) -> Result<(onward::Whom, Option<OperatorId>), NotDone> {
+        match to {
+            Whom::Operator(operator) => self.find_operator(house, operator),
+            Whom::Seat(seat) if !house.settings.seats.contains(seat) => Err(NotDone::NoSuchSeat),
+            Whom::Seat(seat) => match house.seating.at(seat) {
+                Some((operator, _)) => self.find_operator(house, operator),
+                None => Ok((onward::Whom::Seat(seat.clone()), None)),
+            },
+            Whom::Queue(queue) => {
+                let facts = house.settings.queues.get(&house.settings.now_called(queue)).ok_or(NotDone::NoSuchQueue)?;
+                let ready = house.seating.longest_ready(&facts.operators).ok_or(NotDone::NobodyReady)?;
+                self.find_operator(house, ready)
+            }
+            Whom::Number(number) if !is_dialable(number) => Err(NotDone::NoNumber),
+            Whom::Number(_) if house.settings.way_out.is_none() => Err(NotDone::NoWayOut),
+            Whom::Number(number) => Ok((onward::Whom::Number(number.clone()), None)),
+        }
+    }
+
+    fn find_operator(
+        &self,
+        house: &House,
+        operator: &OperatorId,
+    ) -> Result<(onward::Whom, Option<OperatorId>), NotDone> {
+        if !house.settings.operators.contains(operator) {
+            return Err(NotDone::NoSuchOperator);
+        }
+        if self.seats.iter().any(|seat| seat.operator == *operator) {
+            return Err(NotDone::Themselves);
+        }
+        match house.seating.of(operator) {
+            None => Err(NotDone::NotSignedIn),
+            Some((_, OperatorState::Unreachable { .. })) => Err(NotDone::Unreachable),
+            Some((_, state)) if !can_be_rung(state) => Err(NotDone::Busy),
+            Some((seat, _)) => Ok((onward::Whom::Seat(seat.clone()), Some(operator.clone()))),
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // What becomes of it
+
+    pub fn consulted_answered(&mut self, house: &mut House) {
+        if let Some(entry) = self.record.transfers.last_mut() {
+            entry.answered_at = Some(house.now);
+        }
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        self.hear_each_other(house);
+    }
+
+    /// The operator is with the caller again, and hears that it is not possible.
+    pub fn consulted_failed(&mut self, house: &mut House, status: u16) {
+        self.consultation_over(house, outcome(status));
+        if let State::Talking(talk) = &mut self.state {
+            talk.refusal_plays = true;
+        }
+        self.hear_each_other(house);
+        self.tell_operator(house, REFUSAL, DENIED);
+    }
+
+    pub fn consultation_over(&mut self, house: &mut House, outcome: &str) {
+        self.transfer_ended(house, outcome);
+        self.change_hold(house, |talk| talk.consulting = false);
+    }
+
+    /// The operator hung up beside somebody whom they consulted: the caller is theirs. `false`: there is nobody.
+    pub fn operator_left_to_consulted(&mut self, house: &mut House) -> bool {
+        self.complete(house).is_ok()
+    }
+
+    /// A colleague is the call's operator from now on.
+    pub fn hand_over_to(&mut self, house: &mut House, operator: OperatorId, other: Other) {
+        let onward::Whom::Seat(seat) = other.at.clone() else { return };
+        info!(%operator, %seat, "handed over");
+        let queue = self.record.queue.clone().unwrap_or_else(|| "".into());
+        let (contact, caller) = (self.id, self.caller_number());
+        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
+        self.drop_seats_but(house, None);
+        let leg = other.leg;
+        self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds));
+        (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
+        if let State::Talking(talk) = &mut self.state {
+            talk.new_operator(house.now, other.holds);
+        }
+        if !house.settings.emergencies.is_empty() && !self.outward {
+            house.media(media::Command::KeepKeys { leg });
+        }
+        self.hear_each_other(house);
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+    }
+
+    /// The operator leaves; whom they consulted is with the caller, or is rung for them.
+    fn goes_on_with(&mut self, house: &mut House, other: Other) {
+        if other.is_joined() {
+            self.transfer_ended(house, "transferred");
+        }
+        self.tell_transfer(house, if other.is_joined() { "ATTENDEDTRANSFER" } else { "BLINDTRANSFER" });
+        self.end_talk(house, EndedBy::Operator);
+        let joined = other.is_joined();
+        let Other { leg, at, busy, progress, .. } = other;
+        self.state = State::Onward(Onward::passed_on(leg, at, busy, progress));
+        match progress {
+            Ringing::Rings { .. } => self.hear_ringing(house),
+            _ => house.media(media::Command::Join { a: self.caller, b: leg }),
+        }
+        if joined {
+            house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        }
+    }
+
+    /// A caller whom an operator sent on has somebody at a seat: it is their talk now.
+    pub fn taken_up(&mut self, house: &mut House, onward: Onward) {
+        let Some((leg, seat, operator)) = onward.operator_there() else { return };
+        info!(%operator, %seat, "taken up");
+        let queue = self.record.queue.clone().unwrap_or_else(|| "".into());
+        let (contact, caller) = (self.id, self.caller_number());
+        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
+        self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), false));
+        (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
+        self.left_at = None;
+        self.state = State::Talking(super::talking::Talk::new(house.now));
+        if !house.settings.emergencies.is_empty() && !self.outward {
+            house.media(media::Command::KeepKeys { leg });
+        }
+        self.hear_each_other(house);
+        // Whoever held while it rang holds now.
+        self.hold_changed(house, self.caller, self.direction);
+    }
+
+    pub fn transfer_ended(&mut self, house: &House, outcome: &str) {
+        if let Some(entry) = self.record.transfers.last_mut()
+            && entry.ended_at.is_none()
+        {
+            entry.ended_at = Some(house.now);
+            entry.outcome = outcome.into();
+        }
+    }
+
+    pub fn transfer_failed(&mut self, house: &House, status: u16) {
+        self.transfer_ended(house, outcome(status));
+    }
+
+    /// In `queue_log` the call ends here; what the next operator does is in the record and the statistics.
+    pub fn tell_transfer(&mut self, house: &mut House, event: &'static str) {
+        let talked = self.talk().map_or(Duration::ZERO, |talk| talk.talked(house.now)) + self.talked;
+        let first = self.places.map_or(1, |(first, _)| first);
+        house.write(records::Entry::Event(ledger::transferred(house.now, &self.record, event, talked, first)));
+        self.end_told = true;
+    }
+}
+
+fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
+    let Some(by) = call.record.operator.clone() else { return };
+    if call.record.transfers.len() == MOST_TRANSFERS {
+        call.record.transfers.remove(MOST_TRANSFERS / 2);
+    }
+    info!(kind, %to, "transfer");
+    let (at, outcome) = (house.now, String::new());
+    let (kind, to) = (kind.into(), to.to_string());
+    call.record.transfers.push(TransferRecord { kind, by, to, at, answered_at: None, ended_at: None, outcome });
+}
+
+fn rings(at: &onward::Whom) -> Duration {
+    if matches!(at, onward::Whom::Number(_)) { NUMBER_RINGS } else { COLLEAGUE_RINGS }
+}
+
+/// What a refusal is called in the record.
+fn outcome(status: u16) -> &'static str {
+    match status {
+        486 | 600 => "busy",
+        // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
+        408 | 480 | 487 => "no_answer",
+        403 | 433 | 603 | 607 => "refused",
+        _ => "failed",
+    }
+}

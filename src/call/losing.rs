@@ -1,0 +1,133 @@
+//! The operator's phone is lost in the talk: the caller hears music while it may come back, then goes to the head of the
+//! line.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::caller::{Call, State};
+use super::calls::House;
+use super::offering::SeatLeg;
+use super::onward;
+use super::order::NotDone;
+use super::others::{Other, Role};
+use crate::ids::LegId;
+use crate::media;
+use crate::moment::Moment;
+use crate::queue::Input;
+use crate::records::{self, LostRecord};
+use crate::sip;
+
+/// A page that begins anew is rung no longer: its phone answers by itself.
+const RINGS: Duration = Duration::from_secs(10);
+/// Entries in a record; later ones are not told.
+const MOST_ENTRIES: usize = 32;
+
+impl Call {
+    /// The connection to the seat's phone is gone; its leg stands.
+    pub fn flow_lost(&mut self, house: &mut House, leg: LegId) {
+        let grace = house.settings.flow_grace;
+        let Some(seat) = self.seats.iter().find(|seat| seat.leg == leg) else { return };
+        let (operator, seat) = (seat.operator.clone(), seat.seat.clone());
+        let State::Talking(talk) = &mut self.state else { return };
+        if talk.lost_until.is_some() || talk.caller_gone {
+            return;
+        }
+        warn!(%operator, %seat, ?grace, "the operator's phone is lost; the caller hears music");
+        if self.record.lost.len() < MOST_ENTRIES {
+            self.record.lost.push(LostRecord { operator, seat, at: house.now, back_at: None });
+        }
+        let until = house.now + grace;
+        self.change_hold(house, |talk| talk.lost_until = Some(until));
+        self.hear_each_other(house);
+    }
+
+    /// The same phone is there again.
+    pub fn flow_found(&mut self, house: &mut House, leg: LegId) {
+        let is_seat = self.seats.iter().any(|seat| seat.leg == leg);
+        if !is_seat || self.talk().is_none_or(|talk| talk.lost_until.is_none()) {
+            return;
+        }
+        info!("the operator's phone is back");
+        if let Some(entry) = self.record.lost.last_mut() {
+            entry.back_at = Some(house.now);
+        }
+        self.change_hold(house, |talk| talk.lost_until = None);
+        self.hear_each_other(house);
+    }
+
+    /// The page begins anew: its seat is rung, and the new leg takes the old one's place.
+    pub fn reclaim(&mut self, house: &mut House) -> Result<(), NotDone> {
+        let seat = self.seats.first().map(|seat| seat.seat.clone()).ok_or(NotDone::NotInTalk)?;
+        self.talk_mut()?;
+        if let Some(former) = self.take_other(|other| other.role == Role::Reclaimed) {
+            self.drop_other(house, &former);
+        }
+        self.ring_other(house, Role::Reclaimed, onward::Whom::Seat(seat), None, house.now + RINGS);
+        Ok(())
+    }
+
+    pub fn reclaimed(&mut self, house: &mut House, leg: LegId) {
+        let Some(Other { holds, .. }) = self.take_other(|other| other.leg == leg) else { return };
+        let Some(old) = self.take_seat(|_| true) else { return };
+        info!(operator = %old.operator, "the operator's phone took the call back");
+        self.drop_seat_leg(house, &old, None);
+        self.seats.push(SeatLeg::joined(leg, old.operator, old.seat, holds));
+        if !house.settings.emergencies.is_empty() && !self.outward {
+            house.media(media::Command::KeepKeys { leg });
+        }
+        if self.talk().is_some_and(|talk| talk.lost_until.is_some())
+            && let Some(entry) = self.record.lost.last_mut()
+        {
+            entry.back_at = Some(house.now);
+        }
+        self.change_hold(house, |talk| {
+            talk.lost_until = None;
+            talk.operator_holds = holds;
+        });
+        self.hear_each_other(house);
+    }
+
+    pub fn lost_deadline(&mut self, house: &mut House) {
+        let due = |until: Moment| until <= house.now;
+        if self.talk().and_then(|talk| talk.lost_until).is_some_and(due) {
+            self.operator_lost(house);
+        }
+    }
+
+    /// The phone does not come back: another operator takes the caller, before everybody else.
+    pub fn operator_lost(&mut self, house: &mut House) {
+        let State::Talking(talk) = &self.state else { return };
+        // Nobody is left to talk to.
+        if talk.caller_gone || self.record.queue.is_none() {
+            if let Some(leg) = self.seats.first().map(|seat| seat.leg) {
+                house.sip(sip::Command::Hangup { leg, reason: None });
+                self.seat_ended(house, leg);
+            }
+            return;
+        }
+        warn!("the operator's phone did not come back");
+        if self.record.lost.last().is_none_or(|entry| entry.back_at.is_some())
+            && self.record.lost.len() < MOST_ENTRIES
+            && let Some(seat) = self.seats.first()
+        {
+            let (operator, seat) = (seat.operator.clone(), seat.seat.clone());
+            self.record.lost.push(LostRecord { operator, seat, at: house.now, back_at: None });
+        }
+        let State::Talking(talk) = &mut self.state else { return };
+        // With whom else the caller is, they stay.
+        if talk.handoff.is_some() || talk.consulted().is_some() {
+            if let Some(leg) = self.seats.first().map(|seat| seat.leg) {
+                house.sip(sip::Command::Hangup { leg, reason: None });
+                self.seat_ended(house, leg);
+            }
+            return;
+        }
+        self.count_talk(house);
+        self.drop_others(house);
+        self.drop_seats_but(house, None);
+        house.queue(Input::OperatorLost { contact: self.id });
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        self.back_to_the_line(house);
+    }
+}

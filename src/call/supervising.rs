@@ -1,0 +1,174 @@
+//! Supervisors in a talk: they listen, whisper to the operator, speak with both, or become the operator. Their phone is
+//! rung and answers by itself, or they dial a code, and the leg that dials is the one brought in.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::caller::Call;
+use super::calls::House;
+use super::onward;
+use super::order::{NotDone, Supervision};
+use super::others::{Other, Role};
+use super::ringing::Ringing;
+use super::seating::can_call_out;
+use crate::ids::{LegId, OperatorId, SeatId};
+use crate::queue::{Input, OperatorState};
+use crate::records::{self, SupervisionRecord, TransferRecord};
+
+/// The phone answers by itself; one that does not is answered by hand within this.
+const RINGS: Duration = Duration::from_secs(20);
+/// In one talk.
+const MOST_SUPERVISORS: usize = 4;
+/// Entries in a record; later ones are not told.
+const MOST_ENTRIES: usize = 64;
+
+/// A supervisor who dialled a code: what they want, and of which call.
+#[derive(Clone, Debug)]
+pub(super) struct Dialled {
+    pub operator: OperatorId,
+    pub seat: SeatId,
+    /// `None`: take over.
+    pub mode: Option<Supervision>,
+}
+
+impl Call {
+    pub fn supervise(&mut self, house: &mut House, by: &OperatorId, mode: Option<Supervision>) -> Result<(), NotDone> {
+        self.may_supervise(house, by)?;
+        if let Some(leg) = self.supervisor(by).map(|other| other.leg) {
+            return self.supervise_otherwise(house, leg, mode);
+        }
+        if self.talk().is_some_and(|talk| talk.others.len() >= MOST_SUPERVISORS) {
+            return Err(NotDone::TooManySupervisors);
+        }
+        let (seat, busy) = match house.seating.of(by) {
+            None => return Err(NotDone::NoPhone),
+            Some((_, OperatorState::Unreachable { .. })) => return Err(NotDone::Unreachable),
+            Some((_, state)) if !can_call_out(state) => return Err(NotDone::Busy),
+            Some((seat, _)) => (seat.clone(), Some(by.clone())),
+        };
+        let role = supervisor(by, mode);
+        self.ring_other(house, role, onward::Whom::Seat(seat), busy, house.now + RINGS);
+        Ok(())
+    }
+
+    fn may_supervise(&self, house: &House, by: &OperatorId) -> Result<(), NotDone> {
+        if !house.settings.supervisors.contains(by) {
+            return Err(NotDone::NotSupervisor);
+        }
+        let talk = self.talk().filter(|talk| !talk.caller_gone).ok_or(NotDone::NotInTalk)?;
+        if self.seats.iter().any(|seat| seat.operator == *by) {
+            return Err(NotDone::Themselves);
+        }
+        let consulted = talk.consulted().is_some_and(|other| other.busy.as_ref() == Some(by));
+        if consulted { Err(NotDone::Busy) } else { Ok(()) }
+    }
+
+    fn supervisor(&self, by: &OperatorId) -> Option<&Other> {
+        let is = |other: &&Other| matches!(&other.role, Role::Supervisor { operator, .. } if operator == by);
+        self.talk()?.others.iter().find(is)
+    }
+
+    /// Said again: the mode changes.
+    fn supervise_otherwise(&mut self, house: &mut House, leg: LegId, mode: Option<Supervision>) -> Result<(), NotDone> {
+        let talk = self.talk_mut()?;
+        let Some(other) = talk.others.iter_mut().find(|other| other.leg == leg) else {
+            return Err(NotDone::NotSupervising);
+        };
+        let Role::Supervisor { operator, mode: known, takes_over } = &mut other.role else {
+            return Err(NotDone::NotSupervising);
+        };
+        let joined = other.progress == Ringing::Joined;
+        match mode {
+            None if joined => self.take_over_with(house, leg),
+            None => *takes_over = true,
+            Some(mode) if *known == mode => {}
+            Some(mode) => {
+                *known = mode;
+                let operator = operator.clone();
+                if joined {
+                    self.supervision_over(house, &operator);
+                    self.supervision_begins(house, operator, mode);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn leave_supervision(&mut self, house: &mut House, by: &OperatorId) -> Result<(), NotDone> {
+        let leg = self.supervisor(by).map(|other| other.leg).ok_or(NotDone::NotSupervising)?;
+        if let Some(other) = self.take_other(|other| other.leg == leg) {
+            self.drop_other(house, &other);
+            self.supervision_over(house, by);
+            self.hear_each_other(house);
+        }
+        Ok(())
+    }
+
+    /// The leg of a supervisor who dialled a code is brought in, or let go again.
+    pub fn bring_in(&mut self, house: &mut House, leg: LegId, dialled: Dialled) -> Result<(), NotDone> {
+        let Dialled { operator, seat, mode } = dialled;
+        self.may_supervise(house, &operator)?;
+        // One phone is enough.
+        if let Some(former) = self.supervisor(&operator).map(|other| other.leg)
+            && let Some(former) = self.take_other(|other| other.leg == former)
+        {
+            self.drop_other(house, &former);
+            self.supervision_over(house, &operator);
+        }
+        if self.talk().is_some_and(|talk| talk.others.len() >= MOST_SUPERVISORS) {
+            return Err(NotDone::TooManySupervisors);
+        }
+        house.queue(Input::Outbound { operator: operator.clone(), busy: true });
+        let role = supervisor(&operator, mode);
+        let other = Other::brought_in(leg, role, onward::Whom::Seat(seat), operator.clone());
+        self.talk_mut()?.others.push(other);
+        match mode {
+            Some(mode) => self.supervision_begins(house, operator, mode),
+            None => self.take_over_with(house, leg),
+        }
+        Ok(())
+    }
+
+    pub fn supervision_begins(&mut self, house: &mut House, operator: OperatorId, mode: Supervision) {
+        info!(%operator, mode = mode.word(), "supervises");
+        if self.record.supervised.len() < MOST_ENTRIES {
+            let (at, mode) = (house.now, mode.word().into());
+            self.record.supervised.push(SupervisionRecord { operator, mode, at, ended_at: None });
+        }
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        self.hear_each_other(house);
+    }
+
+    pub fn supervision_over(&mut self, house: &House, by: &OperatorId) {
+        let open = |entry: &&mut SupervisionRecord| entry.operator == *by && entry.ended_at.is_none();
+        if let Some(entry) = self.record.supervised.iter_mut().find(open) {
+            info!(operator = %by, "supervises no longer");
+            entry.ended_at = Some(house.now);
+        }
+    }
+
+    /// The supervisor becomes the call's operator; whoever was it wraps up, and whom they consulted is let go.
+    pub fn take_over_with(&mut self, house: &mut House, leg: LegId) {
+        let Some(other) = self.take_other(|other| other.leg == leg) else { return };
+        let Role::Supervisor { operator, .. } = other.role.clone() else { return };
+        self.supervision_over(house, &operator);
+        while let Some(gone) = self.take_other(|other| !matches!(other.role, Role::Supervisor { .. })) {
+            self.drop_other(house, &gone);
+            self.transfer_ended(house, "ended");
+        }
+        if let (Some(by), true) = (self.record.operator.clone(), self.record.transfers.len() < MOST_ENTRIES) {
+            let (at, to) = (house.now, format!("operator {operator}"));
+            let (kind, outcome) = ("taken_over".into(), "transferred".into());
+            let (answered_at, ended_at) = (Some(at), Some(at));
+            self.record.transfers.push(TransferRecord { kind, by, to, at, answered_at, ended_at, outcome });
+        }
+        self.tell_transfer(house, "TRANSFER");
+        self.hand_over_to(house, operator, other);
+    }
+}
+
+fn supervisor(by: &OperatorId, mode: Option<Supervision>) -> Role {
+    let takes_over = mode.is_none();
+    Role::Supervisor { operator: by.clone(), mode: mode.unwrap_or(Supervision::Listen), takes_over }
+}

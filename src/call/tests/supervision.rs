@@ -1,0 +1,208 @@
+//! Supervisors in a talk, and phones that are lost in it.
+
+use super::orders::{SECOND, hears, talk};
+use crate::call::{Event, NotDone, Order, Stage, Supervision, Whom};
+use crate::ids::LegId;
+use crate::media;
+use crate::queue::OperatorState;
+use crate::records::Outcome;
+use crate::sip::{self, Source};
+
+fn supervise(mode: Supervision) -> Order {
+    Order::Supervise { mode }
+}
+
+#[test]
+fn a_supervisor_hears_whispers_and_speaks_as_the_mode_says() {
+    let (mut house, call, caller, seat) = talk();
+    assert_eq!(house.order(call, "1003", supervise(Supervision::Listen)), Err(NotDone::NotSupervisor));
+    assert_eq!(house.order(call, "1002", Order::LeaveSupervision), Err(NotDone::NotSupervising));
+    house.order(call, "1002", supervise(Supervision::Listen)).unwrap();
+    let lead = house.rung("8002");
+    let asked = house.sip.iter().any(|c| matches!(c, sip::Command::Invite(i) if i.leg == lead && i.auto_answer));
+    assert!(asked, "the phone answers by itself");
+    assert_eq!(hears(&house), None, "two who talk need no mixing until somebody listens");
+    house.answers(lead);
+    let both = [(caller, seat), (seat, caller)];
+    let listens = [(lead, caller), (lead, seat)];
+    let with = |more: &[(LegId, LegId)]| Some(both.iter().chain(&listens).chain(more).copied().collect());
+    assert_eq!(hears(&house), with(&[]));
+    assert_eq!(house.state("1002"), OperatorState::Outbound, "nothing is offered to them");
+    house.pass(5 * SECOND);
+    house.order(call, "1002", supervise(Supervision::Whisper)).unwrap();
+    assert_eq!(hears(&house), with(&[(seat, lead)]), "the operator only");
+    house.order(call, "1002", supervise(Supervision::Barge)).unwrap();
+    assert_eq!(hears(&house), with(&[(seat, lead), (caller, lead)]));
+    house.pass(5 * SECOND);
+    house.order(call, "1002", Order::LeaveSupervision).unwrap();
+    assert_eq!(hears(&house), None);
+    assert!(house.released(lead).is_some() && house.released(seat).is_none());
+    assert_eq!(house.state("1002"), OperatorState::Ready);
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    let told: Vec<_> = record.supervised.iter().map(|s| (s.operator.as_str(), s.mode.as_str(), s.ended_at)).collect();
+    let after = |seconds: u32| Some(record.connected_at.unwrap() + SECOND * seconds);
+    assert_eq!(told, [("1002", "listen", after(5)), ("1002", "whisper", after(5)), ("1002", "barge", after(10))]);
+}
+
+#[test]
+fn who_hangs_up_ends_their_own_part_and_the_calls_end_ends_all() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1002", supervise(Supervision::Barge)).unwrap();
+    let lead = house.rung("8002");
+    house.answers(lead);
+    house.hangs_up(lead);
+    assert_eq!(hears(&house), None);
+    assert_eq!((house.released(caller), house.released(seat)), (None, None));
+    house.order(call, "1002", supervise(Supervision::Listen)).unwrap();
+    let again = house.rung("8002");
+    house.answers(again);
+    // Held and asked aside, the caller is not overheard.
+    house.order(call, "1001", Order::Hold).unwrap();
+    assert_eq!(hears(&house), Some([(again, seat)].into()));
+    assert_eq!(house.plays(caller), ["music"]);
+    house.order(call, "1001", Order::Resume).unwrap();
+    house.hangs_up(seat);
+    assert!(house.released(again).is_some() && house.released(caller).is_some());
+    assert_eq!(house.state("1002"), OperatorState::Ready);
+    assert_eq!(house.records()[0].supervised.len(), 2);
+}
+
+#[test]
+fn a_supervisor_takes_over() {
+    // Out of a supervision, and at once.
+    for listens in [true, false] {
+        let (mut house, call, caller, seat) = talk();
+        if listens {
+            house.order(call, "1002", supervise(Supervision::Listen)).unwrap();
+        } else {
+            house.order(call, "1002", Order::TakeOver).unwrap();
+        }
+        let lead = house.rung("8002");
+        house.answers(lead);
+        house.pass(5 * SECOND);
+        if listens {
+            house.order(call, "1002", Order::TakeOver).unwrap();
+        }
+        assert!(house.are_joined(caller, lead) && hears(&house).is_none());
+        assert!(house.released(seat).is_some());
+        assert!(matches!(house.state("1001"), OperatorState::WrapUp { .. }));
+        assert_eq!(house.state("1002"), OperatorState::Talking { contact: call });
+        house.pass(5 * SECOND);
+        house.hangs_up(lead);
+        assert!(house.released(caller).is_some());
+        let record = house.records().remove(0);
+        assert_eq!((record.operator, record.talk_ms), (Some("1002".into()), 10_000));
+        assert_eq!((record.transfers[0].kind.as_str(), record.transfers[0].by.as_str()), ("taken_over", "1001"));
+    }
+}
+
+#[test]
+fn a_code_from_the_supervisors_phone_brings_that_phone_in() {
+    for (code, takes_over) in [("*331001", false), ("*361001", true)] {
+        let (mut house, call, caller, seat) = talk();
+        let lead = LegId(101);
+        house.arrive(lead, "8002", code, Source::Seat("8002".into()));
+        let opened = house
+            .media
+            .iter()
+            .any(|c| matches!(c, media::Command::Open { leg, call: of, .. } if *leg == lead && *of == call));
+        assert!(opened, "its sound is where the others have theirs");
+        if takes_over {
+            assert!(house.are_joined(caller, lead));
+            assert_eq!(house.state("1002"), OperatorState::Talking { contact: call });
+        } else {
+            assert_eq!(hears(&house), Some([(caller, seat), (seat, caller), (lead, caller), (lead, seat)].into()));
+            // Said again by the page: the same leg stays.
+            house.order(call, "1002", supervise(Supervision::Whisper)).unwrap();
+            assert!(hears(&house).unwrap().contains(&(seat, lead)));
+        }
+        house.hangs_up(lead);
+        assert_eq!(house.released(caller).is_some(), takes_over);
+        house.hangs_up(caller);
+        let records = house.records();
+        assert_eq!(records.len(), 2, "the code is a call of its own");
+        assert_eq!(records.iter().filter(|record| record.outcome == Some(Outcome::Answered)).count(), 2);
+    }
+}
+
+#[test]
+fn codes_of_those_who_may_not_are_denied() {
+    for (seat, code) in [("8003", "*331001"), ("8002", "*331003"), ("8002", "*339999"), ("8002", "*33")] {
+        let (mut house, _, caller, _) = talk();
+        let leg = LegId(101);
+        house.arrive(leg, seat, code, Source::Seat(seat.into()));
+        assert_eq!(house.plays(leg), ["zh/denied"], "{seat} {code}");
+        assert_eq!(hears(&house), None);
+        house.hangs_up(leg);
+        house.hangs_up(caller);
+        house.records();
+    }
+}
+
+#[test]
+fn a_phone_that_comes_back_finds_its_caller() {
+    for reclaims in [false, true] {
+        let (mut house, call, caller, seat) = talk();
+        house.tell(Event::Sip(sip::Event::FlowLost { leg: seat }));
+        assert_eq!(house.plays(caller), ["music"]);
+        assert_eq!(house.calls.view(call).unwrap().stage, Stage::Lost);
+        house.pass(10 * SECOND);
+        let now = if reclaims {
+            house.order(call, "1001", Order::Reclaim).unwrap();
+            let new = house.rung("8001");
+            house.answers(new);
+            assert!(house.released(seat).is_some());
+            new
+        } else {
+            house.tell(Event::Sip(sip::Event::FlowFound { leg: seat }));
+            seat
+        };
+        assert!(house.are_joined(caller, now));
+        house.pass(20 * SECOND);
+        assert!(matches!(house.state("1001"), OperatorState::Talking { .. }));
+        house.hangs_up(caller);
+        let record = house.records().remove(0);
+        assert_eq!((record.hold_ms, record.lost.len()), (10_000, 1));
+        assert!(record.lost[0].back_at.is_some());
+    }
+}
+
+#[test]
+fn a_phone_that_stays_away_leaves_its_caller_to_the_next() {
+    for how in ["flow", "sound", "signalling"] {
+        let (mut house, _, caller, seat) = talk();
+        match how {
+            "flow" => {
+                house.tell(Event::Sip(sip::Event::FlowLost { leg: seat }));
+                house.phone("8001", false);
+                house.pass(16 * SECOND);
+                let was = Box::new(OperatorState::NotReady { reason: "phone_lost".into() });
+                assert_eq!(house.state("1001"), OperatorState::Unreachable { was });
+            }
+            "sound" => house.tell(Event::Media(media::Event::Dead { leg: seat })),
+            _ => house.tell(Event::Sip(sip::Event::Ended { leg: seat, why: sip::Ended::Lost })),
+        }
+        assert!(!matches!(house.state("1001"), OperatorState::Ready), "{how}: nobody is rung there unasked");
+        let next = house.rung("8002");
+        house.answers(next);
+        assert!(house.are_joined(caller, next), "{how}");
+        house.hangs_up(caller);
+        let record = house.records().remove(0);
+        assert_eq!((record.operator, record.outcome), (Some("1002".into()), Some(Outcome::Answered)));
+        assert_eq!((record.lost.len(), record.lost[0].operator.as_str()), (1, "1001"), "{how}");
+        assert_eq!(record.lost[0].back_at, None);
+    }
+}
+
+#[test]
+fn whoever_is_consulted_keeps_the_caller_of_an_operator_who_is_lost() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1002".into()) }).unwrap();
+    let second = house.rung("8002");
+    house.answers(second);
+    house.tell(Event::Media(media::Event::Dead { leg: seat }));
+    assert!(house.are_joined(caller, second));
+    house.hangs_up(caller);
+    assert_eq!(house.records()[0].operator, Some("1002".into()));
+}
