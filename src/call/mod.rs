@@ -14,6 +14,7 @@ mod handoff;
 mod hearing;
 mod leaving;
 mod ledger;
+mod legs;
 mod losing;
 mod obeying;
 mod offering;

@@ -28,6 +28,7 @@ mod talks;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod waits;
 pub mod words;
 
 pub use candidates::{Candidate, Fit};

@@ -1,0 +1,99 @@
+//! What becomes of a leg's description, its ports and its end: each is for whoever the leg is.
+
+use tracing::debug;
+
+use super::caller::{Call, State};
+use super::calls::House;
+use crate::ids::LegId;
+use crate::media::{self, Direction};
+use crate::records::{EndedBy, Outcome};
+use crate::sip::{self, Body};
+
+impl Call {
+    pub fn take_answer(&mut self, house: &mut House, leg: LegId, body: Body) {
+        house.media(media::Command::TakeAnswer { leg, sdp: body.bytes });
+    }
+
+    pub fn agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
+        if self.is_onward(leg) {
+            return self.onward_agreed(house);
+        }
+        if leg != self.caller {
+            return self.seat_agreed(house, leg, direction);
+        }
+        self.direction = direction;
+        match self.state {
+            State::LateAnswer { .. } => self.begin(house),
+            State::Dialling(_) => self.reached(house),
+            _ => self.hold_changed(house, leg, direction),
+        }
+    }
+
+    pub fn unacceptable(&mut self, house: &mut House, leg: LegId, why: &str, malformed: bool) {
+        debug!(%leg, why, "description refused");
+        if self.is_onward(leg) {
+            return self.onward_unacceptable(house);
+        }
+        if leg != self.caller {
+            return self.seat_unacceptable(house, leg);
+        }
+        let status = if malformed { 400 } else { 488 };
+        if std::mem::take(&mut self.reoffered) {
+            house.sip(sip::Command::RefuseReoffer { leg, status });
+        } else if matches!(self.state, State::Dialling(_)) {
+            self.not_reached(house, status);
+        } else if self.accepted {
+            self.end_by_house_with(house, Outcome::Failed, "SIP;cause=488;text=\"Not Acceptable Here\"");
+        } else {
+            self.refuse(house, status, Outcome::Failed);
+        }
+    }
+
+    pub fn no_ports(&mut self, house: &mut House, leg: LegId) {
+        if self.is_onward(leg) {
+            self.onward_failed(house, 503)
+        } else if leg == self.caller && self.outward {
+            self.not_reached(house, 503)
+        } else if leg == self.caller {
+            self.refuse(house, 503, Outcome::RefusedBusy)
+        } else {
+            self.no_ports_for_seat(house, leg)
+        }
+    }
+
+    pub fn leg_ended(&mut self, house: &mut House, leg: LegId, why: sip::Ended) {
+        if self.is_onward(leg) {
+            return self.onward_ended(house);
+        }
+        if leg != self.caller && why == sip::Ended::Lost && self.talk().is_some() {
+            return self.operator_lost(house);
+        }
+        if leg != self.caller {
+            return self.seat_ended(house, leg);
+        }
+        let by = match why {
+            sip::Ended::Bye | sip::Ended::Cancelled => EndedBy::Caller,
+            sip::Ended::NoAck | sip::Ended::NoAnswer | sip::Ended::Lost => EndedBy::System,
+        };
+        if why == sip::Ended::Cancelled {
+            self.record.sip_status = Some(487);
+        }
+        let outcome = match (why, &self.state) {
+            (sip::Ended::NoAnswer, State::LateAnswer { .. }) => Outcome::Failed,
+            _ => self.abandoned(),
+        };
+        self.caller_left(house, outcome, by);
+    }
+
+    pub fn leg_dead(&mut self, house: &mut House, leg: LegId) {
+        debug!(%leg, "nothing is heard any more");
+        if !self.legs().any(|of_ours| of_ours == leg) {
+            return;
+        }
+        if leg != self.caller && self.talk().is_some() {
+            return self.operator_lost(house);
+        }
+        let outcome = self.abandoned();
+        self.end_by_house_with(house, outcome, "SIP;cause=408;text=\"No media\"");
+    }
+}
