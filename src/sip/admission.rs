@@ -10,7 +10,7 @@ use super::message::{Method, Request, Response, SipUri, Uri};
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source};
-use crate::ids::{LegId, TrunkId};
+use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// What this house understands, RFC 3261 §20.5.
@@ -51,19 +51,20 @@ impl Endpoint {
 
     fn registration_of(&mut self, now: Moment, origin: Origin, key: String, request: &Request) {
         let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number)).unwrap_or_default();
+        let seat = SeatId::from(seat);
         let before = self.registrar.phone(&seat);
         let flow = origin.flow;
         let proven = flow.connection.and_then(|connection| self.proven.get(&connection));
         match self.registrar.handle(now, request, flow, proven, &mut self.verifier, &self.settings.seats) {
             Ok(response) => {
-                let after = self.registrar.phone(&seat);
-                if let Some((flow, call_id)) = after
-                    && before.as_ref().is_none_or(|(before, _)| *before != flow)
-                {
-                    self.seat_is_at(&seat, flow, before.is_some_and(|(_, before)| before == call_id));
-                }
                 if let Some(id) = self.open_server(origin, key, request, false) {
                     self.respond(now, id, response);
+                }
+                if let Some(phone) = self.registrar.phone(&seat)
+                    && before.as_ref().is_none_or(|before| before.flow != phone.flow)
+                {
+                    let same_phone = before.is_some_and(|before| before.call_id == phone.call_id);
+                    self.seat_is_at(now, &seat, &phone.contact, phone.flow, same_phone);
                 }
             }
             Err(response) => self.answer_once(origin, response),

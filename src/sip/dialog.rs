@@ -118,6 +118,11 @@ impl Dialog {
         }
     }
 
+    /// The phone's connection is gone: nothing reaches it before it is back.
+    pub fn is_stranded(&self) -> bool {
+        self.pinned && self.routes.is_empty() && self.flow.transport.is_reliable() && self.flow.connection.is_none()
+    }
+
     /// §12.2.2: a lower number than before is out of order.
     pub fn takes(&mut self, seq: u32) -> bool {
         if self.remote_seq.is_some_and(|last| seq <= last) {

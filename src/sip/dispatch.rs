@@ -206,10 +206,11 @@ impl Endpoint {
         id
     }
 
-    pub(super) fn response(&mut self, now: Moment, response: &Response) {
+    pub(super) fn response(&mut self, now: Moment, flow: Flow, response: &Response) {
         let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return };
         let key = format!("{}|{}", via.branch().unwrap_or_default(), cseq.method);
         let Some(id) = self.client_keys.get(&key).copied() else { return };
+        self.follow(id, flow);
         let Some(client) = self.clients.get_mut(&id) else { return };
         let news = client.transaction.received(now, &self.settings.timers, response.status);
         if news != News::Old && client.transaction.is_invite() && response.status >= 300 {
@@ -219,6 +220,15 @@ impl Endpoint {
         self.schedule_client(id);
         if news == News::Tell {
             self.answered(now, id, response);
+        }
+    }
+
+    /// A browser that lost its connection while it rang may answer before it has registered again.
+    fn follow(&mut self, id: TransactionId, flow: Flow) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let before = client.transaction.flow;
+        if before.transport.is_web() && flow.transport.is_web() && before.connection != flow.connection {
+            self.move_client(id, flow);
         }
     }
 
@@ -260,7 +270,7 @@ impl Endpoint {
         }
     }
 
-    fn forget_client(&mut self, id: TransactionId) {
+    pub(super) fn forget_client(&mut self, id: TransactionId) {
         if let Some(client) = self.clients.remove(&id) {
             self.client_keys.remove(&client.key);
             self.client_flows.remove(&client.transaction.flow, &id);

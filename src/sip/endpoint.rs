@@ -1,7 +1,7 @@
 //! The user agent as one machine: bytes and commands in, bytes and events out. Holds the transactions,
 //! the legs and the registrar, and finds for each message the one it belongs to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use rand::Rng;
@@ -43,11 +43,11 @@ pub struct Endpoint {
     /// Requests of ours by the way they went, requests of theirs and dialogs by the connection they came over.
     pub(super) client_flows: Index<Flow, TransactionId>,
     pub(super) server_connections: Index<ConnectionId, TransactionId>,
-    leg_connections: Index<ConnectionId, LegId>,
+    pub(super) leg_connections: Index<ConnectionId, LegId>,
     /// Connections whose seat a session proved, RFC 7118 §7.
     pub(super) proven: BTreeMap<ConnectionId, SeatId>,
     /// Legs to and from seats.
-    seat_legs: Index<SeatId, LegId>,
+    pub(super) seat_legs: Index<SeatId, LegId>,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -156,7 +156,7 @@ impl Endpoint {
     pub fn receive(&mut self, now: Moment, flow: Flow, bytes: &[u8]) {
         match message::read(bytes) {
             Ok(Message::Request(request)) => self.request(now, flow, request, bytes.len()),
-            Ok(Message::Response(response)) => self.response(now, &response),
+            Ok(Message::Response(response)) => self.response(now, flow, &response),
             Err(fault) => self.malformed(flow, bytes.len(), fault),
         }
         self.after(now);
@@ -175,59 +175,6 @@ impl Endpoint {
             Command::RefuseReoffer { leg, status } => self.refuse_reoffer(now, leg, status),
         }
         self.after(now);
-    }
-
-    /// A [`Transmit`] on this flow failed: whoever waits for an answer on it waits in vain, §17.1.4. Answers of
-    /// ours are sent once more, §18.2.2.
-    pub fn unsent(&mut self, now: Moment, flow: Flow) {
-        let is_lost = |id: &&TransactionId| self.clients.get(id).is_some_and(|c| !c.transaction.is_answered());
-        let lost: Vec<TransactionId> = self.client_flows.of(&flow).filter(is_lost).copied().collect();
-        for id in lost {
-            self.client_failed(now, id, 503);
-        }
-        for id in flow.connection.map(|connection| self.answer_elsewhere(connection)).unwrap_or_default() {
-            if let Some(server) = self.servers.get(&id)
-                && let Some(last) = server.transaction.last()
-            {
-                let (flow, bytes) = (server.transaction.flow, last.to_vec());
-                self.transmit(flow, bytes);
-            }
-        }
-        self.after(now);
-    }
-
-    /// Whoever opened this connection has proved that the seat is his: he needs no secret, and is nobody else.
-    pub fn connection_proven(&mut self, connection: ConnectionId, seat: SeatId) {
-        self.proven.insert(connection, seat);
-    }
-
-    pub(super) fn proven(&self, flow: Flow) -> Option<&SeatId> {
-        self.proven.get(&flow.connection?)
-    }
-
-    pub fn connection_closed(&mut self, now: Moment, connection: ConnectionId) {
-        self.proven.remove(&connection);
-        self.registrar.flow_lost(connection);
-        self.answer_elsewhere(connection);
-        for leg in self.leg_connections.take(&connection) {
-            if let Some(dialog) = self.legs.get_mut(&leg).and_then(|leg| leg.dialog.as_mut()) {
-                dialog.flow.connection = None;
-            }
-        }
-        self.after(now);
-    }
-
-    /// §18.2.2: where a connection is gone, answers go to the address it came from, at the port in the Via,
-    /// over a new one. Once: who cannot be reached there either is not tried again.
-    fn answer_elsewhere(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
-        let servers = self.server_connections.take(&connection);
-        for id in &servers {
-            if let Some(server) = self.servers.get_mut(id) {
-                let flow = server.transaction.flow;
-                server.transaction.flow = Flow { remote: server.back, connection: None, ..flow };
-            }
-        }
-        servers
     }
 
     pub fn handle_deadline(&mut self, now: Moment) {
@@ -287,9 +234,13 @@ impl Endpoint {
     }
 
     /// Announces what the registrar has to say, and renews the deadlines that are not a transaction's.
-    pub(super) fn after(&mut self, _now: Moment) {
+    pub(super) fn after(&mut self, now: Moment) {
         while let Some(event) = self.registrar.poll() {
+            let gone = if let Event::SeatUnreachable { seat } = &event { Some(seat.clone()) } else { None };
             self.events.push_back(event);
+            if let Some(seat) = gone {
+                self.refuse_held(now, &seat);
+            }
         }
         self.agenda.set(Owner::Registrar, self.registrar.next_deadline());
         let registration = self.registration.as_ref().and_then(Registration::next_deadline);
@@ -322,27 +273,6 @@ impl Endpoint {
         }
         leg.seat = seat;
         self.legs.insert(id, leg);
-    }
-
-    /// A phone's dialog goes on where its phone is.
-    pub(super) fn set_flow(&mut self, id: LegId, flow: Flow) {
-        if let Some(mut dialog) = self.legs.get(&id).and_then(|leg| leg.dialog.clone()).filter(|d| d.flow != flow) {
-            dialog.flow = flow;
-            self.set_dialog(id, dialog);
-        }
-    }
-
-    /// A seat registered from elsewhere: its dialogs follow, if it is the same phone, or if their connection is gone. Another
-    /// phone at the same seat does not take over what the first is talking in.
-    pub(super) fn seat_is_at(&mut self, seat: &str, flow: Flow, same_phone: bool) {
-        let legs: Vec<LegId> = self.seat_legs.of(&SeatId::from(seat)).copied().collect();
-        let is_gone = |flow: Flow| flow.transport.is_reliable() && flow.connection.is_none();
-        for id in legs {
-            let dialog = self.legs.get(&id).and_then(|leg| leg.dialog.as_ref());
-            if dialog.is_some_and(|dialog| dialog.pinned && (same_phone || is_gone(dialog.flow))) {
-                self.set_flow(id, flow);
-            }
-        }
     }
 
     /// The dialog of a leg, and where it is from here on.

@@ -12,6 +12,7 @@ pub mod dialog;
 pub mod digest;
 mod dispatch;
 pub mod endpoint;
+mod flows;
 mod guesses;
 mod index;
 pub mod message;

@@ -17,6 +17,10 @@ use crate::moment::Moment;
 /// A REGISTER with more contacts than this is refused: a phone has one, perhaps two.
 const MAX_CONTACTS: usize = 16;
 
+/// A phone whose connection is gone is back within this, or cannot be reached: a page that is loaded anew takes a second
+/// or two, a phone with a new address little more.
+pub const BACK_WITHIN: Duration = Duration::from_secs(5);
+
 /// One binding a seat: the newest wins, as one phone stands on a desk.
 pub struct Registrar {
     seats: BTreeMap<SeatId, Bound>,
@@ -44,6 +48,24 @@ struct Bound {
     call_id: String,
     cseq: u32,
     expires_at: Moment,
+    /// Its connection is gone, and has so long to be back.
+    back_by: Option<Moment>,
+}
+
+impl Bound {
+    fn ends_at(&self) -> Moment {
+        self.back_by.map_or(self.expires_at, |back_by| back_by.min(self.expires_at))
+    }
+}
+
+/// A phone that registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct At {
+    pub contact: SipUri,
+    /// The way that it registered by.
+    pub flow: Flow,
+    /// Of its REGISTERs: stays as long as the phone runs.
+    pub call_id: String,
 }
 
 /// What a REGISTER asks for.
@@ -155,7 +177,14 @@ impl Registrar {
             }
             Asked::Bind { contact, expires } => {
                 let expires = Duration::from_secs(expires.into()).min(self.max);
-                let bound = Bound { contact, flow, call_id: call_id.into(), cseq: cseq.seq, expires_at: now + expires };
+                let bound = Bound {
+                    contact,
+                    flow,
+                    call_id: call_id.into(),
+                    cseq: cseq.seq,
+                    expires_at: now + expires,
+                    back_by: None,
+                };
                 self.bind(seat.clone(), bound);
             }
         }
@@ -208,19 +237,16 @@ impl Registrar {
         };
         let (connection, ip) = (bound.flow.connection, bound.flow.remote.ip().to_canonical());
         let browser = bound.flow.transport.is_web();
-        self.deadlines.insert((bound.expires_at, seat.clone()));
+        let ends_at = bound.ends_at();
         let before = self.seats.insert(seat.clone(), bound);
         if let Some(before) = &before {
             self.unplace(&seat, before.flow);
+            self.deadlines.remove(&(before.ends_at(), seat.clone()));
         }
+        self.deadlines.insert((ends_at, seat.clone()));
         self.addresses.insert(ip, seat.clone());
         if let Some(connection) = connection {
             self.connections.insert(connection, seat.clone());
-        }
-        if let Some(before) = &before
-            && self.seats.get(&seat).is_none_or(|b| b.expires_at != before.expires_at)
-        {
-            self.deadlines.remove(&(before.expires_at, seat.clone()));
         }
         let fixed = self.fixed.contains_key(&seat).then_some(false);
         if before.map(|before| before.flow.transport.is_web()).or(fixed) != Some(browser) {
@@ -231,7 +257,7 @@ impl Registrar {
 
     fn remove(&mut self, seat: &SeatId) {
         let Some(bound) = self.seats.remove(seat) else { return };
-        self.deadlines.remove(&(bound.expires_at, seat.clone()));
+        self.deadlines.remove(&(bound.ends_at(), seat.clone()));
         self.unplace(seat, bound.flow);
         match self.fixed.contains_key(seat) {
             false => self.events.push_back(Event::SeatUnreachable { seat: seat.clone() }),
@@ -265,7 +291,8 @@ impl Registrar {
         self.events.pop_front()
     }
 
-    /// The URI to ring at, the way there, and whether it is the way that the phone registered by.
+    /// The URI to ring at, the way there, and whether it is the way that the phone registered by. Of one whose
+    /// connection is gone the way leads nowhere for the moment.
     pub fn target(&self, seat: &SeatId) -> Option<(SipUri, Flow, bool)> {
         match self.seats.get(seat) {
             Some(bound) => Some((bound.contact.clone(), bound.flow, true)),
@@ -283,20 +310,28 @@ impl Registrar {
         let same = self.listen.iter().position(is_same).map(ListenerId);
         let Some(listener) = same.or_else(|| listener_to(&self.listen, Transport::Udp, binding.remote)) else { return };
         let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
-        let bound = Bound { contact, flow, call_id: String::new(), cseq: 0, expires_at: binding.expires_at };
+        let bound =
+            Bound { contact, flow, call_id: String::new(), cseq: 0, expires_at: binding.expires_at, back_by: None };
         self.bind(seat, bound);
     }
 
-    /// A connection closed: whoever registered over it cannot be reached until it registers again.
-    pub fn flow_lost(&mut self, connection: ConnectionId) {
-        for seat in self.connections.take(&connection) {
-            self.remove(&seat);
+    /// A connection closed: whoever registered over it (told) cannot be reached until it registers again, and if it
+    /// does not soon it is gone.
+    pub fn flow_lost(&mut self, now: Moment, connection: ConnectionId) -> BTreeSet<SeatId> {
+        let seats = self.connections.take(&connection);
+        for seat in &seats {
+            let Some(bound) = self.seats.get_mut(seat) else { continue };
+            self.deadlines.remove(&(bound.ends_at(), seat.clone()));
+            bound.flow.connection = None;
+            bound.back_by = Some(now + BACK_WITHIN);
+            self.deadlines.insert((bound.ends_at(), seat.clone()));
         }
+        seats
     }
 
-    /// The way that a phone registered by, and the Call-ID of its REGISTERs, which stays as long as it runs.
-    pub fn phone(&self, seat: &str) -> Option<(Flow, String)> {
-        self.seats.get(seat).map(|bound| (bound.flow, bound.call_id.clone()))
+    pub fn phone(&self, seat: &SeatId) -> Option<At> {
+        let bound = self.seats.get(seat)?;
+        Some(At { contact: bound.contact.clone(), flow: bound.flow, call_id: bound.call_id.clone() })
     }
 
     /// The seat of that name, if its fixed contact is where this came from. Several may be behind one address;

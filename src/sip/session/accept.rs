@@ -21,7 +21,11 @@ impl Endpoint {
         request: Request,
     ) {
         let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
+        let proven = flow.connection.and_then(|connection| self.proven.get(&connection));
         let Some(leg) = self.legs.get_mut(&leg_id) else { return self.simply(now, id, &request, 481) };
+        if proven.is_some() && proven != leg.seat.as_ref() {
+            return self.simply(now, id, &request, 403);
+        }
         if matches!(leg.state, State::Ending) && request.method != Method::BYE {
             return self.simply(now, id, &request, 481);
         }
@@ -32,7 +36,7 @@ impl Endpoint {
         }
         if dialog.pinned {
             // The phone's NAT gave it another port, or it connected anew: what it sends shows where it is.
-            self.set_flow(leg_id, flow);
+            self.set_flow(now, leg_id, flow, true);
         }
         match &request.method {
             m if *m == Method::BYE => self.bye(now, leg_id, id, &request),
@@ -195,6 +199,9 @@ impl Endpoint {
     pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let (t1, t2) = (self.settings.timers.t1, self.settings.timers.t2);
+        if leg.forget_at.is_some_and(|at| at <= now) {
+            return self.forget_leg(now, leg_id);
+        }
         let mut send = None;
         if let State::Incoming { transaction, progress: Some(progress), .. } = &mut leg.state
             && progress.again <= now

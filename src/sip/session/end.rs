@@ -5,6 +5,7 @@ use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Method, Request};
+use crate::sip::transaction::patience;
 use crate::sip::words::{Ended, Event, Refusal};
 
 impl Endpoint {
@@ -15,6 +16,7 @@ impl Endpoint {
         leg.reason = reason;
         match &mut leg.state {
             State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(480)),
+            State::Held(_) => self.forget_leg(now, leg_id),
             State::Calling(calling) => {
                 calling.cancel = Cancel::Wanted;
                 self.cancel_if_possible(now, leg_id);
@@ -29,6 +31,14 @@ impl Endpoint {
     pub(in crate::sip) fn send_bye(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let Some(dialog) = leg.dialog.as_mut() else { return self.forget_leg(now, leg_id) };
+        if dialog.is_stranded() {
+            // A phone that is back soon is told; the others find out by themselves.
+            leg.state = State::Hanging;
+            leg.unacked = None;
+            leg.reoffer_at = None;
+            leg.forget_at = Some(now + patience(&self.settings.timers));
+            return self.schedule_leg(leg_id);
+        }
         dialog.local_seq += 1;
         let mut bye = dialog.request(Method::BYE, dialog.local_seq);
         if let Some(reason) = leg.reason.take() {

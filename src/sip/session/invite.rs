@@ -13,6 +13,14 @@ use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
 use crate::sip::words::{Body, Event, Flow, Invite, Target, Transport, is_dialable};
 
+/// What phones listen to that are asked to answer by themselves: the standard (RFC 5373), and what came before it; the
+/// URI of the first says nothing.
+const AUTO_ANSWER: [(&str, &str); 3] = [
+    ("Call-Info", "<sip:hotline.invalid>;answer-after=0"),
+    ("Alert-Info", "<http://localhost>;info=alert-autoanswer;delay=0"),
+    ("Answer-Mode", "Auto"),
+];
+
 impl Endpoint {
     pub(in crate::sip) fn invite(&mut self, now: Moment, invite: Invite) {
         let leg_id = invite.leg;
@@ -27,6 +35,13 @@ impl Endpoint {
                 _ => None,
             },
         };
+        if let (Target::Seat(seat), Some((_, flow, true))) = (&invite.to, &way)
+            && flow.transport.is_reliable()
+            && flow.connection.is_none()
+        {
+            let seat = seat.clone();
+            return self.hold(invite, seat);
+        }
         // 503, as nobody said no: 480 would be the phone's word.
         let Some((uri, flow, pinned)) = way else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
@@ -42,6 +57,14 @@ impl Endpoint {
         request.headers.push("CSeq", "1 INVITE");
         request.headers.push("Contact", self.contact(flow));
         request.headers.push("Allow", ALLOW);
+        if invite.auto_answer {
+            for (name, value) in AUTO_ANSWER {
+                request.headers.push(name, value);
+            }
+        }
+        if let Some(call) = invite.call {
+            request.headers.push("X-Hotline-Call", call.to_string());
+        }
         if let Some(body) = invite.body {
             request.headers.push("Content-Type", body.content_type);
             request.body = body.bytes;

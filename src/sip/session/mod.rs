@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::dialog::Dialog;
 use super::message::Request;
-use super::words::{Flow, Source};
+use super::words::{Flow, Invite, Source};
 use crate::ids::SeatId;
 use crate::moment::Moment;
 
@@ -27,6 +27,12 @@ pub(super) struct Leg {
     pub our_reoffer: Option<TransactionId>,
     /// A re-INVITE of ours to be sent (again) at this moment: after 491, §14.1.
     pub reoffer_at: Option<(Moment, Vec<u8>)>,
+    /// A re-INVITE of ours that waits for a way to the phone.
+    pub parked: Option<Vec<u8>>,
+    /// The BYE waits for a way to the phone until then.
+    pub forget_at: Option<Moment>,
+    /// The call was told that the browser's connection is gone.
+    pub flow_lost: bool,
     /// Whose phone it leads to or comes from.
     pub seat: Option<SeatId>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
@@ -38,13 +44,15 @@ pub(super) struct Leg {
 }
 
 pub(super) enum State {
+    /// Our INVITE waits for its phone to be back.
+    Held(Box<Invite>),
     /// Their INVITE, not answered yet.
     Incoming { transaction: TransactionId, request: Box<Request>, tag: String, progress: Option<Progress> },
     /// Our INVITE, not answered yet.
     Calling(Box<Calling>),
     /// Answered.
     Talking,
-    /// The BYE waits until the ACK is there, §15.
+    /// The BYE waits until the ACK is there, §15, or the phone.
     Hanging,
     /// Our BYE is on its way.
     Ending,
@@ -103,6 +111,9 @@ impl Leg {
             their_reoffer: None,
             our_reoffer: None,
             reoffer_at: None,
+            parked: None,
+            forget_at: None,
+            flow_lost: false,
             seat: None,
             released: false,
             reason: None,
@@ -117,7 +128,7 @@ impl Leg {
         };
         let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));
         let reoffer = self.reoffer_at.as_ref().map(|(at, _)| *at);
-        progress.into_iter().chain(unacked).chain(reoffer).min()
+        progress.into_iter().chain(unacked).chain(reoffer).chain(self.forget_at).min()
     }
 }
 

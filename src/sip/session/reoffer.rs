@@ -98,6 +98,10 @@ impl Endpoint {
             return self.schedule_leg(leg_id);
         }
         let Some(dialog) = leg.dialog.as_mut() else { return };
+        if dialog.is_stranded() {
+            leg.parked = Some(sdp);
+            return;
+        }
         dialog.local_seq += 1;
         let mut request = dialog.request(Method::INVITE, dialog.local_seq);
         let flow = dialog.next_hop();

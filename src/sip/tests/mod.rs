@@ -1,5 +1,6 @@
 //! Endpoints in virtual time: on a pretend cable, and against requests by hand.
 
+mod browsers;
 mod cable;
 mod connections;
 mod exchange;

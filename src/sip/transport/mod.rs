@@ -8,6 +8,8 @@ mod connection;
 mod gate;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod web_tests;
 mod websocket;
 
 use std::collections::{HashMap, VecDeque};

@@ -8,12 +8,12 @@ use super::*;
 
 const WAIT: Duration = Duration::from_secs(20);
 
-fn run(test: impl Future<Output = ()>) {
+pub(super) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(WAIT * 3, test).await.expect("in time") });
 }
 
-fn listen(transport: Transport, addr: &str) -> Listen {
+pub(super) fn listen(transport: Transport, addr: &str) -> Listen {
     Listen { transport, addr: addr.parse().unwrap() }
 }
 
@@ -28,7 +28,7 @@ async fn open() -> (Sockets, SocketAddr, SocketAddr) {
     (sockets, addrs[0], addrs[1])
 }
 
-async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
+pub(super) async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     loop {
         match sockets.next().await {
             Arrival::Bytes { flow, bytes } => return (flow, bytes),
@@ -38,7 +38,7 @@ async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     }
 }
 
-fn message(number: usize) -> Vec<u8> {
+pub(super) fn message(number: usize) -> Vec<u8> {
     format!("OPTIONS sip:x SIP/2.0\r\nCSeq: {number} OPTIONS\r\nContent-Length: 4\r\n\r\nbody").into_bytes()
 }
 
@@ -192,12 +192,12 @@ fn both_families_can_have_the_same_port() {
 }
 
 /// Time that passes by itself when nothing else is to do.
-fn run_fast(test: impl Future<Output = ()>) {
+pub(super) fn run_fast(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(test);
 }
 
-async fn closed(sockets: &mut Sockets) -> Option<ConnectionId> {
+pub(super) async fn closed(sockets: &mut Sockets) -> Option<ConnectionId> {
     match sockets.next().await {
         Arrival::Closed(connection) => Some(connection),
         _ => None,

@@ -1,0 +1,236 @@
+//! Connections that go and come, RFC 5626: what becomes of answers, dialogs and rings whose connection is gone, and
+//! where they go on when their phone is back.
+
+use std::collections::BTreeSet;
+
+use super::endpoint::{Endpoint, Purpose};
+use super::message::SipUri;
+use super::session::{Cancel, Leg, State, TransactionId};
+use super::words::{ConnectionId, Event, Flow, Invite, Transport};
+use crate::ids::{LegId, SeatId};
+use crate::moment::Moment;
+
+impl Endpoint {
+    /// Whoever opened this connection has proved that the seat is his: he needs no secret, and is nobody else.
+    pub fn connection_proven(&mut self, connection: ConnectionId, seat: SeatId) {
+        self.proven.insert(connection, seat);
+    }
+
+    pub(super) fn proven(&self, flow: Flow) -> Option<&SeatId> {
+        self.proven.get(&flow.connection?)
+    }
+
+    /// A [`Transmit`](super::words::Transmit) on this flow failed: whoever waits for an answer on it waits in vain,
+    /// §17.1.4. Answers of ours are sent once more, §18.2.2.
+    pub fn unsent(&mut self, now: Moment, flow: Flow) {
+        let is_lost = |id: &&TransactionId| self.clients.get(id).is_some_and(|c| !c.transaction.is_answered());
+        let lost: Vec<TransactionId> = self.client_flows.of(&flow).filter(is_lost).copied().collect();
+        for id in lost {
+            match self.clients.get(&id).map(|client| client.purpose) {
+                Some(Purpose::Reinvite(leg)) if flow.transport.is_web() => self.strand(leg),
+                _ => self.client_failed(now, id, 503),
+            }
+        }
+        for id in flow.connection.map(|connection| self.answer_elsewhere(connection)).unwrap_or_default() {
+            if let Some(server) = self.servers.get(&id)
+                && let Some(last) = server.transaction.last()
+            {
+                let (flow, bytes) = (server.transaction.flow, last.to_vec());
+                self.transmit(flow, bytes);
+            }
+        }
+        self.after(now);
+    }
+
+    pub fn connection_closed(&mut self, now: Moment, connection: ConnectionId) {
+        self.proven.remove(&connection);
+        for seat in self.registrar.flow_lost(now, connection) {
+            for leg in self.legs_of(&seat) {
+                if let Some(State::Calling(calling)) = self.legs.get_mut(&leg).map(|leg| &mut leg.state)
+                    && calling.flow.connection == Some(connection)
+                {
+                    calling.flow.connection = None;
+                }
+            }
+        }
+        self.answer_elsewhere(connection);
+        for leg in self.leg_connections.take(&connection) {
+            self.strand(leg);
+        }
+        self.after(now);
+    }
+
+    /// §18.2.2: where a connection is gone, answers go to the address it came from, at the port in the Via,
+    /// over a new one. Once: who cannot be reached there either is not tried again.
+    fn answer_elsewhere(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
+        let servers = self.server_connections.take(&connection);
+        for id in &servers {
+            if let Some(server) = self.servers.get_mut(id) {
+                let flow = server.transaction.flow;
+                let remote = if flow.transport == Transport::Tcp { server.back } else { flow.remote };
+                server.transaction.flow = Flow { remote, connection: None, ..flow };
+            }
+        }
+        servers
+    }
+
+    /// The connection under a dialog is gone. A browser's call is told; a desk phone talks on without one.
+    fn strand(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(dialog) = leg.dialog.as_mut() else { return };
+        dialog.flow.connection = None;
+        if !dialog.is_stranded() {
+            return;
+        }
+        let is_web = dialog.flow.transport.is_web();
+        let is_told = matches!(leg.state, State::Talking) && is_web && !leg.released && !leg.flow_lost;
+        leg.flow_lost |= is_told;
+        // The answer to a re-INVITE of ours cannot come back any more: it is made anew.
+        if let Some(open) = leg.our_reoffer.take() {
+            leg.parked = self.clients.get(&open).map(|client| client.request.body.clone());
+            self.forget_client(open);
+        }
+        if is_told {
+            self.tell(Event::FlowLost { leg: id });
+        }
+    }
+
+    /// A phone's dialog goes on where its phone is. `same_phone`: it knows of the dialog.
+    pub(super) fn set_flow(&mut self, now: Moment, id: LegId, flow: Flow, same_phone: bool) {
+        let dialog = self.legs.get(&id).and_then(|leg| leg.dialog.clone()).filter(|dialog| dialog.flow != flow);
+        let Some(mut dialog) = dialog else { return };
+        let was_stranded = dialog.is_stranded();
+        dialog.flow = flow;
+        let hop = dialog.next_hop();
+        self.set_dialog(id, dialog);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.acks.iter_mut().for_each(|(_, way, _)| *way = hop);
+        let is_told = same_phone && std::mem::take(&mut leg.flow_lost) && !leg.released;
+        if is_told {
+            self.tell(Event::FlowFound { leg: id });
+        }
+        if was_stranded {
+            self.go_on(now, id, flow);
+        }
+    }
+
+    /// What waited for a way to the phone: answers, a BYE, a re-INVITE.
+    fn go_on(&mut self, now: Moment, id: LegId, flow: Flow) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let ringing = match &leg.state {
+            State::Incoming { transaction, .. } => Some(*transaction),
+            _ => None,
+        };
+        let unacked = leg.unacked.as_ref().map(|unacked| (unacked.transaction, unacked.bytes.clone()));
+        let (hangs, parked) = (leg.forget_at.take().is_some(), leg.parked.take());
+        let open = ringing.into_iter().chain(leg.their_reoffer).chain(unacked.as_ref().map(|(id, _)| *id));
+        for id in open.collect::<Vec<_>>() {
+            self.move_server(id, flow);
+        }
+        if let Some((_, bytes)) = unacked {
+            self.transmit(flow, bytes);
+        }
+        if hangs {
+            self.send_bye(now, id);
+        } else if let Some(sdp) = parked {
+            self.reoffer(now, id, sdp);
+        }
+        self.schedule_leg(id);
+    }
+
+    /// A request of theirs is answered over another connection, which is also where its CANCEL comes from.
+    fn move_server(&mut self, id: TransactionId, flow: Flow) {
+        let Some(server) = self.servers.get_mut(&id).filter(|server| server.transaction.flow.connection.is_none())
+        else {
+            return;
+        };
+        (server.transaction.flow, server.from) = (flow, flow);
+        if let Some(connection) = flow.connection {
+            self.server_connections.insert(connection, id);
+        }
+    }
+
+    /// A request of ours is answered over another connection: what follows it goes there.
+    pub(super) fn move_client(&mut self, id: TransactionId, flow: Flow) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        self.client_flows.remove(&client.transaction.flow, &id);
+        client.transaction.flow = flow;
+        self.client_flows.insert(flow, id);
+        if let Purpose::Invite(leg) = client.purpose
+            && let Some(State::Calling(calling)) = self.legs.get_mut(&leg).map(|leg| &mut leg.state)
+        {
+            calling.flow = flow;
+        }
+    }
+
+    fn legs_of(&self, seat: &SeatId) -> Vec<LegId> {
+        self.seat_legs.of(seat).copied().collect()
+    }
+
+    /// A seat registered from elsewhere: its dialogs follow, if it is the same phone, or if their connection is gone.
+    /// Another phone at the same seat does not take over what the first is talking in. What rings goes on ringing.
+    pub(super) fn seat_is_at(&mut self, now: Moment, seat: &SeatId, contact: &SipUri, flow: Flow, same_phone: bool) {
+        for id in self.legs_of(seat) {
+            let Some(leg) = self.legs.get_mut(&id) else { continue };
+            let is_gone = |flow: Flow| flow.transport.is_reliable() && flow.connection.is_none();
+            let dialog = leg.dialog.as_ref();
+            match &mut leg.state {
+                State::Held(_) => self.ring_held(now, id),
+                State::Calling(calling) if calling.pinned && is_gone(calling.flow) => match same_phone {
+                    true => {
+                        let transaction = calling.transaction;
+                        self.move_client(transaction, flow);
+                    }
+                    false => self.ring_anew(now, id, contact, flow),
+                },
+                _ if dialog.is_some_and(|dialog| dialog.pinned && (same_phone || is_gone(dialog.flow))) => {
+                    self.set_flow(now, id, flow, same_phone);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A phone whose connection is gone may be back in a moment: its INVITE waits.
+    pub(super) fn hold(&mut self, invite: Invite, seat: SeatId) {
+        self.open_leg(invite.leg, Leg::new(State::Held(Box::new(invite))), Some(seat));
+    }
+
+    fn ring_held(&mut self, now: Moment, id: LegId) {
+        let Some(State::Held(invite)) = self.legs.get(&id).map(|leg| &leg.state) else { return };
+        let invite = Invite::clone(invite);
+        self.forget_leg(now, id);
+        self.invite(now, invite);
+    }
+
+    /// The phone is not back.
+    pub(super) fn refuse_held(&mut self, now: Moment, seat: &SeatId) {
+        for id in self.legs_of(seat) {
+            if self.legs.get(&id).is_some_and(|leg| matches!(leg.state, State::Held(_))) {
+                self.invite_failed(now, id, 503);
+            }
+        }
+    }
+
+    /// A page that began anew while it rang: it knows nothing of that, and rings again.
+    fn ring_anew(&mut self, now: Moment, id: LegId, contact: &SipUri, flow: Flow) {
+        let own = self.contact(flow);
+        let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) else { return };
+        let (before, is_over) = (calling.transaction, calling.cancel != Cancel::No);
+        let mut request = calling.request.clone();
+        self.forget_client(before);
+        if is_over {
+            return self.invite_failed(now, id, 487);
+        }
+        request.uri = super::message::Uri::Sip(contact.clone());
+        request.headers.set("CSeq", format!("{} INVITE", request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1));
+        request.headers.set("Contact", own);
+        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(id)) else {
+            return self.invite_failed(now, id, 503);
+        };
+        if let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) {
+            (calling.transaction, calling.request, calling.flow) = (transaction, request, flow);
+            calling.provisional = false;
+        }
+    }
+}
