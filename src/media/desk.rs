@@ -12,15 +12,21 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::browser::leg::BrowserLeg;
+use super::browser::negotiation::is_for_browsers;
+use super::browser::room::{Begun, Room};
+use super::browser::session::AT_ROOM;
 use super::capture::Capture;
-use super::leg::Patience;
+use super::leg::{Ground, Patience};
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
+use super::orders::{Handle, Order};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recordings::Recordings;
-use super::words::{Codec, Command, Direction, Event, Settings};
-use super::worker::{self, Clock, Handle, Order, Start, Tell};
+use super::socket::Socket;
+use super::words::{Codec, Command, Direction, Event, LegKind, Settings};
+use super::worker::{self, Clock, Start, Tell};
 use crate::ids::{CallId, LegId, Prompt};
 
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,7 @@ pub struct Desk {
     ports: Ports,
     freed: Receiver<u16>,
     workers: Vec<Handle>,
+    room: Room,
     legs: HashMap<LegId, DeskLeg>,
     events: VecDeque<Event>,
     recordings: Recordings,
@@ -47,10 +54,18 @@ pub struct Desk {
 
 struct DeskLeg {
     worker: usize,
-    negotiation: Negotiation,
+    side: Side,
     direction: Direction,
     /// What was agreed last.
     codec: Option<Codec>,
+    /// The leg it is to be joined with, where that is known.
+    like: Option<LegId>,
+}
+
+/// How a leg's descriptions are read and written.
+enum Side {
+    Phone(Negotiation),
+    Browser(Box<BrowserLeg>),
 }
 
 impl Desk {
@@ -81,6 +96,7 @@ impl Desk {
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
         let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
         Ok(Desk {
+            room: Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone()),
             settings,
             bank,
             ports,
@@ -97,30 +113,13 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call, second, kind: _ } => {
-                self.open(leg, call, if second { For::Second } else { For::First })
+            Command::Open { leg, call, second, kind } => {
+                self.open(leg, call, if second { For::Second } else { For::First }, kind)
             }
-            Command::OpenUrgent { leg, call } => self.open(leg, call, For::Emergency),
-            Command::MakeOffer { leg, like } => {
-                let first = like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec);
-                let Some(state) = self.legs.get_mut(&leg) else { return };
-                let sdp = state.negotiation.make_offer(first);
-                self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
-            }
-            Command::TakeOffer { leg, sdp } => {
-                let Some(state) = self.legs.get_mut(&leg) else { return };
-                let taken = state.negotiation.take_offer(&sdp);
-                let event = |sdp, direction| Event::Described { leg, sdp, direction };
-                self.agreed(leg, taken.map(|(answer, agreement)| (agreement, event(answer, agreement.direction))));
-            }
-            Command::TakeAnswer { leg, sdp } => {
-                let Some(state) = self.legs.get_mut(&leg) else { return };
-                let taken = state.negotiation.take_answer(&sdp);
-                self.agreed(
-                    leg,
-                    taken.map(|agreement| (agreement, Event::Agreed { leg, direction: agreement.direction })),
-                );
-            }
+            Command::OpenUrgent { leg, call } => self.open(leg, call, For::Emergency, LegKind::Phone),
+            Command::MakeOffer { leg, like } => self.make_offer(leg, like),
+            Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
+            Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),
             Command::Play { leg, token, prompts, looped } => {
                 let clips = prompts.iter().filter_map(|prompt| self.clip(prompt)).collect();
                 let looped = looped.as_ref().and_then(|prompt| self.clip(prompt));
@@ -171,6 +170,7 @@ impl Desk {
         // A pair that the range does not have cannot be kept.
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
         self.ports.set_reserve(reserve, settings.urgent);
+        self.room.set_settings(settings.browser.clone());
         self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
         if let Some(bank) = bank {
             self.bank = bank;
@@ -184,6 +184,11 @@ impl Desk {
     pub fn ports_in_use(&mut self) -> usize {
         self.collect_freed();
         self.ports.in_use()
+    }
+
+    #[cfg(test)]
+    pub fn browser_tasks(&self) -> usize {
+        self.room.tasks()
     }
 
     /// Plays a clip that is in no bank.
@@ -229,24 +234,110 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, leg: LegId, call: CallId, whom: For) {
-        self.collect_freed();
-        let Some(pair) = self.ports.take(whom) else {
-            return self.events.push_back(Event::Exhausted { leg });
+    fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind) {
+        let stood = match kind {
+            LegKind::Phone => self.phone(whom),
+            LegKind::Browser => self.browser(leg),
         };
-        let address = self.settings.advertise.unwrap_or(self.settings.bind);
-        // RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.
-        let session_id = self.rng.random::<u64>() >> 2;
-        let local = Local { address, rtp_port: pair.port, session_id };
-        let negotiation = Negotiation::new(local, &self.settings.codecs);
+        let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
-        self.legs.insert(leg, DeskLeg { worker, negotiation, direction: Direction::Both, codec: None });
+        self.legs.insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, like: None });
         let patience = Patience { dead_after: self.settings.dead_after, held_at_most: self.settings.held_at_most };
-        self.order(leg, Order::Open { leg, port: pair.port, rtp: pair.rtp, rtcp: pair.rtcp, patience });
+        self.order(leg, Order::Open { leg, ground, patience });
     }
 
-    fn agreed(&mut self, leg: LegId, taken: Result<(Agreement, Event), Unacceptable>) {
+    fn phone(&mut self, whom: For) -> Option<(Ground, Side)> {
+        self.collect_freed();
+        let pair = self.ports.take(whom)?;
+        let address = self.settings.advertise.unwrap_or(self.settings.bind);
+        let local = Local { address, rtp_port: pair.port, session_id: self.session_id() };
+        let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
+        let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None };
+        Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs))))
+    }
+
+    fn browser(&mut self, leg: LegId) -> Option<(Ground, Side)> {
+        let begun = match self.room.begin(leg, self.rng.random()) {
+            Ok(begun) => begun,
+            Err(error) => {
+                tracing::error!(%leg, %error, "there is no sound for browsers");
+                return None;
+            }
+        };
+        let side = BrowserLeg::new(self.session_id(), &self.settings.codecs, &begun);
+        let Begun { socket, ssrc, .. } = begun;
+        let rtp = Socket::Room { pair: socket, named: AT_ROOM };
+        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc) }, Side::Browser(Box::new(side))))
+    }
+
+    /// RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.
+    fn session_id(&mut self) -> u64 {
+        self.rng.random::<u64>() >> 2
+    }
+
+    /// The codec of the leg that this one is to be joined with.
+    fn codec_like(&self, like: Option<LegId>) -> Option<Codec> {
+        like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec)
+    }
+
+    fn make_offer(&mut self, leg: LegId, like: Option<LegId>) {
+        let first = self.codec_like(like);
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        state.like = like;
+        match &mut state.side {
+            Side::Phone(negotiation) => {
+                let sdp = negotiation.make_offer(first);
+                self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
+            }
+            Side::Browser(browser) => {
+                if let Err(fault) = browser.make_offer(&self.room, first, state.direction) {
+                    self.unacceptable(leg, fault);
+                }
+            }
+        }
+    }
+
+    fn take_offer(&mut self, leg: LegId, sdp: &[u8]) {
+        if let Some(DeskLeg { side: Side::Phone(_), .. }) = self.legs.get(&leg)
+            && is_for_browsers(sdp)
+        {
+            self.becomes_browser(leg);
+        }
+        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        let taken = match &mut state.side {
+            Side::Phone(negotiation) => negotiation.take_offer(sdp).map(|(sdp, agreement)| {
+                (agreement, Some(Event::Described { leg, sdp, direction: agreement.direction }))
+            }),
+            Side::Browser(browser) => browser.take_offer(&self.room, sdp, first).map(|agreement| (agreement, None)),
+        };
+        self.agreed(leg, taken);
+    }
+
+    fn take_answer(&mut self, leg: LegId, sdp: &[u8]) {
+        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        let taken = match &mut state.side {
+            Side::Phone(negotiation) => negotiation
+                .take_answer(sdp)
+                .map(|agreement| (agreement, Some(Event::Agreed { leg, direction: agreement.direction }))),
+            Side::Browser(browser) => browser.take_answer(&self.room, sdp, first).map(|agreement| (agreement, None)),
+        };
+        self.agreed(leg, taken);
+    }
+
+    /// Its ports are given back: a browser's leg needs none.
+    fn becomes_browser(&mut self, leg: LegId) {
+        let Some((ground, side)) = self.browser(leg) else { return };
+        if let Some(state) = self.legs.get_mut(&leg) {
+            state.side = side;
+            self.order(leg, Order::Move { leg, ground });
+        }
+    }
+
+    /// What both sides agreed on; a browser's session tells of it itself.
+    fn agreed(&mut self, leg: LegId, taken: Result<(Agreement, Option<Event>), Unacceptable>) {
         match taken {
             Ok((agreement, event)) => {
                 if let Some(state) = self.legs.get_mut(&leg) {
@@ -254,10 +345,15 @@ impl Desk {
                     state.codec = Some(agreement.codec);
                 }
                 self.order(leg, Order::Agree { leg, agreement });
-                self.events.push_back(event);
+                self.events.extend(event);
             }
-            Err(Unacceptable { why, malformed }) => self.events.push_back(Event::Unacceptable { leg, why, malformed }),
+            Err(fault) => self.unacceptable(leg, fault),
         }
+    }
+
+    fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
+        let Unacceptable { why, malformed } = fault;
+        self.events.push_back(Event::Unacceptable { leg, why, malformed });
     }
 
     fn order(&mut self, leg: LegId, order: Order) {

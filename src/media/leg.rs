@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::Rng;
@@ -19,6 +19,7 @@ use super::packet::{parse, write_header};
 use super::player::Player;
 use super::quality::Reception;
 use super::rtcp::{self, LastReport};
+use super::socket::Socket;
 use super::source::{Source, Verdict};
 use super::words::{Codec, Direction, Quality};
 use crate::ids::LegId;
@@ -36,9 +37,7 @@ const END_PACKETS: u16 = 3;
 
 pub struct Leg {
     pub id: LegId,
-    pub port: u16,
-    pub rtp: UdpSocket,
-    pub rtcp: UdpSocket,
+    pub ground: Ground,
     pub agreement: Option<Agreement>,
     /// Slot of the leg that hears this one, and is heard by it.
     pub joined: Option<usize>,
@@ -61,6 +60,17 @@ pub struct Leg {
     report_at: Moment,
     last_report: Option<LastReport>,
     pub capture: Option<Capture>,
+}
+
+/// What a leg stands on.
+pub struct Ground {
+    pub rtp: Socket,
+    /// The room's end takes RTCP beside RTP.
+    pub rtcp: Option<Socket>,
+    /// The port of the pair, to be given back.
+    pub port: Option<u16>,
+    /// The source of what is sent, where somebody else has named it already.
+    pub ssrc: Option<u32>,
 }
 
 /// How long a leg may be silent; zero: for ever.
@@ -111,14 +121,13 @@ pub enum Heard {
 }
 
 impl Leg {
-    pub fn new(id: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket, now: Moment, rng: &mut StdRng) -> Self {
-        let outgoing = Outgoing::new(rng);
+    pub fn new(id: LegId, ground: Ground, now: Moment, rng: &mut StdRng) -> Self {
+        let mut outgoing = Outgoing::new(rng);
+        outgoing.ssrc = ground.ssrc.unwrap_or(outgoing.ssrc);
         let report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
         Self {
             id,
-            port,
-            rtp,
-            rtcp,
+            ground,
             agreement: None,
             joined: None,
             player: None,
@@ -139,14 +148,20 @@ impl Leg {
         }
     }
 
+    /// It stands elsewhere from now on; returns where it stood.
+    pub fn move_to(&mut self, ground: Ground) -> Ground {
+        self.outgoing.ssrc = ground.ssrc.unwrap_or(self.outgoing.ssrc);
+        (self.source, self.agreement) = (None, None);
+        std::mem::replace(&mut self.ground, ground)
+    }
+
     /// A description was agreed, first or anew.
     pub fn agree(&mut self, now: Moment, agreement: Agreement) {
         match &mut self.source {
             None => self.source = Some(Source::new(agreement.remote)),
             Some(source) => {
                 if source.rename(now, agreement.remote) {
-                    // The kernel lets everybody in again; a failure leaves it filtering, which is safe.
-                    let _ = rustix::net::connect_unspec(&self.rtp);
+                    self.ground.rtp.disconnect();
                 }
             }
         }
@@ -213,13 +228,15 @@ impl Leg {
         match source.judge(now, from, header.ssrc, header.sequence_number) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper.
-            Verdict::Locked => drop(self.rtp.connect(from)),
+            Verdict::Locked => self.ground.rtp.connect(from),
             Verdict::Accepted => {}
         }
         self.heard_at = now;
         // All packets of a key have the time of its beginning: they say nothing about jitter.
         let timestamp = codec.map(|_| header.timestamp);
-        self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
+        if agreement.heard.concealed != Some(header.payload_type) {
+            self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
+        }
         let key = if is_key { self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]) } else { None };
         if let (Some(codec), Some(capture)) = (codec, &mut self.capture) {
             capture.hear(header.timestamp, codec, &packet[payload.clone()]);
@@ -406,24 +423,23 @@ impl Leg {
         let report = self.reception.report();
         let sent = self.outgoing.sent(now);
         let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
-        let _ = if agreement.rtcp_mux {
-            self.send(&buffer[..length]);
-            Ok(length)
-        } else {
-            self.rtcp.send_to(&buffer[..length], agreement.remote_rtcp)
-        };
+        match self.ground.rtcp.as_ref().filter(|_| !agreement.rtcp_mux) {
+            Some(rtcp) => drop(rtcp.send_to(&buffer[..length], agreement.remote_rtcp)),
+            None => self.send(&buffer[..length]),
+        }
     }
 
-    /// Says goodbye; the figures of what was received.
-    pub fn close(mut self, now: Moment) -> Option<Quality> {
+    /// Says goodbye; the figures of what was received, and the port that is free.
+    pub fn close(mut self, now: Moment) -> (Option<Quality>, Option<u16>) {
         self.report(now, true);
-        self.reception.quality()
+        (self.reception.quality(), self.ground.port)
     }
 
     /// A full buffer or a closed port of theirs loses a packet, as networks do.
     fn send(&self, packet: &[u8]) {
         let Some(source) = &self.source else { return };
+        let rtp = &self.ground.rtp;
         let _: io::Result<usize> =
-            if source.is_locked() { self.rtp.send(packet) } else { self.rtp.send_to(packet, source.target()) };
+            if source.is_locked() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
     }
 }

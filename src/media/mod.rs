@@ -3,6 +3,7 @@
 //! [`Desk`](desk::Desk) is the control side (ports, offer and answer); workers own the sockets and the
 //! 20 ms tick. Does not know: SIP messages, calls' states, queues, menus, config.
 
+mod browser;
 mod capture;
 pub mod desk;
 pub mod dtmf;
@@ -11,6 +12,7 @@ mod jitter;
 mod leg;
 mod mixing;
 pub mod negotiation;
+mod orders;
 mod outgoing;
 mod packet;
 mod player;
@@ -20,6 +22,7 @@ mod quality;
 mod recordings;
 mod rtcp;
 mod sdp;
+mod socket;
 mod source;
 #[cfg(test)]
 mod tests;

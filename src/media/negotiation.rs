@@ -41,12 +41,19 @@ pub struct Agreement {
 pub struct Receives {
     codecs: [Option<(u8, Codec)>; 2],
     pub keys: Option<u8>,
+    /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
+    pub concealed: Option<u8>,
 }
 
 impl Receives {
     fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
-        Self { codecs: [types.next(), types.next()], keys }
+        Self { codecs: [types.next(), types.next()], keys, concealed: None }
+    }
+
+    /// One codec, and what is made up in it under a number of its own.
+    pub(super) fn with_concealed(codec: (u8, Codec), concealed: u8, keys: Option<u8>) -> Self {
+        Self { codecs: [Some(codec), Some((concealed, codec.1))], keys, concealed: Some(concealed) }
     }
 
     pub fn codec(&self, payload_type: u8) -> Option<Codec> {
@@ -61,7 +68,7 @@ pub struct Unacceptable {
     pub malformed: bool,
 }
 
-fn unacceptable(why: impl Into<String>) -> Unacceptable {
+pub(super) fn unacceptable(why: impl Into<String>) -> Unacceptable {
     Unacceptable { why: why.into(), malformed: false }
 }
 
@@ -80,7 +87,7 @@ pub struct Negotiation {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Line {
+pub(super) enum Line {
     Sound,
     Refused(String),
 }
@@ -268,11 +275,11 @@ impl Negotiation {
     }
 }
 
-fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
+pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
     sdp::read(sdp).map_err(|why| Unacceptable { why, malformed: true })
 }
 
-fn static_type(codec: Codec) -> u8 {
+pub(super) fn static_type(codec: Codec) -> u8 {
     match codec {
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
@@ -287,7 +294,7 @@ fn encoding(codec: Codec) -> &'static str {
 }
 
 /// RFC 3264 §6: a refused stream is repeated with port 0.
-fn refused(media: &Media) -> String {
+pub(super) fn refused(media: &Media) -> String {
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let formats: Vec<String> = media.formats.iter().map(|format| clean(format)).collect();
     format!(

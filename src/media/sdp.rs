@@ -11,6 +11,19 @@ const MAX_MEDIA: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     pub media: Vec<Media>,
+    /// What the session says for streams that do not say it themselves.
+    pub secure: Secure,
+    /// Names of streams that are to share a connection, RFC 9143.
+    pub bundle: Vec<String>,
+}
+
+/// One half of ICE (RFC 8839 §5.4) and DTLS (RFC 8122 §5, RFC 4145 §4), as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secure {
+    pub ufrag: Option<String>,
+    pub password: Option<String>,
+    pub fingerprints: Vec<String>,
+    pub setup: Option<String>,
 }
 
 /// One `m=` line with what belongs to it; what the session says is filled in.
@@ -26,6 +39,10 @@ pub struct Media {
     pub flow: Flow,
     pub rtcp_port: Option<u16>,
     pub rtcp_mux: bool,
+    pub mid: Option<String>,
+    pub secure: Secure,
+    /// The first source that is named, RFC 5576.
+    pub ssrc: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +104,13 @@ pub fn read(body: &[u8]) -> Result<Description, String> {
             ("c", Some(media)) => media.address = connection(value).or(media.address.take()),
             ("c", None) => address = connection(value),
             ("a", Some(media)) => attribute(media, value),
-            ("a", None) => flow = Flow::read(value.trim()).unwrap_or(flow),
+            ("a", None) => {
+                flow = Flow::read(value.trim()).unwrap_or(flow);
+                if let Some(names) = value.trim().strip_prefix("group:BUNDLE") {
+                    description.bundle = names.split_ascii_whitespace().map(str::to_string).collect();
+                }
+                secure(&mut description.secure, value);
+            }
             _ => {}
         }
     }
@@ -131,6 +154,24 @@ fn attribute(media: &mut Media, value: &str) {
         }
         "rtcp" => media.rtcp_port = rest.split_ascii_whitespace().next().and_then(|port| port.parse().ok()),
         "rtcp-mux" => media.rtcp_mux = true,
+        "mid" => media.mid = Some(rest.trim().to_string()),
+        "ssrc" => {
+            let named = || rest.split_ascii_whitespace().next()?.parse().ok();
+            media.ssrc = media.ssrc.or_else(named);
+        }
+        "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup" => secure(&mut media.secure, value),
         other => media.flow = Flow::read(other).unwrap_or(media.flow),
+    }
+}
+
+fn secure(secure: &mut Secure, value: &str) {
+    let Some((name, rest)) = value.split_once(':') else { return };
+    let rest = rest.trim().to_string();
+    match name.trim() {
+        "ice-ufrag" => secure.ufrag = Some(rest),
+        "ice-pwd" => secure.password = Some(rest),
+        "fingerprint" => secure.fingerprints.push(rest),
+        "setup" => secure.setup = Some(rest.to_ascii_lowercase()),
+        _ => {}
     }
 }

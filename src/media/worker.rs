@@ -5,23 +5,21 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::capture::Capture;
-use super::leg::{Heard, Leg, Patience};
+use super::leg::{Ground, Heard, Leg};
 use super::mixing::{self, Mixes};
-use super::negotiation::Agreement;
-use super::player::Player;
+use super::orders::{Handle, Order};
+use super::socket::Socket;
 use super::words::Event;
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -45,58 +43,6 @@ const WAKE: u64 = u64::MAX;
 pub type Tell = dyn Fn(Vec<Event>) -> Result<(), Vec<Event>> + Send + Sync;
 pub type Clock = dyn Fn() -> Moment + Send + Sync;
 
-/// What the desk asks of a worker.
-pub enum Order {
-    Open { leg: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket, patience: Patience },
-    Agree { leg: LegId, agreement: Agreement },
-    Play { leg: LegId, player: Player },
-    Silence { leg: LegId },
-    Join { a: LegId, b: LegId },
-    Mix { legs: Vec<LegId>, hears: Vec<(LegId, LegId)> },
-    KeepKeys { leg: LegId },
-    Part { leg: LegId },
-    InfoKey { leg: LegId, key: char },
-    PressKeys { leg: LegId, keys: String },
-    Capture { leg: LegId, capture: Capture },
-    StopCapture { leg: LegId },
-    Watch { leg: LegId },
-    Close { leg: LegId },
-}
-
-/// The desk's end of a worker.
-pub struct Handle {
-    orders: Option<SyncSender<Order>>,
-    wake: Arc<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
-    unwoken: bool,
-}
-
-impl Handle {
-    /// Queues an order; [`Handle::wake`] makes the worker look.
-    pub fn order(&mut self, order: Order) {
-        if let Some(orders) = &self.orders {
-            // The worker never waits for us, so this cannot wait for ever.
-            let _ = orders.send(order);
-        }
-        self.unwoken = true;
-    }
-
-    pub fn wake(&mut self) {
-        if std::mem::take(&mut self.unwoken) {
-            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
-        }
-    }
-
-    pub fn stop(mut self) {
-        self.orders = None;
-        self.unwoken = true;
-        self.wake();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 /// What a worker is given at its start.
 pub struct Start {
     pub number: usize,
@@ -105,6 +51,14 @@ pub struct Start {
     /// Ports whose sockets are closed.
     pub freed: Sender<u16>,
     pub rng: StdRng,
+}
+
+impl Start {
+    fn give_back(&self, port: Option<u16>) {
+        if let Some(port) = port {
+            let _ = self.freed.send(port);
+        }
+    }
 }
 
 pub fn start(start: Start) -> io::Result<Handle> {
@@ -191,7 +145,9 @@ impl Worker {
         let (slot, is_rtcp) = ((socket >> 1) as usize, socket & 1 == 1);
         for _ in 0..BURST {
             let Some(leg) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
-            let received = if is_rtcp { leg.rtcp.recv_from(packet) } else { leg.rtp.recv_from(packet) };
+            let Ground { rtp, rtcp, .. } = &leg.ground;
+            let socket = if is_rtcp { rtcp.as_ref() } else { Some(rtp) };
+            let Some(received) = socket.map(|socket| socket.recv_from(packet)) else { return };
             match received {
                 Ok((length, from)) => self.guarded(slot, |worker| {
                     let packet = &mut packet[..length];
@@ -304,10 +260,11 @@ impl Worker {
 
     fn obey(&mut self, now: Moment, order: Order) {
         match order {
-            Order::Open { leg, port, rtp, rtcp, patience } => {
-                self.open(now, leg, port, rtp, rtcp);
+            Order::Open { leg, ground, patience } => {
+                self.open(now, leg, ground);
                 self.with(leg, |leg| leg.patience = patience);
             }
+            Order::Move { leg, ground } => self.move_to(leg, ground),
             Order::Agree { leg, agreement } => self.with(leg, |leg| leg.agree(now, agreement)),
             Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
             Order::Silence { leg } => {
@@ -349,7 +306,7 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, now: Moment, id: LegId, port: u16, rtp: UdpSocket, rtcp: UdpSocket) {
+    fn open(&mut self, now: Moment, id: LegId, ground: Ground) {
         if self.index.is_empty() {
             self.next_tick = now + TICK;
         }
@@ -357,14 +314,26 @@ impl Worker {
             self.slots.push(None);
             self.slots.len() - 1
         });
+        self.watch(slot, id, &ground);
+        self.slots[slot] = Some(Box::new(Leg::new(id, ground, now, &mut self.start.rng)));
+        self.index.insert(id, slot);
+    }
+
+    fn watch(&self, slot: usize, id: LegId, ground: &Ground) {
         let data = |is_rtcp: u64| EventData::new_u64((slot as u64) << 1 | is_rtcp);
-        let watched = epoll::add(&self.poll, rtp.as_fd(), data(0), EventFlags::IN)
-            .and_then(|()| epoll::add(&self.poll, rtcp.as_fd(), data(1), EventFlags::IN));
+        let add = |socket: &Socket, is_rtcp| epoll::add(&self.poll, socket.as_fd(), data(is_rtcp), EventFlags::IN);
+        let watched = add(&ground.rtp, 0).and_then(|()| ground.rtcp.as_ref().map_or(Ok(()), |rtcp| add(rtcp, 1)));
         if let Err(error) = watched {
             tracing::error!(leg = %id, %error, "a leg's sockets cannot be watched: it hears nothing");
         }
-        self.slots[slot] = Some(Box::new(Leg::new(id, port, rtp, rtcp, now, &mut self.start.rng)));
-        self.index.insert(id, slot);
+    }
+
+    fn move_to(&mut self, id: LegId, ground: Ground) {
+        let Some(slot) = self.index.get(&id).copied() else { return };
+        self.watch(slot, id, &ground);
+        let Some(leg) = self.slots[slot].as_mut() else { return };
+        let port = leg.move_to(ground).port;
+        self.start.give_back(port);
     }
 
     fn join(&mut self, a: LegId, b: LegId) {
@@ -409,10 +378,9 @@ impl Worker {
         let Some(slot) = self.index.remove(&id) else { return };
         let Some(leg) = self.slots[slot].take() else { return };
         self.vacant.push(slot);
-        let port = leg.port;
         // Closing the sockets takes them out of the epoll.
-        let quality = leg.close(now);
-        let _ = self.start.freed.send(port);
+        let (quality, port) = leg.close(now);
+        self.start.give_back(port);
         self.events.push(Event::Closed { leg: id, quality });
         if self.index.is_empty() {
             // Memory of a busy hour is given back.
@@ -459,8 +427,9 @@ mod tests {
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
         let mut worker = Worker::new(start, received, poll, wake);
         for id in [1, 2] {
-            let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
-            worker.open(now, LegId(id), 0, socket(), socket());
+            let socket = || Socket::Udp(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+            let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None };
+            worker.open(now, LegId(id), ground);
         }
         worker.join(LegId(1), LegId(2));
         worker.guarded(0, |_| panic!("a packet that nobody thought of"));

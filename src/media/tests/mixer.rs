@@ -9,11 +9,12 @@ use rand::rngs::StdRng;
 
 use crate::ids::LegId;
 use crate::media::g711::{FRAME, linear_to_pcma, linear_to_pcmu, to_linear};
-use crate::media::leg::{Heard, Leg};
+use crate::media::leg::{Ground, Heard, Leg};
 use crate::media::mixing::{Mixes, mix};
 use crate::media::negotiation::{Local, Negotiation};
 use crate::media::player::Player;
 use crate::media::prompts::Clip;
+use crate::media::socket::Socket;
 use crate::media::{Codec, Event};
 use crate::moment::Moment;
 
@@ -63,7 +64,9 @@ fn table() -> Table {
              a=rtpmap:101 telephone-event/8000\r\n"
         );
         let (_, agreement) = Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu]).take_offer(sdp.as_bytes()).unwrap();
-        let mut leg = Leg::new(LegId(n as u64), 0, socket(), socket(), now, &mut rng);
+        let (rtp, rtcp) = (Socket::Udp(socket()), Some(Socket::Udp(socket())));
+        let ground = Ground { rtp, rtcp, port: None, ssrc: None };
+        let mut leg = Leg::new(LegId(n as u64), ground, now, &mut rng);
         leg.agree(now, agreement);
         legs.push(Some(Box::new(leg)));
         let (sequence, timestamp) = (65_500 + n as u16, u32::MAX - 9_000 * n as u32);

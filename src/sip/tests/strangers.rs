@@ -90,7 +90,7 @@ fn what_cannot_be_read_is_refused_with_a_tag() {
 
 #[test]
 fn a_cancel_comes_by_the_way_of_its_invite() {
-    let elsewhere = "10.0.0.66:5070".parse().unwrap();
+    let elsewhere: std::net::SocketAddr = "10.0.0.66:5070".parse().unwrap();
     type Change = fn(&mut Phone, String) -> String;
     let wrong: [Change; 4] = [
         |phone, text| {

@@ -1,0 +1,352 @@
+//! Between a browser's packets and those of its leg: payload types, the clock of keys, and Opus to G.711 and back. Pure.
+//!
+//! The leg's side speaks G.711 and the numbers of [`AT_LEG`]; sequence and source stay the browser's, so that the leg
+//! sees what was lost. Opus is decoded and encoded at 8 kHz: the codec itself resamples.
+
+use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder, InbandFec};
+
+use super::negotiation::{Talk, Voice};
+use crate::media::g711::{self, FRAME};
+use crate::media::negotiation::Receives;
+use crate::media::words::Codec;
+
+/// How the leg's side numbers payloads.
+pub struct AtLeg {
+    pub keys: u8,
+    /// Sound that was made up in place of what was lost.
+    pub concealed: u8,
+}
+
+pub const AT_LEG: AtLeg = AtLeg { keys: 101, concealed: 126 };
+
+/// Ticks of Opus for one of G.711, RFC 7587 §4.1.
+const RATIO: u32 = 6;
+/// The longest packet of Opus, 120 ms, at 8 kHz.
+const LONGEST: usize = 960;
+/// Packets in a row that are made up for; a longer gap is silence.
+const MOST_CONCEALED: u16 = 5;
+/// Packets that come so late began anew.
+const LATE: u16 = 200;
+/// Plenty for telephone speech.
+const BITRATE: u32 = 24_000;
+/// Loss for which redundancy is sent along.
+const EXPECTED_LOSS: u8 = 5;
+const COMPLEXITY: u8 = 4;
+const OCTETS: usize = 400;
+
+/// The fields of an RTP header that matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    pub payload_type: u8,
+    pub marker: bool,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+}
+
+/// One leg's, for as long as it speaks the same codec.
+pub struct Conversion {
+    talk: Talk,
+    codec: Codec,
+    opus: Option<Box<Opus>>,
+}
+
+struct Opus {
+    decoder: Decoder,
+    encoder: Encoder,
+    inward: Inward,
+    outward: Outward,
+}
+
+/// What was heard of the browser.
+#[derive(Default)]
+struct Inward {
+    /// The source, and what is expected of it next.
+    next: Option<(u32, u16)>,
+    /// The same moment by both clocks.
+    clock: Clock,
+    /// Samples of the last packet.
+    length: usize,
+    press: Option<Press>,
+}
+
+/// What was sent to the browser.
+#[derive(Default)]
+struct Outward {
+    /// The source, and what is expected of it next.
+    next: Option<(u32, u16)>,
+    sequence: u16,
+    clock: Clock,
+    /// Samples that do not fill a frame yet, and the time of the first.
+    rest: Vec<i16>,
+    rest_from: u32,
+}
+
+/// A moment by the clock of Opus and by that of G.711; both run over.
+#[derive(Clone, Copy, Default)]
+struct Clock {
+    fast: u32,
+    slow: u32,
+}
+
+impl Clock {
+    fn slow(&mut self, fast: u32) -> u32 {
+        let passed = fast.wrapping_sub(self.fast) as i32 / RATIO as i32;
+        self.fast = self.fast.wrapping_add((passed * RATIO as i32) as u32);
+        self.slow = self.slow.wrapping_add(passed as u32);
+        self.slow
+    }
+
+    fn fast(&mut self, slow: u32) -> u32 {
+        let passed = slow.wrapping_sub(self.slow);
+        self.slow = slow;
+        self.fast = self.fast.wrapping_add(passed.wrapping_mul(RATIO));
+        self.fast
+    }
+}
+
+/// A key that is held longer than one event can say goes on in a new one, RFC 4733 §2.5.1.3; at 8 kHz it is one still.
+struct Press {
+    event: u8,
+    began: u32,
+    began_slow: u32,
+    /// Of its last segment.
+    segment: u32,
+    full: bool,
+}
+
+impl Conversion {
+    /// `codec`: what the leg speaks. `None`: Opus cannot be had.
+    pub fn new(talk: Talk, codec: Codec) -> Option<Self> {
+        let opus = match talk.voice {
+            Voice::G711(_) => None,
+            Voice::Opus => Some(Box::new(Opus::new()?)),
+        };
+        Some(Self { talk, codec, opus })
+    }
+
+    /// Whether this one does for `talk` too, so that nothing is heard of the change.
+    pub fn does(&self, talk: &Talk, codec: Codec) -> bool {
+        self.talk == *talk && self.codec == codec
+    }
+
+    /// A packet of the browser's; `send` is given those of the leg.
+    pub fn inward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
+        let is_keys = Some(head.payload_type) == self.talk.keys;
+        let Some(opus) = &mut self.opus else {
+            let payload_type = match () {
+                () if is_keys => AT_LEG.keys,
+                () if head.payload_type == self.talk.payload_type => number(self.codec),
+                () => return,
+            };
+            return send(Head { payload_type, ..head }, payload);
+        };
+        let is_sound = head.payload_type == self.talk.payload_type;
+        if is_sound || is_keys {
+            opus.inward(self.codec, head, payload, is_keys, send);
+        }
+    }
+
+    /// A packet of the leg's; `send` is given those of the browser.
+    pub fn outward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
+        let theirs = if head.payload_type == AT_LEG.keys { self.talk.keys } else { Some(self.talk.payload_type) };
+        let Some(payload_type) = theirs else { return };
+        let head = Head { payload_type, ..head };
+        match &mut self.opus {
+            None => send(head, payload),
+            Some(opus) => opus.outward(self.codec, head, payload, Some(payload_type) == self.talk.keys, send),
+        }
+    }
+
+    /// An RTCP packet of the leg's (RFC 3550 §6.4), rewritten for the browser's clock.
+    pub fn control_outward(&self, packet: &mut [u8]) {
+        const SENDER_REPORT: u8 = 200;
+        const RECEIVER_REPORT: u8 = 201;
+        let Some(opus) = &self.opus else { return };
+        let [flags, kind, ..] = *packet else { return };
+        let blocks = match kind {
+            SENDER_REPORT => 28,
+            RECEIVER_REPORT => 8,
+            _ => return,
+        };
+        if kind == SENDER_REPORT
+            && let Some(timestamp) = word(packet, 16)
+        {
+            let mut clock = opus.outward.clock;
+            put(packet, 16, clock.fast(timestamp));
+        }
+        if flags & 0x1F > 0
+            && let Some(jitter) = word(packet, blocks + 12)
+        {
+            put(packet, blocks + 12, jitter.saturating_mul(RATIO));
+        }
+    }
+}
+
+/// How the leg's side numbers sound.
+pub fn number(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcma => 8,
+        Codec::Pcmu => 0,
+    }
+}
+
+/// The same as what the leg may hear.
+pub fn heard(codec: Codec, keys: bool) -> Receives {
+    Receives::with_concealed((number(codec), codec), AT_LEG.concealed, keys.then_some(AT_LEG.keys))
+}
+
+fn word(packet: &[u8], at: usize) -> Option<u32> {
+    packet.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+fn put(packet: &mut [u8], at: usize, word: u32) {
+    packet[at..at + 4].copy_from_slice(&word.to_be_bytes());
+}
+
+impl Opus {
+    fn new() -> Option<Self> {
+        let decoder = Decoder::new(8_000, Channels::Mono).ok()?;
+        let encoder = Encoder::builder(8_000, Channels::Mono, Application::Voip)
+            .bitrate(Bitrate::try_bits(BITRATE).ok()?)
+            .complexity(COMPLEXITY)
+            .inband_fec(InbandFec::Enabled)
+            .packet_loss_perc(EXPECTED_LOSS)
+            .build()
+            .ok()?;
+        let inward = Inward { length: FRAME, ..Inward::default() };
+        Some(Self { decoder, encoder, inward, outward: Outward::default() })
+    }
+
+    fn inward(&mut self, codec: Codec, head: Head, payload: &[u8], is_keys: bool, send: &mut dyn FnMut(Head, &[u8])) {
+        let Head { sequence, ssrc, .. } = head;
+        let gap = match self.inward.next {
+            Some((source, next)) if source == ssrc => sequence.wrapping_sub(next),
+            _ => {
+                self.inward.clock = Clock { fast: head.timestamp, slow: head.timestamp };
+                0
+            }
+        };
+        // It came late, or twice: what it says was made up for.
+        if gap > u16::MAX - LATE {
+            return;
+        }
+        if (1..=MOST_CONCEALED).contains(&gap) && !is_keys {
+            self.conceal(codec, head, payload, gap, send);
+        }
+        self.inward.next = Some((ssrc, sequence.wrapping_add(1)));
+        if is_keys {
+            return self.key_inward(head, payload, send);
+        }
+        let mut samples = [0; LONGEST];
+        let Ok(length) = self.decoder.decode(payload, &mut samples, DecodeMode::Normal) else { return };
+        self.inward.length = length;
+        let timestamp = self.inward.clock.slow(head.timestamp);
+        let mut encoded = [0; LONGEST];
+        encode(codec, &samples[..length], &mut encoded);
+        send(Head { payload_type: number(codec), timestamp, ..head }, &encoded[..length]);
+    }
+
+    /// Makes up for the `gap` packets before this one; it may tell of the last of them itself.
+    fn conceal(&mut self, codec: Codec, head: Head, payload: &[u8], gap: u16, send: &mut dyn FnMut(Head, &[u8])) {
+        let length = self.inward.length.clamp(FRAME / 4, LONGEST);
+        for before in (1..=gap).rev() {
+            let mut samples = [0; LONGEST];
+            let (packet, mode) = if before == 1 { (payload, DecodeMode::Fec) } else { (&[][..], DecodeMode::Normal) };
+            let Ok(length) = self.decoder.decode(packet, &mut samples[..length], mode) else { return };
+            let mut encoded = [0; LONGEST];
+            encode(codec, &samples[..length], &mut encoded);
+            let back = u32::from(before) * length as u32 * RATIO;
+            let timestamp = self.inward.clock.slow(head.timestamp.wrapping_sub(back));
+            let sequence = head.sequence.wrapping_sub(before);
+            let made = Head { payload_type: AT_LEG.concealed, marker: false, sequence, timestamp, ssrc: head.ssrc };
+            send(made, &encoded[..length]);
+        }
+    }
+
+    fn key_inward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
+        let [event, flags, high, low, ..] = *payload else { return };
+        let duration = u32::from(u16::from_be_bytes([high, low]));
+        let same = |press: &Press| {
+            let goes_on = press.full && head.timestamp == press.segment.wrapping_add(u32::from(u16::MAX));
+            press.event == event && (head.timestamp == press.segment || goes_on)
+        };
+        let mut press = self.inward.press.take().filter(same).unwrap_or_else(|| Press {
+            event,
+            began: head.timestamp,
+            began_slow: self.inward.clock.slow(head.timestamp),
+            segment: head.timestamp,
+            full: false,
+        });
+        press.segment = head.timestamp;
+        press.full = duration == u32::from(u16::MAX);
+        let whole = head.timestamp.wrapping_sub(press.began).wrapping_add(duration) / RATIO;
+        let [high, low] = u16::try_from(whole).unwrap_or(u16::MAX).to_be_bytes();
+        let timestamp = press.began_slow;
+        self.inward.press = Some(press);
+        send(Head { payload_type: AT_LEG.keys, timestamp, ..head }, &[event, flags, high, low]);
+    }
+
+    fn outward(&mut self, codec: Codec, head: Head, payload: &[u8], is_keys: bool, send: &mut dyn FnMut(Head, &[u8])) {
+        let out = &mut self.outward;
+        let gap = match out.next {
+            Some((source, next)) if source == head.ssrc => head.sequence.wrapping_sub(next),
+            _ => {
+                out.clock = Clock { fast: head.timestamp, slow: head.timestamp };
+                out.sequence = head.sequence;
+                out.rest.clear();
+                0
+            }
+        };
+        if gap > u16::MAX - LATE {
+            return;
+        }
+        out.next = Some((head.ssrc, head.sequence.wrapping_add(1)));
+        // What was lost stays visible: the browser makes up for it itself.
+        out.sequence = out.sequence.wrapping_add(gap);
+        if is_keys {
+            let [event, flags, high, low, ..] = *payload else { return };
+            let duration = u16::from_be_bytes([high, low]).saturating_mul(RATIO as u16).to_be_bytes();
+            let timestamp = out.clock.fast(head.timestamp);
+            let sequence = out.number();
+            return send(Head { timestamp, sequence, ..head }, &[event, flags, duration[0], duration[1]]);
+        }
+        let expected = out.rest_from.wrapping_add(out.rest.len() as u32);
+        if out.rest.is_empty() || expected != head.timestamp {
+            out.rest.clear();
+            out.rest_from = head.timestamp;
+        }
+        out.rest.extend(payload.iter().take(LONGEST).map(|byte| g711::to_linear(codec, *byte)));
+        let mut marker = head.marker;
+        let mut from = 0;
+        while out.rest.len() - from >= FRAME {
+            let mut packet = [0; OCTETS];
+            let encoded = self.encoder.encode(&out.rest[from..from + FRAME], &mut packet);
+            let timestamp = out.clock.fast(out.rest_from);
+            let sequence = out.number();
+            out.rest_from = out.rest_from.wrapping_add(FRAME as u32);
+            from += FRAME;
+            if let Ok(length) = encoded {
+                send(Head { marker: std::mem::take(&mut marker), sequence, timestamp, ..head }, &packet[..length]);
+            }
+        }
+        out.rest.drain(..from);
+    }
+}
+
+impl Outward {
+    fn number(&mut self) -> u16 {
+        let number = self.sequence;
+        self.sequence = number.wrapping_add(1);
+        number
+    }
+}
+
+fn encode(codec: Codec, samples: &[i16], bytes: &mut [u8]) {
+    for (byte, sample) in bytes.iter_mut().zip(samples) {
+        *byte = match codec {
+            Codec::Pcma => g711::linear_to_pcma(*sample),
+            Codec::Pcmu => g711::linear_to_pcmu(*sample),
+        };
+    }
+}

@@ -1,0 +1,78 @@
+//! The desk's end of a browser's leg: what is read and written at once, and what the session is asked.
+
+use tokio::sync::mpsc;
+
+use super::conversion;
+use super::negotiation::{Found, Negotiation, Voice};
+use super::room::{Begun, OpusTicket, Room};
+use super::session::{AT_ROOM, Ask};
+use crate::media::negotiation::{Agreement, Unacceptable};
+use crate::media::words::{Codec, Direction};
+
+pub struct BrowserLeg {
+    negotiation: Negotiation,
+    asks: mpsc::Sender<Ask>,
+    /// While it speaks Opus.
+    opus: Option<OpusTicket>,
+}
+
+impl BrowserLeg {
+    pub fn new(session_id: u64, codecs: &[Codec], begun: &Begun) -> Self {
+        Self { negotiation: Negotiation::new(session_id, codecs), asks: begun.asks.clone(), opus: None }
+    }
+
+    /// The session tells it when it is made.
+    pub fn make_offer(&mut self, room: &Room, first: Option<Codec>, direction: Direction) -> Result<(), Unacceptable> {
+        let opus = self.opus.is_some() || room.may_offer_opus();
+        let draft = self.negotiation.make_offer(first, opus);
+        self.ask(Ask::Offer { draft, direction })
+    }
+
+    /// What the leg agrees on with the session, which tells our answer when it is made.
+    pub fn take_offer(&mut self, room: &Room, sdp: &[u8], first: Option<Codec>) -> Result<Agreement, Unacceptable> {
+        let ticket = self.opus.take().or_else(|| room.opus());
+        let (draft, found) = self.negotiation.take_offer(sdp, first, ticket.is_some())?;
+        self.opus = ticket.filter(|_| found.talk.voice == Voice::Opus);
+        let agreement = self.agreement(&found, first);
+        self.ask(Ask::Answer { draft, found: Box::new(found), codec: agreement.codec })?;
+        Ok(agreement)
+    }
+
+    /// The same for their answer to our offer.
+    pub fn take_answer(&mut self, room: &Room, sdp: &[u8], first: Option<Codec>) -> Result<Agreement, Unacceptable> {
+        let found = self.negotiation.take_answer(sdp)?;
+        self.opus = match found.talk.voice {
+            Voice::Opus => self.opus.take().or_else(|| Some(room.opus_promised())),
+            Voice::G711(_) => None,
+        };
+        let agreement = self.agreement(&found, first);
+        self.ask(Ask::Agree { found: Box::new(found), codec: agreement.codec })?;
+        Ok(agreement)
+    }
+
+    /// The worker's leg speaks G.711 with the session, whatever the browser speaks.
+    fn agreement(&self, found: &Found, first: Option<Codec>) -> Agreement {
+        let codec = match found.talk.voice {
+            Voice::G711(codec) => codec,
+            Voice::Opus => first.unwrap_or(self.negotiation.preferred()),
+        };
+        let keys = found.talk.keys.is_some();
+        let heard = conversion::heard(codec, keys);
+        Agreement {
+            heard,
+            codec,
+            payload_type: conversion::number(codec),
+            key_payload_type: heard.keys,
+            remote: AT_ROOM,
+            remote_rtcp: AT_ROOM,
+            rtcp_mux: true,
+            direction: found.direction,
+        }
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), Unacceptable> {
+        self.asks
+            .try_send(ask)
+            .map_err(|_| Unacceptable { why: "too much is asked of this browser at once".into(), malformed: false })
+    }
+}

@@ -1,0 +1,172 @@
+//! The browser room: the shared port, a certificate, and the tasks of all browsers' legs. It is opened for the first.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rtc::crypto::{self, SignatureScheme};
+use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use super::port::Port;
+use super::session::{Ask, Session};
+use crate::ids::LegId;
+use crate::media::words::Browser;
+use crate::media::worker::{Clock, Tell};
+
+/// What may be asked of a leg before it was done: a call asks one thing at a time.
+const ASKS: usize = 16;
+
+/// What all sessions need.
+pub struct Shared {
+    pub port: Arc<Port>,
+    pub certificate: RTCCertificate,
+    /// Of the certificate: `sha-256 AB:CD:…`
+    pub fingerprint: String,
+    /// Where browsers are told to find us.
+    pub address: SocketAddr,
+    pub tell: Arc<Tell>,
+    pub clock: Arc<Clock>,
+}
+
+pub struct Room {
+    settings: Browser,
+    threads: usize,
+    tell: Arc<Tell>,
+    clock: Arc<Clock>,
+    open: Option<Open>,
+    opened: u64,
+    opus: Arc<AtomicUsize>,
+}
+
+struct Open {
+    runtime: Option<Runtime>,
+    shared: Arc<Shared>,
+}
+
+/// One of those that may speak Opus at once; given back when it is dropped.
+#[derive(Debug)]
+pub struct OpusTicket(Arc<AtomicUsize>);
+
+impl Drop for OpusTicket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A session that was begun.
+pub struct Begun {
+    /// The leg's end of the pair.
+    pub socket: UnixDatagram,
+    pub asks: mpsc::Sender<Ask>,
+    /// The source of what the browser is sent.
+    pub ssrc: u32,
+}
+
+impl Room {
+    /// `threads`: 0 for one per core.
+    pub fn new(settings: Browser, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> Self {
+        Self { settings, threads, tell, clock, open: None, opened: 0, opus: Arc::default() }
+    }
+
+    /// Where it listens and what it tells is as it was when it was opened.
+    pub fn set_settings(&mut self, settings: Browser) {
+        self.settings = settings;
+    }
+
+    /// Begins a leg; `ssrc` is to be random.
+    pub fn begin(&mut self, leg: LegId, ssrc: u32) -> io::Result<Begun> {
+        if self.open.is_none() {
+            self.open = Some(Open::new(&self.settings, self.threads, self.tell.clone(), self.clock.clone())?);
+        }
+        let Some(Open { runtime: Some(runtime), shared }) = &self.open else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let (socket, other) = UnixDatagram::pair()?;
+        socket.set_nonblocking(true)?;
+        other.set_nonblocking(true)?;
+        let _context = runtime.enter();
+        let pair = tokio::net::UnixDatagram::from_std(other)?;
+        let (asks, asked) = mpsc::channel(ASKS);
+        self.opened += 1;
+        let session = Session { leg, number: self.opened, ssrc, shared: shared.clone(), pair, asks: asked };
+        runtime.spawn(session.run());
+        Ok(Begun { socket, asks, ssrc })
+    }
+
+    /// Leave to speak Opus, if there is any left.
+    pub fn opus(&self) -> Option<OpusTicket> {
+        let most = self.settings.opus_at_once;
+        let taken = self.opus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < most).then_some(now + 1));
+        taken.ok().map(|_| OpusTicket(self.opus.clone()))
+    }
+
+    /// The same for a leg that was offered Opus while there was.
+    pub fn opus_promised(&self) -> OpusTicket {
+        self.opus.fetch_add(1, Ordering::Relaxed);
+        OpusTicket(self.opus.clone())
+    }
+
+    pub fn may_offer_opus(&self) -> bool {
+        self.opus.load(Ordering::Relaxed) < self.settings.opus_at_once
+    }
+
+    #[cfg(test)]
+    pub fn tasks(&self) -> usize {
+        self.open
+            .as_ref()
+            .and_then(|open| open.runtime.as_ref())
+            .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+    }
+}
+
+impl Open {
+    fn new(settings: &Browser, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> io::Result<Self> {
+        let listen = settings.listen;
+        let port = Port::bind(listen, clock.clone())
+            .map_err(|error| io::Error::new(error.kind(), format!("media.browser.listen = {listen}: {error}")))?;
+        let local = port.local_addr()?;
+        let address = SocketAddr::new(settings.advertise.unwrap_or(local.ip()), local.port());
+        let certificate = certificate().map_err(io::Error::other)?;
+        let (certificate, fingerprint) = certificate;
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if threads > 0 {
+            builder.worker_threads(threads);
+        }
+        let runtime = builder.thread_name("browser").enable_all().build()?;
+        let port = Arc::new(port);
+        let shared = Arc::new(Shared { port: port.clone(), certificate, fingerprint, address, tell, clock });
+        runtime.spawn(async move {
+            if let Err(error) = port.run().await {
+                tracing::error!(%error, "the port of the browsers cannot be read; they are not heard");
+            }
+        });
+        tracing::info!(listen = %local, told = %address, "browsers' sound");
+        Ok(Self { runtime: Some(runtime), shared })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Nobody waits here: it may be a task of another runtime that ends the desk.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// One for the life of the room: browsers take it by its fingerprint.
+fn certificate() -> Result<(RTCCertificate, String), String> {
+    let provider = crypto::default_provider().map_err(|error| error.to_string())?;
+    let parameters = CertificateParams::new(vec!["hotline".to_string()]).map_err(|error| error.to_string())?;
+    let scheme = SignatureScheme::EcdsaP256Sha256;
+    let certificate =
+        RTCCertificate::generate(provider.crypto(), scheme, parameters).map_err(|error| error.to_string())?;
+    let fingerprints = certificate.get_fingerprints(provider.crypto()).map_err(|error| error.to_string())?;
+    let fingerprint = fingerprints.first().ok_or("a certificate without a fingerprint")?;
+    let text = format!("{} {}", fingerprint.algorithm, fingerprint.value.to_uppercase());
+    Ok((certificate, text))
+}

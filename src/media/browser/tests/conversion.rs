@@ -1,0 +1,185 @@
+//! Packets through the conversion: numbers, clocks, gaps and keys. The sound itself is judged by its tone.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use ropus::{Application, Channels, Encoder};
+
+use super::page::{from_a_law, share};
+use crate::media::browser::conversion::{AT_LEG, Conversion, Head};
+use crate::media::browser::negotiation::{Talk, Voice};
+use crate::media::words::Codec;
+
+const OPUS: Talk = Talk { voice: Voice::Opus, payload_type: 111, keys: Some(110) };
+const PLAIN: Talk = Talk { voice: Voice::G711(Codec::Pcma), payload_type: 8, keys: Some(126) };
+const HZ: u32 = 700;
+
+fn conversion(talk: Talk) -> Conversion {
+    Conversion::new(talk, Codec::Pcma).unwrap()
+}
+
+fn head(payload_type: u8, sequence: u16, timestamp: u32) -> Head {
+    Head { payload_type, marker: false, sequence, timestamp, ssrc: 9 }
+}
+
+/// Packets of 20 ms with a tone.
+fn tone(packets: u32) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::builder(48_000, Channels::Mono, Application::Voip).build().unwrap();
+    let sample = |n: u32| (f64::from(n) * f64::from(HZ) * std::f64::consts::TAU / 48_000.0).sin();
+    let packet = |number: u32| {
+        let samples: Vec<i16> = (0..960).map(|n| (sample(number * 960 + n) * 8_192.0) as i16).collect();
+        let mut packet = [0; 1000];
+        let length = encoder.encode(&samples, &mut packet).unwrap();
+        packet[..length].to_vec()
+    };
+    (0..packets).map(packet).collect()
+}
+
+/// Which of fifty packets arrive, in this order; what the leg is given: number, `+` where it was made up, and its time
+/// in frames.
+fn inward(arrive: impl Iterator<Item = u16>) -> (String, Vec<i16>) {
+    let packets = tone(50);
+    let mut conversion = conversion(OPUS);
+    let (mut told, mut samples) = (Vec::new(), Vec::new());
+    // Both clocks run over on the way.
+    let (first_sequence, first) = (u16::MAX - 3, u32::MAX - 5 * 960);
+    for number in arrive {
+        let packet = head(111, first_sequence.wrapping_add(number), first.wrapping_add(u32::from(number) * 960));
+        conversion.inward(packet, &packets[usize::from(number)], &mut |head, payload| {
+            let made_up = if head.payload_type == AT_LEG.concealed { "+" } else { "" };
+            let number = head.sequence.wrapping_sub(first_sequence);
+            assert_eq!(head.timestamp, first.wrapping_add(u32::from(number) * 160), "the time of {number}");
+            assert_eq!((payload.len(), head.ssrc), (160, 9));
+            told.push(format!("{number}{made_up}"));
+            samples.extend(payload.iter().map(|byte| from_a_law(*byte)));
+        });
+    }
+    (told.join(" "), samples)
+}
+
+#[test]
+fn opus_becomes_g711_and_what_was_lost_is_made_up_for() {
+    let table: [(&str, &[u16], &str); 6] = [
+        ("all", &[0, 1, 2, 3, 4, 5], "0 1 2 3 4 5"),
+        ("one is lost", &[0, 1, 3], "0 1 2+ 3"),
+        ("several are", &[0, 1, 5], "0 1 2+ 3+ 4+ 5"),
+        ("one comes late", &[0, 1, 3, 2, 4], "0 1 2+ 3 4"),
+        ("one comes twice", &[0, 1, 1, 2], "0 1 2"),
+        ("a long gap is none to be filled", &[0, 1, 20, 21], "0 1 20 21"),
+    ];
+    for (name, arrive, told) in table {
+        assert_eq!(inward(arrive.iter().copied()).0, told, "{name}");
+    }
+    // With a tenth of it lost the tone goes on.
+    let (_, samples) = inward((0..50).filter(|number| number % 10 != 7));
+    assert_eq!(samples.len(), 50 * 160);
+    assert!(share(&samples, HZ) > 0.6, "{}", share(&samples, HZ));
+    for (number, frame) in samples.chunks_exact(160).enumerate().skip(2) {
+        let loudest = frame.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+        assert!(loudest > 2_000, "frame {number} is as good as silent: {loudest}");
+    }
+}
+
+#[test]
+fn g711_of_any_packet_length_becomes_opus_in_frames_of_20_ms() {
+    for length in [80_u32, 160, 240, 320] {
+        let mut conversion = conversion(OPUS);
+        let mut sent = Vec::new();
+        for n in 0..24_u32 {
+            let timestamp = (u32::MAX - 300).wrapping_add(n * length);
+            let payload = vec![0xD5; length as usize];
+            conversion.outward(head(8, n as u16, timestamp), &payload, &mut |head, payload| {
+                assert!(!payload.is_empty() && head.payload_type == 111);
+                sent.push((head.sequence, head.timestamp));
+            });
+        }
+        assert_eq!(sent.len() as u32, 24 * length / 160, "{length}");
+        for pair in sent.windows(2) {
+            assert_eq!(pair[1].0, pair[0].0.wrapping_add(1), "{length}");
+            assert_eq!(pair[1].1, pair[0].1.wrapping_add(960), "{length}");
+        }
+    }
+}
+
+#[test]
+fn what_a_phone_lost_stays_visible_to_the_browser() {
+    let mut conversion = conversion(OPUS);
+    let mut sent = Vec::new();
+    for n in [0_u16, 1, 3, 2, 4] {
+        let packet = head(8, n, u32::from(n) * 160);
+        conversion.outward(packet, &[0xD5; 160], &mut |head, _| sent.push((head.sequence, head.timestamp / 960)));
+    }
+    assert_eq!(sent, [(0, 0), (1, 1), (3, 3), (4, 4)]);
+}
+
+#[test]
+fn keys_keep_their_time_and_a_long_one_is_one() {
+    // Held for three seconds by the clock of Opus: three segments of an event, RFC 4733 §2.5.1.3.
+    let mut conversion = conversion(OPUS);
+    let mut told = Vec::new();
+    conversion.inward(head(111, 0, 0), &tone(1)[0], &mut |_, _| {});
+    let segments =
+        [(960_u32, 4_800_u16, 0_u8), (960, 65_535, 0), (66_495, 960, 0), (66_495, 65_535, 0), (132_030, 12_930, 0x80)];
+    for (n, (timestamp, duration, flags)) in segments.into_iter().enumerate() {
+        let [high, low] = duration.to_be_bytes();
+        conversion.inward(head(110, 1 + n as u16, timestamp), &[5, flags, high, low], &mut |head, payload| {
+            assert_eq!((head.payload_type, payload[0]), (AT_LEG.keys, 5));
+            told.push((head.timestamp, u16::from_be_bytes([payload[2], payload[3]]), payload[1]));
+        });
+    }
+    assert_eq!(told, [(160, 800, 0), (160, 10_922, 0), (160, 11_082, 0), (160, 21_845, 0), (160, 24_000, 0x80)]);
+    // The next press of the same key is another.
+    conversion.inward(head(110, 6, 200_640), &[5, 0, 0x12, 0xC0], &mut |head, _| told.push((head.timestamp, 0, 0)));
+    assert_eq!(told.last().unwrap().0, 33_440);
+    // And to the browser.
+    let mut sent = Vec::new();
+    conversion.outward(head(AT_LEG.keys, 0, 800), &[7, 0x8A, 3, 0x20], &mut |head, payload| {
+        sent.push((head.payload_type, payload.to_vec()));
+    });
+    assert_eq!(sent, [(110, vec![7, 0x8A, 0x12, 0xC0])]);
+}
+
+#[test]
+fn g711_goes_through_as_it_is_by_the_other_sides_numbers() {
+    let mut conversion = conversion(Talk { payload_type: 100, ..PLAIN });
+    let mut told = Vec::new();
+    for payload_type in [100, 126, 8, 0] {
+        conversion.inward(head(payload_type, 7, 70), b"in", &mut |head, payload| told.push((head, payload.to_vec())));
+    }
+    for payload_type in [8, AT_LEG.keys] {
+        conversion.outward(head(payload_type, 7, 70), b"out", &mut |head, payload| told.push((head, payload.to_vec())));
+    }
+    let numbers: Vec<u8> = told.iter().map(|(head, _)| head.payload_type).collect();
+    assert_eq!(numbers, [8, AT_LEG.keys, 100, 126]);
+    assert!(told.iter().all(|(head, _)| (head.sequence, head.timestamp) == (7, 70)));
+}
+
+#[test]
+fn whatever_comes_nothing_breaks() {
+    let mut rng = StdRng::seed_from_u64(7587);
+    let mut conversion = conversion(OPUS);
+    let good = tone(1).remove(0);
+    for _ in 0..3_000 {
+        let kind = [111, 110, 8, 101, 126, 3][rng.random_range(0..6)];
+        let mut payload = good.clone();
+        for _ in 0..rng.random_range(0..4) {
+            let at = rng.random_range(0..payload.len());
+            payload[at] = rng.random();
+            if rng.random_range(0..3) == 0 {
+                payload.truncate(at);
+                break;
+            }
+        }
+        let packet = Head {
+            payload_type: kind,
+            marker: rng.random(),
+            sequence: rng.random_range(0..300),
+            timestamp: if rng.random() { rng.random() } else { rng.random_range(0..100_000) },
+            ssrc: rng.random_range(0..2),
+        };
+        conversion.inward(packet, &payload, &mut |_, payload| assert!(payload.len() <= 1_000));
+        conversion.outward(packet, &payload, &mut |_, payload| assert!(payload.len() <= 1_000));
+        let mut report = [0_u8; 60].map(|_| rng.random());
+        let length = rng.random_range(0..60);
+        conversion.control_outward(&mut report[..length]);
+    }
+}

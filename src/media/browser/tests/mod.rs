@@ -1,0 +1,4 @@
+mod calls;
+mod conversion;
+mod negotiation;
+pub mod page;
