@@ -73,10 +73,12 @@ fn opus_becomes_g711_and_what_was_lost_is_made_up_for() {
     let (_, samples) = inward((0..50).filter(|number| number % 10 != 7));
     assert_eq!(samples.len(), 50 * 160);
     assert!(share(&samples, HZ) > 0.6, "{}", share(&samples, HZ));
-    for (number, frame) in samples.chunks_exact(160).enumerate().skip(2) {
-        let loudest = frame.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
-        assert!(loudest > 2_000, "frame {number} is as good as silent: {loudest}");
-    }
+    let loudest = |frame: &[i16]| frame.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+    let loudest: Vec<u16> = samples.chunks_exact(160).map(loudest).collect();
+    // What is made up, at least once the decoder knows the voice; the packet behind it may be faded in.
+    let silent = |(number, loudest): &(usize, &u16)| number % 10 != 8 && **loudest < 2_000;
+    let silent: Vec<_> = loudest.iter().enumerate().skip(10).filter(silent).collect();
+    assert!(silent.is_empty(), "frames as good as silent: {silent:?} of {loudest:?}");
 }
 
 #[test]
