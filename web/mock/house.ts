@@ -44,7 +44,9 @@ export class House {
   readonly records = sample.records();
   readonly phones = new Phones({
     answered: (call) => this.stage(call, "talking"),
-    ended: (call) => this.over(call),
+    ended: (call, seat) => {
+      if (this.calls.get(call)?.seat === seat) this.over(call);
+    },
   });
   /** What was asked, for tests: `POST /operators/1001/ready`. */
   readonly asked: { what: string; body: unknown }[] = [];
@@ -414,7 +416,7 @@ export class House {
         break;
       case "supervise":
         this.call(id, { supervised_by: [...others, { operator: who, mode: body.mode as "listen" }] });
-        if (seat) this.phones.ring(seat, id, call?.from ?? "", true);
+        if (seat && others.length === call?.supervised_by.length) this.phones.ring(seat, id, call?.from ?? "", true);
         break;
       case "leave_supervision":
         this.call(id, { supervised_by: others });

@@ -37,7 +37,7 @@ interface Dialog {
 
 export interface Told {
   answered(call: string, seat: string): void;
-  ended(call: string): void;
+  ended(call: string, seat: string): void;
 }
 
 class Phone {
@@ -102,7 +102,7 @@ class Phone {
         this.told.answered(dialog.call, this.seat);
       } else {
         this.dialogs.delete(dialog.id);
-        this.told.ended(dialog.call);
+        this.told.ended(dialog.call, this.seat);
       }
       return;
     }
@@ -124,7 +124,7 @@ class Phone {
     this.send(`${[...lines, "Content-Length: 0", "", ""].join("\r\n")}`);
     if (method === "BYE" && dialog) {
       this.dialogs.delete(dialog.id);
-      this.told.ended(dialog.call);
+      this.told.ended(dialog.call, this.seat);
     }
   }
 

@@ -146,6 +146,7 @@ export const en: Dictionary = {
     resume: "Resume",
     keypad: "Keypad",
     keypadHint: "Keys are sent to the other side",
+    keypadNot: "The key was not sent: there is no sound yet.",
     consult: "Consult",
     transfer: "Transfer",
     blind: "At once",

@@ -132,6 +132,7 @@ export const zh = {
     resume: "取回",
     keypad: "拨号盘",
     keypadHint: "按键会发给对方",
+    keypadNot: "按键没有发出：声音还没有接通。",
     consult: "咨询",
     transfer: "转接",
     blind: "直接转",

@@ -139,11 +139,9 @@ function Operator() {
         <Faults />
         <AskNotifications />
         <StatePanel onNotReady={() => show("notReady")} />
+        <Actions show={show} />
         <div class="columns">
-          <div class="stack">
-            <Actions show={show} />
-            <CallPanel />
-          </div>
+          <CallPanel />
           <Side />
         </div>
       </div>

@@ -41,7 +41,12 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
             </KeyButton>
           </>
         )}
-        <KeyButton act="ready" kind={can.wrapUp ? "" : "good"} disabled={!can.ready} onAct={() => void ready()}>
+        <KeyButton
+          act="ready"
+          kind={state === "not_ready" || state === "signed_out" ? "good" : ""}
+          disabled={!can.ready}
+          onAct={() => void ready()}
+        >
           {state === "signed_out" ? t.operator.signIn : t.operator.ready}
         </KeyButton>
         <KeyButton act="notReady" disabled={!can.notReady} onAct={onNotReady}>

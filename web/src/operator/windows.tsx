@@ -41,9 +41,11 @@ const PAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 function Keypad({ close }: { close: () => void }) {
   const t = words.value.operator;
   const [pressed, setPressed] = useState("");
+  const [failed, fail] = useState(false);
   const press = (key: string) => {
-    phones.press(key);
-    setPressed((former) => (former + key).slice(-20));
+    const sent = phones.press(key);
+    fail(!sent);
+    if (sent) setPressed((former) => (former + key).slice(-20));
   };
   return (
     <Dialog
@@ -55,7 +57,9 @@ function Keypad({ close }: { close: () => void }) {
         press(event.key);
       }}
     >
-      <p class="hint">{t.keypadHint}</p>
+      <p class={failed ? "bad-text strong" : "hint"} role="status">
+        {failed ? t.keypadNot : t.keypadHint}
+      </p>
       <p class="pressed" aria-live="polite" data-field="pressed">
         {pressed || "\u00a0"}
       </p>

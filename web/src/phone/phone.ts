@@ -166,9 +166,12 @@ export function mute(): void {
   happens({ is: "muted", muted });
 }
 
-export function press(key: string): void {
-  if (!session?.isEstablished()) return;
+/** `false`: it was not sent, because there is no sound yet to send it with (RFC 4733). */
+export function press(key: string): boolean {
+  const sender = (session?.connection as RTCPeerConnection | undefined)?.getSenders()[0];
+  if (!session?.isEstablished() || !sender?.dtmf?.canInsertDTMF) return false;
   session.sendDTMF(key, { duration: 120, interToneGap: 70, transportType: "RFC2833" as never });
+  return true;
 }
 
 // ---------------------------------------------------------------------------------------------

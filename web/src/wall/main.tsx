@@ -22,7 +22,7 @@ const byState = computed(() => {
 });
 
 /** Letters of the chart follow the screen like everything else. */
-const letters = () => Math.round(Math.max(11, Math.min(window.innerWidth / 100, window.innerHeight / 56)));
+const letters = () => Math.round(Math.max(11, Math.min(window.innerWidth / 80, window.innerHeight / 45)));
 
 function Head() {
   const t = words.value;

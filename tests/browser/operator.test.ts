@@ -1,0 +1,230 @@
+// The operator's page against the pretended house: the keyboard alone, what a lost connection does, a reload in a call,
+// and faults in words.
+
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Person, signIn, waitState } from "./browser.ts";
+import { pretended } from "./pretended.ts";
+
+let served: Awaited<ReturnType<typeof pretended>>;
+let person: Person;
+let page: Page;
+
+const asked = (what: string) => served.house.asked.filter((one) => one.what === what).map((one) => one.body);
+const orders = () => served.house.asked.filter((one) => one.what.endsWith("/orders")).map((one) => (one.body as { order: string }).order);
+
+async function ready(): Promise<void> {
+  await page.keyboard.press("r");
+  await waitState(page, "ready");
+}
+
+async function talk(number?: string): Promise<string> {
+  await ready();
+  const call = served.house.ring("1001", number);
+  await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+  await page.keyboard.press("a");
+  await waitState(page, "talking");
+  return call;
+}
+
+beforeAll(async () => {
+  person = await Person.sit();
+});
+afterAll(() => person?.leave());
+beforeEach(async () => {
+  served = await pretended();
+  page = await person.open(`${served.url}/signin`);
+  await signIn(page, "1001", "right", "8001");
+  await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+});
+afterEach(async () => {
+  await page.close();
+  await served.close();
+  expect(person.faults.splice(0)).toEqual([]);
+});
+
+describe("the keyboard alone", () => {
+  test("not ready with a reason, ready, and every key is shown", async () => {
+    await ready();
+    await page.keyboard.press("n");
+    await page.waitForSelector("dialog [data-reason]");
+    await page.keyboard.press("2");
+    await waitState(page, "not_ready");
+    expect(asked("POST /operators/1001/not-ready").at(-1)).toEqual({ reason: "meal" });
+    await page.keyboard.press("?");
+    expect(await page.locator(".key-list kbd").count()).toBeGreaterThan(20);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+  });
+
+  test("hold and resume, mute, note, consult, three-way, and back", async () => {
+    const call = await talk();
+    await page.keyboard.press("h");
+    await waitState(page, "holding");
+    await page.keyboard.press("h");
+    await waitState(page, "talking");
+    await page.keyboard.press("m");
+    await page.waitForSelector('[data-act="mute"][aria-pressed="true"]');
+    await page.keyboard.press("m");
+    await page.keyboard.press("o");
+    // Keys that are written do nothing else.
+    await page.keyboard.type("hax r");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => served.house.calls.get(call)?.note).toBe("hax r");
+    expect(served.house.calls.get(call)?.stage).toBe("talking");
+
+    await page.keyboard.press("c");
+    await page.waitForSelector("dialog .targets");
+    await page.keyboard.type("1006");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector('[data-act="threeWay"]:not([disabled])');
+    await page.keyboard.press("j");
+    await page.waitForSelector('[data-stage="conference"]');
+    await page.keyboard.press("b");
+    await page.waitForSelector('[data-stage="talking"]');
+    expect(orders()).toEqual(["hold", "resume", "note", "consult", "conference", "return"]);
+    expect(served.house.asked.find((one) => (one.body as { order?: string }).order === "consult")?.body).toEqual({
+      order: "consult",
+      to: { operator: "1006" },
+    });
+  });
+
+  test("a blind transfer to a queue, found with the arrows", async () => {
+    await talk();
+    await page.keyboard.press("t");
+    await page.waitForSelector("dialog .targets");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await waitState(page, "wrap_up");
+    expect(served.house.asked.at(-1)?.body).toEqual({ order: "transfer", to: { queue: "housing" } });
+  });
+
+  test("one key for the ambulance", async () => {
+    await talk();
+    await page.keyboard.press("Shift+Digit3");
+    await page.waitForSelector('.situation[data-state="urgent"]');
+    expect(served.house.asked.at(-1)?.body).toEqual({ order: "hand_off", target: "120" });
+  });
+
+  test("wrap-up counts down, is made longer and finished", async () => {
+    await talk();
+    await page.keyboard.press("x");
+    await waitState(page, "wrap_up");
+    const left = async () => {
+      const [m = 0, s = 0] = ((await page.textContent('[data-field="state-clock"]')) ?? "").split(":").map(Number);
+      return m * 60 + s;
+    };
+    const before = await left();
+    expect(before).toBeGreaterThan(20);
+    await page.keyboard.press("Shift+W");
+    await expect.poll(left).toBeGreaterThan(before + 20);
+    await page.keyboard.press("w");
+    await waitState(page, "ready");
+  });
+
+  test("a dialog keeps the focus, and gives it back", async () => {
+    await talk();
+    await page.focus('[data-act="hold"]');
+    await page.keyboard.press("k");
+    await page.waitForSelector(".pad");
+    for (let i = 0; i < 20; i++) {
+      await page.keyboard.press("Tab");
+      const inside = await page.evaluate(() => document.activeElement === document.body || document.activeElement?.closest("dialog") !== null);
+      expect(inside).toBe(true);
+    }
+    // The pretended house has no sound to send a key with: that is said, and not pretended.
+    await page.keyboard.press("5");
+    await page.waitForSelector('dialog [role="status"]:has-text("没有发出")');
+    expect((await page.textContent('[data-field="pressed"]'))?.trim()).toBe("");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset.act)).toBe("hold");
+  });
+});
+
+describe("what is noticed", () => {
+  test("a call rings in the title of another tab, and not any more when the caller is gone", async () => {
+    await ready();
+    const call = served.house.ring("1001", "13900001111");
+    await expect.poll(() => page.title()).toContain("139 0000 1111");
+    served.house.over(call);
+    await waitState(page, "not_ready");
+    await expect.poll(() => page.title()).not.toContain("139");
+    expect(await page.textContent('[data-field="state"]')).toContain("振铃未接");
+  });
+
+  test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {
+    await talk();
+    await page.context().setOffline(true);
+    served.house.cut();
+    await page.waitForSelector('[data-bar="connection"]');
+    served.house.operator("1001", { state: "holding" });
+    await page.context().setOffline(false);
+    await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
+    await waitState(page, "holding");
+  });
+
+  test("a server that began anew is read anew", async () => {
+    await ready();
+    served.house.cut(true);
+    served.house.operator("1001", { state: "not_ready", reason: "training" });
+    await waitState(page, "not_ready");
+  });
+
+  test("a phone that lost its connection says so and comes back by itself", async () => {
+    served.house.phones.cut();
+    await page.waitForSelector('[data-fault="link_lost"]');
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
+    await page.waitForSelector('[data-fault="link_lost"]', { state: "detached" });
+  });
+
+  test("a page that is reloaded in a call gets it back, and its note", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.keyboard.type("streetlamp");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => served.house.calls.get(call)?.note).toBe("streetlamp");
+    await page.reload();
+    await waitState(page, "talking");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+    expect(orders().at(-1)).toBe("reclaim");
+    expect(await page.inputValue("#note")).toBe("streetlamp");
+  });
+
+  test("a notice of a supervisor is shown at once", async () => {
+    served.house.notices.set("n9", { id: "n9", text: "Flood in the east", level: "urgent", by: "mei", at: new Date().toISOString() });
+    served.house.tell("notice", served.house.notices.get("n9"));
+    await page.waitForSelector('[data-bar="notice"][data-state="urgent"]:has-text("Flood in the east")');
+  });
+});
+
+test("a microphone that is not allowed is told of in words, and the call goes on ringing", async () => {
+  const forbidden = await Person.sit({ forbidden: true });
+  try {
+    await forbidden.context.clearPermissions();
+    const other = await forbidden.open(`${served.url}/signin`);
+    await other.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    });
+    await signIn(other, "1001", "right", "8001");
+    await other.waitForSelector('[data-field="phone"][data-value="registered"]');
+    await other.keyboard.press("r");
+    await waitState(other, "ready");
+    const call = served.house.ring("1001");
+    await other.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+    await other.keyboard.press("a");
+    await other.waitForSelector('[data-fault="mic_denied"]');
+    await other.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+  } finally {
+    await forbidden.leave();
+  }
+});
+
+test("a wrong password is said, and nobody is signed in", async () => {
+  await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
+  await page.goto(`${served.url}/operator`);
+  await page.waitForURL(/signin/);
+  await page.fill('input[name="name"]', "1001");
+  await page.fill('input[name="password"]', "wrong");
+  await page.press('input[name="password"]', "Enter");
+  await page.waitForSelector('[role="alert"]:has-text("不正确")');
+});

@@ -1,0 +1,188 @@
+// The supervisor's page, the wall and the admin's page against the pretended house; how heavy the pages are, how soon
+// they show something, and that the wall does not grow.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Person, signIn } from "./browser.ts";
+import { pretended } from "./pretended.ts";
+
+const DIST = join(dirname(fileURLToPath(import.meta.url)), "../../web/dist");
+
+let served: Awaited<ReturnType<typeof pretended>>;
+let person: Person;
+let page: Page;
+
+beforeAll(async () => {
+  person = await Person.sit({ width: 1600, height: 1000 });
+});
+afterAll(() => person?.leave());
+beforeEach(async () => {
+  served = await pretended();
+});
+afterEach(async () => {
+  await page?.close();
+  await served.close();
+  expect(person.faults.splice(0)).toEqual([]);
+});
+
+async function at(path: string, who: string, seat?: string): Promise<void> {
+  page = await person.open(`${served.url}/signin?to=${encodeURIComponent(path)}`);
+  await signIn(page, who, "right", seat);
+  await page.waitForURL(`${served.url}${path}`);
+}
+
+const last = () => served.house.asked.at(-1);
+
+describe("the supervisor's page", () => {
+  beforeEach(async () => {
+    await at("/supervisor", "1010", "8010");
+    await page.waitForSelector('[data-table="operators"] tbody tr');
+  });
+
+  test("listens, whispers, and leaves", async () => {
+    const row = page.locator('tr[data-operator]:has(button:text-is("监听"))').first();
+    await row.getByRole("button", { name: "监听" }).click();
+    await page.waitForSelector('[data-mode="listen"]');
+    await page.click('[data-mode="listen"] button:text-is("耳语")');
+    await page.waitForSelector('[data-mode="whisper"]:has-text("只有话务员听到您")');
+    expect(last()?.body).toEqual({ order: "supervise", mode: "whisper" });
+    await page.click('[data-mode="whisper"] button:text-is("退出监听")');
+    await page.waitForSelector('[data-mode="whisper"]', { state: "detached" });
+  });
+
+  test("sets a state, moves a caller, sees why", async () => {
+    await page.locator("tr[data-operator]").first().locator("select").selectOption("not:meal");
+    await expect.poll(() => last()?.body).toEqual({ reason: "meal" });
+    const waiting = page.locator('[data-table="waiting"] tbody tr').first();
+    const call = await waiting.getAttribute("data-call");
+    await waiting.locator("select").selectOption("social");
+    await expect.poll(() => served.house.calls.get(call ?? "")?.queue).toBe("social");
+    await waiting.getByRole("button", { name: "说明" }).click();
+    await page.waitForSelector('dialog pre:has-text("没有分配")');
+  });
+
+  test("opens and closes, and tells everybody something", async () => {
+    await page.click('[data-schedule="hotline"] button:text-is("关闭")');
+    await page.waitForSelector('[data-schedule="hotline"] .chip:has-text("关闭")');
+    await page.fill('[data-panel="notices"] textarea', "停水通知");
+    await page.click('[data-panel="notices"] button[type="submit"]');
+    await page.waitForSelector('[data-bar="notice"]:has-text("停水通知")');
+    await page.click('[data-panel="notices"] li:has-text("停水通知") button');
+    await page.waitForSelector('[data-bar="notice"]:has-text("停水通知")', { state: "detached" });
+  });
+
+  test("an alarm is there at once and goes when it is over", async () => {
+    served.house.tell("alarm", { id: "x", kind: "nobody", queue: "english", since: new Date().toISOString(), text: "无人可接英语", text_en: "nobody for english" });
+    await page.waitForSelector('[data-panel="alarms"]:has-text("无人可接英语")');
+    served.house.tell("alarm_over", { id: "x" });
+    await page.waitForSelector('[data-panel="alarms"]:has-text("无人可接英语")', { state: "detached" });
+  });
+});
+
+describe("the wall", () => {
+  beforeEach(async () => {
+    await at("/wall", "wall");
+    await page.waitForSelector(".tiles");
+  });
+
+  test("shows what changed within a second, and nobody's number", async () => {
+    served.house.tell("figures", { ...served.house.figures, offered: 4_242, yesterday: undefined, last_week: undefined });
+    await page.waitForSelector('[data-field="offered"]:has-text("4,242")', { timeout: 1_000 });
+    expect(await page.textContent("main")).not.toMatch(/1[3-9]\d \d{4} \d{4}/);
+  });
+
+  test("fits the screen", async () => {
+    await page.setViewportSize({ width: 1920, height: 1080 });
+    const overflow = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
+    expect(overflow).toBeLessThanOrEqual(0);
+    const wide = await page.evaluate(() => [...document.querySelectorAll(".tile .value")].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent));
+    expect(wide).toEqual([]);
+  });
+
+  test("does not grow over the events of hours", async () => {
+    const client = await page.context().newCDPSession(page);
+    await client.send("Performance.enable");
+    const measure = async () => {
+      await client.send("HeapProfiler.collectGarbage");
+      const { metrics } = await client.send("Performance.getMetrics");
+      const of = (name: string) => metrics.find((one) => one.name === name)?.value ?? 0;
+      return { heap: of("JSHeapUsedSize"), nodes: of("Nodes"), listeners: of("JSEventListeners") };
+    };
+    const hours = async (events: number) => {
+      for (let i = 0; i < events; i++) {
+        served.house.figures = { ...served.house.figures, offered: served.house.figures.offered + 1 };
+        served.house.tell("figures", { ...served.house.figures, yesterday: undefined, last_week: undefined });
+        served.house.operator(String(1002 + (i % 60)), { state: (["ready", "talking", "wrap_up"] as const)[i % 3] ?? "ready" });
+        if (i % 20 === 0) await page.waitForTimeout(60);
+      }
+      await page.waitForTimeout(500);
+    };
+    await hours(400);
+    const before = await measure();
+    await hours(3_000);
+    const after = await measure();
+    expect(after.nodes).toBeLessThan(before.nodes + 50);
+    expect(after.listeners).toBeLessThan(before.listeners + 10);
+    expect(after.heap).toBeLessThan(before.heap + 1_000_000);
+  });
+});
+
+describe("the admin's page", () => {
+  beforeEach(() => at("/admin", "mei"));
+
+  test("filters records, goes on to the next page, and tells one in its order", async () => {
+    const rows = page.locator('[data-table="records"] tbody tr');
+    await expect.poll(() => rows.count()).toBe(50);
+    await page.click('button:has-text("更多")');
+    await expect.poll(() => rows.count()).toBe(60);
+    await page.selectOption('select[name="outcome"]', "abandoned_in_queue");
+    await expect.poll(() => rows.count()).toBeLessThan(10);
+    await page.selectOption('select[name="outcome"]', "");
+    await expect.poll(() => rows.count()).toBe(50);
+    await page.locator("[data-record]").first().click();
+    await expect.poll(() => page.locator(".timeline li .strong").allTextContents()).toEqual(["呼入", "系统应答", "进入队列", "振铃", "人工接通", "结束"]);
+  });
+
+  test("a change is checked, simulated with both curves, and undone", async () => {
+    await page.click('a[href="#configuration"]');
+    await page.click('button[role="tab"]:has-text("queues.toml")');
+    await page.fill(".source", '[[queue]]\nneed = "mandrin >= 1"\n');
+    await page.click('button:text-is("检查")');
+    await page.waitForSelector('[data-panel="checked"]:has-text("did you mean")');
+    await page.click(".configured button.main");
+    await page.waitForSelector('[data-panel="simulated"] canvas');
+    expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
+    expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
+    await page.click('button:text-is("还原")');
+    expect(await page.inputValue(".source")).toContain("mandarin >= 1");
+  });
+
+  test("two versions are compared", async () => {
+    await page.click('a[href="#configuration"]');
+    await page.click('[data-version="2"] button:has-text("比较")');
+    await page.waitForSelector(".difference .added");
+  });
+});
+
+test("all pages together are under 300 kB compressed", () => {
+  const files = readdirSync(DIST, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+  const bytes = files.reduce((sum, one) => sum + gzipSync(readFileSync(join(one.parentPath, one.name))).length, 0);
+  console.log(`all pages together: ${Math.round(bytes / 1000)} kB compressed`);
+  expect(bytes).toBeLessThan(300_000);
+});
+
+test("the first paint is within a second", async () => {
+  await at("/wall", "wall");
+  const paint = async () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null);
+  await page.reload();
+  await expect.poll(paint).not.toBeNull();
+  expect(await paint()).toBeLessThan(1_000);
+  await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
+  await page.goto(`${served.url}/signin`);
+  await expect.poll(paint).not.toBeNull();
+  expect(await paint()).toBeLessThan(1_000);
+});
