@@ -44,7 +44,7 @@ describe.each(LOOKS)("$language $theme", ({ language, theme }) => {
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [image.width, image.height];
       canvas.getContext("2d")?.drawImage(image, 0, 0);
-      return canvas.toDataURL("image/webp", 0.82);
+      return canvas.toDataURL("image/webp", 0.7);
     }, `data:image/png;base64,${png.toString("base64")}`);
     await page.close();
     return Buffer.from(url.slice(url.indexOf(",") + 1), "base64");

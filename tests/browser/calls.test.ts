@@ -1,0 +1,284 @@
+// The pages with the program itself: citizens call over SIP, operators answer in browsers, and each hears the other.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Person, serious, signIn, waitState } from "./browser.ts";
+import { House, PASSWORD, share, tone } from "./house.ts";
+
+/** What each microphone hears, in Hz; citizens say 600. */
+const CITIZEN = 600;
+const ANNA = 1_000;
+const BORIS = 1_400;
+const CLARA = 1_800;
+
+let house: House;
+const people: Person[] = [];
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "hotline-microphones-"));
+  house = await House.open();
+});
+afterEach(async (context) => {
+  for (const person of people.splice(0)) await person.leave();
+  if (context.task.result?.state === "fail") console.log(house?.log());
+});
+afterAll(async () => {
+  await house?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function sit(who: string, seat: string | undefined, hz: number, path = "/operator"): Promise<Page> {
+  const microphone = join(folder, `${hz}.wav`);
+  writeFileSync(microphone, tone(hz, 20));
+  const person = await Person.sit({ language: "en", microphone });
+  people.push(person);
+  await listenIn(person);
+  const page = await person.open(`${house.url}/signin?to=${path}`);
+  await signIn(page, who, PASSWORD, seat);
+  if (seat && path === "/operator") {
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+  }
+  return page;
+}
+
+/** Keeps the connections of the page where a test finds them. */
+async function listenIn(person: Person): Promise<void> {
+  await person.context.addInitScript(() => {
+    const Former = window.RTCPeerConnection;
+    const all: RTCPeerConnection[] = [];
+    (window as unknown as { connections: RTCPeerConnection[] }).connections = all;
+    window.RTCPeerConnection = class extends Former {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        all.push(this);
+      }
+    };
+  });
+}
+
+/** Of the present talk: how much sound came in, and how much went out. */
+const energy = (page: Page) =>
+  page.evaluate(async () => {
+    const { connections } = window as unknown as { connections: RTCPeerConnection[] };
+    const sums = { heard: 0, said: 0 };
+    const last = connections.at(-1);
+    for (const report of (await last?.getStats())?.values() ?? []) {
+      if (report.type === "inbound-rtp") sums.heard += report.totalAudioEnergy ?? 0;
+      if (report.type === "media-source") sums.said += report.totalAudioEnergy ?? 0;
+    }
+    return sums;
+  });
+
+async function hears(page: Page): Promise<void> {
+  const before = await energy(page);
+  await expect.poll(async () => (await energy(page)).heard, { timeout: 15_000 }).toBeGreaterThan(before.heard + 0.01);
+}
+
+async function ready(page: Page): Promise<void> {
+  await page.keyboard.press("r");
+  await waitState(page, "ready");
+}
+
+async function answer(page: Page): Promise<string> {
+  await page.waitForSelector('[data-stage="ringing"] .caller', { timeout: 30_000 });
+  const call = (await page.getAttribute("[data-call]", "data-call")) ?? "";
+  await page.keyboard.press("a");
+  await waitState(page, "talking");
+  return call;
+}
+
+async function away(page: Page): Promise<void> {
+  await page.keyboard.press("n");
+  await page.waitForSelector("dialog [data-reason]");
+  await page.keyboard.press("1");
+}
+
+/** JsSIP as one script, as a page that is not ours would have it. */
+async function jssip(): Promise<string> {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const built = await build({
+    root: here,
+    logLevel: "silent",
+    configFile: false,
+    build: { write: false, lib: { entry: join(here, "node_modules/jssip/lib/JsSIP.js"), formats: ["iife"], name: "JsSIP" } },
+  });
+  const [output] = Array.isArray(built) ? built : [built];
+  if (!output || !("output" in output)) throw new Error("JsSIP was not built");
+  return output.output[0].code;
+}
+
+const heard = (recording: string, hz: number) => share(readFileSync(recording), hz);
+
+test("an operator signs in, is rung, answers; both hear each other; hold, a key, wrap-up, and the record", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  await ready(anna);
+  const citizen = house.call("first", ["--from", "13812345678"]);
+  await anna.waitForSelector('[data-field="from"]:has-text("138 1234 5678")', { timeout: 30_000 });
+  expect(await serious(anna)).toEqual([]);
+  await answer(anna);
+  await hears(anna);
+  expect((await energy(anna)).said).toBeGreaterThan(0);
+  await anna.keyboard.press("k");
+  await anna.waitForSelector(".pad");
+  await anna.keyboard.press("5");
+  await expect.poll(() => anna.textContent('[data-field="pressed"]')).toContain("5");
+  await anna.keyboard.press("Escape");
+  await anna.waitForTimeout(3_000);
+  await anna.keyboard.press("h");
+  await waitState(anna, "holding");
+  await anna.waitForTimeout(1_500);
+  await anna.keyboard.press("h");
+  await waitState(anna, "talking");
+  await hears(anna);
+  await anna.keyboard.press("o");
+  await anna.keyboard.type("a lamp is broken");
+  await anna.keyboard.press("Escape");
+  await anna.waitForTimeout(500);
+  await anna.keyboard.press("x");
+  await waitState(anna, "wrap_up");
+  await citizen.ended;
+  expect(heard(citizen.recording, ANNA)).toBeGreaterThan(0.5);
+  await expect.poll(() => house.records().at(-1)?.outcome, { timeout: 10_000 }).toBe("answered");
+  const record = house.records().at(-1);
+  expect(record).toMatchObject({ operator: "1001", seat: "8001", from: "13812345678", note: "a lamp is broken" });
+  expect(record?.hold_ms).toBeGreaterThan(1_000);
+  await anna.keyboard.press("w");
+  await waitState(anna, "ready");
+  await away(anna);
+});
+
+test("a page that is reloaded in a call gets it back", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  await ready(anna);
+  const citizen = house.call("reload");
+  const call = await answer(anna);
+  await hears(anna);
+  await anna.reload();
+  await waitState(anna, "talking");
+  await anna.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+  expect(await anna.getAttribute("[data-call]", "data-call")).toBe(call);
+  await hears(anna);
+  citizen.hangUp();
+  await citizen.ended;
+  await waitState(anna, "wrap_up");
+  await away(anna);
+});
+
+test("consultation, three-way, and a transfer to a second browser", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  const boris = await sit("1002", "8002", BORIS);
+  await ready(anna);
+  const citizen = house.call("transfer");
+  await answer(anna);
+  await boris.keyboard.press("r");
+  await waitState(boris, "ready");
+  await anna.keyboard.press("c");
+  await anna.waitForSelector("dialog .targets");
+  await anna.keyboard.type("1002");
+  await anna.keyboard.press("Enter");
+  await boris.waitForSelector('[data-act="answer"]', { timeout: 30_000 });
+  await boris.keyboard.press("a");
+  await anna.waitForSelector('[data-act="threeWay"]:not([disabled])', { timeout: 15_000 });
+  await hears(boris);
+  await anna.keyboard.press("j");
+  await anna.waitForSelector('[data-stage="conference"]', { timeout: 15_000 });
+  await anna.waitForTimeout(3_000);
+  await anna.keyboard.press("g");
+  await waitState(anna, "wrap_up");
+  await hears(boris);
+  await boris.waitForTimeout(3_000);
+  citizen.hangUp();
+  await citizen.ended;
+  expect(heard(citizen.recording, BORIS)).toBeGreaterThan(0.4);
+  await away(anna);
+});
+
+test("a supervisor listens and whispers: only the operator hears it", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  const clara = await sit("1003", "8003", CLARA, "/supervisor");
+  await ready(anna);
+  const citizen = house.call("whisper");
+  await answer(anna);
+  await hears(anna);
+  const row = clara.locator('tr[data-operator="1001"]');
+  await row.getByRole("button", { name: "Listen" }).click({ timeout: 15_000 });
+  await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });
+  await hears(clara);
+  await clara.click('[data-mode="listen"] button:text-is("Whisper")');
+  await clara.waitForSelector('[data-mode="whisper"]', { timeout: 15_000 });
+  await anna.waitForTimeout(4_000);
+  citizen.hangUp();
+  await citizen.ended;
+  expect(heard(citizen.recording, CLARA)).toBeLessThan(0.05);
+  expect(heard(citizen.recording, ANNA)).toBeGreaterThan(0.5);
+  await waitState(anna, "wrap_up");
+  await away(anna);
+});
+
+test("the wall's numbers are those of the records", async () => {
+  const wall = await sit("hall", undefined, CITIZEN, "/wall");
+  await wall.waitForSelector(".tiles");
+  const citizens = house.records().filter((record) => record.to === "12345" && record.queue);
+  const shown = async (field: string) => Number((await wall.textContent(field))?.replace(/\D/g, ""));
+  await expect.poll(() => shown('[data-field="offered"] .value'), { timeout: 15_000 }).toBe(citizens.length);
+  await expect.poll(() => shown('[data-field="answered"]')).toBe(citizens.filter((record) => record.connected_at).length);
+  expect(await serious(wall)).toEqual([]);
+});
+
+test("a JsSIP page that is not ours registers with its secret and is offered calls", async () => {
+  const library = await jssip();
+  const server: Server = createServer((request, response) => {
+    if (request.url === "/jssip.js") {
+      response.setHeader("Content-Type", "text/javascript");
+      return response.end(library);
+    }
+    response.setHeader("Content-Type", "text/html");
+    response.end('<!doctype html><title>another phone</title><script src="/jssip.js"></script>');
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const person = await Person.sit();
+  people.push(person);
+  try {
+    const page = await person.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.evaluate(
+      ({ at }) => {
+        // biome-ignore lint/suspicious/noExplicitAny: a page of plain JavaScript.
+        const JsSIP = (window as any).JsSIP.default ?? (window as any).JsSIP;
+        const agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(`ws://${at}/sip`)], uri: `sip:8002@${at}`, password: "open-sesame" });
+        Object.assign(window, { seen: [] });
+        // biome-ignore lint/suspicious/noExplicitAny: as above.
+        const seen = (window as any).seen as string[];
+        agent.on("registered", () => seen.push("registered"));
+        // biome-ignore lint/suspicious/noExplicitAny: as above.
+        agent.on("newRTCSession", ({ session }: any) => {
+          seen.push("rung");
+          session.on("confirmed", () => seen.push("talking"));
+          session.answer({ mediaConstraints: { audio: true, video: false } });
+        });
+        agent.start();
+      },
+      { at: house.url.slice("http://".length) },
+    );
+    const seen = () => page.evaluate(() => (window as unknown as { seen: string[] }).seen);
+    await expect.poll(seen, { timeout: 15_000 }).toContain("registered");
+    const boris = await sit("1002", "8002", BORIS, "/wall");
+    await boris.evaluate(async () => {
+      const session = await (await fetch("/api/v1/session")).json();
+      await fetch("/api/v1/operators/1002/ready", { method: "POST", headers: { "X-CSRF-Token": session.csrf, "Content-Type": "application/json" }, body: "{}" });
+    });
+    const citizen = house.call("other-phone");
+    await expect.poll(seen, { timeout: 30_000 }).toContain("talking");
+    citizen.hangUp();
+    await citizen.ended;
+  } finally {
+    server.close();
+  }
+});
