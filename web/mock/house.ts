@@ -257,7 +257,7 @@ export class House {
       case "GET phone":
         return [200, { uri: `sip:${asked.seat}@mock.invalid`, websocket: "/sip", seat: asked.seat, ice_servers: [] }];
       case "GET board":
-        return [200, this.board()];
+        return [200, { ...this.board(), today: PEOPLE[asked.who]?.roles.join() === "operator" ? null : this.figures }];
       case "GET directory":
         return [200, this.directory()];
       case "POST operators":

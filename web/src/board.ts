@@ -24,7 +24,8 @@ export const connection: Signal<{ state: "connecting" | "live" | "lost"; since: 
 });
 /** What to add to this machine's clock to have the server's, in ms. */
 export const skew = signal(0);
-export const loaded = computed(() => figures.value !== null);
+/** The board was read once. */
+export const loaded = signal(false);
 
 const byId = <T extends { id: string }>(things: T[] | undefined): Things<T> =>
   new Map((things ?? []).map((thing) => [thing.id, thing]));
@@ -51,6 +52,7 @@ export function begin(board: Board): void {
     notices.value = byId(board.notices);
     schedules.value = byId(board.schedules);
     figures.value = board.today;
+    loaded.value = true;
     skew.value = Date.parse(board.now) - Date.now();
   });
 }

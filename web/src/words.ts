@@ -164,7 +164,8 @@ export interface Board {
   queues: QueueNow[];
   operators: OperatorNow[];
   calls: CallNow[];
-  today: Figures;
+  /** Operators see their own figures only. */
+  today: Figures | null;
   alarms: Alarm[];
   notices: Notice[];
   schedules: ScheduleNow[];
