@@ -202,7 +202,7 @@ export function figures(): Figures {
     quarters: quarters(1, minute, 1.02),
     yesterday: quarters(2, 1_425, 1),
     last_week: quarters(3, 1_425, 0.94),
-    ledger: { nobody_ready: 388, no_answer: 121, abandoned: 104, wrap_up: 63, need: 31, unreachable: 14 },
+    ledger: { all_busy: 388, slow_answer: 121, gave_up: 104, failed_offers: 63, not_ready: 31, unreachable: 14 },
     categories: QUEUES.map(([id, name, count]) => ({ id, name, count })),
   };
 }
