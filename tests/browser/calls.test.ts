@@ -249,10 +249,10 @@ test("a JsSIP page that is not ours registers with its secret and is offered cal
   try {
     const page = await person.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await page.evaluate(
-      ({ at }) => {
+      ({ at, phones }) => {
         // biome-ignore lint/suspicious/noExplicitAny: a page of plain JavaScript.
         const JsSIP = (window as any).JsSIP.default ?? (window as any).JsSIP;
-        const agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(`ws://${at}/sip`)], uri: `sip:8002@${at}`, password: "open-sesame" });
+        const agent = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(phones)], uri: `sip:8002@${at}`, password: "open-sesame" });
         Object.assign(window, { seen: [] });
         // biome-ignore lint/suspicious/noExplicitAny: as above.
         const seen = (window as any).seen as string[];
@@ -265,7 +265,7 @@ test("a JsSIP page that is not ours registers with its secret and is offered cal
         });
         agent.start();
       },
-      { at: house.url.slice("http://".length) },
+      { at: house.url.slice("http://".length), phones: house.phones },
     );
     const seen = () => page.evaluate(() => (window as unknown as { seen: string[] }).seen);
     await expect.poll(seen, { timeout: 15_000 }).toContain("registered");

@@ -71,13 +71,16 @@ async function freeUdp(): Promise<number> {
 
 export class House {
   readonly url: string;
+  /** Where phones that are no pages of ours speak SIP over a WebSocket. */
+  readonly phones: string;
   private readonly dir: string;
   private readonly sip: number;
   private readonly program: ChildProcess;
   private readonly citizens: ChildProcess[] = [];
   private said = "";
 
-  private constructor(dir: string, web: number, sip: number) {
+  private constructor(dir: string, web: number, sip: number, ws: number) {
+    this.phones = `ws://127.0.0.1:${ws}`;
     this.dir = dir;
     this.sip = sip;
     this.url = `http://127.0.0.1:${web}`;
@@ -92,13 +95,13 @@ export class House {
   static async open(): Promise<House> {
     if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: cargo build`);
     const dir = mkdtempSync(join(tmpdir(), "hotline-house-"));
-    const [web, sip] = [await freeTcp(), await freeUdp()];
+    const [web, ws, sip] = [await freeTcp(), await freeTcp(), await freeUdp()];
     const config = join(dir, "config");
     mkdirSync(config);
     const first = 30_000 + (process.pid % 100) * 96;
     writeFileSync(
       join(config, "hotline.toml"),
-      `[sip]\nlisten = ["udp:127.0.0.1:${sip}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n` +
+      `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n` +
         `[media]\nports = "${first}-${first + 95}"\nprompts = "${join(ROOT, "prompts")}"\nworkers = 1\n[house]\ndrain = "2s"\n` +
         `[web]\nlisten = "127.0.0.1:${web}"\n[[web.person]]\nid = "mei"\nname = "Mei"\nroles = ["supervisor", "admin"]\n` +
         `[[web.person]]\nid = "hall"\nname = "Hall"\nroles = ["wall"]\n`,
@@ -118,7 +121,7 @@ export class House {
     for (const who of ["1001", "1002", "1003", "mei", "hall"]) {
       execFileSync(PROGRAM, ["password", who, "--config", config, "--data", join(dir, "data")], { input: `${PASSWORD}\n` });
     }
-    const house = new House(dir, web, sip);
+    const house = new House(dir, web, sip, ws);
     for (let tries = 0; ; tries++) {
       const ready = await fetch(`${house.url}/readyz`).catch(() => null);
       if (ready?.ok) return house;
