@@ -105,12 +105,14 @@ describe.each(LOOKS)("$language $theme", ({ language, theme }) => {
     await page.click('[data-table="waiting"] tbody tr button');
     await page.waitForSelector("dialog pre");
     await seen(page, "supervisor-explain");
+    await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
     await page.close();
   });
 
   test("the wall", async () => {
-    const page = await person.open(`${served.url}/wall`);
+    const page = await person.open(`${served.url}/signin?to=/wall`);
     await page.setViewportSize({ width: 1920, height: 1080 });
+    await signIn(page, "wall", "right");
     await page.waitForSelector(".tiles");
     await page.waitForTimeout(300);
     await seen(page, "wall");

@@ -177,7 +177,7 @@ function Bars({ title, list, none, sum }: { title: string; list: Bar[]; none: st
         <p class="none">{none}</p>
       ) : (
         <ul>
-          {list.slice(0, 6).map((bar) => (
+          {list.slice(0, 5).map((bar) => (
             <li key={bar.id}>
               <span class="name">{bar.name}</span>
               <span class="track" aria-hidden="true">
