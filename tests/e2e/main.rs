@@ -6,7 +6,7 @@
 // Whole programs run in real time.
 #![allow(clippy::disallowed_methods)]
 
-mod browsers;
+mod browser;
 mod calls;
 mod client;
 mod crash;
