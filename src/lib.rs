@@ -7,6 +7,7 @@ pub mod call;
 pub mod config;
 pub mod erlang;
 pub mod forecast;
+pub mod http;
 pub mod ids;
 pub mod ivr;
 pub mod media;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::board::News;
 use super::keeper::NewHouse;
 use super::switchboard::Switchboard;
 use super::switches::Flip;
+use super::web;
 use crate::call;
 use crate::config::{self, House};
 use crate::ids::TrunkId;
@@ -21,8 +23,10 @@ impl Switchboard {
     /// began.
     pub fn apply(&mut self, now: Moment, new: NewHouse, done: oneshot::Sender<Ticket>) {
         let NewHouse { house, bank, version } = new;
+        self.settings.store(Arc::new(web::settings(&house)));
+        self.watch.tell(News::House(Box::new(house.clone()), version.number));
         self.calls.set_settings(call_settings(&house));
-        let House { sip, media, queue, queue_open, schedules, app, tls, .. } = house;
+        let House { sip, media, queue, queue_open, schedules, app, tls, web, .. } = house;
         for schedule in self.doors.set(schedules, queue_open) {
             let by = version.author.clone();
             let note = "the schedule is gone from the files".into();
@@ -35,7 +39,7 @@ impl Switchboard {
         }
         self.sip.set_settings(now, sip);
         let doors = self.sockets.doors();
-        doors.origins.set(&app.origins);
+        doors.origins.set(&web.origins);
         if let (Some(shown), Some(files)) = (&doors.tls, tls) {
             shown.set_files(files);
         }

@@ -32,7 +32,7 @@ pub fn check(config_dir: &Path, format: CheckFormat) -> ExitCode {
 }
 
 /// Everything there is to say: of the files, and of the prompts they name.
-fn faults(config_dir: &Path) -> Vec<Fault> {
+pub fn faults(config_dir: &Path) -> Vec<Fault> {
     let checked = config::check(config_dir);
     let mut faults = checked.faults;
     if let Some(prompts) = checked.prompts.filter(|prompts| prompts.folder.is_dir())

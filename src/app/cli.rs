@@ -17,7 +17,7 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{checking, explain, files, importing, orders, reports, schedules, serve, versions};
+use super::{access, checking, explain, files, importing, orders, reports, schedules, serve, versions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -123,6 +123,11 @@ enum Command {
     Seat(SeatArgs),
     /// Call a hotline and staff its seats by the hundred, with sound, and hold the records against what was seen
     Load(LoadArgs),
+    /// Set somebody's password for the pages: asks twice, or reads it from standard input
+    Password(access::PasswordArgs),
+    /// Tokens by which programs use the API
+    #[command(subcommand)]
+    Token(access::TokenCommand),
     /// Hash a seat's secret for operators.toml: reads it from standard input, prints the line to paste
     Secret {
         /// The seat it is for, e.g. `8001`
@@ -211,6 +216,12 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Order(args) => orders::order(&cli.data, args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Load(args) => load::run(&cli.data, args),
+        Command::Password(args) => access::password(&cli.config, &cli.data, &args)
+            .map(done)
+            .map_err(|e| vec![format!("hotline password: {e}")]),
+        Command::Token(command) => {
+            access::token(&cli.data, &command).map(done).map_err(|e| vec![format!("hotline token: {e}")])
+        }
         Command::Secret { seat } => {
             secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")])
         }

@@ -10,9 +10,10 @@ use jiff::tz::TimeZone;
 
 use super::checking;
 use super::hours::{Change, Doors};
+use super::say::say;
 use super::side_by_side::{self, Column, Progress};
 use crate::config::{self, House};
-use crate::forecast::{Figures, Plan, Recorded, Staff, compare, trial};
+use crate::forecast::{Compared, Figures, Plan, Recorded, Staff, compare, trial};
 use crate::ids::{OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::Input;
@@ -115,6 +116,31 @@ impl Source {
 }
 
 pub fn simulate(config: &Path, data: &Path, args: &SimulateArgs) -> Result<ExitCode, Vec<String>> {
+    let Played { name, columns, figures, faults } = play(config, data, args)?;
+    match args.format {
+        ForecastFormat::Text => side_by_side::print(&name, args.seeds, &columns, &figures),
+        ForecastFormat::Json => say!("{}", side_by_side::json(&name, args.seeds, &columns, &figures)),
+    }
+    if faults.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(faults.iter().map(|fault| prefixed(fault)).collect()) }
+}
+
+/// A working day of a large city, played once with each of two configurations; as `simulate --format json` tells it.
+pub fn beside(config: &Path, against: &Path, data: &Path) -> Result<serde_json::Value, Vec<String>> {
+    let against = Some(against.to_path_buf());
+    let args = SimulateArgs { day: None, recorded: None, against, seeds: 1, format: ForecastFormat::Json };
+    let Played { name, columns, figures, .. } = play(config, data, &args)?;
+    Ok(side_by_side::json(&name, args.seeds, &columns, &figures))
+}
+
+/// What came of it.
+struct Played {
+    name: String,
+    columns: Vec<Column>,
+    figures: Vec<Compared>,
+    faults: Vec<String>,
+}
+
+fn play(config: &Path, data: &Path, args: &SimulateArgs) -> Result<Played, Vec<String>> {
     let dirs: Vec<&Path> = std::iter::once(config).chain(args.against.as_deref()).collect();
     let mut houses = Vec::new();
     for dir in &dirs {
@@ -156,11 +182,7 @@ pub fn simulate(config: &Path, data: &Path, args: &SimulateArgs) -> Result<ExitC
             answer_within: staff.rules.queues.values().map(|queue| queue.answer_within).collect(),
         })
         .collect();
-    match args.format {
-        ForecastFormat::Text => side_by_side::print(&source.name(), args.seeds, &columns, &figures),
-        ForecastFormat::Json => side_by_side::print_json(&source.name(), args.seeds, &columns, &figures),
-    }
-    if faults.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(faults.iter().map(|fault| prefixed(fault)).collect()) }
+    Ok(Played { name: source.name(), columns, figures, faults })
 }
 
 /// Rules, people and opening hours for the day.

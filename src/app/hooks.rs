@@ -87,11 +87,16 @@ impl Hooks {
     }
 }
 
-fn work(clock: Clock, asked: &Mutex<Receiver<Question>>, tell: &mpsc::Sender<Replied>) {
+/// Who asks over HTTP and HTTPS: follows no other address than the one that is written.
+pub fn agent() -> ureq::Agent {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
     let tls = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::PlatformVerifier).build();
     let config = ureq::Agent::config_builder().tls_config(tls).max_redirects(0).proxy(None).build();
-    let agent = ureq::Agent::new_with_config(config);
+    ureq::Agent::new_with_config(config)
+}
+
+fn work(clock: Clock, asked: &Mutex<Receiver<Question>>, tell: &mpsc::Sender<Replied>) {
+    let agent = agent();
     loop {
         let next = asked.lock().map(|asked| asked.recv());
         let Ok(Ok(question)) = next else { return };

@@ -63,6 +63,12 @@ impl Doors {
         self.next = Some(Moment::default());
     }
 
+    /// How each schedule stands, and what switched it.
+    pub fn standing(&self) -> Vec<(ScheduleId, bool, Option<Flip>)> {
+        let open = |id: &ScheduleId| self.open_schedules.get(id).copied().unwrap_or(true);
+        self.schedules.keys().map(|id| (id.clone(), open(id), self.flips.get(id).cloned())).collect()
+    }
+
     pub fn next_deadline(&self) -> Option<Moment> {
         self.next
     }

@@ -1,6 +1,8 @@
 //! The only room that knows the others: the switchboard loop, the clock, the tasks, the commands.
 
+mod access;
 mod applying;
+mod board;
 mod checking;
 pub mod cli;
 pub mod clock;
@@ -34,3 +36,5 @@ mod surveys;
 mod switchboard;
 mod switches;
 mod versions;
+mod web;
+mod webhooks;

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use super::applying::call_settings;
+use super::board::Watch;
 use super::checking;
 use super::clock::Clock;
 use super::control::{Asked, Control};
@@ -25,8 +27,10 @@ use super::reading::{self, Read};
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use super::switches;
+use super::web;
 use crate::call::{self, Calls};
 use crate::config::House;
+use crate::http;
 use crate::media::desk::{Desk, raise_file_limit};
 use crate::media::prompts::PromptBank;
 use crate::queue::{Input, Output};
@@ -68,11 +72,15 @@ async fn open_and_run(
     let one = |error: String| vec![error];
     let Read { mut house, meaning, files, prompts, .. } = read;
     let tls = house.tls.clone().map(Acceptor::open).transpose().map_err(|e| one(e.to_string()))?;
-    let origins = Origins::new(&house.app.origins);
+    let origins = Origins::new(&house.web.origins);
     let sockets = Sockets::bind(&house.sip.listen, SipDoors { tls: tls.clone(), origins }).await;
     let sockets = sockets.map_err(|e| one(e.to_string()))?;
     for (listen, addr) in house.sip.listen.iter_mut().zip(sockets.local_addrs()) {
         listen.addr = addr;
+    }
+    let listeners = http::bind(&house.web.listen).map_err(one)?;
+    for (listen, listener) in house.web.listen.iter_mut().zip(&listeners) {
+        *listen = listener.local_addr().map_err(|e| one(e.to_string()))?;
     }
     let clock = Clock::start();
     let (durable, durable_rx) = watch::channel(0);
@@ -112,6 +120,10 @@ async fn open_and_run(
     }
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
+    let gate = sockets.gate();
+    let (watch, news) = Watch::new();
+    let for_pages = house.clone();
+    let settings = Arc::new(ArcSwap::from_pointee(web::settings(&house)));
     let mut switchboard = Switchboard::new(Parts {
         clock,
         sockets,
@@ -123,6 +135,8 @@ async fn open_and_run(
         doors,
         outlook,
         hooks,
+        watch,
+        settings: settings.clone(),
         drain,
         trace_sip,
     });
@@ -132,6 +146,7 @@ async fn open_and_run(
     let (asked_tx, asked) = mpsc::channel(ASKED);
     watch_signals(orders_tx.clone(), asked_tx.clone()).map_err(|e| one(e.to_string()))?;
     let (config_dir, data) = (config_dir.to_path_buf(), data_dir.to_path_buf());
+    let (config_dir_of_pages, orders_of_pages, number) = (config_dir.clone(), orders_tx.clone(), version.number);
     let keeper = Keeper {
         config_dir,
         data_dir: data,
@@ -143,11 +158,28 @@ async fn open_and_run(
         durable: durable_rx.clone(),
     };
     keeper.start(asked).map_err(|e| one(e.to_string()))?;
+    let pages = web::Parts {
+        clock,
+        version: number,
+        config_dir: config_dir_of_pages,
+        data: data_dir.to_path_buf(),
+        orders: orders_of_pages,
+        asked: asked_tx.clone(),
+        listeners,
+        tls,
+        gate,
+        news,
+        settings,
+        house: for_pages,
+    };
+    let scheme = if pages.house.web.https { "https" } else { "http" };
+    let served: Vec<String> = pages.house.web.listen.iter().map(|addr| format!("{scheme}:{addr}")).collect();
+    web::start(pages).map_err(one)?;
     let control = Control::open(data_dir, asked_tx)
         .inspect_err(|error| warn!(%error, "no control socket: `hotline reload` cannot ask; SIGHUP reloads"))
         .ok();
     let places: Vec<String> =
-        listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).collect();
+        listen.iter().map(|l| format!("{}:{}", l.transport.via_name().to_lowercase(), l.addr)).chain(served).collect();
     // Whoever started us may not listen.
     let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");

@@ -160,7 +160,7 @@ pub fn print_table(table: &[Vec<String>], styles: &[Style]) {
     }
 }
 
-pub fn print_json(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) {
+pub fn json(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) -> serde_json::Value {
     let columns: Vec<serde_json::Value> = columns
         .iter()
         .map(|column| {
@@ -173,16 +173,13 @@ pub fn print_json(day: &str, seeds: u64, columns: &[Column], figures: &[Compared
             })
         })
         .collect();
-    say!(
-        "{}",
-        serde_json::json!({
-            "day": day,
-            "seeds": (1..=seeds).collect::<Vec<u64>>(),
-            "configurations": columns,
-            "service_level_formula": "A_T/O",
-            "figures": figures,
-        })
-    );
+    serde_json::json!({
+        "day": day,
+        "seeds": (1..=seeds).collect::<Vec<u64>>(),
+        "configurations": columns,
+        "service_level_formula": "A_T/O",
+        "figures": figures,
+    })
 }
 
 /// What never happened is left out, but for what must never happen.

@@ -6,7 +6,7 @@ use super::meaning::{CONTENT, FORMERLY, Fact, Facts, Meaning, QUEUE};
 use crate::ids::QueueId;
 
 /// Keys that are read when the house opens, and not again.
-const AT_THE_START: [&str; 8] = [
+const AT_THE_START: [&str; 10] = [
     "sip.listen",
     "sip.advertise",
     "media.bind",
@@ -15,6 +15,8 @@ const AT_THE_START: [&str; 8] = [
     "media.workers",
     "media.browser.listen",
     "web.listen",
+    "web.https",
+    "web.sign_in_tries",
 ];
 
 /// One difference.

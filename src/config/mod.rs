@@ -23,7 +23,8 @@ mod tests;
 mod words;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub struct House {
     /// What is shown to whoever connects over TLS.
     pub tls: Option<tls::Files>,
     pub app: App,
+    pub web: Web,
 }
 
 /// By what a queue is open.
@@ -104,10 +106,57 @@ pub struct App {
     pub drain: Duration,
     /// In which opening hours are meant.
     pub time_zone: jiff::tz::TimeZone,
-    /// Where the pages are to be served.
-    pub web: std::net::SocketAddr,
+}
+
+/// The pages and the API.
+#[derive(Clone, Debug)]
+pub struct Web {
+    pub listen: Vec<SocketAddr>,
+    /// It speaks HTTPS, with the certificate of the house.
+    pub https: bool,
+    /// A proxy speaks HTTPS before us.
+    pub proxy: bool,
+    pub session_idle: Duration,
+    pub session_longest: Duration,
+    /// Within a minute, from one address and for one name.
+    pub sign_in_tries: u32,
+    /// Percent.
+    pub goal: u8,
+    pub alarm_wait: Duration,
+    pub people: BTreeMap<String, WebPerson>,
+    pub webhooks: Vec<Webhook>,
     /// Pages of other hosts that may open a WebSocket, as browsers tell them.
     pub origins: Vec<String>,
+}
+
+/// Somebody who signs in on the pages and is no operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebPerson {
+    pub name: String,
+    pub roles: BTreeSet<WebRole>,
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WebRole {
+    Supervisor,
+    Admin,
+    Wall,
+}
+
+/// A program that is told of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    pub url: String,
+    pub events: BTreeSet<WebhookEvent>,
+    pub secret: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WebhookEvent {
+    Ringing,
+    Connected,
+    Closed,
 }
 
 /// What was read of a folder, with everything that is to be said about it.

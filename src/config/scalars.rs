@@ -162,6 +162,25 @@ impl TryFrom<OneOrMany> for Addresses {
     }
 }
 
+/// One address with a port, or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "OneOrMany")]
+#[schemars(with = "OneOrMany")]
+pub struct Endpoints(pub Vec<SocketAddr>);
+
+impl TryFrom<OneOrMany> for Endpoints {
+    type Error = String;
+
+    fn try_from(written: OneOrMany) -> Result<Self, String> {
+        let texts = match written {
+            OneOrMany::One(text) => text.split(',').map(str::to_string).collect(),
+            OneOrMany::Many(texts) => texts,
+        };
+        let all = texts.into_iter().map(|text| Endpoint::try_from(text).map(|endpoint| endpoint.0));
+        all.collect::<Result<_, _>>().map(Endpoints)
+    }
+}
+
 fn decibels(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("dB").and_then(|number| number.trim_end().parse::<f64>().ok());
     number

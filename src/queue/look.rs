@@ -33,6 +33,8 @@ pub struct LineNow {
     pub open: bool,
     /// Somebody is signed in who could serve it.
     pub served: bool,
+    /// Operators who are ready and could.
+    pub ready: u32,
 }
 
 impl Engine {
@@ -44,7 +46,8 @@ impl Engine {
         let foreseen = line.pace.foreseen(now, waiting + 1);
         let expected = foreseen.or_else(|| line.pace.wait(now, waiting + 1, &tally?));
         let served = line.classes.iter().any(|class| self.classes[*class].is_served());
-        Some(LineNow { waiting, expected, open: line.open && !line.retired, served })
+        let ready = tally.map_or(0, |tally| tally.ready);
+        Some(LineNow { waiting, expected, open: line.open && !line.retired, served, ready })
     }
 
     /// Every talk, in order of its contact's arrival.

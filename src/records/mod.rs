@@ -2,10 +2,12 @@
 //!
 //! Does not know: SIP, sound, the engine's types (a logged input is text), config files, tokio.
 
+mod access;
 mod format;
 mod reader;
 mod recovery;
 mod schema;
+mod search;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -13,9 +15,11 @@ mod versions;
 pub mod words;
 mod writer;
 
+pub use access::{Access, Audit, Session, Token};
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recovery::{Checkpoint, Recovered};
+pub use search::{Filter, caller, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use versions::{KEPT_VERSIONS, Versions};
 pub use words::*;

@@ -42,15 +42,43 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE version_files (
         number INTEGER NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (number, name)
     ) WITHOUT ROWID;
+", "
+    CREATE INDEX calls_from ON calls (json_extract(record, '$.from'), call_id) WHERE ended_at IS NOT NULL;
+    CREATE INDEX calls_operator ON calls (json_extract(record, '$.operator'), call_id) WHERE ended_at IS NOT NULL;
+    CREATE INDEX calls_queue ON calls (json_extract(record, '$.queue'), call_id) WHERE ended_at IS NOT NULL;
+"];
+
+/// The same for the file of those who may come in.
+const ACCESS_MIGRATIONS: &[&str] = &["
+    CREATE TABLE passwords (person TEXT PRIMARY KEY, hash TEXT NOT NULL, set_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE sessions (
+        hash TEXT PRIMARY KEY, person TEXT NOT NULL, seat TEXT, began_at INTEGER NOT NULL, seen_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE tokens (
+        name TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, roles TEXT NOT NULL, made_at INTEGER NOT NULL,
+        used_at INTEGER
+    ) WITHOUT ROWID;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
+        origin TEXT NOT NULL, result TEXT NOT NULL
+    );
 "];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.
 pub(super) fn migrate(db: &mut Connection) -> rusqlite::Result<Result<(), usize>> {
+    migrate_by(db, MIGRATIONS)
+}
+
+pub(super) fn migrate_access(db: &mut Connection) -> rusqlite::Result<Result<(), usize>> {
+    migrate_by(db, ACCESS_MIGRATIONS)
+}
+
+fn migrate_by(db: &mut Connection, migrations: &[&str]) -> rusqlite::Result<Result<(), usize>> {
     let found: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > MIGRATIONS.len() {
+    if found > migrations.len() {
         return Ok(Err(found));
     }
-    for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {
+    for (version, step) in migrations.iter().enumerate().skip(found) {
         let step_of_its_own = db.transaction()?;
         step_of_its_own.execute_batch(step)?;
         step_of_its_own.pragma_update(None, "user_version", version + 1)?;

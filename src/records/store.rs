@@ -74,7 +74,7 @@ impl Store {
             let path = path.to_path_buf();
             move |error| StoreFault::Io { path, error }
         };
-        DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(io(dir))?;
+        make_folder(dir).map_err(io(dir))?;
         let lock_path = dir.join(LOCK);
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(io(&lock_path))?;
         match lock.try_lock() {
@@ -145,9 +145,13 @@ fn is_spared(entry: &Entry, backlog: usize) -> bool {
     }
 }
 
+pub(super) fn make_folder(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(dir)
+}
+
 /// What is kept holds callers' numbers, and the files with the secrets that stand in them: others on this machine
 /// do not read it. SQLite gives the files beside it the same mode.
-fn keep_from_others(path: &Path) -> io::Result<()> {
+pub(super) fn keep_from_others(path: &Path) -> io::Result<()> {
     let file = File::options().create(true).append(true).mode(0o640).open(path)?;
     let beside = ["-wal", "-shm"].map(|ending| PathBuf::from(format!("{}{ending}", path.display())));
     let mode = file.metadata()?.permissions().mode();

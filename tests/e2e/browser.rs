@@ -43,3 +43,13 @@ fn what_the_pages_decide_by_themselves_is_right() {
 fn every_page_is_accessible_in_both_languages_light_and_dark() {
     in_a_browser("screenshots");
 }
+
+#[test]
+fn the_operators_page_does_all_it_says_by_the_keyboard() {
+    in_a_browser("operator");
+}
+
+#[test]
+fn the_other_pages_show_and_do_what_they_say() {
+    in_a_browser("pages");
+}

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod browser;
+mod browsers;
 mod calls;
 mod client;
 mod crash;
@@ -29,3 +30,4 @@ mod sound;
 mod strangers;
 mod talks;
 mod walkthrough;
+mod web;

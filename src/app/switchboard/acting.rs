@@ -67,6 +67,7 @@ impl Switchboard {
 
     pub(super) fn take_output(&mut self, now: Moment, said: Said) {
         self.log_decision(&said);
+        self.watch.said(&said);
         self.outlook.saw(&said.output);
         match &said.output {
             Output::Decided(Decision { contact, queue, chosen: None, tally, .. }) => {
@@ -104,6 +105,7 @@ impl Switchboard {
                 self.opening.push_back((ticket, call, now));
             }
             Action::Write(entry) => {
+                self.watch.wrote(&entry);
                 self.store.write(entry);
             }
             Action::Switch { schedule, to, until, by } => {
@@ -151,6 +153,23 @@ impl Switchboard {
         }
     }
 
+    /// Tells the engine something that somebody wants → why it made no sense, if it did not.
+    fn tell_engine(&mut self, now: Moment, input: Input) -> Result<(), String> {
+        // What was said before is not the answer.
+        while let Some(said) = self.queue.poll_said() {
+            self.take_output(now, said);
+        }
+        self.log_input(now, input);
+        let mut result = Ok(());
+        while let Some(said) = self.queue.poll_said() {
+            if let (Output::Ignored { why }, true) = (&said.output, said.seq == self.queue.seq()) {
+                result = Err(why.to_string());
+            }
+            self.take_output(now, said);
+        }
+        result
+    }
+
     pub(super) fn checkpoint(&mut self, now: Moment, seq: u64) {
         self.checkpoint_at = seq + CHECKPOINT_EVERY;
         match serde_json::to_string(&self.queue) {
@@ -172,6 +191,12 @@ impl Switchboard {
                 let known = self.doors.schedule(&schedule).is_some();
                 let written = known.then(|| self.flip(now, schedule.clone(), flip));
                 let _ = tell.send(written.map(|ticket| (self.calls.is_open(&schedule), ticket)));
+            }
+            Order::Tell { input, tell } => {
+                let _ = tell.send(self.tell_engine(now, input));
+            }
+            Order::Look { whole, tell } => {
+                let _ = tell.send(self.look(now, whole));
             }
             Order::Calls { tell } => {
                 let calls = self.calls.ids().filter_map(|id| self.calls.view(id).map(|view| open_call(id, &view)));

@@ -3,11 +3,14 @@
 mod acting;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
+use crate::app::board::{Look, Watch};
 use crate::app::clock::Clock;
 use crate::app::control::OpenCall;
 use crate::app::hooks::{Hooks, Replied};
@@ -17,6 +20,7 @@ use crate::app::logging::Log;
 use crate::app::outlook::{Outlook, Waits};
 use crate::app::switches::Flip;
 use crate::call::{self, Calls, Event, NotDone};
+use crate::http::Settings;
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
 use crate::media;
 use crate::media::desk::Desk;
@@ -66,6 +70,10 @@ pub enum Order {
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// Somebody asks something of a call.
     Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
+    /// Somebody tells the engine something → why it made no sense, if it did not.
+    Tell { input: Input, tell: oneshot::Sender<Result<(), String>> },
+    /// How does everything look? `whole`: with everybody and every call.
+    Look { whole: bool, tell: oneshot::Sender<Look> },
 }
 
 pub struct Switchboard {
@@ -79,6 +87,9 @@ pub struct Switchboard {
     pub doors: Doors,
     pub outlook: Outlook,
     pub hooks: Hooks,
+    pub watch: Watch,
+    /// What the web server is told of the files.
+    pub settings: Arc<ArcSwap<Settings>>,
     /// How long a drain lets calls go on.
     pub drain: Duration,
     pub trace_sip: Option<Log>,
@@ -107,6 +118,9 @@ pub struct Parts {
     pub doors: Doors,
     pub outlook: Outlook,
     pub hooks: Hooks,
+    pub watch: Watch,
+    /// What the web server is told of the files.
+    pub settings: Arc<ArcSwap<Settings>>,
     pub drain: Duration,
     pub trace_sip: Option<Log>,
 }
@@ -123,7 +137,22 @@ enum Woken {
 
 impl Switchboard {
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, sockets, sip, media, queue, calls, store, doors, outlook, hooks, drain, trace_sip } = parts;
+        let Parts {
+            clock,
+            sockets,
+            sip,
+            media,
+            queue,
+            calls,
+            store,
+            doors,
+            outlook,
+            hooks,
+            watch,
+            settings,
+            drain,
+            trace_sip,
+        } = parts;
         Self {
             clock,
             sockets,
@@ -135,6 +164,8 @@ impl Switchboard {
             doors,
             outlook,
             hooks,
+            watch,
+            settings,
             drain,
             trace_sip,
             opening: VecDeque::new(),
@@ -324,7 +355,9 @@ impl Switchboard {
                 break;
             }
         }
-        while self.calls.poll_changed().is_some() {}
+        while let Some(call) = self.calls.poll_changed() {
+            self.watch.saw(call, self.calls.view(call));
+        }
         while let Some(transmit) = self.sip.poll_transmit() {
             self.trace(">>>", &transmit.flow, &transmit.bytes);
             self.sockets.send(transmit);
@@ -341,6 +374,11 @@ impl Switchboard {
             }
             Some(_) => self.draining = Some(now),
         }
+    }
+
+    /// New calls are refused.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_some()
     }
 
     fn is_drained(&self, now: Moment) -> bool {

@@ -1,6 +1,6 @@
 //! `hotline reload`, `hotline rollback` and `hotline versions`: the commands.
 
-mod diff;
+pub mod diff;
 mod restore;
 
 use std::path::Path;
@@ -189,7 +189,7 @@ pub fn versions(data: &Path, args: &VersionsArgs) -> Result<(), String> {
     Ok(())
 }
 
-fn meaning(version: &Version) -> Result<Meaning, String> {
+pub fn meaning(version: &Version) -> Result<Meaning, String> {
     serde_json::from_str(&version.meaning)
         .map_err(|error| format!("version {}: what it means cannot be read: {error}", version.number))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
-use crate::config::{App, Emergency, House, Opening};
+use crate::config::{App, Emergency, House, Opening, Web, WebPerson, Webhook};
 use crate::queue::OperatorRules;
 use crate::sip::{Listen, SeatAccount, Timers, Trunk};
 use crate::{media, sip};
@@ -24,6 +24,7 @@ impl Meaning {
             emergencies,
             tls,
             app,
+            web,
             // What is spoken is the recordings', which are told of by their content.
             texts: _,
             voices: _,
@@ -58,11 +59,10 @@ impl Meaning {
         };
         meaning.say("", "tls.certificate", tls_file(|files| &files.certificate));
         meaning.say("", "tls.key", tls_file(|files| &files.key));
-        let App { drain, time_zone, web, origins } = app;
+        let App { drain, time_zone } = app;
         meaning.say("", "house.drain", time_text(*drain));
         meaning.say("", "house.time_zone", time_zone.iana_name().unwrap_or("the system's"));
-        meaning.say("", "web.listen", web);
-        meaning.say("", "web.origins", list(origins));
+        meaning.web(web);
         for (name, sha256) in prompts {
             meaning.fact(&format!("{PROMPT}{name}"), CONTENT, Fact::Hidden(sha256.clone()));
         }
@@ -148,6 +148,43 @@ impl Meaning {
             if let Some(credential) = credential {
                 self.fact(&thing, "credential", Fact::hidden(credential));
             }
+        }
+    }
+
+    fn web(&mut self, web: &Web) {
+        let Web {
+            listen,
+            https,
+            proxy,
+            session_idle,
+            session_longest,
+            sign_in_tries,
+            goal,
+            alarm_wait,
+            people,
+            webhooks,
+            origins,
+        } = web;
+        self.say("", "web.listen", list(listen));
+        self.say("", "web.https", https);
+        self.say("", "web.proxy", proxy);
+        self.say("", "web.session_idle", time_text(*session_idle));
+        self.say("", "web.session_longest", time_text(*session_longest));
+        self.say("", "web.sign_in_tries", sign_in_tries);
+        self.say("", "web.goal", goal);
+        self.say("", "web.alarm_wait", time_text(*alarm_wait));
+        self.say("", "web.origins", list(origins));
+        for (id, WebPerson { name, roles, language }) in people {
+            let thing = format!("person {id}");
+            self.say(&thing, "name", name);
+            self.say(&thing, "roles", list(roles.iter().map(|role| format!("{role:?}").to_lowercase())));
+            self.say(&thing, "language", language);
+        }
+        for (place, Webhook { url, events, secret }) in webhooks.iter().enumerate() {
+            let thing = format!("webhook {}", place + 1);
+            self.say(&thing, "url", url);
+            self.say(&thing, "events", list(events.iter().map(|event| format!("{event:?}").to_lowercase())));
+            self.fact(&thing, "secret", Fact::hidden(secret));
         }
     }
 

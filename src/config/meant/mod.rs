@@ -20,10 +20,10 @@ mod sound;
 mod survey;
 mod tls;
 mod unused;
+mod web;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,6 +67,11 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
     people.sound = faults.count() == before && files.operators.is_complete();
+    let web = web::read(dir, files, &people.operators, faults);
+    if web.as_ref().is_some_and(|web| web.https) && tls.is_none() {
+        let place = reader::place_within(&files.hotline, &["web", "https"]);
+        faults.fault(&place, "web.https", "it needs a certificate: [tls] names none that can be used");
+    }
     let mut languages = languages::read(files, faults);
     if let Some(sound) = &media {
         languages::count(&mut languages.settings, &sound.settings.prompts.folder);
@@ -112,6 +117,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             emergencies,
             tls,
             app: app?,
+            web: web?,
         })
     };
     Meant { house: rooms(), prompts }
@@ -196,24 +202,7 @@ fn app(files: &Files, faults: &mut Faults) -> Option<App> {
             }
         },
     };
-    let web = reader::table::<written::Web>(&files.hotline, "web", faults)?;
-    let origins = origins(&web, faults);
-    let web = web.written.listen.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 8080)), |listen| listen.0);
-    Some(App { drain: time(&house.written.drain, DRAIN), time_zone, web, origins })
-}
-
-/// As browsers tell them, RFC 6454 §6.2: scheme, host, and the port unless it is the scheme's own.
-fn origins(web: &Element<'_, written::Web>, faults: &mut Faults) -> Vec<String> {
-    let origins = web.written.origins.clone().unwrap_or_default();
-    for (index, origin) in origins.iter().enumerate() {
-        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
-        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-        if host.is_empty() || !host.chars().all(is_host) {
-            let what = format!("found {origin:?}; an origin is meant, e.g. \"https://desk.example\"");
-            web.fault_at(faults, &["origins", &index.to_string()], what);
-        }
-    }
-    origins
+    Some(App { drain: time(&house.written.drain, DRAIN), time_zone })
 }
 
 fn time(written: &Option<Time>, default: Duration) -> Duration {

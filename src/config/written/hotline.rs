@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::OneOrMany;
 use crate::config::scalars::{
-    Address, Addresses, Decibels, Endpoint, Level, Listener, Network, NextHop, PortRange, Time,
+    Address, Addresses, Decibels, Endpoint, Endpoints, Level, Listener, Network, NextHop, PortRange, Time,
 };
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
@@ -172,13 +172,65 @@ pub struct Tls {
     pub key: Option<String>,
 }
 
-/// The pages. This version serves none; the address is checked and kept.
+/// The pages and the API.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Web {
-    /// Where they are to be served. Default "127.0.0.1:8080".
-    pub listen: Option<Endpoint>,
+    /// Where they are served: an address, or a list of addresses. Default "127.0.0.1:8080".
+    pub listen: Option<Endpoints>,
+    /// `listen` speaks HTTPS, with the certificate of `[tls]`. Default false.
+    pub https: Option<bool>,
+    /// A proxy before this one speaks HTTPS and writes X-Forwarded-For: its last address is who asks, and cookies are
+    /// sent over HTTPS alone. Only then may `listen` be public without `https`. Default false.
+    pub proxy: Option<bool>,
+    /// Who is signed in and does nothing for so long, with no page open, is signed out. "1m" to "24h". Default "30m".
+    pub session_idle: Option<Time>,
+    /// Whoever signed in signs in again after so long. "5m" to "168h". Default "12h".
+    pub session_longest: Option<Time>,
+    /// Tries to sign in within a minute, from one address and for one name each. 1 to 1000. Default 10.
+    pub sign_in_tries: Option<u32>,
+    /// The share of callers, in percent, that is to be answered in time: the wall shows it, and below it is an alarm. 1
+    /// to 100. Default 95.
+    pub goal: Option<u8>,
+    /// A wait longer than this is an alarm. "1s" to "24h". Default "60s".
+    pub alarm_wait: Option<Time>,
     /// Pages of other hosts that may open a WebSocket here and at listeners of sip, e.g. ["https://desk.example"];
     /// pages of the same host and port may. Default [].
     pub origins: Option<Vec<String>>,
+    /// People who answer no calls.
+    #[serde(default)]
+    pub person: Vec<WebPerson>,
+    /// Programs that are told of calls, e.g. to pop up a screen.
+    #[serde(default)]
+    pub webhook: Vec<Webhook>,
+}
+
+/// Somebody who signs in on the pages and answers no calls. `hotline password ID` sets the password.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WebPerson {
+    /// What they sign in with, e.g. "mei".
+    pub id: String,
+    /// As it is shown. Default: the id.
+    pub name: Option<String>,
+    /// Of "supervisor", "admin" and "wall" (sees figures, no numbers of callers, and changes nothing).
+    pub roles: Vec<String>,
+    /// Of the pages: "zh" or "en". Default "zh".
+    #[schemars(extend("enum" = ["zh", "en", null]))]
+    pub language: Option<String>,
+}
+
+/// A program that is told of calls by a POST of JSON, signed (`X-Hotline-Signature`), again and again until it answers
+/// with 2xx.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Webhook {
+    /// E.g. "https://crm.example/hotline".
+    pub url: String,
+    /// Of what: "ringing" (a call is offered to an operator), "connected", "closed". Default: all.
+    pub events: Option<Vec<String>>,
+    /// What the signature is made with (HMAC-SHA256): at least 16 letters.
+    pub secret: Option<String>,
+    /// File whose first line is the secret, seen from this file.
+    pub secret_file: Option<String>,
 }

@@ -46,7 +46,7 @@ fn page() -> Phone {
 /// The page is loaded anew: another contact, another Call-ID.
 fn page_begins_anew(phone: &mut Phone, connection: u64) -> Vec<String> {
     browser(phone, connection, true);
-    let mut sent = registers(phone, "8001", 1, "another page", &PAGE.replace("k7fr2", "other"));
+    let mut sent = registers(phone, "8001", 1, "another-page", &PAGE.replace("k7fr2", "other"));
     assert!(sent.remove(0).starts_with("SIP/2.0 200 OK"));
     sent
 }

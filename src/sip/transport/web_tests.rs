@@ -310,12 +310,14 @@ fn a_browser_that_shows_no_sign_of_life_is_gone() {
             let lost = tokio::time::timeout(Duration::from_secs(120), closed(&mut sockets)).await;
             assert_eq!(lost.is_err(), alive);
             let pings = page.told().iter().filter(|frame| **frame == Frame::Ping).count();
-            assert_eq!(pings, if alive { 12 } else { 2 });
+            // The last of them falls on the end.
+            assert!(if alive { (11..=12).contains(&pings) } else { pings == 2 }, "{pings}");
         });
     }
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the runtime's clock is a pretended one here")]
 fn a_stranger_over_a_websocket_has_to_say_something() {
     for (says, within) in [(vec![], 11), (vec![b"\r\n\r\n".to_vec()], 11), (vec![message(1)], 32)] {
         run_fast(async move {

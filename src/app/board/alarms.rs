@@ -1,0 +1,63 @@
+//! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
+//! too long.
+
+use std::collections::BTreeMap;
+
+use super::keeper::Keeper;
+use crate::http::{self, Alarm};
+use crate::moment::Moment;
+
+/// Of fewer calls a share says nothing.
+const ENOUGH: u64 = 20;
+
+pub(super) fn see_to(keeper: &Keeper, now: Moment) {
+    let at = keeper.time(now);
+    let mut due: BTreeMap<String, Alarm> = BTreeMap::new();
+    let mut raise = |kind: &str, queue: Option<&str>, text: String, text_en: String| {
+        let id = queue.map_or_else(|| kind.to_string(), |queue| format!("{kind} {queue}"));
+        let (kind, queue) = (kind.to_string(), queue.map(String::from));
+        let alarm = Alarm { id: id.clone(), kind, queue, since: at.clone(), text, text_en };
+        due.insert(id, alarm);
+    };
+    let goal = f64::from(keeper.house.web.goal);
+    let recent = keeper.day.recent(now, None);
+    if recent.service_level().is_some_and(|level| level * 100.0 < goal) && recent.offered >= ENOUGH {
+        let text = format!("最近15分钟接通率低于目标 {goal:.0}%");
+        raise("service_level", None, text, format!("fewer than {goal:.0} % were answered in time in 15 minutes"));
+    }
+    for (id, line) in &keeper.lines {
+        let Some(longest) = keeper.longest(Some(id)) else { continue };
+        if !line.now.served {
+            let text = format!("队列 {id} 有人等待，但没有能接听的话务员签入");
+            raise(
+                "nobody",
+                Some(id.as_str()),
+                text,
+                format!("callers wait in {id}, and nobody signed in can serve them"),
+            );
+        }
+        if now.since(longest) > keeper.house.web.alarm_wait {
+            let limit = keeper.house.web.alarm_wait.as_secs();
+            let text = format!("队列 {id} 最长等待超过 {limit} 秒");
+            raise(
+                "longest_wait",
+                Some(id.as_str()),
+                text,
+                format!("somebody has waited in {id} for more than {limit} s"),
+            );
+        }
+    }
+    http::gauge("hotline_alarms", &[], due.len() as f64);
+    let former = keeper.board.alarms();
+    for alarm in &former {
+        if !due.contains_key(&alarm.id) {
+            keeper.board.end_alarm(&at, &alarm.id);
+        }
+    }
+    for (id, alarm) in due {
+        // It lasts since it began.
+        if !former.iter().any(|former| former.id == id) {
+            keeper.board.put_alarm(&at, alarm);
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The thread that writes the board: takes the news, keeps what they are about, and tells the pages what changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use super::day::Day;
+use super::looks::{Line, Look};
+use super::{News, Seen, alarms};
+use crate::app::clock::Clock;
+use crate::app::replaying::{Replay, Step};
+use crate::app::switchboard::Order;
+use crate::app::web::facts;
+use crate::app::webhooks::Webhooks;
+use crate::config::House;
+use crate::http::{self, Board};
+use crate::ids::{CallId, OperatorId, QueueId, SeatId};
+use crate::moment::Moment;
+use crate::queue::{LateCause, Next, OperatorState, Output, Said};
+use crate::records::{Record, rfc3339};
+
+/// Between two looks at the lines; what happens is told at once.
+const TICK: Duration = Duration::from_millis(500);
+/// News that are taken together before the board is written.
+const BATCH: usize = 512;
+
+pub struct Parts {
+    pub board: Arc<Board>,
+    pub data: PathBuf,
+    pub clock: Clock,
+    pub house: House,
+    pub version: u64,
+    pub orders: mpsc::Sender<Order>,
+    pub health: Arc<arc_swap::ArcSwap<Result<(), String>>>,
+    pub webhooks: Webhooks,
+}
+
+/// A contact that waits, rings or talks.
+pub(super) struct Contact {
+    pub queue: QueueId,
+    pub since: Moment,
+    pub callback: bool,
+    pub talking: bool,
+    /// Why nobody is asked for it.
+    pub why: Option<String>,
+}
+
+pub(super) struct Person {
+    pub seat: Option<SeatId>,
+    pub state: OperatorState,
+    pub next: Option<Next>,
+    pub since: Moment,
+}
+
+pub struct Keeper {
+    pub(super) board: Arc<Board>,
+    data: PathBuf,
+    pub(super) clock: Clock,
+    pub(super) house: House,
+    orders: mpsc::Sender<Order>,
+    health: Arc<arc_swap::ArcSwap<Result<(), String>>>,
+    pub(super) webhooks: Webhooks,
+    pub(super) day: Day,
+    pub(super) ledger: BTreeMap<LateCause, u64>,
+    /// So far the ledger was read from the log.
+    replayed: Moment,
+    pub(super) contacts: BTreeMap<CallId, Contact>,
+    pub(super) operators: BTreeMap<OperatorId, Person>,
+    pub(super) calls: BTreeMap<CallId, Seen>,
+    pub(super) lines: BTreeMap<QueueId, Line>,
+    /// Places in the lines, from 1.
+    pub(super) places: BTreeMap<CallId, usize>,
+    pub(super) changed_calls: BTreeSet<CallId>,
+    pub(super) changed_operators: BTreeSet<OperatorId>,
+}
+
+impl Keeper {
+    /// Begins; ends when the switchboard is gone.
+    pub fn start(parts: Parts, news: Receiver<News>) -> std::io::Result<()> {
+        let Parts { board, data, clock, house, version, orders, health, webhooks } = parts;
+        let zone = house.app.time_zone.clone();
+        let mut keeper = Keeper {
+            board,
+            data,
+            clock,
+            house,
+            orders,
+            health,
+            webhooks,
+            day: Day::empty(clock.now(), zone),
+            ledger: BTreeMap::new(),
+            replayed: Moment::default(),
+            contacts: BTreeMap::new(),
+            operators: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            places: BTreeMap::new(),
+            changed_calls: BTreeSet::new(),
+            changed_operators: BTreeSet::new(),
+        };
+        let work = move || {
+            let began = clock.now();
+            keeper.board.put_facts(&keeper.time(began), facts(&keeper.house, version));
+            keeper.begin_day(began);
+            keeper.replay(began);
+            info!(calls = keeper.day.all.offered, took = ?clock.now().since(began), "the board shows today");
+            keeper.run(&news);
+        };
+        std::thread::Builder::new().name("board".into()).spawn(work).map(drop)
+    }
+
+    fn run(&mut self, news: &Receiver<News>) {
+        let mut next = self.clock.now();
+        let mut whole = true;
+        loop {
+            let now = self.clock.now();
+            if now >= next {
+                let Some(look) = self.look(whole) else { return };
+                whole = false;
+                self.looked(now, look);
+                self.board.set_ready();
+                next = now + TICK;
+            }
+            let first = match news.recv_timeout(next.since(now)) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            for one in first.into_iter().chain(news.try_iter().take(BATCH)) {
+                self.hear(one);
+            }
+            self.write(self.clock.now());
+        }
+    }
+
+    /// Asks the switchboard. `None`: it is gone.
+    fn look(&self, whole: bool) -> Option<Look> {
+        let (tell, told) = oneshot::channel();
+        self.orders.blocking_send(Order::Look { whole, tell }).ok()?;
+        told.blocking_recv().ok()
+    }
+
+    pub(super) fn time(&self, at: Moment) -> String {
+        rfc3339(at, &self.house.app.time_zone)
+    }
+
+    /// The figures of the day that it is, from the records.
+    fn begin_day(&mut self, now: Moment) {
+        let zone = self.house.app.time_zone.clone();
+        self.day = Day::read(&self.data, now, zone.clone()).unwrap_or_else(|fault| {
+            error!(%fault, "the records of today cannot be read; the figures begin with nothing");
+            Day::empty(now, zone)
+        });
+        self.ledger.clear();
+        for seen in self.calls.values() {
+            let within = answer_within(&self.house, &seen.record);
+            self.day.put(&seen.record, within, false);
+        }
+    }
+
+    /// Why calls of today were late stands in the engine's log alone.
+    fn replay(&mut self, until: Moment) {
+        self.replayed = until;
+        let begins = self.day.begins;
+        let replayed = Replay::open(&self.data, begins).and_then(|mut replay| {
+            replay.play(until, |_, step| {
+                if let Step::Said(said) = step {
+                    self.late(&said.output);
+                }
+            })
+        });
+        if let Err(fault) = replayed {
+            error!(%fault, "the log of today cannot be read; why calls were late is counted from now on");
+        }
+    }
+
+    fn late(&mut self, output: &Output) {
+        if let Output::Late { contact, cause, .. } = output
+            && arrived(*contact) >= self.day.begins
+        {
+            *self.ledger.entry(*cause).or_default() += 1;
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Said(said) => self.said(said),
+            News::Call(seen) => {
+                let within = answer_within(&self.house, &seen.record);
+                self.day.put(&seen.record, within, false);
+                self.changed_calls.insert(seen.id);
+                self.calls.insert(seen.id, *seen);
+            }
+            News::Closed(record) => {
+                self.day.put(&record, answer_within(&self.house, &record), true);
+                self.count_closed(&record);
+                self.webhooks.closed(&record, &self.house);
+            }
+            News::Over(id) => {
+                self.calls.remove(&id);
+                self.changed_calls.insert(id);
+            }
+            News::House(house, version) => {
+                let at = self.time(self.clock.now());
+                self.forget_the_removed(&house);
+                self.house = *house;
+                self.webhooks.set(&self.house.web.webhooks);
+                self.board.put_facts(&at, facts(&self.house, version));
+                self.changed_operators.extend(self.house.queue.operators.keys().cloned());
+            }
+        }
+    }
+
+    fn forget_the_removed(&mut self, new: &House) {
+        for queue in self.house.queue.queues.keys().filter(|queue| !new.queue.queues.contains_key(*queue)) {
+            self.board.remove_queue(queue.as_str());
+        }
+        for operator in self.house.queue.operators.keys().filter(|id| !new.queue.operators.contains_key(*id)) {
+            self.board.remove_operator(operator.as_str());
+        }
+        for schedule in self.house.schedules.keys().filter(|id| !new.schedules.contains_key(*id)) {
+            self.board.remove_schedule(schedule.as_str());
+        }
+    }
+
+    fn count_closed(&self, record: &Record) {
+        let outcome = serde_json::to_value(record.outcome).unwrap_or_default();
+        let queue = record.queue.as_ref().map_or("", QueueId::as_str);
+        http::counter("hotline_calls_total", &[("outcome", outcome.as_str().unwrap_or("none")), ("queue", queue)]);
+        if record.connected_at.is_some() {
+            http::seconds("hotline_wait_seconds", &[("queue", queue)], record.wait_ms as f64 / 1000.0);
+            http::seconds("hotline_talk_seconds", &[("queue", queue)], record.talk_ms as f64 / 1000.0);
+        }
+    }
+
+    fn said(&mut self, Said { at, output, .. }: Said) {
+        if at > self.replayed {
+            self.late(&output);
+        }
+        if let Some(contact) = output.contact() {
+            self.changed_calls.insert(contact);
+        }
+        match output {
+            Output::Joined { contact, queue, since, .. } => {
+                let contact_of = Contact { queue, since, callback: false, talking: false, why: None };
+                self.contacts.insert(contact, contact_of);
+            }
+            Output::Moved { contact, to, .. } => {
+                if let Some(of) = self.contacts.get_mut(&contact) {
+                    of.queue = to;
+                }
+            }
+            Output::Offer { contact, operator, seat, .. } => {
+                if let Some(of) = self.contacts.get_mut(&contact) {
+                    of.why = None;
+                }
+                if let Some(seen) = self.calls.get(&contact) {
+                    self.webhooks.ringing(&seen.record, &operator, &seat, at, &self.house);
+                }
+            }
+            Output::Connected { contact, queue, operator, seat, .. } => {
+                let of = Contact { queue, since: at, callback: false, talking: true, why: None };
+                self.contacts.insert(contact, of);
+                if let Some(seen) = self.calls.get(&contact) {
+                    self.webhooks.connected(&seen.record, &operator, &seat, at, &self.house);
+                }
+            }
+            Output::CallbackTaken { contact, queue, .. } => {
+                let of = self.contacts.entry(contact).or_insert(Contact {
+                    queue,
+                    since: at,
+                    callback: true,
+                    talking: false,
+                    why: None,
+                });
+                of.callback = true;
+            }
+            Output::Decided(decision) => {
+                if let Some(of) = self.contacts.get_mut(&decision.contact) {
+                    let why = || format!("nobody could be asked: {}", decision.tally);
+                    of.why = decision.chosen.is_none().then(why);
+                }
+            }
+            Output::Ended { contact, .. } | Output::Left { contact, .. } | Output::CallbackEnded { contact, .. } => {
+                self.contacts.remove(&contact);
+            }
+            Output::OfferEnded { outcome, .. } => {
+                let outcome = serde_json::to_value(outcome).unwrap_or_default();
+                http::counter("hotline_offers_total", &[("outcome", outcome.as_str().unwrap_or("none"))]);
+            }
+            Output::Late { cause, .. } => {
+                let cause = serde_json::to_value(cause).unwrap_or_default();
+                http::counter("hotline_late_total", &[("cause", cause.as_str().unwrap_or("none"))]);
+            }
+            Output::Operator { operator, seat, state, next } => {
+                let former = self.operators.get(&operator);
+                let same = former.is_some_and(|former| same_state(&former.state, &state));
+                let since = former.filter(|_| same).map_or(at, |former| former.since);
+                self.changed_operators.insert(operator.clone());
+                self.operators.insert(operator, Person { seat, state, next, since });
+            }
+            _ => {}
+        }
+    }
+
+    fn looked(&mut self, now: Moment, look: Look) {
+        if let Some(whole) = look.whole {
+            let gone: Vec<CallId> = self.calls.keys().copied().collect();
+            self.changed_calls.extend(gone);
+            self.calls = whole.calls.into_iter().map(|seen| (seen.id, seen)).collect();
+            self.changed_calls.extend(self.calls.keys().copied());
+            for (operator, seat, state, next) in whole.operators {
+                self.changed_operators.insert(operator.clone());
+                let former = self.operators.get(&operator).filter(|former| same_state(&former.state, &state));
+                let since = former.map_or(now, |former| former.since);
+                self.operators.insert(operator, Person { seat, state, next, since });
+            }
+            let waiting: BTreeSet<CallId> = look.lines.values().flat_map(|line| line.waiting.iter().copied()).collect();
+            self.contacts.retain(|id, contact| contact.talking || waiting.contains(id));
+            for (queue, line) in &look.lines {
+                for id in &line.waiting {
+                    let callback = !self.calls.contains_key(id);
+                    let (queue, since) = (queue.clone(), arrived(*id));
+                    let new = Contact { queue, since, callback, talking: false, why: None };
+                    self.contacts.entry(*id).or_insert(new);
+                }
+            }
+            // Not the first look: news were lost.
+            if self.board.is_ready() {
+                self.begin_day(now);
+                self.replay(now);
+            }
+        }
+        if self.day.ends <= now {
+            self.begin_day(now);
+        }
+        self.day.forget(now);
+        let health = match (look.draining, look.healthy) {
+            (true, _) => Err("the hotline is closing: new calls are refused".to_string()),
+            (false, false) => Err("the disk takes no records".to_string()),
+            (false, true) => Ok(()),
+        };
+        self.health.store(Arc::new(health));
+        http::gauge("hotline_store_backlog", &[], look.backlog as f64);
+        http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
+        self.lines = look.lines;
+        let mut places = BTreeMap::new();
+        for line in self.lines.values() {
+            places.extend(line.waiting.iter().enumerate().map(|(place, id)| (*id, place + 1)));
+        }
+        let moved = |id: &CallId| places.get(id) != self.places.get(id);
+        let moved: Vec<CallId> = places.keys().chain(self.places.keys()).filter(|id| moved(id)).copied().collect();
+        self.changed_calls.extend(moved);
+        self.places = places;
+        let at = self.time(now);
+        for (id, open, flip) in look.schedules {
+            let shown = self.schedule(&id, open, flip);
+            self.board.put_schedule(&at, shown);
+        }
+        self.write(now);
+        self.write_lines(now);
+        alarms::see_to(self, now);
+        for notice in self.board.notices() {
+            let until = notice.until.and_then(|until| until.parse::<jiff::Timestamp>().ok());
+            if until.is_some_and(|until| until <= crate::app::hours::timestamp(now)) {
+                self.board.end_notice(&at, &notice.id);
+            }
+        }
+    }
+}
+
+/// The same but for what runs on in it.
+fn same_state(one: &OperatorState, other: &OperatorState) -> bool {
+    match (one, other) {
+        (OperatorState::WrapUp { .. }, OperatorState::WrapUp { .. }) => true,
+        (one, other) => one == other,
+    }
+}
+
+/// An id says when its call arrived.
+fn arrived(call: CallId) -> Moment {
+    Moment::from_micros((call.0 >> 20).saturating_mul(1000))
+}
+
+fn answer_within(house: &House, record: &Record) -> Option<Duration> {
+    house.queue.queues.get(record.queue.as_ref()?).map(|rules| rules.answer_within)
+}

@@ -1,0 +1,68 @@
+//! What the board asks of the switchboard every second: how the lines are, who is signed in, what is switched.
+
+use std::collections::BTreeMap;
+
+use crate::app::board::Seen;
+use crate::app::switchboard::Switchboard;
+use crate::app::switches::Flip;
+use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId};
+use crate::moment::Moment;
+use crate::queue::{LineNow, Next, OperatorState};
+
+/// Places of a line that are told one by one.
+const PLACES: usize = 500;
+
+/// The house at one moment.
+#[derive(Default)]
+pub struct Look {
+    pub lines: BTreeMap<QueueId, Line>,
+    pub schedules: Vec<(ScheduleId, bool, Option<Flip>)>,
+    pub backlog: usize,
+    pub healthy: bool,
+    pub draining: bool,
+    /// Everything, because the board just began or missed something.
+    pub whole: Option<Whole>,
+}
+
+pub struct Line {
+    pub now: LineNow,
+    /// In order of place.
+    pub waiting: Vec<CallId>,
+}
+
+pub struct Whole {
+    pub operators: Vec<(OperatorId, Option<SeatId>, OperatorState, Option<Next>)>,
+    pub calls: Vec<Seen>,
+}
+
+impl Switchboard {
+    /// `whole`: the board asks for everything.
+    pub fn look(&mut self, now: Moment, whole: bool) -> Look {
+        let queues: Vec<QueueId> = self.queue.rules().queues.keys().cloned().collect();
+        let line = |id: &QueueId| {
+            let line = self.queue.line_now(now, id)?;
+            Some((id.clone(), Line { now: line, waiting: self.queue.in_line(id).take(PLACES).collect() }))
+        };
+        let lines = queues.iter().filter_map(line).collect();
+        let lost = self.watch.take_lost();
+        let whole = (whole || lost).then(|| {
+            let operator = |view: crate::queue::OperatorView<'_>| {
+                (view.operator.clone(), view.seat.cloned(), view.state, view.next.cloned())
+            };
+            let ids: Vec<CallId> = self.calls.ids().collect();
+            let seen = |id: CallId| Some(Seen::new(id, self.calls.view(id)?));
+            Whole {
+                operators: self.queue.operators().map(operator).collect(),
+                calls: ids.into_iter().filter_map(seen).collect(),
+            }
+        });
+        Look {
+            lines,
+            schedules: self.doors.standing(),
+            backlog: self.store.backlog(),
+            healthy: self.store.is_healthy(),
+            draining: self.is_draining(),
+            whole,
+        }
+    }
+}

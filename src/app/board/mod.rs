@@ -1,0 +1,116 @@
+//! The board of the running house: the switchboard says what happens, a thread of its own writes it down for the
+//! pages, counts the day, and sees to alarms and webhooks. The switchboard never waits for it.
+
+mod alarms;
+mod day;
+mod keeper;
+mod looks;
+mod shown;
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+
+use tracing::{error, warn};
+
+pub use keeper::{Keeper, Parts};
+pub use looks::Look;
+
+use crate::call::{Consulted, Stage, Supervisor, Target, View};
+use crate::ids::{CallId, OperatorId, SeatId};
+use crate::moment::Moment;
+use crate::queue::{Output, Said};
+use crate::records::{Entry, Record};
+
+/// News that wait for the board; beyond that the board reads what it needs anew.
+const WAITING: usize = 50_000;
+
+/// What the board is told.
+pub enum News {
+    Said(Said),
+    Call(Box<Seen>),
+    /// A call is over: its record.
+    Closed(Box<Record>),
+    /// It is looked at no more.
+    Over(CallId),
+    /// Another configuration is in force.
+    House(Box<crate::config::House>, u64),
+}
+
+/// A call as the switchboard sees it.
+pub struct Seen {
+    pub id: CallId,
+    pub stage: Stage,
+    pub since: Moment,
+    pub record: Record,
+    pub rings: Vec<(OperatorId, SeatId)>,
+    pub consulting: Option<Consulted>,
+    pub supervisors: Vec<Supervisor>,
+    pub emergency: Option<Target>,
+}
+
+impl Seen {
+    pub fn new(id: CallId, view: View<'_>) -> Seen {
+        let View { stage, since, record, place: _, rings, consulting, supervisors, emergency } = view;
+        Seen { id, stage, since, record: record.clone(), rings, consulting, supervisors, emergency }
+    }
+}
+
+/// The switchboard's end.
+pub struct Watch {
+    news: SyncSender<News>,
+    /// Some news found no room: the board is to begin anew.
+    lost: bool,
+}
+
+impl Watch {
+    /// The two ends.
+    pub fn new() -> (Watch, std::sync::mpsc::Receiver<News>) {
+        let (news, heard) = sync_channel(WAITING);
+        (Watch { news, lost: false }, heard)
+    }
+
+    pub fn said(&mut self, said: &Said) {
+        if matters(&said.output) {
+            self.tell(News::Said(said.clone()));
+        }
+    }
+
+    pub fn wrote(&mut self, entry: &Entry) {
+        if let Entry::Closed(record) = entry {
+            self.tell(News::Closed(record.clone()));
+        }
+    }
+
+    /// `None`: it is over.
+    pub fn saw(&mut self, id: CallId, view: Option<View<'_>>) {
+        self.tell(match view {
+            Some(view) => News::Call(Box::new(Seen::new(id, view))),
+            None => News::Over(id),
+        });
+    }
+
+    pub fn tell(&mut self, news: News) {
+        match self.news.try_send(news) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                if !std::mem::replace(&mut self.lost, true) {
+                    warn!("the board does not keep up; it will begin anew");
+                }
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                if !std::mem::replace(&mut self.lost, true) {
+                    error!("the board is written no more; calls go on");
+                }
+            }
+        }
+    }
+
+    /// Whether news were lost since this was asked last.
+    pub fn take_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
+    }
+}
+
+/// What changes something on the board.
+fn matters(output: &Output) -> bool {
+    !matches!(output, Output::Ignored { .. } | Output::StopDialling { .. })
+}

@@ -1,0 +1,148 @@
+//! The web server of the running house: what it is told of the files, and who does what people ask of it.
+
+mod admin;
+mod obeying;
+mod phones;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+
+use super::board::{self, News};
+use super::clock::Clock;
+use super::control::Asked;
+use super::switchboard::Order;
+use super::webhooks::Webhooks;
+use crate::config::{House, Opening, WebRole};
+use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, QueueFacts, Role, Settings};
+use crate::records::Access;
+use crate::sip::transport::Gate;
+use crate::tls::Acceptor;
+
+/// What it is made of.
+pub struct Parts {
+    pub clock: Clock,
+    pub house: House,
+    pub version: u64,
+    pub config_dir: PathBuf,
+    pub data: PathBuf,
+    pub orders: mpsc::Sender<Order>,
+    pub asked: mpsc::Sender<Asked>,
+    pub listeners: Vec<std::net::TcpListener>,
+    pub tls: Option<Acceptor>,
+    pub gate: Gate,
+    pub news: std::sync::mpsc::Receiver<News>,
+    pub settings: Arc<ArcSwap<Settings>>,
+}
+
+/// Starts the board's thread and the web server's.
+pub fn start(parts: Parts) -> Result<(), String> {
+    let Parts { clock, house, version, config_dir, data, orders, asked, listeners, tls, gate, news, settings } = parts;
+    let told = |error: std::io::Error| error.to_string();
+    let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
+    let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
+    let access = Access::open(&data).map_err(|error| error.to_string())?;
+    let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
+    http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    let webhooks = Webhooks::new(clock, &house.web.webhooks);
+    let zone = house.app.time_zone.clone();
+    let sign_in_tries = house.web.sign_in_tries;
+    let https = house.web.https;
+    let keeper = board::Parts {
+        board: board.clone(),
+        data: data.clone(),
+        clock,
+        house,
+        version,
+        orders: orders.clone(),
+        health: health.clone(),
+        webhooks,
+    };
+    board::Keeper::start(keeper, news).map_err(told)?;
+    let office = obeying::Office::new(board.clone(), orders, asked, config_dir, data.clone(), zone.clone());
+    let office = Arc::new(office);
+    let parts = http::Parts {
+        board,
+        settings,
+        access,
+        obey: Arc::new(move |asked| Box::pin(obeying::obey(office.clone(), asked))),
+        now: Arc::new(move || clock.now()),
+        zone,
+        data,
+        meter,
+        sign_in_tries,
+        health: Arc::new(move || (**health.load()).clone()),
+        phones: phones::entrance(gate),
+        tls: tls.filter(|_| https),
+    };
+    http::start(parts, listeners).map_err(told)
+}
+
+/// What the web server is told of the files.
+pub fn settings(house: &House) -> Settings {
+    let web = &house.web;
+    let operators = house.queue.operators.iter().map(|(id, rules)| {
+        let supervisor = rules.supervisor.then_some(Role::Supervisor);
+        let roles = std::iter::once(Role::Operator).chain(supervisor).collect();
+        (id.to_string(), http::Person { name: rules.name.clone(), roles, language: "zh".into() })
+    });
+    let people = web.people.iter().map(|(id, person)| {
+        let role = |role: &WebRole| match role {
+            WebRole::Supervisor => Role::Supervisor,
+            WebRole::Admin => Role::Admin,
+            WebRole::Wall => Role::Wall,
+        };
+        let (name, language) = (person.name.clone(), person.language.to_string());
+        (id.clone(), http::Person { name, roles: person.roles.iter().map(role).collect(), language })
+    });
+    Settings {
+        people: operators.chain(people).collect(),
+        proxy: web.proxy,
+        tls: web.https,
+        session_idle: web.session_idle,
+        session_longest: web.session_longest,
+        origins: web.origins.clone(),
+    }
+}
+
+/// Names and what belongs to them.
+pub fn facts(house: &House, version: u64) -> Facts {
+    let rules = &house.queue;
+    let queue = |(id, queue): (&crate::ids::QueueId, &crate::queue::QueueRules)| QueueFacts {
+        id: id.to_string(),
+        name: id.to_string(),
+        need: queue.need.to_string(),
+        answer_within_ms: u64::try_from(queue.answer_within.as_millis()).unwrap_or(u64::MAX),
+        schedule: house.queue_open.get(id).and_then(|opening| match opening {
+            Opening::Schedule(schedule) => Some(schedule.to_string()),
+            Opening::Hours(_) => None,
+        }),
+    };
+    let operator = |(id, of): (&crate::ids::OperatorId, &crate::queue::OperatorRules)| OperatorFacts {
+        id: id.to_string(),
+        name: of.name.clone(),
+        seat: of.seat.as_ref().map(ToString::to_string),
+        supervisor: of.supervisor,
+        skills: of.skills.iter().map(|(skill, level)| (skill.to_string(), *level)).collect(),
+    };
+    let ice = house.media.browser.ice_servers.iter().map(|server| IceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.clone(),
+    });
+    Facts {
+        version,
+        queues: rules.queues.iter().map(queue).collect(),
+        operators: rules.operators.iter().map(operator).collect(),
+        seats: rules.seats.iter().map(ToString::to_string).collect(),
+        reasons: rules.reasons.iter().map(ToString::to_string).collect(),
+        emergencies: house
+            .emergencies
+            .iter()
+            .map(|target| Named { id: target.id.clone(), name: target.name.clone() })
+            .collect(),
+        ice_servers: ice.collect(),
+    }
+}

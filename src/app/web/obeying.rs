@@ -1,0 +1,216 @@
+//! Does what people ask for over the API: hands it to the switchboard, to the keeper of the files, or to a thread that
+//! has time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::admin;
+use crate::app::control::{self, Reply, Request};
+use crate::app::explain;
+use crate::app::switchboard::Order;
+use crate::call::{self, SwitchTo};
+use crate::http::{self, Answer, Ask, Asked, Board, NotDone, OperatorAct};
+use crate::ids::OperatorId;
+use crate::queue::{By, Input};
+
+/// A switchboard that answers later than this has other things to do.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Days are played one after the other: each takes all cores.
+const SIMULATIONS: usize = 1;
+/// Stories that are told at once.
+const STORIES: usize = 2;
+
+/// Whom it turns to.
+pub struct Office {
+    pub board: Arc<Board>,
+    orders: mpsc::Sender<Order>,
+    asked: mpsc::Sender<control::Asked>,
+    pub config_dir: PathBuf,
+    pub data: PathBuf,
+    pub zone: TimeZone,
+    simulations: Semaphore,
+    stories: Semaphore,
+}
+
+impl Office {
+    pub fn new(
+        board: Arc<Board>,
+        orders: mpsc::Sender<Order>,
+        asked: mpsc::Sender<control::Asked>,
+        config_dir: PathBuf,
+        data: PathBuf,
+        zone: TimeZone,
+    ) -> Office {
+        let (simulations, stories) = (Semaphore::new(SIMULATIONS), Semaphore::new(STORIES));
+        Office { board, orders, asked, config_dir, data, zone, simulations, stories }
+    }
+
+    /// Asks the switchboard, and waits for its answer.
+    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, NotDone> {
+        let (tell, told) = oneshot::channel();
+        let asked = async {
+            self.orders.send(order(tell)).await.map_err(|_| closing())?;
+            told.await.map_err(|_| closing())
+        };
+        let late = |_| NotDone::Unavailable("the switchboard is busy; try again".into());
+        tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
+    }
+
+    /// Asks the keeper of the files.
+    async fn keeper(&self, request: Request) -> Result<Reply, NotDone> {
+        let (answer, answered) = oneshot::channel();
+        let busy = |_| NotDone::Unavailable("too much is asked of the files at once; try again".into());
+        self.asked.try_send(control::Asked { request, answer: Some(answer) }).map_err(busy)?;
+        answered.await.map_err(|_| closing())
+    }
+}
+
+fn closing() -> NotDone {
+    NotDone::Unavailable("the hotline is closing".into())
+}
+
+pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
+    match ask {
+        Ask::Operator { operator, act } => operate(&office, &by, operator, act).await,
+        Ask::Order { call, order } => {
+            let by = OperatorId::from(by.as_str());
+            let order = meant(order);
+            done(office.order(|tell| Order::Call { call, by, order, tell }).await?)
+        }
+        Ask::Move { call: _, queue } => {
+            if !office.board.facts().queues.iter().any(|known| known.id == queue) {
+                return Err(NotDone::Nonsense(format!("there is no queue {queue}")));
+            }
+            Err(NotDone::Now("callers who wait cannot be moved yet".into()))
+        }
+        Ask::Switch { schedule, to, until, note } => {
+            let to = match to.as_str() {
+                "open" => SwitchTo::Open,
+                "closed" => SwitchTo::Closed,
+                _ => SwitchTo::Auto,
+            };
+            if !office.board.schedules().iter().any(|known| known.id == schedule) {
+                return Err(NotDone::Unknown(format!("there is no schedule {schedule}")));
+            }
+            let schedule = schedule.as_str().into();
+            told(office.keeper(Request::Switch { schedule, to, until, author: by, note }).await?)
+        }
+        Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
+        Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
+        Ask::Explain { call } => {
+            let _place = office.stories.acquire().await.map_err(|_| closing())?;
+            let data = office.data.clone();
+            let id = call.to_string();
+            on_a_thread(move || {
+                let missing = NotDone::Unknown;
+                let text = explain::explain(&data, &id, false).map_err(missing)?;
+                let story = explain::explain(&data, &id, true).map_err(missing)?;
+                let lines: Vec<&str> = text.lines().collect();
+                let story: Value = serde_json::from_str(&story).unwrap_or_default();
+                Ok(json!({ "lines": lines, "story": story }))
+            })
+            .await
+        }
+        Ask::Simulate { files } => {
+            let busy = |_| NotDone::Unavailable("a day is being played already; try again when it is over".into());
+            let _place = office.simulations.try_acquire().map_err(busy)?;
+            let of = office.clone();
+            on_a_thread(move || admin::simulate(&of, files)).await
+        }
+        Ask::Config => on_a_thread(move || admin::in_force(&office)).await,
+        Ask::Versions => on_a_thread(move || admin::versions(&office)).await,
+        Ask::Diff { from, to } => on_a_thread(move || admin::diff(&office, from, to)).await,
+        Ask::Check { files } => on_a_thread(move || admin::check(&office, files)).await,
+    }
+}
+
+async fn on_a_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let broke = |_| NotDone::Unavailable("it broke off; the log says why".into());
+    tokio::task::spawn_blocking(work).await.map_err(broke)?
+}
+
+async fn operate(office: &Office, by: &str, operator: String, act: OperatorAct) -> Answer {
+    let Some(now) = office.board.operator(&operator) else {
+        return Err(NotDone::Unknown(format!("there is no operator {operator}")));
+    };
+    let themselves = by == operator;
+    let by = if themselves { By::Themselves } else { By::Supervisor(by.into()) };
+    let id = OperatorId::from(operator.as_str());
+    let input = match act {
+        // Whoever comes back to where they sit goes on there.
+        OperatorAct::SignIn { seat } if now.seat.as_deref() == Some(seat.as_str()) => return Ok(json!({})),
+        OperatorAct::SignIn { seat } => {
+            if !office.board.facts().seats.contains(&seat) {
+                return Err(NotDone::Nonsense(format!("there is no seat {seat}")));
+            }
+            Input::SignIn { operator: id, seat: seat.as_str().into() }
+        }
+        OperatorAct::SignOut => Input::SignOut { operator: id, by },
+        OperatorAct::Ready => Input::Ready { operator: id, by },
+        OperatorAct::NotReady { reason } => Input::NotReady { operator: id, reason: reason.as_str().into(), by },
+        OperatorAct::ExtendWrapUp { ms } => Input::ExtendWrapUp { operator: id, more: Duration::from_millis(ms) },
+        OperatorAct::EndWrapUp => Input::EndWrapUp { operator: id },
+    };
+    ignored(office.order(|tell| Order::Tell { input, tell }).await?)
+}
+
+/// What made no sense to the engine does not fit the present state.
+fn ignored(result: Result<(), String>) -> Answer {
+    result.map(|()| json!({})).map_err(NotDone::Now)
+}
+
+fn done(result: Result<(), call::NotDone>) -> Answer {
+    use call::NotDone as N;
+    result.map(|()| json!({})).map_err(|why| match why {
+        N::NoSuchCall => NotDone::Unknown(why.to_string()),
+        N::NotYours | N::NotSupervisor => NotDone::NotAllowed(why.to_string()),
+        N::NoSuchOperator | N::NoSuchSeat | N::NoSuchQueue | N::NoSuchTarget | N::NoNumber | N::TooLong => {
+            NotDone::Nonsense(why.to_string())
+        }
+        why => NotDone::Now(why.to_string()),
+    })
+}
+
+fn told(reply: Reply) -> Answer {
+    match reply {
+        Reply::Refused { why } => Err(NotDone::Now(why)),
+        reply => serde_json::to_value(reply).map_err(|error| NotDone::Unavailable(error.to_string())),
+    }
+}
+
+fn meant(order: http::Order) -> call::Order {
+    use http::Order as O;
+    let whom = |to: http::Whom| match to {
+        http::Whom::Operator(id) => call::Whom::Operator(id.into()),
+        http::Whom::Seat(id) => call::Whom::Seat(id.into()),
+        http::Whom::Queue(id) => call::Whom::Queue(id.into()),
+        http::Whom::Number(number) => call::Whom::Number(number),
+    };
+    match order {
+        O::Hold => call::Order::Hold,
+        O::Resume => call::Order::Resume,
+        O::Consult { to } => call::Order::Consult { to: whom(to) },
+        O::Return => call::Order::Return,
+        O::Complete => call::Order::Complete,
+        O::Conference => call::Order::Conference,
+        O::Transfer { to } => call::Order::Transfer { to: whom(to) },
+        O::HandOff { target } => call::Order::HandOff { target },
+        O::Note { text } => call::Order::Note { text },
+        O::HangUp => call::Order::HangUp,
+        O::Reclaim => call::Order::Reclaim,
+        O::Supervise { mode } => call::Order::Supervise {
+            mode: match mode {
+                http::Mode::Listen => call::Supervision::Listen,
+                http::Mode::Whisper => call::Supervision::Whisper,
+                http::Mode::Barge => call::Supervision::Barge,
+            },
+        },
+        O::LeaveSupervision => call::Order::LeaveSupervision,
+        O::TakeOver => call::Order::TakeOver,
+    }
+}

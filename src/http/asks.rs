@@ -1,0 +1,143 @@
+//! What people ask of the house, and how it answers. `app` does it.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::ids::CallId;
+use crate::moment::Moment;
+
+/// Hands a wish to the house; what comes back is its answer.
+pub type Obey = Arc<dyn Fn(Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
+
+pub type Answer = Result<Value, NotDone>;
+
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The id of who asks.
+    pub by: String,
+    pub ask: Ask,
+}
+
+#[derive(Clone, Debug)]
+pub enum Ask {
+    Operator {
+        operator: String,
+        act: OperatorAct,
+    },
+    Order {
+        call: CallId,
+        order: Order,
+    },
+    /// A caller who waits goes to another queue.
+    Move {
+        call: CallId,
+        queue: String,
+    },
+    Switch {
+        schedule: String,
+        to: String,
+        until: Option<Moment>,
+        note: String,
+    },
+    Explain {
+        call: CallId,
+    },
+    Config,
+    Versions,
+    Diff {
+        from: u64,
+        to: u64,
+    },
+    Check {
+        files: BTreeMap<String, String>,
+    },
+    Simulate {
+        files: BTreeMap<String, String>,
+    },
+    Reload {
+        note: String,
+        dry_run: bool,
+    },
+    Rollback {
+        to: Option<u64>,
+        note: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperatorAct {
+    SignIn { seat: String },
+    SignOut,
+    Ready,
+    NotReady { reason: String },
+    ExtendWrapUp { ms: u64 },
+    EndWrapUp,
+}
+
+/// What is asked of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub enum Order {
+    Hold,
+    Resume,
+    Consult {
+        to: Whom,
+    },
+    Return,
+    Complete,
+    Conference,
+    Transfer {
+        to: Whom,
+    },
+    HandOff {
+        target: Option<String>,
+    },
+    Note {
+        #[schema(max_length = 4000)]
+        text: String,
+    },
+    HangUp,
+    Reclaim,
+    Supervise {
+        mode: Mode,
+    },
+    LeaveSupervision,
+    TakeOver,
+}
+
+/// Exactly one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    Operator(String),
+    Seat(String),
+    Queue(String),
+    Number(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Listen,
+    Whisper,
+    Barge,
+}
+
+/// Why something was not done, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotDone {
+    /// There is no such thing.
+    Unknown(String),
+    NotAllowed(String),
+    /// Not in the present state.
+    Now(String),
+    /// What was sent makes no sense.
+    Nonsense(String),
+    /// It takes too long, or the house is closing.
+    Unavailable(String),
+}

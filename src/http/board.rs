@@ -1,0 +1,264 @@
+//! The board: what everything is now. `app` writes it, pages read it; each change is an event of the stream.
+//!
+//! The map is written before the event is told: whoever reads the offset and then the board misses nothing. What is
+//! read is cloned out; no guard of a map is held across another call or an await.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use serde::Serialize;
+use serde_json::json;
+
+use super::stream::{Event, KEPT, Offset, Stream};
+use super::words::{Alarm, CallNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow};
+
+pub struct Board {
+    pub stream: Stream,
+    queues: DashMap<String, QueueNow>,
+    operators: DashMap<String, OperatorNow>,
+    calls: DashMap<String, CallNow>,
+    alarms: DashMap<String, Alarm>,
+    notices: DashMap<String, Notice>,
+    schedules: DashMap<String, ScheduleNow>,
+    figures: ArcSwap<Figures>,
+    facts: ArcSwap<Facts>,
+    /// What was read from the store is on it.
+    ready: AtomicBool,
+}
+
+impl Board {
+    /// `epoch`: different in each process.
+    pub fn new(epoch: String) -> Board {
+        Board {
+            stream: Stream::new(epoch, KEPT),
+            queues: DashMap::new(),
+            operators: DashMap::new(),
+            calls: DashMap::new(),
+            alarms: DashMap::new(),
+            notices: DashMap::new(),
+            schedules: DashMap::new(),
+            figures: ArcSwap::default(),
+            facts: ArcSwap::default(),
+            ready: AtomicBool::new(false),
+        }
+    }
+
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    pub fn put_queue(&self, at: &str, queue: QueueNow) {
+        let id = queue.id.clone();
+        if changes(&self.queues, &id, &queue) {
+            self.queues.insert(id.clone(), queue.clone());
+            self.tell(at, "queue", &id, &queue);
+        }
+    }
+
+    /// A queue that is gone from the files; whoever shows it reads `/directory` anew.
+    pub fn remove_queue(&self, id: &str) {
+        self.queues.remove(id);
+    }
+
+    pub fn put_operator(&self, at: &str, operator: OperatorNow) {
+        let id = operator.id.clone();
+        if changes(&self.operators, &id, &operator) {
+            self.operators.insert(id.clone(), operator.clone());
+            self.tell(at, "operator", &id, &operator);
+        }
+    }
+
+    pub fn remove_operator(&self, id: &str) {
+        self.operators.remove(id);
+    }
+
+    pub fn put_call(&self, at: &str, call: CallNow) {
+        let id = call.id.clone();
+        if !changes(&self.calls, &id, &call) {
+            return;
+        }
+        let (data, wall) = (text(&call), text(&for_the_wall(call.clone())));
+        let whose = call.operator.as_deref().map(Arc::from);
+        let id_text = Arc::from(id.as_str());
+        let event = Event { number: 0, at: at.into(), kind: "call", id: id_text, whose, data, wall: Some(wall) };
+        self.calls.insert(id, call);
+        self.stream.push(event);
+    }
+
+    pub fn end_call(&self, at: &str, id: &str) {
+        if self.calls.remove(id).is_some() {
+            self.tell(at, "call_over", id, &json!({ "id": id }));
+        }
+    }
+
+    pub fn put_figures(&self, at: &str, figures: Figures) {
+        let former = self.figures.load_full();
+        if *former == figures {
+            return;
+        }
+        let told = Figures { yesterday: None, last_week: None, ..figures.clone() };
+        self.figures.store(Arc::new(figures));
+        self.tell(at, "figures", "", &told);
+    }
+
+    pub fn put_alarm(&self, at: &str, alarm: Alarm) {
+        let id = alarm.id.clone();
+        if changes(&self.alarms, &id, &alarm) {
+            self.alarms.insert(id.clone(), alarm.clone());
+            self.tell(at, "alarm", &id, &alarm);
+        }
+    }
+
+    pub fn end_alarm(&self, at: &str, id: &str) {
+        if self.alarms.remove(id).is_some() {
+            self.tell(at, "alarm_over", id, &json!({ "id": id }));
+        }
+    }
+
+    pub fn put_notice(&self, at: &str, notice: Notice) {
+        let id = notice.id.clone();
+        self.notices.insert(id.clone(), notice.clone());
+        self.tell(at, "notice", &id, &notice);
+    }
+
+    /// `false`: there is none.
+    pub fn end_notice(&self, at: &str, id: &str) -> bool {
+        let there = self.notices.remove(id).is_some();
+        if there {
+            self.tell(at, "notice_over", id, &json!({ "id": id }));
+        }
+        there
+    }
+
+    pub fn put_schedule(&self, at: &str, schedule: ScheduleNow) {
+        let id = schedule.id.clone();
+        if changes(&self.schedules, &id, &schedule) {
+            self.schedules.insert(id.clone(), schedule.clone());
+            self.tell(at, "schedule", &id, &schedule);
+        }
+    }
+
+    pub fn remove_schedule(&self, id: &str) {
+        self.schedules.remove(id);
+    }
+
+    /// Another version of the files is in force.
+    pub fn put_facts(&self, at: &str, facts: Facts) {
+        let version = facts.version;
+        self.facts.store(Arc::new(facts));
+        self.tell(at, "config", "", &json!({ "version": version }));
+    }
+
+    fn tell(&self, at: &str, kind: &'static str, id: &str, data: &impl Serialize) {
+        let (data, id) = (text(data), Arc::from(id));
+        self.stream.push(Event { number: 0, at: at.into(), kind, id, whose: None, data, wall: None });
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // What readers see
+
+    /// The place in the stream from which on nothing is missing in what is read after this.
+    pub fn offset(&self) -> Offset {
+        self.stream.now()
+    }
+
+    pub fn queues(&self) -> Vec<QueueNow> {
+        sorted(&self.queues)
+    }
+
+    pub fn operators(&self) -> Vec<OperatorNow> {
+        sorted(&self.operators)
+    }
+
+    pub fn operator(&self, id: &str) -> Option<OperatorNow> {
+        self.operators.get(id).map(|found| found.clone())
+    }
+
+    pub fn calls(&self) -> Vec<CallNow> {
+        sorted(&self.calls)
+    }
+
+    pub fn call(&self, id: &str) -> Option<CallNow> {
+        self.calls.get(id).map(|found| found.clone())
+    }
+
+    pub fn alarms(&self) -> Vec<Alarm> {
+        sorted(&self.alarms)
+    }
+
+    pub fn notices(&self) -> Vec<Notice> {
+        sorted(&self.notices)
+    }
+
+    pub fn schedules(&self) -> Vec<ScheduleNow> {
+        sorted(&self.schedules)
+    }
+
+    pub fn figures(&self) -> Arc<Figures> {
+        self.figures.load_full()
+    }
+
+    pub fn facts(&self) -> Arc<Facts> {
+        self.facts.load_full()
+    }
+}
+
+/// A call as the big screen shows it: nobody in the hall reads a caller's number.
+pub fn for_the_wall(call: CallNow) -> CallNow {
+    CallNow { from: None, digits: BTreeMap::new(), note: None, consulting: None, emergency: None, ..call }
+}
+
+fn changes<T: PartialEq>(map: &DashMap<String, T>, id: &str, new: &T) -> bool {
+    map.get(id).is_none_or(|former| *former != *new)
+}
+
+fn sorted<T: Clone>(map: &DashMap<String, T>) -> Vec<T> {
+    let all: BTreeMap<String, T> = map.iter().map(|entry| (entry.key().clone(), entry.value().clone())).collect();
+    all.into_values().collect()
+}
+
+fn text(value: &impl Serialize) -> Arc<str> {
+    serde_json::to_string(value).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(stage: &str) -> CallNow {
+        let digits = BTreeMap::from([("case".to_string(), "42".to_string())]);
+        CallNow { id: "c1".into(), stage: stage.into(), from: Some("138".into()), digits, ..CallNow::default() }
+    }
+
+    #[test]
+    fn only_what_changes_is_told_and_what_is_read_goes_with_its_offset() {
+        let board = Board::new("e".into());
+        board.put_call("t1", call("menu"));
+        board.put_call("t2", call("menu"));
+        let offset = board.offset();
+        assert_eq!((board.calls().len(), offset), (1, Offset(1)), "said again it is no event");
+        board.put_call("t3", call("waiting"));
+        board.end_call("t4", "c1");
+        board.end_call("t5", "c1");
+        let kinds: Vec<&str> = board.stream.after(offset, 9).unwrap().iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, ["call", "call_over"]);
+        assert!(board.call("c1").is_none());
+    }
+
+    #[test]
+    fn the_wall_is_told_no_number_of_a_caller() {
+        let board = Board::new("e".into());
+        board.put_call("t1", call("menu"));
+        let event = &board.stream.after(Offset(0), 9).unwrap()[0];
+        assert!(event.data.contains("138") && event.data.contains("42"));
+        let wall = event.wall.as_ref().unwrap();
+        assert!(!wall.contains("138") && !wall.contains("42"), "{wall}");
+    }
+}

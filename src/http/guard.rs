@@ -1,0 +1,233 @@
+//! What every request passes: who asks, whether the door is open to them, whether a browser sent it from our own
+//! pages, whether it was sent before; and afterwards the audit log.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::idempotency::{Kept, LONGEST_KEY, Seen};
+use super::listening::Remote;
+use super::metrics;
+use super::passwords;
+use super::problem::Problem;
+use super::roles::{self, Door};
+use super::server::{MAX_BODY, Web};
+use super::signing::{self, Proof, Who};
+use crate::records::Audit;
+
+/// What is kept of a command in the audit log.
+const AUDITED: usize = 500;
+const IDEMPOTENCY: &str = "idempotency-key";
+const CSRF: &str = "x-csrf-token";
+
+pub async fn guard(
+    State(web): State<Arc<Web>>,
+    ConnectInfo(Remote(remote)): ConnectInfo<Remote>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let from = origin_address(&web, request.headers(), remote);
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_string()).unwrap_or_default();
+    let began = (web.now)();
+    let response = match admit(&web, from, &path, request) {
+        Ok((request, who)) => obey(&web, who, request, next, from).await,
+        Err(problem) => problem.into_response(),
+    };
+    let seconds = (web.now)().since(began).as_secs_f64();
+    metrics::requested(&method, &path, response.status(), seconds);
+    response
+}
+
+/// Lets the request in, with who asks as its extension, or says why not.
+fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(Request, Option<Who>), Problem> {
+    let door = roles::door(request.method().as_str(), path)
+        .ok_or_else(|| Problem::not_found("there is nothing here; /api lists what there is"))?;
+    let who = signing::who(web, request.headers())?;
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let upgrades = request.headers().contains_key(header::UPGRADE);
+    let by_browser = who.as_ref().is_none_or(|who| matches!(who.proof, Proof::Session { .. }));
+    if (changes || upgrades) && by_browser {
+        check_origin(request.headers(), upgrades)?;
+    }
+    if door != Door::Open {
+        let who = who.as_ref().ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "sign in first"))?;
+        if !door.lets_in(&who.person.roles) {
+            return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));
+        }
+        if changes && let Proof::Session { token, .. } = &who.proof {
+            let shown = request.headers().get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            if !passwords::same(shown, &passwords::csrf(token)) {
+                let what = "the header X-CSRF-Token must repeat `csrf` of GET /api/v1/session";
+                return Err(Problem::forbidden(what));
+            }
+        }
+    }
+    if let Some(who) = &who {
+        request.extensions_mut().insert(who.clone());
+    }
+    request.extensions_mut().insert(From(from));
+    Ok((request, who))
+}
+
+/// The address that asks.
+#[derive(Clone, Copy, Debug)]
+pub struct From(pub IpAddr);
+
+/// Behind a proxy: the last address that it wrote down.
+fn origin_address(web: &Web, headers: &HeaderMap, remote: SocketAddr) -> IpAddr {
+    let told = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = told.and_then(|value| value.to_str().ok()).and_then(|text| text.rsplit(',').next());
+    let last = last.and_then(|address| address.trim().parse().ok());
+    if web.settings().proxy { last.unwrap_or(remote.ip()) } else { remote.ip() }
+}
+
+/// A browser says which page it was that asked: it must be one of ours. Other programs say nothing, and have no
+/// cookie that somebody else's page could use; on a WebSocket they must say it too.
+pub fn check_origin(headers: &HeaderMap, required: bool) -> Result<(), Problem> {
+    let foreign = || Problem::forbidden("the request comes from another site's page");
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return if required && headers.contains_key(header::COOKIE) { Err(foreign()) } else { Ok(()) };
+    };
+    let origin = origin.to_str().map_err(|_| foreign())?;
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    if own.is_some_and(|own| own.eq_ignore_ascii_case(host)) { Ok(()) } else { Err(foreign()) }
+}
+
+/// Passes the request on; a command is done once for its idempotency key, and written into the audit log.
+async fn obey(web: &Web, who: Option<Who>, request: Request, next: Next, from: IpAddr) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let name = who.as_ref().map(|who| who.id.clone()).unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        let what = format!("a body has at most {MAX_BODY} bytes");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what).into_response();
+    };
+    let path = parts.uri.path().to_string();
+    let what = audited(&parts.method, &path, &body);
+    let key = match parts.headers.get(IDEMPOTENCY).map(|key| key.to_str().unwrap_or_default().to_string()) {
+        Some(key) if key.is_empty() || key.len() > LONGEST_KEY => {
+            return Problem::bad("", format!("an Idempotency-Key has 1 to {LONGEST_KEY} letters")).into_response();
+        }
+        // Whoever has not signed in has nothing to repeat.
+        key => key.filter(|_| !name.is_empty()),
+    };
+    if let Some(key) = &key {
+        let hash = passwords::token_hash(&format!("{} {} {:x?}", parts.method, parts.uri, Sha256::digest(&body)));
+        match web.idempotency.begin((web.now)(), &name, key, &hash) {
+            Seen::New => {}
+            Seen::Done(kept) => return repeated(kept),
+            Seen::Underway => {
+                let what = "the same command is being done at this moment";
+                return Problem::new(StatusCode::CONFLICT, what).into_response();
+            }
+            Seen::Other => {
+                let what = "this Idempotency-Key was used for another command";
+                return Problem::bad("", what).into_response();
+            }
+        }
+    }
+    let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    if let Some(key) = key {
+        response = keep(web, &name, &key, response).await;
+    }
+    let who = if name.is_empty() { "nobody".into() } else { name };
+    let (at, result) = ((web.now)(), response.status().as_u16().to_string());
+    let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
+    if let Err(fault) = web.access.write_audit(&audit) {
+        tracing::error!(%fault, what = audit.what, "not written into the audit log");
+    }
+    response
+}
+
+/// Passwords and files are not written down.
+fn audited(method: &Method, path: &str, body: &Bytes) -> String {
+    let told = path.strip_prefix("/api/v1").unwrap_or(path);
+    let text = String::from_utf8_lossy(body);
+    let shown: String = match path.ends_with("/session") || path.ends_with("/check") || path.ends_with("/simulate") {
+        true => {
+            let name = serde_json::from_slice::<serde_json::Value>(body).ok();
+            let name = name.as_ref().and_then(|body| body.get("name")).and_then(|name| name.as_str());
+            name.map(|name| name.chars().take(64).collect()).unwrap_or_default()
+        }
+        false => text.chars().take(AUDITED).collect(),
+    };
+    format!("{method} {told} {shown}").trim_end().to_string()
+}
+
+async fn keep(web: &Web, name: &str, key: &str, response: Response) -> Response {
+    let status = response.status();
+    // What failed on our side may be tried again.
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        web.idempotency.forget(name, key);
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        web.idempotency.forget(name, key);
+        return Problem::unavailable("the answer broke off").into_response();
+    };
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(String::from);
+    web.idempotency.done(name, key, Kept { status, content_type, body: body.clone() });
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn repeated(kept: Kept) -> Response {
+    let mut response = (kept.status, kept.body).into_response();
+    let content_type = kept.content_type.and_then(|text| HeaderValue::from_str(&text).ok());
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    }
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_may_ask() {
+        let cases = [
+            // Origin, Host, with a cookie, required, allowed
+            (Some("http://127.0.0.1:8080"), "127.0.0.1:8080", true, true, true),
+            (Some("https://hotline.example"), "hotline.example", true, false, true),
+            (Some("https://evil.example"), "hotline.example", true, false, false),
+            (Some("https://hotline.example.evil"), "hotline.example", true, false, false),
+            (Some("http://127.0.0.1:9090"), "127.0.0.1:8080", true, true, false),
+            (Some("null"), "hotline.example", true, false, false),
+            (None, "hotline.example", true, false, true),
+            (None, "hotline.example", true, true, false),
+            (None, "hotline.example", false, true, true),
+        ];
+        for (origin, host, with_cookie, required, allowed) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            if with_cookie {
+                headers.insert(header::COOKIE, "hotline=x".parse().unwrap());
+            }
+            assert_eq!(check_origin(&headers, required).is_ok(), allowed, "{origin:?} {host} {required}");
+        }
+    }
+
+    #[test]
+    fn no_password_is_written_into_the_audit_log() {
+        let body = Bytes::from_static(br#"{"name":"mei","password":"secret"}"#);
+        let what = audited(&Method::POST, "/api/v1/session", &body);
+        assert_eq!(what, "POST /session mei");
+        let what = audited(&Method::POST, "/api/v1/notices", &Bytes::from_static(br#"{"text":"hi"}"#));
+        assert_eq!(what, r#"POST /notices {"text":"hi"}"#);
+    }
+}

@@ -1,0 +1,140 @@
+//! Errors as RFC 9457 has them, and requests that are read so that what is wrong is told in that form.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::asks::NotDone;
+use crate::records::{ReadFault, StoreFault};
+
+/// `application/problem+json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the status says what kind it is.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub title: String,
+    pub status: u16,
+    /// For people.
+    pub detail: String,
+    /// What is wrong with which field of the request.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Seconds.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        let title = status.canonical_reason().unwrap_or("Error").to_string();
+        let (kind, status, detail) = ("about:blank", status.as_u16(), detail.into());
+        Problem { kind, title, status, detail, fields: BTreeMap::new(), retry_after: None }
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub fn forbidden(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    pub fn bad(field: &str, detail: impl Into<String>) -> Problem {
+        let detail = detail.into();
+        let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail.clone());
+        if !field.is_empty() {
+            problem.fields.insert(field.to_string(), detail);
+        }
+        problem
+    }
+
+    pub fn too_many(detail: impl Into<String>, retry_after: u64) -> Problem {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Problem { retry_after: Some(retry_after), ..problem }
+    }
+
+    pub fn unavailable(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<NotDone> for Problem {
+    fn from(why: NotDone) -> Problem {
+        match why {
+            NotDone::Unknown(detail) => Problem::not_found(detail),
+            NotDone::NotAllowed(detail) => Problem::forbidden(detail),
+            NotDone::Now(detail) => Problem::new(StatusCode::CONFLICT, detail),
+            NotDone::Nonsense(detail) => Problem::bad("", detail),
+            NotDone::Unavailable(detail) => Problem::unavailable(detail),
+        }
+    }
+}
+
+impl From<StoreFault> for Problem {
+    fn from(fault: StoreFault) -> Problem {
+        tracing::error!(%fault, "the file of those who may come in");
+        Problem::unavailable("who may come in cannot be looked up now; the log says why")
+    }
+}
+
+impl From<ReadFault> for Problem {
+    fn from(fault: ReadFault) -> Problem {
+        tracing::warn!(%fault, "records for a page");
+        Problem::unavailable("the records cannot be read now; the log says why")
+    }
+}
+
+/// A body of JSON.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let large = |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broke off");
+        let bytes = Bytes::from_request(request, state).await.map_err(large)?;
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            Problem::bad(if path == "." { "" } else { &path }, error.into_inner().to_string())
+        })?;
+        reader.end().map_err(|error| Problem::bad("", error.to_string()))?;
+        Ok(Body(read))
+    }
+}
+
+/// What is asked behind the `?`.
+pub struct Asking<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asking<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let wrong = |error: axum::extract::rejection::QueryRejection| Problem::bad("", error.body_text());
+        Query::try_from_uri(&parts.uri).map(|Query(read)| Asking(read)).map_err(wrong)
+    }
+}

@@ -1,0 +1,248 @@
+//! The board, what is on it, notices and schedules.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Accepted, accepted};
+use crate::http::asks::Ask;
+use crate::http::board::for_the_wall;
+use crate::http::problem::{Body, Problem};
+use crate::http::roles::Role;
+use crate::http::server::Web;
+use crate::http::signing::Who;
+use crate::http::words::{Alarm, CallNow, Figures, Named, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow};
+use crate::moment::Moment;
+
+/// Letters of a notice.
+const LONGEST_NOTICE: usize = 500;
+/// Notices at once.
+const NOTICES: usize = 50;
+
+/// Everything that is now
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Now {
+    /// From here on the events tell what changes.
+    offset: String,
+    now: String,
+    queues: Vec<QueueNow>,
+    operators: Vec<OperatorNow>,
+    calls: Vec<CallNow>,
+    today: Figures,
+    alarms: Vec<Alarm>,
+    notices: Vec<Notice>,
+    schedules: Vec<ScheduleNow>,
+}
+
+/// The calls that somebody may see.
+pub fn calls_for(web: &Web, who: &Who) -> Vec<CallNow> {
+    let calls = web.board.calls();
+    if who.sees_all() {
+        return calls;
+    }
+    if who.is(Role::Operator) {
+        return calls.into_iter().filter(|call| call.operator.as_deref() == Some(who.id.as_str())).collect();
+    }
+    calls.into_iter().map(for_the_wall).collect()
+}
+
+/// Everything that is now
+#[utoipa::path(get, path = "/board", tag = "board", responses((status = 200, body = Now), (status = 401, body = Problem)))]
+pub async fn board(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Json<Now> {
+    let board = &web.board;
+    // First: what changes while the rest is read is told again.
+    let offset = board.stream.text(board.offset());
+    Json(Now {
+        offset,
+        now: web.time((web.now)()),
+        queues: board.queues(),
+        operators: board.operators(),
+        calls: calls_for(&web, &who),
+        today: (*board.figures()).clone(),
+        alarms: board.alarms(),
+        notices: board.notices(),
+        schedules: board.schedules(),
+    })
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Directory {
+    operators: Vec<Colleague>,
+    queues: Vec<QueueNow>,
+    seats: Vec<String>,
+    /// For not being ready.
+    reasons: Vec<String>,
+    emergencies: Vec<Named>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Colleague {
+    #[serde(flatten)]
+    facts: OperatorFacts,
+    /// As on the board.
+    state: String,
+    /// Where they are signed in.
+    at: Option<String>,
+}
+
+/// Whom a call can be given to: operators with their presence, queues, seats, emergencies; reasons for not being ready
+#[utoipa::path(get, path = "/directory", tag = "board", responses((status = 200, body = Directory)))]
+pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
+    let facts = web.board.facts();
+    let colleague = |facts: &OperatorFacts| {
+        let now = web.board.operator(&facts.id).unwrap_or_default();
+        let state = if now.state.is_empty() { "signed_out".into() } else { now.state };
+        Colleague { facts: facts.clone(), state, at: now.seat }
+    };
+    Json(Directory {
+        operators: facts.operators.iter().map(colleague).collect(),
+        queues: web.board.queues(),
+        seats: facts.seats.clone(),
+        reasons: facts.reasons.clone(),
+        emergencies: facts.emergencies.clone(),
+    })
+}
+
+/// The queues as they are now
+#[utoipa::path(get, path = "/queues", tag = "queues", responses((status = 200, body = Vec<QueueNow>)))]
+pub async fn queues(State(web): State<Arc<Web>>) -> Json<Vec<QueueNow>> {
+    Json(web.board.queues())
+}
+
+/// Who waits in a queue, since when, and why: the last decision in words
+#[utoipa::path(
+    get, path = "/queues/{id}/waiting", tag = "queues", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<CallNow>), (status = 404, body = Problem))
+)]
+pub async fn waiting(State(web): State<Arc<Web>>, Path(id): Path<String>) -> Result<Json<Vec<CallNow>>, Problem> {
+    if !web.board.queues().iter().any(|queue| queue.id == id) {
+        return Err(Problem::not_found(format!("there is no queue {id}")));
+    }
+    let mut waiting = web.board.calls();
+    waiting.retain(|call| call.queue.as_deref() == Some(id.as_str()) && call.place.is_some());
+    waiting.sort_by_key(|call| call.place);
+    Ok(Json(waiting))
+}
+
+/// The schedules as they stand
+#[utoipa::path(get, path = "/schedules", tag = "schedules", responses((status = 200, body = Vec<ScheduleNow>)))]
+pub async fn schedules(State(web): State<Arc<Web>>) -> Json<Vec<ScheduleNow>> {
+    Json(web.board.schedules())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Switch {
+    /// `open`, `closed`, or `auto`: by its hours.
+    to: SwitchTo,
+    /// RFC 3339; from then on it goes by its hours again.
+    #[schema(format = DateTime)]
+    until: Option<String>,
+    #[schema(max_length = 500)]
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchTo {
+    Open,
+    Closed,
+    Auto,
+}
+
+/// Open or close a schedule, and with it the queues that go by it
+#[utoipa::path(
+    post, path = "/schedules/{id}/switch", tag = "schedules", request_body = Switch, params(("id" = String, Path)),
+    responses((status = 202, body = Accepted), (status = 404, body = Problem))
+)]
+pub async fn switch(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(schedule): Path<String>,
+    Body(given): Body<Switch>,
+) -> Result<Response, Problem> {
+    let to = match given.to {
+        SwitchTo::Open => "open",
+        SwitchTo::Closed => "closed",
+        SwitchTo::Auto => "auto",
+    };
+    let until = given.until.as_deref().map(|text| moment("until", text)).transpose()?;
+    web.ask(&who, Ask::Switch { schedule, to: to.into(), until, note: given.note }).await?;
+    Ok(accepted())
+}
+
+/// Reads a time of a request.
+pub fn moment(field: &str, text: &str) -> Result<Moment, Problem> {
+    let wrong = || Problem::bad(field, format!("found {text:?}; a time looks like 2026-11-26T08:00:00+08:00"));
+    let at: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+    u64::try_from(at.as_microsecond()).map(Moment::from_micros).map_err(|_| wrong())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NewNotice {
+    #[schema(max_length = 500)]
+    text: String,
+    #[serde(default)]
+    level: Level,
+    /// RFC 3339; without it it stays until it is taken away.
+    #[schema(format = DateTime)]
+    until: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    #[default]
+    Info,
+    Warning,
+    Urgent,
+}
+
+/// Say something to everybody
+#[utoipa::path(
+    post, path = "/notices", tag = "notices", request_body = NewNotice,
+    responses((status = 201, body = Notice), (status = 422, body = Problem))
+)]
+pub async fn add_notice(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Body(given): Body<NewNotice>,
+) -> Result<Response, Problem> {
+    let text = given.text.trim().to_string();
+    if text.is_empty() || text.chars().count() > LONGEST_NOTICE {
+        return Err(Problem::bad("text", format!("a notice has 1 to {LONGEST_NOTICE} letters")));
+    }
+    if web.board.notices().len() >= NOTICES {
+        return Err(Problem::new(StatusCode::CONFLICT, "there are too many notices; take some away first"));
+    }
+    let level = match given.level {
+        Level::Info => "info",
+        Level::Warning => "warning",
+        Level::Urgent => "urgent",
+    };
+    let until = given.until.as_deref().map(|text| moment("until", text)).transpose()?;
+    let at = web.time((web.now)());
+    let (id, level) = (web.next_notice(), level.to_string());
+    let until = until.map(|until| web.time(until));
+    let notice = Notice { id, text, level, by: who.person.name, at: at.clone(), until };
+    web.board.put_notice(&at, notice.clone());
+    Ok((StatusCode::CREATED, Json(notice)).into_response())
+}
+
+/// Take a notice away
+#[utoipa::path(
+    delete, path = "/notices/{id}", tag = "notices", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem))
+)]
+pub async fn end_notice(State(web): State<Arc<Web>>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let at = web.time((web.now)());
+    match web.board.end_notice(&at, &id) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found(format!("there is no notice {id}"))),
+    }
+}

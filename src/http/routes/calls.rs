@@ -1,0 +1,158 @@
+//! Calls: what is known of them, and what is asked of them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::board::calls_for;
+use super::{Accepted, accepted};
+use crate::http::asks::{Ask, Order};
+use crate::http::problem::{Body, Problem};
+use crate::http::roles::Role;
+use crate::http::server::Web;
+use crate::http::signing::Who;
+use crate::http::words::CallNow;
+use crate::ids::CallId;
+use crate::records::{self, Record, printed, read_call};
+
+/// Contacts of a caller that are shown.
+const CONTACTS: usize = 3;
+/// Letters of a note.
+const LONGEST_NOTE: usize = 4_000;
+
+/// The id of a request's path.
+pub fn call_id(text: &str) -> Result<CallId, Problem> {
+    CallId::parse(text).ok_or_else(|| Problem::not_found(format!("there is no call {text}")))
+}
+
+/// A call's record, open or closed, if it may be seen.
+async fn record(web: &Web, who: &Who, id: &str) -> Result<Record, Problem> {
+    let call = call_id(id)?;
+    let data = web.data.clone();
+    let missing = Problem::not_found(format!("there is no call {id}"));
+    let record = web.read(move || Ok(read_call(&data, call)?)).await?.ok_or(missing)?;
+    let now = web.board.call(id).and_then(|call| call.operator);
+    let theirs = now.as_deref() == Some(who.id.as_str())
+        || record.operator.as_ref().is_some_and(|operator| operator.as_str() == who.id);
+    if !who.sees_all() && !theirs {
+        return Err(Problem::forbidden("operators see their own calls alone"));
+    }
+    Ok(record)
+}
+
+/// The open calls: operators see theirs
+#[utoipa::path(get, path = "/calls", tag = "calls", responses((status = 200, body = Vec<CallNow>)))]
+pub async fn list(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Json<Vec<CallNow>> {
+    Json(calls_for(&web, &who))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OneCall {
+    /// While it is open.
+    now: Option<CallNow>,
+    /// As `hotline records` prints it.
+    #[schema(value_type = Object)]
+    record: Value,
+}
+
+/// One call, open or closed
+#[utoipa::path(
+    get, path = "/calls/{id}", tag = "calls", params(("id" = String, Path)),
+    responses((status = 200, body = OneCall), (status = 404, body = Problem))
+)]
+pub async fn one(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<Json<OneCall>, Problem> {
+    let record = record(&web, &who, &id).await?;
+    let record = printed(&record, &web.zone).map_err(|error| Problem::unavailable(error.to_string()))?;
+    Ok(Json(OneCall { now: web.board.call(&id), record }))
+}
+
+/// The last three contacts of a call's caller: their records
+#[utoipa::path(
+    get, path = "/calls/{id}/caller", tag = "calls", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<Object>), (status = 404, body = Problem))
+)]
+pub async fn caller(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Value>>, Problem> {
+    let record = record(&web, &who, &id).await?;
+    let (data, zone) = (web.data.clone(), web.zone.clone());
+    let number = if record.callback_of.is_some() { record.to } else { record.from };
+    let find = move || Ok(records::caller(&data, &number, record.call_id, CONTACTS)?);
+    let found = web.read(find).await?;
+    Ok(Json(found.iter().filter_map(|record| printed(record, &zone).ok()).collect()))
+}
+
+/// Why a caller waited: every decision, in words and in figures
+#[utoipa::path(
+    get, path = "/calls/{id}/explain", tag = "calls", params(("id" = String, Path)),
+    responses((status = 200, body = Object), (status = 404, body = Problem))
+)]
+pub async fn explain(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let call = call_id(&id)?;
+    Ok(Json(web.ask(&who, Ask::Explain { call }).await?))
+}
+
+/// Ask something of a call
+///
+/// The call's operator holds, consults, transfers, notes and hangs up; supervisors listen, whisper, barge in and take
+/// over.
+#[utoipa::path(
+    post, path = "/calls/{id}/orders", tag = "calls", request_body = Order, params(("id" = String, Path)),
+    responses((status = 202, body = Accepted), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub async fn order(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    Body(order): Body<Order>,
+) -> Result<Response, Problem> {
+    if let Order::Note { text } = &order
+        && text.chars().count() > LONGEST_NOTE
+    {
+        return Err(Problem::bad("text", format!("a note has at most {LONGEST_NOTE} letters")));
+    }
+    if matches!(order, Order::Supervise { .. } | Order::TakeOver | Order::LeaveSupervision) && !who.is(Role::Supervisor)
+    {
+        return Err(Problem::forbidden("that is for supervisors"));
+    }
+    let call = call_id(&id)?;
+    web.ask(&who, Ask::Order { call, order }).await?;
+    Ok(accepted())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct MoveTo {
+    #[schema(max_length = 64)]
+    queue: String,
+}
+
+/// A caller who waits goes to another queue, their place kept
+#[utoipa::path(
+    post, path = "/calls/{id}/move", tag = "calls", request_body = MoveTo, params(("id" = String, Path)),
+    responses((status = 202, body = Accepted), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub async fn move_to(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    Body(MoveTo { queue }): Body<MoveTo>,
+) -> Result<Response, Problem> {
+    let call = call_id(&id)?;
+    web.ask(&who, Ask::Move { call, queue }).await?;
+    Ok(accepted())
+}

@@ -1,0 +1,178 @@
+//! What admins ask of the files, and the audit log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::http::asks::Ask;
+use crate::http::problem::{Asking, Body, Problem};
+use crate::http::server::Web;
+use crate::http::signing::Who;
+
+/// Files of a house that are sent in.
+const FILES: usize = 64;
+const AUDITS: usize = 100;
+const MOST_AUDITS: usize = 1_000;
+
+/// The configuration in force: its version and its files, secrets masked
+#[utoipa::path(get, path = "/config", tag = "config", responses((status = 200, body = Object)))]
+pub async fn in_force(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Result<Json<Value>, Problem> {
+    Ok(Json(web.ask(&who, Ask::Config).await?))
+}
+
+/// The configurations that took effect, the latest first: when, by whom, why, what was different
+#[utoipa::path(get, path = "/config/versions", tag = "config", responses((status = 200, body = Vec<Object>)))]
+pub async fn versions(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Result<Json<Value>, Problem> {
+    Ok(Json(web.ask(&who, Ask::Versions).await?))
+}
+
+/// What is different between two versions, in words and line by line
+#[utoipa::path(
+    get, path = "/config/versions/{from}/diff/{to}", tag = "config",
+    params(("from" = u64, Path), ("to" = u64, Path)),
+    responses((status = 200, body = Object), (status = 404, body = Problem))
+)]
+pub async fn diff(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path((from, to)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let number = |text: &str| text.parse().map_err(|_| Problem::not_found(format!("there is no version {text}")));
+    Ok(Json(web.ask(&who, Ask::Diff { from: number(&from)?, to: number(&to)? }).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Files {
+    /// By their names within the folder; those that are not named are as they are in force.
+    files: BTreeMap<String, String>,
+}
+
+impl Files {
+    fn checked(self) -> Result<BTreeMap<String, String>, Problem> {
+        if self.files.len() > FILES {
+            return Err(Problem::bad("files", format!("at most {FILES} files are looked at")));
+        }
+        Ok(self.files)
+    }
+}
+
+/// Check files without letting them take effect: faults, warnings, and what would change
+#[utoipa::path(
+    post, path = "/config/check", tag = "config", request_body = Files,
+    responses((status = 200, body = Object), (status = 422, body = Problem))
+)]
+pub async fn check(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Body(files): Body<Files>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(web.ask(&who, Ask::Check { files: files.checked()? }).await?))
+}
+
+/// Play a day with the configuration in force and with these files beside it
+#[utoipa::path(
+    post, path = "/config/simulate", tag = "config", request_body = Files,
+    responses((status = 200, body = Object), (status = 422, body = Problem), (status = 503, body = Problem))
+)]
+pub async fn simulate(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Body(files): Body<Files>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(web.ask(&who, Ask::Simulate { files: files.checked()? }).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Reload {
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    note: String,
+    /// Only tell what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Let the files of the folder take effect
+#[utoipa::path(
+    post, path = "/config/reload", tag = "config", request_body = Reload,
+    responses((status = 200, body = Object), (status = 409, body = Problem))
+)]
+pub async fn reload(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Body(Reload { note, dry_run }): Body<Reload>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(web.ask(&who, Ask::Reload { note, dry_run }).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Rollback {
+    /// The version; without it the one before the present one.
+    to: Option<u64>,
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    note: String,
+}
+
+/// Put the files of an earlier version back, and let them take effect
+#[utoipa::path(
+    post, path = "/config/rollback", tag = "config", request_body = Rollback,
+    responses((status = 200, body = Object), (status = 409, body = Problem))
+)]
+pub async fn rollback(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Body(Rollback { to, note }): Body<Rollback>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(web.ask(&who, Ask::Rollback { to, note }).await?))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Before {
+    /// Only entries with smaller numbers.
+    before: Option<i64>,
+    /// 1 to 1000; 100 if it is not said.
+    limit: Option<usize>,
+}
+
+/// What somebody did or tried
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Entry {
+    id: i64,
+    at: String,
+    who: String,
+    what: String,
+    from: String,
+    /// The status of the answer.
+    result: String,
+}
+
+/// Who did what, the latest first
+#[utoipa::path(get, path = "/audit", tag = "config", params(Before), responses((status = 200, body = Vec<Entry>)))]
+pub async fn audit(State(web): State<Arc<Web>>, Asking(asked): Asking<Before>) -> Result<Json<Vec<Entry>>, Problem> {
+    let limit = asked.limit.unwrap_or(AUDITS);
+    if !(1..=MOST_AUDITS).contains(&limit) {
+        return Err(Problem::bad("limit", format!("found {limit}; from 1 to {MOST_AUDITS} is allowed")));
+    }
+    let audits = web.access.audits(asked.before, limit)?;
+    let entry = |audit: crate::records::Audit| {
+        let at = web.time(audit.at);
+        Entry { id: audit.id, at, who: audit.who, what: audit.what, from: audit.from, result: audit.result }
+    };
+    Ok(Json(audits.into_iter().map(entry).collect()))
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "config", security(()), responses((status = 200, body = Object)))]
+pub async fn document(State(web): State<Arc<Web>>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], web.openapi.clone()).into_response()
+}

@@ -1,0 +1,251 @@
+//! The web server: its listeners, its state, and how a request goes through it. A thread and a small runtime of its
+//! own, so that pages never hold up a call.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use jiff::tz::TimeZone;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::compression::CompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::{error, info};
+
+use super::asks::{Answer, Ask, Asked, Obey};
+use super::board::Board;
+use super::idempotency::Idempotency;
+use super::metrics::Meter;
+use super::phones::{self, Phones};
+use super::problem::Problem;
+use super::settings::Settings;
+use super::signing::{HASHING, Tries, Who};
+use super::{guard, listening, openapi, pages};
+use crate::moment::Moment;
+use crate::records::{Access, rfc3339};
+use crate::tls::Acceptor;
+
+/// Bytes of a body: a house's files fit, and nothing much larger.
+pub const MAX_BODY: usize = 8 * 1024 * 1024;
+/// Event streams and WebSockets that are open at once.
+pub const STREAMS: usize = 4_000;
+/// Reads of records and the like at once; each takes a thread.
+const READING: usize = 4;
+/// What a page may load and who may show it in a frame: nothing from elsewhere, nobody.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; \
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// What the web server is made of.
+pub struct Parts {
+    pub board: Arc<Board>,
+    pub settings: Arc<ArcSwap<Settings>>,
+    pub access: Access,
+    pub obey: Obey,
+    pub now: Arc<dyn Fn() -> Moment + Send + Sync>,
+    pub zone: TimeZone,
+    /// The data folder.
+    pub data: PathBuf,
+    pub meter: Option<Meter>,
+    pub sign_in_tries: u32,
+    /// Whether calls are taken and the disk takes them; the words say why not.
+    pub health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    pub phones: Phones,
+    /// With it HTTPS is spoken.
+    pub tls: Option<Acceptor>,
+}
+
+/// The state that every request sees.
+pub struct Web {
+    pub board: Arc<Board>,
+    settings: Arc<ArcSwap<Settings>>,
+    pub access: Access,
+    obey: Obey,
+    pub now: Arc<dyn Fn() -> Moment + Send + Sync>,
+    pub zone: TimeZone,
+    pub data: PathBuf,
+    meter: Option<Meter>,
+    health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    pub phones: Phones,
+    pub tries: Tries,
+    pub idempotency: Idempotency,
+    pub hashing: Arc<Semaphore>,
+    waiting_to_hash: AtomicUsize,
+    pub streams: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    pub openapi: String,
+    notices: AtomicUsize,
+}
+
+impl Web {
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    pub fn hashing_waiting(&self) -> usize {
+        self.waiting_to_hash.load(Ordering::Relaxed)
+    }
+
+    pub async fn wait_for_hashing(&self) -> Option<OwnedSemaphorePermit> {
+        self.waiting_to_hash.fetch_add(1, Ordering::Relaxed);
+        let permit = self.hashing.clone().acquire_owned().await.ok();
+        self.waiting_to_hash.fetch_sub(1, Ordering::Relaxed);
+        permit
+    }
+
+    /// Reads something that may take a while, on a thread for that.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = self.reading.clone().acquire_owned().await.ok();
+        let work = move || {
+            let done = work();
+            drop(permit);
+            done
+        };
+        let broke = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it broke off; the log says why");
+        tokio::task::spawn_blocking(work).await.map_err(broke)?
+    }
+
+    /// Hands a wish to the house.
+    pub async fn ask(&self, who: &Who, ask: Ask) -> Answer {
+        (self.obey)(Asked { by: who.id.clone(), ask }).await
+    }
+
+    pub fn time(&self, at: Moment) -> String {
+        rfc3339(at, &self.zone)
+    }
+
+    pub fn next_notice(&self) -> String {
+        let number = self.notices.fetch_add(1, Ordering::Relaxed);
+        format!("{:x}-{number}", (self.now)().as_millis())
+    }
+}
+
+/// Opens the listeners; all or none.
+pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String> {
+    let open = |addr: &SocketAddr| -> std::io::Result<std::net::TcpListener> {
+        let listener = std::net::TcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    listen.iter().map(|addr| open(addr).map_err(|error| format!("web.listen {addr}: {error}"))).collect()
+}
+
+/// Serves until the process ends.
+pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Result<()> {
+    let tls = parts.tls.clone();
+    let app = router(parts);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
+    let serve = async move {
+        let mut servers = Vec::new();
+        for listener in listeners {
+            let listener = match TcpListener::from_std(listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    error!(%error, "a listener of the pages");
+                    continue;
+                }
+            };
+            let app = app.clone().into_make_service_with_connect_info::<listening::Remote>();
+            servers.push(match tls.clone() {
+                None => tokio::spawn(async move { axum::serve(listener, app).await }),
+                Some(tls) => {
+                    tokio::spawn(async move { axum::serve(listening::Encrypted::new(listener, tls), app).await })
+                }
+            });
+        }
+        for server in servers {
+            if let Ok(Err(error)) = server.await {
+                error!(%error, "the pages are not served any more");
+            }
+        }
+    };
+    std::thread::Builder::new().name("web".into()).spawn(move || runtime.block_on(serve)).map(drop)?;
+    info!("pages and API are served");
+    Ok(())
+}
+
+pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
+    let Parts { board, settings, access, obey, now, zone, data, meter, sign_in_tries, health, phones, tls: _ } = parts;
+    Arc::new(Web {
+        board,
+        settings,
+        access,
+        obey,
+        now,
+        zone,
+        data,
+        meter,
+        health,
+        phones,
+        tries: Tries::new(sign_in_tries),
+        idempotency: Idempotency::default(),
+        hashing: Arc::new(Semaphore::new(HASHING)),
+        waiting_to_hash: AtomicUsize::new(0),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        reading: Arc::new(Semaphore::new(READING)),
+        openapi,
+        notices: AtomicUsize::new(0),
+    })
+}
+
+pub(super) fn router(parts: Parts) -> Router {
+    let (api, document) = openapi::api();
+    let web = web(parts, document);
+    let guarded = api
+        .method_not_allowed_fallback(not_allowed)
+        .fallback(nothing)
+        .route_layer(middleware::from_fn_with_state(web.clone(), guard::guard));
+    let fixed = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    Router::new()
+        .nest("/api/v1", guarded)
+        .route("/sip", get(phones::enter))
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .merge(pages::routes())
+        .fallback(nothing)
+        .layer(CompressionLayer::new().br(true).gzip(true))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
+        .with_state(web)
+}
+
+async fn nothing() -> Problem {
+    Problem::not_found("there is nothing here; /api lists what there is")
+}
+
+async fn not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is asked for in another way; /api lists how")
+}
+
+/// The process runs.
+async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// It takes calls, writes them down, and the board shows what was there before.
+async fn ready(State(web): State<Arc<Web>>) -> Response {
+    let state = if web.board.is_ready() { (web.health)() } else { Err("the board is being read".into()) };
+    match state {
+        Ok(()) => (StatusCode::OK, Json(serde_json::json!({ "ready": true }))).into_response(),
+        Err(why) => Problem::unavailable(why).into_response(),
+    }
+}
+
+async fn metrics(State(web): State<Arc<Web>>) -> Response {
+    let Some(meter) = &web.meter else { return Problem::unavailable("nothing is counted").into_response() };
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    ([kind], meter.text()).into_response()
+}

@@ -1,0 +1,35 @@
+//! What the web server is told of the files; changed while it runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::roles::Roles;
+
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Everybody who could sign in: operators by their number, and the people of `[[web.person]]`.
+    pub people: BTreeMap<String, Person>,
+    /// A proxy speaks HTTPS before us and tells who asks.
+    pub proxy: bool,
+    /// We speak HTTPS ourselves.
+    pub tls: bool,
+    pub session_idle: Duration,
+    pub session_longest: Duration,
+    /// Pages of other hosts whose phones may come in.
+    pub origins: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    pub name: String,
+    pub roles: Roles,
+    /// Of the pages: `zh` or `en`.
+    pub language: String,
+}
+
+impl Settings {
+    /// Cookies are for HTTPS alone.
+    pub fn is_secure(&self) -> bool {
+        self.tls || self.proxy
+    }
+}

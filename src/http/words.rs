@@ -1,0 +1,252 @@
+//! What the board shows, as it is told in JSON. Times are RFC 3339 with milliseconds and zone, durations milliseconds.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A line as it is now, and what came to it today.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct QueueNow {
+    pub id: String,
+    pub name: String,
+    pub open: bool,
+    /// Callers in the line, those included for whom a phone rings.
+    pub waiting: usize,
+    /// Since when the one waits who has waited longest.
+    pub longest_since: Option<String>,
+    /// Callbacks that wait.
+    pub callbacks: usize,
+    /// The median for who would join now.
+    pub expected_wait_ms: Option<u64>,
+    /// Operators who are ready and can serve it.
+    pub ready: u32,
+    pub talking: usize,
+    pub offered: u64,
+    pub answered: u64,
+    pub answered_within: u64,
+    pub abandoned: u64,
+    /// Answered in time / offered, today: 0 to 1.
+    pub service_level: Option<f64>,
+    pub service_level_15min: Option<f64>,
+    pub answer_within_ms: u64,
+}
+
+/// An operator as they are now, and what they did today.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct OperatorNow {
+    pub id: String,
+    pub name: String,
+    pub seat: Option<String>,
+    /// `signed_out`, `not_ready`, `ready`, `offered`, `reserved`, `talking`, `holding`, `wrap_up`, `outbound` or
+    /// `unreachable`.
+    pub state: String,
+    /// Why they are not ready.
+    pub reason: Option<String>,
+    pub since: String,
+    /// When wrap-up or the offer ends.
+    pub until: Option<String>,
+    /// What they asked for when their work is done: `signed_out`, or the reason for not being ready.
+    pub next: Option<String>,
+    pub call: Option<String>,
+    pub queue: Option<String>,
+    pub supervisor: bool,
+    pub answered: u64,
+    pub talk_ms: u64,
+}
+
+/// A call that is open.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct CallNow {
+    pub id: String,
+    /// `menu`, `waiting`, `ringing`, `talking`, `holding`, `consulting`, `conference`, `lost` (the operator's phone),
+    /// `survey`, `message`, `onward`, `callback` or `ending`.
+    pub stage: String,
+    pub since: String,
+    /// The caller's number; the wall is not told.
+    pub from: Option<String>,
+    pub to: String,
+    pub language: Option<String>,
+    pub choices: String,
+    pub queue: Option<String>,
+    pub arrived_at: String,
+    pub queued_at: Option<String>,
+    pub connected_at: Option<String>,
+    /// Whose it is: who talks, or is rung.
+    pub operator: Option<String>,
+    pub seat: Option<String>,
+    /// In the line, from 1.
+    pub place: Option<usize>,
+    /// Why nobody is asked for it, in words.
+    pub why: Option<String>,
+    pub consulting: Option<Consulting>,
+    pub supervised_by: Vec<Supervised>,
+    pub emergency: Option<EmergencyNow>,
+    pub note: Option<String>,
+    /// What was typed in the menus; the wall is not told.
+    pub digits: BTreeMap<String, String>,
+    /// The visit in which they asked to be called back.
+    pub callback_of: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Consulting {
+    pub to: String,
+    /// `ringing`, `talking` or `conference`.
+    pub stage: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Supervised {
+    pub operator: String,
+    /// `listen`, `whisper` or `barge`.
+    pub mode: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct EmergencyNow {
+    pub target: String,
+    pub stage: String,
+}
+
+/// The house today: the same as its records say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Figures {
+    /// Calls of today that joined a line.
+    pub offered: u64,
+    pub answered: u64,
+    /// Within their queue's time.
+    pub answered_within: u64,
+    pub abandoned: u64,
+    pub waiting: usize,
+    pub longest_since: Option<String>,
+    /// Answered in time / offered: 0 to 1.
+    pub service_level: Option<f64>,
+    /// Of the calls that arrived in the last 15 minutes.
+    pub service_level_15min: Option<f64>,
+    /// 0 to 1.
+    pub goal: f64,
+    /// The shortest of all queues.
+    pub answer_within_ms: u64,
+    pub talking: usize,
+    /// Calls in the house, those in menus included.
+    pub calls: usize,
+    /// Operators by state.
+    pub operators: BTreeMap<String, usize>,
+    /// By the quarter of an hour in which calls arrived, those in which any did.
+    pub quarters: Vec<Quarter>,
+    /// On the board only, not in events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yesterday: Option<Vec<Quarter>>,
+    /// The same day a week ago; on the board only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_week: Option<Vec<Quarter>>,
+    /// Why calls were not answered in time: how many, by cause.
+    pub ledger: BTreeMap<String, u64>,
+    /// What came in, by the queue it was led to.
+    pub categories: Vec<Category>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Quarter {
+    /// When it begins.
+    pub at: String,
+    /// Minutes after midnight.
+    pub minute: u32,
+    pub offered: u64,
+    pub answered: u64,
+    pub answered_within: u64,
+    pub abandoned: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Category {
+    pub id: String,
+    pub name: String,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Alarm {
+    pub id: String,
+    /// `service_level`, `nobody` (signed in for callers who wait) or `longest_wait`.
+    pub kind: String,
+    pub queue: Option<String>,
+    pub since: String,
+    /// For people, in Chinese and in English.
+    pub text: String,
+    pub text_en: String,
+}
+
+/// What supervisors have to say to everybody.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Notice {
+    pub id: String,
+    pub text: String,
+    /// `info`, `warning` or `urgent`.
+    pub level: String,
+    pub by: String,
+    pub at: String,
+    pub until: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct ScheduleNow {
+    pub id: String,
+    pub open: bool,
+    /// `open` or `closed` where somebody switched it, `auto` where it goes by its hours.
+    pub switch: String,
+    pub until: Option<String>,
+    pub by: Option<String>,
+    pub note: Option<String>,
+    /// Queues that go by it.
+    pub queues: Vec<String>,
+}
+
+/// Names and what belongs to them, as the files say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Facts {
+    pub version: u64,
+    pub queues: Vec<QueueFacts>,
+    pub operators: Vec<OperatorFacts>,
+    pub seats: Vec<String>,
+    /// For not being ready.
+    pub reasons: Vec<String>,
+    pub emergencies: Vec<Named>,
+    /// Given to browsers for their side of a call.
+    #[serde(skip)]
+    pub ice_servers: Vec<IceServer>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct QueueFacts {
+    pub id: String,
+    pub name: String,
+    pub need: String,
+    pub answer_within_ms: u64,
+    pub schedule: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct OperatorFacts {
+    pub id: String,
+    pub name: String,
+    pub seat: Option<String>,
+    pub supervisor: bool,
+    pub skills: BTreeMap<String, u8>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Named {
+    pub id: String,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct IceServer {
+    pub urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}

@@ -1,0 +1,267 @@
+//! Who may come in: passwords, sessions, tokens of programs, and the log of what people did. A file of its own, so
+//! that no call waits for a page; read and written by the server and by the commands at the same time.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::schema;
+use super::store::{self, StoreFault};
+use crate::moment::Moment;
+
+/// In the data folder.
+const FILE: &str = "access.db";
+/// A command and the server wait for each other no longer than this.
+const BUSY: Duration = Duration::from_secs(5);
+/// Entries of the audit log that are kept; with new ones the oldest go.
+const KEPT_AUDITS: u64 = 200_000;
+/// So often it is looked whether some can go.
+const PRUNE_EVERY: i64 = 1_000;
+
+pub struct Access(Mutex<Connection>);
+
+/// Somebody who is signed in. The token itself is kept by the browser alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// SHA-256 of the token, in hexadecimal.
+    pub hash: String,
+    pub person: String,
+    pub seat: Option<String>,
+    pub began_at: Moment,
+    pub seen_at: Moment,
+}
+
+/// What a program shows instead of a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub name: String,
+    /// SHA-256, in hexadecimal.
+    pub hash: String,
+    pub roles: String,
+    pub made_at: Moment,
+    pub used_at: Option<Moment>,
+}
+
+/// Something that somebody did or tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    pub id: i64,
+    pub at: Moment,
+    pub who: String,
+    pub what: String,
+    /// The address.
+    pub from: String,
+    pub result: String,
+}
+
+type Done<T> = Result<T, StoreFault>;
+
+impl Access {
+    /// Opens or makes the file in the data folder.
+    pub fn open(dir: &Path) -> Done<Access> {
+        let path = dir.join(FILE);
+        let io = |error| StoreFault::Io { path: path.clone(), error };
+        store::make_folder(dir).map_err(io)?;
+        store::keep_from_others(&path).map_err(io)?;
+        let database = |error| StoreFault::Database { path: path.clone(), error };
+        let open = || -> rusqlite::Result<_> {
+            let mut db = Connection::open(&path)?;
+            db.busy_timeout(BUSY)?;
+            db.pragma_update(None, "journal_mode", "wal")?;
+            db.pragma_update(None, "synchronous", "normal")?;
+            let migrated = schema::migrate_access(&mut db)?;
+            Ok((db, migrated))
+        };
+        let (db, migrated) = open().map_err(database)?;
+        migrated.map_err(|found| StoreFault::TooNew { path: path.clone(), found })?;
+        Ok(Access(Mutex::new(db)))
+    }
+
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
+        work(&self.db()).map_err(|error| StoreFault::Database { path: FILE.into(), error })
+    }
+
+    /// The hash of somebody's password (a PHC string).
+    pub fn password(&self, person: &str) -> Done<Option<String>> {
+        let sql = "SELECT hash FROM passwords WHERE person = ?1";
+        self.run(|db| db.prepare_cached(sql)?.query_row([person], |row| row.get(0)).optional())
+    }
+
+    /// Whoever was signed in with the former one is signed out.
+    pub fn set_password(&self, person: &str, hash: &str, at: Moment) -> Done<()> {
+        self.run(|db| {
+            let sql = "INSERT OR REPLACE INTO passwords (person, hash, set_at) VALUES (?1, ?2, ?3)";
+            db.execute(sql, params![person, hash, at.as_micros()])?;
+            db.execute("DELETE FROM sessions WHERE person = ?1", [person]).map(drop)
+        })
+    }
+
+    /// `false`: there was none.
+    pub fn remove_password(&self, person: &str) -> Done<bool> {
+        self.run(|db| {
+            db.execute("DELETE FROM sessions WHERE person = ?1", [person])?;
+            Ok(db.execute("DELETE FROM passwords WHERE person = ?1", [person])? > 0)
+        })
+    }
+
+    /// Who has a password, and since when.
+    pub fn passwords(&self) -> Done<Vec<(String, Moment)>> {
+        self.run(|db| {
+            let mut all = db.prepare_cached("SELECT person, set_at FROM passwords ORDER BY person")?;
+            all.query_map([], |row| Ok((row.get(0)?, moment(row, 1)?)))?.collect()
+        })
+    }
+
+    pub fn begin_session(&self, session: &Session) -> Done<()> {
+        let Session { hash, person, seat, began_at, seen_at } = session;
+        let sql = "INSERT INTO sessions (hash, person, seat, began_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let values = params![hash, person, seat, began_at.as_micros(), seen_at.as_micros()];
+        self.run(|db| db.execute(sql, values).map(drop))
+    }
+
+    pub fn session(&self, hash: &str) -> Done<Option<Session>> {
+        let sql = "SELECT hash, person, seat, began_at, seen_at FROM sessions WHERE hash = ?1";
+        let row = |row: &Row<'_>| {
+            let (hash, person, seat) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Session { hash, person, seat, began_at: moment(row, 3)?, seen_at: moment(row, 4)? })
+        };
+        self.run(|db| db.prepare_cached(sql)?.query_row([hash], row).optional())
+    }
+
+    pub fn touch_session(&self, hash: &str, at: Moment) -> Done<()> {
+        let sql = "UPDATE sessions SET seen_at = ?2 WHERE hash = ?1";
+        self.run(|db| db.prepare_cached(sql)?.execute(params![hash, at.as_micros()]).map(drop))
+    }
+
+    pub fn set_seat(&self, hash: &str, seat: Option<&str>) -> Done<()> {
+        self.run(|db| db.execute("UPDATE sessions SET seat = ?2 WHERE hash = ?1", params![hash, seat]).map(drop))
+    }
+
+    pub fn end_session(&self, hash: &str) -> Done<()> {
+        self.run(|db| db.execute("DELETE FROM sessions WHERE hash = ?1", [hash]).map(drop))
+    }
+
+    /// Those that were seen or began before these times are over.
+    pub fn prune_sessions(&self, seen: Moment, began: Moment) -> Done<()> {
+        let sql = "DELETE FROM sessions WHERE seen_at < ?1 OR began_at < ?2";
+        self.run(|db| db.execute(sql, params![seen.as_micros(), began.as_micros()]).map(drop))
+    }
+
+    /// `false`: the name is taken.
+    pub fn add_token(&self, token: &Token) -> Done<bool> {
+        let sql = "INSERT OR IGNORE INTO tokens (name, hash, roles, made_at) VALUES (?1, ?2, ?3, ?4)";
+        let values = params![token.name, token.hash, token.roles, token.made_at.as_micros()];
+        self.run(|db| Ok(db.execute(sql, values)? > 0))
+    }
+
+    pub fn token(&self, hash: &str) -> Done<Option<Token>> {
+        let sql = "SELECT name, hash, roles, made_at, used_at FROM tokens WHERE hash = ?1";
+        self.run(|db| db.prepare_cached(sql)?.query_row([hash], token).optional())
+    }
+
+    pub fn tokens(&self) -> Done<Vec<Token>> {
+        self.run(|db| {
+            let mut all = db.prepare_cached("SELECT name, hash, roles, made_at, used_at FROM tokens ORDER BY name")?;
+            all.query_map([], token)?.collect()
+        })
+    }
+
+    pub fn token_used(&self, hash: &str, at: Moment) -> Done<()> {
+        let sql = "UPDATE tokens SET used_at = ?2 WHERE hash = ?1";
+        self.run(|db| db.prepare_cached(sql)?.execute(params![hash, at.as_micros()]).map(drop))
+    }
+
+    /// `false`: there is none of this name.
+    pub fn revoke_token(&self, name: &str) -> Done<bool> {
+        self.run(|db| Ok(db.execute("DELETE FROM tokens WHERE name = ?1", [name])? > 0))
+    }
+
+    pub fn write_audit(&self, audit: &Audit) -> Done<()> {
+        let Audit { id: _, at, who, what, from, result } = audit;
+        self.run(|db| {
+            let sql = "INSERT INTO audit (at, who, what, origin, result) VALUES (?1, ?2, ?3, ?4, ?5)";
+            db.prepare_cached(sql)?.execute(params![at.as_micros(), who, what, from, result])?;
+            let last = db.last_insert_rowid();
+            if last % PRUNE_EVERY == 0 {
+                let oldest = u64::try_from(last).unwrap_or(0).saturating_sub(KEPT_AUDITS);
+                db.execute("DELETE FROM audit WHERE id <= ?1", [oldest])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The latest first, of those older than number `before`.
+    pub fn audits(&self, before: Option<i64>, limit: usize) -> Done<Vec<Audit>> {
+        let sql = "SELECT id, at, who, what, origin, result FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+        let row = |row: &Row<'_>| {
+            let (who, what, from, result) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+            Ok(Audit { id: row.get(0)?, at: moment(row, 1)?, who, what, from, result })
+        };
+        let before = before.unwrap_or(i64::MAX);
+        self.run(|db| db.prepare_cached(sql)?.query_map(params![before, limit], row)?.collect())
+    }
+}
+
+fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+    let used: Option<u64> = row.get(4)?;
+    let (name, hash, roles) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(Token { name, hash, roles, made_at: moment(row, 3)?, used_at: used.map(Moment::from_micros) })
+}
+
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
+    row.get(column).map(Moment::from_micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> Moment {
+        Moment::from_micros(second * 1_000_000)
+    }
+
+    #[test]
+    fn a_new_password_signs_out_whoever_had_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
+        access.set_password("mei", "first", at(1)).unwrap();
+        let session = Session { hash: "h".into(), person: "mei".into(), seat: None, began_at: at(2), seen_at: at(2) };
+        access.begin_session(&session).unwrap();
+        access.set_seat("h", Some("8001")).unwrap();
+        access.touch_session("h", at(3)).unwrap();
+        let there = Session { seat: Some("8001".into()), seen_at: at(3), ..session };
+        // A command that runs beside the server sees the same.
+        let beside = Access::open(dir.path()).unwrap();
+        assert_eq!(beside.session("h").unwrap(), Some(there));
+        beside.set_password("mei", "second", at(4)).unwrap();
+        assert_eq!(access.session("h").unwrap(), None);
+        assert_eq!(access.password("mei").unwrap().as_deref(), Some("second"));
+        assert_eq!(access.passwords().unwrap(), [("mei".to_string(), at(4))]);
+    }
+
+    #[test]
+    fn sessions_end_after_their_time_and_tokens_when_they_are_revoked() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
+        for (hash, began, seen) in [("idle", 50, 60), ("old", 10, 99), ("good", 50, 99)] {
+            let (began_at, seen_at) = (at(began), at(seen));
+            let session = Session { hash: hash.into(), person: "mei".into(), seat: None, began_at, seen_at };
+            access.begin_session(&session).unwrap();
+        }
+        access.prune_sessions(at(70), at(20)).unwrap();
+        let left = |hash: &str| access.session(hash).unwrap().is_some();
+        assert_eq!((left("idle"), left("old"), left("good")), (false, false, true));
+        let token = Token { name: "crm".into(), hash: "t".into(), roles: "wall".into(), made_at: at(1), used_at: None };
+        assert!(access.add_token(&token).unwrap());
+        assert!(!access.add_token(&Token { hash: "u".into(), ..token.clone() }).unwrap(), "the name is taken");
+        assert_eq!(access.token("t").unwrap(), Some(token));
+        assert!(access.revoke_token("crm").unwrap());
+        assert_eq!(access.token("t").unwrap(), None);
+    }
+}

@@ -1,0 +1,262 @@
+//! The API over real HTTP, with real calls: who may come in, what the board says against the records, and events that
+//! go on where they were cut.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::house::{Files, House, PATIENCE, free_port, hotline};
+use crate::peers::Sipp;
+
+const PASSWORD: &str = "correct horse";
+
+/// A browser, or a program: remembers its cookie and what it repeats with commands.
+struct Browser {
+    agent: ureq::Agent,
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+/// What came back: status and JSON.
+type Came = (u16, Value);
+
+impl Browser {
+    fn new(house: &House) -> Browser {
+        let log = house.log();
+        let port = log.split("http:127.0.0.1:").nth(1).expect("it says where the pages are");
+        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        let base = format!("http://127.0.0.1:{port}");
+        Browser { agent: ureq::Agent::new_with_config(config), base, cookie: String::new(), csrf: String::new() }
+    }
+
+    fn signed_in(house: &House, name: &str) -> Browser {
+        let mut browser = Browser::new(house);
+        let (status, session) = browser.sign_in(name, PASSWORD);
+        assert_eq!(status, 200, "{session}");
+        browser
+    }
+
+    fn sign_in(&mut self, name: &str, password: &str) -> Came {
+        let body = json!({ "name": name, "password": password }).to_string();
+        let post = self.agent.post(format!("{}/api/v1/session", self.base)).content_type("application/json");
+        let mut response = post.send(body).expect("an answer");
+        if let Some(cookie) = response.headers().get("set-cookie") {
+            let cookie = cookie.to_str().expect("text");
+            assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+            self.cookie = cookie.split(';').next().unwrap_or_default().to_string();
+        }
+        let status = response.status().as_u16();
+        let came = json_of(&response.body_mut().read_to_string().expect("a body"));
+        self.csrf = came["csrf"].as_str().unwrap_or_default().to_string();
+        (status, came)
+    }
+
+    fn get(&self, path: &str) -> Came {
+        let get = self.agent.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
+        let mut response = get.call().expect("an answer");
+        (response.status().as_u16(), json_of(&response.body_mut().read_to_string().unwrap_or_default()))
+    }
+
+    fn post(&self, path: &str, body: &Value, more: &[(&str, &str)]) -> Came {
+        let mut post = self.agent.post(format!("{}/api/v1{path}", self.base)).header("Cookie", &self.cookie);
+        for (name, value) in more {
+            post = post.header(*name, *value);
+        }
+        let mut response = post.content_type("application/json").send(body.to_string()).expect("an answer");
+        (response.status().as_u16(), json_of(&response.body_mut().read_to_string().unwrap_or_default()))
+    }
+
+    /// The next `count` events after an offset, or fewer if nothing comes any more.
+    fn events(&self, after: &str, count: usize) -> Vec<Value> {
+        let get = self.agent.get(format!("{}/api/v1/events?after={after}", self.base)).header("Cookie", &self.cookie);
+        let response = get.call().expect("an answer");
+        let lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+        let data = lines.filter_map(|line| line.strip_prefix("data: ").map(json_of));
+        data.take(count).collect()
+    }
+
+    /// Waits until the board looks so.
+    fn wait_board(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, board) = self.get("/api/v1/board");
+            if status == 200 && is_so(&board) {
+                return board;
+            }
+            assert!(Instant::now() < until, "{what}: {status} {board:#}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::String(text.to_string()))
+}
+
+/// A desk phone at `port`, and people for the pages; with passwords.
+fn open(port: u16) -> House {
+    let mut files = Files::new(Some(port));
+    files.hotline += "[web]\nsign_in_tries = 1000\n";
+    for (id, role) in [("mei", "supervisor"), ("lin", "admin"), ("hall", "wall")] {
+        files.hotline += &format!("[[web.person]]\nid = \"{id}\"\nroles = [\"{role}\"]\n");
+    }
+    let house = House::open(&files);
+    for who in ["mei", "lin", "hall", "1002"] {
+        let mut child = hotline()
+            .args(["password", who, "--stdin", "--config"])
+            .arg(house.dir().join("config"))
+            .arg("--data")
+            .arg(house.data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the command runs");
+        writeln!(child.stdin.take().expect("piped"), "{PASSWORD}").expect("it reads");
+        assert!(child.wait().expect("it ends").success());
+    }
+    house
+}
+
+#[test]
+fn whoever_comes_in_proves_who_they_are_and_does_only_what_they_may() {
+    let house = open(free_port());
+    let mut stranger = Browser::new(&house);
+    assert_eq!(stranger.get("/api/v1/board").0, 401);
+    assert_eq!(stranger.get("/healthz").0, 200);
+    let (wrong, unknown) = (stranger.sign_in("mei", "wrong horse"), stranger.sign_in("nobody", "wrong horse"));
+    assert_eq!((wrong.0, &wrong.1), (401, &unknown.1), "an unknown name looks the same");
+    let mei = Browser::signed_in(&house, "mei");
+    let (_, session) = mei.get("/api/v1/session");
+    assert_eq!((&session["person"]["id"], &session["person"]["roles"]), (&json!("mei"), &json!(["supervisor"])));
+    // Commands come from our own pages.
+    let notice = json!({ "text": "water is cut off in the east", "level": "warning" });
+    let csrf = [("X-CSRF-Token", mei.csrf.as_str())];
+    assert_eq!(mei.post("/notices", &notice, &[]).0, 403);
+    let foreign = [csrf[0], ("Origin", "https://evil.example")];
+    assert_eq!(mei.post("/notices", &notice, &foreign).0, 403);
+    // Said twice with one key it is done once.
+    let once = [csrf[0], ("Origin", mei.base.as_str()), ("Idempotency-Key", "n1")];
+    let (first, again) = (mei.post("/notices", &notice, &once), mei.post("/notices", &notice, &once));
+    assert_eq!((first.0, &first), (201, &again));
+    let other = json!({ "text": "another" });
+    assert_eq!(mei.post("/notices", &other, &once).0, 422);
+    assert_eq!(mei.get("/api/v1/board").1["notices"].as_array().map(Vec::len), Some(1));
+    let (status, problem) = mei.post("/notices", &json!({ "level": "loud" }), &csrf);
+    assert_eq!((status, &problem["status"]), (422, &json!(422)), "{problem}");
+    // To each their own.
+    let people = ["mei", "lin", "hall", "1002"].map(|who| (who, Browser::signed_in(&house, who)));
+    for (who, path, status) in [
+        ("mei", "/audit", 403),
+        ("mei", "/records", 200),
+        ("lin", "/audit", 200),
+        ("lin", "/config", 200),
+        ("lin", "/queues/citizen/waiting", 403),
+        ("hall", "/board", 200),
+        ("hall", "/records", 403),
+        ("hall", "/calls", 403),
+        ("1002", "/operators/1002/today", 200),
+        ("1002", "/operators/1001/today", 403),
+        ("1002", "/config", 403),
+        ("1002", "/nowhere", 404),
+    ] {
+        let browser = &people.iter().find(|(name, _)| *name == who).expect("is signed in").1;
+        let (found, body) = browser.get(&format!("/api/v1{path}"));
+        assert_eq!(found, status, "{who} {path}: {body}");
+    }
+    let (_, audit) = people[1].1.get("/api/v1/audit");
+    let told = audit.to_string();
+    assert!(told.contains("POST /notices") && told.contains("\"nobody\"") && !told.contains("horse"), "{told}");
+}
+
+#[test]
+fn the_board_and_the_events_say_what_the_records_say() {
+    let port = free_port();
+    let house = open(port);
+    let mei = Browser::signed_in(&house, "mei");
+    let ready = mei.wait_board("the desk phone is ready", |board| {
+        let operators = board["operators"].as_array().cloned().unwrap_or_default();
+        operators.iter().any(|operator| operator["id"] == "1002" && operator["state"] == "ready")
+    });
+    let before = ready["offset"].as_str().expect("an offset").to_string();
+    let phone = Sipp::phone("phone_answers", port);
+    Sipp::caller(&house, "caller_hangs_up", "12346").succeed();
+    phone.succeed();
+    let records = house.wait_records(1);
+    let board = mei.wait_board("the call is over", |board| {
+        board["calls"].as_array().is_some_and(Vec::is_empty) && board["today"]["answered"] == 1
+    });
+    let today = &board["today"];
+    let of_records = |what: fn(&Value) -> bool| records.iter().filter(|record| what(record)).count();
+    assert_eq!(today["offered"], json!(of_records(|record| !record["queued_at"].is_null())));
+    assert_eq!(today["answered"], json!(of_records(|record| !record["connected_at"].is_null())));
+    assert_eq!(today["answered_within"], json!(of_records(|record| record["within_service_level"] == true)));
+    let quarters = today["quarters"].as_array().cloned().unwrap_or_default();
+    assert_eq!(quarters.iter().filter_map(|quarter| quarter["answered"].as_u64()).sum::<u64>(), 1);
+    // The call, as it went.
+    let after = board["offset"].as_str().expect("an offset");
+    let last: usize = after.rsplit('-').next().and_then(|number| number.parse().ok()).expect("a number");
+    let first: usize = before.rsplit('-').next().and_then(|number| number.parse().ok()).expect("a number");
+    let events = mei.events(&before, last - first);
+    let stages: Vec<&str> = events
+        .iter()
+        .filter(|event| event["type"] == "call")
+        .filter_map(|event| event["data"]["stage"].as_str())
+        .collect();
+    for stage in ["ringing", "talking"] {
+        assert!(stages.contains(&stage), "{stage} is not in {stages:?}");
+    }
+    let over = events.iter().find(|event| event["type"] == "call_over").expect("it is over");
+    assert_eq!(over["data"]["id"], records[0]["call_id"]);
+    // Cut in the middle it goes on where it was: nothing is missing, nothing comes twice.
+    let half = events.len() / 2;
+    let place = events[half - 1]["offset"].as_str().expect("an offset");
+    assert_eq!(mei.events(place, events.len() - half), events[half..]);
+    let offsets: BTreeSet<&str> = events.iter().filter_map(|event| event["offset"].as_str()).collect();
+    assert_eq!(offsets.len(), events.len());
+    assert_eq!(mei.events("another-7", 1)[0]["type"], "reset");
+    // The wall sees no number.
+    let hall = Browser::signed_in(&house, "hall");
+    let seen = hall.events(&before, last - first);
+    let from = records[0]["from"].as_str().expect("a number");
+    assert!(!Value::Array(seen).to_string().contains(&format!("\"from\":\"{from}\"")));
+}
+
+#[test]
+fn every_route_answers_nonsense_with_sense() {
+    let house = open(free_port());
+    let lin = Browser::signed_in(&house, "lin");
+    let mei = Browser::signed_in(&house, "mei");
+    let (status, document) = lin.get("/api/v1/openapi.json");
+    assert_eq!(status, 200);
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        if path == "/events" || path == "/session" {
+            continue;
+        }
+        let path: String = path.replace("{id}", "%20x%2F..").replace("{from}", "x").replace("{to}", "9999999999999");
+        for method in methods.as_object().expect("methods").keys() {
+            for browser in [&lin, &mei] {
+                let (status, body) = match method.as_str() {
+                    "get" => browser.get(&format!("/api/v1{path}?limit=-1&since=x&cursor=%00&text=%27")),
+                    "post" => browser.post(&path, &json!({ "x": [null] }), &[("X-CSRF-Token", &browser.csrf)]),
+                    _ => continue,
+                };
+                // A day is being played already, or the store is empty: that is said with 503.
+                assert!(status < 500 || status == 503, "{method} {path}: {status} {body}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 50, "{asked} were asked");
+    let (status, metrics) = lin.get("/metrics");
+    assert_eq!(status, 200);
+    let metrics = metrics.as_str().expect("text").to_string();
+    for name in ["hotline_http_requests_total", "hotline_queue_waiting", "hotline_build_info"] {
+        assert!(metrics.contains(name), "{name} is not in {metrics}");
+    }
+}
