@@ -65,6 +65,7 @@ export type Stage =
   | "holding"
   | "consulting"
   | "conference"
+  | "lost"
   | "survey"
   | "message"
   | "onward"

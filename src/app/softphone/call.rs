@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::super::say::say;
 use super::{Happening, Phone, clip};
 use crate::ids::LegId;
@@ -54,6 +56,8 @@ pub async fn call(args: CallArgs) -> Result<(), String> {
         phone.line.sip.know(phone.line.clock.now(), account(seat, server, transport, password));
     }
     let leg = LegId(2);
+    let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
     let started = phone.line.clock.now();
     say!("calling {}", args.uri);
     phone.open_leg(leg);
@@ -62,7 +66,17 @@ pub async fn call(args: CallArgs) -> Result<(), String> {
         Talk { leg, args: &args, say, started, hang_up_at: None, press_at: None, from, dialled, sounds: false };
     let result = loop {
         let wake = talk.hang_up_at.into_iter().chain(talk.press_at).min();
-        let happening = phone.next(wake).await;
+        let happening = tokio::select! {
+            happening = phone.next(wake) => happening,
+            _ = interrupt.recv() => {
+                talk.hang_up(&mut phone);
+                break Ok(());
+            }
+            _ = term.recv() => {
+                talk.hang_up(&mut phone);
+                break Ok(());
+            }
+        };
         match talk.handle(&mut phone, happening) {
             Ok(true) => {}
             Ok(false) => break Ok(()),
@@ -144,12 +158,16 @@ impl Talk<'_> {
             phone.desk.send_keys(self.leg, &self.args.press);
         }
         if self.hang_up_at.is_some_and(|at| at <= now) {
-            say!("hanging up");
-            phone.command(sip::Command::Hangup { leg: self.leg, reason: None });
-            self.close_sound(phone);
+            self.hang_up(phone);
             return false;
         }
         true
+    }
+
+    fn hang_up(&self, phone: &mut Phone) {
+        say!("hanging up");
+        phone.command(sip::Command::Hangup { leg: self.leg, reason: None });
+        self.close_sound(phone);
     }
 
     /// Once: early media goes on after the answer.

@@ -82,11 +82,13 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             let order = meant(order);
             done(office.order(|tell| Order::Call { call, by, order, tell }).await?)
         }
-        Ask::Move { call: _, queue } => {
+        Ask::Move { call, queue } => {
             if !office.board.facts().queues.iter().any(|known| known.id == queue) {
                 return Err(NotDone::Nonsense(format!("there is no queue {queue}")));
             }
-            Err(NotDone::Now("callers who wait cannot be moved yet".into()))
+            let (queue, by) = (queue.as_str().into(), By::Supervisor(by.as_str().into()));
+            let input = Input::Move { contact: call, queue, by };
+            ignored(office.order(|tell| Order::Tell { input, tell }).await?)
         }
         Ask::Switch { schedule, to, until, note } => {
             let to = match to.as_str() {

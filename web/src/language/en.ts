@@ -107,7 +107,7 @@ export const en: Dictionary = {
     rona: "Did not answer",
     signed_in: "Just signed in",
     sign_in: "Just signed in",
-    lost: "Connection lost",
+    phone_lost: "Phone lost in a call",
   },
   next: (what) => `After this: ${what}`,
   stage: {
@@ -118,6 +118,7 @@ export const en: Dictionary = {
     holding: "On hold",
     consulting: "Consulting",
     conference: "Three-way",
+    lost: "Reconnecting",
     survey: "Survey",
     message: "Message",
     onward: "Put through",

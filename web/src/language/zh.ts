@@ -97,7 +97,7 @@ export const zh = {
     rona: "振铃未接",
     signed_in: "刚签入",
     sign_in: "刚签入",
-    lost: "连接中断",
+    phone_lost: "通话中话机中断",
   } as Record<string, string>,
   next: (what: string) => `通话后：${what}`,
   stage: {
@@ -108,6 +108,7 @@ export const zh = {
     holding: "保持",
     consulting: "咨询",
     conference: "三方",
+    lost: "重连中",
     survey: "评价",
     message: "留言",
     onward: "转出",

@@ -53,7 +53,7 @@ export const desk = computed(() => {
     threeWay: together && stage === "consulting",
     emergency: together && directory.value.emergencies.length > 0,
     note: mine || operator?.state === "wrap_up",
-    reclaim: together && !talks && sip === null,
+    reclaim: mine && (together || stage === "lost") && !talks && sip === null,
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",

@@ -150,15 +150,15 @@ function Operator() {
   );
 }
 
-/** After a reload in a call the house rings this page again, once, when its phone is registered. */
-function reclaimOnce(): void {
-  let asked = false;
-  const stop = effect(() => {
-    const [registered, can] = [desk.phone.value.link === "registered", desk.desk.value];
-    if (!registered || !loaded.value || asked) return;
-    asked = true;
-    if (can.reclaim) void desk.order({ order: "reclaim" });
-    queueMicrotask(() => stop());
+/** After a reload in a call the house rings this page again, once for each loss, when its phone is registered. */
+function reclaimWhenLost(): void {
+  let asked = "";
+  effect(() => {
+    const [registered, can, call] = [desk.phone.value.link === "registered", desk.desk.value, desk.call.value];
+    const loss = `${call?.id} ${call?.since}`;
+    if (!registered || !loaded.value || !can.reclaim || loss === asked) return;
+    asked = loss;
+    void desk.order({ order: "reclaim" });
   });
 }
 
@@ -167,7 +167,7 @@ effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   alerts.watch();
-  reclaimOnce();
+  reclaimWhenLost();
   if (session.value?.seat) void attempt(phones.start);
   void attempt(desk.readDirectory);
   void desk.readToday();
