@@ -2,7 +2,6 @@
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -243,11 +242,11 @@ test("a JsSIP page that is not ours registers with its secret and is offered cal
     response.setHeader("Content-Type", "text/html");
     response.end('<!doctype html><title>another phone</title><script src="/jssip.js"></script>');
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  await new Promise<void>((done) => server.listen(house.foreign, "127.0.0.1", done));
   const person = await Person.sit();
   people.push(person);
   try {
-    const page = await person.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    const page = await person.open(`http://127.0.0.1:${house.foreign}/`);
     await page.evaluate(
       ({ at, phones }) => {
         // biome-ignore lint/suspicious/noExplicitAny: a page of plain JavaScript.

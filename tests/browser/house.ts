@@ -73,13 +73,16 @@ export class House {
   readonly url: string;
   /** Where phones that are no pages of ours speak SIP over a WebSocket. */
   readonly phones: string;
+  /** A port whose pages the house lets speak SIP. */
+  readonly foreign: number;
   private readonly dir: string;
   private readonly sip: number;
   private readonly program: ChildProcess;
   private readonly citizens: ChildProcess[] = [];
   private said = "";
 
-  private constructor(dir: string, web: number, sip: number, ws: number) {
+  private constructor(dir: string, web: number, sip: number, ws: number, foreign: number) {
+    this.foreign = foreign;
     this.phones = `ws://127.0.0.1:${ws}`;
     this.dir = dir;
     this.sip = sip;
@@ -95,7 +98,7 @@ export class House {
   static async open(): Promise<House> {
     if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: cargo build`);
     const dir = mkdtempSync(join(tmpdir(), "hotline-house-"));
-    const [web, ws, sip] = [await freeTcp(), await freeTcp(), await freeUdp()];
+    const [web, ws, foreign, sip] = [await freeTcp(), await freeTcp(), await freeTcp(), await freeUdp()];
     const config = join(dir, "config");
     mkdirSync(config);
     const first = 30_000 + (process.pid % 100) * 96;
@@ -103,7 +106,7 @@ export class House {
       join(config, "hotline.toml"),
       `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n` +
         `[media]\nports = "${first}-${first + 95}"\nprompts = "${join(ROOT, "prompts")}"\nworkers = 1\n[house]\ndrain = "2s"\n` +
-        `[web]\nlisten = "127.0.0.1:${web}"\n[[web.person]]\nid = "mei"\nname = "Mei"\nroles = ["supervisor", "admin"]\n` +
+        `[web]\nlisten = "127.0.0.1:${web}"\norigins = ["http://127.0.0.1:${foreign}"]\n[[web.person]]\nid = "mei"\nname = "Mei"\nroles = ["supervisor", "admin"]\n` +
         `[[web.person]]\nid = "hall"\nname = "Hall"\nroles = ["wall"]\n`,
     );
     writeFileSync(join(config, "menu.toml"), '[[number]]\nnumber = "12345"\nqueue = "citizen"\nlanguage = "zh"\n');
@@ -121,7 +124,7 @@ export class House {
     for (const who of ["1001", "1002", "1003", "mei", "hall"]) {
       execFileSync(PROGRAM, ["password", who, "--config", config, "--data", join(dir, "data")], { input: `${PASSWORD}\n` });
     }
-    const house = new House(dir, web, sip, ws);
+    const house = new House(dir, web, sip, ws, foreign);
     for (let tries = 0; ; tries++) {
       const ready = await fetch(`${house.url}/readyz`).catch(() => null);
       if (ready?.ok) return house;

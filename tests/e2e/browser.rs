@@ -53,3 +53,8 @@ fn the_operators_page_does_all_it_says_by_the_keyboard() {
 fn the_other_pages_show_and_do_what_they_say() {
     in_a_browser("pages");
 }
+
+#[test]
+fn citizens_and_operators_in_browsers_hear_each_other() {
+    in_a_browser("calls");
+}
