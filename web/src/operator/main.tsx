@@ -150,15 +150,17 @@ function Operator() {
   );
 }
 
-/** After a reload in a call the house rings this page again, once for each loss, when its phone is registered. */
+/** After a reload in a call the house rings this page again when its phone is registered, and once for each loss that it
+ * tells of. A phone that is silent in a call that goes on is no loss: the call is on its way elsewhere. */
 function reclaimWhenLost(): void {
-  let asked = "";
+  let asked: string | null = null;
   effect(() => {
     const [registered, can, call] = [desk.phone.value.link === "registered", desk.desk.value, desk.call.value];
-    const loss = `${call?.id} ${call?.since}`;
-    if (!registered || !loaded.value || !can.reclaim || loss === asked) return;
-    asked = loss;
-    void desk.order({ order: "reclaim" });
+    if (!registered || !loaded.value) return;
+    const begins = asked === null;
+    const loss = call ? `${call.id} ${call.since}` : "";
+    if (can.reclaim && loss !== asked && (begins || call?.stage === "lost")) void desk.order({ order: "reclaim" });
+    if (begins || call?.stage === "lost") asked = loss;
   });
 }
 
