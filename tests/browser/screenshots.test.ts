@@ -11,14 +11,12 @@ import { pretended } from "./pretended.ts";
 
 const KEEP = process.env.SCREENSHOTS ? (process.env.SCREENSHOTS_IN ?? join(dirname(fileURLToPath(import.meta.url)), "../../web/screenshots")) : null;
 
-const ALL: Required<Pick<Look, "language" | "theme">>[] = [
+const LOOKS: Required<Pick<Look, "language" | "theme">>[] = [
   { language: "zh", theme: "light" },
   { language: "en", theme: "dark" },
   { language: "zh", theme: "dark" },
   { language: "en", theme: "light" },
 ];
-/** Each language and each theme once; all four pairs for the README. */
-const LOOKS = KEEP ? ALL : ALL.slice(0, 2);
 
 const SHOWN = ["signin", "operator-ringing", "operator-talking", "supervisor", "wall", "admin-records", "admin-configuration"];
 
