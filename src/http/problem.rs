@@ -88,6 +88,7 @@ impl From<NotDone> for Problem {
             NotDone::NotAllowed(detail) => Problem::forbidden(detail),
             NotDone::Now(detail) => Problem::new(StatusCode::CONFLICT, detail),
             NotDone::Nonsense(detail) => Problem::bad("", detail),
+            NotDone::Busy(detail, seconds) => Problem::too_many(detail, seconds),
             NotDone::Unavailable(detail) => Problem::unavailable(detail),
         }
     }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
@@ -118,6 +119,15 @@ impl Web {
     /// Hands a wish to the house.
     pub async fn ask(&self, who: &Who, ask: Ask) -> Answer {
         (self.obey)(Asked { by: who.id.clone(), ask }).await
+    }
+
+    /// The same, where the answer has the form that the document describes.
+    pub async fn ask_for<T: DeserializeOwned>(&self, who: &Who, ask: Ask) -> Result<T, Problem> {
+        let answer = self.ask(who, ask).await?;
+        serde_json::from_value(answer).map_err(|error| {
+            error!(%error, "an answer of the house has another form than is told");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be told; the log says why")
+        })
     }
 
     pub fn time(&self, at: Moment) -> String {

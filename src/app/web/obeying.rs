@@ -22,6 +22,8 @@ use crate::queue::{By, Input};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Days are played one after the other: each takes all cores.
 const SIMULATIONS: usize = 1;
+/// Seconds after which another day may be asked for.
+const A_DAY_TAKES: u64 = 10;
 /// Stories that are told at once.
 const STORIES: usize = 2;
 
@@ -119,7 +121,8 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             .await
         }
         Ask::Simulate { files } => {
-            let busy = |_| NotDone::Unavailable("a day is being played already; try again when it is over".into());
+            let busy =
+                |_| NotDone::Busy("a day is being played already; try again when it is over".into(), A_DAY_TAKES);
             let _place = office.simulations.try_acquire().map_err(busy)?;
             let of = office.clone();
             on_a_thread(move || admin::simulate(&of, files)).await
