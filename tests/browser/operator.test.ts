@@ -122,6 +122,25 @@ describe("the keyboard alone", () => {
     await waitState(page, "ready");
   });
 
+  test("a note is written in wrap-up too, also after a reload, and saves itself", async () => {
+    const call = await talk("13900002222");
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    const noted = () => asked(`POST /calls/${call}/orders`).filter((one) => (one as { order: string }).order === "note");
+    await expect.poll(noted, { timeout: 5_000 }).toContainEqual({ order: "note", text: "lamp" });
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("x");
+    await waitState(page, "wrap_up");
+    await page.waitForSelector('.caller:has-text("139 0000 2222")');
+    await page.reload();
+    await page.waitForSelector("#note");
+    expect(await page.inputValue("#note")).toBe("lamp");
+    await page.keyboard.press("o");
+    await page.keyboard.type(" 12");
+    await page.waitForSelector('[data-field="note-state"]:has-text("已保存")');
+    expect(noted().at(-1)).toEqual({ order: "note", text: "lamp 12" });
+  });
+
   test("a dialog keeps the focus, and gives it back", async () => {
     await talk();
     await page.focus('[data-act="hold"]');
@@ -141,6 +160,21 @@ describe("the keyboard alone", () => {
   });
 });
 
+describe("what is known of a caller", () => {
+  test("how often they called, and what could not be read is not told as nothing", async () => {
+    const call = await talk();
+    await page.waitForSelector(`[data-call="${call}"] .history li`);
+    expect(await page.textContent('[data-field="visits"]')).toBe("来过 3 次以上");
+    served.house.over(call);
+    await page.route("**/caller", (route) => route.abort());
+    await ready();
+    served.house.ring("1001", "anonymous");
+    await page.waitForSelector('[data-stage="ringing"] .caller:has-text("未显示号码")');
+    await page.waitForSelector('[data-stage="ringing"] p:has-text("查不到以前的联系")');
+    expect(await page.locator('[data-field="visits"]').count()).toBe(0);
+  });
+});
+
 describe("what is noticed", () => {
   test("a call rings in the title of another tab, and not any more when the caller is gone", async () => {
     await ready();
@@ -149,7 +183,7 @@ describe("what is noticed", () => {
     served.house.over(call);
     await waitState(page, "not_ready");
     await expect.poll(() => page.title()).not.toContain("139");
-    expect(await page.textContent('[data-field="state"]')).toContain("振铃未接");
+    expect(await page.textContent('[data-field="reason"]')).toContain("振铃未接");
   });
 
   test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {

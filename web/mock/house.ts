@@ -42,6 +42,7 @@ export class House {
   readonly schedules = new Map(sample.schedules().map((one) => [one.id, one]));
   figures = sample.figures();
   readonly records = sample.records();
+  readonly notes = new Map<string, string>();
   readonly phones = new Phones({
     answered: (call) => this.stage(call, "talking"),
     ended: (call, seat) => {
@@ -278,6 +279,8 @@ export class House {
           : [200, this.records.slice(0, 2).map((one) => ({ ...one, to: one.from }))];
       case "GET calls":
         if (what === "caller") return [200, this.records.slice(0, 3)];
+        if (what === "")
+          return [200, { now: this.calls.get(id) ?? null, record: { call_id: id, note: this.notes.get(id) ?? null } }];
         return [
           200,
           {
@@ -409,6 +412,7 @@ export class House {
         this.call(id, { emergency: { target: String(body.target), stage: "ringing" } });
         break;
       case "note":
+        this.notes.set(id, String(body.text));
         this.call(id, { note: String(body.text) });
         break;
       case "reclaim":

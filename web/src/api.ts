@@ -4,6 +4,11 @@ import type { Session } from "./words";
 
 const ROOT = "/api/v1";
 
+/** Who waits longer for what is read, in ms, has not reached the server. */
+const PATIENCE = 60_000;
+/** Browsers let a page leave behind 64 KiB in all. */
+const KEPT_ALIVE = 16 * 1024;
+
 export class Problem extends Error {
   readonly status: number;
   readonly fields: Record<string, string>;
@@ -47,7 +52,11 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
     headers.set("Idempotency-Key", newKey());
   }
   const request: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
-  if (body !== undefined) request.body = JSON.stringify(body);
+  const text = body === undefined ? null : JSON.stringify(body);
+  if (text !== null) request.body = text;
+  if (method === "GET") request.signal = AbortSignal.timeout(PATIENCE);
+  // A note is still saved when its page closes.
+  else request.keepalive = (text?.length ?? 0) < KEPT_ALIVE;
   let response: Response;
   try {
     response = await fetch(ROOT + path, request);

@@ -94,6 +94,11 @@ export function apply(event: Told): void {
   }
 }
 
+let again: () => void = () => {};
+
+/** The board is read anew, now. */
+export const refresh = () => again();
+
 /** Reads the board and follows it. Events of one moment are drawn once: they are gathered for 50 ms. */
 export function open(signedOut: () => void): () => void {
   let gathered: Told[] = [];
@@ -104,7 +109,7 @@ export function open(signedOut: () => void): () => void {
     gathered = [];
     batch(() => events.forEach(apply));
   };
-  const close = follow({
+  const followed = follow({
     async begin() {
       const board = await get<Board>("/board");
       gathered = [];
@@ -120,9 +125,10 @@ export function open(signedOut: () => void): () => void {
     },
     signedOut,
   });
+  again = followed.again;
   return () => {
     if (timer) clearTimeout(timer);
-    close();
+    followed.close();
   };
 }
 

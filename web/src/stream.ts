@@ -110,8 +110,8 @@ export interface Listener {
   signedOut(): void;
 }
 
-/** Follows the stream until the returned function is called. */
-export function follow(listener: Listener): () => void {
+/** Follows the stream until it is closed. `again`: from a board that is read anew, without a word of a loss. */
+export function follow(listener: Listener): { close(): void; again(): void } {
   let offset: string | null = null;
   let tries = 0;
   let lostAt: number | null = null;
@@ -200,9 +200,15 @@ export function follow(listener: Listener): () => void {
   const again = () => wake();
   window.addEventListener("online", again);
   void run();
-  return () => {
-    over = true;
-    stop.abort();
-    window.removeEventListener("online", again);
+  return {
+    close() {
+      over = true;
+      stop.abort();
+      window.removeEventListener("online", again);
+    },
+    again() {
+      offset = null;
+      stop.abort();
+    },
   };
 }

@@ -11,7 +11,7 @@ import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
 import { nextTheme } from "../theme";
-import { Actions, type Window_ } from "./actions";
+import type { Window_ } from "./actions";
 import * as alerts from "./alerts";
 import { CallPanel } from "./call-panel";
 import * as desk from "./desk";
@@ -26,30 +26,12 @@ function Faults() {
   return (
     <div role="alert">
       {faults.map((fault) => (
-        <p key={fault} class="bar" data-state="urgent" data-fault={fault}>
+        <p key={fault} class="card" data-state="urgent" data-fault={fault}>
           <strong>{t.fault[fault].title}</strong>
           <span>{t.fault[fault].what}</span>
         </p>
       ))}
     </div>
-  );
-}
-
-function AskNotifications() {
-  const t = words.value.operator;
-  const [asks, setAsks] = useState(alerts.mayAsk());
-  if (!asks) return null;
-  return (
-    <p class="bar" data-state="info">
-      <span class="grow">{t.notify}</span>
-      <button
-        type="button"
-        class="small"
-        onClick={() => void Notification.requestPermission().then(() => setAsks(false))}
-      >
-        {t.allow}
-      </button>
-    </p>
   );
 }
 
@@ -136,14 +118,12 @@ function Operator() {
       }
     >
       <div class="desk">
-        <Faults />
-        <AskNotifications />
-        <StatePanel onNotReady={() => show("notReady")} />
-        <Actions show={show} />
-        <div class="columns">
-          <CallPanel />
-          <Side />
+        <div class="stack">
+          <Faults />
+          <StatePanel onNotReady={() => show("notReady")} />
+          <CallPanel show={show} />
         </div>
+        <Side />
       </div>
       <Windows what={window_} close={() => show(null)} />
     </Frame>
