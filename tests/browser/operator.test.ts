@@ -204,6 +204,63 @@ describe("what is noticed", () => {
     await waitState(page, "not_ready");
   });
 
+  test("answered twice at once it is answered once, and the microphone goes on", async () => {
+    await page.evaluate(() => {
+      const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const made: MediaStreamTrack[] = [];
+      Object.assign(window, { made });
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        await new Promise((done) => setTimeout(done, 300));
+        const stream = await former(wanted);
+        made.push(...stream.getTracks());
+        return stream;
+      };
+    });
+    await ready();
+    const call = served.house.ring("1001");
+    await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+    await page.keyboard.press("a");
+    await page.keyboard.press("a");
+    await waitState(page, "talking");
+    const made = () => page.evaluate(() => (window as unknown as { made: MediaStreamTrack[] }).made.map((one) => one.readyState));
+    expect(await made()).toEqual(["live"]);
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    await expect.poll(made).toEqual(["ended"]);
+  });
+
+  test("whoever is signed out of the seat is not rung at it any more, and takes it again", async () => {
+    await ready();
+    served.house.operator("1001", { state: "signed_out", seat: null });
+    await page.waitForSelector('[data-fault="seat_left"]');
+    await page.waitForSelector('[data-field="phone"][data-value="off"]');
+    await page.keyboard.press("r");
+    await waitState(page, "not_ready");
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+    await page.waitForSelector('[data-fault="seat_left"]', { state: "detached" });
+  });
+
+  test("signing out in a call cuts nobody off", async () => {
+    await talk();
+    await page.keyboard.press("q");
+    await page.waitForSelector('dialog:has-text("不会被挂断")');
+    await page.keyboard.press("Enter");
+    await expect.poll(() => asked("POST /operators/1001/sign-out").length).toBe(1);
+    await page.waitForURL(/signin/);
+    expect(served.house.asked.map((one) => one.what)).toContain("DELETE /session");
+  });
+
+  test("a call that ended while the connection was lost is gone when it is back", async () => {
+    const call = await talk();
+    await page.context().setOffline(true);
+    served.house.cut();
+    await page.waitForSelector('[data-bar="connection"]');
+    // The house does not tell of it: as if it had been in events that are gone.
+    served.house.calls.delete(call);
+    await page.context().setOffline(false);
+    await page.waitForSelector('[data-call] dl.facts', { state: "detached", timeout: 20_000 });
+  });
+
   test("a phone that lost its connection says so and comes back by itself", async () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-fault="link_lost"]');

@@ -252,6 +252,9 @@ export class House {
     switch (`${method} ${room}`) {
       case "GET session":
         return [200, this.session(asked.who, asked.seat)];
+      case "PUT session":
+        this.operator(asked.who, { state: "not_ready", reason: "sign_in", seat: String(asked.body.seat) });
+        return [200, this.session(asked.who, asked.seat)];
       case "DELETE session":
         this.sessions.delete(token);
         return [204];
@@ -278,6 +281,7 @@ export class House {
             ]
           : [200, this.records.slice(0, 2).map((one) => ({ ...one, to: one.from }))];
       case "GET calls":
+        if (id === "") return [200, [...this.calls.values()]];
         if (what === "caller") return [200, this.records.slice(0, 3)];
         if (what === "")
           return [200, { now: this.calls.get(id) ?? null, record: { call_id: id, note: this.notes.get(id) ?? null } }];

@@ -8,6 +8,8 @@ const ROOT = "/api/v1";
 const PATIENCE = 60_000;
 /** Browsers let a page leave behind 64 KiB in all. */
 const KEPT_ALIVE = 16 * 1024;
+/** So often a command whose connection broke is said again. */
+const AGAIN = 4;
 
 export class Problem extends Error {
   readonly status: number;
@@ -57,18 +59,15 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   if (method === "GET") request.signal = AbortSignal.timeout(PATIENCE);
   // A note is still saved when its page closes.
   else request.keepalive = (text?.length ?? 0) < KEPT_ALIVE;
-  let response: Response;
-  try {
-    response = await fetch(ROOT + path, request);
-  } catch {
-    if (method === "GET") throw new Problem(0, "");
-    // The command may have arrived: said again under the same key, it is done once.
-    try {
-      response = await fetch(ROOT + path, request);
-    } catch {
-      throw new Problem(0, "");
-    }
+  let response = await fetch(ROOT + path, request).catch(() => null);
+  // The command may have arrived: said again under the same key, it is done once. While the first is still being done
+  // the server says so, and what came of it is asked for again.
+  for (let tries = 0; method !== "GET" && tries < AGAIN && response === null; tries++) {
+    if (tries > 0) await new Promise((done) => setTimeout(done, 500 * tries));
+    response = await fetch(ROOT + path, request).catch(() => null);
+    if (response?.status === 409 && tries + 1 < AGAIN) response = null;
   }
+  if (!response) throw new Problem(0, "");
   if (!response.ok) throw await problemOf(response);
   return response;
 }

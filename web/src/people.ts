@@ -32,8 +32,13 @@ export async function whoAmI(): Promise<Session | null> {
   }
 }
 
+/** Fails if the server does not know of it: the session would go on. */
 export async function signOut(): Promise<void> {
-  await remove("/session").catch(() => {});
+  try {
+    await remove("/session");
+  } catch (problem) {
+    if (!(problem instanceof Problem && problem.status === 401)) throw problem;
+  }
   location.assign("/signin");
 }
 

@@ -240,6 +240,8 @@ export const en: Dictionary = {
       "Notifications are forbidden: calls are not seen from another window. The icon left of the address changes that.",
     askMicrophone: "Allow the microphone now, so that the browser does not ask when you answer.",
     allowMicrophone: "Allow microphone",
+    askSignOutAfter: "You are in a call. The citizen is not cut off: you are signed out when it is over.",
+    signOutAfter: "Sign out after the call",
     askSignOut: "No calls come after signing out. Sign out?",
     elsewhere: "This call is on another phone.",
     toSupervisor: "Supervisor",
@@ -288,6 +290,10 @@ export const en: Dictionary = {
       what: "The seat may be used elsewhere, or you were signed out. Sign out and in again.",
     },
     no_seat: { title: "No seat", what: "To take calls, sign out and sign in with your seat." },
+    seat_left: {
+      title: "You were signed out of this seat",
+      what: "By a supervisor, or the seat was taken elsewhere. “Sign in” takes it again.",
+    },
     ring_muted: {
       title: "The browser does not let it ring",
       what: "Click on the page or press any key; after that calls ring.",

@@ -220,6 +220,8 @@ export const zh = {
     notifyDenied: "通知被禁止，切到别的窗口会看不到来电。点地址栏左边的图标可改为允许。",
     askMicrophone: "现在允许麦克风，接听时就不用再等浏览器询问。",
     allowMicrophone: "允许麦克风",
+    askSignOutAfter: "正在通话。市民不会被挂断：通话结束后签退并退出。",
+    signOutAfter: "通话后退出",
     askSignOut: "退出后不再有来电。确定退出？",
     elsewhere: "这个通话正在另一台电话上。",
     toSupervisor: "班长台",
@@ -241,6 +243,7 @@ export const zh = {
     link_lost: { title: "电话断线", what: "正在重连。已有的通话不会断；重连之前不会有新来电。" },
     link_refused: { title: "电话注册被拒绝", what: "席位可能在别处登录，或登录已失效。请退出后重新登录。" },
     no_seat: { title: "没有席位", what: "要接电话，请退出后填写席位号重新登录。" },
+    seat_left: { title: "已从这个席位签退", what: "班长为您签退，或席位在别处签入。按“签入”可以再签入。" },
     ring_muted: { title: "浏览器不让响铃", what: "请在页面上点一下或按任意键，之后来电会响铃。" },
   },
   key: {

@@ -1,7 +1,7 @@
 // What an operator can do now, and how it is asked for. The house says what is; this only reads the board.
 
 import { computed, effect, signal } from "@preact/signals";
-import { get, post, segment } from "../api";
+import { get, post, put, segment } from "../api";
 import { calls, operators } from "../board";
 import { callerOf } from "../caller";
 import { attempt } from "../parts/toast";
@@ -63,8 +63,19 @@ export const desk = computed(() => {
 
 const mePath = () => `/operators/${segment(me.value?.id ?? session.value?.person.id ?? "")}`;
 
-export const ready = () => attempt(() => post(`${mePath()}/ready`));
+/** Whoever is signed out takes their seat again first; they are ready when they say so once more. */
+export const ready = () =>
+  me.value?.state === "signed_out" && session.value?.seat
+    ? attempt(() => put("/session/seat", { seat: session.value?.seat }))
+    : attempt(() => post(`${mePath()}/ready`));
 export const notReady = (reason: string) => attempt(() => post(`${mePath()}/not-ready`, { reason }));
+/** The page is left when the present call is over. */
+export const leaving = signal(false);
+export const signOutAfter = () =>
+  attempt(async () => {
+    await post(`${mePath()}/sign-out`);
+    leaving.value = true;
+  });
 export const finish = () => attempt(() => post(`${mePath()}/wrap-up/end`));
 export const extend = () => attempt(() => post(`${mePath()}/wrap-up/extend`, { ms: 30_000 }));
 

@@ -8,8 +8,9 @@ import { language, speak, words } from "../language";
 import { begin } from "../parts/begin";
 import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
-import { session } from "../people";
+import { session, signOut } from "../people";
 import * as phones from "../phone/phone";
+import { phoneWhileSeated } from "../phone/seated";
 import { nextTheme } from "../theme";
 import type { Window_ } from "./actions";
 import * as alerts from "./alerts";
@@ -150,7 +151,7 @@ effect(() => {
   begun = true;
   alerts.watch();
   reclaimWhenLost();
-  if (session.value?.seat) void attempt(phones.start);
+  phoneWhileSeated();
   void attempt(desk.readDirectory);
   void desk.readToday();
   setInterval(() => void desk.readToday(), 30_000);
@@ -165,8 +166,12 @@ effect(() => {
 effect(() => {
   if (configuration.value > 0) void attempt(desk.readDirectory);
 });
+// Who asked to be signed out in a call leaves when it is over.
+effect(() => {
+  if (desk.leaving.value && desk.me.value?.state === "signed_out") void attempt(signOut);
+});
+addEventListener("pagehide", () => void desk.saveNote());
 addEventListener("beforeunload", (event) => {
-  void desk.saveNote();
   // The call goes on without the page, but the citizen hears nobody for some seconds.
   if (desk.phone.value.session?.stage === "talking" && !navigator.webdriver) event.preventDefault();
 });

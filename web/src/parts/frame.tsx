@@ -9,7 +9,7 @@ import { language, speak, words } from "../language";
 import { HOME, may, session, signOut } from "../people";
 import { nextTheme, theme } from "../theme";
 import type { Role } from "../words";
-import { Toasts } from "./toast";
+import { attempt, Toasts } from "./toast";
 import "../style/base.css";
 
 export type Page = "signin" | "operator" | "supervisor" | "wall" | "admin" | "api";
@@ -154,7 +154,7 @@ export function Frame({ page, ownTitle, leave, head, children }: Props) {
                 </span>
               )}
             </span>
-            <button type="button" class="small" data-act="signOut" onClick={leave ?? (() => void signOut())}>
+            <button type="button" class="small" data-act="signOut" onClick={leave ?? (() => void attempt(signOut))}>
               {t.common.signOut}
               {page === "operator" && <kbd>Q</kbd>}
             </button>

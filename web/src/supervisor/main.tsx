@@ -13,6 +13,7 @@ import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
+import { phoneWhileSeated } from "../phone/seated";
 import type { Directory } from "../words";
 import { explained, leave, supervise, supervised, takeOver } from "./acts";
 import { Operators, reasons } from "./operators";
@@ -170,7 +171,7 @@ effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   void names();
-  if (session.value?.seat) void attempt(phones.start);
+  phoneWhileSeated();
 });
 effect(() => {
   if (configuration.value > 0) void names();

@@ -282,7 +282,12 @@ function Wall() {
   );
 }
 
-// Former days come with the board only. Read anew each hour they are right after midnight too, wherever the house is.
-setInterval(refresh, 3_600_000);
+// A day begins: what was today is yesterday, and that comes with the board only.
+let day = new Date(now.value).getDate();
+now.subscribe((at) => {
+  const next = new Date(at).getDate();
+  if (next !== day) setTimeout(refresh, 5_000);
+  day = next;
+});
 
 begin("wall", Wall);
