@@ -99,6 +99,15 @@ describe("the keyboard alone", () => {
     expect(served.house.asked.at(-1)?.body).toEqual({ order: "transfer", to: { queue: "housing" } });
   });
 
+  test("the recording is paused and goes on, and the page says so", async () => {
+    await talk();
+    await page.keyboard.press("p");
+    await page.waitForSelector('.situation:has-text("录音已暂停")');
+    await page.keyboard.press("p");
+    await page.waitForSelector('.situation:has-text("录音已暂停")', { state: "detached" });
+    expect(orders().slice(-2)).toEqual(["pause_recording", "resume_recording"]);
+  });
+
   test("one key for the ambulance", async () => {
     await talk();
     await page.keyboard.press("Shift+Digit3");

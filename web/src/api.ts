@@ -15,6 +15,8 @@ export class Problem extends Error {
   readonly status: number;
   readonly fields: Record<string, string>;
   readonly retryAfter: number | null;
+  /** Nobody at all can sign in yet. */
+  noPasswords = false;
 
   constructor(status: number, detail: string, fields: Record<string, string> = {}, retryAfter: number | null = null) {
     super(detail);
@@ -29,6 +31,14 @@ export class Problem extends Error {
   }
 }
 
+/** As RFC 9457 has it. */
+interface Said {
+  detail?: string;
+  title?: string;
+  fields?: Record<string, string>;
+  no_passwords?: boolean;
+}
+
 let csrf: string | null = null;
 
 export function remember(session: Session): Session {
@@ -39,8 +49,11 @@ export function remember(session: Session): Session {
 async function problemOf(response: Response): Promise<Problem> {
   const after = Number(response.headers.get("Retry-After"));
   try {
-    const body = (await response.json()) as { detail?: string; title?: string; fields?: Record<string, string> };
-    return new Problem(response.status, body.detail ?? body.title ?? response.statusText, body.fields, after || null);
+    const body = (await response.json()) as Said;
+    const text = body.detail ?? body.title ?? response.statusText;
+    const problem = new Problem(response.status, text, body.fields, after || null);
+    problem.noPasswords = body.no_passwords === true;
+    return problem;
   } catch {
     return new Problem(response.status, response.statusText || String(response.status), {}, after || null);
   }

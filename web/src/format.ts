@@ -87,3 +87,12 @@ export function today(): string {
   const two = (n: number) => String(n).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
+
+/** The next time that a clock here shows `18:00`, as the API wants it; none for what is no time. */
+export function comes(clock: string, now = new Date()): string | null {
+  const [, h, m] = /^(\d{2}):(\d{2})$/.exec(clock) ?? [];
+  if (!h || !m) return null;
+  const at = new Date(now.getFullYear(), now.getMonth(), now.getDate(), Number(h), Number(m));
+  if (at <= now) at.setDate(at.getDate() + 1);
+  return at.toISOString();
+}

@@ -4,7 +4,7 @@ import { type Act, KEYS, label } from "../keys";
 import { words } from "../language";
 import { KeyButton } from "../parts/key-button";
 import * as phones from "../phone/phone";
-import { desk, directory, emergency, hangUp, hold, order, phone } from "./desk";
+import { desk, directory, emergency, hangUp, hold, order, pauseRecording, phone } from "./desk";
 
 export type Window_ = "notReady" | "keypad" | "consult" | "transfer" | "devices" | "help" | "signOut";
 
@@ -99,6 +99,11 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
               {t.transfer}
             </KeyButton>
           </>
+        )}
+        {can.recording && (
+          <KeyButton act="recording" pressed={can.recording === "paused"} onAct={() => void pauseRecording()}>
+            {can.recording === "paused" ? t.resumeRecording : t.pauseRecording}
+          </KeyButton>
         )}
         <span class="grow" />
         <KeyButton act="hangUp" kind="bad" disabled={!can.hangUp} onAct={hangUp}>

@@ -48,6 +48,7 @@ function Situation({ of }: { of: CallNow }) {
     if (of.stage === "conference") lines.push({ text: `${t.conference}: ${who}`, state: "talking" });
     else lines.push({ text: talking ? t.consulting(who) : t.consultRinging(who), state: "consulting" });
   } else if (of.stage === "conference") lines.push({ text: t.conference, state: "talking" });
+  if (of.recording === "paused") lines.push({ text: t.recordingPaused, state: "warning" });
   if (of.stage === "lost") lines.push({ text: t.lost, state: "urgent" });
   if (of.emergency) {
     const [name, stage] = [whom(of.emergency.target), of.emergency.stage];

@@ -53,6 +53,7 @@ export const desk = computed(() => {
     complete: together && (stage === "consulting" || stage === "conference"),
     threeWay: together && stage === "consulting",
     emergency: together && directory.value.emergencies.length > 0,
+    recording: together ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
     reclaim: mine && (together || stage === "lost") && !talks && sip === null,
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
@@ -87,6 +88,9 @@ export function order(what: Order, id = call.value?.id): Promise<boolean> {
 export const hold = () => order({ order: desk.value.held ? "resume" : "hold" });
 export const consult = (to: Whom) => order({ order: "consult", to });
 export const transfer = (to: Whom) => order({ order: "transfer", to });
+
+export const pauseRecording = () =>
+  order({ order: desk.value.recording === "paused" ? "resume_recording" : "pause_recording" });
 
 export function emergency(index: number): void {
   const target = directory.value.emergencies[index];

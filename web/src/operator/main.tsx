@@ -66,6 +66,8 @@ function doing(what: Act, show: (window: Window_) => void): boolean {
       return when(can.complete, () => desk.order({ order: "complete" }));
     case "reclaim":
       return when(can.reclaim, () => desk.order({ order: "reclaim" }));
+    case "recording":
+      return when(can.recording !== null, desk.pauseRecording);
     case "emergency1":
     case "emergency2":
     case "emergency3":
