@@ -76,7 +76,7 @@ export function whyWaits(text: string | null | undefined, t: Dictionary["explain
     const [, many, state] = /^(\d+) (.+)$/.exec(part) ?? [];
     if (many && state) tally[known[state] ?? state.replaceAll(" ", "_")] = Number(many);
   }
-  return t.nobody(tallied(tally, t));
+  return tallied(tally, t);
 }
 
 function left(why: unknown, t: Dictionary["explain"]): string {

@@ -191,6 +191,7 @@ export const en: Dictionary = {
     pressed: (keys) => `Key ${keys}`,
     noChoice: "No key",
     lost: "Your phone was lost, the caller hears music; it is being brought back",
+    callerWaits: "The caller hears music, not you.",
     justEnded: "Just ended",
     noCall: "No call",
     noCallHint: "When a call comes: number, language, choices and last contacts are here.",

@@ -177,6 +177,7 @@ export const zh = {
     pressed: (keys: string) => `按 ${keys}`,
     noChoice: "未按键",
     lost: "您的电话断了，市民在听音乐；正在接回",
+    callerWaits: "市民在听音乐，听不到您。",
     justEnded: "刚结束",
     noCall: "没有通话",
     noCallHint: "来电时这里显示号码、语言、选择和最近的联系。",

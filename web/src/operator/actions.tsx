@@ -100,17 +100,20 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
             </KeyButton>
           </>
         )}
-        {can.recording && (
-          <KeyButton act="recording" pressed={can.recording === "paused"} onAct={() => void pauseRecording()}>
-            {can.recording === "paused" ? t.resumeRecording : t.pauseRecording}
-          </KeyButton>
-        )}
         <span class="grow" />
         <KeyButton act="hangUp" kind="bad" disabled={!can.hangUp} onAct={hangUp}>
           {t.hangUp}
         </KeyButton>
       </div>
-      <Emergencies />
+      <div class="row second">
+        <Emergencies />
+        <span class="grow" />
+        {can.recording && (
+          <KeyButton act="recording" pressed={can.recording === "paused"} onAct={() => void pauseRecording()}>
+            {can.recording === "paused" ? t.resumeRecording : t.pauseRecording}
+          </KeyButton>
+        )}
+      </div>
     </>
   );
 }

@@ -5,7 +5,19 @@ import { open, words } from "../language";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
-import { desk, extend, finish, me, phone, ready } from "./desk";
+import { call, desk, extend, finish, me, phone, ready } from "./desk";
+
+/** What the state means just now: who hears whom, above all. */
+function hint(operator: OperatorNow): string {
+  const t = words.value;
+  if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
+  const stage = call.value?.stage;
+  if (stage === "lost") return t.operator.lost;
+  if (phone.value.muted) return t.operator.muted;
+  if (stage === "consulting") return t.operator.callerWaits;
+  if (stage === "conference") return t.operator.conference;
+  return t.stateHint[operator.state];
+}
 
 /** How much is left of what ends by itself, 0 to 1. */
 function share(operator: OperatorNow): number | null {
@@ -64,7 +76,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
       <div class="state-words">
         <p>
           {reason && <strong data-field="reason">{reason} · </strong>}
-          {next ? <strong>{t.next(after)}</strong> : t.stateHint[state]}
+          {next ? <strong>{t.next(after)}</strong> : hint(operator)}
         </p>
         <PhoneState />
       </div>

@@ -25,7 +25,7 @@ export function Queues() {
   const chosen = queues.value.get(switching ?? "");
   return (
     <section class="panel">
-      <h2>{t.queues}</h2>
+      <h2 class="hidden">{t.queues}</h2>
       <div class="scroll">
         <table class="dense" data-table="queues">
           <thead>

@@ -23,7 +23,7 @@ export function Alarms() {
             <p key={alarm.id} class="alarm" data-state="urgent">
               <span class="row">
                 <strong class="grow">{open(t.alarmKind, alarm.kind)}</strong>
-                <span class="soft">
+                <span class="soft" aria-hidden="true">
                   <Since at={alarm.since} />
                 </span>
               </span>
