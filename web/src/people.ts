@@ -60,5 +60,10 @@ export function said(problem: unknown): string {
   if (problem.status === 401) return t.signedOut;
   if (problem.status === 429) return t.tooMany(problem.retryAfter ?? 60);
   const fields = Object.values(problem.fields);
-  return problem.message || fields[0] || (problem.status === 403 ? t.forbidden : t.failed);
+  return (
+    words.value.details[problem.message] ||
+    problem.message ||
+    fields[0] ||
+    (problem.status === 403 ? t.forbidden : t.failed)
+  );
 }

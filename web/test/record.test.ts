@@ -14,13 +14,13 @@ test("a record is told in the order in which it happened, an offer before the ta
       { operator: "1", at: "2026-11-26T02:00:06.000Z", outcome: "no_answer", ms: 20_000 },
     ],
   });
-  expect(steps.map((step) => step.operator ?? step.kind)).toEqual([
-    "arrived_at",
-    "queued_at",
-    "1",
-    "2",
-    "connected_at",
-    "ended_at",
+  expect(steps.map((step) => [step.kind, step.operator])).toEqual([
+    ["arrived_at", undefined],
+    ["queued_at", undefined],
+    ["offered", "1"],
+    ["offered", "2"],
+    ["connected_at", "2"],
+    ["ended_at", undefined],
   ]);
 });
 

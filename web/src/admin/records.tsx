@@ -166,16 +166,22 @@ const names = () => ({
   },
 });
 
+/** `operator 1002`, `queue english`, a number. */
+function target(to: string): string {
+  const [, kind, id] = /^(operator|queue|seat) (.+)$/.exec(to) ?? [];
+  if (kind === "operator") return names().operator(id);
+  return kind === "queue" ? names().queue(id) : kind ? `${words.value.common.seat} ${id}` : number(to);
+}
+
 /** What a step tells beside its name. */
 function detail(step: Step, record: CallRecord): string {
   const t = words.value.admin;
   const { operator, queue } = names();
+  const who = step.operator ? operator(step.operator) : "";
   const parts: (string | null | undefined | false)[] = [
     step.kind === "queued_at" && queue(record.queue),
-    step.kind === "connected_at" && operator(record.operator),
-    step.operator && operator(step.operator),
+    step.to ? `${who} → ${target(step.to)}`.trim() : who,
     step.kind === "offered" && step.seat,
-    step.to && `→ ${step.to}`,
     step.mode && words.value.supervisor[step.mode],
     step.outcome && open({ ...t.offer, ...t.outcomeOfTransfer }, step.outcome),
     step.ms !== undefined && clock(step.ms),

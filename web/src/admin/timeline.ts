@@ -43,11 +43,19 @@ interface Entry {
   ms?: number;
 }
 
+function answered(record: CallRecord): string | undefined {
+  const offers = Array.isArray(record.offers) ? (record.offers as Entry[]) : [];
+  return offers.find((offer) => offer.outcome === "answered")?.operator;
+}
+
 export function timeline(record: CallRecord): Step[] {
   const steps: Step[] = [];
   for (const kind of KINDS) {
     const at = record[kind];
-    if (typeof at === "string") steps.push({ at, kind });
+    if (typeof at !== "string") continue;
+    // `operator` is who had it last; connected it was to the one who answered first.
+    const operator = kind === "connected_at" ? (answered(record) ?? record.operator) : null;
+    steps.push({ at, kind, ...(operator ? { operator } : {}) });
   }
   for (const [list, kind] of Object.entries(LISTS) as [string, Step["kind"]][]) {
     const entries = record[list];

@@ -214,6 +214,7 @@ export const en: Dictionary = {
     find: "Name, number, seat, queue or phone number",
     findNone: "Nothing found",
     toNumber: (n) => `Dial ${n}`,
+    consulted: "A colleague asks you about this call; the caller hears music.",
     consulting: (who) => `You are talking with ${who}; the caller hears music`,
     consultRinging: (who) => `Calling ${who}; the caller hears music`,
     conference: "All three hear each other",
@@ -438,6 +439,8 @@ export const en: Dictionary = {
     all_busy: "All busy",
   },
   explain,
+  // The server speaks English.
+  details: {},
   admin: {
     records: "Records",
     configuration: "Configuration",

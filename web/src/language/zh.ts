@@ -1,5 +1,6 @@
 // 界面上的全部中文。英文在 en.ts，缺一条就通不过类型检查。
 
+import { details } from "./details-zh";
 import { explain } from "./explain-zh";
 
 export const zh = {
@@ -200,6 +201,7 @@ export const zh = {
     find: "姓名、工号、席位、队列或号码",
     findNone: "没有找到",
     toNumber: (n: string) => `拨打 ${n}`,
+    consulted: "同事为这个来电找您；市民在听音乐。",
     consulting: (who: string) => `正在与 ${who} 通话，市民在听音乐`,
     consultRinging: (who: string) => `正在呼叫 ${who}，市民在听音乐`,
     conference: "三方通话中",
@@ -387,6 +389,7 @@ export const zh = {
     all_busy: "全忙",
   } as Record<string, string>,
   explain,
+  details,
   admin: {
     records: "话单",
     configuration: "配置",

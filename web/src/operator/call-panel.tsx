@@ -251,6 +251,11 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
       </div>
       <Actions show={show} />
       {of && <Situation of={of} />}
+      {!of && sip?.call && (
+        <p class="situation" data-state="consulting" role="status">
+          {t.operator.consulted}
+        </p>
+      )}
       {of && <Facts of={of} />}
       {of && <History of={of} />}
       {!ringing && <Note />}
