@@ -29,5 +29,6 @@ mod seats;
 mod sound;
 mod strangers;
 mod talks;
+mod tls;
 mod walkthrough;
 mod web;
