@@ -11,6 +11,7 @@ mod browsers;
 mod calls;
 mod client;
 mod crash;
+mod desk_phones;
 mod explaining;
 mod house;
 mod keys;

@@ -231,8 +231,12 @@ impl Baresip {
 
     /// A command of baresip's own, e.g. `hangup`, `hold`, `resume`.
     pub fn command(&self, command: &str) {
+        self.command_with(command, "");
+    }
+
+    pub fn command_with(&self, command: &str, params: &str) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.control)).expect("baresip's control port");
-        let json = format!("{{\"command\":\"{command}\",\"params\":\"\"}}");
+        let json = format!("{{\"command\":\"{command}\",\"params\":\"{params}\"}}");
         write!(stream, "{}:{json},", json.len()).expect("writes");
         let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
         let _ = stream.read(&mut [0; 4096]);
