@@ -16,8 +16,7 @@ use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// What this house understands, RFC 3261 §20.5.
-pub(super) const ALLOW: &str =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY";
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";
 /// Extensions of sessions that it knows, RFC 3261 §20.37.
 pub(super) const SUPPORTED: &str = "100rel, replaces, timer";
 /// Retry-After is spread over so many seconds beyond the least, so that not all come back at once.

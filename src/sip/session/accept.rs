@@ -52,6 +52,7 @@ impl Endpoint {
             m if *m == Method::INFO => self.info(now, leg_id, id, request),
             m if *m == Method::PRACK => self.their_prack(now, leg_id, id, &request),
             m if *m == Method::REFER => self.refer(now, leg_id, id, &request),
+            m if *m == Method::SUBSCRIBE => self.referral_subscription(now, leg_id, id, &request),
             m if *m == Method::OPTIONS => {
                 let mut response = request.respond(200, None);
                 response.headers.push("Allow", ALLOW);

@@ -93,6 +93,33 @@ impl Endpoint {
         self.tell(Event::Refer { leg: leg_id, to });
     }
 
+    /// SUBSCRIBE for what a REFER made, §2.4.3: it lasts as long as it lasts, or is not wanted any more.
+    pub(in crate::sip) fn referral_subscription(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        id: TransactionId,
+        request: &Request,
+    ) {
+        let event = request.headers.get("Event").unwrap_or_default();
+        if event.split(';').next().is_none_or(|event| event.trim() != "refer") {
+            return self.simply(now, id, request, 489);
+        }
+        let Some(until) = self.referrals.get(&leg_id).map(|referral| referral.until) else {
+            return self.simply(now, id, request, 481);
+        };
+        let unwanted = request.headers.expires() == Some(0);
+        let left = if unwanted { 0 } else { until.since(now).as_secs() };
+        let mut response = request.respond(200, None);
+        response.headers.push("Contact", self.contact_of(leg_id));
+        response.headers.push("Expires", left.to_string());
+        self.respond(now, id, response);
+        if unwanted {
+            self.referrals.remove(&leg_id);
+            self.agenda.set(Owner::Referral(leg_id), None);
+        }
+    }
+
     /// §2.1: exactly one Refer-To. RFC 5589 §7: with Replaces it is another talk of the same seat.
     fn refer_to(&self, leg_id: LegId, request: &Request) -> Result<ReferTo, u16> {
         let mut all = request.headers.all("Refer-To");

@@ -51,6 +51,22 @@ fn a_refer_of_which_nobody_says_what_became_ends_too_and_the_next_has_its_number
 }
 
 #[test]
+fn a_phone_may_ask_how_long_it_is_told_and_not_to_be_told_any_more() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "");
+    let sent = phone.send(&of_desk(&invite, "REFER", 5, "Refer-To: <sip:8003@10.0.0.1>\n"));
+    phone.send(&answered(&sent[1], "200 OK"));
+    let other = phone.send(&of_desk(&invite, "SUBSCRIBE", 6, "Event: dialog\n"));
+    assert_eq!(response(&other[0]).status, 489);
+    let longer = phone.send(&of_desk(&invite, "SUBSCRIBE", 7, "Event: refer\nExpires: 600\n"));
+    assert_eq!((response(&longer[0]).status, header(&longer[0], "Expires")), (200, "180"));
+    let over = phone.send(&of_desk(&invite, "SUBSCRIBE", 8, "Event: refer\nExpires: 0\n"));
+    assert_eq!(header(&over[0], "Expires"), "0");
+    assert!(phone.command(Command::Referred { leg: LegId(2), status: 200 }).is_empty());
+    assert!(phone.wait(Duration::from_secs(200)).iter().all(|text| !text.starts_with("NOTIFY ")));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     for (lines, status) in [
         ("", 400),
