@@ -309,6 +309,9 @@ impl Endpoint {
     }
 
     fn touch_leg(&mut self, id: LegId) {
+        if self.watches.is_empty() {
+            return;
+        }
         if let Some(seat) = self.legs.get(&id).and_then(|leg| leg.seat.clone()) {
             self.touch(&seat);
         }
