@@ -10,6 +10,7 @@ use super::handoff::Handoff;
 use super::ledger;
 use super::offering::SeatLeg;
 use super::onward::Onward;
+use super::referring::Beside;
 use super::talking::Talk;
 use super::view::Look;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt, QueueId};
@@ -90,6 +91,12 @@ pub(super) struct Call {
     pub end_told: bool,
     /// An operator sent it to another line; if that lets nobody in, it goes back to this one.
     pub returns_to: Option<QueueId>,
+    /// An operator dialled it beside a talk.
+    pub beside: Option<Beside>,
+    /// The leg of another phone of the same seat whose place it takes.
+    pub replaces: Option<LegId>,
+    /// The operator's phone that sent the caller on, until it was told what became of it.
+    pub referral: Option<LegId>,
     /// How often something was noted.
     pub notes: u32,
     /// How those who look on saw it last, and since when it is in this stage.
@@ -152,6 +159,7 @@ impl Call {
         let shown = incoming.caller.clone();
         let mut call = Self::with(record, incoming.leg, shown, State::Opening { durable: false }, language, span);
         call.hops = incoming.hops;
+        call.replaces = incoming.replaces;
         call
     }
 
@@ -199,6 +207,9 @@ impl Call {
             gave_leg: false,
             end_told: false,
             returns_to: None,
+            beside: None,
+            replaces: None,
+            referral: None,
             notes: 0,
             last_look: None,
             stage_since: Moment::default(),
@@ -272,6 +283,9 @@ impl Call {
 
     pub fn on_sip(&mut self, house: &mut House, event: sip::Event) {
         use sip::Event as E;
+        if let E::Ringing { leg } | E::Progress { leg, .. } = &event {
+            self.tell_ringing(house, *leg);
+        }
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
@@ -398,6 +412,7 @@ impl Call {
     /// After each event: what the machines want, and whether the call can be closed.
     pub fn settle(&mut self, house: &mut House) {
         self.drain_machines(house);
+        self.tell_referrer(house);
         if let State::Ended { .. } = self.state
             && self.sound == Sound::None
             && !self.in_line

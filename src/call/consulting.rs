@@ -135,7 +135,7 @@ impl Call {
     // Whom they mean
 
     /// Where somebody is rung, and who sits there.
-    fn find(&self, house: &House, to: &Whom) -> Result<(onward::Whom, Option<OperatorId>), NotDone> {
+    pub fn find(&self, house: &House, to: &Whom) -> Result<(onward::Whom, Option<OperatorId>), NotDone> {
         match to {
             Whom::Operator(operator) => self.find_operator(house, operator),
             Whom::Seat(seat) if !house.settings.seats.contains(seat) => Err(NotDone::NoSuchSeat),
@@ -285,7 +285,7 @@ impl Call {
     }
 }
 
-fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
+pub(super) fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
     let Some(by) = call.record.operator.clone() else { return };
     if call.record.transfers.len() == MOST_TRANSFERS {
         call.record.transfers.remove(MOST_TRANSFERS / 2);
@@ -296,7 +296,7 @@ fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
     call.record.transfers.push(TransferRecord { kind, by, to, at, answered_at: None, ended_at: None, outcome });
 }
 
-fn rings(at: &onward::Whom) -> Duration {
+pub(super) fn rings(at: &onward::Whom) -> Duration {
     if matches!(at, onward::Whom::Number(_)) { NUMBER_RINGS } else { COLLEAGUE_RINGS }
 }
 

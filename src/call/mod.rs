@@ -21,6 +21,7 @@ mod offering;
 mod onward;
 mod order;
 mod others;
+mod referring;
 mod ringing;
 mod seating;
 mod supervising;
@@ -30,6 +31,7 @@ mod talking;
 mod tests;
 mod view;
 mod walking;
+mod whose;
 pub mod words;
 
 pub use calls::Calls;

@@ -304,6 +304,8 @@ fn failure(status: u16) -> OfferFailure {
         486 | 600 => OfferFailure::Busy,
         // 480 is what phones say on "reject" and on do-not-disturb.
         403 | 433 | 480 | 603 | 607 => OfferFailure::Rejected,
+        // A phone that sends its calls on to where the admin does not let them.
+        300..=399 => OfferFailure::Rejected,
         _ => OfferFailure::Unreachable,
     }
 }

@@ -81,6 +81,11 @@ impl Onward {
         Self { leg, whom, sent_by: Cause::Operator, busy, progress, reoffered: false }
     }
 
+    /// The leg, whom it leads to, who is kept busy by it, and how far it has come.
+    pub fn parts(self) -> (LegId, Whom, Option<OperatorId>, Ringing) {
+        (self.leg, self.whom, self.busy, self.progress)
+    }
+
     /// Where an operator sits who has the caller now.
     pub fn operator_there(self) -> Option<(LegId, SeatId, OperatorId)> {
         match (self.whom, self.busy) {
@@ -153,7 +158,9 @@ impl Call {
     pub fn open_leg(&self, house: &mut House, leg: LegId, to: &Whom) {
         let browser = matches!(to, Whom::Seat(seat) if house.browsers.contains(seat));
         let kind = if browser { media::LegKind::Browser } else { media::LegKind::Phone };
-        house.media(media::Command::Open { leg, call: self.id, second: true, kind });
+        // Whom an operator dials beside a talk may have part in that.
+        let call = self.beside.as_ref().map_or(self.id, |beside| beside.talk);
+        house.media(media::Command::Open { leg, call, second: true, kind });
     }
 
     /// Invites a seat's phone or a number over the trunk. `auto_answer`: who sits there asked for it.

@@ -140,6 +140,7 @@ impl Desk {
             remote: "127.0.0.1:5060".parse().unwrap(),
             hops: 17,
             offer,
+            replaces: None,
         }));
     }
 

@@ -261,7 +261,37 @@ impl House {
             remote: "127.0.0.1:5060".parse().unwrap(),
             hops: 70,
             offer: Some(Body::sdp(b"theirs".to_vec())),
+            replaces: None,
         })));
+    }
+
+    /// Another phone of this seat takes the place of a leg, RFC 3891.
+    pub fn arrive_in_place_of(&mut self, leg: LegId, seat: &str, old: LegId) {
+        self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming {
+            leg,
+            sip_call_id: format!("{leg}"),
+            number: "8001".into(),
+            caller: sip::Party { number: seat.into(), display: None },
+            source: Source::Seat(seat.into()),
+            remote: "127.0.0.1:5060".parse().unwrap(),
+            hops: 70,
+            offer: Some(Body::sdp(b"theirs".to_vec())),
+            replaces: Some(old),
+        })));
+    }
+
+    /// The phone of an operator sends the other side elsewhere.
+    pub fn refers(&mut self, leg: LegId, to: sip::ReferTo) {
+        self.tell(Event::Sip(sip::Event::Refer { leg, to }));
+    }
+
+    /// What a phone was told of it, in order.
+    pub fn referred(&self, leg: LegId) -> Vec<u16> {
+        let told = self.sip.iter().filter_map(|command| match command {
+            sip::Command::Referred { leg: of, status } if *of == leg => Some(*status),
+            _ => None,
+        });
+        told.collect()
     }
 
     pub fn key(&mut self, leg: LegId, key: char) {
@@ -312,6 +342,10 @@ impl House {
 
     pub fn answers(&mut self, leg: LegId) {
         self.tell(Event::Sip(sip::Event::Answered { leg, body: Some(Body::sdp(b"theirs".to_vec())) }));
+    }
+
+    pub fn tell_ringing(&mut self, leg: LegId) {
+        self.tell(Event::Sip(sip::Event::Ringing { leg }));
     }
 
     pub fn refuses(&mut self, leg: LegId, status: u16) {

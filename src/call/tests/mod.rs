@@ -6,6 +6,7 @@ mod handoff;
 mod house;
 mod menus;
 mod orders;
+mod referring;
 mod scenarios;
 mod several;
 mod supervision;

@@ -80,6 +80,9 @@ impl Meaning {
             register_max,
             nonce_lifetime,
             flow_grace,
+            session_expires,
+            min_se,
+            redirects,
             max_calls,
             // Not in the files.
             timers: Timers { .. },
@@ -92,6 +95,9 @@ impl Meaning {
         self.say("", "sip.register_max", time_text(*register_max));
         self.say("", "sip.nonce_lifetime", time_text(*nonce_lifetime));
         self.say("", "sip.flow_grace", time_text(*flow_grace));
+        self.say("", "sip.session_expires", time_text(*session_expires));
+        self.say("", "sip.min_se", time_text(*min_se));
+        self.say("", "sip.redirects", list(redirects));
         self.say("", "sip.max_calls", max_calls);
         for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
             let thing = format!("trunk {id}");
@@ -101,9 +107,10 @@ impl Meaning {
             // The first that fits is taken.
             self.say(&thing, "place", place + 1);
         }
-        for (id, SeatAccount { secret, contact }) in seats {
+        for (id, SeatAccount { secret, contact, auto_answer }) in seats {
             let thing = format!("seat {id}");
             self.say(&thing, "contact", contact.as_deref().unwrap_or("none"));
+            self.say(&thing, "auto_answer", auto_answer);
             if let Some(secret) = secret {
                 self.fact(&thing, "secret", Fact::hidden(&format!("{}{}", secret.ha1_md5, secret.ha1_sha256)));
             }

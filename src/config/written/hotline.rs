@@ -63,6 +63,14 @@ pub struct Sip {
     pub nonce_lifetime: Option<Time>,
     /// How long a talk stands whose browser lost its connection, until the page is back. "1s" to "5m". Default "15s".
     pub flow_grace: Option<Time>,
+    /// Session timers (RFC 4028): a call that neither side refreshes for so long is over, so that none stays for ever
+    /// whose end got lost. "90s" to "24h"; "0s": none is asked for. Default "30m".
+    pub session_expires: Option<Time>,
+    /// The shortest such time that is agreed on; who asks for less gets 422. "90s" to "24h". Default "90s".
+    pub min_se: Option<Time>,
+    /// Addresses and networks to which a seat's phone may send its calls on (3xx), e.g. ["10.0.0.0/8"]. Elsewhere that
+    /// counts as a refusal. Default [].
+    pub redirects: Option<Vec<Network>>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
 }
