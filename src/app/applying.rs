@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::board::News;
+use super::hours::Hours;
 use super::keeper::NewHouse;
 use super::switchboard::Switchboard;
 use super::switches::Flip;
@@ -26,11 +27,15 @@ impl Switchboard {
         self.settings.store(Arc::new(web::settings(&house)));
         self.watch.tell(News::House(Box::new(house.clone()), version.number));
         self.calls.set_settings(call_settings(&house));
-        let House { sip, media, queue, queue_open, schedules, app, tls, web, .. } = house;
-        for schedule in self.doors.set(schedules, queue_open) {
+        let affected = self.doors.set(Hours::of(&house));
+        let House { sip, media, queue, app, tls, web, .. } = house;
+        for door in affected.gone {
             let by = version.author.clone();
-            let note = "the schedule is gone from the files".into();
-            self.store.write(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&schedule));
+            let note = "it is gone from the files".into();
+            self.store.write(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&door));
+        }
+        for (door, flip) in affected.renamed {
+            self.store.write(flip.entry(&door));
         }
         self.media.set_settings(media, bank.map(Arc::new));
         self.log_input(now, Input::Rules { rules: Arc::new(queue) });

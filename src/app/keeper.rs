@@ -14,7 +14,7 @@ use super::switchboard::Order;
 use super::switches::Flip;
 use super::versions;
 use crate::config::{self, Change, Fault, House, Meaning, difference};
-use crate::ids::{QueueId, ScheduleId};
+use crate::ids::{Door, QueueId};
 use crate::media::prompts::PromptBank;
 use crate::records::{Ticket, Version};
 
@@ -73,9 +73,9 @@ impl Keeper {
         match request {
             Request::Reload { author, note, dry_run } => self.reload(author, note, dry_run, Vec::new()),
             Request::Rollback { to, author, note } => self.rollback(to, author, note),
-            Request::Switch { schedule, to, until, author, note } => {
+            Request::Switch { door, to, until, author, note } => {
                 let flip = Flip { to, at: self.clock.now(), until, by: author, note };
-                self.switch(schedule, flip)
+                self.switch(door, flip)
             }
             Request::Calls => match self.ask(|tell| Order::Calls { tell }) {
                 Some(calls) => Reply::Calls { calls },
@@ -214,14 +214,14 @@ impl Keeper {
         }
     }
 
-    fn switch(&self, schedule: ScheduleId, flip: Flip) -> Reply {
-        let id = schedule.clone();
-        match self.ask(|tell| Order::Switch { schedule: id, flip, tell }) {
+    fn switch(&self, door: Door, flip: Flip) -> Reply {
+        let of = door.clone();
+        match self.ask(|tell| Order::Switch { door: of, flip, tell }) {
             None => closing(),
-            Some(None) => Reply::Refused { why: format!("there is no schedule {schedule} in what is in force") },
+            Some(None) => Reply::Refused { why: format!("there is no {door} in what is in force") },
             Some(Some((open, written))) => {
                 self.wait_for_disk(written);
-                Reply::Switched { schedule, open }
+                Reply::Switched { door, open }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, MenuId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
+use crate::ids::{CallId, Door, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One call, from the first INVITE to the last BYE. Durations are in milliseconds.
@@ -199,8 +199,8 @@ pub enum Entry {
     Event(QueueEvent),
     /// A registered phone; `None`: gone. JSON of `sip::Binding`.
     Binding { seat: SeatId, binding: Option<String> },
-    /// Somebody flipped the switch of a schedule. JSON of `app`'s `Flip`.
-    Switch { at: Moment, schedule: ScheduleId, flip: String },
+    /// Somebody flipped a switch. JSON of `app`'s `Flip`.
+    Switch { at: Moment, door: Door, flip: String },
     /// Calls that were open at a crash ended no earlier than this.
     Heartbeat { at: Moment },
     /// A version of the configuration took effect, or the files of the present one were laid out anew.

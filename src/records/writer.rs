@@ -192,10 +192,10 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
         Entry::Binding { seat, binding: None } => {
             db.prepare_cached("DELETE FROM bindings WHERE seat = ?1")?.execute([seat.as_str()])?;
         }
-        Entry::Switch { at, schedule, flip } => {
+        Entry::Switch { at, door, flip } => {
             db.execute(
-                "INSERT INTO switches (at, schedule, flip) VALUES (?1, ?2, ?3)",
-                params![at.as_micros(), schedule.as_str(), flip],
+                "INSERT INTO switches (at, door, flip) VALUES (?1, ?2, ?3)",
+                params![at.as_micros(), door.to_string(), flip],
             )?;
         }
         Entry::Heartbeat { at } => {

@@ -15,6 +15,7 @@ use super::{News, Seen, alarms};
 use crate::app::clock::Clock;
 use crate::app::replaying::{Replay, Step};
 use crate::app::switchboard::Order;
+use crate::app::switches::Flip;
 use crate::app::web::facts;
 use crate::app::webhooks::Webhooks;
 use crate::config::House;
@@ -73,6 +74,7 @@ pub struct Keeper {
     pub(super) operators: BTreeMap<OperatorId, Person>,
     pub(super) calls: BTreeMap<CallId, Seen>,
     pub(super) lines: BTreeMap<QueueId, Line>,
+    pub(super) switched: BTreeMap<QueueId, Flip>,
     /// Places in the lines, from 1.
     pub(super) places: BTreeMap<CallId, usize>,
     pub(super) changed_calls: BTreeSet<CallId>,
@@ -99,6 +101,7 @@ impl Keeper {
             operators: BTreeMap::new(),
             calls: BTreeMap::new(),
             lines: BTreeMap::new(),
+            switched: BTreeMap::new(),
             places: BTreeMap::new(),
             changed_calls: BTreeSet::new(),
             changed_operators: BTreeSet::new(),
@@ -348,7 +351,7 @@ impl Keeper {
         self.health.store(Arc::new(health));
         http::gauge("hotline_store_backlog", &[], look.backlog as f64);
         http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
-        self.lines = look.lines;
+        (self.lines, self.switched) = (look.lines, look.switched);
         let mut places = BTreeMap::new();
         for line in self.lines.values() {
             places.extend(line.waiting.iter().enumerate().map(|(place, id)| (*id, place + 1)));

@@ -21,7 +21,7 @@ use crate::app::outlook::{Outlook, Waits};
 use crate::app::switches::Flip;
 use crate::call::{self, Calls, Event, NotDone};
 use crate::http::Settings;
-use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
+use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media;
 use crate::media::desk::Desk;
 use crate::moment::Moment;
@@ -64,8 +64,8 @@ pub enum Order {
     Keep(Box<Version>),
     /// How many wait in each of these queues?
     Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
-    /// Flip a schedule's switch → whether it is open then, and its entry; `None`: there is no such schedule.
-    Switch { schedule: ScheduleId, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
+    /// Flip a switch → whether it is open then, and its entry; `None`: there is no such schedule or queue.
+    Switch { door: Door, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
     /// Which calls are open?
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// Somebody asks something of a call.

@@ -15,7 +15,7 @@ use crate::app::explain;
 use crate::app::switchboard::Order;
 use crate::call::{self, SwitchTo};
 use crate::http::{self, Answer, Ask, Asked, Board, NotDone, OperatorAct};
-use crate::ids::OperatorId;
+use crate::ids::{Door, OperatorId};
 use crate::queue::{By, Input};
 
 /// A switchboard that answers later than this has other things to do.
@@ -90,17 +90,21 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             let input = Input::Move { contact: call, queue, by };
             ignored(office.order(|tell| Order::Tell { input, tell }).await?)
         }
-        Ask::Switch { schedule, to, until, note } => {
+        Ask::Switch { door, to, until, note } => {
             let to = match to.as_str() {
                 "open" => SwitchTo::Open,
                 "closed" => SwitchTo::Closed,
                 _ => SwitchTo::Auto,
             };
-            if !office.board.schedules().iter().any(|known| known.id == schedule) {
-                return Err(NotDone::Unknown(format!("there is no schedule {schedule}")));
+            let board = &office.board;
+            let known = match &door {
+                Door::Schedule(id) => board.schedules().iter().any(|known| known.id == id.as_str()),
+                Door::Queue(id) => board.facts().queues.iter().any(|known| known.id == id.as_str()),
+            };
+            if !known {
+                return Err(NotDone::Unknown(format!("there is no {door}")));
             }
-            let schedule = schedule.as_str().into();
-            told(office.keeper(Request::Switch { schedule, to, until, author: by, note }).await?)
+            told(office.keeper(Request::Switch { door, to, until, author: by, note }).await?)
         }
         Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
