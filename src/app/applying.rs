@@ -12,7 +12,7 @@ use super::switchboard::Switchboard;
 use super::switches::Flip;
 use super::web;
 use crate::call;
-use crate::config::{self, House};
+use crate::config::{self, House, WebRole};
 use crate::ids::TrunkId;
 use crate::ivr::KeyLeads;
 use crate::moment::Moment;
@@ -65,7 +65,10 @@ pub fn call_settings(house: &House) -> call::Settings {
     });
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
-    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id);
+    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id.clone());
+    // Who is no operator has no phone, and can still note something.
+    let leads = |roles: &[WebRole]| roles.contains(&WebRole::Supervisor);
+    let people = house.web.people.iter().filter(|(_, person)| leads(&person.roles)).map(|(id, _)| id.as_str().into());
     let switches = house.schedules.iter().filter_map(|(id, schedule)| Some((schedule.switch?, id.clone())));
     call::Settings {
         switches: switches.collect(),
@@ -76,7 +79,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         seats: house.queue.seats.iter().cloned().collect(),
         flow_grace: house.sip.flow_grace,
         seat_operators,
-        supervisors: supervisors.cloned().collect(),
+        supervisors: supervisors.chain(people).collect(),
         reasons: house.queue.reasons.clone(),
         emergencies: house.emergencies.iter().map(emergency).collect(),
         way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),

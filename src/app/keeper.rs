@@ -13,10 +13,11 @@ use super::reading::{self, Prompts, Read};
 use super::switchboard::Order;
 use super::switches::Flip;
 use super::versions;
+use crate::call::{self, NotDone};
 use crate::config::{self, Change, Fault, House, Meaning, difference};
-use crate::ids::{Door, QueueId};
+use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media::prompts::PromptBank;
-use crate::records::{Ticket, Version};
+use crate::records::{Ticket, Version, read_call};
 
 /// Requests that may wait.
 pub const ASKED: usize = 8;
@@ -81,11 +82,7 @@ impl Keeper {
                 Some(calls) => Reply::Calls { calls },
                 None => closing(),
             },
-            Request::Order { call, by, order } => match self.ask(|tell| Order::Call { call, by, order, tell }) {
-                Some(Ok(())) => Reply::Done,
-                Some(Err(why)) => Reply::Refused { why: why.to_string() },
-                None => closing(),
-            },
+            Request::Order { call, by, order } => self.order(call, by, order),
         }
     }
 
@@ -223,6 +220,26 @@ impl Keeper {
                 self.wait_for_disk(written);
                 Reply::Switched { door, open }
             }
+        }
+    }
+
+    fn order(&self, call: CallId, by: OperatorId, order: call::Order) -> Reply {
+        let (of, asked) = (by.clone(), order.clone());
+        let done = self.ask(|tell| Order::Call { call, by: of, order: asked, tell });
+        let done = match (done, order) {
+            (Some(Err(NotDone::NoSuchCall)), call::Order::Note { text }) => {
+                let Ok(Some(record)) = read_call(&self.data_dir, call).map(|record| record.map(Box::new)) else {
+                    return Reply::Refused { why: NotDone::NoSuchCall.to_string() };
+                };
+                let written = self.ask(|tell| Order::Note { record, by, text, tell });
+                written.map(|written| written.map(|ticket| self.wait_for_disk(ticket)))
+            }
+            (done, _) => done,
+        };
+        match done {
+            Some(Ok(())) => Reply::Done,
+            Some(Err(why)) => Reply::Refused { why: why.to_string() },
+            None => closing(),
         }
     }
 

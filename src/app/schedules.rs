@@ -142,7 +142,11 @@ pub fn when_in(zone: &TimeZone, at: Timestamp, now: Timestamp) -> String {
     let zoned = at.to_zoned_datetime(zone.clone());
     let (date, time) = (zoned.date(), zoned.time());
     let time = format!("{:02}:{:02}", time.hour(), time.minute());
-    if date == now.to_zoned_datetime(zone.clone()).date() { time } else { format!("{} {date} {time}", weekday(date.weekday())) }
+    if date == now.to_zoned_datetime(zone.clone()).date() {
+        time
+    } else {
+        format!("{} {date} {time}", weekday(date.weekday()))
+    }
 }
 
 fn weekday(day: Weekday) -> &'static str {

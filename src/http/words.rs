@@ -62,6 +62,8 @@ pub struct OperatorNow {
     pub supervisor: bool,
     pub answered: u64,
     pub talk_ms: u64,
+    /// Wrap-ups of today that ended.
+    pub wrap_up_ms: u64,
 }
 
 /// A call that is open.

@@ -74,9 +74,12 @@ pub struct Record {
     /// Operators' phones that were lost in the talk.
     #[serde(default)]
     pub lost: Vec<LostRecord>,
-    /// What the operator noted.
+    /// What the operator noted, in the call or after it.
     #[serde(default)]
     pub note: Option<String>,
+    /// Who noted it last.
+    #[serde(default)]
+    pub note_by: Option<OperatorId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,6 +189,8 @@ pub enum Entry {
     Changed(Box<Record>),
     /// It is over. Exactly one per call.
     Closed(Box<Record>),
+    /// Somebody noted something on a call that is over: the one thing in its record that still changes.
+    Noted { call: CallId, note: Option<String>, by: OperatorId },
     /// One numbered input of the queue engine, as JSON.
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.

@@ -130,6 +130,7 @@ impl Keeper {
             supervisor: rules.supervisor,
             answered,
             talk_ms,
+            wrap_up_ms: self.wrap_ups.of(id),
         })
     }
 

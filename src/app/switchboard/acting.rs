@@ -208,6 +208,10 @@ impl Switchboard {
                 self.asked.insert(self.last_ticket, tell);
                 self.calls.handle(now, Event::Order { ticket: self.last_ticket, call, by, order });
             }
+            Order::Note { record, by, text, tell } => {
+                let entry = self.calls.note_afterwards(now, &record, by, text);
+                let _ = tell.send(entry.map(|entry| self.store.write(entry)));
+            }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());
             }

@@ -26,7 +26,7 @@ use crate::media;
 use crate::media::desk::Desk;
 use crate::moment::Moment;
 use crate::queue::{Engine, Input};
-use crate::records::{Entry, Store, Ticket, Version};
+use crate::records::{Entry, Record, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::masked;
@@ -70,6 +70,8 @@ pub enum Order {
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// Somebody asks something of a call.
     Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
+    /// Somebody notes something on a call that is over → the entry that is written.
+    Note { record: Box<Record>, by: OperatorId, text: String, tell: oneshot::Sender<Result<Ticket, NotDone>> },
     /// Somebody tells the engine something → why it made no sense, if it did not.
     Tell { input: Input, tell: oneshot::Sender<Result<(), String>> },
     /// How does everything look? `whole`: with everybody and every call.
