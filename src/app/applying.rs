@@ -67,8 +67,8 @@ pub fn call_settings(house: &House) -> call::Settings {
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
     let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id.clone());
     // Who is no operator has no phone, and can still note something.
-    let leads = |roles: &[WebRole]| roles.contains(&WebRole::Supervisor);
-    let people = house.web.people.iter().filter(|(_, person)| leads(&person.roles)).map(|(id, _)| id.as_str().into());
+    let people = house.web.people.iter().filter(|(_, person)| person.roles.contains(&WebRole::Supervisor));
+    let people = people.map(|(id, _)| id.as_str().into());
     let switches = house.schedules.iter().filter_map(|(id, schedule)| Some((schedule.switch?, id.clone())));
     call::Settings {
         switches: switches.collect(),
