@@ -70,9 +70,9 @@ pub(super) enum Progress {
 
 impl SeatLeg {
     /// Whoever has the caller without having been offered them.
-    pub fn joined(leg: LegId, operator: OperatorId, seat: SeatId, holds: bool) -> Self {
+    pub fn joined(leg: LegId, operator: OperatorId, seat: SeatId, holds: bool, reoffered: bool) -> Self {
         let direction = if holds { Direction::TheyHold } else { Direction::Both };
-        Self { leg, operator, seat, offer: NO_OFFER, progress: Progress::Joined, direction, reoffered: false }
+        Self { leg, operator, seat, offer: NO_OFFER, progress: Progress::Joined, direction, reoffered }
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -129,8 +129,11 @@ impl Call {
         if matches!(seat.progress, Progress::NoPorts { .. }) {
             seat.progress = Progress::Silent { until: house.now + SILENT_PHONE };
         }
-        let at = Whom::Seat(seat.seat.clone());
-        self.invite(house, leg, &at, sdp, false);
+        // Whoever is there already is not invited again.
+        if matches!(seat.progress, Progress::Silent { .. }) {
+            let at = Whom::Seat(seat.seat.clone());
+            self.invite(house, leg, &at, sdp, false);
+        }
     }
 
     pub fn seat_rings(&mut self, _house: &mut House, leg: LegId) {

@@ -26,7 +26,7 @@ pub(super) struct Other {
     pub progress: Ringing,
     pub holds: bool,
     /// A re-INVITE of theirs waits for our description.
-    reoffered: bool,
+    pub reoffered: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,9 +202,11 @@ impl Call {
             house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
             return self.hear_each_other(house);
         }
-        let auto_answer = !other.is_consulted();
-        let at = other.at.clone();
-        self.invite(house, leg, &at, sdp, auto_answer);
+        // Whoever is there already is not invited again.
+        if matches!(other.progress, Ringing::Rings { .. }) {
+            let (at, auto_answer) = (other.at.clone(), !other.is_consulted());
+            self.invite(house, leg, &at, sdp, auto_answer);
+        }
     }
 
     /// 183 with a description: the operator hears what they say instead of our tone.
@@ -219,7 +221,7 @@ impl Call {
     fn other_answered(&mut self, house: &mut House, leg: LegId, body: Option<Body>) {
         let Some(other) = self.other_mut(leg) else { return };
         let early = matches!(other.progress, Ringing::Early { .. });
-        other.progress = Ringing::Answered;
+        other.progress = Ringing::answered(house.now);
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
             // Their 183 answered our offer already.
@@ -231,7 +233,7 @@ impl Call {
     fn other_agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
         let Some(other) = self.other_mut(leg) else { return };
         other.holds = direction.is_hold();
-        if other.progress != Ringing::Answered {
+        if !matches!(other.progress, Ringing::Answered { .. }) {
             return self.hear_each_other(house);
         }
         other.progress = Ringing::Joined;

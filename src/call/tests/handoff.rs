@@ -17,7 +17,7 @@ const FIRE: &str = "119";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The police confirm by a key, and have two numbers; the fire brigade has one, and no key.
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     let way = |number: &str| Way { trunk: "carrier".into(), number: number.into() };
     let target = |id: &str, ways, code: &str, confirm| Emergency {
         id: id.into(),
