@@ -21,6 +21,7 @@ mod offering;
 mod onward;
 mod order;
 mod others;
+mod recording;
 mod ringing;
 mod seating;
 mod supervising;

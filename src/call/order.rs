@@ -40,6 +40,9 @@ pub enum Order {
         text: String,
     },
     HangUp,
+    /// From here on the recording is silent: the citizen asks for it, or tells a card's number.
+    PauseRecording,
+    ResumeRecording,
     /// The operator's phone begins anew: the seat is rung again (auto-answer) and takes the old leg's place.
     Reclaim,
     /// The supervisor's phone is rung (auto-answer) and brought in; said again: the mode changes.
@@ -140,6 +143,9 @@ pub enum NotDone {
     TooManySupervisors,
     /// Their phone is there.
     NotLost,
+    NotRecorded,
+    AlreadyPaused,
+    NotPaused,
     TooLong,
 }
 
@@ -171,6 +177,9 @@ impl fmt::Display for NotDone {
             NotDone::NotSupervising => "you take no part in this talk",
             NotDone::TooManySupervisors => "enough supervisors take part in this talk",
             NotDone::NotLost => "the operator's phone is not lost",
+            NotDone::NotRecorded => "this call is not recorded",
+            NotDone::AlreadyPaused => "the recording is paused already",
+            NotDone::NotPaused => "the recording is not paused",
             NotDone::TooLong => "this is too long",
         })
     }

@@ -22,6 +22,7 @@ mod peers;
 mod program;
 mod prompts;
 mod races;
+mod recordings;
 mod reload_under_load;
 mod reloading;
 mod schedules;

@@ -6,6 +6,7 @@ mod handoff;
 mod house;
 mod menus;
 mod orders;
+mod recording;
 mod scenarios;
 mod several;
 mod supervision;
