@@ -61,7 +61,8 @@ pub fn call_settings(house: &House) -> call::Settings {
         let able = house.queue.operators.iter().filter(|(_, operator)| rules.need.is_met_by(&operator.skills));
         let operators = able.map(|(id, _)| id.clone()).collect();
         let (need, answer_within) = (rules.need.to_string(), rules.answer_within);
-        (id.clone(), call::QueueFacts { need, answer_within, operators, keys })
+        let recorded = house.recording.records(id);
+        (id.clone(), call::QueueFacts { need, answer_within, operators, keys, recorded })
     });
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
@@ -82,6 +83,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         supervisors: supervisors.chain(people).collect(),
         reasons: house.queue.reasons.clone(),
         emergencies: house.emergencies.iter().map(emergency).collect(),
+        records_others: house.recording.calls,
         way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
     }
 }

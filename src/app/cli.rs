@@ -17,7 +17,9 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{access, checking, explain, files, importing, orders, reports, schedules, serve, switching, versions};
+use super::{
+    access, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching, versions,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,6 +103,8 @@ enum Command {
     Versions(versions::VersionsArgs),
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
+    /// Copy a call's recording out in the clear, as WAV
+    Recording(recordings::RecordingArgs),
     /// List the prompts: what they say, how long and loud they are, and what is wrong; make those that are missing
     Prompts(PromptsArgs),
     /// Play a day against the dispatcher in virtual time, with one or two configurations
@@ -205,6 +209,9 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         }
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
+        }
+        Command::Recording(args) => {
+            recordings::recording(&cli.config, &cli.data, &args).map_err(|e| vec![format!("hotline recording: {e}")])
         }
         Command::Prompts(args) => prompts::prompts(&cli.config, &args),
         Command::Simulate(args) => forecasts::simulate(&cli.config, &cli.data, &args),

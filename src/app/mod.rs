@@ -22,6 +22,7 @@ mod outlook;
 mod prompts;
 mod questions;
 mod reading;
+mod recordings;
 mod recovery;
 mod replaying;
 mod reports;

@@ -175,6 +175,11 @@ impl Call {
         if let Some((call, dialled)) = found.filter(|(call, _)| self.part_of == Some(*call)) {
             return self.give_leg(house, call, Part::Supervisor(dialled));
         }
+        if let Some((call, operator, order)) = feature::of_own_talk(&self.record.to, &seat, house.seating) {
+            info!(code = %self.record.to, %seat, %call, "feature code");
+            house.order(call, operator, order);
+            return self.last_words(house, CONFIRMED, Outcome::Answered);
+        }
         let asked = feature::action(&self.record.to, &seat, house.settings, house.seating);
         let heard = if asked.is_some() { CONFIRMED } else { DENIED };
         info!(code = %self.record.to, %seat, done = asked.is_some(), "feature code");

@@ -10,6 +10,7 @@ use super::handoff::Handoff;
 use super::ledger;
 use super::offering::SeatLeg;
 use super::onward::Onward;
+use super::recording::Tape;
 use super::referring::Beside;
 use super::talking::Talk;
 use super::view::Look;
@@ -26,8 +27,8 @@ use crate::sip;
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// A call is closed without its leg's last figures if sound does not tell them within this.
 const FIGURES_WITHIN: Duration = Duration::from_secs(2);
-/// A message that the disk does not finish within this is not named in the record.
-const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+/// A file that the disk does not complete within this is told of in the record later.
+const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Call {
     pub id: CallId,
@@ -79,8 +80,11 @@ pub(super) struct Call {
     pub asked_elsewhere: bool,
     /// Chose in the menus to be called back, and is not in the line yet.
     pub asks_callback: bool,
-    /// A message is being written.
-    pub recording: bool,
+    /// Files that are being written: of the talk, or a message.
+    pub recordings: usize,
+    pub tape: Tape,
+    /// The caller heard that the call is recorded.
+    pub noticed: bool,
     plays: u64,
     playing: Option<(u64, u64)>,
     closed: bool,
@@ -201,7 +205,9 @@ impl Call {
             walker: None,
             asked_elsewhere: false,
             asks_callback: false,
-            recording: false,
+            recordings: 0,
+            tape: Tape::None,
+            noticed: false,
             plays: 0,
             playing: None,
             closed: false,
@@ -273,7 +279,7 @@ impl Call {
             State::Ended { give_up } if *give_up <= house.now => {
                 self.sound = Sound::None;
                 self.in_line = false;
-                self.recording = false;
+                self.recordings = 0;
             }
             _ => {
                 self.handoff_deadline(house);
@@ -323,6 +329,7 @@ impl Call {
             E::Played { leg, token } if leg == self.caller => self.played(house, token),
             E::Key { leg, key } if leg == self.caller => self.key(house, key),
             E::Recorded { recording, .. } => self.recorded(house, recording),
+            E::Noticed { leg } => self.noticed(house, leg),
             E::Dead { leg } => self.leg_dead(house, leg),
             E::Closed { leg, quality } if leg == self.caller => self.figures(quality),
             _ => {}
@@ -418,10 +425,11 @@ impl Call {
     pub fn settle(&mut self, house: &mut House) {
         self.drain_machines(house);
         self.tell_referrer(house);
+        self.see_to_recording(house);
         if let State::Ended { .. } = self.state
             && self.sound == Sound::None
             && !self.in_line
-            && !self.recording
+            && self.recordings == 0
             && !self.closed
         {
             self.closed = true;
@@ -449,7 +457,7 @@ impl Call {
             house.media(media::Command::Close { leg: self.caller });
         }
         self.playing = None;
-        let patience = if self.recording { MESSAGE_WITHIN } else { FIGURES_WITHIN };
+        let patience = if self.recordings > 0 { COMPLETE_WITHIN } else { FIGURES_WITHIN };
         self.state = State::Ended { give_up: house.now + patience };
     }
 }

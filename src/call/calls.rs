@@ -9,6 +9,7 @@ use super::caller::Call;
 use super::feature;
 use super::ledger;
 use super::order::{NotDone, Order};
+use super::recording;
 use super::referring::talk_of;
 use super::seating::Seating;
 use super::supervising::Dialled;
@@ -81,6 +82,7 @@ pub(super) struct House<'a> {
     pub legs: &'a mut Legs,
     actions: &'a mut VecDeque<Action>,
     brought: &'a mut Vec<Brought>,
+    ordered: &'a mut Vec<(CallId, OperatorId, Order)>,
 }
 
 /// A leg that goes over from the call that dialled a code to the call that is meant.
@@ -114,6 +116,11 @@ impl House<'_> {
     /// The leg is the other call's from now on.
     pub fn bring_in(&mut self, call: CallId, leg: LegId, part: Part) {
         self.brought.push(Brought { call, leg, part });
+    }
+
+    /// An operator asks something of another call than this.
+    pub fn order(&mut self, call: CallId, by: OperatorId, order: Order) {
+        self.ordered.push((call, by, order));
     }
 
     pub fn ask(&mut self, action: Action) {
@@ -215,6 +222,10 @@ impl Calls {
                 if let Some(leg) = leg_of_sip(&event) {
                     self.on_leg(now, leg, |call, house| call.on_sip(house, event));
                 }
+            }
+            Event::Media(media::Event::Recorded { call, recording, .. }) if !self.calls.contains_key(&call) => {
+                let change = recording::completed_late(recording);
+                self.actions.push_back(Action::Write(Entry::Recording { call, change }));
             }
             Event::Media(event) => {
                 let leg = leg_of_media(&event);
@@ -392,7 +403,7 @@ impl Calls {
     fn act(&mut self, now: Moment, id: CallId, act: impl FnOnce(&mut Call, &mut House)) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         let before = call.next_deadline();
-        let mut brought = Vec::new();
+        let (mut brought, mut ordered) = (Vec::new(), Vec::new());
         let mut house = House {
             now,
             settings: &self.settings,
@@ -401,6 +412,7 @@ impl Calls {
             legs: &mut self.legs,
             actions: &mut self.actions,
             brought: &mut brought,
+            ordered: &mut ordered,
         };
         call.span().in_scope(|| {
             act(call, &mut house);
@@ -421,14 +433,26 @@ impl Calls {
                 self.legs.remove(leg);
             }
             self.calls.remove(&id);
-            self.bring_in(now, brought);
+            self.asked_of_others(now, brought, ordered);
             return true;
         }
         if let Some(at) = call.next_deadline() {
             self.deadlines.insert((at, id));
         }
-        self.bring_in(now, brought);
+        self.asked_of_others(now, brought, ordered);
         false
+    }
+
+    fn asked_of_others(&mut self, now: Moment, brought: Vec<Brought>, ordered: Vec<(CallId, OperatorId, Order)>) {
+        self.bring_in(now, brought);
+        for (contact, by, order) in ordered {
+            let id = self.callbacks.call_of(contact).unwrap_or(contact);
+            self.act(now, id, |call, house| {
+                if let Err(why) = call.obey_order(house, &by, order) {
+                    info!(%by, %why, "not done");
+                }
+            });
+        }
     }
 
     /// Legs that go over to other calls. One that comes too late is hung up.

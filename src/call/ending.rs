@@ -125,6 +125,7 @@ impl Call {
 
     pub fn write_closed(&mut self, house: &mut House) {
         self.drop_seats_but(house, None);
+        self.tell_why_not_recorded(house);
         let ended = self.record.ended_at.unwrap_or(house.now);
         if self.left_at.is_none()
             && !self.end_told

@@ -70,7 +70,7 @@ impl Call {
         let beside = ears.iter().any(|ear| matches!(ear.part, Part::Supervisor(_)));
         let guests = ears.iter().filter(|ear| ear.talks).count() > 2;
         let mut heard = std::mem::take(&mut talk.heard);
-        if talk.handoff.is_some() || talk.refusal_plays || beside || guests {
+        if talk.handoff.is_some() || talk.refusal_plays || talk.notice_plays || beside || guests {
             self.mix(house, &ears, &mut heard);
         } else {
             self.unmix(house, &ears);

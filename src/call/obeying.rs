@@ -49,6 +49,8 @@ impl Call {
             Order::Complete => self.complete(house),
             Order::Conference => self.conference(house),
             Order::Transfer { to } => self.transfer(house, to),
+            Order::PauseRecording => self.pause_recording(house, true),
+            Order::ResumeRecording => self.pause_recording(house, false),
             Order::Reclaim => self.reclaim(house),
             _ => Err(NotDone::NotInTalk),
         }

@@ -40,6 +40,9 @@ pub enum Order {
         text: String,
     },
     HangUp,
+    /// From here on the recording is silent: the citizen asks for it, or tells a card's number.
+    PauseRecording,
+    ResumeRecording,
     /// The operator's phone begins anew: the seat is rung again (auto-answer) and takes the old leg's place.
     Reclaim,
     /// The supervisor's phone is rung (auto-answer) and brought in; said again: the mode changes.
@@ -65,6 +68,8 @@ impl Order {
             Order::HandOff { .. } => "hand_off",
             Order::Note { .. } => "note",
             Order::HangUp => "hang_up",
+            Order::PauseRecording => "pause_recording",
+            Order::ResumeRecording => "resume_recording",
             Order::Reclaim => "reclaim",
             Order::Supervise { .. } => "supervise",
             Order::LeaveSupervision => "leave_supervision",
@@ -162,6 +167,9 @@ pub enum NotDone {
     TooManySupervisors,
     /// Their phone is there.
     NotLost,
+    NotRecorded,
+    AlreadyPaused,
+    NotPaused,
     TooLong,
     /// Notes are written in the call or soon after it.
     TooLate,
@@ -197,6 +205,9 @@ impl fmt::Display for NotDone {
             NotDone::NotSupervising => "you take no part in this talk",
             NotDone::TooManySupervisors => "enough supervisors take part in this talk",
             NotDone::NotLost => "the operator's phone is not lost",
+            NotDone::NotRecorded => "this call is not recorded",
+            NotDone::AlreadyPaused => "the recording is paused already",
+            NotDone::NotPaused => "the recording is not paused",
             NotDone::TooLong => "this is too long",
             NotDone::TooLate => "the call ended more than a day ago: a supervisor can note something on it",
             NotDone::OwnCall => "you made this call from your own phone, which can hold it and hang up",

@@ -40,6 +40,8 @@ pub(super) struct Talk {
     pub handoff: Option<Handoff>,
     /// The operator is told that it is not possible.
     pub refusal_plays: bool,
+    /// Both are told that the call is recorded.
+    pub notice_plays: bool,
     /// The caller hung up, and operator and far end talk on.
     pub caller_gone: bool,
 }
@@ -60,6 +62,7 @@ impl Talk {
             typed: Typed::default(),
             handoff: None,
             refusal_plays: false,
+            notice_plays: false,
             caller_gone: false,
         }
     }

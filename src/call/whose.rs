@@ -33,6 +33,7 @@ pub(super) fn leg_of_media(event: &media::Event) -> LegId {
         | E::Exhausted { leg }
         | E::Played { leg, .. }
         | E::Key { leg, .. }
+        | E::Noticed { leg }
         | E::Recorded { leg, .. }
         | E::Dead { leg }
         | E::Closed { leg, .. } => *leg,

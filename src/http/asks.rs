@@ -102,6 +102,8 @@ pub enum Order {
         text: String,
     },
     HangUp,
+    PauseRecording,
+    ResumeRecording,
     Reclaim,
     Supervise {
         mode: Mode,

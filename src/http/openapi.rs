@@ -62,6 +62,7 @@ pub fn api() -> (Router<Arc<Web>>, String) {
         .routes(routes!(records::csv))
         .routes(routes!(records::jsonl))
         .routes(routes!(recordings::recording))
+        .routes(routes!(recordings::peaks))
         .routes(routes!(config::in_force))
         .routes(routes!(config::versions))
         .routes(routes!(config::diff))

@@ -89,6 +89,7 @@ pub const DOORS: &[(&str, &str, Door)] = &[
     ("GET", "/records.csv", LOOKS_BACK),
     ("GET", "/records.jsonl", LOOKS_BACK),
     ("GET", "/records/{id}/recording", LOOKS_BACK),
+    ("GET", "/records/{id}/recording/peaks", LOOKS_BACK),
     ("GET", "/config", ADMIN),
     ("GET", "/config/versions", ADMIN),
     ("GET", "/config/versions/{from}/diff/{to}", ADMIN),

@@ -26,6 +26,7 @@ use super::idempotency::Idempotency;
 use super::metrics::Meter;
 use super::phones::{self, Phones};
 use super::problem::Problem;
+use super::routes::recordings::Listenings;
 use super::settings::Settings;
 use super::signing::{HASHING, Tries, Who};
 use super::{guard, listening, openapi, pages};
@@ -83,6 +84,7 @@ pub struct Web {
     reading: Arc<Semaphore>,
     pub openapi: String,
     notices: AtomicUsize,
+    pub listenings: Listenings,
 }
 
 impl Web {
@@ -205,6 +207,7 @@ pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
         reading: Arc::new(Semaphore::new(READING)),
         openapi,
         notices: AtomicUsize::new(0),
+        listenings: Listenings::default(),
     })
 }
 

@@ -94,6 +94,9 @@ pub struct CallNow {
     pub supervised_by: Vec<Supervised>,
     pub emergency: Option<EmergencyNow>,
     pub note: Option<String>,
+    /// `on`, or `paused` by the operator; absent where it is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// What was typed in the menus; the wall is not told.
     pub digits: BTreeMap<String, String>,
     /// The visit in which they asked to be called back.
@@ -180,7 +183,7 @@ pub struct Category {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Alarm {
     pub id: String,
-    /// `service_level`, `nobody` (signed in for callers who wait) or `longest_wait`.
+    /// `service_level`, `nobody` (signed in for callers who wait), `longest_wait` or `recording` (cannot be written).
     pub kind: String,
     pub queue: Option<String>,
     pub since: String,

@@ -23,7 +23,7 @@ use super::orders::{Handle, Order};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
-use super::recordings::Recordings;
+use super::recorder::{Recorder, Wanted};
 use super::socket::Socket;
 use super::words::{Codec, Command, Direction, Event, LegKind, Settings};
 use super::worker::{self, Clock, Start, Tell};
@@ -46,9 +46,8 @@ pub struct Desk {
     room: Room,
     legs: HashMap<LegId, DeskLeg>,
     events: VecDeque<Event>,
-    recordings: Recordings,
+    recorder: Recorder,
     captures: Vec<JoinHandle<()>>,
-    tell: Arc<Tell>,
     rng: StdRng,
 }
 
@@ -95,8 +94,10 @@ impl Desk {
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
         let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
+        let mut recorder = Recorder::new(clock.clone(), tell.clone());
+        recorder.set_place(settings.recordings.clone());
         Ok(Desk {
-            room: Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone()),
+            room: Room::new(settings.browser.clone(), settings.workers, tell, clock),
             settings,
             bank,
             ports,
@@ -104,9 +105,8 @@ impl Desk {
             workers,
             legs: HashMap::new(),
             events: VecDeque::new(),
-            recordings: Recordings::new(),
+            recorder,
             captures: Vec::new(),
-            tell,
             rng,
         })
     }
@@ -121,9 +121,8 @@ impl Desk {
             Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
             Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),
             Command::Play { leg, token, prompts, looped } => {
-                let clips = prompts.iter().filter_map(|prompt| self.clip(prompt)).collect();
-                let looped = looped.as_ref().and_then(|prompt| self.clip(prompt));
-                self.order(leg, Order::Play { leg, player: Player::new(token, clips, looped) });
+                let player = self.player(token, &prompts, looped.as_ref());
+                self.order(leg, Order::Play { leg, player });
             }
             Command::Silence { leg } => self.order(leg, Order::Silence { leg }),
             Command::Join { a, b } => self.order(a, Order::Join { a, b }),
@@ -136,14 +135,14 @@ impl Desk {
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
             Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
-            Command::Record { leg, file } => match self.recordings.begin(leg, file, self.tell.clone()) {
-                Some((capture, thread)) => {
-                    self.keep(thread);
-                    self.order(leg, Order::Capture { leg, capture });
+            Command::Record { leg, call, file, sides, began } => {
+                match self.recorder.begin(Wanted { leg, call, file, sides, began }) {
+                    Ok(tap) => self.order(leg, Order::Record { leg, tap: Box::new(tap) }),
+                    Err(told) => self.events.push_back(told),
                 }
-                None => self.events.push_back(Event::Recorded { leg, recording: None }),
-            },
-            Command::StopRecording { leg } => self.order(leg, Order::StopCapture { leg }),
+            }
+            Command::PauseRecording { leg, paused } => self.order(leg, Order::PauseRecording { leg, paused }),
+            Command::StopRecording { leg } => self.order(leg, Order::StopRecording { leg }),
             Command::Close { leg } => {
                 self.order(leg, Order::Close { leg });
                 self.legs.remove(&leg);
@@ -171,6 +170,7 @@ impl Desk {
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
         self.ports.set_reserve(reserve, settings.urgent);
         self.room.set_settings(settings.browser.clone());
+        self.recorder.set_place(settings.recordings.clone());
         self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
         if let Some(bank) = bank {
             self.bank = bank;
@@ -207,9 +207,9 @@ impl Desk {
         self.order(leg, Order::PressKeys { leg, keys: keys.to_string() });
     }
 
-    /// The folder of [`Command::Record`]; without one nothing is recorded.
-    pub fn keep_recordings_in(&mut self, folder: PathBuf) {
-        self.recordings.keep_in(folder);
+    /// The data folder, for [`Command::Record`]; without one nothing is recorded.
+    pub fn keep_recordings_in(&mut self, data: PathBuf) {
+        self.recorder.keep_in(data);
     }
 
     /// Threads to be waited for at the end; those that are done are forgotten.
@@ -229,6 +229,7 @@ impl Desk {
     /// Ends the threads; files are whole afterwards.
     pub fn stop(self) {
         self.workers.into_iter().for_each(Handle::stop);
+        self.recorder.stop();
         for capture in self.captures {
             let _ = capture.join();
         }
@@ -362,6 +363,15 @@ impl Desk {
         {
             worker.order(order);
         }
+    }
+
+    fn player(&self, token: u64, prompts: &[Prompt], looped: Option<&Prompt>) -> Player {
+        let clips: VecDeque<(&Prompt, Arc<Clip>)> =
+            prompts.iter().filter_map(|prompt| Some((prompt, self.clip(prompt)?))).collect();
+        let is_notice = |prompt: &Prompt| self.settings.prompts.notice.as_ref() == Some(&prompt.name);
+        let notice = clips.iter().position(|(prompt, _)| is_notice(prompt));
+        let looped = looped.and_then(|prompt| self.clip(prompt));
+        Player::new(token, clips.into_iter().map(|(_, clip)| clip).collect(), looped).with_notice(notice)
     }
 
     fn clip(&self, prompt: &Prompt) -> Option<Arc<Clip>> {

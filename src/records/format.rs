@@ -10,7 +10,7 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::reader::{PAGE, Range, ReadFault, Reader, read};
-use super::words::{EndedBy, Outcome, Quality, Record, Recording};
+use super::words::{EndedBy, IndexEntry, Outcome, Quality, Record, Recording};
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -40,7 +40,7 @@ struct Printed<'a> {
     talk_ms: u64,
     hold_ms: u64,
     within_service_level: Option<bool>,
-    recording: &'a Option<Recording>,
+    recording: Option<PrintedRecording<'a>>,
     quality: Option<Quality>,
     survey: Option<u8>,
     sip_status: Option<u16>,
@@ -93,6 +93,28 @@ struct PrintedHandoff<'a> {
     confirmed_at: Option<String>,
     ended_at: Option<String>,
     outcome: &'a str,
+}
+
+#[derive(Serialize)]
+struct PrintedRecording<'a> {
+    file: &'a Option<String>,
+    sha256: &'a Option<String>,
+    length_ms: Option<u64>,
+    bytes: Option<u64>,
+    encrypted: bool,
+    lost_ms: u64,
+    index: &'a [IndexEntry],
+    why: &'a Option<String>,
+    deleted_at: Option<String>,
+}
+
+impl<'a> PrintedRecording<'a> {
+    fn new(of: &'a Recording, zone: &TimeZone) -> Self {
+        let Recording { file, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at } = of;
+        let (length_ms, bytes, encrypted, lost_ms) = (*length_ms, *bytes, *encrypted, *lost_ms);
+        let deleted_at = deleted_at.map(|at| rfc3339(at, zone));
+        Self { file, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at }
+    }
 }
 
 #[derive(Serialize)]
@@ -168,7 +190,7 @@ impl<'a> Printed<'a> {
             talk_ms: record.talk_ms,
             hold_ms: record.hold_ms,
             within_service_level: record.within_service_level,
-            recording: &record.recording,
+            recording: record.recording.as_ref().map(|recording| PrintedRecording::new(recording, zone)),
             quality: record.quality,
             survey: record.survey,
             sip_status: record.sip_status,

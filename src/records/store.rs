@@ -142,6 +142,7 @@ fn is_spared(entry: &Entry, backlog: usize) -> bool {
         Entry::Opened(_)
         | Entry::Closed(_)
         | Entry::Noted { .. }
+        | Entry::Recording { .. }
         | Entry::Restored { .. }
         | Entry::Switch { .. }
         | Entry::Version(_) => backlog >= SPARE_NOTHING_MORE,

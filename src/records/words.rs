@@ -142,10 +142,59 @@ pub struct OfferRecord {
     pub ms: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Why nothing was recorded of a talk that should have been.
+pub const NOT_NOTICED: &str = "the caller did not hear that the call is recorded";
+
+/// What was recorded of a call, or why nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Recording {
-    pub file: String,
-    pub sha256: String,
+    /// Below the data folder, or `recordings/…` in the folder that recordings have of their own. `None`: there is none.
+    pub file: Option<String>,
+    /// Of the file as it lies there. `None`: it is still being written.
+    pub sha256: Option<String>,
+    pub length_ms: Option<u64>,
+    /// Of the file as it lies there.
+    pub bytes: Option<u64>,
+    pub encrypted: bool,
+    /// Sound that is not in it, because the disk did not keep up.
+    pub lost_ms: u64,
+    /// What is heard from when on.
+    pub index: Vec<IndexEntry>,
+    /// Why there is none, or why it ends early.
+    pub why: Option<String>,
+    /// Its time was over.
+    pub deleted_at: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IndexEntry {
+    /// From the beginning of the file.
+    pub at_ms: u64,
+    /// `talking`, `holding`, `consulting` …
+    pub stage: String,
+    pub operator: Option<OperatorId>,
+    /// The operator asked for silence.
+    pub paused: bool,
+}
+
+/// What becomes known of a recording whose call is over. What is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RecordingChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,6 +240,8 @@ pub enum Entry {
     Closed(Box<Record>),
     /// Somebody noted something on a call that is over: the one thing in its record that still changes.
     Noted { call: CallId, note: Option<String>, by: OperatorId },
+    /// What became of the recording of a call that is over.
+    Recording { call: CallId, change: RecordingChange },
     /// One numbered input of the queue engine, as JSON.
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.

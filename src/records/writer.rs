@@ -163,6 +163,11 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             let sql = "UPDATE calls SET record = json_set(record, '$.note', ?2, '$.note_by', ?3) WHERE call_id = ?1";
             db.prepare_cached(sql)?.execute(params![call.0, note, by.as_str()])?;
         }
+        Entry::Recording { call, change } => {
+            let sql = "UPDATE calls SET record = json_patch(record, json_object('recording', json(?2)))
+                WHERE call_id = ?1 AND json_type(record, '$.recording') = 'object'";
+            db.prepare_cached(sql)?.execute(params![call.0, json(change)?])?;
+        }
         Entry::Input { seq, at, input } => {
             let sql = "INSERT OR REPLACE INTO inputs (seq, at, input) VALUES (?1, ?2, ?3)";
             db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), input])?;

@@ -23,6 +23,7 @@ mod peers;
 mod program;
 mod prompts;
 mod races;
+mod recordings;
 mod reload_under_load;
 mod reloading;
 mod schedules;

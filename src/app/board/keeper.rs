@@ -81,6 +81,8 @@ pub struct Keeper {
     pub(super) places: BTreeMap<CallId, usize>,
     pub(super) changed_calls: BTreeSet<CallId>,
     pub(super) changed_operators: BTreeSet<OperatorId>,
+    /// Why the last recording failed, if it did.
+    pub(super) recording_fault: Option<String>,
 }
 
 impl Keeper {
@@ -108,6 +110,7 @@ impl Keeper {
             places: BTreeMap::new(),
             changed_calls: BTreeSet::new(),
             changed_operators: BTreeSet::new(),
+            recording_fault: None,
         };
         let work = move || {
             let began = clock.now();
@@ -212,11 +215,13 @@ impl Keeper {
             News::Said(said) => self.said(said),
             News::Call(seen) => {
                 let within = answer_within(&self.house, &seen.record);
+                self.saw_recording(&seen.record);
                 self.day.put(&seen.record, within, false);
                 self.changed_calls.insert(seen.id);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
+                self.saw_recording(&record);
                 self.day.put(&record, answer_within(&self.house, &record), true);
                 self.count_closed(&record);
                 self.webhooks.closed(&record, &self.house);

@@ -92,6 +92,7 @@ impl Keeper {
                 .as_ref()
                 .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
             note: record.note.clone(),
+            recording: seen.recorded.map(|paused| if paused { "paused" } else { "on" }.into()),
             digits: record.digits.clone(),
             callback_of: record.callback_of.map(|of| of.to_string()),
         })

@@ -79,6 +79,7 @@ impl Phone {
             workers: 1,
             prompts: Default::default(),
             browser: media::Browser::on(own),
+            recordings: Default::default(),
         };
         let desk = Desk::start(
             settings,

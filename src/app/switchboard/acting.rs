@@ -186,6 +186,9 @@ impl Switchboard {
         match order {
             Order::Drain => self.begin_drain(now),
             Order::Apply { new, done } => self.apply(now, *new, done),
+            Order::Recording { call, change } => {
+                self.store.write(Entry::Recording { call, change });
+            }
             Order::Keep(version) => {
                 self.store.write(Entry::Version(version));
             }

@@ -26,7 +26,7 @@ use crate::media;
 use crate::media::desk::Desk;
 use crate::moment::Moment;
 use crate::queue::{Engine, Input};
-use crate::records::{Entry, Record, Store, Ticket, Version};
+use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::masked;
@@ -74,6 +74,8 @@ pub enum Order {
     Note { record: Box<Record>, by: OperatorId, text: String, tell: oneshot::Sender<Result<Ticket, NotDone>> },
     /// Somebody tells the engine something → why it made no sense, if it did not.
     Tell { input: Input, tell: oneshot::Sender<Result<(), String>> },
+    /// What became of the recording of a call that is over.
+    Recording { call: CallId, change: RecordingChange },
     /// How does everything look? `whole`: with everybody and every call.
     Look { whole: bool, tell: oneshot::Sender<Look> },
 }

@@ -107,6 +107,7 @@ pub fn settings(house: &House) -> Settings {
         session_idle: web.session_idle,
         session_longest: web.session_longest,
         origins: web.origins.clone(),
+        recordings: house.media.recordings.clone(),
     }
 }
 

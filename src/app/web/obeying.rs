@@ -245,6 +245,8 @@ fn meant(order: http::Order) -> call::Order {
         O::HandOff { target } => call::Order::HandOff { target },
         O::Note { text } => call::Order::Note { text },
         O::HangUp => call::Order::HangUp,
+        O::PauseRecording => call::Order::PauseRecording,
+        O::ResumeRecording => call::Order::ResumeRecording,
         O::Reclaim => call::Order::Reclaim,
         O::Supervise { mode } => call::Order::Supervise {
             mode: match mode {

@@ -40,6 +40,7 @@ pub fn settings() -> Settings {
         answer_within: Duration::from_secs(15),
         operators: ["1001", "1002", "1003"].map(Into::into).into(),
         keys: keys.clone(),
+        recorded: false,
     };
     let straight = Leads::To(Destination::queue("citizen", Some(Language::ZH)));
     Settings {
@@ -63,6 +64,7 @@ pub fn settings() -> Settings {
         switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
         emergencies: Vec::new(),
+        records_others: false,
     }
 }
 

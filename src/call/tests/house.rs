@@ -16,6 +16,7 @@ use crate::queue::{
 };
 use crate::records::{Entry, Record};
 use crate::sip::{self, Body, Source, Target};
+use crate::tape::Written;
 
 pub const CITIZEN: &str = "13800001111";
 
@@ -215,7 +216,7 @@ impl House {
             }
             C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: direction(leg) }),
             C::Close { leg } => Some(media::Event::Closed { leg: *leg, quality: None }),
-            C::Record { leg, file } => {
+            C::Record { leg, file, .. } => {
                 self.recording.insert(*leg, file.clone());
                 None
             }
@@ -226,12 +227,15 @@ impl House {
             _ => None,
         };
         self.media.push(command);
+        if let Some((leg, file)) = written {
+            let length = Duration::from_secs(5);
+            let written = Written { sha256: "5a".into(), length, bytes: 80_058, encrypted: false };
+            let recording = Ok(Recording { file, written, lost: Duration::ZERO, fault: None });
+            let call = self.calls.call_of(leg).unwrap_or(CallId(0));
+            self.hear(media::Event::Recorded { leg, call, recording });
+        }
         if let Some(event) = event {
             self.hear(event);
-        }
-        if let Some((leg, file)) = written {
-            let recording = Some(Recording { file, sha256: "5a".into() });
-            self.hear(media::Event::Recorded { leg, recording });
         }
     }
 

@@ -7,6 +7,7 @@ mod house;
 mod menus;
 mod orders;
 mod races;
+mod recording;
 mod referring;
 mod scenarios;
 mod seats;

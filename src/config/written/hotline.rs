@@ -24,6 +24,8 @@ pub struct HotlineFile {
     #[schemars(default)]
     media: Media,
     #[schemars(default)]
+    recording: Recording,
+    #[schemars(default)]
     tls: Tls,
     #[schemars(default)]
     web: Web,
@@ -167,6 +169,24 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password that goes with it.
     pub credential: Option<String>,
+}
+
+/// What is recorded of talks: caller and house in one file, the caller on the left. Nobody is recorded before they heard
+/// the notice: where a key cut it short in the menu, it is said in the line, or beside the operator's first words.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Recording {
+    /// Talks are recorded, but of queues with `record = false`. Default false.
+    pub calls: Option<bool>,
+    /// The prompt that says so, in every language. Default "notice".
+    pub notice: Option<String>,
+    /// Folder of the recordings, seen from this file. Default: recordings in the data folder.
+    pub folder: Option<String>,
+    /// Days after which recordings and messages are deleted; 0: they are kept. 0 to 36500. Default 0.
+    pub keep_days: Option<u32>,
+    /// File with the keys that recordings and messages are encrypted with, seen from this file: 64 hexadecimal digits on
+    /// each line. The first encrypts, all decrypt. Default: they lie in the clear.
+    pub key_file: Option<String>,
 }
 
 /// The certificate that is shown to whoever connects over TLS. Changed files are read again by themselves; if they

@@ -46,6 +46,7 @@ fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House {
         workers: 1,
         prompts: Default::default(),
         browser: Browser { opus_at_once, ..Browser::on([127, 0, 0, 1].into()) },
+        recordings: Default::default(),
     };
     let began = std::time::Instant::now();
     let clock = Arc::new(move || Moment::from_micros(1 + began.elapsed().as_micros() as u64));
