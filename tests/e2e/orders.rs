@@ -1,0 +1,209 @@
+//! What operators and supervisors ask of a talk with `hotline order`, as their pages do, with real telephones: who is
+//! heard by whom is measured in what each of them recorded.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::house::{Files, House, PATIENCE, hotline};
+use crate::peers::{Baresip, Softphone};
+use crate::sound::{Heard, write_tone};
+
+const CALLER_HZ: u32 = 440;
+const OPERATOR_HZ: u32 = 700;
+const OTHER_HZ: u32 = 1130;
+
+/// Anna at 8001, Boris at 8002 and Vera, who leads, at 8003; a phone that is lost may come back within three seconds.
+fn files() -> Files {
+    let mut files = Files::new(None);
+    let more = |id: &str, name: &str, seat: &str, leads: &str| {
+        format!(
+            "[[seat]]\nid = \"{seat}\"\nsecret = \"open-sesame\"\n[[operator]]\nid = \"{id}\"\nname = \"{name}\"\n\
+             skills = {{ mandarin = 5 }}\nseat = \"{seat}\"\n{leads}"
+        )
+    };
+    files.operators += &more("1002", "Boris", "8002", "");
+    files.operators += &more("1003", "Vera", "8003", "supervisor = true\n");
+    files.hotline = files.hotline.replacen("[sip]\n", "[sip]\nflow_grace = \"3s\"\n", 1);
+    files
+}
+
+/// Arguments of a softphone that says a tone and writes down what it hears.
+fn sounds(house: &House, hz: u32) -> (Vec<String>, PathBuf) {
+    let (say, heard) = (house.dir().join(format!("say-{hz}.wav")), house.dir().join(format!("heard-{hz}.wav")));
+    write_tone(&say, hz, 2);
+    let args = ["--say".into(), say.display().to_string(), "--record".into(), heard.display().to_string()];
+    (args.to_vec(), heard)
+}
+
+fn with<'a>(sounds: &'a [String], args: &[&'a str]) -> Vec<&'a str> {
+    sounds.iter().map(String::as_str).chain(args.iter().copied()).collect()
+}
+
+/// The call that is open.
+fn open_call(house: &House) -> String {
+    let out = hotline().args(["calls", "--data"]).arg(house.data()).output().expect("runs");
+    let text = String::from_utf8(out.stdout).expect("UTF-8");
+    text.split_whitespace().next().unwrap_or_else(|| panic!("no call is open: {text:?}")).to_string()
+}
+
+fn order(house: &House, call: &str, by: &str, order: &[&str]) -> Result<(), String> {
+    let mut command = hotline();
+    command.args(["order", call]).args(order).args(["--by", by, "--data"]).arg(house.data());
+    let out = command.output().expect("runs");
+    if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
+}
+
+fn text<'a>(record: &'a Value, key: &str) -> &'a str {
+    record[key].as_str().unwrap_or_default()
+}
+
+/// Kind, target and outcome of each transfer.
+fn transfers(record: &Value) -> Vec<String> {
+    let told = |entry: &Value| format!("{} {} {}", text(entry, "kind"), text(entry, "to"), text(entry, "outcome"));
+    record["transfers"].as_array().into_iter().flatten().map(told).collect()
+}
+
+#[test]
+fn a_blind_transfer_brings_the_caller_to_the_colleagues_phone() {
+    let house = House::open(&files());
+    let anna = Baresip::register(&house, "8001", "open-sesame", OPERATOR_HZ);
+    let (says, heard_caller) = sounds(&house, CALLER_HZ);
+    let mut caller = Softphone::call(&house, "12346", &with(&says, &["--for", "14s"]));
+    caller.wait("answered");
+    house.wait_log(&["connected"]);
+    let (says, heard_boris) = sounds(&house, OTHER_HZ);
+    let boris = Softphone::seat(&house, "8002", "open-sesame", &with(&says, &["--answer-after", "1s", "--calls", "1"]));
+    std::thread::sleep(Duration::from_secs(3));
+    let call = open_call(&house);
+    assert!(order(&house, &call, "1002", &["transfer", "operator:1002"]).unwrap_err().contains("another operator"));
+    order(&house, &call, "1001", &["transfer", "operator:1002"]).unwrap();
+    house.wait_log(&["taken up", "8002"]);
+    // The former operator notes something while the colleague talks, and again when all is over.
+    order(&house, &call, "1001", &["note", "asked for housing"]).unwrap();
+    assert!(caller.end() && boris.end());
+    let record = house.wait_records(1).remove(0);
+    assert_eq!(transfers(&record), ["blind operator 1002 transferred"], "{record:#}\n{}", anna.log());
+    assert_eq!((text(&record, "operator"), text(&record, "note")), ("1002", "asked for housing"));
+    order(&house, &call, "1002", &["note", "done"]).unwrap();
+    let record = house.wait_records(1).remove(0);
+    assert_eq!((text(&record, "note"), text(&record, "note_by")), ("done", "1002"));
+    assert!(order(&house, &call, "1001", &["hold"]).is_err(), "it is over");
+    let by_caller = Heard::read(&heard_caller);
+    let told = format!(
+        "caller: {} s of Anna, {} s of Boris",
+        by_caller.seconds_of(OPERATOR_HZ),
+        by_caller.seconds_of(OTHER_HZ)
+    );
+    assert!(by_caller.seconds_of(OPERATOR_HZ) > 1.5 && by_caller.seconds_of(OTHER_HZ) > 2.0, "{told}");
+    assert!(Heard::read(&heard_boris).seconds_of(CALLER_HZ) > 2.0);
+}
+
+#[test]
+fn a_colleague_is_asked_aside_and_takes_the_caller() {
+    let house = House::open(&files());
+    let (says, heard_anna) = sounds(&house, OPERATOR_HZ);
+    let anna =
+        Softphone::seat(&house, "8001", "open-sesame", &with(&says, &["--answer-after", "200ms", "--calls", "1"]));
+    let (says, heard_caller) = sounds(&house, CALLER_HZ);
+    let mut caller = Softphone::call(&house, "12346", &with(&says, &["--for", "18s"]));
+    caller.wait("answered");
+    house.wait_log(&["connected"]);
+    let boris = Baresip::register(&house, "8002", "open-sesame", OTHER_HZ);
+    let call = open_call(&house);
+    order(&house, &call, "1001", &["consult", "seat:8002"]).unwrap();
+    house.wait_log(&["answered", "seat 8002"]);
+    std::thread::sleep(Duration::from_secs(5));
+    order(&house, &call, "1001", &["complete"]).unwrap();
+    house.wait_log(&["handed over"]);
+    assert!(anna.end() && caller.end());
+    let record = house.wait_records(1).remove(0);
+    assert_eq!(transfers(&record), ["attended seat 8002 transferred"], "{record:#}\n{}", boris.log());
+    assert!(record["hold_ms"].as_u64().unwrap() > 4000 && text(&record, "operator") == "1002", "{record:#}");
+    let (by_anna, by_caller) = (Heard::read(&heard_anna), Heard::read(&heard_caller));
+    assert!(by_anna.seconds_of(OTHER_HZ) > 2.5, "aside: {} s", by_anna.seconds_of(OTHER_HZ));
+    assert!(by_caller.seconds_of(OTHER_HZ) > 2.0, "afterwards: {} s", by_caller.seconds_of(OTHER_HZ));
+    let music = by_caller.seconds_of_sound() - by_caller.seconds_with(OPERATOR_HZ) - by_caller.seconds_with(OTHER_HZ);
+    assert!(music > 2.5, "music: {music} s");
+}
+
+#[test]
+fn a_whisper_is_heard_by_the_operator_alone_and_who_takes_over_by_the_caller() {
+    let house = House::open(&files());
+    let (says, heard_anna) = sounds(&house, OPERATOR_HZ);
+    let anna =
+        Softphone::seat(&house, "8001", "open-sesame", &with(&says, &["--answer-after", "200ms", "--calls", "1"]));
+    let (says, heard_caller) = sounds(&house, CALLER_HZ);
+    let mut caller = Softphone::call(&house, "12346", &with(&says, &["--for", "20s"]));
+    caller.wait("answered");
+    house.wait_log(&["connected"]);
+    let (says, heard_vera) = sounds(&house, OTHER_HZ);
+    let vera =
+        Softphone::seat(&house, "8003", "open-sesame", &with(&says, &["--answer-after", "200ms", "--calls", "1"]));
+    let call = open_call(&house);
+    assert!(order(&house, &call, "1002", &["whisper"]).unwrap_err().contains("only supervisors"));
+    order(&house, &call, "1003", &["whisper"]).unwrap();
+    house.wait_log(&["supervises", "whisper"]);
+    std::thread::sleep(Duration::from_secs(5));
+    let whispered = Instant::now();
+    order(&house, &call, "1003", &["take-over"]).unwrap();
+    house.wait_log(&["handed over"]);
+    assert!(whispered.elapsed() < PATIENCE && anna.end() && caller.end() && vera.end());
+    let record = house.wait_records(1).remove(0);
+    assert_eq!(transfers(&record), ["taken_over operator 1003 transferred"], "{record:#}");
+    assert_eq!((text(&record["supervised"][0], "mode"), text(&record, "operator")), ("whisper", "1003"));
+    let heard = |file: &PathBuf| {
+        let heard = Heard::read(file);
+        [CALLER_HZ, OPERATOR_HZ, OTHER_HZ].map(|hz| heard.seconds_with(hz))
+    };
+    let (by_caller, by_anna, by_vera) = (heard(&heard_caller), heard(&heard_anna), heard(&heard_vera));
+    let told = format!("caller {by_caller:?}, operator {by_anna:?}, supervisor {by_vera:?}");
+    // Five seconds of whisper, in Anna's ear only; the caller hears Vera when she has taken over.
+    assert!(by_anna[2] > 3.0 && by_anna[0] > 3.0 && by_vera[0] > 5.0 && by_vera[1] > 3.0, "{told}");
+    let caller = Heard::read(&heard_caller);
+    assert!(caller.seconds_of(OTHER_HZ) > 3.0, "alone with Vera: {told}");
+    let both = by_caller[1] + by_caller[2] - caller.seconds_of(OPERATOR_HZ) - caller.seconds_of(OTHER_HZ);
+    assert!(both < 0.6, "the caller heard both at once for {both} s: {told}");
+}
+
+#[test]
+fn a_phone_that_is_killed_leaves_its_caller_music_and_the_head_of_the_line() {
+    let house = House::open(&files());
+    let (says, _) = sounds(&house, OPERATOR_HZ);
+    let mut command = hotline();
+    let server = format!("127.0.0.1:{}", house.tcp);
+    command.args(["seat", "8001", "--tcp", "--server", &server, "--answer-after", "200ms"]).args(&says);
+    let mut anna = Softphone::start({
+        command.env("HOTLINE_SEAT_SECRET", "open-sesame");
+        command
+    });
+    anna.wait("is registered");
+    let (says, heard_caller) = sounds(&house, CALLER_HZ);
+    let mut caller = Softphone::call(&house, "12346", &with(&says, &["--for", "25s"]));
+    caller.wait("answered");
+    house.wait_log(&["connected"]);
+    let first = open_call(&house);
+    let waits = Softphone::call(&house, "12346", &["--for", "16s"]);
+    std::thread::sleep(Duration::from_secs(3));
+    // As a power cut would.
+    drop(anna);
+    house.wait_log(&["is lost", "8001"]);
+    house.wait_log(&["did not come back"]);
+    house.wait_log(&["back to the head of the line"]);
+    let (says, heard_boris) = sounds(&house, OTHER_HZ);
+    let boris =
+        Softphone::seat(&house, "8002", "open-sesame", &with(&says, &["--answer-after", "200ms", "--calls", "1"]));
+    assert!(caller.end() && boris.end());
+    drop(waits);
+    let records = house.wait_records(2);
+    let record = records.iter().find(|record| text(record, "call_id") == first).expect("the first caller's record");
+    assert_eq!((text(record, "operator"), text(record, "outcome")), ("1002", "answered"), "{record:#}");
+    let lost = &record["lost"][0];
+    assert_eq!((text(lost, "operator"), lost["back_at"].is_null()), ("1001", true), "{record:#}");
+    assert!(record["hold_ms"].as_u64().unwrap() > 2000, "{record:#}");
+    assert!(Heard::read(&heard_boris).seconds_of(CALLER_HZ) > 2.0);
+    let by_caller = Heard::read(&heard_caller);
+    let music = by_caller.seconds_of_sound() - by_caller.seconds_with(OPERATOR_HZ) - by_caller.seconds_with(OTHER_HZ);
+    assert!(music > 1.5, "music: {music} s");
+}
