@@ -1,10 +1,12 @@
 //! What operators and supervisors ask of a talk with `hotline order`, as their pages do, with real telephones: who is
 //! heard by whom is measured in what each of them recorded.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::{Baresip, Softphone};
@@ -206,4 +208,99 @@ fn a_phone_that_is_killed_leaves_its_caller_music_and_the_head_of_the_line() {
     let by_caller = Heard::read(&heard_caller);
     let music = by_caller.seconds_of_sound() - by_caller.seconds_with(OPERATOR_HZ) - by_caller.seconds_with(OTHER_HZ);
     assert!(music > 1.5, "music: {music} s");
+}
+
+/// A page: who signed in, with what it repeats.
+struct Page {
+    agent: ureq::Agent,
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Page {
+    fn of(house: &House, who: &str) -> Page {
+        const PASSWORD: &str = "correct horse";
+        let mut command = hotline();
+        command.args(["password", who, "--stdin", "--config"]).arg(house.dir().join("config")).arg("--data");
+        command.arg(house.data()).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("the command runs");
+        writeln!(child.stdin.take().expect("piped"), "{PASSWORD}").expect("it reads");
+        assert!(child.wait().expect("it ends").success());
+        let log = house.log();
+        let port = log.split("http:127.0.0.1:").nth(1).expect("it says where the pages are");
+        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        let (agent, base) = (ureq::Agent::new_with_config(config), format!("http://127.0.0.1:{port}/api/v1"));
+        let body = json!({ "name": who, "password": PASSWORD }).to_string();
+        let post = agent.post(format!("{base}/session")).content_type("application/json");
+        let mut response = post.send(body).expect("an answer");
+        let cookie = response.headers().get("set-cookie").expect("signed in").to_str().expect("text");
+        let cookie = cookie.split(';').next().unwrap_or_default().to_string();
+        let session: Value =
+            serde_json::from_str(&response.body_mut().read_to_string().expect("a body")).expect("JSON");
+        Page { agent, base, cookie, csrf: text(&session, "csrf").to_string() }
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let get = self.agent.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
+        let mut response = get.call().expect("an answer");
+        serde_json::from_str(&response.body_mut().read_to_string().unwrap_or_default()).unwrap_or_default()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> u16 {
+        let post = self.agent.post(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
+        let post = post.header("X-CSRF-Token", &self.csrf).content_type("application/json");
+        post.send(body.to_string()).expect("an answer").status().as_u16()
+    }
+
+    fn wait(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let came = self.get(path);
+            if is_so(&came) {
+                return came;
+            }
+            assert!(Instant::now() < until, "{path}: {came:#}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
+fn from_the_pages_a_note_follows_its_call_wrap_up_is_counted_and_a_queue_is_closed() {
+    let mut files = files();
+    files.queues = files.queues.replace("wrap_up = \"1s\"", "wrap_up = \"2s\"");
+    let house = House::open(&files);
+    let _anna = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    let (anna, vera) = (Page::of(&house, "1001"), Page::of(&house, "1003"));
+    let mut caller = Softphone::call(&house, "12346", &["--for", "3s"]);
+    caller.wait("answered");
+    house.wait_log(&["connected"]);
+    let call = open_call(&house);
+    assert!(caller.end());
+    house.wait_records(1);
+    let note = |text: &str| json!({ "order": "note", "text": text });
+    assert_eq!(anna.post(&format!("/calls/{call}/orders"), &note("a lamp")), 202, "in wrap-up");
+    assert_eq!(text(&anna.get(&format!("/calls/{call}"))["record"], "note"), "a lamp");
+    assert_eq!(vera.post(&format!("/calls/{call}/orders"), &note("two lamps")), 202, "supervisors may");
+    assert_eq!(anna.post(&format!("/calls/{call}/orders"), &json!({ "order": "hold" })), 404);
+    assert_eq!(text(&house.records()[0], "note"), "two lamps");
+    let today = anna.wait("/operators/1001/today", |today| today["wrap_up_ms"].as_u64().is_some_and(|ms| ms > 1500));
+    assert!(today["average_handle_ms"].as_u64() > today["average_ms"].as_u64(), "{today:#}");
+
+    let closed = json!({ "to": "closed", "note": "flood" });
+    assert_eq!(anna.post("/queues/citizen/switch", &closed), 403);
+    assert_eq!(vera.post("/queues/nowhere/switch", &closed), 404);
+    assert_eq!(vera.post("/queues/citizen/switch", &json!({ "to": "closed", "until": "2020-01-01T00:00:00Z" })), 422);
+    assert_eq!(vera.post("/queues/citizen/switch", &closed), 202);
+    let of_citizens = |queues: &Value, key: &str, is: Value| {
+        queues.as_array().is_some_and(|all| all.iter().any(|one| one["id"] == "citizen" && one[key] == is))
+    };
+    let queues = vera.wait("/queues", |queues| of_citizens(queues, "open", json!(false)));
+    for (key, is) in [("switch", "closed"), ("by", "1003"), ("note", "flood")] {
+        assert!(of_citizens(&queues, key, json!(is)), "{queues:#}");
+    }
+    assert_eq!(vera.post("/queues/citizen/switch", &json!({ "to": "auto" })), 202);
+    vera.wait("/queues", |queues| of_citizens(queues, "open", json!(true)));
 }
