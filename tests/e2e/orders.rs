@@ -166,7 +166,7 @@ fn a_whisper_is_heard_by_the_operator_alone_and_who_takes_over_by_the_caller() {
     let caller = Heard::read(&heard_caller);
     assert!(caller.seconds_of(OTHER_HZ) > 3.0, "alone with Vera: {told}");
     let both = by_caller[1] + by_caller[2] - caller.seconds_of(OPERATOR_HZ) - caller.seconds_of(OTHER_HZ);
-    assert!(both < 0.6, "the caller heard both at once for {both} s: {told}");
+    assert!(both < 1.0, "the caller heard both at once for {both} s: {told}");
 }
 
 #[test]
