@@ -95,9 +95,10 @@ impl Call {
             self.described = Some(sdp);
             house.sip(sip::Command::AcceptReoffer { leg: self.caller, body });
             self.hold_changed(house, self.caller, direction);
-            return if self.is_sent_on() {
-                self.hear_onward(house)
-            };
+            if self.is_sent_on() {
+                self.hear_onward(house);
+            }
+            return;
         }
         self.described = Some(sdp);
         self.answer_when_ready(house);

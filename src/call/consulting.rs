@@ -229,6 +229,9 @@ impl Call {
             house.media(media::Command::KeepKeys { leg });
         }
         self.hear_each_other(house);
+        if other.lost {
+            self.flow_lost(house, leg);
+        }
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 

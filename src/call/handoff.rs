@@ -435,9 +435,10 @@ impl Call {
     pub fn back_to_the_line(&mut self, house: &mut House) {
         let Some(queue) = self.record.queue.clone() else {
             // No queue had led to the talk: the menu may say what comes where nobody is reached.
-            return if !self.walk_on(house) {
-                self.fail(house)
-            };
+            if !self.walk_on(house) {
+                self.fail(house);
+            }
+            return;
         };
         info!(%queue, "back to the head of the line");
         self.places = None;

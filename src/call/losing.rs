@@ -27,9 +27,12 @@ impl Call {
     /// The connection to the seat's phone is gone; its leg stands.
     pub fn flow_lost(&mut self, house: &mut House, leg: LegId) {
         let grace = house.settings.flow_grace;
-        let Some(seat) = self.seats.iter().find(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.leg == leg) else { return };
+        let State::Talking(talk) = &mut self.state else {
+            seat.lost = true;
+            return;
+        };
         let (operator, seat) = (seat.operator.clone(), seat.seat.clone());
-        let State::Talking(talk) = &mut self.state else { return };
         if talk.lost_until.is_some() || talk.caller_gone {
             return;
         }
@@ -44,7 +47,11 @@ impl Call {
 
     /// The same phone is there again.
     pub fn flow_found(&mut self, house: &mut House, leg: LegId) {
-        let is_seat = self.seats.iter().any(|seat| seat.leg == leg);
+        if let State::Talking(talk) = &mut self.state {
+            talk.others.iter_mut().filter(|other| other.leg == leg).for_each(|other| other.lost = false);
+        }
+        let theirs = self.seats.iter_mut().find(|seat| seat.leg == leg);
+        let is_seat = theirs.map(|seat| seat.lost = false).is_some();
         if !is_seat || self.talk().is_none_or(|talk| talk.lost_until.is_none()) {
             return;
         }

@@ -211,9 +211,10 @@ impl Call {
         if std::mem::take(&mut onward.reoffered) {
             onward.holds = direction.is_hold();
             house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
-            return if self.is_sent_on() {
-                self.hear_onward(house)
-            };
+            if self.is_sent_on() {
+                self.hear_onward(house);
+            }
+            return;
         }
         // Whoever is there already is not invited again.
         if matches!(onward.progress, Ringing::Rings { .. }) {

@@ -27,6 +27,8 @@ pub(super) struct Other {
     pub holds: bool,
     /// A re-INVITE of theirs waits for our description.
     pub reoffered: bool,
+    /// Its connection is gone.
+    pub lost: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl Other {
     /// A leg that called us: it is there already.
     pub fn brought_in(leg: LegId, role: Role, at: onward::Whom, operator: OperatorId) -> Self {
         let (progress, busy) = (Ringing::Joined, Some(operator));
-        Self { leg, role, at, busy, progress, holds: false, reoffered: false }
+        Self { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false }
     }
 
     /// Somebody whom the operator reached in a call beside the talk.
@@ -121,7 +123,7 @@ impl Call {
         };
         let progress = Ringing::Rings { until };
         if let State::Talking(talk) = &mut self.state {
-            talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false });
+            talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false });
         }
         house.media(media::Command::MakeOffer { leg, like });
     }
@@ -153,6 +155,11 @@ impl Call {
             E::Progress { body, .. } => self.other_progresses(house, leg, body),
             E::Refused { status, .. } => self.other_failed(house, leg, status),
             E::Ended { .. } => self.other_left(house, leg),
+            E::FlowLost { .. } => {
+                if let Some(other) = self.other_mut(leg) {
+                    other.lost = true;
+                }
+            }
             E::Reoffer { body, .. } => {
                 if let Some(other) = self.other_mut(leg) {
                     other.reoffered = true;

@@ -64,6 +64,7 @@ fn it_is_held_noted_overheard_and_ended() {
 #[test]
 fn a_colleague_takes_it_over_or_another_line_does() {
     let (mut house, call, seat) = talk();
+    house.pass(SECOND);
     house.order(call, "1001", Order::Consult { to: Whom::Operator("1002".into()) }).unwrap();
     let second = house.rung("8002");
     house.answers(second);
