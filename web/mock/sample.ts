@@ -322,7 +322,6 @@ export function explained() {
         { at: at(19), output: "offer_ended", operator: "1001", outcome: "answered", ms: 3_000 },
         { at: at(19), output: "late", cause: "all_busy" },
         { at: at(19), output: "connected", operator: "1001", seat: "8001", queue: "housing" },
-        { at: at(30), output: "something_new", text: "told in the words of the server" },
       ],
     },
   };

@@ -9,7 +9,10 @@ import { zh } from "../src/language/zh.ts";
 const names = { operator: (id: string) => `<${id}>`, queue: (id: string) => `[${id}]` };
 
 test("every decision is told in Chinese, and what is not known in the words of the server", () => {
-  const { verdict, lines } = explained(sample(), zh, names);
+  const answer = sample();
+  const unknown = { at: new Date().toISOString(), output: "something_new", text: "told in the words of the server" };
+  const story = { ...answer.story, events: [...answer.story.events, unknown] };
+  const { verdict, lines } = explained({ ...answer, story }, zh, names);
   expect(verdict).toBe("在 [housing] 等待 19 秒。未及时接听：全忙。");
   expect(lines.map((line) => line.text)).toEqual([
     "进入队列 [housing]，预计等待 14 秒",

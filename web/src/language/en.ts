@@ -419,6 +419,7 @@ export const en: Dictionary = {
     ledgerNone: "Every call today in time",
     ledgerSum: (n) => `${n} calls`,
     noCalls: "No calls yet",
+    noRate: "no calls",
     nobodyWaits: "nobody waits",
     within: (s) => `goal ${s} s`,
     others: "Others",

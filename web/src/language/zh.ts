@@ -368,6 +368,7 @@ export const zh = {
     ledgerNone: "今日全部及时接听",
     ledgerSum: (n: string) => `共 ${n} 个`,
     noCalls: "今日尚无来电",
+    noRate: "暂无来电",
     nobodyWaits: "没有人在等",
     within: (s: number) => `目标 ${s} 秒内`,
     others: "其他",

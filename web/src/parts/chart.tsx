@@ -76,7 +76,7 @@ function options(element: HTMLElement, { minutes, lines, letters = 12, unit, fro
         grid,
         ticks: { show: false },
         size: letters * 4,
-        space: letters * 3,
+        space: letters * 2.2,
         incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000],
         // Calls and percents are whole, and nothing is where the hours are.
         values: (_, splits) => splits.map((value) => (value === 0 ? "" : unit ? unit(value) : String(value))),

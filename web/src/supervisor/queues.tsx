@@ -58,7 +58,7 @@ export function Queues() {
                     type="button"
                     class="quiet small filter"
                     title={t.switchQueue}
-                    aria-label={`${t.switchQueue}: ${queue.name || queue.id}`}
+                    aria-label={`${queue.open ? t.open : t.closed} · ${t.switchQueue}: ${queue.name || queue.id}`}
                     onClick={() => setSwitching(queue.id)}
                   >
                     <span class={`chip ${queue.open ? "" : "plain"}`} data-state={queue.open ? "ready" : "signed_out"}>

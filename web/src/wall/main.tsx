@@ -82,7 +82,7 @@ function Rate({
       <p class="name">{name}</p>
       <p class="value">{percent(share, goal)}</p>
       <p class="under">
-        {t.goal(percent(goal))} <strong>{met === null ? t.noCalls : met ? `✓ ${t.met}` : `▼ ${t.missed}`}</strong>
+        {t.goal(percent(goal))} <strong>{met === null ? t.noRate : met ? `✓ ${t.met}` : `▼ ${t.missed}`}</strong>
       </p>
     </div>
   );
