@@ -6,6 +6,7 @@
 // Whole programs run in real time.
 #![allow(clippy::disallowed_methods)]
 
+mod api;
 mod browser;
 mod browsers;
 mod calls;
@@ -13,6 +14,7 @@ mod client;
 mod crash;
 mod explaining;
 mod house;
+mod https;
 mod keys;
 mod lines;
 mod load;
@@ -28,6 +30,8 @@ mod schedules;
 mod seats;
 mod sound;
 mod strangers;
+mod streams;
 mod talks;
 mod walkthrough;
 mod web;
+mod webhooks;
