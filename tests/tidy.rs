@@ -154,7 +154,6 @@ fn each_crate_has_one_door() {
         ("utoipa_axum::", "http"),
         ("rust_embed::", "http"),
         ("dashmap::", "http"),
-        ("governor::", "http"),
         ("argon2::", "http"),
         ("metrics_exporter_prometheus::", "http"),
         ("rustls::", "app tls"),

@@ -10,7 +10,7 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::hearing::TONE;
 use super::offering::SeatLeg;
-use super::others::Other;
+use super::others::{Other, Role};
 use super::ringing::Ringing;
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
@@ -87,9 +87,10 @@ impl Onward {
         Self { leg, whom: at, sent_by: Cause::Operator, busy, progress, holds, reoffered }
     }
 
-    /// The leg, whom it leads to, who is kept busy by it, and how far it has come.
-    pub fn parts(self) -> (LegId, Whom, Option<OperatorId>, Ringing) {
-        (self.leg, self.whom, self.busy, self.progress)
+    /// Whom an operator reached in a call beside a talk, as somebody in that talk.
+    pub fn into_talk(self, role: Role) -> Other {
+        let Onward { leg, whom, busy, progress, holds, reoffered, .. } = self;
+        Other { leg, role, at: whom, busy, progress, holds, reoffered, lost: false }
     }
 
     /// The leg to an operator who has the caller now.

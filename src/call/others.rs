@@ -53,11 +53,6 @@ impl Other {
         Self { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false }
     }
 
-    /// Somebody whom the operator reached in a call beside the talk.
-    pub fn consulted(leg: LegId, to: Whom, at: onward::Whom, busy: Option<OperatorId>, progress: Ringing) -> Self {
-        Self { leg, role: Role::Consulted { to }, at, busy, progress, holds: false, reoffered: false }
-    }
-
     /// Our tone is heard instead of them until something of theirs is.
     pub fn is_heard(&self) -> bool {
         !matches!(self.progress, Ringing::Rings { .. })

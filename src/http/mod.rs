@@ -23,6 +23,7 @@ mod signing;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod words;
 
 pub use asks::{Answer, Ask, Asked, Mode, NotDone, Obey, OperatorAct, Order, Whom};

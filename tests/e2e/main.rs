@@ -6,6 +6,7 @@
 // Whole programs run in real time.
 #![allow(clippy::disallowed_methods)]
 
+mod api;
 mod browser;
 mod browsers;
 mod calls;
@@ -14,6 +15,7 @@ mod crash;
 mod desk_phones;
 mod explaining;
 mod house;
+mod https;
 mod keys;
 mod lines;
 mod load;
@@ -31,7 +33,9 @@ mod schedules;
 mod seats;
 mod sound;
 mod strangers;
+mod streams;
 mod talks;
 mod tls;
 mod walkthrough;
 mod web;
+mod webhooks;

@@ -134,7 +134,7 @@ pub struct Reload {
 
 /// Let the files of the folder take effect
 #[utoipa::path(
-    post, path = "/config/reload", tag = "config", request_body = Reload,
+    post, path = "/config/reload", tag = "config", request_body = Option<Reload>,
     responses((status = 200, body = Object), (status = 409, body = Problem))
 )]
 pub async fn reload(
@@ -156,7 +156,7 @@ pub struct Rollback {
 
 /// Put the files of an earlier version back, and let them take effect
 #[utoipa::path(
-    post, path = "/config/rollback", tag = "config", request_body = Rollback,
+    post, path = "/config/rollback", tag = "config", request_body = Option<Rollback>,
     responses((status = 200, body = Object), (status = 409, body = Problem))
 )]
 pub async fn rollback(
