@@ -35,6 +35,7 @@ mod statistics;
 mod surveys;
 mod switchboard;
 mod switches;
+mod switching;
 mod versions;
 mod web;
 mod webhooks;

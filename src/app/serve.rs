@@ -165,6 +165,7 @@ async fn open_and_run(
         data: data_dir.to_path_buf(),
         orders: orders_of_pages,
         asked: asked_tx.clone(),
+        durable: durable_rx.clone(),
         listeners,
         tls,
         gate,

@@ -42,9 +42,10 @@ impl Call {
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
         // A leg that will be part of another call has its sound where the others of that call have theirs.
-        let part_of = feature_call(&incoming, house)
+        self.part_of = feature_call(&incoming, house)
             .or_else(|| self.replaced_call(house))
             .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
+        let part_of = self.part_of;
         house.media(media::Command::Open {
             leg: self.caller,
             call: part_of.unwrap_or(self.id),
@@ -93,7 +94,11 @@ impl Call {
             let body = Body::sdp(sdp.clone());
             self.described = Some(sdp);
             house.sip(sip::Command::AcceptReoffer { leg: self.caller, body });
-            return self.hold_changed(house, self.caller, direction);
+            self.hold_changed(house, self.caller, direction);
+            if self.is_sent_on() {
+                self.hear_onward(house);
+            }
+            return;
         }
         self.described = Some(sdp);
         self.answer_when_ready(house);
@@ -166,7 +171,9 @@ impl Call {
     }
 
     fn obey(&mut self, house: &mut House, seat: SeatId) {
-        if let Some((call, dialled)) = feature::supervision(&self.record.to, &seat, house.settings, house.seating) {
+        let found = feature::supervision(&self.record.to, &seat, house.settings, house.seating);
+        // If the operator has another call meanwhile, that one's sound is elsewhere.
+        if let Some((call, dialled)) = found.filter(|(call, _)| self.part_of == Some(*call)) {
             return self.give_leg(house, call, Part::Supervisor(dialled));
         }
         let asked = feature::action(&self.record.to, &seat, house.settings, house.seating);

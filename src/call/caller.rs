@@ -85,6 +85,8 @@ pub(super) struct Call {
     playing: Option<(u64, u64)>,
     closed: bool,
     span: Span,
+    /// A supervisor dialled themselves into this call.
+    pub part_of: Option<CallId>,
     /// The caller's leg is another call's now.
     pub gave_leg: bool,
     /// In `queue_log` its end was told already.
@@ -204,6 +206,7 @@ impl Call {
             playing: None,
             closed: false,
             span,
+            part_of: None,
             gave_leg: false,
             end_told: false,
             returns_to: None,
@@ -312,7 +315,7 @@ impl Call {
         let Some(event) = self.handoff_media(house, event) else { return };
         match event {
             E::Described { leg, sdp, direction } if leg == self.caller => self.caller_described(house, sdp, direction),
-            E::Described { leg, sdp, .. } if self.is_onward(leg) => self.onward_described(house, sdp),
+            E::Described { leg, sdp, direction } if self.is_onward(leg) => self.onward_described(house, sdp, direction),
             E::Described { leg, sdp, direction } => self.seat_described(house, leg, sdp, direction),
             E::Agreed { leg, direction } => self.agreed(house, leg, direction),
             E::Unacceptable { leg, why, malformed } => self.unacceptable(house, leg, &why, malformed),
@@ -384,6 +387,8 @@ impl Call {
             State::HandedOff(_) => Outcome::Answered,
             State::Onward(onward) => onward.outcome(),
             State::Message(_) => Outcome::Message,
+            // A talk at a seat led back here.
+            State::Menu if self.record.connected_at.is_some() => Outcome::Answered,
             State::Opening { .. } | State::LateAnswer { .. } | State::Menu => Outcome::AbandonedInMenu,
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
         }
@@ -425,6 +430,12 @@ impl Call {
         if matches!(self.state, State::Recruiting) && self.seats.is_empty() && self.open_offers == 0 {
             self.closed = true;
         }
+    }
+
+    /// It ends before there is anything to tell of it.
+    pub fn never_was(&mut self, house: &mut House) {
+        self.drop_seats_but(house, None);
+        self.closed = true;
     }
 
     /// Our offer went out: its answer is awaited.

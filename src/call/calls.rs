@@ -167,6 +167,10 @@ impl Calls {
         self.settings = settings;
     }
 
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub fn len(&self) -> usize {
         self.calls.len()
     }
@@ -286,7 +290,7 @@ impl Calls {
     fn order(&mut self, now: Moment, ticket: u64, id: CallId, by: &OperatorId, order: Order) {
         let mut result = Err(NotDone::NoSuchCall);
         self.on_call(now, id, |call, house| {
-            info!(%by, ?order, "ordered");
+            info!(%by, order = order.name(), "ordered");
             result = call.obey_order(house, by, order);
         });
         self.actions.push_back(Action::Obeyed { ticket, result });

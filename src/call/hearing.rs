@@ -179,8 +179,10 @@ impl Call {
         self.play(house, TONE, Vec::new(), Some(Prompt::plain(RINGBACK)));
     }
 
-    pub fn tone(&self, house: &mut House, rings: bool) {
-        let State::Talking(talk) = &self.state else { return };
+    pub fn tone(&mut self, house: &mut House, rings: bool) {
+        let State::Talking(talk) = &mut self.state else { return };
+        // Whatever they heard alone is over.
+        talk.heard.alone.clear();
         let caller = (!talk.caller_gone).then_some(self.caller);
         let legs: Vec<LegId> = caller.into_iter().chain(self.seats.first().map(|seat| seat.leg)).collect();
         for leg in legs {

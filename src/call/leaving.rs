@@ -26,9 +26,8 @@ impl Call {
             line.moved(keys, true);
             self.waits_in(house, &queue);
         }
-        if self.returns_to.take().is_some() {
-            self.transfer_ended(house, "transferred");
-        }
+        self.returns_to = None;
+        self.transfer_ended(house, "transferred");
         self.end_told = false;
         self.greet();
         self.record.queued_at.get_or_insert(house.now);
@@ -51,8 +50,8 @@ impl Call {
             return;
         }
         info!(?why, ?exit, "not let into the line");
+        self.transfer_ended(house, "refused");
         if let Some(queue) = self.returns_to.take() {
-            self.transfer_ended(house, "refused");
             self.waits_in(house, &queue);
             return self.back_to_the_line(house);
         }

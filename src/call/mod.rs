@@ -16,6 +16,7 @@ mod leaving;
 mod ledger;
 mod legs;
 mod losing;
+mod noting;
 mod obeying;
 mod offering;
 mod onward;

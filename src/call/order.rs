@@ -35,7 +35,7 @@ pub enum Order {
     HandOff {
         target: Option<String>,
     },
-    /// Into the record; replaces what was there.
+    /// Into the record; replaces what was there. Also after the call, [`super::Calls::note_afterwards`].
     Note {
         text: String,
     },
@@ -49,6 +49,28 @@ pub enum Order {
     LeaveSupervision,
     /// The supervisor becomes the call's operator; the operator goes to wrap-up.
     TakeOver,
+}
+
+impl Order {
+    /// For the log, which is not told what citizens said or whom they are to speak with.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Order::Hold => "hold",
+            Order::Resume => "resume",
+            Order::Consult { .. } => "consult",
+            Order::Return => "return",
+            Order::Complete => "complete",
+            Order::Conference => "conference",
+            Order::Transfer { .. } => "transfer",
+            Order::HandOff { .. } => "hand_off",
+            Order::Note { .. } => "note",
+            Order::HangUp => "hang_up",
+            Order::Reclaim => "reclaim",
+            Order::Supervise { .. } => "supervise",
+            Order::LeaveSupervision => "leave_supervision",
+            Order::TakeOver => "take_over",
+        }
+    }
 }
 
 /// To whom an operator turns with a call.
@@ -141,6 +163,10 @@ pub enum NotDone {
     /// Their phone is there.
     NotLost,
     TooLong,
+    /// Notes are written in the call or soon after it.
+    TooLate,
+    /// They are the caller: their own phone has the call.
+    OwnCall,
 }
 
 impl fmt::Display for NotDone {
@@ -172,6 +198,8 @@ impl fmt::Display for NotDone {
             NotDone::TooManySupervisors => "enough supervisors take part in this talk",
             NotDone::NotLost => "the operator's phone is not lost",
             NotDone::TooLong => "this is too long",
+            NotDone::TooLate => "the call ended more than a day ago: a supervisor can note something on it",
+            NotDone::OwnCall => "you made this call from your own phone, which can hold it and hang up",
         })
     }
 }

@@ -11,9 +11,8 @@ use super::calls::{Calls, House, is_feature_code};
 use super::onward::{self, Cause};
 use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
-use super::ringing::Ringing;
 use super::words::Settings;
-use crate::ids::{CallId, LegId, OperatorId, SeatId};
+use crate::ids::{CallId, LegId, SeatId};
 use crate::ivr::Entry;
 use crate::ivr::menu::{Destination, To};
 use crate::media;
@@ -26,15 +25,6 @@ use crate::sip::{self, ReferTo};
 pub(super) struct Beside {
     pub talk: CallId,
     pub to: Whom,
-}
-
-/// Whom they reached by it.
-struct Reached {
-    leg: LegId,
-    at: onward::Whom,
-    busy: Option<OperatorId>,
-    progress: Ringing,
-    to: Whom,
 }
 
 impl Calls {
@@ -126,34 +116,33 @@ impl Call {
     }
 
     /// A call beside this talk ends, and lets go of whom it reached. Beside another its sound is elsewhere.
-    fn give_reached(&mut self, house: &mut House, leg: LegId, talk: CallId) -> Option<Reached> {
+    fn give_reached(&mut self, house: &mut House, leg: LegId, talk: CallId) -> Option<Other> {
         let is_beside = self.beside.as_ref().is_some_and(|beside| beside.talk == talk);
         if leg != self.caller || !is_beside || !matches!(self.state, State::Onward(_)) {
             return None;
         }
         let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) else { return None };
         let to = self.beside.take()?.to;
-        let (leg, at, busy, progress) = onward.parts();
-        house.media(media::Command::Part { leg });
+        let reached = onward.into_talk(Role::Consulted { to });
+        house.media(media::Command::Part { leg: reached.leg });
         self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
         self.finish(house, Outcome::Answered, EndedBy::Operator);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
         self.enter_ended(house);
-        Some(Reached { leg, at, busy, progress, to })
+        Some(reached)
     }
 
     /// The operator leaves the caller to whom they reached.
-    fn take_reached(&mut self, house: &mut House, reached: Reached) -> Result<(), NotDone> {
-        let Reached { leg, at, busy, progress, to } = reached;
-        house.legs.give(leg, self.id);
+    fn take_reached(&mut self, house: &mut House, reached: Other) -> Result<(), NotDone> {
+        let Role::Consulted { to } = reached.role.clone() else { return Err(NotDone::NobodyConsulted) };
+        house.legs.give(reached.leg, self.id);
         super::consulting::talk_begins(self, house, "consult", &to);
-        if progress == Ringing::Joined
+        if reached.is_joined()
             && let Some(entry) = self.record.transfers.last_mut()
         {
             entry.answered_at = Some(house.now);
         }
-        let other = Other::consulted(leg, to, at, busy, progress);
-        self.talk_mut()?.others.push(other);
+        self.talk_mut()?.others.push(reached);
         self.complete(house)
     }
 
@@ -205,7 +194,8 @@ impl Call {
         }
         let operator = self.seats.first().map(|seat| seat.operator.clone()).ok_or(NotDone::NotInTalk)?;
         let other = Other::brought_in(leg, Role::Reclaimed, onward::Whom::Seat(seat), operator);
-        self.talk_mut()?.others.push(other);
+        // Who talks is busy by that.
+        self.talk_mut()?.others.push(Other { busy: None, ..other });
         self.reclaimed(house, leg);
         Ok(())
     }

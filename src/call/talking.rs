@@ -82,6 +82,7 @@ impl Talk {
     /// Another operator has the caller: nothing of what the former did holds.
     pub fn new_operator(&mut self, now: Moment, holds: bool) {
         (self.on_hold, self.consulting, self.lost_until, self.operator_holds) = (false, false, None, holds);
+        self.refusal_plays = false;
         self.typed = Typed::default();
         self.count(now);
     }
@@ -183,6 +184,7 @@ impl Call {
         }
         self.count_talk(house);
         self.record.ended_by = Some(by);
+        self.handoff_over(house);
         self.drop_others(house);
         self.drop_seats_but(house, None);
         house.queue(Input::TalkEnded { contact: self.id });

@@ -40,6 +40,7 @@ pub fn api() -> (Router<Arc<Web>>, String) {
         .routes(routes!(board::directory))
         .routes(routes!(board::queues))
         .routes(routes!(board::waiting))
+        .routes(routes!(board::switch_queue))
         .routes(routes!(board::schedules))
         .routes(routes!(board::switch))
         .routes(routes!(board::add_notice))

@@ -11,6 +11,15 @@ pub struct QueueNow {
     pub id: String,
     pub name: String,
     pub open: bool,
+    /// The schedule that it goes by.
+    pub schedule: Option<String>,
+    /// `open` or `closed` where somebody switched the queue itself, `auto` where it goes by its schedule or hours.
+    pub switch: String,
+    /// Until when it is switched.
+    pub until: Option<String>,
+    /// Who switched it, and why.
+    pub by: Option<String>,
+    pub note: Option<String>,
     /// Callers in the line, those included for whom a phone rings.
     pub waiting: usize,
     /// Since when the one waits who has waited longest.
@@ -53,6 +62,8 @@ pub struct OperatorNow {
     pub supervisor: bool,
     pub answered: u64,
     pub talk_ms: u64,
+    /// Wrap-ups of today that ended.
+    pub wrap_up_ms: u64,
 }
 
 /// A call that is open.

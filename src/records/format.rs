@@ -54,6 +54,7 @@ struct Printed<'a> {
     supervised: Vec<PrintedSupervision<'a>>,
     lost: Vec<PrintedLost<'a>>,
     note: &'a Option<String>,
+    note_by: &'a Option<OperatorId>,
 }
 
 #[derive(Serialize)]
@@ -181,6 +182,7 @@ impl<'a> Printed<'a> {
             supervised: supervised.collect(),
             lost: lost.collect(),
             note: &record.note,
+            note_by: &record.note_by,
         }
     }
 }
@@ -207,7 +209,7 @@ pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Writ
     Ok(count)
 }
 
-const COLUMNS: [&str; 40] = [
+const COLUMNS: [&str; 41] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -248,6 +250,7 @@ const COLUMNS: [&str; 40] = [
     "supervised",
     "lost",
     "note",
+    "note_by",
 ];
 
 /// A table with a header; lists of things are JSON.

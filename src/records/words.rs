@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, MenuId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
+use crate::ids::{CallId, Door, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One call, from the first INVITE to the last BYE. Durations are in milliseconds.
@@ -74,9 +74,12 @@ pub struct Record {
     /// Operators' phones that were lost in the talk.
     #[serde(default)]
     pub lost: Vec<LostRecord>,
-    /// What the operator noted.
+    /// What the operator noted, in the call or after it.
     #[serde(default)]
     pub note: Option<String>,
+    /// Who noted it last.
+    #[serde(default)]
+    pub note_by: Option<OperatorId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,6 +189,8 @@ pub enum Entry {
     Changed(Box<Record>),
     /// It is over. Exactly one per call.
     Closed(Box<Record>),
+    /// Somebody noted something on a call that is over: the one thing in its record that still changes.
+    Noted { call: CallId, note: Option<String>, by: OperatorId },
     /// One numbered input of the queue engine, as JSON.
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.
@@ -199,8 +204,8 @@ pub enum Entry {
     Event(QueueEvent),
     /// A registered phone; `None`: gone. JSON of `sip::Binding`.
     Binding { seat: SeatId, binding: Option<String> },
-    /// Somebody flipped the switch of a schedule. JSON of `app`'s `Flip`.
-    Switch { at: Moment, schedule: ScheduleId, flip: String },
+    /// Somebody flipped a switch. JSON of `app`'s `Flip`.
+    Switch { at: Moment, door: Door, flip: String },
     /// Calls that were open at a crash ended no earlier than this.
     Heartbeat { at: Moment },
     /// A version of the configuration took effect, or the files of the present one were laid out anew.

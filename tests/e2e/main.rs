@@ -19,6 +19,7 @@ mod lines;
 mod load;
 mod menus;
 mod operators;
+mod orders;
 mod peers;
 mod program;
 mod prompts;

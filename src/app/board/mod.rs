@@ -6,6 +6,7 @@ mod day;
 mod keeper;
 mod looks;
 mod shown;
+mod wrap_ups;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 

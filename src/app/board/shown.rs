@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::day::Quarters;
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
-use crate::call::{Reached, Stage};
+use crate::call::{Reached, Stage, SwitchTo};
 use crate::config::Opening;
 use crate::http::{
     self, CallNow, Category, Consulting, EmergencyNow, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Supervised,
@@ -130,6 +130,7 @@ impl Keeper {
             supervisor: rules.supervisor,
             answered,
             talk_ms,
+            wrap_up_ms: self.wrap_ups.of(id),
         })
     }
 
@@ -142,12 +143,10 @@ impl Keeper {
             Opening::Schedule(of) if of == id => Some(queue.to_string()),
             _ => None,
         });
-        let switch = flip.as_ref().and_then(|flip| serde_json::to_value(flip.to).ok());
-        let switch = switch.as_ref().and_then(|to| to.as_str()).unwrap_or("auto").to_string();
         ScheduleNow {
             id: id.to_string(),
             open,
-            switch,
+            switch: switched_to(flip.as_ref()).into(),
             until: flip.as_ref().and_then(|flip| flip.until).map(|until| self.time(until)),
             by: flip.as_ref().map(|flip| flip.by.clone()),
             note: flip.map(|flip| flip.note).filter(|note| !note.is_empty()),
@@ -180,10 +179,20 @@ impl Keeper {
             let line = self.lines.get(id).map(|line| line.now);
             let counts = self.day.queues.get(id).copied().unwrap_or_default();
             let longest = self.longest(Some(id));
+            let flip = self.switched.get(id);
+            let schedule = self.house.queue_open.get(id).and_then(|opening| match opening {
+                Opening::Schedule(schedule) => Some(schedule.to_string()),
+                Opening::Hours(_) => None,
+            });
             let queue = QueueNow {
                 id: id.to_string(),
                 name: id.to_string(),
                 open: line.is_none_or(|line| line.open),
+                schedule,
+                switch: switched_to(flip).into(),
+                until: flip.and_then(|flip| flip.until).map(|until| self.time(until)),
+                by: flip.map(|flip| flip.by.clone()),
+                note: flip.map(|flip| flip.note.clone()).filter(|note| !note.is_empty()),
                 waiting,
                 longest_since: longest.map(|since| self.time(since)),
                 callbacks,
@@ -272,6 +281,14 @@ impl Keeper {
             abandoned: counts.abandoned,
         };
         quarters.iter().map(quarter).filter(|quarter| quarter.offered > 0).collect()
+    }
+}
+
+fn switched_to(flip: Option<&Flip>) -> &'static str {
+    match flip.map(|flip| flip.to) {
+        None | Some(SwitchTo::Auto) => "auto",
+        Some(SwitchTo::Open) => "open",
+        Some(SwitchTo::Closed) => "closed",
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::admin;
 use crate::app::control::{self, Reply, Request};
@@ -15,11 +15,14 @@ use crate::app::explain;
 use crate::app::switchboard::Order;
 use crate::call::{self, SwitchTo};
 use crate::http::{self, Answer, Ask, Asked, Board, NotDone, OperatorAct};
-use crate::ids::OperatorId;
+use crate::ids::{CallId, Door, OperatorId};
 use crate::queue::{By, Input};
+use crate::records::read_call;
 
 /// A switchboard that answers later than this has other things to do.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An answer waits no longer than this for what it tells of to be on the disk.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// Days are played one after the other: each takes all cores.
 const SIMULATIONS: usize = 1;
 /// Seconds after which another day may be asked for.
@@ -32,6 +35,8 @@ pub struct Office {
     pub board: Arc<Board>,
     orders: mpsc::Sender<Order>,
     asked: mpsc::Sender<control::Asked>,
+    /// The last ticket that is on the disk.
+    durable: watch::Receiver<u64>,
     pub config_dir: PathBuf,
     pub data: PathBuf,
     pub zone: TimeZone,
@@ -44,12 +49,13 @@ impl Office {
         board: Arc<Board>,
         orders: mpsc::Sender<Order>,
         asked: mpsc::Sender<control::Asked>,
+        durable: watch::Receiver<u64>,
         config_dir: PathBuf,
         data: PathBuf,
         zone: TimeZone,
     ) -> Office {
         let (simulations, stories) = (Semaphore::new(SIMULATIONS), Semaphore::new(STORIES));
-        Office { board, orders, asked, config_dir, data, zone, simulations, stories }
+        Office { board, orders, asked, durable, config_dir, data, zone, simulations, stories }
     }
 
     /// Asks the switchboard, and waits for its answer.
@@ -82,7 +88,13 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         Ask::Order { call, order } => {
             let by = OperatorId::from(by.as_str());
             let order = meant(order);
-            done(office.order(|tell| Order::Call { call, by, order, tell }).await?)
+            let text = if let call::Order::Note { text } = &order { Some(text.clone()) } else { None };
+            let asker = by.clone();
+            match (office.order(|tell| Order::Call { call, by: asker, order, tell }).await?, text) {
+                // The operator has hung up, and writes in wrap-up.
+                (Err(call::NotDone::NoSuchCall), Some(text)) => done(note(&office, call, by, text).await?),
+                (result, _) => done(result),
+            }
         }
         Ask::Move { call, queue } => {
             if !office.board.facts().queues.iter().any(|known| known.id == queue) {
@@ -92,17 +104,21 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             let input = Input::Move { contact: call, queue, by };
             ignored(office.order(|tell| Order::Tell { input, tell }).await?)
         }
-        Ask::Switch { schedule, to, until, note } => {
+        Ask::Switch { door, to, until, note } => {
             let to = match to.as_str() {
                 "open" => SwitchTo::Open,
                 "closed" => SwitchTo::Closed,
                 _ => SwitchTo::Auto,
             };
-            if !office.board.schedules().iter().any(|known| known.id == schedule) {
-                return Err(NotDone::Unknown(format!("there is no schedule {schedule}")));
+            let board = &office.board;
+            let known = match &door {
+                Door::Schedule(id) => board.schedules().iter().any(|known| known.id == id.as_str()),
+                Door::Queue(id) => board.facts().queues.iter().any(|known| known.id == id.as_str()),
+            };
+            if !known {
+                return Err(NotDone::Unknown(format!("there is no {door}")));
             }
-            let schedule = schedule.as_str().into();
-            told(office.keeper(Request::Switch { schedule, to, until, author: by, note }).await?)
+            told(office.keeper(Request::Switch { door, to, until, author: by, note }).await?)
         }
         Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
@@ -132,6 +148,28 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         Ask::Diff { from, to } => on_a_thread(move || admin::diff(&office, from, to)).await,
         Ask::Check { files } => on_a_thread(move || admin::check(&office, files)).await,
     }
+}
+
+/// On a call that is over; whoever reads its record after the answer finds the note, unless the disk is slow.
+async fn note(
+    office: &Office,
+    call: CallId,
+    by: OperatorId,
+    text: String,
+) -> Result<Result<(), call::NotDone>, NotDone> {
+    let data = office.data.clone();
+    let broke = |_| NotDone::Unavailable("it broke off; the log says why".into());
+    let record = tokio::task::spawn_blocking(move || read_call(&data, call)).await.map_err(broke)?;
+    let record = record.map_err(|fault| NotDone::Unavailable(fault.to_string()))?;
+    let Some(record) = record.map(Box::new) else { return Ok(Err(call::NotDone::NoSuchCall)) };
+    let ticket = match office.order(|tell| Order::Note { record, by, text, tell }).await? {
+        Ok(ticket) => ticket,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut durable = office.durable.clone();
+    let written = durable.wait_for(|last| *last >= ticket.0);
+    let _slow = tokio::time::timeout(DISK_PATIENCE, written).await;
+    Ok(Ok(()))
 }
 
 async fn on_a_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {

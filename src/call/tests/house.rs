@@ -1,6 +1,6 @@
 //! Calls with the real engine; phones, sound and store played by the test. Sound agrees to everything at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,11 @@ pub struct House {
     pub entries: Vec<Entry>,
     /// The store is slow: opening entries wait for [`House::write_out`].
     pub slow_store: bool,
+    /// Sound agrees to nothing before [`House::sound_speaks`].
+    pub slow_sound: bool,
+    unheard: VecDeque<media::Event>,
+    /// Legs whose phones hold, by what they describe from now on.
+    pub holding: BTreeSet<LegId>,
     /// What every schedule is.
     pub is_open: bool,
     /// Programs elsewhere that were asked, and how often nobody waited for the answer any more.
@@ -93,6 +98,9 @@ impl House {
             outputs: Vec::new(),
             entries: Vec::new(),
             slow_store: false,
+            slow_sound: false,
+            unheard: VecDeque::new(),
+            holding: BTreeSet::new(),
             is_open: true,
             asked: Vec::new(),
             cancelled: 0,
@@ -199,12 +207,13 @@ impl House {
 
     fn sound(&mut self, command: media::Command) {
         use media::Command as C;
-        let (both, sdp) = (Direction::Both, b"ours".to_vec());
+        let sdp = b"ours".to_vec();
+        let direction = |leg| if self.holding.contains(leg) { Direction::TheyHold } else { Direction::Both };
         let event = match &command {
             C::MakeOffer { leg, .. } | C::TakeOffer { leg, .. } => {
-                Some(media::Event::Described { leg: *leg, sdp, direction: both })
+                Some(media::Event::Described { leg: *leg, sdp, direction: direction(leg) })
             }
-            C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: both }),
+            C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: direction(leg) }),
             C::Close { leg } => Some(media::Event::Closed { leg: *leg, quality: None }),
             C::Record { leg, file } => {
                 self.recording.insert(*leg, file.clone());
@@ -218,12 +227,26 @@ impl House {
         };
         self.media.push(command);
         if let Some(event) = event {
-            self.calls.handle(self.now, Event::Media(event));
+            self.hear(event);
         }
         if let Some((leg, file)) = written {
             let recording = Some(Recording { file, sha256: "5a".into() });
-            self.calls.handle(self.now, Event::Media(media::Event::Recorded { leg, recording }));
+            self.hear(media::Event::Recorded { leg, recording });
         }
+    }
+
+    fn hear(&mut self, event: media::Event) {
+        match self.slow_sound {
+            true => self.unheard.push_back(event),
+            false => self.calls.handle(self.now, Event::Media(event)),
+        }
+    }
+
+    /// Slow sound says one thing more. `false`: it had nothing to say.
+    pub fn sound_speaks(&mut self) -> bool {
+        let Some(event) = self.unheard.pop_front() else { return false };
+        self.tell(Event::Media(event));
+        true
     }
 
     /// Time goes by, one deadline after the other.

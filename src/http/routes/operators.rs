@@ -123,8 +123,12 @@ pub struct Today {
     answered: u64,
     talk_ms: u64,
     hold_ms: u64,
+    /// After calls, those that ended.
+    wrap_up_ms: u64,
     /// Mean talk, hold included.
     average_ms: Option<u64>,
+    /// Mean talk, hold and wrap-up (AHT).
+    average_handle_ms: Option<u64>,
     answered_within: u64,
     /// Of those they answered.
     service_level: Option<f64>,
@@ -160,7 +164,9 @@ pub async fn today(
             today.answered_within += u64::from(record.within_service_level == Some(true));
         }
     }
+    today.wrap_up_ms = web.board.operator(&id).map_or(0, |now| now.wrap_up_ms);
     today.average_ms = today.talk_ms.checked_div(today.answered);
+    today.average_handle_ms = (today.talk_ms + today.wrap_up_ms).checked_div(today.answered);
     today.service_level = (today.answered > 0).then(|| today.answered_within as f64 / today.answered as f64);
     Ok(Json(today))
 }
