@@ -141,7 +141,7 @@ fn each_crate_has_one_door() {
         ("rsip::", "sip"),
         ("rtp::", "media"),
         ("hound::", "media"),
-        ("ring::", "tape"),
+        ("ring::", "tape tls"),
         ("rusqlite::", "records"),
         ("toml_edit::", "config"),
         ("csv::", "records config"),

@@ -156,8 +156,7 @@ fn a_message_that_cannot_be_written_is_not_pretended() {
     let caller = house.call(1, CITIZEN);
     house.key(caller, '8');
     house.heard_out(caller);
-    let (call, recording) = (house.calls.call_of(caller).unwrap(), Err("no space left".into()));
-    house.tell(Event::Media(media::Event::Recorded { leg: caller, call, recording }));
+    house.cannot_record(caller, "no space left");
     assert_eq!(house.plays(caller), ["zh/failure"]);
     house.hangs_up(caller);
     let record = house.records().remove(0);

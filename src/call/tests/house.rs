@@ -334,6 +334,13 @@ impl House {
         self.tell(Event::Media(media::Event::Played { leg, token: token.expect("something plays") }));
     }
 
+    /// What this leg says cannot be written.
+    pub fn cannot_record(&mut self, leg: LegId, why: &str) {
+        self.recording.remove(&leg);
+        let call = self.calls.call_of(leg).expect("a leg of a call");
+        self.tell(Event::Media(media::Event::Recorded { leg, call, recording: Err(why.into()) }));
+    }
+
     /// What was last played on a leg.
     pub fn plays(&self, leg: LegId) -> Vec<String> {
         let last = self.media.iter().rev().find_map(|command| match command {

@@ -2,7 +2,7 @@
 
 use super::desk;
 use super::house::*;
-use super::orders::SECOND;
+use super::orders::{SECOND, hears};
 use crate::call::{Event, NotDone, Order, Settings, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media::{self, Sides};
@@ -123,7 +123,7 @@ fn whoever_cut_the_notice_short_hears_it_in_the_line_before_the_place() {
     let caller = house.call(1, CITIZEN);
     assert_eq!(house.plays(caller), ["zh/notice", "music"]);
     house.heard_out(caller);
-    assert_eq!(house.plays(caller)[..2], ["zh/position", "zh/1"]);
+    assert_eq!(house.plays(caller)[0], "zh/next", "the place");
     let mut house = House::with(settings(), rules(|_| {}), &[]);
     house.arrive(LegId(1), CITIZEN, "12345", Source::Trunk("carrier".into()));
     assert!(!house.plays(LegId(1)).contains(&"zh/notice".into()), "of another queue nobody is recorded");
@@ -136,13 +136,13 @@ fn whoever_is_connected_before_they_were_told_is_told_beside_the_operator_and_re
     let seat = house.rung("8001");
     house.answers(seat);
     assert_eq!((house.plays(caller), house.plays(seat)), (vec!["zh/notice".into()], vec!["zh/notice".into()]));
-    assert!(!house.are_joined(caller, seat), "it is heard beside what they say");
+    assert!(hears(&house).is_some(), "it is heard beside what they say");
     assert_eq!(asked(&house).len(), 0);
     house.pass(2 * SECOND);
     notice(&mut house, seat);
     assert_eq!(asked(&house).len(), 0, "what the operator hears is not what the caller hears");
     notice(&mut house, caller);
-    assert!(house.are_joined(caller, seat));
+    assert_eq!(hears(&house), None, "joined again");
     assert_eq!(asked(&house).len(), 1);
     house.hangs_up(seat);
     assert!(house.records()[0].recording.as_ref().unwrap().why.is_none());
@@ -165,8 +165,7 @@ fn nobody_is_recorded_who_was_not_told_and_the_record_says_so() {
 #[test]
 fn a_file_that_cannot_be_written_is_in_the_record_and_the_call_goes_on() {
     let (mut house, call, caller, seat) = talk();
-    let recording = Err("no space left on device".to_string());
-    house.tell(Event::Media(media::Event::Recorded { leg: caller, call, recording }));
+    house.cannot_record(caller, "no space left on device");
     house.pass(10 * SECOND);
     assert!(house.are_joined(caller, seat));
     assert_eq!(house.order(call, "1001", Order::PauseRecording), Err(NotDone::NotRecorded));
@@ -186,13 +185,12 @@ fn what_is_completed_when_the_record_is_closed_is_written_all_the_same() {
 
 #[test]
 fn a_citizen_who_is_called_back_hears_who_calls_and_that_it_is_recorded() {
-    let mut house = House::with(settings(), called_back(CallbackFirst::Customer), &["8001"]);
+    let mut house = House::with(settings(), called_back(CallbackFirst::Customer), &[]);
     let caller = house.call(1, CITIZEN);
-    notice(&mut house, caller);
-    house.refuses(house.rung("8001"), 486);
+    house.pass(10 * SECOND);
     house.key(caller, '9');
-    house.hangs_up(caller);
-    house.pass(40 * SECOND);
+    house.heard_out(caller);
+    house.phone("8001", true);
     let citizen = house.rung(CITIZEN);
     house.answers(citizen);
     assert_eq!(house.plays(citizen)[..2], ["zh/callback_greeting", "zh/notice"]);

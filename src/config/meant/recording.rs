@@ -47,7 +47,7 @@ pub fn read(dir: &Path, files: &Files, queues: &Queues<'_>, faults: &mut Faults)
         Some(name) => {
             let path = beside("key_file", name);
             let keys = Keys::read(&path).unwrap_or_else(|fault| {
-                table.fault(faults, "key_file", format!("{} {fault}", path.display()));
+                table.fault(faults, "key_file", format!("{}: {fault}", path.display()));
                 Keys::default()
             });
             if is_open(&path) {
@@ -59,11 +59,12 @@ pub fn read(dir: &Path, files: &Files, queues: &Queues<'_>, faults: &mut Faults)
     };
     let folder = written.folder.as_ref().map(|name| beside("folder", name));
     let name = written.notice.as_deref().unwrap_or(NOTICE);
-    if name.is_empty() || name.contains(['/', '*']) {
+    let is_name = !name.is_empty() && !name.contains(['/', '*']);
+    if !is_name {
         let what = format!("found {name:?}; the name of a prompt without its language is meant, e.g. \"notice\"");
         table.fault(faults, "notice", what);
     }
-    let notice = recording.is_on().then(|| PromptName::from(name));
+    let notice = (recording.is_on() && is_name).then(|| PromptName::from(name));
     Some(Meant {
         recording,
         place: Place { folder, keys: Arc::new(keys), keep: (days > 0).then(|| DAY * days) },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::calls::call_id;
 use crate::http::guard::From;
-use crate::http::problem::Problem;
+use crate::http::problem::{Asking, Problem};
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::ids::CallId;
@@ -108,6 +108,7 @@ pub async fn recording(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Drawn {
     /// Stretches of the same length: 1 to 4000. Default 800.
     #[param(minimum = 1, maximum = 4000)]
@@ -132,7 +133,7 @@ pub struct Peaks {
 pub async fn peaks(
     State(web): State<Arc<Web>>,
     Path(id): Path<String>,
-    Query(Drawn { points }): Query<Drawn>,
+    Asking(Drawn { points }): Asking<Drawn>,
 ) -> Result<Json<Peaks>, Problem> {
     let call = call_id(&id)?;
     let points = points.unwrap_or(POINTS);

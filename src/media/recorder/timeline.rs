@@ -168,7 +168,7 @@ mod tests {
         // Two seconds of both, taken with each packet: the delay of one does not change where it is.
         let mut story = String::new();
         for number in 1..=100 {
-            let delay = if number % 7 == 0 { 150 } else { number % 3 };
+            let delay = if number % 7 == 0 { 150 } else { (number - 1) % 3 };
             story.push_str(&format!("{number}L@{} ", (number - 1) * 20 + delay));
         }
         let heard = check(&story, 2_000);
