@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -35,6 +35,8 @@ pub enum DeskFault {
     Worker(io::Error),
     #[error("media.bind = {0}: no socket can be bound there: {1}")]
     Bind(IpAddr, io::Error),
+    #[error("media.browser.listen = {0}: no socket can be bound there: {1}")]
+    Browsers(SocketAddr, io::Error),
 }
 
 pub struct Desk {
@@ -93,11 +95,13 @@ impl Desk {
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
+        let room = Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone())
+            .map_err(|error| DeskFault::Browsers(settings.browser.listen, error))?;
         let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
         let mut recorder = Recorder::new(clock.clone(), tell.clone());
         recorder.set_place(settings.recordings.clone());
         Ok(Desk {
-            room: Room::new(settings.browser.clone(), settings.workers, tell, clock),
+            room,
             settings,
             bank,
             ports,
@@ -238,7 +242,7 @@ impl Desk {
     fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind) {
         let stood = match kind {
             LegKind::Phone => self.phone(whom),
-            LegKind::Browser => self.browser(leg),
+            LegKind::Browser => self.browser(leg).map(|(ground, browser)| (ground, Side::Browser(Box::new(browser)))),
         };
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
@@ -258,7 +262,7 @@ impl Desk {
         Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs))))
     }
 
-    fn browser(&mut self, leg: LegId) -> Option<(Ground, Side)> {
+    fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {
         let begun = match self.room.begin(leg, self.rng.random()) {
             Ok(begun) => begun,
             Err(error) => {
@@ -269,7 +273,7 @@ impl Desk {
         let side = BrowserLeg::new(self.session_id(), &self.settings.codecs, &begun);
         let Begun { socket, ssrc, .. } = begun;
         let rtp = Socket::Room { pair: socket, named: AT_ROOM };
-        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc) }, Side::Browser(Box::new(side))))
+        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc) }, side))
     }
 
     /// RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.
@@ -300,12 +304,13 @@ impl Desk {
     }
 
     fn take_offer(&mut self, leg: LegId, sdp: &[u8]) {
+        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
         if let Some(DeskLeg { side: Side::Phone(_), .. }) = self.legs.get(&leg)
             && is_for_browsers(sdp)
+            && let Some((ground, browser)) = self.browser(leg)
         {
-            self.becomes_browser(leg);
+            return self.becomes_browser(leg, ground, browser, sdp, first);
         }
-        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let taken = match &mut state.side {
             Side::Phone(negotiation) => negotiation.take_offer(sdp).map(|(sdp, agreement)| {
@@ -328,13 +333,24 @@ impl Desk {
         self.agreed(leg, taken);
     }
 
-    /// Its ports are given back: a browser's leg needs none.
-    fn becomes_browser(&mut self, leg: LegId) {
-        let Some((ground, side)) = self.browser(leg) else { return };
-        if let Some(state) = self.legs.get_mut(&leg) {
-            state.side = side;
+    /// If its offer can be taken; else all is as it was, RFC 3261 §14.1. Its ports are given back: a browser's leg
+    /// needs none.
+    fn becomes_browser(
+        &mut self,
+        leg: LegId,
+        ground: Ground,
+        mut browser: BrowserLeg,
+        sdp: &[u8],
+        first: Option<Codec>,
+    ) {
+        let taken = browser.take_offer(&self.room, sdp, first).map(|agreement| (agreement, None));
+        if let Some(state) = self.legs.get_mut(&leg)
+            && taken.is_ok()
+        {
+            state.side = Side::Browser(Box::new(browser));
             self.order(leg, Order::Move { leg, ground });
         }
+        self.agreed(leg, taken);
     }
 
     /// What both sides agreed on; a browser's session tells of it itself.

@@ -125,9 +125,13 @@ impl Conversion {
         Some(Self { talk, codec, opus })
     }
 
-    /// Whether this one does for `talk` too, so that nothing is heard of the change.
-    pub fn does(&self, talk: &Talk, codec: Codec) -> bool {
-        self.talk == *talk && self.codec == codec
+    /// The same where another was `before`: Opus goes on as it was, so that nothing is heard of the change, and no
+    /// number is said twice under the same keys.
+    pub fn after(before: Option<Self>, talk: Talk, codec: Codec) -> Option<Self> {
+        match before.and_then(|before| before.opus) {
+            Some(opus) if talk.voice == Voice::Opus => Some(Self { talk, codec, opus: Some(opus) }),
+            _ => Self::new(talk, codec),
+        }
     }
 
     /// A packet of the browser's; `send` is given those of the leg.

@@ -99,8 +99,9 @@ pub struct Negotiation {
     mid: Option<String>,
     bundled: bool,
     offered: Vec<Talk>,
-    /// We answered as the one who waits for the handshake, or the one who begins it: that stays, RFC 8842 §5.5.
-    setup: Option<&'static str>,
+    /// We answered this certificate as the one who waits for the handshake, or the one who begins it: that stays,
+    /// RFC 8842 §5.5.
+    setup: Option<(String, &'static str)>,
 }
 
 /// Whether an offer is meant for a browser's leg: it has no sound in the clear, and some over DTLS.
@@ -175,12 +176,12 @@ impl Negotiation {
             Flow::RecvOnly => Flow::SendOnly,
             Flow::Inactive => Flow::Inactive,
         };
-        let setup = match (found.theirs.setup, self.setup) {
-            (Setup::Either, Some(before)) => before,
+        let setup = match (found.theirs.setup, &self.setup) {
+            (Setup::Either, Some((fingerprint, before))) if *fingerprint == found.theirs.fingerprint => before,
             (Setup::Passive, _) => "active",
             _ => "passive",
         };
-        self.setup = Some(setup);
+        self.setup = Some((found.theirs.fingerprint.clone(), setup));
         Ok((self.draft(vec![found.talk], flow, setup), found))
     }
 
@@ -204,7 +205,8 @@ impl Negotiation {
         if found.theirs.setup == Setup::Either {
             return Err(unacceptable("a=setup:actpass is no answer"));
         }
-        self.setup = Some(if found.theirs.setup == Setup::Passive { "active" } else { "passive" });
+        let setup = if found.theirs.setup == Setup::Passive { "active" } else { "passive" };
+        self.setup = Some((found.theirs.fingerprint.clone(), setup));
         Ok(found)
     }
 
