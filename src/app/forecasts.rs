@@ -11,9 +11,9 @@ use jiff::tz::TimeZone;
 use super::checking;
 use super::hours::{Change, Doors};
 use super::say::say;
-use super::side_by_side::{self, Column, Progress};
+use super::side_by_side::{self, Column, Played, Progress};
 use crate::config::{self, House};
-use crate::forecast::{Compared, Figures, Plan, Recorded, Staff, compare, trial};
+use crate::forecast::{Figures, Plan, Recorded, Staff, compare, curves, trial};
 use crate::ids::{OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::Input;
@@ -116,28 +116,33 @@ impl Source {
 }
 
 pub fn simulate(config: &Path, data: &Path, args: &SimulateArgs) -> Result<ExitCode, Vec<String>> {
-    let Played { name, columns, figures, faults } = play(config, data, args)?;
+    let played = play(config, data, args)?;
     match args.format {
-        ForecastFormat::Text => side_by_side::print(&name, args.seeds, &columns, &figures),
-        ForecastFormat::Json => say!("{}", side_by_side::json(&name, args.seeds, &columns, &figures)),
+        ForecastFormat::Text => {
+            say!("{}", side_by_side::text(&played, args.seeds, side_by_side::is_coloured()).trim_end())
+        }
+        ForecastFormat::Json => say!("{}", side_by_side::json(&played, args.seeds)),
     }
-    if faults.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(faults.iter().map(|fault| prefixed(fault)).collect()) }
+    match played.faults.is_empty() {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(played.faults.iter().map(|fault| prefixed(fault)).collect()),
+    }
 }
 
-/// A working day of a large city, played once with each of two configurations; as `simulate --format json` tells it.
-pub fn beside(config: &Path, against: &Path, data: &Path) -> Result<serde_json::Value, Vec<String>> {
-    let against = Some(against.to_path_buf());
-    let args = SimulateArgs { day: None, recorded: None, against, seeds: 1, format: ForecastFormat::Json };
-    let Played { name, columns, figures, .. } = play(config, data, &args)?;
-    Ok(side_by_side::json(&name, args.seeds, &columns, &figures))
-}
-
-/// What came of it.
-struct Played {
-    name: String,
-    columns: Vec<Column>,
-    figures: Vec<Compared>,
-    faults: Vec<String>,
+/// A working day of a large city, played once with each of two configurations that are called by these names: as
+/// `simulate --format json` tells it, and its text for people as `report`.
+pub fn beside(config: (&Path, &str), against: (&Path, &str), data: &Path) -> Result<serde_json::Value, Vec<String>> {
+    let second = Some(against.0.to_path_buf());
+    let args = SimulateArgs { day: None, recorded: None, against: second, seeds: 1, format: ForecastFormat::Json };
+    let mut played = play(config.0, data, &args)?;
+    for (column, name) in played.columns.iter_mut().zip([config.1, against.1]) {
+        column.name = name.to_string();
+    }
+    let mut told = side_by_side::json(&played, args.seeds);
+    let mut report = side_by_side::text(&played, args.seeds, false);
+    report.extend(played.faults.iter().map(|fault| format!("{fault}\n")));
+    told["report"] = report.into();
+    Ok(told)
 }
 
 fn play(config: &Path, data: &Path, args: &SimulateArgs) -> Result<Played, Vec<String>> {
@@ -171,7 +176,7 @@ fn play(config: &Path, data: &Path, args: &SimulateArgs) -> Result<Played, Vec<S
         }
     }
     let (first, second) = runs.split_at(runs.len() / staffs.len().max(1));
-    let figures = compare(first, second);
+    let (figures, quarters) = (compare(first, second), curves(first, second));
     let columns: Vec<Column> = dirs
         .iter()
         .zip(&staffs)
@@ -182,7 +187,7 @@ fn play(config: &Path, data: &Path, args: &SimulateArgs) -> Result<Played, Vec<S
             answer_within: staff.rules.queues.values().map(|queue| queue.answer_within).collect(),
         })
         .collect();
-    Ok(Played { name: source.name(), columns, figures, faults })
+    Ok(Played { name: source.name(), columns, figures, quarters, faults })
 }
 
 /// Rules, people and opening hours for the day.

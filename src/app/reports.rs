@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
 use crate::moment::Moment;
-use crate::records::{Range, ReadFault, write_csv, write_jsonl, write_queue_log};
+use crate::records::{Filter, Range, ReadFault, write_csv, write_jsonl, write_queue_log};
 
 #[derive(clap::Args, Debug)]
 pub struct RecordsArgs {
@@ -33,13 +33,13 @@ pub enum RecordsFormat {
 }
 
 pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
-    let range = Range { since: args.since, until: args.until };
+    let filter = Filter { since: args.since, until: args.until, ..Filter::default() };
     let zone = TimeZone::system();
     let out = BufWriter::new(std::io::stdout().lock());
     let written = match args.format {
-        RecordsFormat::Jsonl | RecordsFormat::Json => write_jsonl(data, range, &zone, out),
-        RecordsFormat::Csv => write_csv(data, range, &zone, out),
-        RecordsFormat::QueueLog => write_queue_log(data, range, out),
+        RecordsFormat::Jsonl | RecordsFormat::Json => write_jsonl(data, &filter, &zone, out),
+        RecordsFormat::Csv => write_csv(data, &filter, &zone, out),
+        RecordsFormat::QueueLog => write_queue_log(data, Range { since: args.since, until: args.until }, out),
     };
     match written {
         Ok(_) => Ok(()),

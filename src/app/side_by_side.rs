@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::say::say;
-use crate::forecast::{Compared, Estimate, Unit};
+use crate::forecast::{Compared, Curve, Estimate, Unit};
 
 /// Work that is done sooner shows no progress.
 const SILENT_FOR: Duration = Duration::from_secs(1);
@@ -84,6 +84,17 @@ pub fn run<J: Sync, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// What came of a day that was played.
+pub struct Played {
+    /// Which day it was.
+    pub name: String,
+    pub columns: Vec<Column>,
+    pub figures: Vec<Compared>,
+    pub quarters: Vec<Curve>,
+    /// What must never happen, and did.
+    pub faults: Vec<String>,
+}
+
 /// One configuration.
 pub struct Column {
     pub name: String,
@@ -104,17 +115,19 @@ impl Column {
     }
 }
 
-pub fn print(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) {
-    match seeds {
-        1 => say!("{day}; played once"),
-        _ => say!("{day}; played {seeds} times, mean ± 95 % confidence"),
-    }
+/// The figures as a table; coloured for a terminal.
+pub fn text(played: &Played, seeds: u64, coloured: bool) -> String {
+    let Played { name, columns, figures, .. } = played;
+    let mut text = match seeds {
+        1 => format!("{name}; played once\n"),
+        _ => format!("{name}; played {seeds} times, mean ± 95 % confidence\n"),
+    };
     for lacks in columns.iter().filter_map(Column::lacks) {
-        say!("{lacks}");
+        text += &format!("{lacks}\n");
     }
     let within: BTreeSet<Duration> = columns.iter().flat_map(|column| column.answer_within.iter().copied()).collect();
     let within: Vec<String> = within.iter().map(|time| format!("{} s", time.as_secs_f64())).collect();
-    say!("service level: A_T/O, answered within T ({}) of all offered\n", within.join(", "));
+    text += &format!("service level: A_T/O, answered within T ({}) of all offered\n\n", within.join(", "));
     let both = columns.len() > 1;
     let mut table = vec![vec![String::new()]];
     table[0].extend(columns.iter().map(|column| column.name.clone()));
@@ -138,16 +151,25 @@ pub fn print(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) {
         });
         table.push(row);
     }
-    print_table(&table, &styles);
+    text + &laid_out(&table, if coloured { &styles } else { &[] })
+}
+
+/// Whether colours are seen.
+pub fn is_coloured() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
 /// Columns side by side, the first to the left, the others to the right. Colours only on a terminal.
 pub fn print_table(table: &[Vec<String>], styles: &[Style]) {
+    say!("{}", laid_out(table, if is_coloured() { styles } else { &[] }).trim_end_matches('\n'));
+}
+
+fn laid_out(table: &[Vec<String>], styles: &[Style]) -> String {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-    for (row, style) in table.iter().zip(styles.iter().copied().chain(std::iter::repeat(Style::new()))) {
+    let mut lines = String::new();
+    for (row, style) in table.iter().zip(styles.iter().copied().map(Some).chain(std::iter::repeat(None))) {
         let mut text = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             match column {
@@ -156,12 +178,17 @@ pub fn print_table(table: &[Vec<String>], styles: &[Style]) {
             }
         }
         let text = text.trim_end();
-        if colours { say!("{style}{text}{style:#}") } else { say!("{text}") }
+        lines += &match style {
+            Some(style) => format!("{style}{text}{style:#}\n"),
+            None => format!("{text}\n"),
+        };
     }
+    lines
 }
 
-pub fn json(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) -> serde_json::Value {
-    let columns: Vec<serde_json::Value> = columns
+pub fn json(played: &Played, seeds: u64) -> serde_json::Value {
+    let columns: Vec<serde_json::Value> = played
+        .columns
         .iter()
         .map(|column| {
             let within: Vec<u128> = column.answer_within.iter().map(Duration::as_millis).collect();
@@ -174,11 +201,12 @@ pub fn json(day: &str, seeds: u64, columns: &[Column], figures: &[Compared]) -> 
         })
         .collect();
     serde_json::json!({
-        "day": day,
+        "day": played.name,
         "seeds": (1..=seeds).collect::<Vec<u64>>(),
         "configurations": columns,
         "service_level_formula": "A_T/O",
-        "figures": figures,
+        "figures": played.figures,
+        "quarters": played.quarters,
     })
 }
 

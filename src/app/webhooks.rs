@@ -1,6 +1,7 @@
-//! Programs that are told of calls: a signed POST of JSON, tried again until it is taken. A thread of its own for each;
-//! nothing waits for it.
+//! Programs that are told of calls: a signed POST of JSON, tried again until it is taken or refused for good. A thread of
+//! its own for each; nothing waits for it, and no message for one that has to be tried again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -97,7 +98,9 @@ impl Webhooks {
         }
         let zone = &house.app.time_zone;
         let Ok(call) = printed(record, zone) else { return };
-        let id = format!("{}-{name}-{}", record.call_id, at.as_millis());
+        // Several phones may ring at once.
+        let whose = at_seat.map(|(operator, _)| format!("-{operator}")).unwrap_or_default();
+        let id = format!("{}-{name}{whose}-{}", record.call_id, at.as_millis());
         let mut message = json!({ "id": id, "event": name, "at": rfc3339(at, zone), "call": call });
         if let (Some((operator, seat)), Value::Object(fields)) = (at_seat, &mut message) {
             fields.insert("operator".into(), json!(operator));
@@ -125,44 +128,88 @@ impl Program {
     }
 }
 
-fn work(clock: Clock, webhook: &Webhook, waiting: &Receiver<String>, wanted: &AtomicBool) {
+/// A message that waits for its next try.
+struct Waiting {
+    message: String,
+    /// Tries that were made.
+    tries: u32,
+}
+
+fn work(clock: Clock, webhook: &Webhook, coming: &Receiver<String>, wanted: &AtomicBool) {
     let agent = super::hooks::agent();
+    // By the time of their next try, and in the order in which they came.
+    let mut again: BTreeMap<(Moment, u64), Waiting> = BTreeMap::new();
+    let mut number = 0;
     loop {
-        let message = match waiting.recv_timeout(LONGEST_PAUSE) {
-            Ok(message) => message,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        ::metrics::gauge!("hotline_webhooks_waiting").decrement(1.0);
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1..=TRIES {
-            match post(clock, &agent, webhook, &message) {
-                Ok(()) => {
-                    http::counter("hotline_webhooks_total", &[("result", "ok")]);
-                    break;
-                }
-                Err(error) if attempt == TRIES || !wanted.load(Ordering::Relaxed) => {
-                    warn!(url = webhook.url, error, "a message to a webhook is given up");
-                    http::counter("hotline_webhooks_total", &[("result", "given_up")]);
-                    break;
-                }
-                Err(error) => {
-                    debug!(url = webhook.url, error, attempt, "a webhook did not take its message");
-                    http::counter("hotline_webhooks_total", &[("result", "again")]);
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+        let now = clock.now();
+        let due = again.first_key_value().map(|((at, _), _)| *at);
+        let waiting = match due.filter(|due| *due <= now).and_then(|_| again.pop_first()) {
+            Some((_, waiting)) => waiting,
+            None => {
+                let pause = due.map_or(LONGEST_PAUSE, |due| due.since(now)).min(LONGEST_PAUSE);
+                match coming.recv_timeout(pause) {
+                    Ok(message) => Waiting { message, tries: 0 },
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return give_up(again.len()),
                 }
             }
+        };
+        if !wanted.load(Ordering::Relaxed) {
+            return give_up(again.len() + 1);
+        }
+        let tries = waiting.tries + 1;
+        match post(clock, &agent, webhook, &waiting.message) {
+            Ok(()) => over("ok"),
+            Err(Failed { why, for_good }) if for_good || tries == TRIES => {
+                warn!(url = webhook.url, why, "a message to a webhook is given up");
+                over("given_up");
+            }
+            // Those that come do not wait behind it, unless too many are to be tried again.
+            Err(Failed { why, .. }) if again.len() < WAITING => {
+                debug!(url = webhook.url, why, tries, "a webhook did not take its message");
+                http::counter("hotline_webhooks_total", &[("result", "again")]);
+                number += 1;
+                let pause = (FIRST_PAUSE * 2_u32.saturating_pow(waiting.tries)).min(LONGEST_PAUSE);
+                again.insert((clock.now() + pause, number), Waiting { tries, ..waiting });
+            }
+            Err(_) => over("lost"),
         }
     }
 }
 
-fn post(clock: Clock, agent: &ureq::Agent, webhook: &Webhook, message: &str) -> Result<(), String> {
+/// A message waits no more.
+fn over(result: &str) {
+    ::metrics::gauge!("hotline_webhooks_waiting").decrement(1.0);
+    http::counter("hotline_webhooks_total", &[("result", result)]);
+}
+
+fn give_up(many: usize) {
+    (0..many).for_each(|_| over("given_up"));
+}
+
+struct Failed {
+    why: String,
+    /// The same message will be refused again.
+    for_good: bool,
+}
+
+fn post(clock: Clock, agent: &ureq::Agent, webhook: &Webhook, message: &str) -> Result<(), Failed> {
     let seconds = clock.now().as_millis() / 1000;
     let signature = signature(&webhook.secret, seconds, message);
     let post = agent.post(&webhook.url).config().timeout_global(Some(PATIENCE)).build();
     let post = post.header("X-Hotline-Signature", signature).content_type("application/json");
-    post.send(message).map(drop).map_err(|error| error.to_string())
+    let status = match post.send(message) {
+        Ok(answer) if answer.status().is_success() => return Ok(()),
+        Ok(answer) => answer.status().as_u16(),
+        Err(ureq::Error::StatusCode(status)) => status,
+        Err(error) => return Err(Failed { why: error.to_string(), for_good: false }),
+    };
+    Err(Failed { why: format!("it answered {status}"), for_good: is_for_good(status) })
+}
+
+/// Whether whoever answers with this status will do so again.
+fn is_for_good(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 425 | 429)
 }
 
 /// `t=SECONDS,v1=HMAC-SHA256 of "SECONDS.BODY"`: whoever has the secret sees that it is ours, and not an old one.
@@ -207,5 +254,12 @@ mod tests {
             assert_eq!(HEXLOWER.encode(&hmac_sha256(key, message)), mac);
         }
         assert!(signature("0123456789abcdef", 7, "{}").starts_with("t=7,v1="));
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_not_tried_again() {
+        let again = [408, 425, 429, 500, 502, 503, 301].map(is_for_good);
+        assert_eq!(again, [false; 7]);
+        assert_eq!([400, 401, 404, 410, 413, 422].map(is_for_good), [true; 6]);
     }
 }

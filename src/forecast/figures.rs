@@ -1,6 +1,7 @@
 //! What a day came to.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::ids::{QueueId, Skill};
 
@@ -57,10 +58,23 @@ impl Time {
     }
 }
 
+/// Calls that arrived within the same quarter of an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quarter {
+    pub fates: Fates,
+    /// The longest wait in the line, however it ended, in milliseconds.
+    pub longest: u32,
+}
+
+/// How long a quarter is.
+pub const QUARTER: Duration = Duration::from_secs(15 * 60);
+
 /// The figures of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub all: Fates,
+    /// By the number of the quarter since the day began.
+    pub quarters: BTreeMap<u32, Quarter>,
     /// By the queue that was called.
     pub queues: BTreeMap<QueueId, Fates>,
     /// Of the answered, in milliseconds, in order of their connection.
@@ -157,6 +171,6 @@ fn percentile(sorted: &[u32], share: f64) -> Option<f64> {
     sorted.get(place.max(1) - 1).map(|ms| f64::from(*ms) / 1000.0)
 }
 
-fn share(part: u64, whole: u64) -> Option<f64> {
+pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -4,6 +4,7 @@
 //! generators with a seed.
 
 mod ahead;
+mod curves;
 mod day;
 pub mod draws;
 mod figures;
@@ -18,8 +19,9 @@ mod working;
 mod world;
 
 pub use ahead::{LOOK_EVERY, Phones, RUNS, look_ahead};
+pub use curves::{Curve, curves};
 pub use day::{Plan, ShiftPlan};
-pub use figures::{Fates, Figures, Row, Time, Unit};
+pub use figures::{Fates, Figures, QUARTER, Quarter, Row, Time, Unit};
 pub use people::{Break, Day, Habits, Shift, Staff, Visit};
 pub use recorded::Recorded;
 pub use staffing::{LONGER, Staffing, service_level, smallest};

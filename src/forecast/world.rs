@@ -11,7 +11,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::ahead::{LOOK_EVERY, Phones, RUNS, look_ahead};
-use super::figures::{Fates, Figures};
+use super::figures::{Fates, Figures, QUARTER, Quarter};
 use super::people::{Day, Staff};
 use super::working::Operator;
 use crate::ids::{CallId, OfferId, OperatorId, QueueId};
@@ -45,6 +45,7 @@ pub(super) enum Happens {
 #[derive(Clone, Copy, Debug)]
 struct Contact {
     visit: usize,
+    at: Moment,
     stage: Stage,
     /// Counts for the figures.
     counts: bool,
@@ -174,6 +175,11 @@ impl<'a> World<'a> {
     /// What it came to, as of the end of the day.
     pub fn finish(mut self) -> Figures {
         self.count_work();
+        for contact in (1..=self.contacts.len() as u64).map(CallId) {
+            if self.stage(contact) == Stage::Line {
+                self.waited(self.day.until, contact);
+            }
+        }
         self.figures
     }
 
@@ -240,7 +246,7 @@ impl<'a> World<'a> {
 
     fn calls(&mut self, now: Moment, visit: usize, redials: u8) {
         let counts = now >= self.day.counts_from;
-        let fresh = Contact { visit, stage: Stage::Gone, counts, redials, called_back: false };
+        let fresh = Contact { visit, at: now, stage: Stage::Gone, counts, redials, called_back: false };
         let contact = self.number(fresh, visit);
         self.fate(contact, |fates| (fates.offered, fates.waiting) = (fates.offered + 1, fates.waiting + 1));
         let of = &self.day.visits[visit];
@@ -287,6 +293,7 @@ impl<'a> World<'a> {
             Output::Left { contact, why, exit, .. } => self.left(now, contact, why, exit.as_ref()),
             Output::CallbackTaken { contact, .. } => {
                 self.set_stage(contact, Stage::Callback);
+                self.waited(now, contact);
                 (self.in_line, self.callbacks) = (self.in_line - 1, self.callbacks + 1);
                 self.fate(contact, |fates| (fates.waiting, fates.callback) = (fates.waiting - 1, fates.callback + 1));
             }
@@ -323,6 +330,7 @@ impl<'a> World<'a> {
 
     fn connected(&mut self, now: Moment, contact: CallId, waited_ms: u64) {
         self.set_stage(contact, Stage::Talking);
+        self.waited(now, contact);
         self.in_line -= 1;
         let of = self.contact(contact);
         let visit = &self.day.visits[of.visit];
@@ -343,6 +351,7 @@ impl<'a> World<'a> {
 
     fn left(&mut self, now: Moment, contact: CallId, why: LeftLine, exit: Option<&Exit>) {
         self.set_stage(contact, Stage::Gone);
+        self.waited(now, contact);
         self.in_line -= 1;
         let of = self.contact(contact);
         let visit = &self.day.visits[of.visit];
@@ -384,11 +393,26 @@ impl<'a> World<'a> {
         self.contacts[id.0 as usize - 1].stage = stage;
     }
 
+    /// The quarter in which a contact called, where it counts.
+    fn quarter(&mut self, contact: Contact) -> Option<&mut Quarter> {
+        let number = contact.at.since(self.day.from).as_secs() / QUARTER.as_secs();
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        (contact.counts && !contact.called_back).then(|| self.figures.quarters.entry(number).or_default())
+    }
+
+    /// Its time in the line is over.
+    fn waited(&mut self, now: Moment, id: CallId) {
+        let contact = self.contact(id);
+        let waited = u32::try_from(now.since(contact.at).as_millis()).unwrap_or(u32::MAX);
+        if let Some(quarter) = self.quarter(contact) {
+            quarter.longest = quarter.longest.max(waited);
+        }
+    }
+
     fn fate(&mut self, id: CallId, change: impl Fn(&mut Fates)) {
         let contact = self.contact(id);
-        if !contact.counts || contact.called_back {
-            return;
-        }
+        let Some(quarter) = self.quarter(contact) else { return };
+        change(&mut quarter.fates);
         change(&mut self.figures.all);
         let queue = &self.day.visits[contact.visit].queue;
         match self.figures.queues.get_mut(queue) {

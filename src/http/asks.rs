@@ -138,6 +138,8 @@ pub enum NotDone {
     Now(String),
     /// What was sent makes no sense.
     Nonsense(String),
+    /// The same is being done already; it may be asked for again after so many seconds.
+    Busy(String, u64),
     /// It takes too long, or the house is closing.
     Unavailable(String),
 }

@@ -13,13 +13,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::stream::{Event, KEPT, Offset, Stream};
-use super::words::{Alarm, CallNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow};
+use super::words::{Alarm, CallNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
 
 pub struct Board {
     pub stream: Stream,
     queues: DashMap<String, QueueNow>,
     operators: DashMap<String, OperatorNow>,
     calls: DashMap<String, CallNow>,
+    today: DashMap<String, Today>,
     alarms: DashMap<String, Alarm>,
     notices: DashMap<String, Notice>,
     schedules: DashMap<String, ScheduleNow>,
@@ -37,6 +38,7 @@ impl Board {
             queues: DashMap::new(),
             operators: DashMap::new(),
             calls: DashMap::new(),
+            today: DashMap::new(),
             alarms: DashMap::new(),
             notices: DashMap::new(),
             schedules: DashMap::new(),
@@ -77,6 +79,12 @@ impl Board {
 
     pub fn remove_operator(&self, id: &str) {
         self.operators.remove(id);
+        self.today.remove(id);
+    }
+
+    /// What an operator did today; of that there are no events.
+    pub fn put_today(&self, id: &str, today: Today) {
+        self.today.insert(id.to_string(), today);
     }
 
     pub fn put_call(&self, at: &str, call: CallNow) {
@@ -84,8 +92,8 @@ impl Board {
         if !changes(&self.calls, &id, &call) {
             return;
         }
-        let (data, wall) = (text(&call), text(&for_the_wall(call.clone())));
-        let whose = call.operator.as_deref().map(Arc::from);
+        let (data, wall) = (text(&call), text(&call.for_the_wall()));
+        let whose = call.operator.iter().chain(&call.rung).map(|operator| Arc::from(operator.as_str())).collect();
         let id_text = Arc::from(id.as_str());
         let event = Event { number: 0, at: at.into(), kind: "call", id: id_text, whose, data, wall: Some(wall) };
         self.calls.insert(id, call);
@@ -103,7 +111,12 @@ impl Board {
         if *former == figures {
             return;
         }
-        let told = Figures { yesterday: None, last_week: None, ..figures.clone() };
+        // The days before change at midnight alone; whoever hangs in a hall for weeks is told of them then.
+        let other_days = former.yesterday != figures.yesterday || former.last_week != figures.last_week;
+        let told = match other_days {
+            true => figures.clone(),
+            false => Figures { yesterday: None, last_week: None, ..figures.clone() },
+        };
         self.figures.store(Arc::new(figures));
         self.tell(at, "figures", "", &told);
     }
@@ -158,7 +171,7 @@ impl Board {
 
     fn tell(&self, at: &str, kind: &'static str, id: &str, data: &impl Serialize) {
         let (data, id) = (text(data), Arc::from(id));
-        self.stream.push(Event { number: 0, at: at.into(), kind, id, whose: None, data, wall: None });
+        self.stream.push(Event { number: 0, at: at.into(), kind, id, whose: Vec::new(), data, wall: None });
     }
 
     // -----------------------------------------------------------------------------------------
@@ -173,12 +186,21 @@ impl Board {
         sorted(&self.queues)
     }
 
+    /// Whether somebody is signed in there.
+    pub fn is_taken(&self, seat: &str) -> bool {
+        self.operators.iter().any(|operator| operator.seat.as_deref() == Some(seat))
+    }
+
     pub fn operators(&self) -> Vec<OperatorNow> {
         sorted(&self.operators)
     }
 
     pub fn operator(&self, id: &str) -> Option<OperatorNow> {
         self.operators.get(id).map(|found| found.clone())
+    }
+
+    pub fn today(&self, id: &str) -> Today {
+        self.today.get(id).map(|found| found.clone()).unwrap_or_default()
     }
 
     pub fn calls(&self) -> Vec<CallNow> {
@@ -208,11 +230,6 @@ impl Board {
     pub fn facts(&self) -> Arc<Facts> {
         self.facts.load_full()
     }
-}
-
-/// A call as the big screen shows it: nobody in the hall reads a caller's number.
-pub fn for_the_wall(call: CallNow) -> CallNow {
-    CallNow { from: None, digits: BTreeMap::new(), note: None, consulting: None, emergency: None, ..call }
 }
 
 fn changes<T: PartialEq>(map: &DashMap<String, T>, id: &str, new: &T) -> bool {
@@ -253,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn former_days_are_told_when_they_become_others() {
+        let board = Board::new("e".into());
+        let of = |offered: u64, yesterday: u64| {
+            let quarters = vec![crate::http::words::Quarter { offered: yesterday, ..Default::default() }];
+            Figures { offered, yesterday: Some(quarters), last_week: Some(Vec::new()), ..Figures::default() }
+        };
+        for (offered, yesterday) in [(1, 7), (2, 7), (0, 9), (1, 9)] {
+            board.put_figures("t", of(offered, yesterday));
+        }
+        let told = board.stream.after(Offset(0), 9).unwrap();
+        let with: Vec<bool> = told.iter().map(|event| event.data.contains("yesterday")).collect();
+        assert_eq!(with, [true, false, true, false]);
+    }
+
+    #[test]
     fn the_wall_is_told_no_number_of_a_caller() {
         let board = Board::new("e".into());
         board.put_call("t1", call("menu"));
@@ -260,5 +292,10 @@ mod tests {
         assert!(event.data.contains("138") && event.data.contains("42"));
         let wall = event.wall.as_ref().unwrap();
         assert!(!wall.contains("138") && !wall.contains("42"), "{wall}");
+        // Whom the house calls back is a citizen, too.
+        let back = CallNow { to: "139".into(), callback_of: Some("c0".into()), ..call("callback") };
+        board.put_call("t2", CallNow { note: Some("of 139".into()), ..back });
+        let event = &board.stream.after(Offset(1), 9).unwrap()[0];
+        assert!(event.data.contains("139") && !event.wall.as_ref().unwrap().contains("139"));
     }
 }

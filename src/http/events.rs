@@ -21,7 +21,7 @@ use super::metrics;
 use super::problem::{Asking, Problem};
 use super::roles::Role;
 use super::server::Web;
-use super::signing::{Proof, Who};
+use super::signing::{self, Who};
 use super::stream::{Event, Gone, Offset};
 
 /// So often a reader hears something, and it is looked whether they may read on.
@@ -81,6 +81,8 @@ struct Reader {
     at: Result<Offset, Gone>,
     /// Calls that an operator was shown.
     shown: BTreeSet<Arc<str>>,
+    /// Up to here they were told something before, or read it on the board: what they were shown then is not known.
+    before: Offset,
 }
 
 /// One line.
@@ -101,11 +103,12 @@ impl Reader {
             true => BTreeSet::new(),
             false => web.board.calls().into_iter().map(|call| call.id.as_str().into()).collect(),
         };
-        Reader { web, who, at, shown }
+        let before = web.board.offset();
+        Reader { web, who, at, shown, before }
     }
 
-    /// The next lines; `reset` first where their place is gone. Empty: nothing new.
-    fn next(&mut self) -> Vec<Line> {
+    /// The next lines; `reset` first where their place is gone. `None`: nothing new.
+    fn next(&mut self) -> Option<Vec<Line>> {
         let stream = &self.web.board.stream;
         let offset = match self.at {
             Ok(offset) => offset,
@@ -113,7 +116,7 @@ impl Reader {
                 let now = self.web.board.offset();
                 self.at = Ok(now);
                 let (offset, at) = (stream.text(now), self.web.time((self.web.now)()));
-                return vec![self.line(offset, &at, "reset", "{}")];
+                return Some(vec![self.line(offset, &at, "reset", "{}")]);
             }
         };
         match stream.after(offset, BATCH) {
@@ -122,10 +125,8 @@ impl Reader {
                 self.next()
             }
             Ok(events) => {
-                if let Some(last) = events.last() {
-                    self.at = Ok(Offset(last.number));
-                }
-                events.into_iter().filter_map(|event| self.seen(event)).collect()
+                self.at = Ok(Offset(events.last()?.number));
+                Some(events.into_iter().filter_map(|event| self.seen(event)).collect())
             }
         }
     }
@@ -136,10 +137,10 @@ impl Reader {
         let (kind, data) = match event.kind {
             "call" if self.who.sees_all() => ("call", event.data.to_string()),
             "call" if self.who.is(Role::Operator) => {
-                if event.whose.as_deref() == Some(self.who.id.as_str()) {
+                if event.whose.iter().any(|whose| **whose == *self.who.id) {
                     self.shown.insert(event.id.clone());
                     ("call", event.data.to_string())
-                } else if self.shown.remove(&event.id) {
+                } else if self.may_have_seen(&event) {
                     ("call_over", format!("{{\"id\":\"{}\"}}", event.id))
                 } else {
                     return None;
@@ -147,8 +148,7 @@ impl Reader {
             }
             "call" => ("call", event.wall?.to_string()),
             "call_over" if !self.who.sees_all() && self.who.is(Role::Operator) => {
-                self.shown.take(&event.id)?;
-                ("call_over", event.data.to_string())
+                self.may_have_seen(&event).then_some(("call_over", event.data.to_string()))?
             }
             // Operators have figures of their own.
             "figures" if !self.who.sees_all() && !self.who.is(Role::Wall) => return None,
@@ -162,19 +162,9 @@ impl Reader {
         Line { offset, text, kind }
     }
 
-    /// Whether they are signed in still; a page that is open keeps its session.
-    fn may_go_on(&self) -> bool {
-        let Proof::Session { hash, .. } = &self.who.proof else { return true };
-        let now = (self.web.now)();
-        let settings = self.web.settings();
-        match self.web.access.session(hash) {
-            Ok(Some(session)) if session.began_at + settings.session_longest > now => {
-                let _ = self.web.access.touch_session(hash, now);
-                settings.people.contains_key(&self.who.id)
-            }
-            Ok(_) => false,
-            Err(_) => true,
-        }
+    /// Whether an operator may hold this call for theirs; from now on they do not.
+    fn may_have_seen(&mut self, event: &Event) -> bool {
+        self.shown.remove(&event.id) || event.number <= self.before.0
     }
 }
 
@@ -184,11 +174,7 @@ async fn over_sse(lines: mpsc::Sender<Result<sse::Event, Infallible>>, mut reade
     let mut beat = tokio::time::interval(HEARTBEAT);
     'reading: loop {
         news.mark_unchanged();
-        loop {
-            let next = reader.next();
-            if next.is_empty() {
-                break;
-            }
+        while let Some(next) = reader.next() {
             for line in next {
                 let event = sse::Event::default().id(line.offset).event(line.kind).data(line.text);
                 match lines.send_timeout(Ok(event), PATIENCE).await {
@@ -204,7 +190,7 @@ async fn over_sse(lines: mpsc::Sender<Result<sse::Event, Infallible>>, mut reade
         tokio::select! {
             changed = news.changed() => if changed.is_err() { break },
             () = lines.closed() => break,
-            _ = beat.tick() => if !reader.may_go_on() { break },
+            _ = beat.tick() => if !signing::is_still(&reader.web, &reader.who) { break },
         }
     }
     opened(-1.0);
@@ -216,11 +202,7 @@ async fn over_websocket(mut socket: WebSocket, mut reader: Reader) {
     let mut beat = tokio::time::interval(HEARTBEAT);
     'reading: loop {
         news.mark_unchanged();
-        loop {
-            let next = reader.next();
-            if next.is_empty() {
-                break;
-            }
+        while let Some(next) = reader.next() {
             for line in next {
                 let sent = tokio::time::timeout(PATIENCE, socket.send(Message::Text(line.text.into()))).await;
                 match sent {
@@ -241,7 +223,7 @@ async fn over_websocket(mut socket: WebSocket, mut reader: Reader) {
             },
             _ = beat.tick() => {
                 let heard = tokio::time::timeout(PATIENCE, socket.send(Message::Ping(Vec::new().into()))).await;
-                if !reader.may_go_on() || !matches!(heard, Ok(Ok(()))) {
+                if !signing::is_still(&reader.web, &reader.who) || !matches!(heard, Ok(Ok(()))) {
                     break;
                 }
             }
@@ -270,13 +252,18 @@ mod tests {
     use super::*;
     use crate::http::roles::Roles;
     use crate::http::settings::Person;
+    use crate::http::signing::Proof;
     use crate::http::tests::web;
     use crate::http::words::{CallNow, Figures};
 
     fn reader(roles: &[Role], id: &str, after: Option<&str>) -> Reader {
+        reader_of(web(), roles, id, after)
+    }
+
+    fn reader_of(web: Arc<Web>, roles: &[Role], id: &str, after: Option<&str>) -> Reader {
         let roles: Roles = roles.iter().copied().collect();
         let person = Person { name: id.into(), roles, language: "zh".into() };
-        Reader::new(web(), Who { id: id.into(), person, seat: None, proof: Proof::Token }, after)
+        Reader::new(web, Who { id: id.into(), person, seat: None, proof: Proof::Password }, after)
     }
 
     fn call(stage: &str, operator: Option<&str>) -> CallNow {
@@ -294,7 +281,7 @@ mod tests {
         board.put_figures("t", Figures { offered: 1, ..Figures::default() });
         board.end_call("t", "c1");
         let told = |line: Line| format!("{}{}", line.kind, if line.text.contains("138") { "+number" } else { "" });
-        reader.next().into_iter().map(told).collect()
+        reader.next().unwrap_or_default().into_iter().map(told).collect()
     }
 
     #[test]
@@ -311,10 +298,36 @@ mod tests {
     #[test]
     fn a_reader_whose_place_is_gone_begins_anew() {
         let mut reader = reader(&[Role::Supervisor], "s", Some("other-7"));
-        let kinds = |lines: Vec<Line>| lines.iter().map(|line| line.kind).collect::<Vec<_>>();
+        let kinds = |lines: Option<Vec<Line>>| lines.unwrap().iter().map(|line| line.kind).collect::<Vec<_>>();
         assert_eq!(kinds(reader.next()), ["reset"]);
-        assert!(reader.next().is_empty());
+        assert!(reader.next().is_none());
         reader.web.board.clone().put_call("t", call("menu", None));
         assert_eq!(kinds(reader.next()), ["call"]);
+    }
+
+    /// Their page shows a call that rings; while they are away it goes to somebody else and ends.
+    #[test]
+    fn who_comes_back_is_told_that_a_call_is_over_which_ended_meanwhile() {
+        let web = web();
+        web.board.put_call("t", call("ringing", Some("1001")));
+        let place = web.board.stream.text(web.board.offset());
+        web.board.put_call("t", call("ringing", Some("1002")));
+        web.board.end_call("t", "c1");
+        let mut reader = reader_of(web, &[Role::Operator], "1001", Some(&place));
+        let kinds: Vec<&str> = reader.next().unwrap().iter().map(|line| line.kind).collect();
+        assert_eq!(kinds, ["call_over", "call_over"]);
+        // What begins later and is not theirs they do not hear of.
+        reader.web.board.clone().put_call("t", call("ringing", Some("1002")));
+        assert!(reader.next().unwrap().is_empty());
+    }
+
+    #[test]
+    fn all_whose_phones_ring_are_shown_the_call() {
+        for id in ["1001", "1002", "1003"] {
+            let mut reader = reader(&[Role::Operator], id, None);
+            let rung = vec!["1001".to_string(), "1002".to_string()];
+            reader.web.board.clone().put_call("t", CallNow { rung, ..call("ringing", Some("1001")) });
+            assert_eq!(reader.next().unwrap().len(), usize::from(id != "1003"), "{id}");
+        }
     }
 }

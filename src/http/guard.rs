@@ -3,27 +3,37 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::idempotency::{Kept, LONGEST_KEY, Seen};
+use super::idempotency::{LONGEST_KEY, Seen};
 use super::listening::Remote;
 use super::metrics;
 use super::passwords;
 use super::problem::Problem;
 use super::roles::{self, Door};
 use super::server::{MAX_BODY, Web};
-use super::signing::{self, Proof, Who};
-use crate::records::Audit;
+use super::signing::{self, LONGEST_NAME, Proof, Who};
+use crate::records::{Audit, KeptAnswer, NOBODY};
 
 /// What is kept of a command in the audit log.
 const AUDITED: usize = 500;
+/// Bytes of a body of somebody who has not signed in.
+const STRANGERS_BODY: usize = 16 * 1024;
+/// Whoever takes longer to send a body is gone.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// So often, and after such pauses, it is looked whether the same command is done that is underway.
+const UNDERWAY_LOOKS: u32 = 60;
+const UNDERWAY_PAUSE: Duration = Duration::from_millis(100);
 const IDEMPOTENCY: &str = "idempotency-key";
+const SESSION: &str = "/session";
 const CSRF: &str = "x-csrf-token";
 
 pub async fn guard(
@@ -37,7 +47,7 @@ pub async fn guard(
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_string()).unwrap_or_default();
     let began = (web.now)();
     let response = match admit(&web, from, &path, request) {
-        Ok((request, who)) => obey(&web, who, request, next, from).await,
+        Ok((request, who)) => obey(web.clone(), who, request, next, from).await,
         Err(problem) => problem.into_response(),
     };
     let seconds = (web.now)().since(began).as_secs_f64();
@@ -47,8 +57,12 @@ pub async fn guard(
 
 /// Lets the request in, with who asks as its extension, or says why not.
 fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(Request, Option<Who>), Problem> {
-    let door = roles::door(request.method().as_str(), path)
-        .ok_or_else(|| Problem::not_found("there is nothing here; /api lists what there is"))?;
+    let door = match roles::door(request.method().as_str(), path) {
+        Some(door) => door,
+        // How it is asked for instead, the router says.
+        None if roles::leads_somewhere(path) => return Ok((request, None)),
+        None => return Err(Problem::not_found("there is nothing here; /api lists what there is")),
+    };
     let who = signing::who(web, request.headers())?;
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let upgrades = request.headers().contains_key(header::UPGRADE);
@@ -57,7 +71,7 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
         check_origin(request.headers(), upgrades)?;
     }
     if door != Door::Open {
-        let who = who.as_ref().ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "sign in first"))?;
+        let who = who.as_ref().ok_or_else(|| signing::unknown(web, "sign in first"))?;
         if !door.lets_in(&who.person.roles) {
             return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));
         }
@@ -81,7 +95,7 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
 pub struct From(pub IpAddr);
 
 /// Behind a proxy: the last address that it wrote down.
-fn origin_address(web: &Web, headers: &HeaderMap, remote: SocketAddr) -> IpAddr {
+pub fn origin_address(web: &Web, headers: &HeaderMap, remote: SocketAddr) -> IpAddr {
     let told = headers.get_all("x-forwarded-for").iter().next_back();
     let last = told.and_then(|value| value.to_str().ok()).and_then(|text| text.rsplit(',').next());
     let last = last.and_then(|address| address.trim().parse().ok());
@@ -102,87 +116,146 @@ pub fn check_origin(headers: &HeaderMap, required: bool) -> Result<(), Problem> 
 }
 
 /// Passes the request on; a command is done once for its idempotency key, and written into the audit log.
-async fn obey(web: &Web, who: Option<Who>, request: Request, next: Next, from: IpAddr) -> Response {
+async fn obey(web: Arc<Web>, who: Option<Who>, request: Request, next: Next, from: IpAddr) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
-    let name = who.as_ref().map(|who| who.id.clone()).unwrap_or_default();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        let what = format!("a body has at most {MAX_BODY} bytes");
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what).into_response();
-    };
-    let path = parts.uri.path().to_string();
-    let what = audited(&parts.method, &path, &body);
-    let key = match parts.headers.get(IDEMPOTENCY).map(|key| key.to_str().unwrap_or_default().to_string()) {
-        Some(key) if key.is_empty() || key.len() > LONGEST_KEY => {
-            return Problem::bad("", format!("an Idempotency-Key has 1 to {LONGEST_KEY} letters")).into_response();
+    let most = if who.is_some() { MAX_BODY } else { STRANGERS_BODY };
+    let body = match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            let what = format!("a body has at most {most} bytes; this one has more, or broke off");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what).into_response();
         }
-        // Whoever has not signed in has nothing to repeat.
-        key => key.filter(|_| !name.is_empty()),
+        Err(_) => return Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly").into_response(),
     };
-    if let Some(key) = &key {
-        let hash = passwords::token_hash(&format!("{} {} {:x?}", parts.method, parts.uri, Sha256::digest(&body)));
-        match web.idempotency.begin((web.now)(), &name, key, &hash) {
-            Seen::New => {}
-            Seen::Done(kept) => return repeated(kept),
-            Seen::Underway => {
-                let what = "the same command is being done at this moment";
-                return Problem::new(StatusCode::CONFLICT, what).into_response();
+    let command = Command { who, parts, body, from };
+    // Whoever hangs up meanwhile cancels nothing: what was begun is finished, kept for its key and written down.
+    let done = tokio::spawn(async move { command.obey(&web, next).await }).await;
+    done.unwrap_or_else(|_| Problem::broke_off().into_response())
+}
+
+struct Command {
+    who: Option<Who>,
+    parts: Parts,
+    body: Bytes,
+    from: IpAddr,
+}
+
+impl Command {
+    async fn obey(self, web: &Web, next: Next) -> Response {
+        let Command { who, parts, body, from } = self;
+        let path = parts.uri.path().to_string();
+        let signs_in = path.ends_with(SESSION) && parts.method == Method::POST;
+        let name = who.map(|who| who.id);
+        let what = audited(&parts.method, &path, &body);
+        let key = match parts.headers.get(IDEMPOTENCY).map(|key| key.to_str().unwrap_or_default().to_string()) {
+            Some(key) if key.is_empty() || key.len() > LONGEST_KEY => {
+                return Problem::bad("", format!("an Idempotency-Key has 1 to {LONGEST_KEY} letters")).into_response();
             }
-            Seen::Other => {
-                let what = "this Idempotency-Key was used for another command";
-                return Problem::bad("", what).into_response();
+            // Who signs in is given another session each time.
+            key => key.filter(|_| !signs_in).and_then(|key| Some((name.clone()?, key))),
+        };
+        if let Some((name, key)) = &key {
+            let hash = passwords::token_hash(&format!("{} {} {:x?}", parts.method, parts.uri, Sha256::digest(&body)));
+            let begin = || web.idempotency.begin(&web.access, (web.now)(), name, key, &hash);
+            let mut seen = begin();
+            // Whoever asks again because the connection broke is to hear what came of it.
+            for _ in 0..UNDERWAY_LOOKS {
+                if !matches!(seen, Ok(Seen::Underway)) {
+                    break;
+                }
+                tokio::time::sleep(UNDERWAY_PAUSE).await;
+                seen = begin();
+            }
+            match seen {
+                Ok(Seen::New) => {}
+                Ok(seen) => return again(seen),
+                Err(fault) => return Problem::from(fault).into_response(),
             }
         }
+        let signed_in = signs_in.then(|| name_in(&body)).flatten();
+        let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
+        if let Some((name, key)) = &key {
+            response = keep(web, name, key, response).await;
+        }
+        let status = response.status();
+        let who = match (name, signed_in) {
+            (_, Some(name)) if status.is_success() => name,
+            (Some(name), _) => name,
+            // Of strangers it is of interest who was refused, not who sent nonsense or was told to wait.
+            (None, _) if status != StatusCode::UNAUTHORIZED => return response,
+            (None, _) => NOBODY.into(),
+        };
+        let (at, result) = ((web.now)(), status.as_u16().to_string());
+        let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
+        if let Err(fault) = web.access.write_audit(&audit) {
+            tracing::error!(%fault, what = audit.what, "not written into the audit log");
+        }
+        response
     }
-    let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    if let Some(key) = key {
-        response = keep(web, &name, &key, response).await;
+}
+
+/// The answer to a command that was sent before.
+fn again(seen: Seen) -> Response {
+    let conflict = |what: &str| Problem::new(StatusCode::CONFLICT, what).into_response();
+    match seen {
+        Seen::Done(kept) => repeated(kept),
+        Seen::Other => Problem::bad("", "this Idempotency-Key was used for another command").into_response(),
+        Seen::BrokenOff => conflict(
+            "the hotline ended while this command was being done, and it is not known how far it came; look, and ask \
+             again with another Idempotency-Key if it is still to be done",
+        ),
+        Seen::New | Seen::Underway => conflict("the same command is being done at this moment"),
     }
-    let who = if name.is_empty() { "nobody".into() } else { name };
-    let (at, result) = ((web.now)(), response.status().as_u16().to_string());
-    let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
-    if let Err(fault) = web.access.write_audit(&audit) {
-        tracing::error!(%fault, what = audit.what, "not written into the audit log");
-    }
-    response
+}
+
+fn name_in(body: &Bytes) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("name")?.as_str()?.chars().take(LONGEST_NAME).collect())
 }
 
 /// Passwords and files are not written down.
 fn audited(method: &Method, path: &str, body: &Bytes) -> String {
     let told = path.strip_prefix("/api/v1").unwrap_or(path);
     let text = String::from_utf8_lossy(body);
-    let shown: String = match path.ends_with("/session") || path.ends_with("/check") || path.ends_with("/simulate") {
-        true => {
-            let name = serde_json::from_slice::<serde_json::Value>(body).ok();
-            let name = name.as_ref().and_then(|body| body.get("name")).and_then(|name| name.as_str());
-            name.map(|name| name.chars().take(64).collect()).unwrap_or_default()
-        }
+    let shown: String = match path.ends_with(SESSION) || path.ends_with("/check") || path.ends_with("/simulate") {
+        true => name_in(body).unwrap_or_default(),
         false => text.chars().take(AUDITED).collect(),
     };
     format!("{method} {told} {shown}").trim_end().to_string()
 }
 
+/// Keeps an answer for the key of its command.
 async fn keep(web: &Web, name: &str, key: &str, response: Response) -> Response {
+    let written = |result: Result<(), crate::records::StoreFault>| {
+        if let Err(fault) = result {
+            tracing::error!(%fault, "what a command came to is not written down");
+        }
+    };
     let status = response.status();
     // What failed on our side may be tried again.
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        web.idempotency.forget(name, key);
+        written(web.idempotency.forget(&web.access, name, key));
         return response;
     }
     let (parts, body) = response.into_parts();
     let Ok(body) = to_bytes(body, usize::MAX).await else {
-        web.idempotency.forget(name, key);
-        return Problem::unavailable("the answer broke off").into_response();
+        written(web.idempotency.forget(&web.access, name, key));
+        return Problem::broke_off().into_response();
     };
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(String::from);
-    web.idempotency.done(name, key, Kept { status, content_type, body: body.clone() });
+    let kept = KeptAnswer { status: status.as_u16(), content_type, body: body.to_vec() };
+    written(web.idempotency.done(&web.access, name, key, kept));
     Response::from_parts(parts, Body::from(body))
 }
 
-fn repeated(kept: Kept) -> Response {
-    let mut response = (kept.status, kept.body).into_response();
+fn repeated(kept: KeptAnswer) -> Response {
+    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, kept.body).into_response();
+    // Without a body there is no type of one.
+    response.headers_mut().remove(header::CONTENT_TYPE);
     let content_type = kept.content_type.and_then(|text| HeaderValue::from_str(&text).ok());
     if let Some(content_type) = content_type {
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);

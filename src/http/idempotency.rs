@@ -1,109 +1,74 @@
-//! Commands that are sent again: the same key with the same body gets the same answer, and nothing is done twice.
+//! Commands that are sent again: the same key with the same body gets the same answer, and nothing is done twice, also
+//! not after a restart. What a command came to is written down beside those who may come in.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::http::StatusCode;
-
 use crate::moment::Moment;
+use crate::records::{Access, Command, KeptAnswer, StoreFault};
 
 /// How long answers are kept.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Answers that are kept; the oldest go first.
-const KEPT: usize = 20_000;
-/// A larger answer is not kept: the command is done, and asking again says so.
-const LARGEST: usize = 64 * 1024;
+/// Bytes of an answer. A larger one is not kept: the command is done, and asking again says so.
+const LARGEST: usize = 16 * 1024;
 /// Letters of a key.
 pub const LONGEST_KEY: usize = 128;
 
 /// Of whom, and which key.
 type Key = (String, String);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    pub status: StatusCode,
-    pub content_type: Option<String>,
-    pub body: Bytes,
-}
-
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
     /// It is new; [`Idempotency::done`] is to follow, or [`Idempotency::forget`].
     New,
     /// It was done: this is the answer.
-    Done(Kept),
+    Done(KeptAnswer),
     /// The same is being done at this moment.
     Underway,
+    /// The same was being done when the hotline ended: nobody knows how far it came.
+    BrokenOff,
     /// The key was used for something else.
     Other,
 }
 
+/// The keys of commands that are being done at this moment.
 #[derive(Default)]
-pub struct Idempotency(Mutex<Table>);
-
-#[derive(Default)]
-struct Table {
-    entries: BTreeMap<Key, Entry>,
-    order: VecDeque<(Moment, Key)>,
-}
-
-struct Entry {
-    at: Moment,
-    /// Of what was asked.
-    hash: String,
-    kept: Option<Kept>,
-}
+pub struct Idempotency(Mutex<BTreeSet<Key>>);
 
 impl Idempotency {
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn underway(&self) -> MutexGuard<'_, BTreeSet<Key>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn begin(&self, now: Moment, who: &str, key: &str, hash: &str) -> Seen {
-        let mut table = self.table();
-        table.prune(now);
-        let key = (who.to_string(), key.to_string());
-        match table.entries.get(&key) {
-            Some(entry) if entry.hash != hash => Seen::Other,
-            Some(Entry { kept: Some(kept), .. }) => Seen::Done(kept.clone()),
-            Some(_) => Seen::Underway,
+    pub fn begin(&self, access: &Access, now: Moment, who: &str, key: &str, hash: &str) -> Result<Seen, StoreFault> {
+        let mut underway = self.underway();
+        let id = (who.to_string(), key.to_string());
+        Ok(match access.begin_command(who, key, hash, now, now - KEPT_FOR)? {
             None => {
-                table.order.push_back((now, key.clone()));
-                table.entries.insert(key, Entry { at: now, hash: hash.to_string(), kept: None });
+                underway.insert(id);
                 Seen::New
             }
-        }
+            Some(Command { hash: former, .. }) if former != hash => Seen::Other,
+            Some(Command { answer: Some(kept), .. }) => Seen::Done(kept),
+            Some(_) if underway.contains(&id) => Seen::Underway,
+            Some(_) => Seen::BrokenOff,
+        })
     }
 
-    pub fn done(&self, who: &str, key: &str, kept: Kept) {
-        let kept = match kept.body.len() > LARGEST {
-            true => Kept { body: Bytes::new(), content_type: None, ..kept },
-            false => kept,
+    pub fn done(&self, access: &Access, who: &str, key: &str, answer: KeptAnswer) -> Result<(), StoreFault> {
+        let answer = match answer.body.len() > LARGEST {
+            true => KeptAnswer { body: Vec::new(), content_type: None, ..answer },
+            false => answer,
         };
-        if let Some(entry) = self.table().entries.get_mut(&(who.to_string(), key.to_string())) {
-            entry.kept = Some(kept);
-        }
+        self.underway().remove(&(who.to_string(), key.to_string()));
+        access.end_command(who, key, &answer)
     }
 
     /// It came to nothing: it may be tried again.
-    pub fn forget(&self, who: &str, key: &str) {
-        self.table().entries.remove(&(who.to_string(), key.to_string()));
-    }
-}
-
-impl Table {
-    fn prune(&mut self, now: Moment) {
-        while let Some((at, _)) = self.order.front() {
-            if *at + KEPT_FOR > now && self.order.len() <= KEPT {
-                break;
-            }
-            let Some((at, key)) = self.order.pop_front() else { break };
-            if self.entries.get(&key).is_some_and(|entry| entry.at == at) {
-                self.entries.remove(&key);
-            }
-        }
+    pub fn forget(&self, access: &Access, who: &str, key: &str) -> Result<(), StoreFault> {
+        self.underway().remove(&(who.to_string(), key.to_string()));
+        access.forget_command(who, key)
     }
 }
 
@@ -115,37 +80,37 @@ mod tests {
         Moment::from_micros(hour * 3600 * 1_000_000)
     }
 
-    fn kept(body: &'static str) -> Kept {
-        Kept { status: StatusCode::ACCEPTED, content_type: None, body: Bytes::from_static(body.as_bytes()) }
+    fn answer(body: &str) -> KeptAnswer {
+        KeptAnswer { status: 202, content_type: None, body: body.into() }
     }
 
     #[test]
-    fn the_same_command_is_done_once() {
+    fn the_same_command_is_done_once_also_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
         let keys = Idempotency::default();
-        assert_eq!(keys.begin(at(0), "mei", "k", "hold"), Seen::New);
-        assert_eq!(keys.begin(at(0), "mei", "k", "hold"), Seen::Underway);
-        keys.done("mei", "k", kept("{}"));
-        assert_eq!(keys.begin(at(1), "mei", "k", "hold"), Seen::Done(kept("{}")));
-        assert_eq!(keys.begin(at(1), "mei", "k", "resume"), Seen::Other);
-        assert_eq!(keys.begin(at(1), "lin", "k", "resume"), Seen::New, "keys belong to who sent them");
-        assert_eq!(keys.begin(at(24), "mei", "k", "resume"), Seen::New, "a day later it is forgotten");
+        let begin = |keys: &Idempotency, hour, who, key, hash| keys.begin(&access, at(hour), who, key, hash).unwrap();
+        assert_eq!(begin(&keys, 100, "mei", "k", "hold"), Seen::New);
+        assert_eq!(begin(&keys, 100, "mei", "k", "hold"), Seen::Underway);
+        keys.done(&access, "mei", "k", answer("{}")).unwrap();
+        assert_eq!(begin(&keys, 101, "mei", "k", "hold"), Seen::Done(answer("{}")));
+        assert_eq!(begin(&keys, 101, "mei", "k", "resume"), Seen::Other);
+        assert_eq!(begin(&keys, 101, "lin", "k", "hold"), Seen::New, "the key is hers");
+        keys.forget(&access, "lin", "k").unwrap();
+        assert_eq!(begin(&keys, 101, "lin", "k", "hold"), Seen::New, "what failed may be tried again");
+        let after_a_restart = Idempotency::default();
+        assert_eq!(begin(&after_a_restart, 102, "mei", "k", "hold"), Seen::Done(answer("{}")));
+        assert_eq!(begin(&after_a_restart, 102, "lin", "k", "hold"), Seen::BrokenOff);
+        assert_eq!(begin(&after_a_restart, 130, "mei", "k", "hold"), Seen::New, "a day later");
     }
 
     #[test]
-    fn what_came_to_nothing_may_be_tried_again() {
+    fn a_large_answer_is_not_kept_but_that_it_was_done_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
         let keys = Idempotency::default();
-        assert_eq!(keys.begin(at(0), "mei", "k", "hold"), Seen::New);
-        keys.forget("mei", "k");
-        assert_eq!(keys.begin(at(0), "mei", "k", "hold"), Seen::New);
-    }
-
-    #[test]
-    fn not_more_are_kept_than_there_is_room_for() {
-        let keys = Idempotency::default();
-        for number in 0..KEPT + 10 {
-            assert_eq!(keys.begin(at(0), "mei", &number.to_string(), "x"), Seen::New);
-        }
-        let table = keys.table();
-        assert!(table.entries.len() <= KEPT + 1 && table.order.len() <= KEPT + 1, "{}", table.entries.len());
+        assert_eq!(keys.begin(&access, at(50), "mei", "k", "check").unwrap(), Seen::New);
+        keys.done(&access, "mei", "k", answer(&"x".repeat(LARGEST + 1))).unwrap();
+        assert_eq!(keys.begin(&access, at(50), "mei", "k", "check").unwrap(), Seen::Done(answer("")));
     }
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::roles::{DOORS, Door};
 use super::routes::*;
 use super::server::Web;
 use super::{events, problem, words};
@@ -76,5 +79,46 @@ pub fn api() -> (Router<Arc<Web>>, String) {
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     components.add_security_scheme("session", cookie);
     components.add_security_scheme("token", token);
+    for (path, item) in &mut document.paths.paths {
+        let methods =
+            [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
+        for (method, operation) in methods {
+            if let Some(operation) = operation {
+                add_problems(method, path, operation);
+            }
+        }
+    }
     (router, document.to_pretty_json().unwrap_or_default())
+}
+
+/// What every route may answer instead of what is asked for, and in which form; what a route says itself stays.
+fn add_problems(method: &str, path: &str, operation: &mut Operation) {
+    let is_open = DOORS.iter().any(|(of, at, door)| *of == method && *at == path && *door == Door::Open);
+    let commands = method != "GET";
+    let has_body = operation.request_body.is_some();
+    let asks = has_body || operation.parameters.as_ref().is_some_and(|all| !all.is_empty());
+    let general: [(&str, bool, &str); 10] = [
+        ("401", !is_open, "nobody is signed in"),
+        ("403", !is_open || commands, "not for this role, or not from one of our pages"),
+        ("404", path.contains('{'), "there is no such thing"),
+        ("408", has_body, "the body came too slowly"),
+        ("409", commands, "not in the present state, or a command with this Idempotency-Key is being done"),
+        ("413", has_body, "the body is too large"),
+        ("422", asks || commands, "what was sent makes no sense; `fields` says where"),
+        ("429", true, "too much at once; Retry-After says when to ask again"),
+        ("500", true, "a fault of the hotline"),
+        ("503", true, "the hotline is closing, or its disk takes nothing"),
+    ];
+    let responses = &mut operation.responses.responses;
+    for (status, applies, what) in general {
+        if applies {
+            responses.entry(status.into()).or_insert_with(|| ResponseBuilder::new().description(what).build().into());
+        }
+    }
+    for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        if let RefOr::T(response) = response {
+            let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+            response.content = [("application/problem+json".to_string(), problem.into())].into_iter().collect();
+        }
+    }
 }

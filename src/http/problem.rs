@@ -27,7 +27,12 @@ pub struct Problem {
     pub detail: String,
     /// What is wrong with which field of the request.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
     pub fields: BTreeMap<String, String>,
+    /// Said with 401 as long as nobody at all has a password; `detail` names the command that sets one.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    pub no_passwords: bool,
     /// Seconds.
     #[serde(skip)]
     pub retry_after: Option<u64>,
@@ -37,7 +42,7 @@ impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error").to_string();
         let (kind, status, detail) = ("about:blank", status.as_u16(), detail.into());
-        Problem { kind, title, status, detail, fields: BTreeMap::new(), retry_after: None }
+        Problem { kind, title, status, detail, fields: BTreeMap::new(), no_passwords: false, retry_after: None }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Problem {
@@ -62,18 +67,35 @@ impl Problem {
         Problem { retry_after: Some(retry_after), ..problem }
     }
 
+    pub fn unauthorized(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// A fault of ours.
+    pub fn broke_off() -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it broke off; the log says why")
+    }
+
     pub fn unavailable(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after;
+        let proof = (status == StatusCode::UNAUTHORIZED).then(|| HeaderValue::from_static("Bearer"));
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(proof) = proof {
+            headers.insert(header::WWW_AUTHENTICATE, proof);
+        }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -88,6 +110,7 @@ impl From<NotDone> for Problem {
             NotDone::NotAllowed(detail) => Problem::forbidden(detail),
             NotDone::Now(detail) => Problem::new(StatusCode::CONFLICT, detail),
             NotDone::Nonsense(detail) => Problem::bad("", detail),
+            NotDone::Busy(detail, seconds) => Problem::too_many(detail, seconds),
             NotDone::Unavailable(detail) => Problem::unavailable(detail),
         }
     }

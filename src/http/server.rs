@@ -7,27 +7,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::{error, info};
 
 use super::asks::{Answer, Ask, Asked, Obey};
 use super::board::Board;
 use super::idempotency::Idempotency;
+use super::listening::{self, Places};
 use super::metrics::Meter;
 use super::phones::{self, Phones};
 use super::problem::Problem;
 use super::settings::Settings;
-use super::signing::{HASHING, Tries, Who};
-use super::{guard, listening, openapi, pages};
+use super::signing::{HASHING, HASHING_WAITING, Who};
+use super::tries::Tries;
+use super::{guard, openapi, pages};
 use crate::moment::Moment;
 use crate::records::{Access, rfc3339};
 use crate::tls::Acceptor;
@@ -38,6 +42,8 @@ pub const MAX_BODY: usize = 8 * 1024 * 1024;
 pub const STREAMS: usize = 4_000;
 /// Reads of records and the like at once; each takes a thread.
 const READING: usize = 4;
+/// Exports at once; each takes a thread for as long as its reader does.
+const EXPORTS: usize = 4;
 /// What a page may load and who may show it in a frame: nothing from elsewhere, nobody.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; \
@@ -77,9 +83,11 @@ pub struct Web {
     pub tries: Tries,
     pub idempotency: Idempotency,
     pub hashing: Arc<Semaphore>,
-    waiting_to_hash: AtomicUsize,
+    /// For those whose password is looked at, and those who wait for that.
+    pub hashing_room: Semaphore,
     pub streams: Arc<Semaphore>,
     reading: Arc<Semaphore>,
+    pub exports: Arc<Semaphore>,
     pub openapi: String,
     notices: AtomicUsize,
 }
@@ -87,17 +95,6 @@ pub struct Web {
 impl Web {
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
-    }
-
-    pub fn hashing_waiting(&self) -> usize {
-        self.waiting_to_hash.load(Ordering::Relaxed)
-    }
-
-    pub async fn wait_for_hashing(&self) -> Option<OwnedSemaphorePermit> {
-        self.waiting_to_hash.fetch_add(1, Ordering::Relaxed);
-        let permit = self.hashing.clone().acquire_owned().await.ok();
-        self.waiting_to_hash.fetch_sub(1, Ordering::Relaxed);
-        permit
     }
 
     /// Reads something that may take a while, on a thread for that.
@@ -111,13 +108,21 @@ impl Web {
             drop(permit);
             done
         };
-        let broke = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it broke off; the log says why");
-        tokio::task::spawn_blocking(work).await.map_err(broke)?
+        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::broke_off())?
     }
 
     /// Hands a wish to the house.
     pub async fn ask(&self, who: &Who, ask: Ask) -> Answer {
         (self.obey)(Asked { by: who.id.clone(), ask }).await
+    }
+
+    /// The same, where the answer has the form that the document describes.
+    pub async fn ask_for<T: DeserializeOwned>(&self, who: &Who, ask: Ask) -> Result<T, Problem> {
+        let answer = self.ask(who, ask).await?;
+        serde_json::from_value(answer).map_err(|error| {
+            error!(%error, "an answer of the house has another form than is told");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be told; the log says why")
+        })
     }
 
     pub fn time(&self, at: Moment) -> String {
@@ -142,29 +147,22 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
 
 /// Serves until the process ends.
 pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Result<()> {
-    let tls = parts.tls.clone();
+    let (tls, places) = (parts.tls.clone(), Places::new(parts.settings.clone()));
     let app = router(parts);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
     let serve = async move {
         let mut servers = Vec::new();
         for listener in listeners {
-            let listener = match TcpListener::from_std(listener) {
-                Ok(listener) => listener,
-                Err(error) => {
-                    error!(%error, "a listener of the pages");
-                    continue;
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let serve = listening::serve(listener, tls.clone(), app.clone(), places.clone());
+                    servers.push(tokio::spawn(serve));
                 }
-            };
-            let app = app.clone().into_make_service_with_connect_info::<listening::Remote>();
-            servers.push(match tls.clone() {
-                None => tokio::spawn(async move { axum::serve(listener, app).await }),
-                Some(tls) => {
-                    tokio::spawn(async move { axum::serve(listening::Encrypted::new(listener, tls), app).await })
-                }
-            });
+                Err(error) => error!(%error, "a listener of the pages"),
+            }
         }
         for server in servers {
-            if let Ok(Err(error)) = server.await {
+            if let Err(error) = server.await {
                 error!(%error, "the pages are not served any more");
             }
         }
@@ -190,9 +188,10 @@ pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
         tries: Tries::new(sign_in_tries),
         idempotency: Idempotency::default(),
         hashing: Arc::new(Semaphore::new(HASHING)),
-        waiting_to_hash: AtomicUsize::new(0),
+        hashing_room: Semaphore::new(HASHING + HASHING_WAITING),
         streams: Arc::new(Semaphore::new(STREAMS)),
         reading: Arc::new(Semaphore::new(READING)),
+        exports: Arc::new(Semaphore::new(EXPORTS)),
         openapi,
         notices: AtomicUsize::new(0),
     })
@@ -204,6 +203,7 @@ pub(super) fn router(parts: Parts) -> Router {
     let guarded = api
         .method_not_allowed_fallback(not_allowed)
         .fallback(nothing)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .route_layer(middleware::from_fn_with_state(web.clone(), guard::guard));
     let fixed = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Router::new()
@@ -214,12 +214,21 @@ pub(super) fn router(parts: Parts) -> Router {
         .route("/metrics", get(metrics))
         .merge(pages::routes())
         .fallback(nothing)
-        .layer(CompressionLayer::new().br(true).gzip(true))
+        .layer(CompressionLayer::new().br(true).gzip(true).compress_when(is_worth_it()))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
         .with_state(web)
+}
+
+/// Sound does not get smaller, and whoever jumps in it needs to know how long it is; events are told one by one.
+fn is_worth_it() -> impl Predicate {
+    SizeAbove::default()
+        .and(NotForContentType::GRPC)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new("audio/"))
 }
 
 async fn nothing() -> Problem {

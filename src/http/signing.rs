@@ -1,11 +1,8 @@
 //! Signing in, and who it is that asks: a session's cookie, or a program's token.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 
-use axum::http::{HeaderMap, StatusCode, header};
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use axum::http::{HeaderMap, header};
 use tracing::info;
 
 use super::passwords;
@@ -13,6 +10,7 @@ use super::problem::Problem;
 use super::roles::{Role, Roles};
 use super::server::Web;
 use super::settings::Person;
+use super::words::OperatorFacts;
 use crate::records::Session;
 
 pub const COOKIE: &str = "hotline";
@@ -20,12 +18,17 @@ pub const COOKIE: &str = "hotline";
 pub const HASHING: usize = 2;
 /// Others may wait for that, up to so many.
 pub const HASHING_WAITING: usize = 32;
-/// Names and addresses whose tries are remembered; beyond that those of long ago are forgotten.
-const REMEMBERED: usize = 20_000;
+/// Letters of a name.
+pub const LONGEST_NAME: usize = 64;
 /// A session that is used is written down as seen so often.
 const SEEN_EVERY: std::time::Duration = std::time::Duration::from_secs(20);
-/// The same for sign-ins of programs.
+/// The board shows within this time what the switchboard has done.
+const BOARD_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+/// Before the token of a program. What else stands in that header is for a proxy before us.
 const TOKEN_PREFIX: &str = "Bearer ";
+/// Said as long as nobody has a password. The number is that of an operator of the shipped files, here and everywhere.
+const FIRST_VISIT: &str = "nobody has a password yet: `hotline password 1001`, on the machine of the hotline, sets one \
+                           for operator 1001, and so it does for every operator and every [[web.person]] of the files";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -40,8 +43,10 @@ pub struct Who {
 pub enum Proof {
     /// The cookie's token, and its hash.
     Session { token: String, hash: String },
-    /// A program's.
-    Token,
+    /// The hash of a program's.
+    Token { hash: String },
+    /// Their password was right; the session is about to begin.
+    Password,
 }
 
 impl Who {
@@ -60,54 +65,42 @@ impl Who {
     }
 }
 
-/// Tries to sign in, counted for each address and for each name.
-pub struct Tries {
-    addresses: DefaultKeyedRateLimiter<IpAddr>,
-    names: DefaultKeyedRateLimiter<String>,
-}
-
-impl Tries {
-    pub fn new(a_minute: u32) -> Tries {
-        let quota = Quota::per_minute(NonZeroU32::new(a_minute).unwrap_or(NonZeroU32::MIN));
-        Tries { addresses: RateLimiter::keyed(quota), names: RateLimiter::keyed(quota) }
-    }
-
-    /// `Err`: so many seconds must pass.
-    pub fn take(&self, address: IpAddr, name: &str) -> Result<(), u64> {
-        if self.addresses.len() > REMEMBERED {
-            self.addresses.retain_recent();
-        }
-        if self.names.len() > REMEMBERED {
-            self.names.retain_recent();
-        }
-        let now = DefaultClock::default().now();
-        let wait = |until: governor::NotUntil<_>| until.wait_time_from(now).as_secs() + 1;
-        self.addresses.check_key(&address).map_err(wait)?;
-        self.names.check_key(&name.to_string()).map_err(wait)
+/// Whoever asks is not known. As long as nobody at all can sign in it says how that is changed: the same to everybody,
+/// whichever name they gave.
+pub fn unknown(web: &Web, detail: &str) -> Problem {
+    match web.access.has_passwords() {
+        Ok(true) => Problem::unauthorized(detail),
+        Ok(false) => Problem { no_passwords: true, ..Problem::unauthorized(FIRST_VISIT) },
+        Err(fault) => Problem::from(fault),
     }
 }
 
 /// Whether name and password belong together; a name that is unknown looks the same and takes as long.
 pub async fn prove(web: &Web, from: IpAddr, name: &str, password: &str) -> Result<Person, Problem> {
-    if let Err(seconds) = web.tries.take(from, name) {
+    if name.chars().count() > LONGEST_NAME {
+        return Err(Problem::bad("name", format!("a name has at most {LONGEST_NAME} letters")));
+    }
+    if let Err(seconds) = web.tries.take((web.now)(), from, name) {
         return Err(Problem::too_many(format!("too many tries; wait {seconds} s"), seconds));
     }
-    let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong");
-    if web.hashing.available_permits() == 0 && web.hashing_waiting() > HASHING_WAITING {
+    // Given back when this future is dropped, however far it came.
+    let Ok(_place) = web.hashing_room.try_acquire() else {
         return Err(Problem::too_many("too many sign in at this moment", 2));
-    }
+    };
     let person = web.settings().people.get(name).cloned();
     // Who is no longer in the files has a password that opens nothing.
     let kept = web.access.password(name)?.filter(|_| person.is_some());
     let password = password.chars().take(passwords::LONGEST + 1).collect::<String>();
-    let permit = web.wait_for_hashing().await;
+    let permit = web.hashing.clone().acquire_owned().await.ok();
     let looked_at = move || {
         let right = passwords::verify(&password, kept.as_deref());
         drop(permit);
         right
     };
     let right = tokio::task::spawn_blocking(looked_at).await.unwrap_or(false);
-    person.filter(|_| right).ok_or_else(wrong)
+    let person = person.filter(|_| right).ok_or_else(|| unknown(web, "the name or the password is wrong"))?;
+    web.tries.right((web.now)(), from, name);
+    Ok(person)
 }
 
 /// Begins a session; returns its token.
@@ -124,9 +117,9 @@ pub fn begin(web: &Web, person: &str, seat: Option<&str>) -> Result<String, Prob
 
 /// Who it is, by cookie or token. `Ok(None)`: nobody who is known.
 pub fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-    if let Some(given) = headers.get(header::AUTHORIZATION) {
-        let token = given.to_str().ok().and_then(|given| given.strip_prefix(TOKEN_PREFIX));
-        return token.map_or(Ok(None), |token| by_token(web, token.trim()));
+    let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
+    if let Some(token) = given.and_then(|given| given.strip_prefix(TOKEN_PREFIX)) {
+        return by_token(web, token.trim());
     }
     match cookie(headers) {
         Some(token) => by_session(web, token),
@@ -134,8 +127,25 @@ pub fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
     }
 }
 
+/// Whether somebody who came in is still who they were, with the same roles. A page that is open keeps its session.
+pub fn is_still(web: &Web, who: &Who) -> bool {
+    let now = match &who.proof {
+        Proof::Session { token, .. } => by_session(web, token),
+        Proof::Token { hash } => by_hash(web, hash.clone()),
+        Proof::Password => Ok(None),
+    };
+    match now {
+        Ok(now) => now.is_some_and(|now| now.person.roles == who.person.roles),
+        // Nobody is sent away because a disk is slow.
+        Err(_) => true,
+    }
+}
+
 fn by_token(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
-    let hash = passwords::token_hash(token);
+    by_hash(web, passwords::token_hash(token))
+}
+
+fn by_hash(web: &Web, hash: String) -> Result<Option<Who>, Problem> {
     let Some(kept) = web.access.token(&hash)? else { return Ok(None) };
     let now = (web.now)();
     if kept.used_at.is_none_or(|used| used + SEEN_EVERY < now) {
@@ -143,7 +153,7 @@ fn by_token(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
     }
     let roles: Roles = kept.roles.split(',').filter_map(Role::parse).collect();
     let person = Person { name: kept.name.clone(), roles, language: "en".into() };
-    Ok(Some(Who { id: format!("token {}", kept.name), person, seat: None, proof: Proof::Token }))
+    Ok(Some(Who { id: format!("token {}", kept.name), person, seat: None, proof: Proof::Token { hash } }))
 }
 
 fn by_session(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
@@ -163,6 +173,39 @@ fn by_session(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
     }
     let proof = Proof::Session { token: token.to_string(), hash };
     Ok(Some(Who { id: session.person, person, seat: session.seat, proof }))
+}
+
+/// Where somebody sits: the seat of their session, if they are signed in at it still. A supervisor may have signed them
+/// out since, or somebody else may have sat down there; the session is told then.
+pub async fn seat(web: &Web, who: &Who) -> Result<Option<String>, Problem> {
+    let Some(seat) = &who.seat else { return Ok(None) };
+    // Who has just sat down is on the board a moment later.
+    let until = tokio::time::Instant::now() + BOARD_PATIENCE;
+    while !sits(web, &who.id, seat) {
+        if tokio::time::Instant::now() >= until {
+            if let Proof::Session { hash, .. } = &who.proof {
+                web.access.set_seat(hash, None)?;
+            }
+            return Ok(None);
+        }
+        tokio::time::sleep(BOARD_PATIENCE / 20).await;
+    }
+    Ok(Some(seat.clone()))
+}
+
+/// Whether an operator is signed in at a seat, or it is their own and stands empty: whose phone was away for too long is
+/// signed in by its return. As long as the board is being read nobody is sent away.
+pub fn sits(web: &Web, operator: &str, seat: &str) -> bool {
+    let Some(now) = web.board.operator(operator) else { return !web.board.is_ready() };
+    match now.seat {
+        _ if !web.board.is_ready() => true,
+        Some(at) => at == seat,
+        None => {
+            let facts = web.board.facts();
+            let is_own = |of: &OperatorFacts| of.id == operator && of.seat.as_deref() == Some(seat);
+            facts.operators.iter().any(is_own) && !web.board.is_taken(seat)
+        }
+    }
 }
 
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -188,17 +231,29 @@ pub fn set_cookie(token: Option<&str>, secure: bool, longest: std::time::Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::tests::web;
+    use crate::http::words::{Facts, OperatorNow};
 
     #[test]
-    fn tries_are_counted_for_the_address_and_for_the_name() {
-        let address = |last: u8| IpAddr::from([192, 0, 2, last]);
-        let tries = Tries::new(3);
-        for _ in 0..3 {
-            assert_eq!(tries.take(address(1), "mei"), Ok(()));
-        }
-        assert!(tries.take(address(1), "lin").is_err_and(|seconds| (1..=21).contains(&seconds)), "the address");
-        assert!(tries.take(address(2), "mei").is_err(), "the name, from wherever");
-        assert_eq!(tries.take(address(2), "lin"), Ok(()));
+    fn a_seat_is_whose_who_sits_there_and_an_empty_one_its_owners() {
+        let web = web();
+        let own =
+            |id: &str, seat: &str| OperatorFacts { id: id.into(), seat: Some(seat.into()), ..OperatorFacts::default() };
+        let operators = vec![own("1001", "8001"), own("1002", "8002")];
+        web.board.put_facts("t", Facts { operators, ..Facts::default() });
+        let sit = |id: &str, seat: Option<&str>| {
+            let now = OperatorNow { id: id.into(), seat: seat.map(String::from), ..OperatorNow::default() };
+            web.board.put_operator("t", now);
+        };
+        assert!(sits(&web, "1001", "8009"), "the board is being read");
+        web.board.set_ready();
+        sit("1001", Some("8001"));
+        sit("1002", None);
+        assert!(sits(&web, "1001", "8001") && !sits(&web, "1001", "8002") && !sits(&web, "9", "8001"));
+        assert!(sits(&web, "1002", "8002"), "the phone was away for too long");
+        assert!(!sits(&web, "1002", "8001") && !sits(&web, "1002", "8003"));
+        sit("1001", Some("8002"));
+        assert!(!sits(&web, "1002", "8002") && !sits(&web, "1001", "8001"));
     }
 
     #[test]

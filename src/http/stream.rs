@@ -19,8 +19,8 @@ pub struct Event {
     pub kind: &'static str,
     /// What it is about.
     pub id: Arc<str>,
-    /// The operator whose it is.
-    pub whose: Option<Arc<str>>,
+    /// The operators whose it is.
+    pub whose: Vec<Arc<str>>,
     pub data: Arc<str>,
     /// What the wall is told instead.
     pub wall: Option<Arc<str>>,
@@ -134,7 +134,7 @@ mod tests {
 
     fn event(id: &str) -> Event {
         let (at, id, data) = ("".into(), id.into(), "{}".into());
-        Event { number: 0, at, kind: "call", id, whose: None, data, wall: None }
+        Event { number: 0, at, kind: "call", id, whose: Vec::new(), data, wall: None }
     }
 
     fn ids(events: Result<Vec<Event>, Gone>) -> Result<String, Gone> {

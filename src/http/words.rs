@@ -72,8 +72,10 @@ pub struct CallNow {
     pub arrived_at: String,
     pub queued_at: Option<String>,
     pub connected_at: Option<String>,
-    /// Whose it is: who talks, or is rung.
+    /// Whose it is: who talks, or is rung; where several phones ring at once, the first of them.
     pub operator: Option<String>,
+    /// All operators whose phones ring for it.
+    pub rung: Vec<String>,
     pub seat: Option<String>,
     /// In the line, from 1.
     pub place: Option<usize>,
@@ -87,6 +89,50 @@ pub struct CallNow {
     pub digits: BTreeMap<String, String>,
     /// The visit in which they asked to be called back.
     pub callback_of: Option<String>,
+}
+
+impl CallNow {
+    /// Whether it is an operator's: they talk in it, or their phone rings for it.
+    pub fn is_of(&self, operator: &str) -> bool {
+        self.operator.as_deref() == Some(operator) || self.rung.iter().any(|rung| rung == operator)
+    }
+
+    /// As the big screen shows it: nobody in the hall reads a citizen's number, or what they said or typed.
+    pub fn for_the_wall(&self) -> CallNow {
+        let called_back = self.callback_of.is_some();
+        CallNow {
+            id: self.id.clone(),
+            stage: self.stage.clone(),
+            since: self.since.clone(),
+            to: if called_back { String::new() } else { self.to.clone() },
+            language: self.language.clone(),
+            queue: self.queue.clone(),
+            arrived_at: self.arrived_at.clone(),
+            queued_at: self.queued_at.clone(),
+            connected_at: self.connected_at.clone(),
+            operator: self.operator.clone(),
+            rung: self.rung.clone(),
+            seat: self.seat.clone(),
+            place: self.place,
+            why: self.why.clone(),
+            ..CallNow::default()
+        }
+    }
+}
+
+/// What an operator did today, as the records say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Today {
+    pub answered: u64,
+    pub talk_ms: u64,
+    pub hold_ms: u64,
+    /// Mean talk, hold included.
+    pub average_ms: Option<u64>,
+    pub answered_within: u64,
+    /// Of those they answered: 0 to 1.
+    pub service_level: Option<f64>,
+    /// Offers that they let ring.
+    pub missed: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
@@ -135,15 +181,16 @@ pub struct Figures {
     pub operators: BTreeMap<String, usize>,
     /// By the quarter of an hour in which calls arrived, those in which any did.
     pub quarters: Vec<Quarter>,
-    /// On the board only, not in events.
+    /// On the board, and in the first event after midnight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yesterday: Option<Vec<Quarter>>,
-    /// The same day a week ago; on the board only.
+    /// The same day a week ago; told when `yesterday` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_week: Option<Vec<Quarter>>,
     /// Why calls were not answered in time: how many, by cause.
     pub ledger: BTreeMap<String, u64>,
-    /// What came in, by the queue it was led to.
+    /// The calls that were offered, by what they are about: where the caller chose a node of the menus by a key, and it
+    /// is not itself a menu, that node (the one chosen last); else the queue that was joined. The largest first.
     pub categories: Vec<Category>,
 }
 
@@ -161,6 +208,7 @@ pub struct Quarter {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Category {
+    /// Of a node of the menus, or of a queue.
     pub id: String,
     pub name: String,
     pub count: u64,

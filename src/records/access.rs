@@ -15,8 +15,14 @@ use crate::moment::Moment;
 const FILE: &str = "access.db";
 /// A command and the server wait for each other no longer than this.
 const BUSY: Duration = Duration::from_secs(5);
-/// Entries of the audit log that are kept; with new ones the oldest go.
-const KEPT_AUDITS: u64 = 200_000;
+/// Entries of the audit log that are kept; with new ones the oldest go. Those of people who did not prove who they are
+/// have a share of their own: strangers push out each other, and nothing else.
+const KEPT_AUDITS: usize = 200_000;
+const KEPT_OF_STRANGERS: usize = 20_000;
+/// Under which name they stand there.
+pub const NOBODY: &str = "nobody";
+/// Commands whose answers are kept.
+const KEPT_COMMANDS: usize = 20_000;
 /// So often it is looked whether some can go.
 const PRUNE_EVERY: i64 = 1_000;
 
@@ -54,6 +60,22 @@ pub struct Audit {
     /// The address.
     pub from: String,
     pub result: String,
+}
+
+/// A command that was given with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Of what was asked.
+    pub hash: String,
+    /// `None`: it is being done, or was when the process ended.
+    pub answer: Option<KeptAnswer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAnswer {
+    pub status: u16,
+    pub content_type: Option<String>,
+    pub body: Vec<u8>,
 }
 
 type Done<T> = Result<T, StoreFault>;
@@ -187,13 +209,56 @@ impl Access {
         self.run(|db| {
             let sql = "INSERT INTO audit (at, who, what, origin, result) VALUES (?1, ?2, ?3, ?4, ?5)";
             db.prepare_cached(sql)?.execute(params![at.as_micros(), who, what, from, result])?;
-            let last = db.last_insert_rowid();
-            if last % PRUNE_EVERY == 0 {
-                let oldest = u64::try_from(last).unwrap_or(0).saturating_sub(KEPT_AUDITS);
-                db.execute("DELETE FROM audit WHERE id <= ?1", [oldest])?;
+            if db.last_insert_rowid() % PRUNE_EVERY == 0 {
+                for (whose, kept) in [("who = ?1", KEPT_OF_STRANGERS), ("who <> ?1", KEPT_AUDITS)] {
+                    let oldest = format!("SELECT id FROM audit WHERE {whose} ORDER BY id DESC LIMIT 1 OFFSET ?2");
+                    let sql = format!("DELETE FROM audit WHERE {whose} AND id <= ({oldest})");
+                    db.execute(&sql, params![NOBODY, kept])?;
+                }
             }
             Ok(())
         })
+    }
+
+    /// Whether anybody can sign in.
+    pub fn has_passwords(&self) -> Done<bool> {
+        self.run(|db| db.prepare_cached("SELECT EXISTS (SELECT 1 FROM passwords)")?.query_row([], |row| row.get(0)))
+    }
+
+    /// A command begins; `Some`: one with this key began after `since`, and this is what is known of it.
+    pub fn begin_command(&self, who: &str, key: &str, hash: &str, at: Moment, since: Moment) -> Done<Option<Command>> {
+        self.run(|db| {
+            db.prepare_cached("DELETE FROM commands WHERE at < ?1")?.execute([since.as_micros()])?;
+            let sql = "SELECT hash, status, kind, body FROM commands WHERE who = ?1 AND key = ?2";
+            let former = db.prepare_cached(sql)?.query_row([who, key], |row| {
+                let status: Option<u16> = row.get(1)?;
+                let (content_type, body): (Option<String>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
+                let answer = status.map(|status| KeptAnswer { status, content_type, body: body.unwrap_or_default() });
+                Ok(Command { hash: row.get(0)?, answer })
+            });
+            if let Some(former) = former.optional()? {
+                return Ok(Some(former));
+            }
+            let sql = "INSERT INTO commands (who, key, hash, at) VALUES (?1, ?2, ?3, ?4)";
+            db.prepare_cached(sql)?.execute(params![who, key, hash, at.as_micros()])?;
+            let last = db.last_insert_rowid();
+            if last % PRUNE_EVERY == 0 {
+                let oldest = usize::try_from(last).unwrap_or(0).saturating_sub(KEPT_COMMANDS);
+                db.execute("DELETE FROM commands WHERE id <= ?1", [oldest])?;
+            }
+            Ok(None)
+        })
+    }
+
+    pub fn end_command(&self, who: &str, key: &str, answer: &KeptAnswer) -> Done<()> {
+        let KeptAnswer { status, content_type, body } = answer;
+        let sql = "UPDATE commands SET status = ?3, kind = ?4, body = ?5 WHERE who = ?1 AND key = ?2";
+        self.run(|db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
+    }
+
+    /// It came to nothing: it may be tried again.
+    pub fn forget_command(&self, who: &str, key: &str) -> Done<()> {
+        self.run(|db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
     }
 
     /// The latest first, of those older than number `before`.
@@ -263,5 +328,46 @@ mod tests {
         assert_eq!(access.token("t").unwrap(), Some(token));
         assert!(access.revoke_token("crm").unwrap());
         assert_eq!(access.token("t").unwrap(), None);
+    }
+
+    #[test]
+    fn strangers_push_nobody_out_of_the_audit_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
+        let write = |who: &str, what: &str| {
+            access.write_audit(&Audit { who: who.into(), what: what.into(), ..Audit::default() }).unwrap();
+        };
+        write("mei", "the evidence");
+        // As if they had knocked all night.
+        let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+                    INSERT INTO audit (at, who, what, origin, result) SELECT 0, 'nobody', '', '', '401' FROM n";
+        access.db().execute(many, [KEPT_OF_STRANGERS * 2]).unwrap();
+        for _ in 0..PRUNE_EVERY {
+            write(NOBODY, "POST /session");
+        }
+        let count = |sql| access.db().query_row(sql, [], |row| row.get::<_, usize>(0)).unwrap();
+        let kept = count("SELECT count(*) FROM audit WHERE who = 'nobody'");
+        assert!(kept < KEPT_OF_STRANGERS + PRUNE_EVERY as usize, "{kept}");
+        assert_eq!(count("SELECT count(*) FROM audit WHERE who = 'mei'"), 1);
+    }
+
+    #[test]
+    fn what_a_command_came_to_outlasts_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
+        assert!(!access.has_passwords().unwrap());
+        assert_eq!(access.begin_command("mei", "k", "hold", at(1), at(0)).unwrap(), None);
+        let broken = Command { hash: "hold".into(), answer: None };
+        assert_eq!(access.begin_command("mei", "k", "hold", at(2), at(0)).unwrap(), Some(broken.clone()));
+        assert_eq!(access.begin_command("lin", "k", "other", at(2), at(0)).unwrap(), None, "the key is hers");
+        let answer = KeptAnswer { status: 202, content_type: Some("application/json".into()), body: b"{}".into() };
+        access.end_command("mei", "k", &answer).unwrap();
+        drop(access);
+        let access = Access::open(dir.path()).unwrap();
+        let done = Command { answer: Some(answer), ..broken };
+        assert_eq!(access.begin_command("mei", "k", "hold", at(3), at(0)).unwrap(), Some(done));
+        access.forget_command("lin", "k").unwrap();
+        assert_eq!(access.begin_command("lin", "k", "other", at(3), at(0)).unwrap(), None);
+        assert_eq!(access.begin_command("mei", "k", "hold", at(90), at(2)).unwrap(), None, "it was long ago");
     }
 }

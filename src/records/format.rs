@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::reader::{PAGE, Range, ReadFault, Reader, read};
+use super::reader::{PAGE, Range, ReadFault, Reader};
+use super::search::{Filter, each};
 use super::words::{EndedBy, Outcome, Quality, Record, Recording};
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -198,8 +199,8 @@ pub fn rfc3339(at: Moment, zone: &TimeZone) -> String {
 }
 
 /// One JSON object a line.
-pub fn write_jsonl(dir: &Path, range: Range, zone: &TimeZone, mut out: impl Write) -> Result<usize, ReadFault> {
-    let count = read(dir, range, |record| {
+pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl Write) -> Result<usize, ReadFault> {
+    let count = each(dir, filter, |record| {
         serde_json::to_writer(&mut out, &Printed::new(&record, zone)).map_err(|e| ReadFault::Output(e.into()))?;
         out.write_all(b"\n").map_err(ReadFault::Output)
     })?;
@@ -251,11 +252,11 @@ const COLUMNS: [&str; 40] = [
 ];
 
 /// A table with a header; lists of things are JSON.
-pub fn write_csv(dir: &Path, range: Range, zone: &TimeZone, out: impl Write) -> Result<usize, ReadFault> {
+pub fn write_csv(dir: &Path, filter: &Filter, zone: &TimeZone, out: impl Write) -> Result<usize, ReadFault> {
     let mut table = csv::Writer::from_writer(out);
     let fault = |error: csv::Error| ReadFault::Output(io::Error::other(error));
     table.write_record(COLUMNS).map_err(fault)?;
-    let count = read(dir, range, |record| {
+    let count = each(dir, filter, |record| {
         let row = row(&Printed::new(&record, zone)).map_err(|e| ReadFault::Output(e.into()))?;
         table.write_record(&row).map_err(fault)
     })?;

@@ -15,11 +15,11 @@ mod versions;
 pub mod words;
 mod writer;
 
-pub use access::{Access, Audit, Session, Token};
+pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recovery::{Checkpoint, Recovered};
-pub use search::{Filter, caller, search};
+pub use search::{Filter, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use versions::{KEPT_VERSIONS, Versions};
 pub use words::*;

@@ -49,7 +49,8 @@ const MIGRATIONS: &[&str] = &["
 "];
 
 /// The same for the file of those who may come in.
-const ACCESS_MIGRATIONS: &[&str] = &["
+const ACCESS_MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE passwords (person TEXT PRIMARY KEY, hash TEXT NOT NULL, set_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE sessions (
         hash TEXT PRIMARY KEY, person TEXT NOT NULL, seat TEXT, began_at INTEGER NOT NULL, seen_at INTEGER NOT NULL
@@ -62,7 +63,16 @@ const ACCESS_MIGRATIONS: &[&str] = &["
         id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
         origin TEXT NOT NULL, result TEXT NOT NULL
     );
-"];
+",
+    "
+    CREATE INDEX audit_who ON audit (who, id);
+    CREATE TABLE commands (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, key TEXT NOT NULL, hash TEXT NOT NULL,
+        at INTEGER NOT NULL, status INTEGER, kind TEXT, body BLOB, UNIQUE (who, key)
+    );
+    CREATE INDEX commands_at ON commands (at);
+",
+];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.
 pub(super) fn migrate(db: &mut Connection) -> rusqlite::Result<Result<(), usize>> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::types::Value;
 
-use super::reader::{Range, ReadFault, Reader};
+use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::words::{Outcome, Record};
 use crate::ids::CallId;
 use crate::moment::Moment;
@@ -31,48 +31,86 @@ pub struct Filter {
 /// The latest closed calls that fit, at most `limit`.
 pub fn search(dir: &Path, filter: &Filter, limit: usize) -> Result<Vec<Record>, ReadFault> {
     let reader = Reader::open(dir)?;
-    let (since, until) = Range { since: filter.since, until: filter.until }.bounds();
-    let mut sql = String::from(
-        "SELECT call_id, record FROM calls WHERE ended_at IS NOT NULL AND arrived_at >= ? AND arrived_at < ? \
-         AND call_id >= ? AND call_id < ?",
-    );
-    let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-    // An id begins with its call's time of arrival.
-    let first = (since / 1000) << 20;
-    let mut values =
-        vec![number(since), number(until), number(first), number(filter.before.map_or(u64::MAX, |id| id.0))];
-    let fields = [
-        ("from", &filter.from),
-        ("to", &filter.to),
-        ("operator", &filter.operator),
-        ("queue", &filter.queue),
-        ("language", &filter.language),
-    ];
-    for (field, value) in fields {
-        if let Some(value) = value {
-            sql.push_str(&format!(" AND json_extract(record, '$.{field}') = ?"));
-            values.push(Value::Text(value.clone()));
-        }
-    }
-    if let Some(outcome) = filter.outcome.and_then(|outcome| serde_json::to_value(outcome).ok()) {
-        sql.push_str(" AND outcome = ?");
-        values.push(Value::Text(outcome.as_str().unwrap_or_default().to_string()));
-    }
-    if filter.callbacks {
-        sql.push_str(" AND json_extract(record, '$.callback_of') IS NOT NULL");
-    }
-    if let Some(text) = &filter.text {
-        sql.push_str(" AND instr(record, ?) > 0");
-        values.push(Value::Text(text.clone()));
-    }
+    let (mut sql, mut values) = filter.sql();
     sql.push_str(" ORDER BY call_id DESC LIMIT ?");
     values.push(number(limit as u64));
-    let rows: Vec<(u64, String)> =
-        reader.page(&sql, rusqlite::params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parse = |(id, text): (u64, String)| {
-        serde_json::from_str(&text).map_err(|error| ReadFault::Record { call: CallId(id), error })
-    };
+    let rows = page(&reader, &sql, values)?;
     rows.into_iter().map(parse).collect()
+}
+
+/// Hands each closed call that fits to `each`, in order of arrival; one page is in memory.
+pub fn each(
+    dir: &Path,
+    filter: &Filter,
+    mut each: impl FnMut(Record) -> Result<(), ReadFault>,
+) -> Result<usize, ReadFault> {
+    let reader = Reader::open(dir)?;
+    let (mut sql, fixed) = filter.sql();
+    sql.push_str(" AND call_id > ? ORDER BY call_id LIMIT ?");
+    let (mut last, mut count) = (0, 0);
+    loop {
+        let mut values = fixed.clone();
+        values.extend([number(last), number(PAGE as u64)]);
+        let rows = page(&reader, &sql, values)?;
+        let Some((end, _)) = rows.last() else { return Ok(count) };
+        last = *end;
+        for row in rows {
+            each(parse(row)?)?;
+            count += 1;
+        }
+    }
+}
+
+fn number(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn page(reader: &Reader, sql: &str, values: Vec<Value>) -> Result<Vec<(u64, String)>, ReadFault> {
+    reader.page(sql, rusqlite::params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+fn parse((id, text): (u64, String)) -> Result<Record, ReadFault> {
+    serde_json::from_str(&text).map_err(|error| ReadFault::Record { call: CallId(id), error })
+}
+
+impl Filter {
+    /// What selects the rows, and the values of its question marks.
+    fn sql(&self) -> (String, Vec<Value>) {
+        let (since, until) = Range { since: self.since, until: self.until }.bounds();
+        let mut sql = String::from(
+            "SELECT call_id, record FROM calls WHERE ended_at IS NOT NULL AND arrived_at >= ? AND arrived_at < ? \
+             AND call_id >= ? AND call_id < ?",
+        );
+        // An id begins with its call's time of arrival.
+        let first = (since / 1000) << 20;
+        let before = self.before.map_or(u64::MAX, |id| id.0);
+        let mut values = vec![number(since), number(until), number(first), number(before)];
+        let fields = [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("operator", &self.operator),
+            ("queue", &self.queue),
+            ("language", &self.language),
+        ];
+        for (field, value) in fields {
+            if let Some(value) = value {
+                sql.push_str(&format!(" AND json_extract(record, '$.{field}') = ?"));
+                values.push(Value::Text(value.clone()));
+            }
+        }
+        if let Some(outcome) = self.outcome.and_then(|outcome| serde_json::to_value(outcome).ok()) {
+            sql.push_str(" AND outcome = ?");
+            values.push(Value::Text(outcome.as_str().unwrap_or_default().to_string()));
+        }
+        if self.callbacks {
+            sql.push_str(" AND json_extract(record, '$.callback_of') IS NOT NULL");
+        }
+        if let Some(text) = &self.text {
+            sql.push_str(" AND instr(record, ?) > 0");
+            values.push(Value::Text(text.clone()));
+        }
+        (sql, values)
+    }
 }
 
 /// The last calls of a caller, but for one: the latest first.

@@ -6,6 +6,7 @@
 // Whole programs run in real time.
 #![allow(clippy::disallowed_methods)]
 
+mod api;
 mod browser;
 mod browsers;
 mod calls;
@@ -13,11 +14,13 @@ mod client;
 mod crash;
 mod explaining;
 mod house;
+mod https;
 mod keys;
 mod lines;
 mod load;
 mod menus;
 mod operators;
+mod page_phones;
 mod peers;
 mod program;
 mod prompts;
@@ -28,6 +31,8 @@ mod schedules;
 mod seats;
 mod sound;
 mod strangers;
+mod streams;
 mod talks;
 mod walkthrough;
 mod web;
+mod webhooks;

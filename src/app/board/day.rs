@@ -54,26 +54,66 @@ impl Counts {
     }
 }
 
+/// What an operator did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worked {
+    pub answered: u64,
+    pub answered_within: u64,
+    pub talk_ms: u64,
+    pub hold_ms: u64,
+    /// Offers that they let ring.
+    pub missed: u64,
+}
+
+impl Worked {
+    fn add(&mut self, other: Worked, sign: i64) {
+        let add = |to: &mut u64, many: u64| *to = to.saturating_add_signed(sign * i64::try_from(many).unwrap_or(0));
+        add(&mut self.answered, other.answered);
+        add(&mut self.answered_within, other.answered_within);
+        add(&mut self.talk_ms, other.talk_ms);
+        add(&mut self.hold_ms, other.hold_ms);
+        add(&mut self.missed, other.missed);
+    }
+}
+
+/// What the files say of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// Of its queue.
+    pub answer_within: Option<Duration>,
+    /// What it is about.
+    pub category: Option<String>,
+}
+
 /// What one record adds.
 #[derive(Clone, Debug, PartialEq)]
 struct Share {
     arrived_at: Moment,
     queue: Option<QueueId>,
-    operator: Option<OperatorId>,
+    category: Option<String>,
+    operators: BTreeMap<OperatorId, Worked>,
     counts: Counts,
-    talk_ms: u64,
 }
 
 impl Share {
-    fn of(record: &Record, answer_within: Option<Duration>) -> Share {
-        let operator = record.connected_at.and(record.operator.clone());
-        Share {
-            arrived_at: record.arrived_at,
-            queue: record.queue.clone(),
-            operator,
-            counts: Counts::of(record, answer_within),
-            talk_ms: record.talk_ms,
+    fn of(record: &Record, told: Told) -> Share {
+        let counts = Counts::of(record, told.answer_within);
+        let mut operators: BTreeMap<OperatorId, Worked> = BTreeMap::new();
+        for offer in record.offers.iter().filter(|offer| offer.outcome == "no_answer") {
+            operators.entry(offer.operator.clone()).or_default().missed += 1;
         }
+        if let Some(operator) = record.connected_at.and(record.operator.clone()) {
+            let worked = Worked {
+                answered: 1,
+                answered_within: counts.answered_within,
+                talk_ms: record.talk_ms,
+                hold_ms: record.hold_ms,
+                missed: 0,
+            };
+            operators.entry(operator).or_default().add(worked, 1);
+        }
+        let category = told.category.filter(|_| counts.offered > 0);
+        Share { arrived_at: record.arrived_at, queue: record.queue.clone(), category, operators, counts }
     }
 }
 
@@ -87,8 +127,9 @@ pub struct Day {
     pub all: Counts,
     pub quarters: Quarters,
     pub queues: BTreeMap<QueueId, Counts>,
-    /// Answered, and talked for so many milliseconds.
-    pub operators: BTreeMap<OperatorId, (u64, u64)>,
+    pub operators: BTreeMap<OperatorId, Worked>,
+    /// Calls that were offered, by what they are about.
+    pub categories: BTreeMap<String, u64>,
     pub yesterday: Quarters,
     pub last_week: Quarters,
     /// By minute since 1970: of the house and of each queue.
@@ -119,6 +160,7 @@ impl Day {
             quarters: Quarters::new(),
             queues: BTreeMap::new(),
             operators: BTreeMap::new(),
+            categories: BTreeMap::new(),
             yesterday: Quarters::new(),
             last_week: Quarters::new(),
             recent: BTreeMap::new(),
@@ -127,8 +169,8 @@ impl Day {
         }
     }
 
-    /// The same from the records: today's, yesterday's, and those of a week ago.
-    pub fn read(data: &Path, now: Moment, zone: TimeZone) -> Result<Day, ReadFault> {
+    /// The same from the records: today's, yesterday's, and those of a week ago. `told`: what the files say of a record.
+    pub fn read(data: &Path, now: Moment, zone: TimeZone, told: impl Fn(&Record) -> Told) -> Result<Day, ReadFault> {
         let mut day = Day::empty(now, zone);
         let quarters = |days_ago: i64| -> Result<Quarters, ReadFault> {
             let range = Range {
@@ -145,35 +187,39 @@ impl Day {
         };
         (day.yesterday, day.last_week) = (quarters(1)?, quarters(7)?);
         read(data, Range { since: Some(day.begins), until: None }, |record| {
-            day.put(&record, None, true);
+            let told = told(&record);
+            day.put(&record, told, true);
             Ok(())
         })?;
         day.forget(now);
         Ok(day)
     }
 
-    /// A record as it is now; `closed`: it will not change any more. `answer_within`: of its queue.
-    pub fn put(&mut self, record: &Record, answer_within: Option<Duration>, closed: bool) {
+    /// A record as it is now; `closed`: it will not change any more. Returns the operators whose figures changed.
+    pub fn put(&mut self, record: &Record, told: Told, closed: bool) -> Vec<OperatorId> {
+        let mut changed = Vec::new();
         if record.arrived_at < self.begins || self.closed.contains(&record.call_id) {
-            return;
+            return changed;
         }
-        let share = Share::of(record, answer_within);
+        let share = Share::of(record, told);
         let former = self.open.remove(&record.call_id);
         if former.as_ref() != Some(&share) {
             if let Some(former) = &former {
                 self.count(former, -1);
             }
             self.count(&share, 1);
+            changed.extend(share.operators.keys().cloned());
         }
         if closed {
             self.closed.insert(record.call_id);
         } else {
             self.open.insert(record.call_id, share);
         }
+        changed
     }
 
     fn count(&mut self, share: &Share, sign: i64) {
-        let Share { arrived_at, queue, operator, counts, talk_ms } = share;
+        let Share { arrived_at, queue, category, operators, counts } = share;
         self.all.add(*counts, sign);
         self.quarters.entry(quarter(*arrived_at, &self.zone)).or_default().add(*counts, sign);
         let minute = self.recent.entry(arrived_at.as_micros() / MINUTE).or_default();
@@ -182,10 +228,12 @@ impl Day {
             self.queues.entry(queue.clone()).or_default().add(*counts, sign);
             minute.entry(Some(queue.clone())).or_default().add(*counts, sign);
         }
-        if let Some(operator) = operator {
-            let (answered, talked) = self.operators.entry(operator.clone()).or_default();
-            *answered = answered.saturating_add_signed(sign);
-            *talked = talked.saturating_add_signed(sign * i64::try_from(*talk_ms).unwrap_or(0));
+        for (operator, worked) in operators {
+            self.operators.entry(operator.clone()).or_default().add(*worked, sign);
+        }
+        if let Some(category) = category {
+            let count = self.categories.entry(category.clone()).or_default();
+            *count = count.saturating_add_signed(sign);
         }
     }
 
@@ -236,26 +284,44 @@ mod tests {
     #[test]
     fn a_call_counts_as_far_as_it_has_come_and_at_last_as_its_record_says() {
         let mut day = Day::empty(at(0), TimeZone::UTC);
-        let within = Some(Duration::from_secs(15));
+        let within = || Told { answer_within: Some(Duration::from_secs(15)), category: Some("housing".into()) };
         let mut call = record(1, 100);
-        day.put(&call, within, false);
+        day.put(&call, within(), false);
         assert_eq!(day.all, Counts::default(), "in the menu it is offered to nobody");
+        assert!(day.categories.is_empty());
         call.queued_at = Some(at(103));
         call.queue = Some("citizen".into());
-        day.put(&call, within, false);
-        day.put(&call, within, false);
+        day.put(&call, within(), false);
+        day.put(&call, within(), false);
         assert_eq!((day.all.offered, day.all.answered), (1, 0));
         (call.connected_at, call.operator) = (Some(at(110)), Some("1001".into()));
-        day.put(&call, within, false);
+        day.put(&call, within(), false);
         assert_eq!((day.all.answered, day.all.answered_within), (1, 1));
         // The queue's time was shortened meanwhile: the record knows.
         (call.within_service_level, call.talk_ms) = (Some(false), 60_000);
-        day.put(&call, within, true);
+        day.put(&call, within(), true);
         let counts = Counts { offered: 1, answered: 1, answered_within: 0, abandoned: 0 };
         assert_eq!((day.all, day.queues[&QueueId::from("citizen")]), (counts, counts));
-        assert_eq!(day.operators[&OperatorId::from("1001")], (1, 60_000));
+        let worked = Worked { answered: 1, talk_ms: 60_000, ..Worked::default() };
+        assert_eq!(day.operators[&OperatorId::from("1001")], worked);
+        assert_eq!(day.categories, BTreeMap::from([("housing".to_string(), 1)]));
         assert_eq!(day.quarters, Quarters::from([(8 * 60, counts)]));
         assert!(day.open.is_empty());
+    }
+
+    #[test]
+    fn an_offer_that_was_not_answered_counts_for_who_let_it_ring() {
+        let mut day = Day::empty(at(0), TimeZone::UTC);
+        let mut call = record(1, 100);
+        let offer = |operator: &str, outcome: &str| {
+            let (operator, seat, outcome) = (operator.into(), "8001".into(), outcome.into());
+            crate::records::OfferRecord { operator, seat, at: at(110), outcome, ms: 20_000 }
+        };
+        call.offers = vec![offer("1001", "no_answer"), offer("1002", "rejected"), offer("1003", "answered")];
+        (call.connected_at, call.operator) = (Some(at(150)), Some("1003".into()));
+        let changed = day.put(&call, Told::default(), true);
+        assert_eq!(changed, [OperatorId::from("1001"), "1003".into()]);
+        assert_eq!(day.operators[&OperatorId::from("1001")], Worked { missed: 1, ..Worked::default() });
     }
 
     #[test]
@@ -264,7 +330,7 @@ mod tests {
         for (number, arrived, outcome) in [(1, 0, Outcome::AbandonedInQueue), (2, 840, Outcome::AbandonedInQueue)] {
             let mut call = record(number, arrived);
             (call.queued_at, call.queue, call.outcome) = (Some(at(arrived)), Some("citizen".into()), Some(outcome));
-            day.put(&call, None, true);
+            day.put(&call, Told::default(), true);
         }
         let queue = QueueId::from("citizen");
         let offered =

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
-use super::day::Day;
+use super::category::category;
+use super::day::{Day, Told};
 use super::looks::{Line, Look};
 use super::{News, Seen, alarms};
 use crate::app::clock::Clock;
@@ -152,15 +153,16 @@ impl Keeper {
     /// The figures of the day that it is, from the records.
     fn begin_day(&mut self, now: Moment) {
         let zone = self.house.app.time_zone.clone();
-        self.day = Day::read(&self.data, now, zone.clone()).unwrap_or_else(|fault| {
+        let read = Day::read(&self.data, now, zone.clone(), |record| told(&self.house, record));
+        self.day = read.unwrap_or_else(|fault| {
             error!(%fault, "the records of today cannot be read; the figures begin with nothing");
             Day::empty(now, zone)
         });
         self.ledger.clear();
         for seen in self.calls.values() {
-            let within = answer_within(&self.house, &seen.record);
-            self.day.put(&seen.record, within, false);
+            self.day.put(&seen.record, told(&self.house, &seen.record), false);
         }
+        self.changed_operators.extend(self.house.queue.operators.keys().cloned());
     }
 
     /// Why calls of today were late stands in the engine's log alone.
@@ -191,13 +193,12 @@ impl Keeper {
         match news {
             News::Said(said) => self.said(said),
             News::Call(seen) => {
-                let within = answer_within(&self.house, &seen.record);
-                self.day.put(&seen.record, within, false);
+                self.count(&seen.record, false);
                 self.changed_calls.insert(seen.id);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
-                self.day.put(&record, answer_within(&self.house, &record), true);
+                self.count(&record, true);
                 self.count_closed(&record);
                 self.webhooks.closed(&record, &self.house);
             }
@@ -214,6 +215,11 @@ impl Keeper {
                 self.changed_operators.extend(self.house.queue.operators.keys().cloned());
             }
         }
+    }
+
+    fn count(&mut self, record: &Record, closed: bool) {
+        let changed = self.day.put(record, told(&self.house, record), closed);
+        self.changed_operators.extend(changed);
     }
 
     fn forget_the_removed(&mut self, new: &House) {
@@ -387,6 +393,8 @@ fn arrived(call: CallId) -> Moment {
     Moment::from_micros((call.0 >> 20).saturating_mul(1000))
 }
 
-fn answer_within(house: &House, record: &Record) -> Option<Duration> {
-    house.queue.queues.get(record.queue.as_ref()?).map(|rules| rules.answer_within)
+/// What the files say of a record.
+fn told(house: &House, record: &Record) -> Told {
+    let rules = record.queue.as_ref().and_then(|queue| house.queue.queues.get(queue));
+    Told { answer_within: rules.map(|rules| rules.answer_within), category: category(&house.ivr.menus, record) }
 }

@@ -2,6 +2,7 @@
 //! pages, counts the day, and sees to alarms and webhooks. The switchboard never waits for it.
 
 mod alarms;
+mod category;
 mod day;
 mod keeper;
 mod looks;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::day::Quarters;
+use super::day::{Quarters, Worked};
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
 use crate::call::{Reached, Stage};
 use crate::config::Opening;
 use crate::http::{
-    self, CallNow, Category, Consulting, EmergencyNow, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Supervised,
+    self, CallNow, Category, Consulting, EmergencyNow, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow,
+    Supervised, Today,
 };
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
 use crate::moment::Moment;
@@ -38,9 +39,8 @@ impl Keeper {
         for id in std::mem::take(&mut self.changed_calls) {
             match self.call(id) {
                 Some(call) => {
-                    if let Some(operator) = &call.operator {
-                        self.changed_operators.insert(operator.as_str().into());
-                    }
+                    let theirs = call.operator.iter().chain(&call.rung);
+                    self.changed_operators.extend(theirs.map(|operator| OperatorId::from(operator.as_str())));
                     self.board.put_call(&at, call);
                 }
                 None => self.board.end_call(&at, &id.to_string()),
@@ -49,6 +49,7 @@ impl Keeper {
         for id in std::mem::take(&mut self.changed_operators) {
             if let Some(operator) = self.operator(&id) {
                 self.board.put_operator(&at, operator);
+                self.board.put_today(id.as_str(), today(self.day.operators.get(&id).copied().unwrap_or_default()));
             }
         }
     }
@@ -74,6 +75,10 @@ impl Keeper {
             arrived_at: self.time(record.arrived_at),
             queued_at: time(record.queued_at),
             connected_at: time(record.connected_at),
+            rung: match seen.stage {
+                Stage::Ringing => seen.rings.iter().map(|(operator, _)| operator.to_string()).collect(),
+                _ => Vec::new(),
+            },
             operator: rung.map(|(operator, _)| operator).or(talks).map(ToString::to_string),
             seat: rung.map(|(_, seat)| seat).or(record.seat.as_ref()).map(ToString::to_string),
             place: self.places.get(&id).copied(),
@@ -112,7 +117,7 @@ impl Keeper {
             | OperatorState::WrapUp { until } => Some(self.time(*until)),
             _ => None,
         };
-        let (answered, talk_ms) = self.day.operators.get(id).copied().unwrap_or_default();
+        let Worked { answered, talk_ms, .. } = self.day.operators.get(id).copied().unwrap_or_default();
         Some(OperatorNow {
             id: id.to_string(),
             name: rules.name.clone(),
@@ -226,12 +231,8 @@ impl Keeper {
             let state = self.operators.get(id).map_or("signed_out", |person| word(&person.state));
             *operators.entry(state.into()).or_default() += 1;
         }
-        let category = |(id, counts): (&QueueId, &super::day::Counts)| Category {
-            id: id.to_string(),
-            name: id.to_string(),
-            count: counts.offered,
-        };
-        let mut categories: Vec<Category> = self.day.queues.iter().map(category).collect();
+        let category = |(id, count): (&String, &u64)| Category { id: id.clone(), name: id.clone(), count: *count };
+        let mut categories: Vec<Category> = self.day.categories.iter().map(category).collect();
         categories.retain(|category| category.count > 0);
         categories.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.id.cmp(&other.id)));
         let ledger = self.ledger.iter().map(|(cause, count)| {
@@ -273,6 +274,13 @@ impl Keeper {
         };
         quarters.iter().map(quarter).filter(|quarter| quarter.offered > 0).collect()
     }
+}
+
+fn today(worked: Worked) -> Today {
+    let Worked { answered, answered_within, talk_ms, hold_ms, missed } = worked;
+    let average_ms = talk_ms.checked_div(answered);
+    let service_level = (answered > 0).then(|| answered_within as f64 / answered as f64);
+    Today { answered, talk_ms, hold_ms, average_ms, answered_within, service_level, missed }
 }
 
 fn measure_queue(queue: &QueueNow, longest: f64) {

@@ -22,6 +22,8 @@ const LARGEST: usize = 4 * 1024 * 1024;
 const SECRETS: [&str; 4] = ["secret", "md5", "sha256", "credential"];
 /// What stands there instead.
 const MASK: &str = "****************";
+/// What files that were sent in are called where a day is played with them.
+const WITH_THEM: &str = "with these files";
 
 fn broken(error: impl std::fmt::Display) -> NotDone {
     NotDone::Unavailable(error.to_string())
@@ -96,10 +98,9 @@ pub fn check(office: &Office, files: BTreeMap<String, String>) -> Answer {
 
 pub fn simulate(office: &Office, files: BTreeMap<String, String>) -> Answer {
     let folder = Beside::lay_out(&office.config_dir, files)?;
-    let own = |text: String| text.replace(&folder.0.display().to_string(), "with these files");
-    let played = forecasts::beside(&office.config_dir, &folder.0, &office.data);
-    let played = played.map_err(|lines| NotDone::Nonsense(own(lines.join("\n"))))?;
-    serde_json::from_str(&own(played.to_string())).map_err(broken)
+    let own = |text: String| text.replace(&folder.0.display().to_string(), WITH_THEM);
+    let played = forecasts::beside((&office.config_dir, "in force"), (&folder.0, WITH_THEM), &office.data);
+    played.map_err(|lines| NotDone::Nonsense(own(lines.join("\n"))))
 }
 
 /// The files of a folder with others in the place of some, beside it, so that what they name relative to it is found.

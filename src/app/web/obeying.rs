@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::admin;
 use crate::app::control::{self, Reply, Request};
@@ -22,8 +22,12 @@ use crate::queue::{By, Input};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Days are played one after the other: each takes all cores.
 const SIMULATIONS: usize = 1;
+/// Seconds after which another day may be asked for.
+const A_DAY_TAKES: u64 = 10;
 /// Stories that are told at once.
 const STORIES: usize = 2;
+/// The same of files and versions.
+const LOOKS: usize = 2;
 
 /// Whom it turns to.
 pub struct Office {
@@ -33,8 +37,9 @@ pub struct Office {
     pub config_dir: PathBuf,
     pub data: PathBuf,
     pub zone: TimeZone,
-    simulations: Semaphore,
-    stories: Semaphore,
+    simulations: Arc<Semaphore>,
+    stories: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 impl Office {
@@ -46,8 +51,9 @@ impl Office {
         data: PathBuf,
         zone: TimeZone,
     ) -> Office {
-        let (simulations, stories) = (Semaphore::new(SIMULATIONS), Semaphore::new(STORIES));
-        Office { board, orders, asked, config_dir, data, zone, simulations, stories }
+        let [simulations, stories, looks] =
+            [SIMULATIONS, STORIES, LOOKS].map(|places| Arc::new(Semaphore::new(places)));
+        Office { board, orders, asked, config_dir, data, zone, simulations, stories, looks }
     }
 
     /// Asks the switchboard, and waits for its answer.
@@ -59,6 +65,12 @@ impl Office {
         };
         let late = |_| NotDone::Unavailable("the switchboard is busy; try again".into());
         tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
+    }
+
+    /// Reads files and what is kept of them.
+    async fn look(&self, work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+        let place = self.looks.clone().acquire_owned().await.map_err(|_| closing())?;
+        on_a_thread(place, work).await
     }
 
     /// Asks the keeper of the files.
@@ -105,10 +117,10 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
         Ask::Explain { call } => {
-            let _place = office.stories.acquire().await.map_err(|_| closing())?;
+            let place = office.stories.clone().acquire_owned().await.map_err(|_| closing())?;
             let data = office.data.clone();
             let id = call.to_string();
-            on_a_thread(move || {
+            on_a_thread(place, move || {
                 let missing = NotDone::Unknown;
                 let text = explain::explain(&data, &id, false).map_err(missing)?;
                 let story = explain::explain(&data, &id, true).map_err(missing)?;
@@ -119,20 +131,26 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             .await
         }
         Ask::Simulate { files } => {
-            let busy = |_| NotDone::Unavailable("a day is being played already; try again when it is over".into());
-            let _place = office.simulations.try_acquire().map_err(busy)?;
-            let of = office.clone();
-            on_a_thread(move || admin::simulate(&of, files)).await
+            let busy =
+                |_| NotDone::Busy("a day is being played already; try again when it is over".into(), A_DAY_TAKES);
+            let place = office.simulations.clone().try_acquire_owned().map_err(busy)?;
+            on_a_thread(place, move || admin::simulate(&office, files)).await
         }
-        Ask::Config => on_a_thread(move || admin::in_force(&office)).await,
-        Ask::Versions => on_a_thread(move || admin::versions(&office)).await,
-        Ask::Diff { from, to } => on_a_thread(move || admin::diff(&office, from, to)).await,
-        Ask::Check { files } => on_a_thread(move || admin::check(&office, files)).await,
+        Ask::Config => office.clone().look(move || admin::in_force(&office)).await,
+        Ask::Versions => office.clone().look(move || admin::versions(&office)).await,
+        Ask::Diff { from, to } => office.clone().look(move || admin::diff(&office, from, to)).await,
+        Ask::Check { files } => office.clone().look(move || admin::check(&office, files)).await,
     }
 }
 
-async fn on_a_thread(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+/// The place is taken until the work is done, also if nobody waits for it any more.
+async fn on_a_thread(place: OwnedSemaphorePermit, work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
     let broke = |_| NotDone::Unavailable("it broke off; the log says why".into());
+    let work = move || {
+        let answer = work();
+        drop(place);
+        answer
+    };
     tokio::task::spawn_blocking(work).await.map_err(broke)?
 }
 

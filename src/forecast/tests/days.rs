@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::forecast::{Figures, Plan, Staff, trial};
+use crate::forecast::{Fates, Figures, Plan, Staff, trial};
 use crate::moment::Moment;
 use crate::queue::{CallbackFirst, CallbackRules, Exit, Need, QueueRules, Rules, Step, parse_need};
 
@@ -114,6 +114,13 @@ fn a_day_with_everything_in_it_is_conserved_and_repeatable() {
         assert!(figures.all.are_conserved(), "seed {seed}: {:?}", figures.all);
         assert!(figures.queues.values().all(|fates| fates.are_conserved()), "seed {seed}");
         assert_eq!(figures.queues.values().map(|fates| fates.offered).sum::<u64>(), figures.all.offered);
+        let of_quarters =
+            |of: fn(&Fates) -> u64| figures.quarters.values().map(|quarter| of(&quarter.fates)).sum::<u64>();
+        assert_eq!(of_quarters(|fates| fates.offered), figures.all.offered);
+        assert_eq!(of_quarters(|fates| fates.within), figures.all.within);
+        assert!(figures.quarters.keys().all(|number| (8 * 4..13 * 4).contains(number)), "they call from eight on");
+        let longest = figures.quarters.values().map(|quarter| quarter.longest).max();
+        assert!(longest >= figures.waits.iter().max().copied(), "who gave up has waited too");
         assert_eq!(figures.unexplained, 0, "seed {seed}");
         assert_eq!(figures, run(seed), "seed {seed} twice");
         assert!(figures.time.busy > 0 && figures.time.busy <= figures.time.staffed);

@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 
 use super::{Accepted, accepted};
 use crate::http::asks::Ask;
-use crate::http::board::for_the_wall;
 use crate::http::problem::{Body, Problem};
 use crate::http::roles::Role;
 use crate::http::server::Web;
@@ -46,9 +45,9 @@ pub fn calls_for(web: &Web, who: &Who) -> Vec<CallNow> {
         return calls;
     }
     if who.is(Role::Operator) {
-        return calls.into_iter().filter(|call| call.operator.as_deref() == Some(who.id.as_str())).collect();
+        return calls.into_iter().filter(|call| call.is_of(&who.id)).collect();
     }
-    calls.into_iter().map(for_the_wall).collect()
+    calls.iter().map(CallNow::for_the_wall).collect()
 }
 
 /// Everything that is now

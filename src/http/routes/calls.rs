@@ -36,8 +36,7 @@ async fn record(web: &Web, who: &Who, id: &str) -> Result<Record, Problem> {
     let data = web.data.clone();
     let missing = Problem::not_found(format!("there is no call {id}"));
     let record = web.read(move || Ok(read_call(&data, call)?)).await?.ok_or(missing)?;
-    let now = web.board.call(id).and_then(|call| call.operator);
-    let theirs = now.as_deref() == Some(who.id.as_str())
+    let theirs = web.board.call(id).is_some_and(|call| call.is_of(&who.id))
         || record.operator.as_ref().is_some_and(|operator| operator.as_str() == who.id);
     if !who.sees_all() && !theirs {
         return Err(Problem::forbidden("operators see their own calls alone"));

@@ -76,17 +76,49 @@ pub async fn check(
     Ok(Json(web.ask(&who, Ask::Check { files: files.checked()? }).await?))
 }
 
+/// A day that was played twice with the same callers. Beside these fields: all that `hotline simulate --format json`
+/// tells.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Simulated {
+    /// For people: the table of `hotline simulate`.
+    report: String,
+    /// Those in which anybody called.
+    quarters: Vec<PlayedQuarter>,
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    more: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PlayedQuarter {
+    /// Minutes after midnight at which it begins.
+    minute: u32,
+    /// With the files in force.
+    before: Played,
+    /// With those that were sent.
+    after: Played,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Played {
+    /// Calls that arrived in this quarter.
+    offered: f64,
+    /// Those of them that were answered in time, 0 to 1; null where nobody called.
+    service_level: Option<f64>,
+    longest_wait_ms: Option<f64>,
+}
+
 /// Play a day with the configuration in force and with these files beside it
 #[utoipa::path(
     post, path = "/config/simulate", tag = "config", request_body = Files,
-    responses((status = 200, body = Object), (status = 422, body = Problem), (status = 503, body = Problem))
+    responses((status = 200, body = Simulated), (status = 422, body = Problem), (status = 429, body = Problem))
 )]
 pub async fn simulate(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Body(files): Body<Files>,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(web.ask(&who, Ask::Simulate { files: files.checked()? }).await?))
+) -> Result<Json<Simulated>, Problem> {
+    Ok(Json(web.ask_for(&who, Ask::Simulate { files: files.checked()? }).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -102,7 +134,7 @@ pub struct Reload {
 
 /// Let the files of the folder take effect
 #[utoipa::path(
-    post, path = "/config/reload", tag = "config", request_body = Reload,
+    post, path = "/config/reload", tag = "config", request_body = Option<Reload>,
     responses((status = 200, body = Object), (status = 409, body = Problem))
 )]
 pub async fn reload(
@@ -124,7 +156,7 @@ pub struct Rollback {
 
 /// Put the files of an earlier version back, and let them take effect
 #[utoipa::path(
-    post, path = "/config/rollback", tag = "config", request_body = Rollback,
+    post, path = "/config/rollback", tag = "config", request_body = Option<Rollback>,
     responses((status = 200, body = Object), (status = 409, body = Problem))
 )]
 pub async fn rollback(

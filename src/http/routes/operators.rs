@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -14,13 +14,12 @@ use crate::http::asks::{Ask, OperatorAct};
 use crate::http::problem::{Body, Problem};
 use crate::http::server::Web;
 use crate::http::signing::Who;
+use crate::http::words::Today;
 use crate::moment::Moment;
 use crate::records::{Filter, printed, search};
 
 /// Callbacks that are told.
 const CALLBACKS: usize = 200;
-/// Talks of a day that are counted for one operator: nobody has more.
-const TALKS: usize = 2_000;
 
 async fn act(web: &Web, who: &Who, operator: String, act: OperatorAct) -> Result<Response, Problem> {
     if !who.leads_or_is(&operator) {
@@ -118,20 +117,6 @@ pub async fn end_wrap_up(
     act(&web, &who, id, OperatorAct::EndWrapUp).await
 }
 
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct Today {
-    answered: u64,
-    talk_ms: u64,
-    hold_ms: u64,
-    /// Mean talk, hold included.
-    average_ms: Option<u64>,
-    answered_within: u64,
-    /// Of those they answered.
-    service_level: Option<f64>,
-    /// Offers that they did not answer.
-    missed: u64,
-}
-
 /// What an operator did today, from the records
 #[utoipa::path(
     get, path = "/operators/{id}/today", tag = "operators", params(("id" = String, Path)),
@@ -145,24 +130,7 @@ pub async fn today(
     if !who.leads_or_is(&id) {
         return Err(Problem::forbidden("operators see their own figures alone"));
     }
-    let since = midnight(&web);
-    let data = web.data.clone();
-    let filter = Filter { since: Some(since), operator: Some(id.clone()), ..Filter::default() };
-    let records = web.read(move || Ok(search(&data, &filter, TALKS)?)).await?;
-    let mut today = Today::default();
-    for record in records {
-        let offers = record.offers.iter().filter(|offer| offer.operator.as_str() == id);
-        today.missed += offers.filter(|offer| offer.outcome == "no_answer").count() as u64;
-        if record.connected_at.is_some() {
-            today.answered += 1;
-            today.talk_ms += record.talk_ms;
-            today.hold_ms += record.hold_ms;
-            today.answered_within += u64::from(record.within_service_level == Some(true));
-        }
-    }
-    today.average_ms = today.talk_ms.checked_div(today.answered);
-    today.service_level = (today.answered > 0).then(|| today.answered_within as f64 / today.answered as f64);
-    Ok(Json(today))
+    Ok(Json(web.board.today(&id)))
 }
 
 /// When today began, where the house is.

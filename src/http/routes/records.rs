@@ -1,12 +1,14 @@
 //! Records: searched page by page, and written out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -16,7 +18,9 @@ use super::board::moment;
 use super::calls::call_id;
 use crate::http::problem::{Asking, Problem};
 use crate::http::server::Web;
-use crate::records::{Filter, Outcome, Range, printed, search, write_csv, write_jsonl};
+use crate::ids::CallId;
+use crate::moment::Moment;
+use crate::records::{Filter, Outcome, ReadFault, printed, search, write_csv, write_jsonl};
 
 /// Records of one page.
 const LIMIT: usize = 50;
@@ -26,26 +30,42 @@ const LONGEST: usize = 128;
 /// Pieces of an export on their way, of about 64 KiB each.
 const PIECES: usize = 8;
 const PIECE: usize = 64 * 1024;
+/// Whoever takes none of them for so long is cut off.
+const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Which calls are meant.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Asked {
-    /// Calls that arrived at or after this time (RFC 3339).
+    /// Calls that arrived at or after this time: RFC 3339, or a date, which means its beginning where the house is.
     since: Option<String>,
     /// Calls that arrived before this time.
     until: Option<String>,
     /// The caller's number.
+    #[param(max_length = 128)]
     from: Option<String>,
     /// What they dialled.
+    #[param(max_length = 128)]
     to: Option<String>,
+    #[param(max_length = 128)]
     operator: Option<String>,
+    #[param(max_length = 128)]
     queue: Option<String>,
     /// E.g. `answered`.
+    #[param(max_length = 128)]
     outcome: Option<String>,
+    #[param(max_length = 128)]
     language: Option<String>,
     /// Somewhere in the record.
+    #[param(max_length = 128)]
     text: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paged {
     /// 1 to 500; 50 if it is not said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// `next` of the page before.
     cursor: Option<String>,
@@ -61,25 +81,21 @@ pub struct Page {
 }
 
 impl Asked {
-    fn filter(self) -> Result<(Filter, usize), Problem> {
-        let limit = self.limit.unwrap_or(LIMIT);
-        if !(1..=MOST).contains(&limit) {
-            return Err(Problem::bad("limit", format!("found {limit}; from 1 to {MOST} is allowed")));
-        }
+    fn filter(self, zone: &TimeZone) -> Result<Filter, Problem> {
         let text = |field: &str, text: Option<String>| match text.filter(|text| !text.is_empty()) {
-            Some(text) if text.len() > LONGEST => {
-                Err(Problem::bad(field, format!("at most {LONGEST} bytes are looked for")))
+            Some(text) if text.chars().count() > LONGEST => {
+                Err(Problem::bad(field, format!("at most {LONGEST} letters are looked for")))
             }
             text => Ok(text),
         };
-        let time = |field: &str, text: Option<String>| text.map(|text| moment(field, &text)).transpose();
+        let time = |field: &str, text: Option<String>| {
+            text.filter(|text| !text.is_empty()).map(|text| time_or_date(field, &text, zone)).transpose()
+        };
         let outcome = text("outcome", self.outcome)?.map(|word| {
             serde_json::from_value::<Outcome>(Value::String(word.clone()))
                 .map_err(|_| Problem::bad("outcome", format!("found {word:?}; an outcome is meant, e.g. answered")))
         });
-        let before = text("cursor", self.cursor)?.map(|cursor| call_id(&cursor));
-        let wrong_cursor = |_| Problem::bad("cursor", "`next` of the page before is meant");
-        let filter = Filter {
+        Ok(Filter {
             since: time("since", self.since)?,
             until: time("until", self.until)?,
             from: text("from", self.from)?,
@@ -88,21 +104,54 @@ impl Asked {
             queue: text("queue", self.queue)?,
             outcome: outcome.transpose()?,
             language: text("language", self.language)?,
-            callbacks: false,
             text: text("text", self.text)?,
-            before: before.transpose().map_err(wrong_cursor)?,
-        };
-        Ok((filter, limit))
+            ..Filter::default()
+        })
+    }
+}
+
+impl Paged {
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(LIMIT);
+        match (1..=MOST).contains(&limit) {
+            true => Ok(limit),
+            false => Err(Problem::bad("limit", format!("found {limit}; from 1 to {MOST} is allowed"))),
+        }
+    }
+
+    fn before(&self) -> Result<Option<CallId>, Problem> {
+        let wrong_cursor = |_| Problem::bad("cursor", "`next` of the page before is meant");
+        let cursor = self.cursor.as_deref().filter(|cursor| !cursor.is_empty());
+        cursor.map(call_id).transpose().map_err(wrong_cursor)
+    }
+}
+
+/// A time with its zone, or a date where the house is.
+fn time_or_date(field: &str, text: &str, zone: &TimeZone) -> Result<Moment, Problem> {
+    let begins = |date: jiff::civil::Date| {
+        let at = date.to_zoned_datetime(zone.clone()).ok()?.timestamp().as_microsecond();
+        u64::try_from(at).ok().map(Moment::from_micros)
+    };
+    // Everything that begins like a date and goes on is read as a time.
+    let date = if text.len() == "2026-11-26".len() { text.parse().ok() } else { None };
+    match date.and_then(begins) {
+        Some(begins) => Ok(begins),
+        None => moment(field, text),
     }
 }
 
 /// Look for calls that are over
 #[utoipa::path(
-    get, path = "/records", tag = "records", params(Asked),
+    get, path = "/records", tag = "records", params(Asked, Paged),
     responses((status = 200, body = Page), (status = 422, body = Problem))
 )]
-pub async fn list(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> Result<Json<Page>, Problem> {
-    let (filter, limit) = asked.filter()?;
+pub async fn list(
+    State(web): State<Arc<Web>>,
+    Asking(asked): Asking<Asked>,
+    Asking(paged): Asking<Paged>,
+) -> Result<Json<Page>, Problem> {
+    let (limit, before) = (paged.limit()?, paged.before()?);
+    let filter = Filter { before, ..asked.filter(&web.zone)? };
     let data = web.data.clone();
     let mut records = web.read(move || Ok(search(&data, &filter, limit + 1)?)).await?;
     let more = records.len() > limit;
@@ -112,73 +161,77 @@ pub async fn list(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> 
     Ok(Json(Page { records, next }))
 }
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Exported {
-    /// Calls that arrived at or after this time (RFC 3339).
-    since: Option<String>,
-    /// Calls that arrived before this time.
-    until: Option<String>,
-}
-
-/// A table for spreadsheets
+/// A table for spreadsheets, of all calls that are meant, in order of arrival
 #[utoipa::path(
-    get, path = "/records.csv", tag = "records", params(Exported),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 422, body = Problem))
+    get, path = "/records.csv", tag = "records", params(Asked),
+    responses(
+        (status = 200, body = String, content_type = "text/csv"), (status = 422, body = Problem),
+        (status = 429, body = Problem)
+    )
 )]
-pub async fn csv(State(web): State<Arc<Web>>, Asking(asked): Asking<Exported>) -> Result<Response, Problem> {
-    export(web, asked, "text/csv; charset=utf-8", "records.csv", |data, range, zone, out| {
-        write_csv(data, range, zone, out).map(drop)
+pub async fn csv(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> Result<Response, Problem> {
+    export(web, asked, "text/csv; charset=utf-8", "records.csv", |data, filter, zone, out| {
+        write_csv(data, filter, zone, out).map(drop)
     })
 }
 
-/// One JSON object a line
+/// One JSON object a line, of all calls that are meant, in order of arrival
 #[utoipa::path(
-    get, path = "/records.jsonl", tag = "records", params(Exported),
-    responses((status = 200, body = String, content_type = "application/jsonl"), (status = 422, body = Problem))
+    get, path = "/records.jsonl", tag = "records", params(Asked),
+    responses(
+        (status = 200, body = String, content_type = "application/jsonl"), (status = 422, body = Problem),
+        (status = 429, body = Problem)
+    )
 )]
-pub async fn jsonl(State(web): State<Arc<Web>>, Asking(asked): Asking<Exported>) -> Result<Response, Problem> {
-    export(web, asked, "application/jsonl", "records.jsonl", |data, range, zone, out| {
-        write_jsonl(data, range, zone, out).map(drop)
+pub async fn jsonl(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> Result<Response, Problem> {
+    export(web, asked, "application/jsonl", "records.jsonl", |data, filter, zone, out| {
+        write_jsonl(data, filter, zone, out).map(drop)
     })
 }
 
-type Write = fn(&std::path::Path, Range, &jiff::tz::TimeZone, Pieces) -> Result<(), crate::records::ReadFault>;
+type Write = fn(&std::path::Path, &Filter, &TimeZone, &mut Pieces) -> Result<(), ReadFault>;
 
 /// Written as it is read: however many there are, few are in memory.
-fn export(web: Arc<Web>, asked: Exported, kind: &'static str, name: &str, write: Write) -> Result<Response, Problem> {
-    let since = asked.since.map(|text| moment("since", &text)).transpose()?;
-    let until = asked.until.map(|text| moment("until", &text)).transpose()?;
+fn export(web: Arc<Web>, asked: Asked, kind: &'static str, name: &str, write: Write) -> Result<Response, Problem> {
+    let filter = asked.filter(&web.zone)?;
+    let busy = |_| Problem::too_many("so many exports are being written already", 10);
+    let place = web.exports.clone().try_acquire_owned().map_err(busy)?;
     let (pieces, coming) = mpsc::channel(PIECES);
-    let out = Pieces { pieces, gathered: Vec::with_capacity(PIECE) };
-    tokio::spawn(async move {
-        let (data, zone) = (web.data.clone(), web.zone.clone());
-        let work = move || Ok(write(&data, Range { since, until }, &zone, out)?);
-        if let Err(problem) = web.read(work).await {
-            tracing::warn!(detail = problem.detail, "an export broke off");
+    let mut out = Pieces { pieces, gathered: Vec::with_capacity(PIECE), runtime: tokio::runtime::Handle::current() };
+    tokio::task::spawn_blocking(move || {
+        match write(&web.data, &filter, &web.zone, &mut out) {
+            Ok(()) => drop(out.hand_over(Vec::new())),
+            Err(fault) => tracing::warn!(%fault, "an export broke off"),
         }
+        drop(place);
     });
     let attachment = format!("attachment; filename=\"{name}\"");
     let disposition = HeaderValue::from_str(&attachment).unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(Coming(coming))).into_response())
+    Ok((headers, Body::from_stream(Coming { pieces: coming, is_whole: false })).into_response())
 }
 
 /// The writing end, on a thread for that.
 struct Pieces {
-    pieces: mpsc::Sender<Result<Vec<u8>, std::io::Error>>,
+    /// An empty one is the last.
+    pieces: mpsc::Sender<Vec<u8>>,
     gathered: Vec<u8>,
+    runtime: tokio::runtime::Handle,
 }
 
 impl Pieces {
     fn send(&mut self) -> std::io::Result<()> {
         let piece = std::mem::take(&mut self.gathered);
-        let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-        if piece.is_empty() { Ok(()) } else { self.pieces.blocking_send(Ok(piece)).map_err(gone) }
+        if piece.is_empty() { Ok(()) } else { self.hand_over(piece) }
+    }
+
+    fn hand_over(&self, piece: Vec<u8>) -> std::io::Result<()> {
+        let sent = self.runtime.block_on(self.pieces.send_timeout(piece, PATIENCE));
+        sent.map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "its reader is gone, or takes nothing"))
     }
 }
 
-impl std::io::Write for Pieces {
+impl std::io::Write for &mut Pieces {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.gathered.extend_from_slice(bytes);
         if self.gathered.len() >= PIECE {
@@ -192,7 +245,11 @@ impl std::io::Write for Pieces {
     }
 }
 
-struct Coming(mpsc::Receiver<Result<Vec<u8>, std::io::Error>>);
+/// The reading end. What breaks off must not look as if it were whole: it ends with an error.
+struct Coming {
+    pieces: mpsc::Receiver<Vec<u8>>,
+    is_whole: bool,
+}
 
 impl futures_core::Stream for Coming {
     type Item = Result<Vec<u8>, std::io::Error>;
@@ -201,6 +258,39 @@ impl futures_core::Stream for Coming {
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        self.0.poll_recv(context)
+        if self.is_whole {
+            return std::task::Poll::Ready(None);
+        }
+        self.pieces.poll_recv(context).map(|piece| match piece {
+            Some(piece) if piece.is_empty() => {
+                self.is_whole = true;
+                None
+            }
+            Some(piece) => Some(Ok(piece)),
+            None => Some(Err(std::io::Error::other("the export broke off"))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_may_be_a_date_where_the_house_is() {
+        let beijing = TimeZone::fixed(jiff::tz::offset(8));
+        for (text, found) in [
+            ("2026-11-26", Some(1_795_622_400_000)),
+            ("2026-11-26T00:00:00+08:00", Some(1_795_622_400_000)),
+            ("2026-11-25T16:00:00.000Z", Some(1_795_622_400_000)),
+            ("2026-11-26T00:00", None),
+            ("20261126", None),
+            ("1969-01-01", None),
+            ("yesterday", None),
+            ("x", None),
+        ] {
+            let read = time_or_date("since", text, &beijing).ok().map(Moment::as_millis);
+            assert_eq!(read, found, "{text}");
+        }
     }
 }

@@ -51,7 +51,7 @@ fn session(who: &Who) -> Session {
     let person = &who.person;
     let csrf = match &who.proof {
         Proof::Session { token, .. } => Some(passwords::csrf(token)),
-        Proof::Token => None,
+        Proof::Token { .. } | Proof::Password => None,
     };
     let (id, name, language) = (who.id.clone(), person.name.clone(), person.language.clone());
     Session { person: Person { id, name, roles: person.roles.clone(), language }, seat: who.seat.clone(), csrf }
@@ -80,7 +80,7 @@ pub async fn sign_in(
     let person = proved?;
     let is_operator = person.roles.contains(&Role::Operator);
     let mut seat = given.seat.filter(|seat| !seat.is_empty() && is_operator);
-    let mut who = Who { id: given.name, person, seat: seat.clone(), proof: Proof::Token };
+    let mut who = Who { id: given.name, person, seat: seat.clone(), proof: Proof::Password };
     if let Some(seat) = seat.clone() {
         web.ask(&who, Ask::Operator { operator: who.id.clone(), act: OperatorAct::SignIn { seat } }).await?;
     } else if is_operator {
@@ -100,12 +100,15 @@ pub async fn sign_in(
 }
 
 /// Who is signed in here
+///
+/// As long as nobody at all has a password, the 401 says so in `no_passwords`, and how to set one in `detail`.
 #[utoipa::path(
     get, path = "/session", tag = "session",
     responses((status = 200, body = Session), (status = 401, body = Problem))
 )]
-pub async fn show(Extension(who): Extension<Who>) -> Json<Session> {
-    Json(session(&who))
+pub async fn show(State(web): State<Arc<Web>>, Extension(mut who): Extension<Who>) -> Result<Json<Session>, Problem> {
+    who.seat = signing::seat(&web, &who).await?;
+    Ok(Json(session(&who)))
 }
 
 /// Sign out
@@ -133,7 +136,7 @@ pub struct Seat {
 
 /// Sit down at another seat
 #[utoipa::path(
-    put, path = "/session/seat", tag = "session", request_body = Seat,
+    put, path = "/session/seat", tag = "session", request_body = Option<Seat>,
     responses((status = 200, body = Session), (status = 409, body = Problem))
 )]
 pub async fn take_seat(
@@ -175,9 +178,8 @@ pub async fn phone(
     Extension(who): Extension<Who>,
     headers: HeaderMap,
 ) -> Result<Json<Phone>, Problem> {
-    let seat = who
-        .seat
-        .clone()
+    let seat = signing::seat(&web, &who)
+        .await?
         .ok_or_else(|| Problem::new(StatusCode::CONFLICT, "you have no seat; PUT /session/seat takes one"))?;
     let facts = web.board.facts();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");

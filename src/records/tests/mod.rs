@@ -415,7 +415,7 @@ fn printed(write: impl FnOnce(&mut Vec<u8>)) -> String {
 fn json_lines_have_the_promised_form() {
     let dir = three_calls();
     let beijing = TimeZone::fixed(jiff::tz::offset(8));
-    let text = printed(|out| assert!(write_jsonl(dir.path(), Range::default(), &beijing, out).unwrap() > 0));
+    let text = printed(|out| assert!(write_jsonl(dir.path(), &Filter::default(), &beijing, out).unwrap() > 0));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3);
     assert_eq!(
@@ -432,15 +432,20 @@ fn json_lines_have_the_promised_form() {
             r#""transfers":[],"supervised":[],"lost":[],"note":null}"#,
         )
     );
-    let range = Range { since: Some(at(100)), until: Some(at(200)) };
-    let text = printed(|out| assert!(write_jsonl(dir.path(), range, &TimeZone::UTC, out).unwrap() > 0));
+    let range = Filter { since: Some(at(100)), until: Some(at(200)), ..Filter::default() };
+    let text = printed(|out| assert!(write_jsonl(dir.path(), &range, &TimeZone::UTC, out).unwrap() > 0));
     assert_eq!(text.lines().count(), 1, "since is included, until is not: {text}");
+    for (operator, lines) in [("1001", 3), ("1002", 0)] {
+        let theirs = Filter { operator: Some(operator.into()), ..Filter::default() };
+        let text = printed(|out| assert_eq!(write_jsonl(dir.path(), &theirs, &TimeZone::UTC, out).unwrap(), lines));
+        assert_eq!(text.lines().count(), lines, "{operator}");
+    }
 }
 
 #[test]
 fn csv_is_a_table_without_formulas() {
     let dir = three_calls();
-    let text = printed(|out| assert!(write_csv(dir.path(), Range::default(), &TimeZone::UTC, out).unwrap() > 0));
+    let text = printed(|out| assert!(write_csv(dir.path(), &Filter::default(), &TimeZone::UTC, out).unwrap() > 0));
     let mut table = csv::Reader::from_reader(text.as_bytes());
     let header: Vec<String> = table.headers().unwrap().iter().map(String::from).collect();
     let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();

@@ -1,0 +1,104 @@
+//! What a call is about: what its caller chose in the menus.
+
+use crate::ids::MenuId;
+use crate::ivr::menu::{Choice, Menus, Node, To};
+use crate::records::Record;
+
+/// The node that the caller chose last by a key, if it is not itself a menu, where something else was to be chosen;
+/// else the queue.
+pub fn category(menus: &Menus, record: &Record) -> Option<String> {
+    let steps = record.menu_path.iter().zip(record.menu_path.iter().skip(1)).rev();
+    let chosen = steps.filter(|_| !record.choices.is_empty()).find(|(from, to)| {
+        let is_menu = matches!(menus.nodes.get(*to), Some(Node::Menu(_)));
+        !is_menu && menus.nodes.get(*from).is_some_and(|node| leads_by_key(node, to))
+    });
+    chosen.map(|(_, to)| to.to_string()).or_else(|| record.queue.as_ref().map(ToString::to_string))
+}
+
+fn leads_by_key(node: &Node, to: &MenuId) -> bool {
+    let Node::Menu(menu) = node else { return false };
+    menu.choices.values().any(|choice| match choice {
+        Choice::To(destination) => destination.to == To::Node(to.clone()),
+        Choice::Repeat | Choice::Back => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: [(&str, &str); 4] = [
+        (
+            "menu.toml",
+            r#"
+            [[number]]
+            number = "12345"
+            menu = "welcome"
+            [[menu]]
+            id = "welcome"
+            prompts = ["zh/greeting"]
+            default = { queue = "citizen", language = "zh" }
+            choice = [
+                { key = "1", menu = "topics" },
+                { key = "2", queue = "english", language = "en" },
+            ]
+            [[menu]]
+            id = "topics"
+            prompts = ["zh/greeting"]
+            default = { queue = "citizen", language = "zh" }
+            choice = [
+                { key = "1", menu = "housing" },
+                { key = "2", menu = "market" },
+            ]
+            [[say]]
+            id = "housing"
+            prompts = ["zh/greeting"]
+            then = { queue = "citizen", language = "zh" }
+            [[say]]
+            id = "market"
+            prompts = ["zh/greeting"]
+            then = { queue = "citizen", language = "zh" }
+            "#,
+        ),
+        ("hotline.toml", ""),
+        (
+            "queues.toml",
+            "[[queue]]\nid = \"citizen\"\nneed = \"zh >= 1\"\n[[queue]]\nid = \"english\"\nneed = \"en >= 1\"\n",
+        ),
+        (
+            "operators.toml",
+            "[[seat]]\nid = \"1\"\nsecret = \"not-a-shipped-one\"\n\
+             [[operator]]\nid = \"9\"\nskills = { zh = 1, en = 1 }\nseat = \"1\"\n",
+        ),
+    ];
+
+    #[test]
+    fn a_call_is_about_what_was_chosen_last_and_else_about_its_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in FILES {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let hotline = format!("[media]\nprompts = \"{}/prompts\"\n", env!("CARGO_MANIFEST_DIR"));
+        std::fs::write(dir.path().join("hotline.toml"), hotline).unwrap();
+        let (house, _) = crate::config::load(dir.path()).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let menus = &house.ivr.menus;
+        for (choices, path, queue, about) in [
+            ("11", "welcome topics housing", "citizen", "housing"),
+            ("12", "welcome topics market", "citizen", "market"),
+            // No key at the second menu: nothing was chosen but another menu.
+            ("1", "welcome topics", "citizen", "citizen"),
+            ("", "welcome", "citizen", "citizen"),
+            ("2", "welcome", "english", "english"),
+            // The files are other ones by now.
+            ("11", "welcome former gone", "citizen", "citizen"),
+        ] {
+            let record: Record = serde_json::from_value(serde_json::json!({
+                "call_id": 1, "sip_call_id": "", "from": "", "to": "", "trunk": null, "arrived_at": 0,
+                "choices": choices, "menu_path": path.split(' ').collect::<Vec<_>>(), "queue": queue,
+                "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+            }))
+            .unwrap();
+            assert_eq!(category(menus, &record).as_deref(), Some(about), "{choices:?} {path}");
+        }
+    }
+}

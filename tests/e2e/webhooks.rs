@@ -1,0 +1,169 @@
+//! Programs that are told of calls: a receiver of the test's own that fails at first, and one that never answers.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::house::{Files, House, PATIENCE, free_port};
+use crate::peers::Sipp;
+use crate::web::Browser;
+
+const SECRET: &str = "a secret of sixteen";
+
+/// A message as it came.
+struct Message {
+    at: Instant,
+    signature: String,
+    body: String,
+    answered: u16,
+}
+
+impl Message {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    fn id(&self) -> String {
+        self.json()["id"].as_str().expect("an id").to_string()
+    }
+}
+
+/// A program that answers the n-th try of a message with what `answers` says.
+fn receiver(answers: fn(&Value, usize) -> u16) -> (String, mpsc::Receiver<Message>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/hotline", listener.local_addr().expect("its address"));
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut tries: BTreeMap<String, usize> = BTreeMap::new();
+        for stream in listener.incoming().map_while(Result::ok) {
+            let (signature, body) = read(&stream);
+            let message: Value = serde_json::from_str(&body).expect("JSON");
+            let tried = tries.entry(message["id"].to_string()).or_default();
+            *tried += 1;
+            let answered = answers(&message, *tried);
+            let answer = format!("HTTP/1.1 {answered} So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = (&stream).write_all(answer.as_bytes());
+            if tell.send(Message { at: Instant::now(), signature, body, answered }).is_err() {
+                return;
+            }
+        }
+    });
+    (url, told)
+}
+
+fn read(stream: &TcpStream) -> (String, String) {
+    let mut reader = BufReader::new(stream);
+    let (mut signature, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a request");
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("x-hotline-signature") => signature = value.to_string(),
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().expect("so"),
+            None if line.trim_end().is_empty() => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    (signature, String::from_utf8(body).expect("text"))
+}
+
+/// As a receiver would verify it: RFC 2104 over `SECONDS.BODY`.
+fn is_signed(message: &Message) -> bool {
+    let Some((seconds, mac)) = message.signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")) else {
+        return false;
+    };
+    let with = |pad: u8| {
+        let mut key = [pad; 64];
+        key.iter_mut().zip(SECRET.bytes()).for_each(|(of, byte)| *of ^= byte);
+        key
+    };
+    let inner = Sha256::new().chain_update(with(0x36)).chain_update(format!("{seconds}.{}", message.body)).finalize();
+    let outer = Sha256::new().chain_update(with(0x5c)).chain_update(inner).finalize();
+    let hex: String = outer.iter().map(|byte| format!("{byte:02x}")).collect();
+    hex == mac
+}
+
+fn with_webhooks(port: u16, urls: &[&str]) -> House {
+    let mut files = Files::new(Some(port));
+    for url in urls {
+        files.hotline += &format!("[[web.webhook]]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n");
+    }
+    House::open(&files)
+}
+
+/// What of a call is told, in the order in which it was taken; 503 at first for everything, and never for what is
+/// refused for good.
+#[test]
+fn a_program_that_fails_at_first_is_told_again_and_takes_everything_once() {
+    let (url, told) = receiver(|message, tried| match (message["event"].as_str(), tried) {
+        (Some("connected"), _) => 410,
+        (_, 1) => 503,
+        _ => 200,
+    });
+    let port = free_port();
+    let house = with_webhooks(port, &[&url]);
+    let phone = Sipp::phone("phone_answers", port);
+    Sipp::caller(&house, "caller_hangs_up", "12346").succeed();
+    phone.succeed();
+    let record = house.wait_records(1).remove(0);
+    let mut messages: Vec<Message> = Vec::new();
+    while messages.iter().filter(|message| message.answered == 200).count() < 2 {
+        messages.push(told.recv_timeout(PATIENCE).expect("another try"));
+    }
+    assert!(messages.iter().all(is_signed));
+    let of =
+        |event: &str| -> Vec<&Message> { messages.iter().filter(|message| message.json()["event"] == event).collect() };
+    for (event, tries) in [("ringing", 2), ("connected", 1), ("closed", 2)] {
+        let messages = of(event);
+        assert_eq!(messages.len(), tries, "{event}");
+        assert!(messages.iter().all(|message| message.id() == messages[0].id() && message.body == messages[0].body));
+        assert_eq!(messages[0].json()["call"]["call_id"], record["call_id"], "{event}");
+        if let [first, second] = messages[..] {
+            assert!(second.at - first.at >= Duration::from_millis(900), "{event}: it is not tried again at once");
+        }
+    }
+    assert_eq!(of("ringing")[0].json()["operator"], "1002");
+    let firsts: Vec<Value> =
+        ["ringing", "connected", "closed"].map(|event| of(event)[0].json()["event"].clone()).into();
+    let mut order: Vec<Value> = Vec::new();
+    for message in &messages {
+        let event = message.json()["event"].clone();
+        if !order.contains(&event) {
+            order.push(event);
+        }
+    }
+    assert_eq!(order, firsts, "each is told when it happens, whatever is to be told again");
+    // A receiver that answers again and again what was refused for good is not asked again.
+    assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
+}
+
+/// It takes the connection and says nothing; beside it one that takes everything, and calls.
+#[test]
+fn a_program_that_never_answers_holds_up_nobody() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let of_silent = format!("http://{}/", silent.local_addr().expect("its address"));
+    let (url, told) = receiver(|_, _| 200);
+    let port = free_port();
+    let house = with_webhooks(port, &[&of_silent, &url]);
+    for calls in 1..=2 {
+        let phone = Sipp::phone("phone_answers", port);
+        Sipp::caller(&house, "caller_hangs_up", "12346").succeed();
+        phone.succeed();
+        house.wait_records(calls);
+    }
+    let events: Vec<Value> =
+        (0..6).map(|_| told.recv_timeout(PATIENCE).expect("a message").json()["event"].clone()).collect();
+    assert_eq!(events, ["ringing", "connected", "closed", "ringing", "connected", "closed"]);
+    // What waits for the silent one stands in the metrics: all six, one of them underway.
+    let stranger = Browser::new(&house);
+    let metrics = stranger.get("/metrics").1.as_str().expect("text").to_string();
+    let waiting = metrics.lines().find_map(|line| line.strip_prefix("hotline_webhooks_waiting "));
+    assert_eq!(waiting, Some("6"), "{metrics}");
+}
