@@ -22,6 +22,7 @@ mod load;
 mod menus;
 mod operators;
 mod orders;
+mod page_phones;
 mod peers;
 mod program;
 mod prompts;
