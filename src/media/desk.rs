@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::browser::leg::BrowserLeg;
-use super::browser::negotiation::is_for_browsers;
+use super::browser::negotiation::{Voice, is_for_browsers};
 use super::browser::room::{Begun, Room};
 use super::browser::session::AT_ROOM;
 use super::capture::Capture;
@@ -258,7 +258,7 @@ impl Desk {
         let address = self.settings.advertise.unwrap_or(self.settings.bind);
         let local = Local { address, rtp_port: pair.port, session_id: self.session_id() };
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
-        let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None };
+        let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None, opus: None };
         Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs))))
     }
 
@@ -271,9 +271,9 @@ impl Desk {
             }
         };
         let side = BrowserLeg::new(self.session_id(), &self.settings.codecs, &begun);
-        let Begun { socket, ssrc, .. } = begun;
+        let Begun { socket, ssrc, opus, .. } = begun;
         let rtp = Socket::Room { pair: socket, named: AT_ROOM };
-        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc) }, side))
+        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc), opus: Some(opus) }, side))
     }
 
     /// RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.
@@ -286,8 +286,16 @@ impl Desk {
         like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec)
     }
 
+    /// How the browser of that leg speaks, which is not always how the leg does.
+    fn voice_like(&self, like: Option<LegId>) -> Option<Voice> {
+        match &self.legs.get(&like?)?.side {
+            Side::Browser(browser) if browser.speaks_opus() => Some(Voice::Opus),
+            _ => self.codec_like(like).map(Voice::G711),
+        }
+    }
+
     fn make_offer(&mut self, leg: LegId, like: Option<LegId>) {
-        let first = self.codec_like(like);
+        let (first, voice) = (self.codec_like(like), self.voice_like(like));
         let Some(state) = self.legs.get_mut(&leg) else { return };
         state.like = like;
         match &mut state.side {
@@ -296,7 +304,7 @@ impl Desk {
                 self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
             }
             Side::Browser(browser) => {
-                if let Err(fault) = browser.make_offer(&self.room, first, state.direction) {
+                if let Err(fault) = browser.make_offer(&self.room, voice, state.direction) {
                     self.unacceptable(leg, fault);
                 }
             }
@@ -304,7 +312,7 @@ impl Desk {
     }
 
     fn take_offer(&mut self, leg: LegId, sdp: &[u8]) {
-        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
+        let first = self.voice_like(self.legs.get(&leg).and_then(|state| state.like));
         if let Some(DeskLeg { side: Side::Phone(_), .. }) = self.legs.get(&leg)
             && is_for_browsers(sdp)
             && let Some((ground, browser)) = self.browser(leg)
@@ -322,7 +330,7 @@ impl Desk {
     }
 
     fn take_answer(&mut self, leg: LegId, sdp: &[u8]) {
-        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
+        let first = self.voice_like(self.legs.get(&leg).and_then(|state| state.like));
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let taken = match &mut state.side {
             Side::Phone(negotiation) => negotiation
@@ -341,7 +349,7 @@ impl Desk {
         ground: Ground,
         mut browser: BrowserLeg,
         sdp: &[u8],
-        first: Option<Codec>,
+        first: Option<Voice>,
     ) {
         let taken = browser.take_offer(&self.room, sdp, first).map(|agreement| (agreement, None));
         if let Some(state) = self.legs.get_mut(&leg)

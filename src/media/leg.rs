@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::Rng;
@@ -94,6 +96,8 @@ pub struct Ground {
     pub port: Option<u16>,
     /// The source of what is sent, where somebody else has named it already.
     pub ssrc: Option<u32>,
+    /// The room's: whether Opus is wanted as it comes.
+    pub opus: Option<Arc<AtomicBool>>,
 }
 
 /// How long a leg may be silent; zero: for ever.
@@ -137,10 +141,18 @@ pub enum Heard {
     Pass {
         header: Header,
         payload: std::ops::Range<usize>,
-        /// `None`: a key.
-        codec: Option<Codec>,
+        what: What,
         key: Option<char>,
     },
+}
+
+/// What is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Sound(Codec),
+    /// As it came, to a leg that takes it so.
+    Opus,
+    Key,
 }
 
 impl Leg {
@@ -246,9 +258,12 @@ impl Leg {
         let Some((header, payload)) = parse(packet) else { return Heard::Nothing };
         let codec = agreement.heard.codec(header.payload_type);
         let is_key = Some(header.payload_type) == agreement.heard.keys;
-        if codec.is_none() && !is_key {
-            return Heard::Nothing;
-        }
+        let what = match codec {
+            Some(codec) => What::Sound(codec),
+            None if is_key => What::Key,
+            None if agreement.heard.opus == Some(header.payload_type) => What::Opus,
+            None => return Heard::Nothing,
+        };
         match source.judge(now, from, header.ssrc, header.sequence_number) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper.
@@ -257,7 +272,7 @@ impl Leg {
         }
         self.heard_at = now;
         // All packets of a key have the time of its beginning: they say nothing about jitter.
-        let timestamp = codec.map(|_| header.timestamp);
+        let timestamp = (!is_key).then_some(header.timestamp);
         if agreement.heard.concealed != Some(header.payload_type) {
             self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
         }
@@ -275,7 +290,7 @@ impl Leg {
         }
         let passes = self.joined.filter(|_| !(is_key && self.keeps_keys));
         match (passes, key) {
-            (Some(_), key) => Heard::Pass { header, payload, codec, key },
+            (Some(_), key) => Heard::Pass { header, payload, what, key },
             (None, Some(key)) => Heard::Key(key),
             (None, None) => Heard::Nothing,
         }
@@ -306,16 +321,20 @@ impl Leg {
         packet: &mut [u8],
         payload: std::ops::Range<usize>,
         header: &Header,
-        from: Option<Codec>,
+        what: What,
     ) {
         let Some(agreement) = self.sends() else { return };
-        let (codec, audio_type, key_type) = (agreement.codec, agreement.payload_type, agreement.key_payload_type);
-        let Some(payload_type) = (if from.is_some() { Some(audio_type) } else { key_type }) else { return };
-        if let Some(from) = from {
-            // A key of ours is pressed in the place of sound.
-            if self.pressing.is_down() {
-                return;
-            }
+        let payload_type = match what {
+            What::Sound(_) => Some(agreement.payload_type),
+            What::Opus => agreement.heard.opus,
+            What::Key => agreement.key_payload_type,
+        };
+        let (Some(payload_type), codec) = (payload_type, agreement.codec) else { return };
+        // A key of ours is pressed in the place of sound.
+        if what != What::Key && self.pressing.is_down() {
+            return;
+        }
+        if let What::Sound(from) = what {
             g711::convert(&mut packet[payload.clone()], from, codec);
         }
         self.filling = None;
@@ -393,6 +412,21 @@ impl Leg {
     pub fn press_keys(&mut self, keys: impl Iterator<Item = char>) {
         let room = MOST_KEYS.saturating_sub(self.pressing.keys.len());
         self.pressing.keys.extend(keys.filter_map(event_code).take(room));
+    }
+
+    /// Whether Opus can be sent here as it is: nothing plays into it, and nobody writes down what is heard here.
+    pub fn takes_opus(&self) -> bool {
+        let speaks_it = self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some());
+        speaks_it && self.player.is_none() && self.tap.is_none()
+    }
+
+    /// What this leg says is wanted as it comes, for the leg it is joined with takes it so; but who writes it down or
+    /// mixes it listens himself.
+    pub fn wants_opus(&self, taken: bool) {
+        if let Some(opus) = &self.ground.opus {
+            let listens = self.capture.is_some() || self.tap.is_some() || self.mixed.is_some();
+            opus.store(taken && !listens, Ordering::Relaxed);
+        }
     }
 
     /// Whether keys of this leg's come as RTP events, and so are passed on as they are.

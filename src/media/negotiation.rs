@@ -43,17 +43,20 @@ pub struct Receives {
     pub keys: Option<u8>,
     /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
     pub concealed: Option<u8>,
+    /// Opus as a browser sent it, between legs that both take it; it is neither decoded nor encoded.
+    pub opus: Option<u8>,
 }
 
 impl Receives {
     pub(super) fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
-        Self { codecs: [types.next(), types.next()], keys, concealed: None }
+        Self { codecs: [types.next(), types.next()], keys, concealed: None, opus: None }
     }
 
-    /// One codec, and what is made up in it under a number of its own.
-    pub(super) fn with_concealed(codec: (u8, Codec), concealed: u8, keys: Option<u8>) -> Self {
-        Self { codecs: [Some(codec), Some((concealed, codec.1))], keys, concealed: Some(concealed) }
+    /// One codec that Opus becomes, what is made up in it under a number of its own, and Opus as it is.
+    pub(super) fn of_opus(codec: (u8, Codec), concealed: u8, opus: u8, keys: Option<u8>) -> Self {
+        let codecs = [Some(codec), Some((concealed, codec.1))];
+        Self { codecs, keys, concealed: Some(concealed), opus: Some(opus) }
     }
 
     pub fn codec(&self, payload_type: u8) -> Option<Codec> {

@@ -185,20 +185,23 @@ impl Worker {
     }
 
     fn heard(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
+        let peer = self.slots[slot].as_ref().and_then(|leg| leg.joined);
+        let taken = peer.and_then(|peer| self.slots.get(peer)?.as_ref()).is_some_and(|peer| peer.takes_opus());
         let Some(leg) = self.slots[slot].as_mut() else { return };
         let id = leg.id;
+        leg.wants_opus(taken);
         let key = match leg.receive(now, from, packet) {
             Heard::Nothing => None,
             Heard::Key(key) => Some(key),
-            Heard::Pass { header, payload, codec, key } => {
+            Heard::Pass { header, payload, what, key } => {
                 if let Some(peer) = leg.joined
                     && let Some(peer) = self.slots.get_mut(peer).and_then(Option::as_mut)
                 {
-                    if let (Some(codec), Some(tap)) = (codec, &mut peer.tap) {
+                    if let (What::Sound(codec), Some(tap)) = (what, &mut peer.tap) {
                         let sound = &packet[payload.clone()];
                         tap.hear(Channel::Right, now, header.ssrc, header.timestamp, codec, sound);
                     }
-                    peer.pass_on(now, packet, payload, &header, codec);
+                    peer.pass_on(now, packet, payload, &header, what);
                 }
                 key
             }
@@ -435,7 +438,7 @@ mod tests {
         let mut worker = Worker::new(start, received, poll, wake);
         for id in [1, 2] {
             let socket = || Socket::Udp(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
-            let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None };
+            let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None, opus: None };
             worker.open(now, LegId(id), ground);
         }
         worker.join(LegId(1), LegId(2));

@@ -15,9 +15,11 @@ pub struct AtLeg {
     pub keys: u8,
     /// Sound that was made up in place of what was lost.
     pub concealed: u8,
+    /// Opus as it is, by the clock of G.711.
+    pub opus: u8,
 }
 
-pub const AT_LEG: AtLeg = AtLeg { keys: 101, concealed: 126 };
+pub const AT_LEG: AtLeg = AtLeg { keys: 101, concealed: 126, opus: 111 };
 
 /// Ticks of Opus for one of G.711, RFC 7587 §4.1.
 const RATIO: u32 = 6;
@@ -58,9 +60,19 @@ struct Opus {
     outward: Outward,
 }
 
+/// What a packet is on the leg's side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    G711(Codec),
+    Opus,
+    Keys,
+}
+
 /// What was heard of the browser.
 #[derive(Default)]
 struct Inward {
+    /// What came was not decoded: the decoder knows nothing of it.
+    passed: bool,
     /// The source, and what is expected of it next.
     next: Option<(u32, u16)>,
     /// The same moment by both clocks.
@@ -73,6 +85,8 @@ struct Inward {
 /// What was sent to the browser.
 #[derive(Default)]
 struct Outward {
+    /// What was sent was not encoded here.
+    passed: bool,
     /// The source, and what is expected of it next.
     next: Option<(u32, u16)>,
     sequence: u16,
@@ -134,8 +148,8 @@ impl Conversion {
         }
     }
 
-    /// A packet of the browser's; `send` is given those of the leg.
-    pub fn inward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
+    /// A packet of the browser's; `send` is given those of the leg. `as_it_is`: Opus is not decoded.
+    pub fn inward(&mut self, head: Head, payload: &[u8], as_it_is: bool, send: &mut dyn FnMut(Head, &[u8])) {
         let is_keys = Some(head.payload_type) == self.talk.keys;
         let Some(opus) = &mut self.opus else {
             let payload_type = match (self.talk.voice, self.talk.other) {
@@ -148,18 +162,31 @@ impl Conversion {
         };
         let is_sound = head.payload_type == self.talk.payload_type;
         if is_sound || is_keys {
-            opus.inward(self.codec, head, payload, is_keys, send);
+            let kind = if is_keys {
+                Kind::Keys
+            } else if as_it_is {
+                Kind::Opus
+            } else {
+                Kind::G711(self.codec)
+            };
+            opus.inward(kind, head, payload, send);
         }
     }
 
     /// A packet of the leg's; `send` is given those of the browser.
     pub fn outward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let theirs = if head.payload_type == AT_LEG.keys { self.talk.keys } else { Some(self.talk.payload_type) };
+        let kind = match head.payload_type {
+            keys if keys == AT_LEG.keys => Kind::Keys,
+            opus if opus == AT_LEG.opus => Kind::Opus,
+            _ => Kind::G711(self.codec),
+        };
+        let theirs = if kind == Kind::Keys { self.talk.keys } else { Some(self.talk.payload_type) };
         let Some(payload_type) = theirs else { return };
         let head = Head { payload_type, ..head };
         match &mut self.opus {
+            None if kind == Kind::Opus => {}
             None => send(head, payload),
-            Some(opus) => opus.outward(self.codec, head, payload, Some(payload_type) == self.talk.keys, send),
+            Some(opus) => opus.outward(kind, head, payload, send),
         }
     }
 
@@ -200,7 +227,7 @@ pub fn number(codec: Codec) -> u8 {
 pub fn heard(talk: &Talk, codec: Codec) -> Receives {
     let keys = talk.keys.map(|_| AT_LEG.keys);
     match talk.voice {
-        Voice::Opus => Receives::with_concealed((number(codec), codec), AT_LEG.concealed, keys),
+        Voice::Opus => Receives::of_opus((number(codec), codec), AT_LEG.concealed, AT_LEG.opus, keys),
         Voice::G711(_) => Receives::new(&[Codec::Pcma, Codec::Pcmu].map(|codec| (number(codec), codec)), keys),
     }
 }
@@ -223,7 +250,7 @@ impl Opus {
         Some(Self { decoder, encoder, inward, outward: Outward::default() })
     }
 
-    fn inward(&mut self, codec: Codec, head: Head, payload: &[u8], is_keys: bool, send: &mut dyn FnMut(Head, &[u8])) {
+    fn inward(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
         let Head { sequence, ssrc, .. } = head;
         let gap = match self.inward.next {
             Some((source, next)) if source == ssrc => sequence.wrapping_sub(next),
@@ -236,13 +263,23 @@ impl Opus {
         if gap > u16::MAX - LATE {
             return;
         }
-        if (1..=MOST_CONCEALED).contains(&gap) && !is_keys {
-            self.conceal(codec, head, payload, gap, send);
+        let fresh = kind != Kind::Keys && std::mem::replace(&mut self.inward.passed, kind == Kind::Opus);
+        if let Kind::G711(codec) = kind {
+            if fresh {
+                let _ = self.decoder.reset_state();
+            } else if (1..=MOST_CONCEALED).contains(&gap) {
+                self.conceal(codec, head, payload, gap, send);
+            }
         }
         self.inward.next = Some((ssrc, sequence.wrapping_add(1)));
-        if is_keys {
-            return self.key_inward(head, payload, send);
-        }
+        let codec = match kind {
+            Kind::G711(codec) => codec,
+            Kind::Keys => return self.key_inward(head, payload, send),
+            Kind::Opus => {
+                let timestamp = self.inward.clock.slow(head.timestamp);
+                return send(Head { payload_type: AT_LEG.opus, timestamp, ..head }, payload);
+            }
+        };
         let mut samples = [0; LONGEST];
         // To the decoder nothing is a loss to be made up for; here it is padding.
         if payload.is_empty() {
@@ -299,7 +336,7 @@ impl Opus {
         send(Head { payload_type: AT_LEG.keys, timestamp, ..head }, &[event, flags, high, low]);
     }
 
-    fn outward(&mut self, codec: Codec, head: Head, payload: &[u8], is_keys: bool, send: &mut dyn FnMut(Head, &[u8])) {
+    fn outward(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
         let out = &mut self.outward;
         let gap = match out.next {
             Some((source, next)) if source == head.ssrc => head.sequence.wrapping_sub(next),
@@ -316,12 +353,22 @@ impl Opus {
         out.next = Some((head.ssrc, head.sequence.wrapping_add(1)));
         // What was lost stays visible: the browser makes up for it itself.
         out.sequence = out.sequence.wrapping_add(gap);
-        if is_keys {
+        if kind == Kind::Keys {
             let [event, flags, high, low, ..] = *payload else { return };
             let duration = u16::from_be_bytes([high, low]).saturating_mul(RATIO as u16).to_be_bytes();
             let timestamp = out.clock.fast(head.timestamp);
             let sequence = out.number();
             return send(Head { timestamp, sequence, ..head }, &[event, flags, duration[0], duration[1]]);
+        }
+        let fresh = std::mem::replace(&mut out.passed, kind == Kind::Opus);
+        let Kind::G711(codec) = kind else {
+            out.rest.clear();
+            let timestamp = out.clock.fast(head.timestamp);
+            let sequence = out.number();
+            return send(Head { timestamp, sequence, ..head }, payload);
+        };
+        if fresh {
+            let _ = self.encoder.reset_state();
         }
         let expected = out.rest_from.wrapping_add(out.rest.len() as u32);
         if out.rest.is_empty() || expected != head.timestamp {

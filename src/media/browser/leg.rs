@@ -22,14 +22,14 @@ impl BrowserLeg {
     }
 
     /// The session tells it when it is made.
-    pub fn make_offer(&mut self, room: &Room, first: Option<Codec>, direction: Direction) -> Result<(), Unacceptable> {
+    pub fn make_offer(&mut self, room: &Room, first: Option<Voice>, direction: Direction) -> Result<(), Unacceptable> {
         let opus = self.opus.is_some() || room.may_offer_opus();
         let draft = self.negotiation.make_offer(first, opus);
         self.ask(Ask::Offer { draft, direction })
     }
 
     /// What the leg agrees on with the session, which tells our answer when it is made.
-    pub fn take_offer(&mut self, room: &Room, sdp: &[u8], first: Option<Codec>) -> Result<Agreement, Unacceptable> {
+    pub fn take_offer(&mut self, room: &Room, sdp: &[u8], first: Option<Voice>) -> Result<Agreement, Unacceptable> {
         // It is kept where they are refused: what was spoken before goes on.
         let fresh = if self.opus.is_none() { room.opus() } else { None };
         let may = self.opus.is_some() || fresh.is_some();
@@ -41,7 +41,7 @@ impl BrowserLeg {
     }
 
     /// The same for their answer to our offer.
-    pub fn take_answer(&mut self, room: &Room, sdp: &[u8], first: Option<Codec>) -> Result<Agreement, Unacceptable> {
+    pub fn take_answer(&mut self, room: &Room, sdp: &[u8], first: Option<Voice>) -> Result<Agreement, Unacceptable> {
         let found = self.negotiation.take_answer(sdp)?;
         self.opus = match found.talk.voice {
             Voice::Opus => self.opus.take().or_else(|| Some(room.opus_promised())),
@@ -52,11 +52,15 @@ impl BrowserLeg {
         Ok(agreement)
     }
 
+    pub fn speaks_opus(&self) -> bool {
+        self.opus.is_some()
+    }
+
     /// The worker's leg speaks G.711 with the session, whatever the browser speaks.
-    fn agreement(&self, found: &Found, first: Option<Codec>) -> Agreement {
-        let codec = match found.talk.voice {
-            Voice::G711(codec) => codec,
-            Voice::Opus => first.unwrap_or(self.negotiation.preferred()),
+    fn agreement(&self, found: &Found, first: Option<Voice>) -> Agreement {
+        let codec = match (found.talk.voice, first) {
+            (Voice::G711(codec), _) | (Voice::Opus, Some(Voice::G711(codec))) => codec,
+            (Voice::Opus, _) => self.negotiation.preferred(),
         };
         let heard = conversion::heard(&found.talk, codec);
         Agreement {

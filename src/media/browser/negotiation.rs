@@ -136,24 +136,23 @@ impl Negotiation {
         self.codecs.first().copied().unwrap_or(Codec::Pcma)
     }
 
-    /// Our offer: G.711, `first` before the other, and Opus behind them if it may be.
-    pub fn make_offer(&mut self, first: Option<Codec>, opus: bool) -> Draft {
-        let mut codecs = self.codecs.clone();
-        codecs.sort_by_key(|codec| Some(*codec) != first);
+    /// Our offer: G.711 and, if it may be, Opus behind it; but `first` before all others.
+    pub fn make_offer(&mut self, first: Option<Voice>, opus: bool) -> Draft {
         let talk = |voice, payload_type, keys| Talk { voice, payload_type, keys: Some(keys), other: None };
         let plain = |codec| talk(Voice::G711(codec), static_type(codec), KEYS);
-        self.offered = codecs.into_iter().map(plain).collect();
+        self.offered = self.codecs.iter().copied().map(plain).collect();
         if opus {
             self.offered.push(talk(Voice::Opus, OPUS, KEYS_BESIDE_OPUS));
         }
+        self.offered.sort_by_key(|talk| Some(talk.voice) != first);
         self.draft(self.offered.clone(), Flow::SendRecv, "actpass")
     }
 
-    /// Takes their offer, of which one codec is answered: G.711 where it can be had, `first` before the other.
-    pub fn take_offer(&mut self, sdp: &[u8], first: Option<Codec>, opus: bool) -> Result<(Draft, Found), Unacceptable> {
+    /// Takes their offer, of which one codec is answered: `first` where it can be had, or else G.711 before Opus.
+    pub fn take_offer(&mut self, sdp: &[u8], first: Option<Voice>, opus: bool) -> Result<(Draft, Found), Unacceptable> {
         let theirs = read(sdp)?;
         let rank = |talk: &&Talk| match talk.voice {
-            Voice::G711(codec) if Some(codec) == first => 0,
+            voice if Some(voice) == first => 0,
             Voice::G711(codec) => 1 + self.codecs.iter().take_while(|ours| **ours != codec).count(),
             Voice::Opus => usize::MAX,
         };

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rtc::crypto::{self, SignatureScheme};
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
@@ -66,6 +66,8 @@ pub struct Begun {
     pub asks: mpsc::Sender<Ask>,
     /// The source of what the browser is sent.
     pub ssrc: u32,
+    /// Whether the leg wants Opus as it comes.
+    pub opus: Arc<AtomicBool>,
 }
 
 impl Room {
@@ -96,9 +98,11 @@ impl Room {
         let pair = tokio::net::UnixDatagram::from_std(other)?;
         let (asks, asked) = mpsc::channel(ASKS);
         self.opened += 1;
-        let session = Session { leg, number: self.opened, ssrc, shared: shared.clone(), pair, asks: asked };
+        let opus = Arc::new(AtomicBool::new(false));
+        let (number, shared) = (self.opened, shared.clone());
+        let session = Session { leg, number, ssrc, shared, pair, asks: asked, opus: opus.clone() };
         runtime.spawn(session.run());
-        Ok(Begun { socket, asks, ssrc })
+        Ok(Begun { socket, asks, ssrc, opus })
     }
 
     /// Leave to speak Opus, if there is any left.

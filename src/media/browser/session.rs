@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,6 +60,8 @@ pub struct Session {
     /// The other end is the worker's.
     pub pair: UnixDatagram,
     pub asks: mpsc::Receiver<Ask>,
+    /// Whether the leg wants Opus as it comes.
+    pub opus: Arc<AtomicBool>,
 }
 
 /// What there is of the browser.
@@ -225,8 +228,9 @@ impl Session {
             Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
                 let rtp::Header { payload_type, marker, sequence_number, timestamp, ssrc, .. } = packet.header;
                 let head = Head { payload_type, marker, sequence: sequence_number, timestamp, ssrc };
+                let as_it_is = self.opus.load(Ordering::Relaxed);
                 browser.guarded(self.leg, |conversion| {
-                    conversion.inward(head, &packet.payload, &mut |head, payload| self.to_leg(head, payload));
+                    conversion.inward(head, &packet.payload, as_it_is, &mut |head, payload| self.to_leg(head, payload));
                 });
             }
             Some(TrackRemoteEvent::OnRtcpPacket(packets)) => self.report_inward(&packets),

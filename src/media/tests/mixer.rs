@@ -65,7 +65,7 @@ fn table() -> Table {
         );
         let (_, agreement) = Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu]).take_offer(sdp.as_bytes()).unwrap();
         let (rtp, rtcp) = (Socket::Udp(socket()), Some(Socket::Udp(socket())));
-        let ground = Ground { rtp, rtcp, port: None, ssrc: None };
+        let ground = Ground { rtp, rtcp, port: None, ssrc: None, opus: None };
         let mut leg = Leg::new(LegId(n as u64), ground, now, &mut rng);
         leg.agree(now, agreement);
         legs.push(Some(Box::new(leg)));
@@ -165,9 +165,9 @@ impl Table {
     fn arrives(&mut self, n: usize, from: std::net::SocketAddr, packet: &mut [u8]) {
         let Some(leg) = self.legs[n].as_mut() else { return };
         match leg.receive(self.now, from, packet) {
-            Heard::Pass { header, payload, codec, .. } => {
+            Heard::Pass { header, payload, what, .. } => {
                 let peer = leg.joined.unwrap();
-                self.legs[peer].as_mut().unwrap().pass_on(self.now, packet, payload, &header, codec);
+                self.legs[peer].as_mut().unwrap().pass_on(self.now, packet, payload, &header, what);
             }
             Heard::Key(key) => self.events.push(Event::Key { leg: LegId(n as u64), key }),
             Heard::Nothing => {}

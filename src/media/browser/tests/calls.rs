@@ -16,11 +16,11 @@ use crate::media::{Browser, Codec, Command, Direction, Event, LegKind, Settings}
 use crate::moment::Moment;
 
 const WAIT: Duration = Duration::from_secs(20);
-const CALL: CallId = CallId(77);
+pub const CALL: CallId = CallId(77);
 const PHONE: LegId = LegId(1);
-const PAGE: LegId = LegId(2);
-const PHONE_HZ: u32 = 440;
-const PAGE_HZ: u32 = 700;
+pub const PAGE: LegId = LegId(2);
+pub const PHONE_HZ: u32 = 440;
+pub const PAGE_HZ: u32 = 700;
 
 pub struct House {
     pub desk: Desk,
@@ -33,7 +33,7 @@ pub struct House {
 }
 
 #[allow(clippy::disallowed_methods)]
-fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House {
+pub fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House {
     let settings = Settings {
         bind: "127.0.0.1".parse().unwrap(),
         advertise: None,
@@ -77,7 +77,7 @@ impl House {
         }
     }
 
-    fn described(&mut self, leg: LegId) -> String {
+    pub fn described(&mut self, leg: LegId) -> String {
         self.await_event("a description", |event| match event {
             Event::Described { leg: l, sdp, .. } if *l == leg => Some(String::from_utf8(sdp.clone()).unwrap()),
             Event::Unacceptable { leg: l, .. } | Event::Exhausted { leg: l } if *l == leg => panic!("{event:?}"),
@@ -85,12 +85,12 @@ impl House {
         })
     }
 
-    fn key(&mut self) -> (LegId, char) {
+    pub fn key(&mut self) -> (LegId, char) {
         self.await_event("a key", |event| if let Event::Key { leg, key } = event { Some((*leg, *key)) } else { None })
     }
 
     /// A phone's leg; returns where it receives.
-    fn phone(&mut self, phone: &UdpSocket) -> SocketAddr {
+    pub fn phone(&mut self, phone: &UdpSocket) -> SocketAddr {
         self.desk.command(Command::Open { leg: PHONE, call: CALL, second: false, kind: LegKind::Phone });
         let port = phone.local_addr().unwrap().port();
         let sdp = format!(
@@ -104,7 +104,7 @@ impl House {
     }
 
     /// The page calls.
-    fn calls(&mut self, page: &mut Page) -> String {
+    pub fn calls(&mut self, page: &mut Page) -> String {
         self.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Phone });
         self.offers(page, false)
     }
@@ -117,7 +117,7 @@ impl House {
         answer
     }
 
-    fn join(&mut self) {
+    pub fn join(&mut self) {
         self.desk.command(Command::Join { a: PHONE, b: PAGE });
         assert!(self.desk.poll().is_none());
     }
@@ -139,14 +139,14 @@ impl House {
     }
 }
 
-fn phone() -> UdpSocket {
+pub fn phone() -> UdpSocket {
     let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
     phone.set_read_timeout(Some(WAIT)).unwrap();
     phone
 }
 
 /// Both speak, 20 ms at a time, until both have heard half a second of the other.
-fn speak(house: &mut House, page: &mut Page, phone: &UdpSocket, to: SocketAddr, n: &mut u16) {
+pub fn speak(house: &mut House, page: &mut Page, phone: &UdpSocket, to: SocketAddr, n: &mut u16) {
     phone.set_nonblocking(true).unwrap();
     let (mut at_phone, mut at_page) = (Vec::new(), Vec::new());
     let half = |samples: &[i16], hz| samples.len() >= 4_000 && share(&samples[samples.len() - 4_000..], hz) > 0.8;

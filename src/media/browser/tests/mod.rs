@@ -1,4 +1,6 @@
 mod calls;
 mod conversion;
+mod moving;
 mod negotiation;
 pub mod page;
+mod passing;

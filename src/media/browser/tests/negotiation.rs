@@ -99,15 +99,22 @@ fn opus_is_spoken_with_those_who_speak_nothing_else_and_only_while_there_is_room
 #[test]
 fn the_codec_of_the_other_leg_goes_first() {
     let mut negotiation = negotiation();
-    let (_, found) = negotiation.take_offer(CHROMIUM.as_bytes(), Some(Codec::Pcmu), true).unwrap();
+    let (_, found) = negotiation.take_offer(CHROMIUM.as_bytes(), Some(Voice::G711(Codec::Pcmu)), true).unwrap();
     assert_eq!(found.talk.voice, Voice::G711(Codec::Pcmu));
-    let offer = String::from_utf8(negotiation.make_offer(Some(Codec::Pcmu), true).write(&ours())).unwrap();
+    let offer = String::from_utf8(negotiation.make_offer(Some(Voice::G711(Codec::Pcmu)), true).write(&ours())).unwrap();
     assert!(
         offer.contains("UDP/TLS/RTP/SAVPF 0 8 111 101 110\r\n") && offer.contains("a=setup:actpass\r\n"),
         "{offer}"
     );
     let offer = String::from_utf8(negotiation.make_offer(None, false).write(&ours())).unwrap();
     assert!(offer.contains("UDP/TLS/RTP/SAVPF 8 0 101\r\n"), "{offer}");
+    // Opus, where the other leg has it, goes through as it is.
+    let offer = String::from_utf8(negotiation.make_offer(Some(Voice::Opus), true).write(&ours())).unwrap();
+    assert!(offer.contains("UDP/TLS/RTP/SAVPF 111 8 0 110 101\r\n"), "{offer}");
+    let (_, found) = negotiation.take_offer(CHROMIUM.as_bytes(), Some(Voice::Opus), true).unwrap();
+    assert_eq!(found.talk.voice, Voice::Opus);
+    let (_, found) = negotiation.take_offer(CHROMIUM.as_bytes(), Some(Voice::Opus), false).unwrap();
+    assert_eq!(found.talk.voice, Voice::G711(Codec::Pcma));
 }
 
 #[test]
@@ -151,7 +158,7 @@ fn an_answer_is_taken_by_the_numbers_that_were_offered() {
     let without = answer.replace(" 8 101", " 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "");
     assert_eq!(negotiation.take_answer(without.as_bytes()).unwrap().talk.keys, None);
     // All that is in common, as browsers answer: they send the first, and may send the others.
-    negotiation.make_offer(Some(Codec::Pcmu), true);
+    negotiation.make_offer(Some(Voice::G711(Codec::Pcmu)), true);
     let found = negotiation.take_answer(answer.replace("SAVPF 8 101", "SAVPF 0 8 111 101 110").as_bytes()).unwrap();
     assert_eq!(found.talk, plain(Codec::Pcmu, 0, Some((8, Codec::Pcma))));
     let undecided = answer.replace("a=setup:active", "a=setup:actpass");

@@ -1,0 +1,64 @@
+//! Two pages who both speak Opus, joined by the desk.
+
+use std::time::Duration;
+
+use super::calls::{CALL, House, PAGE, PAGE_HZ, PHONE_HZ, house};
+use super::page::{News, Page, Speaks};
+use crate::ids::LegId;
+use crate::media::{Command, LegKind};
+
+/// What a page hears of the other in a second of both speaking: packets that came as they were sent, and others.
+fn heard_by_another(house: &House, pages: &mut [Page; 2]) -> (usize, usize) {
+    let (mut said, mut as_it_was, mut others) = (Vec::new(), 0, 0);
+    house.runtime.block_on(async {
+        for round in 0..75 {
+            let [one, other] = &mut *pages;
+            said.push(one.say(PAGE_HZ + round).await);
+            other.say(PHONE_HZ).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            while let Ok(news) = other.news.try_recv() {
+                if let News::Heard(packet) = news
+                    && round > 25
+                {
+                    let same = said.iter().any(|said| said[..] == packet.payload[..]);
+                    (as_it_was, others) = (as_it_was + usize::from(same), others + usize::from(!same));
+                }
+            }
+        }
+    });
+    (as_it_was, others)
+}
+
+#[test]
+fn opus_goes_between_pages_as_it_is_and_is_decoded_while_they_are_mixed() {
+    let mut house = house(43_220..=43_239, 10);
+    let legs = [PAGE, LegId(3)];
+    let mut pages = legs.map(|leg| {
+        let mut page = house.runtime.block_on(Page::open(Speaks::Opus));
+        house.desk.command(Command::Open { leg, call: CALL, second: leg != PAGE, kind: LegKind::Phone });
+        let offer = house.runtime.block_on(page.offer(false));
+        house.desk.command(Command::TakeOffer { leg, sdp: offer.into_bytes() });
+        let answer = house.described(leg);
+        house.runtime.block_on(page.accept(answer));
+        house.runtime.block_on(page.connected());
+        page
+    });
+    let [a, b] = legs;
+    let join = Command::Join { a, b };
+    let mix = Command::Mix { legs: legs.to_vec(), hears: vec![(a, b), (b, a)] };
+    for (command, as_it_is) in [(join.clone(), true), (mix, false), (join, true)] {
+        let name = format!("{command:?}");
+        house.desk.command(command);
+        assert!(house.desk.poll().is_none());
+        let (as_it_was, others) = heard_by_another(&house, &mut pages);
+        let (most, few) = if as_it_is { (as_it_was, others) } else { (others, as_it_was) };
+        assert!(most > 20 && few < 5, "{name}: {as_it_was} as they were, {others} not");
+    }
+    house.runtime.block_on(pages[0].press(5));
+    assert_eq!(house.key(), (PAGE, '5'));
+    house.runtime.block_on(pages[1].until("a key", |news| match news {
+        News::Heard(packet) => (packet.header.payload_type == 110 && packet.payload[0] == 5).then_some(()),
+        _ => None,
+    }));
+    house.desk.stop();
+}
