@@ -253,13 +253,6 @@ impl House {
         true
     }
 
-    /// What this leg says cannot be written.
-    pub fn cannot_record(&mut self, leg: LegId, why: &str) {
-        self.recording.remove(&leg);
-        let call = self.calls.call_of(leg).expect("a leg of a call");
-        self.tell(Event::Media(media::Event::Recorded { leg, call, recording: Err(why.into()) }));
-    }
-
     /// Time goes by, one deadline after the other.
     pub fn pass(&mut self, time: Duration) {
         let until = self.now + time;
@@ -339,6 +332,13 @@ impl House {
             _ => None,
         });
         self.tell(Event::Media(media::Event::Played { leg, token: token.expect("something plays") }));
+    }
+
+    /// What this leg says cannot be written.
+    pub fn cannot_record(&mut self, leg: LegId, why: &str) {
+        self.recording.remove(&leg);
+        let call = self.calls.call_of(leg).expect("a leg of a call");
+        self.tell(Event::Media(media::Event::Recorded { leg, call, recording: Err(why.into()) }));
     }
 
     /// What was last played on a leg.
