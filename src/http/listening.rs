@@ -14,7 +14,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tracing::debug;
 
 use super::tries::household;
@@ -190,7 +190,7 @@ impl Connection {
     }
 
     fn lives(&mut self) {
-        self.idle.as_mut().reset(Instant::now() + IDLE);
+        self.idle.set(tokio::time::sleep(IDLE));
     }
 
     fn with_wire<T>(&mut self, work: impl FnOnce(Pin<&mut dyn Both>) -> T) -> T {
