@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alive;
 pub mod app;
 pub mod call;
 pub mod config;

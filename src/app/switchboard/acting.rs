@@ -52,6 +52,7 @@ impl Switchboard {
                 info!(%seat, "seat unreachable");
                 self.log_input(now, Input::SeatReachable { seat, reachable: false });
             }
+            sip::Event::LeftBehind { connection } => self.sockets.doubt(connection),
             sip::Event::Binding { seat, binding } => {
                 let binding = binding.and_then(|binding| serde_json::to_string(&binding).ok());
                 self.store.write(Entry::Binding { seat, binding });
