@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod alive;
 pub mod app;
 pub mod call;
 pub mod config;
@@ -14,6 +13,7 @@ pub mod ivr;
 pub mod media;
 pub mod migration;
 pub mod moment;
+pub mod peers;
 pub mod queue;
 pub mod records;
 pub mod sip;

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::websocket::{self, Origins};
-use crate::alive;
+use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
 use crate::tls::Acceptor;
@@ -154,7 +154,7 @@ async fn enter(
     shared: &Shared,
 ) {
     let _ = stream.set_nodelay(true);
-    if let Err(error) = alive::watch(&stream) {
+    if let Err(error) = peers::watch(&stream) {
         debug!(remote = %flow.remote, %error, "not watched");
     }
     let secure = async |tls: &Acceptor, stream| {
@@ -212,7 +212,7 @@ async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream
     }
     let stream = socket.connect(remote).await?;
     let _ = stream.set_nodelay(true);
-    alive::watch(&stream)?;
+    peers::watch(&stream)?;
     Ok(stream)
 }
 

@@ -24,9 +24,9 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
-use super::addressing::household;
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
 use crate::ids::SeatId;
+use crate::peers::household;
 use crate::tls::Acceptor;
 use connection::{Door, Happened, Line};
 pub use gate::{Gate, Visitor};

@@ -1,7 +1,8 @@
-//! Connections whose other end is gone without a word (a power cut, a router that forgot its table): the system asks
-//! whether anybody is there, and ends them. For `sip` and `http`; does not know what is spoken.
+//! Who is at the other end of a connection: who cannot be told from whom, and whether anybody is there at all. For `sip`
+//! and `http`; does not know what is spoken.
 
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -16,7 +17,16 @@ const ASK_TIMES: u32 = 3;
 /// start, so that an office whose power was cut finds its places free.
 const GONE_AFTER_MS: u32 = 45_000;
 
-/// From here on the connection ends by itself within a minute when the other side is gone.
+/// Who cannot be told apart by address: an IPv4 address, or the /64 that everybody with IPv6 has to himself.
+pub fn household(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
+        ip => ip,
+    }
+}
+
+/// A power cut, a router that forgot its table: nobody says goodbye. From here on the connection ends by
+/// itself within a minute when nobody is there any more.
 pub fn watch(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepidle(stream, ASK_AFTER)?;
     sockopt::set_tcp_keepintvl(stream, ASK_AGAIN)?;
