@@ -82,6 +82,12 @@ impl Switchboard {
             },
             _ => {}
         }
+        if let Output::Operator { operator, seat: Some(seat), .. } = &said.output {
+            for connection in self.pages.of_others(operator, seat) {
+                info!(%seat, %operator, "sits there now; the page's phone of the former has to go");
+                self.sockets.let_go(connection);
+            }
+        }
         self.calls.handle(now, Event::Queue(said.output));
     }
 

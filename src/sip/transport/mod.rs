@@ -25,11 +25,10 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
-use crate::ids::SeatId;
 use crate::peers::household;
 use crate::tls::Acceptor;
 use connection::{Door, Happened, Line};
-pub use gate::{Gate, Visitor};
+pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
 pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
 
@@ -77,7 +76,7 @@ pub enum Arrival {
     /// A connection was handed in by the gate over which somebody has proved which seat is his.
     Proven {
         connection: ConnectionId,
-        seat: SeatId,
+        proof: Proof,
     },
     Closed(ConnectionId),
     /// Something could not be sent this way.
@@ -375,13 +374,13 @@ impl Sockets {
 
     /// Whoever waits at the gate; he says nothing before he is welcome.
     fn take_in(&mut self, newcomer: Newcomer) {
-        let Newcomer { id, remote, seat, line, welcome } = newcomer;
-        if !self.has_room(remote, seat.is_some()) || welcome.send(()).is_err() {
+        let Newcomer { id, remote, proof, line, welcome } = newcomer;
+        if !self.has_room(remote, proof.is_some()) || welcome.send(()).is_err() {
             return;
         }
-        if let Some(seat) = seat {
+        if let Some(proof) = proof {
             line.trust();
-            self.waiting.push_back(Arrival::Proven { connection: id, seat });
+            self.waiting.push_back(Arrival::Proven { connection: id, proof });
         }
         self.remember(id, remote, line);
     }

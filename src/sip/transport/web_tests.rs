@@ -262,7 +262,8 @@ impl Duplex for Held {
 }
 
 fn visitor(seat: Option<&str>) -> Visitor {
-    Visitor { remote: "192.0.2.1:5000".parse().unwrap(), secure: true, seat: seat.map(Into::into) }
+    let proof = seat.map(|seat| Proof { seat: seat.into(), by: "1001".into() });
+    Visitor { remote: "192.0.2.1:5000".parse().unwrap(), secure: true, proof }
 }
 
 #[test]
@@ -271,8 +272,8 @@ fn whom_the_web_server_hands_in_is_told_of_before_he_speaks() {
         let (mut sockets, _) = open(Transport::Ws, Doors::default()).await;
         let page = Held::saying([message(1)]);
         assert!(sockets.gate().enter(page.clone(), visitor(Some("8001"))));
-        let Arrival::Proven { connection, seat } = sockets.next().await else { panic!("who is it?") };
-        assert_eq!(seat.as_str(), "8001");
+        let Arrival::Proven { connection, proof } = sockets.next().await else { panic!("who is it?") };
+        assert_eq!((proof.seat.as_str(), proof.by.as_str()), ("8001", "1001"));
         let (flow, got) = bytes(&mut sockets).await;
         assert_eq!((got, flow.connection, flow.transport), (message(1), Some(connection), Transport::Wss));
         assert_eq!((flow.listener, flow.remote), (ListenerId::GATE, visitor(None).remote));
