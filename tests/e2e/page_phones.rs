@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 use crate::house::{Files, House, PATIENCE, hotline};
 
 const PASSWORD: &str = "correct horse";
+/// RFC 6455 §5.2.
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+/// They come every ten seconds.
+const PINGS: usize = 5;
 
 /// A browser that is signed in.
 struct Page {
@@ -111,13 +117,15 @@ impl Phone {
         };
         let mut text = vec![0; length];
         self.stream.read_exact(&mut text).ok()?;
-        (head[0] & 15 != 8).then(|| String::from_utf8_lossy(&text).to_string())
+        if head[0] & 15 == PING {
+            self.stream.write_all(&[0x80 | PONG, 0x80, 0, 0, 0, 0]).ok()?;
+        }
+        (head[0] & 15 != CLOSE).then(|| String::from_utf8_lossy(&text).to_string())
     }
 
     fn is_closed(&mut self) -> bool {
-        // Pings may come before it; what never ends fails in time.
-        while self.hears().is_some() {}
-        true
+        // Whoever answers pings is not closed for being silent.
+        (0..PINGS).any(|_| self.hears().is_none())
     }
 }
 
