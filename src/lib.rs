@@ -13,6 +13,7 @@ pub mod ivr;
 pub mod media;
 pub mod migration;
 pub mod moment;
+pub mod peers;
 pub mod queue;
 pub mod records;
 pub mod sip;

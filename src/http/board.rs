@@ -186,6 +186,11 @@ impl Board {
         sorted(&self.queues)
     }
 
+    /// Whether somebody is signed in there.
+    pub fn is_taken(&self, seat: &str) -> bool {
+        self.operators.iter().any(|operator| operator.seat.as_deref() == Some(seat))
+    }
+
     pub fn operators(&self) -> Vec<OperatorNow> {
         sorted(&self.operators)
     }

@@ -1,272 +1,324 @@
-//! The listeners: who is at the other end, and how many may be there. Hands are shaken beside each other, so that nobody
-//! who is slow holds up the next; whoever says nothing for long is gone.
+//! The listeners of the pages: who is at the other end, how many may be there at once, and how long each may take.
+//! Hands are shaken beside each other, so that nobody who is slow holds up the next.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Sleep;
-use tracing::debug;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
 
-use super::tries::household;
-use crate::tls::{Acceptor, TlsStream};
+use super::metrics;
+use super::settings::Settings;
+use crate::peers::{self, household};
+use crate::tls::Acceptor;
 
-/// Connections at once: each of 1,000 people has about four. They are descriptors, which calls need too.
+/// Connections at once, of all listeners; and from one household: an office has all its pages behind one address, and a
+/// browser opens up to six connections.
 const CONNECTIONS: usize = 8_000;
-/// Of one household: an office, or a proxy, has all its people behind one address; others get in beside it.
-const OF_A_HOUSEHOLD: usize = 6_000;
-/// Of those who shake hands for TLS, of one household.
-const SHAKING: usize = 256;
-/// Whoever takes longer for that is gone.
-const SHAKING_PATIENCE: Duration = Duration::from_secs(10);
-/// A connection on which nothing comes and nothing goes is closed. Event streams and phones say something more often.
-const IDLE: Duration = Duration::from_secs(60);
+const PER_HOUSEHOLD: usize = CONNECTIONS / 2;
+/// They may take one in so many of the files that the process may have open: calls need theirs.
+const SHARE_OF_FILES: u64 = 4;
+/// Whoever takes longer to shake hands is gone.
+const SHAKING: Duration = Duration::from_secs(10);
+/// The head of a request is whole within this; a connection on which nothing is asked for so long is closed, too.
+const HEAD: Duration = Duration::from_secs(30);
+/// Bytes of that head.
+const HEAD_BYTES: usize = 32 * 1024;
 /// Between two tries to accept, where files have run out.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Who is in, over all listeners.
-#[derive(Clone)]
-pub struct Rooms {
-    all: Arc<Semaphore>,
-    households: Arc<Mutex<BTreeMap<IpAddr, Household>>>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Household {
-    connections: usize,
-    /// Of these, so many shake hands.
-    shaking: usize,
-}
-
-impl Default for Rooms {
-    fn default() -> Rooms {
-        Rooms { all: Arc::new(Semaphore::new(CONNECTIONS)), households: Arc::default() }
-    }
-}
-
-impl Rooms {
-    fn households(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Household>> {
-        self.households.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `None`: there is no room for another.
-    fn enter(&self, from: IpAddr, shaking: bool) -> Option<Place> {
-        let permit = self.all.clone().try_acquire_owned().ok()?;
-        let from = household(from);
-        let mut households = self.households();
-        let of = households.entry(from).or_default();
-        if of.connections >= OF_A_HOUSEHOLD || (shaking && of.shaking >= SHAKING) {
-            return None;
-        }
-        of.connections += 1;
-        of.shaking += usize::from(shaking);
-        Some(Place { rooms: self.clone(), from, shaking, _permit: permit })
-    }
-}
-
-/// Given back when it is dropped.
-struct Place {
-    rooms: Rooms,
-    from: IpAddr,
-    shaking: bool,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    fn shaken(&mut self) {
-        if std::mem::take(&mut self.shaking)
-            && let Some(of) = self.rooms.households().get_mut(&self.from)
-        {
-            of.shaking -= 1;
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.shaken();
-        let mut households = self.rooms.households();
-        if let Some(of) = households.get_mut(&self.from) {
-            of.connections -= 1;
-            if of.connections == 0 {
-                households.remove(&self.from);
-            }
-        }
-    }
-}
-
-/// Connections that are ready to be served.
-pub struct Listening {
-    local: io::Result<SocketAddr>,
-    ready: mpsc::Receiver<(Connection, SocketAddr)>,
-}
-
-impl Listening {
-    /// With `tls` HTTPS is spoken.
-    pub fn new(listener: TcpListener, tls: Option<Acceptor>, rooms: Rooms) -> Listening {
-        let (done, ready) = mpsc::channel(SHAKING);
-        let local = listener.local_addr();
-        tokio::spawn(async move {
-            while !done.is_closed() {
-                let (stream, remote) = match listener.accept().await {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        debug!(%error, "the pages' listener");
-                        tokio::time::sleep(PAUSE).await;
-                        continue;
-                    }
-                };
-                let Some(mut place) = rooms.enter(remote.ip(), tls.is_some()) else {
-                    debug!(%remote, "no room for another connection");
-                    continue;
-                };
-                let (tls, done) = (tls.clone(), done.clone());
-                tokio::spawn(async move {
-                    let Some(wire) = shake_hands(stream, remote, tls).await else { return };
-                    place.shaken();
-                    drop(done.send((Connection::new(wire, place), remote)).await);
-                });
-            }
-        });
-        Listening { local, ready }
-    }
-}
-
-async fn shake_hands(stream: TcpStream, remote: SocketAddr, tls: Option<Acceptor>) -> Option<Wire> {
-    let Some(tls) = tls else { return Some(Wire::Plain(stream)) };
-    match tokio::time::timeout(SHAKING_PATIENCE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Wire::Encrypted(Box::new(stream))),
-        Ok(Err(error)) => {
-            debug!(%remote, %error, "no hands were shaken");
-            None
-        }
-        Err(_) => {
-            debug!(%remote, "hands were shaken too slowly");
-            None
-        }
-    }
-}
-
-impl Listener for Listening {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        match self.ready.recv().await {
-            Some(ready) => ready,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local.as_ref().copied().map_err(|error| io::Error::new(error.kind(), error.to_string()))
-    }
-}
-
-enum Wire {
-    Plain(TcpStream),
-    Encrypted(Box<TlsStream>),
-}
-
-/// One connection, in its place; closed when it is idle for too long.
-pub struct Connection {
-    wire: Wire,
-    idle: Pin<Box<Sleep>>,
-    _place: Place,
-}
-
-impl Connection {
-    fn new(wire: Wire, place: Place) -> Connection {
-        Connection { wire, idle: Box::pin(tokio::time::sleep(IDLE)), _place: place }
-    }
-
-    fn lives(&mut self) {
-        self.idle.set(tokio::time::sleep(IDLE));
-    }
-
-    fn with_wire<T>(&mut self, work: impl FnOnce(Pin<&mut dyn Both>) -> T) -> T {
-        match &mut self.wire {
-            Wire::Plain(stream) => work(Pin::new(stream)),
-            Wire::Encrypted(stream) => work(Pin::new(stream.as_mut())),
-        }
-    }
-}
-
-trait Both: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if let Poll::Ready(read) = self.with_wire(|wire| wire.poll_read(context, buffer)) {
-            self.lives();
-            return Poll::Ready(read);
-        }
-        ready!(self.idle.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(written) = self.with_wire(|wire| wire.poll_write(context, bytes)) {
-            self.lives();
-            return Poll::Ready(written);
-        }
-        ready!(self.idle.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with_wire(|wire| wire.poll_flush(context))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with_wire(|wire| wire.poll_shutdown(context))
-    }
-}
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Remote(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, Listening>> for Remote {
-    fn connect_info(stream: IncomingStream<'_, Listening>) -> Remote {
-        Remote(*stream.remote_addr())
+/// Takes connections for as long as the process runs.
+pub async fn serve(listener: TcpListener, tls: Option<Acceptor>, app: Router, places: Arc<Places>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+    let http = Arc::new(http);
+    loop {
+        let (stream, remote) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                debug!(%error, "the pages' listener");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let Some(place) = places.take(remote.ip()) else {
+            metrics::counter("hotline_connections_refused_total", &[]);
+            continue;
+        };
+        tokio::spawn(enter(http.clone(), stream, remote, place, tls.clone(), app.clone()));
+    }
+}
+
+async fn enter(
+    http: Arc<http1::Builder>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    place: Place,
+    tls: Option<Acceptor>,
+    app: Router,
+) {
+    let _ = stream.set_nodelay(true);
+    if let Err(error) = peers::watch(&stream) {
+        debug!(%remote, %error, "not watched");
+    }
+    let Some(tls) = tls else { return carry(&http, Held { stream, _place: place }, remote, app).await };
+    match timeout(SHAKING, tls.accept(stream)).await {
+        Ok(Ok(stream)) => carry(&http, Held { stream, _place: place }, remote, app).await,
+        Ok(Err(error)) => debug!(%remote, %error, "no hands were shaken"),
+        Err(_) => debug!(%remote, "hands were shaken too slowly"),
+    }
+}
+
+async fn carry<S>(http: &http1::Builder, stream: Held<S>, remote: SocketAddr, app: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let app = TowerToHyperService::new(app);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(Remote(remote)));
+        app.call(request)
+    });
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), answer).with_upgrades().await {
+        debug!(%remote, %error, "a connection of the pages");
+    }
+}
+
+/// Room for connections.
+pub struct Places {
+    all: usize,
+    each: usize,
+    settings: Arc<ArcSwap<Settings>>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    of: BTreeMap<IpAddr, usize>,
+}
+
+impl Places {
+    pub fn new(settings: Arc<ArcSwap<Settings>>) -> Arc<Places> {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let all = CONNECTIONS.min(usize::try_from(files / SHARE_OF_FILES).unwrap_or(CONNECTIONS));
+        Places::of(all, PER_HOUSEHOLD.min(all / 2), settings)
+    }
+
+    fn of(all: usize, each: usize, settings: Arc<ArcSwap<Settings>>) -> Arc<Places> {
+        Arc::new(Places { all, each, settings, taken: Mutex::default() })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Places>, from: IpAddr) -> Option<Place> {
+        let household = household(from);
+        // A proxy in front of us brings everybody.
+        let each = if self.settings.load().proxy { self.all } else { self.each };
+        let mut taken = self.taken();
+        let from_there = taken.of.get(&household).copied().unwrap_or(0);
+        if taken.all >= self.all || from_there >= each {
+            warn!(%from, connections = taken.all, from_there, "too many connections to the pages; this one is closed");
+            return None;
+        }
+        taken.all += 1;
+        taken.of.insert(household, from_there + 1);
+        Some(Place { places: self.clone(), household })
+    }
+}
+
+/// One connection's; free again when it is dropped.
+struct Place {
+    places: Arc<Places>,
+    household: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        taken.all -= 1;
+        if let Some(count) = taken.of.get_mut(&self.household) {
+            *count -= 1;
+            if *count == 0 {
+                taken.of.remove(&self.household);
+            }
+        }
+    }
+}
+
+/// A connection with its place: whoever holds it on, as a WebSocket, holds the place.
+struct Held<S> {
+    stream: S,
+    _place: Place,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Held<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Held<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the runtime's clock is a pretended one here")]
 mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::tls;
+
+    /// Time passes by itself when nothing else is to do.
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(test)
+    }
+
+    async fn open(all: usize, each: usize, tls: Option<Acceptor>) -> (SocketAddr, Arc<Places>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let places = Places::of(all, each, Arc::default());
+        let app = Router::new()
+            .route("/", get(|ConnectInfo(Remote(remote)): ConnectInfo<Remote>| async move { remote.to_string() }));
+        tokio::spawn(serve(listener, tls, app, places.clone()));
+        (addr, places)
+    }
+
+    /// What is answered until the house closes.
+    async fn hear(stream: &mut TcpStream) -> String {
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard).await;
+        String::from_utf8(heard).unwrap()
+    }
 
     #[test]
-    fn a_household_has_its_share_and_others_get_in_beside_it() {
-        let rooms = Rooms::default();
-        let from = |last: u8| IpAddr::from([192, 0, 2, last]);
-        let mut shaking: Vec<Place> = (0..SHAKING).filter_map(|_| rooms.enter(from(1), true)).collect();
-        assert_eq!(shaking.len(), SHAKING);
-        assert!(rooms.enter(from(1), true).is_none(), "so many of one household shake hands");
-        assert!(rooms.enter(from(2), true).is_some());
-        shaking[0].shaken();
-        shaking.extend(rooms.enter(from(1), true));
-        let more: Vec<Place> = (0..OF_A_HOUSEHOLD).filter_map(|_| rooms.enter(from(1), false)).collect();
-        assert_eq!(shaking.len() + more.len(), OF_A_HOUSEHOLD);
-        assert!(rooms.enter(from(2), false).is_some());
-        drop((shaking, more));
-        assert!(rooms.households().is_empty());
-        assert_eq!(rooms.all.available_permits(), CONNECTIONS);
+    fn who_says_nothing_or_half_of_it_is_closed() {
+        for says in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"] {
+            run(async {
+                let (addr, places) = open(4, 4, None).await;
+                let mut stream = TcpStream::connect(addr).await.unwrap();
+                stream.write_all(says.as_bytes()).await.unwrap();
+                let began = tokio::time::Instant::now();
+                let heard = hear(&mut stream).await;
+                let took = began.elapsed();
+                assert!(took >= HEAD && took < HEAD + Duration::from_secs(2), "{took:?} after {says:?}");
+                let whole = says.ends_with("\r\n\r\n");
+                let remote = stream.local_addr().unwrap().to_string();
+                assert_eq!(heard.starts_with("HTTP/1.1 200 OK") && heard.ends_with(&remote), whole, "{heard}");
+                assert_eq!(places.taken().all, 0);
+            });
+        }
+    }
+
+    #[test]
+    fn a_household_has_so_many_places_and_all_have_so_many() {
+        run(async {
+            let (addr, places) = open(5, 3, None).await;
+            let connect = async |from: &str| {
+                let socket = tokio::net::TcpSocket::new_v4().unwrap();
+                socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+                let mut stream = socket.connect(addr).await.unwrap();
+                let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+                let mut first = [0; 8];
+                let served = asked.is_ok() && stream.read_exact(&mut first).await.is_ok();
+                (served, stream)
+            };
+            let mut held = Vec::new();
+            for (from, served) in [
+                ("127.0.0.1", true),
+                ("127.0.0.1", true),
+                ("127.0.0.1", true),
+                ("127.0.0.1", false),
+                ("127.0.0.2", true),
+                ("127.0.0.2", true),
+                ("127.0.0.3", false),
+            ] {
+                let (found, stream) = connect(from).await;
+                assert_eq!(found, served, "{from}, beside {}", held.len());
+                held.extend(found.then_some(stream));
+            }
+            held.remove(0);
+            while places.taken().all == 5 {
+                tokio::task::yield_now().await;
+            }
+            assert!(connect("127.0.0.1").await.0);
+        });
+    }
+
+    #[test]
+    fn who_shakes_no_hands_holds_up_nobody() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let made = rcgen::generate_simple_self_signed(["localhost".to_string()]).unwrap();
+            let files = tls::Files { certificate: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
+            std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+            std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+            let (addr, places) = open(400, 400, Some(Acceptor::open(files).unwrap())).await;
+            let mut silent = Vec::new();
+            for _ in 0..300 {
+                silent.push(TcpStream::connect(addr).await.unwrap());
+            }
+            let began = tokio::time::Instant::now();
+            while places.taken().all < 300 {
+                tokio::task::yield_now().await;
+            }
+            assert!(began.elapsed() < SHAKING, "all were let in beside each other");
+            for stream in &mut silent {
+                hear(stream).await;
+            }
+            assert!(began.elapsed() < SHAKING + Duration::from_secs(1));
+            assert_eq!(places.taken().all, 0);
+        });
     }
 }

@@ -60,6 +60,7 @@ pub const DESCRIBED: &[(&str, &str)] = &[
     ("hotline_wait_seconds", "Waits in the line until an operator answered"),
     ("hotline_talk_seconds", "Talks"),
     ("hotline_alarms", "Alarms that are open"),
+    ("hotline_connections_refused_total", "Connections to the pages that found no place"),
     ("hotline_http_requests_total", "Requests to the API, by method, path and status"),
     ("hotline_http_request_seconds", "How long requests took"),
     ("hotline_event_streams", "Event streams that are open"),

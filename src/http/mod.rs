@@ -30,7 +30,7 @@ pub use asks::{Answer, Ask, Asked, Mode, NotDone, Obey, OperatorAct, Order, Whom
 pub use board::Board;
 pub use metrics::{Meter, counter, gauge, seconds};
 pub use passwords::{hash, new_token, token_hash};
-pub use phones::{Came, Goes, Phones, Socket};
+pub use phones::{Came, Goes, Phones, Sits, Socket};
 pub use roles::{Role, Roles};
 pub use server::{Parts, bind, start};
 pub use settings::{Person, Settings};

@@ -17,8 +17,15 @@ use super::problem::Problem;
 use super::server::Web;
 use super::signing::{self, Who};
 
-/// Takes a phone in: its socket, where it is, whether it is encrypted, and its seat. `false`: there is no room.
-pub type Phones = Arc<dyn Fn(Socket, SocketAddr, bool, Option<String>) -> bool + Send + Sync>;
+/// Takes a phone in: its socket, where it is, whether it is encrypted, and what its session proved. `false`: there is no
+/// room.
+pub type Phones = Arc<dyn Fn(Socket, SocketAddr, bool, Option<Sits>) -> bool + Send + Sync>;
+
+/// Who sits where.
+pub struct Sits {
+    pub operator: String,
+    pub seat: String,
+}
 
 const SUBPROTOCOL: &str = "sip";
 /// Bytes of a message: of SIP none is larger.
@@ -115,13 +122,13 @@ pub async fn enter(
         Some(who) => signing::seat(&web, &who).await?.map(|seat| (web.clone(), who, seat)),
         None => None,
     };
-    let seat = stands.as_ref().map(|(.., seat)| seat.clone());
+    let sits = stands.as_ref().map(|(_, who, seat)| Sits { operator: who.id.clone(), seat: seat.clone() });
     let remote = SocketAddr::new(guard::origin_address(&web, &headers, remote), remote.port());
     let secure = settings.is_secure();
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(LARGEST).max_frame_size(LARGEST);
     Ok(upgrade
         .on_upgrade(move |socket| async move {
-            if !(web.phones)(Socket::new(socket, stands), remote, secure, seat) {
+            if !(web.phones)(Socket::new(socket, stands), remote, secure, sits) {
                 tracing::warn!(%remote, "no room for another phone");
             }
         })

@@ -24,7 +24,7 @@ use tracing::{error, info};
 use super::asks::{Answer, Ask, Asked, Obey};
 use super::board::Board;
 use super::idempotency::Idempotency;
-use super::listening::{Listening, Remote, Rooms};
+use super::listening::{self, Places};
 use super::metrics::Meter;
 use super::phones::{self, Phones};
 use super::problem::Problem;
@@ -147,26 +147,22 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
 
 /// Serves until the process ends.
 pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Result<()> {
-    let tls = parts.tls.clone();
+    let (tls, places) = (parts.tls.clone(), Places::new(parts.settings.clone()));
     let app = router(parts);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
     let serve = async move {
         let mut servers = Vec::new();
-        let rooms = Rooms::default();
         for listener in listeners {
-            let listener = match TcpListener::from_std(listener) {
-                Ok(listener) => listener,
-                Err(error) => {
-                    error!(%error, "a listener of the pages");
-                    continue;
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let serve = listening::serve(listener, tls.clone(), app.clone(), places.clone());
+                    servers.push(tokio::spawn(serve));
                 }
-            };
-            let app = app.clone().into_make_service_with_connect_info::<Remote>();
-            let listener = Listening::new(listener, tls.clone(), rooms.clone());
-            servers.push(tokio::spawn(async move { axum::serve(listener, app).await }));
+                Err(error) => error!(%error, "a listener of the pages"),
+            }
         }
         for server in servers {
-            if let Ok(Err(error)) = server.await {
+            if let Err(error) = server.await {
                 error!(%error, "the pages are not served any more");
             }
         }

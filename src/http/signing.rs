@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::roles::{Role, Roles};
 use super::server::Web;
 use super::settings::Person;
+use super::words::OperatorFacts;
 use crate::records::Session;
 
 pub const COOKIE: &str = "hotline";
@@ -195,9 +196,19 @@ pub async fn seat(web: &Web, who: &Who) -> Result<Option<String>, Problem> {
     Ok(None)
 }
 
-/// Whether an operator is signed in at a seat. As long as the board is being read nobody is sent away.
+/// Whether an operator is signed in at a seat, or it is their own and stands empty: whose phone was away for too long is
+/// signed in by its return. As long as the board is being read nobody is sent away.
 pub fn sits(web: &Web, operator: &str, seat: &str) -> bool {
-    !web.board.is_ready() || web.board.operator(operator).is_some_and(|now| now.seat.as_deref() == Some(seat))
+    let Some(now) = web.board.operator(operator) else { return !web.board.is_ready() };
+    match now.seat {
+        _ if !web.board.is_ready() => true,
+        Some(at) => at == seat,
+        None => {
+            let facts = web.board.facts();
+            let is_own = |of: &OperatorFacts| of.id == operator && of.seat.as_deref() == Some(seat);
+            facts.operators.iter().any(is_own) && !web.board.is_taken(seat)
+        }
+    }
 }
 
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -223,6 +234,30 @@ pub fn set_cookie(token: Option<&str>, secure: bool, longest: std::time::Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::tests::web;
+    use crate::http::words::{Facts, OperatorNow};
+
+    #[test]
+    fn a_seat_is_whose_who_sits_there_and_an_empty_one_its_owners() {
+        let web = web();
+        let own =
+            |id: &str, seat: &str| OperatorFacts { id: id.into(), seat: Some(seat.into()), ..OperatorFacts::default() };
+        let operators = vec![own("1001", "8001"), own("1002", "8002")];
+        web.board.put_facts("t", Facts { operators, ..Facts::default() });
+        let sit = |id: &str, seat: Option<&str>| {
+            let now = OperatorNow { id: id.into(), seat: seat.map(String::from), ..OperatorNow::default() };
+            web.board.put_operator("t", now);
+        };
+        assert!(sits(&web, "1001", "8009"), "the board is being read");
+        web.board.set_ready();
+        sit("1001", Some("8001"));
+        sit("1002", None);
+        assert!(sits(&web, "1001", "8001") && !sits(&web, "1001", "8002") && !sits(&web, "9", "8001"));
+        assert!(sits(&web, "1002", "8002"), "the phone was away for too long");
+        assert!(!sits(&web, "1002", "8001") && !sits(&web, "1002", "8003"));
+        sit("1001", Some("8002"));
+        assert!(!sits(&web, "1002", "8002") && !sits(&web, "1001", "8001"));
+    }
 
     #[test]
     fn the_cookie_is_for_this_house_alone() {

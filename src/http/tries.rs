@@ -2,24 +2,17 @@
 //! costs nothing: an office has all its people behind one address.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::passwords::token_hash;
 use crate::moment::Moment;
+use crate::peers::household;
 
 /// Households and names that are remembered; beyond that those that tried longest ago are forgotten.
 const REMEMBERED: usize = 20_000;
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Of a /64 of IPv6 everything belongs to one subscriber.
-pub fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !0 << 64).into(),
-        address => address,
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
@@ -112,6 +105,8 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn address(last: u8) -> IpAddr {

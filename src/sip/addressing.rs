@@ -1,7 +1,7 @@
 //! Which addresses are written into messages, and where messages go.
 
 use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use super::dialog::literal;
 use super::endpoint::Endpoint;
@@ -87,14 +87,6 @@ impl Endpoint {
 
     pub(super) fn contact(&self, flow: Flow) -> String {
         NameAddr::sip(self.own_uri("hotline", flow)).to_string()
-    }
-}
-
-/// Who cannot be told apart by address: an IPv4 address, or the /64 that everybody with IPv6 has to himself.
-pub(super) fn household(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
-        ip => ip,
     }
 }
 

@@ -236,6 +236,10 @@ impl Endpoint {
     /// Announces what the registrar has to say, and renews the deadlines that are not a transaction's.
     pub(super) fn after(&mut self, now: Moment) {
         while let Some(event) = self.registrar.poll() {
+            if matches!(&event, Event::LeftBehind { connection } if self.leg_connections.has(connection)) {
+                // A talk goes on over it.
+                continue;
+            }
             let gone = if let Event::SeatUnreachable { seat } = &event { Some(seat.clone()) } else { None };
             self.events.push_back(event);
             if let Some(seat) = gone {

@@ -173,16 +173,19 @@ impl Endpoint {
         for id in self.legs_of(seat) {
             let Some(leg) = self.legs.get_mut(&id) else { continue };
             let is_gone = |flow: Flow| flow.transport.is_reliable() && flow.connection.is_none();
+            let is_left_behind = |former: Flow, flow: Flow| former.transport.is_web() && former != flow;
             let dialog = leg.dialog.as_ref();
             match &mut leg.state {
                 State::Held(_) => self.ring_held(now, id),
-                State::Calling(calling) if calling.pinned && is_gone(calling.flow) => match same_phone {
-                    true => {
-                        let transaction = calling.transaction;
-                        self.move_client(transaction, flow);
+                // A browser's former connection may be dead for long before anybody knows.
+                State::Calling(calling)
+                    if calling.pinned && (is_gone(calling.flow) || is_left_behind(calling.flow, flow)) =>
+                {
+                    match same_phone {
+                        true => self.ring_on(now, id, flow),
+                        false => self.ring_anew(now, id, contact, flow),
                     }
-                    false => self.ring_anew(now, id, contact, flow),
-                },
+                }
                 _ if dialog.is_some_and(|dialog| dialog.pinned && (same_phone || is_gone(dialog.flow))) => {
                     self.set_flow(now, id, flow, same_phone);
                 }
@@ -212,12 +215,34 @@ impl Endpoint {
         }
     }
 
+    /// The same phone over another connection: what follows goes there, and what may be lost with the former one goes
+    /// once more.
+    fn ring_on(&mut self, now: Moment, id: LegId, flow: Flow) {
+        let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) else { return };
+        let (transaction, heard, cancelled) =
+            (calling.transaction, calling.provisional, calling.cancel == Cancel::Sent);
+        if cancelled {
+            calling.cancel = Cancel::Wanted;
+        }
+        self.move_client(transaction, flow);
+        // One that did arrive is a copy to them, §17.2.1.
+        if !heard && let Some(client) = self.clients.get(&transaction) {
+            let bytes = client.transaction.bytes().to_vec();
+            self.transmit(flow, bytes);
+        }
+        self.cancel_if_possible(now, id);
+    }
+
     /// A page that began anew while it rang: it knows nothing of that, and rings again.
     fn ring_anew(&mut self, now: Moment, id: LegId, contact: &SipUri, flow: Flow) {
         let own = self.contact(flow);
         let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) else { return };
         let (before, is_over) = (calling.transaction, calling.cancel != Cancel::No);
+        let rings_elsewhere = calling.provisional && !is_over && calling.flow.connection.is_some();
         let mut request = calling.request.clone();
+        if rings_elsewhere {
+            self.send_cancel(now, before, None);
+        }
         self.forget_client(before);
         if is_over {
             return self.invite_failed(now, id, 487);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::addressing::household;
 use crate::moment::Moment;
+use crate::peers::household;
 
 const WINDOW: Duration = Duration::from_secs(60);
 /// Wrong secrets from one source in a window. An office has all its phones behind one address, and some of them

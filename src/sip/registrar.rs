@@ -47,6 +47,8 @@ struct Bound {
     flow: Flow,
     call_id: String,
     cseq: u32,
+    /// RFC 5626 §4.1: which of the connections that the phone keeps beside each other.
+    reg_id: Option<String>,
     expires_at: Moment,
     /// Its connection is gone, and has so long to be back.
     back_by: Option<Moment>,
@@ -72,7 +74,7 @@ pub struct At {
 enum Asked {
     Nothing,
     RemoveAll,
-    Bind { contact: SipUri, expires: u32 },
+    Bind { contact: SipUri, expires: u32, reg_id: Option<String> },
 }
 
 impl Registrar {
@@ -170,18 +172,19 @@ impl Registrar {
         match asked {
             Asked::Nothing => {}
             Asked::RemoveAll => self.remove(&seat),
-            Asked::Bind { contact, expires: 0 } => {
+            Asked::Bind { contact, expires: 0, .. } => {
                 if self.seats.get(&seat).is_some_and(|bound| bound.contact.equivalent(&contact)) {
                     self.remove(&seat);
                 }
             }
-            Asked::Bind { contact, expires } => {
+            Asked::Bind { contact, expires, reg_id } => {
                 let expires = Duration::from_secs(expires.into()).min(self.max);
                 let bound = Bound {
                     contact,
                     flow,
                     call_id: call_id.into(),
                     cseq: cseq.seq,
+                    reg_id,
                     expires_at: now + expires,
                     back_by: None,
                 };
@@ -224,7 +227,8 @@ impl Registrar {
         if expires > 0 && Duration::from_secs(expires.into()) < self.min {
             return Err(423);
         }
-        Ok(Asked::Bind { contact: SipUri { headers: None, ..contact.clone() }, expires })
+        let reg_id = best.params.get("reg-id").map(str::to_string);
+        Ok(Asked::Bind { contact: SipUri { headers: None, ..contact.clone() }, expires, reg_id })
     }
 
     fn bind(&mut self, seat: SeatId, bound: Bound) {
@@ -237,11 +241,16 @@ impl Registrar {
         };
         let (connection, ip) = (bound.flow.connection, bound.flow.remote.ip().to_canonical());
         let browser = bound.flow.transport.is_web();
-        let ends_at = bound.ends_at();
+        let (ends_at, reg_id) = (bound.ends_at(), bound.reg_id.clone());
         let before = self.seats.insert(seat.clone(), bound);
         if let Some(before) = &before {
             self.unplace(&seat, before.flow);
             self.deadlines.remove(&(before.ends_at(), seat.clone()));
+            // Browsers are asked every few seconds whether they are there.
+            let former = before.flow.connection.filter(|id| Some(*id) != connection && !before.flow.transport.is_web());
+            if let Some(former) = former.filter(|id| before.reg_id == reg_id && !self.connections.has(id)) {
+                self.events.push_back(Event::LeftBehind { connection: former });
+            }
         }
         self.deadlines.insert((ends_at, seat.clone()));
         self.addresses.insert(ip, seat.clone());
@@ -310,8 +319,8 @@ impl Registrar {
         let same = self.listen.iter().position(is_same).map(ListenerId);
         let Some(listener) = same.or_else(|| listener_to(&self.listen, Transport::Udp, binding.remote)) else { return };
         let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
-        let bound =
-            Bound { contact, flow, call_id: String::new(), cseq: 0, expires_at: binding.expires_at, back_by: None };
+        let (call_id, expires_at) = (String::new(), binding.expires_at);
+        let bound = Bound { contact, flow, call_id, cseq: 0, reg_id: None, expires_at, back_by: None };
         self.bind(seat, bound);
     }
 

@@ -391,6 +391,10 @@ pub enum Event {
     SeatUnreachable {
         seat: SeatId,
     },
+    /// The phone of this connection registered over another: unless it speaks again it is of no more use.
+    LeftBehind {
+        connection: ConnectionId,
+    },
     /// The account of a softphone of ours is registered, or was refused.
     AccountRegistered,
     AccountRefused {

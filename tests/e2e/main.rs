@@ -20,6 +20,7 @@ mod lines;
 mod load;
 mod menus;
 mod operators;
+mod page_phones;
 mod peers;
 mod program;
 mod prompts;

@@ -52,6 +52,7 @@ impl Switchboard {
                 info!(%seat, "seat unreachable");
                 self.log_input(now, Input::SeatReachable { seat, reachable: false });
             }
+            sip::Event::LeftBehind { connection } => self.sockets.doubt(connection),
             sip::Event::Binding { seat, binding } => {
                 let binding = binding.and_then(|binding| serde_json::to_string(&binding).ok());
                 self.store.write(Entry::Binding { seat, binding });
@@ -80,6 +81,12 @@ impl Switchboard {
                 _ => debug!(%operator, ?state, "operator"),
             },
             _ => {}
+        }
+        if let Output::Operator { operator, seat: Some(seat), .. } = &said.output {
+            for connection in self.pages.of_others(operator, seat) {
+                info!(%seat, %operator, "sits there now; the page's phone of the former has to go");
+                self.sockets.let_go(connection);
+            }
         }
         self.calls.handle(now, Event::Queue(said.output));
     }

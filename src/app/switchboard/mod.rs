@@ -1,6 +1,7 @@
 //! The one task that owns every signalling and queue machine: one input, settle, one timer, wait.
 
 mod acting;
+mod pages;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,7 +31,8 @@ use crate::records::{Entry, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::masked;
-use crate::sip::transport::{Arrival, Sockets};
+use crate::sip::transport::{Arrival, Proof, Sockets};
+use pages::Pages;
 
 /// One input cannot set off more than this: beyond it two machines answer each other for ever.
 const SETTLE_LIMIT: usize = 200_000;
@@ -95,6 +97,8 @@ pub struct Switchboard {
     pub trace_sip: Option<Log>,
     /// Opening entries on their way to the disk, oldest first, and since when.
     opening: VecDeque<(Ticket, CallId, Moment)>,
+    /// Phones of pages, and whose seats they prove.
+    pages: Pages,
     /// Who waits to hear whether an order of theirs was taken.
     asked: BTreeMap<u64, oneshot::Sender<Result<(), NotDone>>>,
     last_ticket: u64,
@@ -169,6 +173,7 @@ impl Switchboard {
             drain,
             trace_sip,
             opening: VecDeque::new(),
+            pages: Pages::default(),
             asked: BTreeMap::new(),
             last_ticket: 0,
             draining: None,
@@ -239,12 +244,27 @@ impl Switchboard {
                     self.trace("<<<", &flow, &bytes);
                     self.sip.receive(now, flow, &bytes);
                 }
-                Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
-                Arrival::Proven { connection, seat } => self.sip.connection_proven(connection, seat),
+                Arrival::Closed(connection) => {
+                    self.pages.closed(connection);
+                    self.sip.connection_closed(now, connection);
+                }
+                Arrival::Proven { connection, proof } => self.let_in(connection, proof),
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);
             next = self.sockets.try_next();
+        }
+    }
+
+    /// A page's phone, unless somebody else sits at that seat by now.
+    fn let_in(&mut self, connection: sip::ConnectionId, Proof { seat, by }: Proof) {
+        if self.queue.operator_at(&seat).is_some_and(|there| *there != by) {
+            info!(%seat, operator = %by, "somebody else sits there; the page's phone has to go");
+            return self.sockets.let_go(connection);
+        }
+        self.sip.connection_proven(connection, seat.clone());
+        if let Some(oldest) = self.pages.enter(connection, seat, by) {
+            self.sockets.let_go(oldest);
         }
     }
 

@@ -4,15 +4,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::http::{Came, Goes, Phones, Socket};
-use crate::ids::SeatId;
-use crate::sip::transport::{Duplex, Frame, Gate, Heard, Visitor};
+use crate::http::{Came, Goes, Phones, Sits, Socket};
+use crate::sip::transport::{Duplex, Frame, Gate, Heard, Proof, Visitor};
 
 /// Where the web server hands them in.
 pub fn entrance(gate: Gate) -> Phones {
-    Arc::new(move |socket: Socket, remote: SocketAddr, secure: bool, seat: Option<String>| {
-        let seat = seat.map(|seat| SeatId::from(seat.as_str()));
-        gate.enter(Line(socket), Visitor { remote, secure, seat })
+    Arc::new(move |socket: Socket, remote: SocketAddr, secure: bool, sits: Option<Sits>| {
+        let proof = sits.map(|Sits { operator, seat }| Proof { seat: seat.into(), by: operator.into() });
+        gate.enter(Line(socket), Visitor { remote, secure, proof })
     })
 }
 

@@ -217,6 +217,10 @@ impl Endpoint {
         let id = calling.transaction;
         // §9.1: the final response to a cancelled INVITE has 64 × T1.
         self.limit_client(id, now + patience(&self.settings.timers));
+        self.send_cancel(now, id, reason);
+    }
+
+    pub(in crate::sip) fn send_cancel(&mut self, now: Moment, id: TransactionId, reason: Option<String>) {
         let Some(client) = self.clients.get(&id) else { return };
         let flow = client.transaction.flow;
         let mut cancel = Request::new(Method::CANCEL, client.request.uri.clone());

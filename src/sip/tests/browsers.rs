@@ -334,6 +334,57 @@ fn a_page_that_rings_and_is_cut_off_answers_over_its_next_connection() {
     }
 }
 
+/// The network of the page changes: nobody told the house that the former connection is dead.
+#[test]
+fn a_page_that_rings_and_is_there_by_another_way_hears_there_that_it_is_over() {
+    for hangs_up_first in [true, false] {
+        let mut phone = page();
+        let invite = ring(&mut phone).remove(0);
+        phone.send(&answered(&invite, "180 Ringing"));
+        let hang_up = |phone: &mut Phone| {
+            phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+            ways(phone)
+        };
+        if hangs_up_first {
+            assert_eq!(hang_up(&mut phone), [("CANCEL".into(), Some(7))]);
+        }
+        browser(&mut phone, 8, true);
+        let sent = registers(&mut phone, "8001", 2, "page", PAGE);
+        if hangs_up_first {
+            assert!(sent[0].starts_with("SIP/2.0 200") && sent[1].starts_with("CANCEL "), "{sent:?}");
+        } else {
+            assert_eq!(starts(&sent), ["SIP/2.0 200 OK"], "and no second INVITE");
+            assert_eq!(hang_up(&mut phone), [("CANCEL".into(), Some(8))]);
+        }
+        phone.send(&answered(&invite, "487 Request Terminated"));
+        phone.house.connection_closed(phone.now, ConnectionId(7));
+        assert_eq!(phone.house.counts().legs, 0);
+    }
+}
+
+#[test]
+fn another_page_at_the_seat_rings_and_the_former_stops() {
+    let mut phone = page();
+    let invite = ring(&mut phone).remove(0);
+    phone.send(&answered(&invite, "180 Ringing"));
+    browser(&mut phone, 8, true);
+    let text = registers(&mut phone, "8001", 1, "another-page", &PAGE.replace("k7fr2", "other"));
+    let lines: Vec<&str> = text.iter().filter_map(|text| text.lines().next()).collect();
+    assert!(lines[1].starts_with("CANCEL sip:k7fr2@") && lines[2].starts_with("INVITE sip:other@"), "{lines:?}");
+}
+
+#[test]
+fn an_invite_that_was_lost_with_its_connection_is_sent_over_the_next() {
+    let mut phone = page();
+    let lost = ring(&mut phone).remove(0);
+    phone.house.connection_closed(phone.now, ConnectionId(7));
+    browser(&mut phone, 8, true);
+    let sent = registers(&mut phone, "8001", 2, "page", PAGE);
+    assert_eq!(sent[1..], [lost.clone()], "the same, so that one that arrived is a copy");
+    assert!(phone.send(&accepts(&lost))[0].starts_with("ACK "));
+    assert!(phone.events().iter().any(|event| matches!(event, Event::Answered { leg: LegId(2), .. })));
+}
+
 #[test]
 fn an_answer_to_a_page_waits_for_it() {
     let mut phone = page();

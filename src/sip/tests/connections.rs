@@ -129,3 +129,38 @@ fn dialogs_follow_their_seat_when_it_registers_anew() {
         assert_eq!(flows(&mut phone)[0].1, expected, "same phone: {same_phone}, TCP: {tcp}");
     }
 }
+
+/// After a power cut the phone is there again over another connection; the former one says nothing, for ever.
+#[test]
+fn a_connection_that_its_phone_left_behind_is_told_of() {
+    let left = |phone: &mut Phone| -> Vec<u64> {
+        let told = phone.events().into_iter();
+        told.filter_map(|event| match event {
+            Event::LeftBehind { connection } => Some(connection.0),
+            _ => None,
+        })
+        .collect()
+    };
+    let registers = |phone: &mut Phone, connection: u64, cseq: u32, contact: &str| {
+        phone.over_tcp(connection);
+        let sent = register(phone, "MD5", "pass", cseq, contact);
+        assert!(sent[0].starts_with("SIP/2.0 200"), "{sent:?}");
+        left(phone)
+    };
+    let mut phone = Phone::new(false);
+    assert!(registers(&mut phone, 1, 1, "").is_empty());
+    assert!(registers(&mut phone, 1, 3, "").is_empty(), "it is where it was");
+    assert_eq!(registers(&mut phone, 2, 5, ""), [1]);
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert!(registers(&mut phone, 3, 7, "").is_empty(), "it is known to be gone");
+    // RFC 5626: a phone may keep several beside each other.
+    let flow = |number: u32| format!("Contact: <sip:8001@10.0.0.9:5070>;reg-id={number}\n");
+    registers(&mut phone, 4, 9, &flow(1));
+    assert!(registers(&mut phone, 5, 11, &flow(2)).is_empty());
+    let mut phone = Phone::new(false);
+    phone.over_tcp(6);
+    seat_talks(&mut phone);
+    phone.over_tcp(7);
+    register_as(&mut phone, "MD5", "pass", 5, "", "another-phone");
+    assert!(left(&mut phone).is_empty(), "a talk goes on over it");
+}

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::websocket::{self, Origins};
+use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
 use crate::tls::Acceptor;
@@ -29,6 +30,8 @@ pub(super) const WRITE: Duration = Duration::from_secs(10);
 pub(super) const FIRST: Duration = Duration::from_secs(10);
 /// A stranger's connection that is idle for so long is closed.
 pub(super) const STRANGER_IDLE: Duration = Duration::from_secs(30);
+/// And whatever he says: a phone proves itself within seconds.
+pub(super) const STRANGER_STAYS: Duration = Duration::from_secs(60);
 /// Once somebody was let in over it, a connection over which nothing comes for so long is closed: registrations refresh at least hourly.
 const IDLE: Duration = Duration::from_secs(65 * 60);
 /// A message has to be whole within this.
@@ -59,6 +62,14 @@ pub(super) struct Shared {
     pub queued: AtomicUsize,
     /// Somebody was let in over it.
     pub known: AtomicBool,
+    /// He seems to be elsewhere by now: as much as a stranger, until he is let in again.
+    pub doubted: Notify,
+}
+
+impl Shared {
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
 }
 
 /// How those who connect are taken in.
@@ -97,8 +108,22 @@ impl Line {
         before + length <= QUEUED_BYTES && self.queue.try_send(bytes).is_ok()
     }
 
-    pub fn trust(&self) {
-        self.shared.known.store(true, Ordering::Relaxed);
+    /// Returns whether he was a stranger before.
+    pub fn trust(&self) -> bool {
+        !self.shared.known.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns whether he was known before.
+    pub fn doubt(&self) -> bool {
+        let was_known = self.shared.known.swap(false, Ordering::Relaxed);
+        if was_known {
+            self.shared.doubted.notify_one();
+        }
+        was_known
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.shared.is_known()
     }
 }
 
@@ -129,6 +154,9 @@ async fn enter(
     shared: &Shared,
 ) {
     let _ = stream.set_nodelay(true);
+    if let Err(error) = peers::watch(&stream) {
+        debug!(remote = %flow.remote, %error, "not watched");
+    }
     let secure = async |tls: &Acceptor, stream| {
         let done = timeout(FIRST, tls.accept(stream)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         done.inspect_err(|error| debug!(remote = %flow.remote, %error, "handshake")).ok()
@@ -184,6 +212,7 @@ async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream
     }
     let stream = socket.connect(remote).await?;
     let _ = stream.set_nodelay(true);
+    peers::watch(&stream)?;
     Ok(stream)
 }
 
@@ -213,12 +242,25 @@ async fn read(
 ) -> Result<(), String> {
     let mut framer = Framer::default();
     let mut buffer = vec![0; 8 * 1024];
-    let is_known = || shared.known.load(Ordering::Relaxed);
+    let is_known = || shared.is_known();
+    let mut stranger = pin!(sleep(STRANGER_STAYS));
     let mut awaits = if is_known() { Awaits::Anything } else { Awaits::First };
     let mut limit = pin!(sleep(awaits.limit()));
     loop {
         let length = tokio::select! {
-            length = reader.read(&mut buffer) => length.map_err(|error| error.to_string())?,
+            // However much comes, time is up when it is up.
+            biased;
+            () = shared.doubted.notified() => {
+                stranger.set(sleep(STRANGER_IDLE));
+                continue;
+            }
+            () = &mut stranger, if !is_known() => {
+                // He may have been let in since this began to wait.
+                if is_known() {
+                    continue;
+                }
+                return Err("a stranger who stays".into());
+            }
             () = &mut limit => match awaits {
                 Awaits::First => return Err("no message".into()),
                 Awaits::Rest => return Err("a message did not become whole".into()),
@@ -229,6 +271,7 @@ async fn read(
                 }
                 Awaits::Anything | Awaits::More => return Err("idle".into()),
             },
+            length = reader.read(&mut buffer) => length.map_err(|error| error.to_string())?,
         };
         if length == 0 {
             return Ok(());

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{Happened, Line};
 use super::websocket::{self, Duplex};
-use crate::ids::SeatId;
+use crate::ids::{OperatorId, SeatId};
 use crate::sip::words::{ConnectionId, Flow, ListenerId, Transport};
 
 /// Newcomers that wait to be taken in.
@@ -29,16 +29,23 @@ pub struct Visitor {
     pub remote: SocketAddr,
     /// The page was loaded over TLS.
     pub secure: bool,
-    /// Whose seat the session proved: requests over this connection are this seat's, and no other's. `None`: whoever
-    /// it is proves himself by digest.
-    pub seat: Option<SeatId>,
+    /// What the session proved. `None`: whoever it is proves himself by digest.
+    pub proof: Option<Proof>,
+}
+
+/// Whose seat it is: requests over this connection are this seat's, and no other's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    pub seat: SeatId,
+    /// Who sits there; handed on to whoever knows.
+    pub by: OperatorId,
 }
 
 /// A connection that the gate has begun, until the sockets have taken it in.
 pub struct Newcomer {
     pub id: ConnectionId,
     pub remote: SocketAddr,
-    pub seat: Option<SeatId>,
+    pub proof: Option<Proof>,
     pub line: Line,
     /// Told when it is in; dropped when there is no room.
     pub welcome: oneshot::Sender<()>,
@@ -59,12 +66,12 @@ impl Gate {
     /// §10.2), and whose messages are at most [`super::MAX_FRAME`] bytes. It is closed when the phone is gone, when
     /// it shows no sign of life, or when it has to go. `false`: there is no room for it. Wants a runtime of tokio.
     pub fn enter(&self, socket: impl Duplex, visitor: Visitor) -> bool {
-        let Visitor { remote, secure, seat } = visitor;
+        let Visitor { remote, secure, proof } = visitor;
         let id = self.numbers.next();
         let transport = if secure { Transport::Wss } else { Transport::Ws };
         let flow = Flow { listener: ListenerId::GATE, transport, remote, connection: Some(id) };
         let (welcome, welcomed) = oneshot::channel();
         let line = websocket::entered(id, flow, socket, welcomed, self.tell.clone());
-        self.hand_over.try_send(Newcomer { id, remote, seat, line, welcome }).is_ok()
+        self.hand_over.try_send(Newcomer { id, remote, proof, line, welcome }).is_ok()
     }
 }

@@ -24,12 +24,11 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
-use super::addressing::household;
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
-use crate::ids::SeatId;
+use crate::peers::household;
 use crate::tls::Acceptor;
 use connection::{Door, Happened, Line};
-pub use gate::{Gate, Visitor};
+pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
 pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
 
@@ -37,12 +36,16 @@ pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
 /// there).
 const MAX_CONNECTIONS: usize = 10_000;
 const MAX_PER_ADDRESS: usize = 1_000;
+/// Of these so many may be over connections over which nobody was let in: strangers do not take the places of phones.
+const MAX_STRANGERS: usize = MAX_CONNECTIONS / 2;
 /// Messages of all connections that wait for the endpoint; beyond it connections are not read.
 const ARRIVALS: usize = 4_096;
 /// A second of retransmissions when the house is busy.
 const UDP_BUFFER: usize = 4 * 1024 * 1024;
 const BACKLOG: i32 = 1024;
 const MAX_DATAGRAM: usize = 65_535;
+/// Faults of a datagram socket that are passed over before others have their turn.
+const FAULTS: usize = 16;
 /// After accept failed, e.g. because too many files are open.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -73,7 +76,7 @@ pub enum Arrival {
     /// A connection was handed in by the gate over which somebody has proved which seat is his.
     Proven {
         connection: ConnectionId,
-        seat: SeatId,
+        proof: Proof,
     },
     Closed(ConnectionId),
     /// Something could not be sent this way.
@@ -96,6 +99,8 @@ pub struct Sockets {
     lines: HashMap<ConnectionId, Line>,
     by_remote: HashMap<SocketAddr, ConnectionId>,
     per_household: HashMap<IpAddr, usize>,
+    /// Of `lines`, those over which nobody was let in.
+    strangers: usize,
     numbers: Numbers,
     /// Known at once, told with the next arrival.
     waiting: VecDeque<Arrival>,
@@ -163,6 +168,7 @@ impl Sockets {
             lines: HashMap::new(),
             by_remote: HashMap::new(),
             per_household: HashMap::new(),
+            strangers: 0,
             numbers,
             waiting: VecDeque::new(),
         })
@@ -224,6 +230,7 @@ impl Sockets {
         let count = self.udp.len();
         for step in 0..count {
             let (listener, socket) = &self.udp[(self.turn + step) % count];
+            let mut faults = 0;
             loop {
                 let mut buffer = ReadBuf::new(&mut self.buffer);
                 match socket.poll_recv_from(context, &mut buffer) {
@@ -233,7 +240,14 @@ impl Sockets {
                         return Poll::Ready(Arrival::Bytes { flow, bytes: buffer.filled().to_vec() });
                     }
                     // What an earlier datagram of ours met somewhere is no reason to stop listening.
-                    Poll::Ready(Err(error)) => debug!(%error, "datagram"),
+                    Poll::Ready(Err(error)) => {
+                        debug!(%error, "datagram");
+                        faults += 1;
+                        if faults == FAULTS {
+                            context.waker().wake_by_ref();
+                            break;
+                        }
+                    }
                 }
             }
         }
@@ -244,6 +258,8 @@ impl Sockets {
         loop {
             let Some(happened) = ready!(self.happened.poll_recv(context)) else { return Poll::Pending };
             match happened {
+                // What was said over a connection that was given up since leads nowhere.
+                Happened::Message(flow, _) if flow.connection.is_some_and(|id| !self.lines.contains_key(&id)) => {}
                 Happened::Message(flow, bytes) => return Poll::Ready(Arrival::Bytes { flow, bytes }),
                 Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
                 Happened::Closed(connection) => {
@@ -294,15 +310,27 @@ impl Sockets {
             (None, _) => return self.waiting.push_back(Arrival::Unsent(flow)),
         };
         let line = self.lines.get(&id);
-        if let Some(line) = line.filter(|_| known) {
-            line.trust();
+        if line.is_some_and(|line| known && line.trust()) {
+            self.strangers -= 1;
         }
         if !line.is_some_and(|line| line.send(bytes)) {
             // It does not read what we send: nothing that is queued will reach it in time.
             self.waiting.push_back(Arrival::Unsent(flow));
-            if self.forget(id) {
-                self.waiting.push_back(Arrival::Closed(id));
-            }
+            self.let_go(id);
+        }
+    }
+
+    /// Ends a connection, with what is on its way over it.
+    pub fn let_go(&mut self, connection: ConnectionId) {
+        if self.forget(connection) {
+            self.waiting.push_back(Arrival::Closed(connection));
+        }
+    }
+
+    /// Its phone is elsewhere by now: unless it speaks again the connection ends soon.
+    pub fn doubt(&mut self, connection: ConnectionId) {
+        if self.lines.get(&connection).is_some_and(Line::doubt) {
+            self.strangers += 1;
         }
     }
 
@@ -321,9 +349,11 @@ impl Sockets {
     fn has_room(&self, remote: SocketAddr, proven: bool) -> bool {
         let from_there = self.per_household.get(&household(remote.ip())).copied().unwrap_or(0);
         // Whoever has proved who he is may be behind a proxy with everybody else.
-        let has_room = self.lines.len() < MAX_CONNECTIONS && (proven || from_there < MAX_PER_ADDRESS);
+        let has_room = self.lines.len() < MAX_CONNECTIONS
+            && (proven || (from_there < MAX_PER_ADDRESS && self.strangers < MAX_STRANGERS));
         if !has_room {
-            warn!(%remote, connections = self.lines.len(), from_there, "too many connections; this one is closed");
+            let (connections, strangers) = (self.lines.len(), self.strangers);
+            warn!(%remote, connections, strangers, from_there, "too many connections; this one is closed");
         }
         has_room
     }
@@ -344,25 +374,27 @@ impl Sockets {
 
     /// Whoever waits at the gate; he says nothing before he is welcome.
     fn take_in(&mut self, newcomer: Newcomer) {
-        let Newcomer { id, remote, seat, line, welcome } = newcomer;
-        if !self.has_room(remote, seat.is_some()) || welcome.send(()).is_err() {
+        let Newcomer { id, remote, proof, line, welcome } = newcomer;
+        if !self.has_room(remote, proof.is_some()) || welcome.send(()).is_err() {
             return;
         }
-        if let Some(seat) = seat {
+        if let Some(proof) = proof {
             line.trust();
-            self.waiting.push_back(Arrival::Proven { connection: id, seat });
+            self.waiting.push_back(Arrival::Proven { connection: id, proof });
         }
         self.remember(id, remote, line);
     }
 
     fn remember(&mut self, id: ConnectionId, remote: SocketAddr, line: Line) {
         *self.per_household.entry(household(remote.ip())).or_default() += 1;
+        self.strangers += usize::from(!line.is_known());
         self.lines.insert(id, line);
     }
 
     /// Its task ends with it, whatever it is busy with. `false` if it was forgotten before.
     fn forget(&mut self, id: ConnectionId) -> bool {
         let Some(line) = self.lines.remove(&id) else { return false };
+        self.strangers -= usize::from(!line.is_known());
         let remote = line.remote();
         if self.by_remote.get(&remote) == Some(&id) {
             self.by_remote.remove(&remote);

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use super::connection::STRANGER_IDLE;
 use super::*;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -234,6 +235,56 @@ fn only_who_was_let_in_may_be_idle_for_long() {
             assert_eq!(minutes, if known { 65 } else { 0 }, "known: {known}");
         });
     }
+}
+
+#[test]
+fn whoever_is_elsewhere_by_now_is_a_stranger_again() {
+    for speaks in [false, true] {
+        run_fast(async {
+            let (mut sockets, _, tcp) = open().await;
+            let mut phone = TcpStream::connect(tcp).unwrap();
+            phone.write_all(&message(1)).unwrap();
+            let (flow, _) = bytes(&mut sockets).await;
+            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+            assert!(tokio::time::timeout(Duration::from_secs(600), sockets.next()).await.is_err());
+            sockets.doubt(flow.connection.unwrap());
+            if speaks {
+                phone.write_all(&message(2)).unwrap();
+                bytes(&mut sockets).await;
+                sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+            }
+            let lost = tokio::time::timeout(STRANGER_IDLE + Duration::from_secs(1), closed(&mut sockets)).await;
+            assert_eq!(lost.is_err(), speaks);
+            assert_eq!(sockets.strangers, 0);
+        });
+    }
+}
+
+/// The system asks whether anybody is there: its timer of that runs on the connection.
+#[test]
+fn connections_whose_other_end_is_gone_are_found_out() {
+    run(async {
+        let (mut sockets, _, tcp) = open().await;
+        let mut phone = TcpStream::connect(tcp).unwrap();
+        phone.write_all(&message(1)).unwrap();
+        bytes(&mut sockets).await;
+        let ports = format!(":{:04X} 0100007F:{:04X} ", tcp.port(), phone.local_addr().unwrap().port());
+        // Columns: local and remote address, state, queues, and which timer runs, 02 being this one, for how long.
+        let timer = || -> Option<(String, u64)> {
+            let all = std::fs::read_to_string("/proc/net/tcp").unwrap();
+            let line = all.lines().find(|line| line.contains(&ports)).expect("the connection is there");
+            let (kind, ticks) = line.split_whitespace().nth(5)?.split_once(':')?;
+            Some((kind.to_string(), u64::from_str_radix(ticks, 16).ok()?))
+        };
+        let asks = || timer().is_some_and(|(kind, ticks)| kind == "02" && ticks <= 2_000);
+        for _ in 0..1_000 {
+            if asks() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nobody asks: {:?}", timer());
+    });
 }
 
 #[test]

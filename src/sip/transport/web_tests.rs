@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::connection::STRANGER_STAYS;
 use super::tests::{bytes, closed, listen, message, run, run_fast};
 use super::*;
 use crate::tls;
@@ -261,7 +262,8 @@ impl Duplex for Held {
 }
 
 fn visitor(seat: Option<&str>) -> Visitor {
-    Visitor { remote: "192.0.2.1:5000".parse().unwrap(), secure: true, seat: seat.map(Into::into) }
+    let proof = seat.map(|seat| Proof { seat: seat.into(), by: "1001".into() });
+    Visitor { remote: "192.0.2.1:5000".parse().unwrap(), secure: true, proof }
 }
 
 #[test]
@@ -270,8 +272,8 @@ fn whom_the_web_server_hands_in_is_told_of_before_he_speaks() {
         let (mut sockets, _) = open(Transport::Ws, Doors::default()).await;
         let page = Held::saying([message(1)]);
         assert!(sockets.gate().enter(page.clone(), visitor(Some("8001"))));
-        let Arrival::Proven { connection, seat } = sockets.next().await else { panic!("who is it?") };
-        assert_eq!(seat.as_str(), "8001");
+        let Arrival::Proven { connection, proof } = sockets.next().await else { panic!("who is it?") };
+        assert_eq!((proof.seat.as_str(), proof.by.as_str()), ("8001", "1001"));
         let (flow, got) = bytes(&mut sockets).await;
         assert_eq!((got, flow.connection, flow.transport), (message(1), Some(connection), Transport::Wss));
         assert_eq!((flow.listener, flow.remote), (ListenerId::GATE, visitor(None).remote));
@@ -328,4 +330,70 @@ fn a_stranger_over_a_websocket_has_to_say_something() {
             assert!(took < Duration::from_secs(within) && took > Duration::from_secs(within - 3), "{took:?}");
         });
     }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the runtime's clock is a pretended one here")]
+fn a_stranger_does_not_stay_however_much_he_says() {
+    run_fast(async {
+        let (mut sockets, _) = open(Transport::Ws, Doors::default()).await;
+        let started = tokio::time::Instant::now();
+        let page = Held { answers_pings: true, ..Held::saying([message(1)]) };
+        sockets.gate().enter(page.clone(), visitor(None));
+        let mut heard = 0;
+        while closed(&mut sockets).await.is_none() {
+            heard += 1;
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            page.says.lock().unwrap().push_back(Heard::Message(message(2)));
+            // A sign of life lets it look.
+            sockets.send(Transmit { flow: flow_of(&sockets), bytes: b"403".to_vec(), known: false });
+        }
+        let took = started.elapsed();
+        assert!(heard > 2 && took >= STRANGER_STAYS && took < STRANGER_STAYS + Duration::from_secs(16), "{took:?}");
+        assert_eq!(sockets.strangers, 0);
+    });
+}
+
+/// The way to the one who is there.
+fn flow_of(sockets: &Sockets) -> Flow {
+    let connection = sockets.lines.keys().next().copied();
+    Flow { listener: ListenerId::GATE, transport: Transport::Wss, remote: visitor(None).remote, connection }
+}
+
+#[test]
+fn strangers_leave_room_for_phones() {
+    run(async {
+        let (mut sockets, _) = open(Transport::Ws, Doors::default()).await;
+        let gate = sockets.gate();
+        for number in 0..MAX_STRANGERS + 10 {
+            let remote = SocketAddr::from(([10, 0, (number / 256) as u8, (number % 256) as u8], 5000));
+            assert!(gate.enter(Held::default(), Visitor { remote, ..visitor(None) }));
+            if number % 50 == 0 || number > MAX_STRANGERS {
+                tokio::task::yield_now().await;
+                assert!(sockets.try_next().is_none());
+            }
+        }
+        assert_eq!((sockets.lines.len(), sockets.strangers), (MAX_STRANGERS, MAX_STRANGERS));
+        gate.enter(Held::default(), visitor(Some("8001")));
+        assert!(matches!(sockets.next().await, Arrival::Proven { .. }));
+        assert_eq!((sockets.lines.len(), sockets.strangers), (MAX_STRANGERS + 1, MAX_STRANGERS));
+    });
+}
+
+#[test]
+fn what_was_said_over_a_connection_that_was_given_up_is_not_heard() {
+    run(async {
+        let (mut sockets, _) = open(Transport::Ws, Doors::default()).await;
+        sockets.gate().enter(Held::saying([message(1), message(2), message(3)]), visitor(Some("8001")));
+        let Arrival::Proven { connection, .. } = sockets.next().await else { panic!("who is it?") };
+        assert_eq!(bytes(&mut sockets).await.1, message(1));
+        // All of it lies there already.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        sockets.let_go(connection);
+        assert_eq!(closed(&mut sockets).await, Some(connection));
+        sockets.gate().enter(Held::saying([message(4)]), visitor(None));
+        assert_eq!(bytes(&mut sockets).await.1, message(4));
+    });
 }

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::debug;
 
-use super::connection::{FIRST, Happened, Line, QUEUED, STRANGER_IDLE, Shared, WRITE};
+use super::connection::{FIRST, Happened, Line, QUEUED, STRANGER_IDLE, STRANGER_STAYS, Shared, WRITE};
 use crate::sip::message::read::MAX_MESSAGE;
 use crate::sip::words::{ConnectionId, Flow};
 
@@ -98,11 +98,12 @@ pub(super) async fn carry(
     tell: &mpsc::Sender<Happened>,
     shared: &Shared,
 ) {
-    let is_known = || shared.known.load(Ordering::Relaxed);
+    let is_known = || shared.is_known();
     let mut ping = pin!(sleep(PING_EVERY));
     let mut silence = pin!(sleep(SILENT));
     // Whoever connects has something to say, and a stranger goes on saying it.
     let mut nothing = pin!(sleep(FIRST));
+    let mut stranger = pin!(sleep(STRANGER_STAYS));
     let why = loop {
         let frame = tokio::select! {
             heard = socket.receive() => {
@@ -135,6 +136,7 @@ pub(super) async fn carry(
             }
             () = &mut silence => break "no sign of life",
             () = &mut nothing, if !is_known() => break "a stranger who says nothing",
+            () = &mut stranger, if !is_known() => break "a stranger who stays",
         };
         match timeout(WRITE, socket.send(frame)).await {
             Ok(true) => {}
