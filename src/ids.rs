@@ -98,6 +98,39 @@ name!(
     ScheduleId
 );
 
+/// What is opened and closed by hand: a schedule with all queues that go by it, or one queue. Written `office`,
+/// `queue:citizen`: no name has a colon.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Door {
+    Schedule(ScheduleId),
+    Queue(QueueId),
+}
+
+impl From<String> for Door {
+    fn from(text: String) -> Self {
+        match text.strip_prefix("queue:") {
+            Some(queue) => Door::Queue(queue.into()),
+            None => Door::Schedule(text.into()),
+        }
+    }
+}
+
+impl From<Door> for String {
+    fn from(door: Door) -> Self {
+        door.to_string()
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Door::Schedule(schedule) => write!(f, "{schedule}"),
+            Door::Queue(queue) => write!(f, "queue:{queue}"),
+        }
+    }
+}
+
 /// A language that prompts are spoken in, by a code of 2 to 8 small letters, e.g. `zh`, `yue`, `ug`: the folder of
 /// its prompts, and its name in files and records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

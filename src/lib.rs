@@ -17,4 +17,5 @@ pub mod peers;
 pub mod queue;
 pub mod records;
 pub mod sip;
+pub mod tape;
 pub mod tls;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::board::News;
+use super::hours::Hours;
 use super::keeper::NewHouse;
 use super::switchboard::Switchboard;
 use super::switches::Flip;
 use super::web;
 use crate::call;
-use crate::config::{self, House};
+use crate::config::{self, House, WebRole};
 use crate::ids::TrunkId;
 use crate::ivr::KeyLeads;
 use crate::moment::Moment;
@@ -26,11 +27,15 @@ impl Switchboard {
         self.settings.store(Arc::new(web::settings(&house)));
         self.watch.tell(News::House(Box::new(house.clone()), version.number));
         self.calls.set_settings(call_settings(&house));
-        let House { sip, media, queue, queue_open, schedules, app, tls, web, .. } = house;
-        for schedule in self.doors.set(schedules, queue_open) {
+        let affected = self.doors.set(Hours::of(&house));
+        let House { sip, media, queue, app, tls, web, .. } = house;
+        for door in affected.gone {
             let by = version.author.clone();
-            let note = "the schedule is gone from the files".into();
-            self.store.write(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&schedule));
+            let note = "it is gone from the files".into();
+            self.store.write(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&door));
+        }
+        for (door, flip) in affected.renamed {
+            self.store.write(flip.entry(&door));
         }
         self.media.set_settings(media, bank.map(Arc::new));
         self.log_input(now, Input::Rules { rules: Arc::new(queue) });
@@ -56,11 +61,15 @@ pub fn call_settings(house: &House) -> call::Settings {
         let able = house.queue.operators.iter().filter(|(_, operator)| rules.need.is_met_by(&operator.skills));
         let operators = able.map(|(id, _)| id.clone()).collect();
         let (need, answer_within) = (rules.need.to_string(), rules.answer_within);
-        (id.clone(), call::QueueFacts { need, answer_within, operators, keys })
+        let recorded = house.recording.records(id);
+        (id.clone(), call::QueueFacts { need, answer_within, operators, keys, recorded })
     });
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();
-    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id);
+    let supervisors = house.queue.operators.iter().filter(|(_, rules)| rules.supervisor).map(|(id, _)| id.clone());
+    // Who is no operator has no phone, and can still note something.
+    let people = house.web.people.iter().filter(|(_, person)| person.roles.contains(&WebRole::Supervisor));
+    let people = people.map(|(id, _)| id.as_str().into());
     let switches = house.schedules.iter().filter_map(|(id, schedule)| Some((schedule.switch?, id.clone())));
     call::Settings {
         switches: switches.collect(),
@@ -71,9 +80,10 @@ pub fn call_settings(house: &House) -> call::Settings {
         seats: house.queue.seats.iter().cloned().collect(),
         flow_grace: house.sip.flow_grace,
         seat_operators,
-        supervisors: supervisors.cloned().collect(),
+        supervisors: supervisors.chain(people).collect(),
         reasons: house.queue.reasons.clone(),
         emergencies: house.emergencies.iter().map(emergency).collect(),
+        records_others: house.recording.calls,
         way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
     }
 }

@@ -17,7 +17,9 @@ use super::say::say;
 use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
-use super::{access, checking, explain, files, importing, orders, reports, schedules, serve, versions};
+use super::{
+    access, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching, versions,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,8 +93,8 @@ enum Command {
     /// What the schedules mean, day by day
     #[command(subcommand)]
     Schedule(schedules::ScheduleCommand),
-    /// The switches of the schedules: what holds now, what comes next, and who flipped it
-    Switch(schedules::SwitchArgs),
+    /// The switches of schedules and queues: what holds now, what comes next, and who flipped it
+    Switch(switching::SwitchArgs),
     /// Let the running hotline read its files again: calls go on, nobody is signed out
     Reload(versions::ReloadArgs),
     /// Put back the files of an earlier version, and let them take effect
@@ -101,6 +103,8 @@ enum Command {
     Versions(versions::VersionsArgs),
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
+    /// Copy a call's recording out in the clear, as WAV
+    Recording(recordings::RecordingArgs),
     /// List the prompts: what they say, how long and loud they are, and what is wrong; make those that are missing
     Prompts(PromptsArgs),
     /// Play a day against the dispatcher in virtual time, with one or two configurations
@@ -197,7 +201,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             Ok(if alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Schedule(schedules::ScheduleCommand::Show(args)) => schedules::show(&cli.config, &args).map(done),
-        Command::Switch(args) => schedules::switch(&cli.config, &cli.data, args),
+        Command::Switch(args) => switching::switch(&cli.config, &cli.data, args),
         Command::Reload(args) => versions::reload(&cli.data, args),
         Command::Rollback(args) => versions::rollback(&cli.config, &cli.data, args),
         Command::Versions(args) => {
@@ -205,6 +209,9 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         }
         Command::Records(args) => {
             reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
+        }
+        Command::Recording(args) => {
+            recordings::recording(&cli.config, &cli.data, &args).map_err(|e| vec![format!("hotline recording: {e}")])
         }
         Command::Prompts(args) => prompts::prompts(&cli.config, &args),
         Command::Simulate(args) => forecasts::simulate(&cli.config, &cli.data, &args),

@@ -13,10 +13,11 @@ use super::reading::{self, Prompts, Read};
 use super::switchboard::Order;
 use super::switches::Flip;
 use super::versions;
+use crate::call::{self, NotDone};
 use crate::config::{self, Change, Fault, House, Meaning, difference};
-use crate::ids::{QueueId, ScheduleId};
+use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media::prompts::PromptBank;
-use crate::records::{Ticket, Version};
+use crate::records::{Ticket, Version, read_call};
 
 /// Requests that may wait.
 pub const ASKED: usize = 8;
@@ -73,19 +74,15 @@ impl Keeper {
         match request {
             Request::Reload { author, note, dry_run } => self.reload(author, note, dry_run, Vec::new()),
             Request::Rollback { to, author, note } => self.rollback(to, author, note),
-            Request::Switch { schedule, to, until, author, note } => {
+            Request::Switch { door, to, until, author, note } => {
                 let flip = Flip { to, at: self.clock.now(), until, by: author, note };
-                self.switch(schedule, flip)
+                self.switch(door, flip)
             }
             Request::Calls => match self.ask(|tell| Order::Calls { tell }) {
                 Some(calls) => Reply::Calls { calls },
                 None => closing(),
             },
-            Request::Order { call, by, order } => match self.ask(|tell| Order::Call { call, by, order, tell }) {
-                Some(Ok(())) => Reply::Done,
-                Some(Err(why)) => Reply::Refused { why: why.to_string() },
-                None => closing(),
-            },
+            Request::Order { call, by, order } => self.order(call, by, order),
         }
     }
 
@@ -214,15 +211,35 @@ impl Keeper {
         }
     }
 
-    fn switch(&self, schedule: ScheduleId, flip: Flip) -> Reply {
-        let id = schedule.clone();
-        match self.ask(|tell| Order::Switch { schedule: id, flip, tell }) {
+    fn switch(&self, door: Door, flip: Flip) -> Reply {
+        let of = door.clone();
+        match self.ask(|tell| Order::Switch { door: of, flip, tell }) {
             None => closing(),
-            Some(None) => Reply::Refused { why: format!("there is no schedule {schedule} in what is in force") },
+            Some(None) => Reply::Refused { why: format!("there is no {door} in what is in force") },
             Some(Some((open, written))) => {
                 self.wait_for_disk(written);
-                Reply::Switched { schedule, open }
+                Reply::Switched { door, open }
             }
+        }
+    }
+
+    fn order(&self, call: CallId, by: OperatorId, order: call::Order) -> Reply {
+        let (of, asked) = (by.clone(), order.clone());
+        let done = self.ask(|tell| Order::Call { call, by: of, order: asked, tell });
+        let done = match (done, order) {
+            (Some(Err(NotDone::NoSuchCall)), call::Order::Note { text }) => {
+                let Ok(Some(record)) = read_call(&self.data_dir, call).map(|record| record.map(Box::new)) else {
+                    return Reply::Refused { why: NotDone::NoSuchCall.to_string() };
+                };
+                let written = self.ask(|tell| Order::Note { record, by, text, tell });
+                written.map(|written| written.map(|ticket| self.wait_for_disk(ticket)))
+            }
+            (done, _) => done,
+        };
+        match done {
+            Some(Ok(())) => Reply::Done,
+            Some(Err(why)) => Reply::Refused { why: why.to_string() },
+            None => closing(),
         }
     }
 

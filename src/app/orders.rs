@@ -16,8 +16,8 @@ use crate::ids::CallId;
 pub struct OrderArgs {
     /// The call, as `hotline calls` prints it
     call: String,
-    /// hold, resume, consult, return, complete, conference, transfer, hand-off, note, hang-up, reclaim, listen,
-    /// whisper, barge, leave or take-over
+    /// hold, resume, consult, return, complete, conference, transfer, hand-off, note, hang-up, pause-recording,
+    /// resume-recording, reclaim, listen, whisper, barge, leave or take-over
     what: String,
     /// To whom (`operator:1002`, `seat:8003`, `queue:english`, a number), which emergency target, or the note's text
     argument: Option<String>,
@@ -79,6 +79,8 @@ fn read(what: &str, argument: Option<String>) -> Result<Order, String> {
         "hand-off" => Order::HandOff { target: argument },
         "note" => Order::Note { text: argument.unwrap_or_default() },
         "hang-up" => Order::HangUp,
+        "pause-recording" => Order::PauseRecording,
+        "resume-recording" => Order::ResumeRecording,
         "reclaim" => Order::Reclaim,
         "listen" => Order::Supervise { mode: Supervision::Listen },
         "whisper" => Order::Supervise { mode: Supervision::Whisper },

@@ -1,9 +1,7 @@
 //! `hotline schedule show`: what the rules of schedules.toml mean, day by day. `hotline switch`: who has flipped
 //! what, and a flip by hand.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, DateTime, Weekday};
@@ -12,22 +10,13 @@ use jiff::{Timestamp, ToSpan};
 
 use super::checking;
 use super::clock::Clock;
-use super::control::{self, Request};
-use super::hours::{moment, timestamp};
+use super::hours::timestamp;
 use super::say::say;
-use super::statistics::Format;
-use super::switches::{self, Flip};
-use super::versions;
-use crate::call::SwitchTo;
 use crate::config::{self, Day, House, Kind, Opening, Schedule, Standing};
 use crate::ids::ScheduleId;
-use crate::moment::Moment;
-use crate::records;
 
 /// More is a year and a leap day.
 const MAX_DAYS: u16 = 366;
-/// Flips of each schedule that are listed.
-const LOGGED: usize = 20;
 
 #[derive(Subcommand, Debug)]
 pub enum ScheduleCommand {
@@ -64,137 +53,11 @@ pub fn show(config: &Path, args: &ShowArgs) -> Result<(), Vec<String>> {
     Ok(())
 }
 
-#[derive(Args, Debug)]
-pub struct SwitchArgs {
-    /// The schedule to be switched; without it all are listed
-    #[arg(requires = "to")]
-    id: Option<String>,
-    /// To what: whatever its hours say, or by them again
-    #[arg(value_enum)]
-    to: Option<SwitchWord>,
-    /// By its hours again from then on: `18:00`, `2026-10-01` or `2026-10-01T18:00`, in the schedule's zone
-    #[arg(long, value_name = "TIME", requires = "to")]
-    until: Option<String>,
-    /// Why; kept with the flip
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    note: String,
-    /// Who; default: the user of this machine who asks
-    #[arg(long, value_name = "NAME")]
-    author: Option<String>,
-    /// The latest flips instead, with who, when and why
-    #[arg(long)]
-    history: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SwitchWord {
-    Open,
-    Closed,
-    Auto,
-}
-
-/// Flips a switch, or lists them.
-pub fn switch(config: &Path, data: &Path, args: SwitchArgs) -> Result<ExitCode, Vec<String>> {
-    let house = load(config)?;
-    match (&args.id, args.to) {
-        (Some(id), Some(to)) => {
-            let told = |what: String| vec![format!("hotline switch: {what}")];
-            let request = request(&house, id, to, &args).map_err(told)?;
-            match control::ask(data, &request).map_err(told)? {
-                Some(reply) => versions::answer("switch", reply, Format::Text),
-                None => Err(told(format!(
-                    "no hotline runs on {}: --data says which is meant; before it starts, `hours` and `special` in \
-                     schedules.toml say what is open",
-                    data.display()
-                ))),
-            }
-        }
-        _ => list(&house, data, &args).map(|()| ExitCode::SUCCESS),
-    }
-}
-
-fn request(house: &House, id: &str, to: SwitchWord, args: &SwitchArgs) -> Result<Request, String> {
-    let now = Clock::start().now();
-    let (schedule, of) = chosen(house, Some(id))?.remove(0);
-    let until = args.until.as_deref().map(|text| end_of_flip(text, of, now)).transpose()?;
-    let to = match to {
-        SwitchWord::Open => SwitchTo::Open,
-        SwitchWord::Closed => SwitchTo::Closed,
-        SwitchWord::Auto if until.is_some() => return Err("--until: whatever goes by its hours has no end".into()),
-        SwitchWord::Auto => SwitchTo::Auto,
-    };
-    let author = args.author.clone().unwrap_or_else(versions::os_user);
-    Ok(Request::Switch { schedule: schedule.clone(), to, until, author, note: args.note.clone() })
-}
-
-/// A time of the day alone is the next one.
-fn end_of_flip(text: &str, schedule: &Schedule, now: Moment) -> Result<Moment, String> {
-    let at = time(text, schedule, timestamp(now)).map_err(|what| format!("--until: {what}"))?;
-    let passed = moment(at) <= now;
-    if passed && !text.contains('-') {
-        let next = at.checked_add(24.hours()).map_err(|_| format!("--until: {text} is too far away"))?;
-        return Ok(moment(next));
-    }
-    if passed { Err(format!("--until: {text} has passed")) } else { Ok(moment(at)) }
-}
-
-/// Every schedule, with what holds now, what comes next, and who flipped it.
-fn list(house: &House, data: &Path, args: &SwitchArgs) -> Result<(), Vec<String>> {
-    let told = |what: String| vec![format!("hotline switch: {what}")];
-    let all = chosen(house, None).map_err(told)?;
-    let now = Clock::start().now();
-    let count = if args.history { LOGGED } else { 1 };
-    let kept = records::read_switches(data, count).map_err(|fault| told(fault.to_string()))?;
-    if args.history {
-        for (_, id, flip) in kept {
-            let Ok(flip) = serde_json::from_str::<Flip>(&flip) else { continue };
-            let zone = house.schedules.get(&id).map_or_else(TimeZone::system, |schedule| schedule.zone.clone());
-            let at = timestamp(flip.at).to_zoned_datetime(zone);
-            say!("{} {id} {}", at.strftime("%F %T"), flip_words(&flip, house.schedules.get(&id), now));
-        }
-        return Ok(());
-    }
-    let kept: Vec<(ScheduleId, String)> = kept.into_iter().map(|(_, schedule, flip)| (schedule, flip)).collect();
-    let flips = switches::restored(&kept);
-    all.into_iter().for_each(|(id, schedule)| say!("{}", switch_line(id, schedule, &flips, now)));
-    Ok(())
-}
-
-/// To what, until when, by whom, and why.
-fn flip_words(flip: &Flip, schedule: Option<&Schedule>, now: Moment) -> String {
-    let until = match (flip.until, schedule, flip.to) {
-        (_, _, SwitchTo::Auto) => String::new(),
-        (Some(until), Some(schedule), _) => format!(" until {}", when(schedule, timestamp(until), timestamp(now))),
-        (Some(_), None, _) => " for a time".into(),
-        (None, ..) => " until somebody flips it back".into(),
-    };
-    let note = if flip.note.is_empty() { String::new() } else { format!(": {}", flip.note) };
-    format!("{}{until}, by {}{note}", word(flip.to), flip.by)
-}
-
-fn switch_line(id: &ScheduleId, schedule: &Schedule, flips: &BTreeMap<ScheduleId, Flip>, now: Moment) -> String {
-    let code = schedule.switch.map_or(String::new(), |digit| format!(" (*31{digit})"));
-    let flip = flips.get(id).filter(|flip| flip.holds(now).is_some());
-    let Some(flip) = flip else {
-        return format!("{id}{code}: auto, {}", answer(schedule, timestamp(now)));
-    };
-    let at = when(schedule, timestamp(flip.at), timestamp(now));
-    format!("{id}{code}: switched at {at} to {}", flip_words(flip, Some(schedule), now))
-}
-
-fn word(to: SwitchTo) -> &'static str {
-    match to {
-        SwitchTo::Auto => "auto",
-        SwitchTo::Open => "open",
-        SwitchTo::Closed => "closed",
-    }
-}
-
-fn load(config: &Path) -> Result<House, Vec<String>> {
+pub fn load(config: &Path) -> Result<House, Vec<String>> {
     config::load(config).map(|(house, _)| house).map_err(|faults| checking::told(&faults))
 }
 
-fn chosen<'a>(house: &'a House, id: Option<&str>) -> Result<Vec<(&'a ScheduleId, &'a Schedule)>, String> {
+pub fn chosen<'a>(house: &'a House, id: Option<&str>) -> Result<Vec<(&'a ScheduleId, &'a Schedule)>, String> {
     let known = || house.schedules.keys().map(ScheduleId::as_str).collect::<Vec<_>>().join(", ");
     match id {
         Some(id) => match house.schedules.get_key_value(id) {
@@ -248,7 +111,7 @@ fn kind(day: &Day<'_>) -> String {
 }
 
 /// Open or closed, until when, and why.
-fn answer(schedule: &Schedule, at: Timestamp) -> String {
+pub fn answer(schedule: &Schedule, at: Timestamp) -> String {
     let standing = schedule.standing(at);
     let state = if standing.open { "open" } else { "closed" };
     let until = match standing.until {
@@ -270,12 +133,20 @@ fn because(standing: &Standing<'_>) -> String {
     }
 }
 
-/// A time in the schedule's zone; the date only if it is another one.
 fn when(schedule: &Schedule, at: Timestamp, now: Timestamp) -> String {
-    let zoned = at.to_zoned_datetime(schedule.zone.clone());
+    when_in(&schedule.zone, at, now)
+}
+
+/// A time in a zone; the date only if it is another one.
+pub fn when_in(zone: &TimeZone, at: Timestamp, now: Timestamp) -> String {
+    let zoned = at.to_zoned_datetime(zone.clone());
     let (date, time) = (zoned.date(), zoned.time());
     let time = format!("{:02}:{:02}", time.hour(), time.minute());
-    if date == schedule.date(now) { time } else { format!("{} {date} {time}", weekday(date.weekday())) }
+    if date == now.to_zoned_datetime(zone.clone()).date() {
+        time
+    } else {
+        format!("{} {date} {time}", weekday(date.weekday()))
+    }
 }
 
 fn weekday(day: Weekday) -> &'static str {
@@ -286,7 +157,12 @@ fn weekday(day: Weekday) -> &'static str {
 
 /// `2026-10-01T10:00`, `2026-10-01`, `10:00` (today), in the schedule's zone.
 pub fn time(text: &str, schedule: &Schedule, now: Timestamp) -> Result<Timestamp, String> {
-    in_zone(text, &schedule.zone, schedule.date(now))
+    time_in(&schedule.zone, text, now)
+}
+
+/// The same in a zone.
+pub fn time_in(zone: &TimeZone, text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    in_zone(text, zone, now.to_zoned_datetime(zone.clone()).date())
         .ok_or_else(|| format!("found {text:?}; a time looks like 2026-10-01T10:00, 2026-10-01 or 10:00"))
 }
 

@@ -24,6 +24,7 @@ use super::keeper::{ASKED, Keeper};
 use super::logging::Log;
 use super::outlook::Outlook;
 use super::reading::{self, Read};
+use super::recordings::Janitor;
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use super::switches;
@@ -145,6 +146,7 @@ async fn open_and_run(
     let (orders_tx, orders) = mpsc::channel(8);
     let (asked_tx, asked) = mpsc::channel(ASKED);
     watch_signals(orders_tx.clone(), asked_tx.clone()).map_err(|e| one(e.to_string()))?;
+    let orders_of_janitor = orders_tx.clone();
     let (config_dir, data) = (config_dir.to_path_buf(), data_dir.to_path_buf());
     let (config_dir_of_pages, orders_of_pages, number) = (config_dir.clone(), orders_tx.clone(), version.number);
     let keeper = Keeper {
@@ -158,6 +160,9 @@ async fn open_and_run(
         durable: durable_rx.clone(),
     };
     keeper.start(asked).map_err(|e| one(e.to_string()))?;
+    let janitor =
+        Janitor { data: data_dir.to_path_buf(), clock, settings: settings.clone(), orders: orders_of_janitor };
+    janitor.start().map_err(|e| one(e.to_string()))?;
     let pages = web::Parts {
         clock,
         version: number,
@@ -165,6 +170,7 @@ async fn open_and_run(
         data: data_dir.to_path_buf(),
         orders: orders_of_pages,
         asked: asked_tx.clone(),
+        durable: durable_rx.clone(),
         listeners,
         tls,
         gate,

@@ -103,7 +103,7 @@ pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Ve
     }
     let lines = match args.format {
         Format::Json => rows.iter().filter_map(|row| serde_json::to_string(row).ok()).collect(),
-        Format::Text => text(&rows),
+        Format::Text => text(&rows, args.by),
     };
     Ok(lines)
 }
@@ -182,7 +182,7 @@ fn row(all: &Statistics, of: &Of, from: Moment, to: Moment, until: Moment, zone:
     })
 }
 
-fn text(rows: &[Row]) -> Vec<String> {
+fn text(rows: &[Row], by: By) -> Vec<String> {
     if rows.is_empty() {
         return vec!["nothing happened in this time".into()];
     }
@@ -193,6 +193,9 @@ fn text(rows: &[Row]) -> Vec<String> {
     // Only where callers are asked.
     let asked = rows.iter().any(|row| row.survey.answered > 0);
     let mut table = vec![head.map(String::from).to_vec()];
+    // What an operator's time went to: sums.
+    let of_operators = by == By::Operator;
+    table[0].extend(["handled", "talk", "hold", "wrap-up"].iter().filter(|_| of_operators).map(ToString::to_string));
     table[0].extend(["surveys", "satisfied"].iter().filter(|_| asked).map(ToString::to_string));
     for row in rows {
         let survey = [row.survey.answered.to_string(), percent(row.survey.satisfied_share())];
@@ -209,6 +212,10 @@ fn text(rows: &[Row]) -> Vec<String> {
             percent(row.occupancy),
             percent(row.rona_rate),
         ];
+        let sum = |time: Duration| seconds(Some(time.as_millis()));
+        let Contacts { handled, talk, hold, wrap_up, .. } = &row.contacts;
+        let spent = [handled.to_string(), sum(*talk), sum(*hold), sum(*wrap_up)];
+        cells.extend(spent.into_iter().filter(|_| of_operators));
         cells.extend(survey.into_iter().filter(|_| asked));
         table.push(cells);
     }

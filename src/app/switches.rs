@@ -1,4 +1,5 @@
-//! What supervisors have switched: a schedule that is open or closed whatever its hours say, for a time or for good.
+//! What supervisors have switched: a schedule or a queue that is open or closed whatever its hours say, for a time or for
+//! good.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::hours::{moment, timestamp};
 use crate::call::SwitchTo;
 use crate::config::Schedule;
-use crate::ids::ScheduleId;
+use crate::ids::Door;
 use crate::moment::Moment;
 use crate::records::Entry;
 
@@ -18,7 +19,7 @@ use crate::records::Entry;
 pub struct Flip {
     pub to: SwitchTo,
     pub at: Moment,
-    /// From then on the schedule goes by its hours again. `None`: only when somebody flips it back.
+    /// From then on it goes by its hours again. `None`: only when somebody flips it back.
     pub until: Option<Moment>,
     /// The supervisor, or who gave the command.
     pub by: String,
@@ -39,15 +40,15 @@ impl Flip {
         }
     }
 
-    pub fn entry(&self, schedule: &ScheduleId) -> Entry {
+    pub fn entry(&self, door: &Door) -> Entry {
         let flip = serde_json::to_string(self).unwrap_or_default();
-        Entry::Switch { at: self.at, schedule: schedule.clone(), flip }
+        Entry::Switch { at: self.at, door: door.clone(), flip }
     }
 }
 
-/// The latest flip of each schedule, as the store kept them. One that cannot be read is as if it had not been.
-pub fn restored(kept: &[(ScheduleId, String)]) -> BTreeMap<ScheduleId, Flip> {
-    let read = |(schedule, flip): &(ScheduleId, String)| Some((schedule.clone(), serde_json::from_str(flip).ok()?));
+/// The latest flip of each switch, as the store kept them. One that cannot be read is as if it had not been.
+pub fn restored(kept: &[(Door, String)]) -> BTreeMap<Door, Flip> {
+    let read = |(door, flip): &(Door, String)| Some((door.clone(), serde_json::from_str(flip).ok()?));
     kept.iter().filter_map(read).collect()
 }
 

@@ -3,10 +3,9 @@
 use tracing::info;
 
 use super::caller::{Call, Sound, State};
-use super::calls::{House, is_feature_code};
+use super::calls::{House, Part, is_feature_code};
 use super::feature;
 use super::seating::can_call_out;
-use super::supervising::Dialled;
 use super::words::Action;
 use crate::ids::{CallId, QueueId, SeatId};
 use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, DENIED, Entry};
@@ -30,6 +29,7 @@ impl Call {
         let number = &incoming.number;
         let known = match &incoming.source {
             sip::Source::Seat(_) if is_feature_code(number) => true,
+            sip::Source::Seat(_) if self.beside.is_some() || self.replaced_call(house).is_some() => true,
             _ => house.settings.ivr.numbers.contains_key(number),
         };
         if !known {
@@ -42,7 +42,10 @@ impl Call {
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
         // A leg that will be part of another call has its sound where the others of that call have theirs.
-        let part_of = feature_call(&incoming, house);
+        self.part_of = feature_call(&incoming, house)
+            .or_else(|| self.replaced_call(house))
+            .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
+        let part_of = self.part_of;
         house.media(media::Command::Open {
             leg: self.caller,
             call: part_of.unwrap_or(self.id),
@@ -91,7 +94,11 @@ impl Call {
             let body = Body::sdp(sdp.clone());
             self.described = Some(sdp);
             house.sip(sip::Command::AcceptReoffer { leg: self.caller, body });
-            return self.hold_changed(house, self.caller, direction);
+            self.hold_changed(house, self.caller, direction);
+            if self.is_sent_on() {
+                self.hear_onward(house);
+            }
+            return;
         }
         self.described = Some(sdp);
         self.answer_when_ready(house);
@@ -111,8 +118,15 @@ impl Call {
     }
 
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.
+    /// Who dials somebody beside a talk hears them ring.
     fn answers_at_once(&self, house: &House) -> bool {
-        house.settings.ivr.answer == AnswerWhen::AtOnce || self.late || is_feature_code(&self.record.to)
+        if self.beside.is_some() && !self.late {
+            return false;
+        }
+        self.replaces.is_some()
+            || house.settings.ivr.answer == AnswerWhen::AtOnce
+            || self.late
+            || is_feature_code(&self.record.to)
     }
 
     pub fn accept(&mut self, house: &mut House) {
@@ -130,6 +144,16 @@ impl Call {
 
     /// Sound can be heard: do what the dialled number says.
     pub fn begin(&mut self, house: &mut House) {
+        if let Some(old) = self.replaces.take() {
+            let call = house.legs.call_of(old);
+            return match (call, self.record.seat.clone()) {
+                (Some(call), Some(seat)) => self.give_leg(house, call, Part::InPlaceOf(old, seat)),
+                _ => self.fail(house),
+            };
+        }
+        if let Some(to) = self.beside.as_ref().map(|beside| beside.to.clone()) {
+            return self.ring_beside(house, &to);
+        }
         if let Some(seat) = self.record.seat.clone()
             && is_feature_code(&self.record.to)
         {
@@ -147,8 +171,15 @@ impl Call {
     }
 
     fn obey(&mut self, house: &mut House, seat: SeatId) {
-        if let Some((call, dialled)) = feature::supervision(&self.record.to, &seat, house.settings, house.seating) {
-            return self.give_leg(house, call, dialled);
+        let found = feature::supervision(&self.record.to, &seat, house.settings, house.seating);
+        // If the operator has another call meanwhile, that one's sound is elsewhere.
+        if let Some((call, dialled)) = found.filter(|(call, _)| self.part_of == Some(*call)) {
+            return self.give_leg(house, call, Part::Supervisor(dialled));
+        }
+        if let Some((call, operator, order)) = feature::of_own_talk(&self.record.to, &seat, house.seating) {
+            info!(code = %self.record.to, %seat, %call, "feature code");
+            house.order(call, operator, order);
+            return self.last_words(house, CONFIRMED, Outcome::Answered);
         }
         let asked = feature::action(&self.record.to, &seat, house.settings, house.seating);
         let heard = if asked.is_some() { CONFIRMED } else { DENIED };
@@ -160,12 +191,17 @@ impl Call {
     }
 
     /// The leg is part of another call from now on; this one is over.
-    fn give_leg(&mut self, house: &mut House, call: CallId, dialled: Dialled) {
-        info!(code = %self.record.to, %call, "feature code");
-        house.bring_in(call, self.caller, dialled);
+    fn give_leg(&mut self, house: &mut House, call: CallId, part: Part) {
+        info!(dialled = %self.record.to, %call, ?part, "into another call");
+        house.bring_in(call, self.caller, part);
         self.finish(house, Outcome::Answered, EndedBy::System);
         (self.gave_leg, self.sound) = (true, Sound::None);
         self.enter_ended(house);
+    }
+
+    /// The call in which another phone of the same seat talks that this one takes the place of.
+    fn replaced_call(&self, house: &House) -> Option<CallId> {
+        house.legs.call_of(self.replaces?)
     }
 
     /// What menu and line want next.

@@ -200,12 +200,12 @@ impl Call {
         }
     }
 
-    /// Who is called hears first who calls.
-    pub fn greet(&mut self) {
-        if let State::Line(line) = &mut self.state
-            && self.outward
-        {
-            line.say(CALLBACK_GREETING);
+    /// What is heard first in the line: who is called, who calls; who is recorded, that they are.
+    pub fn say_first(&mut self, house: &House) {
+        let greeting = self.outward.then(|| CALLBACK_GREETING.into());
+        let notice = self.notice_due(house);
+        if let (State::Line(line), true) = (&mut self.state, greeting.is_some() || notice.is_some()) {
+            line.say_first(!self.outward, greeting.into_iter().chain(notice));
         }
     }
 

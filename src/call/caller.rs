@@ -10,6 +10,8 @@ use super::handoff::Handoff;
 use super::ledger;
 use super::offering::SeatLeg;
 use super::onward::Onward;
+use super::recording::Tape;
+use super::referring::Beside;
 use super::talking::Talk;
 use super::view::Look;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt, QueueId};
@@ -25,8 +27,8 @@ use crate::sip;
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// A call is closed without its leg's last figures if sound does not tell them within this.
 const FIGURES_WITHIN: Duration = Duration::from_secs(2);
-/// A message that the disk does not finish within this is not named in the record.
-const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+/// A file that the disk does not complete within this is told of in the record later.
+const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Call {
     pub id: CallId,
@@ -78,18 +80,29 @@ pub(super) struct Call {
     pub asked_elsewhere: bool,
     /// Chose in the menus to be called back, and is not in the line yet.
     pub asks_callback: bool,
-    /// A message is being written.
-    pub recording: bool,
+    /// Files that are being written: of the talk, or a message.
+    pub recordings: usize,
+    pub tape: Tape,
+    /// The caller heard that the call is recorded.
+    pub noticed: bool,
     plays: u64,
     playing: Option<(u64, u64)>,
     closed: bool,
     span: Span,
+    /// A supervisor dialled themselves into this call.
+    pub part_of: Option<CallId>,
     /// The caller's leg is another call's now.
     pub gave_leg: bool,
     /// In `queue_log` its end was told already.
     pub end_told: bool,
     /// An operator sent it to another line; if that lets nobody in, it goes back to this one.
     pub returns_to: Option<QueueId>,
+    /// An operator dialled it beside a talk.
+    pub beside: Option<Beside>,
+    /// The leg of another phone of the same seat whose place it takes.
+    pub replaces: Option<LegId>,
+    /// The operator's phone that sent the caller on, until it was told what became of it.
+    pub referral: Option<LegId>,
     /// How often something was noted.
     pub notes: u32,
     /// How those who look on saw it last, and since when it is in this stage.
@@ -152,6 +165,7 @@ impl Call {
         let shown = incoming.caller.clone();
         let mut call = Self::with(record, incoming.leg, shown, State::Opening { durable: false }, language, span);
         call.hops = incoming.hops;
+        call.replaces = incoming.replaces;
         call
     }
 
@@ -191,14 +205,20 @@ impl Call {
             walker: None,
             asked_elsewhere: false,
             asks_callback: false,
-            recording: false,
+            recordings: 0,
+            tape: Tape::None,
+            noticed: false,
             plays: 0,
             playing: None,
             closed: false,
             span,
+            part_of: None,
             gave_leg: false,
             end_told: false,
             returns_to: None,
+            beside: None,
+            replaces: None,
+            referral: None,
             notes: 0,
             last_look: None,
             stage_since: Moment::default(),
@@ -259,7 +279,7 @@ impl Call {
             State::Ended { give_up } if *give_up <= house.now => {
                 self.sound = Sound::None;
                 self.in_line = false;
-                self.recording = false;
+                self.recordings = 0;
             }
             _ => {
                 self.handoff_deadline(house);
@@ -272,6 +292,9 @@ impl Call {
 
     pub fn on_sip(&mut self, house: &mut House, event: sip::Event) {
         use sip::Event as E;
+        if let E::Ringing { leg } | E::Progress { leg, .. } = &event {
+            self.tell_ringing(house, *leg);
+        }
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
@@ -298,7 +321,7 @@ impl Call {
         let Some(event) = self.handoff_media(house, event) else { return };
         match event {
             E::Described { leg, sdp, direction } if leg == self.caller => self.caller_described(house, sdp, direction),
-            E::Described { leg, sdp, .. } if self.is_onward(leg) => self.onward_described(house, sdp),
+            E::Described { leg, sdp, direction } if self.is_onward(leg) => self.onward_described(house, sdp, direction),
             E::Described { leg, sdp, direction } => self.seat_described(house, leg, sdp, direction),
             E::Agreed { leg, direction } => self.agreed(house, leg, direction),
             E::Unacceptable { leg, why, malformed } => self.unacceptable(house, leg, &why, malformed),
@@ -306,6 +329,7 @@ impl Call {
             E::Played { leg, token } if leg == self.caller => self.played(house, token),
             E::Key { leg, key } if leg == self.caller => self.key(house, key),
             E::Recorded { recording, .. } => self.recorded(house, recording),
+            E::Noticed { leg } => self.noticed(house, leg),
             E::Dead { leg } => self.leg_dead(house, leg),
             E::Closed { leg, quality } if leg == self.caller => self.figures(quality),
             _ => {}
@@ -370,6 +394,8 @@ impl Call {
             State::HandedOff(_) => Outcome::Answered,
             State::Onward(onward) => onward.outcome(),
             State::Message(_) => Outcome::Message,
+            // A talk at a seat led back here.
+            State::Menu if self.record.connected_at.is_some() => Outcome::Answered,
             State::Opening { .. } | State::LateAnswer { .. } | State::Menu => Outcome::AbandonedInMenu,
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
         }
@@ -398,10 +424,12 @@ impl Call {
     /// After each event: what the machines want, and whether the call can be closed.
     pub fn settle(&mut self, house: &mut House) {
         self.drain_machines(house);
+        self.tell_referrer(house);
+        self.see_to_recording(house);
         if let State::Ended { .. } = self.state
             && self.sound == Sound::None
             && !self.in_line
-            && !self.recording
+            && self.recordings == 0
             && !self.closed
         {
             self.closed = true;
@@ -410,6 +438,12 @@ impl Call {
         if matches!(self.state, State::Recruiting) && self.seats.is_empty() && self.open_offers == 0 {
             self.closed = true;
         }
+    }
+
+    /// It ends before there is anything to tell of it.
+    pub fn never_was(&mut self, house: &mut House) {
+        self.drop_seats_but(house, None);
+        self.closed = true;
     }
 
     /// Our offer went out: its answer is awaited.
@@ -423,7 +457,7 @@ impl Call {
             house.media(media::Command::Close { leg: self.caller });
         }
         self.playing = None;
-        let patience = if self.recording { MESSAGE_WITHIN } else { FIGURES_WITHIN };
+        let patience = if self.recordings > 0 { COMPLETE_WITHIN } else { FIGURES_WITHIN };
         self.state = State::Ended { give_up: house.now + patience };
     }
 }

@@ -9,9 +9,12 @@ use super::caller::Call;
 use super::feature;
 use super::ledger;
 use super::order::{NotDone, Order};
+use super::recording;
+use super::referring::talk_of;
 use super::seating::Seating;
 use super::supervising::Dialled;
 use super::view::View;
+use super::whose::{contact_of, leg_of_media, leg_of_sip};
 use super::words::{Action, Event, Settings};
 use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::ivr::{KeyLeads, WaitingMachine};
@@ -59,6 +62,15 @@ impl Legs {
     pub fn remove(&mut self, leg: LegId) {
         self.calls.remove(&leg);
     }
+
+    /// It is another call's from now on.
+    pub fn give(&mut self, leg: LegId, call: CallId) {
+        self.calls.insert(leg, call);
+    }
+
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.calls.get(&leg).copied()
+    }
 }
 
 /// What a call may touch beside itself.
@@ -70,13 +82,22 @@ pub(super) struct House<'a> {
     pub legs: &'a mut Legs,
     actions: &'a mut VecDeque<Action>,
     brought: &'a mut Vec<Brought>,
+    ordered: &'a mut Vec<(CallId, OperatorId, Order)>,
 }
 
 /// A leg that goes over from the call that dialled a code to the call that is meant.
 struct Brought {
     call: CallId,
     leg: LegId,
-    dialled: Dialled,
+    part: Part,
+}
+
+/// What such a leg is in the other call.
+#[derive(Debug)]
+pub(super) enum Part {
+    Supervisor(Dialled),
+    /// The operator's other phone, in the place of this leg.
+    InPlaceOf(LegId, SeatId),
 }
 
 impl House<'_> {
@@ -92,9 +113,14 @@ impl House<'_> {
         self.actions.push_back(Action::Queue(input));
     }
 
-    /// The supervisor's leg is the other call's from now on.
-    pub fn bring_in(&mut self, call: CallId, leg: LegId, dialled: Dialled) {
-        self.brought.push(Brought { call, leg, dialled });
+    /// The leg is the other call's from now on.
+    pub fn bring_in(&mut self, call: CallId, leg: LegId, part: Part) {
+        self.brought.push(Brought { call, leg, part });
+    }
+
+    /// An operator asks something of another call than this.
+    pub fn order(&mut self, call: CallId, by: OperatorId, order: Order) {
+        self.ordered.push((call, by, order));
     }
 
     pub fn ask(&mut self, action: Action) {
@@ -148,6 +174,10 @@ impl Calls {
         self.settings = settings;
     }
 
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub fn len(&self) -> usize {
         self.calls.len()
     }
@@ -187,10 +217,15 @@ impl Calls {
             Event::Sip(sip::Event::SeatReachable { seat, browser: false } | sip::Event::SeatUnreachable { seat }) => {
                 self.browsers.remove(&seat);
             }
+            Event::Sip(sip::Event::Refer { leg, to }) => self.refer(now, leg, to),
             Event::Sip(event) => {
                 if let Some(leg) = leg_of_sip(&event) {
                     self.on_leg(now, leg, |call, house| call.on_sip(house, event));
                 }
+            }
+            Event::Media(media::Event::Recorded { call, recording, .. }) if !self.calls.contains_key(&call) => {
+                let change = recording::completed_late(recording);
+                self.actions.push_back(Action::Write(Entry::Recording { call, change }));
             }
             Event::Media(event) => {
                 let leg = leg_of_media(&event);
@@ -245,15 +280,28 @@ impl Calls {
         let id = CallId::next(self.last, now.as_millis());
         self.last = id;
         self.legs.calls.insert(incoming.leg, id);
-        let call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
+        let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
+        call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));
         self.calls.insert(id, call);
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
+    }
+
+    /// The talk of whoever sits where a call comes from.
+    fn talk_at(&self, source: &sip::Source) -> Option<CallId> {
+        let sip::Source::Seat(seat) = source else { return None };
+        let contact = talk_of(self.seating.at(seat)?.1)?;
+        Some(self.callbacks.call_of(contact).unwrap_or(contact))
+    }
+
+    /// A REFER that comes to nothing.
+    pub(super) fn refuse_refer(&mut self, leg: LegId, status: u16) {
+        self.actions.push_back(Action::Sip(sip::Command::Referred { leg, status }));
     }
 
     fn order(&mut self, now: Moment, ticket: u64, id: CallId, by: &OperatorId, order: Order) {
         let mut result = Err(NotDone::NoSuchCall);
         self.on_call(now, id, |call, house| {
-            info!(%by, ?order, "ordered");
+            info!(%by, order = order.name(), "ordered");
             result = call.obey_order(house, by, order);
         });
         self.actions.push_back(Action::Obeyed { ticket, result });
@@ -336,7 +384,7 @@ impl Calls {
         }
     }
 
-    fn on_leg(&mut self, now: Moment, leg: LegId, act: impl FnOnce(&mut Call, &mut House)) {
+    pub(super) fn on_leg(&mut self, now: Moment, leg: LegId, act: impl FnOnce(&mut Call, &mut House)) {
         match self.legs.calls.get(&leg).copied() {
             Some(id) => self.on_call(now, id, act),
             None => debug!(%leg, "event of a leg that is gone"),
@@ -355,7 +403,7 @@ impl Calls {
     fn act(&mut self, now: Moment, id: CallId, act: impl FnOnce(&mut Call, &mut House)) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         let before = call.next_deadline();
-        let mut brought = Vec::new();
+        let (mut brought, mut ordered) = (Vec::new(), Vec::new());
         let mut house = House {
             now,
             settings: &self.settings,
@@ -364,6 +412,7 @@ impl Calls {
             legs: &mut self.legs,
             actions: &mut self.actions,
             brought: &mut brought,
+            ordered: &mut ordered,
         };
         call.span().in_scope(|| {
             act(call, &mut house);
@@ -384,22 +433,39 @@ impl Calls {
                 self.legs.remove(leg);
             }
             self.calls.remove(&id);
-            self.bring_in(now, brought);
+            self.asked_of_others(now, brought, ordered);
             return true;
         }
         if let Some(at) = call.next_deadline() {
             self.deadlines.insert((at, id));
         }
-        self.bring_in(now, brought);
+        self.asked_of_others(now, brought, ordered);
         false
+    }
+
+    fn asked_of_others(&mut self, now: Moment, brought: Vec<Brought>, ordered: Vec<(CallId, OperatorId, Order)>) {
+        self.bring_in(now, brought);
+        for (contact, by, order) in ordered {
+            let id = self.callbacks.call_of(contact).unwrap_or(contact);
+            self.act(now, id, |call, house| {
+                if let Err(why) = call.obey_order(house, &by, order) {
+                    info!(%by, %why, "not done");
+                }
+            });
+        }
     }
 
     /// Legs that go over to other calls. One that comes too late is hung up.
     fn bring_in(&mut self, now: Moment, brought: Vec<Brought>) {
-        for Brought { call, leg, dialled } in brought {
+        for Brought { call, leg, part } in brought {
             self.legs.calls.insert(leg, call);
             let mut result = Err(NotDone::NoSuchCall);
-            self.act(now, call, |call, house| result = call.bring_in(house, leg, dialled));
+            self.act(now, call, |call, house| {
+                result = match part {
+                    Part::Supervisor(dialled) => call.bring_in(house, leg, dialled),
+                    Part::InPlaceOf(old, seat) => call.replace(house, leg, old, seat),
+                }
+            });
             if let Err(why) = result {
                 info!(%why, "not brought in");
                 self.legs.remove(leg);
@@ -413,57 +479,4 @@ impl Calls {
 /// Whether a dialled number is an operator's feature code.
 pub(super) fn is_feature_code(number: &str) -> bool {
     number.starts_with(feature::PREFIX)
-}
-
-fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
-    use sip::Event as E;
-    match event {
-        E::Incoming(incoming) => Some(incoming.leg),
-        E::Acked { leg, .. }
-        | E::Ringing { leg }
-        | E::Progress { leg, .. }
-        | E::Answered { leg, .. }
-        | E::Refused { leg, .. }
-        | E::Reoffer { leg, .. }
-        | E::ReofferAnswered { leg, .. }
-        | E::Info { leg, .. }
-        | E::FlowLost { leg }
-        | E::FlowFound { leg }
-        | E::Ended { leg, .. } => Some(*leg),
-        _ => None,
-    }
-}
-
-fn leg_of_media(event: &media::Event) -> LegId {
-    use media::Event as E;
-    match event {
-        E::Described { leg, .. }
-        | E::Agreed { leg, .. }
-        | E::Unacceptable { leg, .. }
-        | E::Exhausted { leg }
-        | E::Played { leg, .. }
-        | E::Key { leg, .. }
-        | E::Recorded { leg, .. }
-        | E::Dead { leg }
-        | E::Closed { leg, .. } => *leg,
-    }
-}
-
-fn contact_of(output: &Output) -> Option<CallId> {
-    match output {
-        Output::Joined { contact, .. }
-        | Output::Refused { contact, .. }
-        | Output::Offer { contact, .. }
-        | Output::Withdraw { contact, .. }
-        | Output::OfferEnded { contact, .. }
-        | Output::Connected { contact, .. }
-        | Output::Left { contact, .. }
-        | Output::Moved { contact, .. }
-        | Output::CallbackTaken { contact, .. }
-        | Output::CallbackRefused { contact, .. }
-        | Output::Dial { contact, .. }
-        | Output::StopDialling { contact }
-        | Output::CallbackEnded { contact, .. } => Some(*contact),
-        _ => None,
-    }
 }

@@ -18,7 +18,7 @@ use super::seating::can_be_rung;
 use crate::ids::{OperatorId, QueueId};
 use crate::ivr::DENIED;
 use crate::media;
-use crate::queue::{Input, OperatorState};
+use crate::queue::{Input, NO_QUEUE, OperatorState};
 use crate::records::{self, EndedBy, TransferRecord};
 use crate::sip::is_dialable;
 
@@ -73,7 +73,10 @@ impl Call {
 
     /// The operator leaves the caller to whom they consulted.
     pub fn complete(&mut self, house: &mut House) -> Result<(), NotDone> {
-        self.talk_mut()?;
+        // The far end would be left to nobody.
+        if self.talk_mut()?.handoff.is_some() {
+            return Err(NotDone::EmergencyGoesOn);
+        }
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
         if let Some(entry) = self.record.transfers.last_mut() {
             entry.kind = if other.is_joined() { "attended" } else { "blind" }.into();
@@ -135,7 +138,7 @@ impl Call {
     // Whom they mean
 
     /// Where somebody is rung, and who sits there.
-    fn find(&self, house: &House, to: &Whom) -> Result<(onward::Whom, Option<OperatorId>), NotDone> {
+    pub fn find(&self, house: &House, to: &Whom) -> Result<(onward::Whom, Option<OperatorId>), NotDone> {
         match to {
             Whom::Operator(operator) => self.find_operator(house, operator),
             Whom::Seat(seat) if !house.settings.seats.contains(seat) => Err(NotDone::NoSuchSeat),
@@ -208,12 +211,16 @@ impl Call {
     pub fn hand_over_to(&mut self, house: &mut House, operator: OperatorId, other: Other) {
         let onward::Whom::Seat(seat) = other.at.clone() else { return };
         info!(%operator, %seat, "handed over");
-        let queue = self.record.queue.clone().unwrap_or_else(|| "".into());
+        let queue = self.record.queue.clone().unwrap_or_else(|| NO_QUEUE.into());
         let (contact, caller) = (self.id, self.caller_number());
         house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
         self.drop_seats_but(house, None);
+        // The former operator's phone, which was being rung anew, has no part in it.
+        while let Some(gone) = self.take_other(|other| other.role == Role::Reclaimed) {
+            self.drop_other(house, &gone);
+        }
         let leg = other.leg;
-        self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds));
+        self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds, other.reoffered));
         (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
         if let State::Talking(talk) = &mut self.state {
             talk.new_operator(house.now, other.holds);
@@ -222,6 +229,9 @@ impl Call {
             house.media(media::Command::KeepKeys { leg });
         }
         self.hear_each_other(house);
+        if other.lost {
+            self.flow_lost(house, leg);
+        }
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 
@@ -232,26 +242,28 @@ impl Call {
         }
         self.tell_transfer(house, if other.is_joined() { "ATTENDEDTRANSFER" } else { "BLINDTRANSFER" });
         self.end_talk(house, EndedBy::Operator);
-        let joined = other.is_joined();
-        let Other { leg, at, busy, progress, .. } = other;
-        self.state = State::Onward(Onward::passed_on(leg, at, busy, progress));
+        let (joined, progress) = (other.is_joined(), other.progress);
+        self.state = State::Onward(Onward::passed_on(other));
         match progress {
             Ringing::Rings { .. } => self.hear_ringing(house),
-            _ => house.media(media::Command::Join { a: self.caller, b: leg }),
+            _ => self.hear_onward(house),
         }
         if joined {
             house.write(records::Entry::Changed(Box::new(self.record.clone())));
         }
     }
 
-    /// A caller whom an operator sent on has somebody at a seat: it is their talk now.
-    pub fn taken_up(&mut self, house: &mut House, onward: Onward) {
-        let Some((leg, seat, operator)) = onward.operator_there() else { return };
+    /// A caller whom a menu or an operator sent on has somebody at a seat: it is their talk now.
+    pub fn taken_up(&mut self, house: &mut House) {
+        let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) else { return };
+        let Some(there) = onward.operator_there() else { return };
+        let (leg, operator, seat) = (there.leg, there.operator.clone(), there.seat.clone());
+        let direction = there.direction;
         info!(%operator, %seat, "taken up");
-        let queue = self.record.queue.clone().unwrap_or_else(|| "".into());
+        let queue = self.record.queue.clone().unwrap_or_else(|| NO_QUEUE.into());
         let (contact, caller) = (self.id, self.caller_number());
         house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
-        self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), false));
+        self.seats.push(there);
         (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
         self.left_at = None;
         self.state = State::Talking(super::talking::Talk::new(house.now));
@@ -261,6 +273,7 @@ impl Call {
         self.hear_each_other(house);
         // Whoever held while it rang holds now.
         self.hold_changed(house, self.caller, self.direction);
+        self.hold_changed(house, leg, direction);
     }
 
     pub fn transfer_ended(&mut self, house: &House, outcome: &str) {
@@ -278,6 +291,9 @@ impl Call {
 
     /// In `queue_log` the call ends here; what the next operator does is in the record and the statistics.
     pub fn tell_transfer(&mut self, house: &mut House, event: &'static str) {
+        if self.record.queued_at.is_none() {
+            return;
+        }
         let talked = self.talk().map_or(Duration::ZERO, |talk| talk.talked(house.now)) + self.talked;
         let first = self.places.map_or(1, |(first, _)| first);
         house.write(records::Entry::Event(ledger::transferred(house.now, &self.record, event, talked, first)));
@@ -285,7 +301,7 @@ impl Call {
     }
 }
 
-fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
+pub(super) fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
     let Some(by) = call.record.operator.clone() else { return };
     if call.record.transfers.len() == MOST_TRANSFERS {
         call.record.transfers.remove(MOST_TRANSFERS / 2);
@@ -296,7 +312,7 @@ fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
     call.record.transfers.push(TransferRecord { kind, by, to, at, answered_at: None, ended_at: None, outcome });
 }
 
-fn rings(at: &onward::Whom) -> Duration {
+pub(super) fn rings(at: &onward::Whom) -> Duration {
     if matches!(at, onward::Whom::Number(_)) { NUMBER_RINGS } else { COLLEAGUE_RINGS }
 }
 

@@ -54,6 +54,10 @@ impl Call {
 
     /// The house ends it: the drain ran out. A caller who was not served yet abandoned nothing.
     pub fn end_by_house(&mut self, house: &mut House) {
+        if !self.opened {
+            // Nobody was called yet: operators are rung for a callback, whose place waits on.
+            return self.never_was(house);
+        }
         if !matches!(self.state, State::Ended { .. }) {
             let outcome = match self.abandoned() {
                 Outcome::AbandonedInMenu | Outcome::AbandonedInQueue => Outcome::Failed,
@@ -121,6 +125,7 @@ impl Call {
 
     pub fn write_closed(&mut self, house: &mut House) {
         self.drop_seats_but(house, None);
+        self.tell_why_not_recorded(house);
         let ended = self.record.ended_at.unwrap_or(house.now);
         if self.left_at.is_none()
             && !self.end_told

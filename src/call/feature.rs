@@ -8,6 +8,8 @@
 //! | `*14` or `*14<n>` | not ready: the first reason, or the n-th |
 //! | `*15` | end wrap-up |
 //! | `*16` | half a minute more of wrap-up |
+//! | `*17` | the recording of their talk pauses |
+//! | `*18` | it goes on |
 //!
 //! Supervisors set the state of others, from the phone they are signed in at:
 //!
@@ -36,7 +38,7 @@
 
 use std::time::Duration;
 
-use super::order::Supervision;
+use super::order::{Order, Supervision};
 use super::seating::{Seating, can_call_out};
 use super::supervising::Dialled;
 use super::words::{Action, Settings, SwitchTo};
@@ -50,6 +52,21 @@ const MORE_WRAP_UP: Duration = Duration::from_secs(30);
 /// What a code asks for; `None` if it is unknown, or makes no sense for who sits there.
 pub(super) fn action(code: &str, seat: &SeatId, settings: &Settings, seating: &Seating) -> Option<Action> {
     switch(code, seat, settings, seating).or_else(|| input(code, seat, settings, seating).map(Action::Queue))
+}
+
+/// An operator wants something of their own talk: which call it is.
+pub(super) fn of_own_talk(code: &str, seat: &SeatId, seating: &Seating) -> Option<(CallId, OperatorId, Order)> {
+    let order = match code.strip_prefix(PREFIX)? {
+        "17" => Order::PauseRecording,
+        "18" => Order::ResumeRecording,
+        _ => return None,
+    };
+    match seating.at(seat)? {
+        (operator, OperatorState::Talking { contact } | OperatorState::Holding { contact }) => {
+            Some((*contact, operator.clone(), order))
+        }
+        _ => None,
+    }
 }
 
 /// A supervisor wants into the talk of an operator: which call it is, and how.

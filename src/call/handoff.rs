@@ -290,7 +290,8 @@ impl Call {
         if std::mem::take(&mut handoff.reoffered) {
             return house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
         }
-        let Some(way) = handoff.target.ways.get(handoff.way) else { return };
+        let rings = matches!(handoff.progress, Ringing::Rings { .. });
+        let Some(way) = handoff.target.ways.get(handoff.way).filter(|_| rings) else { return };
         let to = Target::Trunk { trunk: way.trunk.clone(), number: way.number.clone() };
         let body = Some(Body::sdp(sdp));
         let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: None, body };
@@ -309,7 +310,7 @@ impl Call {
     fn far_end_answered(&mut self, house: &mut House, body: Option<Body>) {
         let Some(handoff) = self.handoff_mut() else { return };
         let early = matches!(handoff.progress, Ringing::Early { .. });
-        handoff.progress = Ringing::Answered;
+        handoff.progress = Ringing::answered(house.now);
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg: handoff.leg, sdp: body.bytes }),
             // Their 183 answered our offer already.
@@ -321,7 +322,7 @@ impl Call {
     fn far_end_agreed(&mut self, house: &mut House) {
         let Some(handoff) = self.handoff_mut() else { return };
         let leg = handoff.leg;
-        if handoff.progress == Ringing::Answered {
+        if matches!(handoff.progress, Ringing::Answered { .. }) {
             info!(to = %handoff.target.id, "far end answered");
             handoff.progress = Ringing::Joined;
             if let Some(entry) = self.record.handoff.last_mut() {
@@ -432,7 +433,13 @@ impl Call {
 
     /// Nobody has the caller any more: another operator does, before everybody else.
     pub fn back_to_the_line(&mut self, house: &mut House) {
-        let Some(queue) = self.record.queue.clone() else { return self.fail(house) };
+        let Some(queue) = self.record.queue.clone() else {
+            // No queue had led to the talk: the menu may say what comes where nobody is reached.
+            if !self.walk_on(house) {
+                self.fail(house);
+            }
+            return;
+        };
         info!(%queue, "back to the head of the line");
         self.places = None;
         self.state = State::Line(house.line_of(&queue, self.language));

@@ -70,7 +70,7 @@ impl Call {
         let beside = ears.iter().any(|ear| matches!(ear.part, Part::Supervisor(_)));
         let guests = ears.iter().filter(|ear| ear.talks).count() > 2;
         let mut heard = std::mem::take(&mut talk.heard);
-        if talk.handoff.is_some() || talk.refusal_plays || beside || guests {
+        if talk.handoff.is_some() || talk.refusal_plays || talk.notice_plays || beside || guests {
             self.mix(house, &ears, &mut heard);
         } else {
             self.unmix(house, &ears);
@@ -179,8 +179,10 @@ impl Call {
         self.play(house, TONE, Vec::new(), Some(Prompt::plain(RINGBACK)));
     }
 
-    pub fn tone(&self, house: &mut House, rings: bool) {
-        let State::Talking(talk) = &self.state else { return };
+    pub fn tone(&mut self, house: &mut House, rings: bool) {
+        let State::Talking(talk) = &mut self.state else { return };
+        // Whatever they heard alone is over.
+        talk.heard.alone.clear();
         let caller = (!talk.caller_gone).then_some(self.caller);
         let legs: Vec<LegId> = caller.into_iter().chain(self.seats.first().map(|seat| seat.leg)).collect();
         for leg in legs {

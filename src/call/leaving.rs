@@ -7,9 +7,9 @@ use super::calls::House;
 use super::ledger;
 use crate::ids::{Prompt, PromptName, QueueId};
 use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, MESSAGE_TAKEN, MessageMachine};
-use crate::media;
+use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
-use crate::records::{self, Outcome, Recording};
+use crate::records::{self, Outcome};
 
 /// Keys of one call that are written in its record; somebody may press one key for hours.
 const MAX_CHOICES: usize = 32;
@@ -26,11 +26,10 @@ impl Call {
             line.moved(keys, true);
             self.waits_in(house, &queue);
         }
-        if self.returns_to.take().is_some() {
-            self.transfer_ended(house, "transferred");
-        }
+        self.returns_to = None;
+        self.transfer_ended(house, "transferred");
         self.end_told = false;
-        self.greet();
+        self.say_first(house);
         self.record.queued_at.get_or_insert(house.now);
         self.record.expected_wait_ms = expected.map(|wait| wait.median_ms);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
@@ -51,8 +50,8 @@ impl Call {
             return;
         }
         info!(?why, ?exit, "not let into the line");
+        self.transfer_ended(house, "refused");
         if let Some(queue) = self.returns_to.take() {
-            self.transfer_ended(house, "refused");
             self.waits_in(house, &queue);
             return self.back_to_the_line(house);
         }
@@ -149,26 +148,15 @@ impl Call {
     }
 
     pub fn record_message(&mut self, house: &mut House) {
-        self.recording = true;
-        house.media(media::Command::Record { leg: self.caller, file: format!("messages/{}.wav", self.id) });
+        self.recordings += 1;
+        let (leg, call, sides, began) = (self.caller, self.id, Sides::CallerAlone, house.now);
+        let file = format!("messages/{}.wav", self.id);
+        house.media(media::Command::Record { leg, call, file, sides, began });
     }
 
     pub fn message_taken(&mut self, house: &mut House) {
         house.media(media::Command::StopRecording { leg: self.caller });
         self.last_words(house, MESSAGE_TAKEN, Outcome::Message);
-    }
-
-    /// The file is whole, or there is none.
-    pub fn recorded(&mut self, house: &mut House, recording: Option<media::Recording>) {
-        self.recording = false;
-        let Some(media::Recording { file, sha256 }) = recording else {
-            // A caller is not left talking to nobody.
-            if matches!(self.state, State::Message(_)) {
-                self.fail(house);
-            }
-            return;
-        };
-        self.record.recording = Some(Recording { file, sha256 });
     }
 
     // -----------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         supervised: Vec::new(),
         lost: Vec::new(),
         note: None,
+        note_by: None,
         sip_status: None,
         callback_of: None,
         attempt: None,

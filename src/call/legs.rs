@@ -16,7 +16,7 @@ impl Call {
 
     pub fn agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
         if self.is_onward(leg) {
-            return self.onward_agreed(house);
+            return self.onward_agreed(house, direction);
         }
         if leg != self.caller {
             return self.seat_agreed(house, leg, direction);
@@ -25,6 +25,7 @@ impl Call {
         match self.state {
             State::LateAnswer { .. } => self.begin(house),
             State::Dialling(_) => self.reached(house),
+            State::Onward(_) if self.is_sent_on() => self.hear_onward(house),
             _ => self.hold_changed(house, leg, direction),
         }
     }

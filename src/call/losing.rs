@@ -10,11 +10,11 @@ use super::calls::House;
 use super::offering::SeatLeg;
 use super::onward;
 use super::order::NotDone;
-use super::others::{Other, Role};
+use super::others::Role;
 use crate::ids::LegId;
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::Input;
+use crate::queue::{By, Input, LOST};
 use crate::records::{self, LostRecord};
 use crate::sip;
 
@@ -27,9 +27,12 @@ impl Call {
     /// The connection to the seat's phone is gone; its leg stands.
     pub fn flow_lost(&mut self, house: &mut House, leg: LegId) {
         let grace = house.settings.flow_grace;
-        let Some(seat) = self.seats.iter().find(|seat| seat.leg == leg) else { return };
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.leg == leg) else { return };
+        let State::Talking(talk) = &mut self.state else {
+            seat.lost = true;
+            return;
+        };
         let (operator, seat) = (seat.operator.clone(), seat.seat.clone());
-        let State::Talking(talk) = &mut self.state else { return };
         if talk.lost_until.is_some() || talk.caller_gone {
             return;
         }
@@ -44,7 +47,11 @@ impl Call {
 
     /// The same phone is there again.
     pub fn flow_found(&mut self, house: &mut House, leg: LegId) {
-        let is_seat = self.seats.iter().any(|seat| seat.leg == leg);
+        if let State::Talking(talk) = &mut self.state {
+            talk.others.iter_mut().filter(|other| other.leg == leg).for_each(|other| other.lost = false);
+        }
+        let theirs = self.seats.iter_mut().find(|seat| seat.leg == leg);
+        let is_seat = theirs.map(|seat| seat.lost = false).is_some();
         if !is_seat || self.talk().is_none_or(|talk| talk.lost_until.is_none()) {
             return;
         }
@@ -59,7 +66,10 @@ impl Call {
     /// The page begins anew: its seat is rung, and the new leg takes the old one's place.
     pub fn reclaim(&mut self, house: &mut House) -> Result<(), NotDone> {
         let seat = self.seats.first().map(|seat| seat.seat.clone()).ok_or(NotDone::NotInTalk)?;
-        self.talk_mut()?;
+        // A page can be gone without our knowing yet; a desk phone with two lines is not rung on the second.
+        if self.talk_mut()?.lost_until.is_none() && !house.browsers.contains(&seat) {
+            return Err(NotDone::NotLost);
+        }
         if let Some(former) = self.take_other(|other| other.role == Role::Reclaimed) {
             self.drop_other(house, &former);
         }
@@ -68,11 +78,14 @@ impl Call {
     }
 
     pub fn reclaimed(&mut self, house: &mut House, leg: LegId) {
-        let Some(Other { holds, .. }) = self.take_other(|other| other.leg == leg) else { return };
-        let Some(old) = self.take_seat(|_| true) else { return };
+        let Some(other) = self.take_other(|other| other.leg == leg) else { return };
+        // Somebody else has the call by now.
+        let theirs = |seat: &SeatLeg| other.at == onward::Whom::Seat(seat.seat.clone());
+        let Some(old) = self.take_seat(theirs) else { return self.drop_other(house, &other) };
+        let (holds, reoffered) = (other.holds, other.reoffered);
         info!(operator = %old.operator, "the operator's phone took the call back");
         self.drop_seat_leg(house, &old, None);
-        self.seats.push(SeatLeg::joined(leg, old.operator, old.seat, holds));
+        self.seats.push(SeatLeg::joined(leg, old.operator, old.seat, holds, reoffered));
         if !house.settings.emergencies.is_empty() && !self.outward {
             house.media(media::Command::KeepKeys { leg });
         }
@@ -82,7 +95,7 @@ impl Call {
             entry.back_at = Some(house.now);
         }
         self.change_hold(house, |talk| {
-            talk.lost_until = None;
+            (talk.lost_until, talk.refusal_plays) = (None, false);
             talk.operator_holds = holds;
         });
         self.hear_each_other(house);
@@ -99,7 +112,7 @@ impl Call {
     pub fn operator_lost(&mut self, house: &mut House) {
         let State::Talking(talk) = &self.state else { return };
         // Nobody is left to talk to.
-        if talk.caller_gone || self.record.queue.is_none() {
+        if talk.caller_gone {
             if let Some(leg) = self.seats.first().map(|seat| seat.leg) {
                 house.sip(sip::Command::Hangup { leg, reason: None });
                 self.seat_ended(house, leg);
@@ -117,7 +130,8 @@ impl Call {
         let State::Talking(talk) = &mut self.state else { return };
         // With whom else the caller is, they stay.
         if talk.handoff.is_some() || talk.consulted().is_some() {
-            if let Some(leg) = self.seats.first().map(|seat| seat.leg) {
+            if let Some((leg, operator)) = self.seats.first().map(|seat| (seat.leg, seat.operator.clone())) {
+                house.queue(Input::NotReady { operator, reason: LOST.into(), by: By::Themselves });
                 house.sip(sip::Command::Hangup { leg, reason: None });
                 self.seat_ended(house, leg);
             }

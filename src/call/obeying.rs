@@ -5,10 +5,9 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::offering::Progress;
-use super::order::{LONGEST_NOTE, NotDone, Order};
+use super::order::{NotDone, Order};
 use super::talking::Talk;
 use crate::ids::{LegId, OperatorId};
-use crate::records;
 use crate::sip;
 
 impl Call {
@@ -27,6 +26,9 @@ impl Call {
 
     /// The leg of the operator who talks; nobody else may say what becomes of the talk.
     fn seat_of(&self, by: &OperatorId) -> Result<LegId, NotDone> {
+        if self.busy.as_ref() == Some(by) {
+            return Err(NotDone::OwnCall);
+        }
         let State::Talking(_) = self.state else { return Err(NotDone::NotInTalk) };
         let seat = self.seats.first().filter(|seat| seat.progress == Progress::Joined).ok_or(NotDone::NotInTalk)?;
         if seat.operator == *by { Ok(seat.leg) } else { Err(NotDone::NotYours) }
@@ -47,6 +49,8 @@ impl Call {
             Order::Complete => self.complete(house),
             Order::Conference => self.conference(house),
             Order::Transfer { to } => self.transfer(house, to),
+            Order::PauseRecording => self.pause_recording(house, true),
+            Order::ResumeRecording => self.pause_recording(house, false),
             Order::Reclaim => self.reclaim(house),
             _ => Err(NotDone::NotInTalk),
         }
@@ -74,27 +78,10 @@ impl Call {
     }
 
     fn hand_off_as_asked(&mut self, house: &mut House, target: Option<&str>) -> Result<(), NotDone> {
-        if self.talk().is_some_and(|talk| talk.consulted().is_some()) {
-            return Err(NotDone::AlreadyConsulting);
-        }
         if target.is_some_and(|id| !house.settings.emergencies.iter().any(|target| target.id == id)) {
             return Err(NotDone::NoSuchTarget);
         }
         self.hand_off(house, target);
-        Ok(())
-    }
-
-    /// Whoever has the call, or had it last, notes something on it.
-    fn note(&mut self, house: &mut House, by: &OperatorId, text: String) -> Result<(), NotDone> {
-        if self.record.operator.as_ref() != Some(by) {
-            return Err(NotDone::NotYours);
-        }
-        if text.chars().count() > LONGEST_NOTE {
-            return Err(NotDone::TooLong);
-        }
-        self.record.note = Some(text).filter(|text| !text.is_empty());
-        self.notes += 1;
-        house.write(records::Entry::Changed(Box::new(self.record.clone())));
         Ok(())
     }
 }

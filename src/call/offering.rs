@@ -47,6 +47,8 @@ pub(super) struct SeatLeg {
     pub direction: Direction,
     /// A re-INVITE of the seat's waits for our description.
     pub reoffered: bool,
+    /// Its connection went before the talk began.
+    pub lost: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +72,9 @@ pub(super) enum Progress {
 
 impl SeatLeg {
     /// Whoever has the caller without having been offered them.
-    pub fn joined(leg: LegId, operator: OperatorId, seat: SeatId, holds: bool) -> Self {
+    pub fn joined(leg: LegId, operator: OperatorId, seat: SeatId, holds: bool, reoffered: bool) -> Self {
         let direction = if holds { Direction::TheyHold } else { Direction::Both };
-        Self { leg, operator, seat, offer: NO_OFFER, progress: Progress::Joined, direction, reoffered: false }
+        Self { leg, operator, seat, offer: NO_OFFER, progress: Progress::Joined, direction, reoffered, lost: false }
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -97,7 +99,7 @@ impl Call {
         let leg = house.legs.make(self.id);
         let progress = Progress::Silent { until: house.now + SILENT_PHONE };
         let direction = Direction::Both;
-        self.seats.push(SeatLeg { leg, operator, seat, offer, progress, direction, reoffered: false });
+        self.seats.push(SeatLeg { leg, operator, seat, offer, progress, direction, reoffered: false, lost: false });
         self.open_seat(house, leg);
     }
 
@@ -129,8 +131,11 @@ impl Call {
         if matches!(seat.progress, Progress::NoPorts { .. }) {
             seat.progress = Progress::Silent { until: house.now + SILENT_PHONE };
         }
-        let at = Whom::Seat(seat.seat.clone());
-        self.invite(house, leg, &at, sdp, false);
+        // Whoever is there already is not invited again.
+        if matches!(seat.progress, Progress::Silent { .. }) {
+            let at = Whom::Seat(seat.seat.clone());
+            self.invite(house, leg, &at, sdp, false);
+        }
     }
 
     pub fn seat_rings(&mut self, _house: &mut House, leg: LegId) {
@@ -173,7 +178,7 @@ impl Call {
         };
         info!(%operator, %seat, "connected");
         leg.progress = Progress::Joined;
-        let (leg, held_by_seat) = (leg.leg, leg.direction);
+        let (leg, held_by_seat, lost) = (leg.leg, leg.direction, leg.lost);
         self.drop_seats_but(house, Some(leg));
         let again = self.record.connected_at.is_some();
         self.record.connected_at.get_or_insert(house.now);
@@ -197,6 +202,9 @@ impl Call {
         self.hold_changed(house, leg, held_by_seat);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::connected(house.now, &self.record, leg.to_string())));
+        if lost {
+            self.flow_lost(house, leg);
+        }
     }
 
     pub fn seat_refused(&mut self, house: &mut House, leg: LegId, status: u16) {
@@ -304,6 +312,8 @@ fn failure(status: u16) -> OfferFailure {
         486 | 600 => OfferFailure::Busy,
         // 480 is what phones say on "reject" and on do-not-disturb.
         403 | 433 | 480 | 603 | 607 => OfferFailure::Rejected,
+        // A phone that sends its calls on to where the admin does not let them.
+        300..=399 => OfferFailure::Rejected,
         _ => OfferFailure::Unreachable,
     }
 }

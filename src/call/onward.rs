@@ -8,11 +8,14 @@ use tracing::info;
 
 use super::caller::{Call, State};
 use super::calls::House;
+use super::hearing::TONE;
+use super::offering::SeatLeg;
+use super::others::{Other, Role};
 use super::ringing::Ringing;
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
-use crate::media;
+use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
 use crate::records::{self, EndedBy, Outcome};
@@ -31,6 +34,8 @@ pub(super) struct Onward {
     /// Who sits at the seat: busy meanwhile.
     busy: Option<OperatorId>,
     progress: Ringing,
+    /// They hold.
+    holds: bool,
     /// A re-INVITE of theirs waits for our description.
     pub reoffered: bool,
 }
@@ -77,16 +82,29 @@ impl Onward {
     }
 
     /// Whom an operator consulted, and left the caller to.
-    pub fn passed_on(leg: LegId, whom: Whom, busy: Option<OperatorId>, progress: Ringing) -> Self {
-        Self { leg, whom, sent_by: Cause::Operator, busy, progress, reoffered: false }
+    pub fn passed_on(other: Other) -> Self {
+        let Other { leg, at, busy, progress, holds, reoffered, .. } = other;
+        Self { leg, whom: at, sent_by: Cause::Operator, busy, progress, holds, reoffered }
     }
 
-    /// Where an operator sits who has the caller now.
-    pub fn operator_there(self) -> Option<(LegId, SeatId, OperatorId)> {
+    /// Whom an operator reached in a call beside a talk, as somebody in that talk.
+    pub fn into_talk(self, role: Role) -> Other {
+        let Onward { leg, whom, busy, progress, holds, reoffered, .. } = self;
+        Other { leg, role, at: whom, busy, progress, holds, reoffered, lost: false }
+    }
+
+    /// The leg to an operator who has the caller now.
+    pub fn operator_there(self) -> Option<SeatLeg> {
         match (self.whom, self.busy) {
-            (Whom::Seat(seat), Some(operator)) => Some((self.leg, seat, operator)),
+            (Whom::Seat(seat), Some(operator)) => {
+                Some(SeatLeg::joined(self.leg, operator, seat, self.holds, self.reoffered))
+            }
             _ => None,
         }
+    }
+
+    pub fn is_joined(&self) -> bool {
+        self.progress == Ringing::Joined
     }
 
     pub fn is_of_operator(&self) -> bool {
@@ -136,7 +154,7 @@ impl Call {
         let leg = house.legs.make(self.id);
         let progress = Ringing::Rings { until: house.now + rings };
         self.open_leg(house, leg, &whom);
-        self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, reoffered: false });
+        self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, holds: false, reoffered: false });
         self.hear_ringing(house);
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
@@ -153,7 +171,9 @@ impl Call {
     pub fn open_leg(&self, house: &mut House, leg: LegId, to: &Whom) {
         let browser = matches!(to, Whom::Seat(seat) if house.browsers.contains(seat));
         let kind = if browser { media::LegKind::Browser } else { media::LegKind::Phone };
-        house.media(media::Command::Open { leg, call: self.id, second: true, kind });
+        // Whom an operator dials beside a talk may have part in that.
+        let call = self.beside.as_ref().map_or(self.id, |beside| beside.talk);
+        house.media(media::Command::Open { leg, call, second: true, kind });
     }
 
     /// Invites a seat's phone or a number over the trunk. `auto_answer`: who sits there asked for it.
@@ -186,14 +206,27 @@ impl Call {
         matches!(&self.state, State::Onward(onward) if onward.leg == leg)
     }
 
-    pub fn onward_described(&mut self, house: &mut House, sdp: Vec<u8>) {
+    pub fn onward_described(&mut self, house: &mut House, sdp: Vec<u8>, direction: Direction) {
         let State::Onward(onward) = &mut self.state else { return };
         let leg = onward.leg;
         if std::mem::take(&mut onward.reoffered) {
-            return house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
+            onward.holds = direction.is_hold();
+            house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
+            if self.is_sent_on() {
+                self.hear_onward(house);
+            }
+            return;
         }
-        let whom = onward.whom.clone();
-        self.invite(house, leg, &whom, sdp, false);
+        // Whoever is there already is not invited again.
+        if matches!(onward.progress, Ringing::Rings { .. }) {
+            let whom = onward.whom.clone();
+            self.invite(house, leg, &whom, sdp, false);
+        }
+    }
+
+    /// They talk with whom they were sent on to.
+    pub fn is_sent_on(&self) -> bool {
+        matches!(&self.state, State::Onward(onward) if onward.is_joined())
     }
 
     /// 183 with a description: the caller hears what they say instead of our tone.
@@ -208,25 +241,26 @@ impl Call {
     pub fn onward_answered(&mut self, house: &mut House, body: Option<Body>) {
         let State::Onward(onward) = &mut self.state else { return };
         let early = matches!(onward.progress, Ringing::Early { .. });
-        onward.progress = Ringing::Answered;
+        onward.progress = Ringing::answered(house.now);
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg: onward.leg, sdp: body.bytes }),
             // Their 183 answered our offer already.
-            None if early => self.onward_agreed(house),
+            None if early => self.onward_agreed(house, Direction::Both),
             None => self.onward_unacceptable(house),
         }
     }
 
-    pub fn onward_agreed(&mut self, house: &mut House) {
+    pub fn onward_agreed(&mut self, house: &mut House, direction: Direction) {
         let State::Onward(onward) = &mut self.state else { return };
         let leg = onward.leg;
-        let answered = onward.progress == Ringing::Answered;
-        if answered {
+        onward.holds = direction.is_hold();
+        if matches!(onward.progress, Ringing::Answered { .. }) {
             info!(whom = %onward.whom, "answered");
             onward.progress = Ringing::Joined;
             if onward.is_of_operator() {
                 return self.sent_on_answered(house);
             }
+            let at_seat = onward.busy.is_some();
             if let Whom::Seat(seat) = &onward.whom {
                 self.record.seat = Some(seat.clone());
                 self.record.operator = onward.busy.clone();
@@ -234,9 +268,33 @@ impl Call {
             }
             self.accept(house);
             house.media(media::Command::Watch { leg });
+            if at_seat {
+                self.taken_up(house);
+            }
             house.write(records::Entry::Changed(Box::new(self.record.clone())));
         }
-        house.media(media::Command::Join { a: self.caller, b: leg });
+        self.hear_onward(house);
+    }
+
+    /// Caller and whom they were sent on to: joined, unless one of them holds.
+    pub fn hear_onward(&mut self, house: &mut House) {
+        let State::Onward(onward) = &self.state else { return };
+        let (leg, caller, holds) = (onward.leg, self.caller, onward.holds);
+        let waits = match (holds, self.direction.is_hold()) {
+            (false, false) => return house.media(media::Command::Join { a: caller, b: leg }),
+            (true, true) => None,
+            (true, false) => Some(caller),
+            (false, true) => Some(leg),
+        };
+        for ear in [caller, leg] {
+            if Some(ear) == waits {
+                house.media(media::Command::Part { leg: ear });
+                let looped = Some(house.settings.ivr.waiting.music.clone());
+                house.media(media::Command::Play { leg: ear, token: TONE, prompts: Vec::new(), looped });
+            } else {
+                house.media(media::Command::Silence { leg: ear });
+            }
+        }
     }
 
     /// Whom an operator sent the caller to is there.
@@ -248,10 +306,9 @@ impl Call {
         }
         self.transfer_ended(house, "transferred");
         house.media(media::Command::Watch { leg });
-        if !at_seat {
-            house.media(media::Command::Join { a: self.caller, b: leg });
-        } else if let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) {
-            self.taken_up(house, onward);
+        match at_seat {
+            true => self.taken_up(house),
+            false => self.hear_onward(house),
         }
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }

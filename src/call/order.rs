@@ -35,11 +35,14 @@ pub enum Order {
     HandOff {
         target: Option<String>,
     },
-    /// Into the record; replaces what was there.
+    /// Into the record; replaces what was there. Also after the call, [`super::Calls::note_afterwards`].
     Note {
         text: String,
     },
     HangUp,
+    /// From here on the recording is silent: the citizen asks for it, or tells a card's number.
+    PauseRecording,
+    ResumeRecording,
     /// The operator's phone begins anew: the seat is rung again (auto-answer) and takes the old leg's place.
     Reclaim,
     /// The supervisor's phone is rung (auto-answer) and brought in; said again: the mode changes.
@@ -49,6 +52,30 @@ pub enum Order {
     LeaveSupervision,
     /// The supervisor becomes the call's operator; the operator goes to wrap-up.
     TakeOver,
+}
+
+impl Order {
+    /// For the log, which is not told what citizens said or whom they are to speak with.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Order::Hold => "hold",
+            Order::Resume => "resume",
+            Order::Consult { .. } => "consult",
+            Order::Return => "return",
+            Order::Complete => "complete",
+            Order::Conference => "conference",
+            Order::Transfer { .. } => "transfer",
+            Order::HandOff { .. } => "hand_off",
+            Order::Note { .. } => "note",
+            Order::HangUp => "hang_up",
+            Order::PauseRecording => "pause_recording",
+            Order::ResumeRecording => "resume_recording",
+            Order::Reclaim => "reclaim",
+            Order::Supervise { .. } => "supervise",
+            Order::LeaveSupervision => "leave_supervision",
+            Order::TakeOver => "take_over",
+        }
+    }
 }
 
 /// To whom an operator turns with a call.
@@ -140,7 +167,14 @@ pub enum NotDone {
     TooManySupervisors,
     /// Their phone is there.
     NotLost,
+    NotRecorded,
+    AlreadyPaused,
+    NotPaused,
     TooLong,
+    /// Notes are written in the call or soon after it.
+    TooLate,
+    /// They are the caller: their own phone has the call.
+    OwnCall,
 }
 
 impl fmt::Display for NotDone {
@@ -171,7 +205,12 @@ impl fmt::Display for NotDone {
             NotDone::NotSupervising => "you take no part in this talk",
             NotDone::TooManySupervisors => "enough supervisors take part in this talk",
             NotDone::NotLost => "the operator's phone is not lost",
+            NotDone::NotRecorded => "this call is not recorded",
+            NotDone::AlreadyPaused => "the recording is paused already",
+            NotDone::NotPaused => "the recording is not paused",
             NotDone::TooLong => "this is too long",
+            NotDone::TooLate => "the call ended more than a day ago: a supervisor can note something on it",
+            NotDone::OwnCall => "you made this call from your own phone, which can hold it and hang up",
         })
     }
 }

@@ -26,7 +26,9 @@ pub(super) struct Other {
     pub progress: Ringing,
     pub holds: bool,
     /// A re-INVITE of theirs waits for our description.
-    reoffered: bool,
+    pub reoffered: bool,
+    /// Its connection is gone.
+    pub lost: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl Other {
     /// A leg that called us: it is there already.
     pub fn brought_in(leg: LegId, role: Role, at: onward::Whom, operator: OperatorId) -> Self {
         let (progress, busy) = (Ringing::Joined, Some(operator));
-        Self { leg, role, at, busy, progress, holds: false, reoffered: false }
+        Self { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false }
     }
 
     /// Our tone is heard instead of them until something of theirs is.
@@ -116,7 +118,7 @@ impl Call {
         };
         let progress = Ringing::Rings { until };
         if let State::Talking(talk) = &mut self.state {
-            talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false });
+            talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false });
         }
         house.media(media::Command::MakeOffer { leg, like });
     }
@@ -148,6 +150,11 @@ impl Call {
             E::Progress { body, .. } => self.other_progresses(house, leg, body),
             E::Refused { status, .. } => self.other_failed(house, leg, status),
             E::Ended { .. } => self.other_left(house, leg),
+            E::FlowLost { .. } => {
+                if let Some(other) = self.other_mut(leg) {
+                    other.lost = true;
+                }
+            }
             E::Reoffer { body, .. } => {
                 if let Some(other) = self.other_mut(leg) {
                     other.reoffered = true;
@@ -197,9 +204,11 @@ impl Call {
             house.sip(sip::Command::AcceptReoffer { leg, body: Body::sdp(sdp) });
             return self.hear_each_other(house);
         }
-        let auto_answer = !other.is_consulted();
-        let at = other.at.clone();
-        self.invite(house, leg, &at, sdp, auto_answer);
+        // Whoever is there already is not invited again.
+        if matches!(other.progress, Ringing::Rings { .. }) {
+            let (at, auto_answer) = (other.at.clone(), !other.is_consulted());
+            self.invite(house, leg, &at, sdp, auto_answer);
+        }
     }
 
     /// 183 with a description: the operator hears what they say instead of our tone.
@@ -214,7 +223,7 @@ impl Call {
     fn other_answered(&mut self, house: &mut House, leg: LegId, body: Option<Body>) {
         let Some(other) = self.other_mut(leg) else { return };
         let early = matches!(other.progress, Ringing::Early { .. });
-        other.progress = Ringing::Answered;
+        other.progress = Ringing::answered(house.now);
         match body {
             Some(body) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
             // Their 183 answered our offer already.
@@ -226,7 +235,7 @@ impl Call {
     fn other_agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
         let Some(other) = self.other_mut(leg) else { return };
         other.holds = direction.is_hold();
-        if other.progress != Ringing::Answered {
+        if !matches!(other.progress, Ringing::Answered { .. }) {
             return self.hear_each_other(house);
         }
         other.progress = Ringing::Joined;

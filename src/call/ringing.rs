@@ -1,6 +1,11 @@
 //! How far a leg of ours to a number or a seat has come.
 
+use std::time::Duration;
+
 use crate::moment::Moment;
+
+/// Sound says at once what it thinks of an answer; a leg of which it says nothing is not waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ringing {
@@ -13,16 +18,22 @@ pub(super) enum Ringing {
         until: Moment,
     },
     /// 200 came; its answer is being applied.
-    Answered,
+    Answered {
+        until: Moment,
+    },
     Joined,
 }
 
 impl Ringing {
+    pub fn answered(now: Moment) -> Self {
+        Ringing::Answered { until: now + ANSWER_WITHIN }
+    }
+
     /// When it has rung long enough.
     pub fn next_deadline(self) -> Option<Moment> {
         match self {
-            Ringing::Rings { until } | Ringing::Early { until } => Some(until),
-            Ringing::Answered | Ringing::Joined => None,
+            Ringing::Rings { until } | Ringing::Early { until } | Ringing::Answered { until } => Some(until),
+            Ringing::Joined => None,
         }
     }
 }

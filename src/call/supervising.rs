@@ -79,9 +79,10 @@ impl Call {
             return Err(NotDone::NotSupervising);
         };
         let joined = other.progress == Ringing::Joined;
+        *takes_over = mode.is_none() && !joined;
         match mode {
             None if joined => self.take_over_with(house, leg),
-            None => *takes_over = true,
+            None => {}
             Some(mode) if *known == mode => {}
             Some(mode) => {
                 *known = mode;

@@ -40,6 +40,8 @@ pub(super) struct Talk {
     pub handoff: Option<Handoff>,
     /// The operator is told that it is not possible.
     pub refusal_plays: bool,
+    /// Both are told that the call is recorded.
+    pub notice_plays: bool,
     /// The caller hung up, and operator and far end talk on.
     pub caller_gone: bool,
 }
@@ -60,6 +62,7 @@ impl Talk {
             typed: Typed::default(),
             handoff: None,
             refusal_plays: false,
+            notice_plays: false,
             caller_gone: false,
         }
     }
@@ -82,6 +85,7 @@ impl Talk {
     /// Another operator has the caller: nothing of what the former did holds.
     pub fn new_operator(&mut self, now: Moment, holds: bool) {
         (self.on_hold, self.consulting, self.lost_until, self.operator_holds) = (false, false, None, holds);
+        self.refusal_plays = false;
         self.typed = Typed::default();
         self.count(now);
     }
@@ -183,6 +187,7 @@ impl Call {
         }
         self.count_talk(house);
         self.record.ended_by = Some(by);
+        self.handoff_over(house);
         self.drop_others(house);
         self.drop_seats_but(house, None);
         house.queue(Input::TalkEnded { contact: self.id });

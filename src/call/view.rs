@@ -22,6 +22,8 @@ pub struct View<'a> {
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
+    /// It is recorded; `true`: that is paused.
+    pub recorded: Option<bool>,
 }
 
 /// What a call is in.
@@ -55,6 +57,30 @@ pub enum Stage {
     Dialling,
     /// The last figures are awaited.
     Over,
+}
+
+impl Stage {
+    /// As it is written in records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stage::Arriving => "arriving",
+            Stage::Menu => "menu",
+            Stage::Waiting => "waiting",
+            Stage::Ringing => "ringing",
+            Stage::Talking => "talking",
+            Stage::Holding => "holding",
+            Stage::Consulting => "consulting",
+            Stage::Conference => "conference",
+            Stage::Lost => "lost",
+            Stage::HandedOff => "handed_off",
+            Stage::Onward => "onward",
+            Stage::Message => "message",
+            Stage::Survey => "survey",
+            Stage::Announcement => "announcement",
+            Stage::Dialling => "dialling",
+            Stage::Over => "over",
+        }
+    }
 }
 
 /// How far a leg beside the talk has come.
@@ -101,6 +127,7 @@ pub(super) struct Look {
     /// Of what is only added to: how much there is.
     counts: [usize; 5],
     notes: u32,
+    recorded: Option<bool>,
 }
 
 impl Call {
@@ -114,6 +141,7 @@ impl Call {
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
+            recorded: self.recorded_now(),
         }
     }
 
@@ -138,6 +166,7 @@ impl Call {
                 record.transfers.len(),
             ],
             notes: self.notes,
+            recorded: self.recorded_now(),
         }
     }
 
@@ -162,7 +191,7 @@ impl Call {
         self.seats.iter().filter(|seat| seat.progress != Progress::Joined)
     }
 
-    fn stage(&self) -> Stage {
+    pub fn stage(&self) -> Stage {
         match &self.state {
             State::Opening { .. } | State::LateAnswer { .. } => Stage::Arriving,
             State::Menu => Stage::Menu,

@@ -37,6 +37,8 @@ pub struct Settings {
     pub flow_grace: Duration,
     /// Whom an operator can bring into a talk, each by a code of its own.
     pub emergencies: Vec<Emergency>,
+    /// Talks that no queue led to are recorded.
+    pub records_others: bool,
 }
 
 /// Somebody to whom an operator hands an emergency.
@@ -93,6 +95,8 @@ pub struct QueueFacts {
     pub operators: BTreeSet<OperatorId>,
     /// Keys that lead out of the line. Others are not passed on.
     pub keys: BTreeMap<char, ivr::KeyLeads>,
+    /// Its talks are recorded.
+    pub recorded: bool,
 }
 
 /// Everything that can happen to the calls.

@@ -63,6 +63,7 @@ pub struct House {
     pub voices: BTreeMap<Language, Voice>,
     /// Whom operators can hand emergencies to.
     pub emergencies: Vec<Emergency>,
+    pub recording: Recording,
     /// What is shown to whoever connects over TLS.
     pub tls: Option<tls::Files>,
     pub app: App,
@@ -106,6 +107,26 @@ pub struct App {
     pub drain: Duration,
     /// In which opening hours are meant.
     pub time_zone: jiff::tz::TimeZone,
+}
+
+/// Which talks are recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// Where no queue has it otherwise.
+    pub calls: bool,
+    /// Queues that say whether theirs are.
+    pub queues: BTreeMap<QueueId, bool>,
+}
+
+impl Recording {
+    pub fn records(&self, queue: &QueueId) -> bool {
+        self.queues.get(queue).copied().unwrap_or(self.calls)
+    }
+
+    /// Whether any talk is.
+    pub fn is_on(&self) -> bool {
+        self.calls || self.queues.values().any(|records| *records)
+    }
 }
 
 /// The pages and the API.

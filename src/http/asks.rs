@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::ids::CallId;
+use crate::ids::{CallId, Door};
 use crate::moment::Moment;
 
 /// Hands a wish to the house; what comes back is its answer.
@@ -39,7 +39,7 @@ pub enum Ask {
         queue: String,
     },
     Switch {
-        schedule: String,
+        door: Door,
         to: String,
         until: Option<Moment>,
         note: String,
@@ -102,6 +102,8 @@ pub enum Order {
         text: String,
     },
     HangUp,
+    PauseRecording,
+    ResumeRecording,
     Reclaim,
     Supervise {
         mode: Mode,

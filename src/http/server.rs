@@ -28,6 +28,7 @@ use super::listening::{self, Places};
 use super::metrics::Meter;
 use super::phones::{self, Phones};
 use super::problem::Problem;
+use super::routes::recordings::Listenings;
 use super::settings::Settings;
 use super::signing::{HASHING, HASHING_WAITING, Who};
 use super::tries::Tries;
@@ -90,6 +91,7 @@ pub struct Web {
     pub exports: Arc<Semaphore>,
     pub openapi: String,
     notices: AtomicUsize,
+    pub listenings: Listenings,
 }
 
 impl Web {
@@ -194,6 +196,7 @@ pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
         exports: Arc::new(Semaphore::new(EXPORTS)),
         openapi,
         notices: AtomicUsize::new(0),
+        listenings: Listenings::default(),
     })
 }
 

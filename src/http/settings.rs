@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::roles::Roles;
+use crate::tape::Place;
 
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -17,6 +18,8 @@ pub struct Settings {
     pub session_longest: Duration,
     /// Pages of other hosts whose phones may come in.
     pub origins: Vec<String>,
+    /// Where recordings are, and what opens them.
+    pub recordings: Place,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

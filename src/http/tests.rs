@@ -26,6 +26,7 @@ fn parts() -> Parts {
         session_idle: Duration::from_secs(1800),
         session_longest: Duration::from_secs(43_200),
         origins: Vec::new(),
+        recordings: Default::default(),
     };
     let obey: Obey = Arc::new(|_| Box::pin(async { Ok(serde_json::json!({})) }));
     Parts {

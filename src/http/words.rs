@@ -11,6 +11,15 @@ pub struct QueueNow {
     pub id: String,
     pub name: String,
     pub open: bool,
+    /// The schedule that it goes by.
+    pub schedule: Option<String>,
+    /// `open` or `closed` where somebody switched the queue itself, `auto` where it goes by its schedule or hours.
+    pub switch: String,
+    /// Until when it is switched.
+    pub until: Option<String>,
+    /// Who switched it, and why.
+    pub by: Option<String>,
+    pub note: Option<String>,
     /// Callers in the line, those included for whom a phone rings.
     pub waiting: usize,
     /// Since when the one waits who has waited longest.
@@ -53,6 +62,8 @@ pub struct OperatorNow {
     pub supervisor: bool,
     pub answered: u64,
     pub talk_ms: u64,
+    /// Wrap-ups of today that ended.
+    pub wrap_up_ms: u64,
 }
 
 /// A call that is open.
@@ -85,6 +96,9 @@ pub struct CallNow {
     pub supervised_by: Vec<Supervised>,
     pub emergency: Option<EmergencyNow>,
     pub note: Option<String>,
+    /// `on`, or `paused` by the operator; absent where it is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// What was typed in the menus; the wall is not told.
     pub digits: BTreeMap<String, String>,
     /// The visit in which they asked to be called back.
@@ -126,8 +140,12 @@ pub struct Today {
     pub answered: u64,
     pub talk_ms: u64,
     pub hold_ms: u64,
+    /// After calls, those that ended.
+    pub wrap_up_ms: u64,
     /// Mean talk, hold included.
     pub average_ms: Option<u64>,
+    /// Mean talk, hold and wrap-up (AHT).
+    pub average_handle_ms: Option<u64>,
     pub answered_within: u64,
     /// Of those they answered: 0 to 1.
     pub service_level: Option<f64>,
@@ -217,7 +235,7 @@ pub struct Category {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Alarm {
     pub id: String,
-    /// `service_level`, `nobody` (signed in for callers who wait) or `longest_wait`.
+    /// `service_level`, `nobody` (signed in for callers who wait), `longest_wait` or `recording` (cannot be written).
     pub kind: String,
     pub queue: Option<String>,
     pub since: String,

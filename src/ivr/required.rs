@@ -28,6 +28,7 @@ pub fn required_prompts(settings: &Settings) -> Vec<Prompt> {
     let mut names: Vec<PromptName> = vec![words.busy.clone(), words.closed.clone(), words.failure.clone()];
     let fixed = [CONFIRMED, DENIED, CALLBACK_TAKEN, CALLBACK_REFUSED, CALLBACK_GREETING, MESSAGE_TAKEN];
     names.extend(settings.survey.iter().flat_map(|survey| [survey.question.clone(), survey.thanks.clone()]));
+    names.extend(settings.notice.clone());
     let of_machines = [waiting::SORRY, message::LEAVE].into_iter().chain(waiting::KEYS);
     names.extend(fixed.into_iter().chain(of_machines).map(PromptName::from));
     for (language, spoken) in &settings.languages.spoken {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::languages::Counting;
 use super::speech;
 use super::words::{Action, KeyLeads, Told, Waiting};
-use crate::ids::{Language, Prompt};
+use crate::ids::{Language, Prompt, PromptName};
 use crate::moment::Moment;
 
 /// Played once when the line takes long.
@@ -28,6 +28,8 @@ pub struct WaitingMachine {
     counting: Counting,
     token: u64,
     announcing: bool,
+    /// The place is to be told when what is said is over.
+    place_after: bool,
     next_announcement: Option<Moment>,
     apologise_at: Option<Moment>,
     apology_due: bool,
@@ -46,6 +48,7 @@ impl WaitingMachine {
             counting,
             token: 0,
             announcing: false,
+            place_after: false,
             next_announcement: None,
             apologise_at: None,
             apology_due: false,
@@ -80,6 +83,12 @@ impl WaitingMachine {
     /// Something that is said out of turn.
     pub fn say(&mut self, prompt: &str) {
         self.play(vec![Prompt::spoken(self.language, prompt)]);
+    }
+
+    /// Something before all else; `then_place`: the place is told afterwards.
+    pub fn say_first(&mut self, then_place: bool, prompts: impl Iterator<Item = PromptName>) {
+        self.place_after = then_place;
+        self.play(prompts.map(|name| Prompt::spoken(self.language, name)).collect());
     }
 
     /// The answer to [`Action::AskPlace`].
@@ -143,6 +152,9 @@ impl WaitingMachine {
     pub fn played(&mut self, _now: Moment, token: u64) {
         if token == self.token {
             self.announcing = false;
+            if std::mem::take(&mut self.place_after) {
+                self.actions.push_back(Action::AskPlace);
+            }
         }
     }
 
@@ -236,6 +248,23 @@ mod tests {
                 (90, "position 1 wait_about 1 minute"),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_said_first_is_followed_by_the_place() {
+        let first = |second: u64, machine: &mut WaitingMachine| {
+            if second == 0 {
+                machine.say_first(true, ["notice".into()].into_iter());
+            }
+        };
+        let said = check_with(BTreeMap::new(), 35, |second| told(2, 60, second < 5), first);
+        assert_eq!(
+            texts(&said),
+            [(0, "notice"), (30, "position 2 wait_about 1 minute")],
+            "while a phone rings no place"
+        );
+        let said = check_with(BTreeMap::new(), 5, |_| told(2, 60, false), first);
+        assert_eq!(texts(&said).last(), Some(&(0, "position 2 wait_about 1 minute")));
     }
 
     #[test]

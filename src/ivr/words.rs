@@ -23,6 +23,8 @@ pub struct Settings {
     pub answer: AnswerWhen,
     /// Asked on the caller's leg when the operator has hung up. `None`: nobody is asked.
     pub survey: Option<Survey>,
+    /// Says that the call is recorded; there in every language. `None`: no call is.
+    pub notice: Option<PromptName>,
 }
 
 impl Settings {

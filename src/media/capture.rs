@@ -1,15 +1,14 @@
 //! What a leg hears, written to a WAV file by a thread of its own.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
-use std::path::{Path, PathBuf};
+use std::io::BufWriter;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::g711::{FRAME, to_linear};
-use super::recordings::make_room;
 use super::words::Codec;
 
 /// Frames that may wait for the disk: five seconds. Beyond that a gap is heard instead of a stall.
@@ -46,20 +45,6 @@ impl Capture {
             }
         });
         Ok((Capture { frames }, thread.map_err(hound::Error::IoError)?))
-    }
-
-    /// Creates folder and file in the thread, and tells `ended` there when the file is whole, or could not be.
-    pub fn begin(
-        path: PathBuf,
-        ended: impl FnOnce(Result<(), hound::Error>) + Send + 'static,
-    ) -> io::Result<(Capture, JoinHandle<()>)> {
-        let (frames, received) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new().name("capture".into()).spawn(move || {
-            let made = make_room(&path).map_err(hound::Error::IoError);
-            let file = made.and_then(|()| WavWriter::create(&path, SPEC));
-            ended(file.and_then(|file| write(file, &received)));
-        })?;
-        Ok((Capture { frames }, thread))
     }
 
     pub fn hear(&mut self, timestamp: u32, codec: Codec, payload: &[u8]) {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -23,7 +23,7 @@ use super::orders::{Handle, Order};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
-use super::recordings::Recordings;
+use super::recorder::{Recorder, Wanted};
 use super::socket::Socket;
 use super::words::{Codec, Command, Direction, Event, LegKind, Settings};
 use super::worker::{self, Clock, Start, Tell};
@@ -35,6 +35,8 @@ pub enum DeskFault {
     Worker(io::Error),
     #[error("media.bind = {0}: no socket can be bound there: {1}")]
     Bind(IpAddr, io::Error),
+    #[error("media.browser.listen = {0}: no socket can be bound there: {1}")]
+    Browsers(SocketAddr, io::Error),
 }
 
 pub struct Desk {
@@ -46,9 +48,8 @@ pub struct Desk {
     room: Room,
     legs: HashMap<LegId, DeskLeg>,
     events: VecDeque<Event>,
-    recordings: Recordings,
+    recorder: Recorder,
     captures: Vec<JoinHandle<()>>,
-    tell: Arc<Tell>,
     rng: StdRng,
 }
 
@@ -94,9 +95,13 @@ impl Desk {
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
+        let room = Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone())
+            .map_err(|error| DeskFault::Browsers(settings.browser.listen, error))?;
         let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
+        let mut recorder = Recorder::new(clock.clone(), tell.clone());
+        recorder.set_place(settings.recordings.clone());
         Ok(Desk {
-            room: Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone()),
+            room,
             settings,
             bank,
             ports,
@@ -104,9 +109,8 @@ impl Desk {
             workers,
             legs: HashMap::new(),
             events: VecDeque::new(),
-            recordings: Recordings::new(),
+            recorder,
             captures: Vec::new(),
-            tell,
             rng,
         })
     }
@@ -121,9 +125,8 @@ impl Desk {
             Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
             Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),
             Command::Play { leg, token, prompts, looped } => {
-                let clips = prompts.iter().filter_map(|prompt| self.clip(prompt)).collect();
-                let looped = looped.as_ref().and_then(|prompt| self.clip(prompt));
-                self.order(leg, Order::Play { leg, player: Player::new(token, clips, looped) });
+                let player = self.player(token, &prompts, looped.as_ref());
+                self.order(leg, Order::Play { leg, player });
             }
             Command::Silence { leg } => self.order(leg, Order::Silence { leg }),
             Command::Join { a, b } => self.order(a, Order::Join { a, b }),
@@ -136,14 +139,14 @@ impl Desk {
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
             Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
-            Command::Record { leg, file } => match self.recordings.begin(leg, file, self.tell.clone()) {
-                Some((capture, thread)) => {
-                    self.keep(thread);
-                    self.order(leg, Order::Capture { leg, capture });
+            Command::Record { leg, call, file, sides, began } => {
+                match self.recorder.begin(Wanted { leg, call, file, sides, began }) {
+                    Ok(tap) => self.order(leg, Order::Record { leg, tap: Box::new(tap) }),
+                    Err(told) => self.events.push_back(told),
                 }
-                None => self.events.push_back(Event::Recorded { leg, recording: None }),
-            },
-            Command::StopRecording { leg } => self.order(leg, Order::StopCapture { leg }),
+            }
+            Command::PauseRecording { leg, paused } => self.order(leg, Order::PauseRecording { leg, paused }),
+            Command::StopRecording { leg } => self.order(leg, Order::StopRecording { leg }),
             Command::Close { leg } => {
                 self.order(leg, Order::Close { leg });
                 self.legs.remove(&leg);
@@ -171,6 +174,7 @@ impl Desk {
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
         self.ports.set_reserve(reserve, settings.urgent);
         self.room.set_settings(settings.browser.clone());
+        self.recorder.set_place(settings.recordings.clone());
         self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
         if let Some(bank) = bank {
             self.bank = bank;
@@ -207,9 +211,9 @@ impl Desk {
         self.order(leg, Order::PressKeys { leg, keys: keys.to_string() });
     }
 
-    /// The folder of [`Command::Record`]; without one nothing is recorded.
-    pub fn keep_recordings_in(&mut self, folder: PathBuf) {
-        self.recordings.keep_in(folder);
+    /// The data folder, for [`Command::Record`]; without one nothing is recorded.
+    pub fn keep_recordings_in(&mut self, data: PathBuf) {
+        self.recorder.keep_in(data);
     }
 
     /// Threads to be waited for at the end; those that are done are forgotten.
@@ -229,6 +233,7 @@ impl Desk {
     /// Ends the threads; files are whole afterwards.
     pub fn stop(self) {
         self.workers.into_iter().for_each(Handle::stop);
+        self.recorder.stop();
         for capture in self.captures {
             let _ = capture.join();
         }
@@ -237,7 +242,7 @@ impl Desk {
     fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind) {
         let stood = match kind {
             LegKind::Phone => self.phone(whom),
-            LegKind::Browser => self.browser(leg),
+            LegKind::Browser => self.browser(leg).map(|(ground, browser)| (ground, Side::Browser(Box::new(browser)))),
         };
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
@@ -257,7 +262,7 @@ impl Desk {
         Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs))))
     }
 
-    fn browser(&mut self, leg: LegId) -> Option<(Ground, Side)> {
+    fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {
         let begun = match self.room.begin(leg, self.rng.random()) {
             Ok(begun) => begun,
             Err(error) => {
@@ -268,7 +273,7 @@ impl Desk {
         let side = BrowserLeg::new(self.session_id(), &self.settings.codecs, &begun);
         let Begun { socket, ssrc, .. } = begun;
         let rtp = Socket::Room { pair: socket, named: AT_ROOM };
-        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc) }, Side::Browser(Box::new(side))))
+        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc) }, side))
     }
 
     /// RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.
@@ -299,12 +304,13 @@ impl Desk {
     }
 
     fn take_offer(&mut self, leg: LegId, sdp: &[u8]) {
+        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
         if let Some(DeskLeg { side: Side::Phone(_), .. }) = self.legs.get(&leg)
             && is_for_browsers(sdp)
+            && let Some((ground, browser)) = self.browser(leg)
         {
-            self.becomes_browser(leg);
+            return self.becomes_browser(leg, ground, browser, sdp, first);
         }
-        let first = self.codec_like(self.legs.get(&leg).and_then(|state| state.like));
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let taken = match &mut state.side {
             Side::Phone(negotiation) => negotiation.take_offer(sdp).map(|(sdp, agreement)| {
@@ -327,13 +333,24 @@ impl Desk {
         self.agreed(leg, taken);
     }
 
-    /// Its ports are given back: a browser's leg needs none.
-    fn becomes_browser(&mut self, leg: LegId) {
-        let Some((ground, side)) = self.browser(leg) else { return };
-        if let Some(state) = self.legs.get_mut(&leg) {
-            state.side = side;
+    /// If its offer can be taken; else all is as it was, RFC 3261 §14.1. Its ports are given back: a browser's leg
+    /// needs none.
+    fn becomes_browser(
+        &mut self,
+        leg: LegId,
+        ground: Ground,
+        mut browser: BrowserLeg,
+        sdp: &[u8],
+        first: Option<Codec>,
+    ) {
+        let taken = browser.take_offer(&self.room, sdp, first).map(|agreement| (agreement, None));
+        if let Some(state) = self.legs.get_mut(&leg)
+            && taken.is_ok()
+        {
+            state.side = Side::Browser(Box::new(browser));
             self.order(leg, Order::Move { leg, ground });
         }
+        self.agreed(leg, taken);
     }
 
     /// What both sides agreed on; a browser's session tells of it itself.
@@ -362,6 +379,15 @@ impl Desk {
         {
             worker.order(order);
         }
+    }
+
+    fn player(&self, token: u64, prompts: &[Prompt], looped: Option<&Prompt>) -> Player {
+        let clips: VecDeque<(&Prompt, Arc<Clip>)> =
+            prompts.iter().filter_map(|prompt| Some((prompt, self.clip(prompt)?))).collect();
+        let is_notice = |prompt: &Prompt| self.settings.prompts.notice.as_ref() == Some(&prompt.name);
+        let notice = clips.iter().position(|(prompt, _)| is_notice(prompt));
+        let looped = looped.and_then(|prompt| self.clip(prompt));
+        Player::new(token, clips.into_iter().map(|(_, clip)| clip).collect(), looped).with_notice(notice)
     }
 
     fn clip(&self, prompt: &Prompt) -> Option<Arc<Clip>> {

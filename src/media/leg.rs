@@ -18,10 +18,11 @@ use super::outgoing::{HEADER, Outgoing};
 use super::packet::{parse, write_header};
 use super::player::Player;
 use super::quality::Reception;
+use super::recorder::{Channel, Tap};
 use super::rtcp::{self, LastReport};
 use super::socket::Socket;
 use super::source::{Source, Verdict};
-use super::words::{Codec, Direction, Quality};
+use super::words::{Codec, Direction, Event, Quality};
 use crate::ids::LegId;
 use crate::moment::Moment;
 
@@ -60,6 +61,28 @@ pub struct Leg {
     report_at: Moment,
     last_report: Option<LastReport>,
     pub capture: Option<Capture>,
+    /// It is recorded: a message of theirs, or with those whom it hears.
+    pub tap: Option<Box<Tap>>,
+}
+
+/// What came to its end in a tick.
+#[derive(Default)]
+pub struct Played {
+    /// The token of prompts.
+    pub token: Option<u64>,
+    /// The notice that the call is recorded.
+    pub noticed: bool,
+}
+
+impl Played {
+    pub fn tell(self, leg: LegId, events: &mut Vec<Event>) {
+        events.extend(self.noticed.then_some(Event::Noticed { leg }));
+        events.extend(self.token.map(|token| Event::Played { leg, token }));
+    }
+
+    fn of(player: &mut Player) -> Played {
+        Played { noticed: player.noticed(), token: player.finished() }
+    }
 }
 
 /// What a leg stands on.
@@ -145,6 +168,7 @@ impl Leg {
             report_at,
             last_report: None,
             capture: None,
+            tap: None,
         }
     }
 
@@ -208,7 +232,7 @@ impl Leg {
 
     /// Neither heard nor sent to from here on: what it holds may be half changed.
     pub fn give_up(&mut self) {
-        (self.agreement, self.player, self.capture, self.mixed) = (None, None, None, None);
+        (self.agreement, self.player, self.capture, self.mixed, self.tap) = (None, None, None, None, None);
         self.pressing = Pressing::default();
     }
 
@@ -240,6 +264,11 @@ impl Leg {
         let key = if is_key { self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]) } else { None };
         if let (Some(codec), Some(capture)) = (codec, &mut self.capture) {
             capture.hear(header.timestamp, codec, &packet[payload.clone()]);
+        }
+        if let (Some(codec), Some(tap)) = (codec, &mut self.tap)
+            && (tap.hears_all() || self.joined.is_some())
+        {
+            tap.hear(Channel::Left, now, header.ssrc, header.timestamp, codec, &packet[payload.clone()]);
         }
         if let (Some(codec), Some(mixed)) = (codec, &mut self.mixed) {
             mixed.says(header.ssrc, header.timestamp, codec, &packet[payload.clone()]);
@@ -296,12 +325,12 @@ impl Leg {
         self.send(&packet[start..payload.end]);
     }
 
-    /// 20 ms have passed: the next frame of what plays. Returns the token of a prompt that ended.
-    pub fn tick(&mut self, now: Moment) -> Option<u64> {
+    /// 20 ms have passed: the next frame of what plays.
+    pub fn tick(&mut self, now: Moment) -> Played {
         if self.press(now) {
-            return None;
+            return Played::default();
         }
-        let codec = self.agreement.as_ref()?.codec;
+        let Some(codec) = self.agreement.as_ref().map(|agreement| agreement.codec) else { return Played::default() };
         let sends = self.sends().map(|agreement| agreement.payload_type);
         let mut packet = [0; HEADER + g711::FRAME];
         if let Some(fresh) = self.filling.as_mut().map(std::mem::take) {
@@ -311,9 +340,9 @@ impl Leg {
                 write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
                 self.send(&packet);
             }
-            return None;
+            return Played::default();
         }
-        let player = self.player.as_mut()?;
+        let Some(player) = self.player.as_mut() else { return Played::default() };
         let frame = player.next(codec);
         let playing = frame.is_some();
         if let (Some(frame), Some(payload_type)) = (frame, sends) {
@@ -322,25 +351,25 @@ impl Leg {
             write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
             self.send(&packet);
         }
-        let ended = self.player.as_mut().and_then(Player::finished);
+        let ended = self.player.as_mut().map(Played::of).unwrap_or_default();
         if !playing {
             self.player = None;
         }
         ended
     }
 
-    /// 20 ms in a mix: this leg hears `sum`, and what plays on it. Returns the token of a prompt that ended.
-    pub fn tick_mixed(&mut self, now: Moment, sum: &mut [i32; g711::FRAME]) -> Option<u64> {
+    /// 20 ms in a mix: this leg hears `sum`, and what plays on it.
+    pub fn tick_mixed(&mut self, now: Moment, sum: &mut [i32; g711::FRAME]) -> Played {
         let pressed = self.press(now);
-        let codec = self.agreement.as_ref()?.codec;
-        let mut ended = None;
+        let mut ended = Played::default();
+        let Some(codec) = self.agreement.as_ref().map(|agreement| agreement.codec) else { return ended };
         if let Some(player) = &mut self.player {
             let frame = player.next(codec);
             let playing = frame.is_some();
             for (sum, byte) in sum.iter_mut().zip(frame.iter().flat_map(|frame| frame.payload)) {
                 *sum += i32::from(g711::to_linear(codec, *byte));
             }
-            ended = player.finished();
+            ended = Played::of(player);
             if !playing {
                 self.player = None;
             }

@@ -6,6 +6,7 @@
 use super::g711::{self, FRAME};
 use super::jitter::Jitter;
 use super::leg::Leg;
+use super::recorder::{Channel, Tap};
 use super::words::{Codec, Event};
 use crate::moment::Moment;
 
@@ -90,11 +91,21 @@ pub fn mix(at: Moment, slots: &mut Slots, slot: usize, events: &mut Vec<Event>) 
     }
     let Some(leg) = slots[slot].as_mut() else { return };
     if let Some(mixed) = leg.mixed.as_mut() {
+        if let Some(tap) = leg.tap.as_mut().filter(|_| !hears.is_empty()) {
+            record(at, tap, &mixed.frame, &sum);
+        }
         mixed.hears = hears;
     }
-    if let Some(token) = leg.tick_mixed(at, &mut sum) {
-        events.push(Event::Played { leg: leg.id, token });
-    }
+    leg.tick_mixed(at, &mut sum).tell(leg.id, events);
+}
+
+/// What a recorded leg says, and what it hears of others.
+fn record(at: Moment, tap: &mut Tap, says: &[i16; FRAME], hears: &[i32; FRAME]) {
+    let mut sound = [0; FRAME];
+    encode(&says.map(i32::from), Codec::Pcma, &mut sound);
+    tap.hear_mixed(Channel::Left, at, &sound);
+    encode(hears, Codec::Pcma, &mut sound);
+    tap.hear_mixed(Channel::Right, at, &sound);
 }
 
 /// One leg's sum in its codec. What is too loud is cut off: turning it down would be heard as well.

@@ -19,7 +19,7 @@ mod player;
 pub mod ports;
 pub mod prompts;
 mod quality;
-mod recordings;
+mod recorder;
 mod rtcp;
 mod sdp;
 mod socket;

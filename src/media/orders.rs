@@ -9,6 +9,7 @@ use super::capture::Capture;
 use super::leg::{Ground, Patience};
 use super::negotiation::Agreement;
 use super::player::Player;
+use super::recorder::Tap;
 use crate::ids::LegId;
 
 /// What the desk asks of a worker.
@@ -60,7 +61,15 @@ pub enum Order {
         leg: LegId,
         capture: Capture,
     },
-    StopCapture {
+    Record {
+        leg: LegId,
+        tap: Box<Tap>,
+    },
+    PauseRecording {
+        leg: LegId,
+        paused: bool,
+    },
+    StopRecording {
         leg: LegId,
     },
     Watch {

@@ -14,6 +14,8 @@ pub struct Player {
     token: Option<u64>,
     /// Nothing was sent since it began.
     fresh: bool,
+    /// How many clips are left when the notice has been heard; then that is told.
+    notice: Option<usize>,
 }
 
 /// One tick's worth.
@@ -25,7 +27,18 @@ pub struct Frame<'a> {
 
 impl Player {
     pub fn new(token: u64, clips: VecDeque<Arc<Clip>>, looped: Option<Arc<Clip>>) -> Self {
-        Self { clips, looped, frame: 0, token: Some(token), fresh: true }
+        Self { clips, looped, frame: 0, token: Some(token), fresh: true, notice: None }
+    }
+
+    /// The place of the clip that says that the call is recorded.
+    pub fn with_notice(self, place: Option<usize>) -> Self {
+        let left = place.map(|place| self.clips.len().saturating_sub(place + 1));
+        Self { notice: left, ..self }
+    }
+
+    /// Once, when the last frame of the notice has been heard.
+    pub fn noticed(&mut self) -> bool {
+        self.notice.take_if(|left| self.clips.len() <= *left).is_some()
     }
 
     /// The next frame; `None` when there is nothing to play.
@@ -72,6 +85,18 @@ mod tests {
         let [a, b, music] = [100, 5000, -9000].map(linear_to_pcma);
         assert_eq!(heard, [a, a, b, music, music, music, music, music]);
         assert_eq!(told, [(3, 7)], "told when the last frame has been heard, once");
+    }
+
+    #[test]
+    fn the_end_of_the_notice_is_told_once() {
+        let mut player = Player::new(7, [clip(1, 1), clip(2, 2), clip(1, 3)].into(), None).with_notice(Some(1));
+        let mut noticed = Vec::new();
+        for tick in 0..6 {
+            player.next(Codec::Pcma);
+            noticed.extend(player.noticed().then_some(tick));
+        }
+        assert_eq!(noticed, [3], "in the tick after its last frame");
+        assert!(!Player::new(7, [clip(1, 1)].into(), None).with_notice(None).noticed());
     }
 
     #[test]

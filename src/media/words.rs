@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, Language, LegId, Prompt};
+use crate::ids::{CallId, Language, LegId, Prompt, PromptName};
+use crate::moment::Moment;
+use crate::tape::{Place, Written};
 
 /// Sound as the admin meant it.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Settings {
     pub workers: usize,
     pub prompts: Prompts,
     pub browser: Browser,
+    /// For what begins from here on.
+    pub recordings: Place,
 }
 
 /// Legs of browsers.
@@ -80,6 +84,8 @@ pub struct Prompts {
     pub loudness: Option<Loudness>,
     /// Those that are played as music.
     pub music: BTreeSet<Prompt>,
+    /// That the call is recorded; its end is told.
+    pub notice: Option<PromptName>,
 }
 
 /// Levels of what is heard, in dB below full scale: the active speech level of ITU-T P.56.
@@ -197,11 +203,19 @@ pub enum Command {
     Watch {
         leg: LegId,
     },
-    /// Writes what is heard on the leg to a file in the folder of recordings → [`Event::Recorded`] when it is
-    /// whole: after [`Command::StopRecording`] or [`Command::Close`].
+    /// Records to a file in the place of recordings → [`Event::Recorded`] when it is complete: after
+    /// [`Command::StopRecording`] or [`Command::Close`]. `began` is its beginning.
     Record {
         leg: LegId,
+        call: CallId,
         file: String,
+        sides: Sides,
+        began: Moment,
+    },
+    /// Silence is recorded, or sound again.
+    PauseRecording {
+        leg: LegId,
+        paused: bool,
     },
     StopRecording {
         leg: LegId,
@@ -252,20 +266,37 @@ pub enum Event {
         leg: LegId,
         quality: Option<Quality>,
     },
-    /// The recording of a leg, which may be gone, is whole on disk. `None`: it could not be written.
+    /// The notice that the call is recorded was heard on the leg to its end.
+    Noticed {
+        leg: LegId,
+    },
+    /// The recording of a leg, which may be gone, is complete on disk. `Err`: there is none, and why.
     Recorded {
         leg: LegId,
-        recording: Option<Recording>,
+        call: CallId,
+        recording: Result<Recording, String>,
     },
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// All that the leg says: a message.
+    CallerAlone,
+    /// The leg on the left, and those whom it hears on the right; while it hears nobody, silence.
+    Both,
 }
 
 /// A file of sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
-    /// Below the folder of recordings, e.g. `messages/06b7x3tm00000.wav`.
+    /// As it was asked for, e.g. `messages/06b7x3tm00000.wav`.
     pub file: String,
-    /// SHA-256 of the file, lower-case hex.
-    pub sha256: String,
+    pub written: Written,
+    /// Sound that is not in it, because the disk did not keep up.
+    pub lost: Duration,
+    /// Why it ends before it was told to.
+    pub fault: Option<String>,
 }
 
 /// What their description lets flow, seen from us, after RFC 3264 §6.1 and §8.4.

@@ -19,6 +19,7 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 use super::leg::{Ground, Heard, Leg};
 use super::mixing::{self, Mixes};
 use super::orders::{Handle, Order};
+use super::recorder::Channel;
 use super::socket::Socket;
 use super::words::Event;
 use crate::ids::LegId;
@@ -193,6 +194,10 @@ impl Worker {
                 if let Some(peer) = leg.joined
                     && let Some(peer) = self.slots.get_mut(peer).and_then(Option::as_mut)
                 {
+                    if let (Some(codec), Some(tap)) = (codec, &mut peer.tap) {
+                        let sound = &packet[payload.clone()];
+                        tap.hear(Channel::Right, now, header.ssrc, header.timestamp, codec, sound);
+                    }
                     peer.pass_on(now, packet, payload, &header, codec);
                 }
                 key
@@ -231,10 +236,8 @@ impl Worker {
 
     fn tick_leg(&mut self, now: Moment, at: Moment, slot: usize, its_turn: bool) {
         let Some(leg) = self.slots[slot].as_mut() else { return };
-        if leg.is_playing()
-            && let Some(token) = leg.tick(at)
-        {
-            self.events.push(Event::Played { leg: leg.id, token });
+        if leg.is_playing() {
+            leg.tick(at).tell(leg.id, &mut self.events);
         }
         if its_turn && leg.look_after(now, &mut self.start.rng) {
             self.events.push(Event::Dead { leg: leg.id });
@@ -279,7 +282,11 @@ impl Worker {
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
             Order::Watch { leg } => self.with(leg, |leg| leg.watch(now)),
-            Order::StopCapture { leg } => self.with(leg, |leg| leg.capture = None),
+            Order::Record { leg, tap } => self.with(leg, |leg| leg.tap = Some(tap)),
+            Order::PauseRecording { leg, paused } => {
+                self.with(leg, |leg| leg.tap.iter_mut().for_each(|tap| tap.paused = paused));
+            }
+            Order::StopRecording { leg } => self.with(leg, |leg| leg.tap = None),
             Order::Close { leg } => self.close(now, leg),
         }
     }

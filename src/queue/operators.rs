@@ -19,7 +19,7 @@ pub(super) const SIGNED_IN: &str = "signed_in";
 pub(super) const RONA: &str = "rona";
 
 /// Why an operator whose phone was lost in a talk is not ready.
-pub(super) const LOST: &str = "phone_lost";
+pub const LOST: &str = "phone_lost";
 
 /// Index into the engine's operators; an operator keeps it for as long as they are named in the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub(super) struct Operator {
     pub activity: Activity,
     /// Asked for while busy; applied when the work is done.
     pub next: Option<Next>,
+    /// Calls of their own that go on while they are with a contact.
+    #[serde(default)]
+    pub own_calls: u8,
     pub idle_since: Moment,
     /// The phone at the seat can be rung.
     pub reachable: bool,
@@ -163,6 +166,7 @@ impl Operator {
             seat: None,
             activity: Activity::NotReady(SIGNED_IN.into()),
             next: None,
+            own_calls: 0,
             idle_since: Moment::default(),
             reachable: false,
             resting_until: None,

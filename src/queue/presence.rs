@@ -158,10 +158,16 @@ impl Engine {
 
     /// After talk and wrap-up: what was asked for, else ready.
     pub(super) fn finish_work(&mut self, slot: Slot) {
-        match self.operator_mut(slot).next.take() {
-            Some(Next::SignOut) => self.leave_seat(slot),
-            Some(Next::NotReady(reason)) => self.set_activity(slot, Activity::NotReady(reason)),
-            None => self.set_activity(slot, Activity::Ready),
+        let operator = self.operator_mut(slot);
+        let own_calls = std::mem::take(&mut operator.own_calls);
+        let activity = match operator.next.take() {
+            Some(Next::SignOut) => return self.leave_seat(slot),
+            Some(Next::NotReady(reason)) => Activity::NotReady(reason),
+            None => Activity::Ready,
+        };
+        match own_calls.checked_sub(1) {
+            Some(more) => self.set_activity(slot, Activity::Outbound { was: Box::new(activity), more }),
+            None => self.set_activity(slot, activity),
         }
     }
 
@@ -186,6 +192,7 @@ impl Engine {
             (Some(Activity::WrapUp { .. }), true) => {
                 self.set_activity(slot, Activity::Outbound { was: Box::new(Activity::Ready), more: 0 });
             }
+            (Some(_), false) if self.operator(slot).own_calls > 0 => self.operator_mut(slot).own_calls -= 1,
             _ => self.ignore_operator(slot, "cannot begin or end a call of their own now"),
         }
     }

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::estimate::Pace;
 use super::line::{Class, ContactState, Line};
 use super::operators::{Activity, Operator, Profile, Slot, Standing};
-use super::settings::{Level, QueueRules, Rules};
+use super::settings::{Level, Need, QueueRules, Rules};
 use super::sorted::Sorted;
+use super::talks::NO_QUEUE;
 use super::words::{CallbackResult, Next};
-use crate::ids::{CallId, OperatorId, SeatId, Skill};
+use crate::ids::{CallId, OperatorId, QueueId, SeatId, Skill};
 
 impl Engine {
     pub(super) fn new_rules(&mut self, rules: Arc<Rules>) {
@@ -96,12 +98,33 @@ impl Engine {
                 }
             }
         }
+        self.line_of_no_queue();
         // A queue that is gone calls nobody back.
         let retired = self.lines.iter().filter(|line| line.retired);
         let orphans: Vec<CallId> = retired.flat_map(|line| line.callbacks.values().copied()).collect();
         for id in orphans {
             self.withdraw_callback(id, CallbackResult::Withdrawn);
         }
+    }
+
+    /// Talks that no queue led to have a line of their own, which nobody can join.
+    fn line_of_no_queue(&mut self) {
+        let id = QueueId::from(NO_QUEUE);
+        if self.line_names.contains_key(&id) {
+            return;
+        }
+        let nobody = QueueRules::plain(Need::Any(Vec::new()));
+        self.line_names.insert(id.clone(), self.lines.len());
+        self.lines.push(Line {
+            id,
+            rules: QueueRules { wrap_up: Duration::ZERO, wrap_up_max: Duration::ZERO, ..nobody },
+            open: false,
+            classes: Vec::new(),
+            order: Sorted::default(),
+            callbacks: BTreeMap::new(),
+            pace: Pace::default(),
+            retired: true,
+        });
     }
 
     /// Who was to be signed out after the work in hand for not being named any more, and is named again.

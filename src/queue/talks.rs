@@ -9,6 +9,9 @@ use super::words::{Caller, Next, Output};
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 
+/// The name of the queue of talks that no queue led to, e.g. at a seat that a menu led to.
+pub const NO_QUEUE: &str = "";
+
 /// The talk of one operator with a contact, as it was.
 struct Talked {
     operator: Slot,
@@ -129,7 +132,10 @@ impl Engine {
         self.change(slot, |operator| {
             operator.work.contacts += 1;
             let was = match std::mem::replace(&mut operator.activity, Activity::Talking(id)) {
-                Activity::Outbound { was, .. } => *was,
+                Activity::Outbound { was, more } => {
+                    operator.own_calls = more;
+                    *was
+                }
                 was => was,
             };
             if let (None, Activity::NotReady(reason)) = (&operator.next, was) {

@@ -87,7 +87,8 @@ pub enum Input {
         by: By,
     },
     /// An operator has the contact whom no offer led to it: by a transfer, or because a supervisor took over. Whoever
-    /// had it until now wraps up. A contact that nobody had (`caller` is its own) talks for `queue`.
+    /// had it until now wraps up. A contact that nobody had (`caller` is its own) talks for `queue`, which is
+    /// [`NO_QUEUE`](super::NO_QUEUE) where none led to the talk.
     HandedOver {
         contact: CallId,
         queue: QueueId,

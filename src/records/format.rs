@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::search::{Filter, each};
-use super::words::{EndedBy, Outcome, Quality, Record, Recording};
+use super::words::{EndedBy, IndexEntry, Outcome, Quality, Record, Recording};
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -41,7 +41,7 @@ struct Printed<'a> {
     talk_ms: u64,
     hold_ms: u64,
     within_service_level: Option<bool>,
-    recording: &'a Option<Recording>,
+    recording: Option<PrintedRecording<'a>>,
     quality: Option<Quality>,
     survey: Option<u8>,
     sip_status: Option<u16>,
@@ -55,6 +55,7 @@ struct Printed<'a> {
     supervised: Vec<PrintedSupervision<'a>>,
     lost: Vec<PrintedLost<'a>>,
     note: &'a Option<String>,
+    note_by: &'a Option<OperatorId>,
 }
 
 #[derive(Serialize)]
@@ -93,6 +94,28 @@ struct PrintedHandoff<'a> {
     confirmed_at: Option<String>,
     ended_at: Option<String>,
     outcome: &'a str,
+}
+
+#[derive(Serialize)]
+struct PrintedRecording<'a> {
+    file: &'a Option<String>,
+    sha256: &'a Option<String>,
+    length_ms: Option<u64>,
+    bytes: Option<u64>,
+    encrypted: bool,
+    lost_ms: u64,
+    index: &'a [IndexEntry],
+    why: &'a Option<String>,
+    deleted_at: Option<String>,
+}
+
+impl<'a> PrintedRecording<'a> {
+    fn new(of: &'a Recording, zone: &TimeZone) -> Self {
+        let Recording { file, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at } = of;
+        let (length_ms, bytes, encrypted, lost_ms) = (*length_ms, *bytes, *encrypted, *lost_ms);
+        let deleted_at = deleted_at.map(|at| rfc3339(at, zone));
+        Self { file, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at }
+    }
 }
 
 #[derive(Serialize)]
@@ -168,7 +191,7 @@ impl<'a> Printed<'a> {
             talk_ms: record.talk_ms,
             hold_ms: record.hold_ms,
             within_service_level: record.within_service_level,
-            recording: &record.recording,
+            recording: record.recording.as_ref().map(|recording| PrintedRecording::new(recording, zone)),
             quality: record.quality,
             survey: record.survey,
             sip_status: record.sip_status,
@@ -182,6 +205,7 @@ impl<'a> Printed<'a> {
             supervised: supervised.collect(),
             lost: lost.collect(),
             note: &record.note,
+            note_by: &record.note_by,
         }
     }
 }
@@ -208,7 +232,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 40] = [
+const COLUMNS: [&str; 41] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -249,6 +273,7 @@ const COLUMNS: [&str; 40] = [
     "supervised",
     "lost",
     "note",
+    "note_by",
 ];
 
 /// A table with a header; lists of things are JSON.

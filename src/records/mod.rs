@@ -5,6 +5,7 @@
 mod access;
 mod format;
 mod reader;
+mod recordings;
 mod recovery;
 mod schema;
 mod search;
@@ -18,6 +19,7 @@ mod writer;
 pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
+pub use recordings::unfinished_recordings;
 pub use recovery::{Checkpoint, Recovered};
 pub use search::{Filter, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};

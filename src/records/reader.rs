@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::recovery::Checkpoint;
 use super::schema::FILE;
 use super::words::Record;
-use crate::ids::{CallId, ScheduleId};
+use crate::ids::{CallId, Door};
 use crate::moment::Moment;
 
 /// Calls that arrived at or after `since` and before `until`.
@@ -121,19 +121,19 @@ pub fn read_call(dir: &Path, call: CallId) -> Result<Option<Record>, ReadFault> 
     text.map(|text| parse(call, &text)).transpose()
 }
 
-/// Flips of schedules' switches, the latest first: when, which, and the flip as JSON. `last`: at most so many of each
-/// schedule. None if nothing was written yet.
-pub fn read_switches(dir: &Path, last: usize) -> Result<Vec<(Moment, ScheduleId, String)>, ReadFault> {
+/// Flips of switches, the latest first: when, which, and the flip as JSON. `last`: at most so many of each. None if
+/// nothing was written yet.
+pub fn read_switches(dir: &Path, last: usize) -> Result<Vec<(Moment, Door, String)>, ReadFault> {
     let reader = match Reader::open(dir) {
         Err(ReadFault::Nothing(_)) => return Ok(Vec::new()),
         reader => reader?,
     };
-    let sql = "SELECT at, schedule, flip FROM switches AS one
-               WHERE (SELECT count(*) FROM switches WHERE schedule = one.schedule AND id > one.id) < ?1
+    let sql = "SELECT at, door, flip FROM switches AS one
+               WHERE (SELECT count(*) FROM switches WHERE door = one.door AND id > one.id) < ?1
                ORDER BY id DESC";
     reader.page(sql, params![last], |row| {
-        let (at, schedule): (u64, String) = (row.get(0)?, row.get(1)?);
-        Ok((Moment::from_micros(at), ScheduleId::from(schedule), row.get(2)?))
+        let (at, door): (u64, String) = (row.get(0)?, row.get(1)?);
+        Ok((Moment::from_micros(at), Door::from(door), row.get(2)?))
     })
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
 use super::{versions, writer};
-use crate::ids::{CallId, OperatorId, ScheduleId, SeatId};
+use crate::ids::{CallId, Door, OperatorId, SeatId};
 use crate::moment::Moment;
 
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct Recovered {
     pub last_input: u64,
     /// Registered phones, as JSON.
     pub bindings: Vec<(SeatId, String)>,
-    /// The latest flip of each schedule's switch, as JSON.
-    pub switches: Vec<(ScheduleId, String)>,
+    /// The latest flip of each switch, as JSON.
+    pub switches: Vec<(Door, String)>,
     /// The configuration that was in force last.
     pub version: Option<Version>,
 }
@@ -57,8 +57,8 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
         .query_map([], |row| Ok((SeatId::from(row.get::<_, String>(0)?), row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let switches = db
-        .prepare("SELECT schedule, flip FROM switches WHERE id IN (SELECT max(id) FROM switches GROUP BY schedule)")?
-        .query_map([], |row| Ok((ScheduleId::from(row.get::<_, String>(0)?), row.get(1)?)))?
+        .prepare("SELECT door, flip FROM switches WHERE id IN (SELECT max(id) FROM switches GROUP BY door)")?
+        .query_map([], |row| Ok((Door::from(row.get::<_, String>(0)?), row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let last: Option<u64> = db.query_row("SELECT max(call_id) FROM calls", [], |row| row.get(0))?;
     let last_input = checkpoints.first().map(|checkpoint| checkpoint.seq).max(inputs.last().map(|(seq, ..)| *seq));

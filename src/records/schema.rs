@@ -46,6 +46,8 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX calls_from ON calls (json_extract(record, '$.from'), call_id) WHERE ended_at IS NOT NULL;
     CREATE INDEX calls_operator ON calls (json_extract(record, '$.operator'), call_id) WHERE ended_at IS NOT NULL;
     CREATE INDEX calls_queue ON calls (json_extract(record, '$.queue'), call_id) WHERE ended_at IS NOT NULL;
+", "
+    ALTER TABLE switches RENAME COLUMN schedule TO door;
 "];
 
 /// The same for the file of those who may come in.

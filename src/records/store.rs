@@ -139,9 +139,13 @@ fn is_spared(entry: &Entry, backlog: usize) -> bool {
     match entry {
         Entry::Decision { .. } | Entry::Changed(_) | Entry::Heartbeat { .. } | Entry::Checkpoint { .. } => true,
         Entry::Input { .. } | Entry::Event(_) | Entry::Binding { .. } => backlog >= SPARE_THE_LOG,
-        Entry::Opened(_) | Entry::Closed(_) | Entry::Restored { .. } | Entry::Switch { .. } | Entry::Version(_) => {
-            backlog >= SPARE_NOTHING_MORE
-        }
+        Entry::Opened(_)
+        | Entry::Closed(_)
+        | Entry::Noted { .. }
+        | Entry::Recording { .. }
+        | Entry::Restored { .. }
+        | Entry::Switch { .. }
+        | Entry::Version(_) => backlog >= SPARE_NOTHING_MORE,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CallId, MenuId, OperatorId, QueueId, ScheduleId, SeatId, TrunkId};
+use crate::ids::{CallId, Door, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// One call, from the first INVITE to the last BYE. Durations are in milliseconds.
@@ -74,9 +74,12 @@ pub struct Record {
     /// Operators' phones that were lost in the talk.
     #[serde(default)]
     pub lost: Vec<LostRecord>,
-    /// What the operator noted.
+    /// What the operator noted, in the call or after it.
     #[serde(default)]
     pub note: Option<String>,
+    /// Who noted it last.
+    #[serde(default)]
+    pub note_by: Option<OperatorId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,10 +142,59 @@ pub struct OfferRecord {
     pub ms: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Why nothing was recorded of a talk that should have been.
+pub const NOT_NOTICED: &str = "the caller did not hear that the call is recorded";
+
+/// What was recorded of a call, or why nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Recording {
-    pub file: String,
-    pub sha256: String,
+    /// Below the data folder, or `recordings/…` in the folder that recordings have of their own. `None`: there is none.
+    pub file: Option<String>,
+    /// Of the file as it lies there. `None`: it is still being written.
+    pub sha256: Option<String>,
+    pub length_ms: Option<u64>,
+    /// Of the file as it lies there.
+    pub bytes: Option<u64>,
+    pub encrypted: bool,
+    /// Sound that is not in it, because the disk did not keep up.
+    pub lost_ms: u64,
+    /// What is heard from when on.
+    pub index: Vec<IndexEntry>,
+    /// Why there is none, or why it ends early.
+    pub why: Option<String>,
+    /// Its time was over.
+    pub deleted_at: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IndexEntry {
+    /// From the beginning of the file.
+    pub at_ms: u64,
+    /// `talking`, `holding`, `consulting` …
+    pub stage: String,
+    pub operator: Option<OperatorId>,
+    /// The operator asked for silence.
+    pub paused: bool,
+}
+
+/// What becomes known of a recording whose call is over. What is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RecordingChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,6 +238,10 @@ pub enum Entry {
     Changed(Box<Record>),
     /// It is over. Exactly one per call.
     Closed(Box<Record>),
+    /// Somebody noted something on a call that is over: the one thing in its record that still changes.
+    Noted { call: CallId, note: Option<String>, by: OperatorId },
+    /// What became of the recording of a call that is over.
+    Recording { call: CallId, change: RecordingChange },
     /// One numbered input of the queue engine, as JSON.
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.
@@ -199,8 +255,8 @@ pub enum Entry {
     Event(QueueEvent),
     /// A registered phone; `None`: gone. JSON of `sip::Binding`.
     Binding { seat: SeatId, binding: Option<String> },
-    /// Somebody flipped the switch of a schedule. JSON of `app`'s `Flip`.
-    Switch { at: Moment, schedule: ScheduleId, flip: String },
+    /// Somebody flipped a switch. JSON of `app`'s `Flip`.
+    Switch { at: Moment, door: Door, flip: String },
     /// Calls that were open at a crash ended no earlier than this.
     Heartbeat { at: Moment },
     /// A version of the configuration took effect, or the files of the present one were laid out anew.

@@ -159,6 +159,15 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             db.prepare_cached(sql)?.execute(params![record.call_id.0, json(record)?])?;
         }
         Entry::Closed(record) => close(db, record)?,
+        Entry::Noted { call, note, by } => {
+            let sql = "UPDATE calls SET record = json_set(record, '$.note', ?2, '$.note_by', ?3) WHERE call_id = ?1";
+            db.prepare_cached(sql)?.execute(params![call.0, note, by.as_str()])?;
+        }
+        Entry::Recording { call, change } => {
+            let sql = "UPDATE calls SET record = json_patch(record, json_object('recording', json(?2)))
+                WHERE call_id = ?1 AND json_type(record, '$.recording') = 'object'";
+            db.prepare_cached(sql)?.execute(params![call.0, json(change)?])?;
+        }
         Entry::Input { seq, at, input } => {
             let sql = "INSERT OR REPLACE INTO inputs (seq, at, input) VALUES (?1, ?2, ?3)";
             db.prepare_cached(sql)?.execute(params![seq, at.as_micros(), input])?;
@@ -192,10 +201,10 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
         Entry::Binding { seat, binding: None } => {
             db.prepare_cached("DELETE FROM bindings WHERE seat = ?1")?.execute([seat.as_str()])?;
         }
-        Entry::Switch { at, schedule, flip } => {
+        Entry::Switch { at, door, flip } => {
             db.execute(
-                "INSERT INTO switches (at, schedule, flip) VALUES (?1, ?2, ?3)",
-                params![at.as_micros(), schedule.as_str(), flip],
+                "INSERT INTO switches (at, door, flip) VALUES (?1, ?2, ?3)",
+                params![at.as_micros(), door.to_string(), flip],
             )?;
         }
         Entry::Heartbeat { at } => {

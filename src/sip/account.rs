@@ -142,7 +142,7 @@ impl Registration {
         self.challenges <= MAX_CHALLENGES
     }
 
-    /// Whether a leg's answer was accepted: the next challenge starts afresh.
+    /// What was proved was accepted: the next challenge starts afresh.
     pub fn forgive(&mut self) {
         self.challenges = 0;
     }

@@ -6,7 +6,9 @@ use super::dialog::Dialog;
 use super::digest::Verdict;
 use super::dispatch::identity;
 use super::endpoint::Endpoint;
-use super::message::{Method, Request, Response, SipUri, Uri};
+use super::message::{Headers, Method, Request, Response, SipUri, Uri};
+use super::session::provisional::Reliably;
+use super::session::refer::Replaces;
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source};
@@ -14,7 +16,9 @@ use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// What this house understands, RFC 3261 §20.5.
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";
+/// Extensions of sessions that it knows, RFC 3261 §20.37.
+pub(super) const SUPPORTED: &str = "100rel, replaces, timer";
 /// Retry-After is spread over so many seconds beyond the least, so that not all come back at once.
 const RETRY_SPREAD: u32 = 10;
 const RETRY_LEAST: u32 = 5;
@@ -41,6 +45,8 @@ impl Endpoint {
         let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
         match &request.method {
             method if *method == Method::INVITE && !in_dialog => self.new_invite(now, origin, key, request),
+            method if *method == Method::SUBSCRIBE => self.subscription(now, origin, key, request),
+            method if *method == Method::REFER && !in_dialog => self.refuse_once(origin, &request, 403),
             method if *method == Method::OPTIONS && !in_dialog => {
                 let response = self.options(&request, &tag);
                 self.answer_once(origin, response);
@@ -83,6 +89,7 @@ impl Endpoint {
         }
         let mut response = request.respond(200, Some(tag));
         response.headers.push("Allow", ALLOW);
+        response.headers.push("Supported", SUPPORTED);
         response.headers.push("Accept", "application/sdp");
         response
     }
@@ -106,6 +113,16 @@ impl Endpoint {
         if self.merges.contains_key(&identity) {
             return self.simply(now, id, &request, 482);
         }
+        if let Some(mut response) = self.too_brief(&request) {
+            let tag = self.token();
+            response.tag_to(&tag);
+            self.respond(now, id, response);
+            return;
+        }
+        let replaces = match self.replaces(&request, &admitted.source) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.simply(now, id, &request, status),
+        };
         let offer = match self.offer_of(&request) {
             Ok(offer) => offer,
             Err(response) => return drop(self.respond(now, id, *response)),
@@ -130,11 +147,30 @@ impl Endpoint {
             Source::Seat(seat) => Some(seat.clone()),
             Source::Trunk(_) => None,
         };
-        self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer)));
-        let state = State::Incoming { transaction: id, request: Box::new(request), tag, progress: None };
-        self.open_leg(leg, Leg::new(state), seat);
+        self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer, replaces)));
+        let (progress, reliably) = (None, Reliably::default());
+        let mut opened = Leg::new(State::Ending);
+        opened.learn_methods(&request.headers);
+        opened.state = State::Incoming { transaction: id, request: Box::new(request), tag, progress, reliably };
+        self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);
         self.callers += 1;
+    }
+
+    /// The leg whose place it takes, RFC 3891 §3: of the same seat, and answered.
+    fn replaces(&self, request: &Request, source: &Source) -> Result<Option<LegId>, u16> {
+        let mut all = request.headers.all("Replaces");
+        let Some(value) = all.next() else { return Ok(None) };
+        let replaces = Replaces::parse(value).filter(|_| all.next().is_none()).ok_or(400u16)?;
+        let leg = self.replaced(&replaces).ok_or(481u16)?;
+        let of_seat = self.legs.get(&leg).and_then(|leg| leg.seat.clone()).map(Source::Seat);
+        match &self.legs.get(&leg).ok_or(481u16)?.state {
+            _ if of_seat.as_ref() != Some(source) => Err(403),
+            State::Talking if replaces.early_only => Err(486),
+            State::Talking => Ok(Some(leg)),
+            State::Hanging | State::Ending => Err(603),
+            _ => Err(481),
+        }
     }
 
     pub(super) fn trunk_at(&self, flow: Flow) -> Option<&TrunkId> {
@@ -148,7 +184,7 @@ impl Endpoint {
     }
 
     /// Whether this source may call, and as whom.
-    fn admit(&mut self, now: Moment, flow: Flow, request: &Request) -> Result<Admitted, Box<Response>> {
+    pub(super) fn admit(&mut self, now: Moment, flow: Flow, request: &Request) -> Result<Admitted, Box<Response>> {
         let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
         let from =
             request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
@@ -159,7 +195,12 @@ impl Endpoint {
             };
         }
         let trunk = self.trunk_at(flow).cloned();
-        let feature = dialled.starts_with('*');
+        // A phone beside the trunk that says that it is its seat: one that registered there has to prove it.
+        let is_seat = || {
+            let registered = self.registrar.phone(&SeatId::from(from.as_str()));
+            registered.is_some_and(|at| at.flow.remote == flow.remote) || self.registrar.seat_at(flow, &from).is_some()
+        };
+        let feature = dialled.starts_with('*') || request.method == Method::SUBSCRIBE || is_seat();
         if let (Some(trunk), false) = (&trunk, feature) {
             return Ok(Admitted { source: Source::Trunk(trunk.clone()), pinned: false });
         }
@@ -207,8 +248,18 @@ impl Endpoint {
 /// §8.2.1–8.2.3: method, extensions, target, hops; before anything is looked up.
 fn unfit(request: &Request, tag: &str) -> Option<Response> {
     let refuse = |status| request.respond(status, Some(tag));
-    let known = [Method::INVITE, Method::BYE, Method::OPTIONS, Method::REGISTER, Method::INFO, Method::UPDATE];
-    if !known.contains(&request.method) {
+    const KNOWN: [Method; 9] = [
+        Method::INVITE,
+        Method::BYE,
+        Method::OPTIONS,
+        Method::REGISTER,
+        Method::INFO,
+        Method::UPDATE,
+        Method::PRACK,
+        Method::REFER,
+        Method::SUBSCRIBE,
+    ];
+    if !KNOWN.contains(&request.method) {
         let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
         let mut response = refuse(status);
         response.headers.push("Allow", ALLOW);
@@ -221,10 +272,11 @@ fn unfit(request: &Request, tag: &str) -> Option<Response> {
     if request.method == Method::INVITE && request.headers.max_forwards().ok().flatten() == Some(0) {
         return Some(refuse(483));
     }
-    let required = request.headers.tokens("Require");
-    if !required.is_empty() {
+    let mut unknown = request.headers.tokens("Require");
+    unknown.retain(|option| !SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option)));
+    if !unknown.is_empty() {
         let mut response = refuse(420);
-        response.headers.push("Unsupported", required.join(", "));
+        response.headers.push("Unsupported", unknown.join(", "));
         return Some(response);
     }
     let encoded = |e: &str| !e.trim().eq_ignore_ascii_case("identity");
@@ -243,6 +295,7 @@ fn incoming(
     dialog: &Dialog,
     source: Source,
     offer: Option<Body>,
+    replaces: Option<LegId>,
 ) -> Incoming {
     let number = dialog.remote.uri.sip().map(|uri| uri.number()).filter(|number| !number.is_empty());
     Incoming {
@@ -254,5 +307,13 @@ fn incoming(
         remote: flow.remote,
         hops: request.headers.max_forwards().ok().flatten().unwrap_or(HOPS),
         offer,
+        replaces,
     }
+}
+
+/// Whether they know this extension, RFC 3261 §19.2.
+pub(super) fn supports(headers: &Headers, option: &str) -> bool {
+    ["Supported", "Require"]
+        .iter()
+        .any(|name| headers.tokens(name).iter().any(|known| known.eq_ignore_ascii_case(option)))
 }

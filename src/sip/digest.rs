@@ -276,7 +276,7 @@ mod tests {
     }
 
     fn seats() -> BTreeMap<SeatId, SeatAccount> {
-        let account = SeatAccount { secret: Some(secret("8001", "hotline", "pw")), contact: None };
+        let account = SeatAccount { secret: Some(secret("8001", "hotline", "pw")), ..SeatAccount::default() };
         BTreeMap::from([("8001".into(), account)])
     }
 

@@ -1,10 +1,11 @@
 //! To which transaction a message belongs, and what becomes of it: RFC 3261 §17 between the wire and the
 //! transaction users.
 
+use super::account::Registration;
 use super::addressing::{sent_by, stamp};
 use super::endpoint::{Client, Endpoint, Owner, Purpose, Server, dialog_key};
 use super::message::{Headers, Method, Request, Response, Via};
-use super::session::TransactionId;
+use super::session::{Calling, State, TransactionId};
 use super::stateless::Origin;
 use super::transaction::Due;
 use super::transaction::client::{ClientTransaction, News};
@@ -64,9 +65,15 @@ impl Endpoint {
             return None;
         }
         let (to, from) = (request.headers.to().ok()?, request.headers.from().ok()?);
-        let leg = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, to.tag()?))?;
-        let dialog = self.legs.get(&leg)?.dialog.as_ref()?;
-        (dialog.remote_tag() == from.tag()).then_some(leg)
+        let id = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, to.tag()?))?;
+        let leg = self.legs.get(&id)?;
+        let of_fork = |calling: &Calling| calling.early.iter().any(|early| early.dialog.remote_tag() == from.tag());
+        let known = match (&leg.dialog, &leg.state) {
+            (Some(dialog), _) => dialog.remote_tag() == from.tag(),
+            (None, State::Calling(calling)) => of_fork(calling),
+            (None, _) => false,
+        };
+        known.then_some(id)
     }
 
     /// A transaction for a request of somebody who was let in; `None` if there is no room for it.
@@ -233,11 +240,19 @@ impl Endpoint {
     }
 
     fn answered(&mut self, now: Moment, id: TransactionId, response: &Response) {
+        if matches!(response.status, 401 | 407) && self.challenged(now, id, response) {
+            return;
+        }
         let Some(client) = self.clients.get(&id) else { return };
+        if matches!(response.status, 200..300) && self.account_at(client.transaction.flow) {
+            self.registration.iter_mut().for_each(Registration::forgive);
+        }
         match client.purpose {
             Purpose::Invite(leg) => self.invite_answered(now, leg, id, response),
             Purpose::Reinvite(leg) => self.reoffer_answered(now, leg, id, response),
+            Purpose::Update(leg) => self.update_answered(now, leg, id, response),
             Purpose::Bye(leg) if response.status >= 200 => self.forget_leg(now, leg),
+            Purpose::Notify(watch) => self.notify_answered(now, watch, Some(response.status)),
             Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
             _ => {}
         }
@@ -263,9 +278,10 @@ impl Endpoint {
         self.forget_client(id);
         match purpose {
             Purpose::Invite(leg) => self.invite_failed(now, leg, status),
-            Purpose::Reinvite(leg) => self.lost(now, leg),
+            Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg),
             Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
+            Purpose::Notify(watch) => self.notify_answered(now, watch, None),
             Purpose::Courtesy => {}
         }
     }

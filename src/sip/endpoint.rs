@@ -1,7 +1,7 @@
 //! The user agent as one machine: bytes and commands in, bytes and events out. Holds the transactions,
 //! the legs and the registrar, and finds for each message the one it belongs to.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use rand::Rng;
@@ -15,10 +15,12 @@ use super::digest::Verifier;
 use super::index::Index;
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
-use super::session::{Leg, TransactionId};
+use super::session::refer::Referral;
+use super::session::{Leg, State, TransactionId};
 use super::transaction::client::ClientTransaction;
 use super::transaction::patience;
 use super::transaction::server::ServerTransaction;
+use super::watching::{Watch, WatchId};
 use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
@@ -48,6 +50,13 @@ pub struct Endpoint {
     pub(super) proven: BTreeMap<ConnectionId, SeatId>,
     /// Legs to and from seats.
     pub(super) seat_legs: Index<SeatId, LegId>,
+    /// REFERs whose end is to be told, by their legs.
+    pub(super) referrals: BTreeMap<LegId, Referral>,
+    /// Subscriptions of seats; by Call-ID and our tag; by whom they watch; and those of whom something changed.
+    pub(super) watches: BTreeMap<WatchId, Watch>,
+    pub(super) watch_dialogs: HashMap<String, WatchId>,
+    pub(super) watchers: Index<SeatId, WatchId>,
+    pub(super) touched: BTreeSet<SeatId>,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -67,6 +76,8 @@ pub(super) enum Owner {
     Server(TransactionId),
     Client(TransactionId),
     Leg(LegId),
+    Referral(LegId),
+    Watch(WatchId),
     Registrar,
     Registration,
 }
@@ -98,9 +109,12 @@ pub(super) struct Client {
 pub(super) enum Purpose {
     Invite(LegId),
     Reinvite(LegId),
+    /// An UPDATE that refreshes the session.
+    Update(LegId),
     Bye(LegId),
     Register,
-    /// CANCEL, and BYE of a fork: nobody waits for the answer.
+    Notify(WatchId),
+    /// CANCEL, PRACK, NOTIFY of a REFER, and BYE of a fork: nobody waits for the answer.
     Courtesy,
 }
 
@@ -111,6 +125,8 @@ pub struct Counts {
     /// Bytes of requests of theirs, and of our answers.
     pub held: usize,
     pub legs: usize,
+    /// Subscriptions.
+    pub watches: usize,
     pub bindings: usize,
 }
 
@@ -138,6 +154,11 @@ impl Endpoint {
             leg_connections: Index::new(),
             proven: BTreeMap::new(),
             seat_legs: Index::new(),
+            referrals: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            watch_dialogs: HashMap::new(),
+            watchers: Index::new(),
+            touched: BTreeSet::new(),
             agenda: Agenda::new(),
             held: 0,
             tag_key,
@@ -173,6 +194,7 @@ impl Endpoint {
             Command::Reoffer { leg, body } => self.reoffer(now, leg, body.bytes),
             Command::AcceptReoffer { leg, body } => self.accept_reoffer(now, leg, body),
             Command::RefuseReoffer { leg, status } => self.refuse_reoffer(now, leg, status),
+            Command::Referred { leg, status } => self.referred(now, leg, status),
         }
         self.after(now);
     }
@@ -183,6 +205,9 @@ impl Endpoint {
                 Owner::Server(id) => self.server_due(now, id),
                 Owner::Client(id) => self.client_due(now, id),
                 Owner::Leg(leg) => self.leg_due(now, leg),
+                // Nobody said what became of it.
+                Owner::Referral(leg) => self.referred(now, leg, 408),
+                Owner::Watch(id) => self.watch_due(now, id),
                 Owner::Registrar => self.registrar.handle_deadline(now),
                 Owner::Registration => self.send_register(now),
             }
@@ -229,6 +254,7 @@ impl Endpoint {
             transactions: self.servers.len() + self.clients.len(),
             held: self.held,
             legs: self.legs.len(),
+            watches: self.watches.len(),
             bindings: self.registrar.len(),
         }
     }
@@ -241,11 +267,16 @@ impl Endpoint {
                 continue;
             }
             let gone = if let Event::SeatUnreachable { seat } = &event { Some(seat.clone()) } else { None };
+            if let Event::SeatReachable { seat, .. } | Event::SeatUnreachable { seat } = &event {
+                self.touch(&seat.clone());
+            }
             self.events.push_back(event);
             if let Some(seat) = gone {
                 self.refuse_held(now, &seat);
+                self.stop_watching_of(now, |watcher, _| *watcher == seat);
             }
         }
+        self.tell_watchers(now);
         self.agenda.set(Owner::Registrar, self.registrar.next_deadline());
         let registration = self.registration.as_ref().and_then(Registration::next_deadline);
         self.agenda.set(Owner::Registration, registration);
@@ -267,6 +298,7 @@ impl Endpoint {
     }
 
     pub(super) fn schedule_leg(&mut self, leg: LegId) {
+        self.touch_leg(leg);
         let at = self.legs.get(&leg).and_then(Leg::next_deadline);
         self.agenda.set(Owner::Leg(leg), at);
     }
@@ -277,6 +309,16 @@ impl Endpoint {
         }
         leg.seat = seat;
         self.legs.insert(id, leg);
+        self.touch_leg(id);
+    }
+
+    fn touch_leg(&mut self, id: LegId) {
+        if self.watches.is_empty() {
+            return;
+        }
+        if let Some(seat) = self.legs.get(&id).and_then(|leg| leg.seat.clone()) {
+            self.touch(&seat);
+        }
     }
 
     /// The dialog of a leg, and where it is from here on.
@@ -293,10 +335,17 @@ impl Endpoint {
     }
 
     pub(super) fn forget_leg(&mut self, now: Moment, id: LegId) {
+        self.touch_leg(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         // Legs that arrive have odd numbers.
         self.callers -= usize::from(id.0 % 2 == 1);
+        if let State::Calling(calling) = &leg.state
+            && let (Ok(call_id), Ok(from)) = (calling.request.headers.call_id(), calling.request.headers.from())
+        {
+            self.dialogs.remove(&dialog_key(call_id, from.tag().unwrap_or_default()));
+        }
         if let Some(dialog) = &leg.dialog {
+            self.keep_referral(id, dialog);
             self.dialogs.remove(&dialog_key(&dialog.call_id, dialog.local_tag()));
             if let Some(connection) = dialog.flow.connection {
                 self.leg_connections.remove(&connection, &id);

@@ -27,7 +27,7 @@ impl Endpoint {
         let lost: Vec<TransactionId> = self.client_flows.of(&flow).filter(is_lost).copied().collect();
         for id in lost {
             match self.clients.get(&id).map(|client| client.purpose) {
-                Some(Purpose::Reinvite(leg)) if flow.transport.is_web() => self.strand(leg),
+                Some(Purpose::Reinvite(leg) | Purpose::Update(leg)) if flow.transport.is_web() => self.strand(leg),
                 _ => self.client_failed(now, id, 503),
             }
         }
@@ -53,6 +53,7 @@ impl Endpoint {
                 }
             }
         }
+        self.stop_watching_of(now, |_, of| of == Some(connection));
         self.answer_elsewhere(connection);
         for leg in self.leg_connections.take(&connection) {
             self.strand(leg);
@@ -85,9 +86,14 @@ impl Endpoint {
         let is_web = dialog.flow.transport.is_web();
         let is_told = matches!(leg.state, State::Talking) && is_web && !leg.released && !leg.flow_lost;
         leg.flow_lost |= is_told;
+        let refreshing = leg.refreshing.take();
         // The answer to a re-INVITE of ours cannot come back any more: it is made anew.
         if let Some(open) = leg.our_reoffer.take() {
             leg.parked = self.clients.get(&open).map(|client| client.request.body.clone());
+            self.forget_client(open);
+        }
+        // A refresh is due again soon enough.
+        if let Some(open) = refreshing {
             self.forget_client(open);
         }
         if is_told {
@@ -248,14 +254,9 @@ impl Endpoint {
             return self.invite_failed(now, id, 487);
         }
         request.uri = super::message::Uri::Sip(contact.clone());
-        request.headers.set("CSeq", format!("{} INVITE", request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1));
         request.headers.set("Contact", own);
-        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(id)) else {
-            return self.invite_failed(now, id, 503);
-        };
-        if let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) {
-            (calling.transaction, calling.request, calling.flow) = (transaction, request, flow);
-            calling.provisional = false;
+        if !self.invite_again(now, id, request, flow, true) {
+            self.invite_failed(now, id, 503);
         }
     }
 }

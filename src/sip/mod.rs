@@ -23,6 +23,7 @@ mod stateless;
 mod tests;
 mod transaction;
 pub mod transport;
+mod watching;
 pub mod words;
 
 pub use words::*;

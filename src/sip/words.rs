@@ -34,6 +34,12 @@ pub struct Settings {
     pub nonce_lifetime: Duration,
     /// How long a talk stands whose browser lost its connection.
     pub flow_grace: Duration,
+    /// Session timers, RFC 4028: a session that nobody refreshes for so long is over; zero: we ask for none. And the
+    /// least that is agreed on, 90 s or more.
+    pub session_expires: Duration,
+    pub min_se: Duration,
+    /// Where a seat's phone may send its calls on (3xx); elsewhere that is a refusal.
+    pub redirects: Vec<IpNet>,
     /// INVITE server transactions at once, above which new calls get 503 with Retry-After.
     pub max_calls: usize,
     /// RFC 3261 §17.1.1.1 T1, T2, T4; T1 = 500 ms, T2 = 4 s, T4 = 5 s unless a test says otherwise.
@@ -123,6 +129,9 @@ pub struct Trunk {
     pub to: Option<Hop>,
 }
 
+/// The least that a session lasts without being refreshed, and what is meant where nothing is said, RFC 4028 §5.
+pub const LEAST_SESSION: Duration = Duration::from_secs(90);
+
 /// Where a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
@@ -148,6 +157,8 @@ pub struct SeatAccount {
     /// A desk phone that never registers: always reachable there, e.g. `sip:8001@10.0.0.5:5060`. An IP address,
     /// over UDP or TCP.
     pub contact: Option<String>,
+    /// The phone is asked to answer by itself, as [`Invite::auto_answer`] does for one call.
+    pub auto_answer: bool,
 }
 
 /// A secret as it is kept: HA1 = H(seat ":" realm ":" password), lower-case hex, RFC 8760 §2.
@@ -252,6 +263,17 @@ pub struct Incoming {
     pub hops: u8,
     /// `None`: a late offer; our 200 makes it and the ACK answers, RFC 3261 §13.2.1.
     pub offer: Option<Body>,
+    /// The talk of the same seat whose place it takes, RFC 3891.
+    pub replaces: Option<LegId>,
+}
+
+/// Where a phone's user sends whom they talk with, RFC 3515.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferTo {
+    /// User part of the Refer-To: a number or a name.
+    Number(String),
+    /// To whom the same seat talks on this leg, RFC 5589 §7.
+    Leg(LegId),
 }
 
 #[derive(Clone, Debug)]
@@ -320,6 +342,8 @@ pub enum Command {
     AcceptReoffer { leg: LegId, body: Body },
     /// 488 (or another) to a re-INVITE of theirs; the session goes on as it was.
     RefuseReoffer { leg: LegId, status: u16 },
+    /// How far that which [`Event::Refer`] asked for has come, as a status of SIP; a final one is the last.
+    Referred { leg: LegId, status: u16 },
 }
 
 /// What signalling tells the call.
@@ -365,6 +389,12 @@ pub enum Event {
     Info {
         leg: LegId,
         body: Body,
+    },
+    /// A seat's phone sends the other side of its talk elsewhere; already accepted (202). Wants
+    /// [`Command::Referred`], also when the leg is gone meanwhile.
+    Refer {
+        leg: LegId,
+        to: ReferTo,
     },
     /// The other side ended the leg, or it was lost. The leg is gone.
     Ended {
@@ -416,7 +446,8 @@ pub enum Ended {
     NoAck,
     /// We offered, and the ACK did not answer, RFC 3261 §13.2.1; BYE has been sent.
     NoAnswer,
-    /// A request of ours within the dialog got 408 or 481 or could not be sent, RFC 3261 §12.2.1.2.
+    /// A request of ours within the dialog got 408 or 481 or could not be sent, RFC 3261 §12.2.1.2; what had to be
+    /// acknowledged or refreshed was not, RFC 3262 §3, RFC 4028 §10.
     Lost,
 }
 

@@ -146,8 +146,14 @@ test("an operator signs in, is rung, answers; both hear each other; hold, a key,
   await citizen.ended;
   expect(heard(citizen.recording, ANNA)).toBeGreaterThan(0.5);
   await expect.poll(() => house.records().at(-1)?.outcome, { timeout: 10_000 }).toBe("answered");
+  // The call is over, and its note is still written.
+  await anna.keyboard.press("o");
+  await anna.keyboard.press("End");
+  await anna.keyboard.type(" in the park");
+  await anna.keyboard.press("Escape");
+  await expect.poll(() => house.records().at(-1)?.note, { timeout: 10_000 }).toBe("a lamp is broken in the park");
   const record = house.records().at(-1);
-  expect(record).toMatchObject({ operator: "1001", seat: "8001", from: "13812345678", note: "a lamp is broken" });
+  expect(record).toMatchObject({ operator: "1001", seat: "8001", from: "13812345678" });
   expect(record?.hold_ms).toBeGreaterThan(1_000);
   await anna.keyboard.press("w");
   await waitState(anna, "ready");
@@ -220,6 +226,17 @@ test("a supervisor listens and whispers: only the operator hears it", async () =
   expect(heard(citizen.recording, ANNA)).toBeGreaterThan(0.5);
   await waitState(anna, "wrap_up");
   await away(anna);
+});
+
+test("a supervisor closes a queue that has no schedule, and opens it again", async () => {
+  const mei = await sit("mei", undefined, CLARA, "/supervisor");
+  const to = async (where: string, then: string) => {
+    await mei.click('tr[data-queue="citizen"] button');
+    await mei.click(`dialog .switch button:text-is("${where}")`);
+    await mei.waitForSelector(`tr[data-queue="citizen"] .chip:text-is("${then}")`, { timeout: 10_000 });
+  };
+  await to("Close", "Closed");
+  await to("By its hours", "Open");
 });
 
 test("the wall's numbers are those of the records", async () => {

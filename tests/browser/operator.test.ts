@@ -99,6 +99,15 @@ describe("the keyboard alone", () => {
     expect(served.house.asked.at(-1)?.body).toEqual({ order: "transfer", to: { queue: "housing" } });
   });
 
+  test("the recording is paused and goes on, and the page says so", async () => {
+    await talk();
+    await page.keyboard.press("p");
+    await page.waitForSelector('.situation:has-text("录音已暂停")');
+    await page.keyboard.press("p");
+    await page.waitForSelector('.situation:has-text("录音已暂停")', { state: "detached" });
+    expect(orders().slice(-2)).toEqual(["pause_recording", "resume_recording"]);
+  });
+
   test("one key for the ambulance", async () => {
     await talk();
     await page.keyboard.press("Shift+Digit3");
@@ -122,6 +131,25 @@ describe("the keyboard alone", () => {
     await waitState(page, "ready");
   });
 
+  test("a note is written in wrap-up too, also after a reload, and saves itself", async () => {
+    const call = await talk("13900002222");
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    const noted = () => asked(`POST /calls/${call}/orders`).filter((one) => (one as { order: string }).order === "note");
+    await expect.poll(noted, { timeout: 5_000 }).toContainEqual({ order: "note", text: "lamp" });
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("x");
+    await waitState(page, "wrap_up");
+    await page.waitForSelector('.caller:has-text("139 0000 2222")');
+    await page.reload();
+    await page.waitForSelector("#note");
+    expect(await page.inputValue("#note")).toBe("lamp");
+    await page.keyboard.press("o");
+    await page.keyboard.type(" 12");
+    await page.waitForSelector('[data-field="note-state"]:has-text("已保存")');
+    expect(noted().at(-1)).toEqual({ order: "note", text: "lamp 12" });
+  });
+
   test("a dialog keeps the focus, and gives it back", async () => {
     await talk();
     await page.focus('[data-act="hold"]');
@@ -141,6 +169,21 @@ describe("the keyboard alone", () => {
   });
 });
 
+describe("what is known of a caller", () => {
+  test("how often they called, and what could not be read is not told as nothing", async () => {
+    const call = await talk();
+    await page.waitForSelector(`[data-call="${call}"] .history li`);
+    expect(await page.textContent('[data-field="visits"]')).toBe("来过 3 次以上");
+    served.house.over(call);
+    await page.route("**/caller", (route) => route.abort());
+    await ready();
+    served.house.ring("1001", "anonymous");
+    await page.waitForSelector('[data-stage="ringing"] .caller:has-text("未显示号码")');
+    await page.waitForSelector('[data-stage="ringing"] p:has-text("查不到以前的联系")');
+    expect(await page.locator('[data-field="visits"]').count()).toBe(0);
+  });
+});
+
 describe("what is noticed", () => {
   test("a call rings in the title of another tab, and not any more when the caller is gone", async () => {
     await ready();
@@ -149,7 +192,7 @@ describe("what is noticed", () => {
     served.house.over(call);
     await waitState(page, "not_ready");
     await expect.poll(() => page.title()).not.toContain("139");
-    expect(await page.textContent('[data-field="state"]')).toContain("振铃未接");
+    expect(await page.textContent('[data-field="reason"]')).toContain("振铃未接");
   });
 
   test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {
@@ -168,6 +211,63 @@ describe("what is noticed", () => {
     served.house.cut(true);
     served.house.operator("1001", { state: "not_ready", reason: "training" });
     await waitState(page, "not_ready");
+  });
+
+  test("answered twice at once it is answered once, and the microphone goes on", async () => {
+    await page.evaluate(() => {
+      const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const made: MediaStreamTrack[] = [];
+      Object.assign(window, { made });
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        await new Promise((done) => setTimeout(done, 300));
+        const stream = await former(wanted);
+        made.push(...stream.getTracks());
+        return stream;
+      };
+    });
+    await ready();
+    const call = served.house.ring("1001");
+    await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+    await page.keyboard.press("a");
+    await page.keyboard.press("a");
+    await waitState(page, "talking");
+    const made = () => page.evaluate(() => (window as unknown as { made: MediaStreamTrack[] }).made.map((one) => one.readyState));
+    expect(await made()).toEqual(["live"]);
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    await expect.poll(made).toEqual(["ended"]);
+  });
+
+  test("whoever is signed out of the seat is not rung at it any more, and takes it again", async () => {
+    await ready();
+    served.house.operator("1001", { state: "signed_out", seat: null });
+    await page.waitForSelector('[data-fault="seat_left"]');
+    await page.waitForSelector('[data-field="phone"][data-value="off"]');
+    await page.keyboard.press("r");
+    await waitState(page, "not_ready");
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+    await page.waitForSelector('[data-fault="seat_left"]', { state: "detached" });
+  });
+
+  test("signing out in a call cuts nobody off", async () => {
+    await talk();
+    await page.keyboard.press("q");
+    await page.waitForSelector('dialog:has-text("不会被挂断")');
+    await page.keyboard.press("Enter");
+    await expect.poll(() => asked("POST /operators/1001/sign-out").length).toBe(1);
+    await page.waitForURL(/signin/);
+    expect(served.house.asked.map((one) => one.what)).toContain("DELETE /session");
+  });
+
+  test("a call that ended while the connection was lost is gone when it is back", async () => {
+    const call = await talk();
+    await page.context().setOffline(true);
+    served.house.cut();
+    await page.waitForSelector('[data-bar="connection"]');
+    // The house does not tell of it: as if it had been in events that are gone.
+    served.house.calls.delete(call);
+    await page.context().setOffline(false);
+    await page.waitForSelector('[data-call] dl.facts', { state: "detached", timeout: 20_000 });
   });
 
   test("a phone that lost its connection says so and comes back by itself", async () => {

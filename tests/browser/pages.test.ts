@@ -62,7 +62,7 @@ describe("the supervisor's page", () => {
     await waiting.locator("select").selectOption("social");
     await expect.poll(() => served.house.calls.get(call ?? "")?.queue).toBe("social");
     await waiting.getByRole("button", { name: "说明" }).click();
-    await page.waitForSelector('dialog pre:has-text("没有分配")');
+    await page.waitForSelector('dialog .timeline li:has-text("无人可分配")');
   });
 
   test("opens and closes, and tells everybody something", async () => {
@@ -75,9 +75,21 @@ describe("the supervisor's page", () => {
     await page.waitForSelector('[data-bar="notice"]:has-text("停水通知")', { state: "detached" });
   });
 
+  test("closes one queue until a time, whether it has a schedule or not", async () => {
+    await page.click('tr[data-queue="social"] button');
+    await page.fill("dialog .switch input:not([type])", "培训");
+    await page.fill('dialog .switch input[type="time"]', "18:00");
+    await page.click('dialog .switch button:text-is("关闭")');
+    await page.waitForSelector('tr[data-queue="social"] .chip:has-text("关闭")');
+    await page.waitForSelector("dialog", { state: "detached" });
+    expect(last()?.what).toBe("POST /queues/social/switch");
+    expect(last()?.body).toMatchObject({ to: "closed", note: "培训", until: expect.stringMatching(/^\d{4}-.*Z$/) });
+  });
+
   test("an alarm is there at once and goes when it is over", async () => {
     served.house.tell("alarm", { id: "x", kind: "nobody", queue: "english", since: new Date().toISOString(), text: "无人可接英语", text_en: "nobody for english" });
     await page.waitForSelector('[data-panel="alarms"]:has-text("无人可接英语")');
+    await expect.poll(() => page.title()).toContain("▲2");
     served.house.tell("alarm_over", { id: "x" });
     await page.waitForSelector('[data-panel="alarms"]:has-text("无人可接英语")', { state: "detached" });
   });
@@ -144,7 +156,40 @@ describe("the admin's page", () => {
     await page.selectOption('select[name="outcome"]', "");
     await expect.poll(() => rows.count()).toBe(50);
     await page.locator("[data-record]").first().click();
-    await expect.poll(() => page.locator(".timeline li .strong").allTextContents()).toEqual(["呼入", "系统应答", "进入队列", "振铃", "人工接通", "结束"]);
+    await expect.poll(() => page.locator('[data-list="timeline"] li .strong').allTextContents()).toEqual(["呼入", "系统应答", "进入队列", "振铃", "人工接通", "结束"]);
+  });
+
+  test("more goes on with what was sought, not with what is typed meanwhile", async () => {
+    const rows = page.locator('[data-table="records"] tbody tr');
+    await expect.poll(() => rows.count()).toBe(50);
+    await page.fill('input[name="from"]', "13800000000");
+    await page.click('button:has-text("更多")');
+    await expect.poll(() => rows.count()).toBe(60);
+    await page.evaluate(() => {
+      const day = document.querySelector<HTMLInputElement>('input[name="since"]');
+      day?.removeAttribute("max");
+      if (day) day.value = "20266-11-26";
+      day?.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    await page.waitForSelector('[data-table="records"]');
+  });
+
+  test("a recording shows both sides, and one goes to a place in it by key", async () => {
+    await page.locator("[data-record]").first().click();
+    await page.waitForSelector("dialog .wave canvas.two");
+    expect(await page.locator(".lanes span").allTextContents()).toEqual(["市民", "话务员"]);
+    const drawn = () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>("canvas.two");
+        const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+        return [...data].filter((value) => value > 0).length;
+      });
+    await expect.poll(drawn).toBeGreaterThan(1_000);
+    await page.click('button:has-text("播放")');
+    await page.waitForSelector('button:has-text("暂停")');
+    await page.focus("dialog canvas");
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(async () => Number(await page.getAttribute("dialog canvas", "aria-valuenow"))).toBeGreaterThan(3);
   });
 
   test("a change is checked, simulated with both curves, and undone", async () => {
@@ -152,7 +197,9 @@ describe("the admin's page", () => {
     await page.click('button[role="tab"]:has-text("queues.toml")');
     await page.fill(".source", '[[queue]]\nneed = "mandrin >= 1"\n');
     await page.click('button:text-is("检查")');
-    await page.waitForSelector('[data-panel="checked"]:has-text("did you mean")');
+    await page.click('[data-panel="checked"] button:has-text("did you mean")');
+    const caret = () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).selectionStart);
+    await expect.poll(caret).toBe('[[queue]]\nneed = "mandrin >= 1"\n'.length);
     await page.click(".configured button.main");
     await page.waitForSelector('[data-panel="simulated"] canvas');
     expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
@@ -165,7 +212,18 @@ describe("the admin's page", () => {
     await page.click('a[href="#configuration"]');
     await page.click('[data-version="2"] button:has-text("比较")');
     await page.waitForSelector(".difference .added");
+    await page.keyboard.press("Escape");
+    await page.selectOption(".compare select >> nth=0", "1");
+    await page.selectOption(".compare select >> nth=1", "2");
+    await page.click(".compare button");
+    await page.waitForSelector('dialog h2:has-text("1 → 2")');
   });
+});
+
+test("on a fresh installation one is told how to set the first password", async () => {
+  served.house.fresh = true;
+  page = await person.open(`${served.url}/signin`);
+  await page.waitForSelector('[data-panel="first"] pre:has-text("hotline password 1001")');
 });
 
 test("all pages together are under 300 kB compressed", () => {

@@ -15,15 +15,17 @@ const KINDS: Record<string, string> = {
   ".svg": "image/svg+xml",
 };
 /** As the server sends it. */
-const POLICY = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; media-src 'self' blob:; img-src 'self' data:";
+const POLICY =
+  "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; " +
+  "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 export async function pretended(): Promise<{ house: House; url: string; close: () => Promise<void> }> {
-  if (!existsSync(join(DIST, "operator.html"))) throw new Error("the pages are not built: npm --prefix web run build");
+  if (!existsSync(join(DIST, "index.html"))) throw new Error("the pages are not built: npm --prefix web run build");
   const house = new House();
   const server = createServer((request, response) => {
     if (house.answer(request, response)) return;
     const path = normalize(new URL(request.url ?? "/", "http://mock").pathname);
-    const file = join(DIST, extname(path) ? path : `${path}.html`);
+    const file = join(DIST, extname(path) ? path : "index.html");
     if (!existsSync(file)) {
       response.statusCode = 404;
       response.end();

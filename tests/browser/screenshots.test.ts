@@ -18,7 +18,7 @@ const LOOKS: Required<Pick<Look, "language" | "theme">>[] = [
   { language: "en", theme: "light" },
 ];
 
-const SHOWN = ["signin", "operator-ringing", "operator-talking", "supervisor", "wall", "admin-records", "admin-configuration"];
+const SHOWN = ["signin", "operator-ringing", "operator-talking", "supervisor", "wall", "admin-records", "admin-record", "admin-configuration"];
 
 let served: Awaited<ReturnType<typeof pretended>>;
 beforeAll(async () => {
@@ -103,7 +103,7 @@ describe.each(LOOKS)("$language $theme", ({ language, theme }) => {
     await page.waitForSelector('[data-table="operators"] tbody tr');
     await seen(page, "supervisor");
     await page.click('[data-table="waiting"] tbody tr button');
-    await page.waitForSelector("dialog pre");
+    await page.waitForSelector("dialog .timeline");
     await seen(page, "supervisor-explain");
     await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
     await page.close();

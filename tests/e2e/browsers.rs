@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use hotline::sip::digest;
 use hotline::sip::message::{Message, Method, Request, Response, Uri, read};
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -15,24 +17,36 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::house::{Files, House, PATIENCE};
 use crate::peers::Sipp;
+use crate::tls::{encrypt, make_certificate, shake_hands};
+
+/// What a WebSocket runs over.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+/// Where the house takes WebSockets, and what it shows there if they are secure.
+struct Door {
+    addr: SocketAddr,
+    certificate: Option<CertificateDer<'static>>,
+}
 
 /// A page at seat 8001, with sound that it does not make.
-struct Page {
-    addr: SocketAddr,
-    socket: WebSocketStream<TcpStream>,
+struct Page<'a> {
+    door: &'a Door,
+    socket: WebSocketStream<Box<dyn Stream>>,
     cseq: u32,
 }
 
 const OFFER: &str = "v=0\r\no=page 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                      m=audio 9 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
-impl Page {
-    async fn open(addr: SocketAddr) -> Page {
-        Page { addr, socket: connect(addr).await, cseq: 0 }
+impl Page<'_> {
+    async fn open(door: &Door) -> Page<'_> {
+        Page { door, socket: connect(door).await, cseq: 0 }
     }
 
     async fn reconnect(&mut self) {
-        self.socket = connect(self.addr).await;
+        self.socket = connect(self.door).await;
     }
 
     /// As JsSIP writes it.
@@ -112,14 +126,18 @@ impl Page {
     }
 }
 
-async fn connect(addr: SocketAddr) -> WebSocketStream<TcpStream> {
-    let mut request = format!("ws://{addr}/").into_client_request().unwrap();
+async fn connect(door: &Door) -> WebSocketStream<Box<dyn Stream>> {
+    let scheme = if door.certificate.is_some() { "wss" } else { "ws" };
+    let mut request = format!("{scheme}://{}/", door.addr).into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", "sip".parse().unwrap());
-    let stream = TcpStream::connect(addr).await.expect("it listens");
+    let stream: Box<dyn Stream> = match &door.certificate {
+        Some(trusted) => Box::new(shake_hands(door.addr, trusted).await.expect("the certificate")),
+        None => Box::new(TcpStream::connect(door.addr).await.expect("it listens")),
+    };
     client_async(request, stream).await.expect("a WebSocket").0
 }
 
-fn open() -> (House, SocketAddr) {
+fn open() -> (House, Door) {
     let mut files = Files::new(None);
     files.hotline = files.hotline.replace("\"tcp:127.0.0.1:0\"", "\"tcp:127.0.0.1:0\", \"ws:127.0.0.1:0\"");
     let house = House::open(&files);
@@ -127,10 +145,18 @@ fn open() -> (House, SocketAddr) {
     let log = house.log();
     let at = log.find("ws:127.0.0.1:").expect("it says where it listens") + 3;
     let addr = log[at..].split([',', ' ', '"']).next().unwrap().parse().expect("an address");
-    (house, addr)
+    (house, Door { addr, certificate: None })
 }
 
-fn run(test: impl Future<Output = ()>) {
+fn open_secure() -> (House, Door) {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = Some(make_certificate(dir.path()));
+    let mut files = Files::new(None);
+    let addr = encrypt(&mut files, "wss", dir.path());
+    (House::open(&files), Door { addr, certificate })
+}
+
+pub fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
@@ -138,14 +164,12 @@ fn text<'a>(record: &'a Value, key: &str) -> &'a str {
     record[key].as_str().unwrap_or_default()
 }
 
-#[test]
-fn a_page_registers_is_rung_and_refuses() {
-    let (house, addr) = open();
+fn is_rung_and_refuses(house: &House, door: &Door) {
     run(async {
-        let mut page = Page::open(addr).await;
+        let mut page = Page::open(door).await;
         page.register().await;
         house.wait_log(&["seat reachable", "8001", "browser=true"]);
-        let caller = Sipp::caller(&house, "caller_hangs_up", "12346");
+        let caller = Sipp::caller(house, "caller_hangs_up", "12346");
         let invite = page.request("INVITE").await;
         assert!(matches!(&invite.uri, Uri::Sip(uri) if uri.host == "df7jal23ls0d.invalid"), "{invite:?}");
         assert!(invite.headers.get("X-Hotline-Call").is_some(), "{invite:?}");
@@ -160,10 +184,22 @@ fn a_page_registers_is_rung_and_refuses() {
 }
 
 #[test]
+fn a_page_registers_is_rung_and_refuses() {
+    let (house, door) = open();
+    is_rung_and_refuses(&house, &door);
+}
+
+#[test]
+fn a_page_registers_is_rung_and_refuses_over_a_secure_websocket() {
+    let (house, door) = open_secure();
+    is_rung_and_refuses(&house, &door);
+}
+
+#[test]
 fn a_page_calls_loses_its_connection_and_hangs_up_over_the_next() {
-    let (house, addr) = open();
+    let (house, door) = open();
     run(async {
-        let mut page = Page::open(addr).await;
+        let mut page = Page::open(&door).await;
         page.register().await;
         let to = "<sip:12345@hotline>";
         let rest = format!("Content-Type: application/sdp\n\n{}", OFFER.replace("\r\n", "\n"));

@@ -134,6 +134,19 @@ fn early_media_is_answered_with_the_operator() {
 }
 
 #[test]
+fn what_comes_before_the_answer_is_acknowledged_on_both_sides_and_sessions_have_timers() {
+    let port = free_port();
+    let mut files = desk(port);
+    files.hotline = files.hotline.replace("[sip]\n", "[sip]\nanswer = \"on-connect\"\n");
+    let house = House::open(&files);
+    let phone = Sipp::phone("phone_acknowledged", port);
+    Sipp::caller(&house, "caller_acknowledges", "12346").succeed();
+    phone.succeed();
+    let record = only(&house);
+    assert_eq!((text(&record, "outcome"), text(&record, "ended_by")), ("answered", "caller"));
+}
+
+#[test]
 fn a_busy_phone_and_one_that_refuses() {
     for (scenario, outcome) in [("phone_busy", "busy"), ("phone_rejects", "rejected"), ("phone_fails", "unreachable")] {
         let port = free_port();

@@ -184,6 +184,18 @@ pub struct Baresip {
 
 impl Baresip {
     pub fn register(house: &House, seat: &str, secret: &str, tone_hz: u32) -> Baresip {
+        Baresip::register_at(house, &house.addr(), seat, secret, tone_hz, None)
+    }
+
+    /// The same at this address, e.g. `127.0.0.1:5061;transport=tls`, where this certificate must be shown.
+    pub fn register_at(
+        house: &House,
+        server: &str,
+        seat: &str,
+        secret: &str,
+        tone_hz: u32,
+        trusted: Option<&Path>,
+    ) -> Baresip {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (sip, rtp, control) = (free_port(), free_port() & !1, free_port());
         crate::sound::write_tone(&dir.path().join("tone.wav"), tone_hz, 60);
@@ -197,10 +209,10 @@ impl Baresip {
             dir.path().display(),
             rtp + 20
         );
-        fs::write(dir.path().join("config"), config).expect("writes");
+        let trust = trusted.map(|file| format!("sip_cafile {}\nsip_verify_server yes\n", file.display()));
+        fs::write(dir.path().join("config"), config + &trust.unwrap_or_default()).expect("writes");
         let account = format!(
-            "<sip:{seat}@{}>;auth_user={seat};auth_pass={secret};regint=60;answermode=auto;audio_codecs=pcmu/8000/1\n",
-            house.addr()
+            "<sip:{seat}@{server}>;auth_user={seat};auth_pass={secret};regint=60;answermode=auto;audio_codecs=pcmu/8000/1\n"
         );
         fs::write(dir.path().join("accounts"), account).expect("writes");
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
@@ -219,8 +231,12 @@ impl Baresip {
 
     /// A command of baresip's own, e.g. `hangup`, `hold`, `resume`.
     pub fn command(&self, command: &str) {
+        self.command_with(command, "");
+    }
+
+    pub fn command_with(&self, command: &str, params: &str) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.control)).expect("baresip's control port");
-        let json = format!("{{\"command\":\"{command}\",\"params\":\"\"}}");
+        let json = format!("{{\"command\":\"{command}\",\"params\":\"{params}\"}}");
         write!(stream, "{}:{json},", json.len()).expect("writes");
         let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
         let _ = stream.read(&mut [0; 4096]);

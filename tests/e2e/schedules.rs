@@ -68,6 +68,28 @@ fn a_supervisor_opens_a_closed_queue_and_a_crash_does_not_close_it() {
 }
 
 #[test]
+fn a_queue_without_a_schedule_is_closed_by_command_and_stays_so_over_a_crash_and_a_reload() {
+    let mut house = House::open(&Files::new(None));
+    let call = |house: &House| Softphone::call(house, "12346", &["--for", "3s"]).end();
+    let flip = ["switch", "queue:citizen", "closed", "--note", "flood", "--author", "wang"];
+    assert_eq!(said(run(&house, &flip)), "queue:citizen is closed now\n");
+    house.crash_and_restart();
+    assert!(run(&house, &["reload"]).status.success());
+    let listed = said(run(&house, &["switch"]));
+    assert!(listed.starts_with("queue:citizen: switched at "), "{listed}");
+    assert!(listed.ends_with("to closed until somebody flips it back, by wang: flood\n"), "{listed}");
+    call(&house);
+    assert_eq!(outcomes(&house, 1), ["refused_closed"]);
+    assert_eq!(said(run(&house, &["switch", "queue:citizen", "auto"])), "queue:citizen is open now\n");
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    assert!(call(&house));
+    assert_eq!(outcomes(&house, 2)[1], "answered");
+    let out = run(&house, &["switch", "queue:citizens", "open"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("there is no queue \"citizens\""), "{out:?}");
+    assert!(run(&house, &["replay"]).status.success());
+}
+
+#[test]
 fn a_command_switches_a_schedule_of_the_running_hotline_until_a_time() {
     let mut house = House::open(&files());
     let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);

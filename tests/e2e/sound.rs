@@ -14,6 +14,8 @@ pub fn write_tone(path: &Path, hz: u32, seconds: u32) {
     wav.finalize().expect("writes");
 }
 
+const A_LAW: u8 = 6;
+
 /// What a recording holds, in slices of 100 ms.
 pub struct Heard {
     samples: Vec<f64>,
@@ -22,6 +24,10 @@ pub struct Heard {
 
 impl Heard {
     pub fn read(path: &Path) -> Heard {
+        let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        if bytes.get(20) == Some(&A_LAW) {
+            return Heard::of_a_law(&bytes, 0);
+        }
         let mut wav = hound::WavReader::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let spec = wav.spec();
         let samples = match spec.sample_format {
@@ -30,6 +36,13 @@ impl Heard {
         };
         let mono = samples.chunks(usize::from(spec.channels)).map(|frame| frame[0]).collect();
         Heard { samples: mono, rate: f64::from(spec.sample_rate) }
+    }
+
+    /// One channel of a recording of ours.
+    pub fn of_a_law(bytes: &[u8], channel: usize) -> Heard {
+        let channels = usize::from(bytes[22]);
+        let samples = bytes[58..].iter().skip(channel).step_by(channels).map(|byte| linear(*byte)).collect();
+        Heard { samples, rate: 8000.0 }
     }
 
     pub fn seconds(&self) -> f64 {
@@ -56,6 +69,14 @@ impl Heard {
         let loud = |s: &&[f64]| s.iter().map(|x| x * x).sum::<f64>() / s.len() as f64 > 200.0 * 200.0;
         self.samples.chunks_exact(slice).filter(loud).count() as f64 / 10.0
     }
+}
+
+/// G.711.
+fn linear(byte: u8) -> f64 {
+    let code = byte ^ 0x55;
+    let (exponent, mantissa) = ((code >> 4) & 7, f64::from(code & 15) * 16.0);
+    let magnitude = if exponent == 0 { mantissa + 8.0 } else { (mantissa + 264.0) * f64::from(1 << (exponent - 1)) };
+    if code & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
 /// The share of a slice's energy that is at `hz` (Goertzel); 0 for silence.

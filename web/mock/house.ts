@@ -42,6 +42,7 @@ export class House {
   readonly schedules = new Map(sample.schedules().map((one) => [one.id, one]));
   figures = sample.figures();
   readonly records = sample.records();
+  readonly notes = new Map<string, string>();
   readonly phones = new Phones({
     answered: (call) => this.stage(call, "talking"),
     ended: (call, seat) => {
@@ -51,6 +52,8 @@ export class House {
   /** What was asked, for tests: `POST /operators/1001/ready`. */
   readonly asked: { what: string; body: unknown }[] = [];
   epoch = "mock";
+  /** Nobody has a password yet. */
+  fresh = false;
   private number = 0;
   private events: Event[] = [];
   private readonly readers = new Set<ServerResponse>();
@@ -102,6 +105,7 @@ export class House {
       place: 1,
       supervised_by: [],
       digits: { 区: "朝阳" },
+      recording: "on",
     };
     this.calls.set(id, call);
     this.tell("call", call);
@@ -179,13 +183,31 @@ export class House {
     const path = url.pathname.slice(ROOT.length);
     const token = /hotline=(\w+)/.exec(request.headers.cookie ?? "")?.[1] ?? "";
     const session = this.sessions.get(token);
+    if (this.fresh && path === "/session") {
+      response.statusCode = 401;
+      response.setHeader("Content-Type", "application/problem+json");
+      response.end(
+        JSON.stringify({ status: 401, detail: "set a password: hotline password 1001", no_passwords: true }),
+      );
+      return true;
+    }
     if (path === "/events" && session) {
       this.stream(request, response, url.searchParams.get("after"));
       return true;
     }
+    if (/^\/records\/\w+\/recording\/peaks$/.test(path)) {
+      response.setHeader("Content-Type", "application/json");
+      response.end(JSON.stringify(sample.peaks(Number(url.searchParams.get("points") ?? 800))));
+      return true;
+    }
     if (/^\/records\/\w+\/recording$/.test(path)) {
-      response.setHeader("Content-Type", "audio/wav");
-      response.end(readFileSync(new URL("../../prompts/zh/survey.wav", import.meta.url)));
+      const sound = readFileSync(new URL("../../prompts/zh/survey.wav", import.meta.url));
+      const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+      const [first, last] = [Number(from ?? 0), Number(to || sound.length - 1)];
+      const headers = { "Content-Type": "audio/wav", "Accept-Ranges": "bytes", "Content-Length": last - first + 1 };
+      if (from === undefined) response.writeHead(200, headers);
+      else response.writeHead(206, { ...headers, "Content-Range": `bytes ${first}-${last}/${sound.length}` });
+      response.end(sound.subarray(first, last + 1));
       return true;
     }
     let text = "";
@@ -251,6 +273,9 @@ export class House {
     switch (`${method} ${room}`) {
       case "GET session":
         return [200, this.session(asked.who, asked.seat)];
+      case "PUT session":
+        this.operator(asked.who, { state: "not_ready", reason: "sign_in", seat: String(asked.body.seat) });
+        return [200, this.session(asked.who, asked.seat)];
       case "DELETE session":
         this.sessions.delete(token);
         return [204];
@@ -277,18 +302,11 @@ export class House {
             ]
           : [200, this.records.slice(0, 2).map((one) => ({ ...one, to: one.from }))];
       case "GET calls":
+        if (id === "") return [200, [...this.calls.values()]];
         if (what === "caller") return [200, this.records.slice(0, 3)];
-        return [
-          200,
-          {
-            lines: [
-              "10:21:03 进入队列 综合诉求，位次 4",
-              "10:21:03 没有分配：14 名能接的话务员都在通话",
-              "10:21:19 分配给 1001：空闲最久",
-              "10:21:22 接听，等待 19 秒",
-            ],
-          },
-        ];
+        if (what === "")
+          return [200, { now: this.calls.get(id) ?? null, record: { call_id: id, note: this.notes.get(id) ?? null } }];
+        return [200, sample.explained()];
       case "POST calls":
         return what === "move" ? this.moved(id, String(asked.body.queue)) : this.ordered(id, asked);
       case "POST notices": {
@@ -307,6 +325,16 @@ export class House {
         this.notices.delete(id);
         this.tell("notice_over", { id });
         return [204];
+      case "POST queues": {
+        const former = this.queues.get(id);
+        if (!former) return [404, { detail: "there is no such queue" }];
+        const to = asked.body.to as "open";
+        const until = (asked.body.until as string) ?? null;
+        const next = { ...former, switch: to, open: to !== ("closed" as string), until, by: asked.who };
+        this.queues.set(id, next);
+        this.tell("queue", next);
+        return [202, {}];
+      }
       case "POST schedules": {
         const former = this.schedules.get(id);
         if (!former) return [404, { detail: "there is no such schedule" }];
@@ -408,7 +436,12 @@ export class House {
       case "hand_off":
         this.call(id, { emergency: { target: String(body.target), stage: "ringing" } });
         break;
+      case "pause_recording":
+      case "resume_recording":
+        this.call(id, { recording: body.order === "pause_recording" ? "paused" : "on" });
+        break;
       case "note":
+        this.notes.set(id, String(body.text));
         this.call(id, { note: String(body.text) });
         break;
       case "reclaim":

@@ -151,7 +151,7 @@ export function calls(people: OperatorNow[]): CallNow[] {
       arrived_at: ago(20 + i * 4),
       queued_at: ago(3 + i * 4),
       place: ++place,
-      why: i % 2 === 0 ? "所有能接的话务员都在通话" : "就绪的 2 人技能不足（housing 需 ≥ 5）",
+      why: `nobody could be asked: ${120 - i} busy, ${6 + i} in wrap-up, 3 not ready`,
       supervised_by: [],
       digits: {},
     }),
@@ -262,7 +262,7 @@ export function records(): CallRecord[] {
       hold_ms: 0,
       within_service_level: !lost && wait <= 15_000,
       note: i % 5 === 0 ? "反映小区供暖温度不足，已登记派单" : null,
-      recording: lost ? null : { file: `recordings/r${i}.wav`, sha256: "0".repeat(64) },
+      recording: lost ? null : { file: `recordings/r${i}.wav`, sha256: "0".repeat(64), length_ms: talk },
       offers: lost
         ? []
         : [
@@ -284,3 +284,45 @@ export const FILES: Record<string, string> = {
     '[[queue]]\nid = "citizen"\nneed = "mandarin >= 1"\nring = "20s"\nwrap_up = "10s"\nanswer_within = "15s"\n',
   "operators.toml": '[[operator]]\nid = "1001"\nname = "王芳"\nskills = { mandarin = 8 }\n',
 };
+
+/** Two who speak by turns. */
+export function peaks(points: number) {
+  const chance = numbers(3);
+  const side = (mine: (turn: number) => boolean) =>
+    Array.from({ length: points }, (_, i) => (mine(Math.floor(i / 45) % 3) ? 0.15 + chance() * 0.75 : chance() * 0.04));
+  return { length_ms: 13_000, channels: [side((turn) => turn === 0), side((turn) => turn === 1)] };
+}
+
+/** As the queue engine tells it. */
+export function explained() {
+  const at = (seconds: number) => ago(40 - seconds);
+  const waits = { output: "decided", queue: "housing", chosen: null, step: 0 };
+  return {
+    lines: ["10:21:03 joined the line housing"],
+    story: {
+      record: { queue: "housing", queued_at: at(0), connected_at: at(19), ended_at: null },
+      events: [
+        { at: at(0), output: "joined", queue: "housing", expected: { median_ms: 14_000, p80_ms: 31_000 } },
+        {
+          ...waits,
+          at: at(0),
+          tally: { busy: 118, wrap_up: 9, not_ready: 2 },
+          candidates: [
+            { operator: "1004", fit: "not_ready" },
+            { operator: "1011", fit: "not_ready" },
+          ],
+        },
+        { at: at(10), output: "relaxed", queue: "housing", step: 1, why: "waited" },
+        {
+          at: at(16),
+          output: "decided",
+          chosen: { operator: "1001", by: "longest_idle" },
+          tally: { ready: 1, busy: 117 },
+        },
+        { at: at(19), output: "offer_ended", operator: "1001", outcome: "answered", ms: 3_000 },
+        { at: at(19), output: "late", cause: "all_busy" },
+        { at: at(19), output: "connected", operator: "1001", seat: "8001", queue: "housing" },
+      ],
+    },
+  };
+}

@@ -4,10 +4,19 @@ import type { Session } from "./words";
 
 const ROOT = "/api/v1";
 
+/** Who waits longer for what is read, in ms, has not reached the server. */
+const PATIENCE = 60_000;
+/** Browsers let a page leave behind 64 KiB in all. */
+const KEPT_ALIVE = 16 * 1024;
+/** So often a command whose connection broke is said again. */
+const AGAIN = 4;
+
 export class Problem extends Error {
   readonly status: number;
   readonly fields: Record<string, string>;
   readonly retryAfter: number | null;
+  /** Nobody at all can sign in yet. */
+  noPasswords = false;
 
   constructor(status: number, detail: string, fields: Record<string, string> = {}, retryAfter: number | null = null) {
     super(detail);
@@ -22,6 +31,14 @@ export class Problem extends Error {
   }
 }
 
+/** As RFC 9457 has it. */
+interface Said {
+  detail?: string;
+  title?: string;
+  fields?: Record<string, string>;
+  no_passwords?: boolean;
+}
+
 let csrf: string | null = null;
 
 export function remember(session: Session): Session {
@@ -32,8 +49,11 @@ export function remember(session: Session): Session {
 async function problemOf(response: Response): Promise<Problem> {
   const after = Number(response.headers.get("Retry-After"));
   try {
-    const body = (await response.json()) as { detail?: string; title?: string; fields?: Record<string, string> };
-    return new Problem(response.status, body.detail ?? body.title ?? response.statusText, body.fields, after || null);
+    const body = (await response.json()) as Said;
+    const text = body.detail ?? body.title ?? response.statusText;
+    const problem = new Problem(response.status, text, body.fields, after || null);
+    problem.noPasswords = body.no_passwords === true;
+    return problem;
   } catch {
     return new Problem(response.status, response.statusText || String(response.status), {}, after || null);
   }
@@ -47,19 +67,20 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
     headers.set("Idempotency-Key", newKey());
   }
   const request: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
-  if (body !== undefined) request.body = JSON.stringify(body);
-  let response: Response;
-  try {
-    response = await fetch(ROOT + path, request);
-  } catch {
-    if (method === "GET") throw new Problem(0, "");
-    // The command may have arrived: said again under the same key, it is done once.
-    try {
-      response = await fetch(ROOT + path, request);
-    } catch {
-      throw new Problem(0, "");
-    }
+  const text = body === undefined ? null : JSON.stringify(body);
+  if (text !== null) request.body = text;
+  if (method === "GET") request.signal = AbortSignal.timeout(PATIENCE);
+  // A note is still saved when its page closes.
+  else request.keepalive = (text?.length ?? 0) < KEPT_ALIVE;
+  let response = await fetch(ROOT + path, request).catch(() => null);
+  // The command may have arrived: said again under the same key, it is done once. While the first is still being done
+  // the server says so, and what came of it is asked for again.
+  for (let tries = 0; method !== "GET" && tries < AGAIN && response === null; tries++) {
+    if (tries > 0) await new Promise((done) => setTimeout(done, 500 * tries));
+    response = await fetch(ROOT + path, request).catch(() => null);
+    if (response?.status === 409 && tries + 1 < AGAIN) response = null;
   }
+  if (!response) throw new Problem(0, "");
   if (!response.ok) throw await problemOf(response);
   return response;
 }

@@ -90,9 +90,29 @@ export function apply(event: Told): void {
       return with_(schedules, event.data as ScheduleNow);
     case "config":
       configuration.value += 1;
+      // What is gone from the files is not told of. Not all pages ask in the same moment.
+      setTimeout(refresh, Math.random() * 2_000);
       return;
   }
 }
+
+let again: () => void = () => {};
+
+/** The board is read anew, now. */
+export const refresh = () => again();
+
+/** Calls that ended while the connection was lost may never be told of: what the house does not have is not kept. */
+async function forget(): Promise<void> {
+  const before = [...calls.value.keys()];
+  const open = await get<CallNow[]>("/calls").catch(() => null);
+  if (!open) return;
+  const there = new Set(open.map((call) => call.id));
+  batch(() => before.filter((id) => !there.has(id)).forEach((id) => without(calls, id)));
+}
+
+/** Former days, the server's clock and what is no longer there come with the board only: it is read anew each hour, not by
+ * all pages at once. */
+const HOUR = 3_600_000;
 
 /** Reads the board and follows it. Events of one moment are drawn once: they are gathered for 50 ms. */
 export function open(signedOut: () => void): () => void {
@@ -104,7 +124,7 @@ export function open(signedOut: () => void): () => void {
     gathered = [];
     batch(() => events.forEach(apply));
   };
-  const close = follow({
+  const followed = follow({
     async begin() {
       const board = await get<Board>("/board");
       gathered = [];
@@ -116,13 +136,17 @@ export function open(signedOut: () => void): () => void {
       timer ??= setTimeout(settle, 50);
     },
     connection(state, since) {
+      if (state === "live" && connection.value.state === "lost") void forget();
       if (connection.value.state !== state) connection.value = { state, since };
     },
     signedOut,
   });
+  again = followed.again;
+  const hourly = setInterval(refresh, HOUR + Math.random() * 60_000);
   return () => {
+    clearInterval(hourly);
     if (timer) clearTimeout(timer);
-    close();
+    followed.close();
   };
 }
 

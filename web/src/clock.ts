@@ -1,12 +1,16 @@
-// One tick for all clocks of a page. It runs with the server's time, so that a wrong clock here shows no wrong waits.
+// One tick for all clocks of a page, at each second of the server's time: they go on together, and a wrong clock here shows
+// no wrong waits.
 
 import { signal } from "@preact/signals";
 import { skew } from "./board";
 
 export const now = signal(Date.now());
 
-setInterval(() => {
+function tick(): void {
   now.value = Date.now() + skew.value;
-}, 500);
-
-export const serverNow = () => Date.now() + skew.value;
+  setTimeout(tick, 1_000 - (now.value % 1_000));
+}
+tick();
+skew.subscribe((add) => {
+  now.value = Date.now() + add;
+});

@@ -57,9 +57,23 @@ export function dateTime(moment: string | null | undefined): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time(moment, true)}`;
 }
 
+/** `今天 11:28`, `昨天 09:12`, else with its date. */
+export function when(
+  moment: string | null | undefined,
+  t: { today: string; yesterday: string },
+  now = new Date(),
+): string {
+  const date = new Date(moment ?? "");
+  if (Number.isNaN(date.getTime())) return "–";
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
+  if (date.getTime() >= midnight) return `${t.today} ${time(moment)}`;
+  const before = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1).getTime();
+  return date.getTime() >= before ? `${t.yesterday} ${time(moment)}` : dateTime(moment).slice(0, 16);
+}
+
 /** A caller's number in groups that can be read aloud: 138 1234 5678, 010 6512 3456. */
-export function number(text: string | null | undefined): string {
-  if (!text) return "–";
+export function number(text: string | null | undefined, unknown = "–"): string {
+  if (!text) return unknown;
   const mobile = /^(1[3-9]\d)(\d{4})(\d{4})$/.exec(text);
   if (mobile) return `${mobile[1]} ${mobile[2]} ${mobile[3]}`;
   const city = /^(010|02\d)(\d{4})(\d{4})$/.exec(text) ?? /^(0[3-9]\d{2})(\d{3,4})(\d{4})$/.exec(text);
@@ -72,4 +86,13 @@ export function today(): string {
   const date = new Date();
   const two = (n: number) => String(n).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** The next time that a clock here shows `18:00`, as the API wants it; none for what is no time. */
+export function comes(clock: string, now = new Date()): string | null {
+  const [, h, m] = /^(\d{2}):(\d{2})$/.exec(clock) ?? [];
+  if (!h || !m) return null;
+  const at = new Date(now.getFullYear(), now.getMonth(), now.getDate(), Number(h), Number(m));
+  if (at <= now) at.setDate(at.getDate() + 1);
+  return at.toISOString();
 }

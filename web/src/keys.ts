@@ -14,6 +14,7 @@ export const KEYS = {
   complete: "g",
   note: "o",
   reclaim: "v",
+  recording: "p",
   emergency1: "shift+1",
   emergency2: "shift+2",
   emergency3: "shift+3",

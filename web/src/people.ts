@@ -32,8 +32,13 @@ export async function whoAmI(): Promise<Session | null> {
   }
 }
 
+/** Fails if the server does not know of it: the session would go on. */
 export async function signOut(): Promise<void> {
-  await remove("/session").catch(() => {});
+  try {
+    await remove("/session");
+  } catch (problem) {
+    if (!(problem instanceof Problem && problem.status === 401)) throw problem;
+  }
   location.assign("/signin");
 }
 
@@ -55,5 +60,10 @@ export function said(problem: unknown): string {
   if (problem.status === 401) return t.signedOut;
   if (problem.status === 429) return t.tooMany(problem.retryAfter ?? 60);
   const fields = Object.values(problem.fields);
-  return problem.message || fields[0] || (problem.status === 403 ? t.forbidden : t.failed);
+  return (
+    words.value.details[problem.message] ||
+    problem.message ||
+    fields[0] ||
+    (problem.status === 403 ? t.forbidden : t.failed)
+  );
 }

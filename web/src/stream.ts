@@ -97,6 +97,9 @@ export function backoff(tries: number, chance: number): number {
   return Math.round(full * (1 - chance / 4));
 }
 
+/** Resets within so many ms are too many. */
+const OFTEN = 10_000;
+
 /** The server sends a sign of life every 15 s. */
 const SILENCE = 35_000;
 
@@ -110,10 +113,11 @@ export interface Listener {
   signedOut(): void;
 }
 
-/** Follows the stream until the returned function is called. */
-export function follow(listener: Listener): () => void {
+/** Follows the stream until it is closed. `again`: from a board that is read anew, without a word of a loss. */
+export function follow(listener: Listener): { close(): void; again(): void } {
   let offset: string | null = null;
   let tries = 0;
+  let resetAt = 0;
   let lostAt: number | null = null;
   let over = false;
   let stop = new AbortController();
@@ -160,6 +164,9 @@ export function follow(listener: Listener): () => void {
           if (!event) continue;
           if (event.type === "reset") {
             offset = null;
+            // One reset is a server that began anew; one after the other are no reason to ask without a pause.
+            if (Date.now() - resetAt < OFTEN) tries = Math.max(1, tries);
+            resetAt = Date.now();
             stop.abort();
             return;
           }
@@ -197,12 +204,22 @@ export function follow(listener: Listener): () => void {
     }
   }
 
-  const again = () => wake();
+  // The network is another: a stream over the old one would be silent for long.
+  const again = () => {
+    stop.abort();
+    wake();
+  };
   window.addEventListener("online", again);
   void run();
-  return () => {
-    over = true;
-    stop.abort();
-    window.removeEventListener("online", again);
+  return {
+    close() {
+      over = true;
+      stop.abort();
+      window.removeEventListener("online", again);
+    },
+    again() {
+      offset = null;
+      stop.abort();
+    },
   };
 }

@@ -25,6 +25,13 @@ export interface QueueNow {
   service_level?: number | null;
   service_level_15min?: number | null;
   answer_within_ms?: number;
+  /** The one that it goes by. */
+  schedule?: string | null;
+  /** `auto`: by its schedule, its hours, or always open. */
+  switch?: "open" | "closed" | "auto";
+  until?: string | null;
+  by?: string | null;
+  note?: string | null;
 }
 
 export type OperatorState =
@@ -94,6 +101,8 @@ export interface CallNow {
   supervised_by: { operator: string; mode: Mode }[];
   emergency?: { target: string; stage: string } | null;
   note?: string | null;
+  /** Absent: it is not recorded. */
+  recording?: "on" | "paused" | null;
   digits?: Record<string, string>;
   callback_of?: string | null;
 }
@@ -198,11 +207,23 @@ export type Whom = { operator: string } | { seat: string } | { queue: string } |
 
 export type Order =
   | { order: "hold" | "resume" | "return" | "complete" | "conference" | "hang_up" | "reclaim" }
+  | { order: "pause_recording" | "resume_recording" }
   | { order: "leave_supervision" | "take_over" }
   | { order: "consult" | "transfer"; to: Whom }
   | { order: "hand_off"; target?: string }
   | { order: "note"; text: string }
   | { order: "supervise"; mode: Mode };
+
+export interface Recording {
+  /** None: `why` says why. */
+  file?: string | null;
+  sha256?: string | null;
+  length_ms?: number;
+  why?: string | null;
+  deleted_at?: string | null;
+  /** What is heard from when on. */
+  index?: { at_ms: number; stage: string; operator?: string | null; paused?: boolean }[];
+}
 
 /** A call that is over; the record has more fields, all of which are shown. */
 export interface CallRecord {
@@ -225,7 +246,7 @@ export interface CallRecord {
   hold_ms?: number | null;
   within_service_level?: boolean | null;
   note?: string | null;
-  recording?: { file: string; sha256: string } | null;
+  recording?: Recording | null;
   [more: string]: unknown;
 }
 
@@ -235,6 +256,8 @@ export interface Today {
   hold_ms?: number;
   wrap_up_ms?: number;
   average_ms?: number | null;
+  /** Talk, hold and wrap-up. */
+  average_handle_ms?: number | null;
   service_level?: number | null;
   missed?: number;
 }

@@ -21,16 +21,19 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-async function run(scripts: Script[], begins: string[]) {
+async function run(scripts: Script[], begins: string[], meanwhile = (_: ReturnType<typeof follow>) => {}) {
   const seen = { after: [] as string[], told: [] as string[], connection: [] as string[], begun: 0, out: false };
-  vi.stubGlobal("fetch", async (url: string) => {
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
     const after = new URL(url, "http://x").searchParams.get("after") ?? "";
     seen.after.push(after);
     const script = scripts.shift();
-    if (!script) return new Promise<Response>(() => {});
+    if (!script)
+      return new Promise<Response>((_, fail) =>
+        init.signal?.addEventListener("abort", () => fail(new Error("aborted"))),
+      );
     return script(after);
   });
-  const stop = follow({
+  const followed = follow({
     begin: async () => begins[Math.min(seen.begun++, begins.length - 1)] ?? "",
     told: (one) => seen.told.push(one.offset),
     connection: (state) => seen.connection.push(state),
@@ -39,7 +42,9 @@ async function run(scripts: Script[], begins: string[]) {
     },
   });
   await vi.advanceTimersByTimeAsync(30_000);
-  stop();
+  meanwhile(followed);
+  await vi.advanceTimersByTimeAsync(30_000);
+  followed.close();
   return seen;
 }
 
@@ -76,4 +81,10 @@ test("stops when the session is over", async () => {
   const seen = await run([() => response("", 401)], ["e-0"]);
   expect(seen.out).toBe(true);
   expect(seen.after).toHaveLength(1);
+});
+
+test("reads the board anew when asked to", async () => {
+  const seen = await run([], ["e-0", "e-5"], (followed) => followed.again());
+  expect(seen.begun).toBe(2);
+  expect(seen.after.at(-1)).toBe("e-5");
 });

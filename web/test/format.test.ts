@@ -1,6 +1,7 @@
 import { beforeAll, expect, test, vi } from "vitest";
+import { callerOf } from "../src/caller.ts";
 import { laidOut, MINUTES } from "../src/day.ts";
-import { clock, countdown, number, percent } from "../src/format.ts";
+import { clock, countdown, number, percent, when } from "../src/format.ts";
 import { linesOf } from "../src/lines.ts";
 
 beforeAll(() => {
@@ -32,7 +33,7 @@ test("a share is never rounded over its goal", () => {
 });
 
 test("numbers are grouped as they are read", () => {
-  expect(["13812345678", "01065123456", "053212345678", "12345", ""].map(number)).toEqual([
+  expect(["13812345678", "01065123456", "053212345678", "12345", ""].map((one) => number(one))).toEqual([
     "138 1234 5678",
     "010 6512 3456",
     "0532 1234 5678",
@@ -54,4 +55,20 @@ test("an explanation is read in whichever form it comes", () => {
   expect(linesOf({ lines: ["a", { at: "10:00", text: "b" }] })).toEqual(["a", "10:00 b"]);
   expect(linesOf("a\nb")).toEqual(["a", "b"]);
   expect(linesOf({ text: "a" })).toEqual(["a"]);
+});
+
+test("days are told as one speaks of them", () => {
+  const t = { today: "today", yesterday: "yesterday" };
+  const now = new Date(2026, 10, 26, 9, 0);
+  const at = (...parts: [number, number, number, number, number]) => when(new Date(...parts).toISOString(), t, now);
+  expect(at(2026, 10, 26, 0, 0)).toBe("today 00:00");
+  expect(at(2026, 10, 25, 23, 59)).toBe("yesterday 23:59");
+  expect(at(2026, 10, 24, 8, 5)).toBe("2026-11-24 08:05");
+  expect([when(null, t, now), when("nonsense", t, now)]).toEqual(["–", "–"]);
+});
+
+test("a caller who shows no number has none; of a callback it is who was dialled", () => {
+  expect([callerOf({ from: "anonymous" }), callerOf({ from: "" }), callerOf({})]).toEqual([null, null, null]);
+  expect(callerOf({ from: "12345", to: "13812345678", callback_of: "c1" })).toBe("13812345678");
+  expect([number(null, "withheld"), number("", "withheld"), number(null)]).toEqual(["withheld", "withheld", "–"]);
 });

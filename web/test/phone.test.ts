@@ -12,6 +12,12 @@ test("a call rings, is answered, talks and is over", () => {
   expect(run(invited, { is: "talking" }, { is: "over" }).session).toBeNull();
 });
 
+test("what could not be answered rings on, and a talk does not ring again", () => {
+  expect(run(invited, { is: "answering" }, { is: "unanswered" }).session?.stage).toBe("ringing");
+  expect(run(invited, { is: "talking" }, { is: "unanswered" }).session?.stage).toBe("talking");
+  expect(run({ is: "unanswered" }).session).toBeNull();
+});
+
 test("a lost connection is told of only when there was one, and not any more when it is back", () => {
   expect(run({ is: "started" }, { is: "disconnected" })).toMatchObject({ link: "connecting", faults: [] });
   const lost = run({ is: "started" }, { is: "registered" }, { is: "disconnected" });

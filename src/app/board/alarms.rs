@@ -1,14 +1,27 @@
 //! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
-//! too long.
+//! too long, nothing can be recorded.
 
 use std::collections::BTreeMap;
 
 use super::keeper::Keeper;
 use crate::http::{self, Alarm};
 use crate::moment::Moment;
+use crate::records::{NOT_NOTICED, Record};
 
 /// Of fewer calls a share says nothing.
 const ENOUGH: u64 = 20;
+
+impl Keeper {
+    /// The last recording says whether the disk takes them.
+    pub(super) fn saw_recording(&mut self, record: &Record) {
+        let Some(recording) = &record.recording else { return };
+        match &recording.why {
+            Some(why) if why != NOT_NOTICED => self.recording_fault = Some(why.clone()),
+            None if recording.sha256.is_some() => self.recording_fault = None,
+            _ => {}
+        }
+    }
+}
 
 pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     let at = keeper.time(now);
@@ -46,6 +59,10 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
                 format!("somebody has waited in {id} for more than {limit} s"),
             );
         }
+    }
+    if let Some(why) = &keeper.recording_fault {
+        let text = format!("录音无法写入：{why}");
+        raise("recording", None, text, format!("recordings cannot be written: {why}"));
     }
     http::gauge("hotline_alarms", &[], due.len() as f64);
     let former = keeper.board.alarms();

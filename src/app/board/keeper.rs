@@ -12,17 +12,19 @@ use tracing::{error, info};
 use super::category::category;
 use super::day::{Day, Told};
 use super::looks::{Line, Look};
+use super::wrap_ups::WrapUps;
 use super::{News, Seen, alarms};
 use crate::app::clock::Clock;
 use crate::app::replaying::{Replay, Step};
 use crate::app::switchboard::Order;
+use crate::app::switches::Flip;
 use crate::app::web::facts;
 use crate::app::webhooks::Webhooks;
 use crate::config::House;
 use crate::http::{self, Board};
 use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{LateCause, Next, OperatorState, Output, Said};
+use crate::queue::{LateCause, NO_QUEUE, Next, OperatorState, Output, Said};
 use crate::records::{Record, rfc3339};
 
 /// Between two looks at the lines; what happens is told at once.
@@ -68,16 +70,20 @@ pub struct Keeper {
     pub(super) webhooks: Webhooks,
     pub(super) day: Day,
     pub(super) ledger: BTreeMap<LateCause, u64>,
+    pub(super) wrap_ups: WrapUps,
     /// So far the ledger was read from the log.
     replayed: Moment,
     pub(super) contacts: BTreeMap<CallId, Contact>,
     pub(super) operators: BTreeMap<OperatorId, Person>,
     pub(super) calls: BTreeMap<CallId, Seen>,
     pub(super) lines: BTreeMap<QueueId, Line>,
+    pub(super) switched: BTreeMap<QueueId, Flip>,
     /// Places in the lines, from 1.
     pub(super) places: BTreeMap<CallId, usize>,
     pub(super) changed_calls: BTreeSet<CallId>,
     pub(super) changed_operators: BTreeSet<OperatorId>,
+    /// Why the last recording failed, if it did.
+    pub(super) recording_fault: Option<String>,
 }
 
 impl Keeper {
@@ -95,14 +101,17 @@ impl Keeper {
             webhooks,
             day: Day::empty(clock.now(), zone),
             ledger: BTreeMap::new(),
+            wrap_ups: WrapUps::default(),
             replayed: Moment::default(),
             contacts: BTreeMap::new(),
             operators: BTreeMap::new(),
             calls: BTreeMap::new(),
             lines: BTreeMap::new(),
+            switched: BTreeMap::new(),
             places: BTreeMap::new(),
             changed_calls: BTreeSet::new(),
             changed_operators: BTreeSet::new(),
+            recording_fault: None,
         };
         let work = move || {
             let began = clock.now();
@@ -159,25 +168,39 @@ impl Keeper {
             Day::empty(now, zone)
         });
         self.ledger.clear();
+        self.wrap_ups.begin(self.day.begins);
         for seen in self.calls.values() {
             self.day.put(&seen.record, told(&self.house, &seen.record), false);
         }
         self.changed_operators.extend(self.house.queue.operators.keys().cloned());
     }
 
-    /// Why calls of today were late stands in the engine's log alone.
+    /// Why calls of today were late, and how long operators wrapped up, stands in the engine's log alone.
     fn replay(&mut self, until: Moment) {
         self.replayed = until;
         let begins = self.day.begins;
+        self.wrap_ups = WrapUps::default();
+        self.wrap_ups.begin(begins);
         let replayed = Replay::open(&self.data, begins).and_then(|mut replay| {
+            let before = replay.engine.now();
+            for view in replay.engine.operators() {
+                self.wrap_ups.saw(before, view.operator, &view.state);
+            }
             replay.play(until, |_, step| {
                 if let Step::Said(said) = step {
                     self.late(&said.output);
+                    self.wraps_up(said);
                 }
             })
         });
         if let Err(fault) = replayed {
             error!(%fault, "the log of today cannot be read; why calls were late is counted from now on");
+        }
+    }
+
+    fn wraps_up(&mut self, said: &Said) {
+        if let Output::Operator { operator, state, .. } = &said.output {
+            self.wrap_ups.saw(said.at, operator, state);
         }
     }
 
@@ -193,11 +216,13 @@ impl Keeper {
         match news {
             News::Said(said) => self.said(said),
             News::Call(seen) => {
+                self.saw_recording(&seen.record);
                 self.count(&seen.record, false);
                 self.changed_calls.insert(seen.id);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
+                self.saw_recording(&record);
                 self.count(&record, true);
                 self.count_closed(&record);
                 self.webhooks.closed(&record, &self.house);
@@ -244,10 +269,12 @@ impl Keeper {
         }
     }
 
-    fn said(&mut self, Said { at, output, .. }: Said) {
-        if at > self.replayed {
-            self.late(&output);
+    fn said(&mut self, said: Said) {
+        if said.at > self.replayed {
+            self.late(&said.output);
+            self.wraps_up(&said);
         }
+        let Said { at, output, .. } = said;
         if let Some(contact) = output.contact() {
             self.changed_calls.insert(contact);
         }
@@ -275,6 +302,10 @@ impl Keeper {
                 if let Some(seen) = self.calls.get(&contact) {
                     self.webhooks.connected(&seen.record, &operator, &seat, at, &self.house);
                 }
+            }
+            Output::HandedOver { contact, queue, .. } if queue.as_str() != NO_QUEUE => {
+                let of = Contact { queue, since: at, callback: false, talking: true, why: None };
+                self.contacts.insert(contact, of);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 let of = self.contacts.entry(contact).or_insert(Contact {
@@ -321,6 +352,7 @@ impl Keeper {
             self.calls = whole.calls.into_iter().map(|seen| (seen.id, seen)).collect();
             self.changed_calls.extend(self.calls.keys().copied());
             for (operator, seat, state, next) in whole.operators {
+                self.wrap_ups.saw(now, &operator, &state);
                 self.changed_operators.insert(operator.clone());
                 let former = self.operators.get(&operator).filter(|former| same_state(&former.state, &state));
                 let since = former.map_or(now, |former| former.since);
@@ -354,7 +386,7 @@ impl Keeper {
         self.health.store(Arc::new(health));
         http::gauge("hotline_store_backlog", &[], look.backlog as f64);
         http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
-        self.lines = look.lines;
+        (self.lines, self.switched) = (look.lines, look.switched);
         let mut places = BTreeMap::new();
         for line in self.lines.values() {
             places.extend(line.waiting.iter().enumerate().map(|(place, id)| (*id, place + 1)));

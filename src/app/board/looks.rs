@@ -17,6 +17,8 @@ const PLACES: usize = 500;
 pub struct Look {
     pub lines: BTreeMap<QueueId, Line>,
     pub schedules: Vec<(ScheduleId, bool, Option<Flip>)>,
+    /// The queues that are switched themselves.
+    pub switched: BTreeMap<QueueId, Flip>,
     pub backlog: usize,
     pub healthy: bool,
     pub draining: bool,
@@ -59,6 +61,7 @@ impl Switchboard {
         Look {
             lines,
             schedules: self.doors.standing(),
+            switched: self.doors.switched_queues(),
             backlog: self.store.backlog(),
             healthy: self.store.is_healthy(),
             draining: self.is_draining(),

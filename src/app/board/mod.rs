@@ -7,6 +7,7 @@ mod day;
 mod keeper;
 mod looks;
 mod shown;
+mod wrap_ups;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
@@ -46,12 +47,14 @@ pub struct Seen {
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
+    /// It is recorded; `true`: that is paused.
+    pub recorded: Option<bool>,
 }
 
 impl Seen {
     pub fn new(id: CallId, view: View<'_>) -> Seen {
-        let View { stage, since, record, place: _, rings, consulting, supervisors, emergency } = view;
-        Seen { id, stage, since, record: record.clone(), rings, consulting, supervisors, emergency }
+        let View { stage, since, record, place: _, rings, consulting, supervisors, emergency, recorded } = view;
+        Seen { id, stage, since, record: record.clone(), rings, consulting, supervisors, emergency, recorded }
     }
 }
 

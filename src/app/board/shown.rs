@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::day::{Quarters, Worked};
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
-use crate::call::{Reached, Stage};
+use crate::call::{Reached, Stage, SwitchTo};
 use crate::config::Opening;
 use crate::http::{
     self, CallNow, Category, Consulting, EmergencyNow, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow,
@@ -49,7 +49,8 @@ impl Keeper {
         for id in std::mem::take(&mut self.changed_operators) {
             if let Some(operator) = self.operator(&id) {
                 self.board.put_operator(&at, operator);
-                self.board.put_today(id.as_str(), today(self.day.operators.get(&id).copied().unwrap_or_default()));
+                let worked = self.day.operators.get(&id).copied().unwrap_or_default();
+                self.board.put_today(id.as_str(), today(worked, self.wrap_ups.of(&id)));
             }
         }
     }
@@ -97,6 +98,7 @@ impl Keeper {
                 .as_ref()
                 .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
             note: record.note.clone(),
+            recording: seen.recorded.map(|paused| if paused { "paused" } else { "on" }.into()),
             digits: record.digits.clone(),
             callback_of: record.callback_of.map(|of| of.to_string()),
         })
@@ -135,6 +137,7 @@ impl Keeper {
             supervisor: rules.supervisor,
             answered,
             talk_ms,
+            wrap_up_ms: self.wrap_ups.of(id),
         })
     }
 
@@ -147,12 +150,10 @@ impl Keeper {
             Opening::Schedule(of) if of == id => Some(queue.to_string()),
             _ => None,
         });
-        let switch = flip.as_ref().and_then(|flip| serde_json::to_value(flip.to).ok());
-        let switch = switch.as_ref().and_then(|to| to.as_str()).unwrap_or("auto").to_string();
         ScheduleNow {
             id: id.to_string(),
             open,
-            switch,
+            switch: switched_to(flip.as_ref()).into(),
             until: flip.as_ref().and_then(|flip| flip.until).map(|until| self.time(until)),
             by: flip.as_ref().map(|flip| flip.by.clone()),
             note: flip.map(|flip| flip.note).filter(|note| !note.is_empty()),
@@ -185,10 +186,20 @@ impl Keeper {
             let line = self.lines.get(id).map(|line| line.now);
             let counts = self.day.queues.get(id).copied().unwrap_or_default();
             let longest = self.longest(Some(id));
+            let flip = self.switched.get(id);
+            let schedule = self.house.queue_open.get(id).and_then(|opening| match opening {
+                Opening::Schedule(schedule) => Some(schedule.to_string()),
+                Opening::Hours(_) => None,
+            });
             let queue = QueueNow {
                 id: id.to_string(),
                 name: id.to_string(),
                 open: line.is_none_or(|line| line.open),
+                schedule,
+                switch: switched_to(flip).into(),
+                until: flip.and_then(|flip| flip.until).map(|until| self.time(until)),
+                by: flip.map(|flip| flip.by.clone()),
+                note: flip.map(|flip| flip.note.clone()).filter(|note| !note.is_empty()),
                 waiting,
                 longest_since: longest.map(|since| self.time(since)),
                 callbacks,
@@ -276,11 +287,31 @@ impl Keeper {
     }
 }
 
-fn today(worked: Worked) -> Today {
+fn switched_to(flip: Option<&Flip>) -> &'static str {
+    match flip.map(|flip| flip.to) {
+        None | Some(SwitchTo::Auto) => "auto",
+        Some(SwitchTo::Open) => "open",
+        Some(SwitchTo::Closed) => "closed",
+    }
+}
+
+/// `wrap_up_ms`: of those that ended.
+fn today(worked: Worked, wrap_up_ms: u64) -> Today {
     let Worked { answered, answered_within, talk_ms, hold_ms, missed } = worked;
     let average_ms = talk_ms.checked_div(answered);
+    let average_handle_ms = (talk_ms + wrap_up_ms).checked_div(answered);
     let service_level = (answered > 0).then(|| answered_within as f64 / answered as f64);
-    Today { answered, talk_ms, hold_ms, average_ms, answered_within, service_level, missed }
+    Today {
+        answered,
+        talk_ms,
+        hold_ms,
+        wrap_up_ms,
+        average_ms,
+        average_handle_ms,
+        answered_within,
+        service_level,
+        missed,
+    }
 }
 
 fn measure_queue(queue: &QueueNow, longest: f64) {

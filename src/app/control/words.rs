@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Order, SwitchTo};
-use crate::ids::{CallId, OperatorId, ScheduleId};
+use crate::ids::{CallId, Door, OperatorId};
 use crate::moment::Moment;
 
 /// A request. One that is added here is answered in `app/keeper.rs`.
@@ -14,8 +14,8 @@ pub enum Request {
     Reload { author: String, note: String, dry_run: bool },
     /// Put back the files of a version (`None`: the one before the present one), and let them take effect.
     Rollback { to: Option<u64>, author: String, note: String },
-    /// Open or close a schedule whatever its hours say, or let it go by them again.
-    Switch { schedule: ScheduleId, to: SwitchTo, until: Option<Moment>, author: String, note: String },
+    /// Open or close a schedule or a queue whatever its hours say, or let it go by them again.
+    Switch { door: Door, to: SwitchTo, until: Option<Moment>, author: String, note: String },
     /// Which calls are open?
     Calls,
     /// Somebody asks something of a call.
@@ -26,9 +26,9 @@ pub enum Request {
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     Reloaded(Reloaded),
-    /// The schedule stands so now.
+    /// It stands so now.
     Switched {
-        schedule: ScheduleId,
+        door: Door,
         open: bool,
     },
     Calls {

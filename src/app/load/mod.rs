@@ -114,6 +114,9 @@ fn phone_settings(server: SocketAddr, own: IpAddr, fixed: Option<SocketAddr>) ->
         register_max: Duration::from_secs(3600),
         nonce_lifetime: Duration::from_secs(300),
         flow_grace: Duration::ZERO,
+        session_expires: Duration::ZERO,
+        min_se: Duration::ZERO,
+        redirects: Vec::new(),
         max_calls: 10_000,
         timers: Timers::default(),
     }

@@ -79,6 +79,7 @@ impl Phone {
             workers: 1,
             prompts: Default::default(),
             browser: media::Browser::on(own),
+            recordings: Default::default(),
         };
         let desk = Desk::start(
             settings,
@@ -141,6 +142,9 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
         register_max: Duration::from_secs(3600),
         nonce_lifetime: Duration::from_secs(300),
         flow_grace: Duration::ZERO,
+        session_expires: Duration::ZERO,
+        min_se: Duration::ZERO,
+        redirects: Vec::new(),
         max_calls: 4,
         timers: Timers::default(),
     }

@@ -9,7 +9,7 @@ use crate::app::control::OpenCall;
 use crate::app::hours::Change;
 use crate::app::switches::{self, Flip};
 use crate::call::{Action, Event, View};
-use crate::ids::{CallId, ScheduleId};
+use crate::ids::{CallId, Door};
 use crate::ivr::Told;
 use crate::media::{self, dtmf};
 use crate::moment::Moment;
@@ -29,12 +29,12 @@ impl Switchboard {
         }
     }
 
-    /// Somebody flipped the switch of a schedule: it is written down, and holds at once.
-    pub(super) fn flip(&mut self, now: Moment, schedule: ScheduleId, flip: Flip) -> Ticket {
+    /// Somebody flipped a switch: it is written down, and holds at once.
+    pub(super) fn flip(&mut self, now: Moment, door: Door, flip: Flip) -> Ticket {
         let Flip { to, by, note, .. } = &flip;
-        info!(%schedule, ?to, by, note, until = flip.until.is_some(), "switched");
-        let ticket = self.store.write(flip.entry(&schedule));
-        self.doors.flip(schedule, flip);
+        info!(%door, ?to, by, note, until = flip.until.is_some(), "switched");
+        let ticket = self.store.write(flip.entry(&door));
+        self.doors.flip(door, flip);
         for change in self.doors.handle_deadline(now) {
             self.take_change(now, change);
         }
@@ -118,7 +118,8 @@ impl Switchboard {
             Action::Switch { schedule, to, until, by } => {
                 let Some(of) = self.doors.schedule(&schedule) else { return };
                 let until = until.and_then(|minute| switches::next_time(of, now, minute));
-                self.flip(now, schedule, Flip { to, at: now, until, by: by.to_string(), note: String::new() });
+                let flip = Flip { to, at: now, until, by: by.to_string(), note: String::new() };
+                self.flip(now, Door::Schedule(schedule), flip);
             }
             Action::Ask { call, question } => {
                 let answer = self.answer(now, question);
@@ -191,13 +192,16 @@ impl Switchboard {
         match order {
             Order::Drain => self.begin_drain(now),
             Order::Apply { new, done } => self.apply(now, *new, done),
+            Order::Recording { call, change } => {
+                self.store.write(Entry::Recording { call, change });
+            }
             Order::Keep(version) => {
                 self.store.write(Entry::Version(version));
             }
-            Order::Switch { schedule, flip, tell } => {
-                let known = self.doors.schedule(&schedule).is_some();
-                let written = known.then(|| self.flip(now, schedule.clone(), flip));
-                let _ = tell.send(written.map(|ticket| (self.calls.is_open(&schedule), ticket)));
+            Order::Switch { door, flip, tell } => {
+                let known = self.doors.is_open(&door).is_some();
+                let written = known.then(|| self.flip(now, door.clone(), flip));
+                let _ = tell.send(written.and_then(|ticket| Some((self.doors.is_open(&door)?, ticket))));
             }
             Order::Tell { input, tell } => {
                 let _ = tell.send(self.tell_engine(now, input));
@@ -213,6 +217,10 @@ impl Switchboard {
                 self.last_ticket += 1;
                 self.asked.insert(self.last_ticket, tell);
                 self.calls.handle(now, Event::Order { ticket: self.last_ticket, call, by, order });
+            }
+            Order::Note { record, by, text, tell } => {
+                let entry = self.calls.note_afterwards(now, &record, by, text);
+                let _ = tell.send(entry.map(|entry| self.store.write(entry)));
             }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());

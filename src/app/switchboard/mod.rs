@@ -22,12 +22,12 @@ use crate::app::outlook::{Outlook, Waits};
 use crate::app::switches::Flip;
 use crate::call::{self, Calls, Event, NotDone};
 use crate::http::Settings;
-use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
+use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media;
 use crate::media::desk::Desk;
 use crate::moment::Moment;
 use crate::queue::{Engine, Input};
-use crate::records::{Entry, Store, Ticket, Version};
+use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::masked;
@@ -66,14 +66,18 @@ pub enum Order {
     Keep(Box<Version>),
     /// How many wait in each of these queues?
     Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
-    /// Flip a schedule's switch → whether it is open then, and its entry; `None`: there is no such schedule.
-    Switch { schedule: ScheduleId, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
+    /// Flip a switch → whether it is open then, and its entry; `None`: there is no such schedule or queue.
+    Switch { door: Door, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
     /// Which calls are open?
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// Somebody asks something of a call.
     Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
+    /// Somebody notes something on a call that is over → the entry that is written.
+    Note { record: Box<Record>, by: OperatorId, text: String, tell: oneshot::Sender<Result<Ticket, NotDone>> },
     /// Somebody tells the engine something → why it made no sense, if it did not.
     Tell { input: Input, tell: oneshot::Sender<Result<(), String>> },
+    /// What became of the recording of a call that is over.
+    Recording { call: CallId, change: RecordingChange },
     /// How does everything look? `whole`: with everybody and every call.
     Look { whole: bool, tell: oneshot::Sender<Look> },
 }

@@ -140,8 +140,8 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
             told.lines().iter().for_each(|line| say!("{line}"));
             Ok(code)
         }
-        Reply::Switched { schedule, open } => {
-            say!("{schedule} is {} now", if open { "open" } else { "closed" });
+        Reply::Switched { door, open } => {
+            say!("{door} is {} now", if open { "open" } else { "closed" });
             Ok(code)
         }
         Reply::Faults { report, notes, .. } => {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::board::{self, News};
 use super::clock::Clock;
@@ -30,6 +30,8 @@ pub struct Parts {
     pub data: PathBuf,
     pub orders: mpsc::Sender<Order>,
     pub asked: mpsc::Sender<Asked>,
+    /// The last ticket of the store that is on the disk.
+    pub durable: watch::Receiver<u64>,
     pub listeners: Vec<std::net::TcpListener>,
     pub tls: Option<Acceptor>,
     pub gate: Gate,
@@ -39,7 +41,8 @@ pub struct Parts {
 
 /// Starts the board's thread and the web server's.
 pub fn start(parts: Parts) -> Result<(), String> {
-    let Parts { clock, house, version, config_dir, data, orders, asked, listeners, tls, gate, news, settings } = parts;
+    let Parts { clock, house, version, config_dir, data, orders, asked, durable, listeners, tls, gate, news, settings } =
+        parts;
     let told = |error: std::io::Error| error.to_string();
     let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
     let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
@@ -61,7 +64,7 @@ pub fn start(parts: Parts) -> Result<(), String> {
         webhooks,
     };
     board::Keeper::start(keeper, news).map_err(told)?;
-    let office = obeying::Office::new(board.clone(), orders, asked, config_dir, data.clone(), zone.clone());
+    let office = obeying::Office::new(board.clone(), orders, asked, durable, config_dir, data.clone(), zone.clone());
     let office = Arc::new(office);
     let parts = http::Parts {
         board,
@@ -104,6 +107,7 @@ pub fn settings(house: &House) -> Settings {
         session_idle: web.session_idle,
         session_longest: web.session_longest,
         origins: web.origins.clone(),
+        recordings: house.media.recordings.clone(),
     }
 }
 

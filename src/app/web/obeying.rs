@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::admin;
 use crate::app::control::{self, Reply, Request};
@@ -15,11 +15,14 @@ use crate::app::explain;
 use crate::app::switchboard::Order;
 use crate::call::{self, SwitchTo};
 use crate::http::{self, Answer, Ask, Asked, Board, NotDone, OperatorAct};
-use crate::ids::OperatorId;
+use crate::ids::{CallId, Door, OperatorId};
 use crate::queue::{By, Input};
+use crate::records::read_call;
 
 /// A switchboard that answers later than this has other things to do.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An answer waits no longer than this for what it tells of to be on the disk.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// Days are played one after the other: each takes all cores.
 const SIMULATIONS: usize = 1;
 /// Seconds after which another day may be asked for.
@@ -34,6 +37,8 @@ pub struct Office {
     pub board: Arc<Board>,
     orders: mpsc::Sender<Order>,
     asked: mpsc::Sender<control::Asked>,
+    /// The last ticket that is on the disk.
+    durable: watch::Receiver<u64>,
     pub config_dir: PathBuf,
     pub data: PathBuf,
     pub zone: TimeZone,
@@ -47,13 +52,14 @@ impl Office {
         board: Arc<Board>,
         orders: mpsc::Sender<Order>,
         asked: mpsc::Sender<control::Asked>,
+        durable: watch::Receiver<u64>,
         config_dir: PathBuf,
         data: PathBuf,
         zone: TimeZone,
     ) -> Office {
         let [simulations, stories, looks] =
             [SIMULATIONS, STORIES, LOOKS].map(|places| Arc::new(Semaphore::new(places)));
-        Office { board, orders, asked, config_dir, data, zone, simulations, stories, looks }
+        Office { board, orders, asked, durable, config_dir, data, zone, simulations, stories, looks }
     }
 
     /// Asks the switchboard, and waits for its answer.
@@ -92,7 +98,13 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         Ask::Order { call, order } => {
             let by = OperatorId::from(by.as_str());
             let order = meant(order);
-            done(office.order(|tell| Order::Call { call, by, order, tell }).await?)
+            let text = if let call::Order::Note { text } = &order { Some(text.clone()) } else { None };
+            let asker = by.clone();
+            match (office.order(|tell| Order::Call { call, by: asker, order, tell }).await?, text) {
+                // The operator has hung up, and writes in wrap-up.
+                (Err(call::NotDone::NoSuchCall), Some(text)) => done(note(&office, call, by, text).await?),
+                (result, _) => done(result),
+            }
         }
         Ask::Move { call, queue } => {
             if !office.board.facts().queues.iter().any(|known| known.id == queue) {
@@ -102,17 +114,21 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             let input = Input::Move { contact: call, queue, by };
             ignored(office.order(|tell| Order::Tell { input, tell }).await?)
         }
-        Ask::Switch { schedule, to, until, note } => {
+        Ask::Switch { door, to, until, note } => {
             let to = match to.as_str() {
                 "open" => SwitchTo::Open,
                 "closed" => SwitchTo::Closed,
                 _ => SwitchTo::Auto,
             };
-            if !office.board.schedules().iter().any(|known| known.id == schedule) {
-                return Err(NotDone::Unknown(format!("there is no schedule {schedule}")));
+            let board = &office.board;
+            let known = match &door {
+                Door::Schedule(id) => board.schedules().iter().any(|known| known.id == id.as_str()),
+                Door::Queue(id) => board.facts().queues.iter().any(|known| known.id == id.as_str()),
+            };
+            if !known {
+                return Err(NotDone::Unknown(format!("there is no {door}")));
             }
-            let schedule = schedule.as_str().into();
-            told(office.keeper(Request::Switch { schedule, to, until, author: by, note }).await?)
+            told(office.keeper(Request::Switch { door, to, until, author: by, note }).await?)
         }
         Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
@@ -141,6 +157,28 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         Ask::Diff { from, to } => office.clone().look(move || admin::diff(&office, from, to)).await,
         Ask::Check { files } => office.clone().look(move || admin::check(&office, files)).await,
     }
+}
+
+/// On a call that is over; whoever reads its record after the answer finds the note, unless the disk is slow.
+async fn note(
+    office: &Office,
+    call: CallId,
+    by: OperatorId,
+    text: String,
+) -> Result<Result<(), call::NotDone>, NotDone> {
+    let data = office.data.clone();
+    let broke = |_| NotDone::Unavailable("it broke off; the log says why".into());
+    let record = tokio::task::spawn_blocking(move || read_call(&data, call)).await.map_err(broke)?;
+    let record = record.map_err(|fault| NotDone::Unavailable(fault.to_string()))?;
+    let Some(record) = record.map(Box::new) else { return Ok(Err(call::NotDone::NoSuchCall)) };
+    let ticket = match office.order(|tell| Order::Note { record, by, text, tell }).await? {
+        Ok(ticket) => ticket,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut durable = office.durable.clone();
+    let written = durable.wait_for(|last| *last >= ticket.0);
+    let _slow = tokio::time::timeout(DISK_PATIENCE, written).await;
+    Ok(Ok(()))
 }
 
 /// The place is taken until the work is done, also if nobody waits for it any more.
@@ -222,6 +260,8 @@ fn meant(order: http::Order) -> call::Order {
         O::HandOff { target } => call::Order::HandOff { target },
         O::Note { text } => call::Order::Note { text },
         O::HangUp => call::Order::HangUp,
+        O::PauseRecording => call::Order::PauseRecording,
+        O::ResumeRecording => call::Order::ResumeRecording,
         O::Reclaim => call::Order::Reclaim,
         O::Supervise { mode } => call::Order::Supervise {
             mode: match mode {

@@ -40,6 +40,7 @@ pub fn settings() -> Settings {
         answer_within: Duration::from_secs(15),
         operators: ["1001", "1002", "1003"].map(Into::into).into(),
         keys: keys.clone(),
+        recorded: false,
     };
     let straight = Leads::To(Destination::queue("citizen", Some(Language::ZH)));
     Settings {
@@ -63,6 +64,7 @@ pub fn settings() -> Settings {
         switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
         emergencies: Vec::new(),
+        records_others: false,
     }
 }
 
@@ -140,6 +142,7 @@ impl Desk {
             remote: "127.0.0.1:5060".parse().unwrap(),
             hops: 17,
             offer,
+            replaces: None,
         }));
     }
 

@@ -125,8 +125,8 @@ fn a_message_is_recorded_until_the_key_and_named_in_the_record() {
     let record = house.records().remove(0);
     assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Message), Some(EndedBy::System)));
     let recording = record.recording.unwrap();
-    assert_eq!(recording.file, format!("messages/{}.wav", record.call_id));
-    assert_eq!((recording.sha256.as_str(), record.wait_ms), ("5a", 10_000), "talking to nobody is no waiting");
+    assert_eq!(recording.file, Some(format!("messages/{}.wav", record.call_id)));
+    assert_eq!((recording.sha256.as_deref(), record.wait_ms), (Some("5a"), 10_000), "talking to nobody is no waiting");
     assert_eq!(house.events()[1..], ["EXITWITHKEY 8|1|1|10"]);
 }
 
@@ -156,11 +156,13 @@ fn a_message_that_cannot_be_written_is_not_pretended() {
     let caller = house.call(1, CITIZEN);
     house.key(caller, '8');
     house.heard_out(caller);
-    house.tell(Event::Media(media::Event::Recorded { leg: caller, recording: None }));
+    house.cannot_record(caller, "no space left");
     assert_eq!(house.plays(caller), ["zh/failure"]);
     house.hangs_up(caller);
     let record = house.records().remove(0);
     assert_eq!(record.outcome, Some(Outcome::Failed));
+    let recording = record.recording.unwrap();
+    assert_eq!((recording.file, recording.why.as_deref()), (None, Some("no space left")));
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ const FIRE: &str = "119";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The police confirm by a key, and have two numbers; the fire brigade has one, and no key.
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     let way = |number: &str| Way { trunk: "carrier".into(), number: number.into() };
     let target = |id: &str, ways, code: &str, confirm| Emergency {
         id: id.into(),
@@ -394,4 +394,27 @@ fn a_page_can_ask_for_it_too() {
     let asked = house.order(call, "1001", Order::HandOff { target: Some(FIRE.into()) });
     assert_eq!(asked, Err(NotDone::NotInTalk));
     assert!(house.invited().is_empty());
+}
+
+#[test]
+fn an_emergency_is_called_beside_a_consultation_and_nobody_is_left_to_nobody() {
+    let mut talk = talk();
+    let call = talk.house.calls.call_of(talk.caller).unwrap();
+    let to = crate::call::Whom::Number("01085225050".into());
+    talk.house.order(call, "1001", Order::Consult { to }).unwrap();
+    let asked = talk.house.rung("01085225050");
+    talk.house.answers(asked);
+    talk.house.order(call, "1001", Order::HandOff { target: Some(FIRE.into()) }).unwrap();
+    let far = talk.house.rung(FIRE);
+    talk.house.answers(far);
+    assert_eq!(talk.house.plays(talk.caller), ["music"], "aside still");
+    assert_eq!(talk.house.order(call, "1001", Order::Complete), Err(NotDone::EmergencyGoesOn));
+    talk.house.order(call, "1001", Order::Conference).unwrap();
+    // The operator leaves: the caller is the fire brigade's, whoever else was there.
+    talk.house.hangs_up(talk.seat);
+    assert!(talk.house.are_joined(talk.caller, far) && talk.house.released(asked).is_some());
+    talk.house.hangs_up(far);
+    let record = talk.house.records().remove(0);
+    assert_eq!((record.outcome, record.handoff[0].outcome.as_str()), (Some(Outcome::TransferredOut), "transferred"));
+    assert_eq!(record.transfers[0].outcome, "ended");
 }

@@ -1,6 +1,6 @@
 //! Calls with the real engine; phones, sound and store played by the test. Sound agrees to everything at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::queue::{
 };
 use crate::records::{Entry, Record};
 use crate::sip::{self, Body, Source, Target};
+use crate::tape::Written;
 
 pub const CITIZEN: &str = "13800001111";
 
@@ -29,6 +30,11 @@ pub struct House {
     pub entries: Vec<Entry>,
     /// The store is slow: opening entries wait for [`House::write_out`].
     pub slow_store: bool,
+    /// Sound agrees to nothing before [`House::sound_speaks`].
+    pub slow_sound: bool,
+    unheard: VecDeque<media::Event>,
+    /// Legs whose phones hold, by what they describe from now on.
+    pub holding: BTreeSet<LegId>,
     /// What every schedule is.
     pub is_open: bool,
     /// Programs elsewhere that were asked, and how often nobody waited for the answer any more.
@@ -93,6 +99,9 @@ impl House {
             outputs: Vec::new(),
             entries: Vec::new(),
             slow_store: false,
+            slow_sound: false,
+            unheard: VecDeque::new(),
+            holding: BTreeSet::new(),
             is_open: true,
             asked: Vec::new(),
             cancelled: 0,
@@ -199,14 +208,15 @@ impl House {
 
     fn sound(&mut self, command: media::Command) {
         use media::Command as C;
-        let (both, sdp) = (Direction::Both, b"ours".to_vec());
+        let sdp = b"ours".to_vec();
+        let direction = |leg| if self.holding.contains(leg) { Direction::TheyHold } else { Direction::Both };
         let event = match &command {
             C::MakeOffer { leg, .. } | C::TakeOffer { leg, .. } => {
-                Some(media::Event::Described { leg: *leg, sdp, direction: both })
+                Some(media::Event::Described { leg: *leg, sdp, direction: direction(leg) })
             }
-            C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: both }),
+            C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: direction(leg) }),
             C::Close { leg } => Some(media::Event::Closed { leg: *leg, quality: None }),
-            C::Record { leg, file } => {
+            C::Record { leg, file, .. } => {
                 self.recording.insert(*leg, file.clone());
                 None
             }
@@ -217,13 +227,37 @@ impl House {
             _ => None,
         };
         self.media.push(command);
-        if let Some(event) = event {
-            self.calls.handle(self.now, Event::Media(event));
-        }
         if let Some((leg, file)) = written {
-            let recording = Some(Recording { file, sha256: "5a".into() });
-            self.calls.handle(self.now, Event::Media(media::Event::Recorded { leg, recording }));
+            let length = Duration::from_secs(5);
+            let written = Written { sha256: "5a".into(), length, bytes: 80_058, encrypted: false };
+            let recording = Ok(Recording { file, written, lost: Duration::ZERO, fault: None });
+            let call = self.calls.call_of(leg).unwrap_or(CallId(0));
+            self.hear(media::Event::Recorded { leg, call, recording });
         }
+        if let Some(event) = event {
+            self.hear(event);
+        }
+    }
+
+    fn hear(&mut self, event: media::Event) {
+        match self.slow_sound {
+            true => self.unheard.push_back(event),
+            false => self.calls.handle(self.now, Event::Media(event)),
+        }
+    }
+
+    /// Slow sound says one thing more. `false`: it had nothing to say.
+    pub fn sound_speaks(&mut self) -> bool {
+        let Some(event) = self.unheard.pop_front() else { return false };
+        self.tell(Event::Media(event));
+        true
+    }
+
+    /// What this leg says cannot be written.
+    pub fn cannot_record(&mut self, leg: LegId, why: &str) {
+        self.recording.remove(&leg);
+        let call = self.calls.call_of(leg).expect("a leg of a call");
+        self.tell(Event::Media(media::Event::Recorded { leg, call, recording: Err(why.into()) }));
     }
 
     /// Time goes by, one deadline after the other.
@@ -261,7 +295,37 @@ impl House {
             remote: "127.0.0.1:5060".parse().unwrap(),
             hops: 70,
             offer: Some(Body::sdp(b"theirs".to_vec())),
+            replaces: None,
         })));
+    }
+
+    /// Another phone of this seat takes the place of a leg, RFC 3891.
+    pub fn arrive_in_place_of(&mut self, leg: LegId, seat: &str, old: LegId) {
+        self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming {
+            leg,
+            sip_call_id: format!("{leg}"),
+            number: "8001".into(),
+            caller: sip::Party { number: seat.into(), display: None },
+            source: Source::Seat(seat.into()),
+            remote: "127.0.0.1:5060".parse().unwrap(),
+            hops: 70,
+            offer: Some(Body::sdp(b"theirs".to_vec())),
+            replaces: Some(old),
+        })));
+    }
+
+    /// The phone of an operator sends the other side elsewhere.
+    pub fn refers(&mut self, leg: LegId, to: sip::ReferTo) {
+        self.tell(Event::Sip(sip::Event::Refer { leg, to }));
+    }
+
+    /// What a phone was told of it, in order.
+    pub fn referred(&self, leg: LegId) -> Vec<u16> {
+        let told = self.sip.iter().filter_map(|command| match command {
+            sip::Command::Referred { leg: of, status } if *of == leg => Some(*status),
+            _ => None,
+        });
+        told.collect()
     }
 
     pub fn key(&mut self, leg: LegId, key: char) {
@@ -312,6 +376,10 @@ impl House {
 
     pub fn answers(&mut self, leg: LegId) {
         self.tell(Event::Sip(sip::Event::Answered { leg, body: Some(Body::sdp(b"theirs".to_vec())) }));
+    }
+
+    pub fn tell_ringing(&mut self, leg: LegId) {
+        self.tell(Event::Sip(sip::Event::Ringing { leg }));
     }
 
     pub fn refuses(&mut self, leg: LegId, status: u16) {

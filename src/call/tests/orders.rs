@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::desk::settings;
 use super::house::*;
-use crate::call::{NotDone, Order, Stage};
+use crate::call::{NotDone, Order, Stage, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
+use crate::records::Entry;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,7 +56,7 @@ fn who_is_on_hold_hears_music_and_it_is_counted() {
 #[test]
 fn an_operator_without_a_telephone_hangs_up_and_notes_something() {
     let (mut house, call, caller, seat) = talk();
-    assert_eq!(house.order(call, "1002", Order::Note { text: "mine".into() }), Err(NotDone::NotYours));
+    assert_eq!(house.order(call, "1003", Order::Note { text: "mine".into() }), Err(NotDone::NotYours));
     assert_eq!(house.order(call, "1001", Order::Note { text: "x".repeat(4001) }), Err(NotDone::TooLong));
     assert_eq!(house.order(call, "1001", Order::Note { text: "a lamp is broken".into() }), Ok(()));
     assert_eq!(house.order(call, "1001", Order::HangUp), Ok(()));
@@ -63,6 +64,43 @@ fn an_operator_without_a_telephone_hangs_up_and_notes_something() {
     assert_eq!(house.order(call, "1001", Order::Hold), Err(NotDone::NoSuchCall));
     let records = house.records();
     assert_eq!(records[0].note.as_deref(), Some("a lamp is broken"));
+    assert_eq!(records[0].note_by, Some("1001".into()));
+}
+
+/// Who notes something on a record that is closed, and what comes of it.
+#[test]
+fn after_the_call_its_operators_note_for_a_day_and_supervisors_for_ever() {
+    let (mut house, call, _, seat) = talk();
+    house.order(call, "1001", Order::Transfer { to: Whom::Operator("1003".into()) }).unwrap();
+    let second = house.rung("8003");
+    house.answers(second);
+    assert_eq!(house.order(call, "1001", Order::Note { text: "before".into() }), Ok(()), "in wrap-up of their part");
+    assert_eq!(house.order(call, "1003", Order::Note { text: "theirs".into() }), Ok(()));
+    assert_eq!(house.order(call, "1001", Order::Note { text: "again".into() }), Err(NotDone::NotYours));
+    house.hangs_up(second);
+    assert!(house.released(seat).is_some());
+    let ended = house.now;
+    let mut record = house.records().remove(0);
+    assert_eq!(record.note.as_deref(), Some("theirs"));
+    let later = ended + Duration::from_secs(25 * 3600);
+    let supervisor = "1002";
+    let table = [
+        ("1003", ended + SECOND, Ok(())),
+        ("1003", later, Err(NotDone::TooLate)),
+        ("1004", ended + SECOND, Err(NotDone::NotYours)),
+        ("1001", ended + SECOND, Err(NotDone::NotYours)),
+        (supervisor, later, Ok(())),
+    ];
+    for (by, at, expected) in table {
+        let entry = house.calls.note_afterwards(at, &record, by.into(), "a lamp".into());
+        if let Ok(Entry::Noted { call: of, note, by: who }) = &entry {
+            assert_eq!((*of, note.as_deref(), who.as_str()), (call, Some("a lamp"), by));
+        }
+        assert_eq!(entry.map(drop), expected, "{by}");
+    }
+    // Nobody has noted anything: whoever gave it on may.
+    record.note_by = None;
+    assert!(house.calls.note_afterwards(ended + SECOND, &record, "1001".into(), String::new()).is_ok());
 }
 
 #[test]

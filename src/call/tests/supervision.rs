@@ -46,6 +46,54 @@ fn a_supervisor_hears_whispers_and_speaks_as_the_mode_says() {
 }
 
 #[test]
+fn a_phone_that_was_lost_before_the_talk_is_waited_for_in_it() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1003".into()) }).unwrap();
+    let second = house.rung("8003");
+    house.answers(second);
+    house.tell(Event::Sip(sip::Event::FlowLost { leg: second }));
+    house.order(call, "1001", Order::Complete).unwrap();
+    assert_eq!(house.calls.view(call).unwrap().stage, Stage::Lost);
+    assert_eq!(house.plays(caller), ["music"]);
+    house.tell(Event::Sip(sip::Event::FlowFound { leg: second }));
+    assert_eq!(house.calls.view(call).unwrap().stage, Stage::Talking);
+    assert!(house.released(seat).is_some());
+    house.hangs_up(caller);
+    assert_eq!(house.records()[0].lost.len(), 1);
+}
+
+#[test]
+fn a_page_that_comes_back_to_a_call_that_somebody_else_has_is_let_go() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1003".into()) }).unwrap();
+    let second = house.rung("8003");
+    house.answers(second);
+    assert_eq!(house.order(call, "1001", Order::Reclaim), Err(NotDone::NotLost), "a desk phone in a good talk");
+    house.tell(Event::Sip(sip::Event::FlowLost { leg: seat }));
+    house.order(call, "1001", Order::Reclaim).unwrap();
+    let anew = house.rung("8001");
+    house.pass(SECOND * 2);
+    house.order(call, "1001", Order::Complete).unwrap();
+    assert!(house.released(anew).is_some(), "it has no part in the colleague's talk");
+    assert!(house.are_joined(caller, second) && house.released(second).is_none());
+    house.hangs_up(caller);
+    assert_eq!(house.records()[0].operator, Some("1003".into()));
+}
+
+#[test]
+fn who_wanted_to_take_over_and_then_only_to_listen_listens() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1002", Order::TakeOver).unwrap();
+    let lead = house.rung("8002");
+    house.order(call, "1002", supervise(Supervision::Listen)).unwrap();
+    house.answers(lead);
+    assert!(house.released(seat).is_none());
+    assert_eq!(house.state("1001"), OperatorState::Talking { contact: call });
+    house.hangs_up(caller);
+    assert_eq!(house.records()[0].transfers.len(), 0);
+}
+
+#[test]
 fn who_hangs_up_ends_their_own_part_and_the_calls_end_ends_all() {
     let (mut house, call, caller, seat) = talk();
     house.order(call, "1002", supervise(Supervision::Barge)).unwrap();

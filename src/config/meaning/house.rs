@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
-use crate::config::{App, Emergency, House, Opening, Web, WebPerson, Webhook};
+use crate::config::{App, Emergency, House, Opening, Recording, Web, WebPerson, Webhook};
 use crate::queue::OperatorRules;
 use crate::sip::{Listen, SeatAccount, Timers, Trunk};
+use crate::tape::Place;
 use crate::{media, sip};
 
 impl Meaning {
@@ -22,6 +23,7 @@ impl Meaning {
             schedules,
             queue_load,
             emergencies,
+            recording,
             tls,
             app,
             web,
@@ -59,6 +61,11 @@ impl Meaning {
         };
         meaning.say("", "tls.certificate", tls_file(|files| &files.certificate));
         meaning.say("", "tls.key", tls_file(|files| &files.key));
+        let Recording { calls, queues } = recording;
+        meaning.say("", "recording.calls", calls);
+        for (id, records) in queues {
+            meaning.say(&format!("{QUEUE}{id}"), "record", records);
+        }
         let App { drain, time_zone } = app;
         meaning.say("", "house.drain", time_text(*drain));
         meaning.say("", "house.time_zone", time_zone.iana_name().unwrap_or("the system's"));
@@ -80,6 +87,9 @@ impl Meaning {
             register_max,
             nonce_lifetime,
             flow_grace,
+            session_expires,
+            min_se,
+            redirects,
             max_calls,
             // Not in the files.
             timers: Timers { .. },
@@ -92,6 +102,9 @@ impl Meaning {
         self.say("", "sip.register_max", time_text(*register_max));
         self.say("", "sip.nonce_lifetime", time_text(*nonce_lifetime));
         self.say("", "sip.flow_grace", time_text(*flow_grace));
+        self.say("", "sip.session_expires", time_text(*session_expires));
+        self.say("", "sip.min_se", time_text(*min_se));
+        self.say("", "sip.redirects", list(redirects));
         self.say("", "sip.max_calls", max_calls);
         for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
             let thing = format!("trunk {id}");
@@ -101,9 +114,10 @@ impl Meaning {
             // The first that fits is taken.
             self.say(&thing, "place", place + 1);
         }
-        for (id, SeatAccount { secret, contact }) in seats {
+        for (id, SeatAccount { secret, contact, auto_answer }) in seats {
             let thing = format!("seat {id}");
             self.say(&thing, "contact", contact.as_deref().unwrap_or("none"));
+            self.say(&thing, "auto_answer", auto_answer);
             if let Some(secret) = secret {
                 self.fact(&thing, "secret", Fact::hidden(&format!("{}{}", secret.ha1_md5, secret.ha1_sha256)));
             }
@@ -123,8 +137,9 @@ impl Meaning {
             held_at_most,
             workers,
             // What stands in for what is told of with the languages.
-            prompts: media::Prompts { folder, fallbacks: _, loudness, music: _ },
+            prompts: media::Prompts { folder, fallbacks: _, loudness, music: _, notice },
             browser: media::Browser { listen, advertise: told, opus_at_once, ice_servers },
+            recordings: Place { folder: recordings, keys, keep },
         } = settings;
         self.say("", "media.bind", bind);
         self.say("", "media.advertise", list(advertise));
@@ -137,6 +152,10 @@ impl Meaning {
         let level = |level: Option<f64>| level.map_or("off".into(), |level| format!("{level} dB"));
         self.say("", "media.loudness", level(loudness.map(|of| of.speech)));
         self.say("", "media.music", level(loudness.map(|of| of.music)));
+        self.say("", "recording.notice", list(notice));
+        self.say("", "recording.folder", list(recordings.iter().map(|folder| folder.display())));
+        self.say("", "recording.keep_days", keep.map_or(0, |keep| keep.as_secs() / (24 * 3600)));
+        self.fact("", "recording.key_file", Fact::hidden(&keys.fingerprint()));
         self.say("", "media.browser.listen", listen);
         self.say("", "media.browser.advertise", list(told));
         self.say("", "media.browser.opus_at_once", opus_at_once);

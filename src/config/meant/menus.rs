@@ -14,7 +14,7 @@ use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
-use crate::ids::{Language, ListId, MenuId, Prompt, QueueId};
+use crate::ids::{Language, ListId, MenuId, Prompt, PromptName, QueueId};
 use crate::ivr::menu::{Destination, Menus, Saying, To};
 use crate::ivr::{self, Announcements, Entry, Settings, Waiting};
 
@@ -45,7 +45,7 @@ pub fn read(
     files: &Files,
     (queues, schedules, people): (&Queues<'_>, &Schedules<'_>, &People<'_>),
     languages: &languages::Known,
-    sip: Option<&Signalling>,
+    (sip, notice): (Option<&Signalling>, Option<&PromptName>),
     sound: Option<&Sound>,
     faults: &mut Faults,
 ) -> Option<Settings> {
@@ -65,6 +65,7 @@ pub fn read(
     let mut settings = Settings {
         answer: sip.map(|sip| sip.answer).unwrap_or_default(),
         languages: languages.settings.clone(),
+        notice: notice.cloned(),
         ..Settings::default()
     };
     let numbers = reader::array::<written::Number>(&files.menu, "number", "number", faults);

@@ -13,6 +13,7 @@ mod nodes;
 mod paths;
 mod people;
 mod queues;
+mod recording;
 mod schedules;
 mod secrets;
 mod signalling;
@@ -67,6 +68,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
     people.sound = faults.count() == before && files.operators.is_complete();
+    let recording = recording::read(dir, files, &queues, faults);
     let web = web::read(dir, files, &people.operators, faults);
     if web.as_ref().is_some_and(|web| web.https) && tls.is_none() {
         let place = reader::place_within(&files.hotline, &["web", "https"]);
@@ -78,9 +80,13 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     }
     let to_check = media.as_ref().filter(|_| surroundings.recorded);
     let known = (&queues, &schedules, &people);
-    let mut ivr = menus::read(dir, files, known, &languages, sip.as_ref(), to_check, faults);
+    let notice = recording.as_ref().and_then(|recording| recording.notice.clone());
+    let mut ivr = menus::read(dir, files, known, &languages, (sip.as_ref(), notice.as_ref()), to_check, faults);
     if let Some(ivr) = &mut ivr {
         survey::queues(&mut ivr.survey, &queues, faults);
+        if let Some(notice) = &ivr.notice {
+            recording::check_notice(files, notice, ivr, faults);
+        }
     }
     schedules.check(surroundings.now, faults);
     queues.rules.operators = std::mem::take(&mut people.operators);
@@ -89,6 +95,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     if let (Some(media), Some(ivr)) = (&mut media, &ivr) {
         let prompts = &mut media.settings.prompts;
         prompts.music = [ivr.waiting.music.clone()].into();
+        prompts.notice = ivr.notice.clone();
         prompts.fallbacks =
             ivr.languages.spoken.iter().map(|(language, spoken)| (*language, spoken.fallbacks.clone())).collect();
     }
@@ -98,7 +105,8 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     };
     let prompts = media.as_ref().map(|media| media.settings.prompts.clone());
     let rooms = || -> Option<House> {
-        let (mut sip, mut media) = (sip?, media?);
+        let (mut sip, mut media, recording) = (sip?, media?, recording?);
+        media.settings.recordings = recording.place;
         check_way_out(&queues, &sip.settings, faults);
         unused::tell(&queues, &people, &sip, &emergencies, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
@@ -115,6 +123,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             queue_load: queues.load,
             schedules: schedules.meant,
             emergencies,
+            recording: recording.recording,
             tls,
             app: app?,
             web: web?,

@@ -128,7 +128,8 @@ fn account(
         );
         return None;
     }
-    Some(SeatAccount { secret, contact: written.contact.clone() })
+    let auto_answer = written.auto_answer.unwrap_or(false);
+    Some(SeatAccount { secret, contact: written.contact.clone(), auto_answer })
 }
 
 /// A fixed contact has to be dialled as it stands: names are not looked up, and only UDP and TCP are spoken.

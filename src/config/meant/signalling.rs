@@ -11,7 +11,7 @@ use crate::config::source::Files;
 use crate::config::written;
 use crate::ivr::AnswerWhen;
 use crate::sip::addressing::listener_to;
-use crate::sip::{Listen, Settings, Timers, Transport, Trunk};
+use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport, Trunk};
 
 const REALM: &str = "hotline";
 const REGISTER_MIN: Duration = Duration::from_secs(60);
@@ -20,6 +20,8 @@ const REGISTER_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration:
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 const FLOW_GRACE: Duration = Duration::from_secs(15);
 const FLOW_GRACE_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+const SESSION_EXPIRES: Duration = Duration::from_secs(30 * 60);
+const SESSION_LIMITS: (Duration, Duration) = (LEAST_SESSION, Duration::from_secs(24 * 3600));
 /// The shipped 5,000 pairs of ports are enough for so many callers and 1,000 seats.
 const MAX_CALLS: usize = 4_000;
 /// Each call has two legs with two sockets each, and a record: more would not fit one process.
@@ -98,6 +100,11 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         );
     }
     let flow_grace = time_within(&sip, "flow_grace", &written.flow_grace, FLOW_GRACE, FLOW_GRACE_LIMITS, faults);
+    let session_expires = match &written.session_expires {
+        Some(written) if written.0.is_zero() => Duration::ZERO,
+        _ => time_within(&sip, "session_expires", &written.session_expires, SESSION_EXPIRES, SESSION_LIMITS, faults),
+    };
+    let min_se = time_within(&sip, "min_se", &written.min_se, LEAST_SESSION, SESSION_LIMITS, faults);
     let max_calls = written.max_calls.unwrap_or(MAX_CALLS);
     if max_calls == 0 || max_calls > MOST_CALLS {
         sip.fault(faults, "max_calls", format!("found {max_calls}; from 1 to {MOST_CALLS} is allowed"));
@@ -121,6 +128,9 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         register_max,
         nonce_lifetime: time(&written.nonce_lifetime, NONCE_LIFETIME),
         flow_grace,
+        session_expires,
+        min_se,
+        redirects: written.redirects.iter().flatten().map(|network| network.0).collect(),
         max_calls,
         timers: Timers::default(),
     };

@@ -84,6 +84,7 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
             ..Prompts::default()
         },
         browser: browser(&media, bind, advertise, faults),
+        recordings: Default::default(),
     };
     Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
 }

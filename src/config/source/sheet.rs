@@ -79,6 +79,7 @@ pub const SHEETS: &[Sheet] = &[
             column("secret_file", &["密码文件"], Cell::Text),
             column("secret_env", &["密码变量"], Cell::Text),
             column("contact", &["地址"], Cell::Text),
+            column("auto_answer", &["自动接听"], Cell::YesNo),
         ],
         skills: false,
     },

@@ -24,6 +24,8 @@ pub struct HotlineFile {
     #[schemars(default)]
     media: Media,
     #[schemars(default)]
+    recording: Recording,
+    #[schemars(default)]
     tls: Tls,
     #[schemars(default)]
     web: Web,
@@ -63,6 +65,14 @@ pub struct Sip {
     pub nonce_lifetime: Option<Time>,
     /// How long a talk stands whose browser lost its connection, until the page is back. "1s" to "5m". Default "15s".
     pub flow_grace: Option<Time>,
+    /// Session timers (RFC 4028): a call that neither side refreshes for so long is over, so that none stays for ever
+    /// whose end got lost. "90s" to "24h"; "0s": none is asked for. Default "30m".
+    pub session_expires: Option<Time>,
+    /// The shortest such time that is agreed on; who asks for less gets 422. "90s" to "24h". Default "90s".
+    pub min_se: Option<Time>,
+    /// Addresses and networks to which a seat's phone may send its calls on (3xx), e.g. ["10.0.0.0/8"]. Elsewhere that
+    /// counts as a refusal. Default [].
+    pub redirects: Option<Vec<Network>>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
 }
@@ -159,6 +169,24 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password that goes with it.
     pub credential: Option<String>,
+}
+
+/// What is recorded of talks: caller and house in one file, the caller on the left. Nobody is recorded before they heard
+/// the notice: where a key cut it short in the menu, it is said in the line, or beside the operator's first words.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Recording {
+    /// Talks are recorded, but of queues with `record = false`. Default false.
+    pub calls: Option<bool>,
+    /// The prompt that says so, in every language. Default "notice".
+    pub notice: Option<String>,
+    /// Folder of the recordings, seen from this file. Default: recordings in the data folder.
+    pub folder: Option<String>,
+    /// Days after which recordings and messages are deleted; 0: they are kept. 0 to 36500. Default 0.
+    pub keep_days: Option<u32>,
+    /// File with the keys that recordings and messages are encrypted with, seen from this file: 64 hexadecimal digits on
+    /// each line. The first encrypts, all decrypt. Default: they lie in the clear.
+    pub key_file: Option<String>,
 }
 
 /// The certificate that is shown to whoever connects over TLS. Changed files are read again by themselves; if they

@@ -38,6 +38,9 @@ pub struct Seat {
     pub secret_env: Option<String>,
     /// A phone that never registers, e.g. "sip:8001@10.0.0.5:5060".
     pub contact: Option<String>,
+    /// The phone is asked to answer by itself whatever is offered there, as with a headset: `Answer-Mode: Auto` and what
+    /// older phones listen to. The phone has to allow it. Default false.
+    pub auto_answer: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

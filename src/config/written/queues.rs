@@ -104,6 +104,8 @@ pub struct Queue {
     pub schedule: Option<String>,
     /// Callers are asked how it was when the operator has hung up, if menu.toml has a `[survey]`. Default true.
     pub survey: Option<bool>,
+    /// Its talks are recorded. Default: as `recording.calls` in hotline.toml says.
+    pub record: Option<bool>,
     /// Calls expected in the busiest hour, to check whether the seats suffice. More than 0, up to 1000000.
     /// Default: not known.
     pub calls_per_hour: Option<f64>,

@@ -16,6 +16,7 @@ use crate::http::roles::Role;
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::{Alarm, CallNow, Figures, Named, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow};
+use crate::ids::Door;
 use crate::moment::Moment;
 
 /// Letters of a notice.
@@ -165,13 +166,34 @@ pub async fn switch(
     Path(schedule): Path<String>,
     Body(given): Body<Switch>,
 ) -> Result<Response, Problem> {
+    flip(&web, &who, Door::Schedule(schedule.into()), given).await
+}
+
+/// Open or close a queue, whatever its schedule or hours say
+#[utoipa::path(
+    post, path = "/queues/{id}/switch", tag = "queues", request_body = Switch, params(("id" = String, Path)),
+    responses((status = 202, body = Accepted), (status = 404, body = Problem))
+)]
+pub async fn switch_queue(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Path(queue): Path<String>,
+    Body(given): Body<Switch>,
+) -> Result<Response, Problem> {
+    flip(&web, &who, Door::Queue(queue.into()), given).await
+}
+
+async fn flip(web: &Web, who: &Who, door: Door, given: Switch) -> Result<Response, Problem> {
     let to = match given.to {
         SwitchTo::Open => "open",
         SwitchTo::Closed => "closed",
         SwitchTo::Auto => "auto",
     };
     let until = given.until.as_deref().map(|text| moment("until", text)).transpose()?;
-    web.ask(&who, Ask::Switch { schedule, to: to.into(), until, note: given.note }).await?;
+    if until.is_some_and(|until| until <= (web.now)()) {
+        return Err(Problem::bad("until", "this time has passed"));
+    }
+    web.ask(who, Ask::Switch { door, to: to.into(), until, note: given.note }).await?;
     Ok(accepted())
 }
 

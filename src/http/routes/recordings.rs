@@ -1,63 +1,100 @@
-//! The recording of a call, whole or in ranges (RFC 9110 §14), so that a page can jump in it.
+//! The recording of a call, whole or in ranges (RFC 9110 §14), so that a page can jump in it; and how loud it is, to
+//! be drawn. What is sealed is opened on the way. Who listens is written into the audit log.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path as FilePath};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::calls::call_id;
-use crate::http::problem::Problem;
+use crate::http::guard::From;
+use crate::http::problem::{Asking, Problem};
 use crate::http::server::Web;
-use crate::records::read_call;
+use crate::http::signing::Who;
+use crate::ids::CallId;
+use crate::moment::Moment;
+use crate::records::{Audit, read_call};
+use crate::tape::{Reader, Unreadable};
 
-/// Bytes of one answer: a longer recording is fetched in ranges. An hour of G.711 as WAV has 58 MB.
-const MOST: u64 = 64 * 1024 * 1024;
+/// Bytes of one answer: a longer recording is fetched in ranges. An hour of a talk has 58 MB.
+const MOST: usize = 64 * 1024 * 1024;
+/// Stretches of a drawing.
+const MOST_POINTS: usize = 4_000;
+const POINTS: usize = 800;
+/// A page fetches a recording in many pieces: for so long they are one listening.
+const ONE_LISTENING: Duration = Duration::from_secs(600);
+/// Listenings that are remembered.
+const MOST_LISTENINGS: usize = 1_000;
 
-/// A call's recording: WAV
+/// Who listened to what a moment ago.
+#[derive(Default)]
+pub struct Listenings(Mutex<BTreeMap<(String, CallId), Moment>>);
+
+impl Listenings {
+    /// Whether this one is new.
+    fn begins(&self, now: Moment, who: &str, call: CallId) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, since| now < *since + ONE_LISTENING);
+        if known.contains_key(&(who.to_string(), call)) {
+            return false;
+        }
+        if known.len() < MOST_LISTENINGS {
+            known.insert((who.to_string(), call), now);
+        }
+        true
+    }
+}
+
+/// A call's recording: WAV, A-law, the caller on the left, whoever spoke to them on the right
 #[utoipa::path(
     get, path = "/records/{id}/recording", tag = "records", params(("id" = String, Path)),
     responses(
         (status = 200, description = "the recording", content_type = "audio/wav"),
         (status = 206, description = "a range of it", content_type = "audio/wav"),
-        (status = 404, body = Problem), (status = 416, body = Problem)
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem),
+        (status = 416, body = Problem)
     )
 )]
 pub async fn recording(
     State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Extension(from): Extension<From>,
+    method: Method,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let call = call_id(&id)?;
-    let data = web.data.clone();
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok()).map(String::from);
+    let of = web.clone();
     let work = move || {
-        let record = read_call(&data, call)?.ok_or_else(|| Problem::not_found(format!("there is no call {call}")))?;
-        let none = || Problem::not_found(format!("there is no recording of call {call}"));
-        let file = record.recording.ok_or_else(none)?.file;
-        // What the record names lies in the data folder.
-        if FilePath::new(&file).components().any(|part| !matches!(part, Component::Normal(_))) {
-            return Err(none());
-        }
-        let mut file = std::fs::File::open(data.join(file)).map_err(|_| none())?;
-        let length = file.metadata().map_err(|_| none())?.len();
+        let reader = open(&of, call)?;
+        let length = reader.length();
         let asked = match range.as_deref().map(|range| within(range, length)) {
             None => None,
             Some(Ok(asked)) => asked,
             Some(Err(())) => return Ok(Err(length)),
         };
         let (from, to) = asked.unwrap_or((0, length.saturating_sub(1)));
-        let many = (to + 1).saturating_sub(from).min(length).min(MOST);
-        let broke = |error: std::io::Error| Problem::unavailable(format!("the recording cannot be read: {error}"));
-        file.seek(SeekFrom::Start(from)).map_err(broke)?;
-        let mut bytes = Vec::new();
-        file.take(many).read_to_end(&mut bytes).map_err(broke)?;
+        let many = usize::try_from((to + 1).saturating_sub(from)).unwrap_or(MOST).min(MOST);
+        let bytes = reader.read(from, many).map_err(unreadable)?;
         Ok(Ok((asked.is_some(), from, length, bytes)))
     };
-    match web.read(work).await? {
+    let read = web.read(work).await?;
+    let now = (web.now)();
+    if method != Method::HEAD && web.listenings.begins(now, &who.id, call) {
+        let what = format!("GET /records/{call}/recording");
+        let audit = Audit { id: 0, at: now, who: who.id, what, from: from.0.to_string(), result: "200".into() };
+        // What nobody can be told of afterwards is not handed out.
+        web.access.write_audit(&audit).map_err(|fault| Problem::unavailable(fault.to_string()))?;
+    }
+    match read {
         Ok((is_part, from, length, bytes)) => Ok(answer(is_part, from, length, bytes)),
         Err(length) => {
             let mut response =
@@ -67,6 +104,78 @@ pub async fn recording(
             }
             Ok(response)
         }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Drawn {
+    /// Stretches of the same length: 1 to 4000. Default 800.
+    #[param(minimum = 1, maximum = 4000)]
+    points: Option<usize>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Peaks {
+    length_ms: u64,
+    /// The loudest sample of each stretch, from 0 to 1: of the caller, then of whoever spoke to them.
+    channels: Vec<Vec<f32>>,
+}
+
+/// How loud a call's recording is, to be drawn
+#[utoipa::path(
+    get, path = "/records/{id}/recording/peaks", tag = "records", params(("id" = String, Path), Drawn),
+    responses(
+        (status = 200, body = Peaks), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 410, body = Problem), (status = 422, body = Problem)
+    )
+)]
+pub async fn peaks(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    Asking(Drawn { points }): Asking<Drawn>,
+) -> Result<Json<Peaks>, Problem> {
+    let call = call_id(&id)?;
+    let points = points.unwrap_or(POINTS);
+    if !(1..=MOST_POINTS).contains(&points) {
+        return Err(Problem::bad("points", format!("1 to {MOST_POINTS} are drawn")));
+    }
+    let of = web.clone();
+    let work = move || {
+        let reader = open(&of, call)?;
+        let length_ms = u64::try_from(reader.lasts().as_millis()).unwrap_or(u64::MAX);
+        let channels = reader.peaks(points).map_err(unreadable)?;
+        // Three digits are more than a drawing shows.
+        let round = |peak: f32| (peak * 1000.0).round() / 1000.0;
+        let channels = channels.into_iter().map(|channel| channel.into_iter().map(round).collect());
+        Ok(Peaks { length_ms, channels: channels.collect() })
+    };
+    Ok(Json(web.read(work).await?))
+}
+
+fn open(web: &Web, call: CallId) -> Result<Reader, Problem> {
+    let record = read_call(&web.data, call)?.ok_or_else(|| Problem::not_found(format!("there is no call {call}")))?;
+    let none = || Problem::not_found(format!("there is no recording of call {call}"));
+    let recording = record.recording.ok_or_else(none)?;
+    if recording.deleted_at.is_some() {
+        return Err(Problem::new(StatusCode::GONE, "its time was over: it was deleted"));
+    }
+    let file = recording.file.ok_or_else(|| match &recording.why {
+        Some(why) => Problem::not_found(format!("there is no recording of call {call}: {why}")),
+        None => none(),
+    })?;
+    let place = &web.settings().recordings;
+    // What the record names lies in the folders of recordings.
+    let path = place.path(&web.data, &file).ok_or_else(none)?;
+    Reader::open(&path, &place.keys).map_err(unreadable)
+}
+
+fn unreadable(why: Unreadable) -> Problem {
+    let detail = format!("the recording cannot be read: {why}");
+    match why {
+        Unreadable::Missing => Problem::not_found(detail),
+        Unreadable::NoKey | Unreadable::Damaged(_) => Problem::new(StatusCode::CONFLICT, detail),
+        Unreadable::Io(_) => Problem::unavailable(detail),
     }
 }
 

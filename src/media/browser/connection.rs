@@ -61,18 +61,32 @@ impl Connection {
     /// A connection that makes the offer.
     pub async fn offering(shared: &Shared, number: u64, ssrc: u32, talks: &[Talk]) -> Result<Fresh> {
         let (mut connection, news) = Self::open(shared, number, ssrc, talks, RTCDtlsRole::Server).await?;
-        let offer = connection.peer.create_offer(None).await?;
-        connection.peer.set_local_description(offer.clone()).await?;
-        connection.read(shared, &offer.sdp)?;
-        Ok((connection, news))
+        let offered = connection.offer(shared).await;
+        connection.or_closed(shared, offered).await.map(|connection| (connection, news))
     }
 
     /// A connection that answers.
     pub async fn answering(shared: &Shared, number: u64, ssrc: u32, theirs: &Theirs, talk: Talk) -> Result<Fresh> {
         let role = if theirs.setup == Setup::Passive { RTCDtlsRole::Client } else { RTCDtlsRole::Server };
         let (mut connection, news) = Self::open(shared, number, ssrc, &[talk], role).await?;
-        connection.answer(shared, theirs, &[talk]).await?;
-        Ok((connection, news))
+        let answered = connection.answer(shared, theirs, &[talk]).await;
+        connection.or_closed(shared, answered).await.map(|connection| (connection, news))
+    }
+
+    async fn or_closed(self, shared: &Shared, outcome: Result<()>) -> Result<Self> {
+        match outcome {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                self.close(shared).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn offer(&mut self, shared: &Shared) -> Result<()> {
+        let offer = self.peer.create_offer(None).await?;
+        self.peer.set_local_description(offer.clone()).await?;
+        self.read(shared, &offer.sdp)
     }
 
     async fn open(shared: &Shared, number: u64, ssrc: u32, talks: &[Talk], role: RTCDtlsRole) -> Result<Fresh> {
@@ -179,10 +193,14 @@ fn keys(talk: &Talk) -> Option<RTCRtpCodecParameters> {
     Some(RTCRtpCodecParameters { rtp_codec, payload_type: talk.keys? })
 }
 
+fn other(talk: &Talk) -> Option<RTCRtpCodecParameters> {
+    talk.other.map(|(payload_type, law)| codec(&Talk { voice: Voice::G711(law), payload_type, ..*talk }))
+}
+
 /// Every number once.
 fn numbers(talks: &[Talk]) -> Vec<RTCRtpCodecParameters> {
     let mut all: Vec<RTCRtpCodecParameters> = Vec::new();
-    for codec in talks.iter().map(codec).chain(talks.iter().filter_map(keys)) {
+    for codec in talks.iter().map(codec).chain(talks.iter().filter_map(other)).chain(talks.iter().filter_map(keys)) {
         if all.iter().all(|known| known.payload_type != codec.payload_type) {
             all.push(codec);
         }

@@ -30,9 +30,11 @@ impl BrowserLeg {
 
     /// What the leg agrees on with the session, which tells our answer when it is made.
     pub fn take_offer(&mut self, room: &Room, sdp: &[u8], first: Option<Codec>) -> Result<Agreement, Unacceptable> {
-        let ticket = self.opus.take().or_else(|| room.opus());
-        let (draft, found) = self.negotiation.take_offer(sdp, first, ticket.is_some())?;
-        self.opus = ticket.filter(|_| found.talk.voice == Voice::Opus);
+        // It is kept where they are refused: what was spoken before goes on.
+        let fresh = if self.opus.is_none() { room.opus() } else { None };
+        let may = self.opus.is_some() || fresh.is_some();
+        let (draft, found) = self.negotiation.take_offer(sdp, first, may)?;
+        self.opus = self.opus.take().or(fresh).filter(|_| found.talk.voice == Voice::Opus);
         let agreement = self.agreement(&found, first);
         self.ask(Ask::Answer { draft, found: Box::new(found), codec: agreement.codec })?;
         Ok(agreement)
@@ -56,8 +58,7 @@ impl BrowserLeg {
             Voice::G711(codec) => codec,
             Voice::Opus => first.unwrap_or(self.negotiation.preferred()),
         };
-        let keys = found.talk.keys.is_some();
-        let heard = conversion::heard(codec, keys);
+        let heard = conversion::heard(&found.talk, codec);
         Agreement {
             heard,
             codec,

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::place::{Place, Request};
 use crate::media::worker::Clock;
 use crate::moment::Moment;
 
@@ -23,8 +24,10 @@ const ADDRESSES: usize = 16;
 const LARGEST: usize = 2048;
 /// Datagrams taken before other tasks get their turn.
 const BURST: usize = 64;
-/// An address is not taken from a leg whose browser was there so shortly before.
-const HELD: Duration = Duration::from_secs(5);
+/// Addresses that one leg may be spoken with from while it has one name; its ICE agent keeps every one of them.
+const ADDRESSES_IN_ALL: usize = 64;
+/// An address is not taken from a leg whose browser was there so shortly before: it says so every 5 s or so.
+const HELD: Duration = Duration::from_secs(15);
 /// Half a second of a thousand legs.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 /// Expedited forwarding (RFC 3246), in the upper six bits of the byte.
@@ -35,6 +38,8 @@ const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
 const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 const USERNAME: u16 = 0x0006;
+/// RFC 8445 §7.1.2: by this way the browser wants to speak.
+const USE_CANDIDATE: u16 = 0x0025;
 const STUN_HEADER: usize = 20;
 
 pub struct Port {
@@ -63,6 +68,9 @@ struct Waiting {
     waker: Option<Waker>,
     ufrags: Vec<String>,
     addresses: VecDeque<SocketAddr>,
+    /// How many there have been since it was named.
+    learnt: usize,
+    place: Place,
 }
 
 impl Port {
@@ -88,7 +96,10 @@ impl Port {
     /// From now on requests with this user fragment of ours are for this leg; those with an older one are nobody's.
     pub fn name(&self, inbox: &Arc<Inbox>, ufrag: &str) {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut inbox.waiting().ufrags, vec![ufrag.to_string()]);
+        let mut waiting = inbox.waiting();
+        (waiting.learnt, waiting.place) = (0, Place::default());
+        let old = std::mem::replace(&mut waiting.ufrags, vec![ufrag.to_string()]);
+        drop(waiting);
         for ufrag in old {
             routes.by_ufrag.remove(&ufrag);
         }
@@ -134,16 +145,29 @@ impl Port {
     }
 
     fn deliver(&self, from: SocketAddr, datagram: &[u8]) {
-        let inbox = {
+        let request = requested(datagram);
+        let (inbox, is_new) = {
             let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-            let inbox = match requested(datagram) {
-                Some(ufrag) => routes.by_ufrag.get(ufrag),
-                None => routes.by_address.get(&from),
+            let there = routes.by_address.get(&from);
+            let inbox = match &request {
+                Some(request) => routes.by_ufrag.get(request.ufrag),
+                None => there,
             };
             let Some(inbox) = inbox else { return };
-            inbox.clone()
+            (inbox.clone(), there.is_none_or(|there| there.number != inbox.number))
         };
         let mut waiting = inbox.waiting();
+        if is_new && waiting.learnt >= ADDRESSES_IN_ALL {
+            return;
+        }
+        let from = match request {
+            Some(request) => {
+                waiting.place.asks((self.clock)(), from, &request);
+                from
+            }
+            None if stun(datagram).is_some() => from,
+            None => waiting.place.hears((self.clock)(), from),
+        };
         // The oldest sound is worth least.
         if waiting.datagrams.len() == WAITING {
             waiting.datagrams.pop_front();
@@ -158,12 +182,17 @@ impl Port {
 
     /// What a leg's ICE agent and its connection send. A full buffer loses a packet, as networks do.
     pub fn send(&self, inbox: &Arc<Inbox>, to: SocketAddr, datagram: &[u8]) {
-        if let Some(kind) = stun(datagram) {
-            if kind == BINDING_SUCCESS {
-                inbox.consent.store((self.clock)().as_micros().max(1), Ordering::Relaxed);
+        let to = match stun(datagram) {
+            Some(kind) => {
+                if kind == BINDING_SUCCESS {
+                    inbox.consent.store((self.clock)().as_micros().max(1), Ordering::Relaxed);
+                    inbox.waiting().place.granted((self.clock)(), to, datagram);
+                }
+                self.learn(inbox, to);
+                to
             }
-            self.learn(inbox, to);
-        }
+            None => inbox.waiting().place.speaks((self.clock)(), to),
+        };
         let _ = self.socket.send_to(datagram, to);
     }
 
@@ -171,9 +200,12 @@ impl Port {
         let is_ours = |owner: &Arc<Inbox>| owner.number == inbox.number;
         {
             let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(owner) = routes.by_address.get(&address)
-                && (is_ours(owner) || self.without_consent(owner).is_some_and(|without| without < HELD))
-            {
+            let owner = routes.by_address.get(&address);
+            if owner.is_some_and(is_ours) {
+                return;
+            }
+            inbox.waiting().learnt += 1;
+            if owner.is_some_and(|owner| self.without_consent(owner).is_some_and(|without| without < HELD)) {
                 return;
             }
         }
@@ -233,21 +265,25 @@ fn stun(datagram: &[u8]) -> Option<[u8; 2]> {
     (datagram.len() >= STUN_HEADER && datagram[4..8] == MAGIC_COOKIE).then_some(kind)
 }
 
-/// Our user fragment in a binding request: what stands before the colon of its USERNAME.
-fn requested(datagram: &[u8]) -> Option<&str> {
+/// A binding request.
+fn requested(datagram: &[u8]) -> Option<Request<'_>> {
     if stun(datagram)? != BINDING_REQUEST {
         return None;
     }
-    let mut rest = &datagram[STUN_HEADER..];
-    loop {
-        let [high, low, long, short] = *rest.first_chunk()?;
-        let length = usize::from(u16::from_be_bytes([long, short]));
+    let (header, mut rest) = datagram.split_at(STUN_HEADER);
+    let transaction = *header[8..].first_chunk()?;
+    let (mut ufrag, mut nominates) = (None, false);
+    while let Some([high, low, long, short]) = rest.first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*long, *short]));
         let value = rest.get(4..4 + length)?;
-        if u16::from_be_bytes([high, low]) == USERNAME {
-            return std::str::from_utf8(value).ok()?.split(':').next();
+        match u16::from_be_bytes([*high, *low]) {
+            USERNAME if ufrag.is_none() => ufrag = std::str::from_utf8(value).ok()?.split(':').next(),
+            USE_CANDIDATE => nominates = true,
+            _ => {}
         }
-        rest = rest.get(4 + length.next_multiple_of(4)..)?;
+        rest = rest.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
     }
+    Some(Request { ufrag: ufrag?, transaction, nominates })
 }
 
 #[cfg(test)]
@@ -308,6 +344,80 @@ mod tests {
         assert_eq!(port.routes(), (0, 0));
         port.send(&boris, from(9), &success);
         assert_eq!(port.routes(), (0, 0), "what is over is remembered");
+    }
+
+    #[test]
+    fn a_browser_that_moves_is_followed_when_it_has_proved_that_it_did() {
+        let now = Arc::new(AtomicU64::new(1_000_000));
+        let clock = now.clone();
+        let clock = Arc::new(move || Moment::from_micros(clock.load(Ordering::Relaxed)));
+        let port = Port::bind("127.0.0.1:0".parse().unwrap(), clock).unwrap();
+        let anna = port.inbox(1);
+        port.name(&anna, "anna");
+        let (here, there) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let at = |socket: &UdpSocket| socket.local_addr().unwrap();
+        let last = |inbox: &Inbox| {
+            let mut last = None;
+            while let Poll::Ready((from, _)) = inbox.poll(Waker::noop()) {
+                last = Some(from);
+            }
+            last
+        };
+        let hears = |socket: &UdpSocket| {
+            socket.set_nonblocking(true).unwrap();
+            let mut heard = [0; 100];
+            std::iter::from_fn(|| socket.recv(&mut heard).ok().map(|_| heard[0])).filter(|first| *first == 0x80).count()
+        };
+        let answered = |request: &[u8]| [&[1, 1], &request[2..]].concat();
+        let nominating = [&request("anna:them")[..], &[0, 0x25, 0, 0]].concat();
+        port.deliver(at(&here), &request("anna:them"));
+        port.send(&anna, at(&here), &answered(&request("anna:them")));
+        port.send(&anna, at(&here), &[0x80; 20]);
+        // Nobody has looked at that request yet.
+        port.deliver(at(&there), &nominating);
+        port.send(&anna, at(&here), &[0x80; 20]);
+        assert_eq!((hears(&here), hears(&there)), (2, 0));
+        port.send(&anna, at(&there), &answered(&nominating));
+        port.send(&anna, at(&here), &[0x80; 20]);
+        assert_eq!((hears(&here), hears(&there)), (0, 1));
+        // To its connection it is where it was.
+        port.deliver(at(&there), &[0x80; 20]);
+        assert_eq!(last(&anna), Some(at(&here)));
+        // Back it is believed when it is quiet there, for it does not know itself what a NAT does.
+        for (passed, moved) in [(500_000, false), (1_500_000, true)] {
+            now.fetch_add(passed, Ordering::Relaxed);
+            port.deliver(at(&here), &request("anna:them"));
+            port.send(&anna, at(&here), &answered(&request("anna:them")));
+            port.send(&anna, at(&here), &[0x80; 20]);
+            assert_eq!((hears(&here), hears(&there)), (usize::from(moved), usize::from(!moved)), "{passed}");
+        }
+        // When ICE begins anew, the connection says where.
+        port.name(&anna, "anna2");
+        port.send(&anna, at(&there), &[0x80; 20]);
+        assert_eq!((hears(&here), hears(&there)), (0, 1));
+    }
+
+    #[test]
+    fn an_agent_that_keeps_all_addresses_is_told_of_no_more_than_it_may_keep() {
+        let port = Port::bind("127.0.0.1:0".parse().unwrap(), Arc::new(|| Moment::from_micros(1))).unwrap();
+        let inbox = port.inbox(1);
+        port.name(&inbox, "anna");
+        let success = [&[1, 1], &request("anna:them")[2..]].concat();
+        let from = |n: u16| SocketAddr::from(([127, 0, 0, 1], n));
+        let mut asked = 0;
+        for n in 1..200 {
+            port.deliver(from(n), &request("anna:them"));
+            if !taken(&inbox).is_empty() {
+                asked += 1;
+                port.send(&inbox, from(n), &success);
+            }
+        }
+        assert_eq!(asked, ADDRESSES_IN_ALL);
+        port.deliver(from(64), &request("anna:them"));
+        assert_eq!(taken(&inbox).len(), 1, "one that is known");
+        port.name(&inbox, "anna2");
+        port.deliver(from(500), &request("anna2:them"));
+        assert_eq!(taken(&inbox).len(), 1, "ICE that began anew");
     }
 
     #[test]

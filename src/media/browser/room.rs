@@ -1,4 +1,5 @@
-//! The browser room: the shared port, a certificate, and the tasks of all browsers' legs. It is opened for the first.
+//! The browser room: the shared port, a certificate, and the tasks of all browsers' legs. But for the port, which is
+//! taken at the start, it is opened for the first.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ pub struct Shared {
 
 pub struct Room {
     settings: Browser,
+    port: Arc<Port>,
     threads: usize,
     tell: Arc<Tell>,
     clock: Arc<Clock>,
@@ -67,9 +69,10 @@ pub struct Begun {
 }
 
 impl Room {
-    /// `threads`: 0 for one per core.
-    pub fn new(settings: Browser, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> Self {
-        Self { settings, threads, tell, clock, open: None, opened: 0, opus: Arc::default() }
+    /// Takes the port. `threads`: 0 for one per core.
+    pub fn new(settings: Browser, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> io::Result<Self> {
+        let port = Arc::new(Port::bind(settings.listen, clock.clone())?);
+        Ok(Self { settings, port, threads, tell, clock, open: None, opened: 0, opus: Arc::default() })
     }
 
     /// Where it listens and what it tells is as it was when it was opened.
@@ -80,7 +83,8 @@ impl Room {
     /// Begins a leg; `ssrc` is to be random.
     pub fn begin(&mut self, leg: LegId, ssrc: u32) -> io::Result<Begun> {
         if self.open.is_none() {
-            self.open = Some(Open::new(&self.settings, self.threads, self.tell.clone(), self.clock.clone())?);
+            let (port, tell, clock) = (self.port.clone(), self.tell.clone(), self.clock.clone());
+            self.open = Some(Open::new(&self.settings, port, self.threads, tell, clock)?);
         }
         let Some(Open { runtime: Some(runtime), shared }) = &self.open else {
             return Err(io::ErrorKind::NotConnected.into());
@@ -124,10 +128,13 @@ impl Room {
 }
 
 impl Open {
-    fn new(settings: &Browser, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> io::Result<Self> {
-        let listen = settings.listen;
-        let port = Port::bind(listen, clock.clone())
-            .map_err(|error| io::Error::new(error.kind(), format!("media.browser.listen = {listen}: {error}")))?;
+    fn new(
+        settings: &Browser,
+        port: Arc<Port>,
+        threads: usize,
+        tell: Arc<Tell>,
+        clock: Arc<Clock>,
+    ) -> io::Result<Self> {
         let local = port.local_addr()?;
         let address = SocketAddr::new(settings.advertise.unwrap_or(local.ip()), local.port());
         let certificate = certificate().map_err(io::Error::other)?;
@@ -137,7 +144,6 @@ impl Open {
             builder.worker_threads(threads);
         }
         let runtime = builder.thread_name("browser").enable_all().build()?;
-        let port = Arc::new(port);
         let shared = Arc::new(Shared { port: port.clone(), certificate, fingerprint, address, tell, clock });
         runtime.spawn(async move {
             if let Err(error) = port.run().await {

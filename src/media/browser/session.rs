@@ -4,6 +4,7 @@
 //! the leg is for.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ struct Browser {
     /// Since when it can be reached, while there are no keys.
     reached: Option<Moment>,
     has_keys: bool,
+    /// A fault of ours has ended its sound.
+    faulty: bool,
     /// It was told.
     dead: bool,
 }
@@ -188,16 +191,15 @@ impl Session {
         for _ in 0..BURST {
             let Ok(length) = self.pair.try_recv(&mut packet) else { break };
             let packet = &mut packet[..length];
-            let (Some(connection), Some(conversion)) = (&browser.connection, &mut browser.conversion) else { continue };
             if !browser.has_keys || browser.dead {
                 continue;
             }
-            if crate::media::rtcp::is_rtcp(packet) {
-                conversion.control_outward(packet);
-                if let Ok(packets) = rtcp::packet::unmarshal(&mut &packet[..]) {
-                    let _ = connection.local.write_rtcp(packets).await;
+            let is_report = crate::media::rtcp::is_rtcp(packet);
+            browser.guarded(self.leg, |conversion| {
+                if is_report {
+                    return conversion.control_outward(packet);
                 }
-            } else if let Some((header, payload)) = parse(packet) {
+                let Some((header, payload)) = parse(packet) else { return };
                 let head = Head {
                     payload_type: header.payload_type,
                     marker: header.marker,
@@ -206,6 +208,10 @@ impl Session {
                     ssrc: header.ssrc,
                 };
                 conversion.outward(head, &packet[payload], &mut |head, payload| ready.push(packet_of(head, payload)));
+            });
+            let Some(connection) = &browser.connection else { continue };
+            if is_report && let Ok(packets) = rtcp::packet::unmarshal(&mut &packet[..]) {
+                let _ = connection.local.write_rtcp(packets).await;
             }
             for packet in ready.drain(..) {
                 let _ = connection.local.write_rtp(packet).await;
@@ -217,10 +223,11 @@ impl Session {
     fn inward(&self, browser: &mut Browser, event: Option<TrackRemoteEvent>) {
         match event {
             Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
-                let Some(conversion) = &mut browser.conversion else { return };
                 let rtp::Header { payload_type, marker, sequence_number, timestamp, ssrc, .. } = packet.header;
                 let head = Head { payload_type, marker, sequence: sequence_number, timestamp, ssrc };
-                conversion.inward(head, &packet.payload, &mut |head, payload| self.to_leg(head, payload));
+                browser.guarded(self.leg, |conversion| {
+                    conversion.inward(head, &packet.payload, &mut |head, payload| self.to_leg(head, payload));
+                });
             }
             Some(TrackRemoteEvent::OnRtcpPacket(packets)) => self.report_inward(&packets),
             Some(_) => {}
@@ -250,7 +257,9 @@ impl Session {
         let Some(without) = self.shared.port.without_consent(&connection.inbox) else { return };
         let now = (self.shared.clock)();
         let reached = *browser.reached.get_or_insert(now);
-        let why = if without >= CONSENT {
+        let why = if browser.faulty {
+            "its sound was given up"
+        } else if without >= CONSENT {
             "the browser does not say any more that it wants to hear us"
         } else if !browser.has_keys && now.since(reached) >= HANDSHAKE {
             "no keys could be agreed on with the browser"
@@ -283,10 +292,19 @@ impl Browser {
     }
 
     fn converts(&mut self, talk: Talk, codec: Codec) -> webrtc::error::Result<()> {
-        if self.conversion.as_ref().is_none_or(|conversion| !conversion.does(&talk, codec)) {
-            self.conversion = Some(Conversion::new(talk, codec).ok_or_else(|| nothing("Opus cannot be had"))?);
-        }
+        let before = self.conversion.take();
+        let conversion = Conversion::after(before, talk, codec).ok_or_else(|| nothing("Opus cannot be had"))?;
+        self.conversion = Some(conversion);
         Ok(())
+    }
+
+    /// A fault of ours in one packet ends this leg's sound, and with it the leg, not what is left of the house.
+    fn guarded(&mut self, leg: LegId, act: impl FnOnce(&mut Conversion)) {
+        let Some(conversion) = &mut self.conversion else { return };
+        if catch_unwind(AssertUnwindSafe(|| act(conversion))).is_err() {
+            tracing::error!(%leg, "a fault in the sound of this browser; it is given up");
+            (self.conversion, self.faulty) = (None, true);
+        }
     }
 }
 

@@ -13,20 +13,21 @@ use crate::ids::{CallId, LegId, Prompt};
 use crate::media::desk::Desk;
 use crate::media::g711::{FRAME, linear_to_pcma, linear_to_pcmu};
 use crate::media::prompts::{Clip, PromptBank};
+use crate::media::worker::Clock;
 use crate::media::{Browser, Codec, Command, Direction, Event, LegKind, Settings};
 use crate::moment::Moment;
 
 const WAIT: Duration = Duration::from_secs(20);
 const CALL: CallId = CallId(77);
 
-struct House {
-    desk: Desk,
+pub struct House {
+    pub desk: Desk,
     told: Receiver<Vec<Event>>,
     heard: Vec<Event>,
 }
 
 /// A clock that needs no clock: it is one tick later each time it is asked, and sockets pace the rest.
-fn clock() -> Arc<dyn Fn() -> Moment + Send + Sync> {
+fn clock() -> Arc<Clock> {
     let micros = AtomicU64::new(1_000_000);
     Arc::new(move || Moment::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)))
 }
@@ -36,31 +37,39 @@ fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
 }
 
 fn house_with(ports: std::ops::RangeInclusive<u16>, dead_after: Duration, reserve: usize) -> House {
+    start(Settings { dead_after, reserve, ..settings(ports) }, clock())
+}
+
+pub fn start(settings: Settings, clock: Arc<Clock>) -> House {
     let mut bank = PromptBank::default();
     bank.insert(Prompt::plain("one"), Arc::new(Clip::of_samples(&[1000; 3 * FRAME])));
     bank.insert(Prompt::plain("music"), Arc::new(Clip::of_samples(&[-3000; 50 * FRAME])));
-    let settings = Settings {
+    let (tell, told) = channel();
+    let tell = Box::new(move |events| tell.send(events).map_err(|back| back.0));
+    let desk = Desk::start(settings, Arc::new(bank), clock, StdRng::seed_from_u64(1), tell).unwrap();
+    House { desk, told, heard: Vec::new() }
+}
+
+pub fn settings(ports: std::ops::RangeInclusive<u16>) -> Settings {
+    Settings {
         bind: "127.0.0.1".parse().unwrap(),
         advertise: None,
         ports,
-        reserve,
+        reserve: 0,
         urgent: 0,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
-        dead_after,
+        dead_after: Duration::ZERO,
         held_at_most: Duration::from_secs(2),
         workers: 2,
         prompts: Default::default(),
         browser: Browser::on([127, 0, 0, 1].into()),
-    };
-    let (tell, told) = channel();
-    let tell = Box::new(move |events| tell.send(events).map_err(|back| back.0));
-    let desk = Desk::start(settings, Arc::new(bank), clock(), StdRng::seed_from_u64(1), tell).unwrap();
-    House { desk, told, heard: Vec::new() }
+        recordings: Default::default(),
+    }
 }
 
 impl House {
     /// The next event for which `pick` has a value.
-    fn await_event<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
+    pub fn await_event<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
         loop {
             if let Some(found) = self.heard.iter().position(|event| pick(event).is_some()) {
                 return pick(&self.heard.remove(found)).unwrap();
@@ -73,7 +82,7 @@ impl House {
     }
 
     /// Opens a leg for a phone that speaks `codec`; returns where the leg receives.
-    fn connect(&mut self, leg: LegId, phone: &UdpSocket, codec: Codec) -> SocketAddr {
+    pub fn connect(&mut self, leg: LegId, phone: &UdpSocket, codec: Codec) -> SocketAddr {
         self.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Phone });
         self.offer(leg, phone.local_addr().unwrap(), codec)
     }
@@ -98,19 +107,19 @@ impl House {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    fn close(&mut self, leg: LegId) {
+    pub fn close(&mut self, leg: LegId) {
         self.desk.command(Command::Close { leg });
         self.await_event(|event| matches!(event, Event::Closed { leg: l, .. } if *l == leg).then_some(()));
     }
 }
 
-fn phone() -> UdpSocket {
+pub fn phone() -> UdpSocket {
     let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
     phone.set_read_timeout(Some(WAIT)).unwrap();
     phone
 }
 
-fn packet(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+pub fn packet(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x80, payload_type];
     packet.extend(sequence.to_be_bytes());
     packet.extend(timestamp.to_be_bytes());
@@ -423,57 +432,4 @@ fn keys_are_pressed_and_heard_between_two_of_ours() {
     house.desk.stop();
     let heard: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
     assert!(heard.iter().filter(|sample| **sample > 1500).count() >= 9 * FRAME, "{} samples", heard.len());
-}
-
-#[test]
-fn a_recording_is_whole_and_hashed_when_it_is_told() {
-    for stopped in [true, false] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut house = house(42_700..=42_711, Duration::ZERO);
-        house.desk.keep_recordings_in(folder.path().to_path_buf());
-        let phone = phone();
-        let to = house.connect(LegId(1), &phone, Codec::Pcma);
-        house.desk.command(Command::Record { leg: LegId(1), file: "messages/1.wav".into() });
-        house.desk.poll();
-        let path = folder.path().join("messages/1.wav");
-        let mut sequence: u16 = 0;
-        while std::fs::metadata(&path).map_or(0, |file| file.len()) < 8_000 {
-            sequence += 1;
-            let sound = packet(8, sequence, u32::from(sequence) * FRAME as u32, 1, &[linear_to_pcma(5000); FRAME]);
-            phone.send_to(&sound, to).unwrap();
-            std::thread::sleep(Duration::from_millis(5));
-            assert!(sequence < 4_000, "nothing is written");
-        }
-        let end = if stopped { Command::StopRecording { leg: LegId(1) } } else { Command::Close { leg: LegId(1) } };
-        house.desk.command(end);
-        let recording = house.await_event(|event| match event {
-            Event::Recorded { leg: LegId(1), recording } => Some(recording.clone()),
-            _ => None,
-        });
-        let recording = recording.expect("a recording");
-        assert_eq!(recording.file, "messages/1.wav");
-        let bytes = std::fs::read(&path).unwrap();
-        let hash = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&bytes));
-        assert_eq!(recording.sha256, hash, "the file as it was when it was told");
-        let samples: Vec<i16> = hound::WavReader::new(&bytes[..]).unwrap().samples().map(Result::unwrap).collect();
-        assert!(samples.len() >= 4_000 && samples.iter().any(|sample| (*sample - 5000).abs() < 300));
-    }
-}
-
-#[test]
-fn a_recording_that_cannot_be_written_is_told_too() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("messages"), "a file where a folder should be").unwrap();
-    for place in [Some(folder.path().to_path_buf()), None] {
-        let mut house = house(42_720..=42_731, Duration::ZERO);
-        place.into_iter().for_each(|place| house.desk.keep_recordings_in(place));
-        let phone = phone();
-        house.connect(LegId(1), &phone, Codec::Pcma);
-        house.desk.command(Command::Record { leg: LegId(1), file: "messages/1.wav".into() });
-        let recording = house.await_event(|event| match event {
-            Event::Recorded { recording, .. } => Some(recording.clone()),
-            _ => None,
-        });
-        assert_eq!(recording, None);
-    }
 }

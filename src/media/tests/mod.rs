@@ -3,3 +3,4 @@ mod keys;
 mod mixer;
 mod negotiation;
 mod prompts;
+mod recorder;

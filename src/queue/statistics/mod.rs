@@ -12,6 +12,7 @@ pub use figures::{Contacts, Presence, ServiceLevel};
 
 use super::decision::{Decision, PassedBecause};
 use super::settings::{Exit, Rules};
+use super::talks::NO_QUEUE;
 use super::words::{Expected, Input, LeftLine, OfferOutcome, OperatorState, Output};
 use crate::ids::{CallId, OperatorId, QueueId, Skill};
 use crate::moment::Moment;
@@ -236,7 +237,8 @@ impl Statistics {
             at,
             expected: None,
             waits: false,
-            handed_over: true,
+            // At a seat that a menu led to the talk begins.
+            handed_over: from.is_some() || queue.as_str() != NO_QUEUE,
         };
         self.open.insert(contact, open);
     }
@@ -325,6 +327,9 @@ impl Statistics {
     }
 
     fn of_queue(&mut self, queue: &QueueId, interval: Moment, count: impl Fn(&mut Contacts)) {
+        if queue.as_str() == NO_QUEUE {
+            return;
+        }
         count(self.contacts.entry((Of::Queue(queue.clone()), interval)).or_default());
         let skills = self.queues.get(queue).map(|facts| facts.skills.clone()).unwrap_or_default();
         for skill in skills {

@@ -199,6 +199,9 @@ impl Scenario {
                 Input::PassedOn { contact: call(who), queue: queue.into(), caller: None, since: moment(at) }
             }
             ["is", "moved", "to", queue] => Input::Move { contact: call(who), queue: queue.into(), by },
+            ["is", "handed", "over", "to", operator] => {
+                Input::HandedOver { contact: call(who), queue: NO_QUEUE.into(), to: operator.into(), caller: None }
+            }
             ["is", "handed", "over", "to", operator, "of", queue] => {
                 Input::HandedOver { contact: call(who), queue: queue.into(), to: operator.into(), caller: None }
             }
@@ -275,7 +278,8 @@ impl Scenario {
             }
             Output::HandedOver { contact, queue, from, operator, .. } => {
                 let from = from.as_ref().map_or(String::new(), |from| format!(" by {from}"));
-                format!("{} of {queue} is handed over{from} to {operator}", name(*contact))
+                let of = if queue.as_str() == NO_QUEUE { String::new() } else { format!(" of {queue}") };
+                format!("{}{of} is handed over{from} to {operator}", name(*contact))
             }
             Output::Ended { hold_ms: 0, .. } => return None,
             Output::Ended { contact, hold_ms, .. } => format!("{} was held for {}s", name(*contact), hold_ms / 1000),

@@ -54,6 +54,7 @@ fn record(number: u64) -> Record {
         supervised: Vec::new(),
         lost: Vec::new(),
         note: None,
+        note_by: None,
         sip_status: None,
         callback_of: None,
         attempt: None,
@@ -156,6 +157,30 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
     assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
     let (store, recovered, _told) = open(after.path());
     assert!(recovered.closed.is_empty(), "closed a second time");
+    store.close();
+}
+
+#[test]
+fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    store.write(Entry::Opened(Box::new(record(1))));
+    store.write(Entry::Closed(Box::new(finished(1))));
+    store.write(Entry::Closed(Box::new(finished(2))));
+    let noted = |note: Option<&str>, by: &str| Entry::Noted {
+        call: finished(1).call_id,
+        note: note.map(Into::into),
+        by: by.into(),
+    };
+    store.write(noted(Some("a lamp is \"broken\""), "1001"));
+    let ticket = store.write(noted(Some("路灯坏了"), "1002"));
+    wait_for(&told, ticket);
+    let after = crash(dir.path());
+    let (mut store, _, told) = open(after.path());
+    let expected = Record { note: Some("路灯坏了".into()), note_by: Some("1002".into()), ..finished(1) };
+    assert_eq!(records(after.path()), [expected, finished(2)]);
+    wait_for(&told, store.write(noted(None, "1002")));
+    assert_eq!(records(after.path())[0], Record { note_by: Some("1002".into()), ..finished(1) });
     store.close();
 }
 
@@ -429,7 +454,7 @@ fn json_lines_have_the_promised_form() {
             r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
             r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
-            r#""transfers":[],"supervised":[],"lost":[],"note":null}"#,
+            r#""transfers":[],"supervised":[],"lost":[],"note":null,"note_by":null}"#,
         )
     );
     let range = Filter { since: Some(at(100)), until: Some(at(200)), ..Filter::default() };
@@ -475,9 +500,18 @@ fn the_queue_log_is_asterisks() {
 #[test]
 fn a_record_written_before_a_field_existed_is_read() {
     let mut old = serde_json::to_value(finished(1)).unwrap();
-    for field in
-        ["callback_of", "attempt", "expected_wait_ms", "digits", "menu_path", "transfers", "supervised", "lost", "note"]
-    {
+    for field in [
+        "callback_of",
+        "attempt",
+        "expected_wait_ms",
+        "digits",
+        "menu_path",
+        "transfers",
+        "supervised",
+        "lost",
+        "note",
+        "note_by",
+    ] {
         assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }
     let plain = Record { digits: Default::default(), menu_path: Vec::new(), ..finished(1) };

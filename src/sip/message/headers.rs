@@ -122,6 +122,13 @@ impl Headers {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
+    /// Removes the first entry of that name.
+    pub fn remove_first(&mut self, name: &str) {
+        if let Some(at) = self.0.iter().position(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            self.0.remove(at);
+        }
+    }
+
     /// Replaces the first value of that name where it stands.
     pub fn replace_first(&mut self, name: &str, value: String) {
         if let Some((_, old)) = self.0.iter_mut().find(|(n, _)| n == name) {

@@ -37,6 +37,10 @@ impl Method {
     pub const REGISTER: Method = Method::Known(rsip::Method::Register);
     pub const INFO: Method = Method::Known(rsip::Method::Info);
     pub const UPDATE: Method = Method::Known(rsip::Method::Update);
+    pub const PRACK: Method = Method::Known(rsip::Method::PRack);
+    pub const REFER: Method = Method::Known(rsip::Method::Refer);
+    pub const SUBSCRIBE: Method = Method::Known(rsip::Method::Subscribe);
+    pub const NOTIFY: Method = Method::Known(rsip::Method::Notify);
 
     /// Methods are compared with case, RFC 3261 §7.1; any token is a method.
     pub(super) fn parse(text: &str) -> Option<Method> {
@@ -129,10 +133,12 @@ impl Response {
 pub fn reason_phrase(status: u16) -> String {
     match status {
         200 => return "OK".into(),
+        202 => return "Accepted".into(),
         416 => return "Unsupported URI Scheme".into(),
         422 => return "Session Interval Too Small".into(),
         481 => return "Call/Transaction Does Not Exist".into(),
         482 => return "Loop Detected".into(),
+        489 => return "Bad Event".into(),
         504 => return "Server Time-out".into(),
         _ => {}
     }

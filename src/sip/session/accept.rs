@@ -1,9 +1,10 @@
-//! Their INVITE: 180, 183, 200 until its ACK, refusals, CANCEL.
+//! Their INVITE: 200 until its ACK, refusals, CANCEL; and what belongs to its dialog.
 
-use super::{Leg, PROGRESS_DOUBLES_UP_TO, PROGRESS_EVERY, Progress, State, TransactionId, Unacked};
+use super::provisional::Next;
+use super::{Leg, Progress, State, TransactionId, Unacked};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::admission::ALLOW;
+use crate::sip::admission::{ALLOW, SUPPORTED};
 use crate::sip::endpoint::{Endpoint, dialog_key};
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::stateless::Origin;
@@ -29,12 +30,19 @@ impl Endpoint {
         if matches!(leg.state, State::Ending) && request.method != Method::BYE {
             return self.simply(now, id, &request, 481);
         }
-        let Some(dialog) = leg.dialog.as_mut() else { return self.simply(now, id, &request, 481) };
+        let tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
+        let Some(dialog) = leg.dialog_with(tag.as_deref()) else { return self.simply(now, id, &request, 481) };
         // §12.2.2: out of order.
         if !dialog.takes(seq) {
             return self.simply(now, id, &request, 500);
         }
-        if dialog.pinned {
+        let pinned = dialog.pinned;
+        // §15: whoever is rung cannot hang up, nor ask for what belongs to a talk.
+        let rung = matches!(leg.state, State::Calling(_));
+        if rung && ![Method::UPDATE, Method::INFO, Method::OPTIONS].contains(&request.method) {
+            return self.simply(now, id, &request, 481);
+        }
+        if pinned && !rung {
             // The phone's NAT gave it another port, or it connected anew: what it sends shows where it is.
             self.set_flow(now, leg_id, flow, true);
         }
@@ -42,9 +50,13 @@ impl Endpoint {
             m if *m == Method::BYE => self.bye(now, leg_id, id, &request),
             m if *m == Method::INVITE || *m == Method::UPDATE => self.their_reoffer(now, leg_id, id, request),
             m if *m == Method::INFO => self.info(now, leg_id, id, request),
+            m if *m == Method::PRACK => self.their_prack(now, leg_id, id, &request),
+            m if *m == Method::REFER => self.refer(now, leg_id, id, &request),
+            m if *m == Method::SUBSCRIBE => self.referral_subscription(now, leg_id, id, &request),
             m if *m == Method::OPTIONS => {
                 let mut response = request.respond(200, None);
                 response.headers.push("Allow", ALLOW);
+                response.headers.push("Supported", SUPPORTED);
                 response.headers.push("Accept", "application/sdp");
                 self.respond(now, id, response);
             }
@@ -68,38 +80,20 @@ impl Endpoint {
         }
     }
 
-    pub(in crate::sip) fn ring(&mut self, now: Moment, leg: LegId) {
-        if let Some((id, response)) = self.provisional(leg, 180, None) {
-            self.respond(now, id, response);
-        }
-    }
-
-    pub(in crate::sip) fn progress(&mut self, now: Moment, leg_id: LegId, body: Body) {
-        let Some((id, response)) = self.provisional(leg_id, 183, Some(body)) else { return };
-        let bytes = self.respond(now, id, response);
-        let t1 = self.settings.timers.t1;
-        let reliable = self.servers.get(&id).is_some_and(|server| server.transaction.flow.transport.is_reliable());
-        let (first, interval) = if reliable { (PROGRESS_EVERY, PROGRESS_EVERY) } else { (t1, t1 * 2) };
-        if let Some(Leg { state: State::Incoming { progress, .. }, .. }) = self.legs.get_mut(&leg_id) {
-            *progress = Some(Progress { bytes, again: now + first, interval });
-        }
-        self.schedule_leg(leg_id);
-    }
-
-    fn provisional(&self, leg: LegId, status: u16, body: Option<Body>) -> Option<(TransactionId, Response)> {
-        let leg = self.legs.get(&leg)?;
-        let State::Incoming { transaction, request, tag, .. } = &leg.state else { return None };
-        let response = request.respond(status, Some(tag));
-        Some((*transaction, self.dialog_forming(leg, request, response, body)))
-    }
-
     /// §12.1.1: Record-Route and Contact; the body, if any.
-    fn dialog_forming(&self, leg: &Leg, request: &Request, mut response: Response, body: Option<Body>) -> Response {
+    pub(in crate::sip) fn dialog_forming(
+        &self,
+        leg: &Leg,
+        request: &Request,
+        mut response: Response,
+        body: Option<Body>,
+    ) -> Response {
         request.copy_record_routes(&mut response);
         if let Some(dialog) = &leg.dialog {
             response.headers.push("Contact", self.contact(dialog.flow));
         }
         response.headers.push("Allow", ALLOW);
+        response.headers.push("Supported", SUPPORTED);
         if let Some(body) = body {
             response.headers.push("Content-Type", body.content_type);
             response.body = body.bytes;
@@ -109,15 +103,25 @@ impl Endpoint {
 
     /// 200, sent again until its ACK, §13.3.1.4.
     pub(in crate::sip) fn accept(&mut self, now: Moment, leg_id: LegId, body: Body) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let State::Incoming { progress, reliably, .. } = &mut leg.state else { return };
+        // RFC 3262 §5: not before they have what was described to them.
+        if progress.as_ref().is_some_and(Progress::is_awaited) {
+            reliably.next = Some(Next::Accept(body));
+            return;
+        }
+        leg.described.clone_from(&body.bytes);
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
         let (id, seq) = (*transaction, request.headers.cseq().map_or(0, |cseq| cseq.seq));
-        let offered = request.body.is_empty();
-        let response = self.dialog_forming(leg, request, request.respond(200, Some(tag)), Some(body));
+        let (offered, request) = (request.body.is_empty(), request.clone());
+        let mut response = self.dialog_forming(leg, &request, request.respond(200, Some(tag)), Some(body));
+        self.agree_on_timer(now, leg_id, &request, &mut response);
         self.await_ack(now, leg_id, id, seq, offered, response);
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.state = State::Talking;
         }
+        self.schedule_leg(leg_id);
     }
 
     /// Sends a 2xx to an INVITE and keeps it until it is acknowledged.
@@ -198,19 +202,14 @@ impl Endpoint {
 
     pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (t1, t2) = (self.settings.timers.t1, self.settings.timers.t2);
+        let t2 = self.settings.timers.t2;
         if leg.forget_at.is_some_and(|at| at <= now) {
             return self.forget_leg(now, leg_id);
         }
+        self.progress_due(now, leg_id);
+        self.timer_due(now, leg_id);
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let mut send = None;
-        if let State::Incoming { transaction, progress: Some(progress), .. } = &mut leg.state
-            && progress.again <= now
-        {
-            progress.again = now + progress.interval;
-            let doubled = progress.interval * 2;
-            progress.interval = if doubled > t1 * PROGRESS_DOUBLES_UP_TO { PROGRESS_EVERY } else { doubled };
-            send = self.servers.get(transaction).map(|s| (s.transaction.flow, progress.bytes.clone()));
-        }
         if let Some((_, sdp)) = leg.reoffer_at.take_if(|(at, _)| *at <= now) {
             self.reoffer(now, leg_id, sdp);
             return self.schedule_leg(leg_id);

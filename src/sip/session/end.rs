@@ -77,7 +77,7 @@ impl Endpoint {
             leg.reason = match why {
                 Ended::NoAck => Some("SIP;cause=408;text=\"No ACK\"".into()),
                 Ended::NoAnswer => Some("SIP;cause=488;text=\"No answer in the ACK\"".into()),
-                Ended::Bye | Ended::Cancelled | Ended::Lost => None,
+                Ended::Bye | Ended::Cancelled | Ended::Lost => leg.reason.take(),
             };
             self.tell(Event::Ended { leg: leg_id, why });
         }

@@ -1,13 +1,15 @@
 //! Our INVITE: to a seat or a URI, its answers, its CANCEL; and our own registration.
 
+use tracing::error;
+
 use super::{Calling, Cancel, Leg, State, TransactionId};
 use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
 use crate::sip::addressing::way_to;
-use crate::sip::admission::ALLOW;
+use crate::sip::admission::{ALLOW, SUPPORTED};
 use crate::sip::dialog::Dialog;
-use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
@@ -24,6 +26,10 @@ const AUTO_ANSWER: [(&str, &str); 3] = [
 impl Endpoint {
     pub(in crate::sip) fn invite(&mut self, now: Moment, invite: Invite) {
         let leg_id = invite.leg;
+        // Another INVITE would be another leg; nobody would end the first.
+        if self.legs.contains_key(&leg_id) {
+            return error!(leg = %leg_id, "invited twice");
+        }
         let way = match &invite.to {
             Target::Seat(seat) => self.registrar.target(seat),
             Target::Trunk { number, .. } if !is_dialable(number) => {
@@ -57,7 +63,9 @@ impl Endpoint {
         request.headers.push("CSeq", "1 INVITE");
         request.headers.push("Contact", self.contact(flow));
         request.headers.push("Allow", ALLOW);
-        if invite.auto_answer {
+        request.headers.push("Supported", SUPPORTED);
+        self.ask_for_timer(&mut request.headers, self.settings.session_expires, None);
+        if invite.auto_answer || self.answers_by_itself(&invite.to) {
             for (name, value) in AUTO_ANSWER {
                 request.headers.push(name, value);
             }
@@ -73,12 +81,21 @@ impl Endpoint {
         let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
-        let calling = Calling { transaction, request, flow, pinned, provisional: false, cancel: Cancel::No };
+        let call_id = request.headers.call_id().unwrap_or_default();
+        self.dialogs.insert(dialog_key(call_id, local.tag().unwrap_or_default()), leg_id);
+        let (provisional, cancel) = (false, Cancel::No);
+        let (early, turns) = (Vec::new(), 0);
+        let calling = Calling { transaction, request, flow, pinned, provisional, cancel, early, turns };
         let seat = match invite.to {
             Target::Seat(seat) => Some(seat),
             Target::Trunk { .. } | Target::Uri(_) => None,
         };
         self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
+    }
+
+    fn answers_by_itself(&self, to: &Target) -> bool {
+        let Target::Seat(seat) = to else { return false };
+        self.settings.seats.get(seat).is_some_and(|account| account.auto_answer)
     }
 
     /// A number at the far end of a trunk that takes calls of ours.
@@ -102,6 +119,8 @@ impl Endpoint {
             ..200 => self.invite_progresses(now, leg_id, response),
             200..300 => self.invite_accepted(now, leg_id, id, response),
             401 | 407 if self.try_again_with_credentials(now, leg_id, response) => {}
+            422 if self.try_longer(now, leg_id, response) => {}
+            300..=399 if self.ring_elsewhere(now, leg_id, response) => {}
             status => self.invite_failed(now, leg_id, status),
         }
     }
@@ -111,8 +130,9 @@ impl Endpoint {
         let State::Calling(calling) = &mut leg.state else { return };
         calling.provisional = true;
         let released = leg.released;
+        let in_order = self.acknowledge(now, leg_id, response);
         self.cancel_if_possible(now, leg_id);
-        if released {
+        if released || !in_order {
             return;
         }
         let body = body_of(response).filter(Body::is_sdp);
@@ -143,22 +163,30 @@ impl Endpoint {
         }
         let State::Calling(calling) = &leg.state else { return };
         let (flow, pinned) = (calling.flow, calling.pinned);
-        let Some(dialog) = Dialog::of_caller(&invite, response, flow, pinned) else {
+        let early = calling.early.iter().find(|early| early.dialog.remote_tag() == Some(tag.as_str()));
+        let early = early.map(|early| (early.dialog.local_seq, early.dialog.remote_seq, early.answer.clone()));
+        let Some(mut dialog) = Dialog::of_caller(&invite, response, flow, pinned) else {
             self.end_fork(now, &invite, response, id);
             return self.invite_failed(now, leg_id, 500);
         };
+        let mut body = body_of(response).filter(Body::is_sdp);
+        if let Some((local_seq, remote_seq, answer)) = early {
+            (dialog.local_seq, dialog.remote_seq) = (local_seq, remote_seq);
+            // RFC 3262 §5: what was told reliably need not be told again.
+            body = body.or(answer);
+        }
         leg.state = State::Talking;
+        leg.described.clone_from(&invite.body);
+        leg.learn_methods(&response.headers);
         let released = leg.released;
         self.set_dialog(leg_id, dialog);
+        self.take_timer(now, leg_id, &response.headers);
         self.send_ack(leg_id, id, seq);
         if released {
             // A CANCEL that came too late: what was answered is ended, §9.1.
             return self.send_bye(now, leg_id);
         }
-        if let Some(registration) = self.registration.as_mut() {
-            registration.forgive();
-        }
-        self.tell(Event::Answered { leg: leg_id, body: body_of(response).filter(Body::is_sdp) });
+        self.tell(Event::Answered { leg: leg_id, body });
     }
 
     /// ACK of a 2xx: a request of its own, §13.2.2.4, kept for copies of the 2xx.
@@ -236,35 +264,11 @@ impl Endpoint {
         self.send_in_branch(now, cancel, flow);
     }
 
-    /// A challenge is answered only where an account of ours belongs: secrets go to nobody else.
-    fn try_again_with_credentials(&mut self, now: Moment, leg_id: LegId, response: &Response) -> bool {
-        let Some(leg) = self.legs.get(&leg_id) else { return false };
-        let State::Calling(calling) = &leg.state else { return false };
-        let (flow, mut request) = (calling.flow, calling.request.clone());
-        if leg.released || !self.account_at(flow) {
-            return false;
-        }
-        let learned = self.registration.as_mut().is_some_and(|registration| registration.learn(response));
-        if !learned {
-            return false;
-        }
-        let seq = request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
-        request.headers.set("CSeq", format!("{seq} INVITE"));
-        self.prove(&mut request, flow);
-        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else { return false };
-        if let Some(Leg { state: State::Calling(calling), .. }) = self.legs.get_mut(&leg_id) {
-            calling.transaction = transaction;
-            calling.request = request;
-            calling.provisional = false;
-        }
-        true
-    }
-
-    fn account_at(&self, flow: Flow) -> bool {
+    pub(in crate::sip) fn account_at(&self, flow: Flow) -> bool {
         self.registration.as_ref().is_some_and(|registration| registration.account.registrar == flow.remote)
     }
 
-    fn prove(&mut self, request: &mut Request, flow: Flow) {
+    pub(in crate::sip) fn prove(&mut self, request: &mut Request, flow: Flow) {
         if self.account_at(flow) {
             let cnonce = self.token();
             if let Some(registration) = self.registration.as_mut() {
@@ -328,7 +332,7 @@ impl Endpoint {
     }
 }
 
-fn body_of(response: &Response) -> Option<Body> {
+pub(in crate::sip) fn body_of(response: &Response) -> Option<Body> {
     let content_type = response.headers.get("Content-Type")?.to_string();
     (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() })
 }

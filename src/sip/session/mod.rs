@@ -1,14 +1,21 @@
 //! A leg: one INVITE session of ours or theirs, RFC 3261 §13–15. Its verbs are the files beside this one.
 
 pub(super) mod accept;
+mod again;
 pub(super) mod end;
 pub(super) mod invite;
+pub(super) mod provisional;
+pub(super) mod refer;
 pub(super) mod reoffer;
+pub(super) mod timer;
 
 use std::time::Duration;
 
+use provisional::{Early, Reliably};
+use timer::Timer;
+
 use super::dialog::Dialog;
-use super::message::Request;
+use super::message::{Headers, Request};
 use super::words::{Flow, Invite, Source};
 use crate::ids::SeatId;
 use crate::moment::Moment;
@@ -41,13 +48,28 @@ pub(super) struct Leg {
     pub reason: Option<String>,
     /// The ACKs of our INVITEs by transaction, sent again for each copy of a 2xx.
     pub acks: Vec<(TransactionId, Flow, Vec<u8>)>,
+    /// Our description that holds, or is about to.
+    pub described: Vec<u8>,
+    /// They understand UPDATE.
+    pub updates: bool,
+    /// How the session is refreshed, and the request of ours that does it.
+    pub timer: Option<Timer>,
+    pub refreshing: Option<TransactionId>,
+    /// A REFER came before.
+    pub referred: bool,
 }
 
 pub(super) enum State {
     /// Our INVITE waits for its phone to be back.
     Held(Box<Invite>),
     /// Their INVITE, not answered yet.
-    Incoming { transaction: TransactionId, request: Box<Request>, tag: String, progress: Option<Progress> },
+    Incoming {
+        transaction: TransactionId,
+        request: Box<Request>,
+        tag: String,
+        progress: Option<Progress>,
+        reliably: Reliably,
+    },
     /// Our INVITE, not answered yet.
     Calling(Box<Calling>),
     /// Answered.
@@ -58,13 +80,26 @@ pub(super) enum State {
     Ending,
 }
 
-/// The last 183, sent again: soon, as over UDP it may be lost and nobody would hear anything, then so that proxies
-/// do not give up (§13.3.1.1).
+/// The last provisional response that is sent again.
 pub(super) struct Progress {
     pub bytes: Vec<u8>,
+    /// It has a description.
+    pub described: bool,
+    pub repeat: Repeat,
     pub again: Moment,
     /// Until the repetition after that.
     pub interval: Duration,
+}
+
+/// Why and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Soon, as over UDP it may be lost and nobody would hear anything, then so that proxies do not give up (§13.3.1.1).
+    Soon,
+    /// Until its PRACK is there; without one by then the call is refused.
+    UntilPrack { until: Moment },
+    /// It was acknowledged: what proxies wait for is another.
+    Anew,
 }
 
 pub(super) struct Calling {
@@ -75,6 +110,10 @@ pub(super) struct Calling {
     /// A provisional response came: a CANCEL may be sent, §9.1.
     pub provisional: bool,
     pub cancel: Cancel,
+    /// What forks of it said reliably.
+    pub early: Vec<Early>,
+    /// How often it was sent to another address, or with another interval.
+    pub turns: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +157,29 @@ impl Leg {
             released: false,
             reason: None,
             acks: Vec::new(),
+            described: Vec::new(),
+            updates: false,
+            timer: None,
+            refreshing: None,
+            referred: false,
         }
+    }
+
+    /// The dialog with whoever has this tag: the leg's, or before it was answered one of its forks'.
+    pub fn dialog_with(&mut self, tag: Option<&str>) -> Option<&mut Dialog> {
+        let own = match (&mut self.dialog, &mut self.state) {
+            (Some(dialog), _) => Some(dialog),
+            (None, State::Calling(calling)) => {
+                calling.early.iter_mut().map(|early| &mut early.dialog).find(|dialog| dialog.remote_tag() == tag)
+            }
+            (None, _) => None,
+        };
+        own.filter(|dialog| dialog.remote_tag() == tag)
+    }
+
+    /// What the other side said it understands.
+    pub fn learn_methods(&mut self, headers: &Headers) {
+        self.updates = headers.tokens("Allow").iter().any(|method| method == "UPDATE");
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -128,7 +189,9 @@ impl Leg {
         };
         let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));
         let reoffer = self.reoffer_at.as_ref().map(|(at, _)| *at);
-        progress.into_iter().chain(unacked).chain(reoffer).chain(self.forget_at).min()
+        let talks = matches!(self.state, State::Talking) && !self.released;
+        let timer = self.timer.filter(|_| talks).map(|timer| timer.due);
+        progress.into_iter().chain(unacked).chain(reoffer).chain(self.forget_at).chain(timer).min()
     }
 }
 

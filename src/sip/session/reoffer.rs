@@ -7,7 +7,7 @@ use rand::Rng;
 use super::{State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::admission::ALLOW;
+use crate::sip::admission::{ALLOW, SUPPORTED};
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::words::{Body, Event};
@@ -18,14 +18,28 @@ const REOFFER_WITHIN: Duration = Duration::from_secs(3 * 60);
 impl Endpoint {
     pub(in crate::sip) fn their_reoffer(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let unanswered = matches!(leg.state, State::Incoming { .. } | State::Calling(_));
+        // RFC 3311 §5.2: an UPDATE that describes nothing is in order at any time; one that does before the call is
+        // answered as soon as a description was told reliably.
+        let plain = request.method == Method::UPDATE && request.body.is_empty();
+        let answered = match &leg.state {
+            State::Incoming { reliably, .. } => request.method == Method::UPDATE && reliably.answered,
+            State::Calling(calling) => {
+                request.method == Method::UPDATE && calling.early.iter().any(|early| early.answer.is_some())
+            }
+            _ => true,
+        };
         // §14.2: ours is open; theirs must come back later. Theirs is open: it was sent too early.
-        if leg.our_reoffer.is_some() {
+        if leg.our_reoffer.is_some() && !plain {
             return self.simply(now, id, &request, 491);
         }
-        if leg.their_reoffer.is_some() || leg.unacked.is_some() || unanswered || leg.released {
+        let busy = leg.their_reoffer.is_some() || leg.unacked.is_some() || !answered;
+        if leg.released || (busy && !plain) {
             let mut response = request.respond(500, None);
             response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
+            self.respond(now, id, response);
+            return;
+        }
+        if let Some(response) = self.too_brief(&request) {
             self.respond(now, id, response);
             return;
         }
@@ -34,15 +48,17 @@ impl Endpoint {
             Err(response) => return drop(self.respond(now, id, *response)),
         };
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if let Some(dialog) = leg.dialog.as_mut() {
+        let tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
+        if let Some(dialog) = leg.dialog_with(tag.as_deref()) {
             dialog.refresh(&request.headers);
         }
-        // An UPDATE without a body refreshes the target only.
-        if request.method == Method::UPDATE && body.is_none() {
+        // It refreshes target and session only.
+        if plain {
             let mut response = request.respond(200, None);
             response.headers.push("Contact", self.contact_of(leg_id));
+            self.agree_if_answered(now, leg_id, &request, &mut response);
             self.respond(now, id, response);
-            return;
+            return self.schedule_leg(leg_id);
         }
         leg.their_reoffer = Some(id);
         if let Some(server) = self.servers.get_mut(&id) {
@@ -56,16 +72,32 @@ impl Endpoint {
         self.tell(Event::Reoffer { leg: leg_id, body });
     }
 
-    fn contact_of(&self, leg: LegId) -> String {
-        let flow = self.legs.get(&leg).and_then(|leg| leg.dialog.as_ref()).map(|dialog| dialog.flow);
+    /// RFC 4028 §9: before the call is answered nothing is agreed on but by its own 2xx.
+    fn agree_if_answered(&mut self, now: Moment, leg_id: LegId, request: &Request, response: &mut Response) {
+        if self.legs.get(&leg_id).is_some_and(|leg| matches!(leg.state, State::Talking)) {
+            self.agree_on_timer(now, leg_id, request, response);
+        }
+    }
+
+    pub(in crate::sip) fn contact_of(&self, leg: LegId) -> String {
+        let flow = self.legs.get(&leg).and_then(|leg| match (&leg.dialog, &leg.state) {
+            (Some(dialog), _) => Some(dialog.flow),
+            (None, State::Calling(calling)) => Some(calling.flow),
+            _ => None,
+        });
         flow.map(|flow| self.contact(flow)).unwrap_or_default()
     }
 
     pub(in crate::sip) fn accept_reoffer(&mut self, now: Moment, leg_id: LegId, body: Body) {
         let Some((id, request)) = self.take_reoffer(leg_id) else { return };
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.described.clone_from(&body.bytes);
+        }
         let mut response = request.respond(200, None);
         response.headers.push("Contact", self.contact_of(leg_id));
         response.headers.push("Allow", ALLOW);
+        response.headers.push("Supported", SUPPORTED);
+        self.agree_if_answered(now, leg_id, &request, &mut response);
         response.headers.push("Content-Type", body.content_type);
         response.body = body.bytes;
         if request.method == Method::INVITE {
@@ -73,6 +105,7 @@ impl Endpoint {
             self.await_ack(now, leg_id, id, seq, request.body.is_empty(), response);
         } else {
             self.respond(now, id, response);
+            self.schedule_leg(leg_id);
         }
     }
 
@@ -102,16 +135,29 @@ impl Endpoint {
             leg.parked = Some(sdp);
             return;
         }
+        self.reinvite(now, leg_id, sdp, None);
+    }
+
+    /// `refreshes`: nothing is described that did not hold before; the session is to go on for so long.
+    pub(in crate::sip) fn reinvite(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>, refreshes: Option<Duration>) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let Some(dialog) = leg.dialog.as_mut() else { return };
         dialog.local_seq += 1;
         let mut request = dialog.request(Method::INVITE, dialog.local_seq);
         let flow = dialog.next_hop();
         request.headers.push("Contact", self.contact_of(leg_id));
         request.headers.push("Allow", ALLOW);
+        request.headers.push("Supported", SUPPORTED);
+        if let Some(expires) = refreshes {
+            self.ask_for_timer(&mut request.headers, expires, Some("uac"));
+        }
         request.headers.push("Content-Type", "application/sdp");
         request.body = sdp;
+        self.prove(&mut request, flow);
         let id = self.send(now, request, flow, Purpose::Reinvite(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.our_reoffer = id;
+            leg.refreshing = id.filter(|_| refreshes.is_some());
         }
     }
 
@@ -140,8 +186,13 @@ impl Endpoint {
             if let Some(dialog) = leg.dialog.as_mut() {
                 dialog.refresh(&response.headers);
             }
+            leg.described.clone_from(&request.body);
             let released = leg.released;
+            let refreshes = leg.refreshing.take_if(|refreshing| *refreshing == id).is_some();
             self.send_ack(leg_id, id, seq);
+            if refreshes {
+                return self.take_timer(now, leg_id, &response.headers);
+            }
             if !released {
                 let content_type = response.headers.get("Content-Type").unwrap_or_default().to_string();
                 let body = (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() });
@@ -150,6 +201,9 @@ impl Endpoint {
             return;
         }
         leg.our_reoffer = None;
+        if leg.refreshing.take_if(|refreshing| *refreshing == id).is_some() {
+            return self.refreshed(now, leg_id, response.status, &response.headers);
+        }
         match response.status {
             408 | 481 => self.lost(now, leg_id),
             491 if !leg.released => {

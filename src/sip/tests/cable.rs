@@ -56,6 +56,9 @@ fn settings(end: usize, reliable: bool) -> Settings {
         register_max: Duration::from_secs(3600),
         nonce_lifetime: Duration::from_secs(300),
         flow_grace: Duration::from_secs(15),
+        session_expires: Duration::from_secs(1800),
+        min_se: Duration::from_secs(90),
+        redirects: vec!["10.7.0.0/16".parse().unwrap()],
         max_calls: 1000,
         timers: Timers::default(),
     }
@@ -112,6 +115,11 @@ impl Cable {
                 match incoming.number.as_str() {
                     "busy" => self.command(end, Command::Refuse { leg, refusal: Refusal::new(486) }),
                     "ring" => self.command(end, Command::Ring { leg }),
+                    "early" => {
+                        // Heard before it is answered: reliably, as the other end understands that.
+                        self.command(end, Command::Progress { leg, body: Body::sdp(b"answer".to_vec()) });
+                        self.command(end, Command::Accept { leg, body: Body::sdp(b"answer".to_vec()) });
+                    }
                     _ => {
                         self.command(end, Command::Ring { leg });
                         self.command(end, Command::Accept { leg, body: Body::sdp(b"answer".to_vec()) });
@@ -226,6 +234,23 @@ fn a_call_on_a_good_cable() {
 }
 
 #[test]
+fn a_call_goes_on_as_long_as_it_is_refreshed() {
+    for reliable in [false, true] {
+        let mut cable = Cable::new(1, FINE, reliable);
+        cable.invite(2, "early");
+        cable.after(Duration::from_secs(4 * 3600));
+        assert_eq!((cable.count(A, "answered"), cable.count(B, "acked")), (1, 1), "{:?}", cable.told);
+        assert_eq!(cable.count(A, "ended Lost") + cable.count(B, "ended Lost"), 0, "{:?}", cable.told);
+        // Neither end can say goodbye: RFC 4028 §10.
+        cable.weather = Weather { loss: 1.0, ..FINE };
+        if !reliable {
+            cable.after(Duration::from_secs(1800));
+            assert_eq!((cable.count(A, "ended Lost"), cable.count(B, "ended Lost")), (1, 1), "{:?}", cable.told);
+        }
+    }
+}
+
+#[test]
 fn both_sides_offer_anew_at_once() {
     for seed in 0..30 {
         let mut cable = Cable::new(seed, FINE, false);
@@ -249,7 +274,7 @@ fn many_calls_on_a_bad_cable_end_as_both_sides_say() {
         let reliable = seed % 5 == 4;
         let mut cable = Cable::new(seed, BAD, reliable);
         for n in 1..=20_u64 {
-            let number = ["1", "busy", "ring", "1"][cable.rng.random_range(0..4)];
+            let number = ["1", "busy", "ring", "early"][cable.rng.random_range(0..4)];
             cable.invite(n * 2, number);
             let pause = Duration::from_millis(cable.rng.random_range(0..2500));
             cable.after(pause);

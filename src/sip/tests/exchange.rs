@@ -231,8 +231,8 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
 
 #[test]
 fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
-    let mut phone = Phone::new(true);
-    let mut dial = |trunk: &str, number: &str| {
+    let dial = |trunk: &str, number: &str| {
+        let mut phone = Phone::new(true);
         let to = Target::Trunk { trunk: trunk.into(), number: number.into() };
         let caller = Party { number: "12345".into(), display: None };
         let sent = phone.command(Command::Invite(Invite {

@@ -1,9 +1,14 @@
 //! Endpoints in virtual time: on a pretend cable, and against requests by hand.
 
+mod again;
 mod browsers;
 mod cable;
 mod connections;
 mod exchange;
 mod phone;
+mod referring;
+mod reliable;
 mod seats;
 mod strangers;
+mod timers;
+mod watching;

@@ -19,8 +19,8 @@ pub struct Phone {
 }
 
 pub fn seats() -> BTreeMap<SeatId, SeatAccount> {
-    let registers = SeatAccount { secret: Some(digest::secret("8001", "r", "pass")), contact: None };
-    let fixed = |contact: &str| SeatAccount { secret: None, contact: Some(contact.into()) };
+    let registers = SeatAccount { secret: Some(digest::secret("8001", "r", "pass")), ..SeatAccount::default() };
+    let fixed = |contact: &str| SeatAccount { contact: Some(contact.into()), ..SeatAccount::default() };
     BTreeMap::from([
         ("8001".into(), registers),
         ("8002".into(), fixed("sip:8002@10.0.0.9:5070")),
@@ -51,6 +51,9 @@ pub fn settings(trunk: bool) -> Settings {
         register_max: Duration::from_secs(600),
         nonce_lifetime: Duration::from_secs(30),
         flow_grace: Duration::from_secs(15),
+        session_expires: Duration::from_secs(1800),
+        min_se: Duration::from_secs(90),
+        redirects: vec!["10.7.0.0/16".parse().unwrap()],
         max_calls: 3,
         timers: Timers::default(),
     }
@@ -123,7 +126,8 @@ pub fn starts(messages: &[String]) -> Vec<&str> {
 }
 
 pub fn request(method: &str, uri: &str, branch: &str, cseq: u32, lines: &str) -> String {
-    let to = if lines.contains("To: ") { String::new() } else { format!("To: <{uri}>\n") };
+    let has_to = lines.starts_with("To: ") || lines.contains("\nTo: ");
+    let to = if has_to { String::new() } else { format!("To: <{uri}>\n") };
     let from = if lines.contains("From: ") { "" } else { "From: <sip:100@10.0.0.9>;tag=f\n" };
     format!(
         "{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{branch}\n{from}{to}Call-ID: c1\nCSeq: {cseq} {method}\nContact: <sip:100@10.0.0.9:5070>\nMax-Forwards: 70\n{lines}Content-Length: 0\n\n"
@@ -193,4 +197,46 @@ pub fn answered(request: &str, status: &str) -> String {
 
 pub fn caller() -> Party {
     Party { number: "138".into(), display: None }
+}
+
+/// The value of the first header of that name.
+pub fn header<'a>(text: &'a str, name: &str) -> &'a str {
+    let of = |line: &'a str| line.trim_end().strip_prefix(name)?.strip_prefix(": ");
+    text.lines().find_map(of).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// An answer to a request of the house with these lines more.
+pub fn answered_with(request: &str, status: &str, lines: &str) -> String {
+    answered(request, status).replace("Content-Length", &format!("{lines}Content-Length"))
+}
+
+/// Rings seat 8002, whose phone is where this one is: our INVITE.
+pub fn ring_desk(phone: &mut Phone) -> String {
+    let invite = Invite {
+        leg: LegId(2),
+        to: Target::Seat("8002".into()),
+        caller: caller(),
+        sip_call_id: None,
+        hops: HOPS,
+        auto_answer: false,
+        call: None,
+        body: Some(Body::sdp(b"v=0 ours".to_vec())),
+    };
+    phone.command(Command::Invite(invite)).remove(0)
+}
+
+/// The same phone has answered, saying these lines: our INVITE.
+pub fn desk_talks(phone: &mut Phone, lines: &str) -> String {
+    let invite = ring_desk(phone);
+    let lines = format!("Contact: <sip:8002@10.0.0.9:5070>\n{lines}");
+    assert!(phone.send(&described(&answered_with(&invite, "200 OK", &lines)))[0].starts_with("ACK "));
+    assert!(matches!(phone.events()[..], [Event::Answered { leg: LegId(2), .. }]));
+    invite
+}
+
+/// A request of the phone's within the dialog of that INVITE of ours.
+pub fn of_desk(invite: &str, method: &str, cseq: u32, lines: &str) -> String {
+    let own = format!("From: {};tag=t\nTo: {}\n{lines}", header(invite, "To"), header(invite, "From"));
+    request(method, "sip:hotline@10.0.0.1", &format!("d{cseq}"), cseq, &own)
+        .replace("Call-ID: c1", &format!("Call-ID: {}", header(invite, "Call-ID")))
 }

@@ -91,6 +91,17 @@ fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
 }
 
 #[test]
+fn a_seat_with_a_headset_is_asked_to_answer_by_itself() {
+    for auto_answer in [false, true] {
+        let mut settings = settings(false);
+        settings.seats.get_mut("8002").unwrap().auto_answer = auto_answer;
+        let mut phone = Phone::of(settings);
+        let invite = ring_desk(&mut phone);
+        assert_eq!(invite.contains("Answer-Mode: Auto\r\n"), auto_answer, "RFC 5373");
+    }
+}
+
+#[test]
 fn only_who_can_be_rung_is_announced() {
     let mut house = endpoint::Endpoint::new(Default::default(), settings(false), rand::SeedableRng::seed_from_u64(1));
     let mut reachable = Vec::new();

@@ -1,7 +1,7 @@
 // The files in force, those that were, what a change would do, and the ways back.
 
 import { effect, signal } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post } from "../api";
 import { configuration } from "../board";
 import { MINUTES } from "../day";
@@ -10,7 +10,7 @@ import { words } from "../language";
 import { Chart } from "../parts/chart";
 import { Dialog } from "../parts/dialog";
 import { attempt, say } from "../parts/toast";
-import type { Checked, Configuration, Difference, Simulated, Version } from "../words";
+import type { Checked, Configuration, Difference, Played, Simulated, Version } from "../words";
 
 const inForce = signal<Configuration | null>(null);
 const versions = signal<Version[]>([]);
@@ -63,15 +63,51 @@ function DifferenceOf({ shown }: { shown: Difference }) {
   );
 }
 
+/** Any two versions, side by side. */
+function Compare({ compare }: { compare: (a: number, b: number) => void }) {
+  const t = words.value.admin;
+  const numbers = versions.value.map((one) => one.version);
+  const [from, setFrom] = useState<number | null>(null);
+  const [to, setTo] = useState<number | null>(null);
+  if (numbers.length < 2) return null;
+  const [a, b] = [from ?? numbers[1] ?? 0, to ?? numbers[0] ?? 0];
+  const choice = (label: string, value: number, set: (value: number) => void) => (
+    <select
+      class="inline"
+      aria-label={label}
+      value={String(value)}
+      onChange={(event) => set(Number(event.currentTarget.value))}
+    >
+      {numbers.map((one) => (
+        <option key={one} value={String(one)}>
+          {one}
+        </option>
+      ))}
+    </select>
+  );
+  return (
+    <div class="row compare">
+      {choice(`${t.compare} ${t.from}`, a, setFrom)}
+      <span aria-hidden="true">→</span>
+      {choice(`${t.compare} ${t.to}`, b, setTo)}
+      <button type="button" class="small" disabled={a === b} onClick={() => compare(a, b)}>
+        {t.compare}
+      </button>
+    </div>
+  );
+}
+
 function Versions() {
   const t = words.value;
-  const [from, setFrom] = useState<number | null>(null);
-  const [shown, show] = useState<Difference | null>(null);
+  const [shown, show] = useState<{ title: string; difference: Difference } | null>(null);
   const [back, setBack] = useState<Version | null>(null);
   const [note, setNote] = useState("");
   const present = inForce.value?.version;
   const compare = (a: number, b: number) =>
-    attempt(async () => show(await get<Difference>(`/config/versions/${a}/diff/${b}`)));
+    void attempt(async () => {
+      const difference = await get<Difference>(`/config/versions/${a}/diff/${b}`);
+      show({ title: `${t.admin.compare} ${a} → ${b}`, difference });
+    });
   const rollback = async () => {
     const to = back?.version;
     setBack(null);
@@ -84,12 +120,13 @@ function Versions() {
   return (
     <section class="panel">
       <h2>{t.admin.versions}</h2>
+      <Compare compare={compare} />
       <ul class="versions">
         {versions.value.map((one) => (
           <li key={one.version} data-version={one.version}>
             <p class="row">
               <strong>{one.version}</strong>
-              <span class="soft">{dateTime(one.at)}</span>
+              <span class="soft">{dateTime(one.at).slice(0, 16)}</span>
               <span class="grow">{one.author}</span>
               {one.version === present && (
                 <span class="chip" data-state="ready">
@@ -103,41 +140,22 @@ function Versions() {
                 {change}
               </p>
             ))}
-            <div class="row">
-              {present !== undefined && one.version !== present && (
-                <button type="button" class="small" onClick={() => void compare(one.version, present)}>
-                  {t.admin.compare} {one.version} → {present}
+            {present !== undefined && one.version !== present && (
+              <div class="row">
+                <button type="button" class="small" onClick={() => compare(one.version, present)}>
+                  {t.admin.compareInForce}
                 </button>
-              )}
-              {from !== null && from !== one.version && from !== present && (
-                <button
-                  type="button"
-                  class="small"
-                  onClick={() => void compare(Math.min(from, one.version), Math.max(from, one.version))}
-                >
-                  {t.admin.compare} {Math.min(from, one.version)} → {Math.max(from, one.version)}
-                </button>
-              )}
-              <button
-                type="button"
-                class={`small ${from === one.version ? "on" : ""}`}
-                aria-pressed={from === one.version}
-                onClick={() => setFrom(from === one.version ? null : one.version)}
-              >
-                {t.admin.with_}…
-              </button>
-              {one.version !== present && (
                 <button type="button" class="small" onClick={() => setBack(one)}>
                   {t.admin.rollback}
                 </button>
-              )}
-            </div>
+              </div>
+            )}
           </li>
         ))}
       </ul>
       {shown && (
-        <Dialog title={t.admin.compare} wide onClose={() => show(null)}>
-          <DifferenceOf shown={shown} />
+        <Dialog title={shown.title} wide onClose={() => show(null)}>
+          <DifferenceOf shown={shown.difference} />
         </Dialog>
       )}
       {back && (
@@ -158,7 +176,34 @@ function Versions() {
   );
 }
 
-function Outcome() {
+/** A fault leads to where it is: `queues.toml:3:8: …`. */
+export function place(line: string): { file: string; line: number; column: number } | null {
+  const [, file, at, column] = /^(?:.*\/)?([\w.-]+):(\d+):(\d+): /.exec(line) ?? [];
+  return file ? { file, line: Number(at), column: Number(column) } : null;
+}
+
+function Told({ lines, go }: { lines: string[]; go: (to: { file: string; line: number; column: number }) => void }) {
+  return (
+    <ul class="told">
+      {lines.map((line) => {
+        const to = place(line);
+        return (
+          <li key={line}>
+            {to ? (
+              <button type="button" class="link" onClick={() => go(to)}>
+                {line}
+              </button>
+            ) : (
+              line
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Outcome({ go }: { go: (to: { file: string; line: number; column: number }) => void }) {
   const t = words.value;
   const [check, played] = [checked.value, simulated.value];
   const quarters = played?.quarters ?? [];
@@ -174,23 +219,28 @@ function Outcome() {
           {(check.faults ?? []).length + (check.warnings ?? []).length === 0 && (
             <p class="good-text strong">✓ {t.admin.checkClean}</p>
           )}
-          {check.report ? (
-            <pre>{check.report}</pre>
-          ) : (
-            <pre>{[...(check.faults ?? []), ...(check.warnings ?? [])].join("\n")}</pre>
+          <Told lines={[...(check.faults ?? []), ...(check.warnings ?? [])]} go={go} />
+          {check.changes && <DifferenceOf shown={{ changes: check.changes }} />}
+          {check.report && (
+            <details>
+              <summary>{t.admin.report}</summary>
+              <pre>{check.report}</pre>
+            </details>
           )}
-          <DifferenceOf shown={{ changes: check.changes ?? [] }} />
         </section>
       )}
       {played && (
         <section class="panel" data-panel="simulated">
           <h2>{t.admin.simulated}</h2>
+          {quarters.length === 0 && !played.report && <p class="soft">{t.admin.nothingPlayed}</p>}
           {quarters.length > 0 && (
             <div class="curves">
               <Chart
                 title={t.operator.level}
                 minutes={MINUTES}
                 unit={(value) => `${value}%`}
+                from={lowest(quarters)}
+                to={101}
                 lines={[
                   {
                     name: `${t.operator.level} · ${t.admin.before}`,
@@ -234,6 +284,12 @@ function Outcome() {
   );
 }
 
+/** Where the scale of shares begins: a whole ten below the worst quarter, so that differences are seen. */
+function lowest(quarters: { before: Played; after: Played }[]): number {
+  const shares = quarters.flatMap((one) => [one.before.service_level ?? 1, one.after.service_level ?? 1]);
+  return Math.max(0, Math.floor(Math.min(...shares, 0.9) * 10) * 10 - 10);
+}
+
 const share = (value: number | null | undefined) => (value == null ? null : Math.round(value * 1000) / 10);
 const seconds = (value: number | null | undefined) => (value == null ? null : Math.round(value / 1000));
 
@@ -242,6 +298,7 @@ export function Configured() {
   const [name, setName] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [note, setNote] = useState("");
+  const source = useRef<HTMLTextAreaElement>(null);
   useEffect(() => void attempt(read), []);
   const files = inForce.value?.files ?? {};
   const names = Object.keys(files);
@@ -251,6 +308,20 @@ export function Configured() {
     if (current === undefined) return;
     const { [current]: _, ...others } = changed.value;
     changed.value = next === files[current] ? others : { ...others, [current]: next };
+  };
+  /** The caret at a line and column of a file, and in sight. */
+  const go = (to: { file: string; line: number; column: number }) => {
+    if (!names.includes(to.file)) return;
+    setName(to.file);
+    setTimeout(() => {
+      const element = source.current;
+      if (!element) return;
+      const before = element.value.split("\n").slice(0, to.line - 1);
+      const at = before.reduce((sum, line) => sum + line.length + 1, 0) + to.column - 1;
+      element.focus();
+      element.setSelectionRange(at, at);
+      element.scrollTop = Math.max(0, (to.line - 5) * (element.scrollHeight / element.value.split("\n").length));
+    });
   };
   const working = async (what: () => Promise<void>) => {
     setBusy(true);
@@ -274,8 +345,13 @@ export function Configured() {
             <h2 class="grow">
               {t.admin.files} · {t.admin.version} {inForce.value?.version ?? "–"}
             </h2>
-            <span class="hint">{t.admin.edit}</span>
+            {Object.keys(changed.value).length > 0 && (
+              <span class="chip" data-state="warning">
+                {t.admin.onlyHere}
+              </span>
+            )}
           </div>
+          <p class="hint">{t.admin.edit}</p>
           <div class="row tabs" role="tablist" aria-label={t.admin.files}>
             {names.map((one) => (
               <button
@@ -292,6 +368,7 @@ export function Configured() {
             ))}
           </div>
           <textarea
+            ref={source}
             class="source"
             aria-label={current ?? t.admin.files}
             spellcheck={false}
@@ -334,9 +411,15 @@ export function Configured() {
             >
               {t.admin.reset}
             </button>
-            <span class="grow" />
+          </div>
+        </section>
+        <Outcome go={go} />
+        <section class="panel stack">
+          <h2>{t.admin.reload}</h2>
+          <p class="hint">{t.admin.reloadWhat}</p>
+          <div class="row">
             <input
-              class="note"
+              class="grow note"
               aria-label={t.admin.reloadNote}
               placeholder={t.admin.reloadNote}
               value={note}
@@ -346,11 +429,10 @@ export function Configured() {
               {t.admin.dryRun}
             </button>
             <button type="button" disabled={busy} onClick={() => void reload(false)}>
-              {t.admin.reload}
+              {t.admin.reloadNow}
             </button>
           </div>
         </section>
-        <Outcome />
       </div>
       <Versions />
     </div>

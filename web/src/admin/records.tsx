@@ -3,14 +3,15 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { api, get, query, segment } from "../api";
+import { callerOf } from "../caller";
 import { clock, count, dateTime, number, time, today } from "../format";
 import { open, words } from "../language";
-import { linesOf } from "../lines";
 import { Dialog } from "../parts/dialog";
+import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
 import { said } from "../people";
 import type { CallRecord, Directory } from "../words";
-import { timeline } from "./timeline";
+import { type Step, timeline } from "./timeline";
 import { Waveform } from "./waveform";
 
 interface Sought {
@@ -39,24 +40,35 @@ const sought = signal<Sought>({
 const found = signal<CallRecord[] | null>(null);
 const next = signal<string | null>(null);
 const directory = signal<Directory | null>(null);
+/** What is shown was sought so; "more" goes on with it, whatever is typed meanwhile. */
+let asked: Sought = sought.value;
 
 const LIMIT = 50;
+/** A date field lets one type years of five digits. */
+const LAST_DAY = "9999-12-31";
 
-/** A day as one types it is its midnight here; the end of a day is included. */
+/** Midnight here of a day as one types it, so many days on; nothing for what is no day. */
+export function midnight(day: string, add: number): string {
+  const date = new Date(`${day}T00:00:00`);
+  date.setDate(date.getDate() + add);
+  return Number.isNaN(date.getTime()) ? "" : date.toISOString();
+}
+
+/** The end of a day is included; numbers are typed with and without spaces. */
 function moments(given: Sought): Record<string, string> {
-  const at = (day: string, add: number) => {
-    if (day === "") return "";
-    const date = new Date(`${day}T00:00:00`);
-    date.setDate(date.getDate() + add);
-    return date.toISOString();
-  };
-  return { ...given, since: at(given.since, 0), until: at(given.until, 1) };
+  const bare = (number: string) => number.replaceAll(/[\s-]/g, "");
+  const [since, until] = [midnight(given.since, 0), midnight(given.until, 1)];
+  return { ...given, since, until, from: bare(given.from), to: bare(given.to) };
 }
 
 async function look(cursor: string | null): Promise<void> {
+  if (cursor === null) asked = sought.value;
+  const mine = asked;
   const answer = await get<{ records: CallRecord[]; next?: string | null }>(
-    `/records${query({ ...moments(sought.value), limit: LIMIT, cursor })}`,
+    `/records${query({ ...moments(mine), limit: LIMIT, cursor })}`,
   );
+  // A slower answer to an older question is nothing any more.
+  if (asked !== mine) return;
   found.value = cursor ? [...(found.value ?? []), ...answer.records] : answer.records;
   next.value = answer.next ?? null;
 }
@@ -76,7 +88,13 @@ function Filters() {
   const day = (name: "since" | "until", label: string) => (
     <label>
       {label}
-      <input type="date" name={name} value={now[name]} onInput={(event) => seek(name, event.currentTarget.value)} />
+      <input
+        type="date"
+        name={name}
+        max={LAST_DAY}
+        value={now[name]}
+        onInput={(event) => seek(name, event.currentTarget.value)}
+      />
     </label>
   );
   const choice = (name: keyof Sought, label: string, options: [string, string][]) => (
@@ -99,7 +117,7 @@ function Filters() {
       </select>
     </label>
   );
-  const range = query({ since: moments(now).since, until: moments(now).until });
+  const range = query({ since: midnight(now.since, 0), until: midnight(now.until, 1) });
   return (
     <form
       class="panel filters"
@@ -140,42 +158,114 @@ function Filters() {
   );
 }
 
+const names = () => ({
+  queue: (id: string | null | undefined) => directory.value?.queues.find((one) => one.id === id)?.name || id || "–",
+  operator: (id: string | null | undefined) => {
+    const name = directory.value?.operators.find((one) => one.id === id)?.name;
+    return name && name !== id ? `${name} ${id}` : (id ?? "–");
+  },
+});
+
+/** `operator 1002`, `queue english`, a number. */
+function target(to: string): string {
+  const [, kind, id] = /^(operator|queue|seat) (.+)$/.exec(to) ?? [];
+  if (kind === "operator") return names().operator(id);
+  return kind === "queue" ? names().queue(id) : kind ? `${words.value.common.seat} ${id}` : number(to);
+}
+
+/** What a step tells beside its name. */
+function detail(step: Step, record: CallRecord): string {
+  const t = words.value.admin;
+  const { operator, queue } = names();
+  const who = step.operator ? operator(step.operator) : "";
+  const parts: (string | null | undefined | false)[] = [
+    step.kind === "queued_at" && queue(record.queue),
+    step.to ? `${who} → ${target(step.to)}`.trim() : who,
+    step.kind === "offered" && step.seat,
+    step.mode && words.value.supervisor[step.mode],
+    step.outcome && open({ ...t.offer, ...t.outcomeOfTransfer }, step.outcome),
+    step.ms !== undefined && clock(step.ms),
+    step.kind === "ended_at" && open(t.endedBy, record.ended_by),
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+function Recorded({ record }: { record: CallRecord }) {
+  const t = words.value.admin;
+  const recording = record.recording;
+  if (recording?.deleted_at) return <p class="soft">{t.recordingDeleted}</p>;
+  if (!recording?.file)
+    return <p class="soft">{recording?.why ? `${t.noRecording}: ${recording.why}` : t.noRecording}</p>;
+  return (
+    <>
+      <Waveform call={record.call_id} recording={recording} />
+      {recording.why && <p class="warn-text">{recording.why}</p>}
+    </>
+  );
+}
+
+function Facts({ record }: { record: CallRecord }) {
+  const t = words.value.admin;
+  const lasted = (ms: number | null | undefined) => (ms == null ? "–" : clock(ms));
+  const { queue, operator } = names();
+  const facts: [string, string][] = [
+    [t.outcome, open(t.outcomeOf, record.outcome)],
+    [t.queue, queue(record.queue)],
+    [t.operator, operator(record.operator)],
+    [t.language, open(words.value.language_, record.language)],
+    [t.wait, lasted(record.wait_ms)],
+    [t.talk, lasted(record.talk_ms)],
+    [words.value.operator.held, lasted(record.hold_ms)],
+  ];
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 function One({ record, close }: { record: CallRecord; close: () => void }) {
   const t = words.value;
-  const [lines, setLines] = useState<string[] | null>(null);
+  const [answer, setAnswer] = useState<unknown>(null);
+  const [wrong, setWrong] = useState<string | null>(null);
   useEffect(() => {
-    get(`/calls/${segment(record.call_id)}/explain`).then(
-      (answer) => setLines(linesOf(answer)),
-      (problem) => setLines([said(problem)]),
-    );
+    get(`/calls/${segment(record.call_id)}/explain`).then(setAnswer, (problem) => setWrong(said(problem)));
   }, [record.call_id]);
   return (
-    <Dialog title={`${number(record.from)} · ${dateTime(record.arrived_at)}`} wide onClose={close}>
+    <Dialog
+      title={`${number(callerOf(record), t.common.noNumber)} · ${dateTime(record.arrived_at)}`}
+      wide
+      onClose={close}
+    >
       <div class="stack record">
+        <Facts record={record} />
+        {record.note && <p class="card">{record.note}</p>}
+        <section>
+          <h3>{t.admin.recording}</h3>
+          <Recorded record={record} />
+        </section>
         <section>
           <h3>{t.admin.timeline}</h3>
-          <ol class="timeline">
-            {timeline(record).map((step) => (
-              <li key={`${step.kind}${step.at}${step.operator ?? ""}`}>
+          <ol class="timeline" data-list="timeline">
+            {timeline(record).map((step, index) => (
+              <li key={index}>
                 <time>{time(step.at, true)}</time>
-                <span class="strong">{t.admin.step[step.kind]}</span>
-                <span class="soft">
-                  {step.operator && `${step.operator} · ${step.seat ?? ""} · `}
-                  {step.outcome && open(t.admin.offer, step.outcome)}
-                  {step.ms !== undefined && ` · ${clock(step.ms)}`}
-                  {step.kind === "ended_at" && open(t.admin.endedBy, record.ended_by)}
+                <span>
+                  <span class="strong">{t.admin.step[step.kind]}</span> <span class="soft">{detail(step, record)}</span>
                 </span>
               </li>
             ))}
           </ol>
         </section>
         <section>
-          <h3>{t.admin.recording}</h3>
-          {record.recording ? <Waveform call={record.call_id} /> : <p class="soft">{t.admin.noRecording}</p>}
-        </section>
-        <section>
           <h3>{t.admin.explain}</h3>
-          {lines === null ? <p class="soft">{t.common.loading}</p> : <pre>{lines.join("\n")}</pre>}
+          {wrong && <p class="bad-text">{wrong}</p>}
+          {answer === null ? !wrong && <p class="soft">{t.common.loading}</p> : <Story answer={answer} />}
         </section>
         <details>
           <summary>{t.admin.allFields}</summary>
@@ -201,7 +291,7 @@ export function Records() {
     }
   }, []);
   const list = found.value;
-  const names = new Map(directory.value?.queues.map((one) => [one.id, one.name]));
+  const { queue, operator } = names();
   return (
     <div class="stack">
       <Filters />
@@ -236,12 +326,12 @@ export function Records() {
                         {dateTime(record.arrived_at)}
                       </button>
                     </td>
-                    <td>{number(record.from)}</td>
-                    <td>{names.get(record.queue ?? "") || record.queue || "–"}</td>
-                    <td>{record.operator ?? "–"}</td>
+                    <td>{number(callerOf(record), t.common.noNumber)}</td>
+                    <td>{queue(record.queue)}</td>
+                    <td>{operator(record.operator)}</td>
                     <td>
                       {open(t.admin.outcomeOf, record.outcome)}
-                      {record.recording ? " ♪" : ""}
+                      {record.recording?.file && !record.recording.deleted_at ? " ♪" : ""}
                     </td>
                     <td class="number">{record.wait_ms != null ? clock(record.wait_ms) : "–"}</td>
                     <td class="number">{record.talk_ms != null ? clock(record.talk_ms) : "–"}</td>

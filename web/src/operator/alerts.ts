@@ -1,6 +1,7 @@
-// A ringing call is noticed from another tab: the title blinks, a notification stays until it is over.
+// A ringing call is noticed from another tab: the title and the icon blink, a notification stays until it is over.
 
 import { effect } from "@preact/signals";
+import { callerOf } from "../caller";
 import { number } from "../format";
 import { words } from "../language";
 import { call, phone } from "./desk";
@@ -8,25 +9,26 @@ import { call, phone } from "./desk";
 let shown: Notification | null = null;
 let blink: ReturnType<typeof setInterval> | null = null;
 
+const who = () => number(call.value ? callerOf(call.value) : phone.value.session?.from, words.value.common.noNumber);
+
 function title(ringing: boolean): void {
   const t = words.value;
   const plain = `${t.page.operator} · ${t.common.house}`;
   if (blink) clearInterval(blink);
   blink = null;
-  document.title = plain;
-  if (!ringing) return;
-  const who = number(call.value?.from ?? phone.value.session?.from);
-  const loud = `${t.operator.ringTitle} ${who}`;
-  document.title = loud;
-  blink = setInterval(() => {
-    document.title = document.title === loud ? plain : loud;
-  }, 1_000);
+  const show = (loud: string | null) => {
+    document.title = loud ?? plain;
+    document.getElementById("icon")?.setAttribute("href", loud ? "/ringing.svg" : "/icon.svg");
+  };
+  if (!ringing) return show(null);
+  const loud = `${t.operator.ringTitle} ${who()}`;
+  show(loud);
+  blink = setInterval(() => show(document.title === loud ? null : loud), 1_000);
 }
 
 export function watch(): void {
   effect(() => {
-    const session = phone.value.session;
-    const ringing = session?.stage === "ringing";
+    const ringing = phone.value.session?.stage === "ringing";
     title(ringing);
     if (!ringing) {
       shown?.close();
@@ -34,8 +36,7 @@ export function watch(): void {
       return;
     }
     if (shown || typeof Notification === "undefined" || Notification.permission !== "granted") return;
-    const who = number(call.value?.from ?? session?.from);
-    shown = new Notification(words.value.operator.incoming(who), {
+    shown = new Notification(words.value.operator.incoming(who()), {
       tag: "hotline-call",
       requireInteraction: true,
       icon: "/icon.svg",
@@ -46,5 +47,3 @@ export function watch(): void {
     };
   });
 }
-
-export const mayAsk = () => typeof Notification !== "undefined" && Notification.permission === "default";

@@ -1,21 +1,42 @@
 // The call on this desk: who calls, what they chose, how long they waited, and what they called about before.
 
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { queues } from "../board";
-import { now } from "../clock";
-import { clock, dateTime, number, since } from "../format";
+import { callerOf } from "../caller";
+import { clock, number, when } from "../format";
 import { open, words } from "../language";
+import { Since } from "../parts/time";
 import type { CallNow } from "../words";
-import { call, contacts, desk, directory, me, noted, phone, readContacts, saveNote } from "./desk";
+import { Actions, type Window_ } from "./actions";
+import { Before } from "./before";
+import {
+  beginNote,
+  call,
+  contacts,
+  desk,
+  directory,
+  last,
+  me,
+  noted,
+  phone,
+  readContacts,
+  readNote,
+  saveNote,
+  writeNote,
+} from "./desk";
 
 export function whom(id: string): string {
   const of = directory.value;
+  const bare = id.replace(/^(operator|seat|queue) /, "");
   const found =
-    of.operators.find((one) => one.id === id) ??
-    of.queues.find((one) => one.id === id) ??
-    of.emergencies.find((one) => one.id === id);
-  return found ? found.name || found.id : number(id);
+    of.operators.find((one) => one.id === bare) ??
+    of.queues.find((one) => one.id === bare) ??
+    of.emergencies.find((one) => one.id === bare);
+  return found ? found.name || found.id : number(bare);
 }
+
+const queueName = (id: string | null | undefined) => (id ? queues.value.get(id)?.name || id : "–");
 
 function Situation({ of }: { of: CallNow }) {
   const t = words.value.operator;
@@ -27,6 +48,8 @@ function Situation({ of }: { of: CallNow }) {
     if (of.stage === "conference") lines.push({ text: `${t.conference}: ${who}`, state: "talking" });
     else lines.push({ text: talking ? t.consulting(who) : t.consultRinging(who), state: "consulting" });
   } else if (of.stage === "conference") lines.push({ text: t.conference, state: "talking" });
+  if (of.recording === "paused") lines.push({ text: t.recordingPaused, state: "warning" });
+  if (of.stage === "lost") lines.push({ text: t.lost, state: "urgent" });
   if (of.emergency) {
     const [name, stage] = [whom(of.emergency.target), of.emergency.stage];
     const text = /confirm/.test(stage)
@@ -40,9 +63,8 @@ function Situation({ of }: { of: CallNow }) {
     // Who only listens is not told of: supervisors listen to how it is without them.
     if (mode !== "listen") lines.push({ text: `${t.supervised[mode]} · ${whom(operator)}`, state: "consulting" });
   }
-  if (lines.length === 0) return null;
   return (
-    <div role="status">
+    <div role="status" class="situations">
       {lines.map(({ text, state }) => (
         <p key={text} class="situation" data-state={state}>
           {text}
@@ -52,21 +74,66 @@ function Situation({ of }: { of: CallNow }) {
   );
 }
 
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Facts({ of }: { of: CallNow }) {
+  const t = words.value;
+  return (
+    <dl class="facts">
+      <Fact name={t.operator.queue}>{queueName(of.queue)}</Fact>
+      <Fact name={t.operator.waited}>
+        {!of.queued_at ? (
+          "–"
+        ) : of.connected_at ? (
+          clock(Date.parse(of.connected_at) - Date.parse(of.queued_at))
+        ) : (
+          <Since at={of.queued_at} />
+        )}
+      </Fact>
+      {of.place ? <Fact name={t.operator.place}>{of.place}</Fact> : null}
+      <Fact name={t.operator.language}>{open(t.language_, of.language)}</Fact>
+      <Fact name={t.operator.choices}>{of.choices ? t.operator.pressed(of.choices) : t.operator.noChoice}</Fact>
+      {Object.entries(of.digits ?? {}).map(([name, value]) => (
+        <Fact key={name} name={name}>
+          {value}
+        </Fact>
+      ))}
+      <Fact name={t.operator.called}>{of.callback_of ? "–" : of.to}</Fact>
+    </dl>
+  );
+}
+
 function History({ of }: { of: CallNow }) {
   const t = words.value;
-  const list = contacts.value?.of === of.id ? contacts.value.list : [];
+  const list = contacts.value?.of === of.id ? contacts.value.list : null;
+  const nobody = callerOf(of) === null;
   return (
     <section aria-label={t.operator.history}>
       <h2>{t.operator.history}</h2>
-      {list.length === 0 ? (
-        <p class="soft">{t.operator.historyNone}</p>
+      {list === null || list === "unknown" || list.length === 0 ? (
+        <p class="soft" aria-live="polite">
+          {nobody
+            ? t.operator.historyHidden
+            : list === null
+              ? t.common.loading
+              : list === "unknown"
+                ? t.operator.historyUnknown
+                : t.operator.historyNone}
+        </p>
       ) : (
         <ul class="history">
-          {list.slice(0, 3).map((one) => (
+          {list.map((one) => (
             <li key={one.call_id}>
-              <span class="soft">{dateTime(one.arrived_at).slice(0, 16)}</span>
+              <span>{when(one.arrived_at, t.common)}</span>
               <span>{open(t.admin.outcomeOf, one.outcome)}</span>
-              <span class="soft">{queues.value.get(one.queue ?? "")?.name ?? one.queue ?? ""}</span>
+              <span class="soft">{queueName(one.queue)}</span>
               <span class="soft">{one.operator ? whom(one.operator) : ""}</span>
               {one.note && <span class="history-note">{one.note}</span>}
             </li>
@@ -77,14 +144,30 @@ function History({ of }: { of: CallNow }) {
   );
 }
 
+/** How often they called: as far as the contacts tell. */
+function Visits({ of }: { of: CallNow }) {
+  const list = contacts.value?.of === of.id ? contacts.value.list : null;
+  if (!Array.isArray(list) || callerOf(of) === null) return null;
+  return (
+    <span class="chip plain" data-field="visits">
+      {words.value.operator.visits(list.length)}
+    </span>
+  );
+}
+
 function Note() {
   const t = words.value.operator;
   const note = noted.value;
   if (!note) return null;
+  const dirty = note.text !== note.saved;
+  const state = note.failed && dirty ? t.noteFailed : dirty ? t.noteDirty : note.text ? t.noteSaved : t.noteHint;
   return (
     <label class="note">
       <span class="row">
         <span class="grow">{t.note}</span>
+        <span class={note.failed && dirty ? "bad-text strong" : ""} data-field="note-state">
+          {state}
+        </span>
         <kbd>O</kbd>
       </span>
       <textarea
@@ -93,45 +176,55 @@ function Note() {
         maxLength={4000}
         value={note.text}
         disabled={!desk.value.note}
-        onInput={(event) => {
-          noted.value = { ...note, text: event.currentTarget.value };
-        }}
+        onInput={(event) => writeNote(event.currentTarget.value)}
         onBlur={() => void saveNote()}
       />
-      <span class="hint">{t.noteHint}</span>
     </label>
   );
 }
 
-export function CallPanel() {
+/** Nobody is on the line: in wrap-up whose talk it was, with its note; else what is still to be set up. */
+function Nobody() {
+  const t = words.value;
+  const wrapUp = me.value?.state === "wrap_up" ? last.value : null;
+  useEffect(() => {
+    if (wrapUp) void readNote(wrapUp.id);
+  }, [wrapUp?.id]);
+  if (wrapUp) {
+    return (
+      <section class="panel call" aria-label={t.operator.justEnded}>
+        <div class="row">
+          <p class="caller grow">{number(wrapUp.from, t.common.noNumber)}</p>
+          <span class="chip" data-state="wrap_up">
+            {t.operator.justEnded}
+          </span>
+          <span class="soft">{queueName(wrapUp.queue)}</span>
+        </div>
+        <Note />
+      </section>
+    );
+  }
+  return (
+    <section class="panel call empty" aria-label={t.operator.noCall}>
+      <p class="nothing">{t.operator.noCall}</p>
+      <p class="soft">{t.operator.noCallHint}</p>
+      <Before />
+    </section>
+  );
+}
+
+export function CallPanel({ show }: { show: (what: Window_) => void }) {
   const t = words.value;
   const of = call.value;
   const sip = phone.value.session;
   useEffect(() => {
     if (!of) return;
     void readContacts(of.id);
-    if (noted.value?.call !== of.id && of.operator === me.value?.id) {
-      noted.value = { call: of.id, text: of.note ?? "", saved: of.note ?? "" };
-    }
+    if (of.operator === me.value?.id) beginNote(of.id, of.note ?? "");
   }, [of?.id, of?.operator]);
 
-  if (!of && !sip) {
-    return (
-      <section class="panel call empty" aria-label={t.stage.talking}>
-        <p class="nothing">{t.operator.noCall}</p>
-        <p class="soft">{t.operator.noCallHint}</p>
-        {me.value?.state === "wrap_up" && <Note />}
-      </section>
-    );
-  }
+  if (!of && !sip) return <Nobody />;
   const ringing = sip?.stage === "ringing";
-  const queue = of?.queue ? (queues.value.get(of.queue)?.name ?? of.queue) : "–";
-  const waited = of?.queued_at
-    ? (of.connected_at ? Date.parse(of.connected_at) : now.value) - Date.parse(of.queued_at)
-    : 0;
-  const choices = [of?.choices, ...Object.entries(of?.digits ?? {}).map(([name, value]) => `${name} ${value}`)]
-    .filter(Boolean)
-    .join("，");
   const stage = ringing ? "ringing" : (of?.stage ?? "talking");
   return (
     <section
@@ -141,45 +234,29 @@ export function CallPanel() {
       data-stage={stage}
     >
       <div class="row">
-        <p class="caller grow" data-field="from">
-          {number(of?.from ?? sip?.from)}
+        <p class="caller" data-field="from">
+          {number(of ? callerOf(of) : sip?.from, t.common.noNumber)}
         </p>
+        {of && <Visits of={of} />}
+        {of?.callback_of && <span class="chip plain">{t.stage.callback}</span>}
+        <span class="grow" />
         <span class="chip" data-state={stage}>
           {t.stage[stage]}
         </span>
-        <span class="strong">{of ? clock(since(of.connected_at ?? of.since, now.value)) : ""}</span>
+        {of && (
+          <span class="strong">
+            <Since at={of.connected_at ?? of.since} />
+          </span>
+        )}
       </div>
+      <Actions show={show} />
       {of && <Situation of={of} />}
-      {of && (
-        <dl class="facts">
-          <div>
-            <dt>{t.operator.queue}</dt>
-            <dd>{queue}</dd>
-          </div>
-          <div>
-            <dt>{t.operator.waited}</dt>
-            <dd>{clock(waited)}</dd>
-          </div>
-          {of.place ? (
-            <div>
-              <dt>{t.operator.place}</dt>
-              <dd>{of.place}</dd>
-            </div>
-          ) : null}
-          <div>
-            <dt>{t.operator.language}</dt>
-            <dd>{open(t.language_, of.language)}</dd>
-          </div>
-          <div>
-            <dt>{t.operator.choices}</dt>
-            <dd>{choices || "–"}</dd>
-          </div>
-          <div>
-            <dt>{t.operator.called}</dt>
-            <dd>{of.to}</dd>
-          </div>
-        </dl>
+      {!of && sip?.call && (
+        <p class="situation" data-state="consulting" role="status">
+          {t.operator.consulted}
+        </p>
       )}
+      {of && <Facts of={of} />}
       {of && <History of={of} />}
       {!ringing && <Note />}
     </section>

@@ -1,10 +1,10 @@
 // What an operator can do now, and how it is asked for. The house says what is; this only reads the board.
 
-import { computed, signal } from "@preact/signals";
-import { get, post, segment } from "../api";
+import { computed, effect, signal } from "@preact/signals";
+import { get, post, put, segment } from "../api";
 import { calls, operators } from "../board";
-import { words } from "../language";
-import { attempt, say } from "../parts/toast";
+import { callerOf } from "../caller";
+import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
 import type { CallNow, CallRecord, Directory, OperatorNow, Order, Stage, Today, Whom } from "../words";
@@ -24,7 +24,8 @@ export const call = computed<CallNow | null>(() => {
 });
 
 export const directory = signal<Directory>({ operators: [], queues: [], emergencies: [], reasons: [] });
-export const contacts = signal<{ of: string; list: CallRecord[] } | null>(null);
+/** Of a call's caller. `list`: null while they are read, "unknown" if they could not be. */
+export const contacts = signal<{ of: string; list: CallRecord[] | null | "unknown" } | null>(null);
 export const today = signal<Today | null>(null);
 export const callbacks = signal<CallRecord[]>([]);
 
@@ -52,6 +53,7 @@ export const desk = computed(() => {
     complete: together && (stage === "consulting" || stage === "conference"),
     threeWay: together && stage === "consulting",
     emergency: together && directory.value.emergencies.length > 0,
+    recording: together ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
     reclaim: mine && (together || stage === "lost") && !talks && sip === null,
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
@@ -62,8 +64,19 @@ export const desk = computed(() => {
 
 const mePath = () => `/operators/${segment(me.value?.id ?? session.value?.person.id ?? "")}`;
 
-export const ready = () => attempt(() => post(`${mePath()}/ready`));
+/** Whoever is signed out takes their seat again first; they are ready when they say so once more. */
+export const ready = () =>
+  me.value?.state === "signed_out" && session.value?.seat
+    ? attempt(() => put("/session/seat", { seat: session.value?.seat }))
+    : attempt(() => post(`${mePath()}/ready`));
 export const notReady = (reason: string) => attempt(() => post(`${mePath()}/not-ready`, { reason }));
+/** The page is left when the present call is over. */
+export const leaving = signal(false);
+export const signOutAfter = () =>
+  attempt(async () => {
+    await post(`${mePath()}/sign-out`);
+    leaving.value = true;
+  });
 export const finish = () => attempt(() => post(`${mePath()}/wrap-up/end`));
 export const extend = () => attempt(() => post(`${mePath()}/wrap-up/extend`, { ms: 30_000 }));
 
@@ -76,6 +89,9 @@ export const hold = () => order({ order: desk.value.held ? "resume" : "hold" });
 export const consult = (to: Whom) => order({ order: "consult", to });
 export const transfer = (to: Whom) => order({ order: "transfer", to });
 
+export const pauseRecording = () =>
+  order({ order: desk.value.recording === "paused" ? "resume_recording" : "pause_recording" });
+
 export function emergency(index: number): void {
   const target = directory.value.emergencies[index];
   if (target && desk.value.emergency) void order({ order: "hand_off", target: target.id });
@@ -86,16 +102,77 @@ export function hangUp(): void {
   else if (desk.value.together) void order({ order: "hang_up" });
 }
 
+/** The talk that was the last on this desk: its note is written in wrap-up, also after a reload. */
+export interface Last {
+  id: string;
+  from: string | null;
+  queue: string | null;
+}
+const LAST = "hotline.last";
+
+function keptLast(): Last | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(LAST) ?? "null") as Last | null;
+  } catch {
+    return null;
+  }
+}
+
+export const last = signal<Last | null>(keptLast());
+effect(() => {
+  const now = call.value;
+  if (!now?.connected_at || !desk.value.mine || last.peek()?.id === now.id) return;
+  last.value = { id: now.id, from: callerOf(now), queue: now.queue ?? null };
+  try {
+    sessionStorage.setItem(LAST, JSON.stringify(last.value));
+  } catch {
+    // After a reload in wrap-up the note is not offered.
+  }
+});
+
 // The call to which a note belongs outlasts it: one writes in wrap-up too.
-export const noted = signal<{ call: string; text: string; saved: string } | null>(null);
+export interface Noted {
+  call: string;
+  text: string;
+  saved: string;
+  failed: boolean;
+}
+export const noted = signal<Noted | null>(null);
+
+/** Who stops writing for so long, in ms, has what was written saved. */
+const PAUSE = 1_500;
+let pause: ReturnType<typeof setTimeout> | undefined;
+
+/** Begins the note of a call; what was written for another is saved before. */
+export function beginNote(of: string, text: string): void {
+  if (noted.value?.call === of) return;
+  void saveNote();
+  noted.value = { call: of, text, saved: text, failed: false };
+}
+
+/** The note of the talk that is over, as the record has it. */
+export async function readNote(of: string): Promise<void> {
+  if (noted.value?.call === of) return;
+  const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  if (found) beginNote(of, found.record?.note ?? "");
+}
+
+export function writeNote(text: string): void {
+  const note = noted.value;
+  if (!note) return;
+  noted.value = { ...note, text };
+  clearTimeout(pause);
+  pause = setTimeout(() => void saveNote(), PAUSE);
+}
 
 export async function saveNote(): Promise<void> {
+  clearTimeout(pause);
   const note = noted.value;
   if (!note || note.text === note.saved) return;
-  if (await order({ order: "note", text: note.text }, note.call)) {
-    noted.value = noted.value?.call === note.call ? { ...noted.value, saved: note.text } : noted.value;
-    say(words.value.operator.noteSaved);
-  }
+  const done = await order({ order: "note", text: note.text }, note.call);
+  const now = noted.value;
+  if (now?.call !== note.call) return;
+  noted.value = { ...now, saved: done ? note.text : now.saved, failed: !done };
 }
 
 export async function readDirectory(): Promise<void> {
@@ -113,13 +190,10 @@ export async function readToday(): Promise<void> {
 }
 
 export async function readContacts(id: string): Promise<void> {
-  if (contacts.value?.of === id) return;
-  contacts.value = { of: id, list: [] };
-  try {
-    const found = await get<CallRecord[] | { records: CallRecord[] }>(`/calls/${segment(id)}/caller`);
-    const list = Array.isArray(found) ? found : (found.records ?? []);
-    if (contacts.value?.of === id) contacts.value = { of: id, list };
-  } catch {
-    // Shown as none; the call matters more.
-  }
+  if (contacts.value?.of === id && contacts.value.list !== "unknown") return;
+  contacts.value = { of: id, list: null };
+  const found = await get<CallRecord[] | { records: CallRecord[] }>(`/calls/${segment(id)}/caller`).catch(() => null);
+  if (contacts.value?.of !== id) return;
+  // The call matters more: what could not be read is not asked for again and again.
+  contacts.value = { of: id, list: found === null ? "unknown" : Array.isArray(found) ? found : (found.records ?? []) };
 }

@@ -8,10 +8,11 @@ import { language, speak, words } from "../language";
 import { begin } from "../parts/begin";
 import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
-import { session } from "../people";
+import { session, signOut } from "../people";
 import * as phones from "../phone/phone";
+import { phoneWhileSeated } from "../phone/seated";
 import { nextTheme } from "../theme";
-import { Actions, type Window_ } from "./actions";
+import type { Window_ } from "./actions";
 import * as alerts from "./alerts";
 import { CallPanel } from "./call-panel";
 import * as desk from "./desk";
@@ -26,30 +27,12 @@ function Faults() {
   return (
     <div role="alert">
       {faults.map((fault) => (
-        <p key={fault} class="bar" data-state="urgent" data-fault={fault}>
+        <p key={fault} class="card" data-state="urgent" data-fault={fault}>
           <strong>{t.fault[fault].title}</strong>
           <span>{t.fault[fault].what}</span>
         </p>
       ))}
     </div>
-  );
-}
-
-function AskNotifications() {
-  const t = words.value.operator;
-  const [asks, setAsks] = useState(alerts.mayAsk());
-  if (!asks) return null;
-  return (
-    <p class="bar" data-state="info">
-      <span class="grow">{t.notify}</span>
-      <button
-        type="button"
-        class="small"
-        onClick={() => void Notification.requestPermission().then(() => setAsks(false))}
-      >
-        {t.allow}
-      </button>
-    </p>
   );
 }
 
@@ -83,6 +66,8 @@ function doing(what: Act, show: (window: Window_) => void): boolean {
       return when(can.complete, () => desk.order({ order: "complete" }));
     case "reclaim":
       return when(can.reclaim, () => desk.order({ order: "reclaim" }));
+    case "recording":
+      return when(can.recording !== null, desk.pauseRecording);
     case "emergency1":
     case "emergency2":
     case "emergency3":
@@ -136,14 +121,12 @@ function Operator() {
       }
     >
       <div class="desk">
-        <Faults />
-        <AskNotifications />
-        <StatePanel onNotReady={() => show("notReady")} />
-        <Actions show={show} />
-        <div class="columns">
-          <CallPanel />
-          <Side />
+        <div class="stack">
+          <Faults />
+          <StatePanel onNotReady={() => show("notReady")} />
+          <CallPanel show={show} />
         </div>
+        <Side />
       </div>
       <Windows what={window_} close={() => show(null)} />
     </Frame>
@@ -170,7 +153,7 @@ effect(() => {
   begun = true;
   alerts.watch();
   reclaimWhenLost();
-  if (session.value?.seat) void attempt(phones.start);
+  phoneWhileSeated();
   void attempt(desk.readDirectory);
   void desk.readToday();
   setInterval(() => void desk.readToday(), 30_000);
@@ -185,8 +168,12 @@ effect(() => {
 effect(() => {
   if (configuration.value > 0) void attempt(desk.readDirectory);
 });
+// Who asked to be signed out in a call leaves when it is over.
+effect(() => {
+  if (desk.leaving.value && desk.me.value?.state === "signed_out") void attempt(signOut);
+});
+addEventListener("pagehide", () => void desk.saveNote());
 addEventListener("beforeunload", (event) => {
-  void desk.saveNote();
   // The call goes on without the page, but the citizen hears nobody for some seconds.
   if (desk.phone.value.session?.stage === "talking" && !navigator.webdriver) event.preventDefault();
 });

@@ -1,35 +1,85 @@
 // The state, so big that it cannot be mistaken, with its clock; and what changes it.
 
 import { now } from "../clock";
-import { clock, countdown, since } from "../format";
 import { open, words } from "../language";
 import { KeyButton } from "../parts/key-button";
-import { desk, extend, finish, me, phone, ready } from "./desk";
+import { Left, Since } from "../parts/time";
+import type { OperatorNow } from "../words";
+import { call, desk, extend, finish, me, phone, ready } from "./desk";
+
+/** What the state means just now: who hears whom, above all. */
+function hint(operator: OperatorNow): string {
+  const t = words.value;
+  if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
+  const stage = call.value?.stage;
+  if (stage === "lost") return t.operator.lost;
+  if (phone.value.muted) return t.operator.muted;
+  if (stage === "consulting") return t.operator.callerWaits;
+  if (stage === "conference") return t.operator.conference;
+  return t.stateHint[operator.state];
+}
+
+/** How much is left of what ends by itself, 0 to 1. */
+function share(operator: OperatorNow): number | null {
+  if (!operator.until || (operator.state !== "wrap_up" && operator.state !== "offered")) return null;
+  const [begin, end] = [Date.parse(operator.since), Date.parse(operator.until)];
+  return end > begin ? Math.min(1, Math.max(0, (end - now.value) / (end - begin))) : 0;
+}
+
+function Remaining({ operator }: { operator: OperatorNow }) {
+  const left = share(operator);
+  return left === null ? null : (
+    <span class="remaining" aria-hidden="true">
+      <span style={{ inlineSize: `${left * 100}%` }} />
+    </span>
+  );
+}
+
+function PhoneState() {
+  const t = words.value.operator;
+  const { link, session, quality } = phone.value;
+  const heard = session?.stage === "talking" && quality.grade !== "unknown" ? quality.grade : null;
+  const kind = heard === "poor" ? "bad-text strong" : heard === "fair" ? "warn-text" : "";
+  return (
+    <p class="phone-state hint" data-field="phone" data-value={link}>
+      <span class={`dot ${link}`} />
+      {t.phone[link]}
+      {heard && (
+        <span class={kind} title={t.loss(`${Math.round(quality.loss * 100)}%`, quality.roundTrip)}>
+          · {t.quality[heard]}
+        </span>
+      )}
+    </p>
+  );
+}
 
 export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
   const t = words.value;
   const operator = me.value;
   if (!operator) return null;
   const can = desk.value;
-  const state = operator.state;
-  const wrapUp = state === "wrap_up" && operator.until;
-  const left = operator.until ? Date.parse(operator.until) - now.value : 0;
-  const reason = state === "not_ready" && operator.reason ? ` · ${open(t.reason, operator.reason)}` : "";
-  const next = operator.next;
+  const { state, next } = operator;
+  const idle = state === "ready" || state === "not_ready" || state === "signed_out" || state === "unreachable";
+  const reason = state === "not_ready" && operator.reason ? open(t.reason, operator.reason) : "";
+  const after = next === "signed_out" ? t.state.signed_out : open(t.reason, next);
   return (
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
-      <div class="state-word">
+      <div class="state-now">
         <p class="word" role="status" data-field="state" data-value={state}>
           {t.state[state]}
-          {reason}
         </p>
-        <p class="hint">
-          {next ? t.next(next === "signed_out" ? t.state.signed_out : open(t.reason, next)) : t.stateHint[state]}
+        <p class="state-clock" data-field="state-clock">
+          {state === "wrap_up" && operator.until ? <Left until={operator.until} /> : <Since at={operator.since} />}
         </p>
+        <Remaining operator={operator} />
       </div>
-      <p class="state-clock" data-field="state-clock">
-        {wrapUp ? countdown(left) : clock(since(operator.since, now.value))}
-      </p>
+      <div class="state-words">
+        <p>
+          {reason && <strong data-field="reason">{reason} · </strong>}
+          {next ? <strong>{t.next(after)}</strong> : hint(operator)}
+        </p>
+        <PhoneState />
+      </div>
       <div class="row">
         {can.wrapUp && (
           <>
@@ -41,36 +91,15 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
             </KeyButton>
           </>
         )}
-        <KeyButton
-          act="ready"
-          kind={state === "not_ready" || state === "signed_out" ? "good" : ""}
-          disabled={!can.ready}
-          onAct={() => void ready()}
-        >
-          {state === "signed_out" ? t.operator.signIn : t.operator.ready}
-        </KeyButton>
+        {can.ready && (idle || next) && (
+          <KeyButton act="ready" kind={idle ? "good" : ""} onAct={() => void ready()}>
+            {state === "signed_out" ? t.operator.signIn : idle ? t.operator.ready : t.operator.readyAfter}
+          </KeyButton>
+        )}
         <KeyButton act="notReady" disabled={!can.notReady} onAct={onNotReady}>
-          {t.operator.notReady}
+          {idle ? t.operator.notReady : t.operator.notReadyAfter}
         </KeyButton>
       </div>
-      <p class="phone-state hint" data-field="phone" data-value={phone.value.link}>
-        <span class={`dot ${phone.value.link}`} />
-        {t.operator.phone[phone.value.link]}
-        {phone.value.session?.stage === "talking" && (
-          <span
-            class={
-              phone.value.quality.grade === "poor"
-                ? "bad-text"
-                : phone.value.quality.grade === "fair"
-                  ? "warn-text"
-                  : ""
-            }
-          >
-            {" · "}
-            {t.operator.quality[phone.value.quality.grade]}
-          </span>
-        )}
-      </p>
     </section>
   );
 }

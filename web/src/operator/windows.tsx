@@ -6,11 +6,12 @@ import { type Act, KEYS, label } from "../keys";
 import { open, words } from "../language";
 import { Dialog } from "../parts/dialog";
 import { Headset } from "../parts/meter";
+import { attempt } from "../parts/toast";
 import { signOut } from "../people";
 import * as phones from "../phone/phone";
 import type { Whom } from "../words";
 import type { Window_ } from "./actions";
-import { consult, directory, me, notReady, transfer } from "./desk";
+import { consult, desk, directory, me, notReady, signOutAfter, transfer } from "./desk";
 
 function Reasons({ close }: { close: () => void }) {
   const t = words.value;
@@ -241,6 +242,33 @@ function Help({ close }: { close: () => void }) {
   );
 }
 
+/** A citizen who talks is not cut off: the page is left when the call is over. */
+function Leave({ close }: { close: () => void }) {
+  const t = words.value;
+  const talks = desk.value.together;
+  const go = async () => {
+    if (talks) {
+      close();
+      await signOutAfter();
+    } else if (await attempt(signOut)) phones.stop();
+  };
+  return (
+    <Dialog title={t.common.signOut} onClose={close}>
+      <div class="stack">
+        <p>{talks ? t.operator.askSignOutAfter : t.operator.askSignOut}</p>
+        <div class="row">
+          <button type="button" class={talks ? "main" : "bad"} data-first onClick={() => void go()}>
+            {talks ? t.operator.signOutAfter : t.common.signOut} <kbd>↵</kbd>
+          </button>
+          <button type="button" onClick={close}>
+            {t.common.cancel}
+          </button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
 export function Windows({ what, close }: { what: Window_ | null; close: () => void }) {
   const t = words.value;
   switch (what) {
@@ -261,28 +289,7 @@ export function Windows({ what, close }: { what: Window_ | null; close: () => vo
         </Dialog>
       );
     case "signOut":
-      return (
-        <Dialog title={t.common.signOut} onClose={close}>
-          <div class="stack">
-            <p>{t.operator.askSignOut}</p>
-            <div class="row">
-              <button
-                type="button"
-                class="bad"
-                onClick={() => {
-                  phones.stop();
-                  void signOut();
-                }}
-              >
-                {t.common.signOut} <kbd>↵</kbd>
-              </button>
-              <button type="button" onClick={close}>
-                {t.common.cancel}
-              </button>
-            </div>
-          </div>
-        </Dialog>
-      );
+      return <Leave close={close} />;
     default:
       return null;
   }

@@ -24,6 +24,10 @@ interface Props {
   /** Of the letters, in px. */
   letters?: number;
   unit?: (value: number) => string;
+  /** Where the scale begins; 0 if it is not said. */
+  from?: number;
+  /** Where it ends; else above the highest. */
+  to?: number;
 }
 
 const hour = (minute: number) => `${Math.floor(minute / 60)}:${String(minute % 60).padStart(2, "0")}`;
@@ -38,7 +42,7 @@ function colour(element: HTMLElement, name: string): string {
   return found;
 }
 
-function options(element: HTMLElement, { minutes, lines, letters = 12, unit }: Props): uPlot.Options {
+function options(element: HTMLElement, { minutes, lines, letters = 12, unit, from = 0, to }: Props): uPlot.Options {
   const soft = colour(element, "--soft");
   const grid = { stroke: colour(element, "--line"), width: 1 };
   const font = `${letters}px system-ui, sans-serif`;
@@ -50,14 +54,15 @@ function options(element: HTMLElement, { minutes, lines, letters = 12, unit }: P
     legend: { show: false },
     cursor: { show: false },
     padding: [letters, letters, 0, 0],
-    scales: { x: { time: false }, y: { range: (_, __, max) => [0, Math.max(5, max * 1.08)] } },
+    scales: { x: { time: false }, y: { range: (_, __, max) => [from, to ?? Math.max(5, max * 1.08)] } },
     axes: [
       {
         stroke: soft,
         font,
         grid: { show: false },
         ticks: { show: false },
-        size: letters * 2,
+        size: letters * 1.9,
+        gap: letters * 0.4,
         splits: () => {
           const step = span > 600 ? 180 : span > 200 ? 60 : 15;
           const first = Math.ceil((minutes[0] ?? 0) / step) * step;
@@ -71,8 +76,10 @@ function options(element: HTMLElement, { minutes, lines, letters = 12, unit }: P
         grid,
         ticks: { show: false },
         size: letters * 4,
-        space: letters * 4,
-        values: (_, splits) => splits.map((value) => (unit ? unit(value) : String(value))),
+        space: letters * 2.2,
+        incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000],
+        // Calls and percents are whole, and nothing is where the hours are.
+        values: (_, splits) => splits.map((value) => (value === 0 ? "" : unit ? unit(value) : String(value))),
       },
     ],
     series: [
@@ -97,7 +104,10 @@ export function Chart(props: Props) {
   const plot = useRef<uPlot | null>(null);
   const isDark = dark.value;
   const shape =
-    props.lines.map((line) => `${line.kind}${line.colour}`).join() + (props.letters ?? 12) + props.minutes.length;
+    props.lines.map((line) => `${line.kind}${line.colour}`).join() +
+    (props.letters ?? 12) +
+    props.minutes.length +
+    (props.from ?? 0);
   const data = [props.minutes, ...props.lines.map((line) => line.values)] as uPlot.AlignedData;
 
   useEffect(() => {

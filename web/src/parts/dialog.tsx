@@ -17,6 +17,8 @@ export function Dialog({ title, wide, onClose, onKey, children }: Props) {
   useEffect(() => {
     const former = document.activeElement;
     element.current?.showModal();
+    // What Enter does at once.
+    element.current?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => {
       if (former instanceof HTMLElement && former.isConnected) former.focus();
     };

@@ -9,24 +9,28 @@ import { language, speak, words } from "../language";
 import { HOME, may, session, signOut } from "../people";
 import { nextTheme, theme } from "../theme";
 import type { Role } from "../words";
-import { Toasts } from "./toast";
+import { attempt, Toasts } from "./toast";
 import "../style/base.css";
 
 export type Page = "signin" | "operator" | "supervisor" | "wall" | "admin" | "api";
 
-/** Who may open which page. */
+/** Who finds which page in the head. */
 export const MAY: Record<Page, Role[]> = {
   signin: [],
   operator: ["operator"],
   supervisor: ["supervisor"],
   wall: ["wall", "supervisor", "admin", "operator"],
   admin: ["admin", "supervisor"],
-  api: ["operator", "supervisor", "admin", "wall"],
+  api: ["supervisor", "admin"],
 };
+
+/** Notices that are shown at once: with more of them nobody would read any. */
+const NOTICES = 3;
 
 export function Switches() {
   const t = words.value;
   const themes = { auto: t.common.themeAuto, light: t.common.themeLight, dark: t.common.themeDark };
+  const sign = { auto: "◐", light: "○", dark: "●" };
   return (
     <>
       <button
@@ -41,37 +45,53 @@ export function Switches() {
         type="button"
         class="quiet small"
         aria-label={`${t.common.theme}: ${themes[theme.value]}`}
+        title={`${t.common.theme}: ${themes[theme.value]}`}
         onClick={nextTheme}
       >
-        {theme.value === "dark" ? "●" : theme.value === "light" ? "○" : "◐"} {themes[theme.value]}
+        {sign[theme.value]}
       </button>
     </>
   );
 }
 
+function Ago({ moment }: { moment: number }) {
+  // The tick is the server's; what was lost here is counted by the clock of this machine.
+  void now.value;
+  return <>{words.value.connection.lost(clock(Date.now() - moment))}</>;
+}
+
 export function ConnectionBar() {
-  const t = words.value.connection;
   const { state, since } = connection.value;
-  if (state !== "lost" || since === null) return null;
+  // The bar stands before it has words: only what is put into an alert is read aloud.
   return (
-    <div class="bar" role="alert" data-state="urgent" data-bar="connection">
-      {t.lost(clock(Math.max(0, Date.now() - since + 0 * now.value)))}
+    <div role="alert">
+      {state === "lost" && since !== null && (
+        <p class="bar" data-state="urgent" data-bar="connection">
+          <span aria-hidden="true">
+            <Ago moment={since} />
+          </span>
+          <span class="hidden">{words.value.connection.lostShort}</span>
+        </p>
+      )}
     </div>
   );
 }
 
 export function Notices() {
+  const t = words.value;
+  const more = standing.value.length - NOTICES;
   return (
-    <div role="log" aria-live="polite">
-      {standing.value.map((notice) => (
-        <div key={notice.id} class="bar" data-state={notice.level} data-bar="notice">
-          <strong>{words.value.supervisor.level_[notice.level]}</strong>
+    <div role="log" aria-live="polite" aria-label={t.supervisor.notice}>
+      {standing.value.slice(0, NOTICES).map((notice) => (
+        <p key={notice.id} class="bar" data-state={notice.level} data-bar="notice">
+          <strong>{t.supervisor.level_[notice.level]}</strong>
           <span class="grow">{notice.text}</span>
           <span class="hint">
             {notice.by} {time(notice.at)}
           </span>
-        </div>
+        </p>
       ))}
+      {more > 0 && <p class="bar hint">{t.common.moreNotices(more)}</p>}
     </div>
   );
 }
@@ -92,6 +112,7 @@ export function Frame({ page, ownTitle, leave, head, children }: Props) {
     if (!ownTitle) document.title = `${t.page[page]} · ${t.common.house}`;
   }, [page, ownTitle, t]);
   const pages = (["operator", "supervisor", "wall", "admin", "api"] as const).filter((one) => may(...MAY[one]));
+  const navigates = pages.length > 1;
   return (
     <>
       <a class="hidden skip" href="#main">
@@ -99,16 +120,17 @@ export function Frame({ page, ownTitle, leave, head, children }: Props) {
       </a>
       <header class="top">
         <h1>
-          12345<small>{t.page[page]}</small>
+          {t.common.house}
+          <span class={navigates ? "hidden" : "page-name"}> {t.page[page]}</span>
         </h1>
-        {pages.length > 1 && (
+        {navigates && (
           <nav aria-label={t.common.pages}>
             {pages.map((one) => (
               <a
                 key={one}
                 href={one === "api" ? "/api" : HOME[one]}
                 {...(one === page ? { "aria-current": "page" as const } : {})}
-                {...(page === "operator" ? { target: "_blank", rel: "noopener" } : {})}
+                {...(page === "operator" && one !== page ? { target: "_blank", rel: "noopener" } : {})}
               >
                 {t.page[one]}
               </a>
@@ -116,12 +138,14 @@ export function Frame({ page, ownTitle, leave, head, children }: Props) {
           </nav>
         )}
         <span class="grow" />
-        {head}
-        <span class="strong">{time(new Date(now.value).toISOString())}</span>
-        <Switches />
+        <div class="tools">
+          {head}
+          <Switches />
+        </div>
+        <HeadClock />
         {who && (
           <>
-            <span>
+            <span class="who">
               {who.person.name} <span class="soft">{who.person.id}</span>
               {who.seat && (
                 <span class="soft">
@@ -130,7 +154,7 @@ export function Frame({ page, ownTitle, leave, head, children }: Props) {
                 </span>
               )}
             </span>
-            <button type="button" class="small" data-act="signOut" onClick={leave ?? (() => void signOut())}>
+            <button type="button" class="small" data-act="signOut" onClick={leave ?? (() => void attempt(signOut))}>
               {t.common.signOut}
               {page === "operator" && <kbd>Q</kbd>}
             </button>
@@ -145,4 +169,8 @@ export function Frame({ page, ownTitle, leave, head, children }: Props) {
       <Toasts />
     </>
   );
+}
+
+function HeadClock() {
+  return <span class="strong head-clock">{time(new Date(now.value).toISOString())}</span>;
 }

@@ -18,12 +18,33 @@ const happens = (happening: Happening) => {
 const fault = (what: Fault) => happens({ is: "fault", fault: what });
 const mended = (what: Fault) => happens({ is: "mended", fault: what });
 
+/** A session and the microphone that is sent in it. Whoever waited for something looks whether it is still the present
+ * one: much can happen while a browser asks for a microphone. */
+interface Talk {
+  readonly session: RTCSession;
+  stream: MediaStream | null;
+  answering: boolean;
+}
+
 let agent: JsSIP.UA | null = null;
-let session: RTCSession | null = null;
+let talk: Talk | null = null;
 let facts: PhoneFacts | null = null;
-let stream: MediaStream | null = null;
 const speaker = new Audio();
 speaker.autoplay = true;
+
+/** Between two tries to start or to register, in ms: the second after the first, doubled up to the last. */
+const AGAIN = { first: 2_000, last: 30_000 };
+let tries = 0;
+let later: ReturnType<typeof setTimeout> | undefined;
+/** Whoever started the phone wants it until they stop it. */
+let wanted = false;
+
+function again(what: () => void): void {
+  clearTimeout(later);
+  if (!wanted) return;
+  later = setTimeout(what, Math.min(AGAIN.last, AGAIN.first * 2 ** tries));
+  tries = Math.min(tries + 1, 8);
+}
 
 /** Every 2 s what arrived is looked at. */
 const LOOK = 2_000;
@@ -31,13 +52,28 @@ const LOOK = 2_000;
 const SILENT_LOOKS = 3;
 const MUTE_LOOKS = 8;
 
-export async function start(): Promise<void> {
-  if (agent) return;
-  if (!devices.allowed()) fault("insecure");
+/** Starts the phone, and again until it is started or stopped. */
+export function start(): void {
+  if (wanted) return;
+  wanted = true;
+  tries = 0;
   happens({ is: "started" });
-  facts = await get<PhoneFacts>("/phone");
+  if (!devices.allowed()) fault("insecure");
+  navigator.mediaDevices?.addEventListener("devicechange", devicesChanged);
+  void devices.look();
+  void connect();
+}
+
+async function connect(): Promise<void> {
+  try {
+    facts = await get<PhoneFacts>("/phone");
+  } catch {
+    fault("link_lost");
+    return again(() => void connect());
+  }
+  if (!wanted || agent) return;
   const socket = new JsSIP.WebSocketInterface(socketAddress(facts.websocket));
-  agent = new JsSIP.UA({
+  const made = new JsSIP.UA({
     sockets: [socket],
     uri: facts.uri,
     ...(facts.display_name ? { display_name: facts.display_name } : {}),
@@ -48,28 +84,41 @@ export async function start(): Promise<void> {
     connection_recovery_max_interval: 10,
     user_agent: "hotline page",
   });
-  agent.on("registered", () => happens({ is: "registered" }));
-  agent.on("disconnected", () => happens({ is: "disconnected" }));
-  agent.on("registrationFailed", (event) => {
-    // Without an answer it is the connection; JsSIP tries again by itself.
-    if (event.response) happens({ is: "refused" });
-    else happens({ is: "disconnected" });
+  agent = made;
+  made.on("registered", () => {
+    if (agent !== made) return;
+    tries = 0;
+    happens({ is: "registered" });
   });
-  agent.on("newRTCSession", (event: { originator: string; session: RTCSession; request: unknown }) => {
-    if (event.originator === "remote") take(event.session, event.request as Request_);
+  made.on("disconnected", () => agent === made && happens({ is: "disconnected" }));
+  made.on("registrationFailed", (event) => {
+    if (agent !== made) return;
+    // Without an answer it is the connection. JsSIP registers again by itself only over a new one.
+    happens({ is: event.response ? "refused" : "disconnected" });
+    again(() => agent === made && made.isConnected() && made.register());
   });
-  agent.start();
-  navigator.mediaDevices?.addEventListener("devicechange", devicesChanged);
-  await devices.look();
+  made.on("newRTCSession", (event: { originator: string; session: RTCSession; request: unknown }) => {
+    if (agent === made && event.originator === "remote") take(event.session, event.request as Request_);
+  });
+  made.start();
 }
 
-export function stop(): void {
-  session?.terminate();
-  agent?.stop();
-  agent = null;
+/** `why`: what is told afterwards. */
+export function stop(why?: Fault): void {
+  if (!wanted) return;
+  wanted = false;
+  clearTimeout(later);
+  const [old, former] = [agent, talk];
+  [agent, talk] = [null, null];
+  tone.silence();
+  if (former) {
+    former.session.terminate();
+    letGo(former);
+  }
+  old?.stop();
   navigator.mediaDevices?.removeEventListener("devicechange", devicesChanged);
-  release();
   happens({ is: "stopped" });
+  if (why) fault(why);
 }
 
 function socketAddress(given: string): string {
@@ -93,25 +142,27 @@ function answersByItself(request: Request_): boolean {
 
 function take(next: RTCSession, request: Request_): void {
   const byItself = answersByItself(request);
-  if (session && !session.isEnded()) {
+  if (talk && !talk.session.isEnded()) {
     if (!byItself) {
       next.terminate({ status_code: 486 });
       return;
     }
     // The house rings this page again to give the call back: the old session is a shell.
-    const old = session;
-    session = null;
-    old.terminate();
+    const old = talk;
+    talk = null;
+    old.session.terminate();
+    letGo(old);
   }
-  session = next;
+  const mine: Talk = { session: next, stream: null, answering: false };
+  talk = mine;
   happens({ is: "invited", call: request.getHeader("X-Hotline-Call") ?? null, from: request.from.uri.user });
-  next.on("accepted", () => session === next && happens({ is: "answering" }));
-  next.on("confirmed", () => session === next && happens({ is: "talking" }));
+  next.on("accepted", () => talk === mine && happens({ is: "answering" }));
+  next.on("confirmed", () => talk === mine && happens({ is: "talking" }));
   const over = () => {
-    if (session !== next) return;
-    session = null;
+    letGo(mine);
+    if (talk !== mine) return;
+    talk = null;
     tone.silence();
-    release();
     happens({ is: "over" });
   };
   next.on("ended", over);
@@ -119,7 +170,7 @@ function take(next: RTCSession, request: Request_): void {
   next.on("getusermediafailed", (error: DOMException) => fault(microphoneFault(error?.name ?? "")));
   // The house learns our other addresses by itself (RFC 8445 §7.3.1.3): nobody waits for a STUN server that is away.
   next.on("icecandidate", ({ ready }) => void setTimeout(ready, 100));
-  next.on("peerconnection", ({ peerconnection }) => watch(next, peerconnection));
+  next.on("peerconnection", ({ peerconnection }) => watch(mine, peerconnection));
   if (byItself) {
     void tone.beepOnce();
     void answer();
@@ -132,33 +183,38 @@ function take(next: RTCSession, request: Request_): void {
 }
 
 export async function answer(): Promise<void> {
-  const ringing = session;
-  if (!ringing || phone.value.session?.stage !== "ringing") return;
+  const mine = talk;
+  if (!mine || mine.answering || phone.value.session?.stage !== "ringing") return;
   if (!devices.allowed()) return fault("insecure");
+  mine.answering = true;
+  happens({ is: "answering" });
   let microphone: MediaStream;
   try {
     microphone = await devices.microphone();
   } catch (error) {
+    mine.answering = false;
+    if (talk !== mine) return;
+    happens({ is: "unanswered" });
     return fault(microphoneFault((error as DOMException).name));
   }
-  for (const what of ["mic_denied", "mic_missing", "mic_busy", "mic_gone"] as const) mended(what);
-  if (session !== ringing || ringing.isEnded()) return microphone.getTracks().forEach((track) => track.stop());
-  keep(microphone);
+  if (talk !== mine || mine.session.isEnded()) return stopTracks(microphone);
+  for (const what of ["mic_denied", "mic_missing", "mic_busy", "mic_gone", "ring_muted"] as const) mended(what);
+  keep(mine, microphone);
   tone.silence();
-  happens({ is: "answering" });
-  ringing.answer({
+  mine.session.answer({
     mediaStream: microphone,
     pcConfig: { iceServers: facts?.ice_servers ?? [] },
   });
 }
 
 export function hangUp(): void {
-  if (!session) return;
-  if (phone.value.session?.stage === "ringing") session.terminate({ status_code: 603 });
-  else session.terminate();
+  if (!talk) return;
+  if (phone.value.session?.stage === "ringing") talk.session.terminate({ status_code: 603 });
+  else talk.session.terminate();
 }
 
 export function mute(): void {
+  const session = talk?.session;
   if (!session?.isEstablished()) return;
   const muted = !phone.value.muted;
   if (muted) session.mute({ audio: true });
@@ -168,6 +224,7 @@ export function mute(): void {
 
 /** `false`: it was not sent, because there is no sound yet to send it with (RFC 4733). */
 export function press(key: string): boolean {
+  const session = talk?.session;
   const sender = (session?.connection as RTCPeerConnection | undefined)?.getSenders()[0];
   if (!session?.isEstablished() || !sender?.dtmf?.canInsertDTMF) return false;
   session.sendDTMF(key, { duration: 120, interToneGap: 70, transportType: "RFC2833" as never });
@@ -177,60 +234,89 @@ export function press(key: string): boolean {
 // ---------------------------------------------------------------------------------------------
 // The microphone
 
-function keep(microphone: MediaStream): void {
-  release();
-  stream = microphone;
+function stopTracks(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+function keep(mine: Talk, microphone: MediaStream): void {
+  if (mine.stream) stopTracks(mine.stream);
+  mine.stream = microphone;
   for (const track of microphone.getAudioTracks()) {
-    track.addEventListener("ended", () => stream === microphone && fault("mic_gone"));
+    track.addEventListener("ended", () => talk === mine && mine.stream === microphone && fault("mic_gone"));
   }
 }
 
-function release(): void {
-  stream?.getTracks().forEach((track) => track.stop());
-  stream = null;
-  speaker.srcObject = null;
+/** The microphone is free again, and nothing is heard of this session any more. */
+function letGo(mine: Talk): void {
+  if (mine.stream) stopTracks(mine.stream);
+  mine.stream = null;
+  if (talk === mine || talk === null) speaker.srcObject = null;
 }
 
 async function devicesChanged(): Promise<void> {
   await devices.look();
   const faults = phone.value.faults;
   if (devices.inputs.value.length > 0 && faults.includes("mic_missing")) mended("mic_missing");
-  if (session && stream && faults.includes("mic_gone") && devices.inputs.value.length > 0) await changeMicrophone();
-  await devices.route(speaker, "speaker");
+  if (talk?.stream && faults.includes("mic_gone") && devices.inputs.value.length > 0) await changeMicrophone();
+  else await devices.route(speaker, "speaker");
 }
 
-/** Another microphone takes the old one's place in the running talk. */
+let changing = false;
+let changeAgain = false;
+
+/** Another microphone takes the old one's place in the running talk; devices come and go in bursts, and one change is
+ * made at a time. */
 export async function changeMicrophone(): Promise<void> {
-  await devices.route(speaker, "speaker");
-  const connection = session?.connection as RTCPeerConnection | undefined;
-  if (!connection) return;
-  try {
-    const microphone = await devices.microphone();
-    const track = microphone.getAudioTracks()[0];
-    if (!track) return;
-    track.enabled = !phone.value.muted;
-    await connection.getSenders()[0]?.replaceTrack(track);
-    const output = speaker.srcObject;
-    keep(microphone);
-    speaker.srcObject = output;
-    mended("mic_gone");
-  } catch (error) {
-    fault(microphoneFault((error as DOMException).name));
+  changeAgain = true;
+  if (changing) return;
+  changing = true;
+  while (changeAgain) {
+    changeAgain = false;
+    await change();
   }
+  changing = false;
+}
+
+async function change(): Promise<void> {
+  await devices.route(speaker, "speaker");
+  const mine = talk;
+  const connection = mine?.session.connection as RTCPeerConnection | undefined;
+  if (!mine?.stream || !connection) return;
+  let microphone: MediaStream;
+  try {
+    microphone = await devices.microphone();
+  } catch (error) {
+    if (talk === mine) fault(microphoneFault((error as DOMException).name));
+    return;
+  }
+  const track = microphone.getAudioTracks()[0];
+  const sender = connection.getSenders()[0];
+  if (talk !== mine || !track || !sender) return stopTracks(microphone);
+  track.enabled = !phone.value.muted;
+  try {
+    await sender.replaceTrack(track);
+  } catch {
+    // The talk ended meanwhile.
+    return stopTracks(microphone);
+  }
+  if (talk !== mine) return stopTracks(microphone);
+  keep(mine, microphone);
+  for (const what of ["mic_gone", "mic_silent", "mic_denied", "mic_busy", "mic_missing"] as const) mended(what);
 }
 
 // ---------------------------------------------------------------------------------------------
 // The network
 
-function watch(of: RTCSession, connection: RTCPeerConnection): void {
+function watch(mine: Talk, connection: RTCPeerConnection): void {
+  const of = mine.session;
   connection.addEventListener("track", (event) => {
-    if (session !== of) return;
+    if (talk !== mine) return;
     speaker.srcObject = event.streams[0] ?? new MediaStream([event.track]);
     void devices.route(speaker, "speaker").then(() => speaker.play().catch(() => fault("ring_muted")));
   });
   let restarted = 0;
   connection.addEventListener("iceconnectionstatechange", () => {
-    if (session !== of) return;
+    if (talk !== mine) return;
     switch (connection.iceConnectionState) {
       case "connected":
       case "completed":
@@ -251,9 +337,9 @@ function watch(of: RTCSession, connection: RTCPeerConnection): void {
   let former: Counted | null = null;
   let [silent, mute] = [0, 0];
   const timer = setInterval(async () => {
-    if (session !== of || of.isEnded()) return clearInterval(timer);
+    if (talk !== mine || of.isEnded()) return clearInterval(timer);
     const next = await count(connection);
-    if (!next || session !== of) return;
+    if (!next || talk !== mine) return;
     if (former && of.isEstablished()) {
       const loss = lossBetween(former, next);
       happens({ is: "quality", quality: { grade: grade(loss, next.roundTrip), loss, roundTrip: next.roundTrip } });
@@ -289,10 +375,4 @@ async function count(connection: RTCPeerConnection): Promise<Counted | null> {
     }
   }
   return found ? counted : null;
-}
-
-/** For those who test the page: what the connection of the present talk counts. */
-export async function stats(): Promise<Counted | null> {
-  const connection = session?.connection as RTCPeerConnection | undefined;
-  return connection ? count(connection) : null;
 }

@@ -16,6 +16,7 @@ export type Fault =
   | "link_lost"
   | "link_refused"
   | "no_seat"
+  | "seat_left"
   | "ring_muted";
 
 export type Grade = "good" | "fair" | "poor" | "unknown";
@@ -50,6 +51,8 @@ export type Happening =
   | { is: "stopped" }
   | { is: "invited"; call: string | null; from: string }
   | { is: "answering" }
+  /** It was to be answered and could not be: it rings on. */
+  | { is: "unanswered" }
   | { is: "talking" }
   | { is: "over" }
   | { is: "muted"; muted: boolean }
@@ -66,7 +69,7 @@ const OF_THE_CALL: Fault[] = ["ice_failed", "ice_lost", "loss", "no_sound", "mic
 export function after(phone: Phone, happening: Happening): Phone {
   switch (happening.is) {
     case "started":
-      return { ...mend(phone, "link_refused"), link: "connecting" };
+      return { ...mend(mend(phone, "link_refused"), "seat_left"), link: "connecting" };
     case "registered":
       return { ...mend(mend(phone, "link_lost"), "link_refused"), link: "registered" };
     case "disconnected":
@@ -82,6 +85,10 @@ export function after(phone: Phone, happening: Happening): Phone {
       return { ...phone, session: { call: happening.call, from: happening.from, stage: "ringing" }, muted: false };
     case "answering":
       return phone.session ? { ...phone, session: { ...phone.session, stage: "answering" } } : phone;
+    case "unanswered":
+      return phone.session?.stage === "answering"
+        ? { ...phone, session: { ...phone.session, stage: "ringing" } }
+        : phone;
     case "talking":
       return phone.session ? { ...phone, session: { ...phone.session, stage: "talking" } } : phone;
     case "over":

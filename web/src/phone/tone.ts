@@ -34,9 +34,12 @@ function wav(seconds: number, parts: { from: number; to: number; hz: number[] }[
 }
 
 let ringer: HTMLAudioElement | null = null;
+/** Counts what was begun and ended: a ring that was silenced before its device was found does not begin. */
+let turn = 0;
 
-/** Rings until `stop`. The promise fails if the browser does not let it. */
+/** Rings until `silence`. The promise fails if the browser does not let it. */
 export async function ring(): Promise<void> {
+  const mine = ++turn;
   ringer ??= new Audio(
     wav(
       3,
@@ -50,10 +53,11 @@ export async function ring(): Promise<void> {
   ringer.loop = true;
   ringer.currentTime = 0;
   await route(ringer, "ringer");
-  await ringer.play();
+  if (mine === turn) await ringer.play();
 }
 
 export function silence(): void {
+  turn += 1;
   ringer?.pause();
 }
 

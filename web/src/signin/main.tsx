@@ -21,6 +21,19 @@ function keptSeat(): string {
   }
 }
 
+/** A fresh installation: nobody has a password, and the one who reads this is to set the first. */
+function First() {
+  const t = words.value.signin;
+  return (
+    <section class="card first" data-state="warning" data-panel="first">
+      <strong>{t.firstTitle}</strong>
+      <p>{t.firstWhat}</p>
+      <pre>hotline password 1001</pre>
+      <p>{t.firstThen}</p>
+    </section>
+  );
+}
+
 function SignIn() {
   const t = words.value.signin;
   const [name, setName] = useState("");
@@ -28,11 +41,12 @@ function SignIn() {
   const [seat, setSeat] = useState(keptSeat());
   const [wrong, setWrong] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  const [first, beFirst] = useState(false);
 
   useEffect(() => {
     get<Session>("/session").then(
       (found) => location.replace(returnTo(location.search, found.person.roles)),
-      () => {},
+      (problem) => beFirst(problem instanceof Problem && problem.noPasswords),
     );
   }, []);
 
@@ -51,6 +65,7 @@ function SignIn() {
       location.assign(returnTo(location.search, found.person.roles));
     } catch (problem) {
       setBusy(false);
+      beFirst(problem instanceof Problem && problem.noPasswords);
       setWrong(problem instanceof Problem && problem.status === 401 ? t.wrong : said(problem));
     }
   };
@@ -63,11 +78,8 @@ function SignIn() {
             <h2 class="big">{t.title}</h2>
             <p class="hint">{t.lead}</p>
           </div>
-          {wrong && (
-            <p role="alert" class="bad-text strong">
-              {wrong}
-            </p>
-          )}
+          {first && <First />}
+          <div role="alert">{wrong && <p class="bad-text strong">{wrong}</p>}</div>
           <label>
             {t.name}
             <input

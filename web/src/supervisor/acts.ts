@@ -3,7 +3,6 @@
 import { computed, signal } from "@preact/signals";
 import { get, post, remove, segment } from "../api";
 import { calls } from "../board";
-import { linesOf } from "../lines";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import type { CallNow, Level, Mode } from "../words";
@@ -20,10 +19,12 @@ export const setNotReady = (operator: string, reason: string) =>
   attempt(() => post(`/operators/${segment(operator)}/not-ready`, { reason }));
 export const setOut = (operator: string) => attempt(() => post(`/operators/${segment(operator)}/sign-out`));
 
-export const flip = (schedule: string, to: string, note: string) =>
-  attempt(() => post(`/schedules/${segment(schedule)}/switch`, { to, note }));
+/** Opens, closes, or leaves to its rules what has been switched: a schedule, or one queue. */
+export const flip = (what: "schedules" | "queues", id: string, to: string, note: string, until: string | null) =>
+  attempt(() => post(`/${what}/${segment(id)}/switch`, { to, note, ...(until ? { until } : {}) }));
 
-export const publish = (text: string, level: Level) => attempt(() => post("/notices", { text, level }));
+export const publish = (text: string, level: Level, until: string | null) =>
+  attempt(() => post("/notices", { text, level, ...(until ? { until } : {}) }));
 export const takeDown = (notice: string) => attempt(() => remove(`/notices/${segment(notice)}`));
 
 /** The call in which I am, and how. */
@@ -36,13 +37,13 @@ export const supervised = computed<{ call: CallNow; mode: Mode } | null>(() => {
   return null;
 });
 
-export const explained = signal<{ call: string; lines: string[] | null } | null>(null);
+export const explained = signal<{ call: string; answer: unknown } | null>(null);
 
 export async function explain(call: string): Promise<void> {
-  explained.value = { call, lines: null };
+  explained.value = { call, answer: null };
   const done = await attempt(async () => {
     const answer = await get(`/calls/${segment(call)}/explain`);
-    if (explained.value?.call === call) explained.value = { call, lines: linesOf(answer) };
+    if (explained.value?.call === call) explained.value = { call, answer };
   });
   if (!done) explained.value = null;
 }

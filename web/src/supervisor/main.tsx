@@ -3,20 +3,24 @@
 
 import { effect } from "@preact/signals";
 import { get } from "../api";
-import { configuration, figures, loaded } from "../board";
+import { alarms, configuration, figures, loaded } from "../board";
+import { callerOf } from "../caller";
 import { now } from "../clock";
 import { clock, count, number, percent, since } from "../format";
 import { words } from "../language";
 import { begin } from "../parts/begin";
 import { Dialog } from "../parts/dialog";
 import { Frame } from "../parts/frame";
+import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
+import { phoneWhileSeated } from "../phone/seated";
+import * as tone from "../phone/tone";
 import type { Directory } from "../words";
 import { explained, leave, supervise, supervised, takeOver } from "./acts";
 import { Operators, reasons } from "./operators";
-import { Queues, tone, Waiting } from "./queues";
+import { Queues, tint, Waiting } from "./queues";
 import { Alarms, Notices, Schedules } from "./side";
 import "./supervisor.css";
 
@@ -28,16 +32,16 @@ function House() {
     { name: t.wall.callsToday, value: count(today.offered), kind: "" },
     { name: t.supervisor.answered, value: count(today.answered), kind: "" },
     { name: t.wall.waiting, value: count(today.waiting), kind: today.waiting > 0 ? "warn-text" : "" },
-    { name: t.wall.longest, value: today.longest_since ? clock(since(today.longest_since, now.value)) : "–", kind: "" },
+    { name: t.wall.longest, value: clock(since(today.longest_since, now.value)), kind: "" },
     {
       name: t.wall.level(today.answer_within_ms / 1000),
       value: percent(today.service_level, today.goal),
-      kind: tone(today.service_level, today.goal),
+      kind: tint(today.service_level, today.goal),
     },
     {
       name: t.wall.level15,
       value: percent(today.service_level_15min, today.goal),
-      kind: tone(today.service_level_15min, today.goal),
+      kind: tint(today.service_level_15min, today.goal),
     },
   ];
   return (
@@ -61,12 +65,12 @@ function Mine() {
     return session.value?.seat ? null : <p class="hint">{t.phoneNeeded}</p>;
   }
   return (
-    <section class="bar mine" data-state="talking" aria-label={t.listen} data-mode={mine?.mode ?? ""}>
+    <section class="card mine" data-state="talking" aria-label={t.listen} data-mode={mine?.mode ?? ""}>
       <span class="grow">
         {mine && (
           <>
-            <strong>{t.supervising(number(mine.call.from), t[mine.mode])}</strong> · {mine.call.operator} ·{" "}
-            {t.heardBy[mine.mode]}
+            <strong>{t.supervising(number(callerOf(mine.call), words.value.common.noNumber), t[mine.mode])}</strong> ·{" "}
+            {mine.call.operator} · {t.heardBy[mine.mode]}
           </>
         )}
       </span>
@@ -110,7 +114,7 @@ function Faults() {
   return (
     <div role="alert">
       {phones.phone.value.faults.map((fault) => (
-        <p key={fault} class="bar" data-state="urgent">
+        <p key={fault} class="card" data-state="urgent" data-fault={fault}>
           <strong>{t[fault].title}</strong> {t[fault].what}
         </p>
       ))}
@@ -130,14 +134,14 @@ function Explained() {
         explained.value = null;
       }}
     >
-      {shown.lines === null ? <p class="soft">{t.common.loading}</p> : <pre>{shown.lines.join("\n")}</pre>}
+      {shown.answer === null ? <p class="soft">{t.common.loading}</p> : <Story answer={shown.answer} />}
     </Dialog>
   );
 }
 
 function Supervisor() {
   return (
-    <Frame page="supervisor">
+    <Frame page="supervisor" ownTitle>
       <div class="stack">
         <House />
         <Mine />
@@ -165,12 +169,25 @@ const names = () =>
     reasons.value = (await get<Directory>("/directory")).reasons;
   });
 
+/** An alarm is noticed from another tab: its number is in the title, and a new one is heard once. */
+function watchAlarms(): void {
+  let former = new Set<string>(alarms.value.keys());
+  effect(() => {
+    const t = words.value;
+    const ids = new Set(alarms.value.keys());
+    document.title = `${ids.size > 0 ? `▲${ids.size} ` : ""}${t.page.supervisor} · ${t.common.house}`;
+    if ([...ids].some((id) => !former.has(id))) void tone.beepOnce();
+    former = ids;
+  });
+}
+
 let begun = false;
 effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   void names();
-  if (session.value?.seat) void attempt(phones.start);
+  watchAlarms();
+  phoneWhileSeated();
 });
 effect(() => {
   if (configuration.value > 0) void names();

@@ -2,10 +2,11 @@
 
 import { computed, signal } from "@preact/signals";
 import { calls, operators, queues } from "../board";
-import { now } from "../clock";
-import { clock, count, countdown, number, since } from "../format";
+import { callerOf } from "../caller";
+import { count, number } from "../format";
 import { open, words } from "../language";
 import { STATES } from "../operators";
+import { Left, Since } from "../parts/time";
 import type { OperatorNow, OperatorState } from "../words";
 import { explain, setNotReady, setOut, setReady, supervise, supervised, takeOver } from "./acts";
 
@@ -83,15 +84,18 @@ function Row({ operator }: { operator: OperatorNow }) {
         </span>
       </td>
       <td class="number">
-        {operator.until && operator.state === "wrap_up"
-          ? countdown(Date.parse(operator.until) - now.value)
-          : clock(since(operator.since, now.value))}
+        {operator.until && operator.state === "wrap_up" ? (
+          <Left until={operator.until} />
+        ) : (
+          <Since at={operator.since} />
+        )}
       </td>
       <td>{next}</td>
       <td>
         {call ? (
           <>
-            {number(call.from)} <span class="soft">{queues.value.get(call.queue ?? "")?.name ?? ""}</span>
+            {number(callerOf(call), t.common.noNumber)}{" "}
+            <span class="soft">{queues.value.get(call.queue ?? "")?.name ?? ""}</span>
             {call.supervised_by.length > 0 && (
               <span class="chip" data-state="talking">
                 {call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join("，")}

@@ -2,23 +2,30 @@
 
 import { useState } from "preact/hooks";
 import { calls, queues } from "../board";
+import { callerOf } from "../caller";
 import { now } from "../clock";
+import { whyWaits } from "../explain";
 import { clock, count, number, percent, since } from "../format";
 import { open, words } from "../language";
+import { Dialog } from "../parts/dialog";
+import { Since } from "../parts/time";
 import type { CallNow } from "../words";
 import { explain, move } from "./acts";
+import { Hand, Switch } from "./switching";
 
 /** Below it a share is bad, in the colour too. */
 export const GOAL = 0.95;
 
-export const tone = (share: number | null | undefined, goal = GOAL) =>
+export const tint = (share: number | null | undefined, goal = GOAL) =>
   share === null || share === undefined ? "soft" : share >= goal ? "good-text" : "bad-text";
 
 export function Queues() {
   const t = words.value.supervisor;
+  const [switching, setSwitching] = useState<string | null>(null);
+  const chosen = queues.value.get(switching ?? "");
   return (
     <section class="panel">
-      <h2>{t.queues}</h2>
+      <h2 class="hidden">{t.queues}</h2>
       <div class="scroll">
         <table class="dense" data-table="queues">
           <thead>
@@ -44,16 +51,26 @@ export function Queues() {
           </thead>
           <tbody>
             {[...queues.value.values()].map((queue) => (
-              <tr key={queue.id} data-queue={queue.id}>
+              <tr key={queue.id} data-queue={queue.id} class={queue.open ? "" : "closed"}>
                 <th scope="row">
                   {queue.name || queue.id}{" "}
-                  <span class={`chip ${queue.open ? "" : "plain"}`} data-state={queue.open ? "ready" : "signed_out"}>
-                    {queue.open ? t.open : t.closed}
-                  </span>
+                  <button
+                    type="button"
+                    class="quiet small filter"
+                    title={t.switchQueue}
+                    aria-label={`${queue.open ? t.open : t.closed} · ${t.switchQueue}: ${queue.name || queue.id}`}
+                    onClick={() => setSwitching(queue.id)}
+                  >
+                    <span class={`chip ${queue.open ? "" : "plain"}`} data-state={queue.open ? "ready" : "signed_out"}>
+                      {queue.open ? t.open : t.closed}
+                    </span>
+                  </button>
                 </th>
                 <td class={`number ${queue.waiting > 0 ? "strong warn-text" : ""}`}>{queue.waiting}</td>
-                <td class="number">{queue.longest_since ? clock(since(queue.longest_since, now.value)) : "–"}</td>
-                <td class="number">{queue.expected_wait_ms ? clock(queue.expected_wait_ms) : "–"}</td>
+                <td class="number">
+                  <Since at={queue.longest_since} />
+                </td>
+                <td class="number">{queue.expected_wait_ms == null ? "–" : clock(queue.expected_wait_ms)}</td>
                 <td class={`number ${queue.ready === 0 && queue.waiting > 0 ? "bad-text strong" : ""}`}>
                   {queue.ready}
                 </td>
@@ -61,13 +78,27 @@ export function Queues() {
                 <td class="number">{count(queue.offered)}</td>
                 <td class="number">{count(queue.answered)}</td>
                 <td class="number">{count(queue.abandoned)}</td>
-                <td class={`number strong ${tone(queue.service_level)}`}>{percent(queue.service_level, GOAL)}</td>
-                <td class={`number ${tone(queue.service_level_15min)}`}>{percent(queue.service_level_15min, GOAL)}</td>
+                <td class={`number strong ${tint(queue.service_level)}`}>{percent(queue.service_level, GOAL)}</td>
+                <td class={`number ${tint(queue.service_level_15min)}`}>{percent(queue.service_level_15min, GOAL)}</td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
+      {chosen && (
+        <Dialog title={`${t.switchQueue}: ${chosen.name || chosen.id}`} onClose={() => setSwitching(null)}>
+          <div class="stack">
+            <p class="row">
+              <span class="chip" data-state={chosen.open ? "ready" : "signed_out"}>
+                {chosen.open ? t.open : t.closed}
+              </span>
+              <Hand of={chosen} />
+            </p>
+            <Switch what="queues" id={chosen.id} of={chosen} done={() => setSwitching(null)} />
+            <p class="hint">{t.switchHint}</p>
+          </div>
+        </Dialog>
+      )}
     </section>
   );
 }
@@ -80,7 +111,7 @@ function MoveTo({ call }: { call: CallNow }) {
   return (
     <select
       class="inline"
-      aria-label={`${t.move} (${number(call.from)})`}
+      aria-label={`${t.move} (${number(callerOf(call))})`}
       value={to}
       onChange={(event) => {
         const queue = event.currentTarget.value;
@@ -134,7 +165,7 @@ export function Waiting() {
                 return (
                   <tr key={call.id} data-call={call.id}>
                     <th scope="row">
-                      {number(call.from)}{" "}
+                      {number(callerOf(call), t.common.noNumber)}{" "}
                       <span class="soft">{call.language ? open(t.language_, call.language) : ""}</span>
                     </th>
                     <td>{queue?.name ?? call.queue ?? "–"}</td>
@@ -146,7 +177,7 @@ export function Waiting() {
                           {t.stage.ringing} {call.operator ?? ""}
                         </span>
                       ) : (
-                        (call.why ?? <span class="soft">–</span>)
+                        (whyWaits(call.why, t.explain) ?? <span class="soft">–</span>)
                       )}
                     </td>
                     <td>

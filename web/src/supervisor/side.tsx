@@ -2,11 +2,12 @@
 
 import { useState } from "preact/hooks";
 import { alarms, queues, schedules, standing } from "../board";
-import { now } from "../clock";
-import { clock, since, time } from "../format";
+import { comes, time } from "../format";
 import { language, open, words } from "../language";
+import { Since } from "../parts/time";
 import type { Level, ScheduleNow } from "../words";
-import { flip, publish, takeDown } from "./acts";
+import { publish, takeDown } from "./acts";
+import { Hand, Switch } from "./switching";
 
 export function Alarms() {
   const t = words.value.supervisor;
@@ -22,7 +23,9 @@ export function Alarms() {
             <p key={alarm.id} class="alarm" data-state="urgent">
               <span class="row">
                 <strong class="grow">{open(t.alarmKind, alarm.kind)}</strong>
-                <span class="soft">{clock(since(alarm.since, now.value))}</span>
+                <span class="soft" aria-hidden="true">
+                  <Since at={alarm.since} />
+                </span>
               </span>
               <span>{language.value === "en" ? (alarm.text_en ?? alarm.text) : alarm.text}</span>
             </p>
@@ -37,9 +40,12 @@ export function Notices() {
   const t = words.value.supervisor;
   const [text, setText] = useState("");
   const [level, setLevel] = useState<Level>("info");
+  const [until, setUntil] = useState("");
   const send = async (event: Event) => {
     event.preventDefault();
-    if (await publish(text.trim(), level)) setText("");
+    if (!(await publish(text.trim(), level, comes(until)))) return;
+    setText("");
+    setUntil("");
   };
   return (
     <section class="panel" data-panel="notices">
@@ -67,6 +73,14 @@ export function Notices() {
               </option>
             ))}
           </select>
+          <input
+            type="time"
+            class="until"
+            aria-label={t.noticeUntil}
+            title={t.noticeUntil}
+            value={until}
+            onInput={(event) => setUntil(event.currentTarget.value)}
+          />
           <span class="grow" />
           <button type="submit" class="main" disabled={text.trim() === ""}>
             {t.noticeSend}
@@ -76,7 +90,15 @@ export function Notices() {
       <ul class="lines">
         {standing.value.map((notice) => (
           <li key={notice.id}>
-            <span class="grow">{notice.text}</span>
+            <span class="grow">
+              {notice.text}
+              {notice.until && (
+                <span class="hint">
+                  {" "}
+                  {t.until} {time(notice.until)}
+                </span>
+              )}
+            </span>
             <button type="button" class="small" onClick={() => void takeDown(notice.id)}>
               {t.noticeRemove}
             </button>
@@ -89,11 +111,7 @@ export function Notices() {
 
 function Schedule({ schedule }: { schedule: ScheduleNow }) {
   const t = words.value.supervisor;
-  const [note, setNote] = useState("");
-  const names = (schedule.queues ?? []).map((id) => queues.value.get(id)?.name ?? id).join("，");
-  const to = async (where: "open" | "closed" | "auto") => {
-    if (await flip(schedule.id, where, note.trim())) setNote("");
-  };
+  const names = (schedule.queues ?? []).map((id) => queues.value.get(id)?.name || id).join(" · ");
   return (
     <div class="schedule" data-schedule={schedule.id}>
       <p class="row">
@@ -101,39 +119,17 @@ function Schedule({ schedule }: { schedule: ScheduleNow }) {
         <span class="chip" data-state={schedule.open ? "ready" : "signed_out"}>
           {schedule.open ? t.open : t.closed}
         </span>
-        <span class="hint grow">
-          {t.switched[schedule.switch] ?? schedule.switch}
-          {schedule.until ? ` ${t.until} ${time(schedule.until)}` : ""}
-          {schedule.by ? ` · ${schedule.by}` : ""}
-        </span>
+        <Hand of={schedule} />
       </p>
       {names && <p class="hint">{names}</p>}
-      <div class="row">
-        <input
-          class="grow"
-          aria-label={`${t.switchNote}: ${schedule.id}`}
-          placeholder={t.switchNote}
-          value={note}
-          onInput={(event) => setNote(event.currentTarget.value)}
-        />
-        {(["open", "closed", "auto"] as const).map((where) => (
-          <button
-            key={where}
-            type="button"
-            class={`small ${schedule.switch === where ? "on" : ""}`}
-            aria-pressed={schedule.switch === where}
-            onClick={() => void to(where)}
-          >
-            {where === "open" ? t.switchOpen : where === "closed" ? t.switchClosed : t.switchAuto}
-          </button>
-        ))}
-      </div>
+      <Switch what="schedules" id={schedule.id} of={schedule} />
     </div>
   );
 }
 
 export function Schedules() {
   const t = words.value.supervisor;
+  if (schedules.value.size === 0) return null;
   return (
     <section class="panel">
       <h2>{t.schedules}</h2>

@@ -1,17 +1,17 @@
 // The wall: the house on one screen across a hall. It is read from ten metres, so everything is sized by the screen.
 
 import { computed } from "@preact/signals";
-import { useEffect } from "preact/hooks";
-import { figures, operators, standing } from "../board";
+import { useEffect, useState } from "preact/hooks";
+import { connection, figures, operators, refresh, standing } from "../board";
 import { now } from "../clock";
 import { laidOut, MINUTES } from "../day";
 import { clock, count, percent, since } from "../format";
 import { open, words } from "../language";
 import { STATES } from "../operators";
 import { begin } from "../parts/begin";
-import { Chart } from "../parts/chart";
+import { Chart, type Line } from "../parts/chart";
 import { ConnectionBar, Switches } from "../parts/frame";
-import type { OperatorState } from "../words";
+import type { OperatorState, Quarter } from "../words";
 import "../style/base.css";
 import "./wall.css";
 
@@ -22,7 +22,23 @@ const byState = computed(() => {
 });
 
 /** Letters of the chart follow the screen like everything else. */
-const letters = () => Math.round(Math.max(11, Math.min(window.innerWidth / 80, window.innerHeight / 45)));
+const letters = () => Math.round(Math.max(11, Math.min(window.innerWidth / 76, window.innerHeight / 43)));
+
+function useLetters(): number {
+  const [size, set] = useState(letters());
+  useEffect(() => {
+    const look = () => set(letters());
+    addEventListener("resize", look);
+    return () => removeEventListener("resize", look);
+  }, []);
+  return size;
+}
+
+/** The quarter of an hour that goes on, as minutes after midnight here. */
+const quarter = computed(() => {
+  const at = new Date(now.value);
+  return Math.floor((at.getHours() * 60 + at.getMinutes()) / 15) * 15;
+});
 
 function Head() {
   const t = words.value;
@@ -66,8 +82,7 @@ function Rate({
       <p class="name">{name}</p>
       <p class="value">{percent(share, goal)}</p>
       <p class="under">
-        {t.goal(percent(goal))}
-        {met !== null && <strong> {met ? `✓ ${t.met}` : `▼ ${t.missed}`}</strong>}
+        {t.goal(percent(goal))} <strong>{met === null ? t.noRate : met ? `✓ ${t.met}` : `▼ ${t.missed}`}</strong>
       </p>
     </div>
   );
@@ -77,7 +92,6 @@ function Tiles() {
   const t = words.value.wall;
   const today = figures.value;
   if (!today) return null;
-  const longest = since(today.longest_since, now.value);
   return (
     <section class="tiles">
       <div class="tile" data-field="offered">
@@ -94,46 +108,53 @@ function Tiles() {
           {words.value.supervisor.talking} {count(today.talking ?? 0)}
         </p>
       </div>
-      <div class={`tile ${longest > today.answer_within_ms ? "missed" : ""}`} data-field="longest">
-        <p class="name">{t.longest}</p>
-        <p class="value">{today.longest_since ? clock(longest) : "–"}</p>
-        <p class="under">{"\u00a0"}</p>
-      </div>
+      <Longest since_={today.longest_since} within={today.answer_within_ms} />
       <Rate field="level" name={t.level(today.answer_within_ms / 1000)} share={today.service_level} goal={today.goal} />
       <Rate field="level15" name={t.level15} share={today.service_level_15min} goal={today.goal} />
     </section>
   );
 }
 
-function Quarters() {
+/** Nobody waits: that is known, and it is nothing. */
+function Longest({ since_, within }: { since_: string | null | undefined; within: number }) {
+  const t = words.value.wall;
+  const longest = since(since_, now.value);
+  return (
+    <div class={`tile ${longest > within ? "missed" : ""}`} data-field="longest">
+      <p class="name">{t.longest}</p>
+      <p class="value">{clock(longest)}</p>
+      <p class="under">{since_ ? t.within(within / 1000) : t.nobodyWaits}</p>
+    </div>
+  );
+}
+
+/** Made anew only with new figures, not with each second: the chart is drawn when it changes. Days without a call are
+ * not known, and are not drawn as days on which nobody called. */
+const curves = computed<Line[]>(() => {
   const t = words.value.wall;
   const today = figures.value;
-  if (!today) return null;
-  const at = new Date(now.value);
-  const minute = Math.floor((at.getHours() * 60 + at.getMinutes()) / 15) * 15;
+  const offered = (one: Quarter) => one.offered;
+  const lines: Line[] = [
+    { name: t.today, colour: "--accent", kind: "bars", values: laidOut(today?.quarters, offered, quarter.value) },
+  ];
+  if (today?.yesterday?.length)
+    lines.push({ name: t.yesterday, colour: "--warn", kind: "line", values: laidOut(today.yesterday, offered) });
+  if (today?.last_week?.length)
+    lines.push({
+      name: t.lastWeek,
+      colour: "--line-strong",
+      kind: "dashed",
+      values: laidOut(today.last_week, offered),
+    });
+  return lines;
+});
+
+function Quarters() {
+  const t = words.value.wall;
   return (
     <section class="box quarters">
       <h2>{t.byQuarter}</h2>
-      <Chart
-        title={t.byQuarter}
-        minutes={MINUTES}
-        letters={letters()}
-        lines={[
-          {
-            name: t.today,
-            colour: "--accent",
-            kind: "bars",
-            values: laidOut(today.quarters, (q) => q.offered, minute),
-          },
-          { name: t.yesterday, colour: "--warn", kind: "line", values: laidOut(today.yesterday, (q) => q.offered) },
-          {
-            name: t.lastWeek,
-            colour: "--line-strong",
-            kind: "dashed",
-            values: laidOut(today.last_week, (q) => q.offered),
-          },
-        ]}
-      />
+      <Chart title={t.byQuarter} minutes={MINUTES} letters={useLetters()} lines={curves.value} />
     </section>
   );
 }
@@ -165,8 +186,30 @@ interface Bar {
   count: number;
 }
 
-function Bars({ title, list, none, sum }: { title: string; list: Bar[]; none: string; sum?: string }) {
-  const most = Math.max(1, ...list.map((bar) => bar.count));
+/** So many rows can be read across a hall; what is less than they is summed in the last. */
+const ROWS = 5;
+
+function few(list: Bar[], rest: string): Bar[] {
+  if (list.length <= ROWS) return list;
+  const others = list.slice(ROWS - 1).reduce((sum, bar) => sum + bar.count, 0);
+  return [...list.slice(0, ROWS - 1), { id: "others", name: rest, count: others }];
+}
+
+function Bars({
+  title,
+  list,
+  none,
+  good,
+  sum,
+}: {
+  title: string;
+  list: Bar[];
+  none: string;
+  good?: boolean;
+  sum?: string;
+}) {
+  const shown = few(list, words.value.wall.others);
+  const most = Math.max(1, ...shown.map((bar) => bar.count));
   return (
     <section class="box bars">
       <h2>
@@ -174,11 +217,11 @@ function Bars({ title, list, none, sum }: { title: string; list: Bar[]; none: st
         {sum && <span class="sum">{sum}</span>}
       </h2>
       {list.length === 0 ? (
-        <p class="none">{none}</p>
+        <p class={`none ${good ? "good-text" : "soft"}`}>{none}</p>
       ) : (
         <ul>
-          {list.slice(0, 5).map((bar) => (
-            <li key={bar.id}>
+          {shown.map((bar) => (
+            <li key={bar.id} data-bar={bar.id}>
               <span class="name">{bar.name}</span>
               <span class="track" aria-hidden="true">
                 <span style={{ inlineSize: `${(bar.count / most) * 100}%` }} />
@@ -207,10 +250,12 @@ function Wall() {
   const seconds = (today?.answer_within_ms ?? 15_000) / 1000;
   const notice = standing.value[0];
   const late = ledger.reduce((sum, bar) => sum + bar.count, 0);
+  const begun = (today?.offered ?? 0) > 0;
+  const live = connection.value.state !== "lost";
   return (
     <>
       <ConnectionBar />
-      <main class="wall" id="main">
+      <main class={`wall ${live ? "" : "stale"}`} id="main">
         <Head />
         {notice && (
           <p class="wall-notice" data-state={notice.level} role="status">
@@ -223,11 +268,12 @@ function Wall() {
           <People />
         </div>
         <div class="low">
-          <Bars title={t.wall.categories} list={categories} none={t.common.none} />
+          <Bars title={t.wall.categories} list={categories} none={t.wall.noCalls} />
           <Bars
             title={t.wall.ledger(seconds)}
             list={ledger}
-            none={t.wall.ledgerNone}
+            none={begun ? t.wall.ledgerNone : t.wall.noCalls}
+            good={begun}
             {...(late > 0 ? { sum: t.wall.ledgerSum(count(late)) } : {})}
           />
         </div>
@@ -235,5 +281,13 @@ function Wall() {
     </>
   );
 }
+
+// A day begins: what was today is yesterday, and that comes with the board only.
+let day = new Date(now.value).getDate();
+now.subscribe((at) => {
+  const next = new Date(at).getDate();
+  if (next !== day) setTimeout(refresh, 5_000);
+  day = next;
+});
 
 begin("wall", Wall);

@@ -1,0 +1,218 @@
+//! What of a call is recorded: what caller and house say to each other, from the first talk to the last, in one file,
+//! and an index of what is heard when. Nothing is recorded before the caller has heard that it is.
+
+use tracing::info;
+
+use super::caller::{Call, State};
+use super::calls::House;
+use super::order::NotDone;
+use super::view::Stage;
+use crate::ids::{LegId, Prompt};
+use crate::media::{self, Sides};
+use crate::moment::Moment;
+use crate::records::{self, IndexEntry, Recording, RecordingChange};
+
+/// The notice on the operator's leg, and on the caller's in a talk.
+const NOTICE: u64 = u64::MAX - 2;
+/// Entries of an index; what changes more often is not told any more.
+const MOST_ENTRIES: usize = 500;
+
+/// How far the recording of a call has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tape {
+    /// Nobody talked yet, or it is not to be.
+    #[default]
+    None,
+    Runs {
+        began: Moment,
+        paused: bool,
+    },
+    Over,
+}
+
+impl Call {
+    /// After each event.
+    pub fn see_to_recording(&mut self, house: &mut House) {
+        match self.tape {
+            Tape::None => self.begin_recording(house),
+            Tape::Runs { began, paused } => match self.stage() {
+                Stage::Over => self.tape = Tape::Over,
+                // Nobody speaks with the caller any more.
+                Stage::Survey | Stage::Announcement | Stage::Message => {
+                    self.tape = Tape::Over;
+                    house.media(media::Command::StopRecording { leg: self.caller });
+                }
+                stage => self.index(house, began, stage, paused),
+            },
+            Tape::Over => {}
+        }
+    }
+
+    fn is_to_be_recorded(&self, house: &House) -> bool {
+        let queue = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
+        house.settings.ivr.notice.is_some() && queue.map_or(house.settings.records_others, |facts| facts.recorded)
+    }
+
+    fn begin_recording(&mut self, house: &mut House) {
+        let Some(talk) = self.talk().filter(|talk| !talk.caller_gone) else { return };
+        let (notice_plays, stage) = (talk.notice_plays, talk.stage());
+        if !self.is_to_be_recorded(house) {
+            return;
+        }
+        let together = matches!(stage, Stage::Talking | Stage::Conference);
+        match (self.noticed, together) {
+            (false, true) if !notice_plays => self.tell_beside(house),
+            // Cut short by music: from the beginning when they speak again.
+            (false, false) => self.set_notice_plays(false),
+            (false, true) => {}
+            (true, _) => {
+                let file = file_name(house.now, &self.id.to_string());
+                info!(file, "recorded from here on");
+                self.tape = Tape::Runs { began: house.now, paused: false };
+                self.recordings += 1;
+                let recording = Recording { file: Some(file.clone()), ..Recording::default() };
+                self.record.recording = Some(recording);
+                let (leg, call, sides, began) = (self.caller, self.id, Sides::Both, house.now);
+                house.media(media::Command::Record { leg, call, file, sides, began });
+                self.index(house, house.now, stage, false);
+                house.write(records::Entry::Changed(Box::new(self.record.clone())));
+            }
+        }
+    }
+
+    /// Whoever pressed a key before the notice was over hears it beside the operator, who hears it too.
+    fn tell_beside(&mut self, house: &mut House) {
+        let Some(notice) = house.settings.ivr.notice.clone() else { return };
+        self.set_notice_plays(true);
+        self.hear_each_other(house);
+        let seat = self.seats.first().map(|seat| seat.leg);
+        for leg in std::iter::once(self.caller).chain(seat) {
+            let prompts = vec![Prompt::spoken(self.language, notice.clone())];
+            house.media(media::Command::Play { leg, token: NOTICE, prompts, looped: None });
+        }
+    }
+
+    fn set_notice_plays(&mut self, plays: bool) {
+        if let State::Talking(talk) = &mut self.state {
+            talk.notice_plays = plays;
+        }
+    }
+
+    pub fn noticed(&mut self, house: &mut House, leg: LegId) {
+        if leg != self.caller || std::mem::replace(&mut self.noticed, true) {
+            return;
+        }
+        if self.talk().is_some_and(|talk| talk.notice_plays) {
+            self.set_notice_plays(false);
+            self.hear_each_other(house);
+        }
+    }
+
+    /// What is to be said in the line before the place, because a key cut it short in the menu.
+    pub fn notice_due(&self, house: &House) -> Option<crate::ids::PromptName> {
+        let due = !self.noticed && self.is_to_be_recorded(house);
+        house.settings.ivr.notice.clone().filter(|_| due)
+    }
+
+    pub fn pause_recording(&mut self, house: &mut House, pause: bool) -> Result<(), NotDone> {
+        let Tape::Runs { began, paused } = self.tape else { return Err(NotDone::NotRecorded) };
+        match (paused, pause) {
+            (true, true) => return Err(NotDone::AlreadyPaused),
+            (false, false) => return Err(NotDone::NotPaused),
+            _ => {}
+        }
+        info!(pause, "the recording pauses, or goes on");
+        self.tape = Tape::Runs { began, paused: pause };
+        house.media(media::Command::PauseRecording { leg: self.caller, paused: pause });
+        self.index(house, began, self.stage(), pause);
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        Ok(())
+    }
+
+    /// Running, and whether it is paused.
+    pub fn recorded_now(&self) -> Option<bool> {
+        match self.tape {
+            Tape::Runs { paused, .. } => Some(paused),
+            _ => None,
+        }
+    }
+
+    fn index(&mut self, house: &House, began: Moment, stage: Stage, paused: bool) {
+        let Some(recording) = &mut self.record.recording else { return };
+        let talks = matches!(self.state, State::Talking(_));
+        let operator = self.record.operator.clone().filter(|_| talks);
+        let stage = stage.word();
+        let same = |last: &IndexEntry| last.stage == stage && last.operator == operator && last.paused == paused;
+        if recording.index.last().is_some_and(same) || recording.index.len() >= MOST_ENTRIES {
+            return;
+        }
+        let at_ms = house.now.since(began).as_millis() as u64;
+        // What lasted for no time was not heard.
+        recording.index.pop_if(|last| last.at_ms == at_ms);
+        recording.index.push(IndexEntry { at_ms, stage: stage.into(), operator, paused });
+    }
+
+    /// A file is complete, or there is none.
+    pub fn recorded(&mut self, house: &mut House, recorded: Result<media::Recording, String>) {
+        self.recordings = self.recordings.saturating_sub(1);
+        if matches!(self.tape, Tape::Runs { .. }) {
+            self.tape = Tape::Over;
+        }
+        match recorded {
+            Ok(media::Recording { file, written, lost, fault }) => {
+                let known = self.record.recording.as_ref().and_then(|recording| recording.file.as_ref());
+                if known.is_some_and(|known| *known != file) {
+                    // What was said in a talk before is the call's recording.
+                    return info!(file, "a message beside the recording");
+                }
+                let of = self.record.recording.get_or_insert_default();
+                (of.file, of.sha256) = (Some(file), Some(written.sha256));
+                (of.length_ms, of.bytes) = (Some(written.length.as_millis() as u64), Some(written.bytes));
+                (of.encrypted, of.lost_ms) = (written.encrypted, lost.as_millis() as u64);
+                of.why = fault;
+            }
+            Err(why) => {
+                // A caller is not left talking to nobody.
+                if matches!(self.state, State::Message(_)) {
+                    self.fail(house);
+                }
+                let of = self.record.recording.get_or_insert_default();
+                if of.sha256.is_none() {
+                    (of.file, of.why) = (None, Some(why));
+                    of.index.clear();
+                }
+            }
+        }
+    }
+
+    /// A talk of which nothing is recorded though it should have been.
+    pub fn tell_why_not_recorded(&mut self, house: &House) {
+        let talked = self.record.connected_at.is_some() && self.record.operator.is_some();
+        if self.tape == Tape::None && talked && self.record.recording.is_none() && self.is_to_be_recorded(house) {
+            self.record.recording = Some(Recording { why: Some(records::NOT_NOTICED.into()), ..Recording::default() });
+        }
+    }
+}
+
+/// The file was complete only when the call was over.
+pub(super) fn completed_late(recorded: Result<media::Recording, String>) -> RecordingChange {
+    match recorded {
+        Ok(media::Recording { file: _, written, lost, fault }) => RecordingChange {
+            sha256: Some(written.sha256),
+            length_ms: Some(written.length.as_millis() as u64),
+            bytes: Some(written.bytes),
+            encrypted: Some(written.encrypted),
+            lost_ms: Some(lost.as_millis() as u64),
+            why: fault,
+            deleted_at: None,
+        },
+        Err(why) => RecordingChange { why: Some(why), ..RecordingChange::default() },
+    }
+}
+
+/// A folder for each day (UTC): no folder has more files than a day has calls.
+fn file_name(now: Moment, call: &str) -> String {
+    let time = records::rfc3339(now, &jiff::tz::TimeZone::UTC);
+    let day = time.split('T').next().unwrap_or_default();
+    format!("{}{day}/{call}.wav", crate::tape::RECORDINGS)
+}

@@ -1,0 +1,236 @@
+//! What operators do by the keys of a desk phone: they send their caller on (REFER), dial somebody beside the talk and
+//! leave the caller to them, or take the talk over on another phone of the same seat (Replaces). Each means what the
+//! page's orders mean.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::caller::{Call, State};
+use super::calls::{Calls, House, is_feature_code};
+use super::onward::{self, Cause};
+use super::order::{NotDone, Whom};
+use super::others::{Other, Role};
+use super::words::Settings;
+use crate::ids::{CallId, LegId, SeatId};
+use crate::ivr::Entry;
+use crate::ivr::menu::{Destination, To};
+use crate::media;
+use crate::moment::Moment;
+use crate::queue::OperatorState;
+use crate::records::{EndedBy, Outcome};
+use crate::sip::{self, ReferTo};
+
+/// A call that an operator makes from their phone beside a talk.
+pub(super) struct Beside {
+    pub talk: CallId,
+    pub to: Whom,
+}
+
+impl Calls {
+    /// An operator's phone sends the other side of its talk elsewhere.
+    pub(super) fn refer(&mut self, now: Moment, leg: LegId, to: ReferTo) {
+        let mut result = Err(NotDone::NoSuchCall);
+        match to {
+            ReferTo::Number(number) => self.on_leg(now, leg, |call, house| {
+                result = call.refer_to_number(house, leg, &number);
+                call.referred(house, leg, result);
+            }),
+            ReferTo::Leg(other) => result = self.leave_to(now, leg, other),
+        }
+        if let Err(why) = result {
+            info!(%leg, %why, "not sent on");
+            self.refuse_refer(leg, status(why));
+        }
+    }
+
+    /// The caller of the one leg's talk is left to whom the other leg reached: phones say it of either.
+    fn leave_to(&mut self, now: Moment, leg: LegId, other: LegId) -> Result<(), NotDone> {
+        let mut found = None;
+        for (talk, beside) in [(leg, other), (other, leg)] {
+            let mut may = Err(NotDone::NotInTalk);
+            self.on_leg(now, talk, |call, _| may = call.may_be_left(talk));
+            if may.is_ok() {
+                found = Some((talk, beside));
+                break;
+            }
+        }
+        let (talk, beside) = found.ok_or(NotDone::NotInTalk)?;
+        let of = self.call_of(talk).ok_or(NotDone::NoSuchCall)?;
+        let mut reached = None;
+        self.on_leg(now, beside, |call, house| reached = call.give_reached(house, beside, of));
+        let reached = reached.ok_or(NotDone::NobodyConsulted)?;
+        let mut result = Err(NotDone::NoSuchCall);
+        self.on_leg(now, talk, |call, house| {
+            result = call.take_reached(house, reached);
+            call.referred(house, leg, result);
+        });
+        result
+    }
+}
+
+impl Call {
+    /// A call from a seat at which somebody talks: whom it is for, if it is for anybody.
+    pub fn is_beside(&self, settings: &Settings, incoming: &sip::Incoming, talk: Option<CallId>) -> Option<Beside> {
+        let number = &incoming.number;
+        if is_feature_code(number) || settings.ivr.numbers.contains_key(number) {
+            return None;
+        }
+        Some(Beside { talk: talk?, to: whom(settings, number) })
+    }
+
+    /// Sound can be heard: whom they dialled is rung.
+    pub fn ring_beside(&mut self, house: &mut House, to: &Whom) {
+        match self.find(house, to) {
+            Ok((at, busy)) => {
+                let rings = super::consulting::rings(&at);
+                self.keep_busy(house, busy.as_ref());
+                self.ring_onward(house, at, busy, rings, Cause::Menu);
+            }
+            Err(why) => {
+                info!(%to, %why, "cannot be rung");
+                let busy = house.settings.ivr.announcements.busy.clone();
+                self.last_words(house, busy, Outcome::RefusedBusy);
+            }
+        }
+    }
+
+    fn refer_to_number(&mut self, house: &mut House, leg: LegId, number: &str) -> Result<(), NotDone> {
+        self.may_be_left(leg)?;
+        let to = whom(house.settings, number);
+        self.transfer(house, to)
+    }
+
+    /// The operator's leg of a talk beside which nothing else goes on.
+    fn may_be_left(&self, leg: LegId) -> Result<(), NotDone> {
+        let talk = self.talk().filter(|_| self.is_operators(leg)).ok_or(NotDone::NotInTalk)?;
+        match talk.consulted() {
+            Some(_) => Err(NotDone::AlreadyConsulting),
+            None if talk.handoff.is_some() => Err(NotDone::EmergencyGoesOn),
+            None => Ok(()),
+        }
+    }
+
+    fn is_operators(&self, leg: LegId) -> bool {
+        self.seats.first().is_some_and(|seat| seat.leg == leg) && self.talk().is_some()
+    }
+
+    /// A call beside this talk ends, and lets go of whom it reached. Beside another its sound is elsewhere.
+    fn give_reached(&mut self, house: &mut House, leg: LegId, talk: CallId) -> Option<Other> {
+        let is_beside = self.beside.as_ref().is_some_and(|beside| beside.talk == talk);
+        if leg != self.caller || !is_beside || !matches!(self.state, State::Onward(_)) {
+            return None;
+        }
+        let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) else { return None };
+        let to = self.beside.take()?.to;
+        let reached = onward.into_talk(Role::Consulted { to });
+        house.media(media::Command::Part { leg: reached.leg });
+        self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
+        self.finish(house, Outcome::Answered, EndedBy::Operator);
+        house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
+        self.enter_ended(house);
+        Some(reached)
+    }
+
+    /// The operator leaves the caller to whom they reached.
+    fn take_reached(&mut self, house: &mut House, reached: Other) -> Result<(), NotDone> {
+        let Role::Consulted { to } = reached.role.clone() else { return Err(NotDone::NobodyConsulted) };
+        house.legs.give(reached.leg, self.id);
+        super::consulting::talk_begins(self, house, "consult", &to);
+        if reached.is_joined()
+            && let Some(entry) = self.record.transfers.last_mut()
+        {
+            entry.answered_at = Some(house.now);
+        }
+        self.talk_mut()?.others.push(reached);
+        self.complete(house)
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // What is told of it
+
+    fn referred(&mut self, house: &mut House, leg: LegId, result: Result<(), NotDone>) {
+        if result.is_ok() {
+            self.referral = Some(leg);
+            self.tell_referrer(house);
+        }
+    }
+
+    /// Whom an operator sent the caller to rings.
+    pub fn tell_ringing(&self, house: &mut House, leg: LegId) {
+        if let Some(referrer) = self.referral
+            && self.is_onward(leg)
+        {
+            house.sip(sip::Command::Referred { leg: referrer, status: 180 });
+        }
+    }
+
+    /// What became of it, as soon as that is known: the phone of whoever sent the caller on shows it.
+    pub fn tell_referrer(&mut self, house: &mut House) {
+        let Some(leg) = self.referral else { return };
+        let status = match self.record.transfers.last().filter(|entry| entry.ended_at.is_some()) {
+            Some(entry) => match entry.outcome.as_str() {
+                "transferred" => 200,
+                "busy" => 486,
+                "no_answer" => 480,
+                "refused" => 603,
+                _ => 503,
+            },
+            // In a line, or over: nothing more comes of it.
+            None if !matches!(self.state, State::Onward(_) | State::Talking(_)) => 200,
+            None => return,
+        };
+        self.referral = None;
+        house.sip(sip::Command::Referred { leg, status });
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Replaces
+
+    /// Another phone of the operator's seat takes the place of the one they talk on.
+    pub fn replace(&mut self, house: &mut House, leg: LegId, old: LegId, seat: SeatId) -> Result<(), NotDone> {
+        if !self.is_operators(old) {
+            return Err(NotDone::NotInTalk);
+        }
+        let operator = self.seats.first().map(|seat| seat.operator.clone()).ok_or(NotDone::NotInTalk)?;
+        let other = Other::brought_in(leg, Role::Reclaimed, onward::Whom::Seat(seat), operator);
+        // Who talks is busy by that.
+        self.talk_mut()?.others.push(Other { busy: None, ..other });
+        self.reclaimed(house, leg);
+        Ok(())
+    }
+}
+
+/// The talk of somebody in this state.
+pub(super) fn talk_of(state: &OperatorState) -> Option<CallId> {
+    match state {
+        OperatorState::Talking { contact } | OperatorState::Holding { contact } => Some(*contact),
+        _ => None,
+    }
+}
+
+/// Whom a number means that an operator dials or sends somebody to: a seat, a colleague, the line that it leads to, or
+/// somebody outside.
+fn whom(settings: &Settings, number: &str) -> Whom {
+    if let Some(seat) = settings.seats.get(number) {
+        return Whom::Seat(seat.clone());
+    }
+    if let Some(operator) = settings.operators.get(number) {
+        return Whom::Operator(operator.clone());
+    }
+    match settings.ivr.numbers.get(number) {
+        Some(Entry::To(Destination { to: To::Queue(queue), .. })) => Whom::Queue(queue.clone()),
+        _ => Whom::Number(number.into()),
+    }
+}
+
+fn status(why: NotDone) -> u16 {
+    match why {
+        NotDone::Busy => 486,
+        NotDone::Unreachable | NotDone::NotSignedIn | NotDone::NobodyReady => 480,
+        NotDone::NoSuchSeat | NotDone::NoSuchOperator | NotDone::NoSuchQueue | NotDone::NoNumber => 404,
+        NotDone::NoSuchCall | NotDone::NotInTalk => 481,
+        NotDone::NoWayOut => 403,
+        _ => 603,
+    }
+}

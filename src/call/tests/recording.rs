@@ -1,0 +1,197 @@
+//! Recordings: of whom, from when on, what the index says, and what becomes of the file.
+
+use super::desk;
+use super::house::*;
+use super::orders::{SECOND, hears};
+use crate::call::{Event, NotDone, Order, Settings, Whom};
+use crate::ids::{CallId, LegId};
+use crate::media::{self, Sides};
+use crate::queue::CallbackFirst;
+use crate::records::{Entry, Record};
+use crate::sip::Source;
+
+/// A house in which the talks of `citizen` are recorded.
+fn settings() -> Settings {
+    let mut settings = desk::settings();
+    settings.ivr.notice = Some("notice".into());
+    settings.queues.get_mut("citizen").unwrap().recorded = true;
+    settings
+}
+
+fn house() -> House {
+    House::with(settings(), rules(|_| {}), &["8001", "8002"])
+}
+
+/// The notice was heard to its end on this leg.
+fn notice(house: &mut House, leg: LegId) {
+    house.tell(Event::Media(media::Event::Noticed { leg }));
+}
+
+/// A caller who was told, with operator 1001.
+fn talk() -> (House, CallId, LegId, LegId) {
+    let mut house = house();
+    let caller = house.call(1, CITIZEN);
+    notice(&mut house, caller);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    let call = house.calls.call_of(caller).unwrap();
+    (house, call, caller, seat)
+}
+
+/// What was asked of the recorder, in order.
+fn asked(house: &House) -> Vec<String> {
+    let told = |command: &media::Command| match command {
+        media::Command::Record { leg, file, sides, .. } => Some(format!("{leg} {file} {sides:?}")),
+        media::Command::PauseRecording { paused, .. } => Some(format!("paused {paused}")),
+        media::Command::StopRecording { .. } => Some("stop".into()),
+        _ => None,
+    };
+    house.media.iter().filter_map(told).collect()
+}
+
+fn index(record: &Record) -> Vec<(u64, &str, &str, bool)> {
+    let of = record.recording.iter().flat_map(|recording| &recording.index);
+    let operator =
+        |entry: &crate::records::IndexEntry| entry.operator.as_ref().map_or("", |id| id.as_str()).to_string();
+    of.map(|entry| (entry.at_ms, entry.stage.as_str(), &*operator(entry).leak(), entry.paused)).collect()
+}
+
+#[test]
+fn a_talk_is_recorded_from_its_beginning_in_one_file_with_an_index() {
+    let (mut house, call, caller, seat) = talk();
+    assert_eq!(asked(&house), [format!("{caller} recordings/2025-11-24/{call}.wav {:?}", Sides::Both)]);
+    let known = house.entries.iter().rev().find_map(|entry| match entry {
+        Entry::Changed(record) => record.recording.as_ref().and_then(|recording| recording.file.clone()),
+        _ => None,
+    });
+    assert!(known.is_some(), "a restart knows of the file");
+    house.pass(10 * SECOND);
+    house.order(call, "1001", Order::Hold).unwrap();
+    house.pass(5 * SECOND);
+    house.order(call, "1001", Order::Resume).unwrap();
+    house.pass(5 * SECOND);
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1002".into()) }).unwrap();
+    let second = house.rung("8002");
+    house.answers(second);
+    house.pass(10 * SECOND);
+    house.order(call, "1001", Order::Complete).unwrap();
+    house.pass(5 * SECOND);
+    house.hangs_up(second);
+    assert_eq!(asked(&house).len(), 1, "one file: {:?}", asked(&house));
+    assert!(house.released(seat).is_some());
+    let record = house.records().remove(0);
+    assert_eq!(
+        index(&record),
+        [
+            (0, "talking", "1001", false),
+            (10_000, "holding", "1001", false),
+            (15_000, "talking", "1001", false),
+            (20_000, "consulting", "1001", false),
+            (30_000, "talking", "1002", false),
+        ]
+    );
+    let recording = record.recording.unwrap();
+    assert_eq!((recording.sha256.as_deref(), recording.length_ms, recording.why), (Some("5a"), Some(5_000), None));
+}
+
+#[test]
+fn the_operator_pauses_and_resumes() {
+    let (mut house, call, _, seat) = talk();
+    assert_eq!(house.order(call, "1001", Order::ResumeRecording), Err(NotDone::NotPaused));
+    assert_eq!(house.order(call, "1002", Order::PauseRecording), Err(NotDone::NotYours));
+    house.pass(3 * SECOND);
+    house.order(call, "1001", Order::PauseRecording).unwrap();
+    assert_eq!(house.calls.view(call).unwrap().recorded, Some(true));
+    assert_eq!(house.order(call, "1001", Order::PauseRecording), Err(NotDone::AlreadyPaused));
+    house.pass(4 * SECOND);
+    // From the desk phone, by a code.
+    house.arrive(LegId(7), "8001", "*18", Source::Seat("8001".into()));
+    assert_eq!(house.plays(LegId(7)), ["zh/confirmed"]);
+    assert_eq!(house.calls.view(call).unwrap().recorded, Some(false));
+    house.hangs_up(LegId(7));
+    house.pass(2 * SECOND);
+    house.hangs_up(seat);
+    assert_eq!(asked(&house)[1..], ["paused true", "paused false"]);
+    let record = house.records().into_iter().find(|record| record.from == CITIZEN).unwrap();
+    let told: Vec<(u64, bool)> = index(&record).iter().map(|entry| (entry.0, entry.3)).collect();
+    assert_eq!(told, [(0, false), (3_000, true), (7_000, false)]);
+}
+
+#[test]
+fn whoever_cut_the_notice_short_hears_it_in_the_line_before_the_place() {
+    let mut house = House::with(settings(), rules(|_| {}), &[]);
+    let caller = house.call(1, CITIZEN);
+    assert_eq!(house.plays(caller), ["zh/notice", "music"]);
+    house.heard_out(caller);
+    assert_eq!(house.plays(caller)[0], "zh/next", "the place");
+    let mut house = House::with(settings(), rules(|_| {}), &[]);
+    house.arrive(LegId(1), CITIZEN, "12345", Source::Trunk("carrier".into()));
+    assert!(!house.plays(LegId(1)).contains(&"zh/notice".into()), "of another queue nobody is recorded");
+}
+
+#[test]
+fn whoever_is_connected_before_they_were_told_is_told_beside_the_operator_and_recorded_then() {
+    let mut house = house();
+    let caller = house.call(1, CITIZEN);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    assert_eq!((house.plays(caller), house.plays(seat)), (vec!["zh/notice".into()], vec!["zh/notice".into()]));
+    assert!(hears(&house).is_some(), "it is heard beside what they say");
+    assert_eq!(asked(&house).len(), 0);
+    house.pass(2 * SECOND);
+    notice(&mut house, seat);
+    assert_eq!(asked(&house).len(), 0, "what the operator hears is not what the caller hears");
+    notice(&mut house, caller);
+    assert_eq!(hears(&house), None, "joined again");
+    assert_eq!(asked(&house).len(), 1);
+    house.hangs_up(seat);
+    assert!(house.records()[0].recording.as_ref().unwrap().why.is_none());
+}
+
+#[test]
+fn nobody_is_recorded_who_was_not_told_and_the_record_says_so() {
+    let mut house = house();
+    let caller = house.call(1, CITIZEN);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    let call = house.calls.call_of(caller).unwrap();
+    assert_eq!(house.order(call, "1001", Order::PauseRecording), Err(NotDone::NotRecorded));
+    house.hangs_up(caller);
+    assert_eq!(asked(&house).len(), 0);
+    let recording = house.records().remove(0).recording.unwrap();
+    assert_eq!((recording.file, recording.why.is_some()), (None, true));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_in_the_record_and_the_call_goes_on() {
+    let (mut house, call, caller, seat) = talk();
+    house.cannot_record(caller, "no space left on device");
+    house.pass(10 * SECOND);
+    assert!(house.are_joined(caller, seat));
+    assert_eq!(house.order(call, "1001", Order::PauseRecording), Err(NotDone::NotRecorded));
+    house.hangs_up(seat);
+    let recording = house.records().remove(0).recording.unwrap();
+    assert_eq!((recording.file, recording.why.as_deref()), (None, Some("no space left on device")));
+}
+
+#[test]
+fn what_is_completed_when_the_record_is_closed_is_written_all_the_same() {
+    let mut house = house();
+    let recording = Err("the disk came back too late".to_string());
+    house.tell(Event::Media(media::Event::Recorded { leg: LegId(9), call: CallId(5), recording }));
+    let late = house.entries.iter().any(|entry| matches!(entry, Entry::Recording { call: CallId(5), .. }));
+    assert!(late);
+}
+
+#[test]
+fn a_citizen_who_is_called_back_hears_who_calls_and_that_it_is_recorded() {
+    let mut house = House::with(settings(), called_back(CallbackFirst::Customer), &[]);
+    let caller = house.call(1, CITIZEN);
+    house.pass(10 * SECOND);
+    house.key(caller, '9');
+    house.heard_out(caller);
+    house.phone("8001", true);
+    let citizen = house.rung(CITIZEN);
+    house.answers(citizen);
+    assert_eq!(house.plays(citizen)[..2], ["zh/callback_greeting", "zh/notice"]);
+}

@@ -1,0 +1,134 @@
+//! Requests of ours that are sent once more because their answer asks for it: a challenge (RFC 3261 §22), an interval
+//! that is too short (RFC 4028 §7.3), another address (RFC 3261 §8.1.3.4).
+
+use super::timer::min_se;
+use super::{Cancel, Leg, State, TransactionId};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::addressing::way_to;
+use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
+use crate::sip::words::Flow;
+
+/// So often is one INVITE sent to another address, or with another interval.
+const MOST_TURNS: u8 = 5;
+
+impl Endpoint {
+    /// Another INVITE of the same leg takes the place of the one that was answered.
+    pub(in crate::sip) fn invite_again(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        mut request: Request,
+        flow: Flow,
+        pinned: bool,
+    ) -> bool {
+        let seq = request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
+        request.headers.set("CSeq", format!("{seq} INVITE"));
+        self.prove(&mut request, flow);
+        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else { return false };
+        if let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) {
+            (calling.transaction, calling.request, calling.flow, calling.pinned) = (transaction, request, flow, pinned);
+            calling.provisional = false;
+            calling.early.clear();
+        }
+        true
+    }
+
+    /// What was sent, and where, if it may be sent again.
+    fn turn(&mut self, leg_id: LegId) -> Option<(Request, Flow, bool)> {
+        let leg = self.legs.get_mut(&leg_id).filter(|leg| !leg.released)?;
+        let State::Calling(calling) = &mut leg.state else { return None };
+        if calling.turns == MOST_TURNS || calling.cancel != Cancel::No {
+            return None;
+        }
+        calling.turns += 1;
+        Some((calling.request.clone(), calling.flow, calling.pinned))
+    }
+
+    /// A challenge is answered only where an account of ours belongs: secrets go to nobody else.
+    pub(in crate::sip) fn try_again_with_credentials(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        response: &Response,
+    ) -> bool {
+        let Some(leg) = self.legs.get(&leg_id) else { return false };
+        let State::Calling(calling) = &leg.state else { return false };
+        let (request, flow, pinned) = (calling.request.clone(), calling.flow, calling.pinned);
+        !leg.released && self.learn(flow, response) && self.invite_again(now, leg_id, request, flow, pinned)
+    }
+
+    fn learn(&mut self, flow: Flow, response: &Response) -> bool {
+        self.account_at(flow) && self.registration.as_mut().is_some_and(|registration| registration.learn(response))
+    }
+
+    /// RFC 4028 §7.3: 422 says how long the interval has to be.
+    pub(in crate::sip) fn try_longer(&mut self, now: Moment, leg_id: LegId, response: &Response) -> bool {
+        let Some((mut request, flow, pinned)) = self.turn(leg_id) else { return false };
+        let least = min_se(&response.headers).as_secs().to_string();
+        request.headers.set("Session-Expires", least.clone());
+        request.headers.set("Min-SE", least);
+        self.invite_again(now, leg_id, request, flow, pinned)
+    }
+
+    /// A seat's phone sends its calls on. Whom it names is rung only where the admin allows it; else it is a refusal.
+    pub(in crate::sip) fn ring_elsewhere(&mut self, now: Moment, leg_id: LegId, response: &Response) -> bool {
+        if self.legs.get(&leg_id).is_none_or(|leg| leg.seat.is_none()) {
+            return false;
+        }
+        let Some((uri, flow)) = self.redirected(response) else { return false };
+        let Some((mut request, _, _)) = self.turn(leg_id) else { return false };
+        request.uri = Uri::Sip(uri);
+        request.headers.set("Contact", self.contact(flow));
+        self.invite_again(now, leg_id, request, flow, false)
+    }
+
+    /// The first address that is allowed, the one with the highest q before others.
+    fn redirected(&self, response: &Response) -> Option<(SipUri, Flow)> {
+        let q = |contact: &NameAddr| contact.params.get("q").and_then(|q| q.parse::<f32>().ok()).unwrap_or(1.0);
+        let mut contacts = response.headers.contacts().ok()?;
+        contacts.sort_by(|a, b| q(b).total_cmp(&q(a)));
+        contacts.into_iter().find_map(|contact| {
+            let Uri::Sip(uri) = contact.uri else { return None };
+            let uri = SipUri { headers: None, ..uri };
+            let flow = way_to(&self.settings.listen, &uri)?;
+            let allowed = self.settings.redirects.iter().any(|net| net.contains(&flow.remote.ip().to_canonical()));
+            allowed.then_some((uri, flow))
+        })
+    }
+
+    /// A request within a dialog was challenged: it is sent once more with the credentials, §22.2. `false`: it is
+    /// not, and its answer stands.
+    pub(in crate::sip) fn challenged(&mut self, now: Moment, id: TransactionId, response: &Response) -> bool {
+        let Some(client) = self.clients.get(&id) else { return false };
+        let (purpose, flow) = (client.purpose, client.transaction.flow);
+        let leg_id = match purpose {
+            Purpose::Reinvite(leg) | Purpose::Update(leg) | Purpose::Bye(leg) => leg,
+            Purpose::Invite(_) | Purpose::Register | Purpose::Notify(_) | Purpose::Courtesy => return false,
+        };
+        let mut request = client.request.clone();
+        if !self.learn(flow, response) {
+            return false;
+        }
+        let Some(dialog) = self.legs.get_mut(&leg_id).and_then(|leg| leg.dialog.as_mut()) else { return false };
+        dialog.local_seq += 1;
+        request.headers.set("CSeq", format!("{} {}", dialog.local_seq, request.method));
+        // The one of the answered request; another is added when it is sent.
+        request.headers.remove_first("Via");
+        request.headers.remove("User-Agent");
+        self.prove(&mut request, flow);
+        let method = request.method.clone();
+        let Some(again) = self.send(now, request, flow, purpose) else { return false };
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            let Leg { our_reoffer, refreshing, .. } = leg;
+            if method == Method::INVITE {
+                *our_reoffer = Some(again);
+            }
+            if *refreshing == Some(id) {
+                *refreshing = Some(again);
+            }
+        }
+        true
+    }
+}

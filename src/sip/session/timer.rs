@@ -1,0 +1,236 @@
+//! Session timers, RFC 4028: one side refreshes the session by a request now and then; where none comes the session is
+//! over. Both roles.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use super::{State, TransactionId};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::admission::supports;
+use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::message::{Headers, Method, Request, Response};
+use crate::sip::words::{Ended, LEAST_SESSION as LEAST};
+
+/// The option of §4.
+pub(in crate::sip) const TIMER: &str = "timer";
+/// §10: whoever waits for a refresh ends the session so long before it runs out, or a third of it.
+const BEFORE_THE_END: Duration = Duration::from_secs(32);
+/// Nobody is asked to refresh less often: seconds of a day.
+const MOST: Duration = Duration::from_secs(24 * 3600);
+/// Where something else is open, or the phone's connection is gone, a refresh of ours waits so long.
+const LATER: Duration = Duration::from_secs(5);
+
+/// What was agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sip) struct Timer {
+    expires: Duration,
+    /// We refresh.
+    ours: bool,
+    /// Our refresh is due, or theirs has not come.
+    pub due: Moment,
+}
+
+impl Timer {
+    fn new(now: Moment, expires: Duration, ours: bool) -> Timer {
+        // §10: at half the interval; theirs is missed shortly before its end.
+        let wait = if ours { expires / 2 } else { expires - BEFORE_THE_END.min(expires / 3) };
+        Timer { expires, ours, due: now + wait }
+    }
+}
+
+/// Session-Expires, §4.
+struct Asked {
+    expires: Duration,
+    /// Whoever sends the request refreshes, or whoever answers it.
+    by_sender: Option<bool>,
+}
+
+impl Endpoint {
+    /// In requests of ours that begin or refresh a session.
+    pub(in crate::sip) fn ask_for_timer(&self, headers: &mut Headers, expires: Duration, refresher: Option<&str>) {
+        if expires.is_zero() {
+            return;
+        }
+        let least = self.settings.min_se.max(LEAST);
+        let by = refresher.map(|by| format!(";refresher={by}")).unwrap_or_default();
+        headers.push("Session-Expires", format!("{}{by}", expires.max(least).as_secs()));
+        if least > LEAST {
+            headers.push("Min-SE", least.as_secs().to_string());
+        }
+    }
+
+    /// §9: an interval too short is refused, if whoever sends it understands why.
+    pub(in crate::sip) fn too_brief(&self, request: &Request) -> Option<Response> {
+        let asked = asked(&request.headers)?;
+        let least = self.settings.min_se.max(LEAST);
+        if asked.expires >= least || !supports(&request.headers, TIMER) {
+            return None;
+        }
+        let mut response = request.respond(422, None);
+        response.headers.push("Min-SE", least.as_secs().to_string());
+        Some(response)
+    }
+
+    /// What a 2xx of ours says of the interval, §9. The session goes by it from here on.
+    pub(in crate::sip) fn agree_on_timer(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        request: &Request,
+        response: &mut Response,
+    ) {
+        let wanted = self.settings.session_expires;
+        let least = self.settings.min_se.max(min_se(&request.headers)).max(LEAST);
+        let theirs = asked(&request.headers);
+        let supported = supports(&request.headers, TIMER);
+        let expires = match &theirs {
+            Some(asked) if wanted.is_zero() => asked.expires,
+            Some(asked) => asked.expires.min(wanted),
+            None if supported => wanted,
+            None => Duration::ZERO,
+        };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if expires.is_zero() {
+            leg.timer = None;
+            return;
+        }
+        let expires = expires.clamp(least, MOST.max(least));
+        // §9, table 2: whoever does not know of timers cannot refresh. Else as they wish, or we.
+        let by_sender = supported && theirs.and_then(|asked| asked.by_sender).unwrap_or(false);
+        leg.timer = Some(Timer::new(now, expires, !by_sender));
+        let refresher = if by_sender { "uac" } else { "uas" };
+        response.headers.push("Session-Expires", format!("{};refresher={refresher}", expires.as_secs()));
+        if by_sender {
+            response.headers.push("Require", TIMER);
+        }
+    }
+
+    /// What their 2xx says of it, §7.2.
+    pub(in crate::sip) fn take_timer(&mut self, now: Moment, leg_id: LegId, headers: &Headers) {
+        let agreed = asked(headers).filter(|asked| !asked.expires.is_zero());
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.timer = agreed.map(|asked| {
+                let expires = asked.expires.clamp(LEAST, MOST);
+                Timer::new(now, expires, asked.by_sender.unwrap_or(true))
+            });
+        }
+        self.schedule_leg(leg_id);
+    }
+
+    pub(in crate::sip) fn timer_due(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.released || !matches!(leg.state, State::Talking) {
+            return;
+        }
+        let Some(timer) = leg.timer.as_mut().filter(|timer| timer.due <= now) else { return };
+        if !timer.ours {
+            leg.timer = None;
+            leg.reason = Some("SIP;cause=408;text=\"Session expired\"".into());
+            return self.give_up(now, leg_id, Ended::Lost);
+        }
+        let gone = leg.dialog.as_ref().is_none_or(|dialog| dialog.is_stranded());
+        if gone || leg.our_reoffer.is_some() || leg.their_reoffer.is_some() || leg.unacked.is_some() {
+            timer.due = now + LATER;
+            return;
+        }
+        let expires = timer.expires;
+        timer.due = now + expires / 2;
+        self.refresh(now, leg_id, expires);
+    }
+
+    /// §7.4: UPDATE where they understand it, else a re-INVITE that describes what holds.
+    fn refresh(&mut self, now: Moment, leg_id: LegId, expires: Duration) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if !leg.updates {
+            let described = leg.described.clone();
+            if !described.is_empty() {
+                self.reinvite(now, leg_id, described, Some(expires));
+            }
+            return;
+        }
+        let Some(dialog) = leg.dialog.as_mut() else { return };
+        dialog.local_seq += 1;
+        let mut request = dialog.request(Method::UPDATE, dialog.local_seq);
+        let flow = dialog.next_hop();
+        request.headers.push("Contact", self.contact_of(leg_id));
+        request.headers.push("Supported", TIMER);
+        self.ask_for_timer(&mut request.headers, expires, Some("uac"));
+        self.prove(&mut request, flow);
+        let id = self.send(now, request, flow, Purpose::Update(leg_id));
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.refreshing = id;
+        }
+    }
+
+    /// The answer to an UPDATE of ours.
+    pub(in crate::sip) fn update_answered(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        id: TransactionId,
+        response: &Response,
+    ) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if response.status < 200 || leg.refreshing != Some(id) {
+            return;
+        }
+        leg.refreshing = None;
+        match response.status {
+            405 | 501 => {
+                // They said that they know it, and do not.
+                leg.updates = false;
+                let expires = leg.timer.map_or(Duration::ZERO, |timer| timer.expires);
+                self.refresh(now, leg_id, expires);
+            }
+            status => self.refreshed(now, leg_id, status, &response.headers),
+        }
+    }
+
+    /// What became of a refresh of ours. Whoever answers at all is there: a refusal does not end the session.
+    pub(in crate::sip) fn refreshed(&mut self, now: Moment, leg_id: LegId, status: u16, headers: &Headers) {
+        let again = Duration::from_millis(10 * self.rng.random_range(0..=400));
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        match status {
+            200..300 => return self.take_timer(now, leg_id, headers),
+            408 | 481 => return self.lost(now, leg_id),
+            422 => {
+                let least = min_se(headers);
+                if let Some(timer) = leg.timer.as_mut().filter(|timer| timer.expires < least) {
+                    *timer = Timer { expires: least.min(MOST), ours: true, due: now };
+                }
+            }
+            // RFC 3261 §14.1: theirs is open.
+            491 => {
+                if let Some(timer) = &mut leg.timer {
+                    timer.due = now + again;
+                }
+            }
+            _ => {}
+        }
+        self.schedule_leg(leg_id);
+    }
+}
+
+fn asked(headers: &Headers) -> Option<Asked> {
+    let value = headers.get("Session-Expires")?;
+    let mut parts = value.split(';').map(str::trim);
+    let expires = Duration::from_secs(parts.next()?.parse::<u32>().ok()?.into());
+    let refresher = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("refresher").then(|| value.trim().to_ascii_lowercase())
+    });
+    let by_sender = match refresher.as_deref() {
+        Some("uac") => Some(true),
+        Some("uas") => Some(false),
+        _ => None,
+    };
+    Some(Asked { expires, by_sender })
+}
+
+/// Min-SE, §5; the least where there is none.
+pub(in crate::sip) fn min_se(headers: &Headers) -> Duration {
+    let written = headers.get("Min-SE").and_then(|text| text.split(';').next()?.trim().parse::<u32>().ok());
+    Duration::from_secs(written.unwrap_or(0).into()).clamp(LEAST, MOST)
+}

@@ -1,0 +1,151 @@
+//! REFER and Replaces from seats' phones, RFC 3515, RFC 3891 and RFC 5589.
+
+use std::time::Duration;
+
+use super::phone::*;
+use crate::ids::LegId;
+use crate::sip::*;
+
+fn notified(text: &str) -> (&str, &str, &str) {
+    assert!(text.starts_with("NOTIFY sip:8002@10.0.0.9:5070 "), "{text}");
+    assert_eq!(header(text, "Content-Type"), "message/sipfrag;version=2.0");
+    (header(text, "Event"), header(text, "Subscription-State"), text.split("\r\n\r\n").nth(1).unwrap().trim_end())
+}
+
+#[test]
+fn a_phone_sends_its_caller_on_and_is_told_what_became_of_it_though_it_has_hung_up() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "");
+    let sent = phone.send(&of_desk(&invite, "REFER", 5, "Refer-To: <sip:8003@10.0.0.1>\n"));
+    assert_eq!(starts(&sent)[0], "SIP/2.0 202 Accepted");
+    assert_eq!(notified(&sent[1]), ("refer", "active;expires=180", "SIP/2.0 100 Trying"));
+    assert!(matches!(&phone.events()[..], [Event::Refer { leg: LegId(2), to: ReferTo::Number(n) }] if n == "8003"));
+    phone.send(&answered(&sent[1], "200 OK"));
+    let again = phone.send(&of_desk(&invite, "REFER", 6, "Refer-To: <sip:8003@10.0.0.1>\n"));
+    assert!(again[0].starts_with("SIP/2.0 491"), "one at a time: {again:?}");
+    let ringing = phone.command(Command::Referred { leg: LegId(2), status: 180 });
+    assert_eq!(notified(&ringing[0]).2, "SIP/2.0 180 Ringing");
+    phone.send(&answered(&ringing[0], "200 OK"));
+    assert_eq!(starts(&phone.send(&of_desk(&invite, "BYE", 7, ""))), ["SIP/2.0 200 OK"]);
+    let over = phone.command(Command::Referred { leg: LegId(2), status: 200 });
+    assert_eq!(notified(&over[0]), ("refer", "terminated;reason=noresource", "SIP/2.0 200 OK"));
+    let seq = |text: &str| header(text, "CSeq").split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert_eq!((seq(&ringing[0]), seq(&over[0])), (seq(&sent[1]) + 1, seq(&sent[1]) + 2));
+    phone.send(&answered(&over[0], "481 Call/Transaction Does Not Exist"));
+    assert!(phone.command(Command::Referred { leg: LegId(2), status: 200 }).is_empty(), "it was told");
+    phone.wait(Duration::from_secs(100));
+    assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
+    assert_eq!(phone.house.next_deadline(), None);
+}
+
+#[test]
+fn a_refer_of_which_nobody_says_what_became_ends_too_and_the_next_has_its_number() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "");
+    let sent = phone.send(&of_desk(&invite, "REFER", 5, "r: <sip:8003@10.0.0.1>\n"));
+    phone.send(&answered(&sent[1], "200 OK"));
+    let over = phone.wait(Duration::from_secs(181));
+    assert_eq!(notified(&over[0]).2, "SIP/2.0 408 Request Timeout");
+    let sent = phone.send(&of_desk(&invite, "REFER", 9, "Refer-To: <sip:8003@10.0.0.1>\n"));
+    assert_eq!(notified(&sent[1]).0, "refer;id=9", "RFC 3515 §2.4.6");
+}
+
+#[test]
+fn a_phone_may_ask_how_long_it_is_told_and_not_to_be_told_any_more() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "");
+    let sent = phone.send(&of_desk(&invite, "REFER", 5, "Refer-To: <sip:8003@10.0.0.1>\n"));
+    phone.send(&answered(&sent[1], "200 OK"));
+    let other = phone.send(&of_desk(&invite, "SUBSCRIBE", 6, "Event: dialog\n"));
+    assert_eq!(response(&other[0]).status, 489);
+    let longer = phone.send(&of_desk(&invite, "SUBSCRIBE", 7, "Event: refer\nExpires: 600\n"));
+    assert_eq!((response(&longer[0]).status, header(&longer[0], "Expires")), (200, "180"));
+    let over = phone.send(&of_desk(&invite, "SUBSCRIBE", 8, "Event: refer\nExpires: 0\n"));
+    assert_eq!(header(&over[0], "Expires"), "0");
+    assert!(phone.command(Command::Referred { leg: LegId(2), status: 200 }).is_empty());
+    assert!(phone.wait(Duration::from_secs(200)).iter().all(|text| !text.starts_with("NOTIFY ")));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for (lines, status) in [
+        ("", 400),
+        ("Refer-To: <sip:1@h>\nRefer-To: <sip:2@h>\n", 400),
+        ("Refer-To: nonsense\n", 400),
+        ("Refer-To: <sip:10.0.0.1>\n", 400),
+        ("Refer-To: <tel:110>\n", 416),
+        ("Refer-To: <sip:1@h;method=BYE>\n", 403),
+        ("Refer-To: <sip:1@h?Replaces=nobody%3Bto-tag%3Dx%3Bfrom-tag%3Dy>\n", 481),
+        ("Refer-To: <sip:1@h?Replaces=nonsense>\n", 400),
+    ] {
+        let mut phone = Phone::new(false);
+        let invite = desk_talks(&mut phone, "");
+        let sent = phone.send(&of_desk(&invite, "REFER", 5, lines));
+        assert_eq!((response(&sent[0]).status, sent.len()), (status, 1), "{lines}");
+        assert!(phone.events().is_empty());
+    }
+    // Citizens send nobody about, nor does anybody outside a talk.
+    let mut phone = Phone::new(true);
+    phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "")));
+    let leg = leg(&phone.events());
+    let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+    let to = response(&answer[0]).headers.get("To").unwrap().to_string();
+    phone.send(&request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {to}\n")));
+    let lines = format!("To: {to}\nRefer-To: <sip:110@10.0.0.1>\n");
+    let refused = phone.send(&request("REFER", "sip:hotline@10.0.0.1", "c", 2, &lines));
+    assert_eq!(starts(&refused), ["SIP/2.0 403 Forbidden"]);
+    let lines = "Refer-To: <sip:110@10.0.0.1>\n";
+    let refused = phone.send(&request("REFER", "sip:hotline@10.0.0.1", "d", 2, lines));
+    assert_eq!(starts(&refused), ["SIP/2.0 403 Forbidden"]);
+}
+
+/// A second talk of the same seat, which its phone began: its leg, and its Replaces as the phone writes it.
+fn second_talk(phone: &mut Phone, seat: &str) -> (LegId, String) {
+    let lines = format!("From: <sip:{seat}@10.0.0.9>;tag=f\n");
+    phone.send(&described(&request("INVITE", "sip:*13@10.0.0.1", "s", 1, &lines)));
+    let leg = leg(&phone.events());
+    let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+    let to = response(&answer[0]).headers.to().unwrap();
+    let own = to.tag().unwrap().to_string();
+    phone.send(&request("ACK", "sip:hotline@10.0.0.1", "t", 1, &format!("{lines}To: {to}\n")));
+    phone.events();
+    (leg, format!("c1;to-tag={own};from-tag=f"))
+}
+
+#[test]
+fn the_caller_is_left_to_whom_the_same_seat_consulted_and_to_nobody_elses() {
+    for (seat, expected) in [("8002", 202), ("8003", 403)] {
+        let mut phone = Phone::new(false);
+        let invite = desk_talks(&mut phone, "");
+        let (leg, replaces) = second_talk(&mut phone, seat);
+        let escaped = replaces.replace(';', "%3B").replace('=', "%3D");
+        let lines = format!("Refer-To: <sip:8003@10.0.0.1?Replaces={escaped}>\n");
+        let sent = phone.send(&of_desk(&invite, "REFER", 5, &lines));
+        assert_eq!(response(&sent[0]).status, expected);
+        match expected {
+            202 => assert!(
+                matches!(phone.events()[..], [Event::Refer { leg: LegId(2), to: ReferTo::Leg(to) }] if to == leg)
+            ),
+            _ => assert!(phone.events().is_empty()),
+        }
+    }
+}
+
+#[test]
+fn a_seats_other_phone_takes_over_its_talk_and_no_other_does() {
+    for (seat, extra, expected) in
+        [("8002", "", 100), ("8003", "", 403), ("8002", ";early-only", 486), ("8002", "x", 481)]
+    {
+        let mut phone = Phone::new(false);
+        let (leg, replaces) = second_talk(&mut phone, "8002");
+        let lines = format!("From: <sip:{seat}@10.0.0.9>;tag=g\nRequire: replaces\nReplaces: {replaces}{extra}\n");
+        let text = request("INVITE", "sip:*13@10.0.0.1", "u", 1, &lines).replace("Call-ID: c1", "Call-ID: c2");
+        let sent = phone.send(&described(&text));
+        assert_eq!(response(&sent[0]).status, expected, "{seat} {extra}");
+        let incoming = phone.events().into_iter().find_map(|event| match event {
+            Event::Incoming(incoming) => Some(incoming.replaces),
+            _ => None,
+        });
+        assert_eq!(incoming, (expected == 100).then_some(Some(leg)));
+    }
+}

@@ -1,0 +1,125 @@
+//! Lamps: what seats subscribe to, RFC 6665, RFC 4235, RFC 3856 and RFC 3842.
+
+use std::time::Duration;
+
+use super::phone::*;
+use crate::ids::LegId;
+use crate::sip::*;
+
+/// Seat 8003 asks to be told of another; the answers.
+fn subscribes(phone: &mut Phone, seat: &str, call_id: &str, lines: &str) -> Vec<String> {
+    let lines = format!("From: <sip:8003@10.0.0.9>;tag=w\n{lines}");
+    let text = request("SUBSCRIBE", &format!("sip:{seat}@10.0.0.1"), call_id, 1, &lines);
+    phone.send(&text.replace("Call-ID: c1", &format!("Call-ID: {call_id}")))
+}
+
+fn ok(phone: &mut Phone, notify: &str) -> Vec<String> {
+    phone.send(&answered(notify, "200 OK"))
+}
+
+fn states(notify: &str) -> Vec<&str> {
+    notify.split("<state>").skip(1).filter_map(|rest| rest.split('<').next()).collect()
+}
+
+#[test]
+fn whoever_subscribes_is_told_at_once_how_things_stand() {
+    let mut phone = Phone::new(false);
+    let sent = subscribes(&mut phone, "8002", "l1", "Event: dialog\nExpires: 600\n");
+    assert_eq!((starts(&sent)[0], header(&sent[0], "Expires")), ("SIP/2.0 200 OK", "600"));
+    assert_eq!(header(&sent[1], "Subscription-State"), "active;expires=600");
+    assert_eq!(header(&sent[1], "Content-Type"), "application/dialog-info+xml");
+    assert!(states(&sent[1]).is_empty() && sent[1].contains("version=\"0\" state=\"full\""), "{}", sent[1]);
+    ok(&mut phone, &sent[1]);
+    ring_desk(&mut phone);
+    assert_eq!(phone.house.counts().watches, 1);
+}
+
+#[test]
+fn every_change_is_told_one_message_at_a_time() {
+    let mut phone = Phone::new(false);
+    let sent = subscribes(&mut phone, "8002", "l1", "Event: dialog;id=3\n");
+    assert_eq!(header(&sent[1], "Event"), "dialog;id=3");
+    let invite = Invite {
+        leg: LegId(2),
+        to: Target::Seat("8002".into()),
+        caller: caller(),
+        sip_call_id: None,
+        hops: HOPS,
+        auto_answer: false,
+        call: None,
+        body: None,
+    };
+    let rung = phone.command(Command::Invite(invite));
+    assert_eq!(rung.len(), 1, "the first is not answered yet: {rung:?}");
+    let early = ok(&mut phone, &sent[1]);
+    assert_eq!(states(&early[0]), ["early"]);
+    assert!(early[0].contains("direction=\"recipient\"") && !early[0].contains("138"), "{}", early[0]);
+    assert!(ok(&mut phone, &early[0]).is_empty());
+    let lines = "Contact: <sip:8002@10.0.0.9:5070>\n";
+    let talks = phone.send(&described(&answered_with(&rung[0], "200 OK", lines)));
+    assert_eq!((starts(&talks)[0].split(' ').next(), states(&talks[1])), (Some("ACK"), vec!["confirmed"]));
+    ok(&mut phone, &talks[1]);
+    let over = phone.command(Command::Hangup { leg: LegId(2), reason: None });
+    assert!(over[0].starts_with("BYE ") && states(&over[1]).is_empty(), "{over:?}");
+    assert!(over[1].contains("version=\"3\""));
+}
+
+#[test]
+fn subscriptions_end_by_themselves_when_asked_and_when_nobody_listens() {
+    let mut phone = Phone::new(false);
+    let sent = subscribes(&mut phone, "8002", "l1", "Event: presence\nExpires: 120\n");
+    assert!(sent[1].contains("<basic>open</basic>"), "{}", sent[1]);
+    ok(&mut phone, &sent[1]);
+    let last = phone.wait(Duration::from_secs(121));
+    assert_eq!(header(&last[0], "Subscription-State"), "terminated;reason=timeout");
+    assert_eq!(phone.house.counts().watches, 0);
+    let sent = subscribes(&mut phone, "8002", "l2", "Event: dialog\n");
+    ok(&mut phone, &sent[1]);
+    let to = response(&sent[0]).headers.get("To").unwrap().to_string();
+    let again = |cseq: u32, expires: u32| {
+        let lines = format!("From: <sip:8003@10.0.0.9>;tag=w\nTo: {to}\nEvent: dialog\nExpires: {expires}\n");
+        request("SUBSCRIBE", "sip:hotline@10.0.0.1", &format!("g{cseq}"), cseq, &lines)
+            .replace("Call-ID: c1", "Call-ID: l2")
+    };
+    let longer = phone.send(&again(2, 900));
+    assert_eq!(header(&longer[1], "Subscription-State"), "active;expires=900", "each is followed by a NOTIFY");
+    ok(&mut phone, &longer[1]);
+    let over = phone.send(&again(3, 0));
+    assert_eq!(
+        (starts(&over)[0], header(&over[1], "Subscription-State")),
+        ("SIP/2.0 200 OK", "terminated;reason=timeout")
+    );
+    assert!(phone.send(&again(4, 900))[0].starts_with("SIP/2.0 481"));
+    let sent = subscribes(&mut phone, "8002", "l3", "Event: dialog\n");
+    phone.send(&answered(&sent[1], "481 Call/Transaction Does Not Exist"));
+    assert_eq!(phone.house.counts().watches, 0);
+    let sent = subscribes(&mut phone, "8002", "l4", "Event: dialog\n");
+    assert_eq!(sent.len(), 2);
+    phone.wait(Duration::from_secs(40));
+    assert_eq!(phone.house.counts().watches, 0, "nobody answered");
+}
+
+#[test]
+fn only_seats_watch_seats_and_only_so_many() {
+    let mut phone = Phone::new(true);
+    let lines = "From: <sip:citizen@10.0.0.9>;tag=w\nEvent: dialog\n";
+    let refused = phone.send(&request("SUBSCRIBE", "sip:8002@10.0.0.1", "a", 1, lines));
+    assert!(["SIP/2.0 401 Unauthorized", "SIP/2.0 403 Forbidden"].contains(&starts(&refused)[0]), "{refused:?}");
+    let mut phone = Phone::new(false);
+    for (seat, lines, status) in [
+        ("8002", "Event: weather\n", 489),
+        ("8002", "", 489),
+        ("8099", "Event: dialog\n", 404),
+        ("8002", "Event: message-summary\n", 403),
+        ("8003", "Event: message-summary\n", 200),
+        ("8002", "Event: dialog\nExpires: 5\n", 423),
+    ] {
+        let sent = subscribes(&mut phone, seat, &format!("n{status}{}", lines.len()), lines);
+        assert_eq!(response(&sent[0]).status, status, "{seat} {lines}");
+    }
+    let mut last = 200;
+    for n in 0..250 {
+        last = response(&subscribes(&mut phone, "8002", &format!("m{n}"), "Event: dialog\n")[0]).status;
+    }
+    assert_eq!((last, phone.house.counts().watches), (503, 200));
+}

@@ -1,0 +1,337 @@
+//! Lamps of desk phones: what seats subscribe to (RFC 6665) – the calls of other seats (dialog event package, RFC
+//! 4235), whether they can be reached (RFC 3856), and their own messages (RFC 3842).
+//!
+//! A lamp tells that somebody is rung or talks, not with whom. Does not know calls, queues or who sits where.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::admission::ALLOW;
+use super::dialog::Dialog;
+use super::endpoint::{Endpoint, Owner, Purpose, dialog_key};
+use super::message::{Method, Request, Response, SipUri};
+use super::session::{Admitted, State, TransactionId};
+use super::stateless::Origin;
+use super::words::{ConnectionId, Source};
+use crate::ids::SeatId;
+use crate::moment::Moment;
+
+/// Of one seat's phone: more than the keys of the largest side panels.
+const MOST_OF_SEAT: usize = 200;
+/// Of all.
+const MOST: usize = 20_000;
+/// Shorter ones are refused with 423, longer ones shortened: a phone that is gone is noticed within the second.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What is told, RFC 6665 §7.2.
+pub(super) const PACKAGES: &str = "dialog, presence, message-summary, refer";
+
+pub(super) type WatchId = u64;
+
+pub(super) struct Watch {
+    watcher: SeatId,
+    seat: SeatId,
+    package: Package,
+    /// As it was asked for, with its id.
+    event: String,
+    dialog: Dialog,
+    expires_at: Moment,
+    version: u32,
+    /// A NOTIFY that is not answered yet: one at a time.
+    open: Option<TransactionId>,
+    /// What the phone knows.
+    told: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Package {
+    Dialog,
+    Presence,
+    Messages,
+}
+
+impl Package {
+    fn named(event: &str) -> Option<Package> {
+        match event.split(';').next()?.trim() {
+            "dialog" => Some(Package::Dialog),
+            "presence" => Some(Package::Presence),
+            "message-summary" => Some(Package::Messages),
+            _ => None,
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Package::Dialog => "application/dialog-info+xml",
+            Package::Presence => "application/pidf+xml",
+            Package::Messages => "application/simple-message-summary",
+        }
+    }
+}
+
+impl Endpoint {
+    /// SUBSCRIBE outside a leg's dialog: a new one, or one that is known.
+    pub(super) fn subscription(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
+        let tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_string));
+        let known = tag.and_then(|tag| {
+            let id = *self.watch_dialogs.get(&dialog_key(request.headers.call_id().ok()?, &tag))?;
+            let remote = request.headers.from().ok()?.tag().map(str::to_string);
+            let watch = self.watches.get(&id)?;
+            let same = watch.dialog.remote_tag() == remote.as_deref()
+                && watch.dialog.flow.remote.ip().to_canonical() == origin.flow.remote.ip().to_canonical();
+            same.then_some(id)
+        });
+        match known {
+            Some(id) => self.subscribed_again(now, origin, key, &request, id),
+            None if request.headers.to().is_ok_and(|to| to.tag().is_some()) => self.refuse_once(origin, &request, 481),
+            None => self.subscribe(now, origin, key, request),
+        }
+    }
+
+    fn subscribe(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
+        let tag = self.fixed_tag(&request.headers);
+        let watcher = match self.admit(now, origin.flow, &request) {
+            Ok(Admitted { source: Source::Seat(seat), .. }) => seat,
+            Ok(_) => return self.refuse_once(origin, &request, 403),
+            Err(response) => return self.answer_once(origin, *response),
+        };
+        let Some(id) = self.open_server(origin, key, &request, false) else { return };
+        let (package, seat, expires) = match self.wanted(&request, &watcher) {
+            Ok(wanted) => wanted,
+            Err(mut response) => {
+                response.tag_to(&tag);
+                self.respond(now, id, *response);
+                return;
+            }
+        };
+        let own = self.token();
+        let Some(dialog) = Dialog::of_callee(&request, &own, origin.flow, true) else {
+            return self.simply(now, id, &request, 400);
+        };
+        let of_seat = self.watches.values().filter(|watch| watch.watcher == watcher).count();
+        if of_seat >= MOST_OF_SEAT || self.watches.len() >= MOST {
+            return self.simply(now, id, &request, 503);
+        }
+        let mut response = request.respond(200, Some(&own));
+        request.copy_record_routes(&mut response);
+        response.headers.push("Contact", self.contact(origin.flow));
+        response.headers.push("Expires", expires.as_secs().to_string());
+        self.respond(now, id, response);
+        let watch_id = self.count();
+        self.watch_dialogs.insert(dialog_key(&dialog.call_id, &own), watch_id);
+        self.watchers.insert(seat.clone(), watch_id);
+        let event = request.headers.get("Event").unwrap_or_default().trim().to_string();
+        let expires_at = now + expires;
+        let watch = Watch { watcher, seat, package, event, dialog, expires_at, version: 0, open: None, told: None };
+        self.watches.insert(watch_id, watch);
+        // Without a duration it is asked for once, RFC 6665 §4.4.3.
+        if expires.is_zero() {
+            return self.stop_watching(now, watch_id, Some("timeout"));
+        }
+        self.agenda.set(Owner::Watch(watch_id), Some(expires_at));
+        self.notify(now, watch_id);
+    }
+
+    /// What a SUBSCRIBE asks for; `Err`: why it is not told.
+    fn wanted(&self, request: &Request, watcher: &SeatId) -> Result<(Package, SeatId, Duration), Box<Response>> {
+        let refuse = |status| Box::new(request.respond(status, None));
+        let Some(package) = request.headers.get("Event").and_then(Package::named) else {
+            let mut response = refuse(489);
+            response.headers.push("Allow-Events", PACKAGES);
+            return Err(response);
+        };
+        let expires = self.expires(request)?;
+        let seat = SeatId::from(request.uri.sip().map(SipUri::number).unwrap_or_default());
+        if !self.settings.seats.contains_key(&seat) {
+            return Err(refuse(404));
+        }
+        // Messages are their own.
+        if package == Package::Messages && seat != *watcher {
+            return Err(refuse(403));
+        }
+        Ok((package, seat, expires))
+    }
+
+    fn expires(&self, request: &Request) -> Result<Duration, Box<Response>> {
+        let expires = request.headers.expires().map_or(LONGEST, |seconds| Duration::from_secs(seconds.into()));
+        if !expires.is_zero() && expires < SHORTEST {
+            let mut response = Box::new(request.respond(423, None));
+            response.headers.push("Min-Expires", SHORTEST.as_secs().to_string());
+            return Err(response);
+        }
+        Ok(expires.min(LONGEST))
+    }
+
+    /// RFC 6665 §4.2.1: longer, or not any more.
+    fn subscribed_again(&mut self, now: Moment, origin: Origin, key: String, request: &Request, watch_id: WatchId) {
+        let Some(id) = self.open_server(origin, key, request, true) else { return };
+        let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
+        let Some(watch) = self.watches.get_mut(&watch_id) else { return };
+        if !watch.dialog.takes(seq) {
+            return self.simply(now, id, request, 500);
+        }
+        let expires = match self.expires(request) {
+            Ok(expires) => expires,
+            Err(response) => return drop(self.respond(now, id, *response)),
+        };
+        let mut response = request.respond(200, None);
+        response.headers.push("Contact", self.contact(origin.flow));
+        response.headers.push("Expires", expires.as_secs().to_string());
+        self.respond(now, id, response);
+        let Some(watch) = self.watches.get_mut(&watch_id) else { return };
+        watch.dialog.refresh(&request.headers);
+        watch.dialog.flow = origin.flow;
+        watch.expires_at = now + expires;
+        // §4.2.1.4: each is followed by a NOTIFY, whatever is known already.
+        watch.told = None;
+        if expires.is_zero() {
+            return self.stop_watching(now, watch_id, Some("timeout"));
+        }
+        self.agenda.set(Owner::Watch(watch_id), Some(now + expires));
+        self.notify(now, watch_id);
+    }
+
+    pub(super) fn watch_due(&mut self, now: Moment, watch_id: WatchId) {
+        self.stop_watching(now, watch_id, Some("timeout"));
+    }
+
+    /// `reason`: said in a last NOTIFY. `None`: there is nobody to say it to.
+    fn stop_watching(&mut self, now: Moment, watch_id: WatchId, reason: Option<&str>) {
+        let Some(mut watch) = self.watches.remove(&watch_id) else { return };
+        self.agenda.set(Owner::Watch(watch_id), None);
+        self.watch_dialogs.remove(&dialog_key(&watch.dialog.call_id, watch.dialog.local_tag()));
+        self.watchers.remove(&watch.seat, &watch_id);
+        if let Some(reason) = reason {
+            let state = format!("terminated;reason={reason}");
+            let content = self.content(&watch);
+            self.send_notify(now, &mut watch, &state, content, Purpose::Courtesy);
+        }
+    }
+
+    /// Whoever cannot be reached any more needs no lamps.
+    pub(super) fn stop_watching_of(&mut self, now: Moment, is: impl Fn(&SeatId, Option<ConnectionId>) -> bool) {
+        let gone = self.watches.iter().filter(|(_, watch)| is(&watch.watcher, watch.dialog.flow.connection));
+        for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.stop_watching(now, id, None);
+        }
+    }
+
+    /// Something changed at a seat; whoever watches it is told when the endpoint comes to rest.
+    pub(super) fn touch(&mut self, seat: &SeatId) {
+        if self.watchers.has(seat) {
+            self.touched.insert(seat.clone());
+        }
+    }
+
+    pub(super) fn tell_watchers(&mut self, now: Moment) {
+        for seat in std::mem::take(&mut self.touched) {
+            for id in self.watchers.of(&seat).copied().collect::<Vec<_>>() {
+                self.notify(now, id);
+            }
+        }
+    }
+
+    /// Tells what changed, if anything did, and nothing is on its way.
+    fn notify(&mut self, now: Moment, watch_id: WatchId) {
+        let Some(watch) = self.watches.get(&watch_id).filter(|watch| watch.open.is_none()) else { return };
+        let content = self.content(watch);
+        if watch.told.as_ref() == Some(&content) {
+            return;
+        }
+        let Some(mut watch) = self.watches.remove(&watch_id) else { return };
+        let state = format!("active;expires={}", watch.expires_at.since(now).as_secs());
+        watch.open = self.send_notify(now, &mut watch, &state, content.clone(), Purpose::Notify(watch_id));
+        watch.told = Some(content);
+        let sent = watch.open.is_some();
+        self.watches.insert(watch_id, watch);
+        if !sent {
+            self.stop_watching(now, watch_id, None);
+        }
+    }
+
+    fn send_notify(
+        &mut self,
+        now: Moment,
+        watch: &mut Watch,
+        state: &str,
+        content: String,
+        purpose: Purpose,
+    ) -> Option<TransactionId> {
+        watch.dialog.local_seq += 1;
+        let mut notify = watch.dialog.request(Method::NOTIFY, watch.dialog.local_seq);
+        notify.headers.push("Contact", self.contact(watch.dialog.flow));
+        notify.headers.push("Event", watch.event.clone());
+        notify.headers.push("Subscription-State", state);
+        notify.headers.push("Allow", ALLOW);
+        notify.headers.push("Content-Type", watch.package.content_type());
+        notify.body = content.replace(VERSION, &watch.version.to_string()).into_bytes();
+        watch.version = watch.version.wrapping_add(1);
+        self.send(now, notify, watch.dialog.next_hop(), purpose)
+    }
+
+    /// `None`: nobody answered.
+    pub(super) fn notify_answered(&mut self, now: Moment, watch_id: WatchId, status: Option<u16>) {
+        let Some(watch) = self.watches.get_mut(&watch_id) else { return };
+        match status {
+            Some(..200) => return,
+            Some(200..300) => watch.open = None,
+            // RFC 6665 §4.2.2: they do not want to know.
+            _ => return self.stop_watching(now, watch_id, None),
+        }
+        self.notify(now, watch_id);
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // What there is to tell
+
+    fn content(&self, watch: &Watch) -> String {
+        let entity = self.own_uri(watch.seat.as_str(), watch.dialog.flow).to_string();
+        match watch.package {
+            Package::Dialog => self.dialogs_of(&watch.seat, &entity),
+            Package::Presence => self.presence_of(&watch.seat, &entity),
+            Package::Messages => format!("Messages-Waiting: no\r\nMessage-Account: {entity}\r\n"),
+        }
+    }
+
+    /// RFC 4235 §4. Neither who calls nor what would let others take the call is said.
+    fn dialogs_of(&self, seat: &SeatId, entity: &str) -> String {
+        let mut text = format!(
+            "<?xml version=\"1.0\"?>\r\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" \
+             version=\"{VERSION}\" state=\"full\" entity=\"{}\">\r\n",
+            escaped(entity)
+        );
+        for id in self.seat_legs.of(seat) {
+            let Some(leg) = self.legs.get(id) else { continue };
+            let ours = id.0.is_multiple_of(2);
+            let state = match &leg.state {
+                State::Held(_) | State::Hanging | State::Ending => continue,
+                State::Calling(_) | State::Incoming { .. } => "early",
+                State::Talking => "confirmed",
+            };
+            let direction = if ours { "recipient" } else { "initiator" };
+            let _ =
+                write!(text, "<dialog id=\"{}\" direction=\"{direction}\"><state>{state}</state></dialog>\r\n", id.0);
+        }
+        text + "</dialog-info>\r\n"
+    }
+
+    /// RFC 3863: reachable or not.
+    fn presence_of(&self, seat: &SeatId, entity: &str) -> String {
+        let basic = if self.registrar.target(seat).is_some() { "open" } else { "closed" };
+        format!(
+            "<?xml version=\"1.0\"?>\r\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"{0}\">\r\n\
+             <tuple id=\"seat\"><status><basic>{basic}</basic></status><contact>{0}</contact></tuple>\r\n\
+             </presence>\r\n",
+            escaped(entity)
+        )
+    }
+}
+
+/// Stands for the number of the document, which differs though nothing else does.
+const VERSION: &str = "{version}";
+
+/// Text in an attribute or element of XML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,224 @@
+//! The keys of desk phones: what operators without a page send their callers on with, over real sockets.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Instant;
+
+use hotline::sip::message::{Message, Request, Response, read};
+use serde_json::Value;
+
+use crate::house::{DESK_PHONE, Files, House, PATIENCE, free_port};
+use crate::peers::{Baresip, Sipp, Softphone};
+
+/// A desk phone by hand, at the address that the files name.
+struct Desk {
+    socket: UdpSocket,
+    house: SocketAddr,
+    seat: &'static str,
+    sent: u32,
+}
+
+impl Desk {
+    fn new(port: u16, house: &House, seat: &'static str) -> Desk {
+        let socket = UdpSocket::bind(("127.0.0.1", port)).expect("a free port");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        Desk { socket, house: house.addr().parse().expect("an address"), seat, sent: 0 }
+    }
+
+    fn own(&self) -> SocketAddr {
+        self.socket.local_addr().expect("bound")
+    }
+
+    fn sdp(&self, direction: &str) -> String {
+        format!(
+            "v=0\r\no=desk 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 8\r\na={direction}\r\n",
+            self.sent + 1,
+            free_port()
+        )
+    }
+
+    fn hear(&self) -> Message {
+        let mut buffer = [0; 65_535];
+        let (length, _) = self.socket.recv_from(&mut buffer).unwrap_or_else(|error| panic!("{}: {error}", self.seat));
+        read(&buffer[..length]).expect("SIP")
+    }
+
+    /// The next request of this kind; what else comes meanwhile was answered before.
+    fn request(&self, method: &str) -> Request {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Message::Request(request) = self.hear()
+                && request.method.to_string() == method
+            {
+                return request;
+            }
+        }
+        panic!("{}: no {method}", self.seat)
+    }
+
+    fn final_answer(&self, method: &str) -> Response {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Message::Response(response) = self.hear()
+                && response.status >= 200
+                && response.headers.cseq().expect("a CSeq").method.to_string() == method
+            {
+                return response;
+            }
+        }
+        panic!("{}: no answer to {method}", self.seat)
+    }
+
+    fn send(&self, text: &str) {
+        self.socket.send_to(text.as_bytes(), self.house).expect("sent");
+    }
+
+    fn answer(&self, request: &Request, status: u16, sdp: Option<String>) {
+        let mut response = request.respond(status, Some(self.seat));
+        response.headers.push("Contact", format!("<sip:{}@{}>", self.seat, self.own()));
+        if let Some(sdp) = sdp {
+            response.headers.push("Content-Type", "application/sdp");
+            response.body = sdp.into_bytes();
+        }
+        self.socket.send_to(&response.to_bytes(), self.house).expect("sent");
+    }
+
+    fn pick_up(&self) -> Request {
+        let invite = self.request("INVITE");
+        self.answer(&invite, 180, None);
+        self.answer(&invite, 200, Some(self.sdp("sendrecv")));
+        self.request("ACK");
+        invite
+    }
+
+    /// A request with these From, To and Call-ID; an ACK has the number of the request before it.
+    fn ask(&mut self, method: &str, uri: &str, (from, to, call_id): (&str, &str, &str), lines: &str, body: &str) {
+        self.sent += u32::from(method != "ACK");
+        let content = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        self.send(&format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{method}{n}{call_id}\r\nMax-Forwards: 70\r\n\
+             From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {n} {method}\r\nContact: <sip:{seat}@{own}>\r\n\
+             {lines}{content}Content-Length: {length}\r\n\r\n{body}",
+            own = self.own(),
+            n = self.sent,
+            seat = self.seat,
+            length = body.len()
+        ));
+    }
+}
+
+fn text<'a>(record: &'a Value, key: &str) -> &'a str {
+    record[key].as_str().unwrap_or_default()
+}
+
+#[test]
+fn the_transfer_key_of_a_phone_sends_the_caller_to_a_colleague() {
+    let port = free_port();
+    let house = House::open(&Files::new(Some(port)));
+    let phone = Baresip::register(&house, "8001", "open-sesame", 700);
+    let colleague = Sipp::phone("phone_answers", port);
+    let mut caller = Softphone::call(&house, "12347", &["--for", "12s"]);
+    caller.wait("answered");
+    house.wait_log(&["connected", "1001"]);
+    phone.command_with("transfer", &format!("sip:{DESK_PHONE}@{}", house.addr()));
+    house.wait_log(&["taken up", "1002"]);
+    assert!(caller.end());
+    colleague.succeed();
+    let record = house.wait_records(1).remove(0);
+    assert_eq!((text(&record, "outcome"), text(&record, "operator")), ("answered", "1002"), "{record:#}");
+    let sent_on = &record["transfers"][0];
+    assert_eq!(
+        (text(sent_on, "kind"), text(sent_on, "by"), text(sent_on, "outcome")),
+        ("blind", "1001", "transferred")
+    );
+}
+
+/// Boris at 8002, whom citizens are offered to, and Chen at 8003.
+fn two_desks() -> (House, Desk, Desk) {
+    let (first, second) = (free_port(), free_port());
+    let mut files = Files::new(Some(first));
+    files.operators += &format!(
+        "[[seat]]\nid = \"8003\"\ncontact = \"sip:8003@127.0.0.1:{second}\"\n\
+         [[operator]]\nid = \"1003\"\nname = \"Chen\"\nskills = {{ english = 1 }}\nseat = \"8003\"\n"
+    );
+    let house = House::open(&files);
+    let (boris, chen) = (Desk::new(first, &house, DESK_PHONE), Desk::new(second, &house, "8003"));
+    (house, boris, chen)
+}
+
+#[test]
+fn who_was_asked_on_a_second_line_of_the_phone_gets_the_caller() {
+    let (house, mut boris, chen) = two_desks();
+    let caller = Softphone::call(&house, "12346", &["--for", "12s"]);
+    let talk = boris.pick_up();
+    let header = |name: &str| talk.headers.get(name).expect("there").to_string();
+    let (own, theirs, id) = (format!("{};tag={DESK_PHONE}", header("To")), header("From"), header("Call-ID"));
+    let contact = talk.headers.contacts().expect("a contact")[0].uri.to_string();
+    let sdp = boris.sdp("sendonly");
+    boris.ask("INVITE", &contact, (&own, &theirs, &id), "", &sdp);
+    assert_eq!(boris.final_answer("INVITE").status, 200);
+    boris.ask("ACK", &contact, (&own, &theirs, &id), "", "");
+    house.wait_log(&["hold", "holds=true"]);
+    // The second line.
+    let (from, to) = (format!("<sip:{DESK_PHONE}@hotline>;tag=second"), "<sip:8003@hotline>");
+    let uri = format!("sip:8003@{}", house.addr());
+    let sdp = boris.sdp("sendrecv");
+    boris.ask("INVITE", &uri, (&from, to, "second-line"), "", &sdp);
+    chen.pick_up();
+    let answer = boris.final_answer("INVITE");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let to = answer.headers.get("To").expect("there").to_string();
+    boris.ask("ACK", &contact, (&from, &to, "second-line"), "", "");
+    let tag = answer.headers.to().expect("a To").tag().expect("a tag").to_string();
+    let refer = format!("Refer-To: <{uri}?Replaces=second-line%3Bto-tag%3D{tag}%3Bfrom-tag%3Dsecond>\r\n");
+    boris.ask("REFER", &contact, (&own, &theirs, &id), &refer, "");
+    let (mut byes, mut told) = (0, Vec::new());
+    while byes < 2 || told.last().is_none_or(|last: &String| !last.contains("200")) {
+        match boris.hear() {
+            Message::Request(request) => {
+                boris.answer(&request, 200, None);
+                match request.method.to_string().as_str() {
+                    "BYE" => byes += 1,
+                    "NOTIFY" => told.push(String::from_utf8(request.body).expect("text").trim().to_string()),
+                    other => panic!("{other}"),
+                }
+            }
+            Message::Response(response) => assert_eq!(response.status, 202, "{response:?}"),
+        }
+    }
+    assert_eq!(told, ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]);
+    assert!(caller.end());
+    let bye = chen.request("BYE");
+    chen.answer(&bye, 200, None);
+    let records = house.wait_records(2);
+    let record = records.iter().find(|record| text(record, "from") != DESK_PHONE).expect("the citizen's");
+    assert_eq!((text(record, "outcome"), text(record, "operator")), ("answered", "1003"), "{record:#}");
+    let sent_on = &record["transfers"][0];
+    assert_eq!(
+        (text(sent_on, "kind"), text(sent_on, "by"), text(sent_on, "outcome")),
+        ("attended", "1002", "transferred")
+    );
+}
+
+#[test]
+fn a_lamp_shows_when_a_colleague_is_rung_and_talks() {
+    let (house, boris, mut chen) = two_desks();
+    let uri = format!("sip:{DESK_PHONE}@{}", house.addr());
+    let (from, to) = ("<sip:8003@hotline>;tag=lamp", format!("<sip:{DESK_PHONE}@hotline>"));
+    chen.ask("SUBSCRIBE", &uri, (from, &to, "of-the-lamp"), "Event: dialog\r\nExpires: 600\r\n", "");
+    assert_eq!(chen.final_answer("SUBSCRIBE").status, 200);
+    let shown = || {
+        let notify = chen.request("NOTIFY");
+        chen.answer(&notify, 200, None);
+        let told = String::from_utf8(notify.body).expect("text");
+        told.split("<state>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or("dark").to_string()
+    };
+    assert_eq!(shown(), "dark");
+    let caller = Softphone::call(&house, "12346", &["--for", "4s"]);
+    boris.pick_up();
+    assert_eq!((shown(), shown()), ("early".into(), "confirmed".into()));
+    assert!(caller.end());
+    let bye = boris.request("BYE");
+    boris.answer(&bye, 200, None);
+    assert_eq!(shown(), "dark");
+    house.wait_records(1);
+}

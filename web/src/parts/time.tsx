@@ -1,0 +1,14 @@
+// Clocks that go on by themselves: only they are drawn anew each second, not what is around them.
+
+import { now } from "../clock";
+import { clock, countdown, since } from "../format";
+
+/** How long ago a moment was. */
+export function Since({ at }: { at: string | null | undefined }) {
+  return <>{at ? clock(since(at, now.value)) : "–"}</>;
+}
+
+/** How long it is to a moment. */
+export function Left({ until }: { until: string }) {
+  return <>{countdown(Date.parse(until) - now.value)}</>;
+}

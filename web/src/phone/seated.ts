@@ -1,0 +1,19 @@
+// The phone of a page is on while its person sits at the seat of this session, and off when the house says otherwise: whoever
+// was signed out of the seat is not rung at it.
+
+import { effect } from "@preact/signals";
+import { loaded, operators } from "../board";
+import { session } from "../people";
+import * as phones from "./phone";
+
+export function phoneWhileSeated(): void {
+  let sat = false;
+  effect(() => {
+    const [who, seat] = [session.value?.person.id, session.value?.seat];
+    if (!loaded.value || !who || !seat) return;
+    const seated = operators.value.get(who)?.seat === seat;
+    if (seated) phones.start();
+    else if (sat) phones.stop("seat_left");
+    sat = seated;
+  });
+}

@@ -1,0 +1,76 @@
+// Opening and closing, of a schedule or of one queue: until when, and why.
+
+import { useState } from "preact/hooks";
+import { comes, time } from "../format";
+import { words } from "../language";
+import { flip } from "./acts";
+
+interface Switched {
+  switch?: string;
+  until?: string | null;
+  by?: string | null;
+  note?: string | null;
+}
+
+/** Who switched it, until when, and why; nothing where it goes by its rules. */
+export function Hand({ of }: { of: Switched }) {
+  const t = words.value.supervisor;
+  if (of.switch !== "open" && of.switch !== "closed") return <span class="hint">{t.switched.auto}</span>;
+  const parts = [t.switched[of.switch], of.until ? `${t.until} ${time(of.until)}` : "", of.by ?? "", of.note ?? ""];
+  return <span class="hint">{parts.filter((part) => part !== "").join(" · ")}</span>;
+}
+
+interface Props {
+  what: "schedules" | "queues";
+  id: string;
+  of: Switched;
+  done?: () => void;
+}
+
+export function Switch({ what, id, of, done }: Props) {
+  const t = words.value.supervisor;
+  const [note, setNote] = useState("");
+  const [until, setUntil] = useState("");
+  const to = async (where: "open" | "closed" | "auto") => {
+    if (!(await flip(what, id, where, note.trim(), where === "auto" ? null : comes(until)))) return;
+    setNote("");
+    setUntil("");
+    done?.();
+  };
+  const names = { open: t.switchOpen, closed: t.switchClosed, auto: t.switchAuto };
+  return (
+    <div class="stack switch">
+      <div class="row">
+        <input
+          class="grow"
+          aria-label={`${t.switchNote}: ${id}`}
+          placeholder={t.switchNote}
+          maxLength={200}
+          value={note}
+          onInput={(event) => setNote(event.currentTarget.value)}
+        />
+        <input
+          type="time"
+          class="until"
+          aria-label={`${t.switchUntil}: ${id}`}
+          title={t.switchUntil}
+          value={until}
+          onInput={(event) => setUntil(event.currentTarget.value)}
+        />
+      </div>
+      <div class="row">
+        {(["open", "closed", "auto"] as const).map((where) => (
+          <button
+            key={where}
+            type="button"
+            class={`small grow ${(of.switch ?? "auto") === where ? "on" : ""}`}
+            aria-pressed={(of.switch ?? "auto") === where}
+            onClick={() => void to(where)}
+          >
+            {names[where]}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

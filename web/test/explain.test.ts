@@ -1,0 +1,41 @@
+// What the queue engine decided, told in both languages.
+
+import { expect, test } from "vitest";
+import { explained as sample } from "../mock/sample.ts";
+import { explained, tallied, whyWaits } from "../src/explain.ts";
+import { en } from "../src/language/en.ts";
+import { zh } from "../src/language/zh.ts";
+
+const names = { operator: (id: string) => `<${id}>`, queue: (id: string) => `[${id}]` };
+
+test("every decision is told in Chinese, and what is not known in the words of the server", () => {
+  const answer = sample();
+  const unknown = { at: new Date().toISOString(), output: "something_new", text: "told in the words of the server" };
+  const story = { ...answer.story, events: [...answer.story.events, unknown] };
+  const { verdict, lines } = explained({ ...answer, story }, zh, names);
+  expect(verdict).toBe("在 [housing] 等待 19 秒。未及时接听：全忙。");
+  expect(lines.map((line) => line.text)).toEqual([
+    "进入队列 [housing]，预计等待 14 秒",
+    "无人可分配：118 人通话中，9 人话后处理，2 人示忙",
+    "要求放宽到第 1 步：等得够久",
+    "分配给 <1001>：空闲最久（1 人就绪，117 人通话中）",
+    "<1001> 接听（振铃 3 秒）",
+    "未及时接听：全忙。",
+    "接通 <1001>（席位 8001）",
+    "told in the words of the server",
+  ]);
+  expect(lines[1]?.details).toEqual(["示忙: <1004>，<1011>"]);
+});
+
+test("an older answer without a story is told line by line", () => {
+  expect(explained({ lines: ["a", "b"] }, en, names).lines.map((line) => line.text)).toEqual(["a", "b"]);
+});
+
+test("why somebody waits is told in the language of the page; other words stay as they are", () => {
+  const text = "nobody could be asked: 2 busy, 1 in wrap-up, 3 not ready";
+  expect(whyWaits(text, zh.explain)).toBe("2 人通话中，1 人话后处理，3 人示忙");
+  expect(whyWaits(text, en.explain)).toBe("2 busy, 1 in wrap-up, 3 not ready");
+  expect(whyWaits("nobody could be asked: nobody", zh.explain)).toBe("没有人有这项技能");
+  expect([whyWaits("something else", zh.explain), whyWaits(null, zh.explain)]).toEqual(["something else", null]);
+  expect(tallied({}, en.explain)).toBe("nobody has the skills");
+});
