@@ -91,6 +91,7 @@ fn rooms_know_only_whom_they_may_know() {
         ("moment", &[]),
         ("erlang", &[]),
         ("tls", &[]),
+        ("peers", &[]),
         ("tape", &[]),
         ("peers", &[]),
         ("queue", &[]),

@@ -22,8 +22,9 @@ pub const HASHING_WAITING: usize = 32;
 pub const LONGEST_NAME: usize = 64;
 /// A session that is used is written down as seen so often.
 const SEEN_EVERY: std::time::Duration = std::time::Duration::from_secs(20);
-/// The board shows within this time what the switchboard has done.
-const BOARD_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+/// The board shows within so many looks, with these pauses, what the switchboard has done.
+const BOARD_LOOKS: u32 = 20;
+const BOARD_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Before the token of a program. What else stands in that header is for a proxy before us.
 const TOKEN_PREFIX: &str = "Bearer ";
 /// Said as long as nobody has a password. The number is that of an operator of the shipped files, here and everywhere.
@@ -180,17 +181,19 @@ fn by_session(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
 pub async fn seat(web: &Web, who: &Who) -> Result<Option<String>, Problem> {
     let Some(seat) = &who.seat else { return Ok(None) };
     // Who has just sat down is on the board a moment later.
-    let until = tokio::time::Instant::now() + BOARD_PATIENCE;
-    while !sits(web, &who.id, seat) {
-        if tokio::time::Instant::now() >= until {
-            if let Proof::Session { hash, .. } = &who.proof {
-                web.access.set_seat(hash, None)?;
-            }
-            return Ok(None);
+    for _ in 0..BOARD_LOOKS {
+        if sits(web, &who.id, seat) {
+            return Ok(Some(seat.clone()));
         }
-        tokio::time::sleep(BOARD_PATIENCE / 20).await;
+        tokio::time::sleep(BOARD_PAUSE).await;
     }
-    Ok(Some(seat.clone()))
+    // Unless they sat down elsewhere meanwhile.
+    if let Proof::Session { hash, .. } = &who.proof
+        && web.access.session(hash)?.is_some_and(|session| session.seat == who.seat)
+    {
+        web.access.set_seat(hash, None)?;
+    }
+    Ok(None)
 }
 
 /// Whether an operator is signed in at a seat, or it is their own and stands empty: whose phone was away for too long is

@@ -143,18 +143,6 @@ fn pages_events_and_phones_are_encrypted_and_the_certificate_is_renewed_without_
     }
     assert!(connect(&host, &first).is_err(), "the old one is shown still");
     assert_eq!(register(&mut phone, &host, "8001", 2), "SIP/2.0 200 OK", "the phone is where it was");
-
-    // A supervisor signs Anna out: her page's phone loses the seat with that.
-    let mut wire = connect(&host, &second).expect("hands are shaken");
-    let told = ask(&mut wire, "POST", "/operators/1001/sign-out", &commands, "{}").expect("told");
-    assert!(told.starts_with("HTTP/1.1 202"), "{told}");
-    while phone.read().is_ok() {}
-    let mut wire = connect(&host, &second).expect("hands are shaken");
-    let session = ask(&mut wire, "GET", "/session", &format!("Cookie: {anna}\r\n"), "").expect("an answer");
-    assert!(session.contains("\"seat\":null"), "{session}");
-    let mut phone = websocket(&host, "/sip", &anna, true, &second);
-    let refused = register(&mut phone, &host, "8001", 3);
-    assert!(refused.starts_with("SIP/2.0 401"), "who is signed out proves nothing by the session: {refused}");
 }
 
 /// They connect and say nothing, or not enough; somebody else gets in meanwhile, and they are gone in a while.

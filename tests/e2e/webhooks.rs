@@ -163,7 +163,13 @@ fn a_program_that_never_answers_holds_up_nobody() {
     assert_eq!(events, ["ringing", "connected", "closed", "ringing", "connected", "closed"]);
     // What waits for the silent one stands in the metrics: all six, one of them underway.
     let stranger = Browser::new(&house);
-    let metrics = stranger.get("/metrics").1.as_str().expect("text").to_string();
-    let waiting = metrics.lines().find_map(|line| line.strip_prefix("hotline_webhooks_waiting "));
-    assert_eq!(waiting, Some("6"), "{metrics}");
+    let waiting = || {
+        let metrics = stranger.get("/metrics").1.as_str().expect("text").to_string();
+        metrics.lines().find_map(|line| line.strip_prefix("hotline_webhooks_waiting ").map(String::from))
+    };
+    let until = Instant::now() + PATIENCE;
+    while waiting().as_deref() != Some("6") {
+        assert!(Instant::now() < until, "{:?} wait", waiting());
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

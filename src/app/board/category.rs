@@ -26,6 +26,8 @@ fn leads_by_key(node: &Node, to: &MenuId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::CallId;
+    use crate::moment::Moment;
 
     const FILES: [(&str, &str); 4] = [
         (
@@ -80,7 +82,7 @@ mod tests {
         }
         let hotline = format!("[media]\nprompts = \"{}/prompts\"\n", env!("CARGO_MANIFEST_DIR"));
         std::fs::write(dir.path().join("hotline.toml"), hotline).unwrap();
-        let (house, _) = crate::config::load(dir.path()).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let (house, _) = crate::config::load(dir.path()).map_err(|faults| crate::app::checking::told(&faults)).unwrap();
         let menus = &house.ivr.menus;
         for (choices, path, queue, about) in [
             ("11", "welcome topics housing", "citizen", "housing"),
@@ -93,7 +95,8 @@ mod tests {
             ("11", "welcome former gone", "citizen", "citizen"),
         ] {
             let record: Record = serde_json::from_value(serde_json::json!({
-                "call_id": 1, "sip_call_id": "", "from": "", "to": "", "trunk": null, "arrived_at": 0,
+                "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null,
+                "arrived_at": Moment::default(),
                 "choices": choices, "menu_path": path.split(' ').collect::<Vec<_>>(), "queue": queue,
                 "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
             }))

@@ -215,7 +215,8 @@ pub struct Web {
     pub session_idle: Option<Time>,
     /// Whoever signed in signs in again after so long. "5m" to "168h". Default "12h".
     pub session_longest: Option<Time>,
-    /// Tries to sign in within a minute, from one address and for one name each. 1 to 1000. Default 10.
+    /// Wrong passwords within a minute, from one household (an address, or a /64 of IPv6) and for one name each. 1 to
+    /// 1000. Default 10.
     pub sign_in_tries: Option<u32>,
     /// The share of callers, in percent, that is to be answered in time: the wall shows it, and below it is an alarm. 1
     /// to 100. Default 95.
