@@ -82,7 +82,8 @@ impl Socket {
     fn has_its_seat(&mut self) -> bool {
         let Some((web, who, seat)) = &self.stands else { return true };
         self.looks = self.looks.wrapping_add(1);
-        let has = signing::sits(web, &who.id, seat) && (self.looks % SESSION_EVERY != 0 || signing::is_still(web, who));
+        let has = signing::sits(web, &who.id, seat)
+            && (!self.looks.is_multiple_of(SESSION_EVERY) || signing::is_still(web, who));
         if !has {
             tracing::info!(operator = who.id, seat, "a page's phone has lost its seat");
         }

@@ -142,7 +142,7 @@ impl Desk {
             Command::Record { leg, call, file, sides, began } => {
                 match self.recorder.begin(Wanted { leg, call, file, sides, began }) {
                     Ok(tap) => self.order(leg, Order::Record { leg, tap: Box::new(tap) }),
-                    Err(told) => self.events.push_back(told),
+                    Err(why) => self.events.push_back(Event::Recorded { leg, call, recording: Err(why.into()) }),
                 }
             }
             Command::PauseRecording { leg, paused } => self.order(leg, Order::PauseRecording { leg, paused }),

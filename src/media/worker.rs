@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::leg::{Ground, Heard, Leg};
+use super::leg::{Ground, Heard, Leg, What};
 use super::mixing::{self, Mixes};
 use super::orders::{Handle, Order};
 use super::recorder::Channel;

@@ -41,7 +41,7 @@ enum Kind {
     /// Ours, in the clear.
     Plain,
     Sealed {
-        seal: Seal,
+        seal: Box<Seal>,
         /// Pieces that open, the last one included.
         pieces: u32,
         /// Its end was written.
@@ -96,7 +96,7 @@ impl Reader {
             None => (u64::from(full) * sealed::PIECE as u64, full, false),
         };
         let channels = seal.channels();
-        Ok(Reader { file, kind: Kind::Sealed { seal, pieces, whole }, channels, data })
+        Ok(Reader { file, kind: Kind::Sealed { seal: Box::new(seal), pieces, whole }, channels, data })
     }
 
     /// Bytes as they are handed out.

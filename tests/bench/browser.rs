@@ -66,6 +66,7 @@ fn desk() {
         held_at_most: Duration::ZERO,
         workers: 0,
         prompts: Default::default(),
+        recordings: Default::default(),
         browser: Browser { opus_at_once: 10_000, ..Browser::on([127, 0, 0, 1].into()) },
     };
     let began = Instant::now();

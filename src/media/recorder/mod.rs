@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 pub use tap::{Channel, Tap};
 
-use super::words::{Event, Sides};
+use super::words::Sides;
 use super::worker::{Clock, Tell};
 use crate::ids::{CallId, LegId};
 use crate::moment::Moment;
@@ -59,13 +59,13 @@ impl Recorder {
         self.place = place;
     }
 
-    /// The tap for the worker. Nothing here waits for the disk: folder and file are made by the thread. `Err`: told at
-    /// once, there will be no recording.
-    pub fn begin(&mut self, wanted: Wanted) -> Result<Tap, Event> {
+    /// The tap for the worker. Nothing here waits for the disk: folder and file are made by the thread. `Err`: why
+    /// there will be no recording.
+    pub fn begin(&mut self, wanted: Wanted) -> Result<Tap, &'static str> {
         let Wanted { leg, call, file, sides, began } = wanted;
-        let refused = |why: &str| {
+        let refused = |why| {
             tracing::error!(%call, why, "there is no recording");
-            Event::Recorded { leg, call, recording: Err(why.into()) }
+            why
         };
         let Some(data) = self.data.clone() else { return Err(refused("nothing is recorded here")) };
         if Arc::strong_count(&self.running) > AT_ONCE {

@@ -28,6 +28,7 @@ struct Talk {
     spoken: Instant,
 }
 
+#[allow(clippy::disallowed_methods)]
 impl Talk {
     fn new(first_port: u16, folder: &Path) -> Talk {
         let began = Instant::now();

@@ -380,7 +380,7 @@ fn an_invite_that_was_lost_with_its_connection_is_sent_over_the_next() {
     phone.house.connection_closed(phone.now, ConnectionId(7));
     browser(&mut phone, 8, true);
     let sent = registers(&mut phone, "8001", 2, "page", PAGE);
-    assert_eq!(sent[1..], [lost.clone()], "the same, so that one that arrived is a copy");
+    assert_eq!(sent[1..], *std::slice::from_ref(&lost), "the same, so that one that arrived is a copy");
     assert!(phone.send(&accepts(&lost))[0].starts_with("ACK "));
     assert!(phone.events().iter().any(|event| matches!(event, Event::Answered { leg: LegId(2), .. })));
 }
