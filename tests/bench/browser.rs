@@ -142,7 +142,7 @@ impl Server {
 }
 
 enum End {
-    Page(Page),
+    Page(Box<Page>),
     Phone(UdpSocket),
 }
 
@@ -155,7 +155,7 @@ fn measure(name: &str, speaks: Speaks, with_phones: bool, legs: usize) {
     let mut ends = Vec::new();
     let mut before = None;
     for _ in 0..legs {
-        ends.push(End::Page(runtime.block_on(open_page(&mut server, speaks))));
+        ends.push(End::Page(Box::new(runtime.block_on(open_page(&mut server, speaks)))));
         if with_phones {
             ends.push(End::Phone(runtime.block_on(open_phone(&mut server))));
         }
@@ -166,7 +166,7 @@ fn measure(name: &str, speaks: Speaks, with_phones: bool, legs: usize) {
     let talking: Vec<_> = ends
         .into_iter()
         .map(|end| match end {
-            End::Page(page) => runtime.spawn(talk_page(page, frames.clone())),
+            End::Page(page) => runtime.spawn(talk_page(*page, frames.clone())),
             End::Phone(phone) => runtime.spawn(talk_phone(phone)),
         })
         .collect();
