@@ -46,7 +46,7 @@ pub struct Receives {
 }
 
 impl Receives {
-    fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
+    pub(super) fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
         Self { codecs: [types.next(), types.next()], keys, concealed: None }
     }

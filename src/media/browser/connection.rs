@@ -179,10 +179,14 @@ fn keys(talk: &Talk) -> Option<RTCRtpCodecParameters> {
     Some(RTCRtpCodecParameters { rtp_codec, payload_type: talk.keys? })
 }
 
+fn other(talk: &Talk) -> Option<RTCRtpCodecParameters> {
+    talk.other.map(|(payload_type, law)| codec(&Talk { voice: Voice::G711(law), payload_type, ..*talk }))
+}
+
 /// Every number once.
 fn numbers(talks: &[Talk]) -> Vec<RTCRtpCodecParameters> {
     let mut all: Vec<RTCRtpCodecParameters> = Vec::new();
-    for codec in talks.iter().map(codec).chain(talks.iter().filter_map(keys)) {
+    for codec in talks.iter().map(codec).chain(talks.iter().filter_map(other)).chain(talks.iter().filter_map(keys)) {
         if all.iter().all(|known| known.payload_type != codec.payload_type) {
             all.push(codec);
         }

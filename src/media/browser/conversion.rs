@@ -3,7 +3,7 @@
 //! The leg's side speaks G.711 and the numbers of [`AT_LEG`]; sequence and source stay the browser's, so that the leg
 //! sees what was lost. Opus is decoded and encoded at 8 kHz: the codec itself resamples.
 
-use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder, InbandFec};
+use opus_pure::{Application, OpusDecoder, OpusEncoder};
 
 use super::negotiation::{Talk, Voice};
 use crate::media::g711::{self, FRAME};
@@ -28,10 +28,10 @@ const MOST_CONCEALED: u16 = 5;
 /// Packets that come so late began anew.
 const LATE: u16 = 200;
 /// Plenty for telephone speech.
-const BITRATE: u32 = 24_000;
+const BITRATE: i32 = 24_000;
 /// Loss for which redundancy is sent along.
-const EXPECTED_LOSS: u8 = 5;
-const COMPLEXITY: u8 = 4;
+const EXPECTED_LOSS: i32 = 5;
+const COMPLEXITY: i32 = 4;
 const OCTETS: usize = 400;
 
 /// The fields of an RTP header that matter.
@@ -52,8 +52,8 @@ pub struct Conversion {
 }
 
 struct Opus {
-    decoder: Decoder,
-    encoder: Encoder,
+    decoder: OpusDecoder,
+    encoder: OpusEncoder,
     inward: Inward,
     outward: Outward,
 }
@@ -134,10 +134,11 @@ impl Conversion {
     pub fn inward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
         let is_keys = Some(head.payload_type) == self.talk.keys;
         let Some(opus) = &mut self.opus else {
-            let payload_type = match () {
-                () if is_keys => AT_LEG.keys,
-                () if head.payload_type == self.talk.payload_type => number(self.codec),
-                () => return,
+            let payload_type = match (self.talk.voice, self.talk.other) {
+                _ if is_keys => AT_LEG.keys,
+                (Voice::G711(codec), _) if head.payload_type == self.talk.payload_type => number(codec),
+                (_, Some((other, codec))) if head.payload_type == other => number(codec),
+                _ => return,
             };
             return send(Head { payload_type, ..head }, payload);
         };
@@ -192,8 +193,12 @@ pub fn number(codec: Codec) -> u8 {
 }
 
 /// The same as what the leg may hear.
-pub fn heard(codec: Codec, keys: bool) -> Receives {
-    Receives::with_concealed((number(codec), codec), AT_LEG.concealed, keys.then_some(AT_LEG.keys))
+pub fn heard(talk: &Talk, codec: Codec) -> Receives {
+    let keys = talk.keys.map(|_| AT_LEG.keys);
+    match talk.voice {
+        Voice::Opus => Receives::with_concealed((number(codec), codec), AT_LEG.concealed, keys),
+        Voice::G711(_) => Receives::new(&[Codec::Pcma, Codec::Pcmu].map(|codec| (number(codec), codec)), keys),
+    }
 }
 
 fn word(packet: &[u8], at: usize) -> Option<u32> {
@@ -206,14 +211,10 @@ fn put(packet: &mut [u8], at: usize, word: u32) {
 
 impl Opus {
     fn new() -> Option<Self> {
-        let decoder = Decoder::new(8_000, Channels::Mono).ok()?;
-        let encoder = Encoder::builder(8_000, Channels::Mono, Application::Voip)
-            .bitrate(Bitrate::try_bits(BITRATE).ok()?)
-            .complexity(COMPLEXITY)
-            .inband_fec(InbandFec::Enabled)
-            .packet_loss_perc(EXPECTED_LOSS)
-            .build()
-            .ok()?;
+        let decoder = OpusDecoder::new(8_000, 1).ok()?;
+        let mut encoder = OpusEncoder::new(8_000, 1, Application::Voip).ok()?;
+        (encoder.bitrate_bps, encoder.complexity) = (BITRATE, COMPLEXITY);
+        (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
         let inward = Inward { length: FRAME, ..Inward::default() };
         Some(Self { decoder, encoder, inward, outward: Outward::default() })
     }
@@ -239,7 +240,11 @@ impl Opus {
             return self.key_inward(head, payload, send);
         }
         let mut samples = [0; LONGEST];
-        let Ok(length) = self.decoder.decode(payload, &mut samples, DecodeMode::Normal) else { return };
+        // To the decoder nothing is a loss to be made up for; here it is padding.
+        if payload.is_empty() {
+            return;
+        }
+        let Ok(length) = self.decoder.decode_s16(payload, LONGEST, &mut samples) else { return };
         self.inward.length = length;
         let timestamp = self.inward.clock.slow(head.timestamp);
         let mut encoded = [0; LONGEST];
@@ -252,8 +257,11 @@ impl Opus {
         let length = self.inward.length.clamp(FRAME / 4, LONGEST);
         for before in (1..=gap).rev() {
             let mut samples = [0; LONGEST];
-            let (packet, mode) = if before == 1 { (payload, DecodeMode::Fec) } else { (&[][..], DecodeMode::Normal) };
-            let Ok(length) = self.decoder.decode(packet, &mut samples[..length], mode) else { return };
+            let decoded = match before {
+                1 => self.decoder.decode_fec_s16(payload, length, &mut samples),
+                _ => self.decoder.decode_s16(&[], length, &mut samples),
+            };
+            let Ok(length) = decoded else { return };
             let mut encoded = [0; LONGEST];
             encode(codec, &samples[..length], &mut encoded);
             let back = u32::from(before) * length as u32 * RATIO;
@@ -321,7 +329,7 @@ impl Opus {
         let mut from = 0;
         while out.rest.len() - from >= FRAME {
             let mut packet = [0; OCTETS];
-            let encoded = self.encoder.encode(&out.rest[from..from + FRAME], &mut packet);
+            let encoded = self.encoder.encode_s16(&out.rest[from..from + FRAME], FRAME, &mut packet);
             let timestamp = out.clock.fast(out.rest_from);
             let sequence = out.number();
             out.rest_from = out.rest_from.wrapping_add(FRAME as u32);

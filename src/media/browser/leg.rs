@@ -56,8 +56,7 @@ impl BrowserLeg {
             Voice::G711(codec) => codec,
             Voice::Opus => first.unwrap_or(self.negotiation.preferred()),
         };
-        let keys = found.talk.keys.is_some();
-        let heard = conversion::heard(codec, keys);
+        let heard = conversion::heard(&found.talk, codec);
         Agreement {
             heard,
             codec,

@@ -33,6 +33,9 @@ pub struct Talk {
     pub voice: Voice,
     pub payload_type: u8,
     pub keys: Option<u8>,
+    /// The other law of G.711, where they may send that too: whoever answers with both sends either at any time,
+    /// RFC 3264 §7.
+    pub other: Option<(u8, Codec)>,
 }
 
 /// Who begins the DTLS handshake, RFC 4145 §4.
@@ -136,10 +139,11 @@ impl Negotiation {
     pub fn make_offer(&mut self, first: Option<Codec>, opus: bool) -> Draft {
         let mut codecs = self.codecs.clone();
         codecs.sort_by_key(|codec| Some(*codec) != first);
-        let plain = |codec| Talk { voice: Voice::G711(codec), payload_type: static_type(codec), keys: Some(KEYS) };
+        let talk = |voice, payload_type, keys| Talk { voice, payload_type, keys: Some(keys), other: None };
+        let plain = |codec| talk(Voice::G711(codec), static_type(codec), KEYS);
         self.offered = codecs.into_iter().map(plain).collect();
         if opus {
-            self.offered.push(Talk { voice: Voice::Opus, payload_type: OPUS, keys: Some(KEYS_BESIDE_OPUS) });
+            self.offered.push(talk(Voice::Opus, OPUS, KEYS_BESIDE_OPUS));
         }
         self.draft(self.offered.clone(), Flow::SendRecv, "actpass")
     }
@@ -147,7 +151,16 @@ impl Negotiation {
     /// Takes their offer, of which one codec is answered: G.711 where it can be had, `first` before the other.
     pub fn take_offer(&mut self, sdp: &[u8], first: Option<Codec>, opus: bool) -> Result<(Draft, Found), Unacceptable> {
         let theirs = read(sdp)?;
-        let (index, found) = self.choose(&theirs, first, opus)?;
+        let rank = |talk: &&Talk| match talk.voice {
+            Voice::G711(codec) if Some(codec) == first => 0,
+            Voice::G711(codec) => 1 + self.codecs.iter().take_while(|ours| **ours != codec).count(),
+            Voice::Opus => usize::MAX,
+        };
+        let may = |talk: &&Talk| opus || talk.voice != Voice::Opus;
+        let (index, found) = choose(&theirs, |media| {
+            let had = if opus { "PCMA, PCMU and Opus" } else { "PCMA and PCMU (no more Opus at once)" };
+            self.talks(media).iter().filter(may).min_by_key(rank).copied().ok_or(had)
+        })?;
         let media = &theirs.media[index];
         let line = |(at, media): (usize, &Media)| match at == index {
             true => Line::Sound,
@@ -174,13 +187,20 @@ impl Negotiation {
     /// Takes their answer to our offer.
     pub fn take_answer(&mut self, sdp: &[u8]) -> Result<Found, Unacceptable> {
         let theirs = read(sdp)?;
-        let (_, mut found) = self.choose(&theirs, None, true)?;
-        // They send by our numbers and get by theirs, which are the same: RFC 3264 §6.1 has them repeat ours.
-        let same = |offered: &&Talk| offered.voice == found.talk.voice;
-        let offered = self.offered.iter().find(same).copied();
-        let Some(offered) = offered else { return Err(unacceptable("their codec was not offered")) };
-        found.talk.payload_type = offered.payload_type;
-        found.talk.keys = found.talk.keys.and(offered.keys);
+        let (_, found) = choose(&theirs, |media| {
+            // They send by our numbers and get by theirs, which are the same: RFC 3264 §6.1 has them repeat ours.
+            let offered = |talk: Talk| {
+                let ours = self.offered.iter().find(|offered| offered.voice == talk.voice)?;
+                Some(Talk { keys: talk.keys.and(ours.keys), ..*ours })
+            };
+            let mut talks = self.talks(media).into_iter().filter_map(offered);
+            let talk = talks.next().ok_or("what was offered")?;
+            let other = talks.find_map(|other| match (talk.voice, other.voice) {
+                (Voice::G711(law), Voice::G711(other_law)) if law != other_law => Some((other.payload_type, other_law)),
+                _ => None,
+            });
+            Ok(Talk { other, ..talk })
+        })?;
         if found.theirs.setup == Setup::Either {
             return Err(unacceptable("a=setup:actpass is no answer"));
         }
@@ -188,70 +208,29 @@ impl Negotiation {
         Ok(found)
     }
 
-    /// The first `m=` line with sound that we can do.
-    fn choose(&self, theirs: &Description, first: Option<Codec>, opus: bool) -> Result<(usize, Found), Unacceptable> {
-        let mut why = unacceptable("no m=audio line with a port");
-        for (index, media) in theirs.media.iter().enumerate() {
-            if media.kind != "audio" || media.port == 0 {
-                continue;
-            }
-            let found = if is_secure(media) {
-                self.find(theirs, media, first, opus)
-            } else {
-                Err(unacceptable(format!("{} is not what a browser speaks", media.proto)))
-            };
-            match found {
-                Ok(found) => return Ok((index, found)),
-                Err(fault) => why = fault,
-            }
-        }
-        Err(why)
-    }
-
-    fn find(
-        &self,
-        description: &Description,
-        media: &Media,
-        first: Option<Codec>,
-        opus: bool,
-    ) -> Result<Found, Unacceptable> {
-        if !media.rtcp_mux {
-            return Err(unacceptable("without a=rtcp-mux there is no way for RTCP here"));
-        }
-        let theirs = connection(&description.secure, media)?;
-        let Some(talk) = self.talk(media, first, opus) else {
-            let had = if opus { "PCMA, PCMU and Opus" } else { "PCMA and PCMU (no more Opus at once)" };
-            return Err(unacceptable(format!("no codec in common: they have {}, we {had}", media.formats.join(" "))));
+    /// Their sound that we know, in their order.
+    fn talks(&self, media: &Media) -> Vec<Talk> {
+        let types = || media.formats.iter().filter_map(|format| format.parse().ok()).filter(|number| *number < 128);
+        let name = |number: u8| match media.maps.iter().find(|(mapped, ..)| *mapped == number) {
+            Some((_, name, rate)) => (name.as_str(), *rate),
+            None if number == static_type(Codec::Pcma) => ("pcma", 8_000),
+            None if number == static_type(Codec::Pcmu) => ("pcmu", 8_000),
+            None => ("", 0),
         };
-        let direction = match media.flow {
-            Flow::SendRecv => Direction::Both,
-            Flow::RecvOnly => Direction::TheyListen,
-            Flow::SendOnly => Direction::TheyHold,
-            Flow::Inactive => Direction::Neither,
-        };
-        Ok(Found { theirs, talk, direction })
-    }
-
-    fn talk(&self, media: &Media, first: Option<Codec>, opus: bool) -> Option<Talk> {
-        let types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok()).filter(|number| *number < 128);
-        let mapped = |wanted: &str, wanted_rate: u32, fixed: Option<u8>| {
-            types.clone().find(|number| match media.maps.iter().find(|(mapped, ..)| mapped == number) {
-                Some((_, name, rate)) => name == wanted && *rate == wanted_rate,
-                None => Some(*number) == fixed,
-            })
-        };
-        let mut codecs = self.codecs.clone();
-        codecs.sort_by_key(|codec| Some(*codec) != first);
-        let keys = mapped("telephone-event", 8_000, None);
-        for codec in codecs {
-            let name = if codec == Codec::Pcma { "pcma" } else { "pcmu" };
-            if let Some(payload_type) = mapped(name, 8_000, Some(static_type(codec))) {
-                return Some(Talk { voice: Voice::G711(codec), payload_type, keys });
-            }
-        }
-        let payload_type = mapped("opus", 48_000, None).filter(|_| opus)?;
         // Keys go by the clock of the sound beside them, RFC 4733 §2.1.
-        Some(Talk { voice: Voice::Opus, payload_type, keys: mapped("telephone-event", 48_000, None) })
+        let keys = |rate| types().find(|number| name(*number) == ("telephone-event", rate));
+        let talk = |payload_type| {
+            let (voice, rate) = match name(payload_type) {
+                ("pcma", 8_000) => (Voice::G711(Codec::Pcma), 8_000),
+                ("pcmu", 8_000) => (Voice::G711(Codec::Pcmu), 8_000),
+                ("opus", 48_000) => (Voice::Opus, 48_000),
+                _ => return None,
+            };
+            let known = |codec| self.codecs.contains(&codec);
+            let spoken = if let Voice::G711(codec) = voice { known(codec) } else { true };
+            spoken.then(|| Talk { voice, payload_type, keys: keys(rate), other: None })
+        };
+        types().filter_map(talk).collect()
     }
 
     fn draft(&mut self, types: Vec<Talk>, flow: Flow, setup: &'static str) -> Draft {
@@ -267,6 +246,47 @@ impl Negotiation {
             setup,
         }
     }
+}
+
+/// The first `m=` line with sound that we can do. `pick`: how it is spoken, or else what we have.
+fn choose(
+    theirs: &Description,
+    pick: impl Fn(&Media) -> Result<Talk, &'static str>,
+) -> Result<(usize, Found), Unacceptable> {
+    let mut why = unacceptable("no m=audio line with a port");
+    for (index, media) in theirs.media.iter().enumerate() {
+        if media.kind != "audio" || media.port == 0 {
+            continue;
+        }
+        match find(theirs, media, &pick) {
+            Ok(found) => return Ok((index, found)),
+            Err(fault) => why = fault,
+        }
+    }
+    Err(why)
+}
+
+fn find(
+    description: &Description,
+    media: &Media,
+    pick: impl Fn(&Media) -> Result<Talk, &'static str>,
+) -> Result<Found, Unacceptable> {
+    if !is_secure(media) {
+        return Err(unacceptable(format!("{} is not what a browser speaks", media.proto)));
+    }
+    if !media.rtcp_mux {
+        return Err(unacceptable("without a=rtcp-mux there is no way for RTCP here"));
+    }
+    let theirs = connection(&description.secure, media)?;
+    let none = |had| unacceptable(format!("no codec in common: they have {}, we {had}", media.formats.join(" ")));
+    let talk = pick(media).map_err(none)?;
+    let direction = match media.flow {
+        Flow::SendRecv => Direction::Both,
+        Flow::RecvOnly => Direction::TheyListen,
+        Flow::SendOnly => Direction::TheyHold,
+        Flow::Inactive => Direction::Neither,
+    };
+    Ok(Found { theirs, talk, direction })
 }
 
 /// Their half of ICE and DTLS, from the stream or else from the session.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::page::{News, Page, Speaks, from_a_law, share, to_a_law};
+use super::page::{News, Page, Speaks, from_law, share, to_law};
 use crate::ids::{CallId, LegId};
 use crate::media::desk::Desk;
 use crate::media::prompts::PromptBank;
@@ -26,6 +26,8 @@ pub struct House {
     pub desk: Desk,
     told: Receiver<Vec<Event>>,
     heard: Vec<Event>,
+    /// How the phone numbers its sound: 8 A-law, 0 µ-law.
+    law: u8,
     /// For the pages.
     pub runtime: tokio::runtime::Runtime,
 }
@@ -51,7 +53,7 @@ fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House {
     let tell = Box::new(move |events| tell.send(events).map_err(|back| back.0));
     let desk = Desk::start(settings, Arc::new(PromptBank::default()), clock, StdRng::seed_from_u64(1), tell).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    House { desk, told, heard: Vec::new(), runtime }
+    House { desk, told, heard: Vec::new(), law: 8, runtime }
 }
 
 impl House {
@@ -91,7 +93,8 @@ impl House {
         self.desk.command(Command::Open { leg: PHONE, call: CALL, second: false, kind: LegKind::Phone });
         let port = phone.local_addr().unwrap().port();
         let sdp = format!(
-            "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+            "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {} 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+            self.law
         );
         self.desk.command(Command::TakeOffer { leg: PHONE, sdp: sdp.into_bytes() });
         let answer = self.described(PHONE);
@@ -148,8 +151,9 @@ fn speak(house: &mut House, page: &mut Page, phone: &UdpSocket, to: SocketAddr, 
     let half = |samples: &[i16], hz| samples.len() >= 4_000 && share(&samples[samples.len() - 4_000..], hz) > 0.8;
     for _ in 0..1_000 {
         let sample = |i: u32| (f64::from(i) * f64::from(PHONE_HZ) * std::f64::consts::TAU / 8_000.0).sin();
-        let payload: Vec<u8> = (0..160).map(|i| to_a_law((sample(u32::from(*n) * 160 + i) * 8_192.0) as i16)).collect();
-        send(phone, to, 8, *n, u32::from(*n) * 160, &payload);
+        let sample = |i: u32| to_law(house.law, (sample(u32::from(*n) * 160 + i) * 8_192.0) as i16);
+        let payload: Vec<u8> = (0..160).map(sample).collect();
+        send(phone, to, house.law, *n, u32::from(*n) * 160, &payload);
         *n += 1;
         house.runtime.block_on(async {
             page.say(PAGE_HZ).await;
@@ -162,8 +166,8 @@ fn speak(house: &mut House, page: &mut Page, phone: &UdpSocket, to: SocketAddr, 
         });
         let mut packet = [0; 2048];
         while let Ok(length) = phone.recv(&mut packet) {
-            if packet[1] & 0x7F == 8 {
-                at_phone.extend(packet[12..length].iter().map(|byte| from_a_law(*byte)));
+            if packet[1] & 0x7F == house.law {
+                at_phone.extend(packet[12..length].iter().map(|byte| from_law(house.law, *byte)));
             }
         }
         if half(&at_phone, PAGE_HZ) && half(&at_page, PHONE_HZ) {
@@ -279,6 +283,33 @@ fn no_more_than_allowed_speak_opus_at_once() {
         assert_eq!(answered, may, "{leg}");
         pages.push(page);
     }
+    house.desk.stop();
+}
+
+/// As browsers answer: with all that is in common, of which they send the first.
+#[test]
+fn a_page_that_answers_with_both_laws_is_heard_in_the_one_it_sends() {
+    let mut house = House { law: 0, ..house(43_200..=43_219, 10) };
+    let phone = phone();
+    let to = house.phone(&phone);
+    let mut page = house.runtime.block_on(Page::open(Speaks::Both));
+    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Browser });
+    house.desk.command(Command::MakeOffer { leg: PAGE, like: Some(PHONE) });
+    let offer = house.described(PAGE);
+    assert!(offer.contains("SAVPF 0 8 111 101 110\r\n"), "{offer}");
+    let answer = house.runtime.block_on(page.answer(offer));
+    let formats = answer.lines().find_map(|line| line.strip_prefix("m=audio 9 UDP/TLS/RTP/SAVPF "));
+    let rest = answer.replace(formats.unwrap(), "0 8 111 101 110");
+    let rest = rest.replace("a=rtpmap:126 telephone-event/8000", "a=rtpmap:101 telephone-event/8000");
+    house.desk.command(Command::TakeAnswer { leg: PAGE, sdp: rest.into_bytes() });
+    house.await_event("agreement", |event| matches!(event, Event::Agreed { leg: PAGE, .. }).then_some(()));
+    house.join();
+    let mut n = 0;
+    for law in [0, 8] {
+        page.law = law;
+        speak(&mut house, &mut page, &phone, to, &mut n);
+    }
+    house.runtime.block_on(page.close());
     house.desk.stop();
 }
 

@@ -34,7 +34,7 @@ fn answer(offer: &str, opus: bool) -> Result<(String, Found), String> {
 
 #[test]
 fn what_browsers_and_their_libraries_offer_is_answered_in_g711() {
-    let talk = |payload_type, keys| Talk { voice: Voice::G711(Codec::Pcma), payload_type, keys };
+    let talk = |payload_type, keys| Talk { voice: Voice::G711(Codec::Pcma), payload_type, keys, other: None };
     let table = [
         ("Chromium", CHROMIUM, talk(8, Some(126)), "EsAw", Some(3_570_614_608)),
         ("Firefox", FIREFOX, talk(8, Some(101)), "b3a0d7e6", Some(2_655_508_255)),
@@ -86,7 +86,7 @@ fn opus_is_spoken_with_those_who_speak_nothing_else_and_only_while_there_is_room
         .replace("a=rtpmap:0 PCMU/8000\r\n", "")
         .replace("a=rtpmap:8 PCMA/8000\r\n", "");
     let (text, found) = answer(&only_opus, true).unwrap();
-    assert_eq!(found.talk, Talk { voice: Voice::Opus, payload_type: 111, keys: Some(110) });
+    assert_eq!(found.talk, Talk { voice: Voice::Opus, payload_type: 111, keys: Some(110), other: None });
     assert!(
         text.contains("SAVPF 111 110\r\na=mid") && text.contains("a=rtpmap:110 telephone-event/48000\r\n"),
         "{text}"
@@ -146,9 +146,14 @@ fn an_answer_is_taken_by_the_numbers_that_were_offered() {
         .replace("SAVPF 111 63 9 0 8 13 110 126", "SAVPF 8 101")
         .replace("a=rtpmap:126", "a=rtpmap:101");
     let found = negotiation.take_answer(answer.as_bytes()).unwrap();
-    assert_eq!(found.talk, Talk { voice: Voice::G711(Codec::Pcma), payload_type: 8, keys: Some(101) });
+    let plain = |law, payload_type, other| Talk { voice: Voice::G711(law), payload_type, keys: Some(101), other };
+    assert_eq!(found.talk, plain(Codec::Pcma, 8, None));
     let without = answer.replace(" 8 101", " 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "");
     assert_eq!(negotiation.take_answer(without.as_bytes()).unwrap().talk.keys, None);
+    // All that is in common, as browsers answer: they send the first, and may send the others.
+    negotiation.make_offer(Some(Codec::Pcmu), true);
+    let found = negotiation.take_answer(answer.replace("SAVPF 8 101", "SAVPF 0 8 111 101 110").as_bytes()).unwrap();
+    assert_eq!(found.talk, plain(Codec::Pcmu, 0, Some((8, Codec::Pcma))));
     let undecided = answer.replace("a=setup:active", "a=setup:actpass");
     assert!(negotiation.take_answer(undecided.as_bytes()).is_err());
 }

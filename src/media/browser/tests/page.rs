@@ -43,13 +43,15 @@ pub enum News {
 }
 
 pub struct Page {
+    /// How it numbers G.711 that it sends: 8 A-law, 0 µ-law.
+    pub law: u8,
     peer: Arc<dyn PeerConnection>,
     local: Arc<TrackLocalStaticRTP>,
     pub news: mpsc::UnboundedReceiver<News>,
     sequence: u16,
     timestamp: u32,
-    encoder: Option<ropus::Encoder>,
-    decoder: ropus::Decoder,
+    encoder: Option<opus_pure::OpusEncoder>,
+    decoder: opus_pure::OpusDecoder,
 }
 
 impl Page {
@@ -90,11 +92,10 @@ impl Page {
             MediaStreamTrack::new("page".into(), "mike".into(), "mike".into(), RtpCodecKind::Audio, vec![encoding]);
         let local = Arc::new(TrackLocalStaticRTP::new(track));
         peer.add_track(local.clone()).await.expect("a track");
-        let encoder = (speaks == Speaks::Opus).then(|| {
-            ropus::Encoder::builder(48_000, ropus::Channels::Mono, ropus::Application::Voip).build().expect("opus")
-        });
-        let decoder = ropus::Decoder::new(8_000, ropus::Channels::Mono).expect("opus");
-        Page { peer: Arc::new(peer), local, news, sequence: 1, timestamp: 1, encoder, decoder }
+        let encoder = || opus_pure::OpusEncoder::new(48_000, 1, opus_pure::Application::Voip).expect("opus");
+        let encoder = (speaks == Speaks::Opus).then(encoder);
+        let decoder = opus_pure::OpusDecoder::new(8_000, 1).expect("opus");
+        Page { law: 8, peer: Arc::new(peer), local, news, sequence: 1, timestamp: 1, encoder, decoder }
     }
 
     /// An offer with all candidates; `restart`: of ICE.
@@ -139,17 +140,17 @@ impl Page {
 
     /// 20 ms of a tone, at once.
     pub async fn say(&mut self, hz: u32) {
-        let (payload_type, rate) = if self.encoder.is_some() { (111, 48_000) } else { (8, 8_000) };
+        let (payload_type, rate) = if self.encoder.is_some() { (111, 48_000) } else { (self.law, 8_000) };
         let length = rate / 50;
         let sample = |n: u32| (f64::from(self.timestamp.wrapping_add(n)) * f64::from(hz) * TAU / f64::from(rate)).sin();
         let samples: Vec<i16> = (0..length).map(|n| (sample(n) * 8192.0) as i16).collect();
         let payload = match &mut self.encoder {
             Some(encoder) => {
                 let mut packet = [0; 1000];
-                let length = encoder.encode(&samples, &mut packet).expect("opus");
+                let length = encoder.encode_s16(&samples, samples.len(), &mut packet).expect("opus");
                 packet[..length].to_vec()
             }
-            None => samples.iter().map(|sample| to_a_law(*sample)).collect(),
+            None => samples.iter().map(|sample| to_law(self.law, *sample)).collect(),
         };
         self.send(payload_type, self.timestamp, payload).await;
         self.timestamp += length;
@@ -179,10 +180,10 @@ impl Page {
     /// A packet of sound as samples at 8 kHz.
     pub fn decode(&mut self, packet: &rtp::Packet) -> Vec<i16> {
         match packet.header.payload_type {
-            8 => packet.payload.iter().map(|byte| from_a_law(*byte)).collect(),
+            law @ (0 | 8) => packet.payload.iter().map(|byte| from_law(law, *byte)).collect(),
             111 => {
                 let mut samples = [0; 960];
-                let length = self.decoder.decode(&packet.payload, &mut samples, ropus::DecodeMode::Normal);
+                let length = self.decoder.decode_s16(&packet.payload, 960, &mut samples);
                 samples[..length.expect("opus")].to_vec()
             }
             _ => Vec::new(),
@@ -238,16 +239,21 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-/// ITU-T G.711 A-law, by its definition.
-pub fn to_a_law(sample: i16) -> u8 {
-    (0..=255_u8).step_by(1).min_by_key(|byte| (i32::from(from_a_law(*byte)) - i32::from(sample)).abs()).unwrap_or(0xD5)
+/// ITU-T G.711 by its definition; `law`: its static number.
+pub fn to_law(law: u8, sample: i16) -> u8 {
+    (0..=255_u8).min_by_key(|byte| (i32::from(from_law(law, *byte)) - i32::from(sample)).abs()).unwrap_or(0xD5)
 }
 
-pub fn from_a_law(byte: u8) -> i16 {
-    let value = byte ^ 0x55;
+pub fn from_law(law: u8, byte: u8) -> i16 {
+    let value = if law == 0 { !byte } else { byte ^ 0x55 };
     let (exponent, mantissa) = (i32::from(value >> 4 & 7), i32::from(value & 15));
-    let magnitude = if exponent == 0 { mantissa * 16 + 8 } else { (mantissa * 16 + 264) << (exponent - 1) };
-    (if value & 0x80 != 0 { magnitude } else { -magnitude }) as i16
+    let magnitude = match (law, exponent) {
+        (0, _) => ((mantissa * 8 + 132) << exponent) - 132,
+        (_, 0) => mantissa * 16 + 8,
+        _ => (mantissa * 16 + 264) << (exponent - 1),
+    };
+    // The sign of µ-law is turned over with all its bits.
+    (if (value & 0x80 != 0) == (law == 0) { -magnitude } else { magnitude }) as i16
 }
 
 /// The share of the energy that is at `hz` (Goertzel); 0 for silence.
