@@ -33,7 +33,7 @@ fn tone(second: f64) -> f64 {
 /// As a voice is: one pitch, which rises and falls, and its overtones.
 fn voice(second: f64) -> f64 {
     let phase = 120.0 * second + 1.5 * (2.0 * TAU * second).sin();
-    (1..=20).map(|n| f64::from(n)).map(|n| (TAU * n * phase).sin() / n).sum::<f64>() / 1.8
+    (1..=20).map(f64::from).map(|n| (TAU * n * phase).sin() / n).sum::<f64>() / 1.8
 }
 
 /// Fifty packets of 20 ms by an encoder that was told of so much loss in a hundred, as a browser's is by our reports.
