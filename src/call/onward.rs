@@ -260,7 +260,8 @@ impl Call {
             if onward.is_of_operator() {
                 return self.sent_on_answered(house);
             }
-            let at_seat = onward.busy.is_some();
+            // Whom an operator asks beside a talk may be left their caller: until then it is no talk of its own.
+            let at_seat = onward.busy.is_some() && self.beside.is_none();
             if let Whom::Seat(seat) = &onward.whom {
                 self.record.seat = Some(seat.clone());
                 self.record.operator = onward.busy.clone();
