@@ -19,6 +19,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, getrlimit};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -41,6 +42,8 @@ const SHAKING: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(30);
 /// Bytes of that head.
 const HEAD_BYTES: usize = 32 * 1024;
+/// What the system keeps of an answer that nobody takes: unbounded, it would be megabytes for each connection.
+const UNTAKEN_BYTES: usize = 128 * 1024;
 /// Between two tries to accept, where files have run out.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -79,7 +82,8 @@ async fn enter(
     app: Router,
 ) {
     let _ = stream.set_nodelay(true);
-    if let Err(error) = peers::watch(&stream) {
+    let bounded = SockRef::from(&stream).set_send_buffer_size(UNTAKEN_BYTES);
+    if let Err(error) = bounded.and_then(|()| peers::watch(&stream)) {
         debug!(%remote, %error, "not watched");
     }
     let Some(tls) = tls else { return carry(&http, Held { stream, _place: place }, remote, app).await };
@@ -211,8 +215,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Held<S> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the runtime's clock is a pretended one here")]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "the runtime's clock is a pretended one here")]
+
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

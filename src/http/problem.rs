@@ -62,6 +62,14 @@ impl Problem {
         problem
     }
 
+    /// A text of at most so many letters.
+    pub fn unless_short(field: &str, text: &str, letters: usize) -> Result<(), Problem> {
+        match text.chars().nth(letters) {
+            Some(_) => Err(Problem::bad(field, format!("at most {letters} letters"))),
+            None => Ok(()),
+        }
+    }
+
     pub fn too_many(detail: impl Into<String>, retry_after: u64) -> Problem {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
         Problem { retry_after: Some(retry_after), ..problem }

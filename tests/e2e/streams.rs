@@ -2,10 +2,11 @@
 //! off alone.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
@@ -25,8 +26,20 @@ enum Stream {
 
 impl Stream {
     fn open(browser: &Browser, by_websocket: bool, after: &str) -> Stream {
+        Stream::open_on(TcpStream::connect(browser.host()).expect("the door is open"), browser, by_websocket, after)
+    }
+
+    /// Whose own buffers are soon full.
+    fn open_narrow(browser: &Browser, by_websocket: bool, after: &str) -> Stream {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(16 * 1024).expect("so it is");
+        let address: SocketAddr = browser.host().parse().expect("an address");
+        socket.connect(&address.into()).expect("the door is open");
+        Stream::open_on(socket.into(), browser, by_websocket, after)
+    }
+
+    fn open_on(mut stream: TcpStream, browser: &Browser, by_websocket: bool, after: &str) -> Stream {
         let host = browser.host();
-        let mut stream = TcpStream::connect(&host).expect("the door is open");
         stream.set_read_timeout(Some(PATIENCE)).expect("so it is");
         let path = format!("/api/v1/events?after={after}");
         if by_websocket {
@@ -130,9 +143,8 @@ fn who_reads_too_slowly_is_cut_off_and_nobody_else() {
     let mei = Browser::signed_in(&house, "mei");
     let board = mei.wait_board("it is there", |board| board["offset"].is_string());
     let start = board["offset"].as_str().expect("an offset").to_string();
-    let mut slow: Vec<Stream> = (0..2).map(|n| Stream::open(&mei, n == 0, &start)).collect();
+    let mut slow: Vec<Stream> = (0..2).map(|n| Stream::open_narrow(&mei, n == 0, &start)).collect();
     let mut good = Stream::open(&mei, false, &start);
-    // Buffers of the system take some megabytes.
     let text = "水".repeat(500);
     let reading = std::thread::spawn(move || {
         let mut last = String::new();

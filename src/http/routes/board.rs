@@ -184,6 +184,7 @@ pub async fn switch_queue(
 }
 
 async fn flip(web: &Web, who: &Who, door: Door, given: Switch) -> Result<Response, Problem> {
+    Problem::unless_short("note", &given.note, LONGEST_NOTICE)?;
     let to = match given.to {
         SwitchTo::Open => "open",
         SwitchTo::Closed => "closed",
@@ -235,9 +236,10 @@ pub async fn add_notice(
     Body(given): Body<NewNotice>,
 ) -> Result<Response, Problem> {
     let text = given.text.trim().to_string();
-    if text.is_empty() || text.chars().count() > LONGEST_NOTICE {
-        return Err(Problem::bad("text", format!("a notice has 1 to {LONGEST_NOTICE} letters")));
+    if text.is_empty() {
+        return Err(Problem::bad("text", "a notice says something"));
     }
+    Problem::unless_short("text", &text, LONGEST_NOTICE)?;
     if web.board.notices().len() >= NOTICES {
         return Err(Problem::new(StatusCode::CONFLICT, "there are too many notices; take some away first"));
     }

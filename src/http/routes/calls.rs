@@ -120,10 +120,8 @@ pub async fn order(
     Path(id): Path<String>,
     Body(order): Body<Order>,
 ) -> Result<Response, Problem> {
-    if let Order::Note { text } = &order
-        && text.chars().count() > LONGEST_NOTE
-    {
-        return Err(Problem::bad("text", format!("a note has at most {LONGEST_NOTE} letters")));
+    if let Order::Note { text } = &order {
+        Problem::unless_short("text", text, LONGEST_NOTE)?;
     }
     if matches!(order, Order::Supervise { .. } | Order::TakeOver | Order::LeaveSupervision) && !who.is(Role::Supervisor)
     {

@@ -18,6 +18,8 @@ use crate::http::signing::Who;
 
 /// Files of a house that are sent in.
 const FILES: usize = 64;
+/// Letters of why something takes effect.
+const LONGEST_NOTE: usize = 500;
 const AUDITS: usize = 100;
 const MOST_AUDITS: usize = 1_000;
 
@@ -135,13 +137,14 @@ pub struct Reload {
 /// Let the files of the folder take effect
 #[utoipa::path(
     post, path = "/config/reload", tag = "config", request_body = Option<Reload>,
-    responses((status = 200, body = Object), (status = 409, body = Problem))
+    responses((status = 200, body = Object), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn reload(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Body(Reload { note, dry_run }): Body<Reload>,
 ) -> Result<Json<Value>, Problem> {
+    Problem::unless_short("note", &note, LONGEST_NOTE)?;
     Ok(Json(web.ask(&who, Ask::Reload { note, dry_run }).await?))
 }
 
@@ -157,13 +160,14 @@ pub struct Rollback {
 /// Put the files of an earlier version back, and let them take effect
 #[utoipa::path(
     post, path = "/config/rollback", tag = "config", request_body = Option<Rollback>,
-    responses((status = 200, body = Object), (status = 409, body = Problem))
+    responses((status = 200, body = Object), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn rollback(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Body(Rollback { to, note }): Body<Rollback>,
 ) -> Result<Json<Value>, Problem> {
+    Problem::unless_short("note", &note, LONGEST_NOTE)?;
     Ok(Json(web.ask(&who, Ask::Rollback { to, note }).await?))
 }
 

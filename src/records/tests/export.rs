@@ -1,0 +1,115 @@
+//! What goes out of the files: JSON lines, CSV, the queue log of Asterisk.
+
+use super::*;
+
+fn three_calls() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, _told) = open(dir.path());
+    store.write(Entry::Closed(Box::new(finished(0))));
+    store.write(Entry::Closed(Box::new(Record {
+        from: "=cmd|' /C calc'!A0".into(),
+        ended_at: Some(at(120)),
+        ..record(100)
+    })));
+    store.write(Entry::Closed(Box::new(Record { ended_at: Some(at(300)), ..record(200) })));
+    store.write(Entry::Event(QueueEvent {
+        at: at(5),
+        call: Some(record(0).call_id),
+        queue: Some("citizen".into()),
+        operator: Some("1001".into()),
+        event: "CONNECT",
+        data: vec!["3".into(), "a|b\nc".into()],
+    }));
+    store.write(Entry::Event(QueueEvent {
+        at: at(6),
+        call: None,
+        queue: None,
+        operator: None,
+        event: "CONFIGRELOAD",
+        data: Vec::new(),
+    }));
+    store.close();
+    dir
+}
+
+#[test]
+fn json_lines_have_the_promised_form() {
+    let dir = three_calls();
+    let beijing = TimeZone::fixed(jiff::tz::offset(8));
+    let text = printed(|out| assert!(write_jsonl(dir.path(), &Filter::default(), &beijing, out).unwrap() > 0));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(
+        lines[0],
+        concat!(
+            r#"{"call_id":"1kasyjgp00000","sip_call_id":"call0@host","from":"+8613800000000","to":"12345","trunk":"local","#,
+            r#""arrived_at":"2025-11-24T11:30:00.000+08:00","answered_at":"2025-11-24T11:30:00.000+08:00","#,
+            r#""queued_at":"2025-11-24T11:30:02.000+08:00","connected_at":"2025-11-24T11:30:05.000+08:00","#,
+            r#""ended_at":"2025-11-24T11:31:05.000+08:00","language":"zh","choices":"1","queue":"citizen","need":"mandarin >= 1","#,
+            r#""operator":"1001","seat":"8001","offers":[{"operator":"1001","seat":"8001","at":"2025-11-24T11:30:02.000+08:00","#,
+            r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
+            r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
+            r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
+            r#""transfers":[],"supervised":[],"lost":[],"note":null,"note_by":null}"#,
+        )
+    );
+    let range = Filter { since: Some(at(100)), until: Some(at(200)), ..Filter::default() };
+    let text = printed(|out| assert!(write_jsonl(dir.path(), &range, &TimeZone::UTC, out).unwrap() > 0));
+    assert_eq!(text.lines().count(), 1, "since is included, until is not: {text}");
+    for (operator, lines) in [("1001", 1), ("1002", 0)] {
+        let theirs = Filter { operator: Some(operator.into()), ..Filter::default() };
+        let text = printed(|out| assert_eq!(write_jsonl(dir.path(), &theirs, &TimeZone::UTC, out).unwrap(), lines));
+        assert_eq!(text.lines().count(), lines, "{operator}");
+    }
+}
+
+#[test]
+fn csv_is_a_table_without_formulas() {
+    let dir = three_calls();
+    let text = printed(|out| assert!(write_csv(dir.path(), &Filter::default(), &TimeZone::UTC, out).unwrap() > 0));
+    let mut table = csv::Reader::from_reader(text.as_bytes());
+    let header: Vec<String> = table.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let cell =
+        |row: usize, name: &str| rows[row].get(header.iter().position(|h| h == name).unwrap()).unwrap().to_string();
+    assert_eq!(cell(0, "from"), "+8613800000000");
+    assert_eq!(cell(1, "from"), "'=cmd|' /C calc'!A0");
+    assert_eq!(
+        (cell(0, "mos"), cell(0, "wait_ms"), cell(0, "outcome")),
+        ("4.4".into(), "3000".into(), "answered".into())
+    );
+    assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
+    assert_eq!((cell(0, "digits"), cell(0, "menu_path")), (r#"{"case":"123"}"#.into(), "welcome case".into()));
+    assert_eq!(cell(2, "connected_at"), "");
+}
+
+#[test]
+fn the_queue_log_is_asterisks() {
+    let dir = three_calls();
+    let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
+    assert_eq!(
+        text,
+        "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n1764055000|NONE|NONE|NONE|QUEUESTART\n"
+    );
+}
+
+#[test]
+fn a_record_written_before_a_field_existed_is_read() {
+    let mut old = serde_json::to_value(finished(1)).unwrap();
+    for field in [
+        "callback_of",
+        "attempt",
+        "expected_wait_ms",
+        "digits",
+        "menu_path",
+        "transfers",
+        "supervised",
+        "lost",
+        "note",
+        "note_by",
+    ] {
+        assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
+    }
+    let plain = Record { digits: Default::default(), menu_path: Vec::new(), ..finished(1) };
+    assert_eq!(serde_json::from_value::<Record>(old).unwrap(), plain);
+}
