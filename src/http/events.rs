@@ -29,7 +29,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events that are read from the ring at once.
 const BATCH: usize = 256;
 /// Lines on their way to one reader.
-const UNDERWAY: usize = 256;
+const UNDERWAY: usize = 64;
 /// Whoever takes nothing for so long is cut off.
 const PATIENCE: Duration = Duration::from_secs(20);
 
