@@ -25,6 +25,11 @@ pub fn household(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// What was sent and not taken is held up to so many bytes; then whoever sends waits.
+pub fn hold_at_most(stream: &TcpStream, bytes: usize) -> io::Result<()> {
+    Ok(sockopt::set_socket_send_buffer_size(stream, bytes)?)
+}
+
 /// A power cut, a router that forgot its table: nobody says goodbye. From here on the connection ends by
 /// itself within a minute when nobody is there any more.
 pub fn watch(stream: &TcpStream) -> io::Result<()> {

@@ -19,7 +19,6 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, getrlimit};
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -82,8 +81,7 @@ async fn enter(
     app: Router,
 ) {
     let _ = stream.set_nodelay(true);
-    let bounded = SockRef::from(&stream).set_send_buffer_size(UNTAKEN_BYTES);
-    if let Err(error) = bounded.and_then(|()| peers::watch(&stream)) {
+    if let Err(error) = peers::hold_at_most(&stream, UNTAKEN_BYTES).and_then(|()| peers::watch(&stream)) {
         debug!(%remote, %error, "not watched");
     }
     let Some(tls) = tls else { return carry(&http, Held { stream, _place: place }, remote, app).await };

@@ -1,6 +1,5 @@
 //! One leg's sound: from whom it is taken, what is sent, and what was heard. Owned by one worker.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,13 +11,14 @@ use rand::rngs::StdRng;
 use rtp::header::Header;
 
 use super::capture::Capture;
-use super::dtmf::{Keys, event_code};
+use super::dtmf::Keys;
 use super::g711;
 use super::mixing::{self, Mixed};
 use super::negotiation::Agreement;
 use super::outgoing::{HEADER, Outgoing};
 use super::packet::{parse, write_header};
 use super::player::Player;
+use super::pressing::Pressing;
 use super::quality::Reception;
 use super::recorder::{Channel, Tap};
 use super::rtcp::{self, LastReport};
@@ -30,13 +30,6 @@ use crate::moment::Moment;
 
 /// RFC 3550 §6.2: the mean interval of reports.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
-/// Ticks a key of ours is pressed, and the pause after it.
-const PRESS_TICKS: u16 = 5;
-const PAUSE_TICKS: u16 = 5;
-/// Keys that wait to be pressed: whoever sends more is no finger.
-const MOST_KEYS: usize = 64;
-/// RFC 4733 §2.5.1.4: the end is sent three times.
-const END_PACKETS: u16 = 3;
 
 pub struct Leg {
     pub id: LegId,
@@ -116,20 +109,6 @@ enum Watch {
     Watched,
     /// It was told.
     Dead,
-}
-
-/// Keys that we press.
-#[derive(Default)]
-struct Pressing {
-    keys: VecDeque<u8>,
-    tick: u16,
-    timestamp: Option<u32>,
-}
-
-impl Pressing {
-    fn is_down(&self) -> bool {
-        self.timestamp.is_some() && self.tick < PRESS_TICKS
-    }
 }
 
 /// What a packet was.
@@ -405,13 +384,12 @@ impl Leg {
 
     /// Whether the tick has anything to do.
     pub fn is_playing(&self) -> bool {
-        let has = self.player.is_some() || self.filling.is_some() || !self.pressing.keys.is_empty();
+        let has = self.player.is_some() || self.filling.is_some() || !self.pressing.is_idle();
         has && self.mixed.is_none()
     }
 
     pub fn press_keys(&mut self, keys: impl Iterator<Item = char>) {
-        let room = MOST_KEYS.saturating_sub(self.pressing.keys.len());
-        self.pressing.keys.extend(keys.filter_map(event_code).take(room));
+        self.pressing.add(keys);
     }
 
     /// Whether Opus can be sent here as it is: nothing plays into it, and nobody writes down what is heard here.
@@ -434,29 +412,15 @@ impl Leg {
         self.agreement.is_some_and(|agreement| agreement.heard.keys.is_some())
     }
 
-    /// One tick of a key of ours, RFC 4733 §2.5; `true` while it is pressed.
+    /// One tick of a key of ours; `true` while it is pressed.
     fn press(&mut self, now: Moment) -> bool {
-        let Some(event) = self.pressing.keys.front().copied() else { return false };
-        let tick = self.pressing.tick;
-        self.pressing.tick += 1;
-        if tick >= PRESS_TICKS {
-            if tick >= PRESS_TICKS + PAUSE_TICKS {
-                self.pressing = Pressing { keys: std::mem::take(&mut self.pressing.keys), ..Pressing::default() };
-                self.pressing.keys.pop_front();
-            }
-            return false;
-        }
+        let Some(pressed) = self.pressing.next() else { return false };
         let Some(payload_type) = self.sends().and_then(|agreement| agreement.key_payload_type) else { return false };
-        let last = tick + 1 == PRESS_TICKS;
-        let duration = (tick + 1) * g711::FRAME as u16;
-        let [high, low] = duration.to_be_bytes();
-        const VOLUME: u8 = 10;
-        let payload = [event, if last { 0x80 | VOLUME } else { VOLUME }, high, low];
-        for _ in 0..if last { END_PACKETS } else { 1 } {
-            let numbers = self.outgoing.event(now, self.pressing.timestamp, payload.len());
+        for _ in 0..pressed.packets {
+            let numbers = self.outgoing.event(now, self.pressing.timestamp, pressed.payload.len());
             self.pressing.timestamp = Some(numbers.timestamp);
             let mut packet = [0; HEADER + 4];
-            packet[HEADER..].copy_from_slice(&payload);
+            packet[HEADER..].copy_from_slice(&pressed.payload);
             write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
             self.send(&packet);
         }

@@ -17,6 +17,7 @@ mod outgoing;
 mod packet;
 mod player;
 pub mod ports;
+mod pressing;
 pub mod prompts;
 mod quality;
 mod recorder;

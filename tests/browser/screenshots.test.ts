@@ -84,10 +84,12 @@ describe.each(LOOKS)("$language $theme", ({ language, theme }) => {
     await page.waitForSelector("dialog .targets li");
     await seen(page, "operator-transfer");
     await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
     await page.keyboard.press("?");
     await page.waitForSelector(".key-list");
     await seen(page, "operator-keys");
     await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
     await page.keyboard.press("x");
     await waitState(page, "wrap_up");
     await seen(page, "operator-wrap-up");

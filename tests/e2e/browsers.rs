@@ -141,10 +141,7 @@ fn open() -> (House, Door) {
     let mut files = Files::new(None);
     files.hotline = files.hotline.replace("\"tcp:127.0.0.1:0\"", "\"tcp:127.0.0.1:0\", \"ws:127.0.0.1:0\"");
     let house = House::open(&files);
-    house.wait_log(&["ws:127.0.0.1:"]);
-    let log = house.log();
-    let at = log.find("ws:127.0.0.1:").expect("it says where it listens") + 3;
-    let addr = log[at..].split([',', ' ', '"']).next().unwrap().parse().expect("an address");
+    let addr = house.at("ws").parse().expect("an address");
     (house, Door { addr, certificate: None })
 }
 

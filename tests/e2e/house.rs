@@ -78,6 +78,8 @@ fn rtp_range() -> String {
 pub struct House {
     child: Child,
     dir: tempfile::TempDir,
+    /// Where it says that it listens.
+    places: String,
     pub udp: u16,
     pub tcp: u16,
 }
@@ -90,16 +92,26 @@ impl House {
     /// In a folder in which something lies already.
     pub fn open_in(dir: tempfile::TempDir, files: &Files) -> House {
         write_files(dir.path(), files);
-        let (child, udp, tcp) = start(dir.path(), &[]);
-        House { child, dir, udp, tcp }
+        let (child, places) = start(dir.path(), &[]);
+        House::on(child, dir, places)
     }
 
     /// A house that says all it can to `stderr`.
     pub fn open_talkative(files: &Files, stderr: Stdio) -> House {
         let dir = tempfile::tempdir().expect("a temporary folder");
         write_files(dir.path(), files);
-        let (child, udp, tcp) = start_with(dir.path(), &[], &["--log", "debug", "--trace-sip"], stderr);
-        House { child, dir, udp, tcp }
+        let (child, places) = start_with(dir.path(), &[], &["--log", "debug", "--trace-sip"], stderr);
+        House::on(child, dir, places)
+    }
+
+    fn on(child: Child, dir: tempfile::TempDir, places: String) -> House {
+        let port = |kind| port_of(&places, kind).expect("it was looked for");
+        House { udp: port("udp"), tcp: port("tcp"), child, dir, places }
+    }
+
+    /// `127.0.0.1:PORT` where it speaks `tcp`, `ws`, `http`, ….
+    pub fn at(&self, kind: &str) -> String {
+        format!("127.0.0.1:{}", port_of(&self.places, kind).expect("it says where it listens"))
     }
 
     /// `127.0.0.1:PORT` for UDP.
@@ -120,9 +132,9 @@ impl House {
         self.child.kill().expect("the process can be killed");
         let _ = self.child.wait();
         let ports = format!("udp:127.0.0.1:{},tcp:127.0.0.1:{}", self.udp, self.tcp);
-        let (child, udp, tcp) = start(self.dir.path(), &[("HOTLINE__SIP__LISTEN", &ports)]);
-        assert_eq!((udp, tcp), (self.udp, self.tcp));
-        self.child = child;
+        let (child, places) = start(self.dir.path(), &[("HOTLINE__SIP__LISTEN", &ports)]);
+        assert_eq!((port_of(&places, "udp"), port_of(&places, "tcp")), (Some(self.udp), Some(self.tcp)));
+        (self.child, self.places) = (child, places);
     }
 
     pub fn signal(&self, name: &str) {
@@ -230,12 +242,12 @@ pub fn write_files(dir: &Path, files: &Files) {
 }
 
 /// Starts the program and reads from its first line where it listens.
-fn start(dir: &Path, env: &[(&str, &str)]) -> (Child, u16, u16) {
+fn start(dir: &Path, env: &[(&str, &str)]) -> (Child, String) {
     let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).expect("a log file");
     start_with(dir, env, &["--log", "info"], log.into())
 }
 
-fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) -> (Child, u16, u16) {
+fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) -> (Child, String) {
     let mut child = hotline()
         .arg("serve")
         .args(args)
@@ -256,22 +268,17 @@ fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) ->
         lines.for_each(drop);
     });
     let line = told.recv_timeout(PATIENCE).unwrap_or_default();
-    let port = |transport: &str| {
-        let at = line.find(&format!("{transport}:127.0.0.1:"))?;
-        let digits = &line[at + transport.len() + 11..];
-        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    };
-    match (port("udp"), port("tcp")) {
-        (Some(udp), Some(tcp)) => (child, udp, tcp),
-        _ => {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!(
-                "the hotline did not come up: {line:?}\n{}",
-                fs::read_to_string(dir.join("log")).unwrap_or_default()
-            );
-        }
+    if ["udp", "tcp"].iter().all(|kind| port_of(&line, kind).is_some()) {
+        return (child, line);
     }
+    let _ = child.kill();
+    let _ = child.wait();
+    panic!("the hotline did not come up: {line:?}\n{}", fs::read_to_string(dir.join("log")).unwrap_or_default());
+}
+
+fn port_of(places: &str, kind: &str) -> Option<u16> {
+    let mut all = places.split([' ', ',']);
+    all.find_map(|place| place.strip_prefix(kind)?.strip_prefix(":127.0.0.1:")?.parse().ok())
 }
 
 /// A UDP port that was free a moment ago.

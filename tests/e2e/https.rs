@@ -105,11 +105,7 @@ fn pages_events_and_phones_are_encrypted_and_the_certificate_is_renewed_without_
     files.hotline += &format!("[tls]\ncertificate = \"{at}/cert.pem\"\nkey = \"{at}/key.pem\"\n");
     let house = House::open(&files);
     ["mei", "1001"].iter().for_each(|who| set_password(&house, who));
-    let host = {
-        let log = house.log();
-        let port = log.split("https:127.0.0.1:").nth(1).expect("it says where the pages are").to_string();
-        format!("127.0.0.1:{}", port.chars().take_while(char::is_ascii_digit).collect::<String>())
-    };
+    let host = house.at("https");
     let sign_in = |name: &str, seat: Option<&str>| {
         let body = json!({ "name": name, "password": PASSWORD, "seat": seat }).to_string();
         let answer = ask(&mut connect(&host, &first).expect("hands are shaken"), "POST", "/session", "", &body);
@@ -155,9 +151,7 @@ fn who_says_nothing_holds_up_nobody() {
     files.hotline += "[web]\nhttps = true\n";
     files.hotline += &format!("[tls]\ncertificate = \"{at}/cert.pem\"\nkey = \"{at}/key.pem\"\n");
     let house = House::open(&files);
-    let log = house.log();
-    let port = log.split("https:127.0.0.1:").nth(1).expect("it says where the pages are");
-    let host = format!("127.0.0.1:{}", port.chars().take_while(char::is_ascii_digit).collect::<String>());
+    let host = house.at("https");
     let silent: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(&host).expect("the door is open")).collect();
     let answer = ask(&mut connect(&host, &trusted).expect("hands are shaken"), "GET", "/session", "", "");
     let answer = answer.expect("an answer");

@@ -219,11 +219,8 @@ impl Page {
         let mut child = command.spawn().expect("the command runs");
         writeln!(child.stdin.take().expect("piped"), "{PASSWORD}").expect("it reads");
         assert!(child.wait().expect("it ends").success());
-        let log = house.log();
-        let port = log.split("http:127.0.0.1:").nth(1).expect("it says where the pages are");
-        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        let (agent, base) = (ureq::Agent::new_with_config(config), format!("http://127.0.0.1:{port}/api/v1"));
+        let (agent, base) = (ureq::Agent::new_with_config(config), format!("http://{}/api/v1", house.at("http")));
         let body = json!({ "name": who, "password": PASSWORD }).to_string();
         let post = agent.post(format!("{base}/session")).content_type("application/json");
         let mut response = post.send(body).expect("an answer");

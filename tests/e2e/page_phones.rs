@@ -24,10 +24,7 @@ struct Page {
 
 impl Page {
     fn sits(house: &House, who: &str, seat: &str) -> Page {
-        let log = house.log();
-        let port = log.split("http:127.0.0.1:").nth(1).expect("it says where the pages are");
-        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
-        let base = format!("127.0.0.1:{port}");
+        let base = house.at("http");
         let body = json!({ "name": who, "password": PASSWORD, "seat": seat }).to_string();
         let post = ureq::post(format!("http://{base}/api/v1/session")).content_type("application/json");
         let response = post.send(body).expect("they sign in");

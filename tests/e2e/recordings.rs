@@ -116,7 +116,9 @@ fn one_file_holds_the_call_when_it_is_handed_to_a_colleague() {
     let house = House::open(&files);
     let (_one, _other) = (seat(&house, "8001", OPERATOR_HZ), seat(&house, "8003", COLLEAGUE_HZ));
     let say = tone(&house, CALLER_HZ);
-    let mut caller = Softphone::call(&house, "12346", &["--say", &say, "--for", "25s"]);
+    let by_caller = house.dir().join("by-caller.wav");
+    let record_to = by_caller.display().to_string();
+    let mut caller = Softphone::call(&house, "12346", &["--say", &say, "--record", &record_to, "--for", "25s"]);
     caller.wait("answered");
     house.wait_log(&["recorded from here on"]);
     std::thread::sleep(Duration::from_secs(2));
@@ -131,7 +133,8 @@ fn one_file_holds_the_call_when_it_is_handed_to_a_colleague() {
     assert_eq!((operators.first(), operators.last()), (Some(&"1001"), Some(&"1003")), "{record:#}");
     let [_, right] = copied(&house, &record);
     let (first, second) = (right.seconds_of(OPERATOR_HZ), right.seconds_of(COLLEAGUE_HZ));
-    assert!(first > 1.0 && second > 3.0, "{first} s, then {second} s: {record:#}");
+    let heard = Heard::read(&by_caller).seconds_of(COLLEAGUE_HZ);
+    assert!(first > 1.0 && second > 3.0, "{first} s, then {second} s, where the caller heard {heard} s: {record:#}");
     let together = house.data().join("recordings");
     let days = std::fs::read_dir(together).unwrap().count();
     assert_eq!(days, 1);

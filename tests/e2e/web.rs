@@ -26,11 +26,8 @@ type Came = (u16, Value);
 
 impl Browser {
     pub fn new(house: &House) -> Browser {
-        let log = house.log();
-        let port = log.rsplit("http:127.0.0.1:").next().expect("it says where the pages are");
-        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        let base = format!("http://127.0.0.1:{port}");
+        let base = format!("http://{}", house.at("http"));
         Browser { agent: ureq::Agent::new_with_config(config), base, cookie: String::new(), csrf: String::new() }
     }
 
