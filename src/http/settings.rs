@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::roles::Roles;
+use super::roles::{Role, Roles};
 use crate::tape::Place;
+
+/// A wall hangs in its hall until somebody takes it down. A year.
+const WALL_LASTS: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -34,5 +37,13 @@ impl Settings {
     /// Cookies are for HTTPS alone.
     pub fn is_secure(&self) -> bool {
         self.tls || self.proxy
+    }
+
+    /// How long somebody's session may go on whose page is open.
+    pub fn session_lasts(&self, person: &Person) -> Duration {
+        match person.roles.iter().all(|role| *role == Role::Wall) {
+            true => WALL_LASTS,
+            false => self.session_longest,
+        }
     }
 }

@@ -108,7 +108,7 @@ pub async fn prove(web: &Web, from: IpAddr, name: &str, password: &str) -> Resul
 pub fn begin(web: &Web, person: &str, seat: Option<&str>) -> Result<String, Problem> {
     let now = (web.now)();
     let settings = web.settings();
-    web.access.prune_sessions(now - settings.session_idle, now - settings.session_longest)?;
+    web.access.prune_sessions(now - settings.session_idle)?;
     let token = passwords::new_token().map_err(Problem::unavailable)?;
     let hash = passwords::token_hash(&token);
     let (person, seat) = (person.to_string(), seat.map(String::from));
@@ -161,10 +161,12 @@ fn by_session(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
     let hash = passwords::token_hash(token);
     let Some(session) = web.access.session(&hash)? else { return Ok(None) };
     let (now, settings) = ((web.now)(), web.settings());
-    let over = session.seen_at + settings.session_idle < now || session.began_at + settings.session_longest < now;
+    let is_over = |person: &Person| {
+        session.seen_at + settings.session_idle < now || session.began_at + settings.session_lasts(person) < now
+    };
     // Whoever is gone from the files is signed out with that.
     let person = settings.people.get(&session.person).cloned();
-    let Some(person) = person.filter(|_| !over) else {
+    let Some(person) = person.filter(|person| !is_over(person)) else {
         web.access.end_session(&hash)?;
         info!(who = session.person, "a session is over");
         return Ok(None);
@@ -257,6 +259,27 @@ mod tests {
         assert!(!sits(&web, "1002", "8001") && !sits(&web, "1002", "8003"));
         sit("1001", Some("8002"));
         assert!(!sits(&web, "1002", "8002") && !sits(&web, "1001", "8001"));
+    }
+
+    #[test]
+    fn a_session_ends_after_its_time_but_not_a_walls_whose_page_is_open() {
+        let web = web();
+        let now = (web.now)();
+        let hours = |hours: u64| std::time::Duration::from_secs(hours * 3600);
+        for (person, began, seen, there) in [
+            ("s", hours(11), hours(0), true),
+            ("s", hours(13), hours(0), false),
+            ("s", hours(1), hours(1), false),
+            ("w", hours(1000), hours(0), true),
+            ("w", hours(1000), hours(1), false),
+            ("w", hours(9000), hours(0), false),
+        ] {
+            let (token, began_at, seen_at) = (format!("{person}{began:?}{seen:?}"), now - began, now - seen);
+            let hash = passwords::token_hash(&token);
+            let session = Session { hash, person: person.into(), seat: None, began_at, seen_at };
+            web.access.begin_session(&session).unwrap();
+            assert_eq!(by_session(&web, &token).unwrap().is_some(), there, "{token}");
+        }
     }
 
     #[test]

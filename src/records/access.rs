@@ -169,10 +169,10 @@ impl Access {
         self.run(|db| db.execute("DELETE FROM sessions WHERE hash = ?1", [hash]).map(drop))
     }
 
-    /// Those that were seen or began before these times are over.
-    pub fn prune_sessions(&self, seen: Moment, began: Moment) -> Done<()> {
-        let sql = "DELETE FROM sessions WHERE seen_at < ?1 OR began_at < ?2";
-        self.run(|db| db.execute(sql, params![seen.as_micros(), began.as_micros()]).map(drop))
+    /// Those that were seen last before this time are over.
+    pub fn prune_sessions(&self, seen: Moment) -> Done<()> {
+        let sql = "DELETE FROM sessions WHERE seen_at < ?1";
+        self.run(|db| db.execute(sql, params![seen.as_micros()]).map(drop))
     }
 
     /// `false`: the name is taken.
@@ -314,14 +314,14 @@ mod tests {
     fn sessions_end_after_their_time_and_tokens_when_they_are_revoked() {
         let dir = tempfile::tempdir().unwrap();
         let access = Access::open(dir.path()).unwrap();
-        for (hash, began, seen) in [("idle", 50, 60), ("old", 10, 99), ("good", 50, 99)] {
-            let (began_at, seen_at) = (at(began), at(seen));
+        for (hash, seen) in [("idle", 60), ("good", 99)] {
+            let (began_at, seen_at) = (at(50), at(seen));
             let session = Session { hash: hash.into(), person: "mei".into(), seat: None, began_at, seen_at };
             access.begin_session(&session).unwrap();
         }
-        access.prune_sessions(at(70), at(20)).unwrap();
+        access.prune_sessions(at(70)).unwrap();
         let left = |hash: &str| access.session(hash).unwrap().is_some();
-        assert_eq!((left("idle"), left("old"), left("good")), (false, false, true));
+        assert_eq!((left("idle"), left("good")), (false, true));
         let token = Token { name: "crm".into(), hash: "t".into(), roles: "wall".into(), made_at: at(1), used_at: None };
         assert!(access.add_token(&token).unwrap());
         assert!(!access.add_token(&Token { hash: "u".into(), ..token.clone() }).unwrap(), "the name is taken");

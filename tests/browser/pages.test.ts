@@ -152,6 +152,7 @@ describe("the admin's page", () => {
     await page.click('button:has-text("更多")');
     await expect.poll(() => rows.count()).toBe(60);
     await page.selectOption('select[name="outcome"]', "abandoned_in_queue");
+    expect(await page.getAttribute('a[download="records.csv"]', "href")).toMatch(/since=.*outcome=abandoned_in_queue/);
     await expect.poll(() => rows.count()).toBeLessThan(10);
     await page.selectOption('select[name="outcome"]', "");
     await expect.poll(() => rows.count()).toBe(50);

@@ -213,7 +213,8 @@ pub struct Web {
     pub proxy: Option<bool>,
     /// Who is signed in and does nothing for so long, with no page open, is signed out. "1m" to "24h". Default "30m".
     pub session_idle: Option<Time>,
-    /// Whoever signed in signs in again after so long. "5m" to "168h". Default "12h".
+    /// Whoever signed in signs in again after so long, but for a wall, whose page may stay open. "5m" to "168h". Default
+    /// "12h".
     pub session_longest: Option<Time>,
     /// Wrong passwords within a minute, from one household (an address, or a /64 of IPv6) and for one name each. 1 to
     /// 1000. Default 10.

@@ -93,7 +93,7 @@ pub async fn sign_in(
     }
     let token = signing::begin(&web, &who.id, seat.as_deref())?;
     let settings = web.settings();
-    let cookie = signing::set_cookie(Some(&token), settings.is_secure(), settings.session_longest);
+    let cookie = signing::set_cookie(Some(&token), settings.is_secure(), settings.session_lasts(&who.person));
     let hash = passwords::token_hash(&token);
     (who.seat, who.proof) = (seat, Proof::Session { token, hash });
     Ok(([(header::SET_COOKIE, cookie)], Json(session(&who))).into_response())

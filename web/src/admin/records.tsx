@@ -117,7 +117,7 @@ function Filters() {
       </select>
     </label>
   );
-  const range = query({ since: midnight(now.since, 0), until: midnight(now.until, 1) });
+  const same = query(moments(now));
   return (
     <form
       class="panel filters"
@@ -147,10 +147,10 @@ function Filters() {
         <button type="submit" class="main">
           {words.value.common.search}
         </button>
-        <a class="export" href={`${api}/records.csv${range}`} download="records.csv">
+        <a class="export" href={`${api}/records.csv${same}`} download="records.csv">
           {t.exportCsv}
         </a>
-        <a class="export" href={`${api}/records.jsonl${range}`} download="records.jsonl">
+        <a class="export" href={`${api}/records.jsonl${same}`} download="records.jsonl">
           {t.exportJson}
         </a>
       </div>

@@ -458,7 +458,7 @@ export const en: Dictionary = {
     any: "Any",
     found: (n) => `${n} found`,
     none: "No records like this",
-    exportCsv: "These days as CSV",
+    exportCsv: "All of these as CSV",
     exportJson: "as JSONL",
     at: "Time",
     wait: "Wait",

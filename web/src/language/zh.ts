@@ -407,7 +407,7 @@ export const zh = {
     any: "不限",
     found: (n: number) => `${n} 条`,
     none: "没有符合条件的话单",
-    exportCsv: "导出这些天 CSV",
+    exportCsv: "全部导出 CSV",
     exportJson: "JSONL",
     at: "时间",
     wait: "等待",
