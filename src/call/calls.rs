@@ -10,7 +10,6 @@ use super::feature;
 use super::ledger;
 use super::order::{NotDone, Order};
 use super::recording;
-use super::referring::talk_of;
 use super::seating::Seating;
 use super::supervising::Dialled;
 use super::view::View;
@@ -289,7 +288,7 @@ impl Calls {
     /// The talk of whoever sits where a call comes from.
     fn talk_at(&self, source: &sip::Source) -> Option<CallId> {
         let sip::Source::Seat(seat) = source else { return None };
-        let contact = talk_of(self.seating.at(seat)?.1)?;
+        let contact = self.seating.at(seat)?.1.talk()?;
         Some(self.callbacks.call_of(contact).unwrap_or(contact))
     }
 

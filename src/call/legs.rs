@@ -91,6 +91,10 @@ impl Call {
         if !self.legs().any(|of_ours| of_ours == leg) {
             return;
         }
+        // Whose phone is lost is waited for as long as was promised.
+        if self.talk().is_some_and(|talk| talk.lost_until.is_some()) && self.seats.iter().any(|seat| seat.leg == leg) {
+            return;
+        }
         if leg != self.caller && self.talk().is_some() {
             return self.operator_lost(house);
         }

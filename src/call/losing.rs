@@ -60,6 +60,8 @@ impl Call {
             entry.back_at = Some(house.now);
         }
         self.change_hold(house, |talk| talk.lost_until = None);
+        // Its sound may have been found dead meanwhile.
+        house.media(media::Command::Watch { leg });
         self.hear_each_other(house);
     }
 

@@ -17,7 +17,6 @@ use crate::ivr::Entry;
 use crate::ivr::menu::{Destination, To};
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::OperatorState;
 use crate::records::{EndedBy, Outcome};
 use crate::sip::{self, ReferTo};
 
@@ -198,14 +197,6 @@ impl Call {
         self.talk_mut()?.others.push(Other { busy: None, ..other });
         self.reclaimed(house, leg);
         Ok(())
-    }
-}
-
-/// The talk of somebody in this state.
-pub(super) fn talk_of(state: &OperatorState) -> Option<CallId> {
-    match state {
-        OperatorState::Talking { contact } | OperatorState::Holding { contact } => Some(*contact),
-        _ => None,
     }
 }
 

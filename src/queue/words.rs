@@ -227,6 +227,16 @@ pub enum OperatorState {
     },
 }
 
+impl OperatorState {
+    /// With whom somebody in this state talks.
+    pub fn talk(&self) -> Option<CallId> {
+        match self {
+            OperatorState::Talking { contact } | OperatorState::Holding { contact } => Some(*contact),
+            _ => None,
+        }
+    }
+}
+
 /// What an operator asked for that is done when the work is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

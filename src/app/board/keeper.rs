@@ -73,6 +73,8 @@ pub struct Keeper {
     pub(super) wrap_ups: WrapUps,
     /// So far the ledger was read from the log.
     replayed: Moment,
+    /// News that were heard.
+    heard: u64,
     pub(super) contacts: BTreeMap<CallId, Contact>,
     pub(super) operators: BTreeMap<OperatorId, Person>,
     pub(super) calls: BTreeMap<CallId, Seen>,
@@ -103,6 +105,7 @@ impl Keeper {
             ledger: BTreeMap::new(),
             wrap_ups: WrapUps::default(),
             replayed: Moment::default(),
+            heard: 0,
             contacts: BTreeMap::new(),
             operators: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -132,6 +135,11 @@ impl Keeper {
             if now >= next {
                 let Some(look) = self.look(whole) else { return };
                 whole = false;
+                // What is older than the whole is heard before it.
+                while look.whole.as_ref().is_some_and(|whole| self.heard < whole.told) {
+                    let Ok(one) = news.recv() else { return };
+                    self.hear(one);
+                }
                 self.looked(now, look);
                 self.board.set_ready();
                 next = now + TICK;
@@ -213,6 +221,7 @@ impl Keeper {
     }
 
     fn hear(&mut self, news: News) {
+        self.heard += 1;
         match news {
             News::Said(said) => self.said(said),
             News::Call(seen) => {
@@ -359,7 +368,8 @@ impl Keeper {
                 self.operators.insert(operator, Person { seat, state, next, since });
             }
             let waiting: BTreeSet<CallId> = look.lines.values().flat_map(|line| line.waiting.iter().copied()).collect();
-            self.contacts.retain(|id, contact| contact.talking || waiting.contains(id));
+            let talks: BTreeSet<CallId> = self.operators.values().filter_map(|person| person.state.talk()).collect();
+            self.contacts.retain(|id, contact| if contact.talking { &talks } else { &waiting }.contains(id));
             for (queue, line) in &look.lines {
                 for id in &line.waiting {
                     let callback = !self.calls.contains_key(id);

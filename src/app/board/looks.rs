@@ -33,6 +33,8 @@ pub struct Line {
 }
 
 pub struct Whole {
+    /// The news that it follows.
+    pub told: u64,
     pub operators: Vec<(OperatorId, Option<SeatId>, OperatorState, Option<Next>)>,
     pub calls: Vec<Seen>,
 }
@@ -54,6 +56,7 @@ impl Switchboard {
             let ids: Vec<CallId> = self.calls.ids().collect();
             let seen = |id: CallId| Some(Seen::new(id, self.calls.view(id)?));
             Whole {
+                told: self.watch.told(),
                 operators: self.queue.operators().map(operator).collect(),
                 calls: ids.into_iter().filter_map(seen).collect(),
             }

@@ -61,6 +61,8 @@ impl Seen {
 /// The switchboard's end.
 pub struct Watch {
     news: SyncSender<News>,
+    /// News that found room.
+    told: u64,
     /// Some news found no room: the board is to begin anew.
     lost: bool,
 }
@@ -69,7 +71,7 @@ impl Watch {
     /// The two ends.
     pub fn new() -> (Watch, std::sync::mpsc::Receiver<News>) {
         let (news, heard) = sync_channel(WAITING);
-        (Watch { news, lost: false }, heard)
+        (Watch { news, told: 0, lost: false }, heard)
     }
 
     pub fn said(&mut self, said: &Said) {
@@ -94,7 +96,7 @@ impl Watch {
 
     pub fn tell(&mut self, news: News) {
         match self.news.try_send(news) {
-            Ok(()) => {}
+            Ok(()) => self.told += 1,
             Err(TrySendError::Full(_)) => {
                 if !std::mem::replace(&mut self.lost, true) {
                     warn!("the board does not keep up; it will begin anew");
@@ -106,6 +108,11 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// How many news there were.
+    pub fn told(&self) -> u64 {
+        self.told
     }
 
     /// Whether news were lost since this was asked last.

@@ -9,6 +9,7 @@ use crate::call::{Event, NotDone, Order, Stage, Supervision, Whom};
 use crate::ids::{CallId, LegId};
 use crate::ivr::Entry as Leads;
 use crate::ivr::menu::{Destination, To};
+use crate::media;
 use crate::queue::OperatorState;
 use crate::records::{EndedBy, Outcome};
 use crate::sip::{self, Source};
@@ -108,6 +109,22 @@ fn who_is_left_by_everybody_goes_on_in_the_menu() {
         house.hangs_up(CALLER);
         house.records();
     }
+}
+
+/// The sound of a phone that is lost may be found dead before the time is over for which it is waited for.
+#[test]
+fn who_is_lost_is_waited_for_whatever_their_sound_does() {
+    let (mut house, call, seat) = talk();
+    house.tell(Event::Sip(sip::Event::FlowLost { leg: seat }));
+    house.tell(Event::Media(media::Event::Dead { leg: seat }));
+    assert_eq!(house.state("1001"), OperatorState::Holding { contact: call });
+    house.tell(Event::Sip(sip::Event::FlowFound { leg: seat }));
+    assert!(house.are_joined(CALLER, seat));
+    assert!(house.media.iter().any(|command| matches!(command, media::Command::Watch { leg } if *leg == seat)));
+    house.tell(Event::Media(media::Event::Dead { leg: seat }));
+    assert_eq!(house.state("1001"), OperatorState::NotReady { reason: "phone_lost".into() });
+    house.hangs_up(CALLER);
+    house.records();
 }
 
 #[test]
