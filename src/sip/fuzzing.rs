@@ -28,7 +28,11 @@ pub(crate) fn message(bytes: &[u8]) -> Vec<String> {
         Ok(message) => {
             let written = message.to_bytes();
             let again = read(&written).unwrap_or_else(|fault| panic!("cannot read what was written: {fault}"));
-            assert_eq!(again.to_bytes(), written, "written differently the second time");
+            let shape = |message: &Message| match message {
+                Message::Request(request) => (request.method.to_string(), request.body.len()),
+                Message::Response(response) => (response.status.to_string(), response.body.len()),
+            };
+            assert_eq!(shape(&again), shape(&message), "written as something else");
             let (Message::Request(Request { headers, body, .. }) | Message::Response(Response { headers, body, .. })) =
                 &message;
             told.push(format!("{:?}", description(headers, body).map(|found| found.is_some())));
@@ -77,14 +81,13 @@ pub(crate) fn credentials(bytes: &[u8]) -> (usize, usize, bool) {
     headers.push("WWW-Authenticate", text);
     let credentials = headers.credentials("Authorization");
     let challenges: Vec<Challenge> = headers.challenges("WWW-Authenticate");
-    for signed in &credentials {
-        let mut written = Headers::default();
-        written.push("Authorization", signed.to_string());
-        let again: Vec<Credentials> = written.credentials("Authorization");
-        assert_eq!(again.first().map(|c| &c.username), Some(&signed.username), "written as something else");
-    }
     for challenge in &challenges {
-        let _ = digest::answer(challenge, &Method::REGISTER, "sip:r", "8001", "x", 1, "c");
+        let Some(answer) = digest::answer(challenge, &Method::REGISTER, "sip:r", "8001", "x", 1, "c") else { continue };
+        let mut written = Headers::default();
+        written.push("Authorization", answer.to_string());
+        let again: Vec<Credentials> = written.credentials("Authorization");
+        let read = again.first().map(|c| (&c.username, &c.realm, &c.nonce));
+        assert_eq!(read, Some((&answer.username, &answer.realm, &answer.nonce)), "written as something else");
     }
     let mut verifier =
         Verifier::new("r", std::time::Duration::from_secs(60), &mut rand::rngs::StdRng::seed_from_u64(1));

@@ -28,7 +28,7 @@ fn a_flood_from_one_household_takes_nothing_from_another() {
         }
     }
     // Ten seconds at the rate, and what may come at once.
-    assert!((7_000..=7_010).contains(&heard), "{heard}");
+    assert!((6_990..=7_010).contains(&heard), "{heard}");
     assert_eq!(guard.counts().limited, 100_000 - u64::from(heard));
 }
 
@@ -50,14 +50,14 @@ fn forged_senders_together_have_a_limit_and_fill_no_table() {
 fn whoever_tries_out_numbers_is_slowed_and_then_not_heard() {
     let mut guard = guard();
     let (mut told, mut banned) = (0, None);
-    for n in 0..6_000_u64 {
+    for n in 0..10_000_u64 {
         let now = at(n * 10);
         match guard.arrives(now, ip("192.0.2.1"), false) {
             Entry::Open => told += u32::from(guard.may_challenge(now, ip("192.0.2.1"))),
             _ => banned = banned.or(Some(now.since(T0).as_secs())),
         }
     }
-    assert!((200..=400).contains(&told), "{told} of 6,000");
+    assert!((200..=530).contains(&told), "{told} of 10,000");
     assert!(banned.is_some_and(|second| (32..=65).contains(&second)), "{banned:?}");
 }
 

@@ -86,7 +86,10 @@ pub(super) fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers
             if let Some((_, value)) = &mut open
                 && value.len() + line.len() <= MAX_VALUE
             {
-                value.push(' ');
+                // A value that begins on a line of its own has no space before it.
+                if !value.is_empty() && !line.trim().is_empty() {
+                    value.push(' ');
+                }
                 value.push_str(line.trim());
             }
             continue;
