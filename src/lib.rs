@@ -7,6 +7,8 @@ pub mod call;
 pub mod config;
 pub mod erlang;
 pub mod forecast;
+#[cfg(test)]
+mod fuzz;
 pub mod http;
 pub mod ids;
 pub mod ivr;

@@ -68,6 +68,7 @@ pub const DESCRIBED: &[(&str, &str)] = &[
     ("hotline_sign_ins_total", "Tries to sign in, by result"),
     ("hotline_webhooks_total", "Messages to webhooks, by result"),
     ("hotline_webhooks_waiting", "Messages to webhooks that wait"),
+    ("hotline_guard_total", "What strangers did, and messages of theirs that were not taken, by event"),
     ("hotline_store_backlog", "Entries that are not on the disk yet"),
     ("hotline_store_healthy", "1 where the last write to the disk worked"),
     ("hotline_build_info", "1, with the version"),
@@ -84,6 +85,13 @@ pub fn gauge(name: &'static str, labels: &[(&'static str, &str)], value: f64) {
     let labels: Vec<metrics::Label> =
         labels.iter().map(|(key, value)| (*key, (*value).to_string())).map(label).collect();
     metrics::gauge!(name, labels).set(value);
+}
+
+/// A counter that somebody else keeps.
+pub fn total(name: &'static str, labels: &[(&'static str, &str)], count: u64) {
+    let labels: Vec<metrics::Label> =
+        labels.iter().map(|(key, value)| (*key, (*value).to_string())).map(label).collect();
+    metrics::counter!(name, labels).absolute(count);
 }
 
 /// Something that took so long.

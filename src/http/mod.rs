@@ -28,7 +28,7 @@ mod words;
 
 pub use asks::{Answer, Ask, Asked, Mode, NotDone, Obey, OperatorAct, Order, Whom};
 pub use board::Board;
-pub use metrics::{Meter, counter, gauge, seconds};
+pub use metrics::{Meter, counter, gauge, seconds, total};
 pub use passwords::{hash, new_token, token_hash};
 pub use phones::{Came, Goes, Phones, Sits, Socket};
 pub use roles::{Role, Roles};

@@ -7,6 +7,8 @@ mod browser;
 mod capture;
 pub mod desk;
 pub mod dtmf;
+#[cfg(test)]
+pub(crate) mod fuzzing;
 mod g711;
 mod jitter;
 mod leg;

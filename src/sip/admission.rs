@@ -6,6 +6,8 @@ use super::dialog::Dialog;
 use super::digest::Verdict;
 use super::dispatch::identity;
 use super::endpoint::Endpoint;
+use super::guard::Guard;
+use super::message::parts::description;
 use super::message::{Headers, Method, Request, Response, SipUri, Uri};
 use super::session::provisional::Reliably;
 use super::session::refer::Replaces;
@@ -37,7 +39,7 @@ impl Endpoint {
     pub(super) fn outside(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
         let tag = self.fixed_tag(&request.headers);
         if let Some(response) = unfit(&request, &tag) {
-            return self.answer_once(origin, response);
+            return self.answer_once(now, origin, response);
         }
         if request.method == Method::REGISTER {
             return self.registration_of(now, origin, key, &request);
@@ -46,12 +48,12 @@ impl Endpoint {
         match &request.method {
             method if *method == Method::INVITE && !in_dialog => self.new_invite(now, origin, key, request),
             method if *method == Method::SUBSCRIBE => self.subscription(now, origin, key, request),
-            method if *method == Method::REFER && !in_dialog => self.refuse_once(origin, &request, 403),
+            method if *method == Method::REFER && !in_dialog => self.refuse_once(now, origin, &request, 403),
             method if *method == Method::OPTIONS && !in_dialog => {
                 let response = self.options(&request, &tag);
-                self.answer_once(origin, response);
+                self.answer_once(now, origin, response);
             }
-            _ => self.refuse_once(origin, &request, 481),
+            _ => self.refuse_once(now, origin, &request, 481),
         }
     }
 
@@ -63,6 +65,7 @@ impl Endpoint {
         let proven = flow.connection.and_then(|connection| self.proven.get(&connection));
         match self.registrar.handle(now, request, flow, proven, &mut self.verifier, &self.settings.seats) {
             Ok(response) => {
+                self.somebody_proved(flow);
                 if let Some(id) = self.open_server(origin, key, request, false) {
                     self.respond(now, id, response);
                 }
@@ -73,7 +76,7 @@ impl Endpoint {
                     self.seat_is_at(now, &seat, &phone.contact, phone.flow, same_phone);
                 }
             }
-            Err(response) => self.answer_once(origin, response),
+            Err(response) => self.answer_once(now, origin, response),
         }
     }
 
@@ -106,8 +109,20 @@ impl Endpoint {
         let flow = origin.flow;
         let admitted = match self.admit(now, flow, &request) {
             Ok(admitted) => admitted,
-            Err(response) => return self.answer_once(origin, *response),
+            Err(response) => return self.answer_once(now, origin, *response),
         };
+        // Refused before anything is kept of it, as it costs the least then. What takes the place of a talk is none anew.
+        let limit = self.guard.as_ref().map(Guard::behind_after);
+        let behind = limit.is_some_and(|limit| self.backlog.is_longer_than(now, limit));
+        let full = self.draining || behind || self.callers >= self.settings.max_calls;
+        if full && request.headers.get("Replaces").is_none() {
+            if behind {
+                self.guard.iter_mut().for_each(Guard::shed);
+            }
+            let tag = self.fixed_tag(&request.headers);
+            let response = self.unavailable(&request, &tag);
+            return self.answer_once(now, origin, response);
+        }
         let Some(id) = self.open_server(origin, key, &request, false) else { return };
         let identity = identity(&request);
         if self.merges.contains_key(&identity) {
@@ -127,12 +142,6 @@ impl Endpoint {
             Ok(offer) => offer,
             Err(response) => return drop(self.respond(now, id, *response)),
         };
-        if self.draining || self.callers >= self.settings.max_calls {
-            let tag = self.token();
-            let response = self.unavailable(&request, &tag);
-            self.respond(now, id, response);
-            return;
-        }
         let tag = self.token();
         let Some(dialog) = Dialog::of_callee(&request, &tag, flow, admitted.pinned) else {
             return self.simply(now, id, &request, 400);
@@ -214,9 +223,12 @@ impl Endpoint {
             return Err(Box::new(request.respond(403, Some(&tag))));
         }
         let credentials = request.headers.credentials("Authorization");
-        let (seats, from_ip) = (&self.settings.seats, flow.remote.ip());
-        match self.verifier.verify(now, &request.method, &credentials, &request.uri, seats, from_ip) {
-            Verdict::Seat(seat) if seat.as_str() == from => Ok(Admitted { source: Source::Seat(seat), pinned: true }),
+        let (seats, asker) = (&self.settings.seats, self.registrar.asker(flow, request));
+        match self.verifier.verify(now, &request.method, &credentials, &request.uri, seats, asker) {
+            Verdict::Seat(seat) if seat.as_str() == from => {
+                self.somebody_proved(flow);
+                Ok(Admitted { source: Source::Seat(seat), pinned: true })
+            }
             Verdict::Seat(_) => Err(Box::new(request.respond(403, Some(&tag)))),
             Verdict::Challenge { stale } => {
                 let mut response = request.respond(401, Some(&tag));
@@ -228,19 +240,14 @@ impl Endpoint {
         }
     }
 
-    /// The offer in a request's body; anything but SDP is 415.
+    /// The offer in a request's body, alone or among other parts; what has to be understood and is not SDP is 415.
     pub(super) fn offer_of(&mut self, request: &Request) -> Result<Option<Body>, Box<Response>> {
-        if request.body.is_empty() {
-            return Ok(None);
-        }
-        let content_type = request.headers.get("Content-Type").unwrap_or_default().to_string();
-        let body = Body { content_type, bytes: request.body.clone() };
-        if body.is_sdp() {
-            return Ok(Some(body));
+        if let Ok(found) = description(&request.headers, &request.body) {
+            return Ok(found.map(Body::sdp));
         }
         let tag = self.token();
         let mut response = request.respond(415, Some(&tag));
-        response.headers.push("Accept", "application/sdp");
+        response.headers.push("Accept", "application/sdp, multipart/mixed");
         Err(Box::new(response))
     }
 }
@@ -279,6 +286,10 @@ fn unfit(request: &Request, tag: &str) -> Option<Response> {
         response.headers.push("Unsupported", unknown.join(", "));
         return Some(response);
     }
+    // Our answer would describe the sound in a form that they do not take, RFC 4475 §3.3.15.
+    if request.method == Method::INVITE && !takes_sdp(&request.headers) {
+        return Some(refuse(406));
+    }
     let encoded = |e: &str| !e.trim().eq_ignore_ascii_case("identity");
     if !request.body.is_empty() && request.headers.all("Content-Encoding").any(encoded) {
         let mut response = refuse(415);
@@ -286,6 +297,16 @@ fn unfit(request: &Request, tag: &str) -> Option<Response> {
         return Some(response);
     }
     None
+}
+
+/// RFC 3261 §20.1: without an Accept it is what is meant.
+fn takes_sdp(headers: &Headers) -> bool {
+    let accepted = headers.tokens("Accept");
+    let fits = |item: &String| {
+        let kind = item.split(';').next().unwrap_or_default().trim();
+        ["application/sdp", "application/*", "*/*"].iter().any(|ours| ours.eq_ignore_ascii_case(kind))
+    };
+    headers.get("Accept").is_none() || accepted.iter().any(fits)
 }
 
 fn incoming(

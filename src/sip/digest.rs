@@ -50,6 +50,21 @@ pub enum Verdict {
     },
 }
 
+/// Who shows credentials: guesses are counted where he is.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    pub ip: IpAddr,
+    /// Whose phone it is, as far as a registration tells: his own secret is looked at however many guesses come from
+    /// beside him.
+    pub seat: Option<SeatId>,
+}
+
+impl From<IpAddr> for Asker {
+    fn from(ip: IpAddr) -> Self {
+        Self { ip, seat: None }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Algorithm {
     Md5,
@@ -126,12 +141,14 @@ impl Verifier {
         credentials: &[Credentials],
         request_uri: &Uri,
         seats: &BTreeMap<SeatId, SeatAccount>,
-        from: IpAddr,
+        asker: impl Into<Asker>,
     ) -> Verdict {
+        let Asker { ip: from, seat: own } = asker.into();
         let ours =
             credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some());
         let Some(c) = ours else { return Verdict::Challenge { stale: false } };
-        if self.guesses.are_too_many(now, from) {
+        let is_own = own.is_some_and(|seat| seat.as_str() == c.username);
+        if !is_own && self.guesses.are_too_many(now, from) {
             return Verdict::Challenge { stale: false };
         }
         let algorithm = Algorithm::named(c.algorithm.as_deref()).unwrap_or(Algorithm::Md5);

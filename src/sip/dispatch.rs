@@ -46,17 +46,33 @@ impl Endpoint {
             }
             return;
         }
-        let origin = Origin { flow, reply, back: sent_by(&via, flow), size };
+        let signed = request.headers.get("Authorization").is_some();
+        let origin = Origin { flow, reply, back: sent_by(&via, flow), size, signed };
         if request.method == Method::CANCEL {
             return match self.invite_of(&request, &via, flow) {
                 Some(invite) => self.cancelled(now, origin, key, &request, invite),
-                None => self.refuse_once(origin, &request, 481),
+                None => self.refuse_once(now, origin, &request, 481),
             };
         }
         match self.dialog_of(&request) {
             Some(leg) => self.inside(now, origin, key, leg, request),
+            None if self.is_scanner(now, flow, &request) => {}
             None => self.outside(now, origin, key, request),
         }
+    }
+
+    /// Whether a request is of a dialog, a copy of one that was taken, or takes one back.
+    pub(super) fn is_of_dialog(&self, request: &Request) -> bool {
+        let Ok(via) = request.headers.top_via() else { return false };
+        let as_invite = Request { method: Method::INVITE, ..request.clone() };
+        let known = |request| self.server_keys.contains_key(&server_key(request, &via));
+        self.dialog_of(request).is_some() || known(request) || (request.method == Method::CANCEL && known(&as_invite))
+    }
+
+    /// Whether a request of ours waits for this answer.
+    pub(super) fn awaits(&self, response: &Response) -> bool {
+        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return false };
+        self.client_keys.contains_key(&format!("{}|{}", via.branch().unwrap_or_default(), cseq.method))
     }
 
     /// The leg of the dialog that a request belongs to, §12.2.2: Call-ID and both tags.

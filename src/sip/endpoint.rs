@@ -12,6 +12,7 @@ use super::account::Registration;
 use super::agenda::Agenda;
 use super::dialog::Dialog;
 use super::digest::Verifier;
+use super::guard::{self, Backlog, Entry, Guard};
 use super::index::Index;
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
@@ -30,6 +31,9 @@ pub struct Endpoint {
     pub(super) rng: StdRng,
     pub(super) verifier: Verifier,
     pub(super) registrar: Registrar,
+    pub(super) guard: Option<Guard>,
+    /// Messages that wait.
+    pub(super) backlog: Backlog,
     pub(super) registration: Option<Registration>,
     pub(super) servers: BTreeMap<TransactionId, Server>,
     pub(super) clients: BTreeMap<TransactionId, Client>,
@@ -118,7 +122,7 @@ pub(super) enum Purpose {
     Courtesy,
 }
 
-/// What is held at present; all but `bindings` return to zero when nothing happens.
+/// What is held at present; all but `bindings` and `guard` return to zero when nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     pub transactions: usize,
@@ -128,6 +132,8 @@ pub struct Counts {
     /// Subscriptions.
     pub watches: usize,
     pub bindings: usize,
+    /// What strangers did, and what became of it; never falls.
+    pub guard: guard::Counts,
 }
 
 impl Endpoint {
@@ -135,11 +141,14 @@ impl Endpoint {
         let verifier = Verifier::new(&settings.realm, settings.nonce_lifetime, &mut rng);
         let registrar = Registrar::new(&settings);
         let tag_key = rng.random();
+        let guard = settings.guard.clone().map(Guard::new);
         let mut endpoint = Self {
             settings,
             rng,
             verifier,
             registrar,
+            guard,
+            backlog: Backlog::default(),
             registration: None,
             servers: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -175,10 +184,18 @@ impl Endpoint {
 
     /// A datagram, or one framed message.
     pub fn receive(&mut self, now: Moment, flow: Flow, bytes: &[u8]) {
-        match message::read(bytes) {
+        let entry = self.entry(now, flow);
+        if entry == Entry::Shut {
+            return;
+        }
+        let message = message::read(bytes);
+        if entry == Entry::Narrow && !message.as_ref().is_ok_and(|message| self.belongs(message)) {
+            return;
+        }
+        match message {
             Ok(Message::Request(request)) => self.request(now, flow, request, bytes.len()),
             Ok(Message::Response(response)) => self.response(now, flow, &response),
-            Err(fault) => self.malformed(flow, bytes.len(), fault),
+            Err(fault) => self.malformed(now, flow, bytes.len(), fault),
         }
         self.after(now);
     }
@@ -235,6 +252,12 @@ impl Endpoint {
         self.after(now);
     }
 
+    /// As many messages were taken as are taken at once: whether more wait. While they wait too long new calls get 503
+    /// with Retry-After, and nothing else.
+    pub fn saw_backlog(&mut self, now: Moment, more: bool) {
+        self.backlog.saw(now, more);
+    }
+
     /// New INVITEs and OPTIONS get 503 with Retry-After from here on.
     pub fn drain(&mut self) {
         self.draining = true;
@@ -246,6 +269,10 @@ impl Endpoint {
         self.settings = Settings { listen, advertise, ..settings };
         self.registrar.set_settings(&self.settings);
         self.verifier.set(&self.settings.realm, self.settings.nonce_lifetime);
+        match (&mut self.guard, self.settings.guard.clone()) {
+            (Some(guard), Some(limits)) => guard.set(limits),
+            (guard, limits) => *guard = limits.map(Guard::new),
+        }
         self.after(now);
     }
 
@@ -256,6 +283,7 @@ impl Endpoint {
             legs: self.legs.len(),
             watches: self.watches.len(),
             bindings: self.registrar.len(),
+            guard: self.guard.as_ref().map(Guard::counts).unwrap_or_default(),
         }
     }
 

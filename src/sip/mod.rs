@@ -13,6 +13,9 @@ pub mod digest;
 mod dispatch;
 pub mod endpoint;
 mod flows;
+#[cfg(test)]
+pub(crate) mod fuzzing;
+pub mod guard;
 mod guesses;
 mod index;
 pub mod message;

@@ -3,11 +3,11 @@
 //! Does not know dialogs, calls or sockets.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::addressing::{listener_to, way_to};
-use super::digest::{Verdict, Verifier};
+use super::digest::{Asker, Verdict, Verifier};
 use super::index::Index;
 use super::message::{NameAddr, Request, Response, SipUri, Uri};
 use super::words::{Binding, ConnectionId, Event, Flow, Listen, ListenerId, SeatAccount, Settings, Transport};
@@ -27,7 +27,9 @@ pub struct Registrar {
     fixed: BTreeMap<SeatId, Fixed>,
     /// Where the phones are that registered, and the fixed ones that have a secret too.
     addresses: Index<IpAddr, SeatId>,
+    remotes: Index<SocketAddr, SeatId>,
     provable: BTreeSet<IpAddr>,
+    fixed_at: BTreeSet<SocketAddr>,
     connections: Index<ConnectionId, SeatId>,
     deadlines: BTreeSet<(Moment, SeatId)>,
     events: VecDeque<Event>,
@@ -83,7 +85,9 @@ impl Registrar {
             seats: BTreeMap::new(),
             fixed: BTreeMap::new(),
             addresses: Index::new(),
+            remotes: Index::new(),
             provable: BTreeSet::new(),
+            fixed_at: BTreeSet::new(),
             listen: Vec::new(),
             connections: Index::new(),
             deadlines: BTreeSet::new(),
@@ -112,6 +116,7 @@ impl Registrar {
         let has_secret = |seat: &SeatId| settings.seats.get(seat).is_some_and(|account| account.secret.is_some());
         let provable = fixed.iter().filter(|(seat, _)| has_secret(seat));
         self.provable = provable.map(|(_, fixed)| fixed.flow.remote.ip().to_canonical()).collect();
+        self.fixed_at = fixed.values().map(|fixed| fixed.flow.remote).collect();
         self.fixed = fixed;
         let gone: Vec<SeatId> = self.seats.keys().filter(|seat| !settings.seats.contains_key(*seat)).cloned().collect();
         for seat in gone {
@@ -136,7 +141,10 @@ impl Registrar {
         let verdict = match proven {
             Some(seat) if seats.contains_key(seat) => Verdict::Seat(seat.clone()),
             Some(_) => return Err(respond(403)),
-            None => verifier.verify(now, &request.method, &credentials, &request.uri, seats, flow.remote.ip()),
+            None => {
+                let asker = self.asker(flow, request);
+                verifier.verify(now, &request.method, &credentials, &request.uri, seats, asker)
+            }
         };
         let seat = match verdict {
             Verdict::Seat(seat) => seat,
@@ -239,7 +247,8 @@ impl Registrar {
             listener: self.listen.get(bound.flow.listener.0).map(|listen| listen.addr),
             expires_at: bound.expires_at,
         };
-        let (connection, ip) = (bound.flow.connection, bound.flow.remote.ip().to_canonical());
+        let (connection, remote) = (bound.flow.connection, bound.flow.remote);
+        let ip = remote.ip().to_canonical();
         let browser = bound.flow.transport.is_web();
         let (ends_at, reg_id) = (bound.ends_at(), bound.reg_id.clone());
         let before = self.seats.insert(seat.clone(), bound);
@@ -254,6 +263,7 @@ impl Registrar {
         }
         self.deadlines.insert((ends_at, seat.clone()));
         self.addresses.insert(ip, seat.clone());
+        self.remotes.insert(remote, seat.clone());
         if let Some(connection) = connection {
             self.connections.insert(connection, seat.clone());
         }
@@ -280,6 +290,7 @@ impl Registrar {
 
     fn unplace(&mut self, seat: &SeatId, flow: Flow) {
         self.addresses.remove(&flow.remote.ip().to_canonical(), seat);
+        self.remotes.remove(&flow.remote, seat);
         if let Some(connection) = flow.connection {
             self.connections.remove(&connection, seat);
         }
@@ -357,6 +368,27 @@ impl Registrar {
     pub fn is_at(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.addresses.has(&ip) || self.provable.contains(&ip)
+    }
+
+    /// Who shows credentials: a phone that registered is known by the way it comes, or by the Call-ID of its REGISTERs.
+    pub fn asker(&self, flow: Flow, request: &Request) -> Asker {
+        let is_it = |bound: &Bound| {
+            let same_way = bound.flow.remote == flow.remote && bound.flow.connection == flow.connection;
+            let call_id = request.headers.call_id().unwrap_or_default();
+            same_way || (!call_id.is_empty() && bound.call_id == call_id)
+        };
+        let from = request.headers.from().ok().and_then(|from| from.uri.sip().map(SipUri::number));
+        let seat = from.map(SeatId::from).filter(|seat| self.seats.get(seat).is_some_and(is_it));
+        Asker { ip: flow.remote.ip(), seat }
+    }
+
+    /// Whether a phone that registered, or one that never does, comes this way. Over a connection it is the connection
+    /// that is known: its port may be somebody else's next.
+    pub fn is_phone(&self, flow: Flow) -> bool {
+        match flow.connection {
+            Some(connection) => self.connections.has(&connection),
+            None => self.remotes.has(&flow.remote) || self.fixed_at.contains(&flow.remote),
+        }
     }
 
     pub fn len(&self) -> usize {

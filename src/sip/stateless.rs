@@ -8,8 +8,11 @@ use tracing::debug;
 
 use super::addressing::{sent_by, stamp};
 use super::endpoint::Endpoint;
-use super::message::{Headers, Malformed, Request, Response};
+use super::guard::{Deed, Entry};
+use super::message::{Headers, Malformed, Message, Method, Request, Response, SipUri};
 use super::words::Flow;
+use crate::ids::SeatId;
+use crate::moment::Moment;
 
 /// Over UDP an answer may be so many times as long as what it answers: the sender's address may be forged.
 const MOST_OUT_FOR_IN: usize = 2;
@@ -22,9 +25,86 @@ pub(super) struct Origin {
     /// Where its sender listens, as its Via says, §18.2.2.
     pub back: SocketAddr,
     pub size: usize,
+    /// It said who it is from, rightly or not.
+    pub signed: bool,
 }
 
 impl Endpoint {
+    /// How a message is taken before it is read: trunks, phones that are registered and pages that have signed in are
+    /// no strangers.
+    pub(super) fn entry(&mut self, now: Moment, flow: Flow) -> Entry {
+        if self.guard.is_none() || self.is_known(flow) {
+            return Entry::Open;
+        }
+        let ip = flow.remote.ip();
+        let has_phones = self.registrar.is_at(ip);
+        self.guard.as_mut().map_or(Entry::Open, |guard| guard.arrives(now, ip, has_phones))
+    }
+
+    /// Whoever comes this way is somebody whom the house knows.
+    fn is_known(&self, flow: Flow) -> bool {
+        self.trunk_at(flow).is_some()
+            || self.proven(flow).is_some()
+            || self.registrar.is_phone(flow)
+            || flow.connection.is_some_and(|connection| self.leg_connections.has(&connection))
+            || self.settings.trunks.iter().filter_map(|trunk| trunk.to).any(|hop| hop.addr == flow.remote)
+    }
+
+    /// Whether a message from a household that is not heard is of somebody whom the house knows there: within a dialog,
+    /// an answer to what we asked, or of a phone that is registered and has another port by now.
+    pub(super) fn belongs(&self, message: &Message) -> bool {
+        match message {
+            Message::Response(response) => self.awaits(response),
+            Message::Request(request) if request.method == Method::REGISTER => {
+                let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number));
+                let phone = seat.and_then(|seat| self.registrar.phone(&SeatId::from(seat)));
+                phone.is_some_and(|at| {
+                    !at.call_id.is_empty() && request.headers.call_id().is_ok_and(|id| id == at.call_id)
+                })
+            }
+            Message::Request(request) => self.is_of_dialog(request),
+        }
+    }
+
+    /// What the guard makes of an answer to a stranger. `false`: it is not given.
+    fn guarded(&mut self, now: Moment, origin: Origin, response: &Response) -> bool {
+        let ip = origin.flow.remote.ip();
+        if self.is_known(origin.flow) {
+            return true;
+        }
+        let Some(guard) = &mut self.guard else { return true };
+        match response.status {
+            401 => {
+                let stale = response.headers.challenges("WWW-Authenticate").iter().any(|challenge| challenge.stale);
+                if origin.signed && !stale {
+                    guard.did(now, ip, Deed::Guessed);
+                }
+                return guard.may_challenge(now, ip);
+            }
+            400..500 => guard.did(now, ip, Deed::Refused),
+            _ => {}
+        }
+        true
+    }
+
+    /// Somebody proved who he is.
+    pub(super) fn somebody_proved(&mut self, flow: Flow) {
+        if let Some(guard) = &mut self.guard {
+            guard.proven(flow.remote.ip());
+        }
+    }
+
+    /// A program that looks for telephones to abuse is not even told that there is one.
+    pub(super) fn is_scanner(&mut self, now: Moment, flow: Flow, request: &Request) -> bool {
+        let Some(guard) = &self.guard else { return false };
+        let is_one = request.headers.get("User-Agent").is_some_and(|name| guard.is_scanner(name));
+        if !is_one || self.is_known(flow) {
+            return false;
+        }
+        self.guard.iter_mut().for_each(|guard| guard.did(now, flow.remote.ip(), Deed::Scanned));
+        true
+    }
+
     /// The To-tag of an answer that nobody keeps: copies of a request must get the same one, §8.2.7, and
     /// nobody else can tell it beforehand.
     pub(super) fn fixed_tag(&self, headers: &Headers) -> String {
@@ -39,7 +119,10 @@ impl Endpoint {
     }
 
     /// Sends a final answer once; the ACK that an INVITE's refusal brings belongs to nothing and is dropped.
-    pub(super) fn answer_once(&mut self, origin: Origin, mut response: Response) {
+    pub(super) fn answer_once(&mut self, now: Moment, origin: Origin, mut response: Response) {
+        if !self.guarded(now, origin, &response) {
+            return;
+        }
         let most = if origin.reply.transport.is_reliable() { usize::MAX } else { MOST_OUT_FOR_IN * origin.size };
         let mut bytes = response.to_bytes();
         let challenges = response.headers.all("WWW-Authenticate").count();
@@ -62,13 +145,13 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn refuse_once(&mut self, origin: Origin, request: &Request, status: u16) {
+    pub(super) fn refuse_once(&mut self, now: Moment, origin: Origin, request: &Request, status: u16) {
         let tag = self.fixed_tag(&request.headers);
-        self.answer_once(origin, request.respond(status, Some(&tag)));
+        self.answer_once(now, origin, request.respond(status, Some(&tag)));
     }
 
     /// What could not be read, and still be answered.
-    pub(super) fn malformed(&mut self, flow: Flow, size: usize, fault: Malformed) {
+    pub(super) fn malformed(&mut self, now: Moment, flow: Flow, size: usize, fault: Malformed) {
         debug!(remote = %flow.remote, %fault, "malformed");
         let Some(mut answer) = fault.answer else { return };
         let Ok(mut via) = answer.headers.top_via() else { return };
@@ -77,6 +160,7 @@ impl Endpoint {
         // §8.2.6.2: whatever the answer, but for a 100.
         let tag = self.fixed_tag(&answer.headers);
         answer.tag_to(&tag);
-        self.answer_once(Origin { flow, reply, back: sent_by(&via, flow), size }, *answer);
+        let back = sent_by(&via, flow);
+        self.answer_once(now, Origin { flow, reply, back, size, signed: false }, *answer);
     }
 }

@@ -84,7 +84,9 @@ impl Endpoint {
         });
         match known {
             Some(id) => self.subscribed_again(now, origin, key, &request, id),
-            None if request.headers.to().is_ok_and(|to| to.tag().is_some()) => self.refuse_once(origin, &request, 481),
+            None if request.headers.to().is_ok_and(|to| to.tag().is_some()) => {
+                self.refuse_once(now, origin, &request, 481)
+            }
             None => self.subscribe(now, origin, key, request),
         }
     }
@@ -93,8 +95,8 @@ impl Endpoint {
         let tag = self.fixed_tag(&request.headers);
         let watcher = match self.admit(now, origin.flow, &request) {
             Ok(Admitted { source: Source::Seat(seat), .. }) => seat,
-            Ok(_) => return self.refuse_once(origin, &request, 403),
-            Err(response) => return self.answer_once(origin, *response),
+            Ok(_) => return self.refuse_once(now, origin, &request, 403),
+            Err(response) => return self.answer_once(now, origin, *response),
         };
         let Some(id) = self.open_server(origin, key, &request, false) else { return };
         let (package, seat, expires) = match self.wanted(&request, &watcher) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::guard;
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub redirects: Vec<IpNet>,
     /// INVITE server transactions at once, above which new calls get 503 with Retry-After.
     pub max_calls: usize,
+    /// What strangers may send. `None`: nobody is a stranger, as to a softphone.
+    pub guard: Option<guard::Limits>,
     /// RFC 3261 §17.1.1.1 T1, T2, T4; T1 = 500 ms, T2 = 4 s, T4 = 5 s unless a test says otherwise.
     pub timers: Timers,
 }
@@ -223,11 +226,6 @@ pub struct Body {
 impl Body {
     pub fn sdp(bytes: Vec<u8>) -> Self {
         Self { content_type: "application/sdp".into(), bytes }
-    }
-
-    pub fn is_sdp(&self) -> bool {
-        let kind = self.content_type.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("application/sdp")
     }
 }
 

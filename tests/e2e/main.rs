@@ -14,6 +14,7 @@ mod client;
 mod crash;
 mod desk_phones;
 mod explaining;
+mod guarding;
 mod house;
 mod https;
 mod keys;

@@ -26,6 +26,7 @@ use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{LateCause, NO_QUEUE, Next, OperatorState, Output, Said};
 use crate::records::{Record, rfc3339};
+use crate::sip::guard;
 
 /// Between two looks at the lines; what happens is told at once.
 const TICK: Duration = Duration::from_millis(500);
@@ -394,6 +395,7 @@ impl Keeper {
             (false, true) => Ok(()),
         };
         self.health.store(Arc::new(health));
+        count_strangers(look.guard);
         http::gauge("hotline_store_backlog", &[], look.backlog as f64);
         http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
         (self.lines, self.switched) = (look.lines, look.switched);
@@ -439,4 +441,20 @@ fn arrived(call: CallId) -> Moment {
 fn told(house: &House, record: &Record) -> Told {
     let rules = record.queue.as_ref().and_then(|queue| house.queue.queues.get(queue));
     Told { answer_within: rules.map(|rules| rules.answer_within), category: category(&house.ivr.menus, record) }
+}
+
+/// What the guard did, by what it was.
+fn count_strangers(counts: guard::Counts) {
+    let guard::Counts { limited, unheard, unchallenged, guessed, scanned, bans, shed } = counts;
+    for (event, count) in [
+        ("limited", limited),
+        ("unheard", unheard),
+        ("unchallenged", unchallenged),
+        ("wrong-secret", guessed),
+        ("scanner", scanned),
+        ("ban", bans),
+        ("shed", shed),
+    ] {
+        http::total("hotline_guard_total", &[("event", event)], count);
+    }
 }

@@ -8,6 +8,7 @@ use crate::app::switches::Flip;
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{LineNow, Next, OperatorState};
+use crate::sip::guard;
 
 /// Places of a line that are told one by one.
 const PLACES: usize = 500;
@@ -22,6 +23,7 @@ pub struct Look {
     pub backlog: usize,
     pub healthy: bool,
     pub draining: bool,
+    pub guard: guard::Counts,
     /// Everything, because the board just began or missed something.
     pub whole: Option<Whole>,
 }
@@ -68,6 +70,7 @@ impl Switchboard {
             backlog: self.store.backlog(),
             healthy: self.store.is_healthy(),
             draining: self.is_draining(),
+            guard: self.sip.counts().guard,
             whole,
         }
     }

@@ -146,6 +146,7 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
         min_se: Duration::ZERO,
         redirects: Vec::new(),
         max_calls: 4,
+        guard: None,
         timers: Timers::default(),
     }
 }

@@ -241,8 +241,8 @@ impl Switchboard {
 
     fn take_network(&mut self, now: Moment, first: Arrival) {
         let mut next = Some(first);
-        for _ in 0..BATCH {
-            let Some(arrival) = next else { break };
+        let mut taken = 0;
+        while let Some(arrival) = next {
             match arrival {
                 Arrival::Bytes { flow, bytes } => {
                     self.trace("<<<", &flow, &bytes);
@@ -256,8 +256,13 @@ impl Switchboard {
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);
+            taken += 1;
+            if taken == BATCH {
+                break;
+            }
             next = self.sockets.try_next();
         }
+        self.sip.saw_backlog(now, taken == BATCH);
     }
 
     /// A page's phone, unless somebody else sits at that seat by now.

@@ -76,6 +76,31 @@ impl Meaning {
         meaning
     }
 
+    fn guard(&mut self, limits: &sip::guard::Limits) {
+        let sip::guard::Limits {
+            household_rate,
+            strangers_rate,
+            unproven,
+            unproven_rate,
+            ban_after,
+            forget,
+            ban,
+            ban_longest,
+            behind_after,
+            scanners,
+        } = limits;
+        self.say("", "guard.messages_per_second", household_rate);
+        self.say("", "guard.strangers_per_second", strangers_rate);
+        self.say("", "guard.challenges", unproven);
+        self.say("", "guard.challenges_per_second", unproven_rate);
+        self.say("", "guard.ban_after", ban_after);
+        self.say("", "guard.forget", time_text(*forget));
+        self.say("", "guard.ban", time_text(*ban));
+        self.say("", "guard.ban_longest", time_text(*ban_longest));
+        self.say("", "guard.behind_after", time_text(*behind_after));
+        self.say("", "guard.scanners", list(scanners));
+    }
+
     fn sip(&mut self, settings: &sip::Settings) {
         let sip::Settings {
             listen,
@@ -91,6 +116,7 @@ impl Meaning {
             min_se,
             redirects,
             max_calls,
+            guard,
             // Not in the files.
             timers: Timers { .. },
         } = settings;
@@ -106,6 +132,9 @@ impl Meaning {
         self.say("", "sip.min_se", time_text(*min_se));
         self.say("", "sip.redirects", list(redirects));
         self.say("", "sip.max_calls", max_calls);
+        if let Some(guard) = guard {
+            self.guard(guard);
+        }
         for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
             let thing = format!("trunk {id}");
             self.say(&thing, "from", list(from));

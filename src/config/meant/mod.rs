@@ -5,6 +5,7 @@ mod destinations;
 mod emergency;
 mod examples;
 mod exits;
+mod guard;
 mod languages;
 mod lists;
 mod menus;
@@ -63,6 +64,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     queues.sound = faults.count() == before && files.queues.is_complete();
     let sip = signalling::read(files, faults);
     let tls = tls::read(dir, files, sip.as_ref().map(|sip| &sip.settings), faults);
+    let guard = guard::read(files, faults);
     let emergencies = emergency::read(files, sip.as_ref(), faults);
     let mut media = sound::read(dir, files, faults);
     let before = faults.count();
@@ -110,6 +112,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         check_way_out(&queues, &sip.settings, faults);
         unused::tell(&queues, &people, &sip, &emergencies, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
+        sip.settings.guard = Some(guard?);
         sound::reserve(&mut media, &sip, faults);
         emergency::reserve(&mut media, &emergencies);
         Some(House {

@@ -28,7 +28,7 @@ const MAX_CALLS: usize = 4_000;
 const MOST_CALLS: usize = 100_000;
 
 pub struct Signalling {
-    /// Without seats.
+    /// Without seats and guard.
     pub settings: Settings,
     pub answer: AnswerWhen,
     /// Where `listen` is written, if a listener can be reached from outside.
@@ -132,6 +132,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         min_se,
         redirects: written.redirects.iter().flatten().map(|network| network.0).collect(),
         max_calls,
+        guard: None,
         timers: Timers::default(),
     };
     let out = tables.iter().filter(|trunk| trunk.written.to.is_some());

@@ -18,6 +18,8 @@ pub struct HotlineFile {
     #[schemars(default)]
     sip: Sip,
     #[schemars(default)]
+    guard: Guard,
+    #[schemars(default)]
     trunk: Vec<Trunk>,
     #[schemars(default)]
     emergency: Vec<Emergency>,
@@ -75,6 +77,45 @@ pub struct Sip {
     pub redirects: Option<Vec<Network>>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
+}
+
+/// What is done about strangers: those who are neither a trunk nor a registered phone. None of it holds for trunks, for
+/// phones that are registered, or for what belongs to a call. Households are an IPv4 address or a /64 of IPv6 each.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Guard {
+    /// Messages of strangers in a second from one household, four times as many at once; further ones are dropped unread.
+    /// An office whose phones all start at once sends hundreds; one at its limit takes a few hundredths of a core. 10 to
+    /// 1000000. Default 500.
+    pub messages_per_second: Option<u32>,
+    /// The same from all households together, twice as many at once: whatever is forged, most of a core is left for calls.
+    /// 10 to 1000000. Default 5000.
+    pub strangers_per_second: Option<u32>,
+    /// Challenges that a household may leave without a right answer, beyond which it gets none: phones that register give
+    /// each back at once, whoever tries out numbers does not. 1 to 100000. Default 200.
+    pub challenges: Option<u32>,
+    /// So many of them are forgiven in a second: as fast as somebody who tries out numbers gets on. 1 to 10000. Default 5.
+    pub challenges_per_second: Option<u32>,
+    /// Points after which a household is not heard: one for each wrong password, for each refusal, and for each challenge
+    /// that was not answered rightly within 32 seconds; two are taken back by each phone that proves itself. 10 to
+    /// 1000000. Default 100.
+    pub ban_after: Option<u32>,
+    /// After so long half of the points are forgotten: a phone that was set up wrongly gathers few. "1s" to "24h". Default
+    /// "5m".
+    pub forget: Option<Time>,
+    /// How long a household is not heard the first time; each time soon after it is twice as long. Its phones that are
+    /// registered go on. "0s": never. "0s" to "168h". Default "10m".
+    pub ban: Option<Time>,
+    /// And at most. "0s" to "168h". Default "24h".
+    pub ban_longest: Option<Time>,
+    /// What is in the User-Agent of programs that look for telephones to abuse: their household is not heard from the
+    /// first message on. Default ["friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipscan", "sundayddr",
+    /// "pplsip", "iwar"].
+    pub scanners: Option<Vec<String>>,
+    /// When messages have waited for so long the house is behind, and new calls get 503 with a Retry-After that differs
+    /// from call to call, until it has caught up; calls that go on are never refused anything. After 500 ms callers begin
+    /// to say everything twice. "50ms" to "10s". Default "500ms".
+    pub behind_after: Option<Time>,
 }
 
 /// Where calls come from without a password, and where ours go out.

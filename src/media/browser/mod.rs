@@ -14,4 +14,6 @@ mod port;
 pub mod room;
 pub mod session;
 #[cfg(test)]
+pub(super) use port::binding;
+#[cfg(test)]
 mod tests;

@@ -286,6 +286,12 @@ fn requested(datagram: &[u8]) -> Option<Request<'_>> {
     Some(Request { ufrag: ufrag?, transaction, nominates })
 }
 
+/// What a binding request says, for the fuzzer: the length of its name, and whether it nominates.
+#[cfg(test)]
+pub(in crate::media) fn binding(datagram: &[u8]) -> Option<(usize, bool)> {
+    requested(datagram).map(|request| (request.ufrag.len().min(20), request.nominates))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

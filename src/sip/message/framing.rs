@@ -1,6 +1,6 @@
 //! A byte stream → messages, RFC 3261 §18.3, with CRLF keep-alives (RFC 5626 §3.5.1).
 
-use super::read::{MAX_HEAD, MAX_MESSAGE, head_end};
+use super::read::{MAX_HEAD, MAX_MESSAGE, content_length, head_end, is_token, read_headers};
 
 /// Collects bytes of one connection. Bounded: a message larger than the limit is a fault.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub enum Frame {
 pub enum FramingFault {
     #[error("no Content-Length in a stream")]
     NoLength,
+    #[error("more than one Content-Length")]
+    TwoLengths,
     #[error("message of more than {0} bytes")]
     TooLarge(usize),
     #[error("not SIP")]
@@ -55,7 +57,7 @@ impl Framer {
             if self.bytes.len() < 4 && self.bytes.iter().all(|b| b"\r\n".contains(b)) {
                 return Ok(None);
             }
-            if self.bytes.first().is_some_and(|b| !b.is_ascii_alphabetic() && !b"\r\n".contains(b)) {
+            if self.bytes.first().is_some_and(|b| !is_token(*b) && !b"\r\n".contains(b)) {
                 return Err(FramingFault::NotSip);
             }
             match head_end(&self.bytes, self.searched.saturating_sub(3)) {
@@ -87,13 +89,15 @@ impl Framer {
 
     fn measure(&self, head: usize) -> Result<usize, FramingFault> {
         let text = String::from_utf8_lossy(&self.bytes[..head]);
-        let length = text.lines().skip(1).find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let name = name.trim_end();
-            let ours = name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l");
-            ours.then(|| value.trim().to_string())
-        });
-        let length: usize = length.ok_or(FramingFault::NoLength)?.parse().map_err(|_| FramingFault::NoLength)?;
+        let lines = text.split('\n').skip(1).map(|line| line.strip_suffix('\r').unwrap_or(line));
+        // As the reader will understand it: folded, compact, and nothing but one.
+        let (headers, _) = read_headers(lines);
+        let mut lengths = headers.all("Content-Length");
+        let length = lengths.next().ok_or(FramingFault::NoLength)?;
+        if lengths.next().is_some() {
+            return Err(FramingFault::TwoLengths);
+        }
+        let length = content_length(length).ok_or(FramingFault::NoLength)?;
         match head.checked_add(length) {
             Some(all) if all <= MAX_MESSAGE => Ok(all),
             _ => Err(FramingFault::TooLarge(MAX_MESSAGE)),

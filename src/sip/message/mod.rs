@@ -6,6 +6,7 @@ pub mod fields;
 pub mod framing;
 pub mod headers;
 mod masking;
+pub mod parts;
 pub mod read;
 mod split;
 #[cfg(test)]
@@ -44,8 +45,7 @@ impl Method {
 
     /// Methods are compared with case, RFC 3261 §7.1; any token is a method.
     pub(super) fn parse(text: &str) -> Option<Method> {
-        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
-        if text.is_empty() || !text.bytes().all(is_token) {
+        if text.is_empty() || !text.bytes().all(read::is_token) {
             return None;
         }
         let known = text.parse::<rsip::Method>().ok().filter(|method| method.to_string() == text);

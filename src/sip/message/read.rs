@@ -76,7 +76,7 @@ pub(super) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// As many headers as can be read, and the first fault.
-fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers, Option<String>) {
+pub(super) fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers, Option<String>) {
     let mut headers = Headers::default();
     let mut fault = None;
     let mut open: Option<(String, String)> = None;
@@ -86,7 +86,10 @@ fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers, Option<St
             if let Some((_, value)) = &mut open
                 && value.len() + line.len() <= MAX_VALUE
             {
-                value.push(' ');
+                // A value that begins on a line of its own has no space before it.
+                if !value.is_empty() && !line.trim().is_empty() {
+                    value.push(' ');
+                }
                 value.push_str(line.trim());
             }
             continue;
@@ -111,7 +114,12 @@ fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers, Option<St
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b))
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+/// RFC 3261 §25.1: what methods and names of headers are made of.
+pub(super) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
 
 fn close(headers: &mut Headers, open: Option<(String, String)>, fault: &mut Option<String>) {
@@ -131,6 +139,7 @@ fn read_response(rest: &str, headers: Headers, body: &[u8]) -> Result<Message, M
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
     let status = (code.len() == 3).then(|| code.parse::<u16>().ok()).flatten().filter(|s| (100..700).contains(s));
     let status = status.ok_or_else(|| Malformed::new("the status is not between 100 and 699".into()))?;
+    check_single(&headers)?;
     check_mandatory(&headers)?;
     let body = cut_body(&headers, body)?;
     Ok(Message::Response(Response { status, reason: reason.to_string(), headers, body }))
@@ -162,10 +171,8 @@ fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String
     if let Some(why) = fault {
         return refuse(400, &why);
     }
-    for name in ["From", "To", "Call-ID", "CSeq", "Max-Forwards"] {
-        if request.headers.all(name).count() > 1 {
-            return refuse(400, &format!("{name} is there more than once"));
-        }
+    if let Err(fault) = check_single(&request.headers) {
+        return refuse(400, &fault.why);
     }
     if request.headers.all("Via").count() > MAX_VIAS {
         return refuse(400, "more than 70 Via");
@@ -188,6 +195,23 @@ fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String
     }
 }
 
+/// What must be there once: of two, one reader would take the first and another the last, and each would see
+/// another message, RFC 4475 §3.3.8 and §3.3.9.
+fn check_single(headers: &Headers) -> Result<(), Malformed> {
+    const SINGLE: [&str; 7] = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type"];
+    match SINGLE.iter().find(|name| headers.all(name).count() > 1) {
+        Some(name) => Err(Malformed::new(format!("{name} is there more than once"))),
+        None => Ok(()),
+    }
+}
+
+/// A length as both the reader and the framing understand it: digits alone.
+pub(super) fn content_length(value: &str) -> Option<usize> {
+    let value = value.trim();
+    let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| value.parse().ok()).flatten()
+}
+
 /// Everything an answer is matched by must be there and readable, RFC 3261 §8.1.1.
 fn check_mandatory(headers: &Headers) -> Result<(), Malformed> {
     headers.vias()?;
@@ -201,7 +225,7 @@ fn check_mandatory(headers: &Headers) -> Result<(), Malformed> {
 /// RFC 3261 §18.3: shorter than what came: the rest is no part of the message; longer: an error.
 fn cut_body(headers: &Headers, body: &[u8]) -> Result<Vec<u8>, Malformed> {
     let Some(value) = headers.get("Content-Length") else { return Ok(body.to_vec()) };
-    let length: usize = value.trim().parse().map_err(|_| Malformed::new("Content-Length cannot be read".into()))?;
+    let length = content_length(value).ok_or_else(|| Malformed::new("Content-Length cannot be read".into()))?;
     match body.get(..length) {
         Some(body) => Ok(body.to_vec()),
         None => Err(Malformed::new("Content-Length is more than what came".into())),

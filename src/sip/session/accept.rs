@@ -6,6 +6,7 @@ use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::{ALLOW, SUPPORTED};
 use crate::sip::endpoint::{Endpoint, dialog_key};
+use crate::sip::message::parts::description;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::stateless::Origin;
 use crate::sip::transaction::patience;
@@ -154,9 +155,8 @@ impl Endpoint {
         let Some(unacked) = leg.unacked.take_if(|unacked| unacked.seq == seq) else { return };
         let hanging = matches!(leg.state, State::Hanging);
         if !leg.released {
-            let content_type = ack.headers.get("Content-Type").unwrap_or_default().to_string();
-            let body = Body { content_type, bytes: ack.body.clone() };
-            let answer = (unacked.offered && body.is_sdp() && !body.bytes.is_empty()).then_some(body);
+            let described = description(&ack.headers, &ack.body).ok().flatten();
+            let answer = described.filter(|_| unacked.offered).map(Body::sdp);
             if unacked.offered && answer.is_none() {
                 // §13.2.1: the ACK had to answer our offer; without it there is no session.
                 return self.give_up(now, leg_id, Ended::NoAnswer);

@@ -10,6 +10,7 @@ use crate::sip::addressing::way_to;
 use crate::sip::admission::{ALLOW, SUPPORTED};
 use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
+use crate::sip::message::parts::description;
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
@@ -135,7 +136,7 @@ impl Endpoint {
         if released || !in_order {
             return;
         }
-        let body = body_of(response).filter(Body::is_sdp);
+        let body = body_of(response);
         match (response.status, body) {
             (_, Some(body)) => self.tell(Event::Progress { leg: leg_id, body }),
             (101.., None) => self.tell(Event::Ringing { leg: leg_id }),
@@ -169,7 +170,7 @@ impl Endpoint {
             self.end_fork(now, &invite, response, id);
             return self.invite_failed(now, leg_id, 500);
         };
-        let mut body = body_of(response).filter(Body::is_sdp);
+        let mut body = body_of(response);
         if let Some((local_seq, remote_seq, answer)) = early {
             (dialog.local_seq, dialog.remote_seq) = (local_seq, remote_seq);
             // RFC 3262 §5: what was told reliably need not be told again.
@@ -332,7 +333,7 @@ impl Endpoint {
     }
 }
 
+/// The description in an answer, alone or among other parts.
 pub(in crate::sip) fn body_of(response: &Response) -> Option<Body> {
-    let content_type = response.headers.get("Content-Type")?.to_string();
-    (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() })
+    description(&response.headers, &response.body).ok().flatten().map(Body::sdp)
 }

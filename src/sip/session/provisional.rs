@@ -205,7 +205,7 @@ impl Endpoint {
         };
         let early = &mut calling.early[index];
         early.last = rseq;
-        if let Some(body) = super::invite::body_of(response).filter(Body::is_sdp) {
+        if let Some(body) = super::invite::body_of(response) {
             early.answer = Some(body);
         }
         early.dialog.local_seq += 1;

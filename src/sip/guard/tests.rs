@@ -1,0 +1,167 @@
+//! Households in virtual time.
+
+use super::*;
+
+const T0: Moment = Moment::from_micros(1_700_000_000_000_000);
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn at(millis: u64) -> Moment {
+    T0 + Duration::from_millis(millis)
+}
+
+fn guard() -> Guard {
+    Guard::new(Limits::default())
+}
+
+#[test]
+fn a_flood_from_one_household_takes_nothing_from_another() {
+    let mut guard = guard();
+    let mut heard = 0;
+    for n in 0..100_000 {
+        let now = at(n / 10);
+        heard += u32::from(guard.arrives(now, ip("192.0.2.1"), false) == Entry::Open);
+        if n % 1000 == 0 {
+            assert_eq!(guard.arrives(now, ip("192.0.2.2"), false), Entry::Open, "{n}");
+        }
+    }
+    // Ten seconds at the rate, and what may come at once.
+    assert!((6_990..=7_010).contains(&heard), "{heard}");
+    assert_eq!(guard.counts().limited, 100_000 - u64::from(heard));
+}
+
+#[test]
+fn forged_senders_together_have_a_limit_and_fill_no_table() {
+    let mut guard = guard();
+    let mut heard = 0;
+    for n in 0..100_000_u32 {
+        let from = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
+        heard += u32::from(guard.arrives(at(u64::from(n) / 20), from, false) == Entry::Open);
+    }
+    assert!((34_000..=36_000).contains(&heard), "{heard} in five seconds, two of them at once");
+    assert!(guard.sources.len() <= MAX_SOURCES, "{}", guard.sources.len());
+    assert_eq!(guard.arrives(at(60_000), ip("192.0.2.1"), false), Entry::Open);
+    assert!(guard.sources.len() < 100, "{} are remembered that say nothing", guard.sources.len());
+}
+
+#[test]
+fn whoever_tries_out_numbers_is_slowed_and_then_not_heard() {
+    let mut guard = guard();
+    let (mut told, mut banned) = (0, None);
+    for n in 0..10_000_u64 {
+        let now = at(n * 10);
+        match guard.arrives(now, ip("192.0.2.1"), false) {
+            Entry::Open => told += u32::from(guard.may_challenge(now, ip("192.0.2.1"))),
+            _ => banned = banned.or(Some(now.since(T0).as_secs())),
+        }
+    }
+    assert!((200..=530).contains(&told), "{told} of 10,000");
+    assert!(banned.is_some_and(|second| (32..=65).contains(&second)), "{banned:?}");
+}
+
+#[test]
+fn an_office_whose_phones_start_all_at_once_registers_them_all() {
+    const PHONES: usize = 750;
+    let (mut guard, office) = (guard(), ip("192.0.2.1"));
+    // When each says it next, and how often it has said it: T1, doubled up to T2.
+    let mut waiting: Vec<(u64, u32)> = (0..PHONES as u64).map(|n| (n / 2, 0)).collect();
+    let mut proofs: Vec<u64> = Vec::new();
+    for millis in 0..32_000 {
+        let now = at(millis);
+        for (next, tries) in &mut waiting {
+            if *next == millis {
+                let heard = guard.arrives(now, office, false) == Entry::Open;
+                if heard && guard.may_challenge(now, office) {
+                    *next = u64::MAX;
+                    proofs.push(millis + 20);
+                } else {
+                    *next = millis + (500 << *tries).min(4000);
+                    *tries += 1;
+                }
+            }
+        }
+        for _ in proofs.extract_if(.., |at| *at == millis) {
+            assert_eq!(guard.arrives(now, office, true), Entry::Open);
+            guard.proven(office);
+        }
+    }
+    assert!(waiting.iter().all(|(next, _)| *next == u64::MAX), "all were challenged");
+    assert_eq!(guard.counts().bans, 0);
+    assert_eq!(guard.arrives(at(100_000), office, true), Entry::Open, "nor are they suspects later");
+}
+
+#[test]
+fn who_guesses_is_not_heard_for_a_while_and_for_longer_each_time() {
+    let (mut guard, thief) = (guard(), ip("2001:db8::1"));
+    let mut now = T0;
+    for length in [600, 1200, 2400] {
+        for n in 0..100 {
+            assert_eq!(guard.arrives(now, thief, false), Entry::Open, "{n}");
+            guard.did(now, thief, Deed::Guessed);
+        }
+        assert_eq!(guard.arrives(now, thief, false), Entry::Shut);
+        assert_eq!(guard.arrives(now, ip("2001:db8::ffff"), false), Entry::Shut, "the same household");
+        assert_eq!(guard.arrives(now, ip("2001:db8:0:1::1"), false), Entry::Open, "another");
+        assert_eq!(guard.arrives(now, thief, true), Entry::Narrow, "where registered phones are");
+        now = now + Duration::from_secs(length - 1);
+        assert_eq!(guard.arrives(now, thief, false), Entry::Shut);
+        now = now + Duration::from_secs(1);
+    }
+    // It kept quiet for as long as the last time.
+    now = now + Duration::from_secs(3000);
+    for _ in 0..100 {
+        guard.did(now, thief, Deed::Guessed);
+    }
+    assert_eq!(guard.arrives(now + Duration::from_secs(601), thief, false), Entry::Open);
+}
+
+#[test]
+fn a_phone_that_was_set_up_wrongly_is_no_thief() {
+    let (mut guard, office) = (guard(), ip("192.0.2.1"));
+    for minute in 0..24 * 60 {
+        for _ in 0..2 {
+            let now = at(minute * 60_000);
+            assert_eq!(guard.arrives(now, office, true), Entry::Open, "minute {minute}");
+            assert!(guard.may_challenge(now, office));
+            guard.did(now, office, Deed::Guessed);
+        }
+    }
+}
+
+#[test]
+fn scanners_are_known_by_their_names() {
+    let (mut guard, thief) = (guard(), ip("192.0.2.1"));
+    assert!(guard.is_scanner("friendly-scanner") && guard.is_scanner("Mozilla/5.0 SIPVicious"));
+    assert!(!guard.is_scanner("Yealink SIP-T46U 108.86.0.90") && !guard.is_scanner(""));
+    guard.did(T0, thief, Deed::Scanned);
+    assert_eq!(guard.arrives(T0, thief, false), Entry::Shut);
+    guard.set(Limits { scanners: vec!["yealink".into()], ..Limits::default() });
+    assert!(guard.is_scanner("Yealink SIP-T46U") && !guard.is_scanner("friendly-scanner"));
+}
+
+#[test]
+fn without_bans_nobody_is_shut_out_for_what_he_did() {
+    let mut guard = Guard::new(Limits { ban: Duration::ZERO, ..Limits::default() });
+    for _ in 0..1000 {
+        guard.did(T0, ip("192.0.2.1"), Deed::Guessed);
+    }
+    assert_eq!(guard.arrives(T0, ip("192.0.2.1"), false), Entry::Open);
+}
+
+#[test]
+fn the_house_is_behind_when_more_has_waited_for_long_and_not_after_a_pause() {
+    let (mut backlog, limit) = (Backlog::default(), Duration::from_millis(500));
+    for millis in (0..=500).step_by(20) {
+        assert!(!backlog.is_longer_than(at(millis), limit), "{millis}");
+        backlog.saw(at(millis), true);
+    }
+    assert!(backlog.is_longer_than(at(520), limit));
+    backlog.saw(at(520), true);
+    assert!(!backlog.is_longer_than(at(900), limit), "nothing came for a while: nothing waited");
+    backlog.saw(at(900), true);
+    assert!(!backlog.is_longer_than(at(920), limit), "it began anew");
+    backlog.saw(at(920), false);
+    assert!(!backlog.is_longer_than(at(2000), limit));
+}

@@ -1,0 +1,140 @@
+//! Programs that look for telephones to abuse, as they go about it: they find nothing, and disturb nobody.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use hotline::sip::digest;
+use hotline::sip::message::{Message, Method, Response, read};
+
+use crate::client::{Client, SDP, TYPE};
+use crate::house::{Files, House, free_port};
+use crate::peers::Softphone;
+
+/// An answer that does not come within this does not come.
+const SILENCE: Duration = Duration::from_millis(400);
+
+fn response(text: &str) -> Response {
+    match read(text.as_bytes()) {
+        Ok(Message::Response(response)) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// REGISTER of a seat by hand; `credentials`: the whole line.
+fn register(client: &Client, n: usize, seat: &str, credentials: &str) {
+    let local = client.socket.local_addr().unwrap();
+    client.send(&format!(
+        "REGISTER sip:hotline SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKr{n}x;rport\r\nFrom: <sip:{seat}@hotline>;tag=t{n}\r\n\
+         To: <sip:{seat}@hotline>\r\nCall-ID: r{}@{local}\r\nCSeq: {} REGISTER\r\nContact: <sip:{seat}@{local}>\r\nMax-Forwards: 70\r\n\
+         {credentials}Content-Length: 0\r\n\r\n",
+        n / 2,
+        n + 1
+    ));
+}
+
+fn sign(challenged: &str, seat: &str, password: &str) -> String {
+    let challenge = response(challenged).headers.challenges("WWW-Authenticate").remove(0);
+    let signed = digest::answer(&challenge, &Method::REGISTER, "sip:hotline", seat, password, 1, "cn").expect("known");
+    format!("Authorization: {signed}\r\n")
+}
+
+#[test]
+fn scanners_find_nothing_and_disturb_nobody() {
+    let house = House::open(&Files::new(None));
+    let number = format!("sip:12346@{}", house.addr());
+
+    // A phone that registered, behind an address that it shares with a thief.
+    let phone = Client::new(&house, "127.0.0.7");
+    register(&phone, 0, "8001", "");
+    let challenged = phone.hear(Duration::from_secs(10)).expect("a challenge");
+    register(&phone, 1, "8001", &sign(&challenged, "8001", "open-sesame"));
+    let welcome = phone.hear(Duration::from_secs(10)).expect("an answer");
+    assert!(welcome.starts_with("SIP/2.0 200 "), "{welcome}");
+    let mut caller = Softphone::call(&house, "12346", &["--for", "8s"]);
+    caller.wait("answered");
+
+    // Looks for telephones: nobody is there.
+    let mapper = Client::new(&house, "127.0.0.5");
+    let options = |client: &Client, name: &str| {
+        let local = client.socket.local_addr().unwrap();
+        client.send(&format!(
+            "OPTIONS sip:100@hotline SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{};rport\r\nFrom: \"sipvicious\"<sip:100@1.1.1.1>;tag=1\r\n\
+             To: \"sipvicious\"<sip:100@1.1.1.1>\r\nCall-ID: {}\r\nCSeq: 1 OPTIONS\r\nContact: <sip:100@{local}>\r\nUser-Agent: {name}\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            name.len(),
+            name.len()
+        ));
+    };
+    options(&mapper, "friendly-scanner");
+    assert_eq!(mapper.hear(SILENCE), None);
+    options(&mapper, "a phone");
+    assert_eq!(mapper.hear(SILENCE), None, "nor when it gives another name then");
+
+    // Tries out numbers: those that are there and those that are not look the same.
+    let mut diviner = Client::new(&house, "127.0.0.6");
+    let mut shapes = std::collections::BTreeSet::new();
+    for n in 0..60 {
+        let seat = (7990 + n).to_string();
+        register(&diviner, n, &seat, "");
+        let told = diviner.hear(Duration::from_secs(10)).expect("a challenge");
+        let statuses = response(&told);
+        shapes.insert((
+            statuses.status,
+            statuses.headers.len(),
+            told.len() - n.to_string().len() * 2 - (n / 2).to_string().len() - (n + 1).to_string().len(),
+        ));
+        assert_eq!(diviner.ask("INVITE", &number, &format!("{TYPE}\nFrom: <sip:{seat}@x>;tag=1"), SDP).0, 403);
+    }
+    assert_eq!(shapes.len(), 1, "{shapes:?}");
+
+    // Guesses the password: after so many wrong ones nothing is heard of it any more, not even the right one.
+    let thief = Client::new(&house, "127.0.0.7");
+    register(&thief, 0, "8001", "");
+    let challenged = thief.hear(Duration::from_secs(10)).expect("a challenge");
+    let mut heard = 0;
+    for n in 1..=130 {
+        register(&thief, n, "8001", &sign(&challenged, "8001", &format!("guess{n}")));
+        match thief.hear(if heard < 99 { Duration::from_secs(10) } else { SILENCE }) {
+            Some(told) => assert!(told.starts_with("SIP/2.0 401 "), "{told}"),
+            None => break,
+        }
+        heard += 1;
+    }
+    assert!((90..=101).contains(&heard), "{heard} guesses were answered");
+    register(&thief, 200, "8001", &sign(&challenged, "8001", "open-sesame"));
+    assert_eq!(thief.hear(SILENCE), None);
+    house.wait_log(&["security ban address=127.0.0.7 reason=wrong-secret seconds=600"]);
+    house.wait_log(&["security ban address=127.0.0.5 reason=scanner seconds=600"]);
+    house.wait_log(&["security wrong-secret address=127.0.0.7"]);
+
+    // The phone beside the thief is still who it is, and so is everybody else.
+    register(&phone, 300, "8001", "");
+    assert!(phone.hear(Duration::from_secs(10)).is_some_and(|told| told.starts_with("SIP/2.0 401 ")));
+    assert!(Client::new(&house, "127.0.0.1").ask("OPTIONS", &number, "", "").0 == 200);
+    assert!(caller.end(), "the call was cut");
+    assert_eq!(house.wait_records(1)[0]["ended_by"], "caller", "and nobody else left a record");
+    assert!(!house.log().contains("panicked"), "{}", house.log());
+}
+
+#[test]
+fn nobody_calls_out_but_by_a_rule() {
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
+    let mut files = Files::new(Some(free_port()));
+    let to = format!("to = \"sip:{}\"\n", carrier.local_addr().unwrap());
+    files.hotline = files.hotline.replace("from = [\"127.0.0.1\"]\n", &format!("from = [\"127.0.0.1\"]\n{to}"));
+    let house = House::open(&files);
+    let mut caller = Client::new(&house, "127.0.0.1");
+    for number in ["00441632960961", "+441632960961", "9900441632960961", "1900123456", "12345@elsewhere", "900%2B44"] {
+        let (status, text) = caller.ask("INVITE", &format!("sip:{number}@{}", house.addr()), TYPE, SDP);
+        assert!((400..500).contains(&status), "{number}: {text}");
+    }
+    let mut stranger = Client::new(&house, "127.0.0.9");
+    let (status, _) = stranger.ask("INVITE", &format!("sip:00441632960961@{}", house.addr()), TYPE, SDP);
+    assert_eq!(status, 403);
+    let (status, _) =
+        caller.ask("REFER", &format!("sip:12345@{}", house.addr()), "Refer-To: <sip:00441632960961@x>", "");
+    assert_eq!(status, 403);
+    let mut heard = [0; 2000];
+    assert!(carrier.recv_from(&mut heard).is_err(), "{}", String::from_utf8_lossy(&heard));
+}
