@@ -17,15 +17,17 @@ use super::browser::negotiation::{Voice, is_for_browsers};
 use super::browser::room::{Begun, Room};
 use super::browser::session::AT_ROOM;
 use super::capture::Capture;
-use super::leg::{Ground, Patience};
+use super::leg::Patience;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::orders::{Handle, Order};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recorder::{Recorder, Wanted};
-use super::socket::Socket;
-use super::words::{Codec, Command, Direction, Event, LegKind, Settings};
+use super::socket::{Ground, Socket};
+use super::srtp::sdes::Secrets;
+use super::srtp::terms::Terms;
+use super::words::{Codec, Command, Direction, Event, LegKind, Settings, Srtp};
 use super::worker::{self, Clock, Start, Tell};
 use crate::ids::{CallId, LegId, Prompt};
 
@@ -67,6 +69,16 @@ struct DeskLeg {
 enum Side {
     Phone(Negotiation),
     Browser(Box<BrowserLeg>),
+}
+
+impl Side {
+    /// A browser's packets are encrypted before they come here.
+    fn encryption(&self) -> Option<Box<Secrets>> {
+        match self {
+            Side::Phone(negotiation) => negotiation.encryption().map(Box::new),
+            Side::Browser(_) => None,
+        }
+    }
 }
 
 impl Desk {
@@ -117,10 +129,10 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call, second, kind } => {
-                self.open(leg, call, if second { For::Second } else { For::First }, kind)
+            Command::Open { leg, call, second, kind, srtp } => {
+                self.open(leg, call, if second { For::Second } else { For::First }, kind, srtp)
             }
-            Command::OpenUrgent { leg, call } => self.open(leg, call, For::Emergency, LegKind::Phone),
+            Command::OpenUrgent { leg, call, srtp } => self.open(leg, call, For::Emergency, LegKind::Phone, srtp),
             Command::MakeOffer { leg, like } => self.make_offer(leg, like),
             Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
             Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),
@@ -239,9 +251,9 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind) {
+    fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind, srtp: Option<Srtp>) {
         let stood = match kind {
-            LegKind::Phone => self.phone(whom),
+            LegKind::Phone => self.phone(whom, srtp.unwrap_or(self.settings.srtp)),
             LegKind::Browser => self.browser(leg).map(|(ground, browser)| (ground, Side::Browser(Box::new(browser)))),
         };
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
@@ -252,14 +264,15 @@ impl Desk {
         self.order(leg, Order::Open { leg, ground, patience });
     }
 
-    fn phone(&mut self, whom: For) -> Option<(Ground, Side)> {
+    fn phone(&mut self, whom: For, srtp: Srtp) -> Option<(Ground, Side)> {
         self.collect_freed();
         let pair = self.ports.take(whom)?;
         let address = self.settings.advertise.unwrap_or(self.settings.bind);
         let local = Local { address, rtp_port: pair.port, session_id: self.session_id() };
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
         let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None, opus: None };
-        Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs))))
+        let terms = Terms::new(srtp, StdRng::from_rng(&mut self.rng));
+        Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs).with_terms(terms))))
     }
 
     fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {
@@ -365,11 +378,13 @@ impl Desk {
     fn agreed(&mut self, leg: LegId, taken: Result<(Agreement, Option<Event>), Unacceptable>) {
         match taken {
             Ok((agreement, event)) => {
+                let mut secrets = None;
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.direction = agreement.direction;
                     state.codec = Some(agreement.codec);
+                    secrets = state.side.encryption();
                 }
-                self.order(leg, Order::Agree { leg, agreement });
+                self.order(leg, Order::Agree { leg, agreement, secrets });
                 self.events.extend(event);
             }
             Err(fault) => self.unacceptable(leg, fault),

@@ -2,8 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::Rng;
@@ -22,8 +21,10 @@ use super::pressing::Pressing;
 use super::quality::Reception;
 use super::recorder::{Channel, Tap};
 use super::rtcp::{self, LastReport};
-use super::socket::Socket;
+use super::socket::{Ground, Socket};
 use super::source::{Source, Verdict};
+use super::srtp::sdes::Secrets;
+use super::srtp::{CryptoError, Sealed};
 use super::words::{Codec, Direction, Event, Quality};
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -35,6 +36,8 @@ pub struct Leg {
     pub id: LegId,
     pub ground: Ground,
     pub agreement: Option<Agreement>,
+    /// Its packets are encrypted, both ways.
+    sealed: Option<Box<Sealed>>,
     /// Slot of the leg that hears this one, and is heard by it.
     pub joined: Option<usize>,
     pub player: Option<Player>,
@@ -78,19 +81,6 @@ impl Played {
     fn of(player: &mut Player) -> Played {
         Played { noticed: player.noticed(), token: player.finished() }
     }
-}
-
-/// What a leg stands on.
-pub struct Ground {
-    pub rtp: Socket,
-    /// The room's end takes RTCP beside RTP.
-    pub rtcp: Option<Socket>,
-    /// The port of the pair, to be given back.
-    pub port: Option<u16>,
-    /// The source of what is sent, where somebody else has named it already.
-    pub ssrc: Option<u32>,
-    /// The room's: whether Opus is wanted as it comes.
-    pub opus: Option<Arc<AtomicBool>>,
 }
 
 /// How long a leg may be silent; zero: for ever.
@@ -143,6 +133,7 @@ impl Leg {
             id,
             ground,
             agreement: None,
+            sealed: None,
             joined: None,
             player: None,
             mixed: None,
@@ -166,12 +157,16 @@ impl Leg {
     /// It stands elsewhere from now on; returns where it stood.
     pub fn move_to(&mut self, ground: Ground) -> Ground {
         self.outgoing.ssrc = ground.ssrc.unwrap_or(self.outgoing.ssrc);
-        (self.source, self.agreement) = (None, None);
+        (self.source, self.agreement, self.sealed) = (None, None, None);
         std::mem::replace(&mut self.ground, ground)
     }
 
-    /// A description was agreed, first or anew.
-    pub fn agree(&mut self, now: Moment, agreement: Agreement) {
+    /// A description was agreed, first or anew; `secrets`: what packets are encrypted with.
+    pub fn agree(&mut self, now: Moment, agreement: Agreement, secrets: Option<&Secrets>) {
+        if let Err(error) = self.seal_with(secrets) {
+            tracing::error!(leg = %self.id, %error, "the sound of this leg cannot be encrypted; it is given up");
+            return self.give_up();
+        }
         match &mut self.source {
             None => self.source = Some(Source::new(agreement.remote)),
             Some(source) => {
@@ -185,6 +180,15 @@ impl Leg {
         if self.watch == Watch::Dead {
             self.watch = Watch::Watched;
         }
+    }
+
+    fn seal_with(&mut self, secrets: Option<&Secrets>) -> Result<(), CryptoError> {
+        match (&mut self.sealed, secrets) {
+            (Some(sealed), Some(secrets)) => sealed.change(*secrets)?,
+            (None, Some(secrets)) => self.sealed = Some(Box::new(Sealed::new(*secrets)?)),
+            (_, None) => self.sealed = None,
+        }
+        Ok(())
     }
 
     pub fn watch(&mut self, now: Moment) {
@@ -228,12 +232,14 @@ impl Leg {
     }
 
     /// One packet from the RTP port.
-    pub fn receive(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) -> Heard {
+    pub fn receive(&mut self, now: Moment, from: SocketAddr, packet: &mut [u8]) -> Heard {
         if rtcp::is_rtcp(packet) {
             self.control(now, from, packet);
             return Heard::Nothing;
         }
         let (Some(agreement), Some(source)) = (&self.agreement, &mut self.source) else { return Heard::Nothing };
+        let opened = self.sealed.as_mut().map_or(Some(packet.len()), |sealed| sealed.open(packet));
+        let Some(packet) = opened.and_then(|length| packet.get(..length)) else { return Heard::Nothing };
         let Some((header, payload)) = parse(packet) else { return Heard::Nothing };
         let codec = agreement.heard.codec(header.payload_type);
         let is_key = Some(header.payload_type) == agreement.heard.keys;
@@ -276,11 +282,13 @@ impl Leg {
     }
 
     /// One packet that may be RTCP.
-    pub fn control(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) {
+    pub fn control(&mut self, now: Moment, from: SocketAddr, packet: &mut [u8]) {
         let named = self.agreement.is_some_and(|agreement| agreement.remote_rtcp == from);
         if !named && !self.source.is_some_and(|source| source.may_control(from)) {
             return;
         }
+        let opened = self.sealed.as_mut().map_or(Some(packet.len()), |sealed| sealed.open_control(packet));
+        let Some(packet) = opened.and_then(|length| packet.get(..length)) else { return };
         if let Some(sender) = rtcp::read(packet) {
             self.heard_at = now;
             if let Some(ntp) = sender {
@@ -450,9 +458,14 @@ impl Leg {
         let report = self.reception.report();
         let sent = self.outgoing.sent(now);
         let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
+        let report = match &mut self.sealed {
+            Some(sealed) => sealed.seal_control(&buffer[..length]),
+            None => Some(&buffer[..length]),
+        };
+        let (Some(report), Some(source)) = (report, &self.source) else { return };
         match self.ground.rtcp.as_ref().filter(|_| !agreement.rtcp_mux) {
-            Some(rtcp) => drop(rtcp.send_to(&buffer[..length], agreement.remote_rtcp)),
-            None => self.send(&buffer[..length]),
+            Some(rtcp) => drop(rtcp.send_to(report, agreement.remote_rtcp)),
+            None => send(&self.ground.rtp, source, report),
         }
     }
 
@@ -462,11 +475,16 @@ impl Leg {
         (self.reception.quality(), self.ground.port)
     }
 
-    /// A full buffer or a closed port of theirs loses a packet, as networks do.
-    fn send(&self, packet: &[u8]) {
+    fn send(&mut self, packet: &[u8]) {
         let Some(source) = &self.source else { return };
-        let rtp = &self.ground.rtp;
-        let _: io::Result<usize> =
-            if source.is_locked() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
+        match &mut self.sealed {
+            None => send(&self.ground.rtp, source, packet),
+            Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&self.ground.rtp, source, sealed)),
+        }
     }
+}
+
+/// A full buffer or a closed port of theirs loses a packet, as networks do.
+fn send(rtp: &Socket, source: &Source, packet: &[u8]) {
+    let _: io::Result<usize> = if source.is_locked() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
 }

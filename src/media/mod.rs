@@ -25,6 +25,7 @@ mod rtcp;
 mod sdp;
 mod socket;
 mod source;
+mod srtp;
 #[cfg(test)]
 mod tests;
 pub mod words;

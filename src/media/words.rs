@@ -38,6 +38,35 @@ pub struct Settings {
     pub browser: Browser,
     /// For what begins from here on.
     pub recordings: Place,
+    /// Of legs that have no rule of their own.
+    pub srtp: Srtp,
+}
+
+/// Whether a phone's sound is encrypted, with keys from the descriptions (RFC 4568).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// Where they offer it; our offers are in the clear.
+    #[default]
+    IfOffered,
+    /// Always: our offers have nothing else, and theirs are refused without it.
+    Required,
+}
+
+impl Srtp {
+    /// As it is written in the files.
+    pub fn of_word(word: &str) -> Option<Srtp> {
+        [Srtp::Off, Srtp::IfOffered, Srtp::Required].into_iter().find(|srtp| srtp.word() == word)
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Srtp::Off => "off",
+            Srtp::IfOffered => "if-offered",
+            Srtp::Required => "required",
+        }
+    }
 }
 
 /// Legs of browsers.
@@ -132,16 +161,19 @@ pub enum LegKind {
 pub enum Command {
     /// Takes a port pair, unless it is a browser's. Legs of one call share a worker. `second`: to be joined to one
     /// that is open; it may have a pair of the reserve.
+    /// `srtp`: a rule of its own.
     Open {
         leg: LegId,
         call: CallId,
         second: bool,
         kind: LegKind,
+        srtp: Option<Srtp>,
     },
     /// The same for an emergency: the last pairs are kept for these.
     OpenUrgent {
         leg: LegId,
         call: CallId,
+        srtp: Option<Srtp>,
     },
     /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
     /// converts nothing.

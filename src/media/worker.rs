@@ -16,11 +16,11 @@ use rand::rngs::StdRng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::leg::{Ground, Heard, Leg, What};
+use super::leg::{Heard, Leg, What};
 use super::mixing::{self, Mixes};
 use super::orders::{Handle, Order};
 use super::recorder::Channel;
-use super::socket::Socket;
+use super::socket::{Ground, Socket};
 use super::words::Event;
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -178,7 +178,7 @@ impl Worker {
         self.events.push(Event::Dead { leg: id });
     }
 
-    fn controlled(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &[u8]) {
+    fn controlled(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
         if let Some(leg) = self.slots[slot].as_mut() {
             leg.control(now, from, packet);
         }
@@ -271,7 +271,9 @@ impl Worker {
                 self.with(leg, |leg| leg.patience = patience);
             }
             Order::Move { leg, ground } => self.move_to(leg, ground),
-            Order::Agree { leg, agreement } => self.with(leg, |leg| leg.agree(now, agreement)),
+            Order::Agree { leg, agreement, secrets } => {
+                self.with(leg, |leg| leg.agree(now, agreement, secrets.as_deref()));
+            }
             Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
             Order::Silence { leg } => {
                 self.part(leg);

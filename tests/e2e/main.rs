@@ -13,6 +13,7 @@ mod calls;
 mod client;
 mod crash;
 mod desk_phones;
+mod encrypted;
 mod explaining;
 mod house;
 mod https;

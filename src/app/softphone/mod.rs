@@ -80,6 +80,7 @@ impl Phone {
             prompts: Default::default(),
             browser: media::Browser::on(own),
             recordings: Default::default(),
+            srtp: Default::default(),
         };
         let desk = Desk::start(
             settings,
@@ -98,7 +99,13 @@ impl Phone {
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
-        self.desk.command(media::Command::Open { leg, call: ONLY, second: false, kind: media::LegKind::Phone });
+        self.desk.command(media::Command::Open {
+            leg,
+            call: ONLY,
+            second: false,
+            kind: media::LegKind::Phone,
+            srtp: None,
+        });
     }
 
     /// The next thing that happens, or [`Happening::Due`] at `at`.

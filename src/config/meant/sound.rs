@@ -9,8 +9,9 @@ use super::{number_within, time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
-use crate::config::written;
-use crate::media::{Browser, Codec, IceServer, Loudness, OPUS_AT_ONCE, Prompts, Settings, ports};
+use crate::config::{Encryption, written};
+use crate::media::{Browser, Codec, IceServer, Loudness, OPUS_AT_ONCE, Prompts, Settings, Srtp, ports};
+use crate::sip::Listen;
 
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
@@ -33,6 +34,7 @@ pub struct Sound {
     pub prompts: Place,
     /// Where the ports are.
     ports: Place,
+    srtp: Place,
 }
 
 pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
@@ -85,8 +87,20 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         },
         browser: browser(&media, bind, advertise, faults),
         recordings: Default::default(),
+        srtp: srtp(&media, written.srtp.as_deref(), faults).unwrap_or_default(),
     };
-    Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
+    Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports"), srtp: media.place("srtp") })
+}
+
+/// How a table wants its sound encrypted, if it says so.
+pub fn srtp<T>(element: &Element<'_, T>, written: Option<&str>, faults: &mut Faults) -> Option<Srtp> {
+    let written = written?;
+    let srtp = Srtp::of_word(written);
+    if srtp.is_none() {
+        let what = format!("found {written:?}; \"off\", \"if-offered\" and \"required\" are allowed");
+        element.fault(faults, "srtp", what);
+    }
+    srtp
 }
 
 fn browser(
@@ -157,6 +171,17 @@ pub fn reserve(sound: &mut Sound, sip: &Signalling, faults: &mut Faults) {
                  callers may be refused for want of ports"
             ),
         );
+    }
+}
+
+/// Keys that are told in the clear keep nothing secret.
+pub fn check_keys(sound: &Sound, some: &Encryption, listen: &[Listen], faults: &mut Faults) {
+    let mut all = some.trunks.values().chain(some.seats.values()).chain([&sound.settings.srtp]);
+    let is_required = all.any(|srtp| *srtp == Srtp::Required);
+    if is_required && !listen.iter().any(|listener| listener.transport.is_secure()) {
+        let what = "srtp is required, but sip.listen has no tls: the keys are told in the clear, so that whoever reads the \
+                    signalling can listen";
+        faults.warning(&sound.srtp, "media.srtp", what);
     }
 }
 

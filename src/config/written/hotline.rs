@@ -88,6 +88,8 @@ pub struct Trunk {
     /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
     /// number. The first trunk that has it is taken. Default: calls only come in.
     pub to: Option<NextHop>,
+    /// Whether its sound is encrypted, as media.srtp says it: "off", "if-offered" or "required". Default: media.srtp.
+    pub srtp: Option<String>,
 }
 
 /// Somebody to whom operators hand emergencies, e.g. the police. An operator presses the key in a talk: the target is
@@ -130,6 +132,10 @@ pub struct Media {
     pub dead_after: Option<Time>,
     /// A call on hold from which no packet at all came for so long is ended. Default "1h".
     pub held_at_most: Option<Time>,
+    /// Whether the sound of phones and trunks is encrypted (SRTP), where a seat or trunk says nothing else. "off": never;
+    /// "if-offered": where they offer it, while our own offers are in the clear; "required": calls without it are refused.
+    /// The keys are in the signalling (SDES): they are secret over TLS alone. Default "if-offered".
+    pub srtp: Option<String>,
     /// Threads for sound; 0: one for each core. Default 0.
     pub workers: Option<usize>,
     /// Folder of the prompts, seen from this file. Default: ../prompts, or prompts where the program is started.
