@@ -48,7 +48,7 @@ fn packets_are_sealed_as_everybody_does() {
             Suite::Aes128Tag80,
             small,
             "800f1234decafbadcafebabe 4e55dc4ce79978d88ca4d215949d2402 b78d6acc99ea179b8dbb",
-            Some("81c8000bcafebabe 7128035be487b9bdbef89041f977a5a8 80000001 993e08cd54d7c1230798"),
+            Some("81c8000bcafebabe 7128035be487b9bdbef89041f977a5a8 80000001 993e08cd54d6c1230798"),
         ),
         (
             Suite::Aes256Tag80,
