@@ -17,13 +17,13 @@ use super::browser::negotiation::{Voice, is_for_browsers};
 use super::browser::room::{Begun, Room};
 use super::browser::session::AT_ROOM;
 use super::capture::Capture;
-use super::leg::Patience;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::orders::{Handle, Order};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recorder::{Recorder, Wanted};
+use super::silence::Patience;
 use super::socket::{Ground, Socket};
 use super::srtp::sdes::Secrets;
 use super::srtp::terms::Terms;
@@ -107,7 +107,7 @@ impl Desk {
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
-        let room = Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone())
+        let room = Room::new(settings.browser.clone(), settings.dscp, settings.workers, tell.clone(), clock.clone())
             .map_err(|error| DeskFault::Browsers(settings.browser.listen, error))?;
         let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
         let mut recorder = Recorder::new(clock.clone(), tell.clone());
@@ -260,13 +260,14 @@ impl Desk {
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
         self.legs.insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, like: None });
-        let patience = Patience { dead_after: self.settings.dead_after, held_at_most: self.settings.held_at_most };
+        let Settings { dead_after, held_at_most, one_way_after, .. } = self.settings;
+        let patience = Patience { dead_after, held_at_most, one_way_after };
         self.order(leg, Order::Open { leg, ground, patience });
     }
 
     fn phone(&mut self, whom: For, srtp: Srtp) -> Option<(Ground, Side)> {
         self.collect_freed();
-        let pair = self.ports.take(whom)?;
+        let pair = self.ports.take(whom, self.settings.dscp)?;
         let address = self.settings.advertise.unwrap_or(self.settings.bind);
         let local = Local { address, rtp_port: pair.port, session_id: self.session_id() };
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));

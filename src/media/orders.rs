@@ -6,10 +6,10 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use super::capture::Capture;
-use super::leg::Patience;
 use super::negotiation::Agreement;
 use super::player::Player;
 use super::recorder::Tap;
+use super::silence::Patience;
 use super::socket::Ground;
 use super::srtp::sdes::Secrets;
 use crate::ids::LegId;

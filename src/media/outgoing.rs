@@ -122,6 +122,11 @@ impl Outgoing {
         numbers
     }
 
+    /// How many went.
+    pub fn packets(&self) -> u32 {
+        self.packets
+    }
+
     /// For a sender report; `None` if nothing was sent yet.
     pub fn sent(&self, now: Moment) -> Option<Sent> {
         self.last.map(|_| Sent { timestamp: self.clock(now), packets: self.packets, octets: self.octets })

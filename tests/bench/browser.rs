@@ -68,6 +68,8 @@ fn desk() {
         prompts: Default::default(),
         recordings: Default::default(),
         srtp: Default::default(),
+        one_way_after: Duration::ZERO,
+        dscp: 46,
         browser: Browser { opus_at_once: 10_000, ..Browser::on([127, 0, 0, 1].into()) },
     };
     let began = Instant::now();

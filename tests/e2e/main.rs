@@ -21,6 +21,7 @@ mod keys;
 mod lines;
 mod load;
 mod menus;
+mod one_way;
 mod operators;
 mod orders;
 mod page_phones;

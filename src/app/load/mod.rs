@@ -118,6 +118,7 @@ fn phone_settings(server: SocketAddr, own: IpAddr, fixed: Option<SocketAddr>) ->
         min_se: Duration::ZERO,
         redirects: Vec::new(),
         max_calls: 10_000,
+        dscp: 24,
         timers: Timers::default(),
     }
 }

@@ -81,6 +81,8 @@ impl Phone {
             browser: media::Browser::on(own),
             recordings: Default::default(),
             srtp: Default::default(),
+            one_way_after: Duration::ZERO,
+            dscp: 46,
         };
         let desk = Desk::start(
             settings,
@@ -153,6 +155,7 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
         min_se: Duration::ZERO,
         redirects: Vec::new(),
         max_calls: 4,
+        dscp: 24,
         timers: Timers::default(),
     }
 }

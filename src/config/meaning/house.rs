@@ -98,6 +98,7 @@ impl Meaning {
             min_se,
             redirects,
             max_calls,
+            dscp,
             // Not in the files.
             timers: Timers { .. },
         } = settings;
@@ -113,6 +114,7 @@ impl Meaning {
         self.say("", "sip.min_se", time_text(*min_se));
         self.say("", "sip.redirects", list(redirects));
         self.say("", "sip.max_calls", max_calls);
+        self.say("", "sip.dscp", dscp);
         for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
             let thing = format!("trunk {id}");
             self.say(&thing, "from", list(from));
@@ -141,6 +143,8 @@ impl Meaning {
             urgent: _,
             codecs,
             dead_after,
+            one_way_after,
+            dscp,
             held_at_most,
             workers,
             // What stands in for what is told of with the languages.
@@ -155,6 +159,8 @@ impl Meaning {
         self.say("", "media.ports", format!("{}-{}", ports.start(), ports.end()));
         self.say("", "media.codecs", list(codecs.iter().map(|codec| format!("{codec:?}").to_lowercase())));
         self.say("", "media.dead_after", time_text(*dead_after));
+        self.say("", "media.one_way_after", time_text(*one_way_after));
+        self.say("", "media.dscp", dscp);
         self.say("", "media.held_at_most", time_text(*held_at_most));
         self.say("", "media.workers", workers);
         self.say("", "media.prompts", folder.display());

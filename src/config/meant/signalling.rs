@@ -16,6 +16,8 @@ use crate::media::Srtp;
 use crate::sip::addressing::listener_to;
 use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport, Trunk};
 
+/// Signalling, RFC 4594 §2.3 of old; many networks know no CS5.
+const CS3: u8 = 24;
 const REALM: &str = "hotline";
 const REGISTER_MIN: Duration = Duration::from_secs(60);
 const REGISTER_MAX: Duration = Duration::from_secs(3600);
@@ -139,6 +141,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         min_se,
         redirects: written.redirects.iter().flatten().map(|network| network.0).collect(),
         max_calls,
+        dscp: sound::dscp(&sip, written.dscp.as_deref(), CS3, faults),
         timers: Timers::default(),
     };
     let out = tables.iter().filter(|trunk| trunk.written.to.is_some());

@@ -75,6 +75,9 @@ pub struct Sip {
     pub redirects: Option<Vec<Network>>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
+    /// How signalling is marked for networks (DSCP): "ef", "cs0" to "cs7", "af11" to "af43", "off", or a number from "0"
+    /// to "63". Default "cs3".
+    pub dscp: Option<String>,
 }
 
 /// Where calls come from without a password, and where ours go out.
@@ -130,6 +133,13 @@ pub struct Media {
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
+    /// In a talk somebody from whom no sound came for so long, or who reports for so long that none arrives, while the other
+    /// side speaks, is told of in the log, the record and the alarms; "0s": never, where phones are silent when nobody
+    /// speaks. "5s" to "5m". Default "10s".
+    pub one_way_after: Option<Time>,
+    /// How sound is marked for networks (DSCP): "ef", "cs0" to "cs7", "af11" to "af43", "off", or a number from "0" to
+    /// "63". Default "ef".
+    pub dscp: Option<String>,
     /// A call on hold from which no packet at all came for so long is ended. Default "1h".
     pub held_at_most: Option<Time>,
     /// Whether the sound of phones and trunks is encrypted (SRTP), where a seat or trunk says nothing else. "off": never;

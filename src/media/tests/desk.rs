@@ -65,6 +65,8 @@ pub fn settings(ports: std::ops::RangeInclusive<u16>) -> Settings {
         browser: Browser::on([127, 0, 0, 1].into()),
         recordings: Default::default(),
         srtp: Default::default(),
+        one_way_after: Duration::ZERO,
+        dscp: 46,
     }
 }
 

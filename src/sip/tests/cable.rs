@@ -60,6 +60,7 @@ fn settings(end: usize, reliable: bool) -> Settings {
         min_se: Duration::from_secs(90),
         redirects: vec!["10.7.0.0/16".parse().unwrap()],
         max_calls: 1000,
+        dscp: 24,
         timers: Timers::default(),
     }
 }

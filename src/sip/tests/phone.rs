@@ -55,6 +55,7 @@ pub fn settings(trunk: bool) -> Settings {
         min_se: Duration::from_secs(90),
         redirects: vec!["10.7.0.0/16".parse().unwrap()],
         max_calls: 3,
+        dscp: 24,
         timers: Timers::default(),
     }
 }
