@@ -181,13 +181,13 @@ impl Desk {
     /// Other settings and, if there are any, other prompts, for what begins from here on: what plays is played to its
     /// end. Addresses, ports and workers are as at the start.
     pub fn set_settings(&mut self, settings: Settings, bank: Option<Arc<PromptBank>>) {
-        let Settings { bind, advertise, ports, workers, .. } = self.settings.clone();
+        let Settings { bind, advertise, ports, workers, dscp, .. } = self.settings.clone();
         // A pair that the range does not have cannot be kept.
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
         self.ports.set_reserve(reserve, settings.urgent);
         self.room.set_settings(settings.browser.clone());
         self.recorder.set_place(settings.recordings.clone());
-        self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
+        self.settings = Settings { bind, advertise, ports, workers, dscp, reserve, ..settings };
         if let Some(bank) = bank {
             self.bank = bank;
         }
