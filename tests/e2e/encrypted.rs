@@ -18,8 +18,8 @@ fn a_caller_whose_sound_is_encrypted_speaks_with_a_phone_whose_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let (say, operator) = (dir.path().join("say.wav"), dir.path().join("operator.wav"));
         write_tone(&say, 700, 20);
-        let args = ["--say", say.to_str().unwrap(), "--record", operator.to_str().unwrap(), "--calls", "1"].as_slice();
-        let seat = Softphone::seat(&house, "8001", "open-sesame", args);
+        let args = ["--say", say.to_str().unwrap(), "--record", operator.to_str().unwrap(), "--calls", "1"];
+        let seat = Softphone::seat(&house, "8001", "open-sesame", &args);
         let caller = Baresip::caller(&house, 440, &format!("mediaenc={how};audio_codecs=pcma/8000/1"));
         caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
         house.wait_log(&["connected"]);

@@ -177,7 +177,7 @@ impl Table {
     fn join(&mut self, a: usize, b: usize) {
         for (n, peer) in [(a, b), (b, a)] {
             self.mixes.leave(&mut self.legs, n);
-            self.legs[n].as_mut().unwrap().join(peer);
+            self.legs[n].as_mut().unwrap().join(self.now, peer);
         }
     }
 

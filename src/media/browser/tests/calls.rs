@@ -48,6 +48,8 @@ pub fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House
         browser: Browser { opus_at_once, ..Browser::on([127, 0, 0, 1].into()) },
         recordings: Default::default(),
         srtp: Default::default(),
+        one_way_after: Duration::ZERO,
+        dscp: 46,
     };
     let began = std::time::Instant::now();
     let clock = Arc::new(move || Moment::from_micros(1 + began.elapsed().as_micros() as u64));
