@@ -83,6 +83,8 @@ pub fn call_settings(house: &House) -> call::Settings {
         supervisors: supervisors.chain(people).collect(),
         reasons: house.queue.reasons.clone(),
         emergencies: house.emergencies.iter().map(emergency).collect(),
+        srtp_of_trunks: house.srtp.trunks.clone(),
+        srtp_of_seats: house.srtp.seats.clone(),
         records_others: house.recording.calls,
         way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
     }

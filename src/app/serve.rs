@@ -74,7 +74,7 @@ async fn open_and_run(
     let Read { mut house, meaning, files, prompts, .. } = read;
     let tls = house.tls.clone().map(Acceptor::open).transpose().map_err(|e| one(e.to_string()))?;
     let origins = Origins::new(&house.web.origins);
-    let sockets = Sockets::bind(&house.sip.listen, SipDoors { tls: tls.clone(), origins }).await;
+    let sockets = Sockets::bind(&house.sip.listen, SipDoors { tls: tls.clone(), origins, dscp: house.sip.dscp }).await;
     let sockets = sockets.map_err(|e| one(e.to_string()))?;
     for (listen, addr) in house.sip.listen.iter_mut().zip(sockets.local_addrs()) {
         listen.addr = addr;

@@ -46,11 +46,17 @@ impl Call {
             .or_else(|| self.replaced_call(house))
             .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
         let part_of = self.part_of;
+        let srtp = match &incoming.source {
+            sip::Source::Seat(seat) => house.settings.srtp_of_seats.get(seat),
+            sip::Source::Trunk(trunk) => house.settings.srtp_of_trunks.get(trunk),
+        };
+        let srtp = srtp.copied();
         house.media(media::Command::Open {
             leg: self.caller,
             call: part_of.unwrap_or(self.id),
             second: false,
             kind: media::LegKind::Phone,
+            srtp,
         });
         house.media(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },

@@ -332,6 +332,7 @@ impl Call {
             E::Noticed { leg } => self.noticed(house, leg),
             E::Dead { leg } => self.leg_dead(house, leg),
             E::Closed { leg, quality } if leg == self.caller => self.figures(quality),
+            E::OneWay { leg, what } => self.one_way(house, leg, what),
             _ => {}
         }
     }
@@ -413,12 +414,6 @@ impl Call {
 
     fn in_menu(&mut self, act: impl FnOnce(&mut Walker)) {
         self.walker.as_deref_mut().map(act);
-    }
-
-    fn figures(&mut self, quality: Option<media::Quality>) {
-        self.sound = Sound::None;
-        self.record.quality =
-            quality.map(|q| crate::records::Quality { mos: q.mos, loss: q.loss, jitter_ms: q.jitter_ms });
     }
 
     /// After each event: what the machines want, and whether the call can be closed.

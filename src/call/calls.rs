@@ -46,6 +46,8 @@ pub struct Calls {
 #[derive(Default)]
 pub(super) struct Legs {
     calls: BTreeMap<LegId, CallId>,
+    /// Those whose last figures are awaited.
+    closing: BTreeMap<LegId, CallId>,
     made: u64,
 }
 
@@ -60,6 +62,13 @@ impl Legs {
 
     pub fn remove(&mut self, leg: LegId) {
         self.calls.remove(&leg);
+    }
+
+    /// Nothing but its last figures comes from it any more.
+    pub fn close(&mut self, leg: LegId) {
+        if let Some(call) = self.calls.remove(&leg) {
+            self.closing.insert(leg, call);
+        }
     }
 
     /// It is another call's from now on.
@@ -225,6 +234,11 @@ impl Calls {
             Event::Media(media::Event::Recorded { call, recording, .. }) if !self.calls.contains_key(&call) => {
                 let change = recording::completed_late(recording);
                 self.actions.push_back(Action::Write(Entry::Recording { call, change }));
+            }
+            Event::Media(media::Event::Closed { leg, quality }) if self.legs.closing.contains_key(&leg) => {
+                if let Some(call) = self.legs.closing.remove(&leg) {
+                    self.on_call(now, call, |call, _| call.seat_figures(quality));
+                }
             }
             Event::Media(event) => {
                 let leg = leg_of_media(&event);

@@ -146,6 +146,8 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
+        let trunk = target.ways.get(way).map(|way| &way.trunk);
+        let srtp = trunk.and_then(|trunk| house.settings.srtp_of_trunks.get(trunk)).copied();
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {
@@ -153,7 +155,7 @@ impl Call {
             state => *state = State::HandedOff(handoff),
         }
         self.hear_it_ring(house);
-        house.media(media::Command::OpenUrgent { leg, call: self.id });
+        house.media(media::Command::OpenUrgent { leg, call: self.id, srtp });
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 

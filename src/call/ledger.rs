@@ -55,6 +55,8 @@ fn blank(id: CallId, now: Moment) -> Record {
         within_service_level: None,
         recording: None,
         quality: None,
+        operator_quality: None,
+        one_way: Vec::new(),
         survey: None,
         handoff: Vec::new(),
         transfers: Vec::new(),

@@ -22,6 +22,7 @@ mod offering;
 mod onward;
 mod order;
 mod others;
+mod quality;
 mod recording;
 mod referring;
 mod ringing;

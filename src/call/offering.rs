@@ -302,7 +302,7 @@ impl Call {
     pub fn drop_seat_leg(&self, house: &mut House, seat: &SeatLeg, reason: Option<&str>) {
         house.sip(sip::Command::Hangup { leg: seat.leg, reason: reason.map(Into::into) });
         house.media(media::Command::Close { leg: seat.leg });
-        house.legs.remove(seat.leg);
+        house.legs.close(seat.leg);
     }
 }
 

@@ -173,7 +173,12 @@ impl Call {
         let kind = if browser { media::LegKind::Browser } else { media::LegKind::Phone };
         // Whom an operator dials beside a talk may have part in that.
         let call = self.beside.as_ref().map_or(self.id, |beside| beside.talk);
-        house.media(media::Command::Open { leg, call, second: true, kind });
+        let srtp = match to {
+            Whom::Seat(seat) => house.settings.srtp_of_seats.get(seat),
+            Whom::Number(_) => house.settings.way_out.as_ref().and_then(|way| house.settings.srtp_of_trunks.get(way)),
+        };
+        let srtp = srtp.copied();
+        house.media(media::Command::Open { leg, call, second: true, kind, srtp });
     }
 
     /// Invites a seat's phone or a number over the trunk. `auto_answer`: who sits there asked for it.

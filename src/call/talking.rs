@@ -205,7 +205,7 @@ impl Call {
     pub fn seat_ended(&mut self, house: &mut House, leg: LegId) {
         let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };
         house.media(media::Command::Close { leg });
-        house.legs.remove(leg);
+        house.legs.close(leg);
         match self.state {
             State::Talking(_) => {
                 if !self.operator_left_to_far_end(house) && !self.operator_left_to_consulted(house) {

@@ -125,7 +125,7 @@ pub(super) struct Look {
     emergency: Option<Target>,
     answered: bool,
     /// Of what is only added to: how much there is.
-    counts: [usize; 5],
+    counts: [usize; 6],
     notes: u32,
     recorded: Option<bool>,
 }
@@ -164,6 +164,7 @@ impl Call {
                 record.menu_path.len(),
                 record.offers.len(),
                 record.transfers.len(),
+                record.one_way.len(),
             ],
             notes: self.notes,
             recorded: self.recorded_now(),

@@ -36,6 +36,7 @@ pub(super) fn leg_of_media(event: &media::Event) -> LegId {
         | E::Noticed { leg }
         | E::Recorded { leg, .. }
         | E::Dead { leg }
+        | E::OneWay { leg, .. }
         | E::Closed { leg, .. } => *leg,
     }
 }

@@ -37,6 +37,9 @@ pub struct Settings {
     pub flow_grace: Duration,
     /// Whom an operator can bring into a talk, each by a code of its own.
     pub emergencies: Vec<Emergency>,
+    /// How the sound of some trunks and seats is encrypted; of all others as the settings of sound say.
+    pub srtp_of_trunks: BTreeMap<TrunkId, media::Srtp>,
+    pub srtp_of_seats: BTreeMap<SeatId, media::Srtp>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
 }

@@ -6,13 +6,15 @@ use super::meaning::{CONTENT, FORMERLY, Fact, Facts, Meaning, QUEUE};
 use crate::ids::QueueId;
 
 /// Keys that are read when the house opens, and not again.
-const AT_THE_START: [&str; 10] = [
+const AT_THE_START: [&str; 12] = [
     "sip.listen",
+    "sip.dscp",
     "sip.advertise",
     "media.bind",
     "media.advertise",
     "media.ports",
     "media.workers",
+    "media.dscp",
     "media.browser.listen",
     "web.listen",
     "web.https",

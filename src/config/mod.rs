@@ -41,7 +41,7 @@ pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
-use crate::ids::{Language, QueueId, ScheduleId, TrunkId};
+use crate::ids::{Language, QueueId, ScheduleId, SeatId, TrunkId};
 use crate::{ivr, media, queue, sip, tls};
 
 /// Everything the admin said, as each room understands it.
@@ -49,6 +49,8 @@ use crate::{ivr, media, queue, sip, tls};
 pub struct House {
     pub sip: sip::Settings,
     pub media: media::Settings,
+    /// How trunks and seats want their sound encrypted that do not go by the rest.
+    pub srtp: Encryption,
     pub ivr: ivr::Settings,
     pub queue: queue::Rules,
     /// When each queue lets callers in.
@@ -68,6 +70,13 @@ pub struct House {
     pub tls: Option<tls::Files>,
     pub app: App,
     pub web: Web,
+}
+
+/// Rules of some for the encryption of their sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encryption {
+    pub trunks: BTreeMap<TrunkId, media::Srtp>,
+    pub seats: BTreeMap<SeatId, media::Srtp>,
 }
 
 /// By what a queue is open.

@@ -59,6 +59,7 @@ pub const DESCRIBED: &[(&str, &str)] = &[
     ("hotline_late_total", "Calls that were not answered in time, by cause"),
     ("hotline_wait_seconds", "Waits in the line until an operator answered"),
     ("hotline_talk_seconds", "Talks"),
+    ("hotline_one_way_total", "Talks in which sound went one way only, by side and what is missing"),
     ("hotline_alarms", "Alarms that are open"),
     ("hotline_connections_refused_total", "Connections to the pages that found no place"),
     ("hotline_http_requests_total", "Requests to the API, by method, path and status"),

@@ -17,15 +17,17 @@ use super::browser::negotiation::{Voice, is_for_browsers};
 use super::browser::room::{Begun, Room};
 use super::browser::session::AT_ROOM;
 use super::capture::Capture;
-use super::leg::{Ground, Patience};
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::orders::{Handle, Order};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recorder::{Recorder, Wanted};
-use super::socket::Socket;
-use super::words::{Codec, Command, Direction, Event, LegKind, Settings};
+use super::silence::Patience;
+use super::socket::{Ground, Socket};
+use super::srtp::sdes::Secrets;
+use super::srtp::terms::Terms;
+use super::words::{Codec, Command, Direction, Event, LegKind, Settings, Srtp};
 use super::worker::{self, Clock, Start, Tell};
 use crate::ids::{CallId, LegId, Prompt};
 
@@ -69,6 +71,16 @@ enum Side {
     Browser(Box<BrowserLeg>),
 }
 
+impl Side {
+    /// A browser's packets are encrypted before they come here.
+    fn encryption(&self) -> Option<Box<Secrets>> {
+        match self {
+            Side::Phone(negotiation) => negotiation.encryption().map(Box::new),
+            Side::Browser(_) => None,
+        }
+    }
+}
+
 impl Desk {
     /// Starts the workers. `tell` is called by them with batches of events.
     pub fn start(
@@ -95,7 +107,7 @@ impl Desk {
             })
         };
         let workers = (0..count).map(start).collect::<io::Result<_>>().map_err(DeskFault::Worker)?;
-        let room = Room::new(settings.browser.clone(), settings.workers, tell.clone(), clock.clone())
+        let room = Room::new(settings.browser.clone(), settings.dscp, settings.workers, tell.clone(), clock.clone())
             .map_err(|error| DeskFault::Browsers(settings.browser.listen, error))?;
         let ports = Ports::new(settings.bind, &settings.ports, settings.reserve, settings.urgent);
         let mut recorder = Recorder::new(clock.clone(), tell.clone());
@@ -117,10 +129,10 @@ impl Desk {
 
     pub fn command(&mut self, command: Command) {
         match command {
-            Command::Open { leg, call, second, kind } => {
-                self.open(leg, call, if second { For::Second } else { For::First }, kind)
+            Command::Open { leg, call, second, kind, srtp } => {
+                self.open(leg, call, if second { For::Second } else { For::First }, kind, srtp)
             }
-            Command::OpenUrgent { leg, call } => self.open(leg, call, For::Emergency, LegKind::Phone),
+            Command::OpenUrgent { leg, call, srtp } => self.open(leg, call, For::Emergency, LegKind::Phone, srtp),
             Command::MakeOffer { leg, like } => self.make_offer(leg, like),
             Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
             Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),
@@ -169,13 +181,13 @@ impl Desk {
     /// Other settings and, if there are any, other prompts, for what begins from here on: what plays is played to its
     /// end. Addresses, ports and workers are as at the start.
     pub fn set_settings(&mut self, settings: Settings, bank: Option<Arc<PromptBank>>) {
-        let Settings { bind, advertise, ports, workers, .. } = self.settings.clone();
+        let Settings { bind, advertise, ports, workers, dscp, .. } = self.settings.clone();
         // A pair that the range does not have cannot be kept.
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
         self.ports.set_reserve(reserve, settings.urgent);
         self.room.set_settings(settings.browser.clone());
         self.recorder.set_place(settings.recordings.clone());
-        self.settings = Settings { bind, advertise, ports, workers, reserve, ..settings };
+        self.settings = Settings { bind, advertise, ports, workers, dscp, reserve, ..settings };
         if let Some(bank) = bank {
             self.bank = bank;
         }
@@ -239,27 +251,29 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind) {
+    fn open(&mut self, leg: LegId, call: CallId, whom: For, kind: LegKind, srtp: Option<Srtp>) {
         let stood = match kind {
-            LegKind::Phone => self.phone(whom),
+            LegKind::Phone => self.phone(whom, srtp.unwrap_or(self.settings.srtp)),
             LegKind::Browser => self.browser(leg).map(|(ground, browser)| (ground, Side::Browser(Box::new(browser)))),
         };
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
         self.legs.insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, like: None });
-        let patience = Patience { dead_after: self.settings.dead_after, held_at_most: self.settings.held_at_most };
+        let Settings { dead_after, held_at_most, one_way_after, .. } = self.settings;
+        let patience = Patience { dead_after, held_at_most, one_way_after };
         self.order(leg, Order::Open { leg, ground, patience });
     }
 
-    fn phone(&mut self, whom: For) -> Option<(Ground, Side)> {
+    fn phone(&mut self, whom: For, srtp: Srtp) -> Option<(Ground, Side)> {
         self.collect_freed();
-        let pair = self.ports.take(whom)?;
+        let pair = self.ports.take(whom, self.settings.dscp)?;
         let address = self.settings.advertise.unwrap_or(self.settings.bind);
         let local = Local { address, rtp_port: pair.port, session_id: self.session_id() };
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
         let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None, opus: None };
-        Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs))))
+        let terms = Terms::new(srtp, StdRng::from_rng(&mut self.rng));
+        Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs).with_terms(terms))))
     }
 
     fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {
@@ -365,11 +379,13 @@ impl Desk {
     fn agreed(&mut self, leg: LegId, taken: Result<(Agreement, Option<Event>), Unacceptable>) {
         match taken {
             Ok((agreement, event)) => {
+                let mut secrets = None;
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.direction = agreement.direction;
                     state.codec = Some(agreement.codec);
+                    secrets = state.side.encryption();
                 }
-                self.order(leg, Order::Agree { leg, agreement });
+                self.order(leg, Order::Agree { leg, agreement, secrets });
                 self.events.extend(event);
             }
             Err(fault) => self.unacceptable(leg, fault),

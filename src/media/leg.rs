@@ -2,8 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::Rng;
@@ -12,6 +11,7 @@ use rtp::header::Header;
 
 use super::capture::Capture;
 use super::dtmf::Keys;
+use super::far::{Block, Far};
 use super::g711;
 use super::mixing::{self, Mixed};
 use super::negotiation::Agreement;
@@ -22,19 +22,26 @@ use super::pressing::Pressing;
 use super::quality::Reception;
 use super::recorder::{Channel, Tap};
 use super::rtcp::{self, LastReport};
-use super::socket::Socket;
+use super::silence::Silence;
+use super::socket::{Ground, Socket};
 use super::source::{Source, Verdict};
-use super::words::{Codec, Direction, Event, Quality};
+use super::srtp::sdes::Secrets;
+use super::srtp::{CryptoError, Sealed};
+use super::words::{Codec, Direction, Event, OneWay, Quality};
 use crate::ids::LegId;
 use crate::moment::Moment;
 
 /// RFC 3550 §6.2: the mean interval of reports.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// RFC 3389 §4: many send it without saying so.
+const COMFORT_NOISE: u8 = 13;
 
 pub struct Leg {
     pub id: LegId,
     pub ground: Ground,
     pub agreement: Option<Agreement>,
+    /// Its packets are encrypted, both ways.
+    sealed: Option<Box<Sealed>>,
     /// Slot of the leg that hears this one, and is heard by it.
     pub joined: Option<usize>,
     pub player: Option<Player>,
@@ -50,9 +57,8 @@ pub struct Leg {
     reception: Reception,
     keys: Keys,
     pressing: Pressing,
-    heard_at: Moment,
-    pub patience: Patience,
-    watch: Watch,
+    far: Far,
+    pub silence: Silence,
     report_at: Moment,
     last_report: Option<LastReport>,
     pub capture: Option<Capture>,
@@ -80,35 +86,11 @@ impl Played {
     }
 }
 
-/// What a leg stands on.
-pub struct Ground {
-    pub rtp: Socket,
-    /// The room's end takes RTCP beside RTP.
-    pub rtcp: Option<Socket>,
-    /// The port of the pair, to be given back.
-    pub port: Option<u16>,
-    /// The source of what is sent, where somebody else has named it already.
-    pub ssrc: Option<u32>,
-    /// The room's: whether Opus is wanted as it comes.
-    pub opus: Option<Arc<AtomicBool>>,
-}
-
-/// How long a leg may be silent; zero: for ever.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// One that should send.
-    pub dead_after: Duration,
-    /// One that is on hold.
-    pub held_at_most: Duration,
-}
-
-/// Whether the leg's silence means something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watch {
-    NotYet,
-    Watched,
-    /// It was told.
-    Dead,
+/// What was found when a leg was looked after.
+#[derive(Default)]
+pub struct Found {
+    pub dead: bool,
+    pub one_way: Option<OneWay>,
 }
 
 /// What a packet was.
@@ -132,6 +114,8 @@ pub enum What {
     /// As it came, to a leg that takes it so.
     Opus,
     Key,
+    /// What stands for silence, RFC 3389: it says that somebody is there, and is not passed on.
+    Noise,
 }
 
 impl Leg {
@@ -143,6 +127,7 @@ impl Leg {
             id,
             ground,
             agreement: None,
+            sealed: None,
             joined: None,
             player: None,
             mixed: None,
@@ -153,9 +138,8 @@ impl Leg {
             reception: Reception::default(),
             keys: Keys::new(),
             pressing: Pressing::default(),
-            heard_at: now,
-            watch: Watch::NotYet,
-            patience: Patience { dead_after: Duration::ZERO, held_at_most: Duration::ZERO },
+            far: Far::default(),
+            silence: Silence::new(now),
             report_at,
             last_report: None,
             capture: None,
@@ -166,12 +150,16 @@ impl Leg {
     /// It stands elsewhere from now on; returns where it stood.
     pub fn move_to(&mut self, ground: Ground) -> Ground {
         self.outgoing.ssrc = ground.ssrc.unwrap_or(self.outgoing.ssrc);
-        (self.source, self.agreement) = (None, None);
+        (self.source, self.agreement, self.sealed) = (None, None, None);
         std::mem::replace(&mut self.ground, ground)
     }
 
-    /// A description was agreed, first or anew.
-    pub fn agree(&mut self, now: Moment, agreement: Agreement) {
+    /// A description was agreed, first or anew; `secrets`: what packets are encrypted with.
+    pub fn agree(&mut self, now: Moment, agreement: Agreement, secrets: Option<&Secrets>) {
+        if let Err(error) = self.seal_with(secrets) {
+            tracing::error!(leg = %self.id, %error, "the sound of this leg cannot be encrypted; it is given up");
+            return self.give_up();
+        }
         match &mut self.source {
             None => self.source = Some(Source::new(agreement.remote)),
             Some(source) => {
@@ -181,15 +169,17 @@ impl Leg {
             }
         }
         self.agreement = Some(agreement);
-        self.heard_at = now;
-        if self.watch == Watch::Dead {
-            self.watch = Watch::Watched;
-        }
+        self.silence.agreed(now);
+        self.far.begin_anew();
     }
 
-    pub fn watch(&mut self, now: Moment) {
-        self.heard_at = now;
-        self.watch = Watch::Watched;
+    fn seal_with(&mut self, secrets: Option<&Secrets>) -> Result<(), CryptoError> {
+        match (&mut self.sealed, secrets) {
+            (Some(sealed), Some(secrets)) => sealed.change(*secrets)?,
+            (None, Some(secrets)) => self.sealed = Some(Box::new(Sealed::new(*secrets)?)),
+            (_, None) => self.sealed = None,
+        }
+        Ok(())
     }
 
     fn sends(&self) -> Option<&Agreement> {
@@ -201,7 +191,9 @@ impl Leg {
     }
 
     /// From now on this leg hears `peer`.
-    pub fn join(&mut self, peer: usize) {
+    pub fn join(&mut self, now: Moment, peer: usize) {
+        self.silence.joined(now);
+        self.far.begin_anew();
         self.joined = Some(peer);
         self.player = None;
         self.filling = Some(true);
@@ -228,12 +220,14 @@ impl Leg {
     }
 
     /// One packet from the RTP port.
-    pub fn receive(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) -> Heard {
+    pub fn receive(&mut self, now: Moment, from: SocketAddr, packet: &mut [u8]) -> Heard {
         if rtcp::is_rtcp(packet) {
             self.control(now, from, packet);
             return Heard::Nothing;
         }
         let (Some(agreement), Some(source)) = (&self.agreement, &mut self.source) else { return Heard::Nothing };
+        let opened = self.sealed.as_mut().map_or(Some(packet.len()), |sealed| sealed.open(packet));
+        let Some(packet) = opened.and_then(|length| packet.get(..length)) else { return Heard::Nothing };
         let Some((header, payload)) = parse(packet) else { return Heard::Nothing };
         let codec = agreement.heard.codec(header.payload_type);
         let is_key = Some(header.payload_type) == agreement.heard.keys;
@@ -241,6 +235,7 @@ impl Leg {
             Some(codec) => What::Sound(codec),
             None if is_key => What::Key,
             None if agreement.heard.opus == Some(header.payload_type) => What::Opus,
+            None if header.payload_type == COMFORT_NOISE => What::Noise,
             None => return Heard::Nothing,
         };
         match source.judge(now, from, header.ssrc, header.sequence_number) {
@@ -249,11 +244,14 @@ impl Leg {
             Verdict::Locked => self.ground.rtp.connect(from),
             Verdict::Accepted => {}
         }
-        self.heard_at = now;
+        self.silence.sound(now);
         // All packets of a key have the time of its beginning: they say nothing about jitter.
         let timestamp = (!is_key).then_some(header.timestamp);
         if agreement.heard.concealed != Some(header.payload_type) {
             self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
+        }
+        if what == What::Noise {
+            return Heard::Nothing;
         }
         let key = if is_key { self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]) } else { None };
         if let (Some(codec), Some(capture)) = (codec, &mut self.capture) {
@@ -276,17 +274,22 @@ impl Leg {
     }
 
     /// One packet that may be RTCP.
-    pub fn control(&mut self, now: Moment, from: SocketAddr, packet: &[u8]) {
+    pub fn control(&mut self, now: Moment, from: SocketAddr, packet: &mut [u8]) {
         let named = self.agreement.is_some_and(|agreement| agreement.remote_rtcp == from);
         if !named && !self.source.is_some_and(|source| source.may_control(from)) {
             return;
         }
-        if let Some(sender) = rtcp::read(packet) {
-            self.heard_at = now;
-            if let Some(ntp) = sender {
-                self.last_report = Some(LastReport { ntp, at: now });
-            }
+        let opened = self.sealed.as_mut().map_or(Some(packet.len()), |sealed| sealed.open_control(packet));
+        let Some(packet) = opened.and_then(|length| packet.get(..length)) else { return };
+        let Some(told) = rtcp::read(packet, self.outgoing.ssrc) else { return };
+        self.silence.heard(now);
+        if let Some(ntp) = told.sender {
+            self.last_report = Some(LastReport { ntp, at: now });
         }
+        // Where they hear Opus, their clock is its clock.
+        let ratio = if self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some()) { 6 } else { 1 };
+        let about_us = told.about_us.map(|block| Block { jitter: block.jitter / ratio, ..block });
+        self.far.reported(now, about_us, self.outgoing.packets(), rtcp::middle(now));
     }
 
     pub fn info_key(&mut self, now: Moment, key: char) -> Option<char> {
@@ -307,6 +310,7 @@ impl Leg {
             What::Sound(_) => Some(agreement.payload_type),
             What::Opus => agreement.heard.opus,
             What::Key => agreement.key_payload_type,
+            What::Noise => None,
         };
         let (Some(payload_type), codec) = (payload_type, agreement.codec) else { return };
         // A key of ours is pressed in the place of sound.
@@ -427,19 +431,17 @@ impl Leg {
         true
     }
 
-    /// Once a second: whether the leg has just been found dead, and its report if one is due.
-    pub fn look_after(&mut self, now: Moment, rng: &mut StdRng) -> bool {
+    /// Once a second: what has just been found of it, and its report if one is due. `answered`: in a talk, whether the
+    /// other side speaks.
+    pub fn look_after(&mut self, now: Moment, answered: bool, rng: &mut StdRng) -> Found {
         if self.report_at <= now {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }
         let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
-        let limit = if expects { self.patience.dead_after } else { self.patience.held_at_most };
-        let dies = self.watch == Watch::Watched && !limit.is_zero() && now.since(self.heard_at) >= limit;
-        if dies {
-            self.watch = Watch::Dead;
-        }
-        dies
+        let dead = self.silence.dies(now, expects);
+        let in_talk = expects && answered && self.joined.is_some();
+        Found { dead, one_way: if in_talk { self.silence.one_way(now, &self.far) } else { None } }
     }
 
     fn report(&mut self, now: Moment, bye: bool) {
@@ -450,23 +452,35 @@ impl Leg {
         let report = self.reception.report();
         let sent = self.outgoing.sent(now);
         let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
+        let report = match &mut self.sealed {
+            Some(sealed) => sealed.seal_control(&buffer[..length]),
+            None => Some(&buffer[..length]),
+        };
+        let (Some(report), Some(source)) = (report, &self.source) else { return };
         match self.ground.rtcp.as_ref().filter(|_| !agreement.rtcp_mux) {
-            Some(rtcp) => drop(rtcp.send_to(&buffer[..length], agreement.remote_rtcp)),
-            None => self.send(&buffer[..length]),
+            Some(rtcp) => drop(rtcp.send_to(report, agreement.remote_rtcp)),
+            None => send(&self.ground.rtp, source, report),
         }
     }
 
     /// Says goodbye; the figures of what was received, and the port that is free.
     pub fn close(mut self, now: Moment) -> (Option<Quality>, Option<u16>) {
         self.report(now, true);
-        (self.reception.quality(), self.ground.port)
+        let far = self.far.figures();
+        let quality = self.reception.quality().map(|quality| Quality { far, ..quality });
+        (quality, self.ground.port)
     }
 
-    /// A full buffer or a closed port of theirs loses a packet, as networks do.
-    fn send(&self, packet: &[u8]) {
+    fn send(&mut self, packet: &[u8]) {
         let Some(source) = &self.source else { return };
-        let rtp = &self.ground.rtp;
-        let _: io::Result<usize> =
-            if source.is_locked() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
+        match &mut self.sealed {
+            None => send(&self.ground.rtp, source, packet),
+            Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&self.ground.rtp, source, sealed)),
+        }
     }
+}
+
+/// A full buffer or a closed port of theirs loses a packet, as networks do.
+fn send(rtp: &Socket, source: &Source, packet: &[u8]) {
+    let _: io::Result<usize> = if source.is_locked() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
 }

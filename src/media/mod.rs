@@ -9,6 +9,7 @@ pub mod desk;
 pub mod dtmf;
 #[cfg(test)]
 pub(crate) mod fuzzing;
+mod far;
 mod g711;
 mod jitter;
 mod leg;
@@ -25,8 +26,10 @@ mod quality;
 mod recorder;
 mod rtcp;
 mod sdp;
+mod silence;
 mod socket;
 mod source;
+mod srtp;
 #[cfg(test)]
 mod tests;
 pub mod words;

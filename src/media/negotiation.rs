@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::sdp::{self, Address, Description, Flow, Media};
+use super::srtp::sdes::{Crypto, Secrets};
+use super::srtp::terms::Terms;
 use super::words::{Codec, Direction};
 
 /// RFC 4733, in offers of ours.
@@ -87,6 +89,7 @@ pub struct Negotiation {
     keys: u8,
     /// What our last offer described.
     offered: Receives,
+    terms: Terms,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +104,17 @@ struct Match {
     codec: Codec,
     payload_type: u8,
     keys: Option<u8>,
+    crypto: Option<Crypto>,
+}
+
+/// What we say of our stream.
+struct Stream<'a> {
+    proto: &'a str,
+    types: &'a [(u8, Codec)],
+    keys: Option<u8>,
+    flow: Flow,
+    mux: bool,
+    crypto: &'a [Crypto],
 }
 
 impl Negotiation {
@@ -113,7 +127,18 @@ impl Negotiation {
             layout: vec![Line::Sound],
             keys: KEYS,
             offered: Receives::default(),
+            terms: Terms::default(),
         }
+    }
+
+    /// It may be encrypted, as the terms say.
+    pub fn with_terms(self, terms: Terms) -> Self {
+        Self { terms, ..self }
+    }
+
+    /// What packets are encrypted with, as agreed last. `None`: they are in the clear.
+    pub fn encryption(&self) -> Option<Secrets> {
+        self.terms.secrets()
     }
 
     /// Our offer: every codec, `first` before the others; key presses, both ways.
@@ -121,14 +146,16 @@ impl Negotiation {
         let mut types: Vec<(u8, Codec)> = self.codecs.iter().map(|codec| (static_type(*codec), *codec)).collect();
         types.sort_by_key(|(_, codec)| Some(*codec) != first);
         self.offered = Receives::new(&types, Some(self.keys));
-        let body = self.body(&types, Some(self.keys), Flow::SendRecv, false);
+        let (proto, crypto) = self.terms.offer();
+        let stream = Stream { proto, types: &types, keys: Some(self.keys), flow: Flow::SendRecv, mux: false, crypto };
+        let body = body(&self.layout, self.local.rtp_port, &stream);
         self.describe(body)
     }
 
     /// Takes their offer; returns our answer.
     pub fn take_offer(&mut self, sdp: &[u8]) -> Result<(Vec<u8>, Agreement), Unacceptable> {
         let theirs = read(sdp)?;
-        let found = self.choose(&theirs)?;
+        let found = self.choose(&theirs, |media| self.terms.choose(media))?;
         let media = &theirs.media[found.index];
         let heard = Receives::new(&[(found.payload_type, found.codec)], found.keys);
         let agreement = self.agree(media, &found, heard)?;
@@ -147,30 +174,49 @@ impl Negotiation {
             (Flow::RecvOnly, Direction::Neither) | (Flow::Inactive, _) => Flow::Inactive,
             (Flow::RecvOnly, _) => Flow::SendOnly,
         };
-        let body = self.body(&[(found.payload_type, found.codec)], found.keys, flow, agreement.rtcp_mux);
+        let crypto = self.terms.take_offer(found.crypto);
+        let stream = Stream {
+            proto: if crypto.is_some() { &media.proto } else { "RTP/AVP" },
+            types: &[(found.payload_type, found.codec)],
+            keys: found.keys,
+            flow,
+            mux: agreement.rtcp_mux,
+            crypto: crypto.as_slice(),
+        };
+        let body = body(&self.layout, self.local.rtp_port, &stream);
         Ok((self.describe(body), agreement))
     }
 
     /// Takes their answer to our offer.
     pub fn take_answer(&mut self, sdp: &[u8]) -> Result<Agreement, Unacceptable> {
         let theirs = read(sdp)?;
-        let found = self.choose(&theirs)?;
+        let found = self.choose(&theirs, |media| self.terms.choose_answered(media))?;
         // Who does not answer with keys sends none.
         let heard = Receives { keys: found.keys.and(self.offered.keys), ..self.offered };
-        self.agree(&theirs.media[found.index], &found, heard)
+        let agreement = self.agree(&theirs.media[found.index], &found, heard)?;
+        self.terms.take_answer(found.crypto);
+        Ok(agreement)
     }
 
-    /// The first `m=` line with sound that we can do, and the first codec of theirs that we know.
-    fn choose(&self, theirs: &Description) -> Result<Match, Unacceptable> {
+    /// The first `m=` line with sound that we can do, and the first codec of theirs that we know. `terms`: the line it
+    /// is encrypted by, if it is, or why it is not spoken.
+    fn choose(
+        &self,
+        theirs: &Description,
+        terms: impl Fn(&Media) -> Result<Option<Crypto>, String>,
+    ) -> Result<Match, Unacceptable> {
         let mut why = "no m=audio line with a port".to_string();
         for (index, media) in theirs.media.iter().enumerate() {
             if media.kind != "audio" || media.port == 0 {
                 continue;
             }
-            if !matches!(media.proto.as_str(), "RTP/AVP" | "RTP/AVPF") {
-                why = format!("{} is not spoken here, only RTP/AVP", media.proto);
-                continue;
-            }
+            let crypto = match terms(media) {
+                Ok(crypto) => crypto,
+                Err(reason) => {
+                    why = reason;
+                    continue;
+                }
+            };
             let types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
             let known = types.clone().find_map(|payload_type| Some((payload_type, self.codec(media, payload_type)?)));
             let Some((payload_type, codec)) = known else {
@@ -181,7 +227,7 @@ impl Negotiation {
                 media.maps.iter().any(|(t, name, rate)| t == payload_type && name == "telephone-event" && *rate == 8000)
             };
             let keys = types.clone().find(is_keys);
-            return Ok(Match { index, codec, payload_type, keys });
+            return Ok(Match { index, codec, payload_type, keys, crypto });
         }
         Err(unacceptable(why))
     }
@@ -234,34 +280,6 @@ impl Negotiation {
         })
     }
 
-    /// Everything from the first `t=` on.
-    fn body(&self, types: &[(u8, Codec)], keys: Option<u8>, flow: Flow, mux: bool) -> String {
-        let mut body = String::from("t=0 0\r\n");
-        for line in &self.layout {
-            match line {
-                Line::Refused(line) => {
-                    let _ = write!(body, "{line}\r\n");
-                }
-                Line::Sound => {
-                    let numbers = types.iter().map(|(payload_type, _)| *payload_type).chain(keys);
-                    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
-                    let _ = write!(body, "m=audio {} RTP/AVP {}\r\n", self.local.rtp_port, numbers.join(" "));
-                    for (payload_type, codec) in types {
-                        let _ = write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", encoding(*codec));
-                    }
-                    if let Some(keys) = keys {
-                        let _ = write!(body, "a=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\n");
-                    }
-                    let _ = write!(body, "a=ptime:20\r\na={}\r\n", flow.attribute());
-                    if mux {
-                        body.push_str("a=rtcp-mux\r\n");
-                    }
-                }
-            }
-        }
-        body
-    }
-
     /// The version grows only when something changed, RFC 3264 §8.
     fn describe(&mut self, body: String) -> Vec<u8> {
         if self.described != body {
@@ -276,6 +294,38 @@ impl Negotiation {
         );
         format!("{head}{}", self.described).into_bytes()
     }
+}
+
+/// Everything from the first `t=` on.
+fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
+    let Stream { proto, types, keys, flow, mux, crypto } = stream;
+    let mut body = String::from("t=0 0\r\n");
+    for line in layout {
+        match line {
+            Line::Refused(line) => {
+                let _ = write!(body, "{line}\r\n");
+            }
+            Line::Sound => {
+                let numbers = types.iter().map(|(payload_type, _)| *payload_type).chain(*keys);
+                let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+                let _ = write!(body, "m=audio {port} {proto} {}\r\n", numbers.join(" "));
+                for line in *crypto {
+                    let _ = write!(body, "{}\r\n", line.write());
+                }
+                for (payload_type, codec) in *types {
+                    let _ = write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", encoding(*codec));
+                }
+                if let Some(keys) = keys {
+                    let _ = write!(body, "a=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\n");
+                }
+                let _ = write!(body, "a=ptime:20\r\na={}\r\n", flow.attribute());
+                if *mux {
+                    body.push_str("a=rtcp-mux\r\n");
+                }
+            }
+        }
+    }
+    body
 }
 
 pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {

@@ -6,10 +6,12 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use super::capture::Capture;
-use super::leg::{Ground, Patience};
 use super::negotiation::Agreement;
 use super::player::Player;
 use super::recorder::Tap;
+use super::silence::Patience;
+use super::socket::Ground;
+use super::srtp::sdes::Secrets;
 use crate::ids::LegId;
 
 /// What the desk asks of a worker.
@@ -24,9 +26,11 @@ pub enum Order {
         leg: LegId,
         ground: Ground,
     },
+    /// `secrets`: what packets are encrypted with.
     Agree {
         leg: LegId,
         agreement: Agreement,
+        secrets: Option<Box<Secrets>>,
     },
     Play {
         leg: LegId,

@@ -55,7 +55,8 @@ impl Outgoing {
         let first_timestamp = rng.random();
         Self {
             ssrc: rng.random(),
-            next_sequence: rng.random(),
+            // RFC 3711 §3.3.1: in the lower half, so that who misses the first packets still counts as we do.
+            next_sequence: rng.random::<u16>() >> 1,
             last: None,
             first_timestamp,
             mapping: None,
@@ -119,6 +120,11 @@ impl Outgoing {
         };
         self.count(now, numbers.sequence, numbers.timestamp, length);
         numbers
+    }
+
+    /// How many went.
+    pub fn packets(&self) -> u32 {
+        self.packets
     }
 
     /// For a sender report; `None` if nothing was sent yet.

@@ -5,24 +5,18 @@ use webrtc_util::marshal::{Marshal, Unmarshal};
 
 use super::outgoing::{HEADER, Numbers};
 
+const EXTENSION: u8 = 0x10;
+const SOURCES: u8 = 0x0F;
+
 /// A valid header, and where the payload lies, padding left out. RFC 3550 §5.1, §A.1.
 ///
 /// Only the twelve fixed bytes go to the crate's reader, with contributing sources and extension struck out:
 /// nothing in them is used, and it panics on an extension (RFC 8285) whose elements are longer than itself.
 pub fn parse(packet: &[u8]) -> Option<(Header, std::ops::Range<usize>)> {
     const PADDING: u8 = 0x20;
-    const EXTENSION: u8 = 0x10;
-    const SOURCES: u8 = 0x0F;
     let mut fixed: [u8; HEADER] = *packet.first_chunk()?;
     let flags = fixed[0];
-    if flags >> 6 != 2 {
-        return None;
-    }
-    let mut start = HEADER + 4 * usize::from(flags & SOURCES);
-    if flags & EXTENSION != 0 {
-        let [_, _, high, low] = *packet.get(start..)?.first_chunk()?;
-        start += 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
-    }
+    let start = payload_start(packet)?;
     let padding = if flags & PADDING != 0 { usize::from(*packet.last()?) } else { 0 };
     if flags & PADDING != 0 && padding == 0 {
         return None;
@@ -31,6 +25,20 @@ pub fn parse(packet: &[u8]) -> Option<(Header, std::ops::Range<usize>)> {
     fixed[0] &= !(EXTENSION | SOURCES);
     let header = Header::unmarshal(&mut &fixed[..]).ok()?;
     (start < end).then_some((header, start..end))
+}
+
+/// Where the payload begins. `None`: it is no RTP.
+pub fn payload_start(packet: &[u8]) -> Option<usize> {
+    let flags = *packet.first()?;
+    if flags >> 6 != 2 {
+        return None;
+    }
+    let mut start = HEADER + 4 * usize::from(flags & SOURCES);
+    if flags & EXTENSION != 0 {
+        let [_, _, high, low] = *packet.get(start..)?.first_chunk()?;
+        start += 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+    }
+    Some(start)
 }
 
 pub fn write_header(room: &mut [u8], payload_type: u8, numbers: Numbers, ssrc: u32) {

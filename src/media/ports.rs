@@ -7,8 +7,6 @@ use std::ops::RangeInclusive;
 
 /// Pairs tried for one leg: those that other programs hold are passed over.
 const TRIES: usize = 64;
-/// Expedited forwarding (RFC 3246), in the upper six bits of the byte.
-const EF: u32 = 46 << 2;
 /// A socket's receive buffer: half a second of sound and to spare; the kernel counts overhead in it.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 
@@ -54,8 +52,8 @@ impl Ports {
         self.total - self.free.len()
     }
 
-    /// A free pair; `None` if all are taken, or are kept for others.
-    pub fn take(&mut self, whom: For) -> Option<Pair> {
+    /// A free pair, marked with `dscp`; `None` if all are taken, or are kept for others.
+    pub fn take(&mut self, whom: For, dscp: u8) -> Option<Pair> {
         let kept = match whom {
             For::First => (self.reserve + self.urgent).saturating_sub(self.seconds.len()).max(self.urgent),
             For::Second => self.urgent,
@@ -66,7 +64,7 @@ impl Ports {
         }
         for _ in 0..TRIES.min(self.free.len()) {
             let port = self.free.pop_front()?;
-            match open(self.bind, port) {
+            match open(self.bind, port, dscp) {
                 Ok((rtp, rtcp)) => {
                     if whom == For::Second {
                         self.seconds.insert(port);
@@ -101,15 +99,23 @@ pub fn widen(socket: &UdpSocket, bytes: usize) {
     let _ = socket.set_send_buffer_size(bytes);
 }
 
-fn open(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+/// Marked so that networks may prefer sound; where that is not allowed, sound flows unmarked.
+pub fn mark(socket: &UdpSocket, dscp: u8) {
+    // In the upper six bits of the byte, RFC 2474 §3.
+    let byte = u32::from(dscp) << 2;
+    let is_v4 = socket.local_addr().is_ok_and(|address| address.is_ipv4());
+    let socket = socket2::SockRef::from(socket);
+    let _ = if is_v4 { socket.set_tos_v4(byte) } else { socket.set_tclass_v6(byte) };
+}
+
+fn open(ip: IpAddr, port: u16, dscp: u8) -> io::Result<(UdpSocket, UdpSocket)> {
     let rtcp_port = port.checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
     let rtp = UdpSocket::bind(SocketAddr::new(ip, port))?;
     let rtcp = UdpSocket::bind(SocketAddr::new(ip, rtcp_port))?;
     rtp.set_nonblocking(true)?;
     rtcp.set_nonblocking(true)?;
-    let socket = socket2::SockRef::from(&rtp);
-    // Marked so that networks may prefer sound; where that is not allowed, sound flows unmarked.
-    let _ = if ip.is_ipv4() { socket.set_tos_v4(EF) } else { socket.set_tclass_v6(EF) };
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    mark(&rtp, dscp);
+    mark(&rtcp, dscp);
+    let _ = socket2::SockRef::from(&rtp).set_recv_buffer_size(RECEIVE_BUFFER);
     Ok((rtp, rtcp))
 }

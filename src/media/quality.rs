@@ -108,7 +108,12 @@ impl Reception {
         let jitter = self.jitter_sum as f64 / self.jitter_count.max(1) as f64;
         let jitter_ms = jitter / 16.0 * 1000.0 / CLOCK as f64;
         let round = |value: f64, digits: f64| (value * digits).round() / digits;
-        Some(Quality { mos: round(mos(loss), 100.0), loss: round(loss, 10_000.0), jitter_ms: round(jitter_ms, 100.0) })
+        Some(Quality {
+            mos: round(mos(loss), 100.0),
+            loss: round(loss, 10_000.0),
+            jitter_ms: round(jitter_ms, 100.0),
+            far: None,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! RTCP, RFC 3550 §6: reports with SDES, BYE; theirs are checked (§A.2) and read.
 
+use super::far::Block;
 use super::quality::Report;
 use crate::moment::Moment;
 
@@ -27,6 +28,14 @@ pub struct LastReport {
     pub at: Moment,
 }
 
+/// What a compound of theirs says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Of a sender report: the middle bits of its NTP time.
+    pub sender: Option<u32>,
+    pub about_us: Option<Block>,
+}
+
 struct Writer<'a> {
     buffer: &'a mut [u8; ROOM],
     length: usize,
@@ -51,6 +60,11 @@ impl Writer<'_> {
 fn ntp(at: Moment) -> u64 {
     let micros = at.as_micros();
     ((micros / 1_000_000 + NTP_EPOCH) << 32) | (((micros % 1_000_000) << 32) / 1_000_000)
+}
+
+/// The middle bits of the NTP time, by which reports are told apart.
+pub fn middle(at: Moment) -> u32 {
+    (ntp(at) >> 16) as u32
 }
 
 /// A compound of a report, SDES CNAME and perhaps BYE; returns its length.
@@ -110,28 +124,48 @@ pub fn is_rtcp(packet: &[u8]) -> bool {
     packet.len() >= 8 && packet[0] >> 6 == 2 && (192..=223).contains(&packet[1])
 }
 
-/// Checks a compound; `Some` if it is one, with the middle NTP bits of a sender report in it.
-pub fn read(mut packet: &[u8]) -> Option<Option<u32>> {
+/// Checks a compound; `Some` if it is one. `ssrc`: ours.
+pub fn read(mut packet: &[u8], ssrc: u32) -> Option<Told> {
     let first = packet.get(1)?;
     if !matches!(*first, SENDER_REPORT | RECEIVER_REPORT) {
         return None;
     }
-    let mut sender = None;
+    let mut told = Told::default();
     while !packet.is_empty() {
         let [flags, kind, high, low, ..] = *packet else { return None };
         let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
         if flags >> 6 != 2 || packet.len() < length {
             return None;
         }
-        if kind == SENDER_REPORT
-            && let Some(middle) = packet.get(10..14)
-            && length >= 28
-        {
-            sender = Some(u32::from_be_bytes([middle[0], middle[1], middle[2], middle[3]]));
+        let report = &packet[..length];
+        if kind == SENDER_REPORT && length >= 28 {
+            told.sender = word(report, 10);
         }
+        let blocks = match kind {
+            SENDER_REPORT => report.get(28..),
+            RECEIVER_REPORT => report.get(8..),
+            _ => None,
+        };
+        let blocks = blocks.unwrap_or_default().chunks_exact(24).take(usize::from(flags & 0x1F));
+        told.about_us = told.about_us.or(blocks.filter(|block| word(block, 0) == Some(ssrc)).find_map(block));
         packet = &packet[length..];
     }
-    Some(sender)
+    Some(told)
+}
+
+fn word(packet: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*packet.get(at..)?.first_chunk()?))
+}
+
+fn block(block: &[u8]) -> Option<Block> {
+    Some(Block {
+        // 24 bits with a sign.
+        cumulative_lost: (word(block, 4)? << 8) as i32 >> 8,
+        highest: word(block, 8)?,
+        jitter: word(block, 12)?,
+        last_report: word(block, 16)?,
+        since: word(block, 20)?,
+    })
 }
 
 #[cfg(test)]
@@ -152,15 +186,18 @@ mod tests {
         ] {
             let length = write(&mut buffer, now, 0xDEAD_BEEF, sent, report, None, bye);
             assert_eq!(length % 4, 0);
-            let middle = (ntp(now) >> 16) as u32;
-            assert_eq!(read(&buffer[..length]), Some(sent.map(|_| middle)));
+            let about_us =
+                report.map(|_| Block { cumulative_lost: 3, highest: 70_000, jitter: 12, last_report: 0, since: 0 });
+            let told = Told { sender: sent.map(|_| middle(now)), about_us };
+            assert_eq!(read(&buffer[..length], 9), Some(told));
+            assert_eq!(read(&buffer[..length], 8), Some(Told { about_us: None, ..told }), "about somebody else");
             for cut in 1..length {
-                let _ = read(&buffer[..cut]);
+                let _ = read(&buffer[..cut], 9);
             }
             assert!(is_rtcp(&buffer[..length]));
         }
         assert_eq!(ntp(now), (2_208_988_801 << 32) | (1 << 31));
-        assert_eq!(read(&[0x80, 204, 0, 0]), None);
-        assert_eq!(read(&[0x40, 200, 0, 0]), None);
+        assert_eq!(read(&[0x80, 204, 0, 0], 9), None);
+        assert_eq!(read(&[0x40, 200, 0, 0], 9), None);
     }
 }

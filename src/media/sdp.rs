@@ -3,10 +3,14 @@
 
 use std::net::IpAddr;
 
+use super::srtp::sdes::Crypto;
+
 /// A larger body is nobody's offer of sound.
 const MAX_BODY: usize = 64 * 1024;
 const MAX_LINES: usize = 512;
 const MAX_MEDIA: usize = 64;
+/// Keys of one stream: a suite more than anybody has is worth nothing.
+const MAX_CRYPTO: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -43,6 +47,8 @@ pub struct Media {
     pub secure: Secure,
     /// The first source that is named, RFC 5576.
     pub ssrc: Option<u32>,
+    /// Keys that can be used, in their order.
+    pub crypto: Vec<Crypto>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +165,7 @@ fn attribute(media: &mut Media, value: &str) {
             let named = || rest.split_ascii_whitespace().next()?.parse().ok();
             media.ssrc = media.ssrc.or_else(named);
         }
+        "crypto" if media.crypto.len() < MAX_CRYPTO => media.crypto.extend(Crypto::read(rest)),
         "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup" => secure(&mut media.secure, value),
         other => media.flow = Flow::read(other).unwrap_or(media.flow),
     }

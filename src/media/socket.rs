@@ -5,6 +5,21 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What a leg stands on.
+pub struct Ground {
+    pub rtp: Socket,
+    /// The room's end takes RTCP beside RTP.
+    pub rtcp: Option<Socket>,
+    /// The port of the pair, to be given back.
+    pub port: Option<u16>,
+    /// The source of what is sent, where somebody else has named it already.
+    pub ssrc: Option<u32>,
+    /// The room's: whether Opus is wanted as it comes.
+    pub opus: Option<Arc<AtomicBool>>,
+}
 
 pub enum Socket {
     Udp(UdpSocket),

@@ -30,6 +30,11 @@ pub struct Settings {
     /// A leg that should send and from which nothing (RTP or RTCP) came for so long is dead.
     /// Zero: never.
     pub dead_after: Duration,
+    /// In a talk a leg from which no sound came for so long, or which reported for so long that nothing arrives, while
+    /// the other side speaks, is told of. Zero: never.
+    pub one_way_after: Duration,
+    /// The marking of sound for networks, six bits (RFC 2474).
+    pub dscp: u8,
     /// A leg from which nothing is expected (hold, inactive) and nothing came for so long is dead.
     pub held_at_most: Duration,
     /// Worker threads; 0: one per core.
@@ -38,6 +43,35 @@ pub struct Settings {
     pub browser: Browser,
     /// For what begins from here on.
     pub recordings: Place,
+    /// Of legs that have no rule of their own.
+    pub srtp: Srtp,
+}
+
+/// Whether a phone's sound is encrypted, with keys from the descriptions (RFC 4568).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// Where they offer it; our offers are in the clear.
+    #[default]
+    IfOffered,
+    /// Always: our offers have nothing else, and theirs are refused without it.
+    Required,
+}
+
+impl Srtp {
+    /// As it is written in the files.
+    pub fn of_word(word: &str) -> Option<Srtp> {
+        [Srtp::Off, Srtp::IfOffered, Srtp::Required].into_iter().find(|srtp| srtp.word() == word)
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Srtp::Off => "off",
+            Srtp::IfOffered => "if-offered",
+            Srtp::Required => "required",
+        }
+    }
 }
 
 /// Legs of browsers.
@@ -132,16 +166,19 @@ pub enum LegKind {
 pub enum Command {
     /// Takes a port pair, unless it is a browser's. Legs of one call share a worker. `second`: to be joined to one
     /// that is open; it may have a pair of the reserve.
+    /// `srtp`: a rule of its own.
     Open {
         leg: LegId,
         call: CallId,
         second: bool,
         kind: LegKind,
+        srtp: Option<Srtp>,
     },
     /// The same for an emergency: the last pairs are kept for these.
     OpenUrgent {
         leg: LegId,
         call: CallId,
+        srtp: Option<Srtp>,
     },
     /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
     /// converts nothing.
@@ -262,6 +299,11 @@ pub enum Event {
     Dead {
         leg: LegId,
     },
+    /// In a talk sound goes one way only: that of this leg is missing, or what is said to it.
+    OneWay {
+        leg: LegId,
+        what: OneWay,
+    },
     Closed {
         leg: LegId,
         quality: Option<Quality>,
@@ -276,6 +318,15 @@ pub enum Event {
         call: CallId,
         recording: Result<Recording, String>,
     },
+}
+
+/// Which way there is no sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OneWay {
+    /// Nothing comes from there.
+    NothingComes,
+    /// They report that nothing arrives there.
+    NothingArrives,
 }
 
 /// What is recorded.
@@ -328,4 +379,15 @@ pub struct Quality {
     pub loss: f64,
     /// RFC 3550 §6.4.1, milliseconds; the mean over the call.
     pub jitter_ms: f64,
+    /// What they reported of ours. `None`: nothing.
+    pub far: Option<FarEnd>,
+}
+
+/// How our sound arrived there, as they reported it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FarEnd {
+    pub loss: f64,
+    pub jitter_ms: f64,
+    /// The mean, RFC 3550 §6.4.1.
+    pub round_trip_ms: Option<f64>,
 }

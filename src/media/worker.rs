@@ -16,11 +16,11 @@ use rand::rngs::StdRng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::leg::{Ground, Heard, Leg, What};
+use super::leg::{Found, Heard, Leg, What};
 use super::mixing::{self, Mixes};
 use super::orders::{Handle, Order};
 use super::recorder::Channel;
-use super::socket::Socket;
+use super::socket::{Ground, Socket};
 use super::words::Event;
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -178,7 +178,7 @@ impl Worker {
         self.events.push(Event::Dead { leg: id });
     }
 
-    fn controlled(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &[u8]) {
+    fn controlled(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
         if let Some(leg) = self.slots[slot].as_mut() {
             leg.control(now, from, packet);
         }
@@ -238,12 +238,17 @@ impl Worker {
     }
 
     fn tick_leg(&mut self, now: Moment, at: Moment, slot: usize, its_turn: bool) {
+        let peer = self.slots[slot].as_ref().and_then(|leg| leg.joined).filter(|_| its_turn);
+        let peer = peer.and_then(|peer| self.slots.get(peer)?.as_ref());
+        let answered = peer.is_some_and(|peer| peer.silence.speaks(now));
         let Some(leg) = self.slots[slot].as_mut() else { return };
         if leg.is_playing() {
             leg.tick(at).tell(leg.id, &mut self.events);
         }
-        if its_turn && leg.look_after(now, &mut self.start.rng) {
-            self.events.push(Event::Dead { leg: leg.id });
+        if its_turn {
+            let Found { dead, one_way } = leg.look_after(now, answered, &mut self.start.rng);
+            self.events.extend(dead.then_some(Event::Dead { leg: leg.id }));
+            self.events.extend(one_way.map(|what| Event::OneWay { leg: leg.id, what }));
         }
     }
 
@@ -268,23 +273,25 @@ impl Worker {
         match order {
             Order::Open { leg, ground, patience } => {
                 self.open(now, leg, ground);
-                self.with(leg, |leg| leg.patience = patience);
+                self.with(leg, |leg| leg.silence.patience = patience);
             }
             Order::Move { leg, ground } => self.move_to(leg, ground),
-            Order::Agree { leg, agreement } => self.with(leg, |leg| leg.agree(now, agreement)),
+            Order::Agree { leg, agreement, secrets } => {
+                self.with(leg, |leg| leg.agree(now, agreement, secrets.as_deref()));
+            }
             Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
             Order::Silence { leg } => {
                 self.part(leg);
                 self.with(leg, |leg| leg.player = None);
             }
-            Order::Join { a, b } => self.join(a, b),
+            Order::Join { a, b } => self.join(now, a, b),
             Order::Mix { legs, hears } => self.mix(&legs, &hears),
             Order::KeepKeys { leg } => self.with(leg, |leg| leg.keeps_keys = true),
             Order::Part { leg } => self.part(leg),
             Order::InfoKey { leg, key } => self.info_key(now, leg, key),
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
-            Order::Watch { leg } => self.with(leg, |leg| leg.watch(now)),
+            Order::Watch { leg } => self.with(leg, |leg| leg.silence.watch(now)),
             Order::Record { leg, tap } => self.with(leg, |leg| leg.tap = Some(tap)),
             Order::PauseRecording { leg, paused } => {
                 self.with(leg, |leg| leg.tap.iter_mut().for_each(|tap| tap.paused = paused));
@@ -346,13 +353,13 @@ impl Worker {
         self.start.give_back(port);
     }
 
-    fn join(&mut self, a: LegId, b: LegId) {
+    fn join(&mut self, now: Moment, a: LegId, b: LegId) {
         self.part(a);
         self.part(b);
         let (Some(a), Some(b)) = (self.index.get(&a).copied(), self.index.get(&b).copied()) else { return };
         for (slot, peer) in [(a, b), (b, a)] {
             if let Some(leg) = self.slots[slot].as_mut() {
-                leg.join(peer);
+                leg.join(now, peer);
             }
         }
     }
@@ -441,7 +448,7 @@ mod tests {
             let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None, opus: None };
             worker.open(now, LegId(id), ground);
         }
-        worker.join(LegId(1), LegId(2));
+        worker.join(now, LegId(1), LegId(2));
         worker.guarded(0, |_| panic!("a packet that nobody thought of"));
         assert!(matches!(worker.events[..], [Event::Dead { leg: LegId(1) }]), "{:?}", worker.events);
         assert_eq!(worker.slots[1].as_ref().unwrap().joined, None);

@@ -56,6 +56,15 @@ struct Printed<'a> {
     lost: Vec<PrintedLost<'a>>,
     note: &'a Option<String>,
     note_by: &'a Option<OperatorId>,
+    operator_quality: Option<Quality>,
+    one_way: Vec<PrintedOneWay<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedOneWay<'a> {
+    side: &'a str,
+    what: &'a str,
+    at: String,
 }
 
 #[derive(Serialize)]
@@ -167,6 +176,11 @@ impl<'a> Printed<'a> {
             at: rfc3339(lost.at, zone),
             back_at: time(lost.back_at),
         });
+        let one_way = record.one_way.iter().map(|one| PrintedOneWay {
+            side: &one.side,
+            what: &one.what,
+            at: rfc3339(one.at, zone),
+        });
         Printed {
             call_id: record.call_id,
             sip_call_id: &record.sip_call_id,
@@ -206,6 +220,8 @@ impl<'a> Printed<'a> {
             lost: lost.collect(),
             note: &record.note,
             note_by: &record.note_by,
+            operator_quality: record.operator_quality,
+            one_way: one_way.collect(),
         }
     }
 }
@@ -232,7 +248,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 41] = [
+const COLUMNS: [&str; 45] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -274,6 +290,10 @@ const COLUMNS: [&str; 41] = [
     "lost",
     "note",
     "note_by",
+    "operator_mos",
+    "operator_loss",
+    "operator_jitter_ms",
+    "one_way",
 ];
 
 /// A table with a header; lists of things are JSON.
@@ -301,6 +321,9 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
         "recording_file" => inside("recording", "file"),
         "recording_sha256" => inside("recording", "sha256"),
         "mos" | "loss" | "jitter_ms" => inside("quality", name),
+        "operator_mos" | "operator_loss" | "operator_jitter_ms" => {
+            inside("operator_quality", name.trim_start_matches("operator_"))
+        }
         "menu_path" => printed.menu_path.iter().map(MenuId::as_str).collect::<Vec<_>>().join(" "),
         "digits" => match printed.digits.is_empty() {
             true => String::new(),

@@ -50,6 +50,12 @@ pub struct Record {
     pub within_service_level: Option<bool>,
     pub recording: Option<Recording>,
     pub quality: Option<Quality>,
+    /// Of the sound of the operator who had the caller last.
+    #[serde(default)]
+    pub operator_quality: Option<Quality>,
+    /// Where sound went one way only.
+    #[serde(default)]
+    pub one_way: Vec<OneWayRecord>,
     pub survey: Option<u8>,
     /// The final status of the caller's INVITE; of ours where we call the citizen.
     pub sip_status: Option<u16>,
@@ -202,6 +208,25 @@ pub struct Quality {
     pub mos: f64,
     pub loss: f64,
     pub jitter_ms: f64,
+    /// What the phone reported of our sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far: Option<FarEnd>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FarEnd {
+    pub loss: f64,
+    pub jitter_ms: f64,
+    pub round_trip_ms: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneWayRecord {
+    /// `caller`, `operator` or `other`.
+    pub side: String,
+    /// `nothing_comes` from there, or `nothing_arrives` there.
+    pub what: String,
+    pub at: Moment,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,6 +45,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// What strangers may send. `None`: nobody is a stranger, as to a softphone.
     pub guard: Option<guard::Limits>,
+    /// The marking of signalling for networks, six bits (RFC 2474).
+    pub dscp: u8,
     /// RFC 3261 §17.1.1.1 T1, T2, T4; T1 = 500 ms, T2 = 4 s, T4 = 5 s unless a test says otherwise.
     pub timers: Timers,
 }

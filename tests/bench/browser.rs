@@ -67,6 +67,9 @@ fn desk() {
         workers: 0,
         prompts: Default::default(),
         recordings: Default::default(),
+        srtp: Default::default(),
+        one_way_after: Duration::ZERO,
+        dscp: 46,
         browser: Browser { opus_at_once: 10_000, ..Browser::on([127, 0, 0, 1].into()) },
     };
     let began = Instant::now();
@@ -78,7 +81,7 @@ fn desk() {
     for (n, line) in (0_u64..).zip(std::io::stdin().lines()) {
         let sdp = line.expect("an offer").replace(BREAK, "\r\n").into_bytes();
         let (leg, call) = (LegId(n), CallId(n / 2));
-        desk.command(media::Command::Open { leg, call, second: false, kind: LegKind::Phone });
+        desk.command(media::Command::Open { leg, call, second: false, kind: LegKind::Phone, srtp: None });
         desk.command(media::Command::TakeOffer { leg, sdp });
         let mut answer = None;
         while answer.is_none() {

@@ -196,6 +196,34 @@ impl Baresip {
         tone_hz: u32,
         trusted: Option<&Path>,
     ) -> Baresip {
+        let trust = trusted.map(|file| format!("sip_cafile {}\nsip_verify_server yes\n", file.display()));
+        let account = format!("<sip:{seat}@{server}>;auth_user={seat};auth_pass={secret};regint=60;answermode=auto");
+        let phone = Baresip::start(&format!("{account};audio_codecs=pcmu/8000/1"), &trust.unwrap_or_default(), tone_hz);
+        house.wait_log(&["seat reachable", seat]);
+        phone
+    }
+
+    /// A seat's phone with more in its account, e.g. `mediaenc=srtp-mand`.
+    pub fn register_with(house: &House, seat: &str, secret: &str, tone_hz: u32, more: &str) -> Baresip {
+        let at = house.addr();
+        let account = format!("<sip:{seat}@{at}>;auth_user={seat};auth_pass={secret};regint=60;answermode=auto;{more}");
+        let phone = Baresip::start(&account, "", tone_hz);
+        house.wait_log(&["seat reachable", seat]);
+        phone
+    }
+
+    /// A caller, who dials when it is told to.
+    pub fn caller(house: &House, tone_hz: u32, more: &str) -> Baresip {
+        let phone = Baresip::start(&format!("<sip:citizen@{}>;regint=0;{more}", house.addr()), "", tone_hz);
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", phone.control)).is_err() {
+            assert!(Instant::now() < until, "baresip does not come up: {}", phone.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        phone
+    }
+
+    fn start(account: &str, more: &str, tone_hz: u32) -> Baresip {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (sip, rtp, control) = (free_port(), free_port() & !1, free_port());
         crate::sound::write_tone(&dir.path().join("tone.wav"), tone_hz, 60);
@@ -203,18 +231,14 @@ impl Baresip {
             "poll_method epoll\nsip_listen 127.0.0.1:{sip}\ncall_max_calls 4\naudio_player aubridge,nil\n\
              audio_source aufile,{0}/tone.wav\naudio_alert aubridge,nil\naudio_srate 8000-48000\naudio_channels 1-2\n\
              audio_level no\nrtp_ports {rtp}-{1}\nrtp_stats yes\njitter_buffer_delay 5-10\nnet_interface 127.0.0.1\n\
-             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
+             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\n\
              module sndfile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {0}\n",
             dir.path().display(),
             rtp + 20
         );
-        let trust = trusted.map(|file| format!("sip_cafile {}\nsip_verify_server yes\n", file.display()));
-        fs::write(dir.path().join("config"), config + &trust.unwrap_or_default()).expect("writes");
-        let account = format!(
-            "<sip:{seat}@{server}>;auth_user={seat};auth_pass={secret};regint=60;answermode=auto;audio_codecs=pcmu/8000/1\n"
-        );
-        fs::write(dir.path().join("accounts"), account).expect("writes");
+        fs::write(dir.path().join("config"), config + more).expect("writes");
+        fs::write(dir.path().join("accounts"), format!("{account}\n")).expect("writes");
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
         let child = Command::new("baresip")
             .arg("-f")
@@ -224,9 +248,7 @@ impl Baresip {
             .stderr(log)
             .spawn()
             .expect("baresip is installed: scripts/setup test");
-        let phone = Baresip { child, control, dir };
-        house.wait_log(&["seat reachable", seat]);
-        phone
+        Baresip { child, control, dir }
     }
 
     /// A command of baresip's own, e.g. `hangup`, `hold`, `resume`.

@@ -2,14 +2,20 @@
 //! too long, nothing can be recorded.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::keeper::Keeper;
 use crate::http::{self, Alarm};
+use crate::ids::CallId;
 use crate::moment::Moment;
 use crate::records::{NOT_NOTICED, Record};
 
 /// Of fewer calls a share says nothing.
 const ENOUGH: u64 = 20;
+/// Sound that went one way only is told for so long.
+const RECENTLY: Duration = Duration::from_secs(15 * 60);
+/// More of it need not be counted.
+const MOST_ONE_WAY: usize = 1000;
 
 impl Keeper {
     /// The last recording says whether the disk takes them.
@@ -19,6 +25,20 @@ impl Keeper {
             Some(why) if why != NOT_NOTICED => self.recording_fault = Some(why.clone()),
             None if recording.sha256.is_some() => self.recording_fault = None,
             _ => {}
+        }
+    }
+}
+
+impl Keeper {
+    /// What is in the record since it was seen last.
+    pub(super) fn saw_one_way(&mut self, call: CallId, record: &Record) {
+        let before = self.calls.get(&call).map_or(0, |before| before.record.one_way.len());
+        for one in record.one_way.iter().skip(before) {
+            http::counter("hotline_one_way_total", &[("side", &one.side), ("what", &one.what)]);
+            self.one_way.push_back(one.at);
+        }
+        while self.one_way.len() > MOST_ONE_WAY {
+            self.one_way.pop_front();
         }
     }
 }
@@ -63,6 +83,11 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     if let Some(why) = &keeper.recording_fault {
         let text = format!("录音无法写入：{why}");
         raise("recording", None, text, format!("recordings cannot be written: {why}"));
+    }
+    let recently = keeper.one_way.iter().filter(|at| now.since(**at) < RECENTLY).count();
+    if recently > 0 {
+        let text = format!("最近15分钟有 {recently} 次单通（只有一方有声音）");
+        raise("one_way", None, text, format!("sound went one way only {recently} times in 15 minutes"));
     }
     http::gauge("hotline_alarms", &[], due.len() as f64);
     let former = keeper.board.alarms();

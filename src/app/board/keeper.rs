@@ -1,6 +1,6 @@
 //! The thread that writes the board: takes the news, keeps what they are about, and tells the pages what changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -85,6 +85,8 @@ pub struct Keeper {
     pub(super) places: BTreeMap<CallId, usize>,
     pub(super) changed_calls: BTreeSet<CallId>,
     pub(super) changed_operators: BTreeSet<OperatorId>,
+    /// Talks that went one way only, when it was seen; the latest last.
+    pub(super) one_way: VecDeque<Moment>,
     /// Why the last recording failed, if it did.
     pub(super) recording_fault: Option<String>,
 }
@@ -115,6 +117,7 @@ impl Keeper {
             places: BTreeMap::new(),
             changed_calls: BTreeSet::new(),
             changed_operators: BTreeSet::new(),
+            one_way: VecDeque::new(),
             recording_fault: None,
         };
         let work = move || {
@@ -227,12 +230,14 @@ impl Keeper {
             News::Said(said) => self.said(said),
             News::Call(seen) => {
                 self.saw_recording(&seen.record);
+                self.saw_one_way(seen.id, &seen.record);
                 self.count(&seen.record, false);
                 self.changed_calls.insert(seen.id);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
                 self.saw_recording(&record);
+                self.saw_one_way(record.call_id, &record);
                 self.count(&record, true);
                 self.count_closed(&record);
                 self.webhooks.closed(&record, &self.house);

@@ -119,6 +119,7 @@ fn phone_settings(server: SocketAddr, own: IpAddr, fixed: Option<SocketAddr>) ->
         redirects: Vec::new(),
         max_calls: 10_000,
         guard: None,
+        dscp: 24,
         timers: Timers::default(),
     }
 }

@@ -80,6 +80,9 @@ impl Phone {
             prompts: Default::default(),
             browser: media::Browser::on(own),
             recordings: Default::default(),
+            srtp: Default::default(),
+            one_way_after: Duration::ZERO,
+            dscp: 46,
         };
         let desk = Desk::start(
             settings,
@@ -98,7 +101,13 @@ impl Phone {
     }
 
     pub fn open_leg(&mut self, leg: LegId) {
-        self.desk.command(media::Command::Open { leg, call: ONLY, second: false, kind: media::LegKind::Phone });
+        self.desk.command(media::Command::Open {
+            leg,
+            call: ONLY,
+            second: false,
+            kind: media::LegKind::Phone,
+            srtp: None,
+        });
     }
 
     /// The next thing that happens, or [`Happening::Due`] at `at`.
@@ -147,6 +156,7 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
         redirects: Vec::new(),
         max_calls: 4,
         guard: None,
+        dscp: 24,
         timers: Timers::default(),
     }
 }

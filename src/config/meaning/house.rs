@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
-use crate::config::{App, Emergency, House, Opening, Recording, Web, WebPerson, Webhook};
+use crate::config::{App, Emergency, Encryption, House, Opening, Recording, Web, WebPerson, Webhook};
 use crate::queue::OperatorRules;
 use crate::sip::{Listen, SeatAccount, Timers, Trunk};
 use crate::tape::Place;
@@ -17,6 +17,7 @@ impl Meaning {
         let House {
             sip,
             media,
+            srtp: Encryption { trunks, seats },
             ivr,
             queue,
             queue_open,
@@ -34,6 +35,12 @@ impl Meaning {
         let mut meaning = Meaning::default();
         meaning.sip(sip);
         meaning.media(media);
+        for (thing, srtp) in trunks.iter().map(|(id, srtp)| (format!("trunk {id}"), srtp)) {
+            meaning.say(&thing, "srtp", srtp.word());
+        }
+        for (thing, srtp) in seats.iter().map(|(id, srtp)| (format!("seat {id}"), srtp)) {
+            meaning.say(&thing, "srtp", srtp.word());
+        }
         meaning.tree(ivr);
         meaning.rules(queue);
         for (id, opening) in queue_open {
@@ -117,6 +124,7 @@ impl Meaning {
             redirects,
             max_calls,
             guard,
+            dscp,
             // Not in the files.
             timers: Timers { .. },
         } = settings;
@@ -135,6 +143,7 @@ impl Meaning {
         if let Some(guard) = guard {
             self.guard(guard);
         }
+        self.say("", "sip.dscp", dscp);
         for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
             let thing = format!("trunk {id}");
             self.say(&thing, "from", list(from));
@@ -163,18 +172,24 @@ impl Meaning {
             urgent: _,
             codecs,
             dead_after,
+            one_way_after,
+            dscp,
             held_at_most,
             workers,
             // What stands in for what is told of with the languages.
             prompts: media::Prompts { folder, fallbacks: _, loudness, music: _, notice },
             browser: media::Browser { listen, advertise: told, opus_at_once, ice_servers },
             recordings: Place { folder: recordings, keys, keep },
+            srtp,
         } = settings;
+        self.say("", "media.srtp", srtp.word());
         self.say("", "media.bind", bind);
         self.say("", "media.advertise", list(advertise));
         self.say("", "media.ports", format!("{}-{}", ports.start(), ports.end()));
         self.say("", "media.codecs", list(codecs.iter().map(|codec| format!("{codec:?}").to_lowercase())));
         self.say("", "media.dead_after", time_text(*dead_after));
+        self.say("", "media.one_way_after", time_text(*one_way_after));
+        self.say("", "media.dscp", dscp);
         self.say("", "media.held_at_most", time_text(*held_at_most));
         self.say("", "media.workers", workers);
         self.say("", "media.prompts", folder.display());

@@ -39,7 +39,7 @@ use super::lint::{self, About, Finding};
 use super::reader::{self, Broken, Element, list};
 use super::scalars::{Time, time_text};
 use super::source::Files;
-use super::{App, House, Manifest, Surroundings, written};
+use super::{App, Encryption, House, Manifest, Surroundings, written};
 use crate::media;
 use crate::queue::Exit;
 
@@ -114,12 +114,15 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         sip.settings.seats = std::mem::take(&mut people.seats);
         sip.settings.guard = Some(guard?);
         sound::reserve(&mut media, &sip, faults);
+        let srtp = Encryption { trunks: sip.srtp.clone(), seats: std::mem::take(&mut people.srtp) };
+        sound::check_keys(&media, &srtp, &sip.settings.listen, faults);
         emergency::reserve(&mut media, &emergencies);
         Some(House {
             texts,
             voices: languages.voices,
             sip: sip.settings,
             media: media.settings,
+            srtp,
             ivr: ivr?,
             queue: queues.rules,
             queue_open: queues.open,

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::signalling::Signalling;
-use super::{Names, number_within, secrets, unknown};
+use super::{Names, number_within, secrets, sound, unknown};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::{Surroundings, written};
 use crate::ids::{OperatorId, SeatId, Skill};
+use crate::media::Srtp;
 use crate::queue::need::MAX_LEVEL;
 use crate::queue::{Need, OperatorRules, Rules, parse_need};
 use crate::sip::addressing::way_to;
@@ -28,6 +29,8 @@ pub struct People<'a> {
     pub elements: BTreeMap<OperatorId, Element<'a, written::Operator>>,
     /// Where each seat begins that has a name of its own.
     pub desks: BTreeMap<SeatId, Place>,
+    /// How seats want their sound encrypted that say so.
+    pub srtp: BTreeMap<SeatId, Srtp>,
     /// All could be read, and nothing in it is wrong.
     pub sound: bool,
     /// Somebody's skills could not be read.
@@ -55,7 +58,7 @@ pub fn read<'a>(
 ) -> People<'a> {
     let top = reader::top::<written::OperatorsTop>(&files.operators, &["seat", "operator"], faults);
     let mut seat_names = Names::default();
-    let mut seats = BTreeMap::new();
+    let (mut seats, mut srtp) = (BTreeMap::new(), BTreeMap::new());
     let mut desks = BTreeMap::new();
     let realm = sip.map_or("hotline", |sip| sip.settings.realm.as_str());
     let mut plain: Option<Place> = None;
@@ -66,6 +69,8 @@ pub fn read<'a>(
             // The environment is where a password may be.
             plain = Some(seat.place("secret")).filter(|place| place.line > 0);
         }
+        let wanted = sound::srtp(&seat, seat.written.srtp.as_deref(), faults);
+        srtp.extend(wanted.map(|wanted| (SeatId::from(seat.written.id.as_str()), wanted)));
         if named {
             desks.insert(SeatId::from(seat.written.id.as_str()), seat.at());
         }
@@ -93,6 +98,7 @@ pub fn read<'a>(
         top,
         elements: BTreeMap::new(),
         desks,
+        srtp,
         sound: false,
         broken: false,
     };

@@ -1,18 +1,23 @@
 //! hotline.toml: `[sip]` and `[[trunk]]`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Names, time, time_within};
+use super::{Names, sound, time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::scalars::{NextHop, time_text};
 use crate::config::source::Files;
 use crate::config::written;
+use crate::ids::TrunkId;
 use crate::ivr::AnswerWhen;
+use crate::media::Srtp;
 use crate::sip::addressing::listener_to;
 use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport, Trunk};
 
+/// Signalling, RFC 4594 §2.3 of old; many networks know no CS5.
+const CS3: u8 = 24;
 const REALM: &str = "hotline";
 const REGISTER_MIN: Duration = Duration::from_secs(60);
 const REGISTER_MAX: Duration = Duration::from_secs(3600);
@@ -33,13 +38,15 @@ pub struct Signalling {
     pub answer: AnswerWhen,
     /// Where `listen` is written, if a listener can be reached from outside.
     pub public: Option<Place>,
+    /// How trunks want their sound encrypted that say so.
+    pub srtp: BTreeMap<TrunkId, Srtp>,
     /// Trunks over which calls can go out, and where that is written.
     pub ways_out: Vec<(String, Place)>,
 }
 
 pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     let mut names = Names::default();
-    let mut trunks = Vec::new();
+    let (mut trunks, mut srtp) = (Vec::new(), BTreeMap::new());
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
     for trunk in &tables {
         if trunk.written.from.is_empty() {
@@ -52,6 +59,8 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         if names.take(trunk, "id", &trunk.written.id, faults) {
             let from = trunk.written.from.iter().map(|network| network.0).collect();
             let to = trunk.written.to.as_ref().map(|hop| hop.0);
+            let wanted = sound::srtp(trunk, trunk.written.srtp.as_deref(), faults);
+            srtp.extend(wanted.map(|wanted| (TrunkId::from(trunk.written.id.as_str()), wanted)));
             trunks.push(Trunk { id: trunk.written.id.as_str().into(), from, to });
         }
     }
@@ -133,11 +142,12 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         redirects: written.redirects.iter().flatten().map(|network| network.0).collect(),
         max_calls,
         guard: None,
+        dscp: sound::dscp(&sip, written.dscp.as_deref(), CS3, faults),
         timers: Timers::default(),
     };
     let out = tables.iter().filter(|trunk| trunk.written.to.is_some());
     let ways_out = out.map(|trunk| (trunk.written.id.clone(), trunk.place("to"))).collect();
-    Some(Signalling { settings, answer, public, ways_out })
+    Some(Signalling { settings, answer, public, srtp, ways_out })
 }
 
 /// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.

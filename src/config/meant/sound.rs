@@ -9,12 +9,18 @@ use super::{number_within, time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
-use crate::config::written;
-use crate::media::{Browser, Codec, IceServer, Loudness, OPUS_AT_ONCE, Prompts, Settings, ports};
+use crate::config::{Encryption, written};
+use crate::media::{Browser, Codec, IceServer, Loudness, OPUS_AT_ONCE, Prompts, Settings, Srtp, ports};
+use crate::sip::Listen;
 
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// A phone that is silent sends RTCP every five seconds or so.
 const LEAST_DEAD_AFTER: Duration = Duration::from_secs(10);
+/// Longer than people listen without a word; shorter than they wonder whether anybody is there.
+const ONE_WAY_AFTER: Duration = Duration::from_secs(10);
+const ONE_WAY_LIMITS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+/// Expedited forwarding, RFC 3246.
+const EF: u8 = 46;
 const HELD_AT_MOST: Duration = Duration::from_secs(3600);
 /// Nobody holds a citizen for a day; less than a minute would cut calls that are only being asked about.
 const HELD_LIMITS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
@@ -33,6 +39,7 @@ pub struct Sound {
     pub prompts: Place,
     /// Where the ports are.
     ports: Place,
+    srtp: Place,
 }
 
 pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
@@ -58,6 +65,10 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
             format!("found {dead_after:?}; \"0s\" (never) or at least {LEAST_DEAD_AFTER:?} is allowed"),
         );
     }
+    let one_way_after = match &written.one_way_after {
+        Some(written) if written.0.is_zero() => Duration::ZERO,
+        written => time_within(&media, "one_way_after", written, ONE_WAY_AFTER, ONE_WAY_LIMITS, faults),
+    };
     let held_at_most = time_within(&media, "held_at_most", &written.held_at_most, HELD_AT_MOST, HELD_LIMITS, faults);
     let workers = written.workers.unwrap_or(0);
     if workers > MOST_WORKERS {
@@ -76,6 +87,8 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         reserve: 0,
         urgent: 0,
         dead_after,
+        one_way_after,
+        dscp: dscp(&media, written.dscp.as_deref(), EF, faults),
         held_at_most,
         workers,
         prompts: Prompts {
@@ -85,8 +98,41 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
         },
         browser: browser(&media, bind, advertise, faults),
         recordings: Default::default(),
+        srtp: srtp(&media, written.srtp.as_deref(), faults).unwrap_or_default(),
     };
-    Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports") })
+    Some(Sound { settings, prompts: media.place("prompts"), ports: media.place("ports"), srtp: media.place("srtp") })
+}
+
+/// How packets are marked, RFC 2474: six bits, by name or number.
+pub fn dscp<T>(element: &Element<'_, T>, written: Option<&str>, default: u8, faults: &mut Faults) -> u8 {
+    let Some(written) = written else { return default };
+    let digits: Option<Vec<u8>> =
+        written.get(2..).map(|rest| rest.bytes().map(|byte| byte.wrapping_sub(b'0')).collect());
+    let known = match (written.get(..2), digits.as_deref()) {
+        _ if written == "off" => Some(0),
+        _ if written == "ef" => Some(EF),
+        // RFC 2474 §4.2.2, RFC 2597 §6.
+        (Some("cs"), Some([class @ 0..=7])) => Some(class * 8),
+        (Some("af"), Some([class @ 1..=4, drop @ 1..=3])) => Some(class * 8 + drop * 2),
+        _ => written.parse().ok().filter(|number| *number < 64),
+    };
+    known.unwrap_or_else(|| {
+        let what =
+            format!("found {written:?}; \"ef\", \"cs3\", \"af31\", \"off\" or a number from \"0\" to \"63\" is meant");
+        element.fault(faults, "dscp", what);
+        default
+    })
+}
+
+/// How a table wants its sound encrypted, if it says so.
+pub fn srtp<T>(element: &Element<'_, T>, written: Option<&str>, faults: &mut Faults) -> Option<Srtp> {
+    let written = written?;
+    let srtp = Srtp::of_word(written);
+    if srtp.is_none() {
+        let what = format!("found {written:?}; \"off\", \"if-offered\" and \"required\" are allowed");
+        element.fault(faults, "srtp", what);
+    }
+    srtp
 }
 
 fn browser(
@@ -157,6 +203,17 @@ pub fn reserve(sound: &mut Sound, sip: &Signalling, faults: &mut Faults) {
                  callers may be refused for want of ports"
             ),
         );
+    }
+}
+
+/// Keys that are told in the clear keep nothing secret.
+pub fn check_keys(sound: &Sound, some: &Encryption, listen: &[Listen], faults: &mut Faults) {
+    let mut all = some.trunks.values().chain(some.seats.values()).chain([&sound.settings.srtp]);
+    let is_required = all.any(|srtp| *srtp == Srtp::Required);
+    if is_required && !listen.iter().any(|listener| listener.transport.is_secure()) {
+        let what = "srtp is required, but sip.listen has no tls: the keys are told in the clear, so that whoever reads the \
+                    signalling can listen";
+        faults.warning(&sound.srtp, "media.srtp", what);
     }
 }
 

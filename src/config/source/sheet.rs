@@ -80,6 +80,7 @@ pub const SHEETS: &[Sheet] = &[
             column("secret_env", &["密码变量"], Cell::Text),
             column("contact", &["地址"], Cell::Text),
             column("auto_answer", &["自动接听"], Cell::YesNo),
+            column("srtp", &["加密"], Cell::Text),
         ],
         skills: false,
     },

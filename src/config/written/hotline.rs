@@ -77,6 +77,9 @@ pub struct Sip {
     pub redirects: Option<Vec<Network>>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
+    /// How signalling is marked for networks (DSCP): "ef", "cs0" to "cs7", "af11" to "af43", "off", or a number from "0"
+    /// to "63". Default "cs3".
+    pub dscp: Option<String>,
 }
 
 /// What is done about strangers: those who are neither a trunk nor a registered phone. None of it holds for trunks, for
@@ -129,6 +132,8 @@ pub struct Trunk {
     /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
     /// number. The first trunk that has it is taken. Default: calls only come in.
     pub to: Option<NextHop>,
+    /// Whether its sound is encrypted, as media.srtp says it: "off", "if-offered" or "required". Default: media.srtp.
+    pub srtp: Option<String>,
 }
 
 /// Somebody to whom operators hand emergencies, e.g. the police. An operator presses the key in a talk: the target is
@@ -169,8 +174,19 @@ pub struct Media {
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
+    /// In a talk somebody from whom no sound came for so long, or who reports for so long that none arrives, while the other
+    /// side speaks, is told of in the log, the record and the alarms; "0s": never, where phones are silent when nobody
+    /// speaks. "5s" to "5m". Default "10s".
+    pub one_way_after: Option<Time>,
+    /// How sound is marked for networks (DSCP): "ef", "cs0" to "cs7", "af11" to "af43", "off", or a number from "0" to
+    /// "63". Default "ef".
+    pub dscp: Option<String>,
     /// A call on hold from which no packet at all came for so long is ended. Default "1h".
     pub held_at_most: Option<Time>,
+    /// Whether the sound of phones and trunks is encrypted (SRTP), where a seat or trunk says nothing else. "off": never;
+    /// "if-offered": where they offer it, while our own offers are in the clear; "required": calls without it are refused.
+    /// The keys are in the signalling (SDES): they are secret over TLS alone. Default "if-offered".
+    pub srtp: Option<String>,
     /// Threads for sound; 0: one for each core. Default 0.
     pub workers: Option<usize>,
     /// Folder of the prompts, seen from this file. Default: ../prompts, or prompts where the program is started.

@@ -41,6 +41,9 @@ pub struct Seat {
     /// The phone is asked to answer by itself whatever is offered there, as with a headset: `Answer-Mode: Auto` and what
     /// older phones listen to. The phone has to allow it. Default false.
     pub auto_answer: Option<bool>,
+    /// Whether its sound is encrypted, as media.srtp says it: "off", "if-offered" or "required". Browsers encrypt always.
+    /// Default: media.srtp.
+    pub srtp: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

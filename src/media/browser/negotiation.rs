@@ -113,8 +113,13 @@ pub fn is_for_browsers(sdp: &[u8]) -> bool {
     })
 }
 
+/// RTP/SAVPF with keys in the clear is a phone's.
 fn is_secure(media: &Media) -> bool {
-    matches!(media.proto.as_str(), "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "RTP/SAVPF")
+    match media.proto.as_str() {
+        "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP" => true,
+        "RTP/SAVPF" => media.crypto.is_empty(),
+        _ => false,
+    }
 }
 
 impl Negotiation {

@@ -13,6 +13,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::place::{Place, Request};
+use crate::media::ports::mark;
 use crate::media::worker::Clock;
 use crate::moment::Moment;
 
@@ -30,8 +31,6 @@ const ADDRESSES_IN_ALL: usize = 64;
 const HELD: Duration = Duration::from_secs(15);
 /// Half a second of a thousand legs.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
-/// Expedited forwarding (RFC 3246), in the upper six bits of the byte.
-const EF: u32 = 46 << 2;
 
 /// RFC 8489 §5.
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
@@ -74,13 +73,11 @@ struct Waiting {
 }
 
 impl Port {
-    pub fn bind(listen: SocketAddr, clock: Arc<Clock>) -> io::Result<Self> {
+    pub fn bind(listen: SocketAddr, dscp: u8, clock: Arc<Clock>) -> io::Result<Self> {
         let socket = UdpSocket::bind(listen)?;
         socket.set_nonblocking(true)?;
-        let options = socket2::SockRef::from(&socket);
-        // Marked so that networks may prefer sound; where that is not allowed, sound flows unmarked.
-        let _ = if listen.is_ipv4() { options.set_tos_v4(EF) } else { options.set_tclass_v6(EF) };
-        let _ = options.set_recv_buffer_size(RECEIVE_BUFFER);
+        mark(&socket, dscp);
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
         Ok(Self { socket, routes: RwLock::default(), clock })
     }
 
@@ -317,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_leg_gets_what_names_it_and_what_comes_from_whom_it_spoke_with() {
-        let port = Port::bind("127.0.0.1:0".parse().unwrap(), Arc::new(|| Moment::from_micros(1))).unwrap();
+        let port = Port::bind("127.0.0.1:0".parse().unwrap(), 0, Arc::new(|| Moment::from_micros(1))).unwrap();
         let (anna, boris) = (port.inbox(1), port.inbox(2));
         let from = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         port.name(&anna, "anna");
@@ -357,7 +354,7 @@ mod tests {
         let now = Arc::new(AtomicU64::new(1_000_000));
         let clock = now.clone();
         let clock = Arc::new(move || Moment::from_micros(clock.load(Ordering::Relaxed)));
-        let port = Port::bind("127.0.0.1:0".parse().unwrap(), clock).unwrap();
+        let port = Port::bind("127.0.0.1:0".parse().unwrap(), 0, clock).unwrap();
         let anna = port.inbox(1);
         port.name(&anna, "anna");
         let (here, there) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
@@ -405,7 +402,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_keeps_all_addresses_is_told_of_no_more_than_it_may_keep() {
-        let port = Port::bind("127.0.0.1:0".parse().unwrap(), Arc::new(|| Moment::from_micros(1))).unwrap();
+        let port = Port::bind("127.0.0.1:0".parse().unwrap(), 0, Arc::new(|| Moment::from_micros(1))).unwrap();
         let inbox = port.inbox(1);
         port.name(&inbox, "anna");
         let success = [&[1, 1], &request("anna:them")[2..]].concat();
@@ -428,7 +425,7 @@ mod tests {
 
     #[test]
     fn nothing_grows_without_a_bound() {
-        let port = Port::bind("127.0.0.1:0".parse().unwrap(), Arc::new(|| Moment::from_micros(1))).unwrap();
+        let port = Port::bind("127.0.0.1:0".parse().unwrap(), 0, Arc::new(|| Moment::from_micros(1))).unwrap();
         let inbox = port.inbox(1);
         port.name(&inbox, "anna");
         for number in 1..200 {

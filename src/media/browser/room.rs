@@ -72,8 +72,8 @@ pub struct Begun {
 
 impl Room {
     /// Takes the port. `threads`: 0 for one per core.
-    pub fn new(settings: Browser, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> io::Result<Self> {
-        let port = Arc::new(Port::bind(settings.listen, clock.clone())?);
+    pub fn new(settings: Browser, dscp: u8, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> io::Result<Self> {
+        let port = Arc::new(Port::bind(settings.listen, dscp, clock.clone())?);
         Ok(Self { settings, port, threads, tell, clock, open: None, opened: 0, opus: Arc::default() })
     }
 

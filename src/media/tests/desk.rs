@@ -18,7 +18,7 @@ use crate::media::{Browser, Codec, Command, Direction, Event, LegKind, Settings}
 use crate::moment::Moment;
 
 const WAIT: Duration = Duration::from_secs(20);
-const CALL: CallId = CallId(77);
+pub const CALL: CallId = CallId(77);
 
 pub struct House {
     pub desk: Desk,
@@ -32,7 +32,7 @@ fn clock() -> Arc<Clock> {
     Arc::new(move || Moment::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)))
 }
 
-fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
+pub fn house(ports: std::ops::RangeInclusive<u16>, dead_after: Duration) -> House {
     house_with(ports, dead_after, 0)
 }
 
@@ -64,6 +64,9 @@ pub fn settings(ports: std::ops::RangeInclusive<u16>) -> Settings {
         prompts: Default::default(),
         browser: Browser::on([127, 0, 0, 1].into()),
         recordings: Default::default(),
+        srtp: Default::default(),
+        one_way_after: Duration::ZERO,
+        dscp: 46,
     }
 }
 
@@ -83,7 +86,7 @@ impl House {
 
     /// Opens a leg for a phone that speaks `codec`; returns where the leg receives.
     pub fn connect(&mut self, leg: LegId, phone: &UdpSocket, codec: Codec) -> SocketAddr {
-        self.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Phone });
+        self.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Phone, srtp: None });
         self.offer(leg, phone.local_addr().unwrap(), codec)
     }
 
@@ -235,13 +238,13 @@ fn a_leg_made_for_another_speaks_its_codec_and_hears_its_info_keys() {
     let (caller, seat) = (phone(), phone());
     // A caller with µ-law and without RTP events.
     let (first, second) = (LegId(1), LegId(2));
-    house.desk.command(Command::Open { leg: first, call: CALL, second: false, kind: LegKind::Phone });
+    house.desk.command(Command::Open { leg: first, call: CALL, second: false, kind: LegKind::Phone, srtp: None });
     let sdp =
         |port: u16, rest: &str| format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {rest}\r\n").into_bytes();
     let port = |phone: &UdpSocket| phone.local_addr().unwrap().port();
     house.desk.command(Command::TakeOffer { leg: first, sdp: sdp(port(&caller), "0") });
     house.await_event(|event| matches!(event, Event::Described { .. }).then_some(()));
-    house.desk.command(Command::Open { leg: second, call: CALL, second: true, kind: LegKind::Phone });
+    house.desk.command(Command::Open { leg: second, call: CALL, second: true, kind: LegKind::Phone, srtp: None });
     house.desk.command(Command::MakeOffer { leg: second, like: Some(first) });
     let offer =
         house.await_event(|event| if let Event::Described { sdp, .. } = event { Some(sdp.clone()) } else { None });
@@ -360,10 +363,22 @@ fn ports_run_out_come_back_and_leave_nothing_open() {
     for round in 0..20 {
         let legs: Vec<LegId> = (1..=9).map(|n| LegId(round * 20 + n)).collect();
         for leg in &legs {
-            house.desk.command(Command::Open { leg: *leg, call: CallId(leg.0), second: false, kind: LegKind::Phone });
+            house.desk.command(Command::Open {
+                leg: *leg,
+                call: CallId(leg.0),
+                second: false,
+                kind: LegKind::Phone,
+                srtp: None,
+            });
         }
         assert!(house.desk.poll().is_none(), "nine pairs are free, one is held by somebody else");
-        house.desk.command(Command::Open { leg: LegId(9999), call: CALL, second: false, kind: LegKind::Phone });
+        house.desk.command(Command::Open {
+            leg: LegId(9999),
+            call: CALL,
+            second: false,
+            kind: LegKind::Phone,
+            srtp: None,
+        });
         house.await_event(|event| matches!(event, Event::Exhausted { leg: LegId(9999) }).then_some(()));
         for leg in &legs {
             house.close(*leg);
@@ -379,7 +394,7 @@ fn ports_run_out_come_back_and_leave_nothing_open() {
 fn callers_leave_ports_for_those_who_answer_them() {
     let mut house = house_with(42_600..=42_619, Duration::ZERO, 4);
     let open = |house: &mut House, leg, second| {
-        house.desk.command(Command::Open { leg: LegId(leg), call: CALL, second, kind: LegKind::Phone })
+        house.desk.command(Command::Open { leg: LegId(leg), call: CALL, second, kind: LegKind::Phone, srtp: None })
     };
     let exhausted = |house: &mut House| matches!(house.desk.poll(), Some(Event::Exhausted { .. }));
     (1..=6).for_each(|leg| open(&mut house, leg, false));
@@ -404,7 +419,7 @@ fn callers_leave_ports_for_those_who_answer_them() {
 fn keys_are_pressed_and_heard_between_two_of_ours() {
     let mut house = house(42_500..=42_599, Duration::ZERO);
     let open = |house: &mut House, leg| {
-        house.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Phone })
+        house.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Phone, srtp: None })
     };
     open(&mut house, LegId(1));
     open(&mut house, LegId(2));

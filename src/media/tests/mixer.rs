@@ -9,12 +9,12 @@ use rand::rngs::StdRng;
 
 use crate::ids::LegId;
 use crate::media::g711::{FRAME, linear_to_pcma, linear_to_pcmu, to_linear};
-use crate::media::leg::{Ground, Heard, Leg};
+use crate::media::leg::{Heard, Leg};
 use crate::media::mixing::{Mixes, mix};
 use crate::media::negotiation::{Local, Negotiation};
 use crate::media::player::Player;
 use crate::media::prompts::Clip;
-use crate::media::socket::Socket;
+use crate::media::socket::{Ground, Socket};
 use crate::media::{Codec, Event};
 use crate::moment::Moment;
 
@@ -67,7 +67,7 @@ fn table() -> Table {
         let (rtp, rtcp) = (Socket::Udp(socket()), Some(Socket::Udp(socket())));
         let ground = Ground { rtp, rtcp, port: None, ssrc: None, opus: None };
         let mut leg = Leg::new(LegId(n as u64), ground, now, &mut rng);
-        leg.agree(now, agreement);
+        leg.agree(now, agreement, None);
         legs.push(Some(Box::new(leg)));
         let (sequence, timestamp) = (65_500 + n as u16, u32::MAX - 9_000 * n as u32);
         let (hz, codec, amplitude) = (HZ[n], CODECS[n], AMPLITUDE);
@@ -177,7 +177,7 @@ impl Table {
     fn join(&mut self, a: usize, b: usize) {
         for (n, peer) in [(a, b), (b, a)] {
             self.mixes.leave(&mut self.legs, n);
-            self.legs[n].as_mut().unwrap().join(peer);
+            self.legs[n].as_mut().unwrap().join(self.now, peer);
         }
     }
 

@@ -1,6 +1,9 @@
 mod desk;
+mod encrypted;
 mod keys;
 mod mixer;
 mod negotiation;
 mod prompts;
 mod recorder;
+mod srtp;
+mod terms;

@@ -49,6 +49,8 @@ fn record(number: u64) -> Record {
         within_service_level: None,
         recording: None,
         quality: None,
+        operator_quality: None,
+        one_way: Vec::new(),
         survey: None,
         handoff: Vec::new(),
         transfers: Vec::new(),
@@ -89,7 +91,7 @@ fn finished(number: u64) -> Record {
         wait_ms: 3000,
         talk_ms: 60_000,
         within_service_level: Some(true),
-        quality: Some(Quality { mos: 4.4, loss: 0.0, jitter_ms: 0.5 }),
+        quality: Some(Quality { mos: 4.4, loss: 0.0, jitter_ms: 0.5, far: None }),
         sip_status: Some(200),
         ..record(number)
     }

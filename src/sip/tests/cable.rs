@@ -61,6 +61,7 @@ fn settings(end: usize, reliable: bool) -> Settings {
         redirects: vec!["10.7.0.0/16".parse().unwrap()],
         max_calls: 1000,
         guard: Some(guard::Limits::default()),
+        dscp: 24,
         timers: Timers::default(),
     }
 }

@@ -56,6 +56,7 @@ pub fn settings(trunk: bool) -> Settings {
         redirects: vec!["10.7.0.0/16".parse().unwrap()],
         max_calls: 3,
         guard: Some(guard::Limits::default()),
+        dscp: 24,
         timers: Timers::default(),
     }
 }

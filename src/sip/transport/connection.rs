@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::mark;
 use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
@@ -184,13 +185,14 @@ async fn enter(
 }
 
 /// Opens a connection; what is sent before it is there waits.
-pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, tell: mpsc::Sender<Happened>) -> Line {
+pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, dscp: u8, tell: mpsc::Sender<Happened>) -> Line {
     let (queue, mut queued) = mpsc::channel(QUEUED);
     let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
     shared.known.store(true, Ordering::Relaxed);
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
-        match timeout(CONNECT, open(remote, local)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        match timeout(CONNECT, open(remote, local, dscp)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        {
             Ok(stream) => serve(Flow { connection: Some(id), ..flow }, stream, queued, &tell, &of_task).await,
             Err(error) => {
                 debug!(%remote, %error, "no connection");
@@ -205,11 +207,12 @@ pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, tell: mpsc::
     Line::new(remote, queue, shared, task.abort_handle())
 }
 
-async fn open(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+async fn open(remote: SocketAddr, local: Option<IpAddr>, dscp: u8) -> io::Result<TcpStream> {
     let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(local) = local.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == remote.is_ipv4()) {
         socket.bind(SocketAddr::new(local, 0))?;
     }
+    mark(socket2::SockRef::from(&socket), remote, dscp);
     let stream = socket.connect(remote).await?;
     let _ = stream.set_nodelay(true);
     peers::watch(&stream)?;

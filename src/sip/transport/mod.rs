@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -115,12 +115,14 @@ struct Accepted {
     remote: SocketAddr,
 }
 
-/// What listeners for TLS and WebSockets need.
+/// What listeners and connections need.
 #[derive(Clone, Default)]
 pub struct Doors {
     /// `None`: there are no listeners over TLS.
     pub tls: Option<Acceptor>,
     pub origins: Origins,
+    /// What is sent is marked so for networks, six bits (RFC 2474).
+    pub dscp: u8,
 }
 
 impl Sockets {
@@ -131,14 +133,14 @@ impl Sockets {
             let fault = |error| BindFault { transport, addr, error };
             let bound = match transport {
                 Transport::Udp => {
-                    let socket = bind_udp(addr).map_err(fault)?;
+                    let socket = bind_udp(addr, doors.dscp).map_err(fault)?;
                     let bound = socket.local_addr();
                     udp.push((ListenerId(index), socket));
                     bound
                 }
                 Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     let door = doors.of(transport).ok_or_else(|| fault(io::Error::other("it has no certificate")))?;
-                    let listener = bind_tcp(addr).map_err(fault)?;
+                    let listener = bind_tcp(addr, doors.dscp).map_err(fault)?;
                     let bound = listener.local_addr();
                     tcp.push((ListenerId(index), transport, door, listener));
                     bound
@@ -340,7 +342,7 @@ impl Sockets {
         }
         let id = self.numbers.next();
         let local = self.addrs.get(flow.listener.0).map(SocketAddr::ip);
-        let line = connection::connect(id, flow, local, self.tell.clone());
+        let line = connection::connect(id, flow, local, self.doors.dscp, self.tell.clone());
         self.by_remote.insert(flow.remote, id);
         self.remember(id, flow.remote, line);
         Some(id)
@@ -455,8 +457,15 @@ fn socket(addr: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket
     Ok(socket)
 }
 
-fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {
+/// Where it is not allowed, messages go unmarked.
+fn mark(socket: SockRef<'_>, addr: SocketAddr, dscp: u8) {
+    let byte = u32::from(dscp) << 2;
+    let _ = if addr.is_ipv4() { socket.set_tos_v4(byte) } else { socket.set_tclass_v6(byte) };
+}
+
+fn bind_udp(addr: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
     let socket = socket(addr, Type::DGRAM, Protocol::UDP)?;
+    mark(SockRef::from(&socket), addr, dscp);
     // As large as the system allows; a small one costs retransmissions, not calls.
     let _ = socket.set_recv_buffer_size(UDP_BUFFER);
     let _ = socket.set_send_buffer_size(UDP_BUFFER);
@@ -464,8 +473,10 @@ fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-fn bind_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
+fn bind_tcp(addr: SocketAddr, dscp: u8) -> io::Result<TcpListener> {
     let socket = socket(addr, Type::STREAM, Protocol::TCP)?;
+    // Who is accepted here is marked alike.
+    mark(SockRef::from(&socket), addr, dscp);
     // A restart must not wait for connections of the former process to be forgotten.
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;

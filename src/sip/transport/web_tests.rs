@@ -116,7 +116,7 @@ fn a_websocket_over_tls_does_too() {
     run(async {
         let dir = tempfile::tempdir().unwrap();
         let (files, trusted) = certificate(dir.path());
-        let doors = Doors { tls: Some(Acceptor::open(files).unwrap()), origins: Origins::default() };
+        let doors = Doors { tls: Some(Acceptor::open(files).unwrap()), origins: Origins::default(), dscp: 0 };
         let (mut sockets, addr) = open(Transport::Wss, doors).await;
         let stream = beside(&mut sockets, shake_hands(addr, &trusted)).await.unwrap();
         let socket = beside(&mut sockets, upgrade(stream, &[SIP])).await.unwrap();
@@ -129,7 +129,7 @@ fn streams_over_tls_are_cut_into_messages_and_a_certificate_that_is_renewed_is_s
     run(async {
         let dir = tempfile::tempdir().unwrap();
         let (files, old) = certificate(dir.path());
-        let doors = Doors { tls: Some(Acceptor::open(files.clone()).unwrap()), origins: Origins::default() };
+        let doors = Doors { tls: Some(Acceptor::open(files.clone()).unwrap()), origins: Origins::default(), dscp: 0 };
         let (mut sockets, addr) = open(Transport::Tls, doors).await;
         let mut phone = beside(&mut sockets, shake_hands(addr, &old)).await.unwrap();
         phone.write_all(&[message(1), message(2)].concat()).await.unwrap();
@@ -171,7 +171,7 @@ fn streams_over_tls_are_cut_into_messages_and_a_certificate_that_is_renewed_is_s
 #[test]
 fn who_may_open_a_websocket() {
     run(async {
-        let doors = Doors { tls: None, origins: Origins::new(&["https://Desk.example".into()]) };
+        let doors = Doors { tls: None, origins: Origins::new(&["https://Desk.example".into()]), dscp: 0 };
         let (mut sockets, addr) = open(Transport::Ws, doors).await;
         for (headers, expected) in [
             (&[SIP, ("origin", "https://desk.example")][..], None),

@@ -47,6 +47,9 @@ pub fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House
         prompts: Default::default(),
         browser: Browser { opus_at_once, ..Browser::on([127, 0, 0, 1].into()) },
         recordings: Default::default(),
+        srtp: Default::default(),
+        one_way_after: Duration::ZERO,
+        dscp: 46,
     };
     let began = std::time::Instant::now();
     let clock = Arc::new(move || Moment::from_micros(1 + began.elapsed().as_micros() as u64));
@@ -91,7 +94,7 @@ impl House {
 
     /// A phone's leg; returns where it receives.
     pub fn phone(&mut self, phone: &UdpSocket) -> SocketAddr {
-        self.desk.command(Command::Open { leg: PHONE, call: CALL, second: false, kind: LegKind::Phone });
+        self.desk.command(Command::Open { leg: PHONE, call: CALL, second: false, kind: LegKind::Phone, srtp: None });
         let port = phone.local_addr().unwrap().port();
         let sdp = format!(
             "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {} 101\r\na=rtpmap:101 telephone-event/8000\r\n",
@@ -105,7 +108,7 @@ impl House {
 
     /// The page calls.
     pub fn calls(&mut self, page: &mut Page) -> String {
-        self.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Phone });
+        self.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Phone, srtp: None });
         self.offers(page, false)
     }
 
@@ -274,7 +277,7 @@ fn no_more_than_allowed_speak_opus_at_once() {
         }
         let mut page = house.runtime.block_on(Page::open(Speaks::Opus));
         let offer = house.runtime.block_on(page.offer(false));
-        house.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Browser });
+        house.desk.command(Command::Open { leg, call: CALL, second: false, kind: LegKind::Browser, srtp: None });
         house.desk.command(Command::TakeOffer { leg, sdp: offer.into_bytes() });
         let answered = house.await_event("an answer", |event| match event {
             Event::Described { leg: l, .. } if *l == leg => Some(true),
@@ -294,7 +297,7 @@ fn a_page_that_answers_with_both_laws_is_heard_in_the_one_it_sends() {
     let phone = phone();
     let to = house.phone(&phone);
     let mut page = house.runtime.block_on(Page::open(Speaks::Both));
-    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Browser });
+    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Browser, srtp: None });
     house.desk.command(Command::MakeOffer { leg: PAGE, like: Some(PHONE) });
     let offer = house.described(PAGE);
     assert!(offer.contains("SAVPF 0 8 111 101 110\r\n"), "{offer}");
@@ -320,7 +323,7 @@ fn a_page_is_called_and_answers() {
     let phone = phone();
     let to = house.phone(&phone);
     let mut page = house.runtime.block_on(Page::open(Speaks::G711));
-    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Browser });
+    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Browser, srtp: None });
     house.desk.command(Command::MakeOffer { leg: PAGE, like: Some(PHONE) });
     let offer = house.described(PAGE);
     assert!(offer.contains("SAVPF 8 0 111 101 110\r\n") && offer.contains("a=setup:actpass"), "{offer}");
@@ -385,7 +388,7 @@ fn a_page_that_was_loaded_anew_takes_over_its_leg() {
 fn whoever_has_another_certificate_than_named_is_refused() {
     let mut house = house(43_140..=43_159, 10);
     let mut page = house.runtime.block_on(Page::open(Speaks::G711));
-    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: false, kind: LegKind::Browser });
+    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: false, kind: LegKind::Browser, srtp: None });
     let offer = house.runtime.block_on(page.offer(false));
     let (before, rest) = offer.split_once("a=fingerprint:sha-256 ").unwrap();
     let (fingerprint, after) = rest.split_once("\r\n").unwrap();
@@ -426,7 +429,7 @@ fn legs_that_are_closed_leave_nothing_behind() {
         for (n, leg) in legs.iter().enumerate() {
             // Half of them are phones' legs until they turn out to be browsers'.
             let kind = if n % 2 == 0 { LegKind::Browser } else { LegKind::Phone };
-            house.desk.command(Command::Open { leg: *leg, call: CALL, second: false, kind });
+            house.desk.command(Command::Open { leg: *leg, call: CALL, second: false, kind, srtp: None });
             house.desk.command(Command::TakeOffer { leg: *leg, sdp: offer.clone() });
         }
         for leg in &legs {

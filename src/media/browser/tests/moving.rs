@@ -61,7 +61,7 @@ fn a_page_whose_address_changes_is_heard_on_without_an_ice_restart() {
     let phone = phone();
     let to = house.phone(&phone);
     let mut page = house.runtime.block_on(Page::open(Speaks::G711));
-    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Phone });
+    house.desk.command(Command::Open { leg: PAGE, call: CALL, second: true, kind: LegKind::Phone, srtp: None });
     let offer = house.runtime.block_on(page.offer(false));
     house.desk.command(Command::TakeOffer { leg: PAGE, sdp: offer.into_bytes() });
     let answer = house.described(PAGE);

@@ -35,7 +35,7 @@ fn opus_goes_between_pages_as_it_is_and_is_decoded_while_they_are_mixed() {
     let legs = [PAGE, LegId(3)];
     let mut pages = legs.map(|leg| {
         let mut page = house.runtime.block_on(Page::open(Speaks::Opus));
-        house.desk.command(Command::Open { leg, call: CALL, second: leg != PAGE, kind: LegKind::Phone });
+        house.desk.command(Command::Open { leg, call: CALL, second: leg != PAGE, kind: LegKind::Phone, srtp: None });
         let offer = house.runtime.block_on(page.offer(false));
         house.desk.command(Command::TakeOffer { leg, sdp: offer.into_bytes() });
         let answer = house.described(leg);

@@ -1,0 +1,51 @@
+//! What is told of the sound of a call's legs.
+
+use tracing::warn;
+
+use super::caller::{Call, Sound};
+use super::calls::House;
+use crate::ids::LegId;
+use crate::media::{self, OneWay};
+use crate::records::{FarEnd, OneWayRecord, Quality};
+
+/// Entries in a record; later ones are not told.
+const MOST_ENTRIES: usize = 16;
+
+impl Call {
+    /// The caller's leg is closed.
+    pub fn figures(&mut self, quality: Option<media::Quality>) {
+        self.sound = Sound::None;
+        self.record.quality = quality.map(recorded);
+    }
+
+    /// The same of an operator's leg; one that never sent anything, as its phone only rang, has none.
+    pub fn seat_figures(&mut self, quality: Option<media::Quality>) {
+        self.record.operator_quality = quality.map(recorded).or(self.record.operator_quality);
+    }
+
+    pub fn one_way(&mut self, house: &House, leg: LegId, what: OneWay) {
+        let is_seat = self.seats.iter().any(|seat| seat.leg == leg);
+        let side = if leg == self.caller {
+            "caller"
+        } else if is_seat {
+            "operator"
+        } else {
+            "other"
+        };
+        let what = match what {
+            OneWay::NothingComes => "nothing_comes",
+            OneWay::NothingArrives => "nothing_arrives",
+        };
+        let seat = self.record.seat.as_ref().map(|seat| seat.as_str());
+        warn!(side, what, seat, "sound goes one way only");
+        if self.record.one_way.len() < MOST_ENTRIES {
+            self.record.one_way.push(OneWayRecord { side: side.into(), what: what.into(), at: house.now });
+        }
+    }
+}
+
+fn recorded(quality: media::Quality) -> Quality {
+    let media::Quality { mos, loss, jitter_ms, far } = quality;
+    let far = far.map(|media::FarEnd { loss, jitter_ms, round_trip_ms }| FarEnd { loss, jitter_ms, round_trip_ms });
+    Quality { mos, loss, jitter_ms, far }
+}
