@@ -84,7 +84,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         reasons: house.queue.reasons.clone(),
         emergencies: house.emergencies.iter().map(emergency).collect(),
         records_others: house.recording.calls,
-        way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
+        way_out: house.sip.trunks.iter().find(|trunk| !trunk.to.is_empty()).map(|trunk| trunk.id.clone()),
     }
 }
 

@@ -147,10 +147,15 @@ impl Endpoint {
             Source::Seat(seat) => Some(seat.clone()),
             Source::Trunk(_) => None,
         };
+        let trunk = match &admitted.source {
+            Source::Trunk(trunk) => self.trunks.no_of(trunk),
+            Source::Seat(_) => None,
+        };
         self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer, replaces)));
         let (progress, reliably) = (None, Reliably::default());
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
+        opened.trunk = trunk;
         opened.state = State::Incoming { transaction: id, request: Box::new(request), tag, progress, reliably };
         self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);

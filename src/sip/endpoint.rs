@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-pub use super::account::Account;
 use super::account::Registration;
 use super::agenda::Agenda;
 use super::dialog::Dialog;
@@ -20,6 +19,7 @@ use super::session::{Leg, State, TransactionId};
 use super::transaction::client::ClientTransaction;
 use super::transaction::patience;
 use super::transaction::server::ServerTransaction;
+use super::trunks::{TrunkNo, Trunks};
 use super::watching::{Watch, WatchId};
 use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
 use crate::ids::{LegId, SeatId};
@@ -30,7 +30,9 @@ pub struct Endpoint {
     pub(super) rng: StdRng,
     pub(super) verifier: Verifier,
     pub(super) registrar: Registrar,
+    /// Of a softphone of ours.
     pub(super) registration: Option<Registration>,
+    pub(super) trunks: Trunks,
     pub(super) servers: BTreeMap<TransactionId, Server>,
     pub(super) clients: BTreeMap<TransactionId, Client>,
     pub(super) legs: BTreeMap<LegId, Leg>,
@@ -80,6 +82,7 @@ pub(super) enum Owner {
     Watch(WatchId),
     Registrar,
     Registration,
+    Trunk(TrunkNo),
 }
 
 pub(super) struct Server {
@@ -102,6 +105,8 @@ pub(super) struct Client {
     pub key: String,
     pub purpose: Purpose,
     pub request: Request,
+    /// Challenges in a row that it answers.
+    pub challenged: u32,
 }
 
 /// Why a request of ours was sent.
@@ -113,6 +118,8 @@ pub(super) enum Purpose {
     Update(LegId),
     Bye(LegId),
     Register,
+    /// Ours at a carrier.
+    Enrol(TrunkNo),
     Notify(WatchId),
     /// CANCEL, PRACK, NOTIFY of a REFER, and BYE of a fork: nobody waits for the answer.
     Courtesy,
@@ -141,6 +148,7 @@ impl Endpoint {
             verifier,
             registrar,
             registration: None,
+            trunks: Trunks::default(),
             servers: BTreeMap::new(),
             clients: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -169,6 +177,7 @@ impl Endpoint {
             draining: false,
             callers: 0,
         };
+        endpoint.set_trunks(now);
         endpoint.after(now);
         endpoint
     }
@@ -210,6 +219,7 @@ impl Endpoint {
                 Owner::Watch(id) => self.watch_due(now, id),
                 Owner::Registrar => self.registrar.handle_deadline(now),
                 Owner::Registration => self.send_register(now),
+                Owner::Trunk(trunk) => self.trunk_due(now, trunk),
             }
         }
         self.after(now);
@@ -235,9 +245,11 @@ impl Endpoint {
         self.after(now);
     }
 
-    /// New INVITEs and OPTIONS get 503 with Retry-After from here on.
-    pub fn drain(&mut self) {
+    /// New INVITEs and OPTIONS get 503 with Retry-After from here on; carriers are told that we go.
+    pub fn drain(&mut self, now: Moment) {
         self.draining = true;
+        self.leave_carriers(now);
+        self.after(now);
     }
 
     /// Other trunks, seats and limits; the listeners, and what is told of them, stay.
@@ -246,6 +258,7 @@ impl Endpoint {
         self.settings = Settings { listen, advertise, ..settings };
         self.registrar.set_settings(&self.settings);
         self.verifier.set(&self.settings.realm, self.settings.nonce_lifetime);
+        self.set_trunks(now);
         self.after(now);
     }
 

@@ -23,6 +23,7 @@ mod stateless;
 mod tests;
 mod transaction;
 pub mod transport;
+mod trunks;
 mod watching;
 pub mod words;
 

@@ -121,19 +121,53 @@ pub struct Listen {
     pub addr: SocketAddr,
 }
 
-#[derive(Clone, Debug)]
+/// A way from a carrier, and to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     pub id: TrunkId,
+    /// The sources of its calls.
     pub from: Vec<IpNet>,
-    /// Where calls of ours go out. `None`: it only brings calls.
-    pub to: Option<Hop>,
+    /// Where calls of ours go out, tried in this order. Empty: it only brings calls.
+    pub to: Vec<Hop>,
+    /// Stands in URIs instead of the address, e.g. `carrier.example`.
+    pub domain: Option<String>,
+    /// What it is told of us by digest.
+    pub account: Option<TrunkAccount>,
+}
+
+/// What proves to a carrier that it is us, RFC 3261 §22.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkAccount {
+    pub username: String,
+    pub password: Password,
+    /// Whose challenges are answered. `None`: of whoever challenges our REGISTER; none before.
+    pub realm: Option<String>,
+    /// We register, asking for this lifetime. `None`: the carrier knows where we are.
+    pub register: Option<Duration>,
+}
+
+/// A password in the clear, not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Trunk {
+    /// One that brings calls, and takes them if `to` says where.
+    pub fn new(id: &str, from: Vec<IpNet>, to: Option<Hop>) -> Self {
+        Self { id: id.into(), from, to: to.into_iter().collect(), domain: None, account: None }
+    }
 }
 
 /// The least that a session lasts without being refreshed, and what is meant where nothing is said, RFC 4028 §5.
 pub const LEAST_SESSION: Duration = Duration::from_secs(90);
 
 /// Where a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hop {
     pub addr: SocketAddr,
     pub transport: Transport,

@@ -10,7 +10,7 @@ use super::{Happening, Phone, clip};
 use crate::ids::LegId;
 use crate::media::{self, Event as Heard};
 use crate::moment::Moment;
-use crate::sip::endpoint::Account;
+use crate::sip::account::{Account, Holder};
 use crate::sip::message::Uri;
 use crate::sip::{self, Body, Invite, Party, Target, Transport};
 
@@ -219,5 +219,6 @@ pub(super) fn account(seat: &str, server: std::net::SocketAddr, transport: Trans
         username: seat.into(),
         password,
         expires: Duration::from_secs(300),
+        holder: Holder::Softphone,
     }
 }

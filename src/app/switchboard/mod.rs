@@ -392,7 +392,7 @@ impl Switchboard {
         match self.draining {
             None => {
                 info!(calls = self.calls.len(), limit = ?self.drain, "draining: new calls get 503, running ones may finish");
-                self.sip.drain();
+                self.sip.drain(now);
                 self.calls.drain();
                 self.draining = Some(now + self.drain);
             }

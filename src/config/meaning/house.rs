@@ -7,7 +7,7 @@ use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
 use crate::config::{App, Emergency, House, Opening, Recording, Web, WebPerson, Webhook};
 use crate::queue::OperatorRules;
-use crate::sip::{Listen, SeatAccount, Timers, Trunk};
+use crate::sip::{Listen, SeatAccount, Timers, Trunk, TrunkAccount};
 use crate::tape::Place;
 use crate::{media, sip};
 
@@ -106,13 +106,8 @@ impl Meaning {
         self.say("", "sip.min_se", time_text(*min_se));
         self.say("", "sip.redirects", list(redirects));
         self.say("", "sip.max_calls", max_calls);
-        for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
-            let thing = format!("trunk {id}");
-            self.say(&thing, "from", list(from));
-            let hop = |hop: &sip::Hop| format!("{};transport={}", hop.addr, hop.transport.via_name().to_lowercase());
-            self.say(&thing, "to", to.as_ref().map_or("none".into(), hop));
-            // The first that fits is taken.
-            self.say(&thing, "place", place + 1);
+        for (place, trunk) in trunks.iter().enumerate() {
+            self.trunk(place, trunk);
         }
         for (id, SeatAccount { secret, contact, auto_answer }) in seats {
             let thing = format!("seat {id}");
@@ -122,6 +117,23 @@ impl Meaning {
                 self.fact(&thing, "secret", Fact::hidden(&format!("{}{}", secret.ha1_md5, secret.ha1_sha256)));
             }
         }
+    }
+
+    fn trunk(&mut self, place: usize, trunk: &Trunk) {
+        let Trunk { id, from, to, domain, account } = trunk;
+        let thing = format!("trunk {id}");
+        self.say(&thing, "from", list(from));
+        let hop = |hop: &sip::Hop| format!("{};transport={}", hop.addr, hop.transport.via_name().to_lowercase());
+        self.say(&thing, "to", if to.is_empty() { "none".into() } else { list(to.iter().map(hop)) });
+        self.say(&thing, "domain", domain.as_deref().unwrap_or("none"));
+        if let Some(TrunkAccount { username, password, realm, register }) = account {
+            self.say(&thing, "username", username);
+            self.fact(&thing, "secret", Fact::hidden(&password.0));
+            self.say(&thing, "realm", realm.as_deref().unwrap_or("the registrar's"));
+            self.say(&thing, "register", register.map_or("no".into(), time_text));
+        }
+        // The first that fits is taken.
+        self.say(&thing, "place", place + 1);
     }
 
     fn media(&mut self, settings: &media::Settings) {

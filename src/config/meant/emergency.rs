@@ -69,7 +69,7 @@ fn ways(target: &Written<'_>, sip: Option<&Signalling>, faults: &mut Faults) -> 
 }
 
 fn trunks(target: &Written<'_>, names: &[String], known: &[sip::Trunk], faults: &mut Faults) -> Option<Vec<TrunkId>> {
-    let go_out = || known.iter().filter(|trunk| trunk.to.is_some());
+    let go_out = || known.iter().filter(|trunk| !trunk.to.is_empty());
     if names.is_empty() {
         let first = go_out().next().map(|trunk| vec![trunk.id.clone()]);
         if first.is_none() {
@@ -81,7 +81,7 @@ fn trunks(target: &Written<'_>, names: &[String], known: &[sip::Trunk], faults: 
     for name in names {
         match known.iter().find(|trunk| trunk.id.as_str() == name) {
             None => target.fault(faults, "trunk", unknown("trunk", name, known.iter().map(|trunk| trunk.id.as_str()))),
-            Some(trunk) if trunk.to.is_none() => {
+            Some(trunk) if trunk.to.is_empty() => {
                 target.fault(faults, "trunk", format!("calls only come in by {name:?}: it has no `to`"));
             }
             Some(trunk) => trunks.push(trunk.id.clone()),

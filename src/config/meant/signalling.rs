@@ -1,17 +1,18 @@
-//! hotline.toml: `[sip]` and `[[trunk]]`.
+//! hotline.toml: `[sip]`, with the trunks.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use super::{Names, time, time_within};
+use super::trunks::{self, Trunks};
+use super::{time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
-use crate::config::scalars::{NextHop, time_text};
+use crate::config::scalars::time_text;
 use crate::config::source::Files;
-use crate::config::written;
+use crate::config::{Surroundings, written};
 use crate::ivr::AnswerWhen;
-use crate::sip::addressing::listener_to;
-use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport, Trunk};
+use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport};
 
 const REALM: &str = "hotline";
 const REGISTER_MIN: Duration = Duration::from_secs(60);
@@ -37,24 +38,7 @@ pub struct Signalling {
     pub ways_out: Vec<(String, Place)>,
 }
 
-pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
-    let mut names = Names::default();
-    let mut trunks = Vec::new();
-    let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
-    for trunk in &tables {
-        if trunk.written.from.is_empty() {
-            trunk.fault(
-                faults,
-                "from",
-                "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"",
-            );
-        }
-        if names.take(trunk, "id", &trunk.written.id, faults) {
-            let from = trunk.written.from.iter().map(|network| network.0).collect();
-            let to = trunk.written.to.as_ref().map(|hop| hop.0);
-            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from, to });
-        }
-    }
+pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut Faults) -> Option<Signalling> {
     let sip = reader::table::<written::Sip>(&files.hotline, "sip", faults)?;
     let written = &sip.written;
     let listen: Vec<Listen> = match &written.listen {
@@ -66,16 +50,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
     }
-    for trunk in &tables {
-        let way = |hop: &NextHop| listener_to(&listen, hop.0.transport, hop.0.addr);
-        if trunk.written.to.as_ref().is_some_and(|hop| way(hop).is_none()) {
-            trunk.fault(
-                faults,
-                "to",
-                "sip.listen has no listener of its transport and family, so there is no way to it",
-            );
-        }
-    }
+    let Trunks { trunks, ways_out } = trunks::read(dir, files, surroundings, &listen, faults);
     for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
         if listen[..index].contains(listener) {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
@@ -134,8 +109,6 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         max_calls,
         timers: Timers::default(),
     };
-    let out = tables.iter().filter(|trunk| trunk.written.to.is_some());
-    let ways_out = out.map(|trunk| (trunk.written.id.clone(), trunk.place("to"))).collect();
     Some(Signalling { settings, answer, public, ways_out })
 }
 

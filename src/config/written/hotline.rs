@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::OneOrMany;
 use crate::config::scalars::{
-    Address, Addresses, Decibels, Endpoint, Endpoints, Level, Listener, Network, NextHop, PortRange, Time,
+    Address, Addresses, Decibels, Endpoint, Endpoints, Level, Listener, Network, NextHops, PortRange, Time,
 };
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
@@ -77,17 +77,34 @@ pub struct Sip {
     pub max_calls: Option<usize>,
 }
 
-/// Where calls come from without a password, and where ours go out.
+/// A carrier: where calls come from without a password, and where ours go out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Trunk {
     /// Its name in records and logs.
     pub id: String,
-    /// Addresses and networks, e.g. ["192.0.2.5", "10.0.0.0/8"].
-    pub from: Vec<Network>,
-    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
-    /// number. The first trunk that has it is taken. Default: calls only come in.
-    pub to: Option<NextHop>,
+    /// Addresses and networks its calls come from, e.g. ["192.0.2.5", "10.0.0.0/8"]. Default: the addresses of `to`.
+    pub from: Option<Vec<Network>>,
+    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a number. The
+    /// first trunk that has it is taken. Default: calls only come in.
+    pub to: Option<NextHops>,
+    /// What the carrier calls itself in SIP addresses, e.g. "carrier.example". Default: the address of `to`.
+    pub domain: Option<String>,
+    /// Who we are to the carrier, where it asks for a password.
+    pub username: Option<String>,
+    /// The password that goes with it.
+    pub secret: Option<String>,
+    /// File whose first line is the password, seen from this file.
+    pub secret_file: Option<String>,
+    /// Variable of the environment that holds the password, e.g. "TRUNK_PASSWORD".
+    pub secret_env: Option<String>,
+    /// The realm of the carrier: no other challenge is answered, and none that does not come from an address of `to`.
+    /// Default: the one that the carrier asks our registration with.
+    pub realm: Option<String>,
+    /// We tell the carrier where we are, again and again, at the first address of `to` that takes it. Default false.
+    pub register: Option<bool>,
+    /// How long a registration is to last; it is refreshed in good time. "1m" to "24h". Default "1h".
+    pub expires: Option<Time>,
 }
 
 /// Somebody to whom operators hand emergencies, e.g. the police. An operator presses the key in a talk: the target is

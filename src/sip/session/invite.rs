@@ -1,5 +1,6 @@
 //! Our INVITE: to a seat or a URI, its answers, its CANCEL; and our own registration.
 
+use rand::Rng;
 use tracing::error;
 
 use super::{Calling, Cancel, Leg, State, TransactionId};
@@ -13,7 +14,8 @@ use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Event, Flow, Invite, Target, Transport, is_dialable};
+use crate::sip::trunks::TrunkNo;
+use crate::sip::words::{Body, Event, Flow, Hop, Invite, Target, Transport, Trunk, is_dialable};
 
 /// What phones listen to that are asked to answer by themselves: the standard (RFC 5373), and what came before it; the
 /// URI of the first says nothing.
@@ -77,7 +79,11 @@ impl Endpoint {
             request.headers.push("Content-Type", body.content_type);
             request.body = body.bytes;
         }
-        self.prove(&mut request, flow);
+        let trunk = match &invite.to {
+            Target::Trunk { trunk, .. } => self.trunks.no_of(trunk),
+            Target::Seat(_) | Target::Uri(_) => None,
+        };
+        self.prove(&mut request, trunk, flow);
         let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
@@ -90,7 +96,9 @@ impl Endpoint {
             Target::Seat(seat) => Some(seat),
             Target::Trunk { .. } | Target::Uri(_) => None,
         };
-        self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
+        let mut leg = Leg::new(State::Calling(Box::new(calling)));
+        leg.trunk = trunk;
+        self.open_leg(leg_id, leg, seat);
     }
 
     fn answers_by_itself(&self, to: &Target) -> bool {
@@ -100,12 +108,11 @@ impl Endpoint {
 
     /// A number at the far end of a trunk that takes calls of ours.
     fn trunk_way(&self, trunk: &TrunkId, number: &str) -> Option<(SipUri, Flow, bool)> {
-        let to = self.settings.trunks.iter().find(|known| known.id == *trunk)?.to?;
-        let mut uri = SipUri::new(Some(number), &to.addr.ip().to_string(), Some(to.addr.port()));
-        if to.transport == Transport::Tcp {
-            uri.params.set("transport", Some("tcp"));
-        }
-        way_to(&self.settings.listen, &uri).map(|flow| (uri, flow, false))
+        let trunk = self.settings.trunks.iter().find(|known| known.id == *trunk)?;
+        let to = *trunk.to.first()?;
+        let listener = self.listener_to(to.transport, to.addr)?;
+        let flow = Flow { listener, transport: to.transport, remote: to.addr, connection: None };
+        Some((trunk_uri(trunk, Some(number), to), flow, false))
     }
 
     pub(in crate::sip) fn invite_answered(
@@ -264,16 +271,19 @@ impl Endpoint {
         self.send_in_branch(now, cancel, flow);
     }
 
-    pub(in crate::sip) fn account_at(&self, flow: Flow) -> bool {
-        self.registration.as_ref().is_some_and(|registration| registration.account.registrar == flow.remote)
+    /// Whose secret answers a challenge from there: the trunk's that the request belongs to, at its own addresses; or
+    /// the softphone's, at its registrar.
+    pub(in crate::sip) fn account(&mut self, trunk: Option<TrunkNo>, flow: Flow) -> Option<&mut Registration> {
+        match trunk {
+            Some(trunk) => self.trunks.get_mut(trunk)?.account_at(flow),
+            None => self.registration.as_mut().filter(|registration| registration.account.registrar == flow.remote),
+        }
     }
 
-    pub(in crate::sip) fn prove(&mut self, request: &mut Request, flow: Flow) {
-        if self.account_at(flow) {
-            let cnonce = self.token();
-            if let Some(registration) = self.registration.as_mut() {
-                registration.prove(request, &cnonce);
-            }
+    pub(in crate::sip) fn prove(&mut self, request: &mut Request, trunk: Option<TrunkNo>, flow: Flow) {
+        let cnonce = self.token();
+        if let Some(registration) = self.account(trunk, flow) {
+            registration.prove(request, &cnonce);
         }
     }
 
@@ -322,14 +332,27 @@ impl Endpoint {
     }
 
     pub(in crate::sip) fn register_answered(&mut self, now: Moment, response: Option<&Response>) {
+        let chance = self.rng.random();
         let Some(registration) = self.registration.as_mut() else { return };
-        match registration.answered(now, response) {
+        match registration.answered(now, response, chance) {
             Outcome::Registered => self.tell(Event::AccountRegistered),
             Outcome::Refused(status) => self.tell(Event::AccountRefused { status }),
             Outcome::Unregistered => {}
             Outcome::Again => self.send_register(now),
         }
     }
+}
+
+/// Somebody at a trunk, or the trunk itself: by its name, or by its address.
+pub(in crate::sip) fn trunk_uri(trunk: &Trunk, number: Option<&str>, to: Hop) -> SipUri {
+    let mut uri = match &trunk.domain {
+        Some(domain) => SipUri::new(number, domain, None),
+        None => SipUri::new(number, &to.addr.ip().to_string(), Some(to.addr.port())),
+    };
+    if let Some(name) = to.transport.uri_name() {
+        uri.params.set("transport", Some(name));
+    }
+    uri
 }
 
 pub(in crate::sip) fn body_of(response: &Response) -> Option<Body> {

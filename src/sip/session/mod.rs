@@ -16,6 +16,7 @@ use timer::Timer;
 
 use super::dialog::Dialog;
 use super::message::{Headers, Request};
+use super::trunks::TrunkNo;
 use super::words::{Flow, Invite, Source};
 use crate::ids::SeatId;
 use crate::moment::Moment;
@@ -42,6 +43,8 @@ pub(super) struct Leg {
     pub flow_lost: bool,
     /// Whose phone it leads to or comes from.
     pub seat: Option<SeatId>,
+    /// The trunk that it came or went by.
+    pub trunk: Option<TrunkNo>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
     pub released: bool,
     /// To be sent as Reason in the BYE that waits for an ACK.
@@ -154,6 +157,7 @@ impl Leg {
             forget_at: None,
             flow_lost: false,
             seat: None,
+            trunk: None,
             released: false,
             reason: None,
             acks: Vec::new(),

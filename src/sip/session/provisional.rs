@@ -203,6 +203,7 @@ impl Endpoint {
                 calling.early.len() - 1
             }
         };
+        let trunk = leg.trunk;
         let early = &mut calling.early[index];
         early.last = rseq;
         if let Some(body) = super::invite::body_of(response).filter(Body::is_sdp) {
@@ -212,7 +213,7 @@ impl Endpoint {
         let mut prack = early.dialog.request(Method::PRACK, early.dialog.local_seq);
         let flow = early.dialog.next_hop();
         prack.headers.push("RAck", format!("{rseq} {invite} INVITE"));
-        self.prove(&mut prack, flow);
+        self.prove(&mut prack, trunk, flow);
         self.send(now, prack, flow, Purpose::Courtesy);
         true
     }

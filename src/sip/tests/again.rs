@@ -85,13 +85,14 @@ fn softphone(phone: &mut Phone) {
     let Some(message::Uri::Sip(aor)) = message::Uri::parse("sip:me@10.0.0.9") else { panic!("a URI") };
     phone.house.know(
         phone.now,
-        endpoint::Account {
+        account::Account {
             aor,
             registrar: "10.0.0.9:5070".parse().unwrap(),
             transport: Transport::Udp,
             username: "me".into(),
             password: "pw".into(),
             expires: Duration::from_secs(300),
+            holder: account::Holder::Softphone,
         },
     );
     desk_talks(phone, "Allow: UPDATE\nSession-Expires: 1800;refresher=uac\n");

@@ -145,7 +145,7 @@ fn the_house_is_full_or_drains() {
     phone.command(Command::Refuse { leg: legs[0], refusal: Refusal::new(486) });
     let text = request("INVITE", "sip:1@10.0.0.1", "y", 1, "").replace("Call-ID: c1", "Call-ID: c8");
     assert_eq!(starts(&phone.send(&text)), ["SIP/2.0 100 Trying"], "a place became free");
-    phone.house.drain();
+    phone.house.drain(phone.now);
     let text = request("OPTIONS", "sip:1@10.0.0.1", "z", 1, "");
     assert!(phone.send(&text)[0].starts_with("SIP/2.0 503"));
 }

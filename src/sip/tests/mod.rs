@@ -3,6 +3,7 @@
 mod again;
 mod browsers;
 mod cable;
+mod carriers;
 mod connections;
 mod exchange;
 mod phone;

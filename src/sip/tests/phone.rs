@@ -30,6 +30,10 @@ pub fn seats() -> BTreeMap<SeatId, SeatAccount> {
     ])
 }
 
+pub fn hop(addr: &str) -> Hop {
+    Hop { addr: addr.parse().unwrap(), transport: Transport::Udp }
+}
+
 pub fn settings(trunk: bool) -> Settings {
     let net = if trunk { "10.0.0.9/32" } else { "10.9.9.9/32" };
     Settings {
@@ -39,12 +43,8 @@ pub fn settings(trunk: bool) -> Settings {
         advertise: Vec::new(),
         realm: "r".into(),
         trunks: vec![
-            Trunk { id: "t".into(), from: vec![net.parse().unwrap()], to: None },
-            Trunk {
-                id: "out".into(),
-                from: Vec::new(),
-                to: Some(Hop { addr: "10.0.0.9:5070".parse().unwrap(), transport: Transport::Udp }),
-            },
+            Trunk::new("t", vec![net.parse().unwrap()], None),
+            Trunk::new("out", Vec::new(), Some(hop("10.0.0.9:5070"))),
         ],
         seats: seats(),
         register_min: Duration::from_secs(60),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::phone::*;
 use crate::ids::LegId;
+use crate::sip::account::{Account, Holder};
 use crate::sip::addressing::listener_to;
-use crate::sip::endpoint::Account;
 use crate::sip::message::{SipUri, Uri};
 use crate::sip::*;
 
@@ -178,6 +178,7 @@ fn account(transport: Transport) -> Account {
         username: "me".into(),
         password: "pw".into(),
         expires: Duration::from_secs(300),
+        holder: Holder::Softphone,
     }
 }
 
