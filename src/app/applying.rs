@@ -89,7 +89,7 @@ pub fn call_settings(house: &House) -> call::Settings {
 }
 
 fn emergency(target: &config::Emergency) -> call::Emergency {
-    let way = |(trunk, number): &(TrunkId, String)| call::Way { trunk: trunk.clone(), number: number.clone() };
+    let way = |(trunk, number): &(Option<TrunkId>, String)| call::Way { trunk: trunk.clone(), number: number.clone() };
     call::Emergency {
         id: target.id.clone(),
         name: target.name.clone(),

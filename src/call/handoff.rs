@@ -294,7 +294,17 @@ impl Call {
         let Some(way) = handoff.target.ways.get(handoff.way).filter(|_| rings) else { return };
         let to = Target::Trunk { trunk: way.trunk.clone(), number: way.number.clone() };
         let body = Some(Body::sdp(sdp));
-        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: None, body };
+        let invite = sip::Invite {
+            leg,
+            to,
+            caller,
+            hops,
+            sip_call_id: None,
+            auto_answer: false,
+            call: None,
+            urgent: true,
+            body,
+        };
         house.sip(sip::Command::Invite(invite));
     }
 

@@ -70,6 +70,9 @@ pub const DESCRIBED: &[(&str, &str)] = &[
     ("hotline_webhooks_waiting", "Messages to webhooks that wait"),
     ("hotline_store_backlog", "Entries that are not on the disk yet"),
     ("hotline_store_healthy", "1 where the last write to the disk worked"),
+    ("hotline_trunk_up", "0 where nobody is there at any address of a trunk, or its carrier refuses to register us"),
+    ("hotline_trunk_registered", "1 where a trunk's carrier knows where we are; of trunks that register"),
+    ("hotline_trunk_calls", "Calls that a trunk carries"),
     ("hotline_build_info", "1, with the version"),
 ];
 

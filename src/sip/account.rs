@@ -19,6 +19,9 @@ pub(super) const MAX_CHALLENGES: u32 = 2;
 /// The longest lifetime that is asked for because a registrar wants it so (423).
 const MOST_ASKED: u64 = 86_400;
 
+/// Whoever grants more than a week does not mean it.
+const MOST_GRANTED: u64 = 7 * 86_400;
+
 #[derive(Clone, Debug)]
 pub struct Account {
     pub aor: SipUri,
@@ -139,7 +142,7 @@ impl Registration {
                     return Outcome::Unregistered;
                 }
                 let granted = self.granted(&response.headers).unwrap_or(self.wanted);
-                self.next = Some(now + Duration::from_secs(granted.max(1)) * 4 / 5);
+                self.next = Some(now + Duration::from_secs(granted.clamp(1, MOST_GRANTED)) * 4 / 5);
                 Outcome::Registered
             }
             401 | 407 if self.challenges < MAX_CHALLENGES && self.learn(response, true) => {

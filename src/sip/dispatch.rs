@@ -251,6 +251,8 @@ impl Endpoint {
             Purpose::Notify(watch) => self.notify_answered(now, watch, Some(response.status)),
             Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
             Purpose::Enrol(trunk) if response.status >= 200 => self.enrolled(now, trunk, Some(response)),
+            Purpose::Check(trunk, hop) if response.status >= 200 => self.checked(now, trunk, hop, Some(response)),
+            Purpose::GivenUp { .. } => self.given_up_answered(now, id, response),
             _ => {}
         }
     }
@@ -274,13 +276,15 @@ impl Endpoint {
         let Some(purpose) = self.clients.get(&id).map(|client| client.purpose) else { return };
         self.forget_client(id);
         match purpose {
+            Purpose::Invite(leg) if self.goes_another_way(now, leg, status, None) => {}
             Purpose::Invite(leg) => self.invite_failed(now, leg, status),
             Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg),
             Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
             Purpose::Enrol(trunk) => self.enrolled(now, trunk, None),
+            Purpose::Check(trunk, hop) => self.checked(now, trunk, hop, None),
             Purpose::Notify(watch) => self.notify_answered(now, watch, None),
-            Purpose::Courtesy => {}
+            Purpose::Courtesy | Purpose::GivenUp { .. } => {}
         }
     }
 

@@ -21,7 +21,7 @@ use super::transaction::patience;
 use super::transaction::server::ServerTransaction;
 use super::trunks::{TrunkNo, Trunks};
 use super::watching::{Watch, WatchId};
-use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
+use super::words::{Binding, Command, ConnectionId, Event, Flow, Hop, Settings, Transmit, TrunkView};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
@@ -120,6 +120,12 @@ pub(super) enum Purpose {
     Register,
     /// Ours at a carrier.
     Enrol(TrunkNo),
+    /// OPTIONS to a carrier: is anybody there?
+    Check(TrunkNo, Hop),
+    /// An INVITE that went another way meanwhile: whoever answers it after all is told that it is over.
+    GivenUp {
+        cancelled: bool,
+    },
     Notify(WatchId),
     /// CANCEL, PRACK, NOTIFY of a REFER, and BYE of a fork: nobody waits for the answer.
     Courtesy,
@@ -262,6 +268,11 @@ impl Endpoint {
         self.after(now);
     }
 
+    /// How the trunks stand.
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        self.trunks.views()
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             transactions: self.servers.len() + self.clients.len(),
@@ -366,6 +377,9 @@ impl Endpoint {
         }
         if let Some(seat) = &leg.seat {
             self.seat_legs.remove(seat, &id);
+        }
+        if let Some(trunk) = leg.trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
+            trunk.leave();
         }
         // What is still open on either side ends with the dialog, §15.1.2.
         if let Some(open) = leg.their_reoffer

@@ -27,4 +27,5 @@ mod trunks;
 mod watching;
 pub mod words;
 
+pub use trunks::numbers::{Form, Numbering};
 pub use words::*;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::trunks::words::{Password, Trunk, TrunkAccount, TrunkView};
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -119,48 +120,6 @@ impl Transport {
 pub struct Listen {
     pub transport: Transport,
     pub addr: SocketAddr,
-}
-
-/// A way from a carrier, and to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trunk {
-    pub id: TrunkId,
-    /// The sources of its calls.
-    pub from: Vec<IpNet>,
-    /// Where calls of ours go out, tried in this order. Empty: it only brings calls.
-    pub to: Vec<Hop>,
-    /// Stands in URIs instead of the address, e.g. `carrier.example`.
-    pub domain: Option<String>,
-    /// What it is told of us by digest.
-    pub account: Option<TrunkAccount>,
-}
-
-/// What proves to a carrier that it is us, RFC 3261 §22.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrunkAccount {
-    pub username: String,
-    pub password: Password,
-    /// Whose challenges are answered. `None`: of whoever challenges our REGISTER; none before.
-    pub realm: Option<String>,
-    /// We register, asking for this lifetime. `None`: the carrier knows where we are.
-    pub register: Option<Duration>,
-}
-
-/// A password in the clear, not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
-impl Trunk {
-    /// One that brings calls, and takes them if `to` says where.
-    pub fn new(id: &str, from: Vec<IpNet>, to: Option<Hop>) -> Self {
-        Self { id: id.into(), from, to: to.into_iter().collect(), domain: None, account: None }
-    }
 }
 
 /// The least that a session lasts without being refreshed, and what is meant where nothing is said, RFC 4028 §5.
@@ -291,6 +250,8 @@ pub struct Incoming {
     /// User part of the Request-URI: what was dialled.
     pub number: String,
     pub caller: Party,
+    /// The number that was dialled first, where a trusted trunk says that the call was sent on to us.
+    pub diverted: Option<String>,
     pub source: Source,
     pub remote: SocketAddr,
     /// Max-Forwards, at least 1.
@@ -325,15 +286,18 @@ pub struct Invite {
     pub auto_answer: bool,
     /// Told as `X-Hotline-Call`, by which a page finds its call on the board. Not for outside.
     pub call: Option<CallId>,
+    /// No limit of a trunk holds it up.
+    pub urgent: bool,
     pub body: Option<Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatId),
-    /// A number outside, for which [`is_dialable`] holds; others are refused with 403.
+    /// A number outside, for which [`is_dialable`] holds; others are refused with 403. Over this trunk, or over
+    /// whichever is best.
     Trunk {
-        trunk: TrunkId,
+        trunk: Option<TrunkId>,
         number: String,
     },
     Uri(String),
@@ -388,6 +352,11 @@ pub enum Event {
     Acked {
         leg: LegId,
         answer: Option<Body>,
+    },
+    /// An INVITE of ours is on its way over this trunk; told again when it goes over another.
+    GoesOver {
+        leg: LegId,
+        trunk: TrunkId,
     },
     /// 180 on a leg of ours.
     Ringing {

@@ -115,6 +115,7 @@ impl Talk<'_> {
                 hops: sip::HOPS,
                 auto_answer: false,
                 call: None,
+                urgent: false,
                 body: Some(Body::sdp(sdp)),
             })),
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),

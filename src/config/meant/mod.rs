@@ -109,7 +109,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         let (mut sip, mut media, recording) = (sip?, media?, recording?);
         media.settings.recordings = recording.place;
         check_way_out(&queues, &sip.settings, faults);
-        unused::tell(&queues, &people, &sip, &emergencies, faults);
+        unused::tell(&queues, &people, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
         sound::reserve(&mut media, &sip, faults);
         emergency::reserve(&mut media, &emergencies);

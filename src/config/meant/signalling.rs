@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::trunks::{self, Trunks};
-use super::{time, time_within};
+use super::{time, time_within, trunks};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::scalars::time_text;
@@ -34,8 +33,6 @@ pub struct Signalling {
     pub answer: AnswerWhen,
     /// Where `listen` is written, if a listener can be reached from outside.
     pub public: Option<Place>,
-    /// Trunks over which calls can go out, and where that is written.
-    pub ways_out: Vec<(String, Place)>,
 }
 
 pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut Faults) -> Option<Signalling> {
@@ -50,7 +47,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
     }
-    let Trunks { trunks, ways_out } = trunks::read(dir, files, surroundings, &listen, faults);
+    let trunks = trunks::read(dir, files, surroundings, &listen, faults);
     for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
         if listen[..index].contains(listener) {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
@@ -109,7 +106,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
         max_calls,
         timers: Timers::default(),
     };
-    Some(Signalling { settings, answer, public, ways_out })
+    Some(Signalling { settings, answer, public })
 }
 
 /// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.

@@ -4,27 +4,36 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::secrets::{self, Given};
-use super::{Names, time_within};
+use super::{Names, number_within, time_within};
 use crate::config::Surroundings;
-use crate::config::fault::{Faults, Place};
+use crate::config::fault::Faults;
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
 use crate::sip::addressing::listener_to;
-use crate::sip::{Hop, Listen, Password, Trunk, TrunkAccount};
+use crate::sip::{Form, Hop, Listen, Numbering, Password, Trunk, TrunkAccount, is_dialable};
 
 const EXPIRES: Duration = Duration::from_secs(3600);
 const EXPIRES_LIMITS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
 
+const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE_LIMITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(32));
+const CHECK: Duration = Duration::from_secs(30);
+const CHECK_LIMITS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
+const PRIORITIES: (u16, u16) = (1, 100);
+const WEIGHTS: (u16, u16) = (0, 1000);
+const CHANNELS: (usize, usize) = (1, 100_000);
+const PACES: (u32, u32) = (1, 10_000);
+
 type Written<'a> = Element<'a, written::Trunk>;
 
-pub struct Trunks {
-    pub trunks: Vec<Trunk>,
-    /// Those over which calls can go out, and where that is written.
-    pub ways_out: Vec<(String, Place)>,
-}
-
-pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, listen: &[Listen], faults: &mut Faults) -> Trunks {
+pub fn read(
+    dir: &Path,
+    files: &Files,
+    surroundings: &Surroundings,
+    listen: &[Listen],
+    faults: &mut Faults,
+) -> Vec<Trunk> {
     let mut names = Names::default();
     let mut trunks = Vec::new();
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
@@ -44,13 +53,74 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, listen: &[Li
             trunk.fault(faults, "to", what);
         }
         let (domain, account) = (domain(trunk, faults), account(dir, surroundings, trunk, faults));
+        let limits = limits(trunk, faults);
+        let (shows, numbering) = (shows(trunk, faults), numbering(trunk, faults));
+        let trusted = written.trusted.unwrap_or(false);
         if names.take(trunk, "id", &written.id, faults) {
-            trunks.push(Trunk { id: written.id.as_str().into(), from, to, domain, account });
+            let id = written.id.as_str().into();
+            trunks.push(Trunk { from, to, domain, account, id, trusted, shows, numbering, ..limits });
         }
     }
-    let out = tables.iter().filter(|trunk| trunk.written.to.is_some());
-    let ways_out = out.map(|trunk| (trunk.written.id.clone(), trunk.place("to"))).collect();
-    Trunks { trunks, ways_out }
+    trunks
+}
+
+/// What bounds and steers the calls: priorities, times, and how many there may be.
+fn limits(trunk: &Written<'_>, faults: &mut Faults) -> Trunk {
+    let written = &trunk.written;
+    let priority = number_within(trunk, &["priority"], written.priority.unwrap_or(1), PRIORITIES, faults);
+    let weight = number_within(trunk, &["weight"], written.weight.unwrap_or(0), WEIGHTS, faults);
+    let patience = time_within(trunk, "patience", &written.patience, PATIENCE, PATIENCE_LIMITS, faults);
+    let check = match &written.check {
+        Some(written) if written.0.is_zero() => Duration::ZERO,
+        written => time_within(trunk, "check", written, CHECK, CHECK_LIMITS, faults),
+    };
+    let channels = written.channels.map(|most| number_within(trunk, &["channels"], most, CHANNELS, faults));
+    let pace = written.calls_per_second;
+    let calls_per_second = pace.map(|most| number_within(trunk, &["calls_per_second"], most, PACES, faults));
+    let limits = Trunk::new("", Vec::new(), None);
+    Trunk { priority, weight, patience, check, channels, calls_per_second, ..limits }
+}
+
+fn shows(trunk: &Written<'_>, faults: &mut Faults) -> Option<String> {
+    let shows = trunk.written.shows.as_ref()?;
+    if !is_dialable(shows) {
+        trunk.fault(faults, "shows", format!("found {shows:?}; a number is meant, e.g. \"01012345\""));
+    }
+    Some(shows.clone())
+}
+
+fn numbering(trunk: &Written<'_>, faults: &mut Faults) -> Option<Numbering> {
+    let written = &trunk.written;
+    let mut form = |key: &str, name: &Option<String>, default: Form| {
+        let Some(name) = name else { return default };
+        if written.country.is_none() {
+            trunk.fault(faults, key, "it needs `country`: whose numbers these are");
+        }
+        let named = Form::NAMED.iter().find(|(known, _)| known == name);
+        named.map_or_else(
+            || {
+                let known = Form::NAMED.map(|(name, _)| format!("{name:?}")).join(", ");
+                trunk.fault(faults, key, format!("found {name:?}; {known} are allowed"));
+                default
+            },
+            |(_, form)| *form,
+        )
+    };
+    let dials = form("dials", &written.dials, Form::AsWritten);
+    let callers = form("callers", &written.callers, Form::National);
+    let digits = |text: &str| text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let prefix = written.prefix.clone().unwrap_or_else(|| "0".into());
+    if let (Some(_), None) = (&written.prefix, &written.country) {
+        trunk.fault(faults, "prefix", "it needs `country`: whose numbers these are");
+    } else if !digits(&prefix) {
+        trunk.fault(faults, "prefix", format!("found {prefix:?}; up to 3 digits are meant"));
+    }
+    let country = written.country.clone()?;
+    if country.is_empty() || country.starts_with('0') || !digits(&country) {
+        trunk.fault(faults, "country", format!("found {country:?}; 1 to 3 digits are meant, e.g. \"86\""));
+        return None;
+    }
+    Some(Numbering { country, prefix, dials, callers })
 }
 
 fn domain(trunk: &Written<'_>, faults: &mut Faults) -> Option<String> {
@@ -65,8 +135,17 @@ fn domain(trunk: &Written<'_>, faults: &mut Faults) -> Option<String> {
 
 fn account(dir: &Path, surroundings: &Surroundings, trunk: &Written<'_>, faults: &mut Faults) -> Option<TrunkAccount> {
     let written = &trunk.written;
-    let expires = time_within(trunk, "expires", &written.expires, EXPIRES, EXPIRES_LIMITS, faults);
     let registers = written.register.unwrap_or(false);
+    let expires = match (registers, &written.expires) {
+        (false, Some(_)) => {
+            trunk.fault(faults, "expires", "it is for a trunk with `register = true`");
+            EXPIRES
+        }
+        (_, expires) => time_within(trunk, "expires", expires, EXPIRES, EXPIRES_LIMITS, faults),
+    };
+    if let (Some(_), None) = (&written.realm, &written.username) {
+        trunk.fault(faults, "realm", "it is for a trunk with a `username`");
+    }
     let given = Given {
         secret: written.secret.as_deref(),
         file: written.secret_file.as_deref(),

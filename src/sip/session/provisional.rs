@@ -188,7 +188,9 @@ impl Endpoint {
         let Some(rseq) = response.headers.get("RSeq").and_then(|rseq| rseq.trim().parse::<u32>().ok()) else {
             return false;
         };
-        let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return false };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return false };
+        let trunk = leg.trunk;
+        let State::Calling(calling) = &mut leg.state else { return false };
         let Some(of) = Dialog::of_caller(&calling.request, response, calling.flow, calling.pinned) else {
             return false;
         };
@@ -203,7 +205,6 @@ impl Endpoint {
                 calling.early.len() - 1
             }
         };
-        let trunk = leg.trunk;
         let early = &mut calling.early[index];
         early.last = rseq;
         if let Some(body) = super::invite::body_of(response).filter(Body::is_sdp) {

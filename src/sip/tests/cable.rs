@@ -161,6 +161,7 @@ impl Cable {
                 hops: HOPS,
                 auto_answer: false,
                 call: None,
+                urgent: false,
                 body: Some(Body::sdp(b"offer".to_vec())),
             }),
         );

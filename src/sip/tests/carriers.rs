@@ -46,12 +46,13 @@ fn granted(request: &str, seconds: u32) -> String {
 fn invite(number: &str) -> Command {
     Command::Invite(Invite {
         leg: LegId(2),
-        to: Target::Trunk { trunk: "carrier".into(), number: number.into() },
+        to: Target::Trunk { trunk: Some("carrier".into()), number: number.into() },
         caller: caller(),
         sip_call_id: None,
         hops: HOPS,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: Some(Body::sdp(b"v=0".to_vec())),
     })
 }
@@ -136,7 +137,7 @@ fn a_carrier_that_is_gone_is_asked_less_and_less_often() {
     // One that says when is asked no sooner.
     phone.send(&answered_with(&first, "503 Service Unavailable", "Retry-After: 3000 (today)\n"));
     assert!(phone.wait(2999 * SECOND).is_empty());
-    assert_eq!(phone.wait(2 * SECOND).len(), 1);
+    assert!(phone.wait(2 * SECOND)[0].starts_with("REGISTER "));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod cable;
 mod carriers;
 mod connections;
 mod exchange;
+mod failover;
 mod phone;
 mod referring;
 mod reliable;

@@ -99,8 +99,10 @@ impl Phone {
             .collect()
     }
 
+    /// Over which trunk a call goes is for those who ask.
     pub fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.house.poll_event()).collect()
+        let all = std::iter::from_fn(|| self.house.poll_event());
+        all.filter(|event| !matches!(event, Event::GoesOver { .. })).collect()
     }
 
     pub fn wait(&mut self, time: Duration) -> Vec<String> {
@@ -220,6 +222,7 @@ pub fn ring_desk(phone: &mut Phone) -> String {
         hops: HOPS,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: Some(Body::sdp(b"v=0 ours".to_vec())),
     };
     phone.command(Command::Invite(invite)).remove(0)

@@ -81,6 +81,7 @@ fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
         sip_call_id: None,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: None,
     };
     phone.house.command(phone.now, Command::Invite(invite));

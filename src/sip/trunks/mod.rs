@@ -2,11 +2,24 @@
 //!
 //! Does not know what a call is for, nor where a name leads: it is told addresses.
 
+mod choosing;
+mod health;
+pub(in crate::sip) mod identity;
+mod limits;
+pub mod numbers;
 mod registering;
+pub mod words;
 
 use super::account::Registration;
-use super::words::{Flow, Hop, Trunk};
+use super::message::Headers;
+use super::words::{Flow, Hop, Incoming, Trunk, TrunkView};
 use crate::ids::TrunkId;
+use crate::moment::Moment;
+pub(in crate::sip) use choosing::Way;
+use health::Health;
+use identity::Asserted;
+pub(in crate::sip) use limits::Full;
+use limits::Pace;
 
 /// One trunk, as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +43,11 @@ pub(super) struct Standing {
     /// Which of its addresses is asked to register us, and how many have failed in a row.
     asked: usize,
     failed: usize,
+    /// Of its addresses, in their order.
+    health: Vec<Health>,
+    /// That it carries now.
+    calls: usize,
+    pace: Pace,
 }
 
 impl Trunks {
@@ -45,6 +63,11 @@ impl Trunks {
         self.all.iter().find(|standing| standing.trunk.id == *id).map(|standing| standing.no)
     }
 
+    /// In the order of the settings.
+    pub fn views(&self) -> Vec<TrunkView> {
+        self.all.iter().map(Standing::view).collect()
+    }
+
     fn numbers(&self) -> Vec<TrunkNo> {
         self.all.iter().map(|standing| standing.no).collect()
     }
@@ -52,7 +75,17 @@ impl Trunks {
 
 impl Standing {
     fn new(no: TrunkNo, trunk: Trunk) -> Self {
-        Self { no, trunk, registration: None, registered: None, asked: 0, failed: 0 }
+        Self {
+            no,
+            trunk,
+            registration: None,
+            registered: None,
+            asked: 0,
+            failed: 0,
+            health: Vec::new(),
+            calls: 0,
+            pace: Pace::default(),
+        }
     }
 
     /// Where calls of ours go out.
@@ -69,7 +102,38 @@ impl Standing {
         self.registration.as_mut().filter(|_| is_own)
     }
 
-    fn registers(&self) -> bool {
-        self.trunk.account.as_ref().is_some_and(|account| account.register.is_some())
+    /// Its addresses as they are by now; what is known of those that stay is kept.
+    fn set_hops(&mut self, now: Moment) {
+        let check_at = (!self.trunk.check.is_zero()).then_some(now);
+        let mut before = std::mem::take(&mut self.health);
+        let known = |hop: &Hop| {
+            let place = before.iter().position(|health| health.hop == *hop);
+            place.map_or_else(|| Health::new(*hop, check_at), |place| before.swap_remove(place))
+        };
+        self.health = self.trunk.to.iter().map(known).collect();
+    }
+
+    /// Who calls, as this trunk is believed, and as the house writes numbers.
+    pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) {
+        if self.trunk.trusted {
+            let Asserted { caller, diverted } = identity::asserted(headers);
+            incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
+            incoming.diverted = diverted;
+        }
+        if let Some(numbering) = &self.trunk.numbering {
+            incoming.caller.number = numbering.caller(&incoming.caller.number);
+            incoming.diverted = incoming.diverted.as_deref().map(|number| numbering.caller(number));
+        }
+    }
+
+    fn view(&self) -> TrunkView {
+        let registers = self.trunk.account.as_ref().is_some_and(|account| account.register.is_some());
+        TrunkView {
+            id: self.trunk.id.clone(),
+            calls: self.calls,
+            channels: self.trunk.channels,
+            registered: registers.then_some(self.registered == Some(Ok(()))),
+            to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
+        }
     }
 }

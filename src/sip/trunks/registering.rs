@@ -28,7 +28,12 @@ impl Endpoint {
             let same = standing.trunk.account == trunk.account
                 && standing.trunk.to == trunk.to
                 && standing.trunk.domain == trunk.domain;
+            let checked_anew = standing.trunk.check != trunk.check;
             standing.trunk = trunk;
+            if checked_anew {
+                standing.health.clear();
+            }
+            standing.set_hops(now);
             if !same || place.is_none() {
                 self.open_account(now, &mut standing);
             }
@@ -63,6 +68,7 @@ impl Endpoint {
 
     pub(in crate::sip) fn trunk_due(&mut self, now: Moment, no: TrunkNo) {
         self.enrol(now, no);
+        self.check_trunk(now, no);
         self.schedule_trunk(no);
     }
 
@@ -123,7 +129,8 @@ impl Endpoint {
 
 impl Standing {
     fn next_deadline(&self) -> Option<Moment> {
-        self.registration.as_ref().and_then(Registration::next_deadline)
+        let registration = self.registration.as_ref().and_then(Registration::next_deadline);
+        registration.into_iter().chain(self.health_deadline()).min()
     }
 
     /// Told where it is news.
