@@ -86,12 +86,12 @@ pub fn call_settings(house: &House) -> call::Settings {
         srtp_of_trunks: house.srtp.trunks.clone(),
         srtp_of_seats: house.srtp.seats.clone(),
         records_others: house.recording.calls,
-        way_out: house.sip.trunks.iter().find(|trunk| trunk.to.is_some()).map(|trunk| trunk.id.clone()),
+        way_out: house.sip.trunks.iter().find(|trunk| !trunk.to.is_empty()).map(|trunk| trunk.id.clone()),
     }
 }
 
 fn emergency(target: &config::Emergency) -> call::Emergency {
-    let way = |(trunk, number): &(TrunkId, String)| call::Way { trunk: trunk.clone(), number: number.clone() };
+    let way = |(trunk, number): &(Option<TrunkId>, String)| call::Way { trunk: trunk.clone(), number: number.clone() };
     call::Emergency {
         id: target.id.clone(),
         name: target.name.clone(),

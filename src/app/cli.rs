@@ -18,7 +18,8 @@ use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
 use super::{
-    access, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching, versions,
+    access, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching, trunks,
+    versions,
 };
 
 const EXAMPLES: &str = "\
@@ -121,6 +122,8 @@ enum Command {
     Import(importing::ImportCommand),
     /// List the open calls: id, what they are in, caller, queue, operator
     Calls,
+    /// List the trunks: whether the carriers are there and know us, and how many calls they carry
+    Trunks(trunks::TrunksArgs),
     /// Ask something of an open call, as the operator's or the supervisor's page does
     Order(orders::OrderArgs),
     /// Be an operator without a phone: register at a seat, answer every call
@@ -220,6 +223,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Call(args) => phone("call", softphone::call(args)),
         Command::Import(importing::ImportCommand::Asterisk(args)) => importing::import(&args),
         Command::Calls => orders::calls(&cli.data),
+        Command::Trunks(args) => trunks::trunks(&cli.data, &args),
         Command::Order(args) => orders::order(&cli.data, args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Load(args) => load::run(&cli.data, args),

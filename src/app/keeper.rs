@@ -82,6 +82,10 @@ impl Keeper {
                 Some(calls) => Reply::Calls { calls },
                 None => closing(),
             },
+            Request::Trunks => match self.ask(|tell| Order::Trunks { tell }) {
+                Some(trunks) => Reply::Trunks { trunks },
+                None => closing(),
+            },
             Request::Order { call, by, order } => self.order(call, by, order),
         }
     }
@@ -279,7 +283,7 @@ fn log(reply: &Reply) {
             }
         }
         // The switchboard has told of it.
-        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Done => {}
+        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => {}
         Reply::Faults { faults, .. } => {
             for fault in faults {
                 warn!("{fault}");

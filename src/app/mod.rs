@@ -37,6 +37,7 @@ mod surveys;
 mod switchboard;
 mod switches;
 mod switching;
+mod trunks;
 mod versions;
 mod web;
 mod webhooks;

@@ -54,7 +54,7 @@ pub fn order(data: &Path, args: OrderArgs) -> Result<ExitCode, Vec<String>> {
     }
 }
 
-fn nobody(data: &Path) -> String {
+pub(super) fn nobody(data: &Path) -> String {
     format!("no hotline runs on {}: --data says which is meant", data.display())
 }
 

@@ -9,7 +9,7 @@ use tracing::{info, info_span};
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::offering::Progress;
-use crate::ids::{CallId, Language, LegId, Prompt, QueueId};
+use crate::ids::{CallId, Language, LegId, Prompt, QueueId, TrunkId};
 use crate::ivr::{CALLBACK_GREETING, RINGBACK};
 use crate::media;
 use crate::queue::{Input, NotReached};
@@ -153,18 +153,26 @@ impl Call {
         if !dialling.durable || !dialling.visit_over || dialling.invited {
             return;
         }
-        let Some(trunk) = self.record.trunk.clone() else { return };
         dialling.invited = true;
         house.sip(sip::Command::Invite(sip::Invite {
             leg: self.caller,
-            to: Target::Trunk { trunk, number: self.record.to.clone() },
+            to: Target::Trunk { trunk: None, number: self.record.to.clone() },
             caller: Party { number: self.record.from.clone(), display: None },
             hops: sip::HOPS,
             auto_answer: false,
             call: None,
+            urgent: false,
             sip_call_id: Some(self.record.sip_call_id.clone()),
             body: Some(Body::sdp(sdp.clone())),
         }));
+    }
+
+    /// By another trunk than the first, it may be.
+    pub fn goes_over(&mut self, house: &mut House, trunk: TrunkId) {
+        if self.record.trunk.as_ref() != Some(&trunk) {
+            self.record.trunk = Some(trunk);
+            house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        }
     }
 
     /// The citizen took the receiver off; the operator's turn comes when their sound is agreed.

@@ -299,6 +299,7 @@ impl Call {
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
             E::Acked { leg, answer: Some(body) } => self.take_answer(house, leg, body),
+            E::GoesOver { leg, trunk } if leg == self.caller => self.goes_over(house, trunk),
             E::Answered { leg, body } if leg == self.caller => self.citizen_answered(house, body),
             E::Answered { leg, body } if self.is_onward(leg) => self.onward_answered(house, body),
             E::Answered { leg, body } => self.seat_answered(house, leg, body),

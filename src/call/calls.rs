@@ -292,6 +292,9 @@ impl Calls {
     fn arrive(&mut self, now: Moment, incoming: sip::Incoming) {
         let id = CallId::next(self.last, now.as_millis());
         self.last = id;
+        if let Some(number) = &incoming.diverted {
+            info!(call = %id, number, "sent on to us: this number was dialled first");
+        }
         self.legs.calls.insert(incoming.leg, id);
         let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
         call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));

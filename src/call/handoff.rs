@@ -146,7 +146,7 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
-        let trunk = target.ways.get(way).map(|way| &way.trunk);
+        let trunk = target.ways.get(way).and_then(|way| way.trunk.as_ref()).or(house.settings.way_out.as_ref());
         let srtp = trunk.and_then(|trunk| house.settings.srtp_of_trunks.get(trunk)).copied();
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
@@ -296,7 +296,17 @@ impl Call {
         let Some(way) = handoff.target.ways.get(handoff.way).filter(|_| rings) else { return };
         let to = Target::Trunk { trunk: way.trunk.clone(), number: way.number.clone() };
         let body = Some(Body::sdp(sdp));
-        let invite = sip::Invite { leg, to, caller, hops, sip_call_id: None, auto_answer: false, call: None, body };
+        let invite = sip::Invite {
+            leg,
+            to,
+            caller,
+            hops,
+            sip_call_id: None,
+            auto_answer: false,
+            call: None,
+            urgent: true,
+            body,
+        };
         house.sip(sip::Command::Invite(invite));
     }
 

@@ -186,10 +186,8 @@ impl Call {
         let call = matches!(to, Whom::Seat(_)).then_some(self.id);
         let to = match to {
             Whom::Seat(seat) => Target::Seat(seat.clone()),
-            Whom::Number(number) => {
-                let Some(trunk) = house.settings.way_out.clone() else { return };
-                Target::Trunk { trunk, number: number.clone() }
-            }
+            Whom::Number(_) if house.settings.way_out.is_none() => return,
+            Whom::Number(number) => Target::Trunk { trunk: None, number: number.clone() },
         };
         let caller = self.shown.clone();
         // RFC 7332 §4: a call that comes round to us again and again comes to an end.
@@ -203,6 +201,7 @@ impl Call {
             hops,
             auto_answer,
             call,
+            urgent: false,
             body,
         }));
     }

@@ -10,6 +10,7 @@ pub(super) fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
         E::Incoming(incoming) => Some(incoming.leg),
         E::Acked { leg, .. }
         | E::Ringing { leg }
+        | E::GoesOver { leg, .. }
         | E::Progress { leg, .. }
         | E::Answered { leg, .. }
         | E::Refused { leg, .. }

@@ -31,7 +31,7 @@ pub struct Settings {
     pub reasons: Vec<Reason>,
     /// The schedules that supervisors flip, by the digit in the code.
     pub switches: BTreeMap<char, ScheduleId>,
-    /// The trunk over which calls of ours go out. `None`: they do not.
+    /// The first trunk over which calls of ours can go out; signalling says when it was another. `None`: they do not.
     pub way_out: Option<TrunkId>,
     /// How long a caller waits for a phone that was lost in the talk.
     pub flow_grace: Duration,
@@ -62,10 +62,10 @@ pub struct Emergency {
     pub ring: Duration,
 }
 
-/// A number, and the trunk over which it is dialled.
+/// A number, and the trunk over which it is dialled; `None`: whichever is best.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
-    pub trunk: TrunkId,
+    pub trunk: Option<TrunkId>,
     pub number: String,
 }
 

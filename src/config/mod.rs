@@ -101,8 +101,8 @@ pub struct Voice {
 pub struct Emergency {
     pub id: String,
     pub name: String,
-    /// Trunk and number, tried in this order.
-    pub ways: Vec<(TrunkId, String)>,
+    /// Trunk (`None`: whichever is best) and number, tried in this order.
+    pub ways: Vec<(Option<TrunkId>, String)>,
     /// The keys that the operator presses; none is the beginning of another's.
     pub code: String,
     /// The key by which they say that they have it.

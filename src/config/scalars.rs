@@ -91,11 +91,6 @@ text!(
 );
 
 text!(
-    /// Where requests are sent: `sip:192.0.2.5:5060`, `sip:192.0.2.5;transport=tcp`.
-    NextHop(Hop), next_hop
-);
-
-text!(
     /// Where a program is asked over HTTP: `http://10.0.0.7:8000/case`, `https://cases.example/hook`.
     Url(String), url
 );
@@ -159,6 +154,24 @@ impl TryFrom<OneOrMany> for Addresses {
             .map(|text| Address::try_from(text).map(|address| address.0))
             .collect::<Result<_, _>>()
             .map(Addresses)
+    }
+}
+
+/// Where requests are sent, `sip:192.0.2.5:5060` or `sip:192.0.2.5;transport=tcp`, or a list of such.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "OneOrMany")]
+#[schemars(with = "OneOrMany")]
+pub struct NextHops(pub Vec<Hop>);
+
+impl TryFrom<OneOrMany> for NextHops {
+    type Error = String;
+
+    fn try_from(written: OneOrMany) -> Result<Self, String> {
+        let texts = match written {
+            OneOrMany::One(text) => text.split(',').map(str::to_string).collect(),
+            OneOrMany::Many(texts) => texts,
+        };
+        texts.iter().map(|text| next_hop(text.trim())).collect::<Result<_, _>>().map(NextHops)
     }
 }
 

@@ -59,7 +59,9 @@ pub(crate) fn controls() -> Vec<Vec<u8>> {
 
 /// Reads what is told of sound.
 pub(crate) fn control(bytes: &[u8]) -> (bool, Option<bool>) {
-    (rtcp::is_rtcp(bytes), rtcp::read(bytes).map(|sender| sender.is_some()))
+    /// Of us, as the seeds say it.
+    const SSRC: u32 = 0x0707_0707;
+    (rtcp::is_rtcp(bytes), rtcp::read(bytes, SSRC).map(|told| told.sender.is_some() || told.about_us.is_some()))
 }
 
 pub(crate) fn bindings() -> Vec<Vec<u8>> {

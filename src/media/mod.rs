@@ -7,9 +7,9 @@ mod browser;
 mod capture;
 pub mod desk;
 pub mod dtmf;
+mod far;
 #[cfg(test)]
 pub(crate) mod fuzzing;
-mod far;
 mod g711;
 mod jitter;
 mod leg;

@@ -1,17 +1,26 @@
-//! An account of our own softphone at somebody else's registrar: REGISTER, refresh, and answers to challenges.
+//! An account of ours at somebody else's registrar, of a softphone or of a trunk: REGISTER, refresh, and answers to
+//! challenges.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::digest;
-use super::message::{Challenge, Method, NameAddr, Request, Response, SipUri, Uri};
+use super::message::{Challenge, Headers, Method, NameAddr, Request, Response, SipUri, Uri};
 use super::words::Transport;
 use crate::moment::Moment;
 
-/// After a failure that may pass (timeout, 5xx), so long until the next attempt.
+/// After a failure that may pass (timeout, 5xx), so long until a softphone's next attempt.
 const RETRY: Duration = Duration::from_secs(5);
-/// Challenges answered in a row before the secret counts as wrong.
-const MAX_CHALLENGES: u32 = 2;
+/// A trunk's waits, RFC 5626 §4.5: the first is doubled with every failure, up to the longest.
+const BACK_OFF: Duration = Duration::from_secs(30);
+const BACK_OFF_MOST: Duration = Duration::from_secs(1800);
+/// Challenges that are answered in a row before the secret counts as wrong.
+pub(super) const MAX_CHALLENGES: u32 = 2;
+/// The longest lifetime that is asked for because a registrar wants it so (423).
+const MOST_ASKED: u64 = 86_400;
+
+/// Whoever grants more than a week does not mean it.
+const MOST_GRANTED: u64 = 7 * 86_400;
 
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -22,18 +31,33 @@ pub struct Account {
     pub password: String,
     /// Lifetime asked for; refreshed at 80 % of what is granted.
     pub expires: Duration,
+    pub holder: Holder,
 }
 
-/// The state of one registration, and the memory of the last challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// It answers whoever challenges at its registrar.
+    Softphone,
+    /// It answers only this realm; `None`: that of whoever challenged its first REGISTER. A challenge to a call may
+    /// come from far behind the carrier, and an answer to it would help to guess the password.
+    Trunk { realm: Option<String> },
+}
+
+/// The state of one registration, and the memory of the last challenges.
 pub struct Registration {
     pub account: Account,
     call_id: String,
     tag: String,
     seq: u32,
-    challenge: Option<Known>,
+    known: Vec<Known>,
+    /// Challenges to REGISTER in a row.
     challenges: u32,
+    /// Attempts in a row that failed.
+    failures: u32,
     /// Seconds asked for; zero to end it.
     wanted: u64,
+    /// Where we said that we are.
+    contact: Option<SipUri>,
     next: Option<Moment>,
 }
 
@@ -61,7 +85,8 @@ impl Registration {
     pub fn new(now: Moment, account: Account, active: bool, call_id: String, tag: String) -> Self {
         let wanted = account.expires.as_secs();
         let next = active.then_some(now);
-        Self { account, call_id, tag, seq: 0, challenge: None, challenges: 0, wanted, next }
+        let (known, contact) = (Vec::new(), None);
+        Self { account, call_id, tag, seq: 0, known, challenges: 0, failures: 0, wanted, contact, next }
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -73,13 +98,22 @@ impl Registration {
         self.next = Some(now);
     }
 
+    /// Another attempt is made at that moment, e.g. at another address.
+    pub fn try_at(&mut self, at: Moment) {
+        self.next = Some(at);
+    }
+
     /// The REGISTER that is due, without Via; `contact` is where we are.
     pub fn next_request(&mut self, now: Moment, contact: &SipUri, cnonce: &str) -> Option<Request> {
         self.next.take_if(|at| *at <= now)?;
         self.seq += 1;
-        let registrar =
-            SipUri::new(None, &self.account.registrar.ip().to_string(), Some(self.account.registrar.port()));
-        let mut request = Request::new(Method::REGISTER, Uri::Sip(registrar));
+        let asked = match &self.account.holder {
+            Holder::Softphone => {
+                SipUri::new(None, &self.account.registrar.ip().to_string(), Some(self.account.registrar.port()))
+            }
+            Holder::Trunk { .. } => SipUri { user: None, ..self.account.aor.clone() },
+        };
+        let mut request = Request::new(Method::REGISTER, Uri::Sip(asked));
         let mut from = NameAddr::sip(self.account.aor.clone());
         request.headers.push("To", from.to_string());
         from.params.set("tag", Some(&self.tag));
@@ -89,73 +123,122 @@ impl Registration {
         request.headers.push("Max-Forwards", "70");
         request.headers.push("Contact", NameAddr::sip(contact.clone()).to_string());
         request.headers.push("Expires", self.wanted.to_string());
+        self.contact = Some(contact.clone());
         self.prove(&mut request, cnonce);
         Some(request)
     }
 
-    /// A final answer to a REGISTER of ours; `None`: there was none.
-    pub fn answered(&mut self, now: Moment, response: Option<&Response>) -> Outcome {
+    /// A final answer to a REGISTER of ours; `None`: there was none. `chance`, from 0 to 1, spreads what is tried
+    /// again, so that not all who lost a carrier come back at once.
+    pub fn answered(&mut self, now: Moment, response: Option<&Response>, chance: f64) -> Outcome {
         let Some(response) = response else {
-            self.next = Some(now + RETRY);
+            self.fail(now, None, chance);
             return Outcome::Refused(408);
         };
         match response.status {
-            200..300 if self.wanted == 0 => Outcome::Unregistered,
             200..300 => {
-                self.challenges = 0;
-                let granted =
-                    response.headers.contacts().ok().and_then(|c| c.first()?.params.get("expires")?.parse().ok());
-                let granted: u64 = granted.unwrap_or(self.wanted);
-                self.next = Some(now + Duration::from_secs(granted.max(1) * 4 / 5));
+                (self.challenges, self.failures) = (0, 0);
+                if self.wanted == 0 {
+                    return Outcome::Unregistered;
+                }
+                let granted = self.granted(&response.headers).unwrap_or(self.wanted);
+                self.next = Some(now + Duration::from_secs(granted.clamp(1, MOST_GRANTED)) * 4 / 5);
                 Outcome::Registered
             }
-            401 | 407 if self.learn(response) => {
+            401 | 407 if self.challenges < MAX_CHALLENGES && self.learn(response, true) => {
+                self.challenges += 1;
                 self.next = Some(now);
                 Outcome::Again
             }
-            423 => {
+            // One that asks for ever more is a failure at some time.
+            423 if self.wanted < MOST_ASKED => {
                 let least = response.headers.get("Min-Expires").and_then(|least| least.trim().parse().ok());
-                self.wanted = least.unwrap_or(self.wanted * 2).clamp(1, 86_400);
+                let longer = least.filter(|least| *least > self.wanted).unwrap_or(self.wanted * 2);
+                self.wanted = longer.clamp(1, MOST_ASKED);
                 self.next = Some(now);
                 Outcome::Again
             }
-            status @ 500.. => {
-                self.next = Some(now + RETRY);
+            status => {
+                self.challenges = 0;
+                // A softphone that is refused says so, and ends.
+                if status >= 500 || self.account.holder != Holder::Softphone {
+                    self.fail(now, retry_after(&response.headers), chance);
+                }
                 Outcome::Refused(status)
             }
-            status => Outcome::Refused(status),
         }
     }
 
-    /// Takes the challenge of a 401 or 407; false when answering again would be of no use.
-    pub fn learn(&mut self, response: &Response) -> bool {
+    /// What was granted to the place where we are, RFC 3261 §10.2.4; others may be registered there too.
+    fn granted(&self, headers: &Headers) -> Option<u64> {
+        let contacts = headers.contacts().ok()?;
+        let is_ours = |contact: &&NameAddr| {
+            let ours = self.contact.as_ref().zip(contact.uri.sip());
+            ours.is_some_and(|(ours, theirs)| ours.host == theirs.host && ours.port == theirs.port)
+        };
+        let ours = contacts.iter().find(is_ours).or(contacts.first());
+        let of_contact = ours.and_then(|contact| contact.params.get("expires")?.parse().ok());
+        of_contact.or_else(|| headers.expires().map(u64::from))
+    }
+
+    /// RFC 5626 §4.5: from half of the wait to all of it.
+    fn fail(&mut self, now: Moment, least: Option<Duration>, chance: f64) {
+        let wait = match self.account.holder {
+            Holder::Softphone => RETRY,
+            Holder::Trunk { .. } => {
+                let whole = BACK_OFF.saturating_mul(1 << self.failures.min(16)).min(BACK_OFF_MOST);
+                whole.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
+            }
+        };
+        self.failures += 1;
+        self.next = Some(now + wait.max(least.unwrap_or_default()));
+    }
+
+    /// Takes the challenge of a 401 or 407; false when it is not for us. `to_register`: it was the answer to a
+    /// REGISTER, which nobody but the registrar sees.
+    pub fn learn(&mut self, response: &Response, to_register: bool) -> bool {
         let (name, header) = match response.status {
             407 => ("Proxy-Authenticate", "Proxy-Authorization"),
             _ => ("WWW-Authenticate", "Authorization"),
         };
-        let known = |c: &Challenge| digest::answer(c, &Method::REGISTER, "", "", "", 1, "").is_some();
+        let realm = match &self.account.holder {
+            Holder::Softphone => None,
+            Holder::Trunk { realm: None } if !to_register => return false,
+            Holder::Trunk { realm } => realm.clone(),
+        };
+        let known = |c: &Challenge| {
+            realm.as_ref().is_none_or(|realm| *realm == c.realm)
+                && digest::answer(c, &Method::REGISTER, "", "", "", 1, "").is_some()
+        };
         let Some(challenge) = response.headers.challenges(name).into_iter().find(known) else { return false };
-        if !challenge.stale {
-            self.challenges += 1;
+        if let Holder::Trunk { realm: realm @ None } = &mut self.account.holder {
+            *realm = Some(challenge.realm.clone());
         }
-        self.challenge = Some(Known { challenge, count: 0, header });
-        self.challenges <= MAX_CHALLENGES
+        self.known.retain(|known| known.header != header);
+        self.known.push(Known { challenge, count: 0, header });
+        true
     }
 
-    /// What was proved was accepted: the next challenge starts afresh.
-    pub fn forgive(&mut self) {
-        self.challenges = 0;
-    }
-
-    /// Adds credentials if a challenge is known.
+    /// Adds credentials for what is known of.
     pub fn prove(&mut self, request: &mut Request, cnonce: &str) {
-        let Some(Known { challenge, count, header }) = &mut self.challenge else { return };
-        *count += 1;
         let (uri, account) = (request.uri.to_string(), &self.account);
-        let credentials =
-            digest::answer(challenge, &request.method, &uri, &account.username, &account.password, *count, cnonce);
-        if let Some(credentials) = credentials {
-            request.headers.set(*header, credentials.to_string());
+        for Known { challenge, count, header } in &mut self.known {
+            *count += 1;
+            let credentials =
+                digest::answer(challenge, &request.method, &uri, &account.username, &account.password, *count, cnonce);
+            if let Some(credentials) = credentials {
+                request.headers.set(*header, credentials.to_string());
+            }
         }
     }
+}
+
+/// Seconds in a Retry-After; what else stands there is a comment or a parameter, RFC 3261 §20.33.
+pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
+    /// Whoever says more does not know.
+    const MOST: u64 = 3600;
+    let text = headers.get("Retry-After")?.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).map_or(text, |end| &text[..end]);
+    let seconds: u64 = if digits.len() > 9 { MOST } else { digits.parse().ok()? };
+    Some(Duration::from_secs(seconds.min(MOST)))
 }

@@ -13,6 +13,8 @@ use super::session::provisional::Reliably;
 use super::session::refer::Replaces;
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
+use super::trunks::Full;
+use super::trunks::identity::ANONYMOUS;
 use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source};
 use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -142,7 +144,20 @@ impl Endpoint {
             Ok(offer) => offer,
             Err(response) => return drop(self.respond(now, id, *response)),
         };
+        let trunk = match &admitted.source {
+            Source::Trunk(trunk) => self.trunks.no_of(trunk),
+            Source::Seat(_) => None,
+        };
         let tag = self.token();
+        match trunk.and_then(|trunk| self.trunks.get(trunk)).map(|standing| standing.room(now)) {
+            // As it is with lines that were bought: busy.
+            Some(Err(Full::Channels)) => return drop(self.respond(now, id, request.respond(486, Some(&tag)))),
+            Some(Err(Full::Pace)) => {
+                let response = self.unavailable(&request, &tag);
+                return drop(self.respond(now, id, response));
+            }
+            Some(Ok(())) | None => {}
+        }
         let Some(dialog) = Dialog::of_callee(&request, &tag, flow, admitted.pinned) else {
             return self.simply(now, id, &request, 400);
         };
@@ -156,10 +171,18 @@ impl Endpoint {
             Source::Seat(seat) => Some(seat.clone()),
             Source::Trunk(_) => None,
         };
-        self.tell(Event::Incoming(incoming(leg, &request, flow, &dialog, admitted.source, offer, replaces)));
+        if let Some(standing) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
+            standing.enter(now);
+        }
+        let mut told = incoming(leg, &request, flow, &dialog, admitted.source, offer, replaces);
+        if let Some(standing) = trunk.and_then(|trunk| self.trunks.get(trunk)) {
+            standing.introduce(&request.headers, &mut told);
+        }
+        self.tell(Event::Incoming(told));
         let (progress, reliably) = (None, Reliably::default());
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
+        opened.trunk = trunk;
         opened.state = State::Incoming { transaction: id, request: Box::new(request), tag, progress, reliably };
         self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);
@@ -323,7 +346,8 @@ fn incoming(
         leg,
         sip_call_id: dialog.call_id.clone(),
         number: request.uri.sip().map(|uri| uri.number()).unwrap_or_default(),
-        caller: Party { number: number.unwrap_or_else(|| "anonymous".into()), display: dialog.remote.display.clone() },
+        caller: Party { number: number.unwrap_or_else(|| ANONYMOUS.into()), display: dialog.remote.display.clone() },
+        diverted: None,
         source,
         remote: flow.remote,
         hops: request.headers.max_forwards().ok().flatten().unwrap_or(HOPS),

@@ -1,7 +1,6 @@
 //! To which transaction a message belongs, and what becomes of it: RFC 3261 §17 between the wire and the
 //! transaction users.
 
-use super::account::Registration;
 use super::addressing::{sent_by, stamp};
 use super::endpoint::{Client, Endpoint, Owner, Purpose, Server, dialog_key};
 use super::message::{Headers, Method, Request, Response, Via};
@@ -223,7 +222,7 @@ impl Endpoint {
         let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes.clone());
         self.client_keys.insert(key.clone(), id);
         self.client_flows.insert(flow, id);
-        self.clients.insert(id, Client { transaction, key, purpose, request });
+        self.clients.insert(id, Client { transaction, key, purpose, request, challenged: 0 });
         self.transmit(flow, bytes);
         self.schedule_client(id);
         id
@@ -260,9 +259,6 @@ impl Endpoint {
             return;
         }
         let Some(client) = self.clients.get(&id) else { return };
-        if matches!(response.status, 200..300) && self.account_at(client.transaction.flow) {
-            self.registration.iter_mut().for_each(Registration::forgive);
-        }
         match client.purpose {
             Purpose::Invite(leg) => self.invite_answered(now, leg, id, response),
             Purpose::Reinvite(leg) => self.reoffer_answered(now, leg, id, response),
@@ -270,6 +266,9 @@ impl Endpoint {
             Purpose::Bye(leg) if response.status >= 200 => self.forget_leg(now, leg),
             Purpose::Notify(watch) => self.notify_answered(now, watch, Some(response.status)),
             Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
+            Purpose::Enrol(trunk) if response.status >= 200 => self.enrolled(now, trunk, Some(response)),
+            Purpose::Check(trunk, hop) if response.status >= 200 => self.checked(now, trunk, hop, Some(response)),
+            Purpose::GivenUp { .. } => self.given_up_answered(now, id, response),
             _ => {}
         }
     }
@@ -293,12 +292,15 @@ impl Endpoint {
         let Some(purpose) = self.clients.get(&id).map(|client| client.purpose) else { return };
         self.forget_client(id);
         match purpose {
+            Purpose::Invite(leg) if self.goes_another_way(now, leg, status, None) => {}
             Purpose::Invite(leg) => self.invite_failed(now, leg, status),
             Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg),
             Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
+            Purpose::Enrol(trunk) => self.enrolled(now, trunk, None),
+            Purpose::Check(trunk, hop) => self.checked(now, trunk, hop, None),
             Purpose::Notify(watch) => self.notify_answered(now, watch, None),
-            Purpose::Courtesy => {}
+            Purpose::Courtesy | Purpose::GivenUp { .. } => {}
         }
     }
 

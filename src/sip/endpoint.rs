@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-pub use super::account::Account;
 use super::account::Registration;
 use super::agenda::Agenda;
 use super::dialog::Dialog;
@@ -21,8 +20,9 @@ use super::session::{Leg, State, TransactionId};
 use super::transaction::client::ClientTransaction;
 use super::transaction::patience;
 use super::transaction::server::ServerTransaction;
+use super::trunks::{TrunkNo, Trunks};
 use super::watching::{Watch, WatchId};
-use super::words::{Binding, Command, ConnectionId, Event, Flow, Settings, Transmit};
+use super::words::{Binding, Command, ConnectionId, Event, Flow, Hop, Settings, Transmit, TrunkView};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
@@ -34,7 +34,9 @@ pub struct Endpoint {
     pub(super) guard: Option<Guard>,
     /// Messages that wait.
     pub(super) backlog: Backlog,
+    /// Of a softphone of ours.
     pub(super) registration: Option<Registration>,
+    pub(super) trunks: Trunks,
     pub(super) servers: BTreeMap<TransactionId, Server>,
     pub(super) clients: BTreeMap<TransactionId, Client>,
     pub(super) legs: BTreeMap<LegId, Leg>,
@@ -84,6 +86,7 @@ pub(super) enum Owner {
     Watch(WatchId),
     Registrar,
     Registration,
+    Trunk(TrunkNo),
 }
 
 pub(super) struct Server {
@@ -106,6 +109,8 @@ pub(super) struct Client {
     pub key: String,
     pub purpose: Purpose,
     pub request: Request,
+    /// Challenges in a row that it answers.
+    pub challenged: u32,
 }
 
 /// Why a request of ours was sent.
@@ -117,6 +122,14 @@ pub(super) enum Purpose {
     Update(LegId),
     Bye(LegId),
     Register,
+    /// Ours at a carrier.
+    Enrol(TrunkNo),
+    /// OPTIONS to a carrier: is anybody there?
+    Check(TrunkNo, Hop),
+    /// An INVITE that went another way meanwhile: whoever answers it after all is told that it is over.
+    GivenUp {
+        cancelled: bool,
+    },
     Notify(WatchId),
     /// CANCEL, PRACK, NOTIFY of a REFER, and BYE of a fork: nobody waits for the answer.
     Courtesy,
@@ -150,6 +163,7 @@ impl Endpoint {
             guard,
             backlog: Backlog::default(),
             registration: None,
+            trunks: Trunks::default(),
             servers: BTreeMap::new(),
             clients: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -178,6 +192,7 @@ impl Endpoint {
             draining: false,
             callers: 0,
         };
+        endpoint.set_trunks(now);
         endpoint.after(now);
         endpoint
     }
@@ -227,6 +242,7 @@ impl Endpoint {
                 Owner::Watch(id) => self.watch_due(now, id),
                 Owner::Registrar => self.registrar.handle_deadline(now),
                 Owner::Registration => self.send_register(now),
+                Owner::Trunk(trunk) => self.trunk_due(now, trunk),
             }
         }
         self.after(now);
@@ -258,9 +274,11 @@ impl Endpoint {
         self.backlog.saw(now, more);
     }
 
-    /// New INVITEs and OPTIONS get 503 with Retry-After from here on.
-    pub fn drain(&mut self) {
+    /// New INVITEs and OPTIONS get 503 with Retry-After from here on; carriers are told that we go.
+    pub fn drain(&mut self, now: Moment) {
         self.draining = true;
+        self.leave_carriers(now);
+        self.after(now);
     }
 
     /// Other trunks, seats and limits; the listeners, and what is told of them, stay.
@@ -273,7 +291,13 @@ impl Endpoint {
             (Some(guard), Some(limits)) => guard.set(limits),
             (guard, limits) => *guard = limits.map(Guard::new),
         }
+        self.set_trunks(now);
         self.after(now);
+    }
+
+    /// How the trunks stand.
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        self.trunks.views()
     }
 
     pub fn counts(&self) -> Counts {
@@ -381,6 +405,9 @@ impl Endpoint {
         }
         if let Some(seat) = &leg.seat {
             self.seat_legs.remove(seat, &id);
+        }
+        if let Some(trunk) = leg.trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
+            trunk.leave();
         }
         // What is still open on either side ends with the dialog, §15.1.2.
         if let Some(open) = leg.their_reoffer

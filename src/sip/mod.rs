@@ -26,7 +26,9 @@ mod stateless;
 mod tests;
 mod transaction;
 pub mod transport;
+mod trunks;
 mod watching;
 pub mod words;
 
+pub use trunks::numbers::{Form, Numbering};
 pub use words::*;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::guard;
+pub use super::trunks::words::{Password, Trunk, TrunkAccount, TrunkView};
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -126,19 +127,11 @@ pub struct Listen {
     pub addr: SocketAddr,
 }
 
-#[derive(Clone, Debug)]
-pub struct Trunk {
-    pub id: TrunkId,
-    pub from: Vec<IpNet>,
-    /// Where calls of ours go out. `None`: it only brings calls.
-    pub to: Option<Hop>,
-}
-
 /// The least that a session lasts without being refreshed, and what is meant where nothing is said, RFC 4028 §5.
 pub const LEAST_SESSION: Duration = Duration::from_secs(90);
 
 /// Where a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hop {
     pub addr: SocketAddr,
     pub transport: Transport,
@@ -257,6 +250,8 @@ pub struct Incoming {
     /// User part of the Request-URI: what was dialled.
     pub number: String,
     pub caller: Party,
+    /// The number that was dialled first, where a trusted trunk says that the call was sent on to us.
+    pub diverted: Option<String>,
     pub source: Source,
     pub remote: SocketAddr,
     /// Max-Forwards, at least 1.
@@ -291,15 +286,18 @@ pub struct Invite {
     pub auto_answer: bool,
     /// Told as `X-Hotline-Call`, by which a page finds its call on the board. Not for outside.
     pub call: Option<CallId>,
+    /// No limit of a trunk holds it up.
+    pub urgent: bool,
     pub body: Option<Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatId),
-    /// A number outside, for which [`is_dialable`] holds; others are refused with 403.
+    /// A number outside, for which [`is_dialable`] holds; others are refused with 403. Over this trunk, or over
+    /// whichever is best.
     Trunk {
-        trunk: TrunkId,
+        trunk: Option<TrunkId>,
         number: String,
     },
     Uri(String),
@@ -354,6 +352,11 @@ pub enum Event {
     Acked {
         leg: LegId,
         answer: Option<Body>,
+    },
+    /// An INVITE of ours is on its way over this trunk; told again when it goes over another.
+    GoesOver {
+        leg: LegId,
+        trunk: TrunkId,
     },
     /// 180 on a leg of ours.
     Ringing {

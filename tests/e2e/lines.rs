@@ -37,7 +37,7 @@ fn desk(files: &mut Files, number: u16, skill: &str) -> u16 {
 fn goes_out(files: &mut Files) -> u16 {
     let port = free_port();
     let from = "from = [\"127.0.0.1\"]\n";
-    files.hotline = files.hotline.replacen(from, &format!("{from}to = \"sip:127.0.0.1:{port}\"\n"), 1);
+    files.hotline = files.hotline.replacen(from, &format!("{from}to = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\n"), 1);
     port
 }
 

@@ -10,6 +10,7 @@ mod api;
 mod browser;
 mod browsers;
 mod calls;
+mod carriers;
 mod client;
 mod crash;
 mod desk_phones;

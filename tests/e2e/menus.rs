@@ -210,7 +210,7 @@ fn callers_of_another_maker_reach_a_number_outside_by_a_key_and_the_default_by_a
     let port = free_port();
     let mut files = files("http://127.0.0.1:1/");
     let from = "from = [\"127.0.0.1\"]\n";
-    files.hotline = files.hotline.replacen(from, &format!("{from}to = \"sip:127.0.0.1:{port}\"\n"), 1);
+    files.hotline = files.hotline.replacen(from, &format!("{from}to = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\n"), 1);
     let seat = "{ key = \"3\", seat";
     files.menu = files.menu.replacen(seat, &format!("{{ key = \"5\", number = \"01065139999\" }},\n    {seat}"), 1);
     let house = House::open(&files);

@@ -59,7 +59,9 @@ const FAR_HZ: u32 = 1130;
 fn near(port: u16, emergency: &str) -> Files {
     let mut files = Files::new(None);
     let from = "from = [\"127.0.0.1\"]\n";
-    let to = format!("{from}to = \"sip:127.0.0.1:{port}\"\n[[emergency]]\nid = \"110\"\nkey = \"*1\"\n{emergency}");
+    let to = format!(
+        "{from}to = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\n[[emergency]]\nid = \"110\"\nkey = \"*1\"\n{emergency}"
+    );
     files.hotline = files.hotline.replacen(from, &to, 1).replacen("[sip]\n", "[sip]\nmax_calls = 1\n", 1);
     files
 }

@@ -401,6 +401,15 @@ impl Keeper {
         };
         self.health.store(Arc::new(health));
         count_strangers(look.guard);
+        for trunk in &look.trunks {
+            let of: &[(&'static str, &str)] = &[("trunk", trunk.id.as_str())];
+            http::gauge("hotline_trunk_calls", of, trunk.calls as f64);
+            // One that is not asked for is as good as there.
+            http::gauge("hotline_trunk_up", of, if trunk.is_up() == Some(false) { 0.0 } else { 1.0 });
+            if let Some(registered) = trunk.registered {
+                http::gauge("hotline_trunk_registered", of, if registered { 1.0 } else { 0.0 });
+            }
+        }
         http::gauge("hotline_store_backlog", &[], look.backlog as f64);
         http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
         (self.lines, self.switched) = (look.lines, look.switched);

@@ -8,7 +8,7 @@ use crate::app::switches::Flip;
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{LineNow, Next, OperatorState};
-use crate::sip::guard;
+use crate::sip::{TrunkView, guard};
 
 /// Places of a line that are told one by one.
 const PLACES: usize = 500;
@@ -20,6 +20,7 @@ pub struct Look {
     pub schedules: Vec<(ScheduleId, bool, Option<Flip>)>,
     /// The queues that are switched themselves.
     pub switched: BTreeMap<QueueId, Flip>,
+    pub trunks: Vec<TrunkView>,
     pub backlog: usize,
     pub healthy: bool,
     pub draining: bool,
@@ -67,6 +68,7 @@ impl Switchboard {
             lines,
             schedules: self.doors.standing(),
             switched: self.doors.switched_queues(),
+            trunks: self.sip.trunks(),
             backlog: self.store.backlog(),
             healthy: self.store.is_healthy(),
             draining: self.is_draining(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Order, SwitchTo};
 use crate::ids::{CallId, Door, OperatorId};
 use crate::moment::Moment;
+use crate::sip::TrunkView;
 
 /// A request. One that is added here is answered in `app/keeper.rs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub enum Request {
     Switch { door: Door, to: SwitchTo, until: Option<Moment>, author: String, note: String },
     /// Which calls are open?
     Calls,
+    /// How do the trunks stand?
+    Trunks,
     /// Somebody asks something of a call.
     Order { call: CallId, by: OperatorId, order: Order },
 }
@@ -33,6 +36,10 @@ pub enum Reply {
     },
     Calls {
         calls: Vec<OpenCall>,
+    },
+    /// In the order of the files.
+    Trunks {
+        trunks: Vec<TrunkView>,
     },
     /// It was taken.
     Done,

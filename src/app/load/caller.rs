@@ -191,6 +191,7 @@ impl Visit<'_> {
             hops: sip::HOPS,
             auto_answer: false,
             call: None,
+            urgent: false,
             body: Some(Body::sdp(offer)),
         }));
         negotiation

@@ -103,7 +103,7 @@ impl Crowd {
 /// `fixed`: where it listens; else on a free port of `own`, the address that leads to the server.
 fn phone_settings(server: SocketAddr, own: IpAddr, fixed: Option<SocketAddr>) -> Settings {
     let addr = fixed.unwrap_or(SocketAddr::new(own, 0));
-    let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()], to: None };
+    let only_server = sip::Trunk::new("server", vec![server.ip().into()], None);
     Settings {
         listen: vec![Listen { transport: Transport::Udp, addr }],
         advertise: Vec::new(),

@@ -13,7 +13,7 @@ use crate::ids::LegId;
 use crate::media::Codec;
 use crate::media::negotiation::{Agreement, Local, Negotiation};
 use crate::moment::Moment;
-use crate::sip::endpoint::Account;
+use crate::sip::account::{Account, Holder};
 use crate::sip::message::SipUri;
 use crate::sip::{self, Body, Event, Incoming, Refusal, Transport};
 
@@ -109,6 +109,7 @@ impl Phone {
             username: seat.into(),
             password: crowd.scenario.seats.secret_of(seat),
             expires: EXPIRES,
+            holder: Holder::Softphone,
         };
         let now = crowd.clock.now();
         self.line.sip.register(now, account);

@@ -10,7 +10,7 @@ use super::{Happening, Phone, clip};
 use crate::ids::LegId;
 use crate::media::{self, Event as Heard};
 use crate::moment::Moment;
-use crate::sip::endpoint::Account;
+use crate::sip::account::{Account, Holder};
 use crate::sip::message::Uri;
 use crate::sip::{self, Body, Invite, Party, Target, Transport};
 
@@ -115,6 +115,7 @@ impl Talk<'_> {
                 hops: sip::HOPS,
                 auto_answer: false,
                 call: None,
+                urgent: false,
                 body: Some(Body::sdp(sdp)),
             })),
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),
@@ -219,5 +220,6 @@ pub(super) fn account(seat: &str, server: std::net::SocketAddr, transport: Trans
         username: seat.into(),
         password,
         expires: Duration::from_secs(300),
+        holder: Holder::Softphone,
     }
 }

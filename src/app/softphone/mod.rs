@@ -140,7 +140,7 @@ impl Phone {
 }
 
 fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Settings {
-    let only_server = sip::Trunk { id: "server".into(), from: vec![server.ip().into()], to: None };
+    let only_server = sip::Trunk::new("server", vec![server.ip().into()], None);
     Settings {
         listen,
         advertise: Vec::new(),

@@ -213,6 +213,7 @@ impl Switchboard {
                 let calls = self.calls.ids().filter_map(|id| self.calls.view(id).map(|view| open_call(id, &view)));
                 let _ = tell.send(calls.collect());
             }
+            Order::Trunks { tell } => drop(tell.send(self.sip.trunks())),
             Order::Call { call, by, order, tell } => {
                 self.last_ticket += 1;
                 self.asked.insert(self.last_ticket, tell);

@@ -70,6 +70,8 @@ pub enum Order {
     Switch { door: Door, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
     /// Which calls are open?
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
+    /// How do the trunks stand?
+    Trunks { tell: oneshot::Sender<Vec<sip::TrunkView>> },
     /// Somebody asks something of a call.
     Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
     /// Somebody notes something on a call that is over → the entry that is written.
@@ -397,7 +399,7 @@ impl Switchboard {
         match self.draining {
             None => {
                 info!(calls = self.calls.len(), limit = ?self.drain, "draining: new calls get 503, running ones may finish");
-                self.sip.drain();
+                self.sip.drain(now);
                 self.calls.drain();
                 self.draining = Some(now + self.drain);
             }

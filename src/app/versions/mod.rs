@@ -148,7 +148,7 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
             let verdict = format!("hotline {command}: the files have faults; what is in force stays in force");
             Err([vec![report], notes, vec![verdict]].concat())
         }
-        Reply::Calls { .. } | Reply::Done => Ok(code),
+        Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => Ok(code),
         Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
     }
 }

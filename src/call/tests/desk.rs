@@ -141,6 +141,7 @@ impl Desk {
             number: number.into(),
             caller: sip::Party { number: "13800001111".into(), display: None },
             source,
+            diverted: None,
             remote: "127.0.0.1:5060".parse().unwrap(),
             hops: 17,
             offer,

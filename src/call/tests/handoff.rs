@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The police confirm by a key, and have two numbers; the fire brigade has one, and no key.
 pub fn settings() -> Settings {
-    let way = |number: &str| Way { trunk: "carrier".into(), number: number.into() };
+    let way = |number: &str| Way { trunk: Some("carrier".into()), number: number.into() };
     let target = |id: &str, ways, code: &str, confirm| Emergency {
         id: id.into(),
         name: id.into(),
@@ -362,7 +362,7 @@ fn nothing_limits_it() {
     let far = talk.house.rung(FIRE);
     let urgent = |command: &media::Command| matches!(command, media::Command::OpenUrgent { leg, .. } if *leg == far);
     assert!(talk.house.media.iter().any(urgent));
-    let to = Target::Trunk { trunk: "carrier".into(), number: FIRE.into() };
+    let to = Target::Trunk { trunk: Some("carrier".into()), number: FIRE.into() };
     let shown = talk.house.sip.iter().find_map(|command| match command {
         sip::Command::Invite(invite) if invite.to == to => Some(invite.caller.number.clone()),
         _ => None,

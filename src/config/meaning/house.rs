@@ -6,8 +6,9 @@ use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
 use crate::config::{App, Emergency, Encryption, House, Opening, Recording, Web, WebPerson, Webhook};
+use crate::ids::TrunkId;
 use crate::queue::OperatorRules;
-use crate::sip::{Listen, SeatAccount, Timers, Trunk};
+use crate::sip::{Listen, Numbering, SeatAccount, Timers, Trunk, TrunkAccount};
 use crate::tape::Place;
 use crate::{media, sip};
 
@@ -144,13 +145,8 @@ impl Meaning {
             self.guard(guard);
         }
         self.say("", "sip.dscp", dscp);
-        for (place, Trunk { id, from, to }) in trunks.iter().enumerate() {
-            let thing = format!("trunk {id}");
-            self.say(&thing, "from", list(from));
-            let hop = |hop: &sip::Hop| format!("{};transport={}", hop.addr, hop.transport.via_name().to_lowercase());
-            self.say(&thing, "to", to.as_ref().map_or("none".into(), hop));
-            // The first that fits is taken.
-            self.say(&thing, "place", place + 1);
+        for (place, trunk) in trunks.iter().enumerate() {
+            self.trunk(place, trunk);
         }
         for (id, SeatAccount { secret, contact, auto_answer }) in seats {
             let thing = format!("seat {id}");
@@ -160,6 +156,53 @@ impl Meaning {
                 self.fact(&thing, "secret", Fact::hidden(&format!("{}{}", secret.ha1_md5, secret.ha1_sha256)));
             }
         }
+    }
+
+    fn trunk(&mut self, place: usize, trunk: &Trunk) {
+        let Trunk {
+            id,
+            from,
+            to,
+            domain,
+            account,
+            priority,
+            weight,
+            patience,
+            check,
+            channels,
+            calls_per_second,
+            trusted,
+            shows,
+            numbering,
+        } = trunk;
+        let thing = format!("trunk {id}");
+        self.say(&thing, "from", list(from));
+        let hop = |hop: &sip::Hop| format!("{};transport={}", hop.addr, hop.transport.via_name().to_lowercase());
+        self.say(&thing, "to", if to.is_empty() { "none".into() } else { list(to.iter().map(hop)) });
+        self.say(&thing, "domain", domain.as_deref().unwrap_or("none"));
+        if let Some(TrunkAccount { username, password, realm, register }) = account {
+            self.say(&thing, "username", username);
+            self.fact(&thing, "secret", Fact::hidden(&password.0));
+            self.say(&thing, "realm", realm.as_deref().unwrap_or("the registrar's"));
+            self.say(&thing, "register", register.map_or("no".into(), time_text));
+        }
+        self.say(&thing, "priority", priority);
+        self.say(&thing, "weight", weight);
+        self.say(&thing, "patience", time_text(*patience));
+        self.say(&thing, "check", time_text(*check));
+        let most = |most: Option<String>| most.unwrap_or("no limit".into());
+        self.say(&thing, "channels", most(channels.map(|channels| channels.to_string())));
+        self.say(&thing, "calls_per_second", most(calls_per_second.map(|calls| calls.to_string())));
+        self.say(&thing, "trusted", trusted);
+        self.say(&thing, "shows", shows.as_deref().unwrap_or("who calls"));
+        if let Some(Numbering { country, prefix, dials, callers }) = numbering {
+            self.say(&thing, "country", country);
+            self.say(&thing, "prefix", prefix);
+            self.say(&thing, "dials", dials.name());
+            self.say(&thing, "callers", callers.name());
+        }
+        // The first that fits is taken.
+        self.say(&thing, "place", place + 1);
     }
 
     fn media(&mut self, settings: &media::Settings) {
@@ -274,8 +317,12 @@ impl Meaning {
 
     fn emergency(&mut self, thing: &str, place: usize, target: &Emergency) {
         let Emergency { id: _, name, ways, code, confirm, ring } = target;
+        let way = |(trunk, number): &(Option<TrunkId>, String)| match trunk {
+            Some(trunk) => format!("{number} over {trunk}"),
+            None => number.clone(),
+        };
         self.say(thing, "name", name);
-        self.say(thing, "number", list(ways.iter().map(|(trunk, number)| format!("{number} over {trunk}"))));
+        self.say(thing, "number", list(ways.iter().map(way)));
         self.say(thing, "key", code);
         self.say(thing, "confirm", confirm.map_or("none".into(), String::from));
         self.say(thing, "ring", time_text(*ring));

@@ -47,7 +47,7 @@ pub fn reserve(sound: &mut Sound, emergencies: &[Emergency]) {
 }
 
 /// Each number over each trunk, in the order written.
-fn ways(target: &Written<'_>, sip: Option<&Signalling>, faults: &mut Faults) -> Option<Vec<(TrunkId, String)>> {
+fn ways(target: &Written<'_>, sip: Option<&Signalling>, faults: &mut Faults) -> Option<Vec<(Option<TrunkId>, String)>> {
     let written = &target.written;
     let many = |one: &Option<OneOrMany>| match one {
         None => Vec::new(),
@@ -68,23 +68,27 @@ fn ways(target: &Written<'_>, sip: Option<&Signalling>, faults: &mut Faults) -> 
     numbers.iter().all(|number| is_dialable(number)).then(|| numbers.iter().flat_map(over).collect())
 }
 
-fn trunks(target: &Written<'_>, names: &[String], known: &[sip::Trunk], faults: &mut Faults) -> Option<Vec<TrunkId>> {
-    let go_out = || known.iter().filter(|trunk| trunk.to.is_some());
+fn trunks(
+    target: &Written<'_>,
+    names: &[String],
+    known: &[sip::Trunk],
+    faults: &mut Faults,
+) -> Option<Vec<Option<TrunkId>>> {
     if names.is_empty() {
-        let first = go_out().next().map(|trunk| vec![trunk.id.clone()]);
-        if first.is_none() {
+        if known.iter().all(|trunk| trunk.to.is_empty()) {
             faults.fault(&target.at(), "emergency", "no [[trunk]] has `to`: nothing can be dialled");
+            return None;
         }
-        return first;
+        return Some(vec![None]);
     }
     let mut trunks = Vec::new();
     for name in names {
         match known.iter().find(|trunk| trunk.id.as_str() == name) {
             None => target.fault(faults, "trunk", unknown("trunk", name, known.iter().map(|trunk| trunk.id.as_str()))),
-            Some(trunk) if trunk.to.is_none() => {
+            Some(trunk) if trunk.to.is_empty() => {
                 target.fault(faults, "trunk", format!("calls only come in by {name:?}: it has no `to`"));
             }
-            Some(trunk) => trunks.push(trunk.id.clone()),
+            Some(trunk) => trunks.push(Some(trunk.id.clone())),
         }
     }
     (trunks.len() == names.len()).then_some(trunks)

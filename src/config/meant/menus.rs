@@ -92,7 +92,7 @@ pub fn read(
     paths::check(&settings.numbers, &menus, &tables, faults);
     check_lists(&menus, &known, faults);
     if let Some(sip) = sip
-        && !sip.settings.trunks.iter().any(|trunk| trunk.to.is_some())
+        && !sip.settings.trunks.iter().any(|trunk| !trunk.to.is_empty())
     {
         for place in &known.sent_outside {
             let what = "sends callers to a number, and no [[trunk]] has `to`: nothing can be dialled";

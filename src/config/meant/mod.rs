@@ -21,6 +21,7 @@ mod signalling;
 mod sound;
 mod survey;
 mod tls;
+mod trunks;
 mod unused;
 mod web;
 
@@ -62,7 +63,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let before = faults.count();
     let mut queues = queues::read(files, &schedules, faults);
     queues.sound = faults.count() == before && files.queues.is_complete();
-    let sip = signalling::read(files, faults);
+    let sip = signalling::read(dir, files, surroundings, faults);
     let tls = tls::read(dir, files, sip.as_ref().map(|sip| &sip.settings), faults);
     let guard = guard::read(files, faults);
     let emergencies = emergency::read(files, sip.as_ref(), faults);
@@ -110,7 +111,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         let (mut sip, mut media, recording) = (sip?, media?, recording?);
         media.settings.recordings = recording.place;
         check_way_out(&queues, &sip.settings, faults);
-        unused::tell(&queues, &people, &sip, &emergencies, faults);
+        unused::tell(&queues, &people, faults);
         sip.settings.seats = std::mem::take(&mut people.seats);
         sip.settings.guard = Some(guard?);
         sound::reserve(&mut media, &sip, faults);
@@ -165,7 +166,7 @@ fn check_rules(queues: &Queues<'_>, people: &People<'_>, faults: &mut Faults) {
 
 /// Callbacks and numbers that lead nowhere without a trunk that goes out.
 fn check_way_out(queues: &Queues<'_>, sip: &crate::sip::Settings, faults: &mut Faults) {
-    if sip.trunks.iter().any(|trunk| trunk.to.is_some()) {
+    if sip.trunks.iter().any(|trunk| !trunk.to.is_empty()) {
         return;
     }
     for (id, queue) in &queues.elements {

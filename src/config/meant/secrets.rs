@@ -1,4 +1,4 @@
-//! A seat's secret: as hashes, in plain text, from a file or from the environment. Never from the command line, which
+//! Secrets of seats and trunks: as hashes, in plain text, from a file or from the environment. Never from the command line, which
 //! everybody on the machine can read.
 
 use std::path::Path;
@@ -32,46 +32,81 @@ pub fn read(
     faults: &mut Faults,
 ) -> Result<Option<Secret>, Told> {
     let written = &seat.written;
-    let given = [
-        ("secret", written.secret.is_some()),
-        ("secret_file", written.secret_file.is_some()),
-        ("secret_env", written.secret_env.is_some()),
-    ];
-    let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect();
-    if let [first, second, ..] = given[..] {
-        seat.fault(faults, second, format!("there is a `{first}` too; one of them is meant"));
-        return Err(Told);
-    }
-    let (key, password) = match (&written.secret, &written.secret_file, &written.secret_env) {
-        (Some(written::Secret::Hashed(hashes)), ..) => return hashed(seat, hashes, faults).map(Some).ok_or(Told),
-        (Some(written::Secret::Plain(password)), ..) => ("secret", Ok(password.clone())),
-        (None, Some(file), _) => ("secret_file", from_file(dir, seat, file, faults)),
-        (None, None, Some(name)) => {
-            let found = surroundings.variables.get(name).cloned();
-            ("secret_env", found.ok_or_else(|| format!("the environment has no variable {name}")))
-        }
-        (None, None, None) => return Ok(None),
+    let plain = match &written.secret {
+        Some(written::Secret::Plain(password)) => Some(password.as_str()),
+        Some(written::Secret::Hashed(_)) => Some(""),
+        None => None,
     };
-    let password =
-        password.and_then(|password| if password.is_empty() { Err("is empty".into()) } else { Ok(password) });
-    match password {
-        Ok(password) => Ok(Some(digest::secret(&written.id, realm, &password))),
-        Err(what) => {
-            seat.fault(faults, key, what);
-            Err(Told)
+    let given = Given { secret: plain, file: written.secret_file.as_deref(), variable: written.secret_env.as_deref() };
+    if let (Some(written::Secret::Hashed(hashes)), true) = (&written.secret, given.is_one(seat, faults)) {
+        return hashed(seat, hashes, faults).map(Some).ok_or(Told);
+    }
+    let password = password(dir, surroundings, seat, given, faults)?;
+    Ok(password.map(|password| digest::secret(&written.id, realm, &password)))
+}
+
+/// Where a password is written: one of them at most.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    pub secret: Option<&'a str>,
+    pub file: Option<&'a str>,
+    pub variable: Option<&'a str>,
+}
+
+impl Given<'_> {
+    /// A second one is a fault.
+    fn is_one<T>(self, element: &Element<'_, T>, faults: &mut Faults) -> bool {
+        let given = [
+            ("secret", self.secret.is_some()),
+            ("secret_file", self.file.is_some()),
+            ("secret_env", self.variable.is_some()),
+        ];
+        let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect();
+        if let [first, second, ..] = given[..] {
+            element.fault(faults, second, format!("there is a `{first}` too; one of them is meant"));
+            return false;
         }
+        true
     }
 }
 
+/// The password in the clear. `None`: none is written.
+pub fn password<T>(
+    dir: &Path,
+    surroundings: &Surroundings,
+    element: &Element<'_, T>,
+    given: Given<'_>,
+    faults: &mut Faults,
+) -> Result<Option<String>, Told> {
+    if !given.is_one(element, faults) {
+        return Err(Told);
+    }
+    let (key, password) = match given {
+        Given { secret: Some(password), .. } => ("secret", Ok(password.to_string())),
+        Given { file: Some(file), .. } => ("secret_file", from_file(dir, element, file, faults)),
+        Given { variable: Some(name), .. } => {
+            let found = surroundings.variables.get(name).cloned();
+            ("secret_env", found.ok_or_else(|| format!("the environment has no variable {name}")))
+        }
+        Given { .. } => return Ok(None),
+    };
+    let password =
+        password.and_then(|password| if password.is_empty() { Err("is empty".into()) } else { Ok(password) });
+    password.map(Some).map_err(|what| {
+        element.fault(faults, key, what);
+        Told
+    })
+}
+
 /// The first line of a file, seen from the file in which it is named.
-fn from_file(dir: &Path, seat: &Seat<'_>, file: &str, faults: &mut Faults) -> Result<String, String> {
-    let place = seat.place("secret_file");
+fn from_file<T>(dir: &Path, element: &Element<'_, T>, file: &str, faults: &mut Faults) -> Result<String, String> {
+    let place = element.place("secret_file");
     let beside = Path::new(&*place.file).parent().filter(|_| place.line > 0).unwrap_or(dir);
     let path = beside.join(file);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     if is_open(&path) {
         let what = format!("{} can be read by everybody on this machine: chmod o= {0}", path.display());
-        faults.warning(&place, seat.key("secret_file"), what);
+        faults.warning(&place, element.key("secret_file"), what);
     }
     Ok(text.lines().next().unwrap_or_default().trim_end().to_string())
 }

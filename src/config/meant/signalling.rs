@@ -1,20 +1,20 @@
-//! hotline.toml: `[sip]` and `[[trunk]]`.
+//! hotline.toml: `[sip]`, with the trunks.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use super::{Names, sound, time, time_within};
+use super::{sound, time, time_within, trunks};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
-use crate::config::scalars::{NextHop, time_text};
+use crate::config::scalars::time_text;
 use crate::config::source::Files;
-use crate::config::written;
+use crate::config::{Surroundings, written};
 use crate::ids::TrunkId;
 use crate::ivr::AnswerWhen;
 use crate::media::Srtp;
-use crate::sip::addressing::listener_to;
-use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport, Trunk};
+use crate::sip::{LEAST_SESSION, Listen, Settings, Timers, Transport};
 
 /// Signalling, RFC 4594 §2.3 of old; many networks know no CS5.
 const CS3: u8 = 24;
@@ -40,30 +40,9 @@ pub struct Signalling {
     pub public: Option<Place>,
     /// How trunks want their sound encrypted that say so.
     pub srtp: BTreeMap<TrunkId, Srtp>,
-    /// Trunks over which calls can go out, and where that is written.
-    pub ways_out: Vec<(String, Place)>,
 }
 
-pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
-    let mut names = Names::default();
-    let (mut trunks, mut srtp) = (Vec::new(), BTreeMap::new());
-    let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
-    for trunk in &tables {
-        if trunk.written.from.is_empty() {
-            trunk.fault(
-                faults,
-                "from",
-                "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"",
-            );
-        }
-        if names.take(trunk, "id", &trunk.written.id, faults) {
-            let from = trunk.written.from.iter().map(|network| network.0).collect();
-            let to = trunk.written.to.as_ref().map(|hop| hop.0);
-            let wanted = sound::srtp(trunk, trunk.written.srtp.as_deref(), faults);
-            srtp.extend(wanted.map(|wanted| (TrunkId::from(trunk.written.id.as_str()), wanted)));
-            trunks.push(Trunk { id: trunk.written.id.as_str().into(), from, to });
-        }
-    }
+pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut Faults) -> Option<Signalling> {
     let sip = reader::table::<written::Sip>(&files.hotline, "sip", faults)?;
     let written = &sip.written;
     let listen: Vec<Listen> = match &written.listen {
@@ -75,16 +54,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
     }
-    for trunk in &tables {
-        let way = |hop: &NextHop| listener_to(&listen, hop.0.transport, hop.0.addr);
-        if trunk.written.to.as_ref().is_some_and(|hop| way(hop).is_none()) {
-            trunk.fault(
-                faults,
-                "to",
-                "sip.listen has no listener of its transport and family, so there is no way to it",
-            );
-        }
-    }
+    let (trunks, srtp) = trunks::read(dir, files, surroundings, &listen, faults);
     for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
         if listen[..index].contains(listener) {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
@@ -145,9 +115,7 @@ pub fn read(files: &Files, faults: &mut Faults) -> Option<Signalling> {
         dscp: sound::dscp(&sip, written.dscp.as_deref(), CS3, faults),
         timers: Timers::default(),
     };
-    let out = tables.iter().filter(|trunk| trunk.written.to.is_some());
-    let ways_out = out.map(|trunk| (trunk.written.id.clone(), trunk.place("to"))).collect();
-    Some(Signalling { settings, answer, public, srtp, ways_out })
+    Some(Signalling { settings, answer, public, srtp })
 }
 
 /// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.

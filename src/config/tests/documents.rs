@@ -10,6 +10,10 @@ use crate::config::reference::{self, Key};
 /// Keys that can be tried only beside others: the key, and what has to be written with it.
 const COMPANIONS: &[(&str, &[(&str, &str)])] = &[
     ("queue.handle_time", &[("queue.calls_per_hour", "60")]),
+    ("trunk.expires", &[("trunk.register", "true"), ("trunk.username", "\"u\""), ("trunk.secret", "\"s\"")]),
+    ("trunk.prefix", &[("trunk.country", "\"86\"")]),
+    ("trunk.dials", &[("trunk.country", "\"86\"")]),
+    ("trunk.callers", &[("trunk.country", "\"86\"")]),
     // Whoever is tried once is not tried again too late.
     ("queue.callback.retry", &[("queue.callback.attempts", "1")]),
 ];

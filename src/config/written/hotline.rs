@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::OneOrMany;
 use crate::config::scalars::{
-    Address, Addresses, Decibels, Endpoint, Endpoints, Level, Listener, Network, NextHop, PortRange, Time,
+    Address, Addresses, Decibels, Endpoint, Endpoints, Level, Listener, Network, NextHops, PortRange, Time,
 };
 
 /// hotline.toml: where calls arrive, where sound flows. Every key has a default; the file may be empty.
@@ -121,17 +121,69 @@ pub struct Guard {
     pub behind_after: Option<Time>,
 }
 
-/// Where calls come from without a password, and where ours go out.
+/// A carrier: where calls come from without a password, and where ours go out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Trunk {
     /// Its name in records and logs.
     pub id: String,
-    /// Addresses and networks, e.g. ["192.0.2.5", "10.0.0.0/8"].
-    pub from: Vec<Network>,
-    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a
-    /// number. The first trunk that has it is taken. Default: calls only come in.
-    pub to: Option<NextHop>,
+    /// Addresses and networks its calls come from, e.g. ["192.0.2.5", "10.0.0.0/8"]. Default: the addresses of `to`.
+    pub from: Option<Vec<Network>>,
+    /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a number. Of
+    /// several addresses the next is tried where one does not answer, or is in trouble (408, 5xx), before anything was
+    /// heard. Default: calls only come in.
+    pub to: Option<NextHops>,
+    /// What the carrier calls itself in SIP addresses, e.g. "carrier.example". Default: the address of `to`.
+    pub domain: Option<String>,
+    /// Who we are to the carrier, where it asks for a password.
+    pub username: Option<String>,
+    /// The password that goes with it.
+    pub secret: Option<String>,
+    /// File whose first line is the password, seen from this file.
+    pub secret_file: Option<String>,
+    /// Variable of the environment that holds the password, e.g. "TRUNK_PASSWORD".
+    pub secret_env: Option<String>,
+    /// The realm of the carrier: no other challenge is answered, and none that does not come from an address of `to`.
+    /// Default: the one that the carrier asks our registration with.
+    pub realm: Option<String>,
+    /// We tell the carrier where we are, again and again, at the first address of `to` that takes it. Default false.
+    pub register: Option<bool>,
+    /// How long a registration is to last; it is refreshed in good time. "1m" to "24h". Default "1h".
+    pub expires: Option<Time>,
+    /// Of several trunks calls go out by the one with the least, and where that fails by the next. 1 to 100. Default 1.
+    pub priority: Option<u16>,
+    /// Of trunks with the same priority each takes its share: 2 gets twice as many calls as 1; those with 0 come after,
+    /// in the order written. 0 to 1000. Default 0.
+    pub weight: Option<u16>,
+    /// How long a call of ours waits for any answer before it goes another way. "500ms" to "32s". Default "4s".
+    pub patience: Option<Time>,
+    /// So often each address of `to` is asked whether anybody is there (OPTIONS); calls go by others first where nobody
+    /// is. "5s" to "1h"; "0s": never. Default "30s".
+    pub check: Option<Time>,
+    /// Calls at once, in and out together: whoever calls in gets 486 then, ours go by another trunk; emergencies do not
+    /// count them. 1 to 100000. Default: no limit.
+    pub channels: Option<usize>,
+    /// New calls within a second, in and out together: whoever calls in gets 503 with Retry-After then. 1 to 10000.
+    /// Default: no limit.
+    pub calls_per_second: Option<u32>,
+    /// What it says of who calls is believed: P-Asserted-Identity, Privacy, Diversion and History-Info. Of others nothing
+    /// of it is read. And it is told who calls in the same way. Default false.
+    pub trusted: Option<bool>,
+    /// The number that whoever we call over it is shown, e.g. "01012345". Default: the number of ours that is called back
+    /// from, or the caller's who is sent on.
+    pub shows: Option<String>,
+    /// The country whose numbers these are, e.g. "86", so that `dials` and `callers` can write them in one form. Default:
+    /// numbers stay as they are.
+    pub country: Option<String>,
+    /// What stands before a number within the country; "" if nothing does. Default "0".
+    pub prefix: Option<String>,
+    /// How the carrier is told numbers: "plus" (+861012345678), "country" (861012345678), "international"
+    /// (00861012345678), "national" (01012345678) or "as-written". Default "as-written".
+    #[schemars(extend("enum" = ["plus", "country", "international", "national", "as-written", null]))]
+    pub dials: Option<String>,
+    /// How the numbers of callers are written in records and shown, in the same words. Default "national".
+    #[schemars(extend("enum" = ["plus", "country", "international", "national", "as-written", null]))]
+    pub callers: Option<String>,
     /// Whether its sound is encrypted, as media.srtp says it: "off", "if-offered" or "required". Default: media.srtp.
     pub srtp: Option<String>,
 }
@@ -148,7 +200,7 @@ pub struct Emergency {
     /// What is dialled: digits, perhaps after a plus; of several the next is tried where one is busy, refuses or does
     /// not answer. Default: the id.
     pub number: Option<OneOrMany>,
-    /// Trunks over which each number is tried, in this order. Default: the first that has `to`.
+    /// Trunks over which each number is tried, in this order. Default: as other calls go out.
     pub trunk: Option<OneOrMany>,
     /// What the operator presses, e.g. "*1": 1 to 4 keys, which callers do not hear. Pressed again it takes the target
     /// out, unless it has confirmed.

@@ -206,6 +206,13 @@ impl Endpoint {
         if leg.forget_at.is_some_and(|at| at <= now) {
             return self.forget_leg(now, leg_id);
         }
+        let moves_on = match &leg.state {
+            State::Calling(calling) => calling.outward.as_ref().and_then(|outward| outward.move_on_at),
+            _ => None,
+        };
+        if moves_on.is_some_and(|at| at <= now) {
+            self.move_on(now, leg_id);
+        }
         self.progress_due(now, leg_id);
         self.timer_due(now, leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };

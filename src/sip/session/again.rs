@@ -5,9 +5,11 @@ use super::timer::min_se;
 use super::{Cancel, Leg, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
+use crate::sip::account::MAX_CHALLENGES;
 use crate::sip::addressing::way_to;
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
+use crate::sip::trunks::TrunkNo;
 use crate::sip::words::Flow;
 
 /// So often is one INVITE sent to another address, or with another interval.
@@ -25,7 +27,8 @@ impl Endpoint {
     ) -> bool {
         let seq = request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
         request.headers.set("CSeq", format!("{seq} INVITE"));
-        self.prove(&mut request, flow);
+        let trunk = self.legs.get(&leg_id).and_then(|leg| leg.trunk);
+        self.prove(&mut request, trunk, flow);
         let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else { return false };
         if let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) {
             (calling.transaction, calling.request, calling.flow, calling.pinned) = (transaction, request, flow, pinned);
@@ -53,14 +56,27 @@ impl Endpoint {
         leg_id: LegId,
         response: &Response,
     ) -> bool {
-        let Some(leg) = self.legs.get(&leg_id) else { return false };
+        let Some(leg) = self.legs.get(&leg_id).filter(|leg| !leg.released) else { return false };
         let State::Calling(calling) = &leg.state else { return false };
-        let (request, flow, pinned) = (calling.request.clone(), calling.flow, calling.pinned);
-        !leg.released && self.learn(flow, response) && self.invite_again(now, leg_id, request, flow, pinned)
+        let (request, flow, pinned, trunk) = (calling.request.clone(), calling.flow, calling.pinned, leg.trunk);
+        let before = self.clients.get(&calling.transaction).map_or(0, |client| client.challenged);
+        if before >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
+            return false;
+        }
+        let sent = self.invite_again(now, leg_id, request, flow, pinned);
+        self.count_challenges(leg_id, before + 1);
+        sent
     }
 
-    fn learn(&mut self, flow: Flow, response: &Response) -> bool {
-        self.account_at(flow) && self.registration.as_mut().is_some_and(|registration| registration.learn(response))
+    fn count_challenges(&mut self, leg_id: LegId, challenged: u32) {
+        let Some(State::Calling(calling)) = self.legs.get(&leg_id).map(|leg| &leg.state) else { return };
+        if let Some(client) = self.clients.get_mut(&calling.transaction) {
+            client.challenged = challenged;
+        }
+    }
+
+    fn learn(&mut self, trunk: Option<TrunkNo>, flow: Flow, response: &Response) -> bool {
+        self.account(trunk, flow).is_some_and(|registration| registration.learn(response, false))
     }
 
     /// RFC 4028 §7.3: 422 says how long the interval has to be.
@@ -105,10 +121,14 @@ impl Endpoint {
         let (purpose, flow) = (client.purpose, client.transaction.flow);
         let leg_id = match purpose {
             Purpose::Reinvite(leg) | Purpose::Update(leg) | Purpose::Bye(leg) => leg,
-            Purpose::Invite(_) | Purpose::Register | Purpose::Notify(_) | Purpose::Courtesy => return false,
+            Purpose::Invite(_) | Purpose::Register | Purpose::Enrol(_) | Purpose::Notify(_) | Purpose::Courtesy => {
+                return false;
+            }
+            Purpose::Check(..) | Purpose::GivenUp { .. } => return false,
         };
-        let mut request = client.request.clone();
-        if !self.learn(flow, response) {
+        let (mut request, challenged) = (client.request.clone(), client.challenged);
+        let trunk = self.legs.get(&leg_id).and_then(|leg| leg.trunk);
+        if challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }
         let Some(dialog) = self.legs.get_mut(&leg_id).and_then(|leg| leg.dialog.as_mut()) else { return false };
@@ -117,9 +137,12 @@ impl Endpoint {
         // The one of the answered request; another is added when it is sent.
         request.headers.remove_first("Via");
         request.headers.remove("User-Agent");
-        self.prove(&mut request, flow);
+        self.prove(&mut request, trunk, flow);
         let method = request.method.clone();
         let Some(again) = self.send(now, request, flow, purpose) else { return false };
+        if let Some(client) = self.clients.get_mut(&again) {
+            client.challenged = challenged + 1;
+        }
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             let Leg { our_reoffer, refreshing, .. } = leg;
             if method == Method::INVITE {

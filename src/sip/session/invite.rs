@@ -1,9 +1,10 @@
 //! Our INVITE: to a seat or a URI, its answers, its CANCEL; and our own registration.
 
+use rand::Rng;
 use tracing::error;
 
 use super::{Calling, Cancel, Leg, State, TransactionId};
-use crate::ids::{LegId, TrunkId};
+use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
 use crate::sip::addressing::way_to;
@@ -14,7 +15,8 @@ use crate::sip::message::parts::description;
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Event, Flow, Invite, Target, Transport, is_dialable};
+use crate::sip::trunks::TrunkNo;
+use crate::sip::words::{Body, Event, Flow, Hop, Invite, Party, Target, Transport, Trunk};
 
 /// What phones listen to that are asked to answer by themselves: the standard (RFC 5373), and what came before it; the
 /// URI of the first says nothing.
@@ -33,10 +35,10 @@ impl Endpoint {
         }
         let way = match &invite.to {
             Target::Seat(seat) => self.registrar.target(seat),
-            Target::Trunk { number, .. } if !is_dialable(number) => {
-                return self.tell(Event::Refused { leg: leg_id, status: 403 });
+            Target::Trunk { trunk, number } => {
+                let (trunk, number) = (trunk.clone(), number.clone());
+                return self.invite_outward(now, invite, trunk, number);
             }
-            Target::Trunk { trunk, number } => self.trunk_way(trunk, number),
             Target::Uri(text) => match Uri::parse(text) {
                 Some(Uri::Sip(uri)) => way_to(&self.settings.listen, &uri).map(|flow| (uri, flow, false)),
                 _ => None,
@@ -56,12 +58,36 @@ impl Endpoint {
         let mut local = NameAddr::sip(self.own_uri(&escape_user(&invite.caller.number), flow));
         local.display = invite.caller.display.clone();
         local.params.set("tag", Some(&self.token()));
+        let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
+        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1));
+        self.prove(&mut request, None, flow);
+        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
+            return self.tell(Event::Refused { leg: leg_id, status: 503 });
+        };
+        self.dialogs.insert(dialog_key(&call_id, local.tag().unwrap_or_default()), leg_id);
+        let seat = match invite.to {
+            Target::Seat(seat) => Some(seat),
+            Target::Trunk { .. } | Target::Uri(_) => None,
+        };
+        let calling = Calling::new(transaction, request, flow, pinned);
+        self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
+    }
+
+    /// Without Via and credentials; `identity`: Call-ID and number of the CSeq.
+    pub(super) fn invite_request(
+        &self,
+        invite: &Invite,
+        uri: SipUri,
+        local: &NameAddr,
+        flow: Flow,
+        identity: (&str, u32),
+    ) -> Request {
         let mut request = Request::new(Method::INVITE, Uri::Sip(uri.clone()));
         request.headers.push("Max-Forwards", invite.hops.to_string());
         request.headers.push("From", local.to_string());
         request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
-        request.headers.push("Call-ID", invite.sip_call_id.unwrap_or_else(|| self.token()));
-        request.headers.push("CSeq", "1 INVITE");
+        request.headers.push("Call-ID", identity.0);
+        request.headers.push("CSeq", format!("{} INVITE", identity.1));
         request.headers.push("Contact", self.contact(flow));
         request.headers.push("Allow", ALLOW);
         request.headers.push("Supported", SUPPORTED);
@@ -74,39 +100,30 @@ impl Endpoint {
         if let Some(call) = invite.call {
             request.headers.push("X-Hotline-Call", call.to_string());
         }
-        if let Some(body) = invite.body {
-            request.headers.push("Content-Type", body.content_type);
-            request.body = body.bytes;
+        if let Some(body) = &invite.body {
+            request.headers.push("Content-Type", body.content_type.clone());
+            request.body.clone_from(&body.bytes);
         }
-        self.prove(&mut request, flow);
-        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
-            return self.tell(Event::Refused { leg: leg_id, status: 503 });
-        };
-        let call_id = request.headers.call_id().unwrap_or_default();
-        self.dialogs.insert(dialog_key(call_id, local.tag().unwrap_or_default()), leg_id);
-        let (provisional, cancel) = (false, Cancel::No);
-        let (early, turns) = (Vec::new(), 0);
-        let calling = Calling { transaction, request, flow, pinned, provisional, cancel, early, turns };
-        let seat = match invite.to {
-            Target::Seat(seat) => Some(seat),
-            Target::Trunk { .. } | Target::Uri(_) => None,
-        };
-        self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
+        request
+    }
+
+    /// Who calls, as this trunk is told it.
+    pub(super) fn shown_to(&self, trunk: &Trunk, caller: &Party, tag: &str, flow: Flow) -> NameAddr {
+        let number = trunk.shows.as_ref().unwrap_or(&caller.number);
+        let number = trunk.numbering.as_ref().map_or_else(|| number.clone(), |numbering| numbering.dialled(number));
+        let mut uri = self.own_uri(&escape_user(&number), flow);
+        if let Some(domain) = &trunk.domain {
+            uri = SipUri::new(uri.user.as_deref(), domain, None);
+        }
+        let mut local = NameAddr::sip(uri);
+        local.display = caller.display.clone();
+        local.params.set("tag", Some(tag));
+        local
     }
 
     fn answers_by_itself(&self, to: &Target) -> bool {
         let Target::Seat(seat) = to else { return false };
         self.settings.seats.get(seat).is_some_and(|account| account.auto_answer)
-    }
-
-    /// A number at the far end of a trunk that takes calls of ours.
-    fn trunk_way(&self, trunk: &TrunkId, number: &str) -> Option<(SipUri, Flow, bool)> {
-        let to = self.settings.trunks.iter().find(|known| known.id == *trunk)?.to?;
-        let mut uri = SipUri::new(Some(number), &to.addr.ip().to_string(), Some(to.addr.port()));
-        if to.transport == Transport::Tcp {
-            uri.params.set("transport", Some("tcp"));
-        }
-        way_to(&self.settings.listen, &uri).map(|flow| (uri, flow, false))
     }
 
     pub(in crate::sip) fn invite_answered(
@@ -116,12 +133,14 @@ impl Endpoint {
         id: TransactionId,
         response: &Response,
     ) {
+        self.carrier_answered(now, leg_id, response.status);
         match response.status {
             ..200 => self.invite_progresses(now, leg_id, response),
             200..300 => self.invite_accepted(now, leg_id, id, response),
             401 | 407 if self.try_again_with_credentials(now, leg_id, response) => {}
             422 if self.try_longer(now, leg_id, response) => {}
             300..=399 if self.ring_elsewhere(now, leg_id, response) => {}
+            status if self.goes_another_way(now, leg_id, status, Some(response)) => {}
             status => self.invite_failed(now, leg_id, status),
         }
     }
@@ -210,7 +229,7 @@ impl Endpoint {
     }
 
     /// ACK and BYE to a 2xx that makes no session of ours.
-    fn end_fork(&mut self, now: Moment, invite: &Request, response: &Response, id: TransactionId) {
+    pub(super) fn end_fork(&mut self, now: Moment, invite: &Request, response: &Response, id: TransactionId) {
         let Some(flow) = self.clients.get(&id).map(|client| client.transaction.flow) else { return };
         // A Record-Route that cannot be followed is left out: what the INVITE went by is tried.
         let dialog =
@@ -265,16 +284,19 @@ impl Endpoint {
         self.send_in_branch(now, cancel, flow);
     }
 
-    pub(in crate::sip) fn account_at(&self, flow: Flow) -> bool {
-        self.registration.as_ref().is_some_and(|registration| registration.account.registrar == flow.remote)
+    /// Whose secret answers a challenge from there: the trunk's that the request belongs to, at its own addresses; or
+    /// the softphone's, at its registrar.
+    pub(in crate::sip) fn account(&mut self, trunk: Option<TrunkNo>, flow: Flow) -> Option<&mut Registration> {
+        match trunk {
+            Some(trunk) => self.trunks.get_mut(trunk)?.account_at(flow),
+            None => self.registration.as_mut().filter(|registration| registration.account.registrar == flow.remote),
+        }
     }
 
-    pub(in crate::sip) fn prove(&mut self, request: &mut Request, flow: Flow) {
-        if self.account_at(flow) {
-            let cnonce = self.token();
-            if let Some(registration) = self.registration.as_mut() {
-                registration.prove(request, &cnonce);
-            }
+    pub(in crate::sip) fn prove(&mut self, request: &mut Request, trunk: Option<TrunkNo>, flow: Flow) {
+        let cnonce = self.token();
+        if let Some(registration) = self.account(trunk, flow) {
+            registration.prove(request, &cnonce);
         }
     }
 
@@ -323,14 +345,27 @@ impl Endpoint {
     }
 
     pub(in crate::sip) fn register_answered(&mut self, now: Moment, response: Option<&Response>) {
+        let chance = self.rng.random();
         let Some(registration) = self.registration.as_mut() else { return };
-        match registration.answered(now, response) {
+        match registration.answered(now, response, chance) {
             Outcome::Registered => self.tell(Event::AccountRegistered),
             Outcome::Refused(status) => self.tell(Event::AccountRefused { status }),
             Outcome::Unregistered => {}
             Outcome::Again => self.send_register(now),
         }
     }
+}
+
+/// Somebody at a trunk, or the trunk itself: by its name, or by its address.
+pub(in crate::sip) fn trunk_uri(trunk: &Trunk, number: Option<&str>, to: Hop) -> SipUri {
+    let mut uri = match &trunk.domain {
+        Some(domain) => SipUri::new(number, domain, None),
+        None => SipUri::new(number, &to.addr.ip().to_string(), Some(to.addr.port())),
+    };
+    if let Some(name) = to.transport.uri_name() {
+        uri.params.set("transport", Some(name));
+    }
+    uri
 }
 
 /// The description in an answer, alone or among other parts.

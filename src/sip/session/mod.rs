@@ -4,6 +4,7 @@ pub(super) mod accept;
 mod again;
 pub(super) mod end;
 pub(super) mod invite;
+mod outward;
 pub(super) mod provisional;
 pub(super) mod refer;
 pub(super) mod reoffer;
@@ -11,11 +12,13 @@ pub(super) mod timer;
 
 use std::time::Duration;
 
+use outward::Outward;
 use provisional::{Early, Reliably};
 use timer::Timer;
 
 use super::dialog::Dialog;
 use super::message::{Headers, Request};
+use super::trunks::TrunkNo;
 use super::words::{Flow, Invite, Source};
 use crate::ids::SeatId;
 use crate::moment::Moment;
@@ -42,6 +45,8 @@ pub(super) struct Leg {
     pub flow_lost: bool,
     /// Whose phone it leads to or comes from.
     pub seat: Option<SeatId>,
+    /// The trunk that it came or went by.
+    pub trunk: Option<TrunkNo>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
     pub released: bool,
     /// To be sent as Reason in the BYE that waits for an ACK.
@@ -114,6 +119,24 @@ pub(super) struct Calling {
     pub early: Vec<Early>,
     /// How often it was sent to another address, or with another interval.
     pub turns: u8,
+    /// Over a trunk.
+    pub outward: Option<Box<Outward>>,
+}
+
+impl Calling {
+    pub fn new(transaction: TransactionId, request: Request, flow: Flow, pinned: bool) -> Self {
+        Self {
+            transaction,
+            request,
+            flow,
+            pinned,
+            provisional: false,
+            cancel: Cancel::No,
+            early: Vec::new(),
+            turns: 0,
+            outward: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +177,7 @@ impl Leg {
             forget_at: None,
             flow_lost: false,
             seat: None,
+            trunk: None,
             released: false,
             reason: None,
             acks: Vec::new(),
@@ -185,6 +209,7 @@ impl Leg {
     pub fn next_deadline(&self) -> Option<Moment> {
         let progress = match &self.state {
             State::Incoming { progress: Some(progress), .. } => Some(progress.again),
+            State::Calling(calling) => calling.outward.as_ref().and_then(|outward| outward.move_on_at),
             _ => None,
         };
         let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));

@@ -188,7 +188,9 @@ impl Endpoint {
         let Some(rseq) = response.headers.get("RSeq").and_then(|rseq| rseq.trim().parse::<u32>().ok()) else {
             return false;
         };
-        let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return false };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return false };
+        let trunk = leg.trunk;
+        let State::Calling(calling) = &mut leg.state else { return false };
         let Some(of) = Dialog::of_caller(&calling.request, response, calling.flow, calling.pinned) else {
             return false;
         };
@@ -212,7 +214,7 @@ impl Endpoint {
         let mut prack = early.dialog.request(Method::PRACK, early.dialog.local_seq);
         let flow = early.dialog.next_hop();
         prack.headers.push("RAck", format!("{rseq} {invite} INVITE"));
-        self.prove(&mut prack, flow);
+        self.prove(&mut prack, trunk, flow);
         self.send(now, prack, flow, Purpose::Courtesy);
         true
     }

@@ -141,6 +141,7 @@ impl Endpoint {
     /// `refreshes`: nothing is described that did not hold before; the session is to go on for so long.
     pub(in crate::sip) fn reinvite(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>, refreshes: Option<Duration>) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let trunk = leg.trunk;
         let Some(dialog) = leg.dialog.as_mut() else { return };
         dialog.local_seq += 1;
         let mut request = dialog.request(Method::INVITE, dialog.local_seq);
@@ -153,7 +154,7 @@ impl Endpoint {
         }
         request.headers.push("Content-Type", "application/sdp");
         request.body = sdp;
-        self.prove(&mut request, flow);
+        self.prove(&mut request, trunk, flow);
         let id = self.send(now, request, flow, Purpose::Reinvite(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.our_reoffer = id;

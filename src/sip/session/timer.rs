@@ -150,6 +150,7 @@ impl Endpoint {
             }
             return;
         }
+        let trunk = leg.trunk;
         let Some(dialog) = leg.dialog.as_mut() else { return };
         dialog.local_seq += 1;
         let mut request = dialog.request(Method::UPDATE, dialog.local_seq);
@@ -157,7 +158,7 @@ impl Endpoint {
         request.headers.push("Contact", self.contact_of(leg_id));
         request.headers.push("Supported", TIMER);
         self.ask_for_timer(&mut request.headers, expires, Some("uac"));
-        self.prove(&mut request, flow);
+        self.prove(&mut request, trunk, flow);
         let id = self.send(now, request, flow, Purpose::Update(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.refreshing = id;

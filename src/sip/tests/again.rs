@@ -61,9 +61,10 @@ fn a_circle_of_phones_comes_to_an_end_and_one_that_was_hung_up_goes_nowhere() {
 #[test]
 fn a_trunk_sends_nobody_on() {
     let mut phone = Phone::new(true);
-    let to = Target::Trunk { trunk: "out".into(), number: "110".into() };
+    let to = Target::Trunk { trunk: Some("out".into()), number: "110".into() };
     let (sip_call_id, auto_answer, call, body) = (None, false, None, None);
-    let invite = Invite { leg: LegId(2), to, caller: caller(), sip_call_id, hops: HOPS, auto_answer, call, body };
+    let invite =
+        Invite { leg: LegId(2), to, caller: caller(), sip_call_id, hops: HOPS, auto_answer, call, urgent: false, body };
     let sent = phone.command(Command::Invite(invite));
     let moved = moved(&sent[0], "<sip:5@10.7.0.3:5062>");
     assert_eq!(phone.send(&moved).len(), 1);
@@ -85,13 +86,14 @@ fn softphone(phone: &mut Phone) {
     let Some(message::Uri::Sip(aor)) = message::Uri::parse("sip:me@10.0.0.9") else { panic!("a URI") };
     phone.house.know(
         phone.now,
-        endpoint::Account {
+        account::Account {
             aor,
             registrar: "10.0.0.9:5070".parse().unwrap(),
             transport: Transport::Udp,
             username: "me".into(),
             password: "pw".into(),
             expires: Duration::from_secs(300),
+            holder: account::Holder::Softphone,
         },
     );
     desk_talks(phone, "Allow: UPDATE\nSession-Expires: 1800;refresher=uac\n");

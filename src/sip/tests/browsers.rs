@@ -60,6 +60,7 @@ fn ring(phone: &mut Phone) -> Vec<String> {
         sip_call_id: None,
         auto_answer: true,
         call: Some(CallId(17)),
+        urgent: false,
         body: None,
     }))
 }

@@ -50,7 +50,7 @@ fn settings(end: usize, reliable: bool) -> Settings {
         listen: vec![Listen { transport, addr: addr(end) }],
         advertise: Vec::new(),
         realm: "cable".into(),
-        trunks: vec![Trunk { id: "other".into(), from: vec![addr(1 - end).ip().into()], to: None }],
+        trunks: vec![Trunk::new("other", vec![addr(1 - end).ip().into()], None)],
         seats: BTreeMap::new(),
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),
@@ -163,6 +163,7 @@ impl Cable {
                 hops: HOPS,
                 auto_answer: false,
                 call: None,
+                urgent: false,
                 body: Some(Body::sdp(b"offer".to_vec())),
             }),
         );

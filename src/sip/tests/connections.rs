@@ -67,6 +67,7 @@ fn seat_talks(phone: &mut Phone) -> (LegId, String) {
         sip_call_id: None,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: None,
     }));
     let ok =

@@ -145,7 +145,7 @@ fn the_house_is_full_or_drains() {
     phone.command(Command::Refuse { leg: legs[0], refusal: Refusal::new(486) });
     let text = request("INVITE", "sip:1@10.0.0.1", "y", 1, "").replace("Call-ID: c1", "Call-ID: c8");
     assert_eq!(starts(&phone.send(&text)), ["SIP/2.0 100 Trying"], "a place became free");
-    phone.house.drain();
+    phone.house.drain(phone.now);
     let text = request("OPTIONS", "sip:1@10.0.0.1", "z", 1, "");
     assert!(phone.send(&text)[0].starts_with("SIP/2.0 503"));
 }
@@ -194,6 +194,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         hops: 17,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));
@@ -219,6 +220,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         hops: HOPS,
         auto_answer: false,
         call: None,
+        urgent: false,
         sip_call_id: None,
         body: None,
     };
@@ -233,7 +235,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
 fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
     let dial = |trunk: &str, number: &str| {
         let mut phone = Phone::new(true);
-        let to = Target::Trunk { trunk: trunk.into(), number: number.into() };
+        let to = Target::Trunk { trunk: Some(trunk.into()), number: number.into() };
         let caller = Party { number: "12345".into(), display: None };
         let sent = phone.command(Command::Invite(Invite {
             leg: LegId(2),
@@ -242,6 +244,7 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
             hops: HOPS,
             auto_answer: false,
             call: None,
+            urgent: false,
             sip_call_id: Some("of-our-record".into()),
             body: None,
         }));
@@ -320,6 +323,7 @@ fn a_200_whose_route_cannot_be_read_is_acknowledged_and_ended() {
         sip_call_id: None,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));

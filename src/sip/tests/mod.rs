@@ -3,8 +3,10 @@
 mod again;
 mod browsers;
 mod cable;
+mod carriers;
 mod connections;
 mod exchange;
+mod failover;
 mod guarding;
 pub(super) mod phone;
 mod referring;

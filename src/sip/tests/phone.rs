@@ -30,6 +30,10 @@ pub fn seats() -> BTreeMap<SeatId, SeatAccount> {
     ])
 }
 
+pub fn hop(addr: &str) -> Hop {
+    Hop { addr: addr.parse().unwrap(), transport: Transport::Udp }
+}
+
 pub fn settings(trunk: bool) -> Settings {
     let net = if trunk { "10.0.0.9/32" } else { "10.9.9.9/32" };
     Settings {
@@ -39,12 +43,8 @@ pub fn settings(trunk: bool) -> Settings {
         advertise: Vec::new(),
         realm: "r".into(),
         trunks: vec![
-            Trunk { id: "t".into(), from: vec![net.parse().unwrap()], to: None },
-            Trunk {
-                id: "out".into(),
-                from: Vec::new(),
-                to: Some(Hop { addr: "10.0.0.9:5070".parse().unwrap(), transport: Transport::Udp }),
-            },
+            Trunk::new("t", vec![net.parse().unwrap()], None),
+            Trunk::new("out", Vec::new(), Some(hop("10.0.0.9:5070"))),
         ],
         seats: seats(),
         register_min: Duration::from_secs(60),
@@ -101,8 +101,10 @@ impl Phone {
             .collect()
     }
 
+    /// Over which trunk a call goes is for those who ask.
     pub fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.house.poll_event()).collect()
+        let all = std::iter::from_fn(|| self.house.poll_event());
+        all.filter(|event| !matches!(event, Event::GoesOver { .. })).collect()
     }
 
     pub fn wait(&mut self, time: Duration) -> Vec<String> {
@@ -222,6 +224,7 @@ pub fn ring_desk(phone: &mut Phone) -> String {
         hops: HOPS,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: Some(Body::sdp(b"v=0 ours".to_vec())),
     };
     phone.command(Command::Invite(invite)).remove(0)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::phone::*;
 use crate::ids::LegId;
+use crate::sip::account::{Account, Holder};
 use crate::sip::addressing::listener_to;
-use crate::sip::endpoint::Account;
 use crate::sip::message::{SipUri, Uri};
 use crate::sip::*;
 
@@ -81,6 +81,7 @@ fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
         sip_call_id: None,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: None,
     };
     phone.house.command(phone.now, Command::Invite(invite));
@@ -178,6 +179,7 @@ fn account(transport: Transport) -> Account {
         username: "me".into(),
         password: "pw".into(),
         expires: Duration::from_secs(300),
+        holder: Holder::Softphone,
     }
 }
 

@@ -47,6 +47,7 @@ fn every_change_is_told_one_message_at_a_time() {
         hops: HOPS,
         auto_answer: false,
         call: None,
+        urgent: false,
         body: None,
     };
     let rung = phone.command(Command::Invite(invite));

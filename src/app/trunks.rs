@@ -1,0 +1,82 @@
+//! `hotline trunks`: how the trunks of the running hotline stand.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::control::{self, Reply, Request};
+use super::orders::nobody;
+use super::say::say;
+use super::statistics::Format;
+use super::versions;
+use crate::sip::TrunkView;
+
+#[derive(Args, Debug)]
+pub struct TrunksArgs {
+    /// For people, or one JSON object a trunk
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn trunks(data: &Path, args: &TrunksArgs) -> Result<ExitCode, Vec<String>> {
+    let told = |what: String| vec![format!("hotline trunks: {what}")];
+    match control::ask(data, &Request::Trunks).map_err(told)? {
+        Some(Reply::Trunks { trunks }) => {
+            for trunk in trunks {
+                match args.format {
+                    Format::Json => say!("{}", serde_json::to_string(&trunk).map_err(|error| told(error.to_string()))?),
+                    Format::Text => say!("{}", line(&trunk)),
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(reply) => versions::answer("trunks", reply, Format::Text),
+        None => Err(told(nobody(data))),
+    }
+}
+
+/// E.g. `carrier up registered 3/30 calls 192.0.2.5:5060 up, 192.0.2.6:5060 down`.
+fn line(trunk: &TrunkView) -> String {
+    let state = |up: Option<bool>| match up {
+        Some(true) => "up",
+        Some(false) => "down",
+        None => "unchecked",
+    };
+    let mut parts = vec![trunk.id.to_string(), state(trunk.is_up()).to_string()];
+    match trunk.registered {
+        Some(true) => parts.push("registered".into()),
+        Some(false) => parts.push("not registered".into()),
+        None => {}
+    }
+    parts.push(match trunk.channels {
+        Some(channels) => format!("{}/{channels} calls", trunk.calls),
+        None => format!("{} calls", trunk.calls),
+    });
+    let to: Vec<String> = trunk.to.iter().map(|(addr, up)| format!("{addr} {}", state(*up))).collect();
+    parts.push(if to.is_empty() { "in only".into() } else { to.join(", ") });
+    parts.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_is_a_line() {
+        let addr = |text: &str| text.parse().unwrap();
+        let mut trunk = TrunkView {
+            id: "carrier".into(),
+            calls: 3,
+            channels: Some(30),
+            registered: Some(true),
+            to: vec![(addr("192.0.2.5:5060"), Some(true)), (addr("192.0.2.6:5060"), Some(false))],
+        };
+        let told = "carrier  up  registered  3/30 calls  192.0.2.5:5060 up, 192.0.2.6:5060 down";
+        assert_eq!(line(&trunk), told);
+        trunk.registered = Some(false);
+        assert!(line(&trunk).starts_with("carrier  down  not registered"), "who does not know us takes no calls");
+        let inward = TrunkView { id: "in".into(), calls: 0, channels: None, registered: None, to: Vec::new() };
+        assert_eq!(line(&inward), "in  unchecked  0 calls  in only");
+    }
+}

@@ -1,0 +1,222 @@
+//! Our INVITE over a trunk: by which way, and by which other where one fails before anything was heard, RFC 3263 §4.3.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tracing::info;
+
+use super::invite::trunk_uri;
+use super::{Calling, Cancel, Leg, State, TransactionId};
+use crate::ids::{LegId, TrunkId};
+use crate::moment::Moment;
+use crate::sip::account::retry_after;
+use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
+use crate::sip::message::{Headers, NameAddr, Request, Response, SipUri};
+use crate::sip::transaction::patience;
+use crate::sip::trunks::{TrunkNo, Way};
+use crate::sip::words::{Event, Flow, Invite, is_dialable};
+
+/// What is left to be tried of a call over a trunk.
+pub(in crate::sip) struct Outward {
+    invite: Invite,
+    number: String,
+    /// Of all INVITEs of this leg, over whatever trunk.
+    call_id: String,
+    tag: String,
+    /// Those that were not tried yet.
+    ways: VecDeque<Way>,
+    /// The one that is tried.
+    way: Way,
+    /// Another is tried then, if nothing came back at all.
+    pub move_on_at: Option<Moment>,
+    /// More than a 100 came.
+    heard: bool,
+}
+
+/// An INVITE that is on its way.
+struct Sent {
+    transaction: TransactionId,
+    request: Request,
+    flow: Flow,
+    way: Way,
+    patience: Duration,
+}
+
+/// What its INVITEs have in common.
+struct Asked<'a> {
+    invite: &'a Invite,
+    number: &'a str,
+    call_id: &'a str,
+    tag: &'a str,
+    seq: u32,
+}
+
+impl Endpoint {
+    /// A number outside, over this trunk, or over whichever is best.
+    pub(super) fn invite_outward(&mut self, now: Moment, invite: Invite, trunk: Option<TrunkId>, number: String) {
+        let leg_id = invite.leg;
+        if !is_dialable(&number) {
+            return self.tell(Event::Refused { leg: leg_id, status: 403 });
+        }
+        let mut ways = self.trunks.ways(now, trunk.as_ref(), &mut self.rng);
+        let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
+        let tag = self.token();
+        let asked = Asked { invite: &invite, number: &number, call_id: &call_id, tag: &tag, seq: 1 };
+        let Some(sent) = self.send_by_the_first(now, asked, &mut ways) else {
+            // As nobody said no.
+            return self.tell(Event::Refused { leg: leg_id, status: 503 });
+        };
+        self.dialogs.insert(dialog_key(&call_id, &tag), leg_id);
+        let Sent { transaction, request, flow, way, patience } = sent;
+        let move_on_at = (!ways.is_empty()).then(|| now + patience);
+        let outward = Outward { invite, number, call_id, tag, ways, way, move_on_at, heard: false };
+        let mut calling = Calling::new(transaction, request, flow, false);
+        calling.outward = Some(Box::new(outward));
+        self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), None);
+        self.goes_over(now, leg_id, way.trunk);
+        self.schedule_leg(leg_id);
+    }
+
+    /// The first way that has room, and that a listener leads to.
+    fn send_by_the_first(&mut self, now: Moment, asked: Asked<'_>, ways: &mut VecDeque<Way>) -> Option<Sent> {
+        while let Some(way) = ways.pop_front() {
+            let Some(standing) = self.trunks.get(way.trunk) else { continue };
+            let (trunk, patience) = (&standing.trunk, standing.trunk.patience);
+            if let (Err(full), false) = (standing.room(now), asked.invite.urgent) {
+                info!(trunk = %trunk.id, ?full, "no room for another call");
+                continue;
+            }
+            let (transport, remote) = (way.hop.transport, way.hop.addr);
+            let Some(listener) = self.listener_to(transport, remote) else { continue };
+            let flow = Flow { listener, transport, remote, connection: None };
+            let dialled = trunk.numbering.as_ref().map(|numbering| numbering.dialled(asked.number));
+            let uri = trunk_uri(trunk, Some(dialled.as_deref().unwrap_or(asked.number)), way.hop);
+            let local = self.shown_to(trunk, &asked.invite.caller, asked.tag, flow);
+            let mut request = self.invite_request(asked.invite, uri, &local, flow, (asked.call_id, asked.seq));
+            if trunk.trusted {
+                assert_caller(&mut request.headers, &local);
+            }
+            self.prove(&mut request, Some(way.trunk), flow);
+            let sent = self.send(now, request.clone(), flow, Purpose::Invite(asked.invite.leg));
+            let Some(transaction) = sent else { continue };
+            return Some(Sent { transaction, request, flow, way, patience });
+        }
+        None
+    }
+
+    /// It is one of this trunk's calls from here on, and of no other's.
+    fn goes_over(&mut self, now: Moment, leg_id: LegId, no: TrunkNo) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let before = leg.trunk.replace(no);
+        if let Some(before) = before.and_then(|before| self.trunks.get_mut(before)) {
+            before.leave();
+        }
+        let Some(standing) = self.trunks.get_mut(no) else { return };
+        standing.enter(now);
+        let trunk = standing.trunk.id.clone();
+        self.tell(Event::GoesOver { leg: leg_id, trunk });
+    }
+
+    /// A provisional or final answer of the carrier's.
+    pub(super) fn carrier_answered(&mut self, now: Moment, leg_id: LegId, status: u16) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let State::Calling(calling) = &mut leg.state else { return };
+        let Some(outward) = &mut calling.outward else { return };
+        outward.heard |= (101..300).contains(&status);
+        outward.move_on_at = None;
+        let way = outward.way;
+        if let (false, Some(standing)) = (may_pass(status), self.trunks.get_mut(way.trunk)) {
+            standing.found(now, way.hop, true, None, "");
+        }
+        self.schedule_leg(leg_id);
+    }
+
+    /// Nothing came back for long: another way may be better.
+    pub(super) fn move_on(&mut self, now: Moment, leg_id: LegId) {
+        let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return };
+        let before = calling.transaction;
+        if let Some(outward) = &mut calling.outward {
+            outward.move_on_at = None;
+        }
+        if self.goes_another_way(now, leg_id, 408, None)
+            && let Some(client) = self.clients.get_mut(&before)
+        {
+            client.purpose = Purpose::GivenUp { cancelled: false };
+        }
+    }
+
+    /// Refused in a way that may be better elsewhere, or not answered: the next way, if there is one and nobody heard
+    /// anything yet.
+    pub(in crate::sip) fn goes_another_way(
+        &mut self,
+        now: Moment,
+        leg_id: LegId,
+        status: u16,
+        response: Option<&Response>,
+    ) -> bool {
+        let Some(leg) = self.legs.get_mut(&leg_id).filter(|leg| !leg.released) else { return false };
+        let State::Calling(calling) = &mut leg.state else { return false };
+        let seq = calling.request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
+        let is_over = calling.cancel != Cancel::No;
+        let Some(mut outward) = calling.outward.take() else { return false };
+        let way = outward.way;
+        if let (true, Some(standing)) = (may_pass(status), self.trunks.get_mut(way.trunk)) {
+            match response {
+                None => standing.found(now, way.hop, false, None, "no answer to INVITE"),
+                Some(response) if status == 503 && response.headers.get("Retry-After").is_some() => {
+                    standing.found(now, way.hop, true, retry_after(&response.headers), "");
+                }
+                Some(_) => {}
+            }
+        }
+        let mut sent = None;
+        if may_pass(status) && !outward.heard && !is_over {
+            let Outward { invite, number, call_id, tag, ways, .. } = &mut *outward;
+            let asked = Asked { invite, number, call_id, tag, seq };
+            sent = self.send_by_the_first(now, asked, ways);
+        }
+        let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return false };
+        let Some(Sent { transaction, request, flow, way, patience }) = sent else {
+            calling.outward = Some(outward);
+            return false;
+        };
+        outward.way = way;
+        outward.move_on_at = (!outward.ways.is_empty()).then(|| now + patience);
+        **calling = Calling { outward: Some(outward), ..Calling::new(transaction, request, flow, false) };
+        info!(leg = %leg_id, status, at = %way.hop.addr, "refused or not answered: by another way");
+        self.goes_over(now, leg_id, way.trunk);
+        self.schedule_leg(leg_id);
+        true
+    }
+
+    /// Somebody whom nobody waits for any more answered after all.
+    pub(in crate::sip) fn given_up_answered(&mut self, now: Moment, id: TransactionId, response: &Response) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        match (response.status, &mut client.purpose) {
+            (..200, Purpose::GivenUp { cancelled: cancelled @ false }) => {
+                *cancelled = true;
+                self.limit_client(id, now + patience(&self.settings.timers));
+                self.send_cancel(now, id, None);
+            }
+            (200..300, _) => {
+                let invite = client.request.clone();
+                self.end_fork(now, &invite, response, id);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Who calls, for a carrier that is trusted with it, RFC 3325 §9.1; who does not want to be known is not told.
+fn assert_caller(headers: &mut Headers, local: &NameAddr) {
+    let number = local.uri.sip().map(SipUri::number).unwrap_or_default();
+    match is_dialable(&number) {
+        true => headers.push("P-Asserted-Identity", NameAddr::new(local.uri.clone()).to_string()),
+        false => headers.push("Privacy", "id"),
+    }
+}
+
+/// What is no word of whom was called: a carrier in trouble.
+fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 500..=599)
+}

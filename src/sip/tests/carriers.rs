@@ -1,0 +1,220 @@
+//! Towards a carrier: we register there and answer its challenges, and nobody else's.
+
+use std::time::Duration;
+
+use super::phone::*;
+use crate::ids::LegId;
+use crate::sip::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn registers() -> TrunkAccount {
+    TrunkAccount {
+        username: "house".into(),
+        password: Password("pw".into()),
+        realm: None,
+        register: Some(Duration::from_secs(600)),
+    }
+}
+
+/// A house with one carrier at these addresses, the first of which the phone plays.
+fn carrier(account: TrunkAccount, to: &[&str]) -> Phone {
+    let mut settings = settings(false);
+    settings.trunks = vec![Trunk {
+        to: to.iter().map(|addr| hop(addr)).collect(),
+        domain: Some("carrier.example".into()),
+        account: Some(account),
+        ..Trunk::new("carrier", vec!["10.0.0.9/32".parse().unwrap()], None)
+    }];
+    Phone::of(settings)
+}
+
+fn challenge(header: &str, realm: &str, nonce: &str) -> String {
+    format!("{header}: Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\"\n")
+}
+
+fn unauthorized(request: &str, realm: &str, nonce: &str) -> String {
+    answered_with(request, "401 Unauthorized", &challenge("WWW-Authenticate", realm, nonce))
+}
+
+fn granted(request: &str, seconds: u32) -> String {
+    let contact = header(request, "Contact");
+    let others = "<sip:somebody@192.0.2.1>;expires=7, ";
+    answered_with(request, "200 OK", &format!("Contact: {others}{contact};expires={seconds}\n"))
+}
+
+fn invite(number: &str) -> Command {
+    Command::Invite(Invite {
+        leg: LegId(2),
+        to: Target::Trunk { trunk: Some("carrier".into()), number: number.into() },
+        caller: caller(),
+        sip_call_id: None,
+        hops: HOPS,
+        auto_answer: false,
+        call: None,
+        urgent: false,
+        body: Some(Body::sdp(b"v=0".to_vec())),
+    })
+}
+
+/// Our REGISTER, proved, is granted for 100 s.
+fn registered(phone: &mut Phone) -> String {
+    let first = phone.wait(Duration::ZERO).remove(0);
+    let again = phone.send(&unauthorized(&first, "their realm", "n1")).remove(0);
+    assert!(phone.send(&granted(&again, 100)).is_empty());
+    again
+}
+
+#[test]
+fn we_register_prove_it_and_refresh_in_good_time() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    assert!(first.starts_with("REGISTER sip:carrier.example SIP/2.0\r\n"), "{first}");
+    assert!(header(&first, "From").starts_with("<sip:house@carrier.example>;tag="), "{first}");
+    assert_eq!(header(&first, "Contact"), "<sip:house@10.0.0.1:5060>");
+    assert_eq!(header(&first, "Expires"), "600");
+    let again = phone.send(&unauthorized(&first, "their realm", "n1")).remove(0);
+    let proof = header(&again, "Authorization");
+    assert!(proof.contains("username=\"house\"") && proof.contains("nonce=\"n1\""), "{proof}");
+    assert_eq!(header(&again, "Call-ID"), header(&first, "Call-ID"), "RFC 3261 §10.2.4");
+    assert!(phone.send(&granted(&again, 100)).is_empty());
+    assert!(phone.wait(79 * SECOND).is_empty());
+    let refresh = phone.wait(2 * SECOND).remove(0);
+    assert!(header(&refresh, "Authorization").contains("nc=00000002"), "it is proved at once: {refresh}");
+}
+
+#[test]
+fn a_lifetime_that_is_too_brief_is_made_longer() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    let again = phone.send(&answered_with(&first, "423 Interval Too Brief", "Min-Expires: 1800\n")).remove(0);
+    assert_eq!(header(&again, "Expires"), "1800");
+    // What it says does not make it longer: it is doubled, and given up in the end.
+    let mut request = again;
+    let mut asked = 0;
+    while let Some(next) = phone.send(&answered_with(&request, "423 Interval Too Brief", "Min-Expires: 1\n")).pop() {
+        (request, asked) = (next, asked + 1);
+        assert!(asked < 20, "for ever");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_not_tried_again_and_again() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let mut request = phone.wait(Duration::ZERO).remove(0);
+    let mut sent = 1;
+    for nonce in 1..10 {
+        let Some(next) = phone.send(&unauthorized(&request, "their realm", &nonce.to_string())).pop() else { break };
+        (request, sent) = (next, sent + 1);
+    }
+    assert_eq!(sent, 3);
+    let before = phone.wait(14 * SECOND);
+    assert!(before.is_empty(), "RFC 5626 §4.5: {before:?}");
+    assert!(phone.wait(17 * SECOND)[0].starts_with("REGISTER "));
+}
+
+#[test]
+fn a_carrier_that_is_gone_is_asked_less_and_less_often() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let mut waits = Vec::new();
+    let mut first = phone.wait(Duration::ZERO).remove(0);
+    for _ in 0..9 {
+        phone.send(&answered(&first, "503 Service Unavailable"));
+        let failed = phone.now;
+        first = loop {
+            let at = phone.house.next_deadline().unwrap();
+            let wait = at.since(phone.now);
+            if let Some(next) = phone.wait(wait).into_iter().find(|message| message.starts_with("REGISTER ")) {
+                break next;
+            }
+        };
+        waits.push(phone.now.since(failed).as_secs_f64());
+    }
+    for (n, wait) in waits.iter().enumerate() {
+        let whole = (30.0 * f64::from(1 << n)).min(1800.0);
+        assert!((whole / 2.0..=whole).contains(wait), "wait {n} of {waits:?}");
+    }
+    // One that says when is asked no sooner.
+    phone.send(&answered_with(&first, "503 Service Unavailable", "Retry-After: 3000 (today)\n"));
+    assert!(phone.wait(2999 * SECOND).is_empty());
+    assert!(phone.wait(2 * SECOND)[0].starts_with("REGISTER "));
+}
+
+#[test]
+fn where_one_address_fails_the_next_is_asked_at_once() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070", "10.0.0.8:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    phone.house.receive(
+        phone.now,
+        phone.flow,
+        answered(&first, "503 Service Unavailable").replace('\n', "\r\n").as_bytes(),
+    );
+    phone.house.handle_deadline(phone.now);
+    let next = std::iter::from_fn(|| phone.house.poll_transmit()).last().unwrap();
+    assert_eq!(next.flow.remote.to_string(), "10.0.0.8:5070");
+    assert!(next.bytes.starts_with(b"REGISTER "));
+}
+
+#[test]
+fn a_call_that_is_challenged_is_proved_and_the_next_one_at_once() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    let call = phone.command(invite("110")).remove(0);
+    assert!(call.starts_with("INVITE sip:110@carrier.example SIP/2.0\r\n"), "{call}");
+    let proxy = challenge("Proxy-Authenticate", "their realm", "n2");
+    let sent = phone.send(&answered_with(&call, "407 Proxy Authentication Required", &proxy));
+    assert!(sent[0].starts_with("ACK "));
+    assert!(header(&sent[1], "Proxy-Authorization").contains("nonce=\"n2\""), "{}", sent[1]);
+    assert_eq!(header(&sent[1], "CSeq"), "2 INVITE");
+    // Both that are known go with the refresh, and neither takes the other's place.
+    let refresh = phone.wait(81 * SECOND).into_iter().find(|message| message.starts_with("REGISTER ")).unwrap();
+    assert!(header(&refresh, "Authorization").contains("nonce=\"n1\""), "{refresh}");
+}
+
+#[test]
+fn a_challenge_of_another_realm_or_from_elsewhere_is_not_answered() {
+    let other = challenge("Proxy-Authenticate", "somebody behind them", "n2");
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    let call = phone.command(invite("110")).remove(0);
+    let sent = phone.send(&answered_with(&call, "407 Proxy Authentication Required", &other));
+    assert_eq!(starts(&sent), ["ACK sip:110@carrier.example SIP/2.0"]);
+    assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), status: 407 }]));
+
+    // Nothing is answered before the registrar has told its realm.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let call = phone.command(invite("110")).remove(0);
+    assert_eq!(phone.send(&answered_with(&call, "407 Proxy Authentication Required", &other)).len(), 1);
+
+    // A house that does not register says whose challenges it answers.
+    let account = TrunkAccount { realm: Some("their realm".into()), register: None, ..registers() };
+    let mut phone = carrier(account, &["10.0.0.9:5070"]);
+    assert!(phone.wait(100 * SECOND).is_empty());
+    for (realm, answers) in [("somebody behind them", 1), ("their realm", 2)] {
+        let call = phone.command(invite("110")).remove(0);
+        let lines = challenge("WWW-Authenticate", realm, "n3");
+        let sent = phone.send(&answered_with(&call, "401 Unauthorized", &lines));
+        assert_eq!(sent.len(), answers, "{realm}: {sent:?}");
+        phone.command(Command::Hangup { leg: LegId(2), reason: None });
+    }
+}
+
+#[test]
+fn a_house_that_drains_says_goodbye_and_another_account_begins_anew() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    let mut changed = settings(false);
+    changed.trunks =
+        vec![Trunk { account: Some(registers()), ..Trunk::new("carrier", vec![], Some(hop("10.0.0.9:5070"))) }];
+    phone.house.set_settings(phone.now, changed.clone());
+    let anew = phone.wait(Duration::ZERO).remove(0);
+    assert!(anew.starts_with("REGISTER sip:10.0.0.9:5070 SIP/2.0"), "{anew}");
+    phone.send(&granted(&anew, 100));
+    phone.house.set_settings(phone.now, changed);
+    assert!(phone.wait(Duration::ZERO).is_empty(), "nothing changed");
+    phone.house.drain(phone.now);
+    let goodbye = phone.sent().remove(0);
+    assert_eq!(header(&goodbye, "Expires"), "0");
+    assert!(phone.send(&answered(&goodbye, "200 OK")).is_empty());
+    assert!(phone.wait(3600 * SECOND).is_empty());
+}

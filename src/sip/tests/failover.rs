@@ -1,0 +1,261 @@
+//! Several trunks: by which a call goes out, and by which other where one fails; whether anybody is there; how many
+//! calls they carry.
+
+use std::time::Duration;
+
+use super::phone::*;
+use crate::ids::LegId;
+use crate::sip::message::{Message, read};
+use crate::sip::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A house with these trunks, each with a name, an address, and what else is set of it.
+fn house(trunks: &[(&str, &str, fn(&mut Trunk))]) -> Phone {
+    let mut settings = settings(false);
+    let make = |(id, to, change): &(&str, &str, fn(&mut Trunk))| {
+        let mut trunk = Trunk::new(id, Vec::new(), Some(hop(to)));
+        change(&mut trunk);
+        trunk
+    };
+    settings.trunks = trunks.iter().map(make).collect();
+    Phone::of(settings)
+}
+
+const SECOND_BEST: fn(&mut Trunk) = |trunk| trunk.priority = 2;
+const AS_IT_IS: fn(&mut Trunk) = |_| {};
+
+fn dial(phone: &mut Phone, leg: u64, urgent: bool) -> Vec<(String, String)> {
+    let invite = Invite {
+        leg: LegId(leg),
+        to: Target::Trunk { trunk: None, number: "110".into() },
+        caller: caller(),
+        sip_call_id: None,
+        hops: HOPS,
+        auto_answer: false,
+        call: None,
+        urgent,
+        body: Some(Body::sdp(b"v=0".to_vec())),
+    };
+    phone.house.command(phone.now, Command::Invite(invite));
+    went(phone)
+}
+
+/// Where what left went, and what it is.
+fn went(phone: &mut Phone) -> Vec<(String, String)> {
+    let text = |transmit: Transmit| (transmit.flow.remote.to_string(), String::from_utf8(transmit.bytes).unwrap());
+    std::iter::from_fn(|| phone.house.poll_transmit()).map(text).collect()
+}
+
+/// Start lines, with where they went.
+fn brief(went: &[(String, String)]) -> Vec<String> {
+    went.iter().map(|(to, text)| format!("{} to {to}", text.split(' ').next().unwrap())).collect()
+}
+
+/// The far end says this of a request of ours.
+fn says(phone: &mut Phone, request: &str, status: &str, lines: &str) -> Vec<(String, String)> {
+    let text = answered_with(request, status, lines).replace('\n', "\r\n");
+    assert!(matches!(read(text.as_bytes()), Ok(Message::Response(_))), "{text}");
+    phone.house.receive(phone.now, phone.flow, text.as_bytes());
+    went(phone)
+}
+
+fn later(phone: &mut Phone, time: Duration) -> Vec<(String, String)> {
+    let until = phone.now + time;
+    let mut all = Vec::new();
+    while let Some(due) = phone.house.next_deadline().filter(|due| *due <= until) {
+        phone.now = phone.now.max(due);
+        phone.house.handle_deadline(phone.now);
+        all.extend(went(phone));
+    }
+    phone.now = until;
+    all
+}
+
+fn over(phone: &mut Phone) -> Vec<String> {
+    let over = |event| if let Event::GoesOver { trunk, .. } = event { Some(trunk.to_string()) } else { None };
+    std::iter::from_fn(|| phone.house.poll_event()).filter_map(over).collect()
+}
+
+const TWO: &[(&str, &str, fn(&mut Trunk))] =
+    &[("second", "10.0.0.8:5060", SECOND_BEST), ("first", "10.0.0.9:5060", AS_IT_IS)];
+
+#[test]
+fn a_call_goes_by_the_next_trunk_where_one_is_in_trouble() {
+    for trouble in ["503 Service Unavailable", "500 Server Internal Error", "408 Request Timeout"] {
+        let mut phone = house(TWO);
+        let sent = dial(&mut phone, 2, false);
+        assert_eq!(brief(&sent), ["INVITE to 10.0.0.9:5060"], "{trouble}");
+        assert!(says(&mut phone, &sent[0].1, "100 Trying", "").is_empty());
+        let sent = says(&mut phone, &sent[0].1, trouble, "");
+        assert_eq!(brief(&sent), ["ACK to 10.0.0.9:5060", "INVITE to 10.0.0.8:5060"], "{trouble}");
+        assert!(sent[1].1.starts_with("INVITE sip:110@10.0.0.8:5060 SIP/2.0"));
+        assert_eq!(over(&mut phone), ["first", "second"]);
+        // The second is the last.
+        assert_eq!(brief(&says(&mut phone, &sent[1].1, trouble, "")), ["ACK to 10.0.0.8:5060"]);
+        assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), .. }]));
+        assert_eq!(phone.house.trunks().iter().map(|trunk| trunk.calls).sum::<usize>(), 0);
+    }
+}
+
+#[test]
+fn what_the_called_says_is_the_last_word_and_so_is_what_was_heard() {
+    for word in ["486 Busy Here", "404 Not Found", "480 Temporarily Unavailable", "603 Decline"] {
+        let mut phone = house(TWO);
+        let sent = dial(&mut phone, 2, false);
+        assert_eq!(brief(&says(&mut phone, &sent[0].1, word, "")), ["ACK to 10.0.0.9:5060"], "{word}");
+        assert!(matches!(phone.events()[..], [Event::Refused { .. }]));
+    }
+    let mut phone = house(TWO);
+    let sent = dial(&mut phone, 2, false);
+    says(&mut phone, &sent[0].1, "180 Ringing", "");
+    assert_eq!(brief(&says(&mut phone, &sent[0].1, "503 Service Unavailable", "")), ["ACK to 10.0.0.9:5060"]);
+    // And a call that the caller gave up goes nowhere else.
+    let mut phone = house(TWO);
+    let sent = dial(&mut phone, 2, false);
+    phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+    assert_eq!(brief(&says(&mut phone, &sent[0].1, "503 Service Unavailable", "")), ["ACK to 10.0.0.9:5060"]);
+    assert_eq!(phone.house.counts().legs, 0);
+}
+
+#[test]
+fn a_trunk_that_says_nothing_is_left_within_seconds_and_tried_last_for_a_while() {
+    let mut phone = house(TWO);
+    let first = dial(&mut phone, 2, false).remove(0).1;
+    let sent = later(&mut phone, 4 * SECOND);
+    assert_eq!(sent.last().map(|(to, _)| to.as_str()), Some("10.0.0.8:5060"));
+    says(&mut phone, &sent.last().unwrap().1.clone(), "180 Ringing", "");
+    // The next call does not wait for it.
+    assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.8:5060"]);
+    // It wakes up late: it is told that it is over, also where it takes the call.
+    assert_eq!(brief(&says(&mut phone, &first, "180 Ringing", "")), ["CANCEL to 10.0.0.9:5060"]);
+    let taken = says(&mut phone, &first, "200 OK", "Contact: <sip:110@10.0.0.9:5060>\n");
+    assert_eq!(brief(&taken), ["ACK to 10.0.0.9:5060", "BYE to 10.0.0.9:5060"]);
+    phone.events();
+    later(&mut phone, 31 * SECOND);
+    assert_eq!(brief(&dial(&mut phone, 6, false)), ["INVITE to 10.0.0.9:5060"], "it had its rest");
+}
+
+#[test]
+fn the_last_way_has_all_the_time_there_is() {
+    let mut phone = house(&TWO[1..]);
+    dial(&mut phone, 2, false);
+    later(&mut phone, 31 * SECOND);
+    assert!(phone.events().is_empty());
+    later(&mut phone, 2 * SECOND);
+    assert!(matches!(phone.events()[..], [Event::Refused { status: 408, .. }]), "timer B");
+    // Nobody else is there: it is tried all the same.
+    assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.9:5060"]);
+}
+
+#[test]
+fn who_asks_for_a_rest_has_it() {
+    let mut phone = house(TWO);
+    let sent = dial(&mut phone, 2, false);
+    says(&mut phone, &sent[0].1, "503 Service Unavailable", "Retry-After: 120\n");
+    later(&mut phone, 100 * SECOND);
+    assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.8:5060"]);
+    later(&mut phone, 21 * SECOND);
+    assert_eq!(brief(&dial(&mut phone, 6, false)), ["INVITE to 10.0.0.9:5060"]);
+}
+
+#[test]
+fn equals_share_the_calls_by_weight() {
+    let mut phone = house(&[
+        ("none", "10.0.0.6:5060", AS_IT_IS),
+        ("one", "10.0.0.7:5060", |trunk| trunk.weight = 1),
+        ("three", "10.0.0.8:5060", |trunk| trunk.weight = 3),
+    ]);
+    let mut counts = [0; 3];
+    for leg in 1..=1000 {
+        let sent = dial(&mut phone, leg * 2, false);
+        let place = ["10.0.0.6:5060", "10.0.0.7:5060", "10.0.0.8:5060"].iter().position(|to| *to == sent[0].0);
+        counts[place.unwrap()] += 1;
+    }
+    assert_eq!(counts[0], 0, "{counts:?}");
+    assert!((200..=300).contains(&counts[1]), "{counts:?}");
+}
+
+#[test]
+fn it_is_asked_whether_anybody_is_there() {
+    const ASKED: fn(&mut Trunk) = |trunk| trunk.check = 30 * SECOND;
+    let mut phone = house(&[("first", "10.0.0.9:5060", ASKED), ("second", "10.0.0.8:5060", SECOND_BEST)]);
+    let is_up = |phone: &Phone| phone.house.trunks()[0].is_up();
+    assert_eq!(is_up(&phone), None);
+    let sent = later(&mut phone, Duration::ZERO);
+    assert_eq!(brief(&sent), ["OPTIONS to 10.0.0.9:5060"]);
+    says(&mut phone, &sent[0].1, "404 Not Found", "");
+    assert_eq!(is_up(&phone), Some(true), "somebody is there, whatever they say");
+    let asked = later(&mut phone, 38 * SECOND);
+    assert!(brief(&asked).iter().all(|sent| sent == "OPTIONS to 10.0.0.9:5060") && asked.len() > 2, "{asked:?}");
+    assert_eq!(is_up(&phone), Some(false), "nobody answered within the patience");
+    assert_eq!(brief(&dial(&mut phone, 2, false)), ["INVITE to 10.0.0.8:5060"]);
+    let again = later(&mut phone, 33 * SECOND);
+    let options = again.iter().find(|(to, _)| to == "10.0.0.9:5060").unwrap().1.clone();
+    says(&mut phone, &options, "200 OK", "");
+    assert_eq!(is_up(&phone), Some(true));
+    assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.9:5060"]);
+}
+
+#[test]
+fn a_trunk_carries_no_more_calls_than_it_has_channels() {
+    const ONE: fn(&mut Trunk) = |trunk| trunk.channels = Some(1);
+    let mut phone = house(&[("first", "10.0.0.9:5060", ONE), ("second", "10.0.0.8:5060", SECOND_BEST)]);
+    assert_eq!(brief(&dial(&mut phone, 2, false)), ["INVITE to 10.0.0.9:5060"]);
+    assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.8:5060"]);
+    assert_eq!(brief(&dial(&mut phone, 6, true)), ["INVITE to 10.0.0.9:5060"], "no limit holds up an emergency");
+
+    let mut settings = settings(true);
+    settings.trunks[0].channels = Some(1);
+    let mut phone = Phone::of(settings);
+    let first = phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "")));
+    assert_eq!(starts(&first), ["SIP/2.0 100 Trying"]);
+    let leg = leg(&phone.events());
+    let other = request("INVITE", "sip:1@10.0.0.1", "b", 1, "").replace("Call-ID: c1", "Call-ID: c2");
+    assert_eq!(starts(&phone.send(&described(&other))), ["SIP/2.0 486 Busy Here"]);
+    assert!(phone.events().is_empty());
+    phone.command(Command::Refuse { leg, refusal: Refusal::new(486) });
+    let third = request("INVITE", "sip:1@10.0.0.1", "c", 1, "").replace("Call-ID: c1", "Call-ID: c3");
+    assert_eq!(starts(&phone.send(&described(&third))), ["SIP/2.0 100 Trying"]);
+}
+
+#[test]
+fn new_calls_within_a_second_are_counted_too() {
+    let mut settings = settings(true);
+    settings.max_calls = 100;
+    settings.trunks[0].calls_per_second = Some(2);
+    let mut phone = Phone::of(settings);
+    let call = |phone: &mut Phone, n: usize| {
+        let text = request("INVITE", "sip:1@10.0.0.1", &format!("p{n}"), 1, "");
+        let sent = phone.send(&described(&text.replace("Call-ID: c1", &format!("Call-ID: p{n}"))));
+        sent[0].lines().next().unwrap().to_string()
+    };
+    let answers: Vec<String> = (0..3).map(|n| call(&mut phone, n)).collect();
+    assert_eq!(answers, ["SIP/2.0 100 Trying", "SIP/2.0 100 Trying", "SIP/2.0 503 Service Unavailable"]);
+    phone.now = phone.now + SECOND / 2;
+    assert_eq!(call(&mut phone, 4), "SIP/2.0 100 Trying");
+    assert_eq!(call(&mut phone, 5), "SIP/2.0 503 Service Unavailable");
+}
+
+#[test]
+fn a_trusted_carrier_is_believed_and_told_and_numbers_take_one_form() {
+    let numbering = Numbering { country: "86".into(), prefix: "0".into(), dials: Form::Plus, callers: Form::National };
+    let lines = "P-ASSERTED-identity : <tel:+86-138-0013-8000>\nDiversion:\n <sip:+861099999999@h>;reason=unknown\n";
+    for trusted in [true, false] {
+        let mut settings = settings(true);
+        settings.trunks[0].trusted = trusted;
+        settings.trunks[0].numbering = Some(numbering.clone());
+        settings.trunks[1].trusted = trusted;
+        settings.trunks[1].numbering = Some(numbering.clone());
+        let mut phone = Phone::of(settings);
+        let own = format!("From: <sip:+861088888888@10.0.0.9>;tag=f\n{lines}");
+        phone.send(&described(&request("INVITE", "sip:12345@10.0.0.1", "a", 1, &own)));
+        let events = phone.events();
+        let Some(Event::Incoming(call)) = events.first() else { panic!("{events:?}") };
+        let expected = if trusted { ("13800138000", Some("01099999999")) } else { ("01088888888", None) };
+        assert_eq!((call.caller.number.as_str(), call.diverted.as_deref()), expected);
+        let sent = dial(&mut phone, 2, false).remove(0).1;
+        assert_eq!(sent.contains("\r\nP-Asserted-Identity: <sip:138@"), trusted, "{sent}");
+        assert!(sent.starts_with("INVITE sip:110@"), "a short code stays as it is: {sent}");
+    }
+}

@@ -1,0 +1,139 @@
+//! How the trunks stand: whether the carriers know us, whether they are there, how many calls go over each.
+//!
+//! Does not know what a call is for, nor where a name leads: it is told addresses.
+
+mod choosing;
+mod health;
+pub(in crate::sip) mod identity;
+mod limits;
+pub mod numbers;
+mod registering;
+pub mod words;
+
+use super::account::Registration;
+use super::message::Headers;
+use super::words::{Flow, Hop, Incoming, Trunk, TrunkView};
+use crate::ids::TrunkId;
+use crate::moment::Moment;
+pub(in crate::sip) use choosing::Way;
+use health::Health;
+use identity::Asserted;
+pub(in crate::sip) use limits::Full;
+use limits::Pace;
+
+/// One trunk, as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TrunkNo(u32);
+
+/// All of them, in the order of the settings.
+#[derive(Default)]
+pub(super) struct Trunks {
+    all: Vec<Standing>,
+    last: u32,
+}
+
+/// How one trunk stands.
+pub(super) struct Standing {
+    pub no: TrunkNo,
+    pub trunk: Trunk,
+    /// Its account, whether it registers or only answers challenges.
+    registration: Option<Registration>,
+    /// What became of the last attempt to register.
+    registered: Option<Result<(), u16>>,
+    /// Which of its addresses is asked to register us, and how many have failed in a row.
+    asked: usize,
+    failed: usize,
+    /// Of its addresses, in their order.
+    health: Vec<Health>,
+    /// That it carries now.
+    calls: usize,
+    pace: Pace,
+}
+
+impl Trunks {
+    pub fn get(&self, no: TrunkNo) -> Option<&Standing> {
+        self.all.iter().find(|standing| standing.no == no)
+    }
+
+    pub fn get_mut(&mut self, no: TrunkNo) -> Option<&mut Standing> {
+        self.all.iter_mut().find(|standing| standing.no == no)
+    }
+
+    pub fn no_of(&self, id: &TrunkId) -> Option<TrunkNo> {
+        self.all.iter().find(|standing| standing.trunk.id == *id).map(|standing| standing.no)
+    }
+
+    /// In the order of the settings.
+    pub fn views(&self) -> Vec<TrunkView> {
+        self.all.iter().map(Standing::view).collect()
+    }
+
+    fn numbers(&self) -> Vec<TrunkNo> {
+        self.all.iter().map(|standing| standing.no).collect()
+    }
+}
+
+impl Standing {
+    fn new(no: TrunkNo, trunk: Trunk) -> Self {
+        Self {
+            no,
+            trunk,
+            registration: None,
+            registered: None,
+            asked: 0,
+            failed: 0,
+            health: Vec::new(),
+            calls: 0,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Where calls of ours go out.
+    pub fn hops(&self) -> &[Hop] {
+        &self.trunk.to
+    }
+
+    /// The account, for a challenge that came from an address of this trunk. Secrets go to nobody else.
+    pub fn account_at(&mut self, flow: Flow) -> Option<&mut Registration> {
+        let ip = flow.remote.ip().to_canonical();
+        // Within a talk some carriers are at another of their addresses.
+        let is_own = self.hops().iter().any(|hop| hop.addr == flow.remote)
+            || self.trunk.from.iter().any(|network| network.contains(&ip));
+        self.registration.as_mut().filter(|_| is_own)
+    }
+
+    /// Its addresses as they are by now; what is known of those that stay is kept.
+    fn set_hops(&mut self, now: Moment) {
+        let check_at = (!self.trunk.check.is_zero()).then_some(now);
+        let mut before = std::mem::take(&mut self.health);
+        let known = |hop: &Hop| {
+            let place = before.iter().position(|health| health.hop == *hop);
+            place.map_or_else(|| Health::new(*hop, check_at), |place| before.swap_remove(place))
+        };
+        self.health = self.trunk.to.iter().map(known).collect();
+    }
+
+    /// Who calls, as this trunk is believed, and as the house writes numbers.
+    pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) {
+        if self.trunk.trusted {
+            let Asserted { caller, diverted } = identity::asserted(headers);
+            incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
+            incoming.diverted = diverted;
+        }
+        if let Some(numbering) = &self.trunk.numbering {
+            incoming.caller.number = numbering.caller(&incoming.caller.number);
+            incoming.diverted = incoming.diverted.as_deref().map(|number| numbering.caller(number));
+        }
+    }
+
+    fn view(&self) -> TrunkView {
+        let registers = self.trunk.account.as_ref().is_some_and(|account| account.register.is_some());
+        TrunkView {
+            id: self.trunk.id.clone(),
+            calls: self.calls,
+            channels: self.trunk.channels,
+            registered: registers.then_some(self.registered == Some(Ok(()))),
+            to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
+        }
+    }
+}

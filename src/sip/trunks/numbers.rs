@@ -1,0 +1,176 @@
+//! Numbers as carriers write them, turned into the form that the house or another carrier wants.
+
+/// How a number is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As it came.
+    #[default]
+    AsWritten,
+    /// `+861012345678`.
+    Plus,
+    /// `861012345678`.
+    Country,
+    /// `00861012345678`.
+    International,
+    /// `01012345678`; numbers of other countries as in [`Form::International`].
+    National,
+}
+
+impl Form {
+    pub const NAMED: [(&'static str, Form); 5] = [
+        ("as-written", Form::AsWritten),
+        ("plus", Form::Plus),
+        ("country", Form::Country),
+        ("international", Form::International),
+        ("national", Form::National),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Form::NAMED.iter().find(|(_, form)| *form == self).map_or("as-written", |(name, _)| name)
+    }
+}
+
+/// The country whose numbers these are, and how they are written where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    /// E.g. `86`.
+    pub country: String,
+    /// What stands before a number within the country, e.g. `0`; may be empty.
+    pub prefix: String,
+    /// What the carrier is told: whom we dial, and who calls.
+    pub dials: Form,
+    /// What the house is told of who calls in.
+    pub callers: Form,
+}
+
+/// What is dialled before the number of another country, ITU-T E.164 and E.123.
+const ABROAD: &str = "00";
+/// A bare number that begins with the country's code has it only if it is as long as this.
+const WITH_COUNTRY: usize = 11;
+/// In China mobile numbers have eleven digits and no prefix.
+const CHINA: &str = "86";
+
+enum Number<'a> {
+    /// Of the country, without code and prefix.
+    Home(&'a str),
+    /// Of another, with its code.
+    Abroad(&'a str),
+    /// A short code, a service number, a name.
+    Other,
+}
+
+impl Numbering {
+    pub fn dialled(&self, number: &str) -> String {
+        self.write(number, self.dials)
+    }
+
+    pub fn caller(&self, number: &str) -> String {
+        self.write(number, self.callers)
+    }
+
+    fn write(&self, number: &str, form: Form) -> String {
+        let country = &self.country;
+        match (self.read(number), form) {
+            (Number::Other, _) | (_, Form::AsWritten) => number.to_string(),
+            (Number::Home(rest), Form::National) if self.is_mobile(rest) => rest.to_string(),
+            (Number::Home(rest), Form::National) => format!("{}{rest}", self.prefix),
+            (Number::Home(rest), Form::Plus) => format!("+{country}{rest}"),
+            (Number::Home(rest), Form::Country) => format!("{country}{rest}"),
+            (Number::Home(rest), Form::International) => format!("{ABROAD}{country}{rest}"),
+            (Number::Abroad(digits), Form::Plus) => format!("+{digits}"),
+            (Number::Abroad(digits), Form::Country) => digits.to_string(),
+            (Number::Abroad(digits), Form::International | Form::National) => format!("{ABROAD}{digits}"),
+        }
+    }
+
+    fn read<'a>(&self, number: &'a str) -> Number<'a> {
+        let digits = number.strip_prefix('+').unwrap_or(number);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Number::Other;
+        }
+        let with_code = |digits: &'a str| match digits.strip_prefix(self.country.as_str()) {
+            // Some write the prefix after the code all the same.
+            Some(rest) => Number::Home(self.without_prefix(rest)),
+            None => Number::Abroad(digits),
+        };
+        if number.starts_with('+') {
+            return with_code(digits);
+        }
+        if let Some(rest) = digits.strip_prefix(ABROAD).filter(|rest| !rest.is_empty()) {
+            return with_code(rest);
+        }
+        if self.is_mobile(digits) {
+            return Number::Home(digits);
+        }
+        if digits.len() >= WITH_COUNTRY && digits.starts_with(self.country.as_str()) {
+            return with_code(digits);
+        }
+        match digits.strip_prefix(self.prefix.as_str()) {
+            // Twice it begins the number of another country, which is not there.
+            Some(rest) if !self.prefix.is_empty() && !rest.is_empty() && !rest.starts_with(&self.prefix) => {
+                Number::Home(rest)
+            }
+            _ => Number::Other,
+        }
+    }
+
+    fn without_prefix<'a>(&self, rest: &'a str) -> &'a str {
+        rest.strip_prefix(self.prefix.as_str()).unwrap_or(rest)
+    }
+
+    fn is_mobile(&self, digits: &str) -> bool {
+        let second = digits.as_bytes().get(1);
+        self.country == CHINA && digits.len() == 11 && digits.starts_with('1') && second.is_some_and(|d| *d >= b'3')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_take_every_form_and_find_back() {
+        let of = |country: &str, callers: Form| Numbering {
+            country: country.into(),
+            prefix: "0".into(),
+            dials: Form::AsWritten,
+            callers,
+        };
+        let forms = [Form::Plus, Form::Country, Form::International, Form::National];
+        let china = [
+            ["+861012345678", "861012345678", "00861012345678", "01012345678"],
+            ["+8613800138000", "8613800138000", "008613800138000", "13800138000"],
+            ["+8675512345678", "8675512345678", "008675512345678", "075512345678"],
+        ];
+        for row in china {
+            for written in row {
+                for (form, expected) in forms.into_iter().zip(row) {
+                    assert_eq!(of("86", form).caller(written), expected, "{written} as {form:?}");
+                }
+            }
+        }
+        for (written, form, expected) in [
+            ("+85221234567", Form::National, "0085221234567"),
+            ("0085221234567", Form::Plus, "+85221234567"),
+            ("013800138000", Form::National, "13800138000"),
+            ("+8601012345678", Form::National, "01012345678"),
+            ("12345", Form::Plus, "12345"),
+            ("110", Form::International, "110"),
+            ("95588", Form::Plus, "95588"),
+            ("4008123123", Form::Plus, "4008123123"),
+            ("anonymous", Form::Plus, "anonymous"),
+            ("", Form::Plus, ""),
+            ("+", Form::National, "+"),
+            ("00", Form::Plus, "00"),
+            ("861012345678", Form::AsWritten, "861012345678"),
+        ] {
+            assert_eq!(of("86", form).caller(written), expected, "{written} as {form:?}");
+        }
+        let german = of("49", Form::National);
+        assert_eq!(german.caller("+493012345678"), "03012345678");
+        assert_eq!(german.caller("13800138000"), "13800138000", "eleven digits are no mobile number there");
+        let american = Numbering { prefix: String::new(), ..of("1", Form::Plus) };
+        assert_eq!(american.caller("12125550100"), "+12125550100");
+        assert_eq!(american.caller("2125550100"), "2125550100", "which country it is of cannot be told");
+    }
+}

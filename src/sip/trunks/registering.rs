@@ -1,0 +1,166 @@
+//! Our registration at carriers, RFC 3261 §10.2: begun, refreshed, taken to the next address where one fails.
+
+use rand::Rng;
+use tracing::{info, warn};
+
+use super::{Standing, TrunkNo};
+use crate::moment::Moment;
+use crate::sip::account::{Account, Holder, Outcome, Registration};
+use crate::sip::endpoint::{Endpoint, Owner, Purpose};
+use crate::sip::message::uri::escape_user;
+use crate::sip::message::{Response, SipUri, reason_phrase};
+use crate::sip::session::invite::trunk_uri;
+use crate::sip::words::{Flow, Transport};
+
+impl Endpoint {
+    /// Takes up the trunks of the settings; what is known of those that stay is kept.
+    pub(in crate::sip) fn set_trunks(&mut self, now: Moment) {
+        let mut before = std::mem::take(&mut self.trunks.all);
+        for trunk in self.settings.trunks.clone() {
+            let place = before.iter().position(|standing| standing.trunk.id == trunk.id);
+            let mut standing = match place {
+                Some(place) => before.remove(place),
+                None => {
+                    self.trunks.last += 1;
+                    Standing::new(TrunkNo(self.trunks.last), trunk.clone())
+                }
+            };
+            let same = standing.trunk.account == trunk.account
+                && standing.trunk.to == trunk.to
+                && standing.trunk.domain == trunk.domain;
+            let checked_anew = standing.trunk.check != trunk.check;
+            standing.trunk = trunk;
+            if checked_anew {
+                standing.health.clear();
+            }
+            standing.set_hops(now);
+            if !same || place.is_none() {
+                self.open_account(now, &mut standing);
+            }
+            self.trunks.all.push(standing);
+        }
+        for gone in before {
+            self.agenda.set(Owner::Trunk(gone.no), None);
+        }
+        for no in self.trunks.numbers() {
+            self.schedule_trunk(no);
+        }
+    }
+
+    fn open_account(&mut self, now: Moment, standing: &mut Standing) {
+        (standing.registered, standing.asked, standing.failed) = (None, 0, 0);
+        let (call_id, tag) = (self.token(), self.token());
+        let (trunk, first) = (&standing.trunk, standing.hops().first().copied());
+        standing.registration = trunk.account.as_ref().zip(first).map(|(own, to)| {
+            let aor = trunk_uri(trunk, Some(&escape_user(&own.username)), to);
+            let account = Account {
+                aor: SipUri { params: Default::default(), ..aor },
+                registrar: to.addr,
+                transport: to.transport,
+                username: own.username.clone(),
+                password: own.password.0.clone(),
+                expires: own.register.unwrap_or_default(),
+                holder: Holder::Trunk { realm: own.realm.clone() },
+            };
+            Registration::new(now, account, own.register.is_some(), call_id, tag)
+        });
+    }
+
+    pub(in crate::sip) fn trunk_due(&mut self, now: Moment, no: TrunkNo) {
+        self.enrol(now, no);
+        self.check_trunk(now, no);
+        self.schedule_trunk(no);
+    }
+
+    pub(in crate::sip) fn schedule_trunk(&mut self, no: TrunkNo) {
+        let at = self.trunks.get(no).and_then(Standing::next_deadline);
+        self.agenda.set(Owner::Trunk(no), at);
+    }
+
+    /// Sends the REGISTER that is due.
+    fn enrol(&mut self, now: Moment, no: TrunkNo) {
+        let Some(standing) = self.trunks.get(no) else { return };
+        let due = standing.registration.as_ref().filter(|r| r.next_deadline().is_some_and(|at| at <= now));
+        let Some(account) = due.map(|registration| registration.account.clone()) else { return };
+        let (transport, remote) = (account.transport, account.registrar);
+        let Some(listener) = self.listener_to(transport, remote) else {
+            return self.enrolled(now, no, None);
+        };
+        let flow = Flow { listener, transport, remote, connection: None };
+        let (mut contact, cnonce) = (self.own_uri(&escape_user(&account.username), flow), self.token());
+        if transport == Transport::Udp {
+            contact.params = Default::default();
+        }
+        let registration = self.trunks.get_mut(no).and_then(|standing| standing.registration.as_mut());
+        let Some(request) = registration.and_then(|r| r.next_request(now, &contact, &cnonce)) else { return };
+        if self.send(now, request, flow, Purpose::Enrol(no)).is_none() {
+            self.enrolled(now, no, None);
+        }
+    }
+
+    pub(in crate::sip) fn enrolled(&mut self, now: Moment, no: TrunkNo, response: Option<&Response>) {
+        let chance = self.rng.random();
+        let Some(standing) = self.trunks.get_mut(no) else { return };
+        let Some(registration) = standing.registration.as_mut() else { return };
+        let outcome = registration.answered(now, response, chance);
+        match outcome {
+            Outcome::Again => return self.trunk_due(now, no),
+            Outcome::Registered => standing.is_registered(Ok(())),
+            Outcome::Unregistered => standing.registered = None,
+            Outcome::Refused(status) => {
+                standing.is_registered(Err(status));
+                standing.ask_the_next(now);
+            }
+        }
+        self.schedule_trunk(no);
+    }
+
+    /// Tells the carriers that we are here no longer: their calls need not wait for our refusal.
+    pub(in crate::sip) fn leave_carriers(&mut self, now: Moment) {
+        for no in self.trunks.numbers() {
+            let Some(standing) = self.trunks.get_mut(no) else { continue };
+            if let (Some(Ok(())), Some(registration)) = (standing.registered, standing.registration.as_mut()) {
+                registration.unregister(now);
+                self.trunk_due(now, no);
+            }
+        }
+    }
+}
+
+impl Standing {
+    fn next_deadline(&self) -> Option<Moment> {
+        let registration = self.registration.as_ref().and_then(Registration::next_deadline);
+        registration.into_iter().chain(self.health_deadline()).min()
+    }
+
+    /// Told where it is news.
+    fn is_registered(&mut self, result: Result<(), u16>) {
+        let was = self.registered.replace(result);
+        let (trunk, account) = (&self.trunk.id, self.registration.as_ref().map(|r| &r.account));
+        let at = account.map(|account| account.registrar.to_string()).unwrap_or_default();
+        match result {
+            Ok(()) => {
+                self.failed = 0;
+                if was != Some(Ok(())) {
+                    info!(%trunk, at, "registered at the carrier");
+                }
+            }
+            Err(status) if was != Some(result) => {
+                warn!(%trunk, at, status, "not registered at the carrier: {}", reason_phrase(status));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// The next address, at once unless all have failed.
+    fn ask_the_next(&mut self, now: Moment) {
+        let hops = self.hops().to_vec();
+        self.failed += 1;
+        self.asked = (self.asked + 1) % hops.len().max(1);
+        let (Some(hop), Some(registration)) = (hops.get(self.asked), self.registration.as_mut()) else { return };
+        (registration.account.registrar, registration.account.transport) = (hop.addr, hop.transport);
+        if self.failed % hops.len() != 0 {
+            registration.try_at(now);
+        }
+    }
+}
