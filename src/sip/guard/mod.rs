@@ -197,6 +197,7 @@ impl Guard {
             }
             Deed::Guessed => {
                 self.counts.guessed += 1;
+                self.source(now, ip).answered();
                 if self.source(now, ip).says(now) {
                     self.log(now, ip, "wrong-secret", "");
                 }

@@ -70,11 +70,16 @@ impl Source {
 
     pub fn proved(&mut self) {
         self.challenges.give();
+        self.answered();
+        self.points = (self.points - FORGIVEN).max(0.0);
+    }
+
+    /// A challenge was answered, rightly or not.
+    pub fn answered(&mut self) {
         match self.overdue {
             0 => self.fresh = self.fresh.saturating_sub(1),
             _ => self.overdue -= 1,
         }
-        self.points = (self.points - FORGIVEN).max(0.0);
     }
 
     /// The points for challenges that were not answered in time; each counts once.
@@ -107,6 +112,7 @@ impl Source {
         let length = limits.ban.saturating_mul(1 << self.bans.min(DOUBLED)).min(limits.ban_longest.max(limits.ban));
         self.bans += 1;
         self.points = 0.0;
+        (self.fresh, self.overdue) = (0, 0);
         self.banned_until = Some(now + length);
         self.remembered_until = now + length * 2;
         Some(length)

@@ -109,6 +109,7 @@ fn who_guesses_is_not_heard_for_a_while_and_for_longer_each_time() {
         assert_eq!(guard.arrives(now, thief, false), Entry::Shut);
         now = now + Duration::from_secs(1);
     }
+    assert_eq!(guard.arrives(now, thief, false), Entry::Open, "nothing of before is held against it twice");
     // It kept quiet for as long as the last time.
     now = now + Duration::from_secs(3000);
     for _ in 0..100 {
