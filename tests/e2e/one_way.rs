@@ -1,7 +1,7 @@
 //! Talks in which only one side is heard are told of: in the log, the record, the metrics and the alarms.
 
 use crate::house::{Files, House};
-use crate::peers::Softphone;
+use crate::peers::{Sipp, Softphone};
 use crate::sound::write_tone;
 
 #[test]
@@ -13,9 +13,10 @@ fn a_caller_of_whom_nothing_is_heard_is_told_of() {
     let say = dir.path().join("say.wav");
     write_tone(&say, 700, 20);
     let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--say", say.to_str().unwrap()]);
-    let caller = Softphone::call(&house, "12346", &["--for", "14s"]);
+    // It sends nothing at all.
+    let caller = Sipp::callers(&house, "caller_stays", "12346", &["-d", "14000"]);
     house.wait_log(&["sound goes one way only", "caller", "nothing_comes"]);
-    assert!(caller.end());
+    caller.succeed();
     let record = house.wait_records(1).remove(0);
     let one_way = record["one_way"].as_array().unwrap();
     assert_eq!(one_way.len(), 1, "{record:#}");

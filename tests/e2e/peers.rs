@@ -266,8 +266,13 @@ impl Baresip {
 
     /// The WAV of what it heard last.
     pub fn heard(&self) -> Option<PathBuf> {
-        let files = fs::read_dir(self.dir.path()).ok()?.filter_map(Result::ok).map(|entry| entry.path());
-        files.filter(|p| p.to_string_lossy().ends_with("-dec.wav")).max()
+        self.all_heard().into_iter().max()
+    }
+
+    /// A WAV for each description: it begins anew when it comes back from hold.
+    pub fn all_heard(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.dir.path()).into_iter().flatten().filter_map(Result::ok);
+        files.map(|entry| entry.path()).filter(|p| p.to_string_lossy().ends_with("-dec.wav")).collect()
     }
 
     pub fn log(&self) -> String {
