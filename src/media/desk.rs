@@ -67,7 +67,7 @@ struct DeskLeg {
 
 /// How a leg's descriptions are read and written.
 enum Side {
-    Phone(Negotiation),
+    Phone(Box<Negotiation>),
     Browser(Box<BrowserLeg>),
 }
 
@@ -273,7 +273,7 @@ impl Desk {
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
         let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None, opus: None };
         let terms = Terms::new(srtp, StdRng::from_rng(&mut self.rng));
-        Some((ground, Side::Phone(Negotiation::new(local, &self.settings.codecs).with_terms(terms))))
+        Some((ground, Side::Phone(Box::new(Negotiation::new(local, &self.settings.codecs).with_terms(terms)))))
     }
 
     fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {

@@ -105,7 +105,7 @@ impl Silence {
         for (told, (is_so, what)) in
             self.told.iter_mut().zip([(silent, OneWay::NothingComes), (deaf, OneWay::NothingArrives)])
         {
-            if std::mem::replace(told, is_so) < is_so {
+            if !std::mem::replace(told, is_so) && is_so {
                 return Some(what);
             }
         }

@@ -159,7 +159,7 @@ impl Standing {
         self.asked = (self.asked + 1) % hops.len().max(1);
         let (Some(hop), Some(registration)) = (hops.get(self.asked), self.registration.as_mut()) else { return };
         (registration.account.registrar, registration.account.transport) = (hop.addr, hop.transport);
-        if self.failed % hops.len() != 0 {
+        if !self.failed.is_multiple_of(hops.len()) {
             registration.try_at(now);
         }
     }
