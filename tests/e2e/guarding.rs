@@ -73,7 +73,7 @@ fn scanners_find_nothing_and_disturb_nobody() {
     // Tries out numbers: those that are there and those that are not look the same.
     let mut diviner = Client::new(&house, "127.0.0.6");
     let mut shapes = std::collections::BTreeSet::new();
-    for n in 0..60 {
+    for n in 0..40 {
         let seat = (7990 + n).to_string();
         register(&diviner, n, &seat, "");
         let told = diviner.hear(Duration::from_secs(10)).expect("a challenge");
@@ -135,6 +135,13 @@ fn nobody_calls_out_but_by_a_rule() {
     let (status, _) =
         caller.ask("REFER", &format!("sip:12345@{}", house.addr()), "Refer-To: <sip:00441632960961@x>", "");
     assert_eq!(status, 403);
+    // Signs of life may go there, calls may not.
     let mut heard = [0; 2000];
-    assert!(carrier.recv_from(&mut heard).is_err(), "{}", String::from_utf8_lossy(&heard));
+    while let Ok((length, _)) = carrier.recv_from(&mut heard) {
+        let text = String::from_utf8_lossy(&heard[..length]);
+        assert!(!text.starts_with("INVITE"), "{text}");
+        if !text.starts_with("OPTIONS") && !text.starts_with("REGISTER") {
+            break;
+        }
+    }
 }
