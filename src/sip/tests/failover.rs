@@ -10,13 +10,12 @@ use crate::sip::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A house with these trunks, each with a name, an address, and what else is set of it.
-/// A trunk's name, where it is, and what is special about it.
-type Carrier<'a> = (&'a str, &'a str, fn(&mut Trunk));
+/// A name, an address, and what else is set of a trunk.
+type Made = (&'static str, &'static str, fn(&mut Trunk));
 
-fn house(trunks: &[Carrier<'_>]) -> Phone {
+fn house(trunks: &[Made]) -> Phone {
     let mut settings = settings(false);
-    let make = |(id, to, change): &(&str, &str, fn(&mut Trunk))| {
+    let make = |(id, to, change): &Made| {
         let mut trunk = Trunk::new(id, Vec::new(), Some(hop(to)));
         change(&mut trunk);
         trunk
@@ -80,7 +79,7 @@ fn over(phone: &mut Phone) -> Vec<String> {
     std::iter::from_fn(|| phone.house.poll_event()).filter_map(over).collect()
 }
 
-const TWO: &[Carrier<'_>] = &[("second", "10.0.0.8:5060", SECOND_BEST), ("first", "10.0.0.9:5060", AS_IT_IS)];
+const TWO: &[Made] = &[("second", "10.0.0.8:5060", SECOND_BEST), ("first", "10.0.0.9:5060", AS_IT_IS)];
 
 #[test]
 fn a_call_goes_by_the_next_trunk_where_one_is_in_trouble() {
