@@ -34,6 +34,7 @@ const UNDERWAY: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct After {
     /// Where to go on: the `offset` of the board, or of the last event. Without it: from now on.
     after: Option<String>,

@@ -56,8 +56,12 @@ fn every_route_has_a_door() {
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        for method in methods.as_object().unwrap().keys() {
+        for (method, told) in methods.as_object().unwrap() {
             routes.push((method.to_uppercase(), path.clone()));
+            for parameter in told["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                assert_eq!(parameter["in"] == "path", path.contains(&format!("{{{name}}}")), "{method} {path}: {name}");
+            }
         }
     }
     for (method, path) in &routes {

@@ -214,7 +214,7 @@ export const en: Dictionary = {
     find: "Name, number, seat, queue or phone number",
     findNone: "Nothing found",
     toNumber: (n) => `Dial ${n}`,
-    consulted: "A colleague asks you about this call; the caller hears music.",
+    consulted: "A colleague asks you about this call; in a three-way call the caller hears you, too.",
     consulting: (who) => `You are talking with ${who}; the caller hears music`,
     consultRinging: (who) => `Calling ${who}; the caller hears music`,
     conference: "All three hear each other",

@@ -201,7 +201,7 @@ export const zh = {
     find: "姓名、工号、席位、队列或号码",
     findNone: "没有找到",
     toNumber: (n: string) => `拨打 ${n}`,
-    consulted: "同事为这个来电找您；市民在听音乐。",
+    consulted: "同事为这个来电找您；三方通话时市民也能听到您。",
     consulting: (who: string) => `正在与 ${who} 通话，市民在听音乐`,
     consultRinging: (who: string) => `正在呼叫 ${who}，市民在听音乐`,
     conference: "三方通话中",

@@ -51,7 +51,7 @@ export const desk = computed(() => {
     transfer: together,
     back: together && (stage === "consulting" || stage === "conference"),
     complete: together && (stage === "consulting" || stage === "conference"),
-    threeWay: together && stage === "consulting",
+    threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
     emergency: together && directory.value.emergencies.length > 0,
     recording: together ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
