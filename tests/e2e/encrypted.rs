@@ -36,7 +36,9 @@ fn a_caller_whose_sound_is_encrypted_speaks_with_a_phone_whose_is_not() {
         assert_eq!(record["outcome"], "answered", "{how}: {record:#}\n{}", caller.log());
         assert!(record["quality"]["loss"].as_f64().unwrap() < 0.05, "{how}: {record:#}");
         let (heard, operator) = (heard_by(&caller, 700), Heard::read(&operator).seconds_of(440));
-        assert!(heard > 6.0 && operator > 6.0, "{how}: the caller heard {heard} s, the operator {operator} s");
+        // Baresip writes down what it hears until it holds; what it cannot decrypt it tells of at any time.
+        assert!(heard > 4.0 && operator > 6.0, "{how}: the caller heard {heard} s, the operator {operator} s");
+        assert!(!caller.log().contains("decrypt"), "{how}: {}", caller.log());
     }
 }
 
