@@ -240,9 +240,9 @@ impl Leg {
         };
         match source.judge(now, from, header.ssrc, header.sequence_number) {
             Verdict::Stranger => return Heard::Nothing,
-            // From now on the kernel keeps strangers out, and sending is cheaper.
-            Verdict::Locked => self.ground.rtp.connect(from),
-            Verdict::Accepted => {}
+            // From now on the kernel keeps strangers out, and sending is cheaper; whoever was named must still come in.
+            Verdict::Locked if source.is_certain() => self.ground.rtp.connect(from),
+            Verdict::Locked | Verdict::Accepted => {}
         }
         self.silence.sound(now);
         // All packets of a key have the time of its beginning: they say nothing about jitter.
@@ -482,5 +482,6 @@ impl Leg {
 
 /// A full buffer or a closed port of theirs loses a packet, as networks do.
 fn send(rtp: &Socket, source: &Source, packet: &[u8]) {
-    let _: io::Result<usize> = if source.is_locked() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
+    let _: io::Result<usize> =
+        if source.is_certain() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
 }

@@ -2,9 +2,10 @@
 //!
 //! The first valid packet from the named address locks the source to it. A phone behind a NAT names an
 //! address it does not send from: another address locks after a probation of several packets in sequence
-//! (RFC 3550 §A.1), as long as the named one was silent. Once locked, nothing changes it but a new
-//! description that names another address: packets of the old stream are still on their way then, so the
-//! old address is not taken again, and any other but the named one has to wait.
+//! (RFC 3550 §A.1), as long as the named one was silent: a former call's sender may be one, too, so the named
+//! address takes the lock back whenever it speaks. Otherwise nothing changes it but a new description that names
+//! another address: packets of the old stream are still on their way then, so the old address is not taken
+//! again, and any other but the named one has to wait.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -75,8 +76,9 @@ impl Source {
         self.locked.unwrap_or(self.named)
     }
 
-    pub fn is_locked(&self) -> bool {
-        self.locked.is_some()
+    /// Locked to the named address, which no other takes the lock from.
+    pub fn is_certain(&self) -> bool {
+        self.locked == Some(self.named)
     }
 
     /// Whether a control packet may come from there.
@@ -86,12 +88,15 @@ impl Source {
 
     /// One packet with a valid header and an agreed payload type.
     pub fn judge(&mut self, now: Moment, from: SocketAddr, ssrc: u32, sequence: u16) -> Verdict {
-        if let Some(locked) = self.locked {
-            return if from == locked { Verdict::Accepted } else { Verdict::Stranger };
+        if self.locked == Some(from) {
+            return Verdict::Accepted;
         }
         if from == self.named {
             self.locked = Some(from);
             return Verdict::Locked;
+        }
+        if self.locked.is_some() {
+            return Verdict::Stranger;
         }
         if self.moved.is_some_and(|moved| moved.from == from || now < moved.at + NAMED_ALONE) {
             return Verdict::Stranger;
@@ -142,8 +147,11 @@ mod tests {
         let verdicts: Vec<Verdict> = (10..15).map(|sequence| source.judge(NOW, addr(2), 5, sequence)).collect();
         assert_eq!(verdicts[4], Verdict::Locked);
         assert!(verdicts[..4].iter().all(|verdict| *verdict == Verdict::Stranger));
-        assert_eq!(source.judge(NOW, addr(1), 7, 9), Verdict::Stranger, "the named address came too late");
-        assert_eq!(source.target(), addr(2));
+        assert_eq!((source.target(), source.is_certain()), (addr(2), false));
+        assert_eq!(source.judge(NOW, addr(3), 7, 9), Verdict::Stranger);
+        assert_eq!(source.judge(NOW, addr(1), 7, 9), Verdict::Locked, "it was somebody else's");
+        assert_eq!(source.judge(NOW, addr(2), 5, 15), Verdict::Stranger);
+        assert_eq!((source.target(), source.is_certain()), (addr(1), true));
     }
 
     #[test]
@@ -161,7 +169,7 @@ mod tests {
         source.judge(NOW, addr(1), 7, 9);
         assert!(!source.rename(NOW, addr(1)));
         assert!(!source.rename(NOW, "0.0.0.0:1".parse().unwrap()));
-        assert!(source.is_locked());
+        assert!(source.is_certain());
         assert!(source.rename(NOW, addr(3)));
         assert_eq!(source.judge(NOW, addr(1), 7, 10), Verdict::Stranger);
         assert_eq!(source.judge(NOW, addr(3), 7, 10), Verdict::Locked);
