@@ -47,10 +47,9 @@ impl Call {
             .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
         let part_of = self.part_of;
         let srtp = match &incoming.source {
-            sip::Source::Seat(seat) => house.settings.srtp_of_seats.get(seat),
-            sip::Source::Trunk(trunk) => house.settings.srtp_of_trunks.get(trunk),
+            sip::Source::Seat(seat) => house.settings.srtp_of_seats.get(seat).copied(),
+            sip::Source::Trunk(trunk) => house.settings.srtp_over(Some(trunk)),
         };
-        let srtp = srtp.copied();
         house.media(media::Command::Open {
             leg: self.caller,
             call: part_of.unwrap_or(self.id),

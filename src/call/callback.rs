@@ -135,7 +135,7 @@ impl Call {
             call: self.id,
             second: operator_hears.is_some(),
             kind: media::LegKind::Phone,
-            srtp: self.record.trunk.as_ref().and_then(|trunk| house.settings.srtp_of_trunks.get(trunk)).copied(),
+            srtp: house.settings.srtp_over(self.record.trunk.as_ref()),
         });
         house.media(media::Command::MakeOffer { leg: self.caller, like: operator_hears });
     }

@@ -146,8 +146,7 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
-        let trunk = target.ways.get(way).and_then(|way| way.trunk.as_ref()).or(house.settings.way_out.as_ref());
-        let srtp = trunk.and_then(|trunk| house.settings.srtp_of_trunks.get(trunk)).copied();
+        let srtp = house.settings.srtp_over(target.ways.get(way).and_then(|way| way.trunk.as_ref()));
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {

@@ -174,10 +174,9 @@ impl Call {
         // Whom an operator dials beside a talk may have part in that.
         let call = self.beside.as_ref().map_or(self.id, |beside| beside.talk);
         let srtp = match to {
-            Whom::Seat(seat) => house.settings.srtp_of_seats.get(seat),
-            Whom::Number(_) => house.settings.way_out.as_ref().and_then(|way| house.settings.srtp_of_trunks.get(way)),
+            Whom::Seat(seat) => house.settings.srtp_of_seats.get(seat).copied(),
+            Whom::Number(_) => house.settings.srtp_over(None),
         };
-        let srtp = srtp.copied();
         house.media(media::Command::Open { leg, call, second: true, kind, srtp });
     }
 

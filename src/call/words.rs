@@ -80,6 +80,11 @@ pub enum SwitchTo {
 }
 
 impl Settings {
+    /// How sound is encrypted over this trunk, or over the one by which calls of ours go out. `None`: as `media` says.
+    pub fn srtp_over(&self, trunk: Option<&TrunkId>) -> Option<media::Srtp> {
+        trunk.or(self.way_out.as_ref()).and_then(|trunk| self.srtp_of_trunks.get(trunk)).copied()
+    }
+
     /// What a queue is called now that may have had another name.
     pub fn now_called(&self, queue: &QueueId) -> QueueId {
         let now = self.formerly.get(queue).filter(|_| !self.queues.contains_key(queue));

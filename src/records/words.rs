@@ -215,8 +215,10 @@ pub struct Quality {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FarEnd {
+    /// Share of our packets that were lost, 0.0–1.0.
     pub loss: f64,
     pub jitter_ms: f64,
+    /// The mean, RFC 3550 §6.4.1. `None`: no report told it.
     pub round_trip_ms: Option<f64>,
 }
 
