@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 
 use super::capture::Capture;
@@ -90,21 +90,31 @@ pub struct Handle {
     pub(super) wake: Arc<OwnedFd>,
     pub(super) thread: Option<JoinHandle<()>>,
     pub(super) unwoken: bool,
+    /// A leg was opened that the worker has not been woken for: perhaps it has no other, and no tick.
+    pub(super) opened: bool,
 }
 
 impl Handle {
-    /// Queues an order; [`Handle::wake`] makes the worker look.
+    /// Queues an order; [`Handle::wake`] makes the worker look. Nothing happens to a leg that was only opened, and what
+    /// ends can wait for the next tick: a worker is not woken for either.
     pub fn order(&mut self, order: Order) {
-        if let Some(orders) = &self.orders {
+        match order {
+            Order::Open { .. } => self.opened = true,
+            Order::Close { .. } => self.unwoken |= self.opened,
+            _ => self.unwoken = true,
+        }
+        let Some(orders) = &self.orders else { return };
+        if let Err(TrySendError::Full(order)) = orders.try_send(order) {
             // The worker never waits for us, so this cannot wait for ever.
+            rouse(&self.wake);
             let _ = orders.send(order);
         }
-        self.unwoken = true;
     }
 
     pub fn wake(&mut self) {
         if std::mem::take(&mut self.unwoken) {
-            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+            self.opened = false;
+            rouse(&self.wake);
         }
     }
 
@@ -116,4 +126,8 @@ impl Handle {
             let _ = thread.join();
         }
     }
+}
+
+fn rouse(wake: &OwnedFd) {
+    let _ = rustix::io::write(wake, &1_u64.to_ne_bytes());
 }

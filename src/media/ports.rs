@@ -5,6 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
 /// Pairs tried for one leg: those that other programs hold are passed over.
 const TRIES: usize = 64;
 /// A socket's receive buffer: half a second of sound and to spare; the kernel counts overhead in it.
@@ -94,28 +96,29 @@ pub fn pairs(range: &RangeInclusive<u16>) -> impl ExactSizeIterator<Item = u16> 
 
 /// A socket with buffers of so many bytes, or as many as the system allows.
 pub fn widen(socket: &UdpSocket, bytes: usize) {
-    let socket = socket2::SockRef::from(socket);
+    let socket = SockRef::from(socket);
     let _ = socket.set_recv_buffer_size(bytes);
     let _ = socket.set_send_buffer_size(bytes);
 }
 
-/// Marked so that networks may prefer sound; where that is not allowed, sound flows unmarked.
-pub fn mark(socket: &UdpSocket, dscp: u8) {
-    // In the upper six bits of the byte, RFC 2474 §3.
-    let byte = u32::from(dscp) << 2;
-    let is_v4 = socket.local_addr().is_ok_and(|address| address.is_ipv4());
-    let socket = socket2::SockRef::from(socket);
-    let _ = if is_v4 { socket.set_tos_v4(byte) } else { socket.set_tclass_v6(byte) };
+/// A socket that never blocks, marked so that networks may prefer sound; where that is not allowed, sound flows
+/// unmarked.
+pub fn marked(address: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    if dscp != 0 {
+        // In the upper six bits of the byte, RFC 2474 §3.
+        let byte = u32::from(dscp) << 2;
+        let _ = if address.is_ipv4() { socket.set_tos_v4(byte) } else { socket.set_tclass_v6(byte) };
+    }
+    Ok(socket.into())
 }
 
 fn open(ip: IpAddr, port: u16, dscp: u8) -> io::Result<(UdpSocket, UdpSocket)> {
     let rtcp_port = port.checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let rtp = UdpSocket::bind(SocketAddr::new(ip, port))?;
-    let rtcp = UdpSocket::bind(SocketAddr::new(ip, rtcp_port))?;
-    rtp.set_nonblocking(true)?;
-    rtcp.set_nonblocking(true)?;
-    mark(&rtp, dscp);
-    mark(&rtcp, dscp);
-    let _ = socket2::SockRef::from(&rtp).set_recv_buffer_size(RECEIVE_BUFFER);
+    let rtp = marked(SocketAddr::new(ip, port), dscp)?;
+    let rtcp = marked(SocketAddr::new(ip, rtcp_port), dscp)?;
+    let _ = SockRef::from(&rtp).set_recv_buffer_size(RECEIVE_BUFFER);
     Ok((rtp, rtcp))
 }

@@ -70,7 +70,7 @@ pub fn start(start: Start) -> io::Result<Handle> {
     let name = format!("media-{}", start.number);
     let worker = Worker::new(start, received, poll, wake.clone());
     let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), unwoken: false })
+    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), unwoken: false, opened: false })
 }
 
 struct Worker {
@@ -125,7 +125,11 @@ impl Worker {
                     socket => self.read(now, socket, &mut packet),
                 }
             }
-            if ordered && !self.take_orders(now) {
+            if ordered {
+                let mut count = [0; 8];
+                let _ = rustix::io::read(&*self.wake, &mut count);
+            }
+            if (ordered || self.next_tick <= now) && !self.take_orders(now) {
                 break;
             }
             self.tick(now);
@@ -254,8 +258,6 @@ impl Worker {
 
     /// `false` when the desk is gone.
     fn take_orders(&mut self, now: Moment) -> bool {
-        let mut count = [0; 8];
-        let _ = rustix::io::read(&*self.wake, &mut count);
         loop {
             match self.orders.try_recv() {
                 Ok(order) => self.obey(now, order),

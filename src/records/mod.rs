@@ -3,6 +3,7 @@
 //! Does not know: SIP, sound, the engine's types (a logged input is text), config files, tokio.
 
 mod access;
+mod bell;
 mod format;
 mod reader;
 mod recordings;

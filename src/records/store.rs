@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::bell::Bell;
 use super::recovery::{self, Recovered};
 use super::schema::{self, FILE};
 use super::words::Entry;
@@ -47,6 +48,7 @@ pub enum StoreFault {
 /// Seen by both sides of the channel.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
+    pub bell: Bell,
     pub backlog: AtomicUsize,
     pub failing: AtomicBool,
     pub dropped: AtomicUsize,
@@ -54,7 +56,7 @@ pub(super) struct Shared {
 }
 
 pub struct Store {
-    entries: Sender<(Ticket, Entry)>,
+    entries: Option<Sender<(Ticket, Entry)>>,
     last: Ticket,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
@@ -94,8 +96,10 @@ impl Store {
         let (entries, received) = channel();
         let writer = Writer::new(db, received, shared.clone(), durable);
         let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run());
-        let writer = Some(thread.map_err(io(dir))?);
-        Ok((Store { entries, last: Ticket(0), shared, writer, _lock: lock }, recovered))
+        let thread = thread.map_err(io(dir))?;
+        shared.bell.belongs_to(thread.thread().clone());
+        let writer = Some(thread);
+        Ok((Store { entries: Some(entries), last: Ticket(0), shared, writer, _lock: lock }, recovered))
     }
 
     /// Hands an entry to the writer. Never blocks.
@@ -107,9 +111,11 @@ impl Store {
             return self.last;
         }
         self.shared.backlog.fetch_add(1, Ordering::Relaxed);
-        if self.entries.send((self.last, entry)).is_err() {
+        let awaited = entry.is_awaited();
+        if self.entries.as_ref().is_none_or(|entries| entries.send((self.last, entry)).is_err()) {
             self.shared.failing.store(true, Ordering::Relaxed);
         }
+        self.shared.bell.ring(awaited);
         self.last
     }
 
@@ -124,13 +130,23 @@ impl Store {
     }
 
     /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.
-    pub fn close(self) {
-        let Store { entries, writer, shared, .. } = self;
-        shared.closing.store(true, Ordering::Relaxed);
-        drop(entries);
-        if let Some(writer) = writer {
+    pub fn close(mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        self.end();
+        if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
+    }
+
+    fn end(&mut self) {
+        self.entries = None;
+        self.shared.bell.ring(true);
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -290,6 +290,13 @@ pub enum Entry {
     Version(Box<Version>),
 }
 
+impl Entry {
+    /// Whether somebody waits for it to be on the disk: a caller for the answer, a person for theirs.
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, Entry::Opened(_) | Entry::Noted { .. } | Entry::Switch { .. } | Entry::Version(_))
+    }
+}
+
 /// The configuration as it took effect at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {

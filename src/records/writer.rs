@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
@@ -13,9 +13,9 @@ use super::versions;
 use super::words::{Entry, QueueEvent, Record};
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
-const GATHER: Duration = Duration::from_millis(4);
-/// What no caller waits for may lie so many gathers long.
-const PATIENCE: usize = 25;
+const GATHER: Duration = Duration::from_millis(6);
+/// What no caller waits for may lie so long.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// Entries to a commit.
 const BATCH: usize = 2_000;
 /// After a commit that failed.
@@ -59,35 +59,41 @@ impl Writer {
 
     /// The next entries to be written together; `None` when the store is closed.
     fn gather(&mut self) -> Option<Vec<(Ticket, Entry)>> {
-        let mut batch = vec![self.entries.recv().ok()?];
-        let mut pauses = 0;
+        let shared = self.shared.clone();
+        let mut batch = Vec::new();
+        let mut open = self.drain(&mut batch);
+        while open && batch.is_empty() {
+            shared.bell.sleep(|| {
+                open = self.drain(&mut batch);
+                !open || !batch.is_empty()
+            });
+            open = open && self.drain(&mut batch);
+        }
+        let awaited = |batch: &[(Ticket, Entry)]| batch.iter().any(|(_, entry)| entry.is_awaited());
+        if open && batch.len() < BATCH && !awaited(&batch) {
+            shared.bell.nap(PATIENCE, || {
+                open = self.drain(&mut batch);
+                !open || awaited(&batch)
+            });
+            open = open && self.drain(&mut batch);
+        }
+        if open && batch.len() < BATCH && awaited(&batch) {
+            std::thread::sleep(GATHER);
+            self.drain(&mut batch);
+        }
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    /// Takes what is there; `false` when no more can come.
+    fn drain(&mut self, batch: &mut Vec<(Ticket, Entry)>) -> bool {
         while batch.len() < BATCH {
             match self.entries.try_recv() {
-                Ok(entry) => {
-                    batch.push(entry);
-                    continue;
-                }
-                Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) => {}
-            }
-            let awaited = batch.iter().any(|(_, entry)| matches!(entry, Entry::Opened(_)));
-            if pauses >= if awaited { 1 } else { PATIENCE } {
-                break;
-            }
-            pauses += 1;
-            match self.entries.recv_timeout(GATHER) {
-                Ok(entry) => {
-                    let awaited = matches!(entry.1, Entry::Opened(_));
-                    batch.push(entry);
-                    if awaited {
-                        std::thread::sleep(GATHER);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(entry) => batch.push(entry),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
             }
         }
-        Some(batch)
+        true
     }
 
     /// Writes a batch, again and again until it works: nothing is lost while there is memory.

@@ -32,6 +32,9 @@ use crate::sip::guard;
 const TICK: Duration = Duration::from_millis(500);
 /// News that are taken together before the board is written.
 const BATCH: usize = 512;
+/// After that the board lets news gather: nobody sees so short a time, and one waking, and one writing of a call, does
+/// for all of them.
+const REST: Duration = Duration::from_millis(10);
 
 pub struct Parts {
     pub board: Arc<Board>,
@@ -157,6 +160,7 @@ impl Keeper {
                 self.hear(one);
             }
             self.write(self.clock.now());
+            std::thread::sleep(REST);
         }
     }
 

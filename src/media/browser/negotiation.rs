@@ -107,7 +107,9 @@ pub struct Negotiation {
 /// Whether an offer is meant for a browser's leg: it has no sound in the clear, and some over DTLS.
 pub fn is_for_browsers(sdp: &[u8]) -> bool {
     let sound = |media: &&Media| media.kind == "audio" && media.port != 0;
-    read(sdp).is_ok_and(|theirs| {
+    // Most phones name no secure profile at all: their offers are not read twice.
+    let names_one = sdp.windows(b"/SAVP".len()).any(|at| at == b"/SAVP");
+    names_one && read(sdp).is_ok_and(|theirs| {
         let mut sound = theirs.media.iter().filter(sound).peekable();
         sound.peek().is_some() && sound.all(is_secure)
     })

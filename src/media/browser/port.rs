@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::place::{Place, Request};
-use crate::media::ports::mark;
+use crate::media::ports::marked;
 use crate::media::worker::Clock;
 use crate::moment::Moment;
 
@@ -74,9 +74,7 @@ struct Waiting {
 
 impl Port {
     pub fn bind(listen: SocketAddr, dscp: u8, clock: Arc<Clock>) -> io::Result<Self> {
-        let socket = UdpSocket::bind(listen)?;
-        socket.set_nonblocking(true)?;
-        mark(&socket, dscp);
+        let socket = marked(listen, dscp)?;
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
         Ok(Self { socket, routes: RwLock::default(), clock })
     }
