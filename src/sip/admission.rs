@@ -46,7 +46,7 @@ impl Endpoint {
         if request.method == Method::REGISTER {
             return self.registration_of(now, origin, key, &request);
         }
-        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        let in_dialog = request.headers.to_tag().is_some();
         match &request.method {
             method if *method == Method::INVITE && !in_dialog => self.new_invite(now, origin, key, request),
             method if *method == Method::SUBSCRIBE => self.subscription(now, origin, key, request),

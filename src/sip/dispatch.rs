@@ -79,12 +79,13 @@ impl Endpoint {
         if request.method == Method::REGISTER {
             return None;
         }
-        let (to, from) = (request.headers.to().ok()?, request.headers.from().ok()?);
-        let id = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, to.tag()?))?;
+        let (to, from) = (request.headers.to_tag()?, request.headers.from_tag());
+        let id = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, &to))?;
         let leg = self.legs.get(&id)?;
-        let of_fork = |calling: &Calling| calling.early.iter().any(|early| early.dialog.remote_tag() == from.tag());
+        let of_fork =
+            |calling: &Calling| calling.early.iter().any(|early| early.dialog.remote_tag() == from.as_deref());
         let known = match (&leg.dialog, &leg.state) {
-            (Some(dialog), _) => dialog.remote_tag() == from.tag(),
+            (Some(dialog), _) => dialog.remote_tag() == from.as_deref(),
             (None, State::Calling(calling)) => of_fork(calling),
             (None, _) => false,
         };
@@ -334,7 +335,7 @@ fn server_key(request: &Request, via: &Via) -> String {
         Some(branch) if branch.len() > 7 && branch.starts_with("z9hG4bK") => format!("{branch}|{sent_by}|{method}"),
         _ => {
             let headers = &request.headers;
-            let from = headers.from().ok().and_then(|from| from.tag().map(str::to_string)).unwrap_or_default();
+            let from = headers.from_tag().unwrap_or_default();
             let (call_id, seq) = (headers.call_id().unwrap_or_default(), headers.cseq().map_or(0, |cseq| cseq.seq));
             format!("2543|{call_id}|{seq}|{from}|{}|{sent_by}|{method}", request.uri)
         }
@@ -344,7 +345,7 @@ fn server_key(request: &Request, via: &Via) -> String {
 /// What tells requests apart whatever way they came, §8.2.2.2: From-tag, Call-ID and number.
 pub(super) fn identity(request: &Request) -> String {
     let headers = &request.headers;
-    let from = headers.from().ok().and_then(|from| from.tag().map(str::to_string)).unwrap_or_default();
+    let from = headers.from_tag().unwrap_or_default();
     let seq = headers.cseq().map_or(0, |cseq| cseq.seq);
     format!("{from}|{}|{seq}", headers.call_id().unwrap_or_default())
 }

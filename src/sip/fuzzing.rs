@@ -4,7 +4,7 @@ use super::digest::{self, Verdict, Verifier};
 use super::message::framing::{Frame, Framer};
 use super::message::parts::description;
 use super::message::{
-    Challenge, Credentials, Headers, Malformed, Message, Method, Request, Response, Uri, masked, read,
+    Challenge, Credentials, Headers, Malformed, Message, Method, NameAddr, Request, Response, Uri, Via, masked, read,
 };
 use super::tests::phone::{Phone, seats};
 use super::tests::torture_cases::all;
@@ -70,6 +70,14 @@ fn look(headers: &Headers) {
     let _ =
         (headers.contacts(), headers.routes(), headers.record_routes(), headers.expires(), headers.contact_is_star());
     let _ = (headers.credentials("Authorization"), headers.challenges("WWW-Authenticate"));
+    // What is checked without being read can be read, and nothing else.
+    for (_, value) in headers.iter() {
+        let read = NameAddr::parse(value);
+        assert_eq!(NameAddr::is_readable(value), read.is_some(), "{value}");
+        assert_eq!(Via::is_readable(value), Via::parse(value).is_some(), "{value}");
+        let tag = read.as_ref().and_then(NameAddr::tag);
+        assert!(tag.is_none() || NameAddr::tag_in(value).as_deref() == tag, "{value}");
+    }
 }
 
 /// Reads credentials and challenges, answers the ones, verifies the others: without the secret nobody gets in.

@@ -73,10 +73,10 @@ impl Package {
 impl Endpoint {
     /// SUBSCRIBE outside a leg's dialog: a new one, or one that is known.
     pub(super) fn subscription(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
-        let tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_string));
+        let tag = request.headers.to_tag().map(|tag| tag.into_owned());
         let known = tag.and_then(|tag| {
             let id = *self.watch_dialogs.get(&dialog_key(request.headers.call_id().ok()?, &tag))?;
-            let remote = request.headers.from().ok()?.tag().map(str::to_string);
+            let remote = request.headers.from_tag().map(|tag| tag.into_owned());
             let watch = self.watches.get(&id)?;
             let same = watch.dialog.remote_tag() == remote.as_deref()
                 && watch.dialog.flow.remote.ip().to_canonical() == origin.flow.remote.ip().to_canonical();
@@ -84,9 +84,7 @@ impl Endpoint {
         });
         match known {
             Some(id) => self.subscribed_again(now, origin, key, &request, id),
-            None if request.headers.to().is_ok_and(|to| to.tag().is_some()) => {
-                self.refuse_once(now, origin, &request, 481)
-            }
+            None if request.headers.to_tag().is_some() => self.refuse_once(now, origin, &request, 481),
             None => self.subscribe(now, origin, key, request),
         }
     }

@@ -109,10 +109,11 @@ pub fn is_for_browsers(sdp: &[u8]) -> bool {
     let sound = |media: &&Media| media.kind == "audio" && media.port != 0;
     // Most phones name no secure profile at all: their offers are not read twice.
     let names_one = sdp.windows(b"/SAVP".len()).any(|at| at == b"/SAVP");
-    names_one && read(sdp).is_ok_and(|theirs| {
-        let mut sound = theirs.media.iter().filter(sound).peekable();
-        sound.peek().is_some() && sound.all(is_secure)
-    })
+    names_one
+        && read(sdp).is_ok_and(|theirs| {
+            let mut sound = theirs.media.iter().filter(sound).peekable();
+            sound.peek().is_some() && sound.all(is_secure)
+        })
 }
 
 /// RTP/SAVPF with keys in the clear is a phone's.

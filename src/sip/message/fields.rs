@@ -1,8 +1,9 @@
 //! Header fields with structure: Via, name-addr, CSeq, digest challenge and credentials.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::uri::{Params, SipUri, Uri, host_port, write_host};
+use super::uri::{Params, SipUri, Uri, are_params, host_port, param, write_host};
 use super::{Method, split};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -21,12 +22,21 @@ impl Via {
         self.params.get("branch")
     }
 
-    /// RFC 3261 §20.42; white space is allowed around every separator.
-    pub(super) fn parse(text: &str) -> Option<Via> {
-        let (head, params) = match text.find(';') {
-            Some(at) => (&text[..at], Params::parse(&text[at..])?),
-            None => (text, Params::default()),
-        };
+    pub(in crate::sip) fn parse(text: &str) -> Option<Via> {
+        let (transport, sent_by, params) = Via::cut(text)?;
+        let (host, port) = host_port(sent_by)?;
+        let params = Params::parse(params)?;
+        Some(Via { transport: transport.to_ascii_uppercase(), host: host.into(), port, params })
+    }
+
+    /// Whether [`Via::parse`] can read it.
+    pub(in crate::sip) fn is_readable(text: &str) -> bool {
+        Via::cut(text).is_some_and(|(_, sent_by, params)| host_port(sent_by).is_some() && are_params(params))
+    }
+
+    /// Transport, sent-by and parameters, RFC 3261 §20.42; white space is allowed around every separator.
+    fn cut(text: &str) -> Option<(&str, &str, &str)> {
+        let (head, params) = text.split_at(text.find(';').unwrap_or(text.len()));
         let mut protocol = head.splitn(3, '/');
         let (name, version, rest) = (protocol.next()?.trim(), protocol.next()?.trim(), protocol.next()?.trim());
         // Whether the version is ours the request line decides; the answer has to find its way back anyway.
@@ -35,8 +45,7 @@ impl Via {
             return None;
         }
         let (transport, sent_by) = rest.split_once(|c: char| c.is_ascii_whitespace())?;
-        let (host, port) = host_port(sent_by)?;
-        Some(Via { transport: transport.to_ascii_uppercase(), host, port, params })
+        Some((transport, sent_by, params))
     }
 }
 
@@ -74,13 +83,29 @@ impl NameAddr {
         self.params.get("tag")
     }
 
-    /// RFC 3261 §20.10: without `<>`, parameters belong to the header.
     pub fn parse(text: &str) -> Option<NameAddr> {
+        let (display, uri, params) = NameAddr::cut(text)?;
+        let (uri, params) = (Uri::parse(uri)?, Params::parse(params)?);
+        Some(NameAddr { display: display.map(Cow::into_owned), uri, params })
+    }
+
+    /// Whether [`NameAddr::parse`] can read it.
+    pub(in crate::sip) fn is_readable(text: &str) -> bool {
+        NameAddr::cut(text).is_some_and(|(_, uri, params)| Uri::is_readable(uri) && are_params(params))
+    }
+
+    /// The tag of a value that was found readable, without reading the rest of it.
+    pub(in crate::sip) fn tag_in(text: &str) -> Option<Cow<'_, str>> {
+        param(NameAddr::cut(text)?.2, "tag")
+    }
+
+    /// Display name, URI and parameters, RFC 3261 §20.10: without `<>`, parameters belong to the header.
+    fn cut(text: &str) -> Option<(Option<Cow<'_, str>>, &str, &str)> {
         let text = text.trim();
         let (display, rest) = match text.starts_with('"') {
             true => {
                 let (display, rest) = split::quoted_prefix(text)?;
-                (Some(display), rest.trim_start())
+                (Some(Cow::Owned(display)), rest.trim_start())
             }
             false => (None, text),
         };
@@ -90,13 +115,12 @@ impl NameAddr {
             if (display.is_some() && !words.is_empty()) || words.contains(['"', ';', ':', '@', ',']) {
                 return None;
             }
-            let display = display.or_else(|| (!words.is_empty()).then(|| words.to_string()));
+            let display = display.or_else(|| (!words.is_empty()).then_some(Cow::Borrowed(words)));
             let params = rest[close + 1..].trim_start();
             if !params.is_empty() && !params.starts_with(';') {
                 return None;
             }
-            let uri = Uri::parse(rest[open + 1..close].trim())?;
-            return Some(NameAddr { display, uri, params: Params::parse(params)? });
+            return Some((display, rest[open + 1..close].trim(), params));
         }
         if display.is_some() {
             return None;
@@ -107,10 +131,7 @@ impl NameAddr {
             Some(at) => (&rest[..at], &rest[at..]),
             None => (rest, ""),
         };
-        if uri.contains(',') {
-            return None;
-        }
-        Some(NameAddr { display, uri: Uri::parse(uri.trim())?, params: Params::parse(params)? })
+        (!uri.contains(',')).then_some((display, uri.trim(), params))
     }
 }
 

@@ -176,11 +176,32 @@ impl Headers {
         self.one("Via", Via::parse)
     }
 
-    /// Checks that there is a Via, and that each can be read.
-    pub(super) fn vias(&self) -> Result<(), Malformed> {
-        self.top_via()?;
-        let all_read = self.all("Via").skip(1).all(|via| Via::parse(via).is_some());
-        if all_read { Ok(()) } else { Err(Malformed::new("Via cannot be read".into())) }
+    /// Checks that everything that an answer is matched by is there and readable, RFC 3261 §8.1.1.
+    pub(super) fn check(&self) -> Result<(), Malformed> {
+        for (name, is_readable) in [
+            ("Via", Via::is_readable as fn(&str) -> bool),
+            ("From", NameAddr::is_readable),
+            ("To", NameAddr::is_readable),
+        ] {
+            let mut values = self.all(name).peekable();
+            if values.peek().is_none() {
+                return Err(Malformed::new(format!("{name} is missing")));
+            }
+            if !values.all(is_readable) {
+                return Err(Malformed::new(format!("{name} cannot be read")));
+            }
+        }
+        self.call_id()?;
+        self.cseq()?;
+        Ok(())
+    }
+
+    pub fn from_tag(&self) -> Option<Cow<'_, str>> {
+        NameAddr::tag_in(self.get("From")?)
+    }
+
+    pub fn to_tag(&self) -> Option<Cow<'_, str>> {
+        NameAddr::tag_in(self.get("To")?)
     }
 
     pub fn from(&self) -> Result<NameAddr, Malformed> {

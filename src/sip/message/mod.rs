@@ -45,20 +45,42 @@ impl Method {
 
     /// Methods are compared with case, RFC 3261 §7.1; any token is a method.
     pub(super) fn parse(text: &str) -> Option<Method> {
-        if text.is_empty() || !text.bytes().all(read::is_token) {
-            return None;
+        if let Some((_, method)) = KNOWN.iter().find(|(name, _)| *name == text) {
+            return Some(Method::Known(*method));
         }
-        let known = text.parse::<rsip::Method>().ok().filter(|method| method.to_string() == text);
-        Some(known.map_or_else(|| Method::Other(text.to_string()), Method::Known))
+        let is_token = !text.is_empty() && text.bytes().all(read::is_token);
+        is_token.then(|| Method::Other(text.to_string()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        match self {
+            Method::Known(method) => KNOWN.iter().find(|(_, known)| known == method).map_or("", |(name, _)| name),
+            Method::Other(name) => name,
+        }
     }
 }
 
+/// As they are written, the commonest first.
+const KNOWN: [(&str, rsip::Method); 14] = [
+    ("INVITE", rsip::Method::Invite),
+    ("ACK", rsip::Method::Ack),
+    ("BYE", rsip::Method::Bye),
+    ("OPTIONS", rsip::Method::Options),
+    ("REGISTER", rsip::Method::Register),
+    ("CANCEL", rsip::Method::Cancel),
+    ("PRACK", rsip::Method::PRack),
+    ("INFO", rsip::Method::Info),
+    ("UPDATE", rsip::Method::Update),
+    ("NOTIFY", rsip::Method::Notify),
+    ("SUBSCRIBE", rsip::Method::Subscribe),
+    ("REFER", rsip::Method::Refer),
+    ("MESSAGE", rsip::Method::Message),
+    ("PUBLISH", rsip::Method::Publish),
+];
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Method::Known(method) => method.fmt(f),
-            Method::Other(name) => f.write_str(name),
-        }
+        f.write_str(self.as_str())
     }
 }
 
@@ -121,11 +143,9 @@ impl Request {
 impl Response {
     /// Adds a tag of ours to To, unless there is one.
     pub fn tag_to(&mut self, tag: &str) {
-        let Some(to) = self.headers.get("To") else { return };
-        if NameAddr::parse(to).is_none_or(|to| to.tag().is_none()) {
-            let to = format!("{to};tag={tag}");
-            self.headers.replace_first("To", to);
-        }
+        let Some(to) = self.headers.get("To").filter(|_| self.headers.to_tag().is_none()) else { return };
+        let to = format!("{to};tag={tag}");
+        self.headers.replace_first("To", to);
     }
 }
 

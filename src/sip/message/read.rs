@@ -140,7 +140,7 @@ fn read_response(rest: &str, headers: Headers, body: &[u8]) -> Result<Message, M
     let status = (code.len() == 3).then(|| code.parse::<u16>().ok()).flatten().filter(|s| (100..700).contains(s));
     let status = status.ok_or_else(|| Malformed::new("the status is not between 100 and 699".into()))?;
     check_single(&headers)?;
-    check_mandatory(&headers)?;
+    headers.check()?;
     let body = cut_body(&headers, body)?;
     Ok(Message::Response(Response { status, reason: reason.to_string(), headers, body }))
 }
@@ -177,7 +177,7 @@ fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String
     if request.headers.all("Via").count() > MAX_VIAS {
         return refuse(400, "more than 70 Via");
     }
-    if let Err(fault) = check_mandatory(&request.headers) {
+    if let Err(fault) = request.headers.check() {
         return refuse(400, &fault.why);
     }
     if let Err(fault) = request.headers.max_forwards() {
@@ -210,16 +210,6 @@ pub(super) fn content_length(value: &str) -> Option<usize> {
     let value = value.trim();
     let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| value.parse().ok()).flatten()
-}
-
-/// Everything an answer is matched by must be there and readable, RFC 3261 §8.1.1.
-fn check_mandatory(headers: &Headers) -> Result<(), Malformed> {
-    headers.vias()?;
-    headers.from()?;
-    headers.to()?;
-    headers.call_id()?;
-    headers.cseq()?;
-    Ok(())
 }
 
 /// RFC 3261 §18.3: shorter than what came: the rest is no part of the message; longer: an error.

@@ -292,3 +292,13 @@ fn whatever_is_changed_in_a_message_nothing_breaks() {
         while let Ok(Some(_)) = framer.next_frame() {}
     }
 }
+
+#[test]
+fn every_method_that_is_known_is_written_and_read_as_the_standard_does() {
+    for method in rsip::Method::all() {
+        let written = Method::Known(method).to_string();
+        assert_eq!(written, method.to_string());
+        assert_eq!(Method::parse(&written), Some(Method::Known(method)));
+        assert_eq!(Method::parse(&written.to_lowercase()), Some(Method::Other(written.to_lowercase())));
+    }
+}

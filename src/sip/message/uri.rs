@@ -1,5 +1,6 @@
 //! SIP URIs, RFC 3261 §19.1, and others kept as text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// `;name=value` lists: names compare without case; values are kept as received, quotes removed.
@@ -27,27 +28,52 @@ impl Params {
     /// Reads `;a=b;c;d="x;y"`. `None` for a name or value with a character that cannot stand there.
     pub(super) fn parse(text: &str) -> Option<Params> {
         let mut params = Vec::new();
-        for part in super::split::outside_quotes(text, ';') {
-            let part = part.trim();
-            if part.is_empty() {
-                continue;
-            }
-            let (name, value) = match part.split_once('=') {
-                Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
-                None => (part, None),
-            };
-            if name.is_empty() || name.contains([' ', '\t', '<', '>', '"']) {
-                return None;
-            }
-            let value = match value {
-                Some(quoted) if quoted.starts_with('"') => Some(super::split::unquote(quoted)?),
-                Some(plain) if plain.contains(['<', '>', '"', ' ']) => return None,
-                other => other.map(Into::into),
-            };
-            params.push((name.to_string(), value));
-        }
+        each_param(text, |name, value| params.push((name.to_string(), value.map(Cow::into_owned))))?;
         Some(Params(params))
     }
+}
+
+/// Tells of each parameter of `;a=b;c;d="x;y"`; `None` if they cannot be read.
+fn each_param<'a>(text: &'a str, mut tell: impl FnMut(&'a str, Option<Cow<'a, str>>)) -> Option<()> {
+    if text.is_empty() {
+        return Some(());
+    }
+    for part in super::split::outside_quotes(text, ';') {
+        let part = part.trim();
+        if part.is_empty() {
+            continue;
+        }
+        let (name, value) = match part.split_once('=') {
+            Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
+            None => (part, None),
+        };
+        if name.is_empty() || name.contains([' ', '\t', '<', '>', '"']) {
+            return None;
+        }
+        let value = match value {
+            Some(quoted) if quoted.starts_with('"') => Some(Cow::Owned(super::split::unquote(quoted)?)),
+            Some(plain) if plain.contains(['<', '>', '"', ' ']) => return None,
+            other => other.map(Cow::Borrowed),
+        };
+        tell(name, value);
+    }
+    Some(())
+}
+
+/// The value of the first parameter of that name, of a list that can be read.
+pub(super) fn param<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut found = None;
+    each_param(text, |at, value| {
+        if found.is_none() && at.eq_ignore_ascii_case(name) {
+            found = Some(value.unwrap_or_default());
+        }
+    })?;
+    found
+}
+
+/// Whether a list of parameters can be read.
+pub(super) fn are_params(text: &str) -> bool {
+    each_param(text, |_, _| {}).is_some()
 }
 
 impl fmt::Display for Params {
@@ -90,23 +116,61 @@ pub struct SipUri {
     pub headers: Option<String>,
 }
 
+enum Scheme<'a> {
+    Sip { secure: bool, rest: &'a str },
+    Other,
+}
+
+struct Cut<'a> {
+    user: Option<&'a str>,
+    host: &'a str,
+    port: Option<u16>,
+    /// With its first semicolon; not looked at yet.
+    params: &'a str,
+    headers: Option<&'a str>,
+}
+
+fn scheme(text: &str) -> Option<Scheme<'_>> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme) {
+        return None;
+    }
+    if text.contains(|c: char| c.is_ascii_control() || matches!(c, ' ' | '<' | '>' | '"')) {
+        return None;
+    }
+    Some(match scheme {
+        _ if scheme.eq_ignore_ascii_case("sip") => Scheme::Sip { secure: false, rest },
+        _ if scheme.eq_ignore_ascii_case("sips") => Scheme::Sip { secure: true, rest },
+        _ => Scheme::Other,
+    })
+}
+
 impl Uri {
     /// Reads a URI; unknown schemes become [`Uri::Other`].
     pub fn parse(text: &str) -> Option<Uri> {
-        let (scheme, rest) = text.split_once(':')?;
-        let is_scheme = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
-        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme) {
-            return None;
-        }
-        if text.contains(|c: char| c.is_ascii_control() || matches!(c, ' ' | '<' | '>' | '"')) {
-            return None;
-        }
-        if scheme.eq_ignore_ascii_case("sip") {
-            SipUri::parse_rest(false, rest).map(Uri::Sip)
-        } else if scheme.eq_ignore_ascii_case("sips") {
-            SipUri::parse_rest(true, rest).map(Uri::Sip)
-        } else {
-            Some(Uri::Other(text.to_string()))
+        Some(match scheme(text)? {
+            Scheme::Sip { secure, rest } => {
+                let Cut { user, host, port, params, headers } = SipUri::cut(rest)?;
+                Uri::Sip(SipUri {
+                    secure,
+                    user: user.map(Into::into),
+                    host: host.into(),
+                    port,
+                    params: Params::parse(params)?,
+                    headers: headers.map(Into::into),
+                })
+            }
+            Scheme::Other => Uri::Other(text.to_string()),
+        })
+    }
+
+    /// Whether [`Uri::parse`] can read it.
+    pub(super) fn is_readable(text: &str) -> bool {
+        match scheme(text) {
+            Some(Scheme::Sip { rest, .. }) => SipUri::cut(rest).is_some_and(|cut| are_params(cut.params)),
+            Some(Scheme::Other) => true,
+            None => false,
         }
     }
 
@@ -139,7 +203,8 @@ impl SipUri {
         }
     }
 
-    fn parse_rest(secure: bool, rest: &str) -> Option<SipUri> {
+    /// What follows the scheme, in its parts as they stand there.
+    fn cut(rest: &str) -> Option<Cut<'_>> {
         // The user part may hold `;`, `?` and `/`, so it ends at the last `@` before the host can begin.
         let (user, rest) = match rest.rfind('@') {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
@@ -150,18 +215,15 @@ impl SipUri {
             return None;
         }
         let (rest, headers) = match rest.split_once('?') {
-            Some((rest, headers)) => (rest, Some(headers.to_string())),
+            Some((rest, headers)) => (rest, Some(headers)),
             None => (rest, None),
         };
         if rest.contains('"') {
             return None;
         }
-        let (hostport, params) = match rest.find(';') {
-            Some(at) => (&rest[..at], Params::parse(&rest[at..])?),
-            None => (rest, Params::default()),
-        };
+        let (hostport, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
         let (host, port) = host_port(hostport)?;
-        Some(SipUri { secure, user: user.map(Into::into), host, port, params, headers })
+        Some(Cut { user, host, port, params, headers })
     }
 
     /// The user part with escapes resolved once, without parameters: what was dialled.
@@ -214,7 +276,7 @@ impl fmt::Display for SipUri {
 }
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port`.
-pub(super) fn host_port(text: &str) -> Option<(String, Option<u16>)> {
+pub(super) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
     let text = text.trim();
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
@@ -235,7 +297,7 @@ pub(super) fn host_port(text: &str) -> Option<(String, Option<u16>)> {
         None => None,
     };
     let is_host = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
-    (!host.is_empty() && host.bytes().all(is_host)).then(|| (host.to_string(), port))
+    (!host.is_empty() && host.bytes().all(is_host)).then_some((host, port))
 }
 
 /// IPv6 addresses in brackets.

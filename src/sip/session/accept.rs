@@ -31,7 +31,7 @@ impl Endpoint {
         if matches!(leg.state, State::Ending) && request.method != Method::BYE {
             return self.simply(now, id, &request, 481);
         }
-        let tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
+        let tag = request.headers.from_tag().map(|tag| tag.into_owned());
         let Some(dialog) = leg.dialog_with(tag.as_deref()) else { return self.simply(now, id, &request, 481) };
         // §12.2.2: out of order.
         if !dialog.takes(seq) {
@@ -147,7 +147,7 @@ impl Endpoint {
 
     /// An ACK that is no transaction's own: it acknowledges a 2xx of ours.
     pub(in crate::sip) fn acknowledged(&mut self, now: Moment, ack: &Request) {
-        let Some(tag) = ack.headers.to().ok().and_then(|to| to.tag().map(str::to_string)) else { return };
+        let Some(tag) = ack.headers.to_tag().map(|tag| tag.into_owned()) else { return };
         let key = dialog_key(ack.headers.call_id().unwrap_or_default(), &tag);
         let Some(leg_id) = self.dialogs.get(&key).copied() else { return };
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };

@@ -165,7 +165,7 @@ impl Endpoint {
 
     /// The first 2xx makes the dialog; copies get the ACK again; other forks are ended at once, §13.2.2.4.
     fn invite_accepted(&mut self, now: Moment, leg_id: LegId, id: TransactionId, response: &Response) {
-        let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_string)).unwrap_or_default();
+        let tag = response.headers.to_tag().map(|tag| tag.into_owned()).unwrap_or_default();
         let Some(client) = self.clients.get(&id) else { return };
         let invite = client.request.clone();
         let seq = invite.headers.cseq().map_or(1, |cseq| cseq.seq);

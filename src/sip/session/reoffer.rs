@@ -48,7 +48,7 @@ impl Endpoint {
             Err(response) => return drop(self.respond(now, id, *response)),
         };
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let tag = request.headers.from().ok().and_then(|from| from.tag().map(str::to_string));
+        let tag = request.headers.from_tag().map(|tag| tag.into_owned());
         if let Some(dialog) = leg.dialog_with(tag.as_deref()) {
             dialog.refresh(&request.headers);
         }
