@@ -4,7 +4,7 @@
 //! for a packet.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,8 +30,6 @@ const TICK: Duration = Duration::from_millis(20);
 const MAKE_UP: u32 = 5;
 /// Ticks after which every leg was looked after once.
 const ROUND: usize = 50;
-/// Packets taken from one socket before the others get their turn.
-const BURST: usize = 32;
 /// Sockets told of at once.
 const READY: usize = 512;
 /// Orders that may wait.
@@ -146,27 +144,19 @@ impl Worker {
         Some(Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) })
     }
 
+    /// One packet: where more wait, the socket is ready at once again, and the others have had their turn. Asking for a
+    /// second one would cost each packet a call for nothing.
     fn read(&mut self, now: Moment, socket: u64, packet: &mut [u8; 2048]) {
         let (slot, is_rtcp) = ((socket >> 1) as usize, socket & 1 == 1);
-        for _ in 0..BURST {
-            let Some(leg) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
-            let Ground { rtp, rtcp, .. } = &leg.ground;
-            let socket = if is_rtcp { rtcp.as_ref() } else { Some(rtp) };
-            let Some(received) = socket.map(|socket| socket.recv_from(packet)) else { return };
-            match received {
-                Ok((length, from)) => self.guarded(slot, |worker| {
-                    let packet = &mut packet[..length];
-                    if is_rtcp {
-                        worker.controlled(now, slot, from, packet)
-                    } else {
-                        worker.heard(now, slot, from, packet)
-                    }
-                }),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // Their port is closed, or a signal came: no reason to stop listening.
-                Err(_) => {}
-            }
-        }
+        let Some(leg) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Ground { rtp, rtcp, .. } = &leg.ground;
+        let socket = if is_rtcp { rtcp.as_ref() } else { Some(rtp) };
+        // Otherwise nothing is there, their port is closed, or a signal came: no reason to stop listening.
+        let Some(Ok((length, from))) = socket.map(|socket| socket.recv_from(packet)) else { return };
+        self.guarded(slot, |worker| {
+            let packet = &mut packet[..length];
+            if is_rtcp { worker.controlled(now, slot, from, packet) } else { worker.heard(now, slot, from, packet) }
+        })
     }
 
     /// A fault of ours in one leg ends that leg's call, not the sound of every call on this thread.
