@@ -147,11 +147,16 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
     listen.iter().map(|addr| open(addr).map_err(|error| format!("web.listen {addr}: {error}"))).collect()
 }
 
+/// Sessions and the audit log are on the disk: while one thread waits for it, another carries the WebSockets of phones.
+const WORKERS: usize = 2;
+
 /// Serves until the process ends.
 pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Result<()> {
     let (tls, places) = (parts.tls.clone(), Places::new(parts.settings.clone()));
     let app = router(parts);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(WORKERS).max_blocking_threads(16).thread_name("web-worker").enable_all();
+    let runtime = builder.build()?;
     let serve = async move {
         let mut servers = Vec::new();
         for listener in listeners {
