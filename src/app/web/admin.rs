@@ -12,7 +12,7 @@ use serde_json::json;
 use super::obeying::Office;
 use crate::app::versions::{diff::by_line, meaning};
 use crate::app::{checking, forecasts, reading};
-use crate::config::{self, Severity, difference, texts};
+use crate::config::{self, Meaning, Severity, difference, texts};
 use crate::http::{Answer, NotDone};
 use crate::records::{Version, Versions, rfc3339};
 
@@ -79,15 +79,21 @@ pub fn diff(office: &Office, from: u64, to: u64) -> Answer {
 pub fn check(office: &Office, files: BTreeMap<String, String>) -> Answer {
     let folder = Beside::lay_out(&office.config_dir, files)?;
     let own = |text: String| text.replace(&folder.0.display().to_string(), &office.config_dir.display().to_string());
+    // Both are read by paths that are whole, and the one is said to lie where the other does.
+    let real = office.config_dir.canonicalize().map_err(broken)?;
+    let moved = |meaning: Meaning| -> Meaning {
+        let text = serde_json::to_string(&meaning).unwrap_or_default();
+        let text = text.replace(&folder.0.display().to_string(), &real.display().to_string());
+        serde_json::from_str(&text).unwrap_or(meaning)
+    };
     let faults = checking::faults(&folder.0);
     let sound = !faults.iter().any(|fault| fault.severity == Severity::Fault);
     let report = own(format!("{}\n{}", config::report(&faults, false), config::count(&faults)));
-    let changes = match (sound, reading::read(&office.config_dir), reading::read(&folder.0)) {
-        (true, Ok(before), Ok(after)) => difference(&before.meaning, &after.meaning),
+    let changes = match (sound, reading::read(&real), reading::read(&folder.0)) {
+        (true, Ok(before), Ok(after)) => difference(&before.meaning, &moved(after.meaning)),
         _ => Vec::new(),
     };
-    // The folder that is looked at is not where the files will lie.
-    let changes: Vec<String> = changes.into_iter().map(|change| own(change.words)).collect();
+    let changes: Vec<String> = changes.into_iter().map(|change| change.words).collect();
     let (bad, odd): (Vec<_>, Vec<_>) = faults.iter().partition(|fault| fault.severity == Severity::Fault);
     let lines = |faults: Vec<&config::Fault>| -> Vec<String> {
         faults.into_iter().map(|fault| own(fault.to_string())).collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Action, Calls, Event, QueueFacts, Settings};
+use crate::queue::Promise;
 use crate::ids::{CallId, Language, LegId, OfferId, OperatorId, SeatId};
 use crate::ivr::menu::{Choice, Destination, Menu, Menus, Node, To};
 use crate::ivr::{self, Entry as Leads, KeyLeads};
@@ -37,7 +38,7 @@ pub fn settings() -> Settings {
     ]);
     let facts = |need: &str| QueueFacts {
         need: need.into(),
-        answer_within: Duration::from_secs(15),
+        promise: Promise { answer_within: Duration::from_secs(15), short_abandon: Duration::from_secs(3) },
         operators: ["1001", "1002", "1003"].map(Into::into).into(),
         keys: keys.clone(),
         recorded: false,
