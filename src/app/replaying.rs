@@ -9,7 +9,7 @@ use crate::records::{Log, ReadFault};
 /// The engine as it was, and the log from there on.
 pub struct Replay {
     pub engine: Engine,
-    pub log: Log,
+    log: Log,
     /// Number of the last input before.
     pub seq: u64,
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::replaying::Replay;
 use super::surveys::{Answers, Surveys};
 use crate::moment::Moment;
-use crate::queue::statistics::{Contacts, INTERVAL, Of, Presence, ServiceLevel};
 use crate::queue::Statistics;
+use crate::queue::statistics::{Contacts, INTERVAL, Of, Presence, ServiceLevel};
 use crate::records::Range;
 
 #[derive(clap::Args, Debug)]

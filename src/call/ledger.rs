@@ -213,7 +213,8 @@ pub(super) fn transferred(
     first: usize,
 ) -> QueueEvent {
     let to = record.transfers.last().map(|transfer| transfer.to.clone()).unwrap_or_default();
-    let figures = [seconds(waits_since(record), answered_at(record, now)), talked.as_secs().to_string(), first.to_string()];
+    let figures =
+        [seconds(waits_since(record), answered_at(record, now)), talked.as_secs().to_string(), first.to_string()];
     let whom = if name == "ATTENDEDTRANSFER" { vec!["BRIDGE".into(), to] } else { vec![to, String::new()] };
     let data = whom.into_iter().chain(figures).collect();
     event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data)

@@ -242,7 +242,10 @@ pub fn top<'a, T: DeserializeOwned + JsonSchema + 'static>(
 }
 
 /// A file as one table.
-pub fn whole<'a, T: DeserializeOwned + JsonSchema + 'static>(file: &'a File, faults: &mut Faults) -> Option<Element<'a, T>> {
+pub fn whole<'a, T: DeserializeOwned + JsonSchema + 'static>(
+    file: &'a File,
+    faults: &mut Faults,
+) -> Option<Element<'a, T>> {
     read(file, "", file.root.clone(), &schema::<T>(), faults)
 }
 

@@ -153,7 +153,9 @@ impl Seen {
             queue,
             number: Some(record.from.as_str()).filter(|from| !from.is_empty()).map(Caller::from),
             waited: Duration::from_millis(match talk {
-                Some(_) => record.lines.iter().find(|line| line.operator.is_some()).map_or(record.wait_ms, |l| l.wait_ms),
+                Some(_) => {
+                    record.lines.iter().find(|line| line.operator.is_some()).map_or(record.wait_ms, |l| l.wait_ms)
+                }
                 None => record.wait_ms,
             }),
             gave_up: talk.is_none() && record.outcome == Some(Outcome::AbandonedInQueue),

@@ -170,6 +170,16 @@ fn after_transfers_every_place_tells_the_same_figures() {
     let of_boris = boris["talk_ms"].as_u64().expect("a number");
     assert!(of_boris > 0 && of_boris < shared["talk_ms"].as_u64().expect("a number"), "{boris:#} {shared:#}");
 
+    // Whoever looks right after a switch finds it.
+    let config = house.dir().join("config");
+    for (to, open) in [("closed", false), ("open", true), ("closed", false), ("auto", true)] {
+        let config = config.display().to_string();
+        let (_, done) = ask(&house, &["switch", "queue:english", to, "--config", &config]);
+        let (_, board) = mei.get("/api/v1/board");
+        let english = board["queues"].as_array().into_iter().flatten().find(|queue| queue["id"] == "english");
+        assert_eq!((done, english.map(|queue| &queue["open"])), (true, Some(&json!(open))), "{to}");
+    }
+
     house.crash_and_restart();
     let mei = Browser::signed_in(&house, "mei");
     let again = agree(&house, &mei, &records);

@@ -76,7 +76,6 @@ impl Day {
 
     /// Counts what the engine's log says of today, up to `until`.
     pub fn read_log(&mut self, data: &Path, until: Moment) -> Result<(), ReadFault> {
-        self.statistics = Statistics::running(self.begins);
         let mut replay = Replay::open(data, self.begins)?;
         let read = replay.count(&mut self.statistics, until);
         self.counted = (replay.engine.seq(), replay.engine.now());
@@ -84,11 +83,7 @@ impl Day {
     }
 
     /// The records of today; `about`: what a visit to the line of a queue is about.
-    pub fn read_records(
-        &mut self,
-        data: &Path,
-        about: impl Fn(&Record, &QueueId) -> String,
-    ) -> Result<(), ReadFault> {
+    pub fn read_records(&mut self, data: &Path, about: impl Fn(&Record, &QueueId) -> String) -> Result<(), ReadFault> {
         // Who arrived before midnight may have joined a line after it.
         let since = Some(midnight(self.begins, &self.zone, 1));
         read(data, Range { since, until: None }, |record| {

@@ -69,13 +69,7 @@ fn read(data: PathBuf, of: Moment, now: Moment, zone: &TimeZone, tell: &SyncSend
     let _ = tell.send(Former { of, yesterday: day(1), last_week: day(7) });
 }
 
-pub(super) fn count(
-    data: &Path,
-    begins: Moment,
-    ends: Moment,
-    now: Moment,
-    zone: &TimeZone,
-) -> Result<Quarters, ReadFault> {
+fn count(data: &Path, begins: Moment, ends: Moment, now: Moment, zone: &TimeZone) -> Result<Quarters, ReadFault> {
     let mut statistics = Statistics::running(begins);
     let mut replay = Replay::open(data, begins)?;
     // The log does not go back so far.

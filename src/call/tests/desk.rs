@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Action, Calls, Event, QueueFacts, Settings};
-use crate::queue::Promise;
 use crate::ids::{CallId, Language, LegId, OfferId, OperatorId, SeatId};
 use crate::ivr::menu::{Choice, Destination, Menu, Menus, Node, To};
 use crate::ivr::{self, Entry as Leads, KeyLeads};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
+use crate::queue::Promise;
 use crate::queue::{Input, OfferOutcome, Output};
 use crate::records::{Entry, Record};
 use crate::sip::{self, Body, Source};

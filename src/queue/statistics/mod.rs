@@ -180,15 +180,7 @@ impl Statistics {
     // Contacts
 
     fn joined(&mut self, at: Moment, contact: CallId, queue: &QueueId, expected: Option<Expected>) {
-        let open = Open {
-            queue: queue.clone(),
-            joined: at,
-            entered: at,
-            at,
-            expected,
-            late: None,
-            handed_over: false,
-        };
+        let open = Open { queue: queue.clone(), joined: at, entered: at, at, expected, late: None, handed_over: false };
         self.open.insert(contact, open);
         self.of_contact(contact, |figures| {
             figures.offered += 1;
