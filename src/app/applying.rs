@@ -60,9 +60,9 @@ pub fn call_settings(house: &House) -> call::Settings {
         let keys = rules.keys.iter().map(|(key, exit)| (*key, leads(exit))).collect();
         let able = house.queue.operators.iter().filter(|(_, operator)| rules.need.is_met_by(&operator.skills));
         let operators = able.map(|(id, _)| id.clone()).collect();
-        let (need, answer_within) = (rules.need.to_string(), rules.answer_within);
+        let (need, promise) = (rules.need.to_string(), rules.promise());
         let recorded = house.recording.records(id);
-        (id.clone(), call::QueueFacts { need, answer_within, operators, keys, recorded })
+        (id.clone(), call::QueueFacts { need, promise, operators, keys, recorded })
     });
     let seat_operators: BTreeMap<_, _> =
         house.queue.operators.iter().filter_map(|(id, rules)| Some((rules.seat.clone()?, id.clone()))).collect();

@@ -13,7 +13,7 @@ use crate::moment::Moment;
 use crate::queue::{
     Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
 };
-use crate::records::{Record, printed, read_call, rfc3339};
+use crate::records::{LineRecord, Record, printed, read_call, rfc3339};
 
 /// Of those who could not be asked so many are named in the text; JSON names all.
 const NAMED: usize = 5;
@@ -149,12 +149,13 @@ impl Story {
         )
     }
 
-    /// How long it waited, and the one cause if that was too long.
+    /// How long it waited in each line, and the one cause if that was too long.
     fn verdict(&self) -> Option<String> {
         let record = &self.record;
-        let (queue, queued) = (record.queue.as_ref()?, record.queued_at?);
-        let end = record.connected_at.or(record.ended_at);
-        let waited = end.map_or("waits still".into(), |end| format!("waited {}", lasted(end.since(queued))));
+        // A line from which it was moved is told of with the one in which the wait went on.
+        let visits = record.lines.iter().filter(|line| line.outcome != "moved");
+        let visits: Vec<String> = visits.map(waited).collect();
+        let waited = if visits.is_empty() { return None } else { visits.join(", then ") };
         let late = self.events.iter().find_map(|event| match event.said.output {
             Output::Late { cause, .. } => Some(cause),
             _ => None,
@@ -168,7 +169,15 @@ impl Story {
             0 => String::new(),
             ms => format!(" Phones rang in vain for {}.", lasted(std::time::Duration::from_millis(ms))),
         };
-        Some(format!("It {waited} in the line {queue}. {why}{rang}"))
+        Some(format!("It {waited}. {why}{rang}"))
+    }
+}
+
+fn waited(line: &LineRecord) -> String {
+    let LineRecord { queue, wait_ms, .. } = line;
+    match line.waits() {
+        true => format!("waits still in the line {queue}"),
+        false => format!("waited {} in the line {queue}", lasted(std::time::Duration::from_millis(*wait_ms))),
     }
 }
 

@@ -25,6 +25,8 @@ pub const ASKED: usize = 8;
 const BY_SIGNAL: &str = "SIGHUP";
 /// An answer waits no longer than this for the version to be on the disk.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
+/// And for the board to show it.
+const BOARD_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 pub struct Keeper {
@@ -215,6 +217,14 @@ impl Keeper {
         }
     }
 
+    /// Whoever looks at the board after the answer finds what was asked for, unless it is only being read.
+    fn wait_for_the_board(&self) {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        if self.orders.blocking_send(Order::Show { tell }).is_ok() {
+            let _ = told.recv_timeout(BOARD_PATIENCE);
+        }
+    }
+
     fn switch(&self, door: Door, flip: Flip) -> Reply {
         let of = door.clone();
         match self.ask(|tell| Order::Switch { door: of, flip, tell }) {
@@ -222,6 +232,7 @@ impl Keeper {
             Some(None) => Reply::Refused { why: format!("there is no {door} in what is in force") },
             Some(Some((open, written))) => {
                 self.wait_for_disk(written);
+                self.wait_for_the_board();
                 Reply::Switched { door, open }
             }
         }

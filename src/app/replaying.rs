@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::moment::Moment;
-use crate::queue::{Engine, Input, Said};
+use crate::queue::{Engine, Input, Output, Said, Statistics};
 use crate::records::{Log, ReadFault};
 
 /// The engine as it was, and the log from there on.
@@ -62,6 +62,22 @@ impl Replay {
             run_until(engine, until, &mut each);
         }
         Ok(count)
+    }
+
+    /// Counts what the log says up to `until`: what `hotline statistics` prints, and the board begins with.
+    pub fn count(&mut self, statistics: &mut Statistics, until: Moment) -> Result<(), ReadFault> {
+        statistics.new_rules(self.engine.rules());
+        let begin = self.engine.now();
+        for view in self.engine.operators() {
+            let (operator, seat) = (view.operator.clone(), view.seat.cloned());
+            let output = Output::Operator { operator, seat, state: view.state.clone(), next: view.next.cloned() };
+            statistics.saw(begin, &output);
+        }
+        self.play(until, |_, step| match step {
+            Step::Told(input) => statistics.told(input),
+            Step::Said(said) => statistics.saw(said.at, &said.output),
+        })?;
+        Ok(())
     }
 
     /// Plays everything and compares each decision with the logged one, byte for byte. Returns how many inputs and

@@ -209,6 +209,7 @@ fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
     switchboard.log_input(now, Input::Rules { rules: Arc::new(house.queue) });
     while let Some(said) = switchboard.queue.poll_said() {
         switchboard.log_decision(&said);
+        switchboard.watch.said(&said);
     }
     let present: Vec<Output> = switchboard
         .queue

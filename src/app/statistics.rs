@@ -8,11 +8,11 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
 
-use super::replaying::{Replay, Step};
+use super::replaying::Replay;
 use super::surveys::{Answers, Surveys};
 use crate::moment::Moment;
+use crate::queue::Statistics;
 use crate::queue::statistics::{Contacts, INTERVAL, Of, Presence, ServiceLevel};
-use crate::queue::{Output, Statistics};
 use crate::records::Range;
 
 #[derive(clap::Args, Debug)]
@@ -125,22 +125,8 @@ struct Counted {
 fn count(data: &Path, since: Moment, until: Moment) -> Result<Counted, String> {
     let mut replay = Replay::open(data, since).map_err(|e| e.to_string())?;
     let mut statistics = Statistics::new();
-    statistics.new_rules(replay.engine.rules());
-    let begin = replay.engine.now();
-    for view in replay.engine.operators() {
-        let (operator, seat) = (view.operator.clone(), view.seat.cloned());
-        let output = Output::Operator { operator, seat, state: view.state.clone(), next: view.next.cloned() };
-        statistics.saw(begin, &output);
-    }
-    let mut last = begin;
-    let told = replay.play(until, |engine, step| {
-        match step {
-            Step::Told(input) => statistics.told(input),
-            Step::Said(said) => statistics.saw(said.at, &said.output),
-        }
-        last = engine.now();
-    });
-    told.map_err(|e| e.to_string())?;
+    replay.count(&mut statistics, until).map_err(|e| e.to_string())?;
+    let last = replay.engine.now();
     statistics.count_until(last);
     Ok(Counted { statistics, until: last + Duration::from_micros(1) })
 }

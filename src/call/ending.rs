@@ -91,8 +91,8 @@ impl Call {
         if matches!(self.state, State::Onward(_)) && self.talked.is_zero() {
             self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
         }
-        let within = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        ledger::close(&mut self.record, house.now, self.left_at, self.talked, within.map(|facts| facts.answer_within));
+        self.visit_ends(house, None);
+        ledger::close(&mut self.record, house.now, self.talked);
         info!(?outcome, ?by, "over");
         if std::mem::take(&mut self.asked_elsewhere) {
             house.ask(Action::CancelCallOut { call: self.id });

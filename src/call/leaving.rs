@@ -31,7 +31,10 @@ impl Call {
         self.end_told = false;
         self.say_first(house);
         self.record.queued_at.get_or_insert(house.now);
-        self.record.expected_wait_ms = expected.map(|wait| wait.median_ms);
+        self.visit_begins(queue, house.now);
+        if let [_] = self.record.lines[..] {
+            self.record.expected_wait_ms = expected.map(|wait| wait.median_ms);
+        }
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));
         house.ask_place(self.id);
@@ -80,6 +83,7 @@ impl Call {
     pub fn moved(&mut self, house: &mut House, to: QueueId, why: LeftLine) {
         info!(%to, ?why, "moved");
         self.write_left(house, why);
+        self.visit_moves(house.now, to.clone());
         self.waits_in(house, &to);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         house.write(records::Entry::Event(ledger::entered(house.now, &self.record)));
@@ -98,6 +102,7 @@ impl Call {
         }
         info!(?why, ?exit, "left the line");
         self.write_left(house, why);
+        self.visit_ends(house, Some(why));
         self.left_at = Some(house.now);
         match exit {
             Some(Exit::Number(number)) => self.send_on(house, number),
@@ -119,6 +124,7 @@ impl Call {
         if let Some(key) = self.record.choices.chars().last() {
             self.write_left(house, LeftLine::Key(key));
         }
+        self.visit_becomes_callback(house.now);
         self.left_at = Some(house.now);
         self.last_words(house, CALLBACK_TAKEN, Outcome::Callback);
     }

@@ -58,6 +58,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         operator_quality: None,
         one_way: Vec::new(),
         survey: None,
+        lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),
         supervised: Vec::new(),
@@ -83,25 +84,21 @@ pub(super) fn outward(id: CallId, callback_of: CallId, now: Moment, from: &str, 
     }
 }
 
-/// Fills in what follows from the moments, once the call has ended.
-///
-/// `left`: when it left the line for something else than an operator; it waited until then. `talked`: with operators.
-pub(super) fn close(
-    record: &mut Record,
-    now: Moment,
-    left: Option<Moment>,
-    talked: Duration,
-    answer_within: Option<Duration>,
-) {
+/// Fills in what follows from the moments, once the call has ended. `talked`: with operators.
+pub(super) fn close(record: &mut Record, now: Moment, talked: Duration) {
     record.ended_at = Some(now);
-    let waited_until = record.connected_at.or(left).unwrap_or(now);
-    record.wait_ms = record.queued_at.map_or(0, |queued| waited_until.since(queued).as_millis() as u64);
+    (record.wait_ms, record.within_service_level) = record.sum_of_lines();
     record.talk_ms = talked.as_millis() as u64;
-    record.within_service_level = match (record.queued_at, record.connected_at, answer_within) {
-        (Some(queued), Some(connected), Some(within)) => Some(connected.since(queued) <= within),
-        (Some(_), None, _) => Some(false),
-        _ => None,
-    };
+}
+
+/// Since when it waits in its line, or waited in the last one.
+fn waits_since(record: &Record) -> Option<Moment> {
+    record.line().map(|line| line.joined_at)
+}
+
+/// Since when an operator has it whom its last line led to; `now` where none did.
+fn answered_at(record: &Record, now: Moment) -> Moment {
+    record.line().filter(|line| line.operator.is_some()).and_then(|line| line.left_at).unwrap_or(now)
 }
 
 /// How the word is written in a record.
@@ -142,7 +139,7 @@ pub(super) fn entered(now: Moment, record: &Record) -> QueueEvent {
 pub(super) fn connected(now: Moment, record: &Record, seat_leg: String) -> QueueEvent {
     let answered = record.offers.iter().rev().find(|offer| Some(&offer.operator) == record.operator.as_ref());
     let rang = answered.map_or(0, |offer| offer.ms / 1000);
-    let data = vec![seconds(record.queued_at, now), seat_leg, rang.to_string()];
+    let data = vec![seconds(waits_since(record), now), seat_leg, rang.to_string()];
     event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), "CONNECT", data)
 }
 
@@ -176,7 +173,7 @@ pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (
         LeftLine::Supervisor => ("WITHDRAW", None),
         LeftLine::CallerGone | LeftLine::Restarted => return None,
     };
-    let figures = [last.to_string(), first.to_string(), seconds(record.queued_at, now)];
+    let figures = [last.to_string(), first.to_string(), seconds(waits_since(record), now)];
     let data = key.into_iter().chain(figures).collect();
     Some(event(now, Some(record.call_id), record.queue.as_ref(), None, name, data))
 }
@@ -187,8 +184,9 @@ pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (
 pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
     record.queued_at?;
     let came_back = record.outcome == Some(Outcome::AbandonedInQueue);
-    if let Some(connected) = record.connected_at.filter(|_| !came_back) {
-        let (waited, talked) = (seconds(record.queued_at, connected), (record.talk_ms / 1000).to_string());
+    if record.connected_at.is_some() && !came_back {
+        let waited = seconds(waits_since(record), answered_at(record, now));
+        let talked = (record.talk_ms / 1000).to_string();
         if record.outcome == Some(Outcome::TransferredOut) {
             let number = record.handoff.last().map(|handoff| handoff.number.clone()).unwrap_or_default();
             let data = vec!["BRIDGE".into(), number, waited, talked, first.to_string()];
@@ -199,7 +197,7 @@ pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize))
         let data = vec![waited, talked, first.to_string()];
         return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
     }
-    let data = vec![last.to_string(), first.to_string(), seconds(record.queued_at, now)];
+    let data = vec![last.to_string(), first.to_string(), seconds(waits_since(record), now)];
     Some(event(now, Some(record.call_id), record.queue.as_ref(), None, "ABANDON", data))
 }
 
@@ -215,8 +213,8 @@ pub(super) fn transferred(
     first: usize,
 ) -> QueueEvent {
     let to = record.transfers.last().map(|transfer| transfer.to.clone()).unwrap_or_default();
-    let connected = record.connected_at.unwrap_or(now);
-    let figures = [seconds(record.queued_at, connected), talked.as_secs().to_string(), first.to_string()];
+    let figures =
+        [seconds(waits_since(record), answered_at(record, now)), talked.as_secs().to_string(), first.to_string()];
     let whom = if name == "ATTENDEDTRANSFER" { vec!["BRIDGE".into(), to] } else { vec![to, String::new()] };
     let data = whom.into_iter().chain(figures).collect();
     event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data)

@@ -15,6 +15,7 @@ mod hearing;
 mod leaving;
 mod ledger;
 mod legs;
+mod lines;
 mod losing;
 mod noting;
 mod obeying;

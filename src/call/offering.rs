@@ -180,13 +180,8 @@ impl Call {
         leg.progress = Progress::Joined;
         let (leg, held_by_seat, lost) = (leg.leg, leg.direction, leg.lost);
         self.drop_seats_but(house, Some(leg));
-        let again = self.record.connected_at.is_some();
         self.record.connected_at.get_or_insert(house.now);
-        let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        let waited = self.record.queued_at.map(|queued| house.now.since(queued));
-        if !again {
-            self.record.within_service_level = facts.zip(waited).map(|(facts, waited)| waited <= facts.answer_within);
-        }
+        self.visit_answered(house, operator.clone());
         self.record.operator = Some(operator);
         self.record.seat = Some(seat);
         self.accept(house);

@@ -97,8 +97,8 @@ impl Settings {
 pub struct QueueFacts {
     /// The need as written.
     pub need: String,
-    /// T of the service level.
-    pub answer_within: Duration,
+    /// Within which time callers are to be answered, and who counts.
+    pub promise: queue::Promise,
     /// Who has the skills that it asks for at first.
     pub operators: BTreeSet<OperatorId>,
     /// Keys that lead out of the line. Others are not passed on.

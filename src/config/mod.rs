@@ -248,5 +248,5 @@ pub fn schemas() -> Vec<(String, String)> {
         (format!("{name}.json"), format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
     };
     let prompts = ("prompts", schemars::schema_for!(written::PromptsFile));
-    source::schemas().into_iter().chain([prompts]).map(text).collect()
+    source::schemas().iter().cloned().chain([prompts]).map(text).collect()
 }

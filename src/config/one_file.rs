@@ -16,7 +16,7 @@ pub struct OneFile<T> {
 }
 
 /// Reads a whole file as one table. Tables within it should refuse unknown keys by themselves.
-pub fn read_file<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<OneFile<T>, Vec<Fault>> {
+pub fn read_file<T: DeserializeOwned + JsonSchema + 'static>(path: &Path) -> Result<OneFile<T>, Vec<Fault>> {
     let mut faults = Faults::default();
     let file = File::open(path, &mut faults);
     let written = if file.unreadable { None } else { reader::whole::<T>(&file, &mut faults) };

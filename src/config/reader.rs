@@ -1,6 +1,8 @@
 //! Reads one table into its written form and finds all that is wrong in it, not only the first.
 
-use std::collections::BTreeSet;
+use std::any::TypeId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use config::{Value, ValueKind};
 use schemars::JsonSchema;
@@ -136,7 +138,7 @@ pub fn unknown_name(file: &File, name: &str, value: &Value, known: &[&str], pref
 }
 
 /// A table of the file, e.g. `[sip]`; one that is not there is as if it were empty.
-pub fn table<'a, T: DeserializeOwned + JsonSchema>(
+pub fn table<'a, T: DeserializeOwned + JsonSchema + 'static>(
     file: &'a File,
     name: &'static str,
     faults: &mut Faults,
@@ -147,7 +149,7 @@ pub fn table<'a, T: DeserializeOwned + JsonSchema>(
 }
 
 /// The same where it matters whether it is there.
-pub fn table_if_there<'a, T: DeserializeOwned + JsonSchema>(
+pub fn table_if_there<'a, T: DeserializeOwned + JsonSchema + 'static>(
     file: &'a File,
     name: &'static str,
     faults: &mut Faults,
@@ -187,7 +189,7 @@ impl Broken {
 }
 
 /// Every table of an array, e.g. `[[queue]]`, whose name is under `id`.
-pub fn array<'a, T: DeserializeOwned + JsonSchema>(
+pub fn array<'a, T: DeserializeOwned + JsonSchema + 'static>(
     file: &'a File,
     name: &'static str,
     id: &str,
@@ -225,7 +227,7 @@ pub fn array<'a, T: DeserializeOwned + JsonSchema>(
 }
 
 /// The keys at the top of a file that are in no table; others are told when the file is read.
-pub fn top<'a, T: DeserializeOwned + JsonSchema>(
+pub fn top<'a, T: DeserializeOwned + JsonSchema + 'static>(
     file: &'a File,
     tables: &[&str],
     faults: &mut Faults,
@@ -240,7 +242,10 @@ pub fn top<'a, T: DeserializeOwned + JsonSchema>(
 }
 
 /// A file as one table.
-pub fn whole<'a, T: DeserializeOwned + JsonSchema>(file: &'a File, faults: &mut Faults) -> Option<Element<'a, T>> {
+pub fn whole<'a, T: DeserializeOwned + JsonSchema + 'static>(
+    file: &'a File,
+    faults: &mut Faults,
+) -> Option<Element<'a, T>> {
     read(file, "", file.root.clone(), &schema::<T>(), faults)
 }
 
@@ -352,6 +357,9 @@ fn check_inside(
     }
 }
 
-fn schema<T: JsonSchema>() -> Json {
-    schemars::schema_for!(T).to_value()
+/// Each is made once: a house has hundreds of tables of a few types.
+fn schema<T: JsonSchema + 'static>() -> Arc<Json> {
+    static MADE: Mutex<BTreeMap<TypeId, Arc<Json>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(schemars::schema_for!(T).to_value())).clone()
 }

@@ -139,7 +139,10 @@ impl Seen {
             let until = record.ended_at.filter(|ended| talked && *ended > rung).unwrap_or(rung);
             self.active.entry(offer.operator.clone()).or_default().push((offer.at, until));
         }
-        let (Some(at), Some(queue)) = (record.queued_at, record.queue.clone()) else { return };
+        // Where they came in; what followed a transfer is no arrival.
+        let first = record.lines.first();
+        let queue = first.map(|line| line.queue.clone()).or(record.queue.clone());
+        let (Some(at), Some(queue)) = (record.queued_at, queue) else { return };
         let talk = record.connected_at.map(|_| Duration::from_millis(record.talk_ms));
         if talk.is_some() {
             let talks = self.talks.entry(queue.clone()).or_default();
@@ -149,8 +152,13 @@ impl Seen {
             at,
             queue,
             number: Some(record.from.as_str()).filter(|from| !from.is_empty()).map(Caller::from),
-            waited: Duration::from_millis(record.wait_ms),
-            gave_up: record.outcome == Some(Outcome::AbandonedInQueue),
+            waited: Duration::from_millis(match talk {
+                Some(_) => {
+                    record.lines.iter().find(|line| line.operator.is_some()).map_or(record.wait_ms, |l| l.wait_ms)
+                }
+                None => record.wait_ms,
+            }),
+            gave_up: talk.is_none() && record.outcome == Some(Outcome::AbandonedInQueue),
             asked_callback: record.outcome == Some(Outcome::Callback),
             talk,
         });

@@ -60,7 +60,11 @@ pub struct OperatorNow {
     pub call: Option<String>,
     pub queue: Option<String>,
     pub supervisor: bool,
+    /// Today, out of a line.
     pub answered: u64,
+    /// Their talks of today that are over, those included that colleagues handed to them.
+    pub handled: u64,
+    /// Of those talks, each as long as it was theirs.
     pub talk_ms: u64,
     /// Wrap-ups of today that ended.
     pub wrap_up_ms: u64,
@@ -81,8 +85,15 @@ pub struct CallNow {
     pub choices: String,
     pub queue: Option<String>,
     pub arrived_at: String,
+    /// When the first line was joined.
     pub queued_at: Option<String>,
+    /// When the first operator was joined.
     pub connected_at: Option<String>,
+    /// Since when they wait in the line in which they are, or waited in the last one; after a transfer to another queue
+    /// that is later than `queued_at`. How long they are in the house is told by `arrived_at`.
+    pub line_since: Option<String>,
+    /// How long they waited in that line; absent while they wait.
+    pub line_wait_ms: Option<u64>,
     /// Whose it is: who talks, or is rung; where several phones ring at once, the first of them.
     pub operator: Option<String>,
     /// All operators whose phones ring for it.
@@ -124,6 +135,8 @@ impl CallNow {
             arrived_at: self.arrived_at.clone(),
             queued_at: self.queued_at.clone(),
             connected_at: self.connected_at.clone(),
+            line_since: self.line_since.clone(),
+            line_wait_ms: self.line_wait_ms,
             operator: self.operator.clone(),
             rung: self.rung.clone(),
             seat: self.seat.clone(),
@@ -134,10 +147,14 @@ impl CallNow {
     }
 }
 
-/// What an operator did today, as the records say.
+/// What an operator did today, as `hotline statistics --by operator` says it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Today {
+    /// Out of a line: each offer of theirs that they took.
     pub answered: u64,
+    /// Talks that are over, those included that colleagues handed to them.
+    pub handled: u64,
+    /// Of those talks, hold included, each as long as it was theirs.
     pub talk_ms: u64,
     pub hold_ms: u64,
     /// After calls, those that ended.
@@ -173,10 +190,11 @@ pub struct EmergencyNow {
     pub stage: String,
 }
 
-/// The house today: the same as its records say.
+/// The house today, as `hotline statistics` says it: each visit to a line counts, one more where an operator sends a
+/// caller on to a queue, and each is one of the `lines` of a record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Figures {
-    /// Calls of today that joined a line.
+    /// Visits to lines that began today, without those who gave up at once (the queue's `short_abandon`).
     pub offered: u64,
     pub answered: u64,
     /// Within their queue's time.
@@ -186,7 +204,7 @@ pub struct Figures {
     pub longest_since: Option<String>,
     /// Answered in time / offered: 0 to 1.
     pub service_level: Option<f64>,
-    /// Of the calls that arrived in the last 15 minutes.
+    /// Of those who joined a line in the last 15 minutes.
     pub service_level_15min: Option<f64>,
     /// 0 to 1.
     pub goal: f64,
@@ -197,7 +215,7 @@ pub struct Figures {
     pub calls: usize,
     /// Operators by state.
     pub operators: BTreeMap<String, usize>,
-    /// By the quarter of an hour in which calls arrived, those in which any did.
+    /// By the quarter of an hour in which lines were joined, those in which any were.
     pub quarters: Vec<Quarter>,
     /// On the board, and in the first event after midnight.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,9 +223,10 @@ pub struct Figures {
     /// The same day a week ago; told when `yesterday` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_week: Option<Vec<Quarter>>,
-    /// Why calls were not answered in time: how many, by cause.
+    /// Why callers were not answered in time: how many, by cause. The sum is `offered` - `answered_within`, but for those
+    /// who wait and whose time is not up.
     pub ledger: BTreeMap<String, u64>,
-    /// The calls that were offered, by what they are about: where the caller chose a node of the menus by a key, and it
+    /// What was offered, by what it is about: where the caller chose a node of the menus by a key, and it
     /// is not itself a menu, that node (the one chosen last); else the queue that was joined. The largest first.
     pub categories: Vec<Category>,
 }

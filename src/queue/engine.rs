@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::callers::Callers;
 use super::deadlines::{Agenda, Deadline};
-use super::line::{Class, ContactState, Line};
-use super::operators::{Operator, OperatorView, Profile, Slot};
+use super::line::{Class, Contact, ContactState, Line};
+use super::operators::{Operator, OperatorView, Profile, Slot, Standing};
 use super::settings::Rules;
 use super::table::{Contacts, Offers};
 use super::words::{Input, Output, Place, Said};
@@ -103,8 +103,17 @@ impl Engine {
         };
         let line = self.lines.get(waits.line)?;
         let number = line.order.before(&waits.rank) + 1;
-        let expected = line.pace.wait(now, number, &self.classes.get(waits.class)?.tally());
+        let expected = line.pace.wait(now, number, self.can_be_asked(waits), &self.classes.get(waits.class)?.tally());
         Some(Place { number, expected, ringing })
+    }
+
+    /// Somebody is ready who may be asked for it, when those of its class who wait before it have somebody, too.
+    pub(super) fn can_be_asked(&self, contact: &Contact) -> bool {
+        if let Some((slot, _)) = contact.preferred {
+            return self.operator(slot).standing == Standing::Ready;
+        }
+        let class = &self.classes[contact.class];
+        self.eligible(class, contact).nth(class.waiting.before(&contact.rank)).is_some()
     }
 
     pub fn operator_at(&self, seat: &SeatId) -> Option<&OperatorId> {

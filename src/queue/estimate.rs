@@ -17,6 +17,8 @@ const SMOOTHING: u64 = 16;
 const REMEMBERED: usize = 64;
 /// What was foreseen is believed for so long.
 const FORESIGHT: Duration = Duration::from_secs(60);
+/// What was foreseen for whom somebody can be asked at once is believed up to this: about as long as a phone rings.
+const RINGS: Duration = Duration::from_secs(10);
 /// How much longer than the mean four of five waits are at most, when only the pace is known: a wait of several
 /// service times spreads little, one service time much. 1.6 is the 80th percentile of an exponential wait.
 const P80: (u64, u64) = (16, 10);
@@ -72,9 +74,14 @@ impl Pace {
         if now <= self.foreseen_at + FORESIGHT { self.foreseen.at(place) } else { None }
     }
 
-    /// The wait at `place` (1: next), with those who could serve it standing so. `None`: nobody serves, so
-    /// nothing can be said.
-    pub fn wait(&self, now: Moment, place: usize, tally: &Tally) -> Option<Expected> {
+    /// The wait at `place` (1: next), with those who could serve it standing so. `at_once`: somebody is ready who may be
+    /// asked for it, whatever was foreseen when nobody was. `None`: nobody serves, so nothing can be said.
+    pub fn wait(&self, now: Moment, place: usize, at_once: bool, tally: &Tally) -> Option<Expected> {
+        if at_once {
+            let rings = u64::try_from(RINGS.as_millis()).unwrap_or(u64::MAX);
+            let foreseen = self.foreseen(now, place).filter(|foreseen| foreseen.p80_ms <= rings);
+            return Some(foreseen.unwrap_or(Expected { median_ms: 0, p80_ms: 0 }));
+        }
         let serving = u64::from(tally.ready + tally.busy + tally.wrap_up);
         if serving == 0 {
             return None;
@@ -139,9 +146,23 @@ mod tests {
         let mut pace = Pace::default();
         let (now, busy) = (Moment::from_micros(1_000_000), Tally { busy: 2, ..Tally::default() });
         pace.foresee(now, ExpectedWaits(vec![(1, expected(7000))]));
-        assert_eq!(pace.wait(now, 1, &busy), Some(expected(7000)));
+        assert_eq!(pace.wait(now, 1, false, &busy), Some(expected(7000)));
         let later = now + Duration::from_secs(61);
-        assert_eq!(pace.wait(later, 1, &busy).map(|wait| wait.median_ms), Some(90_000));
-        assert_eq!(pace.wait(now, 1, &Tally { not_ready: 3, ..Tally::default() }), None);
+        assert_eq!(pace.wait(later, 1, false, &busy).map(|wait| wait.median_ms), Some(90_000));
+        assert_eq!(pace.wait(now, 1, false, &Tally { not_ready: 3, ..Tally::default() }), None);
+    }
+
+    #[test]
+    fn who_can_be_asked_for_at_once_does_not_wait_for_what_was_foreseen_when_nobody_could() {
+        let mut pace = Pace::default();
+        let now = Moment::from_micros(1_000_000);
+        let tally = Tally { ready: 1, busy: 4, ..Tally::default() };
+        let nothing = Some(Expected { median_ms: 0, p80_ms: 0 });
+        assert_eq!(pace.wait(now, 5, true, &tally), nothing);
+        pace.foresee(now, ExpectedWaits(vec![(1, expected(144_000))]));
+        assert_eq!(pace.wait(now, 1, true, &tally), nothing);
+        assert_eq!(pace.wait(now, 1, false, &tally), Some(expected(144_000)));
+        pace.foresee(now, ExpectedWaits(vec![(1, expected(3000))]));
+        assert_eq!(pace.wait(now, 1, true, &tally), Some(expected(3000)), "its phone has to be answered");
     }
 }

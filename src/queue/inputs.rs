@@ -81,7 +81,8 @@ impl Engine {
             let foresees = line.rules.steps.iter().skip(contact.step).any(|step| step.expected_wait.is_some());
             let expected = if foresees {
                 let (place, tally) = (line.order.before(&contact.rank) + 1, self.classes[contact.class].tally());
-                line.pace.foreseen(now, place).or_else(|| line.pace.wait(now, place, &tally))
+                let at_once = self.can_be_asked(contact);
+                line.pace.wait(now, place, at_once, &tally).or_else(|| line.pace.foreseen(now, place))
             } else {
                 None
             };

@@ -43,8 +43,10 @@ impl Engine {
         let line = &self.lines[*self.line_names.get(queue)?];
         let waiting = line.order.len();
         let tally = line.classes.first().map(|class| self.classes[*class].tally());
-        let foreseen = line.pace.foreseen(now, waiting + 1);
-        let expected = foreseen.or_else(|| line.pace.wait(now, waiting + 1, &tally?));
+        let class = line.classes.first().map(|class| &self.classes[*class]);
+        let at_once = class.is_some_and(|class| class.waiting.len() < class.ready.len());
+        let foreseen = || line.pace.foreseen(now, waiting + 1);
+        let expected = tally.and_then(|tally| line.pace.wait(now, waiting + 1, at_once, &tally)).or_else(foreseen);
         let served = line.classes.iter().any(|class| self.classes[*class].is_served());
         let ready = tally.map_or(0, |tally| tally.ready);
         Some(LineNow { waiting, expected, open: line.open && !line.retired, served, ready })

@@ -96,7 +96,30 @@ pub struct QueueRules {
     pub short_abandon: Duration,
 }
 
+/// What a queue promises its callers, and whom it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promise {
+    pub answer_within: Duration,
+    pub short_abandon: Duration,
+}
+
+impl Promise {
+    /// Whoever is answered after this wait is answered in time.
+    pub fn is_kept_after(self, wait: Duration) -> bool {
+        wait <= self.answer_within
+    }
+
+    /// Whoever gives up after this wait was never offered.
+    pub fn is_short(self, wait: Duration) -> bool {
+        wait < self.short_abandon
+    }
+}
+
 impl QueueRules {
+    pub fn promise(&self) -> Promise {
+        Promise { answer_within: self.answer_within, short_abandon: self.short_abandon }
+    }
+
     /// The plainest queue: one need, longest idle first, nothing relaxes.
     pub fn plain(need: Need) -> Self {
         QueueRules {

@@ -35,6 +35,7 @@ struct Printed<'a> {
     operator: &'a Option<OperatorId>,
     seat: &'a Option<SeatId>,
     offers: Vec<PrintedOffer<'a>>,
+    lines: Vec<PrintedLine<'a>>,
     outcome: Option<Outcome>,
     ended_by: Option<EndedBy>,
     wait_ms: u64,
@@ -58,6 +59,17 @@ struct Printed<'a> {
     note_by: &'a Option<OperatorId>,
     operator_quality: Option<Quality>,
     one_way: Vec<PrintedOneWay<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedLine<'a> {
+    queue: &'a QueueId,
+    joined_at: String,
+    left_at: Option<String>,
+    outcome: &'a str,
+    operator: &'a Option<OperatorId>,
+    wait_ms: u64,
+    within_service_level: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -146,6 +158,15 @@ impl<'a> Printed<'a> {
             outcome: &offer.outcome,
             ms: offer.ms,
         });
+        let lines = record.lines.iter().map(|line| PrintedLine {
+            queue: &line.queue,
+            joined_at: rfc3339(line.joined_at, zone),
+            left_at: time(line.left_at),
+            outcome: &line.outcome,
+            operator: &line.operator,
+            wait_ms: line.wait_ms,
+            within_service_level: line.within_service_level,
+        });
         let handoff = record.handoff.iter().map(|handoff| PrintedHandoff {
             target: &handoff.target,
             number: &handoff.number,
@@ -199,6 +220,7 @@ impl<'a> Printed<'a> {
             operator: &record.operator,
             seat: &record.seat,
             offers: offers.collect(),
+            lines: lines.collect(),
             outcome: record.outcome,
             ended_by: record.ended_by,
             wait_ms: record.wait_ms,
@@ -248,7 +270,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 45] = [
+const COLUMNS: [&str; 46] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -294,6 +316,7 @@ const COLUMNS: [&str; 45] = [
     "operator_loss",
     "operator_jitter_ms",
     "one_way",
+    "lines",
 ];
 
 /// A table with a header; lists of things are JSON.

@@ -173,6 +173,12 @@ impl Log {
         }
     }
 
+    /// The number of the last input that is written down; 0 if none is.
+    pub fn last_input(&self) -> Result<u64, ReadFault> {
+        let found = self.0.page("SELECT max(seq) FROM inputs", [], |row| row.get::<_, Option<u64>>(0))?;
+        Ok(found.first().copied().flatten().unwrap_or(0))
+    }
+
     /// Hands the inputs after number `seq` to `each`, in order, up to the moment `until`; one page is in memory.
     pub fn inputs(
         &self,

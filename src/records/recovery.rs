@@ -94,10 +94,10 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     record.outcome = Some(Outcome::SystemRestart);
     record.ended_by = Some(EndedBy::System);
     let millis = |from: Moment, to: Moment| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
-    if let Some(queued_at) = record.queued_at {
-        record.wait_ms = millis(queued_at, record.connected_at.unwrap_or(ended_at));
-        record.within_service_level = Some(record.within_service_level.unwrap_or(false));
+    if let Some(line) = record.lines.last_mut().filter(|line| line.waits()) {
+        line.leaves(ended_at, "restarted");
     }
+    (record.wait_ms, record.within_service_level) = record.sum_of_lines();
     if let Some(connected_at) = record.connected_at {
         record.talk_ms = millis(connected_at, ended_at);
     }
@@ -106,13 +106,13 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
 /// How a call that was in a line left it, as for calls that end by themselves. Its place is not known any more.
 fn ending(record: &Record) -> Option<QueueEvent> {
     const PLACE: &str = "1";
-    let (queued_at, ended_at) = (record.queued_at?, record.ended_at?);
+    let (line, ended_at) = (record.line()?, record.ended_at?);
     let seconds = |from: Moment, to: Moment| to.since(from).as_secs().to_string();
-    let (event, data) = match record.connected_at {
+    let (event, data) = match line.left_at.filter(|_| line.operator.is_some()) {
         Some(connected) => {
-            ("COMPLETECALLER", vec![seconds(queued_at, connected), seconds(connected, ended_at), PLACE.into()])
+            ("COMPLETECALLER", vec![seconds(line.joined_at, connected), seconds(connected, ended_at), PLACE.into()])
         }
-        None => ("ABANDON", vec![PLACE.into(), PLACE.into(), seconds(queued_at, ended_at)]),
+        None => ("ABANDON", vec![PLACE.into(), PLACE.into(), seconds(line.joined_at, ended_at)]),
     };
     Some(QueueEvent {
         at: ended_at,

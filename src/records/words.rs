@@ -18,9 +18,9 @@ pub struct Record {
     pub arrived_at: Moment,
     /// When our 200 was sent.
     pub answered_at: Option<Moment>,
-    /// When the line was joined.
+    /// When the first line was joined; `lines` has all.
     pub queued_at: Option<Moment>,
-    /// When an operator was joined.
+    /// When the first operator was joined.
     pub connected_at: Option<Moment>,
     pub ended_at: Option<Moment>,
     /// `zh` or `en`.
@@ -39,14 +39,17 @@ pub struct Record {
     pub operator: Option<OperatorId>,
     pub seat: Option<SeatId>,
     pub offers: Vec<OfferRecord>,
+    /// Every visit to a line, in order: what the figures of the day count.
+    #[serde(default)]
+    pub lines: Vec<LineRecord>,
     pub outcome: Option<Outcome>,
     pub ended_by: Option<EndedBy>,
-    /// In the line: from `queued_at` to `connected_at`, or to the end.
+    /// In lines, all visits together.
     pub wait_ms: u64,
     /// With the operator, hold included.
     pub talk_ms: u64,
     pub hold_ms: u64,
-    /// Connected within the queue's service-level time, counted from `queued_at`; `None` if never queued.
+    /// Every line that was joined was answered within its queue's service-level time; `None` if none was.
     pub within_service_level: Option<bool>,
     pub recording: Option<Recording>,
     pub quality: Option<Quality>,
@@ -65,7 +68,7 @@ pub struct Record {
     /// Which try it was, from 1.
     #[serde(default)]
     pub attempt: Option<u8>,
-    /// The wait that was foreseen (median) when the line was joined.
+    /// The wait that was foreseen (median) when the first line was joined.
     #[serde(default)]
     pub expected_wait_ms: Option<u64>,
     /// Every try to hand an emergency to somebody else.
@@ -86,6 +89,58 @@ pub struct Record {
     /// Who noted it last.
     #[serde(default)]
     pub note_by: Option<OperatorId>,
+}
+
+/// One visit to a line. An operator who sends the caller on to a queue, and a talk that failed and came back, begin
+/// another; a rule or a supervisor who moves a caller who waits lets the wait go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineRecord {
+    pub queue: QueueId,
+    /// Since when it waits; after a move since before it.
+    pub joined_at: Moment,
+    /// When an operator had it, or it left without one.
+    pub left_at: Option<Moment>,
+    /// `answered`, `abandoned`, `short_abandoned` (too soon to count as offered), `moved` (the next visit goes on where
+    /// this one ended), `overflowed`, `callback`, `left_by_key`, `restarted`; empty while it waits.
+    pub outcome: String,
+    /// Who answered.
+    pub operator: Option<OperatorId>,
+    /// From `joined_at` to `left_at`.
+    pub wait_ms: u64,
+    /// Answered within the queue's service-level time; `None` while it waits, and where it was moved on.
+    pub within_service_level: Option<bool>,
+}
+
+impl LineRecord {
+    pub fn waits(&self) -> bool {
+        self.left_at.is_none()
+    }
+
+    /// Offered to the house, as its statistics count it.
+    pub fn is_offered(&self) -> bool {
+        !matches!(self.outcome.as_str(), "short_abandoned" | "moved")
+    }
+
+    pub fn leaves(&mut self, at: Moment, outcome: &str) {
+        self.left_at = Some(at);
+        self.outcome = outcome.into();
+        self.wait_ms = u64::try_from(at.since(self.joined_at).as_millis()).unwrap_or(u64::MAX);
+        self.within_service_level = (outcome != "moved").then_some(false);
+    }
+}
+
+impl Record {
+    /// The line in which it waits, or waited last.
+    pub fn line(&self) -> Option<&LineRecord> {
+        self.lines.last()
+    }
+
+    /// The visits that are over, as a whole: how long they waited, and whether each was answered in time.
+    pub fn sum_of_lines(&self) -> (u64, Option<bool>) {
+        let visits = || self.lines.iter().filter(|line| line.outcome != "moved");
+        let in_time = visits().all(|line| line.within_service_level == Some(true));
+        (visits().map(|line| line.wait_ms).sum(), visits().next().map(|_| in_time))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

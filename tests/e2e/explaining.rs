@@ -6,7 +6,7 @@ use crate::house::{Files, House, free_port, hotline};
 use crate::peers::{Sipp, Softphone};
 
 /// Runs a command on the house's data; its standard output, and whether it ended with 0.
-fn ask(house: &House, args: &[&str]) -> (String, bool) {
+pub fn ask(house: &House, args: &[&str]) -> (String, bool) {
     let out = hotline().args(args).arg("--data").arg(house.data()).output().expect("runs");
     (String::from_utf8(out.stdout).expect("UTF-8"), out.status.success())
 }

@@ -16,6 +16,7 @@ mod crash;
 mod desk_phones;
 mod encrypted;
 mod explaining;
+mod figures;
 mod guarding;
 mod house;
 mod https;

@@ -44,13 +44,13 @@ fn with<'a>(sounds: &'a [String], args: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The call that is open.
-fn open_call(house: &House) -> String {
+pub fn open_call(house: &House) -> String {
     let out = hotline().args(["calls", "--data"]).arg(house.data()).output().expect("runs");
     let text = String::from_utf8(out.stdout).expect("UTF-8");
     text.split_whitespace().next().unwrap_or_else(|| panic!("no call is open: {text:?}")).to_string()
 }
 
-fn order(house: &House, call: &str, by: &str, order: &[&str]) -> Result<(), String> {
+pub fn order(house: &House, call: &str, by: &str, order: &[&str]) -> Result<(), String> {
     let mut command = hotline();
     command.args(["order", call]).args(order).args(["--by", by, "--data"]).arg(house.data());
     let out = command.output().expect("runs");

@@ -100,6 +100,7 @@ export class House {
       queue: "housing",
       arrived_at: sample.ago(19),
       queued_at: sample.ago(8),
+      line_since: sample.ago(8),
       operator,
       seat,
       place: 1,

@@ -131,6 +131,8 @@ export function calls(people: OperatorNow[]): CallNow[] {
       queue: QUEUES[i % 4]?.[0] ?? "citizen",
       arrived_at: ago(400),
       queued_at: ago(380),
+      line_since: ago(380),
+      line_wait_ms: 9000,
       connected_at: one.since,
       operator: one.id,
       seat: one.seat ?? null,
@@ -150,6 +152,7 @@ export function calls(people: OperatorNow[]): CallNow[] {
       queue,
       arrived_at: ago(20 + i * 4),
       queued_at: ago(3 + i * 4),
+      line_since: ago(3 + i * 4),
       place: ++place,
       why: `nobody could be asked: ${120 - i} busy, ${6 + i} in wrap-up, 3 not ready`,
       supervised_by: [],
@@ -300,7 +303,7 @@ export function explained() {
   return {
     lines: ["10:21:03 joined the line housing"],
     story: {
-      record: { queue: "housing", queued_at: at(0), connected_at: at(19), ended_at: null },
+      record: { lines: [{ queue: "housing", outcome: "answered", wait_ms: 19_000, left_at: at(19) }] },
       events: [
         { at: at(0), output: "joined", queue: "housing", expected: { median_ms: 14_000, p80_ms: 31_000 } },
         {

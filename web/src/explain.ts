@@ -33,7 +33,7 @@ export interface Happened {
 }
 
 export interface Story {
-  record?: { queue?: string | null; queued_at?: string | null; connected_at?: string | null; ended_at?: string | null };
+  record?: { lines?: { queue: string; outcome: string; wait_ms: number; left_at?: string | null }[] };
   events: Happened[];
   passed_by?: { contact: string; at: string; operator?: string | null; why: string }[];
   incomplete?: boolean;
@@ -138,12 +138,15 @@ function details(of: Happened, t: Dictionary["explain"], names: Names): string[]
 
 function verdict(story: Story, t: Dictionary["explain"], causes: Record<string, string>, names: Names): string | null {
   const { record, events } = story;
-  if (!record?.queue || !record.queued_at) return null;
-  const end = record.connected_at ?? record.ended_at;
-  const line = names.queue(record.queue);
-  const waited = end ? t.waited(line, Date.parse(end) - Date.parse(record.queued_at)) : t.waits(line);
+  // A line from which it was moved is told of with the one in which the wait went on.
+  const visits = (record?.lines ?? []).filter((visit) => visit.outcome !== "moved");
+  if (visits.length === 0) return null;
+  const waited = visits.map(({ queue, wait_ms, left_at }) =>
+    left_at ? t.waited(names.queue(queue), wait_ms) : t.waits(names.queue(queue)),
+  );
   const late = events.find((one) => one.output === "late");
-  return waited + (late ? t.late(word(causes, late.cause)) : end ? t.inTime : "");
+  const over = visits.every((visit) => visit.left_at);
+  return waited.join("") + (late ? t.late(word(causes, late.cause)) : over ? t.inTime : "");
 }
 
 /** What `GET /calls/{id}/explain` answers, in the language of the page. */

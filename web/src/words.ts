@@ -93,6 +93,10 @@ export interface CallNow {
   arrived_at: string;
   queued_at?: string | null;
   connected_at?: string | null;
+  /** Since when they wait in the line in which they are, or waited in the last one. */
+  line_since?: string | null;
+  /** How long they waited there; absent while they wait. */
+  line_wait_ms?: number | null;
   operator?: string | null;
   seat?: string | null;
   place?: number | null;
@@ -225,6 +229,14 @@ export interface Recording {
   index?: { at_ms: number; stage: string; operator?: string | null; paused?: boolean }[];
 }
 
+/** One visit to a line. */
+export interface Visit {
+  queue: string;
+  outcome: string;
+  wait_ms: number;
+  left_at?: string | null;
+}
+
 /** A call that is over; the record has more fields, all of which are shown. */
 export interface CallRecord {
   call_id: string;
@@ -241,7 +253,9 @@ export interface CallRecord {
   language?: string | null;
   outcome: string;
   ended_by?: string | null;
+  /** In lines, all visits together. */
   wait_ms?: number | null;
+  lines?: Visit[];
   talk_ms?: number | null;
   hold_ms?: number | null;
   within_service_level?: boolean | null;
@@ -252,6 +266,8 @@ export interface CallRecord {
 
 export interface Today {
   answered: number;
+  /** Talks that are over, those included that colleagues handed over. */
+  handled?: number;
   talk_ms: number;
   hold_ms?: number;
   wrap_up_ms?: number;

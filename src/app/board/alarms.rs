@@ -53,8 +53,8 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         due.insert(id, alarm);
     };
     let goal = f64::from(keeper.house.web.goal);
-    let recent = keeper.day.recent(now, None);
-    if recent.service_level().is_some_and(|level| level * 100.0 < goal) && recent.offered >= ENOUGH {
+    let (offered, level) = keeper.day.recent(now, None);
+    if level.is_some_and(|level| level * 100.0 < goal) && offered >= ENOUGH {
         let text = format!("最近15分钟接通率低于目标 {goal:.0}%");
         raise("service_level", None, text, format!("fewer than {goal:.0} % were answered in time in 15 minutes"));
     }

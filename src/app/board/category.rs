@@ -1,18 +1,18 @@
 //! What a call is about: what its caller chose in the menus.
 
-use crate::ids::MenuId;
+use crate::ids::{MenuId, QueueId};
 use crate::ivr::menu::{Choice, Menus, Node, To};
 use crate::records::Record;
 
 /// The node that the caller chose last by a key, if it is not itself a menu, where something else was to be chosen;
-/// else the queue.
-pub fn category(menus: &Menus, record: &Record) -> Option<String> {
+/// else the queue that was joined.
+pub fn category(menus: &Menus, record: &Record, queue: &QueueId) -> String {
     let steps = record.menu_path.iter().zip(record.menu_path.iter().skip(1)).rev();
     let chosen = steps.filter(|_| !record.choices.is_empty()).find(|(from, to)| {
         let is_menu = matches!(menus.nodes.get(*to), Some(Node::Menu(_)));
         !is_menu && menus.nodes.get(*from).is_some_and(|node| leads_by_key(node, to))
     });
-    chosen.map(|(_, to)| to.to_string()).or_else(|| record.queue.as_ref().map(ToString::to_string))
+    chosen.map_or_else(|| queue.to_string(), |(_, to)| to.to_string())
 }
 
 fn leads_by_key(node: &Node, to: &MenuId) -> bool {
@@ -101,7 +101,7 @@ mod tests {
                 "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
             }))
             .unwrap();
-            assert_eq!(category(menus, &record).as_deref(), Some(about), "{choices:?} {path}");
+            assert_eq!(category(menus, &record, &queue.into()), about, "{choices:?} {path}");
         }
     }
 }

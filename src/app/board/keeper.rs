@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::category::category;
-use super::day::{Day, Told};
+use super::day::Day;
+use super::former::Awaited;
 use super::looks::{Line, Look};
-use super::wrap_ups::WrapUps;
 use super::{News, Seen, alarms};
 use crate::app::clock::Clock;
-use crate::app::replaying::{Replay, Step};
 use crate::app::switchboard::Order;
 use crate::app::switches::Flip;
 use crate::app::web::facts;
@@ -24,8 +23,8 @@ use crate::config::House;
 use crate::http::{self, Board};
 use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{LateCause, NO_QUEUE, Next, OperatorState, Output, Said};
-use crate::records::{Record, rfc3339};
+use crate::queue::{LateCause, LeftLine, NO_QUEUE, Next, OperatorState, Output, Said};
+use crate::records::{Log, Record, rfc3339};
 use crate::sip::guard;
 
 /// Between two looks at the lines; what happens is told at once.
@@ -35,6 +34,9 @@ const BATCH: usize = 512;
 /// After that the board lets news gather: nobody sees so short a time, and one waking, and one writing of a call, does
 /// for all of them.
 const REST: Duration = Duration::from_millis(10);
+/// For what was just said to be on the disk, where it has to be read from there.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub struct Parts {
     pub board: Arc<Board>,
@@ -50,6 +52,7 @@ pub struct Parts {
 /// A contact that waits, rings or talks.
 pub(super) struct Contact {
     pub queue: QueueId,
+    /// Since when it waits in this line, or talks.
     pub since: Moment,
     pub callback: bool,
     pub talking: bool,
@@ -73,10 +76,11 @@ pub struct Keeper {
     health: Arc<arc_swap::ArcSwap<Result<(), String>>>,
     pub(super) webhooks: Webhooks,
     pub(super) day: Day,
-    pub(super) ledger: BTreeMap<LateCause, u64>,
-    pub(super) wrap_ups: WrapUps,
-    /// So far the ledger was read from the log.
-    replayed: Moment,
+    former: Awaited,
+    /// Who waits until the board shows what is now.
+    to_show: Vec<SyncSender<()>>,
+    /// Who gave up in this moment, and was told of as late for that.
+    gave_up: Option<CallId>,
     /// News that were heard.
     heard: u64,
     pub(super) contacts: BTreeMap<CallId, Contact>,
@@ -108,9 +112,9 @@ impl Keeper {
             health,
             webhooks,
             day: Day::empty(clock.now(), zone),
-            ledger: BTreeMap::new(),
-            wrap_ups: WrapUps::default(),
-            replayed: Moment::default(),
+            former: Awaited::nothing(),
+            to_show: Vec::new(),
+            gave_up: None,
             heard: 0,
             contacts: BTreeMap::new(),
             operators: BTreeMap::new(),
@@ -126,9 +130,9 @@ impl Keeper {
         let work = move || {
             let began = clock.now();
             keeper.board.put_facts(&keeper.time(began), facts(&keeper.house, version));
-            keeper.begin_day(began);
-            keeper.replay(began);
-            info!(calls = keeper.day.all.offered, took = ?clock.now().since(began), "the board shows today");
+            // What is younger than the log is heard as news.
+            keeper.begin_day(began, Moment::from_micros(u64::MAX));
+            info!(offered = keeper.day.all().offered, took = ?clock.now().since(began), "the board shows today");
             keeper.run(&news);
         };
         std::thread::Builder::new().name("board".into()).spawn(work).map(drop)
@@ -139,7 +143,8 @@ impl Keeper {
         let mut whole = true;
         loop {
             let now = self.clock.now();
-            if now >= next {
+            if now >= next || !self.to_show.is_empty() {
+                let waiting = std::mem::take(&mut self.to_show);
                 let Some(look) = self.look(whole) else { return };
                 whole = false;
                 // What is older than the whole is heard before it.
@@ -149,6 +154,9 @@ impl Keeper {
                 }
                 self.looked(now, look);
                 self.board.set_ready();
+                for tell in waiting {
+                    let _ = tell.try_send(());
+                }
                 next = now + TICK;
             }
             let first = match news.recv_timeout(next.since(now)) {
@@ -175,62 +183,46 @@ impl Keeper {
         rfc3339(at, &self.house.app.time_zone)
     }
 
-    /// The figures of the day that it is, from the records.
-    fn begin_day(&mut self, now: Moment) {
+    /// The figures of the day that it is, from what was written down until then.
+    fn begin_day(&mut self, now: Moment, until: Moment) {
         let zone = self.house.app.time_zone.clone();
-        let read = Day::read(&self.data, now, zone.clone(), |record| told(&self.house, record));
-        self.day = read.unwrap_or_else(|fault| {
-            error!(%fault, "the records of today cannot be read; the figures begin with nothing");
-            Day::empty(now, zone)
-        });
-        self.ledger.clear();
-        self.wrap_ups.begin(self.day.begins);
+        self.day = Day::empty(now, zone.clone());
+        self.day.rules(u64::MAX, &self.house.queue);
+        if let Err(fault) = self.day.read_log(&self.data, until) {
+            error!(%fault, "the log of today cannot be read; the figures begin with what could be");
+        }
+        let menus = &self.house.ivr.menus;
+        if let Err(fault) = self.day.read_records(&self.data, |record, queue| category(menus, record, queue)) {
+            error!(%fault, "the records of today cannot be read; what calls were about is counted from now on");
+        }
+        self.former = Awaited::begin(&self.data, self.day.begins, now, zone);
+        self.count_open();
+    }
+
+    fn count_open(&mut self) {
         for seen in self.calls.values() {
-            self.day.put(&seen.record, told(&self.house, &seen.record), false);
+            let menus = &self.house.ivr.menus;
+            self.day.put(&seen.record, |record, queue| category(menus, record, queue), false);
         }
         self.changed_operators.extend(self.house.queue.operators.keys().cloned());
     }
 
-    /// Why calls of today were late, and how long operators wrapped up, stands in the engine's log alone.
-    fn replay(&mut self, until: Moment) {
-        self.replayed = until;
-        let begins = self.day.begins;
-        self.wrap_ups = WrapUps::default();
-        self.wrap_ups.begin(begins);
-        let replayed = Replay::open(&self.data, begins).and_then(|mut replay| {
-            let before = replay.engine.now();
-            for view in replay.engine.operators() {
-                self.wrap_ups.saw(before, view.operator, &view.state);
-            }
-            replay.play(until, |_, step| {
-                if let Step::Said(said) = step {
-                    self.late(&said.output);
-                    self.wraps_up(said);
-                }
-            })
-        });
-        if let Err(fault) = replayed {
-            error!(%fault, "the log of today cannot be read; why calls were late is counted from now on");
+    /// News were lost: what is not on the disk yet is waited for.
+    fn begin_anew(&mut self, now: Moment, seq: u64) {
+        let written = || Log::open(&self.data).and_then(|log| log.last_input()).is_ok_and(|last| last >= seq);
+        let mut tries = DISK_PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        while !written() && tries > 0 {
+            std::thread::sleep(LOOK_EVERY);
+            tries -= 1;
         }
-    }
-
-    fn wraps_up(&mut self, said: &Said) {
-        if let Output::Operator { operator, state, .. } = &said.output {
-            self.wrap_ups.saw(said.at, operator, state);
-        }
-    }
-
-    fn late(&mut self, output: &Output) {
-        if let Output::Late { contact, cause, .. } = output
-            && arrived(*contact) >= self.day.begins
-        {
-            *self.ledger.entry(*cause).or_default() += 1;
-        }
+        self.begin_day(now, now);
     }
 
     fn hear(&mut self, news: News) {
         self.heard += 1;
         match news {
+            News::Show(tell) => self.to_show.push(tell),
+            News::Rules(seq, rules) => self.day.rules(seq, &rules),
             News::Said(said) => self.said(said),
             News::Call(seen) => {
                 self.saw_recording(&seen.record);
@@ -262,8 +254,8 @@ impl Keeper {
     }
 
     fn count(&mut self, record: &Record, closed: bool) {
-        let changed = self.day.put(record, told(&self.house, record), closed);
-        self.changed_operators.extend(changed);
+        let menus = &self.house.ivr.menus;
+        self.day.put(record, |record, queue| category(menus, record, queue), closed);
     }
 
     fn forget_the_removed(&mut self, new: &House) {
@@ -282,24 +274,18 @@ impl Keeper {
         let outcome = serde_json::to_value(record.outcome).unwrap_or_default();
         let queue = record.queue.as_ref().map_or("", QueueId::as_str);
         http::counter("hotline_calls_total", &[("outcome", outcome.as_str().unwrap_or("none")), ("queue", queue)]);
-        if record.connected_at.is_some() {
-            http::seconds("hotline_wait_seconds", &[("queue", queue)], record.wait_ms as f64 / 1000.0);
-            http::seconds("hotline_talk_seconds", &[("queue", queue)], record.talk_ms as f64 / 1000.0);
-        }
     }
 
     fn said(&mut self, said: Said) {
-        if said.at > self.replayed {
-            self.late(&said.output);
-            self.wraps_up(&said);
-        }
+        self.day.said(&said);
+        self.measure(&said);
         let Said { at, output, .. } = said;
         if let Some(contact) = output.contact() {
             self.changed_calls.insert(contact);
         }
         match output {
-            Output::Joined { contact, queue, since, .. } => {
-                let contact_of = Contact { queue, since, callback: false, talking: false, why: None };
+            Output::Joined { contact, queue, .. } => {
+                let contact_of = Contact { queue, since: at, callback: false, talking: false, why: None };
                 self.contacts.insert(contact, contact_of);
             }
             Output::Moved { contact, to, .. } => {
@@ -316,6 +302,7 @@ impl Keeper {
                 }
             }
             Output::Connected { contact, queue, operator, seat, .. } => {
+                self.changed_operators.insert(operator.clone());
                 let of = Contact { queue, since: at, callback: false, talking: true, why: None };
                 self.contacts.insert(contact, of);
                 if let Some(seen) = self.calls.get(&contact) {
@@ -342,16 +329,15 @@ impl Keeper {
                     of.why = decision.chosen.is_none().then(why);
                 }
             }
-            Output::Ended { contact, .. } | Output::Left { contact, .. } | Output::CallbackEnded { contact, .. } => {
+            Output::Ended { contact, operator, .. } => {
+                self.changed_operators.insert(operator);
                 self.contacts.remove(&contact);
             }
-            Output::OfferEnded { outcome, .. } => {
-                let outcome = serde_json::to_value(outcome).unwrap_or_default();
-                http::counter("hotline_offers_total", &[("outcome", outcome.as_str().unwrap_or("none"))]);
+            Output::Left { contact, .. } | Output::CallbackEnded { contact, .. } => {
+                self.contacts.remove(&contact);
             }
-            Output::Late { cause, .. } => {
-                let cause = serde_json::to_value(cause).unwrap_or_default();
-                http::counter("hotline_late_total", &[("cause", cause.as_str().unwrap_or("none"))]);
+            Output::OfferEnded { operator, .. } => {
+                self.changed_operators.insert(operator);
             }
             Output::Operator { operator, seat, state, next } => {
                 let former = self.operators.get(&operator);
@@ -364,6 +350,37 @@ impl Keeper {
         }
     }
 
+    /// What is counted for good, of each visit to a line.
+    fn measure(&mut self, said: &Said) {
+        let count_late = |cause: LateCause| {
+            let cause = serde_json::to_value(cause).unwrap_or_default();
+            http::counter("hotline_late_total", &[("cause", cause.as_str().unwrap_or("none"))]);
+        };
+        match &said.output {
+            Output::OfferEnded { outcome, .. } => {
+                let outcome = serde_json::to_value(outcome).unwrap_or_default();
+                http::counter("hotline_offers_total", &[("outcome", outcome.as_str().unwrap_or("none"))]);
+            }
+            Output::Connected { queue, waited_ms, .. } => {
+                http::seconds("hotline_wait_seconds", &[("queue", queue.as_str())], *waited_ms as f64 / 1000.0);
+            }
+            Output::Ended { queue, talk_ms, .. } => {
+                http::seconds("hotline_talk_seconds", &[("queue", queue.as_str())], *talk_ms as f64 / 1000.0);
+            }
+            // Who gives up at once was never offered: whether that is so is told next.
+            Output::Late { contact, cause: LateCause::GaveUp, .. } => self.gave_up = Some(*contact),
+            Output::Late { cause, .. } => count_late(*cause),
+            Output::Left { contact, queue, why, waited_ms, .. } if self.gave_up.take() == Some(*contact) => {
+                let waited = Duration::from_millis(*waited_ms);
+                let short = self.house.queue.queues.get(queue).is_some_and(|rules| rules.promise().is_short(waited));
+                if !(short && *why == LeftLine::CallerGone) {
+                    count_late(LateCause::GaveUp);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn looked(&mut self, now: Moment, look: Look) {
         if let Some(whole) = look.whole {
             let gone: Vec<CallId> = self.calls.keys().copied().collect();
@@ -371,7 +388,6 @@ impl Keeper {
             self.calls = whole.calls.into_iter().map(|seen| (seen.id, seen)).collect();
             self.changed_calls.extend(self.calls.keys().copied());
             for (operator, seat, state, next) in whole.operators {
-                self.wrap_ups.saw(now, &operator, &state);
                 self.changed_operators.insert(operator.clone());
                 let former = self.operators.get(&operator).filter(|former| same_state(&former.state, &state));
                 let since = former.map_or(now, |former| former.since);
@@ -383,21 +399,26 @@ impl Keeper {
             for (queue, line) in &look.lines {
                 for id in &line.waiting {
                     let callback = !self.calls.contains_key(id);
-                    let (queue, since) = (queue.clone(), arrived(*id));
+                    let joined = self.calls.get(id).and_then(|seen| Some(seen.record.line()?.joined_at));
+                    let (queue, since) = (queue.clone(), joined.unwrap_or_else(|| arrived(*id)));
                     let new = Contact { queue, since, callback, talking: false, why: None };
                     self.contacts.entry(*id).or_insert(new);
                 }
             }
             // Not the first look: news were lost.
             if self.board.is_ready() {
-                self.begin_day(now);
-                self.replay(now);
+                self.begin_anew(now, whole.seq);
             }
+            self.count_open();
         }
         if self.day.ends <= now {
-            self.begin_day(now);
+            self.day.turn(now);
+            self.former = Awaited::begin(&self.data, self.day.begins, now, self.house.app.time_zone.clone());
+            self.count_open();
         }
-        self.day.forget(now);
+        if let Some(former) = self.former.take() {
+            self.day.take_former(former);
+        }
         let health = match (look.draining, look.healthy) {
             (true, _) => Err("the hotline is closing: new calls are refused".to_string()),
             (false, false) => Err("the disk takes no records".to_string()),
@@ -453,12 +474,6 @@ fn same_state(one: &OperatorState, other: &OperatorState) -> bool {
 /// An id says when its call arrived.
 fn arrived(call: CallId) -> Moment {
     Moment::from_micros((call.0 >> 20).saturating_mul(1000))
-}
-
-/// What the files say of a record.
-fn told(house: &House, record: &Record) -> Told {
-    let rules = record.queue.as_ref().and_then(|queue| house.queue.queues.get(queue));
-    Told { answer_within: rules.map(|rules| rules.answer_within), category: category(&house.ivr.menus, record) }
 }
 
 /// What the guard did, by what it was.

@@ -38,6 +38,8 @@ pub struct Line {
 pub struct Whole {
     /// The news that it follows.
     pub told: u64,
+    /// Number of the engine's last input.
+    pub seq: u64,
     pub operators: Vec<(OperatorId, Option<SeatId>, OperatorState, Option<Next>)>,
     pub calls: Vec<Seen>,
 }
@@ -59,7 +61,8 @@ impl Switchboard {
             let ids: Vec<CallId> = self.calls.ids().collect();
             let seen = |id: CallId| Some(Seen::new(id, self.calls.view(id)?));
             Whole {
-                told: self.watch.told(),
+                told: self.watch.count(),
+                seq: self.queue.seq(),
                 operators: self.queue.operators().map(operator).collect(),
                 calls: ids.into_iter().filter_map(seen).collect(),
             }

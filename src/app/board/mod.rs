@@ -4,11 +4,12 @@
 mod alarms;
 mod category;
 mod day;
+mod former;
 mod keeper;
 mod looks;
 mod shown;
-mod wrap_ups;
 
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use tracing::{error, warn};
@@ -19,7 +20,7 @@ pub use looks::Look;
 use crate::call::{Consulted, Stage, Supervisor, Target, View};
 use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{Output, Said};
+use crate::queue::{Input, Output, Rules, Said};
 use crate::records::{Entry, Record};
 
 /// News that wait for the board; beyond that the board reads what it needs anew.
@@ -27,12 +28,16 @@ const WAITING: usize = 50_000;
 
 /// What the board is told.
 pub enum News {
+    /// The engine is given rules by the input of this number.
+    Rules(u64, Arc<Rules>),
     Said(Said),
     Call(Box<Seen>),
     /// A call is over: its record.
     Closed(Box<Record>),
     /// It is looked at no more.
     Over(CallId),
+    /// Somebody waits until the board shows what is now: they are told then.
+    Show(SyncSender<()>),
     /// Another configuration is in force.
     House(Box<crate::config::House>, u64),
 }
@@ -62,7 +67,7 @@ impl Seen {
 pub struct Watch {
     news: SyncSender<News>,
     /// News that found room.
-    told: u64,
+    count: u64,
     /// Some news found no room: the board is to begin anew.
     lost: bool,
 }
@@ -71,7 +76,14 @@ impl Watch {
     /// The two ends.
     pub fn new() -> (Watch, std::sync::mpsc::Receiver<News>) {
         let (news, heard) = sync_channel(WAITING);
-        (Watch { news, told: 0, lost: false }, heard)
+        (Watch { news, count: 0, lost: false }, heard)
+    }
+
+    /// The engine is about to be told this.
+    pub fn told(&mut self, seq: u64, input: &Input) {
+        if let Input::Rules { rules } = input {
+            self.tell(News::Rules(seq, rules.clone()));
+        }
     }
 
     pub fn said(&mut self, said: &Said) {
@@ -96,7 +108,7 @@ impl Watch {
 
     pub fn tell(&mut self, news: News) {
         match self.news.try_send(news) {
-            Ok(()) => self.told += 1,
+            Ok(()) => self.count += 1,
             Err(TrySendError::Full(_)) => {
                 if !std::mem::replace(&mut self.lost, true) {
                     warn!("the board does not keep up; it will begin anew");
@@ -111,8 +123,8 @@ impl Watch {
     }
 
     /// How many news there were.
-    pub fn told(&self) -> u64 {
-        self.told
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// Whether news were lost since this was asked last.

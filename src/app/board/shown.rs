@@ -1,8 +1,9 @@
 //! What the board shows, in the words of the pages.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::day::{Quarters, Worked};
+use super::day::Quarters;
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
 use crate::call::{Reached, Stage, SwitchTo};
@@ -13,6 +14,7 @@ use crate::http::{
 };
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
 use crate::moment::Moment;
+use crate::queue::statistics::{Contacts, ServiceLevel};
 use crate::queue::{Next, OperatorState};
 
 /// Every state of operators, so that metrics fall to nothing again.
@@ -49,8 +51,7 @@ impl Keeper {
         for id in std::mem::take(&mut self.changed_operators) {
             if let Some(operator) = self.operator(&id) {
                 self.board.put_operator(&at, operator);
-                let worked = self.day.operators.get(&id).copied().unwrap_or_default();
-                self.board.put_today(id.as_str(), today(worked, self.wrap_ups.of(&id)));
+                self.board.put_today(id.as_str(), today(&self.day.operator(&id)));
             }
         }
     }
@@ -76,6 +77,8 @@ impl Keeper {
             arrived_at: self.time(record.arrived_at),
             queued_at: time(record.queued_at),
             connected_at: time(record.connected_at),
+            line_since: time(record.line().map(|line| line.joined_at)),
+            line_wait_ms: record.line().filter(|line| !line.waits()).map(|line| line.wait_ms),
             rung: match seen.stage {
                 Stage::Ringing => seen.rings.iter().map(|(operator, _)| operator.to_string()).collect(),
                 _ => Vec::new(),
@@ -119,7 +122,7 @@ impl Keeper {
             | OperatorState::WrapUp { until } => Some(self.time(*until)),
             _ => None,
         };
-        let Worked { answered, talk_ms, .. } = self.day.operators.get(id).copied().unwrap_or_default();
+        let worked = self.day.operator(id);
         Some(OperatorNow {
             id: id.to_string(),
             name: rules.name.clone(),
@@ -135,9 +138,10 @@ impl Keeper {
             queue: call.and_then(|call| self.contacts.get(&call)).map(|contact| contact.queue.to_string()),
             call: call.map(|call| call.to_string()),
             supervisor: rules.supervisor,
-            answered,
-            talk_ms,
-            wrap_up_ms: self.wrap_ups.of(id),
+            answered: worked.answered,
+            handled: worked.handled,
+            talk_ms: millis(worked.talk),
+            wrap_up_ms: millis(worked.wrap_up),
         })
     }
 
@@ -170,22 +174,25 @@ impl Keeper {
     /// Lines and figures, a few times a second.
     pub(super) fn write_lines(&mut self, now: Moment) {
         let at = self.time(now);
-        let (mut waiting_in_all, mut talking_in_all) = (0, 0);
-        for (id, rules) in &self.house.queue.queues {
-            let of = self.contacts.values().filter(|contact| contact.queue == *id);
-            let (mut waiting, mut callbacks, mut talking) = (0, 0, 0);
-            for contact in of {
-                match (contact.talking, contact.callback) {
-                    (true, _) => talking += 1,
-                    (false, true) => callbacks += 1,
-                    (false, false) => waiting += 1,
+        let mut standing: BTreeMap<&QueueId, Standing> = BTreeMap::new();
+        for contact in self.contacts.values() {
+            let of = standing.entry(&contact.queue).or_default();
+            match (contact.talking, contact.callback) {
+                (true, _) => of.talking += 1,
+                (false, true) => of.callbacks += 1,
+                (false, false) => {
+                    of.waiting += 1;
+                    of.longest = Some(of.longest.map_or(contact.since, |longest| longest.min(contact.since)));
                 }
             }
+        }
+        let (mut waiting_in_all, mut talking_in_all) = (0, 0);
+        for (id, rules) in &self.house.queue.queues {
+            let Standing { waiting, callbacks, talking, longest } = standing.get(id).copied().unwrap_or_default();
             waiting_in_all += waiting;
             talking_in_all += talking;
             let line = self.lines.get(id).map(|line| line.now);
-            let counts = self.day.queues.get(id).copied().unwrap_or_default();
-            let longest = self.longest(Some(id));
+            let counts = self.day.queue(id);
             let flip = self.switched.get(id);
             let schedule = self.house.queue_open.get(id).and_then(|opening| match opening {
                 Opening::Schedule(schedule) => Some(schedule.to_string()),
@@ -210,8 +217,8 @@ impl Keeper {
                 answered: counts.answered,
                 answered_within: counts.answered_within,
                 abandoned: counts.abandoned,
-                service_level: counts.service_level(),
-                service_level_15min: self.day.recent(now, Some(id)).service_level(),
+                service_level: counts.service_level(ServiceLevel::Strict),
+                service_level_15min: self.day.recent(now, Some(id)).1,
                 answer_within_ms: u64::try_from(rules.answer_within.as_millis()).unwrap_or(u64::MAX),
             };
             measure_queue(&queue, longest.map_or(0.0, |since| now.since(since).as_secs_f64()));
@@ -246,27 +253,28 @@ impl Keeper {
         let mut categories: Vec<Category> = self.day.categories.iter().map(category).collect();
         categories.retain(|category| category.count > 0);
         categories.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.id.cmp(&other.id)));
-        let ledger = self.ledger.iter().map(|(cause, count)| {
+        let all = self.day.all();
+        let ledger = all.late.iter().filter(|(_, count)| **count > 0).map(|(cause, count)| {
             let cause = serde_json::to_value(cause).unwrap_or_default();
             (cause.as_str().unwrap_or_default().to_string(), *count)
         });
         let shortest = rules.queues.values().map(|queue| queue.answer_within).min().unwrap_or_default();
         Figures {
-            offered: self.day.all.offered,
-            answered: self.day.all.answered,
-            answered_within: self.day.all.answered_within,
-            abandoned: self.day.all.abandoned,
+            offered: all.offered,
+            answered: all.answered,
+            answered_within: all.answered_within,
+            abandoned: all.abandoned,
             waiting,
             longest_since: self.longest(None).map(|since| self.time(since)),
-            service_level: self.day.all.service_level(),
-            service_level_15min: self.day.recent(now, None).service_level(),
+            service_level: all.service_level(ServiceLevel::Strict),
+            service_level_15min: self.day.recent(now, None).1,
             goal: f64::from(self.house.web.goal) / 100.0,
             answer_within_ms: u64::try_from(shortest.as_millis()).unwrap_or(u64::MAX),
             talking,
             calls: self.calls.len(),
             operators,
-            quarters: self.quarters(&self.day.quarters, self.day.begins),
-            yesterday: Some(self.quarters(&self.day.yesterday, self.day.begins)),
+            quarters: self.quarters(&self.day.quarters(), self.day.begins),
+            yesterday: Some(self.quarters(&self.day.yesterday(), self.day.begins)),
             last_week: Some(self.quarters(&self.day.last_week, self.day.begins)),
             ledger: ledger.collect(),
             categories,
@@ -275,7 +283,7 @@ impl Keeper {
 
     /// Those of former days at the same times of today: so they lie over each other.
     fn quarters(&self, quarters: &Quarters, begins: Moment) -> Vec<Quarter> {
-        let quarter = |(minute, counts): (&u32, &super::day::Counts)| Quarter {
+        let quarter = |(minute, counts): (&u32, &Contacts)| Quarter {
             at: self.time(begins + std::time::Duration::from_secs(u64::from(*minute) * 60)),
             minute: *minute,
             offered: counts.offered,
@@ -295,22 +303,32 @@ fn switched_to(flip: Option<&Flip>) -> &'static str {
     }
 }
 
-/// `wrap_up_ms`: of those that ended.
-fn today(worked: Worked, wrap_up_ms: u64) -> Today {
-    let Worked { answered, answered_within, talk_ms, hold_ms, missed } = worked;
-    let average_ms = talk_ms.checked_div(answered);
-    let average_handle_ms = (talk_ms + wrap_up_ms).checked_div(answered);
-    let service_level = (answered > 0).then(|| answered_within as f64 / answered as f64);
+/// How a line stands now.
+#[derive(Clone, Copy, Default)]
+struct Standing {
+    waiting: usize,
+    callbacks: usize,
+    talking: usize,
+    /// Since when the one waits who has waited longest.
+    longest: Option<Moment>,
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn today(worked: &Contacts) -> Today {
     Today {
-        answered,
-        talk_ms,
-        hold_ms,
-        wrap_up_ms,
-        average_ms,
-        average_handle_ms,
-        answered_within,
-        service_level,
-        missed,
+        answered: worked.answered,
+        handled: worked.handled,
+        talk_ms: millis(worked.talk),
+        hold_ms: millis(worked.hold),
+        wrap_up_ms: millis(worked.wrap_up),
+        average_ms: millis(worked.talk).checked_div(worked.handled),
+        average_handle_ms: worked.aht().map(millis),
+        answered_within: worked.answered_within,
+        service_level: worked.service_level(ServiceLevel::Strict),
+        missed: worked.offers_no_answer,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::{debug, error, info};
 
 use super::{CHECKPOINT_EVERY, Order, Switchboard};
+use crate::app::board::News;
 use crate::app::control::OpenCall;
 use crate::app::hours::Change;
 use crate::app::switches::{self, Flip};
@@ -151,6 +152,7 @@ impl Switchboard {
     pub(in crate::app) fn log_input(&mut self, now: Moment, input: Input) {
         match serde_json::to_string(&input) {
             Ok(text) => {
+                self.watch.told(self.queue.seq() + 1, &input);
                 let seq = self.queue.handle(now, input);
                 self.store.write(Entry::Input { seq, at: now, input: text });
                 if seq >= self.checkpoint_at {
@@ -213,6 +215,7 @@ impl Switchboard {
                 let calls = self.calls.ids().filter_map(|id| self.calls.view(id).map(|view| open_call(id, &view)));
                 let _ = tell.send(calls.collect());
             }
+            Order::Show { tell } => self.watch.tell(News::Show(tell)),
             Order::Trunks { tell } => drop(tell.send(self.sip.trunks())),
             Order::Call { call, by, order, tell } => {
                 self.last_ticket += 1;

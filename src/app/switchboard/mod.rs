@@ -68,6 +68,8 @@ pub enum Order {
     Count { queues: Vec<QueueId>, tell: oneshot::Sender<Vec<usize>> },
     /// Flip a switch → whether it is open then, and its entry; `None`: there is no such schedule or queue.
     Switch { door: Door, flip: Flip, tell: oneshot::Sender<Option<(bool, Ticket)>> },
+    /// Tell them as soon as the board shows what is now.
+    Show { tell: std::sync::mpsc::SyncSender<()> },
     /// Which calls are open?
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// How do the trunks stand?

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::obeying::Office;
 use crate::app::versions::{diff::by_line, meaning};
 use crate::app::{checking, forecasts, reading};
-use crate::config::{self, Severity, difference, texts};
+use crate::config::{self, Meaning, Severity, difference, texts};
 use crate::http::{Answer, NotDone};
 use crate::records::{Version, Versions, rfc3339};
 
@@ -82,18 +82,24 @@ pub fn check(office: &Office, files: BTreeMap<String, String>) -> Answer {
     let faults = checking::faults(&folder.0);
     let sound = !faults.iter().any(|fault| fault.severity == Severity::Fault);
     let report = own(format!("{}\n{}", config::report(&faults, false), config::count(&faults)));
-    let changes = match (sound, reading::read(&office.config_dir), reading::read(&folder.0)) {
-        (true, Ok(before), Ok(after)) => difference(&before.meaning, &after.meaning),
-        _ => Vec::new(),
-    };
-    // The folder that is looked at is not where the files will lie.
-    let changes: Vec<String> = changes.into_iter().map(|change| own(change.words)).collect();
+    let changes = if sound { changes(&office.config_dir, &folder)? } else { Vec::new() };
     let (bad, odd): (Vec<_>, Vec<_>) = faults.iter().partition(|fault| fault.severity == Severity::Fault);
     let lines = |faults: Vec<&config::Fault>| -> Vec<String> {
         faults.into_iter().map(|fault| own(fault.to_string())).collect()
     };
     let (faults, warnings) = (lines(bad), lines(odd));
     Ok(json!({ "ok": sound, "faults": faults, "warnings": warnings, "report": report, "changes": changes }))
+}
+
+/// What the files that were laid out mean otherwise than those in force.
+fn changes(config: &Path, laid_out: &Beside) -> Result<Vec<String>, NotDone> {
+    // Both are read by paths that are whole, and the ones are said to lie where the others do.
+    let config = config.canonicalize().map_err(broken)?;
+    let (Ok(before), Ok(after)) = (reading::read(&config), reading::read(&laid_out.0)) else { return Ok(Vec::new()) };
+    let after = serde_json::to_string(&after.meaning).map_err(broken)?;
+    let after = after.replace(&laid_out.0.display().to_string(), &config.display().to_string());
+    let after: Meaning = serde_json::from_str(&after).map_err(broken)?;
+    Ok(difference(&before.meaning, &after).into_iter().map(|change| change.words).collect())
 }
 
 pub fn simulate(office: &Office, files: BTreeMap<String, String>) -> Answer {
@@ -218,6 +224,27 @@ mod tests {
             assert_eq!(line_masked(line), shown);
         }
         assert!(!masked("seats.csv", "id,secret\n8001,sesame\n").contains("sesame"));
+    }
+
+    #[test]
+    fn where_the_files_are_laid_out_is_no_change() {
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("config");
+        std::fs::create_dir(&config).unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"));
+        symlink(shipped.join("prompts"), home.path().join("prompts")).unwrap();
+        for (name, text) in texts(&shipped.join("sip-config")).unwrap() {
+            std::fs::write(config.join(name), text).unwrap();
+        }
+        let of = |files: &[(&str, String)]| {
+            let files = files.iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
+            changes(&config.join("../config"), &Beside::lay_out(&config, files).unwrap()).unwrap()
+        };
+        assert_eq!(of(&[]), Vec::<String>::new());
+        let queues = std::fs::read_to_string(config.join("queues.toml")).unwrap();
+        let longer = queues.replacen("max_waiting = 500", "max_waiting = 501", 1);
+        let told = of(&[("queues.toml", longer)]);
+        assert!(told.len() == 1 && told[0].starts_with("queue citizen: max_waiting"), "{told:?}");
     }
 
     #[test]

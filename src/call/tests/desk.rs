@@ -10,6 +10,7 @@ use crate::ivr::menu::{Choice, Destination, Menu, Menus, Node, To};
 use crate::ivr::{self, Entry as Leads, KeyLeads};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
+use crate::queue::Promise;
 use crate::queue::{Input, OfferOutcome, Output};
 use crate::records::{Entry, Record};
 use crate::sip::{self, Body, Source};
@@ -37,7 +38,7 @@ pub fn settings() -> Settings {
     ]);
     let facts = |need: &str| QueueFacts {
         need: need.into(),
-        answer_within: Duration::from_secs(15),
+        promise: Promise { answer_within: Duration::from_secs(15), short_abandon: Duration::from_secs(3) },
         operators: ["1001", "1002", "1003"].map(Into::into).into(),
         keys: keys.clone(),
         recorded: false,

@@ -235,7 +235,9 @@ impl Meaning {
         self.say("", "media.dscp", dscp);
         self.say("", "media.held_at_most", time_text(*held_at_most));
         self.say("", "media.workers", workers);
-        self.say("", "media.prompts", folder.display());
+        // However the way there is written: it is the same folder.
+        let lies = folder.canonicalize();
+        self.say("", "media.prompts", lies.as_ref().unwrap_or(folder).display());
         let level = |level: Option<f64>| level.map_or("off".into(), |level| format!("{level} dB"));
         self.say("", "media.loudness", level(loudness.map(|of| of.speech)));
         self.say("", "media.music", level(loudness.map(|of| of.music)));

@@ -14,12 +14,8 @@ fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config")
 }
 
-/// The shipped files with other ones in a few places, as they are meant; `None` if there is a fault.
-fn meant(folder: &Path, changed: (&str, &str)) -> Option<Meaning> {
-    for name in FILES {
-        let text = if name == changed.0 { changed.1.to_string() } else { read(name) };
-        std::fs::write(folder.join(name), text).unwrap();
-    }
+/// The files of the folder as they are meant; `None` if there is a fault.
+fn meant(folder: &Path) -> Option<Meaning> {
     let now = "2026-11-25T12:00:00Z".parse().unwrap();
     let house = check_with(folder, Surroundings { variables: BTreeMap::new(), now, recorded: false }).house?;
     Some(Meaning::of(&house, &BTreeMap::new()))
@@ -92,7 +88,9 @@ fn every_key_of_the_shipped_files_is_told_of_when_it_changes() {
     let folder = home.path().join("sip-config");
     std::fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink(shipped().join("../prompts"), home.path().join("prompts")).unwrap();
-    let base = meant(&folder, ("", "")).expect("the shipped files are sound");
+    let lay = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    FILES.iter().for_each(|name| lay(name, &read(name)));
+    let base = meant(&folder).expect("the shipped files are sound");
     assert_eq!(difference(&base, &base), []);
     let (mut told, mut never) = (Vec::new(), Vec::new());
     for name in FILES {
@@ -117,7 +115,8 @@ fn every_key_of_the_shipped_files_is_told_of_when_it_changes() {
             let differs = |value: String| {
                 let other = format!("{key} = {value}");
                 let text = lines.iter().enumerate().map(|(at, line)| if at == number { &other } else { *line });
-                let meaning = meant(&folder, (name, &text.collect::<Vec<_>>().join("\n")))?;
+                lay(name, &text.collect::<Vec<_>>().join("\n"));
+                let meaning = meant(&folder)?;
                 let changes = difference(&base, &meaning);
                 // A default that is written out is no change.
                 (!changes.is_empty() || !line.starts_with(&other)).then_some(changes)
@@ -137,6 +136,7 @@ fn every_key_of_the_shipped_files_is_told_of_when_it_changes() {
                 None => panic!("{name}:{}: {line}: other values were taken, and nothing is told of them", number + 1),
             }
         }
+        lay(name, &text);
     }
     // Some values stand alone in their files: any other is a fault.
     assert!(told.len() >= 40 && never.len() < told.len(), "not changed: {never:#?}\nchanged: {told:#?}");

@@ -8,7 +8,7 @@ mod toml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use config::{Map, Value, ValueKind};
 
@@ -36,17 +36,19 @@ macro_rules! files {
             pub fn read(dir: &Path, environment: &BTreeMap<String, String>, faults: &mut Faults) -> Files {
                 let mut files = Files { $($name: File::read(dir, stringify!($name), Need::$need, faults),)* };
                 let schemas = schemas();
-                for (file, (_, schema)) in [$(&mut files.$name,)*].into_iter().zip(&schemas) {
+                for (file, (_, schema)) in [$(&mut files.$name,)*].into_iter().zip(schemas) {
                     layers::check_top(file, schema, faults);
                 }
-                environment::lay(&mut [$(&mut files.$name,)*], &schemas, environment, faults);
+                environment::lay(&mut [$(&mut files.$name,)*], schemas, environment, faults);
                 files
             }
         }
 
-        /// The schema of each file.
-        pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
-            vec![$((stringify!($name), schemars::schema_for!($written)),)*]
+        /// The schema of each file; made once.
+        pub fn schemas() -> &'static [(&'static str, schemars::Schema)] {
+            static MADE: LazyLock<Vec<(&'static str, schemars::Schema)>> =
+                LazyLock::new(|| vec![$((stringify!($name), schemars::schema_for!($written)),)*]);
+            &MADE
         }
     };
 }

@@ -1,19 +1,24 @@
 //! Statistics: a fold over what the engine was told and said. The same log gives the same figures.
 //!
 //! A contact counts in the interval in which it joined, whatever becomes of it later, so every interval conserves
-//! its contacts by itself. The time of operators is cut at the intervals' borders.
+//! its contacts by itself. Whom an operator sends on to another line joins anew: each visit to a line is offered, and
+//! answered or not, by itself. The time of operators is cut at the intervals' borders.
+//!
+//! Here alone it is decided what is offered, answered, in time and abandoned: the board and the commands only add up.
 
 mod figures;
+mod running;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use figures::{Contacts, Presence, ServiceLevel};
+use running::Running;
 
 use super::decision::{Decision, PassedBecause};
-use super::settings::{Exit, Rules};
+use super::settings::{Exit, Promise, Rules};
 use super::talks::NO_QUEUE;
-use super::words::{Expected, Input, LeftLine, OfferOutcome, OperatorState, Output};
+use super::words::{Expected, Input, LateCause, LeftLine, OfferOutcome, OperatorState, Output};
 use crate::ids::{CallId, OperatorId, QueueId, Skill};
 use crate::moment::Moment;
 
@@ -43,25 +48,27 @@ pub struct Statistics {
     doing: BTreeMap<OperatorId, (Moment, OperatorState)>,
     /// The queue of each operator's last talk: its wrap-up belongs to it.
     last_queue: BTreeMap<OperatorId, (QueueId, Moment)>,
+    /// What the board asks for all the time. With it nothing is counted of skills and of the time of operators.
+    running: Option<Running>,
 }
 
 #[derive(Clone, Debug)]
 struct Facts {
-    answer_within: Duration,
-    short_abandon: Duration,
+    promise: Promise,
     skills: Vec<Skill>,
 }
 
 #[derive(Clone, Debug)]
 struct Open {
     queue: QueueId,
-    /// The interval in which it joined the house, and the one in which it came into its queue.
+    /// When it joined a line, and when it came into this one: it counts in these intervals.
     joined: Moment,
     entered: Moment,
+    /// Since when it waits, or is with somebody.
     at: Moment,
     expected: Option<Expected>,
-    /// In the line still: not talking.
-    waits: bool,
+    /// Why it missed the service level.
+    late: Option<LateCause>,
     /// Another operator had it already: it is handled once, by however many.
     handed_over: bool,
 }
@@ -91,8 +98,7 @@ impl Statistics {
             let mut skills: Vec<Skill> = queue.need.skills().into_iter().cloned().collect();
             skills.sort();
             skills.dedup();
-            let (answer_within, short_abandon) = (queue.answer_within, queue.short_abandon);
-            (id.clone(), Facts { answer_within, short_abandon, skills })
+            (id.clone(), Facts { promise: queue.promise(), skills })
         });
         self.queues.extend(facts);
         let skills = rules.operators.iter().map(|(id, of)| (id.clone(), of.skills.keys().cloned().collect()));
@@ -116,6 +122,9 @@ impl Statistics {
             }
         };
         self.open.values_mut().map(|open| &mut open.queue).for_each(names);
+        if let Some(running) = &mut self.running {
+            running.take_new_name(former, now);
+        }
         self.last_queue.values_mut().map(|(queue, _)| queue).for_each(names);
     }
 
@@ -123,17 +132,17 @@ impl Statistics {
         match output {
             Output::Joined { contact, queue, expected, .. } => self.joined(at, *contact, queue, *expected),
             Output::Moved { contact, to, .. } => self.moved(at, *contact, to),
-            Output::Connected { contact, .. } => self.connected(at, *contact),
+            Output::Connected { contact, operator, .. } => self.connected(at, *contact, operator),
             Output::HandedOver { contact, queue, from, .. } => self.handed_over(at, *contact, queue, from.as_ref()),
             Output::Ended { contact, operator, queue, talk_ms, hold_ms } => {
                 self.ended(at, *contact, operator, queue, *talk_ms, *hold_ms);
             }
             Output::Left { contact, why, exit, .. } => self.left(at, *contact, *why, exit.as_ref()),
             Output::CallbackTaken { contact, .. } => self.close(*contact, |figures| figures.callbacks += 1),
-            Output::OfferEnded { contact, outcome, .. } => self.offer_ended(*contact, *outcome),
-            Output::Late { contact, cause, .. } => {
-                self.of_contact(*contact, |figures| *figures.late.entry(*cause).or_default() += 1);
+            Output::OfferEnded { contact, operator, outcome, .. } => {
+                self.offer_ended(at, *contact, operator, *outcome);
             }
+            Output::Late { contact, cause, .. } => self.late(*contact, *cause),
             Output::Decided(decision) => self.decided(decision),
             Output::Operator { operator, state, .. } => self.changed(at, operator, state),
             _ => {}
@@ -171,16 +180,7 @@ impl Statistics {
     // Contacts
 
     fn joined(&mut self, at: Moment, contact: CallId, queue: &QueueId, expected: Option<Expected>) {
-        let interval = Self::interval(at);
-        let open = Open {
-            queue: queue.clone(),
-            joined: interval,
-            entered: interval,
-            at,
-            expected,
-            waits: true,
-            handed_over: false,
-        };
+        let open = Open { queue: queue.clone(), joined: at, entered: at, at, expected, late: None, handed_over: false };
         self.open.insert(contact, open);
         self.of_contact(contact, |figures| {
             figures.offered += 1;
@@ -195,27 +195,33 @@ impl Statistics {
             figures.overflowed += 1;
             figures.waiting = figures.waiting.saturating_sub(1);
         });
-        let entered = Self::interval(at);
         if let Some(open) = self.open.get_mut(&contact) {
-            (open.queue, open.entered) = (to.clone(), entered);
+            (open.queue, open.entered) = (to.clone(), at);
         }
-        self.of_queue(to, entered, |figures| {
+        self.of_queue(to, at, |figures| {
             figures.offered += 1;
             figures.waiting += 1;
         });
     }
 
-    fn connected(&mut self, at: Moment, contact: CallId) {
+    /// Of an operator those are offered who came to them out of a line: they were all answered.
+    fn connected(&mut self, at: Moment, contact: CallId, operator: &OperatorId) {
         let Some(open) = self.open.get_mut(&contact) else { return };
-        open.waits = false;
         let (wait, expected) = (at.since(open.at), open.expected);
-        let within = self.queues.get(&open.queue).is_none_or(|facts| wait <= facts.answer_within);
-        self.of_contact(contact, |figures| {
-            figures.waiting = figures.waiting.saturating_sub(1);
+        let within = self.queues.get(&open.queue).is_none_or(|facts| facts.promise.is_kept_after(wait));
+        let answered = |figures: &mut Contacts| {
             figures.answered += 1;
             figures.answered_within += u64::from(within);
             figures.wait += wait;
             figures.longest_wait = figures.longest_wait.max(wait);
+        };
+        self.of_operator(operator, at, |figures| {
+            figures.offered += 1;
+            answered(figures);
+        });
+        self.of_contact(contact, |figures| {
+            figures.waiting = figures.waiting.saturating_sub(1);
+            answered(figures);
             if let Some(expected) = expected {
                 let foreseen = Duration::from_millis(expected.median_ms);
                 figures.foreseen += 1;
@@ -227,16 +233,15 @@ impl Statistics {
 
     /// It goes on where the talk of whoever had it ended: in the same intervals, and not offered or answered again.
     fn handed_over(&mut self, at: Moment, contact: CallId, queue: &QueueId, from: Option<&OperatorId>) {
-        let interval = Self::interval(at);
         let before = from.and_then(|from| self.last_queue.get(from).cloned());
-        let entered = before.filter(|(of, _)| of == queue).map_or(interval, |(_, entered)| entered);
+        let entered = before.filter(|(of, _)| of == queue).map_or(at, |(_, entered)| entered);
         let open = Open {
             queue: queue.clone(),
             joined: entered,
             entered,
             at,
             expected: None,
-            waits: false,
+            late: None,
             // At a seat that a menu led to the talk begins.
             handed_over: from.is_some() || queue.as_str() != NO_QUEUE,
         };
@@ -251,11 +256,11 @@ impl Statistics {
             figures.talk += talk;
             figures.hold += hold;
         });
-        let of = (Of::Operator(operator.clone()), Self::interval(at));
-        let figures = self.contacts.entry(of).or_default();
-        figures.handled += 1;
-        figures.talk += talk;
-        figures.hold += hold;
+        self.of_operator(operator, at, |figures| {
+            figures.handled += 1;
+            figures.talk += talk;
+            figures.hold += hold;
+        });
         if let Some(open) = self.open.remove(&contact) {
             self.last_queue.insert(operator.clone(), (queue.clone(), open.entered));
         }
@@ -263,17 +268,17 @@ impl Statistics {
 
     fn left(&mut self, at: Moment, contact: CallId, why: LeftLine, exit: Option<&Exit>) {
         let Some(open) = self.open.get(&contact) else { return };
-        let waited = at.since(open.at);
+        let (waited, late) = (at.since(open.at), open.late);
         let facts = self.queues.get(&open.queue);
-        let short = facts.is_some_and(|facts| waited < facts.short_abandon);
-        let within = facts.is_none_or(|facts| waited <= facts.answer_within);
+        let short = facts.is_some_and(|facts| facts.promise.is_short(waited));
+        let within = facts.is_none_or(|facts| facts.promise.is_kept_after(waited));
         self.close(contact, |figures| match (why, exit) {
             // Who gives up at once was never offered; nor was the service missed.
             (LeftLine::CallerGone, _) if short => {
                 figures.offered = figures.offered.saturating_sub(1);
                 figures.short_abandoned += 1;
-                if let Some(late) = figures.late.get_mut(&super::words::LateCause::GaveUp) {
-                    *late = late.saturating_sub(1);
+                if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
+                    *count = count.saturating_sub(1);
                 }
             }
             (LeftLine::CallerGone, _) => {
@@ -288,8 +293,15 @@ impl Statistics {
         });
     }
 
-    fn offer_ended(&mut self, contact: CallId, outcome: OfferOutcome) {
-        self.of_contact(contact, |figures| {
+    fn late(&mut self, contact: CallId, cause: LateCause) {
+        if let Some(open) = self.open.get_mut(&contact) {
+            open.late = Some(cause);
+        }
+        self.of_contact(contact, |figures| *figures.late.entry(cause).or_default() += 1);
+    }
+
+    fn offer_ended(&mut self, at: Moment, contact: CallId, operator: &OperatorId, outcome: OfferOutcome) {
+        let ended = |figures: &mut Contacts| {
             figures.offers += 1;
             match outcome {
                 OfferOutcome::NoAnswer => figures.offers_no_answer += 1,
@@ -297,7 +309,9 @@ impl Statistics {
                 OfferOutcome::Busy | OfferOutcome::Unreachable => figures.offers_failed += 1,
                 OfferOutcome::Answered | OfferOutcome::CallerGone | OfferOutcome::AnsweredElsewhere => {}
             }
-        });
+        };
+        self.of_contact(contact, ended);
+        self.of_operator(operator, at, ended);
     }
 
     fn decided(&mut self, decision: &Decision) {
@@ -322,19 +336,34 @@ impl Statistics {
     fn of_contact(&mut self, contact: CallId, count: impl Fn(&mut Contacts)) {
         let Some(open) = self.open.get(&contact) else { return };
         let (queue, joined, entered) = (open.queue.clone(), open.joined, open.entered);
-        count(self.contacts.entry((Of::House, joined)).or_default());
+        self.count(Of::House, joined, &count);
         self.of_queue(&queue, entered, count);
     }
 
-    fn of_queue(&mut self, queue: &QueueId, interval: Moment, count: impl Fn(&mut Contacts)) {
+    fn of_queue(&mut self, queue: &QueueId, at: Moment, count: impl Fn(&mut Contacts)) {
         if queue.as_str() == NO_QUEUE {
             return;
         }
-        count(self.contacts.entry((Of::Queue(queue.clone()), interval)).or_default());
+        self.count(Of::Queue(queue.clone()), at, &count);
+        if self.running.is_some() {
+            return;
+        }
         let skills = self.queues.get(queue).map(|facts| facts.skills.clone()).unwrap_or_default();
         for skill in skills {
-            count(self.contacts.entry((Of::Skill(skill), interval)).or_default());
+            self.count(Of::Skill(skill), at, &count);
         }
+    }
+
+    /// What operators do counts when they do it.
+    fn of_operator(&mut self, operator: &OperatorId, at: Moment, count: impl Fn(&mut Contacts)) {
+        self.count(Of::Operator(operator.clone()), at, &count);
+    }
+
+    fn count(&mut self, of: Of, at: Moment, count: &impl Fn(&mut Contacts)) {
+        if let Some(running) = &mut self.running {
+            running.count(&of, at, count);
+        }
+        count(self.contacts.entry((of, Self::interval(at))).or_default());
     }
 
     // -----------------------------------------------------------------------------------------
@@ -346,13 +375,17 @@ impl Statistics {
             self.doing.remove(operator);
         }
         let Some((since, was)) = before else { return };
-        if let (OperatorState::WrapUp { .. }, Some((queue, interval))) = (&was, self.last_queue.get(operator).cloned())
-        {
+        if let OperatorState::WrapUp { .. } = was {
             let wrap_up = at.since(since);
-            self.contacts.entry((Of::House, interval)).or_default().wrap_up += wrap_up;
-            self.of_queue(&queue, interval, |figures| figures.wrap_up += wrap_up);
-            let of = (Of::Operator(operator.clone()), Self::interval(at));
-            self.contacts.entry(of).or_default().wrap_up += wrap_up;
+            let count = |figures: &mut Contacts| figures.wrap_up += wrap_up;
+            self.of_operator(operator, at, count);
+            if let Some((queue, entered)) = self.last_queue.get(operator).cloned() {
+                self.count(Of::House, entered, &count);
+                self.of_queue(&queue, entered, count);
+            }
+        }
+        if self.running.is_some() {
+            return;
         }
         let mut from = since;
         while from < at {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{CallId, OfferId};
+use crate::ids::{CallId, OfferId, QueueId};
 use crate::moment::Moment;
 use crate::queue::statistics::{INTERVAL, Of, ServiceLevel};
 use crate::queue::*;
@@ -168,4 +168,69 @@ fn the_four_forms_are_those_of_the_field() {
         ServiceLevel::ALL.iter().map(|form| (contacts.service_level(*form).unwrap() * 1000.0).round() / 10.0).collect();
     assert_eq!(levels, [70.0, 80.0, 77.8, 77.8]);
     assert_eq!(statistics::Contacts::default().service_level(ServiceLevel::Strict), None);
+}
+
+#[test]
+fn who_is_sent_on_to_another_line_visits_it_too_and_each_operator_has_their_own_talk() {
+    let mut house = House::new();
+    house.statistics = Statistics::running(moment(0));
+    house.statistics.new_rules(house.engine.rules());
+    house.join(10, 1);
+    house.accept(14, 1);
+    let queue = QueueId::from("b");
+    house.at(74, Input::TalkEnded { contact: CallId(1) });
+    house.at(74, Input::PassedOn { contact: CallId(1), queue: queue.clone(), caller: None, since: moment(10) });
+    house.until(110); // anna's wrap-up is over at 84, and then she is asked
+    house.accept(110, 1);
+    house.at(130, Input::TalkEnded { contact: CallId(1) });
+    house.until(200);
+    let day = |of: Of| house.statistics.today(&of).cloned().unwrap_or_default();
+    let counts = |of: Of| {
+        let day = day(of);
+        (day.offered, day.answered, day.answered_within, day.abandoned, day.ledger().0)
+    };
+    assert_eq!(counts(Of::House), (2, 2, 1, 0, 1));
+    assert_eq!(counts(Of::Queue("a".into())), (1, 1, 1, 0, 0));
+    assert_eq!(counts(Of::Queue(queue.clone())), (1, 1, 0, 0, 1), "it waited 36 s there, not 100");
+    assert_eq!(day(Of::Queue(queue)).longest_wait, Duration::from_secs(36));
+    let anna = day(Of::Operator("anna".into()));
+    assert_eq!((anna.answered, anna.answered_within, anna.handled), (2, 1, 2));
+    assert_eq!((anna.talk, anna.wrap_up), (Duration::from_secs(80), Duration::from_secs(20)));
+    assert!(anna.conserves());
+}
+
+#[test]
+fn the_running_day_is_the_sum_of_its_intervals_and_begins_anew() {
+    let mut house = House::new();
+    house.statistics = Statistics::running(moment(0));
+    house.statistics.new_rules(house.engine.rules());
+    // Who waits for anna: one gives up at once, others later, one in the next interval.
+    for (second, contact, lasts) in [(100, 1, 2), (110, 2, 20), (880, 3, 30), (905, 4, 1), (906, 5, 60)] {
+        house.join(second, contact);
+        house.at(second + lasts, Input::Leave { contact: CallId(contact) });
+    }
+    house.until(3600);
+    let sum = |house: &House, from: u64, of: Of| {
+        let mut all = statistics::Contacts::default();
+        house.statistics.contacts(&of, moment(from), moment(90_000)).for_each(|(_, contacts)| all += contacts);
+        all
+    };
+    for of in [Of::House, Of::Queue("a".into()), Of::Operator("anna".into())] {
+        let day = house.statistics.today(&of).cloned().unwrap_or_default();
+        assert_eq!(day, sum(&house, 0, of));
+    }
+    assert_eq!(house.statistics.today(&Of::House).map(|day| (day.offered, day.abandoned)), Some((3, 3)));
+    let recent = |house: &House, second, queue: Option<&str>| {
+        house.statistics.recent(moment(second), queue.map(QueueId::from).as_ref()).0
+    };
+    assert_eq!((recent(&house, 910, None), recent(&house, 910, Some("a"))), (3, 3));
+    assert_eq!((recent(&house, 1020, None), recent(&house, 1020, Some("b"))), (2, 0), "110 is 15 minutes ago");
+    assert_eq!(recent(&house, 2000, None), 0);
+    house.statistics.begin_day(moment(900), moment(900));
+    let day = house.statistics.today(&Of::House).cloned().unwrap_or_default();
+    assert_eq!((day.offered, day.abandoned, sum(&house, 0, Of::House)), (1, 1, day.clone()));
+    // What was so of yesterday changes today no more.
+    house.join(3700, 9);
+    house.at(3800, Input::Leave { contact: CallId(9) });
+    assert_eq!(house.statistics.today(&Of::House).map(|day| day.offered), Some(2));
 }

@@ -52,6 +52,7 @@ fn record(number: u64) -> Record {
         operator_quality: None,
         one_way: Vec::new(),
         survey: None,
+        lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),
         supervised: Vec::new(),

@@ -89,13 +89,10 @@ function Facts({ of }: { of: CallNow }) {
     <dl class="facts">
       <Fact name={t.operator.queue}>{queueName(of.queue)}</Fact>
       <Fact name={t.operator.waited}>
-        {!of.queued_at ? (
-          "–"
-        ) : of.connected_at ? (
-          clock(Date.parse(of.connected_at) - Date.parse(of.queued_at))
-        ) : (
-          <Since at={of.queued_at} />
-        )}
+        {!of.line_since ? "–" : of.line_wait_ms != null ? clock(of.line_wait_ms) : <Since at={of.line_since} />}
+      </Fact>
+      <Fact name={t.operator.sinceCall}>
+        <Since at={of.arrived_at} />
       </Fact>
       {of.place ? <Fact name={t.operator.place}>{of.place}</Fact> : null}
       <Fact name={t.operator.language}>{open(t.language_, of.language)}</Fact>

@@ -18,6 +18,7 @@ function MyDay() {
   const lasted = (ms: number | null | undefined) => (ms === null || ms === undefined ? "–" : clock(ms));
   const cells = [
     [t.answered, count(mine?.answered ?? me.value?.answered ?? 0)],
+    [t.handled, count(mine?.handled ?? 0)],
     [t.average, lasted(mine?.average_handle_ms ?? mine?.average_ms)],
     [t.level, percent(mine?.service_level)],
     [t.talk, lasted(mine?.talk_ms ?? me.value?.talk_ms)],

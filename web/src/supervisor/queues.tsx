@@ -132,7 +132,7 @@ function MoveTo({ call }: { call: CallNow }) {
 export function Waiting() {
   const t = words.value;
   const list = [...calls.value.values()].filter((call) => call.stage === "waiting" || call.stage === "ringing");
-  list.sort((a, b) => (a.queued_at ?? a.arrived_at).localeCompare(b.queued_at ?? b.arrived_at));
+  list.sort((a, b) => (a.line_since ?? a.arrived_at).localeCompare(b.line_since ?? b.arrived_at));
   return (
     <section class="panel">
       <h2>
@@ -153,6 +153,9 @@ export function Waiting() {
                 <th scope="col" class="number">
                   {t.supervisor.waited}
                 </th>
+                <th scope="col" class="number">
+                  {t.supervisor.sinceCall}
+                </th>
                 <th scope="col">{t.supervisor.why}</th>
                 <th scope="col">{t.supervisor.actions}</th>
               </tr>
@@ -160,7 +163,7 @@ export function Waiting() {
             <tbody>
               {list.slice(0, 200).map((call) => {
                 const queue = queues.value.get(call.queue ?? "");
-                const waited = since(call.queued_at ?? call.arrived_at, now.value);
+                const waited = since(call.line_since ?? call.arrived_at, now.value);
                 const late = waited > (queue?.answer_within_ms ?? 15_000);
                 return (
                   <tr key={call.id} data-call={call.id}>
@@ -171,6 +174,7 @@ export function Waiting() {
                     <td>{queue?.name ?? call.queue ?? "–"}</td>
                     <td class="number">{call.place ?? "–"}</td>
                     <td class={`number strong ${late ? "bad-text" : ""}`}>{clock(waited)}</td>
+                    <td class="number">{clock(since(call.arrived_at, now.value))}</td>
                     <td class="why">
                       {call.stage === "ringing" ? (
                         <span class="chip" data-state="ringing">

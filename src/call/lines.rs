@@ -1,0 +1,77 @@
+//! What the record says of the lines in which the call waited: a visit begins when the engine says that it joined, and
+//! ends when an operator has it, or when it leaves without one.
+
+use super::caller::Call;
+use super::calls::House;
+use crate::ids::{OperatorId, QueueId};
+use crate::moment::Moment;
+use crate::queue::LeftLine;
+use crate::records::LineRecord;
+
+/// Visits that a record tells: the first, and the latest.
+const MOST_LINES: usize = 64;
+
+impl Call {
+    pub fn visit_begins(&mut self, queue: QueueId, joined_at: Moment) {
+        let lines = &mut self.record.lines;
+        if lines.len() == MOST_LINES {
+            lines.remove(MOST_LINES / 2);
+        }
+        lines.push(LineRecord {
+            queue,
+            joined_at,
+            left_at: None,
+            outcome: String::new(),
+            operator: None,
+            wait_ms: 0,
+            within_service_level: None,
+        });
+    }
+
+    /// A rule or a supervisor put it elsewhere: it waits on there.
+    pub fn visit_moves(&mut self, now: Moment, to: QueueId) {
+        let Some(line) = self.waits_in_line() else { return };
+        let joined_at = line.joined_at;
+        line.leaves(now, "moved");
+        self.visit_begins(to, joined_at);
+    }
+
+    pub fn visit_answered(&mut self, house: &House, operator: OperatorId) {
+        let now = house.now;
+        let Some(line) = self.waits_in_line() else { return };
+        line.leaves(now, "answered");
+        line.operator = Some(operator);
+        let promise = house.settings.queues.get(&house.settings.now_called(&line.queue)).map(|facts| facts.promise);
+        let in_time = promise.is_none_or(|promise| promise.is_kept_after(now.since(line.joined_at)));
+        line.within_service_level = Some(in_time);
+        (self.record.wait_ms, self.record.within_service_level) = self.record.sum_of_lines();
+    }
+
+    /// `None`: the caller hung up, or was lost.
+    pub fn visit_ends(&mut self, house: &House, why: Option<LeftLine>) {
+        let now = house.now;
+        let Some(line) = self.waits_in_line() else { return };
+        let promise = house.settings.queues.get(&house.settings.now_called(&line.queue)).map(|facts| facts.promise);
+        let short = promise.is_some_and(|promise| promise.is_short(now.since(line.joined_at)));
+        line.leaves(
+            now,
+            match why {
+                None | Some(LeftLine::CallerGone) if short => "short_abandoned",
+                None | Some(LeftLine::CallerGone) => "abandoned",
+                Some(LeftLine::Key(_)) => "left_by_key",
+                Some(LeftLine::Restarted) => "restarted",
+                Some(LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor) => "overflowed",
+            },
+        );
+    }
+
+    pub fn visit_becomes_callback(&mut self, now: Moment) {
+        if let Some(line) = self.waits_in_line() {
+            line.leaves(now, "callback");
+        }
+    }
+
+    fn waits_in_line(&mut self) -> Option<&mut LineRecord> {
+        self.record.lines.last_mut().filter(|line| line.waits())
+    }
+}
