@@ -9,7 +9,8 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     let mut course = Vec::new();
     let mut tell = |at: Option<Moment>, text: String| course.extend(at.map(|at| (at, text)));
     for hold in &record.holds {
-        let (who, whom) = if hold.by == "caller" { ("the caller", "the operator") } else { ("the operator", "the caller") };
+        let (who, whom) =
+            if hold.by == "caller" { ("the caller", "the operator") } else { ("the operator", "the caller") };
         tell(Some(hold.at), format!("{who} put {whom} on hold"));
         // With the call the hold ends, and that is told already.
         tell(hold.ended_at.filter(|at| Some(*at) != record.ended_at), format!("{who} is back from hold"));

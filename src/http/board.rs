@@ -212,6 +212,11 @@ impl Board {
         self.calls.get(id).map(|found| found.clone())
     }
 
+    /// Those whose an open call is, see [`whose`].
+    pub fn whose_call(&self, id: &str) -> Vec<String> {
+        self.calls.get(id).map(|call| whose(&call).into_iter().map(String::from).collect()).unwrap_or_default()
+    }
+
     pub fn alarms(&self) -> Vec<Alarm> {
         sorted(&self.alarms)
     }

@@ -139,7 +139,9 @@ impl Reader {
         let (kind, data) = match event.kind {
             "call" => match sight(&self.who, event.whose.iter().map(|whose| &**whose)) {
                 Sight::Whole => {
-                    self.shown.insert(event.id.clone());
+                    if !self.who.sees_all() {
+                        self.shown.insert(event.id.clone());
+                    }
                     ("call", event.data.to_string())
                 }
                 Sight::Wall => ("call", event.wall?.to_string()),
@@ -251,11 +253,11 @@ impl futures_core::Stream for Coming {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::asks::Whom;
     use crate::http::roles::Roles;
     use crate::http::settings::Person;
     use crate::http::signing::Proof;
     use crate::http::tests::web;
-    use crate::http::asks::Whom;
     use crate::http::words::{CallNow, Consulting, Figures};
 
     fn reader(roles: &[Role], id: &str, after: Option<&str>) -> Reader {
@@ -344,7 +346,12 @@ mod tests {
         web.board.put_call("t", call("talking", Some("1001")));
         web.board.put_call("t", call("holding", Some("1001")));
         let told = |reader: &mut Reader| -> Vec<&str> {
-            reader.next().unwrap().iter().map(|line| if line.text.contains("138") { "number" } else { line.kind }).collect()
+            reader
+                .next()
+                .unwrap()
+                .iter()
+                .map(|line| if line.text.contains("138") { "number" } else { line.kind })
+                .collect()
         };
         for (id, reader) in &mut readers {
             let expected: &[&str] = match *id {
@@ -355,7 +362,11 @@ mod tests {
             assert_eq!(told(reader), expected, "{id}");
         }
         let mut back = reader_of(web.clone(), &[Role::Operator], "1002", Some(&asked));
-        assert_eq!(told(&mut back)[..2], ["number", "call_over"], "theirs when they were cut off, and theirs no longer");
+        assert_eq!(
+            told(&mut back)[..2],
+            ["number", "call_over"],
+            "theirs when they were cut off, and theirs no longer"
+        );
         let now = web.board.stream.text(web.board.offset());
         let mut fresh = reader_of(web.clone(), &[Role::Operator], "1002", Some(&now));
         web.board.put_call("t", call("talking", Some("1003")));

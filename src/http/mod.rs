@@ -33,7 +33,7 @@ pub use metrics::{Meter, counter, gauge, seconds, total};
 pub use passwords::{hash, new_token, token_hash};
 pub use phones::{Came, Goes, Phones, Sits, Socket};
 pub use roles::{Role, Roles};
-pub use server::{Parts, bind, start};
 pub use seeing::whose;
+pub use server::{Parts, bind, start};
 pub use settings::{Person, Settings};
 pub use words::*;

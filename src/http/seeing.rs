@@ -138,7 +138,11 @@ mod tests {
             ("1001", Role::Wall, false, false),
         ] {
             let who = who(id, role);
-            assert_eq!((sees_record(&who, None, &record), sees_record(&who, Some(&open), &record)), (over, now), "{id}");
+            assert_eq!(
+                (sees_record(&who, None, &record), sees_record(&who, Some(&open), &record)),
+                (over, now),
+                "{id}"
+            );
         }
     }
 }

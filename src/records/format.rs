@@ -362,7 +362,11 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
 /// All notes of a call in one cell, as people read them: `1001 2026-11-26 10:02:11: a lamp is broken; 1002 …`.
 fn noted(notes: &[PrintedNote<'_>]) -> String {
     let told = |note: &PrintedNote<'_>| {
-        let at = note.at.as_deref().and_then(|at| at.get(..19)).map_or(String::new(), |at| format!(" {}", at.replace('T', " ")));
+        let at = note
+            .at
+            .as_deref()
+            .and_then(|at| at.get(..19))
+            .map_or(String::new(), |at| format!(" {}", at.replace('T', " ")));
         format!("{}{at}: {}", note.by, note.text)
     };
     notes.iter().map(told).collect::<Vec<_>>().join("; ")

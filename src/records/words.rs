@@ -132,9 +132,8 @@ impl Record {
 
     /// Whether an operator took part: had the caller, was consulted, or supervised.
     pub fn took_part(&self, operator: &OperatorId) -> bool {
-        let spoke = |transfer: &TransferRecord| {
-            transfer.operator.as_ref() == Some(operator) && transfer.answered_at.is_some()
-        };
+        let spoke =
+            |transfer: &TransferRecord| transfer.operator.as_ref() == Some(operator) && transfer.answered_at.is_some();
         self.was_with(operator)
             || self.transfers.iter().any(spoke)
             || self.supervised.iter().any(|supervised| supervised.operator == *operator)

@@ -36,6 +36,7 @@ mod reload_under_load;
 mod reloading;
 mod schedules;
 mod seats;
+mod seen;
 mod sound;
 mod strangers;
 mod streams;

@@ -56,7 +56,8 @@ pub struct Seen {
 
 impl Seen {
     pub fn new(id: CallId, view: View<'_>) -> Seen {
-        let View { stage, since, record, place: _, rings, operator, consulting, supervisors, emergency, recorded } = view;
+        let View { stage, since, record, place: _, rings, operator, consulting, supervisors, emergency, recorded } =
+            view;
         let record = record.clone();
         Seen { id, stage, since, record, rings, operator, consulting, supervisors, emergency, recorded }
     }

@@ -8,7 +8,7 @@ use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
 use crate::call::SwitchTo;
 use crate::config::Opening;
-use crate::http::{self, CallNow, Category, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Today};
+use crate::http::{self, Category, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Today};
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
 use crate::moment::Moment;
 use crate::queue::{Next, OperatorState};
@@ -35,12 +35,12 @@ impl Keeper {
         }
         let at = self.time(now);
         for id in std::mem::take(&mut self.changed_calls) {
-            if let Some(former) = self.board.call(&id.to_string()) {
-                self.theirs_changed(&former);
-            }
+            // What operators do in a call is told of them, too, and that they do it no longer.
+            let former = self.board.whose_call(&id.to_string());
+            self.changed_operators.extend(former.iter().map(|operator| OperatorId::from(operator.as_str())));
             match self.call(id) {
                 Some(call) => {
-                    self.theirs_changed(&call);
+                    self.changed_operators.extend(http::whose(&call).into_iter().map(OperatorId::from));
                     self.board.put_call(&at, call);
                 }
                 None => self.board.end_call(&at, &id.to_string()),
@@ -53,11 +53,6 @@ impl Keeper {
                 self.board.put_today(id.as_str(), today(worked, self.wrap_ups.of(&id)));
             }
         }
-    }
-
-    /// What operators do in a call is told of them, too.
-    fn theirs_changed(&mut self, call: &CallNow) {
-        self.changed_operators.extend(http::whose(call).into_iter().map(OperatorId::from));
     }
 
     fn operator(&self, id: &OperatorId) -> Option<OperatorNow> {
