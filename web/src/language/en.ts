@@ -257,7 +257,7 @@ export const en: Dictionary = {
     resumeRecording: "Record again",
     recordingPaused: "The recording is paused",
     recordingSoon: "Not recorded yet: it begins when you two talk and the caller has heard the notice",
-    recorded: { soon: "Will be recorded", on: "● Recorded", paused: "Recording paused", off: "Not recorded" },
+    recorded: { soon: "Will be recorded", on: "Recorded", paused: "Recording paused", off: "Not recorded" },
     devices: "Headset",
     phone: {
       off: "Phone is off",

@@ -241,7 +241,7 @@ export const zh = {
     resumeRecording: "继续录音",
     recordingPaused: "录音已暂停",
     recordingSoon: "还没有开始录音：市民听完录音告知、双方通话后才开始",
-    recorded: { soon: "将录音", on: "● 录音中", paused: "录音已暂停", off: "不录音" },
+    recorded: { soon: "将录音", on: "录音中", paused: "录音已暂停", off: "不录音" },
     devices: "耳麦",
     phone: {
       off: "电话未启动",

@@ -178,17 +178,21 @@ function Visits({ of }: { of: CallNow }) {
 /** What others noted on the call: it comes as they write. */
 function Notes({ list }: { list: NoteOf[] }) {
   if (list.length === 0) return null;
+  const t = words.value.operator;
   return (
-    <ul class="notes" aria-label={words.value.operator.notes} aria-live="polite">
-      {list.map(({ by, at, text }) => (
-        <li key={by} data-note={by}>
-          <span class="soft">
-            {whom(by)} {at ? time(at) : ""}
-          </span>
-          <span>{text}</span>
-        </li>
-      ))}
-    </ul>
+    <section aria-label={t.notes}>
+      <h2>{t.notes}</h2>
+      <ul class="notes" aria-live="polite">
+        {list.map(({ by, at, text }) => (
+          <li key={by} data-note={by}>
+            <span class="soft">
+              {whom(by)} {at ? time(at) : ""}
+            </span>
+            <span>{text}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
