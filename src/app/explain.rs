@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::course::course;
 use super::replaying::{Replay, Step};
 use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
@@ -117,11 +118,10 @@ impl Story {
         }
         lines.extend(self.verdict());
         lines.push(String::new());
-        for event in &self.events {
-            if let Some(text) = &event.text {
-                lines.push(format!("  {}  {text}", clock(event.said.at, zone)));
-            }
-        }
+        let decided = self.events.iter().filter_map(|event| Some((event.said.at, event.text.clone()?)));
+        let mut told: Vec<(Moment, String)> = decided.chain(course(&self.record)).collect();
+        told.sort_by_key(|(at, _)| *at);
+        lines.extend(told.iter().map(|(at, text)| format!("  {}  {text}", clock(*at, zone))));
         for passed in &self.passed_by {
             let who = passed.operator.as_ref().map_or("an operator", OperatorId::as_str);
             let why = because(passed.why);

@@ -7,6 +7,7 @@ mod checking;
 pub mod cli;
 pub mod clock;
 mod control;
+mod course;
 mod explain;
 mod files;
 mod forecasts;

@@ -83,6 +83,8 @@ pub(super) struct Call {
     /// Files that are being written: of the talk, or a message.
     pub recordings: usize,
     pub tape: Tape,
+    /// What is said in it is to be recorded, as the rules are.
+    pub to_be_recorded: bool,
     /// The caller heard that the call is recorded.
     pub noticed: bool,
     plays: u64,
@@ -207,6 +209,7 @@ impl Call {
             asks_callback: false,
             recordings: 0,
             tape: Tape::None,
+            to_be_recorded: false,
             noticed: false,
             plays: 0,
             playing: None,

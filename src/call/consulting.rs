@@ -42,7 +42,7 @@ impl Call {
             return Err(NotDone::AlreadyConsulting);
         }
         let (at, busy) = self.find(house, &to)?;
-        talk_begins(self, house, "consult", &to);
+        talk_begins(self, house, "consult", &to, busy.clone());
         let rings = rings(&at);
         self.change_hold(house, |talk| (talk.consulting, talk.refusal_plays) = (true, false));
         self.ring_other(house, Role::Consulted { to }, at, busy, house.now + rings);
@@ -67,7 +67,22 @@ impl Call {
             Some(_) => {}
         }
         self.change_hold(house, |talk| (talk.consulting, talk.on_hold) = (false, false));
+        if let Some(entry) = self.record.transfers.last_mut() {
+            entry.conference_at.get_or_insert(house.now);
+        }
         self.hear_each_other(house);
+        Ok(())
+    }
+
+    pub fn is_consulted(&self, operator: &OperatorId) -> bool {
+        let consulted = self.talk().and_then(|talk| talk.consulted());
+        consulted.is_some_and(|other| other.busy.as_ref() == Some(operator))
+    }
+
+    /// The consulted hang up, or do not come to the phone.
+    pub fn consulted_leaves(&mut self, house: &mut House) -> Result<(), NotDone> {
+        let leg = self.talk_mut()?.consulted().map(|other| other.leg).ok_or(NotDone::NobodyConsulted)?;
+        self.other_left(house, leg);
         Ok(())
     }
 
@@ -106,13 +121,13 @@ impl Call {
             if !house.settings.queues.contains_key(&queue) {
                 return Err(NotDone::NoSuchQueue);
             }
-            talk_begins(self, house, "blind", &to);
+            talk_begins(self, house, "blind", &to, None);
             self.tell_transfer(house, "BLINDTRANSFER");
             self.pass_on(house, queue);
             return Ok(());
         }
         let (at, busy) = self.find(house, &to)?;
-        talk_begins(self, house, "blind", &to);
+        talk_begins(self, house, "blind", &to, busy.clone());
         self.tell_transfer(house, "BLINDTRANSFER");
         self.end_talk(house, EndedBy::Operator);
         let rings = rings(&at);
@@ -225,6 +240,7 @@ impl Call {
         if let State::Talking(talk) = &mut self.state {
             talk.new_operator(house.now, other.holds);
         }
+        self.tell_holds(house.now);
         if !house.settings.emergencies.is_empty() && !self.outward {
             house.media(media::Command::KeepKeys { leg });
         }
@@ -301,15 +317,24 @@ impl Call {
     }
 }
 
-pub(super) fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom) {
+/// `operator`: who sits where it rings.
+pub(super) fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom, operator: Option<OperatorId>) {
     let Some(by) = call.record.operator.clone() else { return };
     if call.record.transfers.len() == MOST_TRANSFERS {
         call.record.transfers.remove(MOST_TRANSFERS / 2);
     }
     info!(kind, %to, "transfer");
-    let (at, outcome) = (house.now, String::new());
-    let (kind, to) = (kind.into(), to.to_string());
-    call.record.transfers.push(TransferRecord { kind, by, to, at, answered_at: None, ended_at: None, outcome });
+    call.record.transfers.push(TransferRecord {
+        kind: kind.into(),
+        by,
+        to: to.to_string(),
+        operator,
+        at: house.now,
+        answered_at: None,
+        conference_at: None,
+        ended_at: None,
+        outcome: String::new(),
+    });
 }
 
 pub(super) fn rings(at: &onward::Whom) -> Duration {

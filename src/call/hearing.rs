@@ -118,6 +118,13 @@ impl Call {
         Some(caller.into_iter().chain([operator]).chain(talk.others.iter().filter_map(other)).chain(far).collect())
     }
 
+    /// Whether the caller hears this leg.
+    pub fn caller_hears(&self, leg: LegId) -> bool {
+        let ears = self.ears().unwrap_or_default();
+        let of = |leg: LegId| ears.iter().find(|ear| ear.leg == leg);
+        of(self.caller).zip(of(leg)).is_some_and(|(caller, mouth)| caller.hears(mouth))
+    }
+
     fn mix(&self, house: &mut House, ears: &[Ear], heard: &mut Heard) {
         let pairs = ears.iter().flat_map(|ear| {
             let mouths = ears.iter().filter(move |mouth| ear.hears(mouth));

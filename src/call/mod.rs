@@ -40,5 +40,5 @@ pub mod words;
 
 pub use calls::Calls;
 pub use order::{LONGEST_NOTE, NotDone, Order, Supervision, Whom};
-pub use view::{Consulted, Reached, Stage, Supervisor, Target, View};
+pub use view::{Consulted, Reached, Recorded, Stage, Supervisor, Target, View};
 pub use words::*;

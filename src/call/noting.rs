@@ -16,8 +16,9 @@ const NOTED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 impl Call {
     pub fn note(&mut self, house: &mut House, by: &OperatorId, text: String) -> Result<(), NotDone> {
         may_note(&self.record, house.settings, by, &text, house.now)?;
-        self.record.note = Some(text).filter(|text| !text.is_empty());
-        self.record.note_by = Some(by.clone());
+        if !self.record.set_note(by, house.now, &text) {
+            return Err(NotDone::TooManyNotes);
+        }
         self.notes += 1;
         house.write(Entry::Changed(Box::new(self.record.clone())));
         Ok(())
@@ -34,11 +35,14 @@ impl Calls {
         text: String,
     ) -> Result<Entry, NotDone> {
         may_note(record, self.settings(), &by, &text, now)?;
-        Ok(Entry::Noted { call: record.call_id, note: Some(text).filter(|text| !text.is_empty()), by })
+        if !record.clone().set_note(&by, now, &text) {
+            return Err(NotDone::TooManyNotes);
+        }
+        Ok(Entry::Noted { call: record.call_id, by, at: now, text })
     }
 }
 
-/// Whoever has the call, or had it last; whoever had it before, unless another has noted something since; supervisors.
+/// Whoever has the caller or had them, and supervisors: each has a note of their own.
 fn may_note(record: &Record, settings: &Settings, by: &OperatorId, text: &str, now: Moment) -> Result<(), NotDone> {
     if text.chars().count() > LONGEST_NOTE {
         return Err(NotDone::TooLong);
@@ -46,11 +50,7 @@ fn may_note(record: &Record, settings: &Settings, by: &OperatorId, text: &str, n
     if settings.supervisors.contains(by) {
         return Ok(());
     }
-    let gave_it_on = record.transfers.iter().any(|transfer| transfer.by == *by);
-    let lost_it = record.lost.iter().any(|lost| lost.operator == *by);
-    let is_last = record.operator.as_ref() == Some(by) && record.connected_at.is_some();
-    let untouched = record.note_by.as_ref().is_none_or(|noted| noted == by);
-    if !is_last && !((gave_it_on || lost_it) && untouched) {
+    if !record.was_with(by) {
         return Err(NotDone::NotYours);
     }
     if record.ended_at.is_some_and(|ended| ended + NOTED_WITHIN < now) {

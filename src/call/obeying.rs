@@ -17,6 +17,7 @@ impl Call {
             Order::Supervise { mode } => self.supervise(house, by, Some(mode)),
             Order::LeaveSupervision => self.leave_supervision(house, by),
             Order::TakeOver => self.supervise(house, by, None),
+            Order::HangUp if self.is_consulted(by) => self.consulted_leaves(house),
             order => {
                 let seat = self.seat_of(by)?;
                 self.obey_operator(house, seat, order)

@@ -107,6 +107,14 @@ impl Onward {
         self.progress == Ringing::Joined
     }
 
+    /// The operator whose phone it is, and their seat.
+    pub fn operator(&self) -> Option<(OperatorId, SeatId)> {
+        match (&self.whom, &self.busy) {
+            (Whom::Seat(seat), Some(operator)) => Some((operator.clone(), seat.clone())),
+            _ => None,
+        }
+    }
+
     pub fn is_of_operator(&self) -> bool {
         self.sent_by == Cause::Operator
     }

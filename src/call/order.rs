@@ -35,7 +35,7 @@ pub enum Order {
     HandOff {
         target: Option<String>,
     },
-    /// Into the record; replaces what was there. Also after the call, [`super::Calls::note_afterwards`].
+    /// Into the record; replaces what the same author wrote before. Also after the call, [`super::Calls::note_afterwards`].
     Note {
         text: String,
     },
@@ -171,6 +171,8 @@ pub enum NotDone {
     AlreadyPaused,
     NotPaused,
     TooLong,
+    /// Many others have noted something already.
+    TooManyNotes,
     /// Notes are written in the call or soon after it.
     TooLate,
     /// They are the caller: their own phone has the call.
@@ -209,6 +211,7 @@ impl fmt::Display for NotDone {
             NotDone::AlreadyPaused => "the recording is paused already",
             NotDone::NotPaused => "the recording is not paused",
             NotDone::TooLong => "this is too long",
+            NotDone::TooManyNotes => "too many have noted something on this call already",
             NotDone::TooLate => "the call ended more than a day ago: a supervisor can note something on it",
             NotDone::OwnCall => "you made this call from your own phone, which can hold it and hang up",
         })

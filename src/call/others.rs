@@ -270,7 +270,7 @@ impl Call {
     }
 
     /// They hung up, or were lost.
-    fn other_left(&mut self, house: &mut House, leg: LegId) {
+    pub fn other_left(&mut self, house: &mut House, leg: LegId) {
         if self.other(leg).is_some_and(|other| !other.is_joined()) {
             return self.other_failed(house, leg, 487);
         }

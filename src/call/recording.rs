@@ -6,7 +6,7 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::order::NotDone;
-use super::view::Stage;
+use super::view::{Recorded, Stage};
 use crate::ids::{LegId, Prompt};
 use crate::media::{self, Sides};
 use crate::moment::Moment;
@@ -33,6 +33,8 @@ pub(super) enum Tape {
 impl Call {
     /// After each event.
     pub fn see_to_recording(&mut self, house: &mut House) {
+        let talks = matches!(self.stage(), Stage::Waiting | Stage::Ringing) || self.talk().is_some();
+        self.to_be_recorded = talks && self.is_to_be_recorded(house);
         match self.tape {
             Tape::None => self.begin_recording(house),
             Tape::Runs { began, paused } => match self.stage() {
@@ -129,11 +131,14 @@ impl Call {
         Ok(())
     }
 
-    /// Running, and whether it is paused.
-    pub fn recorded_now(&self) -> Option<bool> {
+    /// As those who look on are told. What is to be recorded is not yet, while caller and operator do not talk or the
+    /// caller did not hear of it.
+    pub fn recorded_now(&self) -> Option<Recorded> {
         match self.tape {
-            Tape::Runs { paused, .. } => Some(paused),
-            _ => None,
+            Tape::Runs { paused: true, .. } => Some(Recorded::Paused),
+            Tape::Runs { paused: false, .. } => Some(Recorded::On),
+            Tape::None if self.to_be_recorded => Some(Recorded::Soon),
+            Tape::None | Tape::Over => None,
         }
     }
 

@@ -135,7 +135,7 @@ impl Call {
     fn take_reached(&mut self, house: &mut House, reached: Other) -> Result<(), NotDone> {
         let Role::Consulted { to } = reached.role.clone() else { return Err(NotDone::NobodyConsulted) };
         house.legs.give(reached.leg, self.id);
-        super::consulting::talk_begins(self, house, "consult", &to);
+        super::consulting::talk_begins(self, house, "consult", &to, reached.busy.clone());
         if reached.is_joined()
             && let Some(entry) = self.record.transfers.last_mut()
         {

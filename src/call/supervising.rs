@@ -159,10 +159,17 @@ impl Call {
             self.transfer_ended(house, "ended");
         }
         if let (Some(by), true) = (self.record.operator.clone(), self.record.transfers.len() < MOST_ENTRIES) {
-            let (at, to) = (house.now, format!("operator {operator}"));
-            let (kind, outcome) = ("taken_over".into(), "transferred".into());
-            let (answered_at, ended_at) = (Some(at), Some(at));
-            self.record.transfers.push(TransferRecord { kind, by, to, at, answered_at, ended_at, outcome });
+            self.record.transfers.push(TransferRecord {
+                kind: "taken_over".into(),
+                by,
+                to: format!("operator {operator}"),
+                operator: Some(operator.clone()),
+                at: house.now,
+                answered_at: Some(house.now),
+                conference_at: None,
+                ended_at: Some(house.now),
+                outcome: "transferred".into(),
+            });
         }
         self.tell_transfer(house, "TRANSFER");
         self.hand_over_to(house, operator, other);

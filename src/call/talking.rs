@@ -14,8 +14,11 @@ use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
-use crate::records::{self, EndedBy};
+use crate::records::{self, EndedBy, HoldRecord};
 use crate::sip::{self, Body};
+
+/// Holds that a record tells; later ones are not told.
+const MOST_HOLDS: usize = 64;
 
 /// Caller and operator, who holds whom, and who else is there.
 pub(super) struct Talk {
@@ -178,6 +181,24 @@ impl Call {
         if held != before {
             house.queue(Input::Held { contact: self.id, held });
         }
+        self.tell_holds(house.now);
+    }
+
+    /// The record says who holds from when on; in a consultation nobody does.
+    pub fn tell_holds(&mut self, now: Moment) {
+        let Some(talk) = self.talk() else { return };
+        let held = [("operator", talk.on_hold || talk.operator_holds), ("caller", talk.caller_holds)];
+        for (by, holds) in held {
+            let room = self.record.holds.len() < MOST_HOLDS;
+            let open = self.record.holds.iter_mut().find(|hold| hold.by == by && hold.ended_at.is_none());
+            match (open, holds) {
+                (Some(hold), false) => hold.ended_at = Some(now),
+                (None, true) if room => {
+                    self.record.holds.push(HoldRecord { by: by.into(), at: now, ended_at: None });
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The operator is free; the caller stays with something else. Who ended the talk ended the call.
@@ -199,6 +220,9 @@ impl Call {
         let State::Talking(talk) = &self.state else { return };
         self.record.hold_ms += talk.held(house.now).as_millis() as u64;
         self.talked += talk.talked(house.now);
+        for hold in &mut self.record.holds {
+            hold.ended_at.get_or_insert(house.now);
+        }
     }
 
     /// The seat's phone hung up, or was lost.

@@ -4,7 +4,7 @@ use super::caller::{Call, State};
 use super::offering::Progress;
 use super::order::{Supervision, Whom};
 use super::others::{Other, Role};
-use crate::ids::{OfferId, OperatorId, QueueId, SeatId};
+use crate::ids::{OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::records::Record;
 
@@ -19,11 +19,24 @@ pub struct View<'a> {
     pub place: Option<usize>,
     /// Whose seats ring for it.
     pub rings: Vec<(OperatorId, SeatId)>,
+    /// Who has it: talks in it, or has answered for it; whoever gave it on has it no longer.
+    pub operator: Option<(OperatorId, SeatId)>,
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
-    /// It is recorded; `true`: that is paused.
-    pub recorded: Option<bool>,
+    /// `None`: it is not recorded.
+    pub recorded: Option<Recorded>,
+}
+
+/// How far the recording has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recorded {
+    /// It begins when caller and operator talk and the caller has heard of it.
+    Soon,
+    On,
+    /// The operator asked for silence.
+    Paused,
 }
 
 /// What a call is in.
@@ -94,7 +107,11 @@ pub enum Reached {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consulted {
     pub to: Whom,
+    /// Who sits where it rings.
+    pub operator: Option<OperatorId>,
     pub stage: Reached,
+    /// The caller hears them.
+    pub caller_hears: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,10 +133,9 @@ pub struct Target {
 pub(super) struct Look {
     stage: Stage,
     queue: Option<QueueId>,
-    operator: Option<OperatorId>,
-    seat: Option<SeatId>,
+    operator: Option<(OperatorId, SeatId)>,
     place: Option<usize>,
-    rings: Vec<OfferId>,
+    rings: Vec<(OperatorId, SeatId)>,
     consulting: Option<Consulted>,
     supervisors: Vec<Supervisor>,
     emergency: Option<Target>,
@@ -127,7 +143,7 @@ pub(super) struct Look {
     /// Of what is only added to: how much there is.
     counts: [usize; 6],
     notes: u32,
-    recorded: Option<bool>,
+    recorded: Option<Recorded>,
 }
 
 impl Call {
@@ -137,7 +153,8 @@ impl Call {
             since: self.stage_since,
             record: &self.record,
             place: self.places.map(|(_, now)| now).filter(|_| self.in_line),
-            rings: self.ringing_seats().map(|seat| (seat.operator.clone(), seat.seat.clone())).collect(),
+            rings: self.rings(),
+            operator: self.operator_there(),
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
@@ -150,10 +167,9 @@ impl Call {
         Look {
             stage: self.stage(),
             queue: record.queue.clone(),
-            operator: record.operator.clone(),
-            seat: record.seat.clone(),
+            operator: self.operator_there(),
             place: self.places.map(|(_, now)| now).filter(|_| self.in_line),
-            rings: self.ringing_seats().map(|seat| seat.offer).collect(),
+            rings: self.rings(),
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
@@ -192,6 +208,25 @@ impl Call {
         self.seats.iter().filter(|seat| seat.progress != Progress::Joined)
     }
 
+    fn rings(&self) -> Vec<(OperatorId, SeatId)> {
+        match &self.state {
+            State::Onward(onward) if !onward.is_joined() => onward.operator().into_iter().collect(),
+            // They have answered, and hear the citizen's phone ring.
+            State::Dialling(_) | State::Reached => Vec::new(),
+            _ => self.ringing_seats().map(|seat| (seat.operator.clone(), seat.seat.clone())).collect(),
+        }
+    }
+
+    fn operator_there(&self) -> Option<(OperatorId, SeatId)> {
+        let has_it = match &self.state {
+            State::Onward(onward) => return onward.operator().filter(|_| onward.is_joined()),
+            State::Dialling(_) | State::Reached => Progress::Accepted,
+            _ => Progress::Joined,
+        };
+        let seat = self.seats.iter().find(|seat| seat.progress == has_it)?;
+        Some((seat.operator.clone(), seat.seat.clone()))
+    }
+
     pub fn stage(&self) -> Stage {
         match &self.state {
             State::Opening { .. } | State::LateAnswer { .. } => Stage::Arriving,
@@ -219,7 +254,8 @@ impl Call {
     fn consulted(&self) -> Option<Consulted> {
         let other = self.talk()?.consulted()?;
         let Role::Consulted { to } = &other.role else { return None };
-        Some(Consulted { to: to.clone(), stage: other.reached() })
+        let caller_hears = other.is_joined() && self.caller_hears(other.leg);
+        Some(Consulted { to: to.clone(), operator: other.busy.clone(), stage: other.reached(), caller_hears })
     }
 
     fn supervisors(&self) -> Vec<Supervisor> {

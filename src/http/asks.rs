@@ -113,7 +113,7 @@ pub enum Order {
 }
 
 /// Exactly one of them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Whom {
     Operator(String),

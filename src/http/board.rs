@@ -12,6 +12,7 @@ use dashmap::DashMap;
 use serde::Serialize;
 use serde_json::json;
 
+use super::seeing::whose;
 use super::stream::{Event, KEPT, Offset, Stream};
 use super::words::{Alarm, CallNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
 
@@ -93,7 +94,7 @@ impl Board {
             return;
         }
         let (data, wall) = (text(&call), text(&call.for_the_wall()));
-        let whose = call.operator.iter().chain(&call.rung).map(|operator| Arc::from(operator.as_str())).collect();
+        let whose = whose(&call).into_iter().map(Arc::from).collect();
         let id_text = Arc::from(id.as_str());
         let event = Event { number: 0, at: at.into(), kind: "call", id: id_text, whose, data, wall: Some(wall) };
         self.calls.insert(id, call);
@@ -211,6 +212,11 @@ impl Board {
         self.calls.get(id).map(|found| found.clone())
     }
 
+    /// Those whose an open call is, see [`whose`].
+    pub fn whose_call(&self, id: &str) -> Vec<String> {
+        self.calls.get(id).map(|call| whose(&call).into_iter().map(String::from).collect()).unwrap_or_default()
+    }
+
     pub fn alarms(&self) -> Vec<Alarm> {
         sorted(&self.alarms)
     }
@@ -248,6 +254,7 @@ fn text(value: &impl Serialize) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::words::Note;
 
     fn call(stage: &str) -> CallNow {
         let digits = BTreeMap::from([("case".to_string(), "42".to_string())]);
@@ -294,7 +301,7 @@ mod tests {
         assert!(!wall.contains("138") && !wall.contains("42"), "{wall}");
         // Whom the house calls back is a citizen, too.
         let back = CallNow { to: "139".into(), callback_of: Some("c0".into()), ..call("callback") };
-        board.put_call("t2", CallNow { note: Some("of 139".into()), ..back });
+        board.put_call("t2", CallNow { notes: vec![Note { text: "of 139".into(), ..Note::default() }], ..back });
         let event = &board.stream.after(Offset(1), 9).unwrap()[0];
         assert!(event.data.contains("139") && !event.wall.as_ref().unwrap().contains("139"));
     }

@@ -20,6 +20,7 @@ use utoipa::IntoParams;
 use super::metrics;
 use super::problem::{Asking, Problem};
 use super::roles::Role;
+use super::seeing::{Sight, sight};
 use super::server::Web;
 use super::signing::{self, Who};
 use super::stream::{Event, Gone, Offset};
@@ -136,19 +137,20 @@ impl Reader {
     fn seen(&mut self, event: Event) -> Option<Line> {
         let offset = self.web.board.stream.text(Offset(event.number));
         let (kind, data) = match event.kind {
-            "call" if self.who.sees_all() => ("call", event.data.to_string()),
-            "call" if self.who.is(Role::Operator) => {
-                if event.whose.iter().any(|whose| **whose == *self.who.id) {
-                    self.shown.insert(event.id.clone());
+            "call" => match sight(&self.who, event.whose.iter().map(|whose| &**whose)) {
+                Sight::Whole => {
+                    if !self.who.sees_all() {
+                        self.shown.insert(event.id.clone());
+                    }
                     ("call", event.data.to_string())
-                } else if self.may_have_seen(&event) {
-                    ("call_over", format!("{{\"id\":\"{}\"}}", event.id))
-                } else {
-                    return None;
                 }
-            }
-            "call" => ("call", event.wall?.to_string()),
-            "call_over" if !self.who.sees_all() && self.who.is(Role::Operator) => {
+                Sight::Wall => ("call", event.wall?.to_string()),
+                // Theirs no longer: they left it, or another was faster.
+                Sight::Nothing if self.may_have_seen(&event) => ("call_over", format!("{{\"id\":\"{}\"}}", event.id)),
+                Sight::Nothing => return None,
+            },
+            // Whoever sees their own calls alone hears of the end of those.
+            "call_over" if sight(&self.who, std::iter::empty()) == Sight::Nothing => {
                 self.may_have_seen(&event).then_some(("call_over", event.data.to_string()))?
             }
             // Operators have figures of their own.
@@ -251,11 +253,12 @@ impl futures_core::Stream for Coming {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::asks::Whom;
     use crate::http::roles::Roles;
     use crate::http::settings::Person;
     use crate::http::signing::Proof;
     use crate::http::tests::web;
-    use crate::http::words::{CallNow, Figures};
+    use crate::http::words::{CallNow, Consulting, Figures};
 
     fn reader(roles: &[Role], id: &str, after: Option<&str>) -> Reader {
         reader_of(web(), roles, id, after)
@@ -320,6 +323,54 @@ mod tests {
         // What begins later and is not theirs they do not hear of.
         reader.web.board.clone().put_call("t", call("ringing", Some("1002")));
         assert!(reader.next().unwrap().is_empty());
+    }
+
+    fn consulted(caller_hears: bool) -> Option<Consulting> {
+        let (to, whom) = ("operator 1002".to_string(), Whom::Operator("1002".into()));
+        Some(Consulting { to, whom, operator: Some("1002".into()), stage: "talking".into(), caller_hears })
+    }
+
+    /// 1001 asks 1002, and talks on without them.
+    #[test]
+    fn whom_the_operator_consults_is_shown_the_call_until_they_leave_it_also_when_they_come_back() {
+        let web = web();
+        let mut readers: Vec<(&str, Reader)> = ["1001", "1002", "1003"]
+            .map(|id| (id, reader_of(web.clone(), &[Role::Operator], id, None)))
+            .into_iter()
+            .collect();
+        let talk = call("consulting", Some("1001"));
+        web.board.put_call("t", call("talking", Some("1001")));
+        web.board.put_call("t", CallNow { consulting: consulted(false), ..talk.clone() });
+        let asked = web.board.stream.text(web.board.offset());
+        web.board.put_call("t", CallNow { consulting: consulted(true), ..talk });
+        web.board.put_call("t", call("talking", Some("1001")));
+        web.board.put_call("t", call("holding", Some("1001")));
+        let told = |reader: &mut Reader| -> Vec<&str> {
+            reader
+                .next()
+                .unwrap()
+                .iter()
+                .map(|line| if line.text.contains("138") { "number" } else { line.kind })
+                .collect()
+        };
+        for (id, reader) in &mut readers {
+            let expected: &[&str] = match *id {
+                "1001" => &["number"; 5],
+                "1002" => &["number", "number", "call_over"],
+                _ => &[],
+            };
+            assert_eq!(told(reader), expected, "{id}");
+        }
+        let mut back = reader_of(web.clone(), &[Role::Operator], "1002", Some(&asked));
+        assert_eq!(
+            told(&mut back)[..2],
+            ["number", "call_over"],
+            "theirs when they were cut off, and theirs no longer"
+        );
+        let now = web.board.stream.text(web.board.offset());
+        let mut fresh = reader_of(web.clone(), &[Role::Operator], "1002", Some(&now));
+        web.board.put_call("t", call("talking", Some("1003")));
+        assert!(!fresh.next().unwrap().iter().any(|line| line.kind == "call"), "nothing of what is no longer theirs");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::asks::{Mode, Whom};
+
 /// A line as it is now, and what came to it today.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct QueueNow {
@@ -58,6 +60,8 @@ pub struct OperatorNow {
     /// What they asked for when their work is done: `signed_out`, or the reason for not being ready.
     pub next: Option<String>,
     pub call: Option<String>,
+    /// What they do in somebody else's call, or before a call is theirs.
+    pub part: Option<Part>,
     pub queue: Option<String>,
     pub supervisor: bool,
     /// Today, out of a line.
@@ -94,7 +98,8 @@ pub struct CallNow {
     pub line_since: Option<String>,
     /// How long they waited in that line; absent while they wait.
     pub line_wait_ms: Option<u64>,
-    /// Whose it is: who talks, or is rung; where several phones ring at once, the first of them.
+    /// Whose it is: who talks, or is rung; where several phones ring at once, the first of them. Whoever gave it on has
+    /// it no longer.
     pub operator: Option<String>,
     /// All operators whose phones ring for it.
     pub rung: Vec<String>,
@@ -106,8 +111,12 @@ pub struct CallNow {
     pub consulting: Option<Consulting>,
     pub supervised_by: Vec<Supervised>,
     pub emergency: Option<EmergencyNow>,
-    pub note: Option<String>,
-    /// `on`, or `paused` by the operator; absent where it is not recorded.
+    /// Each author has one, in the order in which they began.
+    pub notes: Vec<Note>,
+    /// What it is about, as far as the menus tell: a node of them, or the queue. See `Figures.categories`.
+    pub category: Option<String>,
+    /// `soon`: it will be recorded when caller and operator talk and the caller has heard of it; `on`; `paused` by the
+    /// operator. Absent where it is not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
     /// What was typed in the menus; the wall is not told.
@@ -117,11 +126,6 @@ pub struct CallNow {
 }
 
 impl CallNow {
-    /// Whether it is an operator's: they talk in it, or their phone rings for it.
-    pub fn is_of(&self, operator: &str) -> bool {
-        self.operator.as_deref() == Some(operator) || self.rung.iter().any(|rung| rung == operator)
-    }
-
     /// As the big screen shows it: nobody in the hall reads a citizen's number, or what they said or typed.
     pub fn for_the_wall(&self) -> CallNow {
         let called_back = self.callback_of.is_some();
@@ -170,11 +174,61 @@ pub struct Today {
     pub missed: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+/// Whom the call's operator consults.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Consulting {
+    /// In words: `operator 1002`, `seat 8002`, `queue english`, a number.
     pub to: String,
-    /// `ringing`, `talking` or `conference`.
+    /// The same for programs, as an order says it.
+    pub whom: Whom,
+    /// Whose phone it is, where an operator sits there.
+    pub operator: Option<String>,
+    /// `ringing` or `talking`.
     pub stage: String,
+    /// The caller hears them, and they the caller: never before a conference.
+    pub caller_hears: bool,
+}
+
+/// What somebody noted, and when they wrote it last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Note {
+    pub by: String,
+    /// Not known of old ones.
+    pub at: Option<String>,
+    pub text: String,
+}
+
+/// An operator's part in a call that another has.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Part {
+    pub call: String,
+    pub act: Act,
+    /// Who has the call, or had it last.
+    pub operator: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Their phone rings for a caller who is sent to them.
+    Rung,
+    /// Their phone rings, or they are asked aside: the caller hears music.
+    Consulted,
+    /// They speak with caller and operator.
+    Conference,
+    Listen,
+    Whisper,
+    Barge,
+}
+
+impl From<Mode> for Act {
+    fn from(mode: Mode) -> Act {
+        match mode {
+            Mode::Listen => Act::Listen,
+            Mode::Whisper => Act::Whisper,
+            Mode::Barge => Act::Barge,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]

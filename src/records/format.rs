@@ -55,8 +55,8 @@ struct Printed<'a> {
     transfers: Vec<PrintedTransfer<'a>>,
     supervised: Vec<PrintedSupervision<'a>>,
     lost: Vec<PrintedLost<'a>>,
-    note: &'a Option<String>,
-    note_by: &'a Option<OperatorId>,
+    holds: Vec<PrintedHold<'a>>,
+    notes: Vec<PrintedNote<'a>>,
     operator_quality: Option<Quality>,
     one_way: Vec<PrintedOneWay<'a>>,
 }
@@ -73,6 +73,20 @@ struct PrintedLine<'a> {
 }
 
 #[derive(Serialize)]
+struct PrintedNote<'a> {
+    by: &'a OperatorId,
+    at: Option<String>,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct PrintedHold<'a> {
+    by: &'a str,
+    at: String,
+    ended_at: Option<String>,
+}
+
+#[derive(Serialize)]
 struct PrintedOneWay<'a> {
     side: &'a str,
     what: &'a str,
@@ -84,8 +98,10 @@ struct PrintedTransfer<'a> {
     kind: &'a str,
     by: &'a OperatorId,
     to: &'a str,
+    operator: &'a Option<OperatorId>,
     at: String,
     answered_at: Option<String>,
+    conference_at: Option<String>,
     ended_at: Option<String>,
     outcome: &'a str,
 }
@@ -180,8 +196,10 @@ impl<'a> Printed<'a> {
             kind: &transfer.kind,
             by: &transfer.by,
             to: &transfer.to,
+            operator: &transfer.operator,
             at: rfc3339(transfer.at, zone),
             answered_at: time(transfer.answered_at),
+            conference_at: time(transfer.conference_at),
             ended_at: time(transfer.ended_at),
             outcome: &transfer.outcome,
         });
@@ -197,6 +215,12 @@ impl<'a> Printed<'a> {
             at: rfc3339(lost.at, zone),
             back_at: time(lost.back_at),
         });
+        let holds = record.holds.iter().map(|hold| PrintedHold {
+            by: &hold.by,
+            at: rfc3339(hold.at, zone),
+            ended_at: time(hold.ended_at),
+        });
+        let notes = record.notes.iter().map(|note| PrintedNote { by: &note.by, at: time(note.at), text: &note.text });
         let one_way = record.one_way.iter().map(|one| PrintedOneWay {
             side: &one.side,
             what: &one.what,
@@ -240,8 +264,8 @@ impl<'a> Printed<'a> {
             transfers: transfers.collect(),
             supervised: supervised.collect(),
             lost: lost.collect(),
-            note: &record.note,
-            note_by: &record.note_by,
+            holds: holds.collect(),
+            notes: notes.collect(),
             operator_quality: record.operator_quality,
             one_way: one_way.collect(),
         }
@@ -310,8 +334,8 @@ const COLUMNS: [&str; 46] = [
     "transfers",
     "supervised",
     "lost",
-    "note",
-    "note_by",
+    "holds",
+    "notes",
     "operator_mos",
     "operator_loss",
     "operator_jitter_ms",
@@ -347,6 +371,7 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
         "operator_mos" | "operator_loss" | "operator_jitter_ms" => {
             inside("operator_quality", name.trim_start_matches("operator_"))
         }
+        "notes" => harmless(&noted(&printed.notes)),
         "menu_path" => printed.menu_path.iter().map(MenuId::as_str).collect::<Vec<_>>().join(" "),
         "digits" => match printed.digits.is_empty() {
             true => String::new(),
@@ -355,6 +380,19 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
         name => cell(fields.get(name)),
     };
     Ok(COLUMNS.iter().map(column).collect())
+}
+
+/// All notes of a call in one cell, as people read them: `1001 2026-11-26 10:02:11: a lamp is broken; 1002 …`.
+fn noted(notes: &[PrintedNote<'_>]) -> String {
+    let told = |note: &PrintedNote<'_>| {
+        let at = note
+            .at
+            .as_deref()
+            .and_then(|at| at.get(..19))
+            .map_or(String::new(), |at| format!(" {}", at.replace('T', " ")));
+        format!("{}{at}: {}", note.by, note.text)
+    };
+    notes.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
 /// A spreadsheet must not take what a caller sent for a formula: such cells begin with an apostrophe.

@@ -48,6 +48,15 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX calls_queue ON calls (json_extract(record, '$.queue'), call_id) WHERE ended_at IS NOT NULL;
 ", "
     ALTER TABLE switches RENAME COLUMN schedule TO door;
+", "
+    UPDATE calls SET record = json_remove(
+        json_set(record, '$.notes', json_array(json_object(
+            'by', coalesce(json_extract(record, '$.note_by'), json_extract(record, '$.operator'), ''),
+            'at', NULL,
+            'text', json_extract(record, '$.note')
+        ))),
+        '$.note', '$.note_by')
+    WHERE json_type(record, '$.note') = 'text';
 "];
 
 /// The same for the file of those who may come in.

@@ -83,12 +83,64 @@ pub struct Record {
     /// Operators' phones that were lost in the talk.
     #[serde(default)]
     pub lost: Vec<LostRecord>,
-    /// What the operator noted, in the call or after it.
+    /// When the caller was on hold, or held themselves; consultations are in `transfers`.
     #[serde(default)]
-    pub note: Option<String>,
-    /// Who noted it last.
+    pub holds: Vec<HoldRecord>,
+    /// What was noted, in the call or after it: one entry for each author, in the order in which they began.
     #[serde(default)]
-    pub note_by: Option<OperatorId>,
+    pub notes: Vec<NoteRecord>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteRecord {
+    pub by: OperatorId,
+    /// When they wrote it last. `None`: not known.
+    pub at: Option<Moment>,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRecord {
+    /// `operator` or `caller`.
+    pub by: String,
+    pub at: Moment,
+    pub ended_at: Option<Moment>,
+}
+
+/// Authors of notes on one call; others are refused.
+pub const MOST_NOTES: usize = 32;
+
+impl Record {
+    /// Writes an author's note, in the place of what they wrote before; empty text takes it away. `false`: too many
+    /// others have noted something.
+    pub fn set_note(&mut self, by: &OperatorId, at: Moment, text: &str) -> bool {
+        let known = self.notes.iter().position(|note| note.by == *by);
+        match known {
+            Some(index) if text.is_empty() => drop(self.notes.remove(index)),
+            Some(index) => (self.notes[index].at, self.notes[index].text) = (Some(at), text.into()),
+            None if text.is_empty() => {}
+            None if self.notes.len() >= MOST_NOTES => return false,
+            None => self.notes.push(NoteRecord { by: by.clone(), at: Some(at), text: text.into() }),
+        }
+        true
+    }
+
+    /// Whether an operator has the caller, or had them.
+    pub fn was_with(&self, operator: &OperatorId) -> bool {
+        (self.operator.as_ref() == Some(operator) && self.connected_at.is_some())
+            || self.offers.iter().any(|offer| offer.operator == *operator && offer.outcome == "answered")
+            || self.transfers.iter().any(|transfer| transfer.by == *operator)
+            || self.lost.iter().any(|lost| lost.operator == *operator)
+    }
+
+    /// Whether an operator took part: had the caller, was consulted, or supervised.
+    pub fn took_part(&self, operator: &OperatorId) -> bool {
+        let spoke =
+            |transfer: &TransferRecord| transfer.operator.as_ref() == Some(operator) && transfer.answered_at.is_some();
+        self.was_with(operator)
+            || self.transfers.iter().any(spoke)
+            || self.supervised.iter().any(|supervised| supervised.operator == *operator)
+    }
 }
 
 /// One visit to a line. An operator who sends the caller on to a queue, and a talk that failed and came back, begin
@@ -151,8 +203,16 @@ pub struct TransferRecord {
     pub by: OperatorId,
     /// E.g. `operator 1002`, `seat 8003`, `queue english`, `01085225050`.
     pub to: String,
+    /// Who sits where it rang.
+    #[serde(default)]
+    pub operator: Option<OperatorId>,
+    /// When it began to ring.
     pub at: Moment,
     pub answered_at: Option<Moment>,
+    /// When operator, caller and consulted heard each other first.
+    #[serde(default)]
+    pub conference_at: Option<Moment>,
+    /// When the consultation was over, or the caller theirs.
     pub ended_at: Option<Moment>,
     /// `transferred`; `returned`: the operator is with the caller again; `ended`: one of them hung up; `busy`,
     /// `refused`, `no_answer`, `failed`: the caller went back; empty while it goes on.
@@ -320,8 +380,9 @@ pub enum Entry {
     Changed(Box<Record>),
     /// It is over. Exactly one per call.
     Closed(Box<Record>),
-    /// Somebody noted something on a call that is over: the one thing in its record that still changes.
-    Noted { call: CallId, note: Option<String>, by: OperatorId },
+    /// Somebody noted something on a call that is over: the one thing in its record that still changes. See
+    /// [`Record::set_note`].
+    Noted { call: CallId, by: OperatorId, at: Moment, text: String },
     /// What became of the recording of a call that is over.
     Recording { call: CallId, change: RecordingChange },
     /// One numbered input of the queue engine, as JSON.

@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
 use super::versions;
 use super::words::{Entry, QueueEvent, Record};
+use crate::ids::CallId;
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
 const GATHER: Duration = Duration::from_millis(6);
@@ -165,10 +166,7 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             db.prepare_cached(sql)?.execute(params![record.call_id.0, json(record)?])?;
         }
         Entry::Closed(record) => close(db, record)?,
-        Entry::Noted { call, note, by } => {
-            let sql = "UPDATE calls SET record = json_set(record, '$.note', ?2, '$.note_by', ?3) WHERE call_id = ?1";
-            db.prepare_cached(sql)?.execute(params![call.0, note, by.as_str()])?;
-        }
+        Entry::Noted { call, by, at, text } => noted(db, *call, |record| record.set_note(by, *at, text))?,
         Entry::Recording { call, change } => {
             let sql = "UPDATE calls SET record = json_patch(record, json_object('recording', json(?2)))
                 WHERE call_id = ?1 AND json_type(record, '$.recording') = 'object'";
@@ -217,6 +215,24 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             db.prepare_cached("INSERT OR REPLACE INTO heartbeat (id, at) VALUES (1, ?1)")?.execute([at.as_micros()])?;
         }
         Entry::Version(version) => versions::write(db, version)?,
+    }
+    Ok(())
+}
+
+/// Changes the record of a call as it was written last.
+fn noted(db: &Connection, call: CallId, note: impl FnOnce(&mut Record) -> bool) -> rusqlite::Result<()> {
+    let sql = "SELECT record FROM calls WHERE call_id = ?1";
+    let text: Option<String> = db.prepare_cached(sql)?.query_row([call.0], |row| row.get(0)).optional()?;
+    let Some(text) = text else { return Ok(()) };
+    match serde_json::from_str::<Record>(&text) {
+        Ok(mut record) => {
+            if note(&mut record) {
+                let sql = "UPDATE calls SET record = ?2 WHERE call_id = ?1";
+                db.prepare_cached(sql)?.execute(params![call.0, json(&record)?])?;
+            }
+        }
+        // Trying again would not help, and would keep everything else from the disk.
+        Err(error) => error!(%call, %error, "a note is lost: the record of its call cannot be read"),
     }
     Ok(())
 }

@@ -151,7 +151,8 @@ test("an operator signs in, is rung, answers; both hear each other; hold, a key,
   await anna.keyboard.press("End");
   await anna.keyboard.type(" in the park");
   await anna.keyboard.press("Escape");
-  await expect.poll(() => house.records().at(-1)?.note, { timeout: 10_000 }).toBe("a lamp is broken in the park");
+  const noted = () => house.records().at(-1)?.notes?.map((note) => `${note.by} ${note.text}`);
+  await expect.poll(noted, { timeout: 10_000 }).toEqual(["1001 a lamp is broken in the park"]);
   const record = house.records().at(-1);
   expect(record).toMatchObject({ operator: "1001", seat: "8001", from: "13812345678" });
   expect(record?.hold_ms).toBeGreaterThan(1_000);
@@ -177,12 +178,20 @@ test("a page that is reloaded in a call gets it back", async () => {
   await away(anna);
 });
 
-test("consultation, three-way, and a transfer to a second browser", async () => {
+/** What the page says of the call, in words. */
+const situation = (page: Page, text: string) =>
+  page.waitForSelector(`.situation:has-text("${text}")`, { timeout: 15_000 });
+
+test("consultation, three-way, and a transfer to a second browser, which sees it all; the notes of both go with the call", async () => {
   const anna = await sit("1001", "8001", ANNA);
   const boris = await sit("1002", "8002", BORIS);
+  const clara = await sit("1003", "8003", CLARA, "/supervisor");
   await ready(anna);
-  const citizen = house.call("transfer");
-  await answer(anna);
+  const citizen = house.call("transfer", ["--from", "13866667777"]);
+  const call = await answer(anna);
+  await anna.keyboard.press("o");
+  await anna.keyboard.type("a lamp");
+  await anna.keyboard.press("Escape");
   await boris.keyboard.press("r");
   await waitState(boris, "ready");
   await anna.keyboard.press("c");
@@ -190,19 +199,51 @@ test("consultation, three-way, and a transfer to a second browser", async () => 
   await anna.keyboard.type("1002");
   await anna.keyboard.press("Enter");
   await boris.waitForSelector('[data-act="answer"]', { timeout: 30_000 });
+  // From the first ring on: who asks, about whom, and that the citizen does not hear it.
+  await boris.waitForSelector(`[data-call="${call}"] .caller:has-text("138 6666 7777")`);
+  await boris.waitForSelector('[data-note="1001"]:has-text("a lamp")');
+  await situation(boris, "Anna consults you about this caller; the caller hears music, not you");
   await boris.keyboard.press("a");
   await anna.waitForSelector('[data-act="threeWay"]:not([disabled])', { timeout: 15_000 });
+  await situation(boris, "the caller hears music, not you");
+  await boris.waitForSelector('[data-stage="consulting"] [data-field="visits"]');
+  expect(await boris.locator('[data-act="hold"], [data-act="complete"], #note').count()).toBe(0);
+  await clara.waitForSelector('tr[data-operator="1002"] .chip:has-text("consulted by Anna")', { timeout: 15_000 });
   await hears(boris);
   await anna.keyboard.press("j");
   await anna.waitForSelector('[data-stage="conference"]', { timeout: 15_000 });
+  await situation(boris, "Three-way with Anna: the caller hears you");
+  expect(await serious(boris)).toEqual([]);
   await anna.waitForTimeout(3_000);
+  // Nothing of the call is gone from the page for a moment while it becomes theirs.
+  await boris.evaluate((call) => {
+    const gaps: string[] = [];
+    Object.assign(window, { gaps });
+    new MutationObserver(() => {
+      if (!document.querySelector(`[data-call="${call}"]`)) gaps.push(document.body.innerText.slice(0, 200));
+    }).observe(document.body, { childList: true, subtree: true, attributes: true });
+  }, call);
   await anna.keyboard.press("g");
   await waitState(anna, "wrap_up");
+  await waitState(boris, "talking");
+  await boris.waitForSelector('[data-act="hold"]:not([disabled])');
+  expect(await boris.evaluate(() => (window as unknown as { gaps: string[] }).gaps)).toEqual([]);
   await hears(boris);
+  // What is noted in wrap-up reaches whoever has the citizen now; each has a note of their own.
+  await anna.keyboard.press("o");
+  await anna.keyboard.press("End");
+  await anna.keyboard.type(" in the park");
+  await anna.keyboard.press("Escape");
+  await boris.waitForSelector('[data-note="1001"]:has-text("a lamp in the park")', { timeout: 15_000 });
+  await boris.keyboard.press("o");
+  await boris.keyboard.type("sent somebody");
+  await boris.keyboard.press("Escape");
   await boris.waitForTimeout(3_000);
   citizen.hangUp();
   await citizen.ended;
   expect(heard(citizen.recording, BORIS)).toBeGreaterThan(0.4);
+  const noted = () => house.records().at(-1)?.notes?.map((note) => `${note.by} ${note.text}`);
+  await expect.poll(noted, { timeout: 10_000 }).toEqual(["1001 a lamp in the park", "1002 sent somebody"]);
   await away(anna);
 });
 
@@ -216,6 +257,7 @@ test("a supervisor listens and whispers: only the operator hears it", async () =
   const row = clara.locator('tr[data-operator="1001"]');
   await row.getByRole("button", { name: "Listen" }).click({ timeout: 15_000 });
   await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });
+  await clara.waitForSelector('tr[data-operator="1003"] .chip:has-text("listens to Anna")', { timeout: 15_000 });
   await hears(clara);
   await clara.click('[data-mode="listen"] button:text-is("Whisper")');
   await clara.waitForSelector('[data-mode="whisper"]', { timeout: 15_000 });

@@ -70,7 +70,7 @@ describe("the keyboard alone", () => {
     // Keys that are written do nothing else.
     await page.keyboard.type("hax r");
     await page.keyboard.press("Escape");
-    await expect.poll(() => served.house.calls.get(call)?.note).toBe("hax r");
+    await expect.poll(() => served.house.calls.get(call)?.notes?.[0]?.text).toBe("hax r");
     expect(served.house.calls.get(call)?.stage).toBe("talking");
 
     await page.keyboard.press("c");
@@ -106,6 +106,66 @@ describe("the keyboard alone", () => {
     await page.keyboard.press("p");
     await page.waitForSelector('.situation:has-text("录音已暂停")', { state: "detached" });
     expect(orders().slice(-2)).toEqual(["pause_recording", "resume_recording"]);
+  });
+
+  test("what is not recorded yet, or never, is told so, and its key is there where it does something", async () => {
+    const call = await talk();
+    const told = (is: string) => page.waitForSelector(`[data-field="recording"][data-value="${is}"]`);
+    await told("on");
+    served.house.call(call, { recording: "soon" });
+    await told("soon");
+    await page.waitForSelector('.situation:has-text("还没有开始录音")');
+    expect(await page.locator('[data-act="recording"]').count()).toBe(0);
+    const before = orders().length;
+    await page.keyboard.press("p");
+    served.house.call(call, { recording: null });
+    await told("off");
+    expect(await page.locator('[data-act="recording"]').count()).toBe(0);
+    served.house.call(call, { recording: "paused" });
+    await told("paused");
+    expect(await page.locator('[data-act="recording"] kbd').count()).toBe(1);
+    expect(orders().length).toBe(before);
+  });
+
+  test("whom a colleague consults sees whose call it is, whether the caller hears them, and the notes; then it is theirs", async () => {
+    await ready();
+    const consulting = { to: "operator 1001", whom: { operator: "1001" }, operator: "1001", stage: "ringing" as const, caller_hears: false };
+    const others = { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting" as const, rung: [] };
+    const call = served.house.ring("1001", "13900007777");
+    served.house.call(call, { ...others, consulting, notes: [{ by: "1006", at: new Date().toISOString(), text: "暖气不热" }] });
+    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", operator: "1006" } });
+    await page.waitForSelector('.situation:has-text("听不到您")');
+    await page.waitForSelector('[data-note="1006"]:has-text("暖气不热")');
+    await page.waitForSelector('.caller:has-text("139 0000 7777")');
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]');
+    // What belongs to the call is the colleague's.
+    for (const act of ["hold", "consult", "transfer", "complete", "recording", "emergency1"]) {
+      expect(await page.locator(`[data-act="${act}"]`).count(), act).toBe(0);
+    }
+    expect(await page.locator("#note").count()).toBe(0);
+    for (const key of ["h", "g", "t", "p", "Shift+Digit1"]) await page.keyboard.press(key);
+    expect(orders()).toEqual([]);
+    served.house.call(call, { ...others, stage: "conference", consulting: { ...consulting, stage: "talking", caller_hears: true } });
+    served.house.operator("1001", { state: "outbound", part: { call, act: "conference", operator: "1006" } });
+    await page.waitForSelector('.situation:has-text("市民能听到您")');
+    served.house.call(call, { ...others, operator: "1001", seat: "8001", stage: "talking", consulting: null });
+    served.house.operator("1001", { state: "talking", call, part: null });
+    await page.waitForSelector('[data-act="hold"]:not([disabled])');
+    await page.waitForSelector("#note");
+    served.house.noted(call, "1006", "暖气不热，已上门");
+    await page.waitForSelector('[data-note="1006"]:has-text("已上门")');
+  });
+
+  test("colleagues who are in the call of another are told of by what they do there", async () => {
+    // So few are there that all of them are shown.
+    for (const { id } of served.house.operators.values())
+      if (!["1001", "1004", "1006"].includes(id)) served.house.operator(id, { state: "signed_out", seat: null });
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "listen", operator: "1004" } });
+    const name = served.house.operators.get("1004")?.name ?? "";
+    await page.waitForSelector(`.lines .chip:has-text("正在监听 ${name}")`);
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", operator: "1004" } });
+    await page.waitForSelector(`.lines .chip:has-text("${name} 正在咨询")`);
   });
 
   test("one key for the ambulance", async () => {
@@ -282,7 +342,7 @@ describe("what is noticed", () => {
     await page.keyboard.press("o");
     await page.keyboard.type("streetlamp");
     await page.keyboard.press("Escape");
-    await expect.poll(() => served.house.calls.get(call)?.note).toBe("streetlamp");
+    await expect.poll(() => served.house.calls.get(call)?.notes?.[0]?.text).toBe("streetlamp");
     await page.reload();
     await waitState(page, "talking");
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });

@@ -37,6 +37,7 @@ mod reload_under_load;
 mod reloading;
 mod schedules;
 mod seats;
+mod seen;
 mod sound;
 mod strangers;
 mod streams;

@@ -67,6 +67,12 @@ fn transfers(record: &Value) -> Vec<String> {
     record["transfers"].as_array().into_iter().flatten().map(told).collect()
 }
 
+/// By whom, and what.
+fn notes(record: &Value) -> Vec<String> {
+    let told = |note: &Value| format!("{} {}", text(note, "by"), text(note, "text"));
+    record["notes"].as_array().into_iter().flatten().map(told).collect()
+}
+
 #[test]
 fn a_blind_transfer_brings_the_caller_to_the_colleagues_phone() {
     let house = House::open(&files());
@@ -87,10 +93,10 @@ fn a_blind_transfer_brings_the_caller_to_the_colleagues_phone() {
     assert!(caller.end() && boris.end());
     let record = house.wait_records(1).remove(0);
     assert_eq!(transfers(&record), ["blind operator 1002 transferred"], "{record:#}\n{}", anna.log());
-    assert_eq!((text(&record, "operator"), text(&record, "note")), ("1002", "asked for housing"));
+    assert_eq!((text(&record, "operator"), notes(&record)), ("1002", vec!["1001 asked for housing".to_string()]));
     order(&house, &call, "1002", &["note", "done"]).unwrap();
     let record = house.wait_records(1).remove(0);
-    assert_eq!((text(&record, "note"), text(&record, "note_by")), ("done", "1002"));
+    assert_eq!(notes(&record), ["1001 asked for housing", "1002 done"]);
     assert!(order(&house, &call, "1001", &["hold"]).is_err(), "it is over");
     let by_caller = Heard::read(&heard_caller);
     let told = format!(
@@ -271,10 +277,10 @@ fn from_the_pages_a_note_follows_its_call_wrap_up_is_counted_and_a_queue_is_clos
     house.wait_records(1);
     let note = |text: &str| json!({ "order": "note", "text": text });
     assert_eq!(anna.post(&format!("/calls/{call}/orders"), &note("a lamp")), 202, "in wrap-up");
-    assert_eq!(text(&anna.get(&format!("/calls/{call}"))["record"], "note"), "a lamp");
+    assert_eq!(notes(&anna.get(&format!("/calls/{call}"))["record"]), ["1001 a lamp"]);
     assert_eq!(vera.post(&format!("/calls/{call}/orders"), &note("two lamps")), 202, "supervisors may");
     assert_eq!(anna.post(&format!("/calls/{call}/orders"), &json!({ "order": "hold" })), 404);
-    assert_eq!(text(&house.records()[0], "note"), "two lamps");
+    assert_eq!(notes(&house.records()[0]), ["1001 a lamp", "1003 two lamps"]);
     let today = anna.wait("/operators/1001/today", |today| today["wrap_up_ms"].as_u64().is_some_and(|ms| ms > 1500));
     assert!(today["average_handle_ms"].as_u64() > today["average_ms"].as_u64(), "{today:#}");
 

@@ -81,6 +81,21 @@ impl Browser {
         self.base.trim_start_matches("http://").to_string()
     }
 
+    /// All events after an offset, up to the first that is so.
+    pub fn events_until(&self, after: &str, is_last: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let get = self.agent.get(format!("{}/api/v1/events?after={after}", self.base)).header("Cookie", &self.cookie);
+        let response = get.call().expect("an answer");
+        let lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+        let mut events = Vec::new();
+        for event in lines.filter_map(|line| line.strip_prefix("data: ").map(json_of)) {
+            if is_last(&event) {
+                return events;
+            }
+            events.push(event);
+        }
+        panic!("the stream ended: {events:#?}");
+    }
+
     /// The next `count` events after an offset, or fewer if nothing comes any more.
     fn events(&self, after: &str, count: usize) -> Vec<Value> {
         let get = self.agent.get(format!("{}/api/v1/events?after={after}", self.base)).header("Cookie", &self.cookie);

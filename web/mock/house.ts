@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { CallNow, OperatorNow, Role } from "../src/words.ts";
+import type { CallNow, Note, OperatorNow, Role, Whom } from "../src/words.ts";
 import { Phones } from "./phones.ts";
 import * as sample from "./sample.ts";
 
@@ -42,7 +42,7 @@ export class House {
   readonly schedules = new Map(sample.schedules().map((one) => [one.id, one]));
   figures = sample.figures();
   readonly records = sample.records();
-  readonly notes = new Map<string, string>();
+  readonly notes = new Map<string, Note[]>();
   readonly phones = new Phones({
     answered: (call) => this.stage(call, "talking"),
     ended: (call, seat) => {
@@ -306,7 +306,7 @@ export class House {
         if (id === "") return [200, [...this.calls.values()]];
         if (what === "caller") return [200, this.records.slice(0, 3)];
         if (what === "")
-          return [200, { now: this.calls.get(id) ?? null, record: { call_id: id, note: this.notes.get(id) ?? null } }];
+          return [200, { now: this.calls.get(id) ?? null, record: { call_id: id, notes: this.notes.get(id) ?? [] } }];
         return [200, sample.explained()];
       case "POST calls":
         return what === "move" ? this.moved(id, String(asked.body.queue)) : this.ordered(id, asked);
@@ -416,15 +416,19 @@ export class House {
       case "resume":
         this.stage(id, "talking");
         break;
-      case "consult":
-        this.call(id, { stage: "consulting", consulting: { to, stage: "ringing" } });
+      case "consult": {
+        const whom = body.to as Whom;
+        const consulting = { to, whom, operator: "operator" in whom ? to : null, caller_hears: false };
+        this.call(id, { stage: "consulting", consulting: { ...consulting, stage: "ringing" } });
         setTimeout(
-          () => this.calls.get(id)?.consulting && this.call(id, { consulting: { to, stage: "talking" } }),
+          () => this.calls.get(id)?.consulting && this.call(id, { consulting: { ...consulting, stage: "talking" } }),
           400,
         );
         break;
+      }
       case "conference":
-        this.call(id, { stage: "conference" });
+        if (call?.consulting)
+          this.call(id, { stage: "conference", consulting: { ...call.consulting, caller_hears: true } });
         break;
       case "return":
         this.call(id, { stage: "talking", consulting: null });
@@ -442,8 +446,7 @@ export class House {
         this.call(id, { recording: body.order === "pause_recording" ? "paused" : "on" });
         break;
       case "note":
-        this.notes.set(id, String(body.text));
-        this.call(id, { note: String(body.text) });
+        this.noted(id, who, String(body.text));
         break;
       case "reclaim":
         this.phones.ring(call?.seat ?? "", id, call?.from ?? "", true);
@@ -457,6 +460,17 @@ export class House {
         break;
     }
     return [202, {}];
+  }
+
+  /** Somebody writes their note: one for each author. */
+  noted(id: string, by: string, text: string): void {
+    const former = this.notes.get(id) ?? [];
+    const note = { by, at: sample.ago(0), text };
+    const notes = former.some((one) => one.by === by)
+      ? former.map((one) => (one.by === by ? note : one))
+      : [...former, note];
+    this.notes.set(id, notes);
+    this.call(id, { notes });
   }
 
   private found(query: URLSearchParams) {

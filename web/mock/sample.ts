@@ -264,7 +264,7 @@ export function records(): CallRecord[] {
       talk_ms: lost ? null : talk,
       hold_ms: 0,
       within_service_level: !lost && wait <= 15_000,
-      note: i % 5 === 0 ? "反映小区供暖温度不足，已登记派单" : null,
+      notes: i % 5 === 0 ? [{ by: operator, at: ago(60), text: "反映小区供暖温度不足，已登记派单" }] : [],
       recording: lost ? null : { file: `recordings/r${i}.wav`, sha256: "0".repeat(64), length_ms: talk },
       offers: lost
         ? []

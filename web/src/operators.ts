@@ -1,6 +1,8 @@
-// The order of operators' states, for lists and walls: who works first.
+// How operators are told of in lists and on walls: the order of their states, who works first, and what they do.
 
-import type { OperatorState } from "./words";
+import { operators } from "./board";
+import { words } from "./language";
+import type { OperatorNow, OperatorState } from "./words";
 
 export const STATES: OperatorState[] = [
   "ready",
@@ -14,3 +16,11 @@ export const STATES: OperatorState[] = [
   "unreachable",
   "signed_out",
 ];
+
+export const nameOf = (id: string | null | undefined) => operators.value.get(id ?? "")?.name || id || "–";
+
+/** Their state; of those who are in the call of another, what they do there. */
+export function doing({ state, part }: OperatorNow): string {
+  const t = words.value;
+  return state === "outbound" && part ? t.doing[part.act](nameOf(part.operator)) : t.state[state];
+}

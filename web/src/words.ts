@@ -57,6 +57,8 @@ export interface OperatorNow {
   until?: string | null;
   next?: string | null;
   call?: string | null;
+  /** What they do in the call of another. */
+  part?: { call: string; act: Act; operator?: string | null } | null;
   queue?: string | null;
   browser?: boolean;
   supervisor?: boolean;
@@ -80,6 +82,24 @@ export type Stage =
   | "ending";
 
 export type Mode = "listen" | "whisper" | "barge";
+export type Act = "rung" | "consulted" | "conference" | Mode;
+
+/** What somebody noted, and when they wrote it last. */
+export interface Note {
+  by: string;
+  at?: string | null;
+  text: string;
+}
+
+export interface Consulting {
+  /** In words; `whom` says the same for programs. */
+  to: string;
+  whom: Whom;
+  /** Who sits where it rings. */
+  operator?: string | null;
+  stage: "ringing" | "talking";
+  caller_hears: boolean;
+}
 
 export interface CallNow {
   id: string;
@@ -98,15 +118,20 @@ export interface CallNow {
   /** How long they waited there; absent while they wait. */
   line_wait_ms?: number | null;
   operator?: string | null;
+  /** All whose phones ring for it. */
+  rung?: string[];
   seat?: string | null;
   place?: number | null;
   why?: string | null;
-  consulting?: { to: string; stage: string } | null;
+  consulting?: Consulting | null;
   supervised_by: { operator: string; mode: Mode }[];
   emergency?: { target: string; stage: string } | null;
-  note?: string | null;
-  /** Absent: it is not recorded. */
-  recording?: "on" | "paused" | null;
+  /** One for each author. */
+  notes?: Note[];
+  /** A node of the menus, or the queue. */
+  category?: string | null;
+  /** `soon`: it is not yet. Absent: it is not recorded. */
+  recording?: "soon" | "on" | "paused" | null;
   digits?: Record<string, string>;
   callback_of?: string | null;
 }
@@ -259,7 +284,7 @@ export interface CallRecord {
   talk_ms?: number | null;
   hold_ms?: number | null;
   within_service_level?: boolean | null;
-  note?: string | null;
+  notes?: Note[];
   recording?: Recording | null;
   [more: string]: unknown;
 }

@@ -32,22 +32,68 @@ test("what happened in the talk is told too, each with who and what came of it",
     connected_at: at(5),
     ended_at: at(50),
     outcome: "transferred_out",
-    transfers: [{ kind: "consult", by: "1001", to: "operator 1002", at: at(10), outcome: "returned" }],
-    supervised: [{ operator: "1003", mode: "whisper", at: at(20) }],
+    transfers: [
+      {
+        kind: "consult",
+        by: "1001",
+        to: "operator 1002",
+        operator: "1002",
+        at: at(10),
+        ended_at: at(11),
+        outcome: "busy",
+      },
+      {
+        kind: "attended",
+        by: "1001",
+        to: "operator 1002",
+        operator: "1002",
+        at: at(32),
+        answered_at: at(34),
+        conference_at: at(36),
+        ended_at: at(38),
+        outcome: "transferred",
+      },
+      {
+        kind: "blind",
+        by: "1002",
+        to: "queue english",
+        operator: null,
+        at: at(40),
+        ended_at: at(40),
+        outcome: "transferred",
+      },
+    ],
+    holds: [
+      { by: "operator", at: at(6), ended_at: at(8) },
+      { by: "caller", at: at(48), ended_at: at(50) },
+    ],
+    supervised: [{ operator: "1003", mode: "whisper", at: at(20), ended_at: at(22) }],
     handoff: [{ target: "110", at: at(30), outcome: "transferred" }],
     lost: [{ operator: "1001", seat: "8001", at: at(15), back_at: at(17) }],
   });
-  expect(steps.map((step) => step.kind)).toEqual([
-    "arrived_at",
-    "connected_at",
-    "transferred",
-    "lost",
-    "supervised",
-    "handed_off",
-    "ended_at",
+  expect(steps.map((step) => `${Number(step.at.slice(17, 19))} ${step.kind}`)).toEqual([
+    "0 arrived_at",
+    "5 connected_at",
+    "6 held",
+    "8 resumed",
+    "10 consulted",
+    "11 consult_over",
+    "15 lost",
+    "17 back",
+    "20 supervised",
+    "22 supervised_over",
+    "30 handed_off",
+    "32 consulted",
+    "34 consult_answered",
+    "36 conference",
+    "38 transferred",
+    "40 transferred",
+    "48 caller_held",
+    "50 ended_at",
   ]);
-  expect(steps[2]).toMatchObject({ operator: "1001", to: "operator 1002", outcome: "returned" });
-  expect(steps[5]).toMatchObject({ to: "110", outcome: "transferred" });
+  expect(steps[4]).toMatchObject({ operator: "1001", to: "operator 1002" });
+  expect(steps[5]).toMatchObject({ operator: "1001", outcome: "busy" });
+  expect(steps[10]).toMatchObject({ to: "110", outcome: "transferred" });
 });
 
 test("one returns only to pages of this house", async () => {

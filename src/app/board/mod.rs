@@ -2,6 +2,7 @@
 //! pages, counts the day, and sees to alarms and webhooks. The switchboard never waits for it.
 
 mod alarms;
+mod calls;
 mod category;
 mod day;
 mod former;
@@ -17,7 +18,7 @@ use tracing::{error, warn};
 pub use keeper::{Keeper, Parts};
 pub use looks::Look;
 
-use crate::call::{Consulted, Stage, Supervisor, Target, View};
+use crate::call::{Consulted, Recorded, Stage, Supervisor, Target, View};
 use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{Input, Output, Rules, Said};
@@ -49,17 +50,21 @@ pub struct Seen {
     pub since: Moment,
     pub record: Record,
     pub rings: Vec<(OperatorId, SeatId)>,
+    /// Who has it now.
+    pub operator: Option<(OperatorId, SeatId)>,
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
-    /// It is recorded; `true`: that is paused.
-    pub recorded: Option<bool>,
+    /// `None`: it is not recorded.
+    pub recorded: Option<Recorded>,
 }
 
 impl Seen {
     pub fn new(id: CallId, view: View<'_>) -> Seen {
-        let View { stage, since, record, place: _, rings, consulting, supervisors, emergency, recorded } = view;
-        Seen { id, stage, since, record: record.clone(), rings, consulting, supervisors, emergency, recorded }
+        let View { stage, since, record, place: _, rings, operator, consulting, supervisors, emergency, recorded } =
+            view;
+        let record = record.clone();
+        Seen { id, stage, since, record, rings, operator, consulting, supervisors, emergency, recorded }
     }
 }
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::calls;
 use super::day::Quarters;
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
-use crate::call::{Reached, Stage, SwitchTo};
+use crate::call::SwitchTo;
 use crate::config::Opening;
-use crate::http::{
-    self, CallNow, Category, Consulting, EmergencyNow, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow,
-    Supervised, Today,
-};
+use crate::http::{self, Category, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Today};
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
 use crate::moment::Moment;
 use crate::queue::statistics::{Contacts, ServiceLevel};
@@ -39,10 +37,12 @@ impl Keeper {
         }
         let at = self.time(now);
         for id in std::mem::take(&mut self.changed_calls) {
+            // What operators do in a call is told of them, too, and that they do it no longer.
+            let former = self.board.whose_call(&id.to_string());
+            self.changed_operators.extend(former.iter().map(|operator| OperatorId::from(operator.as_str())));
             match self.call(id) {
                 Some(call) => {
-                    let theirs = call.operator.iter().chain(&call.rung);
-                    self.changed_operators.extend(theirs.map(|operator| OperatorId::from(operator.as_str())));
+                    self.changed_operators.extend(http::whose(&call).into_iter().map(OperatorId::from));
                     self.board.put_call(&at, call);
                 }
                 None => self.board.end_call(&at, &id.to_string()),
@@ -54,57 +54,6 @@ impl Keeper {
                 self.board.put_today(id.as_str(), today(&self.day.operator(&id)));
             }
         }
-    }
-
-    fn call(&self, id: CallId) -> Option<CallNow> {
-        let seen = self.calls.get(&id)?;
-        let record = &seen.record;
-        // While a citizen is rung for a callback the engine knows the visit in which they asked for it.
-        let contact = self.contacts.get(&id).or_else(|| self.contacts.get(&record.callback_of?));
-        let time = |at: Option<Moment>| at.map(|at| self.time(at));
-        let rung = seen.rings.first().filter(|_| seen.stage == Stage::Ringing);
-        let talks = record.operator.as_ref().filter(|_| record.connected_at.is_some());
-        let reached = |reached: Reached| if reached == Reached::Ringing { "ringing" } else { "talking" };
-        Some(CallNow {
-            id: id.to_string(),
-            stage: stage(seen.stage).into(),
-            since: self.time(seen.since),
-            from: Some(record.from.clone()),
-            to: record.to.clone(),
-            language: record.language.clone(),
-            choices: record.choices.clone(),
-            queue: contact.map(|contact| &contact.queue).or(record.queue.as_ref()).map(ToString::to_string),
-            arrived_at: self.time(record.arrived_at),
-            queued_at: time(record.queued_at),
-            connected_at: time(record.connected_at),
-            line_since: time(record.line().map(|line| line.joined_at)),
-            line_wait_ms: record.line().filter(|line| !line.waits()).map(|line| line.wait_ms),
-            rung: match seen.stage {
-                Stage::Ringing => seen.rings.iter().map(|(operator, _)| operator.to_string()).collect(),
-                _ => Vec::new(),
-            },
-            operator: rung.map(|(operator, _)| operator).or(talks).map(ToString::to_string),
-            seat: rung.map(|(_, seat)| seat).or(record.seat.as_ref()).map(ToString::to_string),
-            place: self.places.get(&id).copied(),
-            why: contact.and_then(|contact| contact.why.clone()),
-            consulting: seen
-                .consulting
-                .as_ref()
-                .map(|consulted| Consulting { to: consulted.to.to_string(), stage: reached(consulted.stage).into() }),
-            supervised_by: seen
-                .supervisors
-                .iter()
-                .map(|one| Supervised { operator: one.operator.to_string(), mode: one.mode.word().into() })
-                .collect(),
-            emergency: seen
-                .emergency
-                .as_ref()
-                .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
-            note: record.note.clone(),
-            recording: seen.recorded.map(|paused| if paused { "paused" } else { "on" }.into()),
-            digits: record.digits.clone(),
-            callback_of: record.callback_of.map(|of| of.to_string()),
-        })
     }
 
     fn operator(&self, id: &OperatorId) -> Option<OperatorNow> {
@@ -137,6 +86,7 @@ impl Keeper {
             }),
             queue: call.and_then(|call| self.contacts.get(&call)).map(|contact| contact.queue.to_string()),
             call: call.map(|call| call.to_string()),
+            part: self.part(id),
             supervisor: rules.supervisor,
             answered: worked.answered,
             handled: worked.handled,
@@ -230,7 +180,7 @@ impl Keeper {
             stages.insert(stage.into(), 0);
         }
         for seen in self.calls.values() {
-            *stages.entry(stage(seen.stage).to_string()).or_default() += 1;
+            *stages.entry(calls::stage(seen.stage).to_string()).or_default() += 1;
         }
         for (stage, count) in &stages {
             http::gauge("hotline_calls_open", &[("stage", stage)], *count as f64);
@@ -340,25 +290,6 @@ fn measure_queue(queue: &QueueNow, longest: f64) {
     http::gauge("hotline_queue_open", &of, if queue.open { 1.0 } else { 0.0 });
     if let Some(level) = queue.service_level {
         http::gauge("hotline_service_level", &of, level);
-    }
-}
-
-/// What a call is in, as the pages call it.
-fn stage(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Arriving | Stage::Menu | Stage::Announcement => "menu",
-        Stage::Waiting => "waiting",
-        Stage::Ringing => "ringing",
-        Stage::Talking => "talking",
-        Stage::Holding => "holding",
-        Stage::Consulting => "consulting",
-        Stage::Conference => "conference",
-        Stage::Lost => "lost",
-        Stage::HandedOff | Stage::Onward => "onward",
-        Stage::Message => "message",
-        Stage::Survey => "survey",
-        Stage::Dialling => "callback",
-        Stage::Over => "ending",
     }
 }
 

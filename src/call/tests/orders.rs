@@ -9,7 +9,7 @@ use crate::call::{NotDone, Order, Stage, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
-use crate::records::Entry;
+use crate::records::{Entry, Record};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -48,9 +48,25 @@ fn who_is_on_hold_hears_music_and_it_is_counted() {
     assert_eq!(house.order(call, "1001", Order::Resume), Ok(()));
     assert!(matches!(house.media.last(), Some(media::Command::Join { .. })));
     house.pass(5 * SECOND);
+    house.order(call, "1001", Order::Hold).unwrap();
+    house.pass(2 * SECOND);
+    // The caller is not with the operator, but with nobody on hold either: that is a consultation.
+    house.order(call, "1001", Order::Resume).unwrap();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1002".into()) }).unwrap();
+    house.pass(SECOND);
+    house.order(call, "1001", Order::Return).unwrap();
+    house.order(call, "1001", Order::Hold).unwrap();
     house.hangs_up(caller);
     assert!(house.released(seat).is_some());
-    assert_eq!(house.records()[0].hold_ms, 7000);
+    let record = house.records().remove(0);
+    assert_eq!(record.hold_ms, 10_000);
+    let began = record.connected_at.unwrap();
+    let holds = record.holds.iter().map(|hold| {
+        let since = |at: crate::moment::Moment| at.since(began).as_secs();
+        (hold.by.as_str(), since(hold.at), hold.ended_at.map(since))
+    });
+    let expected = [("operator", 0, Some(7)), ("operator", 12, Some(14)), ("operator", 15, Some(15))];
+    assert_eq!(holds.collect::<Vec<_>>(), expected, "the last one ends with the call");
 }
 
 #[test]
@@ -63,11 +79,15 @@ fn an_operator_without_a_telephone_hangs_up_and_notes_something() {
     assert!(house.released(seat).is_some() && house.released(caller).is_some());
     assert_eq!(house.order(call, "1001", Order::Hold), Err(NotDone::NoSuchCall));
     let records = house.records();
-    assert_eq!(records[0].note.as_deref(), Some("a lamp is broken"));
-    assert_eq!(records[0].note_by, Some("1001".into()));
+    assert_eq!(noted(&records[0]), [("1001", "a lamp is broken")]);
 }
 
-/// Who notes something on a record that is closed, and what comes of it.
+/// By whom, and what.
+pub fn noted(record: &Record) -> Vec<(&str, &str)> {
+    record.notes.iter().map(|note| (note.by.as_str(), note.text.as_str())).collect()
+}
+
+/// Who notes something on a call that another has by now, or that is over, and what comes of it.
 #[test]
 fn after_the_call_its_operators_note_for_a_day_and_supervisors_for_ever() {
     let (mut house, call, _, seat) = talk();
@@ -76,31 +96,29 @@ fn after_the_call_its_operators_note_for_a_day_and_supervisors_for_ever() {
     house.answers(second);
     assert_eq!(house.order(call, "1001", Order::Note { text: "before".into() }), Ok(()), "in wrap-up of their part");
     assert_eq!(house.order(call, "1003", Order::Note { text: "theirs".into() }), Ok(()));
-    assert_eq!(house.order(call, "1001", Order::Note { text: "again".into() }), Err(NotDone::NotYours));
+    assert_eq!(house.order(call, "1001", Order::Note { text: "again".into() }), Ok(()), "each has their own");
+    assert_eq!(noted(house.calls.view(call).unwrap().record), [("1001", "again"), ("1003", "theirs")]);
     house.hangs_up(second);
     assert!(house.released(seat).is_some());
     let ended = house.now;
-    let mut record = house.records().remove(0);
-    assert_eq!(record.note.as_deref(), Some("theirs"));
+    let record = house.records().remove(0);
+    assert_eq!(noted(&record), [("1001", "again"), ("1003", "theirs")]);
     let later = ended + Duration::from_secs(25 * 3600);
     let supervisor = "1002";
     let table = [
         ("1003", ended + SECOND, Ok(())),
         ("1003", later, Err(NotDone::TooLate)),
         ("1004", ended + SECOND, Err(NotDone::NotYours)),
-        ("1001", ended + SECOND, Err(NotDone::NotYours)),
+        ("1001", ended + SECOND, Ok(())),
         (supervisor, later, Ok(())),
     ];
     for (by, at, expected) in table {
         let entry = house.calls.note_afterwards(at, &record, by.into(), "a lamp".into());
-        if let Ok(Entry::Noted { call: of, note, by: who }) = &entry {
-            assert_eq!((*of, note.as_deref(), who.as_str()), (call, Some("a lamp"), by));
+        if let Ok(Entry::Noted { call: of, text, by: who, at: when }) = &entry {
+            assert_eq!((*of, text.as_str(), who.as_str(), *when), (call, "a lamp", by, at));
         }
         assert_eq!(entry.map(drop), expected, "{by}");
     }
-    // Nobody has noted anything: whoever gave it on may.
-    record.note_by = None;
-    assert!(house.calls.note_afterwards(ended + SECOND, &record, "1001".into(), String::new()).is_ok());
 }
 
 #[test]

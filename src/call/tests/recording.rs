@@ -3,7 +3,7 @@
 use super::desk;
 use super::house::*;
 use super::orders::{SECOND, hears};
-use crate::call::{Event, NotDone, Order, Settings, Whom};
+use crate::call::{Event, NotDone, Order, Recorded, Settings, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media::{self, Sides};
 use crate::queue::CallbackFirst;
@@ -95,19 +95,41 @@ fn a_talk_is_recorded_from_its_beginning_in_one_file_with_an_index() {
 }
 
 #[test]
+fn those_who_look_on_are_told_what_is_not_recorded_yet_and_what_never_will_be() {
+    let recorded = |house: &House, call| house.calls.view(call).unwrap().recorded;
+    let mut house = house();
+    let caller = house.call(1, CITIZEN);
+    let call = house.calls.call_of(caller).unwrap();
+    let seat = house.rung("8001");
+    assert_eq!(recorded(&house, call), Some(Recorded::Soon), "it rings");
+    house.answers(seat);
+    assert_eq!(recorded(&house, call), Some(Recorded::Soon), "the caller is being told of it");
+    notice(&mut house, caller);
+    assert_eq!(recorded(&house, call), Some(Recorded::On));
+    house.cannot_record(caller, "the disk is full");
+    assert_eq!(recorded(&house, call), None);
+    house.hangs_up(caller);
+    let mut house = House::with(desk::settings(), rules(|_| {}), &["8001"]);
+    let caller = house.call(1, CITIZEN);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    assert_eq!(recorded(&house, house.calls.call_of(caller).unwrap()), None);
+}
+
+#[test]
 fn the_operator_pauses_and_resumes() {
     let (mut house, call, _, seat) = talk();
     assert_eq!(house.order(call, "1001", Order::ResumeRecording), Err(NotDone::NotPaused));
     assert_eq!(house.order(call, "1002", Order::PauseRecording), Err(NotDone::NotYours));
     house.pass(3 * SECOND);
     house.order(call, "1001", Order::PauseRecording).unwrap();
-    assert_eq!(house.calls.view(call).unwrap().recorded, Some(true));
+    assert_eq!(house.calls.view(call).unwrap().recorded, Some(Recorded::Paused));
     assert_eq!(house.order(call, "1001", Order::PauseRecording), Err(NotDone::AlreadyPaused));
     house.pass(4 * SECOND);
     // From the desk phone, by a code.
     house.arrive(LegId(7), "8001", "*18", Source::Seat("8001".into()));
     assert_eq!(house.plays(LegId(7)), ["zh/confirmed"]);
-    assert_eq!(house.calls.view(call).unwrap().recorded, Some(false));
+    assert_eq!(house.calls.view(call).unwrap().recorded, Some(Recorded::On));
     house.hangs_up(LegId(7));
     house.pass(2 * SECOND);
     house.hangs_up(seat);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::desk;
 use super::house::*;
-use super::orders::{SECOND, hears};
+use super::orders::{SECOND, hears, noted};
 use crate::call::{Event, NotDone, Order, Stage, Supervision, Whom};
 use crate::ids::{CallId, LegId};
 use crate::ivr::Entry as Leads;
@@ -58,7 +58,7 @@ fn it_is_held_noted_overheard_and_ended() {
     assert_eq!(house.events(), [""; 0], "nothing of it is a queue's");
     let record = house.records().remove(0);
     assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Answered), Some(EndedBy::Operator)));
-    assert_eq!((record.talk_ms, record.hold_ms, record.note.as_deref()), (10_000, 4_000, Some("a lamp is broken")));
+    assert_eq!((record.talk_ms, record.hold_ms, noted(&record)), (10_000, 4_000, vec![("1001", "a lamp is broken")]));
     assert_eq!((record.operator, record.queue, record.within_service_level), (Some("1001".into()), None, None));
 }
 

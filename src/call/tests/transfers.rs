@@ -121,6 +121,84 @@ fn a_consultation_ends_and_the_operator_is_back() {
     }
 }
 
+/// Who is shown the call, besides its operator.
+fn beside(house: &House, call: CallId) -> (Option<String>, Vec<String>, Option<(String, Reached, bool)>) {
+    let view = house.calls.view(call).expect("it is open");
+    let consulted = view.consulting.and_then(|of| Some((of.operator?.to_string(), of.stage, of.caller_hears)));
+    let rung = view.rings.iter().map(|(operator, _)| operator.to_string()).collect();
+    (view.operator.map(|(operator, _)| operator.to_string()), rung, consulted)
+}
+
+#[test]
+fn the_consulted_are_known_from_the_first_ring_and_whether_the_caller_hears_them() {
+    for to in [colleague(), Whom::Seat("8002".into()), Whom::Queue("english".into())] {
+        let (mut house, call, caller, _) = talk();
+        house.phone("8003", false);
+        let consulted = |reached, heard| Some(("1002".to_string(), reached, heard));
+        let anna = || Some("1001".to_string());
+        house.order(call, "1001", Order::Consult { to }).unwrap();
+        assert_eq!(beside(&house, call), (anna(), vec![], consulted(Reached::Ringing, false)));
+        let second = house.rung("8002");
+        house.pass(2 * SECOND);
+        house.answers(second);
+        assert_eq!(beside(&house, call), (anna(), vec![], consulted(Reached::Talking, false)));
+        house.pass(3 * SECOND);
+        house.order(call, "1001", Order::Conference).unwrap();
+        assert_eq!(beside(&house, call), (anna(), vec![], consulted(Reached::Talking, true)));
+        // Asked aside once more they are heard no longer; the record tells when they were first.
+        house.order(call, "1001", Order::Hold).unwrap();
+        assert_eq!(beside(&house, call), (anna(), vec![], consulted(Reached::Talking, false)));
+        house.order(call, "1001", Order::Resume).unwrap();
+        house.order(call, "1001", Order::Complete).unwrap();
+        assert_eq!(beside(&house, call), (Some("1002".into()), vec![], None), "theirs in the same moment");
+        house.hangs_up(caller);
+        let record = only(house);
+        let of = &record.transfers[0];
+        let began = of.at;
+        assert_eq!(of.operator, Some("1002".into()));
+        assert_eq!((of.answered_at, of.conference_at), (Some(began + 2 * SECOND), Some(began + 5 * SECOND)));
+        assert!(record.took_part(&"1002".into()) && record.took_part(&"1001".into()));
+        assert!(!record.took_part(&"1003".into()));
+    }
+}
+
+#[test]
+fn whoever_sent_the_caller_on_has_them_no_longer_and_whose_phone_rings_is_known() {
+    let (mut house, call, caller, _) = talk();
+    house.order(call, "1001", Order::Transfer { to: colleague() }).unwrap();
+    assert_eq!(beside(&house, call), (None, vec!["1002".to_string()], None));
+    let second = house.rung("8002");
+    house.answers(second);
+    assert_eq!(beside(&house, call), (Some("1002".into()), vec![], None));
+    house.phone("8003", false);
+    house.order(call, "1002", Order::Transfer { to: Whom::Queue("english".into()) }).unwrap();
+    assert_eq!(beside(&house, call), (None, vec![], None), "it waits, and is nobody's");
+    house.hangs_up(caller);
+    house.records();
+}
+
+#[test]
+fn the_consulted_hang_up_without_a_telephone_and_may_do_nothing_else() {
+    for answered in [true, false] {
+        let (mut house, call, caller, seat) = talk();
+        house.order(call, "1001", Order::Consult { to: colleague() }).unwrap();
+        let second = house.rung("8002");
+        if answered {
+            house.answers(second);
+        }
+        for order in [Order::Hold, Order::Return, Order::Complete, Order::Conference, Order::PauseRecording] {
+            assert_eq!(house.order(call, "1002", order), Err(NotDone::NotYours));
+        }
+        assert_eq!(house.order(call, "1003", Order::HangUp), Err(NotDone::NotYours));
+        assert_eq!(house.order(call, "1002", Order::HangUp), Ok(()));
+        assert!(house.released(second).is_some() && house.released(seat).is_none());
+        assert_eq!((house.state("1002"), beside(&house, call).2), (OperatorState::Ready, None));
+        house.hangs_up(caller);
+        let outcome = if answered { "ended" } else { "no_answer" };
+        assert_eq!(told(&only(house)), [("consult", "1001", "operator 1002", outcome)]);
+    }
+}
+
 #[test]
 fn three_talk_and_whoever_is_left_goes_on() {
     let (mut house, call, caller, seat) = talk();

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{Accepted, accepted};
 use crate::http::asks::Ask;
 use crate::http::problem::{Body, Problem};
-use crate::http::roles::Role;
+use crate::http::seeing::seen;
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::{Alarm, CallNow, Figures, Named, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow};
@@ -41,14 +41,7 @@ pub struct Now {
 
 /// The calls that somebody may see.
 pub fn calls_for(web: &Web, who: &Who) -> Vec<CallNow> {
-    let calls = web.board.calls();
-    if who.sees_all() {
-        return calls;
-    }
-    if who.is(Role::Operator) {
-        return calls.into_iter().filter(|call| call.is_of(&who.id)).collect();
-    }
-    calls.iter().map(CallNow::for_the_wall).collect()
+    web.board.calls().into_iter().filter_map(|call| seen(who, call)).collect()
 }
 
 /// Everything that is now

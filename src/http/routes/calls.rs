@@ -14,6 +14,7 @@ use super::{Accepted, accepted};
 use crate::http::asks::{Ask, Order};
 use crate::http::problem::{Body, Problem};
 use crate::http::roles::Role;
+use crate::http::seeing::{seen, sees_record};
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::CallNow;
@@ -36,9 +37,7 @@ async fn record(web: &Web, who: &Who, id: &str) -> Result<Record, Problem> {
     let data = web.data.clone();
     let missing = Problem::not_found(format!("there is no call {id}"));
     let record = web.read(move || Ok(read_call(&data, call)?)).await?.ok_or(missing)?;
-    let theirs = web.board.call(id).is_some_and(|call| call.is_of(&who.id))
-        || record.operator.as_ref().is_some_and(|operator| operator.as_str() == who.id);
-    if !who.sees_all() && !theirs {
+    if !sees_record(who, web.board.call(id).as_ref(), &record) {
         return Err(Problem::forbidden("operators see their own calls alone"));
     }
     Ok(record)
@@ -52,14 +51,14 @@ pub async fn list(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OneCall {
-    /// While it is open.
+    /// While it is open, and theirs.
     now: Option<CallNow>,
     /// As `hotline records` prints it.
     #[schema(value_type = Object)]
     record: Value,
 }
 
-/// One call, open or closed
+/// One call, open or closed: those who take part see it, and its record those who took part
 #[utoipa::path(
     get, path = "/calls/{id}", tag = "calls", params(("id" = String, Path)),
     responses((status = 200, body = OneCall), (status = 404, body = Problem))
@@ -71,7 +70,8 @@ pub async fn one(
 ) -> Result<Json<OneCall>, Problem> {
     let record = record(&web, &who, &id).await?;
     let record = printed(&record, &web.zone).map_err(|error| Problem::unavailable(error.to_string()))?;
-    Ok(Json(OneCall { now: web.board.call(&id), record }))
+    let now = web.board.call(&id).and_then(|call| seen(&who, call));
+    Ok(Json(OneCall { now, record }))
 }
 
 /// The last three contacts of a call's caller: their records
@@ -108,8 +108,8 @@ pub async fn explain(
 
 /// Ask something of a call
 ///
-/// The call's operator holds, consults, transfers, notes and hangs up; supervisors listen, whisper, barge in and take
-/// over.
+/// The call's operator holds, consults, transfers and hangs up; whom they consult hangs up. Whoever has the caller or had
+/// them notes something, each in an entry of their own. Supervisors listen, whisper, barge in, take over, and note.
 #[utoipa::path(
     post, path = "/calls/{id}/orders", tag = "calls", request_body = Order, params(("id" = String, Path)),
     responses((status = 202, body = Accepted), (status = 404, body = Problem), (status = 409, body = Problem))

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::calls::call_id;
 use crate::http::guard::From;
 use crate::http::problem::{Asking, Problem};
+use crate::http::seeing::sees_record;
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::ids::CallId;
@@ -72,9 +73,9 @@ pub async fn recording(
 ) -> Result<Response, Problem> {
     let call = call_id(&id)?;
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok()).map(String::from);
-    let of = web.clone();
+    let (of, asker) = (web.clone(), who.clone());
     let work = move || {
-        let reader = open(&of, call)?;
+        let reader = open(&of, &asker, call)?;
         let length = reader.length();
         let asked = match range.as_deref().map(|range| within(range, length)) {
             None => None,
@@ -132,6 +133,7 @@ pub struct Peaks {
 )]
 pub async fn peaks(
     State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
     Path(id): Path<String>,
     Asking(Drawn { points }): Asking<Drawn>,
 ) -> Result<Json<Peaks>, Problem> {
@@ -140,9 +142,9 @@ pub async fn peaks(
     if !(1..=MOST_POINTS).contains(&points) {
         return Err(Problem::bad("points", format!("1 to {MOST_POINTS} are drawn")));
     }
-    let of = web.clone();
+    let (of, asker) = (web.clone(), who.clone());
     let work = move || {
-        let reader = open(&of, call)?;
+        let reader = open(&of, &asker, call)?;
         let length_ms = u64::try_from(reader.lasts().as_millis()).unwrap_or(u64::MAX);
         let channels = reader.peaks(points).map_err(unreadable)?;
         // Three digits are more than a drawing shows.
@@ -153,8 +155,11 @@ pub async fn peaks(
     Ok(Json(web.read(work).await?))
 }
 
-fn open(web: &Web, call: CallId) -> Result<Reader, Problem> {
+fn open(web: &Web, who: &Who, call: CallId) -> Result<Reader, Problem> {
     let record = read_call(&web.data, call)?.ok_or_else(|| Problem::not_found(format!("there is no call {call}")))?;
+    if !sees_record(who, None, &record) {
+        return Err(Problem::forbidden("operators see their own calls alone"));
+    }
     let none = || Problem::not_found(format!("there is no recording of call {call}"));
     let recording = record.recording.ok_or_else(none)?;
     if recording.deleted_at.is_some() {

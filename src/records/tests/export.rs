@@ -11,7 +11,14 @@ fn three_calls() -> tempfile::TempDir {
         ended_at: Some(at(120)),
         ..record(100)
     })));
-    store.write(Entry::Closed(Box::new(Record { ended_at: Some(at(300)), ..record(200) })));
+    store.write(Entry::Closed(Box::new(Record {
+        ended_at: Some(at(300)),
+        notes: vec![
+            NoteRecord { by: "1001".into(), at: Some(at(600)), text: "a lamp".into() },
+            NoteRecord { by: "1002".into(), at: None, text: "=too".into() },
+        ],
+        ..record(200)
+    })));
     store.write(Entry::Event(QueueEvent {
         at: at(5),
         call: Some(record(0).call_id),
@@ -50,7 +57,7 @@ fn json_lines_have_the_promised_form() {
             r#""outcome":"answered","ms":3000}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
             r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
-            r#""transfers":[],"supervised":[],"lost":[],"note":null,"note_by":null,"operator_quality":null,"one_way":[]}"#,
+            r#""transfers":[],"supervised":[],"lost":[],"holds":[],"notes":[],"operator_quality":null,"one_way":[]}"#,
         )
     );
     let range = Filter { since: Some(at(100)), until: Some(at(200)), ..Filter::default() };
@@ -81,6 +88,7 @@ fn csv_is_a_table_without_formulas() {
     assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
     assert_eq!((cell(0, "digits"), cell(0, "menu_path")), (r#"{"case":"123"}"#.into(), "welcome case".into()));
     assert_eq!(cell(2, "connected_at"), "");
+    assert_eq!(cell(2, "notes"), "1001 2025-11-24 03:40:00: a lamp; 1002: =too");
 }
 
 #[test]
@@ -105,8 +113,8 @@ fn a_record_written_before_a_field_existed_is_read() {
         "transfers",
         "supervised",
         "lost",
-        "note",
-        "note_by",
+        "holds",
+        "notes",
     ] {
         assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }

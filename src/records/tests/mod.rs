@@ -57,8 +57,8 @@ fn record(number: u64) -> Record {
         transfers: Vec::new(),
         supervised: Vec::new(),
         lost: Vec::new(),
-        note: None,
-        note_by: None,
+        holds: Vec::new(),
+        notes: Vec::new(),
         sip_status: None,
         callback_of: None,
         attempt: None,
@@ -177,21 +177,47 @@ fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
     store.write(Entry::Opened(Box::new(record(1))));
     store.write(Entry::Closed(Box::new(finished(1))));
     store.write(Entry::Closed(Box::new(finished(2))));
-    let noted = |note: Option<&str>, by: &str| Entry::Noted {
+    let noted = |text: &str, by: &str, second: u64| Entry::Noted {
         call: finished(1).call_id,
-        note: note.map(Into::into),
         by: by.into(),
+        at: at(second),
+        text: text.into(),
     };
-    store.write(noted(Some("a lamp is \"broken\""), "1001"));
-    let ticket = store.write(noted(Some("路灯坏了"), "1002"));
+    store.write(noted("a lamp is \"bro", "1001", 100));
+    store.write(noted("路灯坏了", "1002", 101));
+    let ticket = store.write(noted("a lamp is \"broken\"", "1001", 102));
     wait_for(&told, ticket);
     let after = crash(dir.path());
     let (mut store, _, told) = open(after.path());
-    let expected = Record { note: Some("路灯坏了".into()), note_by: Some("1002".into()), ..finished(1) };
-    assert_eq!(records(after.path()), [expected, finished(2)]);
-    wait_for(&told, store.write(noted(None, "1002")));
-    assert_eq!(records(after.path())[0], Record { note_by: Some("1002".into()), ..finished(1) });
+    let by = |by: &str, second, text: &str| NoteRecord { by: by.into(), at: Some(at(second)), text: text.into() };
+    let theirs = by("1002", 101, "路灯坏了");
+    let expected = Record { notes: vec![by("1001", 102, "a lamp is \"broken\""), theirs.clone()], ..finished(1) };
+    assert_eq!(records(after.path()), [expected, finished(2)], "each author has one, as they wrote it last");
+    wait_for(&told, store.write(noted("", "1001", 103)));
+    assert_eq!(records(after.path())[0], Record { notes: vec![theirs], ..finished(1) });
     store.close();
+}
+
+#[test]
+fn a_note_of_former_times_is_the_note_of_who_wrote_it_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    for number in 1..4 {
+        store.write(Entry::Closed(Box::new(finished(number))));
+    }
+    store.close();
+    let db = rusqlite::Connection::open(dir.path().join(schema::FILE)).unwrap();
+    let id = |number| finished(number).call_id.0;
+    let sql = "UPDATE calls SET record = json_remove(
+        json_set(record, '$.note', ?2, '$.note_by', '1002'), '$.notes', '$.holds') WHERE call_id = ?1";
+    db.execute(sql, rusqlite::params![id(1), "路灯坏了"]).unwrap();
+    db.execute(sql, rusqlite::params![id(2), None::<String>]).unwrap();
+    db.pragma_update(None, "user_version", 6).unwrap();
+    drop(db);
+    let (store, ..) = open(dir.path());
+    store.close();
+    let note = NoteRecord { by: "1002".into(), at: None, text: "路灯坏了".into() };
+    assert_eq!(records(dir.path()), [Record { notes: vec![note], ..finished(1) }, finished(2), finished(3)]);
 }
 
 #[test]

@@ -244,7 +244,16 @@ function One({ record, close }: { record: CallRecord; close: () => void }) {
     >
       <div class="stack record">
         <Facts record={record} />
-        {record.note && <p class="card">{record.note}</p>}
+        {(record.notes ?? []).map((note) => (
+          <p key={note.by} class="card" data-note={note.by}>
+            <span class="soft">
+              {names().operator(note.by)}
+              {note.at ? ` · ${dateTime(note.at)}` : ""}
+            </span>
+            <br />
+            {note.text}
+          </p>
+        ))}
         <section>
           <h3>{t.admin.recording}</h3>
           <Recorded record={record} />
@@ -338,7 +347,7 @@ export function Records() {
                     <td class={record.within_service_level === false ? "bad-text" : "good-text"}>
                       {record.within_service_level === true ? "✓" : record.within_service_level === false ? "✗" : ""}
                     </td>
-                    <td class="short">{record.note ?? ""}</td>
+                    <td class="short">{(record.notes ?? []).map((note) => note.text).join(" · ")}</td>
                   </tr>
                 ))}
               </tbody>

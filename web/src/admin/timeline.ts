@@ -2,19 +2,30 @@
 
 import type { CallRecord, Mode } from "../words";
 
+/** Steps of a talk beside those of the whole call. */
+type Kind =
+  | (typeof KINDS)[number]
+  | "offered"
+  | "consulted"
+  | "consult_answered"
+  | "conference"
+  | "consult_over"
+  | "transferred"
+  | "taken_over"
+  | "handed_off"
+  | "supervised"
+  | "supervised_over"
+  | "held"
+  | "caller_held"
+  | "resumed"
+  | "lost"
+  | "back";
+
 const KINDS = ["arrived_at", "answered_at", "queued_at", "connected_at", "ended_at"] as const;
-/** Lists of the record whose entries are steps of their own. */
-const LISTS = {
-  offers: "offered",
-  transfers: "transferred",
-  handoff: "handed_off",
-  supervised: "supervised",
-  lost: "lost",
-} as const;
 
 export interface Step {
   at: string;
-  kind: (typeof KINDS)[number] | (typeof LISTS)[keyof typeof LISTS];
+  kind: Kind;
   operator?: string;
   seat?: string;
   to?: string;
@@ -33,6 +44,11 @@ function rank({ kind }: Step): number {
 
 interface Entry {
   at?: string;
+  answered_at?: string | null;
+  conference_at?: string | null;
+  ended_at?: string | null;
+  back_at?: string | null;
+  kind?: string;
   operator?: string;
   by?: string;
   seat?: string;
@@ -57,22 +73,41 @@ export function timeline(record: CallRecord): Step[] {
     const operator = kind === "connected_at" ? (answered(record) ?? record.operator) : null;
     steps.push({ at, kind, ...(operator ? { operator } : {}) });
   }
-  for (const [list, kind] of Object.entries(LISTS) as [string, Step["kind"]][]) {
-    const entries = record[list];
-    for (const one of (Array.isArray(entries) ? entries : []) as Entry[]) {
-      if (typeof one.at !== "string") continue;
-      const [operator, to] = [one.operator ?? one.by, one.to ?? one.target];
-      steps.push({
-        at: one.at,
-        kind,
-        ...(operator ? { operator } : {}),
-        ...(one.seat ? { seat: one.seat } : {}),
-        ...(to ? { to } : {}),
-        ...(one.mode ? { mode: one.mode } : {}),
-        ...(one.outcome ? { outcome: one.outcome } : {}),
-        ...(one.ms !== undefined ? { ms: one.ms } : {}),
-      });
-    }
+  const entries = (list: string) => (Array.isArray(record[list]) ? (record[list] as Entry[]) : []);
+  const tell = (at: string | null | undefined, kind: Kind, one: Entry, what: (keyof Step & keyof Entry)[] = []) => {
+    if (typeof at !== "string") return;
+    const [operator, to] = [one.operator ?? one.by, one.to ?? one.target];
+    const more = Object.fromEntries(what.filter((key) => one[key] !== undefined).map((key) => [key, one[key]]));
+    steps.push({ ...more, at, kind, ...(operator ? { operator } : {}), ...(to ? { to } : {}) });
+  };
+  for (const one of entries("offers")) tell(one.at, "offered", one, ["seat", "outcome", "ms"]);
+  // `operator` of a transfer is who was rung; who turned to them is told.
+  for (const { operator: _, ...one } of entries("transfers")) transfer(one, tell);
+  for (const one of entries("handoff")) tell(one.at, "handed_off", one, ["outcome"]);
+  for (const one of entries("supervised")) {
+    tell(one.at, "supervised", one, ["mode"]);
+    tell(one.ended_at, "supervised_over", one, ["mode"]);
+  }
+  for (const { by, ...one } of entries("holds")) {
+    tell(one.at, by === "caller" ? "caller_held" : "held", one);
+    if (one.ended_at !== record.ended_at) tell(one.ended_at, "resumed", one);
+  }
+  for (const one of entries("lost")) {
+    tell(one.at, "lost", one, ["seat"]);
+    tell(one.back_at, "back", one, ["seat"]);
   }
   return steps.sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || rank(a) - rank(b));
+}
+
+/** A consultation has a beginning, an answer and an end, and only its end is a transfer. */
+function transfer(
+  one: Entry,
+  tell: (at: string | null | undefined, kind: Kind, one: Entry, what?: (keyof Step & keyof Entry)[]) => void,
+): void {
+  if (one.kind === "taken_over") return tell(one.at, "taken_over", one);
+  if (one.kind === "blind") return tell(one.at, "transferred", one, ["outcome"]);
+  tell(one.at, "consulted", one);
+  tell(one.answered_at, "consult_answered", one);
+  tell(one.conference_at, "conference", one);
+  tell(one.ended_at, one.outcome === "transferred" ? "transferred" : "consult_over", one, ["outcome"]);
 }

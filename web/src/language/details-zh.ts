@@ -28,6 +28,7 @@ export const details: Record<string, string> = {
   "enough supervisors take part in this talk": "这个通话里的班长已经够多了。",
   "the operator's phone is not lost": "话务员的电话没有断。",
   "this is too long": "太长了。",
+  "too many have noted something on this call already": "这个通话上的备注已经太多了。",
   "the call ended more than a day ago: a supervisor can note something on it": "通话结束超过一天，备注只能由班长来写。",
   "you made this call from your own phone, which can hold it and hang up":
     "这是您用自己的电话打出的，请在那台电话上保持或挂断。",

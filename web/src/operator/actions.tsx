@@ -30,15 +30,19 @@ function Asked({ show }: { show: (what: Window_) => void }) {
   const can = desk.value;
   return (
     <div class="actions" role="toolbar" aria-label={words.value.supervisor.actions}>
-      <KeyButton act="mute" pressed={phone.value.muted} disabled={!can.mute} onAct={phones.mute}>
-        {phone.value.muted ? t.unmute : t.mute}
-      </KeyButton>
-      <KeyButton act="keypad" disabled={!can.keypad} onAct={() => show("keypad")}>
-        {t.keypad}
-      </KeyButton>
+      {can.mute && (
+        <KeyButton act="mute" pressed={phone.value.muted} onAct={phones.mute}>
+          {phone.value.muted ? t.unmute : t.mute}
+        </KeyButton>
+      )}
+      {can.keypad && (
+        <KeyButton act="keypad" onAct={() => show("keypad")}>
+          {t.keypad}
+        </KeyButton>
+      )}
       <span class="grow" />
       <KeyButton act="hangUp" kind="bad" disabled={!can.hangUp} onAct={hangUp}>
-        {t.hangUp}
+        {can.asked ? t.leave : t.hangUp}
       </KeyButton>
     </div>
   );
@@ -78,7 +82,7 @@ function Emergencies() {
 export function Actions({ show }: { show: (what: Window_) => void }) {
   const t = words.value.operator;
   const can = desk.value;
-  if (!phone.value.session && !can.together && !can.reclaim) return null;
+  if (!phone.value.session && !can.together && !can.reclaim && !can.asked) return null;
   if (can.answer) return <Ringing />;
   // Somebody else's call, in which one is asked: what belongs to it is theirs.
   if (!can.mine) return <Asked show={show} />;

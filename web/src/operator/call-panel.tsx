@@ -4,10 +4,11 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { queues } from "../board";
 import { callerOf } from "../caller";
-import { clock, number, when } from "../format";
+import { clock, number, time, when } from "../format";
 import { open, words } from "../language";
+import { nameOf } from "../operators";
 import { Since } from "../parts/time";
-import type { CallNow } from "../words";
+import type { CallNow, Note as NoteOf } from "../words";
 import { Actions, type Window_ } from "./actions";
 import { Before } from "./before";
 import {
@@ -18,7 +19,10 @@ import {
   directory,
   last,
   me,
+  mineOf,
   noted,
+  others,
+  othersOf,
   phone,
   readContacts,
   readNote,
@@ -42,13 +46,23 @@ function Situation({ of }: { of: CallNow }) {
   const t = words.value.operator;
   const lines: { text: string; state: string }[] = [];
   if (phone.value.muted) lines.push({ text: t.muted, state: "warning" });
-  if (of.consulting) {
+  const [mine, part] = [me.value, me.value?.part];
+  if (desk.value.asked) {
+    const act = of.consulting?.caller_hears ? "conference" : "consulted";
+    lines.push({
+      text: words.value.part[act](nameOf(of.operator)),
+      state: act === "conference" ? "talking" : "consulting",
+    });
+  } else if (part?.call === of.id) {
+    lines.push({ text: words.value.part[part.act](nameOf(part.operator)), state: "consulting" });
+  } else if (of.consulting) {
     const who = whom(of.consulting.to);
     const talking = of.consulting.stage === "talking";
     if (of.stage === "conference") lines.push({ text: `${t.conference}: ${who}`, state: "talking" });
     else lines.push({ text: talking ? t.consulting(who) : t.consultRinging(who), state: "consulting" });
   } else if (of.stage === "conference") lines.push({ text: t.conference, state: "talking" });
   if (of.recording === "paused") lines.push({ text: t.recordingPaused, state: "warning" });
+  if (of.recording === "soon" && desk.value.together) lines.push({ text: t.recordingSoon, state: "info" });
   if (of.stage === "lost") lines.push({ text: t.lost, state: "urgent" });
   if (of.emergency) {
     const [name, stage] = [whom(of.emergency.target), of.emergency.stage];
@@ -61,7 +75,8 @@ function Situation({ of }: { of: CallNow }) {
   }
   for (const { operator, mode } of of.supervised_by) {
     // Who only listens is not told of: supervisors listen to how it is without them.
-    if (mode !== "listen") lines.push({ text: `${t.supervised[mode]} · ${whom(operator)}`, state: "consulting" });
+    if (mode !== "listen" && operator !== mine?.id)
+      lines.push({ text: `${t.supervised[mode]} · ${whom(operator)}`, state: "consulting" });
   }
   return (
     <div role="status" class="situations">
@@ -102,6 +117,7 @@ function Facts({ of }: { of: CallNow }) {
           {value}
         </Fact>
       ))}
+      {of.category && of.category !== of.queue && <Fact name={t.operator.category}>{of.category}</Fact>}
       <Fact name={t.operator.called}>{of.callback_of ? "–" : of.to}</Fact>
     </dl>
   );
@@ -132,7 +148,11 @@ function History({ of }: { of: CallNow }) {
               <span>{open(t.admin.outcomeOf, one.outcome)}</span>
               <span class="soft">{queueName(one.queue)}</span>
               <span class="soft">{one.operator ? whom(one.operator) : ""}</span>
-              {one.note && <span class="history-note">{one.note}</span>}
+              {(one.notes ?? []).map((note) => (
+                <span key={note.by} class="history-note">
+                  {note.text} <span class="soft">{whom(note.by)}</span>
+                </span>
+              ))}
             </li>
           ))}
         </ul>
@@ -148,6 +168,39 @@ function Visits({ of }: { of: CallNow }) {
   return (
     <span class="chip plain" data-field="visits">
       {words.value.operator.visits(list.length)}
+    </span>
+  );
+}
+
+/** What others noted on the call: it comes as they write. */
+function Notes({ list }: { list: NoteOf[] }) {
+  if (list.length === 0) return null;
+  const t = words.value.operator;
+  return (
+    <section aria-label={t.notes}>
+      <h2>{t.notes}</h2>
+      <ul class="notes" aria-live="polite">
+        {list.map(({ by, at, text }) => (
+          <li key={by} data-note={by}>
+            <span class="soft">
+              {whom(by)} {at ? time(at) : ""}
+            </span>
+            <span>{text}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** Whether what is said is recorded: told from the first ring on. */
+function Recorded({ of }: { of: CallNow }) {
+  const t = words.value.operator.recorded;
+  const is = of.recording ?? "off";
+  const state = is === "on" ? "talking" : is === "off" ? "signed_out" : "warning";
+  return (
+    <span class="chip" data-field="recording" data-value={is} data-state={state}>
+      {t[is]}
     </span>
   );
 }
@@ -197,6 +250,7 @@ function Nobody() {
           </span>
           <span class="soft">{queueName(wrapUp.queue)}</span>
         </div>
+        {others.value?.of === wrapUp.id && <Notes list={others.value.notes} />}
         <Note />
       </section>
     );
@@ -217,7 +271,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
   useEffect(() => {
     if (!of) return;
     void readContacts(of.id);
-    if (of.operator === me.value?.id) beginNote(of.id, of.note ?? "");
+    if (of.operator === me.value?.id) beginNote(of.id, mineOf(of.notes));
   }, [of?.id, of?.operator]);
 
   if (!of && !sip) return <Nobody />;
@@ -237,6 +291,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
         {of && <Visits of={of} />}
         {of?.callback_of && <span class="chip plain">{t.stage.callback}</span>}
         <span class="grow" />
+        {of && <Recorded of={of} />}
         <span class="chip" data-state={stage}>
           {t.stage[stage]}
         </span>
@@ -248,14 +303,10 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
       </div>
       <Actions show={show} />
       {of && <Situation of={of} />}
-      {!of && sip?.call && (
-        <p class="situation" data-state="consulting" role="status">
-          {t.operator.consulted}
-        </p>
-      )}
       {of && <Facts of={of} />}
       {of && <History of={of} />}
-      {!ringing && <Note />}
+      {of && <Notes list={othersOf(of.notes)} />}
+      {!ringing && desk.value.mine && <Note />}
     </section>
   );
 }

@@ -7,21 +7,25 @@ import { callerOf } from "../caller";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
-import type { CallNow, CallRecord, Directory, OperatorNow, Order, Stage, Today, Whom } from "../words";
+import type { CallNow, CallRecord, Directory, Note, OperatorNow, Order, Stage, Today, Whom } from "../words";
 
 export const { phone } = phones;
 
 export const me = computed<OperatorNow | null>(() => operators.value.get(session.value?.person.id ?? "") ?? null);
 
-/** The call on this desk: the one that is mine, or the one for which my phone rings. */
+/** The call on this desk: the one that is mine, the one for which my phone rings, or the one in which I am asked. */
 export const call = computed<CallNow | null>(() => {
   const [mine, ringing] = [me.value, phone.value.session?.call];
-  const found = calls.value.get(mine?.call ?? "") ?? calls.value.get(ringing ?? "");
-  if (found) return found;
+  for (const id of [mine?.call, ringing, mine?.part?.call]) {
+    const found = calls.value.get(id ?? "");
+    if (found) return found;
+  }
   if (!mine) return null;
-  for (const one of calls.value.values()) if (one.operator === mine.id) return one;
+  for (const one of calls.value.values()) if (one.operator === mine.id || isAsked(one, mine.id)) return one;
   return null;
 });
+
+const isAsked = (of: CallNow, id: string) => of.consulting?.operator === id;
 
 export const directory = signal<Directory>({ operators: [], queues: [], emergencies: [], reasons: [] });
 /** Of a call's caller. `list`: null while they are read, "unknown" if they could not be. */
@@ -35,14 +39,17 @@ const TOGETHER: Stage[] = ["talking", "holding", "consulting", "conference"];
 export const desk = computed(() => {
   const [operator, current, sip] = [me.value, call.value, phone.value.session];
   const mine = current !== null && operator !== null && current.operator === operator.id;
+  const asked = current !== null && operator !== null && isAsked(current, operator.id);
   const stage = current?.stage ?? null;
   const together = mine && stage !== null && TOGETHER.includes(stage);
   const talks = sip?.stage === "talking" || sip?.stage === "answering";
   return {
     mine,
+    /** In the call of a colleague, who has the caller. */
+    asked,
     together,
     answer: sip?.stage === "ringing",
-    hangUp: sip !== null || together,
+    hangUp: sip !== null || together || asked,
     mute: sip?.stage === "talking",
     keypad: sip?.stage === "talking",
     hold: together && (stage === "talking" || stage === "holding"),
@@ -53,7 +60,8 @@ export const desk = computed(() => {
     complete: together && (stage === "consulting" || stage === "conference"),
     threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
     emergency: together && directory.value.emergencies.length > 0,
-    recording: together ? (current.recording ?? null) : null,
+    /** What can be paused, or goes on. */
+    recording: together && current.recording !== "soon" ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
     reclaim: mine && (together || stage === "lost") && !talks && sip === null,
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
@@ -99,7 +107,7 @@ export function emergency(index: number): void {
 
 export function hangUp(): void {
   if (phone.value.session) phones.hangUp();
-  else if (desk.value.together) void order({ order: "hang_up" });
+  else if (desk.value.together || desk.value.asked) void order({ order: "hang_up" });
 }
 
 /** The talk that was the last on this desk: its note is written in wrap-up, also after a reload. */
@@ -143,6 +151,12 @@ export const noted = signal<Noted | null>(null);
 const PAUSE = 1_500;
 let pause: ReturnType<typeof setTimeout> | undefined;
 
+/** What I noted on a call before, and what others did. */
+export const mineOf = (notes: Note[] | undefined) => notes?.find((note) => note.by === me.value?.id)?.text ?? "";
+export const othersOf = (notes: Note[] | undefined) => (notes ?? []).filter((note) => note.by !== me.value?.id);
+/** The notes of others on the talk that is over. */
+export const others = signal<{ of: string; notes: Note[] } | null>(null);
+
 /** Begins the note of a call; what was written for another is saved before. */
 export function beginNote(of: string, text: string): void {
   if (noted.value?.call === of) return;
@@ -152,9 +166,11 @@ export function beginNote(of: string, text: string): void {
 
 /** The note of the talk that is over, as the record has it. */
 export async function readNote(of: string): Promise<void> {
-  if (noted.value?.call === of) return;
+  if (noted.value?.call === of && others.value?.of === of) return;
   const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
-  if (found) beginNote(of, found.record?.note ?? "");
+  if (!found) return;
+  beginNote(of, mineOf(found.record?.notes));
+  others.value = { of, notes: othersOf(found.record?.notes) };
 }
 
 export function writeNote(text: string): void {

@@ -4,7 +4,7 @@ import { operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { clock, count, number, percent, time } from "../format";
 import { open, words } from "../language";
-import { STATES } from "../operators";
+import { doing, STATES } from "../operators";
 import { Since } from "../parts/time";
 import { callbacks, me, today } from "./desk";
 
@@ -118,7 +118,7 @@ function Colleagues() {
                 {one.name || one.id} <span class="soft">{one.seat}</span>
               </span>
               <span class="chip" data-state={one.state}>
-                {t.state[one.state]}
+                {doing(one)}
               </span>
             </li>
           ))}

@@ -2,6 +2,7 @@
 
 import { now } from "../clock";
 import { open, words } from "../language";
+import { nameOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
@@ -10,6 +11,10 @@ import { call, desk, extend, finish, me, phone, ready } from "./desk";
 /** What the state means just now: who hears whom, above all. */
 function hint(operator: OperatorNow): string {
   const t = words.value;
+  if (operator.state === "outbound" && operator.part) {
+    const muted = phone.value.muted ? `${t.operator.muted} ` : "";
+    return muted + t.part[operator.part.act](nameOf(operator.part.operator));
+  }
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
   if (stage === "lost") return t.operator.lost;
@@ -66,7 +71,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
       <div class="state-now">
         <p class="word" role="status" data-field="state" data-value={state}>
-          {t.state[state]}
+          {state === "outbound" && operator.part ? t.act[operator.part.act] : t.state[state]}
         </p>
         <p class="state-clock" data-field="state-clock">
           {state === "wrap_up" && operator.until ? <Left until={operator.until} /> : <Since at={operator.since} />}

@@ -5,7 +5,7 @@ import { calls, operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { count, number } from "../format";
 import { open, words } from "../language";
-import { STATES } from "../operators";
+import { doing, STATES } from "../operators";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow, OperatorState } from "../words";
 import { explain, setNotReady, setOut, setReady, supervise, supervised, takeOver } from "./acts";
@@ -79,7 +79,7 @@ function Row({ operator }: { operator: OperatorNow }) {
       <td>{operator.seat ?? "–"}</td>
       <td>
         <span class="chip" data-state={operator.state}>
-          {t.state[operator.state]}
+          {doing(operator)}
           {operator.reason ? ` · ${open(t.reason, operator.reason)}` : ""}
         </span>
       </td>

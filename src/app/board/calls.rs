@@ -1,0 +1,137 @@
+//! A call in the words of the pages, and what an operator does in the call of another.
+
+use super::Seen;
+use super::category::category;
+use super::keeper::Keeper;
+use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Whom};
+use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
+use crate::ids::{CallId, OperatorId};
+use crate::moment::Moment;
+use crate::queue::OperatorState;
+
+impl Keeper {
+    pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
+        let seen = self.calls.get(&id)?;
+        let record = &seen.record;
+        // While a citizen is rung for a callback the engine knows the visit in which they asked for it.
+        let contact = self.contacts.get(&id).or_else(|| self.contacts.get(&record.callback_of?));
+        let time = |at: Option<Moment>| at.map(|at| self.time(at));
+        let theirs = seen.rings.first().or(seen.operator.as_ref());
+        // Where it came from, if from a seat.
+        let own = record.seat.as_ref().filter(|_| record.trunk.is_none() && record.callback_of.is_none());
+        Some(CallNow {
+            id: id.to_string(),
+            stage: stage(seen.stage).into(),
+            since: self.time(seen.since),
+            from: Some(record.from.clone()),
+            to: record.to.clone(),
+            language: record.language.clone(),
+            choices: record.choices.clone(),
+            queue: contact.map(|contact| &contact.queue).or(record.queue.as_ref()).map(ToString::to_string),
+            arrived_at: self.time(record.arrived_at),
+            queued_at: time(record.queued_at),
+            connected_at: time(record.connected_at),
+            line_since: time(record.line().map(|line| line.joined_at)),
+            line_wait_ms: record.line().filter(|line| !line.waits()).map(|line| line.wait_ms),
+            rung: seen.rings.iter().map(|(operator, _)| operator.to_string()).collect(),
+            operator: theirs.map(|(operator, _)| operator.to_string()),
+            seat: theirs.map(|(_, seat)| seat).or(own).map(ToString::to_string),
+            place: self.places.get(&id).copied(),
+            why: contact.and_then(|contact| contact.why.clone()),
+            consulting: seen.consulting.as_ref().map(consulting),
+            supervised_by: seen
+                .supervisors
+                .iter()
+                .map(|one| Supervised { operator: one.operator.to_string(), mode: one.mode.word().into() })
+                .collect(),
+            emergency: seen
+                .emergency
+                .as_ref()
+                .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
+            notes: record
+                .notes
+                .iter()
+                .map(|note| Note { by: note.by.to_string(), at: time(note.at), text: note.text.clone() })
+                .collect(),
+            category: category(&self.house.ivr.menus, record),
+            recording: seen.recorded.map(|recorded| recording(recorded).into()),
+            digits: record.digits.clone(),
+            callback_of: record.callback_of.map(|of| of.to_string()),
+        })
+    }
+
+    /// What an operator who is busy beside the queues does in whose call. `None`: nothing that the house knows of.
+    pub(super) fn part(&self, operator: &OperatorId) -> Option<Part> {
+        let person = self.operators.get(operator)?;
+        if !matches!(person.state, OperatorState::Outbound) {
+            return None;
+        }
+        let (seen, act) = self.calls.values().find_map(|seen| Some((seen, act(seen, operator)?)))?;
+        let of = seen.operator.as_ref().map(|(of, _)| of).or(seen.record.operator.as_ref());
+        Some(Part { call: seen.id.to_string(), act, operator: of.map(ToString::to_string) })
+    }
+}
+
+fn act(seen: &Seen, operator: &OperatorId) -> Option<Act> {
+    if let Some(consulted) = seen.consulting.as_ref().filter(|one| one.operator.as_ref() == Some(operator)) {
+        return Some(if consulted.caller_hears { Act::Conference } else { Act::Consulted });
+    }
+    if let Some(supervisor) = seen.supervisors.iter().find(|one| one.operator == *operator) {
+        return Some(Act::from(match supervisor.mode {
+            Supervision::Listen => http::Mode::Listen,
+            Supervision::Whisper => http::Mode::Whisper,
+            Supervision::Barge => http::Mode::Barge,
+        }));
+    }
+    let is_rung = seen.stage == Stage::Onward && seen.rings.iter().any(|(rung, _)| rung == operator);
+    is_rung.then_some(Act::Rung)
+}
+
+fn consulting(consulted: &Consulted) -> Consulting {
+    Consulting {
+        to: consulted.to.to_string(),
+        whom: match &consulted.to {
+            Whom::Operator(id) => http::Whom::Operator(id.to_string()),
+            Whom::Seat(id) => http::Whom::Seat(id.to_string()),
+            Whom::Queue(id) => http::Whom::Queue(id.to_string()),
+            Whom::Number(number) => http::Whom::Number(number.clone()),
+        },
+        operator: consulted.operator.as_ref().map(ToString::to_string),
+        stage: reached(consulted.stage).into(),
+        caller_hears: consulted.caller_hears,
+    }
+}
+
+fn reached(reached: Reached) -> &'static str {
+    match reached {
+        Reached::Ringing => "ringing",
+        Reached::Talking => "talking",
+    }
+}
+
+fn recording(recorded: Recorded) -> &'static str {
+    match recorded {
+        Recorded::Soon => "soon",
+        Recorded::On => "on",
+        Recorded::Paused => "paused",
+    }
+}
+
+/// What a call is in, as the pages call it.
+pub(super) fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Arriving | Stage::Menu | Stage::Announcement => "menu",
+        Stage::Waiting => "waiting",
+        Stage::Ringing => "ringing",
+        Stage::Talking => "talking",
+        Stage::Holding => "holding",
+        Stage::Consulting => "consulting",
+        Stage::Conference => "conference",
+        Stage::Lost => "lost",
+        Stage::HandedOff | Stage::Onward => "onward",
+        Stage::Message => "message",
+        Stage::Survey => "survey",
+        Stage::Dialling => "callback",
+        Stage::Over => "ending",
+    }
+}

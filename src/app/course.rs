@@ -1,0 +1,132 @@
+//! What a record tells of a talk, moment by moment, in words: holds, consultations, transfers, supervisors, phones that
+//! were lost, notes. Who was asked for the call, and why, the engine's log tells.
+
+use crate::moment::Moment;
+use crate::records::{Record, TransferRecord};
+
+/// In the order in which it happened.
+pub fn course(record: &Record) -> Vec<(Moment, String)> {
+    let mut course = Vec::new();
+    let mut tell = |at: Option<Moment>, text: String| course.extend(at.map(|at| (at, text)));
+    for hold in &record.holds {
+        let (who, whom) =
+            if hold.by == "caller" { ("the caller", "the operator") } else { ("the operator", "the caller") };
+        tell(Some(hold.at), format!("{who} put {whom} on hold"));
+        // With the call the hold ends, and that is told already.
+        tell(hold.ended_at.filter(|at| Some(*at) != record.ended_at), format!("{who} is back from hold"));
+    }
+    for transfer in &record.transfers {
+        let steps = turned(transfer);
+        steps.into_iter().for_each(|(at, text)| tell(at, text));
+    }
+    for handoff in &record.handoff {
+        let (target, number) = (&handoff.target, &handoff.number);
+        tell(Some(handoff.at), format!("{target} was rung at {number}"));
+        tell(handoff.answered_at, format!("{target} answered"));
+        tell(handoff.confirmed_at, format!("{target} has the matter"));
+        tell(handoff.ended_at, format!("the call to {target} ended: {}", plain(&handoff.outcome)));
+    }
+    for one in &record.supervised {
+        tell(Some(one.at), format!("{} {}", one.operator, supervises(&one.mode)));
+        tell(one.ended_at, format!("{} {} no longer", one.operator, supervises(&one.mode)));
+    }
+    for lost in &record.lost {
+        let (operator, seat) = (&lost.operator, &lost.seat);
+        tell(Some(lost.at), format!("the phone of {operator} at seat {seat} was lost; the caller heard music"));
+        tell(lost.back_at, format!("the phone of {operator} at seat {seat} was back"));
+    }
+    for note in &record.notes {
+        tell(note.at, format!("{} noted: {}", note.by, note.text.replace(['\r', '\n'], " ")));
+    }
+    course.sort_by_key(|(at, _)| *at);
+    course
+}
+
+/// A consultation has a beginning, an answer and an end, and only its end is a transfer.
+fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
+    let (by, to) = (&of.by, &of.to);
+    let over = match of.outcome.as_str() {
+        "transferred" => format!("{by} left the caller to {to}"),
+        "returned" => format!("{by} was with the caller again"),
+        "ended" => format!("the consultation of {to} ended: one of them hung up"),
+        why => format!("{to} was not reached: {}", plain(why)),
+    };
+    match of.kind.as_str() {
+        "taken_over" => vec![(Some(of.at), format!("{to} took the call over from {by}"))],
+        "blind" if of.answered_at.is_none() && of.operator.is_none() && of.outcome == "transferred" => {
+            vec![(Some(of.at), format!("{by} sent the caller on to {to}"))]
+        }
+        "blind" => {
+            let taken = format!("{to} has the caller");
+            let end = if of.outcome == "transferred" { taken } else { over };
+            vec![(Some(of.at), format!("{by} sent the caller on to {to}")), (of.ended_at, end)]
+        }
+        _ => vec![
+            (Some(of.at), format!("{by} turned to {to}; the caller heard music")),
+            (of.answered_at, format!("{to} answered; the caller did not hear them")),
+            (of.conference_at, format!("{by}, {to} and the caller heard each other")),
+            (of.ended_at, over),
+        ],
+    }
+}
+
+fn supervises(mode: &str) -> &str {
+    match mode {
+        "whisper" => "spoke to the operator",
+        "barge" => "spoke with both",
+        _ => "listened",
+    }
+}
+
+fn plain(word: &str) -> String {
+    if word.is_empty() { "it goes on".into() } else { word.replace('_', " ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::CallId;
+
+    #[test]
+    fn a_consultation_is_no_transfer_before_it_is_one_and_holds_and_lost_phones_are_told() {
+        let at = |second: u64| second * 1_000_000;
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null, "arrived_at": at(0),
+            "choices": "", "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0, "ended_at": at(90),
+            "holds": [
+                { "by": "operator", "at": at(5), "ended_at": at(8) }, { "by": "caller", "at": at(80), "ended_at": at(90) },
+            ],
+            "lost": [{ "operator": "1001", "seat": "8001", "at": at(10), "back_at": at(12) }],
+            "transfers": [
+                { "kind": "attended", "by": "1001", "to": "operator 1002", "operator": "1002", "at": at(20),
+                  "answered_at": at(23), "conference_at": at(30), "ended_at": at(40), "outcome": "transferred" },
+                { "kind": "blind", "by": "1002", "to": "queue english", "at": at(50), "answered_at": null,
+                  "ended_at": at(50), "outcome": "transferred" },
+                { "kind": "consult", "by": "1003", "to": "operator 1002", "at": at(60), "answered_at": null,
+                  "ended_at": at(70), "outcome": "no_answer" },
+            ],
+            "notes": [{ "by": "1001", "at": at(45), "text": "a lamp\nis broken" }, { "by": "1002", "at": null, "text": "?" }],
+        }))
+        .unwrap();
+        let told: Vec<String> =
+            course(&record).into_iter().map(|(at, text)| format!("{} {text}", at.as_micros() / 1_000_000)).collect();
+        assert_eq!(
+            told,
+            [
+                "5 the operator put the caller on hold",
+                "8 the operator is back from hold",
+                "10 the phone of 1001 at seat 8001 was lost; the caller heard music",
+                "12 the phone of 1001 at seat 8001 was back",
+                "20 1001 turned to operator 1002; the caller heard music",
+                "23 operator 1002 answered; the caller did not hear them",
+                "30 1001, operator 1002 and the caller heard each other",
+                "40 1001 left the caller to operator 1002",
+                "45 1001 noted: a lamp is broken",
+                "50 1002 sent the caller on to queue english",
+                "60 1003 turned to operator 1002; the caller heard music",
+                "70 operator 1002 was not reached: no answer",
+                "80 the caller put the operator on hold",
+            ]
+        );
+    }
+}
