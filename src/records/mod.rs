@@ -13,6 +13,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod versions;
+mod when;
 pub mod words;
 mod writer;
 
@@ -24,4 +25,5 @@ pub use recovery::{Checkpoint, Recovered};
 pub use search::{Filter, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use versions::{KEPT_VERSIONS, Versions};
+pub use when::when;
 pub use words::*;

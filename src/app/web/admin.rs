@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::obeying::Office;
@@ -96,10 +97,10 @@ pub fn check(office: &Office, files: BTreeMap<String, String>) -> Answer {
     Ok(json!({ "ok": sound, "faults": faults, "warnings": warnings, "report": report, "changes": changes }))
 }
 
-pub fn simulate(office: &Office, files: BTreeMap<String, String>) -> Answer {
+pub fn simulate(office: &Office, files: BTreeMap<String, String>, recorded: Option<Date>) -> Answer {
     let folder = Beside::lay_out(&office.config_dir, files)?;
     let own = |text: String| text.replace(&folder.0.display().to_string(), WITH_THEM);
-    let played = forecasts::beside((&office.config_dir, "in force"), (&folder.0, WITH_THEM), &office.data);
+    let played = forecasts::beside((&office.config_dir, "in force"), (&folder.0, WITH_THEM), &office.data, recorded);
     played.map_err(|lines| NotDone::Nonsense(own(lines.join("\n"))))
 }
 
