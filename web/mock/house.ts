@@ -325,7 +325,7 @@ export class House {
 
   private session(who: string, seat: string | null) {
     return {
-      person: { id: who, name: PEOPLE[who]?.name ?? who, roles: PEOPLE[who]?.roles ?? [], language: "zh" },
+      person: { id: who, name: PEOPLE[who]?.name ?? who, roles: PEOPLE[who]?.roles ?? [] },
       seat,
       csrf: "mock",
     };

@@ -391,7 +391,7 @@ export const en: Dictionary = {
     noticeUntil: "Until (optional)",
     switchNote: "Why",
     until: "until",
-    filter: "Filter by name, number, seat",
+    filter: "Name, number, seat",
     more: "More",
     noOperators: "No operator is like that",
     moreOperators: (n) => `${n} more: search for them`,

@@ -20,7 +20,7 @@ function chosen(): Language | null {
 
 /** The first of the browser's languages that the pages speak; English for everybody else. `theme.js` does the same. */
 function ofBrowser(): Language {
-  for (const tag of navigator.languages ?? []) {
+  for (const tag of globalThis.navigator?.languages ?? []) {
     const found = /^(zh|en)\b/i.exec(tag)?.[1]?.toLowerCase();
     if (found === "zh" || found === "en") return found;
   }
