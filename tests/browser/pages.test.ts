@@ -107,12 +107,35 @@ describe("the wall", () => {
     expect(await page.textContent("main")).not.toMatch(/1[3-9]\d \d{4} \d{4}/);
   });
 
-  test("fits the screen", async () => {
+  test.each(["zh", "en"])("fits the screen, and nothing moves when numbers grow (%s)", async (language) => {
     await page.setViewportSize({ width: 1920, height: 1080 });
+    if (language === "en") {
+      await page.hover(".wall-head");
+      await page.click(".wall-head .switches button:first-child");
+      await page.waitForSelector(':text("Calls today")');
+    }
     const overflow = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
     expect(overflow).toBeLessThanOrEqual(0);
-    const wide = await page.evaluate(() => [...document.querySelectorAll(".tile .value")].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent));
-    expect(wide).toEqual([]);
+    const wide = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll(".tile > *, .people li, .bars li, .bars .value")].filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent),
+      );
+    const places = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll(".tile, .people li, .people .name, .bars li, .bars .track")].map((one) => {
+          const { x, y, width } = one.getBoundingClientRect();
+          return one.matches(".track") ? [x, y] : [x, y, one.matches(".people .name") ? 0 : width];
+        }),
+      );
+    expect(await wide()).toEqual([]);
+    const before = await places();
+    served.house.figures = { ...served.house.figures, offered: 117_133, answered: 116_871, waiting: 128, service_level: 1, service_level_15min: 0.0912, longest_since: new Date(Date.now() - 3_725_000).toISOString() };
+    served.house.tell("figures", served.house.figures);
+    for (const one of [...served.house.operators.keys()].slice(0, 30)) served.house.operator(one, { state: "reserved" });
+    await page.waitForSelector('[data-field="offered"]:has-text("117,133")');
+    await page.waitForTimeout(300);
+    expect(await wide()).toEqual([]);
+    expect(await places()).toEqual(before);
   });
 
   test("does not grow over the events of hours", async () => {
