@@ -10,8 +10,9 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::clock::Clock;
 use super::say::say;
-use crate::config;
+use crate::config::{self, House, WebRole};
 use crate::http;
+use crate::ids::OperatorId;
 use crate::records::{Access, Token, rfc3339};
 
 #[derive(Args, Debug)]
@@ -70,13 +71,44 @@ pub fn password(config_dir: &Path, data: &Path, args: &PasswordArgs) -> Result<(
     let (house, _) =
         config::load(config_dir).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
     if !house.web.people.contains_key(who) && !house.queue.operators.contains_key(who.as_str()) {
-        return Err(format!("{who} is neither an operator nor a [[web.person]] of {}", config_dir.display()));
+        return Err(stranger(who, &house, config_dir));
     }
     let given = if args.stdin || !std::io::stdin().is_terminal() { line()? } else { asked_twice(who)? };
     let hash = http::hash(&given)?;
     access.set_password(who, &hash, Clock::start().now()).map_err(|error| error.to_string())?;
-    say!("{who} can sign in now; whoever was signed in as {who} is signed out");
+    say!("{who} can sign in now ({}); whoever was signed in as {who} is signed out", roles(who, &house));
     Ok(())
+}
+
+/// What they may do, in words.
+fn roles(who: &str, house: &House) -> String {
+    let role = |role: &WebRole| match role {
+        WebRole::Supervisor => "supervisor",
+        WebRole::Admin => "admin",
+        WebRole::Wall => "wall",
+    };
+    let roles: Vec<&str> = match (house.web.people.get(who), house.queue.operators.get(who)) {
+        (Some(person), _) => person.roles.iter().map(role).collect(),
+        (None, Some(operator)) if operator.supervisor => vec!["operator", "supervisor"],
+        _ => vec!["operator"],
+    };
+    roles.join(", ")
+}
+
+/// Nobody of that name is in the files: who is, and how they get there.
+fn stranger(who: &str, house: &House, config_dir: &Path) -> String {
+    let people: Vec<&str> = house.web.people.keys().map(String::as_str).collect();
+    let people = if people.is_empty() { "none".into() } else { people.join(", ") };
+    let operators: Vec<&str> = house.queue.operators.keys().map(OperatorId::as_str).collect();
+    let operators = match operators[..] {
+        [] => "none".into(),
+        [only] => only.to_string(),
+        [first, .., last] => format!("{} of them, {first} to {last}", operators.len()),
+    };
+    format!(
+        "{who} is neither an operator (there are {operators}) nor a [[web.person]] (there are {people}) of {}",
+        config_dir.display()
+    )
 }
 
 fn line() -> Result<String, String> {

@@ -33,14 +33,17 @@ Examples:
   hotline staff --calls-per-hour 7000 --handle-time 300s  how many operators does it take?";
 
 /// The telephone exchange of a citizen hotline.
+pub const DEFAULT_CONFIG: &str = "sip-config";
+pub const DEFAULT_DATA: &str = "data";
+
 #[derive(Parser, Debug)]
 #[command(name = "hotline", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     /// Folder with the configuration
-    #[arg(long, global = true, value_name = "DIR", default_value = "sip-config")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// Folder with the records and the state
-    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_DATA)]
     data: PathBuf,
     /// What is logged, e.g. `info` or `hotline::sip=debug`
     #[arg(long, global = true, value_name = "FILTER", env = "HOTLINE_LOG")]

@@ -129,11 +129,16 @@ pub fn simulate(config: &Path, data: &Path, args: &SimulateArgs) -> Result<ExitC
     }
 }
 
-/// A working day of a large city, played once with each of two configurations that are called by these names: as
-/// `simulate --format json` tells it, and its text for people as `report`.
-pub fn beside(config: (&Path, &str), against: (&Path, &str), data: &Path) -> Result<serde_json::Value, Vec<String>> {
+/// A day of the records, or a working day of a large city, played once with each of two configurations that are called
+/// by these names: as `simulate --format json` tells it, and its text for people as `report`.
+pub fn beside(
+    config: (&Path, &str),
+    against: (&Path, &str),
+    data: &Path,
+    recorded: Option<Date>,
+) -> Result<serde_json::Value, Vec<String>> {
     let second = Some(against.0.to_path_buf());
-    let args = SimulateArgs { day: None, recorded: None, against: second, seeds: 1, format: ForecastFormat::Json };
+    let args = SimulateArgs { day: None, recorded, against: second, seeds: 1, format: ForecastFormat::Json };
     let mut played = play(config.0, data, &args)?;
     for (column, name) in played.columns.iter_mut().zip([config.1, against.1]) {
         column.name = name.to_string();

@@ -3,16 +3,16 @@
 use std::io::BufWriter;
 use std::path::Path;
 
-use jiff::civil::{Date, DateTime};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
 use crate::moment::Moment;
-use crate::records::{Filter, Range, ReadFault, write_csv, write_jsonl, write_queue_log};
+use crate::records::{Filter, Range, ReadFault, when, write_csv, write_jsonl, write_queue_log};
 
 #[derive(clap::Args, Debug)]
 pub struct RecordsArgs {
-    /// Calls that arrived at or after this time: `today`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago)
+    /// Calls that arrived at or after this time: `today`, `yesterday`, `monday`, `2026-11-24`, `2026-11-24T08:00`, `08:00`, or
+    /// `2h` (ago)
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Moment>,
     /// Calls that arrived before this time
@@ -51,18 +51,6 @@ pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
 
 /// A point in time as people write it, in the local zone.
 pub(super) fn time(text: &str) -> Result<Moment, String> {
-    let now = ZonedDateTime::now();
-    let local = |at: DateTime| at.to_zoned_datetime(now.time_zone().clone()).map(|z| z.timestamp()).ok();
-    let found = match text {
-        "now" => Some(now.timestamp()),
-        "today" => local(now.date().into()),
-        _ => text
-            .parse::<Timestamp>()
-            .ok()
-            .or_else(|| text.parse::<Date>().ok().and_then(|date| local(date.into())))
-            .or_else(|| text.parse::<DateTime>().ok().and_then(local))
-            .or_else(|| text.parse::<SignedDuration>().ok().and_then(|ago| now.timestamp().checked_sub(ago).ok())),
-    };
-    let at = found.ok_or("a time looks like today, 2026-11-24, 2026-11-24T08:00 or 2h (ago)")?;
-    u64::try_from(at.as_microsecond()).map(Moment::from_micros).map_err(|_| "that was before 1970".into())
+    let now = u64::try_from(Timestamp::now().as_microsecond()).map(Moment::from_micros).unwrap_or_default();
+    when(text, now, &TimeZone::system())
 }

@@ -17,7 +17,7 @@ use crate::records::Range;
 
 #[derive(clap::Args, Debug)]
 pub struct StatisticsArgs {
-    /// From when on: `today`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago); the log goes back eight days
+    /// From when on: `today`, `monday`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago); the log goes back eight days
     #[arg(long, value_name = "TIME", value_parser = super::reports::time, default_value = "today")]
     since: Moment,
     /// Until when

@@ -70,6 +70,27 @@ pub struct House {
     pub tls: Option<tls::Files>,
     pub app: App,
     pub web: Web,
+    /// What the pages call what has an id.
+    pub names: Names,
+}
+
+/// Names for people, by kind and id, where the admin gave any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub queues: BTreeMap<String, Called>,
+    pub schedules: BTreeMap<String, Called>,
+    /// Nodes of the menus that callers choose.
+    pub choices: BTreeMap<String, Called>,
+    pub skills: BTreeMap<String, Called>,
+    pub reasons: BTreeMap<String, Called>,
+    pub emergencies: BTreeMap<String, Called>,
+}
+
+/// A name in each language of the pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    pub zh: String,
+    pub en: String,
 }
 
 /// Rules of some for the encryption of their sound.
@@ -164,7 +185,8 @@ pub struct Web {
 pub struct WebPerson {
     pub name: String,
     pub roles: BTreeSet<WebRole>,
-    pub language: Language,
+    /// `None`: that of the browser.
+    pub language: Option<Language>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -337,6 +337,11 @@ fn check_inside(
             let known: Vec<&str> = forms.properties().map(|(key, _)| key).collect();
             if known.is_empty() {
                 // A table with free names, or something else is meant than a table.
+                for (key, value) in entries {
+                    path.push(key.clone());
+                    check_inside(file, value, &forms.any_key(), (&format!("{name}.{key}"), path), missing, faults);
+                    path.pop();
+                }
                 return;
             }
             check_names(file, entries.iter(), &known, name, faults);

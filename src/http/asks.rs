@@ -58,6 +58,8 @@ pub enum Ask {
     },
     Simulate {
         files: BTreeMap<String, String>,
+        /// A day of the records.
+        recorded: Option<jiff::civil::Date>,
     },
     Reload {
         note: String,

@@ -266,7 +266,7 @@ mod tests {
 
     fn reader_of(web: Arc<Web>, roles: &[Role], id: &str, after: Option<&str>) -> Reader {
         let roles: Roles = roles.iter().copied().collect();
-        let person = Person { name: id.into(), roles, language: "zh".into() };
+        let person = Person { name: id.into(), roles, language: None };
         Reader::new(web, Who { id: id.into(), person, seat: None, proof: Proof::Password }, after)
     }
 

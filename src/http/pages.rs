@@ -26,9 +26,12 @@ const MISSING: &str = include_str!("pages/missing.html");
 const BROWSE: &str = include_str!("pages/browse.html");
 const BROWSE_JS: &str = include_str!("pages/browse.js");
 const BROWSE_CSS: &str = include_str!("pages/browse.css");
+/// Browsers ask for it beside every page, also beside those that are not ours.
+const ICON: &[u8] = include_bytes!("../../web/public/favicon.ico");
 /// Files whose names bear the hash of their content never change.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
+const A_DAY: &str = "public, max-age=86400";
 
 pub fn routes() -> Router<Arc<Web>> {
     let mut router = Router::new()
@@ -36,6 +39,7 @@ pub fn routes() -> Router<Arc<Web>> {
         .route("/api", get(|| async { Html(BROWSE) }))
         .route("/api/browse.js", get(|| async { text("text/javascript", BROWSE_JS) }))
         .route("/api/browse.css", get(|| async { text("text/css", BROWSE_CSS) }))
+        .route("/favicon.ico", get(|| async { icon() }))
         .route("/assets/{*path}", get(asset))
         .route("/{file}", get(asset));
     for page in PAGES {
@@ -47,6 +51,11 @@ pub fn routes() -> Router<Arc<Web>> {
 fn text(kind: &'static str, text: &'static str) -> Response {
     let kind = HeaderValue::from_static(kind);
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, HeaderValue::from_static(ASK_AGAIN))], text).into_response()
+}
+
+fn icon() -> Response {
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(kind("favicon.ico")));
+    ([kind, (header::CACHE_CONTROL, HeaderValue::from_static(A_DAY))], ICON).into_response()
 }
 
 /// To the page of who asks.

@@ -29,8 +29,8 @@ pub struct Settings {
 pub struct Person {
     pub name: String,
     pub roles: Roles,
-    /// Of the pages: `zh` or `en`.
-    pub language: String,
+    /// Of the pages: `zh` or `en`; else that of the browser.
+    pub language: Option<String>,
 }
 
 impl Settings {

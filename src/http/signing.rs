@@ -27,9 +27,10 @@ const BOARD_LOOKS: u32 = 20;
 const BOARD_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Before the token of a program. What else stands in that header is for a proxy before us.
 const TOKEN_PREFIX: &str = "Bearer ";
-/// Said as long as nobody has a password. The number is that of an operator of the shipped files, here and everywhere.
+/// Said as long as nobody has a password. The names are those of the shipped files, here and everywhere.
 const FIRST_VISIT: &str = "nobody has a password yet: `hotline password 1001`, on the machine of the hotline, sets one \
-                           for operator 1001, and so it does for every operator and every [[web.person]] of the files";
+                           for operator 1001, and so it does for every operator and every [[web.person]] of the \
+                           files, as shipped `hotline password 1010` for a supervisor and `hotline password admin`";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -153,7 +154,7 @@ fn by_hash(web: &Web, hash: String) -> Result<Option<Who>, Problem> {
         web.access.token_used(&hash, now)?;
     }
     let roles: Roles = kept.roles.split(',').filter_map(Role::parse).collect();
-    let person = Person { name: kept.name.clone(), roles, language: "en".into() };
+    let person = Person { name: kept.name.clone(), roles, language: None };
     Ok(Some(Who { id: format!("token {}", kept.name), person, seat: None, proof: Proof::Token { hash } }))
 }
 

@@ -16,9 +16,8 @@ use crate::records::Access;
 fn parts() -> Parts {
     let dir = tempfile::tempdir().unwrap().keep();
     let people = [("1001", Role::Operator), ("s", Role::Supervisor), ("a", Role::Admin), ("w", Role::Wall)];
-    let person = |(id, role): (&str, Role)| {
-        (id.to_string(), Person { name: id.into(), roles: [role].into(), language: "zh".into() })
-    };
+    let person =
+        |(id, role): (&str, Role)| (id.to_string(), Person { name: id.into(), roles: [role].into(), language: None });
     let settings = Settings {
         people: people.into_iter().map(person).collect(),
         proxy: false,

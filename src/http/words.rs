@@ -7,11 +7,20 @@ use utoipa::ToSchema;
 
 use super::asks::{Mode, Whom};
 
+/// A name for people, in the languages of the pages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Names {
+    pub zh: String,
+    pub en: String,
+}
+
 /// A line as it is now, and what came to it today.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct QueueNow {
     pub id: String,
+    /// In the house's own language.
     pub name: String,
+    pub names: Names,
     pub open: bool,
     /// The schedule that it goes by.
     pub schedule: Option<String>,
@@ -301,7 +310,9 @@ pub struct Quarter {
 pub struct Category {
     /// Of a node of the menus, or of a queue.
     pub id: String,
+    /// In the house's own language.
     pub name: String,
+    pub names: Names,
     pub count: u64,
 }
 
@@ -332,6 +343,9 @@ pub struct Notice {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct ScheduleNow {
     pub id: String,
+    /// In the house's own language.
+    pub name: String,
+    pub names: Names,
     pub open: bool,
     /// `open` or `closed` where somebody switched it, `auto` where it goes by its hours.
     pub switch: String,
@@ -351,6 +365,9 @@ pub struct Facts {
     pub seats: Vec<String>,
     /// For not being ready.
     pub reasons: Vec<String>,
+    /// Of the reasons that the files name.
+    pub reason_names: BTreeMap<String, Names>,
+    pub skill_names: BTreeMap<String, Names>,
     pub emergencies: Vec<Named>,
     /// Given to browsers for their side of a call.
     #[serde(skip)]
@@ -361,6 +378,7 @@ pub struct Facts {
 pub struct QueueFacts {
     pub id: String,
     pub name: String,
+    pub names: Names,
     pub need: String,
     pub answer_within_ms: u64,
     pub schedule: Option<String>,
@@ -378,7 +396,9 @@ pub struct OperatorFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Named {
     pub id: String,
+    /// In the house's own language.
     pub name: String,
+    pub names: Names,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]

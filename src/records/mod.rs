@@ -14,6 +14,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod versions;
+mod when;
 pub mod words;
 mod writer;
 
@@ -25,4 +26,5 @@ pub use recovery::{Checkpoint, Recovered};
 pub use search::{Filter, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use versions::{KEPT_VERSIONS, Versions};
+pub use when::when;
 pub use words::*;

@@ -22,6 +22,8 @@ const FLAGS = [
 
 export interface Look {
   language?: "zh" | "en";
+  /** The language was not chosen on the pages: it is the browser's. */
+  unchosen?: boolean;
   theme?: "light" | "dark";
   width?: number;
   height?: number;
@@ -55,9 +57,10 @@ export class Person {
       locale: look.language === "en" ? "en-GB" : "zh-CN",
       reducedMotion: "reduce",
     });
-    await context.addInitScript((language) => {
-      localStorage.setItem("hotline.language", language);
-    }, look.language ?? "zh");
+    if (!look.unchosen)
+      await context.addInitScript((language) => {
+        localStorage.setItem("hotline.language", language);
+      }, look.language ?? "zh");
     return new Person(context, profile);
   }
 

@@ -69,6 +69,13 @@ async function freeUdp(): Promise<number> {
   return port;
 }
 
+/** Written behind the files of the house, and its environment. */
+export interface More {
+  hotline?: string;
+  queues?: string;
+  environment?: Record<string, string>;
+}
+
 export class House {
   readonly url: string;
   /** Where phones that are no pages of ours speak SIP over a WebSocket. */
@@ -81,13 +88,16 @@ export class House {
   private readonly citizens: ChildProcess[] = [];
   private said = "";
 
-  private constructor(dir: string, web: number, sip: number, ws: number, foreign: number) {
+  private constructor(dir: string, web: number, sip: number, ws: number, foreign: number, environment: Record<string, string>) {
     this.foreign = foreign;
     this.phones = `ws://127.0.0.1:${ws}`;
     this.dir = dir;
     this.sip = sip;
     this.url = `http://127.0.0.1:${web}`;
-    this.program = spawn(PROGRAM, ["serve", "--config", join(dir, "config"), "--data", join(dir, "data")], { stdio: ["ignore", "pipe", "pipe"] });
+    this.program = spawn(PROGRAM, ["serve", "--config", join(dir, "config"), "--data", join(dir, "data")], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
     for (const stream of [this.program.stdout, this.program.stderr]) {
       stream?.on("data", (text: Buffer) => {
         this.said = (this.said + text.toString()).slice(-20_000);
@@ -95,7 +105,7 @@ export class House {
     }
   }
 
-  static async open(): Promise<House> {
+  static async open(more: More = {}): Promise<House> {
     if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: cargo build`);
     const dir = mkdtempSync(join(tmpdir(), "hotline-house-"));
     const [web, ws, foreign, sip] = [await freeTcp(), await freeTcp(), await freeTcp(), await freeUdp()];
@@ -107,12 +117,14 @@ export class House {
       `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n` +
         `[media]\nports = "${first}-${first + 95}"\nprompts = "${join(ROOT, "prompts")}"\nworkers = 1\n[house]\ndrain = "2s"\n` +
         `[web]\nlisten = "127.0.0.1:${web}"\norigins = ["http://127.0.0.1:${foreign}"]\n[[web.person]]\nid = "mei"\nname = "Mei"\nroles = ["supervisor", "admin"]\n` +
-        `[[web.person]]\nid = "hall"\nname = "Hall"\nroles = ["wall"]\n`,
+        `[[web.person]]\nid = "hall"\nname = "Hall"\nroles = ["wall"]\n` +
+        (more.hotline ?? ""),
     );
     writeFileSync(join(config, "menu.toml"), '[[number]]\nnumber = "12345"\nqueue = "citizen"\nlanguage = "zh"\n');
     writeFileSync(
       join(config, "queues.toml"),
-      'reasons = ["break", "meal"]\n[[queue]]\nid = "citizen"\nneed = "mandarin >= 1"\nring = "20s"\nwrap_up = "8s"\nwrap_up_max = "60s"\nanswer_within = "15s"\n',
+      'reasons = ["break", "meal"]\n[[queue]]\nid = "citizen"\nneed = "mandarin >= 1"\nring = "20s"\nwrap_up = "8s"\nwrap_up_max = "60s"\nanswer_within = "15s"\n' +
+        (more.queues ?? ""),
     );
     const people = ["1001", "1002", "1003"].map(
       (id, i) =>
@@ -124,7 +136,7 @@ export class House {
     for (const who of ["1001", "1002", "1003", "mei", "hall"]) {
       execFileSync(PROGRAM, ["password", who, "--config", config, "--data", join(dir, "data")], { input: `${PASSWORD}\n` });
     }
-    const house = new House(dir, web, sip, ws, foreign);
+    const house = new House(dir, web, sip, ws, foreign, more.environment ?? {});
     for (let tries = 0; ; tries++) {
       const ready = await fetch(`${house.url}/readyz`).catch(() => null);
       if (ready?.ok) return house;

@@ -107,12 +107,35 @@ describe("the wall", () => {
     expect(await page.textContent("main")).not.toMatch(/1[3-9]\d \d{4} \d{4}/);
   });
 
-  test("fits the screen", async () => {
+  test.each(["zh", "en"])("fits the screen, and nothing moves when numbers grow (%s)", async (language) => {
     await page.setViewportSize({ width: 1920, height: 1080 });
+    if (language === "en") {
+      await page.hover(".wall-head");
+      await page.click(".wall-head .switches button:first-child");
+      await page.waitForSelector(':text("Calls today")');
+    }
     const overflow = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
     expect(overflow).toBeLessThanOrEqual(0);
-    const wide = await page.evaluate(() => [...document.querySelectorAll(".tile .value")].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent));
-    expect(wide).toEqual([]);
+    const wide = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll(".tile > *, .people li, .bars li, .bars .value")].filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent),
+      );
+    const places = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll(".tile, .people li, .people .name, .bars li, .bars .track")].map((one) => {
+          const { x, y, width } = one.getBoundingClientRect();
+          return one.matches(".track") ? [x, y] : [x, y, one.matches(".people .name") ? 0 : width];
+        }),
+      );
+    expect(await wide()).toEqual([]);
+    const before = await places();
+    served.house.figures = { ...served.house.figures, offered: 117_133, answered: 116_871, waiting: 128, service_level: 1, service_level_15min: 0.0912, longest_since: new Date(Date.now() - 3_725_000).toISOString() };
+    served.house.tell("figures", served.house.figures);
+    for (const one of [...served.house.operators.keys()].slice(0, 30)) served.house.operator(one, { state: "reserved" });
+    await page.waitForSelector('[data-field="offered"]:has-text("117,133")');
+    await page.waitForTimeout(300);
+    expect(await wide()).toEqual([]);
+    expect(await places()).toEqual(before);
   });
 
   test("does not grow over the events of hours", async () => {
@@ -204,6 +227,9 @@ describe("the admin's page", () => {
     await page.click(".configured button.main");
     await page.waitForSelector('[data-panel="simulated"] canvas');
     expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
+    const row = page.locator('[data-table="simulated"] tr:has-text("及时接通率")').first();
+    expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8%"]);
+    expect(await page.textContent('[data-panel="simulated"]')).not.toMatch(/calls offered|service level/);
     expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
     await page.click('button:text-is("还原")');
     expect(await page.inputValue(".source")).toContain("mandarin >= 1");
@@ -224,7 +250,7 @@ describe("the admin's page", () => {
 test("on a fresh installation one is told how to set the first password", async () => {
   served.house.fresh = true;
   page = await person.open(`${served.url}/signin`);
-  await page.waitForSelector('[data-panel="first"] pre:has-text("hotline password 1001")');
+  for (const who of ["1001", "1010", "admin", "wall"]) await page.waitForSelector(`[data-panel="first"] pre:has-text("hotline password ${who}")`);
 });
 
 test("all pages together are under 300 kB compressed", () => {
@@ -244,4 +270,130 @@ test("the first paint is within a second", async () => {
   await page.goto(`${served.url}/signin`);
   await expect.poll(paint).not.toBeNull();
   expect(await paint()).toBeLessThan(1_000);
+});
+
+describe("a large house", () => {
+  const SIZES = [
+    [1024, 768],
+    [1280, 800],
+    [1366, 768],
+    [1440, 900],
+    [1920, 1080],
+  ] as const;
+
+  /** What is wider than the place it has, but for names that are cut on purpose. */
+  const tooWide = () =>
+    page.evaluate(() => {
+      const wide = (one: Element) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0;
+      const boxes = [...document.querySelectorAll("main .scroll, main .sheet, main .panel, main .row, main td, main th")];
+      const found = boxes.filter(wide).map((one) => `${one.tagName}.${one.className}: ${one.textContent?.slice(0, 40)}`);
+      return document.documentElement.scrollWidth > window.innerWidth ? ["the page", ...found] : found;
+    });
+
+  test.each(["zh", "en"] as const)("nothing of the tables is cut at any usual size (%s)", async (language) => {
+    served.house.grow();
+    await at("/supervisor", "1010");
+    if (language === "en") await page.click('header button:text-is("English")');
+    await page.waitForSelector('[data-table="operators"] tbody tr');
+    for (const [width, height] of SIZES) {
+      await page.setViewportSize({ width, height });
+      await page.waitForTimeout(100);
+      expect(await tooWide(), `${width}x${height}`).toEqual([]);
+    }
+  });
+
+  test("the headings stay when one scrolls, and a queue of a schedule is called by its name", async () => {
+    served.house.grow();
+    await at("/supervisor", "1010");
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.locator('[data-table="operators"] tbody tr').nth(120).scrollIntoViewIfNeeded();
+    const head = await page.locator('[data-table="operators"] thead th').first().boundingBox();
+    expect(head?.y).toBeLessThan(5);
+    expect(await page.textContent('[data-schedule="hotline"]')).toContain("热线服务时间");
+  });
+});
+
+test("a house on its first day says so kindly, on every page", async () => {
+  served.house.empty();
+  await at("/wall", "wall");
+  await page.waitForSelector('.bars .none:has-text("今日尚无来电")');
+  await expect.poll(() => page.textContent('[data-field="longest"]')).toContain("没有人在等");
+  await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
+  await page.close();
+  await at("/supervisor", "1010");
+  await page.waitForSelector(':text("没有人在等")');
+  await page.waitForSelector('[data-panel="alarms"]:has-text("没有告警")');
+  expect(await page.textContent("main")).not.toMatch(/NaN|undefined|null/);
+  await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
+  await page.close();
+  await at("/admin", "mei");
+  await page.waitForSelector(':text("没有符合条件的话单")');
+});
+
+describe("the language", () => {
+  test.each([
+    [["zh-TW", "en"], "登录"],
+    [["en-GB", "zh"], "Sign in"],
+    [["fr-FR", "zh-CN", "en"], "登录"],
+    [["de-DE"], "Sign in"],
+  ])("is the first of the browser's that the pages speak: %s", async (languages, heading) => {
+    page = await person.context.newPage();
+    await page.addInitScript((spoken) => {
+      localStorage.removeItem("hotline.language");
+      Object.defineProperty(navigator, "languages", { get: () => spoken });
+    }, languages);
+    await page.goto(`${served.url}/signin`);
+    await page.waitForSelector(`h2:text-is("${heading}")`);
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe(heading === "登录" ? "zh-CN" : "en");
+  });
+
+  test("that somebody chose stays, and names follow it", async () => {
+    const guest = await Person.sit({ language: "en", unchosen: true, width: 1600, height: 1000 });
+    page = await guest.open(`${served.url}/signin?to=/wall`);
+    await signIn(page, "wall", "right");
+    await page.waitForSelector('[data-bar="citizen"]:has-text("General enquiries")');
+    await page.hover(".wall-head");
+    await page.click(".wall-head .switches button:first-child");
+    await page.waitForSelector('[data-bar="citizen"]:has-text("综合诉求")');
+    await page.reload();
+    await page.waitForSelector('[data-bar="citizen"]:has-text("综合诉求")');
+    await guest.leave();
+  });
+});
+
+describe("by keys alone", () => {
+  test.each([
+    ["/signin", null],
+    ["/supervisor", "1010"],
+    ["/wall", "wall"],
+    ["/admin", "mei"],
+    ["/admin#configuration", "mei"],
+    ["/admin#audit", "mei"],
+    ["/operator", "1001"],
+  ] as const)("one sees where one is, and goes on in the order of the page: %s", async (path, who) => {
+    if (who) await at(path, who, who === "1001" ? "8001" : undefined);
+    else page = await person.open(`${served.url}${path}`);
+    await page.waitForTimeout(500);
+    const seen: { what: string; outline: number; place: number; visible: boolean }[] = [];
+    for (let tabs = 0; tabs < 40; tabs++) {
+      await page.keyboard.press("Tab");
+      const now = await page.evaluate(() => {
+        const one = document.activeElement as HTMLElement;
+        if (!one || one === document.body) return null;
+        const style = getComputedStyle(one);
+        const box = one.getBoundingClientRect();
+        return {
+          what: `${one.tagName} ${one.className} ${one.textContent?.slice(0, 20)}`,
+          outline: style.outlineStyle === "none" ? 0 : Number.parseFloat(style.outlineWidth),
+          place: [...document.querySelectorAll("*")].indexOf(one),
+          visible: box.bottom > 0 && box.top < window.innerHeight && box.width > 0,
+        };
+      });
+      if (now === null) break;
+      seen.push(now);
+    }
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen.filter((one) => one.outline < 2 || !one.visible)).toEqual([]);
+    expect(seen.map((one) => one.place)).toEqual(seen.map((one) => one.place).sort((a, b) => a - b));
+  });
 });

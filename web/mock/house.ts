@@ -158,6 +158,70 @@ export class House {
     );
   }
 
+  /** It is a large house from now on: before anybody looks. */
+  grow(): void {
+    const large = sample.large();
+    const put = <T extends { id: string }>(map: Map<string, T>, all: T[]) => {
+      map.clear();
+      for (const one of all) map.set(one.id, one);
+    };
+    put(this.queues, large.queues);
+    put(this.operators, large.operators);
+    put(this.calls, large.calls);
+  }
+
+  /** A house on its first day: nobody called, nobody is there. */
+  empty(): void {
+    for (const one of this.queues.values())
+      this.queues.set(one.id, {
+        ...one,
+        waiting: 0,
+        longest_since: null,
+        expected_wait_ms: null,
+        ready: 0,
+        talking: 0,
+        offered: 0,
+        answered: 0,
+        answered_within: 0,
+        abandoned: 0,
+        service_level: null,
+        service_level_15min: null,
+      });
+    for (const one of this.operators.values())
+      this.operators.set(one.id, {
+        ...one,
+        state: "signed_out",
+        seat: null,
+        call: null,
+        until: null,
+        next: null,
+        reason: null,
+        answered: 0,
+        talk_ms: 0,
+      });
+    this.calls.clear();
+    this.alarms.clear();
+    this.notices.clear();
+    this.records.length = 0;
+    this.figures = {
+      ...this.figures,
+      offered: 0,
+      answered: 0,
+      answered_within: 0,
+      abandoned: 0,
+      waiting: 0,
+      talking: 0,
+      longest_since: null,
+      service_level: null,
+      service_level_15min: null,
+      quarters: [],
+      yesterday: [],
+      last_week: [],
+      ledger: {},
+      categories: [],
+    };
+  }
+
   /** All readers lose their stream, as when a cable is pulled; `forget`: and the house begins a new epoch. */
   cut(forget = false): void {
     if (forget) {
@@ -262,7 +326,7 @@ export class House {
 
   private session(who: string, seat: string | null) {
     return {
-      person: { id: who, name: PEOPLE[who]?.name ?? who, roles: PEOPLE[who]?.roles ?? [], language: "zh" },
+      person: { id: who, name: PEOPLE[who]?.name ?? who, roles: PEOPLE[who]?.roles ?? [] },
       seat,
       csrf: "mock",
     };
@@ -535,6 +599,14 @@ export class House {
       });
       return { minute: quarter.minute ?? 0, before: played(0.05), after: played(0.16) };
     });
-    return [200, { quarters, report: "一天 17,133 通，同样的来电：15 秒接通率 96.2% → 88.4%，最长等待 0:31 → 1:12" }];
+    return [
+      200,
+      {
+        quarters,
+        figures: sample.played(),
+        configurations: [{ added_operators: 0 }, { added_operators: 0 }],
+        report: "calls offered 17,133",
+      },
+    ];
   }
 }

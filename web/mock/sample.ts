@@ -29,13 +29,25 @@ const QUEUES: [string, string, number, number][] = [
   ["housing", "住房城建", 3_120, 2],
   ["market", "市场监管", 2_485, 1],
   ["social", "社保医保", 1_902, 0],
-  ["english", "English", 214, 0],
+  ["english", "英语服务", 214, 0],
 ];
+
+const ENGLISH: Record<string, string> = {
+  citizen: "General enquiries",
+  housing: "Housing",
+  market: "Market supervision",
+  social: "Social insurance",
+  english: "English line",
+  hotline: "Hotline hours",
+};
+
+const names = (id: string, zh: string) => ({ zh, en: ENGLISH[id] ?? id });
 
 export function queues(): QueueNow[] {
   return QUEUES.map(([id, name, offered, waiting], i) => ({
     id,
     name,
+    names: names(id, name),
     open: id !== "english",
     waiting,
     longest_since: waiting > 0 ? ago(4 + waiting * 5) : null,
@@ -206,7 +218,7 @@ export function figures(): Figures {
     yesterday: quarters(2, 1_425, 1),
     last_week: quarters(3, 1_425, 0.94),
     ledger: { all_busy: 388, slow_answer: 121, gave_up: 104, failed_offers: 63, not_ready: 31, unreachable: 14 },
-    categories: QUEUES.map(([id, name, count]) => ({ id, name, count })),
+    categories: QUEUES.map(([id, name, count]) => ({ id, name, names: names(id, name), count })),
   };
 }
 
@@ -217,7 +229,7 @@ export const alarms = (): Alarm[] => [
     queue: "market",
     since: ago(380),
     text: "市场监管：近 15 分钟 15 秒接通率 92.5%，低于 95%",
-    text_en: "market: 92.5 % answered within 15 s in the last 15 minutes, below 95 %",
+    text_en: "Market supervision: 92.5 % answered within 15 s in the last 15 minutes, below 95 %",
   },
 ];
 
@@ -232,8 +244,22 @@ export const notices = (): Notice[] => [
 ];
 
 export const schedules = (): ScheduleNow[] => [
-  { id: "hotline", open: true, switch: "auto", queues: ["citizen", "housing", "market", "social"] },
-  { id: "english", open: false, switch: "closed", by: "1010", note: "培训", queues: ["english"] },
+  {
+    id: "hotline",
+    names: names("hotline", "热线服务时间"),
+    open: true,
+    switch: "auto",
+    queues: ["citizen", "housing", "market", "social"],
+  },
+  {
+    id: "english",
+    names: names("english", "英语服务"),
+    open: false,
+    switch: "closed",
+    by: "1010",
+    note: "培训",
+    queues: ["english"],
+  },
 ];
 
 export function records(): CallRecord[] {
@@ -328,4 +354,64 @@ export function explained() {
       ],
     },
   };
+}
+
+/** A day as the simulation tells it: the second column waits longer. */
+export function played() {
+  const figure = (name: string, unit: string, first: number, second: number, of?: string) => {
+    const of_ = of === undefined ? {} : { of };
+    return {
+      name,
+      unit,
+      ...of_,
+      first: { mean: first },
+      second: { mean: second },
+      difference: { mean: second - first },
+    };
+  };
+  return [
+    figure("offered", "count", 17_133, 17_133),
+    figure("answered", "count", 16_871, 16_204),
+    figure("service_level", "share", 0.962, 0.884),
+    figure("wait_p50", "seconds", 2.1, 4.9),
+    figure("wait_p95", "seconds", 13.8, 41.2),
+    figure("abandonment", "share", 0.012, 0.031),
+    figure("overflowed", "count", 0, 0),
+    figure("occupancy", "share", 0.82, 0.874),
+    figure("occupancy", "share", 0.83, 0.88, "mandarin"),
+    figure("service_level", "share", 0.97, 0.89, "citizen"),
+    figure("service_level", "share", 0.94, 0.86, "market"),
+  ];
+}
+
+/** A large house: thirty queues with long names, two hundred and forty operators, sixty who wait. */
+export function large() {
+  const [first] = queues();
+  const many = Array.from({ length: 30 }, (_, i) => ({
+    ...(first as QueueNow),
+    id: `line_${i}`,
+    name: i % 4 === 0 ? `住房和城乡建设、物业管理与供热供暖综合诉求受理 ${i}` : `综合诉求 ${i}`,
+    names: {
+      zh: i % 4 === 0 ? `住房和城乡建设、物业管理与供热供暖综合诉求受理 ${i}` : `综合诉求 ${i}`,
+      en: i % 4 === 0 ? `Housing, property management and district heating ${i}` : `General enquiries ${i}`,
+    },
+    offered: 112_412 - i * 3_001,
+    answered: 110_002 - i * 3_001,
+    abandoned: 1_234 - i * 31,
+    waiting: i % 3 === 0 ? 128 - i : 0,
+    longest_since: ago(754 + i),
+    expected_wait_ms: 754_000,
+    service_level: i === 2 ? 1 : 0.97 - i * 0.011,
+  }));
+  const people = Array.from({ length: 4 }, (_, part) =>
+    operators().map((one) => ({
+      ...one,
+      id: String(Number(one.id) + part * 100),
+      name: part === 3 ? `阿卜杜热合曼·买买提伊敏 ${one.name}` : one.name,
+      seat: one.seat && String(Number(one.seat) + part * 100),
+      call: one.call && `${one.call}.${part}`,
+    })),
+  ).flat();
+  const open = calls(people).map((one, i) => ({ ...one, queue: `line_${i % 30}` }));
+  return { queues: many, operators: people, calls: open };
 }

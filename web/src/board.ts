@@ -1,20 +1,32 @@
 // The board of the house as this page knows it: read once, then kept by events. Each event carries the whole new state of
 // its thing, so applying one twice is harmless.
 
-import { batch, computed, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { get } from "./api";
+import { called } from "./language";
 import { follow } from "./stream";
 import type { Alarm, Board, CallNow, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Told } from "./words";
 
 type Things<T> = ReadonlyMap<string, T>;
 
-export const queues: Signal<Things<QueueNow>> = signal(new Map());
+const toldQueues: Signal<Things<QueueNow>> = signal(new Map());
 export const operators: Signal<Things<OperatorNow>> = signal(new Map());
 export const calls: Signal<Things<CallNow>> = signal(new Map());
 export const alarms: Signal<Things<Alarm>> = signal(new Map());
 export const notices: Signal<Things<Notice>> = signal(new Map());
-export const schedules: Signal<Things<ScheduleNow>> = signal(new Map());
-export const figures: Signal<Figures | null> = signal(null);
+const toldSchedules: Signal<Things<ScheduleNow>> = signal(new Map());
+const toldFigures: Signal<Figures | null> = signal(null);
+
+/** With the names that they have in the language of the page. */
+const named = <T extends { id: string }>(things: Signal<Things<T>>): ReadonlySignal<Things<T>> =>
+  computed(() => new Map([...things.value].map(([id, thing]) => [id, { ...thing, name: called(thing) }])));
+
+export const queues = named(toldQueues);
+export const schedules = named(toldSchedules);
+export const figures = computed<Figures | null>(() => {
+  const told = toldFigures.value;
+  return told && { ...told, categories: told.categories.map((one) => ({ ...one, name: called(one) })) };
+});
 /** Counts versions of the configuration that came into force while this page was open. */
 export const configuration = signal(0);
 
@@ -45,13 +57,13 @@ function without<T>(things: Signal<Things<T>>, id: string): void {
 
 export function begin(board: Board): void {
   batch(() => {
-    queues.value = byId(board.queues);
+    toldQueues.value = byId(board.queues);
     operators.value = byId(board.operators);
     calls.value = byId(board.calls);
     alarms.value = byId(board.alarms);
     notices.value = byId(board.notices);
-    schedules.value = byId(board.schedules);
-    figures.value = board.today;
+    toldSchedules.value = byId(board.schedules);
+    toldFigures.value = board.today;
     loaded.value = true;
     skew.value = Date.parse(board.now) - Date.now();
   });
@@ -61,7 +73,7 @@ export function apply(event: Told): void {
   const id = (event.data as { id?: string }).id ?? "";
   switch (event.type) {
     case "queue":
-      return with_(queues, event.data as QueueNow);
+      return with_(toldQueues, event.data as QueueNow);
     case "operator":
       return with_(operators, event.data as OperatorNow);
     case "call":
@@ -69,9 +81,9 @@ export function apply(event: Told): void {
     case "call_over":
       return without(calls, id);
     case "figures": {
-      const [former, next] = [figures.value, event.data as Figures];
+      const [former, next] = [toldFigures.value, event.data as Figures];
       // The days before do not change and are only on the board.
-      figures.value = {
+      toldFigures.value = {
         ...next,
         yesterday: next.yesterday ?? former?.yesterday,
         last_week: next.last_week ?? former?.last_week,
@@ -87,7 +99,7 @@ export function apply(event: Told): void {
     case "notice_over":
       return without(notices, id);
     case "schedule":
-      return with_(schedules, event.data as ScheduleNow);
+      return with_(toldSchedules, event.data as ScheduleNow);
     case "config":
       configuration.value += 1;
       // What is gone from the files is not told of. Not all pages ask in the same moment.

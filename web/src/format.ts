@@ -18,17 +18,17 @@ export function since(moment: string | null | undefined, now: number): number {
   return moment ? Math.max(0, now - Date.parse(moment)) : 0;
 }
 
-/** A share as a percentage with one digit where it matters: 94.96 % is not 95 %. */
+/** A share as a percentage with one digit: 94.96 % is not 95 %; `goal`: beside it, or below others. */
 export function percent(share: number | null | undefined, goal?: number): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return "–";
   const value = share * 100;
-  const rounded = Math.round(value);
-  // Rounding must not lift a figure over its goal.
-  if (goal !== undefined && share < goal && rounded >= goal * 100)
-    return `${(Math.floor(value * 10) / 10).toFixed(1)}%`;
-  return value === 100 || value === 0 || rounded === value
-    ? `${rounded}%`
-    : `${(Math.floor(value * 10) / 10).toFixed(1)}%`;
+  if (share === 1 || share === 0) return `${value}%`;
+  // Figures that stand below each other, or beside their goal, have their point in the same place. Rounding must not
+  // lift one over its goal.
+  const tenths = Math.floor(Number((value * 10).toFixed(6))) / 10;
+  return goal === undefined && Number.isInteger(tenths) && Math.abs(tenths - value) < 1e-9
+    ? `${tenths}%`
+    : `${tenths.toFixed(1)}%`;
 }
 
 const locale = () => document.documentElement.lang || "zh-CN";
@@ -81,9 +81,14 @@ export function number(text: string | null | undefined, unknown = "–"): string
   return text;
 }
 
-/** Midnight of today here, as the API wants it. */
-export function today(): string {
+/** Midnight of yesterday here, as the API wants it. */
+export function yesterday(): string {
   const date = new Date();
+  return today(new Date(date.getFullYear(), date.getMonth(), date.getDate() - 1));
+}
+
+/** The same of today. */
+export function today(date = new Date()): string {
   const two = (n: number) => String(n).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }

@@ -15,7 +15,7 @@ export const HOME: Record<Role, string> = {
 };
 
 export function signInFirst(): void {
-  location.replace(`/signin?to=${encodeURIComponent(location.pathname + location.search)}`);
+  location.replace(`/signin?to=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
 }
 
 /** The session, or the way to the page where one signs in. */
@@ -47,7 +47,7 @@ export const may = (...roles: Role[]) => session.value?.person.roles.some((role)
 /** A page to return to: of this origin only. */
 export function returnTo(search: string, roles: Role[]): string {
   const to = new URLSearchParams(search).get("to");
-  if (to && /^\/(operator|supervisor|wall|admin|api)(\?|$)/.test(to)) return to;
+  if (to && /^\/(operator|supervisor|wall|admin|api)([?#]|$)/.test(to)) return to;
   for (const role of ["operator", "supervisor", "admin", "wall"] as const) if (roles.includes(role)) return HOME[role];
   return "/api";
 }

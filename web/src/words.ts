@@ -8,9 +8,16 @@ export interface Session {
   csrf: string;
 }
 
+/** A name in each language of the pages. */
+export interface Names {
+  zh: string;
+  en: string;
+}
+
 export interface QueueNow {
   id: string;
   name: string;
+  names?: Names;
   open: boolean;
   waiting: number;
   longest_since?: string | null;
@@ -164,7 +171,7 @@ export interface Figures {
   yesterday?: Quarter[] | null;
   last_week?: Quarter[] | null;
   ledger: Record<string, number>;
-  categories: { id: string; name: string; count: number }[];
+  categories: { id: string; name: string; names?: Names; count: number }[];
 }
 
 export interface Alarm {
@@ -189,6 +196,8 @@ export interface Notice {
 
 export interface ScheduleNow {
   id: string;
+  name?: string;
+  names?: Names;
   open: boolean;
   switch: "open" | "closed" | "auto";
   until?: string | null;
@@ -227,9 +236,11 @@ export interface PhoneFacts {
 
 export interface Directory {
   operators: { id: string; name: string; seat?: string | null; state?: OperatorState | null; supervisor?: boolean }[];
-  queues: { id: string; name: string; open?: boolean; waiting?: number; ready?: number }[];
-  emergencies: { id: string; name: string }[];
+  queues: { id: string; name: string; names?: Names; open?: boolean; waiting?: number; ready?: number }[];
+  emergencies: { id: string; name: string; names?: Names }[];
   reasons: string[];
+  reason_names?: Record<string, Names>;
+  skill_names?: Record<string, Names>;
 }
 
 export type Whom = { operator: string } | { seat: string } | { queue: string } | { number: string };
@@ -331,7 +342,21 @@ export interface Checked {
 
 export interface Simulated {
   report?: string;
+  /** How it was called on the server. */
+  day?: string;
+  configurations?: { added_operators?: number; added_seats?: number }[];
+  figures?: Figure[];
   quarters?: { minute: number; before: Played; after: Played }[];
+}
+
+export interface Figure {
+  name: string;
+  /** A queue or a skill. */
+  of?: string;
+  unit: "count" | "share" | "seconds";
+  first?: { mean: number } | null;
+  second?: { mean: number } | null;
+  difference?: { mean: number } | null;
 }
 
 export interface Played {

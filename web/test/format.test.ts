@@ -28,7 +28,8 @@ test("a share is never rounded over its goal", () => {
   expect(percent(0.9499, 0.95)).toBe("94.9%");
   expect(percent(0.94999, 0.95)).toBe("94.9%");
   expect(percent(0.9996, 1)).toBe("99.9%");
-  expect(percent(0.95, 0.95)).toBe("95%");
+  expect(percent(0.95, 0.95)).toBe("95.0%");
+  expect([percent(0.95), percent(0.57), percent(0.29)]).toEqual(["95%", "57%", "29%"]);
   expect([percent(1), percent(0), percent(null), percent(Number.NaN)]).toEqual(["100%", "0%", "–", "–"]);
 });
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::keeper::Keeper;
-use crate::http::{self, Alarm};
+use crate::app::web::called;
+use crate::http::{self, Alarm, Names};
 use crate::ids::CallId;
 use crate::moment::Moment;
 use crate::records::{NOT_NOTICED, Record};
@@ -60,23 +61,24 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     }
     for (id, line) in &keeper.lines {
         let Some(longest) = keeper.longest(Some(id)) else { continue };
+        let Names { zh, en } = called(&keeper.house, &keeper.house.names.queues, id.as_str()).1;
         if !line.now.served {
-            let text = format!("队列 {id} 有人等待，但没有能接听的话务员签入");
+            let text = format!("队列“{zh}”有人等待，但没有能接听的话务员签入");
             raise(
                 "nobody",
                 Some(id.as_str()),
                 text,
-                format!("callers wait in {id}, and nobody signed in can serve them"),
+                format!("callers wait in {en}, and nobody signed in can serve them"),
             );
         }
         if now.since(longest) > keeper.house.web.alarm_wait {
             let limit = keeper.house.web.alarm_wait.as_secs();
-            let text = format!("队列 {id} 最长等待超过 {limit} 秒");
+            let text = format!("队列“{zh}”最长等待超过 {limit} 秒");
             raise(
                 "longest_wait",
                 Some(id.as_str()),
                 text,
-                format!("somebody has waited in {id} for more than {limit} s"),
+                format!("somebody has waited in {en} for more than {limit} s"),
             );
         }
     }

@@ -7,6 +7,7 @@ use super::calls;
 use super::day::Quarters;
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
+use crate::app::web::called;
 use crate::call::SwitchTo;
 use crate::config::Opening;
 use crate::http::{self, Category, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Today};
@@ -104,8 +105,11 @@ impl Keeper {
             Opening::Schedule(of) if of == id => Some(queue.to_string()),
             _ => None,
         });
+        let (name, names) = called(&self.house, &self.house.names.schedules, id.as_str());
         ScheduleNow {
             id: id.to_string(),
+            name,
+            names,
             open,
             switch: switched_to(flip.as_ref()).into(),
             until: flip.as_ref().and_then(|flip| flip.until).map(|until| self.time(until)),
@@ -148,9 +152,11 @@ impl Keeper {
                 Opening::Schedule(schedule) => Some(schedule.to_string()),
                 Opening::Hours(_) => None,
             });
+            let (name, names) = called(&self.house, &self.house.names.queues, id.as_str());
             let queue = QueueNow {
                 id: id.to_string(),
-                name: id.to_string(),
+                name,
+                names,
                 open: line.is_none_or(|line| line.open),
                 schedule,
                 switch: switched_to(flip).into(),
@@ -199,7 +205,12 @@ impl Keeper {
             let state = self.operators.get(id).map_or("signed_out", |person| word(&person.state));
             *operators.entry(state.into()).or_default() += 1;
         }
-        let category = |(id, count): (&String, &u64)| Category { id: id.clone(), name: id.clone(), count: *count };
+        let of = &self.house.names;
+        let category = |(id, count): (&String, &u64)| {
+            let named = if of.choices.contains_key(id) { &of.choices } else { &of.queues };
+            let (name, names) = called(&self.house, named, id);
+            Category { id: id.clone(), name, names, count: *count }
+        };
         let mut categories: Vec<Category> = self.day.categories.iter().map(category).collect();
         categories.retain(|category| category.count > 0);
         categories.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.id.cmp(&other.id)));

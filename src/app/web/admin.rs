@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::obeying::Office;
@@ -102,10 +103,10 @@ fn changes(config: &Path, laid_out: &Beside) -> Result<Vec<String>, NotDone> {
     Ok(difference(&before.meaning, &after).into_iter().map(|change| change.words).collect())
 }
 
-pub fn simulate(office: &Office, files: BTreeMap<String, String>) -> Answer {
+pub fn simulate(office: &Office, files: BTreeMap<String, String>, recorded: Option<Date>) -> Answer {
     let folder = Beside::lay_out(&office.config_dir, files)?;
     let own = |text: String| text.replace(&folder.0.display().to_string(), WITH_THEM);
-    let played = forecasts::beside((&office.config_dir, "in force"), (&folder.0, WITH_THEM), &office.data);
+    let played = forecasts::beside((&office.config_dir, "in force"), (&folder.0, WITH_THEM), &office.data, recorded);
     played.map_err(|lines| NotDone::Nonsense(own(lines.join("\n"))))
 }
 

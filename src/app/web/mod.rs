@@ -4,19 +4,22 @@ mod admin;
 mod obeying;
 mod phones;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
 use super::board::{self, News};
+use super::cli::{DEFAULT_CONFIG, DEFAULT_DATA};
 use super::clock::Clock;
 use super::control::Asked;
 use super::switchboard::Order;
 use super::webhooks::Webhooks;
-use crate::config::{House, Opening, WebRole};
+use crate::config::{Called, Emergency, House, Opening, WebRole};
 use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, QueueFacts, Role, Settings};
+use crate::ids::Language;
 use crate::records::Access;
 use crate::sip::transport::Gate;
 use crate::tls::Acceptor;
@@ -47,6 +50,7 @@ pub fn start(parts: Parts) -> Result<(), String> {
     let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
     let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
     let access = Access::open(&data).map_err(|error| error.to_string())?;
+    first_password(&access, &house, (&config_dir, &data));
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let webhooks = Webhooks::new(clock, &house.web.webhooks);
@@ -83,13 +87,31 @@ pub fn start(parts: Parts) -> Result<(), String> {
     http::start(parts, listeners).map_err(told)
 }
 
+/// As long as nobody can sign in, the log says how that is changed.
+fn first_password(access: &Access, house: &House, (config, data): (&Path, &Path)) {
+    if access.has_passwords().unwrap_or(true) {
+        return;
+    }
+    let mut options = String::new();
+    for (option, folder, usual) in [("config", config, DEFAULT_CONFIG), ("data", data, DEFAULT_DATA)] {
+        if folder != Path::new(usual) {
+            options += &format!(" --{option} {}", folder.display());
+        }
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "hotline".into());
+    let admin = house.web.people.iter().find(|(_, person)| person.roles.contains(&WebRole::Admin));
+    let who = admin.map(|(id, _)| id.clone()).or_else(|| house.queue.operators.keys().next().map(ToString::to_string));
+    let who = who.unwrap_or_else(|| "WHO".into());
+    tracing::info!("nobody can sign in on the pages yet; this sets a password: {program} password {who}{options}");
+}
+
 /// What the web server is told of the files.
 pub fn settings(house: &House) -> Settings {
     let web = &house.web;
     let operators = house.queue.operators.iter().map(|(id, rules)| {
         let supervisor = rules.supervisor.then_some(Role::Supervisor);
         let roles = std::iter::once(Role::Operator).chain(supervisor).collect();
-        (id.to_string(), http::Person { name: rules.name.clone(), roles, language: "zh".into() })
+        (id.to_string(), http::Person { name: rules.name.clone(), roles, language: None })
     });
     let people = web.people.iter().map(|(id, person)| {
         let role = |role: &WebRole| match role {
@@ -97,7 +119,7 @@ pub fn settings(house: &House) -> Settings {
             WebRole::Admin => Role::Admin,
             WebRole::Wall => Role::Wall,
         };
-        let (name, language) = (person.name.clone(), person.language.to_string());
+        let (name, language) = (person.name.clone(), person.language.map(|language| language.to_string()));
         (id.clone(), http::Person { name, roles: person.roles.iter().map(role).collect(), language })
     });
     Settings {
@@ -111,18 +133,38 @@ pub fn settings(house: &House) -> Settings {
     }
 }
 
+/// What something is called: in the house's own language, and in those of the pages.
+pub fn called(house: &House, names: &BTreeMap<String, Called>, id: &str) -> (String, http::Names) {
+    let Called { zh, en } = names.get(id).cloned().unwrap_or_else(|| Called { zh: id.into(), en: id.into() });
+    let own = if house.ivr.languages.own == Language::EN { &en } else { &zh };
+    (own.clone(), http::Names { zh, en })
+}
+
 /// Names and what belongs to them.
 pub fn facts(house: &House, version: u64) -> Facts {
     let rules = &house.queue;
-    let queue = |(id, queue): (&crate::ids::QueueId, &crate::queue::QueueRules)| QueueFacts {
-        id: id.to_string(),
-        name: id.to_string(),
-        need: queue.need.to_string(),
-        answer_within_ms: u64::try_from(queue.answer_within.as_millis()).unwrap_or(u64::MAX),
-        schedule: house.queue_open.get(id).and_then(|opening| match opening {
-            Opening::Schedule(schedule) => Some(schedule.to_string()),
-            Opening::Hours(_) => None,
-        }),
+    let queue = |(id, queue): (&crate::ids::QueueId, &crate::queue::QueueRules)| {
+        let (name, names) = called(house, &house.names.queues, id.as_str());
+        QueueFacts {
+            id: id.to_string(),
+            name,
+            names,
+            need: queue.need.to_string(),
+            answer_within_ms: u64::try_from(queue.answer_within.as_millis()).unwrap_or(u64::MAX),
+            schedule: house.queue_open.get(id).and_then(|opening| match opening {
+                Opening::Schedule(schedule) => Some(schedule.to_string()),
+                Opening::Hours(_) => None,
+            }),
+        }
+    };
+    let names = |named: &BTreeMap<String, Called>| -> BTreeMap<String, http::Names> {
+        named.keys().map(|id| (id.clone(), called(house, named, id).1)).collect()
+    };
+    let emergency = |target: &Emergency| {
+        let own = || (target.name.clone(), http::Names { zh: target.name.clone(), en: target.name.clone() });
+        let named = &house.names.emergencies;
+        let (name, names) = if named.contains_key(&target.id) { called(house, named, &target.id) } else { own() };
+        Named { id: target.id.clone(), name, names }
     };
     let operator = |(id, of): (&crate::ids::OperatorId, &crate::queue::OperatorRules)| OperatorFacts {
         id: id.to_string(),
@@ -142,11 +184,9 @@ pub fn facts(house: &House, version: u64) -> Facts {
         operators: rules.operators.iter().map(operator).collect(),
         seats: rules.seats.iter().map(ToString::to_string).collect(),
         reasons: rules.reasons.iter().map(ToString::to_string).collect(),
-        emergencies: house
-            .emergencies
-            .iter()
-            .map(|target| Named { id: target.id.clone(), name: target.name.clone() })
-            .collect(),
+        reason_names: names(&house.names.reasons),
+        skill_names: names(&house.names.skills),
+        emergencies: house.emergencies.iter().map(emergency).collect(),
         ice_servers: ice.collect(),
     }
 }

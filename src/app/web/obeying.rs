@@ -146,11 +146,11 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             })
             .await
         }
-        Ask::Simulate { files } => {
+        Ask::Simulate { files, recorded } => {
             let busy =
                 |_| NotDone::Busy("a day is being played already; try again when it is over".into(), A_DAY_TAKES);
             let place = office.simulations.clone().try_acquire_owned().map_err(busy)?;
-            on_a_thread(place, move || admin::simulate(&office, files)).await
+            on_a_thread(place, move || admin::simulate(&office, files, recorded)).await
         }
         Ask::Config => office.clone().look(move || admin::in_force(&office)).await,
         Ask::Versions => office.clone().look(move || admin::versions(&office)).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
-use crate::config::{App, Emergency, Encryption, House, Opening, Recording, Web, WebPerson, Webhook};
+use crate::config::{App, Called, Emergency, Encryption, House, Names, Opening, Recording, Web, WebPerson, Webhook};
 use crate::ids::TrunkId;
 use crate::queue::OperatorRules;
 use crate::sip::{Listen, Numbering, SeatAccount, Timers, Trunk, TrunkAccount};
@@ -29,6 +29,7 @@ impl Meaning {
             tls,
             app,
             web,
+            names,
             // What is spoken is the recordings', which are told of by their content.
             texts: _,
             voices: _,
@@ -78,6 +79,7 @@ impl Meaning {
         meaning.say("", "house.drain", time_text(*drain));
         meaning.say("", "house.time_zone", time_zone.iana_name().unwrap_or("the system's"));
         meaning.web(web);
+        meaning.names(names);
         for (name, sha256) in prompts {
             meaning.fact(&format!("{PROMPT}{name}"), CONTENT, Fact::Hidden(sha256.clone()));
         }
@@ -286,13 +288,30 @@ impl Meaning {
             let thing = format!("person {id}");
             self.say(&thing, "name", name);
             self.say(&thing, "roles", list(roles.iter().map(|role| format!("{role:?}").to_lowercase())));
-            self.say(&thing, "language", language);
+            self.say(&thing, "language", language.map_or("the browser's".into(), |language| language.to_string()));
         }
         for (place, Webhook { url, events, secret }) in webhooks.iter().enumerate() {
             let thing = format!("webhook {}", place + 1);
             self.say(&thing, "url", url);
             self.say(&thing, "events", list(events.iter().map(|event| format!("{event:?}").to_lowercase())));
             self.fact(&thing, "secret", Fact::hidden(secret));
+        }
+    }
+
+    fn names(&mut self, names: &Names) {
+        let Names { queues, schedules, choices, skills, reasons, emergencies } = names;
+        let kinds = [
+            ("queue", queues),
+            ("schedule", schedules),
+            ("choice", choices),
+            ("skill", skills),
+            ("reason", reasons),
+            ("emergency", emergencies),
+        ];
+        for (kind, named) in kinds {
+            for (id, Called { zh, en }) in named {
+                self.say("", &format!("names.{kind}.{id}"), if zh == en { zh.clone() } else { format!("{zh} / {en}") });
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod guard;
 mod languages;
 mod lists;
 mod menus;
+mod names;
 mod needs;
 mod nodes;
 mod paths;
@@ -41,6 +42,7 @@ use super::reader::{self, Broken, Element, list};
 use super::scalars::{Time, time_text};
 use super::source::Files;
 use super::{App, Encryption, House, Manifest, Surroundings, written};
+use crate::ids::{MenuId, QueueId, Reason, ScheduleId};
 use crate::media;
 use crate::queue::Exit;
 
@@ -95,6 +97,16 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     queues.rules.operators = std::mem::take(&mut people.operators);
     queues.rules.seats = people.seats.keys().cloned().collect();
     check_rules(&queues, &people, faults);
+    let nodes = ivr.as_ref().map(|ivr| ivr.menus.nodes.keys());
+    let known = names::Known {
+        queues: queues.rules.queues.keys().map(QueueId::as_str).collect(),
+        schedules: schedules.meant.keys().map(ScheduleId::as_str).collect(),
+        nodes: nodes.into_iter().flatten().map(MenuId::as_str).collect(),
+        skills: people.skills(&queues.rules).unwrap_or_default(),
+        reasons: queues.rules.reasons.iter().map(Reason::as_str).collect(),
+        emergencies: emergencies.iter().map(|target| target.id.as_str()).collect(),
+    };
+    let names = names::read(files, Some(&known).filter(|_| !faults.any()), faults);
     if let (Some(media), Some(ivr)) = (&mut media, &ivr) {
         let prompts = &mut media.settings.prompts;
         prompts.music = [ivr.waiting.music.clone()].into();
@@ -134,6 +146,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             tls,
             app: app?,
             web: web?,
+            names: names?,
         })
     };
     Meant { house: rooms(), prompts }

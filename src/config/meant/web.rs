@@ -107,12 +107,13 @@ fn people(
             web.fault_at(faults, &at("roles"), "no role: they could do nothing; e.g. [\"supervisor\"]");
         }
         let language = match person.language.as_deref() {
-            None | Some("zh") => Language::ZH,
-            Some("en") => Language::EN,
+            None => None,
+            Some("zh") => Some(Language::ZH),
+            Some("en") => Some(Language::EN),
             Some(other) => {
                 let what = format!("found {other:?}; the pages speak \"zh\" and \"en\"");
                 web.fault_at(faults, &at("language"), what);
-                Language::ZH
+                None
             }
         };
         let name = person.name.clone().unwrap_or_else(|| id.clone());

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::OneOrMany;
+use super::{NamesTable, OneOrMany};
 use crate::config::scalars::{
     Address, Addresses, Decibels, Endpoint, Endpoints, Level, Listener, Network, NextHops, PortRange, Time,
 };
@@ -31,6 +31,8 @@ pub struct HotlineFile {
     tls: Tls,
     #[schemars(default)]
     web: Web,
+    #[schemars(default)]
+    names: NamesTable,
 }
 
 /// The house as a whole.
@@ -354,7 +356,7 @@ pub struct WebPerson {
     pub name: Option<String>,
     /// Of "supervisor", "admin" and "wall" (sees figures, no numbers of callers, and changes nothing).
     pub roles: Vec<String>,
-    /// Of the pages: "zh" or "en". Default "zh".
+    /// Of the pages: "zh" or "en". Default: that of the browser.
     #[schemars(extend("enum" = ["zh", "en", null]))]
     pub language: Option<String>,
 }

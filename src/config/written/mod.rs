@@ -2,6 +2,7 @@
 
 mod hotline;
 mod menu;
+mod names;
 mod operators;
 mod prompts;
 mod queues;
@@ -9,6 +10,7 @@ mod schedules;
 
 pub use hotline::*;
 pub use menu::*;
+pub use names::*;
 pub use operators::*;
 pub use prompts::*;
 pub use queues::*;

@@ -1,5 +1,6 @@
 //! The board, what is on it, notices and schedules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,7 +16,9 @@ use crate::http::problem::{Body, Problem};
 use crate::http::seeing::seen;
 use crate::http::server::Web;
 use crate::http::signing::Who;
-use crate::http::words::{Alarm, CallNow, Figures, Named, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow};
+use crate::http::words::{
+    Alarm, CallNow, Figures, Named, Names, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow,
+};
 use crate::ids::Door;
 use crate::moment::Moment;
 
@@ -70,6 +73,9 @@ pub struct Directory {
     seats: Vec<String>,
     /// For not being ready.
     reasons: Vec<String>,
+    /// Of the reasons and skills that the files name.
+    reason_names: BTreeMap<String, Names>,
+    skill_names: BTreeMap<String, Names>,
     emergencies: Vec<Named>,
 }
 
@@ -97,6 +103,8 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         queues: web.board.queues(),
         seats: facts.seats.clone(),
         reasons: facts.reasons.clone(),
+        reason_names: facts.reason_names.clone(),
+        skill_names: facts.skill_names.clone(),
         emergencies: facts.emergencies.clone(),
     })
 }

@@ -78,6 +78,15 @@ pub async fn check(
     Ok(Json(web.ask(&who, Ask::Check { files: files.checked()? }).await?))
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct Trial {
+    #[serde(flatten)]
+    with: Files,
+    /// A day of the records, e.g. 2026-11-25, is played; without it a working day of a large city.
+    #[schema(format = Date)]
+    recorded: Option<String>,
+}
+
 /// A day that was played twice with the same callers. Beside these fields: all that `hotline simulate --format json`
 /// tells.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -112,15 +121,20 @@ pub struct Played {
 
 /// Play a day with the configuration in force and with these files beside it
 #[utoipa::path(
-    post, path = "/config/simulate", tag = "config", request_body = Files,
+    post, path = "/config/simulate", tag = "config", request_body = Trial,
     responses((status = 200, body = Simulated), (status = 422, body = Problem), (status = 429, body = Problem))
 )]
 pub async fn simulate(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
-    Body(files): Body<Files>,
+    Body(Trial { with, recorded }): Body<Trial>,
 ) -> Result<Json<Simulated>, Problem> {
-    Ok(Json(web.ask_for(&who, Ask::Simulate { files: files.checked()? }).await?))
+    let date = |text: String| match text.parse() {
+        Ok(date) => Ok(date),
+        Err(_) => Err(Problem::bad("recorded", format!("found {text:?}; a date is meant, e.g. 2026-11-25"))),
+    };
+    let recorded = recorded.filter(|text| !text.is_empty()).map(date).transpose()?;
+    Ok(Json(web.ask_for(&who, Ask::Simulate { files: with.checked()?, recorded }).await?))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -14,13 +14,12 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
-use super::board::moment;
 use super::calls::call_id;
 use crate::http::problem::{Asking, Problem};
 use crate::http::server::Web;
 use crate::ids::CallId;
 use crate::moment::Moment;
-use crate::records::{Filter, Outcome, ReadFault, printed, search, write_csv, write_jsonl};
+use crate::records::{Filter, Outcome, ReadFault, printed, search, when, write_csv, write_jsonl};
 
 /// Records of one page.
 const LIMIT: usize = 50;
@@ -37,7 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Asked {
-    /// Calls that arrived at or after this time: RFC 3339, or a date, which means its beginning where the house is.
+    /// Calls that arrived at or after this time: RFC 3339, `today`, `yesterday`, a weekday (the last one), a date or a
+    /// time where the house is, or `2h` (ago). A day means its beginning.
     since: Option<String>,
     /// Calls that arrived before this time.
     until: Option<String>,
@@ -81,7 +81,7 @@ pub struct Page {
 }
 
 impl Asked {
-    fn filter(self, zone: &TimeZone) -> Result<Filter, Problem> {
+    fn filter(self, now: Moment, zone: &TimeZone) -> Result<Filter, Problem> {
         let text = |field: &str, text: Option<String>| match text.filter(|text| !text.is_empty()) {
             Some(text) if text.chars().count() > LONGEST => {
                 Err(Problem::bad(field, format!("at most {LONGEST} letters are looked for")))
@@ -89,7 +89,8 @@ impl Asked {
             text => Ok(text),
         };
         let time = |field: &str, text: Option<String>| {
-            text.filter(|text| !text.is_empty()).map(|text| time_or_date(field, &text, zone)).transpose()
+            let text = text.filter(|text| !text.is_empty());
+            text.map(|text| when(&text, now, zone).map_err(|what| Problem::bad(field, what))).transpose()
         };
         let outcome = text("outcome", self.outcome)?.map(|word| {
             serde_json::from_value::<Outcome>(Value::String(word.clone()))
@@ -126,20 +127,6 @@ impl Paged {
     }
 }
 
-/// A time with its zone, or a date where the house is.
-fn time_or_date(field: &str, text: &str, zone: &TimeZone) -> Result<Moment, Problem> {
-    let begins = |date: jiff::civil::Date| {
-        let at = date.to_zoned_datetime(zone.clone()).ok()?.timestamp().as_microsecond();
-        u64::try_from(at).ok().map(Moment::from_micros)
-    };
-    // Everything that begins like a date and goes on is read as a time.
-    let date = if text.len() == "2026-11-26".len() { text.parse().ok() } else { None };
-    match date.and_then(begins) {
-        Some(begins) => Ok(begins),
-        None => moment(field, text),
-    }
-}
-
 /// Look for calls that are over
 #[utoipa::path(
     get, path = "/records", tag = "records", params(Asked, Paged),
@@ -151,7 +138,7 @@ pub async fn list(
     Asking(paged): Asking<Paged>,
 ) -> Result<Json<Page>, Problem> {
     let (limit, before) = (paged.limit()?, paged.before()?);
-    let filter = Filter { before, ..asked.filter(&web.zone)? };
+    let filter = Filter { before, ..asked.filter((web.now)(), &web.zone)? };
     let data = web.data.clone();
     let mut records = web.read(move || Ok(search(&data, &filter, limit + 1)?)).await?;
     let more = records.len() > limit;
@@ -193,7 +180,7 @@ type Write = fn(&std::path::Path, &Filter, &TimeZone, &mut Pieces) -> Result<(),
 
 /// Written as it is read: however many there are, few are in memory.
 fn export(web: Arc<Web>, asked: Asked, kind: &'static str, name: &str, write: Write) -> Result<Response, Problem> {
-    let filter = asked.filter(&web.zone)?;
+    let filter = asked.filter((web.now)(), &web.zone)?;
     let busy = |_| Problem::too_many("so many exports are being written already", 10);
     let place = web.exports.clone().try_acquire_owned().map_err(busy)?;
     let (pieces, coming) = mpsc::channel(PIECES);
@@ -269,28 +256,5 @@ impl futures_core::Stream for Coming {
             Some(piece) => Some(Ok(piece)),
             None => Some(Err(std::io::Error::other("the export broke off"))),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_may_be_a_date_where_the_house_is() {
-        let beijing = TimeZone::fixed(jiff::tz::offset(8));
-        for (text, found) in [
-            ("2026-11-26", Some(1_795_622_400_000)),
-            ("2026-11-26T00:00:00+08:00", Some(1_795_622_400_000)),
-            ("2026-11-25T16:00:00.000Z", Some(1_795_622_400_000)),
-            ("2026-11-26T00:00", None),
-            ("20261126", None),
-            ("1969-01-01", None),
-            ("yesterday", None),
-            ("x", None),
-        ] {
-            let read = time_or_date("since", text, &beijing).ok().map(Moment::as_millis);
-            assert_eq!(read, found, "{text}");
-        }
     }
 }

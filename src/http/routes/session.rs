@@ -44,7 +44,8 @@ pub struct Person {
     id: String,
     name: String,
     roles: Roles,
-    language: String,
+    /// `zh` or `en`; null: that of the browser.
+    language: Option<String>,
 }
 
 fn session(who: &Who) -> Session {

@@ -4,20 +4,19 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post } from "../api";
 import { configuration } from "../board";
-import { MINUTES } from "../day";
-import { dateTime } from "../format";
+import { askDirectory } from "../directory";
+import { dateTime, today, yesterday } from "../format";
 import { words } from "../language";
-import { Chart } from "../parts/chart";
 import { Dialog } from "../parts/dialog";
 import { attempt, say } from "../parts/toast";
-import type { Checked, Configuration, Difference, Played, Simulated, Version } from "../words";
+import type { Checked, Configuration, Difference, Simulated, Version } from "../words";
+import { SimulatedPanel, simulated, skillNames } from "./simulated";
 
 const inForce = signal<Configuration | null>(null);
 const versions = signal<Version[]>([]);
 /** What was changed here, by file; nothing of it is anywhere else. */
 const changed = signal<Record<string, string>>({});
 const checked = signal<Checked | null>(null);
-const simulated = signal<Simulated | null>(null);
 
 async function read(): Promise<void> {
   const [files, list] = await Promise.all([
@@ -205,12 +204,7 @@ function Told({ lines, go }: { lines: string[]; go: (to: { file: string; line: n
 
 function Outcome({ go }: { go: (to: { file: string; line: number; column: number }) => void }) {
   const t = words.value;
-  const [check, played] = [checked.value, simulated.value];
-  const quarters = played?.quarters ?? [];
-  const of = (pick: (quarter: (typeof quarters)[number]) => number | null | undefined) => {
-    const values = new Map(quarters.map((quarter) => [quarter.minute, pick(quarter) ?? null]));
-    return MINUTES.map((minute) => values.get(minute) ?? null);
-  };
+  const check = checked.value;
   return (
     <>
       {check && (
@@ -229,77 +223,29 @@ function Outcome({ go }: { go: (to: { file: string; line: number; column: number
           )}
         </section>
       )}
-      {played && (
-        <section class="panel" data-panel="simulated">
-          <h2>{t.admin.simulated}</h2>
-          {quarters.length === 0 && !played.report && <p class="soft">{t.admin.nothingPlayed}</p>}
-          {quarters.length > 0 && (
-            <div class="curves">
-              <Chart
-                title={t.operator.level}
-                minutes={MINUTES}
-                unit={(value) => `${value}%`}
-                from={lowest(quarters)}
-                to={101}
-                lines={[
-                  {
-                    name: `${t.operator.level} · ${t.admin.before}`,
-                    colour: "--line-strong",
-                    kind: "dashed",
-                    values: of((q) => share(q.before.service_level)),
-                  },
-                  {
-                    name: t.admin.after,
-                    colour: "--accent",
-                    kind: "line",
-                    values: of((q) => share(q.after.service_level)),
-                  },
-                ]}
-              />
-              <Chart
-                title={t.supervisor.longest}
-                minutes={MINUTES}
-                unit={(value) => `${value} ${t.common.unit.s}`}
-                lines={[
-                  {
-                    name: `${t.supervisor.longest} · ${t.admin.before}`,
-                    colour: "--line-strong",
-                    kind: "dashed",
-                    values: of((q) => seconds(q.before.longest_wait_ms)),
-                  },
-                  {
-                    name: t.admin.after,
-                    colour: "--accent",
-                    kind: "line",
-                    values: of((q) => seconds(q.after.longest_wait_ms)),
-                  },
-                ]}
-              />
-            </div>
-          )}
-          {played.report && <pre>{played.report}</pre>}
-        </section>
-      )}
+      <SimulatedPanel />
     </>
   );
 }
-
-/** Where the scale of shares begins: a whole ten below the worst quarter, so that differences are seen. */
-function lowest(quarters: { before: Played; after: Played }[]): number {
-  const shares = quarters.flatMap((one) => [one.before.service_level ?? 1, one.after.service_level ?? 1]);
-  return Math.max(0, Math.floor(Math.min(...shares, 0.9) * 10) * 10 - 10);
-}
-
-const share = (value: number | null | undefined) => (value == null ? null : Math.round(value * 1000) / 10);
-const seconds = (value: number | null | undefined) => (value == null ? null : Math.round(value / 1000));
 
 export function Configured() {
   const t = words.value;
   const [name, setName] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [note, setNote] = useState("");
+  const [recorded, setRecorded] = useState(false);
+  const [date, setDate] = useState(yesterday());
+  const day = recorded ? date : "";
   const source = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => void attempt(read), []);
+  useEffect(() => {
+    void attempt(read);
+    askDirectory().then(
+      (answer) => {
+        skillNames.value = answer.skill_names ?? {};
+      },
+      () => {},
+    );
+  }, []);
   const files = inForce.value?.files ?? {};
   const names = Object.keys(files);
   const current = name !== null && names.includes(name) ? name : names[0];
@@ -377,6 +323,26 @@ export function Configured() {
             onInput={(event) => edit(event.currentTarget.value)}
           />
           <div class="row">
+            <select
+              class="inline"
+              aria-label={t.admin.simulatedDay}
+              value={recorded ? "recorded" : ""}
+              onChange={(event) => setRecorded(event.currentTarget.value !== "")}
+            >
+              <option value="">{t.admin.dayCity}</option>
+              <option value="recorded">{t.admin.dayRecorded}</option>
+            </select>
+            {recorded && (
+              <input
+                type="date"
+                class="note"
+                aria-label={t.admin.dayRecorded}
+                max={today()}
+                value={date}
+                onInput={(event) => setDate(event.currentTarget.value)}
+              />
+            )}
+            <span class="grow" />
             <button
               type="button"
               disabled={busy}
@@ -394,7 +360,11 @@ export function Configured() {
               disabled={busy}
               onClick={() =>
                 void working(async () => {
-                  simulated.value = await post<Simulated>("/config/simulate", sent());
+                  const played = await post<Simulated>("/config/simulate", {
+                    ...sent(),
+                    ...(day ? { recorded: day } : {}),
+                  });
+                  simulated.value = { played, recorded: day };
                 })
               }
             >

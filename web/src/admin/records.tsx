@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { api, get, query, segment } from "../api";
 import { callerOf } from "../caller";
+import { askDirectory } from "../directory";
 import { clock, count, dateTime, number, time, today } from "../format";
 import { open, words } from "../language";
 import { Dialog } from "../parts/dialog";
@@ -291,7 +292,7 @@ export function Records() {
   useEffect(() => {
     void attempt(() => look(null));
     if (!directory.value) {
-      get<Directory>("/directory").then(
+      askDirectory().then(
         (answer) => {
           directory.value = answer;
         },

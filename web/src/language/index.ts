@@ -1,6 +1,7 @@
-// Which language the page speaks. Chinese unless this browser, or the person, chose English.
+// Which language the page speaks: the one chosen here, else that of the person, else that of the browser.
 
 import { computed, effect, signal } from "@preact/signals";
+import type { Names } from "../words";
 import { en } from "./en";
 import { zh } from "./zh";
 
@@ -17,8 +18,29 @@ function chosen(): Language | null {
   }
 }
 
-export const language = signal<Language>(chosen() ?? "zh");
-export const words = computed(() => (language.value === "en" ? en : zh));
+/** The first of the browser's languages that the pages speak; English for everybody else. `theme.js` does the same. */
+function ofBrowser(): Language {
+  for (const tag of globalThis.navigator?.languages ?? []) {
+    const found = /^(zh|en)\b/i.exec(tag)?.[1]?.toLowerCase();
+    if (found === "zh" || found === "en") return found;
+  }
+  return "en";
+}
+
+export const language = signal<Language>(chosen() ?? ofBrowser());
+
+/** What something is called in the language of the page. */
+export const called = (thing: { id: string; name?: string | undefined; names?: Names | undefined }): string =>
+  thing.names?.[language.value] || thing.name || thing.id;
+
+/** Reasons as the files of the house name them, by their ids. */
+export const reasonNames = signal<Record<string, Names>>({});
+
+export const words = computed(() => {
+  const spoken = language.value === "en" ? en : zh;
+  const named = Object.entries(reasonNames.value).map(([id, names]) => [id, names[language.value]] as const);
+  return named.length === 0 ? spoken : { ...spoken, reason: { ...spoken.reason, ...Object.fromEntries(named) } };
+});
 
 effect(() => {
   document.documentElement.lang = language.value === "en" ? "en" : "zh-CN";

@@ -4,6 +4,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { get, post, put, segment } from "../api";
 import { calls, operators } from "../board";
 import { callerOf } from "../caller";
+import { askDirectory } from "../directory";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
@@ -192,7 +193,7 @@ export async function saveNote(): Promise<void> {
 }
 
 export async function readDirectory(): Promise<void> {
-  directory.value = await get<Directory>("/directory");
+  directory.value = await askDirectory();
 }
 
 export async function readToday(): Promise<void> {

@@ -28,8 +28,18 @@ function First() {
     <section class="card first" data-state="warning" data-panel="first">
       <strong>{t.firstTitle}</strong>
       <p>{t.firstWhat}</p>
-      <pre>hotline password 1001</pre>
+      <dl class="commands">
+        {(["1001", "1010", "admin", "wall"] as const).map((who) => (
+          <div key={who}>
+            <dt>{t.firstWho[who]}</dt>
+            <dd>
+              <pre>target/release/hotline password {who}</pre>
+            </dd>
+          </div>
+        ))}
+      </dl>
       <p>{t.firstThen}</p>
+      <p class="hint">{t.firstMore}</p>
     </section>
   );
 }

@@ -2,10 +2,10 @@
 // signed in with a seat listens and speaks on the phone of this page.
 
 import { effect } from "@preact/signals";
-import { get } from "../api";
 import { alarms, configuration, figures, loaded } from "../board";
 import { callerOf } from "../caller";
 import { now } from "../clock";
+import { askDirectory } from "../directory";
 import { clock, count, number, percent, since } from "../format";
 import { words } from "../language";
 import { begin } from "../parts/begin";
@@ -17,7 +17,6 @@ import { session } from "../people";
 import * as phones from "../phone/phone";
 import { phoneWhileSeated } from "../phone/seated";
 import * as tone from "../phone/tone";
-import type { Directory } from "../words";
 import { explained, leave, supervise, supervised, takeOver } from "./acts";
 import { Operators, reasons } from "./operators";
 import { Queues, tint, Waiting } from "./queues";
@@ -166,7 +165,7 @@ function Supervisor() {
 
 const names = () =>
   attempt(async () => {
-    reasons.value = (await get<Directory>("/directory")).reasons;
+    reasons.value = (await askDirectory()).reasons;
   });
 
 /** An alarm is noticed from another tab: its number is in the title, and a new one is heard once. */

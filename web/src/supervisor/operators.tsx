@@ -7,7 +7,7 @@ import { count, number } from "../format";
 import { open, words } from "../language";
 import { doing, STATES } from "../operators";
 import { Left, Since } from "../parts/time";
-import type { OperatorNow, OperatorState } from "../words";
+import type { CallNow, OperatorNow, OperatorState } from "../words";
 import { explain, setNotReady, setOut, setReady, supervise, supervised, takeOver } from "./acts";
 
 const search = signal("");
@@ -36,31 +36,42 @@ const counts = computed(() => {
   return found;
 });
 
-function StateOf({ operator }: { operator: OperatorNow }) {
+/** What is done less often than listening: one choice, so that a row stays a row. */
+function More({ operator, call }: { operator: OperatorNow; call: CallNow | null }) {
   const t = words.value.supervisor;
   const act = (value: string) => {
     if (value === "ready") void setReady(operator.id);
     else if (value === "out") void setOut(operator.id);
     else if (value.startsWith("not:")) void setNotReady(operator.id, value.slice(4));
+    else if (value === "take" && call) void takeOver(call.id);
+    else if (value === "explain" && call) void explain(call.id);
   };
   return (
     <select
       class="inline"
-      aria-label={`${t.state}: ${operator.name || operator.id}`}
+      aria-label={`${t.more}: ${operator.name || operator.id}`}
       value=""
       onChange={(event) => {
         act(event.currentTarget.value);
         event.currentTarget.value = "";
       }}
     >
-      <option value="">{t.state}…</option>
-      <option value="ready">{t.setReady}</option>
-      {reasons.value.map((reason) => (
-        <option key={reason} value={`not:${reason}`}>
-          {t.setNotReady} · {open(words.value.reason, reason)}
-        </option>
-      ))}
-      <option value="out">{t.setOut}</option>
+      <option value="">{t.more}…</option>
+      {call && (
+        <optgroup label={t.caller}>
+          <option value="take">{t.takeOver}</option>
+          <option value="explain">{t.explainTitle}</option>
+        </optgroup>
+      )}
+      <optgroup label={t.state}>
+        <option value="ready">{t.setReady}</option>
+        {reasons.value.map((reason) => (
+          <option key={reason} value={`not:${reason}`}>
+            {t.setNotReady} · {open(words.value.reason, reason)}
+          </option>
+        ))}
+        <option value="out">{t.setOut}</option>
+      </optgroup>
     </select>
   );
 }
@@ -71,17 +82,24 @@ function Row({ operator }: { operator: OperatorNow }) {
   const talks = call !== null && ["talking", "holding", "consulting", "conference"].includes(call.stage);
   const mine = supervised.value?.call.id === call?.id ? supervised.value?.mode : null;
   const next = operator.next === "signed_out" ? t.state.signed_out : operator.next ? open(t.reason, operator.next) : "";
+  const queue = queues.value.get(call?.queue ?? "")?.name ?? "";
   return (
     <tr data-operator={operator.id}>
       <th scope="row">
-        {operator.name || operator.id} <span class="soft">{operator.id}</span>
+        <span class="cut" title={operator.name}>
+          {operator.name || operator.id}
+        </span>
+        <span class="second">{[operator.id, operator.seat].filter(Boolean).join(" · ")}</span>
       </th>
-      <td>{operator.seat ?? "–"}</td>
       <td>
         <span class="chip" data-state={operator.state}>
           {doing(operator)}
-          {operator.reason ? ` · ${open(t.reason, operator.reason)}` : ""}
         </span>
+        {(operator.reason || next) && (
+          <span class="second">
+            {operator.reason ? open(t.reason, operator.reason) : ""} {next && `→ ${next}`}
+          </span>
+        )}
       </td>
       <td class="number">
         {operator.until && operator.state === "wrap_up" ? (
@@ -90,27 +108,25 @@ function Row({ operator }: { operator: OperatorNow }) {
           <Since at={operator.since} />
         )}
       </td>
-      <td>{next}</td>
       <td>
         {call ? (
           <>
-            {number(callerOf(call), t.common.noNumber)}{" "}
-            <span class="soft">{queues.value.get(call.queue ?? "")?.name ?? ""}</span>
-            {call.supervised_by.length > 0 && (
-              <span class="chip" data-state="talking">
-                {call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join("，")}
-              </span>
-            )}
+            {number(callerOf(call), t.common.noNumber)}
+            <span class="second cut" title={queue}>
+              {call.supervised_by.length > 0
+                ? call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join(t.common.comma)
+                : queue}
+            </span>
           </>
         ) : (
           <span class="soft">–</span>
         )}
       </td>
-      <td class="number">{count(operator.answered)}</td>
-      <td>
+      <td class="number late-2">{count(operator.answered)}</td>
+      <td class="acts">
         <div class="row tight">
           {talks && (
-            <>
+            <div class="together">
               {(["listen", "whisper", "barge"] as const).map((mode) => (
                 <button
                   key={mode}
@@ -122,15 +138,9 @@ function Row({ operator }: { operator: OperatorNow }) {
                   {t.supervisor[mode]}
                 </button>
               ))}
-              <button type="button" class="small" onClick={() => void takeOver(call.id)}>
-                {t.supervisor.takeOver}
-              </button>
-              <button type="button" class="small" onClick={() => void explain(call.id)}>
-                {t.supervisor.explain}
-              </button>
-            </>
+            </div>
           )}
-          <StateOf operator={operator} />
+          <More operator={operator} call={talks ? call : null} />
         </div>
       </td>
     </tr>
@@ -171,22 +181,22 @@ export function Operators() {
           }}
         />
       </div>
-      <div class="scroll">
+      <div class="sheet">
         <table class="dense" data-table="operators">
           <thead>
             <tr>
               <th scope="col">{t.supervisor.operator}</th>
-              <th scope="col">{t.common.seat}</th>
               <th scope="col">{t.supervisor.state}</th>
               <th scope="col" class="number">
                 {t.supervisor.since}
               </th>
-              <th scope="col">{t.supervisor.next}</th>
               <th scope="col">{t.supervisor.caller}</th>
-              <th scope="col" class="number">
+              <th scope="col" class="number late-2">
                 {t.supervisor.answered}
               </th>
-              <th scope="col">{t.supervisor.actions}</th>
+              <th scope="col" class="acts">
+                {t.supervisor.actions}
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -196,7 +206,8 @@ export function Operators() {
           </tbody>
         </table>
       </div>
-      {list.value.length > SHOWN && <p class="hint">+ {list.value.length - SHOWN}</p>}
+      {list.value.length === 0 && <p class="soft empty">{t.supervisor.noOperators}</p>}
+      {list.value.length > SHOWN && <p class="hint">{t.supervisor.moreOperators(list.value.length - SHOWN)}</p>}
     </section>
   );
 }

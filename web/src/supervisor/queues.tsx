@@ -23,27 +23,29 @@ export function Queues() {
   const t = words.value.supervisor;
   const [switching, setSwitching] = useState<string | null>(null);
   const chosen = queues.value.get(switching ?? "");
+  // `late-1` gives way first where there is little room.
+  const heads = [
+    { head: t.waiting, late: "" },
+    { head: t.longest, late: "" },
+    { head: t.expected, late: "late-1" },
+    { head: t.ready, late: "" },
+    { head: t.talking, late: "late-2" },
+    { head: t.offered, late: "late-3" },
+    { head: t.answered, late: "late-3" },
+    { head: t.abandoned, late: "late-2" },
+    { head: t.level, late: "" },
+    { head: t.level15, late: "" },
+  ];
   return (
     <section class="panel">
       <h2 class="hidden">{t.queues}</h2>
-      <div class="scroll">
+      <div class="scroll tall">
         <table class="dense" data-table="queues">
           <thead>
             <tr>
               <th scope="col">{t.queue}</th>
-              {[
-                t.waiting,
-                t.longest,
-                t.expected,
-                t.ready,
-                t.talking,
-                t.offered,
-                t.answered,
-                t.abandoned,
-                t.level,
-                t.level15,
-              ].map((head) => (
-                <th key={head} scope="col" class="number">
+              {heads.map(({ head, late }) => (
+                <th key={head} scope="col" class={`number ${late}`}>
                   {head}
                 </th>
               ))}
@@ -53,31 +55,38 @@ export function Queues() {
             {[...queues.value.values()].map((queue) => (
               <tr key={queue.id} data-queue={queue.id} class={queue.open ? "" : "closed"}>
                 <th scope="row">
-                  {queue.name || queue.id}{" "}
-                  <button
-                    type="button"
-                    class="quiet small filter"
-                    title={t.switchQueue}
-                    aria-label={`${queue.open ? t.open : t.closed} · ${t.switchQueue}: ${queue.name || queue.id}`}
-                    onClick={() => setSwitching(queue.id)}
-                  >
-                    <span class={`chip ${queue.open ? "" : "plain"}`} data-state={queue.open ? "ready" : "signed_out"}>
-                      {queue.open ? t.open : t.closed}
+                  <div class="named">
+                    <span class="cut" title={queue.name || queue.id}>
+                      {queue.name || queue.id}
                     </span>
-                  </button>
+                    <button
+                      type="button"
+                      class="quiet small filter"
+                      title={t.switchQueue}
+                      aria-label={`${queue.open ? t.open : t.closed} · ${t.switchQueue}: ${queue.name || queue.id}`}
+                      onClick={() => setSwitching(queue.id)}
+                    >
+                      <span
+                        class={`chip ${queue.open ? "" : "plain"}`}
+                        data-state={queue.open ? "ready" : "signed_out"}
+                      >
+                        {queue.open ? t.open : t.closed}
+                      </span>
+                    </button>
+                  </div>
                 </th>
                 <td class={`number ${queue.waiting > 0 ? "strong warn-text" : ""}`}>{queue.waiting}</td>
                 <td class="number">
                   <Since at={queue.longest_since} />
                 </td>
-                <td class="number">{queue.expected_wait_ms == null ? "–" : clock(queue.expected_wait_ms)}</td>
+                <td class="number late-1">{queue.expected_wait_ms == null ? "–" : clock(queue.expected_wait_ms)}</td>
                 <td class={`number ${queue.ready === 0 && queue.waiting > 0 ? "bad-text strong" : ""}`}>
                   {queue.ready}
                 </td>
-                <td class="number">{queue.talking}</td>
-                <td class="number">{count(queue.offered)}</td>
-                <td class="number">{count(queue.answered)}</td>
-                <td class="number">{count(queue.abandoned)}</td>
+                <td class="number late-2">{queue.talking}</td>
+                <td class="number late-3">{count(queue.offered)}</td>
+                <td class="number late-3">{count(queue.answered)}</td>
+                <td class="number late-2">{count(queue.abandoned)}</td>
                 <td class={`number strong ${tint(queue.service_level)}`}>{percent(queue.service_level, GOAL)}</td>
                 <td class={`number ${tint(queue.service_level_15min)}`}>{percent(queue.service_level_15min, GOAL)}</td>
               </tr>
@@ -94,7 +103,13 @@ export function Queues() {
               </span>
               <Hand of={chosen} />
             </p>
-            <Switch what="queues" id={chosen.id} of={chosen} done={() => setSwitching(null)} />
+            <Switch
+              what="queues"
+              id={chosen.id}
+              name={chosen.name || chosen.id}
+              of={chosen}
+              done={() => setSwitching(null)}
+            />
             <p class="hint">{t.switchHint}</p>
           </div>
         </Dialog>
@@ -147,17 +162,21 @@ export function Waiting() {
               <tr>
                 <th scope="col">{t.supervisor.caller}</th>
                 <th scope="col">{t.supervisor.queue}</th>
-                <th scope="col" class="number">
+                <th scope="col" class="number late-2">
                   {t.supervisor.place}
                 </th>
                 <th scope="col" class="number">
                   {t.supervisor.waited}
                 </th>
-                <th scope="col" class="number">
+                <th scope="col" class="number late-2">
                   {t.supervisor.sinceCall}
                 </th>
-                <th scope="col">{t.supervisor.why}</th>
-                <th scope="col">{t.supervisor.actions}</th>
+                <th scope="col" class="late-3">
+                  {t.supervisor.why}
+                </th>
+                <th scope="col" class="acts">
+                  {t.supervisor.actions}
+                </th>
               </tr>
             </thead>
             <tbody>
@@ -171,11 +190,15 @@ export function Waiting() {
                       {number(callerOf(call), t.common.noNumber)}{" "}
                       <span class="soft">{call.language ? open(t.language_, call.language) : ""}</span>
                     </th>
-                    <td>{queue?.name ?? call.queue ?? "–"}</td>
-                    <td class="number">{call.place ?? "–"}</td>
+                    <td>
+                      <span class="cut" title={queue?.name ?? ""}>
+                        {queue?.name ?? call.queue ?? "–"}
+                      </span>
+                    </td>
+                    <td class="number late-2">{call.place ?? "–"}</td>
                     <td class={`number strong ${late ? "bad-text" : ""}`}>{clock(waited)}</td>
-                    <td class="number">{clock(since(call.arrived_at, now.value))}</td>
-                    <td class="why">
+                    <td class="number late-2">{clock(since(call.arrived_at, now.value))}</td>
+                    <td class="why late-3">
                       {call.stage === "ringing" ? (
                         <span class="chip" data-state="ringing">
                           {t.stage.ringing} {call.operator ?? ""}
@@ -184,8 +207,8 @@ export function Waiting() {
                         (whyWaits(call.why, t.explain) ?? <span class="soft">–</span>)
                       )}
                     </td>
-                    <td>
-                      <div class="row">
+                    <td class="acts">
+                      <div class="row tight">
                         <button type="button" class="small" onClick={() => void explain(call.id)}>
                           {t.supervisor.explain}
                         </button>

@@ -115,14 +115,14 @@ function Schedule({ schedule }: { schedule: ScheduleNow }) {
   return (
     <div class="schedule" data-schedule={schedule.id}>
       <p class="row">
-        <strong>{schedule.id}</strong>
+        <strong>{schedule.name || schedule.id}</strong>
         <span class="chip" data-state={schedule.open ? "ready" : "signed_out"}>
           {schedule.open ? t.open : t.closed}
         </span>
         <Hand of={schedule} />
       </p>
       {names && <p class="hint">{names}</p>}
-      <Switch what="schedules" id={schedule.id} of={schedule} />
+      <Switch what="schedules" id={schedule.id} name={schedule.name || schedule.id} of={schedule} />
     </div>
   );
 }

@@ -23,11 +23,12 @@ export function Hand({ of }: { of: Switched }) {
 interface Props {
   what: "schedules" | "queues";
   id: string;
+  name: string;
   of: Switched;
   done?: () => void;
 }
 
-export function Switch({ what, id, of, done }: Props) {
+export function Switch({ what, id, name, of, done }: Props) {
   const t = words.value.supervisor;
   const [note, setNote] = useState("");
   const [until, setUntil] = useState("");
@@ -43,7 +44,7 @@ export function Switch({ what, id, of, done }: Props) {
       <div class="row">
         <input
           class="grow"
-          aria-label={`${t.switchNote}: ${id}`}
+          aria-label={`${t.switchNote}: ${name}`}
           placeholder={t.switchNote}
           maxLength={200}
           value={note}
@@ -52,7 +53,7 @@ export function Switch({ what, id, of, done }: Props) {
         <input
           type="time"
           class="until"
-          aria-label={`${t.switchUntil}: ${id}`}
+          aria-label={`${t.switchUntil}: ${name}`}
           title={t.switchUntil}
           value={until}
           onInput={(event) => setUntil(event.currentTarget.value)}

@@ -7,7 +7,6 @@ import { now } from "../clock";
 import { laidOut, MINUTES } from "../day";
 import { clock, count, percent, since } from "../format";
 import { open, words } from "../language";
-import { STATES } from "../operators";
 import { begin } from "../parts/begin";
 import { Chart, type Line } from "../parts/chart";
 import { ConnectionBar, Switches } from "../parts/frame";
@@ -15,9 +14,20 @@ import type { OperatorState, Quarter } from "../words";
 import "../style/base.css";
 import "./wall.css";
 
+/** Six places that never move: what is seldom, or lasts for moments, counts with what it looks like from afar. */
+const PLACES = ["ready", "offered", "talking", "wrap_up", "not_ready", "unreachable"] as const;
+const LIKE: Partial<Record<OperatorState, OperatorState>> = {
+  reserved: "offered",
+  holding: "talking",
+  outbound: "talking",
+};
+
 const byState = computed(() => {
   const found = new Map<OperatorState, number>();
-  for (const one of operators.value.values()) found.set(one.state, (found.get(one.state) ?? 0) + 1);
+  for (const { state } of operators.value.values()) {
+    const place = LIKE[state] ?? state;
+    found.set(place, (found.get(place) ?? 0) + 1);
+  }
   return found;
 });
 
@@ -88,6 +98,16 @@ function Rate({
   );
 }
 
+/** As large as it fits: a number that has more than so many letters is written smaller, on a line of the same height. */
+function Value({ text, fits }: { text: string; fits: number }) {
+  const scale = Math.min(1, fits / text.length);
+  return (
+    <p class="value" style={scale < 1 ? { fontSize: `${4.7 * scale}em`, lineHeight: 1.08 / scale } : {}}>
+      {text}
+    </p>
+  );
+}
+
 function Tiles() {
   const t = words.value.wall;
   const today = figures.value;
@@ -96,14 +116,14 @@ function Tiles() {
     <section class="tiles">
       <div class="tile" data-field="offered">
         <p class="name">{t.callsToday}</p>
-        <p class="value">{count(today.offered)}</p>
+        <Value text={count(today.offered)} fits={6} />
         <p class="under">
           {t.answeredToday} <span data-field="answered">{count(today.answered)}</span>
         </p>
       </div>
       <div class={`tile ${today.waiting > 0 ? "warned" : ""}`} data-field="waiting">
         <p class="name">{t.waiting}</p>
-        <p class="value">{count(today.waiting)}</p>
+        <Value text={count(today.waiting)} fits={3} />
         <p class="under">
           {words.value.supervisor.talking} {count(today.talking ?? 0)}
         </p>
@@ -122,7 +142,7 @@ function Longest({ since_, within }: { since_: string | null | undefined; within
   return (
     <div class={`tile ${longest > within ? "missed" : ""}`} data-field="longest">
       <p class="name">{t.longest}</p>
-      <p class="value">{clock(longest)}</p>
+      <Value text={clock(longest)} fits={4.5} />
       <p class="under">{since_ ? t.within(within / 1000) : t.nobodyWaits}</p>
     </div>
   );
@@ -165,11 +185,7 @@ function People() {
     <section class="box people">
       <h2>{t.wall.operators}</h2>
       <ul>
-        {STATES.filter(
-          (state) =>
-            state !== "signed_out" &&
-            (byState.value.has(state) || ["ready", "talking", "wrap_up", "not_ready"].includes(state)),
-        ).map((state) => (
+        {PLACES.map((state) => (
           <li key={state} data-state={state}>
             <span class="value">{byState.value.get(state) ?? 0}</span>
             <span class="name">{t.state[state]}</span>
