@@ -63,7 +63,7 @@ mod tests {
     use crate::http::words::{Consulting, Supervised};
 
     fn who(id: &str, role: Role) -> Who {
-        let person = Person { name: id.into(), roles: [role].into(), language: "zh".into() };
+        let person = Person { name: id.into(), roles: [role].into(), language: None };
         Who { id: id.into(), person, seat: None, proof: Proof::Password }
     }
 

@@ -122,7 +122,9 @@ fn a_consultation_ends_and_the_operator_is_back() {
 }
 
 /// Who is shown the call, besides its operator.
-fn beside(house: &House, call: CallId) -> (Option<String>, Vec<String>, Option<(String, Reached, bool)>) {
+type Beside = (Option<String>, Vec<String>, Option<(String, Reached, bool)>);
+
+fn beside(house: &House, call: CallId) -> Beside {
     let view = house.calls.view(call).expect("it is open");
     let consulted = view.consulting.and_then(|of| Some((of.operator?.to_string(), of.stage, of.caller_hears)));
     let rung = view.rings.iter().map(|(operator, _)| operator.to_string()).collect();
