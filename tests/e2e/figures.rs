@@ -143,14 +143,18 @@ fn after_transfers_every_place_tells_the_same_figures() {
     house.wait_log_lines(4, "connected");
     let sent_on = open_call(&house);
     order(&house, &sent_on, "1001", &["transfer", "queue:english"]).unwrap();
+    let of_english = |board: &Value| {
+        let queues = board["queues"].as_array().into_iter().flatten();
+        queues.clone().find(|queue| queue["id"] == "english").cloned().unwrap_or_default()
+    };
     let waits = mei.wait_board("the caller waits in the other line", |board| {
-        board["calls"][0]["stage"] == "waiting" && board["calls"][0]["queue"] == "english"
+        let call = &board["calls"][0];
+        call["stage"] == "waiting" && call["queue"] == "english" && of_english(board)["waiting"] == 1
     });
     let waiting = &waits["calls"][0];
     assert!(waiting["line_since"].as_str() > waiting["queued_at"].as_str(), "{waiting:#}");
     assert_eq!(waiting["line_wait_ms"], Value::Null);
-    let english = waits["queues"].as_array().into_iter().flatten().find(|queue| queue["id"] == "english");
-    assert_eq!(english.map(|queue| &queue["longest_since"]), Some(&waiting["line_since"]), "{waits:#}");
+    assert_eq!(of_english(&waits)["longest_since"], waiting["line_since"], "{waits:#}");
     assert!(caller.end() && anna.end());
     let records = house.wait_records(3);
     let last = records.iter().find(|record| record["call_id"] == sent_on.as_str()).expect("its record");

@@ -66,6 +66,19 @@ fn record(number: u64) -> Record {
     }
 }
 
+/// Its visit to a line that it has not left yet.
+fn waiting(number: u64) -> LineRecord {
+    LineRecord {
+        queue: "citizen".into(),
+        joined_at: at(number + 2),
+        left_at: None,
+        outcome: String::new(),
+        operator: None,
+        wait_ms: 0,
+        within_service_level: None,
+    }
+}
+
 fn finished(number: u64) -> Record {
     Record {
         answered_at: Some(at(number)),
@@ -86,6 +99,14 @@ fn finished(number: u64) -> Record {
             at: at(number + 2),
             outcome: "answered".into(),
             ms: 3000,
+        }],
+        lines: vec![LineRecord {
+            left_at: Some(at(number + 5)),
+            outcome: "answered".into(),
+            operator: Some("1001".into()),
+            wait_ms: 3000,
+            within_service_level: Some(true),
+            ..waiting(number)
         }],
         outcome: Some(Outcome::Answered),
         ended_by: Some(EndedBy::Caller),
@@ -233,7 +254,11 @@ fn after_a_crash_the_queue_log_ends_what_was_begun() {
     signs(&mut store, "1002", "AGENTLOGOFF");
     let open_call = |record: Record| Record { ended_at: None, outcome: None, ..record };
     store.write(Entry::Opened(Box::new(open_call(finished(100_000)))));
-    store.write(Entry::Opened(Box::new(Record { connected_at: None, ..open_call(finished(100_010)) })));
+    store.write(Entry::Opened(Box::new(Record {
+        connected_at: None,
+        lines: vec![waiting(100_010)],
+        ..open_call(finished(100_010))
+    })));
     store.write(Entry::Heartbeat { at: at(100_030) });
     let ticket = store.write(Entry::Opened(Box::new(record(100_020))));
     wait_for(&told, ticket);
