@@ -168,7 +168,7 @@ export function Waiting() {
                 <th scope="col" class="number">
                   {t.supervisor.waited}
                 </th>
-                <th scope="col" class="number late-2">
+                <th scope="col" class="number late-1">
                   {t.supervisor.sinceCall}
                 </th>
                 <th scope="col" class="late-3">
@@ -197,7 +197,7 @@ export function Waiting() {
                     </td>
                     <td class="number late-2">{call.place ?? "–"}</td>
                     <td class={`number strong ${late ? "bad-text" : ""}`}>{clock(waited)}</td>
-                    <td class="number late-2">{clock(since(call.arrived_at, now.value))}</td>
+                    <td class="number late-1">{clock(since(call.arrived_at, now.value))}</td>
                     <td class="why late-3">
                       {call.stage === "ringing" ? (
                         <span class="chip" data-state="ringing">
