@@ -66,9 +66,11 @@ fn millis(duration: &Value) -> u64 {
 
 /// Every number of the day that is told in two places.
 fn agree(house: &House, mei: &Browser, records: &[Value]) -> Value {
-    let board = mei.wait_board("the wrap-ups are over", |board| {
+    let board = mei.wait_board("the wrap-ups are over and every visit has its end", |board| {
         let operators = board["operators"].as_array().cloned().unwrap_or_default();
-        board["calls"].as_array().is_some_and(Vec::is_empty)
+        let [offered, answered, _, abandoned] = counted(&board["today"]);
+        offered == answered + abandoned
+            && board["calls"].as_array().is_some_and(Vec::is_empty)
             && operators.iter().all(|operator| operator["state"] != "wrap_up" && operator["state"] != "talking")
     });
     let (today, queues) = (&board["today"], statistics(house, "queue"));
