@@ -61,14 +61,19 @@ impl Idempotency {
             true => KeptAnswer { body: Vec::new(), content_type: None, ..answer },
             false => answer,
         };
-        self.underway().remove(&(who.to_string(), key.to_string()));
-        access.end_command(who, key, &answer)
+        // Until it is written it is under way: whoever asks meanwhile is told so.
+        let mut underway = self.underway();
+        let ended = access.end_command(who, key, &answer);
+        underway.remove(&(who.to_string(), key.to_string()));
+        ended
     }
 
     /// It came to nothing: it may be tried again.
     pub fn forget(&self, access: &Access, who: &str, key: &str) -> Result<(), StoreFault> {
-        self.underway().remove(&(who.to_string(), key.to_string()));
-        access.forget_command(who, key)
+        let mut underway = self.underway();
+        let forgotten = access.forget_command(who, key);
+        underway.remove(&(who.to_string(), key.to_string()));
+        forgotten
     }
 }
 

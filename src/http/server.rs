@@ -147,7 +147,7 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
     listen.iter().map(|addr| open(addr).map_err(|error| format!("web.listen {addr}: {error}"))).collect()
 }
 
-/// Sessions and the audit log are on the disk: while one thread waits for it, another carries the WebSockets of phones.
+/// A thread that waits for the disk (sessions, the audit log) hands its tasks to another: the WebSockets of phones go on.
 const WORKERS: usize = 2;
 
 /// Serves until the process ends.

@@ -26,7 +26,11 @@ const KEPT_COMMANDS: usize = 20_000;
 /// So often it is looked whether some can go.
 const PRUNE_EVERY: i64 = 1_000;
 
-pub struct Access(Mutex<Connection>);
+pub struct Access {
+    db: Mutex<Connection>,
+    /// Runs what may wait for the disk.
+    wait: fn(&mut dyn FnMut()),
+}
 
 /// Somebody who is signed in. The token itself is kept by the browser alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,15 +102,23 @@ impl Access {
         };
         let (db, migrated) = open().map_err(database)?;
         migrated.map_err(|found| StoreFault::TooNew { path: path.clone(), found })?;
-        Ok(Access(Mutex::new(db)))
+        Ok(Access { db: Mutex::new(db), wait: |work| work() })
+    }
+
+    /// Whatever may wait for the disk is run by `wait`, which may tell a runtime that a thread of it stands still.
+    pub fn waiting_by(self, wait: fn(&mut dyn FnMut())) -> Self {
+        Self { wait, ..self }
     }
 
     fn db(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        work(&self.db()).map_err(|error| StoreFault::Database { path: FILE.into(), error })
+        let (mut work, mut done) = (Some(work), None);
+        (self.wait)(&mut || done = work.take().map(|work| work(&self.db())));
+        let done = done.unwrap_or(Err(rusqlite::Error::InvalidQuery));
+        done.map_err(|error| StoreFault::Database { path: FILE.into(), error })
     }
 
     /// The hash of somebody's password (a PHC string).

@@ -74,7 +74,7 @@ impl Writer {
         if open && batch.len() < BATCH && !awaited(&batch) {
             shared.bell.nap(PATIENCE, || {
                 open = self.drain(&mut batch);
-                !open || awaited(&batch)
+                !open || batch.len() >= BATCH || awaited(&batch)
             });
             open = open && self.drain(&mut batch);
         }

@@ -207,15 +207,19 @@ impl Keeper {
         self.changed_operators.extend(self.house.queue.operators.keys().cloned());
     }
 
-    /// News were lost: what is not on the disk yet is waited for.
-    fn begin_anew(&mut self, now: Moment, seq: u64) {
+    /// News were lost: what had happened by `at` is read, and what is not on the disk yet is waited for. What happened
+    /// later is heard as news.
+    fn begin_anew(&mut self, at: Moment, seq: u64) {
         let written = || Log::open(&self.data).and_then(|log| log.last_input()).is_ok_and(|last| last >= seq);
         let mut tries = DISK_PATIENCE.as_millis() / LOOK_EVERY.as_millis();
         while !written() && tries > 0 {
             std::thread::sleep(LOOK_EVERY);
             tries -= 1;
         }
-        self.begin_day(now, now);
+        if !written() {
+            error!("the disk does not keep up; the figures of today lack what is not written yet");
+        }
+        self.begin_day(at, at);
     }
 
     fn hear(&mut self, news: News) {
@@ -405,9 +409,8 @@ impl Keeper {
                     self.contacts.entry(*id).or_insert(new);
                 }
             }
-            // Not the first look: news were lost.
-            if self.board.is_ready() {
-                self.begin_anew(now, whole.seq);
+            if whole.lost {
+                self.begin_anew(whole.at, whole.seq);
             }
             self.count_open();
         }

@@ -1,4 +1,4 @@
-//! What the board asks of the switchboard every second: how the lines are, who is signed in, what is switched.
+//! What the board asks of the switchboard, again and again: how the lines are, who is signed in, what is switched.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,10 @@ pub struct Line {
 pub struct Whole {
     /// The news that it follows.
     pub told: u64,
-    /// Number of the engine's last input.
+    /// Some were lost before it.
+    pub lost: bool,
+    /// When it was like that, and the number of the engine's last input by then.
+    pub at: Moment,
     pub seq: u64,
     pub operators: Vec<(OperatorId, Option<SeatId>, OperatorState, Option<Next>)>,
     pub calls: Vec<Seen>,
@@ -62,6 +65,8 @@ impl Switchboard {
             let seen = |id: CallId| Some(Seen::new(id, self.calls.view(id)?));
             Whole {
                 told: self.watch.count(),
+                lost,
+                at: now,
                 seq: self.queue.seq(),
                 operators: self.queue.operators().map(operator).collect(),
                 calls: ids.into_iter().filter_map(seen).collect(),

@@ -50,6 +50,8 @@ pub fn start(parts: Parts) -> Result<(), String> {
     let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
     let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
     let access = Access::open(&data).map_err(|error| error.to_string())?;
+    // Its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile.
+    let access = access.waiting_by(|work| tokio::task::block_in_place(work));
     first_password(&access, &house, (&config_dir, &data));
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
