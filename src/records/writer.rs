@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
-use super::versions;
 use super::words::{Entry, QueueEvent, Record};
+use super::{former, versions};
 use crate::ids::CallId;
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
@@ -224,7 +224,7 @@ fn noted(db: &Connection, call: CallId, note: impl FnOnce(&mut Record) -> bool) 
     let sql = "SELECT record FROM calls WHERE call_id = ?1";
     let text: Option<String> = db.prepare_cached(sql)?.query_row([call.0], |row| row.get(0)).optional()?;
     let Some(text) = text else { return Ok(()) };
-    match serde_json::from_str::<Record>(&text) {
+    match former::read(&text) {
         Ok(mut record) => {
             if note(&mut record) {
                 let sql = "UPDATE calls SET record = ?2 WHERE call_id = ?1";
