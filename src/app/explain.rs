@@ -43,18 +43,17 @@ struct PassedBy {
     why: PassedBecause,
 }
 
-pub fn explain(data: &Path, call: &str, json: bool) -> Result<String, String> {
+pub fn explain(data: &Path, call: &str, zone: &TimeZone, json: bool) -> Result<String, String> {
     let id = CallId::parse(call).ok_or_else(|| {
         format!("{call:?} is no call: an id has 13 letters, as `hotline records` prints it in call_id")
     })?;
     let record = read_call(data, id).map_err(|e| e.to_string())?;
     let record = record.ok_or_else(|| format!("there is no call {id} in {}", data.display()))?;
     let story = story(data, record).map_err(|e| e.to_string())?;
-    let zone = TimeZone::system();
     if json {
-        return story.json(&zone).and_then(|story| serde_json::to_string_pretty(&story)).map_err(|e| e.to_string());
+        return story.json(zone).and_then(|story| serde_json::to_string_pretty(&story)).map_err(|e| e.to_string());
     }
-    Ok(story.text(&zone))
+    Ok(story.text(zone))
 }
 
 fn story(data: &Path, record: Record) -> Result<Story, crate::records::ReadFault> {
