@@ -21,6 +21,7 @@ use super::{
     access, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching, trunks,
     versions,
 };
+use crate::config;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,7 +90,7 @@ enum Command {
     Replay {
         /// From when on; default: as far as the log goes back
         #[arg(long, value_name = "TIME", value_parser = reports::time)]
-        since: Option<crate::moment::Moment>,
+        since: Option<reports::WrittenTime>,
         /// For people, or one JSON object
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
@@ -191,7 +192,8 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Config(command) => files::config(&cli.config, command).map(done),
         Command::Operators(command) => files::operators(&cli.config, command).map(done),
         Command::Explain { call, format } => {
-            let told = explain::explain(&cli.data, &call, format == Format::Json);
+            let zone = config::time_zone(&cli.config);
+            let told = explain::explain(&cli.data, &call, &zone, format == Format::Json);
             told.map(|text| say!("{text}")).map(done).map_err(|e| vec![format!("hotline explain: {e}")])
         }
         Command::Statistics(args) => {
@@ -201,7 +203,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
                 .map_err(|e| vec![format!("hotline statistics: {e}")])
         }
         Command::Replay { since, format } => {
-            let told = statistics::replay(&cli.data, since, format);
+            let told = statistics::replay(&cli.data, &cli.config, since, format);
             let (alike, text) = told.map_err(|e| vec![format!("hotline replay: {e}")])?;
             say!("{text}");
             Ok(if alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -214,7 +216,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             versions::versions(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline versions: {e}")])
         }
         Command::Records(args) => {
-            reports::records(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
+            reports::records(&cli.data, &cli.config, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }
         Command::Recording(args) => {
             recordings::recording(&cli.config, &cli.data, &args).map_err(|e| vec![format!("hotline recording: {e}")])

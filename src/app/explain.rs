@@ -43,18 +43,17 @@ struct PassedBy {
     why: PassedBecause,
 }
 
-pub fn explain(data: &Path, call: &str, json: bool) -> Result<String, String> {
+pub fn explain(data: &Path, call: &str, zone: &TimeZone, json: bool) -> Result<String, String> {
     let id = CallId::parse(call).ok_or_else(|| {
         format!("{call:?} is no call: an id has 13 letters, as `hotline records` prints it in call_id")
     })?;
     let record = read_call(data, id).map_err(|e| e.to_string())?;
     let record = record.ok_or_else(|| format!("there is no call {id} in {}", data.display()))?;
     let story = story(data, record).map_err(|e| e.to_string())?;
-    let zone = TimeZone::system();
     if json {
-        return story.json(&zone).and_then(|story| serde_json::to_string_pretty(&story)).map_err(|e| e.to_string());
+        return story.json(zone).and_then(|story| serde_json::to_string_pretty(&story)).map_err(|e| e.to_string());
     }
-    Ok(story.text(&zone))
+    Ok(story.text(zone))
 }
 
 fn story(data: &Path, record: Record) -> Result<Story, crate::records::ReadFault> {
@@ -160,16 +159,27 @@ impl Story {
             Output::Late { cause, .. } => Some(cause),
             _ => None,
         });
-        let why = match late {
-            None => "That was within the aim.".to_string(),
-            Some(cause) => format!("The aim was missed: {}.", cause_text(cause)),
-        };
+        let aim = aim(record, late).map_or(String::new(), |aim| format!(" {aim}"));
         let in_vain: u64 = record.offers.iter().filter(|offer| offer.outcome != "answered").map(|offer| offer.ms).sum();
         let rang = match in_vain {
             0 => String::new(),
             ms => format!(" Phones rang in vain for {}.", lasted(std::time::Duration::from_millis(ms))),
         };
-        Some(format!("It {waited}. {why}{rang}"))
+        Some(format!("It {waited}.{aim}{rang}"))
+    }
+}
+
+/// Whether it was answered in time, and the one cause if it was not. The log tells the cause; where it is gone, the record
+/// tells the rest still. `None`: it waits still, or nobody counts it.
+fn aim(record: &Record, late: Option<LateCause>) -> Option<String> {
+    if let Some(cause) = late {
+        return Some(format!("The aim was missed: {}.", cause_text(cause)));
+    }
+    let offered = record.lines.iter().filter(|line| line.is_offered());
+    let in_time: Vec<Option<bool>> = offered.map(|line| line.within_service_level).collect();
+    match in_time.contains(&Some(false)) {
+        true => Some("The aim was missed.".into()),
+        false => (!in_time.is_empty() && !in_time.contains(&None)).then(|| "That was within the aim.".into()),
     }
 }
 
@@ -341,5 +351,47 @@ fn lasted(time: std::time::Duration) -> String {
         0 => format!("{} ms", time.as_millis()),
         1..60 => format!("{:.1} s", time.as_secs_f64()),
         seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_log_the_record_tells_whether_the_aim_was_met() {
+        for (lines, late, told) in [
+            (vec![("answered", Some(true))], None, Some("That was within the aim.")),
+            (vec![("answered", Some(true)), ("answered", Some(false))], None, Some("The aim was missed.")),
+            (vec![("moved", None), ("answered", Some(true))], None, Some("That was within the aim.")),
+            (vec![("answered", Some(true)), ("", None)], None, None),
+            (vec![("short_abandoned", Some(false))], None, None),
+            (Vec::new(), None, None),
+            (
+                vec![("abandoned", Some(false))],
+                Some(LateCause::AllBusy),
+                Some("The aim was missed: everybody with the skills was busy."),
+            ),
+        ] {
+            let line = |(outcome, within): &(&str, Option<bool>)| {
+                json!({
+                    "queue": "citizen", "joined_at": 0, "left_at": (!outcome.is_empty()).then_some(9_000_000),
+                    "outcome": outcome, "operator": null, "wait_ms": 9000, "within_service_level": within,
+                })
+            };
+            let record: Record = serde_json::from_value(json!({
+                "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null, "arrived_at": 0,
+                "choices": "", "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+                "lines": lines.iter().map(line).collect::<Vec<_>>(),
+            }))
+            .unwrap();
+            assert_eq!(aim(&record, late).as_deref(), told, "{lines:?}");
+            let story = Story { record, events: Vec::new(), passed_by: Vec::new(), incomplete: true };
+            let verdict = story.verdict();
+            assert_eq!(verdict.is_some(), !lines.is_empty(), "{lines:?}");
+            if let (Some(told), None) = (told, late) {
+                assert!(verdict.is_some_and(|verdict| verdict.ends_with(told)), "{lines:?}");
+            }
+        }
     }
 }

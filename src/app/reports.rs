@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::config;
 use crate::moment::Moment;
 use crate::records::{Filter, Range, ReadFault, when, write_csv, write_jsonl, write_queue_log};
 
@@ -14,10 +15,10 @@ pub struct RecordsArgs {
     /// Calls that arrived at or after this time: `today`, `yesterday`, `monday`, `2026-11-24`, `2026-11-24T08:00`, `08:00`, or
     /// `2h` (ago)
     #[arg(long, value_name = "TIME", value_parser = time)]
-    since: Option<Moment>,
+    since: Option<WrittenTime>,
     /// Calls that arrived before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
-    until: Option<Moment>,
+    until: Option<WrittenTime>,
     /// One JSON object a line, a table for spreadsheets, or Asterisk's queue_log
     #[arg(long, value_enum, default_value = "jsonl")]
     format: RecordsFormat,
@@ -32,14 +33,16 @@ pub enum RecordsFormat {
     Json,
 }
 
-pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
-    let filter = Filter { since: args.since, until: args.until, ..Filter::default() };
-    let zone = TimeZone::system();
+pub fn records(data: &Path, files: &Path, args: &RecordsArgs) -> Result<(), String> {
+    let zone = config::time_zone(files);
+    let moment = |time: &Option<WrittenTime>| time.as_ref().map(|time| time.in_zone(&zone)).transpose();
+    let (since, until) = (moment(&args.since)?, moment(&args.until)?);
+    let filter = Filter { since, until, ..Filter::default() };
     let out = BufWriter::new(std::io::stdout().lock());
     let written = match args.format {
         RecordsFormat::Jsonl | RecordsFormat::Json => write_jsonl(data, &filter, &zone, out),
         RecordsFormat::Csv => write_csv(data, &filter, &zone, out),
-        RecordsFormat::QueueLog => write_queue_log(data, Range { since: args.since, until: args.until }, out),
+        RecordsFormat::QueueLog => write_queue_log(data, Range { since, until }, out),
     };
     match written {
         Ok(_) => Ok(()),
@@ -49,8 +52,44 @@ pub fn records(data: &Path, args: &RecordsArgs) -> Result<(), String> {
     }
 }
 
-/// A point in time as people write it, in the local zone.
-pub(super) fn time(text: &str) -> Result<Moment, String> {
-    let now = u64::try_from(Timestamp::now().as_microsecond()).map(Moment::from_micros).unwrap_or_default();
-    when(text, now, &TimeZone::system())
+/// A point in time as people write it. Which one it is depends on the zone of the house, and its files are read later.
+#[derive(Clone, Debug)]
+pub struct WrittenTime(String);
+
+impl WrittenTime {
+    pub(super) fn in_zone(&self, zone: &TimeZone) -> Result<Moment, String> {
+        let now = u64::try_from(Timestamp::now().as_microsecond()).map(Moment::from_micros).unwrap_or_default();
+        when(&self.0, now, zone)
+    }
+}
+
+pub(super) fn time(text: &str) -> Result<WrittenTime, String> {
+    let written = WrittenTime(text.into());
+    written.in_zone(&TimeZone::UTC)?;
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_day_begins_when_it_does_in_the_zone_of_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let day = time("2026-11-24").unwrap();
+        let begins = |zone: &str| {
+            // What else is wrong in the files is of no account.
+            let text = format!("[house]\ntime_zone = \"{zone}\"\n[nonsense]\n");
+            std::fs::write(dir.path().join("hotline.toml"), text).unwrap();
+            day.in_zone(&config::time_zone(dir.path())).unwrap()
+        };
+        let (beijing, london) = (begins("Asia/Shanghai"), begins("Europe/London"));
+        assert_eq!(london, Moment::from_micros(1_795_478_400_000_000));
+        assert_eq!(london.since(beijing), Duration::from_secs(8 * 3600));
+        let nowhere = config::time_zone(&dir.path().join("nowhere"));
+        assert_eq!(day.in_zone(&nowhere), day.in_zone(&TimeZone::system()));
+        assert!(time("yesteryear").is_err());
+    }
 }

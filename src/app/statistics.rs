@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::replaying::Replay;
+use super::reports::WrittenTime;
 use super::surveys::{Answers, Surveys};
+use crate::config;
 use crate::moment::Moment;
 use crate::queue::Statistics;
 use crate::queue::statistics::{Contacts, INTERVAL, Of, Presence, ServiceLevel};
@@ -19,10 +21,10 @@ use crate::records::Range;
 pub struct StatisticsArgs {
     /// From when on: `today`, `monday`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago); the log goes back eight days
     #[arg(long, value_name = "TIME", value_parser = super::reports::time, default_value = "today")]
-    since: Moment,
+    since: WrittenTime,
     /// Until when
     #[arg(long, value_name = "TIME", value_parser = super::reports::time)]
-    until: Option<Moment>,
+    until: Option<WrittenTime>,
     /// Whose figures
     #[arg(long, value_enum, default_value = "queue")]
     by: By,
@@ -76,11 +78,13 @@ struct Row {
 }
 
 pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Vec<String>, String> {
-    let counted = count(data, args.since, args.until.unwrap_or(Moment::from_micros(u64::MAX)))?;
-    let zone = TimeZone::system();
-    let range = Range { since: Some(args.since), until: args.until };
+    let zone = config::time_zone(files);
+    let since = args.since.in_zone(&zone)?;
+    let end = args.until.as_ref().map(|until| until.in_zone(&zone)).transpose()?;
+    let counted = count(data, since, end.unwrap_or(Moment::from_micros(u64::MAX)))?;
+    let range = Range { since: Some(since), until: end };
     let surveys = Surveys::read(data, files, range).map_err(|e| e.to_string())?;
-    let until = args.until.unwrap_or(counted.until).max(args.since);
+    let until = end.unwrap_or(counted.until).max(since);
     let chosen = |of: &&Of| match args.by {
         By::House => matches!(of, Of::House),
         By::Queue => matches!(of, Of::House | Of::Queue(_)),
@@ -89,7 +93,7 @@ pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Ve
     };
     let mut rows = Vec::new();
     for of in counted.statistics.all().iter().filter(chosen) {
-        let mut from = Statistics::interval(args.since);
+        let mut from = Statistics::interval(since);
         while from < until {
             let to = match args.every {
                 Every::Whole => until + INTERVAL,
@@ -97,7 +101,7 @@ pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Ve
                 Every::Quarter => from + INTERVAL,
             };
             let row = row(&counted.statistics, of, from, to, until, &zone);
-            rows.extend(row.map(|row| Row { survey: surveys.answers(of, from.max(args.since), to), ..row }));
+            rows.extend(row.map(|row| Row { survey: surveys.answers(of, from.max(since), to), ..row }));
             from = to;
         }
     }
@@ -251,7 +255,8 @@ fn local(at: Moment, zone: &TimeZone) -> String {
 }
 
 /// Plays the log again; `Ok(false)`: a decision differs, and was told.
-pub fn replay(data: &Path, since: Option<Moment>, format: Format) -> Result<(bool, String), String> {
+pub fn replay(data: &Path, files: &Path, since: Option<WrittenTime>, format: Format) -> Result<(bool, String), String> {
+    let since = since.map(|since| since.in_zone(&config::time_zone(files))).transpose()?;
     let replay = Replay::open(data, since.unwrap_or_default()).map_err(|e| e.to_string())?;
     let first = replay.seq;
     let (inputs, decisions, difference) = replay.compare().map_err(|e| e.to_string())?;

@@ -250,6 +250,14 @@ pub fn load_unrecorded(dir: &Path) -> Result<House, Vec<Fault>> {
     house.ok_or(faults)
 }
 
+/// The zone in which the house means its times, whatever else is wrong in the files. The system's if they name none, or
+/// are not there.
+pub fn time_zone(dir: &Path) -> jiff::tz::TimeZone {
+    let (mut faults, surroundings) = (fault::Faults::default(), surroundings());
+    let files = source::Files::read(dir, &surroundings.variables, &mut faults);
+    meant::app(&files, &mut faults).map_or_else(jiff::tz::TimeZone::system, |app| app.time_zone)
+}
+
 fn surroundings() -> Surroundings {
     let text = |text: std::ffi::OsString| text.into_string().ok();
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();

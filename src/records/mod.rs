@@ -5,6 +5,7 @@
 mod access;
 mod bell;
 mod format;
+mod former;
 mod reader;
 mod recordings;
 mod recovery;

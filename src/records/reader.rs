@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use super::former;
 use super::recovery::Checkpoint;
 use super::schema::FILE;
 use super::words::Record;
@@ -214,5 +215,5 @@ fn logged(row: &rusqlite::Row<'_>) -> rusqlite::Result<Logged> {
 }
 
 fn parse(call: CallId, text: &str) -> Result<Record, ReadFault> {
-    serde_json::from_str(text).map_err(|error| ReadFault::Record { call, error })
+    former::read(text).map_err(|error| ReadFault::Record { call, error })
 }

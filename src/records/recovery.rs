@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
-use super::{versions, writer};
+use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
 use crate::moment::Moment;
 
@@ -73,8 +73,7 @@ fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite:
         open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut closed = Vec::new();
     for (id, text) in rows {
-        let record = serde_json::from_str(&text);
-        let mut record: Record = record
+        let mut record = former::read(&text)
             .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
         end(&mut record, alive_at, now);
         writer::close(db, &record)?;

@@ -49,14 +49,7 @@ const MIGRATIONS: &[&str] = &["
 ", "
     ALTER TABLE switches RENAME COLUMN schedule TO door;
 ", "
-    UPDATE calls SET record = json_remove(
-        json_set(record, '$.notes', json_array(json_object(
-            'by', coalesce(json_extract(record, '$.note_by'), json_extract(record, '$.operator'), ''),
-            'at', NULL,
-            'text', json_extract(record, '$.note')
-        ))),
-        '$.note', '$.note_by')
-    WHERE json_type(record, '$.note') = 'text';
+    -- Notes have authors. What was written before is read as it is: see former.rs.
 "];
 
 /// The same for the file of those who may come in.

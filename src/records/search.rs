@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::types::Value;
 
+use super::former;
 use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::words::{Outcome, Record};
 use crate::ids::CallId;
@@ -70,7 +71,7 @@ fn page(reader: &Reader, sql: &str, values: Vec<Value>) -> Result<Vec<(u64, Stri
 }
 
 fn parse((id, text): (u64, String)) -> Result<Record, ReadFault> {
-    serde_json::from_str(&text).map_err(|error| ReadFault::Record { call: CallId(id), error })
+    former::read(&text).map_err(|error| ReadFault::Record { call: CallId(id), error })
 }
 
 impl Filter {

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
-use super::versions;
 use super::words::{Entry, QueueEvent, Record};
+use super::{former, versions};
 use crate::ids::CallId;
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
@@ -23,7 +23,8 @@ const BATCH: usize = 2_000;
 const AGAIN: Duration = Duration::from_secs(1);
 /// The engine's log is kept for so long: a week can be explained, replayed and simulated again.
 const KEEP_LOG: Duration = Duration::from_secs(8 * 24 * 3600);
-/// Beside the two latest checkpoints the first of each day is kept, to begin a replay of that day with.
+/// Beside the two latest checkpoints the first of each day is kept, to begin a replay of that day with; and the last
+/// before all that, for in a house with few calls days go by without one.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What is too old goes in steps, so that no commit takes long.
 const PRUNE_STEP: usize = 2_000;
@@ -184,7 +185,8 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
             // Two, so that a damaged one costs a longer replay, not the state.
             let unneeded = "DELETE FROM checkpoints WHERE
                 seq NOT IN (SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 2)
-                AND seq NOT IN (SELECT min(seq) FROM checkpoints WHERE at >= ?1 GROUP BY at / ?2)";
+                AND seq NOT IN (SELECT min(seq) FROM checkpoints WHERE at >= ?1 GROUP BY at / ?2)
+                AND seq NOT IN (SELECT seq FROM checkpoints WHERE at <= ?1 ORDER BY seq DESC LIMIT 1)";
             let day = u64::try_from(DAY.as_micros()).unwrap_or(u64::MAX);
             db.execute(unneeded, params![(*at - KEEP_LOG).as_micros(), day])?;
             *prune_to = db.query_row("SELECT min(seq) FROM checkpoints", [], |row| row.get(0))?;
@@ -224,7 +226,7 @@ fn noted(db: &Connection, call: CallId, note: impl FnOnce(&mut Record) -> bool) 
     let sql = "SELECT record FROM calls WHERE call_id = ?1";
     let text: Option<String> = db.prepare_cached(sql)?.query_row([call.0], |row| row.get(0)).optional()?;
     let Some(text) = text else { return Ok(()) };
-    match serde_json::from_str::<Record>(&text) {
+    match former::read(&text) {
         Ok(mut record) => {
             if note(&mut record) {
                 let sql = "UPDATE calls SET record = ?2 WHERE call_id = ?1";

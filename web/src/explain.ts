@@ -32,8 +32,17 @@ export interface Happened {
   candidates?: { operator: string; fit: string }[];
 }
 
+/** One visit to a line. */
+export interface Visit {
+  queue: string;
+  outcome: string;
+  wait_ms: number;
+  left_at?: string | null;
+  within_service_level?: boolean | null;
+}
+
 export interface Story {
-  record?: { lines?: { queue: string; outcome: string; wait_ms: number; left_at?: string | null }[] };
+  record?: { lines?: Visit[] };
   events: Happened[];
   passed_by?: { contact: string; at: string; operator?: string | null; why: string }[];
   incomplete?: boolean;
@@ -145,8 +154,14 @@ function verdict(story: Story, t: Dictionary["explain"], causes: Record<string, 
     left_at ? t.waited(names.queue(queue), wait_ms) : t.waits(names.queue(queue)),
   );
   const late = events.find((one) => one.output === "late");
-  const over = visits.every((visit) => visit.left_at);
-  return waited.join("") + (late ? t.late(word(causes, late.cause)) : over ? t.inTime : "");
+  return waited.join("") + (late ? t.late(word(causes, late.cause)) : aim(visits, t));
+}
+
+/** Where the log tells no cause, it may be gone: what the record says of the visits that count. */
+function aim(visits: Visit[], t: Dictionary["explain"]): string {
+  const counted = visits.filter((visit) => visit.outcome !== "short_abandoned");
+  if (counted.some((visit) => visit.within_service_level === false)) return t.notInTime;
+  return counted.length > 0 && counted.every((visit) => visit.within_service_level === true) ? t.inTime : "";
 }
 
 /** What `GET /calls/{id}/explain` answers, in the language of the page. */

@@ -27,6 +27,26 @@ test("every decision is told in Chinese, and what is not known in the words of t
   expect(lines[1]?.details).toEqual(["示忙: <1004>，<1011>"]);
 });
 
+test("of a call whose log is gone the record tells whether it was answered in time", () => {
+  const visit = (outcome: string, within_service_level: boolean | null) => ({
+    queue: "housing",
+    outcome,
+    wait_ms: 9_000,
+    left_at: outcome === "" ? null : new Date().toISOString(),
+    within_service_level,
+  });
+  const told = (...lines: ReturnType<typeof visit>[]) =>
+    explained({ story: { record: { lines }, events: [], incomplete: true } }, en, names).verdict;
+  const waited = "Waited 9 s in the line [housing]. ";
+  expect(told(visit("answered", true))).toBe(`${waited}That was in time.`);
+  expect(told(visit("answered", false))).toBe(`${waited}That was not in time.`);
+  expect(told(visit("answered", true), visit("abandoned", false))).toBe(`${waited}${waited}That was not in time.`);
+  expect(told(visit("moved", null), visit("answered", true))).toBe(`${waited}That was in time.`);
+  expect(told(visit("short_abandoned", false))).toBe(waited);
+  expect(told(visit("answered", true), visit("", null))).toBe(`${waited}Waits still in the line [housing]. `);
+  expect(told()).toBe(null);
+});
+
 test("an older answer without a story is told line by line", () => {
   expect(explained({ lines: ["a", "b"] }, en, names).lines.map((line) => line.text)).toEqual(["a", "b"]);
 });

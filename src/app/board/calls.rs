@@ -53,7 +53,7 @@ impl Keeper {
                 .iter()
                 .map(|note| Note { by: note.by.to_string(), at: time(note.at), text: note.text.clone() })
                 .collect(),
-            category: record.queue.as_ref().map(|queue| category(&self.house.ivr.menus, record, queue)),
+            category: record.queue.as_ref().map(|queue| category(&self.house, record, queue)),
             recording: seen.recorded.map(|recorded| recording(recorded).into()),
             digits: record.digits.clone(),
             callback_of: record.callback_of.map(|of| of.to_string()),

@@ -1,18 +1,27 @@
 //! What a call is about: what its caller chose in the menus.
 
+use crate::config::House;
 use crate::ids::{MenuId, QueueId};
-use crate::ivr::menu::{Choice, Menus, Node, To};
+use crate::ivr::menu::{Choice, Node, To};
 use crate::records::Record;
 
 /// The node that the caller chose last by a key, if it is not itself a menu, where something else was to be chosen;
-/// else the queue that was joined.
-pub fn category(menus: &Menus, record: &Record, queue: &QueueId) -> String {
+/// else the queue that was joined, as it is called now.
+pub fn category(house: &House, record: &Record, queue: &QueueId) -> String {
+    let menus = &house.ivr.menus;
     let steps = record.menu_path.iter().zip(record.menu_path.iter().skip(1)).rev();
     let chosen = steps.filter(|_| !record.choices.is_empty()).find(|(from, to)| {
         let is_menu = matches!(menus.nodes.get(*to), Some(Node::Menu(_)));
         !is_menu && menus.nodes.get(*from).is_some_and(|node| leads_by_key(node, to))
     });
-    chosen.map_or_else(|| queue.to_string(), |(_, to)| to.to_string())
+    chosen.map_or_else(|| house.queue.now_called(queue.clone()).to_string(), |(_, to)| to.to_string())
+}
+
+/// What queues were called before, and are called now; without the names that something else has by now.
+pub fn new_names(house: &House) -> impl Iterator<Item = (&QueueId, &QueueId)> {
+    let (queues, nodes) = (&house.queue.queues, &house.ivr.menus.nodes);
+    let is_taken = move |name: &str| queues.contains_key(name) || nodes.contains_key(name);
+    house.queue.formerly.iter().filter(move |(former, _)| !is_taken(former.as_str()))
 }
 
 fn leads_by_key(node: &Node, to: &MenuId) -> bool {
@@ -65,7 +74,7 @@ mod tests {
         ("hotline.toml", ""),
         (
             "queues.toml",
-            "[[queue]]\nid = \"citizen\"\nneed = \"zh >= 1\"\n[[queue]]\nid = \"english\"\nneed = \"en >= 1\"\n",
+            "[[queue]]\nid = \"citizen\"\nformerly = \"general\"\nneed = \"zh >= 1\"\n[[queue]]\nid = \"english\"\nneed = \"en >= 1\"\n",
         ),
         (
             "operators.toml",
@@ -83,7 +92,6 @@ mod tests {
         let hotline = format!("[media]\nprompts = \"{}/prompts\"\n", env!("CARGO_MANIFEST_DIR"));
         std::fs::write(dir.path().join("hotline.toml"), hotline).unwrap();
         let (house, _) = crate::config::load(dir.path()).map_err(|faults| crate::app::checking::told(&faults)).unwrap();
-        let menus = &house.ivr.menus;
         for (choices, path, queue, about) in [
             ("11", "welcome topics housing", "citizen", "housing"),
             ("12", "welcome topics market", "citizen", "market"),
@@ -92,6 +100,7 @@ mod tests {
             ("", "welcome", "citizen", "citizen"),
             ("2", "welcome", "english", "english"),
             // The files are other ones by now.
+            ("", "welcome", "general", "citizen"),
             ("11", "welcome former gone", "citizen", "citizen"),
         ] {
             let record: Record = serde_json::from_value(serde_json::json!({
@@ -101,7 +110,9 @@ mod tests {
                 "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
             }))
             .unwrap();
-            assert_eq!(category(menus, &record, &queue.into()), about, "{choices:?} {path}");
+            assert_eq!(category(&house, &record, &queue.into()), about, "{choices:?} {path}");
         }
+        let names: Vec<(&str, &str)> = new_names(&house).map(|(old, new)| (old.as_str(), new.as_str())).collect();
+        assert_eq!(names, [("general", "citizen")]);
     }
 }

@@ -108,6 +108,18 @@ impl Day {
         }
     }
 
+    /// Queues have other names now, former and new: calls that were about them are about the same under those.
+    pub fn take_new_names<'a>(&mut self, names: impl Iterator<Item = (&'a QueueId, &'a QueueId)>) {
+        for (former, now) in names {
+            if let Some(count) = self.categories.remove(former.as_str()) {
+                *self.categories.entry(now.to_string()).or_default() += count;
+            }
+            for about in self.open.values_mut().flatten().filter(|about| about.as_str() == former.as_str()) {
+                *about = now.to_string();
+            }
+        }
+    }
+
     pub fn said(&mut self, said: &Said) {
         if (said.seq, said.at) > self.counted {
             self.statistics.saw(said.at, &said.output);
@@ -282,5 +294,21 @@ mod tests {
         day.put(&record(2, &[("citizen", 40, "moved"), ("english", 40, "answered")]), about, true);
         let counts: Vec<(&str, u64)> = day.categories.iter().map(|(id, count)| (id.as_str(), *count)).collect();
         assert_eq!(counts, [("citizen", 1), ("english", 1)]);
+    }
+
+    #[test]
+    fn what_calls_were_about_goes_on_under_the_new_name_of_their_queue() {
+        let mut day = Day::empty(at(0), TimeZone::UTC);
+        let now = |_: &Record, queue: &QueueId| queue.as_str().replace("citizen", "town");
+        let former = |_: &Record, queue: &QueueId| queue.to_string();
+        let (closed, open) = (record(1, &[("citizen", 10, "answered")]), record(2, &[("citizen", 20, "")]));
+        day.put(&closed, former, true);
+        day.put(&open, former, false);
+        day.put(&record(3, &[("english", 30, "")]), former, false);
+        let (former_name, new_name) = (QueueId::from("citizen"), QueueId::from("town"));
+        day.take_new_names([(&former_name, &new_name)].into_iter());
+        day.put(&open, now, false);
+        let counts: Vec<(&str, u64)> = day.categories.iter().map(|(id, count)| (id.as_str(), *count)).collect();
+        assert_eq!(counts, [("english", 1), ("town", 2)]);
     }
 }

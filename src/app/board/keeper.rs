@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
-use super::category::category;
+use super::category::{category, new_names};
 use super::day::Day;
 use super::former::Awaited;
 use super::looks::{Line, Look};
@@ -191,8 +191,8 @@ impl Keeper {
         if let Err(fault) = self.day.read_log(&self.data, until) {
             error!(%fault, "the log of today cannot be read; the figures begin with what could be");
         }
-        let menus = &self.house.ivr.menus;
-        if let Err(fault) = self.day.read_records(&self.data, |record, queue| category(menus, record, queue)) {
+        let house = &self.house;
+        if let Err(fault) = self.day.read_records(&self.data, |record, queue| category(house, record, queue)) {
             error!(%fault, "the records of today cannot be read; what calls were about is counted from now on");
         }
         self.former = Awaited::begin(&self.data, self.day.begins, now, zone);
@@ -201,8 +201,8 @@ impl Keeper {
 
     fn count_open(&mut self) {
         for seen in self.calls.values() {
-            let menus = &self.house.ivr.menus;
-            self.day.put(&seen.record, |record, queue| category(menus, record, queue), false);
+            let house = &self.house;
+            self.day.put(&seen.record, |record, queue| category(house, record, queue), false);
         }
         self.changed_operators.extend(self.house.queue.operators.keys().cloned());
     }
@@ -250,6 +250,7 @@ impl Keeper {
                 let at = self.time(self.clock.now());
                 self.forget_the_removed(&house);
                 self.house = *house;
+                self.day.take_new_names(new_names(&self.house));
                 self.webhooks.set(&self.house.web.webhooks);
                 self.board.put_facts(&at, facts(&self.house, version));
                 self.changed_operators.extend(self.house.queue.operators.keys().cloned());
@@ -258,8 +259,8 @@ impl Keeper {
     }
 
     fn count(&mut self, record: &Record, closed: bool) {
-        let menus = &self.house.ivr.menus;
-        self.day.put(record, |record, queue| category(menus, record, queue), closed);
+        let house = &self.house;
+        self.day.put(record, |record, queue| category(house, record, queue), closed);
     }
 
     fn forget_the_removed(&mut self, new: &House) {

@@ -41,7 +41,7 @@ pub struct TryArgs {
     pub from: String,
     /// When, e.g. `2026-11-25T20:00`; default: now
     #[arg(long, value_name = "TIME", value_parser = super::reports::time)]
-    pub at: Option<crate::moment::Moment>,
+    pub at: Option<super::reports::WrittenTime>,
     /// Keys instead of asking for them: what is pressed at each menu in turn, e.g. `1,,12345#`; nothing is no key
     #[arg(long, value_name = "KEYS")]
     pub press: Option<String>,

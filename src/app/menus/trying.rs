@@ -47,9 +47,10 @@ pub fn walk(house: &House, args: &TryArgs) -> Result<(), String> {
         say!("  → refused, not answered");
         return Ok(());
     }
-    let now = args
-        .at
-        .unwrap_or_else(|| Moment::from_micros(u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0)));
+    let now = match &args.at {
+        Some(at) => at.in_zone(&house.app.time_zone)?,
+        None => Moment::from_micros(u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0)),
+    };
     let mut walk = Try {
         house,
         args,

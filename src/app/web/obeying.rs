@@ -134,12 +134,12 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
         Ask::Explain { call } => {
             let place = office.stories.clone().acquire_owned().await.map_err(|_| closing())?;
-            let data = office.data.clone();
+            let (data, zone) = (office.data.clone(), office.zone.clone());
             let id = call.to_string();
             on_a_thread(place, move || {
                 let missing = NotDone::Unknown;
-                let text = explain::explain(&data, &id, false).map_err(missing)?;
-                let story = explain::explain(&data, &id, true).map_err(missing)?;
+                let text = explain::explain(&data, &id, &zone, false).map_err(missing)?;
+                let story = explain::explain(&data, &id, &zone, true).map_err(missing)?;
                 let lines: Vec<&str> = text.lines().collect();
                 let story: Value = serde_json::from_str(&story).unwrap_or_default();
                 Ok(json!({ "lines": lines, "story": story }))

@@ -219,7 +219,7 @@ fn tell(finding: Finding, queues: &Queues<'_>, people: &People<'_>, faults: &mut
     }
 }
 
-fn app(files: &Files, faults: &mut Faults) -> Option<App> {
+pub(super) fn app(files: &Files, faults: &mut Faults) -> Option<App> {
     let house = reader::table::<written::House>(&files.hotline, "house", faults)?;
     let time_zone = match &house.written.time_zone {
         None => TimeZone::system(),

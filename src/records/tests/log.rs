@@ -2,13 +2,27 @@
 
 use super::*;
 
+const HOUR: u64 = 3_600_000_000;
+
+fn hour(number: u64) -> Moment {
+    Moment::from_micros(number * HOUR)
+}
+
+fn inputs_after(log: &Log, seq: u64) -> Vec<u64> {
+    let mut inputs = Vec::new();
+    log.inputs(seq, hour(100_000), |logged| {
+        inputs.push(logged.seq);
+        Ok(())
+    })
+    .unwrap();
+    inputs
+}
+
 /// A checkpoint every six hours of twenty days, an input every hour.
 #[test]
 fn the_log_is_kept_for_eight_days_with_a_checkpoint_for_each() {
-    const HOUR: u64 = 3_600_000_000;
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _, told) = open(dir.path());
-    let hour = |n: u64| Moment::from_micros(n * HOUR);
     for seq in 1..=480 {
         store.write(Entry::Input { seq, at: hour(seq), input: format!("{seq}") });
         store.write(Entry::Decision { seq, at: hour(seq), call: None, output: format!("after {seq}") });
@@ -31,12 +45,40 @@ fn the_log_is_kept_for_eight_days_with_a_checkpoint_for_each() {
     })
     .unwrap();
     assert_eq!(inputs, [385, 386, 387, 388, 389, 390]);
-    let mut oldest = u64::MAX;
-    log.inputs(0, hour(1000), |logged| {
-        oldest = oldest.min(logged.seq);
-        Ok(())
-    })
-    .unwrap();
+    let oldest = inputs_after(&log, 0)[0];
     let decisions = log.decisions(0, 0).unwrap();
     assert_eq!((oldest, decisions[0].1.seq), (289, 288), "older ones are gone");
+}
+
+/// An input every hour, and checkpoints at starts only: one long ago, two on the twentieth day.
+#[test]
+fn a_day_in_which_the_house_was_started_twice_can_be_told_from_its_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let inputs = |store: &mut Store, hours: std::ops::RangeInclusive<u64>| {
+        for seq in hours {
+            store.write(Entry::Input { seq, at: hour(seq), input: format!("{seq}") });
+        }
+    };
+    let starts =
+        |store: &mut Store, seq: u64| store.write(Entry::Checkpoint { seq, at: hour(seq), state: format!("{seq}") });
+    inputs(&mut store, 1..=2);
+    starts(&mut store, 2);
+    inputs(&mut store, 3..=490);
+    starts(&mut store, 490);
+    inputs(&mut store, 491..=492);
+    let ticket = starts(&mut store, 492);
+    wait_for(&told, ticket);
+    let midnight = hour(480);
+    let log = Log::open(dir.path()).unwrap();
+    let begin = log.checkpoint(midnight).unwrap().unwrap();
+    assert_eq!(begin.seq, 2, "there is none after it that is before this midnight");
+    assert!(inputs_after(&log, begin.seq).into_iter().eq(3..=492));
+    // Nine days later that day is not kept any more, and what was before it is of no use.
+    let ticket = starts(&mut store, 492 + 9 * 24);
+    wait_for(&told, ticket);
+    store.close();
+    let log = Log::open(dir.path()).unwrap();
+    assert_eq!(log.checkpoint(midnight).unwrap().unwrap().seq, 492);
+    assert!(inputs_after(&log, 0).is_empty());
 }

@@ -1,6 +1,7 @@
 //! Real files in temporary folders; a crash is a copy of the files while the store is open.
 
 mod export;
+mod former;
 mod log;
 
 use std::path::Path;
@@ -217,28 +218,6 @@ fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
     wait_for(&told, store.write(noted("", "1001", 103)));
     assert_eq!(records(after.path())[0], Record { notes: vec![theirs], ..finished(1) });
     store.close();
-}
-
-#[test]
-fn a_note_of_former_times_is_the_note_of_who_wrote_it_last() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut store, ..) = open(dir.path());
-    for number in 1..4 {
-        store.write(Entry::Closed(Box::new(finished(number))));
-    }
-    store.close();
-    let db = rusqlite::Connection::open(dir.path().join(schema::FILE)).unwrap();
-    let id = |number| finished(number).call_id.0;
-    let sql = "UPDATE calls SET record = json_remove(
-        json_set(record, '$.note', ?2, '$.note_by', '1002'), '$.notes', '$.holds') WHERE call_id = ?1";
-    db.execute(sql, rusqlite::params![id(1), "路灯坏了"]).unwrap();
-    db.execute(sql, rusqlite::params![id(2), None::<String>]).unwrap();
-    db.pragma_update(None, "user_version", 6).unwrap();
-    drop(db);
-    let (store, ..) = open(dir.path());
-    store.close();
-    let note = NoteRecord { by: "1002".into(), at: None, text: "路灯坏了".into() };
-    assert_eq!(records(dir.path()), [Record { notes: vec![note], ..finished(1) }, finished(2), finished(3)]);
 }
 
 #[test]

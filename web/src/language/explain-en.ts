@@ -81,6 +81,7 @@ export const explain: Dictionary["explain"] = {
   pressed: (key) => `the caller pressed ${key}`,
   late: (cause) => `Not in time: ${cause}. `,
   inTime: "That was in time.",
+  notInTime: "That was not in time.",
   waited: (queue, ms) => `Waited ${lasted(ms)} in the line ${queue}. `,
   waits: (queue) => `Waits still in the line ${queue}. `,
   callbackTaken: (number) => `Will be called back at ${number}, its place kept`,

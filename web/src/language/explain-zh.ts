@@ -81,6 +81,7 @@ export const explain = {
   pressed: (key: string) => `来电人按了 ${key}`,
   late: (cause: string) => `未及时接听：${cause}。`,
   inTime: "在目标时间之内。",
+  notInTime: "未及时接听。",
   waited: (queue: string, ms: number) => `在 ${queue} 等待 ${lasted(ms)}。`,
   waits: (queue: string) => `仍在 ${queue} 等待。`,
   callbackTaken: (number: string) => `将回呼 ${number}，位次保留`,

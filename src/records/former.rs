@@ -1,0 +1,57 @@
+//! Records as former versions wrote them are read as if they had been written today. They lie in the database as they
+//! are: to write all of them anew takes long, and nobody could call meanwhile.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::words::{LineRecord, NoteRecord, Outcome, Record};
+use crate::ids::OperatorId;
+
+/// A call had one note, with or without an author.
+#[derive(Deserialize)]
+struct OneNote {
+    note: Option<String>,
+    note_by: Option<OperatorId>,
+}
+
+/// A record as it lies in the database.
+pub(super) fn read(text: &str) -> serde_json::Result<Record> {
+    let mut record: Record = serde_json::from_str(text)?;
+    // Quotes within a text have a backslash before them: where this stands, it is a key, and few records have it.
+    if record.notes.is_empty() && text.contains(r#""note":""#) {
+        let OneNote { note, note_by } = serde_json::from_str(text)?;
+        let by = note_by.or(record.operator.clone()).unwrap_or_else(|| OperatorId::from(""));
+        record.notes.extend(note.map(|text| NoteRecord { by, at: None, text }));
+    }
+    if record.lines.is_empty() {
+        record.lines = only_line(&record).into_iter().collect();
+    }
+    Ok(record)
+}
+
+/// Visits to lines were not told apart: all that is known is of the call, and taken as one visit to its last queue.
+fn only_line(record: &Record) -> Option<LineRecord> {
+    let (queue, joined_at) = (record.queue.clone()?, record.queued_at?);
+    let gone_at = record.ended_at.map(|_| joined_at + Duration::from_millis(record.wait_ms));
+    let left_at = record.connected_at.or(gone_at);
+    let outcome = match (record.connected_at, record.outcome) {
+        (Some(_), _) => "answered",
+        (None, Some(Outcome::AbandonedInQueue)) => "abandoned",
+        (None, Some(Outcome::Callback)) => "callback",
+        (None, Some(Outcome::SystemRestart)) => "restarted",
+        (None, Some(_)) => "overflowed",
+        (None, None) => "",
+    };
+    let answered = record.offers.iter().find(|offer| offer.outcome == "answered");
+    let operator = answered.map(|offer| offer.operator.clone()).or(record.operator.clone());
+    Some(LineRecord {
+        queue,
+        joined_at,
+        left_at,
+        outcome: outcome.into(),
+        operator: record.connected_at.and(operator),
+        wait_ms: left_at.map_or(0, |at| u64::try_from(at.since(joined_at).as_millis()).unwrap_or(u64::MAX)),
+        within_service_level: left_at.and(record.within_service_level),
+    })
+}

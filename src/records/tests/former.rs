@@ -1,0 +1,128 @@
+//! Records that former versions wrote.
+
+use super::*;
+
+/// Changes what is written of a call behind the back of the store.
+fn rewrite(dir: &Path, number: u64, change: &str) {
+    let db = rusqlite::Connection::open(dir.join(schema::FILE)).unwrap();
+    let sql = format!("UPDATE calls SET record = {change} WHERE call_id = ?1");
+    assert_eq!(db.execute(&sql, [finished(number).call_id.0]).unwrap(), 1);
+}
+
+fn as_former_version(dir: &Path) {
+    let db = rusqlite::Connection::open(dir.join(schema::FILE)).unwrap();
+    db.pragma_update(None, "user_version", 6).unwrap();
+}
+
+fn note(by: &str, second: Option<u64>, text: &str) -> NoteRecord {
+    NoteRecord { by: by.into(), at: second.map(at), text: text.into() }
+}
+
+#[test]
+fn a_note_of_former_times_is_the_note_of_who_wrote_it_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    for number in 1..5 {
+        store.write(Entry::Closed(Box::new(finished(number))));
+    }
+    store.close();
+    let former = |number, note: &str, by: &str| {
+        let change =
+            format!("json_remove(json_set(record, '$.note', {note}, '$.note_by', {by}), '$.notes', '$.holds')");
+        rewrite(dir.path(), number, &change);
+    };
+    former(1, "'路灯坏了'", "'1002'");
+    former(2, "NULL", "'1002'");
+    former(3, "'a \"lamp\"'", "NULL");
+    as_former_version(dir.path());
+    let (mut store, ..) = open(dir.path());
+    let theirs = Record { notes: vec![note("1002", None, "路灯坏了")], ..finished(1) };
+    let operators = Record { notes: vec![note("1001", None, "a \"lamp\"")], ..finished(3) };
+    let all = [theirs.clone(), finished(2), operators.clone(), finished(4)];
+    assert_eq!(records(dir.path()), all);
+    assert_eq!(read_call(dir.path(), theirs.call_id).unwrap(), Some(theirs));
+    let found = search(dir.path(), &Filter::default(), 2).unwrap();
+    assert_eq!(found, [finished(4), operators]);
+    // What is noted now stands beside it, or in its place if the author is the same.
+    let write = |store: &mut Store, number: u64, text: &str| {
+        let call = finished(number).call_id;
+        store.write(Entry::Noted { call, by: "1001".into(), at: at(100), text: text.into() });
+    };
+    write(&mut store, 1, "mended");
+    write(&mut store, 3, "two lamps");
+    store.close();
+    let both = vec![note("1002", None, "路灯坏了"), note("1001", Some(100), "mended")];
+    let later = vec![note("1001", Some(100), "two lamps")];
+    let all = records(dir.path());
+    assert_eq!((&all[0].notes, &all[2].notes), (&both, &later));
+}
+
+const NO_LINES: &str = "json_remove(record, '$.lines')";
+
+#[test]
+fn a_call_of_former_times_has_one_visit_to_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let gave_up = |number: u64, outcome: Outcome| Record {
+        connected_at: None,
+        operator: None,
+        offers: Vec::new(),
+        outcome: Some(outcome),
+        wait_ms: 7000,
+        within_service_level: Some(false),
+        lines: vec![LineRecord {
+            left_at: Some(at(number + 9)),
+            outcome: if outcome == Outcome::Callback { "callback".into() } else { "abandoned".into() },
+            wait_ms: 7000,
+            within_service_level: Some(false),
+            ..waiting(number)
+        }],
+        ..finished(number)
+    };
+    let late = Record { within_service_level: Some(false), ..finished(4) };
+    let late =
+        Record { lines: vec![LineRecord { within_service_level: Some(false), ..late.lines[0].clone() }], ..late };
+    let never_queued = Record {
+        queued_at: None,
+        queue: None,
+        wait_ms: 0,
+        within_service_level: None,
+        lines: Vec::new(),
+        ..finished(5)
+    };
+    let (second, third) = (gave_up(2, Outcome::AbandonedInQueue), gave_up(3, Outcome::Callback));
+    let all = [finished(1), second, third, late, never_queued];
+    for record in &all {
+        store.write(Entry::Closed(Box::new(record.clone())));
+    }
+    store.close();
+    for number in 1..=5 {
+        rewrite(dir.path(), number, NO_LINES);
+    }
+    assert_eq!(records(dir.path()), all);
+}
+
+#[test]
+fn calls_that_a_former_version_left_open_end_as_those_of_today() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    // What follows from the moments was filled in at the end only.
+    let open_call = |record: Record| Record { ended_at: None, outcome: None, wait_ms: 0, talk_ms: 0, ..record };
+    let waits = Record { connected_at: None, operator: None, within_service_level: None, ..finished(100_010) };
+    store.write(Entry::Opened(Box::new(open_call(finished(100_000)))));
+    store.write(Entry::Opened(Box::new(open_call(waits))));
+    store.write(Entry::Heartbeat { at: at(100_030) });
+    store.close();
+    rewrite(dir.path(), 100_000, NO_LINES);
+    rewrite(dir.path(), 100_010, NO_LINES);
+    let (store, ..) = Store::open(dir.path(), at(100_100), Box::new(|_| ())).unwrap();
+    store.close();
+    let ends: Vec<_> = records(dir.path())
+        .into_iter()
+        .map(|record| (record.wait_ms, record.talk_ms, record.within_service_level, record.lines[0].outcome.clone()))
+        .collect();
+    assert_eq!(ends, [(3000, 25_000, Some(true), "answered".into()), (18_000, 0, Some(false), "restarted".into())]);
+    let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
+    assert!(text.contains("|citizen|1001|COMPLETECALLER|3|25|1\n"), "{text}");
+    assert!(text.contains("|citizen|NONE|ABANDON|1|1|18\n"), "{text}");
+}
