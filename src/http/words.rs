@@ -212,16 +212,19 @@ pub struct Note {
 pub struct Part {
     pub call: String,
     pub act: Act,
-    /// Who has the call, or had it last.
+    /// `ringing`: their phone still rings for it; `talking`.
+    pub stage: String,
+    /// Who has the call, or had it last. Absent with `rung` where no operator sends the caller: a menu led to their
+    /// seat, or a colleague rings them.
     pub operator: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// Their phone rings for a caller who is sent to them.
+    /// Their phone rings for a caller who is sent to them, or who came to their seat without an operator.
     Rung,
-    /// Their phone rings, or they are asked aside: the caller hears music.
+    /// They are asked aside: the caller hears music.
     Consulted,
     /// They speak with caller and operator.
     Conference,

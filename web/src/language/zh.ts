@@ -112,6 +112,15 @@ export const zh = {
     listen: (who: string) => `正在监听 ${who}`,
     whisper: (who: string) => `正在对 ${who} 耳语`,
     barge: (who: string) => `在 ${who} 的通话中`,
+    /** No operator sends the caller. */
+    direct: "席位直接来电",
+  },
+  /** The same while their phone still rings for it. */
+  doingSoon: {
+    consulted: (who: string) => `${who} 要咨询，振铃中`,
+    listen: (who: string) => `振铃中，将监听 ${who}`,
+    whisper: (who: string) => `振铃中，将对 ${who} 耳语`,
+    barge: (who: string) => `振铃中，将加入 ${who} 的通话`,
   },
   act: {
     rung: "振铃",
@@ -128,6 +137,13 @@ export const zh = {
     listen: (who: string) => `您在监听 ${who}，没有人听到您。`,
     whisper: (who: string) => `${who} 能听到您，市民听不到。`,
     barge: (who: string) => `${who} 和市民都能听到您。`,
+    direct: "来电直接打到您的席位，对方在听回铃音。",
+  },
+  partSoon: {
+    consulted: (who: string) => `${who} 要为这位市民咨询您，您的电话在振铃；市民在听音乐，听不到您。`,
+    listen: (who: string) => `您的电话在振铃；接听后您监听 ${who}，没有人听到您。`,
+    whisper: (who: string) => `您的电话在振铃；接听后 ${who} 能听到您，市民听不到。`,
+    barge: (who: string) => `您的电话在振铃；接听后 ${who} 和市民都能听到您。`,
   },
   reason: {
     break: "小休",

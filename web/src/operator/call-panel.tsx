@@ -6,7 +6,7 @@ import { queues } from "../board";
 import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
 import { open, words } from "../language";
-import { nameOf } from "../operators";
+import { partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Note as NoteOf } from "../words";
 import { Actions, type Window_ } from "./actions";
@@ -49,12 +49,15 @@ function Situation({ of }: { of: CallNow }) {
   const [mine, part] = [me.value, me.value?.part];
   if (desk.value.asked) {
     const act = of.consulting?.caller_hears ? "conference" : "consulted";
-    lines.push({
-      text: words.value.part[act](nameOf(of.operator)),
-      state: act === "conference" ? "talking" : "consulting",
-    });
+    const asked = {
+      call: of.id,
+      act,
+      stage: of.consulting?.stage ?? "talking",
+      operator: of.operator ?? null,
+    } as const;
+    lines.push({ text: partOf(asked), state: act === "conference" ? "talking" : "consulting" });
   } else if (part?.call === of.id) {
-    lines.push({ text: words.value.part[part.act](nameOf(part.operator)), state: "consulting" });
+    lines.push({ text: partOf(part), state: "consulting" });
   } else if (of.consulting) {
     const who = whom(of.consulting.to);
     const talking = of.consulting.stage === "talking";
