@@ -278,6 +278,8 @@ export interface Recording {
 /** One visit to a line. */
 export interface Visit {
   queue: string;
+  /** Since when they wait; after a move since before it. */
+  joined_at: string;
   outcome: string;
   wait_ms: number;
   left_at?: string | null;

@@ -615,6 +615,7 @@ export const en: Dictionary = {
       arrived_at: "Arrived",
       answered_at: "Answered by the system",
       queued_at: "Joined the line",
+      moved: "Moved to the line",
       connected_at: "Connected",
       ended_at: "Ended",
       offered: "Rung",

@@ -565,6 +565,7 @@ export const zh = {
       arrived_at: "呼入",
       answered_at: "系统应答",
       queued_at: "进入队列",
+      moved: "移到队列",
       connected_at: "人工接通",
       ended_at: "结束",
       offered: "振铃",
