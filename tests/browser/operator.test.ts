@@ -245,6 +245,17 @@ describe("the keyboard alone", () => {
 });
 
 describe("what is known of a caller", () => {
+  test("what they chose in the menus is called by its name, in the language of the page", async () => {
+    const call = await talk();
+    served.house.call(call, { category: "heating" });
+    await page.waitForSelector('dl.facts dd:text-is("供暖")');
+    await page.click('header button:text-is("English")');
+    await page.waitForSelector('dl.facts dd:text-is("Heating")');
+    // What nobody named is called by its id.
+    served.house.call(call, { category: "lamps" });
+    await page.waitForSelector('dl.facts dd:text-is("lamps")');
+  });
+
   test("how often they called, and what could not be read is not told as nothing", async () => {
     const call = await talk();
     await page.waitForSelector(`[data-call="${call}"] .history li`);

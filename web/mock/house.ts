@@ -446,6 +446,7 @@ export class House {
       queues: [...this.queues.values()].map(({ id, name }) => ({ id, name })),
       emergencies: ["110", "119", "120", "122"].map((id) => ({ id, name: id })),
       reasons: ["break", "meal", "training"],
+      choice_names: { heating: { zh: "供暖", en: "Heating" } },
     };
   }
 

@@ -251,6 +251,8 @@ export interface Directory {
   reasons: string[];
   reason_names?: Record<string, Names>;
   skill_names?: Record<string, Names>;
+  /** Of nodes of the menus: what calls are about. */
+  choice_names?: Record<string, Names>;
 }
 
 export type Whom = { operator: string } | { seat: string } | { queue: string } | { number: string };

@@ -186,6 +186,7 @@ pub fn facts(house: &House, version: u64) -> Facts {
         reasons: rules.reasons.iter().map(ToString::to_string).collect(),
         reason_names: names(&house.names.reasons),
         skill_names: names(&house.names.skills),
+        choice_names: names(&house.names.choices),
         emergencies: house.emergencies.iter().map(emergency).collect(),
         ice_servers: ice.collect(),
     }

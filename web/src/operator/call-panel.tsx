@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { queues } from "../board";
 import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
-import { open, words } from "../language";
+import { called, open, words } from "../language";
 import { partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Note as NoteOf } from "../words";
@@ -41,6 +41,12 @@ export function whom(id: string): string {
 }
 
 const queueName = (id: string | null | undefined) => (id ? queues.value.get(id)?.name || id : "–");
+
+/** A node of the menus, or a queue. */
+function categoryName(id: string): string {
+  const names = directory.value?.choice_names?.[id];
+  return names ? called({ id, names }) : queueName(id);
+}
 
 function Situation({ of }: { of: CallNow }) {
   const t = words.value.operator;
@@ -120,7 +126,7 @@ function Facts({ of }: { of: CallNow }) {
           {value}
         </Fact>
       ))}
-      {of.category && of.category !== of.queue && <Fact name={t.operator.category}>{of.category}</Fact>}
+      {of.category && of.category !== of.queue && <Fact name={t.operator.category}>{categoryName(of.category)}</Fact>}
       <Fact name={t.operator.called}>{of.callback_of ? "–" : of.to}</Fact>
     </dl>
   );
