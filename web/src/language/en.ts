@@ -63,8 +63,7 @@ export const en: Dictionary = {
     go: "Sign in",
     wrong: "Number or password is wrong.",
     firstTitle: "First visit",
-    firstWhat:
-      "Nobody has a password yet. On the machine of the hotline, in the folder where it was started, each of these asks for one:",
+    firstWhat: "Nobody has a password yet. On the machine of the hotline each of these asks for one:",
     firstWho: {
       "1001": "an operator",
       "1010": "a supervisor, who takes calls too",
