@@ -34,8 +34,8 @@ Examples:
   hotline staff --calls-per-hour 7000 --handle-time 300s  how many operators does it take?";
 
 /// The telephone exchange of a citizen hotline.
-pub const DEFAULT_CONFIG: &str = "sip-config";
-pub const DEFAULT_DATA: &str = "data";
+const DEFAULT_CONFIG: &str = "sip-config";
+const DEFAULT_DATA: &str = "data";
 
 #[derive(Parser, Debug)]
 #[command(name = "hotline", version, after_help = EXAMPLES, arg_required_else_help = true)]

@@ -21,7 +21,7 @@ pub struct Problem {
     /// Always `about:blank`: the status says what kind it is.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    pub title: String,
+    pub title: &'static str,
     pub status: u16,
     /// For people.
     pub detail: String,
@@ -33,6 +33,11 @@ pub struct Problem {
     #[serde(skip_serializing_if = "is_false")]
     #[schema(required = false)]
     pub no_passwords: bool,
+    /// Said with `no_passwords`: that command, right in every folder of the hotline's machine; in place of `WHO` comes
+    /// an operator's number, or the id of a `[[web.person]]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub password_command: Option<Box<str>>,
     /// Seconds.
     #[serde(skip)]
     pub retry_after: Option<u64>,
@@ -40,9 +45,9 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        let title = status.canonical_reason().unwrap_or("Error").to_string();
-        let (kind, status, detail) = ("about:blank", status.as_u16(), detail.into());
-        Problem { kind, title, status, detail, fields: BTreeMap::new(), no_passwords: false, retry_after: None }
+        let title = status.canonical_reason().unwrap_or("Error");
+        let (kind, status, detail, fields) = ("about:blank", status.as_u16(), detail.into(), BTreeMap::new());
+        Problem { kind, title, status, detail, fields, no_passwords: false, password_command: None, retry_after: None }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Problem {

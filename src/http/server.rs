@@ -62,6 +62,8 @@ pub struct Parts {
     pub data: PathBuf,
     pub meter: Option<Meter>,
     pub sign_in_tries: u32,
+    /// Sets the password of `WHO`.
+    pub password_command: String,
     /// Whether calls are taken and the disk takes them; the words say why not.
     pub health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     pub phones: Phones,
@@ -82,6 +84,7 @@ pub struct Web {
     health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     pub phones: Phones,
     pub tries: Tries,
+    pub password_command: String,
     pub idempotency: Idempotency,
     pub hashing: Arc<Semaphore>,
     /// For those whose password is looked at, and those who wait for that.
@@ -180,7 +183,21 @@ pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Re
 }
 
 pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
-    let Parts { board, settings, access, obey, now, zone, data, meter, sign_in_tries, health, phones, tls: _ } = parts;
+    let Parts {
+        board,
+        settings,
+        access,
+        obey,
+        now,
+        zone,
+        data,
+        meter,
+        sign_in_tries,
+        password_command,
+        health,
+        phones,
+        tls: _,
+    } = parts;
     Arc::new(Web {
         board,
         settings,
@@ -193,6 +210,7 @@ pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
         health,
         phones,
         tries: Tries::new(sign_in_tries),
+        password_command,
         idempotency: Idempotency::default(),
         hashing: Arc::new(Semaphore::new(HASHING)),
         hashing_room: Semaphore::new(HASHING + HASHING_WAITING),

@@ -27,10 +27,6 @@ const BOARD_LOOKS: u32 = 20;
 const BOARD_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Before the token of a program. What else stands in that header is for a proxy before us.
 const TOKEN_PREFIX: &str = "Bearer ";
-/// Said as long as nobody has a password. The names are those of the shipped files, here and everywhere.
-const FIRST_VISIT: &str = "nobody has a password yet: `hotline password 1001`, on the machine of the hotline, sets one \
-                           for operator 1001, and so it does for every operator and every [[web.person]] of the \
-                           files, as shipped `hotline password 1010` for a supervisor and `hotline password admin`";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -72,9 +68,19 @@ impl Who {
 pub fn unknown(web: &Web, detail: &str) -> Problem {
     match web.access.has_passwords() {
         Ok(true) => Problem::unauthorized(detail),
-        Ok(false) => Problem { no_passwords: true, ..Problem::unauthorized(FIRST_VISIT) },
+        Ok(false) => first_visit(&web.password_command),
         Err(fault) => Problem::from(fault),
     }
+}
+
+/// The names are those of the shipped files, here and everywhere.
+fn first_visit(command: &str) -> Problem {
+    let detail = format!(
+        "nobody has a password yet: `{}`, on the machine of the hotline, sets one for operator 1001, and so it does for \
+         every operator and every [[web.person]] of the files in place of 1001: as shipped 1010, a supervisor, and admin",
+        command.replace("password WHO", "password 1001")
+    );
+    Problem { no_passwords: true, password_command: Some(command.into()), ..Problem::unauthorized(detail) }
 }
 
 /// Whether name and password belong together; a name that is unknown looks the same and takes as long.
@@ -260,6 +266,14 @@ mod tests {
         assert!(!sits(&web, "1002", "8001") && !sits(&web, "1002", "8003"));
         sit("1001", Some("8002"));
         assert!(!sits(&web, "1002", "8002") && !sits(&web, "1001", "8001"));
+    }
+
+    #[test]
+    fn whoever_comes_first_is_told_the_command_as_it_is_to_be_typed() {
+        let problem = unknown(&web(), "sign in first");
+        assert!(problem.no_passwords);
+        assert!(problem.detail.contains("`/opt/hotline password 1001 --data /srv`"), "{}", problem.detail);
+        assert_eq!(problem.password_command.as_deref(), Some("/opt/hotline password WHO --data /srv"));
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn parts() -> Parts {
         data: dir,
         meter: None,
         sign_in_tries: 10,
+        password_command: "/opt/hotline password WHO --data /srv".into(),
         health: Arc::new(|| Ok(())),
         phones: Arc::new(|_, _, _, _| false),
         tls: None,

@@ -122,7 +122,8 @@ pub struct CallNow {
     pub emergency: Option<EmergencyNow>,
     /// Each author has one, in the order in which they began.
     pub notes: Vec<Note>,
-    /// What it is about, as far as the menus tell: a node of them, or the queue. See `Figures.categories`.
+    /// What it is about, as far as the menus tell: a node of them, or the queue. See `Figures.categories`; `GET
+    /// /directory` tells the nodes' names in `choice_names`.
     pub category: Option<String>,
     /// `soon`: it will be recorded when caller and operator talk and the caller has heard of it; `on`; `paused` by the
     /// operator. Absent where it is not recorded.
@@ -212,16 +213,19 @@ pub struct Note {
 pub struct Part {
     pub call: String,
     pub act: Act,
-    /// Who has the call, or had it last.
+    /// `ringing`: their phone still rings for it; `talking`.
+    pub stage: String,
+    /// Who has the call, or had it last. Absent with `rung` where no operator sends the caller: a menu led to their
+    /// seat, or a colleague rings them.
     pub operator: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// Their phone rings for a caller who is sent to them.
+    /// Their phone rings for a caller who is sent to them, or who came to their seat without an operator.
     Rung,
-    /// Their phone rings, or they are asked aside: the caller hears music.
+    /// They are asked aside: the caller hears music.
     Consulted,
     /// They speak with caller and operator.
     Conference,
@@ -368,6 +372,8 @@ pub struct Facts {
     /// Of the reasons that the files name.
     pub reason_names: BTreeMap<String, Names>,
     pub skill_names: BTreeMap<String, Names>,
+    /// Of the nodes of the menus that callers choose.
+    pub choice_names: BTreeMap<String, Names>,
     pub emergencies: Vec<Named>,
     /// Given to browsers for their side of a call.
     #[serde(skip)]

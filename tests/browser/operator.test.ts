@@ -133,8 +133,9 @@ describe("the keyboard alone", () => {
     const others = { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting" as const, rung: [] };
     const call = served.house.ring("1001", "13900007777");
     served.house.call(call, { ...others, consulting, notes: [{ by: "1006", at: new Date().toISOString(), text: "暖气不热" }] });
-    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", operator: "1006" } });
-    await page.waitForSelector('.situation:has-text("听不到您")');
+    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "ringing", operator: "1006" } });
+    await page.waitForSelector('.situation:has-text("您的电话在振铃")');
+    await page.waitForSelector('[data-field="state"]:has-text("振铃")');
     await page.waitForSelector('[data-note="1006"]:has-text("暖气不热")');
     await page.waitForSelector('.caller:has-text("139 0000 7777")');
     await page.keyboard.press("a");
@@ -147,7 +148,7 @@ describe("the keyboard alone", () => {
     for (const key of ["h", "g", "t", "p", "Shift+Digit1"]) await page.keyboard.press(key);
     expect(orders()).toEqual([]);
     served.house.call(call, { ...others, stage: "conference", consulting: { ...consulting, stage: "talking", caller_hears: true } });
-    served.house.operator("1001", { state: "outbound", part: { call, act: "conference", operator: "1006" } });
+    served.house.operator("1001", { state: "outbound", part: { call, act: "conference", stage: "talking", operator: "1006" } });
     await page.waitForSelector('.situation:has-text("市民能听到您")');
     served.house.call(call, { ...others, operator: "1001", seat: "8001", stage: "talking", consulting: null });
     served.house.operator("1001", { state: "talking", call, part: null });
@@ -161,11 +162,25 @@ describe("the keyboard alone", () => {
     // So few are there that all of them are shown.
     for (const { id } of served.house.operators.values())
       if (!["1001", "1004", "1006"].includes(id)) served.house.operator(id, { state: "signed_out", seat: null });
-    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "listen", operator: "1004" } });
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "listen", stage: "ringing", operator: "1004" } });
     const name = served.house.operators.get("1004")?.name ?? "";
+    await page.waitForSelector(`.lines .chip:has-text("振铃中，将监听 ${name}")`);
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "listen", stage: "talking", operator: "1004" } });
     await page.waitForSelector(`.lines .chip:has-text("正在监听 ${name}")`);
-    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", operator: "1004" } });
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
     await page.waitForSelector(`.lines .chip:has-text("${name} 正在咨询")`);
+  });
+
+  test("a caller whom no colleague sends has no sender, and one who is sent has", async () => {
+    const call = served.house.ring("1001", "13900007777");
+    served.house.call(call, { stage: "onward", rung: ["1001"] });
+    const rung = (operator: string | null) =>
+      served.house.operator("1001", { state: "outbound", part: { call, act: "rung", stage: "ringing", operator } });
+    rung(null);
+    await page.waitForSelector('.situation:has-text("直接打到您的席位")');
+    await page.waitForSelector('.state-words:has-text("直接打到您的席位")');
+    rung("1004");
+    await page.waitForSelector(`.situation:has-text("${served.house.operators.get("1004")?.name} 把这位市民转给您")`);
   });
 
   test("one key for the ambulance", async () => {
@@ -230,6 +245,17 @@ describe("the keyboard alone", () => {
 });
 
 describe("what is known of a caller", () => {
+  test("what they chose in the menus is called by its name, in the language of the page", async () => {
+    const call = await talk();
+    served.house.call(call, { category: "heating" });
+    await page.waitForSelector('dl.facts dd:text-is("供暖")');
+    await page.click('header button:text-is("English")');
+    await page.waitForSelector('dl.facts dd:text-is("Heating")');
+    // What nobody named is called by its id.
+    served.house.call(call, { category: "lamps" });
+    await page.waitForSelector('dl.facts dd:text-is("lamps")');
+  });
+
   test("how often they called, and what could not be read is not told as nothing", async () => {
     const call = await talk();
     await page.waitForSelector(`[data-call="${call}"] .history li`);

@@ -250,7 +250,7 @@ describe("the admin's page", () => {
 test("on a fresh installation one is told how to set the first password", async () => {
   served.house.fresh = true;
   page = await person.open(`${served.url}/signin`);
-  for (const who of ["1001", "1010", "admin", "wall"]) await page.waitForSelector(`[data-panel="first"] pre:has-text("hotline password ${who}")`);
+  for (const who of ["1001", "1010", "admin", "wall"]) await page.waitForSelector(`[data-panel="first"] pre:text-is("/usr/bin/hotline password ${who} --config /etc/hotline --data /var/lib/hotline")`);
 });
 
 test("all pages together are under 300 kB compressed", () => {

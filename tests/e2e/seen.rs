@@ -84,10 +84,15 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
     });
     let of_boris = board["operators"].as_array().into_iter().flatten().find(|operator| operator["id"] == "1002");
     let of_boris = of_boris.expect("he is there");
-    let part = json!({ "call": id, "act": "consulted", "operator": "1001" });
+    // His telephone answers by itself, sooner or later.
+    let part = json!({ "call": id, "act": "consulted", "stage": of_boris["part"]["stage"], "operator": "1001" });
     assert_eq!((&of_boris["state"], &of_boris["part"]), (&json!("outbound"), &part));
     // He answers; the caller does not hear him before the conference.
     wait_call(&boris, "he answered", |call| call["consulting"]["stage"] == "talking");
+    vera.wait_board("that he talks is told", |board| {
+        let mut operators = board["operators"].as_array().into_iter().flatten();
+        operators.any(|operator| operator["id"] == "1002" && operator["part"]["stage"] == "talking")
+    });
     let asked = offset(&boris);
     assert_eq!(order(&boris, &id, &json!({ "order": "conference" })), 403);
     assert_eq!(order(&anna, &id, &json!({ "order": "conference" })), 202);

@@ -252,7 +252,12 @@ export class House {
       response.statusCode = 401;
       response.setHeader("Content-Type", "application/problem+json");
       response.end(
-        JSON.stringify({ status: 401, detail: "set a password: hotline password 1001", no_passwords: true }),
+        JSON.stringify({
+          status: 401,
+          detail: "set a password: hotline password 1001",
+          no_passwords: true,
+          password_command: "/usr/bin/hotline password WHO --config /etc/hotline --data /var/lib/hotline",
+        }),
       );
       return true;
     }
@@ -446,6 +451,7 @@ export class House {
       queues: [...this.queues.values()].map(({ id, name }) => ({ id, name })),
       emergencies: ["110", "119", "120", "122"].map((id) => ({ id, name: id })),
       reasons: ["break", "meal", "training"],
+      choice_names: { heating: { zh: "供暖", en: "Heating" } },
     };
   }
 

@@ -292,6 +292,15 @@ export function records(): CallRecord[] {
       within_service_level: !lost && wait <= 15_000,
       notes: i % 5 === 0 ? [{ by: operator, at: ago(60), text: "反映小区供暖温度不足，已登记派单" }] : [],
       recording: lost ? null : { file: `recordings/r${i}.wav`, sha256: "0".repeat(64), length_ms: talk },
+      lines: [
+        {
+          queue,
+          joined_at: ago(arrived - 9),
+          left_at: ago(arrived - 9 - wait / 1000),
+          outcome: lost ? "abandoned" : "answered",
+          wait_ms: wait,
+        },
+      ],
       offers: lost
         ? []
         : [

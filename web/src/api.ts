@@ -15,8 +15,8 @@ export class Problem extends Error {
   readonly status: number;
   readonly fields: Record<string, string>;
   readonly retryAfter: number | null;
-  /** Nobody at all can sign in yet. */
-  noPasswords = false;
+  /** Nobody at all can sign in yet: the command that changes that, with `WHO` in place of a name. */
+  passwordCommand: string | null = null;
 
   constructor(status: number, detail: string, fields: Record<string, string> = {}, retryAfter: number | null = null) {
     super(detail);
@@ -36,7 +36,7 @@ interface Said {
   detail?: string;
   title?: string;
   fields?: Record<string, string>;
-  no_passwords?: boolean;
+  password_command?: string;
 }
 
 let csrf: string | null = null;
@@ -52,7 +52,7 @@ async function problemOf(response: Response): Promise<Problem> {
     const body = (await response.json()) as Said;
     const text = body.detail ?? body.title ?? response.statusText;
     const problem = new Problem(response.status, text, body.fields, after || null);
-    problem.noPasswords = body.no_passwords === true;
+    problem.passwordCommand = body.password_command ?? null;
     return problem;
   } catch {
     return new Problem(response.status, response.statusText || String(response.status), {}, after || null);

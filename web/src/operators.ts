@@ -2,7 +2,7 @@
 
 import { operators } from "./board";
 import { words } from "./language";
-import type { OperatorNow, OperatorState } from "./words";
+import type { Mode, OperatorNow, OperatorState, Part } from "./words";
 
 export const STATES: OperatorState[] = [
   "ready",
@@ -22,5 +22,21 @@ export const nameOf = (id: string | null | undefined) => operators.value.get(id 
 /** Their state; of those who are in the call of another, what they do there. */
 export function doing({ state, part }: OperatorNow): string {
   const t = words.value;
-  return state === "outbound" && part ? t.doing[part.act](nameOf(part.operator)) : t.state[state];
+  return state === "outbound" && part ? inWords(part, t.doing, t.doingSoon) : t.state[state];
+}
+
+/** What they do there, told to themselves. */
+export const partOf = (part: Part) => inWords(part, words.value.part, words.value.partSoon);
+
+type Said<Key extends string> = Record<Key, (who: string) => string>;
+
+/** What they are still rung for they do not do yet; and not everybody who rings is sent by a colleague. */
+function inWords(
+  { act, stage, operator }: Part,
+  now: Said<Part["act"]> & { direct: string },
+  soon: Said<"consulted" | Mode>,
+): string {
+  if (act === "rung" && !operator) return now.direct;
+  const rings = stage === "ringing" && act !== "rung" && act !== "conference";
+  return (rings ? soon[act] : now[act])(nameOf(operator));
 }

@@ -65,7 +65,7 @@ export interface OperatorNow {
   next?: string | null;
   call?: string | null;
   /** What they do in the call of another. */
-  part?: { call: string; act: Act; operator?: string | null } | null;
+  part?: Part | null;
   queue?: string | null;
   browser?: boolean;
   supervisor?: boolean;
@@ -90,6 +90,16 @@ export type Stage =
 
 export type Mode = "listen" | "whisper" | "barge";
 export type Act = "rung" | "consulted" | "conference" | Mode;
+
+/** What an operator does in the call of another. */
+export interface Part {
+  call: string;
+  act: Act;
+  /** Their phone may still ring for it. */
+  stage: "ringing" | "talking";
+  /** None where no operator sends the caller who rings. */
+  operator?: string | null;
+}
 
 /** What somebody noted, and when they wrote it last. */
 export interface Note {
@@ -241,6 +251,8 @@ export interface Directory {
   reasons: string[];
   reason_names?: Record<string, Names>;
   skill_names?: Record<string, Names>;
+  /** Of nodes of the menus: what calls are about. */
+  choice_names?: Record<string, Names>;
 }
 
 export type Whom = { operator: string } | { seat: string } | { queue: string } | { number: string };
@@ -268,6 +280,8 @@ export interface Recording {
 /** One visit to a line. */
 export interface Visit {
   queue: string;
+  /** Since when they wait; after a move since before it. */
+  joined_at: string;
   outcome: string;
   wait_ms: number;
   left_at?: string | null;

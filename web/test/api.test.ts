@@ -64,7 +64,10 @@ test("a house that is away is told as that, and what is only read is asked once"
 });
 
 test("a fresh installation is told apart from a wrong password", async () => {
-  network(said(401, { detail: "set one", no_passwords: true }), said(401, { detail: "wrong" }));
-  const fresh = async () => get("/session").catch((problem: Problem) => problem.noPasswords);
-  expect([await fresh(), await fresh()]).toEqual([true, false]);
+  network(
+    said(401, { detail: "set one", no_passwords: true, password_command: "hotline password WHO" }),
+    said(401, { detail: "wrong" }),
+  );
+  const fresh = async () => get("/session").catch((problem: Problem) => problem.passwordCommand);
+  expect([await fresh(), await fresh()]).toEqual(["hotline password WHO", null]);
 });

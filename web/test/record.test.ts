@@ -5,7 +5,7 @@ test("a record is told in the order in which it happened, an offer before the ta
   const steps = timeline({
     call_id: "c",
     arrived_at: "2026-11-26T10:00:00.000+08:00",
-    queued_at: "2026-11-26T10:00:05.000+08:00",
+    lines: [{ queue: "citizen", joined_at: "2026-11-26T10:00:05.000+08:00", outcome: "answered", wait_ms: 25_000 }],
     connected_at: "2026-11-26T10:00:30.000+08:00",
     ended_at: "2026-11-26T10:03:00.000+08:00",
     outcome: "answered",
@@ -21,6 +21,37 @@ test("a record is told in the order in which it happened, an offer before the ta
     ["offered", "2"],
     ["connected_at", "2"],
     ["ended_at", undefined],
+  ]);
+});
+
+test("each visit to a line is told with its own queue, and a move when it was", () => {
+  const at = (second: number) => `2026-11-26T10:00:${String(second).padStart(2, "0")}.000+08:00`;
+  const visit = (queue: string, joined: number, left: number, outcome: string) => ({
+    queue,
+    joined_at: at(joined),
+    left_at: at(left),
+    outcome,
+    wait_ms: (left - joined) * 1000,
+  });
+  const steps = timeline({
+    call_id: "c",
+    arrived_at: at(0),
+    queued_at: at(1),
+    queue: "market",
+    ended_at: at(50),
+    outcome: "abandoned_in_queue",
+    lines: [
+      visit("citizen", 1, 10, "answered"),
+      visit("english", 20, 30, "moved"),
+      visit("market", 20, 50, "abandoned"),
+    ],
+  });
+  expect(steps.map((step) => [Number(step.at.slice(17, 19)), step.kind, step.queue])).toEqual([
+    [0, "arrived_at", undefined],
+    [1, "queued_at", "citizen"],
+    [20, "queued_at", "english"],
+    [30, "moved", "market"],
+    [50, "ended_at", undefined],
   ]);
 });
 

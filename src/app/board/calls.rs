@@ -66,25 +66,32 @@ impl Keeper {
         if !matches!(person.state, OperatorState::Outbound) {
             return None;
         }
-        let (seen, act) = self.calls.values().find_map(|seen| Some((seen, act(seen, operator)?)))?;
-        let of = seen.operator.as_ref().map(|(of, _)| of).or(seen.record.operator.as_ref());
-        Some(Part { call: seen.id.to_string(), act, operator: of.map(ToString::to_string) })
+        self.calls.values().find_map(|seen| part(seen, operator))
     }
 }
 
-fn act(seen: &Seen, operator: &OperatorId) -> Option<Act> {
+fn part(seen: &Seen, operator: &OperatorId) -> Option<Part> {
+    let (act, stage) = act(seen, operator)?;
+    let of = seen.operator.as_ref().map(|(of, _)| of).or(seen.record.operator.as_ref());
+    Some(Part { call: seen.id.to_string(), act, stage: reached(stage).into(), operator: of.map(ToString::to_string) })
+}
+
+/// What they do in it, and whether they do it already or their phone still rings for it.
+fn act(seen: &Seen, operator: &OperatorId) -> Option<(Act, Reached)> {
     if let Some(consulted) = seen.consulting.as_ref().filter(|one| one.operator.as_ref() == Some(operator)) {
-        return Some(if consulted.caller_hears { Act::Conference } else { Act::Consulted });
+        let act = if consulted.caller_hears { Act::Conference } else { Act::Consulted };
+        return Some((act, consulted.stage));
     }
     if let Some(supervisor) = seen.supervisors.iter().find(|one| one.operator == *operator) {
-        return Some(Act::from(match supervisor.mode {
+        let mode = match supervisor.mode {
             Supervision::Listen => http::Mode::Listen,
             Supervision::Whisper => http::Mode::Whisper,
             Supervision::Barge => http::Mode::Barge,
-        }));
+        };
+        return Some((Act::from(mode), supervisor.stage));
     }
     let is_rung = seen.stage == Stage::Onward && seen.rings.iter().any(|(rung, _)| rung == operator);
-    is_rung.then_some(Act::Rung)
+    is_rung.then_some((Act::Rung, Reached::Ringing))
 }
 
 fn consulting(consulted: &Consulted) -> Consulting {
@@ -133,5 +140,65 @@ pub(super) fn stage(stage: Stage) -> &'static str {
         Stage::Survey => "survey",
         Stage::Dialling => "callback",
         Stage::Over => "ending",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Supervisor;
+
+    fn seen(stage: Stage) -> Seen {
+        let record = serde_json::json!({
+            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null,
+            "arrived_at": Moment::default(), "choices": "", "menu_path": [], "queue": null,
+            "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+        });
+        Seen {
+            id: CallId(1),
+            stage,
+            since: Moment::default(),
+            record: serde_json::from_value(record).unwrap(),
+            rings: Vec::new(),
+            operator: None,
+            consulting: None,
+            supervisors: Vec::new(),
+            emergency: None,
+            recorded: None,
+        }
+    }
+
+    fn told(seen: &Seen, operator: &str) -> Option<(Act, String, Option<String>)> {
+        part(seen, &operator.into()).map(|part| (part.act, part.stage, part.operator))
+    }
+
+    #[test]
+    fn what_an_operator_is_still_rung_for_they_do_not_do_yet() {
+        let anna = Some("1001".to_string());
+        for (stage, word) in [(Reached::Ringing, "ringing"), (Reached::Talking, "talking")] {
+            let mut call = seen(Stage::Consulting);
+            call.operator = Some(("1001".into(), "8001".into()));
+            call.supervisors.push(Supervisor { operator: "1003".into(), mode: Supervision::Listen, stage });
+            call.consulting = Some(Consulted {
+                to: Whom::Seat("8002".into()),
+                operator: Some("1002".into()),
+                stage,
+                caller_hears: false,
+            });
+            assert_eq!(told(&call, "1003"), Some((Act::Listen, word.into(), anna.clone())));
+            assert_eq!(told(&call, "1002"), Some((Act::Consulted, word.into(), anna.clone())));
+            assert_eq!(told(&call, "1001"), None);
+        }
+    }
+
+    #[test]
+    fn whom_nobody_sends_a_caller_to_is_told_of_no_sender() {
+        let mut call = seen(Stage::Onward);
+        call.rings.push(("1002".into(), "8002".into()));
+        assert_eq!(told(&call, "1002"), Some((Act::Rung, "ringing".into(), None)));
+        call.record.operator = Some("1001".into());
+        assert_eq!(told(&call, "1002"), Some((Act::Rung, "ringing".into(), Some("1001".into()))));
+        call.stage = Stage::Ringing;
+        assert_eq!(told(&call, "1002"), None, "out of a line they are offered it");
     }
 }

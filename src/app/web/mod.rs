@@ -12,7 +12,6 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
 use super::board::{self, News};
-use super::cli::{DEFAULT_CONFIG, DEFAULT_DATA};
 use super::clock::Clock;
 use super::control::Asked;
 use super::switchboard::Order;
@@ -52,7 +51,9 @@ pub fn start(parts: Parts) -> Result<(), String> {
     let access = Access::open(&data).map_err(|error| error.to_string())?;
     // Its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile.
     let access = access.waiting_by(|work| tokio::task::block_in_place(work));
-    first_password(&access, &house, (&config_dir, &data));
+    let program = std::env::args().next().unwrap_or_else(|| "hotline".into());
+    let password_command = password_command(&program, &config_dir, &data);
+    first_password(&access, &house, &password_command);
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let webhooks = Webhooks::new(clock, &house.web.webhooks);
@@ -82,6 +83,7 @@ pub fn start(parts: Parts) -> Result<(), String> {
         data,
         meter,
         sign_in_tries,
+        password_command,
         health: Arc::new(move || (**health.load()).clone()),
         phones: phones::entrance(gate),
         tls: tls.filter(|_| https),
@@ -90,21 +92,31 @@ pub fn start(parts: Parts) -> Result<(), String> {
 }
 
 /// As long as nobody can sign in, the log says how that is changed.
-fn first_password(access: &Access, house: &House, (config, data): (&Path, &Path)) {
+fn first_password(access: &Access, house: &House, command: &str) {
     if access.has_passwords().unwrap_or(true) {
         return;
     }
-    let mut options = String::new();
-    for (option, folder, usual) in [("config", config, DEFAULT_CONFIG), ("data", data, DEFAULT_DATA)] {
-        if folder != Path::new(usual) {
-            options += &format!(" --{option} {}", folder.display());
-        }
-    }
-    let program = std::env::args().next().unwrap_or_else(|| "hotline".into());
     let admin = house.web.people.iter().find(|(_, person)| person.roles.contains(&WebRole::Admin));
     let who = admin.map(|(id, _)| id.clone()).or_else(|| house.queue.operators.keys().next().map(ToString::to_string));
     let who = who.unwrap_or_else(|| "WHO".into());
-    tracing::info!("nobody can sign in on the pages yet; this sets a password: {program} password {who}{options}");
+    let command = command.replace("password WHO", &format!("password {who}"));
+    tracing::info!("nobody can sign in on the pages yet; this sets a password: {command}");
+}
+
+/// Sets the password of `WHO`, whichever folder one is in. A program without a folder is found without it.
+fn password_command(program: &str, config: &Path, data: &Path) -> String {
+    let whole = |path: &Path| quoted(&std::path::absolute(path).unwrap_or_else(|_| path.into()).to_string_lossy());
+    let program = if program.contains('/') { whole(Path::new(program)) } else { quoted(program) };
+    format!("{program} password WHO --config {} --data {}", whole(config), whole(data))
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 /// What the web server is told of the files.
@@ -188,7 +200,29 @@ pub fn facts(house: &House, version: u64) -> Facts {
         reasons: rules.reasons.iter().map(ToString::to_string).collect(),
         reason_names: names(&house.names.reasons),
         skill_names: names(&house.names.skills),
+        choice_names: names(&house.names.choices),
         emergencies: house.emergencies.iter().map(emergency).collect(),
         ice_servers: ice.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_for_a_password_is_right_in_every_folder() {
+        let told = |program: &str, config: &str| password_command(program, Path::new(config), Path::new("/srv/data"));
+        let installed = "hotline password WHO --config /etc/hotline --data /srv/data";
+        assert_eq!(told("hotline", "/etc/hotline"), installed);
+        assert_eq!(told("/usr/bin/hotline", "/etc/hotline"), format!("/usr/bin/{installed}"));
+        let here = std::env::current_dir().unwrap();
+        let at = |path: &str| quoted(&here.join(path).to_string_lossy());
+        assert_eq!(
+            told("target/release/hotline", "sip-config"),
+            format!("{} password WHO --config {} --data /srv/data", at("target/release/hotline"), at("sip-config"))
+        );
+        let spaced = told("hotline", "/etc/it's a $house");
+        assert_eq!(spaced, r"hotline password WHO --config '/etc/it'\''s a $house' --data /srv/data");
     }
 }

@@ -73,9 +73,10 @@ pub struct Directory {
     seats: Vec<String>,
     /// For not being ready.
     reasons: Vec<String>,
-    /// Of the reasons and skills that the files name.
+    /// Of the reasons, the skills, and the nodes of the menus (`CallNow.category`) that the files name.
     reason_names: BTreeMap<String, Names>,
     skill_names: BTreeMap<String, Names>,
+    choice_names: BTreeMap<String, Names>,
     emergencies: Vec<Named>,
 }
 
@@ -105,6 +106,7 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         reasons: facts.reasons.clone(),
         reason_names: facts.reason_names.clone(),
         skill_names: facts.skill_names.clone(),
+        choice_names: facts.choice_names.clone(),
         emergencies: facts.emergencies.clone(),
     })
 }

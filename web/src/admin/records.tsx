@@ -180,7 +180,7 @@ function detail(step: Step, record: CallRecord): string {
   const { operator, queue } = names();
   const who = step.operator ? operator(step.operator) : "";
   const parts: (string | null | undefined | false)[] = [
-    step.kind === "queued_at" && queue(record.queue),
+    step.queue && queue(step.queue),
     step.to ? `${who} → ${target(step.to)}`.trim() : who,
     step.kind === "offered" && step.seat,
     step.mode && words.value.supervisor[step.mode],

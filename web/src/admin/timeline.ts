@@ -5,6 +5,8 @@ import type { CallRecord, Mode } from "../words";
 /** Steps of a talk beside those of the whole call. */
 type Kind =
   | (typeof KINDS)[number]
+  | "queued_at"
+  | "moved"
   | "offered"
   | "consulted"
   | "consult_answered"
@@ -21,13 +23,14 @@ type Kind =
   | "lost"
   | "back";
 
-const KINDS = ["arrived_at", "answered_at", "queued_at", "connected_at", "ended_at"] as const;
+const KINDS = ["arrived_at", "answered_at", "connected_at", "ended_at"] as const;
 
 export interface Step {
   at: string;
   kind: Kind;
   operator?: string;
   seat?: string;
+  queue?: string;
   to?: string;
   mode?: Mode;
   outcome?: string;
@@ -35,7 +38,7 @@ export interface Step {
 }
 
 /** Of what happened in the same moment, what came first. */
-const ORDER: Step["kind"][] = ["arrived_at", "answered_at", "queued_at", "offered", "connected_at"];
+const ORDER: Step["kind"][] = ["arrived_at", "answered_at", "queued_at", "moved", "offered", "connected_at"];
 function rank({ kind }: Step): number {
   if (kind === "ended_at") return ORDER.length + 1;
   const found = ORDER.indexOf(kind);
@@ -72,6 +75,12 @@ export function timeline(record: CallRecord): Step[] {
     // `operator` is who had it last; connected it was to the one who answered first.
     const operator = kind === "connected_at" ? (answered(record) ?? record.operator) : null;
     steps.push({ at, kind, ...(operator ? { operator } : {}) });
+  }
+  // The record's own `queued_at` is of the first visit, its `queue` of the last.
+  let moved: string | null = null;
+  for (const { joined_at, left_at, queue, outcome } of record.lines ?? []) {
+    steps.push(moved ? { at: moved, kind: "moved", queue } : { at: joined_at, kind: "queued_at", queue });
+    moved = outcome === "moved" ? (left_at ?? null) : null;
   }
   const entries = (list: string) => (Array.isArray(record[list]) ? (record[list] as Entry[]) : []);
   const tell = (at: string | null | undefined, kind: Kind, one: Entry, what: (keyof Step & keyof Entry)[] = []) => {

@@ -63,8 +63,7 @@ export const en: Dictionary = {
     go: "Sign in",
     wrong: "Number or password is wrong.",
     firstTitle: "First visit",
-    firstWhat:
-      "Nobody has a password yet. On the machine of the hotline, in the folder where it was started, each of these asks for one:",
+    firstWhat: "Nobody has a password yet. On the machine of the hotline each of these asks for one:",
     firstWho: {
       "1001": "an operator",
       "1010": "a supervisor, who takes calls too",
@@ -120,6 +119,13 @@ export const en: Dictionary = {
     listen: (who) => `listens to ${who}`,
     whisper: (who) => `whispers to ${who}`,
     barge: (who) => `speaks with ${who} and the caller`,
+    direct: "called at the seat directly",
+  },
+  doingSoon: {
+    consulted: (who) => `rung by ${who}, who consults`,
+    listen: (who) => `rung to listen to ${who}`,
+    whisper: (who) => `rung to whisper to ${who}`,
+    barge: (who) => `rung to join ${who} and the caller`,
   },
   act: {
     rung: "Ringing",
@@ -136,6 +142,13 @@ export const en: Dictionary = {
     listen: (who) => `You listen to ${who}; nobody hears you.`,
     whisper: (who) => `${who} hears you; the caller does not.`,
     barge: (who) => `${who} and the caller hear you.`,
+    direct: "Your seat is called directly; who calls hears it ring.",
+  },
+  partSoon: {
+    consulted: (who) => `${who} asks for you about this caller, your phone rings; the caller hears music, not you.`,
+    listen: (who) => `Your phone rings; once you answer you listen to ${who}, and nobody hears you.`,
+    whisper: (who) => `Your phone rings; once you answer ${who} hears you, the caller does not.`,
+    barge: (who) => `Your phone rings; once you answer ${who} and the caller hear you.`,
   },
   reason: {
     break: "Break",
@@ -601,6 +614,7 @@ export const en: Dictionary = {
       arrived_at: "Arrived",
       answered_at: "Answered by the system",
       queued_at: "Joined the line",
+      moved: "Moved to the line",
       connected_at: "Connected",
       ended_at: "Ended",
       offered: "Rung",

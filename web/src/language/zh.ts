@@ -55,7 +55,7 @@ export const zh = {
     go: "登录",
     wrong: "工号或密码不正确。",
     firstTitle: "第一次使用",
-    firstWhat: "还没有人设过密码。请在热线所在的机器上，在启动它的文件夹里运行下面的命令，每条会提示输入密码：",
+    firstWhat: "还没有人设过密码。请在热线所在的机器上运行下面的命令，每条会提示输入密码：",
     firstWho: {
       "1001": "话务员",
       "1010": "班长，也接电话",
@@ -112,6 +112,15 @@ export const zh = {
     listen: (who: string) => `正在监听 ${who}`,
     whisper: (who: string) => `正在对 ${who} 耳语`,
     barge: (who: string) => `在 ${who} 的通话中`,
+    /** No operator sends the caller. */
+    direct: "席位直接来电",
+  },
+  /** The same while their phone still rings for it. */
+  doingSoon: {
+    consulted: (who: string) => `${who} 要咨询，振铃中`,
+    listen: (who: string) => `振铃中，将监听 ${who}`,
+    whisper: (who: string) => `振铃中，将对 ${who} 耳语`,
+    barge: (who: string) => `振铃中，将加入 ${who} 的通话`,
   },
   act: {
     rung: "振铃",
@@ -128,6 +137,13 @@ export const zh = {
     listen: (who: string) => `您在监听 ${who}，没有人听到您。`,
     whisper: (who: string) => `${who} 能听到您，市民听不到。`,
     barge: (who: string) => `${who} 和市民都能听到您。`,
+    direct: "来电直接打到您的席位，对方在听回铃音。",
+  },
+  partSoon: {
+    consulted: (who: string) => `${who} 要为这位市民咨询您，您的电话在振铃；市民在听音乐，听不到您。`,
+    listen: (who: string) => `您的电话在振铃；接听后您监听 ${who}，没有人听到您。`,
+    whisper: (who: string) => `您的电话在振铃；接听后 ${who} 能听到您，市民听不到。`,
+    barge: (who: string) => `您的电话在振铃；接听后 ${who} 和市民都能听到您。`,
   },
   reason: {
     break: "小休",
@@ -549,6 +565,7 @@ export const zh = {
       arrived_at: "呼入",
       answered_at: "系统应答",
       queued_at: "进入队列",
+      moved: "移到队列",
       connected_at: "人工接通",
       ended_at: "结束",
       offered: "振铃",

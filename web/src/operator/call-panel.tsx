@@ -5,8 +5,8 @@ import { useEffect } from "preact/hooks";
 import { queues } from "../board";
 import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
-import { open, words } from "../language";
-import { nameOf } from "../operators";
+import { called, open, words } from "../language";
+import { partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Note as NoteOf } from "../words";
 import { Actions, type Window_ } from "./actions";
@@ -42,6 +42,12 @@ export function whom(id: string): string {
 
 const queueName = (id: string | null | undefined) => (id ? queues.value.get(id)?.name || id : "–");
 
+/** A node of the menus, or a queue. */
+function categoryName(id: string): string {
+  const names = directory.value?.choice_names?.[id];
+  return names ? called({ id, names }) : queueName(id);
+}
+
 function Situation({ of }: { of: CallNow }) {
   const t = words.value.operator;
   const lines: { text: string; state: string }[] = [];
@@ -49,12 +55,15 @@ function Situation({ of }: { of: CallNow }) {
   const [mine, part] = [me.value, me.value?.part];
   if (desk.value.asked) {
     const act = of.consulting?.caller_hears ? "conference" : "consulted";
-    lines.push({
-      text: words.value.part[act](nameOf(of.operator)),
-      state: act === "conference" ? "talking" : "consulting",
-    });
+    const asked = {
+      call: of.id,
+      act,
+      stage: of.consulting?.stage ?? "talking",
+      operator: of.operator ?? null,
+    } as const;
+    lines.push({ text: partOf(asked), state: act === "conference" ? "talking" : "consulting" });
   } else if (part?.call === of.id) {
-    lines.push({ text: words.value.part[part.act](nameOf(part.operator)), state: "consulting" });
+    lines.push({ text: partOf(part), state: "consulting" });
   } else if (of.consulting) {
     const who = whom(of.consulting.to);
     const talking = of.consulting.stage === "talking";
@@ -117,7 +126,7 @@ function Facts({ of }: { of: CallNow }) {
           {value}
         </Fact>
       ))}
-      {of.category && of.category !== of.queue && <Fact name={t.operator.category}>{of.category}</Fact>}
+      {of.category && of.category !== of.queue && <Fact name={t.operator.category}>{categoryName(of.category)}</Fact>}
       <Fact name={t.operator.called}>{of.callback_of ? "–" : of.to}</Fact>
     </dl>
   );

@@ -2,7 +2,7 @@
 
 import { now } from "../clock";
 import { open, words } from "../language";
-import { nameOf } from "../operators";
+import { partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
@@ -13,7 +13,7 @@ function hint(operator: OperatorNow): string {
   const t = words.value;
   if (operator.state === "outbound" && operator.part) {
     const muted = phone.value.muted ? `${t.operator.muted} ` : "";
-    return muted + t.part[operator.part.act](nameOf(operator.part.operator));
+    return muted + partOf(operator.part);
   }
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
@@ -64,6 +64,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
   if (!operator) return null;
   const can = desk.value;
   const { state, next } = operator;
+  const part = state === "outbound" ? operator.part : null;
   const idle = state === "ready" || state === "not_ready" || state === "signed_out" || state === "unreachable";
   const reason = state === "not_ready" && operator.reason ? open(t.reason, operator.reason) : "";
   const after = next === "signed_out" ? t.state.signed_out : open(t.reason, next);
@@ -71,7 +72,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
       <div class="state-now">
         <p class="word" role="status" data-field="state" data-value={state}>
-          {state === "outbound" && operator.part ? t.act[operator.part.act] : t.state[state]}
+          {part ? t.act[part.stage === "ringing" ? "rung" : part.act] : t.state[state]}
         </p>
         <p class="state-clock" data-field="state-clock">
           {state === "wrap_up" && operator.until ? <Left until={operator.until} /> : <Since at={operator.since} />}

@@ -22,7 +22,7 @@ function keptSeat(): string {
 }
 
 /** A fresh installation: nobody has a password, and the one who reads this is to set the first. */
-function First() {
+function First({ command }: { command: string }) {
   const t = words.value.signin;
   return (
     <section class="card first" data-state="warning" data-panel="first">
@@ -33,7 +33,7 @@ function First() {
           <div key={who}>
             <dt>{t.firstWho[who]}</dt>
             <dd>
-              <pre>target/release/hotline password {who}</pre>
+              <pre>{command.replace("password WHO", `password ${who}`)}</pre>
             </dd>
           </div>
         ))}
@@ -51,12 +51,12 @@ function SignIn() {
   const [seat, setSeat] = useState(keptSeat());
   const [wrong, setWrong] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const [first, beFirst] = useState(false);
+  const [first, beFirst] = useState<string | null>(null);
 
   useEffect(() => {
     get<Session>("/session").then(
       (found) => location.replace(returnTo(location.search, found.person.roles)),
-      (problem) => beFirst(problem instanceof Problem && problem.noPasswords),
+      (problem) => beFirst(problem instanceof Problem ? problem.passwordCommand : null),
     );
   }, []);
 
@@ -75,7 +75,7 @@ function SignIn() {
       location.assign(returnTo(location.search, found.person.roles));
     } catch (problem) {
       setBusy(false);
-      beFirst(problem instanceof Problem && problem.noPasswords);
+      beFirst(problem instanceof Problem ? problem.passwordCommand : null);
       setWrong(problem instanceof Problem && problem.status === 401 ? t.wrong : said(problem));
     }
   };
@@ -88,7 +88,7 @@ function SignIn() {
             <h2 class="big">{t.title}</h2>
             <p class="hint">{t.lead}</p>
           </div>
-          {first && <First />}
+          {first && <First command={first} />}
           <div role="alert">{wrong && <p class="bad-text strong">{wrong}</p>}</div>
           <label>
             {t.name}

@@ -2,7 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import { get, post, remove, segment } from "../api";
-import { calls } from "../board";
+import { calls, operators } from "../board";
+import { partOf } from "../operators";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import type { CallNow, Level, Mode } from "../words";
@@ -27,12 +28,14 @@ export const publish = (text: string, level: Level, until: string | null) =>
   attempt(() => post("/notices", { text, level, ...(until ? { until } : {}) }));
 export const takeDown = (notice: string) => attempt(() => remove(`/notices/${segment(notice)}`));
 
-/** The call in which I am, and how. */
-export const supervised = computed<{ call: CallNow; mode: Mode } | null>(() => {
+/** The call in which I am, and how; `soon`: what I am still rung for, in words. */
+export const supervised = computed<{ call: CallNow; mode: Mode; soon: string | null } | null>(() => {
   const mine = session.value?.person.id;
+  const part = operators.value.get(mine ?? "")?.part;
   for (const call of calls.value.values()) {
     const found = call.supervised_by.find((one) => one.operator === mine);
-    if (found) return { call, mode: found.mode };
+    const rings = part?.call === call.id && part.stage === "ringing";
+    if (found) return { call, mode: found.mode, soon: rings ? partOf(part) : null };
   }
   return null;
 });

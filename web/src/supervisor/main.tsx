@@ -66,7 +66,8 @@ function Mine() {
   return (
     <section class="card mine" data-state="talking" aria-label={t.listen} data-mode={mine?.mode ?? ""}>
       <span class="grow">
-        {mine && (
+        {mine?.soon}
+        {mine && !mine.soon && (
           <>
             <strong>{t.supervising(number(callerOf(mine.call), words.value.common.noNumber), t[mine.mode])}</strong> ·{" "}
             {mine.call.operator} · {t.heardBy[mine.mode]}
