@@ -58,6 +58,8 @@ struct Printed<'a> {
     note_by: &'a Option<OperatorId>,
     operator_quality: Option<Quality>,
     one_way: Vec<PrintedOneWay<'a>>,
+    first_dialled: &'a Option<String>,
+    diverted_because: &'a Option<String>,
 }
 
 #[derive(Serialize)]
@@ -222,6 +224,8 @@ impl<'a> Printed<'a> {
             note_by: &record.note_by,
             operator_quality: record.operator_quality,
             one_way: one_way.collect(),
+            first_dialled: &record.first_dialled,
+            diverted_because: &record.diverted_because,
         }
     }
 }
@@ -248,7 +252,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 45] = [
+const COLUMNS: [&str; 47] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -294,6 +298,8 @@ const COLUMNS: [&str; 45] = [
     "operator_loss",
     "operator_jitter_ms",
     "one_way",
+    "first_dialled",
+    "diverted_because",
 ];
 
 /// A table with a header; lists of things are JSON.

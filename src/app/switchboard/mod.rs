@@ -30,6 +30,7 @@ use crate::queue::{Engine, Input};
 use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
+use crate::sip::locating::Locator;
 use crate::sip::message::masked;
 use crate::sip::transport::{Arrival, Proof, Sockets};
 use pages::Pages;
@@ -54,6 +55,8 @@ pub struct Inlets {
     pub orders: mpsc::Receiver<Order>,
     pub outlook: mpsc::Receiver<Waits>,
     pub hooks: mpsc::Receiver<Replied>,
+    /// Where the names of trunks lead.
+    pub located: mpsc::Receiver<sip::Located>,
 }
 
 /// What the switchboard is asked to do beside its calls.
@@ -88,6 +91,7 @@ pub struct Switchboard {
     pub clock: Clock,
     pub sockets: Sockets,
     pub sip: Endpoint,
+    pub locator: Locator,
     pub media: Desk,
     pub queue: Engine,
     pub calls: Calls,
@@ -121,6 +125,7 @@ pub struct Parts {
     pub clock: Clock,
     pub sockets: Sockets,
     pub sip: Endpoint,
+    pub locator: Locator,
     pub media: Desk,
     pub queue: Engine,
     pub calls: Calls,
@@ -141,6 +146,7 @@ enum Woken {
     Durable,
     Outlook(Waits),
     Hook(Replied),
+    Located(sip::Located),
     Order(Option<Order>),
     Timer,
 }
@@ -151,6 +157,7 @@ impl Switchboard {
             clock,
             sockets,
             sip,
+            locator,
             media,
             queue,
             calls,
@@ -167,6 +174,7 @@ impl Switchboard {
             clock,
             sockets,
             sip,
+            locator,
             media,
             queue,
             calls,
@@ -192,6 +200,7 @@ impl Switchboard {
 
     /// Runs until a drain is over.
     pub async fn run(mut self, mut inlets: Inlets) {
+        self.sockets.set_peers(self.sip.peers());
         self.settle(self.clock.now());
         loop {
             let woken = self.wait(&mut inlets).await;
@@ -215,6 +224,10 @@ impl Switchboard {
                     self.hooks.answered(call, number);
                     self.calls.handle(now, Event::Replied { call, number, reply });
                 }
+                Woken::Located(located) => {
+                    self.sip.located(now, located);
+                    self.sockets.set_peers(self.sip.peers());
+                }
                 Woken::Order(None) | Woken::Timer => {}
             }
             self.handle_deadlines(now);
@@ -237,6 +250,7 @@ impl Switchboard {
             order = inlets.orders.recv() => Woken::Order(order),
             Some(waits) = inlets.outlook.recv() => Woken::Outlook(waits),
             Some(replied) = inlets.hooks.recv() => Woken::Hook(replied),
+            Some(located) = inlets.located.recv() => Woken::Located(located),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -255,6 +269,7 @@ impl Switchboard {
                     self.sip.connection_closed(now, connection);
                 }
                 Arrival::Proven { connection, proof } => self.let_in(connection, proof),
+                Arrival::Certified { connection, domains } => self.sip.connection_certified(connection, domains),
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);

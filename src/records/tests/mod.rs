@@ -59,6 +59,8 @@ fn record(number: u64) -> Record {
         note: None,
         note_by: None,
         sip_status: None,
+        first_dialled: None,
+        diverted_because: None,
         callback_of: None,
         attempt: None,
         expected_wait_ms: None,
