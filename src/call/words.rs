@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::order::{NotDone, Order};
 use crate::ids::{CallId, OperatorId, QueueId, Reason, ScheduleId, SeatId, TrunkId};
 use crate::ivr;
-use crate::ivr::menu::{Answer, Question, Reply, Request, Visitor};
+use crate::ivr::menu::{Answer, Numbers, Question, Reply, Request, Visitor};
 use crate::media;
 use crate::queue;
 use crate::records;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub switches: BTreeMap<char, ScheduleId>,
     /// The first trunk over which calls of ours can go out; signalling says when it was another. `None`: they do not.
     pub way_out: Option<TrunkId>,
+    /// Which numbers people may dial.
+    pub outward: Outward,
     /// How long a caller waits for a phone that was lost in the talk.
     pub flow_grace: Duration,
     /// Whom an operator can bring into a talk, each by a code of its own.
@@ -42,6 +44,22 @@ pub struct Settings {
     pub srtp_of_seats: BTreeMap<SeatId, media::Srtp>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
+}
+
+/// Which numbers outside operators may dial and send callers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outward {
+    pub allow: Numbers,
+    /// In spite of it.
+    pub deny: Numbers,
+    /// Emergencies, and where rules and menus lead: always.
+    pub named: Numbers,
+}
+
+impl Outward {
+    pub fn has(&self, number: &str) -> bool {
+        self.named.contains(number) || (self.allow.contains(number) && !self.deny.contains(number))
+    }
 }
 
 /// Somebody to whom an operator hands an emergency.

@@ -17,6 +17,7 @@ mod flows;
 pub(crate) mod fuzzing;
 pub mod guard;
 mod index;
+pub mod locating;
 pub mod message;
 pub mod registrar;
 mod session;
