@@ -110,7 +110,7 @@ pub fn check(
     let asks = tls.is_some_and(|tls| tls.clients.is_some());
     let outward = |trunk: &Trunk| !trunk.to.is_empty();
     let is_required = |trunk: &Trunk| some.trunks.get(&trunk.id).copied().unwrap_or(all) == Srtp::Required;
-    let first = sip.trunks.iter().find(|trunk| outward(trunk));
+    let first = sip.way_out();
     let mut at: BTreeMap<Hop, &Trunk> = BTreeMap::new();
     for (index, trunk) in sip.trunks.iter().enumerate() {
         if !trunk.certified.is_empty() && trunk.peer.is_none() && !asks {
@@ -119,8 +119,8 @@ pub fn check(
         }
         if let Some(first) = first.filter(|first| outward(trunk) && is_required(first) != is_required(trunk)) {
             let what = format!(
-                "its sound is encrypted otherwise than that of {}, and a call may go by either: what is offered is as the \
-                 first trunk that goes out has it, or as the one that an emergency names",
+                "its sound is encrypted otherwise than that of {}, and a call may go by either: what is offered is as \
+                 that trunk has it, or as the one that an emergency names",
                 first.id
             );
             faults.warning(&place(index, "srtp"), "trunk.srtp", what);
