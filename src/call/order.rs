@@ -202,7 +202,9 @@ impl fmt::Display for NotDone {
             NotDone::NobodyReady => "no operator of this queue is ready",
             NotDone::Themselves => "this is the operator's own phone",
             NotDone::NoNumber => "this is not a number that can be dialled",
-            NotDone::NotAllowed => "this number may not be dialled: it is not among those that [outward] in hotline.toml allows",
+            NotDone::NotAllowed => {
+                "this number may not be dialled: it is not among those that [outward] in hotline.toml allows"
+            }
             NotDone::NoWayOut => "no trunk is set for calls to the outside (menu.toml, callback)",
             NotDone::NoPhone => "sign in at a seat first: its phone is rung",
             NotDone::NotSupervising => "you take no part in this talk",

@@ -41,8 +41,8 @@ pub use scalars::{Time, parse_time};
 pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
-use crate::ivr::menu::Numbers;
 use crate::ids::{Language, QueueId, ScheduleId, SeatId, TrunkId};
+use crate::ivr::menu::Numbers;
 use crate::{ivr, media, queue, sip, tls};
 
 /// Everything the admin said, as each room understands it.

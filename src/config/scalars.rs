@@ -126,7 +126,8 @@ fn next_hop(text: &str) -> Result<NextHop, String> {
         None => None,
         Some(name) => Some(Transport::of_name(name).filter(|transport| !transport.is_web()).ok_or_else(wrong)?),
     };
-    let is_plain = uri.user.is_none() && uri.headers.is_none() && uri.params.0.iter().all(|(name, _)| name == "transport");
+    let is_plain =
+        uri.user.is_none() && uri.headers.is_none() && uri.params.0.iter().all(|(name, _)| name == "transport");
     if !is_plain || (uri.secure && transport.is_some_and(|transport| transport != Transport::Tls)) {
         return Err(wrong());
     }

@@ -12,7 +12,7 @@ use super::*;
 /// An authority whose certificate lies in `NAME.pem`.
 fn authority(dir: &Path, name: &str) -> Issuer<'static, KeyPair> {
     let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     fs::write(dir.join(format!("{name}.pem")), params.self_signed(&key).unwrap().pem()).unwrap();
     Issuer::new(params, key)
@@ -64,7 +64,7 @@ fn a_carrier_is_believed_by_its_domain_and_by_who_vouches_for_it() {
         (&by_uri, "carrier.example", true),
         // RFC 5922 §7.1: with a URI of SIP its DNS names do not count.
         (&by_uri, "sbc.carrier.example", false),
-                (&by_uri, "web.example", false),
+        (&by_uri, "web.example", false),
         // RFC 5922 §7.2.
         (&wild, "sbc.carrier.example", false),
         (&wild, "*.carrier.example", true),
@@ -72,7 +72,8 @@ fn a_carrier_is_believed_by_its_domain_and_by_who_vouches_for_it() {
     ] {
         let acceptor = Acceptor::open(Shown { own: own.clone(), clients: None }).unwrap();
         let authorities = Some(dir.path().join("ca.pem"));
-        let connector = Connector::new(Peer { names: vec!["nobody.example".into(), name.into()], authorities, own: None });
+        let connector =
+            Connector::new(Peer { names: vec!["nobody.example".into(), name.into()], authorities, own: None });
         run(async {
             let (_, ours) = shake(&acceptor, &connector).await;
             assert_eq!(ours.is_ok(), good, "{name} at {}: {ours:?}", own.certificate.display());

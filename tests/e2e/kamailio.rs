@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::carriers::trunks;
 use crate::house::{Files, House, PATIENCE, free_port};
@@ -115,7 +115,10 @@ impl Drop for Kamailio {
     fn drop(&mut self) {
         self.stop();
         if std::thread::panicking() {
-            eprintln!("--- Kamailio's log ---\n{}", fs::read_to_string(self.dir.path().join("log")).unwrap_or_default());
+            eprintln!(
+                "--- Kamailio's log ---\n{}",
+                fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+            );
         }
     }
 }
@@ -123,14 +126,17 @@ impl Drop for Kamailio {
 /// An authority, and certificates of the carrier and of the house that it vouches for.
 fn certificates(dir: &Path) -> PathBuf {
     let key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
+    params.distinguished_name.push(DnType::CommonName, "authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     fs::write(dir.join("ca.pem"), params.self_signed(&key).expect("signs").pem()).expect("writes");
     let authority = Issuer::new(params, key);
     for (name, domain) in [("carrier", "carrier.example"), ("house", "house.example")] {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![domain.to_string()]).expect("a name");
-        fs::write(dir.join(format!("{name}.pem")), params.signed_by(&key, &authority).expect("signs").pem()).expect("writes");
+        let mut params = CertificateParams::new(vec![domain.to_string()]).expect("a name");
+        params.distinguished_name.push(DnType::CommonName, domain);
+        fs::write(dir.join(format!("{name}.pem")), params.signed_by(&key, &authority).expect("signs").pem())
+            .expect("writes");
         fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).expect("writes");
     }
     dir.to_path_buf()
@@ -150,10 +156,10 @@ fn kamailio_brings_and_takes_calls_over_tls_and_another_steps_in_when_it_is_stop
          username = \"house\"\nsecret = \"of the carrier\"\nregister = true\npatience = \"1s\"\ncheck = \"0s\"\n"
     );
     files.hotline = files.hotline.replacen("[[trunk]]", &format!("{carrier}[[trunk]]"), 1);
-    files.hotline = files.hotline.replace("\"tcp:127.0.0.1:0\"", &format!("\"tcp:127.0.0.1:0\", \"tls:127.0.0.1:{own}\""));
-    files.hotline += &format!(
-        "[tls]\ncertificate = \"{at}/house.pem\"\nkey = \"{at}/house.key\"\nclient_ca = \"{at}/ca.pem\"\n"
-    );
+    files.hotline =
+        files.hotline.replace("\"tcp:127.0.0.1:0\"", &format!("\"tcp:127.0.0.1:0\", \"tls:127.0.0.1:{own}\""));
+    files.hotline +=
+        &format!("[tls]\ncertificate = \"{at}/house.pem\"\nkey = \"{at}/house.key\"\nclient_ca = \"{at}/ca.pem\"\n");
     files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
     let mut kamailio = Kamailio::start("127.0.0.2", first, Some((secure, &files_of)), phone);
     let _other = Kamailio::start("127.0.0.3", second, None, phone);

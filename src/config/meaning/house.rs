@@ -190,9 +190,14 @@ impl Meaning {
         self.say(&thing, "to", if to.is_empty() { "none".into() } else { list(to) });
         self.say(&thing, "certified", list(certified));
         if let Some(crate::tls::Peer { names, authorities, own }) = peer {
-            let file = |path: Option<&std::path::PathBuf>| path.map_or("none".into(), |path| path.display().to_string());
+            let file =
+                |path: Option<&std::path::PathBuf>| path.map_or("none".into(), |path| path.display().to_string());
             self.say(&thing, "certificate of", list(names));
-            self.say(&thing, "ca", authorities.as_ref().map_or("the system's".into(), |path| path.display().to_string()));
+            self.say(
+                &thing,
+                "ca",
+                authorities.as_ref().map_or("the system's".into(), |path| path.display().to_string()),
+            );
             self.say(&thing, "certificate", file(own.as_ref().map(|own| &own.certificate)));
             self.say(&thing, "key", file(own.as_ref().map(|own| &own.key)));
         }

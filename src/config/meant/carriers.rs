@@ -129,10 +129,8 @@ pub fn check(
         for hop in hops {
             let other = at.entry(hop).or_insert(trunk);
             if other.peer != trunk.peer {
-                let what = format!(
-                    "{} is there, too, with another certificate: one connection goes to one carrier",
-                    other.id
-                );
+                let what =
+                    format!("{} is there, too, with another certificate: one connection goes to one carrier", other.id);
                 faults.fault(&place(index, "to"), "trunk.to", what);
             }
         }

@@ -127,7 +127,8 @@ async fn look(trunk: &TrunkId, to: &[NextHop], names: &Names, listen: &[Listen])
                 if places.is_empty() {
                     located.fault = Some(format!("{next}: no listener of ours leads there"));
                 }
-                let ranked = |place: Place| Place { rank: rank(index, place.rank.min(u16::MAX.into()) as u16), ..place };
+                let ranked =
+                    |place: Place| Place { rank: rank(index, place.rank.min(u16::MAX.into()) as u16), ..place };
                 located.places.extend(places.into_iter().map(ranked));
             }
             Err(Unfound { why, is_certain }) => {

@@ -69,12 +69,9 @@ impl Names {
 
     pub async fn srv(&self, name: &str) -> Result<Found<Srv>, Unfound> {
         self.ask(name, RecordType::SRV, |data| match data {
-            RData::SRV(of) => Some(Srv {
-                priority: of.priority,
-                weight: of.weight,
-                port: of.port,
-                target: of.target.to_ascii(),
-            }),
+            RData::SRV(of) => {
+                Some(Srv { priority: of.priority, weight: of.weight, port: of.port, target: of.target.to_ascii() })
+            }
             _ => None,
         })
         .await

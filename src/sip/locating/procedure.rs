@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::names::{Naptr, Names, Srv};
+use super::names::{Names, Naptr, Srv};
 use super::{MOST, MOST_PLACES};
-use crate::sip::words::{Host, Hop, Listen, NextHop, Place, Transport};
+use crate::sip::words::{Hop, Host, Listen, NextHop, Place, Transport};
 
 /// Why a name leads nowhere.
 #[derive(Debug, PartialEq, Eq)]

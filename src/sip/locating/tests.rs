@@ -129,7 +129,12 @@ const CARRIER: &str = "
 
 #[test]
 fn a_name_leads_where_its_records_say() {
-    let udp = &["UDP 192.0.2.1:5062 10/60", "UDP 192.0.2.2:5060 20/30", "UDP [2001:db8::2]:5060 20/0", "UDP 192.0.2.1:5063 20/70"][..];
+    let udp = &[
+        "UDP 192.0.2.1:5062 10/60",
+        "UDP 192.0.2.2:5060 20/30",
+        "UDP [2001:db8::2]:5060 20/0",
+        "UDP 192.0.2.1:5063 20/70",
+    ][..];
     let with = |transport: Option<Transport>, port: Option<u16>, secure: bool| {
         move |name: &str| NextHop { transport, port, secure, ..to(name) }
     };
@@ -143,7 +148,11 @@ fn a_name_leads_where_its_records_say() {
         (with(Some(Transport::Udp), None, false)("carrier.example"), &ALL, udp),
         // A port leads to addresses, a name without servers to the usual one.
         (with(None, Some(5090), false)("two.example"), &ALL, &["UDP 192.0.2.2:5090 0/0", "UDP [2001:db8::2]:5090 1/0"]),
-        (with(None, Some(5090), true)("two.example"), &ALL[..], &["TLS 192.0.2.2:5090 0/0", "TLS [2001:db8::2]:5090 1/0"]),
+        (
+            with(None, Some(5090), true)("two.example"),
+            &ALL[..],
+            &["TLS 192.0.2.2:5090 0/0", "TLS [2001:db8::2]:5090 1/0"],
+        ),
         (plain("plain.example"), &ALL, &["UDP 192.0.2.9:5060 0/0"]),
         (secure("plain.example"), &ALL, &["TLS 192.0.2.9:5061 0/0"]),
         (with(Some(Transport::Tcp), None, false)("plain.example"), &ALL, &["TCP 192.0.2.9:5060 0/0"]),
@@ -152,7 +161,11 @@ fn a_name_leads_where_its_records_say() {
     ] {
         run(async {
             let located = look_up(CARRIER, next.clone(), spoken).await;
-            assert_eq!((told(&located), &located.fault), (expected.iter().map(ToString::to_string).collect(), &None), "{next}");
+            assert_eq!(
+                (told(&located), &located.fault),
+                (expected.iter().map(ToString::to_string).collect(), &None),
+                "{next}"
+            );
         });
     }
 }
@@ -186,7 +199,8 @@ fn a_name_is_asked_for_again_when_its_time_is_over_and_not_before() {
         let mut locator = Locator::new(tell);
         let mut settings = crate::sip::tests::phone::settings(false);
         (settings.name_servers, settings.listen) = (vec![addr], listen(&ALL[..1]));
-        let trunk = Trunk { to: vec![NextHop { port: Some(5060), ..to("c.example") }], ..Trunk::new("t", vec![], None) };
+        let trunk =
+            Trunk { to: vec![NextHop { port: Some(5060), ..to("c.example") }], ..Trunk::new("t", vec![], None) };
         settings.trunks = vec![trunk];
         let begun = Instant::now();
         locator.set(&settings);

@@ -70,8 +70,10 @@ fn to(remote: SocketAddr, transport: Transport) -> Flow {
 fn one_connection_over_tls_carries_what_goes_both_ways_and_another_is_opened_when_it_is_lost() {
     run(async {
         let dir = tempfile::tempdir().unwrap();
-        let (ours, theirs) =
-            (certificate(dir.path(), "ours", &["house.example"]), certificate(dir.path(), "theirs", &["Carrier.example"]));
+        let (ours, theirs) = (
+            certificate(dir.path(), "ours", &["house.example"]),
+            certificate(dir.path(), "theirs", &["Carrier.example"]),
+        );
         let ((mut house, _), (carrier, addr)) = (open(&ours, None).await, open(&theirs, Some(&ours)).await);
         let peer = Peer {
             names: vec!["carrier.example".into()],
@@ -84,7 +86,10 @@ fn one_connection_over_tls_carries_what_goes_both_ways_and_another_is_opened_whe
         line.send(HOUSE, flow, 1);
         line.send(HOUSE, flow, 2);
         let certified = line.next(CARRIER).await;
-        assert!(matches!(&certified, Arrival::Certified { domains, .. } if *domains == ["house.example"]), "{certified:?}");
+        assert!(
+            matches!(&certified, Arrival::Certified { domains, .. } if *domains == ["house.example"]),
+            "{certified:?}"
+        );
         let (first, second) = (line.message(CARRIER).await, line.message(CARRIER).await);
         assert_eq!((first.1, second.1), (message(1), message(2)));
         assert_eq!(first.0, second.0, "one connection");
@@ -147,17 +152,17 @@ fn connections_to_carriers_are_kept_alive_and_who_answers_no_longer_is_left() {
         run_fast(async {
             let carrier = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let addr = carrier.local_addr().unwrap();
-            let mut house =
-                Sockets::bind(&[listen(Transport::Tcp, "127.0.0.1:0")], Doors::default()).await.unwrap();
+            let mut house = Sockets::bind(&[listen(Transport::Tcp, "127.0.0.1:0")], Doors::default()).await.unwrap();
             house.send(Transmit { flow: to(addr, Transport::Tcp), bytes: message(1), known: true });
             let started = tokio::time::sleep(Duration::ZERO).deadline();
+            // The task that connects and writes needs its turn.
+            assert!(tokio::time::timeout(Duration::from_secs(1), house.next()).await.is_err());
             let (mut stream, _) = carrier.accept().unwrap();
             let mut buffer = vec![0; message(1).len()];
-            // The task that writes needs its turn.
-            assert!(tokio::time::timeout(Duration::from_secs(1), house.next()).await.is_err());
             stream.read_exact(&mut buffer).unwrap();
             for ping in 1..=5 {
-                let closed = tokio::time::timeout_at(started + KEEP_ALIVE * ping + Duration::from_secs(2), house.next()).await;
+                let closed =
+                    tokio::time::timeout_at(started + KEEP_ALIVE * ping + Duration::from_secs(2), house.next()).await;
                 let mut heard = [0; 4];
                 if expected.is_some_and(|lost| ping > lost) {
                     panic!("it was not left: {closed:?}");

@@ -76,7 +76,8 @@ impl Endpoint {
 impl Standing {
     /// What is written leads somewhere else: its addresses, and nothing of its names yet.
     pub(super) fn begin_anew(&mut self) {
-        let literal = |(index, to): (usize, &NextHop)| Some(Place { hop: to.literal()?, rank: rank(index, 0), weight: 0 });
+        let literal =
+            |(index, to): (usize, &NextHop)| Some(Place { hop: to.literal()?, rank: rank(index, 0), weight: 0 });
         self.places = self.trunk.to.iter().enumerate().filter_map(literal).collect();
         let name = self.trunk.to.iter().find(|to| to.literal().is_none());
         self.fault = name.map(|name| format!("{name} is being looked up"));
