@@ -93,7 +93,7 @@ pub fn call_settings(house: &House) -> call::Settings {
             deny: house.outward.deny.clone(),
             named: house.outward.named.clone(),
         },
-        way_out: house.sip.trunks.iter().find(|trunk| !trunk.to.is_empty()).map(|trunk| trunk.id.clone()),
+        way_out: house.sip.way_out().map(|trunk| trunk.id.clone()),
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Settings {
     pub reasons: Vec<Reason>,
     /// The schedules that supervisors flip, by the digit in the code.
     pub switches: BTreeMap<char, ScheduleId>,
-    /// The first trunk over which calls of ours can go out; signalling says when it was another. `None`: they do not.
+    /// The trunk over which calls of ours go out first; signalling says when it was another. `None`: they do not.
     pub way_out: Option<TrunkId>,
     /// Which numbers people may dial.
     pub outward: Outward,

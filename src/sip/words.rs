@@ -54,6 +54,13 @@ pub struct Settings {
     pub timers: Timers,
 }
 
+impl Settings {
+    /// The trunk by which calls of ours go out when all is well: with the least priority, of those alike the first.
+    pub fn way_out(&self) -> Option<&Trunk> {
+        self.trunks.iter().filter(|trunk| !trunk.to.is_empty()).min_by_key(|trunk| trunk.priority)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timers {
     pub t1: Duration,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::carriers::trunks;
 use crate::house::{Files, House, PATIENCE, free_port};
@@ -126,13 +126,15 @@ impl Drop for Kamailio {
 /// An authority, and certificates of the carrier and of the house that it vouches for.
 fn certificates(dir: &Path) -> PathBuf {
     let key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
+    params.distinguished_name.push(DnType::CommonName, "authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     fs::write(dir.join("ca.pem"), params.self_signed(&key).expect("signs").pem()).expect("writes");
     let authority = Issuer::new(params, key);
     for (name, domain) in [("carrier", "carrier.example"), ("house", "house.example")] {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![domain.to_string()]).expect("a name");
+        let mut params = CertificateParams::new(vec![domain.to_string()]).expect("a name");
+        params.distinguished_name.push(DnType::CommonName, domain);
         fs::write(dir.join(format!("{name}.pem")), params.signed_by(&key, &authority).expect("signs").pem())
             .expect("writes");
         fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).expect("writes");

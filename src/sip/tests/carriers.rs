@@ -209,7 +209,9 @@ fn a_house_that_drains_says_goodbye_and_another_account_begins_anew() {
     phone.house.set_settings(phone.now, changed.clone());
     let mut sent = phone.sent();
     assert_eq!((sent.len(), header(&sent[0], "Expires")), (1, "0"), "who knew us as another is told");
-    assert!(sent.remove(0).starts_with("REGISTER sip:carrier.example SIP/2.0"));
+    let goodbye = sent.remove(0);
+    assert!(goodbye.starts_with("REGISTER sip:carrier.example SIP/2.0"), "{goodbye}");
+    assert!(phone.send(&answered(&goodbye, "200 OK")).is_empty());
     let anew = phone.wait(Duration::ZERO).remove(0);
     assert!(anew.starts_with("REGISTER sip:10.0.0.9:5070 SIP/2.0"), "{anew}");
     phone.send(&granted(&anew, 100));

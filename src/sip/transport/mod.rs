@@ -214,6 +214,12 @@ impl Sockets {
             }
             self.peers.insert(addr, known.unwrap_or_else(|| Connector::new(peer)));
         }
+        for addr in before.into_keys().filter(|addr| !self.peers.contains_key(addr)).collect::<Vec<_>>() {
+            // Nobody is meant there any more: unless a talk goes on over it it ends soon.
+            if let Some(id) = self.by_remote.get(&(Transport::Tls, addr)).copied() {
+                self.doubt(id);
+            }
+        }
     }
 
     /// The next arrival. Can be cancelled without loss.
@@ -333,10 +339,8 @@ impl Sockets {
             Transport::Tls => self.peers.contains_key(&flow.remote),
             transport => transport == Transport::Tcp,
         };
-        let open = own.or_else(|| {
-            let known = self.by_remote.get(&(flow.transport, flow.remote));
-            known.copied().filter(|_| can_connect)
-        });
+        // One over TLS that is open was opened to whom was meant; a trunk that is gone says goodbye over it.
+        let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
             (None, None) if can_connect => match self.connect(flow) {

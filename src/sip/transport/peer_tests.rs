@@ -155,10 +155,10 @@ fn connections_to_carriers_are_kept_alive_and_who_answers_no_longer_is_left() {
             let mut house = Sockets::bind(&[listen(Transport::Tcp, "127.0.0.1:0")], Doors::default()).await.unwrap();
             house.send(Transmit { flow: to(addr, Transport::Tcp), bytes: message(1), known: true });
             let started = tokio::time::sleep(Duration::ZERO).deadline();
+            // The task that connects and writes needs its turn.
+            assert!(tokio::time::timeout(Duration::from_secs(1), house.next()).await.is_err());
             let (mut stream, _) = carrier.accept().unwrap();
             let mut buffer = vec![0; message(1).len()];
-            // The task that writes needs its turn.
-            assert!(tokio::time::timeout(Duration::from_secs(1), house.next()).await.is_err());
             stream.read_exact(&mut buffer).unwrap();
             for ping in 1..=5 {
                 let closed =
