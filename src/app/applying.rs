@@ -85,6 +85,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         emergencies: house.emergencies.iter().map(emergency).collect(),
         srtp_of_trunks: house.srtp.trunks.clone(),
         srtp_of_seats: house.srtp.seats.clone(),
+        tones_of_trunks: house.tones.clone(),
         records_others: house.recording.calls,
         way_out: house.sip.trunks.iter().find(|trunk| !trunk.to.is_empty()).map(|trunk| trunk.id.clone()),
     }

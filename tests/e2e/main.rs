@@ -44,3 +44,4 @@ mod tls;
 mod walkthrough;
 mod web;
 mod webhooks;
+mod wideband;

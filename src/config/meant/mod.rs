@@ -124,6 +124,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             sip: sip.settings,
             media: media.settings,
             srtp,
+            tones: sip.tones,
             ivr: ivr?,
             queue: queues.rules,
             queue_open: queues.open,
