@@ -87,6 +87,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         emergencies: house.emergencies.iter().map(emergency).collect(),
         srtp_of_trunks: house.srtp.trunks.clone(),
         srtp_of_seats: house.srtp.seats.clone(),
+        tones_of_trunks: house.tones.clone(),
         records_others: house.recording.calls,
         outward: call::Outward {
             allow: house.outward.allow.clone(),

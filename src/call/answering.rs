@@ -65,6 +65,9 @@ impl Call {
             kind: media::LegKind::Phone,
             srtp,
         });
+        if matches!(&incoming.source, sip::Source::Trunk(trunk) if house.settings.tones_over(Some(trunk))) {
+            house.media(media::Command::HearKeys { leg: self.caller });
+        }
         house.media(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },
             None => {

@@ -42,6 +42,8 @@ pub struct Settings {
     /// How the sound of some trunks and seats is encrypted; of all others as the settings of sound say.
     pub srtp_of_trunks: BTreeMap<TrunkId, media::Srtp>,
     pub srtp_of_seats: BTreeMap<SeatId, media::Srtp>,
+    /// Trunks whose callers may say keys in the sound alone.
+    pub tones_of_trunks: BTreeSet<TrunkId>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
 }
@@ -101,6 +103,11 @@ impl Settings {
     /// How sound is encrypted over this trunk, or over the one by which calls of ours go out. `None`: as `media` says.
     pub fn srtp_over(&self, trunk: Option<&TrunkId>) -> Option<media::Srtp> {
         trunk.or(self.way_out.as_ref()).and_then(|trunk| self.srtp_of_trunks.get(trunk)).copied()
+    }
+
+    /// Whether keys are heard in the sound over this trunk, or over the one by which calls of ours go out.
+    pub fn tones_over(&self, trunk: Option<&TrunkId>) -> bool {
+        trunk.or(self.way_out.as_ref()).is_some_and(|trunk| self.tones_of_trunks.contains(trunk))
     }
 
     /// What a queue is called now that may have had another name.

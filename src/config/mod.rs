@@ -52,6 +52,8 @@ pub struct House {
     pub media: media::Settings,
     /// How trunks and seats want their sound encrypted that do not go by the rest.
     pub srtp: Encryption,
+    /// Trunks whose callers may say keys in the sound alone.
+    pub tones: BTreeSet<TrunkId>,
     pub ivr: ivr::Settings,
     pub queue: queue::Rules,
     /// When each queue lets callers in.

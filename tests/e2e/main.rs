@@ -47,3 +47,4 @@ mod tls;
 mod walkthrough;
 mod web;
 mod webhooks;
+mod wideband;

@@ -38,7 +38,9 @@ impl Sipp {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
         let file = folder.join(format!("{scenario}.xml"));
-        fs::copy(folder.join("key_2.pcap"), dir.path().join("key_2.pcap")).expect("copies");
+        for played in ["key_2.pcap", "tone_2.pcap"] {
+            fs::copy(folder.join(played), dir.path().join(played)).expect("copies");
+        }
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
         let child = Command::new("sipp")
             .arg("-sf")
@@ -237,7 +239,9 @@ impl Baresip {
             dir.path().display(),
             rtp + 20
         );
-        fs::write(dir.path().join("config"), config + more).expect("writes");
+        // Without it, everybody who names no codecs offers G.711 alone.
+        let wideband = if account.contains("g722") { "module g722.so\n" } else { "" };
+        fs::write(dir.path().join("config"), config + more + wideband).expect("writes");
         fs::write(dir.path().join("accounts"), format!("{account}\n")).expect("writes");
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
         let child = Command::new("baresip")

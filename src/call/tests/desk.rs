@@ -56,6 +56,7 @@ pub fn settings() -> Settings {
         },
         formerly: Default::default(),
         srtp_of_trunks: Default::default(),
+        tones_of_trunks: Default::default(),
         srtp_of_seats: Default::default(),
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
         operators: ["1001", "1002", "1003"].map(Into::into).into(),

@@ -21,6 +21,7 @@ impl Meaning {
             sip,
             media,
             srtp: Encryption { trunks, seats },
+            tones,
             ivr,
             queue,
             queue_open,
@@ -45,6 +46,9 @@ impl Meaning {
         }
         for (thing, srtp) in seats.iter().map(|(id, srtp)| (format!("seat {id}"), srtp)) {
             meaning.say(&thing, "srtp", srtp.word());
+        }
+        for trunk in tones {
+            meaning.say(&format!("trunk {trunk}"), "dtmf", "inband");
         }
         meaning.tree(ivr);
         meaning.rules(queue);

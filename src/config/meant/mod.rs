@@ -142,6 +142,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             sip: sip.settings,
             media: media.settings,
             srtp,
+            tones: sip.tones,
             ivr,
             queue: queues.rules,
             queue_open: queues.open,

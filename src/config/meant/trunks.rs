@@ -1,6 +1,6 @@
 //! hotline.toml: `[[trunk]]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,16 +30,25 @@ const PACES: (u32, u32) = (1, 10_000);
 
 pub(super) type Written<'a> = Element<'a, written::Trunk>;
 
-/// The trunks, and how those want their sound encrypted that say so.
+/// What trunks say of their sound.
+#[derive(Default)]
+pub struct OfSound {
+    /// How those want it encrypted that say so.
+    pub srtp: BTreeMap<TrunkId, Srtp>,
+    /// Those whose keys are heard in it.
+    pub tones: BTreeSet<TrunkId>,
+}
+
+/// The trunks, and what they say of their sound.
 pub fn read(
     dir: &Path,
     files: &Files,
     surroundings: &Surroundings,
     listen: &[Listen],
     faults: &mut Faults,
-) -> (Vec<Trunk>, BTreeMap<TrunkId, Srtp>) {
+) -> (Vec<Trunk>, OfSound) {
     let mut names = Names::default();
-    let (mut trunks, mut srtp) = (Vec::new(), BTreeMap::new());
+    let (mut trunks, mut sound) = (Vec::new(), OfSound::default());
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
     for trunk in &tables {
         let written = &trunk.written;
@@ -67,12 +76,27 @@ pub fn read(
         if names.take(trunk, "id", &written.id, faults) {
             let id = TrunkId::from(written.id.as_str());
             let wanted = sound::srtp(trunk, written.srtp.as_deref(), faults);
-            srtp.extend(wanted.map(|wanted| (id.clone(), wanted)));
+            sound.srtp.extend(wanted.map(|wanted| (id.clone(), wanted)));
+            if hears_tones(trunk, faults) {
+                sound.tones.insert(id.clone());
+            }
             let known = Trunk { from, from_to, certified, to, peer, ..limits };
             trunks.push(Trunk { domain, account, id, trusted, shows, numbering, ..known });
         }
     }
-    (trunks, srtp)
+    (trunks, sound)
+}
+
+/// How callers say keys.
+fn hears_tones(trunk: &Written<'_>, faults: &mut Faults) -> bool {
+    match trunk.written.dtmf.as_deref() {
+        None | Some("events") => false,
+        Some("inband") => true,
+        Some(other) => {
+            trunk.fault(faults, "dtmf", format!("found {other:?}; \"events\" and \"inband\" are allowed"));
+            false
+        }
+    }
 }
 
 /// What bounds and steers the calls: priorities, times, and how many there may be.

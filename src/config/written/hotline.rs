@@ -204,6 +204,10 @@ pub struct Trunk {
     pub callers: Option<String>,
     /// Whether its sound is encrypted, as media.srtp says it: "off", "if-offered" or "required". Default: media.srtp.
     pub srtp: Option<String>,
+    /// How keys come over it. "events": as RTP events (RFC 4733) or INFO; "inband": also as tones in the sound, of calls
+    /// whose description has no RTP events. Default "events".
+    #[schemars(extend("enum" = ["events", "inband", null]))]
+    pub dtmf: Option<String>,
 }
 
 /// Which numbers outside people may dial: operators who consult somebody or send a caller on, from the page, by a program
@@ -253,7 +257,9 @@ pub struct Media {
     pub advertise: Option<Address>,
     /// RTP ports; each leg takes a pair. Default "20000-29999".
     pub ports: Option<PortRange>,
-    /// Codecs in order of preference: "pcma", "pcmu". Default ["pcma", "pcmu"].
+    /// Codecs of phones and trunks, in the order we offer them: "pcma", "pcmu" (G.711), "g722" (wideband; it passes between
+    /// two who both speak it, and is turned into G.711 for everybody else). Of what others offer their order counts.
+    /// Default ["pcma", "pcmu", "g722"].
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
