@@ -5,9 +5,9 @@
 
 mod browser;
 mod capture;
+mod concealment;
 pub mod desk;
 pub mod dtmf;
-mod concealment;
 mod ear;
 mod far;
 #[cfg(test)]

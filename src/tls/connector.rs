@@ -32,12 +32,14 @@ pub struct Peer {
     pub own: Option<Files>,
 }
 
+type Read = (Stamp, Arc<ClientConfig>);
+
 /// Its copies connect to the same.
 #[derive(Clone)]
 pub struct Connector {
     peer: Peer,
     /// As the files were when they were read last.
-    read: Arc<Mutex<Option<(Stamp, Arc<ClientConfig>)>>>,
+    read: Arc<Mutex<Option<Read>>>,
 }
 
 impl Peer {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::addressing::listener_to;
 use super::trunks::locating::rank;
@@ -101,10 +101,10 @@ async fn keep_looking(
     tell: mpsc::Sender<Located>,
 ) {
     loop {
-        let (located, until) = look(&trunk, &to, &names, &listen).await;
+        let (located, good_for) = look(&trunk, &to, &names, &listen).await;
         let wait = match located.fault {
             Some(_) => AGAIN,
-            None => until.saturating_duration_since(Instant::now()).clamp(LEAST, MOST),
+            None => good_for.clamp(LEAST, MOST),
         };
         if tell.send(located).await.is_err() {
             return;
@@ -113,16 +113,16 @@ async fn keep_looking(
     }
 }
 
-/// Where it leads now, and until when that is good.
-async fn look(trunk: &TrunkId, to: &[NextHop], names: &Names, listen: &[Listen]) -> (Located, Instant) {
+/// Where it leads now, and for how long that is good.
+async fn look(trunk: &TrunkId, to: &[NextHop], names: &Names, listen: &[Listen]) -> (Located, Duration) {
     let speaks = |hop: Hop| listener_to(listen, hop.transport, hop.addr).is_some();
-    let mut until = Instant::now() + MOST;
+    let mut good_for = MOST;
     let mut located =
         Located { trunk: trunk.clone(), to: to.to_vec(), places: Vec::new(), fault: None, is_certain: true };
     for (index, next) in to.iter().enumerate() {
         match procedure::places(names, next, listen).await {
-            Ok((places, good_until)) => {
-                until = until.min(good_until);
+            Ok((places, theirs)) => {
+                good_for = good_for.min(theirs);
                 let places: Vec<Place> = places.into_iter().filter(|place| speaks(place.hop)).collect();
                 if places.is_empty() {
                     located.fault = Some(format!("{next}: no listener of ours leads there"));
@@ -138,5 +138,5 @@ async fn look(trunk: &TrunkId, to: &[NextHop], names: &Names, listen: &[Listen])
         }
     }
     located.places.truncate(MOST_PLACES);
-    (located, until)
+    (located, good_for)
 }

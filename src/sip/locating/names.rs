@@ -8,7 +8,6 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
-use tokio::time::Instant;
 
 use super::procedure::Unfound;
 use super::{AGAIN, LEAST, MOST};
@@ -43,8 +42,8 @@ pub(super) struct Srv {
     pub target: String,
 }
 
-/// What was found, and until when it is good. Nothing: there is none, for certain.
-pub(super) type Found<T> = (Vec<T>, Instant);
+/// What was found, and for how long it is good. Nothing: there is none, for certain.
+pub(super) type Found<T> = (Vec<T>, Duration);
 
 impl Names {
     /// These servers, or those of the system.
@@ -79,13 +78,13 @@ impl Names {
 
     /// Those of IPv4, then those of IPv6, of the families that are wanted.
     pub async fn addresses(&self, name: &str, (v4, v6): (bool, bool)) -> Result<Found<IpAddr>, Unfound> {
-        let mut found: Found<IpAddr> = (Vec::new(), Instant::now() + MOST);
+        let mut found: Found<IpAddr> = (Vec::new(), MOST);
         let mut missing = None;
         for (kind, _) in [(RecordType::A, v4), (RecordType::AAAA, v6)].into_iter().filter(|(_, wanted)| *wanted) {
             match self.ask(name, kind, RData::ip_addr).await {
-                Ok((addresses, until)) if !addresses.is_empty() => {
+                Ok((addresses, good_for)) if !addresses.is_empty() => {
                     found.0.extend(addresses);
-                    found.1 = found.1.min(until);
+                    found.1 = found.1.min(good_for);
                 }
                 Ok(_) => {}
                 Err(unfound) => missing = Some(unfound),
@@ -110,11 +109,12 @@ impl Names {
         asked.set_fqdn(name.contains('.'));
         match resolver.lookup(asked, kind).await {
             Ok(lookup) => {
-                let until = Instant::from_std(lookup.valid_until());
+                let seconds = lookup.answers().iter().map(|record| record.ttl).min();
+                let good_for = seconds.map_or(AGAIN, |seconds| Duration::from_secs(seconds.into()));
                 let data = |record: &Record| read(&record.data);
-                Ok((lookup.answers().iter().filter_map(data).take(MOST_RECORDS).collect(), until))
+                Ok((lookup.answers().iter().filter_map(data).take(MOST_RECORDS).collect(), good_for))
             }
-            Err(error) if error.is_no_records_found() => Ok((Vec::new(), Instant::now() + AGAIN)),
+            Err(error) if error.is_no_records_found() => Ok((Vec::new(), AGAIN)),
             Err(error) => Err(Unfound::perhaps(format!("no name server answers for {name} ({error})"))),
         }
     }

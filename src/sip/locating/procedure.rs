@@ -1,6 +1,6 @@
 //! Locating SIP servers, RFC 3263 §4: which transport, which servers in which order, which addresses.
 
-use tokio::time::Instant;
+use std::time::Duration;
 
 use super::names::{Names, Naptr, Srv};
 use super::{MOST, MOST_PLACES};
@@ -24,15 +24,15 @@ impl Unfound {
     }
 }
 
-type Placed = (Vec<Place>, Instant);
+type Placed = (Vec<Place>, Duration);
 
-/// Where it leads, and until when that is good; ranks are the priorities of its SRV records.
+/// Where it leads, and for how long that is good; ranks are the priorities of its SRV records.
 pub(super) async fn places(names: &Names, next: &NextHop, listen: &[Listen]) -> Result<Placed, Unfound> {
     let name = match &next.host {
         Host::Name(name) => name,
         Host::Address(_) => {
             let place = next.literal().map(|hop| Place { hop, rank: 0, weight: 0 });
-            return Ok((place.into_iter().collect(), Instant::now() + MOST));
+            return Ok((place.into_iter().collect(), MOST));
         }
     };
     let spoken = |transport: Transport| listen.iter().any(|listener| listener.transport == transport);
@@ -56,9 +56,9 @@ pub(super) async fn places(names: &Names, next: &NextHop, listen: &[Listen]) -> 
         None => all(&[Transport::Udp, Transport::Tcp, Transport::Tls]),
     };
     for (transport, service) in services.into_iter().filter(|(transport, _)| spoken(*transport)) {
-        let (servers, until) = names.srv(&service).await?;
+        let (servers, good_for) = names.srv(&service).await?;
         if !servers.is_empty() {
-            return at_servers(names, name, transport, servers, until, listen).await;
+            return at_servers(names, name, transport, servers, good_for, listen).await;
         }
     }
     match is_offered {
@@ -97,7 +97,7 @@ async fn at_servers(
     name: &str,
     transport: Transport,
     mut servers: Vec<Srv>,
-    mut until: Instant,
+    mut good_for: Duration,
     listen: &[Listen],
 ) -> Result<Placed, Unfound> {
     servers.sort_by_key(|server| server.priority);
@@ -106,8 +106,8 @@ async fn at_servers(
     // RFC 2782: a dot says that there is none.
     for server in servers.iter().filter(|server| server.target != ".") {
         match names.addresses(&server.target, families(transport, listen)).await {
-            Ok((addresses, good_until)) => {
-                until = until.min(good_until);
+            Ok((addresses, theirs)) => {
+                good_for = good_for.min(theirs);
                 for (index, ip) in addresses.into_iter().enumerate() {
                     let hop = Hop { addr: (ip, server.port).into(), transport };
                     // Another address of a server is there for when its first does not answer.
@@ -122,7 +122,7 @@ async fn at_servers(
         }
     }
     match (places.is_empty(), missing) {
-        (false, _) => Ok((places, until)),
+        (false, _) => Ok((places, good_for)),
         (true, Some(unfound)) => Err(unfound),
         (true, None) => Err(Unfound::certainly(format!("the servers of {name} have no address"))),
     }
@@ -139,7 +139,7 @@ async fn at_addresses(
     if families == (false, false) {
         return Err(Unfound::certainly(format!("sip.listen has nothing over {}", transport.via_name())));
     }
-    let (addresses, until) = names.addresses(name, families).await?;
+    let (addresses, good_for) = names.addresses(name, families).await?;
     if addresses.is_empty() {
         return Err(Unfound::certainly("there is no such name, or it has no address".into()));
     }
@@ -147,7 +147,7 @@ async fn at_addresses(
         let hop = Hop { addr: (ip, port).into(), transport };
         Place { hop, rank: u32::try_from(index).unwrap_or(u32::MAX), weight: 0 }
     };
-    Ok((addresses.into_iter().enumerate().map(place).collect(), until))
+    Ok((addresses.into_iter().enumerate().map(place).collect(), good_for))
 }
 
 /// IPv4, IPv6: a family that no listener leads to is not asked for.

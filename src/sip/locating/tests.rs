@@ -192,6 +192,7 @@ fn why_a_name_leads_nowhere_is_told() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a name server keeps the time of the machine")]
 fn a_name_is_asked_for_again_when_its_time_is_over_and_not_before() {
     run(async {
         let (addr, zone, asked) = server("c.example 1 A 192.0.2.1").await;
