@@ -104,7 +104,13 @@ mod tests {
         // What comes again joins without a jump.
         let mut next = tone(6 * FRAME, FRAME);
         concealment.heard(&mut next);
-        let jump = lost.iter().chain(&next).collect::<Vec<_>>().windows(2).map(|p| (i32::from(*p[1]) - i32::from(*p[0])).abs()).max();
+        let jump = lost
+            .iter()
+            .chain(&next)
+            .collect::<Vec<_>>()
+            .windows(2)
+            .map(|p| (i32::from(*p[1]) - i32::from(*p[0])).abs())
+            .max();
         assert!(jump < Some(2_000), "{jump:?}");
         assert_eq!(next[BLEND..], tone(6 * FRAME, FRAME)[BLEND..]);
     }

@@ -261,7 +261,8 @@ impl Desk {
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
-        self.legs.insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, noise: false, like: None });
+        self.legs
+            .insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, noise: false, like: None });
         let Settings { dead_after, held_at_most, one_way_after, .. } = self.settings;
         let patience = Patience { dead_after, held_at_most, one_way_after };
         self.order(leg, Order::Open { leg, ground, patience });

@@ -94,7 +94,9 @@ impl Jitter {
         });
         let late = window.next.wrapping_sub(timestamp);
         let lacked = |from: &Option<u32>| {
-            from.is_some_and(|from| (end.wrapping_sub(from) as i32) > 0 && (timestamp.wrapping_sub(from) as i32) < FRAME as i32)
+            from.is_some_and(|from| {
+                (end.wrapping_sub(from) as i32) > 0 && (timestamp.wrapping_sub(from) as i32) < FRAME as i32
+            })
         };
         if let Some(place) = self.lacked.iter().position(lacked)
             && late <= MOST
@@ -248,9 +250,11 @@ mod tests {
         (made_up, waits / 8)
     }
 
+    type Delay<'a> = &'a dyn Fn(u32) -> Option<u32>;
+
     #[test]
     fn the_delay_is_as_long_as_the_network_needs_and_no_longer() {
-        let table: [(&str, &dyn Fn(u32) -> Option<u32>, usize, std::ops::RangeInclusive<u32>); 6] = [
+        let table: [(&str, Delay<'_>, usize, std::ops::RangeInclusive<u32>); 6] = [
             ("nothing is late", &|_| Some(0), 0, 20..=40),
             ("each up to 30 ms late", &|n| Some(n * 7 % 31), 3, 20..=60),
             ("one in ten 70 ms late", &|n| Some(if n % 10 == 7 { 70 } else { 0 }), 5, 60..=80),

@@ -86,17 +86,21 @@ fn those_who_do_not_both_speak_it_hear_each_other_in_order() {
     // Neighbours change places, one comes twice.
     packets.swap(20, 21);
     packets.insert(31, packets[30].clone());
-    packets.iter().for_each(|packet| drop(a.send_to(packet, to_a).unwrap()));
+    for packet in &packets {
+        a.send_to(packet, to_a).unwrap();
+    }
     let heard: Vec<_> = (0..50).map(|_| hear_sound(&b, Codec::Pcmu)).collect();
     assert!(heard.windows(2).all(|pair| pair[1].1 == pair[0].1.wrapping_add(1)), "each once, in order");
     assert!(heard.iter().all(|(payload_type, _, sound)| (*payload_type, sound.len()) == (0, FRAME)));
-    let samples: Vec<i16> = heard[2..].iter().flat_map(|(_, _, sound)| sound).map(|b| to_linear(Codec::Pcmu, *b)).collect();
+    let samples: Vec<i16> =
+        heard[2..].iter().flat_map(|(_, _, sound)| sound).map(|b| to_linear(Codec::Pcmu, *b)).collect();
     assert!((0.95..1.05).contains(&share(&samples)), "{}", share(&samples));
     // And back.
     let mut decoder = g722::Decoder::new();
     let mut samples = Vec::new();
     for n in 0..50_u16 {
-        let sound: Vec<u8> = (0..FRAME as u32).map(|at| of_linear(Codec::Pcmu, tone(u32::from(n) * 160 + at))).collect();
+        let sound: Vec<u8> =
+            (0..FRAME as u32).map(|at| of_linear(Codec::Pcmu, tone(u32::from(n) * 160 + at))).collect();
         b.send_to(&packet(0, n, u32::from(n) * 160, 6, &sound), to_b).unwrap();
         let (payload_type, _, heard) = hear_sound(&a, Codec::G722);
         assert_eq!((payload_type, heard.len()), (9, FRAME));
@@ -141,6 +145,7 @@ fn pressed(house: &mut House, asked: bool, events: &str, codec: Codec) -> String
         Event::Described { sdp, .. } => Some(String::from_utf8(sdp.clone()).unwrap()),
         _ => None,
     });
+    assert!(house.desk.poll().is_none());
     let port: u16 = answer.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     let mut encoder = g722::Encoder::new();
     for n in 0..12_u32 {
@@ -206,7 +211,11 @@ fn comfort_noise_is_passed_on_to_whoever_takes_it() {
                 Event::Described { leg: of, sdp, .. } if *of == leg => Some(String::from_utf8(sdp.clone()).unwrap()),
                 _ => None,
             });
-            assert_eq!(answer.contains("RTP/AVP 8 13\r\n") && answer.contains("CN/8000"), !noise.is_empty(), "{answer}");
+            assert_eq!(
+                answer.contains("RTP/AVP 8 13\r\n") && answer.contains("CN/8000"),
+                !noise.is_empty(),
+                "{answer}"
+            );
             let port: u16 = answer.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
             to.push(port);
         }
