@@ -110,11 +110,9 @@ impl Leg {
 
     /// G.722, if somebody wants it decoded; keys and comfort noise have numbers of the same stream.
     pub fn decode(&mut self, header: &Header, codec: Option<Codec>, payload: &[u8]) {
-        let is_wanted = self.wanted_decoded || self.is_listened_to();
+        let wanted = codec == Some(Codec::G722) && (self.wanted_decoded || self.is_listened_to());
         match (codec, &mut self.ear) {
-            (Some(Codec::G722), _) if is_wanted => {
-                self.ear.get_or_insert_with(|| Box::new(Ear::new())).hear(header, payload);
-            }
+            _ if wanted => self.ear.get_or_insert_with(|| Box::new(Ear::new())).hear(header, payload),
             (None, Some(ear)) => ear.hear(header, &[]),
             _ => self.ear = None,
         }

@@ -250,10 +250,11 @@ mod tests {
         (made_up, waits / 8)
     }
 
+    type Delay<'a> = &'a dyn Fn(u32) -> Option<u32>;
+
     #[test]
     fn the_delay_is_as_long_as_the_network_needs_and_no_longer() {
-        type Case<'a> = (&'a str, &'a dyn Fn(u32) -> Option<u32>, usize, std::ops::RangeInclusive<u32>);
-        let table: [Case<'_>; 6] = [
+        let table: [(&str, Delay<'_>, usize, std::ops::RangeInclusive<u32>); 6] = [
             ("nothing is late", &|_| Some(0), 0, 20..=40),
             ("each up to 30 ms late", &|n| Some(n * 7 % 31), 3, 20..=60),
             ("one in ten 70 ms late", &|n| Some(if n % 10 == 7 { 70 } else { 0 }), 5, 60..=80),

@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn no_key_is_heard_in_voices() {
         let mut rng = StdRng::seed_from_u64(12345);
-        let samples = voice(&mut rng, 600);
+        let samples = voice(&mut rng, 200);
         let loudest = samples.iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
         assert!(loudest > 5_000.0, "the voices can be heard: {loudest}");
         assert_eq!(heard(&samples), "");

@@ -86,7 +86,9 @@ fn those_who_do_not_both_speak_it_hear_each_other_in_order() {
     // Neighbours change places, one comes twice.
     packets.swap(20, 21);
     packets.insert(31, packets[30].clone());
-    packets.iter().for_each(|packet| drop(a.send_to(packet, to_a).unwrap()));
+    for packet in &packets {
+        a.send_to(packet, to_a).unwrap();
+    }
     let heard: Vec<_> = (0..50).map(|_| hear_sound(&b, Codec::Pcmu)).collect();
     assert!(heard.windows(2).all(|pair| pair[1].1 == pair[0].1.wrapping_add(1)), "each once, in order");
     assert!(heard.iter().all(|(payload_type, _, sound)| (*payload_type, sound.len()) == (0, FRAME)));
@@ -143,6 +145,7 @@ fn pressed(house: &mut House, asked: bool, events: &str, codec: Codec) -> String
         Event::Described { sdp, .. } => Some(String::from_utf8(sdp.clone()).unwrap()),
         _ => None,
     });
+    assert!(house.desk.poll().is_none());
     let port: u16 = answer.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     let mut encoder = g722::Encoder::new();
     for n in 0..12_u32 {
