@@ -203,7 +203,7 @@ fn a_name_is_asked_for_again_when_its_time_is_over_and_not_before() {
         let trunk =
             Trunk { to: vec![NextHop { port: Some(5060), ..to("c.example") }], ..Trunk::new("t", vec![], None) };
         settings.trunks = vec![trunk];
-        let begun = Instant::now();
+        let begun = std::time::Instant::now();
         locator.set(&settings);
         assert_eq!(told(&located.recv().await.unwrap()), ["UDP 192.0.2.1:5060 0/0"]);
         let first = asked.load(Ordering::Relaxed);
