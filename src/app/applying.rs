@@ -42,7 +42,9 @@ impl Switchboard {
         for change in self.doors.handle_deadline(now) {
             self.take_change(now, change);
         }
+        self.locator.set(&sip);
         self.sip.set_settings(now, sip);
+        self.sockets.set_peers(self.sip.peers());
         let doors = self.sockets.doors();
         doors.origins.set(&web.origins);
         if let (Some(shown), Some(files)) = (&doors.tls, tls) {
@@ -85,8 +87,14 @@ pub fn call_settings(house: &House) -> call::Settings {
         emergencies: house.emergencies.iter().map(emergency).collect(),
         srtp_of_trunks: house.srtp.trunks.clone(),
         srtp_of_seats: house.srtp.seats.clone(),
+        tones_of_trunks: house.tones.clone(),
         records_others: house.recording.calls,
-        way_out: house.sip.trunks.iter().find(|trunk| !trunk.to.is_empty()).map(|trunk| trunk.id.clone()),
+        outward: call::Outward {
+            allow: house.outward.allow.clone(),
+            deny: house.outward.deny.clone(),
+            named: house.outward.named.clone(),
+        },
+        way_out: house.sip.way_out().map(|trunk| trunk.id.clone()),
     }
 }
 

@@ -115,6 +115,7 @@ impl Story {
         if self.incomplete {
             lines.push("The log does not go back to this call's beginning; what is older is not told.".into());
         }
+        lines.extend(self.diverted());
         lines.extend(self.verdict());
         lines.push(String::new());
         let decided = self.events.iter().filter_map(|event| Some((event.said.at, event.text.clone()?)));
@@ -146,6 +147,13 @@ impl Story {
             record.to,
             date(record.arrived_at, zone),
         )
+    }
+
+    /// Where it was dialled first, if somebody sent it on to us.
+    fn diverted(&self) -> Option<String> {
+        let first = self.record.first_dialled.as_ref()?;
+        let why = self.record.diverted_because.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        Some(format!("It was dialled as {first} first, and sent on from there{why}."))
     }
 
     /// How long it waited in each line, and the one cause if that was too long.

@@ -38,6 +38,7 @@ use crate::queue::{Input, Output};
 use crate::records::{Entry, Recovered, Store};
 use crate::sip::Binding;
 use crate::sip::endpoint::Endpoint;
+use crate::sip::locating::{FOUND, Locator};
 use crate::sip::transport::{Doors as SipDoors, Origins, Sockets};
 use crate::tls::Acceptor;
 
@@ -83,6 +84,9 @@ async fn open_and_run(
     for (listen, listener) in house.web.listen.iter_mut().zip(&listeners) {
         *listen = listener.local_addr().map_err(|e| one(e.to_string()))?;
     }
+    let (located_tx, located) = mpsc::channel(FOUND);
+    let mut locator = Locator::new(located_tx);
+    locator.set(&house.sip);
     let clock = Clock::start();
     let (durable, durable_rx) = watch::channel(0);
     let tell = Box::new(move |ticket: crate::records::Ticket| {
@@ -129,6 +133,7 @@ async fn open_and_run(
         clock,
         sockets,
         sip,
+        locator,
         media,
         queue,
         calls,
@@ -189,7 +194,8 @@ async fn open_and_run(
     // Whoever started us may not listen.
     let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
-    switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits, hooks: replies }).await;
+    let inlets = Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits, hooks: replies, located };
+    switchboard.run(inlets).await;
     drop(control);
     info!("down");
     Ok(())

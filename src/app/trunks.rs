@@ -54,7 +54,12 @@ fn line(trunk: &TrunkView) -> String {
         None => format!("{} calls", trunk.calls),
     });
     let to: Vec<String> = trunk.to.iter().map(|(addr, up)| format!("{addr} {}", state(*up))).collect();
-    parts.push(if to.is_empty() { "in only".into() } else { to.join(", ") });
+    match (&trunk.fault, to.is_empty()) {
+        (None, true) => parts.push("in only".into()),
+        (Some(fault), true) => parts.push(fault.clone()),
+        (None, false) => parts.push(to.join(", ")),
+        (Some(fault), false) => parts.extend([to.join(", "), fault.clone()]),
+    }
     parts.join("  ")
 }
 
@@ -71,12 +76,16 @@ mod tests {
             channels: Some(30),
             registered: Some(true),
             to: vec![(addr("192.0.2.5:5060"), Some(true)), (addr("192.0.2.6:5060"), Some(false))],
+            fault: None,
         };
         let told = "carrier  up  registered  3/30 calls  192.0.2.5:5060 up, 192.0.2.6:5060 down";
         assert_eq!(line(&trunk), told);
         trunk.registered = Some(false);
         assert!(line(&trunk).starts_with("carrier  down  not registered"), "who does not know us takes no calls");
-        let inward = TrunkView { id: "in".into(), calls: 0, channels: None, registered: None, to: Vec::new() };
+        let mut inward =
+            TrunkView { id: "in".into(), calls: 0, channels: None, registered: None, to: Vec::new(), fault: None };
         assert_eq!(line(&inward), "in  unchecked  0 calls  in only");
+        inward.fault = Some("carrier.example: there is no such name".into());
+        assert_eq!(line(&inward), "in  down  0 calls  carrier.example: there is no such name");
     }
 }

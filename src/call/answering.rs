@@ -5,6 +5,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::{House, Part, is_feature_code};
 use super::feature;
+use super::order::{NotDone, Whom};
 use super::seating::can_call_out;
 use super::words::Action;
 use crate::ids::{CallId, QueueId, SeatId};
@@ -39,6 +40,13 @@ impl Call {
         if settings.numbers.get(number).is_some_and(|entry| settings.menus.refuse_unanswered(entry, &self.visitor())) {
             return self.refuse(house, 603, Outcome::RefusedRules);
         }
+        // Who would pay for it is not found out by ringing it.
+        if let Some(Whom::Number(number)) = self.beside.as_ref().map(|beside| &beside.to)
+            && !house.settings.outward.has(number)
+        {
+            info!(number, why = %NotDone::NotAllowed, "refused");
+            return self.refuse(house, 403, Outcome::RefusedRules);
+        }
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
         // A leg that will be part of another call has its sound where the others of that call have theirs.
@@ -57,6 +65,9 @@ impl Call {
             kind: media::LegKind::Phone,
             srtp,
         });
+        if matches!(&incoming.source, sip::Source::Trunk(trunk) if house.settings.tones_over(Some(trunk))) {
+            house.media(media::Command::HearKeys { leg: self.caller });
+        }
         house.media(match incoming.offer {
             Some(offer) => media::Command::TakeOffer { leg: self.caller, sdp: offer.bytes },
             None => {

@@ -137,6 +137,9 @@ impl Call {
             kind: media::LegKind::Phone,
             srtp: house.settings.srtp_over(self.record.trunk.as_ref()),
         });
+        if house.settings.tones_over(self.record.trunk.as_ref()) {
+            house.media(media::Command::HearKeys { leg: self.caller });
+        }
         house.media(media::Command::MakeOffer { leg: self.caller, like: operator_hears });
     }
 

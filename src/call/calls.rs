@@ -292,8 +292,8 @@ impl Calls {
     fn arrive(&mut self, now: Moment, incoming: sip::Incoming) {
         let id = CallId::next(self.last, now.as_millis());
         self.last = id;
-        if let Some(number) = &incoming.diverted {
-            info!(call = %id, number, "sent on to us: this number was dialled first");
+        if let Some(sip::Diverted { number, reason }) = &incoming.diverted {
+            info!(call = %id, number, reason, "sent on to us: this number was dialled first");
         }
         self.legs.calls.insert(incoming.leg, id);
         let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);

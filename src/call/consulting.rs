@@ -168,6 +168,7 @@ impl Call {
             }
             Whom::Number(number) if !is_dialable(number) => Err(NotDone::NoNumber),
             Whom::Number(_) if house.settings.way_out.is_none() => Err(NotDone::NoWayOut),
+            Whom::Number(number) if !house.settings.outward.has(number) => Err(NotDone::NotAllowed),
             Whom::Number(number) => Ok((onward::Whom::Number(number.clone()), None)),
         }
     }

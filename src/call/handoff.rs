@@ -146,7 +146,8 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
-        let srtp = house.settings.srtp_over(target.ways.get(way).and_then(|way| way.trunk.as_ref()));
+        let trunk = target.ways.get(way).and_then(|way| way.trunk.as_ref());
+        let (srtp, tones) = (house.settings.srtp_over(trunk), house.settings.tones_over(trunk));
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {
@@ -155,6 +156,9 @@ impl Call {
         }
         self.hear_it_ring(house);
         house.media(media::Command::OpenUrgent { leg, call: self.id, srtp });
+        if tones {
+            house.media(media::Command::HearKeys { leg });
+        }
         house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
     }
 

@@ -20,6 +20,8 @@ pub(super) fn open(id: CallId, now: Moment, incoming: &sip::Incoming) -> Record 
         sip_call_id: incoming.sip_call_id.clone(),
         from: incoming.caller.number.clone(),
         to: incoming.number.clone(),
+        first_dialled: incoming.diverted.as_ref().map(|from| from.number.clone()),
+        diverted_because: incoming.diverted.as_ref().and_then(|from| from.reason).map(Into::into),
         trunk,
         seat,
         ..blank(id, now)
@@ -32,6 +34,8 @@ fn blank(id: CallId, now: Moment) -> Record {
         sip_call_id: String::new(),
         from: String::new(),
         to: String::new(),
+        first_dialled: None,
+        diverted_because: None,
         trunk: None,
         arrived_at: now,
         answered_at: None,

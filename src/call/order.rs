@@ -160,6 +160,8 @@ pub enum NotDone {
     NoNumber,
     /// No trunk goes out.
     NoWayOut,
+    /// Not among the numbers that people may dial.
+    NotAllowed,
     /// Who asks is signed in at no seat that could be rung.
     NoPhone,
     /// Takes no part in the talk.
@@ -202,6 +204,9 @@ impl fmt::Display for NotDone {
             NotDone::NobodyReady => "no operator of this queue is ready",
             NotDone::Themselves => "this is the operator's own phone",
             NotDone::NoNumber => "this is not a number that can be dialled",
+            NotDone::NotAllowed => {
+                "this number may not be dialled: it is not among those that [outward] in hotline.toml allows"
+            }
             NotDone::NoWayOut => "no trunk is set for calls to the outside (menu.toml, callback)",
             NotDone::NoPhone => "sign in at a seat first: its phone is rung",
             NotDone::NotSupervising => "you take no part in this talk",

@@ -221,7 +221,7 @@ fn status(why: NotDone) -> u16 {
         NotDone::Unreachable | NotDone::NotSignedIn | NotDone::NobodyReady => 480,
         NotDone::NoSuchSeat | NotDone::NoSuchOperator | NotDone::NoSuchQueue | NotDone::NoNumber => 404,
         NotDone::NoSuchCall | NotDone::NotInTalk => 481,
-        NotDone::NoWayOut => 403,
+        NotDone::NoWayOut | NotDone::NotAllowed => 403,
         _ => 603,
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::order::{NotDone, Order};
 use crate::ids::{CallId, OperatorId, QueueId, Reason, ScheduleId, SeatId, TrunkId};
 use crate::ivr;
-use crate::ivr::menu::{Answer, Question, Reply, Request, Visitor};
+use crate::ivr::menu::{Answer, Numbers, Question, Reply, Request, Visitor};
 use crate::media;
 use crate::queue;
 use crate::records;
@@ -31,8 +31,10 @@ pub struct Settings {
     pub reasons: Vec<Reason>,
     /// The schedules that supervisors flip, by the digit in the code.
     pub switches: BTreeMap<char, ScheduleId>,
-    /// The first trunk over which calls of ours can go out; signalling says when it was another. `None`: they do not.
+    /// The trunk over which calls of ours go out first; signalling says when it was another. `None`: they do not.
     pub way_out: Option<TrunkId>,
+    /// Which numbers people may dial.
+    pub outward: Outward,
     /// How long a caller waits for a phone that was lost in the talk.
     pub flow_grace: Duration,
     /// Whom an operator can bring into a talk, each by a code of its own.
@@ -40,8 +42,26 @@ pub struct Settings {
     /// How the sound of some trunks and seats is encrypted; of all others as the settings of sound say.
     pub srtp_of_trunks: BTreeMap<TrunkId, media::Srtp>,
     pub srtp_of_seats: BTreeMap<SeatId, media::Srtp>,
+    /// Trunks whose callers may say keys in the sound alone.
+    pub tones_of_trunks: BTreeSet<TrunkId>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
+}
+
+/// Which numbers outside operators may dial and send callers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outward {
+    pub allow: Numbers,
+    /// In spite of it.
+    pub deny: Numbers,
+    /// Emergencies, and where rules and menus lead: always.
+    pub named: Numbers,
+}
+
+impl Outward {
+    pub fn has(&self, number: &str) -> bool {
+        self.named.contains(number) || (self.allow.contains(number) && !self.deny.contains(number))
+    }
 }
 
 /// Somebody to whom an operator hands an emergency.
@@ -83,6 +103,11 @@ impl Settings {
     /// How sound is encrypted over this trunk, or over the one by which calls of ours go out. `None`: as `media` says.
     pub fn srtp_over(&self, trunk: Option<&TrunkId>) -> Option<media::Srtp> {
         trunk.or(self.way_out.as_ref()).and_then(|trunk| self.srtp_of_trunks.get(trunk)).copied()
+    }
+
+    /// Whether keys are heard in the sound over this trunk, or over the one by which calls of ours go out.
+    pub fn tones_over(&self, trunk: Option<&TrunkId>) -> bool {
+        trunk.or(self.way_out.as_ref()).is_some_and(|trunk| self.tones_of_trunks.contains(trunk))
     }
 
     /// What a queue is called now that may have had another name.

@@ -42,6 +42,7 @@ pub use schedule::{Day, Kind, Schedule, Standing};
 
 use crate::erlang::Load;
 use crate::ids::{Language, QueueId, ScheduleId, SeatId, TrunkId};
+use crate::ivr::menu::Numbers;
 use crate::{ivr, media, queue, sip, tls};
 
 /// Everything the admin said, as each room understands it.
@@ -51,6 +52,8 @@ pub struct House {
     pub media: media::Settings,
     /// How trunks and seats want their sound encrypted that do not go by the rest.
     pub srtp: Encryption,
+    /// Trunks whose callers may say keys in the sound alone.
+    pub tones: BTreeSet<TrunkId>,
     pub ivr: ivr::Settings,
     pub queue: queue::Rules,
     /// When each queue lets callers in.
@@ -65,9 +68,11 @@ pub struct House {
     pub voices: BTreeMap<Language, Voice>,
     /// Whom operators can hand emergencies to.
     pub emergencies: Vec<Emergency>,
+    /// Which numbers people may dial.
+    pub outward: Outward,
     pub recording: Recording,
-    /// What is shown to whoever connects over TLS.
-    pub tls: Option<tls::Files>,
+    /// What is shown to whoever connects over TLS, and asked of them.
+    pub tls: Option<tls::Shown>,
     pub app: App,
     pub web: Web,
     /// What the pages call what has an id.
@@ -98,6 +103,15 @@ pub struct Called {
 pub struct Encryption {
     pub trunks: BTreeMap<TrunkId, media::Srtp>,
     pub seats: BTreeMap<SeatId, media::Srtp>,
+}
+
+/// Which numbers outside people may dial.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outward {
+    pub allow: Numbers,
+    pub deny: Numbers,
+    /// Emergencies, and where rules and menus lead: always.
+    pub named: Numbers,
 }
 
 /// By what a queue is open.

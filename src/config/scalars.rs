@@ -8,9 +8,8 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::sip::dialog::literal;
 use crate::sip::message::Uri;
-use crate::sip::{Hop, Listen, Transport};
+use crate::sip::{Host, Listen, NextHop, Transport};
 
 /// A time with its unit.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
@@ -110,20 +109,42 @@ fn url(text: &str) -> Result<String, String> {
     is_url.then(|| text.to_string()).ok_or_else(wrong)
 }
 
-fn next_hop(text: &str) -> Result<Hop, String> {
+fn next_hop(text: &str) -> Result<NextHop, String> {
     let wrong = || {
         format!(
-            "found {text:?}; a SIP address with an IP address is meant, e.g. \"sip:192.0.2.5:5060\" or \
-             \"sip:192.0.2.5:5060;transport=tcp\""
+            "found {text:?}; a SIP address without a user is meant, e.g. \"sip:192.0.2.5:5060\", \
+             \"sip:carrier.example\", \"sips:carrier.example\" or \"sip:192.0.2.5:5060;transport=tcp\""
         )
     };
-    match Uri::parse(text) {
-        Some(Uri::Sip(uri)) if !uri.secure && uri.user.is_none() => {
-            let (addr, transport) = literal(&uri).ok_or_else(wrong)?;
-            Ok(Hop { addr, transport })
-        }
-        _ => Err(wrong()),
+    // As listeners are written: tls:192.0.2.5:5061.
+    let short = [Transport::Udp, Transport::Tcp, Transport::Tls].into_iter().find_map(|transport| {
+        let rest = text.strip_prefix(transport.uri_name().unwrap_or("udp"))?.strip_prefix(':')?;
+        Some(format!("sip:{rest};transport={}", transport.via_name().to_lowercase()))
+    });
+    let Some(Uri::Sip(uri)) = Uri::parse(short.as_deref().unwrap_or(text)) else { return Err(wrong()) };
+    let transport = match uri.params.get("transport") {
+        None => None,
+        Some(name) => Some(Transport::of_name(name).filter(|transport| !transport.is_web()).ok_or_else(wrong)?),
+    };
+    let is_plain =
+        uri.user.is_none() && uri.headers.is_none() && uri.params.0.iter().all(|(name, _)| name == "transport");
+    if !is_plain || (uri.secure && transport.is_some_and(|transport| transport != Transport::Tls)) {
+        return Err(wrong());
     }
+    let host = match uri.host.parse() {
+        Ok(ip) => Host::Address(ip),
+        Err(_) if is_host(&uri.host) => Host::Name(uri.host.to_ascii_lowercase()),
+        Err(_) => return Err(wrong()),
+    };
+    Ok(NextHop { host, port: uri.port, transport, secure: uri.secure })
+}
+
+/// A name as it is looked up: letters, digits and hyphens between dots; numbers alone would be an address gone wrong.
+pub fn is_host(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    name.len() <= 253 && name.split('.').all(is_label) && name.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 /// An IP address, or a list of them.
@@ -157,11 +178,11 @@ impl TryFrom<OneOrMany> for Addresses {
     }
 }
 
-/// Where requests are sent, `sip:192.0.2.5:5060` or `sip:192.0.2.5;transport=tcp`, or a list of such.
+/// Where requests are sent, `sip:192.0.2.5:5060`, `sips:carrier.example` or `tls:192.0.2.5:5061`, or a list of such.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "OneOrMany")]
 #[schemars(with = "OneOrMany")]
-pub struct NextHops(pub Vec<Hop>);
+pub struct NextHops(pub Vec<NextHop>);
 
 impl TryFrom<OneOrMany> for NextHops {
     type Error = String;

@@ -304,9 +304,10 @@ mod tests {
         run(async {
             let dir = tempfile::tempdir().unwrap();
             let made = rcgen::generate_simple_self_signed(["localhost".to_string()]).unwrap();
-            let files = tls::Files { certificate: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
-            std::fs::write(&files.certificate, made.cert.pem()).unwrap();
-            std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+            let own = tls::Files { certificate: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
+            let files = tls::Shown { own, clients: None };
+            std::fs::write(&files.own.certificate, made.cert.pem()).unwrap();
+            std::fs::write(&files.own.key, made.signing_key.serialize_pem()).unwrap();
             let (addr, places) = open(400, 400, Some(Acceptor::open(files).unwrap())).await;
             let mut silent = Vec::new();
             for _ in 0..300 {

@@ -59,8 +59,9 @@ struct DeskLeg {
     worker: usize,
     side: Side,
     direction: Direction,
-    /// What was agreed last.
+    /// What was agreed last, and whether it takes comfort noise.
     codec: Option<Codec>,
+    noise: bool,
     /// The leg it is to be joined with, where that is known.
     like: Option<LegId>,
 }
@@ -148,6 +149,7 @@ impl Desk {
                 }
             }
             Command::KeepKeys { leg } => self.order(leg, Order::KeepKeys { leg }),
+            Command::HearKeys { leg } => self.order(leg, Order::HearKeys { leg }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
             Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
@@ -259,7 +261,8 @@ impl Desk {
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
-        self.legs.insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, like: None });
+        self.legs
+            .insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, noise: false, like: None });
         let Settings { dead_after, held_at_most, one_way_after, .. } = self.settings;
         let patience = Patience { dead_after, held_at_most, one_way_after };
         self.order(leg, Order::Open { leg, ground, patience });
@@ -304,16 +307,18 @@ impl Desk {
     fn voice_like(&self, like: Option<LegId>) -> Option<Voice> {
         match &self.legs.get(&like?)?.side {
             Side::Browser(browser) if browser.speaks_opus() => Some(Voice::Opus),
-            _ => self.codec_like(like).map(Voice::G711),
+            _ => self.codec_like(like).map(|codec| Voice::G711(codec.law())),
         }
     }
 
     fn make_offer(&mut self, leg: LegId, like: Option<LegId>) {
         let (first, voice) = (self.codec_like(like), self.voice_like(like));
+        let noise = like.and_then(|like| self.legs.get(&like)).is_some_and(|state| state.noise);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         state.like = like;
         match &mut state.side {
             Side::Phone(negotiation) => {
+                negotiation.offer_noise(noise);
                 let sdp = negotiation.make_offer(first);
                 self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
             }
@@ -383,6 +388,7 @@ impl Desk {
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.direction = agreement.direction;
                     state.codec = Some(agreement.codec);
+                    state.noise = agreement.noise.is_some();
                     secrets = state.side.encryption();
                 }
                 self.order(leg, Order::Agree { leg, agreement, secrets });

@@ -1,4 +1,4 @@
-//! Key presses: RFC 4733 events and INFO bodies, each press exactly once.
+//! Key presses: RFC 4733 events, INFO bodies and tones that were heard, each press exactly once.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -38,6 +38,7 @@ struct Segment {
 enum Way {
     Rtp,
     Info,
+    Tone,
 }
 
 impl Keys {
@@ -74,6 +75,11 @@ impl Keys {
     /// A press told by INFO.
     pub fn info(&mut self, now: Moment, key: char) -> Option<char> {
         SYMBOLS.contains(&key).then(|| self.once(now, Way::Info, key)).flatten()
+    }
+
+    /// A press heard in the sound.
+    pub fn tone(&mut self, now: Moment, key: char) -> Option<char> {
+        self.once(now, Way::Tone, key)
     }
 
     fn once(&mut self, now: Moment, way: Way, key: char) -> Option<char> {

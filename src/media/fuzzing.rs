@@ -14,7 +14,7 @@ pub(crate) fn descriptions() -> Vec<Vec<u8>> {
 /// Reads a description; as an offer it is answered so that the answer can be read, or refused.
 pub(crate) fn description(bytes: &[u8]) -> Result<(usize, Vec<String>, usize), String> {
     let local = Local { address: [192, 0, 2, 1].into(), rtp_port: 4000, session_id: 1 };
-    let mut negotiation = Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu]);
+    let mut negotiation = Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu, Codec::G722]);
     let answered = negotiation.take_offer(bytes);
     if let Ok((answer, _)) = &answered {
         let read = sdp::read(answer).unwrap_or_else(|why| panic!("our own answer cannot be read: {why}"));

@@ -62,7 +62,7 @@ const fn table(convert_a: bool) -> [u8; 256] {
 static PCMA_TO_PCMU: [u8; 256] = table(true);
 static PCMU_TO_PCMA: [u8; 256] = table(false);
 
-/// Converts in place; does nothing where both sides agree.
+/// Converts one law into the other in place; does nothing where both sides agree.
 pub fn convert(payload: &mut [u8], from: Codec, to: Codec) {
     let table = match (from, to) {
         (Codec::Pcma, Codec::Pcmu) => &PCMA_TO_PCMU,
@@ -74,19 +74,19 @@ pub fn convert(payload: &mut [u8], from: Codec, to: Codec) {
     }
 }
 
-/// The byte of silence.
-pub fn silence(codec: Codec) -> u8 {
+/// One byte as 16-bit linear, by µ-law or else A-law: bytes of G.722 mean nothing alone.
+pub fn to_linear(codec: Codec, byte: u8) -> i16 {
     match codec {
-        Codec::Pcma => linear_to_pcma(0),
-        Codec::Pcmu => linear_to_pcmu(0),
+        Codec::Pcmu => pcmu_to_linear(byte),
+        Codec::Pcma | Codec::G722 => pcma_to_linear(byte),
     }
 }
 
-/// One byte as 16-bit linear.
-pub fn to_linear(codec: Codec, byte: u8) -> i16 {
+/// One sample as µ-law, or else A-law.
+pub fn of_linear(codec: Codec, sample: i16) -> u8 {
     match codec {
-        Codec::Pcma => pcma_to_linear(byte),
-        Codec::Pcmu => pcmu_to_linear(byte),
+        Codec::Pcmu => linear_to_pcmu(sample),
+        Codec::Pcma | Codec::G722 => linear_to_pcma(sample),
     }
 }
 

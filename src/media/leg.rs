@@ -11,23 +11,27 @@ use rtp::header::Header;
 
 use super::capture::Capture;
 use super::dtmf::Keys;
+use super::ear::Ear;
 use super::far::{Block, Far};
 use super::g711;
+use super::g722;
 use super::mixing::{self, Mixed};
 use super::negotiation::Agreement;
+pub use super::outcome::{Found, Heard, Played, What};
 use super::outgoing::{HEADER, Outgoing};
 use super::packet::{parse, write_header};
 use super::player::Player;
 use super::pressing::Pressing;
 use super::quality::Reception;
-use super::recorder::{Channel, Tap};
+use super::recorder::Tap;
 use super::rtcp::{self, LastReport};
 use super::silence::Silence;
 use super::socket::{Ground, Socket};
 use super::source::{Source, Verdict};
 use super::srtp::sdes::Secrets;
 use super::srtp::{CryptoError, Sealed};
-use super::words::{Codec, Direction, Event, OneWay, Quality};
+use super::tones::Tones;
+use super::words::{Codec, Direction, Quality};
 use crate::ids::LegId;
 use crate::moment::Moment;
 
@@ -47,15 +51,23 @@ pub struct Leg {
     pub player: Option<Player>,
     /// Its part in a mix; then it is joined with nobody.
     pub mixed: Option<Box<Mixed>>,
+    /// Keys may be in its sound.
+    pub(super) tones: Option<Box<Tones>>,
     /// Keys pressed here are told, and the leg it is joined with does not hear them.
     pub keeps_keys: bool,
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
     filling: Option<bool>,
     source: Option<Source>,
+    /// While it speaks G.722 and somebody wants that decoded.
+    pub(super) ear: Option<Box<Ear>>,
+    /// Whether the leg it is joined with does.
+    pub wanted_decoded: bool,
+    /// While it is spoken to in G.722: what is not G.722 already becomes it.
+    mouth: Option<Box<g722::Encoder>>,
     outgoing: Outgoing,
     reception: Reception,
-    keys: Keys,
+    pub(super) keys: Keys,
     pressing: Pressing,
     far: Far,
     pub silence: Silence,
@@ -64,58 +76,6 @@ pub struct Leg {
     pub capture: Option<Capture>,
     /// It is recorded: a message of theirs, or with those whom it hears.
     pub tap: Option<Box<Tap>>,
-}
-
-/// What came to its end in a tick.
-#[derive(Default)]
-pub struct Played {
-    /// The token of prompts.
-    pub token: Option<u64>,
-    /// The notice that the call is recorded.
-    pub noticed: bool,
-}
-
-impl Played {
-    pub fn tell(self, leg: LegId, events: &mut Vec<Event>) {
-        events.extend(self.noticed.then_some(Event::Noticed { leg }));
-        events.extend(self.token.map(|token| Event::Played { leg, token }));
-    }
-
-    fn of(player: &mut Player) -> Played {
-        Played { noticed: player.noticed(), token: player.finished() }
-    }
-}
-
-/// What was found when a leg was looked after.
-#[derive(Default)]
-pub struct Found {
-    pub dead: bool,
-    pub one_way: Option<OneWay>,
-}
-
-/// What a packet was.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
-    Nothing,
-    Key(char),
-    /// Sound or a key to be passed on: the packet is rewritten where it lies.
-    Pass {
-        header: Header,
-        payload: std::ops::Range<usize>,
-        what: What,
-        key: Option<char>,
-    },
-}
-
-/// What is passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    Sound(Codec),
-    /// As it came, to a leg that takes it so.
-    Opus,
-    Key,
-    /// What stands for silence, RFC 3389: it says that somebody is there, and is not passed on.
-    Noise,
 }
 
 impl Leg {
@@ -131,9 +91,13 @@ impl Leg {
             joined: None,
             player: None,
             mixed: None,
+            tones: None,
             keeps_keys: false,
             filling: None,
             source: None,
+            ear: None,
+            wanted_decoded: false,
+            mouth: None,
             outgoing,
             reception: Reception::default(),
             keys: Keys::new(),
@@ -169,6 +133,8 @@ impl Leg {
             }
         }
         self.agreement = Some(agreement);
+        let mouth = self.mouth.take().filter(|_| agreement.codec == Codec::G722);
+        self.mouth = mouth.or_else(|| (agreement.codec == Codec::G722).then(|| Box::new(g722::Encoder::new())));
         self.silence.agreed(now);
         self.far.begin_anew();
     }
@@ -250,21 +216,12 @@ impl Leg {
         if agreement.heard.concealed != Some(header.payload_type) {
             self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
         }
-        if what == What::Noise {
-            return Heard::Nothing;
-        }
-        let key = if is_key { self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]) } else { None };
-        if let (Some(codec), Some(capture)) = (codec, &mut self.capture) {
-            capture.hear(header.timestamp, codec, &packet[payload.clone()]);
-        }
-        if let (Some(codec), Some(tap)) = (codec, &mut self.tap)
-            && (tap.hears_all() || self.joined.is_some())
-        {
-            tap.hear(Channel::Left, now, header.ssrc, header.timestamp, codec, &packet[payload.clone()]);
-        }
-        if let (Some(codec), Some(mixed)) = (codec, &mut self.mixed) {
-            mixed.says(header.ssrc, header.timestamp, codec, &packet[payload.clone()]);
-        }
+        let key = match codec {
+            _ if is_key => self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]),
+            Some(codec) if codec != Codec::G722 => self.listen(now, &header, codec, &packet[payload.clone()]),
+            _ => None,
+        };
+        self.decode(&header, codec, &packet[payload.clone()]);
         let passes = self.joined.filter(|_| !(is_key && self.keeps_keys));
         match (passes, key) {
             (Some(_), key) => Heard::Pass { header, payload, what, key },
@@ -310,15 +267,22 @@ impl Leg {
             What::Sound(_) => Some(agreement.payload_type),
             What::Opus => agreement.heard.opus,
             What::Key => agreement.key_payload_type,
-            What::Noise => None,
+            What::Noise => agreement.noise,
         };
         let (Some(payload_type), codec) = (payload_type, agreement.codec) else { return };
         // A key of ours is pressed in the place of sound.
         if what != What::Key && self.pressing.is_down() {
             return;
         }
-        if let What::Sound(from) = what {
-            g711::convert(&mut packet[payload.clone()], from, codec);
+        match (what, &mut self.mouth) {
+            (What::Sound(Codec::G722), _) if codec == Codec::G722 => {}
+            // It comes decoded as well, and then in its order.
+            (What::Sound(Codec::G722), _) => return,
+            (What::Sound(from), Some(mouth)) => {
+                packet[payload.clone()].iter_mut().for_each(|byte| *byte = mouth.encode(g711::to_linear(from, *byte)));
+            }
+            (What::Sound(from), None) => g711::convert(&mut packet[payload.clone()], from, codec),
+            _ => {}
         }
         self.filling = None;
         let numbers = self.outgoing.relayed(now, header, payload.len());
@@ -337,7 +301,7 @@ impl Leg {
         let mut packet = [0; HEADER + g711::FRAME];
         if let Some(fresh) = self.filling.as_mut().map(std::mem::take) {
             if let Some(payload_type) = sends {
-                packet[HEADER..].fill(g711::silence(codec));
+                packet[HEADER..].fill(silence(codec));
                 let numbers = self.outgoing.own(now, fresh);
                 write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
                 self.send(&packet);
@@ -366,10 +330,10 @@ impl Leg {
         let mut ended = Played::default();
         let Some(codec) = self.agreement.as_ref().map(|agreement| agreement.codec) else { return ended };
         if let Some(player) = &mut self.player {
-            let frame = player.next(codec);
+            let frame = player.next(codec.law());
             let playing = frame.is_some();
             for (sum, byte) in sum.iter_mut().zip(frame.iter().flat_map(|frame| frame.payload)) {
-                *sum += i32::from(g711::to_linear(codec, *byte));
+                *sum += i32::from(g711::to_linear(codec.law(), *byte));
             }
             ended = Played::of(player);
             if !playing {
@@ -378,7 +342,14 @@ impl Leg {
         }
         if !pressed && let Some(payload_type) = self.sends().map(|agreement| agreement.payload_type) {
             let mut packet = [0; HEADER + g711::FRAME];
-            mixing::encode(sum, codec, &mut packet[HEADER..]);
+            match &mut self.mouth {
+                Some(mouth) => {
+                    for (byte, sample) in packet[HEADER..].iter_mut().zip(sum.iter()) {
+                        *byte = mouth.encode(mixing::cut(*sample));
+                    }
+                }
+                None => mixing::encode(sum, codec, &mut packet[HEADER..]),
+            }
             let numbers = self.outgoing.own(now, false);
             write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
             self.send(&packet);
@@ -406,8 +377,7 @@ impl Leg {
     /// mixes it listens himself.
     pub fn wants_opus(&self, taken: bool) {
         if let Some(opus) = &self.ground.opus {
-            let listens = self.capture.is_some() || self.tap.is_some() || self.mixed.is_some();
-            opus.store(taken && !listens, Ordering::Relaxed);
+            opus.store(taken && !self.is_listened_to(), Ordering::Relaxed);
         }
     }
 
@@ -478,6 +448,11 @@ impl Leg {
             Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&self.ground.rtp, source, sealed)),
         }
     }
+}
+
+/// The byte of silence.
+fn silence(codec: Codec) -> u8 {
+    if codec == Codec::G722 { g722::SILENCE } else { g711::of_linear(codec, 0) }
 }
 
 /// A full buffer or a closed port of theirs loses a packet, as networks do.

@@ -108,13 +108,13 @@ fn record(at: Moment, tap: &mut Tap, says: &[i16; FRAME], hears: &[i32; FRAME]) 
     tap.hear_mixed(Channel::Right, at, &sound);
 }
 
-/// One leg's sum in its codec. What is too loud is cut off: turning it down would be heard as well.
+/// One leg's sum in its law of G.711. What is too loud is cut off: turning it down would be heard as well.
 pub fn encode(sum: &[i32; FRAME], codec: Codec, payload: &mut [u8]) {
     for (byte, sample) in payload.iter_mut().zip(sum) {
-        let sample = (*sample).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
-        *byte = match codec {
-            Codec::Pcma => g711::linear_to_pcma(sample),
-            Codec::Pcmu => g711::linear_to_pcmu(sample),
-        };
+        *byte = g711::of_linear(codec, cut(*sample));
     }
+}
+
+pub fn cut(sample: i32) -> i16 {
+    sample.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }

@@ -5,17 +5,22 @@
 
 mod browser;
 mod capture;
+mod concealment;
 pub mod desk;
 pub mod dtmf;
+mod ear;
 mod far;
 #[cfg(test)]
 pub(crate) mod fuzzing;
 mod g711;
+mod g722;
+mod in_order;
 mod jitter;
 mod leg;
 mod mixing;
 pub mod negotiation;
 mod orders;
+mod outcome;
 mod outgoing;
 mod packet;
 mod player;
@@ -32,6 +37,7 @@ mod source;
 mod srtp;
 #[cfg(test)]
 mod tests;
+mod tones;
 pub mod words;
 mod worker;
 

@@ -11,8 +11,12 @@ use super::words::{Codec, Direction};
 /// RFC 4733, in offers of ours.
 const KEYS: u8 = 101;
 
-/// RFC 3551 §6: numbers below are taken, two of them by codecs of ours.
+/// Comfort noise, RFC 3389 §5.
+const NOISE: u8 = 13;
+
+/// RFC 3551 §6: numbers below are taken, three of them by codecs of ours.
 const FIRST_DYNAMIC: u8 = 96;
+const KNOWN: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::G722];
 
 /// Our side of the stream; RTCP is on the next port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Agreement {
     pub codec: Codec,
     pub payload_type: u8,
     pub key_payload_type: Option<u8>,
+    /// Comfort noise, where they take it, RFC 3389.
+    pub noise: Option<u8>,
     /// Where they say they receive. An unspecified address: nowhere.
     pub remote: SocketAddr,
     pub remote_rtcp: SocketAddr,
@@ -41,7 +47,7 @@ pub struct Agreement {
 /// What may arrive: every codec we described, in any packet, RFC 3264 §7.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receives {
-    codecs: [Option<(u8, Codec)>; 2],
+    codecs: [Option<(u8, Codec)>; 3],
     pub keys: Option<u8>,
     /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
     pub concealed: Option<u8>,
@@ -52,13 +58,17 @@ pub struct Receives {
 impl Receives {
     pub(super) fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
-        Self { codecs: [types.next(), types.next()], keys, concealed: None, opus: None }
+        Self { codecs: [types.next(), types.next(), types.next()], keys, concealed: None, opus: None }
     }
 
     /// One codec that Opus becomes, what is made up in it under a number of its own, and Opus as it is.
     pub(super) fn of_opus(codec: (u8, Codec), concealed: u8, opus: u8, keys: Option<u8>) -> Self {
-        let codecs = [Some(codec), Some((concealed, codec.1))];
+        let codecs = [Some(codec), Some((concealed, codec.1)), None];
         Self { codecs, keys, concealed: Some(concealed), opus: Some(opus) }
+    }
+
+    pub fn has(&self, codec: Codec) -> bool {
+        self.codecs.iter().flatten().any(|(_, heard)| *heard == codec)
     }
 
     pub fn codec(&self, payload_type: u8) -> Option<Codec> {
@@ -87,6 +97,8 @@ pub struct Negotiation {
     /// The `m=` lines agreed so far; a new offer keeps their number and order, RFC 3264 §8.
     layout: Vec<Line>,
     keys: u8,
+    /// Whether our offers have comfort noise.
+    noise: bool,
     /// What our last offer described.
     offered: Receives,
     terms: Terms,
@@ -104,6 +116,7 @@ struct Match {
     codec: Codec,
     payload_type: u8,
     keys: Option<u8>,
+    noise: Option<u8>,
     crypto: Option<Crypto>,
 }
 
@@ -112,6 +125,7 @@ struct Stream<'a> {
     proto: &'a str,
     types: &'a [(u8, Codec)],
     keys: Option<u8>,
+    noise: Option<u8>,
     flow: Flow,
     mux: bool,
     crypto: &'a [Crypto],
@@ -126,6 +140,7 @@ impl Negotiation {
             described: String::new(),
             layout: vec![Line::Sound],
             keys: KEYS,
+            noise: false,
             offered: Receives::default(),
             terms: Terms::default(),
         }
@@ -134,6 +149,11 @@ impl Negotiation {
     /// It may be encrypted, as the terms say.
     pub fn with_terms(self, terms: Terms) -> Self {
         Self { terms, ..self }
+    }
+
+    /// Our offers have comfort noise from now on, for the leg that this one is joined with may send it.
+    pub fn offer_noise(&mut self, noise: bool) {
+        self.noise = noise;
     }
 
     /// What packets are encrypted with, as agreed last. `None`: they are in the clear.
@@ -147,7 +167,8 @@ impl Negotiation {
         types.sort_by_key(|(_, codec)| Some(*codec) != first);
         self.offered = Receives::new(&types, Some(self.keys));
         let (proto, crypto) = self.terms.offer();
-        let stream = Stream { proto, types: &types, keys: Some(self.keys), flow: Flow::SendRecv, mux: false, crypto };
+        let (keys, noise) = (Some(self.keys), self.noise.then_some(NOISE));
+        let stream = Stream { proto, types: &types, keys, noise, flow: Flow::SendRecv, mux: false, crypto };
         let body = body(&self.layout, self.local.rtp_port, &stream);
         self.describe(body)
     }
@@ -179,6 +200,7 @@ impl Negotiation {
             proto: if crypto.is_some() { &media.proto } else { "RTP/AVP" },
             types: &[(found.payload_type, found.codec)],
             keys: found.keys,
+            noise: found.noise,
             flow,
             mux: agreement.rtcp_mux,
             crypto: crypto.as_slice(),
@@ -220,14 +242,20 @@ impl Negotiation {
             let types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
             let known = types.clone().find_map(|payload_type| Some((payload_type, self.codec(media, payload_type)?)));
             let Some((payload_type, codec)) = known else {
-                why = format!("no codec in common: they have {}, we PCMA and PCMU", media.formats.join(" "));
+                let ours: Vec<&str> = self.codecs.iter().map(|codec| encoding(*codec)).collect();
+                why = format!("no codec in common: they have {}, we {}", media.formats.join(" "), ours.join(" and "));
                 continue;
             };
             let is_keys = |payload_type: &u8| {
                 media.maps.iter().any(|(t, name, rate)| t == payload_type && name == "telephone-event" && *rate == 8000)
             };
             let keys = types.clone().find(is_keys);
-            return Ok(Match { index, codec, payload_type, keys, crypto });
+            let is_noise = |payload_type: &u8| match media.maps.iter().find(|(mapped, ..)| mapped == payload_type) {
+                Some((_, name, rate)) => name == "cn" && *rate == 8000,
+                None => *payload_type == NOISE,
+            };
+            let noise = types.clone().find(is_noise);
+            return Ok(Match { index, codec, payload_type, keys, noise, crypto });
         }
         Err(unacceptable(why))
     }
@@ -236,11 +264,10 @@ impl Negotiation {
         let codec = match media.maps.iter().find(|(mapped, _, _)| *mapped == payload_type) {
             Some((_, name, 8000)) if name == "pcma" => Codec::Pcma,
             Some((_, name, 8000)) if name == "pcmu" => Codec::Pcmu,
+            Some((_, name, 8000)) if name == "g722" => Codec::G722,
             Some(_) => return None,
             // RFC 3551 §6: the static types need no map.
-            None if payload_type == 8 => Codec::Pcma,
-            None if payload_type == 0 => Codec::Pcmu,
-            None => return None,
+            None => *KNOWN.iter().find(|codec| static_type(**codec) == payload_type)?,
         };
         self.codecs.contains(&codec).then_some(codec)
     }
@@ -273,6 +300,7 @@ impl Negotiation {
             codec: found.codec,
             payload_type: found.payload_type,
             key_payload_type: found.keys,
+            noise: found.noise,
             remote: SocketAddr::new(ip, media.port),
             remote_rtcp: SocketAddr::new(ip, rtcp),
             rtcp_mux: media.rtcp_mux,
@@ -298,7 +326,7 @@ impl Negotiation {
 
 /// Everything from the first `t=` on.
 fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
-    let Stream { proto, types, keys, flow, mux, crypto } = stream;
+    let Stream { proto, types, keys, noise, flow, mux, crypto } = stream;
     let mut body = String::from("t=0 0\r\n");
     for line in layout {
         match line {
@@ -306,7 +334,7 @@ fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
                 let _ = write!(body, "{line}\r\n");
             }
             Line::Sound => {
-                let numbers = types.iter().map(|(payload_type, _)| *payload_type).chain(*keys);
+                let numbers = types.iter().map(|(payload_type, _)| *payload_type).chain(*noise).chain(*keys);
                 let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
                 let _ = write!(body, "m=audio {port} {proto} {}\r\n", numbers.join(" "));
                 for line in *crypto {
@@ -314,6 +342,9 @@ fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
                 }
                 for (payload_type, codec) in *types {
                     let _ = write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", encoding(*codec));
+                }
+                if let Some(noise) = noise {
+                    let _ = write!(body, "a=rtpmap:{noise} CN/8000\r\n");
                 }
                 if let Some(keys) = keys {
                     let _ = write!(body, "a=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\n");
@@ -336,6 +367,7 @@ pub(super) fn static_type(codec: Codec) -> u8 {
     match codec {
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
+        Codec::G722 => 9,
     }
 }
 
@@ -343,6 +375,7 @@ fn encoding(codec: Codec) -> &'static str {
     match codec {
         Codec::Pcma => "PCMA",
         Codec::Pcmu => "PCMU",
+        Codec::G722 => "G722",
     }
 }
 

@@ -50,6 +50,9 @@ pub enum Order {
     KeepKeys {
         leg: LegId,
     },
+    HearKeys {
+        leg: LegId,
+    },
     Part {
         leg: LegId,
     },

@@ -149,6 +149,15 @@ pub enum Codec {
     Pcma,
     /// G.711 µ-law, static payload type 0.
     Pcmu,
+    /// G.722, static payload type 9. Its clock counts 8000 a second, though it has 16000 samples (RFC 3551 §4.5.2).
+    G722,
+}
+
+impl Codec {
+    /// In which it is decoded for those who mix or record it, and a prompt is mixed into it: G.711 as it is.
+    pub fn law(self) -> Codec {
+        if self == Codec::G722 { Codec::Pcma } else { self }
+    }
 }
 
 /// What is at the other end of a leg.
@@ -222,6 +231,10 @@ pub enum Command {
     },
     /// From now on keys pressed on this leg are told, and whoever it is joined with does not hear them.
     KeepKeys {
+        leg: LegId,
+    },
+    /// From now on keys are also heard in the sound of this leg, where its description has no RTP events.
+    HearKeys {
         leg: LegId,
     },
     /// Parts a leg from the one it was joined with, or takes it out of its mix.

@@ -16,12 +16,13 @@ use rand::rngs::StdRng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
+use super::ear;
 use super::leg::{Found, Heard, Leg, What};
 use super::mixing::{self, Mixes};
 use super::orders::{Handle, Order};
 use super::recorder::Channel;
 use super::socket::{Ground, Socket};
-use super::words::Event;
+use super::words::{Codec, Event};
 use crate::ids::LegId;
 use crate::moment::Moment;
 
@@ -180,10 +181,12 @@ impl Worker {
 
     fn heard(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
         let peer = self.slots[slot].as_ref().and_then(|leg| leg.joined);
-        let taken = peer.and_then(|peer| self.slots.get(peer)?.as_ref()).is_some_and(|peer| peer.takes_opus());
+        let peer = peer.and_then(|peer| self.slots.get(peer)?.as_ref());
+        let (taken, decoded) = peer.map_or((false, false), |peer| (peer.takes_opus(), peer.wants_decoded()));
         let Some(leg) = self.slots[slot].as_mut() else { return };
         let id = leg.id;
         leg.wants_opus(taken);
+        leg.wanted_decoded = decoded;
         let key = match leg.receive(now, from, packet) {
             Heard::Nothing => None,
             Heard::Key(key) => Some(key),
@@ -191,7 +194,9 @@ impl Worker {
                 if let Some(peer) = leg.joined
                     && let Some(peer) = self.slots.get_mut(peer).and_then(Option::as_mut)
                 {
-                    if let (What::Sound(codec), Some(tap)) = (what, &mut peer.tap) {
+                    if let (What::Sound(codec), Some(tap)) = (what, &mut peer.tap)
+                        && codec != Codec::G722
+                    {
                         let sound = &packet[payload.clone()];
                         tap.hear(Channel::Right, now, header.ssrc, header.timestamp, codec, sound);
                     }
@@ -203,6 +208,7 @@ impl Worker {
         if let Some(key) = key {
             self.events.push(Event::Key { leg: id, key });
         }
+        ear::deliver(now, &mut self.slots, slot, &mut self.events);
     }
 
     /// Every leg that plays gets its frame; a fiftieth of all legs are looked after.
@@ -279,6 +285,7 @@ impl Worker {
             Order::Join { a, b } => self.join(now, a, b),
             Order::Mix { legs, hears } => self.mix(&legs, &hears),
             Order::KeepKeys { leg } => self.with(leg, |leg| leg.keeps_keys = true),
+            Order::HearKeys { leg } => self.with(leg, |leg| leg.hear_keys()),
             Order::Part { leg } => self.part(leg),
             Order::InfoKey { leg, key } => self.info_key(now, leg, key),
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),

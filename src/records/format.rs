@@ -59,6 +59,8 @@ struct Printed<'a> {
     notes: Vec<PrintedNote<'a>>,
     operator_quality: Option<Quality>,
     one_way: Vec<PrintedOneWay<'a>>,
+    first_dialled: &'a Option<String>,
+    diverted_because: &'a Option<String>,
 }
 
 #[derive(Serialize)]
@@ -268,6 +270,8 @@ impl<'a> Printed<'a> {
             notes: notes.collect(),
             operator_quality: record.operator_quality,
             one_way: one_way.collect(),
+            first_dialled: &record.first_dialled,
+            diverted_because: &record.diverted_because,
         }
     }
 }
@@ -294,7 +298,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 46] = [
+const COLUMNS: [&str; 48] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -341,6 +345,8 @@ const COLUMNS: [&str; 46] = [
     "operator_jitter_ms",
     "one_way",
     "lines",
+    "first_dialled",
+    "diverted_because",
 ];
 
 /// A table with a header; lists of things are JSON.

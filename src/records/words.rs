@@ -14,6 +14,12 @@ pub struct Record {
     pub sip_call_id: String,
     pub from: String,
     pub to: String,
+    /// What was dialled first, where a trusted carrier says that the call was sent on to us.
+    #[serde(default)]
+    pub first_dialled: Option<String>,
+    /// Why it was sent on from there, e.g. `no-answer` (RFC 5806 §3).
+    #[serde(default)]
+    pub diverted_because: Option<String>,
     pub trunk: Option<TrunkId>,
     pub arrived_at: Moment,
     /// When our 200 was sent.

@@ -93,6 +93,11 @@ impl Registration {
         self.next
     }
 
+    /// We register there, and do not only answer challenges.
+    pub fn is_active(&self) -> bool {
+        self.seq > 0 || self.next.is_some()
+    }
+
     pub fn unregister(&mut self, now: Moment) {
         self.wanted = 0;
         self.next = Some(now);

@@ -48,11 +48,35 @@ impl Endpoint {
         if flow.connection.is_some() {
             return Some(flow);
         }
+        let flow = match flow.transport {
+            Transport::Tls => {
+                let remote = self.secure_place(flow.remote).unwrap_or(flow.remote);
+                Flow { remote, connection: self.aliases.get(&remote).copied(), ..flow }
+            }
+            _ => flow,
+        };
+        if flow.connection.is_some() {
+            return Some(flow);
+        }
         let listen = self.settings.listen.get(flow.listener.0)?;
         if listen.transport == flow.transport && listen.addr.is_ipv4() == flow.remote.is_ipv4() {
             return Some(flow);
         }
         Some(Flow { listener: self.listener_to(flow.transport, flow.remote)?, ..flow })
+    }
+
+    /// A carrier says over a connection where it listens: what goes there may go over it, if its certificate is that of
+    /// whom we would find there.
+    pub(super) fn note_alias(&mut self, via: &Via, flow: Flow) {
+        let Some(connection) = flow.connection.filter(|_| flow.transport == Transport::Tls && via.params.has("alias"))
+        else {
+            return;
+        };
+        let listens = sent_by(via, flow);
+        let shown = self.certified.get(&connection);
+        if shown.is_some_and(|shown| self.is_peer_at(listens, shown)) {
+            self.aliases.insert(listens, connection);
+        }
     }
 
     /// Host and port that others reach us at on this flow.
@@ -72,6 +96,10 @@ impl Endpoint {
             Via { transport: flow.transport.via_name().into(), host, port: Some(port), params: Default::default() };
         via.params.set("branch", Some(branch));
         via.params.set("rport", None);
+        // RFC 5923 §5: who has seen our certificate may call us back over the same connection.
+        if flow.transport == Transport::Tls && self.is_shown_to(flow.remote) {
+            via.params.set("alias", None);
+        }
         via.to_string()
     }
 

@@ -210,9 +210,8 @@ impl Endpoint {
         if flow.transport.is_web() {
             return None;
         }
-        let ip = flow.remote.ip().to_canonical();
-        let trunk = self.settings.trunks.iter().find(|trunk| trunk.from.iter().any(|net| net.contains(&ip)));
-        trunk.map(|trunk| &trunk.id)
+        let certified = flow.connection.and_then(|connection| self.certified.get(&connection));
+        self.trunks.calling(flow.remote.ip().to_canonical(), certified.map(Vec::as_slice).unwrap_or_default())
     }
 
     /// Whether this source may call, and as whom.

@@ -109,7 +109,7 @@ impl Dialog {
             return self.flow;
         }
         let hop = self.routes.first().map_or(&self.target, |route| &route.uri);
-        match hop.sip().and_then(literal) {
+        match hop.sip().and_then(|uri| secure_literal(uri).or_else(|| literal(uri))) {
             Some((remote, transport)) => {
                 // A listener of the other transport or family is chosen by the endpoint.
                 Flow { remote, transport, connection: None, ..self.flow }
@@ -146,6 +146,14 @@ fn contact(headers: &Headers) -> Option<Uri> {
         Uri::Sip(uri) => Some(Uri::Sip(SipUri { headers: None, ..uri })),
         Uri::Other(_) => None,
     }
+}
+
+/// The same over TLS.
+fn secure_literal(uri: &SipUri) -> Option<(SocketAddr, Transport)> {
+    let is_tls = uri.params.get("transport").is_some_and(|name| name.eq_ignore_ascii_case("tls"));
+    let host = uri.params.get("maddr").unwrap_or(&uri.host);
+    let port = uri.port.unwrap_or(Transport::Tls.port());
+    (is_tls || uri.secure).then_some((SocketAddr::new(host.parse().ok()?, port), Transport::Tls))
 }
 
 /// Address and transport of a URI whose host is an IP address; names are not looked up here.

@@ -26,6 +26,7 @@ impl Endpoint {
 
     pub(super) fn request(&mut self, now: Moment, flow: Flow, mut request: Request, size: usize) {
         let Ok(mut via) = request.headers.top_via() else { return };
+        self.note_alias(&via, flow);
         let reply = stamp(&mut via, flow);
         request.headers.replace_top_via(&via);
         let key = server_key(&request, &via);
@@ -242,7 +243,7 @@ impl Endpoint {
         }
         self.schedule_client(id);
         if news == News::Tell {
-            self.answered(now, id, response);
+            self.answered(now, id, flow, response);
         }
     }
 
@@ -255,9 +256,13 @@ impl Endpoint {
         }
     }
 
-    fn answered(&mut self, now: Moment, id: TransactionId, response: &Response) {
+    fn answered(&mut self, now: Moment, id: TransactionId, flow: Flow, response: &Response) {
         if matches!(response.status, 401 | 407) && self.challenged(now, id, response) {
             return;
+        }
+        let Some(client) = self.clients.get(&id) else { return };
+        if let Purpose::Enrol(trunk) = client.purpose {
+            self.enrolled_over(trunk, flow.connection);
         }
         let Some(client) = self.clients.get(&id) else { return };
         match client.purpose {
@@ -268,6 +273,7 @@ impl Endpoint {
             Purpose::Notify(watch) => self.notify_answered(now, watch, Some(response.status)),
             Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
             Purpose::Enrol(trunk) if response.status >= 200 => self.enrolled(now, trunk, Some(response)),
+            Purpose::Parting(number) if response.status >= 200 => self.parted(now, number, Some(response)),
             Purpose::Check(trunk, hop) if response.status >= 200 => self.checked(now, trunk, hop, Some(response)),
             Purpose::GivenUp { .. } => self.given_up_answered(now, id, response),
             _ => {}
@@ -299,6 +305,7 @@ impl Endpoint {
             Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
             Purpose::Enrol(trunk) => self.enrolled(now, trunk, None),
+            Purpose::Parting(number) => self.parted(now, number, None),
             Purpose::Check(trunk, hop) => self.checked(now, trunk, hop, None),
             Purpose::Notify(watch) => self.notify_answered(now, watch, None),
             Purpose::Courtesy | Purpose::GivenUp { .. } => {}

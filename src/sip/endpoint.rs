@@ -37,6 +37,8 @@ pub struct Endpoint {
     /// Of a softphone of ours.
     pub(super) registration: Option<Registration>,
     pub(super) trunks: Trunks,
+    /// Carriers that are told that we go.
+    pub(super) partings: BTreeMap<u64, Registration>,
     pub(super) servers: BTreeMap<TransactionId, Server>,
     pub(super) clients: BTreeMap<TransactionId, Client>,
     pub(super) legs: BTreeMap<LegId, Leg>,
@@ -54,6 +56,10 @@ pub struct Endpoint {
     pub(super) leg_connections: Index<ConnectionId, LegId>,
     /// Connections whose seat a session proved, RFC 7118 §7.
     pub(super) proven: BTreeMap<ConnectionId, SeatId>,
+    /// For which domains those are who connected, where they have shown it.
+    pub(super) certified: BTreeMap<ConnectionId, Vec<String>>,
+    /// Connections of carriers by where they say that they listen, RFC 5923.
+    pub(super) aliases: BTreeMap<SocketAddr, ConnectionId>,
     /// Legs to and from seats.
     pub(super) seat_legs: Index<SeatId, LegId>,
     /// REFERs whose end is to be told, by their legs.
@@ -124,6 +130,8 @@ pub(super) enum Purpose {
     Register,
     /// Ours at a carrier.
     Enrol(TrunkNo),
+    /// The last one at a carrier.
+    Parting(u64),
     /// OPTIONS to a carrier: is anybody there?
     Check(TrunkNo, Hop),
     /// An INVITE that went another way meanwhile: whoever answers it after all is told that it is over.
@@ -164,6 +172,7 @@ impl Endpoint {
             backlog: Backlog::default(),
             registration: None,
             trunks: Trunks::default(),
+            partings: BTreeMap::new(),
             servers: BTreeMap::new(),
             clients: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -176,6 +185,8 @@ impl Endpoint {
             server_connections: Index::new(),
             leg_connections: Index::new(),
             proven: BTreeMap::new(),
+            certified: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             seat_legs: Index::new(),
             referrals: BTreeMap::new(),
             watches: BTreeMap::new(),

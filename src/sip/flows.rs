@@ -16,6 +16,11 @@ impl Endpoint {
         self.proven.insert(connection, seat);
     }
 
+    /// Whoever is at the other end of this connection has shown a certificate for these domains, in lower case.
+    pub fn connection_certified(&mut self, connection: ConnectionId, domains: Vec<String>) {
+        self.certified.insert(connection, domains);
+    }
+
     pub(super) fn proven(&self, flow: Flow) -> Option<&SeatId> {
         self.proven.get(&flow.connection?)
     }
@@ -44,6 +49,9 @@ impl Endpoint {
 
     pub fn connection_closed(&mut self, now: Moment, connection: ConnectionId) {
         self.proven.remove(&connection);
+        self.certified.remove(&connection);
+        self.aliases.retain(|_, of| *of != connection);
+        self.enrol_again(now, connection);
         for seat in self.registrar.flow_lost(now, connection) {
             for leg in self.legs_of(&seat) {
                 if let Some(State::Calling(calling)) = self.legs.get_mut(&leg).map(|leg| &mut leg.state)

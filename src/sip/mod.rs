@@ -18,6 +18,7 @@ pub(crate) mod fuzzing;
 pub mod guard;
 mod guesses;
 mod index;
+pub mod locating;
 pub mod message;
 pub mod registrar;
 mod session;

@@ -47,7 +47,7 @@ impl Endpoint {
             || self.proven(flow).is_some()
             || self.registrar.is_phone(flow)
             || flow.connection.is_some_and(|connection| self.leg_connections.has(&connection))
-            || self.settings.trunks.iter().flat_map(|trunk| &trunk.to).any(|hop| hop.addr == flow.remote)
+            || self.trunks.lead_to(flow.remote)
     }
 
     /// Whether a message from a household that is not heard is of somebody whom the house knows there: within a dialog,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::guard;
-pub use super::trunks::words::{Password, Trunk, TrunkAccount, TrunkView};
+pub use super::trunks::words::{Host, Located, NextHop, Password, Place, Trunk, TrunkAccount, TrunkView};
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -28,6 +28,8 @@ pub struct Settings {
     pub realm: String,
     /// Sources whose calls are accepted without a challenge.
     pub trunks: Vec<Trunk>,
+    /// Who is asked where the names of trunks lead. Empty: whom the system asks.
+    pub name_servers: Vec<SocketAddr>,
     pub seats: BTreeMap<SeatId, SeatAccount>,
     /// Lifetime of a registration: the least that is granted (shorter asks get 423), and the most.
     pub register_min: Duration,
@@ -50,6 +52,13 @@ pub struct Settings {
     pub dscp: u8,
     /// RFC 3261 §17.1.1.1 T1, T2, T4; T1 = 500 ms, T2 = 4 s, T4 = 5 s unless a test says otherwise.
     pub timers: Timers,
+}
+
+impl Settings {
+    /// The trunk by which calls of ours go out when all is well: with the least priority, of those alike the first.
+    pub fn way_out(&self) -> Option<&Trunk> {
+        self.trunks.iter().filter(|trunk| !trunk.to.is_empty()).min_by_key(|trunk| trunk.priority)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +115,16 @@ impl Transport {
             Transport::Tcp => Some("tcp"),
             Transport::Tls => Some("tls"),
             Transport::Ws | Transport::Wss => Some("ws"),
+        }
+    }
+
+    /// Where it is spoken if nothing else is said, RFC 3261 §19.1.2.
+    pub fn port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
         }
     }
 
@@ -231,6 +250,15 @@ pub struct Party {
     pub display: Option<String>,
 }
 
+/// A call that somebody sent on to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diverted {
+    /// What was dialled first.
+    pub number: String,
+    /// Why it was sent on from there, in the words of RFC 5806, e.g. `no-answer`. `None`: nobody says.
+    pub reason: Option<&'static str>,
+}
+
 /// Whose call it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -250,8 +278,8 @@ pub struct Incoming {
     /// User part of the Request-URI: what was dialled.
     pub number: String,
     pub caller: Party,
-    /// The number that was dialled first, where a trusted trunk says that the call was sent on to us.
-    pub diverted: Option<String>,
+    /// Where a trusted trunk says that the call was sent on to us.
+    pub diverted: Option<Diverted>,
     pub source: Source,
     pub remote: SocketAddr,
     /// Max-Forwards, at least 1.

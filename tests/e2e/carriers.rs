@@ -1,14 +1,18 @@
-//! Carriers: one that asks for a password, and one at which nobody is.
+//! Carriers: one that asks for a password, one at which nobody is, and some that are found by name.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
+use hickory_resolver::proto::op::{Message, OpCode};
+use hickory_resolver::proto::rr::rdata::{A, SRV};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use serde_json::Value;
 
 use crate::house::{Files, House, PATIENCE, free_port, hotline};
 use crate::peers::Sipp;
 
 /// `hotline trunks`, a value for each.
-fn trunks(house: &House) -> Vec<Value> {
+pub fn trunks(house: &House) -> Vec<Value> {
     let said = hotline().args(["trunks", "--format", "json", "--data"]).arg(house.data()).output().expect("it runs");
     let text = String::from_utf8(said.stdout).expect("text");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -40,4 +44,54 @@ fn a_call_goes_over_the_carrier_that_is_there_and_is_proved_to_it() {
     carrier.succeed();
     let stand: Vec<Value> = trunks(&house).iter().map(|trunk| trunk["calls"].clone()).collect();
     assert_eq!(stand, [0, 0, 0], "no call is left");
+}
+
+/// A name server on the loopback that knows one carrier: its server `sbc` at this port.
+fn name_server(port: u16) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let addr = socket.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let query = Message::from_vec(&buffer[..length]).expect("a query");
+            let asked = query.queries[0].clone();
+            let mut answer = Message::response(query.metadata.id, OpCode::Query);
+            let name = asked.name().to_ascii();
+            let data = match (name.as_str(), asked.query_type()) {
+                ("_sip._udp.carrier.example.", RecordType::SRV) => {
+                    let server = Name::from_ascii("sbc.carrier.example.").expect("a name");
+                    Some(RData::SRV(SRV::new(1, 0, port, server)))
+                }
+                ("sbc.carrier.example.", RecordType::A) => Some(RData::A(A::new(127, 0, 0, 1))),
+                _ => None,
+            };
+            answer.add_answers(data.map(|data| Record::from_rdata(asked.name().clone(), 60, data)));
+            answer.add_query(asked);
+            let _ = socket.send_to(&answer.to_vec().expect("a message"), from);
+        }
+    });
+    addr
+}
+
+#[test]
+fn a_carrier_is_found_by_its_name_and_one_whose_name_leads_nowhere_is_passed_over() {
+    let port = free_port();
+    let servers = format!("[sip]\nname_servers = [\"{}\"]\n", name_server(port));
+    let mut files = Files::new(None);
+    files.hotline = files.hotline.replacen("[sip]\n", &servers, 1);
+    let carriers = "[[trunk]]\nid = \"gone\"\nto = \"sip:nowhere.example\"\n\
+                    [[trunk]]\nid = \"named\"\npriority = 2\nto = \"sip:carrier.example\"\ncheck = \"0s\"\n";
+    files.hotline = files.hotline.replacen("[media]", &format!("{carriers}[media]"), 1);
+    files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
+    let phone = Sipp::phone("phone_answers", port);
+    let house = House::open(&files);
+    house.wait_log(&["the carrier is found there", "named", &format!("127.0.0.1:{port}")]);
+    house.wait_log(&["a name leads nowhere", "gone", "nowhere.example: there is no such name"]);
+    let told = &trunks(&house)[1];
+    assert_eq!((&told["id"], &told["to"]), (&"gone".into(), &Value::Array(Vec::new())));
+    assert!(told["fault"].as_str().is_some_and(|fault| fault.starts_with("nowhere.example: ")), "{told:#}");
+    Sipp::callers(&house, "caller_presses_info", "12345", &["-key", "key", "5", "-d", "6000"]).succeed();
+    phone.succeed();
+    let record = house.wait_records(1).pop().expect("a record");
+    assert_eq!(record["outcome"], "transferred_out", "{record:#}");
 }

@@ -24,6 +24,18 @@ fn a_key_by_rtp_events_of_another_maker() {
 }
 
 #[test]
+fn a_key_in_the_sound_counts_where_the_trunk_says_so() {
+    let mut files = Files::new(None);
+    files.hotline = files.hotline.replace("from = [\"127.0.0.1\"]\n", "from = [\"127.0.0.1\"]\ndtmf = \"inband\"\n");
+    let house = House::open(&files);
+    Sipp::caller(&house, "caller_presses_tone", "12345").succeed();
+    assert_eq!(choice(&house), ("2".into(), "english".into()));
+    let house = House::open(&Files::new(None));
+    Sipp::caller(&house, "caller_presses_tone", "12345").succeed();
+    assert_eq!(choice(&house).0, "", "nobody listens for it");
+}
+
+#[test]
 fn a_key_of_our_softphone_over_tcp() {
     let house = House::open(&Files::new(None));
     let number = format!("sip:12345@127.0.0.1:{};transport=tcp", house.tcp);

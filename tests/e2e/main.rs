@@ -1,6 +1,6 @@
 //! End to end: the real program, real sockets, real sound, and peers that we did not write.
 //!
-//! Needs sipp, baresip and espeak-ng (`scripts/setup test`). Each test has its own house: own files, data and
+//! Needs sipp, baresip, Kamailio and espeak-ng (`scripts/setup test`). Each test has its own house: own files, data and
 //! free ports, all gone when it ends.
 
 // Whole programs run in real time.
@@ -20,6 +20,7 @@ mod figures;
 mod guarding;
 mod house;
 mod https;
+mod kamailio;
 mod keys;
 mod lines;
 mod load;
@@ -46,3 +47,4 @@ mod tls;
 mod walkthrough;
 mod web;
 mod webhooks;
+mod wideband;

@@ -38,7 +38,9 @@ impl Sipp {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
         let file = folder.join(format!("{scenario}.xml"));
-        fs::copy(folder.join("key_2.pcap"), dir.path().join("key_2.pcap")).expect("copies");
+        for played in ["key_2.pcap", "tone_2.pcap"] {
+            fs::copy(folder.join(played), dir.path().join(played)).expect("copies");
+        }
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
         let child = Command::new("sipp")
             .arg("-sf")
@@ -226,7 +228,9 @@ impl Baresip {
     fn start(account: &str, more: &str, tone_hz: u32) -> Baresip {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (sip, rtp, control) = (free_port(), free_port() & !1, free_port());
-        crate::sound::write_tone(&dir.path().join("tone.wav"), tone_hz, 60);
+        // It reads files at the rate of its codec alone. Without G.722, whoever names no codecs offers G.711.
+        let (rate, wideband) = if account.contains("g722") { (16_000, "module g722.so\n") } else { (8_000, "") };
+        crate::sound::write_tone_at(&dir.path().join("tone.wav"), tone_hz, 60, rate);
         let config = format!(
             "poll_method epoll\nsip_listen 127.0.0.1:{sip}\ncall_max_calls 4\naudio_player aubridge,nil\n\
              audio_source aufile,{0}/tone.wav\naudio_alert aubridge,nil\naudio_srate 8000-48000\naudio_channels 1-2\n\
@@ -237,7 +241,7 @@ impl Baresip {
             dir.path().display(),
             rtp + 20
         );
-        fs::write(dir.path().join("config"), config + more).expect("writes");
+        fs::write(dir.path().join("config"), config + more + wideband).expect("writes");
         fs::write(dir.path().join("accounts"), format!("{account}\n")).expect("writes");
         let log = fs::File::create(dir.path().join("out")).expect("a log file");
         let child = Command::new("baresip")

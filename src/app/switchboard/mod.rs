@@ -30,6 +30,7 @@ use crate::queue::{Engine, Input};
 use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
+use crate::sip::locating::Locator;
 use crate::sip::message::masked;
 use crate::sip::transport::{Arrival, Proof, Sockets};
 use pages::Pages;
@@ -54,6 +55,8 @@ pub struct Inlets {
     pub orders: mpsc::Receiver<Order>,
     pub outlook: mpsc::Receiver<Waits>,
     pub hooks: mpsc::Receiver<Replied>,
+    /// Where the names of trunks lead.
+    pub located: mpsc::Receiver<sip::Located>,
 }
 
 /// What the switchboard is asked to do beside its calls.
@@ -90,6 +93,7 @@ pub struct Switchboard {
     pub clock: Clock,
     pub sockets: Sockets,
     pub sip: Endpoint,
+    pub locator: Locator,
     pub media: Desk,
     pub queue: Engine,
     pub calls: Calls,
@@ -123,6 +127,7 @@ pub struct Parts {
     pub clock: Clock,
     pub sockets: Sockets,
     pub sip: Endpoint,
+    pub locator: Locator,
     pub media: Desk,
     pub queue: Engine,
     pub calls: Calls,
@@ -143,6 +148,7 @@ enum Woken {
     Durable,
     Outlook(Waits),
     Hook(Replied),
+    Located(sip::Located),
     Order(Option<Order>),
     Timer,
 }
@@ -153,6 +159,7 @@ impl Switchboard {
             clock,
             sockets,
             sip,
+            locator,
             media,
             queue,
             calls,
@@ -169,6 +176,7 @@ impl Switchboard {
             clock,
             sockets,
             sip,
+            locator,
             media,
             queue,
             calls,
@@ -194,6 +202,7 @@ impl Switchboard {
 
     /// Runs until a drain is over.
     pub async fn run(mut self, mut inlets: Inlets) {
+        self.sockets.set_peers(self.sip.peers());
         self.settle(self.clock.now());
         loop {
             let woken = self.wait(&mut inlets).await;
@@ -217,6 +226,10 @@ impl Switchboard {
                     self.hooks.answered(call, number);
                     self.calls.handle(now, Event::Replied { call, number, reply });
                 }
+                Woken::Located(located) => {
+                    self.sip.located(now, located);
+                    self.sockets.set_peers(self.sip.peers());
+                }
                 Woken::Order(None) | Woken::Timer => {}
             }
             self.handle_deadlines(now);
@@ -239,6 +252,7 @@ impl Switchboard {
             order = inlets.orders.recv() => Woken::Order(order),
             Some(waits) = inlets.outlook.recv() => Woken::Outlook(waits),
             Some(replied) = inlets.hooks.recv() => Woken::Hook(replied),
+            Some(located) = inlets.located.recv() => Woken::Located(located),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -257,6 +271,7 @@ impl Switchboard {
                     self.sip.connection_closed(now, connection);
                 }
                 Arrival::Proven { connection, proof } => self.let_in(connection, proof),
+                Arrival::Certified { connection, domains } => self.sip.connection_certified(connection, domains),
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);

@@ -226,7 +226,7 @@ fn done(result: Result<(), call::NotDone>) -> Answer {
     use call::NotDone as N;
     result.map(|()| json!({})).map_err(|why| match why {
         N::NoSuchCall => NotDone::Unknown(why.to_string()),
-        N::NotYours | N::NotSupervisor => NotDone::NotAllowed(why.to_string()),
+        N::NotYours | N::NotSupervisor | N::NotAllowed => NotDone::NotAllowed(why.to_string()),
         N::NoSuchOperator | N::NoSuchSeat | N::NoSuchQueue | N::NoSuchTarget | N::NoNumber | N::TooLong => {
             NotDone::Nonsense(why.to_string())
         }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Action, Calls, Event, QueueFacts, Settings};
+use crate::call::{Action, Calls, Event, Outward, QueueFacts, Settings};
 use crate::ids::{CallId, Language, LegId, OfferId, OperatorId, SeatId};
-use crate::ivr::menu::{Choice, Destination, Menu, Menus, Node, To};
+use crate::ivr::menu::{Choice, Destination, Menu, Menus, Node, Numbers, To};
 use crate::ivr::{self, Entry as Leads, KeyLeads};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
@@ -56,6 +56,7 @@ pub fn settings() -> Settings {
         },
         formerly: Default::default(),
         srtp_of_trunks: Default::default(),
+        tones_of_trunks: Default::default(),
         srtp_of_seats: Default::default(),
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
         operators: ["1001", "1002", "1003"].map(Into::into).into(),
@@ -66,9 +67,17 @@ pub fn settings() -> Settings {
         reasons: vec!["break".into(), "meal".into()],
         switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
+        outward: Outward { allow: outside(), ..Outward::default() },
         emergencies: Vec::new(),
         records_others: false,
     }
+}
+
+/// What people may dial here.
+pub fn outside() -> Numbers {
+    let mut numbers = Numbers::default();
+    assert!(numbers.add("010*"));
+    numbers
 }
 
 /// The calls, and everybody around them played by the test.

@@ -64,7 +64,7 @@ fn a_number_that_leads_to_a_line_is_that_line() {
 #[test]
 fn what_cannot_be_done_is_said_and_the_talk_goes_on() {
     let (mut house, _, caller, seat) = talk();
-    for (to, status) in [("8001", 603), ("nobody", 404)] {
+    for (to, status) in [("8001", 603), ("nobody", 404), ("00442079460000", 403)] {
         let before = house.referred(seat).len();
         house.refers(seat, number(to));
         assert_eq!(house.referred(seat)[before..], [status], "{to}");
@@ -74,6 +74,20 @@ fn what_cannot_be_done_is_said_and_the_talk_goes_on() {
     assert_eq!(house.referred(caller), [481]);
     house.hangs_up(caller);
     house.records();
+}
+
+#[test]
+fn a_number_that_nobody_may_dial_is_refused_before_it_rings() {
+    let (mut house, _, caller, _) = talk();
+    let line = LegId(5);
+    house.arrive(line, "8001", "00442079460000", Source::Seat("8001".into()));
+    let refused = house.sip.iter().any(|command| {
+        matches!(command, crate::sip::Command::Refuse { leg, refusal } if *leg == line && refusal.status == 403)
+    });
+    assert!(refused, "{:?}", house.sip);
+    house.hangs_up(caller);
+    let records = house.records();
+    assert!(records.iter().any(|record| record.outcome == Some(Outcome::RefusedRules)), "{records:?}");
 }
 
 /// Beside the talk the phone's second line rings a colleague, who answers or not: the second line's leg, and theirs.

@@ -31,6 +31,19 @@ fn a_call_from_ring_to_record() {
 }
 
 #[test]
+fn keys_are_listened_for_in_the_sound_of_those_trunks_alone_that_say_so() {
+    for (trunk, source, asked) in [
+        ("carrier", Source::Trunk("carrier".into()), 1),
+        ("another", Source::Trunk("carrier".into()), 0),
+        ("carrier", Source::Seat("8001".into()), 0),
+    ] {
+        let mut desk = Desk::new(crate::call::Settings { tones_of_trunks: [trunk.into()].into(), ..settings() });
+        desk.ring("12345", source);
+        assert_eq!(desk.asked_media(|command| matches!(command, media::Command::HearKeys { leg: CALLER })), asked);
+    }
+}
+
+#[test]
 fn no_answer_leaves_before_the_opening_entry_is_durable() {
     for sound_first in [true, false] {
         let mut desk = Desk::new(settings());

@@ -295,6 +295,7 @@ fn whom_one_cannot_turn_to_is_said_in_words() {
         (Whom::Seat("9999".into()), NotDone::NoSuchSeat),
         (Whom::Queue("nowhere".into()), NotDone::NoSuchQueue),
         (Whom::Number("drop table".into()), NotDone::NoNumber),
+        (Whom::Number("00442079460000".into()), NotDone::NotAllowed),
     ];
     for (to, why) in wrong {
         assert_eq!(house.order(call, "1001", Order::Consult { to }), Err(why));

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::{CONTENT, Fact, Meaning, PROMPT, QUEUE, list};
 use crate::config::scalars::time_text;
 use crate::config::schedule::{Calendar, MakeUp, Schedule, Special};
-use crate::config::{App, Called, Emergency, Encryption, House, Names, Opening, Recording, Web, WebPerson, Webhook};
+use crate::config::{
+    App, Called, Emergency, Encryption, House, Names, Opening, Outward, Recording, Web, WebPerson, Webhook,
+};
 use crate::ids::TrunkId;
 use crate::queue::OperatorRules;
 use crate::sip::{Listen, Numbering, SeatAccount, Timers, Trunk, TrunkAccount};
@@ -19,12 +21,14 @@ impl Meaning {
             sip,
             media,
             srtp: Encryption { trunks, seats },
+            tones,
             ivr,
             queue,
             queue_open,
             schedules,
             queue_load,
             emergencies,
+            outward,
             recording,
             tls,
             app,
@@ -42,6 +46,9 @@ impl Meaning {
         }
         for (thing, srtp) in seats.iter().map(|(id, srtp)| (format!("seat {id}"), srtp)) {
             meaning.say(&thing, "srtp", srtp.word());
+        }
+        for trunk in tones {
+            meaning.say(&format!("trunk {trunk}"), "dtmf", "inband");
         }
         meaning.tree(ivr);
         meaning.rules(queue);
@@ -65,11 +72,14 @@ impl Meaning {
         for (place, target) in emergencies.iter().enumerate() {
             meaning.emergency(&format!("emergency {}", target.id), place, target);
         }
-        let tls_file = |path: fn(&crate::tls::Files) -> &std::path::PathBuf| {
-            tls.as_ref().map_or("none".into(), |files| path(files).display().to_string())
-        };
-        meaning.say("", "tls.certificate", tls_file(|files| &files.certificate));
-        meaning.say("", "tls.key", tls_file(|files| &files.key));
+        // What rules and menus name is told with them.
+        let Outward { allow, deny, named: _ } = outward;
+        meaning.say("", "outward.allow", list(allow.written()));
+        meaning.say("", "outward.deny", list(deny.written()));
+        let file = |path: Option<&std::path::PathBuf>| path.map_or("none".into(), |path| path.display().to_string());
+        meaning.say("", "tls.certificate", file(tls.as_ref().map(|shown| &shown.own.certificate)));
+        meaning.say("", "tls.key", file(tls.as_ref().map(|shown| &shown.own.key)));
+        meaning.say("", "tls.client_ca", file(tls.as_ref().and_then(|shown| shown.clients.as_ref())));
         let Recording { calls, queues } = recording;
         meaning.say("", "recording.calls", calls);
         for (id, records) in queues {
@@ -117,6 +127,7 @@ impl Meaning {
             advertise,
             realm,
             trunks,
+            name_servers,
             seats,
             register_min,
             register_max,
@@ -147,6 +158,7 @@ impl Meaning {
             self.guard(guard);
         }
         self.say("", "sip.dscp", dscp);
+        self.say("", "sip.name_servers", list(name_servers));
         for (place, trunk) in trunks.iter().enumerate() {
             self.trunk(place, trunk);
         }
@@ -164,7 +176,11 @@ impl Meaning {
         let Trunk {
             id,
             from,
+            // Follows from both.
+            from_to: _,
+            certified,
             to,
+            peer,
             domain,
             account,
             priority,
@@ -179,8 +195,20 @@ impl Meaning {
         } = trunk;
         let thing = format!("trunk {id}");
         self.say(&thing, "from", list(from));
-        let hop = |hop: &sip::Hop| format!("{};transport={}", hop.addr, hop.transport.via_name().to_lowercase());
-        self.say(&thing, "to", if to.is_empty() { "none".into() } else { list(to.iter().map(hop)) });
+        self.say(&thing, "to", if to.is_empty() { "none".into() } else { list(to) });
+        self.say(&thing, "certified", list(certified));
+        if let Some(crate::tls::Peer { names, authorities, own }) = peer {
+            let file =
+                |path: Option<&std::path::PathBuf>| path.map_or("none".into(), |path| path.display().to_string());
+            self.say(&thing, "certificate of", list(names));
+            self.say(
+                &thing,
+                "ca",
+                authorities.as_ref().map_or("the system's".into(), |path| path.display().to_string()),
+            );
+            self.say(&thing, "certificate", file(own.as_ref().map(|own| &own.certificate)));
+            self.say(&thing, "key", file(own.as_ref().map(|own| &own.key)));
+        }
         self.say(&thing, "domain", domain.as_deref().unwrap_or("none"));
         if let Some(TrunkAccount { username, password, realm, register }) = account {
             self.say(&thing, "username", username);

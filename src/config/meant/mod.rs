@@ -1,5 +1,6 @@
 //! From the files as written to the settings of each room, with all references looked up.
 
+mod carriers;
 mod choose;
 mod destinations;
 mod emergency;
@@ -12,6 +13,7 @@ mod menus;
 mod names;
 mod needs;
 mod nodes;
+mod outward;
 mod paths;
 mod people;
 mod queues;
@@ -41,7 +43,7 @@ use super::lint::{self, About, Finding};
 use super::reader::{self, Broken, Element, list};
 use super::scalars::{Time, time_text};
 use super::source::Files;
-use super::{App, Encryption, House, Manifest, Surroundings, written};
+use super::{App, Encryption, House, Manifest, Outward, Surroundings, written};
 use crate::ids::{MenuId, QueueId, Reason, ScheduleId};
 use crate::media;
 use crate::queue::Exit;
@@ -69,6 +71,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let tls = tls::read(dir, files, sip.as_ref().map(|sip| &sip.settings), faults);
     let guard = guard::read(files, faults);
     let emergencies = emergency::read(files, sip.as_ref(), faults);
+    let outward = outward::read(files, faults);
     let mut media = sound::read(dir, files, faults);
     let before = faults.count();
     let mut people = people::read(dir, files, surroundings, sip.as_ref(), faults);
@@ -130,18 +133,23 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         let srtp = Encryption { trunks: sip.srtp.clone(), seats: std::mem::take(&mut people.srtp) };
         sound::check_keys(&media, &srtp, &sip.settings.listen, faults);
         emergency::reserve(&mut media, &emergencies);
+        carriers::check(files, &sip.settings, (&srtp, media.settings.srtp), tls.as_ref(), faults);
+        let ivr = ivr?;
+        let outward = Outward { named: outward::named(&emergencies, &queues.rules, &ivr), ..outward? };
         Some(House {
             texts,
             voices: languages.voices,
             sip: sip.settings,
             media: media.settings,
             srtp,
-            ivr: ivr?,
+            tones: sip.tones,
+            ivr,
             queue: queues.rules,
             queue_open: queues.open,
             queue_load: queues.load,
             schedules: schedules.meant,
             emergencies,
+            outward,
             recording: recording.recording,
             tls,
             app: app?,

@@ -1,6 +1,6 @@
 //! hotline.toml: `[sip]`, with the trunks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -40,6 +40,7 @@ pub struct Signalling {
     pub public: Option<Place>,
     /// How trunks want their sound encrypted that say so.
     pub srtp: BTreeMap<TrunkId, Srtp>,
+    pub tones: BTreeSet<TrunkId>,
 }
 
 pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut Faults) -> Option<Signalling> {
@@ -54,7 +55,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
     }
-    let (trunks, srtp) = trunks::read(dir, files, surroundings, &listen, faults);
+    let (trunks, trunks::OfSound { srtp, tones }) = trunks::read(dir, files, surroundings, &listen, faults);
     for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
         if listen[..index].contains(listener) {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
@@ -102,6 +103,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
         advertise,
         realm,
         trunks,
+        name_servers: written.name_servers.iter().flat_map(|servers| servers.0.clone()).collect(),
         seats: Default::default(),
         register_min,
         register_max,
@@ -115,7 +117,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
         dscp: sound::dscp(&sip, written.dscp.as_deref(), CS3, faults),
         timers: Timers::default(),
     };
-    Some(Signalling { settings, answer, public, srtp })
+    Some(Signalling { settings, answer, public, srtp, tones })
 }
 
 /// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.

@@ -30,6 +30,8 @@ const LOUDNESS_LIMITS: (f64, f64) = (-40.0, -6.0);
 /// In dB above speech.
 const MUSIC: f64 = -6.0;
 const MUSIC_LIMITS: (f64, f64) = (-30.0, 0.0);
+/// What is spoken where nothing is written, in this order.
+const CODECS: [(&str, Codec); 3] = [("pcma", Codec::Pcma), ("pcmu", Codec::Pcmu), ("g722", Codec::G722)];
 const MOST_WORKERS: usize = 256;
 const MOST_OPUS: usize = 10_000;
 
@@ -46,14 +48,16 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
     let media = reader::table::<written::Media>(&files.hotline, "media", faults)?;
     let written = &media.written;
     let mut codecs = Vec::new();
-    for name in written.codecs.clone().unwrap_or_else(|| vec!["pcma".into(), "pcmu".into()]) {
-        match name.as_str() {
-            "pcma" => codecs.push(Codec::Pcma),
-            "pcmu" => codecs.push(Codec::Pcmu),
-            _ => media.fault(faults, "codecs", format!("found {name:?}; \"pcma\" and \"pcmu\" are spoken")),
+    for name in written.codecs.clone().unwrap_or_else(|| CODECS.map(|(name, _)| name.to_string()).to_vec()) {
+        match CODECS.iter().find(|(known, _)| *known == name) {
+            Some((_, codec)) if codecs.contains(codec) => {}
+            Some((_, codec)) => codecs.push(*codec),
+            None => {
+                let what = format!("found {name:?}; \"pcma\", \"pcmu\" and \"g722\" are spoken");
+                media.fault(faults, "codecs", what);
+            }
         }
     }
-    codecs.dedup();
     if codecs.is_empty() {
         media.fault(faults, "codecs", "no codec: nobody could be heard; e.g. [\"pcma\", \"pcmu\"]");
     }

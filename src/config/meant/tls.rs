@@ -11,7 +11,7 @@ use crate::sip::Settings;
 use crate::tls;
 
 /// `None`: there is no certificate, or none that can be used.
-pub fn read(dir: &Path, files: &Files, sip: Option<&Settings>, faults: &mut Faults) -> Option<tls::Files> {
+pub fn read(dir: &Path, files: &Files, sip: Option<&Settings>, faults: &mut Faults) -> Option<tls::Shown> {
     let table = reader::table::<written::Tls>(&files.hotline, "tls", faults)?;
     let beside = |key: &str, name: &str| {
         let place = table.place(key);
@@ -28,6 +28,9 @@ pub fn read(dir: &Path, files: &Files, sip: Option<&Settings>, faults: &mut Faul
             return None;
         }
         (None, None) => {
+            if table.written.client_ca.is_some() {
+                table.fault(faults, "client_ca", "it is for listeners over tls, which need a `certificate`");
+            }
             if let Some(listener) = sip.and_then(|sip| sip.listen.iter().find(|l| l.transport.is_secure())) {
                 let name = listener.transport.via_name().to_lowercase();
                 let what = format!("sip.listen has {name}:{}, which needs a certificate", listener.addr);
@@ -36,20 +39,20 @@ pub fn read(dir: &Path, files: &Files, sip: Option<&Settings>, faults: &mut Faul
             return None;
         }
     };
-    let is_of_key = |fault: &tls::Fault| match fault {
-        tls::Fault::Unreadable { path, .. } | tls::Fault::Unusable { path, .. } => *path == key,
-        tls::Fault::NoKey { .. } | tls::Fault::Strangers { .. } => true,
-        tls::Fault::NoCertificate { .. } => false,
-    };
-    let files = tls::Files { certificate, key: key.clone() };
-    if let Err(fault) = files.check() {
-        let written = if is_of_key(&fault) { "key" } else { "certificate" };
+    let own = tls::Files { certificate, key: key.clone() };
+    if let Err(fault) = own.check() {
+        let written = if fault.path() == Some(&key) { "key" } else { "certificate" };
         table.fault(faults, written, fault.to_string());
+        return None;
+    }
+    let clients = table.written.client_ca.as_ref().map(|file| beside("client_ca", file));
+    if let Some(Err(fault)) = clients.as_deref().map(tls::check_authorities) {
+        table.fault(faults, "client_ca", fault.to_string());
         return None;
     }
     if is_open(&key) {
         let what = format!("{} can be read by everybody on this machine: chmod o= {0}", key.display());
         faults.warning(&table.place("key"), table.key("key"), what);
     }
-    Some(files)
+    Some(tls::Shown { own, clients })
 }

@@ -1,11 +1,11 @@
 //! hotline.toml: `[[trunk]]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use super::secrets::{self, Given};
-use super::{Names, number_within, sound, time_within};
+use super::{Names, carriers, number_within, sound, time_within};
 use crate::config::Surroundings;
 use crate::config::fault::Faults;
 use crate::config::reader::{self, Element};
@@ -14,7 +14,7 @@ use crate::config::written;
 use crate::ids::TrunkId;
 use crate::media::Srtp;
 use crate::sip::addressing::listener_to;
-use crate::sip::{Form, Hop, Listen, Numbering, Password, Trunk, TrunkAccount, is_dialable};
+use crate::sip::{Form, Host, Listen, NextHop, Numbering, Password, Trunk, TrunkAccount, is_dialable};
 
 const EXPIRES: Duration = Duration::from_secs(3600);
 const EXPIRES_LIMITS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
@@ -28,46 +28,75 @@ const WEIGHTS: (u16, u16) = (0, 1000);
 const CHANNELS: (usize, usize) = (1, 100_000);
 const PACES: (u32, u32) = (1, 10_000);
 
-type Written<'a> = Element<'a, written::Trunk>;
+pub(super) type Written<'a> = Element<'a, written::Trunk>;
 
-/// The trunks, and how those want their sound encrypted that say so.
+/// What trunks say of their sound.
+#[derive(Default)]
+pub struct OfSound {
+    /// How those want it encrypted that say so.
+    pub srtp: BTreeMap<TrunkId, Srtp>,
+    /// Those whose keys are heard in it.
+    pub tones: BTreeSet<TrunkId>,
+}
+
+/// The trunks, and what they say of their sound.
 pub fn read(
     dir: &Path,
     files: &Files,
     surroundings: &Surroundings,
     listen: &[Listen],
     faults: &mut Faults,
-) -> (Vec<Trunk>, BTreeMap<TrunkId, Srtp>) {
+) -> (Vec<Trunk>, OfSound) {
     let mut names = Names::default();
-    let (mut trunks, mut srtp) = (Vec::new(), BTreeMap::new());
+    let (mut trunks, mut sound) = (Vec::new(), OfSound::default());
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", faults).good;
     for trunk in &tables {
         let written = &trunk.written;
-        let to: Vec<Hop> = written.to.iter().flat_map(|hops| hops.0.clone()).collect();
+        let to: Vec<NextHop> = written.to.iter().flat_map(|hops| hops.0.clone()).collect();
         let from = match &written.from {
             Some(networks) => networks.iter().map(|network| network.0).collect(),
-            None => to.iter().map(|hop| hop.addr.ip().into()).collect::<Vec<_>>(),
+            None => to.iter().filter_map(|to| Some(to.literal()?.addr.ip().into())).collect::<Vec<_>>(),
         };
-        if from.is_empty() {
+        // Where its names lead is known later.
+        let from_to = written.from.is_none() && to.iter().any(|to| to.literal().is_none());
+        let certified = carriers::certified(trunk, faults);
+        if from.is_empty() && !from_to && certified.is_empty() {
             let what = "nobody calls from there; an address or a network is needed, e.g. \"192.0.2.5\"";
             trunk.fault(faults, "from", what);
         }
-        if to.iter().any(|hop| listener_to(listen, hop.transport, hop.addr).is_none()) {
+        if to.iter().any(|to| !leads_there(listen, to)) {
             let what = "sip.listen has no listener of its transport and family, so there is no way to it";
             trunk.fault(faults, "to", what);
         }
-        let (domain, account) = (domain(trunk, faults), account(dir, surroundings, trunk, faults));
+        let (domain, account) = (domain(trunk, &to, faults), account(dir, surroundings, trunk, faults));
+        let peer = carriers::peer(dir, trunk, (&to, domain.as_deref(), &certified), faults);
         let limits = limits(trunk, faults);
         let (shows, numbering) = (shows(trunk, faults), numbering(trunk, faults));
         let trusted = written.trusted.unwrap_or(false);
         if names.take(trunk, "id", &written.id, faults) {
             let id = TrunkId::from(written.id.as_str());
             let wanted = sound::srtp(trunk, written.srtp.as_deref(), faults);
-            srtp.extend(wanted.map(|wanted| (id.clone(), wanted)));
-            trunks.push(Trunk { from, to, domain, account, id, trusted, shows, numbering, ..limits });
+            sound.srtp.extend(wanted.map(|wanted| (id.clone(), wanted)));
+            if hears_tones(trunk, faults) {
+                sound.tones.insert(id.clone());
+            }
+            let known = Trunk { from, from_to, certified, to, peer, ..limits };
+            trunks.push(Trunk { domain, account, id, trusted, shows, numbering, ..known });
         }
     }
-    (trunks, srtp)
+    (trunks, sound)
+}
+
+/// How callers say keys.
+fn hears_tones(trunk: &Written<'_>, faults: &mut Faults) -> bool {
+    match trunk.written.dtmf.as_deref() {
+        None | Some("events") => false,
+        Some("inband") => true,
+        Some(other) => {
+            trunk.fault(faults, "dtmf", format!("found {other:?}; \"events\" and \"inband\" are allowed"));
+            false
+        }
+    }
 }
 
 /// What bounds and steers the calls: priorities, times, and how many there may be.
@@ -129,8 +158,22 @@ fn numbering(trunk: &Written<'_>, faults: &mut Faults) -> Option<Numbering> {
     Some(Numbering { country, prefix, dials, callers })
 }
 
-fn domain(trunk: &Written<'_>, faults: &mut Faults) -> Option<String> {
-    let domain = trunk.written.domain.as_ref()?;
+/// Of a name it is only known whether its transport is spoken at all.
+fn leads_there(listen: &[Listen], to: &NextHop) -> bool {
+    let speaks = |transport| listen.iter().any(|listener| listener.transport == transport);
+    match (to.literal(), to.transport, to.secure) {
+        (Some(hop), ..) => listener_to(listen, hop.transport, hop.addr).is_some(),
+        (None, None, false) => true,
+        (None, ..) => speaks(to.transport()),
+    }
+}
+
+fn domain(trunk: &Written<'_>, to: &[NextHop], faults: &mut Faults) -> Option<String> {
+    let name = || {
+        let mut names = to.iter().filter_map(|to| if let Host::Name(name) = &to.host { Some(name) } else { None });
+        names.next().cloned()
+    };
+    let Some(domain) = &trunk.written.domain else { return name() };
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     if domain.is_empty() || !domain.chars().all(is_name) {
         trunk.fault(faults, "domain", format!("found {domain:?}; a name is meant, e.g. \"carrier.example\""));

@@ -22,6 +22,8 @@ pub struct HotlineFile {
     #[schemars(default)]
     trunk: Vec<Trunk>,
     #[schemars(default)]
+    outward: Outward,
+    #[schemars(default)]
     emergency: Vec<Emergency>,
     #[schemars(default)]
     media: Media,
@@ -79,6 +81,8 @@ pub struct Sip {
     pub redirects: Option<Vec<Network>>,
     /// Calls at once; further ones get 503. Default 4000.
     pub max_calls: Option<usize>,
+    /// Who is asked where the names of trunks lead, e.g. ["192.0.2.53:53"]. Default: whom the system asks.
+    pub name_servers: Option<Endpoints>,
     /// How signalling is marked for networks (DSCP): "ef", "cs0" to "cs7", "af11" to "af43", "off", or a number from "0"
     /// to "63". Default "cs3".
     pub dscp: Option<String>,
@@ -129,14 +133,26 @@ pub struct Guard {
 pub struct Trunk {
     /// Its name in records and logs.
     pub id: String,
-    /// Addresses and networks its calls come from, e.g. ["192.0.2.5", "10.0.0.0/8"]. Default: the addresses of `to`.
+    /// Addresses and networks its calls come from, e.g. ["192.0.2.5", "10.0.0.0/8"]; [] where it is known by its
+    /// certificate alone (`certified`). Default: the addresses of `to`.
     pub from: Option<Vec<Network>>,
     /// Where calls of ours go out, e.g. "sip:192.0.2.5:5060": callbacks, and callers whom a rule sends to a number. Of
     /// several addresses the next is tried where one does not answer, or is in trouble (408, 5xx), before anything was
-    /// heard. Default: calls only come in.
+    /// heard. A name ("sip:carrier.example") is looked up (RFC 3263). "sips:" and "tls:" go over TLS, "tcp:" or
+    /// ";transport=tcp" over TCP. Default: calls only come in.
     pub to: Option<NextHops>,
-    /// What the carrier calls itself in SIP addresses, e.g. "carrier.example". Default: the address of `to`.
+    /// What the carrier calls itself in SIP addresses, e.g. "carrier.example". Default: the name, or the address, of `to`.
     pub domain: Option<String>,
+    /// Domains of which one is in its certificate, as a whole (RFC 5922). Over TLS it has to be there where we connect;
+    /// who connects to us with it is this carrier, whatever its address, if `tls.client_ca` vouches for it. Default: where
+    /// we connect, the names of `to` and the `domain`, or the address where there is neither.
+    pub certified: Option<OneOrMany>,
+    /// File with the certificates of those who vouch for it over TLS (PEM), seen from this file. Default: the system's.
+    pub ca: Option<String>,
+    /// File with the certificate that we show it over TLS (PEM), seen from this file. Default: none is shown.
+    pub certificate: Option<String>,
+    /// File with the private key that goes with it (PEM, without a passphrase), seen from this file.
+    pub key: Option<String>,
     /// Who we are to the carrier, where it asks for a password.
     pub username: Option<String>,
     /// The password that goes with it.
@@ -188,6 +204,23 @@ pub struct Trunk {
     pub callers: Option<String>,
     /// Whether its sound is encrypted, as media.srtp says it: "off", "if-offered" or "required". Default: media.srtp.
     pub srtp: Option<String>,
+    /// How keys come over it. "events": as RTP events (RFC 4733) or INFO; "inband": also as tones in the sound, of calls
+    /// whose description has no RTP events. Default "events".
+    #[schemars(extend("enum" = ["events", "inband", null]))]
+    pub dtmf: Option<String>,
+}
+
+/// Which numbers outside people may dial: operators who consult somebody or send a caller on, from the page, by a program
+/// or at a phone. The numbers of emergencies, and those that rules and menus lead to, may be dialled always; all others
+/// only if they are listed here. Nothing of it holds for callbacks.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Outward {
+    /// Whole numbers and how numbers begin, e.g. ["01065139999", "010*", "138*"]; `+86 10…`, `008610…` and `010…` are one
+    /// number, and other countries begin with 00. Default [].
+    pub allow: Option<Vec<String>>,
+    /// Of these none may be dialled in spite of it, e.g. ["00*", "010168*"]. Default [].
+    pub deny: Option<Vec<String>>,
 }
 
 /// Somebody to whom operators hand emergencies, e.g. the police. An operator presses the key in a talk: the target is
@@ -224,7 +257,9 @@ pub struct Media {
     pub advertise: Option<Address>,
     /// RTP ports; each leg takes a pair. Default "20000-29999".
     pub ports: Option<PortRange>,
-    /// Codecs in order of preference: "pcma", "pcmu". Default ["pcma", "pcmu"].
+    /// Codecs of phones and trunks, in the order we offer them: "pcma", "pcmu" (G.711), "g722" (wideband; it passes between
+    /// two who both speak it, and is turned into G.711 for everybody else). Of what others offer their order counts.
+    /// Default ["pcma", "pcmu", "g722"].
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
     pub dead_after: Option<Time>,
@@ -309,6 +344,9 @@ pub struct Tls {
     pub certificate: Option<String>,
     /// File with its private key (PEM, without a passphrase), seen from this file, e.g. "tls/key.pem".
     pub key: Option<String>,
+    /// File with the certificates of those who vouch for carriers that call over TLS (PEM), seen from this file: with it
+    /// listeners over tls ask who connects for a certificate. Phones need not have one. Default: nobody is asked.
+    pub client_ca: Option<String>,
 }
 
 /// The pages and the API.

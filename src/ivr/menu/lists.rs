@@ -42,6 +42,12 @@ impl Numbers {
         self.whole.contains(&number) || self.beginnings.iter().any(|beginning| number.starts_with(beginning))
     }
 
+    /// As they are written, in order.
+    pub fn written(&self) -> impl Iterator<Item = String> + '_ {
+        let beginnings = self.beginnings.iter().map(|beginning| format!("{beginning}*"));
+        self.whole.iter().cloned().chain(beginnings)
+    }
+
     pub fn len(&self) -> usize {
         self.whole.len() + self.beginnings.len()
     }

@@ -178,8 +178,8 @@ impl Connection {
 
 fn codec(talk: &Talk) -> RTCRtpCodecParameters {
     let (mime_type, clock_rate, channels) = match talk.voice {
-        Voice::G711(Codec::Pcma) => ("audio/PCMA", 8_000, 1),
         Voice::G711(Codec::Pcmu) => ("audio/PCMU", 8_000, 1),
+        Voice::G711(_) => ("audio/PCMA", 8_000, 1),
         Voice::Opus => ("audio/opus", 48_000, 2),
     };
     let rtp_codec = RTCRtpCodec { mime_type: mime_type.into(), clock_rate, channels, ..Default::default() };

@@ -7,7 +7,8 @@ use opus_pure::{Application, OpusDecoder, OpusEncoder};
 
 use super::negotiation::{Talk, Voice};
 use crate::media::g711::{self, FRAME};
-use crate::media::negotiation::Receives;
+use crate::media::in_order::InOrder;
+use crate::media::negotiation::{Receives, static_type};
 use crate::media::words::Codec;
 
 /// How the leg's side numbers payloads.
@@ -56,6 +57,8 @@ pub struct Conversion {
 struct Opus {
     decoder: OpusDecoder,
     encoder: OpusEncoder,
+    /// What is decoded is put in order first. `None`: it passes as it comes.
+    order: Option<InOrder<(Kind, Head)>>,
     inward: Inward,
     outward: Outward,
 }
@@ -169,7 +172,7 @@ impl Conversion {
             } else {
                 Kind::G711(self.codec)
             };
-            opus.inward(kind, head, payload, send);
+            opus.arrives(kind, head, payload, send);
         }
     }
 
@@ -217,10 +220,7 @@ impl Conversion {
 
 /// How the leg's side numbers sound.
 pub fn number(codec: Codec) -> u8 {
-    match codec {
-        Codec::Pcma => 8,
-        Codec::Pcmu => 0,
-    }
+    static_type(codec)
 }
 
 /// The same as what the leg may hear.
@@ -247,7 +247,20 @@ impl Opus {
         (encoder.bitrate_bps, encoder.complexity) = (BITRATE, COMPLEXITY);
         (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
         let inward = Inward { length: FRAME, ..Inward::default() };
-        Some(Self { decoder, encoder, inward, outward: Outward::default() })
+        Some(Self { decoder, encoder, order: None, inward, outward: Outward::default() })
+    }
+
+    /// Sound and keys have numbers of one stream.
+    fn arrives(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
+        let order = self.order.take();
+        if kind == Kind::Opus {
+            return self.inward(kind, head, payload, send);
+        }
+        let mut order = order.unwrap_or_else(InOrder::new);
+        order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
+            self.inward(kind, head, payload, send);
+        });
+        self.order = Some(order);
     }
 
     fn inward(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
@@ -403,9 +416,6 @@ impl Outward {
 
 fn encode(codec: Codec, samples: &[i16], bytes: &mut [u8]) {
     for (byte, sample) in bytes.iter_mut().zip(samples) {
-        *byte = match codec {
-            Codec::Pcma => g711::linear_to_pcma(*sample),
-            Codec::Pcmu => g711::linear_to_pcmu(*sample),
-        };
+        *byte = g711::of_linear(codec, *sample);
     }
 }

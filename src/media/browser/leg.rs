@@ -68,6 +68,7 @@ impl BrowserLeg {
             codec,
             payload_type: conversion::number(codec),
             key_payload_type: heard.keys,
+            noise: None,
             remote: AT_ROOM,
             remote_rtcp: AT_ROOM,
             rtcp_mux: true,

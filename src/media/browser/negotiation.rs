@@ -130,7 +130,7 @@ impl Negotiation {
         Self {
             session_id,
             version: 0,
-            codecs: codecs.to_vec(),
+            codecs: laws(codecs),
             layout: vec![Line::Sound],
             mid: Some("0".into()),
             bundled: true,
@@ -255,6 +255,15 @@ impl Negotiation {
             setup,
         }
     }
+}
+
+/// Browsers are spoken with in G.711 and Opus, whatever else phones are spoken with.
+fn laws(codecs: &[Codec]) -> Vec<Codec> {
+    let mut laws: Vec<Codec> = codecs.iter().copied().filter(|codec| codec.law() == *codec).collect();
+    if laws.is_empty() {
+        laws = vec![Codec::Pcma, Codec::Pcmu];
+    }
+    laws
 }
 
 /// The first `m=` line with sound that we can do. `pick`: how it is spoken, or else what we have.
@@ -398,8 +407,8 @@ impl Draft {
     /// The numbers of the stream, each once: sound first, then keys.
     fn numbers(&self) -> Vec<(u8, &'static str, &'static str)> {
         let sound = self.types.iter().map(|talk| match talk.voice {
-            Voice::G711(Codec::Pcma) => (talk.payload_type, "PCMA/8000", ""),
             Voice::G711(Codec::Pcmu) => (talk.payload_type, "PCMU/8000", ""),
+            Voice::G711(_) => (talk.payload_type, "PCMA/8000", ""),
             Voice::Opus => (talk.payload_type, "opus/48000/2", "minptime=20;useinbandfec=1"),
         });
         let keys = self.types.iter().filter_map(|talk| match talk.voice {

@@ -15,6 +15,7 @@ pub use made::{Maker, Spoken, in_form, maker};
 pub use wav::{FaultKind, PromptFault};
 
 use super::g711::{FRAME, linear_to_pcma, linear_to_pcmu};
+use super::g722;
 use super::words::{Codec, Prompts};
 use crate::ids::{Language, Prompt};
 
@@ -23,6 +24,7 @@ use crate::ids::{Language, Prompt};
 pub struct Clip {
     pcma: Vec<u8>,
     pcmu: Vec<u8>,
+    g722: Vec<u8>,
 }
 
 impl Clip {
@@ -30,7 +32,12 @@ impl Clip {
     pub fn of_samples(samples: &[i16]) -> Self {
         let frames = samples.len().div_ceil(FRAME).max(1) * FRAME;
         let padded = || samples.iter().copied().chain(std::iter::repeat(0)).take(frames);
-        Self { pcma: padded().map(linear_to_pcma).collect(), pcmu: padded().map(linear_to_pcmu).collect() }
+        let mut encoder = g722::Encoder::new();
+        Self {
+            pcma: padded().map(linear_to_pcma).collect(),
+            pcmu: padded().map(linear_to_pcmu).collect(),
+            g722: padded().map(|sample| encoder.encode(sample)).collect(),
+        }
     }
 
     fn of_sound(samples: &[f32]) -> Self {
@@ -47,6 +54,7 @@ impl Clip {
         let bytes = match codec {
             Codec::Pcma => &self.pcma,
             Codec::Pcmu => &self.pcmu,
+            Codec::G722 => &self.g722,
         };
         bytes.get(index * FRAME..(index + 1) * FRAME)
     }

@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use crate::ids::{CallId, LegId, Prompt};
 use crate::media::desk::Desk;
 use crate::media::g711::{FRAME, linear_to_pcma, linear_to_pcmu};
+use crate::media::negotiation::static_type;
 use crate::media::prompts::{Clip, PromptBank};
 use crate::media::worker::Clock;
 use crate::media::{Browser, Codec, Command, Direction, Event, LegKind, Settings};
@@ -91,7 +92,7 @@ impl House {
     }
 
     fn offer(&mut self, leg: LegId, phone: SocketAddr, codec: Codec) -> SocketAddr {
-        let payload_type = if codec == Codec::Pcma { 8 } else { 0 };
+        let payload_type = static_type(codec);
         let sdp = format!(
             "v=0\r\nc=IN IP4 {}\r\nm=audio {} RTP/AVP {payload_type} 101\r\na=rtpmap:101 telephone-event/8000\r\n",
             phone.ip(),
@@ -132,7 +133,7 @@ pub fn packet(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payloa
 }
 
 /// The next RTP packet: payload type, sequence, timestamp, payload.
-fn hear(phone: &UdpSocket) -> (u8, u16, u32, Vec<u8>) {
+pub fn hear(phone: &UdpSocket) -> (u8, u16, u32, Vec<u8>) {
     let mut buffer = [0; 2048];
     loop {
         let (length, _) = phone.recv_from(&mut buffer).expect("a packet");

@@ -8,10 +8,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::ids::LegId;
-use crate::media::g711::{FRAME, linear_to_pcma, linear_to_pcmu, to_linear};
+use crate::media::ear;
+use crate::media::g711::{FRAME, of_linear, to_linear};
+use crate::media::g722;
 use crate::media::leg::{Heard, Leg};
 use crate::media::mixing::{Mixes, mix};
-use crate::media::negotiation::{Local, Negotiation};
+use crate::media::negotiation::{Local, Negotiation, static_type};
 use crate::media::player::Player;
 use crate::media::prompts::Clip;
 use crate::media::socket::{Ground, Socket};
@@ -19,7 +21,7 @@ use crate::media::{Codec, Event};
 use crate::moment::Moment;
 
 const HZ: [u32; 3] = [440, 700, 1130];
-const CODECS: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::Pcma];
+const CODECS: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::G722];
 const TICK: Duration = Duration::from_millis(20);
 const AMPLITUDE: f64 = 6000.0;
 /// The share of a tone that is there, and of one that is not: what G.711 adds is noise.
@@ -34,6 +36,7 @@ struct Phone {
     sequence: u16,
     timestamp: u32,
     amplitude: f64,
+    encoder: g722::Encoder,
     /// Samples said.
     said: u32,
     /// Sequence, timestamp, SSRC and sound of what came.
@@ -57,13 +60,13 @@ fn table() -> Table {
         let phone = socket();
         phone.set_nonblocking(true).unwrap();
         let local = Local { address: "127.0.0.1".parse().unwrap(), rtp_port: 4000, session_id: 1 };
-        let payload_type = if CODECS[n] == Codec::Pcma { 8 } else { 0 };
+        let payload_type = static_type(CODECS[n]);
         let port = phone.local_addr().unwrap().port();
         let sdp = format!(
             "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {payload_type} 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n"
         );
-        let (_, agreement) = Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu]).take_offer(sdp.as_bytes()).unwrap();
+        let (_, agreement) = Negotiation::new(local, &CODECS).take_offer(sdp.as_bytes()).unwrap();
         let (rtp, rtcp) = (Socket::Udp(socket()), Some(Socket::Udp(socket())));
         let ground = Ground { rtp, rtcp, port: None, ssrc: None, opus: None };
         let mut leg = Leg::new(LegId(n as u64), ground, now, &mut rng);
@@ -71,21 +74,23 @@ fn table() -> Table {
         legs.push(Some(Box::new(leg)));
         let (sequence, timestamp) = (65_500 + n as u16, u32::MAX - 9_000 * n as u32);
         let (hz, codec, amplitude) = (HZ[n], CODECS[n], AMPLITUDE);
-        phones.push(Phone { socket: phone, hz, codec, sequence, timestamp, amplitude, said: 0, heard: Vec::new() });
+        let encoder = g722::Encoder::new();
+        let (said, heard) = (0, Vec::new());
+        phones.push(Phone { socket: phone, hz, codec, sequence, timestamp, amplitude, encoder, said, heard });
     }
     Table { legs, phones, mixes: Mixes::default(), now, events: Vec::new() }
 }
 
 impl Phone {
     fn packet(&mut self) -> Vec<u8> {
-        let mut packet = vec![0x80, if self.codec == Codec::Pcma { 8 } else { 0 }];
+        let mut packet = vec![0x80, static_type(self.codec)];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(self.timestamp.to_be_bytes());
         packet.extend(self.hz.to_be_bytes());
         packet.extend((0..FRAME as u32).map(|n| {
             let phase = f64::from(self.said + n) * f64::from(self.hz) / 8000.0;
             let sample = ((phase * std::f64::consts::TAU).sin() * self.amplitude) as i16;
-            if self.codec == Codec::Pcma { linear_to_pcma(sample) } else { linear_to_pcmu(sample) }
+            if self.codec == Codec::G722 { self.encoder.encode(sample) } else { of_linear(self.codec, sample) }
         }));
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
@@ -104,13 +109,21 @@ impl Phone {
         }
     }
 
+    /// What was heard from the packet `from` on.
+    fn samples(&self, from: usize) -> Vec<i16> {
+        let mut decoder = g722::Decoder::new();
+        let mut linear = |byte: &u8| match self.codec {
+            Codec::G722 => decoder.decode(*byte),
+            codec => to_linear(codec, *byte),
+        };
+        let samples: Vec<i16> = self.heard.iter().flat_map(|(_, _, _, sound)| sound).map(&mut linear).collect();
+        let before: usize = self.heard[..from].iter().map(|(_, _, _, sound)| sound.len()).sum();
+        samples[before..].to_vec()
+    }
+
     /// The share of each tone in what was heard from the packet `from` on.
     fn tones(&self, from: usize) -> [f64; 3] {
-        let samples: Vec<f64> = self.heard[from..]
-            .iter()
-            .flat_map(|(_, _, _, sound)| sound)
-            .map(|byte| f64::from(to_linear(self.codec, *byte)))
-            .collect();
+        let samples: Vec<f64> = self.samples(from).into_iter().map(f64::from).collect();
         // A tone at full strength is 1.
         HZ.map(|hz| {
             let step = std::f64::consts::TAU * f64::from(hz) / 8000.0;
@@ -123,9 +136,10 @@ impl Phone {
 
     /// How many packets in a row were silent, at most.
     fn longest_silence(&self, from: usize) -> usize {
-        let silent = |sound: &Vec<u8>| sound.iter().all(|byte| to_linear(self.codec, *byte).abs() < 100);
+        let silent = |sound: &[i16]| sound.iter().all(|sample| sample.abs() < 100);
         let mut run = 0;
-        let runs = self.heard[from..].iter().map(|(_, _, _, sound)| {
+        let samples = self.samples(from);
+        let runs = samples.chunks(FRAME).map(|sound| {
             run = if silent(sound) { run + 1 } else { 0 };
             run
         });
@@ -163,7 +177,10 @@ impl Table {
     }
 
     fn arrives(&mut self, n: usize, from: std::net::SocketAddr, packet: &mut [u8]) {
+        let peer = self.legs[n].as_ref().and_then(|leg| self.legs[leg.joined?].as_ref());
+        let wanted = peer.is_some_and(|peer| peer.wants_decoded());
         let Some(leg) = self.legs[n].as_mut() else { return };
+        leg.wanted_decoded = wanted;
         match leg.receive(self.now, from, packet) {
             Heard::Pass { header, payload, what, .. } => {
                 let peer = leg.joined.unwrap();
@@ -172,6 +189,7 @@ impl Table {
             Heard::Key(key) => self.events.push(Event::Key { leg: LegId(n as u64), key }),
             Heard::Nothing => {}
         }
+        ear::deliver(self.now, &mut self.legs, n, &mut self.events);
     }
 
     fn join(&mut self, a: usize, b: usize) {

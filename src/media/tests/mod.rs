@@ -7,3 +7,4 @@ mod prompts;
 mod recorder;
 mod srtp;
 mod terms;
+mod wideband;

@@ -109,7 +109,7 @@ fn unacceptable_offers() {
         ("no sound", offer("m=video 4000 RTP/AVP 99"), false, "no m=audio"),
         ("switched off", offer("m=audio 0 RTP/AVP 8"), false, "no m=audio"),
         ("encrypted", offer("m=audio 4000 RTP/SAVP 8"), false, "RTP/SAVP"),
-        ("no codec in common", offer("m=audio 4000 RTP/AVP 9 18|a=rtpmap:18 G729/8000"), false, "PCMA and PCMU"),
+        ("no codec in common", offer("m=audio 4000 RTP/AVP 9 18|a=rtpmap:18 G729/8000"), false, "we PCMA and PCMU"),
         ("A-law at another rate", offer("m=audio 4000 RTP/AVP 96|a=rtpmap:96 PCMA/16000"), false, "no codec"),
         ("a host name", offer("m=audio 4000 RTP/AVP 8|c=IN IP4 phone.example"), false, "phone.example"),
         ("no address", "v=0\r\nm=audio 4000 RTP/AVP 8\r\n".into(), false, "no c="),
@@ -233,4 +233,23 @@ fn whatever_is_changed_in_an_offer_nothing_breaks() {
         }
         let _ = negotiation.take_answer(&bytes);
     }
+}
+
+#[test]
+fn g722_is_offered_and_taken_with_its_odd_clock() {
+    let local = Local { address: "10.0.0.1".parse().unwrap(), rtp_port: 20_000, session_id: 42 };
+    let mut negotiation = Negotiation::new(local, &[Codec::Pcma, Codec::G722]);
+    negotiation.offer_noise(true);
+    let ours = String::from_utf8(negotiation.make_offer(Some(Codec::G722))).unwrap();
+    assert!(ours.contains("m=audio 20000 RTP/AVP 9 8 13 101\r\n"), "{ours}");
+    assert!(ours.contains("a=rtpmap:9 G722/8000\r\n") && ours.contains("a=rtpmap:13 CN/8000\r\n"), "{ours}");
+    for (formats, number) in [("9 8", 9), ("97 8|a=rtpmap:97 G722/8000", 97)] {
+        let (answer, agreement) =
+            negotiation.take_offer(offer(&format!("m=audio 4000 RTP/AVP {formats}")).as_bytes()).unwrap();
+        assert_eq!((agreement.codec, agreement.payload_type, agreement.noise), (Codec::G722, number, None));
+        assert!(String::from_utf8(answer).unwrap().contains(&format!("a=rtpmap:{number} G722/8000\r\n")));
+    }
+    // A clock that nobody has is none of ours.
+    let wrong = offer("m=audio 4000 RTP/AVP 97|a=rtpmap:97 G722/16000");
+    assert!(negotiation.take_offer(wrong.as_bytes()).is_err());
 }

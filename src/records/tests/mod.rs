@@ -61,6 +61,8 @@ fn record(number: u64) -> Record {
         holds: Vec::new(),
         notes: Vec::new(),
         sip_status: None,
+        first_dialled: None,
+        diverted_because: None,
         callback_of: None,
         attempt: None,
         expected_wait_ms: None,

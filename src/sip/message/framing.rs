@@ -75,6 +75,15 @@ impl Framer {
         }
     }
 
+    /// Takes a lone CRLF that nothing follows: the answer to a ping of ours.
+    pub fn take_pong(&mut self) -> bool {
+        let is_pong = self.bytes == b"\r\n";
+        if is_pong {
+            self.take(2);
+        }
+        is_pong
+    }
+
     /// Whether part of a message is waiting: such a connection is closed after a bounded time.
     pub fn is_partial(&self) -> bool {
         !self.bytes.is_empty()

@@ -124,7 +124,7 @@ impl Endpoint {
             Purpose::Invite(_) | Purpose::Register | Purpose::Enrol(_) | Purpose::Notify(_) | Purpose::Courtesy => {
                 return false;
             }
-            Purpose::Check(..) | Purpose::GivenUp { .. } => return false,
+            Purpose::Check(..) | Purpose::GivenUp { .. } | Purpose::Parting(_) => return false,
         };
         let (mut request, challenged) = (client.request.clone(), client.challenged);
         let trunk = self.legs.get(&leg_id).and_then(|leg| leg.trunk);

@@ -21,7 +21,7 @@ fn registers() -> TrunkAccount {
 fn carrier(account: TrunkAccount, to: &[&str]) -> Phone {
     let mut settings = settings(false);
     settings.trunks = vec![Trunk {
-        to: to.iter().map(|addr| hop(addr)).collect(),
+        to: to.iter().map(|addr| hop(addr).into()).collect(),
         domain: Some("carrier.example".into()),
         account: Some(account),
         ..Trunk::new("carrier", vec!["10.0.0.9/32".parse().unwrap()], None)
@@ -207,6 +207,11 @@ fn a_house_that_drains_says_goodbye_and_another_account_begins_anew() {
     changed.trunks =
         vec![Trunk { account: Some(registers()), ..Trunk::new("carrier", vec![], Some(hop("10.0.0.9:5070"))) }];
     phone.house.set_settings(phone.now, changed.clone());
+    let mut sent = phone.sent();
+    assert_eq!((sent.len(), header(&sent[0], "Expires")), (1, "0"), "who knew us as another is told");
+    let goodbye = sent.remove(0);
+    assert!(goodbye.starts_with("REGISTER sip:carrier.example SIP/2.0"), "{goodbye}");
+    assert!(phone.send(&answered(&goodbye, "200 OK")).is_empty());
     let anew = phone.wait(Duration::ZERO).remove(0);
     assert!(anew.starts_with("REGISTER sip:10.0.0.9:5070 SIP/2.0"), "{anew}");
     phone.send(&granted(&anew, 100));

@@ -8,6 +8,7 @@ mod connections;
 mod exchange;
 mod failover;
 mod guarding;
+mod located;
 pub(super) mod phone;
 mod referring;
 mod reliable;

@@ -1,4 +1,4 @@
-//! One connection, over TCP or TLS: a task that reads messages and writes what is queued. WebSockets are taken in here
+//! One connection, over TCP or TLS, of theirs or of ours: a task that reads messages and writes what is queued. WebSockets are taken in here
 //! as well, and carried beside it.
 
 use std::io;
@@ -13,14 +13,14 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
-use super::mark;
+use super::binding::mark;
 use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
-use crate::tls::Acceptor;
+use crate::tls::{Acceptor, Connector};
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
 pub(super) const QUEUED: usize = 256;
@@ -37,6 +37,10 @@ pub(super) const STRANGER_STAYS: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(65 * 60);
 /// A message has to be whole within this.
 const WHOLE: Duration = Duration::from_secs(60);
+/// Over a connection of ours a sign of life goes so often, before anything between forgets it (RFC 5626 §4.4.1); who
+/// has answered one answers every other in time, or is gone.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(100);
+pub(super) const PONG: Duration = Duration::from_secs(10);
 /// A connection of ours has to be there within this.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -45,6 +49,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub enum Happened {
     Message(Flow, Vec<u8>),
     Unsent(Flow),
+    /// Whoever is at the other end has a certificate for these domains.
+    Certified(ConnectionId, Vec<String>),
     Closed(ConnectionId),
 }
 
@@ -63,6 +69,10 @@ pub(super) struct Shared {
     pub queued: AtomicUsize,
     /// Somebody was let in over it.
     pub known: AtomicBool,
+    /// Reads that brought something.
+    heard: AtomicUsize,
+    /// A ping of ours was answered once.
+    pongs: AtomicBool,
     /// He seems to be elsewhere by now: as much as a stranger, until he is let in again.
     pub doubted: Notify,
 }
@@ -158,16 +168,15 @@ async fn enter(
     if let Err(error) = peers::watch(&stream) {
         debug!(remote = %flow.remote, %error, "not watched");
     }
-    let secure = async |tls: &Acceptor, stream| {
-        let done = timeout(FIRST, tls.accept(stream)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        done.inspect_err(|error| debug!(remote = %flow.remote, %error, "handshake")).ok()
-    };
+    let secure = async |tls: &Acceptor, stream| in_time(flow, tls.accept(stream)).await;
     match door {
-        Door::Tcp => serve(flow, stream, queued, tell, shared).await,
+        Door::Tcp => serve(flow, stream, queued, tell, shared, None).await,
         Door::Tls(tls) => {
-            if let Some(stream) = secure(&tls, stream).await {
-                serve(flow, stream, queued, tell, shared).await;
+            let Some((stream, domains)) = in_time(flow, tls.accept_asking(stream)).await else { return };
+            if let (false, Some(connection)) = (domains.is_empty(), flow.connection) {
+                let _ = tell.send(Happened::Certified(connection, domains)).await;
             }
+            serve(flow, stream, queued, tell, shared, None).await;
         }
         Door::Ws(origins) => {
             if let Ok(Some(socket)) = timeout(FIRST, websocket::shake_hands(stream, &origins)).await {
@@ -184,18 +193,50 @@ async fn enter(
     }
 }
 
+/// A handshake that somebody else began.
+async fn in_time<T>(flow: Flow, handshake: impl Future<Output = io::Result<T>>) -> Option<T> {
+    let done = timeout(FIRST, handshake).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    done.inspect_err(|error| debug!(remote = %flow.remote, %error, "handshake")).ok()
+}
+
+/// Where a connection of ours begins.
+pub(super) struct Begins {
+    pub local: Option<IpAddr>,
+    pub dscp: u8,
+    /// Who has to be there. `None`: it is not encrypted.
+    pub peer: Option<Connector>,
+}
+
 /// Opens a connection; what is sent before it is there waits.
-pub fn connect(id: ConnectionId, flow: Flow, local: Option<IpAddr>, dscp: u8, tell: mpsc::Sender<Happened>) -> Line {
+pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<Happened>) -> Line {
     let (queue, mut queued) = mpsc::channel(QUEUED);
     let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
     shared.known.store(true, Ordering::Relaxed);
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
-        match timeout(CONNECT, open(remote, local, dscp)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        {
-            Ok(stream) => serve(Flow { connection: Some(id), ..flow }, stream, queued, &tell, &of_task).await,
+        let (own, peer) = (Flow { connection: Some(id), ..flow }, begins.peer.clone());
+        let opened = timeout(CONNECT, async {
+            let stream = open(remote, begins.local, begins.dscp).await?;
+            match &peer {
+                None => io::Result::Ok((Some(stream), None)),
+                Some(peer) => Ok((None, Some(peer.connect(stream).await?))),
+            }
+        });
+        match opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok((Some(stream), _)) => serve(own, stream, queued, &tell, &of_task, Some(KEEP_ALIVE)).await,
+            Ok((None, Some(stream))) => {
+                // It has shown it to us.
+                let domains = peer.iter().flat_map(|peer| peer.peer().names.clone()).collect();
+                let _ = tell.send(Happened::Certified(id, domains)).await;
+                serve(own, stream, queued, &tell, &of_task, Some(KEEP_ALIVE)).await;
+            }
+            Ok((None, None)) => {}
             Err(error) => {
-                debug!(%remote, %error, "no connection");
+                match peer {
+                    // What is wrong with a certificate is for people.
+                    Some(peer) => warn!(%remote, %error, "no connection over TLS to {}", peer.peer().names.join(", ")),
+                    None => debug!(%remote, %error, "no connection"),
+                }
                 queued.close();
                 while queued.recv().await.is_some() {
                     let _ = tell.send(Happened::Unsent(flow)).await;
@@ -226,13 +267,14 @@ async fn serve(
     queued: mpsc::Receiver<Vec<u8>>,
     tell: &mpsc::Sender<Happened>,
     shared: &Shared,
+    keep_alive: Option<Duration>,
 ) {
     let (reader, writer) = tokio::io::split(stream);
     // Answers to pings; one at a time is enough.
     let (ping, pings) = mpsc::channel(1);
     tokio::select! {
         result = read(flow, reader, tell, ping, shared) => debug!(remote = %flow.remote, ?result, "closed"),
-        result = write(writer, queued, pings, shared) => debug!(remote = %flow.remote, ?result, "closed"),
+        result = write(writer, queued, pings, shared, keep_alive) => debug!(remote = %flow.remote, ?result, "closed"),
     }
 }
 
@@ -279,6 +321,7 @@ async fn read(
         if length == 0 {
             return Ok(());
         }
+        shared.heard.fetch_add(1, Ordering::Relaxed);
         framer.push(&buffer[..length]);
         let mut whole = false;
         while let Some(frame) = framer.next_frame().map_err(|fault| fault.to_string())? {
@@ -289,6 +332,9 @@ async fn read(
                 }
                 Frame::Ping => drop(ping.try_send(())),
             }
+        }
+        if framer.take_pong() {
+            shared.pongs.store(true, Ordering::Relaxed);
         }
         awaits = match (awaits, framer.is_empty()) {
             (Awaits::First, _) if !whole => continue,
@@ -329,7 +375,12 @@ async fn write(
     mut queued: mpsc::Receiver<Vec<u8>>,
     mut pings: mpsc::Receiver<()>,
     shared: &Shared,
+    keep_alive: Option<Duration>,
 ) -> io::Result<()> {
+    let mut ping = pin!(sleep(keep_alive.unwrap_or_default()));
+    let mut pong = pin!(sleep(PONG));
+    // What was heard before the ping that waits for its answer.
+    let mut asked: Option<usize> = None;
     loop {
         tokio::select! {
             bytes = queued.recv() => match bytes {
@@ -339,6 +390,19 @@ async fn write(
                 }
                 None => return Ok(()),
             },
+            () = &mut ping, if keep_alive.is_some() => {
+                timeout(WRITE, write_all(&mut writer, b"\r\n\r\n")).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                asked = Some(shared.heard.load(Ordering::Relaxed));
+                ping.set(sleep(keep_alive.unwrap_or_default()));
+                pong.set(sleep(PONG));
+            }
+            () = &mut pong, if asked.is_some() => {
+                let is_silent = asked.take() == Some(shared.heard.load(Ordering::Relaxed));
+                // Not everybody answers pings: RFC 5626 §4.4.1.
+                if is_silent && shared.pongs.load(Ordering::Relaxed) {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
             // RFC 5626 §3.5.1.
             Some(()) = pings.recv() => {
                 timeout(WRITE, write_all(&mut writer, b"\r\n")).await.map_err(|_| io::ErrorKind::TimedOut)??;

@@ -4,8 +4,11 @@
 //! UDP sockets are read by whoever asks for the next arrival: the kernel's buffer is the queue. Each connection is a
 //! task, its queues are bounded.
 
+mod binding;
 mod connection;
 mod gate;
+#[cfg(test)]
+mod peer_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -18,7 +21,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -26,8 +28,9 @@ use tracing::{debug, warn};
 
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
 use crate::peers::household;
-use crate::tls::Acceptor;
-use connection::{Door, Happened, Line};
+use crate::tls::{Acceptor, Connector, Peer};
+use binding::{BACKLOG, bind_tcp, bind_udp};
+use connection::{Begins, Door, Happened, Line};
 pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
 pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
@@ -40,9 +43,6 @@ const MAX_PER_ADDRESS: usize = 1_000;
 const MAX_STRANGERS: usize = MAX_CONNECTIONS / 2;
 /// Messages of all connections that wait for the endpoint; beyond it connections are not read.
 const ARRIVALS: usize = 4_096;
-/// A second of retransmissions when the house is busy.
-const UDP_BUFFER: usize = 4 * 1024 * 1024;
-const BACKLOG: i32 = 1024;
 const MAX_DATAGRAM: usize = 65_535;
 /// Faults of a datagram socket that are passed over before others have their turn.
 const FAULTS: usize = 16;
@@ -78,6 +78,11 @@ pub enum Arrival {
         connection: ConnectionId,
         proof: Proof,
     },
+    /// Whoever is at the other end has shown a certificate for these domains, in lower case.
+    Certified {
+        connection: ConnectionId,
+        domains: Vec<String>,
+    },
     Closed(ConnectionId),
     /// Something could not be sent this way.
     Unsent(Flow),
@@ -97,7 +102,9 @@ pub struct Sockets {
     happened: mpsc::Receiver<Happened>,
     tell: mpsc::Sender<Happened>,
     lines: HashMap<ConnectionId, Line>,
-    by_remote: HashMap<SocketAddr, ConnectionId>,
+    by_remote: HashMap<(Transport, SocketAddr), ConnectionId>,
+    /// Who has to be where connections of ours go over TLS; nobody else is connected to over it.
+    peers: HashMap<SocketAddr, Connector>,
     per_household: HashMap<IpAddr, usize>,
     /// Of `lines`, those over which nobody was let in.
     strangers: usize,
@@ -169,6 +176,7 @@ impl Sockets {
             tell,
             lines: HashMap::new(),
             by_remote: HashMap::new(),
+            peers: HashMap::new(),
             per_household: HashMap::new(),
             strangers: 0,
             numbers,
@@ -189,6 +197,29 @@ impl Sockets {
     /// What holds for those who connect from here on.
     pub fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// Who has to be where connections of ours go over TLS. One to somebody else is closed: the next has to be to whom is
+    /// meant by now.
+    pub fn set_peers(&mut self, peers: Vec<(SocketAddr, Peer)>) {
+        let mut before = std::mem::take(&mut self.peers);
+        for (addr, peer) in peers {
+            // The first that is written, where two are.
+            if self.peers.contains_key(&addr) {
+                continue;
+            }
+            let known = before.remove(&addr).filter(|known| *known.peer() == peer);
+            if let (None, Some(id)) = (&known, self.by_remote.get(&(Transport::Tls, addr)).copied()) {
+                self.let_go(id);
+            }
+            self.peers.insert(addr, known.unwrap_or_else(|| Connector::new(peer)));
+        }
+        for addr in before.into_keys().filter(|addr| !self.peers.contains_key(addr)).collect::<Vec<_>>() {
+            // Nobody is meant there any more: unless a talk goes on over it it ends soon.
+            if let Some(id) = self.by_remote.get(&(Transport::Tls, addr)).copied() {
+                self.doubt(id);
+            }
+        }
     }
 
     /// The next arrival. Can be cancelled without loss.
@@ -263,6 +294,10 @@ impl Sockets {
                 // What was said over a connection that was given up since leads nowhere.
                 Happened::Message(flow, _) if flow.connection.is_some_and(|id| !self.lines.contains_key(&id)) => {}
                 Happened::Message(flow, bytes) => return Poll::Ready(Arrival::Bytes { flow, bytes }),
+                Happened::Certified(connection, _) if !self.lines.contains_key(&connection) => {}
+                Happened::Certified(connection, domains) => {
+                    return Poll::Ready(Arrival::Certified { connection, domains });
+                }
                 Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
                 Happened::Closed(connection) => {
                     if self.forget(connection) {
@@ -300,8 +335,12 @@ impl Sockets {
 
     fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool) {
         let own = flow.connection.filter(|id| self.lines.contains_key(id));
-        let can_connect = flow.transport == Transport::Tcp;
-        let open = own.or_else(|| self.by_remote.get(&flow.remote).copied().filter(|_| can_connect));
+        let can_connect = match flow.transport {
+            Transport::Tls => self.peers.contains_key(&flow.remote),
+            transport => transport == Transport::Tcp,
+        };
+        // One over TLS that is open was opened to whom was meant; a trunk that is gone says goodbye over it.
+        let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
             (None, None) if can_connect => match self.connect(flow) {
@@ -342,8 +381,10 @@ impl Sockets {
         }
         let id = self.numbers.next();
         let local = self.addrs.get(flow.listener.0).map(SocketAddr::ip);
-        let line = connection::connect(id, flow, local, self.doors.dscp, self.tell.clone());
-        self.by_remote.insert(flow.remote, id);
+        let peer = self.peers.get(&flow.remote).filter(|_| flow.transport == Transport::Tls).cloned();
+        let begins = Begins { local, dscp: self.doors.dscp, peer };
+        let line = connection::connect(id, flow, begins, self.tell.clone());
+        self.by_remote.insert((flow.transport, flow.remote), id);
         self.remember(id, flow.remote, line);
         Some(id)
     }
@@ -369,7 +410,7 @@ impl Sockets {
         let flow = Flow { listener, transport, remote, connection: Some(id) };
         let line = connection::accepted(id, flow, stream, door, self.tell.clone());
         if transport == Transport::Tcp {
-            self.by_remote.insert(remote, id);
+            self.by_remote.insert((transport, remote), id);
         }
         self.remember(id, remote, line);
     }
@@ -398,8 +439,10 @@ impl Sockets {
         let Some(line) = self.lines.remove(&id) else { return false };
         self.strangers -= usize::from(!line.is_known());
         let remote = line.remote();
-        if self.by_remote.get(&remote) == Some(&id) {
-            self.by_remote.remove(&remote);
+        for transport in [Transport::Tcp, Transport::Tls] {
+            if self.by_remote.get(&(transport, remote)) == Some(&id) {
+                self.by_remote.remove(&(transport, remote));
+            }
         }
         let household = household(remote.ip());
         if let Some(count) = self.per_household.get_mut(&household) {
@@ -445,41 +488,4 @@ async fn accept(
             }
         }
     }
-}
-
-fn socket(addr: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
-    if addr.is_ipv6() {
-        // Both families can be listened on, each by its own listener.
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// Where it is not allowed, messages go unmarked.
-fn mark(socket: SockRef<'_>, addr: SocketAddr, dscp: u8) {
-    let byte = u32::from(dscp) << 2;
-    let _ = if addr.is_ipv4() { socket.set_tos_v4(byte) } else { socket.set_tclass_v6(byte) };
-}
-
-fn bind_udp(addr: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
-    let socket = socket(addr, Type::DGRAM, Protocol::UDP)?;
-    mark(SockRef::from(&socket), addr, dscp);
-    // As large as the system allows; a small one costs retransmissions, not calls.
-    let _ = socket.set_recv_buffer_size(UDP_BUFFER);
-    let _ = socket.set_send_buffer_size(UDP_BUFFER);
-    socket.bind(&addr.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
-fn bind_tcp(addr: SocketAddr, dscp: u8) -> io::Result<TcpListener> {
-    let socket = socket(addr, Type::STREAM, Protocol::TCP)?;
-    // Who is accepted here is marked alike.
-    mark(SockRef::from(&socket), addr, dscp);
-    // A restart must not wait for connections of the former process to be forgotten.
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }

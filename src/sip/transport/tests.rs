@@ -33,7 +33,7 @@ pub(super) async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     loop {
         match sockets.next().await {
             Arrival::Bytes { flow, bytes } => return (flow, bytes),
-            Arrival::Closed(_) | Arrival::Proven { .. } => {}
+            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } => {}
             Arrival::Unsent(flow) => panic!("unsent {flow:?}"),
         }
     }
@@ -126,7 +126,9 @@ fn garbage_ends_its_connection_and_no_other() {
                 match tokio::time::timeout(WAIT, sockets.next()).await.expect("closed") {
                     Arrival::Closed(closed) => break closed,
                     Arrival::Bytes { bytes, .. } => assert!(bytes.len() < 1000, "garbage as a message"),
-                    Arrival::Unsent(_) | Arrival::Proven { .. } => panic!("nothing was sent"),
+                    Arrival::Unsent(_) | Arrival::Proven { .. } | Arrival::Certified { .. } => {
+                        panic!("nothing was sent")
+                    }
                 }
             };
             assert!(closed.0 > 1);

@@ -23,11 +23,12 @@ use super::*;
 use crate::tls;
 
 /// A certificate for localhost in this folder, and its own issuer.
-fn certificate(dir: &Path) -> (tls::Files, CertificateDer<'static>) {
+fn certificate(dir: &Path) -> (tls::Shown, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_string()]).unwrap();
-    let files = tls::Files { certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
-    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
-    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let own = tls::Files { certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
+    let files = tls::Shown { own, clients: None };
+    std::fs::write(&files.own.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&files.own.key, made.signing_key.serialize_pem()).unwrap();
     (files, made.cert.der().clone())
 }
 
@@ -143,12 +144,12 @@ fn streams_over_tls_are_cut_into_messages_and_a_certificate_that_is_renewed_is_s
 
         // A key that does not belong to it: the old one is shown on.
         let (_, new) = certificate(dir.path());
-        let right_key = std::fs::read(&files.key).unwrap();
+        let right_key = std::fs::read(&files.own.key).unwrap();
         let other = tempfile::tempdir().unwrap();
-        std::fs::copy(certificate(other.path()).0.key, &files.key).unwrap();
+        std::fs::copy(certificate(other.path()).0.own.key, &files.own.key).unwrap();
         tokio::time::sleep(Duration::from_millis(1100)).await;
         assert!(beside(&mut sockets, shake_hands(addr, &old)).await.is_ok());
-        std::fs::write(&files.key, right_key).unwrap();
+        std::fs::write(&files.own.key, right_key).unwrap();
         let mut shown = false;
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(100)).await;

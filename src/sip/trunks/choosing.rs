@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use super::{Standing, TrunkNo, Trunks};
 use crate::ids::TrunkId;
 use crate::moment::Moment;
-use crate::sip::words::Hop;
+use crate::sip::words::{Hop, Place};
 
 /// A caller is not kept waiting for more attempts than this.
 const MOST_WAYS: usize = 8;
@@ -29,8 +29,8 @@ impl Trunks {
         trunks.sort_by_key(|standing| standing.trunk.priority);
         let mut ways = Vec::new();
         for alike in trunks.chunk_by(|a, b| a.trunk.priority == b.trunk.priority) {
-            for standing in by_weight(alike, rng) {
-                ways.extend(standing.hops().iter().map(|hop| (standing, *hop)));
+            for standing in by_weight(alike, |standing| standing.trunk.weight, rng) {
+                ways.extend(standing.drawn(rng).into_iter().map(|place| (standing, place.hop)));
             }
         }
         // One that seems to be down is no worse than none: what is known of it may be wrong.
@@ -39,16 +39,25 @@ impl Trunks {
     }
 }
 
+impl Standing {
+    /// Its places as one call tries them.
+    fn drawn(&self, rng: &mut StdRng) -> Vec<Place> {
+        let mut places = self.places.clone();
+        places.sort_by_key(|place| place.rank);
+        let alike = places.chunk_by(|a, b| a.rank == b.rank);
+        alike.flat_map(|alike| by_weight(alike, |place| place.weight, rng)).collect()
+    }
+}
+
 /// Drawn in proportion to their weights, as RFC 2782 does it; those without one come after, in their order.
-fn by_weight<'a>(alike: &[&'a Standing], rng: &mut StdRng) -> Vec<&'a Standing> {
-    let (mut drawn, rest): (Vec<&Standing>, Vec<&Standing>) =
-        alike.iter().copied().partition(|standing| standing.trunk.weight > 0);
+fn by_weight<T: Copy>(alike: &[T], weight: fn(T) -> u16, rng: &mut StdRng) -> Vec<T> {
+    let (mut drawn, rest): (Vec<T>, Vec<T>) = alike.iter().copied().partition(|of| weight(*of) > 0);
     let mut order = Vec::new();
     while !drawn.is_empty() {
-        let whole: u32 = drawn.iter().map(|standing| u32::from(standing.trunk.weight)).sum();
+        let whole: u32 = drawn.iter().map(|of| u32::from(weight(*of))).sum();
         let mut lot = rng.random_range(0..whole);
-        let place = drawn.iter().position(|standing| {
-            let weight = u32::from(standing.trunk.weight);
+        let place = drawn.iter().position(|of| {
+            let weight = u32::from(weight(*of));
             let is_drawn = lot < weight;
             lot = lot.saturating_sub(weight);
             is_drawn

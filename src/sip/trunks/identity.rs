@@ -2,8 +2,8 @@
 //! History-Info (RFC 7044). Whoever is not trusted could write anything there: of others nothing of it is read, and
 //! nothing of it is ever passed on.
 
-use crate::sip::message::{Headers, NameAddr, Uri};
-use crate::sip::words::Party;
+use crate::sip::message::{Headers, NameAddr, SipUri, Uri};
+use crate::sip::words::{Diverted, Party};
 
 /// Who does not want to be known.
 pub(in crate::sip) const ANONYMOUS: &str = "anonymous";
@@ -13,8 +13,8 @@ pub(in crate::sip) const ANONYMOUS: &str = "anonymous";
 pub(in crate::sip) struct Asserted {
     /// `None`: nothing is, and From has to do.
     pub caller: Option<Party>,
-    /// The number that was dialled first, if the call was sent on to us.
-    pub diverted: Option<String>,
+    /// If the call was sent on to us.
+    pub diverted: Option<Diverted>,
 }
 
 pub(in crate::sip) fn asserted(headers: &Headers) -> Asserted {
@@ -39,14 +39,59 @@ fn is_private(headers: &Headers) -> bool {
 }
 
 /// Of several the first that was dialled: Diversion has it last, History-Info first.
-fn diverted(headers: &Headers) -> Option<String> {
-    let read = |values: Vec<String>| -> Vec<String> {
-        values.iter().filter_map(|value| number(&NameAddr::parse(value)?.uri)).collect()
-    };
-    let history = read(headers.tokens("History-Info"));
-    // The last of them is where the call is by now.
-    let first = history.split_last().and_then(|(_, before)| before.first().cloned());
-    read(headers.tokens("Diversion")).pop().or(first)
+fn diverted(headers: &Headers) -> Option<Diverted> {
+    let read = |name| headers.tokens(name).iter().filter_map(|value| NameAddr::parse(value)).collect::<Vec<_>>();
+    let diversion = read("Diversion").into_iter().rev().find_map(|from| {
+        let reason = from.params.get("reason").and_then(of_diversion);
+        Some(Diverted { number: number(&from.uri)?, reason })
+    });
+    diversion.or_else(|| {
+        let history = read("History-Info");
+        // The last of them is where the call is by now.
+        let (first, rest) = history.split_first().filter(|(_, rest)| !rest.is_empty())?;
+        // Why it left: as the first says (RFC 7044 §5.1), or as the target of the next does (RFC 4458 §2.2).
+        let caused = |uri: &SipUri| uri.params.get("cause").and_then(of_cause);
+        let reason = first.uri.sip().and_then(left_because).or_else(|| rest[0].uri.sip().and_then(caused));
+        Some(Diverted { number: number(&first.uri)?, reason })
+    })
+}
+
+/// RFC 5806 §3; what is none of them is not passed on.
+fn of_diversion(reason: &str) -> Option<&'static str> {
+    const WORDS: [&str; 11] = [
+        "unknown",
+        "user-busy",
+        "no-answer",
+        "unavailable",
+        "unconditional",
+        "time-of-day",
+        "do-not-disturb",
+        "deflection",
+        "follow-me",
+        "out-of-service",
+        "away",
+    ];
+    WORDS.into_iter().find(|word| word.eq_ignore_ascii_case(reason))
+}
+
+/// RFC 4458 §2.2 in the same words.
+fn of_cause(cause: &str) -> Option<&'static str> {
+    Some(match cause {
+        "302" => "unconditional",
+        "408" => "no-answer",
+        "480" | "487" => "deflection",
+        "486" | "600" => "user-busy",
+        "404" | "503" => "unavailable",
+        _ => return None,
+    })
+}
+
+/// `?Reason=SIP%3Bcause%3D486` of a SIP URI.
+fn left_because(uri: &SipUri) -> Option<&'static str> {
+    let headers = uri.headers.as_deref()?.to_ascii_lowercase().replace("%3b", ";").replace("%3d", "=");
+    let reason = headers.split('&').find_map(|header| header.trim_start_matches('?').strip_prefix("reason="))?;
+    let cause = reason.split(';').find_map(|part| part.trim().strip_prefix("cause="))?;
+    of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
 /// The number of a SIP or `tel:` URI, without what is only there for the eye (RFC 3966 §5.1.1).
@@ -93,11 +138,20 @@ mod tests {
             assert_eq!(told.caller, named(ANONYMOUS, None), "{private}");
         }
         assert_eq!(of(&[(pai, "<sip:138@h>"), ("Privacy", "none")]).caller, named("138", None));
-        let diversion = "<sip:22@h>;reason=no-answer, <sip:11@h>;reason=unconditional";
-        assert_eq!(of(&[("Diversion", diversion)]).diverted.as_deref(), Some("11"));
-        let history = "<sip:11@h>;index=1, <sip:22@h?Reason=SIP>;index=1.1, <sip:12345@h>;index=1.1.1";
-        assert_eq!(of(&[("History-Info", history)]).diverted.as_deref(), Some("11"));
-        assert_eq!(of(&[("History-Info", "<sip:12345@h>;index=1")]).diverted, None, "nobody was called before");
+        let first = |lines: &[(&'static str, &str)]| of(lines).diverted.map(|from| (from.number, from.reason));
+        let diversion = "<sip:22@h>;reason=no-answer, <sip:11@h>;reason=Unconditional";
+        assert_eq!(first(&[("Diversion", diversion)]), Some(("11".into(), Some("unconditional"))));
+        let made_up = "<tel:+86-11>;reason=\"=HYPERLINK()\"";
+        assert_eq!(first(&[("Diversion", made_up)]), Some(("+8611".into(), None)), "its words go nowhere");
+        for (history, reason) in [
+            ("<sip:11@h>;index=1, <sip:22@h?Reason=SIP>;index=1.1, <sip:12345@h>;index=1.1.1", None),
+            ("<sip:11@h?Reason=SIP%3Bcause%3D408>;index=1, <sip:12345@h>;index=1.1", Some("no-answer")),
+            ("<sip:11@h?Privacy=none&Reason=SIP%3bcause%3d486%3btext%3dx>, <sip:12345@h>", Some("user-busy")),
+            ("<sip:11@h>;index=1, <sip:12345@h;cause=302>;index=1.1;mp=1", Some("unconditional")),
+        ] {
+            assert_eq!(first(&[("History-Info", history)]), Some(("11".into(), reason)), "{history}");
+        }
+        assert_eq!(first(&[("History-Info", "<sip:12345@h>;index=1")]), None, "nobody was called before");
         assert_eq!(of(&[]), Asserted::default());
     }
 }

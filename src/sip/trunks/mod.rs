@@ -6,13 +6,17 @@ mod choosing;
 mod health;
 pub(in crate::sip) mod identity;
 mod limits;
+pub(in crate::sip) mod locating;
 pub mod numbers;
+mod parting;
 mod registering;
 pub mod words;
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::account::Registration;
 use super::message::Headers;
-use super::words::{Flow, Hop, Incoming, Trunk, TrunkView};
+use super::words::{ConnectionId, Flow, Hop, Incoming, Place, Trunk, TrunkView};
 use crate::ids::TrunkId;
 use crate::moment::Moment;
 pub(in crate::sip) use choosing::Way;
@@ -43,6 +47,13 @@ pub(super) struct Standing {
     /// Which of its addresses is asked to register us, and how many have failed in a row.
     asked: usize,
     failed: usize,
+    /// Where `to` leads, as far as that is known, in its order; and why some of it leads nowhere.
+    places: Vec<Place>,
+    fault: Option<String>,
+    /// When a name server said so last.
+    located_at: Option<Moment>,
+    /// The connection over which the carrier registered us.
+    enrolled_over: Option<ConnectionId>,
     /// Of its addresses, in their order.
     health: Vec<Health>,
     /// That it carries now.
@@ -61,6 +72,19 @@ impl Trunks {
 
     pub fn no_of(&self, id: &TrunkId) -> Option<TrunkNo> {
         self.all.iter().find(|standing| standing.trunk.id == *id).map(|standing| standing.no)
+    }
+
+    /// Whether calls of ours go there.
+    pub fn lead_to(&self, addr: SocketAddr) -> bool {
+        self.all.iter().flat_map(|standing| &standing.places).any(|place| place.hop.addr == addr)
+    }
+
+    /// Whose calls come from this address, or from whoever is certified for one of these domains. Who has shown a
+    /// certificate of a trunk is that trunk wherever he is.
+    pub fn calling(&self, ip: IpAddr, certified: &[String]) -> Option<&TrunkId> {
+        let shown = |standing: &&Standing| standing.trunk.certified.iter().any(|domain| certified.contains(domain));
+        let by_certificate = self.all.iter().find(shown);
+        by_certificate.or_else(|| self.all.iter().find(|standing| standing.calls_from(ip))).map(|known| &known.trunk.id)
     }
 
     /// In the order of the settings.
@@ -82,6 +106,10 @@ impl Standing {
             registered: None,
             asked: 0,
             failed: 0,
+            places: Vec::new(),
+            fault: None,
+            located_at: None,
+            enrolled_over: None,
             health: Vec::new(),
             calls: 0,
             pace: Pace::default(),
@@ -89,28 +117,22 @@ impl Standing {
     }
 
     /// Where calls of ours go out.
-    pub fn hops(&self) -> &[Hop] {
-        &self.trunk.to
+    pub fn hops(&self) -> Vec<Hop> {
+        self.places.iter().map(|place| place.hop).collect()
     }
 
     /// The account, for a challenge that came from an address of this trunk. Secrets go to nobody else.
     pub fn account_at(&mut self, flow: Flow) -> Option<&mut Registration> {
-        let ip = flow.remote.ip().to_canonical();
         // Within a talk some carriers are at another of their addresses.
-        let is_own = self.hops().iter().any(|hop| hop.addr == flow.remote)
-            || self.trunk.from.iter().any(|network| network.contains(&ip));
+        let is_own = self.places.iter().any(|place| place.hop.addr == flow.remote)
+            || self.calls_from(flow.remote.ip().to_canonical());
         self.registration.as_mut().filter(|_| is_own)
     }
 
-    /// Its addresses as they are by now; what is known of those that stay is kept.
-    fn set_hops(&mut self, now: Moment) {
-        let check_at = (!self.trunk.check.is_zero()).then_some(now);
-        let mut before = std::mem::take(&mut self.health);
-        let known = |hop: &Hop| {
-            let place = before.iter().position(|health| health.hop == *hop);
-            place.map_or_else(|| Health::new(*hop, check_at), |place| before.swap_remove(place))
-        };
-        self.health = self.trunk.to.iter().map(known).collect();
+    /// Whether its calls come from there.
+    pub fn calls_from(&self, ip: IpAddr) -> bool {
+        self.trunk.from.iter().any(|network| network.contains(&ip))
+            || (self.trunk.from_to && self.places.iter().any(|place| place.hop.addr.ip().to_canonical() == ip))
     }
 
     /// Who calls, as this trunk is believed, and as the house writes numbers.
@@ -122,7 +144,9 @@ impl Standing {
         }
         if let Some(numbering) = &self.trunk.numbering {
             incoming.caller.number = numbering.caller(&incoming.caller.number);
-            incoming.diverted = incoming.diverted.as_deref().map(|number| numbering.caller(number));
+            if let Some(diverted) = &mut incoming.diverted {
+                diverted.number = numbering.caller(&diverted.number);
+            }
         }
     }
 
@@ -134,6 +158,7 @@ impl Standing {
             channels: self.trunk.channels,
             registered: registers.then_some(self.registered == Some(Ok(()))),
             to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
+            fault: self.fault.clone(),
         }
     }
 }

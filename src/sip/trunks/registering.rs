@@ -1,5 +1,7 @@
 //! Our registration at carriers, RFC 3261 §10.2: begun, refreshed, taken to the next address where one fails.
 
+use std::time::Duration;
+
 use rand::Rng;
 use tracing::{info, warn};
 
@@ -10,7 +12,10 @@ use crate::sip::endpoint::{Endpoint, Owner, Purpose};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Response, SipUri, reason_phrase};
 use crate::sip::session::invite::trunk_uri;
-use crate::sip::words::{Flow, Transport};
+use crate::sip::words::{ConnectionId, Flow, Transport, Trunk};
+
+/// When a connection is gone that many registered over, not all come back at once.
+const RECONNECT: Duration = Duration::from_secs(2);
 
 impl Endpoint {
     /// Takes up the trunks of the settings; what is known of those that stay is kept.
@@ -25,30 +30,36 @@ impl Endpoint {
                     Standing::new(TrunkNo(self.trunks.last), trunk.clone())
                 }
             };
-            let same = standing.trunk.account == trunk.account
-                && standing.trunk.to == trunk.to
-                && standing.trunk.domain == trunk.domain;
+            let same_place = place.is_some() && standing.trunk.to == trunk.to;
+            let same = same_place && standing.trunk.account == trunk.account && standing.trunk.domain == trunk.domain;
             let checked_anew = standing.trunk.check != trunk.check;
+            if !registers_alike(&standing.trunk, &trunk) {
+                self.take_leave(now, &mut standing);
+            }
             standing.trunk = trunk;
             if checked_anew {
                 standing.health.clear();
             }
-            standing.set_hops(now);
-            if !same || place.is_none() {
+            if !same_place {
+                standing.begin_anew();
+            }
+            standing.check_places(now);
+            if !same {
                 self.open_account(now, &mut standing);
             }
             self.trunks.all.push(standing);
         }
-        for gone in before {
+        for mut gone in before {
             self.agenda.set(Owner::Trunk(gone.no), None);
+            self.take_leave(now, &mut gone);
         }
         for no in self.trunks.numbers() {
             self.schedule_trunk(no);
         }
     }
 
-    fn open_account(&mut self, now: Moment, standing: &mut Standing) {
-        (standing.registered, standing.asked, standing.failed) = (None, 0, 0);
+    pub(super) fn open_account(&mut self, now: Moment, standing: &mut Standing) {
+        (standing.registered, standing.asked, standing.failed, standing.enrolled_over) = (None, 0, 0, None);
         let (call_id, tag) = (self.token(), self.token());
         let (trunk, first) = (&standing.trunk, standing.hops().first().copied());
         standing.registration = trunk.account.as_ref().zip(first).map(|(own, to)| {
@@ -87,14 +98,42 @@ impl Endpoint {
             return self.enrolled(now, no, None);
         };
         let flow = Flow { listener, transport, remote, connection: None };
-        let (mut contact, cnonce) = (self.own_uri(&escape_user(&account.username), flow), self.token());
-        if transport == Transport::Udp {
-            contact.params = Default::default();
-        }
+        let (contact, cnonce) = (self.enrolled_as(&account, flow), self.token());
         let registration = self.trunks.get_mut(no).and_then(|standing| standing.registration.as_mut());
         let Some(request) = registration.and_then(|r| r.next_request(now, &contact, &cnonce)) else { return };
         if self.send(now, request, flow, Purpose::Enrol(no)).is_none() {
             self.enrolled(now, no, None);
+        }
+    }
+
+    /// Where a carrier is told that we are.
+    pub(super) fn enrolled_as(&self, account: &Account, flow: Flow) -> SipUri {
+        let contact = self.own_uri(&escape_user(&account.username), flow);
+        match account.transport {
+            Transport::Udp => SipUri { params: Default::default(), ..contact },
+            _ => contact,
+        }
+    }
+
+    /// The carrier answered our REGISTER over this connection: it may call back over it.
+    pub(in crate::sip) fn enrolled_over(&mut self, no: TrunkNo, connection: Option<ConnectionId>) {
+        if let Some(standing) = self.trunks.get_mut(no) {
+            standing.enrolled_over = connection;
+        }
+    }
+
+    /// A carrier that we were registered at over it may not find us any more: it is told again, over another.
+    pub(in crate::sip) fn enrol_again(&mut self, now: Moment, connection: ConnectionId) {
+        for no in self.trunks.numbers() {
+            let spread = RECONNECT.mul_f64(self.rng.random());
+            let Some(standing) = self.trunks.get_mut(no) else { continue };
+            if standing.enrolled_over.take_if(|over| *over == connection).is_none() {
+                continue;
+            }
+            if let (Some(Ok(())), Some(registration)) = (standing.registered, standing.registration.as_mut()) {
+                registration.try_at(now + spread);
+                self.schedule_trunk(no);
+            }
         }
     }
 
@@ -127,6 +166,15 @@ impl Endpoint {
     }
 }
 
+/// What the carrier knows of us stays true: it is not told that we go, as that might reach it after what is new.
+fn registers_alike(a: &Trunk, b: &Trunk) -> bool {
+    let name = |trunk: &Trunk| {
+        let account = trunk.account.as_ref().filter(|account| account.register.is_some());
+        account.map(|account| account.username.clone())
+    };
+    a.to == b.to && a.domain == b.domain && name(a) == name(b)
+}
+
 impl Standing {
     fn next_deadline(&self) -> Option<Moment> {
         let registration = self.registration.as_ref().and_then(Registration::next_deadline);
@@ -154,7 +202,7 @@ impl Standing {
 
     /// The next address, at once unless all have failed.
     fn ask_the_next(&mut self, now: Moment) {
-        let hops = self.hops().to_vec();
+        let hops = self.hops();
         self.failed += 1;
         self.asked = (self.asked + 1) % hops.len().max(1);
         let (Some(hop), Some(registration)) = (hops.get(self.asked), self.registration.as_mut()) else { return };

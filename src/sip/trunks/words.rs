@@ -1,6 +1,7 @@
 //! What is said of trunks: as the admin meant them, and how they stand.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::Numbering;
 use crate::ids::TrunkId;
-use crate::sip::words::Hop;
+use crate::sip::words::{Hop, Transport};
+use crate::tls::Peer;
 
 /// A way from a carrier, and to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +18,14 @@ pub struct Trunk {
     pub id: TrunkId,
     /// The sources of its calls.
     pub from: Vec<IpNet>,
+    /// Its calls come from where `to` leads, too.
+    pub from_to: bool,
+    /// Whoever has a certificate for one of these domains is this trunk, wherever he calls from, RFC 5922 §7.4.
+    pub certified: Vec<String>,
     /// Where calls of ours go out, tried in this order. Empty: it only brings calls.
-    pub to: Vec<Hop>,
+    pub to: Vec<NextHop>,
+    /// Who has to be there where it goes over TLS.
+    pub peer: Option<Peer>,
     /// Stands in URIs instead of the address, e.g. `carrier.example`.
     pub domain: Option<String>,
     /// What it is told of us by digest.
@@ -39,6 +47,86 @@ pub struct Trunk {
     pub shows: Option<String>,
     /// How numbers are written. `None`: as they come.
     pub numbering: Option<Numbering>,
+}
+
+/// An address, or a name that leads to some: RFC 3263.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextHop {
+    pub host: Host,
+    /// `None`: as the name says, or as is usual.
+    pub port: Option<u16>,
+    /// `None`: as the name says, or UDP.
+    pub transport: Option<Transport>,
+    /// Over TLS alone (`sips:`).
+    pub secure: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    Address(IpAddr),
+    Name(String),
+}
+
+impl NextHop {
+    /// The one place that is meant; `None` for a name.
+    pub fn literal(&self) -> Option<Hop> {
+        let Host::Address(ip) = self.host else { return None };
+        let transport = self.transport();
+        Some(Hop { addr: SocketAddr::new(ip, self.port.unwrap_or(transport.port())), transport })
+    }
+
+    /// Where nobody says more: RFC 3263 §4.1.
+    pub fn transport(&self) -> Transport {
+        self.transport.unwrap_or(if self.secure { Transport::Tls } else { Transport::Udp })
+    }
+}
+
+impl From<Hop> for NextHop {
+    fn from(Hop { addr, transport }: Hop) -> Self {
+        let (host, port) = (Host::Address(addr.ip()), Some(addr.port()));
+        Self { host, port, transport: Some(transport), secure: false }
+    }
+}
+
+/// E.g. `192.0.2.5:5060;transport=udp`, `sips:carrier.example`.
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.secure { "sips:" } else { "" })?;
+        match (&self.host, self.port) {
+            (Host::Name(name), None) => f.write_str(name)?,
+            (Host::Name(name), Some(port)) => write!(f, "{name}:{port}")?,
+            (Host::Address(ip), port) => {
+                write!(f, "{}", SocketAddr::new(*ip, port.unwrap_or(self.transport().port())))?;
+            }
+        }
+        match self.transport {
+            Some(transport) => write!(f, ";transport={}", transport.via_name().to_lowercase()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One place to which a trunk leads. The least rank is tried first; those alike in proportion to their weights, and
+/// those without one (0) after them, RFC 2782.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub hop: Hop,
+    pub rank: u32,
+    pub weight: u16,
+}
+
+/// Where a trunk's names lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub trunk: TrunkId,
+    /// What was looked up.
+    pub to: Vec<NextHop>,
+    /// Of those that lead somewhere.
+    pub places: Vec<Place>,
+    /// Why one leads nowhere.
+    pub fault: Option<String>,
+    /// A name server said so: it is not that none could be asked.
+    pub is_certain: bool,
 }
 
 /// What proves to a carrier that it is us, RFC 3261 §22.
@@ -68,7 +156,10 @@ impl Trunk {
         Self {
             id: id.into(),
             from,
-            to: to.into_iter().collect(),
+            from_to: false,
+            certified: Vec::new(),
+            to: to.map(NextHop::from).into_iter().collect(),
+            peer: None,
             domain: None,
             account: None,
             priority: 1,
@@ -95,6 +186,9 @@ pub struct TrunkView {
     pub registered: Option<bool>,
     /// Where calls of ours go out, and whether anybody is there; `None`: not known.
     pub to: Vec<(SocketAddr, Option<bool>)>,
+    /// Why a name of it leads nowhere.
+    #[serde(default)]
+    pub fault: Option<String>,
 }
 
 impl TrunkView {
@@ -107,6 +201,8 @@ impl TrunkView {
         match known.clone().any(|up| up == Some(true)) {
             true => Some(true),
             false if !self.to.is_empty() && known.clone().all(|up| up == Some(false)) => Some(false),
+            // Nothing that could be tried.
+            false if self.to.is_empty() && self.fault.is_some() => Some(false),
             false => self.registered,
         }
     }

@@ -1,0 +1,42 @@
+//! Taking leave of carriers whose trunk is gone, or is another by now. Whether they hear it or not, they are told once.
+
+use super::Standing;
+use crate::moment::Moment;
+use crate::sip::account::{Outcome, Registration};
+use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::message::Response;
+use crate::sip::words::Flow;
+
+/// Carriers that are being told; a reload that takes away more of them tells only so many.
+const MOST: usize = 64;
+
+impl Endpoint {
+    /// It is told that we are here no longer, RFC 3261 §10.2.2; what it carries goes on.
+    pub(super) fn take_leave(&mut self, now: Moment, standing: &mut Standing) {
+        let Some(mut registration) = standing.registration.take() else { return };
+        if standing.registered.take() == Some(Ok(())) && self.partings.len() < MOST {
+            registration.unregister(now);
+            let number = self.count();
+            self.part(now, number, registration);
+        }
+    }
+
+    fn part(&mut self, now: Moment, number: u64, mut registration: Registration) {
+        let (transport, remote) = (registration.account.transport, registration.account.registrar);
+        let Some(listener) = self.listener_to(transport, remote) else { return };
+        let flow = Flow { listener, transport, remote, connection: None };
+        let (contact, cnonce) = (self.enrolled_as(&registration.account, flow), self.token());
+        let Some(request) = registration.next_request(now, &contact, &cnonce) else { return };
+        if self.send(now, request, flow, Purpose::Parting(number)).is_some() {
+            self.partings.insert(number, registration);
+        }
+    }
+
+    pub(in crate::sip) fn parted(&mut self, now: Moment, number: u64, response: Option<&Response>) {
+        let Some(mut registration) = self.partings.remove(&number) else { return };
+        // Another challenge is answered, and nothing else tried.
+        if response.is_some() && registration.answered(now, response, 0.0) == Outcome::Again {
+            self.part(now, number, registration);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Phones that speak G.722 alone, with each other and with those who do not; tones are found again at both ends.
+
+use std::time::Duration;
+
+use crate::house::{Files, House};
+use crate::peers::{Baresip, Softphone};
+use crate::sound::{Heard, write_tone};
+
+const ALONE: &str = "audio_codecs=g722/16000/1";
+
+/// Seconds of a tone in all that a phone heard.
+fn heard_by(phone: &Baresip, hz: u32) -> f64 {
+    std::thread::sleep(Duration::from_millis(500));
+    phone.all_heard().iter().map(|path| Heard::read(path).seconds_of(hz)).sum()
+}
+
+#[test]
+fn a_caller_with_g722_alone_speaks_with_a_seat_that_has_none() {
+    let house = House::open(&Files::new(None));
+    let dir = tempfile::tempdir().unwrap();
+    let (say, operator) = (dir.path().join("say.wav"), dir.path().join("operator.wav"));
+    write_tone(&say, 700, 20);
+    let args = ["--say", say.to_str().unwrap(), "--record", operator.to_str().unwrap(), "--calls", "1"];
+    let seat = Softphone::seat(&house, "8001", "open-sesame", &args);
+    let caller = Baresip::caller(&house, 440, ALONE);
+    caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
+    house.wait_log(&["connected"]);
+    std::thread::sleep(Duration::from_secs(6));
+    caller.command("hangup");
+    assert!(seat.end());
+    let record = house.wait_records(1).remove(0);
+    assert_eq!(record["outcome"], "answered", "{record:#}\n{}", caller.log());
+    let (heard, operator) = (heard_by(&caller, 700), Heard::read(&operator).seconds_of(440));
+    assert!(heard > 4.0 && operator > 4.0, "the caller heard {heard} s, the operator {operator} s\n{}", caller.log());
+}
+
+#[test]
+fn two_phones_with_g722_alone_hear_each_other() {
+    let house = House::open(&Files::new(None));
+    let seat = Baresip::register_with(&house, "8001", "open-sesame", 700, ALONE);
+    let caller = Baresip::caller(&house, 440, ALONE);
+    caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
+    house.wait_log(&["connected"]);
+    std::thread::sleep(Duration::from_secs(6));
+    caller.command("hangup");
+    let record = house.wait_records(1).remove(0);
+    assert_eq!(record["outcome"], "answered", "{record:#}\n{}\n{}", caller.log(), seat.log());
+    let (heard, operator) = (heard_by(&caller, 700), heard_by(&seat, 440));
+    assert!(heard > 4.0 && operator > 4.0, "the caller heard {heard} s, the operator {operator} s\n{}", caller.log());
+}
