@@ -180,5 +180,13 @@ fn kamailio_brings_and_takes_calls_over_tls_and_another_steps_in_when_it_is_stop
         let told = (record["trunk"].as_str(), record["outcome"].as_str(), record["to"].as_str());
         assert_eq!(told, (Some("carrier"), Some("transferred_out"), Some("12345")), "{record:#}");
     }
-    assert_eq!(trunks(&house)[0]["calls"], 0, "no call is left");
+    // The last BYE is answered after the record is written.
+    let open = || trunks(&house)[0]["calls"] != 0;
+    for _ in 0..100 {
+        if !open() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("a call is left: {:?}", trunks(&house));
 }
