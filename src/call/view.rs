@@ -73,6 +73,26 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Each once, in the order above.
+    pub const ALL: [Stage; 16] = [
+        Stage::Arriving,
+        Stage::Menu,
+        Stage::Waiting,
+        Stage::Ringing,
+        Stage::Talking,
+        Stage::Holding,
+        Stage::Consulting,
+        Stage::Conference,
+        Stage::Lost,
+        Stage::HandedOff,
+        Stage::Onward,
+        Stage::Message,
+        Stage::Survey,
+        Stage::Announcement,
+        Stage::Dialling,
+        Stage::Over,
+    ];
+
     /// As it is written in records.
     pub fn word(self) -> &'static str {
         match self {
@@ -267,5 +287,16 @@ impl Call {
             _ => None,
         };
         others.filter_map(supervisor).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_among_all_of_them() {
+        assert!(Stage::ALL.iter().enumerate().all(|(place, stage)| *stage as usize == place));
+        assert_eq!(Stage::ALL.len(), Stage::Over as usize + 1);
     }
 }
