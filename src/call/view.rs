@@ -24,6 +24,8 @@ pub struct View<'a> {
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
+    /// The caller hung up; operator and the far end of an emergency talk on.
+    pub caller_gone: bool,
     /// `None`: it is not recorded.
     pub recorded: Option<Recorded>,
 }
@@ -159,6 +161,7 @@ pub(super) struct Look {
     consulting: Option<Consulted>,
     supervisors: Vec<Supervisor>,
     emergency: Option<Target>,
+    caller_gone: bool,
     answered: bool,
     /// Of what is only added to: how much there is.
     counts: [usize; 6],
@@ -178,6 +181,7 @@ impl Call {
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
+            caller_gone: self.is_caller_gone(),
             recorded: self.recorded_now(),
         }
     }
@@ -193,6 +197,7 @@ impl Call {
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
+            caller_gone: self.is_caller_gone(),
             answered: record.answered_at.is_some(),
             counts: [
                 record.choices.len(),
@@ -269,6 +274,10 @@ impl Call {
         let handoff = self.handoff()?;
         let stage = if handoff.is_joined() { Reached::Talking } else { Reached::Ringing };
         Some(Target { id: handoff.target_id().to_string(), stage })
+    }
+
+    fn is_caller_gone(&self) -> bool {
+        self.talk().is_some_and(|talk| talk.caller_gone)
     }
 
     fn consulted(&self) -> Option<Consulted> {

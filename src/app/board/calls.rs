@@ -51,6 +51,7 @@ impl Keeper {
                 .emergency
                 .as_ref()
                 .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
+            caller_gone: seen.caller_gone,
             notes: record
                 .notes
                 .iter()
@@ -192,6 +193,7 @@ mod tests {
             consulting: None,
             supervisors: Vec::new(),
             emergency: None,
+            caller_gone: false,
             recorded: None,
         }
     }
