@@ -33,8 +33,8 @@ pub(super) enum Tape {
 impl Call {
     /// After each event.
     pub fn see_to_recording(&mut self, house: &mut House) {
-        let talks = matches!(self.stage(), Stage::Waiting | Stage::Ringing) || self.talk().is_some();
-        self.to_be_recorded = talks && self.is_to_be_recorded(house);
+        let waits = matches!(self.stage(), Stage::Waiting | Stage::Ringing) || self.rings_for_operator();
+        self.to_be_recorded = (waits || self.talk().is_some()) && self.is_to_be_recorded(house);
         match self.tape {
             Tape::None => self.begin_recording(house),
             Tape::Runs { began, paused } => match self.stage() {
@@ -48,6 +48,13 @@ impl Call {
             },
             Tape::Over => {}
         }
+    }
+
+    /// An operator is rung who will talk with the caller without having been offered them out of a line.
+    fn rings_for_operator(&self) -> bool {
+        let rings = matches!(&self.state, State::Onward(onward) if !onward.is_joined() && onward.operator().is_some());
+        // Whom somebody asks beside a talk speaks with the caller in that talk.
+        rings && self.beside.is_none()
     }
 
     fn is_to_be_recorded(&self, house: &House) -> bool {

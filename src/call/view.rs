@@ -24,6 +24,8 @@ pub struct View<'a> {
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
+    /// The caller hung up; operator and the far end of an emergency talk on.
+    pub caller_gone: bool,
     /// `None`: it is not recorded.
     pub recorded: Option<Recorded>,
 }
@@ -73,6 +75,26 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Each once, in the order above.
+    pub const ALL: [Stage; 16] = [
+        Stage::Arriving,
+        Stage::Menu,
+        Stage::Waiting,
+        Stage::Ringing,
+        Stage::Talking,
+        Stage::Holding,
+        Stage::Consulting,
+        Stage::Conference,
+        Stage::Lost,
+        Stage::HandedOff,
+        Stage::Onward,
+        Stage::Message,
+        Stage::Survey,
+        Stage::Announcement,
+        Stage::Dialling,
+        Stage::Over,
+    ];
+
     /// As it is written in records.
     pub fn word(self) -> &'static str {
         match self {
@@ -139,6 +161,7 @@ pub(super) struct Look {
     consulting: Option<Consulted>,
     supervisors: Vec<Supervisor>,
     emergency: Option<Target>,
+    caller_gone: bool,
     answered: bool,
     /// Of what is only added to: how much there is.
     counts: [usize; 6],
@@ -158,6 +181,7 @@ impl Call {
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
+            caller_gone: self.is_caller_gone(),
             recorded: self.recorded_now(),
         }
     }
@@ -173,6 +197,7 @@ impl Call {
             consulting: self.consulted(),
             supervisors: self.supervisors(),
             emergency: self.emergency(),
+            caller_gone: self.is_caller_gone(),
             answered: record.answered_at.is_some(),
             counts: [
                 record.choices.len(),
@@ -251,6 +276,10 @@ impl Call {
         Some(Target { id: handoff.target_id().to_string(), stage })
     }
 
+    fn is_caller_gone(&self) -> bool {
+        self.talk().is_some_and(|talk| talk.caller_gone)
+    }
+
     fn consulted(&self) -> Option<Consulted> {
         let other = self.talk()?.consulted()?;
         let Role::Consulted { to } = &other.role else { return None };
@@ -267,5 +296,16 @@ impl Call {
             _ => None,
         };
         others.filter_map(supervisor).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_among_all_of_them() {
+        assert!(Stage::ALL.iter().enumerate().all(|(place, stage)| *stage as usize == place));
+        assert_eq!(Stage::ALL.len(), Stage::Over as usize + 1);
     }
 }

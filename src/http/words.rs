@@ -120,6 +120,8 @@ pub struct CallNow {
     pub consulting: Option<Consulting>,
     pub supervised_by: Vec<Supervised>,
     pub emergency: Option<EmergencyNow>,
+    /// The caller hung up; operator and `emergency` talk on.
+    pub caller_gone: bool,
     /// Each author has one, in the order in which they began.
     pub notes: Vec<Note>,
     /// What it is about, as far as the menus tell: a node of them, or the queue. See `Figures.categories`; `GET
@@ -156,6 +158,7 @@ impl CallNow {
             seat: self.seat.clone(),
             place: self.place,
             why: self.why.clone(),
+            caller_gone: self.caller_gone,
             ..CallNow::default()
         }
     }

@@ -1,6 +1,7 @@
 //! What those who look ahead need to see of the engine: who talks, who rings, who waits in which order, and how
 //! long talks took. Nothing here changes anything.
 
+use super::decision::Tally;
 use super::engine::Engine;
 use super::line::ContactState;
 use super::words::Expected;
@@ -90,5 +91,67 @@ impl Engine {
     /// an assumed one if none is known. Empty if there is no such queue.
     pub fn handle_times(&self, queue: &QueueId) -> Vec<u32> {
         self.line_names.get(queue).map(|line| self.lines[*line].pace.handled()).unwrap_or_default()
+    }
+
+    /// How those now stand whose skills will do for a contact that waits while nobody is asked for it. `None`: somebody
+    /// is, or it waits nowhere.
+    pub fn unasked(&self, contact: CallId) -> Option<Tally> {
+        let contact = self.contacts.get(&contact).filter(|contact| contact.state == ContactState::Waiting)?;
+        Some(self.classes.get(contact.class)?.tally())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::queue::{Input, Need, OperatorRules, Output, QueueRules, Rules};
+
+    #[test]
+    fn why_nobody_is_asked_follows_the_operators_though_nothing_is_decided() {
+        let mut engine = Engine::new();
+        let mut now = Moment::from_micros(1_763_955_000_000_000);
+        let mut tell = |engine: &mut Engine, input: Input| -> Vec<Output> {
+            now = now + Duration::from_secs(1);
+            engine.handle(now, input);
+            std::iter::from_fn(|| engine.poll()).collect()
+        };
+        let operator = OperatorRules { seat: Some("8001".into()), ..OperatorRules::default() };
+        let rules = Rules {
+            queues: [("a".into(), QueueRules::plain(Need::Anyone))].into(),
+            operators: [("1001".into(), operator)].into(),
+            seats: ["8001".into()].into(),
+            ..Rules::default()
+        };
+        tell(&mut engine, Input::Rules { rules: Arc::new(rules) });
+        tell(&mut engine, Input::Open { queue: "a".into(), open: true });
+        tell(&mut engine, Input::SeatReachable { seat: "8001".into(), reachable: true });
+        let join = |contact: u64| Input::Join {
+            contact: CallId(contact),
+            queue: "a".into(),
+            caller: None,
+            arrived_at: Moment::from_micros(1_763_955_000_000_000),
+        };
+        let said = tell(&mut engine, join(1));
+        let offer = said.iter().find_map(|output| match output {
+            Output::Offer { offer, .. } => Some(*offer),
+            _ => None,
+        });
+        assert_eq!(engine.unasked(CallId(1)), None, "a phone rings for it");
+        tell(&mut engine, Input::Accepted { offer: offer.expect("an offer") });
+        assert_eq!(engine.unasked(CallId(1)), None, "it is talked to");
+        tell(&mut engine, join(2));
+        let told = |engine: &Engine| engine.unasked(CallId(2)).map(|tally| tally.to_string());
+        assert_eq!(told(&engine).as_deref(), Some("1 busy"));
+        let decides = |said: &[Output]| said.iter().any(|output| matches!(output, Output::Decided(_)));
+        let said = tell(&mut engine, Input::TalkEnded { contact: CallId(1) });
+        assert_eq!((told(&engine).as_deref(), decides(&said)), (Some("1 in wrap-up"), false));
+        let away = Input::NotReady { operator: "1001".into(), reason: "meal".into(), by: crate::queue::By::Themselves };
+        tell(&mut engine, away);
+        let said = tell(&mut engine, Input::EndWrapUp { operator: "1001".into() });
+        assert_eq!((told(&engine).as_deref(), decides(&said)), (Some("1 not ready"), false));
+        assert_eq!(engine.unasked(CallId(3)), None);
     }
 }

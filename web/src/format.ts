@@ -18,14 +18,17 @@ export function since(moment: string | null | undefined, now: number): number {
   return moment ? Math.max(0, now - Date.parse(moment)) : 0;
 }
 
-/** A share as a percentage with one digit: 94.96 % is not 95 %; `goal`: beside it, or below others. */
+/** A share as a percentage with one digit, rounded as `hotline statistics` does; `goal`: beside it, or below others. */
 export function percent(share: number | null | undefined, goal?: number): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return "–";
   const value = share * 100;
   if (share === 1 || share === 0) return `${value}%`;
   // Figures that stand below each other, or beside their goal, have their point in the same place. Rounding must not
-  // lift one over its goal.
-  const tenths = Math.floor(Number((value * 10).toFixed(6))) / 10;
+  // lift one to its goal, nor to all of them: 94.96 % is not 95 %, and 99.96 % is not 100 %.
+  const exact = Number((value * 10).toFixed(6));
+  const most = goal !== undefined && share < goal ? Math.min(goal, 1) : 1;
+  const rounded = Math.round(exact);
+  const tenths = (rounded >= Number((most * 1000).toFixed(6)) ? Math.floor(exact) : rounded) / 10;
   return goal === undefined && Number.isInteger(tenths) && Math.abs(tenths - value) < 1e-9
     ? `${tenths}%`
     : `${tenths.toFixed(1)}%`;

@@ -143,6 +143,8 @@ export interface CallNow {
   consulting?: Consulting | null;
   supervised_by: { operator: string; mode: Mode }[];
   emergency?: { target: string; stage: string } | null;
+  /** Operator and emergency service talk on. */
+  caller_gone?: boolean;
   /** One for each author. */
   notes?: Note[];
   /** A node of the menus, or the queue. */

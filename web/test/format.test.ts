@@ -24,7 +24,14 @@ test.each([
   [-900, "0:00"],
 ])("%i ms left are counted down as %s", (ms, text) => expect(countdown(ms)).toBe(text));
 
-test("a share is never rounded over its goal", () => {
+test("a share is rounded as the command does", () => {
+  expect([percent(5 / 9), percent(0.5554), percent(2 / 3, 0.95)]).toEqual(["55.6%", "55.5%", "66.7%"]);
+  expect([percent(0.9999, 0.95), percent(0.9999), percent(0.9996, 0.95)]).toEqual(["99.9%", "99.9%", "99.9%"]);
+  // Without a goal beside it only what is exact has no point.
+  expect([percent(0.9546, 0.95), percent(0.9496), percent(0.95)]).toEqual(["95.5%", "95.0%", "95%"]);
+});
+
+test("a share is never rounded up to its goal", () => {
   expect(percent(0.9499, 0.95)).toBe("94.9%");
   expect(percent(0.94999, 0.95)).toBe("94.9%");
   expect(percent(0.9996, 1)).toBe("99.9%");

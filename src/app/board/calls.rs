@@ -1,13 +1,16 @@
 //! A call in the words of the pages, and what an operator does in the call of another.
 
+use std::collections::BTreeMap;
+
 use super::Seen;
 use super::category::category;
-use super::keeper::Keeper;
+use super::keeper::{Contact, Keeper};
+use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
 use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
-use crate::queue::OperatorState;
+use crate::queue::{OperatorState, Tally};
 
 impl Keeper {
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
@@ -48,6 +51,7 @@ impl Keeper {
                 .emergency
                 .as_ref()
                 .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
+            caller_gone: seen.caller_gone,
             notes: record
                 .notes
                 .iter()
@@ -124,6 +128,30 @@ fn recording(recorded: Recorded) -> &'static str {
     }
 }
 
+/// Why nobody is asked for a contact, in words.
+pub(super) fn nobody(tally: &Tally) -> String {
+    format!("nobody could be asked: {tally}")
+}
+
+/// Operators come and go without a decision about those who wait: why nobody is asked is told as the lines are now.
+/// Of places so far back that they are not told one by one it is not told either. Gives who waits for another reason
+/// than before.
+pub(super) fn renew_why<'a>(
+    contacts: &mut BTreeMap<CallId, Contact>,
+    lines: impl Iterator<Item = &'a Line>,
+) -> Vec<CallId> {
+    let unasked: BTreeMap<CallId, Tally> = lines.flat_map(|line| line.unasked.iter().copied()).collect();
+    let mut changed = Vec::new();
+    for (id, contact) in contacts.iter_mut() {
+        let why = unasked.get(id).map(nobody);
+        if !contact.talking && contact.why != why {
+            contact.why = why;
+            changed.push(*id);
+        }
+    }
+    changed
+}
+
 /// What a call is in, as the pages call it.
 pub(super) fn stage(stage: Stage) -> &'static str {
     match stage {
@@ -147,6 +175,7 @@ pub(super) fn stage(stage: Stage) -> &'static str {
 mod tests {
     use super::*;
     use crate::call::Supervisor;
+    use crate::queue::LineNow;
 
     fn seen(stage: Stage) -> Seen {
         let record = serde_json::json!({
@@ -164,8 +193,40 @@ mod tests {
             consulting: None,
             supervisors: Vec::new(),
             emergency: None,
+            caller_gone: false,
             recorded: None,
         }
+    }
+
+    #[test]
+    fn who_waits_is_told_how_operators_stand_now_and_not_how_they_stood() {
+        let contact = |why: Option<&str>, talking: bool| Contact {
+            queue: "citizen".into(),
+            since: Moment::default(),
+            callback: false,
+            talking,
+            why: why.map(String::from),
+        };
+        let wrap_up = "nobody could be asked: 1 in wrap-up";
+        let away = "nobody could be asked: 1 not ready";
+        let mut contacts: BTreeMap<CallId, Contact> = [
+            (CallId(1), contact(Some(wrap_up), false)),
+            (CallId(2), contact(Some(away), false)),
+            (CallId(3), contact(Some(wrap_up), false)),
+            (CallId(4), contact(None, true)),
+            // Nothing was decided since the board began.
+            (CallId(5), contact(None, false)),
+        ]
+        .into();
+        let tally = Tally { not_ready: 1, ..Tally::default() };
+        let now = LineNow { waiting: 4, expected: None, open: true, served: true, ready: 0 };
+        let waiting = [1, 2, 3, 5].map(CallId).to_vec();
+        // For the third a phone rings.
+        let unasked = [1, 2, 5].map(|id| (CallId(id), tally)).to_vec();
+        let line = Line { now, waiting, unasked };
+        assert_eq!(renew_why(&mut contacts, std::iter::once(&line)), [1, 3, 5].map(CallId));
+        let told: Vec<Option<&str>> = contacts.values().map(|contact| contact.why.as_deref()).collect();
+        assert_eq!(told, [Some(away), Some(away), None, None, Some(away)]);
     }
 
     fn told(seen: &Seen, operator: &str) -> Option<(Act, String, Option<String>)> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
+use super::calls;
 use super::category::{category, new_names};
 use super::day::Day;
 use super::former::Awaited;
@@ -330,8 +331,7 @@ impl Keeper {
             }
             Output::Decided(decision) => {
                 if let Some(of) = self.contacts.get_mut(&decision.contact) {
-                    let why = || format!("nobody could be asked: {}", decision.tally);
-                    of.why = decision.chosen.is_none().then(why);
+                    of.why = decision.chosen.is_none().then(|| calls::nobody(&decision.tally));
                 }
             }
             Output::Ended { contact, operator, .. } => {
@@ -442,6 +442,7 @@ impl Keeper {
         http::gauge("hotline_store_backlog", &[], look.backlog as f64);
         http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
         (self.lines, self.switched) = (look.lines, look.switched);
+        self.changed_calls.extend(calls::renew_why(&mut self.contacts, self.lines.values()));
         let mut places = BTreeMap::new();
         for line in self.lines.values() {
             places.extend(line.waiting.iter().enumerate().map(|(place, id)| (*id, place + 1)));

@@ -7,7 +7,7 @@ use crate::app::switchboard::Switchboard;
 use crate::app::switches::Flip;
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{LineNow, Next, OperatorState};
+use crate::queue::{LineNow, Next, OperatorState, Tally};
 use crate::sip::{TrunkView, guard};
 
 /// Places of a line that are told one by one.
@@ -33,6 +33,8 @@ pub struct Line {
     pub now: LineNow,
     /// In order of place.
     pub waiting: Vec<CallId>,
+    /// Of these, for whom nobody is asked, and how those stand whose skills will do.
+    pub unasked: Vec<(CallId, Tally)>,
 }
 
 pub struct Whole {
@@ -53,7 +55,9 @@ impl Switchboard {
         let queues: Vec<QueueId> = self.queue.rules().queues.keys().cloned().collect();
         let line = |id: &QueueId| {
             let line = self.queue.line_now(now, id)?;
-            Some((id.clone(), Line { now: line, waiting: self.queue.in_line(id).take(PLACES).collect() }))
+            let waiting: Vec<CallId> = self.queue.in_line(id).take(PLACES).collect();
+            let unasked = waiting.iter().filter_map(|id| Some((*id, self.queue.unasked(*id)?))).collect();
+            Some((id.clone(), Line { now: line, waiting, unasked }))
         };
         let lines = queues.iter().filter_map(line).collect();
         let lost = self.watch.take_lost();

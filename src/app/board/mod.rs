@@ -55,16 +55,26 @@ pub struct Seen {
     pub consulting: Option<Consulted>,
     pub supervisors: Vec<Supervisor>,
     pub emergency: Option<Target>,
+    pub caller_gone: bool,
     /// `None`: it is not recorded.
     pub recorded: Option<Recorded>,
 }
 
 impl Seen {
     pub fn new(id: CallId, view: View<'_>) -> Seen {
-        let View { stage, since, record, place: _, rings, operator, consulting, supervisors, emergency, recorded } =
-            view;
-        let record = record.clone();
-        Seen { id, stage, since, record, rings, operator, consulting, supervisors, emergency, recorded }
+        Seen {
+            id,
+            stage: view.stage,
+            since: view.since,
+            record: view.record.clone(),
+            rings: view.rings,
+            operator: view.operator,
+            consulting: view.consulting,
+            supervisors: view.supervisors,
+            emergency: view.emergency,
+            caller_gone: view.caller_gone,
+            recorded: view.recorded,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::day::Quarters;
 use super::keeper::{Keeper, Person};
 use crate::app::switches::Flip;
 use crate::app::web::called;
-use crate::call::SwitchTo;
+use crate::call::{Stage, SwitchTo};
 use crate::config::Opening;
 use crate::http::{self, Category, Figures, OperatorNow, Quarter, QueueNow, ScheduleNow, Today};
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId};
@@ -181,15 +181,8 @@ impl Keeper {
             self.board.put_queue(&at, queue);
         }
         let figures = self.figures(now, waiting_in_all, talking_in_all);
-        let mut stages: BTreeMap<String, usize> = BTreeMap::new();
-        for stage in ["menu", "waiting", "ringing", "talking", "holding"] {
-            stages.insert(stage.into(), 0);
-        }
-        for seen in self.calls.values() {
-            *stages.entry(calls::stage(seen.stage).to_string()).or_default() += 1;
-        }
-        for (stage, count) in &stages {
-            http::gauge("hotline_calls_open", &[("stage", stage)], *count as f64);
+        for (stage, count) in by_stage(self.calls.values().map(|seen| seen.stage)) {
+            http::gauge("hotline_calls_open", &[("stage", stage)], count as f64);
         }
         for state in STATES {
             let count = figures.operators.get(state).copied().unwrap_or(0);
@@ -254,6 +247,15 @@ impl Keeper {
         };
         quarters.iter().map(quarter).filter(|quarter| quarter.offered > 0).collect()
     }
+}
+
+/// How many are in each stage, those included in which nobody is, so that metrics fall to nothing again.
+fn by_stage(calls: impl Iterator<Item = Stage>) -> BTreeMap<&'static str, usize> {
+    let mut stages: BTreeMap<&'static str, usize> = Stage::ALL.iter().map(|of| (calls::stage(*of), 0)).collect();
+    for of in calls {
+        *stages.entry(calls::stage(of)).or_default() += 1;
+    }
+    stages
 }
 
 fn switched_to(flip: Option<&Flip>) -> &'static str {
@@ -324,5 +326,21 @@ fn reason(state: &OperatorState) -> Option<String> {
         OperatorState::NotReady { reason } => Some(reason.to_string()),
         OperatorState::Unreachable { was } => reason(was),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_in_which_no_call_is_any_more_is_told_as_empty() {
+        let before = by_stage([Stage::Conference, Stage::Menu, Stage::Arriving].into_iter());
+        let after = by_stage(std::iter::empty());
+        assert_eq!((before["conference"], before["menu"]), (1, 2));
+        for stage in ["menu", "conference", "consulting", "ending", "lost", "onward", "callback"] {
+            assert_eq!(after.get(stage), Some(&0), "{stage}");
+        }
+        assert!(before.keys().eq(after.keys()));
     }
 }

@@ -320,12 +320,17 @@ fn a_caller_who_hangs_up_leaves_operator_and_far_end_together() {
         let (seat, caller) = (talk.seat, talk.caller);
         talk.press("*2");
         let far = talk.house.rung(FIRE);
+        let call = talk.house.calls.call_of(caller).unwrap();
+        let gone = |talk: &Talk| talk.house.calls.view(call).map(|view| view.caller_gone);
+        assert_eq!(gone(&talk), Some(false));
         talk.house.hangs_up(caller);
+        assert_eq!(gone(&talk), Some(true), "told while it rings");
         // Their sound was found dead at the same time.
         talk.house.tell(Event::Media(media::Event::Dead { leg: caller }));
         assert_eq!((talk.house.released(seat), talk.house.released(far)), (None, None));
         talk.house.answers(far);
         assert_eq!(talk.hears(), Some([(seat, far), (far, seat)].into()));
+        assert_eq!(gone(&talk), Some(true));
         talk.house.pass(30 * SECOND);
         assert!(matches!(talk.house.state("1001"), OperatorState::Talking { .. }), "{:?}", talk.house.state("1001"));
         talk.house.hangs_up(if operator_first { seat } else { far });

@@ -117,6 +117,28 @@ fn those_who_look_on_are_told_what_is_not_recorded_yet_and_what_never_will_be() 
 }
 
 #[test]
+fn a_colleague_to_whom_the_caller_is_sent_is_told_while_it_rings_that_it_will_be_recorded() {
+    for (to, ringing, talking) in [
+        (Whom::Operator("1002".into()), Some(Recorded::Soon), Some(Recorded::On)),
+        (Whom::Seat("8002".into()), Some(Recorded::Soon), Some(Recorded::On)),
+        (Whom::Number("01085225050".into()), None, None),
+    ] {
+        let phone = if let Whom::Number(number) = &to { number.clone() } else { "8002".into() };
+        let mut house = house();
+        let caller = house.call(1, CITIZEN);
+        let call = house.calls.call_of(caller).unwrap();
+        let seat = house.rung("8001");
+        house.answers(seat);
+        house.order(call, "1001", Order::Transfer { to }).unwrap();
+        let second = house.rung(&phone);
+        assert_eq!(house.calls.view(call).unwrap().recorded, ringing, "{phone} rings");
+        house.answers(second);
+        notice(&mut house, caller);
+        assert_eq!(house.calls.view(call).unwrap().recorded, talking, "{phone} talks");
+    }
+}
+
+#[test]
 fn the_operator_pauses_and_resumes() {
     let (mut house, call, _, seat) = talk();
     assert_eq!(house.order(call, "1001", Order::ResumeRecording), Err(NotDone::NotPaused));

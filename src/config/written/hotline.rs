@@ -368,8 +368,8 @@ pub struct Web {
     /// Wrong passwords within a minute, from one household (an address, or a /64 of IPv6) and for one name each. 1 to
     /// 1000. Default 10.
     pub sign_in_tries: Option<u32>,
-    /// The share of callers, in percent, that is to be answered in time: the wall shows it, and below it is an alarm. 1
-    /// to 100. Default 95.
+    /// The share of callers, in percent, that is to be answered in time: the wall shows it, and below it in the last
+    /// 15 minutes is an alarm, where at least 20 came to lines in them. 1 to 100. Default 95.
     pub goal: Option<u8>,
     /// A wait longer than this is an alarm. "1s" to "24h". Default "60s".
     pub alarm_wait: Option<Time>,

@@ -269,6 +269,7 @@ export const en: Dictionary = {
     consulting: (who) => `You are talking with ${who}; the caller hears music`,
     consultRinging: (who) => `Calling ${who}; the caller hears music`,
     conference: "All three hear each other",
+    callerGone: "The caller has hung up; you and the emergency service talk on",
     supervised: {
       listen: "A supervisor listens",
       whisper: "A supervisor speaks to you (the caller does not hear it)",
@@ -447,6 +448,7 @@ export const en: Dictionary = {
     waited: "In this line",
     sinceCall: "In all",
     operator: "Operator",
+    callerGone: "has hung up; talks on with the emergency service",
     supervising: (who, mode) => `${mode}: ${who}`,
     heardBy: { listen: "nobody hears you", whisper: "only the operator hears you", barge: "both hear you" },
     phoneNeeded: "Listening uses the phone at your seat. Sign in with a seat.",

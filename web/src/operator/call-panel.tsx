@@ -64,6 +64,8 @@ function Situation({ of }: { of: CallNow }) {
     lines.push({ text: partOf(asked), state: act === "conference" ? "talking" : "consulting" });
   } else if (part?.call === of.id) {
     lines.push({ text: partOf(part), state: "consulting" });
+  } else if (of.caller_gone) {
+    lines.push({ text: t.callerGone, state: "warning" });
   } else if (of.consulting) {
     const who = whom(of.consulting.to);
     const talking = of.consulting.stage === "talking";

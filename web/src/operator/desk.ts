@@ -128,9 +128,11 @@ function keptLast(): Last | null {
 }
 
 export const last = signal<Last | null>(keptLast());
+/** A caller may come back to the same operator out of another line. */
+const isLast = (of: CallNow) => last.peek()?.id === of.id && last.peek()?.queue === (of.queue ?? null);
 effect(() => {
   const now = call.value;
-  if (!now?.connected_at || !desk.value.mine || last.peek()?.id === now.id) return;
+  if (!now?.connected_at || !desk.value.mine || isLast(now)) return;
   last.value = { id: now.id, from: callerOf(now), queue: now.queue ?? null };
   try {
     sessionStorage.setItem(LAST, JSON.stringify(last.value));

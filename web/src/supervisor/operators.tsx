@@ -79,7 +79,9 @@ function More({ operator, call }: { operator: OperatorNow; call: CallNow | null 
 function Row({ operator }: { operator: OperatorNow }) {
   const t = words.value;
   const call = calls.value.get(operator.call ?? "") ?? null;
-  const talks = call !== null && ["talking", "holding", "consulting", "conference"].includes(call.stage);
+  // With the emergency service alone nobody listens in: the caller has hung up.
+  const together = call !== null && ["talking", "holding", "consulting", "conference"].includes(call.stage);
+  const talks = together && !call.caller_gone;
   const mine = supervised.value?.call.id === call?.id ? supervised.value?.mode : null;
   const next = operator.next === "signed_out" ? t.state.signed_out : operator.next ? open(t.reason, operator.next) : "";
   const queue = queues.value.get(call?.queue ?? "")?.name ?? "";
@@ -112,10 +114,12 @@ function Row({ operator }: { operator: OperatorNow }) {
         {call ? (
           <>
             {number(callerOf(call), t.common.noNumber)}
-            <span class="second cut" title={queue}>
-              {call.supervised_by.length > 0
-                ? call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join(t.common.comma)
-                : queue}
+            <span class="second cut" title={call.caller_gone ? t.supervisor.callerGone : queue}>
+              {call.caller_gone
+                ? t.supervisor.callerGone
+                : call.supervised_by.length > 0
+                  ? call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join(t.common.comma)
+                  : queue}
             </span>
           </>
         ) : (
