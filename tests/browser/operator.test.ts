@@ -356,6 +356,18 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-call] dl.facts', { state: "detached", timeout: 20_000 });
   });
 
+  test("a call that a house that began anew does not know is let go, and the next one rings", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    served.house.calls.delete(call);
+    served.house.phones.forget();
+    served.house.operator("1001", { state: "ready", call: null });
+    served.house.cut(true);
+    await page.waitForSelector(`[data-call="${call}"]`, { state: "detached", timeout: 20_000 });
+    const next = served.house.ring("1001");
+    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
+  });
+
   test("a phone that lost its connection says so and comes back by itself", async () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-fault="link_lost"]');
