@@ -388,6 +388,25 @@ describe("what is noticed", () => {
     expect(await page.inputValue("#note")).toBe("streetlamp");
   });
 
+  test("a page that is reloaded while a colleague consults it keeps its part in the call", async () => {
+    await ready();
+    const consulting = { to: "operator 1001", operator: "1001", stage: "talking" as const, caller_hears: false };
+    const call = served.house.ring("1001");
+    served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
+    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "talking", operator: "1006" } });
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]');
+    await page.reload();
+    await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
+    expect(orders()).toEqual(["reclaim"]);
+    // The phone is lost once more: the key is there.
+    served.house.phones.end(call);
+    await page.waitForSelector('[data-act="reclaim"]');
+    await page.keyboard.press("v");
+    await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
+    expect(orders()).toEqual(["reclaim", "reclaim"]);
+  });
+
   test("a notice of a supervisor is shown at once", async () => {
     served.house.notices.set("n9", { id: "n9", text: "Flood in the east", level: "urgent", by: "mei", at: new Date().toISOString() });
     served.house.tell("notice", served.house.notices.get("n9"));
