@@ -215,6 +215,7 @@ impl Call {
 
     pub fn consultation_over(&mut self, house: &mut House, outcome: &str) {
         self.transfer_ended(house, outcome);
+        self.reclaim_no_longer(house);
         self.change_hold(house, |talk| talk.consulting = false);
     }
 
@@ -231,12 +232,10 @@ impl Call {
         let (contact, caller) = (self.id, self.caller_number());
         house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
         self.drop_seats_but(house, None);
-        // The former operator's phone, which was being rung anew, has no part in it.
-        while let Some(gone) = self.take_other(|other| other.role == Role::Reclaimed) {
-            self.drop_other(house, &gone);
-        }
         let leg = other.leg;
         self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds, other.reoffered));
+        // The former operator's phone, which was being rung anew, has no part in it.
+        self.reclaim_no_longer(house);
         (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
         if let State::Talking(talk) = &mut self.state {
             talk.new_operator(house.now, other.holds);

@@ -10,8 +10,8 @@ use super::calls::House;
 use super::offering::SeatLeg;
 use super::onward;
 use super::order::NotDone;
-use super::others::Role;
-use crate::ids::LegId;
+use super::others::{Other, Role};
+use crate::ids::{LegId, SeatId};
 use crate::media;
 use crate::moment::Moment;
 use crate::queue::{By, Input, LOST};
@@ -72,18 +72,46 @@ impl Call {
         if self.talk_mut()?.lost_until.is_none() && !house.browsers.contains(&seat) {
             return Err(NotDone::NotLost);
         }
-        if let Some(former) = self.take_other(|other| other.role == Role::Reclaimed) {
+        self.ring_anew(house, seat);
+        Ok(())
+    }
+
+    /// The same for the page of a colleague who is consulted: they keep their part in the talk.
+    pub fn reclaim_consulted(&mut self, house: &mut House) -> Result<(), NotDone> {
+        let other = self.talk_mut()?.consulted().ok_or(NotDone::NobodyConsulted)?;
+        if !other.is_joined() {
+            return Err(NotDone::NotAnsweredYet);
+        }
+        let (at, lost) = (other.at.clone(), other.lost);
+        let onward::Whom::Seat(seat) = at else { return Err(NotDone::NotLost) };
+        if !lost && !house.browsers.contains(&seat) {
+            return Err(NotDone::NotLost);
+        }
+        self.ring_anew(house, seat);
+        Ok(())
+    }
+
+    fn ring_anew(&mut self, house: &mut House, seat: SeatId) {
+        let at = onward::Whom::Seat(seat);
+        if let Some(former) = self.take_other(|other| other.role == Role::Reclaimed && other.at == at) {
             self.drop_other(house, &former);
         }
-        self.ring_other(house, Role::Reclaimed, onward::Whom::Seat(seat), None, house.now + RINGS);
-        Ok(())
+        // Whoever takes part is busy by that.
+        self.ring_other(house, Role::Reclaimed, at, None, house.now + RINGS);
+    }
+
+    /// Phones of those who take part no longer are rung anew no longer.
+    pub fn reclaim_no_longer(&mut self, house: &mut House) {
+        let seats: Vec<_> = self.seats.iter().map(|seat| onward::Whom::Seat(seat.seat.clone())).collect();
+        while let Some(gone) = self.take_other(|other| other.role == Role::Reclaimed && !seats.contains(&other.at)) {
+            self.drop_other(house, &gone);
+        }
     }
 
     pub fn reclaimed(&mut self, house: &mut House, leg: LegId) {
         let Some(other) = self.take_other(|other| other.leg == leg) else { return };
-        // Somebody else has the call by now.
         let theirs = |seat: &SeatLeg| other.at == onward::Whom::Seat(seat.seat.clone());
-        let Some(old) = self.take_seat(theirs) else { return self.drop_other(house, &other) };
+        let Some(old) = self.take_seat(theirs) else { return self.consulted_reclaimed(house, other) };
         let (holds, reoffered) = (other.holds, other.reoffered);
         info!(operator = %old.operator, "the operator's phone took the call back");
         self.drop_seat_leg(house, &old, None);
@@ -100,6 +128,20 @@ impl Call {
             (talk.lost_until, talk.refusal_plays) = (None, false);
             talk.operator_holds = holds;
         });
+        self.hear_each_other(house);
+    }
+
+    fn consulted_reclaimed(&mut self, house: &mut House, other: Other) {
+        let theirs = |former: &Other| former.is_consulted() && former.is_joined() && former.at == other.at;
+        // Somebody else has the call by now, or is consulted.
+        let Some(mut former) = self.take_other(theirs) else { return self.drop_other(house, &other) };
+        info!(at = %other.at, "the consulted phone took its part back");
+        // They go on being busy: that is not let go with the former leg.
+        let (role, busy) = (former.role.clone(), former.busy.take());
+        self.drop_other(house, &former);
+        if let State::Talking(talk) = &mut self.state {
+            talk.others.push(Other { role, busy, ..other });
+        }
         self.hear_each_other(house);
     }
 

@@ -43,7 +43,8 @@ pub enum Order {
     /// From here on the recording is silent: the citizen asks for it, or tells a card's number.
     PauseRecording,
     ResumeRecording,
-    /// The operator's phone begins anew: the seat is rung again (auto-answer) and takes the old leg's place.
+    /// The phone of the operator, or of whom they consult, begins anew: the seat is rung again (auto-answer) and takes
+    /// the old leg's place.
     Reclaim,
     /// The supervisor's phone is rung (auto-answer) and brought in; said again: the mode changes.
     Supervise {

@@ -42,7 +42,7 @@ pub(super) enum Role {
         mode: Supervision,
         takes_over: bool,
     },
-    /// The operator's own phone, rung anew.
+    /// The phone of the operator, or of whom they consult, rung anew.
     Reclaimed,
 }
 

@@ -356,6 +356,18 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-call] dl.facts', { state: "detached", timeout: 20_000 });
   });
 
+  test("a call that a house that began anew does not know is let go, and the next one rings", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    served.house.calls.delete(call);
+    served.house.phones.forget();
+    served.house.operator("1001", { state: "ready", call: null });
+    served.house.cut(true);
+    await page.waitForSelector(`[data-call="${call}"]`, { state: "detached", timeout: 20_000 });
+    const next = served.house.ring("1001");
+    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
+  });
+
   test("a phone that lost its connection says so and comes back by itself", async () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-fault="link_lost"]');
@@ -374,6 +386,25 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
     expect(orders().at(-1)).toBe("reclaim");
     expect(await page.inputValue("#note")).toBe("streetlamp");
+  });
+
+  test("a page that is reloaded while a colleague consults it keeps its part in the call", async () => {
+    await ready();
+    const consulting = { to: "operator 1001", operator: "1001", stage: "talking" as const, caller_hears: false };
+    const call = served.house.ring("1001");
+    served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
+    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "talking", operator: "1006" } });
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]');
+    await page.reload();
+    await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
+    expect(orders()).toEqual(["reclaim"]);
+    // The phone is lost once more: the key is there.
+    served.house.phones.end(call);
+    await page.waitForSelector('[data-act="reclaim"]');
+    await page.keyboard.press("v");
+    await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
+    expect(orders()).toEqual(["reclaim", "reclaim"]);
   });
 
   test("a notice of a supervisor is shown at once", async () => {

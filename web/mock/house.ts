@@ -519,7 +519,7 @@ export class House {
         this.noted(id, who, String(body.text));
         break;
       case "reclaim":
-        this.phones.ring(call?.seat ?? "", id, call?.from ?? "", true);
+        this.phones.ring(seat ?? call?.seat ?? "", id, call?.from ?? "", true);
         break;
       case "supervise":
         this.call(id, { supervised_by: [...others, { operator: who, mode: body.mode as "listen" }] });

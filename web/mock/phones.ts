@@ -170,6 +170,11 @@ class Phone {
     }
   }
 
+  /** As after a crash: nobody is told. */
+  forget(): void {
+    this.dialogs.clear();
+  }
+
   cut(): void {
     this.socket.destroy();
   }
@@ -208,6 +213,10 @@ export class Phones {
 
   end(call: string): void {
     for (const phone of this.phones) phone.end(call);
+  }
+
+  forget(): void {
+    for (const phone of this.phones) phone.forget();
   }
 
   cut(): void {

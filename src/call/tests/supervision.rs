@@ -1,8 +1,9 @@
 //! Supervisors in a talk, and phones that are lost in it.
 
+use super::house::House;
 use super::orders::{SECOND, hears, talk};
 use crate::call::{Event, NotDone, Order, Stage, Supervision, Whom};
-use crate::ids::LegId;
+use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
 use crate::records::Outcome;
@@ -78,6 +79,53 @@ fn a_page_that_comes_back_to_a_call_that_somebody_else_has_is_let_go() {
     assert!(house.are_joined(caller, second) && house.released(second).is_none());
     house.hangs_up(caller);
     assert_eq!(house.records()[0].operator, Some("1003".into()));
+}
+
+/// A consulted colleague whose page was reloaded, rung anew.
+fn consulted_anew() -> (House, CallId, [LegId; 4]) {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1003".into()) }).unwrap();
+    let second = house.rung("8003");
+    house.tell(Event::Sip(sip::Event::SeatReachable { seat: "8003".into(), browser: true }));
+    assert_eq!(house.order(call, "1003", Order::Reclaim), Err(NotDone::NotAnsweredYet));
+    house.answers(second);
+    house.order(call, "1003", Order::Reclaim).unwrap();
+    let anew = house.rung("8003");
+    assert!(anew != second && house.released(second).is_none(), "until the page answers");
+    (house, call, [caller, seat, second, anew])
+}
+
+#[test]
+fn a_consulted_colleague_whose_page_is_reloaded_keeps_their_part() {
+    let (mut house, call, [caller, seat, second, anew]) = consulted_anew();
+    house.answers(anew);
+    assert!(house.released(second).is_some() && house.released(anew).is_none());
+    assert!(house.are_joined(seat, anew));
+    assert_eq!(house.state("1003"), OperatorState::Outbound, "nothing is offered to them");
+    house.order(call, "1001", Order::Complete).unwrap();
+    assert!(house.are_joined(caller, anew));
+    assert_eq!(house.state("1003"), OperatorState::Talking { contact: call });
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    assert_eq!((record.transfers.len(), record.transfers[0].outcome.as_str()), (1, "transferred"));
+}
+
+#[test]
+fn whom_the_call_is_left_to_takes_it_back_and_whom_it_is_not_is_let_go() {
+    let (mut house, call, [caller, _, second, anew]) = consulted_anew();
+    house.order(call, "1001", Order::Complete).unwrap();
+    assert_eq!(house.released(anew), None, "the call is theirs");
+    house.answers(anew);
+    assert!(house.released(second).is_some() && house.are_joined(caller, anew));
+    house.hangs_up(caller);
+    house.records();
+
+    let (mut house, call, [caller, seat, second, anew]) = consulted_anew();
+    house.order(call, "1001", Order::Return).unwrap();
+    assert!(house.released(second).is_some() && house.released(anew).is_some());
+    assert!(house.are_joined(caller, seat));
+    house.hangs_up(caller);
+    house.records();
 }
 
 #[test]

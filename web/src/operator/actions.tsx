@@ -25,11 +25,20 @@ function Ringing() {
   );
 }
 
+function Reclaim() {
+  return (
+    <KeyButton act="reclaim" kind="main" onAct={() => void order({ order: "reclaim" })}>
+      {words.value.operator.reclaim}
+    </KeyButton>
+  );
+}
+
 function Asked({ show }: { show: (what: Window_) => void }) {
   const t = words.value.operator;
   const can = desk.value;
   return (
     <div class="actions" role="toolbar" aria-label={words.value.supervisor.actions}>
+      {can.reclaim && <Reclaim />}
       {can.mute && (
         <KeyButton act="mute" pressed={phone.value.muted} onAct={phones.mute}>
           {phone.value.muted ? t.unmute : t.mute}
@@ -89,11 +98,7 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
   return (
     <>
       <div class="actions" role="toolbar" aria-label={words.value.supervisor.actions}>
-        {can.reclaim && (
-          <KeyButton act="reclaim" kind="main" onAct={() => void order({ order: "reclaim" })}>
-            {t.reclaim}
-          </KeyButton>
-        )}
+        {can.reclaim && <Reclaim />}
         <KeyButton act="mute" pressed={phone.value.muted} disabled={!can.mute} onAct={phones.mute}>
           {phone.value.muted ? t.unmute : t.mute}
         </KeyButton>

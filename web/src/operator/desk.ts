@@ -43,7 +43,6 @@ export const desk = computed(() => {
   const asked = current !== null && operator !== null && isAsked(current, operator.id);
   const stage = current?.stage ?? null;
   const together = mine && stage !== null && TOGETHER.includes(stage);
-  const talks = sip?.stage === "talking" || sip?.stage === "answering";
   return {
     mine,
     /** In the call of a colleague, who has the caller. */
@@ -64,7 +63,7 @@ export const desk = computed(() => {
     /** What can be paused, or goes on. */
     recording: together && current.recording !== "soon" ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
-    reclaim: mine && (together || stage === "lost") && !talks && sip === null,
+    reclaim: sip === null && (mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking"),
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",

@@ -213,6 +213,11 @@ export function hangUp(): void {
   else talk.session.terminate();
 }
 
+/** The session of this call ends here, whatever the house thinks of it. */
+export function drop(call: string): void {
+  if (talk && !talk.session.isEnded() && phone.value.session?.call === call) talk.session.terminate();
+}
+
 export function mute(): void {
   const session = talk?.session;
   if (!session?.isEstablished()) return;

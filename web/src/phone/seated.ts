@@ -5,8 +5,10 @@ import { effect } from "@preact/signals";
 import { loaded, operators } from "../board";
 import { session } from "../people";
 import * as phones from "./phone";
+import { dropShells } from "./shell";
 
 export function phoneWhileSeated(): void {
+  dropShells();
   let sat = false;
   effect(() => {
     const [who, seat] = [session.value?.person.id, session.value?.seat];
