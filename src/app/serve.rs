@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rand::SeedableRng;
@@ -43,6 +44,10 @@ use crate::tls::Acceptor;
 
 /// Batches of events from the media workers that may wait for the switchboard.
 const MEDIA_BATCHES: usize = 1024;
+
+/// At the end, for the board to hear the last news and for what webhooks are to be told of them to be on the disk.
+const LAST_NEWS: Duration = Duration::from_secs(5);
+const LAST_LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Why the house could not be opened, as lines for people.
 pub type Faults = Vec<String>;
@@ -119,6 +124,7 @@ async fn open_and_run(
     if is_new {
         store.write(Entry::Version(Box::new(version.clone())));
     }
+    let closed = recovered.closed.clone();
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
     let gate = sockets.gate();
@@ -166,6 +172,7 @@ async fn open_and_run(
     let pages = web::Parts {
         clock,
         version: number,
+        closed,
         config_dir: config_dir_of_pages,
         data: data_dir.to_path_buf(),
         orders: orders_of_pages,
@@ -180,7 +187,7 @@ async fn open_and_run(
     };
     let scheme = if pages.house.web.https { "https" } else { "http" };
     let served: Vec<String> = pages.house.web.listen.iter().map(|addr| format!("{scheme}:{addr}")).collect();
-    web::start(pages).map_err(one)?;
+    let board = web::start(pages).map_err(one)?;
     let control = Control::open(data_dir, asked_tx)
         .inspect_err(|error| warn!(%error, "no control socket: `hotline reload` cannot ask; SIGHUP reloads"))
         .ok();
@@ -191,6 +198,10 @@ async fn open_and_run(
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
     switchboard.run(Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits, hooks: replies }).await;
     drop(control);
+    let until = clock.now() + LAST_NEWS;
+    while !board.is_finished() && clock.now() < until {
+        std::thread::sleep(LAST_LOOK_EVERY);
+    }
     info!("down");
     Ok(())
 }
