@@ -66,11 +66,12 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
     let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
     let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
     let access = Access::open(&data).map_err(|error| error.to_string())?;
-    // Its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile.
-    let access = access.waiting_by(|work| tokio::task::block_in_place(work));
     let program = std::env::args().next().unwrap_or_else(|| "hotline".into());
     let password_command = password_command(&program, &config_dir, &data);
     first_password(&access, &house, &password_command);
+    // From here on its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile. This
+    // thread's runtime has one thread only and must not ask for that.
+    let access = access.waiting_by(|work| tokio::task::block_in_place(work));
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let outbox = Access::open(&data).map_err(|error| error.to_string())?;
