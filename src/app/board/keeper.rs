@@ -311,13 +311,14 @@ impl Keeper {
                 self.changed_operators.insert(operator.clone());
                 let of = Contact { queue, since: at, callback: false, talking: true, why: None };
                 self.contacts.insert(contact, of);
-                if let Some(seen) = self.calls.get(&contact) {
-                    self.webhooks.connected(&seen.record, &operator, &seat, at, &self.house);
-                }
+                self.tell_connected(contact, &operator, &seat, at);
             }
-            Output::HandedOver { contact, queue, .. } if queue.as_str() != NO_QUEUE => {
-                let of = Contact { queue, since: at, callback: false, talking: true, why: None };
-                self.contacts.insert(contact, of);
+            Output::HandedOver { contact, queue, operator, seat, .. } => {
+                if queue.as_str() != NO_QUEUE {
+                    let of = Contact { queue, since: at, callback: false, talking: true, why: None };
+                    self.contacts.insert(contact, of);
+                }
+                self.tell_connected(contact, &operator, &seat, at);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 let of = self.contacts.entry(contact).or_insert(Contact {
