@@ -19,6 +19,7 @@ mod load;
 mod logging;
 mod menus;
 mod orders;
+mod outbox;
 mod outlook;
 mod prompts;
 mod questions;

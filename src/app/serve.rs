@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rand::SeedableRng;
@@ -44,6 +45,10 @@ use crate::tls::Acceptor;
 
 /// Batches of events from the media workers that may wait for the switchboard.
 const MEDIA_BATCHES: usize = 1024;
+
+/// At the end, for the board to hear the last news and for what webhooks are to be told of them to be on the disk.
+const LAST_NEWS: Duration = Duration::from_secs(5);
+const LAST_LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Why the house could not be opened, as lines for people.
 pub type Faults = Vec<String>;
@@ -123,6 +128,7 @@ async fn open_and_run(
     if is_new {
         store.write(Entry::Version(Box::new(version.clone())));
     }
+    let closed = recovered.closed.clone();
     let listen = house.sip.listen.clone();
     let drain = house.app.drain;
     let gate = sockets.gate();
@@ -171,6 +177,7 @@ async fn open_and_run(
     let pages = web::Parts {
         clock,
         version: number,
+        closed,
         config_dir: config_dir_of_pages,
         data: data_dir.to_path_buf(),
         orders: orders_of_pages,
@@ -185,7 +192,7 @@ async fn open_and_run(
     };
     let scheme = if pages.house.web.https { "https" } else { "http" };
     let served: Vec<String> = pages.house.web.listen.iter().map(|addr| format!("{scheme}:{addr}")).collect();
-    web::start(pages).map_err(one)?;
+    let board = web::start(pages).map_err(one)?;
     let control = Control::open(data_dir, asked_tx)
         .inspect_err(|error| warn!(%error, "no control socket: `hotline reload` cannot ask; SIGHUP reloads"))
         .ok();
@@ -197,6 +204,10 @@ async fn open_and_run(
     let inlets = Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits, hooks: replies, located };
     switchboard.run(inlets).await;
     drop(control);
+    let until = clock.now() + LAST_NEWS;
+    while !board.is_finished() && clock.now() < until {
+        std::thread::sleep(LAST_LOOK_EVERY);
+    }
     info!("down");
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Programs that are told of calls: a signed POST of JSON, tried again until it is taken or refused for good. A thread of
-//! its own for each; nothing waits for it, and no message for one that has to be tried again.
+//! Programs that are told of calls: a signed POST of JSON, tried again until it is taken or refused for good, by the
+//! next process where this one ends before. A thread of its own for each; nothing waits for it, and no message for one
+//! that has to be tried again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
@@ -13,14 +14,13 @@ use sha2::{Digest, Sha256};
 use tracing::{debug, warn};
 
 use super::clock::Clock;
+use super::outbox::{Message, Outbox, finish, set_aside};
 use crate::config::{House, Webhook, WebhookEvent};
 use crate::http;
 use crate::ids::{OperatorId, SeatId};
 use crate::moment::Moment;
-use crate::records::{Record, printed, rfc3339};
+use crate::records::{Access, KEPT_MESSAGES, Record, printed, rfc3339};
 
-/// Messages that wait for one program; further ones are lost, which the metrics tell.
-const WAITING: usize = 1_000;
 /// One try.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries: twice as long each time.
@@ -33,12 +33,14 @@ const BLOCK: usize = 64;
 
 pub struct Webhooks {
     clock: Clock,
+    /// More than [`KEPT_MESSAGES`] for one program are lost, which the metrics tell.
+    outbox: Outbox,
     programs: Vec<Program>,
 }
 
 struct Program {
     webhook: Webhook,
-    messages: SyncSender<String>,
+    messages: SyncSender<Message>,
     /// It is in the files still.
     wanted: Arc<AtomicBool>,
 }
@@ -50,43 +52,48 @@ impl Drop for Program {
 }
 
 impl Webhooks {
-    pub fn new(clock: Clock, webhooks: &[Webhook]) -> Webhooks {
-        let mut all = Webhooks { clock, programs: Vec::new() };
+    /// What a former process could not send is sent on.
+    pub fn start(clock: Clock, access: Access, webhooks: &[Webhook]) -> std::io::Result<Webhooks> {
+        let mut all = Webhooks { clock, outbox: Outbox::start(access)?, programs: Vec::new() };
         all.set(webhooks);
-        all
+        Ok(all)
     }
 
-    /// Those of the files as they are now; what waits for one that stays is not lost.
+    /// Those of the files as they are now; what waits for one that stays is not lost, nor for one with another secret.
     pub fn set(&mut self, webhooks: &[Webhook]) {
         self.programs.retain(|program| webhooks.contains(&program.webhook));
+        let mut new = Vec::new();
         for webhook in webhooks {
             if !self.programs.iter().any(|program| program.webhook == *webhook) {
-                match Program::start(self.clock, webhook.clone()) {
-                    Ok(program) => self.programs.push(program),
+                match Program::start(self.clock, webhook.clone(), self.outbox.access()) {
+                    Ok(program) => {
+                        new.push((kept_as(webhook), program.messages.clone()));
+                        self.programs.push(program);
+                    }
                     Err(error) => warn!(url = webhook.url, %error, "no thread for a webhook"),
                 }
             }
         }
+        self.outbox.serve(webhooks.iter().map(kept_as).collect(), new);
     }
 
     /// A phone rings for a call.
     pub fn ringing(&self, record: &Record, operator: &OperatorId, seat: &SeatId, at: Moment, house: &House) {
-        self.tell(WebhookEvent::Ringing, "ringing", record, Some((operator, seat)), at, house);
+        self.tell(WebhookEvent::Ringing, record, Some((operator, seat)), at, house);
     }
 
     pub fn connected(&self, record: &Record, operator: &OperatorId, seat: &SeatId, at: Moment, house: &House) {
-        self.tell(WebhookEvent::Connected, "connected", record, Some((operator, seat)), at, house);
+        self.tell(WebhookEvent::Connected, record, Some((operator, seat)), at, house);
     }
 
     pub fn closed(&self, record: &Record, house: &House) {
         let at = record.ended_at.unwrap_or(record.arrived_at);
-        self.tell(WebhookEvent::Closed, "closed", record, None, at, house);
+        self.tell(WebhookEvent::Closed, record, None, at, house);
     }
 
     fn tell(
         &self,
         event: WebhookEvent,
-        name: &str,
         record: &Record,
         at_seat: Option<(&OperatorId, &SeatId)>,
         at: Moment,
@@ -98,6 +105,7 @@ impl Webhooks {
         }
         let zone = &house.app.time_zone;
         let Ok(call) = printed(record, zone) else { return };
+        let name = name(&event);
         // Several phones may ring at once.
         let whose = at_seat.map(|(operator, _)| format!("-{operator}")).unwrap_or_default();
         let id = format!("{}-{name}{whose}-{}", record.call_id, at.as_millis());
@@ -107,84 +115,78 @@ impl Webhooks {
             fields.insert("seat".into(), json!(seat));
         }
         let text = message.to_string();
-        for program in programs {
-            match program.messages.try_send(text.clone()) {
-                Ok(()) => ::metrics::gauge!("hotline_webhooks_waiting").increment(1.0),
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                    http::counter("hotline_webhooks_total", &[("result", "lost")]);
-                }
-            }
-        }
+        programs.for_each(|program| self.outbox.keep(&kept_as(&program.webhook), &text, &program.messages));
+    }
+}
+
+/// Under which name its messages stand in the data folder.
+fn kept_as(webhook: &Webhook) -> String {
+    let events: Vec<&str> = webhook.events.iter().map(name).collect();
+    format!("{} {}", events.join("+"), webhook.url)
+}
+
+fn name(event: &WebhookEvent) -> &'static str {
+    match event {
+        WebhookEvent::Ringing => "ringing",
+        WebhookEvent::Connected => "connected",
+        WebhookEvent::Closed => "closed",
     }
 }
 
 impl Program {
-    fn start(clock: Clock, webhook: Webhook) -> std::io::Result<Program> {
-        let (messages, waiting) = sync_channel(WAITING);
+    fn start(clock: Clock, webhook: Webhook, access: Arc<Access>) -> std::io::Result<Program> {
+        let (messages, waiting) = sync_channel(KEPT_MESSAGES);
         let wanted = Arc::new(AtomicBool::new(true));
         let (of, still) = (webhook.clone(), wanted.clone());
-        std::thread::Builder::new().name("webhook".into()).spawn(move || work(clock, &of, &waiting, &still))?;
+        let work = move || work(clock, &of, &access, &waiting, &still);
+        std::thread::Builder::new().name("webhook".into()).spawn(work)?;
         Ok(Program { webhook, messages, wanted })
     }
 }
 
-/// A message that waits for its next try.
-struct Waiting {
-    message: String,
-    /// Tries that were made.
-    tries: u32,
-}
-
-fn work(clock: Clock, webhook: &Webhook, coming: &Receiver<String>, wanted: &AtomicBool) {
+fn work(clock: Clock, webhook: &Webhook, access: &Access, coming: &Receiver<Message>, wanted: &AtomicBool) {
     let agent = super::hooks::agent();
     // By the time of their next try, and in the order in which they came.
-    let mut again: BTreeMap<(Moment, u64), Waiting> = BTreeMap::new();
+    let mut again: BTreeMap<(Moment, u64), Message> = BTreeMap::new();
     let mut number = 0;
     loop {
         let now = clock.now();
         let due = again.first_key_value().map(|((at, _), _)| *at);
-        let waiting = match due.filter(|due| *due <= now).and_then(|_| again.pop_first()) {
-            Some((_, waiting)) => waiting,
+        let message = match due.filter(|due| *due <= now).and_then(|_| again.pop_first()) {
+            Some((_, message)) => message,
             None => {
                 let pause = due.map_or(LONGEST_PAUSE, |due| due.since(now)).min(LONGEST_PAUSE);
                 match coming.recv_timeout(pause) {
-                    Ok(message) => Waiting { message, tries: 0 },
+                    Ok(message) => message,
                     Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return give_up(again.len()),
+                    Err(RecvTimeoutError::Disconnected) => return set_aside(again.into_values()),
                 }
             }
         };
         if !wanted.load(Ordering::Relaxed) {
-            return give_up(again.len() + 1);
+            return set_aside(again.into_values().chain([message]).chain(coming.try_iter()));
         }
-        let tries = waiting.tries + 1;
-        match post(clock, &agent, webhook, &waiting.message) {
-            Ok(()) => over("ok"),
-            Err(Failed { why, for_good }) if for_good || tries == TRIES => {
+        let tries = message.tries + 1;
+        match post(clock, &agent, webhook, &message.text) {
+            Ok(()) => finish(access, &message, "ok"),
+            Err(Failed { why, for_good }) if for_good || tries >= TRIES => {
                 warn!(url = webhook.url, why, "a message to a webhook is given up");
-                over("given_up");
+                finish(access, &message, "given_up");
             }
             // Those that come do not wait behind it, unless too many are to be tried again.
-            Err(Failed { why, .. }) if again.len() < WAITING => {
+            Err(Failed { why, .. }) if again.len() < KEPT_MESSAGES => {
                 debug!(url = webhook.url, why, tries, "a webhook did not take its message");
                 http::counter("hotline_webhooks_total", &[("result", "again")]);
+                if let Some(Err(fault)) = message.number.map(|number| access.message_tried(number, tries)) {
+                    warn!(%fault, "how often a message to a webhook was tried cannot be kept");
+                }
                 number += 1;
-                let pause = (FIRST_PAUSE * 2_u32.saturating_pow(waiting.tries)).min(LONGEST_PAUSE);
-                again.insert((clock.now() + pause, number), Waiting { tries, ..waiting });
+                let pause = (FIRST_PAUSE * 2_u32.saturating_pow(message.tries)).min(LONGEST_PAUSE);
+                again.insert((clock.now() + pause, number), Message { tries, ..message });
             }
-            Err(_) => over("lost"),
+            Err(_) => finish(access, &message, "lost"),
         }
     }
-}
-
-/// A message waits no more.
-fn over(result: &str) {
-    ::metrics::gauge!("hotline_webhooks_waiting").decrement(1.0);
-    http::counter("hotline_webhooks_total", &[("result", result)]);
-}
-
-fn give_up(many: usize) {
-    (0..many).for_each(|_| over("given_up"));
 }
 
 struct Failed {
@@ -232,7 +234,66 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// Takes one message and answers it → its body.
+    fn answer(listener: &TcpListener, status: u16) -> String {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().unwrap(),
+                None if line.trim_end().is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let said = format!("HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        stream.write_all(said.as_bytes()).unwrap();
+        String::from_utf8(body).unwrap()
+    }
+
+    #[test]
+    fn what_a_program_did_not_take_is_sent_on_by_the_next_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let webhook =
+            |secret: &str| Webhook { url: url.clone(), events: [WebhookEvent::Closed].into(), secret: secret.into() };
+        let first = webhook("a secret of sixteen");
+        let kept = Access::open(dir.path()).unwrap();
+        let wait_for = |tries: Option<u32>| {
+            let is_so = || kept.messages(&kept_as(&first)).unwrap().first().map(|message| message.tries) == tries;
+            (0..1_000).any(|_| {
+                std::thread::sleep(Duration::from_millis(10));
+                is_so()
+            })
+        };
+        let start = |of: &Webhook| {
+            Webhooks::start(Clock::start(), Access::open(dir.path()).unwrap(), std::slice::from_ref(of)).unwrap()
+        };
+        let webhooks = start(&first);
+        webhooks.outbox.keep(&kept_as(&first), r#"{"id":"7"}"#, &webhooks.programs[0].messages);
+        assert_eq!(answer(&listener, 503), r#"{"id":"7"}"#);
+        assert!(wait_for(Some(1)), "how often it was tried is kept");
+        drop(webhooks);
+        // With another secret it is the same program.
+        let webhooks = start(&webhook("another secret of more"));
+        assert_eq!(answer(&listener, 200), r#"{"id":"7"}"#);
+        assert!(wait_for(None), "what was taken is forgotten");
+        drop(webhooks);
+        // What waits for a program that is in the files no more is forgotten.
+        kept.keep_message(&kept_as(&first), "{}").unwrap();
+        drop(Webhooks::start(Clock::start(), Access::open(dir.path()).unwrap(), &[]).unwrap());
+        assert!(wait_for(None));
+    }
 
     /// RFC 4231, cases 1, 2 and 6.
     #[test]

@@ -82,7 +82,7 @@ pub struct KeptAnswer {
     pub body: Vec<u8>,
 }
 
-type Done<T> = Result<T, StoreFault>;
+pub(super) type Done<T> = Result<T, StoreFault>;
 
 impl Access {
     /// Opens or makes the file in the data folder.
@@ -114,7 +114,7 @@ impl Access {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
+    pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
         let (mut work, mut done) = (Some(work), None);
         (self.wait)(&mut || done = work.take().map(|work| work(&self.db())));
         let done = done.unwrap_or(Err(rusqlite::Error::InvalidQuery));

@@ -6,6 +6,7 @@ mod access;
 mod bell;
 mod format;
 mod former;
+mod outbox;
 mod reader;
 mod recordings;
 mod recovery;
@@ -21,6 +22,7 @@ mod writer;
 
 pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
+pub use outbox::{KEPT_MESSAGES, KeptMessage};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recordings::unfinished_recordings;
 pub use recovery::{Checkpoint, Recovered};

@@ -76,6 +76,12 @@ const ACCESS_MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX commands_at ON commands (at);
 ",
+    "
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, program TEXT NOT NULL, text TEXT NOT NULL, tries INTEGER NOT NULL
+    );
+    CREATE INDEX messages_program ON messages (program, number);
+",
 ];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.

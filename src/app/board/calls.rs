@@ -8,11 +8,18 @@ use super::keeper::{Contact, Keeper};
 use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
-use crate::ids::{CallId, OperatorId};
+use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{OperatorState, Tally};
 
 impl Keeper {
+    /// The caller has this operator now, the first or another.
+    pub(super) fn tell_connected(&self, id: CallId, operator: &OperatorId, seat: &SeatId, at: Moment) {
+        if let Some(seen) = self.calls.get(&id) {
+            self.webhooks.connected(&seen.record, operator, seat, at, &self.house);
+        }
+    }
+
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
         let seen = self.calls.get(&id)?;
         let record = &seen.record;

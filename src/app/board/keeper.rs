@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -101,7 +102,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// Begins; ends when the switchboard is gone.
-    pub fn start(parts: Parts, news: Receiver<News>) -> std::io::Result<()> {
+    pub fn start(parts: Parts, news: Receiver<News>) -> std::io::Result<JoinHandle<()>> {
         let Parts { board, data, clock, house, version, orders, health, webhooks } = parts;
         let zone = house.app.time_zone.clone();
         let mut keeper = Keeper {
@@ -136,7 +137,7 @@ impl Keeper {
             info!(offered = keeper.day.all().offered, took = ?clock.now().since(began), "the board shows today");
             keeper.run(&news);
         };
-        std::thread::Builder::new().name("board".into()).spawn(work).map(drop)
+        std::thread::Builder::new().name("board".into()).spawn(work)
     }
 
     fn run(&mut self, news: &Receiver<News>) {
@@ -146,7 +147,7 @@ impl Keeper {
             let now = self.clock.now();
             if now >= next || !self.to_show.is_empty() {
                 let waiting = std::mem::take(&mut self.to_show);
-                let Some(look) = self.look(whole) else { return };
+                let Some(look) = self.look(whole) else { return news.iter().for_each(|one| self.hear(one)) };
                 whole = false;
                 // What is older than the whole is heard before it.
                 while look.whole.as_ref().is_some_and(|whole| self.heard < whole.told) {
@@ -311,13 +312,14 @@ impl Keeper {
                 self.changed_operators.insert(operator.clone());
                 let of = Contact { queue, since: at, callback: false, talking: true, why: None };
                 self.contacts.insert(contact, of);
-                if let Some(seen) = self.calls.get(&contact) {
-                    self.webhooks.connected(&seen.record, &operator, &seat, at, &self.house);
-                }
+                self.tell_connected(contact, &operator, &seat, at);
             }
-            Output::HandedOver { contact, queue, .. } if queue.as_str() != NO_QUEUE => {
-                let of = Contact { queue, since: at, callback: false, talking: true, why: None };
-                self.contacts.insert(contact, of);
+            Output::HandedOver { contact, queue, operator, seat, .. } => {
+                if queue.as_str() != NO_QUEUE {
+                    let of = Contact { queue, since: at, callback: false, talking: true, why: None };
+                    self.contacts.insert(contact, of);
+                }
+                self.tell_connected(contact, &operator, &seat, at);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 let of = self.contacts.entry(contact).or_insert(Contact {

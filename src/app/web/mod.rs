@@ -7,6 +7,7 @@ mod phones;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
@@ -18,8 +19,8 @@ use super::switchboard::Order;
 use super::webhooks::Webhooks;
 use crate::config::{Called, Emergency, House, Opening, WebRole};
 use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, QueueFacts, Role, Settings};
-use crate::ids::Language;
-use crate::records::Access;
+use crate::ids::{CallId, Language};
+use crate::records::{Access, read_call};
 use crate::sip::transport::Gate;
 use crate::tls::Acceptor;
 
@@ -28,6 +29,8 @@ pub struct Parts {
     pub clock: Clock,
     pub house: House,
     pub version: u64,
+    /// Calls that were open when the last process ended: nobody was told yet that they are over.
+    pub closed: Vec<CallId>,
     pub config_dir: PathBuf,
     pub data: PathBuf,
     pub orders: mpsc::Sender<Order>,
@@ -41,22 +44,44 @@ pub struct Parts {
     pub settings: Arc<ArcSwap<Settings>>,
 }
 
-/// Starts the board's thread and the web server's.
-pub fn start(parts: Parts) -> Result<(), String> {
-    let Parts { clock, house, version, config_dir, data, orders, asked, durable, listeners, tls, gate, news, settings } =
-        parts;
+/// Starts the board's thread and the web server's. The board's ends when it has heard all that the switchboard said.
+pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
+    let Parts {
+        clock,
+        house,
+        version,
+        closed,
+        config_dir,
+        data,
+        orders,
+        asked,
+        durable,
+        listeners,
+        tls,
+        gate,
+        news,
+        settings,
+    } = parts;
     let told = |error: std::io::Error| error.to_string();
     let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
     let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
     let access = Access::open(&data).map_err(|error| error.to_string())?;
-    // Its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile.
-    let access = access.waiting_by(|work| tokio::task::block_in_place(work));
     let program = std::env::args().next().unwrap_or_else(|| "hotline".into());
     let password_command = password_command(&program, &config_dir, &data);
     first_password(&access, &house, &password_command);
+    // From here on its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile. This
+    // thread's runtime has one thread only and must not ask for that.
+    let access = access.waiting_by(|work| tokio::task::block_in_place(work));
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-    let webhooks = Webhooks::new(clock, &house.web.webhooks);
+    let outbox = Access::open(&data).map_err(|error| error.to_string())?;
+    let webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
+    for call in closed {
+        match read_call(&data, call) {
+            Ok(record) => record.iter().for_each(|record| webhooks.closed(record, &house)),
+            Err(fault) => tracing::warn!(%call, %fault, "no webhook is told that a call is over"),
+        }
+    }
     let zone = house.app.time_zone.clone();
     let sign_in_tries = house.web.sign_in_tries;
     let https = house.web.https;
@@ -70,7 +95,7 @@ pub fn start(parts: Parts) -> Result<(), String> {
         health: health.clone(),
         webhooks,
     };
-    board::Keeper::start(keeper, news).map_err(told)?;
+    let keeper = board::Keeper::start(keeper, news).map_err(told)?;
     let office = obeying::Office::new(board.clone(), orders, asked, durable, config_dir, data.clone(), zone.clone());
     let office = Arc::new(office);
     let parts = http::Parts {
@@ -88,7 +113,8 @@ pub fn start(parts: Parts) -> Result<(), String> {
         phones: phones::entrance(gate),
         tls: tls.filter(|_| https),
     };
-    http::start(parts, listeners).map_err(told)
+    http::start(parts, listeners).map_err(told)?;
+    Ok(keeper)
 }
 
 /// As long as nobody can sign in, the log says how that is changed.
