@@ -25,10 +25,10 @@ test("a caller who comes back out of another line is named by that line in wrap-
     supervised_by: [],
   });
   session.value = { person: { id: "1001" } } as typeof session.value;
-  operators.value = new Map([["1001", { id: "1001", state: "talking", call: "c1" }]]) as typeof operators.value;
-  calls.value = new Map([["c1", talk("citizens")]]) as typeof calls.value;
+  operators.value = new Map([["1001", { id: "1001", state: "talking", call: "c1" }]]) as unknown as typeof operators.value;
+  calls.value = new Map([["c1", talk("citizens")]]) as unknown as typeof calls.value;
   expect(last.value?.queue).toBe("citizens");
-  calls.value = new Map([["c1", talk("english")]]) as typeof calls.value;
+  calls.value = new Map([["c1", talk("english")]]) as unknown as typeof calls.value;
   expect(last.value?.queue).toBe("english");
   expect(last.value?.id).toBe("c1");
 });
