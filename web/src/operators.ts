@@ -28,6 +28,9 @@ export function doing({ state, part }: OperatorNow): string {
 /** What they do there, told to themselves. */
 export const partOf = (part: Part) => inWords(part, words.value.part, words.value.partSoon);
 
+/** By whom they hear is said of such a part: of the muted it is not true. */
+export const isHeard = ({ act }: Part) => act === "conference" || act === "whisper" || act === "barge";
+
 type Said<Key extends string> = Record<Key, (who: string) => string>;
 
 /** What they are still rung for they do not do yet; and not everybody who rings is sent by a colleague. */

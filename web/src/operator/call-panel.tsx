@@ -6,7 +6,7 @@ import { queues } from "../board";
 import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
 import { called, open, words } from "../language";
-import { partOf } from "../operators";
+import { isHeard, partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Note as NoteOf } from "../words";
 import { Actions, type Window_ } from "./actions";
@@ -51,7 +51,10 @@ function categoryName(id: string): string {
 function Situation({ of }: { of: CallNow }) {
   const t = words.value.operator;
   const lines: { text: string; state: string }[] = [];
-  if (phone.value.muted) lines.push({ text: t.muted, state: "warning" });
+  const { muted } = phone.value;
+  // The muted are not told in the same breath that they are heard.
+  const three = muted ? words.value.stage.conference : t.conference;
+  if (muted) lines.push({ text: t.muted, state: "warning" });
   const [mine, part] = [me.value, me.value?.part];
   if (desk.value.asked) {
     const act = of.consulting?.caller_hears ? "conference" : "consulted";
@@ -61,17 +64,18 @@ function Situation({ of }: { of: CallNow }) {
       stage: of.consulting?.stage ?? "talking",
       operator: of.operator ?? null,
     } as const;
-    lines.push({ text: partOf(asked), state: act === "conference" ? "talking" : "consulting" });
+    const text = muted && isHeard(asked) ? three : partOf(asked);
+    lines.push({ text, state: act === "conference" ? "talking" : "consulting" });
   } else if (part?.call === of.id) {
-    lines.push({ text: partOf(part), state: "consulting" });
+    if (!muted || !isHeard(part)) lines.push({ text: partOf(part), state: "consulting" });
   } else if (of.caller_gone) {
     lines.push({ text: t.callerGone, state: "warning" });
   } else if (of.consulting) {
     const who = whom(of.consulting.to);
     const talking = of.consulting.stage === "talking";
-    if (of.stage === "conference") lines.push({ text: `${t.conference}: ${who}`, state: "talking" });
+    if (of.stage === "conference") lines.push({ text: `${three}: ${who}`, state: "talking" });
     else lines.push({ text: talking ? t.consulting(who) : t.consultRinging(who), state: "consulting" });
-  } else if (of.stage === "conference") lines.push({ text: t.conference, state: "talking" });
+  } else if (of.stage === "conference") lines.push({ text: three, state: "talking" });
   if (of.recording === "paused") lines.push({ text: t.recordingPaused, state: "warning" });
   if (of.recording === "soon" && desk.value.together) lines.push({ text: t.recordingSoon, state: "info" });
   if (of.stage === "lost") lines.push({ text: t.lost, state: "urgent" });
@@ -308,7 +312,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
         </span>
         {of && (
           <span class="strong">
-            <Since at={of.connected_at ?? of.since} />
+            <Since at={ringing ? of.since : (of.connected_at ?? of.since)} />
           </span>
         )}
       </div>

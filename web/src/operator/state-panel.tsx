@@ -2,7 +2,7 @@
 
 import { now } from "../clock";
 import { open, words } from "../language";
-import { partOf } from "../operators";
+import { isHeard, partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
@@ -12,8 +12,8 @@ import { call, desk, extend, finish, me, phone, ready } from "./desk";
 function hint(operator: OperatorNow): string {
   const t = words.value;
   if (operator.state === "outbound" && operator.part) {
-    const muted = phone.value.muted ? `${t.operator.muted} ` : "";
-    return muted + partOf(operator.part);
+    if (!phone.value.muted) return partOf(operator.part);
+    return isHeard(operator.part) ? t.operator.muted : `${t.operator.muted} ${partOf(operator.part)}`;
   }
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
@@ -67,7 +67,8 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
   const part = state === "outbound" ? operator.part : null;
   const idle = state === "ready" || state === "not_ready" || state === "signed_out" || state === "unreachable";
   const reason = state === "not_ready" && operator.reason ? open(t.reason, operator.reason) : "";
-  const after = next === "signed_out" ? t.state.signed_out : open(t.reason, next);
+  const after =
+    next === "signed_out" ? t.state.signed_out : next === "sign_in" ? t.state.not_ready : open(t.reason, next);
   return (
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
       <div class="state-now">
@@ -82,7 +83,8 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
       <div class="state-words">
         <p>
           {reason && <strong data-field="reason">{reason} · </strong>}
-          {next ? <strong>{t.next(after)}</strong> : hint(operator)}
+          {next && <strong data-field="next">{t.next(after)} · </strong>}
+          {hint(operator)}
         </p>
         <PhoneState />
       </div>
