@@ -25,7 +25,9 @@ test("a caller who comes back out of another line is named by that line in wrap-
     supervised_by: [],
   });
   session.value = { person: { id: "1001" } } as typeof session.value;
-  operators.value = new Map([["1001", { id: "1001", state: "talking", call: "c1" }]]) as unknown as typeof operators.value;
+  operators.value = new Map([
+    ["1001", { id: "1001", state: "talking", call: "c1" }],
+  ]) as unknown as typeof operators.value;
   calls.value = new Map([["c1", talk("citizens")]]) as unknown as typeof calls.value;
   expect(last.value?.queue).toBe("citizens");
   calls.value = new Map([["c1", talk("english")]]) as unknown as typeof calls.value;
