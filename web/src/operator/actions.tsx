@@ -116,7 +116,12 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
             <KeyButton act="threeWay" disabled={!can.threeWay} onAct={() => void order({ order: "conference" })}>
               {t.threeWay}
             </KeyButton>
-            <KeyButton act="complete" kind="main" onAct={() => void order({ order: "complete" })}>
+            <KeyButton
+              act="complete"
+              kind="main"
+              disabled={!can.complete}
+              onAct={() => void order({ order: "complete" })}
+            >
               {t.complete}
             </KeyButton>
           </>

@@ -42,6 +42,8 @@ export const desk = computed(() => {
   const mine = current !== null && operator !== null && current.operator === operator.id;
   const asked = current !== null && operator !== null && isAsked(current, operator.id);
   const stage = current?.stage ?? null;
+  // While an emergency is handed off the house does nothing else with the caller.
+  const free = !current?.emergency;
   const together = mine && stage !== null && TOGETHER.includes(stage);
   return {
     mine,
@@ -54,10 +56,10 @@ export const desk = computed(() => {
     keypad: sip?.stage === "talking",
     hold: together && (stage === "talking" || stage === "holding"),
     held: stage === "holding",
-    consult: together && (stage === "talking" || stage === "holding"),
-    transfer: together,
-    back: together && (stage === "consulting" || stage === "conference"),
-    complete: together && (stage === "consulting" || stage === "conference"),
+    consult: together && free && (stage === "talking" || stage === "holding"),
+    transfer: together && free,
+    back: together && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
+    complete: together && free && (stage === "consulting" || stage === "conference"),
     threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
     emergency: together && directory.value.emergencies.length > 0,
     /** What can be paused, or goes on. */
