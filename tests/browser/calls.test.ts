@@ -202,10 +202,10 @@ test("consultation, three-way, and a transfer to a second browser, which sees it
   // From the first ring on: who asks, about whom, and that the citizen does not hear it.
   await boris.waitForSelector(`[data-call="${call}"] .caller:has-text("138 6666 7777")`);
   await boris.waitForSelector('[data-note="1001"]:has-text("a lamp")');
-  await situation(boris, "Anna consults you about this caller; the caller hears music, not you");
+  await situation(boris, "Anna asks for you about this caller, your phone rings; the caller hears music, not you");
   await boris.keyboard.press("a");
   await anna.waitForSelector('[data-act="threeWay"]:not([disabled])', { timeout: 15_000 });
-  await situation(boris, "the caller hears music, not you");
+  await situation(boris, "Anna consults you about this caller; the caller hears music, not you");
   await boris.waitForSelector('[data-stage="consulting"] [data-field="visits"]');
   expect(await boris.locator('[data-act="hold"], [data-act="complete"], #note').count()).toBe(0);
   await clara.waitForSelector('tr[data-operator="1002"] .chip:has-text("consulted by Anna")', { timeout: 15_000 });

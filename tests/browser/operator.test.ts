@@ -394,6 +394,7 @@ describe("what is noticed", () => {
     const call = served.house.ring("1001");
     served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
     served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "talking", operator: "1006" } });
+    await page.waitForSelector('[data-act="answer"]');
     await page.keyboard.press("a");
     await page.waitForSelector('[data-act="mute"]');
     await page.reload();
