@@ -390,7 +390,7 @@ describe("what is noticed", () => {
 
   test("a page that is reloaded while a colleague consults it keeps its part in the call", async () => {
     await ready();
-    const consulting = { to: "operator 1001", operator: "1001", stage: "talking" as const, caller_hears: false };
+    const consulting = { to: "operator 1001", whom: { operator: "1001" }, operator: "1001", stage: "talking" as const, caller_hears: false };
     const call = served.house.ring("1001");
     served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
     served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "talking", operator: "1006" } });
