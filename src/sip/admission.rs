@@ -246,7 +246,8 @@ impl Endpoint {
             return Err(Box::new(request.respond(403, Some(&tag))));
         }
         let credentials = request.headers.credentials("Authorization");
-        match self.verifier.verify(now, &request.method, &credentials, &request.uri, &self.settings.seats) {
+        let (seats, asker) = (&self.settings.seats, self.registrar.asker(flow, request));
+        match self.verifier.verify(now, &request.method, &credentials, &request.uri, seats, asker) {
             Verdict::Seat(seat) if seat.as_str() == from => {
                 self.somebody_proved(flow);
                 Ok(Admitted { source: Source::Seat(seat), pinned: true })

@@ -4,6 +4,7 @@
 //! registrations or dialogs.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
@@ -12,6 +13,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
 
+use super::guesses::Guesses;
 use super::message::{Challenge, Credentials, Method, Uri};
 use super::words::{SeatAccount, Secret};
 use crate::ids::SeatId;
@@ -36,6 +38,7 @@ pub struct Verifier {
     /// Nonce → the highest count seen. Nonces begin with their time, so the first is the oldest.
     used: BTreeMap<String, u32>,
     forgotten_before: Moment,
+    guesses: Guesses,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,21 @@ pub enum Verdict {
     Challenge {
         stale: bool,
     },
+}
+
+/// Who shows credentials: guesses are counted where he is.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    pub ip: IpAddr,
+    /// Whose phone it is, as far as a registration tells: his own secret is looked at however many guesses come from
+    /// beside him.
+    pub seat: Option<SeatId>,
+}
+
+impl From<IpAddr> for Asker {
+    fn from(ip: IpAddr) -> Self {
+        Self { ip, seat: None }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +101,15 @@ impl Verifier {
         let mut rng = StdRng::from_rng(rng);
         let key = rng.random();
         let forgotten_before = Moment::default();
-        Self { realm: realm.into(), lifetime, key, rng, used: BTreeMap::new(), forgotten_before }
+        Self {
+            realm: realm.into(),
+            lifetime,
+            key,
+            rng,
+            used: BTreeMap::new(),
+            forgotten_before,
+            guesses: Guesses::default(),
+        }
     }
 
     /// SHA-256 first, then MD5 for older phones (RFC 8760 §2.4). Both carry the same nonce.
@@ -106,7 +132,8 @@ impl Verifier {
         (self.realm, self.lifetime) = (realm.into(), lifetime);
     }
 
-    /// Whose credentials these are. Unknown seats cost the same work as known ones.
+    /// Whose credentials these are. Unknown seats cost the same work as known ones. From where too many were
+    /// wrong, no more are looked at for a while: the answer is the same.
     pub fn verify(
         &mut self,
         now: Moment,
@@ -114,10 +141,16 @@ impl Verifier {
         credentials: &[Credentials],
         request_uri: &Uri,
         seats: &BTreeMap<SeatId, SeatAccount>,
+        asker: impl Into<Asker>,
     ) -> Verdict {
+        let Asker { ip: from, seat: own } = asker.into();
         let ours =
             credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some());
         let Some(c) = ours else { return Verdict::Challenge { stale: false } };
+        let is_own = own.is_some_and(|seat| seat.as_str() == c.username);
+        if !is_own && self.guesses.are_too_many(now, from) {
+            return Verdict::Challenge { stale: false };
+        }
         let algorithm = Algorithm::named(c.algorithm.as_deref()).unwrap_or(Algorithm::Md5);
         let nobody = Secret { ha1_md5: "0".repeat(32), ha1_sha256: "0".repeat(64) };
         let known = seats.get(c.username.as_str()).and_then(|seat| seat.secret.as_ref());
@@ -127,6 +160,7 @@ impl Verifier {
         let right =
             same(&expected, &c.response.to_ascii_lowercase()) & known.is_some() & same_target(&c.uri, request_uri);
         if !right {
+            self.guesses.count(now, from);
             return Verdict::Challenge { stale: false };
         }
         let count = match (c.qop.as_deref(), c.nc.as_deref()) {
@@ -263,6 +297,8 @@ mod tests {
         BTreeMap::from([("8001".into(), account)])
     }
 
+    const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     fn uri() -> Uri {
         Uri::parse("sip:127.0.0.1:5060").expect("a URI")
     }
@@ -301,14 +337,14 @@ mod tests {
         let mut verifier = verifier();
         for challenge in verifier.challenges(T0, false, None) {
             let c = credentials(&challenge, "8001", "pw", 1);
-            let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats());
+            let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats(), FROM);
             // Both challenges share a nonce, so its second use needs a higher count.
             if challenge.algorithm.as_deref() == Some("SHA-256") {
                 assert_eq!(verdict, Verdict::Seat("8001".into()));
             } else {
                 assert_eq!(verdict, Verdict::Challenge { stale: true });
                 let c = credentials(&challenge, "8001", "pw", 2);
-                let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats());
+                let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats(), FROM);
                 assert_eq!(verdict, Verdict::Seat("8001".into()));
             }
         }
@@ -331,16 +367,16 @@ mod tests {
             (late, vec![good.clone()], true),
         ];
         for (n, (now, credentials, stale)) in cases.into_iter().enumerate() {
-            let verdict = verifier.verify(now, &Method::REGISTER, &credentials, &uri(), &seats());
+            let verdict = verifier.verify(now, &Method::REGISTER, &credentials, &uri(), &seats(), FROM);
             assert_eq!(verdict, Verdict::Challenge { stale }, "case {n}");
         }
         assert_eq!(
-            verifier.verify(T0, &Method::REGISTER, std::slice::from_ref(&good), &uri(), &seats()),
+            verifier.verify(T0, &Method::REGISTER, std::slice::from_ref(&good), &uri(), &seats(), FROM),
             Verdict::Seat("8001".into())
         );
-        let replayed = verifier.verify(T0, &Method::REGISTER, std::slice::from_ref(&good), &uri(), &seats());
+        let replayed = verifier.verify(T0, &Method::REGISTER, std::slice::from_ref(&good), &uri(), &seats(), FROM);
         assert_eq!(replayed, Verdict::Challenge { stale: true });
-        let other_method = verifier.verify(T0, &Method::INVITE, &[good], &uri(), &seats());
+        let other_method = verifier.verify(T0, &Method::INVITE, &[good], &uri(), &seats(), FROM);
         assert_eq!(other_method, Verdict::Challenge { stale: false });
     }
 
@@ -363,9 +399,27 @@ mod tests {
         for nonce in hostile {
             let challenge = Challenge { nonce: nonce.clone(), ..ours.clone() };
             let signed = credentials(&challenge, "8001", "pw", 1);
-            let verdict = verifier.verify(T0, &Method::REGISTER, &[signed], &uri(), &seats());
+            let verdict = verifier.verify(T0, &Method::REGISTER, &[signed], &uri(), &seats(), FROM);
             assert_eq!(verdict, Verdict::Challenge { stale: true }, "{nonce:?}");
         }
+    }
+
+    #[test]
+    fn guessing_ends_in_challenges_and_does_not_lock_the_seat() {
+        let mut verifier = verifier();
+        let elsewhere = "192.0.2.1".parse().expect("an address");
+        let mut nc = 0;
+        let mut ask = |verifier: &mut Verifier, password: &str, from| {
+            nc += 1;
+            let challenge = verifier.challenges(T0, false, None).remove(0);
+            let c = credentials(&challenge, "8001", password, nc);
+            verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats(), from)
+        };
+        for n in 0..200 {
+            assert_eq!(ask(&mut verifier, &format!("guess{n}"), elsewhere), Verdict::Challenge { stale: false });
+        }
+        assert_eq!(ask(&mut verifier, "pw", elsewhere), Verdict::Challenge { stale: false }, "not looked at");
+        assert_eq!(ask(&mut verifier, "pw", FROM), Verdict::Seat("8001".into()));
     }
 
     #[test]
@@ -375,7 +429,10 @@ mod tests {
             let now = T0 + Duration::from_secs(second);
             let challenge = verifier.challenges(now, false, None).remove(0);
             let c = credentials(&challenge, "8001", "pw", 1);
-            assert_eq!(verifier.verify(now, &Method::REGISTER, &[c], &uri(), &seats()), Verdict::Seat("8001".into()));
+            assert_eq!(
+                verifier.verify(now, &Method::REGISTER, &[c], &uri(), &seats(), FROM),
+                Verdict::Seat("8001".into())
+            );
         }
         assert!(verifier.used.len() <= 62, "{}", verifier.used.len());
     }

@@ -101,7 +101,8 @@ pub(crate) fn credentials(bytes: &[u8]) -> (usize, usize, bool) {
         Verifier::new("r", std::time::Duration::from_secs(60), &mut rand::rngs::StdRng::seed_from_u64(1));
     let uri = Uri::parse("sip:r").expect("a URI");
     let now = Moment::from_micros(1_700_000_000_000_000);
-    let verdict = verifier.verify(now, &Method::REGISTER, &credentials, &uri, &seats());
+    let from = std::net::IpAddr::from([192, 0, 2, 1]);
+    let verdict = verifier.verify(now, &Method::REGISTER, &credentials, &uri, &seats(), from);
     let Verdict::Challenge { stale } = verdict else { panic!("somebody got in without the secret") };
     (credentials.len(), challenges.len(), stale)
 }

@@ -16,6 +16,7 @@ mod flows;
 #[cfg(test)]
 pub(crate) mod fuzzing;
 pub mod guard;
+mod guesses;
 mod index;
 pub mod message;
 pub mod registrar;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::addressing::{listener_to, way_to};
-use super::digest::{Verdict, Verifier};
+use super::digest::{Asker, Verdict, Verifier};
 use super::index::Index;
 use super::message::{NameAddr, Request, Response, SipUri, Uri};
 use super::words::{Binding, ConnectionId, Event, Flow, Listen, ListenerId, SeatAccount, Settings, Transport};
@@ -141,7 +141,10 @@ impl Registrar {
         let verdict = match proven {
             Some(seat) if seats.contains_key(seat) => Verdict::Seat(seat.clone()),
             Some(_) => return Err(respond(403)),
-            None => verifier.verify(now, &request.method, &credentials, &request.uri, seats),
+            None => {
+                let asker = self.asker(flow, request);
+                verifier.verify(now, &request.method, &credentials, &request.uri, seats, asker)
+            }
         };
         let seat = match verdict {
             Verdict::Seat(seat) => seat,
@@ -365,6 +368,18 @@ impl Registrar {
     pub fn is_at(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.addresses.has(&ip) || self.provable.contains(&ip)
+    }
+
+    /// Who shows credentials: a phone that registered is known by the way it comes, or by the Call-ID of its REGISTERs.
+    pub fn asker(&self, flow: Flow, request: &Request) -> Asker {
+        let is_it = |bound: &Bound| {
+            let same_way = bound.flow.remote == flow.remote && bound.flow.connection == flow.connection;
+            let call_id = request.headers.call_id().unwrap_or_default();
+            same_way || (!call_id.is_empty() && bound.call_id == call_id)
+        };
+        let from = request.headers.from().ok().and_then(|from| from.uri.sip().map(SipUri::number));
+        let seat = from.map(SeatId::from).filter(|seat| self.seats.get(seat).is_some_and(is_it));
+        Asker { ip: flow.remote.ip(), seat }
     }
 
     /// Whether a phone that registered, or one that never does, comes this way. Over a connection it is the connection
