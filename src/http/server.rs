@@ -147,7 +147,8 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
     listen.iter().map(|addr| open(addr).map_err(|error| format!("web.listen {addr}: {error}"))).collect()
 }
 
-/// Sessions and the audit log are on the disk: while one thread waits for it, another carries the WebSockets of phones.
+/// Sessions and the audit log are on the disk: while one request waits for it, another thread carries the WebSockets of
+/// phones. A second request that waits holds that one up, too.
 const WORKERS: usize = 2;
 
 /// Serves until the process ends.

@@ -405,7 +405,7 @@ impl Keeper {
                     self.contacts.entry(*id).or_insert(new);
                 }
             }
-            // Not the first look: news were lost.
+            // A whole look is asked for at the beginning, and made where news were lost.
             if self.board.is_ready() {
                 self.begin_anew(now, whole.seq);
             }

@@ -1,4 +1,4 @@
-//! What the board asks of the switchboard every second: how the lines are, who is signed in, what is switched.
+//! What the board asks of the switchboard every half second: how the lines are, who is signed in, what is switched.
 
 use std::collections::BTreeMap;
 
