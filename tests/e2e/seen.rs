@@ -58,6 +58,8 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
         let mut operators = board["operators"].as_array().into_iter().flatten();
         operators.any(|operator| operator["id"] == "1002" && operator["state"] == "ready")
     });
+    // What is asked of her from here on begins after the note.
+    wait_call(&vera, "the note is there", |call| call["notes"][0]["text"] == "a lamp");
     let before = offset(&vera);
     let path = format!("/api/v1/calls/{id}");
     for nobody in [&boris, &dora] {
