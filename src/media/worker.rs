@@ -117,19 +117,17 @@ impl Worker {
                 Err(error) => return tracing::error!(%error, "a media worker cannot wait; its calls are silent"),
             }
             let now = (self.start.clock)();
-            let mut ordered = false;
-            for event in &ready {
-                match event.data.u64() {
-                    WAKE => ordered = true,
-                    socket => self.read(now, socket, &mut packet),
-                }
-            }
+            let ordered = ready.iter().any(|event| event.data.u64() == WAKE);
             if ordered {
                 let mut count = [0; 8];
                 let _ = rustix::io::read(&*self.wake, &mut count);
             }
+            // First: a packet that came after an order finds it done.
             if (ordered || self.next_tick <= now) && !self.take_orders(now) {
                 break;
+            }
+            for socket in ready.iter().map(|event| event.data.u64()).filter(|socket| *socket != WAKE) {
+                self.read(now, socket, &mut packet);
             }
             self.tick(now);
             self.tell();
