@@ -7,7 +7,8 @@ use super::page::{News, Page, Speaks};
 use crate::ids::LegId;
 use crate::media::{Command, LegKind};
 
-/// What a page hears of the other in a second of both speaking: packets that came as they were sent, and others.
+/// What a page hears of the other in a second of both speaking: packets that came as they were sent, and others, but not
+/// those before the first that came so: they were under way when something else was asked.
 fn heard_by_another(house: &House, pages: &mut [Page; 2]) -> (usize, usize) {
     let (mut said, mut as_it_was, mut others) = (Vec::new(), 0, 0);
     house.runtime.block_on(async {
@@ -17,10 +18,12 @@ fn heard_by_another(house: &House, pages: &mut [Page; 2]) -> (usize, usize) {
             other.say(PHONE_HZ).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
             while let Ok(news) = other.news.try_recv() {
-                if let News::Heard(packet) = news
-                    && round > 25
-                {
-                    let same = said.iter().any(|said| said[..] == packet.payload[..]);
+                let News::Heard(packet) = news else { continue };
+                let same = said.iter().any(|said| said[..] == packet.payload[..]);
+                if same && as_it_was == 0 {
+                    others = 0;
+                }
+                if round > 25 {
                     (as_it_was, others) = (as_it_was + usize::from(same), others + usize::from(!same));
                 }
             }
