@@ -11,6 +11,7 @@ use super::offering::SeatLeg;
 use super::onward;
 use super::order::NotDone;
 use super::others::{Other, Role};
+use super::ringing::Ringing;
 use crate::ids::{LegId, SeatId};
 use crate::media;
 use crate::moment::Moment;
@@ -76,19 +77,35 @@ impl Call {
         Ok(())
     }
 
-    /// The same for the page of a colleague who is consulted: they keep their part in the talk.
+    /// The same for the page of a colleague who is consulted: they keep their part in the talk, and what rang rings on.
     pub fn reclaim_consulted(&mut self, house: &mut House) -> Result<(), NotDone> {
         let other = self.talk_mut()?.consulted().ok_or(NotDone::NobodyConsulted)?;
-        if !other.is_joined() {
-            return Err(NotDone::NotAnsweredYet);
-        }
         let (at, lost) = (other.at.clone(), other.lost);
         let onward::Whom::Seat(seat) = at else { return Err(NotDone::NotLost) };
         if !lost && !house.browsers.contains(&seat) {
             return Err(NotDone::NotLost);
         }
-        self.ring_anew(house, seat);
+        match other.progress {
+            Ringing::Joined => self.ring_anew(house, seat),
+            Ringing::Rings { until } | Ringing::Early { until } => self.ring_on(house, until),
+            // Their answer is on its way.
+            Ringing::Answered { .. } => return Err(NotDone::NotLost),
+        }
         Ok(())
+    }
+
+    /// The consulted phone rings anew, as long as it would have rung; its operator is busy all the while.
+    fn ring_on(&mut self, house: &mut House, until: Moment) {
+        let Some(mut former) = self.take_other(Other::is_consulted) else { return };
+        let (role, at, busy) = (former.role.clone(), former.at.clone(), former.busy.take());
+        self.drop_other(house, &former);
+        self.ring_other(house, role, at, None, until);
+        if let State::Talking(talk) = &mut self.state
+            && let Some(other) = talk.others.last_mut()
+        {
+            other.busy = busy;
+        }
+        self.hear_each_other(house);
     }
 
     fn ring_anew(&mut self, house: &mut House, seat: SeatId) {
