@@ -206,6 +206,21 @@ describe("the keyboard alone", () => {
     await waitState(page, "ready");
   });
 
+  test.each([
+    [null, "结束后自动就绪。"],
+    ["meal", "结束后示忙：用餐。"],
+    ["signed_in", "结束后示忙，按 R 才就绪。"],
+    ["signed_out", "结束后签出。"],
+  ])("what comes after wrap-up is told once, and as it will be: %s", async (next, told) => {
+    const call = await talk();
+    served.house.operator("1001", { state: "talking", call, next });
+    await page.waitForSelector(`.state-words:has-text("${next ? told : ""}市民能听到您。")`);
+    served.house.over(call);
+    served.house.operator("1001", { state: "wrap_up", call: null, next, until: new Date(Date.now() + 30_000).toISOString() });
+    await page.waitForSelector(`.state-words p:first-child:text-is("${told}")`);
+    expect(await page.locator('[data-act="ready"]:has-text("之后")').count()).toBe(0);
+  });
+
   test("a note is written in wrap-up too, also after a reload, and saves itself", async () => {
     const call = await talk("13900002222");
     await page.keyboard.press("o");

@@ -108,7 +108,6 @@ export const en: Dictionary = {
     reserved: "A citizen is being called for you.",
     talking: "The caller hears you.",
     holding: "The caller hears music, not you.",
-    wrap_up: "You are ready when it ends.",
     outbound: "A call outside the queues.",
     unreachable: "This phone is not registered; no calls come to you.",
   },
@@ -160,7 +159,12 @@ export const en: Dictionary = {
     sign_in: "Just signed in",
     phone_lost: "Phone lost in a call",
   },
-  next: (what) => `After this: ${what}`,
+  next: {
+    ready: "You are ready when it ends.",
+    notReady: (reason) => `Not ready when it ends: ${reason}.`,
+    untilReady: "Not ready when it ends, until you press R.",
+    signedOut: "You are signed out when it ends.",
+  },
   stage: {
     menu: "Menu",
     waiting: "Waiting",

@@ -100,7 +100,6 @@ export const zh = {
     reserved: "正在为您接通一位市民。",
     talking: "市民能听到您。",
     holding: "市民在听音乐，听不到您。",
-    wrap_up: "结束后自动就绪。",
     outbound: "通话不在队列中。",
     unreachable: "这台电话没有注册，来电不会分给您。",
   },
@@ -155,7 +154,12 @@ export const zh = {
     sign_in: "刚签入",
     phone_lost: "通话中话机中断",
   } as Record<string, string>,
-  next: (what: string) => `之后：${what}`,
+  next: {
+    ready: "结束后自动就绪。",
+    notReady: (reason: string) => `结束后示忙：${reason}。`,
+    untilReady: "结束后示忙，按 R 才就绪。",
+    signedOut: "结束后签出。",
+  },
   stage: {
     menu: "菜单",
     waiting: "排队",

@@ -16,6 +16,7 @@ function hint(operator: OperatorNow): string {
     const muted = mutedFor(call.value);
     return isHeard(operator.part) ? muted : `${muted} ${partOf(operator.part)}`;
   }
+  if (operator.state === "wrap_up") return afterwards(operator.next);
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
   if (stage === "lost") return t.operator.lost;
@@ -24,6 +25,14 @@ function hint(operator: OperatorNow): string {
   if (stage === "consulting") return t.operator.callerWaits;
   if (stage === "conference") return t.operator.conference;
   return t.stateHint[operator.state];
+}
+
+/** What comes after this: the one place that tells it. Who was not ready before, and asked for nothing, stays so. */
+function afterwards(next: string | null | undefined): string {
+  const t = words.value;
+  if (!next) return t.next.ready;
+  if (next === "signed_out") return t.next.signedOut;
+  return next === "sign_in" || next === "signed_in" ? t.next.untilReady : t.next.notReady(open(t.reason, next));
 }
 
 /** How much is left of what ends by itself, 0 to 1. */
@@ -69,8 +78,6 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
   const part = state === "outbound" ? operator.part : null;
   const idle = state === "ready" || state === "not_ready" || state === "signed_out" || state === "unreachable";
   const reason = state === "not_ready" && operator.reason ? open(t.reason, operator.reason) : "";
-  const after =
-    next === "signed_out" ? t.state.signed_out : next === "sign_in" ? t.state.not_ready : open(t.reason, next);
   return (
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
       <div class="state-now">
@@ -85,8 +92,8 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
       <div class="state-words">
         <p>
           {reason && <strong data-field="reason">{reason} · </strong>}
-          {next && <strong data-field="next">{t.next(after)} · </strong>}
-          {hint(operator)}
+          {next && state !== "wrap_up" && <strong data-field="next">{afterwards(next)} </strong>}
+          <span data-field="hint">{hint(operator)}</span>
         </p>
         <PhoneState />
       </div>
@@ -103,7 +110,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
         )}
         {can.ready && (idle || next) && (
           <KeyButton act="ready" kind={idle ? "good" : ""} onAct={() => void ready()}>
-            {state === "signed_out" ? t.operator.signIn : idle ? t.operator.ready : t.operator.readyAfter}
+            {state === "signed_out" ? t.operator.signIn : idle || can.wrapUp ? t.operator.ready : t.operator.readyAfter}
           </KeyButton>
         )}
         <KeyButton act="notReady" disabled={!can.notReady} onAct={onNotReady}>

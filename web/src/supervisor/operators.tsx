@@ -77,6 +77,14 @@ function More({ operator, call, own }: { operator: OperatorNow; call: CallNow | 
   );
 }
 
+/** What comes after what they do: ready needs no word. */
+function nextOf(next: string | null | undefined): string {
+  const t = words.value;
+  if (!next) return "";
+  if (next === "signed_out") return t.state.signed_out;
+  return next === "signed_in" || next === "sign_in" ? t.state.not_ready : open(t.reason, next);
+}
+
 /** A supervisor in the talk, or on the way into it. */
 function beside({ operator, mode, stage }: CallNow["supervised_by"][number]): string {
   const t = words.value;
@@ -93,7 +101,7 @@ function Row({ operator }: { operator: OperatorNow }) {
   // Nobody listens to themselves.
   const own = operator.id === session.value?.person.id;
   const mine = supervised.value?.call.id === call?.id ? supervised.value?.mode : null;
-  const next = operator.next === "signed_out" ? t.state.signed_out : operator.next ? open(t.reason, operator.next) : "";
+  const next = nextOf(operator.next);
   const queue = queues.value.get(call?.queue ?? "")?.name ?? "";
   return (
     <tr data-operator={operator.id}>
