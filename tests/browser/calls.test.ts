@@ -178,6 +178,29 @@ test("a page that is reloaded in a call gets it back", async () => {
   await away(anna);
 });
 
+test("whoever muted themselves is not heard after a reload", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  await ready(anna);
+  const citizen = house.call("muted");
+  await answer(anna);
+  await anna.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+  await anna.keyboard.press("m");
+  await anna.waitForSelector('.state-words:has-text("You are muted")');
+  await anna.reload();
+  await anna.waitForSelector('.state-words:has-text("You are muted")', { timeout: 20_000 });
+  await anna.waitForSelector('[data-act="mute"]:not([disabled])[aria-pressed="true"]', { timeout: 20_000 });
+  await hears(anna);
+  const silent = await energy(anna);
+  await anna.waitForTimeout(2_000);
+  expect((await energy(anna)).said - silent.said).toBeLessThan(0.001);
+  await anna.keyboard.press("m");
+  await expect.poll(async () => (await energy(anna)).said, { timeout: 10_000 }).toBeGreaterThan(silent.said + 0.01);
+  citizen.hangUp();
+  await citizen.ended;
+  await waitState(anna, "wrap_up");
+  await away(anna);
+});
+
 /** What the page says of the call, in words. */
 const situation = (page: Page, text: string) =>
   page.waitForSelector(`.situation:has-text("${text}")`, { timeout: 15_000 });

@@ -214,10 +214,11 @@ describe("the keyboard alone", () => {
   ])("what comes after wrap-up is told once, and as it will be: %s", async (next, told) => {
     const call = await talk();
     served.house.operator("1001", { state: "talking", call, next });
-    await page.waitForSelector(`.state-words:has-text("${next ? told : ""}市民能听到您。")`);
+    await page.waitForSelector(`.state-words:has-text("${next ? `${told} ` : ""}市民能听到您。")`);
     served.house.over(call);
     served.house.operator("1001", { state: "wrap_up", call: null, next, until: new Date(Date.now() + 30_000).toISOString() });
-    await page.waitForSelector(`.state-words p:first-child:text-is("${told}")`);
+    await page.waitForSelector(`[data-field="hint"]:text-is("${told}")`);
+    expect(await page.locator('[data-field="next"]').count()).toBe(0);
     expect(await page.locator('[data-act="ready"]:has-text("之后")').count()).toBe(0);
   });
 
@@ -401,6 +402,43 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
     expect(orders().at(-1)).toBe("reclaim");
     expect(await page.inputValue("#note")).toBe("streetlamp");
+  });
+
+  test("whoever was muted is muted after a reload too, and told so; the next caller hears them", async () => {
+    await page.context().addInitScript(() => {
+      const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const made: MediaStreamTrack[] = [];
+      Object.assign(window, { made });
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await former(wanted);
+        made.push(...stream.getTracks());
+        return stream;
+      };
+    });
+    await page.reload();
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+    const sent = () => page.evaluate(() => (window as unknown as { made: MediaStreamTrack[] }).made.map((one) => one.enabled));
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    await page.keyboard.press("m");
+    await page.waitForSelector('.situation:has-text("您已静音")');
+    await page.reload();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+    await page.waitForSelector('[data-act="mute"][aria-pressed="true"]');
+    await page.waitForSelector('.state-words:has-text("您已静音")');
+    expect(await sent()).toEqual([false]);
+    await page.keyboard.press("m");
+    await page.waitForSelector('.state-words:has-text("市民能听到您")');
+    expect(await sent()).toEqual([true]);
+    await page.keyboard.press("m");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    await page.keyboard.press("w");
+    const next = served.house.ring("1001");
+    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
+    await page.keyboard.press("a");
+    await page.waitForSelector('.state-words:has-text("市民能听到您")');
+    expect((await sent()).at(-1)).toBe(true);
   });
 
   test("a page that is reloaded while a colleague consults it keeps its part in the call", async () => {

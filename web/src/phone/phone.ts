@@ -7,6 +7,7 @@ import type { RTCSession } from "jssip/lib/RTCSession.js";
 import { get } from "../api";
 import type { PhoneFacts } from "../words";
 import * as devices from "./devices";
+import { keepMuted, wasMuted } from "./muted";
 import { after, type Counted, type Fault, grade, type Happening, IDLE, lossBetween, microphoneFault } from "./state";
 import * as tone from "./tone";
 
@@ -155,7 +156,11 @@ function take(next: RTCSession, request: Request_): void {
   }
   const mine: Talk = { session: next, stream: null, answering: false };
   talk = mine;
-  happens({ is: "invited", call: request.getHeader("X-Hotline-Call") ?? null, from: request.from.uri.user });
+  const call = request.getHeader("X-Hotline-Call") ?? null;
+  // Who is rung anew begins to be heard; who gets a call back is as silent as before.
+  const muted = byItself && wasMuted(call);
+  if (!byItself && wasMuted(call)) keepMuted(call, false);
+  happens({ is: "invited", call, from: request.from.uri.user, muted });
   next.on("accepted", () => talk === mine && happens({ is: "answering" }));
   next.on("confirmed", () => talk === mine && happens({ is: "talking" }));
   const over = () => {
@@ -170,7 +175,11 @@ function take(next: RTCSession, request: Request_): void {
   next.on("getusermediafailed", (error: DOMException) => fault(microphoneFault(error?.name ?? "")));
   // The house learns our other addresses by itself (RFC 8445 §7.3.1.3): nobody waits for a STUN server that is away.
   next.on("icecandidate", ({ ready }) => void setTimeout(ready, 100));
-  next.on("peerconnection", ({ peerconnection }) => watch(mine, peerconnection));
+  next.on("peerconnection", ({ peerconnection }) => {
+    // Before it has a microphone: nothing of it is ever sent.
+    if (muted) next.mute({ audio: true });
+    watch(mine, peerconnection);
+  });
   if (byItself) {
     void tone.beepOnce();
     void answer();
@@ -200,6 +209,7 @@ export async function answer(): Promise<void> {
   if (talk !== mine || mine.session.isEnded()) return stopTracks(microphone);
   for (const what of ["mic_denied", "mic_missing", "mic_busy", "mic_gone", "ring_muted"] as const) mended(what);
   keep(mine, microphone);
+  for (const track of microphone.getAudioTracks()) track.enabled = !phone.value.muted;
   tone.silence();
   mine.session.answer({
     mediaStream: microphone,
@@ -224,6 +234,7 @@ export function mute(): void {
   const muted = !phone.value.muted;
   if (muted) session.mute({ audio: true });
   else session.unmute({ audio: true });
+  keepMuted(phone.value.session?.call ?? null, muted);
   happens({ is: "muted", muted });
 }
 

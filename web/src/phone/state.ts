@@ -49,7 +49,8 @@ export type Happening =
   | { is: "disconnected" }
   | { is: "refused" }
   | { is: "stopped" }
-  | { is: "invited"; call: string | null; from: string }
+  /** `muted`: the house gives back a call in which the microphone was off. */
+  | { is: "invited"; call: string | null; from: string; muted?: boolean }
   | { is: "answering" }
   /** It was to be answered and could not be: it rings on. */
   | { is: "unanswered" }
@@ -82,7 +83,11 @@ export function after(phone: Phone, happening: Happening): Phone {
     case "stopped":
       return { ...IDLE, faults: phone.faults.filter((fault) => fault.startsWith("mic") || fault === "insecure") };
     case "invited":
-      return { ...phone, session: { call: happening.call, from: happening.from, stage: "ringing" }, muted: false };
+      return {
+        ...phone,
+        session: { call: happening.call, from: happening.from, stage: "ringing" },
+        muted: happening.muted ?? false,
+      };
     case "answering":
       return phone.session ? { ...phone, session: { ...phone.session, stage: "answering" } } : phone;
     case "unanswered":
