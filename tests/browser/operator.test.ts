@@ -384,6 +384,22 @@ describe("what is noticed", () => {
     await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
   });
 
+  test("as soon as the house says that a call is over the page is in wrap-up and nothing else, whatever the phone thinks", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    // The house began anew: nobody tells the phone.
+    served.house.phones.forget();
+    served.house.calls.delete(call);
+    served.house.operator("1001", { state: "wrap_up", call: null, until: new Date(Date.now() + 60_000).toISOString() });
+    served.house.cut(true);
+    await page.waitForSelector('.call .chip[data-state="wrap_up"]', { timeout: 2_500 });
+    await page.waitForSelector("#note:not([disabled])", { timeout: 1_000 });
+    expect(await page.locator('[data-call], [data-act="mute"], [data-act="hangUp"], [data-fault]').count()).toBe(0);
+  });
+
   test("a phone that lost its connection says so and comes back by itself", async () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-fault="link_lost"]');
@@ -459,6 +475,50 @@ describe("what is noticed", () => {
     await page.keyboard.press("v");
     await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
     expect(orders()).toEqual(["reclaim", "reclaim"]);
+  });
+
+  test("a second tab gets the phone only when asked for it, and the first one tells so", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    const second = await person.open(`${served.url}/operator`);
+    const has = (tab: Page) => tab.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+    await second.waitForSelector('[data-bar="elsewhere"]:has-text("电话在另一个标签页")');
+    await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
+    await second.waitForSelector('[data-field="phone"][data-value="elsewhere"]');
+    expect(await second.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
+    expect(await second.locator('[data-act="reclaim"]').count()).toBe(0);
+    await has(page);
+    expect(orders()).toEqual([]);
+
+    await second.click('[data-bar="elsewhere"] button');
+    await has(second);
+    expect(orders()).toEqual(["reclaim"]);
+    await page.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
+    expect(await page.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
+    expect(await page.locator('[data-act="reclaim"]').count()).toBe(0);
+    await page.waitForSelector('[data-field="phone"][data-value="elsewhere"]');
+
+    // Back again, by key and by closing.
+    await page.waitForTimeout(2_500);
+    await page.click('[data-bar="elsewhere"] button');
+    await has(page);
+    await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
+    await second.waitForTimeout(2_500);
+    await second.click('[data-bar="elsewhere"] button');
+    await has(second);
+    await second.close();
+    await has(page);
+    expect(orders()).toEqual(["reclaim", "reclaim", "reclaim", "reclaim"]);
+    expect(served.house.calls.get(call)?.stage).toBe("talking");
+    expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
+  });
+
+  test("a page that is reloaded is no second tab", async () => {
+    for (let times = 0; times < 3; times++) {
+      await page.reload();
+      await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+      expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
+    }
   });
 
   test("a notice of a supervisor is shown at once", async () => {

@@ -165,6 +165,13 @@ export const en: Dictionary = {
     untilReady: "Not ready when it ends, until you press R.",
     signedOut: "You are signed out when it ends.",
   },
+  elsewhere: {
+    there: "Another tab has your phone: calls ring and are heard there.",
+    moves: "Another tab has your phone: what you talk here goes on until that tab has it.",
+    here: "Use it here",
+    rings: "A call for you rings in the other tab.",
+    talks: "You talk in the other tab; nothing is heard here.",
+  },
   stage: {
     menu: "Menu",
     waiting: "Waiting",
@@ -301,6 +308,7 @@ export const en: Dictionary = {
       registered: "Phone ready",
       lost: "Phone lost, reconnecting",
       refused: "Phone refused",
+      elsewhere: "Phone in another tab",
     },
     quality: { good: "Good sound", fair: "Fair sound", poor: "Poor sound", unknown: "–" },
     loss: (p, ms) => `loss ${p}, round trip ${ms} ms`,

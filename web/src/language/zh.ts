@@ -160,6 +160,13 @@ export const zh = {
     untilReady: "结束后示忙，按 R 才就绪。",
     signedOut: "结束后签出。",
   },
+  elsewhere: {
+    there: "您的电话在另一个标签页：来电在那里振铃和接听。",
+    moves: "您的电话在另一个标签页：这里的通话继续，直到那里接过去。",
+    here: "在这里使用",
+    rings: "来电在另一个标签页振铃。",
+    talks: "您在另一个标签页通话，这里没有声音。",
+  },
   stage: {
     menu: "菜单",
     waiting: "排队",
@@ -288,6 +295,7 @@ export const zh = {
       registered: "电话就绪",
       lost: "电话断线，正在重连",
       refused: "电话被拒绝",
+      elsewhere: "电话在另一个标签页",
     },
     quality: { good: "音质好", fair: "音质一般", poor: "音质差", unknown: "–" },
     loss: (p: string, ms: number) => `丢包 ${p}，往返 ${ms} 毫秒`,

@@ -9,11 +9,32 @@ import { words } from "../language";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
-import type { CallNow, CallRecord, Directory, Note, OperatorNow, Order, Stage, Today, Whom } from "../words";
-
-export const { phone } = phones;
+import { after } from "../phone/state";
+import type {
+  CallNow,
+  CallRecord,
+  Directory,
+  Note,
+  OperatorNow,
+  OperatorState,
+  Order,
+  Stage,
+  Today,
+  Whom,
+} from "../words";
 
 export const me = computed<OperatorNow | null>(() => operators.value.get(session.value?.person.id ?? "") ?? null);
+
+/** States in which nobody talks. */
+const APART: OperatorState[] = ["signed_out", "not_ready", "ready", "wrap_up", "unreachable"];
+
+/** The phone, as far as the house knows its call: what is left of a talk that is over is not shown as one. */
+export const phone = computed(() => {
+  const [now, state] = [phones.phone.value, me.value?.state];
+  const { session } = now;
+  const talks = session?.call && session.stage !== "ringing" && !calls.value.has(session.call);
+  return talks && state && APART.includes(state) ? after(now, { is: "over" }) : now;
+});
 
 /** The call on this desk: the one that is mine, the one for which my phone rings, or the one in which I am asked. */
 export const call = computed<CallNow | null>(() => {
@@ -39,7 +60,7 @@ export const callbacks = signal<CallRecord[]>([]);
 const TOGETHER: Stage[] = ["talking", "holding", "consulting", "conference"];
 
 export const desk = computed(() => {
-  const [operator, current, sip] = [me.value, call.value, phone.value.session];
+  const [operator, current, { session: sip, link }] = [me.value, call.value, phone.value];
   const mine = current !== null && operator !== null && current.operator === operator.id;
   const asked = current !== null && operator !== null && isAsked(current, operator.id);
   const stage = current?.stage ?? null;
@@ -75,7 +96,11 @@ export const desk = computed(() => {
     note: mine || operator?.state === "wrap_up",
     /** After a reload the consulted phone rings elsewhere, that is nowhere. */
     rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
-    reclaim: sip === null && (mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking"),
+    /** Not while another tab has the phone: the house would ring it there. */
+    reclaim:
+      sip === null &&
+      link !== "elsewhere" &&
+      (mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking"),
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",

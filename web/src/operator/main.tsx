@@ -6,6 +6,7 @@ import { configuration, loaded } from "../board";
 import { type Act, listen } from "../keys";
 import { language, speak, words } from "../language";
 import { begin } from "../parts/begin";
+import { Elsewhere } from "../parts/elsewhere";
 import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
 import { session, signOut } from "../people";
@@ -122,6 +123,7 @@ function Operator() {
     >
       <div class="desk">
         <div class="stack">
+          <Elsewhere />
           <Faults />
           <StatePanel onNotReady={() => show("notReady")} />
           <CallPanel show={show} />
@@ -138,8 +140,10 @@ function Operator() {
 function reclaimWhenLost(): void {
   let asked: string | null = null;
   effect(() => {
-    const [registered, can, call] = [desk.phone.value.link === "registered", desk.desk.value, desk.call.value];
-    if (!registered || !loaded.value) return;
+    const [link, can, call] = [desk.phone.value.link, desk.desk.value, desk.call.value];
+    // When the phone is back from another tab it begins anew.
+    if (link === "elsewhere") asked = null;
+    if (link !== "registered" || !loaded.value) return;
     const begins = asked === null;
     const loss = call ? `${call.id} ${call.since}` : "";
     const away = can.reclaim || (begins && can.rungElsewhere);

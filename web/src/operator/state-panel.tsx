@@ -11,12 +11,17 @@ import { call, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
 /** What the state means just now: who hears whom, above all. */
 function hint(operator: OperatorNow): string {
   const t = words.value;
+  if (operator.state === "wrap_up") return afterwards(operator.next);
+  const rung = operator.state === "offered";
+  const talks = operator.state === "talking" || operator.state === "holding" || operator.state === "outbound";
+  // Of what another tab says and hears nothing is known here.
+  if (phone.value.link === "elsewhere" && !phone.value.session && (rung || talks))
+    return rung ? t.elsewhere.rings : t.elsewhere.talks;
   if (operator.state === "outbound" && operator.part) {
     if (!phone.value.muted) return partOf(operator.part);
     const muted = mutedFor(call.value);
     return isHeard(operator.part) ? muted : `${muted} ${partOf(operator.part)}`;
   }
-  if (operator.state === "wrap_up") return afterwards(operator.next);
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
   if (stage === "lost") return t.operator.lost;

@@ -9,6 +9,7 @@ import type { PhoneFacts } from "../words";
 import * as devices from "./devices";
 import { keepMuted, wasMuted } from "./muted";
 import { after, type Counted, type Fault, grade, type Happening, IDLE, lossBetween, microphoneFault } from "./state";
+import * as tabs from "./tabs";
 import * as tone from "./tone";
 
 export const phone = signal(IDLE);
@@ -39,10 +40,15 @@ let tries = 0;
 let later: ReturnType<typeof setTimeout> | undefined;
 /** Whoever started the phone wants it until they stop it. */
 let wanted = false;
+/** It is this tab's, and no other's. */
+let here = false;
+/** So long, in ms, the phone stays where it was while another tab takes it: nobody finds the seat without one. */
+const MOVES = 2_000;
+let parting: ReturnType<typeof setTimeout> | undefined;
 
 function again(what: () => void): void {
   clearTimeout(later);
-  if (!wanted) return;
+  if (!wanted || !here) return;
   later = setTimeout(what, Math.min(AGAIN.last, AGAIN.first * 2 ** tries));
   tries = Math.min(tries + 1, 8);
 }
@@ -62,7 +68,32 @@ export function start(): void {
   if (!devices.allowed()) fault("insecure");
   navigator.mediaDevices?.addEventListener("devicechange", devicesChanged);
   void devices.look();
-  void connect();
+  tabs.ask({ mine: comeHere, elsewhere: goElsewhere });
+}
+
+function comeHere(): void {
+  here = true;
+  clearTimeout(parting);
+  if (phone.value.link === "elsewhere") happens({ is: "started" });
+  if (agent) agent.register();
+  else void connect();
+}
+
+function goElsewhere(): void {
+  here = false;
+  clearTimeout(later);
+  happens({ is: "elsewhere" });
+  clearTimeout(parting);
+  parting = setTimeout(part, MOVES);
+}
+
+/** The seat's phone is another: what still talks here goes on, and nothing new comes. */
+function part(): void {
+  if (here || !agent) return;
+  if (talk) return agent.unregister();
+  const old = agent;
+  agent = null;
+  old.stop();
 }
 
 async function connect(): Promise<void> {
@@ -72,7 +103,7 @@ async function connect(): Promise<void> {
     fault("link_lost");
     return again(() => void connect());
   }
-  if (!wanted || agent) return;
+  if (!wanted || !here || agent) return;
   const socket = new JsSIP.WebSocketInterface(socketAddress(facts.websocket));
   const made = new JsSIP.UA({
     sockets: [socket],
@@ -87,13 +118,13 @@ async function connect(): Promise<void> {
   });
   agent = made;
   made.on("registered", () => {
-    if (agent !== made) return;
+    if (agent !== made || !here) return;
     tries = 0;
     happens({ is: "registered" });
   });
   made.on("disconnected", () => agent === made && happens({ is: "disconnected" }));
   made.on("registrationFailed", (event) => {
-    if (agent !== made) return;
+    if (agent !== made || !here) return;
     // Without an answer it is the connection. JsSIP registers again by itself only over a new one.
     happens({ is: event.response ? "refused" : "disconnected" });
     again(() => agent === made && made.isConnected() && made.register());
@@ -104,11 +135,17 @@ async function connect(): Promise<void> {
   made.start();
 }
 
+/** From the tab that has it. */
+export const takeHere = tabs.takeHere;
+
 /** `why`: what is told afterwards. */
 export function stop(why?: Fault): void {
   if (!wanted) return;
   wanted = false;
+  here = false;
   clearTimeout(later);
+  clearTimeout(parting);
+  tabs.leave();
   const [old, former] = [agent, talk];
   [agent, talk] = [null, null];
   tone.silence();
@@ -169,6 +206,7 @@ function take(next: RTCSession, request: Request_): void {
     talk = null;
     tone.silence();
     happens({ is: "over" });
+    if (!here) part();
   };
   next.on("ended", over);
   next.on("failed", over);

@@ -1,6 +1,7 @@
 // The phone as a machine: what happened to it, and what it is then. It knows no SIP library and no browser.
 
-export type Link = "off" | "connecting" | "registered" | "lost" | "refused";
+/** `elsewhere`: another tab of this browser has it. */
+export type Link = "off" | "connecting" | "registered" | "lost" | "refused" | "elsewhere";
 
 export type Fault =
   | "mic_denied"
@@ -49,6 +50,7 @@ export type Happening =
   | { is: "disconnected" }
   | { is: "refused" }
   | { is: "stopped" }
+  | { is: "elsewhere" }
   /** `muted`: the house gives back a call in which the microphone was off. */
   | { is: "invited"; call: string | null; from: string; muted?: boolean }
   | { is: "answering" }
@@ -80,6 +82,9 @@ export function after(phone: Phone, happening: Happening): Phone {
         : phone;
     case "refused":
       return { ...fail(phone, "link_refused"), link: "refused" };
+    case "elsewhere":
+      // A talk that is here goes on until it is there.
+      return { ...mend(mend(phone, "link_lost"), "link_refused"), link: "elsewhere" };
     case "stopped":
       return { ...IDLE, faults: phone.faults.filter((fault) => fault.startsWith("mic") || fault === "insecure") };
     case "invited":

@@ -2,7 +2,7 @@
 // one is closed. A page that is loaded anew gets it back at once.
 
 const NAME = "hotline.phone";
-/** So long, in ms, a page that was here before may take to be gone. */
+/** So long, in ms, the page that was here before may take to be gone. */
 const GOES = 700;
 
 export interface Told {
@@ -12,33 +12,34 @@ export interface Told {
   elsewhere(): void;
 }
 
-let waits: AbortController | null = null;
-let letGo: (() => void) | null = null;
 let listener: Told | null = null;
-
-/** Browsers give locks to pages that came over HTTPS or from this machine, as they do microphones. */
-const locks = (): LockManager | undefined => navigator.locks;
+/** In line for the phone. */
+let waits: AbortController | null = null;
+/** Lets go of it. */
+let held: (() => void) | null = null;
 
 export function ask(told: Told): void {
   listener = told;
-  if (!locks()) return told.mine();
-  wait();
+  // Browsers give locks to pages that came over HTTPS or from this machine: as they do microphones.
+  if (navigator.locks) wait();
+  else told.mine();
 }
 
 /** The phone is taken from whichever tab has it. */
 export function takeHere(): void {
-  if (!listener || letGo) return;
+  if (!listener || held) return;
   waits?.abort();
   waits = null;
   hold({ steal: true });
 }
 
-/** No tab has it because of this one. */
+/** This tab wants it no longer. */
 export function leave(): void {
   listener = null;
   waits?.abort();
   waits = null;
-  letGo?.();
+  held?.();
+  held = null;
 }
 
 function wait(): void {
@@ -49,25 +50,22 @@ function wait(): void {
 }
 
 function hold(options: LockOptions): void {
-  const kept = locks()?.request(NAME, options, () => {
+  let done: (() => void) | null = null;
+  const kept = navigator.locks.request(NAME, options, () => {
     waits = null;
     if (!listener) return;
-    listener.mine();
-    return new Promise<void>((done) => {
-      letGo = done;
+    const until = new Promise<void>((resolve) => {
+      done = resolve;
+      held = resolve;
     });
+    listener.mine();
+    return until;
   });
-  kept?.then(
-    () => {
-      letGo = null;
-    },
-    () => {
-      // It was taken by another tab; or this one waits for it no longer.
-      if (!letGo) return;
-      letGo = null;
-      if (!listener) return;
-      listener.elsewhere();
-      wait();
-    },
-  );
+  // It fails where it is waited for no longer, and when another tab takes it.
+  kept.catch(() => {
+    if (done === null || held !== done) return;
+    held = null;
+    listener?.elsewhere();
+    if (listener) wait();
+  });
 }

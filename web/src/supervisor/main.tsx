@@ -9,6 +9,7 @@ import { clock, count, percent, since } from "../format";
 import { words } from "../language";
 import { begin } from "../parts/begin";
 import { Dialog } from "../parts/dialog";
+import { Elsewhere } from "../parts/elsewhere";
 import { Frame } from "../parts/frame";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
@@ -90,6 +91,7 @@ function Supervisor() {
     <Frame page="supervisor" ownTitle>
       <div class="stack">
         <House />
+        <Elsewhere />
         <Mine />
         <Faults />
         <div class="board">
