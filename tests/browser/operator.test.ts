@@ -171,6 +171,50 @@ describe("the keyboard alone", () => {
     await page.waitForSelector(`.lines .chip:has-text("${name} 正在咨询")`);
   });
 
+  test("who consults is told of as that, to themselves and to colleagues; not as on hold", async () => {
+    const call = await talk();
+    await page.keyboard.press("c");
+    await page.waitForSelector("dialog .targets");
+    await page.keyboard.type("1006");
+    await page.keyboard.press("Enter");
+    served.house.operator("1001", { state: "holding", call });
+    const name = served.house.operators.get("1006")?.name;
+    await page.waitForSelector('[data-field="state"]:text-is("咨询")');
+    await page.waitForSelector(`[data-field="hint"]:text-is("正在与 ${name} 通话，市民在听音乐")`);
+    for (const { id } of served.house.operators.values())
+      if (!["1001", "1004", "1006"].includes(id)) served.house.operator(id, { state: "signed_out", seat: null });
+    served.house.operator("1004", { state: "holding", call: "x" });
+    await page.waitForSelector('.lines .chip:text-is("保持中")');
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
+    await page.waitForSelector(`.lines .chip:text-is("正在咨询 ${name}")`);
+  });
+
+  test("the clocks of the state and of the call are one, and count the talk with me", async () => {
+    const call = await talk();
+    const clocks = async () => {
+      const fields = ['[data-field="state-clock"]', ".call > .row > .strong"];
+      const [state, card] = await page.evaluate((all) => all.map((one) => document.querySelector(one)?.textContent ?? ""), fields);
+      expect(state).toBe(card);
+      const [m = 0, s = 0] = (card ?? "").split(":").map(Number);
+      return m * 60 + s;
+    };
+    await expect.poll(clocks).toBeGreaterThanOrEqual(3);
+    // The page is loaded anew: for the house the state is a new one, the talk is not.
+    served.house.call(call, { since: new Date().toISOString() });
+    served.house.operator("1001", { state: "talking", call });
+    await page.waitForTimeout(300);
+    expect(await clocks()).toBeGreaterThanOrEqual(3);
+    // They were in the line again and came back to the same operator.
+    const wait = { line_since: new Date(Date.now() - 40_000).toISOString(), line_wait_ms: 40_000 };
+    served.house.call(call, { connected_at: new Date(Date.now() - 3_000_000).toISOString(), ...wait });
+    await expect.poll(clocks).toBeLessThan(3);
+    // A hold is counted by itself.
+    await page.waitForTimeout(2_000);
+    await page.keyboard.press("h");
+    await waitState(page, "holding");
+    expect(await clocks()).toBeLessThan(2);
+  });
+
   test("a caller whom no colleague sends has no sender, and one who is sent has", async () => {
     const call = served.house.ring("1001", "13900007777");
     served.house.call(call, { stage: "onward", rung: ["1001"] });
@@ -405,6 +449,46 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-fault="link_lost"]');
     await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
     await page.waitForSelector('[data-fault="link_lost"]', { state: "detached" });
+  });
+
+  test("a phone that was away so long that the house holds the caller is given the call back without being asked", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    served.house.phones.cut();
+    await page.waitForSelector('[data-field="hint"]:has-text("电话断线")');
+    expect(await page.textContent("main")).not.toMatch(/市民能听到您|音质好|不会断/);
+    served.house.call(call, { stage: "lost", since: new Date().toISOString() });
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 10_000 });
+    await expect.poll(orders, { timeout: 10_000 }).toEqual(["reclaim"]);
+    served.house.call(call, { stage: "talking", since: new Date().toISOString() });
+    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 10_000 });
+    expect(orders()).toEqual(["reclaim"]);
+  });
+
+  test("a call that the house offers anew is not refused for what is left of it here", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    served.house.phones.forget();
+    served.house.call(call, { stage: "ringing", operator: "1001", connected_at: null });
+    served.house.operator("1001", { state: "offered", call, until: new Date(Date.now() + 20_000).toISOString() });
+    served.house.phones.ring("8001", call, "13812345678");
+    await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+  });
+
+  test("what is asked for while the house is away is not done by surprise later", async () => {
+    await talk();
+    await page.waitForSelector('[data-act="hold"]:not([disabled])');
+    await page.context().setOffline(true);
+    served.house.cut();
+    await page.waitForSelector('[data-bar="connection"]');
+    await page.waitForSelector('[data-act="hold"][disabled]');
+    await page.keyboard.press("h");
+    await page.context().setOffline(false);
+    await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
+    await page.waitForSelector('[data-act="hold"]:not([disabled])');
+    expect(orders()).toEqual([]);
   });
 
   test("a page that is reloaded in a call gets it back, and its note", async () => {

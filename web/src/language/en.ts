@@ -41,8 +41,7 @@ export const en: Dictionary = {
   },
   connection: {
     connecting: "Connecting to the server…",
-    lost: (ago) =>
-      `The connection to the server was lost ${ago} ago; trying again. What is shown is from before; your call goes on.`,
+    lost: (ago) => `The connection to the server was lost ${ago} ago; trying again. What is shown is from before.`,
     lostShort: "The connection to the server was lost; trying again.",
   },
   problem: {
@@ -113,6 +112,7 @@ export const en: Dictionary = {
   },
   doing: {
     rung: (who) => `rung for a caller of ${who}`,
+    consulting: (who) => `consults ${who}`,
     consulted: (who) => `consulted by ${who}`,
     conference: (who) => `three-way with ${who}`,
     listen: (who) => `listens to ${who}`,
@@ -164,6 +164,14 @@ export const en: Dictionary = {
     notReady: (reason) => `Not ready when it ends: ${reason}.`,
     untilReady: "Not ready when it ends, until you press R.",
     signedOut: "You are signed out when it ends.",
+  },
+  emergency: {
+    title: "Emergency",
+    ringing: "being called",
+    talking: "answered",
+    confirmed: "has taken the matter",
+    alone: "without an operator",
+    more: (n) => `${n} more`,
   },
   elsewhere: {
     there: "Another tab has your phone: calls ring and are heard there.",
@@ -259,7 +267,7 @@ export const en: Dictionary = {
     pressed: (keys) => `Key ${keys}`,
     noChoice: "No key",
     lost: "Your phone was lost, the caller hears music; it is being brought back",
-    callerWaits: "The caller hears music, not you.",
+    linkLost: "Your phone lost its connection: the caller hears music until it is back.",
     justEnded: "Just ended",
     noCall: "No call",
     noCallHint: "When a call comes: number, language, choices and last contacts are here.",
@@ -359,7 +367,7 @@ export const en: Dictionary = {
     },
     link_lost: {
       title: "The phone lost its connection",
-      what: "Reconnecting. A call you have goes on; no new calls come until then.",
+      what: "Reconnecting. Whoever you talk with hears music until it is back; no new calls come until then.",
     },
     link_refused: {
       title: "The phone was refused",
@@ -460,6 +468,7 @@ export const en: Dictionary = {
     all: "All",
     state: "State",
     since: "For",
+    left: (clock) => `${clock} left`,
     next: "Next",
     caller: "Caller",
     place: "Place",
@@ -511,7 +520,7 @@ export const en: Dictionary = {
     categories: "What it is about",
     ledger: (s) => `${s}-second ledger: why late`,
     ledgerNone: "Every call today in time",
-    ledgerSum: (n) => `${n} visits`,
+    ledgerSum: (n) => (n === "1" ? "1 visit" : `${n} visits`),
     noCalls: "No calls yet",
     noRate: "none yet",
     nobodyWaits: "nobody waits",

@@ -34,7 +34,7 @@ export const zh = {
   },
   connection: {
     connecting: "正在连接服务器…",
-    lost: (ago: string) => `与服务器的连接已断开 ${ago}，正在重连。下面显示的是断开前的状态；通话不受影响。`,
+    lost: (ago: string) => `与服务器的连接已断开 ${ago}，正在重连。下面显示的是断开前的状态。`,
     lostShort: "与服务器的连接已断开，正在重连。",
   },
   problem: {
@@ -106,6 +106,7 @@ export const zh = {
   /** What operators do in the call of another: in lists, as a state, and told to themselves. */
   doing: {
     rung: (who: string) => `${who} 正把来电转来`,
+    consulting: (who: string) => `正在咨询 ${who}`,
     consulted: (who: string) => `${who} 正在咨询`,
     conference: (who: string) => `与 ${who} 三方通话`,
     listen: (who: string) => `正在监听 ${who}`,
@@ -159,6 +160,15 @@ export const zh = {
     notReady: (reason: string) => `结束后示忙：${reason}。`,
     untilReady: "结束后示忙，按 R 才就绪。",
     signedOut: "结束后签出。",
+  },
+  /** How far those have come who were called for it. */
+  emergency: {
+    title: "紧急",
+    ringing: "正在呼叫",
+    talking: "已接通",
+    confirmed: "已受理",
+    alone: "话务员已退出",
+    more: (n: number) => `另有 ${n} 起`,
   },
   elsewhere: {
     there: "您的电话在另一个标签页：来电在那里振铃和接听。",
@@ -250,7 +260,7 @@ export const zh = {
     pressed: (keys: string) => `按 ${keys}`,
     noChoice: "未按键",
     lost: "您的电话断了，市民在听音乐；正在接回",
-    callerWaits: "市民在听音乐，听不到您。",
+    linkLost: "您的电话断线：市民在听音乐，直到重连。",
     justEnded: "刚结束",
     noCall: "没有通话",
     noCallHint: "来电时这里显示号码、语言、选择和最近的联系。",
@@ -322,7 +332,7 @@ export const zh = {
     ice_lost: { title: "声音中断", what: "网络不稳。正在恢复，通话没有断，请不要挂断。" },
     loss: { title: "网络丢包", what: "声音会断续。请改用网线，或关闭占用网络的程序。" },
     no_sound: { title: "听不到市民", what: "有一段时间没有收到声音。请检查网络；可按“取回通话”重新接上。" },
-    link_lost: { title: "电话断线", what: "正在重连。已有的通话不会断；重连之前不会有新来电。" },
+    link_lost: { title: "电话断线", what: "正在重连。通话中的市民在听音乐，直到重连；重连之前不会有新来电。" },
     link_refused: { title: "电话注册被拒绝", what: "席位可能在别处登录，或登录已失效。请退出后重新登录。" },
     no_seat: { title: "没有席位", what: "要接电话，请退出后填写席位号重新登录。" },
     seat_left: { title: "已从这个席位签退", what: "班长为您签退，或席位在别处签入。按“签入”可以再签入。" },
@@ -413,6 +423,7 @@ export const zh = {
     all: "全部",
     state: "状态",
     since: "时长",
+    left: (clock: string) => `剩 ${clock}`,
     next: "之后",
     caller: "来电",
     place: "位次",

@@ -135,19 +135,28 @@ function Operator() {
   );
 }
 
+/** So long, in ms, a phone that is there may take to be found again by the house. */
+const FOUND_WITHIN = 1_500;
+
 /** After a reload in a call the house rings this page again when its phone is registered, and once for each loss that it
  * tells of. A phone that is silent in a call that goes on is no loss: the call is on its way elsewhere. */
 function reclaimWhenLost(): void {
   let asked: string | null = null;
+  const lossNow = () => (desk.call.value ? `${desk.call.value.id} ${desk.call.value.since}` : "");
   effect(() => {
-    const [link, can, call] = [desk.phone.value.link, desk.desk.value, desk.call.value];
+    const [{ link, session: sip }, can, call] = [desk.phone.value, desk.desk.value, desk.call.value];
     // When the phone is back from another tab it begins anew.
     if (link === "elsewhere") asked = null;
     if (link !== "registered" || !loaded.value) return;
     const begins = asked === null;
-    const loss = call ? `${call.id} ${call.since}` : "";
+    const loss = lossNow();
     const away = can.reclaim || (begins && can.rungElsewhere);
-    if (away && loss !== asked && (begins || call?.stage === "lost")) void desk.order({ order: "reclaim" });
+    if (away && loss !== asked && (begins || call?.stage === "lost")) {
+      const still = () => desk.call.value?.stage === "lost" && lossNow() === loss;
+      const ask = () => void desk.order({ order: "reclaim" }, call?.id);
+      if (sip === null) ask();
+      else setTimeout(() => still() && ask(), FOUND_WITHIN);
+    }
     if (begins || call?.stage === "lost") asked = loss;
   });
 }

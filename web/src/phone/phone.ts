@@ -28,6 +28,12 @@ interface Talk {
   answering: boolean;
 }
 
+/** Whether the house is known to have this call no longer. */
+let isOver: (call: string) => boolean = () => false;
+export const askWhetherOver = (ask: typeof isOver) => {
+  isOver = ask;
+};
+
 let agent: JsSIP.UA | null = null;
 let talk: Talk | null = null;
 let facts: PhoneFacts | null = null;
@@ -113,7 +119,8 @@ async function connect(): Promise<void> {
     register_expires: 120,
     session_timers: false,
     connection_recovery_min_interval: 1,
-    connection_recovery_max_interval: 10,
+    // A talk waits for it.
+    connection_recovery_max_interval: 2,
     user_agent: "hotline page",
   });
   agent = made;
@@ -180,20 +187,24 @@ function answersByItself(request: Request_): boolean {
 
 function take(next: RTCSession, request: Request_): void {
   const byItself = answersByItself(request);
+  const call = request.getHeader("X-Hotline-Call") ?? null;
+  const former = phone.value.session?.call ?? null;
   if (talk && !talk.session.isEnded()) {
-    if (!byItself) {
+    // The house offers no call to whom it knows in another: where it does, what stands here is left over.
+    const leftOver = former !== null && (former === call || isOver(former));
+    if (!byItself && !leftOver) {
       next.terminate({ status_code: 486 });
       return;
     }
-    // The house rings this page again to give the call back: the old session is a shell.
+    // So is the session of a call that the house gives back.
     const old = talk;
     talk = null;
-    old.session.terminate();
+    // What is given back takes the place of the old session: the house ends that one.
+    if (!byItself || former !== call) old.session.terminate();
     letGo(old);
   }
   const mine: Talk = { session: next, stream: null, answering: false };
   talk = mine;
-  const call = request.getHeader("X-Hotline-Call") ?? null;
   // Who is rung anew begins to be heard; who gets a call back is as silent as before.
   const muted = byItself && wasMuted(call);
   if (!byItself && wasMuted(call)) keepMuted(call, false);

@@ -52,6 +52,15 @@ export const supervised = computed<{ call: CallNow; mode: Mode; soon: string | n
   return null;
 });
 
+/** After a reload nothing is heard of the call in which I am: the house rings this page again for it. A supervisor leaves
+ * it and comes in as before. */
+export async function rejoin(): Promise<void> {
+  const mine = supervised.value;
+  const talks = own.value && ["talking", "holding", "consulting", "conference", "lost"].includes(own.value.stage);
+  if (own.value && talks) await orders(own.value.id, { order: "reclaim" });
+  else if (mine && !mine.soon && (await leave(mine.call.id))) await supervise(mine.call.id, mine.mode);
+}
+
 export const explained = signal<{ call: string; answer: unknown } | null>(null);
 
 export async function explain(call: string): Promise<void> {

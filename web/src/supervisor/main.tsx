@@ -5,6 +5,7 @@ import { effect } from "@preact/signals";
 import { alarms, configuration, figures, loaded } from "../board";
 import { now } from "../clock";
 import { askDirectory } from "../directory";
+import { emergencies, targets } from "../emergencies";
 import { clock, count, percent, since } from "../format";
 import { words } from "../language";
 import { begin } from "../parts/begin";
@@ -16,8 +17,9 @@ import { attempt } from "../parts/toast";
 import * as phones from "../phone/phone";
 import { phoneWhileSeated } from "../phone/seated";
 import * as tone from "../phone/tone";
-import { explained } from "./acts";
+import { explained, rejoin } from "./acts";
 import { Callbacks } from "./callbacks";
+import { Emergencies } from "./emergencies";
 import { Mine } from "./mine";
 import { Operators, reasons } from "./operators";
 import { Queues, tint, Waiting } from "./queues";
@@ -91,6 +93,7 @@ function Supervisor() {
     <Frame page="supervisor" ownTitle>
       <div class="stack">
         <House />
+        <Emergencies />
         <Elsewhere />
         <Mine />
         <Faults />
@@ -115,18 +118,33 @@ function Supervisor() {
 
 const names = () =>
   attempt(async () => {
-    reasons.value = (await askDirectory()).reasons;
+    const directory = await askDirectory();
+    reasons.value = directory.reasons;
+    targets.value = directory.emergencies;
   });
 
-/** An alarm is noticed from another tab: its number is in the title, and a new one is heard once. */
+/** What is alarming is noticed from another tab: its number is in the title, and what is new is heard once. */
 function watchAlarms(): void {
-  let former = new Set<string>(alarms.value.keys());
+  const alarming = () => new Set([...alarms.value.keys(), ...emergencies.value.map((call) => `emergency ${call.id}`)]);
+  let former = alarming();
   effect(() => {
     const t = words.value;
-    const ids = new Set(alarms.value.keys());
+    const ids = alarming();
     document.title = `${ids.size > 0 ? `▲${ids.size} ` : ""}${t.page.supervisor} · ${t.common.house}`;
     if ([...ids].some((id) => !former.has(id))) void tone.beepOnce();
     former = ids;
+  });
+}
+
+/** Once, when the phone of this page is there: after a reload, and from another tab. */
+function rejoinWhenThere(): void {
+  let asked = false;
+  effect(() => {
+    const { link, session: sip } = phones.phone.value;
+    if (link === "elsewhere") asked = false;
+    if (link !== "registered" || asked) return;
+    asked = true;
+    if (sip === null) void rejoin();
   });
 }
 
@@ -136,6 +154,7 @@ effect(() => {
   begun = true;
   void names();
   watchAlarms();
+  rejoinWhenThere();
   phoneWhileSeated();
 });
 effect(() => {
