@@ -198,7 +198,7 @@ describe("the keyboard alone", () => {
       const [m = 0, s = 0] = (card ?? "").split(":").map(Number);
       return m * 60 + s;
     };
-    await expect.poll(clocks).toBeGreaterThanOrEqual(3);
+    await expect.poll(clocks, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
     // The page is loaded anew: for the house the state is a new one, the talk is not.
     served.house.call(call, { since: new Date().toISOString() });
     served.house.operator("1001", { state: "talking", call });

@@ -104,7 +104,7 @@ describe("the supervisor's page", () => {
     const row = page.locator('tr[data-operator]:has(button:text-is("监听"))').first();
     await row.getByRole("button", { name: "监听" }).click();
     await page.waitForSelector('[data-mode="listen"]');
-    await page.click('[data-mode="listen"] button:text-is("插话")');
+    await page.click('[data-mode="listen"] button:text-is("强插")');
     await page.waitForSelector('[data-mode="barge"]');
     const before = served.house.asked.length;
     await page.reload();
