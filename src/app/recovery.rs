@@ -107,6 +107,7 @@ mod tests {
         let checkpoint = |seq| Checkpoint { seq, at: at(seq), state: serde_json::to_string(&engine_at(seq)).unwrap() };
         Recovered {
             closed: Vec::new(),
+            alive_at: Moment::default(),
             last_call: CallId(0),
             checkpoints: vec![checkpoint(20), checkpoint(10)],
             inputs: (11..=25).map(input).collect(),

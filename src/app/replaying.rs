@@ -45,6 +45,8 @@ impl Replay {
     /// Plays the inputs up to `until` and then what is due by then; `each` sees the engine after every step.
     pub fn play(&mut self, until: Moment, mut each: impl FnMut(&Engine, Step<'_>)) -> Result<u64, ReadFault> {
         let (engine, mut count) = (&mut self.engine, 0);
+        // Asked for before the inputs are read: by then all of them are written that happened before it.
+        let alive_at = self.log.alive_at()?;
         self.log.inputs(self.seq, until, |logged| {
             let fault = |error| ReadFault::Log { what: "input", seq: logged.seq, error };
             let input: Input = serde_json::from_str(&logged.text).map_err(fault)?;
@@ -57,10 +59,9 @@ impl Replay {
             count += 1;
             Ok(())
         })?;
-        // What lies beyond the log did not happen yet.
-        if until < Moment::from_micros(u64::MAX) {
-            run_until(engine, until, &mut each);
-        }
+        // What the process did not live to see did not happen yet.
+        let until = if until < Moment::from_micros(u64::MAX) { until } else { alive_at };
+        run_until(engine, until, &mut each);
         Ok(count)
     }
 

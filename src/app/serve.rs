@@ -215,7 +215,7 @@ async fn open_and_run(
 /// The engine goes on where the last process stopped; then the rules of today hold.
 fn take_up(switchboard: &mut Switchboard, house: House, recovered: Recovered) {
     let now = switchboard.clock.now();
-    switchboard.log_input(now, Input::Restarted);
+    switchboard.log_input(now, Input::RestartedAfter { alive_at: recovered.alive_at });
     for (seat, binding) in recovered.bindings {
         if let Ok(binding) = serde_json::from_str::<Binding>(&binding)
             && binding.expires_at > now

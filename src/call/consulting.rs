@@ -283,6 +283,8 @@ impl Call {
         (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
         self.left_at = None;
         self.state = State::Talking(super::talking::Talk::new(house.now));
+        self.record.talking_since = Some(house.now);
+        house.write(records::Entry::Changed(Box::new(self.record.clone())));
         if !house.settings.emergencies.is_empty() && !self.outward {
             house.media(media::Command::KeepKeys { leg });
         }

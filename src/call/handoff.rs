@@ -54,6 +54,10 @@ impl Handoff {
         self.progress == Ringing::Joined
     }
 
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
     /// Theirs from here on, if the operator leaves.
     fn is_taken(&self) -> bool {
         self.is_joined() && (self.confirmed || self.target.confirm.is_none())

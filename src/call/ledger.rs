@@ -55,6 +55,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         ended_by: None,
         wait_ms: 0,
         talk_ms: 0,
+        talking_since: None,
         hold_ms: 0,
         within_service_level: None,
         recording: None,
@@ -92,7 +93,7 @@ pub(super) fn outward(id: CallId, callback_of: CallId, now: Moment, from: &str, 
 pub(super) fn close(record: &mut Record, now: Moment, talked: Duration) {
     record.ended_at = Some(now);
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
-    record.talk_ms = talked.as_millis() as u64;
+    (record.talk_ms, record.talking_since) = (talked.as_millis() as u64, None);
 }
 
 /// Since when it waits in its line, or waited in the last one.

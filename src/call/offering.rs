@@ -191,6 +191,7 @@ impl Call {
             house.media(media::Command::KeepKeys { leg });
         }
         self.state = State::Talking(Talk::new(house.now));
+        self.record.talking_since = Some(house.now);
         house.media(media::Command::Join { a: self.caller, b: leg });
         // Who held before the talk, in the line or in the answer, holds now.
         self.hold_changed(house, self.caller, self.direction);

@@ -220,6 +220,7 @@ impl Call {
         let State::Talking(talk) = &self.state else { return };
         self.record.hold_ms += talk.held(house.now).as_millis() as u64;
         self.talked += talk.talked(house.now);
+        (self.record.talk_ms, self.record.talking_since) = (self.talked.as_millis() as u64, None);
         for hold in &mut self.record.holds {
             hold.ended_at.get_or_insert(house.now);
         }

@@ -148,6 +148,8 @@ pub struct Supervisor {
 pub struct Target {
     pub id: String,
     pub stage: Reached,
+    /// They said that they have the matter: nobody takes them out any more.
+    pub confirmed: bool,
 }
 
 /// What tells one look of a call from another.
@@ -273,7 +275,7 @@ impl Call {
     fn emergency(&self) -> Option<Target> {
         let handoff = self.handoff()?;
         let stage = if handoff.is_joined() { Reached::Talking } else { Reached::Ringing };
-        Some(Target { id: handoff.target_id().to_string(), stage })
+        Some(Target { id: handoff.target_id().to_string(), stage, confirmed: handoff.is_confirmed() })
     }
 
     fn is_caller_gone(&self) -> bool {

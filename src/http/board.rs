@@ -14,13 +14,14 @@ use serde_json::json;
 
 use super::seeing::whose;
 use super::stream::{Event, KEPT, Offset, Stream};
-use super::words::{Alarm, CallNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
+use super::words::{Alarm, CallNow, CallbackNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
 
 pub struct Board {
     pub stream: Stream,
     queues: DashMap<String, QueueNow>,
     operators: DashMap<String, OperatorNow>,
     calls: DashMap<String, CallNow>,
+    callbacks: DashMap<String, CallbackNow>,
     today: DashMap<String, Today>,
     alarms: DashMap<String, Alarm>,
     notices: DashMap<String, Notice>,
@@ -39,6 +40,7 @@ impl Board {
             queues: DashMap::new(),
             operators: DashMap::new(),
             calls: DashMap::new(),
+            callbacks: DashMap::new(),
             today: DashMap::new(),
             alarms: DashMap::new(),
             notices: DashMap::new(),
@@ -104,6 +106,20 @@ impl Board {
     pub fn end_call(&self, at: &str, id: &str) {
         if self.calls.remove(id).is_some() {
             self.tell(at, "call_over", id, &json!({ "id": id }));
+        }
+    }
+
+    pub fn put_callback(&self, at: &str, callback: CallbackNow) {
+        let id = callback.id.clone();
+        if changes(&self.callbacks, &id, &callback) {
+            self.callbacks.insert(id.clone(), callback.clone());
+            self.tell(at, "callback", &id, &callback);
+        }
+    }
+
+    pub fn end_callback(&self, at: &str, id: &str) {
+        if self.callbacks.remove(id).is_some() {
+            self.tell(at, "callback_over", id, &json!({ "id": id }));
         }
     }
 
@@ -206,6 +222,10 @@ impl Board {
 
     pub fn calls(&self) -> Vec<CallNow> {
         sorted(&self.calls)
+    }
+
+    pub fn callbacks(&self) -> Vec<CallbackNow> {
+        sorted(&self.callbacks)
     }
 
     pub fn call(&self, id: &str) -> Option<CallNow> {

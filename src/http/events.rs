@@ -44,8 +44,9 @@ pub struct After {
 /// What changes, as it changes
 ///
 /// Server-sent events; as a WebSocket the same lines: `{"offset","at","type","data"}`. Each carries the whole new state
-/// of its thing. Types: `queue`, `operator`, `call`, `call_over`, `figures`, `alarm`, `alarm_over`, `notice`,
-/// `notice_over`, `schedule`, `config`, and `reset`: read the board again.
+/// of its thing. Types: `queue`, `operator`, `call`, `call_over`, `callback`, `callback_over` (for supervisors and
+/// admins), `figures`, `alarm`, `alarm_over`, `notice`, `notice_over`, `schedule`, `config`, and `reset`: read the board
+/// again.
 #[utoipa::path(
     get, path = "/events", tag = "board", params(After),
     responses((status = 200, description = "text/event-stream"), (status = 101, description = "the same as a WebSocket"))
@@ -153,6 +154,8 @@ impl Reader {
             "call_over" if sight(&self.who, std::iter::empty()) == Sight::Nothing => {
                 self.may_have_seen(&event).then_some(("call_over", event.data.to_string()))?
             }
+            // Citizens' numbers.
+            "callback" | "callback_over" if !self.who.sees_all() => return None,
             // Operators have figures of their own.
             "figures" if !self.who.sees_all() && !self.who.is(Role::Wall) => return None,
             kind => (kind, event.data.to_string()),

@@ -26,8 +26,8 @@ const ABOUT: &str = "Everything that the pages do, for programs too. People sign
     servers((url = "/api/v1")),
     security(("session" = []), ("token" = [])),
     components(schemas(
-        problem::Problem, words::QueueNow, words::OperatorNow, words::CallNow, words::Figures, words::Alarm,
-        words::Notice, words::ScheduleNow
+        problem::Problem, words::QueueNow, words::OperatorNow, words::CallNow, words::CallbackNow, words::Figures,
+        words::Alarm, words::Notice, words::ScheduleNow
     ))
 )]
 struct About;
@@ -43,6 +43,7 @@ pub fn api() -> (Router<Arc<Web>>, String) {
         .routes(routes!(board::directory))
         .routes(routes!(board::queues))
         .routes(routes!(board::waiting))
+        .routes(routes!(board::callbacks))
         .routes(routes!(board::switch_queue))
         .routes(routes!(board::schedules))
         .routes(routes!(board::switch))

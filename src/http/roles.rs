@@ -67,6 +67,7 @@ pub const DOORS: &[(&str, &str, Door)] = &[
     ("GET", "/directory", SEES_CALLS),
     ("GET", "/queues", SignedIn),
     ("GET", "/queues/{id}/waiting", LEADS),
+    ("GET", "/queues/{id}/callbacks", LEADS),
     ("POST", "/queues/{id}/switch", LEADS),
     ("GET", "/schedules", SignedIn),
     ("POST", "/schedules/{id}/switch", LEADS),

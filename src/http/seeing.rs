@@ -81,7 +81,7 @@ mod tests {
                 stage: "ringing".into(),
                 caller_hears: false,
             }),
-            supervised_by: vec![Supervised { operator: "1003".into(), mode: "listen".into() }],
+            supervised_by: vec![Supervised { operator: "1003".into(), mode: "listen".into(), stage: "talking".into() }],
             ..CallNow::default()
         };
         assert_eq!(whose(&call), ["1001", "1002", "1003", "1004", "1005"]);

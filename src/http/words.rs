@@ -46,7 +46,8 @@ pub struct QueueNow {
     pub answered: u64,
     pub answered_within: u64,
     pub abandoned: u64,
-    /// Answered in time / offered, today: 0 to 1.
+    /// Answered in time / offered, today: 0 to 1. Who waits and whose time is not up is not counted yet; who waits
+    /// longer has been missed.
     pub service_level: Option<f64>,
     pub service_level_15min: Option<f64>,
     pub answer_within_ms: u64,
@@ -252,12 +253,40 @@ pub struct Supervised {
     pub operator: String,
     /// `listen`, `whisper` or `barge`.
     pub mode: String,
+    /// `ringing`: their phone still rings for it; `talking`.
+    pub stage: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct EmergencyNow {
     pub target: String,
+    /// `ringing`, `talking`, or `confirmed`: they have taken the matter. Until then the operator can take them out
+    /// again by another `hand_off` to the same target; who hangs up leaves the caller to them.
     pub stage: String,
+}
+
+/// A citizen whom the house is to call back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct CallbackNow {
+    /// Of the visit in which they asked for it.
+    pub id: String,
+    pub queue: String,
+    pub number: String,
+    /// Since when their place in the line counts.
+    pub since: String,
+    /// `waiting` for its turn in the line, `later`: not before `next_at`, `dialling`.
+    pub stage: String,
+    /// When it is tried again, after a try that failed.
+    pub next_at: Option<String>,
+    /// Tries that were made, the present one included, and how many there may be.
+    pub tries: u8,
+    pub most_tries: u8,
+    /// In the line, from 1; callers count too.
+    pub place: Option<usize>,
+    /// Who is kept free for it.
+    pub operator: Option<String>,
+    /// After that nobody calls them back.
+    pub expires_at: String,
 }
 
 /// The house today, as `hotline statistics` says it: each visit to a line counts, one more where an operator sends a
@@ -272,7 +301,8 @@ pub struct Figures {
     pub abandoned: u64,
     pub waiting: usize,
     pub longest_since: Option<String>,
-    /// Answered in time / offered: 0 to 1.
+    /// Answered in time / offered: 0 to 1. Who waits and whose time is not up is not counted yet; who waits longer has
+    /// been missed.
     pub service_level: Option<f64>,
     /// Of those who joined a line in the last 15 minutes.
     pub service_level_15min: Option<f64>,

@@ -382,15 +382,15 @@ impl Engine {
     }
 
     /// Calls do not survive the process, and no phone is known to be there until signalling says so. Callbacks
-    /// wait on.
-    pub(super) fn restarted(&mut self, now: Moment) {
+    /// wait on. `alive_at`: when the former process was seen last.
+    pub(super) fn restarted(&mut self, now: Moment, alive_at: Moment) {
         let contacts: Vec<CallId> = self.contacts.iter().map(|(id, _)| *id).collect();
         for id in contacts {
             let Some(contact) = self.contacts.get(&id) else { continue };
             match contact.state {
-                ContactState::Talking { .. } => self.talk_ended(now, id),
+                ContactState::Talking { .. } => self.talk_ended(now, alive_at, id),
                 _ if contact.callback.is_some() => self.callback_restarted(now, id),
-                _ => self.leave_line(now, id, LeftLine::Restarted, None),
+                _ => self.leave_line(alive_at, id, LeftLine::Restarted, None),
             }
         }
         self.everybody_lost(now);

@@ -41,12 +41,13 @@ impl Engine {
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),
             Input::Failed { offer, why } => self.failed(now, offer, why),
-            Input::TalkEnded { contact } => self.talk_ended(now, contact),
+            Input::TalkEnded { contact } => self.talk_ended(now, now, contact),
             Input::Held { contact, held } => self.held(now, contact, held),
             Input::Reached { contact, call } => self.reached(now, contact, call),
             Input::NotReached { contact, why } => self.not_reached(now, contact, why),
             Input::Expected { lines } => self.expect(now, lines),
-            Input::Restarted => self.restarted(now),
+            Input::RestartedAfter { alive_at } => self.restarted(now, alive_at.min(now)),
+            Input::Restarted => self.restarted(now, now),
             Input::Outbound { operator, busy } => self.with_operator(&operator, |e, slot| e.outbound(slot, busy)),
         }
     }

@@ -5,7 +5,7 @@ use super::decision::Tally;
 use super::engine::Engine;
 use super::line::ContactState;
 use super::words::Expected;
-use crate::ids::{CallId, OfferId, QueueId};
+use crate::ids::{CallId, OfferId, OperatorId, QueueId};
 use crate::moment::Moment;
 
 /// A contact that is being talked to.
@@ -38,7 +38,58 @@ pub struct LineNow {
     pub ready: u32,
 }
 
+/// A customer who is to be called back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackNow<'a> {
+    /// The visit in which they asked for it.
+    pub contact: CallId,
+    pub number: &'a str,
+    /// Since when its place counts.
+    pub since: Moment,
+    pub stage: CallbackStage,
+    /// The present try included.
+    pub tries: u8,
+    pub most_tries: u8,
+    /// Who is rung for it, or kept free.
+    pub operator: Option<&'a OperatorId>,
+    pub expires_at: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackStage {
+    /// For its turn in the line.
+    Waiting,
+    /// For the next try.
+    Later(Moment),
+    Dialling,
+}
+
 impl Engine {
+    /// Those of a line who are to be called back, in order of their numbers.
+    pub fn callbacks(&self, queue: &QueueId) -> impl Iterator<Item = CallbackNow<'_>> {
+        let line = self.line_names.get(queue).map(|line| &self.lines[*line]);
+        line.into_iter().flat_map(|line| &line.callbacks).filter_map(|(number, contact)| {
+            let of = self.contacts.get(contact)?;
+            let callback = of.callback.as_ref()?;
+            let (stage, operator) = match &of.state {
+                ContactState::Parked { until } => (CallbackStage::Later(*until), None),
+                ContactState::Dialling { operator, .. } => (CallbackStage::Dialling, Some(*operator)),
+                _ => (CallbackStage::Waiting, None),
+            };
+            let rules = self.lines[of.line].rules.callback.as_ref();
+            Some(CallbackNow {
+                contact: *contact,
+                number,
+                since: of.since,
+                stage,
+                tries: callback.attempts,
+                most_tries: rules.map_or(callback.attempts, |rules| rules.attempts),
+                operator: operator.map(|operator| &self.operator(operator).id),
+                expires_at: callback.expires_at,
+            })
+        })
+    }
+
     /// `None`: there is no such queue.
     pub fn line_now(&self, now: Moment, queue: &QueueId) -> Option<LineNow> {
         let line = &self.lines[*self.line_names.get(queue)?];

@@ -20,8 +20,9 @@ struct Talked {
 }
 
 impl Engine {
-    pub(super) fn talk_ended(&mut self, now: Moment, id: CallId) {
-        if let Some(talked) = self.end_talk(now, id) {
+    /// `ended_at`: not later than `now`, where it is learned only now.
+    pub(super) fn talk_ended(&mut self, now: Moment, ended_at: Moment, id: CallId) {
+        if let Some(talked) = self.end_talk(ended_at, id) {
             self.contacts.remove(&id);
             self.remember_operator(now, &talked);
             self.wrap_up(now, &talked);

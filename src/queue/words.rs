@@ -141,7 +141,11 @@ pub enum Input {
         lines: BTreeMap<QueueId, ExpectedWaits>,
     },
     /// The process began again: calls and offers are gone, callbacks wait on; who rang is ready, who talked is in
-    /// wrap-up.
+    /// wrap-up. The former process was there until `alive_at`: so long talks lasted and callers waited.
+    RestartedAfter {
+        alive_at: Moment,
+    },
+    /// The same as former versions wrote it down, who took everything to last until they began again.
     Restarted,
     /// The operator makes a call outside the queue.
     Outbound {

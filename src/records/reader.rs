@@ -180,6 +180,12 @@ impl Log {
         Ok(found.first().copied().flatten().unwrap_or(0))
     }
 
+    /// When the process was seen last while calls were open; the beginning of time if it never was.
+    pub fn alive_at(&self) -> Result<Moment, ReadFault> {
+        let found = self.0.page("SELECT at FROM heartbeat", [], |row| row.get::<_, u64>(0))?;
+        Ok(found.first().map_or(Moment::default(), |at| Moment::from_micros(*at)))
+    }
+
     /// Hands the inputs after number `seq` to `each`, in order, up to the moment `until`; one page is in memory.
     pub fn inputs(
         &self,

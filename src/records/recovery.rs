@@ -11,6 +11,8 @@ use crate::moment::Moment;
 pub struct Recovered {
     /// Calls that were open when the process ended.
     pub closed: Vec<CallId>,
+    /// When the process was seen last: what was open lasted until then.
+    pub alive_at: Moment,
     /// The latest call ever written; 0 if none.
     pub last_call: CallId,
     /// Latest first. A damaged one costs a longer replay, not the state.
@@ -38,7 +40,9 @@ pub struct Checkpoint {
 pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Recovered> {
     let transaction = db.transaction()?;
     let heartbeat: Option<u64> = transaction.query_row("SELECT at FROM heartbeat", [], |row| row.get(0)).optional()?;
-    let alive_at = Moment::from_micros(heartbeat.unwrap_or(0));
+    let input: Option<u64> =
+        transaction.query_row("SELECT at FROM inputs ORDER BY seq DESC LIMIT 1", [], |row| row.get(0)).optional()?;
+    let alive_at = Moment::from_micros(heartbeat.max(input).unwrap_or(0));
     let closed = close_open_calls(&transaction, alive_at, now)?;
     begin_queue_log(&transaction, alive_at, now)?;
     transaction.commit()?;
@@ -64,7 +68,7 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
     let last_input = checkpoints.first().map(|checkpoint| checkpoint.seq).max(inputs.last().map(|(seq, ..)| *seq));
     let (last_call, last_input) = (CallId(last.unwrap_or(0)), last_input.unwrap_or(0));
     let version = versions::last(db)?;
-    Ok(Recovered { closed, last_call, checkpoints, inputs, last_input, bindings, switches, version })
+    Ok(Recovered { closed, alive_at, last_call, checkpoints, inputs, last_input, bindings, switches, version })
 }
 
 fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite::Result<Vec<CallId>> {
@@ -97,8 +101,14 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
         line.leaves(ended_at, "restarted");
     }
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
-    if let Some(connected_at) = record.connected_at {
-        record.talk_ms = millis(connected_at, ended_at);
+    match (record.talking_since.take(), record.connected_at) {
+        (Some(since), _) => record.talk_ms += millis(since, ended_at),
+        // Of a former version, or at somebody whom no line led to.
+        (None, Some(connected_at)) if record.talk_ms == 0 => record.talk_ms = millis(connected_at, ended_at),
+        _ => {}
+    }
+    for hold in &mut record.holds {
+        hold.ended_at.get_or_insert(ended_at);
     }
 }
 

@@ -52,8 +52,11 @@ pub struct Record {
     pub ended_by: Option<EndedBy>,
     /// In lines, all visits together.
     pub wait_ms: u64,
-    /// With the operator, hold included.
+    /// With the operator, hold included; while the call is open, of the talks that are over.
     pub talk_ms: u64,
+    /// While the call is open: since when an operator has the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talking_since: Option<Moment>,
     pub hold_ms: u64,
     /// Every line that was joined was answered within its queue's service-level time; `None` if none was.
     pub within_service_level: Option<bool>,

@@ -2,6 +2,7 @@
 //! number, also after a restart in the middle of the day.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -111,6 +112,51 @@ fn agree(house: &House, mei: &Browser, records: &[Value]) -> Value {
         assert_eq!((&shown["handled"], &shown["talk_ms"]), (&day["handled"], &day["talk_ms"]), "{id}");
     }
     today.clone()
+}
+
+/// What the board tells of the house's rate, and what `hotline statistics` does.
+fn rates(house: &House, board: &Value) -> [Value; 2] {
+    let (text, done) = ask(house, &["statistics", "--by", "house", "--format", "json"]);
+    assert!(done, "{text}");
+    let row: Value = serde_json::from_str(text.lines().next().unwrap_or("null")).expect("JSON");
+    [board["today"]["service_level"].clone(), row["service_level"]["strict"].clone()]
+}
+
+#[test]
+fn a_crash_cuts_a_talk_at_one_moment_and_who_waits_is_missed_at_one_moment_wherever_one_looks() {
+    let mut files = files();
+    files.queues = files.queues.replace("[[queue]]", "[[queue]]\nanswer_within = \"6s\"");
+    let mut house = House::open(&files);
+    set_password(&house, "mei");
+    let mei = Browser::signed_in(&house, "mei");
+    let anna = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--calls", "1"]);
+    let talking = call(&house, "60s");
+    house.wait_log_lines(1, "connected");
+    let waiting = call(&house, "60s");
+    let board = mei.wait_board("one waits, and their time is not up", |board| board["today"]["waiting"] == 1);
+    assert_eq!(rates(&house, &board), [json!(1.0), json!(1.0)], "{:#}", board["today"]);
+    let board = mei.wait_board("their time is up", |board| board["today"]["ledger"] != json!({}));
+    assert_eq!(board["today"]["waiting"], 1, "{:#}", board["today"]);
+    // The house is seen once a second.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(rates(&house, &board), [json!(0.5), json!(0.5)]);
+
+    house.kill();
+    std::thread::sleep(Duration::from_secs(3));
+    house.start_again();
+    drop((talking, waiting, anna));
+    let mei = Browser::signed_in(&house, "mei");
+    mei.wait_board("the wrap-up is over", |board| {
+        let anna = board["operators"].as_array().into_iter().flatten().find(|one| one["id"] == "1001").cloned();
+        anna.is_some_and(|anna| anna["handled"] == 1 && anna["state"] != "wrap_up")
+    });
+    let records = house.wait_records(2);
+    let record = records.iter().find(|record| record["operator"] == "1001").expect("the talk");
+    assert_eq!(record["outcome"], "system_restart");
+    let talked = record["talk_ms"].as_u64().expect("a number");
+    let (_, today) = mei.get("/api/v1/operators/1001/today");
+    let counted = millis(&statistics(&house, "operator")["1001"]["talk"]);
+    assert_eq!((today["talk_ms"].as_u64(), counted), (Some(talked), talked), "{record:#}");
 }
 
 #[test]

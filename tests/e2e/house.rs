@@ -129,8 +129,16 @@ impl House {
 
     /// Kills the process as a power cut would, and starts it again on the same ports and data.
     pub fn crash_and_restart(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    pub fn kill(&mut self) {
         self.child.kill().expect("the process can be killed");
         let _ = self.child.wait();
+    }
+
+    pub fn start_again(&mut self) {
         let ports = format!("udp:127.0.0.1:{},tcp:127.0.0.1:{}", self.udp, self.tcp);
         let (child, places) = start(self.dir.path(), &[("HOTLINE__SIP__LISTEN", &ports)]);
         assert_eq!((port_of(&places, "udp"), port_of(&places, "tcp")), (Some(self.udp), Some(self.tcp)));

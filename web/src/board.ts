@@ -5,13 +5,25 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "@prea
 import { get } from "./api";
 import { called } from "./language";
 import { follow } from "./stream";
-import type { Alarm, Board, CallNow, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Told } from "./words";
+import type {
+  Alarm,
+  Board,
+  CallbackNow,
+  CallNow,
+  Figures,
+  Notice,
+  OperatorNow,
+  QueueNow,
+  ScheduleNow,
+  Told,
+} from "./words";
 
 type Things<T> = ReadonlyMap<string, T>;
 
 const toldQueues: Signal<Things<QueueNow>> = signal(new Map());
 export const operators: Signal<Things<OperatorNow>> = signal(new Map());
 export const calls: Signal<Things<CallNow>> = signal(new Map());
+export const callbacks: Signal<Things<CallbackNow>> = signal(new Map());
 export const alarms: Signal<Things<Alarm>> = signal(new Map());
 export const notices: Signal<Things<Notice>> = signal(new Map());
 const toldSchedules: Signal<Things<ScheduleNow>> = signal(new Map());
@@ -60,6 +72,7 @@ export function begin(board: Board): void {
     toldQueues.value = byId(board.queues);
     operators.value = byId(board.operators);
     calls.value = byId(board.calls);
+    callbacks.value = byId(board.callbacks);
     alarms.value = byId(board.alarms);
     notices.value = byId(board.notices);
     toldSchedules.value = byId(board.schedules);
@@ -80,6 +93,10 @@ export function apply(event: Told): void {
       return with_(calls, event.data as CallNow);
     case "call_over":
       return without(calls, id);
+    case "callback":
+      return with_(callbacks, event.data as CallbackNow);
+    case "callback_over":
+      return without(callbacks, id);
     case "figures": {
       const [former, next] = [toldFigures.value, event.data as Figures];
       // The days before do not change and are only on the board.

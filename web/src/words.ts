@@ -141,8 +141,10 @@ export interface CallNow {
   place?: number | null;
   why?: string | null;
   consulting?: Consulting | null;
-  supervised_by: { operator: string; mode: Mode }[];
-  emergency?: { target: string; stage: string } | null;
+  /** `ringing`: their phone still rings for it. */
+  supervised_by: { operator: string; mode: Mode; stage?: "ringing" | "talking" }[];
+  /** `confirmed`: they have taken the matter, and are not taken out any more. */
+  emergency?: { target: string; stage: "ringing" | "talking" | "confirmed" } | null;
   /** Operator and emergency service talk on. */
   caller_gone?: boolean;
   /** One for each author. */
@@ -153,6 +155,24 @@ export interface CallNow {
   recording?: "soon" | "on" | "paused" | null;
   digits?: Record<string, string>;
   callback_of?: string | null;
+}
+
+/** A citizen whom the house is to call back. */
+export interface CallbackNow {
+  id: string;
+  queue: string;
+  number: string;
+  /** Since when their place in the line counts. */
+  since: string;
+  /** `later`: not before `next_at`. */
+  stage: "waiting" | "later" | "dialling";
+  next_at?: string | null;
+  /** The present one included. */
+  tries: number;
+  most_tries: number;
+  place?: number | null;
+  operator?: string | null;
+  expires_at: string;
 }
 
 export interface Quarter {
@@ -224,6 +244,8 @@ export interface Board {
   queues: QueueNow[];
   operators: OperatorNow[];
   calls: CallNow[];
+  /** For supervisors and admins. */
+  callbacks?: CallbackNow[];
   /** Operators see their own figures only. */
   today: Figures | null;
   alarms: Alarm[];

@@ -6,7 +6,7 @@ use super::Seen;
 use super::category::category;
 use super::keeper::{Contact, Keeper};
 use super::looks::Line;
-use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Whom};
+use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
 use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
@@ -52,12 +52,13 @@ impl Keeper {
             supervised_by: seen
                 .supervisors
                 .iter()
-                .map(|one| Supervised { operator: one.operator.to_string(), mode: one.mode.word().into() })
+                .map(|one| Supervised {
+                    operator: one.operator.to_string(),
+                    mode: one.mode.word().into(),
+                    stage: reached(one.stage).into(),
+                })
                 .collect(),
-            emergency: seen
-                .emergency
-                .as_ref()
-                .map(|target| EmergencyNow { target: target.id.clone(), stage: reached(target.stage).into() }),
+            emergency: seen.emergency.as_ref().map(emergency),
             caller_gone: seen.caller_gone,
             notes: record
                 .notes
@@ -118,6 +119,11 @@ fn consulting(consulted: &Consulted) -> Consulting {
         stage: reached(consulted.stage).into(),
         caller_hears: consulted.caller_hears,
     }
+}
+
+fn emergency(target: &Target) -> EmergencyNow {
+    let stage = if target.confirmed { "confirmed" } else { reached(target.stage) };
+    EmergencyNow { target: target.id.clone(), stage: stage.into() }
 }
 
 fn reached(reached: Reached) -> &'static str {
@@ -230,7 +236,7 @@ mod tests {
         let waiting = [1, 2, 3, 5].map(CallId).to_vec();
         // For the third a phone rings.
         let unasked = [1, 2, 5].map(|id| (CallId(id), tally)).to_vec();
-        let line = Line { now, waiting, unasked };
+        let line = Line { now, waiting, unasked, callbacks: Vec::new() };
         assert_eq!(renew_why(&mut contacts, std::iter::once(&line)), [1, 3, 5].map(CallId));
         let told: Vec<Option<&str>> = contacts.values().map(|contact| contact.why.as_deref()).collect();
         assert_eq!(told, [Some(away), Some(away), None, None, Some(away)]);

@@ -7,7 +7,7 @@ use crate::app::switchboard::Switchboard;
 use crate::app::switches::Flip;
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{LineNow, Next, OperatorState, Tally};
+use crate::queue::{CallbackNow, CallbackStage, LineNow, Next, OperatorState, Tally};
 use crate::sip::{TrunkView, guard};
 
 /// Places of a line that are told one by one.
@@ -35,6 +35,27 @@ pub struct Line {
     pub waiting: Vec<CallId>,
     /// Of these, for whom nobody is asked, and how those stand whose skills will do.
     pub unasked: Vec<(CallId, Tally)>,
+    pub callbacks: Vec<Callback>,
+}
+
+/// A citizen who is to be called back, see [`CallbackNow`].
+pub struct Callback {
+    pub contact: CallId,
+    pub number: String,
+    pub since: Moment,
+    pub stage: CallbackStage,
+    pub tries: u8,
+    pub most_tries: u8,
+    pub operator: Option<OperatorId>,
+    pub expires_at: Moment,
+}
+
+impl From<CallbackNow<'_>> for Callback {
+    fn from(of: CallbackNow<'_>) -> Callback {
+        let CallbackNow { contact, number, since, stage, tries, most_tries, operator, expires_at } = of;
+        let (number, operator) = (number.to_string(), operator.cloned());
+        Callback { contact, number, since, stage, tries, most_tries, operator, expires_at }
+    }
 }
 
 pub struct Whole {
@@ -57,7 +78,8 @@ impl Switchboard {
             let line = self.queue.line_now(now, id)?;
             let waiting: Vec<CallId> = self.queue.in_line(id).take(PLACES).collect();
             let unasked = waiting.iter().filter_map(|id| Some((*id, self.queue.unasked(*id)?))).collect();
-            Some((id.clone(), Line { now: line, waiting, unasked }))
+            let callbacks = self.queue.callbacks(id).take(PLACES).map(Callback::from).collect();
+            Some((id.clone(), Line { now: line, waiting, unasked, callbacks }))
         };
         let lines = queues.iter().filter_map(line).collect();
         let lost = self.watch.take_lost();

@@ -2,6 +2,7 @@
 //! pages, counts the day, and sees to alarms and webhooks. The switchboard never waits for it.
 
 mod alarms;
+mod callbacks;
 mod calls;
 mod category;
 mod day;

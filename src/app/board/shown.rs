@@ -128,6 +128,7 @@ impl Keeper {
     /// Lines and figures, a few times a second.
     pub(super) fn write_lines(&mut self, now: Moment) {
         let at = self.time(now);
+        self.write_callbacks(now);
         let mut standing: BTreeMap<&QueueId, Standing> = BTreeMap::new();
         for contact in self.contacts.values() {
             let of = standing.entry(&contact.queue).or_default();

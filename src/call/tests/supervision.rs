@@ -2,7 +2,7 @@
 
 use super::house::House;
 use super::orders::{SECOND, hears, talk};
-use crate::call::{Event, NotDone, Order, Stage, Supervision, Whom};
+use crate::call::{Event, NotDone, Order, Reached, Stage, Supervision, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
@@ -119,6 +119,41 @@ fn consulted_anew() -> (House, CallId, [LegId; 4]) {
     let anew = house.rung("8003");
     assert!(anew != second && house.released(second).is_none(), "until the page answers");
     (house, call, [caller, seat, second, anew])
+}
+
+#[test]
+fn a_consulted_page_that_is_reloaded_while_it_rings_is_rung_on() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1003".into()) }).unwrap();
+    let second = house.rung("8003");
+    assert_eq!(house.order(call, "1003", Order::Reclaim), Err(NotDone::NotLost), "a desk phone rings on");
+    house.tell(Event::Sip(sip::Event::SeatReachable { seat: "8003".into(), browser: true }));
+    house.pass(20 * SECOND);
+    house.order(call, "1003", Order::Reclaim).unwrap();
+    let anew = house.rung("8003");
+    assert!(anew != second && house.released(second).is_some());
+    assert_eq!(house.state("1003"), OperatorState::Outbound);
+    let view = house.calls.view(call).unwrap();
+    assert_eq!((view.stage, view.consulting.unwrap().stage), (Stage::Consulting, Reached::Ringing));
+    house.answers(anew);
+    assert!(house.are_joined(seat, anew));
+    house.order(call, "1001", Order::Complete).unwrap();
+    assert!(house.are_joined(caller, anew));
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    assert_eq!((record.transfers.len(), record.transfers[0].outcome.as_str()), (1, "transferred"));
+
+    // It rings no longer than it would have.
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1001", Order::Consult { to: Whom::Operator("1003".into()) }).unwrap();
+    house.tell(Event::Sip(sip::Event::SeatReachable { seat: "8003".into(), browser: true }));
+    house.pass(20 * SECOND);
+    house.order(call, "1003", Order::Reclaim).unwrap();
+    house.pass(11 * SECOND);
+    assert!(house.are_joined(caller, seat));
+    assert_eq!(house.state("1003"), OperatorState::Ready);
+    house.hangs_up(caller);
+    assert_eq!(house.records()[0].transfers[0].outcome, "no_answer");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::http::seeing::seen;
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::{
-    Alarm, CallNow, Figures, Named, Names, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow,
+    Alarm, CallNow, CallbackNow, Figures, Named, Names, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow,
 };
 use crate::ids::Door;
 use crate::moment::Moment;
@@ -36,6 +36,8 @@ pub struct Now {
     queues: Vec<QueueNow>,
     operators: Vec<OperatorNow>,
     calls: Vec<CallNow>,
+    /// Of all queues, for supervisors and admins.
+    callbacks: Vec<CallbackNow>,
     today: Figures,
     alarms: Vec<Alarm>,
     notices: Vec<Notice>,
@@ -59,6 +61,7 @@ pub async fn board(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) 
         queues: board.queues(),
         operators: board.operators(),
         calls: calls_for(&web, &who),
+        callbacks: if who.sees_all() { board.callbacks() } else { Vec::new() },
         today: (*board.figures()).clone(),
         alarms: board.alarms(),
         notices: board.notices(),
@@ -130,6 +133,21 @@ pub async fn waiting(State(web): State<Arc<Web>>, Path(id): Path<String>) -> Res
     waiting.retain(|call| call.queue.as_deref() == Some(id.as_str()) && call.place.is_some());
     waiting.sort_by_key(|call| call.place);
     Ok(Json(waiting))
+}
+
+/// Whom the house is to call back in a queue's name, since when, and when it is tried next
+#[utoipa::path(
+    get, path = "/queues/{id}/callbacks", tag = "queues", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<CallbackNow>), (status = 404, body = Problem))
+)]
+pub async fn callbacks(State(web): State<Arc<Web>>, Path(id): Path<String>) -> Result<Json<Vec<CallbackNow>>, Problem> {
+    if !web.board.queues().iter().any(|queue| queue.id == id) {
+        return Err(Problem::not_found(format!("there is no queue {id}")));
+    }
+    let mut callbacks = web.board.callbacks();
+    callbacks.retain(|callback| callback.queue == id);
+    callbacks.sort_by(|one, other| one.since.cmp(&other.since).then_with(|| one.id.cmp(&other.id)));
+    Ok(Json(callbacks))
 }
 
 /// The schedules as they stand

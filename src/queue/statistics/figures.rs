@@ -29,6 +29,8 @@ pub struct Contacts {
     /// Lost to a restart of the process.
     pub restarted: u64,
     pub waiting: u64,
+    /// Who wait and whose time is not up: neither in time nor missed yet.
+    pub undecided: u64,
 
     /// Sum of the waits of the answered.
     pub wait: Duration,
@@ -57,7 +59,8 @@ pub struct Contacts {
     pub late: BTreeMap<LateCause, u64>,
 }
 
-/// The four forms of the service level; FIELD.md's names for them are in the comments of each.
+/// The four forms of the service level, by the formula of each. Who waits and whose time is not up is not among the
+/// offered here: nobody knows yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceLevel {
@@ -86,13 +89,18 @@ impl ServiceLevel {
 }
 
 impl Contacts {
-    /// A share from 0 to 1; `None` where nothing was offered.
+    /// The offered of whom it is known whether they were answered in time.
+    pub fn decided(&self) -> u64 {
+        self.offered.saturating_sub(self.undecided)
+    }
+
+    /// A share from 0 to 1; `None` where nothing was decided.
     pub fn service_level(&self, form: ServiceLevel) -> Option<f64> {
         let (part, whole) = match form {
-            ServiceLevel::Strict => (self.answered_within, self.offered),
-            ServiceLevel::AbandonedCount => (self.answered_within + self.abandoned_within, self.offered),
+            ServiceLevel::Strict => (self.answered_within, self.decided()),
+            ServiceLevel::AbandonedCount => (self.answered_within + self.abandoned_within, self.decided()),
             ServiceLevel::AbandonedExcluded => {
-                (self.answered_within, self.offered.saturating_sub(self.abandoned_within))
+                (self.answered_within, self.decided().saturating_sub(self.abandoned_within))
             }
             ServiceLevel::OfAnswered => (self.answered_within, self.answered),
         };
@@ -131,7 +139,7 @@ impl Contacts {
     }
 
     /// The 15-second ledger: those who missed the service level, by cause. The causes sum to the gap, that is to
-    /// offered - answered in time, but for contacts whose time is not up yet.
+    /// offered - answered in time - undecided.
     pub fn ledger(&self) -> (u64, &BTreeMap<LateCause, u64>) {
         (self.late.values().sum(), &self.late)
     }
@@ -150,6 +158,7 @@ impl AddAssign<&Contacts> for Contacts {
         self.left_by_key += other.left_by_key;
         self.restarted += other.restarted;
         self.waiting += other.waiting;
+        self.undecided += other.undecided;
         self.wait += other.wait;
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.talk += other.talk;

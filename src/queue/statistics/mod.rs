@@ -69,6 +69,8 @@ struct Open {
     expected: Option<Expected>,
     /// Why it missed the service level.
     late: Option<LateCause>,
+    /// It waits, and its time is not up.
+    undecided: bool,
     /// Another operator had it already: it is handled once, by however many.
     handed_over: bool,
 }
@@ -180,20 +182,32 @@ impl Statistics {
     // Contacts
 
     fn joined(&mut self, at: Moment, contact: CallId, queue: &QueueId, expected: Option<Expected>) {
-        let open = Open { queue: queue.clone(), joined: at, entered: at, at, expected, late: None, handed_over: false };
+        let open = Open {
+            queue: queue.clone(),
+            joined: at,
+            entered: at,
+            at,
+            expected,
+            late: None,
+            undecided: true,
+            handed_over: false,
+        };
         self.open.insert(contact, open);
         self.of_contact(contact, |figures| {
             figures.offered += 1;
             figures.waiting += 1;
+            figures.undecided += 1;
         });
     }
 
     /// Overflow of the one queue, offered to the other; for the house nothing changed.
     fn moved(&mut self, at: Moment, contact: CallId, to: &QueueId) {
         let Some(open) = self.open.get(&contact).cloned() else { return };
+        let undecided = u64::from(open.undecided);
         self.of_queue(&open.queue, open.entered, |figures| {
             figures.overflowed += 1;
             figures.waiting = figures.waiting.saturating_sub(1);
+            figures.undecided = figures.undecided.saturating_sub(undecided);
         });
         if let Some(open) = self.open.get_mut(&contact) {
             (open.queue, open.entered) = (to.clone(), at);
@@ -201,11 +215,13 @@ impl Statistics {
         self.of_queue(to, at, |figures| {
             figures.offered += 1;
             figures.waiting += 1;
+            figures.undecided += undecided;
         });
     }
 
     /// Of an operator those are offered who came to them out of a line: they were all answered.
     fn connected(&mut self, at: Moment, contact: CallId, operator: &OperatorId) {
+        self.decide(contact);
         let Some(open) = self.open.get_mut(&contact) else { return };
         let (wait, expected) = (at.since(open.at), open.expected);
         let within = self.queues.get(&open.queue).is_none_or(|facts| facts.promise.is_kept_after(wait));
@@ -242,6 +258,7 @@ impl Statistics {
             at,
             expected: None,
             late: None,
+            undecided: false,
             // At a seat that a menu led to the talk begins.
             handed_over: from.is_some() || queue.as_str() != NO_QUEUE,
         };
@@ -294,6 +311,7 @@ impl Statistics {
     }
 
     fn late(&mut self, contact: CallId, cause: LateCause) {
+        self.decide(contact);
         if let Some(open) = self.open.get_mut(&contact) {
             open.late = Some(cause);
         }
@@ -323,8 +341,17 @@ impl Statistics {
         }
     }
 
+    /// It is known whether it was answered in time.
+    fn decide(&mut self, contact: CallId) {
+        let was = self.open.get_mut(&contact).is_some_and(|open| std::mem::take(&mut open.undecided));
+        if was {
+            self.of_contact(contact, |figures| figures.undecided = figures.undecided.saturating_sub(1));
+        }
+    }
+
     /// The last of a contact that left its line.
     fn close(&mut self, contact: CallId, count: impl Fn(&mut Contacts)) {
+        self.decide(contact);
         self.of_contact(contact, |figures| {
             figures.waiting = figures.waiting.saturating_sub(1);
             count(figures);

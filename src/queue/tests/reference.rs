@@ -267,7 +267,9 @@ fn input(seed: u64, model: &Model) -> Input {
             Input::Ready { operator: names[rng.random_range(0..names.len())].clone(), by: By::Themselves }
         }
         _ => match super::replay::nonsense(&mut rng) {
-            Input::Rules { .. } | Input::Restarted => Input::SeatReachable { seat, reachable: true },
+            Input::Rules { .. } | Input::Restarted | Input::RestartedAfter { .. } => {
+                Input::SeatReachable { seat, reachable: true }
+            }
             input => input,
         },
     }

@@ -61,6 +61,7 @@ pub(super) fn nonsense(rng: &mut StdRng) -> Input {
             }
         },
         _ => match rng.random_range(0..20) {
+            0 if rng.random() => Input::RestartedAfter { alive_at: Moment::default() },
             0 => Input::Restarted,
             1..=2 => Input::Rules { rules: Arc::new(rules(rng)) },
             3..=6 => Input::Open { queue: "a".into(), open: rng.random_bool(0.7) },

@@ -129,6 +129,51 @@ fn a_busy_quarter_of_an_hour() {
     assert_eq!(causes[&LateCause::LeftEarly], 1, "contact 5 left by a key");
 }
 
+/// The share so far: of the house, of `a`, of `b`.
+fn levels(house: &House) -> [Option<f64>; 3] {
+    [Of::House, Of::Queue("a".into()), Of::Queue("b".into())]
+        .map(|of| house.of(of, 0).service_level(ServiceLevel::Strict))
+}
+
+#[test]
+fn who_waits_is_missed_when_their_time_is_up_and_not_before() {
+    let mut house = House::new();
+    house.join(10, 1);
+    assert_eq!(levels(&house), [None; 3], "nothing is known yet");
+    house.accept(14, 1);
+    house.join(20, 2);
+    house.until(34);
+    assert_eq!(levels(&house), [Some(1.0), Some(1.0), None], "14 s of 15");
+    house.until(36);
+    assert_eq!(levels(&house), [Some(0.5), Some(0.5), None]);
+    // Who is late takes that along into the other line, at 80.
+    house.until(81);
+    assert_eq!(levels(&house), [Some(0.5), Some(0.5), Some(0.0)]);
+    // A supervisor moves somebody whose time is not up: in the one line they count no more, in the other not yet.
+    house.join(90, 3);
+    house.at(92, Input::Move { contact: CallId(3), queue: "b".into(), by: By::Themselves });
+    assert_eq!(levels(&house), [Some(0.5), Some(1.0 / 3.0), Some(0.0)]);
+    let all = house.of(Of::House, 0);
+    assert_eq!((all.undecided, house.of(Of::Queue("b".into()), 0).undecided), (1, 1));
+    assert_eq!(all.ledger().0, all.offered - all.answered_within - all.undecided);
+    // Who gives up at once was never offered.
+    house.join(95, 4);
+    house.at(96, Input::Leave { contact: CallId(4) });
+    assert_eq!(house.of(Of::House, 0).undecided, 1);
+}
+
+#[test]
+fn a_talk_that_a_crash_cut_lasted_until_the_house_was_seen_last() {
+    let mut house = House::new();
+    house.join(10, 1);
+    house.accept(14, 1);
+    house.at(100, Input::RestartedAfter { alive_at: moment(44) });
+    let all = house.of(Of::House, 0);
+    assert_eq!((all.talk, all.handled), (Duration::from_secs(30), 1));
+    house.until(109);
+    assert!(matches!(house.engine.operators().next().map(|of| of.state), Some(OperatorState::WrapUp { .. })));
+}
+
 #[test]
 fn time_of_operators_is_cut_at_the_borders_and_whole() {
     let mut house = House::new();

@@ -4,7 +4,7 @@ import { type Act, KEYS, label } from "../keys";
 import { words } from "../language";
 import { KeyButton } from "../parts/key-button";
 import * as phones from "../phone/phone";
-import { desk, directory, emergency, hangUp, hold, order, pauseRecording, phone } from "./desk";
+import { call, desk, directory, emergency, emergencyName, hangUp, hold, order, pauseRecording, phone } from "./desk";
 
 export type Window_ = "notReady" | "keypad" | "consult" | "transfer" | "devices" | "help" | "signOut";
 
@@ -68,6 +68,7 @@ function Emergencies() {
       </span>
       {targets.map((target, index) => {
         const act = `emergency${index + 1}` as Act;
+        const runs = call.value?.emergency?.target === target.id;
         return (
           <button
             key={target.id}
@@ -75,11 +76,16 @@ function Emergencies() {
             class="emergency"
             data-act={act}
             disabled={!desk.value.emergency}
+            aria-pressed={runs}
             aria-keyshortcuts={KEYS[act].replace("shift", "Shift")}
             onClick={() => emergency(index)}
           >
             <strong>{target.id}</strong>
-            {target.name && target.name !== target.id && <span>{target.name}</span>}
+            {runs && desk.value.emergency ? (
+              <span>{t.takeOut}</span>
+            ) : (
+              target.name && target.name !== target.id && <span>{target.name}</span>
+            )}
             <kbd>{label(KEYS[act])}</kbd>
           </button>
         );
@@ -137,7 +143,7 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
         )}
         <span class="grow" />
         <KeyButton act="hangUp" kind="bad" disabled={!can.hangUp} onAct={hangUp}>
-          {t.hangUp}
+          {can.leaves ? t.leaveTo(emergencyName(can.leaves)) : t.hangUp}
         </KeyButton>
       </div>
       <div class="row second">

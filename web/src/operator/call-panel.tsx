@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { queues } from "../board";
 import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
+import { type Act, KEYS, label } from "../keys";
 import { called, open, words } from "../language";
 import { isHeard, partOf } from "../operators";
 import { Since } from "../parts/time";
@@ -17,9 +18,11 @@ import {
   contacts,
   desk,
   directory,
+  emergencyName,
   last,
   me,
   mineOf,
+  mutedFor,
   noted,
   others,
   othersOf,
@@ -48,13 +51,22 @@ function categoryName(id: string): string {
   return names ? called({ id, names }) : queueName(id);
 }
 
+/** How one leaves an emergency: by hanging up, or without those who were called. */
+function wayOut(target: string, confirmed: boolean): string {
+  const t = words.value.operator;
+  const name = emergencyName(target);
+  if (confirmed) return t.emergencyLeave(name);
+  const act = KEYS[`emergency${directory.value.emergencies.findIndex(({ id }) => id === target) + 1}` as Act];
+  return act ? `${t.emergencyLeave(name)} ${t.emergencyOut(label(act), name)}` : t.emergencyLeave(name);
+}
+
 function Situation({ of }: { of: CallNow }) {
   const t = words.value.operator;
   const lines: { text: string; state: string }[] = [];
   const { muted } = phone.value;
   // The muted are not told in the same breath that they are heard.
   const three = muted ? words.value.stage.conference : t.conference;
-  if (muted) lines.push({ text: t.muted, state: "warning" });
+  if (muted) lines.push({ text: mutedFor(of), state: "warning" });
   const [mine, part] = [me.value, me.value?.part];
   if (desk.value.asked) {
     const act = of.consulting?.caller_hears ? "conference" : "consulted";
@@ -80,17 +92,15 @@ function Situation({ of }: { of: CallNow }) {
   if (of.recording === "soon" && desk.value.together) lines.push({ text: t.recordingSoon, state: "info" });
   if (of.stage === "lost") lines.push({ text: t.lost, state: "urgent" });
   if (of.emergency) {
-    const [name, stage] = [whom(of.emergency.target), of.emergency.stage];
-    const text = /confirm/.test(stage)
-      ? t.emergencyConfirmed(name)
-      : /talk|connect|answer/.test(stage)
-        ? t.emergencyWith(name)
-        : t.emergencyCalling(name);
-    lines.push({ text, state: "urgent" });
+    const { target, stage } = of.emergency;
+    const name = emergencyName(target);
+    const told = { ringing: t.emergencyCalling, talking: t.emergencyWith, confirmed: t.emergencyConfirmed };
+    lines.push({ text: told[stage](name), state: "urgent" });
+    if (desk.value.leaves) lines.push({ text: wayOut(target, stage === "confirmed"), state: "info" });
   }
-  for (const { operator, mode } of of.supervised_by) {
-    // Who only listens is not told of: supervisors listen to how it is without them.
-    if (mode !== "listen" && operator !== mine?.id)
+  for (const { operator, mode, stage } of of.supervised_by) {
+    // Who only listens is not told of: supervisors listen to how it is without them. Who is still rung says nothing yet.
+    if (mode !== "listen" && stage !== "ringing" && operator !== mine?.id)
       lines.push({ text: `${t.supervised[mode]} · ${whom(operator)}`, state: "consulting" });
   }
   return (
@@ -308,7 +318,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
         <span class="grow" />
         {of && <Recorded of={of} />}
         <span class="chip" data-state={stage}>
-          {t.stage[stage]}
+          {of?.caller_gone ? t.operator.callerGoneShort : t.stage[stage]}
         </span>
         {of && (
           <span class="strong">

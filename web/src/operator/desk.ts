@@ -5,6 +5,7 @@ import { get, post, put, segment } from "../api";
 import { calls, operators } from "../board";
 import { callerOf } from "../caller";
 import { askDirectory } from "../directory";
+import { words } from "../language";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
@@ -61,16 +62,34 @@ export const desk = computed(() => {
     back: together && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
     complete: together && free && (stage === "consulting" || stage === "conference"),
     threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
-    emergency: together && directory.value.emergencies.length > 0,
+    /** Who has confirmed stays, and without the caller nobody is left to be called for. */
+    emergency:
+      together &&
+      directory.value.emergencies.length > 0 &&
+      current.emergency?.stage !== "confirmed" &&
+      !current.caller_gone,
+    /** To whom the caller is left by hanging up. */
+    leaves: together && current.emergency && !current.caller_gone ? current.emergency.target : null,
     /** What can be paused, or goes on. */
     recording: together && current.recording !== "soon" ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
+    /** After a reload the consulted phone rings elsewhere, that is nowhere. */
+    rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
     reclaim: sip === null && (mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking"),
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",
   };
 });
+
+/** Who does not hear the muted: the caller, where nobody else is there. */
+export function mutedFor(of: CallNow | null): string {
+  const t = words.value.operator;
+  // That somebody listens is not told, nor by this.
+  const heard = of?.supervised_by.some(({ mode }) => mode !== "listen");
+  const alone = of?.stage === "talking" && desk.value.mine && !of.emergency && !heard;
+  return alone ? t.muted : t.mutedAll;
+}
 
 const mePath = () => `/operators/${segment(me.value?.id ?? session.value?.person.id ?? "")}`;
 
@@ -106,6 +125,9 @@ export function emergency(index: number): void {
   const target = directory.value.emergencies[index];
   if (target && desk.value.emergency) void order({ order: "hand_off", target: target.id });
 }
+
+/** As they are called here; some have no name but their number. */
+export const emergencyName = (id: string) => directory.value.emergencies.find((target) => target.id === id)?.name || id;
 
 export function hangUp(): void {
   if (phone.value.session) phones.hangUp();

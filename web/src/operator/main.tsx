@@ -142,7 +142,8 @@ function reclaimWhenLost(): void {
     if (!registered || !loaded.value) return;
     const begins = asked === null;
     const loss = call ? `${call.id} ${call.since}` : "";
-    if (can.reclaim && loss !== asked && (begins || call?.stage === "lost")) void desk.order({ order: "reclaim" });
+    const away = can.reclaim || (begins && can.rungElsewhere);
+    if (away && loss !== asked && (begins || call?.stage === "lost")) void desk.order({ order: "reclaim" });
     if (begins || call?.stage === "lost") asked = loss;
   });
 }

@@ -6,19 +6,21 @@ import { isHeard, partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
-import { call, desk, extend, finish, me, phone, ready } from "./desk";
+import { call, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
 
 /** What the state means just now: who hears whom, above all. */
 function hint(operator: OperatorNow): string {
   const t = words.value;
   if (operator.state === "outbound" && operator.part) {
     if (!phone.value.muted) return partOf(operator.part);
-    return isHeard(operator.part) ? t.operator.muted : `${t.operator.muted} ${partOf(operator.part)}`;
+    const muted = mutedFor(call.value);
+    return isHeard(operator.part) ? muted : `${muted} ${partOf(operator.part)}`;
   }
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
   if (stage === "lost") return t.operator.lost;
-  if (phone.value.muted) return t.operator.muted;
+  if (phone.value.muted) return mutedFor(call.value);
+  if (call.value?.caller_gone) return t.operator.callerGone;
   if (stage === "consulting") return t.operator.callerWaits;
   if (stage === "conference") return t.operator.conference;
   return t.stateHint[operator.state];

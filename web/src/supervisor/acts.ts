@@ -13,6 +13,8 @@ const orders = (call: string, body: unknown) => attempt(() => post(`/calls/${seg
 export const supervise = (call: string, mode: Mode) => orders(call, { order: "supervise", mode });
 export const leave = (call: string) => orders(call, { order: "leave_supervision" });
 export const takeOver = (call: string) => orders(call, { order: "take_over" });
+/** Of a call of my own. */
+export const hold = (call: string, held: boolean) => orders(call, { order: held ? "hold" : "resume" });
 export const move = (call: string, queue: string) => attempt(() => post(`/calls/${segment(call)}/move`, { queue }));
 
 export const setReady = (operator: string) => attempt(() => post(`/operators/${segment(operator)}/ready`));
@@ -27,6 +29,16 @@ export const flip = (what: "schedules" | "queues", id: string, to: string, note:
 export const publish = (text: string, level: Level, until: string | null) =>
   attempt(() => post("/notices", { text, level, ...(until ? { until } : {}) }));
 export const takeDown = (notice: string) => attempt(() => remove(`/notices/${segment(notice)}`));
+
+/** The call that is mine as an operator's: taken over, or offered to me. */
+export const own = computed<CallNow | null>(() => {
+  const mine = session.value?.person.id;
+  const at = operators.value.get(mine ?? "");
+  if (!mine || !at) return null;
+  const theirs = (call: CallNow) => call.operator === mine || (call.rung ?? []).includes(mine);
+  const found = calls.value.get(at.call ?? "");
+  return found && theirs(found) ? found : ([...calls.value.values()].find(theirs) ?? null);
+});
 
 /** The call in which I am, and how; `soon`: what I am still rung for, in words. */
 export const supervised = computed<{ call: CallNow; mode: Mode; soon: string | null } | null>(() => {

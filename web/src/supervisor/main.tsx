@@ -3,21 +3,21 @@
 
 import { effect } from "@preact/signals";
 import { alarms, configuration, figures, loaded } from "../board";
-import { callerOf } from "../caller";
 import { now } from "../clock";
 import { askDirectory } from "../directory";
-import { clock, count, number, percent, since } from "../format";
+import { clock, count, percent, since } from "../format";
 import { words } from "../language";
 import { begin } from "../parts/begin";
 import { Dialog } from "../parts/dialog";
 import { Frame } from "../parts/frame";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
-import { session } from "../people";
 import * as phones from "../phone/phone";
 import { phoneWhileSeated } from "../phone/seated";
 import * as tone from "../phone/tone";
-import { explained, leave, supervise, supervised, takeOver } from "./acts";
+import { explained } from "./acts";
+import { Callbacks } from "./callbacks";
+import { Mine } from "./mine";
 import { Operators, reasons } from "./operators";
 import { Queues, tint, Waiting } from "./queues";
 import { Alarms, Notices, Schedules } from "./side";
@@ -52,60 +52,6 @@ function House() {
         </div>
       ))}
     </dl>
-  );
-}
-
-/** The call I am in, above everything else: nobody forgets that they are heard. */
-function Mine() {
-  const t = words.value.supervisor;
-  const mine = supervised.value;
-  const sip = phones.phone.value.session;
-  if (!mine && !sip) {
-    return session.value?.seat ? null : <p class="hint">{t.phoneNeeded}</p>;
-  }
-  return (
-    <section class="card mine" data-state="talking" aria-label={t.listen} data-mode={mine?.mode ?? ""}>
-      <span class="grow">
-        {mine?.soon}
-        {mine && !mine.soon && (
-          <>
-            <strong>{t.supervising(number(callerOf(mine.call), words.value.common.noNumber), t[mine.mode])}</strong> ·{" "}
-            {mine.call.operator} · {t.heardBy[mine.mode]}
-          </>
-        )}
-      </span>
-      {sip?.stage === "ringing" && (
-        <button type="button" class="good" onClick={() => void phones.answer()}>
-          {words.value.operator.answer}
-        </button>
-      )}
-      {mine && (
-        <>
-          {(["listen", "whisper", "barge"] as const).map((mode) => (
-            <button
-              key={mode}
-              type="button"
-              class={`small ${mine.mode === mode ? "on" : ""}`}
-              aria-pressed={mine.mode === mode}
-              onClick={() => void supervise(mine.call.id, mode)}
-            >
-              {t[mode]}
-            </button>
-          ))}
-          <button type="button" class="small" onClick={() => void takeOver(mine.call.id)}>
-            {t.takeOver}
-          </button>
-          <button type="button" class="small bad" onClick={() => void leave(mine.call.id)}>
-            {t.leave}
-          </button>
-        </>
-      )}
-      {!mine && sip && (
-        <button type="button" class="small bad" onClick={phones.hangUp}>
-          {words.value.operator.hangUp}
-        </button>
-      )}
-    </section>
   );
 }
 
@@ -150,6 +96,7 @@ function Supervisor() {
           <div class="stack">
             <Queues />
             <Waiting />
+            <Callbacks />
             <Operators />
           </div>
           <aside class="stack">

@@ -5,8 +5,9 @@ import { calls, operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { count, number } from "../format";
 import { open, words } from "../language";
-import { doing, STATES } from "../operators";
+import { doing, nameOf, STATES } from "../operators";
 import { Left, Since } from "../parts/time";
+import { session } from "../people";
 import type { CallNow, OperatorNow, OperatorState } from "../words";
 import { explain, setNotReady, setOut, setReady, supervise, supervised, takeOver } from "./acts";
 
@@ -37,7 +38,7 @@ const counts = computed(() => {
 });
 
 /** What is done less often than listening: one choice, so that a row stays a row. */
-function More({ operator, call }: { operator: OperatorNow; call: CallNow | null }) {
+function More({ operator, call, own }: { operator: OperatorNow; call: CallNow | null; own: boolean }) {
   const t = words.value.supervisor;
   const act = (value: string) => {
     if (value === "ready") void setReady(operator.id);
@@ -59,7 +60,7 @@ function More({ operator, call }: { operator: OperatorNow; call: CallNow | null 
       <option value="">{t.more}…</option>
       {call && (
         <optgroup label={t.caller}>
-          <option value="take">{t.takeOver}</option>
+          {!own && <option value="take">{t.takeOver}</option>}
           <option value="explain">{t.explainTitle}</option>
         </optgroup>
       )}
@@ -76,12 +77,21 @@ function More({ operator, call }: { operator: OperatorNow; call: CallNow | null 
   );
 }
 
+/** A supervisor in the talk, or on the way into it. */
+function beside({ operator, mode, stage }: CallNow["supervised_by"][number]): string {
+  const t = words.value;
+  const what = `${t.supervisor[mode]} ${nameOf(operator)}`;
+  return stage === "ringing" ? `${what} (${t.stage.ringing})` : what;
+}
+
 function Row({ operator }: { operator: OperatorNow }) {
   const t = words.value;
   const call = calls.value.get(operator.call ?? "") ?? null;
   // With the emergency service alone nobody listens in: the caller has hung up.
   const together = call !== null && ["talking", "holding", "consulting", "conference"].includes(call.stage);
   const talks = together && !call.caller_gone;
+  // Nobody listens to themselves.
+  const own = operator.id === session.value?.person.id;
   const mine = supervised.value?.call.id === call?.id ? supervised.value?.mode : null;
   const next = operator.next === "signed_out" ? t.state.signed_out : operator.next ? open(t.reason, operator.next) : "";
   const queue = queues.value.get(call?.queue ?? "")?.name ?? "";
@@ -118,7 +128,7 @@ function Row({ operator }: { operator: OperatorNow }) {
               {call.caller_gone
                 ? t.supervisor.callerGone
                 : call.supervised_by.length > 0
-                  ? call.supervised_by.map((one) => `${t.supervisor[one.mode]} ${one.operator}`).join(t.common.comma)
+                  ? call.supervised_by.map(beside).join(t.common.comma)
                   : queue}
             </span>
           </>
@@ -129,7 +139,7 @@ function Row({ operator }: { operator: OperatorNow }) {
       <td class="number late-2">{count(operator.answered)}</td>
       <td class="acts">
         <div class="row tight">
-          {talks && (
+          {talks && !own && (
             <div class="together">
               {(["listen", "whisper", "barge"] as const).map((mode) => (
                 <button
@@ -144,7 +154,7 @@ function Row({ operator }: { operator: OperatorNow }) {
               ))}
             </div>
           )}
-          <More operator={operator} call={talks ? call : null} />
+          <More operator={operator} call={talks ? call : null} own={own} />
         </div>
       </td>
     </tr>

@@ -7,6 +7,7 @@ import { now } from "../clock";
 import { whyWaits } from "../explain";
 import { clock, count, number, percent, since } from "../format";
 import { open, words } from "../language";
+import { nameOf } from "../operators";
 import { Dialog } from "../parts/dialog";
 import { Since } from "../parts/time";
 import type { CallNow } from "../words";
@@ -24,17 +25,17 @@ export function Queues() {
   const [switching, setSwitching] = useState<string | null>(null);
   const chosen = queues.value.get(switching ?? "");
   // `late-1` gives way first where there is little room.
-  const heads = [
+  const heads: { head: string; late: string; why?: string }[] = [
     { head: t.waiting, late: "" },
     { head: t.longest, late: "" },
     { head: t.expected, late: "late-1" },
     { head: t.ready, late: "" },
     { head: t.talking, late: "late-2" },
-    { head: t.offered, late: "late-3" },
-    { head: t.answered, late: "late-3" },
-    { head: t.abandoned, late: "late-2" },
-    { head: t.level, late: "" },
-    { head: t.level15, late: "" },
+    { head: t.offered, late: "late-3", why: t.visits },
+    { head: t.answered, late: "late-3", why: t.visits },
+    { head: t.abandoned, late: "late-2", why: t.visits },
+    { head: t.level, late: "", why: t.undecided },
+    { head: t.level15, late: "", why: t.undecided },
   ];
   return (
     <section class="panel">
@@ -44,8 +45,8 @@ export function Queues() {
           <thead>
             <tr>
               <th scope="col">{t.queue}</th>
-              {heads.map(({ head, late }) => (
-                <th key={head} scope="col" class={`number ${late}`}>
+              {heads.map(({ head, late, why }) => (
+                <th key={head} scope="col" class={`number ${late}`} {...(why ? { title: why } : {})}>
                   {head}
                 </th>
               ))}
@@ -75,7 +76,14 @@ export function Queues() {
                     </button>
                   </div>
                 </th>
-                <td class={`number ${queue.waiting > 0 ? "strong warn-text" : ""}`}>{queue.waiting}</td>
+                <td class={`number ${queue.waiting > 0 ? "strong warn-text" : ""}`}>
+                  {queue.waiting}
+                  {queue.callbacks ? (
+                    <span class="second" data-field="callbacks" title={t.callbacks}>
+                      {t.withCallbacks(queue.callbacks)}
+                    </span>
+                  ) : null}
+                </td>
                 <td class="number">
                   <Since at={queue.longest_since} />
                 </td>
@@ -94,6 +102,9 @@ export function Queues() {
           </tbody>
         </table>
       </div>
+      <p class="hint counted">
+        {t.visits} {t.undecided}
+      </p>
       {chosen && (
         <Dialog title={`${t.switchQueue}: ${chosen.name || chosen.id}`} onClose={() => setSwitching(null)}>
           <div class="stack">
@@ -201,7 +212,7 @@ export function Waiting() {
                     <td class="why late-3">
                       {call.stage === "ringing" ? (
                         <span class="chip" data-state="ringing">
-                          {t.stage.ringing} {call.operator ?? ""}
+                          {t.stage.ringing} {call.operator ? nameOf(call.operator) : ""}
                         </span>
                       ) : (
                         (whyWaits(call.why, t.explain) ?? <span class="soft">–</span>)

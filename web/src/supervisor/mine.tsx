@@ -1,0 +1,169 @@
+// The call I am in, above everything else, so that nobody forgets that they are heard: as a supervisor, or as the operator
+// who took it over.
+
+import type { ComponentChildren } from "preact";
+import { queues } from "../board";
+import { callerOf } from "../caller";
+import { number } from "../format";
+import { words } from "../language";
+import { nameOf } from "../operators";
+import { Since } from "../parts/time";
+import { session } from "../people";
+import * as phones from "../phone/phone";
+import type { CallNow } from "../words";
+import { hold, leave, own, supervise, supervised, takeOver } from "./acts";
+
+const who = (call: CallNow) => number(callerOf(call), words.value.common.noNumber);
+
+function Bar({ mode, children }: { mode: string; children: ComponentChildren }) {
+  const t = words.value.supervisor;
+  return (
+    <section class="card mine" data-state="talking" aria-label={t.mine} data-mode={mode}>
+      {children}
+    </section>
+  );
+}
+
+function HangUp() {
+  return (
+    <button type="button" class="small bad" onClick={phones.hangUp}>
+      {words.value.operator.hangUp}
+    </button>
+  );
+}
+
+function Mute() {
+  const t = words.value.operator;
+  const { muted, session: sip } = phones.phone.value;
+  return (
+    <button
+      type="button"
+      class={`small ${muted ? "on" : ""}`}
+      aria-pressed={muted}
+      disabled={sip?.stage !== "talking"}
+      onClick={phones.mute}
+    >
+      {muted ? t.unmute : t.mute}
+    </button>
+  );
+}
+
+/** What I took over, or what was offered to me: with whom I talk, and what an operator's page has for it. */
+function Own({ call }: { call: CallNow }) {
+  const t = words.value;
+  const { muted, session: sip } = phones.phone.value;
+  const rings = sip?.stage === "ringing";
+  const held = call.stage === "holding";
+  const hears = call.caller_gone
+    ? t.operator.callerGone
+    : rings
+      ? t.stateHint.offered
+      : held || call.stage === "consulting"
+        ? t.stateHint.holding
+        : muted
+          ? t.operator.muted
+          : t.stateHint.talking;
+  return (
+    <Bar mode="own">
+      <span class="grow" data-field="own">
+        <strong>{who(call)}</strong> · {queues.value.get(call.queue ?? "")?.name ?? t.supervisor.noQueue} ·{" "}
+        <span class="chip" data-state={rings ? "ringing" : call.stage}>
+          {rings ? t.stage.ringing : call.caller_gone ? t.operator.callerGoneShort : t.stage[call.stage]}
+        </span>{" "}
+        <Since at={rings ? call.since : (call.connected_at ?? call.since)} /> · {hears}
+      </span>
+      {rings ? (
+        <button type="button" class="small good" onClick={() => void phones.answer()}>
+          {t.operator.answer}
+        </button>
+      ) : (
+        <>
+          <button
+            type="button"
+            class={`small ${held ? "on" : ""}`}
+            aria-pressed={held}
+            disabled={call.stage !== "talking" && !held}
+            onClick={() => void hold(call.id, !held)}
+          >
+            {held ? t.operator.resume : t.operator.hold}
+          </button>
+          <Mute />
+        </>
+      )}
+      <HangUp />
+    </Bar>
+  );
+}
+
+function Supervised({
+  call,
+  mode,
+  soon,
+}: {
+  call: CallNow;
+  mode: "listen" | "whisper" | "barge";
+  soon: string | null;
+}) {
+  const t = words.value.supervisor;
+  const { muted, session: sip } = phones.phone.value;
+  const unheard = muted && mode !== "listen";
+  return (
+    <Bar mode={mode}>
+      <span class="grow">
+        {soon ?? (
+          <>
+            <strong>{t.supervising(who(call), t[mode])}</strong> · {nameOf(call.operator)} ·{" "}
+            {unheard ? words.value.operator.mutedAll : t.heardBy[mode]}
+          </>
+        )}
+      </span>
+      {sip?.stage === "ringing" && (
+        <button type="button" class="small good" onClick={() => void phones.answer()}>
+          {words.value.operator.answer}
+        </button>
+      )}
+      {(["listen", "whisper", "barge"] as const).map((one) => (
+        <button
+          key={one}
+          type="button"
+          class={`small ${mode === one ? "on" : ""}`}
+          aria-pressed={mode === one}
+          onClick={() => void supervise(call.id, one)}
+        >
+          {t[one]}
+        </button>
+      ))}
+      {mode !== "listen" && <Mute />}
+      <button type="button" class="small" onClick={() => void takeOver(call.id)}>
+        {t.takeOver}
+      </button>
+      <button type="button" class="small bad" onClick={() => void leave(call.id)}>
+        {t.leave}
+      </button>
+    </Bar>
+  );
+}
+
+/** The phone of this page rings or talks in what the board does not tell of yet. */
+function Unknown() {
+  const t = words.value;
+  const sip = phones.phone.value.session;
+  return (
+    <Bar mode="">
+      <span class="grow">{number(sip?.from, t.common.noNumber)}</span>
+      {sip?.stage === "ringing" && (
+        <button type="button" class="small good" onClick={() => void phones.answer()}>
+          {t.operator.answer}
+        </button>
+      )}
+      <HangUp />
+    </Bar>
+  );
+}
+
+export function Mine() {
+  if (own.value) return <Own call={own.value} />;
+  if (supervised.value) return <Supervised {...supervised.value} />;
+  if (phones.phone.value.session) return <Unknown />;
+  return session.value?.seat ? null : <p class="hint">{words.value.supervisor.phoneNeeded}</p>;
+}
