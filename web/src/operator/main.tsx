@@ -10,6 +10,7 @@ import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
 import { session, signOut } from "../people";
 import * as phones from "../phone/phone";
+import { reclaimWhenLost } from "../phone/reclaiming";
 import { phoneWhileSeated } from "../phone/seated";
 import { nextTheme } from "../theme";
 import type { Window_ } from "./actions";
@@ -133,27 +134,15 @@ function Operator() {
   );
 }
 
-/** After a reload in a call the house rings this page again when its phone is registered, and once for each loss that it
- * tells of. A phone that is silent in a call that goes on is no loss: the call is on its way elsewhere. */
-function reclaimWhenLost(): void {
-  let asked: string | null = null;
-  effect(() => {
-    const [registered, can, call] = [desk.phone.value.link === "registered", desk.desk.value, desk.call.value];
-    if (!registered || !loaded.value) return;
-    const begins = asked === null;
-    const loss = call ? `${call.id} ${call.since}` : "";
-    const away = can.reclaim || (begins && can.rungElsewhere);
-    if (away && loss !== asked && (begins || call?.stage === "lost")) void desk.order({ order: "reclaim" });
-    if (begins || call?.stage === "lost") asked = loss;
-  });
-}
-
 let begun = false;
 effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   alerts.watch();
-  reclaimWhenLost();
+  reclaimWhenLost(
+    () => ({ call: desk.call.value, talks: desk.desk.value.reclaim, rings: desk.desk.value.rungElsewhere }),
+    () => void desk.order({ order: "reclaim" }),
+  );
   phoneWhileSeated();
   void attempt(desk.readDirectory);
   void desk.readToday();

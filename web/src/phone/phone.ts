@@ -81,7 +81,7 @@ async function connect(): Promise<void> {
     register_expires: 120,
     session_timers: false,
     connection_recovery_min_interval: 1,
-    connection_recovery_max_interval: 10,
+    connection_recovery_max_interval: 4,
     user_agent: "hotline page",
   });
   agent = made;
@@ -101,6 +101,17 @@ async function connect(): Promise<void> {
     if (agent === made && event.originator === "remote") take(event.session, event.request as Request_);
   });
   made.start();
+}
+
+/** The network is there again: what waited for another try has it now, and a connection that is dead without knowing
+ * shows by what is sent over it. */
+export function lookAgain(): void {
+  if (!wanted) return;
+  tries = 0;
+  clearTimeout(later);
+  if (!agent) void connect();
+  else if (agent.isConnected()) agent.register();
+  else (agent as unknown as { transport: { connect(): void } | null }).transport?.connect();
 }
 
 /** `why`: what is told afterwards. */

@@ -13,9 +13,10 @@ import { Frame } from "../parts/frame";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
 import * as phones from "../phone/phone";
+import { reclaimWhenLost } from "../phone/reclaiming";
 import { phoneWhileSeated } from "../phone/seated";
 import * as tone from "../phone/tone";
-import { explained } from "./acts";
+import { away, explained, reclaim } from "./acts";
 import { Callbacks } from "./callbacks";
 import { Mine } from "./mine";
 import { Operators, reasons } from "./operators";
@@ -134,6 +135,7 @@ effect(() => {
   begun = true;
   void names();
   watchAlarms();
+  reclaimWhenLost(away, (call) => void reclaim(call));
   phoneWhileSeated();
 });
 effect(() => {
