@@ -12,7 +12,7 @@ use super::onward;
 use super::order::NotDone;
 use super::others::{Other, Role};
 use super::ringing::Ringing;
-use crate::ids::{LegId, SeatId};
+use crate::ids::{LegId, OperatorId, SeatId};
 use crate::media;
 use crate::moment::Moment;
 use crate::queue::{By, Input, LOST};
@@ -77,26 +77,27 @@ impl Call {
         Ok(())
     }
 
-    /// The same for the page of a colleague who is consulted: they keep their part in the talk, and what rang rings on.
-    pub fn reclaim_consulted(&mut self, house: &mut House) -> Result<(), NotDone> {
-        let other = self.talk_mut()?.consulted().ok_or(NotDone::NobodyConsulted)?;
-        let (at, lost) = (other.at.clone(), other.lost);
+    /// The same for the page of whoever is beside the talk, a colleague who is consulted or a supervisor: they keep their
+    /// part in it, and what rang rings on.
+    pub fn reclaim_part(&mut self, house: &mut House, by: &OperatorId) -> Result<(), NotDone> {
+        let part = self.talk_mut()?.part_of(by).ok_or(NotDone::NobodyConsulted)?;
+        let (leg, progress, at, lost) = (part.leg, part.progress, part.at.clone(), part.lost);
         let onward::Whom::Seat(seat) = at else { return Err(NotDone::NotLost) };
         if !lost && !house.browsers.contains(&seat) {
             return Err(NotDone::NotLost);
         }
-        match other.progress {
+        match progress {
             Ringing::Joined => self.ring_anew(house, seat),
-            Ringing::Rings { until } | Ringing::Early { until } => self.ring_on(house, until),
+            Ringing::Rings { until } | Ringing::Early { until } => self.ring_on(house, leg, until),
             // Their answer is on its way.
             Ringing::Answered { .. } => return Err(NotDone::NotLost),
         }
         Ok(())
     }
 
-    /// The consulted phone rings anew, as long as it would have rung; its operator is busy all the while.
-    fn ring_on(&mut self, house: &mut House, until: Moment) {
-        let Some(mut former) = self.take_other(Other::is_consulted) else { return };
+    /// A phone that rang rings anew, as long as it would have rung; its operator is busy all the while.
+    fn ring_on(&mut self, house: &mut House, leg: LegId, until: Moment) {
+        let Some(mut former) = self.take_other(|other| other.leg == leg) else { return };
         let (role, at, busy) = (former.role.clone(), former.at.clone(), former.busy.take());
         self.drop_other(house, &former);
         self.ring_other(house, role, at, None, until);
@@ -119,8 +120,10 @@ impl Call {
 
     /// Phones of those who take part no longer are rung anew no longer.
     pub fn reclaim_no_longer(&mut self, house: &mut House) {
-        let seats: Vec<_> = self.seats.iter().map(|seat| onward::Whom::Seat(seat.seat.clone())).collect();
-        while let Some(gone) = self.take_other(|other| other.role == Role::Reclaimed && !seats.contains(&other.at)) {
+        let seats = self.seats.iter().map(|seat| onward::Whom::Seat(seat.seat.clone()));
+        let parts = self.talk().into_iter().flat_map(|talk| &talk.others).filter(|other| other.has_part());
+        let there: Vec<_> = seats.chain(parts.map(|other| other.at.clone())).collect();
+        while let Some(gone) = self.take_other(|other| other.role == Role::Reclaimed && !there.contains(&other.at)) {
             self.drop_other(house, &gone);
         }
     }
@@ -128,7 +131,7 @@ impl Call {
     pub fn reclaimed(&mut self, house: &mut House, leg: LegId) {
         let Some(other) = self.take_other(|other| other.leg == leg) else { return };
         let theirs = |seat: &SeatLeg| other.at == onward::Whom::Seat(seat.seat.clone());
-        let Some(old) = self.take_seat(theirs) else { return self.consulted_reclaimed(house, other) };
+        let Some(old) = self.take_seat(theirs) else { return self.part_reclaimed(house, other) };
         let (holds, reoffered) = (other.holds, other.reoffered);
         info!(operator = %old.operator, "the operator's phone took the call back");
         self.drop_seat_leg(house, &old, None);
@@ -148,11 +151,11 @@ impl Call {
         self.hear_each_other(house);
     }
 
-    fn consulted_reclaimed(&mut self, house: &mut House, other: Other) {
-        let theirs = |former: &Other| former.is_consulted() && former.is_joined() && former.at == other.at;
-        // Somebody else has the call by now, or is consulted.
+    fn part_reclaimed(&mut self, house: &mut House, other: Other) {
+        let theirs = |former: &Other| former.has_part() && former.at == other.at;
+        // Their part is over by now, or somebody else has the call.
         let Some(mut former) = self.take_other(theirs) else { return self.drop_other(house, &other) };
-        info!(at = %other.at, "the consulted phone took its part back");
+        info!(at = %other.at, "the phone beside the talk took its part back");
         // They go on being busy: that is not let go with the former leg.
         let (role, busy) = (former.role.clone(), former.busy.take());
         self.drop_other(house, &former);

@@ -42,7 +42,7 @@ pub(super) enum Role {
         mode: Supervision,
         takes_over: bool,
     },
-    /// The phone of the operator, or of whom they consult, rung anew.
+    /// The phone of the operator, or of somebody beside the talk, rung anew.
     Reclaimed,
 }
 
@@ -69,6 +69,11 @@ impl Other {
     pub fn is_consulted(&self) -> bool {
         matches!(self.role, Role::Consulted { .. })
     }
+
+    /// They take part in the talk, and are not only rung for it.
+    pub fn has_part(&self) -> bool {
+        self.is_joined() && self.role != Role::Reclaimed
+    }
 }
 
 impl Talk {
@@ -78,6 +83,11 @@ impl Talk {
 
     pub fn consulted(&self) -> Option<&Other> {
         self.others.iter().find(|other| other.is_consulted())
+    }
+
+    /// Of somebody beside the talk, also while their phone still rings for it.
+    pub fn part_of(&self, by: &OperatorId) -> Option<&Other> {
+        self.others.iter().find(|other| other.role != Role::Reclaimed && other.busy.as_ref() == Some(by))
     }
 
     pub fn take_other(&mut self, is: impl Fn(&Other) -> bool) -> Option<Other> {
@@ -282,6 +292,7 @@ impl Call {
             Role::Supervisor { operator, .. } => self.supervision_over(house, &operator.clone()),
             Role::Reclaimed => {}
         }
+        self.reclaim_no_longer(house);
         self.hear_each_other(house);
     }
 

@@ -101,6 +101,7 @@ impl Call {
         if let Some(other) = self.take_other(|other| other.leg == leg) {
             self.drop_other(house, &other);
             self.supervision_over(house, by);
+            self.reclaim_no_longer(house);
             self.hear_each_other(house);
         }
         Ok(())

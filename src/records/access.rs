@@ -323,6 +323,23 @@ mod tests {
     }
 
     #[test]
+    fn many_who_find_the_file_new_at_once_all_write() {
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().unwrap();
+            std::thread::scope(|scope| {
+                for person in 0..8 {
+                    let dir = dir.path();
+                    scope.spawn(move || {
+                        let access = Access::open(dir).unwrap();
+                        access.set_password(&person.to_string(), "hash", at(1)).unwrap();
+                    });
+                }
+            });
+            assert_eq!(Access::open(dir.path()).unwrap().passwords().unwrap().len(), 8);
+        }
+    }
+
+    #[test]
     fn sessions_end_after_their_time_and_tokens_when_they_are_revoked() {
         let dir = tempfile::tempdir().unwrap();
         let access = Access::open(dir.path()).unwrap();

@@ -1,6 +1,6 @@
 //! The tables. Calls are ordered by their id, which holds the time of arrival.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 /// The file in the data folder.
 pub(super) const FILE: &str = "hotline.db";
@@ -93,16 +93,17 @@ pub(super) fn migrate_access(db: &mut Connection) -> rusqlite::Result<Result<(),
     migrate_by(db, ACCESS_MIGRATIONS)
 }
 
+/// Each step is taken by whoever has the file to themselves: two programs may find it new at the same time.
 fn migrate_by(db: &mut Connection, migrations: &[&str]) -> rusqlite::Result<Result<(), usize>> {
-    let found: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > migrations.len() {
-        return Ok(Err(found));
-    }
-    for (version, step) in migrations.iter().enumerate().skip(found) {
-        let step_of_its_own = db.transaction()?;
+    loop {
+        let step_of_its_own = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: usize = step_of_its_own.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found > migrations.len() {
+            return Ok(Err(found));
+        }
+        let Some(step) = migrations.get(found) else { return Ok(Ok(())) };
         step_of_its_own.execute_batch(step)?;
-        step_of_its_own.pragma_update(None, "user_version", version + 1)?;
+        step_of_its_own.pragma_update(None, "user_version", found + 1)?;
         step_of_its_own.commit()?;
     }
-    Ok(Ok(()))
 }

@@ -62,7 +62,8 @@ impl Endpoint {
     fn registration_of(&mut self, now: Moment, origin: Origin, key: String, request: &Request) {
         let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number)).unwrap_or_default();
         let seat = SeatId::from(seat);
-        let before = self.registrar.phone(&seat);
+        let before = self.registrar.phone(&seat).map(|phone| phone.flow);
+        let known = self.registrar.last_call_id(&seat).map(str::to_string);
         let flow = origin.flow;
         let proven = flow.connection.and_then(|connection| self.proven.get(&connection));
         match self.registrar.handle(now, request, flow, proven, &mut self.verifier, &self.settings.seats) {
@@ -72,9 +73,9 @@ impl Endpoint {
                     self.respond(now, id, response);
                 }
                 if let Some(phone) = self.registrar.phone(&seat)
-                    && before.as_ref().is_none_or(|before| before.flow != phone.flow)
+                    && before != Some(phone.flow)
                 {
-                    let same_phone = before.is_some_and(|before| before.call_id == phone.call_id);
+                    let same_phone = known.as_ref() == Some(&phone.call_id);
                     self.seat_is_at(now, &seat, &phone.contact, phone.flow, same_phone);
                 }
             }

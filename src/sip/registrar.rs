@@ -31,6 +31,8 @@ pub struct Registrar {
     provable: BTreeSet<IpAddr>,
     fixed_at: BTreeSet<SocketAddr>,
     connections: Index<ConnectionId, SeatId>,
+    /// The Call-IDs of phones that were not back in time: one that still comes back has its dialogs.
+    late: BTreeMap<SeatId, String>,
     deadlines: BTreeSet<(Moment, SeatId)>,
     events: VecDeque<Event>,
     listen: Vec<Listen>,
@@ -90,6 +92,7 @@ impl Registrar {
             fixed_at: BTreeSet::new(),
             listen: Vec::new(),
             connections: Index::new(),
+            late: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             events: VecDeque::new(),
             min: settings.register_min,
@@ -122,6 +125,7 @@ impl Registrar {
         for seat in gone {
             self.remove(&seat);
         }
+        self.late.retain(|seat, _| settings.seats.contains_key(seat));
     }
 
     /// A whole REGISTER, RFC 3261 §10.3. `proven`: whose connection it came over. `Err`: the answer to somebody who
@@ -252,6 +256,7 @@ impl Registrar {
         let browser = bound.flow.transport.is_web();
         let (ends_at, reg_id) = (bound.ends_at(), bound.reg_id.clone());
         let before = self.seats.insert(seat.clone(), bound);
+        self.late.remove(&seat);
         if let Some(before) = &before {
             self.unplace(&seat, before.flow);
             self.deadlines.remove(&(before.ends_at(), seat.clone()));
@@ -299,6 +304,9 @@ impl Registrar {
     pub fn handle_deadline(&mut self, now: Moment) {
         while let Some((_, seat)) = self.deadlines.first().filter(|(at, _)| *at <= now).cloned() {
             self.deadlines.pop_first();
+            if let Some(bound) = self.seats.get(&seat).filter(|bound| bound.back_by.is_some()) {
+                self.late.insert(seat.clone(), bound.call_id.clone());
+            }
             self.remove(&seat);
         }
     }
@@ -352,6 +360,11 @@ impl Registrar {
     pub fn phone(&self, seat: &SeatId) -> Option<At> {
         let bound = self.seats.get(seat)?;
         Some(At { contact: bound.contact.clone(), flow: bound.flow, call_id: bound.call_id.clone() })
+    }
+
+    /// The Call-ID of the REGISTERs of the phone that is there, or was there until its connection was gone for too long.
+    pub fn last_call_id(&self, seat: &SeatId) -> Option<&str> {
+        self.seats.get(seat).map(|bound| &bound.call_id).or_else(|| self.late.get(seat)).map(String::as_str)
     }
 
     /// The seat of that name, if its fixed contact is where this came from. Several may be behind one address;

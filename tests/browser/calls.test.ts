@@ -9,6 +9,7 @@ import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Person, serious, signIn, waitState } from "./browser.ts";
+import { Cable } from "./cable.ts";
 import { House, PASSWORD, share, tone } from "./house.ts";
 
 /** What each microphone hears, in Hz; citizens say 600. */
@@ -34,13 +35,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function sit(who: string, seat: string | undefined, hz: number, path = "/operator"): Promise<Page> {
+async function sit(who: string, seat: string | undefined, hz: number, path = "/operator", at = house.url): Promise<Page> {
   const microphone = join(folder, `${hz}.wav`);
   writeFileSync(microphone, tone(hz, 20));
   const person = await Person.sit({ language: "en", microphone });
   people.push(person);
   await listenIn(person);
-  const page = await person.open(`${house.url}/signin?to=${path}`);
+  const page = await person.open(`${at}/signin?to=${path}`);
   await signIn(page, who, PASSWORD, seat);
   if (seat && path === "/operator") {
     await page.waitForSelector('[data-field="phone"][data-value="registered"]');
@@ -201,6 +202,30 @@ test("whoever muted themselves is not heard after a reload", async () => {
   await away(anna);
 });
 
+test("a page whose network is cut in a call for longer than a phone is waited for has it as soon as the network is back", async () => {
+  const cable = await Cable.to(house.url);
+  try {
+    const anna = await sit("1001", "8001", ANNA, "/operator", cable.url);
+    await ready(anna);
+    const citizen = house.call("cut");
+    const call = await answer(anna);
+    await hears(anna);
+    await cable.pull(8_000);
+    await anna.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 6_000 });
+    await waitState(anna, "talking");
+    expect(await anna.getAttribute("[data-call]", "data-call")).toBe(call);
+    await hears(anna);
+    citizen.hangUp();
+    await citizen.ended;
+    await waitState(anna, "wrap_up");
+    const lost = () => house.records().at(-1)?.lost;
+    await expect.poll(lost, { timeout: 10_000 }).toEqual([expect.objectContaining({ back_at: expect.any(String) })]);
+    await away(anna);
+  } finally {
+    cable.close();
+  }
+});
+
 /** What the page says of the call, in words. */
 const situation = (page: Page, text: string) =>
   page.waitForSelector(`.situation:has-text("${text}")`, { timeout: 15_000 });
@@ -281,6 +306,10 @@ test("a supervisor listens and whispers: only the operator hears it", async () =
   await row.getByRole("button", { name: "Listen" }).click({ timeout: 15_000 });
   await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });
   await clara.waitForSelector('tr[data-operator="1003"] .chip:has-text("listens to Anna")', { timeout: 15_000 });
+  await hears(clara);
+  await clara.reload();
+  await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });
+  await expect.poll(async () => (await energy(clara)).heard, { timeout: 20_000 }).toBeGreaterThan(0);
   await hears(clara);
   await clara.click('[data-mode="listen"] button:text-is("Whisper")');
   await clara.waitForSelector('[data-mode="whisper"]', { timeout: 15_000 });

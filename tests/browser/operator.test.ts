@@ -451,15 +451,17 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-fault="link_lost"]', { state: "detached" });
   });
 
-  test("a phone that was away so long that the house holds the caller is given the call back without being asked", async () => {
+  test("a phone that lost its connection in a call tells what the caller hears, and a key gets the call back", async () => {
     const call = await talk();
     await page.waitForSelector('[data-act="mute"]:not([disabled])');
     served.house.phones.cut();
     await page.waitForSelector('[data-field="hint"]:has-text("电话断线")');
     expect(await page.textContent("main")).not.toMatch(/市民能听到您|音质好|不会断/);
     served.house.call(call, { stage: "lost", since: new Date().toISOString() });
-    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 10_000 });
-    await expect.poll(orders, { timeout: 10_000 }).toEqual(["reclaim"]);
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
+    await page.waitForSelector('[data-act="reclaim"]');
+    await page.keyboard.press("v");
+    await expect.poll(orders).toEqual(["reclaim"]);
     served.house.call(call, { stage: "talking", since: new Date().toISOString() });
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 10_000 });
     expect(orders()).toEqual(["reclaim"]);

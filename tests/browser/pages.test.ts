@@ -100,19 +100,6 @@ describe("the supervisor's page", () => {
     await page.waitForSelector(`tr[data-call="${waiting?.id}"] .why:text-is("1 人刚才没接这个来电，2 人通话中")`);
   });
 
-  test("a supervisor who loads the page anew is in the talk again, as before", async () => {
-    const row = page.locator('tr[data-operator]:has(button:text-is("监听"))').first();
-    await row.getByRole("button", { name: "监听" }).click();
-    await page.waitForSelector('[data-mode="listen"]');
-    await page.click('[data-mode="listen"] button:text-is("强插")');
-    await page.waitForSelector('[data-mode="barge"]');
-    const before = served.house.asked.length;
-    await page.reload();
-    const orders = () => served.house.asked.slice(before).map((one) => one.body);
-    await expect.poll(orders).toEqual([{ order: "leave_supervision" }, { order: "supervise", mode: "barge" }]);
-    await page.waitForSelector('[data-mode="barge"] button:text-is("静音"):not([disabled])', { timeout: 20_000 });
-  });
-
   test("sets a state, moves a caller, sees why", async () => {
     await page.locator("tr[data-operator]").first().locator("select").selectOption("not:meal");
     await expect.poll(() => last()?.body).toEqual({ reason: "meal" });

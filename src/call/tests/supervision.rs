@@ -47,6 +47,33 @@ fn a_supervisor_hears_whispers_and_speaks_as_the_mode_says() {
 }
 
 #[test]
+fn a_supervisor_whose_page_is_reloaded_keeps_their_part() {
+    let (mut house, call, caller, seat) = talk();
+    house.order(call, "1002", supervise(Supervision::Barge)).unwrap();
+    let lead = house.rung("8002");
+    house.answers(lead);
+    assert_eq!(house.order(call, "1002", Order::Reclaim), Err(NotDone::NotLost), "a desk phone in a good talk");
+    house.tell(Event::Sip(sip::Event::SeatReachable { seat: "8002".into(), browser: true }));
+    house.order(call, "1002", Order::Reclaim).unwrap();
+    let anew = house.rung("8002");
+    assert!(anew != lead && house.released(lead).is_none(), "until the page answers");
+    house.answers(anew);
+    assert!(house.released(lead).is_some());
+    let all = [(caller, seat), (seat, caller), (anew, caller), (anew, seat), (seat, anew), (caller, anew)];
+    assert_eq!(hears(&house), Some(all.into_iter().collect()));
+    assert_eq!(house.state("1002"), OperatorState::Outbound, "nothing is offered to them");
+    // Who leaves is rung anew no longer.
+    house.order(call, "1002", Order::Reclaim).unwrap();
+    let third = house.rung("8002");
+    house.order(call, "1002", Order::LeaveSupervision).unwrap();
+    assert!(third != anew && house.released(third).is_some() && house.released(anew).is_some());
+    assert_eq!((hears(&house), house.state("1002")), (None, OperatorState::Ready));
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    assert_eq!(record.supervised.iter().map(|s| s.mode.as_str()).collect::<Vec<_>>(), ["barge"]);
+}
+
+#[test]
 fn a_phone_that_was_lost_before_the_talk_is_waited_for_in_it() {
     let (mut house, call, caller, seat) = talk();
     house.order(call, "1001", Order::Consult { to: Whom::Operator("1003".into()) }).unwrap();

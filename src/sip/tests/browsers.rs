@@ -222,6 +222,22 @@ fn a_talk_outlives_its_connection_and_goes_on_over_the_next() {
 }
 
 #[test]
+fn a_phone_that_is_back_later_than_that_still_has_its_talk() {
+    let mut phone = page();
+    talks(&mut phone);
+    phone.house.connection_closed(phone.now, ConnectionId(7));
+    assert!(matches!(phone.events()[..], [Event::FlowLost { leg: LegId(2) }]));
+    phone.wait(BACK_WITHIN);
+    assert!(phone.events().iter().any(|event| matches!(event, Event::SeatUnreachable { .. })));
+    phone.wait(Duration::from_secs(5));
+    browser(&mut phone, 8, true);
+    registers(&mut phone, "8001", 2, "page", PAGE);
+    assert!(phone.events().iter().any(|event| matches!(event, Event::FlowFound { leg: LegId(2) })));
+    phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+    assert_eq!(ways(&mut phone), [("BYE".into(), Some(8))]);
+}
+
+#[test]
 fn a_bye_waits_for_its_phone_but_not_for_ever() {
     for is_back in [true, false] {
         let mut phone = page();

@@ -69,6 +69,8 @@ export const desk = computed(() => {
   // What is asked for without a connection would be done when nobody expects it any more; emergencies are not refused.
   const heard = connection.value.state !== "lost";
   const together = mine && stage !== null && TOGETHER.includes(stage);
+  const takesPart = mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking";
+  const silent = sip === null && takesPart;
   return {
     mine,
     /** In the call of a colleague, who has the caller. */
@@ -99,13 +101,11 @@ export const desk = computed(() => {
     note: mine || operator?.state === "wrap_up",
     /** After a reload the consulted phone rings elsewhere, that is nowhere. */
     rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
-    /** Not while another tab has the phone: the house would ring it there. A session that is there still is of no use
-     * where the house says that the phone is lost. */
-    reclaim:
-      link !== "elsewhere" &&
-      (mine
-        ? stage === "lost" || (sip === null && together)
-        : sip === null && asked && current.consulting?.stage === "talking"),
+    /** A call of mine goes on without this page's phone. */
+    silent,
+    /** Not while another tab has the phone: the house would ring it there. A session that stands still is of no use where
+     * the house says that the phone is lost. */
+    reclaim: link !== "elsewhere" && (silent || (mine && stage === "lost")),
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",

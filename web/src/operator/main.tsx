@@ -11,6 +11,7 @@ import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
 import { session, signOut } from "../people";
 import * as phones from "../phone/phone";
+import { reclaimWhenLost } from "../phone/reclaiming";
 import { phoneWhileSeated } from "../phone/seated";
 import { nextTheme } from "../theme";
 import type { Window_ } from "./actions";
@@ -135,38 +136,15 @@ function Operator() {
   );
 }
 
-/** So long, in ms, a phone that is there may take to be found again by the house. */
-const FOUND_WITHIN = 1_500;
-
-/** After a reload in a call the house rings this page again when its phone is registered, and once for each loss that it
- * tells of. A phone that is silent in a call that goes on is no loss: the call is on its way elsewhere. */
-function reclaimWhenLost(): void {
-  let asked: string | null = null;
-  const lossNow = () => (desk.call.value ? `${desk.call.value.id} ${desk.call.value.since}` : "");
-  effect(() => {
-    const [{ link, session: sip }, can, call] = [desk.phone.value, desk.desk.value, desk.call.value];
-    // When the phone is back from another tab it begins anew.
-    if (link === "elsewhere") asked = null;
-    if (link !== "registered" || !loaded.value) return;
-    const begins = asked === null;
-    const loss = lossNow();
-    const away = can.reclaim || (begins && can.rungElsewhere);
-    if (away && loss !== asked && (begins || call?.stage === "lost")) {
-      const still = () => desk.call.value?.stage === "lost" && lossNow() === loss;
-      const ask = () => void desk.order({ order: "reclaim" }, call?.id);
-      if (sip === null) ask();
-      else setTimeout(() => still() && ask(), FOUND_WITHIN);
-    }
-    if (begins || call?.stage === "lost") asked = loss;
-  });
-}
-
 let begun = false;
 effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   alerts.watch();
-  reclaimWhenLost();
+  reclaimWhenLost(
+    () => ({ call: desk.call.value, talks: desk.desk.value.silent, rings: desk.desk.value.rungElsewhere }),
+    () => void desk.order({ order: "reclaim" }),
+  );
   phoneWhileSeated();
   void attempt(desk.readDirectory);
   void desk.readToday();

@@ -119,8 +119,7 @@ async function connect(): Promise<void> {
     register_expires: 120,
     session_timers: false,
     connection_recovery_min_interval: 1,
-    // A talk waits for it.
-    connection_recovery_max_interval: 2,
+    connection_recovery_max_interval: 4,
     user_agent: "hotline page",
   });
   agent = made;
@@ -144,6 +143,17 @@ async function connect(): Promise<void> {
 
 /** From the tab that has it. */
 export const takeHere = tabs.takeHere;
+
+/** The network is there again: what waited for another try has it now, and a connection that is dead without knowing
+ * shows by what is sent over it. */
+export function lookAgain(): void {
+  if (!wanted || !here) return;
+  tries = 0;
+  clearTimeout(later);
+  if (!agent) void connect();
+  else if (agent.isConnected()) agent.register();
+  else (agent as unknown as { transport: { connect(): void } | null }).transport?.connect();
+}
 
 /** `why`: what is told afterwards. */
 export function stop(why?: Fault): void {

@@ -6,6 +6,8 @@ import { calls, operators } from "../board";
 import { partOf } from "../operators";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
+import { phone } from "../phone/phone";
+import type { Away } from "../phone/reclaiming";
 import type { CallNow, Level, Mode } from "../words";
 
 const orders = (call: string, body: unknown) => attempt(() => post(`/calls/${segment(call)}/orders`, body));
@@ -52,14 +54,16 @@ export const supervised = computed<{ call: CallNow; mode: Mode; soon: string | n
   return null;
 });
 
-/** After a reload nothing is heard of the call in which I am: the house rings this page again for it. A supervisor leaves
- * it and comes in as before. */
-export async function rejoin(): Promise<void> {
-  const mine = supervised.value;
-  const talks = own.value && ["talking", "holding", "consulting", "conference", "lost"].includes(own.value.stage);
-  if (own.value && talks) await orders(own.value.id, { order: "reclaim" });
-  else if (mine && !mine.soon && (await leave(mine.call.id))) await supervise(mine.call.id, mine.mode);
+/** A call of mine whose sound is not on this page. */
+export function away(): Away {
+  const [mine, part] = [own.value, supervised.value];
+  const call = mine ?? part?.call ?? null;
+  const silent = call !== null && phone.value.session === null;
+  // What is offered to me rings by itself.
+  const talks = silent && (mine ? mine.operator === session.value?.person.id : part?.soon === null);
+  return { call, talks, rings: silent && !talks && mine === null };
 }
+export const reclaim = (call: CallNow) => orders(call.id, { order: "reclaim" });
 
 export const explained = signal<{ call: string; answer: unknown } | null>(null);
 

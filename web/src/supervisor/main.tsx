@@ -15,9 +15,10 @@ import { Frame } from "../parts/frame";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
 import * as phones from "../phone/phone";
+import { reclaimWhenLost } from "../phone/reclaiming";
 import { phoneWhileSeated } from "../phone/seated";
 import * as tone from "../phone/tone";
-import { explained, rejoin } from "./acts";
+import { away, explained, reclaim } from "./acts";
 import { Callbacks } from "./callbacks";
 import { Emergencies } from "./emergencies";
 import { Mine } from "./mine";
@@ -136,25 +137,13 @@ function watchAlarms(): void {
   });
 }
 
-/** Once, when the phone of this page is there: after a reload, and from another tab. */
-function rejoinWhenThere(): void {
-  let asked = false;
-  effect(() => {
-    const { link, session: sip } = phones.phone.value;
-    if (link === "elsewhere") asked = false;
-    if (link !== "registered" || asked) return;
-    asked = true;
-    if (sip === null) void rejoin();
-  });
-}
-
 let begun = false;
 effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   void names();
   watchAlarms();
-  rejoinWhenThere();
+  reclaimWhenLost(away, (call) => void reclaim(call));
   phoneWhileSeated();
 });
 effect(() => {
