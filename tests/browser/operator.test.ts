@@ -89,6 +89,19 @@ describe("the keyboard alone", () => {
     });
   });
 
+  test("a queue is consulted as it says, and the first of the list is a person", async () => {
+    await talk();
+    await page.keyboard.press("c");
+    await page.waitForSelector("dialog .targets");
+    expect(await page.getAttribute('dialog [aria-selected="true"]', "data-target")).toMatch(/^operator /);
+    await page.keyboard.type("housing");
+    await page.waitForSelector('dialog [aria-selected="true"][data-target="queue housing"]');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector('[data-act="threeWay"]:not([disabled])');
+    expect(served.house.asked.at(-1)?.body).toEqual({ order: "consult", to: { queue: "housing" } });
+    await waitState(page, "talking");
+  });
+
   test("a blind transfer to a queue, found with the arrows", async () => {
     await talk();
     await page.keyboard.press("t");
@@ -485,8 +498,8 @@ describe("what is noticed", () => {
     await page.context().setOffline(true);
     served.house.cut();
     await page.waitForSelector('[data-bar="connection"]');
-    await page.waitForSelector('[data-act="hold"][disabled]');
     await page.keyboard.press("h");
+    await page.waitForSelector('.toasts .wrong:has-text("没有执行")');
     await page.context().setOffline(false);
     await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
     await page.waitForSelector('[data-act="hold"]:not([disabled])');

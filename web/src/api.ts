@@ -59,7 +59,8 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-async function ask(method: string, path: string, body?: unknown): Promise<Response> {
+/** `stale`: by now nobody wants it any more, and it is not said again. */
+async function ask(method: string, path: string, body?: unknown, stale = () => false): Promise<Response> {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (method !== "GET") {
@@ -77,6 +78,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   // the server says so, and what came of it is asked for again.
   for (let tries = 0; method !== "GET" && tries < AGAIN && response === null; tries++) {
     if (tries > 0) await new Promise((done) => setTimeout(done, 500 * tries));
+    if (stale()) break;
     response = await fetch(ROOT + path, request).catch(() => null);
     if (response?.status === 409 && tries + 1 < AGAIN) response = null;
   }
@@ -99,8 +101,8 @@ export async function get<T>(path: string): Promise<T> {
   return read<T>(await ask("GET", path));
 }
 
-export async function post<T = unknown>(path: string, body: unknown = {}): Promise<T> {
-  return read<T>(await ask("POST", path, body));
+export async function post<T = unknown>(path: string, body: unknown = {}, stale?: () => boolean): Promise<T> {
+  return read<T>(await ask("POST", path, body, stale));
 }
 
 export async function put<T = unknown>(path: string, body: unknown): Promise<T> {

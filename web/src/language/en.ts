@@ -50,6 +50,7 @@ export const en: Dictionary = {
     forbidden: "You are not allowed to do this.",
     tooMany: (s) => `Too many tries. Please wait ${s} seconds.`,
     failed: "Not done",
+    away: "Not done: the connection to the server is lost.",
     noRole: "Your account cannot use this page.",
   },
   signin: {

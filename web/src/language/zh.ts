@@ -42,6 +42,7 @@ export const zh = {
     signedOut: "登录已失效，请重新登录。",
     forbidden: "您没有这项权限。",
     tooMany: (s: number) => `尝试次数过多，请 ${s} 秒后再试。`,
+    away: "没有执行：与服务器的连接已断开。",
     failed: "没有成功",
     noRole: "您的账号不能使用这个页面。",
   },

@@ -6,7 +6,7 @@ import { calls, connection, operators } from "../board";
 import { callerOf } from "../caller";
 import { askDirectory } from "../directory";
 import { words } from "../language";
-import { attempt } from "../parts/toast";
+import { attempt, say } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
 import { after } from "../phone/state";
@@ -66,8 +66,6 @@ export const desk = computed(() => {
   const stage = current?.stage ?? null;
   // While an emergency is handed off the house does nothing else with the caller.
   const free = !current?.emergency;
-  // What is asked for without a connection would be done when nobody expects it any more; emergencies are not refused.
-  const heard = connection.value.state !== "lost";
   const together = mine && stage !== null && TOGETHER.includes(stage);
   const takesPart = mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking";
   const silent = sip === null && takesPart;
@@ -80,14 +78,13 @@ export const desk = computed(() => {
     hangUp: sip !== null || together || asked,
     mute: sip?.stage === "talking",
     keypad: sip?.stage === "talking",
-    hold: together && heard && (stage === "talking" || stage === "holding"),
+    hold: together && (stage === "talking" || stage === "holding"),
     held: stage === "holding",
-    consult: together && heard && free && (stage === "talking" || stage === "holding"),
-    transfer: together && heard && free,
-    back:
-      together && heard && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
-    complete: together && heard && free && (stage === "consulting" || stage === "conference"),
-    threeWay: together && heard && stage === "consulting" && current.consulting?.stage === "talking",
+    consult: together && free && (stage === "talking" || stage === "holding"),
+    transfer: together && free,
+    back: together && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
+    complete: together && free && (stage === "consulting" || stage === "conference"),
+    threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
     /** Who has confirmed stays, and without the caller nobody is left to be called for. */
     emergency:
       together &&
@@ -97,7 +94,7 @@ export const desk = computed(() => {
     /** To whom the caller is left by hanging up. */
     leaves: together && current.emergency && !current.caller_gone ? current.emergency.target : null,
     /** What can be paused, or goes on. */
-    recording: together && heard && current.recording !== "soon" ? (current.recording ?? null) : null,
+    recording: together && current.recording !== "soon" ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
     /** After a reload the consulted phone rings elsewhere, that is nowhere. */
     rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
@@ -139,9 +136,18 @@ export const signOutAfter = () =>
 export const finish = () => attempt(() => post(`${mePath()}/wrap-up/end`));
 export const extend = () => attempt(() => post(`${mePath()}/wrap-up/extend`, { ms: 30_000 }));
 
+/** What is right also when it is done late: who is called in need, and what was written. */
+const LATE: Order["order"][] = ["hand_off", "note"];
+
+/** While the house is away nothing else is asked for: it would be done when nobody expects it any more. */
 export function order(what: Order, id = call.value?.id): Promise<boolean> {
   if (!id) return Promise.resolve(false);
-  return attempt(() => post(`/calls/${segment(id)}/orders`, what));
+  const stale = () => connection.value.state === "lost" && !LATE.includes(what.order);
+  if (stale()) {
+    say(words.value.problem.away, true);
+    return Promise.resolve(false);
+  }
+  return attempt(() => post(`/calls/${segment(id)}/orders`, what, stale));
 }
 
 export const hold = () => order({ order: desk.value.held ? "resume" : "hold" });

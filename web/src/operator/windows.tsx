@@ -83,7 +83,8 @@ interface Target {
   to: Whom;
 }
 
-function targets(search: string): Target[] {
+/** `asked`: people are asked more often than queues; the queue of a transfer comes first. */
+function targets(search: string, asked: boolean): Target[] {
   const t = words.value;
   const needle = search.trim().toLowerCase();
   const fits = (...texts: (string | null | undefined)[]) =>
@@ -123,7 +124,8 @@ function targets(search: string): Target[] {
         },
       ]
     : [];
-  return [...lines, ...people, ...dialled].slice(0, 60);
+  const known = asked ? [...people, ...lines] : [...lines, ...people];
+  return [...known, ...dialled].slice(0, 60);
 }
 
 /** To whom: a colleague, a queue, a number. `attended`: it is asked first. */
@@ -132,14 +134,12 @@ function Whither({ close, attended }: { close: () => void; attended: boolean }) 
   const [search, setSearch] = useState("");
   const [first, setFirst] = useState(attended);
   const [at, setAt] = useState(0);
-  const list = targets(search);
+  const list = targets(search, attended);
   const chosen = list[Math.min(at, list.length - 1)];
-  // A queue is not asked: there is nobody to ask.
-  const asks = (target: Target) => first && !("queue" in target.to);
   const go = (target: Target | undefined) => {
     if (!target) return;
     close();
-    void (asks(target) ? consult(target.to) : transfer(target.to));
+    void (first ? consult(target.to) : transfer(target.to));
   };
   const move = (step: number) => {
     const next = Math.max(0, Math.min(list.length - 1, at + step));
