@@ -202,6 +202,34 @@ describe("the keyboard alone", () => {
     await page.waitForSelector(`.lines .chip:text-is("正在咨询 ${name}")`);
   });
 
+  test("that a consultation is over is said to who did not end it", async () => {
+    const call = await talk();
+    const name = served.house.operators.get("1006")?.name;
+    const consult = async () => {
+      await page.keyboard.press("c");
+      await page.waitForSelector("dialog .targets");
+      await page.keyboard.type("1006");
+      await page.keyboard.press("Enter");
+      await page.waitForSelector('[data-act="back"]:not([disabled])');
+    };
+    const consulting = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "ringing" as const, caller_hears: false };
+    served.house.call(call, { stage: "consulting", consulting });
+    await page.waitForSelector('[data-act="back"]:not([disabled])');
+    served.house.call(call, { stage: "talking", consulting: null });
+    await page.waitForSelector(`.toasts :text-is("${name} 没有接听：您已回到市民。")`);
+    await consult();
+    await page.waitForSelector('[data-act="threeWay"]:not([disabled])');
+    served.house.call(call, { stage: "talking", consulting: null });
+    await page.waitForSelector(`.toasts :text-is("${name} 已退出：您已回到市民。")`);
+    await consult();
+    await page.keyboard.press("b");
+    await page.waitForSelector('[data-act="consult"]:not([disabled])');
+    expect((await page.locator(".toasts").textContent())?.match(/回到市民/g)?.length ?? 0).toBeLessThanOrEqual(2);
+    await consult();
+    served.house.over(call);
+    await page.waitForSelector('.toasts :text-is("市民已挂断，咨询结束。")');
+  });
+
   test("the clocks of the state and of the call are one, and count the talk with me", async () => {
     const call = await talk();
     const clocks = async () => {

@@ -1,10 +1,14 @@
-// A ringing call is noticed from another tab: the title and the icon blink, a notification stays until it is over.
+// A ringing call is noticed from another tab: the title and the icon blink, a notification stays until it is over. That a
+// consultation is over is said.
 
 import { effect } from "@preact/signals";
+import { calls } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
 import { words } from "../language";
-import { call, phone } from "./desk";
+import { say } from "../parts/toast";
+import { whom } from "./call-panel";
+import { asked, call, desk, phone } from "./desk";
 
 let shown: Notification | null = null;
 let blink: ReturnType<typeof setInterval> | null = null;
@@ -26,7 +30,26 @@ function title(ringing: boolean): void {
   blink = setInterval(() => show(document.title === loud ? null : loud), 1_000);
 }
 
+/** How a consultation ends that its operator did not end: at once they are with the caller again, or with nobody. */
+function watchConsultation(): void {
+  let former: { call: string; who: string; talked: boolean } | null = null;
+  effect(() => {
+    const [now, mine] = [call.value, desk.value.mine];
+    const was = former;
+    const { consulting, id } = now ?? {};
+    former =
+      mine && id && consulting ? { call: id, who: whom(consulting.to), talked: consulting.stage === "talking" } : null;
+    if (!was || former) return;
+    const ended = asked.peek()?.call === was.call && asked.peek()?.order;
+    if (ended === "return" || ended === "complete" || ended === "hang_up" || ended === "transfer") return;
+    const t = words.peek().operator;
+    if (!calls.peek().has(was.call)) say(t.consultGone, true);
+    else if (mine && id === was.call) say(was.talked ? t.consultOver(was.who) : t.consultNot(was.who), true);
+  });
+}
+
 export function watch(): void {
+  watchConsultation();
   effect(() => {
     const ringing = phone.value.session?.stage === "ringing";
     title(ringing);

@@ -17,6 +17,7 @@ import {
   call,
   clockFrom,
   contacts,
+  cut,
   desk,
   directory,
   emergencyName,
@@ -69,7 +70,9 @@ function Situation({ of }: { of: CallNow }) {
   const three = muted ? words.value.stage.conference : t.conference;
   if (muted) lines.push({ text: mutedFor(of), state: "warning" });
   const [mine, part] = [me.value, me.value?.part];
-  if (desk.value.asked) {
+  if (cut.value) {
+    // Who hears whom is not known then: the state tells it.
+  } else if (desk.value.asked) {
     const act = of.consulting?.caller_hears ? "conference" : "consulted";
     const asked = {
       call: of.id,

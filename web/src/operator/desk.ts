@@ -60,7 +60,7 @@ export const callbacks = signal<CallRecord[]>([]);
 const TOGETHER: Stage[] = ["talking", "holding", "consulting", "conference"];
 
 export const desk = computed(() => {
-  const [operator, current, { session: sip, link }] = [me.value, call.value, phone.value];
+  const [operator, current, { session: sip, link, faults }] = [me.value, call.value, phone.value];
   const mine = current !== null && operator !== null && current.operator === operator.id;
   const asked = current !== null && operator !== null && isAsked(current, operator.id);
   const stage = current?.stage ?? null;
@@ -69,6 +69,7 @@ export const desk = computed(() => {
   const together = mine && stage !== null && TOGETHER.includes(stage);
   const takesPart = mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking";
   const silent = sip === null && takesPart;
+  const deaf = faults.includes("no_sound") || faults.includes("ice_failed");
   return {
     mine,
     /** In the call of a colleague, who has the caller. */
@@ -100,14 +101,17 @@ export const desk = computed(() => {
     rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
     /** A call of mine goes on without this page's phone. */
     silent,
-    /** Not while another tab has the phone: the house would ring it there. A session that stands still is of no use where
-     * the house says that the phone is lost. */
-    reclaim: link !== "elsewhere" && (silent || (mine && stage === "lost")),
+    /** Not while another tab has the phone: the house would ring it there. A session that stands is of no use where the
+     * house says that the phone is lost, or nothing comes of it. */
+    reclaim: link !== "elsewhere" && (silent || (mine && (stage === "lost" || (together && deaf)))),
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",
   };
 });
+
+/** What is on its way between page and house, or page and caller, may not arrive: nothing is told of who hears whom. */
+export const cut = computed(() => connection.value.state === "lost" || phone.value.link === "lost");
 
 /** Who does not hear the muted: the caller, where nobody else is there. */
 export function mutedFor(of: CallNow | null): string {
@@ -136,12 +140,16 @@ export const signOutAfter = () =>
 export const finish = () => attempt(() => post(`${mePath()}/wrap-up/end`));
 export const extend = () => attempt(() => post(`${mePath()}/wrap-up/extend`, { ms: 30_000 }));
 
+/** What was asked for last. */
+export const asked = signal<{ call: string; order: Order["order"] } | null>(null);
+
 /** What is right also when it is done late: who is called in need, and what was written. */
 const LATE: Order["order"][] = ["hand_off", "note"];
 
 /** While the house is away nothing else is asked for: it would be done when nobody expects it any more. */
 export function order(what: Order, id = call.value?.id): Promise<boolean> {
   if (!id) return Promise.resolve(false);
+  asked.value = { call: id, order: what.order };
   const stale = () => connection.value.state === "lost" && !LATE.includes(what.order);
   if (stale()) {
     say(words.value.problem.away, true);
@@ -166,6 +174,7 @@ export function emergency(index: number): void {
 export const emergencyName = (id: string) => directory.value.emergencies.find((target) => target.id === id)?.name || id;
 
 export function hangUp(): void {
+  if (call.value) asked.value = { call: call.value.id, order: "hang_up" };
   if (phone.value.session) phones.hangUp();
   else if (desk.value.together || desk.value.asked) void order({ order: "hang_up" });
 }

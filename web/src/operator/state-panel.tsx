@@ -7,7 +7,7 @@ import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
 import { whom } from "./call-panel";
-import { call, clockFrom, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
+import { call, clockFrom, cut, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
 
 /** What the state means just now: who hears whom, above all. */
 function hint(operator: OperatorNow): string {
@@ -18,7 +18,7 @@ function hint(operator: OperatorNow): string {
   // Of what another tab says and hears nothing is known here.
   if (phone.value.link === "elsewhere" && !phone.value.session && (rung || talks))
     return rung ? t.elsewhere.rings : t.elsewhere.talks;
-  if (phone.value.link === "lost" && phone.value.session && talks) return t.operator.linkLost;
+  if (talks && cut.value) return phone.value.link === "lost" ? t.operator.linkLost : t.operator.cut;
   if (operator.state === "outbound" && operator.part) {
     if (!phone.value.muted) return partOf(operator.part);
     const muted = mutedFor(call.value);
@@ -63,8 +63,7 @@ function Remaining({ operator }: { operator: OperatorNow }) {
 function PhoneState() {
   const t = words.value.operator;
   const { link, session, quality } = phone.value;
-  const heard =
-    link === "registered" && session?.stage === "talking" && quality.grade !== "unknown" ? quality.grade : null;
+  const heard = !cut.value && session?.stage === "talking" && quality.grade !== "unknown" ? quality.grade : null;
   const kind = heard === "poor" ? "bad-text strong" : heard === "fair" ? "warn-text" : "";
   return (
     <p class="phone-state hint" data-field="phone" data-value={link}>
