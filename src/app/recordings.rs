@@ -265,7 +265,8 @@ fn sweep_folder(folder: &Path, before: Moment, deleted: &mut Vec<CallId>) {
     for path in entries(folder) {
         let is_sound = path.extension().is_some_and(|ending| ENDINGS.iter().any(|sound| ending == *sound));
         // An id says when its call arrived.
-        let Some(call) = call_of(&path).filter(|call| is_sound && (call.0 >> 20).saturating_mul(1000) < before.as_micros())
+        let Some(call) =
+            call_of(&path).filter(|call| is_sound && (call.0 >> 20).saturating_mul(1000) < before.as_micros())
         else {
             continue;
         };

@@ -20,8 +20,8 @@ use super::writing::{Tape, Written, samples_last};
 /// Bits a second of each channel: more than speech of a telephone's band needs, so that both sides stay apart and
 /// whole when two speak at once.
 const BITRATE: i32 = 16_000;
-/// Halfway between what it costs and what is heard of it.
-const COMPLEXITY: i32 = 5;
+/// What more of it costs is not heard in a telephone's band.
+const COMPLEXITY: i32 = 2;
 /// Samples of a packet: 20 ms.
 const FRAME: usize = SAMPLE_RATE as usize / 50;
 /// The longest packet: 120 ms.
@@ -60,7 +60,7 @@ pub fn to_opus(from: &Path, to: &Path, keys: &Keys) -> Result<Written, String> {
 
 fn encode(reader: &Reader, to: &Path, keys: &Keys) -> io::Result<Written> {
     let channels = usize::from(reader.channels());
-    let mut encoder = OpusEncoder::new(SAMPLE_RATE as i32, channels, Application::Voip).map_err(codec)?;
+    let mut encoder = OpusEncoder::new(SAMPLE_RATE as i32, channels, Application::Audio).map_err(codec)?;
     encoder.bitrate_bps = BITRATE * channels as i32;
     encoder.complexity = COMPLEXITY;
     encoder.rate_control = RateControl::Vbr;
@@ -219,7 +219,8 @@ mod tests {
 
     /// How alike two are, from -1 to 1.
     fn correlation(one: &[i16], other: &[i16]) -> f64 {
-        let sum = |of: &[i16], with: &[i16]| -> f64 { of.iter().zip(with).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+        let sum =
+            |of: &[i16], with: &[i16]| -> f64 { of.iter().zip(with).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
         sum(one, other) / (sum(one, one) * sum(other, other)).sqrt().max(1.0)
     }
 
@@ -241,7 +242,9 @@ mod tests {
             let mut page = bytes[..length].to_vec();
             page[22..26].fill(0);
             let checksum = page.iter().fold(0_u32, |crc, byte| {
-                (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| (crc << 1) ^ if crc >> 31 == 1 { 0x04C1_1DB7 } else { 0 })
+                (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
+                    (crc << 1) ^ if crc >> 31 == 1 { 0x04C1_1DB7 } else { 0 }
+                })
             });
             assert_eq!(checksum, word(22));
             let (mut packets, mut at) = (vec![Vec::new()], 27 + table.len());
@@ -297,7 +300,8 @@ mod tests {
         to_opus(&wav, &small, &Keys::default()).unwrap();
         let heard = sides(&small, &Keys::default()).unwrap();
         let loud = |of: &[i16]| (of.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / of.len() as f64).sqrt();
-        for (speaks, silent) in [(&heard[0][..32_000], &heard[1][..32_000]), (&heard[1][32_200..], &heard[0][32_200..])] {
+        for (speaks, silent) in [(&heard[0][..32_000], &heard[1][..32_000]), (&heard[1][32_200..], &heard[0][32_200..])]
+        {
             assert!(loud(silent) * 30.0 < loud(speaks), "{} beside {}", loud(silent), loud(speaks));
         }
         let peaks = Reader::open(&small, &Keys::default()).unwrap().peaks(2).unwrap();
