@@ -232,8 +232,7 @@ impl Calls {
                 }
             }
             Event::Media(media::Event::Recorded { call, recording, .. }) if !self.calls.contains_key(&call) => {
-                let change = recording::completed_late(recording);
-                self.actions.push_back(Action::Write(Entry::Recording { call, change }));
+                self.actions.push_back(Action::Write(recording::completed_late(call, recording)));
             }
             Event::Media(media::Event::Closed { leg, quality }) if self.legs.closing.contains_key(&leg) => {
                 if let Some(call) = self.legs.closing.remove(&leg) {

@@ -9,7 +9,7 @@ use crate::ids::{Prompt, PromptName, QueueId};
 use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, MESSAGE_TAKEN, MessageMachine};
 use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
-use crate::records::{self, Outcome};
+use crate::records::{self, Outcome, Recording};
 
 /// Keys of one call that are written in its record; somebody may press one key for hours.
 const MAX_CHOICES: usize = 32;
@@ -157,6 +157,11 @@ impl Call {
         self.recordings += 1;
         let (leg, call, sides, began) = (self.caller, self.id, Sides::CallerAlone, house.now);
         let file = format!("messages/{}.wav", self.id);
+        if self.record.recording.is_none() {
+            // Whatever becomes of the house, the record knows where it is.
+            self.record.recording = Some(Recording { file: Some(file.clone()), ..Recording::default() });
+            house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        }
         house.media(media::Command::Record { leg, call, file, sides, began });
     }
 

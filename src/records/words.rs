@@ -311,6 +311,9 @@ pub struct IndexEntry {
 /// What becomes known of a recording whose call is over. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RecordingChange {
+    /// It lies there now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -392,8 +395,9 @@ pub enum Entry {
     /// Somebody noted something on a call that is over: the one thing in its record that still changes. See
     /// [`Record::set_note`].
     Noted { call: CallId, by: OperatorId, at: Moment, text: String },
-    /// What became of the recording of a call that is over.
-    Recording { call: CallId, change: RecordingChange },
+    /// What became of the recording of a call that is over. `of`: only if its record names this file; `None`: whatever
+    /// it names.
+    Recording { call: CallId, of: Option<String>, change: RecordingChange },
     /// One numbered input of the queue engine, as JSON.
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.

@@ -1,6 +1,6 @@
 //! End to end: the real program, real sockets, real sound, and peers that we did not write.
 //!
-//! Needs sipp, baresip, Kamailio and espeak-ng (`scripts/setup test`). Each test has its own house: own files, data and
+//! Needs sipp, baresip, Kamailio, espeak-ng and opusdec (`scripts/setup test`). Each test has its own house: own files, data and
 //! free ports, all gone when it ends.
 
 // Whole programs run in real time.
@@ -39,6 +39,7 @@ mod reloading;
 mod schedules;
 mod seats;
 mod seen;
+mod small_recordings;
 mod sound;
 mod strangers;
 mod streams;

@@ -328,6 +328,10 @@ pub struct Recording {
     pub notice: Option<String>,
     /// Folder of the recordings, seen from this file. Default: recordings in the data folder.
     pub folder: Option<String>,
+    /// What recordings and messages are when they are complete. "wav": A-law, 58 MB an hour; "opus": Ogg/Opus, a quarter
+    /// of that, which plays in every browser. Default "wav".
+    #[schemars(extend("enum" = ["wav", "opus", null]))]
+    pub format: Option<String>,
     /// Days after which recordings and messages are deleted; 0: they are kept. 0 to 36500. Default 0.
     pub keep_days: Option<u32>,
     /// File with the keys that recordings and messages are encrypted with, seen from this file: 64 hexadecimal digits on

@@ -3,6 +3,7 @@
 mod export;
 mod former;
 mod log;
+mod recordings;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
