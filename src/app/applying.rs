@@ -18,6 +18,7 @@ use crate::ivr::KeyLeads;
 use crate::moment::Moment;
 use crate::queue::{Exit, Input};
 use crate::records::{Entry, Ticket};
+use crate::sip::Numbering;
 
 impl Switchboard {
     /// Everything at once, between two inputs. Nobody is signed out, no call ends: what was begun goes on as it
@@ -93,9 +94,22 @@ pub fn call_settings(house: &House) -> call::Settings {
             allow: house.outward.allow.clone(),
             deny: house.outward.deny.clone(),
             named: house.outward.named.clone(),
+            countries: countries(house),
         },
         way_out: house.sip.way_out().map(|trunk| trunk.id.clone()),
     }
+}
+
+/// Whose numbers the trunks bring. One that does not say brings those that lists of numbers have.
+fn countries(house: &House) -> Vec<Numbering> {
+    let mut all = Vec::new();
+    for trunk in &house.sip.trunks {
+        let country = trunk.numbering.clone().unwrap_or_else(Numbering::of_china);
+        if !all.contains(&country) {
+            all.push(country);
+        }
+    }
+    all
 }
 
 fn emergency(target: &config::Emergency) -> call::Emergency {

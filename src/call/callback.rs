@@ -14,7 +14,7 @@ use crate::ivr::{CALLBACK_GREETING, RINGBACK};
 use crate::media;
 use crate::queue::{Input, NotReached};
 use crate::records::{self, EndedBy, OfferRecord, Outcome, Record};
-use crate::sip::{self, Body, Party, Target, is_dialable};
+use crate::sip::{self, Body, Party, Target};
 
 /// What is known of callbacks beside what the engine knows. The engine bounds their number.
 #[derive(Default)]
@@ -116,8 +116,9 @@ impl Call {
         self.opened = true;
         house.write(records::Entry::Opened(Box::new(self.record.clone())));
         self.state = State::Dialling(Dialling { visit_over, ..Dialling::default() });
-        if self.record.trunk.is_none() || !is_dialable(&self.record.to) {
-            info!("cannot be called back: no trunk goes out, or it is no number");
+        // Also what was promised by former rules.
+        if self.record.trunk.is_none() || !house.settings.outward.calls_back(&self.record.to) {
+            info!("cannot be called back: no trunk goes out, or the number may not be dialled");
             return self.not_reached(house, 404);
         }
         info!(attempt, "calling back");

@@ -8,7 +8,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::hearing::{REFUSAL, TONE};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, reason};
 use super::words::Emergency;
 use crate::ids::LegId;
 use crate::ivr::{CONFIRMED, DENIED};
@@ -132,7 +132,7 @@ impl Call {
         let Some(handoff) = talk.handoff.take() else { return };
         info!(to = %handoff.target.id, "hand-off taken out");
         self.try_ended(house, "withdrawn");
-        self.drop_far_end(house, handoff.leg);
+        self.drop_far_end(house, handoff.leg, None);
         self.tone(house, false);
         self.hear_each_other(house);
     }
@@ -147,7 +147,9 @@ impl Call {
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
         let trunk = target.ways.get(way).and_then(|way| way.trunk.as_ref());
-        let (srtp, tones) = (house.settings.srtp_over(trunk), house.settings.tones_over(trunk));
+        let srtp = house.settings.srtp_over(trunk);
+        // Whatever way it goes: who is asked for a key and has no RTP events says it in the sound.
+        let tones = house.settings.tones_over(trunk) || target.confirm.is_some();
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {
@@ -395,7 +397,7 @@ impl Call {
         };
         info!(to = %target.id, status, outcome, "hand-off failed");
         self.try_ended(house, outcome);
-        self.drop_far_end(house, leg);
+        self.drop_far_end(house, leg, reason(status));
         if way + 1 < target.ways.len() {
             return self.ring_far_end(house, target, way + 1);
         }
@@ -427,7 +429,7 @@ impl Call {
                 talk.handoff = None;
                 let caller_gone = talk.caller_gone;
                 self.try_ended(house, "ended");
-                self.drop_far_end(house, leg);
+                self.drop_far_end(house, leg, None);
                 if caller_gone {
                     return self.talk_over_without_caller(house);
                 }
@@ -440,7 +442,7 @@ impl Call {
             }
             _ => {
                 self.try_ended(house, "ended");
-                self.drop_far_end(house, leg);
+                self.drop_far_end(house, leg, None);
                 self.back_to_the_line(house);
             }
         }
@@ -476,7 +478,7 @@ impl Call {
                 (_, _, false) => "no_answer",
             },
         );
-        self.drop_far_end(house, leg);
+        self.drop_far_end(house, leg, None);
     }
 
     fn try_ended(&mut self, house: &House, outcome: &str) {
@@ -486,8 +488,8 @@ impl Call {
         }
     }
 
-    fn drop_far_end(&self, house: &mut House, leg: LegId) {
-        house.sip(sip::Command::Hangup { leg, reason: None });
+    fn drop_far_end(&self, house: &mut House, leg: LegId, reason: Option<String>) {
+        house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
     }

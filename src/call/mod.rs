@@ -23,6 +23,7 @@ mod offering;
 mod onward;
 mod order;
 mod others;
+mod picking;
 mod quality;
 mod recording;
 mod referring;

@@ -11,7 +11,7 @@ use super::calls::House;
 use super::hearing::TONE;
 use super::offering::SeatLeg;
 use super::others::{Other, Role};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, reason};
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
@@ -343,7 +343,7 @@ impl Call {
         let State::Onward(onward) = &self.state else { return };
         info!(whom = %onward.whom, status, "sent on in vain");
         let of_operator = onward.is_of_operator();
-        self.drop_onward(house);
+        self.drop_onward(house, reason(status));
         if of_operator {
             self.transfer_failed(house, status);
             return self.back_to_the_line(house);
@@ -375,13 +375,13 @@ impl Call {
         self.enter_ended(house);
     }
 
-    pub fn drop_onward(&mut self, house: &mut House) {
+    pub fn drop_onward(&mut self, house: &mut House, reason: Option<String>) {
         let State::Onward(onward) = &mut self.state else { return };
         let leg = onward.leg;
         if let Some(operator) = onward.busy.take() {
             house.queue(Input::Outbound { operator, busy: false });
         }
-        house.sip(sip::Command::Hangup { leg, reason: None });
+        house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
     }

@@ -7,7 +7,7 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::onward;
 use super::order::{Supervision, Whom};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, reason};
 use super::talking::Talk;
 use super::view::Reached;
 use crate::ids::{LegId, OperatorId};
@@ -263,7 +263,7 @@ impl Call {
     fn other_failed(&mut self, house: &mut House, leg: LegId, status: u16) {
         let Some(other) = self.take_other(|other| other.leg == leg) else { return };
         info!(at = %other.at, status, "rung in vain beside the talk");
-        self.drop_other(house, &other);
+        self.drop_other_because(house, &other, reason(status));
         if other.is_consulted() {
             self.consulted_failed(house, status);
         }
@@ -290,11 +290,15 @@ impl Call {
     }
 
     pub fn drop_other(&self, house: &mut House, other: &Other) {
+        self.drop_other_because(house, other, None);
+    }
+
+    fn drop_other_because(&self, house: &mut House, other: &Other, reason: Option<String>) {
         let leg = other.leg;
         if let Some(operator) = other.busy.clone() {
             house.queue(Input::Outbound { operator, busy: false });
         }
-        house.sip(sip::Command::Hangup { leg, reason: None });
+        house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
     }

@@ -48,7 +48,7 @@ pub struct Settings {
     pub records_others: bool,
 }
 
-/// Which numbers outside operators may dial and send callers to.
+/// Which numbers outside operators may dial and send callers to, and which are called back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outward {
     pub allow: Numbers,
@@ -56,11 +56,20 @@ pub struct Outward {
     pub deny: Numbers,
     /// Emergencies, and where rules and menus lead: always.
     pub named: Numbers,
+    /// Whose telephones are called back.
+    pub countries: Vec<sip::Numbering>,
 }
 
 impl Outward {
     pub fn has(&self, number: &str) -> bool {
         self.named.contains(number) || (self.allow.contains(number) && !self.deny.contains(number))
+    }
+
+    /// Whether whoever claims to have this number may be called back. Where a number comes from nobody can prove:
+    /// what costs more than a telephone of the country is called only where it is allowed.
+    pub fn calls_back(&self, number: &str) -> bool {
+        let at_home = || self.countries.iter().any(|country| country.is_subscriber(number));
+        sip::is_dialable(number) && !self.deny.contains(number) && (self.allow.contains(number) || at_home())
     }
 }
 

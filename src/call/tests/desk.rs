@@ -67,7 +67,7 @@ pub fn settings() -> Settings {
         reasons: vec!["break".into(), "meal".into()],
         switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
-        outward: Outward { allow: outside(), ..Outward::default() },
+        outward: Outward { allow: outside(), countries: vec![sip::Numbering::of_china()], ..Outward::default() },
         emergencies: Vec::new(),
         records_others: false,
     }

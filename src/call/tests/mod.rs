@@ -6,6 +6,7 @@ mod handoff;
 mod house;
 mod menus;
 mod orders;
+mod picking;
 mod races;
 mod recording;
 mod referring;

@@ -3,6 +3,7 @@
 use rand::Rng;
 use tracing::error;
 
+use super::reason::write as write_reason;
 use super::{Calling, Cancel, Leg, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -88,7 +89,7 @@ impl Endpoint {
         request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
         request.headers.push("Call-ID", identity.0);
         request.headers.push("CSeq", format!("{} INVITE", identity.1));
-        request.headers.push("Contact", self.contact(flow));
+        request.headers.push("Contact", self.contact_for(&request.uri, flow));
         request.headers.push("Allow", ALLOW);
         request.headers.push("Supported", SUPPORTED);
         self.ask_for_timer(&mut request.headers, self.settings.session_expires, None);
@@ -141,7 +142,12 @@ impl Endpoint {
             422 if self.try_longer(now, leg_id, response) => {}
             300..=399 if self.ring_elsewhere(now, leg_id, response) => {}
             status if self.goes_another_way(now, leg_id, status, Some(response)) => {}
-            status => self.invite_failed(now, leg_id, status),
+            status => {
+                if self.legs.get(&leg_id).is_some_and(|leg| !leg.released) {
+                    self.tell_why(leg_id, &response.headers);
+                }
+                self.invite_failed(now, leg_id, status);
+            }
         }
     }
 
@@ -256,7 +262,7 @@ impl Endpoint {
     /// §9.1: a CANCEL follows a provisional response, never comes before it.
     pub(in crate::sip) fn cancel_if_possible(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let reason = leg.reason.clone();
+        let (reason, to_carrier) = (leg.reason.clone(), leg.trunk.is_some());
         let State::Calling(calling) = &mut leg.state else { return };
         if calling.cancel != Cancel::Wanted || !calling.provisional {
             return;
@@ -265,10 +271,16 @@ impl Endpoint {
         let id = calling.transaction;
         // §9.1: the final response to a cancelled INVITE has 64 × T1.
         self.limit_client(id, now + patience(&self.settings.timers));
-        self.send_cancel(now, id, reason);
+        self.send_cancel(now, id, reason, to_carrier);
     }
 
-    pub(in crate::sip) fn send_cancel(&mut self, now: Moment, id: TransactionId, reason: Option<String>) {
+    pub(in crate::sip) fn send_cancel(
+        &mut self,
+        now: Moment,
+        id: TransactionId,
+        reason: Option<String>,
+        to_carrier: bool,
+    ) {
         let Some(client) = self.clients.get(&id) else { return };
         let flow = client.transaction.flow;
         let mut cancel = Request::new(Method::CANCEL, client.request.uri.clone());
@@ -278,9 +290,7 @@ impl Endpoint {
             }
         }
         cancel.headers.push("CSeq", format!("{} CANCEL", client.request.headers.cseq().map_or(1, |c| c.seq)));
-        if let Some(reason) = reason {
-            cancel.headers.push("Reason", reason);
-        }
+        write_reason(&mut cancel.headers, reason, to_carrier);
         self.send_in_branch(now, cancel, flow);
     }
 

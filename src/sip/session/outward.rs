@@ -196,7 +196,7 @@ impl Endpoint {
             (..200, Purpose::GivenUp { cancelled: cancelled @ false }) => {
                 *cancelled = true;
                 self.limit_client(id, now + patience(&self.settings.timers));
-                self.send_cancel(now, id, None);
+                self.send_cancel(now, id, None, true);
             }
             (200..300, _) => {
                 let invite = client.request.clone();
