@@ -1,5 +1,6 @@
 //! One call: its states, its caller's leg, and which event goes where.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracing::{Span, debug, info_span};
@@ -13,6 +14,7 @@ use super::onward::Onward;
 use super::picking::Picking;
 use super::recording::Tape;
 use super::referring::Beside;
+use super::secured::Twofold;
 use super::talking::Talk;
 use super::view::Look;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt, QueueId};
@@ -104,6 +106,8 @@ pub(super) struct Call {
     pub picks_up: Option<CallId>,
     /// Who takes this one from a colleague's phone, until the engine has answered.
     pub picking: Option<Picking>,
+    /// Legs to outside by ways that want their sound otherwise.
+    pub twofold: BTreeMap<LegId, Twofold>,
     /// An operator dialled it beside a talk.
     pub beside: Option<Beside>,
     /// The leg of another phone of the same seat whose place it takes.
@@ -228,6 +232,7 @@ impl Call {
             returns_to: None,
             picks_up: None,
             picking: None,
+            twofold: BTreeMap::new(),
             beside: None,
             replaces: None,
             referral: None,
@@ -251,7 +256,13 @@ impl Call {
         let others = self.talk().into_iter().flat_map(|talk| talk.others.iter().map(|other| other.leg));
         let caller = (!self.gave_leg).then_some(self.caller);
         let picking = self.picking.as_ref().map(|picking| picking.leg);
-        caller.into_iter().chain(picking).chain(others).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward).chain(far)
+        caller
+            .into_iter()
+            .chain(picking)
+            .chain(others)
+            .chain(self.seats.iter().map(|seat| seat.leg))
+            .chain(onward)
+            .chain(far)
     }
 
     pub fn is_over(&self) -> bool {
@@ -318,6 +329,7 @@ impl Call {
         if let E::Ringing { leg } | E::Progress { leg, .. } = &event {
             self.tell_ringing(house, *leg);
         }
+        self.twofold_sip(house, &event);
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
@@ -341,6 +353,7 @@ impl Call {
 
     pub fn on_media(&mut self, house: &mut House, event: media::Event) {
         use media::Event as E;
+        let Some(event) = self.twofold_media(house, event) else { return };
         let Some(event) = self.others_media(house, event) else { return };
         let Some(event) = self.handoff_media(house, event) else { return };
         match event {

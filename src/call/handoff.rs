@@ -146,10 +146,10 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
-        let trunk = target.ways.get(way).and_then(|way| way.trunk.as_ref());
-        let srtp = house.settings.srtp_over(trunk);
+        let trunk = target.ways.get(way).and_then(|way| way.trunk.clone());
+        let srtp = house.settings.srtp_over(trunk.as_ref());
         // Whatever way it goes: who is asked for a key and has no RTP events says it in the sound.
-        let tones = house.settings.tones_over(trunk) || target.confirm.is_some();
+        let tones = house.settings.tones_over(trunk.as_ref()) || target.confirm.is_some();
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {
@@ -161,7 +161,7 @@ impl Call {
         if tones {
             house.media(media::Command::HearKeys { leg });
         }
-        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
+        self.offer_outside(house, leg, trunk.as_ref(), Some(self.caller));
     }
 
     /// The operator hung up while a hand-off was under way: the caller stays with the far end. `false`: there is none.
@@ -292,6 +292,7 @@ impl Call {
 
     fn far_end_described(&mut self, house: &mut House, sdp: Vec<u8>) {
         let (caller, hops) = (self.shown.clone(), self.hops.saturating_sub(1));
+        let over = self.handoff().map(|handoff| self.over(handoff.leg)).unwrap_or_default();
         let Some(handoff) = self.handoff_mut() else { return };
         let leg = handoff.leg;
         if std::mem::take(&mut handoff.reoffered) {
@@ -311,6 +312,7 @@ impl Call {
             call: None,
             urgent: true,
             body,
+            over,
         };
         house.sip(sip::Command::Invite(invite));
     }

@@ -29,6 +29,7 @@ mod recording;
 mod referring;
 mod ringing;
 mod seating;
+mod secured;
 mod supervising;
 mod survey;
 mod talking;

@@ -162,9 +162,18 @@ impl Call {
         let leg = house.legs.make(self.id);
         let progress = Ringing::Rings { until: house.now + rings };
         self.open_leg(house, leg, &whom);
+        let is_outside = matches!(whom, Whom::Number(_));
         self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, holds: false, reoffered: false });
         self.hear_ringing(house);
-        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
+        self.offer_to(house, leg, is_outside, Some(self.caller));
+    }
+
+    /// Asks for the description of a leg to a number outside, or to a seat.
+    pub fn offer_to(&mut self, house: &mut House, leg: LegId, is_outside: bool, like: Option<LegId>) {
+        match is_outside {
+            true => self.offer_outside(house, leg, None, like),
+            false => house.media(media::Command::MakeOffer { leg, like }),
+        }
     }
 
     /// The caller hears it ring, whatever they heard before.
@@ -200,6 +209,7 @@ impl Call {
         // RFC 7332 §4: a call that comes round to us again and again comes to an end.
         let hops = self.hops.saturating_sub(1);
         let body = Some(Body::sdp(sdp));
+        let over = self.over(leg);
         house.sip(sip::Command::Invite(sip::Invite {
             leg,
             to,
@@ -210,6 +220,7 @@ impl Call {
             call,
             urgent: false,
             body,
+            over,
         }));
     }
 

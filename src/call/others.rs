@@ -116,11 +116,12 @@ impl Call {
             Role::Consulted { .. } => self.seats.first().map(|seat| seat.leg),
             _ => Some(self.caller),
         };
+        let is_outside = matches!(at, onward::Whom::Number(_));
         let progress = Ringing::Rings { until };
         if let State::Talking(talk) = &mut self.state {
             talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false });
         }
-        house.media(media::Command::MakeOffer { leg, like });
+        self.offer_to(house, leg, is_outside, like);
     }
 
     pub fn keep_busy(&self, house: &mut House, operator: Option<&OperatorId>) {

@@ -60,7 +60,8 @@ impl Call {
 
     /// The engine offers it to whoever picked up: they have answered. `false`: it is another's.
     pub fn is_picked_up(&mut self, house: &mut House, offer: OfferId, operator: &OperatorId) -> bool {
-        let Some(Picking { leg, operator, seat }) = self.picking.take_if(|picking| picking.operator == *operator) else {
+        let Some(Picking { leg, operator, seat }) = self.picking.take_if(|picking| picking.operator == *operator)
+        else {
             return false;
         };
         let (progress, direction) = (Progress::Accepted, Direction::Both);

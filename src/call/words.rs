@@ -42,6 +42,8 @@ pub struct Settings {
     /// How the sound of some trunks and seats is encrypted; of all others as the settings of sound say.
     pub srtp_of_trunks: BTreeMap<TrunkId, media::Srtp>,
     pub srtp_of_seats: BTreeMap<SeatId, media::Srtp>,
+    /// The same of every trunk by which calls of ours go out, whether it says so itself or not.
+    pub srtp_of_ways: BTreeMap<TrunkId, media::Srtp>,
     /// Trunks whose callers may say keys in the sound alone.
     pub tones_of_trunks: BTreeSet<TrunkId>,
     /// Talks that no queue led to are recorded.

@@ -240,6 +240,8 @@ pub struct Invite {
     /// No limit of a trunk holds it up.
     pub urgent: bool,
     pub body: Option<Body>,
+    /// What these trunks are sent in its place.
+    pub over: BTreeMap<TrunkId, Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -82,7 +82,7 @@ fn what_cannot_be_picked_up_is_denied() {
 fn who_lacks_the_skills_is_hung_up_on_and_it_rings_on() {
     let (mut house, caller, rung) = {
         let mut rules = rules(|citizen| citizen.need = parse_need("housing >= 3").unwrap());
-        rules.operators.get_mut(&"1001".into()).unwrap().skills = [("housing".into(), 5)].into();
+        rules.operators.get_mut("1001").unwrap().skills = [("housing".into(), 5)].into();
         let mut house = House::open(rules, &["8001", "8002"]);
         let caller = house.call(1, CITIZEN);
         let rung = house.rung("8001");

@@ -494,27 +494,3 @@ fn a_call_that_nobody_takes_has_a_record_of_bounded_length() {
     let told: Vec<u64> = desk.record().offers.iter().map(|offer| offer.ms).collect();
     assert!(told.into_iter().eq((0..100).chain(900..1000)), "the first and the last hundred");
 }
-
-#[test]
-fn what_the_message_that_ends_a_call_says_of_the_reason_is_in_the_record() {
-    for (reason, ends, expected) in [
-        (Some(sip::Reason::Q850(16)), CALLER, Some("Q.850;cause=16")),
-        (Some(sip::Reason::Sip(480)), CALLER, Some("SIP;cause=480")),
-        (None, CALLER, None),
-    ] {
-        let mut desk = Desk::new(settings());
-        desk.ring("12345", Source::Trunk("carrier".into()));
-        desk.durable();
-        desk.described(CALLER);
-        if let Some(reason) = reason {
-            desk.sip(sip::Event::Because { leg: ends, reason });
-        }
-        desk.sip(sip::Event::Ended { leg: ends, why: sip::Ended::Bye });
-        desk.wait(Duration::from_secs(15));
-        let closed = desk.entries.iter().find_map(|entry| match entry {
-            Entry::Closed(record) => Some(record.reason.clone()),
-            _ => None,
-        });
-        assert_eq!(closed.as_ref().map(|reason| reason.as_deref()), Some(expected));
-    }
-}

@@ -5,7 +5,7 @@ use tracing::error;
 
 use super::reason::write as write_reason;
 use super::{Calling, Cancel, Leg, State, TransactionId};
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
 use crate::sip::addressing::way_to;
@@ -60,7 +60,7 @@ impl Endpoint {
         local.display = invite.caller.display.clone();
         local.params.set("tag", Some(&self.token()));
         let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
-        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1));
+        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
         self.prove(&mut request, None, flow);
         let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
@@ -82,6 +82,7 @@ impl Endpoint {
         local: &NameAddr,
         flow: Flow,
         identity: (&str, u32),
+        trunk: Option<&TrunkId>,
     ) -> Request {
         let mut request = Request::new(Method::INVITE, Uri::Sip(uri.clone()));
         request.headers.push("Max-Forwards", invite.hops.to_string());
@@ -101,7 +102,7 @@ impl Endpoint {
         if let Some(call) = invite.call {
             request.headers.push("X-Hotline-Call", call.to_string());
         }
-        if let Some(body) = &invite.body {
+        if let Some(body) = trunk.and_then(|trunk| invite.over.get(trunk)).or(invite.body.as_ref()) {
             request.headers.push("Content-Type", body.content_type.clone());
             request.body.clone_from(&body.bytes);
         }

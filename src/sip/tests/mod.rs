@@ -9,6 +9,7 @@ mod exchange;
 mod failover;
 mod guarding;
 mod located;
+mod overlaps;
 pub(super) mod phone;
 mod reasons;
 mod referring;

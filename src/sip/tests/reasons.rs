@@ -44,6 +44,7 @@ fn dial(phone: &mut Phone) -> String {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: Some(Body::sdp(b"v=0".to_vec())),
     };
     phone.command(Command::Invite(invite)).remove(0)
@@ -59,7 +60,13 @@ fn what_a_bye_a_cancel_and_a_refusal_say_is_told_before_the_end() {
     let mut phone = Phone::new(true);
     phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "i", 1, "")));
     phone.events();
-    phone.send(&request("CANCEL", "sip:1@10.0.0.1", "i", 1, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\n"));
+    phone.send(&request(
+        "CANCEL",
+        "sip:1@10.0.0.1",
+        "i",
+        1,
+        "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\n",
+    ));
     assert_eq!(told(&mut phone), ["SIP;cause=200", "Cancelled"]);
 
     let mut phone = Phone::new(true);

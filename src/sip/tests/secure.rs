@@ -105,6 +105,7 @@ fn nobody_is_rung_in_the_clear_who_is_to_be_rung_over_tls() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: Some(Body::sdp(b"v=0 ours".to_vec())),
     }));
     assert!(ours[0].starts_with("INVITE sips:8001@10.0.0.9 SIP/2.0\r\n"), "{}", ours[0]);

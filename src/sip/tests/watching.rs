@@ -48,6 +48,7 @@ fn every_change_is_told_one_message_at_a_time() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: None,
     };
     let rung = phone.command(Command::Invite(invite));
