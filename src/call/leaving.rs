@@ -6,7 +6,7 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::ledger;
 use crate::ids::{Prompt, PromptName, QueueId};
-use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, MESSAGE_TAKEN, MessageMachine};
+use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, KeyLeads, MESSAGE_TAKEN, MessageMachine};
 use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
 use crate::records::{self, Outcome, Recording};
@@ -71,11 +71,12 @@ impl Call {
     /// Only keys that the queue has are passed on: what the engine is told is kept for ever.
     pub fn key_in_line(&mut self, house: &mut House, key: char) {
         let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        if !facts.is_some_and(|facts| facts.keys.contains_key(&key)) {
-            return;
-        }
+        let Some(leads) = facts.and_then(|facts| facts.keys.get(&key)).copied() else { return };
         if self.record.choices.len() < MAX_CHOICES {
             self.record.choices.push(key);
+        }
+        if leads == KeyLeads::Callback && !self.may_be_called_back(house) {
+            return self.callback_refused();
         }
         house.queue(Input::Key { contact: self.id, key });
     }
@@ -127,6 +128,17 @@ impl Call {
         self.visit_becomes_callback(house.now);
         self.left_at = Some(house.now);
         self.last_words(house, CALLBACK_TAKEN, Outcome::Callback);
+    }
+
+    /// Whether a callback to the number that the caller claims to have may be promised. Who has none is refused by the
+    /// engine.
+    pub fn may_be_called_back(&self, house: &House) -> bool {
+        let number = &self.record.from;
+        let may = self.caller_number().is_none() || house.settings.outward.calls_back(number);
+        if !may {
+            info!(number, "not called back: no telephone of the country, and not allowed");
+        }
+        may
     }
 
     pub fn callback_refused(&mut self) {

@@ -71,6 +71,9 @@ pub struct Record {
     pub survey: Option<u8>,
     /// The final status of the caller's INVITE; of ours where we call the citizen.
     pub sip_status: Option<u16>,
+    /// Why it ended, as the message says that ended it (RFC 3326), e.g. `Q.850;cause=16`.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// We called the citizen back: the visit in which they asked for it.
     #[serde(default)]
     pub callback_of: Option<CallId>,

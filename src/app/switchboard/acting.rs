@@ -90,6 +90,9 @@ impl Switchboard {
                 self.sockets.let_go(connection);
             }
         }
+        if matches!(said.output, Output::CallbackTaken { .. } | Output::CallbackEnded { .. }) {
+            self.sip.set_waiting(now, self.queue.has_callbacks());
+        }
         self.calls.handle(now, Event::Queue(said.output));
     }
 

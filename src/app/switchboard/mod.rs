@@ -209,6 +209,7 @@ impl Switchboard {
     /// Runs until a drain is over.
     pub async fn run(mut self, mut inlets: Inlets) {
         self.sockets.set_peers(self.sip.peers());
+        self.sip.set_waiting(self.clock.now(), self.queue.has_callbacks());
         self.settle(self.clock.now());
         loop {
             let woken = self.wait(&mut inlets).await;

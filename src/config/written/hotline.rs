@@ -212,14 +212,16 @@ pub struct Trunk {
 
 /// Which numbers outside people may dial: operators who consult somebody or send a caller on, from the page, by a program
 /// or at a phone. The numbers of emergencies, and those that rules and menus lead to, may be dialled always; all others
-/// only if they are listed here. Nothing of it holds for callbacks.
+/// only if they are listed here. Whoever asks for a callback is called back without being listed where the number is that of
+/// a telephone of the country (of a trunk's `country`; China where none is said): no short code, no service number, none
+/// abroad. What is refused is said when the key is pressed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Outward {
     /// Whole numbers and how numbers begin, e.g. ["01065139999", "010*", "138*"]; `+86 10…`, `008610…` and `010…` are one
-    /// number, and other countries begin with 00. Default [].
+    /// number, and other countries begin with 00. They are called back, too. Default [].
     pub allow: Option<Vec<String>>,
-    /// Of these none may be dialled in spite of it, e.g. ["00*", "010168*"]. Default [].
+    /// Of these none may be dialled or called back in spite of it, e.g. ["00*", "010168*"]. Default [].
     pub deny: Option<Vec<String>>,
 }
 

@@ -63,6 +63,7 @@ fn record(number: u64) -> Record {
         holds: Vec::new(),
         notes: Vec::new(),
         sip_status: None,
+        reason: None,
         first_dialled: None,
         diverted_because: None,
         callback_of: None,
