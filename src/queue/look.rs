@@ -112,6 +112,11 @@ impl Engine {
         Some(LineNow { waiting, expected, open: line.open && !line.retired, served, ready })
     }
 
+    /// Whether somebody waits to be called back.
+    pub fn has_callbacks(&self) -> bool {
+        self.lines.iter().any(|line| !line.callbacks.is_empty())
+    }
+
     /// Every talk, in order of its contact's arrival.
     pub fn talks(&self) -> impl Iterator<Item = Talk<'_>> {
         self.contacts.iter().filter_map(|(id, contact)| match contact.state {
