@@ -46,6 +46,7 @@ fn record(number: u64) -> Record {
         ended_by: None,
         wait_ms: 0,
         talk_ms: 0,
+        talking_since: None,
         hold_ms: 0,
         within_service_level: None,
         recording: None,
