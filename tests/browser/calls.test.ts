@@ -322,6 +322,70 @@ test("a supervisor listens and whispers: only the operator hears it", async () =
   await away(anna);
 });
 
+test("a supervisor who takes over sees with whom she talks, holds, mutes and hangs up; nobody offers her to listen to herself", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  const clara = await sit("1003", "8003", CLARA, "/supervisor");
+  await ready(anna);
+  const citizen = house.call("taken-over", ["--from", "13812340000"]);
+  await answer(anna);
+  await hears(anna);
+  await clara.locator('tr[data-operator="1001"]').getByRole("button", { name: "Listen" }).click({ timeout: 15_000 });
+  await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });
+  await hears(clara);
+  await clara.click('[data-mode="listen"] button:text-is("Take over")');
+  const bar = clara.locator('[data-mode="own"]');
+  await bar.locator('[data-field="own"]:has-text("138 1234 0000")').waitFor({ timeout: 15_000 });
+  await bar.locator('[data-field="own"]:has-text("citizen"):has-text("The caller hears you.")').waitFor();
+  await waitState(anna, "wrap_up");
+  const mine = clara.locator('tr[data-operator="1003"]');
+  await mine.locator('.chip[data-state="talking"]').waitFor({ timeout: 15_000 });
+  expect(await mine.getByRole("button").count()).toBe(0);
+  expect(await serious(clara)).toEqual([]);
+  await bar.getByRole("button", { name: "Hold" }).click();
+  await bar.locator('[data-field="own"]:has-text("The caller hears music, not you.")').waitFor({ timeout: 15_000 });
+  await bar.getByRole("button", { name: "Resume" }).click();
+  await bar.locator('[data-field="own"]:has-text("The caller hears you.")').waitFor({ timeout: 15_000 });
+  await bar.getByRole("button", { name: "Mute" }).click();
+  await bar.locator('[data-field="own"]:has-text("You are muted")').waitFor();
+  await bar.getByRole("button", { name: "Unmute" }).click();
+  await clara.waitForTimeout(3_000);
+  await bar.getByRole("button", { name: "Hang up" }).click();
+  await citizen.ended;
+  expect(heard(citizen.recording, CLARA)).toBeGreaterThan(0.4);
+  await expect.poll(() => house.records().at(-1)?.operator, { timeout: 10_000 }).toBe("1003");
+  await anna.keyboard.press("n");
+  await anna.waitForSelector("dialog [data-reason]");
+  await anna.keyboard.press("1");
+  await anna.keyboard.press("w");
+  await waitState(anna, "not_ready");
+});
+
+test("a page that is reloaded while it rings for a consultation rings again, and answers", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  const boris = await sit("1002", "8002", BORIS);
+  await ready(anna);
+  const citizen = house.call("asked-anew");
+  await answer(anna);
+  await anna.keyboard.press("c");
+  await anna.waitForSelector("dialog .targets");
+  await anna.keyboard.type("1002");
+  await anna.keyboard.press("Enter");
+  await boris.waitForSelector('[data-act="answer"]', { timeout: 30_000 });
+  await boris.reload();
+  await boris.waitForSelector('[data-act="answer"]', { timeout: 20_000 });
+  await situation(boris, "Anna asks for you about this caller, your phone rings");
+  await boris.keyboard.press("a");
+  await anna.waitForSelector('[data-act="threeWay"]:not([disabled])', { timeout: 15_000 });
+  await hears(boris);
+  await hears(anna);
+  await anna.keyboard.press("b");
+  await waitState(anna, "talking");
+  citizen.hangUp();
+  await citizen.ended;
+  await waitState(anna, "wrap_up");
+  await away(anna);
+});
+
 test("a supervisor closes a queue that has no schedule, and opens it again", async () => {
   const mei = await sit("mei", undefined, CLARA, "/supervisor");
   const to = async (where: string, then: string) => {

@@ -275,6 +275,47 @@ describe("the keyboard alone", () => {
     expect(served.house.asked.at(-1)?.body).toEqual({ order: "hand_off", target: "120" });
   });
 
+  test("in an emergency it is told how to leave it, and what only fails is not offered", async () => {
+    const call = await talk();
+    await page.keyboard.press("Shift+Digit1");
+    await page.waitForSelector('.situation:has-text("正在呼叫 110")');
+    await page.waitForSelector('.situation:has-text("您挂断后，市民留给 110；再按 ⇧1，110 退出")');
+    const offered = () => page.locator(".actions button:not([disabled])").evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset.act));
+    served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "talking" } });
+    await page.waitForSelector('.situation:has-text("110 已接通")');
+    expect(await offered()).toEqual(["mute", "keypad", "hangUp"]);
+    expect(await page.textContent('[data-act="hangUp"]')).toContain("交给 110");
+    await page.waitForSelector('[data-act="emergency1"][aria-pressed="true"]:has-text("请其退出")');
+    await page.keyboard.press("Shift+Digit1");
+    await expect.poll(() => orders().slice(-2)).toEqual(["hand_off", "hand_off"]);
+    served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "confirmed" } });
+    await page.waitForSelector('.situation:has-text("110 已确认受理")');
+    await page.waitForSelector('[data-act="emergency1"][disabled]');
+    expect(await page.textContent(".situations")).not.toContain("再按");
+    const before = orders().length;
+    await page.keyboard.press("Shift+Digit1");
+    await page.keyboard.press("g");
+    await page.keyboard.press("b");
+    expect(orders().length).toBe(before);
+  });
+
+  test("that the caller has gone is told everywhere, and the muted are told that nobody hears them", async () => {
+    const call = await talk();
+    served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "talking" } });
+    await page.waitForSelector('.chip[data-state="conference"]:text-is("三方")');
+    await page.keyboard.press("m");
+    await page.waitForSelector('.situation:has-text("没有人听到您")');
+    await page.waitForSelector('.state-words:has-text("没有人听到您")');
+    expect(await page.textContent("main")).not.toMatch(/市民听不到您|都能听到|能听到您/);
+    await page.keyboard.press("m");
+    served.house.call(call, { caller_gone: true });
+    await page.waitForSelector('.chip[data-state="conference"]:text-is("来电人已挂断")');
+    await page.waitForSelector('.state-words:has-text("来电人已挂断；您与应急部门仍在通话")');
+    expect(await page.textContent("main")).not.toMatch(/三方|市民留给/);
+    expect(await page.textContent('[data-act="hangUp"]')).toContain("挂断");
+    expect(await page.locator(".emergencies button:not([disabled])").count()).toBe(0);
+  });
+
   test("wrap-up counts down, is made longer and finished", async () => {
     await talk();
     await page.keyboard.press("x");
@@ -646,6 +687,18 @@ describe("what is noticed", () => {
       await page.waitForSelector('[data-field="phone"][data-value="registered"]');
       expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
     }
+  });
+
+  test("a page that is reloaded while its phone rings for a colleague is rung again", async () => {
+    await ready();
+    const consulting = { to: "operator 1001", whom: { operator: "1001" }, operator: "1001", stage: "ringing" as const, caller_hears: false };
+    const call = served.house.ring("1001");
+    served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
+    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "ringing", operator: "1006" } });
+    await page.waitForSelector('[data-act="answer"]');
+    expect(orders()).toEqual([]);
+    await page.reload();
+    await expect.poll(orders, { timeout: 20_000 }).toEqual(["reclaim"]);
   });
 
   test("a notice of a supervisor is shown at once", async () => {

@@ -100,6 +100,55 @@ describe("the supervisor's page", () => {
     await page.waitForSelector(`tr[data-call="${waiting?.id}"] .why:text-is("1 人刚才没接这个来电，2 人通话中")`);
   });
 
+  test("who takes over sees with whom she talks, and is not offered to listen to herself", async () => {
+    const row = page.locator('tr[data-operator]:has(button:text-is("监听"))').first();
+    const other = (await row.getAttribute("data-operator")) ?? "";
+    const call = served.house.operators.get(other)?.call ?? "";
+    await row.getByRole("button", { name: "监听" }).click();
+    await page.click('[data-mode="listen"] button:text-is("接管")');
+    const bar = page.locator('[data-mode="own"]');
+    const number = (served.house.calls.get(call)?.from ?? "").replace(/^(...)(....)/, "$1 $2 ");
+    await bar.locator(`[data-field="own"]:has-text("${number}")`).waitFor();
+    await bar.locator('[data-field="own"]:has-text("市民能听到您")').waitFor();
+    const mine = page.locator('tr[data-operator="1010"]');
+    await mine.locator('.chip[data-state="talking"]').waitFor();
+    expect(await mine.getByRole("button").count()).toBe(0);
+    expect(await mine.locator('option[value="take"]').count()).toBe(0);
+    await bar.getByRole("button", { name: "静音" }).click();
+    await bar.locator('[data-field="own"]:has-text("您已静音")').waitFor();
+    await bar.getByRole("button", { name: "保持" }).click();
+    await bar.locator('[data-field="own"]:has-text("市民在听音乐")').waitFor();
+    await bar.getByRole("button", { name: "取回" }).click();
+    await expect.poll(() => served.house.calls.get(call)?.stage).toBe("talking");
+    await bar.getByRole("button", { name: "挂断" }).click();
+    await bar.waitFor({ state: "detached" });
+    expect(served.house.calls.has(call)).toBe(false);
+  });
+
+  test("a supervisor who is still rung is not told of as listening", async () => {
+    const [id, call] = [...served.house.calls].find(([, one]) => one.stage === "talking") ?? ["", null];
+    const row = page.locator(`tr[data-operator="${call?.operator}"]`);
+    const name = served.house.operators.get("1006")?.name;
+    served.house.call(id, { supervised_by: [{ operator: "1006", mode: "listen", stage: "ringing" }] });
+    await row.locator(`.second:text-is("监听 ${name} (振铃)")`).waitFor();
+    served.house.call(id, { supervised_by: [{ operator: "1006", mode: "listen", stage: "talking" }] });
+    await row.locator(`.second:text-is("监听 ${name}")`).waitFor();
+  });
+
+  test("who waits to be called back is told of: how many a queue has, since when, and when it is tried next", async () => {
+    await page.waitForSelector('tr[data-queue="citizen"] [data-field="callbacks"]:text-is("+2 回呼")');
+    const rows = page.locator('[data-table="callbacks"] tbody tr');
+    expect(await rows.first().locator("th, td").allTextContents()).toEqual([
+      "138 1111 2222", "综合诉求", expect.stringMatching(/^2[01]:\d\d$/), "–", expect.stringMatching(/^\d\d:\d\d 之后$/), "1 / 3", expect.stringMatching(/\d\d:\d\d$/),
+    ]);
+    expect(await rows.nth(1).textContent()).toContain("轮到即拨");
+    served.house.callback("b2", { stage: "dialling", tries: 1, operator: "1004" });
+    await page.waitForSelector(`tr[data-callback="b2"] .chip:has-text("正在拨打 ${served.house.operators.get("1004")?.name}")`);
+    served.house.callback("b1", null);
+    served.house.callback("b2", null);
+    await page.waitForSelector('[data-table="callbacks"]', { state: "detached" });
+  });
+
   test("sets a state, moves a caller, sees why", async () => {
     await page.locator("tr[data-operator]").first().locator("select").selectOption("not:meal");
     await expect.poll(() => last()?.body).toEqual({ reason: "meal" });
@@ -158,7 +207,7 @@ describe("the wall", () => {
     if (language === "en") {
       await page.hover(".wall-head");
       await page.click(".wall-head .switches button:first-child");
-      await page.waitForSelector(':text("Calls today")');
+      await page.waitForSelector(':text("Queue visits today")');
     }
     const overflow = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
     expect(overflow).toBeLessThanOrEqual(0);
@@ -295,6 +344,15 @@ describe("the admin's page", () => {
     expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
     await page.click('button:text-is("还原")');
     expect(await page.inputValue(".source")).toContain("mandarin >= 1");
+  });
+
+  test("what was done is told in a table that no narrow window cuts, however long it is", async () => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.click('a[href="#audit"]');
+    await page.waitForSelector('[data-table="audit"] tbody tr');
+    const over = () => page.evaluate(() => [...document.querySelectorAll(".scroll")].map((one) => one.scrollWidth - one.clientWidth));
+    expect(await over()).toEqual([0]);
+    await page.setViewportSize({ width: 1600, height: 1000 });
   });
 
   test("two versions are compared", async () => {

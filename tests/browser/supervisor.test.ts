@@ -11,7 +11,9 @@ const people: Person[] = [];
 
 beforeAll(async () => {
   house = await House.open({
-    queues: '[[queue]]\nid = "english"\nneed = "mandarin >= 5"\n',
+    queues:
+      'callback = { first = "operator", retry = "5m" }\n[[queue.key]]\nkey = "9"\ncallback = true\n' +
+      '[[queue]]\nid = "english"\nneed = "mandarin >= 5"\n',
     hotline: '[names.queue]\ncitizen = { zh = "市民热线", en = "Citizens" }\nenglish = { zh = "英语服务", en = "English line" }\n[names.reason]\nmeal = { zh = "用餐", en = "Lunch" }\n',
     environment: { HOTLINE__WEB__ALARM_WAIT: "4s" },
   });
@@ -69,6 +71,22 @@ test("a caller whom nobody serves is told of, explained, moved, and served by wh
   await waitState(anna, "wrap_up");
   await more.selectOption("out");
   await mei.waitForSelector('tr[data-operator="1001"] .chip[data-state="signed_out"]', { timeout: 20_000 });
+});
+
+test("who hung up to be called back is told of, until they call again", async () => {
+  const mei = await sit("mei", undefined, "/supervisor");
+  const citizen = house.call("asks", ["--from", "13812349999", "--press", "9"]);
+  const row = mei.locator('[data-table="callbacks"] tbody tr');
+  await row.filter({ hasText: "138 1234 9999" }).waitFor({ timeout: 30_000 });
+  await citizen.ended;
+  await row.filter({ hasText: "Citizens" }).filter({ hasText: "in its turn" }).filter({ hasText: "0 of 3" }).waitFor();
+  await mei.waitForSelector('tr[data-queue="citizen"] [data-field="callbacks"]:text-is("+1 to call back")', { timeout: 10_000 });
+  expect(await serious(mei)).toEqual([]);
+  const again = house.call("calls-again", ["--from", "13812349999"]);
+  await row.waitFor({ state: "detached", timeout: 20_000 });
+  await mei.waitForSelector('tr[data-queue="citizen"] [data-field="callbacks"]', { state: "detached", timeout: 10_000 });
+  again.hangUp();
+  await again.ended;
 });
 
 test("a notice is on every page until it is taken down", async () => {

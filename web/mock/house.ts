@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { CallNow, Note, OperatorNow, Role, Whom } from "../src/words.ts";
+import type { CallbackNow, CallNow, Note, OperatorNow, Role, Whom } from "../src/words.ts";
 import { Phones } from "./phones.ts";
 import * as sample from "./sample.ts";
 
@@ -37,6 +37,7 @@ export class House {
   readonly queues = new Map(sample.queues().map((one) => [one.id, one]));
   readonly operators = new Map(sample.operators().map((one) => [one.id, one]));
   readonly calls = new Map(sample.calls([...this.operators.values()]).map((one) => [one.id, one]));
+  readonly callbacks = new Map(sample.callbacks().map((one) => [one.id, one]));
   readonly alarms = new Map(sample.alarms().map((one) => [one.id, one]));
   readonly notices = new Map(sample.notices().map((one) => [one.id, one]));
   readonly schedules = new Map(sample.schedules().map((one) => [one.id, one]));
@@ -83,6 +84,19 @@ export class House {
     const next = { ...former, ...change };
     this.calls.set(id, next);
     this.tell("call", next);
+  }
+
+  /** What becomes of a callback that waits; null: it is over. */
+  callback(id: string, change: Partial<CallbackNow> | null): void {
+    const former = this.callbacks.get(id);
+    if (!former) return;
+    if (change === null) {
+      this.callbacks.delete(id);
+      return this.tell("callback_over", { id });
+    }
+    const next = { ...former, ...change };
+    this.callbacks.set(id, next);
+    this.tell("callback", next);
   }
 
   /** A citizen's call rings at the seat of an operator. */
@@ -200,6 +214,7 @@ export class House {
         talk_ms: 0,
       });
     this.calls.clear();
+    this.callbacks.clear();
     this.alarms.clear();
     this.notices.clear();
     this.records.length = 0;
@@ -423,7 +438,17 @@ export class House {
       case "GET audit":
         return [
           200,
-          [{ id: 1, at: sample.ago(90), who: "mei", what: "POST /notices", from: "127.0.0.1", result: "201" }],
+          [
+            { id: 2, at: sample.ago(90), who: "mei", what: "POST /notices", from: "127.0.0.1", result: "201" },
+            {
+              id: 1,
+              at: sample.ago(900),
+              who: "1010",
+              what: "GET /records/0001cf2e4b7a0000000000000001/recording/peaks?points=800",
+              from: "2001:db8:85a3:8d3:1319:8a2e:370:7348",
+              result: "410: the time of this recording was over on 2026-10-26, and its file was deleted by retention",
+            },
+          ],
         ];
       default:
         return [404, { detail: `there is no ${path}` }];
@@ -438,6 +463,7 @@ export class House {
       queues: all(this.queues),
       operators: all(this.operators),
       calls: all(this.calls),
+      callbacks: all(this.callbacks),
       today: this.figures,
       alarms: all(this.alarms),
       notices: all(this.notices),
@@ -522,8 +548,13 @@ export class House {
         this.phones.ring(seat ?? call?.seat ?? "", id, call?.from ?? "", true);
         break;
       case "supervise":
-        this.call(id, { supervised_by: [...others, { operator: who, mode: body.mode as "listen" }] });
+        this.call(id, { supervised_by: [...others, { operator: who, mode: body.mode as "listen", stage: "talking" }] });
         if (seat && others.length === call?.supervised_by.length) this.phones.ring(seat, id, call?.from ?? "", true);
+        break;
+      case "take_over":
+        if (call?.operator) this.operator(call.operator, { state: "wrap_up", call: null, until: sample.ago(-30) });
+        this.call(id, { supervised_by: others, operator: who, seat });
+        this.operator(who, { state: "talking", call: id, part: null });
         break;
       case "leave_supervision":
         this.call(id, { supervised_by: others });

@@ -2,6 +2,7 @@
 
 import type {
   Alarm,
+  CallbackNow,
   CallNow,
   CallRecord,
   Figures,
@@ -51,7 +52,7 @@ export function queues(): QueueNow[] {
     open: id !== "english",
     waiting,
     longest_since: waiting > 0 ? ago(4 + waiting * 5) : null,
-    callbacks: 0,
+    callbacks: id === "citizen" ? 2 : 0,
     expected_wait_ms: waiting * 7_000,
     ready: Math.max(0, 14 - i * 3),
     talking: 120 - i * 22,
@@ -172,6 +173,14 @@ export function calls(people: OperatorNow[]): CallNow[] {
     }),
   );
   return [...talks, ...waits];
+}
+
+export function callbacks(): CallbackNow[] {
+  const of = { queue: "citizen", most_tries: 3, expires_at: ago(-3 * 3600), operator: null };
+  return [
+    { ...of, id: "b1", number: "13811112222", since: ago(1_260), stage: "later", next_at: ago(-130), tries: 1 },
+    { ...of, id: "b2", number: "01065123456", since: ago(415), stage: "waiting", tries: 0, place: 7 },
+  ];
 }
 
 function quarters(seed: number, until: number, scale: number): Quarter[] {

@@ -43,7 +43,7 @@ function Audit() {
             <th scope="col">{t.at}</th>
             <th scope="col">{t.by}</th>
             <th scope="col">{t.what}</th>
-            <th scope="col">{t.from}</th>
+            <th scope="col">{t.source}</th>
             <th scope="col">{t.outcome}</th>
           </tr>
         </thead>

@@ -247,12 +247,14 @@ function One({ record, close }: { record: CallRecord; close: () => void }) {
         <Facts record={record} />
         {(record.notes ?? []).map((note) => (
           <p key={note.by} class="card" data-note={note.by}>
-            <span class="soft">
-              {names().operator(note.by)}
-              {note.at ? ` · ${dateTime(note.at)}` : ""}
+            <span>
+              <span class="soft">
+                {names().operator(note.by)}
+                {note.at ? ` · ${dateTime(note.at)}` : ""}
+              </span>
+              <br />
+              {note.text}
             </span>
-            <br />
-            {note.text}
           </p>
         ))}
         <section>
@@ -306,7 +308,9 @@ export function Records() {
     <div class="stack">
       <Filters />
       <section class="panel">
-        <h2 aria-live="polite">{list ? t.admin.found(list.length) + (next.value ? " +" : "") : t.common.loading}</h2>
+        <h2 aria-live="polite">
+          {!list ? t.common.loading : next.value ? t.admin.foundFirst(list.length) : t.admin.found(list.length)}
+        </h2>
         {list?.length === 0 && <p class="soft">{t.admin.none}</p>}
         {list && list.length > 0 && (
           <div class="scroll">

@@ -241,7 +241,8 @@ export const zh = {
     emergencyConfirmed: (name: string) => `${name} 已确认受理`,
     /** 挂断就是交给对方；再按一次是请对方退出。 */
     emergencyLeave: (name: string) => `您挂断后，市民留给 ${name}。`,
-    emergencyOut: (key: string, name: string) => `再按 ${key}，请 ${name} 退出，您继续与市民通话。`,
+    emergencyOut: (key: string, name: string) =>
+      `您挂断后，市民留给 ${name}；再按 ${key}，${name} 退出，您继续与市民通话。`,
     leaveTo: (name: string) => `交给 ${name}`,
     takeOut: "请其退出",
     caller: "来电",
@@ -520,6 +521,8 @@ export const zh = {
     text: "话单任意处含有",
     any: "不限",
     found: (n: number) => `${n} 条`,
+    foundFirst: (n: number) => `最近 ${n} 条，还有更多`,
+    source: "来源地址",
     none: "没有符合条件的话单",
     exportCsv: "全部导出 CSV",
     exportJson: "JSONL",

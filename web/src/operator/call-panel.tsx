@@ -59,7 +59,7 @@ function wayOut(target: string, confirmed: boolean): string {
   const name = emergencyName(target);
   if (confirmed) return t.emergencyLeave(name);
   const act = KEYS[`emergency${directory.value.emergencies.findIndex(({ id }) => id === target) + 1}` as Act];
-  return act ? `${t.emergencyLeave(name)} ${t.emergencyOut(label(act), name)}` : t.emergencyLeave(name);
+  return act ? t.emergencyOut(label(act), name) : t.emergencyLeave(name);
 }
 
 function Situation({ of }: { of: CallNow }) {
@@ -91,7 +91,7 @@ function Situation({ of }: { of: CallNow }) {
     const talking = of.consulting.stage === "talking";
     if (of.stage === "conference") lines.push({ text: `${three}: ${who}`, state: "talking" });
     else lines.push({ text: talking ? t.consulting(who) : t.consultRinging(who), state: "consulting" });
-  } else if (of.stage === "conference") lines.push({ text: three, state: "talking" });
+  }
   if (of.recording === "paused") lines.push({ text: t.recordingPaused, state: "warning" });
   if (of.recording === "soon" && desk.value.together) lines.push({ text: t.recordingSoon, state: "info" });
   if (of.stage === "lost") lines.push({ text: t.lost, state: "urgent" });
@@ -99,7 +99,9 @@ function Situation({ of }: { of: CallNow }) {
     const { target, stage } = of.emergency;
     const name = emergencyName(target);
     const told = { ringing: t.emergencyCalling, talking: t.emergencyWith, confirmed: t.emergencyConfirmed };
-    lines.push({ text: told[stage](name), state: "urgent" });
+    // With somebody consulted beside them it is said above who hears whom.
+    const all = of.stage === "conference" && !of.consulting && !of.caller_gone ? ` · ${three}` : "";
+    lines.push({ text: `${told[stage](name)}${all}`, state: "urgent" });
     if (desk.value.leaves) lines.push({ text: wayOut(target, stage === "confirmed"), state: "info" });
   }
   for (const { operator, mode, stage } of of.supervised_by) {
