@@ -202,6 +202,36 @@ test("whoever muted themselves is not heard after a reload", async () => {
   await away(anna);
 });
 
+test("a second tab is heard only when it is asked to be, and then the first is not", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  await ready(anna);
+  const citizen = house.call("tabs");
+  await answer(anna);
+  await hears(anna);
+  const second = await anna.context().newPage();
+  await second.goto(`${house.url}/operator`);
+  await second.waitForSelector('[data-bar="elsewhere"]', { timeout: 15_000 });
+  await anna.waitForTimeout(2_000);
+  await hears(anna);
+  expect((await energy(second)).heard).toBe(0);
+  await second.click('[data-bar="elsewhere"] button');
+  await second.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+  await hears(second);
+  await anna.waitForSelector('.state-words:has-text("You talk in the other tab")', { timeout: 10_000 });
+  expect(await anna.textContent("main")).not.toMatch(/The caller hears you|Phone ready/);
+  // The first is gone for good, and nothing of it disturbs the second.
+  await anna.waitForTimeout(4_000);
+  await hears(second);
+  await waitState(second, "talking");
+  await second.close();
+  await anna.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+  await hears(anna);
+  citizen.hangUp();
+  await citizen.ended;
+  await waitState(anna, "wrap_up");
+  await away(anna);
+});
+
 test("a page whose network is cut in a call for longer than a phone is waited for has it as soon as the network is back", async () => {
   const cable = await Cable.to(house.url);
   try {
@@ -454,5 +484,45 @@ test("a JsSIP page that is not ours registers with its secret and is offered cal
     await citizen.ended;
   } finally {
     server.close();
+  }
+});
+
+test("after a crash in a talk the page is in wrap-up and nothing else, and the next caller is answered", async () => {
+  const other = await House.open();
+  try {
+    const anna = await sit("1001", "8001", ANNA, "/operator", other.url);
+    await ready(anna);
+    const cut = other.call("before-the-crash");
+    await answer(anna);
+    await hears(anna);
+    await anna.keyboard.press("o");
+    await anna.keyboard.type("lamp");
+    await anna.keyboard.press("Escape");
+    await anna.waitForSelector('[data-field="note-state"]:has-text("Saved")');
+    await anna.evaluate(() => {
+      const false_: string[] = [];
+      Object.assign(window, { false_ });
+      const look = () => {
+        if (!document.querySelector('[data-field="state"][data-value="wrap_up"]')) return;
+        const talks = document.querySelector('[data-call], [data-act="mute"], [data-fault^="ice"], [data-fault="no_sound"]');
+        if (talks) false_.push(talks.outerHTML.slice(0, 300));
+      };
+      new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true });
+    });
+    await other.crash();
+    cut.hangUp();
+    await waitState(anna, "wrap_up", 30_000);
+    await anna.waitForSelector("#note:not([disabled])", { timeout: 5_000 });
+    expect(await anna.inputValue("#note")).toBe("lamp");
+    await anna.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 30_000 });
+    await waitState(anna, "ready", 30_000);
+    expect(await anna.evaluate(() => (window as unknown as { false_: string[] }).false_)).toEqual([]);
+    const citizen = other.call("after-the-crash");
+    await answer(anna);
+    await hears(anna);
+    citizen.hangUp();
+    await citizen.ended;
+  } finally {
+    await other.close();
   }
 });

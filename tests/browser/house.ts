@@ -84,7 +84,8 @@ export class House {
   readonly foreign: number;
   private readonly dir: string;
   private readonly sip: number;
-  private readonly program: ChildProcess;
+  private program: ChildProcess;
+  private readonly environment: Record<string, string>;
   private readonly citizens: ChildProcess[] = [];
   private said = "";
 
@@ -94,15 +95,42 @@ export class House {
     this.dir = dir;
     this.sip = sip;
     this.url = `http://127.0.0.1:${web}`;
-    this.program = spawn(PROGRAM, ["serve", "--config", join(dir, "config"), "--data", join(dir, "data")], {
+    this.environment = environment;
+    this.program = this.begin();
+  }
+
+  private begin(): ChildProcess {
+    const program = spawn(PROGRAM, ["serve", "--config", join(this.dir, "config"), "--data", join(this.dir, "data")], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...this.environment },
     });
-    for (const stream of [this.program.stdout, this.program.stderr]) {
+    for (const stream of [program.stdout, program.stderr]) {
       stream?.on("data", (text: Buffer) => {
         this.said = (this.said + text.toString()).slice(-20_000);
       });
     }
+    return program;
+  }
+
+  private async opens(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const ready = await fetch(`${this.url}/readyz`).catch(() => null);
+      if (ready?.ok) return;
+      if (tries > 150 || this.program.exitCode !== null) {
+        await this.close();
+        throw new Error(`the house does not open:\n${this.said}`);
+      }
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+
+  /** As when the power fails: it says nothing to anybody, and begins again with what it kept. */
+  async crash(): Promise<void> {
+    const gone = new Promise<void>((done) => this.program.once("exit", () => done()));
+    this.program.kill("SIGKILL");
+    await gone;
+    this.program = this.begin();
+    await this.opens();
   }
 
   static async open(more: More = {}): Promise<House> {
@@ -137,15 +165,8 @@ export class House {
       execFileSync(PROGRAM, ["password", who, "--config", config, "--data", join(dir, "data")], { input: `${PASSWORD}\n` });
     }
     const house = new House(dir, web, sip, ws, foreign, more.environment ?? {});
-    for (let tries = 0; ; tries++) {
-      const ready = await fetch(`${house.url}/readyz`).catch(() => null);
-      if (ready?.ok) return house;
-      if (tries > 150 || house.program.exitCode !== null) {
-        await house.close();
-        throw new Error(`the house does not open:\n${house.said}`);
-      }
-      await new Promise((done) => setTimeout(done, 100));
-    }
+    await house.opens();
+    return house;
   }
 
   /** A citizen calls, speaks a tone, and writes down what they hear. */

@@ -88,7 +88,7 @@ describe("the supervisor's page", () => {
     served.house.operator(third, { state: "not_ready", reason: "meal" });
     await page.waitForSelector(`tr[data-operator="${other}"] .chip[data-state="signed_out"]`);
     await page.waitForSelector(`tr[data-operator="${third}"] .chip[data-state="not_ready"]`);
-    expect(await lasts(one).textContent()).toMatch(/^剩 0:[12]\d$/);
+    expect(await lasts(one).textContent()).toMatch(/^0:[12]\d后结束$/);
     expect(await lasts(other).textContent()).toBe("–");
     expect(await lasts(third).textContent()).toMatch(/^0:0\d$/);
     await page.waitForSelector(`tr[data-operator="${one}"] .second:has-text("→ 示忙")`);

@@ -52,6 +52,13 @@ export function returnTo(search: string, roles: Role[]): string {
   return "/api";
 }
 
+/** What the server says, where the language of the page has words for it. */
+function translated(text: string): string {
+  const { details, detailsWith } = words.value;
+  const like = detailsWith.find(([known]) => known.test(text));
+  return details[text] ?? (like ? text.replace(like[0], like[1]) : text);
+}
+
 /** What went wrong, for people. */
 export function said(problem: unknown): string {
   const t = words.value.problem;
@@ -60,10 +67,5 @@ export function said(problem: unknown): string {
   if (problem.status === 401) return t.signedOut;
   if (problem.status === 429) return t.tooMany(problem.retryAfter ?? 60);
   const fields = Object.values(problem.fields);
-  return (
-    words.value.details[problem.message] ||
-    problem.message ||
-    fields[0] ||
-    (problem.status === 403 ? t.forbidden : t.failed)
-  );
+  return translated(problem.message) || fields[0] || (problem.status === 403 ? t.forbidden : t.failed);
 }

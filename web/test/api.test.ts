@@ -48,6 +48,12 @@ test("while the first is still being done, what came of it is asked for again", 
   expect(new Set(keys).size).toBe(1);
 });
 
+test("a command that nobody wants any more is not said again", async () => {
+  network("broken", said(202));
+  expect(await outcome(post("/calls/c/orders", { order: "hold" }, () => true))).toBe(0);
+  expect(keys).toHaveLength(1);
+});
+
 test("a command that is refused is said once", async () => {
   network(said(409, { detail: "the caller is on hold already" }));
   expect(await outcome(post("/calls/c/orders", { order: "hold" }))).toBe(409);

@@ -136,3 +136,17 @@ test("one returns only to pages of this house", async () => {
   expect(returnTo("?to=%2F%2Fevil.example", ["supervisor", "admin"])).toBe("/supervisor");
   expect(returnTo("", ["wall"])).toBe("/wall");
 });
+
+test("what the server says is told in the language of the page, also with numbers in it", async () => {
+  const { said } = await import("../src/people.ts");
+  const { Problem } = await import("../src/api.ts");
+  const { language } = await import("../src/language/index.ts");
+  const told = (text: string) => said(new Problem(409, text));
+  language.value = "zh";
+  expect(told("whoever sits at 8002 is on a call")).toBe("席位 8002 上的人正在通话，请稍后再试或换一个席位。");
+  expect(told("1001 has had the longest wrap-up")).toBe("话后处理已到最长时间。");
+  expect(told("nobody is being consulted")).toBe("没有在咨询任何人。");
+  expect(told("something new")).toBe("something new");
+  language.value = "en";
+  expect(told("whoever sits at 8002 is on a call")).toBe("whoever sits at 8002 is on a call");
+});

@@ -41,3 +41,15 @@ export const details: Record<string, string> = {
   "the records cannot be read now; the log says why": "现在读不了话单，原因见日志。",
   "who may come in cannot be looked up now; the log says why": "现在查不了账号，原因见日志。",
 };
+
+/** 里面有编号的：`$1` 是编号。 */
+export const detailsWith: [RegExp, string][] = [
+  [/^\S+ has had the longest wrap-up$/, "话后处理已到最长时间。"],
+  [/^\S+ is not in wrap-up$/, "不在话后处理中。"],
+  [/^\S+ is signed out( already)?$/, "没有签入。"],
+  [/^whoever sits at (\S+) is on a call$/, "席位 $1 上的人正在通话，请稍后再试或换一个席位。"],
+  [/^(\S+) is on a call at another seat$/, "$1 正在另一个席位上通话。"],
+  [/^\S+ is signed in at (\S+) already$/, "已经在席位 $1 签入。"],
+  [/^there is no seat (\S+)$/, "没有席位 $1。"],
+  [/^there is no operator (\S+)$/, "没有话务员 $1。"],
+];

@@ -61,6 +61,7 @@ export const en: Dictionary = {
     seat: "Seat",
     seatHint: "Where you sit; leave empty if you take no calls",
     go: "Sign in",
+    going: "Signing in…",
     wrong: "Number or password is wrong.",
     firstTitle: "First visit",
     firstWhat: "Nobody has a password yet. On the machine of the hotline each of these asks for one:",
@@ -474,7 +475,7 @@ export const en: Dictionary = {
     all: "All",
     state: "State",
     since: "For",
-    left: (clock) => `${clock} left`,
+    left: "left",
     next: "Next",
     caller: "Caller",
     place: "Place",
@@ -551,6 +552,7 @@ export const en: Dictionary = {
   explain,
   // The server speaks English.
   details: {},
+  detailsWith: [],
   admin: {
     records: "Records",
     configuration: "Configuration",

@@ -1,6 +1,6 @@
 // 界面上的全部中文。英文在 en.ts，缺一条就通不过类型检查。
 
-import { details } from "./details-zh";
+import { details, detailsWith } from "./details-zh";
 import { explain } from "./explain-zh";
 
 export const zh = {
@@ -54,6 +54,7 @@ export const zh = {
     seat: "席位号",
     seatHint: "坐在哪个席位就填哪个；不接电话可不填",
     go: "登录",
+    going: "正在登录…",
     wrong: "工号或密码不正确。",
     firstTitle: "第一次使用",
     firstWhat: "还没有人设过密码。请在热线所在的机器上运行下面的命令，每条会提示输入密码：",
@@ -429,7 +430,7 @@ export const zh = {
     all: "全部",
     state: "状态",
     since: "时长",
-    left: (clock: string) => `剩 ${clock}`,
+    left: "后结束",
     next: "之后",
     caller: "来电",
     place: "位次",
@@ -506,6 +507,7 @@ export const zh = {
   } as Record<string, string>,
   explain,
   details,
+  detailsWith,
   admin: {
     records: "话单",
     configuration: "配置",

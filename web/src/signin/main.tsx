@@ -124,7 +124,7 @@ function SignIn() {
             <span class="hint">{t.seatHint}</span>
           </label>
           <button type="submit" class="main" disabled={busy}>
-            {t.go}
+            {busy ? t.going : t.go}
           </button>
         </form>
         <section class="panel" aria-label={t.headset}>

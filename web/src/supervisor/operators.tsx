@@ -97,7 +97,13 @@ function beside({ operator, mode, stage }: CallNow["supervised_by"][number]): st
 function Lasts({ operator }: { operator: OperatorNow }) {
   const { state, since, until } = operator;
   if (state === "signed_out") return <span class="soft">–</span>;
-  if (until && state === "wrap_up") return <Left until={until} say={words.value.supervisor.left} />;
+  if (until && state === "wrap_up")
+    return (
+      <>
+        <Left until={until} />
+        <span class="second">{words.value.supervisor.left}</span>
+      </>
+    );
   return <Since at={since} />;
 }
 
