@@ -241,6 +241,9 @@ fn ledger(rows: &[Row]) -> Vec<String> {
             lines.push(format!("  {count:>6}  {}", name.as_str().unwrap_or_default().replace('_', " ")));
         }
     }
+    if all.undecided > 0 {
+        lines.push(format!("{} still wait, and count in no share before their time is up", all.undecided));
+    }
     if all.passed > 0 {
         let unexplained = all.passed_unexplained;
         lines.push(format!("passed over with a reason: {}, without one: {unexplained}", all.passed - unexplained));

@@ -47,6 +47,9 @@ describe("the supervisor's page", () => {
     const row = page.locator('tr[data-operator]:has(button:text-is("监听"))').first();
     await row.getByRole("button", { name: "监听" }).click();
     await page.waitForSelector('[data-mode="listen"]');
+    // Wherever one has scrolled to one sees that one listens.
+    await page.locator("tr[data-operator]").last().scrollIntoViewIfNeeded();
+    expect((await page.locator('[data-mode="listen"]').boundingBox())?.y).toBe(0);
     await page.click('[data-mode="listen"] button:text-is("耳语")');
     await page.waitForSelector('[data-mode="whisper"]:has-text("只有话务员听到您")');
     expect(last()?.body).toEqual({ order: "supervise", mode: "whisper" });
@@ -136,7 +139,7 @@ describe("the supervisor's page", () => {
   });
 
   test("who waits to be called back is told of: how many a queue has, since when, and when it is tried next", async () => {
-    await page.waitForSelector('tr[data-queue="citizen"] [data-field="callbacks"]:text-is("+2 回呼")');
+    await page.waitForSelector('tr[data-queue="citizen"] [data-field="callbacks"]:has-text("2 个待回呼")');
     const rows = page.locator('[data-table="callbacks"] tbody tr');
     expect(await rows.first().locator("th, td").allTextContents()).toEqual([
       "138 1111 2222", "综合诉求", expect.stringMatching(/^2[01]:\d\d$/), "–", expect.stringMatching(/^\d\d:\d\d 之后$/), "1 / 3", expect.stringMatching(/\d\d:\d\d$/),

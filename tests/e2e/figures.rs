@@ -125,7 +125,7 @@ fn rates(house: &House, board: &Value) -> [Value; 2] {
 #[test]
 fn a_crash_cuts_a_talk_at_one_moment_and_who_waits_is_missed_at_one_moment_wherever_one_looks() {
     let mut files = files();
-    files.queues = files.queues.replace("[[queue]]", "[[queue]]\nanswer_within = \"6s\"");
+    files.queues = files.queues.replace("[[queue]]", "[[queue]]\nanswer_within = \"10s\"");
     let mut house = House::open(&files);
     set_password(&house, "mei");
     let mei = Browser::signed_in(&house, "mei");

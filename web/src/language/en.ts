@@ -490,7 +490,7 @@ export const en: Dictionary = {
     visits: "Offered, answered and abandoned are visits to a queue: who is sent on to another counts there once more.",
     undecided: "Who waits and is not late yet counts in no rate.",
     callbacks: "To be called back",
-    withCallbacks: (n) => `+${n} to call back`,
+    withCallbacks: (n) => `${n} to call back`,
     moreCallbacks: (n) => `${n} more`,
     callback: {
       number: "Number",

@@ -445,7 +445,7 @@ export const zh = {
     visits: "呼入、接听、放弃按进入队列的人次计：转到另一队列的，在那里再计一次。",
     undecided: "正在等待且未超时的，不计入接通率。",
     callbacks: "待回呼",
-    withCallbacks: (n: number) => `+${n} 回呼`,
+    withCallbacks: (n: number) => `${n} 个待回呼`,
     moreCallbacks: (n: number) => `还有 ${n} 个`,
     callback: {
       number: "号码",

@@ -60,9 +60,11 @@ function Own({ call }: { call: CallNow }) {
       ? t.stateHint.offered
       : held || call.stage === "consulting"
         ? t.stateHint.holding
-        : muted
-          ? t.operator.muted
-          : t.stateHint.talking;
+        : call.emergency
+          ? t.operator.emergencyLeave(call.emergency.target)
+          : muted
+            ? t.operator.muted
+            : t.stateHint.talking;
   return (
     <Bar mode="own">
       <span class="grow" data-field="own">

@@ -79,8 +79,9 @@ export function Queues() {
                 <td class={`number ${queue.waiting > 0 ? "strong warn-text" : ""}`}>
                   {queue.waiting}
                   {queue.callbacks ? (
-                    <span class="second" data-field="callbacks" title={t.callbacks}>
-                      {t.withCallbacks(queue.callbacks)}
+                    <span class="second" data-field="callbacks" title={t.withCallbacks(queue.callbacks)}>
+                      <span aria-hidden="true">☎ {queue.callbacks}</span>
+                      <span class="hidden">{t.withCallbacks(queue.callbacks)}</span>
                     </span>
                   ) : null}
                 </td>
