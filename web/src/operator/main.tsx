@@ -27,7 +27,8 @@ function Faults() {
   const t = words.value;
   const faults = session.value?.seat ? desk.phone.value.faults : (["no_seat"] as const);
   return (
-    <div role="alert">
+    <div role="alert" class="alerts">
+      <Elsewhere />
       {faults.map((fault) => (
         <p key={fault} class="card" data-state="urgent" data-fault={fault}>
           <strong>{t.fault[fault].title}</strong>
@@ -124,7 +125,6 @@ function Operator() {
     >
       <div class="desk">
         <div class="stack">
-          <Elsewhere />
           <Faults />
           <StatePanel onNotReady={() => show("notReady")} />
           <CallPanel show={show} />

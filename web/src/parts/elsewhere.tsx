@@ -5,16 +5,13 @@ import * as phones from "../phone/phone";
 
 export function Elsewhere() {
   const t = words.value.elsewhere;
+  if (phones.phone.value.link !== "elsewhere") return null;
   return (
-    <div role="status">
-      {phones.phone.value.link === "elsewhere" && (
-        <p class="card elsewhere" data-state="warning" data-bar="elsewhere">
-          <span class="grow">{phones.phone.value.session ? t.moves : t.there}</span>
-          <button type="button" class="small main" onClick={phones.takeHere}>
-            {t.here}
-          </button>
-        </p>
-      )}
-    </div>
+    <p class="card" data-state="warning" data-bar="elsewhere">
+      <span class="grow">{phones.phone.value.session ? t.moves : t.there}</span>
+      <button type="button" class="small main" onClick={phones.takeHere}>
+        {t.here}
+      </button>
+    </p>
   );
 }

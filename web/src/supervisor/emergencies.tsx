@@ -32,10 +32,10 @@ function Line({ call }: { call: Running }) {
 
 export function Emergencies() {
   return (
-    <div role="alert" class="emergency-lines">
+    <>
       {emergencies.value.map((call) => (
         <Line key={call.id} call={call} />
       ))}
-    </div>
+    </>
   );
 }

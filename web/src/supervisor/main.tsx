@@ -62,7 +62,9 @@ function House() {
 function Faults() {
   const t = words.value.fault;
   return (
-    <div role="alert">
+    <div role="alert" class="alerts">
+      <Emergencies />
+      <Elsewhere />
       {phones.phone.value.faults.map((fault) => (
         <p key={fault} class="card" data-state="urgent" data-fault={fault}>
           <strong>{t[fault].title}</strong> {t[fault].what}
@@ -94,10 +96,8 @@ function Supervisor() {
     <Frame page="supervisor" ownTitle>
       <div class="stack">
         <House />
-        <Emergencies />
-        <Elsewhere />
-        <Mine />
         <Faults />
+        <Mine />
         <div class="board">
           <div class="stack">
             <Queues />
