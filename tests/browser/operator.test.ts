@@ -681,6 +681,21 @@ describe("what is noticed", () => {
     expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
   });
 
+  test("a page whose seat has another phone by now says that it rings and talks there", async () => {
+    await ready();
+    // Somebody registered at the seat after this page: its call rings there.
+    const call = served.house.ring("1001");
+    served.house.phones.end(call);
+    await page.waitForSelector('[data-field="hint"]:has-text("另一台电话上振铃")', { timeout: 10_000 });
+    served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });
+    served.house.operator("1001", { state: "talking", call });
+    await page.waitForSelector('[data-field="hint"]:has-text("这里没有声音")');
+    expect(await page.textContent("main")).not.toContain("市民能听到您");
+    await page.keyboard.press("v");
+    await page.waitForSelector('[data-field="hint"]:text-is("市民能听到您。")');
+    expect(orders()).toEqual(["reclaim"]);
+  });
+
   test("a page that is reloaded is no second tab", async () => {
     for (let times = 0; times < 3; times++) {
       await page.reload();

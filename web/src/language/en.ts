@@ -181,6 +181,8 @@ export const en: Dictionary = {
     here: "Use it here",
     rings: "A call for you rings in the other tab.",
     talks: "You talk in the other tab; nothing is heard here.",
+    ringsAtSeat: "A call for you rings at another phone of this seat, not here.",
+    talksAtSeat: "Nothing is heard here: “Get call back” brings the call to this page.",
   },
   stage: {
     menu: "Menu",

@@ -178,6 +178,8 @@ export const zh = {
     here: "在这里使用",
     rings: "来电在另一个标签页振铃。",
     talks: "您在另一个标签页通话，这里没有声音。",
+    ringsAtSeat: "来电在这个席位的另一台电话上振铃，不在这里。",
+    talksAtSeat: "这里没有声音：按“取回通话”把通话接到本页。",
   },
   stage: {
     menu: "菜单",

@@ -9,6 +9,9 @@ import type { OperatorNow } from "../words";
 import { whom } from "./call-panel";
 import { call, clockFrom, cut, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
 
+/** Board and phone tell of a ring within so much of each other, in ms. */
+const RINGS_WITHIN = 2_000;
+
 /** What the state means just now: who hears whom, above all. */
 function hint(operator: OperatorNow): string {
   const t = words.value;
@@ -18,6 +21,9 @@ function hint(operator: OperatorNow): string {
   // Of what another tab says and hears nothing is known here.
   if (phone.value.link === "elsewhere" && !phone.value.session && (rung || talks))
     return rung ? t.elsewhere.rings : t.elsewhere.talks;
+  // Nor of another phone that registered at the seat after this one.
+  const there = phone.value.link === "registered" && !phone.value.session;
+  if (rung && there && now.value - Date.parse(operator.since) > RINGS_WITHIN) return t.elsewhere.ringsAtSeat;
   if (talks && cut.value) return phone.value.link === "lost" ? t.operator.linkLost : t.operator.cut;
   if (operator.state === "outbound" && operator.part) {
     if (!phone.value.muted) return partOf(operator.part);
@@ -27,6 +33,7 @@ function hint(operator: OperatorNow): string {
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
   if (stage === "lost") return t.operator.lost;
+  if (there && desk.value.silent) return t.elsewhere.talksAtSeat;
   if (phone.value.muted) return mutedFor(call.value);
   if (call.value?.caller_gone) return t.operator.callerGone;
   const asked = call.value?.consulting;

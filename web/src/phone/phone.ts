@@ -206,10 +206,9 @@ function take(next: RTCSession, request: Request_): void {
       next.terminate({ status_code: 486 });
       return;
     }
-    // So is the session of a call that the house gives back.
     const old = talk;
     talk = null;
-    // What is given back takes the place of the old session: the house ends that one.
+    // The house gives this very call back, and ends the old session itself.
     if (!byItself || former !== call) old.session.terminate();
     letGo(old);
   }
