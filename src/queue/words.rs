@@ -32,8 +32,7 @@ pub enum Input {
         seat: SeatId,
         reachable: bool,
     },
-    /// Signing in elsewhere signs out the old seat; the seat's former operator is signed out.
-    /// A fresh sign-in is NotReady(`signed_in`).
+    /// Elsewhere it signs out the old seat, at a taken seat its operator. A fresh one is NotReady(`signed_in`).
     SignIn {
         operator: OperatorId,
         seat: SeatId,
@@ -66,8 +65,7 @@ pub enum Input {
         caller: Option<Caller>,
         arrived_at: Moment,
     },
-    /// A contact that an operator had and that nobody has any more comes back: before everybody else, whatever the
-    /// hours and limits of the line.
+    /// A contact that nobody has any more comes back: before everybody else, whatever the line's hours and limits.
     Return {
         contact: CallId,
         queue: QueueId,
