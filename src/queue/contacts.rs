@@ -339,7 +339,11 @@ impl Engine {
     /// Removes a contact that is not talked to; open offers are withdrawn.
     pub(super) fn leave_line(&mut self, now: Moment, id: CallId, why: LeftLine, exit: Option<Exit>) {
         self.withdraw_all(now, id, OfferOutcome::CallerGone);
-        let early = if why == LeftLine::CallerGone { LateCause::GaveUp } else { LateCause::LeftEarly };
+        let early = match why {
+            LeftLine::CallerGone => LateCause::GaveUp,
+            LeftLine::Restarted => LateCause::Restarted,
+            _ => LateCause::LeftEarly,
+        };
         let Some(contact) = self.forget(id, early) else { return };
         let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
         let queue = self.lines[contact.line].id.clone();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::deadlines::Deadline;
 use super::engine::Engine;
 use super::line::{ContactState, Exclusion};
-use super::operators::{Activity, RONA, Slot};
+use super::operators::{Activity, PHONE_BUSY, RONA, Slot};
 use super::words::{Next, OfferFailure, OfferOutcome, Output};
 use crate::ids::{CallId, OfferId, SeatId};
 use crate::moment::Moment;
@@ -16,6 +16,8 @@ use crate::moment::Moment;
 const REST: Duration = Duration::from_secs(5);
 /// One that cannot be reached again and again costs every caller a wait: its rest doubles, so often (to 5 min 20 s).
 const MOST_DOUBLINGS: u32 = 6;
+/// Nobody refuses sooner: a phone that does is told to, by a switch or a call that it hangs in.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// Each further failure of the same operator for the same contact doubles the exclusion, so often.
 const DOUBLINGS: u32 = 3;
 
@@ -144,6 +146,15 @@ impl Engine {
         if matches!(outcome, OfferOutcome::Answered | OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
             self.operator_mut(offer.operator).unreached = 0;
         }
+        let by_itself = now.since(offer.at) < AT_ONCE;
+        let busied = &mut self.operator_mut(offer.operator).busied;
+        match outcome {
+            OfferOutcome::Busy => *busied = busied.saturating_add(1),
+            OfferOutcome::Rejected if by_itself => *busied = busied.saturating_add(1),
+            OfferOutcome::Answered | OfferOutcome::NoAnswer | OfferOutcome::Rejected => *busied = 0,
+            // Says nothing of the phone, or nothing new.
+            OfferOutcome::Unreachable | OfferOutcome::CallerGone | OfferOutcome::AnsweredElsewhere => {}
+        }
         self.agenda.clear(offer.until, Deadline::OfferExpires(id));
         self.say(Output::OfferEnded {
             offer: id,
@@ -162,6 +173,10 @@ impl Engine {
             (Some(Next::SignOut), _) => self.leave_seat(slot),
             (Some(Next::NotReady(reason)), _) => self.set_activity(slot, Activity::NotReady(reason)),
             (None, OfferOutcome::NoAnswer) => self.set_activity(slot, Activity::NotReady(RONA.into())),
+            (None, OfferOutcome::Busy | OfferOutcome::Rejected) if self.is_always_busy(slot) => {
+                self.operator_mut(slot).busied = 0;
+                self.set_activity(slot, Activity::NotReady(PHONE_BUSY.into()));
+            }
             (None, OfferOutcome::Busy | OfferOutcome::Unreachable) => self.change(slot, |operator| {
                 operator.resting_until = Some(now + REST * 2_u32.pow(operator.unreached.min(MOST_DOUBLINGS)));
                 if outcome == OfferOutcome::Unreachable {
@@ -173,6 +188,11 @@ impl Engine {
             }),
             (None, _) => self.set_activity(slot, Activity::Ready),
         }
+    }
+
+    /// Asked first again and again, such a phone would cost every caller an offer.
+    fn is_always_busy(&self, slot: Slot) -> bool {
+        (1..=self.operator(slot).busied).contains(&self.rules.most_busy)
     }
 
     /// Back to the old place. Who would not take the contact is not asked for it again for a while; a phone

@@ -144,6 +144,7 @@ pub(super) fn rules(rng: &mut StdRng) -> Rules {
         seats: ["1".into(), "2".into(), "3".into()].into(),
         exclude_for: Duration::from_secs(8),
         phone_grace: Duration::from_secs(6),
+        most_busy: 0,
         redial_within: Duration::from_secs(20),
         reasons: Vec::new(),
     }

@@ -82,6 +82,7 @@ impl Scenario {
         match kind {
             "decisions" => self.decisions = true,
             "exclude" => self.rules.exclude_for = duration(name),
+            "most-busy" => self.rules.most_busy = name.parse().unwrap(),
             "grace" => self.rules.phone_grace = duration(name),
             "redial" => self.rules.redial_within = duration(name),
             "queue" => {

@@ -159,6 +159,7 @@ export const en: Dictionary = {
     signed_in: "Just signed in",
     sign_in: "Just signed in",
     phone_lost: "Phone lost in a call",
+    phone_busy: "Phone always busy",
   },
   next: (what) => `After this: ${what}`,
   stage: {
@@ -512,6 +513,7 @@ export const en: Dictionary = {
   cause: {
     gave_up: "Caller gave up",
     left_early: "Left early",
+    restarted: "Cut by a restart",
     slow_answer: "Answered slowly",
     failed_offers: "Rang in vain",
     preferred: "For one operator",
