@@ -144,6 +144,7 @@ fn each_crate_has_one_door() {
         ("rtp::", "media"),
         ("hound::", "media"),
         ("ring::", "tape tls"),
+        ("opus_pure::", "media tape"),
         ("rusqlite::", "records"),
         ("toml_edit::", "config"),
         ("csv::", "records config"),

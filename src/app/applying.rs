@@ -15,9 +15,11 @@ use crate::call;
 use crate::config::{self, House, WebRole};
 use crate::ids::TrunkId;
 use crate::ivr::KeyLeads;
+use crate::media::Srtp;
 use crate::moment::Moment;
 use crate::queue::{Exit, Input};
 use crate::records::{Entry, Ticket};
+use crate::sip::Numbering;
 
 impl Switchboard {
     /// Everything at once, between two inputs. Nobody is signed out, no call ends: what was begun goes on as it
@@ -87,15 +89,36 @@ pub fn call_settings(house: &House) -> call::Settings {
         emergencies: house.emergencies.iter().map(emergency).collect(),
         srtp_of_trunks: house.srtp.trunks.clone(),
         srtp_of_seats: house.srtp.seats.clone(),
+        srtp_of_ways: ways(house),
         tones_of_trunks: house.tones.clone(),
         records_others: house.recording.calls,
         outward: call::Outward {
             allow: house.outward.allow.clone(),
             deny: house.outward.deny.clone(),
             named: house.outward.named.clone(),
+            countries: countries(house),
         },
         way_out: house.sip.way_out().map(|trunk| trunk.id.clone()),
     }
+}
+
+/// How the sound is encrypted over the trunks by which calls of ours go out.
+fn ways(house: &House) -> BTreeMap<TrunkId, Srtp> {
+    let out = house.sip.trunks.iter().filter(|trunk| !trunk.to.is_empty());
+    let srtp = |id: &TrunkId| house.srtp.trunks.get(id).copied().unwrap_or(house.media.srtp);
+    out.map(|trunk| (trunk.id.clone(), srtp(&trunk.id))).collect()
+}
+
+/// Whose numbers the trunks bring. One that does not say brings those that lists of numbers have.
+fn countries(house: &House) -> Vec<Numbering> {
+    let mut all = Vec::new();
+    for trunk in &house.sip.trunks {
+        let country = trunk.numbering.clone().unwrap_or_else(Numbering::of_china);
+        if !all.contains(&country) {
+            all.push(country);
+        }
+    }
+    all
 }
 
 fn emergency(target: &config::Emergency) -> call::Emergency {

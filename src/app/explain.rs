@@ -259,6 +259,7 @@ fn sentence(engine: &Engine, said: &Said, candidates: &[Candidate]) -> Option<St
         Output::Dial { number, attempt, .. } => format!("{number} was rung, try {attempt}"),
         Output::CallbackEnded { result, .. } => format!("the callback ended: {}", word(result)),
         Output::Offer { .. } | Output::Withdraw { .. } | Output::StopDialling { .. } => return None,
+        Output::PickUpRefused { operator, .. } => format!("{} may not pick it up", name(operator)),
         Output::Operator { .. } | Output::Ignored { .. } => return None,
     })
 }

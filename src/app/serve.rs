@@ -25,7 +25,7 @@ use super::keeper::{ASKED, Keeper};
 use super::logging::Log;
 use super::outlook::Outlook;
 use super::reading::{self, Read};
-use super::recordings::Janitor;
+use super::recordings::{self, Janitor};
 use super::recovery;
 use super::switchboard::{Inlets, Order, Parts, Switchboard};
 use super::switches;
@@ -135,6 +135,7 @@ async fn open_and_run(
     let (watch, news) = Watch::new();
     let for_pages = house.clone();
     let settings = Arc::new(ArcSwap::from_pointee(web::settings(&house)));
+    let (recorded, complete) = std::sync::mpsc::sync_channel(recordings::WAITING);
     let mut switchboard = Switchboard::new(Parts {
         clock,
         sockets,
@@ -151,6 +152,7 @@ async fn open_and_run(
         settings: settings.clone(),
         drain,
         trace_sip,
+        recorded,
     });
     take_up(&mut switchboard, house, recovered);
 
@@ -171,8 +173,13 @@ async fn open_and_run(
         durable: durable_rx.clone(),
     };
     keeper.start(asked).map_err(|e| one(e.to_string()))?;
-    let janitor =
-        Janitor { data: data_dir.to_path_buf(), clock, settings: settings.clone(), orders: orders_of_janitor };
+    let janitor = Janitor {
+        data: data_dir.to_path_buf(),
+        clock,
+        settings: settings.clone(),
+        orders: orders_of_janitor,
+        recorded: complete,
+    };
     janitor.start().map_err(|e| one(e.to_string()))?;
     let pages = web::Parts {
         clock,

@@ -51,6 +51,7 @@ impl Call {
         self.sound = Sound::Open;
         // A leg that will be part of another call has its sound where the others of that call have theirs.
         self.part_of = feature_call(&incoming, house)
+            .or(self.picks_up)
             .or_else(|| self.replaced_call(house))
             .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
         let part_of = self.part_of;
@@ -191,6 +192,9 @@ impl Call {
         // If the operator has another call meanwhile, that one's sound is elsewhere.
         if let Some((call, dialled)) = found.filter(|(call, _)| self.part_of == Some(*call)) {
             return self.give_leg(house, call, Part::Supervisor(dialled));
+        }
+        if let Some((call, picking)) = self.picks_up.take().zip(self.picking(house)) {
+            return self.give_leg(house, call, Part::PicksUp(picking));
         }
         if let Some((call, operator, order)) = feature::of_own_talk(&self.record.to, &seat, house.seating) {
             info!(code = %self.record.to, %seat, %call, "feature code");

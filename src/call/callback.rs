@@ -14,7 +14,7 @@ use crate::ivr::{CALLBACK_GREETING, RINGBACK};
 use crate::media;
 use crate::queue::{Input, NotReached};
 use crate::records::{self, EndedBy, OfferRecord, Outcome, Record};
-use crate::sip::{self, Body, Party, Target, is_dialable};
+use crate::sip::{self, Body, Party, Target};
 
 /// What is known of callbacks beside what the engine knows. The engine bounds their number.
 #[derive(Default)]
@@ -116,8 +116,9 @@ impl Call {
         self.opened = true;
         house.write(records::Entry::Opened(Box::new(self.record.clone())));
         self.state = State::Dialling(Dialling { visit_over, ..Dialling::default() });
-        if self.record.trunk.is_none() || !is_dialable(&self.record.to) {
-            info!("cannot be called back: no trunk goes out, or it is no number");
+        // Also what was promised by former rules.
+        if self.record.trunk.is_none() || !house.settings.outward.calls_back(&self.record.to) {
+            info!("cannot be called back: no trunk goes out, or the number may not be dialled");
             return self.not_reached(house, 404);
         }
         info!(attempt, "calling back");
@@ -140,7 +141,7 @@ impl Call {
         if house.settings.tones_over(self.record.trunk.as_ref()) {
             house.media(media::Command::HearKeys { leg: self.caller });
         }
-        house.media(media::Command::MakeOffer { leg: self.caller, like: operator_hears });
+        self.offer_outside(house, self.caller, None, operator_hears);
     }
 
     pub fn visit_over(&mut self, house: &mut House) {
@@ -152,11 +153,12 @@ impl Call {
 
     /// Nothing leaves before the opening entry is on disk.
     pub fn dial_when_ready(&mut self, house: &mut House) {
-        let (State::Dialling(dialling), Some(sdp)) = (&mut self.state, &self.described) else { return };
+        let (State::Dialling(dialling), Some(sdp)) = (&mut self.state, self.described.clone()) else { return };
         if !dialling.durable || !dialling.visit_over || dialling.invited {
             return;
         }
         dialling.invited = true;
+        let over = self.over(self.caller);
         house.sip(sip::Command::Invite(sip::Invite {
             leg: self.caller,
             to: Target::Trunk { trunk: None, number: self.record.to.clone() },
@@ -166,13 +168,17 @@ impl Call {
             call: None,
             urgent: false,
             sip_call_id: Some(self.record.sip_call_id.clone()),
-            body: Some(Body::sdp(sdp.clone())),
+            body: Some(Body::sdp(sdp)),
+            over,
         }));
     }
 
     /// By another trunk than the first, it may be.
     pub fn goes_over(&mut self, house: &mut House, trunk: TrunkId) {
         if self.record.trunk.as_ref() != Some(&trunk) {
+            if house.settings.tones_over(Some(&trunk)) {
+                house.media(media::Command::HearKeys { leg: self.caller });
+            }
             self.record.trunk = Some(trunk);
             house.write(records::Entry::Changed(Box::new(self.record.clone())));
         }

@@ -1,5 +1,6 @@
 //! One call: its states, its caller's leg, and which event goes where.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracing::{Span, debug, info_span};
@@ -10,8 +11,10 @@ use super::handoff::Handoff;
 use super::ledger;
 use super::offering::SeatLeg;
 use super::onward::Onward;
+use super::picking::Picking;
 use super::recording::Tape;
 use super::referring::Beside;
+use super::secured::Twofold;
 use super::talking::Talk;
 use super::view::Look;
 use crate::ids::{CallId, Language, LegId, OperatorId, Prompt, QueueId};
@@ -99,12 +102,20 @@ pub(super) struct Call {
     pub end_told: bool,
     /// An operator sent it to another line; if that lets nobody in, it goes back to this one.
     pub returns_to: Option<QueueId>,
+    /// The call at a colleague that an operator wants to take by it.
+    pub picks_up: Option<CallId>,
+    /// Who takes this one from a colleague's phone, until the engine has answered.
+    pub picking: Option<Picking>,
+    /// Legs to outside by ways that want their sound otherwise.
+    pub twofold: BTreeMap<LegId, Twofold>,
     /// An operator dialled it beside a talk.
     pub beside: Option<Beside>,
     /// The leg of another phone of the same seat whose place it takes.
     pub replaces: Option<LegId>,
     /// The operator's phone that sent the caller on, until it was told what became of it.
     pub referral: Option<LegId>,
+    /// What the message says of the reason that ends a leg, until that end was seen to.
+    pub because: Option<sip::Reason>,
     /// How often something was noted.
     pub notes: u32,
     /// How those who look on saw it last, and since when it is in this stage.
@@ -219,9 +230,13 @@ impl Call {
             gave_leg: false,
             end_told: false,
             returns_to: None,
+            picks_up: None,
+            picking: None,
+            twofold: BTreeMap::new(),
             beside: None,
             replaces: None,
             referral: None,
+            because: None,
             notes: 0,
             last_look: None,
             stage_since: Moment::default(),
@@ -240,7 +255,14 @@ impl Call {
         let far = self.handoff().map(|handoff| handoff.leg);
         let others = self.talk().into_iter().flat_map(|talk| talk.others.iter().map(|other| other.leg));
         let caller = (!self.gave_leg).then_some(self.caller);
-        caller.into_iter().chain(others).chain(self.seats.iter().map(|seat| seat.leg)).chain(onward).chain(far)
+        let picking = self.picking.as_ref().map(|picking| picking.leg);
+        caller
+            .into_iter()
+            .chain(picking)
+            .chain(others)
+            .chain(self.seats.iter().map(|seat| seat.leg))
+            .chain(onward)
+            .chain(far)
     }
 
     pub fn is_over(&self) -> bool {
@@ -294,10 +316,20 @@ impl Call {
     }
 
     pub fn on_sip(&mut self, house: &mut House, event: sip::Event) {
+        if let sip::Event::Because { reason, .. } = event {
+            self.because = Some(reason);
+            return;
+        }
+        self.happened(house, event);
+        self.because = None;
+    }
+
+    fn happened(&mut self, house: &mut House, event: sip::Event) {
         use sip::Event as E;
         if let E::Ringing { leg } | E::Progress { leg, .. } = &event {
             self.tell_ringing(house, *leg);
         }
+        self.twofold_sip(house, &event);
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
@@ -321,6 +353,7 @@ impl Call {
 
     pub fn on_media(&mut self, house: &mut House, event: media::Event) {
         use media::Event as E;
+        let Some(event) = self.twofold_media(house, event) else { return };
         let Some(event) = self.others_media(house, event) else { return };
         let Some(event) = self.handoff_media(house, event) else { return };
         match event {
@@ -356,6 +389,7 @@ impl Call {
             Output::CallbackTaken { .. } => self.callback_taken(house),
             Output::CallbackRefused { .. } => self.callback_refused(),
             Output::StopDialling { .. } => self.stop_dialling(house),
+            Output::PickUpRefused { .. } => self.drop_picking(house),
             _ => {}
         }
     }
@@ -434,13 +468,15 @@ impl Call {
             self.closed = true;
             self.write_closed(house);
         }
-        if matches!(self.state, State::Recruiting) && self.seats.is_empty() && self.open_offers == 0 {
+        let nobody_rings = self.seats.is_empty() && self.open_offers == 0 && self.picking.is_none();
+        if matches!(self.state, State::Recruiting) && nobody_rings {
             self.closed = true;
         }
     }
 
     /// It ends before there is anything to tell of it.
     pub fn never_was(&mut self, house: &mut House) {
+        self.drop_picking(house);
         self.drop_seats_but(house, None);
         self.closed = true;
     }

@@ -9,11 +9,12 @@ use super::caller::Call;
 use super::feature;
 use super::ledger;
 use super::order::{NotDone, Order};
+use super::picking::Picking;
 use super::recording;
 use super::seating::Seating;
 use super::supervising::Dialled;
 use super::view::View;
-use super::whose::{contact_of, leg_of_media, leg_of_sip};
+use super::whose::{Legs, contact_of, leg_of_media, leg_of_sip};
 use super::words::{Action, Event, Settings};
 use crate::ids::{CallId, Language, LegId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::ivr::{KeyLeads, WaitingMachine};
@@ -42,45 +43,6 @@ pub struct Calls {
     last: CallId,
 }
 
-/// Which call a leg belongs to; gives out the numbers of our own legs.
-#[derive(Default)]
-pub(super) struct Legs {
-    calls: BTreeMap<LegId, CallId>,
-    /// Those whose last figures are awaited.
-    closing: BTreeMap<LegId, CallId>,
-    made: u64,
-}
-
-impl Legs {
-    /// A leg of ours: even numbers, beginning with 2.
-    pub fn make(&mut self, call: CallId) -> LegId {
-        self.made += 2;
-        let leg = LegId(self.made);
-        self.calls.insert(leg, call);
-        leg
-    }
-
-    pub fn remove(&mut self, leg: LegId) {
-        self.calls.remove(&leg);
-    }
-
-    /// Nothing but its last figures comes from it any more.
-    pub fn close(&mut self, leg: LegId) {
-        if let Some(call) = self.calls.remove(&leg) {
-            self.closing.insert(leg, call);
-        }
-    }
-
-    /// It is another call's from now on.
-    pub fn give(&mut self, leg: LegId, call: CallId) {
-        self.calls.insert(leg, call);
-    }
-
-    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
-        self.calls.get(&leg).copied()
-    }
-}
-
 /// What a call may touch beside itself.
 pub(super) struct House<'a> {
     pub now: Moment,
@@ -106,6 +68,8 @@ pub(super) enum Part {
     Supervisor(Dialled),
     /// The operator's other phone, in the place of this leg.
     InPlaceOf(LegId, SeatId),
+    /// Of an operator who takes what rings at a colleague.
+    PicksUp(Picking),
 }
 
 impl House<'_> {
@@ -204,6 +168,10 @@ impl Calls {
         self.calls.get(&call).map(Call::view)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values()
+    }
+
     /// Every call that is open, the oldest first.
     pub fn ids(&self) -> impl Iterator<Item = CallId> {
         self.calls.keys().copied()
@@ -232,8 +200,7 @@ impl Calls {
                 }
             }
             Event::Media(media::Event::Recorded { call, recording, .. }) if !self.calls.contains_key(&call) => {
-                let change = recording::completed_late(recording);
-                self.actions.push_back(Action::Write(Entry::Recording { call, change }));
+                self.actions.push_back(Action::Write(recording::completed_late(call, recording)));
             }
             Event::Media(media::Event::Closed { leg, quality }) if self.legs.closing.contains_key(&leg) => {
                 if let Some(call) = self.legs.closing.remove(&leg) {
@@ -298,6 +265,7 @@ impl Calls {
         self.legs.calls.insert(incoming.leg, id);
         let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
         call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));
+        call.picks_up = self.picked_by(&incoming);
         self.calls.insert(id, call);
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
     }
@@ -480,6 +448,7 @@ impl Calls {
                 result = match part {
                     Part::Supervisor(dialled) => call.bring_in(house, leg, dialled),
                     Part::InPlaceOf(old, seat) => call.replace(house, leg, old, seat),
+                    Part::PicksUp(picking) => call.pick_up(house, picking),
                 }
             });
             if let Err(why) = result {

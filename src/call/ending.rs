@@ -82,6 +82,7 @@ impl Call {
             return;
         }
         self.record.outcome = Some(outcome);
+        self.record.reason = self.because.map(|reason| reason.to_string());
         // Whoever ended the talk, however long the caller stayed afterwards.
         if !matches!(self.state, State::Survey(_)) {
             self.record.ended_by = Some(by);
@@ -101,6 +102,7 @@ impl Call {
             house.queue(Input::Leave { contact: self.id });
         }
         self.handoff_over(house);
+        self.drop_picking(house);
         self.drop_others(house);
         match &self.state {
             State::Talking(_) => {
@@ -111,7 +113,7 @@ impl Call {
                 if onward.is_of_operator() {
                     self.transfer_ended(house, "ended");
                 }
-                self.drop_onward(house);
+                self.drop_onward(house, None);
             }
             State::Dialling(dialling) if !dialling.told => {
                 house.queue(Input::NotReached { contact: self.contact, why: NotReached::Withdrawn });

@@ -10,6 +10,7 @@
 //! | `*16` | half a minute more of wrap-up |
 //! | `*17` | the recording of their talk pauses |
 //! | `*18` | it goes on |
+//! | `*8<seat>` | take the call that rings there: `picking` |
 //!
 //! Supervisors set the state of others, from the phone they are signed in at:
 //!

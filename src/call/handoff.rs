@@ -8,7 +8,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::hearing::{REFUSAL, TONE};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, reason};
 use super::words::Emergency;
 use crate::ids::LegId;
 use crate::ivr::{CONFIRMED, DENIED};
@@ -136,7 +136,7 @@ impl Call {
         let Some(handoff) = talk.handoff.take() else { return };
         info!(to = %handoff.target.id, "hand-off taken out");
         self.try_ended(house, "withdrawn");
-        self.drop_far_end(house, handoff.leg);
+        self.drop_far_end(house, handoff.leg, None);
         self.tone(house, false);
         self.hear_each_other(house);
     }
@@ -150,8 +150,10 @@ impl Call {
         let (at, id) = (house.now, target.id.clone());
         self.record.handoff.push(HandoffRecord { target: id, number, at, ..HandoffRecord::default() });
         let leg = house.legs.make(self.id);
-        let trunk = target.ways.get(way).and_then(|way| way.trunk.as_ref());
-        let (srtp, tones) = (house.settings.srtp_over(trunk), house.settings.tones_over(trunk));
+        let trunk = target.ways.get(way).and_then(|way| way.trunk.clone());
+        let srtp = house.settings.srtp_over(trunk.as_ref());
+        // Whatever way it goes: who is asked for a key and has no RTP events says it in the sound.
+        let tones = house.settings.tones_over(trunk.as_ref()) || target.confirm.is_some();
         let progress = Ringing::Rings { until: house.now + target.ring };
         let handoff = Handoff { leg, target, way, progress, confirmed: false, reoffered: false };
         match &mut self.state {
@@ -163,7 +165,7 @@ impl Call {
         if tones {
             house.media(media::Command::HearKeys { leg });
         }
-        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
+        self.offer_outside(house, leg, trunk.as_ref(), Some(self.caller));
     }
 
     /// The operator hung up while a hand-off was under way: the caller stays with the far end. `false`: there is none.
@@ -294,6 +296,7 @@ impl Call {
 
     fn far_end_described(&mut self, house: &mut House, sdp: Vec<u8>) {
         let (caller, hops) = (self.shown.clone(), self.hops.saturating_sub(1));
+        let over = self.handoff().map(|handoff| self.over(handoff.leg)).unwrap_or_default();
         let Some(handoff) = self.handoff_mut() else { return };
         let leg = handoff.leg;
         if std::mem::take(&mut handoff.reoffered) {
@@ -313,6 +316,7 @@ impl Call {
             call: None,
             urgent: true,
             body,
+            over,
         };
         house.sip(sip::Command::Invite(invite));
     }
@@ -399,7 +403,7 @@ impl Call {
         };
         info!(to = %target.id, status, outcome, "hand-off failed");
         self.try_ended(house, outcome);
-        self.drop_far_end(house, leg);
+        self.drop_far_end(house, leg, reason(status));
         if way + 1 < target.ways.len() {
             return self.ring_far_end(house, target, way + 1);
         }
@@ -431,7 +435,7 @@ impl Call {
                 talk.handoff = None;
                 let caller_gone = talk.caller_gone;
                 self.try_ended(house, "ended");
-                self.drop_far_end(house, leg);
+                self.drop_far_end(house, leg, None);
                 if caller_gone {
                     return self.talk_over_without_caller(house);
                 }
@@ -444,7 +448,7 @@ impl Call {
             }
             _ => {
                 self.try_ended(house, "ended");
-                self.drop_far_end(house, leg);
+                self.drop_far_end(house, leg, None);
                 self.back_to_the_line(house);
             }
         }
@@ -480,7 +484,7 @@ impl Call {
                 (_, _, false) => "no_answer",
             },
         );
-        self.drop_far_end(house, leg);
+        self.drop_far_end(house, leg, None);
     }
 
     fn try_ended(&mut self, house: &House, outcome: &str) {
@@ -490,8 +494,8 @@ impl Call {
         }
     }
 
-    fn drop_far_end(&self, house: &mut House, leg: LegId) {
-        house.sip(sip::Command::Hangup { leg, reason: None });
+    fn drop_far_end(&self, house: &mut House, leg: LegId, reason: Option<String>) {
+        house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
     }

@@ -6,10 +6,10 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::ledger;
 use crate::ids::{Prompt, PromptName, QueueId};
-use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, MESSAGE_TAKEN, MessageMachine};
+use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, KeyLeads, MESSAGE_TAKEN, MessageMachine};
 use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
-use crate::records::{self, Outcome};
+use crate::records::{self, Outcome, Recording};
 
 /// Keys of one call that are written in its record; somebody may press one key for hours.
 const MAX_CHOICES: usize = 32;
@@ -71,11 +71,12 @@ impl Call {
     /// Only keys that the queue has are passed on: what the engine is told is kept for ever.
     pub fn key_in_line(&mut self, house: &mut House, key: char) {
         let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
-        if !facts.is_some_and(|facts| facts.keys.contains_key(&key)) {
-            return;
-        }
+        let Some(leads) = facts.and_then(|facts| facts.keys.get(&key)).copied() else { return };
         if self.record.choices.len() < MAX_CHOICES {
             self.record.choices.push(key);
+        }
+        if leads == KeyLeads::Callback && !self.may_be_called_back(house) {
+            return self.callback_refused();
         }
         house.queue(Input::Key { contact: self.id, key });
     }
@@ -129,6 +130,17 @@ impl Call {
         self.last_words(house, CALLBACK_TAKEN, Outcome::Callback);
     }
 
+    /// Whether a callback to the number that the caller claims to have may be promised. Who has none is refused by the
+    /// engine.
+    pub fn may_be_called_back(&self, house: &House) -> bool {
+        let number = &self.record.from;
+        let may = self.caller_number().is_none() || house.settings.outward.calls_back(number);
+        if !may {
+            info!(number, "not called back: no telephone of the country, and not allowed");
+        }
+        may
+    }
+
     pub fn callback_refused(&mut self) {
         if let State::Line(line) = &mut self.state {
             line.say(CALLBACK_REFUSED);
@@ -157,6 +169,11 @@ impl Call {
         self.recordings += 1;
         let (leg, call, sides, began) = (self.caller, self.id, Sides::CallerAlone, house.now);
         let file = format!("messages/{}.wav", self.id);
+        if self.record.recording.is_none() {
+            // Whatever becomes of the house, the record knows where it is.
+            self.record.recording = Some(Recording { file: Some(file.clone()), ..Recording::default() });
+            house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        }
         house.media(media::Command::Record { leg, call, file, sides, began });
     }
 

@@ -71,6 +71,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         holds: Vec::new(),
         notes: Vec::new(),
         sip_status: None,
+        reason: None,
         callback_of: None,
         attempt: None,
         expected_wait_ms: None,

@@ -18,7 +18,9 @@ impl Call {
             Order::LeaveSupervision => self.leave_supervision(house, by),
             Order::TakeOver => self.supervise(house, by, None),
             Order::HangUp if self.is_consulted(by) => self.consulted_leaves(house),
-            Order::Reclaim if self.talk().is_some_and(|talk| talk.part_of(by).is_some()) => self.reclaim_part(house, by),
+            Order::Reclaim if self.talk().is_some_and(|talk| talk.part_of(by).is_some()) => {
+                self.reclaim_part(house, by)
+            }
             order => {
                 let seat = self.seat_of(by)?;
                 self.obey_operator(house, seat, order)

@@ -95,6 +95,9 @@ impl Call {
             State::Ended { .. } => return,
             _ => return house.queue(Input::Failed { offer, why: OfferFailure::Unreachable }),
         }
+        if self.is_picked_up(house, offer, &operator) {
+            return;
+        }
         info!(%operator, %seat, "offered");
         let leg = house.legs.make(self.id);
         let progress = Progress::Silent { until: house.now + SILENT_PHONE };

@@ -11,7 +11,7 @@ use super::calls::House;
 use super::hearing::TONE;
 use super::offering::SeatLeg;
 use super::others::{Other, Role};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, reason};
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
@@ -162,9 +162,18 @@ impl Call {
         let leg = house.legs.make(self.id);
         let progress = Ringing::Rings { until: house.now + rings };
         self.open_leg(house, leg, &whom);
+        let is_outside = matches!(whom, Whom::Number(_));
         self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, holds: false, reoffered: false });
         self.hear_ringing(house);
-        house.media(media::Command::MakeOffer { leg, like: Some(self.caller) });
+        self.offer_to(house, leg, is_outside, Some(self.caller));
+    }
+
+    /// Asks for the description of a leg to a number outside, or to a seat.
+    pub fn offer_to(&mut self, house: &mut House, leg: LegId, is_outside: bool, like: Option<LegId>) {
+        match is_outside {
+            true => self.offer_outside(house, leg, None, like),
+            false => house.media(media::Command::MakeOffer { leg, like }),
+        }
     }
 
     /// The caller hears it ring, whatever they heard before.
@@ -200,6 +209,7 @@ impl Call {
         // RFC 7332 §4: a call that comes round to us again and again comes to an end.
         let hops = self.hops.saturating_sub(1);
         let body = Some(Body::sdp(sdp));
+        let over = self.over(leg);
         house.sip(sip::Command::Invite(sip::Invite {
             leg,
             to,
@@ -210,6 +220,7 @@ impl Call {
             call,
             urgent: false,
             body,
+            over,
         }));
     }
 
@@ -343,7 +354,7 @@ impl Call {
         let State::Onward(onward) = &self.state else { return };
         info!(whom = %onward.whom, status, "sent on in vain");
         let of_operator = onward.is_of_operator();
-        self.drop_onward(house);
+        self.drop_onward(house, reason(status));
         if of_operator {
             self.transfer_failed(house, status);
             return self.back_to_the_line(house);
@@ -375,13 +386,13 @@ impl Call {
         self.enter_ended(house);
     }
 
-    pub fn drop_onward(&mut self, house: &mut House) {
+    pub fn drop_onward(&mut self, house: &mut House, reason: Option<String>) {
         let State::Onward(onward) = &mut self.state else { return };
         let leg = onward.leg;
         if let Some(operator) = onward.busy.take() {
             house.queue(Input::Outbound { operator, busy: false });
         }
-        house.sip(sip::Command::Hangup { leg, reason: None });
+        house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
     }

@@ -7,7 +7,7 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::onward;
 use super::order::{Supervision, Whom};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, reason};
 use super::talking::Talk;
 use super::view::Reached;
 use crate::ids::{LegId, OperatorId};
@@ -126,11 +126,12 @@ impl Call {
             Role::Consulted { .. } => self.seats.first().map(|seat| seat.leg),
             _ => Some(self.caller),
         };
+        let is_outside = matches!(at, onward::Whom::Number(_));
         let progress = Ringing::Rings { until };
         if let State::Talking(talk) = &mut self.state {
             talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false });
         }
-        house.media(media::Command::MakeOffer { leg, like });
+        self.offer_to(house, leg, is_outside, like);
     }
 
     pub fn keep_busy(&self, house: &mut House, operator: Option<&OperatorId>) {
@@ -273,7 +274,7 @@ impl Call {
     fn other_failed(&mut self, house: &mut House, leg: LegId, status: u16) {
         let Some(other) = self.take_other(|other| other.leg == leg) else { return };
         info!(at = %other.at, status, "rung in vain beside the talk");
-        self.drop_other(house, &other);
+        self.drop_other_because(house, &other, reason(status));
         if other.is_consulted() {
             self.consulted_failed(house, status);
         }
@@ -301,11 +302,15 @@ impl Call {
     }
 
     pub fn drop_other(&self, house: &mut House, other: &Other) {
+        self.drop_other_because(house, other, None);
+    }
+
+    fn drop_other_because(&self, house: &mut House, other: &Other, reason: Option<String>) {
         let leg = other.leg;
         if let Some(operator) = other.busy.clone() {
             house.queue(Input::Outbound { operator, busy: false });
         }
-        house.sip(sip::Command::Hangup { leg, reason: None });
+        house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
     }

@@ -7,7 +7,7 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::order::NotDone;
 use super::view::{Recorded, Stage};
-use crate::ids::{LegId, Prompt};
+use crate::ids::{CallId, LegId, Prompt};
 use crate::media::{self, Sides};
 use crate::moment::Moment;
 use crate::records::{self, IndexEntry, Recording, RecordingChange};
@@ -207,19 +207,24 @@ impl Call {
 }
 
 /// The file was complete only when the call was over.
-pub(super) fn completed_late(recorded: Result<media::Recording, String>) -> RecordingChange {
-    match recorded {
-        Ok(media::Recording { file: _, written, lost, fault }) => RecordingChange {
-            sha256: Some(written.sha256),
-            length_ms: Some(written.length.as_millis() as u64),
-            bytes: Some(written.bytes),
-            encrypted: Some(written.encrypted),
-            lost_ms: Some(lost.as_millis() as u64),
-            why: fault,
-            deleted_at: None,
-        },
-        Err(why) => RecordingChange { why: Some(why), ..RecordingChange::default() },
-    }
+pub(super) fn completed_late(call: CallId, recorded: Result<media::Recording, String>) -> records::Entry {
+    let (of, change) = match recorded {
+        Ok(media::Recording { file, written, lost, fault }) => {
+            let change = RecordingChange {
+                sha256: Some(written.sha256),
+                length_ms: Some(written.length.as_millis() as u64),
+                bytes: Some(written.bytes),
+                encrypted: Some(written.encrypted),
+                lost_ms: Some(lost.as_millis() as u64),
+                why: fault,
+                ..RecordingChange::default()
+            };
+            // A message beside the recording is not what the record tells of.
+            (Some(file), change)
+        }
+        Err(why) => (None, RecordingChange { why: Some(why), ..RecordingChange::default() }),
+    };
+    records::Entry::Recording { call, of, change }
 }
 
 /// A folder for each day (UTC): no folder has more files than a day has calls.

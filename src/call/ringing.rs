@@ -7,6 +7,14 @@ use crate::moment::Moment;
 /// Sound says at once what it thinks of an answer; a leg of which it says nothing is not waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
+/// What whoever did not come to the phone is told, ITU-T Q.850.
+const NO_ANSWER: &str = "Q.850;cause=19;text=\"No answer from the user\"";
+
+/// Why we let go of somebody who was rung in vain; a status that came from them needs no answer.
+pub(super) fn reason(status: u16) -> Option<String> {
+    (status == 408).then(|| NO_ANSWER.into())
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ringing {
     /// Nothing of theirs is heard yet.

@@ -106,6 +106,9 @@ impl Call {
         if !std::mem::take(&mut self.asks_callback) {
             return;
         }
+        if !self.may_be_called_back(house) {
+            return self.callback_refused();
+        }
         let facts = self.record.queue.as_ref().and_then(|queue| house.settings.queues.get(queue));
         let key = facts.and_then(|facts| facts.keys.iter().find(|(_, leads)| **leads == KeyLeads::Callback));
         if let Some((key, _)) = key {

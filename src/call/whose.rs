@@ -1,8 +1,49 @@
-//! What an event is about: which leg, or which contact of the engine's.
+//! What an event is about: which leg, or which contact of the engine's; and whose legs are.
+
+use std::collections::BTreeMap;
 
 use crate::ids::{CallId, LegId};
 use crate::queue::Output;
 use crate::{media, sip};
+
+/// Which call a leg belongs to; gives out the numbers of our own legs.
+#[derive(Default)]
+pub(super) struct Legs {
+    pub calls: BTreeMap<LegId, CallId>,
+    /// Those whose last figures are awaited.
+    pub closing: BTreeMap<LegId, CallId>,
+    made: u64,
+}
+
+impl Legs {
+    /// A leg of ours: even numbers, beginning with 2.
+    pub fn make(&mut self, call: CallId) -> LegId {
+        self.made += 2;
+        let leg = LegId(self.made);
+        self.calls.insert(leg, call);
+        leg
+    }
+
+    pub fn remove(&mut self, leg: LegId) {
+        self.calls.remove(&leg);
+    }
+
+    /// Nothing but its last figures comes from it any more.
+    pub fn close(&mut self, leg: LegId) {
+        if let Some(call) = self.calls.remove(&leg) {
+            self.closing.insert(leg, call);
+        }
+    }
+
+    /// It is another call's from now on.
+    pub fn give(&mut self, leg: LegId, call: CallId) {
+        self.calls.insert(leg, call);
+    }
+
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.calls.get(&leg).copied()
+    }
+}
 
 pub(super) fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
     use sip::Event as E;
@@ -20,6 +61,7 @@ pub(super) fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
         | E::Refer { leg, .. }
         | E::FlowLost { leg }
         | E::FlowFound { leg }
+        | E::Because { leg, .. }
         | E::Ended { leg, .. } => Some(*leg),
         _ => None,
     }
@@ -56,6 +98,7 @@ pub(super) fn contact_of(output: &Output) -> Option<CallId> {
         | Output::CallbackRefused { contact, .. }
         | Output::Dial { contact, .. }
         | Output::StopDialling { contact }
+        | Output::PickUpRefused { contact, .. }
         | Output::CallbackEnded { contact, .. } => Some(*contact),
         _ => None,
     }

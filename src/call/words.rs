@@ -42,13 +42,15 @@ pub struct Settings {
     /// How the sound of some trunks and seats is encrypted; of all others as the settings of sound say.
     pub srtp_of_trunks: BTreeMap<TrunkId, media::Srtp>,
     pub srtp_of_seats: BTreeMap<SeatId, media::Srtp>,
+    /// The same of every trunk by which calls of ours go out, whether it says so itself or not.
+    pub srtp_of_ways: BTreeMap<TrunkId, media::Srtp>,
     /// Trunks whose callers may say keys in the sound alone.
     pub tones_of_trunks: BTreeSet<TrunkId>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
 }
 
-/// Which numbers outside operators may dial and send callers to.
+/// Which numbers outside operators may dial and send callers to, and which are called back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outward {
     pub allow: Numbers,
@@ -56,11 +58,20 @@ pub struct Outward {
     pub deny: Numbers,
     /// Emergencies, and where rules and menus lead: always.
     pub named: Numbers,
+    /// Whose telephones are called back.
+    pub countries: Vec<sip::Numbering>,
 }
 
 impl Outward {
     pub fn has(&self, number: &str) -> bool {
         self.named.contains(number) || (self.allow.contains(number) && !self.deny.contains(number))
+    }
+
+    /// Whether whoever claims to have this number may be called back. Where a number comes from nobody can prove:
+    /// what costs more than a telephone of the country is called only where it is allowed.
+    pub fn calls_back(&self, number: &str) -> bool {
+        let at_home = || self.countries.iter().any(|country| country.is_subscriber(number));
+        sip::is_dialable(number) && !self.deny.contains(number) && (self.allow.contains(number) || at_home())
     }
 }
 

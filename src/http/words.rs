@@ -263,6 +263,8 @@ pub struct EmergencyNow {
     /// `ringing`, `talking`, or `confirmed`: they have taken the matter. Until then the operator can take them out
     /// again by another `hand_off` to the same target; who hangs up leaves the caller to them.
     pub stage: String,
+    /// When they were called.
+    pub since: String,
 }
 
 /// A citizen whom the house is to call back.

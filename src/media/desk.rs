@@ -134,6 +134,11 @@ impl Desk {
                 self.open(leg, call, if second { For::Second } else { For::First }, kind, srtp)
             }
             Command::OpenUrgent { leg, call, srtp } => self.open(leg, call, For::Emergency, LegKind::Phone, srtp),
+            Command::Encrypt { leg, srtp } => {
+                if let Some(DeskLeg { side: Side::Phone(negotiation), .. }) = self.legs.get_mut(&leg) {
+                    negotiation.encrypt(srtp);
+                }
+            }
             Command::MakeOffer { leg, like } => self.make_offer(leg, like),
             Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
             Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),

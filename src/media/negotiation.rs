@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::sdp::{self, Address, Description, Flow, Media};
 use super::srtp::sdes::{Crypto, Secrets};
 use super::srtp::terms::Terms;
-use super::words::{Codec, Direction};
+use super::words::{Codec, Direction, Srtp};
 
 /// RFC 4733, in offers of ours.
 const KEYS: u8 = 101;
@@ -149,6 +149,11 @@ impl Negotiation {
     /// It may be encrypted, as the terms say.
     pub fn with_terms(self, terms: Terms) -> Self {
         Self { terms, ..self }
+    }
+
+    /// By another rule from now on.
+    pub fn encrypt(&mut self, srtp: Srtp) {
+        self.terms.want(srtp);
     }
 
     /// Our offers have comfort noise from now on, for the leg that this one is joined with may send it.

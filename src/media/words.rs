@@ -60,6 +60,11 @@ pub enum Srtp {
 }
 
 impl Srtp {
+    /// Whether our offers are.
+    pub fn is_encrypted(self) -> bool {
+        self == Srtp::Required
+    }
+
     /// As it is written in the files.
     pub fn of_word(word: &str) -> Option<Srtp> {
         [Srtp::Off, Srtp::IfOffered, Srtp::Required].into_iter().find(|srtp| srtp.word() == word)
@@ -188,6 +193,12 @@ pub enum Command {
         leg: LegId,
         call: CallId,
         srtp: Option<Srtp>,
+    },
+    /// Its next descriptions are as this rule wants them. Of two offers that were made under different rules, the one
+    /// made under the last that was said is answered.
+    Encrypt {
+        leg: LegId,
+        srtp: Srtp,
     },
     /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
     /// converts nothing.

@@ -107,15 +107,17 @@ impl Engine {
         count.max(1)
     }
 
+    /// How many of the ready failed this contact before.
+    pub(super) fn ready_and_excluded(&self, contact: &Contact) -> usize {
+        let excluded = contact.excluded.iter().filter(|exclusion| !exclusion.over);
+        excluded.filter(|exclusion| self.operator(exclusion.operator).standing == Standing::Ready).count()
+    }
+
     /// Tells the decision: `chosen` with whether they were waited for in person, or that nobody is asked.
     pub(super) fn decided(&mut self, id: CallId, chosen: Option<(Slot, bool)>) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let (class, line) = (&self.classes[contact.class], &self.lines[contact.line]);
         let passed = chosen.and_then(|(slot, _)| self.passed_over(class, contact, id, slot));
-        let excluded = contact
-            .excluded
-            .iter()
-            .filter(|exclusion| !exclusion.over && self.operator(exclusion.operator).standing == Standing::Ready);
         let decision = Decision {
             contact: id,
             queue: line.id.clone(),
@@ -125,7 +127,7 @@ impl Engine {
             head_start_ms: u64::try_from(contact.head_start(&line.rules).as_millis()).unwrap_or(u64::MAX),
             chosen: chosen.map(|(slot, preferred)| self.chosen(contact.class, slot, preferred)),
             tally: class.tally(),
-            excluded: excluded.count(),
+            excluded: self.ready_and_excluded(contact),
             passed,
             awaits: contact.preferred.filter(|_| chosen.is_none()).map(|(slot, _)| self.operator(slot).id.clone()),
         };

@@ -144,6 +144,7 @@ impl Output {
             | O::CallbackRefused { contact, .. }
             | O::Dial { contact, .. }
             | O::StopDialling { contact }
+            | O::PickUpRefused { contact, .. }
             | O::CallbackEnded { contact, .. } => Some(*contact),
             O::Decided(decision) => Some(decision.contact),
             O::Operator { .. } | O::Ignored { .. } => None,

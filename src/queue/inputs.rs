@@ -40,6 +40,7 @@ impl Engine {
             Input::Leave { contact } => self.leave(now, contact),
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),
+            Input::PickUp { contact, operator } => self.pick_up(now, contact, operator),
             Input::Failed { offer, why } => self.failed(now, offer, why),
             Input::TalkEnded { contact } => self.talk_ended(now, now, contact),
             Input::Held { contact, held } => self.held(now, contact, held),

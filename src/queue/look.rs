@@ -38,6 +38,14 @@ pub struct LineNow {
     pub ready: u32,
 }
 
+/// How those stand who could be asked for a contact, while nobody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unasked {
+    pub tally: Tally,
+    /// Of the ready, so many failed it before and are left out.
+    pub excluded: usize,
+}
+
 /// A customer who is to be called back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackNow<'a> {
@@ -104,6 +112,11 @@ impl Engine {
         Some(LineNow { waiting, expected, open: line.open && !line.retired, served, ready })
     }
 
+    /// Whether somebody waits to be called back.
+    pub fn has_callbacks(&self) -> bool {
+        self.lines.iter().any(|line| !line.callbacks.is_empty())
+    }
+
     /// Every talk, in order of its contact's arrival.
     pub fn talks(&self) -> impl Iterator<Item = Talk<'_>> {
         self.contacts.iter().filter_map(|(id, contact)| match contact.state {
@@ -146,9 +159,10 @@ impl Engine {
 
     /// How those now stand whose skills will do for a contact that waits while nobody is asked for it. `None`: somebody
     /// is, or it waits nowhere.
-    pub fn unasked(&self, contact: CallId) -> Option<Tally> {
+    pub fn unasked(&self, contact: CallId) -> Option<Unasked> {
         let contact = self.contacts.get(&contact).filter(|contact| contact.state == ContactState::Waiting)?;
-        Some(self.classes.get(contact.class)?.tally())
+        let tally = self.classes.get(contact.class)?.tally();
+        Some(Unasked { tally, excluded: self.ready_and_excluded(contact) })
     }
 }
 
@@ -174,6 +188,7 @@ mod tests {
             queues: [("a".into(), QueueRules::plain(Need::Anyone))].into(),
             operators: [("1001".into(), operator)].into(),
             seats: ["8001".into()].into(),
+            exclude_for: Duration::from_secs(60),
             ..Rules::default()
         };
         tell(&mut engine, Input::Rules { rules: Arc::new(rules) });
@@ -194,7 +209,7 @@ mod tests {
         tell(&mut engine, Input::Accepted { offer: offer.expect("an offer") });
         assert_eq!(engine.unasked(CallId(1)), None, "it is talked to");
         tell(&mut engine, join(2));
-        let told = |engine: &Engine| engine.unasked(CallId(2)).map(|tally| tally.to_string());
+        let told = |engine: &Engine| engine.unasked(CallId(2)).map(|unasked| unasked.tally.to_string());
         assert_eq!(told(&engine).as_deref(), Some("1 busy"));
         let decides = |said: &[Output]| said.iter().any(|output| matches!(output, Output::Decided(_)));
         let said = tell(&mut engine, Input::TalkEnded { contact: CallId(1) });
@@ -204,5 +219,16 @@ mod tests {
         let said = tell(&mut engine, Input::EndWrapUp { operator: "1001".into() });
         assert_eq!((told(&engine).as_deref(), decides(&said)), (Some("1 not ready"), false));
         assert_eq!(engine.unasked(CallId(3)), None);
+        let back = Input::Ready { operator: "1001".into(), by: crate::queue::By::Themselves };
+        let said = tell(&mut engine, back.clone());
+        let offer = said.iter().find_map(|output| match output {
+            Output::Offer { offer, .. } => Some(*offer),
+            _ => None,
+        });
+        let why = crate::queue::OfferFailure::Rejected;
+        tell(&mut engine, Input::Failed { offer: offer.expect("an offer"), why });
+        tell(&mut engine, back);
+        let unasked = engine.unasked(CallId(2)).map(|unasked| (unasked.tally.to_string(), unasked.excluded));
+        assert_eq!(unasked, Some(("1 ready".into(), 1)), "who refused it is not asked for it at once again");
     }
 }

@@ -36,7 +36,7 @@ pub use candidates::{Candidate, Fit};
 pub use deadlines::{Deadline, Due};
 pub use decision::*;
 pub use engine::Engine;
-pub use look::{CallbackNow, CallbackStage, LineNow, Ringing, Talk};
+pub use look::{CallbackNow, CallbackStage, LineNow, Ringing, Talk, Unasked};
 pub use need::{NeedFault, parse_need};
 pub use operators::{LOST, OperatorView, Slot, Standing};
 pub use settings::*;

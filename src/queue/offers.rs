@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::line::{ContactState, Exclusion};
 use super::operators::{Activity, PHONE_BUSY, RONA, Slot};
 use super::words::{Next, OfferFailure, OfferOutcome, Output};
-use crate::ids::{CallId, OfferId, SeatId};
+use crate::ids::{CallId, OfferId, OperatorId, SeatId};
 use crate::moment::Moment;
 
 /// A phone that was busy or could not be reached would fail alike for the next contact: it rests.
@@ -76,6 +76,34 @@ impl Engine {
             return self.dial(now, contact, offer.operator, true);
         }
         self.connect(now, contact, offer.operator, offer.seat);
+    }
+
+    /// Somebody takes what rings at others: they are offered it in their place, whatever the order.
+    pub(super) fn pick_up(&mut self, now: Moment, id: CallId, operator: OperatorId) {
+        let Some(slot) = self.may_pick_up(id, &operator) else {
+            return self.say(Output::PickUpRefused { contact: id, operator });
+        };
+        self.withdraw_all(now, id, OfferOutcome::AnsweredElsewhere);
+        if let (Some(Activity::NotReady(reason)), None) = (self.activity(slot), &self.operator(slot).next) {
+            self.operator_mut(slot).next = Some(Next::NotReady(reason));
+        }
+        let first = OfferId(self.last_offer + 1);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.state = ContactState::Offered { first, count: 1 };
+        let until = now + self.lines[contact.line].rules.ring;
+        self.offer(now, id, slot, until);
+        self.arm(id);
+    }
+
+    /// Who has the skills that it asks for by now, and is not busy, whether ready or not.
+    fn may_pick_up(&self, id: CallId, operator: &OperatorId) -> Option<Slot> {
+        let slot = self.operator_names.get(operator).copied()?;
+        let contact = self.contacts.get(&id)?;
+        let rings = matches!(contact.state, ContactState::Offered { .. });
+        let free = matches!(self.activity(slot)?, Activity::Ready | Activity::NotReady(_));
+        let of = self.operator(slot);
+        let able = self.profiles[of.profile].meets.iter().any(|meets| meets.class == contact.class);
+        (rings && free && able && of.reachable).then_some(slot)
     }
 
     /// The talk begins.

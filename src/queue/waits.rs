@@ -24,3 +24,44 @@ pub struct Place {
     /// An offer rings for it right now: announce nothing.
     pub ringing: bool,
 }
+
+/// Why a contact missed its service level: the first of these that holds when the time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateCause {
+    /// The caller gave up before the time was up.
+    GaveUp,
+    /// It left the line before the time was up: moved out, called back.
+    LeftEarly,
+    /// A phone rings for it at this moment; it was not answered quickly enough.
+    SlowAnswer,
+    /// A phone rang in vain, and the time lost would have sufficed.
+    FailedOffers,
+    /// It waited for the last operator the caller spoke with.
+    Preferred,
+    /// Nobody is signed in who has the skills.
+    NobodySignedIn,
+    /// As many phones as contacts ahead are unreachable or rest after a failure.
+    Unreachable,
+    /// As many operators as contacts ahead are not ready.
+    NotReady,
+    /// Contacts with a head start were served before it.
+    Overtaken,
+    /// Everybody is busy or in wrap-up: too few operators.
+    AllBusy,
+}
+
+impl LateCause {
+    pub const ALL: [LateCause; 10] = [
+        LateCause::GaveUp,
+        LateCause::LeftEarly,
+        LateCause::SlowAnswer,
+        LateCause::FailedOffers,
+        LateCause::Preferred,
+        LateCause::NobodySignedIn,
+        LateCause::Unreachable,
+        LateCause::NotReady,
+        LateCause::Overtaken,
+        LateCause::AllBusy,
+    ];
+}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::decision::Decision;
 pub use super::late::LateCause;
 use super::settings::{Exit, Rules};
-pub use super::waits::{Expected, ExpectedWaits, Place};
+pub use super::waits::{Expected, ExpectedWaits, LateCause, Place};
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, Reason, SeatId};
 use crate::moment::Moment;
 
@@ -112,6 +112,11 @@ pub enum Input {
     /// The operator's phone was answered.
     Accepted {
         offer: OfferId,
+    },
+    /// An operator takes the contact that rings at others → an offer to them, or [`Output::PickUpRefused`].
+    PickUp {
+        contact: CallId,
+        operator: OperatorId,
     },
     /// The operator's phone could not be rung, or was not answered.
     Failed {
@@ -300,6 +305,11 @@ pub enum Output {
         offer: OfferId,
         contact: CallId,
         why: OfferOutcome,
+    },
+    /// Nothing rings for the contact, or it is not for this operator.
+    PickUpRefused {
+        contact: CallId,
+        operator: OperatorId,
     },
     /// The offer ended; one for each `Offer`. `ms` it rang.
     OfferEnded {

@@ -61,6 +61,7 @@ struct Printed<'a> {
     one_way: Vec<PrintedOneWay<'a>>,
     first_dialled: &'a Option<String>,
     diverted_because: &'a Option<String>,
+    reason: &'a Option<String>,
 }
 
 #[derive(Serialize)]
@@ -272,6 +273,7 @@ impl<'a> Printed<'a> {
             one_way: one_way.collect(),
             first_dialled: &record.first_dialled,
             diverted_because: &record.diverted_because,
+            reason: &record.reason,
         }
     }
 }
@@ -298,7 +300,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 48] = [
+const COLUMNS: [&str; 49] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -347,6 +349,7 @@ const COLUMNS: [&str; 48] = [
     "lines",
     "first_dialled",
     "diverted_because",
+    "reason",
 ];
 
 /// A table with a header; lists of things are JSON.

@@ -24,7 +24,7 @@ pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
 pub use outbox::{KEPT_MESSAGES, KeptMessage};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
-pub use recordings::unfinished_recordings;
+pub use recordings::{unfinished_recordings, wav_recordings};
 pub use recovery::{Checkpoint, Recovered};
 pub use search::{Filter, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};

@@ -71,6 +71,9 @@ pub struct Record {
     pub survey: Option<u8>,
     /// The final status of the caller's INVITE; of ours where we call the citizen.
     pub sip_status: Option<u16>,
+    /// Why it ended, as the message says that ended it (RFC 3326), e.g. `Q.850;cause=16`.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// We called the citizen back: the visit in which they asked for it.
     #[serde(default)]
     pub callback_of: Option<CallId>,
@@ -311,6 +314,9 @@ pub struct IndexEntry {
 /// What becomes known of a recording whose call is over. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RecordingChange {
+    /// It lies there now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -392,8 +398,9 @@ pub enum Entry {
     /// Somebody noted something on a call that is over: the one thing in its record that still changes. See
     /// [`Record::set_note`].
     Noted { call: CallId, by: OperatorId, at: Moment, text: String },
-    /// What became of the recording of a call that is over.
-    Recording { call: CallId, change: RecordingChange },
+    /// What became of the recording of a call that is over. `of`: only if its record names this file; `None`: whatever
+    /// it names.
+    Recording { call: CallId, of: Option<String>, change: RecordingChange },
     /// One numbered input of the queue engine, as JSON.
     Input { seq: u64, at: Moment, input: String },
     /// The engine's whole state after input `seq`, as JSON: a restart begins here.

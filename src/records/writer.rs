@@ -168,10 +168,11 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
         }
         Entry::Closed(record) => close(db, record)?,
         Entry::Noted { call, by, at, text } => noted(db, *call, |record| record.set_note(by, *at, text))?,
-        Entry::Recording { call, change } => {
+        Entry::Recording { call, of, change } => {
             let sql = "UPDATE calls SET record = json_patch(record, json_object('recording', json(?2)))
-                WHERE call_id = ?1 AND json_type(record, '$.recording') = 'object'";
-            db.prepare_cached(sql)?.execute(params![call.0, json(change)?])?;
+                WHERE call_id = ?1 AND json_type(record, '$.recording') = 'object'
+                AND (?3 IS NULL OR json_extract(record, '$.recording.file') = ?3)";
+            db.prepare_cached(sql)?.execute(params![call.0, json(change)?, of])?;
         }
         Entry::Input { seq, at, input } => {
             let sql = "INSERT OR REPLACE INTO inputs (seq, at, input) VALUES (?1, ?2, ?3)";

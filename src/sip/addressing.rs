@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
-use super::dialog::literal;
+use super::dialog::{Dialog, literal};
 use super::endpoint::Endpoint;
-use super::message::{NameAddr, SipUri, Via};
+use super::message::{NameAddr, SipUri, Uri, Via};
 use super::words::{Flow, Listen, ListenerId, Transport};
 
 /// The listener from which an address is reached: of its transport and family; rather one that is on the
@@ -115,6 +115,31 @@ impl Endpoint {
 
     pub(super) fn contact(&self, flow: Flow) -> String {
         NameAddr::sip(self.own_uri("hotline", flow)).to_string()
+    }
+
+    /// The same in a dialog that was asked for by `sips:`, RFC 5630 §3.1.3: over TLS, which needs no parameter to say so.
+    pub(super) fn secure_contact(&self, flow: Flow) -> String {
+        let over_tls = || {
+            let listener = self.listener_to(Transport::Tls, flow.remote)?;
+            Some(Flow { listener, transport: Transport::Tls, ..flow })
+        };
+        let way = if flow.transport.is_secure() { flow } else { over_tls().unwrap_or(flow) };
+        let mut uri = self.own_uri("hotline", way);
+        uri.secure = true;
+        if way.transport == Transport::Tls {
+            uri.params = Default::default();
+        }
+        NameAddr::sip(uri).to_string()
+    }
+
+    /// Where whoever is asked for by this URI finds us, §8.1.1.8.
+    pub(super) fn contact_for(&self, uri: &Uri, flow: Flow) -> String {
+        if uri.sip().is_some_and(|uri| uri.secure) { self.secure_contact(flow) } else { self.contact(flow) }
+    }
+
+    /// Where they find us in this dialog.
+    pub(super) fn contact_in(&self, dialog: &Dialog) -> String {
+        if dialog.secure { self.secure_contact(dialog.flow) } else { self.contact(dialog.flow) }
     }
 }
 

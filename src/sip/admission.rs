@@ -15,7 +15,7 @@ use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::trunks::Full;
 use super::trunks::identity::ANONYMOUS;
-use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source};
+use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source, Transport};
 use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -23,6 +23,8 @@ use crate::moment::Moment;
 pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";
 /// Extensions of sessions that it knows, RFC 3261 §20.37.
 pub(super) const SUPPORTED: &str = "100rel, replaces, timer";
+/// RFC 5630 §5.3 and §8.2: they want to be reached over TLS alone, and we have none.
+const NO_SIPS: &str = "380 hotline \"SIPS Not Allowed\"";
 /// Retry-After is spread over so many seconds beyond the least, so that not all come back at once.
 const RETRY_SPREAD: u32 = 10;
 const RETRY_LEAST: u32 = 5;
@@ -31,7 +33,7 @@ impl Endpoint {
     /// A request within a dialog of ours.
     pub(super) fn inside(&mut self, now: Moment, origin: Origin, key: String, leg: LegId, request: Request) {
         let Some(id) = self.open_server(origin, key, &request, true) else { return };
-        match unfit(&request, "") {
+        match unfit(&request, origin.flow, "") {
             Some(response) => _ = self.respond(now, id, response),
             None => self.within(now, leg, id, origin.flow, request),
         }
@@ -40,7 +42,7 @@ impl Endpoint {
     /// Any other. Nothing is kept of it before its sender was let in.
     pub(super) fn outside(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
         let tag = self.fixed_tag(&request.headers);
-        if let Some(response) = unfit(&request, &tag) {
+        if let Some(response) = unfit(&request, origin.flow, &tag) {
             return self.answer_once(now, origin, response);
         }
         if request.method == Method::REGISTER {
@@ -162,6 +164,11 @@ impl Endpoint {
         let Some(dialog) = Dialog::of_callee(&request, &tag, flow, admitted.pinned) else {
             return self.simply(now, id, &request, 400);
         };
+        if dialog.secure && !self.can_be_secure(flow) {
+            let mut response = request.respond(480, Some(&tag));
+            response.headers.push("Warning", NO_SIPS);
+            return drop(self.respond(now, id, response));
+        }
         self.respond(now, id, request.respond(100, None));
         let leg = self.next_leg();
         if let Some(server) = self.servers.get_mut(&id) {
@@ -188,6 +195,11 @@ impl Endpoint {
         self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);
         self.callers += 1;
+    }
+
+    /// Whether requests within a dialog can go over TLS.
+    fn can_be_secure(&self, flow: Flow) -> bool {
+        flow.transport.is_secure() || self.listener_to(Transport::Tls, flow.remote).is_some()
     }
 
     /// The leg whose place it takes, RFC 3891 §3: of the same seat, and answered.
@@ -276,7 +288,7 @@ impl Endpoint {
 }
 
 /// §8.2.1–8.2.3: method, extensions, target, hops; before anything is looked up.
-fn unfit(request: &Request, tag: &str) -> Option<Response> {
+fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
     let refuse = |status| request.respond(status, Some(tag));
     const KNOWN: [Method; 9] = [
         Method::INVITE,
@@ -295,7 +307,8 @@ fn unfit(request: &Request, tag: &str) -> Option<Response> {
         response.headers.push("Allow", ALLOW);
         return Some(response);
     }
-    if !matches!(&request.uri, Uri::Sip(uri) if !uri.secure) {
+    // §26.2.2: what asks for TLS all the way, and came by another, did not have it.
+    if !matches!(&request.uri, Uri::Sip(uri) if !uri.secure || flow.transport.is_secure()) {
         return Some(refuse(416));
     }
     // A request for ourselves needs no further hop; an INVITE would go on to a seat.

@@ -23,6 +23,8 @@ pub struct Dialog {
     pub flow: Flow,
     /// Requests of ours go to the flow's remote whatever the contact says: the phone registered from there.
     pub pinned: bool,
+    /// It was asked for by `sips:`, and so are we within it, RFC 3261 §12.1.
+    pub secure: bool,
 }
 
 impl Dialog {
@@ -40,6 +42,7 @@ impl Dialog {
             routes,
             local_seq: 0,
             remote_seq: Some(headers.cseq().ok()?.seq),
+            secure: is_asked_securely(request),
             flow,
             pinned,
         })
@@ -64,6 +67,7 @@ impl Dialog {
             remote_seq: None,
             flow,
             pinned: true,
+            secure: request.uri.sip().is_some_and(|uri| uri.secure),
         })
     }
 
@@ -105,14 +109,21 @@ impl Dialog {
 
     /// Where a request goes: the open connection, the registered flow, the first route, the contact.
     pub fn next_hop(&self) -> Flow {
-        if self.flow.connection.is_some() || (self.pinned && self.routes.is_empty()) {
+        let hop = self.routes.first().map_or(&self.target, |route| &route.uri);
+        let secure = hop.sip().is_some_and(|uri| uri.secure);
+        let is_open = self.flow.connection.is_some() || (self.pinned && self.routes.is_empty());
+        if is_open && (!secure || self.flow.transport.is_secure()) {
             return self.flow;
         }
-        let hop = self.routes.first().map_or(&self.target, |route| &route.uri);
         match hop.sip().and_then(|uri| secure_literal(uri).or_else(|| literal(uri))) {
             Some((remote, transport)) => {
                 // A listener of the other transport or family is chosen by the endpoint.
                 Flow { remote, transport, connection: None, ..self.flow }
+            }
+            // §26.2.2: over TLS or not at all.
+            None if secure && !self.flow.transport.is_secure() => {
+                let remote = SocketAddr::new(self.flow.remote.ip(), Transport::Tls.port());
+                Flow { remote, transport: Transport::Tls, connection: None, ..self.flow }
             }
             None => self.flow,
         }
@@ -140,6 +151,14 @@ impl Dialog {
     }
 }
 
+/// §12.1.1: by the Request-URI, or where we are to send: the first Record-Route, or else the Contact.
+fn is_asked_securely(request: &Request) -> bool {
+    let is_secure = |uri: &Uri| uri.sip().is_some_and(|uri| uri.secure);
+    let routes = request.headers.record_routes().unwrap_or_default();
+    let back = routes.first().map(|route| route.uri.clone()).or_else(|| contact(&request.headers));
+    is_secure(&request.uri) || back.as_ref().is_some_and(is_secure)
+}
+
 fn contact(headers: &Headers) -> Option<Uri> {
     let contact = headers.contacts().ok()?.into_iter().next()?;
     match contact.uri {
@@ -156,8 +175,12 @@ fn secure_literal(uri: &SipUri) -> Option<(SocketAddr, Transport)> {
     (is_tls || uri.secure).then_some((SocketAddr::new(host.parse().ok()?, port), Transport::Tls))
 }
 
-/// Address and transport of a URI whose host is an IP address; names are not looked up here.
+/// Address and transport of a URI whose host is an IP address; names are not looked up here, and what is to go over TLS
+/// alone goes by none of these.
 pub fn literal(uri: &SipUri) -> Option<(SocketAddr, Transport)> {
+    if uri.secure {
+        return None;
+    }
     let host = uri.params.get("maddr").unwrap_or(&uri.host);
     let transport = match uri.params.get("transport") {
         None => Transport::Udp,

@@ -69,6 +69,8 @@ pub struct Endpoint {
     pub(super) watch_dialogs: HashMap<String, WatchId>,
     pub(super) watchers: Index<SeatId, WatchId>,
     pub(super) touched: BTreeSet<SeatId>,
+    /// Somebody waits to be called back.
+    pub(super) is_awaited: bool,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -193,6 +195,7 @@ impl Endpoint {
             watch_dialogs: HashMap::new(),
             watchers: Index::new(),
             touched: BTreeSet::new(),
+            is_awaited: false,
             agenda: Agenda::new(),
             held: 0,
             tag_key,

@@ -249,13 +249,13 @@ impl Endpoint {
 
     /// A page that began anew while it rang: it knows nothing of that, and rings again.
     fn ring_anew(&mut self, now: Moment, id: LegId, contact: &SipUri, flow: Flow) {
-        let own = self.contact(flow);
+        let own = self.contact_for(&super::message::Uri::Sip(contact.clone()), flow);
         let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) else { return };
         let (before, is_over) = (calling.transaction, calling.cancel != Cancel::No);
         let rings_elsewhere = calling.provisional && !is_over && calling.flow.connection.is_some();
         let mut request = calling.request.clone();
         if rings_elsewhere {
-            self.send_cancel(now, before, None);
+            self.send_cancel(now, before, None, false);
         }
         self.forget_client(before);
         if is_over {

@@ -29,6 +29,7 @@ mod transaction;
 pub mod transport;
 mod trunks;
 mod watching;
+mod ways;
 pub mod words;
 
 pub use trunks::numbers::{Form, Numbering};

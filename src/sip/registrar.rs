@@ -164,7 +164,7 @@ impl Registrar {
         if to.number() != seat.as_str() {
             return Ok(respond(403));
         }
-        let asked = match self.asked(request) {
+        let asked = match self.asked(request, flow) {
             Ok(asked) => asked,
             Err(status) => {
                 let mut response = respond(status);
@@ -214,7 +214,7 @@ impl Registrar {
     }
 
     /// §10.3 steps 6 and 7: `Contact: *`, or the contact with the highest q.
-    fn asked(&self, request: &Request) -> Result<Asked, u16> {
+    fn asked(&self, request: &Request, flow: Flow) -> Result<Asked, u16> {
         let general = request.headers.expires();
         if request.headers.contact_is_star() {
             let alone = request.headers.all("Contact").count() == 1;
@@ -235,6 +235,10 @@ impl Registrar {
         });
         let Some(best) = best else { return Ok(Asked::Nothing) };
         let Uri::Sip(contact) = &best.uri else { return Err(400) };
+        // A phone that is to be rung over TLS alone registers over it, RFC 5630 §3.1.1.
+        if contact.secure && !flow.transport.is_secure() {
+            return Err(416);
+        }
         let expires = expires(best);
         if expires > 0 && Duration::from_secs(expires.into()) < self.min {
             return Err(423);

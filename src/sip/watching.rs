@@ -1,5 +1,9 @@
 //! Lamps of desk phones: what seats subscribe to (RFC 6665) – the calls of other seats (dialog event package, RFC
-//! 4235), whether they can be reached (RFC 3856), and their own messages (RFC 3842).
+//! 4235), whether they can be reached (RFC 3856), and what waits for the house (RFC 3842).
+//!
+//! No seat has a mailbox. What waits for those at the desks are people who want to be called back: while there are any
+//! the lamp for messages is lit, everywhere alike. Messages that callers left are files that nobody marks as heard, and
+//! would keep it lit for ever. It is told only when it changes, so that a burst of callbacks is no burst of NOTIFYs.
 //!
 //! A lamp tells that somebody is rung or talks, not with whom. Does not know calls, queues or who sits where.
 
@@ -115,7 +119,7 @@ impl Endpoint {
         }
         let mut response = request.respond(200, Some(&own));
         request.copy_record_routes(&mut response);
-        response.headers.push("Contact", self.contact(origin.flow));
+        response.headers.push("Contact", self.contact_in(&dialog));
         response.headers.push("Expires", expires.as_secs().to_string());
         self.respond(now, id, response);
         let watch_id = self.count();
@@ -176,7 +180,7 @@ impl Endpoint {
             Err(response) => return drop(self.respond(now, id, *response)),
         };
         let mut response = request.respond(200, None);
-        response.headers.push("Contact", self.contact(origin.flow));
+        response.headers.push("Contact", self.contact_for(&request.uri, origin.flow));
         response.headers.push("Expires", expires.as_secs().to_string());
         self.respond(now, id, response);
         let Some(watch) = self.watches.get_mut(&watch_id) else { return };
@@ -224,6 +228,16 @@ impl Endpoint {
         }
     }
 
+    /// Whether somebody waits to be called back.
+    pub fn set_waiting(&mut self, now: Moment, is_awaited: bool) {
+        if std::mem::replace(&mut self.is_awaited, is_awaited) == is_awaited {
+            return;
+        }
+        let told = self.watches.values().filter(|watch| watch.package == Package::Messages);
+        self.touched.extend(told.map(|watch| watch.seat.clone()).collect::<Vec<_>>());
+        self.after(now);
+    }
+
     pub(super) fn tell_watchers(&mut self, now: Moment) {
         for seat in std::mem::take(&mut self.touched) {
             for id in self.watchers.of(&seat).copied().collect::<Vec<_>>() {
@@ -260,7 +274,7 @@ impl Endpoint {
     ) -> Option<TransactionId> {
         watch.dialog.local_seq += 1;
         let mut notify = watch.dialog.request(Method::NOTIFY, watch.dialog.local_seq);
-        notify.headers.push("Contact", self.contact(watch.dialog.flow));
+        notify.headers.push("Contact", self.contact_in(&watch.dialog));
         notify.headers.push("Event", watch.event.clone());
         notify.headers.push("Subscription-State", state);
         notify.headers.push("Allow", ALLOW);
@@ -290,7 +304,10 @@ impl Endpoint {
         match watch.package {
             Package::Dialog => self.dialogs_of(&watch.seat, &entity),
             Package::Presence => self.presence_of(&watch.seat, &entity),
-            Package::Messages => format!("Messages-Waiting: no\r\nMessage-Account: {entity}\r\n"),
+            Package::Messages => {
+                let waiting = if self.is_awaited { "yes" } else { "no" };
+                format!("Messages-Waiting: {waiting}\r\nMessage-Account: {entity}\r\n")
+            }
         }
     }
 

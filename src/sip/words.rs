@@ -8,7 +8,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::guard;
+pub use super::session::reason::Reason;
 pub use super::trunks::words::{Host, Located, NextHop, Password, Place, Trunk, TrunkAccount, TrunkView};
+pub use super::ways::{Hop, Listen, Transport};
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -74,87 +76,8 @@ impl Default for Timers {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    Udp,
-    Tcp,
-    Tls,
-    /// WebSocket, RFC 7118.
-    Ws,
-    /// WebSocket over TLS.
-    Wss,
-}
-
-impl Transport {
-    /// RFC 3261 §17: over a reliable transport nothing is retransmitted by the transaction.
-    pub fn is_reliable(self) -> bool {
-        self != Transport::Udp
-    }
-
-    /// As written in a Via, RFC 3261 §20.42.
-    pub fn via_name(self) -> &'static str {
-        match self {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-            Transport::Tls => "TLS",
-            Transport::Ws => "WS",
-            Transport::Wss => "WSS",
-        }
-    }
-
-    /// As written before an address that is listened on: `udp`, `tcp`, `tls`, `ws`, `wss`.
-    pub fn of_name(name: &str) -> Option<Transport> {
-        let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
-        all.into_iter().find(|transport| transport.via_name().eq_ignore_ascii_case(name))
-    }
-
-    /// As written in a URI; `None` for UDP, which is what is meant without it. RFC 7118 §5.2 knows no `wss`.
-    pub fn uri_name(self) -> Option<&'static str> {
-        match self {
-            Transport::Udp => None,
-            Transport::Tcp => Some("tcp"),
-            Transport::Tls => Some("tls"),
-            Transport::Ws | Transport::Wss => Some("ws"),
-        }
-    }
-
-    /// Where it is spoken if nothing else is said, RFC 3261 §19.1.2.
-    pub fn port(self) -> u16 {
-        match self {
-            Transport::Udp | Transport::Tcp => 5060,
-            Transport::Tls => 5061,
-            Transport::Ws => 80,
-            Transport::Wss => 443,
-        }
-    }
-
-    /// Spoken by browsers: nobody can be reached that way but over the connection that they opened.
-    pub fn is_web(self) -> bool {
-        matches!(self, Transport::Ws | Transport::Wss)
-    }
-
-    /// Over TLS.
-    pub fn is_secure(self) -> bool {
-        matches!(self, Transport::Tls | Transport::Wss)
-    }
-}
-
-/// One address that is listened on, e.g. `udp:127.0.0.1:5060`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen {
-    pub transport: Transport,
-    pub addr: SocketAddr,
-}
-
 /// The least that a session lasts without being refreshed, and what is meant where nothing is said, RFC 4028 §5.
 pub const LEAST_SESSION: Duration = Duration::from_secs(90);
-
-/// Where a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hop {
-    pub addr: SocketAddr,
-    pub transport: Transport,
-}
 
 /// Longest number that is dialled outside: 15 digits (E.164) and a prefix.
 pub const MAX_DIALLED: usize = 20;
@@ -317,6 +240,8 @@ pub struct Invite {
     /// No limit of a trunk holds it up.
     pub urgent: bool,
     pub body: Option<Body>,
+    /// What these trunks are sent in its place.
+    pub over: BTreeMap<TrunkId, Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -426,6 +351,11 @@ pub enum Event {
     Refer {
         leg: LegId,
         to: ReferTo,
+    },
+    /// Why the leg ends or is refused that is told of next, as the message says that ends it.
+    Because {
+        leg: LegId,
+        reason: Reason,
     },
     /// The other side ended the leg, or it was lost. The leg is gone.
     Ended {

@@ -9,6 +9,25 @@ use super::keys::Keys;
 /// What recorded calls are named by in records.
 pub const RECORDINGS: &str = "recordings/";
 
+/// What a recording is when it is complete. While it is written it is WAV, which plays when it is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Wav,
+    /// Ogg/Opus, RFC 7845.
+    Opus,
+}
+
+impl Format {
+    /// As it is written in the files, and what the names of files end with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Wav => "wav",
+            Format::Opus => "opus",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// Of recorded calls. `None`: `recordings` in the data folder.
@@ -17,6 +36,7 @@ pub struct Place {
     pub keys: Arc<Keys>,
     /// `None`: for ever.
     pub keep: Option<Duration>,
+    pub format: Format,
 }
 
 impl Place {

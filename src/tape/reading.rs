@@ -1,4 +1,4 @@
-//! Reading a recording as WAV, from anywhere in it, whether it is sealed, still being written, or cut.
+//! Reading a recording as WAV or Ogg/Opus, from anywhere in it, whether it is sealed, still being written, or cut.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -7,9 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::keys::Keys;
+use super::opus;
+use super::place::Format;
 use super::sealed::{self, Seal};
 use super::wav;
-use super::writing::lasts;
+use super::writing::{lasts, samples_last};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -32,14 +34,16 @@ impl From<io::Error> for Unreadable {
 pub struct Reader {
     file: File,
     kind: Kind,
+    /// `None`: another form than ours, handed out as it is.
+    format: Option<Format>,
     channels: u8,
-    /// Bytes of sound.
+    /// Bytes of sound: of our WAV what follows its head, of all others the whole.
     data: u64,
 }
 
 enum Kind {
-    /// Ours, in the clear.
-    Plain,
+    /// In the clear, from there on in the file.
+    Plain { from: u64 },
     Sealed {
         seal: Box<Seal>,
         /// Pieces that open, the last one included.
@@ -47,15 +51,13 @@ enum Kind {
         /// Its end was written.
         whole: bool,
     },
-    /// A WAV file of another form, handed out as it is.
-    Other,
 }
 
 impl Reader {
     pub fn open(path: &Path, keys: &Keys) -> Result<Reader, Unreadable> {
         let mut file = File::open(path)?;
         let mut head = Vec::new();
-        (&mut file).take(wav::HEAD.max(sealed::HEAD) as u64).read_to_end(&mut head)?;
+        (&mut file).take(wav::HEAD.max(sealed::HEAD).max(opus::HEAD) as u64).read_to_end(&mut head)?;
         let length = file.metadata()?.len();
         if let Some(id) = sealed::key_of(&head) {
             let key = keys.named(id).ok_or(Unreadable::NoKey)?;
@@ -63,14 +65,14 @@ impl Reader {
             let seal = Seal::of(key, *head).map_err(|_| Unreadable::Damaged("its head"))?;
             return Self::sealed(file, seal, length);
         }
-        let (kind, channels, data) = match wav::channels(&head) {
-            Some(channels) => {
-                let data = length - wav::HEAD as u64;
-                (Kind::Plain, channels, data - data % u64::from(channels))
-            }
-            None => (Kind::Other, 1, length),
+        let (format, channels, from) = match (wav::channels(&head), opus::channels(&head)) {
+            (Some(channels), _) => (Some(Format::Wav), channels, wav::HEAD as u64),
+            (_, Some(channels)) => (Some(Format::Opus), channels, 0),
+            (None, None) => (None, 1, 0),
         };
-        Ok(Reader { file, kind, channels, data })
+        let data = length.saturating_sub(from);
+        let data = if format == Some(Format::Wav) { data - data % u64::from(channels) } else { data };
+        Ok(Reader { file, kind: Kind::Plain { from }, format, channels, data })
     }
 
     fn sealed(file: File, seal: Seal, length: u64) -> Result<Reader, Unreadable> {
@@ -95,42 +97,54 @@ impl Reader {
             Some((number, end)) => (u64::from(number) * sealed::PIECE as u64 + end.len() as u64, number + 1, true),
             None => (u64::from(full) * sealed::PIECE as u64, full, false),
         };
-        let channels = seal.channels();
-        Ok(Reader { file, kind: Kind::Sealed { seal: Box::new(seal), pieces, whole }, channels, data })
+        let (channels, format) = (seal.channels(), Some(seal.format()));
+        Ok(Reader { file, kind: Kind::Sealed { seal: Box::new(seal), pieces, whole }, format, channels, data })
     }
 
     /// Bytes as they are handed out.
     pub fn length(&self) -> u64 {
-        match self.kind {
-            Kind::Other => self.data,
-            _ => wav::HEAD as u64 + self.data,
+        match self.format {
+            Some(Format::Wav) => wav::HEAD as u64 + self.data,
+            _ => self.data,
         }
     }
 
-    pub fn lasts(&self) -> Duration {
-        match self.kind {
-            Kind::Other => Duration::ZERO,
-            _ => lasts(self.data, self.channels),
-        }
+    /// Nothing for what has no form of ours.
+    pub fn lasts(&self) -> Result<Duration, Unreadable> {
+        Ok(match self.format {
+            None => Duration::ZERO,
+            Some(Format::Wav) => lasts(self.data, self.channels),
+            Some(Format::Opus) => samples_last(opus::samples(self)?),
+        })
+    }
+
+    /// `None`: another form than ours.
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    pub fn channels(&self) -> u8 {
+        self.channels
+    }
+
+    /// Bytes of sound: of our WAV what follows its head, of all others the whole.
+    pub(super) fn data(&self) -> u64 {
+        self.data
     }
 
     pub fn is_sealed(&self) -> bool {
         matches!(self.kind, Kind::Sealed { .. })
     }
 
-    /// Up to so many bytes of the WAV file from there on; fewer at its end.
+    /// Up to so many bytes of the file from there on; fewer at its end.
     pub fn read(&self, from: u64, many: usize) -> Result<Vec<u8>, Unreadable> {
         let left = usize::try_from(self.length().saturating_sub(from)).unwrap_or(usize::MAX);
         let many = many.min(left);
-        if let Kind::Other = self.kind {
-            let mut bytes = vec![0; many];
-            self.file.read_exact_at(&mut bytes, from)?;
-            return Ok(bytes);
-        }
         let head = wav::head(self.channels, self.data);
+        let head = if self.format == Some(Format::Wav) { &head[..] } else { &[] };
         let of_head = head.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
         let mut bytes = of_head[..of_head.len().min(many)].to_vec();
-        let mut at = (from + bytes.len() as u64).saturating_sub(wav::HEAD as u64);
+        let mut at = (from + bytes.len() as u64).saturating_sub(head.len() as u64);
         while bytes.len() < many {
             let sound = self.sound(at, many - bytes.len())?;
             at += sound.len() as u64;
@@ -140,11 +154,14 @@ impl Reader {
     }
 
     /// Some of the sound from there on: at least a byte, as long as there is one.
-    fn sound(&self, at: u64, many: usize) -> Result<Vec<u8>, Unreadable> {
-        let Kind::Sealed { seal, pieces, whole } = &self.kind else {
-            let mut bytes = vec![0; many];
-            self.file.read_exact_at(&mut bytes, wav::HEAD as u64 + at)?;
-            return Ok(bytes);
+    pub(super) fn sound(&self, at: u64, many: usize) -> Result<Vec<u8>, Unreadable> {
+        let (seal, pieces, whole) = match &self.kind {
+            Kind::Sealed { seal, pieces, whole } => (seal, pieces, whole),
+            Kind::Plain { from } => {
+                let mut bytes = vec![0; many];
+                self.file.read_exact_at(&mut bytes, from + at)?;
+                return Ok(bytes);
+            }
         };
         let damaged = Unreadable::Damaged("a piece of it does not open");
         let number = u32::try_from(at / sealed::PIECE as u64).map_err(|_| Unreadable::Damaged("its length"))?;
@@ -160,33 +177,47 @@ impl Reader {
 
     /// The loudest sample, from 0 to 1, of so many equal stretches of each channel.
     pub fn peaks(&self, points: usize) -> Result<Vec<Vec<f32>>, Unreadable> {
-        if let Kind::Other = self.kind {
-            return Err(Unreadable::Damaged("its form is not known"));
-        }
-        const STEP: usize = 65_536;
         let channels = usize::from(self.channels);
-        let samples = self.data / channels as u64;
+        let samples = match self.format {
+            Some(Format::Opus) => opus::samples(self)?,
+            _ => self.data / channels as u64,
+        };
         let mut peaks = vec![vec![0.0_f32; points]; channels];
         let mut at = 0;
-        while at < self.data {
-            let sound = self.sound(at, STEP.min((self.data - at) as usize))?;
-            for (byte, sample) in sound.iter().zip(at..) {
-                let (channel, sample) = (sample as usize % channels, sample / channels as u64);
-                let point = (sample * points as u64 / samples.max(1)) as usize;
-                if let Some(peak) = peaks[channel].get_mut(point) {
-                    *peak = peak.max(wav::loudness(*byte));
-                }
+        self.each_sample(&mut |sample| {
+            let (channel, place) = (at as usize % channels, at / channels as u64);
+            let point = (place * points as u64 / samples.max(1)) as usize;
+            if let Some(peak) = peaks[channel].get_mut(point) {
+                *peak = peak.max(wav::loudness(sample));
             }
-            at += sound.len() as u64;
-        }
+            at += 1;
+        })?;
         Ok(peaks)
+    }
+
+    /// The samples at 8 kHz, the channels in turn.
+    pub fn each_sample(&self, each: &mut dyn FnMut(i16)) -> Result<(), Unreadable> {
+        const STEP: u64 = 65_536;
+        match self.format {
+            None => return Err(Unreadable::Damaged("its form is not known")),
+            Some(Format::Opus) => return opus::decode(self, each),
+            Some(Format::Wav) => {}
+        }
+        let mut at = 0;
+        while at < self.data {
+            let sound = self.sound(at, STEP.min(self.data - at) as usize)?;
+            at += sound.len() as u64;
+            sound.into_iter().map(wav::linear).for_each(&mut *each);
+        }
+        Ok(())
     }
 
     /// Writes what is missing at the end of a file that was cut.
     pub(super) fn complete(&self, file: &File) -> Result<(), Unreadable> {
         match &self.kind {
-            Kind::Other => {}
-            Kind::Plain => {
+            // What is not WAV was complete before it had its name.
+            _ if self.format != Some(Format::Wav) => {}
+            Kind::Plain { .. } => {
                 file.set_len(wav::HEAD as u64 + self.data)?;
                 file.write_all_at(&wav::head(self.channels, self.data), 0)?;
             }

@@ -8,13 +8,16 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::keys::{ID, Key};
+use super::place::Format;
 
 const MAGIC: &[u8; 8] = b"HOTLINE1";
 const SALT: usize = 32;
-/// Magic, key, salt, channels.
+/// Magic, key, salt, what is in it.
 pub(super) const HEAD: usize = 8 + ID + SALT + 1;
 /// Bytes of sound in a piece: about a second of two channels.
 pub(super) const PIECE: usize = 16_384;
+/// Beside the channels: what is in it is a file of Ogg/Opus, and not A-law.
+const OPUS: u8 = 0x80;
 const TAG: usize = MAX_TAG_LEN;
 /// The same as it lies in the file.
 pub(super) const SEALED: usize = PIECE + TAG;
@@ -30,12 +33,12 @@ pub(super) struct Seal {
 
 impl Seal {
     /// For a new file.
-    pub fn new(key: &Key, channels: u8) -> Result<Seal, Broken> {
+    pub fn new(key: &Key, channels: u8, format: Format) -> Result<Seal, Broken> {
         let mut head = [0; HEAD];
         head[..8].copy_from_slice(MAGIC);
         head[8..8 + ID].copy_from_slice(&key.id);
         SystemRandom::new().fill(&mut head[8 + ID..HEAD - 1]).map_err(|_| Broken)?;
-        head[HEAD - 1] = channels;
+        head[HEAD - 1] = if format == Format::Opus { channels | OPUS } else { channels };
         Self::of(key, head)
     }
 
@@ -48,7 +51,11 @@ impl Seal {
     }
 
     pub fn channels(&self) -> u8 {
-        self.head[HEAD - 1].clamp(1, 2)
+        (self.head[HEAD - 1] & !OPUS).clamp(1, 2)
+    }
+
+    pub fn format(&self) -> Format {
+        if self.head[HEAD - 1] & OPUS == 0 { Format::Wav } else { Format::Opus }
     }
 
     pub fn close(&self, number: u32, last: bool, mut piece: Vec<u8>) -> Result<Vec<u8>, Broken> {

@@ -50,15 +50,20 @@ pub(super) fn channels(head: &[u8]) -> Option<u8> {
     ours.then(|| u8::try_from(word(22)).ok()).flatten().filter(|channels| (1..=2).contains(channels))
 }
 
-/// How loud a byte of A-law is, from 0 to 1: the magnitude of G.711, without its sign.
-pub(super) fn loudness(byte: u8) -> f32 {
+/// A byte of A-law as 16 bits (G.711).
+pub(super) fn linear(byte: u8) -> i16 {
     let code = byte ^ 0x55;
-    let (exponent, mantissa) = ((code >> 4) & 7, u32::from(code & 15));
+    let (exponent, mantissa) = ((code >> 4) & 7, i16::from(code & 15));
     let magnitude = match exponent {
         0 => (mantissa << 4) + 8,
         exponent => ((mantissa << 4) + 0x108) << (exponent - 1),
     };
-    magnitude as f32 / 32_768.0
+    if code & 0x80 == 0 { -magnitude } else { magnitude }
+}
+
+/// How loud a sample is, from 0 to 1.
+pub(super) fn loudness(sample: i16) -> f32 {
+    f32::from(sample.unsigned_abs()) / 32_768.0
 }
 
 #[cfg(test)]
@@ -76,7 +81,8 @@ mod tests {
 
     #[test]
     fn silence_is_silent_and_the_loudest_is_nearly_one() {
-        assert!(loudness(SILENCE) < 0.001);
-        assert!(loudness(0xAA) > 0.98 && loudness(0x2A) > 0.98);
+        assert_eq!((linear(SILENCE), linear(SILENCE ^ 0x80)), (8, -8));
+        assert_eq!((linear(0xAA), linear(0x2A)), (32_256, -32_256));
+        assert!(loudness(8) < 0.001 && loudness(32_256) > 0.98 && loudness(i16::MIN) <= 1.0);
     }
 }

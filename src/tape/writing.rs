@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::keys::Keys;
+use super::place::Format;
 use super::reading::Reader;
 use super::sealed::{self, Seal};
 use super::wav;
@@ -28,6 +29,7 @@ pub struct Written {
 pub struct Tape {
     path: PathBuf,
     file: File,
+    format: Format,
     channels: u8,
     /// Bytes of sound so far.
     data: u64,
@@ -45,6 +47,11 @@ struct Sealing {
 impl Tape {
     /// Makes folder and file; nobody but the house's user and group may read them. Sealed if there is a key.
     pub fn create(path: &Path, channels: u8, keys: &Keys) -> io::Result<Tape> {
+        Self::of(path, Format::Wav, channels, keys)
+    }
+
+    /// The same for another format, whose bytes are appended as they are.
+    pub(super) fn of(path: &Path, format: Format, channels: u8, keys: &Keys) -> io::Result<Tape> {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
         }
@@ -52,15 +59,16 @@ impl Tape {
         let sealing = match keys.first() {
             None => None,
             Some(key) => {
-                let seal = Seal::new(key, channels).map_err(|_| broken())?;
+                let seal = Seal::new(key, channels, format).map_err(|_| broken())?;
                 Some(Sealing { seal, number: 0, open: Vec::with_capacity(sealed::SEALED) })
             }
         };
         match &sealing {
-            None => file.write_all(&wav::head(channels, 0))?,
+            None if format == Format::Wav => file.write_all(&wav::head(channels, 0))?,
+            None => {}
             Some(Sealing { seal, .. }) => file.write_all(&seal.head)?,
         }
-        Ok(Tape { path: path.to_path_buf(), file, channels, data: 0, sealing })
+        Ok(Tape { path: path.to_path_buf(), file, format, channels, data: 0, sealing })
     }
 
     /// Bytes of A-law, the channels one after the other in turn.
@@ -72,7 +80,10 @@ impl Tape {
             None => {
                 self.file.write_all(sound)?;
                 self.data += sound.len() as u64;
-                self.file.write_all_at(&wav::head(self.channels, self.data), 0)
+                match self.format {
+                    Format::Wav => self.file.write_all_at(&wav::head(self.channels, self.data), 0),
+                    Format::Opus => Ok(()),
+                }
             }
             Some(sealing) => {
                 sealing.open.extend_from_slice(sound);
@@ -87,11 +98,12 @@ impl Tape {
         }
     }
 
-    /// Completes it. What a full disk has no room for is left out.
+    /// Completes it. What a full disk has no room for is left out of a WAV.
     pub fn finish(self) -> io::Result<Written> {
-        let Tape { path, mut file, channels, data, sealing } = self;
+        let Tape { path, mut file, format, channels, data, sealing } = self;
         let (mut length, encrypted) = (data, sealing.is_some());
         match sealing {
+            None if format == Format::Opus => {}
             None => {
                 // A write that broke off left half of something.
                 file.set_len(wav::HEAD as u64 + data)?;
@@ -103,6 +115,9 @@ impl Tape {
                 let piece = std::mem::take(&mut sealing.open);
                 let left = piece.len();
                 if let Err(error) = sealing.write_at(&file, whole, piece) {
+                    if format == Format::Opus {
+                        return Err(error);
+                    }
                     file.set_len(whole)?;
                     length = data - left as u64;
                     tracing::warn!(path = %path.display(), %error, "the last second of a recording found no room");
@@ -132,7 +147,8 @@ impl Sealing {
 /// Completes a file that a process left which was killed.
 pub fn repair(path: &Path, keys: &Keys) -> io::Result<Written> {
     let reader = Reader::open(path, keys).map_err(|why| io::Error::other(why.to_string()))?;
-    let (length, encrypted) = (reader.lasts(), reader.is_sealed());
+    let lasts = reader.lasts().map_err(|why| io::Error::other(why.to_string()))?;
+    let (length, encrypted) = (lasts, reader.is_sealed());
     let file = OpenOptions::new().write(true).open(path)?;
     reader.complete(&file).map_err(|why| io::Error::other(why.to_string()))?;
     let (sha256, bytes) = hash(path)?;
@@ -140,7 +156,11 @@ pub fn repair(path: &Path, keys: &Keys) -> io::Result<Written> {
 }
 
 pub(super) fn lasts(data: u64, channels: u8) -> Duration {
-    let samples = data / u64::from(channels.max(1));
+    samples_last(data / u64::from(channels.max(1)))
+}
+
+/// So many of each channel.
+pub(super) fn samples_last(samples: u64) -> Duration {
     Duration::from_millis(samples * 1000 / u64::from(wav::SAMPLE_RATE))
 }
 

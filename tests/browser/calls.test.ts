@@ -179,6 +179,29 @@ test("a page that is reloaded in a call gets it back", async () => {
   await away(anna);
 });
 
+test("whoever muted themselves is not heard after a reload", async () => {
+  const anna = await sit("1001", "8001", ANNA);
+  await ready(anna);
+  const citizen = house.call("muted");
+  await answer(anna);
+  await anna.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+  await anna.keyboard.press("m");
+  await anna.waitForSelector('.state-words:has-text("You are muted")');
+  await anna.reload();
+  await anna.waitForSelector('.state-words:has-text("You are muted")', { timeout: 20_000 });
+  await anna.waitForSelector('[data-act="mute"]:not([disabled])[aria-pressed="true"]', { timeout: 20_000 });
+  await hears(anna);
+  const silent = await energy(anna);
+  await anna.waitForTimeout(2_000);
+  expect((await energy(anna)).said - silent.said).toBeLessThan(0.001);
+  await anna.keyboard.press("m");
+  await expect.poll(async () => (await energy(anna)).said, { timeout: 10_000 }).toBeGreaterThan(silent.said + 0.01);
+  citizen.hangUp();
+  await citizen.ended;
+  await waitState(anna, "wrap_up");
+  await away(anna);
+});
+
 test("a page whose network is cut in a call for longer than a phone is waited for has it as soon as the network is back", async () => {
   const cable = await Cable.to(house.url);
   try {

@@ -165,6 +165,15 @@ export class House {
     return { recording, ended, hangUp: () => void citizen.kill("SIGINT") };
   }
 
+  /** A phone that answers at this seat and speaks a tone. */
+  seat(seat: string, hz: number): void {
+    const spoken = join(this.dir, `${seat}-says.wav`);
+    writeFileSync(spoken, tone(hz, 30));
+    const args = ["seat", seat, "--server", `127.0.0.1:${this.sip}`, "--answer-after", "500ms", "--say", spoken];
+    const environment = { ...process.env, HOTLINE_SEAT_SECRET: "open-sesame" };
+    this.citizens.push(spawn(PROGRAM, args, { stdio: "ignore", env: environment }));
+  }
+
   records(): CallRecord[] {
     const text = execFileSync(PROGRAM, ["records", "--format", "jsonl", "--data", join(this.dir, "data")]).toString();
     return text

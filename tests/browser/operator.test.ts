@@ -171,6 +171,50 @@ describe("the keyboard alone", () => {
     await page.waitForSelector(`.lines .chip:has-text("${name} 正在咨询")`);
   });
 
+  test("who consults is told of as that, to themselves and to colleagues; not as on hold", async () => {
+    const call = await talk();
+    await page.keyboard.press("c");
+    await page.waitForSelector("dialog .targets");
+    await page.keyboard.type("1006");
+    await page.keyboard.press("Enter");
+    served.house.operator("1001", { state: "holding", call });
+    const name = served.house.operators.get("1006")?.name;
+    await page.waitForSelector('[data-field="state"]:text-is("咨询")');
+    await page.waitForSelector(`[data-field="hint"]:text-is("正在与 ${name} 通话，市民在听音乐")`);
+    for (const { id } of served.house.operators.values())
+      if (!["1001", "1004", "1006"].includes(id)) served.house.operator(id, { state: "signed_out", seat: null });
+    served.house.operator("1004", { state: "holding", call: "x" });
+    await page.waitForSelector('.lines .chip:text-is("保持中")');
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
+    await page.waitForSelector(`.lines .chip:text-is("正在咨询 ${name}")`);
+  });
+
+  test("the clocks of the state and of the call are one, and count the talk with me", async () => {
+    const call = await talk();
+    const clocks = async () => {
+      const fields = ['[data-field="state-clock"]', ".call > .row > .strong"];
+      const [state, card] = await page.evaluate((all) => all.map((one) => document.querySelector(one)?.textContent ?? ""), fields);
+      expect(state).toBe(card);
+      const [m = 0, s = 0] = (card ?? "").split(":").map(Number);
+      return m * 60 + s;
+    };
+    await expect.poll(clocks, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
+    // The page is loaded anew: for the house the state is a new one, the talk is not.
+    served.house.call(call, { since: new Date().toISOString() });
+    served.house.operator("1001", { state: "talking", call });
+    await page.waitForTimeout(300);
+    expect(await clocks()).toBeGreaterThanOrEqual(3);
+    // They were in the line again and came back to the same operator.
+    const wait = { line_since: new Date(Date.now() - 40_000).toISOString(), line_wait_ms: 40_000 };
+    served.house.call(call, { connected_at: new Date(Date.now() - 3_000_000).toISOString(), ...wait });
+    await expect.poll(clocks).toBeLessThan(3);
+    // A hold is counted by itself.
+    await page.waitForTimeout(2_000);
+    await page.keyboard.press("h");
+    await waitState(page, "holding");
+    expect(await clocks()).toBeLessThan(2);
+  });
+
   test("a caller whom no colleague sends has no sender, and one who is sent has", async () => {
     const call = served.house.ring("1001", "13900007777");
     served.house.call(call, { stage: "onward", rung: ["1001"] });
@@ -204,6 +248,22 @@ describe("the keyboard alone", () => {
     await expect.poll(left).toBeGreaterThan(before + 20);
     await page.keyboard.press("w");
     await waitState(page, "ready");
+  });
+
+  test.each([
+    [null, "结束后自动就绪。"],
+    ["meal", "结束后示忙：用餐。"],
+    ["signed_in", "结束后示忙，按 R 才就绪。"],
+    ["signed_out", "结束后签出。"],
+  ])("what comes after wrap-up is told once, and as it will be: %s", async (next, told) => {
+    const call = await talk();
+    served.house.operator("1001", { state: "talking", call, next });
+    await page.waitForSelector(`.state-words:has-text("${next ? `${told} ` : ""}市民能听到您。")`);
+    served.house.over(call);
+    served.house.operator("1001", { state: "wrap_up", call: null, next, until: new Date(Date.now() + 30_000).toISOString() });
+    await page.waitForSelector(`[data-field="hint"]:text-is("${told}")`);
+    expect(await page.locator('[data-field="next"]').count()).toBe(0);
+    expect(await page.locator('[data-act="ready"]:has-text("之后")').count()).toBe(0);
   });
 
   test("a note is written in wrap-up too, also after a reload, and saves itself", async () => {
@@ -368,11 +428,69 @@ describe("what is noticed", () => {
     await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
   });
 
+  test("as soon as the house says that a call is over the page is in wrap-up and nothing else, whatever the phone thinks", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    // The house began anew: nobody tells the phone.
+    served.house.phones.forget();
+    served.house.calls.delete(call);
+    served.house.operator("1001", { state: "wrap_up", call: null, until: new Date(Date.now() + 60_000).toISOString() });
+    served.house.cut(true);
+    await page.waitForSelector('.call .chip[data-state="wrap_up"]', { timeout: 2_500 });
+    await page.waitForSelector("#note:not([disabled])", { timeout: 1_000 });
+    expect(await page.locator('[data-call], [data-act="mute"], [data-act="hangUp"], [data-fault]').count()).toBe(0);
+  });
+
   test("a phone that lost its connection says so and comes back by itself", async () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-fault="link_lost"]');
     await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
     await page.waitForSelector('[data-fault="link_lost"]', { state: "detached" });
+  });
+
+  test("a phone that lost its connection in a call tells what the caller hears, and a key gets the call back", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    served.house.phones.cut();
+    await page.waitForSelector('[data-field="hint"]:has-text("电话断线")');
+    expect(await page.textContent("main")).not.toMatch(/市民能听到您|音质好|不会断/);
+    served.house.call(call, { stage: "lost", since: new Date().toISOString() });
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
+    await page.waitForSelector('[data-act="reclaim"]');
+    await page.keyboard.press("v");
+    await expect.poll(orders).toEqual(["reclaim"]);
+    served.house.call(call, { stage: "talking", since: new Date().toISOString() });
+    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 10_000 });
+    expect(orders()).toEqual(["reclaim"]);
+  });
+
+  test("a call that the house offers anew is not refused for what is left of it here", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    served.house.phones.forget();
+    served.house.call(call, { stage: "ringing", operator: "1001", connected_at: null });
+    served.house.operator("1001", { state: "offered", call, until: new Date(Date.now() + 20_000).toISOString() });
+    served.house.phones.ring("8001", call, "13812345678");
+    await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+  });
+
+  test("what is asked for while the house is away is not done by surprise later", async () => {
+    await talk();
+    await page.waitForSelector('[data-act="hold"]:not([disabled])');
+    await page.context().setOffline(true);
+    served.house.cut();
+    await page.waitForSelector('[data-bar="connection"]');
+    await page.waitForSelector('[data-act="hold"][disabled]');
+    await page.keyboard.press("h");
+    await page.context().setOffline(false);
+    await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
+    await page.waitForSelector('[data-act="hold"]:not([disabled])');
+    expect(orders()).toEqual([]);
   });
 
   test("a page that is reloaded in a call gets it back, and its note", async () => {
@@ -386,6 +504,43 @@ describe("what is noticed", () => {
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
     expect(orders().at(-1)).toBe("reclaim");
     expect(await page.inputValue("#note")).toBe("streetlamp");
+  });
+
+  test("whoever was muted is muted after a reload too, and told so; the next caller hears them", async () => {
+    await page.context().addInitScript(() => {
+      const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const made: MediaStreamTrack[] = [];
+      Object.assign(window, { made });
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await former(wanted);
+        made.push(...stream.getTracks());
+        return stream;
+      };
+    });
+    await page.reload();
+    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+    const sent = () => page.evaluate(() => (window as unknown as { made: MediaStreamTrack[] }).made.map((one) => one.enabled));
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    await page.keyboard.press("m");
+    await page.waitForSelector('.situation:has-text("您已静音")');
+    await page.reload();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+    await page.waitForSelector('[data-act="mute"][aria-pressed="true"]');
+    await page.waitForSelector('.state-words:has-text("您已静音")');
+    expect(await sent()).toEqual([false]);
+    await page.keyboard.press("m");
+    await page.waitForSelector('.state-words:has-text("市民能听到您")');
+    expect(await sent()).toEqual([true]);
+    await page.keyboard.press("m");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    await page.keyboard.press("w");
+    const next = served.house.ring("1001");
+    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
+    await page.keyboard.press("a");
+    await page.waitForSelector('.state-words:has-text("市民能听到您")');
+    expect((await sent()).at(-1)).toBe(true);
   });
 
   test("a page that is reloaded while a colleague consults it keeps its part in the call", async () => {
@@ -406,6 +561,50 @@ describe("what is noticed", () => {
     await page.keyboard.press("v");
     await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
     expect(orders()).toEqual(["reclaim", "reclaim"]);
+  });
+
+  test("a second tab gets the phone only when asked for it, and the first one tells so", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    const second = await person.open(`${served.url}/operator`);
+    const has = (tab: Page) => tab.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
+    await second.waitForSelector('[data-bar="elsewhere"]:has-text("电话在另一个标签页")');
+    await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
+    await second.waitForSelector('[data-field="phone"][data-value="elsewhere"]');
+    expect(await second.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
+    expect(await second.locator('[data-act="reclaim"]').count()).toBe(0);
+    await has(page);
+    expect(orders()).toEqual([]);
+
+    await second.click('[data-bar="elsewhere"] button');
+    await has(second);
+    expect(orders()).toEqual(["reclaim"]);
+    await page.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
+    expect(await page.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
+    expect(await page.locator('[data-act="reclaim"]').count()).toBe(0);
+    await page.waitForSelector('[data-field="phone"][data-value="elsewhere"]');
+
+    // Back again, by key and by closing.
+    await page.waitForTimeout(2_500);
+    await page.click('[data-bar="elsewhere"] button');
+    await has(page);
+    await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
+    await second.waitForTimeout(2_500);
+    await second.click('[data-bar="elsewhere"] button');
+    await has(second);
+    await second.close();
+    await has(page);
+    expect(orders()).toEqual(["reclaim", "reclaim", "reclaim", "reclaim"]);
+    expect(served.house.calls.get(call)?.stage).toBe("talking");
+    expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
+  });
+
+  test("a page that is reloaded is no second tab", async () => {
+    for (let times = 0; times < 3; times++) {
+      await page.reload();
+      await page.waitForSelector('[data-field="phone"][data-value="registered"]');
+      expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
+    }
   });
 
   test("a notice of a supervisor is shown at once", async () => {

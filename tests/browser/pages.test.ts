@@ -54,6 +54,52 @@ describe("the supervisor's page", () => {
     await page.waitForSelector('[data-mode="whisper"]', { state: "detached" });
   });
 
+  test("an emergency is told of above everything, in its operator's row, and in the title, until it is over", async () => {
+    const [id, call] = [...served.house.calls].find(([, one]) => one.stage === "talking") ?? ["", null];
+    const since = new Date(Date.now() - 43_000).toISOString();
+    const line = page.locator(`[data-emergency="${id}"]`);
+    const row = page.locator(`tr[data-operator="${call?.operator}"] [data-field="emergency"]`);
+    const before = await page.title();
+    served.house.call(id, { stage: "conference", emergency: { target: "110", stage: "ringing", since } });
+    await line.locator(':text("正在呼叫")').waitFor();
+    expect(await line.textContent()).toMatch(/紧急 110.*0:4\d/);
+    expect(await line.textContent()).toContain(served.house.operators.get(call?.operator ?? "")?.name);
+    expect(await row.textContent()).toMatch(/^110 0:4\d · 正在呼叫$/);
+    const alarms = (title: string) => Number(/▲(\d+)/.exec(title)?.[1] ?? 0);
+    expect(alarms(await page.title())).toBe(alarms(before) + 1);
+    served.house.call(id, { emergency: { target: "110", stage: "talking", since } });
+    await row.locator(':scope:has-text("已接通")').waitFor();
+    served.house.call(id, { caller_gone: true, emergency: { target: "110", stage: "confirmed", since } });
+    await line.locator(':scope:has-text("已受理")').waitFor();
+    await line.locator(':scope:has-text("来电人已挂断")').waitFor();
+    await page.click('header button:text-is("English")');
+    await line.locator(':scope:has-text("has taken the matter")').waitFor();
+    await page.click('header button:text-is("中文")');
+    served.house.over(id);
+    await line.waitFor({ state: "detached" });
+    expect(await page.title()).toBe(before);
+  });
+
+  test("how long is told as what it is: how long it has been, how much is left, or that nobody knows", async () => {
+    const lasts = (id: string) => page.locator(`tr[data-operator="${id}"] td.number`).first();
+    const [one, other, third] = [...served.house.operators.keys()].slice(3, 6) as [string, string, string];
+    served.house.operator(one, { state: "wrap_up", call: null, next: "signed_in", until: new Date(Date.now() + 20_000).toISOString() });
+    served.house.operator(other, { state: "signed_out", seat: null, since: new Date(Date.now() - 51_000).toISOString() });
+    served.house.operator(third, { state: "not_ready", reason: "meal" });
+    await page.waitForSelector(`tr[data-operator="${other}"] .chip[data-state="signed_out"]`);
+    await page.waitForSelector(`tr[data-operator="${third}"] .chip[data-state="not_ready"]`);
+    expect(await lasts(one).textContent()).toMatch(/^剩 0:[12]\d$/);
+    expect(await lasts(other).textContent()).toBe("–");
+    expect(await lasts(third).textContent()).toMatch(/^0:0\d$/);
+    await page.waitForSelector(`tr[data-operator="${one}"] .second:has-text("→ 示忙")`);
+  });
+
+  test("why a caller waits does not count who did not take this call before as ready", async () => {
+    const waiting = [...served.house.calls.values()].find((call) => call.stage === "waiting");
+    served.house.call(waiting?.id ?? "", { why: "nobody could be asked: 1 did not take this call before, 2 busy" });
+    await page.waitForSelector(`tr[data-call="${waiting?.id}"] .why:text-is("1 人刚才没接这个来电，2 人通话中")`);
+  });
+
   test("sets a state, moves a caller, sees why", async () => {
     await page.locator("tr[data-operator]").first().locator("select").selectOption("not:meal");
     await expect.poll(() => last()?.body).toEqual({ reason: "meal" });
@@ -136,6 +182,22 @@ describe("the wall", () => {
     await page.waitForTimeout(300);
     expect(await wide()).toEqual([]);
     expect(await places()).toEqual(before);
+  });
+
+  test("tells of an emergency, and of whose it is nothing", async () => {
+    await page.setViewportSize({ width: 1920, height: 1080 });
+    const ids = [...served.house.calls.values()].filter((call) => call.stage === "talking").map((call) => call.id);
+    const since = new Date(Date.now() - 43_000).toISOString();
+    const line = page.locator('[data-field="emergencies"]');
+    served.house.call(ids[0] ?? "", { emergency: { target: "110", stage: "talking", since } });
+    await line.locator(':scope:has-text("110 已接通")').waitFor();
+    expect(await line.textContent()).toMatch(/^▲ 紧急110 已接通 0:4\d$/);
+    for (const id of ids.slice(1, 5)) served.house.call(id, { emergency: { target: "120", stage: "ringing", since } });
+    await line.locator(':scope:has-text("另有 2 起")').waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight)).toBeLessThanOrEqual(0);
+    expect(await line.evaluate((one) => one.scrollWidth - one.clientWidth)).toBeLessThanOrEqual(0);
+    for (const id of ids.slice(0, 5)) served.house.call(id, { emergency: null });
+    await line.waitFor({ state: "detached" });
   });
 
   test("does not grow over the events of hours", async () => {

@@ -55,6 +55,11 @@ fn the_other_pages_show_and_do_what_they_say() {
 }
 
 #[test]
+fn a_recording_that_was_made_small_is_drawn_and_played_in_a_browser() {
+    in_a_browser("recordings");
+}
+
+#[test]
 fn citizens_and_operators_in_browsers_hear_each_other() {
     in_a_browser("calls");
 }

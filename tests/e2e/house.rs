@@ -96,6 +96,20 @@ impl House {
         House::on(child, dir, places)
     }
 
+    /// In a folder of its own with so much room, below that of the files.
+    pub fn open_with_little_room(dir: tempfile::TempDir, files: &Files, folder: &str, size: &str) -> House {
+        write_files(dir.path(), files);
+        let folder = dir.path().join("config").join(folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        // Nobody but the program sees it, and it is gone with it.
+        let script = "mount -t tmpfs -o size=$0 tmpfs \"$1\" && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", script, size]).arg(folder);
+        let log = fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).expect("a log file");
+        let (child, places) = start_as(Some(command), dir.path(), &[], &["--log", "info"], log.into());
+        House::on(child, dir, places)
+    }
+
     /// A house that says all it can to `stderr`.
     pub fn open_talkative(files: &Files, stderr: Stdio) -> House {
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -256,7 +270,30 @@ fn start(dir: &Path, env: &[(&str, &str)]) -> (Child, String) {
 }
 
 fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) -> (Child, String) {
-    let mut child = hotline()
+    start_as(None, dir, env, args, stderr)
+}
+
+/// `through`: a program that becomes the one it is given.
+fn start_as(
+    through: Option<Command>,
+    dir: &Path,
+    env: &[(&str, &str)],
+    args: &[&str],
+    stderr: Stdio,
+) -> (Child, String) {
+    let own = hotline();
+    let mut command = match through {
+        None => own,
+        Some(mut through) => {
+            through.arg(own.get_program());
+            own.get_envs().for_each(|(name, value)| match value {
+                Some(value) => drop(through.env(name, value)),
+                None => drop(through.env_remove(name)),
+            });
+            through
+        }
+    };
+    let mut child = command
         .arg("serve")
         .args(args)
         .arg("--config")

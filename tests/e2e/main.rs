@@ -1,6 +1,6 @@
 //! End to end: the real program, real sockets, real sound, and peers that we did not write.
 //!
-//! Needs sipp, baresip, Kamailio and espeak-ng (`scripts/setup test`). Each test has its own house: own files, data and
+//! Needs sipp, baresip, Kamailio, espeak-ng and opusdec (`scripts/setup test`). Each test has its own house: own files, data and
 //! free ports, all gone when it ends.
 
 // Whole programs run in real time.
@@ -15,6 +15,7 @@ mod client;
 mod crash;
 mod desk_phones;
 mod encrypted;
+mod exchanges;
 mod explaining;
 mod figures;
 mod guarding;
@@ -24,6 +25,7 @@ mod kamailio;
 mod keys;
 mod lines;
 mod load;
+mod lossy;
 mod menus;
 mod one_way;
 mod operators;
@@ -39,6 +41,7 @@ mod reloading;
 mod schedules;
 mod seats;
 mod seen;
+mod small_recordings;
 mod sound;
 mod strangers;
 mod streams;

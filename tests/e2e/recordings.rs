@@ -206,6 +206,55 @@ fn where_nothing_can_be_written_the_call_goes_on_and_the_record_says_why() {
 }
 
 #[test]
+fn a_disk_that_is_full_in_the_middle_ends_the_recording_not_the_call_and_what_is_there_plays() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = files("folder = \"small\"\nformat = \"opus\"\n");
+    let house = House::open_with_little_room(dir, &small, "small", "100k");
+    let _seat = seat(&house, "8001", OPERATOR_HZ);
+    let heard = house.dir().join("heard.wav");
+    let record_to = heard.display().to_string();
+    let say = tone(&house, CALLER_HZ);
+    let mut caller = Softphone::call(&house, "12346", &["--say", &say, "--record", &record_to, "--for", "22s"]);
+    caller.wait("answered");
+    assert!(caller.end());
+    let record = house.wait_records(1).remove(0);
+    let recording = &record["recording"];
+    assert!(text(recording, "why").contains("space"), "{record:#}");
+    let length = recording["length_ms"].as_f64().unwrap() / 1000.0;
+    assert!((4.0..6.5).contains(&length), "100 kB of 16 kB a second: {length} s");
+    let said = Heard::read(&heard).seconds_of(OPERATOR_HZ);
+    assert!(said > length + 3.0, "{said} s were heard, {length} s recorded");
+    // There is no room for another form of it either: it stays as the record says.
+    house.wait_log(&["a recording stays WAV for now", "space"]);
+    let seen_by_it = PathBuf::from(format!("/proc/{}/root", house.pid())).join(house.dir().strip_prefix("/").unwrap());
+    let name = text(recording, "file").strip_prefix("recordings/").unwrap();
+    let bytes = std::fs::read(seen_by_it.join("config/small").join(name)).unwrap();
+    let hash = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&bytes));
+    assert_eq!((text(recording, "sha256"), recording["bytes"].as_u64()), (&*hash, Some(bytes.len() as u64)));
+    for (channel, hz) in [CALLER_HZ, OPERATOR_HZ].into_iter().enumerate() {
+        let heard = Heard::of_a_law(&bytes, channel);
+        assert!((heard.seconds() - length).abs() < 0.1 && heard.seconds_of(hz) > length - 2.0, "{hz}");
+    }
+}
+
+#[test]
+fn nothing_is_recorded_before_the_caller_has_heard_the_notice_to_its_end() {
+    let house = House::open(&files(""));
+    let _seat = seat(&house, "8001", OPERATOR_HZ);
+    let heard = house.dir().join("heard.wav");
+    let (say, record_to) = (tone(&house, CALLER_HZ), heard.display().to_string());
+    let caller = Softphone::call(&house, "12346", &["--say", &say, "--record", &record_to, "--for", "20s"]);
+    assert!(caller.end());
+    let record = house.wait_records(1).remove(0);
+    let recorded = record["recording"]["length_ms"].as_f64().unwrap() / 1000.0;
+    let heard = Heard::read(&heard);
+    let notice = Heard::read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("prompts/zh/notice.wav"));
+    let ended = heard.end_of(&notice).expect("the notice was heard");
+    let after = heard.seconds() - ended;
+    assert!(recorded > 3.0 && recorded < after + 0.5, "{recorded} s are recorded, {after} s came after the notice");
+}
+
+#[test]
 fn what_is_too_old_is_deleted_when_the_house_opens() {
     let dir = tempfile::tempdir().unwrap();
     let day = dir.path().join("data/recordings/2020-01-02");

@@ -59,6 +59,15 @@ impl Browser {
         (response.status().as_u16(), json_of(&response.body_mut().read_to_string().unwrap_or_default()))
     }
 
+    /// A range of something: status, what it is, and its bytes.
+    pub fn bytes(&self, path: &str, range: &str) -> (u16, String, Vec<u8>) {
+        let get = self.agent.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie).header("Range", range);
+        let mut response = get.call().expect("an answer");
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let (status, kind) = (response.status().as_u16(), kind.to_string());
+        (status, kind, response.body_mut().read_to_vec().expect("a body"))
+    }
+
     pub fn post(&self, path: &str, body: &Value, more: &[(&str, &str)]) -> Came {
         let mut post = self.agent.post(format!("{}/api/v1{path}", self.base)).header("Cookie", &self.cookie);
         for (name, value) in more {

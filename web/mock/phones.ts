@@ -207,6 +207,8 @@ export class Phones {
 
   ring(seat: string, call: string, number: string, byItself = false): boolean {
     const phone = this.at(seat);
+    // A call that is given back leaves the phone that had it.
+    for (const other of this.phones) if (byItself && other !== phone && other.seat === seat) other.end(call);
     phone?.ring(call, number, byItself);
     return phone !== undefined;
   }

@@ -29,6 +29,8 @@ export interface Happened {
   chosen?: { operator: string; by: string; preferred?: boolean } | null;
   passed?: { contact: string; why: string } | null;
   tally?: Tally;
+  /** Of the ready, so many did not take it before. */
+  excluded?: number;
   candidates?: { operator: string; fit: string }[];
 }
 
@@ -75,11 +77,16 @@ export function tallied(tally: Tally | undefined, t: Dictionary["explain"]): str
     : parts.map(([state, many]) => t.many(word(t.fit, state), many)).join(t.and);
 }
 
+/** Of the ready those who did not take it before are told apart. */
+function asked({ tally = {}, excluded = 0 }: Happened): Tally {
+  return excluded === 0 ? tally : { excluded, ...tally, ready: Math.max(0, (tally.ready ?? 0) - excluded) };
+}
+
 /** The same from the one sentence that the board tells of a caller who waits. */
 export function whyWaits(text: string | null | undefined, t: Dictionary["explain"]): string | null {
   const found = /^nobody could be asked: (.*)$/.exec(text ?? "");
   if (!found) return text ?? null;
-  const known: Record<string, string> = { "in wrap-up": "wrap_up" };
+  const known: Record<string, string> = { "in wrap-up": "wrap_up", "did not take this call before": "excluded" };
   const tally: Tally = {};
   for (const part of (found[1] ?? "").split(", ")) {
     const [, many, state] = /^(\d+) (.+)$/.exec(part) ?? [];
@@ -106,7 +113,7 @@ function sentence(of: Happened, t: Dictionary["explain"], causes: Record<string,
     case "relaxed":
       return t.relaxed(of.step ?? 0, word(t.relaxedBy, of.why));
     case "decided": {
-      if (!of.chosen) return t.nobody(tallied(of.tally, t));
+      if (!of.chosen) return t.nobody(tallied(asked(of), t));
       const passed = of.passed ? t.passed(of.passed.contact, word(t.because, of.passed.why)) : "";
       const last = of.chosen.preferred ? t.preferred : "";
       return (

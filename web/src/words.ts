@@ -118,6 +118,14 @@ export interface Consulting {
   caller_hears: boolean;
 }
 
+export interface Emergency {
+  target: string;
+  /** `confirmed`: they have taken the matter, and are not taken out any more. */
+  stage: "ringing" | "talking" | "confirmed";
+  /** When they were called. */
+  since?: string;
+}
+
 export interface CallNow {
   id: string;
   stage: Stage;
@@ -143,8 +151,7 @@ export interface CallNow {
   consulting?: Consulting | null;
   /** `ringing`: their phone still rings for it. */
   supervised_by: { operator: string; mode: Mode; stage?: "ringing" | "talking" }[];
-  /** `confirmed`: they have taken the matter, and are not taken out any more. */
-  emergency?: { target: string; stage: "ringing" | "talking" | "confirmed" } | null;
+  emergency?: Emergency | null;
   /** Operator and emergency service talk on. */
   caller_gone?: boolean;
   /** One for each author. */

@@ -47,6 +47,14 @@ test("of a call whose log is gone the record tells whether it was answered in ti
   expect(told()).toBe(null);
 });
 
+test("the ready who did not take a call before are told of as that, not as ready", () => {
+  const decided = { at: new Date().toISOString(), output: "decided", tally: { ready: 2, busy: 1 }, excluded: 1 };
+  const { lines } = explained({ story: { events: [decided] } }, en, names);
+  expect(lines.map((line) => line.text)).toEqual([
+    "Nobody could be asked: 1 did not take this call before, 1 ready, 1 busy",
+  ]);
+});
+
 test("an older answer without a story is told line by line", () => {
   expect(explained({ lines: ["a", "b"] }, en, names).lines.map((line) => line.text)).toEqual(["a", "b"]);
 });
@@ -55,6 +63,9 @@ test("why somebody waits is told in the language of the page; other words stay a
   const text = "nobody could be asked: 2 busy, 1 in wrap-up, 3 not ready";
   expect(whyWaits(text, zh.explain)).toBe("2 人通话中，1 人话后处理，3 人示忙");
   expect(whyWaits(text, en.explain)).toBe("2 busy, 1 in wrap-up, 3 not ready");
+  const refused = "nobody could be asked: 1 did not take this call before, 2 busy";
+  expect(whyWaits(refused, zh.explain)).toBe("1 人刚才没接这个来电，2 人通话中");
+  expect(whyWaits(refused, en.explain)).toBe("1 did not take this call before, 2 busy");
   expect(whyWaits("nobody could be asked: nobody", zh.explain)).toBe("没有人有这项技能");
   expect([whyWaits("something else", zh.explain), whyWaits(null, zh.explain)]).toEqual(["something else", null]);
   expect(tallied({}, en.explain)).toBe("nobody has the skills");

@@ -10,7 +10,7 @@ use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
 use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{OperatorState, Tally};
+use crate::queue::{OperatorState, Tally, Unasked};
 
 impl Keeper {
     /// The caller has this operator now, the first or another.
@@ -58,7 +58,10 @@ impl Keeper {
                     stage: reached(one.stage).into(),
                 })
                 .collect(),
-            emergency: seen.emergency.as_ref().map(emergency),
+            emergency: seen.emergency.as_ref().map(|target| {
+                let called_at = record.handoff.last().map_or(seen.since, |entry| entry.at);
+                emergency(target, self.time(called_at))
+            }),
             caller_gone: seen.caller_gone,
             notes: record
                 .notes
@@ -121,9 +124,9 @@ fn consulting(consulted: &Consulted) -> Consulting {
     }
 }
 
-fn emergency(target: &Target) -> EmergencyNow {
+fn emergency(target: &Target, since: String) -> EmergencyNow {
     let stage = if target.confirmed { "confirmed" } else { reached(target.stage) };
-    EmergencyNow { target: target.id.clone(), stage: stage.into() }
+    EmergencyNow { target: target.id.clone(), stage: stage.into(), since }
 }
 
 fn reached(reached: Reached) -> &'static str {
@@ -141,9 +144,15 @@ fn recording(recorded: Recorded) -> &'static str {
     }
 }
 
-/// Why nobody is asked for a contact, in words.
-pub(super) fn nobody(tally: &Tally) -> String {
-    format!("nobody could be asked: {tally}")
+/// Why nobody is asked for a contact, in words. `excluded`: of the ready, so many did not take it before.
+pub(super) fn nobody(tally: &Tally, excluded: usize) -> String {
+    let ready = tally.ready.saturating_sub(u32::try_from(excluded).unwrap_or(u32::MAX));
+    let others = Tally { ready, ..*tally };
+    match excluded {
+        0 => format!("nobody could be asked: {others}"),
+        _ if others == Tally::default() => format!("nobody could be asked: {excluded} did not take this call before"),
+        _ => format!("nobody could be asked: {excluded} did not take this call before, {others}"),
+    }
 }
 
 /// Operators come and go without a decision about those who wait: why nobody is asked is told as the lines are now.
@@ -153,10 +162,10 @@ pub(super) fn renew_why<'a>(
     contacts: &mut BTreeMap<CallId, Contact>,
     lines: impl Iterator<Item = &'a Line>,
 ) -> Vec<CallId> {
-    let unasked: BTreeMap<CallId, Tally> = lines.flat_map(|line| line.unasked.iter().copied()).collect();
+    let unasked: BTreeMap<CallId, Unasked> = lines.flat_map(|line| line.unasked.iter().copied()).collect();
     let mut changed = Vec::new();
     for (id, contact) in contacts.iter_mut() {
-        let why = unasked.get(id).map(nobody);
+        let why = unasked.get(id).map(|unasked| nobody(&unasked.tally, unasked.excluded));
         if !contact.talking && contact.why != why {
             contact.why = why;
             changed.push(*id);
@@ -235,11 +244,21 @@ mod tests {
         let now = LineNow { waiting: 4, expected: None, open: true, served: true, ready: 0 };
         let waiting = [1, 2, 3, 5].map(CallId).to_vec();
         // For the third a phone rings.
-        let unasked = [1, 2, 5].map(|id| (CallId(id), tally)).to_vec();
+        let unasked = [1, 2, 5].map(|id| (CallId(id), Unasked { tally, excluded: 0 })).to_vec();
         let line = Line { now, waiting, unasked, callbacks: Vec::new() };
         assert_eq!(renew_why(&mut contacts, std::iter::once(&line)), [1, 3, 5].map(CallId));
         let told: Vec<Option<&str>> = contacts.values().map(|contact| contact.why.as_deref()).collect();
         assert_eq!(told, [Some(away), Some(away), None, None, Some(away)]);
+    }
+
+    #[test]
+    fn the_ready_who_did_not_take_it_before_are_not_told_of_as_ready() {
+        let tally = Tally { ready: 1, busy: 2, ..Tally::default() };
+        assert_eq!(nobody(&tally, 1), "nobody could be asked: 1 did not take this call before, 2 busy");
+        assert_eq!(nobody(&tally, 0), "nobody could be asked: 1 ready, 2 busy");
+        let alone = Tally { ready: 1, ..Tally::default() };
+        assert_eq!(nobody(&alone, 1), "nobody could be asked: 1 did not take this call before");
+        assert_eq!(nobody(&Tally::default(), 0), "nobody could be asked: nobody");
     }
 
     fn told(seen: &Seen, operator: &str) -> Option<(Act, String, Option<String>)> {

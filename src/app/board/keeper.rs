@@ -333,7 +333,7 @@ impl Keeper {
             }
             Output::Decided(decision) => {
                 if let Some(of) = self.contacts.get_mut(&decision.contact) {
-                    of.why = decision.chosen.is_none().then(|| calls::nobody(&decision.tally));
+                    of.why = decision.chosen.is_none().then(|| calls::nobody(&decision.tally, decision.excluded));
                 }
             }
             Output::Ended { contact, operator, .. } => {

@@ -7,7 +7,7 @@ use crate::app::switchboard::Switchboard;
 use crate::app::switches::Flip;
 use crate::ids::{CallId, OperatorId, QueueId, ScheduleId, SeatId};
 use crate::moment::Moment;
-use crate::queue::{CallbackNow, CallbackStage, LineNow, Next, OperatorState, Tally};
+use crate::queue::{CallbackNow, CallbackStage, LineNow, Next, OperatorState, Unasked};
 use crate::sip::{TrunkView, guard};
 
 /// Places of a line that are told one by one.
@@ -34,7 +34,7 @@ pub struct Line {
     /// In order of place.
     pub waiting: Vec<CallId>,
     /// Of these, for whom nobody is asked, and how those stand whose skills will do.
-    pub unasked: Vec<(CallId, Tally)>,
+    pub unasked: Vec<(CallId, Unasked)>,
     pub callbacks: Vec<Callback>,
 }
 

@@ -192,6 +192,7 @@ impl Visit<'_> {
             auto_answer: false,
             call: None,
             urgent: false,
+            over: Default::default(),
             body: Some(Body::sdp(offer)),
         }));
         negotiation

@@ -116,6 +116,7 @@ impl Talk<'_> {
                 auto_answer: false,
                 call: None,
                 urgent: false,
+                over: Default::default(),
                 body: Some(Body::sdp(sdp)),
             })),
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),

@@ -8,6 +8,7 @@ use super::{CHECKPOINT_EVERY, Order, Switchboard};
 use crate::app::board::News;
 use crate::app::control::OpenCall;
 use crate::app::hours::Change;
+use crate::app::recordings;
 use crate::app::switches::{self, Flip};
 use crate::call::{Action, Event, View};
 use crate::ids::{CallId, Door};
@@ -89,6 +90,9 @@ impl Switchboard {
                 self.sockets.let_go(connection);
             }
         }
+        if matches!(said.output, Output::CallbackTaken { .. } | Output::CallbackEnded { .. }) {
+            self.sip.set_waiting(now, self.queue.has_callbacks());
+        }
         self.calls.handle(now, Event::Queue(said.output));
     }
 
@@ -114,6 +118,7 @@ impl Switchboard {
             }
             Action::Write(entry) => {
                 self.watch.wrote(&entry);
+                self.tell_recorded(&entry);
                 self.store.write(entry);
             }
             Action::Switch { schedule, to, until, by } => {
@@ -145,6 +150,13 @@ impl Switchboard {
                     self.calls.handle(now, Event::Place { call, told });
                 }
             }
+        }
+    }
+
+    /// Of what finds no room here the store is asked later.
+    fn tell_recorded(&self, entry: &Entry) {
+        if let Some(call) = recordings::completes(entry) {
+            let _ = self.recorded.try_send(call);
         }
     }
 
@@ -194,8 +206,10 @@ impl Switchboard {
         match order {
             Order::Drain => self.begin_drain(now),
             Order::Apply { new, done } => self.apply(now, *new, done),
-            Order::Recording { call, change } => {
-                self.store.write(Entry::Recording { call, change });
+            Order::Recording { call, of, change } => {
+                let entry = Entry::Recording { call, of, change };
+                self.tell_recorded(&entry);
+                self.store.write(entry);
             }
             Order::Keep(version) => {
                 self.store.write(Entry::Version(version));

@@ -5,6 +5,7 @@ mod pages;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -83,8 +84,8 @@ pub enum Order {
     Note { record: Box<Record>, by: OperatorId, text: String, tell: oneshot::Sender<Result<Ticket, NotDone>> },
     /// Somebody tells the engine something → why it made no sense, if it did not.
     Tell { input: Input, tell: oneshot::Sender<Result<(), String>> },
-    /// What became of the recording of a call that is over.
-    Recording { call: CallId, change: RecordingChange },
+    /// What became of the recording of a call that is over. `of`: only if its record names this file.
+    Recording { call: CallId, of: Option<String>, change: RecordingChange },
     /// How does everything look? `whole`: with everybody and every call.
     Look { whole: bool, tell: oneshot::Sender<Look> },
 }
@@ -107,6 +108,8 @@ pub struct Switchboard {
     /// How long a drain lets calls go on.
     pub drain: Duration,
     pub trace_sip: Option<Log>,
+    /// Is told of calls that are over and whose recordings are complete.
+    pub recorded: SyncSender<CallId>,
     /// Opening entries on their way to the disk, oldest first, and since when.
     opening: VecDeque<(Ticket, CallId, Moment)>,
     /// Phones of pages, and whose seats they prove.
@@ -140,6 +143,7 @@ pub struct Parts {
     pub settings: Arc<ArcSwap<Settings>>,
     pub drain: Duration,
     pub trace_sip: Option<Log>,
+    pub recorded: SyncSender<CallId>,
 }
 
 enum Woken {
@@ -171,6 +175,7 @@ impl Switchboard {
             settings,
             drain,
             trace_sip,
+            recorded,
         } = parts;
         Self {
             clock,
@@ -188,6 +193,7 @@ impl Switchboard {
             settings,
             drain,
             trace_sip,
+            recorded,
             opening: VecDeque::new(),
             pages: Pages::default(),
             asked: BTreeMap::new(),
@@ -203,6 +209,7 @@ impl Switchboard {
     /// Runs until a drain is over.
     pub async fn run(mut self, mut inlets: Inlets) {
         self.sockets.set_peers(self.sip.peers());
+        self.sip.set_waiting(self.clock.now(), self.queue.has_callbacks());
         self.settle(self.clock.now());
         loop {
             let woken = self.wait(&mut inlets).await;

@@ -274,6 +274,48 @@ fn one_callback_for_a_number_and_none_for_who_has_none() {
 }
 
 #[test]
+fn numbers_that_cost_more_are_refused_when_the_key_is_pressed_unless_they_are_allowed() {
+    let asks = |from: &str, change: fn(&mut crate::call::Outward)| {
+        let mut settings = desk::settings();
+        change(&mut settings.outward);
+        let mut house = House::with(settings, called_back(CallbackFirst::Customer), &[]);
+        let caller = house.call(1, from);
+        house.key(caller, '9');
+        let said = house.plays(caller).remove(0);
+        house.heard_out(caller);
+        house.pass(Duration::from_secs(5));
+        house.phone("8001", true);
+        (said, house.invited().iter().any(|(to, _)| to == from))
+    };
+    let said = |from, change| {
+        let (said, is_rung) = asks(from, change);
+        assert_eq!(said == "zh/callback_taken", is_rung, "{from}: {said}");
+        assert!(["zh/callback_taken", "zh/callback_refused"].contains(&said.as_str()), "{from}: {said}");
+        is_rung
+    };
+    for telephone in [CITIZEN, "+8613800001111", "01065139999", "65139999"] {
+        assert!(said(telephone, |_| {}), "{telephone}");
+    }
+    for dear in ["0085298765432", "+85298765432", "01016812345", "16812345", "110", "95588"] {
+        assert!(!said(dear, |_| {}), "{dear}");
+    }
+    assert!(said("0085298765432", |outward| assert!(outward.allow.add("00852*"))));
+    assert!(!said(CITIZEN, |outward| assert!(outward.deny.add("138*"))));
+    assert!(!said(CITIZEN, |outward| assert!(outward.deny.add("138*") && outward.allow.add("138*"))), "deny counts");
+}
+
+#[test]
+fn a_number_that_may_not_be_dialled_any_more_is_not_called_back() {
+    let (mut house, _) = asked(CallbackFirst::Customer);
+    let mut settings = desk::settings();
+    assert!(settings.outward.deny.add("138*"));
+    house.calls.set_settings(settings);
+    house.phone("8001", true);
+    assert_eq!(house.invited(), []);
+    assert_eq!(house.records().remove(1).outcome, Some(Outcome::Failed));
+}
+
+#[test]
 fn without_a_way_out_the_try_fails_and_is_recorded() {
     let mut settings = desk::settings();
     settings.way_out = None;

@@ -58,6 +58,7 @@ pub fn settings() -> Settings {
         srtp_of_trunks: Default::default(),
         tones_of_trunks: Default::default(),
         srtp_of_seats: Default::default(),
+        srtp_of_ways: Default::default(),
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),
         operators: ["1001", "1002", "1003"].map(Into::into).into(),
         seats: ["8001", "8002", "8003", "8004"].map(Into::into).into(),
@@ -67,7 +68,7 @@ pub fn settings() -> Settings {
         reasons: vec!["break".into(), "meal".into()],
         switches: BTreeMap::new(),
         way_out: Some("carrier".into()),
-        outward: Outward { allow: outside(), ..Outward::default() },
+        outward: Outward { allow: outside(), countries: vec![sip::Numbering::of_china()], ..Outward::default() },
         emergencies: Vec::new(),
         records_others: false,
     }

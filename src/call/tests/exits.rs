@@ -9,7 +9,7 @@ use crate::call::Event;
 use crate::ids::LegId;
 use crate::media;
 use crate::queue::{Exit, Input, OperatorState, QueueRules};
-use crate::records::{EndedBy, Outcome};
+use crate::records::{EndedBy, Entry, Outcome};
 use crate::sip::{self, Body, Source};
 
 const OUTSIDE: &str = "01065139999";
@@ -117,6 +117,13 @@ fn a_message_is_recorded_until_the_key_and_named_in_the_record() {
     assert_eq!((house.plays(caller), records(&house)), (vec!["zh/message_leave".into(), "beep".into()], 0));
     house.heard_out(caller);
     assert_eq!(records(&house), 1, "after the tone");
+    // Whatever becomes of the house, the message is found.
+    let known = house.entries.iter().rev().find_map(|entry| match entry {
+        Entry::Changed(record) => Some(record.recording.clone()),
+        _ => None,
+    });
+    let file = known.flatten().and_then(|recording| recording.file);
+    assert!(file.is_some_and(|file| file.starts_with("messages/")));
     house.pass(Duration::from_secs(40));
     house.key(caller, '#');
     assert_eq!(house.plays(caller), ["zh/message_taken"]);

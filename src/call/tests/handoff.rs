@@ -147,6 +147,17 @@ fn one_key_three_in_the_talk_and_the_operator_leaves_when_they_have_it() {
 }
 
 #[test]
+fn whom_a_key_is_asked_of_may_say_it_in_the_sound_whatever_trunk_it_goes_by() {
+    for (code, number, listened) in [("*1", POLICE, true), ("*2", FIRE, false)] {
+        let mut talk = talk();
+        talk.press(code);
+        let far = talk.house.rung(number);
+        let hears = |command: &media::Command| matches!(command, media::Command::HearKeys { leg } if *leg == far);
+        assert_eq!(talk.house.media.iter().any(hears), listened, "{number}");
+    }
+}
+
+#[test]
 fn without_a_key_of_theirs_the_operator_leaving_confirms() {
     let mut talk = talk();
     talk.press("*2");

@@ -1,5 +1,7 @@
 //! Recordings: of whom, from when on, what the index says, and what becomes of the file.
 
+use std::time::Duration;
+
 use super::desk;
 use super::house::*;
 use super::orders::{SECOND, hears};
@@ -9,6 +11,7 @@ use crate::media::{self, Sides};
 use crate::queue::CallbackFirst;
 use crate::records::{Entry, Record};
 use crate::sip::Source;
+use crate::tape::Written;
 
 /// A house in which the talks of `citizen` are recorded.
 fn settings() -> Settings {
@@ -225,6 +228,15 @@ fn what_is_completed_when_the_record_is_closed_is_written_all_the_same() {
     house.tell(Event::Media(media::Event::Recorded { leg: LegId(9), call: CallId(5), recording }));
     let late = house.entries.iter().any(|entry| matches!(entry, Entry::Recording { call: CallId(5), .. }));
     assert!(late);
+    // It is of one file, which may not be the one that the record names.
+    let written = Written { sha256: "5b".into(), length: 2 * SECOND, bytes: 16_058, encrypted: false };
+    let recording = Ok(media::Recording { file: "messages/5.wav".into(), written, lost: Duration::ZERO, fault: None });
+    house.tell(Event::Media(media::Event::Recorded { leg: LegId(9), call: CallId(5), recording }));
+    let last = house.entries.iter().rev().find_map(|entry| match entry {
+        Entry::Recording { of, change, .. } => Some((of.as_deref(), change.bytes)),
+        _ => None,
+    });
+    assert_eq!(last, Some((Some("messages/5.wav"), Some(16_058))));
 }
 
 #[test]

@@ -252,7 +252,7 @@ impl Meaning {
             // What stands in for what is told of with the languages.
             prompts: media::Prompts { folder, fallbacks: _, loudness, music: _, notice },
             browser: media::Browser { listen, advertise: told, opus_at_once, ice_servers },
-            recordings: Place { folder: recordings, keys, keep },
+            recordings: Place { folder: recordings, keys, keep, format },
             srtp,
         } = settings;
         self.say("", "media.srtp", srtp.word());
@@ -274,6 +274,7 @@ impl Meaning {
         self.say("", "recording.notice", list(notice));
         self.say("", "recording.folder", list(recordings.iter().map(|folder| folder.display())));
         self.say("", "recording.keep_days", keep.map_or(0, |keep| keep.as_secs() / (24 * 3600)));
+        self.say("", "recording.format", format.word());
         self.fact("", "recording.key_file", Fact::hidden(&keys.fingerprint()));
         self.say("", "media.browser.listen", listen);
         self.say("", "media.browser.advertise", list(told));

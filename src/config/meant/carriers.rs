@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::secrets::is_open;
 use super::trunks::Written;
-use crate::config::Encryption;
 use crate::config::fault::Faults;
 use crate::config::reader;
 use crate::config::source::Files as Sources;
 use crate::config::written;
-use crate::media::Srtp;
 use crate::sip::{Hop, Host, NextHop, Settings, Transport, Trunk};
 use crate::tls::{self, Files, Peer};
 
@@ -100,33 +98,16 @@ fn beside(dir: &Path, trunk: &Written<'_>, key: &str, name: &str) -> PathBuf {
 }
 
 /// What only all of them together show.
-pub fn check(
-    files: &Sources,
-    sip: &Settings,
-    (some, all): (&Encryption, Srtp),
-    tls: Option<&tls::Shown>,
-    faults: &mut Faults,
-) {
+pub fn check(files: &Sources, sip: &Settings, tls: Option<&tls::Shown>, faults: &mut Faults) {
     // What cannot be read of them has been told.
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", &mut Faults::default()).good;
     let asks = tls.is_some_and(|tls| tls.clients.is_some());
-    let outward = |trunk: &Trunk| !trunk.to.is_empty();
-    let is_required = |trunk: &Trunk| some.trunks.get(&trunk.id).copied().unwrap_or(all) == Srtp::Required;
-    let first = sip.way_out();
     let mut at: BTreeMap<Hop, &Trunk> = BTreeMap::new();
     for trunk in &sip.trunks {
         let Some(table) = tables.iter().find(|table| table.written.id == trunk.id.as_str()) else { continue };
         if !trunk.certified.is_empty() && trunk.peer.is_none() && !asks {
             let what = "nobody who connects is asked for a certificate: tls.client_ca is missing";
             faults.warning(&table.place("certified"), table.key("certified"), what);
-        }
-        if let Some(first) = first.filter(|first| outward(trunk) && is_required(first) != is_required(trunk)) {
-            let what = format!(
-                "its sound is encrypted otherwise than that of {}, and a call may go by either: what is offered is as \
-                 that trunk has it, or as the one that an emergency names",
-                first.id
-            );
-            faults.warning(&table.place("srtp"), table.key("srtp"), what);
         }
         let hops = trunk.to.iter().filter_map(NextHop::literal).filter(|hop| hop.transport == Transport::Tls);
         for hop in hops {

@@ -133,7 +133,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         let srtp = Encryption { trunks: sip.srtp.clone(), seats: std::mem::take(&mut people.srtp) };
         sound::check_keys(&media, &srtp, &sip.settings.listen, faults);
         emergency::reserve(&mut media, &emergencies);
-        carriers::check(files, &sip.settings, (&srtp, media.settings.srtp), tls.as_ref(), faults);
+        carriers::check(files, &sip.settings, tls.as_ref(), faults);
         let ivr = ivr?;
         let outward = Outward { named: outward::named(&emergencies, &queues.rules, &ivr), ..outward? };
         Some(House {

@@ -16,7 +16,7 @@ use crate::config::written;
 use crate::ids::PromptName;
 use crate::ivr;
 use crate::ivr::menu::Saying;
-use crate::tape::{Keys, Place};
+use crate::tape::{Format, Keys, Place};
 
 const NOTICE: &str = "notice";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -57,6 +57,14 @@ pub fn read(dir: &Path, files: &Files, queues: &Queues<'_>, faults: &mut Faults)
             keys
         }
     };
+    let format = match written.format.as_deref() {
+        None | Some("wav") => Format::Wav,
+        Some("opus") => Format::Opus,
+        Some(other) => {
+            table.fault(faults, "format", format!("found {other:?}; \"wav\" and \"opus\" are allowed"));
+            Format::default()
+        }
+    };
     let folder = written.folder.as_ref().map(|name| beside("folder", name));
     let name = written.notice.as_deref().unwrap_or(NOTICE);
     let is_name = !name.is_empty() && !name.contains(['/', '*']);
@@ -67,7 +75,7 @@ pub fn read(dir: &Path, files: &Files, queues: &Queues<'_>, faults: &mut Faults)
     let notice = (recording.is_on() && is_name).then(|| PromptName::from(name));
     Some(Meant {
         recording,
-        place: Place { folder, keys: Arc::new(keys), keep: (days > 0).then(|| DAY * days) },
+        place: Place { folder, keys: Arc::new(keys), keep: (days > 0).then(|| DAY * days), format },
         notice,
     })
 }

@@ -212,14 +212,16 @@ pub struct Trunk {
 
 /// Which numbers outside people may dial: operators who consult somebody or send a caller on, from the page, by a program
 /// or at a phone. The numbers of emergencies, and those that rules and menus lead to, may be dialled always; all others
-/// only if they are listed here. Nothing of it holds for callbacks.
+/// only if they are listed here. Whoever asks for a callback is called back without being listed where the number is that of
+/// a telephone of the country (of a trunk's `country`; China where none is said): no short code, no service number, none
+/// abroad. What is refused is said when the key is pressed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Outward {
     /// Whole numbers and how numbers begin, e.g. ["01065139999", "010*", "138*"]; `+86 10…`, `008610…` and `010…` are one
-    /// number, and other countries begin with 00. Default [].
+    /// number, and other countries begin with 00. They are called back, too. Default [].
     pub allow: Option<Vec<String>>,
-    /// Of these none may be dialled in spite of it, e.g. ["00*", "010168*"]. Default [].
+    /// Of these none may be dialled or called back in spite of it, e.g. ["00*", "010168*"]. Default [].
     pub deny: Option<Vec<String>>,
 }
 
@@ -328,6 +330,10 @@ pub struct Recording {
     pub notice: Option<String>,
     /// Folder of the recordings, seen from this file. Default: recordings in the data folder.
     pub folder: Option<String>,
+    /// What recordings and messages are when they are complete. "wav": A-law, 58 MB an hour; "opus": Ogg/Opus, a quarter
+    /// of that, which plays in every browser. Default "wav".
+    #[schemars(extend("enum" = ["wav", "opus", null]))]
+    pub format: Option<String>,
     /// Days after which recordings and messages are deleted; 0: they are kept. 0 to 36500. Default 0.
     pub keep_days: Option<u32>,
     /// File with the keys that recordings and messages are encrypted with, seen from this file: 64 hexadecimal digits on

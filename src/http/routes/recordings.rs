@@ -22,7 +22,7 @@ use crate::http::signing::Who;
 use crate::ids::CallId;
 use crate::moment::Moment;
 use crate::records::{Audit, read_call};
-use crate::tape::{Reader, Unreadable};
+use crate::tape::{Format, Reader, Unreadable};
 
 /// Bytes of one answer: a longer recording is fetched in ranges. An hour of a talk has 58 MB.
 const MOST: usize = 64 * 1024 * 1024;
@@ -53,12 +53,12 @@ impl Listenings {
     }
 }
 
-/// A call's recording: WAV, A-law, the caller on the left, whoever spoke to them on the right
+/// A call's recording: WAV (A-law) or Ogg/Opus, the caller on the left, whoever spoke to them on the right
 #[utoipa::path(
     get, path = "/records/{id}/recording", tag = "records", params(("id" = String, Path)),
     responses(
-        (status = 200, description = "the recording", content_type = "audio/wav"),
-        (status = 206, description = "a range of it", content_type = "audio/wav"),
+        (status = 200, description = "the recording", content(("audio/wav"), ("audio/ogg"))),
+        (status = 206, description = "a range of it", content(("audio/wav"), ("audio/ogg"))),
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem),
         (status = 416, body = Problem)
     )
@@ -76,7 +76,7 @@ pub async fn recording(
     let (of, asker) = (web.clone(), who.clone());
     let work = move || {
         let reader = open(&of, &asker, call)?;
-        let length = reader.length();
+        let (length, kind) = (reader.length(), media_type(reader.format()));
         let asked = match range.as_deref().map(|range| within(range, length)) {
             None => None,
             Some(Ok(asked)) => asked,
@@ -85,7 +85,7 @@ pub async fn recording(
         let (from, to) = asked.unwrap_or((0, length.saturating_sub(1)));
         let many = usize::try_from((to + 1).saturating_sub(from)).unwrap_or(MOST).min(MOST);
         let bytes = reader.read(from, many).map_err(unreadable)?;
-        Ok(Ok((asked.is_some(), from, length, bytes)))
+        Ok(Ok((kind, asked.is_some(), from, length, bytes)))
     };
     let read = web.read(work).await?;
     let now = (web.now)();
@@ -96,7 +96,7 @@ pub async fn recording(
         web.access.write_audit(&audit).map_err(|fault| Problem::unavailable(fault.to_string()))?;
     }
     match read {
-        Ok((is_part, from, length, bytes)) => Ok(answer(is_part, from, length, bytes)),
+        Ok((kind, is_part, from, length, bytes)) => Ok(answer(kind, is_part, from, length, bytes)),
         Err(length) => {
             let mut response =
                 Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("it has {length} bytes")).into_response();
@@ -145,7 +145,8 @@ pub async fn peaks(
     let (of, asker) = (web.clone(), who.clone());
     let work = move || {
         let reader = open(&of, &asker, call)?;
-        let length_ms = u64::try_from(reader.lasts().as_millis()).unwrap_or(u64::MAX);
+        let lasts = reader.lasts().map_err(unreadable)?;
+        let length_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
         let channels = reader.peaks(points).map_err(unreadable)?;
         // Three digits are more than a drawing shows.
         let round = |peak: f32| (peak * 1000.0).round() / 1000.0;
@@ -156,6 +157,14 @@ pub async fn peaks(
 }
 
 fn open(web: &Web, who: &Who, call: CallId) -> Result<Reader, Problem> {
+    match open_now(web, who, call)? {
+        // Made small just then: its record names another file by now.
+        Err(Unreadable::Missing) => open_now(web, who, call)?.map_err(unreadable),
+        opened => opened.map_err(unreadable),
+    }
+}
+
+fn open_now(web: &Web, who: &Who, call: CallId) -> Result<Result<Reader, Unreadable>, Problem> {
     let record = read_call(&web.data, call)?.ok_or_else(|| Problem::not_found(format!("there is no call {call}")))?;
     if !sees_record(who, None, &record) {
         return Err(Problem::forbidden("operators see their own calls alone"));
@@ -172,7 +181,7 @@ fn open(web: &Web, who: &Who, call: CallId) -> Result<Reader, Problem> {
     let place = &web.settings().recordings;
     // What the record names lies in the folders of recordings.
     let path = place.path(&web.data, &file).ok_or_else(none)?;
-    Reader::open(&path, &place.keys).map_err(unreadable)
+    Ok(Reader::open(&path, &place.keys))
 }
 
 fn unreadable(why: Unreadable) -> Problem {
@@ -184,13 +193,20 @@ fn unreadable(why: Unreadable) -> Problem {
     }
 }
 
-fn answer(is_part: bool, from: u64, length: u64, bytes: Vec<u8>) -> Response {
+fn media_type(format: Option<Format>) -> &'static str {
+    match format {
+        Some(Format::Opus) => "audio/ogg",
+        Some(Format::Wav) | None => "audio/wav",
+    }
+}
+
+fn answer(kind: &'static str, is_part: bool, from: u64, length: u64, bytes: Vec<u8>) -> Response {
     let last = from + (bytes.len() as u64).saturating_sub(1);
     let part = is_part || (bytes.len() as u64) < length;
     let status = if part { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = (status, Bytes::from(bytes)).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/wav"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if part && let Ok(range) = HeaderValue::from_str(&format!("bytes {from}-{last}/{length}")) {
         headers.insert(header::CONTENT_RANGE, range);

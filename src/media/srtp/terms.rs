@@ -25,6 +25,11 @@ impl Terms {
         Self { wanted, rng: Some(Box::new(rng)), ..Self::default() }
     }
 
+    /// Another rule; the keys that were offered under the former stay, for who answers that offer.
+    pub fn want(&mut self, wanted: Srtp) {
+        self.wanted = wanted;
+    }
+
     /// What was agreed on last. `None`: sound in the clear.
     pub fn secrets(&self) -> Option<Secrets> {
         self.agreed
@@ -34,8 +39,7 @@ impl Terms {
     /// with the same key; else there is a key for each suite.
     pub fn offer(&mut self) -> (&'static str, &[Crypto]) {
         let ours = self.agreed.map(|secrets| secrets.ours);
-        if ours.is_none() && self.wanted != Srtp::Required {
-            self.offered.clear();
+        if !self.offers_keys() {
             return (PLAIN, &[]);
         }
         let holds = |ours: Key| self.offered.iter().any(|line| line.key == ours);
@@ -65,7 +69,7 @@ impl Terms {
         let encrypted = self.is_encrypted(media)?;
         let ours =
             |line: &&Crypto| self.offered.iter().any(|ours| (ours.tag, ours.key.suite) == (line.tag, line.key.suite));
-        match (media.crypto.iter().find(ours), self.offered.is_empty()) {
+        match (media.crypto.iter().find(ours), !self.offers_keys()) {
             (_, true) if encrypted => Err(format!("{} was not offered", media.proto)),
             (_, true) => Ok(None),
             (Some(line), false) => Ok(Some(*line)),
@@ -95,6 +99,11 @@ impl Terms {
             self.offered.clear();
         }
         self.agreed = Some(Secrets { ours, theirs });
+    }
+
+    /// What is spoken already stays as it is.
+    fn offers_keys(&self) -> bool {
+        self.agreed.is_some() || self.wanted.is_encrypted()
     }
 
     fn is_encrypted(&self, media: &Media) -> Result<bool, String> {

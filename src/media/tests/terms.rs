@@ -156,3 +156,31 @@ fn keys_stay_until_theirs_change() {
     negotiation.take_offer(offer("m=audio 4000 RTP/AVP 8").as_bytes()).unwrap();
     assert_eq!(negotiation.encryption(), None);
 }
+
+#[test]
+fn of_two_offers_under_different_rules_the_one_that_was_sent_is_answered() {
+    let answer = |text: &str| offer(text);
+    for required in [true, false] {
+        let mut negotiation = ours(if required { Srtp::Required } else { Srtp::IfOffered }, 1);
+        let first = negotiation.make_offer(None);
+        negotiation.encrypt(if required { Srtp::IfOffered } else { Srtp::Required });
+        let second = negotiation.make_offer(None);
+        let (sealed, plain) = if required { (first, second) } else { (second, first) };
+        assert!(told(&sealed).starts_with("m=audio 20000 RTP/SAVP 8|a=crypto:1 "), "{}", told(&sealed));
+        assert_eq!(told(&plain), "m=audio 20000 RTP/AVP 8");
+        // It went over the trunk that wants it in the clear.
+        let mut in_the_clear = negotiation.clone();
+        in_the_clear.encrypt(Srtp::IfOffered);
+        assert!(in_the_clear.take_answer(answer("m=audio 4000 RTP/SAVP 8|{A}").as_bytes()).is_err(), "not offered");
+        in_the_clear.take_answer(answer("m=audio 4000 RTP/AVP 8").as_bytes()).unwrap();
+        assert_eq!(in_the_clear.encryption(), None);
+        assert_eq!(told(&in_the_clear.make_offer(None)), "m=audio 20000 RTP/AVP 8", "and stays so");
+        // It went over the other: our key is the one that the offer told.
+        negotiation.encrypt(Srtp::Required);
+        assert!(negotiation.take_answer(answer("m=audio 4000 RTP/AVP 8").as_bytes()).is_err(), "in the clear");
+        negotiation.take_answer(answer("m=audio 4000 RTP/SAVP 8|{A}").as_bytes()).unwrap();
+        let key = negotiation.encryption().unwrap().ours;
+        let line = crate::media::srtp::sdes::Crypto { tag: 1, key }.write();
+        assert!(String::from_utf8(sealed).unwrap().contains(&line));
+    }
+}

@@ -301,6 +301,7 @@ impl Scenario {
             Output::Dial { contact, number, attempt, until, .. } => {
                 format!("ring {number} for {}, try {attempt}, until {}", name(*contact), time(*until))
             }
+            Output::PickUpRefused { contact, operator } => format!("{operator} may not pick up {}", name(*contact)),
             Output::StopDialling { contact } => format!("stop ringing for {}", name(*contact)),
             Output::CallbackEnded { contact, result, attempts, .. } => {
                 format!("callback of {} ended: {result:?}, tries: {attempts}", name(*contact))

@@ -3,6 +3,7 @@
 mod export;
 mod former;
 mod log;
+mod recordings;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -46,6 +47,7 @@ fn record(number: u64) -> Record {
         ended_by: None,
         wait_ms: 0,
         talk_ms: 0,
+        talking_since: None,
         hold_ms: 0,
         within_service_level: None,
         recording: None,
@@ -61,6 +63,7 @@ fn record(number: u64) -> Record {
         holds: Vec::new(),
         notes: Vec::new(),
         sip_status: None,
+        reason: None,
         first_dialled: None,
         diverted_because: None,
         callback_of: None,

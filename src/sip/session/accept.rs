@@ -91,7 +91,7 @@ impl Endpoint {
     ) -> Response {
         request.copy_record_routes(&mut response);
         if let Some(dialog) = &leg.dialog {
-            response.headers.push("Contact", self.contact(dialog.flow));
+            response.headers.push("Contact", self.contact_in(dialog));
         }
         response.headers.push("Allow", ALLOW);
         response.headers.push("Supported", SUPPORTED);
@@ -196,6 +196,7 @@ impl Endpoint {
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
         if self.legs.get(&leg_id).is_some_and(is_open) {
             self.refuse(now, leg_id, Refusal::new(487));
+            self.tell_why(leg_id, &cancel.headers);
             self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });
         }
     }

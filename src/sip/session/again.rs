@@ -96,7 +96,7 @@ impl Endpoint {
         let Some((uri, flow)) = self.redirected(response) else { return false };
         let Some((mut request, _, _)) = self.turn(leg_id) else { return false };
         request.uri = Uri::Sip(uri);
-        request.headers.set("Contact", self.contact(flow));
+        request.headers.set("Contact", self.contact_for(&request.uri, flow));
         self.invite_again(now, leg_id, request, flow, false)
     }
 

@@ -1,5 +1,6 @@
 //! The end of a leg, from either side, RFC 3261 §15.
 
+use super::reason::write as write_reason;
 use super::{Cancel, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -41,9 +42,7 @@ impl Endpoint {
         }
         dialog.local_seq += 1;
         let mut bye = dialog.request(Method::BYE, dialog.local_seq);
-        if let Some(reason) = leg.reason.take() {
-            bye.headers.push("Reason", reason);
-        }
+        write_reason(&mut bye.headers, leg.reason.take(), leg.trunk.is_some());
         let flow = dialog.next_hop();
         leg.state = State::Ending;
         leg.unacked = None;
@@ -65,6 +64,7 @@ impl Endpoint {
             _ => self.forget_leg(now, leg_id),
         }
         if !released {
+            self.tell_why(leg_id, &request.headers);
             self.tell(Event::Ended { leg: leg_id, why: Ended::Bye });
         }
     }

@@ -3,8 +3,9 @@
 use rand::Rng;
 use tracing::error;
 
+use super::reason::write as write_reason;
 use super::{Calling, Cancel, Leg, State, TransactionId};
-use crate::ids::LegId;
+use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 use crate::sip::account::{Account, Outcome, Registration};
 use crate::sip::addressing::way_to;
@@ -59,7 +60,7 @@ impl Endpoint {
         local.display = invite.caller.display.clone();
         local.params.set("tag", Some(&self.token()));
         let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
-        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1));
+        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
         self.prove(&mut request, None, flow);
         let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
@@ -81,6 +82,7 @@ impl Endpoint {
         local: &NameAddr,
         flow: Flow,
         identity: (&str, u32),
+        trunk: Option<&TrunkId>,
     ) -> Request {
         let mut request = Request::new(Method::INVITE, Uri::Sip(uri.clone()));
         request.headers.push("Max-Forwards", invite.hops.to_string());
@@ -88,7 +90,7 @@ impl Endpoint {
         request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
         request.headers.push("Call-ID", identity.0);
         request.headers.push("CSeq", format!("{} INVITE", identity.1));
-        request.headers.push("Contact", self.contact(flow));
+        request.headers.push("Contact", self.contact_for(&request.uri, flow));
         request.headers.push("Allow", ALLOW);
         request.headers.push("Supported", SUPPORTED);
         self.ask_for_timer(&mut request.headers, self.settings.session_expires, None);
@@ -100,7 +102,7 @@ impl Endpoint {
         if let Some(call) = invite.call {
             request.headers.push("X-Hotline-Call", call.to_string());
         }
-        if let Some(body) = &invite.body {
+        if let Some(body) = trunk.and_then(|trunk| invite.over.get(trunk)).or(invite.body.as_ref()) {
             request.headers.push("Content-Type", body.content_type.clone());
             request.body.clone_from(&body.bytes);
         }
@@ -141,7 +143,12 @@ impl Endpoint {
             422 if self.try_longer(now, leg_id, response) => {}
             300..=399 if self.ring_elsewhere(now, leg_id, response) => {}
             status if self.goes_another_way(now, leg_id, status, Some(response)) => {}
-            status => self.invite_failed(now, leg_id, status),
+            status => {
+                if self.legs.get(&leg_id).is_some_and(|leg| !leg.released) {
+                    self.tell_why(leg_id, &response.headers);
+                }
+                self.invite_failed(now, leg_id, status);
+            }
         }
     }
 
@@ -256,7 +263,7 @@ impl Endpoint {
     /// §9.1: a CANCEL follows a provisional response, never comes before it.
     pub(in crate::sip) fn cancel_if_possible(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let reason = leg.reason.clone();
+        let (reason, to_carrier) = (leg.reason.clone(), leg.trunk.is_some());
         let State::Calling(calling) = &mut leg.state else { return };
         if calling.cancel != Cancel::Wanted || !calling.provisional {
             return;
@@ -265,10 +272,16 @@ impl Endpoint {
         let id = calling.transaction;
         // §9.1: the final response to a cancelled INVITE has 64 × T1.
         self.limit_client(id, now + patience(&self.settings.timers));
-        self.send_cancel(now, id, reason);
+        self.send_cancel(now, id, reason, to_carrier);
     }
 
-    pub(in crate::sip) fn send_cancel(&mut self, now: Moment, id: TransactionId, reason: Option<String>) {
+    pub(in crate::sip) fn send_cancel(
+        &mut self,
+        now: Moment,
+        id: TransactionId,
+        reason: Option<String>,
+        to_carrier: bool,
+    ) {
         let Some(client) = self.clients.get(&id) else { return };
         let flow = client.transaction.flow;
         let mut cancel = Request::new(Method::CANCEL, client.request.uri.clone());
@@ -278,9 +291,7 @@ impl Endpoint {
             }
         }
         cancel.headers.push("CSeq", format!("{} CANCEL", client.request.headers.cseq().map_or(1, |c| c.seq)));
-        if let Some(reason) = reason {
-            cancel.headers.push("Reason", reason);
-        }
+        write_reason(&mut cancel.headers, reason, to_carrier);
         self.send_in_branch(now, cancel, flow);
     }
 

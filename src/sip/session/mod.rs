@@ -6,6 +6,7 @@ pub(super) mod end;
 pub(super) mod invite;
 mod outward;
 pub(super) mod provisional;
+pub(super) mod reason;
 pub(super) mod refer;
 pub(super) mod reoffer;
 pub(super) mod timer;

@@ -92,7 +92,8 @@ impl Endpoint {
             let dialled = trunk.numbering.as_ref().map(|numbering| numbering.dialled(asked.number));
             let uri = trunk_uri(trunk, Some(dialled.as_deref().unwrap_or(asked.number)), way.hop);
             let local = self.shown_to(trunk, &asked.invite.caller, asked.tag, flow);
-            let mut request = self.invite_request(asked.invite, uri, &local, flow, (asked.call_id, asked.seq));
+            let mut request =
+                self.invite_request(asked.invite, uri, &local, flow, (asked.call_id, asked.seq), Some(&trunk.id));
             if trunk.trusted {
                 assert_caller(&mut request.headers, &local);
             }
@@ -196,7 +197,7 @@ impl Endpoint {
             (..200, Purpose::GivenUp { cancelled: cancelled @ false }) => {
                 *cancelled = true;
                 self.limit_client(id, now + patience(&self.settings.timers));
-                self.send_cancel(now, id, None);
+                self.send_cancel(now, id, None, true);
             }
             (200..300, _) => {
                 let invite = client.request.clone();

@@ -171,8 +171,8 @@ impl Endpoint {
         }
         dialog.local_seq += 1;
         let mut notify = dialog.request(Method::NOTIFY, dialog.local_seq);
-        let (flow, way) = (dialog.next_hop(), dialog.flow);
-        notify.headers.push("Contact", self.contact(way));
+        let (flow, dialog) = (dialog.next_hop(), dialog.clone());
+        notify.headers.push("Contact", self.contact_in(&dialog));
         notify.headers.push("Event", id.map_or("refer".into(), |id| format!("refer;id={id}")));
         let state = match over {
             true => "terminated;reason=noresource".to_string(),

@@ -80,12 +80,11 @@ impl Endpoint {
     }
 
     pub(in crate::sip) fn contact_of(&self, leg: LegId) -> String {
-        let flow = self.legs.get(&leg).and_then(|leg| match (&leg.dialog, &leg.state) {
-            (Some(dialog), _) => Some(dialog.flow),
-            (None, State::Calling(calling)) => Some(calling.flow),
-            _ => None,
-        });
-        flow.map(|flow| self.contact(flow)).unwrap_or_default()
+        match self.legs.get(&leg).map(|leg| (&leg.dialog, &leg.state)) {
+            Some((Some(dialog), _)) => self.contact_in(dialog),
+            Some((None, State::Calling(calling))) => self.contact_for(&calling.request.uri, calling.flow),
+            _ => String::new(),
+        }
     }
 
     pub(in crate::sip) fn accept_reoffer(&mut self, now: Moment, leg_id: LegId, body: Body) {

@@ -61,6 +61,7 @@ fn ring(phone: &mut Phone) -> Vec<String> {
         auto_answer: true,
         call: Some(CallId(17)),
         urgent: false,
+        over: Default::default(),
         body: None,
     }))
 }

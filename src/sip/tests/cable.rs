@@ -165,6 +165,7 @@ impl Cable {
                 auto_answer: false,
                 call: None,
                 urgent: false,
+                over: Default::default(),
                 body: Some(Body::sdp(b"offer".to_vec())),
             }),
         );

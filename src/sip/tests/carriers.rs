@@ -53,6 +53,7 @@ fn invite(number: &str) -> Command {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: Some(Body::sdp(b"v=0".to_vec())),
     })
 }

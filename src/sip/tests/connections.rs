@@ -68,6 +68,7 @@ fn seat_talks(phone: &mut Phone) -> (LegId, String) {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: None,
     }));
     let ok =

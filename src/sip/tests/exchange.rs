@@ -195,6 +195,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));
@@ -221,6 +222,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         sip_call_id: None,
         body: None,
     };
@@ -245,6 +247,7 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
             auto_answer: false,
             call: None,
             urgent: false,
+            over: Default::default(),
             sip_call_id: Some("of-our-record".into()),
             body: None,
         }));
@@ -324,6 +327,7 @@ fn a_200_whose_route_cannot_be_read_is_acknowledged_and_ended() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: None,
     };
     let sent = phone.command(Command::Invite(invite));

@@ -37,6 +37,7 @@ fn dial(phone: &mut Phone, leg: u64, urgent: bool) -> Vec<(String, String)> {
         auto_answer: false,
         call: None,
         urgent,
+        over: Default::default(),
         body: Some(Body::sdp(b"v=0".to_vec())),
     };
     phone.house.command(phone.now, Command::Invite(invite));
@@ -260,4 +261,26 @@ fn a_trusted_carrier_is_believed_and_told_and_numbers_take_one_form() {
         assert_eq!(sent.contains("\r\nP-Asserted-Identity: <sip:138@"), trusted, "{sent}");
         assert!(sent.starts_with("INVITE sip:110@"), "a short code stays as it is: {sent}");
     }
+}
+
+#[test]
+fn each_trunk_is_sent_the_description_that_it_wants() {
+    let mut phone = house(TWO);
+    let invite = Invite {
+        leg: LegId(2),
+        to: Target::Trunk { trunk: None, number: "110".into() },
+        caller: caller(),
+        sip_call_id: None,
+        hops: HOPS,
+        auto_answer: false,
+        call: None,
+        urgent: false,
+        body: Some(Body::sdp(b"v=0 first".to_vec())),
+        over: [("second".into(), Body::sdp(b"v=0 second".to_vec()))].into(),
+    };
+    phone.house.command(phone.now, Command::Invite(invite));
+    let sent = went(&mut phone);
+    assert!(sent[0].1.ends_with("\r\n\r\nv=0 first"), "{sent:?}");
+    let sent = says(&mut phone, &sent[0].1, "503 Service Unavailable", "");
+    assert!(sent[1].1.ends_with("\r\n\r\nv=0 second"), "{sent:?}");
 }

@@ -63,6 +63,7 @@ fn a_call_goes_on_while_its_household_is_not_heard() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: Some(Body::sdp(b"v=0".to_vec())),
     };
     let sent = phone.command(Command::Invite(invite)).remove(0);

@@ -226,6 +226,7 @@ pub fn ring_desk(phone: &mut Phone) -> String {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: Some(Body::sdp(b"v=0 ours".to_vec())),
     };
     phone.command(Command::Invite(invite)).remove(0)

@@ -82,6 +82,7 @@ fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: None,
     };
     phone.house.command(phone.now, Command::Invite(invite));

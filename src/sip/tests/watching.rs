@@ -48,6 +48,7 @@ fn every_change_is_told_one_message_at_a_time() {
         auto_answer: false,
         call: None,
         urgent: false,
+        over: Default::default(),
         body: None,
     };
     let rung = phone.command(Command::Invite(invite));
@@ -63,6 +64,25 @@ fn every_change_is_told_one_message_at_a_time() {
     let over = phone.command(Command::Hangup { leg: LegId(2), reason: None });
     assert!(over[0].starts_with("BYE ") && states(&over[1]).is_empty(), "{over:?}");
     assert!(over[1].contains("version=\"3\""));
+}
+
+#[test]
+fn the_lamp_for_messages_is_lit_while_somebody_waits_to_be_called_back() {
+    let mut phone = Phone::new(false);
+    let sent = subscribes(&mut phone, "8003", "m1", "Event: message-summary\nExpires: 600\n");
+    assert_eq!(header(&sent[1], "Content-Type"), "application/simple-message-summary");
+    assert!(sent[1].contains("\r\n\r\nMessages-Waiting: no\r\n"), "{}", sent[1]);
+    ok(&mut phone, &sent[1]);
+    let mut tells = |is_awaited| {
+        phone.house.set_waiting(phone.now, is_awaited);
+        let sent = phone.sent();
+        sent.iter().for_each(|notify| assert!(ok(&mut phone, notify).is_empty()));
+        sent.iter().map(|notify| header(notify, "Messages-Waiting").to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(tells(false), [""; 0]);
+    assert_eq!(tells(true), ["yes"]);
+    assert_eq!(tells(true), [""; 0], "more of them are no news");
+    assert_eq!(tells(false), ["no"]);
 }
 
 #[test]

@@ -49,6 +49,10 @@ const ABROAD: &str = "00";
 const WITH_COUNTRY: usize = 11;
 /// In China mobile numbers have eleven digits and no prefix.
 const CHINA: &str = "86";
+/// Digits of a telephone's number elsewhere, without the prefix; service numbers have fewer.
+const SUBSCRIBERS: std::ops::RangeInclusive<usize> = 6..=13;
+/// The same where nothing stands before it that would tell it from a service number.
+const BARE: std::ops::RangeInclusive<usize> = 7..=12;
 
 enum Number<'a> {
     /// Of the country, without code and prefix.
@@ -60,6 +64,25 @@ enum Number<'a> {
 }
 
 impl Numbering {
+    /// Where nothing else is said, as in lists of numbers.
+    pub fn of_china() -> Self {
+        Self { country: CHINA.into(), prefix: "0".into(), dials: Form::AsWritten, callers: Form::AsWritten }
+    }
+
+    /// Whether it is the number of a telephone in this country: no other country's, and no short code or service number
+    /// as far as its form tells.
+    pub fn is_subscriber(&self, number: &str) -> bool {
+        let in_china = self.country == CHINA;
+        match self.read(number) {
+            Number::Home(rest) if in_china => self.is_mobile(rest) || is_chinese(rest),
+            Number::Home(rest) => SUBSCRIBERS.contains(&rest.len()),
+            Number::Abroad(_) => false,
+            Number::Other if !number.bytes().all(|byte| byte.is_ascii_digit()) => false,
+            Number::Other if in_china => is_local(number),
+            Number::Other => self.prefix.is_empty() && BARE.contains(&number.len()),
+        }
+    }
+
     pub fn dialled(&self, number: &str) -> String {
         self.write(number, self.dials)
     }
@@ -124,6 +147,18 @@ impl Numbering {
     }
 }
 
+/// Area code and number within it: areas are 10, 2x, or three digits.
+fn is_chinese(rest: &str) -> bool {
+    let area = if rest.starts_with("10") || rest.starts_with('2') { 2 } else { 3 };
+    let is_area = rest.starts_with("10") || !rest.starts_with(['0', '1']);
+    is_area && rest.get(area..).is_some_and(is_local)
+}
+
+/// A number within its area: what begins with 1 or 9 is a service, some of them at a charge (16…, 96…).
+fn is_local(number: &str) -> bool {
+    (7..=8).contains(&number.len()) && number.starts_with(|first: char| ('2'..='8').contains(&first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +207,47 @@ mod tests {
         let american = Numbering { prefix: String::new(), ..of("1", Form::Plus) };
         assert_eq!(american.caller("12125550100"), "+12125550100");
         assert_eq!(american.caller("2125550100"), "2125550100", "which country it is of cannot be told");
+    }
+
+    #[test]
+    fn telephones_of_the_country_are_told_from_services_and_from_abroad() {
+        let china = Numbering::of_china();
+        for telephone in [
+            "13800138000",
+            "+8613800138000",
+            "013800138000",
+            "01065139999",
+            "+862161234567",
+            "075526123456",
+            "65139999",
+        ] {
+            assert!(china.is_subscriber(telephone), "{telephone}");
+        }
+        for other in [
+            "110",
+            "12345",
+            "95588",
+            "10086",
+            "4008123123",
+            "01016812345",
+            "16812345",
+            "96012345",
+            "+85221234567",
+            "0085221234567",
+            "008613800138000000",
+            "anonymous",
+            "+",
+            "",
+            "0",
+            "00",
+        ] {
+            assert!(!china.is_subscriber(other), "{other}");
+        }
+        let german = Numbering { country: "49".into(), ..Numbering::of_china() };
+        assert!(german.is_subscriber("+493012345678") && german.is_subscriber("03012345678"));
+        assert!(!german.is_subscriber("110") && !german.is_subscriber("+8613800138000"));
+        let american = Numbering { country: "1".into(), prefix: String::new(), ..Numbering::of_china() };
+        assert!(american.is_subscriber("+12125550100") && american.is_subscriber("2125550100"));
+        assert!(!american.is_subscriber("911") && !american.is_subscriber("+442071234567"));
     }
 }

@@ -138,7 +138,7 @@ export function Waveform({ call, recording }: { call: string; recording: Recordi
         {peaks === "unknown" && <span class="soft">{t.noWaveform}</span>}
         {recording.sha256 === null && <span class="warn-text">{t.recordingGoesOn}</span>}
         <span class="grow" />
-        <a href={url} download={`${call}.wav`}>
+        <a href={url} download={`${call}.${recording.file?.split(".").pop() ?? "wav"}`}>
           {t.download}
         </a>
       </div>

@@ -15,6 +15,7 @@ import { Before } from "./before";
 import {
   beginNote,
   call,
+  clockFrom,
   contacts,
   desk,
   directory,
@@ -322,7 +323,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
         </span>
         {of && (
           <span class="strong">
-            <Since at={ringing ? of.since : (of.connected_at ?? of.since)} />
+            <Since at={ringing ? of.since : clockFrom(of)} />
           </span>
         )}
       </div>

@@ -2,18 +2,39 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { get, post, put, segment } from "../api";
-import { calls, operators } from "../board";
+import { calls, connection, operators } from "../board";
 import { callerOf } from "../caller";
 import { askDirectory } from "../directory";
 import { words } from "../language";
 import { attempt } from "../parts/toast";
 import { session } from "../people";
 import * as phones from "../phone/phone";
-import type { CallNow, CallRecord, Directory, Note, OperatorNow, Order, Stage, Today, Whom } from "../words";
-
-export const { phone } = phones;
+import { after } from "../phone/state";
+import type {
+  CallNow,
+  CallRecord,
+  Directory,
+  Note,
+  OperatorNow,
+  OperatorState,
+  Order,
+  Stage,
+  Today,
+  Whom,
+} from "../words";
 
 export const me = computed<OperatorNow | null>(() => operators.value.get(session.value?.person.id ?? "") ?? null);
+
+/** States in which nobody talks. */
+const APART: OperatorState[] = ["signed_out", "not_ready", "ready", "wrap_up", "unreachable"];
+
+/** The phone, as far as the house knows its call: what is left of a talk that is over is not shown as one. */
+export const phone = computed(() => {
+  const [now, state] = [phones.phone.value, me.value?.state];
+  const { session } = now;
+  const talks = session?.call && session.stage !== "ringing" && !calls.value.has(session.call);
+  return talks && state && APART.includes(state) ? after(now, { is: "over" }) : now;
+});
 
 /** The call on this desk: the one that is mine, the one for which my phone rings, or the one in which I am asked. */
 export const call = computed<CallNow | null>(() => {
@@ -39,13 +60,17 @@ export const callbacks = signal<CallRecord[]>([]);
 const TOGETHER: Stage[] = ["talking", "holding", "consulting", "conference"];
 
 export const desk = computed(() => {
-  const [operator, current, sip] = [me.value, call.value, phone.value.session];
+  const [operator, current, { session: sip, link }] = [me.value, call.value, phone.value];
   const mine = current !== null && operator !== null && current.operator === operator.id;
   const asked = current !== null && operator !== null && isAsked(current, operator.id);
   const stage = current?.stage ?? null;
   // While an emergency is handed off the house does nothing else with the caller.
   const free = !current?.emergency;
+  // What is asked for without a connection would be done when nobody expects it any more; emergencies are not refused.
+  const heard = connection.value.state !== "lost";
   const together = mine && stage !== null && TOGETHER.includes(stage);
+  const takesPart = mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking";
+  const silent = sip === null && takesPart;
   return {
     mine,
     /** In the call of a colleague, who has the caller. */
@@ -55,13 +80,14 @@ export const desk = computed(() => {
     hangUp: sip !== null || together || asked,
     mute: sip?.stage === "talking",
     keypad: sip?.stage === "talking",
-    hold: together && (stage === "talking" || stage === "holding"),
+    hold: together && heard && (stage === "talking" || stage === "holding"),
     held: stage === "holding",
-    consult: together && free && (stage === "talking" || stage === "holding"),
-    transfer: together && free,
-    back: together && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
-    complete: together && free && (stage === "consulting" || stage === "conference"),
-    threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
+    consult: together && heard && free && (stage === "talking" || stage === "holding"),
+    transfer: together && heard && free,
+    back:
+      together && heard && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
+    complete: together && heard && free && (stage === "consulting" || stage === "conference"),
+    threeWay: together && heard && stage === "consulting" && current.consulting?.stage === "talking",
     /** Who has confirmed stays, and without the caller nobody is left to be called for. */
     emergency:
       together &&
@@ -71,11 +97,15 @@ export const desk = computed(() => {
     /** To whom the caller is left by hanging up. */
     leaves: together && current.emergency && !current.caller_gone ? current.emergency.target : null,
     /** What can be paused, or goes on. */
-    recording: together && current.recording !== "soon" ? (current.recording ?? null) : null,
+    recording: together && heard && current.recording !== "soon" ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
     /** After a reload the consulted phone rings elsewhere, that is nowhere. */
     rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
-    reclaim: sip === null && (mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking"),
+    /** A call of mine goes on without this page's phone. */
+    silent,
+    /** Not while another tab has the phone: the house would ring it there. A session that stands still is of no use where
+     * the house says that the phone is lost. */
+    reclaim: link !== "elsewhere" && (silent || (mine && stage === "lost")),
     ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",
@@ -139,6 +169,8 @@ export interface Last {
   id: string;
   from: string | null;
   queue: string | null;
+  /** Since when it is on this desk. */
+  since: string | null;
 }
 const LAST = "hotline.last";
 
@@ -155,14 +187,26 @@ export const last = signal<Last | null>(keptLast());
 const isLast = (of: CallNow) => last.peek()?.id === of.id && last.peek()?.queue === (of.queue ?? null);
 effect(() => {
   const now = call.value;
-  if (!now?.connected_at || !desk.value.mine || isLast(now)) return;
-  last.value = { id: now.id, from: callerOf(now), queue: now.queue ?? null };
+  const talks = me.value?.state === "talking" || me.value?.state === "holding";
+  if (!now?.connected_at || !talks || !desk.value.mine || isLast(now)) return;
+  last.value = { id: now.id, from: callerOf(now), queue: now.queue ?? null, since: me.peek()?.since ?? null };
   try {
     sessionStorage.setItem(LAST, JSON.stringify(last.value));
   } catch {
     // After a reload in wrap-up the note is not offered.
   }
 });
+
+/** What the clocks of a call of mine count from: the talk with me, not those before it; of a hold its own beginning. */
+export function clockFrom(of: CallNow): string {
+  const at = me.value;
+  if (!desk.value.mine || !at) return of.connected_at ?? of.since;
+  if (at.state === "holding" || !of.connected_at) return at.since;
+  // Out of a line the caller came to me; else a colleague gave them, and then they have been on this desk since.
+  const left = of.line_since && of.line_wait_ms != null ? Date.parse(of.line_since) + of.line_wait_ms : 0;
+  const here = isLast(of) ? Date.parse(last.value?.since ?? "") || 0 : 0;
+  return new Date(Math.max(Date.parse(of.connected_at), left, here)).toISOString();
+}
 
 // The call to which a note belongs outlasts it: one writes in wrap-up too.
 export interface Noted {

@@ -6,6 +6,7 @@ import { configuration, loaded } from "../board";
 import { type Act, listen } from "../keys";
 import { language, speak, words } from "../language";
 import { begin } from "../parts/begin";
+import { Elsewhere } from "../parts/elsewhere";
 import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
 import { session, signOut } from "../people";
@@ -123,6 +124,7 @@ function Operator() {
     >
       <div class="desk">
         <div class="stack">
+          <Elsewhere />
           <Faults />
           <StatePanel onNotReady={() => show("notReady")} />
           <CallPanel show={show} />
@@ -140,7 +142,7 @@ effect(() => {
   begun = true;
   alerts.watch();
   reclaimWhenLost(
-    () => ({ call: desk.call.value, talks: desk.desk.value.reclaim, rings: desk.desk.value.rungElsewhere }),
+    () => ({ call: desk.call.value, talks: desk.desk.value.silent, rings: desk.desk.value.rungElsewhere }),
     () => void desk.order({ order: "reclaim" }),
   );
   phoneWhileSeated();

@@ -6,11 +6,19 @@ import { isHeard, partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
-import { call, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
+import { whom } from "./call-panel";
+import { call, clockFrom, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
 
 /** What the state means just now: who hears whom, above all. */
 function hint(operator: OperatorNow): string {
   const t = words.value;
+  if (operator.state === "wrap_up") return afterwards(operator.next);
+  const rung = operator.state === "offered";
+  const talks = operator.state === "talking" || operator.state === "holding" || operator.state === "outbound";
+  // Of what another tab says and hears nothing is known here.
+  if (phone.value.link === "elsewhere" && !phone.value.session && (rung || talks))
+    return rung ? t.elsewhere.rings : t.elsewhere.talks;
+  if (phone.value.link === "lost" && phone.value.session && talks) return t.operator.linkLost;
   if (operator.state === "outbound" && operator.part) {
     if (!phone.value.muted) return partOf(operator.part);
     const muted = mutedFor(call.value);
@@ -21,9 +29,19 @@ function hint(operator: OperatorNow): string {
   if (stage === "lost") return t.operator.lost;
   if (phone.value.muted) return mutedFor(call.value);
   if (call.value?.caller_gone) return t.operator.callerGone;
-  if (stage === "consulting") return t.operator.callerWaits;
+  const asked = call.value?.consulting;
+  if (stage === "consulting" && asked)
+    return (asked.stage === "talking" ? t.operator.consulting : t.operator.consultRinging)(whom(asked.to));
   if (stage === "conference") return t.operator.conference;
   return t.stateHint[operator.state];
+}
+
+/** What comes after this: the one place that tells it. Who was not ready before, and asked for nothing, stays so. */
+function afterwards(next: string | null | undefined): string {
+  const t = words.value;
+  if (!next) return t.next.ready;
+  if (next === "signed_out") return t.next.signedOut;
+  return next === "sign_in" || next === "signed_in" ? t.next.untilReady : t.next.notReady(open(t.reason, next));
 }
 
 /** How much is left of what ends by itself, 0 to 1. */
@@ -45,7 +63,8 @@ function Remaining({ operator }: { operator: OperatorNow }) {
 function PhoneState() {
   const t = words.value.operator;
   const { link, session, quality } = phone.value;
-  const heard = session?.stage === "talking" && quality.grade !== "unknown" ? quality.grade : null;
+  const heard =
+    link === "registered" && session?.stage === "talking" && quality.grade !== "unknown" ? quality.grade : null;
   const kind = heard === "poor" ? "bad-text strong" : heard === "fair" ? "warn-text" : "";
   return (
     <p class="phone-state hint" data-field="phone" data-value={link}>
@@ -67,26 +86,27 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
   const can = desk.value;
   const { state, next } = operator;
   const part = state === "outbound" ? operator.part : null;
+  const mine = can.mine && (state === "talking" || state === "holding") ? call.value : null;
+  const asks = mine?.consulting && (mine.stage === "consulting" || mine.stage === "conference") && t.stage[mine.stage];
+  const from = mine ? clockFrom(mine) : operator.since;
   const idle = state === "ready" || state === "not_ready" || state === "signed_out" || state === "unreachable";
   const reason = state === "not_ready" && operator.reason ? open(t.reason, operator.reason) : "";
-  const after =
-    next === "signed_out" ? t.state.signed_out : next === "sign_in" ? t.state.not_ready : open(t.reason, next);
   return (
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
       <div class="state-now">
         <p class="word" role="status" data-field="state" data-value={state}>
-          {part ? t.act[part.stage === "ringing" ? "rung" : part.act] : t.state[state]}
+          {part ? t.act[part.stage === "ringing" ? "rung" : part.act] : (asks ?? t.state[state])}
         </p>
         <p class="state-clock" data-field="state-clock">
-          {state === "wrap_up" && operator.until ? <Left until={operator.until} /> : <Since at={operator.since} />}
+          {state === "wrap_up" && operator.until ? <Left until={operator.until} /> : <Since at={from} />}
         </p>
         <Remaining operator={operator} />
       </div>
       <div class="state-words">
         <p>
           {reason && <strong data-field="reason">{reason} · </strong>}
-          {next && <strong data-field="next">{t.next(after)} · </strong>}
-          {hint(operator)}
+          {next && state !== "wrap_up" && <strong data-field="next">{afterwards(next)} </strong>}
+          <span data-field="hint">{hint(operator)}</span>
         </p>
         <PhoneState />
       </div>
@@ -103,7 +123,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
         )}
         {can.ready && (idle || next) && (
           <KeyButton act="ready" kind={idle ? "good" : ""} onAct={() => void ready()}>
-            {state === "signed_out" ? t.operator.signIn : idle ? t.operator.ready : t.operator.readyAfter}
+            {state === "signed_out" ? t.operator.signIn : idle || can.wrapUp ? t.operator.ready : t.operator.readyAfter}
           </KeyButton>
         )}
         <KeyButton act="notReady" disabled={!can.notReady} onAct={onNotReady}>

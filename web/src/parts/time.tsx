@@ -8,7 +8,8 @@ export function Since({ at }: { at: string | null | undefined }) {
   return <>{at ? clock(since(at, now.value)) : "–"}</>;
 }
 
-/** How long it is to a moment. */
-export function Left({ until }: { until: string }) {
-  return <>{countdown(Date.parse(until) - now.value)}</>;
+/** How long it is to a moment. `say`: in which words, where others beside it tell how long it has been. */
+export function Left({ until, say }: { until: string; say?: (clock: string) => string }) {
+  const left = countdown(Date.parse(until) - now.value);
+  return <>{say ? say(left) : left}</>;
 }

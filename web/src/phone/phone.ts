@@ -7,7 +7,9 @@ import type { RTCSession } from "jssip/lib/RTCSession.js";
 import { get } from "../api";
 import type { PhoneFacts } from "../words";
 import * as devices from "./devices";
+import { keepMuted, wasMuted } from "./muted";
 import { after, type Counted, type Fault, grade, type Happening, IDLE, lossBetween, microphoneFault } from "./state";
+import * as tabs from "./tabs";
 import * as tone from "./tone";
 
 export const phone = signal(IDLE);
@@ -26,6 +28,12 @@ interface Talk {
   answering: boolean;
 }
 
+/** Whether the house is known to have this call no longer. */
+let isOver: (call: string) => boolean = () => false;
+export const askWhetherOver = (ask: typeof isOver) => {
+  isOver = ask;
+};
+
 let agent: JsSIP.UA | null = null;
 let talk: Talk | null = null;
 let facts: PhoneFacts | null = null;
@@ -38,10 +46,15 @@ let tries = 0;
 let later: ReturnType<typeof setTimeout> | undefined;
 /** Whoever started the phone wants it until they stop it. */
 let wanted = false;
+/** It is this tab's, and no other's. */
+let here = false;
+/** So long, in ms, the phone stays where it was while another tab takes it: nobody finds the seat without one. */
+const MOVES = 2_000;
+let parting: ReturnType<typeof setTimeout> | undefined;
 
 function again(what: () => void): void {
   clearTimeout(later);
-  if (!wanted) return;
+  if (!wanted || !here) return;
   later = setTimeout(what, Math.min(AGAIN.last, AGAIN.first * 2 ** tries));
   tries = Math.min(tries + 1, 8);
 }
@@ -61,7 +74,32 @@ export function start(): void {
   if (!devices.allowed()) fault("insecure");
   navigator.mediaDevices?.addEventListener("devicechange", devicesChanged);
   void devices.look();
-  void connect();
+  tabs.ask({ mine: comeHere, elsewhere: goElsewhere });
+}
+
+function comeHere(): void {
+  here = true;
+  clearTimeout(parting);
+  if (phone.value.link === "elsewhere") happens({ is: "started" });
+  if (agent) agent.register();
+  else void connect();
+}
+
+function goElsewhere(): void {
+  here = false;
+  clearTimeout(later);
+  happens({ is: "elsewhere" });
+  clearTimeout(parting);
+  parting = setTimeout(part, MOVES);
+}
+
+/** The seat's phone is another: what still talks here goes on, and nothing new comes. */
+function part(): void {
+  if (here || !agent) return;
+  if (talk) return agent.unregister();
+  const old = agent;
+  agent = null;
+  old.stop();
 }
 
 async function connect(): Promise<void> {
@@ -71,7 +109,7 @@ async function connect(): Promise<void> {
     fault("link_lost");
     return again(() => void connect());
   }
-  if (!wanted || agent) return;
+  if (!wanted || !here || agent) return;
   const socket = new JsSIP.WebSocketInterface(socketAddress(facts.websocket));
   const made = new JsSIP.UA({
     sockets: [socket],
@@ -86,13 +124,13 @@ async function connect(): Promise<void> {
   });
   agent = made;
   made.on("registered", () => {
-    if (agent !== made) return;
+    if (agent !== made || !here) return;
     tries = 0;
     happens({ is: "registered" });
   });
   made.on("disconnected", () => agent === made && happens({ is: "disconnected" }));
   made.on("registrationFailed", (event) => {
-    if (agent !== made) return;
+    if (agent !== made || !here) return;
     // Without an answer it is the connection. JsSIP registers again by itself only over a new one.
     happens({ is: event.response ? "refused" : "disconnected" });
     again(() => agent === made && made.isConnected() && made.register());
@@ -103,10 +141,13 @@ async function connect(): Promise<void> {
   made.start();
 }
 
+/** From the tab that has it. */
+export const takeHere = tabs.takeHere;
+
 /** The network is there again: what waited for another try has it now, and a connection that is dead without knowing
  * shows by what is sent over it. */
 export function lookAgain(): void {
-  if (!wanted) return;
+  if (!wanted || !here) return;
   tries = 0;
   clearTimeout(later);
   if (!agent) void connect();
@@ -118,7 +159,10 @@ export function lookAgain(): void {
 export function stop(why?: Fault): void {
   if (!wanted) return;
   wanted = false;
+  here = false;
   clearTimeout(later);
+  clearTimeout(parting);
+  tabs.leave();
   const [old, former] = [agent, talk];
   [agent, talk] = [null, null];
   tone.silence();
@@ -153,20 +197,28 @@ function answersByItself(request: Request_): boolean {
 
 function take(next: RTCSession, request: Request_): void {
   const byItself = answersByItself(request);
+  const call = request.getHeader("X-Hotline-Call") ?? null;
+  const former = phone.value.session?.call ?? null;
   if (talk && !talk.session.isEnded()) {
-    if (!byItself) {
+    // The house offers no call to whom it knows in another: where it does, what stands here is left over.
+    const leftOver = former !== null && (former === call || isOver(former));
+    if (!byItself && !leftOver) {
       next.terminate({ status_code: 486 });
       return;
     }
-    // The house rings this page again to give the call back: the old session is a shell.
+    // So is the session of a call that the house gives back.
     const old = talk;
     talk = null;
-    old.session.terminate();
+    // What is given back takes the place of the old session: the house ends that one.
+    if (!byItself || former !== call) old.session.terminate();
     letGo(old);
   }
   const mine: Talk = { session: next, stream: null, answering: false };
   talk = mine;
-  happens({ is: "invited", call: request.getHeader("X-Hotline-Call") ?? null, from: request.from.uri.user });
+  // Who is rung anew begins to be heard; who gets a call back is as silent as before.
+  const muted = byItself && wasMuted(call);
+  if (!byItself && wasMuted(call)) keepMuted(call, false);
+  happens({ is: "invited", call, from: request.from.uri.user, muted });
   next.on("accepted", () => talk === mine && happens({ is: "answering" }));
   next.on("confirmed", () => talk === mine && happens({ is: "talking" }));
   const over = () => {
@@ -175,13 +227,18 @@ function take(next: RTCSession, request: Request_): void {
     talk = null;
     tone.silence();
     happens({ is: "over" });
+    if (!here) part();
   };
   next.on("ended", over);
   next.on("failed", over);
   next.on("getusermediafailed", (error: DOMException) => fault(microphoneFault(error?.name ?? "")));
   // The house learns our other addresses by itself (RFC 8445 §7.3.1.3): nobody waits for a STUN server that is away.
   next.on("icecandidate", ({ ready }) => void setTimeout(ready, 100));
-  next.on("peerconnection", ({ peerconnection }) => watch(mine, peerconnection));
+  next.on("peerconnection", ({ peerconnection }) => {
+    // Before it has a microphone: nothing of it is ever sent.
+    if (muted) next.mute({ audio: true });
+    watch(mine, peerconnection);
+  });
   if (byItself) {
     void tone.beepOnce();
     void answer();
@@ -211,6 +268,7 @@ export async function answer(): Promise<void> {
   if (talk !== mine || mine.session.isEnded()) return stopTracks(microphone);
   for (const what of ["mic_denied", "mic_missing", "mic_busy", "mic_gone", "ring_muted"] as const) mended(what);
   keep(mine, microphone);
+  for (const track of microphone.getAudioTracks()) track.enabled = !phone.value.muted;
   tone.silence();
   mine.session.answer({
     mediaStream: microphone,
@@ -235,6 +293,7 @@ export function mute(): void {
   const muted = !phone.value.muted;
   if (muted) session.mute({ audio: true });
   else session.unmute({ audio: true });
+  keepMuted(phone.value.session?.call ?? null, muted);
   happens({ is: "muted", muted });
 }
 

@@ -1,4 +1,4 @@
-// After a reload in a call the house rings this page again.
+// After a reload in a call the house rings this page again; so it does when the phone comes from another tab.
 
 import { effect } from "@preact/signals";
 import { loaded } from "../board";
@@ -20,6 +20,8 @@ export function reclaimWhenLost(away: () => Away, reclaim: (call: CallNow) => vo
   let asked: string | null = null;
   effect(() => {
     const { call, talks, rings } = away();
+    // When the phone is back from another tab it begins anew.
+    if (phone.value.link === "elsewhere") asked = null;
     if (phone.value.link !== "registered" || !loaded.value) return;
     const begins = asked === null;
     const loss = call ? `${call.id} ${call.since}` : "";

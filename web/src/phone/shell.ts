@@ -34,6 +34,7 @@ function later(call: string): void {
 }
 
 export function dropShells(): void {
+  phones.askWhetherOver((call) => connection.value.state === "live" && !calls.value.has(call));
   let former: string | null = null;
   effect(() => {
     const call = unknown();

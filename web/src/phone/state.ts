@@ -1,6 +1,7 @@
 // The phone as a machine: what happened to it, and what it is then. It knows no SIP library and no browser.
 
-export type Link = "off" | "connecting" | "registered" | "lost" | "refused";
+/** `elsewhere`: another tab of this browser has it. */
+export type Link = "off" | "connecting" | "registered" | "lost" | "refused" | "elsewhere";
 
 export type Fault =
   | "mic_denied"
@@ -49,7 +50,9 @@ export type Happening =
   | { is: "disconnected" }
   | { is: "refused" }
   | { is: "stopped" }
-  | { is: "invited"; call: string | null; from: string }
+  | { is: "elsewhere" }
+  /** `muted`: the house gives back a call in which the microphone was off. */
+  | { is: "invited"; call: string | null; from: string; muted?: boolean }
   | { is: "answering" }
   /** It was to be answered and could not be: it rings on. */
   | { is: "unanswered" }
@@ -79,10 +82,17 @@ export function after(phone: Phone, happening: Happening): Phone {
         : phone;
     case "refused":
       return { ...fail(phone, "link_refused"), link: "refused" };
+    case "elsewhere":
+      // A talk that is here goes on until it is there.
+      return { ...mend(mend(phone, "link_lost"), "link_refused"), link: "elsewhere" };
     case "stopped":
       return { ...IDLE, faults: phone.faults.filter((fault) => fault.startsWith("mic") || fault === "insecure") };
     case "invited":
-      return { ...phone, session: { call: happening.call, from: happening.from, stage: "ringing" }, muted: false };
+      return {
+        ...phone,
+        session: { call: happening.call, from: happening.from, stage: "ringing" },
+        muted: happening.muted ?? false,
+      };
     case "answering":
       return phone.session ? { ...phone, session: { ...phone.session, stage: "answering" } } : phone;
     case "unanswered":

@@ -5,10 +5,12 @@ import { effect } from "@preact/signals";
 import { alarms, configuration, figures, loaded } from "../board";
 import { now } from "../clock";
 import { askDirectory } from "../directory";
+import { emergencies, targets } from "../emergencies";
 import { clock, count, percent, since } from "../format";
 import { words } from "../language";
 import { begin } from "../parts/begin";
 import { Dialog } from "../parts/dialog";
+import { Elsewhere } from "../parts/elsewhere";
 import { Frame } from "../parts/frame";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
@@ -18,6 +20,7 @@ import { phoneWhileSeated } from "../phone/seated";
 import * as tone from "../phone/tone";
 import { away, explained, reclaim } from "./acts";
 import { Callbacks } from "./callbacks";
+import { Emergencies } from "./emergencies";
 import { Mine } from "./mine";
 import { Operators, reasons } from "./operators";
 import { Queues, tint, Waiting } from "./queues";
@@ -91,6 +94,8 @@ function Supervisor() {
     <Frame page="supervisor" ownTitle>
       <div class="stack">
         <House />
+        <Emergencies />
+        <Elsewhere />
         <Mine />
         <Faults />
         <div class="board">
@@ -114,15 +119,18 @@ function Supervisor() {
 
 const names = () =>
   attempt(async () => {
-    reasons.value = (await askDirectory()).reasons;
+    const directory = await askDirectory();
+    reasons.value = directory.reasons;
+    targets.value = directory.emergencies;
   });
 
-/** An alarm is noticed from another tab: its number is in the title, and a new one is heard once. */
+/** What is alarming is noticed from another tab: its number is in the title, and what is new is heard once. */
 function watchAlarms(): void {
-  let former = new Set<string>(alarms.value.keys());
+  const alarming = () => new Set([...alarms.value.keys(), ...emergencies.value.map((call) => `emergency ${call.id}`)]);
+  let former = alarming();
   effect(() => {
     const t = words.value;
-    const ids = new Set(alarms.value.keys());
+    const ids = alarming();
     document.title = `${ids.size > 0 ? `▲${ids.size} ` : ""}${t.page.supervisor} · ${t.common.house}`;
     if ([...ids].some((id) => !former.has(id))) void tone.beepOnce();
     former = ids;

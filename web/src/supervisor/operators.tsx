@@ -3,6 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { calls, operators, queues } from "../board";
 import { callerOf } from "../caller";
+import { sinceWhen, stageOf, targetName } from "../emergencies";
 import { count, number } from "../format";
 import { open, words } from "../language";
 import { doing, nameOf, STATES } from "../operators";
@@ -77,11 +78,27 @@ function More({ operator, call, own }: { operator: OperatorNow; call: CallNow | 
   );
 }
 
+/** What comes after what they do: ready needs no word. */
+function nextOf(next: string | null | undefined): string {
+  const t = words.value;
+  if (!next) return "";
+  if (next === "signed_out") return t.state.signed_out;
+  return next === "signed_in" || next === "sign_in" ? t.state.not_ready : open(t.reason, next);
+}
+
 /** A supervisor in the talk, or on the way into it. */
 function beside({ operator, mode, stage }: CallNow["supervised_by"][number]): string {
   const t = words.value;
   const what = `${t.supervisor[mode]} ${nameOf(operator)}`;
   return stage === "ringing" ? `${what} (${t.stage.ringing})` : what;
+}
+
+/** Of those who are not there it is not known since when: the house may have begun after they left. */
+function Lasts({ operator }: { operator: OperatorNow }) {
+  const { state, since, until } = operator;
+  if (state === "signed_out") return <span class="soft">–</span>;
+  if (until && state === "wrap_up") return <Left until={until} say={words.value.supervisor.left} />;
+  return <Since at={since} />;
 }
 
 function Row({ operator }: { operator: OperatorNow }) {
@@ -93,7 +110,8 @@ function Row({ operator }: { operator: OperatorNow }) {
   // Nobody listens to themselves.
   const own = operator.id === session.value?.person.id;
   const mine = supervised.value?.call.id === call?.id ? supervised.value?.mode : null;
-  const next = operator.next === "signed_out" ? t.state.signed_out : operator.next ? open(t.reason, operator.next) : "";
+  const next = nextOf(operator.next);
+  const alarming = call?.emergency ? { ...call, emergency: call.emergency } : null;
   const queue = queues.value.get(call?.queue ?? "")?.name ?? "";
   return (
     <tr data-operator={operator.id}>
@@ -107,6 +125,15 @@ function Row({ operator }: { operator: OperatorNow }) {
         <span class="chip" data-state={operator.state}>
           {doing(operator)}
         </span>
+        {alarming && (
+          <span
+            class="second strong bad-text cut"
+            data-field="emergency"
+            title={`${targetName(alarming.emergency.target)} · ${stageOf(alarming)}`}
+          >
+            {alarming.emergency.target} <Since at={sinceWhen(alarming)} /> · {stageOf(alarming)}
+          </span>
+        )}
         {(operator.reason || next) && (
           <span class="second">
             {operator.reason ? open(t.reason, operator.reason) : ""} {next && `→ ${next}`}
@@ -114,11 +141,7 @@ function Row({ operator }: { operator: OperatorNow }) {
         )}
       </td>
       <td class="number">
-        {operator.until && operator.state === "wrap_up" ? (
-          <Left until={operator.until} />
-        ) : (
-          <Since at={operator.since} />
-        )}
+        <Lasts operator={operator} />
       </td>
       <td>
         {call ? (

@@ -5,11 +5,13 @@ import { useEffect, useState } from "preact/hooks";
 import { connection, figures, operators, refresh, standing } from "../board";
 import { now } from "../clock";
 import { laidOut, MINUTES } from "../day";
+import { emergencies, sinceWhen, stageOf } from "../emergencies";
 import { clock, count, percent, since } from "../format";
 import { open, words } from "../language";
 import { begin } from "../parts/begin";
 import { Chart, type Line } from "../parts/chart";
 import { ConnectionBar, Switches } from "../parts/frame";
+import { Since } from "../parts/time";
 import type { OperatorState, Quarter } from "../words";
 import "../style/base.css";
 import "./wall.css";
@@ -251,6 +253,27 @@ function Bars({
   );
 }
 
+/** So many are told one by one: they have one line. */
+const TOLD = 3;
+
+/** Who was called and how far it has come: of whose call it is the hall is told nothing. */
+function Emergencies() {
+  const t = words.value.emergency;
+  const list = emergencies.value;
+  if (list.length === 0) return null;
+  return (
+    <p class="wall-notice" data-state="urgent" data-field="emergencies">
+      ▲ {t.title}
+      {list.slice(0, TOLD).map((call) => (
+        <span key={call.id} class="one">
+          {call.emergency.target} {stageOf(call)} <Since at={sinceWhen(call)} />
+        </span>
+      ))}
+      {list.length > TOLD && <span class="one">{t.more(list.length - TOLD)}</span>}
+    </p>
+  );
+}
+
 function Wall() {
   const t = words.value;
   const today = figures.value;
@@ -273,10 +296,15 @@ function Wall() {
       <ConnectionBar />
       <main class={`wall ${live ? "" : "stale"}`} id="main">
         <Head />
-        {notice && (
-          <p class="wall-notice" data-state={notice.level} role="status">
-            {notice.text}
-          </p>
+        {(notice || emergencies.value.length > 0) && (
+          <div class="wall-notices">
+            <Emergencies />
+            {notice && (
+              <p class="wall-notice" data-state={notice.level} role="status">
+                {notice.text}
+              </p>
+            )}
+          </div>
         )}
         <Tiles />
         <div class="middle">

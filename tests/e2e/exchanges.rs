@@ -1,0 +1,51 @@
+//! Exchanges with carriers and desk phones, each a scenario of sipp's.
+
+use crate::house::{Files, House, free_port};
+use crate::peers::Sipp;
+
+#[test]
+fn why_a_carrier_hung_up_is_in_the_record_and_a_carrier_is_told_why_the_house_does() {
+    let port = free_port();
+    let house = House::open(&Files::new(Some(port)));
+    let phone = Sipp::phone("phone_answers", port);
+    Sipp::caller(&house, "caller_says_why", "12346").succeed();
+    phone.succeed();
+    let record = house.wait_records(1).remove(0);
+    assert_eq!((&record["ended_by"], &record["reason"]), (&"caller".into(), &"Q.850;cause=38".into()), "{record:#}");
+
+    let phone = Sipp::phone("phone_answers_and_hangs_up", port);
+    Sipp::caller(&house, "caller_is_told_why", "12346").succeed();
+    phone.succeed();
+    let record = house.wait_records(2).pop().expect("a record");
+    assert_eq!((&record["ended_by"], record["reason"].is_null()), (&"operator".into(), true), "{record:#}");
+}
+
+#[test]
+fn a_call_that_rings_at_a_colleague_is_picked_up_from_another_phone() {
+    let (boris, chen) = (free_port(), free_port());
+    let mut files = Files::new(Some(boris));
+    files.operators += &format!(
+        "[[seat]]\nid = \"8003\"\ncontact = \"sip:8003@127.0.0.1:{chen}\"\n\
+         [[operator]]\nid = \"1003\"\nname = \"Chen\"\nskills = {{ mandarin = 1 }}\nseat = \"8003\"\n"
+    );
+    // Boris is asked first, and rings until somebody is quicker.
+    files.queues = files.queues.replace(
+        "id = \"citizen\"\nneed = \"mandarin >= 1\"\nring = \"4s\"",
+        "id = \"citizen\"\nneed = \"mandarin >= 1\"\nchoose = \"most-skilled\"\nring = \"20s\"",
+    );
+    let rings = Sipp::phone("phone_elsewhere", boris);
+    let house = House::open(&files);
+    let caller = Sipp::callers(&house, "caller_stays", "12346", &["-d", "8000"]);
+    rings.moment_of("sent", "SIP/2.0 180");
+    house.wait_log(&["offered", "1002"]);
+    let chens = Sipp::callers(&house, "phone_picks_up", "*88002", &["-p", &chen.to_string()]);
+    house.wait_log(&["connected", "1003"]);
+    rings.succeed();
+    caller.succeed();
+    chens.succeed();
+    let records = house.wait_records(2);
+    let record = records.iter().find(|record| record["to"] == "12346").expect("the citizen's");
+    assert_eq!((&record["outcome"], &record["operator"]), (&"answered".into(), &"1003".into()), "{record:#}");
+    let offers: Vec<_> = record["offers"].as_array().expect("offers").iter().map(|offer| &offer["outcome"]).collect();
+    assert_eq!(offers, ["answered_elsewhere", "answered"], "{record:#}");
+}
