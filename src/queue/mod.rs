@@ -13,7 +13,6 @@ pub mod decision;
 mod engine;
 mod estimate;
 mod inputs;
-mod late;
 mod line;
 mod look;
 pub mod need;

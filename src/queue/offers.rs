@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deadlines::Deadline;
 use super::engine::Engine;
-use super::line::{ContactState, Exclusion};
+use super::line::{Contact, ContactState, Exclusion};
 use super::operators::{Activity, PHONE_BUSY, RONA, Slot};
 use super::words::{Next, OfferFailure, OfferOutcome, Output};
 use crate::ids::{CallId, OfferId, OperatorId, SeatId};
@@ -28,6 +28,20 @@ pub(super) struct Offer {
     pub seat: SeatId,
     pub at: Moment,
     pub until: Moment,
+}
+
+impl Contact {
+    /// Whoever did not take it is not asked for it again for a while.
+    pub(super) fn exclude(&mut self, now: Moment, operator: Slot, exclude_for: Duration) {
+        let before = self.excluded.iter_mut().find(|exclusion| exclusion.operator == operator);
+        let times = before.as_ref().map_or(0, |exclusion| exclusion.times);
+        let until = now + exclude_for * 2_u32.pow(times.min(DOUBLINGS));
+        let renewed = Exclusion { operator, until, times: times + 1, over: exclude_for.is_zero() };
+        match before {
+            Some(exclusion) => *exclusion = renewed,
+            None => self.excluded.push(renewed),
+        }
+    }
 }
 
 impl Engine {
@@ -231,14 +245,7 @@ impl Engine {
         let ContactState::Offered { first, count } = contact.state else { return };
         contact.failed_offers += 1;
         if matches!(outcome, OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
-            let before = contact.excluded.iter_mut().find(|exclusion| exclusion.operator == failed_by);
-            let times = before.as_ref().map_or(0, |exclusion| exclusion.times);
-            let until = now + exclude_for * 2_u32.pow(times.min(DOUBLINGS));
-            let renewed = Exclusion { operator: failed_by, until, times: times + 1, over: exclude_for.is_zero() };
-            match before {
-                Some(exclusion) => *exclusion = renewed,
-                None => contact.excluded.push(renewed),
-            }
+            contact.exclude(now, failed_by, exclude_for);
         }
         // Who was awaited in person and did not take it is not awaited any longer.
         contact.preferred = None;

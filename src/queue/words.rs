@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
-pub use super::late::LateCause;
 use super::settings::{Exit, Rules};
 pub use super::waits::{Expected, ExpectedWaits, LateCause, Place};
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, Reason, SeatId};
@@ -73,6 +72,9 @@ pub enum Input {
         contact: CallId,
         queue: QueueId,
         caller: Option<Caller>,
+        /// The colleague whom they were to be left to, and who did not take them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed_by: Option<OperatorId>,
     },
     /// An operator sent the contact on to this line: it waits in the place of `since`.
     PassedOn {

@@ -199,7 +199,13 @@ impl Scenario {
         match words[..] {
             ["joins", queue] => self.joins(who, queue, None),
             ["joins", queue, "from", number] => self.joins(who, queue, Some(number)),
-            ["comes", "back", "to", queue] => Input::Return { contact: call(who), queue: queue.into(), caller: None },
+            ["comes", "back", "to", queue] => {
+                Input::Return { contact: call(who), queue: queue.into(), caller: None, failed_by: None }
+            }
+            ["comes", "back", "to", queue, "refused", "by", operator] => {
+                let failed_by = Some(operator.into());
+                Input::Return { contact: call(who), queue: queue.into(), caller: None, failed_by }
+            }
             ["is", "passed", "on", "to", queue, "since", at] => {
                 Input::PassedOn { contact: call(who), queue: queue.into(), caller: None, since: moment(at) }
             }
