@@ -689,6 +689,7 @@ export const en: Dictionary = {
       failed: "failed",
       unconfirmed: "not confirmed",
       withdrawn: "taken back",
+      restarted: "cut by a restart",
     },
     offer: {
       answered: "answered",

@@ -643,6 +643,7 @@ export const zh = {
       failed: "没有接通",
       unconfirmed: "未确认受理",
       withdrawn: "话务员取消",
+      restarted: "系统重启中断",
     } as Record<string, string>,
     offer: {
       answered: "接听",
