@@ -135,14 +135,15 @@ pub fn called_back_by(
     Ok(found.into())
 }
 
-/// The last calls of a caller, but for one: the latest first.
-pub fn caller(dir: &Path, number: &str, but: CallId, limit: usize) -> Result<Vec<Record>, ReadFault> {
+/// The last calls of a caller, but for one: the latest first. The call in which a callback was asked for is no other
+/// than the callback.
+pub fn caller(dir: &Path, number: &str, but: &Record, limit: usize) -> Result<Vec<Record>, ReadFault> {
     if number.is_empty() {
         return Ok(Vec::new());
     }
     let filter = Filter { from: Some(number.to_string()), ..Filter::default() };
-    let mut found = search(dir, &filter, limit + 1)?;
-    found.retain(|record| record.call_id != but);
+    let mut found = search(dir, &filter, limit + 2)?;
+    found.retain(|record| record.call_id != but.call_id && Some(record.call_id) != but.callback_of);
     found.truncate(limit);
     Ok(found)
 }
