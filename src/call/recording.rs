@@ -88,8 +88,8 @@ impl Call {
         }
     }
 
-    /// Whoever pressed a key before the notice was over hears it beside the operator, who hears it too. The caller hears
-    /// it to its end, once: on hold, and while an emergency rings, too.
+    /// Whoever pressed a key before the notice was over hears it beside the operator, who hears it too. The caller
+    /// hears it to its end, once: on hold, and while an emergency rings, too.
     fn tell_beside(&mut self, house: &mut House) {
         let Some(notice) = house.settings.ivr.notice.clone() else { return };
         self.set_notice_plays(true);

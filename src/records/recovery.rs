@@ -130,8 +130,8 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     }
 }
 
-/// How long the caller was on hold in the talk that began at `since`: somebody held, or the operator spoke with another.
-/// Times that overlap count once.
+/// How long the caller was on hold in the talk that began at `since`: somebody held, or the operator spoke with
+/// another. Times that overlap count once.
 fn held(record: &Record, since: Moment, until: Moment) -> u64 {
     let holds = record.holds.iter().map(|hold| (hold.at, hold.ended_at.unwrap_or(until)));
     let asked = record.transfers.iter().filter(|of| matches!(of.kind.as_str(), "consult" | "attended"));

@@ -227,7 +227,8 @@ pub struct TransferRecord {
     /// When the consultation was over, or the caller theirs.
     pub ended_at: Option<Moment>,
     /// `transferred`; `returned`: the operator is with the caller again; `ended`: one of them hung up; `busy`,
-    /// `refused`, `no_answer`, `failed`: the caller went back; `restarted`: the house was cut off; empty while it goes on.
+    /// `refused`, `no_answer`, `failed`: the caller went back; `restarted`: the house was cut off; empty while it goes
+    /// on.
     pub outcome: String,
 }
 

@@ -36,7 +36,8 @@ pub struct Contacts {
 
     /// Sum of the waits of the answered.
     pub wait: Duration,
-    /// Of all who were offered, whether answered, gone or waiting still; but for those who were moved or took a callback.
+    /// Of all who were offered, whether answered, gone or waiting still, but for those who were moved or took a
+    /// callback.
     pub longest_wait: Duration,
     pub talk: Duration,
     pub hold: Duration,

@@ -91,8 +91,8 @@ impl Statistics {
         self.running.as_ref()?.day.get(of)
     }
 
-    /// How many joined in the last 15 minutes (to ten seconds), and the share of them who were answered in time; of one queue, or of the
-    /// house.
+    /// How many joined in the last 15 minutes (to ten seconds), and the share of them who were answered in time; of one
+    /// queue, or of the house.
     pub fn recent(&self, now: Moment, queue: Option<&QueueId>) -> (u64, Option<f64>) {
         let mut all = Contacts::default();
         let Some(running) = &self.running else { return (0, None) };
