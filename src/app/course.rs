@@ -49,6 +49,7 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
         "transferred" => format!("{by} left the caller to {to}"),
         "returned" => format!("{by} was with the caller again"),
         "ended" => format!("the consultation of {to} ended: one of them hung up"),
+        "restarted" => format!("the house was cut off while {by} was turned to {to}"),
         why => format!("{to} was not reached: {}", plain(why)),
     };
     match of.kind.as_str() {

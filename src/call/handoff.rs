@@ -14,7 +14,6 @@ use crate::ids::LegId;
 use crate::ivr::{CONFIRMED, DENIED};
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::Input;
 use crate::records::{self, EndedBy, HandoffRecord, Outcome};
 use crate::sip::{self, Body, Target};
 
@@ -452,22 +451,6 @@ impl Call {
                 self.back_to_the_line(house);
             }
         }
-    }
-
-    /// Nobody has the caller any more: another operator does, before everybody else.
-    pub fn back_to_the_line(&mut self, house: &mut House) {
-        let Some(queue) = self.record.queue.clone() else {
-            // No queue had led to the talk: the menu may say what comes where nobody is reached.
-            if !self.walk_on(house) {
-                self.fail(house);
-            }
-            return;
-        };
-        info!(%queue, "back to the head of the line");
-        self.places = None;
-        self.state = State::Line(house.line_of(&queue, self.language));
-        self.in_line = true;
-        house.queue(Input::Return { contact: self.id, queue, caller: self.caller_number() });
     }
 
     /// Lets go of the far end when the call ends.

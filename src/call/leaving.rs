@@ -5,7 +5,7 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::ledger;
-use crate::ids::{Prompt, PromptName, QueueId};
+use crate::ids::{OperatorId, Prompt, PromptName, QueueId};
 use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, KeyLeads, MESSAGE_TAKEN, MessageMachine};
 use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
@@ -66,6 +66,27 @@ impl Call {
             (_, JoinRefusal::Full | JoinRefusal::Nobody) => self.last_words(house, words.busy, Outcome::RefusedBusy),
             (_, JoinRefusal::UnknownQueue | JoinRefusal::Twice) => self.fail(house),
         }
+    }
+
+    /// Nobody has the caller any more: another operator does, before everybody else.
+    pub fn back_to_the_line(&mut self, house: &mut House) {
+        self.back_to_the_line_from(house, None);
+    }
+
+    /// `failed_by`: a colleague who was rung for them, and did not take them.
+    pub fn back_to_the_line_from(&mut self, house: &mut House, failed_by: Option<OperatorId>) {
+        let Some(queue) = self.record.queue.clone() else {
+            // No queue had led to the talk: the menu may say what comes where nobody is reached.
+            if !self.walk_on(house) {
+                self.fail(house);
+            }
+            return;
+        };
+        info!(%queue, "back to the head of the line");
+        self.places = None;
+        self.state = State::Line(house.line_of(&queue, self.language));
+        self.in_line = true;
+        house.queue(Input::Return { contact: self.id, queue, caller: self.caller_number(), failed_by });
     }
 
     /// Only keys that the queue has are passed on: what the engine is told is kept for ever.

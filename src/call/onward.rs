@@ -354,10 +354,11 @@ impl Call {
         let State::Onward(onward) = &self.state else { return };
         info!(whom = %onward.whom, status, "sent on in vain");
         let of_operator = onward.is_of_operator();
+        let failed_by = onward.operator().map(|(operator, _)| operator);
         self.drop_onward(house, reason(status));
         if of_operator {
             self.transfer_failed(house, status);
-            return self.back_to_the_line(house);
+            return self.back_to_the_line_from(house, failed_by);
         }
         self.sent_on_in_vain(house);
     }

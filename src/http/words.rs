@@ -98,6 +98,7 @@ pub struct CallNow {
     pub language: Option<String>,
     pub choices: String,
     pub queue: Option<String>,
+    /// Of a callback: when the call arrived in which it was asked for.
     pub arrived_at: String,
     /// When the first line was joined.
     pub queued_at: Option<String>,

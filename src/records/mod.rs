@@ -26,7 +26,7 @@ pub use outbox::{KEPT_MESSAGES, KeptMessage};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recordings::{unfinished_recordings, wav_recordings};
 pub use recovery::{Checkpoint, Recovered};
-pub use search::{Filter, caller, each, search};
+pub use search::{Filter, called_back_by, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use versions::{KEPT_VERSIONS, Versions};
 pub use when::when;

@@ -1,11 +1,16 @@
 //! What a former process left: its open calls are closed, everything else is handed on.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
 use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
 use crate::moment::Moment;
+
+/// The outcome of what the end of the process cut off.
+const CUT: &str = "restarted";
 
 #[derive(Debug)]
 pub struct Recovered {
@@ -98,11 +103,24 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     record.ended_by = Some(EndedBy::System);
     let millis = |from: Moment, to: Moment| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
     if let Some(line) = record.lines.last_mut().filter(|line| line.waits()) {
-        line.leaves(ended_at, "restarted");
+        line.leaves(ended_at, CUT);
     }
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
+    for transfer in record.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
+        (transfer.ended_at, transfer.outcome) = (Some(ended_at), CUT.into());
+    }
+    for handoff in record.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
+        (handoff.ended_at, handoff.outcome) = (Some(ended_at), CUT.into());
+    }
+    for supervised in &mut record.supervised {
+        supervised.ended_at.get_or_insert(ended_at);
+    }
     match (record.talking_since.take(), record.connected_at) {
-        (Some(since), _) => record.talk_ms += millis(since, ended_at),
+        (Some(since), _) => {
+            record.talk_ms += millis(since, ended_at);
+            let on_hold = held(record, since, ended_at);
+            record.hold_ms += on_hold;
+        }
         // Of a former version, or at somebody whom no line led to.
         (None, Some(connected_at)) if record.talk_ms == 0 => record.talk_ms = millis(connected_at, ended_at),
         _ => {}
@@ -110,6 +128,23 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     for hold in &mut record.holds {
         hold.ended_at.get_or_insert(ended_at);
     }
+}
+
+/// How long the caller was on hold in the talk that began at `since`: somebody held, or the operator spoke with
+/// another. Times that overlap count once.
+fn held(record: &Record, since: Moment, until: Moment) -> u64 {
+    let holds = record.holds.iter().map(|hold| (hold.at, hold.ended_at.unwrap_or(until)));
+    let asked = record.transfers.iter().filter(|of| matches!(of.kind.as_str(), "consult" | "attended"));
+    let asked = asked.map(|of| (of.at, of.conference_at.or(of.ended_at).unwrap_or(until)));
+    let mut times: Vec<(Moment, Moment)> = holds.chain(asked).collect();
+    times.sort();
+    let (mut sum, mut counted) = (Duration::ZERO, since);
+    for (from, to) in times {
+        let to = to.min(until);
+        sum += to.since(from.max(counted));
+        counted = counted.max(to);
+    }
+    u64::try_from(sum.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How a call that was in a line left it, as for calls that end by themselves. Its place is not known any more.

@@ -1,5 +1,6 @@
 //! Looks closed calls up by what is known of them, the latest first, page by page.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use rusqlite::types::Value;
@@ -7,7 +8,7 @@ use rusqlite::types::Value;
 use super::former;
 use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::words::{Outcome, Record};
-use crate::ids::CallId;
+use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 
 /// What is looked for; nothing: every call.
@@ -114,14 +115,35 @@ impl Filter {
     }
 }
 
-/// The last calls of a caller, but for one: the latest first.
-pub fn caller(dir: &Path, number: &str, but: CallId, limit: usize) -> Result<Vec<Record>, ReadFault> {
+/// The latest calls by which an operator called somebody back, also those that they passed on: at most `limit`.
+pub fn called_back_by(
+    dir: &Path,
+    operator: &OperatorId,
+    since: Moment,
+    limit: usize,
+) -> Result<Vec<Record>, ReadFault> {
+    // Whoever had a call is named somewhere in its record.
+    let filter = Filter { since: Some(since), callbacks: true, text: Some(operator.to_string()), ..Filter::default() };
+    let mut found = VecDeque::new();
+    each(dir, &filter, |record| {
+        if record.operator.as_ref() == Some(operator) || record.was_with(operator) {
+            found.push_front(record);
+            found.truncate(limit);
+        }
+        Ok(())
+    })?;
+    Ok(found.into())
+}
+
+/// The last calls of a caller, but for one: the latest first. The call in which a callback was asked for is no other
+/// than the callback.
+pub fn caller(dir: &Path, number: &str, but: &Record, limit: usize) -> Result<Vec<Record>, ReadFault> {
     if number.is_empty() {
         return Ok(Vec::new());
     }
     let filter = Filter { from: Some(number.to_string()), ..Filter::default() };
-    let mut found = search(dir, &filter, limit + 1)?;
-    found.retain(|record| record.call_id != but);
+    let mut found = search(dir, &filter, limit + 2)?;
+    found.retain(|record| record.call_id != but.call_id && Some(record.call_id) != but.callback_of);
     found.truncate(limit);
     Ok(found)
 }

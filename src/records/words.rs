@@ -227,7 +227,8 @@ pub struct TransferRecord {
     /// When the consultation was over, or the caller theirs.
     pub ended_at: Option<Moment>,
     /// `transferred`; `returned`: the operator is with the caller again; `ended`: one of them hung up; `busy`,
-    /// `refused`, `no_answer`, `failed`: the caller went back; empty while it goes on.
+    /// `refused`, `no_answer`, `failed`: the caller went back; `restarted`: the house was cut off; empty while it goes
+    /// on.
     pub outcome: String,
 }
 
@@ -260,7 +261,8 @@ pub struct HandoffRecord {
     pub confirmed_at: Option<Moment>,
     pub ended_at: Option<Moment>,
     /// `transferred`; `unconfirmed`: the operator left before they confirmed; `ended`: one of them hung up while the
-    /// operator was there; `withdrawn` by the operator; `busy`, `refused`, `no_answer`, `failed`.
+    /// operator was there; `withdrawn` by the operator; `busy`, `refused`, `no_answer`, `failed`;
+    /// `restarted`: the house was cut off.
     pub outcome: String,
 }
 

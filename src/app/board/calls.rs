@@ -27,6 +27,8 @@ impl Keeper {
         let contact = self.contacts.get(&id).or_else(|| self.contacts.get(&record.callback_of?));
         let time = |at: Option<Moment>| at.map(|at| self.time(at));
         let theirs = seen.rings.first().or(seen.operator.as_ref());
+        // Whom we call back has waited since their own call.
+        let asked = record.callback_of.map(|of| Moment::from_micros(of.arrived_millis().saturating_mul(1000)));
         // Where it came from, if from a seat.
         let own = record.seat.as_ref().filter(|_| record.trunk.is_none() && record.callback_of.is_none());
         Some(CallNow {
@@ -38,7 +40,7 @@ impl Keeper {
             language: record.language.clone(),
             choices: record.choices.clone(),
             queue: contact.map(|contact| &contact.queue).or(record.queue.as_ref()).map(ToString::to_string),
-            arrived_at: self.time(record.arrived_at),
+            arrived_at: self.time(asked.unwrap_or(record.arrived_at)),
             queued_at: time(record.queued_at),
             connected_at: time(record.connected_at),
             line_since: time(record.line().map(|line| line.joined_at)),

@@ -15,7 +15,7 @@ use super::category::{category, new_names};
 use super::day::Day;
 use super::former::Awaited;
 use super::looks::{Line, Look};
-use super::{News, Seen, alarms};
+use super::{News, Seen, alarms, count_closed};
 use crate::app::clock::Clock;
 use crate::app::switchboard::Order;
 use crate::app::switches::Flip;
@@ -241,7 +241,7 @@ impl Keeper {
                 self.saw_recording(&record);
                 self.saw_one_way(record.call_id, &record);
                 self.count(&record, true);
-                self.count_closed(&record);
+                count_closed(&record);
                 self.webhooks.closed(&record, &self.house);
             }
             News::Over(id) => {
@@ -275,12 +275,6 @@ impl Keeper {
         for schedule in self.house.schedules.keys().filter(|id| !new.schedules.contains_key(*id)) {
             self.board.remove_schedule(schedule.as_str());
         }
-    }
-
-    fn count_closed(&self, record: &Record) {
-        let outcome = serde_json::to_value(record.outcome).unwrap_or_default();
-        let queue = record.queue.as_ref().map_or("", QueueId::as_str);
-        http::counter("hotline_calls_total", &[("outcome", outcome.as_str().unwrap_or("none")), ("queue", queue)]);
     }
 
     fn said(&mut self, said: Said) {

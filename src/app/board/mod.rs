@@ -20,7 +20,8 @@ pub use keeper::{Keeper, Parts};
 pub use looks::Look;
 
 use crate::call::{Consulted, Recorded, Stage, Supervisor, Target, View};
-use crate::ids::{CallId, OperatorId, SeatId};
+use crate::http;
+use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{Input, Output, Rules, Said};
 use crate::records::{Entry, Record};
@@ -147,6 +148,13 @@ impl Watch {
     pub fn take_lost(&mut self) -> bool {
         std::mem::take(&mut self.lost)
     }
+}
+
+/// A call is over, for the metrics.
+pub fn count_closed(record: &Record) {
+    let outcome = serde_json::to_value(record.outcome).unwrap_or_default();
+    let queue = record.queue.as_ref().map_or("", QueueId::as_str);
+    http::counter("hotline_calls_total", &[("outcome", outcome.as_str().unwrap_or("none")), ("queue", queue)]);
 }
 
 /// What changes something on the board.

@@ -78,7 +78,10 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
     let webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
     for call in closed {
         match read_call(&data, call) {
-            Ok(record) => record.iter().for_each(|record| webhooks.closed(record, &house)),
+            Ok(record) => record.iter().for_each(|record| {
+                board::count_closed(record);
+                webhooks.closed(record, &house);
+            }),
             Err(fault) => tracing::warn!(%call, %fault, "no webhook is told that a call is over"),
         }
     }

@@ -172,7 +172,27 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
     store.write(Entry::Opened(Box::new(record(1))));
     store.write(Entry::Closed(Box::new(finished(1))));
     store.write(Entry::Opened(Box::new(record(10))));
-    store.write(Entry::Changed(Box::new(Record { ended_at: None, outcome: None, talk_ms: 0, ..finished(10) })));
+    let hold = |from, to: Option<u64>| HoldRecord { by: "operator".into(), at: at(from), ended_at: to.map(at) };
+    let consults = TransferRecord {
+        kind: "consult".into(),
+        by: "1001".into(),
+        to: "operator 1002".into(),
+        operator: Some("1002".into()),
+        at: at(30),
+        answered_at: Some(at(31)),
+        conference_at: None,
+        ended_at: None,
+        outcome: String::new(),
+    };
+    store.write(Entry::Changed(Box::new(Record {
+        ended_at: None,
+        outcome: None,
+        talk_ms: 0,
+        talking_since: Some(at(15)),
+        holds: vec![hold(16, Some(18)), hold(38, None)],
+        transfers: vec![consults],
+        ..finished(10)
+    })));
     store.write(Entry::Heartbeat { at: at(40) });
     let ticket = store.write(Entry::Opened(Box::new(record(60))));
     wait_for(&told, ticket);
@@ -190,7 +210,9 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
         (cut.outcome, cut.ended_by, cut.ended_at),
         (Some(Outcome::SystemRestart), Some(EndedBy::System), Some(at(40)))
     );
-    assert_eq!((cut.wait_ms, cut.talk_ms), (3000, 25_000));
+    assert_eq!((cut.wait_ms, cut.talk_ms, cut.hold_ms), (3000, 25_000, 12_000), "the last hold is within the asking");
+    assert_eq!(cut.holds[1].ended_at, Some(at(40)));
+    assert_eq!((cut.transfers[0].ended_at, cut.transfers[0].outcome.as_str()), (Some(at(40)), "restarted"));
     assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
     let (store, recovered, _told) = open(after.path());
     assert!(recovered.closed.is_empty(), "closed a second time");
