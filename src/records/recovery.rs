@@ -1,8 +1,9 @@
 //! What a former process left: its open calls are closed, everything else is handed on.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
+use tracing::error;
 
-use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
+use super::words::{EndedBy, LineOutcome, Outcome, QueueEvent, Record, Version};
 use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
 use crate::moment::Moment;
@@ -73,8 +74,18 @@ fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite:
         open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut closed = Vec::new();
     for (id, text) in rows {
-        let mut record = former::read(&text)
-            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
+        let mut record = match former::read(&text) {
+            Ok(record) => record,
+            // One damaged record does not keep the house closed.
+            Err(error) => {
+                error!(call = %CallId(id), %error, "the record of a call that was open cannot be read; it is closed as it is");
+                // The indexes of closed calls want JSON.
+                let sql = "UPDATE calls SET ended_at = ?2, outcome = 'system_restart',
+                    record = iif(json_valid(record), record, json_object('damaged', record)) WHERE call_id = ?1";
+                db.execute(sql, params![id, alive_at.min(now).as_micros()])?;
+                continue;
+            }
+        };
         end(&mut record, alive_at, now);
         writer::close(db, &record)?;
         if let Some(event) = ending(&record) {
@@ -94,7 +105,7 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     record.ended_by = Some(EndedBy::System);
     let millis = |from: Moment, to: Moment| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
     if let Some(line) = record.lines.last_mut().filter(|line| line.waits()) {
-        line.leaves(ended_at, "restarted");
+        line.leaves(ended_at, LineOutcome::Restarted);
     }
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
     if let Some(connected_at) = record.connected_at {
