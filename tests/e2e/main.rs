@@ -25,6 +25,7 @@ mod keys;
 mod lines;
 mod load;
 mod menus;
+mod notices;
 mod one_way;
 mod operators;
 mod orders;
