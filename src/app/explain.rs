@@ -14,7 +14,7 @@ use crate::moment::Moment;
 use crate::queue::{
     Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
 };
-use crate::records::{LineRecord, Record, printed, read_call, rfc3339};
+use crate::records::{self, LineOutcome, LineRecord, Record, printed, read_call, rfc3339};
 
 /// Of those who could not be asked so many are named in the text; JSON names all.
 const NAMED: usize = 5;
@@ -156,7 +156,7 @@ impl Story {
     fn verdict(&self) -> Option<String> {
         let record = &self.record;
         // A line from which it was moved is told of with the one in which the wait went on.
-        let visits = record.lines.iter().filter(|line| line.outcome != "moved");
+        let visits = record.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);
         let visits: Vec<String> = visits.map(waited).collect();
         let waited = if visits.is_empty() { return None } else { visits.join(", then ") };
         let late = self.events.iter().find_map(|event| match event.said.output {
@@ -164,7 +164,8 @@ impl Story {
             _ => None,
         });
         let aim = aim(record, late).map_or(String::new(), |aim| format!(" {aim}"));
-        let in_vain: u64 = record.offers.iter().filter(|offer| offer.outcome != "answered").map(|offer| offer.ms).sum();
+        let is_in_vain = |offer: &&records::OfferRecord| offer.outcome != records::OfferOutcome::Answered;
+        let in_vain: u64 = record.offers.iter().filter(is_in_vain).map(|offer| offer.ms).sum();
         let rang = match in_vain {
             0 => String::new(),
             ms => format!(" Phones rang in vain for {}.", lasted(std::time::Duration::from_millis(ms))),
@@ -177,7 +178,7 @@ impl Story {
 /// tells the rest still. `None`: it waits still, or nobody counts it.
 fn aim(record: &Record, late: Option<LateCause>) -> Option<String> {
     // What a start says of those whom the end before it cut off comes after the record's end.
-    let cut = record.lines.last().is_some_and(|line| line.outcome == "restarted");
+    let cut = record.lines.last().is_some_and(|line| line.outcome == LineOutcome::Restarted);
     if let Some(cause) = late.or(cut.then_some(LateCause::Restarted)) {
         return Some(format!("The aim was missed: {}.", cause_text(cause)));
     }

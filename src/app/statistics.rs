@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
 
-use super::replaying::Replay;
+use super::replaying::{Comparison, Replay};
 use super::reports::WrittenTime;
 use super::surveys::{Answers, Surveys};
 use crate::config;
@@ -272,7 +272,7 @@ pub fn replay(data: &Path, files: &Path, since: Option<WrittenTime>, format: For
     let since = since.map(|since| since.in_zone(&config::time_zone(files))).transpose()?;
     let replay = Replay::open(data, since.unwrap_or_default()).map_err(|e| e.to_string())?;
     let first = replay.seq;
-    let (inputs, decisions, difference) = replay.compare().map_err(|e| e.to_string())?;
+    let Comparison { inputs, decisions, difference } = replay.compare().map_err(|e| e.to_string())?;
     let alike = difference.is_none();
     let told = match (format, difference) {
         (Format::Json, difference) => {
@@ -285,7 +285,9 @@ pub fn replay(data: &Path, files: &Path, since: Option<WrittenTime>, format: For
             )
         }
         (Format::Text, Some(d)) => format!(
-            "after {decisions} decisions that are alike the one after input {} differs:\n  logged    {}\n  replayed  {}",
+            "after {decisions} decisions that are alike the one after input {} differs:\n  logged    {}\n  replayed  {}\n\
+             A log that another version of the program wrote may differ so where it decided otherwise, as by waits that it \
+             foresaw; one that this version wrote does not.",
             d.seq,
             d.logged.unwrap_or("nothing".into()),
             d.replayed.unwrap_or("nothing".into())

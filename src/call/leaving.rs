@@ -9,7 +9,7 @@ use crate::ids::{OperatorId, Prompt, PromptName, QueueId};
 use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, KeyLeads, MESSAGE_TAKEN, MessageMachine};
 use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
-use crate::records::{self, Outcome, Recording};
+use crate::records::{self, Outcome, Recording, TransferOutcome};
 
 /// Keys of one call that are written in its record; somebody may press one key for hours.
 const MAX_CHOICES: usize = 32;
@@ -27,7 +27,7 @@ impl Call {
             self.waits_in(house, &queue);
         }
         self.returns_to = None;
-        self.transfer_ended(house, "transferred");
+        self.transfer_ended(house, TransferOutcome::Transferred);
         self.end_told = false;
         self.say_first(house);
         self.record.queued_at.get_or_insert(house.now);
@@ -53,7 +53,7 @@ impl Call {
             return;
         }
         info!(?why, ?exit, "not let into the line");
-        self.transfer_ended(house, "refused");
+        self.transfer_ended(house, TransferOutcome::Refused);
         if let Some(queue) = self.returns_to.take() {
             self.waits_in(house, &queue);
             return self.back_to_the_line(house);

@@ -153,7 +153,7 @@ impl Call {
         let Some(recording) = &mut self.record.recording else { return };
         let talks = matches!(self.state, State::Talking(_));
         let operator = self.record.operator.clone().filter(|_| talks);
-        let stage = stage.word();
+        let stage = stage.recorded();
         let same = |last: &IndexEntry| last.stage == stage && last.operator == operator && last.paused == paused;
         if recording.index.last().is_some_and(same) || recording.index.len() >= MOST_ENTRIES {
             return;

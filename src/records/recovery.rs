@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
+use tracing::error;
 
-use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
+use super::course::{HandoffOutcome, TransferKind, TransferOutcome};
+use super::words::{EndedBy, LineOutcome, Outcome, QueueEvent, Record, Version};
 use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
 use crate::moment::Moment;
-
-/// The outcome of what the end of the process cut off.
-const CUT: &str = "restarted";
 
 #[derive(Debug)]
 pub struct Recovered {
@@ -82,8 +81,18 @@ fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite:
         open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut closed = Vec::new();
     for (id, text) in rows {
-        let mut record = former::read(&text)
-            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
+        let mut record = match former::read(&text) {
+            Ok(record) => record,
+            // One damaged record does not keep the house closed.
+            Err(error) => {
+                error!(call = %CallId(id), %error, "the record of a call that was open cannot be read; it is closed as it is");
+                // The indexes of closed calls want JSON.
+                let sql = "UPDATE calls SET ended_at = ?2, outcome = 'system_restart',
+                    record = iif(json_valid(record), record, json_object('damaged', record)) WHERE call_id = ?1";
+                db.execute(sql, params![id, alive_at.min(now).as_micros()])?;
+                continue;
+            }
+        };
         end(&mut record, alive_at, now);
         writer::close(db, &record)?;
         if let Some(event) = ending(&record) {
@@ -103,14 +112,14 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     record.ended_by = Some(EndedBy::System);
     let millis = |from: Moment, to: Moment| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
     if let Some(line) = record.lines.last_mut().filter(|line| line.waits()) {
-        line.leaves(ended_at, CUT);
+        line.leaves(ended_at, LineOutcome::Restarted);
     }
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
     for transfer in record.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
-        (transfer.ended_at, transfer.outcome) = (Some(ended_at), CUT.into());
+        (transfer.ended_at, transfer.outcome) = (Some(ended_at), TransferOutcome::Restarted);
     }
     for handoff in record.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
-        (handoff.ended_at, handoff.outcome) = (Some(ended_at), CUT.into());
+        (handoff.ended_at, handoff.outcome) = (Some(ended_at), HandoffOutcome::Restarted);
     }
     for supervised in &mut record.supervised {
         supervised.ended_at.get_or_insert(ended_at);
@@ -134,7 +143,7 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
 /// another. Times that overlap count once.
 fn held(record: &Record, since: Moment, until: Moment) -> u64 {
     let holds = record.holds.iter().map(|hold| (hold.at, hold.ended_at.unwrap_or(until)));
-    let asked = record.transfers.iter().filter(|of| matches!(of.kind.as_str(), "consult" | "attended"));
+    let asked = record.transfers.iter().filter(|of| matches!(of.kind, TransferKind::Consult | TransferKind::Attended));
     let asked = asked.map(|of| (of.at, of.conference_at.or(of.ended_at).unwrap_or(until)));
     let mut times: Vec<(Moment, Moment)> = holds.chain(asked).collect();
     times.sort();

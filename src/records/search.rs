@@ -37,7 +37,7 @@ pub fn search(dir: &Path, filter: &Filter, limit: usize) -> Result<Vec<Record>, 
     sql.push_str(" ORDER BY call_id DESC LIMIT ?");
     values.push(number(limit as u64));
     let rows = page(&reader, &sql, values)?;
-    rows.into_iter().map(parse).collect()
+    Ok(rows.into_iter().filter_map(|(id, text)| former::readable(CallId(id), &text)).collect())
 }
 
 /// Hands each closed call that fits to `each`, in order of arrival; one page is in memory.
@@ -56,9 +56,11 @@ pub fn each(
         let rows = page(&reader, &sql, values)?;
         let Some((end, _)) = rows.last() else { return Ok(count) };
         last = *end;
-        for row in rows {
-            each(parse(row)?)?;
-            count += 1;
+        for (id, text) in rows {
+            if let Some(record) = former::readable(CallId(id), &text) {
+                each(record)?;
+                count += 1;
+            }
         }
     }
 }
@@ -69,10 +71,6 @@ fn number(number: u64) -> Value {
 
 fn page(reader: &Reader, sql: &str, values: Vec<Value>) -> Result<Vec<(u64, String)>, ReadFault> {
     reader.page(sql, rusqlite::params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-fn parse((id, text): (u64, String)) -> Result<Record, ReadFault> {
-    former::read(&text).map_err(|error| ReadFault::Record { call: CallId(id), error })
 }
 
 impl Filter {
@@ -136,9 +134,9 @@ pub fn called_back_by(
 }
 
 /// The last calls of a caller, but for one: the latest first. The call in which a callback was asked for is no other
-/// than the callback.
+/// than the callback. Those who say no number (`anonymous`) are not one caller.
 pub fn caller(dir: &Path, number: &str, but: &Record, limit: usize) -> Result<Vec<Record>, ReadFault> {
-    if number.is_empty() {
+    if !number.contains(|c: char| c.is_ascii_digit()) {
         return Ok(Vec::new());
     }
     let filter = Filter { from: Some(number.to_string()), ..Filter::default() };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Seen;
 use super::category::category;
-use super::keeper::{Contact, Keeper};
+use super::contacts::Contact;
+use super::keeper::Keeper;
 use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
@@ -33,7 +34,7 @@ impl Keeper {
         let own = record.seat.as_ref().filter(|_| record.trunk.is_none() && record.callback_of.is_none());
         Some(CallNow {
             id: id.to_string(),
-            stage: stage(seen.stage).into(),
+            stage: seen.stage.shown().into(),
             since: self.time(seen.since),
             from: Some(record.from.clone()),
             to: record.to.clone(),
@@ -56,7 +57,7 @@ impl Keeper {
                 .iter()
                 .map(|one| Supervised {
                     operator: one.operator.to_string(),
-                    mode: one.mode.word().into(),
+                    mode: one.mode.to_string(),
                     stage: reached(one.stage).into(),
                 })
                 .collect(),
@@ -176,51 +177,12 @@ pub(super) fn renew_why<'a>(
     changed
 }
 
-/// What a call is in, as the pages call it.
-pub(super) fn stage(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Arriving | Stage::Menu | Stage::Announcement => "menu",
-        Stage::Waiting => "waiting",
-        Stage::Ringing => "ringing",
-        Stage::Talking => "talking",
-        Stage::Holding => "holding",
-        Stage::Consulting => "consulting",
-        Stage::Conference => "conference",
-        Stage::Lost => "lost",
-        Stage::HandedOff | Stage::Onward => "onward",
-        Stage::Message => "message",
-        Stage::Survey => "survey",
-        Stage::Dialling => "callback",
-        Stage::Over => "ending",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::board::tests::seen;
     use crate::call::Supervisor;
     use crate::queue::LineNow;
-
-    fn seen(stage: Stage) -> Seen {
-        let record = serde_json::json!({
-            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null,
-            "arrived_at": Moment::default(), "choices": "", "menu_path": [], "queue": null,
-            "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
-        });
-        Seen {
-            id: CallId(1),
-            stage,
-            since: Moment::default(),
-            record: serde_json::from_value(record).unwrap(),
-            rings: Vec::new(),
-            operator: None,
-            consulting: None,
-            supervisors: Vec::new(),
-            emergency: None,
-            caller_gone: false,
-            recorded: None,
-        }
-    }
 
     #[test]
     fn who_waits_is_told_how_operators_stand_now_and_not_how_they_stood() {

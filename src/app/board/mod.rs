@@ -5,10 +5,12 @@ mod alarms;
 mod callbacks;
 mod calls;
 mod category;
+mod contacts;
 mod day;
 mod former;
 mod keeper;
 mod looks;
+mod meters;
 mod shown;
 
 use std::sync::Arc;
@@ -160,4 +162,31 @@ pub fn count_closed(record: &Record) {
 /// What changes something on the board.
 fn matters(output: &Output) -> bool {
     !matches!(output, Output::Ignored { .. } | Output::StopDialling { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call of which nothing is known but its stage.
+    pub(super) fn seen(stage: Stage) -> Seen {
+        let record = serde_json::json!({
+            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null,
+            "arrived_at": Moment::default(), "choices": "", "menu_path": [], "queue": null,
+            "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+        });
+        Seen {
+            id: CallId(1),
+            stage,
+            since: Moment::default(),
+            record: serde_json::from_value(record).unwrap(),
+            rings: Vec::new(),
+            operator: None,
+            consulting: None,
+            supervisors: Vec::new(),
+            emergency: None,
+            caller_gone: false,
+            recorded: None,
+        }
+    }
 }

@@ -134,7 +134,7 @@ fn whoever_called_back_finds_the_call_also_when_they_passed_it_on() {
     let (mut store, _, _told) = open(dir.path());
     let called_back = |number: u64| Record { callback_of: Some(record(0).call_id), ..finished(number) };
     let passed_on = TransferRecord {
-        kind: "blind".into(),
+        kind: TransferKind::Blind,
         by: "1002".into(),
         to: "operator 1001".into(),
         operator: Some("1001".into()),
@@ -142,7 +142,7 @@ fn whoever_called_back_finds_the_call_also_when_they_passed_it_on() {
         answered_at: Some(at(21)),
         conference_at: None,
         ended_at: Some(at(21)),
-        outcome: "transferred".into(),
+        outcome: TransferOutcome::Transferred,
     };
     store.write(Entry::Closed(Box::new(finished(1))));
     store.write(Entry::Closed(Box::new(Record { transfers: vec![passed_on], ..called_back(10) })));
