@@ -1,6 +1,7 @@
 //! The web server of the running house: what it is told of the files, and who does what people ask of it.
 
 mod admin;
+mod masks;
 mod obeying;
 mod phones;
 

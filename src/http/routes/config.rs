@@ -52,7 +52,8 @@ pub async fn diff(
 
 #[derive(Deserialize, ToSchema)]
 pub struct Files {
-    /// By their names within the folder; those that are not named are as they are in force.
+    /// By their names within the folder; those that are not named are as they are in force. A mask of `GET /config`
+    /// stands for the secret in whose place it was shown.
     files: BTreeMap<String, String>,
 }
 
