@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::idempotency::{LONGEST_KEY, Seen};
 use super::listening::Remote;
 use super::metrics;
+use super::openapi::Parameters;
 use super::passwords;
 use super::problem::Problem;
 use super::roles::{self, Door};
@@ -83,11 +85,32 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
             }
         }
     }
+    check_query(&web.parameters, request.method(), path, request.uri())?;
     if let Some(who) = &who {
         request.extensions_mut().insert(who.clone());
     }
     request.extensions_mut().insert(From(from));
     Ok((request, who))
+}
+
+/// A slip behind the `?` is told: a filter that nobody knows would let everything through.
+fn check_query(known: &Parameters, method: &Method, path: &str, uri: &Uri) -> Result<(), Problem> {
+    // As their doors.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let allowed = known.iter().find(|((of, at), _)| *of == method && at == path).map(|(_, allowed)| allowed);
+    let wrong = |error: QueryRejection| Problem::bad("", error.body_text());
+    let Query(asked): Query<Vec<(String, String)>> = Query::try_from_uri(uri).map_err(wrong)?;
+    for (name, _) in asked {
+        if !allowed.is_some_and(|allowed| allowed.contains(&name)) {
+            let what = match allowed.filter(|allowed| !allowed.is_empty()) {
+                Some(allowed) => format!("found {name:?}; {} are allowed", allowed.join(", ")),
+                None => format!("found {name:?}; nothing is allowed behind the `?` here"),
+            };
+            return Err(Problem::bad(&name, what));
+        }
+    }
+    Ok(())
 }
 
 /// The address that asks.
@@ -293,6 +316,27 @@ mod tests {
             }
             assert_eq!(check_origin(&headers, required).is_ok(), allowed, "{origin:?} {host} {required}");
         }
+    }
+
+    #[test]
+    fn what_a_route_does_not_know_behind_the_question_mark_is_refused_by_name() {
+        let (_, _, known) = crate::http::openapi::api();
+        let ask = |method: Method, path: &str, query: &str| {
+            let uri: Uri = format!("/api/v1{path}?{query}").parse().unwrap();
+            check_query(&known, &method, &format!("/api/v1{path}"), &uri)
+        };
+        for path in ["/records", "/records.csv", "/records.jsonl"] {
+            assert!(ask(Method::GET, path, "queue=english&since=today").is_ok(), "{path}");
+            assert!(ask(Method::HEAD, path, "").is_ok(), "{path}");
+            let problem = ask(Method::GET, path, "since=today&quue=english").unwrap_err();
+            let told = problem.fields.get("quue").unwrap();
+            assert!(problem.status == 422 && told.contains("queue"), "{path}: {told}");
+        }
+        assert!(ask(Method::GET, "/records", "limit=3&cursor=x").is_ok());
+        assert!(ask(Method::GET, "/records.csv", "limit=3").is_err());
+        assert!(ask(Method::GET, "/events", "after=e-1").is_ok());
+        assert!(ask(Method::POST, "/config/reload", "dry-run=true").is_err());
+        assert!(ask(Method::GET, "/board", "").is_ok() && ask(Method::GET, "/board", "x").is_err());
     }
 
     #[test]

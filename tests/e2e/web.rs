@@ -279,10 +279,13 @@ fn every_route_answers_nonsense_with_sense() {
         if path != "/openapi.json" && methods.get("get").is_some() {
             assert_eq!(stranger.get(&format!("/api/v1{path}")).0, 401, "{path} is open to everybody");
         }
-        for method in methods.as_object().expect("methods").keys() {
+        for (method, told) in methods.as_object().expect("methods") {
+            let parameters = told["parameters"].as_array().into_iter().flatten();
+            let names = parameters.filter(|of| of["in"] == "query").filter_map(|of| of["name"].as_str());
+            let query: Vec<String> = names.map(|name| format!("{name}=%00%27-1")).collect();
             for browser in [&lin, &mei] {
                 let (status, body) = match method.as_str() {
-                    "get" => browser.get(&format!("/api/v1{path}?limit=-1&since=x&cursor=%00&text=%27")),
+                    "get" => browser.get(&format!("/api/v1{path}?{}", query.join("&"))),
                     "post" => browser.post(&path, &json!({ "x": [null] }), &[("X-CSRF-Token", &browser.csrf)]),
                     _ => continue,
                 };
@@ -292,6 +295,32 @@ fn every_route_answers_nonsense_with_sense() {
         }
     }
     assert!(asked > 50, "{asked} were asked");
+    // What nobody knows is refused by its name, and so nothing else happens than what was meant.
+    for wrong in ["/records?quue=english", "/records.csv?quue=english", "/board?quue=x", "/events?quue=x"] {
+        let (status, problem) = mei.get(&format!("/api/v1{wrong}"));
+        assert!(status == 422 && problem["fields"]["quue"].is_string(), "{wrong}: {status} {problem}");
+    }
+    for after in ["zzz", "", "1-2-x"] {
+        let (status, problem) = mei.get(&format!("/api/v1/events?after={after}"));
+        assert!(status == 422 && problem["fields"]["after"].is_string(), "{after}: {status} {problem}");
+    }
+    for (browser, path, body, field) in [
+        (&lin, "/config/reload", json!({ "dry-run": true }), "dry-run"),
+        (&lin, "/config/rollback", json!({ "version": 1 }), "version"),
+        (&lin, "/config/simulate", json!({ "files": {}, "recordet": "2026-11-25" }), "recordet"),
+        (&mei, "/queues/citizen/switch", json!({ "to": "closed", "untl": "2036-01-01T00:00:00Z" }), "untl"),
+        (&mei, "/notices", json!({ "text": "x", "untill": "2036-01-01T00:00:00Z" }), "untill"),
+        (&mei, "/operators/1001/ready", json!({ "x": 1 }), "x"),
+        (&mei, "/calls/x/orders", json!({ "order": "hang_up", "x": 1 }), "x"),
+        (&mei, "/calls/x/orders", json!({ "order": "supervise", "mode": "listen", "x": 1 }), "x"),
+    ] {
+        let (status, problem) = browser.post(path, &body, &[("X-CSRF-Token", &browser.csrf)]);
+        assert!(status == 422 && problem["fields"][field].is_string(), "{path} {body}: {status} {problem}");
+    }
+    let closed = document["components"]["schemas"]["Reload"]["additionalProperties"].as_bool();
+    assert_eq!(closed, Some(false), "the document says so too");
+    let orders = document["components"]["schemas"]["Order"]["oneOf"].as_array().expect("orders");
+    assert!(orders.iter().all(|order| order["additionalProperties"] == false), "{orders:#?}");
     let (status, metrics) = lin.get("/metrics");
     assert_eq!(status, 200);
     let metrics = metrics.as_str().expect("text").to_string();

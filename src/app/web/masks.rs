@@ -138,9 +138,7 @@ impl Unmasked {
         match answer {
             Value::String(text) => Value::String(self.hidden(&text)),
             Value::Array(all) => all.into_iter().map(|one| self.hidden_in(one)).collect(),
-            Value::Object(all) => {
-                all.into_iter().map(|(key, one)| (self.hidden(&key), self.hidden_in(one))).collect()
-            }
+            Value::Object(all) => all.into_iter().map(|(key, one)| (self.hidden(&key), self.hidden_in(one))).collect(),
             other => other,
         }
     }

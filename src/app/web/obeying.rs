@@ -250,19 +250,19 @@ fn meant(order: http::Order) -> call::Order {
         http::Whom::Number(number) => call::Whom::Number(number),
     };
     match order {
-        O::Hold => call::Order::Hold,
-        O::Resume => call::Order::Resume,
+        O::Hold {} => call::Order::Hold,
+        O::Resume {} => call::Order::Resume,
         O::Consult { to } => call::Order::Consult { to: whom(to) },
-        O::Return => call::Order::Return,
-        O::Complete => call::Order::Complete,
-        O::Conference => call::Order::Conference,
+        O::Return {} => call::Order::Return,
+        O::Complete {} => call::Order::Complete,
+        O::Conference {} => call::Order::Conference,
         O::Transfer { to } => call::Order::Transfer { to: whom(to) },
         O::HandOff { target } => call::Order::HandOff { target },
         O::Note { text } => call::Order::Note { text },
-        O::HangUp => call::Order::HangUp,
-        O::PauseRecording => call::Order::PauseRecording,
-        O::ResumeRecording => call::Order::ResumeRecording,
-        O::Reclaim => call::Order::Reclaim,
+        O::HangUp {} => call::Order::HangUp,
+        O::PauseRecording {} => call::Order::PauseRecording,
+        O::ResumeRecording {} => call::Order::ResumeRecording,
+        O::Reclaim {} => call::Order::Reclaim,
         O::Supervise { mode } => call::Order::Supervise {
             mode: match mode {
                 http::Mode::Listen => call::Supervision::Listen,
@@ -270,7 +270,7 @@ fn meant(order: http::Order) -> call::Order {
                 http::Mode::Barge => call::Supervision::Barge,
             },
         },
-        O::LeaveSupervision => call::Order::LeaveSupervision,
-        O::TakeOver => call::Order::TakeOver,
+        O::LeaveSupervision {} => call::Order::LeaveSupervision,
+        O::TakeOver {} => call::Order::TakeOver,
     }
 }

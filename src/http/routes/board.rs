@@ -157,6 +157,7 @@ pub async fn schedules(State(web): State<Arc<Web>>) -> Json<Vec<ScheduleNow>> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Switch {
     /// `open`, `closed`, or `auto`: by its hours.
     to: SwitchTo,
@@ -227,6 +228,7 @@ pub fn moment(field: &str, text: &str) -> Result<Moment, Problem> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewNotice {
     #[schema(max_length = 500)]
     text: String,

@@ -123,7 +123,8 @@ pub async fn order(
     if let Order::Note { text } = &order {
         Problem::unless_short("text", text, LONGEST_NOTE)?;
     }
-    if matches!(order, Order::Supervise { .. } | Order::TakeOver | Order::LeaveSupervision) && !who.is(Role::Supervisor)
+    if matches!(order, Order::Supervise { .. } | Order::TakeOver {} | Order::LeaveSupervision {})
+        && !who.is(Role::Supervisor)
     {
         return Err(Problem::forbidden("that is for supervisors"));
     }
@@ -133,6 +134,7 @@ pub async fn order(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MoveTo {
     #[schema(max_length = 64)]
     queue: String,

@@ -20,6 +20,7 @@ use crate::http::signing::{self, Proof, Who};
 use crate::http::words::IceServer;
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// An operator's number, or the id of a `[[web.person]]`.
     #[schema(max_length = 64)]
@@ -129,6 +130,7 @@ pub async fn sign_out(State(web): State<Arc<Web>>, Extension(who): Extension<Who
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Seat {
     /// Null: the operator leaves it.
     #[schema(max_length = 64)]
