@@ -330,6 +330,16 @@ test("a house on its first day says so kindly, on every page", async () => {
   await page.waitForSelector(':text("没有符合条件的话单")');
 });
 
+test("a seat at which a colleague is signed in is refused with their name", async () => {
+  served.house.operator("1003", { state: "ready", seat: "8003", name: "李强" });
+  page = await person.open(`${served.url}/signin?to=/operator`);
+  for (const [field, text] of [["name", "1001"], ["password", "right"], ["seat", "8003"]] as const)
+    await page.fill(`input[name="${field}"]`, text);
+  await page.press('input[name="password"]', "Enter");
+  await page.waitForSelector('[role="alert"]:has-text("李强 (1003) 正在这个席位上登录")');
+  expect(new URL(page.url()).pathname).toBe("/signin");
+});
+
 describe("the language", () => {
   test.each([
     [["zh-TW", "en"], "登录"],

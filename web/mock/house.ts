@@ -323,6 +323,9 @@ export class House {
     if (!PEOPLE[who] || body.password === "wrong") return [401, { status: 401, detail: "name or password is wrong" }];
     const token = `s${this.sessions.size + 1}`;
     const seat = body.seat ? String(body.seat) : null;
+    const there = seat && [...this.operators.values()].find((one) => one.seat === seat && one.id !== who);
+    if (there && !PEOPLE[who].roles.includes("supervisor"))
+      return [409, { status: 409, detail: "taken", fields: { seat: `${there.name} (${there.id})` } }];
     this.sessions.set(token, { who, seat });
     response.setHeader("Set-Cookie", `hotline=${token}; HttpOnly; SameSite=Strict; Path=/`);
     if (seat) this.operator(who, { state: "not_ready", reason: "sign_in", seat });

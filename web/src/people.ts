@@ -59,6 +59,7 @@ export function said(problem: unknown): string {
   if (problem.unreachable) return t.unreachable;
   if (problem.status === 401) return t.signedOut;
   if (problem.status === 429) return t.tooMany(problem.retryAfter ?? 60);
+  if (problem.status === 409 && problem.fields.seat) return t.seatTaken(problem.fields.seat);
   const fields = Object.values(problem.fields);
   return (
     words.value.details[problem.message] ||

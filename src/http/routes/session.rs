@@ -61,10 +61,14 @@ fn session(who: &Who) -> Session {
 
 /// Sign in
 ///
-/// Sets the cookie `hotline`. An operator who names a seat is signed in there, not ready. Too many tries: 429.
+/// Sets the cookie `hotline`. An operator who names a seat is signed in there, not ready: 409 if a colleague is signed
+/// in there (`fields.seat` says who), unless a supervisor takes it. Too many tries: 429.
 #[utoipa::path(
     post, path = "/session", tag = "session", request_body = SignIn, security(()),
-    responses((status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem))
+    responses(
+        (status = 200, body = Session), (status = 401, body = Problem), (status = 409, body = Problem),
+        (status = 429, body = Problem)
+    )
 )]
 pub async fn sign_in(
     State(web): State<Arc<Web>>,
@@ -84,6 +88,7 @@ pub async fn sign_in(
     let mut seat = given.seat.filter(|seat| !seat.is_empty() && is_operator);
     let mut who = Who { id: given.name, person, seat: seat.clone(), proof: Proof::Password };
     if let Some(seat) = seat.clone() {
+        signing::unless_taken(&web, &who, &seat).await?;
         web.ask(&who, Ask::Operator { operator: who.id.clone(), act: OperatorAct::SignIn { seat } }).await?;
     } else if is_operator {
         // They are signed in at a seat already: this page is there.
@@ -138,6 +143,8 @@ pub struct Seat {
 }
 
 /// Sit down at another seat
+///
+/// 409 if a colleague is signed in there: `fields.seat` says who. Supervisors take it all the same.
 #[utoipa::path(
     put, path = "/session/seat", tag = "session", request_body = Option<Seat>,
     responses((status = 200, body = Session), (status = 409, body = Problem))
@@ -148,6 +155,9 @@ pub async fn take_seat(
     Body(given): Body<Seat>,
 ) -> Result<Json<Session>, Problem> {
     let seat = given.seat.filter(|seat| !seat.is_empty());
+    if let Some(seat) = &seat {
+        signing::unless_taken(&web, &who, seat).await?;
+    }
     let act = match seat.clone() {
         Some(seat) => OperatorAct::SignIn { seat },
         None => OperatorAct::SignOut,

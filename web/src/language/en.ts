@@ -50,6 +50,7 @@ export const en: Dictionary = {
     signedOut: "You are not signed in any more. Please sign in again.",
     forbidden: "You are not allowed to do this.",
     tooMany: (s) => `Too many tries. Please wait ${s} seconds.`,
+    seatTaken: (who) => `${who} is signed in at this seat. They sign out first, or a supervisor signs them out.`,
     failed: "Not done",
     noRole: "Your account cannot use this page.",
   },

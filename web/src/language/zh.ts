@@ -42,6 +42,7 @@ export const zh = {
     signedOut: "登录已失效，请重新登录。",
     forbidden: "您没有这项权限。",
     tooMany: (s: number) => `尝试次数过多，请 ${s} 秒后再试。`,
+    seatTaken: (who: string) => `${who} 正在这个席位上登录。请对方先签退，或由班长为其签退。`,
     failed: "没有成功",
     noRole: "您的账号不能使用这个页面。",
   },
