@@ -13,13 +13,6 @@ use crate::moment::Moment;
 use crate::queue::{OperatorState, Tally};
 
 impl Keeper {
-    /// The caller has this operator now, the first or another.
-    pub(super) fn tell_connected(&self, id: CallId, operator: &OperatorId, seat: &SeatId, at: Moment) {
-        if let Some(seen) = self.calls.get(&id) {
-            self.webhooks.connected(&seen.record, operator, seat, at, &self.house);
-        }
-    }
-
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
         let seen = self.calls.get(&id)?;
         let record = &seen.record;

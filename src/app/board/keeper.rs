@@ -235,6 +235,7 @@ impl Keeper {
                 self.saw_one_way(seen.id, &seen.record);
                 self.count(&seen.record, false);
                 self.changed_calls.insert(seen.id);
+                self.webhooks.saw(&seen.record, &self.house);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
@@ -304,22 +305,20 @@ impl Keeper {
                 if let Some(of) = self.contacts.get_mut(&contact) {
                     of.why = None;
                 }
-                if let Some(seen) = self.calls.get(&contact) {
-                    self.webhooks.ringing(&seen.record, &operator, &seat, at, &self.house);
-                }
+                self.webhooks.ringing(contact, operator, seat, at);
             }
             Output::Connected { contact, queue, operator, seat, .. } => {
                 self.changed_operators.insert(operator.clone());
                 let of = Contact { queue, since: at, callback: false, talking: true, why: None };
                 self.contacts.insert(contact, of);
-                self.tell_connected(contact, &operator, &seat, at);
+                self.webhooks.connected(contact, operator, seat, at);
             }
             Output::HandedOver { contact, queue, operator, seat, .. } => {
                 if queue.as_str() != NO_QUEUE {
                     let of = Contact { queue, since: at, callback: false, talking: true, why: None };
                     self.contacts.insert(contact, of);
                 }
-                self.tell_connected(contact, &operator, &seat, at);
+                self.webhooks.connected(contact, operator, seat, at);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 let of = self.contacts.entry(contact).or_insert(Contact {

@@ -76,7 +76,7 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let outbox = Access::open(&data).map_err(|error| error.to_string())?;
-    let webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
+    let mut webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
     for call in closed {
         match read_call(&data, call) {
             Ok(record) => record.iter().for_each(|record| webhooks.closed(record, &house)),
