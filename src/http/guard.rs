@@ -26,7 +26,7 @@ use super::signing::{self, LONGEST_NAME, Proof, Who};
 use crate::records::{Audit, KeptAnswer, NOBODY};
 
 /// What is kept of a command in the audit log.
-const AUDITED: usize = 500;
+pub const AUDITED: usize = 500;
 /// Bytes of a body of somebody who has not signed in.
 const STRANGERS_BODY: usize = 16 * 1024;
 /// Whoever takes longer to send a body is gone.
@@ -75,6 +75,8 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
     if door != Door::Open {
         let who = who.as_ref().ok_or_else(|| signing::unknown(web, "sign in first"))?;
         if !door.lets_in(&who.person.roles) {
+            let what = audited(request.method(), request.uri().path(), &Bytes::new());
+            write_down(web, who.id.clone(), what, from, StatusCode::FORBIDDEN);
             return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));
         }
         if changes && let Proof::Session { token, .. } = &who.proof {
@@ -207,16 +209,25 @@ impl Command {
         let who = match (name, signed_in) {
             (_, Some(name)) if status.is_success() => name,
             (Some(name), _) => name,
-            // Of strangers it is of interest who was refused, not who sent nonsense or was told to wait.
+            // Of strangers it is of interest who was refused or tried too often, not who sent nonsense.
+            (None, _)
+                if status == StatusCode::TOO_MANY_REQUESTS && signs_in && web.tries.is_news((web.now)(), from) =>
+            {
+                NOBODY.into()
+            }
             (None, _) if status != StatusCode::UNAUTHORIZED => return response,
             (None, _) => NOBODY.into(),
         };
-        let (at, result) = ((web.now)(), status.as_u16().to_string());
-        let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
-        if let Err(fault) = web.access.write_audit(&audit) {
-            tracing::error!(%fault, what = audit.what, "not written into the audit log");
-        }
+        write_down(web, who, what, from, status);
         response
+    }
+}
+
+fn write_down(web: &Web, who: String, what: String, from: IpAddr, status: StatusCode) {
+    let (at, result) = ((web.now)(), status.as_u16().to_string());
+    let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
+    if let Err(fault) = web.access.write_audit(&audit) {
+        tracing::error!(%fault, what = audit.what, "not written into the audit log");
     }
 }
 

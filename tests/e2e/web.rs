@@ -423,4 +423,29 @@ fn exports_take_what_the_search_takes() {
         "a line of names, one call"
     );
     assert_eq!(mei.get("/api/v1/records.csv?since=someday").0, 422);
+    // Who took records along, who was refused, and what was done on the machine itself: all of it is in the audit log.
+    let refused = mei.post("/config/reload", &json!({ "dry_run": true }), &[("X-CSRF-Token", &mei.csrf)]);
+    assert_eq!(refused.0, 403);
+    let reload = hotline()
+        .args(["reload", "--note", "by hand", "--config"])
+        .arg(house.dir().join("config"))
+        .arg("--data")
+        .arg(house.data())
+        .stdout(Stdio::null())
+        .status();
+    assert!(reload.expect("the command runs").success());
+    let (_, audit) = Browser::signed_in(&house, "lin").get("/api/v1/audit");
+    let entries = audit.as_array().expect("entries");
+    let of = |what: &str| entries.iter().find(|entry| entry["what"].as_str().is_some_and(|is| is.starts_with(what)));
+    for (what, who, result) in [
+        ("GET /records.csv?to=12347", "mei", "200"),
+        ("GET /records.jsonl?text=12345", "mei", "200"),
+        ("POST /config/reload", "mei", "403"),
+    ] {
+        let entry = of(what).unwrap_or_else(|| panic!("{what} is not in {audit:#}"));
+        assert_eq!((entry["who"].as_str(), entry["result"].as_str()), (Some(who), Some(result)), "{entry}");
+    }
+    let by_hand = of("hotline reload").unwrap_or_else(|| panic!("no reload in {audit:#}"));
+    assert_eq!((by_hand["from"].as_str(), by_hand["result"].as_str()), (Some("this machine"), Some("200")));
+    assert!(by_hand["what"].as_str().is_some_and(|what| what.contains("by hand")), "{by_hand}");
 }

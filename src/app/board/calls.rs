@@ -8,7 +8,7 @@ use super::keeper::{Contact, Keeper};
 use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
-use crate::ids::{CallId, OperatorId, SeatId};
+use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 use crate::queue::{OperatorState, Tally};
 

@@ -254,5 +254,20 @@ fn date(at: Moment) -> String {
 /// Who asks.
 pub fn os_user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| user(rustix::process::getuid().as_raw()))
+}
+
+/// What a user of this machine is called.
+pub fn user(uid: u32) -> String {
+    let all = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    user_in(&all, uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// In passwd(5).
+fn user_in(all: &str, uid: u32) -> Option<String> {
+    all.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid) && !name.is_empty()).then(|| name.to_string())
+    })
 }

@@ -83,7 +83,7 @@ impl Office {
     async fn keeper(&self, request: Request) -> Result<Reply, NotDone> {
         let (answer, answered) = oneshot::channel();
         let busy = |_| NotDone::Unavailable("too much is asked of the files at once; try again".into());
-        self.asked.try_send(control::Asked { request, answer: Some(answer) }).map_err(busy)?;
+        self.asked.try_send(control::Asked { request, by: None, answer: Some(answer) }).map_err(busy)?;
         answered.await.map_err(|_| closing())
     }
 }
