@@ -37,6 +37,19 @@ async function at(path: string, who: string, seat?: string): Promise<void> {
 
 const last = () => served.house.asked.at(-1);
 
+/** A request to this path goes on when the answer is called. */
+async function holdUp(page: Page, path: string): Promise<() => void> {
+  let go = () => {};
+  const held = new Promise<void>((done) => {
+    go = done;
+  });
+  await page.route(`**/api/v1${path}`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return () => go();
+}
+
 describe("the supervisor's page", () => {
   beforeEach(async () => {
     await at("/supervisor", "1010", "8010");
@@ -220,7 +233,14 @@ describe("the admin's page", () => {
     await page.click('a[href="#configuration"]');
     await page.click('button[role="tab"]:has-text("queues.toml")');
     await page.fill(".source", '[[queue]]\nneed = "mandrin >= 1"\n');
+    const unhurried = await holdUp(page, "/config/check");
     await page.click('button:text-is("检查")');
+    // Until the answer is there its text stays as it is, and nothing else is said to be done.
+    await page.waitForSelector('button:text-is("正在检查…")');
+    expect(await page.locator(".source").isEditable()).toBe(false);
+    expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
+    expect(await page.locator('.configured button.main:text-is("模拟")').count()).toBe(1);
+    unhurried();
     await page.click('[data-panel="checked"] button:has-text("did you mean")');
     const caret = () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).selectionStart);
     await expect.poll(caret).toBe('[[queue]]\nneed = "mandrin >= 1"\n'.length);
@@ -237,6 +257,10 @@ describe("the admin's page", () => {
 
   test("two versions are compared", async () => {
     await page.click('a[href="#configuration"]');
+    // A version with more changes than are shown at once says so, and shows them.
+    await page.click('[data-version="2"] summary:has-text("另有 1 处")');
+    await page.locator('[data-version="2"] details p:text-is("trunk good added")').waitFor({ state: "visible" });
+    expect(await page.locator('[data-version="3"] summary').count()).toBe(0);
     await page.click('[data-version="2"] button:has-text("比较")');
     await page.waitForSelector(".difference .added");
     await page.keyboard.press("Escape");

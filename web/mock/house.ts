@@ -575,7 +575,18 @@ export class House {
           note: "早高峰",
           changes: ["queue citizen: ring 20s → 15s"],
         },
-        { version: 2, at: sample.ago(90_000), author: "mei", note: "新增住房队列", changes: ["queue housing: new"] },
+        {
+          version: 2,
+          at: sample.ago(90_000),
+          author: "mei",
+          note: "新增住房队列",
+          changes: [
+            "queue housing added",
+            "queue social: max_waiting 400 → 500",
+            "seat 8020 added",
+            "trunk good added",
+          ],
+        },
         { version: 1, at: sample.ago(990_000), author: "install", note: "", changes: [] },
       ],
     ];

@@ -578,6 +578,8 @@ export const en: Dictionary = {
     checkClean: "No faults",
     simulate: "Simulate",
     simulating: "Playing a day…",
+    checking: "Checking…",
+    moreChanges: (n) => `${n} more`,
     simulated: "What would happen",
     simulatedDay: "Which day is played",
     dayCity: "A working day of a large city (assumed)",

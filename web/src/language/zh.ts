@@ -531,6 +531,8 @@ export const zh = {
     checkClean: "没有问题",
     simulate: "模拟",
     simulating: "正在试跑一天…",
+    checking: "正在检查…",
+    moreChanges: (n: number) => `另有 ${n} 处`,
     simulated: "模拟结果",
     simulatedDay: "试跑哪一天",
     dayCity: "大城市的一个工作日（假定）",
