@@ -1,7 +1,7 @@
 //! The keeper of the files: a thread of its own that reads and checks them, tells the difference, hands what is new
 //! to the switchboard, and keeps each version. One request after the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -104,13 +104,16 @@ impl Keeper {
 
     /// What SIGHUP asks for.
     pub fn by_signal() -> Asked {
-        let request = Request::Reload { author: BY_SIGNAL.into(), note: String::new(), dry_run: false };
+        let request = Request::Reload { author: BY_SIGNAL.into(), note: String::new(), dry_run: false, folder: None };
         Asked { request, by: Some(BY_SIGNAL.into()), answer: None }
     }
 
     fn answer(&mut self, request: Request) -> Reply {
         match request {
-            Request::Reload { author, note, dry_run } => self.reload(author, note, dry_run, Vec::new()),
+            Request::Reload { author, note, dry_run, folder } => match folder.and_then(|folder| self.is_not(&folder)) {
+                Some(why) => Reply::Refused { why },
+                None => self.reload(author, note, dry_run, Vec::new()),
+            },
             Request::Rollback { to, author, note } => self.rollback(to, author, note),
             Request::Switch { door, to, until, author, note } => {
                 let flip = Flip { to, at: self.clock.now(), until, by: author, note };
@@ -126,6 +129,14 @@ impl Keeper {
             },
             Request::Order { call, by, order } => self.order(call, by, order),
         }
+    }
+
+    /// Why a folder is not the one whose files are in force.
+    fn is_not(&self, folder: &Path) -> Option<String> {
+        let own = self.config_dir.canonicalize().unwrap_or_else(|_| self.config_dir.clone());
+        let what =
+            || format!("{} is not where this hotline has its files: that is {}", folder.display(), own.display());
+        (own != folder).then(what)
     }
 
     fn reload(&mut self, author: String, note: String, dry_run: bool, notes: Vec<String>) -> Reply {
@@ -347,7 +358,7 @@ mod tests {
 
     #[test]
     fn what_changes_the_house_is_written_down_and_what_only_looks_is_not() {
-        let request = Request::Reload { author: "mei".into(), note: "so".into(), dry_run: false };
+        let request = Request::Reload { author: "mei".into(), note: "so".into(), dry_run: false, folder: None };
         let written = audit("wang".into(), &request).unwrap();
         assert_eq!(written.who, "wang");
         let fields: serde_json::Value =

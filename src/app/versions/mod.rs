@@ -88,10 +88,13 @@ enum What {
     },
 }
 
-pub fn reload(data: &Path, args: ReloadArgs) -> Result<ExitCode, Vec<String>> {
+/// `config`: the folder that is meant; another than that of the running hotline is refused.
+pub fn reload(config: Option<&Path>, data: &Path, args: ReloadArgs) -> Result<ExitCode, Vec<String>> {
     let author = args.author.unwrap_or_else(os_user);
-    let request = Request::Reload { author, note: args.note, dry_run: args.dry_run };
     let told = |why: String| vec![format!("hotline reload: {why}")];
+    let whole = |config: &Path| config.canonicalize().map_err(|error| told(format!("{}: {error}", config.display())));
+    let folder = config.map(whole).transpose()?;
+    let request = Request::Reload { author, note: args.note, dry_run: args.dry_run, folder };
     match control::ask(data, &request).map_err(told)? {
         Some(reply) => answer("reload", reply, args.format),
         None => Err(told(format!(
@@ -140,15 +143,11 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
             told.lines().iter().for_each(|line| say!("{line}"));
             Ok(code)
         }
-        Reply::Switched { door, open } => {
-            say!("{door} is {} now", if open { "open" } else { "closed" });
-            Ok(code)
-        }
         Reply::Faults { report, notes, .. } => {
             let verdict = format!("hotline {command}: the files have faults; what is in force stays in force");
             Err([vec![report], notes, vec![verdict]].concat())
         }
-        Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => Ok(code),
+        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => Ok(code),
         Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
     }
 }

@@ -130,7 +130,9 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             }
             told(office.keeper(Request::Switch { door, to, until, author: by, note }).await?)
         }
-        Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
+        Ask::Reload { note, dry_run } => {
+            told(office.keeper(Request::Reload { author: by, note, dry_run, folder: None }).await?)
+        }
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
         Ask::Explain { call } => {
             let place = office.stories.clone().acquire_owned().await.map_err(|_| closing())?;
