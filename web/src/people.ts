@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { get, Problem, remember, remove } from "./api";
+import { liveIn } from "./format";
 import { prefer, words } from "./language";
 import type { Role, Session } from "./words";
 
@@ -23,6 +24,7 @@ export async function whoAmI(): Promise<Session | null> {
   try {
     const found = remember(await get<Session>("/session"));
     session.value = found;
+    liveIn(found.time_zone);
     prefer(found.person.language);
     return found;
   } catch (problem) {

@@ -38,6 +38,8 @@ pub struct Session {
     seat: Option<String>,
     /// To be repeated in the header X-CSRF-Token with each command; programs with a token need none.
     csrf: Option<String>,
+    /// That of the house, in which pages show times and mean days, e.g. `Asia/Shanghai`; null: it has no such name.
+    time_zone: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,14 +51,15 @@ pub struct Person {
     language: Option<String>,
 }
 
-fn session(who: &Who) -> Session {
+fn session(web: &Web, who: &Who) -> Session {
     let person = &who.person;
     let csrf = match &who.proof {
         Proof::Session { token, .. } => Some(passwords::csrf(token)),
         Proof::Token { .. } | Proof::Password => None,
     };
     let (id, name, language) = (who.id.clone(), person.name.clone(), person.language.clone());
-    Session { person: Person { id, name, roles: person.roles.clone(), language }, seat: who.seat.clone(), csrf }
+    let person = Person { id, name, roles: person.roles.clone(), language };
+    Session { person, seat: who.seat.clone(), csrf, time_zone: web.zone.iana_name().map(String::from) }
 }
 
 /// Sign in
@@ -103,7 +106,7 @@ pub async fn sign_in(
     let cookie = signing::set_cookie(Some(&token), settings.is_secure(), settings.session_lasts(&who.person));
     let hash = passwords::token_hash(&token);
     (who.seat, who.proof) = (seat, Proof::Session { token, hash });
-    Ok(([(header::SET_COOKIE, cookie)], Json(session(&who))).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Json(session(&web, &who))).into_response())
 }
 
 /// Who is signed in here
@@ -115,7 +118,7 @@ pub async fn sign_in(
 )]
 pub async fn show(State(web): State<Arc<Web>>, Extension(mut who): Extension<Who>) -> Result<Json<Session>, Problem> {
     who.seat = signing::seat(&web, &who).await?;
-    Ok(Json(session(&who)))
+    Ok(Json(session(&web, &who)))
 }
 
 /// Sign out
@@ -167,7 +170,7 @@ pub async fn take_seat(
         web.access.set_seat(hash, seat.as_deref())?;
     }
     who.seat = seat;
-    Ok(Json(session(&who)))
+    Ok(Json(session(&web, &who)))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
