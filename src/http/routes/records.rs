@@ -44,7 +44,7 @@ pub struct Asked {
     since: Option<String>,
     /// Calls that arrived before this time.
     until: Option<String>,
-    /// The caller's number.
+    /// The caller's number, or how it begins or ends; with or without `+86` before it.
     #[param(max_length = 128)]
     from: Option<String>,
     /// What they dialled.
@@ -102,7 +102,7 @@ impl Asked {
         Ok(Filter {
             since: time("since", self.since)?,
             until: time("until", self.until)?,
-            from: text("from", self.from)?,
+            caller: text("from", self.from)?,
             to: text("to", self.to)?,
             operator: text("operator", self.operator)?,
             queue: text("queue", self.queue)?,

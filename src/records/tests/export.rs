@@ -126,3 +126,30 @@ fn a_record_written_before_a_field_existed_is_read() {
     let plain = Record { digits: Default::default(), menu_path: Vec::new(), ..finished(1) };
     assert_eq!(serde_json::from_value::<Record>(old).unwrap(), plain);
 }
+
+#[test]
+fn callers_are_found_by_the_beginning_or_the_end_of_their_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, _told) = open(dir.path());
+    for (second, from) in [(0, "+8613900000001"), (100, "13900000002"), (200, "anonymous"), (300, "01065123456")] {
+        let (from, ended_at) = (from.to_string(), Some(at(second + 50)));
+        store.write(Entry::Closed(Box::new(Record { from, ended_at, ..record(second) })));
+    }
+    store.close();
+    for (part, expected) in [
+        ("139000", &["13900000002", "+8613900000001"][..]),
+        ("13900000001", &["+8613900000001"]),
+        ("+8613900000002", &["13900000002"]),
+        ("008613900000002", &["13900000002"]),
+        ("+86139", &["13900000002", "+8613900000001"]),
+        ("0001", &["+8613900000001"]),
+        ("000", &[]),
+        ("%", &[]),
+        ("010", &["01065123456"]),
+        ("anonymous", &["anonymous"]),
+    ] {
+        let filter = Filter { caller: Some(part.into()), ..Filter::default() };
+        let found = search(dir.path(), &filter, 9).unwrap();
+        assert_eq!(found.iter().map(|record| &*record.from).collect::<Vec<_>>(), expected, "{part}");
+    }
+}
