@@ -248,7 +248,7 @@ describe("the admin's page", () => {
     await page.waitForSelector('[data-panel="simulated"] canvas');
     expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
     const row = page.locator('[data-table="simulated"] tr:has-text("及时接通率")').first();
-    expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8%"]);
+    expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8 个百分点"]);
     expect(await page.textContent('[data-panel="simulated"]')).not.toMatch(/calls offered|service level/);
     expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
     await page.click('button:text-is("还原")');

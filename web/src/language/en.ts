@@ -33,7 +33,7 @@ export const en: Dictionary = {
     skip: "Skip to the main part",
     pages: "Pages",
     today: "Today",
-    unit: { s: "s", people: "", calls: "" },
+    unit: { s: "s", people: "", calls: "", points: "points" },
     done: "Done",
     yesterday: "Yesterday",
     noNumber: "Number withheld",

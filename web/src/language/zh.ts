@@ -26,7 +26,7 @@ export const zh = {
     skip: "跳到主要内容",
     pages: "页面",
     today: "今天",
-    unit: { s: "秒", people: "人", calls: "个" },
+    unit: { s: "秒", people: "人", calls: "个", points: "个百分点" },
     done: "已完成",
     yesterday: "昨天",
     noNumber: "未显示号码",
