@@ -256,6 +256,7 @@ fn phone(name: &str, work: impl Future<Output = Result<(), String>>) -> Result<E
 }
 
 fn secret(config: &Path, seat: &str) -> Result<(), String> {
+    checking::is_there(config)?;
     let (house, _) =
         crate::config::load(config).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
     let mut password = String::new();

@@ -120,7 +120,6 @@ fn add_problems(method: &str, path: &str, operation: &mut Operation) {
     let is_open = DOORS.iter().any(|(of, at, door)| *of == method && *at == path && *door == Door::Open);
     let commands = method != "GET";
     let has_body = operation.request_body.is_some();
-    let asks = has_body || operation.parameters.as_ref().is_some_and(|all| !all.is_empty());
     let general: [(&str, bool, &str); 10] = [
         ("401", !is_open, "nobody is signed in"),
         ("403", !is_open || commands, "not for this role, or not from one of our pages"),
@@ -128,7 +127,7 @@ fn add_problems(method: &str, path: &str, operation: &mut Operation) {
         ("408", has_body, "the body came too slowly"),
         ("409", commands, "not in the present state, or a command with this Idempotency-Key is being done"),
         ("413", has_body, "the body is too large"),
-        ("422", asks || commands, "what was sent makes no sense; `fields` says where"),
+        ("422", true, "what was sent makes no sense; `fields` says where"),
         ("429", true, "too much at once; Retry-After says when to ask again"),
         ("500", true, "a fault of the hotline"),
         ("503", true, "the hotline is closing, or its disk takes nothing"),

@@ -140,8 +140,7 @@ fn open() -> House {
     let mut files = Files::new(Some(crate::house::free_port()));
     files.hotline += "[web]\nsign_in_tries = 1000\n";
     // She leads them, and has no seat of her own.
-    files.operators +=
-        "[[operator]]\nid = \"1004\"\nname = \"Vera\"\nskills = { mandarin = 5 }\nsupervisor = true\n";
+    files.operators += "[[operator]]\nid = \"1004\"\nname = \"Vera\"\nskills = { mandarin = 5 }\nsupervisor = true\n";
     let house = House::open(&files);
     for who in ["1001", "1002", "1004"] {
         password(&house, &[who, "--stdin"]);

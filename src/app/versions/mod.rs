@@ -267,6 +267,18 @@ fn user_in(all: &str, uid: u32) -> Option<String> {
     all.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, number) = (fields.next()?, fields.nth(1)?);
-        (number.parse() == Ok(uid) && !name.is_empty()).then(|| name.to_string())
+        (number.parse::<u32>() == Ok(uid) && !name.is_empty()).then(|| name.to_string())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_of_the_machine_have_names() {
+        let all = "root:x:0:0:root:/root:/bin/bash\n\nbroken\nhotline:x:998:998::/srv:/bin/false\n:x:7:7::/:\n";
+        let told = [0, 998, 7, 99].map(|uid| user_in(all, uid));
+        assert_eq!(told, [Some("root".into()), Some("hotline".into()), None, None]);
+    }
 }

@@ -138,7 +138,7 @@ impl Unmasked {
         match answer {
             Value::String(text) => Value::String(self.hidden(&text)),
             Value::Array(all) => all.into_iter().map(|one| self.hidden_in(one)).collect(),
-            Value::Object(all) => all.into_iter().map(|(key, one)| (self.hidden(&key), self.hidden_in(one))).collect(),
+            Value::Object(all) => all.into_iter().map(|(key, one)| (key, self.hidden_in(one))).collect(),
             other => other,
         }
     }
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(done.files["new.toml"], "id = 1\nsecret = \"three\"\n");
         assert_eq!(done.hidden("name = \"three\""), format!("name = \"{MASK}\""));
         let answer = done.hidden_in(serde_json::json!({ "three": ["a three", 3] }));
-        assert_eq!(answer, serde_json::json!({ MASK: [format!("a {MASK}"), 3] }));
+        assert_eq!(answer, serde_json::json!({ "three": [format!("a {MASK}"), 3] }));
     }
 
     #[test]
