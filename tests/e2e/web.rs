@@ -392,6 +392,27 @@ fn a_command_is_done_once_also_when_its_sender_hangs_up_and_when_the_house_is_op
 }
 
 #[test]
+fn what_an_admin_is_shown_of_the_files_may_be_sent_back() {
+    let house = open(free_port());
+    let lin = Browser::signed_in(&house, "lin");
+    let check =
+        |files: Value| lin.post("/config/check", &json!({ "files": files }), &[("X-CSRF-Token", lin.csrf.as_str())]);
+    let (_, config) = lin.get("/api/v1/config");
+    let shown = config["files"]["operators.toml"].as_str().expect("operators").to_string();
+    assert!(shown.contains("\"****************1.1\"") && !shown.contains("open-sesame"), "{shown}");
+    let (status, checked) = check(config["files"].clone());
+    assert_eq!((status, &checked["ok"], &checked["changes"]), (200, &json!(true), &json!([])), "{checked:#}");
+    assert!(!checked.to_string().contains("open-sesame"), "{checked:#}");
+    let renamed = shown.replacen("\"Anna\"", "\"Anne\"", 1);
+    let (_, checked) = check(json!({ "operators.toml": renamed }));
+    let changes = checked["changes"].as_array().expect("changes");
+    assert!(changes.len() == 1 && changes[0].to_string().contains("1001"), "that alone: {checked:#}");
+    let (status, problem) =
+        check(json!({ "operators.toml": shown.replace("****************1.", "****************9.") }));
+    assert_eq!(status, 422, "{problem}");
+}
+
+#[test]
 fn exports_take_what_the_search_takes() {
     let house = open(free_port());
     for number in ["12345", "12347"] {
