@@ -143,10 +143,6 @@ impl Scenario {
         match what {
             "" => self.engine.handle_deadline(at),
             "restart" => self.input(at, Input::Restarted),
-            _ if what.starts_with("restart, alive at ") => {
-                let alive_at = moment(&what["restart, alive at ".len()..]);
-                self.input(at, Input::RestartedAfter { alive_at })
-            }
             _ if ["queue ", "operator ", "without ", "seats "].iter().any(|word| what.starts_with(word)) => {
                 self.declare(what);
                 self.rules.version += 1;
