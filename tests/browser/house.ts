@@ -71,6 +71,8 @@ async function freeUdp(): Promise<number> {
 
 /** Written behind the files of the house, and its environment. */
 export interface More {
+  /** Of the one trunk. */
+  trunk?: string;
   hotline?: string;
   queues?: string;
   environment?: Record<string, string>;
@@ -142,7 +144,7 @@ export class House {
     const first = 30_000 + (process.pid % 100) * 96;
     writeFileSync(
       join(config, "hotline.toml"),
-      `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n` +
+      `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n${more.trunk ?? ""}` +
         `[media]\nports = "${first}-${first + 95}"\nprompts = "${join(ROOT, "prompts")}"\nworkers = 1\n[house]\ndrain = "2s"\n` +
         `[web]\nlisten = "127.0.0.1:${web}"\norigins = ["http://127.0.0.1:${foreign}"]\n[[web.person]]\nid = "mei"\nname = "Mei"\nroles = ["supervisor", "admin"]\n` +
         `[[web.person]]\nid = "hall"\nname = "Hall"\nroles = ["wall"]\n` +

@@ -11,6 +11,8 @@ const people: Person[] = [];
 
 beforeAll(async () => {
   house = await House.open({
+    // Nobody is there: whom the house would call back is not rung.
+    trunk: 'to = "sip:127.0.0.1:9"\ncheck = "0s"\n',
     queues:
       'callback = { first = "operator", retry = "5m" }\n[[queue.key]]\nkey = "9"\ncallback = true\n' +
       '[[queue]]\nid = "english"\nneed = "mandarin >= 5"\n',

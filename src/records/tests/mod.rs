@@ -220,6 +220,25 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
 }
 
 #[test]
+fn a_talk_that_a_crash_cut_is_added_to_those_that_were_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    store.write(Entry::Opened(Box::new(record(1))));
+    let open_call = Record { ended_at: None, outcome: None, talk_ms: 7000, ..finished(1) };
+    store.write(Entry::Changed(Box::new(Record { talking_since: Some(at(20)), ..open_call })));
+    store.write(Entry::Heartbeat { at: at(30) });
+    // Seen later than the last sign of life.
+    store.write(Entry::Input { seq: 1, at: at(40), input: "{}".into() });
+    wait_for(&told, store.write(Entry::Opened(Box::new(record(60)))));
+    let after = crash(dir.path());
+    let (store, recovered, _told) = open(after.path());
+    assert_eq!(recovered.alive_at, at(40));
+    store.close();
+    let cut = records(after.path()).remove(0);
+    assert_eq!((cut.talk_ms, cut.talking_since, cut.ended_at), (27_000, None, Some(at(40))));
+}
+
+#[test]
 fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _, told) = open(dir.path());
