@@ -269,6 +269,11 @@ impl CallId {
         CallId((millis << 20).max(last.0 + 1))
     }
 
+    /// When it arrived: milliseconds after 1970.
+    pub fn arrived_millis(self) -> u64 {
+        self.0 >> 20
+    }
+
     /// Reads the 13 letters; `None` if they are not an id.
     pub fn parse(text: &str) -> Option<CallId> {
         if text.len() != 13 {
@@ -324,6 +329,7 @@ mod tests {
         let second = CallId::next(first, 1_763_955_000_000);
         let third = CallId::next(second, 1_763_955_000_001);
         assert!(first < second && second < third);
+        assert_eq!((first.arrived_millis(), third.arrived_millis()), (1_763_955_000_000, 1_763_955_000_001));
         for id in [first, second, third, CallId(u64::MAX)] {
             assert_eq!(CallId::parse(&id.to_string()), Some(id));
         }

@@ -11,7 +11,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use super::clock::Clock;
 use super::say::say;
 use crate::config::{self, House, WebRole};
-use crate::http;
+use crate::http::{self, PasswordCommand};
 use crate::ids::OperatorId;
 use crate::records::{Access, Token, rfc3339};
 
@@ -57,7 +57,8 @@ pub fn password(config_dir: &Path, data: &Path, args: &PasswordArgs) -> Result<(
     let Some(who) = args.who.as_ref().filter(|_| !args.list) else {
         let all = access.passwords().map_err(|error| error.to_string())?;
         if all.is_empty() {
-            say!("nobody has a password; `hotline password WHO` sets one");
+            let command = PasswordCommand::of_this_program(config_dir, data);
+            say!("nobody has a password; `{}` sets one", command.open());
         }
         all.iter().for_each(|(who, at)| say!("{who}  since {}", rfc3339(*at, &zone)));
         return Ok(());

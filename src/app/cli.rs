@@ -33,10 +33,10 @@ Examples:
   hotline simulate --day scripts/days/beijing.toml        how would such a day go?
   hotline staff --calls-per-hour 7000 --handle-time 300s  how many operators does it take?";
 
-/// The telephone exchange of a citizen hotline.
 const DEFAULT_CONFIG: &str = "sip-config";
 const DEFAULT_DATA: &str = "data";
 
+/// The telephone exchange of a citizen hotline
 #[derive(Parser, Debug)]
 #[command(name = "hotline", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -268,4 +268,17 @@ fn secret(config: &Path, seat: &str) -> Result<(), String> {
 /// A time with its unit: `20s`, `500ms`, `2m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     crate::config::parse_time(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_help_says_what_the_program_is() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.starts_with("The telephone exchange of a citizen hotline\n\nUsage: hotline"), "{help}");
+    }
 }

@@ -31,6 +31,14 @@ impl Clock {
         self.base + Instant::now().duration_since(self.start)
     }
 
+    /// How far the wall clock is from this one by now, whichever is ahead: it was set, or the machine slept.
+    #[expect(clippy::disallowed_methods, reason = "the clock is the place for it")]
+    pub fn differs(&self) -> Duration {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let (wall, now) = (Moment::default() + wall, self.now());
+        wall.since(now).max(now.since(wall))
+    }
+
     /// When the runtime's timer has to wake us for `at`.
     pub fn instant(&self, at: Moment) -> tokio::time::Instant {
         tokio::time::Instant::from_std(self.start + at.since(self.base))
@@ -48,5 +56,6 @@ mod tests {
         let moved = clock.not_before(ahead);
         assert!(moved.now() >= ahead);
         assert!(moved.now().since(ahead) < Duration::from_secs(60));
+        assert!(moved.differs() > Duration::from_secs(3500) && clock.differs() < Duration::from_secs(60));
     }
 }

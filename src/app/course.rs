@@ -2,15 +2,17 @@
 //! were lost, notes. Who was asked for the call, and why, the engine's log tells.
 
 use crate::moment::Moment;
-use crate::records::{Record, TransferRecord};
+use crate::records::{Holder, Record, Supervision, TransferKind, TransferOutcome, TransferRecord};
 
 /// In the order in which it happened.
 pub fn course(record: &Record) -> Vec<(Moment, String)> {
     let mut course = Vec::new();
     let mut tell = |at: Option<Moment>, text: String| course.extend(at.map(|at| (at, text)));
     for hold in &record.holds {
-        let (who, whom) =
-            if hold.by == "caller" { ("the caller", "the operator") } else { ("the operator", "the caller") };
+        let (who, whom) = match hold.by {
+            Holder::Caller => ("the caller", "the operator"),
+            Holder::Operator => ("the operator", "the caller"),
+        };
         tell(Some(hold.at), format!("{who} put {whom} on hold"));
         // With the call the hold ends, and that is told already.
         tell(hold.ended_at.filter(|at| Some(*at) != record.ended_at), format!("{who} is back from hold"));
@@ -24,11 +26,11 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
         tell(Some(handoff.at), format!("{target} was rung at {number}"));
         tell(handoff.answered_at, format!("{target} answered"));
         tell(handoff.confirmed_at, format!("{target} has the matter"));
-        tell(handoff.ended_at, format!("the call to {target} ended: {}", plain(&handoff.outcome)));
+        tell(handoff.ended_at, format!("the call to {target} ended: {}", plain(handoff.outcome.as_str())));
     }
     for one in &record.supervised {
-        tell(Some(one.at), format!("{} {}", one.operator, supervises(&one.mode)));
-        tell(one.ended_at, format!("{} {} no longer", one.operator, supervises(&one.mode)));
+        tell(Some(one.at), format!("{} {}", one.operator, supervises(one.mode)));
+        tell(one.ended_at, format!("{} {} no longer", one.operator, supervises(one.mode)));
     }
     for lost in &record.lost {
         let (operator, seat) = (&lost.operator, &lost.seat);
@@ -45,23 +47,25 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
 /// A consultation has a beginning, an answer and an end, and only its end is a transfer.
 fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
     let (by, to) = (&of.by, &of.to);
-    let over = match of.outcome.as_str() {
-        "transferred" => format!("{by} left the caller to {to}"),
-        "returned" => format!("{by} was with the caller again"),
-        "ended" => format!("the consultation of {to} ended: one of them hung up"),
-        why => format!("{to} was not reached: {}", plain(why)),
+    let over = match of.outcome {
+        TransferOutcome::Transferred => format!("{by} left the caller to {to}"),
+        TransferOutcome::Returned => format!("{by} was with the caller again"),
+        TransferOutcome::Ended => format!("the consultation of {to} ended: one of them hung up"),
+        TransferOutcome::Restarted => format!("the house was cut off while {by} was turned to {to}"),
+        why => format!("{to} was not reached: {}", plain(why.as_str())),
     };
-    match of.kind.as_str() {
-        "taken_over" => vec![(Some(of.at), format!("{to} took the call over from {by}"))],
-        "blind" if of.answered_at.is_none() && of.operator.is_none() && of.outcome == "transferred" => {
+    let is_transferred = of.outcome == TransferOutcome::Transferred;
+    match of.kind {
+        TransferKind::TakenOver => vec![(Some(of.at), format!("{to} took the call over from {by}"))],
+        TransferKind::Blind if of.answered_at.is_none() && of.operator.is_none() && is_transferred => {
             vec![(Some(of.at), format!("{by} sent the caller on to {to}"))]
         }
-        "blind" => {
+        TransferKind::Blind => {
             let taken = format!("{to} has the caller");
-            let end = if of.outcome == "transferred" { taken } else { over };
+            let end = if is_transferred { taken } else { over };
             vec![(Some(of.at), format!("{by} sent the caller on to {to}")), (of.ended_at, end)]
         }
-        _ => vec![
+        TransferKind::Consult | TransferKind::Attended => vec![
             (Some(of.at), format!("{by} turned to {to}; the caller heard music")),
             (of.answered_at, format!("{to} answered; the caller did not hear them")),
             (of.conference_at, format!("{by}, {to} and the caller heard each other")),
@@ -70,11 +74,11 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
     }
 }
 
-fn supervises(mode: &str) -> &str {
+fn supervises(mode: Supervision) -> &'static str {
     match mode {
-        "whisper" => "spoke to the operator",
-        "barge" => "spoke with both",
-        _ => "listened",
+        Supervision::Whisper => "spoke to the operator",
+        Supervision::Barge => "spoke with both",
+        Supervision::Listen => "listened",
     }
 }
 

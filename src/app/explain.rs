@@ -14,7 +14,7 @@ use crate::moment::Moment;
 use crate::queue::{
     Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
 };
-use crate::records::{LineRecord, Record, printed, read_call, rfc3339};
+use crate::records::{self, LineOutcome, LineRecord, Record, printed, read_call, rfc3339};
 
 /// Of those who could not be asked so many are named in the text; JSON names all.
 const NAMED: usize = 5;
@@ -119,18 +119,14 @@ impl Story {
         lines.extend(self.verdict());
         lines.push(String::new());
         let decided = self.events.iter().filter_map(|event| Some((event.said.at, event.text.clone()?)));
-        let mut told: Vec<(Moment, String)> = decided.chain(course(&self.record)).collect();
-        told.sort_by_key(|(at, _)| *at);
-        lines.extend(told.iter().map(|(at, text)| format!("  {}  {text}", clock(*at, zone))));
-        for passed in &self.passed_by {
+        let passed = self.passed_by.iter().map(|passed| {
             let who = passed.operator.as_ref().map_or("an operator", OperatorId::as_str);
             let why = because(passed.why);
-            lines.push(format!(
-                "  {}  {} came later and {who} was asked for it first: {why}",
-                clock(passed.at, zone),
-                passed.contact
-            ));
-        }
+            (passed.at, format!("{} came later and {who} was asked for it first: {why}", passed.contact))
+        });
+        let mut told: Vec<(Moment, String)> = decided.chain(passed).chain(course(&self.record)).collect();
+        told.sort_by_key(|(at, _)| *at);
+        lines.extend(told.iter().map(|(at, text)| format!("  {}  {text}", clock(*at, zone))));
         if self.events.is_empty() {
             lines.push("  The call joined no line, or the log of that day is gone (it is kept for eight days).".into());
         }
@@ -160,7 +156,7 @@ impl Story {
     fn verdict(&self) -> Option<String> {
         let record = &self.record;
         // A line from which it was moved is told of with the one in which the wait went on.
-        let visits = record.lines.iter().filter(|line| line.outcome != "moved");
+        let visits = record.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);
         let visits: Vec<String> = visits.map(waited).collect();
         let waited = if visits.is_empty() { return None } else { visits.join(", then ") };
         let late = self.events.iter().find_map(|event| match event.said.output {
@@ -168,7 +164,8 @@ impl Story {
             _ => None,
         });
         let aim = aim(record, late).map_or(String::new(), |aim| format!(" {aim}"));
-        let in_vain: u64 = record.offers.iter().filter(|offer| offer.outcome != "answered").map(|offer| offer.ms).sum();
+        let is_in_vain = |offer: &&records::OfferRecord| offer.outcome != records::OfferOutcome::Answered;
+        let in_vain: u64 = record.offers.iter().filter(is_in_vain).map(|offer| offer.ms).sum();
         let rang = match in_vain {
             0 => String::new(),
             ms => format!(" Phones rang in vain for {}.", lasted(std::time::Duration::from_millis(ms))),
@@ -180,7 +177,9 @@ impl Story {
 /// Whether it was answered in time, and the one cause if it was not. The log tells the cause; where it is gone, the record
 /// tells the rest still. `None`: it waits still, or nobody counts it.
 fn aim(record: &Record, late: Option<LateCause>) -> Option<String> {
-    if let Some(cause) = late {
+    // What a start says of those whom the end before it cut off comes after the record's end.
+    let cut = record.lines.last().is_some_and(|line| line.outcome == LineOutcome::Restarted);
+    if let Some(cause) = late.or(cut.then_some(LateCause::Restarted)) {
         return Some(format!("The aim was missed: {}.", cause_text(cause)));
     }
     let offered = record.lines.iter().filter(|line| line.is_offered());
@@ -314,6 +313,7 @@ fn cause_text(cause: LateCause) -> &'static str {
     match cause {
         LateCause::GaveUp => "the caller gave up before the time was up",
         LateCause::LeftEarly => "it left the line before the time was up",
+        LateCause::Restarted => "the house was cut off while it waited, and began again",
         LateCause::SlowAnswer => "a phone was ringing and was not answered in time",
         LateCause::FailedOffers => "phones rang in vain",
         LateCause::Preferred => "it waited for the last operator the caller spoke with",
@@ -376,6 +376,11 @@ mod tests {
             (vec![("answered", Some(true)), ("", None)], None, None),
             (vec![("short_abandoned", Some(false))], None, None),
             (Vec::new(), None, None),
+            (
+                vec![("restarted", Some(false))],
+                None,
+                Some("The aim was missed: the house was cut off while it waited, and began again."),
+            ),
             (
                 vec![("abandoned", Some(false))],
                 Some(LateCause::AllBusy),

@@ -33,8 +33,8 @@ const LEFT_SINCE: Duration = Duration::from_secs(48 * 3600);
 /// How often, and how long apart, the store is asked for a record that is on its way to the disk.
 const RECORD_TRIES: usize = 100;
 const RECORD_PAUSE: Duration = Duration::from_millis(50);
-/// Everybody else comes first, most of all the sound of those who talk.
-const LEAST_PRIORITY: i32 = 19;
+/// Everybody else comes first, most of all the sound of those who talk; on a busy machine it goes on all the same.
+const LOW_PRIORITY: i32 = 15;
 /// In the data folder.
 const MESSAGES: &str = "messages";
 /// What the names of recordings end with.
@@ -73,7 +73,7 @@ impl Janitor {
 
     fn run(self) {
         let this_thread = rustix::thread::gettid();
-        if let Err(error) = rustix::process::setpriority_process(Some(this_thread), LEAST_PRIORITY) {
+        if let Err(error) = rustix::process::setpriority_process(Some(this_thread), LOW_PRIORITY) {
             warn!(%error, "what is done to recordings takes its turn with everything else");
         }
         self.complete();

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
 
-use super::replaying::Replay;
+use super::replaying::{Comparison, Replay};
 use super::reports::WrittenTime;
 use super::surveys::{Answers, Surveys};
 use crate::config;
@@ -19,7 +19,8 @@ use crate::records::Range;
 
 #[derive(clap::Args, Debug)]
 pub struct StatisticsArgs {
-    /// From when on: `today`, `monday`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago); the log goes back eight days
+    /// From when on: `today`, `monday`, `2026-11-24`, `2026-11-24T08:00`, or `2h` (ago), and from the beginning of the
+    /// quarter of an hour in which that is; the log goes back eight days
     #[arg(long, value_name = "TIME", value_parser = super::reports::time, default_value = "today")]
     since: WrittenTime,
     /// Until when
@@ -107,7 +108,12 @@ pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Ve
     }
     let lines = match args.format {
         Format::Json => rows.iter().filter_map(|row| serde_json::to_string(row).ok()).collect(),
-        Format::Text => text(&rows, args.by),
+        Format::Text => {
+            let begins = Statistics::interval(since);
+            let earlier = format!("counted from {}, where a quarter of an hour begins", local(begins, &zone));
+            let earlier = (begins < since && !rows.is_empty()).then_some(earlier);
+            text(&rows, args.by).into_iter().chain(earlier).collect()
+        }
     };
     Ok(lines)
 }
@@ -182,10 +188,13 @@ fn text(rows: &[Row], by: By) -> Vec<String> {
         ["", "from", "offered", "answered", "in time", "abandoned", "service level", "ASA", "AHT", "occupancy", "RONA"];
     // Only where callers are asked.
     let asked = rows.iter().any(|row| row.survey.answered > 0);
+    // Only where a supervisor did.
+    let moved = rows.iter().any(|row| row.contacts.moved > 0);
     let mut table = vec![head.map(String::from).to_vec()];
     // What an operator's time went to: sums.
     let of_operators = by == By::Operator;
     table[0].extend(["handled", "talk", "hold", "wrap-up"].iter().filter(|_| of_operators).map(ToString::to_string));
+    table[0].extend(["moved"].iter().filter(|_| moved).map(ToString::to_string));
     table[0].extend(["surveys", "satisfied"].iter().filter(|_| asked).map(ToString::to_string));
     for row in rows {
         let survey = [row.survey.answered.to_string(), percent(row.survey.satisfied_share())];
@@ -206,6 +215,7 @@ fn text(rows: &[Row], by: By) -> Vec<String> {
         let Contacts { handled, talk, hold, wrap_up, .. } = &row.contacts;
         let spent = [handled.to_string(), sum(*talk), sum(*hold), sum(*wrap_up)];
         cells.extend(spent.into_iter().filter(|_| of_operators));
+        cells.extend([row.contacts.moved.to_string()].into_iter().filter(|_| moved));
         cells.extend(survey.into_iter().filter(|_| asked));
         table.push(cells);
     }
@@ -262,7 +272,7 @@ pub fn replay(data: &Path, files: &Path, since: Option<WrittenTime>, format: For
     let since = since.map(|since| since.in_zone(&config::time_zone(files))).transpose()?;
     let replay = Replay::open(data, since.unwrap_or_default()).map_err(|e| e.to_string())?;
     let first = replay.seq;
-    let (inputs, decisions, difference) = replay.compare().map_err(|e| e.to_string())?;
+    let Comparison { inputs, decisions, difference } = replay.compare().map_err(|e| e.to_string())?;
     let alike = difference.is_none();
     let told = match (format, difference) {
         (Format::Json, difference) => {
@@ -275,7 +285,9 @@ pub fn replay(data: &Path, files: &Path, since: Option<WrittenTime>, format: For
             )
         }
         (Format::Text, Some(d)) => format!(
-            "after {decisions} decisions that are alike the one after input {} differs:\n  logged    {}\n  replayed  {}",
+            "after {decisions} decisions that are alike the one after input {} differs:\n  logged    {}\n  replayed  {}\n\
+             A log that another version of the program wrote may differ so where it decided otherwise, as by waits that it \
+             foresaw; one that this version wrote does not.",
             d.seq,
             d.logged.unwrap_or("nothing".into()),
             d.replayed.unwrap_or("nothing".into())

@@ -19,7 +19,7 @@ use crate::ids::{OperatorId, QueueId};
 use crate::ivr::DENIED;
 use crate::media;
 use crate::queue::{Input, NO_QUEUE, OperatorState};
-use crate::records::{self, EndedBy, TransferRecord};
+use crate::records::{self, EndedBy, TransferKind, TransferOutcome, TransferRecord};
 use crate::sip::is_dialable;
 
 /// A colleague's phone rings no longer.
@@ -42,7 +42,7 @@ impl Call {
             return Err(NotDone::AlreadyConsulting);
         }
         let (at, busy) = self.find(house, &to)?;
-        talk_begins(self, house, "consult", &to, busy.clone());
+        talk_begins(self, house, TransferKind::Consult, &to, busy.clone());
         let rings = rings(&at);
         self.change_hold(house, |talk| (talk.consulting, talk.refusal_plays) = (true, false));
         self.ring_other(house, Role::Consulted { to }, at, busy, house.now + rings);
@@ -55,7 +55,7 @@ impl Call {
         self.talk_mut()?;
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
         self.drop_other(house, &other);
-        self.consultation_over(house, "returned");
+        self.consultation_over(house, TransferOutcome::Returned);
         self.hear_each_other(house);
         Ok(())
     }
@@ -94,11 +94,11 @@ impl Call {
         }
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
         if let Some(entry) = self.record.transfers.last_mut() {
-            entry.kind = if other.is_joined() { "attended" } else { "blind" }.into();
+            entry.kind = if other.is_joined() { TransferKind::Attended } else { TransferKind::Blind };
         }
         match (other.busy.clone(), &other.at) {
             (Some(operator), onward::Whom::Seat(_)) if other.is_joined() => {
-                self.transfer_ended(house, "transferred");
+                self.transfer_ended(house, TransferOutcome::Transferred);
                 self.tell_transfer(house, "ATTENDEDTRANSFER");
                 self.hand_over_to(house, operator, other);
             }
@@ -121,13 +121,13 @@ impl Call {
             if !house.settings.queues.contains_key(&queue) {
                 return Err(NotDone::NoSuchQueue);
             }
-            talk_begins(self, house, "blind", &to, None);
+            talk_begins(self, house, TransferKind::Blind, &to, None);
             self.tell_transfer(house, "BLINDTRANSFER");
             self.pass_on(house, queue);
             return Ok(());
         }
         let (at, busy) = self.find(house, &to)?;
-        talk_begins(self, house, "blind", &to, busy.clone());
+        talk_begins(self, house, TransferKind::Blind, &to, busy.clone());
         self.tell_transfer(house, "BLINDTRANSFER");
         self.end_talk(house, EndedBy::Operator);
         let rings = rings(&at);
@@ -213,7 +213,7 @@ impl Call {
         self.tell_operator(house, REFUSAL, DENIED);
     }
 
-    pub fn consultation_over(&mut self, house: &mut House, outcome: &str) {
+    pub fn consultation_over(&mut self, house: &mut House, outcome: TransferOutcome) {
         self.transfer_ended(house, outcome);
         self.reclaim_no_longer(house);
         self.change_hold(house, |talk| talk.consulting = false);
@@ -254,7 +254,7 @@ impl Call {
     /// The operator leaves; whom they consulted is with the caller, or is rung for them.
     fn goes_on_with(&mut self, house: &mut House, other: Other) {
         if other.is_joined() {
-            self.transfer_ended(house, "transferred");
+            self.transfer_ended(house, TransferOutcome::Transferred);
         }
         self.tell_transfer(house, if other.is_joined() { "ATTENDEDTRANSFER" } else { "BLINDTRANSFER" });
         self.end_talk(house, EndedBy::Operator);
@@ -294,12 +294,12 @@ impl Call {
         self.hold_changed(house, leg, direction);
     }
 
-    pub fn transfer_ended(&mut self, house: &House, outcome: &str) {
+    pub fn transfer_ended(&mut self, house: &House, outcome: TransferOutcome) {
         if let Some(entry) = self.record.transfers.last_mut()
             && entry.ended_at.is_none()
         {
             entry.ended_at = Some(house.now);
-            entry.outcome = outcome.into();
+            entry.outcome = outcome;
         }
     }
 
@@ -320,14 +320,14 @@ impl Call {
 }
 
 /// `operator`: who sits where it rings.
-pub(super) fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom, operator: Option<OperatorId>) {
+pub(super) fn talk_begins(call: &mut Call, house: &House, kind: TransferKind, to: &Whom, operator: Option<OperatorId>) {
     let Some(by) = call.record.operator.clone() else { return };
     if call.record.transfers.len() == MOST_TRANSFERS {
         call.record.transfers.remove(MOST_TRANSFERS / 2);
     }
-    info!(kind, %to, "transfer");
+    info!(%kind, %to, "transfer");
     call.record.transfers.push(TransferRecord {
-        kind: kind.into(),
+        kind,
         by,
         to: to.to_string(),
         operator,
@@ -335,7 +335,7 @@ pub(super) fn talk_begins(call: &mut Call, house: &House, kind: &str, to: &Whom,
         answered_at: None,
         conference_at: None,
         ended_at: None,
-        outcome: String::new(),
+        outcome: TransferOutcome::GoesOn,
     });
 }
 
@@ -344,12 +344,12 @@ pub(super) fn rings(at: &onward::Whom) -> Duration {
 }
 
 /// What a refusal is called in the record.
-fn outcome(status: u16) -> &'static str {
+fn outcome(status: u16) -> TransferOutcome {
     match status {
-        486 | 600 => "busy",
+        486 | 600 => TransferOutcome::Busy,
         // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
-        408 | 480 | 487 => "no_answer",
-        403 | 433 | 603 | 607 => "refused",
-        _ => "failed",
+        408 | 480 | 487 => TransferOutcome::NoAnswer,
+        403 | 433 | 603 | 607 => TransferOutcome::Refused,
+        _ => TransferOutcome::Failed,
     }
 }

@@ -9,7 +9,7 @@ use super::calls::House;
 use super::ledger;
 use super::words::Action;
 use crate::queue::{Input, NotReached};
-use crate::records::{self, EndedBy, Outcome};
+use crate::records::{self, EndedBy, Outcome, TransferOutcome};
 use crate::sip::{self, Refusal};
 
 /// Seconds after which a caller whom we had no room for may try again.
@@ -111,7 +111,7 @@ impl Call {
             }
             State::Onward(onward) => {
                 if onward.is_of_operator() {
-                    self.transfer_ended(house, "ended");
+                    self.transfer_ended(house, TransferOutcome::Ended);
                 }
                 self.drop_onward(house, None);
             }

@@ -14,8 +14,7 @@ use crate::ids::LegId;
 use crate::ivr::{CONFIRMED, DENIED};
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::Input;
-use crate::records::{self, EndedBy, HandoffRecord, Outcome};
+use crate::records::{self, EndedBy, HandoffOutcome, HandoffRecord, Outcome};
 use crate::sip::{self, Body, Target};
 
 /// Keys of a code come within this of each other; a later one begins anew.
@@ -135,7 +134,7 @@ impl Call {
         let State::Talking(talk) = &mut self.state else { return };
         let Some(handoff) = talk.handoff.take() else { return };
         info!(to = %handoff.target.id, "hand-off taken out");
-        self.try_ended(house, "withdrawn");
+        self.try_ended(house, HandoffOutcome::Withdrawn);
         self.drop_far_end(house, handoff.leg, None);
         self.tone(house, false);
         self.hear_each_other(house);
@@ -395,13 +394,13 @@ impl Call {
         let Some(handoff) = self.handoff() else { return };
         let (leg, target, way) = (handoff.leg, handoff.target.clone(), handoff.way);
         let outcome = match status {
-            486 | 600 => "busy",
+            486 | 600 => HandoffOutcome::Busy,
             // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
-            408 | 480 | 487 => "no_answer",
-            403 | 433 | 603 | 607 => "refused",
-            _ => "failed",
+            408 | 480 | 487 => HandoffOutcome::NoAnswer,
+            403 | 433 | 603 | 607 => HandoffOutcome::Refused,
+            _ => HandoffOutcome::Failed,
         };
-        info!(to = %target.id, status, outcome, "hand-off failed");
+        info!(to = %target.id, status, %outcome, "hand-off failed");
         self.try_ended(house, outcome);
         self.drop_far_end(house, leg, reason(status));
         if way + 1 < target.ways.len() {
@@ -434,7 +433,7 @@ impl Call {
             State::Talking(talk) => {
                 talk.handoff = None;
                 let caller_gone = talk.caller_gone;
-                self.try_ended(house, "ended");
+                self.try_ended(house, HandoffOutcome::Ended);
                 self.drop_far_end(house, leg, None);
                 if caller_gone {
                     return self.talk_over_without_caller(house);
@@ -447,27 +446,11 @@ impl Call {
                 self.enter_ended(house);
             }
             _ => {
-                self.try_ended(house, "ended");
+                self.try_ended(house, HandoffOutcome::Ended);
                 self.drop_far_end(house, leg, None);
                 self.back_to_the_line(house);
             }
         }
-    }
-
-    /// Nobody has the caller any more: another operator does, before everybody else.
-    pub fn back_to_the_line(&mut self, house: &mut House) {
-        let Some(queue) = self.record.queue.clone() else {
-            // No queue had led to the talk: the menu may say what comes where nobody is reached.
-            if !self.walk_on(house) {
-                self.fail(house);
-            }
-            return;
-        };
-        info!(%queue, "back to the head of the line");
-        self.places = None;
-        self.state = State::Line(house.line_of(&queue, self.language));
-        self.in_line = true;
-        house.queue(Input::Return { contact: self.id, queue, caller: self.caller_number() });
     }
 
     /// Lets go of the far end when the call ends.
@@ -478,19 +461,19 @@ impl Call {
         self.try_ended(
             house,
             match (alone, taken, joined) {
-                (true, true, _) => "transferred",
-                (true, false, true) => "unconfirmed",
-                (false, _, true) => "ended",
-                (_, _, false) => "no_answer",
+                (true, true, _) => HandoffOutcome::Transferred,
+                (true, false, true) => HandoffOutcome::Unconfirmed,
+                (false, _, true) => HandoffOutcome::Ended,
+                (_, _, false) => HandoffOutcome::NoAnswer,
             },
         );
         self.drop_far_end(house, leg, None);
     }
 
-    fn try_ended(&mut self, house: &House, outcome: &str) {
+    fn try_ended(&mut self, house: &House, outcome: HandoffOutcome) {
         if let Some(entry) = self.record.handoff.last_mut() {
             entry.ended_at = Some(house.now);
-            entry.outcome = outcome.into();
+            entry.outcome = outcome;
         }
     }
 

@@ -135,7 +135,13 @@ impl Call {
         // What played on those who come into the mix is over by itself.
         heard.alone.retain(|leg, _| heard.mixed.contains(leg));
         house.media(media::Command::Mix { legs: ears.iter().map(|ear| ear.leg).collect(), hears: hears.clone() });
+        let told = self.talk().filter(|talk| talk.notice_plays).map(|_| self.caller);
         for ear in ears {
+            // What they hear alone comes after the notice.
+            if Some(ear.leg) == told {
+                heard.alone.remove(&ear.leg);
+                continue;
+            }
             let listens = hears.iter().any(|(of, _)| *of == ear.leg);
             let alone = if listens { Alone::Nothing } else { ear.alone };
             let before = heard.alone.insert(ear.leg, alone).unwrap_or(Alone::Nothing);
@@ -190,7 +196,7 @@ impl Call {
         let State::Talking(talk) = &mut self.state else { return };
         // Whatever they heard alone is over.
         talk.heard.alone.clear();
-        let caller = (!talk.caller_gone).then_some(self.caller);
+        let caller = (!talk.caller_gone && !talk.notice_plays).then_some(self.caller);
         let legs: Vec<LegId> = caller.into_iter().chain(self.seats.first().map(|seat| seat.leg)).collect();
         for leg in legs {
             let looped = rings.then(|| Prompt::plain(RINGBACK));

@@ -5,11 +5,11 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::ledger;
-use crate::ids::{Prompt, PromptName, QueueId};
+use crate::ids::{OperatorId, Prompt, PromptName, QueueId};
 use crate::ivr::{CALLBACK_REFUSED, CALLBACK_TAKEN, KeyLeads, MESSAGE_TAKEN, MessageMachine};
 use crate::media::{self, Sides};
 use crate::queue::{Exit, Expected, Input, JoinRefusal, LeftLine};
-use crate::records::{self, Outcome, Recording};
+use crate::records::{self, Outcome, Recording, TransferOutcome};
 
 /// Keys of one call that are written in its record; somebody may press one key for hours.
 const MAX_CHOICES: usize = 32;
@@ -27,7 +27,7 @@ impl Call {
             self.waits_in(house, &queue);
         }
         self.returns_to = None;
-        self.transfer_ended(house, "transferred");
+        self.transfer_ended(house, TransferOutcome::Transferred);
         self.end_told = false;
         self.say_first(house);
         self.record.queued_at.get_or_insert(house.now);
@@ -53,7 +53,7 @@ impl Call {
             return;
         }
         info!(?why, ?exit, "not let into the line");
-        self.transfer_ended(house, "refused");
+        self.transfer_ended(house, TransferOutcome::Refused);
         if let Some(queue) = self.returns_to.take() {
             self.waits_in(house, &queue);
             return self.back_to_the_line(house);
@@ -66,6 +66,27 @@ impl Call {
             (_, JoinRefusal::Full | JoinRefusal::Nobody) => self.last_words(house, words.busy, Outcome::RefusedBusy),
             (_, JoinRefusal::UnknownQueue | JoinRefusal::Twice) => self.fail(house),
         }
+    }
+
+    /// Nobody has the caller any more: another operator does, before everybody else.
+    pub fn back_to_the_line(&mut self, house: &mut House) {
+        self.back_to_the_line_from(house, None);
+    }
+
+    /// `failed_by`: a colleague who was rung for them, and did not take them.
+    pub fn back_to_the_line_from(&mut self, house: &mut House, failed_by: Option<OperatorId>) {
+        let Some(queue) = self.record.queue.clone() else {
+            // No queue had led to the talk: the menu may say what comes where nobody is reached.
+            if !self.walk_on(house) {
+                self.fail(house);
+            }
+            return;
+        };
+        info!(%queue, "back to the head of the line");
+        self.places = None;
+        self.state = State::Line(house.line_of(&queue, self.language));
+        self.in_line = true;
+        house.queue(Input::Return { contact: self.id, queue, caller: self.caller_number(), failed_by });
     }
 
     /// Only keys that the queue has are passed on: what the engine is told is kept for ever.

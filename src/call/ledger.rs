@@ -7,7 +7,7 @@ use super::seating::Change;
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::{LeftLine, OfferOutcome, OperatorState};
-use crate::records::{EndedBy, Outcome, QueueEvent, Record};
+use crate::records::{self, EndedBy, Outcome, QueueEvent, Record};
 use crate::sip;
 
 /// The record as it is when the INVITE arrives.
@@ -107,16 +107,17 @@ fn answered_at(record: &Record, now: Moment) -> Moment {
     record.line().filter(|line| line.operator.is_some()).and_then(|line| line.left_at).unwrap_or(now)
 }
 
-/// How the word is written in a record.
-pub(super) fn outcome_word(outcome: OfferOutcome) -> &'static str {
+/// As a record says it.
+pub(super) fn recorded(outcome: OfferOutcome) -> records::OfferOutcome {
+    use records::OfferOutcome as Recorded;
     match outcome {
-        OfferOutcome::Answered => "answered",
-        OfferOutcome::NoAnswer => "no_answer",
-        OfferOutcome::Rejected => "rejected",
-        OfferOutcome::Busy => "busy",
-        OfferOutcome::Unreachable => "unreachable",
-        OfferOutcome::CallerGone => "caller_gone",
-        OfferOutcome::AnsweredElsewhere => "answered_elsewhere",
+        OfferOutcome::Answered => Recorded::Answered,
+        OfferOutcome::NoAnswer => Recorded::NoAnswer,
+        OfferOutcome::Rejected => Recorded::Rejected,
+        OfferOutcome::Busy => Recorded::Busy,
+        OfferOutcome::Unreachable => Recorded::Unreachable,
+        OfferOutcome::CallerGone => Recorded::CallerGone,
+        OfferOutcome::AnsweredElsewhere => Recorded::AnsweredElsewhere,
     }
 }
 

@@ -6,7 +6,7 @@ use super::calls::House;
 use crate::ids::{OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::LeftLine;
-use crate::records::LineRecord;
+use crate::records::{LineOutcome, LineRecord};
 
 /// Visits that a record tells: the first, and the latest.
 const MOST_LINES: usize = 64;
@@ -21,7 +21,7 @@ impl Call {
             queue,
             joined_at,
             left_at: None,
-            outcome: String::new(),
+            outcome: LineOutcome::Waits,
             operator: None,
             wait_ms: 0,
             within_service_level: None,
@@ -32,14 +32,14 @@ impl Call {
     pub fn visit_moves(&mut self, now: Moment, to: QueueId) {
         let Some(line) = self.waits_in_line() else { return };
         let joined_at = line.joined_at;
-        line.leaves(now, "moved");
+        line.leaves(now, LineOutcome::Moved);
         self.visit_begins(to, joined_at);
     }
 
     pub fn visit_answered(&mut self, house: &House, operator: OperatorId) {
         let now = house.now;
         let Some(line) = self.waits_in_line() else { return };
-        line.leaves(now, "answered");
+        line.leaves(now, LineOutcome::Answered);
         line.operator = Some(operator);
         let promise = house.settings.queues.get(&house.settings.now_called(&line.queue)).map(|facts| facts.promise);
         let in_time = promise.is_none_or(|promise| promise.is_kept_after(now.since(line.joined_at)));
@@ -56,18 +56,18 @@ impl Call {
         line.leaves(
             now,
             match why {
-                None | Some(LeftLine::CallerGone) if short => "short_abandoned",
-                None | Some(LeftLine::CallerGone) => "abandoned",
-                Some(LeftLine::Key(_)) => "left_by_key",
-                Some(LeftLine::Restarted) => "restarted",
-                Some(LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor) => "overflowed",
+                None | Some(LeftLine::CallerGone) if short => LineOutcome::ShortAbandoned,
+                None | Some(LeftLine::CallerGone) => LineOutcome::Abandoned,
+                Some(LeftLine::Key(_)) => LineOutcome::LeftByKey,
+                Some(LeftLine::Restarted) => LineOutcome::Restarted,
+                Some(LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor) => LineOutcome::Overflowed,
             },
         );
     }
 
     pub fn visit_becomes_callback(&mut self, now: Moment) {
         if let Some(line) = self.waits_in_line() {
-            line.leaves(now, "callback");
+            line.leaves(now, LineOutcome::Callback);
         }
     }
 

@@ -276,7 +276,7 @@ impl Call {
         if let Some(event) = ledger::not_answered(house.now, &self.record, &operator, outcome, ms) {
             house.write(records::Entry::Event(event));
         }
-        let outcome = ledger::outcome_word(outcome).to_string();
+        let outcome = ledger::recorded(outcome);
         if self.record.offers.len() == MOST_OFFERS {
             self.record.offers.remove(FIRST_OFFERS);
         }

@@ -18,7 +18,7 @@ use crate::ivr::RINGBACK;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
-use crate::records::{self, EndedBy, Outcome};
+use crate::records::{self, EndedBy, Outcome, TransferOutcome};
 use crate::sip::{self, Body, Target, is_dialable};
 
 /// Nobody outside is rung for longer: proxies give up after three minutes (RFC 3261 §16.6, timer C).
@@ -327,7 +327,7 @@ impl Call {
         if let Some(entry) = self.record.transfers.last_mut() {
             entry.answered_at = Some(house.now);
         }
-        self.transfer_ended(house, "transferred");
+        self.transfer_ended(house, TransferOutcome::Transferred);
         house.media(media::Command::Watch { leg });
         match at_seat {
             true => self.taken_up(house),
@@ -354,10 +354,11 @@ impl Call {
         let State::Onward(onward) = &self.state else { return };
         info!(whom = %onward.whom, status, "sent on in vain");
         let of_operator = onward.is_of_operator();
+        let failed_by = onward.operator().map(|(operator, _)| operator);
         self.drop_onward(house, reason(status));
         if of_operator {
             self.transfer_failed(house, status);
-            return self.back_to_the_line(house);
+            return self.back_to_the_line_from(house, failed_by);
         }
         self.sent_on_in_vain(house);
     }

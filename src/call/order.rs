@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{OperatorId, QueueId, SeatId};
+pub use crate::records::Supervision;
 
 /// Characters of a note; longer ones are refused.
 pub const LONGEST_NOTE: usize = 4000;
@@ -98,29 +99,6 @@ impl fmt::Display for Whom {
             Whom::Seat(seat) => write!(f, "seat {seat}"),
             Whom::Queue(queue) => write!(f, "queue {queue}"),
             Whom::Number(number) => f.write_str(number),
-        }
-    }
-}
-
-/// How a supervisor takes part in a talk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Supervision {
-    /// Hears all, is heard by nobody.
-    Listen,
-    /// Hears all, is heard by the operator only.
-    Whisper,
-    /// Hears all, is heard by all.
-    Barge,
-}
-
-impl Supervision {
-    /// As it is written in records.
-    pub fn word(self) -> &'static str {
-        match self {
-            Supervision::Listen => "listen",
-            Supervision::Whisper => "whisper",
-            Supervision::Barge => "barge",
         }
     }
 }

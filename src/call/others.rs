@@ -14,6 +14,7 @@ use crate::ids::{LegId, OperatorId};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
+use crate::records::TransferOutcome;
 use crate::sip::{self, Body};
 
 /// Somebody beside caller and operator.
@@ -289,7 +290,7 @@ impl Call {
         info!(at = %other.at, "left the talk");
         self.drop_other(house, &other);
         match &other.role {
-            Role::Consulted { .. } => self.consultation_over(house, "ended"),
+            Role::Consulted { .. } => self.consultation_over(house, TransferOutcome::Ended),
             Role::Supervisor { operator, .. } => self.supervision_over(house, &operator.clone()),
             Role::Reclaimed => {}
         }
@@ -321,7 +322,7 @@ impl Call {
             self.drop_other(house, &other);
             match &other.role {
                 Role::Consulted { .. } => {
-                    let outcome = if other.is_joined() { "ended" } else { "no_answer" };
+                    let outcome = if other.is_joined() { TransferOutcome::Ended } else { TransferOutcome::NoAnswer };
                     self.transfer_ended(house, outcome);
                 }
                 Role::Supervisor { operator, .. } => self.supervision_over(house, &operator.clone()),

@@ -6,7 +6,7 @@ use super::caller::{Call, Sound};
 use super::calls::House;
 use crate::ids::LegId;
 use crate::media::{self, OneWay};
-use crate::records::{FarEnd, OneWayRecord, Quality};
+use crate::records::{FarEnd, Missing, OneWayRecord, Quality, Side};
 
 /// Entries in a record; later ones are not told.
 const MOST_ENTRIES: usize = 16;
@@ -26,20 +26,20 @@ impl Call {
     pub fn one_way(&mut self, house: &House, leg: LegId, what: OneWay) {
         let is_seat = self.seats.iter().any(|seat| seat.leg == leg);
         let side = if leg == self.caller {
-            "caller"
+            Side::Caller
         } else if is_seat {
-            "operator"
+            Side::Operator
         } else {
-            "other"
+            Side::Other
         };
         let what = match what {
-            OneWay::NothingComes => "nothing_comes",
-            OneWay::NothingArrives => "nothing_arrives",
+            OneWay::NothingComes => Missing::NothingComes,
+            OneWay::NothingArrives => Missing::NothingArrives,
         };
         let seat = self.record.seat.as_ref().map(|seat| seat.as_str());
-        warn!(side, what, seat, "sound goes one way only");
+        warn!(%side, %what, seat, "sound goes one way only");
         if self.record.one_way.len() < MOST_ENTRIES {
-            self.record.one_way.push(OneWayRecord { side: side.into(), what: what.into(), at: house.now });
+            self.record.one_way.push(OneWayRecord { side, what, at: house.now });
         }
     }
 }

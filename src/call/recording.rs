@@ -71,9 +71,8 @@ impl Call {
         let together = matches!(stage, Stage::Talking | Stage::Conference);
         match (self.noticed, together) {
             (false, true) if !notice_plays => self.tell_beside(house),
-            // Cut short by music: from the beginning when they speak again.
-            (false, false) => self.set_notice_plays(false),
-            (false, true) => {}
+            // They speak later, or it goes on.
+            (false, _) => {}
             (true, _) => {
                 let file = file_name(house.now, &self.id.to_string());
                 info!(file, "recorded from here on");
@@ -89,7 +88,8 @@ impl Call {
         }
     }
 
-    /// Whoever pressed a key before the notice was over hears it beside the operator, who hears it too.
+    /// Whoever pressed a key before the notice was over hears it beside the operator, who hears it too. The caller
+    /// hears it to its end, once: on hold, and while an emergency rings, too.
     fn tell_beside(&mut self, house: &mut House) {
         let Some(notice) = house.settings.ivr.notice.clone() else { return };
         self.set_notice_plays(true);
@@ -153,7 +153,7 @@ impl Call {
         let Some(recording) = &mut self.record.recording else { return };
         let talks = matches!(self.state, State::Talking(_));
         let operator = self.record.operator.clone().filter(|_| talks);
-        let stage = stage.word();
+        let stage = stage.recorded();
         let same = |last: &IndexEntry| last.stage == stage && last.operator == operator && last.paused == paused;
         if recording.index.last().is_some_and(same) || recording.index.len() >= MOST_ENTRIES {
             return;

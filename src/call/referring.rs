@@ -17,7 +17,7 @@ use crate::ivr::Entry;
 use crate::ivr::menu::{Destination, To};
 use crate::media;
 use crate::moment::Moment;
-use crate::records::{EndedBy, Outcome};
+use crate::records::{EndedBy, Outcome, TransferKind, TransferOutcome};
 use crate::sip::{self, ReferTo};
 
 /// A call that an operator makes from their phone beside a talk.
@@ -135,7 +135,7 @@ impl Call {
     fn take_reached(&mut self, house: &mut House, reached: Other) -> Result<(), NotDone> {
         let Role::Consulted { to } = reached.role.clone() else { return Err(NotDone::NobodyConsulted) };
         house.legs.give(reached.leg, self.id);
-        super::consulting::talk_begins(self, house, "consult", &to, reached.busy.clone());
+        super::consulting::talk_begins(self, house, TransferKind::Consult, &to, reached.busy.clone());
         if reached.is_joined()
             && let Some(entry) = self.record.transfers.last_mut()
         {
@@ -168,11 +168,11 @@ impl Call {
     pub fn tell_referrer(&mut self, house: &mut House) {
         let Some(leg) = self.referral else { return };
         let status = match self.record.transfers.last().filter(|entry| entry.ended_at.is_some()) {
-            Some(entry) => match entry.outcome.as_str() {
-                "transferred" => 200,
-                "busy" => 486,
-                "no_answer" => 480,
-                "refused" => 603,
+            Some(entry) => match entry.outcome {
+                TransferOutcome::Transferred => 200,
+                TransferOutcome::Busy => 486,
+                TransferOutcome::NoAnswer => 480,
+                TransferOutcome::Refused => 603,
                 _ => 503,
             },
             // In a line, or over: nothing more comes of it.

@@ -14,7 +14,7 @@ use super::ringing::Ringing;
 use super::seating::can_call_out;
 use crate::ids::{LegId, OperatorId, SeatId};
 use crate::queue::{Input, OperatorState};
-use crate::records::{self, SupervisionRecord, TransferRecord};
+use crate::records::{self, SupervisionRecord, TransferKind, TransferOutcome, TransferRecord};
 
 /// The phone answers by itself; one that does not is answered by hand within this.
 const RINGS: Duration = Duration::from_secs(20);
@@ -133,10 +133,9 @@ impl Call {
     }
 
     pub fn supervision_begins(&mut self, house: &mut House, operator: OperatorId, mode: Supervision) {
-        info!(%operator, mode = mode.word(), "supervises");
+        info!(%operator, %mode, "supervises");
         if self.record.supervised.len() < MOST_ENTRIES {
-            let (at, mode) = (house.now, mode.word().into());
-            self.record.supervised.push(SupervisionRecord { operator, mode, at, ended_at: None });
+            self.record.supervised.push(SupervisionRecord { operator, mode, at: house.now, ended_at: None });
         }
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         self.hear_each_other(house);
@@ -157,11 +156,11 @@ impl Call {
         self.supervision_over(house, &operator);
         while let Some(gone) = self.take_other(|other| !matches!(other.role, Role::Supervisor { .. })) {
             self.drop_other(house, &gone);
-            self.transfer_ended(house, "ended");
+            self.transfer_ended(house, TransferOutcome::Ended);
         }
         if let (Some(by), true) = (self.record.operator.clone(), self.record.transfers.len() < MOST_ENTRIES) {
             self.record.transfers.push(TransferRecord {
-                kind: "taken_over".into(),
+                kind: TransferKind::TakenOver,
                 by,
                 to: format!("operator {operator}"),
                 operator: Some(operator.clone()),
@@ -169,7 +168,7 @@ impl Call {
                 answered_at: Some(house.now),
                 conference_at: None,
                 ended_at: Some(house.now),
-                outcome: "transferred".into(),
+                outcome: TransferOutcome::Transferred,
             });
         }
         self.tell_transfer(house, "TRANSFER");

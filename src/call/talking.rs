@@ -14,7 +14,7 @@ use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
-use crate::records::{self, EndedBy, HoldRecord};
+use crate::records::{self, EndedBy, HoldRecord, Holder};
 use crate::sip::{self, Body};
 
 /// Holds that a record tells; later ones are not told.
@@ -187,14 +187,14 @@ impl Call {
     /// The record says who holds from when on; in a consultation nobody does.
     pub fn tell_holds(&mut self, now: Moment) {
         let Some(talk) = self.talk() else { return };
-        let held = [("operator", talk.on_hold || talk.operator_holds), ("caller", talk.caller_holds)];
+        let held = [(Holder::Operator, talk.on_hold || talk.operator_holds), (Holder::Caller, talk.caller_holds)];
         for (by, holds) in held {
             let room = self.record.holds.len() < MOST_HOLDS;
             let open = self.record.holds.iter_mut().find(|hold| hold.by == by && hold.ended_at.is_none());
             match (open, holds) {
                 (Some(hold), false) => hold.ended_at = Some(now),
                 (None, true) if room => {
-                    self.record.holds.push(HoldRecord { by: by.into(), at: now, ended_at: None });
+                    self.record.holds.push(HoldRecord { by, at: now, ended_at: None });
                 }
                 _ => {}
             }

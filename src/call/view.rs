@@ -42,8 +42,7 @@ pub enum Recorded {
 }
 
 /// What a call is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Arriving,
     Menu,
@@ -95,26 +94,36 @@ impl Stage {
         Stage::Over,
     ];
 
-    /// As it is written in records.
-    pub fn word(self) -> &'static str {
+    /// As it is written in records, and as the pages call it, which tell fewer apart.
+    const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Stage::Arriving => "arriving",
-            Stage::Menu => "menu",
-            Stage::Waiting => "waiting",
-            Stage::Ringing => "ringing",
-            Stage::Talking => "talking",
-            Stage::Holding => "holding",
-            Stage::Consulting => "consulting",
-            Stage::Conference => "conference",
-            Stage::Lost => "lost",
-            Stage::HandedOff => "handed_off",
-            Stage::Onward => "onward",
-            Stage::Message => "message",
-            Stage::Survey => "survey",
-            Stage::Announcement => "announcement",
-            Stage::Dialling => "dialling",
-            Stage::Over => "over",
+            Stage::Arriving => ("arriving", "menu"),
+            Stage::Menu => ("menu", "menu"),
+            Stage::Waiting => ("waiting", "waiting"),
+            Stage::Ringing => ("ringing", "ringing"),
+            Stage::Talking => ("talking", "talking"),
+            Stage::Holding => ("holding", "holding"),
+            Stage::Consulting => ("consulting", "consulting"),
+            Stage::Conference => ("conference", "conference"),
+            Stage::Lost => ("lost", "lost"),
+            Stage::HandedOff => ("handed_off", "onward"),
+            Stage::Onward => ("onward", "onward"),
+            Stage::Message => ("message", "message"),
+            Stage::Survey => ("survey", "survey"),
+            Stage::Announcement => ("announcement", "menu"),
+            Stage::Dialling => ("dialling", "callback"),
+            Stage::Over => ("over", "ending"),
         }
+    }
+
+    /// As it is written in records.
+    pub const fn recorded(self) -> &'static str {
+        self.words().0
+    }
+
+    /// As the pages call it.
+    pub const fn shown(self) -> &'static str {
+        self.words().1
     }
 }
 

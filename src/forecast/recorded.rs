@@ -17,7 +17,7 @@ use super::people::{Day, Habits, Shift, Staff, Visit};
 use crate::ids::{OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::Caller;
-use crate::records::{Outcome, Range, ReadFault, Record, read};
+use crate::records::{OfferOutcome, Outcome, Range, ReadFault, Record, read};
 
 /// Who was offered nothing for longer was not at work in between.
 const ABSENCE: Duration = Duration::from_secs(30 * 60);
@@ -129,9 +129,9 @@ impl Seen {
     fn saw(&mut self, record: &Record) {
         for offer in &record.offers {
             self.seats.insert(offer.seat.clone());
-            match offer.outcome.as_str() {
-                "answered" => self.answered.push(u32::try_from(offer.ms).unwrap_or(u32::MAX)),
-                "no_answer" => self.missed += 1,
+            match offer.outcome {
+                OfferOutcome::Answered => self.answered.push(u32::try_from(offer.ms).unwrap_or(u32::MAX)),
+                OfferOutcome::NoAnswer => self.missed += 1,
                 _ => {}
             }
             let rung = offer.at + Duration::from_millis(offer.ms);
@@ -240,7 +240,7 @@ mod tests {
                 operator: operator.into(),
                 seat: "s1".into(),
                 at: at(joined + wait) - Duration::from_secs(2),
-                outcome: "answered".into(),
+                outcome: OfferOutcome::Answered,
                 ms: 2000,
             });
         }

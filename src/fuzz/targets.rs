@@ -29,6 +29,7 @@ pub(super) const TARGETS: &[Target] = &[
             "Replaces: a;to-tag=b;from-tag=c\r\n",
             "RAck: 1 1 INVITE\r\n",
             "Session-Expires: ",
+            "Reason: Q.850;cause=16;text=\"x\"\r\n",
             "Content-Type: multipart/mixed;boundary=b\r\n",
             "--b\r\n",
             "--b--\r\n",

@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use dashmap::mapref::multiple::RefMulti;
 use serde::Serialize;
 use serde_json::json;
 
 use super::seeing::whose;
 use super::stream::{Event, KEPT, Offset, Stream};
 use super::words::{Alarm, CallNow, CallbackNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
+use crate::moment::Moment;
 
 pub struct Board {
     pub stream: Stream,
@@ -24,7 +26,8 @@ pub struct Board {
     callbacks: DashMap<String, CallbackNow>,
     today: DashMap<String, Today>,
     alarms: DashMap<String, Alarm>,
-    notices: DashMap<String, Notice>,
+    /// Each with when it is over.
+    notices: DashMap<String, (Notice, Moment)>,
     schedules: DashMap<String, ScheduleNow>,
     figures: ArcSwap<Figures>,
     facts: ArcSwap<Facts>,
@@ -152,9 +155,9 @@ impl Board {
         }
     }
 
-    pub fn put_notice(&self, at: &str, notice: Notice) {
+    pub fn put_notice(&self, at: &str, notice: Notice, ends: Moment) {
         let id = notice.id.clone();
-        self.notices.insert(id.clone(), notice.clone());
+        self.notices.insert(id.clone(), (notice.clone(), ends));
         self.tell(at, "notice", &id, &notice);
     }
 
@@ -165,6 +168,15 @@ impl Board {
             self.tell(at, "notice_over", id, &json!({ "id": id }));
         }
         there
+    }
+
+    /// Those whose time is over go.
+    pub fn end_notices(&self, at: &str, now: Moment) {
+        let over = |notice: &RefMulti<'_, String, (Notice, Moment)>| notice.1 <= now;
+        let over: Vec<String> = self.notices.iter().filter(over).map(|notice| notice.key().clone()).collect();
+        for id in over {
+            self.end_notice(at, &id);
+        }
     }
 
     pub fn put_schedule(&self, at: &str, schedule: ScheduleNow) {
@@ -242,7 +254,7 @@ impl Board {
     }
 
     pub fn notices(&self) -> Vec<Notice> {
-        sorted(&self.notices)
+        sorted(&self.notices).into_iter().map(|(notice, _)| notice).collect()
     }
 
     pub fn schedules(&self) -> Vec<ScheduleNow> {

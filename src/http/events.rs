@@ -101,12 +101,7 @@ impl Reader {
             Some(text) => web.board.stream.parse(text),
             None => Ok(web.board.offset()),
         };
-        // What the board showed before is theirs to lose.
-        let shown = match who.sees_all() {
-            true => BTreeSet::new(),
-            false => web.board.calls().into_iter().map(|call| call.id.as_str().into()).collect(),
-        };
-        let before = web.board.offset();
+        let (shown, before) = on_the_board(&web, &who);
         Reader { web, who, at, shown, before }
     }
 
@@ -118,6 +113,7 @@ impl Reader {
             Err(Gone) => {
                 let now = self.web.board.offset();
                 self.at = Ok(now);
+                (self.shown, self.before) = on_the_board(&self.web, &self.who);
                 let (offset, at) = (stream.text(now), self.web.time((self.web.now)()));
                 return Some(vec![self.line(offset, &at, "reset", "{}")]);
             }
@@ -172,6 +168,15 @@ impl Reader {
     fn may_have_seen(&mut self, event: &Event) -> bool {
         self.shown.remove(&event.id) || event.number <= self.before.0
     }
+}
+
+/// What the board shows is theirs to lose; and up to where it shows what was told.
+fn on_the_board(web: &Web, who: &Who) -> (BTreeSet<Arc<str>>, Offset) {
+    let shown = match who.sees_all() {
+        true => BTreeSet::new(),
+        false => web.board.calls().into_iter().map(|call| call.id.as_str().into()).collect(),
+    };
+    (shown, web.board.offset())
 }
 
 async fn over_sse(lines: mpsc::Sender<Result<sse::Event, Infallible>>, mut reader: Reader) {
@@ -310,6 +315,19 @@ mod tests {
         assert!(reader.next().is_none());
         reader.web.board.clone().put_call("t", call("menu", None));
         assert_eq!(kinds(reader.next()), ["call"]);
+    }
+
+    /// They read too slowly: a call of theirs began in what they missed.
+    #[test]
+    fn who_begins_anew_is_told_that_a_call_is_over_which_they_read_on_the_board() {
+        let mut reader = reader(&[Role::Operator], "1001", None);
+        let board = reader.web.board.clone();
+        board.put_call("t", call("ringing", Some("1001")));
+        reader.at = Err(Gone);
+        let kinds = |lines: Option<Vec<Line>>| lines.unwrap().iter().map(|line| line.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(reader.next()), ["reset"]);
+        board.end_call("t", "c1");
+        assert_eq!(kinds(reader.next()), ["call_over"]);
     }
 
     /// Their page shows a call that rings; while they are away it goes to somebody else and ends.

@@ -32,7 +32,7 @@ pub enum Seen {
     Other,
 }
 
-/// The keys of commands that are being done at this moment.
+/// The keys of commands that are being done at this moment. Held only where waiting for the disk is allowed.
 #[derive(Default)]
 pub struct Idempotency(Mutex<BTreeSet<Key>>);
 
@@ -42,17 +42,19 @@ impl Idempotency {
     }
 
     pub fn begin(&self, access: &Access, now: Moment, who: &str, key: &str, hash: &str) -> Result<Seen, StoreFault> {
-        let mut underway = self.underway();
-        let id = (who.to_string(), key.to_string());
-        Ok(match access.begin_command(who, key, hash, now, now - KEPT_FOR)? {
-            None => {
-                underway.insert(id);
-                Seen::New
-            }
-            Some(Command { hash: former, .. }) if former != hash => Seen::Other,
-            Some(Command { answer: Some(kept), .. }) => Seen::Done(kept),
-            Some(_) if underway.contains(&id) => Seen::Underway,
-            Some(_) => Seen::BrokenOff,
+        access.patiently(|| {
+            let mut underway = self.underway();
+            let id = (who.to_string(), key.to_string());
+            Ok(match access.begin_command(who, key, hash, now, now - KEPT_FOR)? {
+                None => {
+                    underway.insert(id);
+                    Seen::New
+                }
+                Some(Command { hash: former, .. }) if former != hash => Seen::Other,
+                Some(Command { answer: Some(kept), .. }) => Seen::Done(kept),
+                Some(_) if underway.contains(&id) => Seen::Underway,
+                Some(_) => Seen::BrokenOff,
+            })
         })
     }
 
@@ -62,18 +64,22 @@ impl Idempotency {
             false => answer,
         };
         // Until it is written it is under way: whoever asks meanwhile is told so.
-        let mut underway = self.underway();
-        let ended = access.end_command(who, key, &answer);
-        underway.remove(&(who.to_string(), key.to_string()));
-        ended
+        access.patiently(|| {
+            let mut underway = self.underway();
+            let ended = access.end_command(who, key, &answer);
+            underway.remove(&(who.to_string(), key.to_string()));
+            ended
+        })
     }
 
     /// It came to nothing: it may be tried again.
     pub fn forget(&self, access: &Access, who: &str, key: &str) -> Result<(), StoreFault> {
-        let mut underway = self.underway();
-        let forgotten = access.forget_command(who, key);
-        underway.remove(&(who.to_string(), key.to_string()));
-        forgotten
+        access.patiently(|| {
+            let mut underway = self.underway();
+            let forgotten = access.forget_command(who, key);
+            underway.remove(&(who.to_string(), key.to_string()));
+            forgotten
+        })
     }
 }
 

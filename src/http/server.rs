@@ -26,6 +26,7 @@ use super::board::Board;
 use super::idempotency::Idempotency;
 use super::listening::{self, Places};
 use super::metrics::Meter;
+use super::password_command::PasswordCommand;
 use super::phones::{self, Phones};
 use super::problem::Problem;
 use super::routes::recordings::Listenings;
@@ -62,8 +63,7 @@ pub struct Parts {
     pub data: PathBuf,
     pub meter: Option<Meter>,
     pub sign_in_tries: u32,
-    /// Sets the password of `WHO`.
-    pub password_command: String,
+    pub password_command: PasswordCommand,
     /// Whether calls are taken and the disk takes them; the words say why not.
     pub health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     pub phones: Phones,
@@ -84,7 +84,7 @@ pub struct Web {
     health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     pub phones: Phones,
     pub tries: Tries,
-    pub password_command: String,
+    pub password_command: PasswordCommand,
     pub idempotency: Idempotency,
     pub hashing: Arc<Semaphore>,
     /// For those whose password is looked at, and those who wait for that.

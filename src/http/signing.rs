@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, header};
 use tracing::info;
 
+use super::password_command::PasswordCommand;
 use super::passwords;
 use super::problem::Problem;
 use super::roles::{Role, Roles};
@@ -74,13 +75,13 @@ pub fn unknown(web: &Web, detail: &str) -> Problem {
 }
 
 /// The names are those of the shipped files, here and everywhere.
-fn first_visit(command: &str) -> Problem {
+fn first_visit(command: &PasswordCommand) -> Problem {
     let detail = format!(
         "nobody has a password yet: `{}`, on the machine of the hotline, sets one for operator 1001, and so it does for \
          every operator and every [[web.person]] of the files in place of 1001: as shipped 1010, a supervisor, and admin",
-        command.replace("password WHO", "password 1001")
+        command.of("1001")
     );
-    Problem { no_passwords: true, password_command: Some(command.into()), ..Problem::unauthorized(detail) }
+    Problem { no_passwords: true, password_command: Some(command.open().into()), ..Problem::unauthorized(detail) }
 }
 
 /// Whether name and password belong together; a name that is unknown looks the same and takes as long.
@@ -272,8 +273,15 @@ mod tests {
     fn whoever_comes_first_is_told_the_command_as_it_is_to_be_typed() {
         let problem = unknown(&web(), "sign in first");
         assert!(problem.no_passwords);
-        assert!(problem.detail.contains("`/opt/hotline password 1001 --data /srv`"), "{}", problem.detail);
-        assert_eq!(problem.password_command.as_deref(), Some("/opt/hotline password WHO --data /srv"));
+        assert!(
+            problem.detail.contains("`/opt/hotline password 1001 --config /etc/hotline --data /srv`"),
+            "{}",
+            problem.detail
+        );
+        assert_eq!(
+            problem.password_command.as_deref(),
+            Some("/opt/hotline password WHO --config /etc/hotline --data /srv")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asks::{Mode, Whom};
@@ -98,6 +98,7 @@ pub struct CallNow {
     pub language: Option<String>,
     pub choices: String,
     pub queue: Option<String>,
+    /// Of a callback: when the call arrived in which it was asked for.
     pub arrived_at: String,
     /// When the first line was joined.
     pub queued_at: Option<String>,
@@ -358,7 +359,8 @@ pub struct Category {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Alarm {
     pub id: String,
-    /// `service_level`, `nobody` (signed in for callers who wait), `longest_wait` or `recording` (cannot be written).
+    /// `service_level`, `nobody` (signed in for callers who wait), `longest_wait`, `recording` (cannot be written),
+    /// `one_way` (sound) or `clock` (the machine's was set while the hotline runs).
     pub kind: String,
     pub queue: Option<String>,
     pub since: String,
@@ -368,7 +370,7 @@ pub struct Alarm {
 }
 
 /// What supervisors have to say to everybody.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Notice {
     pub id: String,
     pub text: String,

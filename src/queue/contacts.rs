@@ -8,7 +8,7 @@ use super::line::{Contact, ContactState};
 use super::operators::{Slot, Standing};
 use super::settings::{Exit, MAX_MOVES};
 use super::words::{Caller, JoinRefusal, LateCause, LeftLine, OfferOutcome, Output, RelaxedBy};
-use crate::ids::{CallId, QueueId};
+use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 
 impl Engine {
@@ -75,7 +75,15 @@ impl Engine {
     }
 
     /// Nobody is sent away who was in a talk already, even if the queue is gone: those in its line are served.
-    pub(super) fn come_back(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>) {
+    /// `failed_by` is not asked first again, as if they had not taken an offer.
+    pub(super) fn come_back(
+        &mut self,
+        now: Moment,
+        id: CallId,
+        queue: QueueId,
+        caller: Option<Caller>,
+        failed_by: Option<&OperatorId>,
+    ) {
         let queue = self.rules.now_called(queue);
         let line = self.line_names.get(&queue).copied();
         let Some(line) = line.filter(|_| !self.contacts.contains(id)) else {
@@ -83,7 +91,12 @@ impl Engine {
             return self.say(Output::Refused { contact: id, queue, why, exit: None });
         };
         self.insert(now, id, line, caller, now);
+        let failed_by = failed_by.and_then(|operator| self.operator_names.get(operator).copied());
+        let exclude_for = self.rules.exclude_for;
         if let Some(contact) = self.contacts.get_mut(&id) {
+            if let Some(slot) = failed_by {
+                contact.exclude(now, slot, exclude_for);
+            }
             let before = contact.rank;
             contact.urgent = true;
             contact.rank = contact.rank_by(id, &self.lines[line].rules);
@@ -339,7 +352,11 @@ impl Engine {
     /// Removes a contact that is not talked to; open offers are withdrawn.
     pub(super) fn leave_line(&mut self, now: Moment, id: CallId, why: LeftLine, exit: Option<Exit>) {
         self.withdraw_all(now, id, OfferOutcome::CallerGone);
-        let early = if why == LeftLine::CallerGone { LateCause::GaveUp } else { LateCause::LeftEarly };
+        let early = match why {
+            LeftLine::CallerGone => LateCause::GaveUp,
+            LeftLine::Restarted => LateCause::Restarted,
+            _ => LateCause::LeftEarly,
+        };
         let Some(contact) = self.forget(id, early) else { return };
         let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
         let queue = self.lines[contact.line].id.clone();

@@ -32,7 +32,9 @@ impl Engine {
                 self.with_operator(&operator, |e, slot| e.extend_wrap_up(slot, more));
             }
             Input::Join { contact, queue, caller, arrived_at: _ } => self.join(now, contact, queue, caller),
-            Input::Return { contact, queue, caller } => self.come_back(now, contact, queue, caller),
+            Input::Return { contact, queue, caller, failed_by } => {
+                self.come_back(now, contact, queue, caller, failed_by.as_ref());
+            }
             Input::PassedOn { contact, queue, caller, since } => self.passed_on(now, contact, queue, caller, since),
             Input::Move { contact, queue, by: _ } => self.move_by_hand(now, contact, &queue),
             Input::HandedOver { contact, queue, to, caller } => self.handed_over(now, contact, queue, &to, caller),

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::deadlines::Deadline;
 use super::engine::Engine;
-use super::line::{ContactState, Exclusion};
-use super::operators::{Activity, RONA, Slot};
+use super::line::{Contact, ContactState, Exclusion};
+use super::operators::{Activity, PHONE_BUSY, RONA, Slot};
 use super::words::{Next, OfferFailure, OfferOutcome, Output};
 use crate::ids::{CallId, OfferId, OperatorId, SeatId};
 use crate::moment::Moment;
@@ -16,6 +16,8 @@ use crate::moment::Moment;
 const REST: Duration = Duration::from_secs(5);
 /// One that cannot be reached again and again costs every caller a wait: its rest doubles, so often (to 5 min 20 s).
 const MOST_DOUBLINGS: u32 = 6;
+/// Nobody refuses sooner: a phone that does is told to, by a switch or a call that it hangs in.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// Each further failure of the same operator for the same contact doubles the exclusion, so often.
 const DOUBLINGS: u32 = 3;
 
@@ -26,6 +28,20 @@ pub(super) struct Offer {
     pub seat: SeatId,
     pub at: Moment,
     pub until: Moment,
+}
+
+impl Contact {
+    /// Whoever did not take it is not asked for it again for a while.
+    pub(super) fn exclude(&mut self, now: Moment, operator: Slot, exclude_for: Duration) {
+        let before = self.excluded.iter_mut().find(|exclusion| exclusion.operator == operator);
+        let times = before.as_ref().map_or(0, |exclusion| exclusion.times);
+        let until = now + exclude_for * 2_u32.pow(times.min(DOUBLINGS));
+        let renewed = Exclusion { operator, until, times: times + 1, over: exclude_for.is_zero() };
+        match before {
+            Some(exclusion) => *exclusion = renewed,
+            None => self.excluded.push(renewed),
+        }
+    }
 }
 
 impl Engine {
@@ -172,6 +188,15 @@ impl Engine {
         if matches!(outcome, OfferOutcome::Answered | OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
             self.operator_mut(offer.operator).unreached = 0;
         }
+        let by_itself = now.since(offer.at) < AT_ONCE;
+        let busied = &mut self.operator_mut(offer.operator).busied;
+        match outcome {
+            OfferOutcome::Busy => *busied = busied.saturating_add(1),
+            OfferOutcome::Rejected if by_itself => *busied = busied.saturating_add(1),
+            OfferOutcome::Answered | OfferOutcome::NoAnswer | OfferOutcome::Rejected => *busied = 0,
+            // Says nothing of the phone, or nothing new.
+            OfferOutcome::Unreachable | OfferOutcome::CallerGone | OfferOutcome::AnsweredElsewhere => {}
+        }
         self.agenda.clear(offer.until, Deadline::OfferExpires(id));
         self.say(Output::OfferEnded {
             offer: id,
@@ -190,6 +215,10 @@ impl Engine {
             (Some(Next::SignOut), _) => self.leave_seat(slot),
             (Some(Next::NotReady(reason)), _) => self.set_activity(slot, Activity::NotReady(reason)),
             (None, OfferOutcome::NoAnswer) => self.set_activity(slot, Activity::NotReady(RONA.into())),
+            (None, OfferOutcome::Busy | OfferOutcome::Rejected) if self.is_always_busy(slot) => {
+                self.operator_mut(slot).busied = 0;
+                self.set_activity(slot, Activity::NotReady(PHONE_BUSY.into()));
+            }
             (None, OfferOutcome::Busy | OfferOutcome::Unreachable) => self.change(slot, |operator| {
                 operator.resting_until = Some(now + REST * 2_u32.pow(operator.unreached.min(MOST_DOUBLINGS)));
                 if outcome == OfferOutcome::Unreachable {
@@ -203,6 +232,11 @@ impl Engine {
         }
     }
 
+    /// Asked first again and again, such a phone would cost every caller an offer.
+    fn is_always_busy(&self, slot: Slot) -> bool {
+        (1..=self.operator(slot).busied).contains(&self.rules.most_busy)
+    }
+
     /// Back to the old place. Who would not take the contact is not asked for it again for a while; a phone
     /// that could not be rung rests instead, for everybody.
     fn put_back(&mut self, now: Moment, id: CallId, failed_by: Slot, outcome: OfferOutcome) {
@@ -211,14 +245,7 @@ impl Engine {
         let ContactState::Offered { first, count } = contact.state else { return };
         contact.failed_offers += 1;
         if matches!(outcome, OfferOutcome::NoAnswer | OfferOutcome::Rejected) {
-            let before = contact.excluded.iter_mut().find(|exclusion| exclusion.operator == failed_by);
-            let times = before.as_ref().map_or(0, |exclusion| exclusion.times);
-            let until = now + exclude_for * 2_u32.pow(times.min(DOUBLINGS));
-            let renewed = Exclusion { operator: failed_by, until, times: times + 1, over: exclude_for.is_zero() };
-            match before {
-                Some(exclusion) => *exclusion = renewed,
-                None => contact.excluded.push(renewed),
-            }
+            contact.exclude(now, failed_by, exclude_for);
         }
         // Who was awaited in person and did not take it is not awaited any longer.
         contact.preferred = None;

@@ -18,6 +18,8 @@ pub(super) const SIGNED_IN: &str = "signed_in";
 /// Why an operator who let the phone ring is not ready.
 pub(super) const RONA: &str = "rona";
 
+/// Why an operator is not ready whose phone says busy again and again, though the house has no call with it.
+pub(super) const PHONE_BUSY: &str = "phone_busy";
 /// Why an operator whose phone was lost in a talk is not ready.
 pub const LOST: &str = "phone_lost";
 
@@ -48,6 +50,9 @@ pub(super) struct Operator {
     pub resting_until: Option<Moment>,
     /// How often in a row the phone could not be rung.
     pub unreached: u32,
+    /// How often in a row the phone was busy, or refused by itself.
+    #[serde(default)]
+    pub busied: u32,
     /// Signed out by themselves: a phone that comes back does not sign them in.
     pub left: bool,
     /// No longer in the rules: signed out as soon as they are free.
@@ -171,6 +176,7 @@ impl Operator {
             reachable: false,
             resting_until: None,
             unreached: 0,
+            busied: 0,
             left: false,
             retired: false,
             profile: 0,

@@ -92,6 +92,7 @@ impl Engine {
             operator.next = None;
             operator.resting_until = None;
             operator.unreached = 0;
+            operator.busied = 0;
             operator.activity = Activity::NotReady(SIGNED_IN.into());
         });
         self.nobody_is_wanted(slot);
@@ -225,6 +226,7 @@ impl Engine {
             // A phone that was away and is back is as good as new.
             operator.resting_until = None;
             operator.unreached = 0;
+            operator.busied = 0;
         });
         if let (false, Some(Activity::Offered { offer, .. })) = (reachable, self.activity(slot)) {
             self.withdraw(now, offer, OfferOutcome::Unreachable);

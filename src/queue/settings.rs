@@ -12,6 +12,9 @@ pub type Level = u8;
 
 /// Phones that can be rung at once for one contact.
 pub const MAX_RING_AT_ONCE: usize = 8;
+/// What [`Rules::most_busy`] is in every house: a call of the operator's own is over after three offers, or they are no
+/// longer there for callers.
+pub const MOST_BUSY: u32 = 3;
 /// Queues that a contact can be moved through before it stays where it is.
 pub const MAX_MOVES: u8 = 5;
 
@@ -32,6 +35,10 @@ pub struct Rules {
     /// A phone that is lost and returns within this finds its operator as they were; later, who was ready is
     /// signed out.
     pub phone_grace: Duration,
+    /// A phone that says busy so often in a row, or refuses so often quicker than anybody could, makes its operator
+    /// not ready. Zero: never.
+    #[serde(default)]
+    pub most_busy: u32,
     /// A caller who gave up and calls again within this gets the old place. Zero: never.
     pub redial_within: Duration,
     /// Reasons for not being ready, in the order of the feature codes (`*141`, `*142` …).

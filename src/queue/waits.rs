@@ -31,8 +31,10 @@ pub struct Place {
 pub enum LateCause {
     /// The caller gave up before the time was up.
     GaveUp,
-    /// It left the line before the time was up: moved out, called back.
+    /// It left the line before the time was up: by a rule or a key, or to be called back.
     LeftEarly,
+    /// The house's process ended while it waited, and began again: the call was cut.
+    Restarted,
     /// A phone rings for it at this moment; it was not answered quickly enough.
     SlowAnswer,
     /// A phone rang in vain, and the time lost would have sufficed.
@@ -52,9 +54,10 @@ pub enum LateCause {
 }
 
 impl LateCause {
-    pub const ALL: [LateCause; 10] = [
+    pub const ALL: [LateCause; 11] = [
         LateCause::GaveUp,
         LateCause::LeftEarly,
+        LateCause::Restarted,
         LateCause::SlowAnswer,
         LateCause::FailedOffers,
         LateCause::Preferred,

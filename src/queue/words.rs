@@ -70,6 +70,9 @@ pub enum Input {
         contact: CallId,
         queue: QueueId,
         caller: Option<Caller>,
+        /// The colleague whom they were to be left to, and who did not take them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed_by: Option<OperatorId>,
     },
     /// An operator sent the contact on to this line: it waits in the place of `since`.
     PassedOn {

@@ -82,7 +82,7 @@ pub struct KeptAnswer {
     pub body: Vec<u8>,
 }
 
-pub(super) type Done<T> = Result<T, StoreFault>;
+pub type Done<T> = Result<T, StoreFault>;
 
 impl Access {
     /// Opens or makes the file in the data folder.
@@ -115,10 +115,16 @@ impl Access {
     }
 
     pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
+        let fault = |error| StoreFault::Database { path: FILE.into(), error };
+        self.patiently(|| work(&self.db()).map_err(fault))
+    }
+
+    /// Does what may wait for the disk, or for somebody who waits for it.
+    pub fn patiently<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
         let (mut work, mut done) = (Some(work), None);
-        (self.wait)(&mut || done = work.take().map(|work| work(&self.db())));
-        let done = done.unwrap_or(Err(rusqlite::Error::InvalidQuery));
-        done.map_err(|error| StoreFault::Database { path: FILE.into(), error })
+        (self.wait)(&mut || done = work.take().map(|work| work()));
+        let undone = || Err(StoreFault::Database { path: FILE.into(), error: rusqlite::Error::InvalidQuery });
+        done.unwrap_or_else(undone)
     }
 
     /// The hash of somebody's password (a PHC string).

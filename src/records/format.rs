@@ -11,7 +11,10 @@ use serde::Serialize;
 
 use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::search::{Filter, each};
-use super::words::{EndedBy, IndexEntry, Outcome, Quality, Record, Recording};
+use super::words::{
+    EndedBy, HandoffOutcome, Holder, IndexEntry, LineOutcome, Missing, OfferOutcome, Outcome, Quality, Record,
+    Recording, Side, Supervision, TransferKind, TransferOutcome,
+};
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -55,10 +58,10 @@ struct Printed<'a> {
     transfers: Vec<PrintedTransfer<'a>>,
     supervised: Vec<PrintedSupervision<'a>>,
     lost: Vec<PrintedLost<'a>>,
-    holds: Vec<PrintedHold<'a>>,
+    holds: Vec<PrintedHold>,
     notes: Vec<PrintedNote<'a>>,
     operator_quality: Option<Quality>,
-    one_way: Vec<PrintedOneWay<'a>>,
+    one_way: Vec<PrintedOneWay>,
     first_dialled: &'a Option<String>,
     diverted_because: &'a Option<String>,
     reason: &'a Option<String>,
@@ -69,7 +72,7 @@ struct PrintedLine<'a> {
     queue: &'a QueueId,
     joined_at: String,
     left_at: Option<String>,
-    outcome: &'a str,
+    outcome: LineOutcome,
     operator: &'a Option<OperatorId>,
     wait_ms: u64,
     within_service_level: Option<bool>,
@@ -83,22 +86,22 @@ struct PrintedNote<'a> {
 }
 
 #[derive(Serialize)]
-struct PrintedHold<'a> {
-    by: &'a str,
+struct PrintedHold {
+    by: Holder,
     at: String,
     ended_at: Option<String>,
 }
 
 #[derive(Serialize)]
-struct PrintedOneWay<'a> {
-    side: &'a str,
-    what: &'a str,
+struct PrintedOneWay {
+    side: Side,
+    what: Missing,
     at: String,
 }
 
 #[derive(Serialize)]
 struct PrintedTransfer<'a> {
-    kind: &'a str,
+    kind: TransferKind,
     by: &'a OperatorId,
     to: &'a str,
     operator: &'a Option<OperatorId>,
@@ -106,13 +109,13 @@ struct PrintedTransfer<'a> {
     answered_at: Option<String>,
     conference_at: Option<String>,
     ended_at: Option<String>,
-    outcome: &'a str,
+    outcome: TransferOutcome,
 }
 
 #[derive(Serialize)]
 struct PrintedSupervision<'a> {
     operator: &'a OperatorId,
-    mode: &'a str,
+    mode: Supervision,
     at: String,
     ended_at: Option<String>,
 }
@@ -133,7 +136,7 @@ struct PrintedHandoff<'a> {
     answered_at: Option<String>,
     confirmed_at: Option<String>,
     ended_at: Option<String>,
-    outcome: &'a str,
+    outcome: HandoffOutcome,
 }
 
 #[derive(Serialize)]
@@ -163,7 +166,7 @@ struct PrintedOffer<'a> {
     operator: &'a OperatorId,
     seat: &'a SeatId,
     at: String,
-    outcome: &'a str,
+    outcome: OfferOutcome,
     ms: u64,
 }
 
@@ -174,14 +177,14 @@ impl<'a> Printed<'a> {
             operator: &offer.operator,
             seat: &offer.seat,
             at: rfc3339(offer.at, zone),
-            outcome: &offer.outcome,
+            outcome: offer.outcome,
             ms: offer.ms,
         });
         let lines = record.lines.iter().map(|line| PrintedLine {
             queue: &line.queue,
             joined_at: rfc3339(line.joined_at, zone),
             left_at: time(line.left_at),
-            outcome: &line.outcome,
+            outcome: line.outcome,
             operator: &line.operator,
             wait_ms: line.wait_ms,
             within_service_level: line.within_service_level,
@@ -193,10 +196,10 @@ impl<'a> Printed<'a> {
             answered_at: time(handoff.answered_at),
             confirmed_at: time(handoff.confirmed_at),
             ended_at: time(handoff.ended_at),
-            outcome: &handoff.outcome,
+            outcome: handoff.outcome,
         });
         let transfers = record.transfers.iter().map(|transfer| PrintedTransfer {
-            kind: &transfer.kind,
+            kind: transfer.kind,
             by: &transfer.by,
             to: &transfer.to,
             operator: &transfer.operator,
@@ -204,11 +207,11 @@ impl<'a> Printed<'a> {
             answered_at: time(transfer.answered_at),
             conference_at: time(transfer.conference_at),
             ended_at: time(transfer.ended_at),
-            outcome: &transfer.outcome,
+            outcome: transfer.outcome,
         });
         let supervised = record.supervised.iter().map(|supervised| PrintedSupervision {
             operator: &supervised.operator,
-            mode: &supervised.mode,
+            mode: supervised.mode,
             at: rfc3339(supervised.at, zone),
             ended_at: time(supervised.ended_at),
         });
@@ -219,14 +222,14 @@ impl<'a> Printed<'a> {
             back_at: time(lost.back_at),
         });
         let holds = record.holds.iter().map(|hold| PrintedHold {
-            by: &hold.by,
+            by: hold.by,
             at: rfc3339(hold.at, zone),
             ended_at: time(hold.ended_at),
         });
         let notes = record.notes.iter().map(|note| PrintedNote { by: &note.by, at: time(note.at), text: &note.text });
         let one_way = record.one_way.iter().map(|one| PrintedOneWay {
-            side: &one.side,
-            what: &one.what,
+            side: one.side,
+            what: one.what,
             at: rfc3339(one.at, zone),
         });
         Printed {

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use tracing::error;
 
-use super::words::{LineRecord, NoteRecord, Outcome, Record};
-use crate::ids::OperatorId;
+use super::words::{LineOutcome, LineRecord, NoteRecord, OfferOutcome, Outcome, Record};
+use crate::ids::{CallId, OperatorId};
 
 /// A call had one note, with or without an author.
 #[derive(Deserialize)]
@@ -30,26 +31,31 @@ pub(super) fn read(text: &str) -> serde_json::Result<Record> {
     Ok(record)
 }
 
+/// The same where many are read: one that is damaged is told of in the log, and does not keep the others back.
+pub(super) fn readable(call: CallId, text: &str) -> Option<Record> {
+    read(text).inspect_err(|error| error!(%call, %error, "its record cannot be read; it is left out")).ok()
+}
+
 /// Visits to lines were not told apart: all that is known is of the call, and taken as one visit to its last queue.
 fn only_line(record: &Record) -> Option<LineRecord> {
     let (queue, joined_at) = (record.queue.clone()?, record.queued_at?);
     let gone_at = record.ended_at.map(|_| joined_at + Duration::from_millis(record.wait_ms));
     let left_at = record.connected_at.or(gone_at);
     let outcome = match (record.connected_at, record.outcome) {
-        (Some(_), _) => "answered",
-        (None, Some(Outcome::AbandonedInQueue)) => "abandoned",
-        (None, Some(Outcome::Callback)) => "callback",
-        (None, Some(Outcome::SystemRestart)) => "restarted",
-        (None, Some(_)) => "overflowed",
-        (None, None) => "",
+        (Some(_), _) => LineOutcome::Answered,
+        (None, Some(Outcome::AbandonedInQueue)) => LineOutcome::Abandoned,
+        (None, Some(Outcome::Callback)) => LineOutcome::Callback,
+        (None, Some(Outcome::SystemRestart)) => LineOutcome::Restarted,
+        (None, Some(_)) => LineOutcome::Overflowed,
+        (None, None) => LineOutcome::Waits,
     };
-    let answered = record.offers.iter().find(|offer| offer.outcome == "answered");
+    let answered = record.offers.iter().find(|offer| offer.outcome == OfferOutcome::Answered);
     let operator = answered.map(|offer| offer.operator.clone()).or(record.operator.clone());
     Some(LineRecord {
         queue,
         joined_at,
         left_at,
-        outcome: outcome.into(),
+        outcome,
         operator: record.connected_at.and(operator),
         wait_ms: left_at.map_or(0, |at| u64::try_from(at.since(joined_at).as_millis()).unwrap_or(u64::MAX)),
         within_service_level: left_at.and(record.within_service_level),

@@ -4,8 +4,10 @@
 
 mod access;
 mod bell;
+mod course;
 mod format;
 mod former;
+mod notices;
 mod outbox;
 mod reader;
 mod recordings;
@@ -22,11 +24,12 @@ mod writer;
 
 pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
 pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
+pub use notices::KeptNotice;
 pub use outbox::{KEPT_MESSAGES, KeptMessage};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recordings::{unfinished_recordings, wav_recordings};
 pub use recovery::{Checkpoint, Recovered};
-pub use search::{Filter, caller, each, search};
+pub use search::{Filter, called_back_by, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use versions::{KEPT_VERSIONS, Versions};
 pub use when::when;

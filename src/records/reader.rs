@@ -105,8 +105,10 @@ pub fn read(
         let Some((last, _)) = calls.last() else { return Ok(count) };
         next_id = last + 1;
         for (id, text) in calls {
-            each(parse(CallId(id), &text)?)?;
-            count += 1;
+            if let Some(record) = former::readable(CallId(id), &text) {
+                each(record)?;
+                count += 1;
+            }
         }
     }
 }
@@ -202,6 +204,13 @@ impl Log {
             last = end.seq;
             page.into_iter().try_for_each(&mut each)?;
         }
+    }
+
+    /// The number of the last decision that is written down, and when it was.
+    pub fn last_decision(&self) -> Result<Option<(u64, Moment)>, ReadFault> {
+        let sql = "SELECT id, at FROM decisions ORDER BY id DESC LIMIT 1";
+        let mut found = self.0.page(sql, [], |row| Ok((row.get(0)?, Moment::from_micros(row.get(1)?))))?;
+        Ok(found.pop())
     }
 
     /// The next page of logged decisions of which the last input had a number above `seq`, in order, each with its

@@ -1,8 +1,12 @@
 //! What a former process left: its open calls are closed, everything else is handed on.
 
-use rusqlite::{Connection, OptionalExtension};
+use std::time::Duration;
 
-use super::words::{EndedBy, Outcome, QueueEvent, Record, Version};
+use rusqlite::{Connection, OptionalExtension, params};
+use tracing::error;
+
+use super::course::{HandoffOutcome, TransferKind, TransferOutcome};
+use super::words::{EndedBy, LineOutcome, Outcome, QueueEvent, Record, Version};
 use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
 use crate::moment::Moment;
@@ -77,8 +81,18 @@ fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite:
         open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut closed = Vec::new();
     for (id, text) in rows {
-        let mut record = former::read(&text)
-            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e)))?;
+        let mut record = match former::read(&text) {
+            Ok(record) => record,
+            // One damaged record does not keep the house closed.
+            Err(error) => {
+                error!(call = %CallId(id), %error, "the record of a call that was open cannot be read; it is closed as it is");
+                // The indexes of closed calls want JSON.
+                let sql = "UPDATE calls SET ended_at = ?2, outcome = 'system_restart',
+                    record = iif(json_valid(record), record, json_object('damaged', record)) WHERE call_id = ?1";
+                db.execute(sql, params![id, alive_at.min(now).as_micros()])?;
+                continue;
+            }
+        };
         end(&mut record, alive_at, now);
         writer::close(db, &record)?;
         if let Some(event) = ending(&record) {
@@ -98,11 +112,24 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     record.ended_by = Some(EndedBy::System);
     let millis = |from: Moment, to: Moment| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
     if let Some(line) = record.lines.last_mut().filter(|line| line.waits()) {
-        line.leaves(ended_at, "restarted");
+        line.leaves(ended_at, LineOutcome::Restarted);
     }
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
+    for transfer in record.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
+        (transfer.ended_at, transfer.outcome) = (Some(ended_at), TransferOutcome::Restarted);
+    }
+    for handoff in record.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
+        (handoff.ended_at, handoff.outcome) = (Some(ended_at), HandoffOutcome::Restarted);
+    }
+    for supervised in &mut record.supervised {
+        supervised.ended_at.get_or_insert(ended_at);
+    }
     match (record.talking_since.take(), record.connected_at) {
-        (Some(since), _) => record.talk_ms += millis(since, ended_at),
+        (Some(since), _) => {
+            record.talk_ms += millis(since, ended_at);
+            let on_hold = held(record, since, ended_at);
+            record.hold_ms += on_hold;
+        }
         // Of a former version, or at somebody whom no line led to.
         (None, Some(connected_at)) if record.talk_ms == 0 => record.talk_ms = millis(connected_at, ended_at),
         _ => {}
@@ -110,6 +137,23 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     for hold in &mut record.holds {
         hold.ended_at.get_or_insert(ended_at);
     }
+}
+
+/// How long the caller was on hold in the talk that began at `since`: somebody held, or the operator spoke with
+/// another. Times that overlap count once.
+fn held(record: &Record, since: Moment, until: Moment) -> u64 {
+    let holds = record.holds.iter().map(|hold| (hold.at, hold.ended_at.unwrap_or(until)));
+    let asked = record.transfers.iter().filter(|of| matches!(of.kind, TransferKind::Consult | TransferKind::Attended));
+    let asked = asked.map(|of| (of.at, of.conference_at.or(of.ended_at).unwrap_or(until)));
+    let mut times: Vec<(Moment, Moment)> = holds.chain(asked).collect();
+    times.sort();
+    let (mut sum, mut counted) = (Duration::ZERO, since);
+    for (from, to) in times {
+        let to = to.min(until);
+        sum += to.since(from.max(counted));
+        counted = counted.max(to);
+    }
+    u64::try_from(sum.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How a call that was in a line left it, as for calls that end by themselves. Its place is not known any more.

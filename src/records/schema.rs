@@ -82,6 +82,9 @@ const ACCESS_MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX messages_program ON messages (program, number);
 ",
+    "
+    CREATE TABLE notices (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL, notice TEXT NOT NULL) WITHOUT ROWID;
+",
 ];
 
 /// Brings the tables to the newest form. `Err(found)`: they were written by a newer program.

@@ -1,5 +1,6 @@
 //! Looks closed calls up by what is known of them, the latest first, page by page.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use rusqlite::types::Value;
@@ -7,7 +8,7 @@ use rusqlite::types::Value;
 use super::former;
 use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::words::{Outcome, Record};
-use crate::ids::CallId;
+use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 
 /// What is looked for; nothing: every call.
@@ -36,7 +37,7 @@ pub fn search(dir: &Path, filter: &Filter, limit: usize) -> Result<Vec<Record>, 
     sql.push_str(" ORDER BY call_id DESC LIMIT ?");
     values.push(number(limit as u64));
     let rows = page(&reader, &sql, values)?;
-    rows.into_iter().map(parse).collect()
+    Ok(rows.into_iter().filter_map(|(id, text)| former::readable(CallId(id), &text)).collect())
 }
 
 /// Hands each closed call that fits to `each`, in order of arrival; one page is in memory.
@@ -55,9 +56,11 @@ pub fn each(
         let rows = page(&reader, &sql, values)?;
         let Some((end, _)) = rows.last() else { return Ok(count) };
         last = *end;
-        for row in rows {
-            each(parse(row)?)?;
-            count += 1;
+        for (id, text) in rows {
+            if let Some(record) = former::readable(CallId(id), &text) {
+                each(record)?;
+                count += 1;
+            }
         }
     }
 }
@@ -68,10 +71,6 @@ fn number(number: u64) -> Value {
 
 fn page(reader: &Reader, sql: &str, values: Vec<Value>) -> Result<Vec<(u64, String)>, ReadFault> {
     reader.page(sql, rusqlite::params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-fn parse((id, text): (u64, String)) -> Result<Record, ReadFault> {
-    former::read(&text).map_err(|error| ReadFault::Record { call: CallId(id), error })
 }
 
 impl Filter {
@@ -114,14 +113,35 @@ impl Filter {
     }
 }
 
-/// The last calls of a caller, but for one: the latest first.
-pub fn caller(dir: &Path, number: &str, but: CallId, limit: usize) -> Result<Vec<Record>, ReadFault> {
-    if number.is_empty() {
+/// The latest calls by which an operator called somebody back, also those that they passed on: at most `limit`.
+pub fn called_back_by(
+    dir: &Path,
+    operator: &OperatorId,
+    since: Moment,
+    limit: usize,
+) -> Result<Vec<Record>, ReadFault> {
+    // Whoever had a call is named somewhere in its record.
+    let filter = Filter { since: Some(since), callbacks: true, text: Some(operator.to_string()), ..Filter::default() };
+    let mut found = VecDeque::new();
+    each(dir, &filter, |record| {
+        if record.operator.as_ref() == Some(operator) || record.was_with(operator) {
+            found.push_front(record);
+            found.truncate(limit);
+        }
+        Ok(())
+    })?;
+    Ok(found.into())
+}
+
+/// The last calls of a caller, but for one: the latest first. The call in which a callback was asked for is no other
+/// than the callback. Those who say no number (`anonymous`) are not one caller.
+pub fn caller(dir: &Path, number: &str, but: &Record, limit: usize) -> Result<Vec<Record>, ReadFault> {
+    if !number.contains(|c: char| c.is_ascii_digit()) {
         return Ok(Vec::new());
     }
     let filter = Filter { from: Some(number.to_string()), ..Filter::default() };
-    let mut found = search(dir, &filter, limit + 1)?;
-    found.retain(|record| record.call_id != but);
+    let mut found = search(dir, &filter, limit + 2)?;
+    found.retain(|record| record.call_id != but.call_id && Some(record.call_id) != but.callback_of);
     found.truncate(limit);
     Ok(found)
 }

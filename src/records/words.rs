@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::course::*;
 use crate::ids::{CallId, Door, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -111,14 +112,6 @@ pub struct NoteRecord {
     pub text: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldRecord {
-    /// `operator` or `caller`.
-    pub by: String,
-    pub at: Moment,
-    pub ended_at: Option<Moment>,
-}
-
 /// Authors of notes on one call; others are refused.
 pub const MOST_NOTES: usize = 32;
 
@@ -140,7 +133,7 @@ impl Record {
     /// Whether an operator has the caller, or had them.
     pub fn was_with(&self, operator: &OperatorId) -> bool {
         (self.operator.as_ref() == Some(operator) && self.connected_at.is_some())
-            || self.offers.iter().any(|offer| offer.operator == *operator && offer.outcome == "answered")
+            || self.offers.iter().any(|offer| offer.operator == *operator && offer.outcome == OfferOutcome::Answered)
             || self.transfers.iter().any(|transfer| transfer.by == *operator)
             || self.lost.iter().any(|lost| lost.operator == *operator)
     }
@@ -155,44 +148,6 @@ impl Record {
     }
 }
 
-/// One visit to a line. An operator who sends the caller on to a queue, and a talk that failed and came back, begin
-/// another; a rule or a supervisor who moves a caller who waits lets the wait go on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LineRecord {
-    pub queue: QueueId,
-    /// Since when it waits; after a move since before it.
-    pub joined_at: Moment,
-    /// When an operator had it, or it left without one.
-    pub left_at: Option<Moment>,
-    /// `answered`, `abandoned`, `short_abandoned` (too soon to count as offered), `moved` (the next visit goes on where
-    /// this one ended), `overflowed`, `callback`, `left_by_key`, `restarted`; empty while it waits.
-    pub outcome: String,
-    /// Who answered.
-    pub operator: Option<OperatorId>,
-    /// From `joined_at` to `left_at`.
-    pub wait_ms: u64,
-    /// Answered within the queue's service-level time; `None` while it waits, and where it was moved on.
-    pub within_service_level: Option<bool>,
-}
-
-impl LineRecord {
-    pub fn waits(&self) -> bool {
-        self.left_at.is_none()
-    }
-
-    /// Offered to the house, as its statistics count it.
-    pub fn is_offered(&self) -> bool {
-        !matches!(self.outcome.as_str(), "short_abandoned" | "moved")
-    }
-
-    pub fn leaves(&mut self, at: Moment, outcome: &str) {
-        self.left_at = Some(at);
-        self.outcome = outcome.into();
-        self.wait_ms = u64::try_from(at.since(self.joined_at).as_millis()).unwrap_or(u64::MAX);
-        self.within_service_level = (outcome != "moved").then_some(false);
-    }
-}
-
 impl Record {
     /// The line in which it waits, or waited last.
     pub fn line(&self) -> Option<&LineRecord> {
@@ -201,78 +156,10 @@ impl Record {
 
     /// The visits that are over, as a whole: how long they waited, and whether each was answered in time.
     pub fn sum_of_lines(&self) -> (u64, Option<bool>) {
-        let visits = || self.lines.iter().filter(|line| line.outcome != "moved");
+        let visits = || self.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);
         let in_time = visits().all(|line| line.within_service_level == Some(true));
         (visits().map(|line| line.wait_ms).sum(), visits().next().map(|_| in_time))
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TransferRecord {
-    /// `consult`, `blind`, `attended` (a consultation that was completed) or `taken_over` (by a supervisor).
-    pub kind: String,
-    /// Who had the caller.
-    pub by: OperatorId,
-    /// E.g. `operator 1002`, `seat 8003`, `queue english`, `01085225050`.
-    pub to: String,
-    /// Who sits where it rang.
-    #[serde(default)]
-    pub operator: Option<OperatorId>,
-    /// When it began to ring.
-    pub at: Moment,
-    pub answered_at: Option<Moment>,
-    /// When operator, caller and consulted heard each other first.
-    #[serde(default)]
-    pub conference_at: Option<Moment>,
-    /// When the consultation was over, or the caller theirs.
-    pub ended_at: Option<Moment>,
-    /// `transferred`; `returned`: the operator is with the caller again; `ended`: one of them hung up; `busy`,
-    /// `refused`, `no_answer`, `failed`: the caller went back; empty while it goes on.
-    pub outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SupervisionRecord {
-    pub operator: OperatorId,
-    /// `listen`, `whisper` or `barge`; each change is an entry of its own.
-    pub mode: String,
-    pub at: Moment,
-    pub ended_at: Option<Moment>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LostRecord {
-    pub operator: OperatorId,
-    pub seat: SeatId,
-    pub at: Moment,
-    /// When they talked on; `None`: somebody else had to take the caller.
-    pub back_at: Option<Moment>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HandoffRecord {
-    /// E.g. `110`.
-    pub target: String,
-    pub number: String,
-    pub at: Moment,
-    pub answered_at: Option<Moment>,
-    /// When they said that they have it, or the operator left it to them.
-    pub confirmed_at: Option<Moment>,
-    pub ended_at: Option<Moment>,
-    /// `transferred`; `unconfirmed`: the operator left before they confirmed; `ended`: one of them hung up while the
-    /// operator was there; `withdrawn` by the operator; `busy`, `refused`, `no_answer`, `failed`.
-    pub outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OfferRecord {
-    pub operator: OperatorId,
-    pub seat: SeatId,
-    pub at: Moment,
-    /// `answered`, `no_answer`, `rejected`, `busy`, `unreachable`, `caller_gone` or `answered_elsewhere`.
-    pub outcome: String,
-    /// How long it rang.
-    pub ms: u64,
 }
 
 /// Why nothing was recorded of a talk that should have been.
@@ -350,15 +237,6 @@ pub struct FarEnd {
     pub jitter_ms: f64,
     /// The mean, RFC 3550 §6.4.1. `None`: no report told it.
     pub round_trip_ms: Option<f64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OneWayRecord {
-    /// `caller`, `operator` or `other`.
-    pub side: String,
-    /// `nothing_comes` from there, or `nothing_arrives` there.
-    pub what: String,
-    pub at: Moment,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

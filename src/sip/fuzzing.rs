@@ -6,6 +6,7 @@ use super::message::parts::description;
 use super::message::{
     Challenge, Credentials, Headers, Malformed, Message, Method, NameAddr, Request, Response, Uri, Via, masked, read,
 };
+use super::session::reason;
 use super::tests::phone::{Phone, seats};
 use super::tests::torture_cases::all;
 use crate::moment::Moment;
@@ -69,6 +70,9 @@ pub(crate) fn message(bytes: &[u8]) -> Vec<String> {
 fn look(headers: &Headers) {
     let _ =
         (headers.contacts(), headers.routes(), headers.record_routes(), headers.expires(), headers.contact_is_star());
+    // What is read of a reason is never a text of theirs.
+    let told = reason::read(headers).map(|reason| reason.to_string());
+    assert!(told.is_none_or(|told| told.len() <= "Q.850;cause=127".len()), "{headers:?}");
     let _ = (headers.credentials("Authorization"), headers.challenges("WWW-Authenticate"));
     // What is checked without being read can be read, and nothing else.
     for (_, value) in headers.iter() {

@@ -152,6 +152,13 @@ impl House {
         let _ = self.child.wait();
     }
 
+    /// Ends it as who shuts the machine down does, and starts it again on the same ports and data.
+    pub fn close_and_restart(&mut self) {
+        self.signal("TERM");
+        assert!(self.wait_end().success());
+        self.start_again();
+    }
+
     pub fn start_again(&mut self) {
         let ports = format!("udp:127.0.0.1:{},tcp:127.0.0.1:{}", self.udp, self.tcp);
         let (child, places) = start(self.dir.path(), &[("HOTLINE__SIP__LISTEN", &ports)]);

@@ -53,7 +53,7 @@ fn pass_on(socket: &UdpSocket, loss: f64, seed: u64, lost: &AtomicUsize, mut sen
     let mut buffer = [0; 65_535];
     while let Ok((length, from)) = socket.recv_from(&mut buffer) {
         match rng.random_bool(loss) {
-            true => drop(lost.fetch_add(1, Ordering::Relaxed)),
+            true => _ = lost.fetch_add(1, Ordering::Relaxed),
             false => send(&buffer[..length], from),
         }
     }

@@ -27,6 +27,7 @@ mod lines;
 mod load;
 mod lossy;
 mod menus;
+mod notices;
 mod one_way;
 mod operators;
 mod orders;

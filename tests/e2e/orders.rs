@@ -17,7 +17,7 @@ const OPERATOR_HZ: u32 = 700;
 const OTHER_HZ: u32 = 1130;
 
 /// Anna at 8001, Boris at 8002 and Vera, who leads, at 8003; a phone of which nothing is heard for ten seconds is dead.
-fn files() -> Files {
+pub fn files() -> Files {
     let mut files = Files::new(None);
     let more = |id: &str, name: &str, seat: &str, leads: &str| {
         format!(

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use hotline::ids::CallId;
+use hotline::moment::Moment;
+use hotline::records::{Entry, Record, Store, Ticket};
+use serde_json::{Value, json};
 
-use crate::house::{Files, House, hotline};
+use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Softphone;
 use crate::sound::{Heard, write_tone};
 
@@ -156,7 +159,7 @@ fn a_kill_leaves_a_file_that_plays_and_the_next_start_completes_it_sealed_or_not
         house.crash_and_restart();
         drop(caller);
         house.wait_log(&["a recording that was cut is complete up to there"]);
-        let until = std::time::Instant::now() + crate::house::PATIENCE;
+        let until = std::time::Instant::now() + PATIENCE;
         let record = loop {
             let record = house.wait_records(1).remove(0);
             if record["recording"]["sha256"].is_string() {
@@ -255,18 +258,55 @@ fn nothing_is_recorded_before_the_caller_has_heard_the_notice_to_its_end() {
 }
 
 #[test]
-fn what_is_too_old_is_deleted_when_the_house_opens() {
+fn what_is_too_old_is_deleted_when_the_house_opens_its_record_says_so_and_what_is_younger_stays() {
+    const DAY: u64 = 24 * 3600;
     let dir = tempfile::tempdir().unwrap();
-    let day = dir.path().join("data/recordings/2020-01-02");
-    std::fs::create_dir_all(&day).unwrap();
-    let call = hotline_id(1_577_923_200_000);
-    std::fs::write(day.join(format!("{call}.wav")), "sound").unwrap();
+    let data = dir.path().join("data");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let (tell, told) = std::sync::mpsc::channel();
+    let tell = Box::new(move |ticket| {
+        let _ = tell.send(ticket);
+    });
+    let (mut store, _) = Store::open(&data, Moment::from_micros(now * 1_000_000), tell).unwrap();
+    let mut last = Ticket::default();
+    for days in [31, 29] {
+        let at = Moment::from_micros((now - days * DAY) * 1_000_000);
+        let call = CallId::next(CallId(0), at.as_millis());
+        let file = format!("recordings/{}/{call}.{}", day(at), if days == 31 { "opus" } else { "wav" });
+        std::fs::create_dir_all(data.join(&file).parent().unwrap()).unwrap();
+        std::fs::write(data.join(&file), "sound").unwrap();
+        let record = serde_json::from_value::<Record>(json!({
+            "call_id": call, "sip_call_id": "x", "from": "1", "to": "12345", "arrived_at": at, "ended_at": at,
+            "choices": "", "offers": [], "outcome": "answered", "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+            "recording": { "file": file, "sha256": "00" },
+        }));
+        let record = Box::new(record.unwrap());
+        store.write(Entry::Opened(record.clone()));
+        last = store.write(Entry::Closed(record));
+    }
+    while told.recv_timeout(PATIENCE).expect("it is written") < last {}
+    store.close();
     let house = House::open_in(dir, &files("keep_days = 30\n"));
     house.wait_log(&["deleted: their time was over", "recordings=1"]);
-    assert!(!day.exists());
+    let until = std::time::Instant::now() + PATIENCE;
+    let [old, young] = loop {
+        let records: [Value; 2] = house.wait_records(2).try_into().unwrap();
+        if records[0]["recording"]["deleted_at"].is_string() {
+            break records;
+        }
+        assert!(std::time::Instant::now() < until, "{records:#?}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(!file(&house, &old).exists() && !file(&house, &old).parent().unwrap().exists());
+    assert!(file(&house, &young).exists() && young["recording"]["deleted_at"].is_null(), "{young:#}");
+    let mut command = hotline();
+    command.args(["recording", text(&old, "call_id")]).arg("--data").arg(house.data());
+    let out = command.arg("--config").arg(house.dir().join("config")).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stderr).to_string();
+    assert!(!out.status.success() && told.contains("its time was over"), "{told}");
 }
 
-/// The id of a call that arrived then.
-fn hotline_id(millis: u64) -> String {
-    hotline::ids::CallId::next(hotline::ids::CallId(0), millis).to_string()
+/// As the folders of days are named.
+fn day(at: Moment) -> String {
+    hotline::records::rfc3339(at, &jiff::tz::TimeZone::UTC).chars().take(10).collect()
 }

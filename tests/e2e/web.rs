@@ -368,7 +368,7 @@ fn a_command_is_done_once_also_when_its_sender_hangs_up_and_when_the_house_is_op
     house.crash_and_restart();
     let answer = command(&house, false);
     assert!(answer.starts_with("HTTP/1.1 201") && answer.contains("idempotency-replayed"), "{answer}");
-    assert_eq!(notices(&Browser::signed_in(&house, "lin")), Some(0), "the notices of former days are gone");
+    assert_eq!(notices(&Browser::signed_in(&house, "lin")), Some(1), "it is there still, and once");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::house::{Files, House, PATIENCE, free_port};
+use crate::orders;
 use crate::peers::{Sipp, Softphone};
 use crate::web::Browser;
 
@@ -97,10 +98,12 @@ fn is_signed(message: &Message) -> bool {
 
 fn with_webhooks(port: u16, urls: &[&str]) -> House {
     let mut files = Files::new(Some(port));
-    for url in urls {
-        files.hotline += &format!("[[web.webhook]]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n");
-    }
+    urls.iter().for_each(|url| files.hotline += &webhook(url));
     House::open(&files)
+}
+
+fn webhook(url: &str) -> String {
+    format!("[[web.webhook]]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n")
 }
 
 /// What of a call is told, in the order in which it was taken; 503 at first for everything, and never for what is
@@ -219,4 +222,63 @@ fn a_program_that_never_answers_holds_up_nobody() {
         assert!(Instant::now() < until, "{:?} wait", waiting());
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// The caller has Anna first, is sent to Boris, whom he leaves to Anna after they spoke; then Vera takes over.
+#[test]
+fn a_program_is_told_of_each_operator_who_gets_the_caller() {
+    let (url, told) = receiver(|_, _| 200);
+    let mut files = orders::files();
+    files.hotline += &webhook(&url);
+    let house = House::open(&files);
+    let seat = |seat: &str| Softphone::seat(&house, seat, "open-sesame", &["--answer-after", "200ms"]);
+    let anna = seat("8001");
+    let mut caller = Softphone::call(&house, "12346", &["--for", "60s"]);
+    caller.wait("answered");
+    let connected = || loop {
+        let message = told.recv_timeout(PATIENCE).expect("that somebody has the caller");
+        assert!(is_signed(&message));
+        let json = message.json();
+        if json["event"] == "connected" {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+            let call = &json["call"];
+            return ([&json["operator"], &json["seat"], &call["call_id"]].map(text), text(&json["id"]));
+        }
+    };
+    let mut ids = Vec::new();
+    let mut has = |operator: &str, seat: &str, call: Option<&str>| {
+        let ([by, at, of], id) = connected();
+        assert_eq!((by.as_str(), at.as_str()), (operator, seat));
+        assert!(call.is_none_or(|call| call == of), "{of}");
+        ids.push(id);
+        of
+    };
+    let call = has("1001", "8001", None);
+    let (boris, vera) = (seat("8002"), seat("8003"));
+    // Who has just finished a call cannot be rung at once.
+    let order = |by: &str, order: &[&str]| {
+        let until = Instant::now() + PATIENCE;
+        while let Err(why) = orders::order(&house, &call, by, order) {
+            assert!(Instant::now() < until, "{order:?}: {why}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    order("1001", &["transfer", "operator:1002"]);
+    has("1002", "8002", Some(&call));
+    order("1002", &["consult", "operator:1001"]);
+    // Completed while it rings it would be a blind one.
+    house.wait_log(&["answered", "seat 8001"]);
+    order("1002", &["complete"]);
+    has("1001", "8001", Some(&call));
+    order("1003", &["take-over"]);
+    has("1003", "8003", Some(&call));
+    order("1003", &["hang-up"]);
+    drop((caller, anna, boris, vera));
+    let record = house.wait_records(1).remove(0);
+    let kinds: Vec<&str> =
+        record["transfers"].as_array().into_iter().flatten().filter_map(|of| of["kind"].as_str()).collect();
+    assert_eq!(kinds, ["blind", "attended", "taken_over"], "{record:#}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "each is a message of its own");
 }

@@ -1,5 +1,5 @@
 //! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
-//! too long, nothing can be recorded.
+//! too long, nothing can be recorded, the machine's clock was set.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::records::{NOT_NOTICED, Record};
 const ENOUGH: u64 = 20;
 /// Sound that went one way only is told for so long.
 const RECENTLY: Duration = Duration::from_secs(15 * 60);
+/// The machine's clock may be so far from ours: from ours go opening hours, records and the days of the figures.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// More of it need not be counted.
 const MOST_ONE_WAY: usize = 1000;
 
@@ -35,7 +37,7 @@ impl Keeper {
     pub(super) fn saw_one_way(&mut self, call: CallId, record: &Record) {
         let before = self.calls.get(&call).map_or(0, |before| before.record.one_way.len());
         for one in record.one_way.iter().skip(before) {
-            http::counter("hotline_one_way_total", &[("side", &one.side), ("what", &one.what)]);
+            http::counter("hotline_one_way_total", &[("side", one.side.as_str()), ("what", one.what.as_str())]);
             self.one_way.push_back(one.at);
         }
         while self.one_way.len() > MOST_ONE_WAY {
@@ -90,6 +92,15 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     if recently > 0 {
         let text = format!("最近15分钟有 {recently} 次单通（只有一方有声音）");
         raise("one_way", None, text, format!("sound went one way only {recently} times in 15 minutes"));
+    }
+    let apart = keeper.clock.differs();
+    if apart > CLOCKS_APART {
+        let seconds = apart.as_secs();
+        let text = format!("服务器时钟被调整过，与热线时间相差 {seconds} 秒；服务时间和记录仍按热线时间");
+        let text_en = format!(
+            "the machine's clock was set and is {seconds} s away from the hotline's, by which hours and records go"
+        );
+        raise("clock", None, text, text_en);
     }
     http::gauge("hotline_alarms", &[], due.len() as f64);
     let former = keeper.board.alarms();

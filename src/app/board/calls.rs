@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Seen;
 use super::category::category;
-use super::keeper::{Contact, Keeper};
+use super::contacts::Contact;
+use super::keeper::Keeper;
 use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
@@ -27,18 +28,20 @@ impl Keeper {
         let contact = self.contacts.get(&id).or_else(|| self.contacts.get(&record.callback_of?));
         let time = |at: Option<Moment>| at.map(|at| self.time(at));
         let theirs = seen.rings.first().or(seen.operator.as_ref());
+        // Whom we call back has waited since their own call.
+        let asked = record.callback_of.map(|of| Moment::from_micros(of.arrived_millis().saturating_mul(1000)));
         // Where it came from, if from a seat.
         let own = record.seat.as_ref().filter(|_| record.trunk.is_none() && record.callback_of.is_none());
         Some(CallNow {
             id: id.to_string(),
-            stage: stage(seen.stage).into(),
+            stage: seen.stage.shown().into(),
             since: self.time(seen.since),
             from: Some(record.from.clone()),
             to: record.to.clone(),
             language: record.language.clone(),
             choices: record.choices.clone(),
             queue: contact.map(|contact| &contact.queue).or(record.queue.as_ref()).map(ToString::to_string),
-            arrived_at: self.time(record.arrived_at),
+            arrived_at: self.time(asked.unwrap_or(record.arrived_at)),
             queued_at: time(record.queued_at),
             connected_at: time(record.connected_at),
             line_since: time(record.line().map(|line| line.joined_at)),
@@ -54,7 +57,7 @@ impl Keeper {
                 .iter()
                 .map(|one| Supervised {
                     operator: one.operator.to_string(),
-                    mode: one.mode.word().into(),
+                    mode: one.mode.to_string(),
                     stage: reached(one.stage).into(),
                 })
                 .collect(),
@@ -174,51 +177,12 @@ pub(super) fn renew_why<'a>(
     changed
 }
 
-/// What a call is in, as the pages call it.
-pub(super) fn stage(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Arriving | Stage::Menu | Stage::Announcement => "menu",
-        Stage::Waiting => "waiting",
-        Stage::Ringing => "ringing",
-        Stage::Talking => "talking",
-        Stage::Holding => "holding",
-        Stage::Consulting => "consulting",
-        Stage::Conference => "conference",
-        Stage::Lost => "lost",
-        Stage::HandedOff | Stage::Onward => "onward",
-        Stage::Message => "message",
-        Stage::Survey => "survey",
-        Stage::Dialling => "callback",
-        Stage::Over => "ending",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::board::tests::seen;
     use crate::call::Supervisor;
     use crate::queue::LineNow;
-
-    fn seen(stage: Stage) -> Seen {
-        let record = serde_json::json!({
-            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null,
-            "arrived_at": Moment::default(), "choices": "", "menu_path": [], "queue": null,
-            "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
-        });
-        Seen {
-            id: CallId(1),
-            stage,
-            since: Moment::default(),
-            record: serde_json::from_value(record).unwrap(),
-            rings: Vec::new(),
-            operator: None,
-            consulting: None,
-            supervisors: Vec::new(),
-            emergency: None,
-            caller_gone: false,
-            recorded: None,
-        }
-    }
 
     #[test]
     fn who_waits_is_told_how_operators_stand_now_and_not_how_they_stood() {

@@ -204,6 +204,7 @@ pub fn quarter(at: Moment, zone: &TimeZone) -> u32 {
 mod tests {
     use super::*;
     use crate::queue::Output;
+    use crate::records::LineOutcome::{self, Answered, Moved, ShortAbandoned, Waits};
     use crate::records::LineRecord;
 
     /// 2026-11-26T08:00:00Z.
@@ -220,12 +221,12 @@ mod tests {
         day.said(&Said { seq, at: at(second), output });
     }
 
-    fn record(number: u64, lines: &[(&str, u64, &str)]) -> Record {
-        let line = |(queue, joined, outcome): &(&str, u64, &str)| LineRecord {
+    fn record(number: u64, lines: &[(&str, u64, LineOutcome)]) -> Record {
+        let line = |(queue, joined, outcome): &(&str, u64, LineOutcome)| LineRecord {
             queue: (*queue).into(),
             joined_at: at(*joined),
             left_at: None,
-            outcome: (*outcome).into(),
+            outcome: *outcome,
             operator: None,
             wait_ms: 0,
             within_service_level: None,
@@ -282,16 +283,16 @@ mod tests {
     fn each_visit_that_is_offered_is_about_something() {
         let mut day = Day::empty(at(0), TimeZone::UTC);
         let about = |_: &Record, queue: &QueueId| queue.to_string();
-        let mut call = record(1, &[("citizen", 10, "")]);
+        let mut call = record(1, &[("citizen", 10, Waits)]);
         day.put(&call, about, false);
         day.put(&call, about, false);
         assert_eq!(day.categories, BTreeMap::from([("citizen".to_string(), 1)]));
-        call = record(1, &[("citizen", 10, "answered"), ("english", 30, "")]);
+        call = record(1, &[("citizen", 10, Answered), ("english", 30, Waits)]);
         day.put(&call, about, false);
-        call.lines[1].outcome = "short_abandoned".into();
+        call.lines[1].outcome = ShortAbandoned;
         day.put(&call, about, true);
-        day.put(&record(1, &[("late", 10, "answered")]), about, false);
-        day.put(&record(2, &[("citizen", 40, "moved"), ("english", 40, "answered")]), about, true);
+        day.put(&record(1, &[("late", 10, Answered)]), about, false);
+        day.put(&record(2, &[("citizen", 40, Moved), ("english", 40, Answered)]), about, true);
         let counts: Vec<(&str, u64)> = day.categories.iter().map(|(id, count)| (id.as_str(), *count)).collect();
         assert_eq!(counts, [("citizen", 1), ("english", 1)]);
     }
@@ -301,10 +302,10 @@ mod tests {
         let mut day = Day::empty(at(0), TimeZone::UTC);
         let now = |_: &Record, queue: &QueueId| queue.as_str().replace("citizen", "town");
         let former = |_: &Record, queue: &QueueId| queue.to_string();
-        let (closed, open) = (record(1, &[("citizen", 10, "answered")]), record(2, &[("citizen", 20, "")]));
+        let (closed, open) = (record(1, &[("citizen", 10, Answered)]), record(2, &[("citizen", 20, Waits)]));
         day.put(&closed, former, true);
         day.put(&open, former, false);
-        day.put(&record(3, &[("english", 30, "")]), former, false);
+        day.put(&record(3, &[("english", 30, Waits)]), former, false);
         let (former_name, new_name) = (QueueId::from("citizen"), QueueId::from("town"));
         day.take_new_names([(&former_name, &new_name)].into_iter());
         day.put(&open, now, false);

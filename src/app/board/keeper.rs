@@ -10,24 +10,22 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
-use super::calls;
 use super::category::{category, new_names};
+use super::contacts::{Contact, Person};
 use super::day::Day;
 use super::former::Awaited;
 use super::looks::{Line, Look};
-use super::{News, Seen, alarms};
+use super::{News, Seen, alarms, count_closed, meters};
 use crate::app::clock::Clock;
 use crate::app::switchboard::Order;
 use crate::app::switches::Flip;
 use crate::app::web::facts;
 use crate::app::webhooks::Webhooks;
 use crate::config::House;
-use crate::http::{self, Board};
-use crate::ids::{CallId, OperatorId, QueueId, SeatId};
+use crate::http::Board;
+use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
-use crate::queue::{LateCause, LeftLine, NO_QUEUE, Next, OperatorState, Output, Said};
 use crate::records::{Log, Record, rfc3339};
-use crate::sip::guard;
 
 /// Between two looks at the lines; what happens is told at once.
 const TICK: Duration = Duration::from_millis(500);
@@ -51,24 +49,6 @@ pub struct Parts {
     pub webhooks: Webhooks,
 }
 
-/// A contact that waits, rings or talks.
-pub(super) struct Contact {
-    pub queue: QueueId,
-    /// Since when it waits in this line, or talks.
-    pub since: Moment,
-    pub callback: bool,
-    pub talking: bool,
-    /// Why nobody is asked for it.
-    pub why: Option<String>,
-}
-
-pub(super) struct Person {
-    pub seat: Option<SeatId>,
-    pub state: OperatorState,
-    pub next: Option<Next>,
-    pub since: Moment,
-}
-
 pub struct Keeper {
     pub(super) board: Arc<Board>,
     data: PathBuf,
@@ -82,7 +62,7 @@ pub struct Keeper {
     /// Who waits until the board shows what is now.
     to_show: Vec<SyncSender<()>>,
     /// Who gave up in this moment, and was told of as late for that.
-    gave_up: Option<CallId>,
+    pub(super) gave_up: Option<CallId>,
     /// News that were heard.
     heard: u64,
     pub(super) contacts: BTreeMap<CallId, Contact>,
@@ -98,6 +78,15 @@ pub struct Keeper {
     pub(super) one_way: VecDeque<Moment>,
     /// Why the last recording failed, if it did.
     pub(super) recording_fault: Option<String>,
+}
+
+/// However the board's thread ends, whoever watches the house is told: the pages show nothing new any more.
+struct End(Arc<arc_swap::ArcSwap<Result<(), String>>>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.store(Arc::new(Err("the board is written no more".into())));
+    }
 }
 
 impl Keeper {
@@ -129,7 +118,9 @@ impl Keeper {
             one_way: VecDeque::new(),
             recording_fault: None,
         };
+        let end = End(keeper.health.clone());
         let work = move || {
+            let _end = end;
             let began = clock.now();
             keeper.board.put_facts(&keeper.time(began), facts(&keeper.house, version));
             // What is younger than the log is heard as news.
@@ -229,7 +220,11 @@ impl Keeper {
         match news {
             News::Show(tell) => self.to_show.push(tell),
             News::Rules(seq, rules) => self.day.rules(seq, &rules),
-            News::Said(said) => self.said(said),
+            News::Said(said) => {
+                self.day.said(&said);
+                self.measure(&said);
+                self.said(said);
+            }
             News::Call(seen) => {
                 self.saw_recording(&seen.record);
                 self.saw_one_way(seen.id, &seen.record);
@@ -241,7 +236,7 @@ impl Keeper {
                 self.saw_recording(&record);
                 self.saw_one_way(record.call_id, &record);
                 self.count(&record, true);
-                self.count_closed(&record);
+                count_closed(&record);
                 self.webhooks.closed(&record, &self.house);
             }
             News::Over(id) => {
@@ -268,6 +263,7 @@ impl Keeper {
     fn forget_the_removed(&mut self, new: &House) {
         for queue in self.house.queue.queues.keys().filter(|queue| !new.queue.queues.contains_key(*queue)) {
             self.board.remove_queue(queue.as_str());
+            meters::forget_queue(queue);
         }
         for operator in self.house.queue.operators.keys().filter(|id| !new.queue.operators.contains_key(*id)) {
             self.board.remove_operator(operator.as_str());
@@ -277,146 +273,41 @@ impl Keeper {
         }
     }
 
-    fn count_closed(&self, record: &Record) {
-        let outcome = serde_json::to_value(record.outcome).unwrap_or_default();
-        let queue = record.queue.as_ref().map_or("", QueueId::as_str);
-        http::counter("hotline_calls_total", &[("outcome", outcome.as_str().unwrap_or("none")), ("queue", queue)]);
-    }
-
-    fn said(&mut self, said: Said) {
-        self.day.said(&said);
-        self.measure(&said);
-        let Said { at, output, .. } = said;
-        if let Some(contact) = output.contact() {
-            self.changed_calls.insert(contact);
-        }
-        match output {
-            Output::Joined { contact, queue, .. } => {
-                let contact_of = Contact { queue, since: at, callback: false, talking: false, why: None };
-                self.contacts.insert(contact, contact_of);
-            }
-            Output::Moved { contact, to, .. } => {
-                if let Some(of) = self.contacts.get_mut(&contact) {
-                    of.queue = to;
-                }
-            }
-            Output::Offer { contact, operator, seat, .. } => {
-                if let Some(of) = self.contacts.get_mut(&contact) {
-                    of.why = None;
-                }
-                if let Some(seen) = self.calls.get(&contact) {
-                    self.webhooks.ringing(&seen.record, &operator, &seat, at, &self.house);
-                }
-            }
-            Output::Connected { contact, queue, operator, seat, .. } => {
-                self.changed_operators.insert(operator.clone());
-                let of = Contact { queue, since: at, callback: false, talking: true, why: None };
-                self.contacts.insert(contact, of);
-                self.tell_connected(contact, &operator, &seat, at);
-            }
-            Output::HandedOver { contact, queue, operator, seat, .. } => {
-                if queue.as_str() != NO_QUEUE {
-                    let of = Contact { queue, since: at, callback: false, talking: true, why: None };
-                    self.contacts.insert(contact, of);
-                }
-                self.tell_connected(contact, &operator, &seat, at);
-            }
-            Output::CallbackTaken { contact, queue, .. } => {
-                let of = self.contacts.entry(contact).or_insert(Contact {
-                    queue,
-                    since: at,
-                    callback: true,
-                    talking: false,
-                    why: None,
-                });
-                of.callback = true;
-            }
-            Output::Decided(decision) => {
-                if let Some(of) = self.contacts.get_mut(&decision.contact) {
-                    of.why = decision.chosen.is_none().then(|| calls::nobody(&decision.tally, decision.excluded));
-                }
-            }
-            Output::Ended { contact, operator, .. } => {
-                self.changed_operators.insert(operator);
-                self.contacts.remove(&contact);
-            }
-            Output::Left { contact, .. } | Output::CallbackEnded { contact, .. } => {
-                self.contacts.remove(&contact);
-            }
-            Output::OfferEnded { operator, .. } => {
-                self.changed_operators.insert(operator);
-            }
-            Output::Operator { operator, seat, state, next } => {
-                let former = self.operators.get(&operator);
-                let same = former.is_some_and(|former| same_state(&former.state, &state));
-                let since = former.filter(|_| same).map_or(at, |former| former.since);
-                self.changed_operators.insert(operator.clone());
-                self.operators.insert(operator, Person { seat, state, next, since });
-            }
-            _ => {}
-        }
-    }
-
-    /// What is counted for good, of each visit to a line.
-    fn measure(&mut self, said: &Said) {
-        let count_late = |cause: LateCause| {
-            let cause = serde_json::to_value(cause).unwrap_or_default();
-            http::counter("hotline_late_total", &[("cause", cause.as_str().unwrap_or("none"))]);
-        };
-        match &said.output {
-            Output::OfferEnded { outcome, .. } => {
-                let outcome = serde_json::to_value(outcome).unwrap_or_default();
-                http::counter("hotline_offers_total", &[("outcome", outcome.as_str().unwrap_or("none"))]);
-            }
-            Output::Connected { queue, waited_ms, .. } => {
-                http::seconds("hotline_wait_seconds", &[("queue", queue.as_str())], *waited_ms as f64 / 1000.0);
-            }
-            Output::Ended { queue, talk_ms, .. } => {
-                http::seconds("hotline_talk_seconds", &[("queue", queue.as_str())], *talk_ms as f64 / 1000.0);
-            }
-            // Who gives up at once was never offered: whether that is so is told next.
-            Output::Late { contact, cause: LateCause::GaveUp, .. } => self.gave_up = Some(*contact),
-            Output::Late { cause, .. } => count_late(*cause),
-            Output::Left { contact, queue, why, waited_ms, .. } if self.gave_up.take() == Some(*contact) => {
-                let waited = Duration::from_millis(*waited_ms);
-                let short = self.house.queue.queues.get(queue).is_some_and(|rules| rules.promise().is_short(waited));
-                if !(short && *why == LeftLine::CallerGone) {
-                    count_late(LateCause::GaveUp);
-                }
-            }
-            _ => {}
-        }
-    }
-
     fn looked(&mut self, now: Moment, look: Look) {
-        if let Some(whole) = look.whole {
-            let gone: Vec<CallId> = self.calls.keys().copied().collect();
-            self.changed_calls.extend(gone);
-            self.calls = whole.calls.into_iter().map(|seen| (seen.id, seen)).collect();
-            self.changed_calls.extend(self.calls.keys().copied());
-            for (operator, seat, state, next) in whole.operators {
-                self.changed_operators.insert(operator.clone());
-                let former = self.operators.get(&operator).filter(|former| same_state(&former.state, &state));
-                let since = former.map_or(now, |former| former.since);
-                self.operators.insert(operator, Person { seat, state, next, since });
-            }
-            let waiting: BTreeSet<CallId> = look.lines.values().flat_map(|line| line.waiting.iter().copied()).collect();
-            let talks: BTreeSet<CallId> = self.operators.values().filter_map(|person| person.state.talk()).collect();
-            self.contacts.retain(|id, contact| if contact.talking { &talks } else { &waiting }.contains(id));
-            for (queue, line) in &look.lines {
-                for id in &line.waiting {
-                    let callback = !self.calls.contains_key(id);
-                    let joined = self.calls.get(id).and_then(|seen| Some(seen.record.line()?.joined_at));
-                    let (queue, since) = (queue.clone(), joined.unwrap_or_else(|| arrived(*id)));
-                    let new = Contact { queue, since, callback, talking: false, why: None };
-                    self.contacts.entry(*id).or_insert(new);
-                }
-            }
-            if whole.lost {
-                self.begin_anew(whole.at, whole.seq);
+        let Look { lines, schedules, switched, trunks, backlog, healthy, draining, guard, whole } = look;
+        if let Some(whole) = whole {
+            let (lost, at, seq) = (whole.lost, whole.at, whole.seq);
+            self.take_whole(now, whole, &lines);
+            if lost {
+                self.begin_anew(at, seq);
             }
             self.count_open();
         }
+        self.mind_the_date(now);
+        let health = match (draining, healthy) {
+            (true, _) => Err("the hotline is closing: new calls are refused".to_string()),
+            (false, false) => Err("the disk takes no records".to_string()),
+            (false, true) => Ok(()),
+        };
+        self.health.store(Arc::new(health));
+        meters::count_strangers(guard);
+        meters::measure_trunks(&trunks);
+        meters::measure_store(backlog, healthy);
+        self.switched = switched;
+        self.take_lines(lines);
+        let at = self.time(now);
+        for (id, open, flip) in schedules {
+            let shown = self.schedule(&id, open, flip);
+            self.board.put_schedule(&at, shown);
+        }
+        self.write(now);
+        self.write_lines(now);
+        alarms::see_to(self, now);
+        self.board.end_notices(&at, now);
+    }
+
+    /// At midnight another day begins, and what was read of the days before is shown when it is there.
+    fn mind_the_date(&mut self, now: Moment) {
         if self.day.ends <= now {
             self.day.turn(now);
             self.former = Awaited::begin(&self.data, self.day.begins, now, self.house.app.time_zone.clone());
@@ -425,76 +316,5 @@ impl Keeper {
         if let Some(former) = self.former.take() {
             self.day.take_former(former);
         }
-        let health = match (look.draining, look.healthy) {
-            (true, _) => Err("the hotline is closing: new calls are refused".to_string()),
-            (false, false) => Err("the disk takes no records".to_string()),
-            (false, true) => Ok(()),
-        };
-        self.health.store(Arc::new(health));
-        count_strangers(look.guard);
-        for trunk in &look.trunks {
-            let of: &[(&'static str, &str)] = &[("trunk", trunk.id.as_str())];
-            http::gauge("hotline_trunk_calls", of, trunk.calls as f64);
-            // One that is not asked for is as good as there.
-            http::gauge("hotline_trunk_up", of, if trunk.is_up() == Some(false) { 0.0 } else { 1.0 });
-            if let Some(registered) = trunk.registered {
-                http::gauge("hotline_trunk_registered", of, if registered { 1.0 } else { 0.0 });
-            }
-        }
-        http::gauge("hotline_store_backlog", &[], look.backlog as f64);
-        http::gauge("hotline_store_healthy", &[], if look.healthy { 1.0 } else { 0.0 });
-        (self.lines, self.switched) = (look.lines, look.switched);
-        self.changed_calls.extend(calls::renew_why(&mut self.contacts, self.lines.values()));
-        let mut places = BTreeMap::new();
-        for line in self.lines.values() {
-            places.extend(line.waiting.iter().enumerate().map(|(place, id)| (*id, place + 1)));
-        }
-        let moved = |id: &CallId| places.get(id) != self.places.get(id);
-        let moved: Vec<CallId> = places.keys().chain(self.places.keys()).filter(|id| moved(id)).copied().collect();
-        self.changed_calls.extend(moved);
-        self.places = places;
-        let at = self.time(now);
-        for (id, open, flip) in look.schedules {
-            let shown = self.schedule(&id, open, flip);
-            self.board.put_schedule(&at, shown);
-        }
-        self.write(now);
-        self.write_lines(now);
-        alarms::see_to(self, now);
-        for notice in self.board.notices() {
-            let until = notice.until.and_then(|until| until.parse::<jiff::Timestamp>().ok());
-            if until.is_some_and(|until| until <= crate::app::hours::timestamp(now)) {
-                self.board.end_notice(&at, &notice.id);
-            }
-        }
-    }
-}
-
-/// The same but for what runs on in it.
-fn same_state(one: &OperatorState, other: &OperatorState) -> bool {
-    match (one, other) {
-        (OperatorState::WrapUp { .. }, OperatorState::WrapUp { .. }) => true,
-        (one, other) => one == other,
-    }
-}
-
-/// An id says when its call arrived.
-fn arrived(call: CallId) -> Moment {
-    Moment::from_micros((call.0 >> 20).saturating_mul(1000))
-}
-
-/// What the guard did, by what it was.
-fn count_strangers(counts: guard::Counts) {
-    let guard::Counts { limited, unheard, unchallenged, guessed, scanned, bans, shed } = counts;
-    for (event, count) in [
-        ("limited", limited),
-        ("unheard", unheard),
-        ("unchallenged", unchallenged),
-        ("wrong-secret", guessed),
-        ("scanner", scanned),
-        ("ban", bans),
-        ("shed", shed),
-    ] {
-        http::total("hotline_guard_total", &[("event", event)], count);
     }
 }

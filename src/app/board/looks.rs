@@ -11,7 +11,7 @@ use crate::queue::{CallbackNow, CallbackStage, LineNow, Next, OperatorState, Una
 use crate::sip::{TrunkView, guard};
 
 /// Places of a line that are told one by one.
-const PLACES: usize = 500;
+pub(super) const PLACES: usize = 500;
 
 /// The house at one moment.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub struct Look {
 
 pub struct Line {
     pub now: LineNow,
-    /// In order of place.
+    /// In order of place; with the whole, all of them.
     pub waiting: Vec<CallId>,
     /// Of these, for whom nobody is asked, and how those stand whose skills will do.
     pub unasked: Vec<(CallId, Unasked)>,
@@ -73,17 +73,19 @@ pub struct Whole {
 impl Switchboard {
     /// `whole`: the board asks for everything.
     pub fn look(&mut self, now: Moment, whole: bool) -> Look {
+        let lost = self.watch.take_lost();
+        let whole = whole || lost;
         let queues: Vec<QueueId> = self.queue.rules().queues.keys().cloned().collect();
+        let places = if whole { usize::MAX } else { PLACES };
         let line = |id: &QueueId| {
             let line = self.queue.line_now(now, id)?;
-            let waiting: Vec<CallId> = self.queue.in_line(id).take(PLACES).collect();
-            let unasked = waiting.iter().filter_map(|id| Some((*id, self.queue.unasked(*id)?))).collect();
+            let waiting: Vec<CallId> = self.queue.in_line(id).take(places).collect();
+            let unasked = waiting.iter().take(PLACES).filter_map(|id| Some((*id, self.queue.unasked(*id)?))).collect();
             let callbacks = self.queue.callbacks(id).take(PLACES).map(Callback::from).collect();
             Some((id.clone(), Line { now: line, waiting, unasked, callbacks }))
         };
         let lines = queues.iter().filter_map(line).collect();
-        let lost = self.watch.take_lost();
-        let whole = (whole || lost).then(|| {
+        let whole = whole.then(|| {
             let operator = |view: crate::queue::OperatorView<'_>| {
                 (view.operator.clone(), view.seat.cloned(), view.state, view.next.cloned())
             };

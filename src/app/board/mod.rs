@@ -5,10 +5,12 @@ mod alarms;
 mod callbacks;
 mod calls;
 mod category;
+mod contacts;
 mod day;
 mod former;
 mod keeper;
 mod looks;
+mod meters;
 mod shown;
 
 use std::sync::Arc;
@@ -20,7 +22,8 @@ pub use keeper::{Keeper, Parts};
 pub use looks::Look;
 
 use crate::call::{Consulted, Recorded, Stage, Supervisor, Target, View};
-use crate::ids::{CallId, OperatorId, SeatId};
+use crate::http;
+use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{Input, Output, Rules, Said};
 use crate::records::{Entry, Record};
@@ -149,7 +152,41 @@ impl Watch {
     }
 }
 
+/// A call is over, for the metrics.
+pub fn count_closed(record: &Record) {
+    let outcome = serde_json::to_value(record.outcome).unwrap_or_default();
+    let queue = record.queue.as_ref().map_or("", QueueId::as_str);
+    http::counter("hotline_calls_total", &[("outcome", outcome.as_str().unwrap_or("none")), ("queue", queue)]);
+}
+
 /// What changes something on the board.
 fn matters(output: &Output) -> bool {
     !matches!(output, Output::Ignored { .. } | Output::StopDialling { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call of which nothing is known but its stage.
+    pub(super) fn seen(stage: Stage) -> Seen {
+        let record = serde_json::json!({
+            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null,
+            "arrived_at": Moment::default(), "choices": "", "menu_path": [], "queue": null,
+            "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+        });
+        Seen {
+            id: CallId(1),
+            stage,
+            since: Moment::default(),
+            record: serde_json::from_value(record).unwrap(),
+            rings: Vec::new(),
+            operator: None,
+            consulting: None,
+            supervisors: Vec::new(),
+            emergency: None,
+            caller_gone: false,
+            recorded: None,
+        }
+    }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::calls;
+use super::contacts::Person;
 use super::day::Quarters;
-use super::keeper::{Keeper, Person};
+use super::keeper::Keeper;
+use super::meters;
 use crate::app::switches::Flip;
 use crate::app::web::called;
 use crate::call::{Stage, SwitchTo};
@@ -178,7 +179,7 @@ impl Keeper {
                 service_level_15min: self.day.recent(now, Some(id)).1,
                 answer_within_ms: u64::try_from(rules.answer_within.as_millis()).unwrap_or(u64::MAX),
             };
-            measure_queue(&queue, longest.map_or(0.0, |since| now.since(since).as_secs_f64()));
+            meters::measure_queue(&queue, longest.map_or(0.0, |since| now.since(since).as_secs_f64()));
             self.board.put_queue(&at, queue);
         }
         let figures = self.figures(now, waiting_in_all, talking_in_all);
@@ -252,9 +253,9 @@ impl Keeper {
 
 /// How many are in each stage, those included in which nobody is, so that metrics fall to nothing again.
 fn by_stage(calls: impl Iterator<Item = Stage>) -> BTreeMap<&'static str, usize> {
-    let mut stages: BTreeMap<&'static str, usize> = Stage::ALL.iter().map(|of| (calls::stage(*of), 0)).collect();
+    let mut stages: BTreeMap<&'static str, usize> = Stage::ALL.iter().map(|of| (of.shown(), 0)).collect();
     for of in calls {
-        *stages.entry(calls::stage(of)).or_default() += 1;
+        *stages.entry(of.shown()).or_default() += 1;
     }
     stages
 }
@@ -293,17 +294,6 @@ fn today(worked: &Contacts) -> Today {
         answered_within: worked.answered_within,
         service_level: worked.service_level(ServiceLevel::Strict),
         missed: worked.offers_no_answer,
-    }
-}
-
-fn measure_queue(queue: &QueueNow, longest: f64) {
-    let of = [("queue", queue.id.as_str())];
-    http::gauge("hotline_queue_waiting", &of, queue.waiting as f64);
-    http::gauge("hotline_queue_longest_wait_seconds", &of, longest);
-    http::gauge("hotline_queue_ready", &of, f64::from(queue.ready));
-    http::gauge("hotline_queue_open", &of, if queue.open { 1.0 } else { 0.0 });
-    if let Some(level) = queue.service_level {
-        http::gauge("hotline_service_level", &of, level);
     }
 }
 

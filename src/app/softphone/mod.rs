@@ -34,6 +34,9 @@ const EVENTS: usize = 64;
 /// RTP ports a phone takes its pair from: the ephemeral range's neighbourhood, away from the house's own.
 const PORTS: std::ops::RangeInclusive<u16> = 40_000..=48_999;
 
+/// Of a watched leg no packet came for so long, no RTCP either: the house is gone, and with it the call.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+
 /// Signalling and sound of one phone.
 pub(super) struct Phone {
     pub line: Line,
@@ -74,7 +77,7 @@ impl Phone {
             reserve: 0,
             urgent: 0,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
-            dead_after: Duration::ZERO,
+            dead_after: DEAD_AFTER,
             held_at_most: Duration::ZERO,
             workers: 1,
             prompts: Default::default(),

@@ -134,6 +134,7 @@ impl Operator<'_> {
                 phone.command(sip::Command::Refuse { leg, refusal: Refusal::new(488) });
                 self.end(phone);
             }
+            Happening::Media(Heard::Dead { leg }) => self.dead(phone, leg),
             Happening::Media(Heard::Key { key, .. }) => say!("heard key {key}"),
             Happening::Due => self.due(phone),
             _ => {}
@@ -191,6 +192,7 @@ impl Operator<'_> {
         talk.press_at = (!self.args.press.is_empty()).then(|| now + self.args.press_after);
         say!("answered");
         phone.command(sip::Command::Accept { leg, body: Body::sdp(sdp) });
+        phone.desk.command(media::Command::Watch { leg });
         if let Some(path) = &self.args.record
             && let Err(error) = phone.desk.record(leg, path)
         {
@@ -206,6 +208,15 @@ impl Operator<'_> {
             self.done += 1;
         }
         self.args.calls.is_none_or(|calls| self.done < calls)
+    }
+
+    /// A house that crashed says no goodbye: whoever waited for one would be busy for every caller after it.
+    fn dead(&mut self, phone: &mut Phone, leg: LegId) {
+        if self.talk.as_ref().is_some_and(|talk| talk.leg == leg) {
+            say!("nothing is heard any more: hanging up");
+            self.end(phone);
+            self.done += 1;
+        }
     }
 
     fn end(&mut self, phone: &mut Phone) {

@@ -248,13 +248,11 @@ impl Switchboard {
 }
 
 fn open_call(id: CallId, view: &View<'_>) -> OpenCall {
-    let stage = serde_json::to_value(view.stage).ok();
-    let stage = stage.and_then(|stage| stage.as_str().map(String::from)).unwrap_or_default();
     let record = view.record;
     let (queue, operator) = (record.queue.as_ref(), view.operator.as_ref().map(|(operator, _)| operator));
     OpenCall {
         id,
-        stage,
+        stage: view.stage.recorded().into(),
         from: record.from.clone(),
         queue: queue.map(ToString::to_string),
         operator: operator.map(ToString::to_string),

@@ -5,7 +5,7 @@ mod obeying;
 mod phones;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -18,9 +18,9 @@ use super::control::Asked;
 use super::switchboard::Order;
 use super::webhooks::Webhooks;
 use crate::config::{Called, Emergency, House, Opening, WebRole};
-use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, QueueFacts, Role, Settings};
+use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, PasswordCommand, QueueFacts, Role, Settings};
 use crate::ids::{CallId, Language};
-use crate::records::{Access, read_call};
+use crate::records::{Access, read_call, rfc3339};
 use crate::sip::transport::Gate;
 use crate::tls::Acceptor;
 
@@ -66,9 +66,11 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
     let board = Arc::new(Board::new(format!("{:x}", clock.now().as_millis())));
     let health = Arc::new(ArcSwap::from_pointee(Err("the board is being read".to_string())));
     let access = Access::open(&data).map_err(|error| error.to_string())?;
-    let program = std::env::args().next().unwrap_or_else(|| "hotline".into());
-    let password_command = password_command(&program, &config_dir, &data);
+    let password_command = PasswordCommand::of_this_program(&config_dir, &data);
     first_password(&access, &house, &password_command);
+    let now = clock.now();
+    let shown = http::show_kept_notices(&access, &board, now, &rfc3339(now, &house.app.time_zone));
+    shown.map_err(|error| error.to_string())?;
     // From here on its callers are tasks of the web server: their thread's other tasks go elsewhere meanwhile. This
     // thread's runtime has one thread only and must not ask for that.
     let access = access.waiting_by(|work| tokio::task::block_in_place(work));
@@ -78,7 +80,10 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
     let webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
     for call in closed {
         match read_call(&data, call) {
-            Ok(record) => record.iter().for_each(|record| webhooks.closed(record, &house)),
+            Ok(record) => record.iter().for_each(|record| {
+                board::count_closed(record);
+                webhooks.closed(record, &house);
+            }),
             Err(fault) => tracing::warn!(%call, %fault, "no webhook is told that a call is over"),
         }
     }
@@ -118,31 +123,14 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
 }
 
 /// As long as nobody can sign in, the log says how that is changed.
-fn first_password(access: &Access, house: &House, command: &str) {
+fn first_password(access: &Access, house: &House, command: &PasswordCommand) {
     if access.has_passwords().unwrap_or(true) {
         return;
     }
     let admin = house.web.people.iter().find(|(_, person)| person.roles.contains(&WebRole::Admin));
     let who = admin.map(|(id, _)| id.clone()).or_else(|| house.queue.operators.keys().next().map(ToString::to_string));
-    let who = who.unwrap_or_else(|| "WHO".into());
-    let command = command.replace("password WHO", &format!("password {who}"));
+    let command = who.map_or_else(|| command.open().to_string(), |who| command.of(&who));
     tracing::info!("nobody can sign in on the pages yet; this sets a password: {command}");
-}
-
-/// Sets the password of `WHO`, whichever folder one is in. A program without a folder is found without it.
-fn password_command(program: &str, config: &Path, data: &Path) -> String {
-    let whole = |path: &Path| quoted(&std::path::absolute(path).unwrap_or_else(|_| path.into()).to_string_lossy());
-    let program = if program.contains('/') { whole(Path::new(program)) } else { quoted(program) };
-    format!("{program} password WHO --config {} --data {}", whole(config), whole(data))
-}
-
-/// As one word of a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_string(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }
 
 /// What the web server is told of the files.
@@ -229,26 +217,5 @@ pub fn facts(house: &House, version: u64) -> Facts {
         choice_names: names(&house.names.choices),
         emergencies: house.emergencies.iter().map(emergency).collect(),
         ice_servers: ice.collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_for_a_password_is_right_in_every_folder() {
-        let told = |program: &str, config: &str| password_command(program, Path::new(config), Path::new("/srv/data"));
-        let installed = "hotline password WHO --config /etc/hotline --data /srv/data";
-        assert_eq!(told("hotline", "/etc/hotline"), installed);
-        assert_eq!(told("/usr/bin/hotline", "/etc/hotline"), format!("/usr/bin/{installed}"));
-        let here = std::env::current_dir().unwrap();
-        let at = |path: &str| quoted(&here.join(path).to_string_lossy());
-        assert_eq!(
-            told("target/release/hotline", "sip-config"),
-            format!("{} password WHO --config {} --data /srv/data", at("target/release/hotline"), at("sip-config"))
-        );
-        let spaced = told("hotline", "/etc/it's a $house");
-        assert_eq!(spaced, r"hotline password WHO --config '/etc/it'\''s a $house' --data /srv/data");
     }
 }

@@ -9,7 +9,7 @@ use crate::call::{Emergency, Event, NotDone, Order, Settings, Way};
 use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::queue::{Input, OperatorState};
-use crate::records::{EndedBy, HandoffRecord, Outcome, Record};
+use crate::records::{EndedBy, HandoffOutcome, HandoffRecord, Outcome, Record};
 use crate::sip::{self, Body, Source, Target};
 
 const POLICE: &str = "110";
@@ -141,7 +141,7 @@ fn one_key_three_in_the_talk_and_the_operator_leaves_when_they_have_it() {
         answered_at: after(13),
         confirmed_at: after(13),
         ended_at: after(60),
-        outcome: "transferred".into(),
+        outcome: HandoffOutcome::Transferred,
     };
     assert_eq!(record.handoff, [expected]);
 }
@@ -432,5 +432,5 @@ fn an_emergency_is_called_beside_a_consultation_and_nobody_is_left_to_nobody() {
     talk.house.hangs_up(far);
     let record = talk.house.records().remove(0);
     assert_eq!((record.outcome, record.handoff[0].outcome.as_str()), (Some(Outcome::TransferredOut), "transferred"));
-    assert_eq!(record.transfers[0].outcome, "ended");
+    assert_eq!(record.transfers[0].outcome.as_str(), "ended");
 }

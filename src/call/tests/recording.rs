@@ -196,6 +196,36 @@ fn whoever_is_connected_before_they_were_told_is_told_beside_the_operator_and_re
 }
 
 #[test]
+fn the_notice_is_heard_once_and_to_its_end_whatever_the_operator_does_meanwhile() {
+    for emergency in [false, true] {
+        let settings = Settings { emergencies: super::handoff::settings().emergencies, ..settings() };
+        let mut house = House::with(settings, rules(|_| {}), &["8001"]);
+        let caller = house.call(1, CITIZEN);
+        let seat = house.rung("8001");
+        house.answers(seat);
+        let call = house.calls.call_of(caller).unwrap();
+        assert_eq!(house.plays(caller), ["zh/notice"]);
+        let before = house.media.len();
+        house.pass(2 * SECOND);
+        if emergency {
+            "*1".chars().for_each(|key| house.key(seat, key));
+            let police = house.rung("110");
+            house.answers(police);
+        } else {
+            house.order(call, "1001", Order::Hold).unwrap();
+            house.order(call, "1001", Order::Resume).unwrap();
+            house.order(call, "1001", Order::Hold).unwrap();
+        }
+        let plays = |command: &media::Command| matches!(command, media::Command::Play { leg, .. } if *leg == caller);
+        assert!(!house.media[before..].iter().any(plays), "emergency: {emergency}");
+        assert_eq!(asked(&house).len(), 0);
+        notice(&mut house, caller);
+        assert_eq!(asked(&house).len(), 1, "recorded from here on, emergency: {emergency}");
+        assert_eq!(house.plays(caller), if emergency { ["zh/notice"] } else { ["music"] });
+    }
+}
+
+#[test]
 fn nobody_is_recorded_who_was_not_told_and_the_record_says_so() {
     let mut house = house();
     let caller = house.call(1, CITIZEN);

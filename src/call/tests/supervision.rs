@@ -6,7 +6,7 @@ use crate::call::{Event, NotDone, Order, Reached, Stage, Supervision, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
-use crate::records::Outcome;
+use crate::records::{Outcome, TransferOutcome};
 use crate::sip::{self, Source};
 
 fn supervise(mode: Supervision) -> Order {
@@ -153,7 +153,7 @@ fn a_consulted_page_that_is_reloaded_while_it_rings_is_rung_on() {
     assert_eq!(house.calls.view(call).unwrap().stage, Stage::Talking);
     assert_eq!(house.state("1003"), OperatorState::Ready);
     house.hangs_up(caller);
-    assert_eq!(house.records()[0].transfers[0].outcome, "no_answer");
+    assert_eq!(house.records()[0].transfers[0].outcome, TransferOutcome::NoAnswer);
 }
 
 #[test]

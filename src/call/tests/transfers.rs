@@ -262,10 +262,11 @@ fn a_transfer_in_vain_brings_the_caller_to_the_head_of_the_line() {
             Whom::Operator(_) => Some("8002".into()),
             _ => None,
         };
+        let refused = matches!(to, Whom::Operator(_));
         house.order(call, "1001", Order::Transfer { to }).unwrap();
         if let Some(phone) = rung {
             let leg = house.rung(&phone);
-            house.refuses(leg, 486);
+            house.refuses(leg, if refused { 603 } else { 486 });
         }
         assert!(house.released(caller).is_none());
         assert!(
@@ -274,7 +275,13 @@ fn a_transfer_in_vain_brings_the_caller_to_the_head_of_the_line() {
                 .iter()
                 .any(|said| matches!(said, Output::Joined { queue, .. } if queue.as_str() == "citizen"))
         );
-        let second = house.rung("8002");
+        // Who has just refused the caller is not asked first again, as after an offer.
+        let next = if refused { "8003" } else { "8002" };
+        if refused {
+            assert_eq!(house.invited().iter().filter(|(to, _)| to == "8002").count(), 1);
+            house.phone("8003", true);
+        }
+        let second = house.rung(next);
         house.answers(second);
         assert!(house.are_joined(caller, second));
         house.hangs_up(caller);

@@ -16,6 +16,8 @@ impl Meaning {
             seats: _,
             exclude_for,
             phone_grace,
+            // The same in every house.
+            most_busy: _,
             redial_within,
             reasons,
         } = rules;

@@ -14,7 +14,7 @@ use crate::config::written;
 use crate::config::{Opening, Schedule};
 use crate::erlang::Load;
 use crate::ids::{QueueId, Reason};
-use crate::queue::{Ageing, Choose, MAX_RING_AT_ONCE, QueueRules, Rules};
+use crate::queue::{Ageing, Choose, MAX_RING_AT_ONCE, MOST_BUSY, QueueRules, Rules};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -59,7 +59,7 @@ pub struct Queues<'a> {
 pub fn read<'a>(files: &'a Files, schedules: &Schedules<'_>, faults: &mut Faults) -> Queues<'a> {
     let top = reader::top::<written::QueuesTop>(&files.queues, &["queue"], faults);
     let mut queues = Queues {
-        rules: Rules { version: FIRST_VERSION, ..Rules::default() },
+        rules: Rules { version: FIRST_VERSION, most_busy: MOST_BUSY, ..Rules::default() },
         open: BTreeMap::new(),
         load: BTreeMap::new(),
         names: Names::default(),

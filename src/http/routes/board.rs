@@ -1,12 +1,11 @@
-//! The board, what is on it, notices and schedules.
+//! The board, what is on it, and schedules.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,10 +21,8 @@ use crate::http::words::{
 use crate::ids::Door;
 use crate::moment::Moment;
 
-/// Letters of a notice.
-const LONGEST_NOTICE: usize = 500;
-/// Notices at once.
-const NOTICES: usize = 50;
+/// Letters of a note.
+const LONGEST_NOTE: usize = 500;
 
 /// Everything that is now
 #[derive(Debug, Serialize, ToSchema)]
@@ -205,7 +202,7 @@ pub async fn switch_queue(
 }
 
 async fn flip(web: &Web, who: &Who, door: Door, given: Switch) -> Result<Response, Problem> {
-    Problem::unless_short("note", &given.note, LONGEST_NOTICE)?;
+    Problem::unless_short("note", &given.note, LONGEST_NOTE)?;
     let to = match given.to {
         SwitchTo::Open => "open",
         SwitchTo::Closed => "closed",
@@ -224,69 +221,4 @@ pub fn moment(field: &str, text: &str) -> Result<Moment, Problem> {
     let wrong = || Problem::bad(field, format!("found {text:?}; a time looks like 2026-11-26T08:00:00+08:00"));
     let at: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
     u64::try_from(at.as_microsecond()).map(Moment::from_micros).map_err(|_| wrong())
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct NewNotice {
-    #[schema(max_length = 500)]
-    text: String,
-    #[serde(default)]
-    level: Level,
-    /// RFC 3339; without it it stays until it is taken away.
-    #[schema(format = DateTime)]
-    until: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    #[default]
-    Info,
-    Warning,
-    Urgent,
-}
-
-/// Say something to everybody
-#[utoipa::path(
-    post, path = "/notices", tag = "notices", request_body = NewNotice,
-    responses((status = 201, body = Notice), (status = 422, body = Problem))
-)]
-pub async fn add_notice(
-    State(web): State<Arc<Web>>,
-    Extension(who): Extension<Who>,
-    Body(given): Body<NewNotice>,
-) -> Result<Response, Problem> {
-    let text = given.text.trim().to_string();
-    if text.is_empty() {
-        return Err(Problem::bad("text", "a notice says something"));
-    }
-    Problem::unless_short("text", &text, LONGEST_NOTICE)?;
-    if web.board.notices().len() >= NOTICES {
-        return Err(Problem::new(StatusCode::CONFLICT, "there are too many notices; take some away first"));
-    }
-    let level = match given.level {
-        Level::Info => "info",
-        Level::Warning => "warning",
-        Level::Urgent => "urgent",
-    };
-    let until = given.until.as_deref().map(|text| moment("until", text)).transpose()?;
-    let at = web.time((web.now)());
-    let (id, level) = (web.next_notice(), level.to_string());
-    let until = until.map(|until| web.time(until));
-    let notice = Notice { id, text, level, by: who.person.name, at: at.clone(), until };
-    web.board.put_notice(&at, notice.clone());
-    Ok((StatusCode::CREATED, Json(notice)).into_response())
-}
-
-/// Take a notice away
-#[utoipa::path(
-    delete, path = "/notices/{id}", tag = "notices", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem))
-)]
-pub async fn end_notice(State(web): State<Arc<Web>>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let at = web.time((web.now)());
-    match web.board.end_notice(&at, &id) {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::not_found(format!("there is no notice {id}"))),
-    }
 }

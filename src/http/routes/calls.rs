@@ -86,8 +86,10 @@ pub async fn caller(
 ) -> Result<Json<Vec<Value>>, Problem> {
     let record = record(&web, &who, &id).await?;
     let (data, zone) = (web.data.clone(), web.zone.clone());
-    let number = if record.callback_of.is_some() { record.to } else { record.from };
-    let find = move || Ok(records::caller(&data, &number, record.call_id, CONTACTS)?);
+    let find = move || {
+        let number = if record.callback_of.is_some() { &record.to } else { &record.from };
+        Ok(records::caller(&data, number, &record, CONTACTS)?)
+    };
     let found = web.read(find).await?;
     Ok(Json(found.iter().filter_map(|record| printed(record, &zone).ok()).collect()))
 }

@@ -3,6 +3,7 @@
 pub mod board;
 pub mod calls;
 pub mod config;
+pub mod notices;
 pub mod operators;
 pub mod recordings;
 pub mod records;

@@ -15,8 +15,9 @@ use crate::http::problem::{Body, Problem};
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::Today;
+use crate::ids::OperatorId;
 use crate::moment::Moment;
-use crate::records::{Filter, printed, search};
+use crate::records::{called_back_by, printed};
 
 /// Callbacks that are told.
 const CALLBACKS: usize = 200;
@@ -143,7 +144,7 @@ pub fn midnight(web: &Web) -> Moment {
     begin.map_or(now, Moment::from_micros)
 }
 
-/// The callbacks that an operator made today: the records of the calls
+/// The callbacks that an operator made today, also those passed on to another: the records of the calls
 #[utoipa::path(
     get, path = "/operators/{id}/callbacks", tag = "operators", params(("id" = String, Path)),
     responses((status = 200, body = Vec<Object>), (status = 403, body = Problem))
@@ -157,7 +158,7 @@ pub async fn callbacks(
         return Err(Problem::forbidden("operators see their own callbacks alone"));
     }
     let (since, data, zone) = (midnight(&web), web.data.clone(), web.zone.clone());
-    let filter = Filter { since: Some(since), operator: Some(id), callbacks: true, ..Filter::default() };
-    let records = web.read(move || Ok(search(&data, &filter, CALLBACKS)?)).await?;
+    let operator = OperatorId::from(id);
+    let records = web.read(move || Ok(called_back_by(&data, &operator, since, CALLBACKS)?)).await?;
     Ok(Json(records.iter().filter_map(|record| printed(record, &zone).ok()).collect()))
 }

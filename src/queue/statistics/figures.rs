@@ -28,12 +28,16 @@ pub struct Contacts {
     pub left_by_key: u64,
     /// Lost to a restart of the process.
     pub restarted: u64,
+    /// Put into another queue by a supervisor while they waited: offered there, and missed by nobody here.
+    pub moved: u64,
     pub waiting: u64,
     /// Who wait and whose time is not up: neither in time nor missed yet.
     pub undecided: u64,
 
     /// Sum of the waits of the answered.
     pub wait: Duration,
+    /// Of all who were offered, whether answered, gone or waiting still, but for those who were moved or took a
+    /// callback.
     pub longest_wait: Duration,
     pub talk: Duration,
     pub hold: Duration,
@@ -60,7 +64,7 @@ pub struct Contacts {
 }
 
 /// The four forms of the service level, by the formula of each. Who waits and whose time is not up is not among the
-/// offered here: nobody knows yet.
+/// offered here: nobody knows yet. Nor is whom a supervisor moved: they count where they went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceLevel {
@@ -91,7 +95,7 @@ impl ServiceLevel {
 impl Contacts {
     /// The offered of whom it is known whether they were answered in time.
     pub fn decided(&self) -> u64 {
-        self.offered.saturating_sub(self.undecided)
+        self.offered.saturating_sub(self.undecided + self.moved)
     }
 
     /// A share from 0 to 1; `None` where nothing was decided.
@@ -131,15 +135,16 @@ impl Contacts {
         mean(self.foreseen_error, self.foreseen)
     }
 
-    /// Nobody is lost: offered = answered + abandoned + overflowed + callbacks + left by key + restarted + waiting.
+    /// Nobody is lost: offered = answered + abandoned + overflowed + callbacks + left by key + restarted + moved +
+    /// waiting.
     pub fn conserves(&self) -> bool {
-        let gone =
-            self.answered + self.abandoned + self.overflowed + self.callbacks + self.left_by_key + self.restarted;
-        self.offered == gone + self.waiting
+        let by_themselves = self.answered + self.abandoned + self.callbacks + self.left_by_key;
+        let by_the_house = self.overflowed + self.restarted + self.moved;
+        self.offered == by_themselves + by_the_house + self.waiting
     }
 
     /// The 15-second ledger: those who missed the service level, by cause. The causes sum to the gap, that is to
-    /// offered - answered in time - undecided.
+    /// offered - answered in time - undecided - moved.
     pub fn ledger(&self) -> (u64, &BTreeMap<LateCause, u64>) {
         (self.late.values().sum(), &self.late)
     }
@@ -157,6 +162,7 @@ impl AddAssign<&Contacts> for Contacts {
         self.callbacks += other.callbacks;
         self.left_by_key += other.left_by_key;
         self.restarted += other.restarted;
+        self.moved += other.moved;
         self.waiting += other.waiting;
         self.undecided += other.undecided;
         self.wait += other.wait;

@@ -16,7 +16,7 @@ pub use figures::{Contacts, Presence, ServiceLevel};
 use running::Running;
 
 use super::decision::{Decision, PassedBecause};
-use super::settings::{Exit, Promise, Rules};
+use super::settings::{Promise, Rules};
 use super::talks::NO_QUEUE;
 use super::words::{Expected, Input, LateCause, LeftLine, OfferOutcome, OperatorState, Output};
 use crate::ids::{CallId, OperatorId, QueueId, Skill};
@@ -71,6 +71,8 @@ struct Open {
     late: Option<LateCause>,
     /// It waits, and its time is not up.
     undecided: bool,
+    /// Nobody has had it yet.
+    waits: bool,
     /// Another operator had it already: it is handled once, by however many.
     handed_over: bool,
 }
@@ -133,13 +135,13 @@ impl Statistics {
     pub fn saw(&mut self, at: Moment, output: &Output) {
         match output {
             Output::Joined { contact, queue, expected, .. } => self.joined(at, *contact, queue, *expected),
-            Output::Moved { contact, to, .. } => self.moved(at, *contact, to),
+            Output::Moved { contact, to, why, .. } => self.moved(at, *contact, to, *why),
             Output::Connected { contact, operator, .. } => self.connected(at, *contact, operator),
             Output::HandedOver { contact, queue, from, .. } => self.handed_over(at, *contact, queue, from.as_ref()),
             Output::Ended { contact, operator, queue, talk_ms, hold_ms } => {
                 self.ended(at, *contact, operator, queue, *talk_ms, *hold_ms);
             }
-            Output::Left { contact, why, exit, .. } => self.left(at, *contact, *why, exit.as_ref()),
+            Output::Left { contact, why, .. } => self.left(at, *contact, *why),
             Output::CallbackTaken { contact, .. } => self.close(*contact, |figures| figures.callbacks += 1),
             Output::OfferEnded { contact, operator, outcome, .. } => {
                 self.offer_ended(at, *contact, operator, *outcome);
@@ -171,6 +173,11 @@ impl Statistics {
 
     /// Counts what everybody does up to `now`, so that the figures are whole.
     pub fn count_until(&mut self, now: Moment) {
+        let waiting: Vec<(CallId, Duration)> =
+            self.open.iter().filter(|(_, open)| open.waits).map(|(id, open)| (*id, now.since(open.at))).collect();
+        for (contact, waited) in waiting {
+            self.of_contact(contact, |figures| figures.longest_wait = figures.longest_wait.max(waited));
+        }
         let doing: Vec<(OperatorId, OperatorState)> =
             self.doing.iter().map(|(id, (_, state))| (id.clone(), state.clone())).collect();
         for (operator, state) in doing {
@@ -190,6 +197,7 @@ impl Statistics {
             expected,
             late: None,
             undecided: true,
+            waits: true,
             handed_over: false,
         };
         self.open.insert(contact, open);
@@ -200,12 +208,19 @@ impl Statistics {
         });
     }
 
-    /// Overflow of the one queue, offered to the other; for the house nothing changed.
-    fn moved(&mut self, at: Moment, contact: CallId, to: &QueueId) {
+    /// Overflow of the one queue, or out of it by a supervisor, and offered to the other; for the house nothing
+    /// changed. The one queue has missed nobody whom a supervisor took from it: who is late takes that along.
+    fn moved(&mut self, at: Moment, contact: CallId, to: &QueueId, why: LeftLine) {
         let Some(open) = self.open.get(&contact).cloned() else { return };
         let undecided = u64::from(open.undecided);
+        let by_hand = why == LeftLine::Supervisor;
+        let late = open.late.filter(|_| by_hand);
         self.of_queue(&open.queue, open.entered, |figures| {
-            figures.overflowed += 1;
+            figures.moved += u64::from(by_hand);
+            figures.overflowed += u64::from(!by_hand);
+            if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
+                *count = count.saturating_sub(1);
+            }
             figures.waiting = figures.waiting.saturating_sub(1);
             figures.undecided = figures.undecided.saturating_sub(undecided);
         });
@@ -216,6 +231,9 @@ impl Statistics {
             figures.offered += 1;
             figures.waiting += 1;
             figures.undecided += undecided;
+            if let Some(late) = late {
+                *figures.late.entry(late).or_default() += 1;
+            }
         });
     }
 
@@ -223,6 +241,7 @@ impl Statistics {
     fn connected(&mut self, at: Moment, contact: CallId, operator: &OperatorId) {
         self.decide(contact);
         let Some(open) = self.open.get_mut(&contact) else { return };
+        open.waits = false;
         let (wait, expected) = (at.since(open.at), open.expected);
         let within = self.queues.get(&open.queue).is_none_or(|facts| facts.promise.is_kept_after(wait));
         let answered = |figures: &mut Contacts| {
@@ -259,6 +278,7 @@ impl Statistics {
             expected: None,
             late: None,
             undecided: false,
+            waits: false,
             // At a seat that a menu led to the talk begins.
             handed_over: from.is_some() || queue.as_str() != NO_QUEUE,
         };
@@ -283,30 +303,34 @@ impl Statistics {
         }
     }
 
-    fn left(&mut self, at: Moment, contact: CallId, why: LeftLine, exit: Option<&Exit>) {
+    fn left(&mut self, at: Moment, contact: CallId, why: LeftLine) {
         let Some(open) = self.open.get(&contact) else { return };
         let (waited, late) = (at.since(open.at), open.late);
         let facts = self.queues.get(&open.queue);
         let short = facts.is_some_and(|facts| facts.promise.is_short(waited));
         let within = facts.is_none_or(|facts| facts.promise.is_kept_after(waited));
-        self.close(contact, |figures| match (why, exit) {
-            // Who gives up at once was never offered; nor was the service missed.
-            (LeftLine::CallerGone, _) if short => {
-                figures.offered = figures.offered.saturating_sub(1);
-                figures.short_abandoned += 1;
-                if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
-                    *count = count.saturating_sub(1);
+        self.close(contact, |figures| {
+            if why != LeftLine::CallerGone || !short {
+                figures.longest_wait = figures.longest_wait.max(waited);
+            }
+            match why {
+                // Who gives up at once was never offered; nor was the service missed.
+                LeftLine::CallerGone if short => {
+                    figures.offered = figures.offered.saturating_sub(1);
+                    figures.short_abandoned += 1;
+                    if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
+                        *count = count.saturating_sub(1);
+                    }
                 }
+                LeftLine::CallerGone => {
+                    figures.abandoned += 1;
+                    figures.abandoned_within += u64::from(within);
+                }
+                LeftLine::Key(_) => figures.left_by_key += 1,
+                LeftLine::Restarted => figures.restarted += 1,
+                // Whoever is moved is told of as moved.
+                LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor => figures.overflowed += 1,
             }
-            (LeftLine::CallerGone, _) => {
-                figures.abandoned += 1;
-                figures.abandoned_within += u64::from(within);
-            }
-            (LeftLine::Key(_), _) => figures.left_by_key += 1,
-            // Whoever is moved is told of as moved.
-            (LeftLine::Supervisor, _) => figures.overflowed += 1,
-            (LeftLine::Restarted, _) => figures.restarted += 1,
-            (LeftLine::TooLong | LeftLine::Nobody, _) => figures.overflowed += 1,
         });
     }
 

@@ -8,28 +8,30 @@ use super::{Contacts, Of, ServiceLevel, Statistics};
 use crate::ids::QueueId;
 use crate::moment::Moment;
 
-const MINUTE: Duration = Duration::from_secs(60);
-/// So many minutes are recent, the one that runs included.
-const RECENT: u32 = 15;
+/// What is recent is counted in steps so short, and begins and ends with one.
+const STEP: Duration = Duration::from_secs(10);
+/// So many steps are recent: 15 minutes, and the step that runs. Nobody is left out too early; the last 15 minutes are
+/// at most ten seconds longer.
+const RECENT: u32 = 15 * 6 + 1;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Running {
     begins: Moment,
     day: BTreeMap<Of, Contacts>,
-    /// Of those who joined in a minute: of the house (`None`), and of each queue.
-    minutes: BTreeMap<(Moment, Option<QueueId>), Contacts>,
+    /// Of those who joined in a step: of the house (`None`), and of each queue.
+    steps: BTreeMap<(Moment, Option<QueueId>), Contacts>,
     latest: Moment,
 }
 
-fn minute(at: Moment) -> Moment {
-    let length = MINUTE.as_micros() as u64;
+fn step(at: Moment) -> Moment {
+    let length = STEP.as_micros() as u64;
     Moment::from_micros(at.as_micros() / length * length)
 }
 
-/// The first minute that is recent at a moment.
+/// The first step that is recent at a moment.
 fn oldest(at: Moment) -> Moment {
-    let length = MINUTE.as_micros() as u64 * u64::from(RECENT - 1);
-    Moment::from_micros(minute(at).as_micros().saturating_sub(length))
+    let length = STEP.as_micros() as u64 * u64::from(RECENT - 1);
+    Moment::from_micros(step(at).as_micros().saturating_sub(length))
 }
 
 impl Running {
@@ -46,13 +48,13 @@ impl Running {
             Of::Queue(queue) => Some(queue.clone()),
             Of::Skill(_) | Of::Operator(_) => return,
         };
-        let minute = minute(at);
-        if minute > self.latest {
-            self.latest = minute;
-            self.minutes = self.minutes.split_off(&(oldest(minute), None));
+        let step = step(at);
+        if step > self.latest {
+            self.latest = step;
+            self.steps = self.steps.split_off(&(oldest(step), None));
         }
-        if minute >= oldest(self.latest) {
-            count(self.minutes.entry((minute, queue)).or_default());
+        if step >= oldest(self.latest) {
+            count(self.steps.entry((step, queue)).or_default());
         }
     }
 
@@ -60,10 +62,10 @@ impl Running {
         if let Some(figures) = self.day.remove(&Of::Queue(former.clone())) {
             *self.day.entry(Of::Queue(now.clone())).or_default() += &figures;
         }
-        let moved = self.minutes.extract_if(.., |(_, queue), _| queue.as_ref() == Some(former));
+        let moved = self.steps.extract_if(.., |(_, queue), _| queue.as_ref() == Some(former));
         let moved: Vec<(Moment, Contacts)> = moved.map(|((at, _), figures)| (at, figures)).collect();
         for (at, figures) in moved {
-            *self.minutes.entry((at, Some(now.clone()))).or_default() += &figures;
+            *self.steps.entry((at, Some(now.clone()))).or_default() += &figures;
         }
     }
 }
@@ -89,17 +91,17 @@ impl Statistics {
         self.running.as_ref()?.day.get(of)
     }
 
-    /// How many joined in the last 15 minutes, and the share of them who were answered in time; of one queue, or of the
-    /// house.
+    /// How many joined in the last 15 minutes (to ten seconds), and the share of them who were answered in time; of one
+    /// queue, or of the house.
     pub fn recent(&self, now: Moment, queue: Option<&QueueId>) -> (u64, Option<f64>) {
         let mut all = Contacts::default();
         let Some(running) = &self.running else { return (0, None) };
         let mut at = oldest(now);
         while at <= now {
-            if let Some(figures) = running.minutes.get(&(at, queue.cloned())) {
+            if let Some(figures) = running.steps.get(&(at, queue.cloned())) {
                 all += figures;
             }
-            at = at + MINUTE;
+            at = at + STEP;
         }
         (all.offered, all.service_level(ServiceLevel::Strict))
     }

@@ -50,7 +50,7 @@ struct Model {
     offers: BTreeMap<OfferId, CallId>,
     talks: BTreeSet<CallId>,
     /// Whom the input that is being looked at brings back.
-    returning: Option<CallId>,
+    returning: Option<(CallId, Option<OperatorId>)>,
     made: usize,
 }
 
@@ -102,6 +102,10 @@ impl Model {
     fn saw(&mut self, now: Moment, output: &Output) {
         match output {
             Output::Joined { contact, queue, since, .. } => {
+                let returns = self.returning.as_ref().filter(|(returning, _)| returning == contact);
+                let failed_by = returns.and_then(|(_, by)| by.clone());
+                let failed_by = failed_by.filter(|by| self.rules.operators.contains_key(by));
+                let until = now + self.rules.exclude_for;
                 let waiter = Waiter {
                     queue: queue.clone(),
                     since: *since,
@@ -109,8 +113,8 @@ impl Model {
                     step: 0,
                     boost: Duration::ZERO,
                     rings: 0,
-                    urgent: self.returning == Some(*contact),
-                    excluded: BTreeMap::new(),
+                    urgent: returns.is_some(),
+                    excluded: failed_by.into_iter().map(|by| (by, (until, 1))).collect(),
                 };
                 self.waiters.insert(*contact, waiter);
             }
@@ -294,7 +298,10 @@ fn run(seed: u64, steps: &[(u64, u64)]) -> usize {
     for (micros, seed) in steps {
         at = at + Duration::from_micros(*micros);
         let input = input(*seed, &model);
-        model.returning = if let Input::Return { contact, .. } = &input { Some(*contact) } else { None };
+        model.returning = match &input {
+            Input::Return { contact, failed_by, .. } => Some((*contact, failed_by.clone())),
+            _ => None,
+        };
         engine.handle(at, input);
         while let Some(said) = engine.poll_said() {
             laws.saw(&said.output);

@@ -19,7 +19,10 @@ pub(super) fn nonsense(rng: &mut StdRng) -> Input {
     let offer = OfferId(rng.random_range(1..60));
     let by = if rng.random_bool(0.2) { By::Supervisor("lead".into()) } else { By::Themselves };
     match rng.random_range(0..30) {
-        4 => Input::Return { contact, queue: ["a", "b", "x"][rng.random_range(0..3)].into(), caller: None },
+        4 => {
+            let queue = ["a", "b", "x"][rng.random_range(0..3)].into();
+            Input::Return { contact, queue, caller: None, failed_by: rng.random_bool(0.5).then_some(operator) }
+        }
         0..=3 => Input::Join {
             contact,
             queue: ["a", "b", "x"][rng.random_range(0..3)].into(),
@@ -144,6 +147,7 @@ pub(super) fn rules(rng: &mut StdRng) -> Rules {
         seats: ["1".into(), "2".into(), "3".into()].into(),
         exclude_for: Duration::from_secs(8),
         phone_grace: Duration::from_secs(6),
+        most_busy: 0,
         redial_within: Duration::from_secs(20),
         reasons: Vec::new(),
     }

@@ -82,6 +82,7 @@ impl Scenario {
         match kind {
             "decisions" => self.decisions = true,
             "exclude" => self.rules.exclude_for = duration(name),
+            "most-busy" => self.rules.most_busy = name.parse().unwrap(),
             "grace" => self.rules.phone_grace = duration(name),
             "redial" => self.rules.redial_within = duration(name),
             "queue" => {
@@ -198,7 +199,13 @@ impl Scenario {
         match words[..] {
             ["joins", queue] => self.joins(who, queue, None),
             ["joins", queue, "from", number] => self.joins(who, queue, Some(number)),
-            ["comes", "back", "to", queue] => Input::Return { contact: call(who), queue: queue.into(), caller: None },
+            ["comes", "back", "to", queue] => {
+                Input::Return { contact: call(who), queue: queue.into(), caller: None, failed_by: None }
+            }
+            ["comes", "back", "to", queue, "refused", "by", operator] => {
+                let failed_by = Some(operator.into());
+                Input::Return { contact: call(who), queue: queue.into(), caller: None, failed_by }
+            }
             ["is", "passed", "on", "to", queue, "since", at] => {
                 Input::PassedOn { contact: call(who), queue: queue.into(), caller: None, since: moment(at) }
             }

@@ -152,7 +152,9 @@ fn who_waits_is_missed_when_their_time_is_up_and_not_before() {
     // A supervisor moves somebody whose time is not up: in the one line they count no more, in the other not yet.
     house.join(90, 3);
     house.at(92, Input::Move { contact: CallId(3), queue: "b".into(), by: By::Themselves });
-    assert_eq!(levels(&house), [Some(0.5), Some(1.0 / 3.0), Some(0.0)]);
+    assert_eq!(levels(&house), [Some(0.5), Some(0.5), Some(0.0)]);
+    let a = house.of(Of::Queue("a".into()), 0);
+    assert_eq!((a.offered, a.moved, a.overflowed, a.undecided, a.conserves()), (3, 1, 1, 0, true));
     let all = house.of(Of::House, 0);
     assert_eq!((all.undecided, house.of(Of::Queue("b".into()), 0).undecided), (1, 1));
     assert_eq!(all.ledger().0, all.offered - all.answered_within - all.undecided);
@@ -160,6 +162,39 @@ fn who_waits_is_missed_when_their_time_is_up_and_not_before() {
     house.join(95, 4);
     house.at(96, Input::Leave { contact: CallId(4) });
     assert_eq!(house.of(Of::House, 0).undecided, 1);
+}
+
+#[test]
+fn a_miss_goes_along_with_whom_a_supervisor_moves_and_who_waits_or_gave_up_has_waited_longest() {
+    let mut house = House::new();
+    house.join(10, 1);
+    house.accept(11, 1);
+    house.join(20, 2);
+    house.join(21, 3);
+    house.at(61, Input::Leave { contact: CallId(3) });
+    house.at(65, Input::Move { contact: CallId(2), queue: "b".into(), by: By::Themselves });
+    let ledger = |house: &House, of: &str| {
+        let figures = house.of(Of::Queue(of.into()), 0);
+        let gap = figures.offered - figures.answered_within - figures.undecided - figures.moved;
+        (figures.ledger().0, gap, figures.conserves())
+    };
+    assert_eq!(ledger(&house, "a"), (1, 1, true), "contact 3 alone");
+    assert_eq!(ledger(&house, "b"), (1, 1, true), "contact 2 was late when it came");
+    assert_eq!(house.of(Of::House, 0).longest_wait, Duration::from_secs(40), "contact 3 gave up");
+    house.until(80);
+    assert_eq!(house.of(Of::House, 0).longest_wait, Duration::from_secs(60), "contact 2 waits");
+}
+
+#[test]
+fn whom_a_restart_cut_off_did_not_leave_early() {
+    let mut house = House::new();
+    house.join(10, 1);
+    house.accept(11, 1);
+    house.join(20, 2);
+    house.at(30, Input::RestartedAfter { alive_at: moment(21) });
+    let all = house.of(Of::House, 0);
+    let causes: Vec<_> = all.late.iter().filter(|(_, count)| **count > 0).map(|(cause, _)| *cause).collect();
+    assert_eq!((all.restarted, causes, all.conserves()), (1, vec![LateCause::Restarted], true));
 }
 
 #[test]
@@ -267,7 +302,8 @@ fn the_running_day_is_the_sum_of_its_intervals_and_begins_anew() {
         house.statistics.recent(moment(second), queue.map(QueueId::from).as_ref()).0
     };
     assert_eq!((recent(&house, 910, None), recent(&house, 910, Some("a"))), (3, 3));
-    assert_eq!((recent(&house, 1020, None), recent(&house, 1020, Some("b"))), (2, 0), "110 is 15 minutes ago");
+    assert_eq!((recent(&house, 1010, None), recent(&house, 1019, None)), (3, 3), "110 is 15 minutes ago");
+    assert_eq!((recent(&house, 1020, None), recent(&house, 1020, Some("b"))), (2, 0));
     assert_eq!(recent(&house, 2000, None), 0);
     house.statistics.begin_day(moment(900), moment(900));
     let day = house.statistics.today(&Of::House).cloned().unwrap_or_default();

@@ -127,3 +127,38 @@ fn a_record_written_before_a_field_existed_is_read() {
     let plain = Record { digits: Default::default(), menu_path: Vec::new(), ..finished(1) };
     assert_eq!(serde_json::from_value::<Record>(old).unwrap(), plain);
 }
+
+#[test]
+fn whoever_called_back_finds_the_call_also_when_they_passed_it_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, _told) = open(dir.path());
+    let called_back = |number: u64| Record { callback_of: Some(record(0).call_id), ..finished(number) };
+    let passed_on = TransferRecord {
+        kind: TransferKind::Blind,
+        by: "1002".into(),
+        to: "operator 1001".into(),
+        operator: Some("1001".into()),
+        at: at(20),
+        answered_at: Some(at(21)),
+        conference_at: None,
+        ended_at: Some(at(21)),
+        outcome: TransferOutcome::Transferred,
+    };
+    store.write(Entry::Closed(Box::new(finished(1))));
+    store.write(Entry::Closed(Box::new(Record { transfers: vec![passed_on], ..called_back(10) })));
+    store.write(Entry::Closed(Box::new(called_back(20))));
+    store.close();
+    let of = |operator: &str, limit| -> Vec<CallId> {
+        let found = called_back_by(dir.path(), &operator.into(), at(0), limit).unwrap();
+        found.iter().map(|record| record.call_id).collect()
+    };
+    assert_eq!(of("1002", 9), [record(10).call_id]);
+    assert_eq!(of("1001", 9), [record(20).call_id, record(10).call_id], "the latest first");
+    assert_eq!(of("1001", 1), [record(20).call_id]);
+    assert!(of("1003", 9).is_empty());
+    // For whom is called back the call in which they asked for it is no other call.
+    let number = finished(1).from;
+    let before = |call: &Record| caller(dir.path(), &number, call, 9).unwrap().len();
+    assert_eq!(before(&finished(99)), 3);
+    assert_eq!(before(&Record { callback_of: Some(finished(1).call_id), ..finished(99) }), 2);
+}

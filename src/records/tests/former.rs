@@ -72,7 +72,7 @@ fn a_call_of_former_times_has_one_visit_to_its_line() {
         within_service_level: Some(false),
         lines: vec![LineRecord {
             left_at: Some(at(number + 9)),
-            outcome: if outcome == Outcome::Callback { "callback".into() } else { "abandoned".into() },
+            outcome: if outcome == Outcome::Callback { LineOutcome::Callback } else { LineOutcome::Abandoned },
             wait_ms: 7000,
             within_service_level: Some(false),
             ..waiting(number)
@@ -119,10 +119,43 @@ fn calls_that_a_former_version_left_open_end_as_those_of_today() {
     store.close();
     let ends: Vec<_> = records(dir.path())
         .into_iter()
-        .map(|record| (record.wait_ms, record.talk_ms, record.within_service_level, record.lines[0].outcome.clone()))
+        .map(|record| (record.wait_ms, record.talk_ms, record.within_service_level, record.lines[0].outcome))
         .collect();
-    assert_eq!(ends, [(3000, 25_000, Some(true), "answered".into()), (18_000, 0, Some(false), "restarted".into())]);
+    assert_eq!(
+        ends,
+        [(3000, 25_000, Some(true), LineOutcome::Answered), (18_000, 0, Some(false), LineOutcome::Restarted)]
+    );
     let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
     assert!(text.contains("|citizen|1001|COMPLETECALLER|3|25|1\n"), "{text}");
     assert!(text.contains("|citizen|NONE|ABANDON|1|1|18\n"), "{text}");
+}
+
+#[test]
+fn a_damaged_record_keeps_neither_the_house_closed_nor_the_others_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    for number in 1..=3 {
+        store.write(Entry::Opened(Box::new(record(number))));
+    }
+    let ticket = store.write(Entry::Closed(Box::new(finished(1))));
+    wait_for(&told, ticket);
+    store.close();
+    rewrite(dir.path(), 2, "'{'");
+    let (store, recovered, _) = open(dir.path());
+    store.close();
+    assert_eq!(recovered.closed, [record(3).call_id], "the damaged one is told of by the log alone");
+    let ids = |records: Vec<Record>| records.iter().map(|record| record.call_id).collect::<Vec<_>>();
+    let mut all = Vec::new();
+    read(dir.path(), Range::default(), |record| {
+        all.push(record);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(ids(all), [record(1).call_id, record(3).call_id]);
+    let found = search(dir.path(), &Filter::default(), 10).unwrap();
+    assert_eq!(ids(found), [record(3).call_id, record(1).call_id]);
+    assert!(read_call(dir.path(), record(2).call_id).is_err(), "asked for by itself it is said what is wrong");
+    let (store, recovered, _) = open(dir.path());
+    store.close();
+    assert!(recovered.closed.is_empty());
 }

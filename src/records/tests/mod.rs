@@ -78,7 +78,7 @@ fn waiting(number: u64) -> LineRecord {
         queue: "citizen".into(),
         joined_at: at(number + 2),
         left_at: None,
-        outcome: String::new(),
+        outcome: LineOutcome::Waits,
         operator: None,
         wait_ms: 0,
         within_service_level: None,
@@ -103,12 +103,12 @@ fn finished(number: u64) -> Record {
             operator: "1001".into(),
             seat: "8001".into(),
             at: at(number + 2),
-            outcome: "answered".into(),
+            outcome: OfferOutcome::Answered,
             ms: 3000,
         }],
         lines: vec![LineRecord {
             left_at: Some(at(number + 5)),
-            outcome: "answered".into(),
+            outcome: LineOutcome::Answered,
             operator: Some("1001".into()),
             wait_ms: 3000,
             within_service_level: Some(true),
@@ -172,7 +172,27 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
     store.write(Entry::Opened(Box::new(record(1))));
     store.write(Entry::Closed(Box::new(finished(1))));
     store.write(Entry::Opened(Box::new(record(10))));
-    store.write(Entry::Changed(Box::new(Record { ended_at: None, outcome: None, talk_ms: 0, ..finished(10) })));
+    let hold = |from, to: Option<u64>| HoldRecord { by: Holder::Operator, at: at(from), ended_at: to.map(at) };
+    let consults = TransferRecord {
+        kind: TransferKind::Consult,
+        by: "1001".into(),
+        to: "operator 1002".into(),
+        operator: Some("1002".into()),
+        at: at(30),
+        answered_at: Some(at(31)),
+        conference_at: None,
+        ended_at: None,
+        outcome: TransferOutcome::GoesOn,
+    };
+    store.write(Entry::Changed(Box::new(Record {
+        ended_at: None,
+        outcome: None,
+        talk_ms: 0,
+        talking_since: Some(at(15)),
+        holds: vec![hold(16, Some(18)), hold(38, None)],
+        transfers: vec![consults],
+        ..finished(10)
+    })));
     store.write(Entry::Heartbeat { at: at(40) });
     let ticket = store.write(Entry::Opened(Box::new(record(60))));
     wait_for(&told, ticket);
@@ -190,7 +210,9 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
         (cut.outcome, cut.ended_by, cut.ended_at),
         (Some(Outcome::SystemRestart), Some(EndedBy::System), Some(at(40)))
     );
-    assert_eq!((cut.wait_ms, cut.talk_ms), (3000, 25_000));
+    assert_eq!((cut.wait_ms, cut.talk_ms, cut.hold_ms), (3000, 25_000, 12_000), "the last hold is within the asking");
+    assert_eq!(cut.holds[1].ended_at, Some(at(40)));
+    assert_eq!((cut.transfers[0].ended_at, cut.transfers[0].outcome.as_str()), (Some(at(40)), "restarted"));
     assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
     let (store, recovered, _told) = open(after.path());
     assert!(recovered.closed.is_empty(), "closed a second time");
@@ -443,4 +465,17 @@ fn what_cannot_be_opened_is_said() {
     assert!(fault.contains("hotline.db"), "{fault}");
     let nothing = tempfile::tempdir().unwrap();
     assert!(matches!(read(nothing.path(), Range::default(), |_| Ok(())), Err(ReadFault::Nothing(_))));
+}
+
+#[test]
+fn who_says_no_number_is_not_one_caller_with_others_who_say_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let from = |number: u64, from: &str| Record { from: from.into(), ..finished(number) };
+    for record in [from(1, "anonymous"), from(2, "anonymous"), from(3, "138"), from(4, "138"), from(5, "")] {
+        store.write(Entry::Closed(Box::new(record)));
+    }
+    store.close();
+    let found = |number: &str, but: u64| search::caller(dir.path(), number, &record(but), 3).unwrap().len();
+    assert_eq!([found("138", 4), found("anonymous", 2), found("", 5)], [1, 0, 0]);
 }

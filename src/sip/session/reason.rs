@@ -40,7 +40,7 @@ impl Endpoint {
 }
 
 /// Of several the one that says most: what ISDN said stands for what a gateway made of it.
-fn read(headers: &Headers) -> Option<Reason> {
+pub(in crate::sip) fn read(headers: &Headers) -> Option<Reason> {
     let all: Vec<Reason> = headers.tokens("Reason").iter().filter_map(|value| parse(value)).collect();
     let isdn = all.iter().find(|reason| matches!(reason, Reason::Q850(_)));
     isdn.or(all.first()).copied()

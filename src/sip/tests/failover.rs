@@ -200,6 +200,34 @@ fn it_is_asked_whether_anybody_is_there() {
 }
 
 #[test]
+fn a_registration_does_not_wait_where_nobody_is() {
+    const REGISTERS: fn(&mut Trunk) = |trunk| {
+        trunk.to.push(hop("10.0.0.8:5060").into());
+        trunk.check = 30 * SECOND;
+        trunk.account = Some(TrunkAccount {
+            username: "house".into(),
+            password: Password("pw".into()),
+            realm: None,
+            register: Some(600 * SECOND),
+        });
+    };
+    let mut phone = house(&[("carrier", "10.0.0.9:5060", REGISTERS)]);
+    let to_second = |went: &[(String, String)], method: &str| {
+        let found = went.iter().find(|(to, text)| to == "10.0.0.8:5060" && text.starts_with(method));
+        found.unwrap_or_else(|| panic!("no {method} to the second address: {:?}", brief(went))).1.clone()
+    };
+    let began = later(&mut phone, Duration::ZERO);
+    assert!(brief(&began).contains(&"REGISTER to 10.0.0.9:5060".to_string()), "{began:?}");
+    says(&mut phone, &to_second(&began, "OPTIONS "), "200 OK", "");
+    // Nobody answers at the first within the patience.
+    let register = to_second(&later(&mut phone, 5 * SECOND), "REGISTER ");
+    says(&mut phone, &register, "200 OK", "");
+    let then = later(&mut phone, 60 * SECOND);
+    assert!(then.iter().all(|(_, text)| !text.starts_with("REGISTER ")), "the first is given up: {then:?}");
+    assert_eq!(phone.house.trunks()[0].registered, Some(true));
+}
+
+#[test]
 fn a_trunk_carries_no_more_calls_than_it_has_channels() {
     const ONE: fn(&mut Trunk) = |trunk| trunk.channels = Some(1);
     let mut phone = house(&[("first", "10.0.0.9:5060", ONE), ("second", "10.0.0.8:5060", SECOND_BEST)]);

@@ -141,6 +141,7 @@ impl Endpoint {
                 standing.found(now, hop, up, rest, &format!("{} to OPTIONS", response.status));
             }
         }
+        self.enrol_elsewhere(now, no, hop);
         self.schedule_trunk(no);
     }
 }

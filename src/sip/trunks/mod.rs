@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::account::Registration;
 use super::message::Headers;
+use super::session::TransactionId;
 use super::words::{ConnectionId, Flow, Hop, Incoming, Place, Trunk, TrunkView};
 use crate::ids::TrunkId;
 use crate::moment::Moment;
@@ -47,6 +48,8 @@ pub(super) struct Standing {
     /// Which of its addresses is asked to register us, and how many have failed in a row.
     asked: usize,
     failed: usize,
+    /// Our REGISTER that waits for an answer.
+    enrolling: Option<TransactionId>,
     /// Where `to` leads, as far as that is known, in its order; and why some of it leads nowhere.
     places: Vec<Place>,
     fault: Option<String>,
@@ -106,6 +109,7 @@ impl Standing {
             registered: None,
             asked: 0,
             failed: 0,
+            enrolling: None,
             places: Vec::new(),
             fault: None,
             located_at: None,

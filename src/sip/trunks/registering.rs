@@ -12,7 +12,7 @@ use crate::sip::endpoint::{Endpoint, Owner, Purpose};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Response, SipUri, reason_phrase};
 use crate::sip::session::invite::trunk_uri;
-use crate::sip::words::{ConnectionId, Flow, Transport, Trunk};
+use crate::sip::words::{ConnectionId, Flow, Hop, Transport, Trunk};
 
 /// When a connection is gone that many registered over, not all come back at once.
 const RECONNECT: Duration = Duration::from_secs(2);
@@ -60,6 +60,7 @@ impl Endpoint {
 
     pub(super) fn open_account(&mut self, now: Moment, standing: &mut Standing) {
         (standing.registered, standing.asked, standing.failed, standing.enrolled_over) = (None, 0, 0, None);
+        standing.enrolling = None;
         let (call_id, tag) = (self.token(), self.token());
         let (trunk, first) = (&standing.trunk, standing.hops().first().copied());
         standing.registration = trunk.account.as_ref().zip(first).map(|(own, to)| {
@@ -90,9 +91,13 @@ impl Endpoint {
 
     /// Sends the REGISTER that is due.
     fn enrol(&mut self, now: Moment, no: TrunkNo) {
-        let Some(standing) = self.trunks.get(no) else { return };
-        let due = standing.registration.as_ref().filter(|r| r.next_deadline().is_some_and(|at| at <= now));
-        let Some(account) = due.map(|registration| registration.account.clone()) else { return };
+        let Some(standing) = self.trunks.get_mut(no) else { return };
+        let due = standing.registration.as_ref().and_then(Registration::next_deadline);
+        if due.is_none_or(|at| at > now) {
+            return;
+        }
+        standing.turn_to_who_is_there();
+        let Some(account) = standing.registration.as_ref().map(|r| r.account.clone()) else { return };
         let (transport, remote) = (account.transport, account.registrar);
         let Some(listener) = self.listener_to(transport, remote) else {
             return self.enrolled(now, no, None);
@@ -101,9 +106,32 @@ impl Endpoint {
         let (contact, cnonce) = (self.enrolled_as(&account, flow), self.token());
         let registration = self.trunks.get_mut(no).and_then(|standing| standing.registration.as_mut());
         let Some(request) = registration.and_then(|r| r.next_request(now, &contact, &cnonce)) else { return };
-        if self.send(now, request, flow, Purpose::Enrol(no)).is_none() {
+        let sent = self.send(now, request, flow, Purpose::Enrol(no));
+        if let Some(standing) = self.trunks.get_mut(no) {
+            standing.enrolling = sent;
+        }
+        if sent.is_none() {
             self.enrolled(now, no, None);
         }
+    }
+
+    /// OPTIONS found an address as it is: a REGISTER that waits for an answer where nobody is is given up, and another
+    /// address is asked at once.
+    pub(super) fn enrol_elsewhere(&mut self, now: Moment, no: TrunkNo, hop: Hop) {
+        let Some(standing) = self.trunks.get_mut(no) else { return };
+        let account = standing.registration.as_ref().map(|registration| &registration.account);
+        let is_asked = account.is_some_and(|of| of.registrar == hop.addr && of.transport == hop.transport);
+        if !is_asked || standing.enrolling.is_none() || !standing.turn_to_who_is_there() {
+            return;
+        }
+        let given_up = standing.enrolling.take();
+        if let Some(registration) = standing.registration.as_mut() {
+            registration.try_at(now);
+        }
+        if let Some(given_up) = given_up {
+            self.forget_client(given_up);
+        }
+        self.enrol(now, no);
     }
 
     /// Where a carrier is told that we are.
@@ -140,6 +168,7 @@ impl Endpoint {
     pub(in crate::sip) fn enrolled(&mut self, now: Moment, no: TrunkNo, response: Option<&Response>) {
         let chance = self.rng.random();
         let Some(standing) = self.trunks.get_mut(no) else { return };
+        standing.enrolling = None;
         let Some(registration) = standing.registration.as_mut() else { return };
         let outcome = registration.answered(now, response, chance);
         match outcome {
@@ -198,6 +227,22 @@ impl Standing {
             }
             Err(_) => {}
         }
+    }
+
+    /// Where nobody is at the address that is asked to register us, the next at which somebody may be; `true`: there is
+    /// one.
+    fn turn_to_who_is_there(&mut self) -> bool {
+        let hops = self.hops();
+        let Some(registration) = self.registration.as_mut() else { return false };
+        let account = &mut registration.account;
+        let is_down = |hop: &Hop| self.health.iter().any(|known| known.hop == *hop && known.up() == Some(false));
+        let here = hops.iter().position(|hop| hop.addr == account.registrar && hop.transport == account.transport);
+        let Some(here) = here.filter(|at| is_down(&hops[*at])) else { return false };
+        let next = (1..hops.len()).map(|more| (here + more) % hops.len()).find(|at| !is_down(&hops[*at]));
+        let Some(next) = next else { return false };
+        self.asked = next;
+        (account.registrar, account.transport) = (hops[next].addr, hops[next].transport);
+        true
     }
 
     /// The next address, at once unless all have failed.

@@ -160,6 +160,7 @@ export const en: Dictionary = {
     signed_in: "Just signed in",
     sign_in: "Just signed in",
     phone_lost: "Phone lost in a call",
+    phone_busy: "Phone always busy",
   },
   next: {
     ready: "You are ready when it ends.",
@@ -542,6 +543,7 @@ export const en: Dictionary = {
   cause: {
     gave_up: "Caller gave up",
     left_early: "Left early",
+    restarted: "Cut by a restart",
     slow_answer: "Answered slowly",
     failed_offers: "Rang in vain",
     preferred: "For one operator",
@@ -699,6 +701,7 @@ export const en: Dictionary = {
       failed: "failed",
       unconfirmed: "not confirmed",
       withdrawn: "taken back",
+      restarted: "cut by a restart",
     },
     offer: {
       answered: "answered",

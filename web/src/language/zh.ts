@@ -156,6 +156,7 @@ export const zh = {
     signed_in: "刚签入",
     sign_in: "刚签入",
     phone_lost: "通话中话机中断",
+    phone_busy: "话机一直占线",
   } as Record<string, string>,
   next: {
     ready: "结束后自动就绪。",
@@ -498,6 +499,7 @@ export const zh = {
   cause: {
     gave_up: "来电人放弃",
     left_early: "提前离开队列",
+    restarted: "系统重启中断",
     slow_answer: "接听慢",
     failed_offers: "振铃未接",
     preferred: "等上次的话务员",
@@ -653,6 +655,7 @@ export const zh = {
       failed: "没有接通",
       unconfirmed: "未确认受理",
       withdrawn: "话务员取消",
+      restarted: "系统重启中断",
     } as Record<string, string>,
     offer: {
       answered: "接听",

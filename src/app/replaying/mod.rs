@@ -1,6 +1,10 @@
 //! The engine's log, played again: `hotline replay`, and what `explain` and `statistics` look at.
 
+mod comparing;
+
 use std::path::Path;
+
+pub use comparing::Comparison;
 
 use crate::moment::Moment;
 use crate::queue::{Engine, Input, Output, Said, Statistics};
@@ -20,14 +24,6 @@ pub enum Step<'a> {
     Said(&'a Said),
 }
 
-/// A logged decision that the replay did not make, or made otherwise.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Difference {
-    pub seq: u64,
-    pub logged: Option<String>,
-    pub replayed: Option<String>,
-}
-
 impl Replay {
     /// The state at the last checkpoint before `at`, or where the log begins.
     pub fn open(data: &Path, at: Moment) -> Result<Replay, ReadFault> {
@@ -42,26 +38,27 @@ impl Replay {
         Ok(Replay { engine, log, seq })
     }
 
-    /// Plays the inputs up to `until` and then what is due by then; `each` sees the engine after every step.
+    /// Plays the inputs up to `until` and then what is due by then; `each` sees the engine after every step. Without an
+    /// end it is the last moment of which the log tells: what lies beyond did not happen yet.
     pub fn play(&mut self, until: Moment, mut each: impl FnMut(&Engine, Step<'_>)) -> Result<u64, ReadFault> {
-        let (engine, mut count) = (&mut self.engine, 0);
         // Asked for before the inputs are read: by then all of them are written that happened before it.
-        let alive_at = self.log.alive_at()?;
+        let decided_at = self.log.last_decision()?.map_or(Moment::default(), |(_, at)| at);
+        let told = self.log.alive_at()?.max(decided_at);
+        let (engine, mut count) = (&mut self.engine, 0);
         self.log.inputs(self.seq, until, |logged| {
             let fault = |error| ReadFault::Log { what: "input", seq: logged.seq, error };
             let input: Input = serde_json::from_str(&logged.text).map_err(fault)?;
-            run_until(engine, logged.at, &mut each);
             // Numbers have gaps where inputs were of no use after a crash.
             engine.number_from(logged.seq.saturating_sub(1));
+            run_until(engine, logged.at, &mut each);
             each(engine, Step::Told(&input));
             engine.handle(logged.at, input);
             tell(engine, &mut each);
             count += 1;
             Ok(())
         })?;
-        // What the process did not live to see did not happen yet.
-        let until = if until < Moment::from_micros(u64::MAX) { until } else { alive_at };
-        run_until(engine, until, &mut each);
+        let end = if until == Moment::from_micros(u64::MAX) { told } else { until };
+        run_until(engine, end, &mut each);
         Ok(count)
     }
 
@@ -79,42 +76,6 @@ impl Replay {
             Step::Said(said) => statistics.saw(said.at, &said.output),
         })?;
         Ok(())
-    }
-
-    /// Plays everything and compares each decision with the logged one, byte for byte. Returns how many inputs and
-    /// decisions there were, and the first difference.
-    pub fn compare(mut self) -> Result<(u64, u64, Option<Difference>), ReadFault> {
-        let (first, mut replayed) = (self.seq, Vec::new());
-        let inputs = self.play(Moment::from_micros(u64::MAX), |_, step| {
-            if let Step::Said(said) = step
-                && said.seq > first
-                && said.output.is_decision()
-                && let Ok(text) = serde_json::to_string(&said.output)
-            {
-                replayed.push((said.seq, text));
-            }
-        })?;
-        let mut replayed = replayed.into_iter();
-        let (mut last, mut count) = (0, 0);
-        loop {
-            let page = self.log.decisions(first, last)?;
-            if page.is_empty() {
-                break;
-            }
-            for (id, logged) in page {
-                last = id;
-                match replayed.next() {
-                    Some((seq, text)) if (seq, &text) == (logged.seq, &logged.text) => count += 1,
-                    other => {
-                        let replayed = other.map(|(_, text)| text);
-                        let difference = Difference { seq: logged.seq, logged: Some(logged.text), replayed };
-                        return Ok((inputs, count, Some(difference)));
-                    }
-                }
-            }
-        }
-        // The process may have ended before the last decisions were written down: those are no difference.
-        Ok((inputs, count, None))
     }
 }
 
