@@ -49,6 +49,12 @@ fn wants_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Whoever is in another folder is told that, not what every file lacks.
+pub fn is_there(config_dir: &Path) -> Result<(), String> {
+    let what = || format!("there is no folder {}; --config says where the files are", config_dir.display());
+    if config_dir.exists() { Ok(()) } else { Err(what()) }
+}
+
 /// A report for standard error, e.g. of a command that does not begin because of it.
 pub fn told(faults: &[Fault]) -> Vec<String> {
     let colours = std::io::stderr().is_terminal() && wants_colours();

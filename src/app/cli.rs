@@ -210,7 +210,11 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         }
         Command::Schedule(schedules::ScheduleCommand::Show(args)) => schedules::show(&cli.config, &args).map(done),
         Command::Switch(args) => switching::switch(&cli.config, &cli.data, args),
-        Command::Reload(args) => versions::reload(&cli.data, args),
+        Command::Reload(args) => {
+            // What nobody named is whatever folder the running hotline has.
+            let config = Some(&*cli.config).filter(|config| *config != Path::new(DEFAULT_CONFIG));
+            versions::reload(config, &cli.data, args)
+        }
         Command::Rollback(args) => versions::rollback(&cli.config, &cli.data, args),
         Command::Versions(args) => {
             versions::versions(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline versions: {e}")])
@@ -252,6 +256,7 @@ fn phone(name: &str, work: impl Future<Output = Result<(), String>>) -> Result<E
 }
 
 fn secret(config: &Path, seat: &str) -> Result<(), String> {
+    checking::is_there(config)?;
     let (house, _) =
         crate::config::load(config).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
     let mut password = String::new();

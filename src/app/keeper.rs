@@ -1,7 +1,7 @@
 //! The keeper of the files: a thread of its own that reads and checks them, tells the difference, hands what is new
 //! to the switchboard, and keeps each version. One request after the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,7 @@ use crate::call::{self, NotDone};
 use crate::config::{self, Change, Fault, House, Meaning, difference};
 use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media::prompts::PromptBank;
-use crate::records::{Ticket, Version, read_call};
+use crate::records::{Access, Audit, Ticket, Version, read_call};
 
 /// Requests that may wait.
 pub const ASKED: usize = 8;
@@ -25,6 +25,10 @@ pub const ASKED: usize = 8;
 const BY_SIGNAL: &str = "SIGHUP";
 /// An answer waits no longer than this for the version to be on the disk.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
+/// Letters of a command in the audit log.
+const AUDITED: usize = 500;
+/// From where it came.
+const HERE: &str = "this machine";
 /// And for the board to show it.
 const BOARD_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -51,13 +55,45 @@ pub struct NewHouse {
     pub version: Version,
 }
 
+/// What is written down of a request. `None`: it only looks.
+fn audit(who: String, request: &Request) -> Option<Audit> {
+    if matches!(request, Request::Calls | Request::Trunks) {
+        return None;
+    }
+    let serde_json::Value::Object(mut fields) = serde_json::to_value(request).ok()? else { return None };
+    let name = fields.remove("request")?;
+    let text = format!("hotline {} {}", name.as_str()?, serde_json::Value::Object(fields));
+    let what = text.chars().take(AUDITED).collect();
+    Some(Audit { who, what, from: HERE.into(), ..Audit::default() })
+}
+
+/// As the API would answer.
+fn status(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Faults { .. } => "422",
+        Reply::Refused { .. } => "409",
+        _ => "200",
+    }
+}
+
 impl Keeper {
     /// Begins to take requests; ends when nobody can ask any more.
     pub fn start(mut self, mut asked: mpsc::Receiver<Asked>) -> std::io::Result<()> {
         let work = move || {
-            while let Some(Asked { request, answer }) = asked.blocking_recv() {
+            let access = Access::open(&self.data_dir);
+            if let Err(fault) = &access {
+                error!(%fault, "what is asked for by commands is not written into the audit log");
+            }
+            while let Some(Asked { request, by, answer }) = asked.blocking_recv() {
+                let audit = by.and_then(|by| audit(by, &request));
                 let reply = self.answer(request);
                 log(&reply);
+                if let (Ok(access), Some(audit)) = (&access, audit) {
+                    let audit = Audit { at: self.clock.now(), result: status(&reply).into(), ..audit };
+                    if let Err(fault) = access.write_audit(&audit) {
+                        error!(%fault, what = audit.what, "not written into the audit log");
+                    }
+                }
                 if let Some(answer) = answer {
                     let _ = answer.send(reply);
                 }
@@ -68,13 +104,16 @@ impl Keeper {
 
     /// What SIGHUP asks for.
     pub fn by_signal() -> Asked {
-        let request = Request::Reload { author: BY_SIGNAL.into(), note: String::new(), dry_run: false };
-        Asked { request, answer: None }
+        let request = Request::Reload { author: BY_SIGNAL.into(), note: String::new(), dry_run: false, folder: None };
+        Asked { request, by: Some(BY_SIGNAL.into()), answer: None }
     }
 
     fn answer(&mut self, request: Request) -> Reply {
         match request {
-            Request::Reload { author, note, dry_run } => self.reload(author, note, dry_run, Vec::new()),
+            Request::Reload { author, note, dry_run, folder } => match folder.and_then(|folder| self.is_not(&folder)) {
+                Some(why) => Reply::Refused { why },
+                None => self.reload(author, note, dry_run, Vec::new()),
+            },
             Request::Rollback { to, author, note } => self.rollback(to, author, note),
             Request::Switch { door, to, until, author, note } => {
                 let flip = Flip { to, at: self.clock.now(), until, by: author, note };
@@ -90,6 +129,14 @@ impl Keeper {
             },
             Request::Order { call, by, order } => self.order(call, by, order),
         }
+    }
+
+    /// Why a folder is not the one whose files are in force.
+    fn is_not(&self, folder: &Path) -> Option<String> {
+        let own = self.config_dir.canonicalize().unwrap_or_else(|_| self.config_dir.clone());
+        let what =
+            || format!("{} is not where this hotline has its files: that is {}", folder.display(), own.display());
+        (own != folder).then(what)
     }
 
     fn reload(&mut self, author: String, note: String, dry_run: bool, notes: Vec<String>) -> Reply {
@@ -302,5 +349,21 @@ fn log(reply: &Reply) {
             warn!("reload: the files have faults; nothing changed");
         }
         Reply::Refused { why } => error!("not done: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_the_house_is_written_down_and_what_only_looks_is_not() {
+        let request = Request::Reload { author: "mei".into(), note: "so".into(), dry_run: false, folder: None };
+        let written = audit("wang".into(), &request).unwrap();
+        assert_eq!(written.who, "wang");
+        let fields: serde_json::Value =
+            serde_json::from_str(written.what.strip_prefix("hotline reload ").unwrap()).unwrap();
+        assert_eq!(fields, serde_json::json!({ "author": "mei", "note": "so", "dry_run": false }));
+        assert_eq!((audit("wang".into(), &Request::Calls), audit("wang".into(), &Request::Trunks)), (None, None));
     }
 }

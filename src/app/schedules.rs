@@ -54,6 +54,7 @@ pub fn show(config: &Path, args: &ShowArgs) -> Result<(), Vec<String>> {
 }
 
 pub fn load(config: &Path) -> Result<House, Vec<String>> {
+    checking::is_there(config).map_err(|what| vec![what])?;
     config::load(config).map(|(house, _)| house).map_err(|faults| checking::told(&faults))
 }
 

@@ -19,7 +19,7 @@ const STEPS: usize = 24;
 #[derive(clap::Args, Debug)]
 pub struct StaffArgs {
     /// Calls in an hour
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     calls_per_hour: f64,
     /// How long one call keeps an operator busy: talk and wrap-up
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -9,7 +9,7 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 
 use super::clock::Clock;
-use super::control::{self, Request};
+use super::control::{self, Reply, Request};
 use super::hours::{moment, timestamp};
 use super::say::say;
 use super::schedules::{answer, chosen, load, time_in, when_in};
@@ -63,6 +63,11 @@ pub fn switch(config: &Path, data: &Path, args: SwitchArgs) -> Result<ExitCode, 
             let told = |what: String| vec![format!("hotline switch: {what}")];
             let request = request(&house, id, to, &args).map_err(told)?;
             match control::ask(data, &request).map_err(told)? {
+                Some(Reply::Switched { door, open }) => {
+                    let state = if open { "open" } else { "closed" };
+                    say!("{door} is {state} now{}", end_words(&house, &request));
+                    Ok(ExitCode::SUCCESS)
+                }
                 Some(reply) => versions::answer("switch", reply, Format::Text),
                 None => Err(told(format!(
                     "no hotline runs on {}: --data says which is meant; before it starts, `hours` and `special` in \
@@ -91,6 +96,13 @@ fn request(house: &House, id: &str, to: SwitchWord, args: &SwitchArgs) -> Result
     };
     let author = args.author.clone().unwrap_or_else(versions::os_user);
     Ok(Request::Switch { door, to, until, author, note: args.note.clone() })
+}
+
+/// ` until 18:00`, with the day if that is another; nothing if no end was asked for.
+fn end_words(house: &House, request: &Request) -> String {
+    let Request::Switch { door, until: Some(until), .. } = request else { return String::new() };
+    let now = Clock::start().now();
+    format!(" until {}", when_in(&zone(house, door), timestamp(*until), timestamp(now)))
 }
 
 fn known(house: &House, queue: &QueueId) -> Result<(), String> {

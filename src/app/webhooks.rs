@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::outbox::{Message, Outbox, finish, set_aside};
 use crate::config::{House, Webhook, WebhookEvent};
 use crate::http;
-use crate::ids::{OperatorId, SeatId};
+use crate::ids::{CallId, OperatorId, SeatId};
 use crate::moment::Moment;
 use crate::records::{Access, KEPT_MESSAGES, Record, printed, rfc3339};
 
@@ -28,6 +28,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A message that was tried so often is given up: a screen that pops up then helps nobody.
 const TRIES: u32 = 8;
+/// A call that something happened to is seen within this.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// The block of SHA-256.
 const BLOCK: usize = 64;
 
@@ -36,6 +38,17 @@ pub struct Webhooks {
     /// More than [`KEPT_MESSAGES`] for one program are lost, which the metrics tell.
     outbox: Outbox,
     programs: Vec<Program>,
+    /// What is told as soon as its call is seen as it is since then.
+    coming: Vec<Coming>,
+}
+
+/// What happened to a call at a seat.
+struct Coming {
+    event: WebhookEvent,
+    call: CallId,
+    operator: OperatorId,
+    seat: SeatId,
+    at: Moment,
 }
 
 struct Program {
@@ -54,7 +67,7 @@ impl Drop for Program {
 impl Webhooks {
     /// What a former process could not send is sent on.
     pub fn start(clock: Clock, access: Access, webhooks: &[Webhook]) -> std::io::Result<Webhooks> {
-        let mut all = Webhooks { clock, outbox: Outbox::start(access)?, programs: Vec::new() };
+        let mut all = Webhooks { clock, outbox: Outbox::start(access)?, programs: Vec::new(), coming: Vec::new() };
         all.set(webhooks);
         Ok(all)
     }
@@ -78,15 +91,33 @@ impl Webhooks {
     }
 
     /// A phone rings for a call.
-    pub fn ringing(&self, record: &Record, operator: &OperatorId, seat: &SeatId, at: Moment, house: &House) {
-        self.tell(WebhookEvent::Ringing, record, Some((operator, seat)), at, house);
+    pub fn ringing(&mut self, call: CallId, operator: OperatorId, seat: SeatId, at: Moment) {
+        self.comes(Coming { event: WebhookEvent::Ringing, call, operator, seat, at });
     }
 
-    pub fn connected(&self, record: &Record, operator: &OperatorId, seat: &SeatId, at: Moment, house: &House) {
-        self.tell(WebhookEvent::Connected, record, Some((operator, seat)), at, house);
+    pub fn connected(&mut self, call: CallId, operator: OperatorId, seat: SeatId, at: Moment) {
+        self.comes(Coming { event: WebhookEvent::Connected, call, operator, seat, at });
     }
 
-    pub fn closed(&self, record: &Record, house: &House) {
+    fn comes(&mut self, one: Coming) {
+        self.coming.retain(|former| one.at.since(former.at) < SEEN_WITHIN);
+        if !self.programs.is_empty() && self.coming.len() < KEPT_MESSAGES {
+            self.coming.push(one);
+        }
+    }
+
+    /// A call as it is now: whoever is told of it is told of it so.
+    pub fn saw(&mut self, record: &Record, house: &House) {
+        let all = std::mem::take(&mut self.coming).into_iter();
+        let (seen, coming): (Vec<Coming>, Vec<Coming>) = all.partition(|one| one.call == record.call_id);
+        self.coming = coming;
+        for Coming { event, operator, seat, at, .. } in seen {
+            self.tell(event, record, Some((&operator, &seat)), at, house);
+        }
+    }
+
+    pub fn closed(&mut self, record: &Record, house: &House) {
+        self.saw(record, house);
         let at = record.ended_at.unwrap_or(record.arrived_at);
         self.tell(WebhookEvent::Closed, record, None, at, house);
     }

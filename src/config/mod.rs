@@ -35,6 +35,7 @@ pub use folder::{Texts, texts};
 pub use hours::DayHours;
 pub use manifest::{Manifest, Text};
 pub use meaning::Meaning;
+pub use meant::MASK;
 pub use one_file::{OneFile, read_file};
 pub use report::{count, report};
 pub use scalars::{Time, parse_time};

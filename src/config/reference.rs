@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::forms::Forms;
-use super::source::environment::in_capitals;
+use super::source::environment::{IDS, in_capitals};
 use super::{reader, source};
 
 /// Tables within tables: what lies deeper is a mistake.
@@ -135,7 +135,9 @@ impl Walk<'_> {
             let list = inner.items().properties().next().is_some();
             let mut variable = format!("{variable}__{}", in_capitals(key));
             if list {
-                variable.push_str("__ID");
+                // What has no name goes by its place.
+                let named = inner.items().properties().any(|(key, _)| IDS.contains(&key));
+                variable.push_str(if named { "__ID" } else { "__1" });
             }
             let said = form.get("description").and_then(|text| text.as_str()).map(joined);
             let said = said.or_else(|| inner.description().or_else(|| inner.items().description()).map(joined));
@@ -267,6 +269,9 @@ mod tests {
         assert!(unknown.contains("did you mean `queue.ring`?"), "{unknown}");
         let all = text(&keys());
         assert!(all.contains("HOTLINE__QUEUE__ID__RING") && all.contains("HOTLINE__SIP__LISTEN"), "{all}");
+        for by_place in ["HOTLINE__WEB__WEBHOOK__1__URL", "HOTLINE__QUEUE__ID__STEP__1__AFTER"] {
+            assert!(all.contains(by_place), "{by_place}: {all}");
+        }
         assert!(markdown(&keys()).contains("| `sip.max_calls` |"));
     }
 

@@ -83,16 +83,17 @@ pub enum OperatorAct {
 
 /// What is asked of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(tag = "order", rename_all = "snake_case")]
+#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
-    Hold,
-    Resume,
+    // With braces: what else is sent beside the name of the order is refused then.
+    Hold {},
+    Resume {},
     Consult {
         to: Whom,
     },
-    Return,
-    Complete,
-    Conference,
+    Return {},
+    Complete {},
+    Conference {},
     Transfer {
         to: Whom,
     },
@@ -103,15 +104,15 @@ pub enum Order {
         #[schema(max_length = 4000)]
         text: String,
     },
-    HangUp,
-    PauseRecording,
-    ResumeRecording,
-    Reclaim,
+    HangUp {},
+    PauseRecording {},
+    ResumeRecording {},
+    Reclaim {},
     Supervise {
         mode: Mode,
     },
-    LeaveSupervision,
-    TakeOver,
+    LeaveSupervision {},
+    TakeOver {},
 }
 
 /// Exactly one of them.

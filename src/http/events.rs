@@ -58,11 +58,17 @@ pub async fn events(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(String::from);
+    let field = if last.is_some() { "last-event-id" } else { "after" };
+    let after = last.or(asked.after);
+    if let Some(text) = after.as_deref().filter(|text| !web.board.stream.may_have_told(text)) {
+        let what = format!("found {text:?}; the `offset` of the board or of an event is meant");
+        return Problem::bad(field, what).into_response();
+    }
     let Ok(place) = web.streams.clone().try_acquire_owned() else {
         return Problem::too_many("too many event streams are open", 5).into_response();
     };
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(String::from);
-    let reader = Reader::new(web, who, last.or(asked.after).as_deref());
+    let reader = Reader::new(web, who, after.as_deref());
     if let Ok(upgrade) = upgrade {
         return upgrade.on_upgrade(|socket| async move {
             over_websocket(socket, reader).await;

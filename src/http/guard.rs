@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::idempotency::{LONGEST_KEY, Seen};
 use super::listening::Remote;
 use super::metrics;
+use super::openapi::Parameters;
 use super::passwords;
 use super::problem::Problem;
 use super::roles::{self, Door};
@@ -24,7 +26,7 @@ use super::signing::{self, LONGEST_NAME, Proof, Who};
 use crate::records::{Audit, KeptAnswer, NOBODY};
 
 /// What is kept of a command in the audit log.
-const AUDITED: usize = 500;
+pub const AUDITED: usize = 500;
 /// Bytes of a body of somebody who has not signed in.
 const STRANGERS_BODY: usize = 16 * 1024;
 /// Whoever takes longer to send a body is gone.
@@ -73,6 +75,8 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
     if door != Door::Open {
         let who = who.as_ref().ok_or_else(|| signing::unknown(web, "sign in first"))?;
         if !door.lets_in(&who.person.roles) {
+            let what = audited(request.method(), request.uri().path(), &Bytes::new());
+            write_down(web, who.id.clone(), what, from, StatusCode::FORBIDDEN);
             return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));
         }
         if changes && let Proof::Session { token, .. } = &who.proof {
@@ -83,11 +87,32 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
             }
         }
     }
+    check_query(&web.parameters, request.method(), path, request.uri())?;
     if let Some(who) = &who {
         request.extensions_mut().insert(who.clone());
     }
     request.extensions_mut().insert(From(from));
     Ok((request, who))
+}
+
+/// A slip behind the `?` is told: a filter that nobody knows would let everything through.
+fn check_query(known: &Parameters, method: &Method, path: &str, uri: &Uri) -> Result<(), Problem> {
+    // As their doors.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let allowed = known.iter().find(|((of, at), _)| *of == method && at == path).map(|(_, allowed)| allowed);
+    let wrong = |error: QueryRejection| Problem::bad("", error.body_text());
+    let Query(asked): Query<Vec<(String, String)>> = Query::try_from_uri(uri).map_err(wrong)?;
+    for (name, _) in asked {
+        if !allowed.is_some_and(|allowed| allowed.contains(&name)) {
+            let what = match allowed.filter(|allowed| !allowed.is_empty()) {
+                Some(allowed) => format!("found {name:?}; {} are allowed", allowed.join(", ")),
+                None => format!("found {name:?}; nothing is allowed behind the `?` here"),
+            };
+            return Err(Problem::bad(&name, what));
+        }
+    }
+    Ok(())
 }
 
 /// The address that asks.
@@ -184,16 +209,25 @@ impl Command {
         let who = match (name, signed_in) {
             (_, Some(name)) if status.is_success() => name,
             (Some(name), _) => name,
-            // Of strangers it is of interest who was refused, not who sent nonsense or was told to wait.
+            // Of strangers it is of interest who was refused or tried too often, not who sent nonsense.
+            (None, _)
+                if status == StatusCode::TOO_MANY_REQUESTS && signs_in && web.tries.is_news((web.now)(), from) =>
+            {
+                NOBODY.into()
+            }
             (None, _) if status != StatusCode::UNAUTHORIZED => return response,
             (None, _) => NOBODY.into(),
         };
-        let (at, result) = ((web.now)(), status.as_u16().to_string());
-        let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
-        if let Err(fault) = web.access.write_audit(&audit) {
-            tracing::error!(%fault, what = audit.what, "not written into the audit log");
-        }
+        write_down(web, who, what, from, status);
         response
+    }
+}
+
+fn write_down(web: &Web, who: String, what: String, from: IpAddr, status: StatusCode) {
+    let (at, result) = ((web.now)(), status.as_u16().to_string());
+    let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
+    if let Err(fault) = web.access.write_audit(&audit) {
+        tracing::error!(%fault, what = audit.what, "not written into the audit log");
     }
 }
 
@@ -293,6 +327,27 @@ mod tests {
             }
             assert_eq!(check_origin(&headers, required).is_ok(), allowed, "{origin:?} {host} {required}");
         }
+    }
+
+    #[test]
+    fn what_a_route_does_not_know_behind_the_question_mark_is_refused_by_name() {
+        let (_, _, known) = crate::http::openapi::api();
+        let ask = |method: Method, path: &str, query: &str| {
+            let uri: Uri = format!("/api/v1{path}?{query}").parse().unwrap();
+            check_query(&known, &method, &format!("/api/v1{path}"), &uri)
+        };
+        for path in ["/records", "/records.csv", "/records.jsonl"] {
+            assert!(ask(Method::GET, path, "queue=english&since=today").is_ok(), "{path}");
+            assert!(ask(Method::HEAD, path, "").is_ok(), "{path}");
+            let problem = ask(Method::GET, path, "since=today&quue=english").unwrap_err();
+            let told = problem.fields.get("quue").unwrap();
+            assert!(problem.status == 422 && told.contains("queue"), "{path}: {told}");
+        }
+        assert!(ask(Method::GET, "/records", "limit=3&cursor=x").is_ok());
+        assert!(ask(Method::GET, "/records.csv", "limit=3").is_err());
+        assert!(ask(Method::GET, "/events", "after=e-1").is_ok());
+        assert!(ask(Method::POST, "/config/reload", "dry-run=true").is_err());
+        assert!(ask(Method::GET, "/board", "").is_ok() && ask(Method::GET, "/board", "x").is_err());
     }
 
     #[test]

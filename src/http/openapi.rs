@@ -1,12 +1,14 @@
 //! The routes, and the document that describes them, made from their types.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,8 +34,11 @@ const ABOUT: &str = "Everything that the pages do, for programs too. People sign
 )]
 struct About;
 
-/// The routes below `/api/v1`, and the document as JSON.
-pub fn api() -> (Router<Arc<Web>>, String) {
+/// What may stand behind the `?`, by method and path.
+pub type Parameters = BTreeMap<(&'static str, String), Vec<String>>;
+
+/// The routes below `/api/v1`, the document as JSON, and what may be asked of which route.
+pub fn api() -> (Router<Arc<Web>>, String, Parameters) {
     let router = OpenApiRouter::with_openapi(About::openapi())
         .routes(routes!(session::sign_in, session::show, session::sign_out))
         .routes(routes!(session::take_seat))
@@ -82,16 +87,32 @@ pub fn api() -> (Router<Arc<Web>>, String) {
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     components.add_security_scheme("session", cookie);
     components.add_security_scheme("token", token);
+    if let Some(RefOr::T(Schema::OneOf(orders))) = components.schemas.get_mut("Order") {
+        for order in &mut orders.items {
+            if let RefOr::T(Schema::Object(order)) = order {
+                order.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+    let mut parameters = Parameters::new();
     for (path, item) in &mut document.paths.paths {
         let methods =
             [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
         for (method, operation) in methods {
             if let Some(operation) = operation {
                 add_problems(method, path, operation);
+                let name = |parameter: &RefOr<Parameter>| match parameter {
+                    RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query) => {
+                        Some(parameter.name.clone())
+                    }
+                    RefOr::T(_) | RefOr::Ref(_) => None,
+                };
+                let names = operation.parameters.iter().flatten().filter_map(name).collect();
+                parameters.insert((method, path.clone()), names);
             }
         }
     }
-    (router, document.to_pretty_json().unwrap_or_default())
+    (router, document.to_pretty_json().unwrap_or_default(), parameters)
 }
 
 /// What every route may answer instead of what is asked for, and in which form; what a route says itself stays.
@@ -99,7 +120,6 @@ fn add_problems(method: &str, path: &str, operation: &mut Operation) {
     let is_open = DOORS.iter().any(|(of, at, door)| *of == method && *at == path && *door == Door::Open);
     let commands = method != "GET";
     let has_body = operation.request_body.is_some();
-    let asks = has_body || operation.parameters.as_ref().is_some_and(|all| !all.is_empty());
     let general: [(&str, bool, &str); 10] = [
         ("401", !is_open, "nobody is signed in"),
         ("403", !is_open || commands, "not for this role, or not from one of our pages"),
@@ -107,7 +127,7 @@ fn add_problems(method: &str, path: &str, operation: &mut Operation) {
         ("408", has_body, "the body came too slowly"),
         ("409", commands, "not in the present state, or a command with this Idempotency-Key is being done"),
         ("413", has_body, "the body is too large"),
-        ("422", asks || commands, "what was sent makes no sense; `fields` says where"),
+        ("422", true, "what was sent makes no sense; `fields` says where"),
         ("429", true, "too much at once; Retry-After says when to ask again"),
         ("500", true, "a fault of the hotline"),
         ("503", true, "the hotline is closing, or its disk takes nothing"),

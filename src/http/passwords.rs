@@ -47,11 +47,16 @@ pub fn verify(password: &str, hash: Option<&str>) -> bool {
     }
 }
 
-/// An opaque random text, 43 letters.
+/// An opaque random text, 43 letters. Programs take what begins with `-` for an option: none does.
 pub fn new_token() -> Result<String, String> {
-    let mut bytes = [0; TOKEN_BYTES];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|error| error.to_string())?;
-    Ok(BASE64URL_NOPAD.encode(&bytes))
+    loop {
+        let mut bytes = [0; TOKEN_BYTES];
+        OsRng.try_fill_bytes(&mut bytes).map_err(|error| error.to_string())?;
+        let token = BASE64URL_NOPAD.encode(&bytes);
+        if !token.starts_with('-') {
+            return Ok(token);
+        }
+    }
 }
 
 /// What is kept of a token.
@@ -73,6 +78,11 @@ pub fn same(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_token_looks_like_an_option() {
+        assert!((0..2_000).all(|_| new_token().is_ok_and(|token| token.len() == 43 && !token.starts_with('-'))));
+    }
 
     #[test]
     fn a_password_is_kept_as_argon2id_and_only_itself_opens() {

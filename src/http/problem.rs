@@ -155,15 +155,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let mut reader = serde_json::Deserializer::from_slice(text);
         let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            Problem::bad(if path == "." { "" } else { &path }, error.into_inner().to_string())
+            let (path, what) = (error.path().to_string(), error.inner().to_string());
+            let path = if path.is_empty() || path == "." { unknown(&what).to_string() } else { path };
+            Problem::bad(&path, what)
         })?;
         reader.end().map_err(|error| Problem::bad("", error.to_string()))?;
         Ok(Body(read))
     }
 }
 
-/// What is asked behind the `?`.
+/// The field of which serde says that it knows it not; of what is told apart by a field it says no path.
+fn unknown(what: &str) -> &str {
+    let name = what.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+    name.map_or("", |(name, _)| name)
+}
+
+/// What is asked behind the `?`. What a route does not know there was refused before, in `guard.rs`.
 pub struct Asking<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asking<T> {

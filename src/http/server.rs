@@ -26,6 +26,7 @@ use super::board::Board;
 use super::idempotency::Idempotency;
 use super::listening::{self, Places};
 use super::metrics::Meter;
+use super::openapi::Parameters;
 use super::password_command::PasswordCommand;
 use super::phones::{self, Phones};
 use super::problem::Problem;
@@ -93,6 +94,7 @@ pub struct Web {
     reading: Arc<Semaphore>,
     pub exports: Arc<Semaphore>,
     pub openapi: String,
+    pub parameters: Parameters,
     notices: AtomicUsize,
     pub listenings: Listenings,
 }
@@ -182,7 +184,7 @@ pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Re
     Ok(())
 }
 
-pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
+pub(super) fn web(parts: Parts, openapi: String, parameters: Parameters) -> Arc<Web> {
     let Parts {
         board,
         settings,
@@ -218,14 +220,15 @@ pub(super) fn web(parts: Parts, openapi: String) -> Arc<Web> {
         reading: Arc::new(Semaphore::new(READING)),
         exports: Arc::new(Semaphore::new(EXPORTS)),
         openapi,
+        parameters,
         notices: AtomicUsize::new(0),
         listenings: Listenings::default(),
     })
 }
 
 pub(super) fn router(parts: Parts) -> Router {
-    let (api, document) = openapi::api();
-    let web = web(parts, document);
+    let (api, document, parameters) = openapi::api();
+    let web = web(parts, document, parameters);
     let guarded = api
         .method_not_allowed_fallback(not_allowed)
         .fallback(nothing)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
 use super::password_command::PasswordCommand;
@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::roles::{Role, Roles};
 use super::server::Web;
 use super::settings::Person;
-use super::words::OperatorFacts;
+use super::words::{OperatorFacts, OperatorNow};
 use crate::records::Session;
 
 pub const COOKIE: &str = "hotline";
@@ -206,6 +206,33 @@ pub async fn seat(web: &Web, who: &Who) -> Result<Option<String>, Problem> {
     Ok(None)
 }
 
+/// Nobody sends a colleague away from their seat, unless they lead them. Of the same person it is no matter.
+pub async fn unless_taken(web: &Web, who: &Who, seat: &str) -> Result<(), Problem> {
+    let mut problem = None;
+    // Whoever has just left is gone from the board a moment later.
+    for _ in 0..BOARD_LOOKS {
+        problem = taken(web, who, seat);
+        if problem.is_none() {
+            return Ok(());
+        }
+        tokio::time::sleep(BOARD_PAUSE).await;
+    }
+    problem.map_or(Ok(()), Err)
+}
+
+fn taken(web: &Web, who: &Who, seat: &str) -> Option<Problem> {
+    let is_there = |other: &OperatorNow| other.id != who.id && other.seat.as_deref() == Some(seat);
+    let colleague = web.board.operators().into_iter().find(is_there).filter(|_| !who.is(Role::Supervisor))?;
+    let colleague = match colleague.name.is_empty() || colleague.name == colleague.id {
+        true => colleague.id,
+        false => format!("{} ({})", colleague.name, colleague.id),
+    };
+    let what = format!("{colleague} is signed in at seat {seat}; they sign out first, or a supervisor signs them out");
+    let mut problem = Problem::new(StatusCode::CONFLICT, what);
+    problem.fields.insert("seat".into(), colleague);
+    Some(problem)
+}
+
 /// Whether an operator is signed in at a seat, or it is their own and stands empty: whose phone was away for too long is
 /// signed in by its return. As long as the board is being read nobody is sent away.
 pub fn sits(web: &Web, operator: &str, seat: &str) -> bool {
@@ -245,7 +272,7 @@ pub fn set_cookie(token: Option<&str>, secure: bool, longest: std::time::Duratio
 mod tests {
     use super::*;
     use crate::http::tests::web;
-    use crate::http::words::{Facts, OperatorNow};
+    use crate::http::words::Facts;
 
     #[test]
     fn a_seat_is_whose_who_sits_there_and_an_empty_one_its_owners() {
@@ -267,6 +294,24 @@ mod tests {
         assert!(!sits(&web, "1002", "8001") && !sits(&web, "1002", "8003"));
         sit("1001", Some("8002"));
         assert!(!sits(&web, "1002", "8002") && !sits(&web, "1001", "8001"));
+    }
+
+    #[test]
+    fn a_seat_at_which_a_colleague_sits_is_for_supervisors_alone() {
+        let web = web();
+        let now =
+            OperatorNow { id: "1001".into(), name: "Anna".into(), seat: Some("8001".into()), ..Default::default() };
+        web.board.put_operator("t", now);
+        let who = |id: &str, role: Role| {
+            let person = Person { name: id.into(), roles: [role].into(), language: None };
+            Who { id: id.into(), person, seat: None, proof: Proof::Password }
+        };
+        let problem = taken(&web, &who("1003", Role::Operator), "8001").unwrap();
+        assert_eq!((problem.status, problem.fields["seat"].as_str()), (409, "Anna (1001)"));
+        assert!(problem.detail.starts_with("Anna (1001) is signed in at seat 8001;"), "{}", problem.detail);
+        assert!(taken(&web, &who("1003", Role::Operator), "8002").is_none());
+        assert!(taken(&web, &who("1001", Role::Operator), "8001").is_none(), "herself");
+        assert!(taken(&web, &who("1010", Role::Supervisor), "8001").is_none());
     }
 
     #[test]

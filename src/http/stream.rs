@@ -99,6 +99,12 @@ impl Stream {
         Ok(Offset(number))
     }
 
+    /// Whether it can be an offset at all: one of another life of the process, or one that was told in this one.
+    pub fn may_have_told(&self, text: &str) -> bool {
+        let parts = text.rsplit_once('-').and_then(|(epoch, number)| Some((epoch, number.parse::<u64>().ok()?)));
+        parts.is_some_and(|(epoch, number)| !epoch.is_empty() && (epoch != self.epoch || number <= self.ring().last))
+    }
+
     /// The next events after a place, at most `most`.
     pub fn after(&self, offset: Offset, most: usize) -> Result<Vec<Event>, Gone> {
         let ring = self.ring();
@@ -175,6 +181,24 @@ mod tests {
         ] {
             let read = stream.parse(offset).and_then(|offset| ids(stream.after(offset, 9)));
             assert_eq!(read, found, "{offset}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_offset_is_told_from_what_is_gone() {
+        let stream = Stream::new("e1".into(), 3);
+        stream.push(event("a"));
+        for (offset, may_be) in [
+            ("e1-0", true),
+            ("e1-1", true),
+            ("e0-999", true),
+            ("e1-2", false),
+            ("e1-", false),
+            ("-1", false),
+            ("zzz", false),
+            ("", false),
+        ] {
+            assert_eq!(stream.may_have_told(offset), may_be, "{offset}");
         }
     }
 

@@ -32,6 +32,8 @@ struct Table {
     paid: BTreeMap<Of, Moment>,
     /// From where a name signed in last: whoever guesses elsewhere does not lock it out there.
     known: BTreeMap<String, (Moment, IpAddr)>,
+    /// When it was written down last that a household was told to wait.
+    waits: BTreeMap<IpAddr, Moment>,
 }
 
 impl Tries {
@@ -64,6 +66,20 @@ impl Tries {
         }
         table.prune(now);
         Ok(())
+    }
+
+    /// Whether it is to be written down that somebody is told to wait: once a minute for each household, so that
+    /// nobody fills a log with it.
+    pub fn is_news(&self, now: Moment, from: IpAddr) -> bool {
+        let mut table = self.table();
+        let waits = &mut table.waits;
+        waits.retain(|_, written| now < *written + MINUTE);
+        let household = household(from);
+        if waits.contains_key(&household) || waits.len() >= REMEMBERED {
+            return false;
+        }
+        waits.insert(household, now);
+        true
     }
 
     /// The password was right: the try is taken back.
@@ -162,5 +178,15 @@ mod tests {
         }
         let table = tries.table();
         assert!(table.paid.len() <= REMEMBERED && table.known.len() <= REMEMBERED);
+    }
+
+    #[test]
+    fn that_somebody_is_told_to_wait_is_news_once_a_minute() {
+        let tries = Tries::new(10);
+        let now = Moment::from_micros(1_000_000_000);
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let news = [(0, one), (1, one), (1, other), (59, one), (60, one)]
+            .map(|(seconds, from)| tries.is_news(now + Duration::from_secs(seconds), from));
+        assert_eq!(news, [true, false, true, false, true]);
     }
 }

@@ -11,12 +11,18 @@ use super::words::{Outcome, Record};
 use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 
+/// Before numbers of China, from abroad.
+const CHINA: &str = "+86";
+
 /// What is looked for; nothing: every call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     pub since: Option<Moment>,
     pub until: Option<Moment>,
+    /// The caller's number, as it is written.
     pub from: Option<String>,
+    /// The caller's number begins or ends so, with or without `+86` before it.
+    pub caller: Option<String>,
     pub to: Option<String>,
     pub operator: Option<String>,
     pub queue: Option<String>,
@@ -98,6 +104,13 @@ impl Filter {
                 values.push(Value::Text(value.clone()));
             }
         }
+        if let Some(part) = &self.caller {
+            let from = "json_extract(record, '$.from')";
+            sql.push_str(&format!(
+                " AND (instr({from}, ?) = 1 OR instr({from}, '{CHINA}' || ?) = 1 OR substr({from}, -length(?)) = ?)"
+            ));
+            values.extend(std::iter::repeat_n(Value::Text(national(part).to_string()), 4));
+        }
         if let Some(outcome) = self.outcome.and_then(|outcome| serde_json::to_value(outcome).ok()) {
             sql.push_str(" AND outcome = ?");
             values.push(Value::Text(outcome.as_str().unwrap_or_default().to_string()));
@@ -131,6 +144,12 @@ pub fn called_back_by(
         Ok(())
     })?;
     Ok(found.into())
+}
+
+/// A number without the prefix of China, however that is written.
+fn national(number: &str) -> &str {
+    let bare = number.strip_prefix(CHINA).or_else(|| number.strip_prefix("0086")).unwrap_or(number);
+    if bare.is_empty() { number } else { bare }
 }
 
 /// The last calls of a caller, but for one: the latest first. The call in which a callback was asked for is no other

@@ -37,6 +37,19 @@ async function at(path: string, who: string, seat?: string): Promise<void> {
 
 const last = () => served.house.asked.at(-1);
 
+/** A request to this path goes on when the answer is called. */
+async function holdUp(page: Page, path: string): Promise<() => void> {
+  let go = () => {};
+  const held = new Promise<void>((done) => {
+    go = done;
+  });
+  await page.route(`**/api/v1${path}`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return () => go();
+}
+
 describe("the supervisor's page", () => {
   beforeEach(async () => {
     await at("/supervisor", "1010", "8010");
@@ -334,7 +347,14 @@ describe("the admin's page", () => {
     await page.click('a[href="#configuration"]');
     await page.click('button[role="tab"]:has-text("queues.toml")');
     await page.fill(".source", '[[queue]]\nneed = "mandrin >= 1"\n');
+    const unhurried = await holdUp(page, "/config/check");
     await page.click('button:text-is("检查")');
+    // Until the answer is there its text stays as it is, and nothing else is said to be done.
+    await page.waitForSelector('button:text-is("正在检查…")');
+    expect(await page.locator(".source").isEditable()).toBe(false);
+    expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
+    expect(await page.locator('.configured button.main:text-is("模拟")').count()).toBe(1);
+    unhurried();
     await page.click('[data-panel="checked"] button:has-text("did you mean")');
     const caret = () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).selectionStart);
     await expect.poll(caret).toBe('[[queue]]\nneed = "mandrin >= 1"\n'.length);
@@ -342,7 +362,7 @@ describe("the admin's page", () => {
     await page.waitForSelector('[data-panel="simulated"] canvas');
     expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
     const row = page.locator('[data-table="simulated"] tr:has-text("及时接通率")').first();
-    expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8%"]);
+    expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8 个百分点"]);
     expect(await page.textContent('[data-panel="simulated"]')).not.toMatch(/calls offered|service level/);
     expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
     await page.click('button:text-is("还原")');
@@ -360,6 +380,10 @@ describe("the admin's page", () => {
 
   test("two versions are compared", async () => {
     await page.click('a[href="#configuration"]');
+    // A version with more changes than are shown at once says so, and shows them.
+    await page.click('[data-version="2"] summary:has-text("另有 1 处")');
+    await page.locator('[data-version="2"] details p:text-is("trunk good added")').waitFor({ state: "visible" });
+    expect(await page.locator('[data-version="3"] summary').count()).toBe(0);
     await page.click('[data-version="2"] button:has-text("比较")');
     await page.waitForSelector(".difference .added");
     await page.keyboard.press("Escape");
@@ -451,6 +475,16 @@ test("a house on its first day says so kindly, on every page", async () => {
   await page.close();
   await at("/admin", "mei");
   await page.waitForSelector(':text("没有符合条件的话单")');
+});
+
+test("a seat at which a colleague is signed in is refused with their name", async () => {
+  served.house.operator("1003", { state: "ready", seat: "8003", name: "李强" });
+  page = await person.open(`${served.url}/signin?to=/operator`);
+  for (const [field, text] of [["name", "1001"], ["password", "right"], ["seat", "8003"]] as const)
+    await page.fill(`input[name="${field}"]`, text);
+  await page.press('input[name="password"]', "Enter");
+  await page.waitForSelector('[role="alert"]:has-text("李强 (1003) 正在这个席位上登录")');
+  expect(new URL(page.url()).pathname).toBe("/signin");
 });
 
 describe("the language", () => {

@@ -33,6 +33,16 @@ impl Page {
         Page { base, cookie }
     }
 
+    /// Who may not sit there, and why not.
+    fn refused(house: &House, who: &str, seat: &str) -> (u16, Value) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        let body = json!({ "name": who, "password": PASSWORD, "seat": seat }).to_string();
+        let post = ureq::Agent::new_with_config(config).post(format!("http://{}/api/v1/session", house.at("http")));
+        let mut response = post.content_type("application/json").send(body).expect("an answer");
+        let body = response.body_mut().read_to_string().unwrap_or_default();
+        (response.status().as_u16(), serde_json::from_str(&body).unwrap_or_default())
+    }
+
     fn get(&self, path: &str) -> (u16, Value) {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
         let get = ureq::Agent::new_with_config(config).get(format!("http://{}/api/v1{path}", self.base));
@@ -129,8 +139,10 @@ impl Phone {
 fn open() -> House {
     let mut files = Files::new(Some(crate::house::free_port()));
     files.hotline += "[web]\nsign_in_tries = 1000\n";
+    // She leads them, and has no seat of her own.
+    files.operators += "[[operator]]\nid = \"1004\"\nname = \"Vera\"\nskills = { mandarin = 5 }\nsupervisor = true\n";
     let house = House::open(&files);
-    for who in ["1001", "1002"] {
+    for who in ["1001", "1002", "1004"] {
         password(&house, &[who, "--stdin"]);
     }
     house
@@ -159,15 +171,19 @@ fn a_seat_that_goes_to_somebody_else_is_not_the_formers_any_more() {
     let mut first = anna.phone();
     assert_eq!(first.registers("8001", "anna"), Some(200));
     assert_eq!(anna.get("/phone").0, 200);
-    // Boris sits down there.
-    let boris = Page::sits(&house, "1002", "8001");
+    // A colleague does not send her away.
+    let (status, problem) = Page::refused(&house, "1002", "8001");
+    assert_eq!((status, problem["fields"]["seat"].as_str()), (409, Some("Anna (1001)")), "{problem}");
+    assert_eq!(first.registers("8001", "anna"), Some(200));
+    // A supervisor sits down there.
+    let vera = Page::sits(&house, "1004", "8001");
     assert!(first.is_closed());
-    let mut second = boris.phone();
-    assert_eq!(second.registers("8001", "boris"), Some(200));
+    let mut second = vera.phone();
+    assert_eq!(second.registers("8001", "vera"), Some(200));
     assert_eq!(anna.get("/phone").0, 409, "after a reload, too");
     // What she opens now proves nothing.
     assert_ne!(anna.phone().registers("8001", "anna"), Some(200));
-    assert_eq!(second.registers("8001", "boris"), Some(200));
+    assert_eq!(second.registers("8001", "vera"), Some(200));
 }
 
 #[test]

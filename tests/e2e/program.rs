@@ -135,6 +135,22 @@ fn a_softphone_says_at_once_why_it_cannot_call() {
 }
 
 #[test]
+fn whoever_is_in_another_folder_or_gives_what_cannot_be_is_told_that_alone() {
+    for (args, told) in [
+        (&["switch", "--config", "/nowhere/sip-config"][..], "there is no folder /nowhere/sip-config; --config says"),
+        (
+            &["secret", "8001", "--config", "/nowhere/sip-config"],
+            "there is no folder /nowhere/sip-config; --config says",
+        ),
+        (&["staff", "--calls-per-hour", "-3", "--handle-time", "60s"], "--calls-per-hour is more than 0"),
+    ] {
+        let out = crate::house::hotline().args(args).stdin(std::process::Stdio::null()).output().expect("runs");
+        let said = String::from_utf8_lossy(&out.stderr).to_string();
+        assert!(!out.status.success() && said.contains(told) && said.lines().count() == 1, "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn keys_are_told_and_operators_exported() {
     let root = env!("CARGO_MANIFEST_DIR");
     let config = format!("{root}/sip-config");

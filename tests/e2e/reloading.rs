@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -58,6 +59,16 @@ fn a_change_takes_effect_is_kept_and_can_be_taken_back() {
         files.operators += "[[operator]]\nid = \"1042\"\nskills = { english = 3 }\n";
     });
     let changes = ["operator 1042 added", "queue citizen: ring 4s → 3s"];
+    // Another folder than the hotline's own is not what is loaded, and nothing is said to be.
+    let elsewhere = |folder: &Path| {
+        let out = hotline().args(["reload", "--data"]).arg(house.data()).arg("--config").arg(folder).output();
+        let out = out.expect("runs");
+        (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (done, told) = elsewhere(house.dir());
+    assert!(!done && told.contains("is not where this hotline has its files"), "{told}");
+    let (done, told) = elsewhere(&house.dir().join("nowhere"));
+    assert!(!done && told.contains("nowhere"), "{told}");
     let would = said(&house, &["reload", "--dry-run"]);
     assert_eq!(would, [&changes[..], &["config: would take effect as version 2"]].concat());
     let does = said(&house, &["reload", "--note", "it rang too long", "--author", "mei"]);

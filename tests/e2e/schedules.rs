@@ -95,7 +95,7 @@ fn a_command_switches_a_schedule_of_the_running_hotline_until_a_time() {
     let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
     let call = |house: &House| Softphone::call(house, "12346", &["--for", "3s"]).end();
     let flip = ["switch", "office", "open", "--until", "2099-01-01T08:00", "--note", "flood", "--author", "wang"];
-    assert_eq!(said(run(&house, &flip)), "office is open now\n");
+    assert_eq!(said(run(&house, &flip)), "office is open now until Thu 2099-01-01 08:00\n");
     house.crash_and_restart();
     let _seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
     assert!(call(&house));

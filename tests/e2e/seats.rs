@@ -78,6 +78,7 @@ fn a_wrong_secret_and_an_unknown_seat_are_refused_alike() {
         let out = command.output().unwrap();
         let told = String::from_utf8_lossy(&out.stderr).to_string();
         assert!(!out.status.success() && told.contains("registration refused: 40"), "{seat}: {told}");
+        assert!(told.contains("--secret-file"), "{told}");
     }
     assert!(!house.log().contains("seat reachable"));
 }

@@ -25,7 +25,7 @@ pub fn write_speech(path: &Path, prompt: &str, seconds: u32) {
     let mut said = hound::WavReader::open(folder.join(prompt)).expect("a prompt of ours");
     let spec = said.spec();
     assert_eq!((spec.sample_rate, spec.channels), (8000, 1));
-    let samples: Vec<i16> = said.samples().map(|sample| sample.expect("a sample")).collect();
+    let samples: Vec<i16> = said.samples::<i16>().map(|sample| sample.expect("a sample")).collect();
     let mut wav = hound::WavWriter::create(path, spec).expect("it can be written");
     for sample in samples.iter().cycle().take((seconds * spec.sample_rate) as usize) {
         wav.write_sample(*sample).expect("writes");

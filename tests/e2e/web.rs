@@ -288,10 +288,13 @@ fn every_route_answers_nonsense_with_sense() {
         if path != "/openapi.json" && methods.get("get").is_some() {
             assert_eq!(stranger.get(&format!("/api/v1{path}")).0, 401, "{path} is open to everybody");
         }
-        for method in methods.as_object().expect("methods").keys() {
+        for (method, told) in methods.as_object().expect("methods") {
+            let parameters = told["parameters"].as_array().into_iter().flatten();
+            let names = parameters.filter(|of| of["in"] == "query").filter_map(|of| of["name"].as_str());
+            let query: Vec<String> = names.map(|name| format!("{name}=%00%27-1")).collect();
             for browser in [&lin, &mei] {
                 let (status, body) = match method.as_str() {
-                    "get" => browser.get(&format!("/api/v1{path}?limit=-1&since=x&cursor=%00&text=%27")),
+                    "get" => browser.get(&format!("/api/v1{path}?{}", query.join("&"))),
                     "post" => browser.post(&path, &json!({ "x": [null] }), &[("X-CSRF-Token", &browser.csrf)]),
                     _ => continue,
                 };
@@ -301,6 +304,32 @@ fn every_route_answers_nonsense_with_sense() {
         }
     }
     assert!(asked > 50, "{asked} were asked");
+    // What nobody knows is refused by its name, and so nothing else happens than what was meant.
+    for wrong in ["/records?quue=english", "/records.csv?quue=english", "/board?quue=x", "/events?quue=x"] {
+        let (status, problem) = mei.get(&format!("/api/v1{wrong}"));
+        assert!(status == 422 && problem["fields"]["quue"].is_string(), "{wrong}: {status} {problem}");
+    }
+    for after in ["zzz", "", "1-2-x"] {
+        let (status, problem) = mei.get(&format!("/api/v1/events?after={after}"));
+        assert!(status == 422 && problem["fields"]["after"].is_string(), "{after}: {status} {problem}");
+    }
+    for (browser, path, body, field) in [
+        (&lin, "/config/reload", json!({ "dry-run": true }), "dry-run"),
+        (&lin, "/config/rollback", json!({ "version": 1 }), "version"),
+        (&lin, "/config/simulate", json!({ "files": {}, "recordet": "2026-11-25" }), "recordet"),
+        (&mei, "/queues/citizen/switch", json!({ "to": "closed", "untl": "2036-01-01T00:00:00Z" }), "untl"),
+        (&mei, "/notices", json!({ "text": "x", "untill": "2036-01-01T00:00:00Z" }), "untill"),
+        (&mei, "/operators/1001/ready", json!({ "x": 1 }), "x"),
+        (&mei, "/calls/x/orders", json!({ "order": "hang_up", "x": 1 }), "x"),
+        (&mei, "/calls/x/orders", json!({ "order": "supervise", "mode": "listen", "x": 1 }), "x"),
+    ] {
+        let (status, problem) = browser.post(path, &body, &[("X-CSRF-Token", &browser.csrf)]);
+        assert!(status == 422 && problem["fields"][field].is_string(), "{path} {body}: {status} {problem}");
+    }
+    let closed = document["components"]["schemas"]["Reload"]["additionalProperties"].as_bool();
+    assert_eq!(closed, Some(false), "the document says so too");
+    let orders = document["components"]["schemas"]["Order"]["oneOf"].as_array().expect("orders");
+    assert!(orders.iter().all(|order| order["additionalProperties"] == false), "{orders:#?}");
     let (status, metrics) = lin.get("/metrics");
     assert_eq!(status, 200);
     let metrics = metrics.as_str().expect("text").to_string();
@@ -372,6 +401,27 @@ fn a_command_is_done_once_also_when_its_sender_hangs_up_and_when_the_house_is_op
 }
 
 #[test]
+fn what_an_admin_is_shown_of_the_files_may_be_sent_back() {
+    let house = open(free_port());
+    let lin = Browser::signed_in(&house, "lin");
+    let check =
+        |files: Value| lin.post("/config/check", &json!({ "files": files }), &[("X-CSRF-Token", lin.csrf.as_str())]);
+    let (_, config) = lin.get("/api/v1/config");
+    let shown = config["files"]["operators.toml"].as_str().expect("operators").to_string();
+    assert!(shown.contains("\"****************1.1\"") && !shown.contains("open-sesame"), "{shown}");
+    let (status, checked) = check(config["files"].clone());
+    assert_eq!((status, &checked["ok"], &checked["changes"]), (200, &json!(true), &json!([])), "{checked:#}");
+    assert!(!checked.to_string().contains("open-sesame"), "{checked:#}");
+    let renamed = shown.replacen("\"Anna\"", "\"Anne\"", 1);
+    let (_, checked) = check(json!({ "operators.toml": renamed }));
+    let changes = checked["changes"].as_array().expect("changes");
+    assert!(changes.len() == 1 && changes[0].to_string().contains("1001"), "that alone: {checked:#}");
+    let (status, problem) =
+        check(json!({ "operators.toml": shown.replace("****************1.", "****************9.") }));
+    assert_eq!(status, 422, "{problem}");
+}
+
+#[test]
 fn exports_take_what_the_search_takes() {
     let house = open(free_port());
     for number in ["12345", "12347"] {
@@ -403,4 +453,29 @@ fn exports_take_what_the_search_takes() {
         "a line of names, one call"
     );
     assert_eq!(mei.get("/api/v1/records.csv?since=someday").0, 422);
+    // Who took records along, who was refused, and what was done on the machine itself: all of it is in the audit log.
+    let refused = mei.post("/config/reload", &json!({ "dry_run": true }), &[("X-CSRF-Token", &mei.csrf)]);
+    assert_eq!(refused.0, 403);
+    let reload = hotline()
+        .args(["reload", "--note", "by hand", "--config"])
+        .arg(house.dir().join("config"))
+        .arg("--data")
+        .arg(house.data())
+        .stdout(Stdio::null())
+        .status();
+    assert!(reload.expect("the command runs").success());
+    let (_, audit) = Browser::signed_in(&house, "lin").get("/api/v1/audit");
+    let entries = audit.as_array().expect("entries");
+    let of = |what: &str| entries.iter().find(|entry| entry["what"].as_str().is_some_and(|is| is.starts_with(what)));
+    for (what, who, result) in [
+        ("GET /records.csv?to=12347", "mei", "200"),
+        ("GET /records.jsonl?text=12345", "mei", "200"),
+        ("POST /config/reload", "mei", "403"),
+    ] {
+        let entry = of(what).unwrap_or_else(|| panic!("{what} is not in {audit:#}"));
+        assert_eq!((entry["who"].as_str(), entry["result"].as_str()), (Some(who), Some(result)), "{entry}");
+    }
+    let by_hand = of("hotline reload").unwrap_or_else(|| panic!("no reload in {audit:#}"));
+    assert_eq!((by_hand["from"].as_str(), by_hand["result"].as_str()), (Some("this machine"), Some("200")));
+    assert!(by_hand["what"].as_str().is_some_and(|what| what.contains("by hand")), "{by_hand}");
 }

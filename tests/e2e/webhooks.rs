@@ -138,6 +138,19 @@ fn a_program_that_fails_at_first_is_told_again_and_takes_everything_once() {
         }
     }
     assert_eq!(of("ringing")[0].json()["operator"], "1002");
+    // The call as it is then: in its line, and then with whoever has it.
+    let ringing = of("ringing")[0].json()["call"].clone();
+    assert_eq!(ringing["language"], record["language"], "{ringing:#}");
+    for key in ["queue", "queued_at"] {
+        assert!(ringing[key].is_string() && ringing[key] == record[key], "{key}: {ringing:#}");
+    }
+    assert_eq!(ringing["lines"][0]["queue"], record["lines"][0]["queue"], "{ringing:#}");
+    assert!(ringing["connected_at"].is_null(), "{ringing:#}");
+    let connected = of("connected")[0].json()["call"].clone();
+    for key in ["connected_at", "operator", "seat"] {
+        assert!(connected[key].is_string() && connected[key] == record[key], "{key}: {connected:#}");
+    }
+    assert!(connected["ended_at"].is_null(), "{connected:#}");
     let firsts: Vec<Value> =
         ["ringing", "connected", "closed"].map(|event| of(event)[0].json()["event"].clone()).into();
     let mut order: Vec<Value> = Vec::new();

@@ -338,6 +338,9 @@ export class House {
     if (!PEOPLE[who] || body.password === "wrong") return [401, { status: 401, detail: "name or password is wrong" }];
     const token = `s${this.sessions.size + 1}`;
     const seat = body.seat ? String(body.seat) : null;
+    const there = seat && [...this.operators.values()].find((one) => one.seat === seat && one.id !== who);
+    if (there && !PEOPLE[who].roles.includes("supervisor"))
+      return [409, { status: 409, detail: "taken", fields: { seat: `${there.name} (${there.id})` } }];
     this.sessions.set(token, { who, seat });
     response.setHeader("Set-Cookie", `hotline=${token}; HttpOnly; SameSite=Strict; Path=/`);
     if (seat) this.operator(who, { state: "not_ready", reason: "sign_in", seat });
@@ -603,7 +606,18 @@ export class House {
           note: "早高峰",
           changes: ["queue citizen: ring 20s → 15s"],
         },
-        { version: 2, at: sample.ago(90_000), author: "mei", note: "新增住房队列", changes: ["queue housing: new"] },
+        {
+          version: 2,
+          at: sample.ago(90_000),
+          author: "mei",
+          note: "新增住房队列",
+          changes: [
+            "queue housing added",
+            "queue social: max_waiting 400 → 500",
+            "seat 8020 added",
+            "trunk good added",
+          ],
+        },
         { version: 1, at: sample.ago(990_000), author: "install", note: "", changes: [] },
       ],
     ];

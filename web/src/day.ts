@@ -1,5 +1,6 @@
 // A day by the quarter of an hour: quarters as the board tells them (only those in which anybody called), laid out in full.
 
+import { minuteAt } from "./format";
 import type { Quarter } from "./words";
 
 export const MINUTES: number[] = Array.from({ length: 96 }, (_, i) => i * 15);
@@ -7,8 +8,7 @@ export const MINUTES: number[] = Array.from({ length: 96 }, (_, i) => i * 15);
 /** Minutes after midnight, here. */
 export function minuteOf(quarter: Quarter): number {
   if (quarter.minute !== undefined) return quarter.minute;
-  const at = new Date(quarter.at);
-  return at.getHours() * 60 + at.getMinutes();
+  return minuteAt(new Date(quarter.at));
 }
 
 /** Of each quarter what `pick` says; none after `until`, nothing in quarters without calls. */

@@ -1,4 +1,60 @@
-// Times, durations and numbers for people, in the local zone.
+// Times, durations and numbers for people, where the house is.
+
+/** The house's zone, e.g. `Asia/Shanghai`; until it is known, and where it has no name, that of the browser. */
+let zone: { timeZone: string } | undefined;
+let reader: Intl.DateTimeFormat | undefined;
+
+/** From now on times are shown, and days meant, in this zone. */
+export function liveIn(name: string | null | undefined): void {
+  reader = undefined;
+  zone = undefined;
+  if (!name) return;
+  try {
+    zone = { timeZone: new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone };
+  } catch {
+    // A browser that does not know it shows its own.
+  }
+}
+
+/** The zone of the house, for what the browser itself writes out. */
+export const here = (): { timeZone?: string } => zone ?? {};
+
+/** What calendar and clock show at a moment; months from 1. */
+function shown(at: Date): { year: number; month: number; day: number; hour: number; minute: number; second: number } {
+  reader ??= new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", {
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+    hourCycle: "h23",
+    ...here(),
+  });
+  const parts = reader.formatToParts(at);
+  const of = (type: string) => Number(parts.find((part) => part.type === type)?.value);
+  return {
+    year: of("year"),
+    month: of("month"),
+    day: of("day"),
+    hour: of("hour"),
+    minute: of("minute"),
+    second: of("second"),
+  };
+}
+
+/** Minutes after midnight. */
+export function minuteAt(at: Date): number {
+  const { hour, minute } = shown(at);
+  return hour * 60 + minute;
+}
+
+/** The day that is so many days after one, as `2026-11-26`; nothing for what is no day. */
+export function dayAfter(day: string, add: number): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + add);
+  return date.getUTCFullYear() <= 9999 ? date.toISOString().slice(0, 10) : "";
+}
 
 /** `0:07`, `12:40`, `1:02:03`; what is negative is nothing. */
 export function clock(ms: number): string {
@@ -49,6 +105,7 @@ export function time(moment: string | null | undefined, seconds = false): string
     minute: "2-digit",
     ...(seconds ? { second: "2-digit" } : {}),
     hourCycle: "h23",
+    ...here(),
   });
 }
 
@@ -56,8 +113,7 @@ export function dateTime(moment: string | null | undefined): string {
   if (!moment) return "–";
   const date = new Date(moment);
   if (Number.isNaN(date.getTime())) return "–";
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time(moment, true)}`;
+  return `${today(date)} ${time(moment, true)}`;
 }
 
 /** `今天 11:28`, `昨天 09:12`, else with its date. */
@@ -68,10 +124,9 @@ export function when(
 ): string {
   const date = new Date(moment ?? "");
   if (Number.isNaN(date.getTime())) return "–";
-  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
-  if (date.getTime() >= midnight) return `${t.today} ${time(moment)}`;
-  const before = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1).getTime();
-  return date.getTime() >= before ? `${t.yesterday} ${time(moment)}` : dateTime(moment).slice(0, 16);
+  const [day, present] = [today(date), today(now)];
+  if (day >= present) return `${t.today} ${time(moment)}`;
+  return day === dayAfter(present, -1) ? `${t.yesterday} ${time(moment)}` : dateTime(moment).slice(0, 16);
 }
 
 /** A caller's number in groups that can be read aloud: 138 1234 5678, 010 6512 3456. */
@@ -84,23 +139,35 @@ export function number(text: string | null | undefined, unknown = "–"): string
   return text;
 }
 
-/** Midnight of yesterday here, as the API wants it. */
+/** The day before this one, as the API wants it. */
 export function yesterday(): string {
-  const date = new Date();
-  return today(new Date(date.getFullYear(), date.getMonth(), date.getDate() - 1));
+  return dayAfter(today(), -1);
 }
 
 /** The same of today. */
 export function today(date = new Date()): string {
   const two = (n: number) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const { year, month, day } = shown(date);
+  return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}`;
 }
 
 /** The next time that a clock here shows `18:00`, as the API wants it; none for what is no time. */
 export function comes(clock: string, now = new Date()): string | null {
   const [, h, m] = /^(\d{2}):(\d{2})$/.exec(clock) ?? [];
   if (!h || !m) return null;
-  const at = new Date(now.getFullYear(), now.getMonth(), now.getDate(), Number(h), Number(m));
-  if (at <= now) at.setDate(at.getDate() + 1);
-  return at.toISOString();
+  const present = today(now);
+  const next = [present, dayAfter(present, 1)].map((day) => momentOf(day, Number(h), Number(m)));
+  return next.find((at) => at > now)?.toISOString() ?? null;
+}
+
+/** When clocks here show so on that day; where they are put forward over it, as much later. */
+function momentOf(day: string, hour: number, minute: number): Date {
+  const wanted = Date.parse(`${day}T00:00:00Z`) + (hour * 60 + minute) * 60_000;
+  let at = wanted;
+  // The offset is that of the moment itself, which is known the second time.
+  for (let look = 0; look < 2; look++) {
+    const is = shown(new Date(at));
+    at += wanted - Date.UTC(is.year, is.month - 1, is.day, is.hour, is.minute, is.second);
+  }
+  return new Date(at);
 }

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { get, Problem, remember, remove } from "./api";
+import { liveIn } from "./format";
 import { prefer, words } from "./language";
 import type { Role, Session } from "./words";
 
@@ -23,6 +24,7 @@ export async function whoAmI(): Promise<Session | null> {
   try {
     const found = remember(await get<Session>("/session"));
     session.value = found;
+    liveIn(found.time_zone);
     prefer(found.person.language);
     return found;
   } catch (problem) {
@@ -66,6 +68,7 @@ export function said(problem: unknown): string {
   if (problem.unreachable) return t.unreachable;
   if (problem.status === 401) return t.signedOut;
   if (problem.status === 429) return t.tooMany(problem.retryAfter ?? 60);
+  if (problem.status === 409 && problem.fields.seat) return t.seatTaken(problem.fields.seat);
   const fields = Object.values(problem.fields);
   return translated(problem.message) || fields[0] || (problem.status === 403 ? t.forbidden : t.failed);
 }

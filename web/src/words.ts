@@ -6,6 +6,8 @@ export interface Session {
   person: { id: string; name: string; roles: Role[]; language?: string | null };
   seat?: string | null;
   csrf: string;
+  /** That of the house. */
+  time_zone?: string | null;
 }
 
 /** A name in each language of the pages. */

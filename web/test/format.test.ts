@@ -1,7 +1,19 @@
 import { beforeAll, expect, test, vi } from "vitest";
 import { callerOf } from "../src/caller.ts";
 import { laidOut, MINUTES } from "../src/day.ts";
-import { clock, countdown, number, percent, when } from "../src/format.ts";
+import {
+  clock,
+  comes,
+  countdown,
+  dateTime,
+  dayAfter,
+  liveIn,
+  minuteAt,
+  number,
+  percent,
+  today,
+  when,
+} from "../src/format.ts";
 import { linesOf } from "../src/lines.ts";
 
 beforeAll(() => {
@@ -73,6 +85,36 @@ test("days are told as one speaks of them", () => {
   expect(at(2026, 10, 25, 23, 59)).toBe("yesterday 23:59");
   expect(at(2026, 10, 24, 8, 5)).toBe("2026-11-24 08:05");
   expect([when(null, t, now), when("nonsense", t, now)]).toEqual(["–", "–"]);
+});
+
+test("times and days are those of the house, wherever the browser is", () => {
+  const now = new Date("2026-11-26T15:30:00Z");
+  const t = { today: "today", yesterday: "yesterday" };
+  const seen = (zone: string) => {
+    liveIn(zone);
+    return [today(now), dateTime(now.toISOString()), when("2026-11-25T20:00:00Z", t, now), minuteAt(now)];
+  };
+  expect(seen("Asia/Tokyo")).toEqual(["2026-11-27", "2026-11-27 00:30:00", "yesterday 05:00", 30]);
+  expect(seen("UTC")).toEqual(["2026-11-26", "2026-11-26 15:30:00", "yesterday 20:00", 930]);
+  expect(seen("America/New_York")).toEqual(["2026-11-26", "2026-11-26 10:30:00", "yesterday 15:00", 630]);
+  liveIn("Asia/Shanghai");
+  expect([comes("23:31", now), comes("23:30", now), comes("x", now)]).toEqual([
+    "2026-11-26T15:31:00.000Z",
+    "2026-11-27T15:30:00.000Z",
+    null,
+  ]);
+  // The night in which clocks are put back: 08:00 is an hour later than a day after 08:00.
+  liveIn("Europe/Berlin");
+  expect(comes("08:00", new Date("2026-10-24T06:00:00Z"))).toBe("2026-10-25T07:00:00.000Z");
+  liveIn("Nowhere/Else");
+  expect(minuteAt(new Date(2026, 10, 26, 9, 5))).toBe(545);
+  liveIn(null);
+  expect([dayAfter("2026-02-28", 1), dayAfter("2026-01-01", -1), dayAfter("20266-11-26", 0), dayAfter("", 0)]).toEqual([
+    "2026-03-01",
+    "2025-12-31",
+    "",
+    "",
+  ]);
 });
 
 test("a caller who shows no number has none; of a callback it is who was dialled", () => {

@@ -9,18 +9,11 @@ use super::keeper::Keeper;
 use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
 use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
-use crate::ids::{CallId, OperatorId, SeatId};
+use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 use crate::queue::{OperatorState, Tally, Unasked};
 
 impl Keeper {
-    /// The caller has this operator now, the first or another.
-    pub(super) fn tell_connected(&self, id: CallId, operator: &OperatorId, seat: &SeatId, at: Moment) {
-        if let Some(seen) = self.calls.get(&id) {
-            self.webhooks.connected(&seen.record, operator, seat, at, &self.house);
-        }
-    }
-
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
         let seen = self.calls.get(&id)?;
         let record = &seen.record;

@@ -56,20 +56,18 @@ impl Keeper {
                 if let Some(of) = self.contacts.get_mut(&contact) {
                     of.why = None;
                 }
-                if let Some(seen) = self.calls.get(&contact) {
-                    self.webhooks.ringing(&seen.record, &operator, &seat, at, &self.house);
-                }
+                self.webhooks.ringing(contact, operator, seat, at);
             }
             Output::Connected { contact, queue, operator, seat, .. } => {
                 self.changed_operators.insert(operator.clone());
                 self.contacts.insert(contact, Contact::talks(queue, at));
-                self.tell_connected(contact, &operator, &seat, at);
+                self.webhooks.connected(contact, operator, seat, at);
             }
             Output::HandedOver { contact, queue, operator, seat, .. } => {
                 if queue.as_str() != NO_QUEUE {
                     self.contacts.insert(contact, Contact::talks(queue, at));
                 }
-                self.tell_connected(contact, &operator, &seat, at);
+                self.webhooks.connected(contact, operator, seat, at);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 self.contacts.entry(contact).or_insert(Contact::waits(queue, at)).callback = true;

@@ -230,6 +230,7 @@ impl Keeper {
                 self.saw_one_way(seen.id, &seen.record);
                 self.count(&seen.record, false);
                 self.changed_calls.insert(seen.id);
+                self.webhooks.saw(&seen.record, &self.house);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {

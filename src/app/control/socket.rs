@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::words::{Reply, Request};
+use crate::app::versions::user;
 
 /// In the data folder.
 pub(super) const SOCKET: &str = "hotline.sock";
@@ -20,12 +21,16 @@ pub(super) const SOCKET: &str = "hotline.sock";
 const MAX_REQUEST: u64 = 16 * 1024;
 /// Open at once; requests are done one after the other anyway.
 const CONNECTIONS: usize = 8;
+/// Who asks if the system does not say it.
+const UNKNOWN: &str = "a user of this machine";
 /// Whoever connects says what they want within this, and takes the answer within this.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One request on its way to whoever does it.
 pub struct Asked {
     pub request: Request,
+    /// Who asked at the socket, for the audit log; `None`: it is written down where it was asked.
+    pub by: Option<String>,
     /// `None`: the answer goes to the log.
     pub answer: Option<oneshot::Sender<Reply>>,
 }
@@ -86,7 +91,8 @@ async fn serve(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
         Ok(Err(why)) => Reply::Refused { why },
         Ok(Ok(request)) => {
             let (answer, answered) = oneshot::channel();
-            let sent = asked.send(Asked { request, answer: Some(answer) }).await;
+            let by = stream.peer_cred().map_or_else(|_| UNKNOWN.into(), |peer| user(peer.uid()));
+            let sent = asked.send(Asked { request, by: Some(by), answer: Some(answer) }).await;
             let closing = || Reply::Refused { why: "the hotline is closing".into() };
             if sent.is_err() { closing() } else { answered.await.unwrap_or_else(|_| closing()) }
         }

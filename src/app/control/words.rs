@@ -1,5 +1,7 @@
 //! What a running hotline can be asked for, and what it answers.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Order, SwitchTo};
@@ -11,8 +13,14 @@ use crate::sip::TrunkView;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// Read the files; let them take effect, or only tell what is different.
-    Reload { author: String, note: String, dry_run: bool },
+    /// Read the files; let them take effect, or only tell what is different. With `folder`: if they lie there.
+    Reload {
+        author: String,
+        note: String,
+        dry_run: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
+    },
     /// Put back the files of a version (`None`: the one before the present one), and let them take effect.
     Rollback { to: Option<u64>, author: String, note: String },
     /// Open or close a schedule or a queue whatever its hours say, or let it go by them again.

@@ -118,7 +118,11 @@ impl Operator<'_> {
         match happening {
             Happening::Sip(sip::Event::AccountRegistered) => say!("seat {} is registered", self.args.seat),
             Happening::Sip(sip::Event::AccountRefused { status }) => {
-                return Err(format!("registration refused: {status} {}", sip::message::reason_phrase(status)));
+                let hint = match status {
+                    401 | 403 => "; the secret of the seat is meant: --secret-file, or $HOTLINE_SEAT_SECRET",
+                    _ => "",
+                };
+                return Err(format!("registration refused: {status} {}{hint}", sip::message::reason_phrase(status)));
             }
             Happening::Sip(sip::Event::Incoming(incoming)) => self.ring(phone, incoming),
             Happening::Sip(sip::Event::Reoffer { leg, body }) => phone.desk.command(match body {

@@ -88,10 +88,13 @@ enum What {
     },
 }
 
-pub fn reload(data: &Path, args: ReloadArgs) -> Result<ExitCode, Vec<String>> {
+/// `config`: the folder that is meant; another than that of the running hotline is refused.
+pub fn reload(config: Option<&Path>, data: &Path, args: ReloadArgs) -> Result<ExitCode, Vec<String>> {
     let author = args.author.unwrap_or_else(os_user);
-    let request = Request::Reload { author, note: args.note, dry_run: args.dry_run };
     let told = |why: String| vec![format!("hotline reload: {why}")];
+    let whole = |config: &Path| config.canonicalize().map_err(|error| told(format!("{}: {error}", config.display())));
+    let folder = config.map(whole).transpose()?;
+    let request = Request::Reload { author, note: args.note, dry_run: args.dry_run, folder };
     match control::ask(data, &request).map_err(told)? {
         Some(reply) => answer("reload", reply, args.format),
         None => Err(told(format!(
@@ -140,15 +143,11 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
             told.lines().iter().for_each(|line| say!("{line}"));
             Ok(code)
         }
-        Reply::Switched { door, open } => {
-            say!("{door} is {} now", if open { "open" } else { "closed" });
-            Ok(code)
-        }
         Reply::Faults { report, notes, .. } => {
             let verdict = format!("hotline {command}: the files have faults; what is in force stays in force");
             Err([vec![report], notes, vec![verdict]].concat())
         }
-        Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => Ok(code),
+        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => Ok(code),
         Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
     }
 }
@@ -254,5 +253,32 @@ fn date(at: Moment) -> String {
 /// Who asks.
 pub fn os_user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| user(rustix::process::getuid().as_raw()))
+}
+
+/// What a user of this machine is called.
+pub fn user(uid: u32) -> String {
+    let all = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    user_in(&all, uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// In passwd(5).
+fn user_in(all: &str, uid: u32) -> Option<String> {
+    all.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse::<u32>() == Ok(uid) && !name.is_empty()).then(|| name.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_of_the_machine_have_names() {
+        let all = "root:x:0:0:root:/root:/bin/bash\n\nbroken\nhotline:x:998:998::/srv:/bin/false\n:x:7:7::/:\n";
+        let told = [0, 998, 7, 99].map(|uid| user_in(all, uid));
+        assert_eq!(told, [Some("root".into()), Some("hotline".into()), None, None]);
+    }
 }

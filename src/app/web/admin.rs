@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::civil::Date;
 use serde_json::json;
 
+use super::masks;
 use super::obeying::Office;
 use crate::app::versions::{diff::by_line, meaning};
 use crate::app::{checking, forecasts, reading};
@@ -19,10 +20,6 @@ use crate::records::{Version, Versions, rfc3339};
 
 /// Bytes of one file.
 const LARGEST: usize = 4 * 1024 * 1024;
-/// Keys whose values are not for the eyes of everybody who may look at the files.
-const SECRETS: [&str; 4] = ["secret", "md5", "sha256", "credential"];
-/// What stands there instead.
-const MASK: &str = "****************";
 /// What files that were sent in are called where a day is played with them.
 const WITH_THEM: &str = "with these files";
 
@@ -33,11 +30,7 @@ fn broken(error: impl std::fmt::Display) -> NotDone {
 pub fn in_force(office: &Office) -> Answer {
     let number = office.board.facts().version;
     let files = Versions::open(&office.data).and_then(|all| all.files(number)).map_err(broken)?;
-    let shown = |(name, content): (String, Vec<u8>)| {
-        let text = masked(&name, &String::from_utf8_lossy(&content));
-        (name, text)
-    };
-    let files: BTreeMap<String, String> = files.into_iter().map(shown).collect();
+    let files = masks::masked(number, &files);
     Ok(json!({ "version": number, "folder": office.config_dir.display().to_string(), "files": files }))
 }
 
@@ -65,21 +58,21 @@ pub fn diff(office: &Office, from: u64, to: u64) -> Answer {
     let (before, after) = (find(from)?, find(to)?);
     let changes = difference(&meaning(before).map_err(broken)?, &meaning(after).map_err(broken)?);
     let changes: Vec<String> = changes.into_iter().map(|change| change.words).collect();
-    let files = |number: u64| -> Result<_, NotDone> {
-        let files = versions.files(number).map_err(broken)?;
-        let shown = |(name, content): (String, Vec<u8>)| {
-            let text = masked(&name, &String::from_utf8_lossy(&content)).into_bytes();
-            (name, text)
-        };
-        Ok(files.into_iter().map(shown).collect())
-    };
+    let files = |number: u64| versions.files(number).map(masks::blank).map_err(broken);
     let lines = by_line((from, &files(from)?), (to, &files(to)?));
     Ok(json!({ "from": from, "to": to, "changes": changes, "lines": lines }))
 }
 
+/// What was sent in, with the secrets that its masks stand for.
+fn unmasked(office: &Office, files: BTreeMap<String, String>) -> Result<masks::Unmasked, NotDone> {
+    masks::unmasked(files, |version| Versions::open(&office.data).and_then(|all| all.files(version)).map_err(broken))
+}
+
 pub fn check(office: &Office, files: BTreeMap<String, String>) -> Answer {
-    let folder = Beside::lay_out(&office.config_dir, files)?;
-    let own = |text: String| text.replace(&folder.0.display().to_string(), &office.config_dir.display().to_string());
+    let sent = unmasked(office, files)?;
+    let folder = Beside::lay_out(&office.config_dir, sent.files.clone())?;
+    let (beside, config) = (folder.0.display().to_string(), office.config_dir.display().to_string());
+    let own = |text: String| sent.hidden(&text.replace(&beside, &config));
     let faults = checking::faults(&folder.0);
     let sound = !faults.iter().any(|fault| fault.severity == Severity::Fault);
     let report = own(format!("{}\n{}", config::report(&faults, false), config::count(&faults)));
@@ -89,6 +82,7 @@ pub fn check(office: &Office, files: BTreeMap<String, String>) -> Answer {
         faults.into_iter().map(|fault| own(fault.to_string())).collect()
     };
     let (faults, warnings) = (lines(bad), lines(odd));
+    let changes: Vec<String> = changes.iter().map(|change| sent.hidden(change)).collect();
     Ok(json!({ "ok": sound, "faults": faults, "warnings": warnings, "report": report, "changes": changes }))
 }
 
@@ -104,10 +98,11 @@ fn changes(config: &Path, laid_out: &Beside) -> Result<Vec<String>, NotDone> {
 }
 
 pub fn simulate(office: &Office, files: BTreeMap<String, String>, recorded: Option<Date>) -> Answer {
-    let folder = Beside::lay_out(&office.config_dir, files)?;
-    let own = |text: String| text.replace(&folder.0.display().to_string(), WITH_THEM);
+    let sent = unmasked(office, files)?;
+    let folder = Beside::lay_out(&office.config_dir, sent.files.clone())?;
+    let own = |text: String| sent.hidden(&text.replace(&folder.0.display().to_string(), WITH_THEM));
     let played = forecasts::beside((&office.config_dir, "in force"), (&folder.0, WITH_THEM), &office.data, recorded);
-    played.map_err(|lines| NotDone::Nonsense(own(lines.join("\n"))))
+    played.map(|answer| sent.hidden_in(answer)).map_err(|lines| NotDone::Nonsense(own(lines.join("\n"))))
 }
 
 /// The files of a folder with others in the place of some, beside it, so that what they name relative to it is found.
@@ -169,63 +164,9 @@ impl Drop for Beside {
     }
 }
 
-/// The text without the secrets that stand in it: in tables of spreadsheets nothing is told from a secret.
-fn masked(name: &str, text: &str) -> String {
-    if name.ends_with(".csv") && name.contains("seats") {
-        return "(not shown: it holds secrets)\n".into();
-    }
-    text.lines().map(|line| line_masked(line) + "\n").collect()
-}
-
-fn line_masked(line: &str) -> String {
-    let holds_secret = SECRETS.iter().any(|key| {
-        line.match_indices(key)
-            .any(|(at, _)| line[at + key.len()..].trim_start().trim_start_matches('"').trim_start().starts_with('='))
-    });
-    if !holds_secret {
-        return line.to_string();
-    }
-    let Some((before, after)) = line.split_once('=') else { return line.to_string() };
-    let mut shown = format!("{before}=");
-    let mut quote = None;
-    for letter in after.chars() {
-        match quote {
-            None if letter == '"' || letter == '\'' => {
-                quote = Some(letter);
-                shown.push(letter);
-                shown.push_str(MASK);
-            }
-            None => shown.push(letter),
-            Some(end) if letter == end => {
-                quote = None;
-                shown.push(letter);
-            }
-            Some(_) => {}
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_not_shown() {
-        for (line, shown) in [
-            ("secret = \"hotline-8001\"", "secret = \"****************\""),
-            (
-                "secret = { md5 = \"ab\", sha256 = \"cd\" }",
-                "secret = { md5 = \"****************\", sha256 = \"****************\" }",
-            ),
-            ("credential = 'x'", "credential = '****************'"),
-            ("id = \"8001\"", "id = \"8001\""),
-            ("# a secret is kept here", "# a secret is kept here"),
-        ] {
-            assert_eq!(line_masked(line), shown);
-        }
-        assert!(!masked("seats.csv", "id,secret\n8001,sesame\n").contains("sesame"));
-    }
 
     #[test]
     fn where_the_files_are_laid_out_is_no_change() {

@@ -1,6 +1,7 @@
 //! The web server of the running house: what it is told of the files, and who does what people ask of it.
 
 mod admin;
+mod masks;
 mod obeying;
 mod phones;
 
@@ -77,7 +78,7 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
     let meter = http::Meter::install().inspect_err(|error| tracing::warn!(error, "nothing is counted")).ok();
     http::gauge("hotline_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let outbox = Access::open(&data).map_err(|error| error.to_string())?;
-    let webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
+    let mut webhooks = Webhooks::start(clock, outbox, &house.web.webhooks).map_err(told)?;
     for call in closed {
         match read_call(&data, call) {
             Ok(record) => record.iter().for_each(|record| {

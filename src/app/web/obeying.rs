@@ -83,7 +83,7 @@ impl Office {
     async fn keeper(&self, request: Request) -> Result<Reply, NotDone> {
         let (answer, answered) = oneshot::channel();
         let busy = |_| NotDone::Unavailable("too much is asked of the files at once; try again".into());
-        self.asked.try_send(control::Asked { request, answer: Some(answer) }).map_err(busy)?;
+        self.asked.try_send(control::Asked { request, by: None, answer: Some(answer) }).map_err(busy)?;
         answered.await.map_err(|_| closing())
     }
 }
@@ -130,7 +130,9 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             }
             told(office.keeper(Request::Switch { door, to, until, author: by, note }).await?)
         }
-        Ask::Reload { note, dry_run } => told(office.keeper(Request::Reload { author: by, note, dry_run }).await?),
+        Ask::Reload { note, dry_run } => {
+            told(office.keeper(Request::Reload { author: by, note, dry_run, folder: None }).await?)
+        }
         Ask::Rollback { to, note } => told(office.keeper(Request::Rollback { to, author: by, note }).await?),
         Ask::Explain { call } => {
             let place = office.stories.clone().acquire_owned().await.map_err(|_| closing())?;
@@ -250,19 +252,19 @@ fn meant(order: http::Order) -> call::Order {
         http::Whom::Number(number) => call::Whom::Number(number),
     };
     match order {
-        O::Hold => call::Order::Hold,
-        O::Resume => call::Order::Resume,
+        O::Hold {} => call::Order::Hold,
+        O::Resume {} => call::Order::Resume,
         O::Consult { to } => call::Order::Consult { to: whom(to) },
-        O::Return => call::Order::Return,
-        O::Complete => call::Order::Complete,
-        O::Conference => call::Order::Conference,
+        O::Return {} => call::Order::Return,
+        O::Complete {} => call::Order::Complete,
+        O::Conference {} => call::Order::Conference,
         O::Transfer { to } => call::Order::Transfer { to: whom(to) },
         O::HandOff { target } => call::Order::HandOff { target },
         O::Note { text } => call::Order::Note { text },
-        O::HangUp => call::Order::HangUp,
-        O::PauseRecording => call::Order::PauseRecording,
-        O::ResumeRecording => call::Order::ResumeRecording,
-        O::Reclaim => call::Order::Reclaim,
+        O::HangUp {} => call::Order::HangUp,
+        O::PauseRecording {} => call::Order::PauseRecording,
+        O::ResumeRecording {} => call::Order::ResumeRecording,
+        O::Reclaim {} => call::Order::Reclaim,
         O::Supervise { mode } => call::Order::Supervise {
             mode: match mode {
                 http::Mode::Listen => call::Supervision::Listen,
@@ -270,7 +272,7 @@ fn meant(order: http::Order) -> call::Order {
                 http::Mode::Barge => call::Supervision::Barge,
             },
         },
-        O::LeaveSupervision => call::Order::LeaveSupervision,
-        O::TakeOver => call::Order::TakeOver,
+        O::LeaveSupervision {} => call::Order::LeaveSupervision,
+        O::TakeOver {} => call::Order::TakeOver,
     }
 }

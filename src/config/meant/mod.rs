@@ -37,6 +37,7 @@ use jiff::tz::TimeZone;
 
 use people::People;
 use queues::Queues;
+pub use secrets::MASK;
 
 use super::fault::{Faults, Place, Severity};
 use super::lint::{self, About, Finding};

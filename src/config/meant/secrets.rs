@@ -11,6 +11,11 @@ use crate::sip::{Secret, digest};
 
 type Seat<'a> = Element<'a, written::Seat>;
 
+/// What is shown instead of a secret begins so, and is none itself.
+pub const MASK: &str = "****************";
+/// Said of one.
+pub const IS_A_MASK: &str = "this is a mask, as the pages show it in the place of a secret; the secret itself is meant";
+
 /// A fault was told.
 pub struct Told;
 
@@ -90,8 +95,11 @@ pub fn password<T>(
         }
         Given { .. } => return Ok(None),
     };
-    let password =
-        password.and_then(|password| if password.is_empty() { Err("is empty".into()) } else { Ok(password) });
+    let password = password.and_then(|password| match password.as_str() {
+        "" => Err("is empty".into()),
+        text if text.starts_with(MASK) => Err(IS_A_MASK.into()),
+        _ => Ok(password),
+    });
     password.map(Some).map_err(|what| {
         element.fault(faults, key, what);
         Told

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::secrets::{IS_A_MASK, MASK};
 use super::signalling::Signalling;
 use super::{number_within, time, time_within};
 use crate::config::fault::{Faults, Place};
@@ -173,6 +174,8 @@ fn browser(
             && (server.username.is_none() || server.credential.is_none())
         {
             Some(format!("{url:?} needs a `username` and a `credential`: browsers refuse it without"))
+        } else if server.credential.as_ref().is_some_and(|credential| credential.starts_with(MASK)) {
+            Some(IS_A_MASK.to_string())
         } else {
             None
         };

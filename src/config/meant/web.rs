@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{number_within, time_within};
+use super::{number_within, secrets, time_within};
 use crate::config::fault::Faults;
 use crate::config::reader::{self, Element};
 use crate::config::scalars::Url;
@@ -149,6 +149,7 @@ fn webhooks(dir: &Path, web: &Written<'_>, faults: &mut Faults) -> Vec<Webhook> 
             _ => ("url", Err("one of secret and secret_file is needed: nobody could tell who sent it".to_string())),
         };
         match secret {
+            Ok(secret) if secret.starts_with(secrets::MASK) => web.fault_at(faults, &at(key), secrets::IS_A_MASK),
             Ok(secret) if secret.chars().count() < SHORTEST_SECRET => {
                 let what = format!("the secret is too short; at least {SHORTEST_SECRET} letters are needed");
                 web.fault_at(faults, &at(key), what);

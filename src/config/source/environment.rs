@@ -17,7 +17,7 @@ use crate::config::reader;
 
 const PREFIX: &str = "HOTLINE__";
 /// What a table of a list is known by.
-const IDS: [&str; 3] = ["id", "number", "key"];
+pub const IDS: [&str; 3] = ["id", "number", "key"];
 
 pub fn lay(
     files: &mut [&mut File],

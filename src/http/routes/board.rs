@@ -154,6 +154,7 @@ pub async fn schedules(State(web): State<Arc<Web>>) -> Json<Vec<ScheduleNow>> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Switch {
     /// `open`, `closed`, or `auto`: by its hours.
     to: SwitchTo,

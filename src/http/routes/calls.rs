@@ -125,7 +125,8 @@ pub async fn order(
     if let Order::Note { text } = &order {
         Problem::unless_short("text", text, LONGEST_NOTE)?;
     }
-    if matches!(order, Order::Supervise { .. } | Order::TakeOver | Order::LeaveSupervision) && !who.is(Role::Supervisor)
+    if matches!(order, Order::Supervise { .. } | Order::TakeOver {} | Order::LeaveSupervision {})
+        && !who.is(Role::Supervisor)
     {
         return Err(Problem::forbidden("that is for supervisors"));
     }
@@ -135,6 +136,7 @@ pub async fn order(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MoveTo {
     #[schema(max_length = 64)]
     queue: String,

@@ -51,18 +51,18 @@ pub async fn diff(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Files {
-    /// By their names within the folder; those that are not named are as they are in force.
+    /// By their names within the folder; those that are not named are as they are in force. A mask of `GET /config`
+    /// stands for the secret in whose place it was shown.
     files: BTreeMap<String, String>,
 }
 
-impl Files {
-    fn checked(self) -> Result<BTreeMap<String, String>, Problem> {
-        if self.files.len() > FILES {
-            return Err(Problem::bad("files", format!("at most {FILES} files are looked at")));
-        }
-        Ok(self.files)
+fn few(files: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+    if files.len() > FILES {
+        return Err(Problem::bad("files", format!("at most {FILES} files are looked at")));
     }
+    Ok(files)
 }
 
 /// Check files without letting them take effect: faults, warnings, and what would change
@@ -73,15 +73,16 @@ impl Files {
 pub async fn check(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
-    Body(files): Body<Files>,
+    Body(Files { files }): Body<Files>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(web.ask(&who, Ask::Check { files: files.checked()? }).await?))
+    Ok(Json(web.ask(&who, Ask::Check { files: few(files)? }).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Trial {
-    #[serde(flatten)]
-    with: Files,
+    /// As of `/config/check`.
+    files: BTreeMap<String, String>,
     /// A day of the records, e.g. 2026-11-25, is played; without it a working day of a large city.
     #[schema(format = Date)]
     recorded: Option<String>,
@@ -127,17 +128,18 @@ pub struct Played {
 pub async fn simulate(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
-    Body(Trial { with, recorded }): Body<Trial>,
+    Body(Trial { files, recorded }): Body<Trial>,
 ) -> Result<Json<Simulated>, Problem> {
     let date = |text: String| match text.parse() {
         Ok(date) => Ok(date),
         Err(_) => Err(Problem::bad("recorded", format!("found {text:?}; a date is meant, e.g. 2026-11-25"))),
     };
     let recorded = recorded.filter(|text| !text.is_empty()).map(date).transpose()?;
-    Ok(Json(web.ask_for(&who, Ask::Simulate { files: with.checked()?, recorded }).await?))
+    Ok(Json(web.ask_for(&who, Ask::Simulate { files: few(files)?, recorded }).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Reload {
     /// Why.
     #[serde(default)]
@@ -163,6 +165,7 @@ pub async fn reload(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Rollback {
     /// The version; without it the one before the present one.
     to: Option<u64>,

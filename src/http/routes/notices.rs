@@ -28,6 +28,7 @@ const AT_ONCE: usize = 50;
 const LASTS: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewNotice {
     #[schema(max_length = 500)]
     text: String,

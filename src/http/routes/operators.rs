@@ -30,6 +30,11 @@ async fn act(web: &Web, who: &Who, operator: String, act: OperatorAct) -> Result
     Ok(accepted())
 }
 
+/// What is sent with a command that says everything by its address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
 /// Ready for calls
 #[utoipa::path(
     post, path = "/operators/{id}/ready", tag = "operators", params(("id" = String, Path)),
@@ -39,11 +44,13 @@ pub async fn ready(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Result<Response, Problem> {
     act(&web, &who, id, OperatorAct::Ready).await
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NotReady {
     /// One of those in `/directory`.
     #[schema(max_length = 64)]
@@ -77,11 +84,13 @@ pub async fn sign_out(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Result<Response, Problem> {
     act(&web, &who, id, OperatorAct::SignOut).await
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Extend {
     /// How much longer, within the queue's longest wrap-up.
     #[schema(minimum = 1000, maximum = 3_600_000)]
@@ -114,6 +123,7 @@ pub async fn end_wrap_up(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Result<Response, Problem> {
     act(&web, &who, id, OperatorAct::EndWrapUp).await
 }

@@ -1,12 +1,13 @@
 //! Records: searched page by page, and written out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -15,11 +16,13 @@ use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::call_id;
+use crate::http::guard::{AUDITED, From};
 use crate::http::problem::{Asking, Problem};
 use crate::http::server::Web;
+use crate::http::signing::Who;
 use crate::ids::CallId;
 use crate::moment::Moment;
-use crate::records::{Filter, Outcome, ReadFault, printed, search, when, write_csv, write_jsonl};
+use crate::records::{Audit, Filter, Outcome, ReadFault, printed, search, when, write_csv, write_jsonl};
 
 /// Records of one page.
 const LIMIT: usize = 50;
@@ -41,7 +44,7 @@ pub struct Asked {
     since: Option<String>,
     /// Calls that arrived before this time.
     until: Option<String>,
-    /// The caller's number.
+    /// The caller's number, or how it begins or ends; with or without `+86` before it.
     #[param(max_length = 128)]
     from: Option<String>,
     /// What they dialled.
@@ -99,7 +102,7 @@ impl Asked {
         Ok(Filter {
             since: time("since", self.since)?,
             until: time("until", self.until)?,
-            from: text("from", self.from)?,
+            caller: text("from", self.from)?,
             to: text("to", self.to)?,
             operator: text("operator", self.operator)?,
             queue: text("queue", self.queue)?,
@@ -156,8 +159,16 @@ pub async fn list(
         (status = 429, body = Problem)
     )
 )]
-pub async fn csv(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> Result<Response, Problem> {
-    export(web, asked, "text/csv; charset=utf-8", "records.csv", |data, filter, zone, out| {
+pub async fn csv(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Extension(From(from)): Extension<From>,
+    method: Method,
+    uri: Uri,
+    Asking(asked): Asking<Asked>,
+) -> Result<Response, Problem> {
+    let by = By { who: who.id, from, method, uri };
+    export(web, asked, by, "text/csv; charset=utf-8", "records.csv", |data, filter, zone, out| {
         write_csv(data, filter, zone, out).map(drop)
     })
 }
@@ -170,19 +181,50 @@ pub async fn csv(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> R
         (status = 429, body = Problem)
     )
 )]
-pub async fn jsonl(State(web): State<Arc<Web>>, Asking(asked): Asking<Asked>) -> Result<Response, Problem> {
-    export(web, asked, "application/jsonl", "records.jsonl", |data, filter, zone, out| {
+pub async fn jsonl(
+    State(web): State<Arc<Web>>,
+    Extension(who): Extension<Who>,
+    Extension(From(from)): Extension<From>,
+    method: Method,
+    uri: Uri,
+    Asking(asked): Asking<Asked>,
+) -> Result<Response, Problem> {
+    let by = By { who: who.id, from, method, uri };
+    export(web, asked, by, "application/jsonl", "records.jsonl", |data, filter, zone, out| {
         write_jsonl(data, filter, zone, out).map(drop)
     })
+}
+
+/// Who has records written out, and how they asked.
+struct By {
+    who: String,
+    from: IpAddr,
+    method: Method,
+    uri: Uri,
 }
 
 type Write = fn(&std::path::Path, &Filter, &TimeZone, &mut Pieces) -> Result<(), ReadFault>;
 
 /// Written as it is read: however many there are, few are in memory.
-fn export(web: Arc<Web>, asked: Asked, kind: &'static str, name: &str, write: Write) -> Result<Response, Problem> {
-    let filter = asked.filter((web.now)(), &web.zone)?;
+fn export(
+    web: Arc<Web>,
+    asked: Asked,
+    by: By,
+    kind: &'static str,
+    name: &str,
+    write: Write,
+) -> Result<Response, Problem> {
+    let now = (web.now)();
+    let filter = asked.filter(now, &web.zone)?;
     let busy = |_| Problem::too_many("so many exports are being written already", 10);
     let place = web.exports.clone().try_acquire_owned().map_err(busy)?;
+    if by.method != Method::HEAD {
+        let path = by.uri.path_and_query().map_or("", |path| path.as_str());
+        let what = format!("GET {}", path.strip_prefix("/api/v1").unwrap_or(path)).chars().take(AUDITED).collect();
+        let audit = Audit { id: 0, at: now, who: by.who, what, from: by.from.to_string(), result: "200".into() };
+        // What nobody can be told of afterwards is not handed out.
+        web.access.write_audit(&audit).map_err(|fault| Problem::unavailable(fault.to_string()))?;
+    }
     let (pieces, coming) = mpsc::channel(PIECES);
     let mut out = Pieces { pieces, gathered: Vec::with_capacity(PIECE), runtime: tokio::runtime::Handle::current() };
     tokio::task::spawn_blocking(move || {

@@ -20,6 +20,7 @@ use crate::http::signing::{self, Proof, Who};
 use crate::http::words::IceServer;
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// An operator's number, or the id of a `[[web.person]]`.
     #[schema(max_length = 64)]
@@ -37,6 +38,8 @@ pub struct Session {
     seat: Option<String>,
     /// To be repeated in the header X-CSRF-Token with each command; programs with a token need none.
     csrf: Option<String>,
+    /// That of the house, in which pages show times and mean days, e.g. `Asia/Shanghai`; null: it has no such name.
+    time_zone: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,22 +51,27 @@ pub struct Person {
     language: Option<String>,
 }
 
-fn session(who: &Who) -> Session {
+fn session(web: &Web, who: &Who) -> Session {
     let person = &who.person;
     let csrf = match &who.proof {
         Proof::Session { token, .. } => Some(passwords::csrf(token)),
         Proof::Token { .. } | Proof::Password => None,
     };
     let (id, name, language) = (who.id.clone(), person.name.clone(), person.language.clone());
-    Session { person: Person { id, name, roles: person.roles.clone(), language }, seat: who.seat.clone(), csrf }
+    let person = Person { id, name, roles: person.roles.clone(), language };
+    Session { person, seat: who.seat.clone(), csrf, time_zone: web.zone.iana_name().map(String::from) }
 }
 
 /// Sign in
 ///
-/// Sets the cookie `hotline`. An operator who names a seat is signed in there, not ready. Too many tries: 429.
+/// Sets the cookie `hotline`. An operator who names a seat is signed in there, not ready: 409 if a colleague is signed
+/// in there (`fields.seat` says who), unless a supervisor takes it. Too many tries: 429.
 #[utoipa::path(
     post, path = "/session", tag = "session", request_body = SignIn, security(()),
-    responses((status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem))
+    responses(
+        (status = 200, body = Session), (status = 401, body = Problem), (status = 409, body = Problem),
+        (status = 429, body = Problem)
+    )
 )]
 pub async fn sign_in(
     State(web): State<Arc<Web>>,
@@ -83,6 +91,7 @@ pub async fn sign_in(
     let mut seat = given.seat.filter(|seat| !seat.is_empty() && is_operator);
     let mut who = Who { id: given.name, person, seat: seat.clone(), proof: Proof::Password };
     if let Some(seat) = seat.clone() {
+        signing::unless_taken(&web, &who, &seat).await?;
         web.ask(&who, Ask::Operator { operator: who.id.clone(), act: OperatorAct::SignIn { seat } }).await?;
     } else if is_operator {
         // They are signed in at a seat already: this page is there.
@@ -97,7 +106,7 @@ pub async fn sign_in(
     let cookie = signing::set_cookie(Some(&token), settings.is_secure(), settings.session_lasts(&who.person));
     let hash = passwords::token_hash(&token);
     (who.seat, who.proof) = (seat, Proof::Session { token, hash });
-    Ok(([(header::SET_COOKIE, cookie)], Json(session(&who))).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Json(session(&web, &who))).into_response())
 }
 
 /// Who is signed in here
@@ -109,7 +118,7 @@ pub async fn sign_in(
 )]
 pub async fn show(State(web): State<Arc<Web>>, Extension(mut who): Extension<Who>) -> Result<Json<Session>, Problem> {
     who.seat = signing::seat(&web, &who).await?;
-    Ok(Json(session(&who)))
+    Ok(Json(session(&web, &who)))
 }
 
 /// Sign out
@@ -129,6 +138,7 @@ pub async fn sign_out(State(web): State<Arc<Web>>, Extension(who): Extension<Who
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Seat {
     /// Null: the operator leaves it.
     #[schema(max_length = 64)]
@@ -136,6 +146,8 @@ pub struct Seat {
 }
 
 /// Sit down at another seat
+///
+/// 409 if a colleague is signed in there: `fields.seat` says who. Supervisors take it all the same.
 #[utoipa::path(
     put, path = "/session/seat", tag = "session", request_body = Option<Seat>,
     responses((status = 200, body = Session), (status = 409, body = Problem))
@@ -146,6 +158,9 @@ pub async fn take_seat(
     Body(given): Body<Seat>,
 ) -> Result<Json<Session>, Problem> {
     let seat = given.seat.filter(|seat| !seat.is_empty());
+    if let Some(seat) = &seat {
+        signing::unless_taken(&web, &who, seat).await?;
+    }
     let act = match seat.clone() {
         Some(seat) => OperatorAct::SignIn { seat },
         None => OperatorAct::SignOut,
@@ -155,7 +170,7 @@ pub async fn take_seat(
         web.access.set_seat(hash, seat.as_deref())?;
     }
     who.seat = seat;
-    Ok(Json(session(&who)))
+    Ok(Json(session(&web, &who)))
 }
 
 #[derive(Debug, Serialize, ToSchema)]

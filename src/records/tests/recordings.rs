@@ -57,5 +57,5 @@ fn what_is_complete_and_wav_still_is_found_and_what_a_kill_cut_apart_from_it() {
     let since = Moment::default();
     assert_eq!(wav_recordings(dir.path(), since).unwrap(), [complete.call_id]);
     assert_eq!(unfinished_recordings(dir.path(), since).unwrap(), [(cut.call_id, FILE.to_string())]);
-    assert_eq!(wav_recordings(dir.path(), at(1_000_000)).unwrap(), []);
+    assert!(wav_recordings(dir.path(), at(1_000_000)).unwrap().is_empty());
 }

@@ -12,6 +12,9 @@ import { attempt, say } from "../parts/toast";
 import type { Checked, Configuration, Difference, Simulated, Version } from "../words";
 import { SimulatedPanel, simulated, skillNames } from "./simulated";
 
+/** Changes of a version that are shown without being asked for. */
+const AT_ONCE = 3;
+
 const inForce = signal<Configuration | null>(null);
 const versions = signal<Version[]>([]);
 /** What was changed here, by file; nothing of it is anywhere else. */
@@ -134,11 +137,19 @@ function Versions() {
               )}
             </p>
             {one.note && <p>{one.note}</p>}
-            {(one.changes ?? []).slice(0, 3).map((change) => (
+            {(one.changes ?? []).slice(0, AT_ONCE).map((change) => (
               <p key={change} class="hint">
                 {change}
               </p>
             ))}
+            {(one.changes ?? []).length > AT_ONCE && (
+              <details class="hint">
+                <summary>{t.admin.moreChanges((one.changes ?? []).length - AT_ONCE)}</summary>
+                {(one.changes ?? []).slice(AT_ONCE).map((change) => (
+                  <p key={change}>{change}</p>
+                ))}
+              </details>
+            )}
             {present !== undefined && one.version !== present && (
               <div class="row">
                 <button type="button" class="small" onClick={() => compare(one.version, present)}>
@@ -231,7 +242,7 @@ function Outcome({ go }: { go: (to: { file: string; line: number; column: number
 export function Configured() {
   const t = words.value;
   const [name, setName] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState<"" | "check" | "simulate" | "reload">("");
   const [note, setNote] = useState("");
   const [recorded, setRecorded] = useState(false);
   const [date, setDate] = useState(yesterday());
@@ -269,13 +280,13 @@ export function Configured() {
       element.scrollTop = Math.max(0, (to.line - 5) * (element.scrollHeight / element.value.split("\n").length));
     });
   };
-  const working = async (what: () => Promise<void>) => {
-    setBusy(true);
+  const working = async (at: "check" | "simulate" | "reload", what: () => Promise<void>) => {
+    setBusy(at);
     await attempt(what);
-    setBusy(false);
+    setBusy("");
   };
   const reload = (dry_run: boolean) =>
-    working(async () => {
+    working("reload", async () => {
       const done = await post<Checked & { needs_restart?: string[] }>("/config/reload", { note, dry_run });
       checked.value = { ...done, faults: [], changes: [...(done.changes ?? []), ...(done.needs_restart ?? [])] };
       if (!dry_run) {
@@ -320,6 +331,7 @@ export function Configured() {
             spellcheck={false}
             wrap="off"
             value={text}
+            readOnly={busy === "check" || busy === "simulate"}
             onInput={(event) => edit(event.currentTarget.value)}
           />
           <div class="row">
@@ -345,34 +357,38 @@ export function Configured() {
             <span class="grow" />
             <button
               type="button"
-              disabled={busy}
+              disabled={busy !== ""}
               onClick={() =>
-                void working(async () => {
-                  checked.value = await post<Checked>("/config/check", sent());
+                void working("check", async () => {
+                  const asked = changed.value;
+                  const answer = await post<Checked>("/config/check", sent());
+                  // What was found in a text that stands there no more is of no use.
+                  if (changed.value === asked) checked.value = answer;
                 })
               }
             >
-              {t.admin.check}
+              {busy === "check" ? t.admin.checking : t.admin.check}
             </button>
             <button
               type="button"
               class="main"
-              disabled={busy}
+              disabled={busy !== ""}
               onClick={() =>
-                void working(async () => {
+                void working("simulate", async () => {
+                  const asked = changed.value;
                   const played = await post<Simulated>("/config/simulate", {
                     ...sent(),
                     ...(day ? { recorded: day } : {}),
                   });
-                  simulated.value = { played, recorded: day };
+                  if (changed.value === asked) simulated.value = { played, recorded: day };
                 })
               }
             >
-              {busy ? t.admin.simulating : t.admin.simulate}
+              {busy === "simulate" ? t.admin.simulating : t.admin.simulate}
             </button>
             <button
               type="button"
-              disabled={Object.keys(changed.value).length === 0}
+              disabled={busy !== "" || Object.keys(changed.value).length === 0}
               onClick={() => {
                 changed.value = {};
                 checked.value = null;
@@ -395,10 +411,10 @@ export function Configured() {
               value={note}
               onInput={(event) => setNote(event.currentTarget.value)}
             />
-            <button type="button" disabled={busy} onClick={() => void reload(true)}>
+            <button type="button" disabled={busy !== ""} onClick={() => void reload(true)}>
               {t.admin.dryRun}
             </button>
-            <button type="button" disabled={busy} onClick={() => void reload(false)}>
+            <button type="button" disabled={busy !== ""} onClick={() => void reload(false)}>
               {t.admin.reloadNow}
             </button>
           </div>

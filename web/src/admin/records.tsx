@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, get, query, segment } from "../api";
 import { callerOf } from "../caller";
 import { askDirectory } from "../directory";
-import { clock, count, dateTime, number, time, today } from "../format";
+import { clock, count, dateTime, dayAfter, number, time, today } from "../format";
 import { open, words } from "../language";
 import { Dialog } from "../parts/dialog";
 import { Story } from "../parts/story";
@@ -28,7 +28,7 @@ interface Sought {
 }
 
 const sought = signal<Sought>({
-  since: today(),
+  since: "",
   until: "",
   from: "",
   to: "",
@@ -41,6 +41,8 @@ const sought = signal<Sought>({
 const found = signal<CallRecord[] | null>(null);
 const next = signal<string | null>(null);
 const directory = signal<Directory | null>(null);
+/** Until then it is not known where the house is, and which day it is there. */
+let begun = false;
 /** What is shown was sought so; "more" goes on with it, whatever is typed meanwhile. */
 let asked: Sought = sought.value;
 
@@ -48,17 +50,10 @@ const LIMIT = 50;
 /** A date field lets one type years of five digits. */
 const LAST_DAY = "9999-12-31";
 
-/** Midnight here of a day as one types it, so many days on; nothing for what is no day. */
-export function midnight(day: string, add: number): string {
-  const date = new Date(`${day}T00:00:00`);
-  date.setDate(date.getDate() + add);
-  return Number.isNaN(date.getTime()) ? "" : date.toISOString();
-}
-
-/** The end of a day is included; numbers are typed with and without spaces. */
+/** Days are those of the house. The end of one is included; numbers are typed with and without spaces. */
 function moments(given: Sought): Record<string, string> {
   const bare = (number: string) => number.replaceAll(/[\s-]/g, "");
-  const [since, until] = [midnight(given.since, 0), midnight(given.until, 1)];
+  const [since, until] = [dayAfter(given.since, 0), dayAfter(given.until, 1)];
   return { ...given, since, until, from: bare(given.from), to: bare(given.to) };
 }
 
@@ -292,6 +287,8 @@ export function Records() {
   const t = words.value;
   const [shown, show] = useState<CallRecord | null>(null);
   useEffect(() => {
+    if (!begun) sought.value = { ...sought.value, since: today() };
+    begun = true;
     void attempt(() => look(null));
     if (!directory.value) {
       askDirectory().then(

@@ -32,8 +32,10 @@ function value(of: { mean: number } | null | undefined, unit: Figure["unit"], si
   if (unit === "count") return sign + count(Math.round(of.mean));
   const digits = (n: number) =>
     n.toLocaleString(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  // What is between two percentages is counted in points.
+  const share = signed ? ` ${words.value.common.unit.points}` : "%";
   return unit === "share"
-    ? `${sign}${digits(of.mean * 100)}%`
+    ? `${sign}${digits(of.mean * 100)}${share}`
     : `${sign}${digits(of.mean)} ${words.value.common.unit.s}`;
 }
 

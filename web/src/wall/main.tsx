@@ -6,7 +6,7 @@ import { connection, figures, operators, refresh, standing } from "../board";
 import { now } from "../clock";
 import { laidOut, MINUTES } from "../day";
 import { emergencies, sinceWhen, stageOf } from "../emergencies";
-import { clock, count, percent, since } from "../format";
+import { clock, count, here, minuteAt, percent, since, today } from "../format";
 import { open, words } from "../language";
 import { begin } from "../parts/begin";
 import { Chart, type Line } from "../parts/chart";
@@ -48,8 +48,7 @@ function useLetters(): number {
 
 /** The quarter of an hour that goes on, as minutes after midnight here. */
 const quarter = computed(() => {
-  const at = new Date(now.value);
-  return Math.floor((at.getHours() * 60 + at.getMinutes()) / 15) * 15;
+  return Math.floor(minuteAt(new Date(now.value)) / 15) * 15;
 });
 
 function Head() {
@@ -60,7 +59,7 @@ function Head() {
     <header class="wall-head">
       <h1>{t.wall.title}</h1>
       <p class="soft date">
-        {at.toLocaleDateString(locale, { year: "numeric", month: "long", day: "numeric", weekday: "long" })}
+        {at.toLocaleDateString(locale, { year: "numeric", month: "long", day: "numeric", weekday: "long", ...here() })}
       </p>
       <span class="grow" />
       <span class="switches">
@@ -70,7 +69,13 @@ function Head() {
         </button>
       </span>
       <p class="time" data-field="clock">
-        {at.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })}
+        {at.toLocaleTimeString(locale, {
+          hour: "2-digit",
+          minute: "2-digit",
+          second: "2-digit",
+          hourCycle: "h23",
+          ...here(),
+        })}
       </p>
     </header>
   );
@@ -327,9 +332,9 @@ function Wall() {
 }
 
 // A day begins: what was today is yesterday, and that comes with the board only.
-let day = new Date(now.value).getDate();
+let day = today(new Date(now.value));
 now.subscribe((at) => {
-  const next = new Date(at).getDate();
+  const next = today(new Date(at));
   if (next !== day) setTimeout(refresh, 5_000);
   day = next;
 });
