@@ -684,8 +684,9 @@ describe("what is noticed", () => {
   test("a page whose seat has another phone by now says that it rings and talks there", async () => {
     await ready();
     // Somebody registered at the seat after this page: its call rings there.
-    const call = served.house.ring("1001");
-    served.house.phones.end(call);
+    const call = [...served.house.calls.values()].find((one) => one.stage === "waiting")?.id ?? "";
+    served.house.call(call, { stage: "ringing", operator: "1001", seat: "8001" });
+    served.house.operator("1001", { state: "offered", call, until: new Date(Date.now() + 20_000).toISOString() });
     await page.waitForSelector('[data-field="hint"]:has-text("另一台电话上振铃")', { timeout: 10_000 });
     served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });
     served.house.operator("1001", { state: "talking", call });
