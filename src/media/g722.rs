@@ -3,7 +3,8 @@
 //!
 //! The codec cuts sound into two bands of 4 kHz, each with an adaptive quantizer of its own: six bits of a byte are the
 //! lower band's, two the upper's. What is decoded here leaves the upper band out, what is encoded has silence in it.
-//! Between two legs that both speak G.722 nothing is decoded, and both bands pass. Nothing here is allocated.
+//! Between two legs that both speak G.722 nothing is decoded, and both bands pass. Nothing is allocated but for a whole
+//! recording.
 
 /// What the upper band of silence looks like: the smallest step up, of a quantizer that has come to rest.
 const NO_UPPER_BAND: u8 = 0xC0;
@@ -126,6 +127,12 @@ impl Band {
 /// One stream that is made.
 #[derive(Clone, Debug)]
 pub struct Encoder(Band);
+
+/// A whole recording at 8 kHz.
+pub fn encoded(samples: &[i16]) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    samples.iter().map(|sample| encoder.encode(*sample)).collect()
+}
 
 /// One stream that is heard.
 #[derive(Clone, Debug)]

@@ -63,7 +63,7 @@ impl Engine {
     /// Takes one input and returns its number (1, 2, 3 …). Deadlines due before it run first, each at
     /// its own time, so that the outputs depend on nothing but the inputs and their moments.
     pub fn handle(&mut self, now: Moment, input: Input) -> u64 {
-        self.handle_deadline(now);
+        self.handle_deadline(input.due_by(now));
         let now = self.advance(now);
         self.seq += 1;
         self.take(now, input);

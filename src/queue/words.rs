@@ -160,6 +160,16 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// Until when what is due happens before it: while nobody was there nothing did.
+    pub fn due_by(&self, now: Moment) -> Moment {
+        match self {
+            Input::RestartedAfter { alive_at } => (*alive_at).min(now),
+            _ => now,
+        }
+    }
+}
+
 /// Who set an operator's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
 use super::schema;
 use super::store::{self, StoreFault};
@@ -15,6 +15,7 @@ use crate::moment::Moment;
 const FILE: &str = "access.db";
 /// A command and the server wait for each other no longer than this.
 const BUSY: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(10);
 /// Entries of the audit log that are kept; with new ones the oldest go. Those of people who did not prove who they are
 /// have a share of their own: strangers push out each other, and nothing else.
 const KEPT_AUDITS: usize = 200_000;
@@ -25,6 +26,17 @@ pub const NOBODY: &str = "nobody";
 const KEPT_COMMANDS: usize = 20_000;
 /// So often it is looked whether some can go.
 const PRUNE_EVERY: i64 = 1_000;
+
+/// Of a new file only one who opens it makes a write-ahead log; for that SQLite lets nobody wait.
+fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
+    for _ in 0..BUSY.as_millis() / AGAIN.as_millis() {
+        match db.pragma_update(None, "journal_mode", "wal") {
+            Err(fault) if fault.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(AGAIN),
+            done => return done,
+        }
+    }
+    db.pragma_update(None, "journal_mode", "wal")
+}
 
 pub struct Access {
     db: Mutex<Connection>,
@@ -95,7 +107,7 @@ impl Access {
         let open = || -> rusqlite::Result<_> {
             let mut db = Connection::open(&path)?;
             db.busy_timeout(BUSY)?;
-            db.pragma_update(None, "journal_mode", "wal")?;
+            write_ahead(&db)?;
             db.pragma_update(None, "synchronous", "normal")?;
             let migrated = schema::migrate_access(&mut db)?;
             Ok((db, migrated))

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracing::error;
+use tracing::debug;
 
 use super::words::{LineOutcome, LineRecord, NoteRecord, OfferOutcome, Outcome, Record};
 use crate::ids::{CallId, OperatorId};
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> serde_json::Result<Record> {
 
 /// The same where many are read: one that is damaged is told of in the log, and does not keep the others back.
 pub(super) fn readable(call: CallId, text: &str) -> Option<Record> {
-    read(text).inspect_err(|error| error!(%call, %error, "its record cannot be read; it is left out")).ok()
+    read(text).inspect_err(|error| debug!(%call, %error, "its record cannot be read; it is left out")).ok()
 }
 
 /// Visits to lines were not told apart: all that is known is of the call, and taken as one visit to its last queue.

@@ -46,7 +46,10 @@ pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Reco
     let heartbeat: Option<u64> = transaction.query_row("SELECT at FROM heartbeat", [], |row| row.get(0)).optional()?;
     let input: Option<u64> =
         transaction.query_row("SELECT at FROM inputs ORDER BY seq DESC LIMIT 1", [], |row| row.get(0)).optional()?;
-    let alive_at = Moment::from_micros(heartbeat.max(input).unwrap_or(0));
+    // What was decided was decided by somebody who was there.
+    let decided: Option<u64> =
+        transaction.query_row("SELECT at FROM decisions ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
+    let alive_at = Moment::from_micros(heartbeat.max(input).max(decided).unwrap_or(0));
     let closed = close_open_calls(&transaction, alive_at, now)?;
     begin_queue_log(&transaction, alive_at, now)?;
     transaction.commit()?;

@@ -71,6 +71,8 @@ async function freeUdp(): Promise<number> {
 
 /** Written behind the files of the house, and its environment. */
 export interface More {
+  /** Operators sit at their seats from the beginning, and are ready when a phone is there. */
+  seated?: boolean;
   /** Of the one trunk. */
   trunk?: string;
   hotline?: string;
@@ -159,7 +161,7 @@ export class House {
     const people = ["1001", "1002", "1003"].map(
       (id, i) =>
         `[[seat]]\nid = "800${i + 1}"\nsecret = "open-sesame"\n[[operator]]\nid = "${id}"\nname = "${["Anna", "Boris", "Clara"][i]}"\n` +
-        `skills = { mandarin = 5 }\n${id === "1003" ? "supervisor = true\n" : ""}`,
+        `skills = { mandarin = 5 }\n${more.seated ? `seat = "800${i + 1}"\n` : ""}${id === "1003" ? "supervisor = true\n" : ""}`,
     );
     writeFileSync(join(config, "operators.toml"), people.join(""));
     mkdirSync(join(dir, "data"), { recursive: true });

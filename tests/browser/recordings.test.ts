@@ -12,7 +12,7 @@ let house: House;
 let person: Person;
 
 beforeAll(async () => {
-  house = await House.open({ hotline: '[recording]\ncalls = true\nformat = "opus"\n' });
+  house = await House.open({ seated: true, hotline: '[recording]\ncalls = true\nformat = "opus"\n' });
   person = await Person.sit({ language: "en" });
 });
 afterAll(async () => {
@@ -59,16 +59,16 @@ test("it is drawn, played, gone about in, and has both sides in their places", a
       const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
       return [...data].filter((value) => value > 0).length;
     });
-  await expect.poll(drawn).toBeGreaterThan(1_000);
+  await expect.poll(drawn, { timeout: 10_000 }).toBeGreaterThan(1_000);
   expect(await page.getAttribute(".waveform a[download]", "download")).toMatch(/\.opus$/);
 
   await page.click(".waveform button");
   const audio = () => page.evaluate(() => document.querySelector("audio")?.currentTime ?? 0);
-  await expect.poll(audio).toBeGreaterThan(0.5);
+  await expect.poll(audio, { timeout: 10_000 }).toBeGreaterThan(0.5);
   expect(await page.evaluate(() => document.querySelector("audio")?.duration ?? 0)).toBeCloseTo(seconds, 1);
   await page.focus("dialog canvas");
   await page.keyboard.press("ArrowRight");
-  await expect.poll(audio).toBeGreaterThan(5.5);
+  await expect.poll(audio, { timeout: 10_000 }).toBeGreaterThan(5.5);
   expect(await page.evaluate(() => document.querySelector("audio")?.error?.message ?? null)).toBeNull();
 
   const found = await decoded(page, [CITIZEN, OPERATOR]);

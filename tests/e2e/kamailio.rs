@@ -146,7 +146,9 @@ fn certificates(dir: &Path) -> PathBuf {
 fn kamailio_brings_and_takes_calls_over_tls_and_another_steps_in_when_it_is_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let files_of = certificates(dir.path());
-    let (first, secure, second, phone, own) = (free_port(), free_port(), free_port(), free_port(), free_port());
+    let (first, secure, second, own) = (free_port(), free_port(), free_port(), free_port());
+    // A phone for each: what the stopped one did not pass on reaches no call of the other.
+    let phones = [free_port(), free_port()];
     let mut files = Files::new(None);
     let at = files_of.display();
     let carrier = format!(
@@ -161,21 +163,21 @@ fn kamailio_brings_and_takes_calls_over_tls_and_another_steps_in_when_it_is_stop
     files.hotline +=
         &format!("[tls]\ncertificate = \"{at}/house.pem\"\nkey = \"{at}/house.key\"\nclient_ca = \"{at}/ca.pem\"\n");
     files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
-    let mut kamailio = Kamailio::start("127.0.0.2", first, Some((secure, &files_of)), phone);
-    let _other = Kamailio::start("127.0.0.3", second, None, phone);
+    let mut kamailio = Kamailio::start("127.0.0.2", first, Some((secure, &files_of)), phones[0]);
+    let _other = Kamailio::start("127.0.0.3", second, None, phones[1]);
     let house = House::open(&files);
     house.wait_log(&["registered at the carrier", &format!("127.0.0.2:{secure}")]);
-    let call = |carrier: &str| {
+    let call = |carrier: &str, phone: u16| {
         let phone = Sipp::phone("phone_answers", phone);
         let caller = ["-s", "12345", "-key", "key", "5", "-d", "6000", "-p", &free_port().to_string()];
         Sipp::start("caller_presses_info", &[&[carrier][..], &caller].concat()).succeed();
         phone.succeed();
     };
     // The carrier is known by its certificate: at that address nobody is.
-    call(&format!("127.0.0.2:{first}"));
+    call(&format!("127.0.0.2:{first}"), phones[0]);
     kamailio.stop();
     house.wait_log(&["registered at the carrier", &format!("127.0.0.3:{second}")]);
-    call(&format!("127.0.0.3:{second}"));
+    call(&format!("127.0.0.3:{second}"), phones[1]);
     for record in house.wait_records(2) {
         let told = (record["trunk"].as_str(), record["outcome"].as_str(), record["to"].as_str());
         assert_eq!(told, (Some("carrier"), Some("transferred_out"), Some("12345")), "{record:#}");

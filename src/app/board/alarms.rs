@@ -56,8 +56,8 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         due.insert(id, alarm);
     };
     let goal = f64::from(keeper.house.web.goal);
-    let (offered, level) = keeper.day.recent(now, None);
-    if level.is_some_and(|level| level * 100.0 < goal) && offered >= ENOUGH {
+    let (decided, level) = keeper.day.recent(now, None);
+    if level.is_some_and(|level| level * 100.0 < goal) && decided >= ENOUGH {
         let text = format!("最近15分钟接通率低于目标 {goal:.0}%");
         raise("service_level", None, text, format!("fewer than {goal:.0} % were answered in time in 15 minutes"));
     }

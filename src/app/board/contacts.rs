@@ -142,7 +142,9 @@ fn as_they_are(
             now.insert(*id, Contact { callback: !calls.contains_key(id), ..waits });
         }
     }
-    for seen in talks.iter().filter_map(|id| calls.get(id)) {
+    // Of somebody called back the contact is that of the visit.
+    let talks = |seen: &&Seen| [Some(seen.id), seen.record.callback_of].iter().flatten().any(|id| talks.contains(id));
+    for seen in calls.values().filter(talks) {
         if let Some(queue) = &seen.record.queue {
             let since = seen.record.line().and_then(|line| line.left_at).unwrap_or(seen.since);
             now.insert(seen.id, Contact::talks(queue.clone(), since));

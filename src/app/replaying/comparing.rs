@@ -37,7 +37,7 @@ impl Replay {
         let inputs = self.play(Moment::from_micros(u64::MAX), |engine, step| match step {
             Step::Told(input) => {
                 let before = engine.seq();
-                if *input == Input::Restarted {
+                if matches!(input, Input::Restarted | Input::RestartedAfter { .. }) {
                     openings.insert(before);
                     gaps.push((known, before));
                 }
@@ -144,7 +144,7 @@ mod tests {
             let (store, recovered) = Store::open(dir, now, Box::new(|_| {})).unwrap();
             let (engine, _) = recovery::engine(&recovered);
             let mut house = House { engine, store };
-            house.tell(now, Input::Restarted);
+            house.tell(now, Input::RestartedAfter { alive_at: recovered.alive_at });
             house.tell(now, Input::Rules { rules: Arc::new(rules()) });
             house
         }

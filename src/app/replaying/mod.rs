@@ -50,7 +50,7 @@ impl Replay {
             let input: Input = serde_json::from_str(&logged.text).map_err(fault)?;
             // Numbers have gaps where inputs were of no use after a crash.
             engine.number_from(logged.seq.saturating_sub(1));
-            run_until(engine, logged.at, &mut each);
+            run_until(engine, input.due_by(logged.at), &mut each);
             each(engine, Step::Told(&input));
             engine.handle(logged.at, input);
             tell(engine, &mut each);

@@ -277,6 +277,7 @@ fn one_callback_for_a_number_and_none_for_who_has_none() {
 fn numbers_that_cost_more_are_refused_when_the_key_is_pressed_unless_they_are_allowed() {
     let asks = |from: &str, change: fn(&mut crate::call::Outward)| {
         let mut settings = desk::settings();
+        settings.outward.allow = Default::default();
         change(&mut settings.outward);
         let mut house = House::with(settings, called_back(CallbackFirst::Customer), &[]);
         let caller = house.call(1, from);

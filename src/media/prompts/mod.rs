@@ -1,4 +1,5 @@
-//! The prompts: WAV files read once at start, made equally loud, and encoded for each codec; then only copied.
+//! The prompts: WAV files read once at start, made equally loud, and encoded for each codec; then only copied. Into G.722,
+//! which costs most, they are encoded when the first leg that speaks it hears them.
 
 mod loudness;
 mod made;
@@ -7,7 +8,7 @@ mod wav;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use loudness::{MOST_GAIN, SILENCE, active_level};
@@ -24,19 +25,20 @@ use crate::ids::{Language, Prompt};
 pub struct Clip {
     pcma: Vec<u8>,
     pcmu: Vec<u8>,
-    g722: Vec<u8>,
+    samples: Vec<i16>,
+    g722: OnceLock<Vec<u8>>,
 }
 
 impl Clip {
     /// From 16-bit samples at 8 kHz.
     pub fn of_samples(samples: &[i16]) -> Self {
         let frames = samples.len().div_ceil(FRAME).max(1) * FRAME;
-        let padded = || samples.iter().copied().chain(std::iter::repeat(0)).take(frames);
-        let mut encoder = g722::Encoder::new();
+        let samples: Vec<i16> = samples.iter().copied().chain(std::iter::repeat(0)).take(frames).collect();
         Self {
-            pcma: padded().map(linear_to_pcma).collect(),
-            pcmu: padded().map(linear_to_pcmu).collect(),
-            g722: padded().map(|sample| encoder.encode(sample)).collect(),
+            pcma: samples.iter().map(|sample| linear_to_pcma(*sample)).collect(),
+            pcmu: samples.iter().map(|sample| linear_to_pcmu(*sample)).collect(),
+            samples,
+            g722: OnceLock::new(),
         }
     }
 
@@ -54,7 +56,7 @@ impl Clip {
         let bytes = match codec {
             Codec::Pcma => &self.pcma,
             Codec::Pcmu => &self.pcmu,
-            Codec::G722 => &self.g722,
+            Codec::G722 => self.g722.get_or_init(|| g722::encoded(&self.samples)),
         };
         bytes.get(index * FRAME..(index + 1) * FRAME)
     }

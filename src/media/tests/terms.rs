@@ -166,15 +166,15 @@ fn of_two_offers_under_different_rules_the_one_that_was_sent_is_answered() {
         negotiation.encrypt(if required { Srtp::IfOffered } else { Srtp::Required });
         let second = negotiation.make_offer(None);
         let (sealed, plain) = if required { (first, second) } else { (second, first) };
-        assert!(told(&sealed).starts_with("m=audio 20000 RTP/SAVP 8|a=crypto:1 "), "{}", told(&sealed));
-        assert_eq!(told(&plain), "m=audio 20000 RTP/AVP 8");
+        assert!(told(&sealed).starts_with("m=audio 20000 RTP/SAVP 8 101|a=crypto:1 "), "{}", told(&sealed));
+        assert_eq!(told(&plain), "m=audio 20000 RTP/AVP 8 101");
         // It went over the trunk that wants it in the clear.
         let mut in_the_clear = negotiation.clone();
         in_the_clear.encrypt(Srtp::IfOffered);
         assert!(in_the_clear.take_answer(answer("m=audio 4000 RTP/SAVP 8|{A}").as_bytes()).is_err(), "not offered");
         in_the_clear.take_answer(answer("m=audio 4000 RTP/AVP 8").as_bytes()).unwrap();
         assert_eq!(in_the_clear.encryption(), None);
-        assert_eq!(told(&in_the_clear.make_offer(None)), "m=audio 20000 RTP/AVP 8", "and stays so");
+        assert_eq!(told(&in_the_clear.make_offer(None)), "m=audio 20000 RTP/AVP 8 101", "and stays so");
         // It went over the other: our key is the one that the offer told.
         negotiation.encrypt(Srtp::Required);
         assert!(negotiation.take_answer(answer("m=audio 4000 RTP/AVP 8").as_bytes()).is_err(), "in the clear");

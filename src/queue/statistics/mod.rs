@@ -141,7 +141,9 @@ impl Statistics {
             Output::Ended { contact, operator, queue, talk_ms, hold_ms } => {
                 self.ended(at, *contact, operator, queue, *talk_ms, *hold_ms);
             }
-            Output::Left { contact, why, .. } => self.left(at, *contact, *why),
+            Output::Left { contact, why, waited_ms, .. } => {
+                self.left(at, *contact, *why, Duration::from_millis(*waited_ms));
+            }
             Output::CallbackTaken { contact, .. } => self.close(*contact, |figures| figures.callbacks += 1),
             Output::OfferEnded { contact, operator, outcome, .. } => {
                 self.offer_ended(at, *contact, operator, *outcome);
@@ -303,9 +305,11 @@ impl Statistics {
         }
     }
 
-    fn left(&mut self, at: Moment, contact: CallId, why: LeftLine) {
+    fn left(&mut self, at: Moment, contact: CallId, why: LeftLine, told: Duration) {
         let Some(open) = self.open.get(&contact) else { return };
-        let (waited, late) = (at.since(open.at), open.late);
+        // Whom a restart cut off waited until the house was there last.
+        let waited = if why == LeftLine::Restarted { told } else { at.since(open.at) };
+        let late = open.late;
         let facts = self.queues.get(&open.queue);
         let short = facts.is_some_and(|facts| facts.promise.is_short(waited));
         let within = facts.is_none_or(|facts| facts.promise.is_kept_after(waited));

@@ -91,7 +91,7 @@ impl Statistics {
         self.running.as_ref()?.day.get(of)
     }
 
-    /// How many joined in the last 15 minutes (to ten seconds), and the share of them who were answered in time; of one
+    /// Of how many who joined in the last 15 minutes (to ten seconds) it is decided, and the share that was answered in time; of one
     /// queue, or of the house.
     pub fn recent(&self, now: Moment, queue: Option<&QueueId>) -> (u64, Option<f64>) {
         let mut all = Contacts::default();
@@ -103,6 +103,6 @@ impl Statistics {
             }
             at = at + STEP;
         }
-        (all.offered, all.service_level(ServiceLevel::Strict))
+        (all.decided(), all.service_level(ServiceLevel::Strict))
     }
 }

@@ -195,6 +195,7 @@ fn whom_a_restart_cut_off_did_not_leave_early() {
     let all = house.of(Of::House, 0);
     let causes: Vec<_> = all.late.iter().filter(|(_, count)| **count > 0).map(|(cause, _)| *cause).collect();
     assert_eq!((all.restarted, causes, all.conserves()), (1, vec![LateCause::Restarted], true));
+    assert_eq!(all.longest_wait, Duration::from_secs(1), "nobody waited while the house was away");
 }
 
 #[test]

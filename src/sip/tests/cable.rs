@@ -141,7 +141,7 @@ impl Cable {
             Event::ReofferAnswered { leg, result } => {
                 (leg, format!("reoffer {}", if result.is_ok() { "taken" } else { "refused" }))
             }
-            Event::Ringing { .. } | Event::Progress { .. } => return,
+            Event::Ringing { .. } | Event::Progress { .. } | Event::Because { .. } => return,
             other => panic!("{other:?}"),
         };
         self.told[end].entry(leg).or_default().push(what);
