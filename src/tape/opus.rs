@@ -19,7 +19,7 @@ use super::writing::{Tape, Written, samples_last};
 
 /// Bits a second of each channel: more than speech of a telephone's band needs, so that both sides stay apart and
 /// whole when two speak at once.
-const BITRATE: i32 = 16_000;
+const BITRATE: i32 = 24_000;
 /// What more of it costs is not heard in a telephone's band.
 const COMPLEXITY: i32 = 2;
 /// Samples of a packet: 20 ms.
@@ -278,7 +278,7 @@ mod tests {
             let hash = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&bytes));
             assert_eq!((written.sha256, written.bytes), (hash, bytes.len() as u64));
             assert_eq!((written.length, written.encrypted), (before.length, before.encrypted));
-            assert!(written.bytes * 3 < before.bytes, "{} of {} bytes", written.bytes, before.bytes);
+            assert!(written.bytes * 2 < before.bytes, "{} of {} bytes", written.bytes, before.bytes);
             let is = sides(&small, &keys).unwrap();
             assert_eq!(Reader::open(&small, &keys).unwrap().lasts().unwrap(), before.length);
             for (side, other) in [(0, 1), (1, 0)] {
