@@ -227,13 +227,14 @@ fn difference(seen: &Seen, records: &[Record]) -> Option<String> {
         return Some(format!("{id}: {says}, the record has answered_at {:?}", record.answered_at));
     }
     let outcome = record.outcome;
+    // An operator came to the phone while the caller was about to leave.
+    let answered_meanwhile = outcome == Some(Outcome::Answered) && record.talk_ms < TOLERANCE.as_millis() as u64;
     let fits = match &seen.met {
         Met::Operator => outcome == Some(Outcome::Answered),
         Met::GaveUp => {
-            matches!(outcome, Some(Outcome::AbandonedInQueue | Outcome::AbandonedInMenu))
-                || outcome == Some(Outcome::Answered) && record.talk_ms < TOLERANCE.as_millis() as u64
+            matches!(outcome, Some(Outcome::AbandonedInQueue | Outcome::AbandonedInMenu)) || answered_meanwhile
         }
-        Met::LeftEarly => !matches!(outcome, Some(Outcome::Answered) | None),
+        Met::LeftEarly => !matches!(outcome, Some(Outcome::Answered) | None) || answered_meanwhile,
         Met::Refused(status) => record.sip_status == Some(*status),
         Met::SentAway | Met::Vanished | Met::Failed(_) => outcome.is_some(),
     };
@@ -289,6 +290,18 @@ mod tests {
             ("another length", talk(), vec![record(O::Answered, true, 9_100, 200)], Some("talked 8.0s")),
             ("never answered", talk(), vec![record(O::Answered, false, 8_000, 200)], Some("answered_at")),
             ("gave up", seen(Met::GaveUp, true, None), vec![record(O::AbandonedInQueue, true, 0, 200)], None),
+            (
+                "answered while they left",
+                seen(Met::LeftEarly, true, None),
+                vec![record(O::Answered, true, 900, 200)],
+                None,
+            ),
+            (
+                "left early, and talked",
+                seen(Met::LeftEarly, true, None),
+                vec![record(O::Answered, true, 1_100, 200)],
+                Some("LeftEarly"),
+            ),
             ("was busy", seen(Met::Refused(503), false, None), vec![record(O::RefusedBusy, false, 0, 503)], None),
             (
                 "status",
