@@ -430,6 +430,8 @@ impl Statistics {
             self.doing.remove(operator);
         }
         let Some((since, was)) = before else { return };
+        // Wrap-up that was over while the house was away is told when it is back.
+        let at = if let OperatorState::WrapUp { until } = was { at.min(until.max(since)) } else { at };
         if let OperatorState::WrapUp { .. } = was {
             let wrap_up = at.since(since);
             let count = |figures: &mut Contacts| figures.wrap_up += wrap_up;

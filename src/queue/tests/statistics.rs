@@ -199,6 +199,17 @@ fn whom_a_restart_cut_off_did_not_leave_early() {
 }
 
 #[test]
+fn wrap_up_that_was_over_while_the_house_was_away_lasted_no_longer() {
+    let mut house = House::new();
+    house.join(10, 1);
+    house.accept(11, 1);
+    house.at(31, Input::TalkEnded { contact: CallId(1) });
+    house.at(100, Input::RestartedAfter { alive_at: moment(33) });
+    house.until(101);
+    assert_eq!(house.of(Of::House, 0).wrap_up, Duration::from_secs(10));
+}
+
+#[test]
 fn a_talk_that_a_crash_cut_lasted_until_the_house_was_seen_last() {
     let mut house = House::new();
     house.join(10, 1);
