@@ -96,6 +96,13 @@ impl House {
         House::on(child, dir, places)
     }
 
+    /// Whether this machine lets a test have a file system of its own: some containers do not.
+    pub fn may_have_little_room() -> bool {
+        let mut tried = Command::new("unshare");
+        tried.args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+        tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+
     /// In a folder of its own with so much room, below that of the files.
     pub fn open_with_little_room(dir: tempfile::TempDir, files: &Files, folder: &str, size: &str) -> House {
         write_files(dir.path(), files);

@@ -210,6 +210,9 @@ fn where_nothing_can_be_written_the_call_goes_on_and_the_record_says_why() {
 
 #[test]
 fn a_disk_that_is_full_in_the_middle_ends_the_recording_not_the_call_and_what_is_there_plays() {
+    if !House::may_have_little_room() {
+        return eprintln!("no file system of its own may be mounted here: not tried");
+    }
     let dir = tempfile::tempdir().unwrap();
     let small = files("folder = \"small\"\nformat = \"opus\"\n");
     let house = House::open_with_little_room(dir, &small, "small", "100k");
