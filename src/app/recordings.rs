@@ -92,7 +92,7 @@ impl Janitor {
             match next {
                 Ok(call) => {
                     if let Err(error) = self.make_small(call) {
-                        warn!(%call, error, "a recording stays WAV for now");
+                        warn!(%call, error, "a recording stays WAV until the next try");
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -188,13 +188,16 @@ fn text(rows: &[Row], by: By) -> Vec<String> {
         ["", "from", "offered", "answered", "in time", "abandoned", "service level", "ASA", "AHT", "occupancy", "RONA"];
     // Only where callers are asked.
     let asked = rows.iter().any(|row| row.survey.answered > 0);
-    // Only where a supervisor did.
-    let moved = rows.iter().any(|row| row.contacts.moved > 0);
+    // Only where there were some: whom a supervisor moved, and whom a restart cut off.
+    type Rare = (&'static str, fn(&Contacts) -> u64);
+    let rare: [Rare; 2] = [("moved", |of| of.moved), ("restarted", |of| of.restarted)];
+    let rare: Vec<Rare> =
+        rare.into_iter().filter(|(_, count)| rows.iter().any(|row| count(&row.contacts) > 0)).collect();
     let mut table = vec![head.map(String::from).to_vec()];
     // What an operator's time went to: sums.
     let of_operators = by == By::Operator;
     table[0].extend(["handled", "talk", "hold", "wrap-up"].iter().filter(|_| of_operators).map(ToString::to_string));
-    table[0].extend(["moved"].iter().filter(|_| moved).map(ToString::to_string));
+    table[0].extend(rare.iter().map(|(name, _)| name.to_string()));
     table[0].extend(["surveys", "satisfied"].iter().filter(|_| asked).map(ToString::to_string));
     for row in rows {
         let survey = [row.survey.answered.to_string(), percent(row.survey.satisfied_share())];
@@ -215,7 +218,7 @@ fn text(rows: &[Row], by: By) -> Vec<String> {
         let Contacts { handled, talk, hold, wrap_up, .. } = &row.contacts;
         let spent = [handled.to_string(), sum(*talk), sum(*hold), sum(*wrap_up)];
         cells.extend(spent.into_iter().filter(|_| of_operators));
-        cells.extend([row.contacts.moved.to_string()].into_iter().filter(|_| moved));
+        cells.extend(rare.iter().map(|(_, count)| count(&row.contacts).to_string()));
         cells.extend(survey.into_iter().filter(|_| asked));
         table.push(cells);
     }

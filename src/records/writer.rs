@@ -168,10 +168,13 @@ fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result
         }
         Entry::Closed(record) => close(db, record)?,
         Entry::Noted { call, by, at, text } => noted(db, *call, |record| record.set_note(by, *at, text))?,
+        // A fault that names no file is not that of a recording that is complete.
         Entry::Recording { call, of, change } => {
             let sql = "UPDATE calls SET record = json_patch(record, json_object('recording', json(?2)))
                 WHERE call_id = ?1 AND json_type(record, '$.recording') = 'object'
-                AND (?3 IS NULL OR json_extract(record, '$.recording.file') = ?3)";
+                AND (?3 IS NULL OR json_extract(record, '$.recording.file') = ?3)
+                AND (?3 IS NOT NULL OR json_extract(?2, '$.why') IS NULL
+                    OR json_extract(record, '$.recording.sha256') IS NULL)";
             db.prepare_cached(sql)?.execute(params![call.0, json(change)?, of])?;
         }
         Entry::Input { seq, at, input } => {

@@ -231,7 +231,7 @@ fn a_disk_that_is_full_in_the_middle_ends_the_recording_not_the_call_and_what_is
     let said = Heard::read(&heard).seconds_of(OPERATOR_HZ);
     assert!(said > length + 3.0, "{said} s were heard, {length} s recorded");
     // There is no room for another form of it either: it stays as the record says.
-    house.wait_log(&["a recording stays WAV for now", "space"]);
+    house.wait_log(&["a recording stays WAV until the next try", "space"]);
     let seen_by_it = PathBuf::from(format!("/proc/{}/root", house.pid())).join(house.dir().strip_prefix("/").unwrap());
     let name = text(recording, "file").strip_prefix("recordings/").unwrap();
     let bytes = std::fs::read(seen_by_it.join("config/small").join(name)).unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::tz::TimeZone;
@@ -159,15 +160,7 @@ pub async fn list(
         (status = 429, body = Problem)
     )
 )]
-pub async fn csv(
-    State(web): State<Arc<Web>>,
-    Extension(who): Extension<Who>,
-    Extension(From(from)): Extension<From>,
-    method: Method,
-    uri: Uri,
-    Asking(asked): Asking<Asked>,
-) -> Result<Response, Problem> {
-    let by = By { who: who.id, from, method, uri };
+pub async fn csv(State(web): State<Arc<Web>>, by: By, Asking(asked): Asking<Asked>) -> Result<Response, Problem> {
     export(web, asked, by, "text/csv; charset=utf-8", "records.csv", |data, filter, zone, out| {
         write_csv(data, filter, zone, out).map(drop)
     })
@@ -181,26 +174,29 @@ pub async fn csv(
         (status = 429, body = Problem)
     )
 )]
-pub async fn jsonl(
-    State(web): State<Arc<Web>>,
-    Extension(who): Extension<Who>,
-    Extension(From(from)): Extension<From>,
-    method: Method,
-    uri: Uri,
-    Asking(asked): Asking<Asked>,
-) -> Result<Response, Problem> {
-    let by = By { who: who.id, from, method, uri };
+pub async fn jsonl(State(web): State<Arc<Web>>, by: By, Asking(asked): Asking<Asked>) -> Result<Response, Problem> {
     export(web, asked, by, "application/jsonl", "records.jsonl", |data, filter, zone, out| {
         write_jsonl(data, filter, zone, out).map(drop)
     })
 }
 
 /// Who has records written out, and how they asked.
-struct By {
+pub struct By {
     who: String,
     from: IpAddr,
     method: Method,
     uri: Uri,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let nobody = |_| Problem::forbidden("this is for others than you; your roles do not allow it");
+        let Extension(who) = Extension::<Who>::from_request_parts(parts, state).await.map_err(nobody)?;
+        let Extension(From(from)) = Extension::<From>::from_request_parts(parts, state).await.map_err(nobody)?;
+        Ok(By { who: who.id, from, method: parts.method.clone(), uri: parts.uri.clone() })
+    }
 }
 
 type Write = fn(&std::path::Path, &Filter, &TimeZone, &mut Pieces) -> Result<(), ReadFault>;

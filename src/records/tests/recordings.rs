@@ -37,7 +37,9 @@ fn a_change_is_of_the_file_that_the_record_names_and_leaves_alone_what_it_does_n
     );
     assert_eq!(write(Some(FILE), change(Some(small), 2)), (small.into(), Some(2), hash.clone()));
     assert_eq!(write(Some(FILE), change(Some(FILE), 3)), (small.into(), Some(2), hash.clone()), "it came too late");
-    assert_eq!(write(None, change(None, 4)), (small.into(), Some(4), hash));
+    assert_eq!(write(None, change(None, 4)), (small.into(), Some(4), hash.clone()));
+    let fault = RecordingChange { why: Some("the disk is full".into()), ..change(None, 5) };
+    assert_eq!(write(None, fault), (small.into(), Some(4), hash), "a fault of another file: this one is complete");
 }
 
 #[test]

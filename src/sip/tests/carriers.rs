@@ -44,18 +44,7 @@ fn granted(request: &str, seconds: u32) -> String {
 }
 
 fn invite(number: &str) -> Command {
-    Command::Invite(Invite {
-        leg: LegId(2),
-        to: Target::Trunk { trunk: Some("carrier".into()), number: number.into() },
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: Some(Body::sdp(b"v=0".to_vec())),
-    })
+    Command::Invite(invitation(Target::Trunk { trunk: Some("carrier".into()), number: number.into() }))
 }
 
 /// Our REGISTER, proved, is granted for 100 s.

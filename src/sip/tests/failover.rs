@@ -295,16 +295,9 @@ fn a_trusted_carrier_is_believed_and_told_and_numbers_take_one_form() {
 fn each_trunk_is_sent_the_description_that_it_wants() {
     let mut phone = house(TWO);
     let invite = Invite {
-        leg: LegId(2),
-        to: Target::Trunk { trunk: None, number: "110".into() },
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
         body: Some(Body::sdp(b"v=0 first".to_vec())),
         over: [("second".into(), Body::sdp(b"v=0 second".to_vec()))].into(),
+        ..invitation(Target::Trunk { trunk: None, number: "110".into() })
     };
     phone.house.command(phone.now, Command::Invite(invite));
     let sent = went(&mut phone);

@@ -125,18 +125,7 @@ fn what_a_carrier_challenges_within_a_talk_is_proved_to_it() {
         settings.trunks =
             vec![Trunk { account: Some(account), ..Trunk::new("t", Vec::new(), Some(hop("10.0.0.9:5070"))) }];
         let mut phone = Phone::of(settings);
-        let invite = Invite {
-            leg: LegId(2),
-            to: Target::Trunk { trunk: None, number: "110".into() },
-            caller: caller(),
-            sip_call_id: None,
-            hops: HOPS,
-            auto_answer: false,
-            call: None,
-            urgent: false,
-            over: Default::default(),
-            body: Some(Body::sdp(b"v=0".to_vec())),
-        };
+        let invite = invitation(Target::Trunk { trunk: None, number: "110".into() });
         let ours = phone.command(Command::Invite(invite)).remove(0);
         let accepted = "Contact: <sip:110@10.0.0.9:5070>\nAllow: UPDATE\nSession-Expires: 1800;refresher=uac\n";
         phone.send(&described(&answered_with(&ours, "200 OK", accepted)));

@@ -200,6 +200,22 @@ pub fn answered(request: &str, status: &str) -> String {
     format!("SIP/2.0 {status}\n{}\n{to}{tag}\nContent-Length: 0\n\n", copied.collect::<Vec<_>>().join("\n"))
 }
 
+/// An INVITE of ours on leg 2, of somebody outside.
+pub fn invitation(to: Target) -> Invite {
+    Invite {
+        leg: LegId(2),
+        to,
+        caller: caller(),
+        sip_call_id: None,
+        hops: HOPS,
+        auto_answer: false,
+        call: None,
+        urgent: false,
+        over: Default::default(),
+        body: Some(Body::sdp(b"v=0".to_vec())),
+    }
+}
+
 pub fn caller() -> Party {
     Party { number: "138".into(), display: None }
 }

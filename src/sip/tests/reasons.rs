@@ -35,18 +35,7 @@ fn talk(phone: &mut Phone) -> (LegId, impl Fn(&str, u32, &str) -> String + use<>
 }
 
 fn dial(phone: &mut Phone) -> String {
-    let invite = Invite {
-        leg: LegId(2),
-        to: Target::Trunk { trunk: None, number: "110".into() },
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: Some(Body::sdp(b"v=0".to_vec())),
-    };
+    let invite = invitation(Target::Trunk { trunk: None, number: "110".into() });
     phone.command(Command::Invite(invite)).remove(0)
 }
 
