@@ -228,3 +228,46 @@ fn meant(file: &OneFile<LoadFile>, faults: &mut Vec<Fault>) -> Scenario {
     }
     load
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_loads_are_sound_and_say_the_defaults() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/loads");
+        let mut names = Vec::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            Scenario::read(&path).unwrap_or_else(|faults| panic!("{}: {faults:?}", path.display()));
+            names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+        names.sort();
+        assert_eq!(names, ["desk", "hall", "soak"]);
+        let desk = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/loads/desk.toml");
+        let (desk, default) = (Scenario::read(&desk).unwrap(), Scenario::default());
+        assert_eq!((desk.lasts, desk.rate, desk.at_once), (default.lasts, default.rate, default.at_once));
+        assert_eq!((&desk.press, desk.press_after), (&default.press, default.press_after));
+        assert_eq!(
+            (desk.seats.first, desk.seats.count, &desk.seats.secret),
+            (default.seats.first, default.seats.count, &default.seats.secret)
+        );
+    }
+
+    #[test]
+    fn what_no_load_can_be_made_of_is_told_by_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("load.toml");
+        std::fs::write(&path, "rate = 0\npress = \"1x\"\n[callers]\nvanish = 2\n[seats]\nfixed = \"here\"\n").unwrap();
+        let faults = Scenario::read(&path).unwrap_err();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 4, "{told:#?}");
+        for (line, what) in [(1, "a rate is"), (2, "'x' is no key"), (4, "a share is"), (6, "looks like")] {
+            let place = format!("load.toml:{line}:");
+            assert!(
+                told.iter().any(|fault| fault.contains(&place) && fault.contains(what)),
+                "{place} {what}: {told:#?}"
+            );
+        }
+    }
+}
