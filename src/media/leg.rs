@@ -40,6 +40,17 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// RFC 3389 §4: many send it without saying so.
 const COMFORT_NOISE: u8 = 13;
 
+/// Silence comes at the pace of sound for so long, so that the way is open though some of it is lost …
+const FILL_WHOLLY: Duration = Duration::from_millis(500);
+/// … and then a packet at a time, as RFC 6263 §4.6 keeps a way open, but as often as phones look for sound.
+const FILL_EVERY: Duration = Duration::from_secs(1);
+
+/// Silence in the place of somebody who was not heard yet.
+struct Filling {
+    began: Moment,
+    next: Moment,
+}
+
 pub struct Leg {
     pub id: LegId,
     pub ground: Ground,
@@ -57,7 +68,7 @@ pub struct Leg {
     pub keeps_keys: bool,
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
-    filling: Option<bool>,
+    filling: Option<Filling>,
     source: Option<Source>,
     /// While it speaks G.722 and somebody wants that decoded.
     pub(super) ear: Option<Box<Ear>>,
@@ -162,7 +173,7 @@ impl Leg {
         self.far.begin_anew();
         self.joined = Some(peer);
         self.player = None;
-        self.filling = Some(true);
+        self.filling = Some(Filling { began: now, next: now });
     }
 
     /// No longer; returns whom it heard.
@@ -299,10 +310,12 @@ impl Leg {
         let Some(codec) = self.agreement.as_ref().map(|agreement| agreement.codec) else { return Played::default() };
         let sends = self.sends().map(|agreement| agreement.payload_type);
         let mut packet = [0; HEADER + g711::FRAME];
-        if let Some(fresh) = self.filling.as_mut().map(std::mem::take) {
-            if let Some(payload_type) = sends {
+        if let Some(filling) = &mut self.filling {
+            if let (true, Some(payload_type)) = (now >= filling.next, sends) {
+                let first = filling.next == filling.began;
+                filling.next = now + if now.since(filling.began) < FILL_WHOLLY { Duration::ZERO } else { FILL_EVERY };
                 packet[HEADER..].fill(silence(codec));
-                let numbers = self.outgoing.own(now, fresh);
+                let numbers = self.outgoing.own(now, first);
                 write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
                 self.send(&packet);
             }

@@ -181,6 +181,32 @@ fn a_prompt_is_heard_to_its_end_and_then_music() {
 }
 
 #[test]
+fn while_nobody_is_heard_silence_opens_the_way_and_then_keeps_it_open() {
+    let mut house = house(42_860..=42_869, Duration::ZERO);
+    let (caller, seat) = (phone(), phone());
+    house.connect(LegId(1), &caller, Codec::Pcma);
+    house.connect(LegId(2), &seat, Codec::Pcma);
+    house.desk.command(Command::Join { a: LegId(1), b: LegId(2) });
+    assert!(house.desk.poll().is_none());
+    let first = hear(&seat);
+    let (mut sequence, mut timestamp, mut often, mut seldom) = (first.1, first.2, 1, 0);
+    while seldom < 3 {
+        let next = hear(&seat);
+        assert_eq!((next.1, next.3), (sequence.wrapping_add(1), first.3.clone()));
+        let gap = next.2.wrapping_sub(timestamp);
+        if gap < 8_000 {
+            often += 1
+        } else {
+            seldom += 1
+        }
+        assert!(seldom == 0 || gap >= 8_000, "{gap} samples after {often} packets, when a second is kept between them");
+        (sequence, timestamp) = (next.1, next.2);
+    }
+    assert!((10..=26).contains(&often), "{often} packets in half a second");
+    house.desk.stop();
+}
+
+#[test]
 fn two_legs_hear_each_other_in_their_own_codecs() {
     let mut house = house(42_100..=42_199, Duration::ZERO);
     let (caller, seat) = (phone(), phone());
