@@ -1,5 +1,5 @@
 // The keyboard: which key does what. Keys work wherever the focus is, except in a field in which one writes; there Esc
-// leads out.
+// leads out. What is written is no key either when the field goes away under one's hands.
 
 export const KEYS = {
   answer: "a",
@@ -81,18 +81,50 @@ export function writes(target: EventTarget | null): boolean {
   return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type);
 }
 
+/** Whoever writes writes on for so long after each key, in ms. */
+const WORD = 1_000;
+/** What leads out of a field. */
+const OUT = ["Escape", "Tab", "Enter"];
+
+/** Whether keys belong to what is being written: also when the field, with a talk or a wrap-up, is there no longer. */
+export class Writing {
+  #last = Number.NEGATIVE_INFINITY;
+
+  /** A key, and where it was pressed: in a field, or outside. `at` in ms. */
+  takes(key: string, at: number, where: "field" | "lines" | "outside"): boolean {
+    const takes = where !== "outside" || at - this.#last < WORD;
+    const leaves = OUT.includes(key) && !(key === "Enter" && where === "lines");
+    this.#last = takes && !leaves ? at : Number.NEGATIVE_INFINITY;
+    return takes;
+  }
+
+  /** Whoever points somewhere writes no longer. */
+  end(): void {
+    this.#last = Number.NEGATIVE_INFINITY;
+  }
+}
+
 /** Calls `act` for each key until the returned function is called. Dialogs have keys of their own. */
 export function listen(act: (what: Act) => boolean): () => void {
+  const writing = new Writing();
   const down = (event: KeyboardEvent) => {
+    const field = writes(event.target);
+    const where = !field ? "outside" : event.target instanceof HTMLTextAreaElement ? "lines" : "field";
+    const taken = writing.takes(event.key, event.timeStamp, where);
     if (event.defaultPrevented || event.repeat) return;
     if (document.querySelector("dialog[open]")) return;
-    if (writes(event.target)) {
-      if (event.key === "Escape") (event.target as HTMLElement).blur();
+    if (taken) {
+      if (field && event.key === "Escape") (event.target as HTMLElement).blur();
       return;
     }
     const what = actOf(event);
     if (what && act(what)) event.preventDefault();
   };
+  const point = () => writing.end();
   document.addEventListener("keydown", down);
-  return () => document.removeEventListener("keydown", down);
+  document.addEventListener("pointerdown", point);
+  return () => {
+    document.removeEventListener("keydown", down);
+    document.removeEventListener("pointerdown", point);
+  };
 }

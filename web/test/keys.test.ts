@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { actOf, KEYS, label, nameOf, type Pressed } from "../src/keys.ts";
+import { actOf, KEYS, label, nameOf, type Pressed, Writing } from "../src/keys.ts";
 import { en } from "../src/language/en.ts";
 import { zh } from "../src/language/zh.ts";
 
@@ -45,4 +45,23 @@ test("what belongs to the browser or is being composed is left alone", () => {
 
 test("buttons show their keys", () => {
   expect([label("a"), label("shift+1"), label("?")]).toEqual(["A", "⇧1", "?"]);
+});
+
+test("what is written on when the field is gone is no key, until one pauses, points or leaves", () => {
+  const writing = new Writing();
+  expect(writing.takes("a", 0, "outside")).toBe(false);
+  expect(writing.takes("l", 100, "lines")).toBe(true);
+  expect(writing.takes("Enter", 200, "lines")).toBe(true);
+  // The field goes away.
+  expect(writing.takes("a", 400, "outside")).toBe(true);
+  expect(writing.takes("m", 1_300, "outside")).toBe(true);
+  expect(writing.takes("p", 2_301, "outside")).toBe(false);
+  for (const out of ["Escape", "Tab", "Enter"]) {
+    expect(writing.takes("x", 3_000, "field")).toBe(true);
+    expect(writing.takes(out, 3_100, "field")).toBe(true);
+    expect(writing.takes("a", 3_200, "outside"), out).toBe(false);
+  }
+  writing.takes("x", 4_000, "field");
+  writing.end();
+  expect(writing.takes("a", 4_100, "outside")).toBe(false);
 });
