@@ -8,7 +8,7 @@ use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::ledger;
 use super::words::Action;
-use crate::queue::{Input, NotReached};
+use crate::queue::{Input, LeftLine, NotReached};
 use crate::records::{self, EndedBy, Outcome, TransferOutcome};
 use crate::sip::{self, Refusal};
 
@@ -52,7 +52,8 @@ impl Call {
         self.refuse(house, status, outcome);
     }
 
-    /// The house ends it: the drain ran out. A caller who was not served yet abandoned nothing.
+    /// The house ends it: the drain ran out. A caller who was not served yet abandoned nothing, and is told of as after
+    /// a crash.
     pub fn end_by_house(&mut self, house: &mut House) {
         if !self.opened {
             // Nobody was called yet: operators are rung for a callback, whose place waits on.
@@ -60,7 +61,7 @@ impl Call {
         }
         if !matches!(self.state, State::Ended { .. }) {
             let outcome = match self.abandoned() {
-                Outcome::AbandonedInMenu | Outcome::AbandonedInQueue => Outcome::Failed,
+                Outcome::AbandonedInMenu | Outcome::AbandonedInQueue => Outcome::SystemRestart,
                 outcome => outcome,
             };
             self.end_by_house_with(house, outcome, "SIP;cause=503;text=\"Service shutting down\"");
@@ -92,14 +93,16 @@ impl Call {
         if matches!(self.state, State::Onward(_)) && self.talked.is_zero() {
             self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
         }
-        self.visit_ends(house, None);
+        let cut = outcome == Outcome::SystemRestart;
+        self.visit_ends(house, cut.then_some(LeftLine::Restarted));
         ledger::close(&mut self.record, house.now, self.talked);
         info!(?outcome, ?by, "over");
         if std::mem::take(&mut self.asked_elsewhere) {
             house.ask(Action::CancelCallOut { call: self.id });
         }
         if self.in_line {
-            house.queue(Input::Leave { contact: self.id });
+            let contact = self.id;
+            house.queue(if cut { Input::Cut { contact } } else { Input::Leave { contact } });
         }
         self.handoff_over(house);
         self.drop_picking(house);

@@ -247,18 +247,18 @@ impl Engine {
     // -----------------------------------------------------------------------------------------
     // Leaving
 
-    pub(super) fn leave(&mut self, now: Moment, id: CallId) {
+    pub(super) fn leave(&mut self, now: Moment, id: CallId, why: LeftLine) {
         let Some(contact) = self.contacts.get(&id) else {
             return self.ignore(format!("contact {id} is in no line"));
         };
         match contact.state {
             ContactState::Talking { .. } => self.ignore(format!("contact {id} is being talked to")),
             _ if contact.callback.is_some() => self.ignore(format!("contact {id} is called back")),
-            _ => self.give_up(now, id),
+            _ => self.give_up(now, id, why),
         }
     }
 
-    fn give_up(&mut self, now: Moment, id: CallId) {
+    fn give_up(&mut self, now: Moment, id: CallId, why: LeftLine) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let place = GaveUp { line: contact.line, since: contact.since, at: now };
         if let Some(caller) = contact.caller.clone()
@@ -266,7 +266,7 @@ impl Engine {
         {
             self.callers.gave_up(now, &caller, place);
         }
-        self.leave_line(now, id, LeftLine::CallerGone, None);
+        self.leave_line(now, id, why, None);
     }
 
     pub(super) fn waited_too_long(&mut self, now: Moment, id: CallId) {

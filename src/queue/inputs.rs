@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::engine::Engine;
 use super::operators::Activity;
-use super::words::{ExpectedWaits, Input, RelaxedBy};
+use super::words::{ExpectedWaits, Input, LeftLine, RelaxedBy};
 use crate::ids::QueueId;
 use crate::moment::Moment;
 
@@ -39,7 +39,8 @@ impl Engine {
             Input::Move { contact, queue, by: _ } => self.move_by_hand(now, contact, &queue),
             Input::HandedOver { contact, queue, to, caller } => self.handed_over(now, contact, queue, &to, caller),
             Input::OperatorLost { contact } => self.operator_lost(now, contact),
-            Input::Leave { contact } => self.leave(now, contact),
+            Input::Leave { contact } => self.leave(now, contact, LeftLine::CallerGone),
+            Input::Cut { contact } => self.leave(now, contact, LeftLine::Restarted),
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),
             Input::PickUp { contact, operator } => self.pick_up(now, contact, operator),

@@ -33,7 +33,7 @@ pub enum LateCause {
     GaveUp,
     /// It left the line before the time was up: by a rule or a key, or to be called back.
     LeftEarly,
-    /// The house's process ended while it waited, and began again: the call was cut.
+    /// The house's process ended while it waited: the call was cut.
     Restarted,
     /// A phone rings for it at this moment; it was not answered quickly enough.
     SlowAnswer,

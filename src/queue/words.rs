@@ -104,6 +104,10 @@ pub enum Input {
     Leave {
         contact: CallId,
     },
+    /// The house's process ends, and cuts off who waits: as a caller who hung up, but it is told apart.
+    Cut {
+        contact: CallId,
+    },
     /// The caller pressed a key in the line.
     Key {
         contact: CallId,
@@ -445,7 +449,7 @@ pub enum LeftLine {
     Key(char),
     /// A supervisor put it elsewhere.
     Supervisor,
-    /// The process began again.
+    /// The process ended, or began again after it was killed.
     Restarted,
 }
 

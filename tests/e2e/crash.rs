@@ -73,7 +73,11 @@ fn a_drain_that_takes_too_long_ends_the_calls_properly() {
     house.signal("TERM");
     running.wait("the other side hung up");
     assert!(house.wait_end().success());
-    assert_eq!(house.wait_records(1)[0]["ended_by"], "system");
+    let record = &house.wait_records(1)[0];
+    // They gave nothing up: as after a crash.
+    assert_eq!(record["ended_by"], "system");
+    assert_eq!(record["outcome"], "system_restart", "{record}");
+    assert_eq!(record["lines"][0]["outcome"], "restarted", "{record}");
 }
 
 #[test]

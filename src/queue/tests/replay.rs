@@ -29,6 +29,7 @@ pub(super) fn nonsense(rng: &mut StdRng) -> Input {
             caller: rng.random_bool(0.7).then(|| ["138", "139", "137"][rng.random_range(0..3)].into()),
             arrived_at: Moment::default(),
         },
+        5 if rng.random_bool(0.1) => Input::Cut { contact },
         5 => Input::Leave { contact },
         6..=9 => Input::Accepted { offer },
         10..=11 => {

@@ -181,6 +181,7 @@ impl Scenario {
             "is busy" => return failed(OfferFailure::Busy),
             "cannot be rung" => return failed(OfferFailure::Unreachable),
             "hangs up" => return Input::Leave { contact: call(who) },
+            "is cut off" => return Input::Cut { contact: call(who) },
             "talk ends" => return Input::TalkEnded { contact: call(who) },
             "is held" => return Input::Held { contact: call(who), held: true },
             "is resumed" => return Input::Held { contact: call(who), held: false },
