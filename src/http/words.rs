@@ -122,6 +122,9 @@ pub struct CallNow {
     pub consulting: Option<Consulting>,
     pub supervised_by: Vec<Supervised>,
     pub emergency: Option<EmergencyNow>,
+    /// The emergency service that was called last for this caller, and did not take the matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emergency_failed: Option<EmergencyFailed>,
     /// The caller hung up; operator and `emergency` talk on.
     pub caller_gone: bool,
     /// Each author has one, in the order in which they began.
@@ -268,6 +271,14 @@ pub struct EmergencyNow {
     pub since: String,
 }
 
+/// Nobody there answered, or they were left before they confirmed, and the caller came back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct EmergencyFailed {
+    pub target: String,
+    /// When they were called.
+    pub at: String,
+}
+
 /// A citizen whom the house is to call back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct CallbackNow {
@@ -360,7 +371,8 @@ pub struct Category {
 pub struct Alarm {
     pub id: String,
     /// `service_level`, `nobody` (signed in for callers who wait), `longest_wait`, `recording` (cannot be written),
-    /// `one_way` (sound) or `clock` (the machine's was set while the hotline runs).
+    /// `one_way` (sound), `emergency` (somebody waits for whom a service was called in vain) or `clock` (the machine's was
+    /// set while the hotline runs).
     pub kind: String,
     pub queue: Option<String>,
     pub since: String,

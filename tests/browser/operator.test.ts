@@ -299,6 +299,16 @@ describe("the keyboard alone", () => {
     expect(orders().length).toBe(before);
   });
 
+  test("whoever has a caller next is told whom was called in vain", async () => {
+    const call = await talk();
+    served.house.call(call, { emergency_failed: { target: "110", at: new Date().toISOString() } });
+    await page.waitForSelector('.situation[data-state="urgent"]:has-text("110，对方未受理")');
+    // What goes on is told alone.
+    served.house.call(call, { stage: "conference", emergency: { target: "120", stage: "ringing" } });
+    await page.waitForSelector('.situation:has-text("正在呼叫 120")');
+    expect(await page.textContent(".situations")).not.toContain("未受理");
+  });
+
   test("that the caller has gone is told everywhere, and the muted are told that nobody hears them", async () => {
     const call = await talk();
     served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "talking" } });

@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::house::{Files, House, hotline};
-use crate::peers::Softphone;
+use crate::house::{Files, House, free_port, hotline};
+use crate::peers::{Sipp, Softphone};
+use crate::talks::near;
 use crate::web::{Browser, set_password};
 
 const OPERATORS: [(&str, &str, &str); 3] =
     [("1002", "8002", ""), ("1003", "8003", "supervisor = true\n"), ("1004", "8004", "")];
 
 fn open() -> House {
-    let mut files = Files::new(None);
+    open_with(Files::new(None))
+}
+
+fn open_with(mut files: Files) -> House {
     files.hotline += "[web]\nsign_in_tries = 1000\n";
     for (id, seat, more) in OPERATORS {
         files.operators += &format!(
@@ -160,4 +164,32 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
         let Some((_, after)) = rest.split_once(line) else { panic!("no {line:?} where it belongs in\n{text}") };
         rest = after;
     }
+}
+
+#[test]
+fn of_a_caller_left_to_police_who_do_not_answer_the_next_operator_and_the_supervisor_are_told() {
+    let port = free_port();
+    let police = Sipp::phone("phone_rings_on", port);
+    let house = open_with(near(port, "ring = \"4s\"\n"));
+    let [anna, vera] = ["1001", "1003"].map(|who| Browser::signed_in(&house, who));
+    let annas = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--calls", "1"]);
+    let mut caller = Softphone::call(&house, "12346", &["--for", "60s"]);
+    caller.wait("answered");
+    let call = wait_call(&anna, "the talk", |call| call["stage"] == "talking");
+    let id = call["id"].as_str().expect("an id").to_string();
+    assert_eq!(order(&anna, &id, &json!({ "order": "hand_off", "target": "110" })), 202);
+    wait_call(&anna, "they are rung", |call| call["emergency"]["stage"] == "ringing");
+    assert_eq!(order(&anna, &id, &json!({ "order": "hang_up" })), 202);
+    assert!(annas.end());
+    let back = wait_call(&vera, "the caller is back", |call| call["stage"] == "waiting");
+    assert_eq!(back["emergency_failed"]["target"], "110", "{back:#}");
+    assert!(back.get("emergency").is_none_or(Value::is_null), "{back:#}");
+    vera.wait_board("it is an alarm", |board| {
+        board["alarms"].as_array().is_some_and(|alarms| alarms.iter().any(|alarm| alarm["kind"] == "emergency"))
+    });
+    police.succeed();
+    let _annas = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+    let next = wait_call(&anna, "she has the caller again", |call| call["stage"] == "talking");
+    assert_eq!(next["emergency_failed"]["target"], "110", "{next:#}");
+    vera.wait_board("nobody waits any more", |board| board["alarms"].as_array().is_some_and(Vec::is_empty));
 }

@@ -56,7 +56,7 @@ const OPERATOR_HZ: u32 = 700;
 const FAR_HZ: u32 = 1130;
 
 /// A house that hands emergencies to `port`; it has room for one call.
-fn near(port: u16, emergency: &str) -> Files {
+pub fn near(port: u16, emergency: &str) -> Files {
     let mut files = Files::new(None);
     let from = "from = [\"127.0.0.1\"]\n";
     let to = format!(

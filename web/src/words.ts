@@ -154,6 +154,8 @@ export interface CallNow {
   /** `ringing`: their phone still rings for it. */
   supervised_by: { operator: string; mode: Mode; stage?: "ringing" | "talking" }[];
   emergency?: Emergency | null;
+  /** Who was called last, and did not take the matter. */
+  emergency_failed?: { target: string; at: string } | null;
   /** Operator and emergency service talk on. */
   caller_gone?: boolean;
   /** One for each author. */

@@ -1,13 +1,15 @@
 //! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
-//! too long, nothing can be recorded, the machine's clock was set.
+//! too long, an emergency came back, nothing can be recorded, the machine's clock was set.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::calls;
 use super::keeper::Keeper;
 use crate::app::web::called;
+use crate::call::Stage;
 use crate::http::{self, Alarm, Names};
-use crate::ids::CallId;
+use crate::ids::{CallId, QueueId};
 use crate::moment::Moment;
 use crate::records::{NOT_NOTICED, Record};
 
@@ -83,6 +85,12 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
                 format!("somebody has waited in {en} for more than {limit} s"),
             );
         }
+    }
+    for seen in keeper.calls.values().filter(|seen| matches!(seen.stage, Stage::Waiting | Stage::Ringing)) {
+        let Some(last) = calls::failed_emergency(&seen.record) else { continue };
+        let (queue, target) = (seen.record.queue.as_ref().map(QueueId::as_str), &last.target);
+        let text = format!("有市民在等待，曾为其呼叫 {target}，未接通");
+        raise("emergency", queue, text, format!("a caller waits for whom {target} was called in vain"));
     }
     if let Some(why) = &keeper.recording_fault {
         let text = format!("录音无法写入：{why}");

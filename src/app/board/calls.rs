@@ -8,10 +8,11 @@ use super::contacts::Contact;
 use super::keeper::Keeper;
 use super::looks::Line;
 use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
-use crate::http::{self, Act, CallNow, Consulting, EmergencyNow, Note, Part, Supervised};
+use crate::http::{self, Act, CallNow, Consulting, EmergencyFailed, EmergencyNow, Note, Part, Supervised};
 use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 use crate::queue::{OperatorState, Tally, Unasked};
+use crate::records::{HandoffOutcome, HandoffRecord, Record};
 
 impl Keeper {
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
@@ -58,6 +59,8 @@ impl Keeper {
                 let called_at = record.handoff.last().map_or(seen.since, |entry| entry.at);
                 emergency(target, self.time(called_at))
             }),
+            emergency_failed: failed_emergency(record)
+                .map(|last| EmergencyFailed { target: last.target.clone(), at: self.time(last.at) }),
             caller_gone: seen.caller_gone,
             notes: record
                 .notes
@@ -118,6 +121,12 @@ fn consulting(consulted: &Consulted) -> Consulting {
         stage: reached(consulted.stage).into(),
         caller_hears: consulted.caller_hears,
     }
+}
+
+/// The service that was called last, if it did not take the matter: whoever has the caller next must know.
+pub(super) fn failed_emergency(record: &Record) -> Option<&HandoffRecord> {
+    use HandoffOutcome::{Busy, Failed, NoAnswer, Refused, Unconfirmed};
+    record.handoff.last().filter(|last| matches!(last.outcome, Busy | Failed | NoAnswer | Refused | Unconfirmed))
 }
 
 fn emergency(target: &Target, since: String) -> EmergencyNow {

@@ -251,6 +251,7 @@ export const en: Dictionary = {
     emergencyCalling: (name) => `Calling ${name}`,
     emergencyWith: (name) => `${name} is connected`,
     emergencyConfirmed: (name) => `${name} has taken the matter`,
+    emergencyFailed: (name, at) => `${name} was called at ${at} and did not take the matter.`,
     emergencyLeave: (name) => `If you hang up, the caller stays with ${name}.`,
     emergencyOut: (key, name) =>
       `If you hang up, the caller stays with ${name}. ${key} once more takes ${name} out, and you go on with the caller.`,
@@ -512,6 +513,9 @@ export const en: Dictionary = {
       nobody: "Nobody signed in",
       longest_wait: "Long wait",
       recording: "Recordings fail",
+      emergency: "Emergency not taken",
+      one_way: "One-way sound",
+      clock: "Clock was set",
     },
   },
   wall: {

@@ -245,6 +245,7 @@ export const zh = {
     emergencyWith: (name: string) => `${name} 已接通`,
     emergencyConfirmed: (name: string) => `${name} 已确认受理`,
     /** 挂断就是交给对方；再按一次是请对方退出。 */
+    emergencyFailed: (name: string, at: string) => `${at} 已呼叫 ${name}，对方未受理。`,
     emergencyLeave: (name: string) => `您挂断后，市民留给 ${name}。`,
     emergencyOut: (key: string, name: string) =>
       `您挂断后，市民留给 ${name}；再按 ${key}，${name} 退出，您继续与市民通话。`,
@@ -467,6 +468,9 @@ export const zh = {
       nobody: "无人可接",
       longest_wait: "等待过长",
       recording: "录音写不下去",
+      emergency: "紧急求助未受理",
+      one_way: "单通",
+      clock: "时钟被调整",
     } as Record<string, string>,
   },
   wall: {

@@ -104,6 +104,10 @@ function Situation({ of }: { of: CallNow }) {
     lines.push({ text: `${told[stage](name)}${all}`, state: "urgent" });
     if (desk.value.leaves) lines.push({ text: wayOut(target, stage === "confirmed"), state: "info" });
   }
+  if (of.emergency_failed && !of.emergency && !of.caller_gone) {
+    const { target, at } = of.emergency_failed;
+    lines.push({ text: t.emergencyFailed(emergencyName(target), time(at)), state: "urgent" });
+  }
   for (const { operator, mode, stage } of of.supervised_by) {
     // Who only listens is not told of: supervisors listen to how it is without them. Who is still rung says nothing yet.
     if (mode !== "listen" && stage !== "ringing" && operator !== mine?.id)
