@@ -198,8 +198,17 @@ describe("the keyboard alone", () => {
       if (!["1001", "1004", "1006"].includes(id)) served.house.operator(id, { state: "signed_out", seat: null });
     served.house.operator("1004", { state: "holding", call: "x" });
     await page.waitForSelector('.lines .chip:text-is("保持中")');
-    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
+    // The call of a colleague is not shown to her: the house says whom he consults in it.
+    const consults = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };
+    served.house.operator("1004", { state: "talking", call: "x", consults });
     await page.waitForSelector(`.lines .chip:text-is("正在咨询 ${name}")`);
+    const outside = { ...consults, to: "01065128888", whom: { number: "01065128888" }, operator: null };
+    served.house.operator("1004", { state: "holding", call: "x", consults: outside });
+    await page.waitForSelector('.lines .chip:text-is("正在咨询 010 6512 8888")');
+    served.house.operator("1004", { state: "talking", call: "x", consults: { ...outside, caller_hears: true } });
+    await page.waitForSelector('.lines .chip:text-is("与 010 6512 8888 三方通话")');
+    await page.keyboard.press("t");
+    await page.waitForSelector('dialog [data-target="operator 1004"] .chip:text-is("与 010 6512 8888 三方通话")');
   });
 
   test("that a consultation is over is said to who did not end it", async () => {

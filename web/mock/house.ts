@@ -84,6 +84,10 @@ export class House {
     const next = { ...former, ...change };
     this.calls.set(id, next);
     this.tell("call", next);
+    const theirs = this.operators.get(next.operator ?? "");
+    if (!theirs || (theirs.consults ?? null) === (next.consulting ?? null)) return;
+    this.operators.set(theirs.id, { ...theirs, consults: next.consulting ?? null });
+    this.tell("operator", this.operators.get(theirs.id));
   }
 
   /** What becomes of a callback that waits; null: it is over. */

@@ -68,6 +68,8 @@ export interface OperatorNow {
   call?: string | null;
   /** What they do in the call of another. */
   part?: Part | null;
+  /** Whom they consult, or have in a conference, beside their caller. */
+  consults?: Consulting | null;
   queue?: string | null;
   browser?: boolean;
   supervisor?: boolean;

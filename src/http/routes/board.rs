@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{Accepted, accepted};
 use crate::http::asks::Ask;
 use crate::http::problem::{Body, Problem};
-use crate::http::seeing::seen;
+use crate::http::seeing::{Sight, seen, sight};
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::{
@@ -46,6 +46,14 @@ pub fn calls_for(web: &Web, who: &Who) -> Vec<CallNow> {
     web.board.calls().into_iter().filter_map(|call| seen(who, call)).collect()
 }
 
+fn operators_for(web: &Web, who: &Who) -> Vec<OperatorNow> {
+    let all = web.board.operators().into_iter();
+    match sight(who, std::iter::empty()) {
+        Sight::Wall => all.map(|operator| operator.for_the_wall()).collect(),
+        Sight::Whole | Sight::Nothing => all.collect(),
+    }
+}
+
 /// Everything that is now
 #[utoipa::path(get, path = "/board", tag = "board", responses((status = 200, body = Now), (status = 401, body = Problem)))]
 pub async fn board(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Json<Now> {
@@ -56,7 +64,7 @@ pub async fn board(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) 
         offset,
         now: web.time((web.now)()),
         queues: board.queues(),
-        operators: board.operators(),
+        operators: operators_for(&web, &who),
         calls: calls_for(&web, &who),
         callbacks: if who.sees_all() { board.callbacks() } else { Vec::new() },
         today: (*board.figures()).clone(),
