@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::keeper::Keeper;
 use super::looks::{Line, PLACES, Whole};
 use super::{Seen, calls};
+use crate::config::WebhookEvent;
 use crate::ids::{CallId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{NO_QUEUE, Next, OperatorState, Output, Said};
@@ -53,21 +54,24 @@ impl Keeper {
                 }
             }
             Output::Offer { contact, operator, seat, .. } => {
-                if let Some(of) = self.contacts.get_mut(&contact) {
+                let of = self.contacts.get_mut(&contact);
+                let called_back = of.as_ref().is_some_and(|of| of.callback);
+                if let Some(of) = of {
                     of.why = None;
                 }
-                self.webhooks.ringing(contact, operator, seat, at);
+                self.webhooks.comes(WebhookEvent::Ringing, (contact, called_back), operator, seat, at);
             }
             Output::Connected { contact, queue, operator, seat, .. } => {
                 self.changed_operators.insert(operator.clone());
-                self.contacts.insert(contact, Contact::talks(queue, at));
-                self.webhooks.connected(contact, operator, seat, at);
+                let former = self.contacts.insert(contact, Contact::talks(queue, at));
+                let called_back = former.is_some_and(|former| former.callback);
+                self.webhooks.comes(WebhookEvent::Connected, (contact, called_back), operator, seat, at);
             }
             Output::HandedOver { contact, queue, operator, seat, .. } => {
                 if queue.as_str() != NO_QUEUE {
                     self.contacts.insert(contact, Contact::talks(queue, at));
                 }
-                self.webhooks.connected(contact, operator, seat, at);
+                self.webhooks.comes(WebhookEvent::Connected, (contact, false), operator, seat, at);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 self.contacts.entry(contact).or_insert(Contact::waits(queue, at)).callback = true;
