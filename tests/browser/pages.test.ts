@@ -372,7 +372,7 @@ describe("the admin's page", () => {
   test("what was done is told in a table that no narrow window cuts, however long it is", async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.click('a[href="#audit"]');
-    await page.waitForSelector('[data-table="audit"] tbody tr');
+    await page.waitForSelector('[data-table="audit"] td:has-text("开关队列 citizen") .hint:has-text("POST /queues/citizen/switch")');
     const over = () => page.evaluate(() => [...document.querySelectorAll(".scroll")].map((one) => one.scrollWidth - one.clientWidth));
     expect(await over()).toEqual([0]);
     await page.setViewportSize({ width: 1600, height: 1000 });
@@ -382,7 +382,7 @@ describe("the admin's page", () => {
     await page.click('a[href="#configuration"]');
     // A version with more changes than are shown at once says so, and shows them.
     await page.click('[data-version="2"] summary:has-text("另有 1 处")');
-    await page.locator('[data-version="2"] details p:text-is("trunk good added")').waitFor({ state: "visible" });
+    await page.locator('[data-version="2"] details p:text-is("中继 good 新增")').waitFor({ state: "visible" });
     expect(await page.locator('[data-version="3"] summary').count()).toBe(0);
     await page.click('[data-version="2"] button:has-text("比较")');
     await page.waitForSelector(".difference .added");
