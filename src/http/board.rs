@@ -342,7 +342,8 @@ mod tests {
         assert!(event.data.contains("139") && !event.wall.as_ref().unwrap().contains("139"));
         // Nor whom an operator calls beside them.
         let whom = Whom::Number("137".into());
-        let consults = Consulting { to: "137".into(), whom, operator: None, stage: "talking".into(), caller_hears: false };
+        let consults =
+            Consulting { to: "137".into(), whom, operator: None, stage: "talking".into(), caller_hears: false };
         board.put_operator("t3", OperatorNow { id: "1001".into(), consults: Some(consults), ..OperatorNow::default() });
         let event = &board.stream.after(Offset(2), 9).unwrap()[0];
         assert!(event.data.contains("137") && !event.wall.as_ref().unwrap().contains("137"));

@@ -298,7 +298,8 @@ mod tests {
         board.put_call("t", call("ringing", Some("1001")));
         board.put_call("t", call("ringing", Some("1002")));
         let whom = Whom::Number("138".into());
-        let consults = Consulting { to: "138".into(), whom, operator: None, stage: "ringing".into(), caller_hears: false };
+        let consults =
+            Consulting { to: "138".into(), whom, operator: None, stage: "ringing".into(), caller_hears: false };
         board.put_operator("t", OperatorNow { id: "1001".into(), consults: Some(consults), ..OperatorNow::default() });
         board.put_figures("t", Figures { offered: 1, ..Figures::default() });
         board.end_call("t", "c1");
@@ -312,7 +313,11 @@ mod tests {
         assert_eq!(shown(&[Role::Supervisor], "s"), all);
         assert_eq!(shown(&[Role::Admin], "a"), all);
         assert_eq!(shown(&[Role::Wall], "w"), ["call", "call", "call", "operator", "figures", "call_over"]);
-        assert_eq!(shown(&[Role::Operator], "1001"), ["call+number", "call_over", "operator+number"], "theirs until it is another's");
+        assert_eq!(
+            shown(&[Role::Operator], "1001"),
+            ["call+number", "call_over", "operator+number"],
+            "theirs until it is another's"
+        );
         assert_eq!(shown(&[Role::Operator], "1002"), ["call+number", "operator+number", "call_over"]);
         assert_eq!(shown(&[Role::Operator], "1003"), ["operator+number"], "whom colleagues consult is told to all");
     }

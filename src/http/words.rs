@@ -70,6 +70,8 @@ pub struct OperatorNow {
     /// What they asked for when their work is done: `signed_out`, or the reason for not being ready.
     pub next: Option<String>,
     pub call: Option<String>,
+    /// In wrap-up: the call after which it is.
+    pub wraps_up: Option<String>,
     /// What they do in somebody else's call, or before a call is theirs.
     pub part: Option<Part>,
     /// Whom they consult, or have in a conference, beside the caller whom they have. The wall is not told.

@@ -167,6 +167,8 @@ describe("the keyboard alone", () => {
     served.house.operator("1001", { state: "talking", call, part: null });
     await page.waitForSelector('[data-act="hold"]:not([disabled])');
     await page.waitForSelector("#note");
+    served.house.noted(call, "chen", "领导关注");
+    await page.waitForSelector('[data-note="chen"] .soft:has-text("陈主任")');
     served.house.noted(call, "1006", "暖气不热，已上门");
     await page.waitForSelector('[data-note="1006"]:has-text("已上门")');
   });
@@ -355,6 +357,23 @@ describe("the keyboard alone", () => {
     await page.waitForSelector(`[data-field="hint"]:text-is("${told}")`);
     expect(await page.locator('[data-field="next"]').count()).toBe(0);
     expect(await page.locator('[data-act="ready"]:has-text("之后")').count()).toBe(0);
+  });
+
+  test("the talk that was on another page has its note here in wrap-up, not the talk before it", async () => {
+    await talk("13900001111");
+    await page.keyboard.press("x");
+    await waitState(page, "wrap_up");
+    await page.waitForSelector('.caller:has-text("139 0000 1111")');
+    await page.goto(`${served.url}/api/v1/session`);
+    const call = served.house.ring("1001", "13900002222");
+    served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });
+    served.house.over(call);
+    await page.goto(`${served.url}/operator`);
+    await page.waitForSelector('.caller:has-text("139 0000 2222")');
+    await page.waitForSelector("#note");
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    await expect.poll(() => asked(`POST /calls/${call}/orders`), { timeout: 5_000 }).toContainEqual({ order: "note", text: "lamp" });
   });
 
   test("a note is written in wrap-up too, also after a reload, and saves itself", async () => {

@@ -90,6 +90,10 @@ impl Keeper {
             }),
             queue: contact.and_then(|contact| self.contacts.get(&contact)).map(|contact| contact.queue.to_string()),
             call: call.map(|call| call.to_string()),
+            wraps_up: matches!(person.state, OperatorState::WrapUp { .. })
+                .then(|| self.last_talks.get(id).copied().or_else(|| self.day.last_talk(id)))
+                .flatten()
+                .map(|call| call.to_string()),
             part: self.part(id),
             consults: call.and_then(|call| consults(self.calls.get(&call)?, id)),
             supervisor: rules.supervisor,

@@ -86,6 +86,8 @@ pub struct Directory {
     skill_names: BTreeMap<String, Names>,
     choice_names: BTreeMap<String, Names>,
     emergencies: Vec<Named>,
+    /// How those are called who may sign in and are no operators: they write notes, too.
+    people: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,6 +109,9 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         let state = if now.state.is_empty() { "signed_out".into() } else { now.state };
         Colleague { facts: facts.clone(), state, at: now.seat }
     };
+    let settings = web.settings();
+    let is_operator = |id: &str| facts.operators.iter().any(|operator| operator.id == id);
+    let people = settings.people.iter().filter(|(id, _)| !is_operator(id));
     Json(Directory {
         operators: facts.operators.iter().map(colleague).collect(),
         queues: web.board.queues(),
@@ -116,6 +121,7 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         skill_names: facts.skill_names.clone(),
         choice_names: facts.choice_names.clone(),
         emergencies: facts.emergencies.clone(),
+        people: people.map(|(id, person)| (id.clone(), person.name.clone())).collect(),
     })
 }
 
