@@ -99,7 +99,9 @@ mod tests {
     #[test]
     fn the_last_flip_of_each_switch_stays_however_old() {
         let db = house();
-        [(1, "a"), (2, "a"), (3, "b"), (40, "c"), (41, "c"), (42, "c")].map(|(at, door)| flip(&db, day(at), door));
+        for (at, door) in [(1, "a"), (2, "a"), (3, "b"), (40, "c"), (41, "c"), (42, "c")] {
+            flip(&db, day(at), door);
+        }
         clean(&db, day(50), Kept { age: DAY * 20, flips: 2, ..KEPT }).unwrap();
         assert_eq!(left(&db, "switches"), [2, 3, 41, 42]);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::house::{Files, House, hotline};
 use crate::peers::Softphone;
@@ -43,10 +43,12 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     house.kill();
     // Nobody waits or talks in a house that is not there: it is counted as it will be when it is open again.
     let (while_away, told) = (counted(&house), statistics(&house, "text"));
-    assert!(told.contains("1 who waited and 1 who talked were cut off"), "{told}");
+    // Who was greeted may have come to the line meanwhile.
+    let waited = while_away["restarted"].as_u64().unwrap_or_default();
+    assert!(waited > 0 && told.contains(&format!("{waited} who waited and 1 who talked were cut off")), "{told}");
     house.start_again();
     assert_eq!(while_away, counted(&house));
-    assert_eq!((&while_away["waiting"], &while_away["restarted"]), (&json!(0), &json!(1)), "{while_away:#}");
+    assert_eq!(while_away["waiting"], 0, "{while_away:#}");
     assert!(!statistics(&house, "text").contains("not open"));
     drop((talking, waiting, greeted));
     let records = house.wait_records(4);

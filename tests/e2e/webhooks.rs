@@ -323,7 +323,7 @@ fn a_program_is_told_of_phones_that_ring_for_callbacks() {
         let back = house.wait_records(2).remove(1);
         drop(seat);
         let mut events = Vec::new();
-        while events.last() != Some(&"closed".to_string()) {
+        while events.last().map(String::as_str) != Some("closed") {
             let message = told.recv_timeout(PATIENCE).expect("until it is over").json();
             let by_1001 = message["event"] == "closed" || message["operator"] == "1001";
             if message["call"]["call_id"] == back["call_id"] && by_1001 {

@@ -240,8 +240,8 @@ mod tests {
         std::fs::write(&path, "rat = 2.0\n[seats]\ncounts = 3\n[callers]\nvanishes = 0.1\n").unwrap();
         let faults: Vec<String> = Scenario::read(&path).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(faults.len(), 3, "{faults:#?}");
-        for (fault, told) in faults.iter().zip(["rat: unknown key", "counts: unknown key", "vanishes: unknown key"]) {
-            assert!(fault.contains(told), "{fault}");
+        for told in ["rat: unknown key", "counts: unknown key", "vanishes: unknown key"] {
+            assert!(faults.iter().any(|fault| fault.contains(told)), "{told}: {faults:#?}");
         }
     }
 }
