@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
+use super::auditing;
 use super::clock::Clock;
 use super::say::say;
 use crate::config::{self, House, WebRole};
@@ -64,10 +65,9 @@ pub fn password(config_dir: &Path, data: &Path, args: &PasswordArgs) -> Result<(
         return Ok(());
     };
     if args.remove {
-        return match access.remove_password(who).map_err(|error| error.to_string())? {
-            true => Ok(()),
-            false => Err(format!("{who} has none")),
-        };
+        let had = access.remove_password(who).map_err(|error| error.to_string())?;
+        auditing::write(&access, &format!("hotline password {who} --remove"), if had { "200" } else { "404" })?;
+        return if had { Ok(()) } else { Err(format!("{who} has none")) };
     }
     let (house, _) =
         config::load(config_dir).map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
@@ -77,6 +77,7 @@ pub fn password(config_dir: &Path, data: &Path, args: &PasswordArgs) -> Result<(
     let given = if args.stdin || !std::io::stdin().is_terminal() { line()? } else { asked_twice(who)? };
     let hash = http::hash(&given)?;
     access.set_password(who, &hash, Clock::start().now()).map_err(|error| error.to_string())?;
+    auditing::write(&access, &format!("hotline password {who}"), "200")?;
     say!("{who} can sign in now ({}); whoever was signed in as {who} is signed out", roles(who, &house));
     Ok(())
 }
@@ -148,7 +149,10 @@ pub fn token(data: &Path, command: &TokenCommand) -> Result<(), String> {
             let (hash, roles) = (http::token_hash(&secret), roles.join(","));
             let made_at = Clock::start().now();
             let token = Token { name: name.clone(), hash, roles, made_at, used_at: None };
-            if !access.add_token(&token).map_err(|error| error.to_string())? {
+            let added = access.add_token(&token).map_err(|error| error.to_string())?;
+            let what = format!("hotline token create --name {name} --role {}", token.roles);
+            auditing::write(&access, &what, if added { "200" } else { "409" })?;
+            if !added {
                 return Err(format!("there is a token {name} already; revoke it first, or choose another name"));
             }
             say!("{secret}");
@@ -161,7 +165,9 @@ pub fn token(data: &Path, command: &TokenCommand) -> Result<(), String> {
             }
         }
         TokenCommand::Revoke { name } => {
-            if !access.revoke_token(name).map_err(|error| error.to_string())? {
+            let gone = access.revoke_token(name).map_err(|error| error.to_string())?;
+            auditing::write(&access, &format!("hotline token revoke {name}"), if gone { "200" } else { "404" })?;
+            if !gone {
                 return Err(format!("there is no token {name}"));
             }
         }

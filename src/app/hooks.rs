@@ -87,11 +87,15 @@ impl Hooks {
     }
 }
 
+/// As whom the house asks other programs.
+const USER_AGENT: &str = concat!("hotline/", env!("CARGO_PKG_VERSION"));
+
 /// Who asks over HTTP and HTTPS: follows no other address than the one that is written.
 pub fn agent() -> ureq::Agent {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
     let tls = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::PlatformVerifier).build();
-    let config = ureq::Agent::config_builder().tls_config(tls).max_redirects(0).proxy(None).build();
+    let config =
+        ureq::Agent::config_builder().tls_config(tls).user_agent(USER_AGENT).max_redirects(0).proxy(None).build();
     ureq::Agent::new_with_config(config)
 }
 

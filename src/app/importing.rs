@@ -50,6 +50,10 @@ pub fn import(args: &AsteriskArgs) -> Result<ExitCode, Vec<String>> {
             args.to.display()
         )));
     }
+    if !args.from.is_dir() {
+        let from = args.from.display();
+        return Err(told(format!("{from}: there is no such folder; the one with extensions.conf is meant")));
+    }
     let texts = texts(&args.from).map_err(told)?;
     let mut rng = rand::rng();
     let mut hash = |seat: &str, password: Option<&str>| {
@@ -131,4 +135,18 @@ fn write(to: &Path, import: &Import) -> Result<(), String> {
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_of_in_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("none"), dir.path().join("to"));
+        let told = import(&AsteriskArgs { from, to: to.clone(), force: false }).unwrap_err();
+        assert!(told[0].ends_with("none: there is no such folder; the one with extensions.conf is meant"), "{told:?}");
+        assert!(!to.exists());
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
+use super::auditing;
 use super::clock::Clock;
 use super::control::{Asked, Reloaded, Reply, Request};
 use super::reading::{self, Prompts, Read};
@@ -25,10 +26,6 @@ pub const ASKED: usize = 8;
 const BY_SIGNAL: &str = "SIGHUP";
 /// An answer waits no longer than this for the version to be on the disk.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
-/// Letters of a command in the audit log.
-const AUDITED: usize = 500;
-/// From where it came.
-const HERE: &str = "this machine";
 /// And for the board to show it.
 const BOARD_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -63,8 +60,7 @@ fn audit(who: String, request: &Request) -> Option<Audit> {
     let serde_json::Value::Object(mut fields) = serde_json::to_value(request).ok()? else { return None };
     let name = fields.remove("request")?;
     let text = format!("hotline {} {}", name.as_str()?, serde_json::Value::Object(fields));
-    let what = text.chars().take(AUDITED).collect();
-    Some(Audit { who, what, from: HERE.into(), ..Audit::default() })
+    Some(auditing::entry(who, &text))
 }
 
 /// As the API would answer.

@@ -2,6 +2,7 @@
 
 mod access;
 mod applying;
+mod auditing;
 mod board;
 mod checking;
 pub mod cli;

@@ -15,13 +15,16 @@ use clap::Args;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+use super::auditing;
 use super::clock::Clock;
 use super::switchboard::Order;
 use crate::config;
 use crate::http::Settings;
 use crate::ids::CallId;
 use crate::moment::Moment;
-use crate::records::{Entry, Record, RecordingChange, read_call, rfc3339, unfinished_recordings, wav_recordings};
+use crate::records::{
+    Access, Entry, Record, RecordingChange, read_call, rfc3339, unfinished_recordings, wav_recordings,
+};
 use crate::tape::{Format, Place, Reader, repair, to_opus};
 
 /// Calls whose recordings are complete and wait to be looked at; of further ones the store is asked later.
@@ -291,7 +294,7 @@ pub struct RecordingArgs {
     output: Option<PathBuf>,
 }
 
-/// Copies a recording out in the clear.
+/// Copies a recording out in the clear, and who did is written down before.
 pub fn recording(config: &Path, data: &Path, args: &RecordingArgs) -> Result<ExitCode, String> {
     const STEP: usize = 1 << 20;
     let call = CallId::parse(&args.call).ok_or_else(|| format!("{} is no call id", args.call))?;
@@ -308,6 +311,8 @@ pub fn recording(config: &Path, data: &Path, args: &RecordingArgs) -> Result<Exi
     let place = house.media.recordings;
     let path = place.path(data, &file).ok_or("its name leads elsewhere")?;
     let reader = Reader::open(&path, &place.keys).map_err(|why| format!("{}: {why}", path.display()))?;
+    let access = Access::open(data).map_err(|fault| fault.to_string())?;
+    auditing::write(&access, &format!("hotline recording {call}"), "200")?;
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?),
         None => Box::new(io::stdout()),

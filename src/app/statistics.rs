@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
 
-use super::replaying::{Comparison, Replay};
+use super::control;
+use super::replaying::{Closed, Comparison, Replay};
 use super::reports::WrittenTime;
 use super::surveys::{Answers, Surveys};
 use crate::config;
@@ -112,10 +113,19 @@ pub fn statistics(data: &Path, files: &Path, args: &StatisticsArgs) -> Result<Ve
             let begins = Statistics::interval(since);
             let earlier = format!("counted from {}, where a quarter of an hour begins", local(begins, &zone));
             let earlier = (begins < since && !rows.is_empty()).then_some(earlier);
-            text(&rows, args.by).into_iter().chain(earlier).collect()
+            let cut = counted.closed.and_then(|closed| cut_off(&closed, &zone)).filter(|_| !rows.is_empty());
+            text(&rows, args.by).into_iter().chain(earlier).chain(cut).collect()
         }
     };
     Ok(lines)
+}
+
+/// Of a house that is not open: whom its end cut off, who are counted as they will be when it opens again.
+fn cut_off(Closed { alive_at, waited, talked }: &Closed, zone: &TimeZone) -> Option<String> {
+    let since = local(*alive_at, zone);
+    let told =
+        || format!("the hotline is not open since {since}: {waited} who waited and {talked} who talked were cut off");
+    (waited + talked > 0).then(told)
 }
 
 /// Days are as long as they are: 23 or 25 hours where clocks are changed.
@@ -130,15 +140,21 @@ fn next_midnight(at: Moment, zone: &TimeZone) -> Moment {
 struct Counted {
     statistics: Statistics,
     until: Moment,
+    /// `None`: the house is open.
+    closed: Option<Closed>,
 }
 
 fn count(data: &Path, since: Moment, until: Moment) -> Result<Counted, String> {
     let mut replay = Replay::open(data, since).map_err(|e| e.to_string())?;
     let mut statistics = Statistics::new();
-    replay.count(&mut statistics, until).map_err(|e| e.to_string())?;
+    let closed = match control::runs(data) {
+        true => replay.count(&mut statistics, until).map(|()| None),
+        false => replay.count_to_the_end(&mut statistics, until).map(Some),
+    };
+    let closed = closed.map_err(|e| e.to_string())?;
     let last = replay.engine.now();
     statistics.count_until(last);
-    Ok(Counted { statistics, until: last + Duration::from_micros(1) })
+    Ok(Counted { statistics, until: last + Duration::from_micros(1), closed })
 }
 
 fn row(all: &Statistics, of: &Of, from: Moment, to: Moment, until: Moment, zone: &TimeZone) -> Option<Row> {

@@ -45,7 +45,9 @@ pub struct Webhooks {
 /// What happened to a call at a seat.
 struct Coming {
     event: WebhookEvent,
-    call: CallId,
+    /// The call; of somebody who is called back the visit in which they asked for it.
+    contact: CallId,
+    called_back: bool,
     operator: OperatorId,
     seat: SeatId,
     at: Moment,
@@ -56,6 +58,13 @@ struct Program {
     messages: SyncSender<Message>,
     /// It is in the files still.
     wanted: Arc<AtomicBool>,
+}
+
+impl Coming {
+    /// Of a callback it is the call that tries to reach them, not the visit, which may still be open.
+    fn is_of(&self, record: &Record) -> bool {
+        record.callback_of == Some(self.contact) || (record.call_id == self.contact && !self.called_back)
+    }
 }
 
 impl Drop for Program {
@@ -90,26 +99,25 @@ impl Webhooks {
         self.outbox.serve(webhooks.iter().map(kept_as).collect(), new);
     }
 
-    /// A phone rings for a call.
-    pub fn ringing(&mut self, call: CallId, operator: OperatorId, seat: SeatId, at: Moment) {
-        self.comes(Coming { event: WebhookEvent::Ringing, call, operator, seat, at });
-    }
-
-    pub fn connected(&mut self, call: CallId, operator: OperatorId, seat: SeatId, at: Moment) {
-        self.comes(Coming { event: WebhookEvent::Connected, call, operator, seat, at });
-    }
-
-    fn comes(&mut self, one: Coming) {
-        self.coming.retain(|former| one.at.since(former.at) < SEEN_WITHIN);
+    /// A phone rings for a contact, or an operator has it; `called_back`: it is a callback.
+    pub fn comes(
+        &mut self,
+        event: WebhookEvent,
+        (contact, called_back): (CallId, bool),
+        operator: OperatorId,
+        seat: SeatId,
+        at: Moment,
+    ) {
+        self.coming.retain(|former| at.since(former.at) < SEEN_WITHIN);
         if !self.programs.is_empty() && self.coming.len() < KEPT_MESSAGES {
-            self.coming.push(one);
+            self.coming.push(Coming { event, contact, called_back, operator, seat, at });
         }
     }
 
     /// A call as it is now: whoever is told of it is told of it so.
     pub fn saw(&mut self, record: &Record, house: &House) {
         let all = std::mem::take(&mut self.coming).into_iter();
-        let (seen, coming): (Vec<Coming>, Vec<Coming>) = all.partition(|one| one.call == record.call_id);
+        let (seen, coming): (Vec<Coming>, Vec<Coming>) = all.partition(|one| one.is_of(record));
         self.coming = coming;
         for Coming { event, operator, seat, at, .. } in seen {
             self.tell(event, record, Some((&operator, &seat)), at, house);
@@ -324,6 +332,31 @@ mod tests {
         kept.keep_message(&kept_as(&first), "{}").unwrap();
         drop(Webhooks::start(Clock::start(), Access::open(dir.path()).unwrap(), &[]).unwrap());
         assert!(wait_for(None));
+    }
+
+    /// 7 asked to be called back, and 9 is the call that does it.
+    #[test]
+    fn what_happens_to_a_callback_is_told_of_the_call_and_not_of_the_visit() {
+        let record = |number: u64, callback_of: Option<u64>| -> Record {
+            let blank = json!({
+                "call_id": CallId(number), "sip_call_id": "", "from": "", "to": "", "trunk": null,
+                "arrived_at": Moment::default(), "choices": "", "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+                "callback_of": callback_of.map(CallId),
+            });
+            serde_json::from_value(blank).unwrap()
+        };
+        let coming = |called_back: bool| Coming {
+            event: WebhookEvent::Ringing,
+            contact: CallId(7),
+            called_back,
+            operator: "1001".into(),
+            seat: "8001".into(),
+            at: Moment::default(),
+        };
+        let (visit, back, other) = (record(7, None), record(9, Some(7)), record(8, None));
+        assert_eq!([&visit, &back, &other].map(|record| coming(true).is_of(record)), [false, true, false]);
+        // Who handed it over does not tell that it is one; the visit is over by then.
+        assert_eq!([&visit, &back, &other].map(|record| coming(false).is_of(record)), [true, true, false]);
     }
 
     /// RFC 4231, cases 1, 2 and 6.

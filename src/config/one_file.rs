@@ -15,7 +15,7 @@ pub struct OneFile<T> {
     file: File,
 }
 
-/// Reads a whole file as one table. Tables within it should refuse unknown keys by themselves.
+/// Reads a whole file as one table. What its schema does not know is a fault: `#[schemars(deny_unknown_fields)]`.
 pub fn read_file<T: DeserializeOwned + JsonSchema + 'static>(path: &Path) -> Result<OneFile<T>, Vec<Fault>> {
     let mut faults = Faults::default();
     let file = File::open(path, &mut faults);

@@ -23,7 +23,7 @@ const MOST: f64 = 1_000_000.0;
 
 /// The file as written. Unknown keys are faults.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct DayFile {
     /// The date, for the opening hours of the queues.
     date: Option<String>,
@@ -50,7 +50,7 @@ struct DayFile {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct Redial {
     /// Share of those who gave up that call again.
     share: f64,
@@ -58,7 +58,7 @@ struct Redial {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct Callback {
     /// Share of callers who press the key for a callback, where there is one.
     share: f64,
@@ -68,7 +68,7 @@ struct Callback {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct WrittenShift {
     operators: usize,
     /// `08:00`.
@@ -81,7 +81,7 @@ struct WrittenShift {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct WrittenBreak {
     /// After the beginning of the shift.
     after: Time,

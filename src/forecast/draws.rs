@@ -46,7 +46,7 @@ impl Law {
 
 /// A length of time by chance, as written in a file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct WrittenTime {
     /// `exponential` (if not written), `lognormal` or `constant`.
     law: Option<WrittenLaw>,

@@ -78,8 +78,11 @@ impl Board {
     pub fn put_operator(&self, at: &str, operator: OperatorNow) {
         let id = operator.id.clone();
         if changes(&self.operators, &id, &operator) {
-            self.operators.insert(id.clone(), operator.clone());
-            self.tell(at, "operator", &id, &operator);
+            let (data, wall) = (text(&operator), text(&operator.for_the_wall()));
+            let (kind, whose) = ("operator", Vec::new());
+            let event = Event { number: 0, at: at.into(), kind, id: id.as_str().into(), whose, data, wall: Some(wall) };
+            self.operators.insert(id, operator);
+            self.stream.push(event);
         }
     }
 
@@ -286,7 +289,8 @@ fn text(value: &impl Serialize) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::words::Note;
+    use crate::http::asks::Whom;
+    use crate::http::words::{Consulting, Note};
 
     fn call(stage: &str) -> CallNow {
         let digits = BTreeMap::from([("case".to_string(), "42".to_string())]);
@@ -336,5 +340,12 @@ mod tests {
         board.put_call("t2", CallNow { notes: vec![Note { text: "of 139".into(), ..Note::default() }], ..back });
         let event = &board.stream.after(Offset(1), 9).unwrap()[0];
         assert!(event.data.contains("139") && !event.wall.as_ref().unwrap().contains("139"));
+        // Nor whom an operator calls beside them.
+        let whom = Whom::Number("137".into());
+        let consults =
+            Consulting { to: "137".into(), whom, operator: None, stage: "talking".into(), caller_hears: false };
+        board.put_operator("t3", OperatorNow { id: "1001".into(), consults: Some(consults), ..OperatorNow::default() });
+        let event = &board.stream.after(Offset(2), 9).unwrap()[0];
+        assert!(event.data.contains("137") && !event.wall.as_ref().unwrap().contains("137"));
     }
 }

@@ -156,6 +156,7 @@ impl Reader {
             "call_over" if sight(&self.who, std::iter::empty()) == Sight::Nothing => {
                 self.may_have_seen(&event).then_some(("call_over", event.data.to_string()))?
             }
+            "operator" if sight(&self.who, std::iter::empty()) == Sight::Wall => ("operator", event.wall?.to_string()),
             // Citizens' numbers.
             "callback" | "callback_over" if !self.who.sees_all() => return None,
             // Operators have figures of their own.
@@ -272,7 +273,7 @@ mod tests {
     use crate::http::settings::Person;
     use crate::http::signing::Proof;
     use crate::http::tests::web;
-    use crate::http::words::{CallNow, Consulting, Figures};
+    use crate::http::words::{CallNow, Consulting, Figures, OperatorNow};
 
     fn reader(roles: &[Role], id: &str, after: Option<&str>) -> Reader {
         reader_of(web(), roles, id, after)
@@ -296,6 +297,10 @@ mod tests {
         board.put_call("t", call("waiting", None));
         board.put_call("t", call("ringing", Some("1001")));
         board.put_call("t", call("ringing", Some("1002")));
+        let whom = Whom::Number("138".into());
+        let consults =
+            Consulting { to: "138".into(), whom, operator: None, stage: "ringing".into(), caller_hears: false };
+        board.put_operator("t", OperatorNow { id: "1001".into(), consults: Some(consults), ..OperatorNow::default() });
         board.put_figures("t", Figures { offered: 1, ..Figures::default() });
         board.end_call("t", "c1");
         let told = |line: Line| format!("{}{}", line.kind, if line.text.contains("138") { "+number" } else { "" });
@@ -304,13 +309,17 @@ mod tests {
 
     #[test]
     fn everybody_sees_what_is_theirs() {
-        let all = ["call+number", "call+number", "call+number", "figures", "call_over"];
+        let all = ["call+number", "call+number", "call+number", "operator+number", "figures", "call_over"];
         assert_eq!(shown(&[Role::Supervisor], "s"), all);
         assert_eq!(shown(&[Role::Admin], "a"), all);
-        assert_eq!(shown(&[Role::Wall], "w"), ["call", "call", "call", "figures", "call_over"]);
-        assert_eq!(shown(&[Role::Operator], "1001"), ["call+number", "call_over"], "theirs until it is another's");
-        assert_eq!(shown(&[Role::Operator], "1002"), ["call+number", "call_over"]);
-        assert_eq!(shown(&[Role::Operator], "1003"), Vec::<String>::new());
+        assert_eq!(shown(&[Role::Wall], "w"), ["call", "call", "call", "operator", "figures", "call_over"]);
+        assert_eq!(
+            shown(&[Role::Operator], "1001"),
+            ["call+number", "call_over", "operator+number"],
+            "theirs until it is another's"
+        );
+        assert_eq!(shown(&[Role::Operator], "1002"), ["call+number", "operator+number", "call_over"]);
+        assert_eq!(shown(&[Role::Operator], "1003"), ["operator+number"], "whom colleagues consult is told to all");
     }
 
     #[test]

@@ -70,8 +70,12 @@ pub struct OperatorNow {
     /// What they asked for when their work is done: `signed_out`, or the reason for not being ready.
     pub next: Option<String>,
     pub call: Option<String>,
+    /// In wrap-up: the call after which it is.
+    pub wraps_up: Option<String>,
     /// What they do in somebody else's call, or before a call is theirs.
     pub part: Option<Part>,
+    /// Whom they consult, or have in a conference, beside the caller whom they have. The wall is not told.
+    pub consults: Option<Consulting>,
     pub queue: Option<String>,
     pub supervisor: bool,
     /// Today, out of a line.
@@ -82,6 +86,13 @@ pub struct OperatorNow {
     pub talk_ms: u64,
     /// Wrap-ups of today that ended.
     pub wrap_up_ms: u64,
+}
+
+impl OperatorNow {
+    /// As the big screen shows it: whom somebody calls nobody reads in the hall.
+    pub fn for_the_wall(&self) -> OperatorNow {
+        OperatorNow { consults: None, ..self.clone() }
+    }
 }
 
 /// A call that is open.

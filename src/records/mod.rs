@@ -4,6 +4,7 @@
 
 mod access;
 mod bell;
+mod cleaning;
 mod course;
 mod format;
 mod former;

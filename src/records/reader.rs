@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::former;
-use super::recovery::Checkpoint;
+use super::recovery::{ALIVE_AT, Checkpoint};
 use super::schema::FILE;
 use super::words::Record;
 use crate::ids::{CallId, Door};
@@ -182,9 +182,9 @@ impl Log {
         Ok(found.first().copied().flatten().unwrap_or(0))
     }
 
-    /// When the process was seen last while calls were open; the beginning of time if it never was.
+    /// When the process was there last; the beginning of time if it never was.
     pub fn alive_at(&self) -> Result<Moment, ReadFault> {
-        let found = self.0.page("SELECT at FROM heartbeat", [], |row| row.get::<_, u64>(0))?;
+        let found = self.0.page(ALIVE_AT, [], |row| row.get::<_, u64>(0))?;
         Ok(found.first().map_or(Moment::default(), |at| Moment::from_micros(*at)))
     }
 
@@ -206,11 +206,10 @@ impl Log {
         }
     }
 
-    /// The number of the last decision that is written down, and when it was.
-    pub fn last_decision(&self) -> Result<Option<(u64, Moment)>, ReadFault> {
-        let sql = "SELECT id, at FROM decisions ORDER BY id DESC LIMIT 1";
-        let mut found = self.0.page(sql, [], |row| Ok((row.get(0)?, Moment::from_micros(row.get(1)?))))?;
-        Ok(found.pop())
+    /// The number of the last decision that is written down; 0: there is none.
+    pub fn last_decision(&self) -> Result<u64, ReadFault> {
+        let found = self.0.page("SELECT coalesce(max(id), 0) FROM decisions", [], |row| row.get(0))?;
+        Ok(found.first().copied().unwrap_or(0))
     }
 
     /// The next page of logged decisions of which the last input had a number above `seq`, in order, each with its

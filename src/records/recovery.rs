@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use tracing::error;
 
 use super::course::{HandoffOutcome, TransferKind, TransferOutcome};
@@ -41,15 +41,15 @@ pub struct Checkpoint {
     pub state: String,
 }
 
+/// When the process was there last: it said so, was told something, or decided something.
+pub(super) const ALIVE_AT: &str = "SELECT max(
+    coalesce((SELECT at FROM heartbeat), 0),
+    coalesce((SELECT at FROM inputs ORDER BY seq DESC LIMIT 1), 0),
+    coalesce((SELECT at FROM decisions ORDER BY id DESC LIMIT 1), 0))";
+
 pub(super) fn recover(db: &mut Connection, now: Moment) -> rusqlite::Result<Recovered> {
     let transaction = db.transaction()?;
-    let heartbeat: Option<u64> = transaction.query_row("SELECT at FROM heartbeat", [], |row| row.get(0)).optional()?;
-    let input: Option<u64> =
-        transaction.query_row("SELECT at FROM inputs ORDER BY seq DESC LIMIT 1", [], |row| row.get(0)).optional()?;
-    // What was decided was decided by somebody who was there.
-    let decided: Option<u64> =
-        transaction.query_row("SELECT at FROM decisions ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
-    let alive_at = Moment::from_micros(heartbeat.max(input).max(decided).unwrap_or(0));
+    let alive_at = Moment::from_micros(transaction.query_row(ALIVE_AT, [], |row| row.get(0))?);
     let closed = close_open_calls(&transaction, alive_at, now)?;
     begin_queue_log(&transaction, alive_at, now)?;
     transaction.commit()?;

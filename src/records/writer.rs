@@ -10,8 +10,9 @@ use tracing::{error, warn};
 
 use super::store::{Shared, Ticket};
 use super::words::{Entry, QueueEvent, Record};
-use super::{former, versions};
+use super::{cleaning, former, versions};
 use crate::ids::CallId;
+use crate::moment::Moment;
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
 const GATHER: Duration = Duration::from_millis(6);
@@ -37,6 +38,8 @@ pub(super) struct Writer {
     last: Ticket,
     /// Inputs up to this number, and decisions before it, can go.
     prune_to: u64,
+    /// When it is looked again whether something is too old.
+    clean_at: Moment,
     given_up: bool,
 }
 
@@ -47,12 +50,22 @@ impl Writer {
         shared: Arc<Shared>,
         durable: Box<dyn Fn(Ticket) + Send>,
     ) -> Self {
-        Self { db, entries, shared, durable, last: Ticket(0), prune_to: 0, given_up: false }
+        Self {
+            db,
+            entries,
+            shared,
+            durable,
+            last: Ticket(0),
+            prune_to: 0,
+            clean_at: Moment::default(),
+            given_up: false,
+        }
     }
 
     pub fn run(mut self) {
         while let Some(batch) = self.gather() {
             self.commit(&batch);
+            self.clean(&batch);
         }
         if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             warn!(%error, "the write-ahead log stays until the next start");
@@ -71,7 +84,6 @@ impl Writer {
             });
             open = open && self.drain(&mut batch);
         }
-        let awaited = |batch: &[(Ticket, Entry)]| batch.iter().any(|(_, entry)| entry.is_awaited());
         if open && batch.len() < BATCH && !awaited(&batch) {
             shared.bell.nap(PATIENCE, || {
                 open = self.drain(&mut batch);
@@ -96,6 +108,23 @@ impl Writer {
             }
         }
         true
+    }
+
+    /// After a batch for which nobody waited, what is too old goes; a full disk is told of by the batches.
+    fn clean(&mut self, batch: &[(Ticket, Entry)]) {
+        let now = batch.iter().rev().find_map(|(_, entry)| match entry {
+            Entry::Heartbeat { at } => Some(*at),
+            _ => None,
+        });
+        let Some(now) = now.filter(|now| *now >= self.clean_at && !awaited(batch)) else { return };
+        match cleaning::clean(&self.db, now, cleaning::KEPT) {
+            Ok(true) => {}
+            Ok(false) => self.clean_at = now + cleaning::EVERY,
+            Err(error) => {
+                warn!(%error, "what is too old stays for now");
+                self.clean_at = now + cleaning::EVERY;
+            }
+        }
     }
 
     /// Writes a batch, again and again until it works: nothing is lost while there is memory.
@@ -152,6 +181,11 @@ impl Writer {
         self.prune_to = prune_to;
         Ok(())
     }
+}
+
+/// Whether a call waits for one of them to be on the disk.
+fn awaited(batch: &[(Ticket, Entry)]) -> bool {
+    batch.iter().any(|(_, entry)| entry.is_awaited())
 }
 
 fn write(db: &Connection, entry: &Entry, prune_to: &mut u64) -> rusqlite::Result<()> {

@@ -1,47 +1,10 @@
-// The operator's page against the pretended house: the keyboard alone, what a lost connection does, a reload in a call,
-// and faults in words.
+// The operator's page against the pretended house: what one does there, by the keyboard alone, and what is known of a caller.
 
-import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Person, signIn, waitState } from "./browser.ts";
-import { pretended } from "./pretended.ts";
+import { describe, expect, test } from "vitest";
+import { waitState } from "./browser.ts";
+import { asked, eachSignsIn, orders, page, ready, served, talk } from "./desk.ts";
 
-let served: Awaited<ReturnType<typeof pretended>>;
-let person: Person;
-let page: Page;
-
-const asked = (what: string) => served.house.asked.filter((one) => one.what === what).map((one) => one.body);
-const orders = () => served.house.asked.filter((one) => one.what.endsWith("/orders")).map((one) => (one.body as { order: string }).order);
-
-async function ready(): Promise<void> {
-  await page.keyboard.press("r");
-  await waitState(page, "ready");
-}
-
-async function talk(number?: string): Promise<string> {
-  await ready();
-  const call = served.house.ring("1001", number);
-  await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
-  await page.keyboard.press("a");
-  await waitState(page, "talking");
-  return call;
-}
-
-beforeAll(async () => {
-  person = await Person.sit();
-});
-afterAll(() => person?.leave());
-beforeEach(async () => {
-  served = await pretended();
-  page = await person.open(`${served.url}/signin`);
-  await signIn(page, "1001", "right", "8001");
-  await page.waitForSelector('[data-field="phone"][data-value="registered"]');
-});
-afterEach(async () => {
-  await page.close();
-  await served.close();
-  expect(person.faults.splice(0)).toEqual([]);
-});
+eachSignsIn();
 
 describe("the keyboard alone", () => {
   test("not ready with a reason, ready, and every key is shown", async () => {
@@ -167,6 +130,8 @@ describe("the keyboard alone", () => {
     served.house.operator("1001", { state: "talking", call, part: null });
     await page.waitForSelector('[data-act="hold"]:not([disabled])');
     await page.waitForSelector("#note");
+    served.house.noted(call, "chen", "领导关注");
+    await page.waitForSelector('[data-note="chen"] .soft:has-text("陈主任")');
     served.house.noted(call, "1006", "暖气不热，已上门");
     await page.waitForSelector('[data-note="1006"]:has-text("已上门")');
   });
@@ -198,8 +163,17 @@ describe("the keyboard alone", () => {
       if (!["1001", "1004", "1006"].includes(id)) served.house.operator(id, { state: "signed_out", seat: null });
     served.house.operator("1004", { state: "holding", call: "x" });
     await page.waitForSelector('.lines .chip:text-is("保持中")');
-    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
+    // The call of a colleague is not shown to her: the house says whom he consults in it.
+    const consults = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };
+    served.house.operator("1004", { state: "talking", call: "x", consults });
     await page.waitForSelector(`.lines .chip:text-is("正在咨询 ${name}")`);
+    const outside = { ...consults, to: "01065128888", whom: { number: "01065128888" }, operator: null };
+    served.house.operator("1004", { state: "holding", call: "x", consults: outside });
+    await page.waitForSelector('.lines .chip:text-is("正在咨询 010 6512 8888")');
+    served.house.operator("1004", { state: "talking", call: "x", consults: { ...outside, caller_hears: true } });
+    await page.waitForSelector('.lines .chip:text-is("与 010 6512 8888 三方通话")');
+    await page.keyboard.press("t");
+    await page.waitForSelector('dialog [data-target="operator 1004"] .chip:text-is("与 010 6512 8888 三方通话")');
   });
 
   test("that a consultation is over is said to who did not end it", async () => {
@@ -358,6 +332,23 @@ describe("the keyboard alone", () => {
     expect(await page.locator('[data-act="ready"]:has-text("之后")').count()).toBe(0);
   });
 
+  test("the talk that was on another page has its note here in wrap-up, not the talk before it", async () => {
+    await talk("13900001111");
+    await page.keyboard.press("x");
+    await waitState(page, "wrap_up");
+    await page.waitForSelector('.caller:has-text("139 0000 1111")');
+    await page.goto(`${served.url}/api/v1/session`);
+    const call = served.house.ring("1001", "13900002222");
+    served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });
+    served.house.over(call);
+    await page.goto(`${served.url}/operator`);
+    await page.waitForSelector('.caller:has-text("139 0000 2222")');
+    await page.waitForSelector("#note");
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    await expect.poll(() => asked(`POST /calls/${call}/orders`), { timeout: 5_000 }).toContainEqual({ order: "note", text: "lamp" });
+  });
+
   test("a note is written in wrap-up too, also after a reload, and saves itself", async () => {
     const call = await talk("13900002222");
     await page.keyboard.press("o");
@@ -420,348 +411,4 @@ describe("what is known of a caller", () => {
     await page.waitForSelector('[data-stage="ringing"] p:has-text("查不到以前的联系")');
     expect(await page.locator('[data-field="visits"]').count()).toBe(0);
   });
-});
-
-describe("what is noticed", () => {
-  test("a call rings in the title of another tab, and not any more when the caller is gone", async () => {
-    await ready();
-    const call = served.house.ring("1001", "13900001111");
-    await expect.poll(() => page.title()).toContain("139 0000 1111");
-    served.house.over(call);
-    await waitState(page, "not_ready");
-    await expect.poll(() => page.title()).not.toContain("139");
-    expect(await page.textContent('[data-field="reason"]')).toContain("振铃未接");
-  });
-
-  test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {
-    await talk();
-    await page.context().setOffline(true);
-    served.house.cut();
-    await page.waitForSelector('[data-bar="connection"]');
-    served.house.operator("1001", { state: "holding" });
-    await page.context().setOffline(false);
-    await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
-    await waitState(page, "holding");
-  });
-
-  test("a server that began anew is read anew", async () => {
-    await ready();
-    served.house.cut(true);
-    served.house.operator("1001", { state: "not_ready", reason: "training" });
-    await waitState(page, "not_ready");
-  });
-
-  test("answered twice at once it is answered once, and the microphone goes on", async () => {
-    await page.evaluate(() => {
-      const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-      const made: MediaStreamTrack[] = [];
-      Object.assign(window, { made });
-      navigator.mediaDevices.getUserMedia = async (wanted) => {
-        await new Promise((done) => setTimeout(done, 300));
-        const stream = await former(wanted);
-        made.push(...stream.getTracks());
-        return stream;
-      };
-    });
-    await ready();
-    const call = served.house.ring("1001");
-    await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
-    await page.keyboard.press("a");
-    await page.keyboard.press("a");
-    await waitState(page, "talking");
-    const made = () => page.evaluate(() => (window as unknown as { made: MediaStreamTrack[] }).made.map((one) => one.readyState));
-    expect(await made()).toEqual(["live"]);
-    served.house.over(call);
-    await waitState(page, "wrap_up");
-    await expect.poll(made).toEqual(["ended"]);
-  });
-
-  test("whoever is signed out of the seat is not rung at it any more, and takes it again", async () => {
-    await ready();
-    served.house.operator("1001", { state: "signed_out", seat: null });
-    await page.waitForSelector('[data-fault="seat_left"]');
-    await page.waitForSelector('[data-field="phone"][data-value="off"]');
-    await page.keyboard.press("r");
-    await waitState(page, "not_ready");
-    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
-    await page.waitForSelector('[data-fault="seat_left"]', { state: "detached" });
-  });
-
-  test("signing out in a call cuts nobody off", async () => {
-    await talk();
-    await page.keyboard.press("q");
-    await page.waitForSelector('dialog:has-text("不会被挂断")');
-    await page.keyboard.press("Enter");
-    await expect.poll(() => asked("POST /operators/1001/sign-out").length).toBe(1);
-    await page.waitForURL(/signin/);
-    expect(served.house.asked.map((one) => one.what)).toContain("DELETE /session");
-  });
-
-  test("a call that ended while the connection was lost is gone when it is back", async () => {
-    const call = await talk();
-    await page.context().setOffline(true);
-    served.house.cut();
-    await page.waitForSelector('[data-bar="connection"]');
-    // The house does not tell of it: as if it had been in events that are gone.
-    served.house.calls.delete(call);
-    await page.context().setOffline(false);
-    await page.waitForSelector('[data-call] dl.facts', { state: "detached", timeout: 20_000 });
-  });
-
-  test("a call that a house that began anew does not know is let go, and the next one rings", async () => {
-    const call = await talk();
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-    served.house.calls.delete(call);
-    served.house.phones.forget();
-    served.house.operator("1001", { state: "ready", call: null });
-    served.house.cut(true);
-    await page.waitForSelector(`[data-call="${call}"]`, { state: "detached", timeout: 20_000 });
-    const next = served.house.ring("1001");
-    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
-  });
-
-  test("as soon as the house says that a call is over the page is in wrap-up and nothing else, whatever the phone thinks", async () => {
-    const call = await talk();
-    await page.keyboard.press("o");
-    await page.keyboard.type("lamp");
-    await page.keyboard.press("Escape");
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-    // The house began anew: nobody tells the phone.
-    served.house.phones.forget();
-    served.house.calls.delete(call);
-    served.house.operator("1001", { state: "wrap_up", call: null, until: new Date(Date.now() + 60_000).toISOString() });
-    served.house.cut(true);
-    await page.waitForSelector('.call .chip[data-state="wrap_up"]', { timeout: 2_500 });
-    await page.waitForSelector("#note:not([disabled])", { timeout: 1_000 });
-    expect(await page.locator('[data-call], [data-act="mute"], [data-act="hangUp"], [data-fault]').count()).toBe(0);
-  });
-
-  test("a phone that lost its connection says so and comes back by itself", async () => {
-    served.house.phones.cut();
-    await page.waitForSelector('[data-fault="link_lost"]');
-    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
-    await page.waitForSelector('[data-fault="link_lost"]', { state: "detached" });
-  });
-
-  test("a phone that lost its connection in a call tells what the caller hears, and a key gets the call back", async () => {
-    const call = await talk();
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-    served.house.phones.cut();
-    await page.waitForSelector('[data-field="hint"]:has-text("电话断线")');
-    expect(await page.textContent("main")).not.toMatch(/市民能听到您|音质好|不会断/);
-    served.house.call(call, { stage: "lost", since: new Date().toISOString() });
-    await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
-    await page.waitForSelector('[data-act="reclaim"]');
-    await page.keyboard.press("v");
-    await expect.poll(orders).toEqual(["reclaim"]);
-    served.house.call(call, { stage: "talking", since: new Date().toISOString() });
-    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 10_000 });
-    expect(orders()).toEqual(["reclaim"]);
-  });
-
-  test("a call that the house offers anew is not refused for what is left of it here", async () => {
-    const call = await talk();
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-    served.house.phones.forget();
-    served.house.call(call, { stage: "ringing", operator: "1001", connected_at: null });
-    served.house.operator("1001", { state: "offered", call, until: new Date(Date.now() + 20_000).toISOString() });
-    served.house.phones.ring("8001", call, "13812345678");
-    await page.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
-    await page.keyboard.press("a");
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-  });
-
-  test("what is asked for while the house is away is not done by surprise later", async () => {
-    await talk();
-    await page.waitForSelector('[data-act="hold"]:not([disabled])');
-    await page.context().setOffline(true);
-    served.house.cut();
-    await page.waitForSelector('[data-bar="connection"]');
-    await page.keyboard.press("h");
-    await page.waitForSelector('.toasts .wrong:has-text("没有执行")');
-    await page.context().setOffline(false);
-    await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
-    await page.waitForSelector('[data-act="hold"]:not([disabled])');
-    expect(orders()).toEqual([]);
-  });
-
-  test("a page that is reloaded in a call gets it back, and its note", async () => {
-    const call = await talk();
-    await page.keyboard.press("o");
-    await page.keyboard.type("streetlamp");
-    await page.keyboard.press("Escape");
-    await expect.poll(() => served.house.calls.get(call)?.notes?.[0]?.text).toBe("streetlamp");
-    await page.reload();
-    await waitState(page, "talking");
-    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
-    expect(orders().at(-1)).toBe("reclaim");
-    expect(await page.inputValue("#note")).toBe("streetlamp");
-  });
-
-  test("whoever was muted is muted after a reload too, and told so; the next caller hears them", async () => {
-    await page.context().addInitScript(() => {
-      const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-      const made: MediaStreamTrack[] = [];
-      Object.assign(window, { made });
-      navigator.mediaDevices.getUserMedia = async (wanted) => {
-        const stream = await former(wanted);
-        made.push(...stream.getTracks());
-        return stream;
-      };
-    });
-    await page.reload();
-    await page.waitForSelector('[data-field="phone"][data-value="registered"]');
-    const sent = () => page.evaluate(() => (window as unknown as { made: MediaStreamTrack[] }).made.map((one) => one.enabled));
-    const call = await talk();
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-    await page.keyboard.press("m");
-    await page.waitForSelector('.situation:has-text("您已静音")');
-    await page.reload();
-    await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
-    await page.waitForSelector('[data-act="mute"][aria-pressed="true"]');
-    await page.waitForSelector('.state-words:has-text("您已静音")');
-    expect(await sent()).toEqual([false]);
-    await page.keyboard.press("m");
-    await page.waitForSelector('.state-words:has-text("市民能听到您")');
-    expect(await sent()).toEqual([true]);
-    await page.keyboard.press("m");
-    served.house.over(call);
-    await waitState(page, "wrap_up");
-    await page.keyboard.press("w");
-    const next = served.house.ring("1001");
-    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
-    await page.keyboard.press("a");
-    await page.waitForSelector('.state-words:has-text("市民能听到您")');
-    expect((await sent()).at(-1)).toBe(true);
-  });
-
-  test("a page that is reloaded while a colleague consults it keeps its part in the call", async () => {
-    await ready();
-    const consulting = { to: "operator 1001", whom: { operator: "1001" }, operator: "1001", stage: "talking" as const, caller_hears: false };
-    const call = served.house.ring("1001");
-    served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
-    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "talking", operator: "1006" } });
-    await page.waitForSelector('[data-act="answer"]');
-    await page.keyboard.press("a");
-    await page.waitForSelector('[data-act="mute"]');
-    await page.reload();
-    await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
-    expect(orders()).toEqual(["reclaim"]);
-    // The phone is lost once more: the key is there.
-    served.house.phones.end(call);
-    await page.waitForSelector('[data-act="reclaim"]');
-    await page.keyboard.press("v");
-    await page.waitForSelector('[data-act="mute"]', { timeout: 20_000 });
-    expect(orders()).toEqual(["reclaim", "reclaim"]);
-  });
-
-  test("a second tab gets the phone only when asked for it, and the first one tells so", async () => {
-    const call = await talk();
-    await page.waitForSelector('[data-act="mute"]:not([disabled])');
-    const second = await person.open(`${served.url}/operator`);
-    const has = (tab: Page) => tab.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
-    await second.waitForSelector('[data-bar="elsewhere"]:has-text("电话在另一个标签页")');
-    await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
-    await second.waitForSelector('[data-field="phone"][data-value="elsewhere"]');
-    expect(await second.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
-    expect(await second.locator('[data-act="reclaim"]').count()).toBe(0);
-    await has(page);
-    expect(orders()).toEqual([]);
-
-    await second.click('[data-bar="elsewhere"] button');
-    await has(second);
-    expect(orders()).toEqual(["reclaim"]);
-    await page.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
-    expect(await page.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
-    expect(await page.locator('[data-act="reclaim"]').count()).toBe(0);
-    await page.waitForSelector('[data-field="phone"][data-value="elsewhere"]');
-
-    // Back again, by key and by closing.
-    await page.waitForTimeout(2_500);
-    await page.click('[data-bar="elsewhere"] button');
-    await has(page);
-    await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
-    await second.waitForTimeout(2_500);
-    await second.click('[data-bar="elsewhere"] button');
-    await has(second);
-    await second.close();
-    await has(page);
-    expect(orders()).toEqual(["reclaim", "reclaim", "reclaim", "reclaim"]);
-    expect(served.house.calls.get(call)?.stage).toBe("talking");
-    expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
-  });
-
-  test("a page whose seat has another phone by now says that it rings and talks there", async () => {
-    await ready();
-    // Somebody registered at the seat after this page: its call rings there.
-    const call = [...served.house.calls.values()].find((one) => one.stage === "waiting")?.id ?? "";
-    served.house.call(call, { stage: "ringing", operator: "1001", seat: "8001" });
-    served.house.operator("1001", { state: "offered", call, until: new Date(Date.now() + 20_000).toISOString() });
-    await page.waitForSelector('[data-field="hint"]:has-text("另一台电话上振铃")', { timeout: 10_000 });
-    served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });
-    served.house.operator("1001", { state: "talking", call });
-    await page.waitForSelector('[data-field="hint"]:has-text("这里没有声音")');
-    expect(await page.textContent("main")).not.toContain("市民能听到您");
-    await page.keyboard.press("v");
-    await page.waitForSelector('[data-field="hint"]:text-is("市民能听到您。")');
-    expect(orders()).toEqual(["reclaim"]);
-  });
-
-  test("a page that is reloaded is no second tab", async () => {
-    for (let times = 0; times < 3; times++) {
-      await page.reload();
-      await page.waitForSelector('[data-field="phone"][data-value="registered"]');
-      expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
-    }
-  });
-
-  test("a page that is reloaded while its phone rings for a colleague is rung again", async () => {
-    await ready();
-    const consulting = { to: "operator 1001", whom: { operator: "1001" }, operator: "1001", stage: "ringing" as const, caller_hears: false };
-    const call = served.house.ring("1001");
-    served.house.call(call, { operator: "1006", seat: "8006", connected_at: new Date().toISOString(), stage: "consulting", rung: [], consulting });
-    served.house.operator("1001", { state: "outbound", part: { call, act: "consulted", stage: "ringing", operator: "1006" } });
-    await page.waitForSelector('[data-act="answer"]');
-    expect(orders()).toEqual([]);
-    await page.reload();
-    await expect.poll(orders, { timeout: 20_000 }).toEqual(["reclaim"]);
-  });
-
-  test("a notice of a supervisor is shown at once", async () => {
-    served.house.notices.set("n9", { id: "n9", text: "Flood in the east", level: "urgent", by: "mei", at: new Date().toISOString() });
-    served.house.tell("notice", served.house.notices.get("n9"));
-    await page.waitForSelector('[data-bar="notice"][data-state="urgent"]:has-text("Flood in the east")');
-  });
-});
-
-test("a microphone that is not allowed is told of in words, and the call goes on ringing", async () => {
-  const forbidden = await Person.sit({ forbidden: true });
-  try {
-    await forbidden.context.clearPermissions();
-    const other = await forbidden.open(`${served.url}/signin`);
-    await other.addInitScript(() => {
-      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
-    });
-    await signIn(other, "1001", "right", "8001");
-    await other.waitForSelector('[data-field="phone"][data-value="registered"]');
-    await other.keyboard.press("r");
-    await waitState(other, "ready");
-    const call = served.house.ring("1001");
-    await other.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
-    await other.keyboard.press("a");
-    await other.waitForSelector('[data-fault="mic_denied"]');
-    await other.waitForSelector(`[data-call="${call}"][data-stage="ringing"]`);
-  } finally {
-    await forbidden.leave();
-  }
-});
-
-test("a wrong password is said, and nobody is signed in", async () => {
-  await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
-  await page.goto(`${served.url}/operator`);
-  await page.waitForURL(/signin/);
-  await page.fill('input[name="name"]', "1001");
-  await page.fill('input[name="password"]', "wrong");
-  await page.press('input[name="password"]', "Enter");
-  await page.waitForSelector('[role="alert"]:has-text("不正确")');
 });

@@ -50,8 +50,33 @@ fn the_operators_page_does_all_it_says_by_the_keyboard() {
 }
 
 #[test]
-fn the_other_pages_show_and_do_what_they_say() {
+fn the_operators_page_tells_what_happens_to_it_in_words() {
+    in_a_browser("noticed");
+}
+
+#[test]
+fn the_supervisors_page_shows_and_does_what_it_says() {
+    in_a_browser("supervising");
+}
+
+#[test]
+fn the_wall_shows_what_is_and_does_not_grow() {
+    in_a_browser("wall");
+}
+
+#[test]
+fn the_admins_page_shows_and_does_what_it_says() {
+    in_a_browser("admin");
+}
+
+#[test]
+fn all_pages_together_are_light_and_right_in_any_house_and_language() {
     in_a_browser("pages");
+}
+
+#[test]
+fn a_supervisor_at_work_with_the_program_sees_and_does_what_the_page_says() {
+    in_a_browser("supervisor");
 }
 
 #[test]

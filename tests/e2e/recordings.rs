@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hotline::ids::CallId;
 use hotline::moment::Moment;
-use hotline::records::{Entry, Record, Store, Ticket};
+use hotline::records::{Access, Entry, Record, Store, Ticket};
 use serde_json::{Value, json};
 
 use crate::house::{Files, House, PATIENCE, hotline};
@@ -55,6 +55,9 @@ fn copied(house: &House, record: &Value) -> [Heard; 2] {
     command.args(["recording", text(record, "call_id"), "--output"]).arg(&to);
     let out = command.arg("--data").arg(house.data()).arg("--config").arg(house.dir().join("config")).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    // Who listens is written down.
+    let written = Access::open(house.data()).and_then(|access| access.audits(None, 9)).unwrap();
+    assert_eq!(written[0].what, format!("hotline recording {}", text(record, "call_id")), "{written:?}");
     let bytes = std::fs::read(to).unwrap();
     [0, 1].map(|channel| Heard::of_a_law(&bytes, channel))
 }

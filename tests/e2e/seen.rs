@@ -93,6 +93,12 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
     // His telephone answers by itself, sooner or later.
     let part = json!({ "call": id, "act": "consulted", "stage": of_boris["part"]["stage"], "operator": "1001" });
     assert_eq!((&of_boris["state"], &of_boris["part"]), (&json!("outbound"), &part));
+    // And whom she consults everybody reads beside her name, who sees nothing else of it.
+    let board = dora.wait_board("whom she consults is told", |board| {
+        let mut operators = board["operators"].as_array().into_iter().flatten();
+        operators.any(|operator| operator["id"] == "1001" && operator["consults"]["operator"] == "1002")
+    });
+    assert_eq!(board["calls"], json!([]));
     // He answers; the caller does not hear him before the conference.
     wait_call(&boris, "he answered", |call| call["consulting"]["stage"] == "talking");
     vera.wait_board("that he talks is told", |board| {
@@ -141,6 +147,11 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
     assert_eq!(order(&anna, &id, &json!({ "order": "resume" })), 202);
     assert_eq!(order(&anna, &id, &json!({ "order": "hang_up" })), 202);
     assert!(caller.end());
+    // In wrap-up it is told after which call it is.
+    vera.events_until(&before, |event| {
+        let now = &event["data"];
+        (&now["id"], &now["state"], &now["wraps_up"]) == (&json!("1001"), &json!("wrap_up"), &json!(id))
+    });
     let record = house.wait_records(1).remove(0);
     assert_eq!(
         (&record["transfers"][0]["operator"], &record["transfers"][0]["outcome"]),

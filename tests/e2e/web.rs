@@ -464,6 +464,23 @@ fn exports_take_what_the_search_takes() {
         .stdout(Stdio::null())
         .status();
     assert!(reload.expect("the command runs").success());
+    // Who wrote a note has a name, operator or not.
+    let people = mei.get("/api/v1/directory").1["people"].clone();
+    assert!(people["lin"].is_string() && people["1002"].is_null(), "{people}");
+    let command = |args: &[&str]| {
+        let mut command = hotline();
+        command.args(args).arg("--config").arg(house.dir().join("config")).arg("--data").arg(house.data());
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .status()
+            .expect("the command runs")
+            .success()
+    };
+    assert!(command(&["token", "create", "--name", "crm", "--role", "wall"]));
+    assert!(!command(&["token", "revoke", "erp"]), "there is none");
+    assert!(command(&["password", "1002", "--remove"]));
     let (_, audit) = Browser::signed_in(&house, "lin").get("/api/v1/audit");
     let entries = audit.as_array().expect("entries");
     let of = |what: &str| entries.iter().find(|entry| entry["what"].as_str().is_some_and(|is| is.starts_with(what)));
@@ -474,6 +491,14 @@ fn exports_take_what_the_search_takes() {
     ] {
         let entry = of(what).unwrap_or_else(|| panic!("{what} is not in {audit:#}"));
         assert_eq!((entry["who"].as_str(), entry["result"].as_str()), (Some(who), Some(result)), "{entry}");
+    }
+    for (what, result) in [
+        ("hotline token create --name crm --role wall", "200"),
+        ("hotline token revoke erp", "404"),
+        ("hotline password 1002 --remove", "200"),
+    ] {
+        let entry = of(what).unwrap_or_else(|| panic!("{what} is not in {audit:#}"));
+        assert_eq!((entry["from"].as_str(), entry["result"].as_str()), (Some("this machine"), Some(result)), "{entry}");
     }
     let by_hand = of("hotline reload").unwrap_or_else(|| panic!("no reload in {audit:#}"));
     assert_eq!((by_hand["from"].as_str(), by_hand["result"].as_str()), (Some("this machine"), Some("200")));

@@ -22,6 +22,8 @@ struct Message {
     at: Instant,
     signature: String,
     body: String,
+    /// Who sent it.
+    agent: String,
     answered: u16,
 }
 
@@ -43,7 +45,7 @@ fn receiver(answers: fn(&Value, usize) -> u16) -> (String, mpsc::Receiver<Messag
     std::thread::spawn(move || {
         let mut tries: BTreeMap<String, usize> = BTreeMap::new();
         for stream in listener.incoming().map_while(Result::ok) {
-            let (signature, body) = read(&stream);
+            let (signature, agent, body) = read(&stream);
             // Whoever was killed before it said anything.
             if body.is_empty() {
                 continue;
@@ -54,7 +56,7 @@ fn receiver(answers: fn(&Value, usize) -> u16) -> (String, mpsc::Receiver<Messag
             let answered = answers(&message, *tried);
             let answer = format!("HTTP/1.1 {answered} So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             let _ = (&stream).write_all(answer.as_bytes());
-            if tell.send(Message { at: Instant::now(), signature, body, answered }).is_err() {
+            if tell.send(Message { at: Instant::now(), signature, body, agent, answered }).is_err() {
                 return;
             }
         }
@@ -62,14 +64,15 @@ fn receiver(answers: fn(&Value, usize) -> u16) -> (String, mpsc::Receiver<Messag
     (url, told)
 }
 
-fn read(stream: &TcpStream) -> (String, String) {
+fn read(stream: &TcpStream) -> (String, String, String) {
     let mut reader = BufReader::new(stream);
-    let (mut signature, mut length) = (String::new(), 0);
+    let (mut signature, mut agent, mut length) = (String::new(), String::new(), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).expect("a request");
         match line.trim_end().split_once(": ") {
             Some((name, value)) if name.eq_ignore_ascii_case("x-hotline-signature") => signature = value.to_string(),
+            Some((name, value)) if name.eq_ignore_ascii_case("user-agent") => agent = value.to_string(),
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().expect("so"),
             None if line.trim_end().is_empty() => break,
             _ => {}
@@ -77,7 +80,7 @@ fn read(stream: &TcpStream) -> (String, String) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("a body");
-    (signature, String::from_utf8(body).expect("text"))
+    (signature, agent, String::from_utf8(body).expect("text"))
 }
 
 /// As a receiver would verify it: RFC 2104 over `SECONDS.BODY`.
@@ -126,6 +129,7 @@ fn a_program_that_fails_at_first_is_told_again_and_takes_everything_once() {
         messages.push(told.recv_timeout(PATIENCE).expect("another try"));
     }
     assert!(messages.iter().all(is_signed));
+    assert_eq!(messages[0].agent, concat!("hotline/", env!("CARGO_PKG_VERSION")));
     let of =
         |event: &str| -> Vec<&Message> { messages.iter().filter(|message| message.json()["event"] == event).collect() };
     for (event, tries) in [("ringing", 2), ("connected", 1), ("closed", 2)] {
@@ -294,4 +298,39 @@ fn a_program_is_told_of_each_operator_who_gets_the_caller() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 4, "each is a message of its own");
+}
+
+/// An operator is rung first, and the citizen when they took it; then the citizen, and then an operator.
+#[test]
+fn a_program_is_told_of_phones_that_ring_for_callbacks() {
+    for first in ["operator", "customer"] {
+        let (url, told) = receiver(|_, _| 200);
+        let trunk = free_port();
+        let mut files = Files::new(None);
+        files.hotline += &webhook(&url);
+        let keys = format!("callback = {{ first = \"{first}\" }}\n[[queue.key]]\nkey = \"9\"\ncallback = true\n");
+        files.queues = files.queues.replacen("wrap_up = \"1s\"\n", &format!("wrap_up = \"1s\"\n{keys}"), 1);
+        let from = "from = [\"127.0.0.1\"]\n";
+        let out = format!("{from}to = \"sip:127.0.0.1:{trunk}\"\ncheck = \"0s\"\n");
+        files.hotline = files.hotline.replacen(from, &out, 1);
+        let house = House::open(&files);
+        // The operator's phone is not there yet: nobody answers before the visit is over.
+        Sipp::caller(&house, "caller_asks_callback", "12346").succeed();
+        let visit = house.wait_records(1).remove(0)["call_id"].clone();
+        let citizen = Sipp::phone("phone_answers_and_hangs_up", trunk);
+        let seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
+        citizen.succeed();
+        let back = house.wait_records(2).remove(1);
+        drop(seat);
+        let mut events = Vec::new();
+        while events.last().map(String::as_str) != Some("closed") {
+            let message = told.recv_timeout(PATIENCE).expect("until it is over").json();
+            let by_1001 = message["event"] == "closed" || message["operator"] == "1001";
+            if message["call"]["call_id"] == back["call_id"] && by_1001 {
+                assert_eq!(message["call"]["callback_of"], visit, "{first}: {message:#}");
+                events.push(message["event"].as_str().unwrap_or_default().to_string());
+            }
+        }
+        assert_eq!(events, ["ringing", "connected", "closed"], "{first}: {back:#}");
+    }
 }

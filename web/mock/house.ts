@@ -57,6 +57,7 @@ export class House {
   fresh = false;
   private number = 0;
   private events: Event[] = [];
+  private readonly ended = new Map<string, CallNow>();
   private readonly readers = new Set<ServerResponse>();
   private readonly sessions = new Map<string, { who: string; seat: string | null }>();
   private timers: NodeJS.Timeout[] = [];
@@ -84,6 +85,10 @@ export class House {
     const next = { ...former, ...change };
     this.calls.set(id, next);
     this.tell("call", next);
+    const theirs = this.operators.get(next.operator ?? "");
+    if (!theirs || (theirs.consults ?? null) === (next.consulting ?? null)) return;
+    this.operators.set(theirs.id, { ...theirs, consults: next.consulting ?? null });
+    this.tell("operator", this.operators.get(theirs.id));
   }
 
   /** What becomes of a callback that waits; null: it is over. */
@@ -140,10 +145,11 @@ export class House {
     const call = this.calls.get(id);
     if (!call) return;
     this.calls.delete(id);
+    this.ended.set(id, call);
     this.tell("call_over", { id });
     this.phones.end(id);
     if (call.operator && call.connected_at)
-      this.operator(call.operator, { state: "wrap_up", call: null, until: sample.ago(-30) });
+      this.operator(call.operator, { state: "wrap_up", call: null, wraps_up: id, until: sample.ago(-30) });
     else if (call.operator) this.operator(call.operator, { state: "not_ready", reason: "rona", call: null });
   }
 
@@ -392,8 +398,11 @@ export class House {
       case "GET calls":
         if (id === "") return [200, [...this.calls.values()]];
         if (what === "caller") return [200, this.records.slice(0, 3)];
-        if (what === "")
-          return [200, { now: this.calls.get(id) ?? null, record: { call_id: id, notes: this.notes.get(id) ?? [] } }];
+        if (what === "") {
+          const { from, to, queue } = this.calls.get(id) ?? this.ended.get(id) ?? {};
+          const record = { call_id: id, from, to, queue, notes: this.notes.get(id) ?? [] };
+          return [200, { now: this.calls.get(id) ?? null, record }];
+        }
         return [200, sample.explained()];
       case "POST calls":
         return what === "move" ? this.moved(id, String(asked.body.queue)) : this.ordered(id, asked);
@@ -442,7 +451,14 @@ export class House {
         return [
           200,
           [
-            { id: 2, at: sample.ago(90), who: "mei", what: "POST /notices", from: "127.0.0.1", result: "201" },
+            {
+              id: 2,
+              at: sample.ago(90),
+              who: "mei",
+              what: 'POST /queues/citizen/switch {"to":"closed"}',
+              from: "127.0.0.1",
+              result: "201",
+            },
             {
               id: 1,
               at: sample.ago(900),
@@ -480,6 +496,7 @@ export class House {
       queues: [...this.queues.values()].map(({ id, name }) => ({ id, name })),
       emergencies: ["110", "119", "120", "122"].map((id) => ({ id, name: id })),
       reasons: ["break", "meal", "training"],
+      people: { chen: "陈主任" },
       choice_names: { heating: { zh: "供暖", en: "Heating" } },
     };
   }

@@ -1,5 +1,7 @@
 // Times, durations and numbers for people, where the house is.
 
+import { wholeSeconds } from "./passed";
+
 /** The house's zone, e.g. `Asia/Shanghai`; until it is known, and where it has no name, that of the browser. */
 let zone: { timeZone: string } | undefined;
 let reader: Intl.DateTimeFormat | undefined;
@@ -58,7 +60,7 @@ export function dayAfter(day: string, add: number): string {
 
 /** `0:07`, `12:40`, `1:02:03`; what is negative is nothing. */
 export function clock(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const seconds = wholeSeconds(ms);
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (n: number) => String(n).padStart(2, "0");
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;

@@ -1,10 +1,9 @@
 // How operators are told of in lists and on walls: the order of their states, who works first, and what they do.
 
-import { computed } from "@preact/signals";
-import { calls, operators } from "./board";
+import { operators, queues } from "./board";
 import { number } from "./format";
 import { words } from "./language";
-import type { Mode, OperatorNow, OperatorState, Part } from "./words";
+import type { Consulting, Mode, OperatorNow, OperatorState, Part } from "./words";
 
 export const STATES: OperatorState[] = [
   "ready",
@@ -21,28 +20,20 @@ export const STATES: OperatorState[] = [
 
 export const nameOf = (id: string | null | undefined) => operators.value.get(id ?? "")?.name || id || "–";
 
-/** Whom operators with a caller consult, as far as that is told: of those who are not seen to have a call, by those who
- * are consulted. */
-const consulted = computed(() => {
-  const found = new Map<string, { who: string; three: boolean }>();
-  for (const { id, part } of operators.value.values())
-    if (part?.operator && (part.act === "consulted" || part.act === "conference"))
-      found.set(part.operator, { who: nameOf(id), three: part.act === "conference" });
-  for (const { operator, consulting, stage } of calls.value.values()) {
-    if (!operator || !consulting) continue;
-    const who = consulting.operator ? nameOf(consulting.operator) : number(consulting.to.replace(/^\S+ /, ""));
-    found.set(operator, { who, three: stage === "conference" });
-  }
-  return found;
-});
+/** Whom one consults: a colleague, a queue, a seat where nobody sits, or a number. */
+function whom({ operator, whom, to }: Consulting): string {
+  if (operator) return nameOf(operator);
+  if (!whom) return number(to.replace(/^\S+ /, ""));
+  if ("queue" in whom) return queues.value.get(whom.queue)?.name || whom.queue;
+  return "number" in whom ? number(whom.number) : to.replace(/^\S+ /, "");
+}
 
 /** Their state; of those who are in the call of another, or have others in theirs, what they do there. */
-export function doing({ id, state, part }: OperatorNow): string {
+export function doing({ state, part, consults }: OperatorNow): string {
   const t = words.value;
   if (state === "outbound" && part) return inWords(part, t.doing, t.doingSoon);
-  const asks = state === "talking" || state === "holding" ? consulted.value.get(id) : undefined;
-  if (asks) return (asks.three ? t.doing.conference : t.doing.consulting)(asks.who);
-  return t.state[state];
+  if (!consults) return t.state[state];
+  return (consults.caller_hears ? t.doing.conference : t.doing.consulting)(whom(consults));
 }
 
 /** What they do there, told to themselves. */

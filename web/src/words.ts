@@ -66,8 +66,12 @@ export interface OperatorNow {
   until?: string | null;
   next?: string | null;
   call?: string | null;
+  /** In wrap-up: the call after which it is. */
+  wraps_up?: string | null;
   /** What they do in the call of another. */
   part?: Part | null;
+  /** Whom they consult, or have in a conference, beside their caller. */
+  consults?: Consulting | null;
   queue?: string | null;
   browser?: boolean;
   supervisor?: boolean;
@@ -288,6 +292,8 @@ export interface Directory {
   skill_names?: Record<string, Names>;
   /** Of nodes of the menus: what calls are about. */
   choice_names?: Record<string, Names>;
+  /** Of those who are no operators. */
+  people?: Record<string, string>;
 }
 
 export type Whom = { operator: string } | { seat: string } | { queue: string } | { number: string };

@@ -84,6 +84,18 @@ impl Keeper {
     }
 }
 
+/// The open call in which a contact is: of somebody called back the contact is the visit in which they asked for it.
+pub(super) fn call_of(calls: &BTreeMap<CallId, Seen>, contact: CallId) -> CallId {
+    let called_back = || calls.values().find(|seen| seen.record.callback_of == Some(contact));
+    if calls.contains_key(&contact) { contact } else { called_back().map_or(contact, |seen| seen.id) }
+}
+
+/// Whom the operator who has a call consults in it.
+pub(super) fn consults(seen: &Seen, operator: &OperatorId) -> Option<Consulting> {
+    let theirs = seen.operator.as_ref().is_some_and(|(of, _)| of == operator);
+    seen.consulting.as_ref().filter(|_| theirs).map(consulting)
+}
+
 fn part(seen: &Seen, operator: &OperatorId) -> Option<Part> {
     let (act, stage) = act(seen, operator)?;
     let of = seen.operator.as_ref().map(|(of, _)| of).or(seen.record.operator.as_ref());
@@ -248,6 +260,26 @@ mod tests {
             assert_eq!(told(&call, "1002"), Some((Act::Consulted, word.into(), anna.clone())));
             assert_eq!(told(&call, "1001"), None);
         }
+    }
+
+    #[test]
+    fn whom_somebody_consults_is_told_of_who_has_the_caller_alone() {
+        let mut call = seen(Stage::Consulting);
+        call.operator = Some(("1001".into(), "8001".into()));
+        assert_eq!(consults(&call, &"1001".into()), None);
+        let to = Whom::Number("01065128888".into());
+        call.consulting = Some(Consulted { to, operator: None, stage: Reached::Ringing, caller_hears: false });
+        let told = consults(&call, &"1001".into()).unwrap();
+        assert_eq!((told.to.as_str(), told.operator, told.stage.as_str()), ("01065128888", None, "ringing"));
+        assert_eq!(consults(&call, &"1002".into()), None);
+    }
+
+    #[test]
+    fn who_talks_with_somebody_called_back_is_in_that_call_and_not_in_the_visit() {
+        let mut back = seen(Stage::Talking);
+        (back.id, back.record.callback_of) = (CallId(7), Some(CallId(3)));
+        let calls = [(CallId(7), back), (CallId(1), seen(Stage::Menu))].into();
+        assert_eq!([3, 1, 9].map(|id| call_of(&calls, CallId(id))), [7, 1, 9].map(CallId));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::calls::call_of;
 use super::keeper::Keeper;
 use super::looks::{Line, PLACES, Whole};
 use super::{Seen, calls};
-use crate::ids::{CallId, QueueId, SeatId};
+use crate::config::WebhookEvent;
+use crate::ids::{CallId, OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::{NO_QUEUE, Next, OperatorState, Output, Said};
 
@@ -53,21 +55,26 @@ impl Keeper {
                 }
             }
             Output::Offer { contact, operator, seat, .. } => {
-                if let Some(of) = self.contacts.get_mut(&contact) {
+                let of = self.contacts.get_mut(&contact);
+                let called_back = of.as_ref().is_some_and(|of| of.callback);
+                if let Some(of) = of {
                     of.why = None;
                 }
-                self.webhooks.ringing(contact, operator, seat, at);
+                self.webhooks.comes(WebhookEvent::Ringing, (contact, called_back), operator, seat, at);
             }
             Output::Connected { contact, queue, operator, seat, .. } => {
                 self.changed_operators.insert(operator.clone());
-                self.contacts.insert(contact, Contact::talks(queue, at));
-                self.webhooks.connected(contact, operator, seat, at);
+                self.last_talks.insert(operator.clone(), call_of(&self.calls, contact));
+                let former = self.contacts.insert(contact, Contact::talks(queue, at));
+                let called_back = former.is_some_and(|former| former.callback);
+                self.webhooks.comes(WebhookEvent::Connected, (contact, called_back), operator, seat, at);
             }
             Output::HandedOver { contact, queue, operator, seat, .. } => {
+                self.last_talks.insert(operator.clone(), call_of(&self.calls, contact));
                 if queue.as_str() != NO_QUEUE {
                     self.contacts.insert(contact, Contact::talks(queue, at));
                 }
-                self.webhooks.connected(contact, operator, seat, at);
+                self.webhooks.comes(WebhookEvent::Connected, (contact, false), operator, seat, at);
             }
             Output::CallbackTaken { contact, queue, .. } => {
                 self.contacts.entry(contact).or_insert(Contact::waits(queue, at)).callback = true;
@@ -107,6 +114,9 @@ impl Keeper {
             self.changed_operators.insert(operator.clone());
             let former = self.operators.get(&operator).filter(|former| same_state(&former.state, &state));
             let since = former.map_or(now, |former| former.since);
+            if let Some(contact) = state.talk() {
+                self.last_talks.insert(operator.clone(), call_of(&self.calls, contact));
+            }
             self.operators.insert(operator, Person { seat, state, next, since });
         }
         let talks = self.operators.values().filter_map(|person| person.state.talk()).collect();
@@ -124,6 +134,13 @@ impl Keeper {
         let moved = |id: &&CallId| places.get(*id) != self.places.get(*id);
         self.changed_calls.extend(places.keys().chain(self.places.keys()).filter(moved));
         self.places = places;
+    }
+}
+
+/// Of somebody called back the engine knew the visit, and now there is the call.
+pub(super) fn name_the_call(last_talks: &mut BTreeMap<OperatorId, CallId>, seen: &Seen) {
+    if let Some(visit) = seen.record.callback_of {
+        last_talks.values_mut().filter(|talk| **talk == visit).for_each(|talk| *talk = seen.id);
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Day {
     open: BTreeMap<CallId, Vec<String>>,
     /// Calls whose records were counted: what is heard of them later is old.
     closed: BTreeSet<CallId>,
+    /// Of those, which talk of an operator ended last, and when.
+    last_talks: BTreeMap<OperatorId, (Moment, CallId)>,
 }
 
 /// Midnight so many days before the day of a moment.
@@ -71,6 +73,7 @@ impl Day {
             categories: BTreeMap::new(),
             open: BTreeMap::new(),
             closed: BTreeSet::new(),
+            last_talks: BTreeMap::new(),
         }
     }
 
@@ -146,9 +149,25 @@ impl Day {
         }
         if closed {
             self.closed.insert(record.call_id);
+            self.remember_talk(record);
         } else if !share.is_empty() {
             self.open.insert(record.call_id, share);
         }
+    }
+
+    /// Who was with the caller last, when it ended.
+    fn remember_talk(&mut self, record: &Record) {
+        let (Some(operator), Some(_), Some(ended)) = (&record.operator, record.connected_at, record.ended_at) else {
+            return;
+        };
+        let this = (ended, record.call_id);
+        let last = self.last_talks.entry(operator.clone()).or_insert(this);
+        *last = this.max(*last);
+    }
+
+    /// The talk of an operator that ended last, as the records have it.
+    pub fn last_talk(&self, operator: &OperatorId) -> Option<CallId> {
+        self.last_talks.get(operator).map(|(_, call)| *call)
     }
 
     pub fn all(&self) -> Contacts {
@@ -295,6 +314,18 @@ mod tests {
         day.put(&record(2, &[("citizen", 40, Moved), ("english", 40, Answered)]), about, true);
         let counts: Vec<(&str, u64)> = day.categories.iter().map(|(id, count)| (id.as_str(), *count)).collect();
         assert_eq!(counts, [("citizen", 1), ("english", 1)]);
+    }
+
+    #[test]
+    fn the_talk_of_an_operator_that_ended_last_is_remembered() {
+        let mut day = Day::empty(at(0), TimeZone::UTC);
+        for (number, ended, talked) in [(1, 30, true), (2, 50, true), (3, 40, true), (4, 60, false)] {
+            let mut call = record(number, &[]);
+            (call.operator, call.ended_at) = (Some("1001".into()), Some(at(ended)));
+            call.connected_at = talked.then(|| at(ended - 5));
+            day.put(&call, |_, queue| queue.to_string(), true);
+        }
+        assert_eq!((day.last_talk(&"1001".into()), day.last_talk(&"1002".into())), (Some(CallId(2)), None));
     }
 
     #[test]

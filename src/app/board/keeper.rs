@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::category::{category, new_names};
-use super::contacts::{Contact, Person};
+use super::contacts::{Contact, Person, name_the_call};
 use super::day::Day;
 use super::former::Awaited;
 use super::looks::{Line, Look};
@@ -67,6 +67,8 @@ pub struct Keeper {
     heard: u64,
     pub(super) contacts: BTreeMap<CallId, Contact>,
     pub(super) operators: BTreeMap<OperatorId, Person>,
+    /// With whom operators talked last.
+    pub(super) last_talks: BTreeMap<OperatorId, CallId>,
     pub(super) calls: BTreeMap<CallId, Seen>,
     pub(super) lines: BTreeMap<QueueId, Line>,
     pub(super) switched: BTreeMap<QueueId, Flip>,
@@ -109,6 +111,7 @@ impl Keeper {
             heard: 0,
             contacts: BTreeMap::new(),
             operators: BTreeMap::new(),
+            last_talks: BTreeMap::new(),
             calls: BTreeMap::new(),
             lines: BTreeMap::new(),
             switched: BTreeMap::new(),
@@ -231,6 +234,7 @@ impl Keeper {
                 self.count(&seen.record, false);
                 self.changed_calls.insert(seen.id);
                 self.webhooks.saw(&seen.record, &self.house);
+                name_the_call(&mut self.last_talks, &seen);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
@@ -268,6 +272,7 @@ impl Keeper {
         }
         for operator in self.house.queue.operators.keys().filter(|id| !new.queue.operators.contains_key(*id)) {
             self.board.remove_operator(operator.as_str());
+            self.last_talks.remove(operator);
         }
         for schedule in self.house.schedules.keys().filter(|id| !new.schedules.contains_key(*id)) {
             self.board.remove_schedule(schedule.as_str());

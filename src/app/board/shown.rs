@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::calls::{call_of, consults};
 use super::contacts::Person;
 use super::day::Quarters;
 use super::keeper::Keeper;
@@ -62,7 +63,7 @@ impl Keeper {
         let rules = self.house.queue.operators.get(id)?;
         let away = Person { seat: None, state: OperatorState::SignedOut, next: None, since: self.day.begins };
         let person = self.operators.get(id).unwrap_or(&away);
-        let call = match &person.state {
+        let contact = match &person.state {
             OperatorState::Talking { contact } | OperatorState::Holding { contact } => Some(*contact),
             OperatorState::Offered { .. } => self.rung_for(id),
             _ => None,
@@ -74,6 +75,7 @@ impl Keeper {
             _ => None,
         };
         let worked = self.day.operator(id);
+        let call = contact.map(|contact| call_of(&self.calls, contact));
         Some(OperatorNow {
             id: id.to_string(),
             name: rules.name.clone(),
@@ -86,9 +88,14 @@ impl Keeper {
                 Next::SignOut => "signed_out".into(),
                 Next::NotReady(reason) => reason.to_string(),
             }),
-            queue: call.and_then(|call| self.contacts.get(&call)).map(|contact| contact.queue.to_string()),
+            queue: contact.and_then(|contact| self.contacts.get(&contact)).map(|contact| contact.queue.to_string()),
             call: call.map(|call| call.to_string()),
+            wraps_up: matches!(person.state, OperatorState::WrapUp { .. })
+                .then(|| self.last_talks.get(id).copied().or_else(|| self.day.last_talk(id)))
+                .flatten()
+                .map(|call| call.to_string()),
             part: self.part(id),
+            consults: call.and_then(|call| consults(self.calls.get(&call)?, id)),
             supervisor: rules.supervisor,
             answered: worked.answered,
             handled: worked.handled,

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The file as written. Unknown keys are faults.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct LoadFile {
     /// The number that is called.
     number: Option<String>,
@@ -42,7 +42,7 @@ struct LoadFile {
 
 /// Shares of callers who do what they should not.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct WrittenCallers {
     /// Give up before they are answered.
     cancel: Option<f64>,
@@ -53,7 +53,7 @@ struct WrittenCallers {
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct WrittenSeats {
     /// The first seat's number; the others follow.
     first: Option<u32>,
@@ -268,6 +268,18 @@ mod tests {
                 told.iter().any(|fault| fault.contains(&place) && fault.contains(what)),
                 "{place} {what}: {told:#?}"
             );
+        }
+    }
+
+    #[test]
+    fn each_wrong_key_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("load.toml");
+        std::fs::write(&path, "rat = 2.0\n[seats]\ncounts = 3\n[callers]\nvanishes = 0.1\n").unwrap();
+        let faults: Vec<String> = Scenario::read(&path).unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(faults.len(), 3, "{faults:#?}");
+        for told in ["rat: unknown key", "counts: unknown key", "vanishes: unknown key"] {
+            assert!(faults.iter().any(|fault| fault.contains(told)), "{told}: {faults:#?}");
         }
     }
 }

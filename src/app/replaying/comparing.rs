@@ -32,7 +32,7 @@ impl Replay {
     pub fn compare(mut self) -> Result<Comparison, ReadFault> {
         let first = self.seq;
         // What is written down while this is read is not compared.
-        let last = self.log.last_decision()?.map_or(0, |(number, _)| number);
+        let last = self.log.last_decision()?;
         let (mut replayed, mut known, mut openings, mut gaps) = (VecDeque::new(), first, BTreeSet::new(), Vec::new());
         let inputs = self.play(Moment::from_micros(u64::MAX), |engine, step| match step {
             Step::Told(input) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 pub use comparing::Comparison;
 
 use crate::moment::Moment;
-use crate::queue::{Engine, Input, Output, Said, Statistics};
+use crate::queue::{Engine, Input, LeftLine, Output, Said, Statistics};
 use crate::records::{Log, ReadFault};
 
 /// The engine as it was, and the log from there on.
@@ -42,8 +42,7 @@ impl Replay {
     /// end it is the last moment of which the log tells: what lies beyond did not happen yet.
     pub fn play(&mut self, until: Moment, mut each: impl FnMut(&Engine, Step<'_>)) -> Result<u64, ReadFault> {
         // Asked for before the inputs are read: by then all of them are written that happened before it.
-        let decided_at = self.log.last_decision()?.map_or(Moment::default(), |(_, at)| at);
-        let told = self.log.alive_at()?.max(decided_at);
+        let told = self.log.alive_at()?;
         let (engine, mut count) = (&mut self.engine, 0);
         self.log.inputs(self.seq, until, |logged| {
             let fault = |error| ReadFault::Log { what: "input", seq: logged.seq, error };
@@ -77,6 +76,35 @@ impl Replay {
         })?;
         Ok(())
     }
+
+    /// Counts the same of a house that is not open: no later than when it was there last, and then what it will say
+    /// when it opens again, so that nobody waits or talks any more.
+    pub fn count_to_the_end(&mut self, statistics: &mut Statistics, until: Moment) -> Result<Closed, ReadFault> {
+        let alive_at = self.log.alive_at()?;
+        self.count(statistics, until.min(alive_at))?;
+        let mut closed = Closed { alive_at, waited: 0, talked: 0 };
+        if until < alive_at {
+            return Ok(closed);
+        }
+        self.engine.handle(alive_at.max(self.engine.now()), Input::RestartedAfter { alive_at });
+        while let Some(said) = self.engine.poll_said() {
+            match said.output {
+                Output::Left { why: LeftLine::Restarted, .. } => closed.waited += 1,
+                Output::Ended { .. } => closed.talked += 1,
+                _ => {}
+            }
+            statistics.saw(said.at, &said.output);
+        }
+        Ok(closed)
+    }
+}
+
+/// How a house stood when it was there last.
+pub struct Closed {
+    pub alive_at: Moment,
+    /// Whom its end cut off in a line, and in a talk.
+    pub waited: u64,
+    pub talked: u64,
 }
 
 /// Runs what is due by `at`, each deadline by itself.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub use restore::{Target, restore};
 
+use super::auditing;
 use super::checking;
 use super::clock::Clock;
 use super::control::{self, Reply, Request};
@@ -21,7 +22,7 @@ use super::say::say;
 use super::statistics::Format;
 use crate::config::{Meaning, difference, in_one_line};
 use crate::moment::Moment;
-use crate::records::{Version, Versions, rfc3339};
+use crate::records::{Access, Version, Versions, rfc3339};
 
 /// Differences that a line of the list names.
 const NAMED: usize = 3;
@@ -118,6 +119,11 @@ pub fn rollback(config: &Path, data: &Path, args: RollbackArgs) -> Result<ExitCo
         Ok(read) => read,
         Err(faults) => return Err([checking::told(&faults), restored.put_back(config)].concat()),
     };
+    let what = format!("hotline rollback {{\"to\":{}}}", restored.number);
+    Access::open(data)
+        .map_err(|fault| fault.to_string())
+        .and_then(|access| auditing::write(&access, &what, "200"))
+        .map_err(told)?;
     let mut lines = restored.lines(config);
     lines.extend(restored.other_prompts(&read.prompts.sha256));
     lines.push(format!("no hotline runs on {}: they take effect when `hotline serve` starts", data.display()));

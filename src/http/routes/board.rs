@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{Accepted, accepted};
 use crate::http::asks::Ask;
 use crate::http::problem::{Body, Problem};
-use crate::http::seeing::seen;
+use crate::http::seeing::{Sight, seen, sight};
 use crate::http::server::Web;
 use crate::http::signing::Who;
 use crate::http::words::{
@@ -46,6 +46,14 @@ pub fn calls_for(web: &Web, who: &Who) -> Vec<CallNow> {
     web.board.calls().into_iter().filter_map(|call| seen(who, call)).collect()
 }
 
+fn operators_for(web: &Web, who: &Who) -> Vec<OperatorNow> {
+    let all = web.board.operators().into_iter();
+    match sight(who, std::iter::empty()) {
+        Sight::Wall => all.map(|operator| operator.for_the_wall()).collect(),
+        Sight::Whole | Sight::Nothing => all.collect(),
+    }
+}
+
 /// Everything that is now
 #[utoipa::path(get, path = "/board", tag = "board", responses((status = 200, body = Now), (status = 401, body = Problem)))]
 pub async fn board(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Json<Now> {
@@ -56,7 +64,7 @@ pub async fn board(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) 
         offset,
         now: web.time((web.now)()),
         queues: board.queues(),
-        operators: board.operators(),
+        operators: operators_for(&web, &who),
         calls: calls_for(&web, &who),
         callbacks: if who.sees_all() { board.callbacks() } else { Vec::new() },
         today: (*board.figures()).clone(),
@@ -78,6 +86,8 @@ pub struct Directory {
     skill_names: BTreeMap<String, Names>,
     choice_names: BTreeMap<String, Names>,
     emergencies: Vec<Named>,
+    /// How those are called who may sign in and are no operators: they write notes, too.
+    people: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,6 +109,9 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         let state = if now.state.is_empty() { "signed_out".into() } else { now.state };
         Colleague { facts: facts.clone(), state, at: now.seat }
     };
+    let settings = web.settings();
+    let is_operator = |id: &str| facts.operators.iter().any(|operator| operator.id == id);
+    let people = settings.people.iter().filter(|(id, _)| !is_operator(id));
     Json(Directory {
         operators: facts.operators.iter().map(colleague).collect(),
         queues: web.board.queues(),
@@ -108,6 +121,7 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         skill_names: facts.skill_names.clone(),
         choice_names: facts.choice_names.clone(),
         emergencies: facts.emergencies.clone(),
+        people: people.map(|(id, person)| (id.clone(), person.name.clone())).collect(),
     })
 }
 

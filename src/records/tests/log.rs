@@ -82,3 +82,24 @@ fn a_day_in_which_the_house_was_started_twice_can_be_told_from_its_beginning() {
     assert_eq!(log.checkpoint(midnight).unwrap().unwrap().seq, 492);
     assert!(inputs_after(&log, 0).is_empty());
 }
+
+/// A line of the queue log and a flip a day for five hundred days, and one heartbeat at the end.
+#[test]
+fn the_queue_log_and_the_flips_of_switches_do_not_grow_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _, told) = open(dir.path());
+    let mut flipped = Ticket::default();
+    for day in 0..500 {
+        let (event, at) = ("CONNECT", hour(day * 24));
+        store.write(Entry::Event(QueueEvent { at, call: None, queue: None, operator: None, event, data: Vec::new() }));
+        flipped = store.write(Entry::Switch { at, door: "office".to_string().into(), flip: format!("{day}") });
+    }
+    wait_for(&told, flipped);
+    store.write(Entry::Heartbeat { at: hour(500 * 24) });
+    store.close();
+    let db = rusqlite::Connection::open(dir.path().join("hotline.db")).unwrap();
+    for table in ["events", "switches"] {
+        let oldest: u64 = db.query_row(&format!("SELECT min(at) FROM {table}"), [], |row| row.get(0)).unwrap();
+        assert_eq!(oldest, hour(100 * 24).as_micros(), "{table}");
+    }
+}

@@ -10,6 +10,7 @@ import { words } from "../language";
 import { Dialog } from "../parts/dialog";
 import { attempt, say } from "../parts/toast";
 import type { Checked, Configuration, Difference, Simulated, Version } from "../words";
+import { changeInWords } from "./changes";
 import { SimulatedPanel, simulated, skillNames } from "./simulated";
 
 /** Changes of a version that are shown without being asked for. */
@@ -48,7 +49,7 @@ function DifferenceOf({ shown }: { shown: Difference }) {
     <div class="stack">
       <ul class="changes">
         {changes.map((change) => (
-          <li key={change}>{change}</li>
+          <li key={change}>{changeInWords(change, words.value.changes)}</li>
         ))}
       </ul>
       {lines.length > 0 && (
@@ -139,14 +140,14 @@ function Versions() {
             {one.note && <p>{one.note}</p>}
             {(one.changes ?? []).slice(0, AT_ONCE).map((change) => (
               <p key={change} class="hint">
-                {change}
+                {changeInWords(change, t.changes)}
               </p>
             ))}
             {(one.changes ?? []).length > AT_ONCE && (
               <details class="hint">
                 <summary>{t.admin.moreChanges((one.changes ?? []).length - AT_ONCE)}</summary>
                 {(one.changes ?? []).slice(AT_ONCE).map((change) => (
-                  <p key={change}>{change}</p>
+                  <p key={change}>{changeInWords(change, t.changes)}</p>
                 ))}
               </details>
             )}

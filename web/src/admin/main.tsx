@@ -10,6 +10,7 @@ import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
 import { may } from "../people";
 import type { Audited } from "../words";
+import { actInWords } from "./audited";
 import { Configured } from "./configuration";
 import { Records } from "./records";
 import "./admin.css";
@@ -24,6 +25,20 @@ addEventListener("hashchange", () => {
 });
 
 const audited = signal<Audited[]>([]);
+
+/** In words, and as it came. */
+function What({ what }: { what: string }) {
+  const { acts, orders } = words.value;
+  const told = actInWords(what, acts, orders);
+  return told === null ? (
+    what
+  ) : (
+    <>
+      {told}
+      <p class="hint">{what}</p>
+    </>
+  );
+}
 
 function Audit() {
   const t = words.value.admin;
@@ -52,7 +67,9 @@ function Audit() {
             <tr key={one.id}>
               <td>{dateTime(one.at)}</td>
               <td>{one.who}</td>
-              <td>{one.what}</td>
+              <td>
+                <What what={one.what} />
+              </td>
               <td class="soft">{one.from}</td>
               <td>{one.result}</td>
             </tr>

@@ -157,7 +157,8 @@ function Filters() {
 const names = () => ({
   queue: (id: string | null | undefined) => directory.value?.queues.find((one) => one.id === id)?.name || id || "–",
   operator: (id: string | null | undefined) => {
-    const name = directory.value?.operators.find((one) => one.id === id)?.name;
+    const { operators, people } = directory.value ?? {};
+    const name = operators?.find((one) => one.id === id)?.name ?? people?.[id ?? ""];
     return name && name !== id ? `${name} ${id}` : (id ?? "–");
   },
 });

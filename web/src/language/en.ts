@@ -1,5 +1,6 @@
 // Everything the pages say in English. `Dictionary` is the shape of the Chinese: a text that is missing does not compile.
 
+import { acts, orders } from "./acts-en";
 import { explain } from "./explain-en";
 import type { Dictionary } from "./zh";
 
@@ -562,6 +563,9 @@ export const en: Dictionary = {
   // The server speaks English.
   details: {},
   detailsWith: [],
+  changes: null,
+  acts,
+  orders,
   admin: {
     records: "Records",
     configuration: "Configuration",

@@ -1,13 +1,10 @@
 // What the queue engine decided, told in English.
 
+import { lasted as lastedIn } from "../passed";
 import type { Dictionary } from "./zh";
 
 /** `0.9 s`, `12 s`, `4 min 3 s`. */
-function lasted(ms: number): string {
-  const s = ms / 1000;
-  if (s < 10) return `${Math.round(s * 10) / 10} s`;
-  return s < 60 ? `${Math.round(s)} s` : `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`;
-}
+const lasted = (ms: number) => lastedIn(ms, "s", "min");
 
 export const explain: Dictionary["explain"] = {
   and: ", ",

@@ -1,11 +1,9 @@
 // 队列引擎的决定，用中文说明。英文在 explain-en.ts。
 
+import { lasted as lastedIn } from "../passed";
+
 /** `0.9 秒`、`12 秒`、`4 分 3 秒`。 */
-function lasted(ms: number): string {
-  const s = ms / 1000;
-  if (s < 10) return `${Math.round(s * 10) / 10} 秒`;
-  return s < 60 ? `${Math.round(s)} 秒` : `${Math.floor(s / 60)} 分 ${Math.floor(s % 60)} 秒`;
-}
+const lasted = (ms: number) => lastedIn(ms, "秒", "分");
 
 export const explain = {
   and: "，",

@@ -1,5 +1,7 @@
 // 界面上的全部中文。英文在 en.ts，缺一条就通不过类型检查。
 
+import { acts, orders } from "./acts-zh";
+import { changes } from "./changes-zh";
 import { details, detailsWith } from "./details-zh";
 import { explain } from "./explain-zh";
 
@@ -517,6 +519,9 @@ export const zh = {
   explain,
   details,
   detailsWith,
+  changes,
+  acts,
+  orders,
   admin: {
     records: "话单",
     configuration: "配置",

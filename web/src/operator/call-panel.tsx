@@ -21,7 +21,6 @@ import {
   desk,
   directory,
   emergencyName,
-  last,
   me,
   mineOf,
   mutedFor,
@@ -32,6 +31,7 @@ import {
   readContacts,
   readNote,
   saveNote,
+  wrapsUp,
   writeNote,
 } from "./desk";
 
@@ -44,6 +44,9 @@ export function whom(id: string): string {
     of.emergencies.find((one) => one.id === bare);
   return found ? found.name || found.id : number(bare);
 }
+
+/** Who wrote something: an operator, or another who may sign in. */
+const author = (id: string) => directory.value.people?.[id] || whom(id);
 
 const queueName = (id: string | null | undefined) => (id ? queues.value.get(id)?.name || id : "–");
 
@@ -185,7 +188,7 @@ function History({ of }: { of: CallNow }) {
               <span class="soft">{one.operator ? whom(one.operator) : ""}</span>
               {(one.notes ?? []).map((note) => (
                 <span key={note.by} class="history-note">
-                  {note.text} <span class="soft">{whom(note.by)}</span>
+                  {note.text} <span class="soft">{author(note.by)}</span>
                 </span>
               ))}
             </li>
@@ -218,7 +221,7 @@ function Notes({ list }: { list: NoteOf[] }) {
         {list.map(({ by, at, text }) => (
           <li key={by} data-note={by}>
             <span class="soft">
-              {whom(by)} {at ? time(at) : ""}
+              {author(by)} {at ? time(at) : ""}
             </span>
             <span>{text}</span>
           </li>
@@ -271,7 +274,7 @@ function Note() {
 /** Nobody is on the line: in wrap-up whose talk it was, with its note; else what is still to be set up. */
 function Nobody() {
   const t = words.value;
-  const wrapUp = me.value?.state === "wrap_up" ? last.value : null;
+  const wrapUp = wrapsUp.value;
   useEffect(() => {
     if (wrapUp) void readNote(wrapUp.id);
   }, [wrapUp?.id]);

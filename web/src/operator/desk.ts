@@ -204,13 +204,34 @@ effect(() => {
   const now = call.value;
   const talks = me.value?.state === "talking" || me.value?.state === "holding";
   if (!now?.connected_at || !talks || !desk.value.mine || isLast(now)) return;
-  last.value = { id: now.id, from: callerOf(now), queue: now.queue ?? null, since: me.peek()?.since ?? null };
-  try {
-    sessionStorage.setItem(LAST, JSON.stringify(last.value));
-  } catch {
-    // After a reload in wrap-up the note is not offered.
-  }
+  keepLast({ id: now.id, from: callerOf(now), queue: now.queue ?? null, since: me.peek()?.since ?? null });
 });
+
+function keepLast(now: Last): void {
+  last.value = now;
+  try {
+    sessionStorage.setItem(LAST, JSON.stringify(now));
+  } catch {
+    // After a reload the house is asked.
+  }
+}
+
+/** In wrap-up: the talk after which it is, which may have been on another page. */
+export const wrapsUp = computed<Last | null>(() => {
+  if (me.value?.state !== "wrap_up") return null;
+  const of = me.value.wraps_up;
+  return of && last.value?.id !== of ? null : last.value;
+});
+effect(() => {
+  const of = me.value?.state === "wrap_up" ? me.value.wraps_up : null;
+  if (of && last.value?.id !== of) void readLast(of);
+});
+
+async function readLast(of: string): Promise<void> {
+  const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  if (!found?.record || me.value?.wraps_up !== of) return;
+  keepLast({ id: of, from: callerOf(found.record), queue: found.record.queue ?? null, since: null });
+}
 
 /** What the clocks of a call of mine count from: the talk with me, not those before it; of a hold its own beginning. */
 export function clockFrom(of: CallNow): string {

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { operators, queues } from "../board";
 import { type Act, KEYS, label } from "../keys";
 import { open, words } from "../language";
+import { doing } from "../operators";
 import { Dialog } from "../parts/dialog";
 import { Headset } from "../parts/meter";
 import { attempt } from "../parts/toast";
@@ -80,6 +81,8 @@ interface Target {
   name: string;
   detail: string;
   state: string | null;
+  /** The state in words, or what they do in the call of another. */
+  does: string;
   to: Whom;
 }
 
@@ -94,7 +97,7 @@ function targets(search: string, asked: boolean): Target[] {
     .map<Target>((one) => {
       const live = queues.value.get(one.id);
       const detail = live ? `${t.operator.waiting} ${live.waiting} · ${t.operator.readyCount} ${live.ready}` : "";
-      return { id: `queue ${one.id}`, name: one.name || one.id, detail, state: null, to: { queue: one.id } };
+      return { id: `queue ${one.id}`, name: one.name || one.id, detail, state: null, does: "", to: { queue: one.id } };
     });
   const order = ["ready", "wrap_up", "talking", "not_ready"];
   const rank = (state: string | null) => order.indexOf(state ?? "") + 1 || 9;
@@ -109,6 +112,7 @@ function targets(search: string, asked: boolean): Target[] {
         name: one.name || one.id,
         detail: `${one.id}${seat ? ` · ${seat}` : ""}`,
         state,
+        does: live ? doing(live) : open(t.state, state),
         to: { operator: one.id },
       };
     })
@@ -120,6 +124,7 @@ function targets(search: string, asked: boolean): Target[] {
           name: t.operator.toNumber(search.trim()),
           detail: "",
           state: null,
+          does: "",
           to: { number: search.trim() },
         },
       ]
@@ -202,7 +207,7 @@ function Whither({ close, attended }: { close: () => void; attended: boolean }) 
               <span class="soft grow">{target.detail}</span>
               {target.state && (
                 <span class="chip" data-state={target.state}>
-                  {t.state[target.state as keyof typeof t.state]}
+                  {target.does}
                 </span>
               )}
             </li>
