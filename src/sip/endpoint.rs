@@ -117,6 +117,8 @@ pub(super) struct Client {
     pub key: String,
     pub purpose: Purpose,
     pub request: Request,
+    /// The carrier that it goes to: whose challenges are answered.
+    pub trunk: Option<TrunkNo>,
     /// Challenges in a row that it answers.
     pub challenged: u32,
 }

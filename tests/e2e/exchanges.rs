@@ -49,3 +49,20 @@ fn a_call_that_rings_at_a_colleague_is_picked_up_from_another_phone() {
     let offers: Vec<_> = record["offers"].as_array().expect("offers").iter().map(|offer| &offer["outcome"]).collect();
     assert_eq!(offers, ["answered_elsewhere", "answered"], "{record:#}");
 }
+
+#[test]
+fn whatever_a_carrier_challenges_of_a_call_is_proved_to_it() {
+    let port = free_port();
+    let mut files = Files::new(None);
+    let carrier = format!(
+        "[[trunk]]\nid = \"carrier\"\nto = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\nrealm = \"carrier.example\"\n\
+         domain = \"carrier.example\"\nusername = \"house\"\nsecret = \"of the carrier\"\n"
+    );
+    files.hotline = files.hotline.replacen("[media]", &format!("{carrier}[media]"), 1);
+    files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
+    let carrier = Sipp::phone("carrier_challenges", port);
+    let house = House::open(&files);
+    Sipp::callers(&house, "caller_presses_info", "12345", &["-key", "key", "5", "-d", "6000"]).succeed();
+    carrier.succeed();
+    assert_eq!(house.wait_records(1)[0]["outcome"], "transferred_out");
+}

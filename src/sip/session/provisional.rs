@@ -214,8 +214,7 @@ impl Endpoint {
         let mut prack = early.dialog.request(Method::PRACK, early.dialog.local_seq);
         let flow = early.dialog.next_hop();
         prack.headers.push("RAck", format!("{rseq} {invite} INVITE"));
-        self.prove(&mut prack, trunk, flow);
-        self.send(now, prack, flow, Purpose::Courtesy);
+        self.send_proved(now, prack, flow, trunk, Purpose::Courtesy);
         true
     }
 }
