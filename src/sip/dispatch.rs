@@ -224,7 +224,7 @@ impl Endpoint {
         let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes.clone());
         self.client_keys.insert(key.clone(), id);
         self.client_flows.insert(flow, id);
-        self.clients.insert(id, Client { transaction, key, purpose, request, challenged: 0 });
+        self.clients.insert(id, Client { transaction, key, purpose, request, trunk: None, challenged: 0 });
         self.transmit(flow, bytes);
         self.schedule_client(id);
         id

@@ -2,12 +2,12 @@
 //! that is too short (RFC 4028 §7.3), another address (RFC 3261 §8.1.3.4).
 
 use super::timer::min_se;
-use super::{Cancel, Leg, State, TransactionId};
+use super::{Cancel, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::account::MAX_CHALLENGES;
 use crate::sip::addressing::way_to;
-use crate::sip::endpoint::{Endpoint, Purpose};
+use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::trunks::TrunkNo;
 use crate::sip::words::Flow;
@@ -27,13 +27,13 @@ impl Endpoint {
     ) -> bool {
         let seq = request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
         request.headers.set("CSeq", format!("{seq} INVITE"));
-        let trunk = self.legs.get(&leg_id).and_then(|leg| leg.trunk);
-        self.prove(&mut request, trunk, flow);
-        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else { return false };
+        let (trunk, purpose) = (self.legs.get(&leg_id).and_then(|leg| leg.trunk), Purpose::Invite(leg_id));
+        let Some(transaction) = self.send_proved(now, request.clone(), flow, trunk, purpose) else { return false };
         if let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) {
             (calling.transaction, calling.request, calling.flow, calling.pinned) = (transaction, request, flow, pinned);
             calling.provisional = false;
             calling.early.clear();
+            calling.rings.clear();
         }
         true
     }
@@ -114,44 +114,55 @@ impl Endpoint {
         })
     }
 
-    /// A request within a dialog was challenged: it is sent once more with the credentials, §22.2. `false`: it is
-    /// not, and its answer stands.
+    /// A request within a dialog was challenged, before the call was answered or since: it is sent once more with the
+    /// credentials, §22.2. `false`: it is not, and its answer stands.
     pub(in crate::sip) fn challenged(&mut self, now: Moment, id: TransactionId, response: &Response) -> bool {
         let Some(client) = self.clients.get(&id) else { return false };
-        let (purpose, flow) = (client.purpose, client.transaction.flow);
-        let leg_id = match purpose {
-            Purpose::Reinvite(leg) | Purpose::Update(leg) | Purpose::Bye(leg) => leg,
-            Purpose::Invite(_) | Purpose::Register | Purpose::Enrol(_) | Purpose::Notify(_) | Purpose::Courtesy => {
-                return false;
-            }
-            Purpose::Check(..) | Purpose::GivenUp { .. } | Purpose::Parting(_) => return false,
+        let (purpose, trunk, flow) = (client.purpose, client.trunk, client.transaction.flow);
+        let challenged = client.challenged;
+        let is_of_dialog = match purpose {
+            Purpose::Reinvite(_) | Purpose::Update(_) | Purpose::Bye(_) => true,
+            // §22.1: a CANCEL cannot be sent once more.
+            Purpose::Courtesy => client.request.method != Method::CANCEL,
+            Purpose::Invite(_) | Purpose::Register | Purpose::Enrol(_) | Purpose::Parting(_) => false,
+            // At phones we have no account.
+            Purpose::Check(..) | Purpose::GivenUp { .. } | Purpose::Notify(_) => false,
         };
-        let (mut request, challenged) = (client.request.clone(), client.challenged);
-        let trunk = self.legs.get(&leg_id).and_then(|leg| leg.trunk);
-        if challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
+        let mut request = client.request.clone();
+        if !is_of_dialog || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }
-        let Some(dialog) = self.legs.get_mut(&leg_id).and_then(|leg| leg.dialog.as_mut()) else { return false };
-        dialog.local_seq += 1;
-        request.headers.set("CSeq", format!("{} {}", dialog.local_seq, request.method));
+        let (seq, method) = (self.next_number(&request), request.method.clone());
+        request.headers.set("CSeq", format!("{seq} {method}"));
         // The one of the answered request; another is added when it is sent.
         request.headers.remove_first("Via");
         request.headers.remove("User-Agent");
-        self.prove(&mut request, trunk, flow);
-        let method = request.method.clone();
-        let Some(again) = self.send(now, request, flow, purpose) else { return false };
+        let Some(again) = self.send_proved(now, request, flow, trunk, purpose) else { return false };
         if let Some(client) = self.clients.get_mut(&again) {
             client.challenged = challenged + 1;
         }
-        if let Some(leg) = self.legs.get_mut(&leg_id) {
-            let Leg { our_reoffer, refreshing, .. } = leg;
-            if method == Method::INVITE {
-                *our_reoffer = Some(again);
-            }
-            if *refreshing == Some(id) {
-                *refreshing = Some(again);
+        if let Purpose::Reinvite(leg) | Purpose::Update(leg) = purpose
+            && let Some(leg) = self.legs.get_mut(&leg)
+        {
+            for open in [&mut leg.our_reoffer, &mut leg.refreshing] {
+                *open = open.map(|open| if open == id { again } else { open });
             }
         }
         true
+    }
+
+    /// The number of the next request of ours in the dialog of this one, §12.2.1.1.
+    fn next_number(&mut self, request: &Request) -> u32 {
+        let headers = &request.headers;
+        let (call_id, own) = (headers.call_id().unwrap_or_default(), headers.from_tag().unwrap_or_default());
+        let leg = self.dialogs.get(&dialog_key(call_id, &own)).and_then(|leg| self.legs.get_mut(leg));
+        match leg.and_then(|leg| leg.dialog_with(headers.to_tag().as_deref())) {
+            Some(dialog) => {
+                dialog.local_seq += 1;
+                dialog.local_seq
+            }
+            // Of a fork that is ended: nothing else is said in it.
+            None => headers.cseq().map_or(1, |cseq| cseq.seq) + 1,
+        }
     }
 }

@@ -43,11 +43,11 @@ impl Endpoint {
         dialog.local_seq += 1;
         let mut bye = dialog.request(Method::BYE, dialog.local_seq);
         write_reason(&mut bye.headers, leg.reason.take(), leg.trunk.is_some());
-        let flow = dialog.next_hop();
+        let (flow, trunk) = (dialog.next_hop(), leg.trunk);
         leg.state = State::Ending;
         leg.unacked = None;
         leg.reoffer_at = None;
-        if self.send(now, bye, flow, Purpose::Bye(leg_id)).is_none() {
+        if self.send_proved(now, bye, flow, trunk, Purpose::Bye(leg_id)).is_none() {
             self.forget_leg(now, leg_id);
         }
         self.schedule_leg(leg_id);

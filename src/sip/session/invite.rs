@@ -3,6 +3,7 @@
 use rand::Rng;
 use tracing::error;
 
+use super::provisional::MAX_EARLY;
 use super::reason::write as write_reason;
 use super::{Calling, Cancel, Leg, State, TransactionId};
 use crate::ids::{LegId, TrunkId};
@@ -60,9 +61,8 @@ impl Endpoint {
         local.display = invite.caller.display.clone();
         local.params.set("tag", Some(&self.token()));
         let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
-        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
-        self.prove(&mut request, None, flow);
-        let Some(transaction) = self.send(now, request.clone(), flow, Purpose::Invite(leg_id)) else {
+        let request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
+        let Some(transaction) = self.send_proved(now, request.clone(), flow, None, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
         self.dialogs.insert(dialog_key(&call_id, local.tag().unwrap_or_default()), leg_id);
@@ -156,7 +156,14 @@ impl Endpoint {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let State::Calling(calling) = &mut leg.state else { return };
         calling.provisional = true;
+        let tag = response.headers.to_tag().filter(|_| response.status > 100).map(|tag| tag.into_owned());
+        let news = tag.filter(|tag| calling.rings.len() < MAX_EARLY && !calling.rings.contains(tag));
+        let rings_anew = news.is_some();
+        calling.rings.extend(news);
         let released = leg.released;
+        if rings_anew {
+            self.touch_leg(leg_id);
+        }
         let in_order = self.acknowledge(now, leg_id, response);
         self.cancel_if_possible(now, leg_id);
         if released || !in_order {
@@ -220,7 +227,7 @@ impl Endpoint {
     pub(in crate::sip) fn send_ack(&mut self, leg_id: LegId, id: TransactionId, seq: u32) {
         let Some(dialog) = self.legs.get(&leg_id).and_then(|leg| leg.dialog.as_ref()) else { return };
         let (ack, hop) = (dialog.request(Method::ACK, seq), dialog.next_hop());
-        let Some((flow, bytes)) = self.loose_ack(ack, hop) else { return };
+        let Some((flow, bytes)) = self.loose_ack(ack, hop, id) else { return };
         self.transmit(flow, bytes.clone());
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.acks.retain(|(of, ..)| self.clients.contains_key(of));
@@ -228,8 +235,17 @@ impl Endpoint {
         }
     }
 
-    fn loose_ack(&mut self, mut ack: Request, hop: Flow) -> Option<(Flow, Vec<u8>)> {
+    /// `id`: its INVITE, whose credentials it has (§13.2.2.4), where they may be seen.
+    fn loose_ack(&mut self, mut ack: Request, hop: Flow, id: TransactionId) -> Option<(Flow, Vec<u8>)> {
         let flow = self.fit(hop)?;
+        let trunk = self.clients.get(&id).and_then(|client| client.trunk);
+        if self.account(trunk, flow).is_some()
+            && let Some(client) = self.clients.get(&id)
+        {
+            for name in ["Authorization", "Proxy-Authorization"] {
+                client.request.headers.all(name).for_each(|value| ack.headers.push(name, value));
+            }
+        }
         let branch = format!("z9hG4bK{}", self.token());
         ack.headers.push_front("Via", self.via(flow, &branch));
         Some((flow, ack.to_bytes()))
@@ -237,17 +253,18 @@ impl Endpoint {
 
     /// ACK and BYE to a 2xx that makes no session of ours.
     pub(super) fn end_fork(&mut self, now: Moment, invite: &Request, response: &Response, id: TransactionId) {
-        let Some(flow) = self.clients.get(&id).map(|client| client.transaction.flow) else { return };
+        let Some(client) = self.clients.get(&id) else { return };
+        let (flow, trunk) = (client.transaction.flow, client.trunk);
         // A Record-Route that cannot be followed is left out: what the INVITE went by is tried.
         let dialog =
             Dialog::of_caller(invite, response, flow, false).or_else(|| Dialog::unrouted(invite, response, flow));
         let Some(dialog) = dialog else { return };
         let ack = dialog.request(Method::ACK, dialog.local_seq);
-        if let Some((flow, bytes)) = self.loose_ack(ack, dialog.next_hop()) {
+        if let Some((flow, bytes)) = self.loose_ack(ack, dialog.next_hop(), id) {
             self.transmit(flow, bytes);
         }
         let bye = dialog.request(Method::BYE, dialog.local_seq + 1);
-        self.send(now, bye, dialog.next_hop(), Purpose::Courtesy);
+        self.send_proved(now, bye, dialog.next_hop(), trunk, Purpose::Courtesy);
     }
 
     /// Refused, timed out or not sent: the leg is gone.
@@ -304,11 +321,25 @@ impl Endpoint {
         }
     }
 
-    pub(in crate::sip) fn prove(&mut self, request: &mut Request, trunk: Option<TrunkNo>, flow: Flow) {
+    /// Sends a request with the credentials that were asked for before, §22.3, which saves the challenge. `trunk`: the
+    /// carrier that it goes to.
+    pub(in crate::sip) fn send_proved(
+        &mut self,
+        now: Moment,
+        mut request: Request,
+        flow: Flow,
+        trunk: Option<TrunkNo>,
+        purpose: Purpose,
+    ) -> Option<TransactionId> {
         let cnonce = self.token();
         if let Some(registration) = self.account(trunk, flow) {
-            registration.prove(request, &cnonce);
+            registration.prove(&mut request, &cnonce);
         }
+        let id = self.send(now, request, flow, purpose)?;
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.trunk = trunk;
+        }
+        Some(id)
     }
 
     /// Registers a softphone of ours and keeps it registered.

@@ -97,8 +97,8 @@ impl Endpoint {
             if trunk.trusted {
                 assert_caller(&mut request.headers, &local);
             }
-            self.prove(&mut request, Some(way.trunk), flow);
-            let sent = self.send(now, request.clone(), flow, Purpose::Invite(asked.invite.leg));
+            let purpose = Purpose::Invite(asked.invite.leg);
+            let sent = self.send_proved(now, request.clone(), flow, Some(way.trunk), purpose);
             let Some(transaction) = sent else { continue };
             return Some(Sent { transaction, request, flow, way, patience });
         }

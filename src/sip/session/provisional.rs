@@ -16,7 +16,7 @@ use crate::sip::words::{Body, Ended, Event, Refusal};
 /// The option of RFC 3262 §7.1.
 pub(in crate::sip) const RELIABLY: &str = "100rel";
 /// Dialogs that one INVITE of ours may open before it is answered; what more forks say reliably is not acknowledged.
-const MAX_EARLY: usize = 16;
+pub(super) const MAX_EARLY: usize = 16;
 /// §3: the first RSeq is drawn from the lower half, so that there is room to count.
 const FIRST_RSEQ: std::ops::Range<u32> = 1..1 << 31;
 
@@ -214,8 +214,7 @@ impl Endpoint {
         let mut prack = early.dialog.request(Method::PRACK, early.dialog.local_seq);
         let flow = early.dialog.next_hop();
         prack.headers.push("RAck", format!("{rseq} {invite} INVITE"));
-        self.prove(&mut prack, trunk, flow);
-        self.send(now, prack, flow, Purpose::Courtesy);
+        self.send_proved(now, prack, flow, trunk, Purpose::Courtesy);
         true
     }
 }

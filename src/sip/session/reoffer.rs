@@ -153,8 +153,7 @@ impl Endpoint {
         }
         request.headers.push("Content-Type", "application/sdp");
         request.body = sdp;
-        self.prove(&mut request, trunk, flow);
-        let id = self.send(now, request, flow, Purpose::Reinvite(leg_id));
+        let id = self.send_proved(now, request, flow, trunk, Purpose::Reinvite(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.our_reoffer = id;
             leg.refreshing = id.filter(|_| refreshes.is_some());

@@ -158,8 +158,7 @@ impl Endpoint {
         request.headers.push("Contact", self.contact_of(leg_id));
         request.headers.push("Supported", TIMER);
         self.ask_for_timer(&mut request.headers, expires, Some("uac"));
-        self.prove(&mut request, trunk, flow);
-        let id = self.send(now, request, flow, Purpose::Update(leg_id));
+        let id = self.send_proved(now, request, flow, trunk, Purpose::Update(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.refreshing = id;
         }

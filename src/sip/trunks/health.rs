@@ -123,8 +123,7 @@ impl Endpoint {
         request.headers.push("CSeq", "1 OPTIONS");
         request.headers.push("Contact", self.contact(flow));
         request.headers.push("Accept", "application/sdp");
-        self.prove(&mut request, Some(no), flow);
-        self.send(now, request, flow, Purpose::Check(no, hop))
+        self.send_proved(now, request, flow, Some(no), Purpose::Check(no, hop))
     }
 
     /// Whatever came back, somebody is there, unless they say that they cannot.
