@@ -14,6 +14,7 @@ mod far;
 pub(crate) mod fuzzing;
 mod g711;
 mod g722;
+mod gathering;
 mod in_order;
 mod jitter;
 mod leg;
