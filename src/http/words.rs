@@ -123,6 +123,8 @@ pub struct CallNow {
     /// Whose it is: who talks, or is rung; where several phones ring at once, the first of them. Whoever gave it on has
     /// it no longer.
     pub operator: Option<String>,
+    /// Since when `operator` has the caller, of those who had them one after another. Absent while it rings.
+    pub operator_since: Option<String>,
     /// All operators whose phones ring for it.
     pub rung: Vec<String>,
     pub seat: Option<String>,
@@ -170,10 +172,12 @@ impl CallNow {
             line_since: self.line_since.clone(),
             line_wait_ms: self.line_wait_ms,
             operator: self.operator.clone(),
+            operator_since: self.operator_since.clone(),
             rung: self.rung.clone(),
             seat: self.seat.clone(),
             place: self.place,
             why: self.why.clone(),
+            emergency: self.emergency.clone(),
             caller_gone: self.caller_gone,
             ..CallNow::default()
         }

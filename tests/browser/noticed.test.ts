@@ -184,6 +184,45 @@ describe("what is noticed", () => {
     expect(await page.inputValue("#note")).toBe("streetlamp");
   });
 
+  test("whoever writes writes on when the caller hangs up, and when wrap-up is over and the next one rings", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp at the ");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    // Each of these letters is a key elsewhere.
+    await page.keyboard.type("crossing, ");
+    served.house.operator("1001", { state: "ready", call: null, wraps_up: null, until: null });
+    await waitState(page, "ready");
+    await page.keyboard.type("not war");
+    const next = served.house.ring("1001", "13900003333");
+    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
+    await page.keyboard.type("m taxi");
+    expect(await page.inputValue("#note")).toBe("lamp at the crossing, not warm taxi");
+    const saved = () => asked(`POST /calls/${call}/orders`).at(-1);
+    await page.keyboard.press("Escape");
+    await expect.poll(saved, { timeout: 5_000 }).toEqual({ order: "note", text: "lamp at the crossing, not warm taxi" });
+    expect(await page.locator("dialog[open]").count()).toBe(0);
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    expect(await page.inputValue("#note")).toBe("");
+  });
+
+  test("what is written while the house is away is saved when it is back, also when the talk and wrap-up are over then", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.context().setOffline(true);
+    served.house.cut();
+    await page.waitForSelector('[data-bar="connection"]');
+    await page.keyboard.type("lamp");
+    await page.waitForSelector('.note .bad-text', { timeout: 10_000 });
+    served.house.over(call);
+    served.house.operator("1001", { state: "ready", call: null, wraps_up: null, until: null });
+    await page.context().setOffline(false);
+    await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
+    await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1), { timeout: 10_000 }).toEqual({ order: "note", text: "lamp" });
+  });
+
   test("whoever was muted is muted after a reload too, and told so; the next caller hears them", async () => {
     await page.context().addInitScript(() => {
       const former = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

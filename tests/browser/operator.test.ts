@@ -201,7 +201,7 @@ describe("the keyboard alone", () => {
     expect((await page.locator(".toasts").textContent())?.match(/回到市民/g)?.length ?? 0).toBeLessThanOrEqual(2);
     await consult();
     served.house.over(call);
-    await page.waitForSelector('.toasts :text-is("市民已挂断，咨询结束。")');
+    await page.waitForSelector('.toasts :text-is("咨询已结束，市民也已不在您这里。")');
   });
 
   test("the clocks of the state and of the call are one, and count the talk with me", async () => {
@@ -219,9 +219,9 @@ describe("the keyboard alone", () => {
     served.house.operator("1001", { state: "talking", call });
     await page.waitForTimeout(300);
     expect(await clocks()).toBeGreaterThanOrEqual(3);
-    // They were in the line again and came back to the same operator.
-    const wait = { line_since: new Date(Date.now() - 40_000).toISOString(), line_wait_ms: 40_000 };
-    served.house.call(call, { connected_at: new Date(Date.now() - 3_000_000).toISOString(), ...wait });
+    // They were with others, and came back to the same operator.
+    const before = new Date(Date.now() - 3_000_000).toISOString();
+    served.house.call(call, { connected_at: before, operator_since: new Date().toISOString() });
     await expect.poll(clocks).toBeLessThan(3);
     // A hold is counted by itself.
     await page.waitForTimeout(2_000);

@@ -149,6 +149,8 @@ export interface CallNow {
   /** How long they waited there; absent while they wait. */
   line_wait_ms?: number | null;
   operator?: string | null;
+  /** Since when they have the caller. */
+  operator_since?: string | null;
   /** All whose phones ring for it. */
   rung?: string[];
   seat?: string | null;

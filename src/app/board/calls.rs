@@ -42,6 +42,11 @@ impl Keeper {
             line_wait_ms: record.line().filter(|line| !line.waits()).map(|line| line.wait_ms),
             rung: seen.rings.iter().map(|(operator, _)| operator.to_string()).collect(),
             operator: theirs.map(|(operator, _)| operator.to_string()),
+            operator_since: seen
+                .operator
+                .as_ref()
+                .and_then(|(operator, _)| self.last_talks.get(operator))
+                .and_then(|(call, since)| (*call == id).then(|| self.time(*since))),
             seat: theirs.map(|(_, seat)| seat).or(own).map(ToString::to_string),
             place: self.places.get(&id).copied(),
             why: contact.and_then(|contact| contact.why.clone()),

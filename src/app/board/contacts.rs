@@ -64,13 +64,13 @@ impl Keeper {
             }
             Output::Connected { contact, queue, operator, seat, .. } => {
                 self.changed_operators.insert(operator.clone());
-                self.last_talks.insert(operator.clone(), call_of(&self.calls, contact));
+                self.last_talks.insert(operator.clone(), (call_of(&self.calls, contact), at));
                 let former = self.contacts.insert(contact, Contact::talks(queue, at));
                 let called_back = former.is_some_and(|former| former.callback);
                 self.webhooks.comes(WebhookEvent::Connected, (contact, called_back), operator, seat, at);
             }
             Output::HandedOver { contact, queue, operator, seat, .. } => {
-                self.last_talks.insert(operator.clone(), call_of(&self.calls, contact));
+                self.last_talks.insert(operator.clone(), (call_of(&self.calls, contact), at));
                 if queue.as_str() != NO_QUEUE {
                     self.contacts.insert(contact, Contact::talks(queue, at));
                 }
@@ -115,7 +115,11 @@ impl Keeper {
             let former = self.operators.get(&operator).filter(|former| same_state(&former.state, &state));
             let since = former.map_or(now, |former| former.since);
             if let Some(contact) = state.talk() {
-                self.last_talks.insert(operator.clone(), call_of(&self.calls, contact));
+                let call = call_of(&self.calls, contact);
+                let same = self.last_talks.get(&operator).is_some_and(|(last, _)| *last == call);
+                if !same {
+                    self.last_talks.insert(operator.clone(), (call, since));
+                }
             }
             self.operators.insert(operator, Person { seat, state, next, since });
         }
@@ -138,9 +142,9 @@ impl Keeper {
 }
 
 /// Of somebody called back the engine knew the visit, and now there is the call.
-pub(super) fn name_the_call(last_talks: &mut BTreeMap<OperatorId, CallId>, seen: &Seen) {
+pub(super) fn name_the_call(last_talks: &mut BTreeMap<OperatorId, (CallId, Moment)>, seen: &Seen) {
     if let Some(visit) = seen.record.callback_of {
-        last_talks.values_mut().filter(|talk| **talk == visit).for_each(|talk| *talk = seen.id);
+        last_talks.values_mut().filter(|(talk, _)| *talk == visit).for_each(|(talk, _)| *talk = seen.id);
     }
 }
 

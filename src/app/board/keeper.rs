@@ -67,8 +67,8 @@ pub struct Keeper {
     heard: u64,
     pub(super) contacts: BTreeMap<CallId, Contact>,
     pub(super) operators: BTreeMap<OperatorId, Person>,
-    /// With whom operators talked last.
-    pub(super) last_talks: BTreeMap<OperatorId, CallId>,
+    /// With whom operators talked last, and since when they had them.
+    pub(super) last_talks: BTreeMap<OperatorId, (CallId, Moment)>,
     pub(super) calls: BTreeMap<CallId, Seen>,
     pub(super) lines: BTreeMap<QueueId, Line>,
     pub(super) switched: BTreeMap<QueueId, Flip>,

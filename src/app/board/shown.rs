@@ -91,7 +91,7 @@ impl Keeper {
             queue: contact.and_then(|contact| self.contacts.get(&contact)).map(|contact| contact.queue.to_string()),
             call: call.map(|call| call.to_string()),
             wraps_up: matches!(person.state, OperatorState::WrapUp { .. })
-                .then(|| self.last_talks.get(id).copied().or_else(|| self.day.last_talk(id)))
+                .then(|| self.last_talks.get(id).map(|(call, _)| *call).or_else(|| self.day.last_talk(id)))
                 .flatten()
                 .map(|call| call.to_string()),
             part: self.part(id),

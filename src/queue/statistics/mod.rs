@@ -8,6 +8,7 @@
 
 mod figures;
 mod running;
+mod time;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,10 +47,18 @@ pub struct Statistics {
     open: BTreeMap<CallId, Open>,
     /// What each operator does, and since when.
     doing: BTreeMap<OperatorId, (Moment, OperatorState)>,
+    away: Vec<Away>,
     /// The queue of each operator's last talk: its wrap-up belongs to it.
     last_queue: BTreeMap<OperatorId, (QueueId, Moment)>,
     /// What the board asks for all the time. With it nothing is counted of skills and of the time of operators.
     running: Option<Running>,
+}
+
+/// From when until when the house was not there; nobody worked then. `back` is not known before something is said.
+#[derive(Clone, Debug)]
+struct Away {
+    from: Moment,
+    back: Option<Moment>,
 }
 
 #[derive(Clone, Debug)]
@@ -89,8 +98,10 @@ impl Statistics {
     }
 
     pub fn told(&mut self, input: &Input) {
-        if let Input::Rules { rules } = input {
-            self.new_rules(rules);
+        match input {
+            Input::Rules { rules } => self.new_rules(rules),
+            Input::RestartedAfter { alive_at } => self.was_away(*alive_at),
+            _ => {}
         }
     }
 
@@ -133,6 +144,7 @@ impl Statistics {
     }
 
     pub fn saw(&mut self, at: Moment, output: &Output) {
+        self.is_back(at);
         match output {
             Output::Joined { contact, queue, expected, .. } => self.joined(at, *contact, queue, *expected),
             Output::Moved { contact, to, why, .. } => self.moved(at, *contact, to, *why),
@@ -211,16 +223,20 @@ impl Statistics {
     }
 
     /// Overflow of the one queue, or out of it by a supervisor, and offered to the other; for the house nothing
-    /// changed. The one queue has missed nobody whom a supervisor took from it: who is late takes that along.
+    /// changed. The one queue has missed whom a rule or a key led out of it, but nobody whom a supervisor took from it.
+    /// Who is late already is so in the other, too.
     fn moved(&mut self, at: Moment, contact: CallId, to: &QueueId, why: LeftLine) {
         let Some(open) = self.open.get(&contact).cloned() else { return };
         let undecided = u64::from(open.undecided);
         let by_hand = why == LeftLine::Supervisor;
-        let late = open.late.filter(|_| by_hand);
+        let late = open.late;
         self.of_queue(&open.queue, open.entered, |figures| {
             figures.moved += u64::from(by_hand);
             figures.overflowed += u64::from(!by_hand);
-            if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
+            if !by_hand && open.undecided {
+                *figures.late.entry(LateCause::LeftEarly).or_default() += 1;
+            }
+            if let Some(count) = late.filter(|_| by_hand).and_then(|late| figures.late.get_mut(&late)) {
                 *count = count.saturating_sub(1);
             }
             figures.waiting = figures.waiting.saturating_sub(1);
@@ -422,57 +438,4 @@ impl Statistics {
     }
 
     // -----------------------------------------------------------------------------------------
-    // Operators
-
-    fn changed(&mut self, at: Moment, operator: &OperatorId, state: &OperatorState) {
-        let before = self.doing.insert(operator.clone(), (at, state.clone()));
-        if *state == OperatorState::SignedOut {
-            self.doing.remove(operator);
-        }
-        let Some((since, was)) = before else { return };
-        // Wrap-up that was over while the house was away is told when it is back.
-        let at = if let OperatorState::WrapUp { until } = was { at.min(until.max(since)) } else { at };
-        if let OperatorState::WrapUp { .. } = was {
-            let wrap_up = at.since(since);
-            let count = |figures: &mut Contacts| figures.wrap_up += wrap_up;
-            self.of_operator(operator, at, count);
-            if let Some((queue, entered)) = self.last_queue.get(operator).cloned() {
-                self.count(Of::House, entered, &count);
-                self.of_queue(&queue, entered, count);
-            }
-        }
-        if self.running.is_some() {
-            return;
-        }
-        let mut from = since;
-        while from < at {
-            let interval = Self::interval(from);
-            let until = at.min(interval + INTERVAL);
-            self.spend(operator, interval, &was, until.since(from));
-            from = until;
-        }
-    }
-
-    fn spend(&mut self, operator: &OperatorId, interval: Moment, state: &OperatorState, time: Duration) {
-        let mut spend = |of: Of| {
-            let presence = self.presence.entry((of, interval)).or_default();
-            match state {
-                OperatorState::SignedOut => {}
-                OperatorState::Ready => presence.ready += time,
-                OperatorState::NotReady { reason } => *presence.not_ready.entry(reason.clone()).or_default() += time,
-                OperatorState::WrapUp { .. } => presence.wrap_up += time,
-                OperatorState::Outbound => presence.outbound += time,
-                OperatorState::Unreachable { .. } => presence.unreachable += time,
-                OperatorState::Offered { .. }
-                | OperatorState::Reserved { .. }
-                | OperatorState::Talking { .. }
-                | OperatorState::Holding { .. } => presence.busy += time,
-            }
-        };
-        spend(Of::House);
-        spend(Of::Operator(operator.clone()));
-        for skill in self.skills.get(operator).into_iter().flatten() {
-            spend(Of::Skill(skill.clone()));
-        }
-    }
 }

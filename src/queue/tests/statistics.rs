@@ -24,7 +24,7 @@ impl House {
         let a = QueueRules {
             max_wait: Some(Duration::from_secs(60)),
             if_too_long: Some(Exit::Queue("b".into())),
-            keys: [('9', Exit::Message)].into(),
+            keys: [('9', Exit::Message), ('8', Exit::Queue("b".into()))].into(),
             short_abandon: Duration::from_secs(3),
             ..QueueRules::plain(parse_need("skill").unwrap())
         };
@@ -83,6 +83,11 @@ impl House {
     fn of(&self, of: Of, interval: u64) -> statistics::Contacts {
         let from = moment(interval * 900);
         self.statistics.contacts(&of, from, from + INTERVAL).next().map(|(_, c)| c.clone()).unwrap_or_default()
+    }
+
+    fn presence(&self, of: Of, interval: u64) -> statistics::Presence {
+        let from = moment(interval * 900);
+        self.statistics.presence(&of, from, from + INTERVAL).next().map(|(_, p)| p.clone()).unwrap_or_default()
     }
 }
 
@@ -183,6 +188,40 @@ fn a_miss_goes_along_with_whom_a_supervisor_moves_and_who_waits_or_gave_up_has_w
     assert_eq!(house.of(Of::House, 0).longest_wait, Duration::from_secs(40), "contact 3 gave up");
     house.until(80);
     assert_eq!(house.of(Of::House, 0).longest_wait, Duration::from_secs(60), "contact 2 waits");
+}
+
+#[test]
+fn whom_a_key_or_a_rule_leads_to_another_queue_is_a_miss_of_the_one_and_of_the_other_what_becomes_of_them_there() {
+    let mut house = House::new();
+    house.join(10, 1);
+    house.accept(11, 1);
+    let gap = |house: &House, of: Of| {
+        let figures = house.of(of, 0);
+        (figures.ledger().0, figures.offered - figures.answered_within - figures.undecided - figures.moved)
+    };
+    // By a key, before their time is up; the other answers in time.
+    house.join(20, 2);
+    house.at(22, Input::Key { contact: CallId(2), key: '8' });
+    house.at(23, Input::TalkEnded { contact: CallId(1) });
+    house.until(34);
+    house.accept(34, 2);
+    assert_eq!((gap(&house, Of::Queue("a".into())), gap(&house, Of::Queue("b".into()))), ((1, 1), (0, 0)));
+    // By a rule, when they are late.
+    house.join(40, 3);
+    house.until(101);
+    assert_eq!((gap(&house, Of::Queue("a".into())), gap(&house, Of::Queue("b".into()))), ((2, 2), (1, 1)));
+    assert_eq!(gap(&house, Of::House), (1, 1));
+}
+
+#[test]
+fn while_the_house_is_away_nobody_is_ready() {
+    let mut house = House::new();
+    house.at(60, Input::RestartedAfter { alive_at: moment(20) });
+    house.at(70, Input::SeatReachable { seat: "1".into(), reachable: true });
+    house.until(100);
+    let presence = house.presence(Of::House, 0);
+    let known = presence.ready + presence.unreachable + presence.not_ready.values().sum::<Duration>();
+    assert_eq!((presence.ready, known), (Duration::from_secs(50), Duration::from_secs(60)), "{presence:?}");
 }
 
 #[test]

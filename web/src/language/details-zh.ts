@@ -22,6 +22,11 @@ export const details: Record<string, string> = {
   "no operator of this queue is ready": "这个队列没有就绪的话务员。",
   "this is the operator's own phone": "这是您自己的电话。",
   "this is not a number that can be dialled": "这个号码不能拨打。",
+  "this number may not be dialled: it is not among those that [outward] in hotline.toml allows":
+    "不允许拨打这个号码（由管理员在 hotline.toml 的 [outward] 中放行）。",
+  "this call is not recorded": "这个通话没有录音。",
+  "the recording is paused already": "录音已经暂停。",
+  "the recording is not paused": "录音没有暂停。",
   "no trunk is set for calls to the outside (menu.toml, callback)": "没有配置外线，不能向外拨打，请联系管理员。",
   "sign in at a seat first: its phone is rung": "请先带席位登录：要用席位上的电话。",
   "you take no part in this talk": "您不在这个通话里。",

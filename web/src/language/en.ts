@@ -279,9 +279,10 @@ export const en: Dictionary = {
     cut: "The connection to the server is lost: whether the caller hears you is not known.",
     consultNot: (who) => `${who} did not take part: you are with the caller again.`,
     consultOver: (who) => `${who} is not there any more: you are with the caller again.`,
-    consultGone: "The caller has hung up; the consultation is over.",
+    consultGone: "The consultation is over, and the caller is not with you any more.",
     linkLost: "Your phone lost its connection: the caller hears music until it is back.",
     justEnded: "Just ended",
+    went: { on: "Goes on elsewhere", cut: "Cut by a restart" },
     noCall: "No call",
     noCallHint: "When a call comes: number, language, choices and last contacts are here.",
     todayTitle: "My day",
@@ -380,7 +381,7 @@ export const en: Dictionary = {
     },
     link_lost: {
       title: "The phone lost its connection",
-      what: "Reconnecting. Whoever you talk with hears music until it is back; no new calls come until then.",
+      what: "Reconnecting. While the server runs, whoever you talk with hears music; no new calls come until then.",
     },
     link_refused: {
       title: "The phone was refused",

@@ -4,6 +4,7 @@ import { type Act, KEYS, label } from "../keys";
 import { words } from "../language";
 import { KeyButton } from "../parts/key-button";
 import * as phones from "../phone/phone";
+import { whom } from "./call-panel";
 import { call, desk, directory, emergency, emergencyName, hangUp, hold, order, pauseRecording, phone } from "./desk";
 
 export type Window_ = "notReady" | "keypad" | "consult" | "transfer" | "devices" | "help" | "signOut";
@@ -101,6 +102,8 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
   if (can.answer) return <Ringing />;
   // Somebody else's call, in which one is asked: what belongs to it is theirs.
   if (!can.mine) return <Asked show={show} />;
+  const consulting = can.complete ? call.value?.consulting : null;
+  const leftTo = can.leaves ? emergencyName(can.leaves) : consulting ? whom(consulting.to) : null;
   return (
     <>
       <div class="actions" role="toolbar" aria-label={words.value.supervisor.actions}>
@@ -143,7 +146,7 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
         )}
         <span class="grow" />
         <KeyButton act="hangUp" kind="bad" disabled={!can.hangUp} onAct={hangUp}>
-          {can.leaves ? t.leaveTo(emergencyName(can.leaves)) : t.hangUp}
+          {leftTo ? t.leaveTo(leftTo) : t.hangUp}
         </KeyButton>
       </div>
       <div class="row second">

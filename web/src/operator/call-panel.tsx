@@ -9,7 +9,7 @@ import { type Act, KEYS, label } from "../keys";
 import { called, open, words } from "../language";
 import { isHeard, partOf } from "../operators";
 import { Since } from "../parts/time";
-import type { CallNow, Note as NoteOf } from "../words";
+import type { CallNow, Note as NoteOf, Stage } from "../words";
 import { Actions, type Window_ } from "./actions";
 import { Before } from "./before";
 import {
@@ -21,6 +21,8 @@ import {
   desk,
   directory,
   emergencyName,
+  type Last,
+  last,
   me,
   mineOf,
   mutedFor,
@@ -33,6 +35,7 @@ import {
   saveNote,
   wrapsUp,
   writeNote,
+  writing,
 } from "./desk";
 
 export function whom(id: string): string {
@@ -252,7 +255,12 @@ function Note() {
   return (
     <label class="note">
       <span class="row">
-        <span class="grow">{t.note}</span>
+        <span class="grow">
+          {t.note}
+          {call.value && call.value.id !== note.call && last.value?.id === note.call && (
+            <span class="soft"> · {number(last.value.from, words.value.common.noNumber)}</span>
+          )}
+        </span>
         <span class={note.failed && dirty ? "bad-text strong" : ""} data-field="note-state">
           {state}
         </span>
@@ -263,68 +271,58 @@ function Note() {
         rows={3}
         maxLength={4000}
         value={note.text}
-        disabled={!desk.value.note}
         onInput={(event) => writeNote(event.currentTarget.value)}
-        onBlur={() => void saveNote()}
+        onFocus={() => {
+          writing.value = true;
+        }}
+        onBlur={() => {
+          writing.value = false;
+          void saveNote();
+        }}
       />
     </label>
   );
 }
 
-/** Nobody is on the line: in wrap-up whose talk it was, with its note; else what is still to be set up. */
-function Nobody() {
+/** Nobody is on the line any more: whose talk it was. */
+function Ended({ of }: { of: Last }) {
   const t = words.value;
-  const wrapUp = wrapsUp.value;
-  useEffect(() => {
-    if (wrapUp) void readNote(wrapUp.id);
-  }, [wrapUp?.id]);
-  if (wrapUp) {
-    return (
-      <section class="panel call" aria-label={t.operator.justEnded}>
-        <div class="row">
-          <p class="caller grow">{number(wrapUp.from, t.common.noNumber)}</p>
-          <span class="chip" data-state="wrap_up">
-            {t.operator.justEnded}
-          </span>
-          <span class="soft">{queueName(wrapUp.queue)}</span>
-        </div>
-        {others.value?.of === wrapUp.id && <Notes list={others.value.notes} />}
-        <Note />
-      </section>
-    );
-  }
+  const known = others.value?.of === of.id ? others.value : null;
+  useEffect(() => void readNote(of.id), [of.id]);
   return (
-    <section class="panel call empty" aria-label={t.operator.noCall}>
-      <p class="nothing">{t.operator.noCall}</p>
-      <p class="soft">{t.operator.noCallHint}</p>
-      <Before />
-    </section>
+    <>
+      <div class="row">
+        <p class="caller grow">{number(of.from, t.common.noNumber)}</p>
+        <span class="chip" data-state="wrap_up" data-field="went">
+          {known?.went ? t.operator.went[known.went] : t.operator.justEnded}
+        </span>
+        <span class="soft">{queueName(of.queue)}</span>
+      </div>
+      {known && <Notes list={known.notes} />}
+    </>
   );
 }
 
-export function CallPanel({ show }: { show: (what: Window_) => void }) {
+/** Nobody is on the line: what is still to be set up. */
+function Nobody() {
+  const t = words.value.operator;
+  return (
+    <>
+      <p class="nothing">{t.noCall}</p>
+      <p class="soft">{t.noCallHint}</p>
+      <Before />
+    </>
+  );
+}
+
+function Caller({ show, stage, ringing }: { show: (what: Window_) => void; stage: Stage; ringing: boolean }) {
   const t = words.value;
   const of = call.value;
-  const sip = phone.value.session;
-  useEffect(() => {
-    if (!of) return;
-    void readContacts(of.id);
-    if (of.operator === me.value?.id) beginNote(of.id, mineOf(of.notes));
-  }, [of?.id, of?.operator]);
-
-  if (!of && !sip) return <Nobody />;
-  const ringing = sip?.stage === "ringing";
-  const stage = ringing ? "ringing" : (of?.stage ?? "talking");
   return (
-    <section
-      class={`panel call ${ringing ? "rings" : ""}`}
-      aria-label={t.operator.caller}
-      data-call={of?.id ?? sip?.call ?? ""}
-      data-stage={stage}
-    >
+    <>
       <div class="row">
         <p class="caller" data-field="from">
-          {number(of ? callerOf(of) : sip?.from, t.common.noNumber)}
+          {number(of ? callerOf(of) : phone.value.session?.from, t.common.noNumber)}
         </p>
         {of && <Visits of={of} />}
         {of?.callback_of && <span class="chip plain">{t.stage.callback}</span>}
@@ -344,7 +342,44 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
       {of && <Facts of={of} />}
       {of && <History of={of} />}
       {of && <Notes list={othersOf(of.notes)} />}
-      {!ringing && desk.value.mine && <Note />}
+    </>
+  );
+}
+
+/** One panel for all of it, so that the note in which somebody writes is the same field when the caller has hung up. */
+export function CallPanel({ show }: { show: (what: Window_) => void }) {
+  const t = words.value.operator;
+  const of = call.value;
+  const sip = phone.value.session;
+  const talks = of !== null && of.stage !== "ringing" && of.operator === me.value?.id;
+  useEffect(() => {
+    if (of) void readContacts(of.id);
+  }, [of?.id]);
+  useEffect(() => {
+    if (of && talks) beginNote(of.id, mineOf(of.notes));
+  }, [of?.id, talks]);
+
+  const there = of !== null || sip !== null;
+  const ended = there ? null : wrapsUp.value;
+  const ringing = sip?.stage === "ringing";
+  const stage = ringing ? "ringing" : (of?.stage ?? "talking");
+  const unsaved = Boolean(noted.value?.failed && noted.value.text !== noted.value.saved);
+  const notes = (there && !ringing && desk.value.mine) || ended !== null || writing.value || unsaved;
+  return (
+    <section
+      class={`panel call ${ringing ? "rings" : ""} ${there || ended ? "" : "empty"}`}
+      aria-label={there ? t.caller : ended ? t.justEnded : t.noCall}
+      data-call={there ? (of?.id ?? sip?.call ?? "") : undefined}
+      data-stage={there ? stage : undefined}
+    >
+      {there ? (
+        <Caller key="caller" show={show} stage={stage} ringing={ringing} />
+      ) : ended ? (
+        <Ended key="ended" of={ended} />
+      ) : (
+        <Nobody key="nobody" />
+      )}
+      {notes && <Note key="note" />}
     </section>
   );
 }

@@ -184,8 +184,6 @@ export interface Last {
   id: string;
   from: string | null;
   queue: string | null;
-  /** Since when it is on this desk. */
-  since: string | null;
 }
 const LAST = "hotline.last";
 
@@ -204,7 +202,7 @@ effect(() => {
   const now = call.value;
   const talks = me.value?.state === "talking" || me.value?.state === "holding";
   if (!now?.connected_at || !talks || !desk.value.mine || isLast(now)) return;
-  keepLast({ id: now.id, from: callerOf(now), queue: now.queue ?? null, since: me.peek()?.since ?? null });
+  keepLast({ id: now.id, from: callerOf(now), queue: now.queue ?? null });
 });
 
 function keepLast(now: Last): void {
@@ -230,18 +228,15 @@ effect(() => {
 async function readLast(of: string): Promise<void> {
   const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
   if (!found?.record || me.value?.wraps_up !== of) return;
-  keepLast({ id: of, from: callerOf(found.record), queue: found.record.queue ?? null, since: null });
+  keepLast({ id: of, from: callerOf(found.record), queue: found.record.queue ?? null });
 }
 
-/** What the clocks of a call of mine count from: the talk with me, not those before it; of a hold its own beginning. */
+/** What the clocks of a call count from: of mine the talk with me, of a hold its own beginning, of another's my part. */
 export function clockFrom(of: CallNow): string {
   const at = me.value;
-  if (!desk.value.mine || !at) return of.connected_at ?? of.since;
-  if (at.state === "holding" || !of.connected_at) return at.since;
-  // Out of a line the caller came to me; else a colleague gave them, and then they have been on this desk since.
-  const left = of.line_since && of.line_wait_ms != null ? Date.parse(of.line_since) + of.line_wait_ms : 0;
-  const here = isLast(of) ? Date.parse(last.value?.since ?? "") || 0 : 0;
-  return new Date(Math.max(Date.parse(of.connected_at), left, here)).toISOString();
+  const mine = desk.value.mine;
+  if (at && (mine ? at.state === "holding" : desk.value.asked || at.part?.call === of.id)) return at.since;
+  return (mine && of.operator_since) || of.connected_at || of.since;
 }
 
 // The call to which a note belongs outlasts it: one writes in wrap-up too.
@@ -252,6 +247,8 @@ export interface Noted {
   failed: boolean;
 }
 export const noted = signal<Noted | null>(null);
+/** Somebody writes in the note: it stays, whatever becomes of the talk. */
+export const writing = signal(false);
 
 /** Who stops writing for so long, in ms, has what was written saved. */
 const PAUSE = 1_500;
@@ -260,8 +257,8 @@ let pause: ReturnType<typeof setTimeout> | undefined;
 /** What I noted on a call before, and what others did. */
 export const mineOf = (notes: Note[] | undefined) => notes?.find((note) => note.by === me.value?.id)?.text ?? "";
 export const othersOf = (notes: Note[] | undefined) => (notes ?? []).filter((note) => note.by !== me.value?.id);
-/** The notes of others on the talk that is over. */
-export const others = signal<{ of: string; notes: Note[] } | null>(null);
+/** The talk that is over here: the notes of others, and whether it goes on with others, or was cut. */
+export const others = signal<{ of: string; notes: Note[]; went: "on" | "cut" | null } | null>(null);
 
 /** Begins the note of a call; what was written for another is saved before. */
 export function beginNote(of: string, text: string): void {
@@ -270,13 +267,26 @@ export function beginNote(of: string, text: string): void {
   noted.value = { call: of, text, saved: text, failed: false };
 }
 
-/** The note of the talk that is over, as the record has it. */
+/** The record of a call that has just ended may be written so much later, in ms. */
+const WRITTEN = 2_000;
+
+/** The talk that is over, as the record has it: the note, and what became of it. */
 export async function readNote(of: string): Promise<void> {
   if (noted.value?.call === of && others.value?.of === of) return;
-  const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  const read = () => get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  const found = await read();
   if (!found) return;
   beginNote(of, mineOf(found.record?.notes));
-  others.value = { of, notes: othersOf(found.record?.notes) };
+  const tell = (record: CallRecord | undefined, open: boolean) => {
+    const went = record?.outcome === "system_restart" ? "cut" : open ? "on" : null;
+    others.value = { of, notes: othersOf(record?.notes), went };
+  };
+  tell(found.record, false);
+  if (!found.record || found.record.ended_at) return;
+  setTimeout(async () => {
+    const later = others.value?.of === of ? await read() : null;
+    if (later?.record && others.value?.of === of) tell(later.record, !later.record.ended_at);
+  }, WRITTEN);
 }
 
 export function writeNote(text: string): void {
@@ -296,6 +306,11 @@ export async function saveNote(): Promise<void> {
   if (now?.call !== note.call) return;
   noted.value = { ...now, saved: done ? note.text : now.saved, failed: !done };
 }
+
+/** What was written while the house was not there is saved as soon as it is. */
+effect(() => {
+  if (connection.value.state === "live" && noted.peek()?.failed) void saveNote();
+});
 
 export async function readDirectory(): Promise<void> {
   directory.value = await askDirectory();

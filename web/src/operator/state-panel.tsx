@@ -1,5 +1,6 @@
 // The state, so big that it cannot be mistaken, with its clock; and what changes it.
 
+import { connection } from "../board";
 import { now } from "../clock";
 import { open, words } from "../language";
 import { isHeard, partOf } from "../operators";
@@ -24,7 +25,8 @@ function hint(operator: OperatorNow): string {
   // Nor of another phone that registered at the seat after this one.
   const there = phone.value.link === "registered" && !phone.value.session;
   if (rung && there && now.value - Date.parse(operator.since) > RINGS_WITHIN) return t.elsewhere.ringsAtSeat;
-  if (talks && cut.value) return phone.value.link === "lost" ? t.operator.linkLost : t.operator.cut;
+  // Of a house that is not heard of it is not known what its callers hear.
+  if (talks && cut.value) return connection.value.state === "live" ? t.operator.linkLost : t.operator.cut;
   if (operator.state === "outbound" && operator.part) {
     if (!phone.value.muted) return partOf(operator.part);
     const muted = mutedFor(call.value);

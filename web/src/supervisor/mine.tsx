@@ -2,11 +2,11 @@
 // who took it over.
 
 import type { ComponentChildren } from "preact";
-import { queues } from "../board";
+import { operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
 import { words } from "../language";
-import { nameOf } from "../operators";
+import { nameOf, partOf } from "../operators";
 import { Since } from "../parts/time";
 import { session } from "../people";
 import * as phones from "../phone/phone";
@@ -72,7 +72,7 @@ function Own({ call }: { call: CallNow }) {
         <span class="chip" data-state={rings ? "ringing" : call.stage}>
           {rings ? t.stage.ringing : call.caller_gone ? t.operator.callerGoneShort : t.stage[call.stage]}
         </span>{" "}
-        <Since at={rings ? call.since : (call.connected_at ?? call.since)} /> · {hears}
+        <Since at={rings ? call.since : (call.operator_since ?? call.connected_at ?? call.since)} /> · {hears}
       </span>
       {rings ? (
         <button type="button" class="small good" onClick={() => void phones.answer()}>
@@ -146,18 +146,23 @@ function Supervised({
   );
 }
 
-/** The phone of this page rings or talks in what the board does not tell of yet. */
-function Unknown() {
+/** The phone of this page rings or talks for a colleague who asks something, or in what the board does not tell of yet. */
+function Asked() {
   const t = words.value;
   const sip = phones.phone.value.session;
+  const part = operators.value.get(session.value?.person.id ?? "")?.part;
   return (
     <Bar mode="">
-      <span class="grow">{number(sip?.from, t.common.noNumber)}</span>
+      <span class="grow">
+        <strong>{number(sip?.from, t.common.noNumber)}</strong>
+        {part && <span data-field="part"> · {partOf(part)}</span>}
+      </span>
       {sip?.stage === "ringing" && (
         <button type="button" class="small good" onClick={() => void phones.answer()}>
           {t.operator.answer}
         </button>
       )}
+      {sip?.stage === "talking" && <Mute />}
       <HangUp />
     </Bar>
   );
@@ -166,6 +171,6 @@ function Unknown() {
 export function Mine() {
   if (own.value) return <Own call={own.value} />;
   if (supervised.value) return <Supervised {...supervised.value} />;
-  if (phones.phone.value.session) return <Unknown />;
+  if (phones.phone.value.session) return <Asked />;
   return session.value?.seat ? null : <p class="hint">{words.value.supervisor.phoneNeeded}</p>;
 }

@@ -104,7 +104,9 @@ function Lasts({ operator }: { operator: OperatorNow }) {
         <span class="second">{words.value.supervisor.left}</span>
       </>
     );
-  return <Since at={since} />;
+  // A phone that was lost and is back begins no talk.
+  const call = state === "talking" ? calls.value.get(operator.call ?? "") : null;
+  return <Since at={call?.operator === operator.id && call.operator_since ? call.operator_since : since} />;
 }
 
 function Row({ operator }: { operator: OperatorNow }) {
