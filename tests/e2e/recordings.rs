@@ -56,7 +56,7 @@ fn copied(house: &House, record: &Value) -> [Heard; 2] {
     let out = command.arg("--data").arg(house.data()).arg("--config").arg(house.dir().join("config")).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     // Who listens is written down.
-    let written = Access::open(house.data()).and_then(|access| access.audits(None, 9)).unwrap();
+    let written = Access::open(&house.data()).and_then(|access| access.audits(None, 9)).unwrap();
     assert_eq!(written[0].what, format!("hotline recording {}", text(record, "call_id")), "{written:?}");
     let bytes = std::fs::read(to).unwrap();
     [0, 1].map(|channel| Heard::of_a_law(&bytes, channel))
