@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod api;
+mod audited;
 mod browser;
 mod browsers;
 mod calls;
