@@ -190,7 +190,10 @@ describe("the supervisor's page", () => {
     await page.click('tr[data-queue="social"] button');
     await page.fill("dialog .switch input:not([type])", "培训");
     await page.fill('dialog .switch input[type="time"]', "18:00");
-    await page.click('dialog .switch button:text-is("关闭")');
+    // One button closes the queue, and none but that: the other leads back.
+    expect(await page.locator('dialog button:has-text("关闭")').count()).toBe(1);
+    expect(await page.locator('dialog button:has-text("取消")').count()).toBe(1);
+    await page.click('dialog .switch button:text-is("关闭队列")');
     await page.waitForSelector('tr[data-queue="social"] .chip:has-text("关闭")');
     await page.waitForSelector("dialog", { state: "detached" });
     expect(last()?.what).toBe("POST /queues/social/switch");

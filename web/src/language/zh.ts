@@ -417,8 +417,10 @@ export const zh = {
     noticeRemove: "撤下",
     level_: { info: "普通", warning: "重要", urgent: "紧急" },
     schedules: "开放时间",
-    switchOpen: "开放",
-    switchClosed: "关闭",
+    switchTo: {
+      queues: { open: "开放队列", closed: "关闭队列" },
+      schedules: { open: "开放", closed: "关闭" },
+    },
     switchAuto: "按时间表",
     switched: { open: "手动开放", closed: "手动关闭", auto: "按时间表" },
     switchUntil: "到几点（可不填）",
