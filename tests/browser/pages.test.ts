@@ -364,6 +364,8 @@ describe("the admin's page", () => {
     await page.click(".configured button.main");
     await page.waitForSelector('[data-panel="simulated"] canvas');
     expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
+    await page.waitForSelector('[data-panel="checked"] .told li');
+    expect(await page.locator('[data-panel="checked"]:has-text("没有差别")').count()).toBe(0);
     const row = page.locator('[data-table="simulated"] tr:has-text("及时接通率")').first();
     expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8 个百分点"]);
     expect(await page.textContent('[data-panel="simulated"]')).not.toMatch(/calls offered|service level/);
@@ -374,8 +376,20 @@ describe("the admin's page", () => {
 
   test("what was done is told in a table that no narrow window cuts, however long it is", async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
+    // What is undone is the file that is shown; the others keep their changes.
+    await page.click('button[role="tab"]:has-text("operators.toml")');
+    expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
+    await page.fill(".source", "# mine\n");
+    await page.click('button[role="tab"]:has-text("queues.toml")');
     await page.click('a[href="#audit"]');
     await page.waitForSelector('[data-table="audit"] tbody tr');
+    await page.click('button[role="tab"]:has-text("operators.toml •")');
+    expect(await page.inputValue(".source")).toBe("# mine\n");
+    await page.click('button[role="tab"]:has-text("queues.toml")');
+    await page.fill(".source", "# mine too\n");
+    await page.click('button:text-is("全部还原（2 个文件）")');
+    expect(await page.inputValue(".source")).toContain("mandarin >= 1");
+    expect(await page.locator('[role="tab"]:has-text("•")').count()).toBe(0);
     const over = () => page.evaluate(() => [...document.querySelectorAll(".scroll")].map((one) => one.scrollWidth - one.clientWidth));
     expect(await over()).toEqual([0]);
     await page.setViewportSize({ width: 1600, height: 1000 });

@@ -658,6 +658,7 @@ export const en: Dictionary = {
     rollback: "Back to this version",
     rollbackAsk: (v) => `Back to version ${v}? No call is dropped.`,
     reset: "Undo",
+    resetAll: (n) => `Undo all ${n} files`,
     what: "What",
     whom: "Of whom",
     outcomeOf: {

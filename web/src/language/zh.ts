@@ -612,6 +612,7 @@ export const zh = {
     rollback: "退回此版本",
     rollbackAsk: (v: string) => `退回到版本 ${v}？通话不会断。`,
     reset: "还原",
+    resetAll: (n: number) => `全部还原（${n} 个文件）`,
     what: "做了什么",
     whom: "对象",
     outcomeOf: {
