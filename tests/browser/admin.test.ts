@@ -67,6 +67,8 @@ describe("the admin's page", () => {
     expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
     expect(await page.locator('.configured button.main:text-is("模拟")').count()).toBe(1);
     unhurried();
+    await page.waitForSelector('[data-panel="checked"] .told li');
+    expect(await page.locator('[data-panel="checked"]:has-text("没有差别")').count()).toBe(0);
     await page.click('[data-panel="checked"] button:has-text("did you mean")');
     const caret = () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).selectionStart);
     await expect.poll(caret).toBe('[[queue]]\nneed = "mandrin >= 1"\n'.length);
@@ -77,8 +79,20 @@ describe("the admin's page", () => {
     expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8 个百分点"]);
     expect(await page.textContent('[data-panel="simulated"]')).not.toMatch(/calls offered|service level/);
     expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
+    // What is undone is the file that is shown; the others keep their changes.
+    await page.click('button[role="tab"]:has-text("operators.toml")');
+    expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
+    await page.fill(".source", "# mine\n");
+    await page.click('button[role="tab"]:has-text("queues.toml")');
     await page.click('button:text-is("还原")');
     expect(await page.inputValue(".source")).toContain("mandarin >= 1");
+    await page.click('button[role="tab"]:has-text("operators.toml •")');
+    expect(await page.inputValue(".source")).toBe("# mine\n");
+    await page.click('button[role="tab"]:has-text("queues.toml")');
+    await page.fill(".source", "# mine too\n");
+    await page.click('button:text-is("全部还原（2 个文件）")');
+    expect(await page.inputValue(".source")).toContain("mandarin >= 1");
+    expect(await page.locator('[role="tab"]:has-text("•")').count()).toBe(0);
   });
 
   test("what was done is told in a table that no narrow window cuts, however long it is", async () => {

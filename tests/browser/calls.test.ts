@@ -423,7 +423,7 @@ test("a supervisor closes a queue that has no schedule, and opens it again", asy
     await mei.click(`dialog .switch button:text-is("${where}")`);
     await mei.waitForSelector(`tr[data-queue="citizen"] .chip:text-is("${then}")`, { timeout: 10_000 });
   };
-  await to("Close", "Closed");
+  await to("Close the queue", "Closed");
   await to("By its hours", "Open");
 });
 

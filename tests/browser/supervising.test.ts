@@ -129,6 +129,12 @@ describe("the supervisor's page", () => {
     await expect.poll(() => served.house.calls.get(call ?? "")?.queue).toBe("social");
     await waiting.getByRole("button", { name: "说明" }).click();
     await page.waitForSelector('dialog .timeline li:has-text("无人可分配")');
+    // What happened beside the decisions stands among them.
+    const told = await page.locator("dialog .timeline li").allTextContents();
+    const at = (text: string) => told.findIndex((line) => line.includes(text));
+    expect([at("呼入"), at("系统应答"), at("进入队列")]).toEqual([0, 1, 2]);
+    expect(at("恢复通话")).toBe(told.length - 1);
+    expect(at("保持")).toBe(told.length - 2);
   });
 
   test("opens and closes, and tells everybody something", async () => {
@@ -145,7 +151,10 @@ describe("the supervisor's page", () => {
     await page.click('tr[data-queue="social"] button');
     await page.fill("dialog .switch input:not([type])", "培训");
     await page.fill('dialog .switch input[type="time"]', "18:00");
-    await page.click('dialog .switch button:text-is("关闭")');
+    // One button closes the queue, and none but that: the other leads back.
+    expect(await page.locator('dialog button:has-text("关闭")').count()).toBe(1);
+    expect(await page.locator('dialog button:has-text("取消")').count()).toBe(1);
+    await page.click('dialog .switch button:text-is("关闭队列")');
     await page.waitForSelector('tr[data-queue="social"] .chip:has-text("关闭")');
     await page.waitForSelector("dialog", { state: "detached" });
     expect(last()?.what).toBe("POST /queues/social/switch");

@@ -110,7 +110,7 @@ test("who calls while the supervisor has closed the queue is not let in", async 
     await mei.click(`dialog .switch button:text-is("${where}")`);
     await mei.waitForSelector(`tr[data-queue="citizen"] .chip:text-is("${then}")`, { timeout: 10_000 });
   };
-  await to("Close", "Closed");
+  await to("Close the queue", "Closed");
   const before = house.records().length;
   const citizen = house.call("closed", [], 20);
   await citizen.ended;

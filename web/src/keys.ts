@@ -56,6 +56,14 @@ export function nameOf(event: Pressed): string | null {
   return event.key === "Unidentified" || event.key === "Shift" ? null : event.key.toLowerCase();
 }
 
+/** What keys do in a house with so many emergencies: each of them has a key, the first ones. */
+export function actsWith(emergencies: number): Act[] {
+  return (Object.keys(KEYS) as Act[]).filter((act) => {
+    const [, place] = /^emergency(\d)$/.exec(act) ?? [];
+    return place === undefined || Number(place) <= emergencies;
+  });
+}
+
 /** As it is written on a button. */
 export function label(key: string): string {
   return key

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { actOf, KEYS, label, nameOf, type Pressed, Writing } from "../src/keys.ts";
+import { actOf, actsWith, KEYS, label, nameOf, type Pressed, Writing } from "../src/keys.ts";
 import { en } from "../src/language/en.ts";
 import { zh } from "../src/language/zh.ts";
 
@@ -34,6 +34,14 @@ test("an emergency needs the shift key, whatever sign the layout has there", () 
   expect(actOf(press("!", "Digit1", { shiftKey: true }))).toBe("emergency1");
   expect(actOf(press("¥", "Digit4", { shiftKey: true }))).toBe("emergency4");
   expect(actOf(press("1", "Digit1"))).toBeNull();
+});
+
+test("only emergencies that there are have a key", () => {
+  const emergencies = (many: number) => actsWith(many).filter((act) => act.startsWith("emergency"));
+  expect(emergencies(1)).toEqual(["emergency1"]);
+  expect(emergencies(0)).toEqual([]);
+  expect(emergencies(9)).toHaveLength(4);
+  expect(actsWith(0)).toHaveLength(Object.keys(KEYS).length - 4);
 });
 
 test("what belongs to the browser or is being composed is left alone", () => {

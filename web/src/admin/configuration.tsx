@@ -187,6 +187,14 @@ function Versions() {
   );
 }
 
+/** Files with faults mean nothing: what would be different is not known. */
+export const isSound = (check: Checked): boolean => (check.faults ?? []).length === 0;
+
+/** The changes but for those of one file. */
+export function without(changes: Record<string, string>, file: string | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(changes).filter(([name]) => name !== file));
+}
+
 /** A fault leads to where it is: `queues.toml:3:8: …`. */
 export function place(line: string): { file: string; line: number; column: number } | null {
   const [, file, at, column] = /^(?:.*\/)?([\w.-]+):(\d+):(\d+): /.exec(line) ?? [];
@@ -226,7 +234,7 @@ function Outcome({ go }: { go: (to: { file: string; line: number; column: number
             <p class="good-text strong">✓ {t.admin.checkClean}</p>
           )}
           <Told lines={[...(check.faults ?? []), ...(check.warnings ?? [])]} go={go} />
-          {check.changes && <DifferenceOf shown={{ changes: check.changes }} />}
+          {check.changes && isSound(check) && <DifferenceOf shown={{ changes: check.changes }} />}
           {check.report && (
             <details>
               <summary>{t.admin.report}</summary>
@@ -264,8 +272,13 @@ export function Configured() {
   const text = current === undefined ? "" : (changed.value[current] ?? files[current] ?? "");
   const edit = (next: string) => {
     if (current === undefined) return;
-    const { [current]: _, ...others } = changed.value;
+    const others = without(changed.value, current);
     changed.value = next === files[current] ? others : { ...others, [current]: next };
+  };
+  const undo = (left: Record<string, string>) => {
+    changed.value = left;
+    checked.value = null;
+    simulated.value = null;
   };
   /** The caret at a line and column of a file, and in sight. */
   const go = (to: { file: string; line: number; column: number }) => {
@@ -389,15 +402,17 @@ export function Configured() {
             </button>
             <button
               type="button"
-              disabled={busy !== "" || Object.keys(changed.value).length === 0}
-              onClick={() => {
-                changed.value = {};
-                checked.value = null;
-                simulated.value = null;
-              }}
+              title={current}
+              disabled={busy !== "" || current === undefined || !(current in changed.value)}
+              onClick={() => undo(without(changed.value, current))}
             >
               {t.admin.reset}
             </button>
+            {Object.keys(changed.value).length > 1 && (
+              <button type="button" disabled={busy !== ""} onClick={() => undo({})}>
+                {t.admin.resetAll(Object.keys(changed.value).length)}
+              </button>
+            )}
           </div>
         </section>
         <Outcome go={go} />

@@ -465,8 +465,10 @@ export const en: Dictionary = {
     noticeRemove: "Take down",
     level_: { info: "Normal", warning: "Important", urgent: "Urgent" },
     schedules: "Opening",
-    switchOpen: "Open",
-    switchClosed: "Close",
+    switchTo: {
+      queues: { open: "Open the queue", closed: "Close the queue" },
+      schedules: { open: "Open", closed: "Close" },
+    },
     switchAuto: "By its hours",
     switched: { open: "opened by hand", closed: "closed by hand", auto: "by its hours" },
     switchUntil: "Until (optional)",
@@ -665,6 +667,7 @@ export const en: Dictionary = {
     rollback: "Back to this version",
     rollbackAsk: (v) => `Back to version ${v}? No call is dropped.`,
     reset: "Undo",
+    resetAll: (n) => `Undo all ${n} files`,
     what: "What",
     whom: "Of whom",
     outcomeOf: {

@@ -424,8 +424,10 @@ export const zh = {
     noticeRemove: "撤下",
     level_: { info: "普通", warning: "重要", urgent: "紧急" },
     schedules: "开放时间",
-    switchOpen: "开放",
-    switchClosed: "关闭",
+    switchTo: {
+      queues: { open: "开放队列", closed: "关闭队列" },
+      schedules: { open: "开放", closed: "关闭" },
+    },
     switchAuto: "按时间表",
     switched: { open: "手动开放", closed: "手动关闭", auto: "按时间表" },
     switchUntil: "到几点（可不填）",
@@ -623,6 +625,7 @@ export const zh = {
     rollback: "退回此版本",
     rollbackAsk: (v: string) => `退回到版本 ${v}？通话不会断。`,
     reset: "还原",
+    resetAll: (n: number) => `全部还原（${n} 个文件）`,
     what: "做了什么",
     whom: "对象",
     outcomeOf: {

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { operators, queues } from "../board";
-import { type Act, KEYS, label } from "../keys";
+import { actsWith, KEYS, label } from "../keys";
 import { open, words } from "../language";
 import { doing } from "../operators";
 import { Dialog } from "../parts/dialog";
@@ -224,7 +224,7 @@ function Help({ close }: { close: () => void }) {
     <Dialog title={t.operator.keys} wide onClose={close}>
       <p class="hint">{t.operator.keysLead}</p>
       <dl class="key-list">
-        {(Object.keys(KEYS) as Act[]).map((act) => {
+        {actsWith(directory.value.emergencies.length).map((act) => {
           const target = /^emergency(\d)$/.exec(act);
           const name = target ? directory.value.emergencies[Number(target[1]) - 1]?.name : undefined;
           return (

@@ -7,12 +7,14 @@ import { words } from "../language";
 interface Props {
   title: string;
   wide?: boolean;
+  /** What leads out, where "close" would mean something else. */
+  leave?: string;
   onClose: () => void;
   onKey?: (event: KeyboardEvent) => void;
   children: ComponentChildren;
 }
 
-export function Dialog({ title, wide, onClose, onKey, children }: Props) {
+export function Dialog({ title, wide, leave, onClose, onKey, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const former = document.activeElement;
@@ -37,7 +39,7 @@ export function Dialog({ title, wide, onClose, onKey, children }: Props) {
       <div class="row">
         <h2 class="grow">{title}</h2>
         <button type="button" class="quiet small" onClick={onClose}>
-          {words.value.common.close} <kbd>Esc</kbd>
+          {leave ?? words.value.common.close} <kbd>Esc</kbd>
         </button>
       </div>
       {children}

@@ -107,7 +107,11 @@ export function Queues() {
         {t.visits} {t.undecided}
       </p>
       {chosen && (
-        <Dialog title={`${t.switchQueue}: ${chosen.name || chosen.id}`} onClose={() => setSwitching(null)}>
+        <Dialog
+          title={`${t.switchQueue}: ${chosen.name || chosen.id}`}
+          leave={words.value.common.cancel}
+          onClose={() => setSwitching(null)}
+        >
           <div class="stack">
             <p class="row">
               <span class="chip" data-state={chosen.open ? "ready" : "signed_out"}>

@@ -38,7 +38,7 @@ export function Switch({ what, id, name, of, done }: Props) {
     setUntil("");
     done?.();
   };
-  const names = { open: t.switchOpen, closed: t.switchClosed, auto: t.switchAuto };
+  const names = { ...t.switchTo[what], auto: t.switchAuto };
   return (
     <div class="stack switch">
       <div class="row">
