@@ -181,7 +181,7 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
 fn of_a_caller_left_to_police_who_do_not_answer_the_next_operator_and_the_supervisor_are_told() {
     let port = free_port();
     let police = Sipp::phone("phone_rings_on", port);
-    let house = open_with(near(port, "ring = \"4s\"\n"));
+    let house = open_with(near(port, "ring = \"5s\"\n"));
     let [anna, vera] = ["1001", "1003"].map(|who| Browser::signed_in(&house, who));
     let annas = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--calls", "1"]);
     let mut caller = Softphone::call(&house, "12346", &["--for", "60s"]);

@@ -35,7 +35,7 @@ impl Replay {
         let last = self.log.last_decision()?;
         let (mut replayed, mut known, mut openings, mut gaps) = (VecDeque::new(), first, BTreeSet::new(), Vec::new());
         let inputs = self.play(Moment::from_micros(u64::MAX), |engine, step| match step {
-            Step::Told(input) => {
+            Step::Told(_, input) => {
                 let before = engine.seq();
                 if matches!(input, Input::Restarted | Input::RestartedAfter { .. }) {
                     openings.insert(before);

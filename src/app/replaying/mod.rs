@@ -20,7 +20,7 @@ pub struct Replay {
 
 /// What happens in a replay, in order.
 pub enum Step<'a> {
-    Told(&'a Input),
+    Told(Moment, &'a Input),
     Said(&'a Said),
 }
 
@@ -50,7 +50,7 @@ impl Replay {
             // Numbers have gaps where inputs were of no use after a crash.
             engine.number_from(logged.seq.saturating_sub(1));
             run_until(engine, input.due_by(logged.at), &mut each);
-            each(engine, Step::Told(&input));
+            each(engine, Step::Told(logged.at, &input));
             engine.handle(logged.at, input);
             tell(engine, &mut each);
             count += 1;
@@ -71,7 +71,7 @@ impl Replay {
             statistics.saw(begin, &output);
         }
         self.play(until, |_, step| match step {
-            Step::Told(input) => statistics.told(input),
+            Step::Told(at, input) => statistics.told(at, input),
             Step::Said(said) => statistics.saw(said.at, &said.output),
         })?;
         Ok(())

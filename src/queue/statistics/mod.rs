@@ -47,18 +47,12 @@ pub struct Statistics {
     open: BTreeMap<CallId, Open>,
     /// What each operator does, and since when.
     doing: BTreeMap<OperatorId, (Moment, OperatorState)>,
-    away: Vec<Away>,
+    /// From when until when the house was not there.
+    away: Vec<(Moment, Moment)>,
     /// The queue of each operator's last talk: its wrap-up belongs to it.
     last_queue: BTreeMap<OperatorId, (QueueId, Moment)>,
     /// What the board asks for all the time. With it nothing is counted of skills and of the time of operators.
     running: Option<Running>,
-}
-
-/// From when until when the house was not there; nobody worked then. `back` is not known before something is said.
-#[derive(Clone, Debug)]
-struct Away {
-    from: Moment,
-    back: Option<Moment>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,10 +91,10 @@ impl Statistics {
         Moment::from_micros(at.as_micros() / length * length)
     }
 
-    pub fn told(&mut self, input: &Input) {
+    pub fn told(&mut self, at: Moment, input: &Input) {
         match input {
             Input::Rules { rules } => self.new_rules(rules),
-            Input::RestartedAfter { alive_at } => self.was_away(*alive_at),
+            Input::RestartedAfter { alive_at } => self.away.push((*alive_at, at)),
             _ => {}
         }
     }
@@ -144,7 +138,6 @@ impl Statistics {
     }
 
     pub fn saw(&mut self, at: Moment, output: &Output) {
-        self.is_back(at);
         match output {
             Output::Joined { contact, queue, expected, .. } => self.joined(at, *contact, queue, *expected),
             Output::Moved { contact, to, why, .. } => self.moved(at, *contact, to, *why),

@@ -3,25 +3,14 @@
 use std::time::Duration;
 
 use super::figures::Contacts;
-use super::{Away, INTERVAL, Of, Statistics};
+use super::{INTERVAL, Of, Statistics};
 use crate::ids::OperatorId;
 use crate::moment::Moment;
 use crate::queue::OperatorState;
 
 impl Statistics {
-    pub(super) fn was_away(&mut self, from: Moment) {
-        self.away.push(Away { from, back: None });
-    }
-
-    pub(super) fn is_back(&mut self, at: Moment) {
-        if let Some(away) = self.away.last_mut().filter(|away| away.back.is_none()) {
-            away.back = Some(at);
-        }
-    }
-
     fn away_between(&self, from: Moment, until: Moment) -> Duration {
-        let overlap = |away: &Away| away.back.unwrap_or(until).min(until).since(away.from.max(from));
-        self.away.iter().map(overlap).sum()
+        self.away.iter().map(|(went, back)| until.min(*back).since(from.max(*went))).sum()
     }
 
     pub(super) fn changed(&mut self, at: Moment, operator: &OperatorId, state: &OperatorState) {
