@@ -132,11 +132,26 @@ impl Record {
 
     /// Whether an operator has the caller, or had them.
     pub fn was_with(&self, operator: &OperatorId) -> bool {
-        (self.operator.as_ref() == Some(operator) && self.connected_at.is_some())
-            || self.offers.iter().any(|offer| offer.operator == *operator && offer.outcome == OfferOutcome::Answered)
-            || self.transfers.iter().any(|transfer| transfer.by == *operator)
-            || self.lost.iter().any(|lost| lost.operator == *operator)
+        self.operators().any(|one| one == operator)
     }
+    /// Operators who have the caller, or had them; some more than once.
+    pub fn operators(&self) -> impl Iterator<Item = &OperatorId> {
+        let is_left = |transfer: &&TransferRecord| transfer.outcome == TransferOutcome::Transferred;
+        let last = self.operator.iter().filter(|_| self.connected_at.is_some());
+        let asked = self.offers.iter().filter(|offer| offer.outcome == OfferOutcome::Answered);
+        let left_to = self.transfers.iter().filter(is_left).filter_map(|transfer| transfer.operator.as_ref());
+        last.chain(asked.map(|offer| &offer.operator))
+            .chain(self.lines.iter().filter_map(|line| line.operator.as_ref()))
+            .chain(self.transfers.iter().map(|transfer| &transfer.by))
+            .chain(left_to)
+            .chain(self.lost.iter().map(|lost| &lost.operator))
+    }
+
+    /// Queues whose lines were visited, and the last that the call was for; some more than once.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
+        self.queue.iter().chain(self.lines.iter().map(|line| &line.queue))
+    }
+
 
     /// Whether an operator took part: had the caller, was consulted, or supervised.
     pub fn took_part(&self, operator: &OperatorId) -> bool {

@@ -162,30 +162,3 @@ fn whoever_called_back_finds_the_call_also_when_they_passed_it_on() {
     assert_eq!(before(&finished(99)), 3);
     assert_eq!(before(&Record { callback_of: Some(finished(1).call_id), ..finished(99) }), 2);
 }
-
-#[test]
-fn callers_are_found_by_the_beginning_or_the_end_of_their_numbers() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut store, _, _told) = open(dir.path());
-    for (second, from) in [(0, "+8613900000001"), (100, "13900000002"), (200, "anonymous"), (300, "01065123456")] {
-        let (from, ended_at) = (from.to_string(), Some(at(second + 50)));
-        store.write(Entry::Closed(Box::new(Record { from, ended_at, ..record(second) })));
-    }
-    store.close();
-    for (part, expected) in [
-        ("139000", &["13900000002", "+8613900000001"][..]),
-        ("13900000001", &["+8613900000001"]),
-        ("+8613900000002", &["13900000002"]),
-        ("008613900000002", &["13900000002"]),
-        ("+86139", &["13900000002", "+8613900000001"]),
-        ("0001", &["+8613900000001"]),
-        ("000", &[]),
-        ("%", &[]),
-        ("010", &["01065123456"]),
-        ("anonymous", &["anonymous"]),
-    ] {
-        let filter = Filter { caller: Some(part.into()), ..Filter::default() };
-        let found = search(dir.path(), &filter, 9).unwrap();
-        assert_eq!(found.iter().map(|record| &*record.from).collect::<Vec<_>>(), expected, "{part}");
-    }
-}

@@ -4,6 +4,7 @@ mod export;
 mod former;
 mod log;
 mod recordings;
+mod searching;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
