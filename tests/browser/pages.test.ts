@@ -174,6 +174,12 @@ describe("the supervisor's page", () => {
     await expect.poll(() => served.house.calls.get(call ?? "")?.queue).toBe("social");
     await waiting.getByRole("button", { name: "说明" }).click();
     await page.waitForSelector('dialog .timeline li:has-text("无人可分配")');
+    // What happened beside the decisions stands among them.
+    const told = await page.locator("dialog .timeline li").allTextContents();
+    const at = (text: string) => told.findIndex((line) => line.includes(text));
+    expect([at("呼入"), at("系统应答"), at("进入队列")]).toEqual([0, 1, 2]);
+    expect(at("恢复通话")).toBe(told.length - 1);
+    expect(at("保持")).toBe(told.length - 2);
   });
 
   test("opens and closes, and tells everybody something", async () => {
@@ -358,31 +364,25 @@ describe("the admin's page", () => {
     expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
     expect(await page.locator('.configured button.main:text-is("模拟")').count()).toBe(1);
     unhurried();
+    await page.waitForSelector('[data-panel="checked"] .told li');
+    expect(await page.locator('[data-panel="checked"]:has-text("没有差别")').count()).toBe(0);
     await page.click('[data-panel="checked"] button:has-text("did you mean")');
     const caret = () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).selectionStart);
     await expect.poll(caret).toBe('[[queue]]\nneed = "mandrin >= 1"\n'.length);
     await page.click(".configured button.main");
     await page.waitForSelector('[data-panel="simulated"] canvas');
     expect(await page.locator('[data-panel="simulated"] canvas').count()).toBe(2);
-    await page.waitForSelector('[data-panel="checked"] .told li');
-    expect(await page.locator('[data-panel="checked"]:has-text("没有差别")').count()).toBe(0);
     const row = page.locator('[data-table="simulated"] tr:has-text("及时接通率")').first();
     expect(await row.locator("td").allTextContents()).toEqual(["96.2%", "88.4%", "-7.8 个百分点"]);
     expect(await page.textContent('[data-panel="simulated"]')).not.toMatch(/calls offered|service level/);
     expect(last()?.body).toEqual({ files: { "queues.toml": '[[queue]]\nneed = "mandrin >= 1"\n' } });
-    await page.click('button:text-is("还原")');
-    expect(await page.inputValue(".source")).toContain("mandarin >= 1");
-  });
-
-  test("what was done is told in a table that no narrow window cuts, however long it is", async () => {
-    await page.setViewportSize({ width: 1280, height: 800 });
     // What is undone is the file that is shown; the others keep their changes.
     await page.click('button[role="tab"]:has-text("operators.toml")');
     expect(await page.locator('button:text-is("还原")').isEnabled()).toBe(false);
     await page.fill(".source", "# mine\n");
     await page.click('button[role="tab"]:has-text("queues.toml")');
-    await page.click('a[href="#audit"]');
-    await page.waitForSelector('[data-table="audit"] tbody tr');
+    await page.click('button:text-is("还原")');
+    expect(await page.inputValue(".source")).toContain("mandarin >= 1");
     await page.click('button[role="tab"]:has-text("operators.toml •")');
     expect(await page.inputValue(".source")).toBe("# mine\n");
     await page.click('button[role="tab"]:has-text("queues.toml")');
@@ -390,6 +390,12 @@ describe("the admin's page", () => {
     await page.click('button:text-is("全部还原（2 个文件）")');
     expect(await page.inputValue(".source")).toContain("mandarin >= 1");
     expect(await page.locator('[role="tab"]:has-text("•")').count()).toBe(0);
+  });
+
+  test("what was done is told in a table that no narrow window cuts, however long it is", async () => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.click('a[href="#audit"]');
+    await page.waitForSelector('[data-table="audit"] tbody tr');
     const over = () => page.evaluate(() => [...document.querySelectorAll(".scroll")].map((one) => one.scrollWidth - one.clientWidth));
     expect(await over()).toEqual([0]);
     await page.setViewportSize({ width: 1600, height: 1000 });
