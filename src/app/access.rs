@@ -5,7 +5,6 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use jiff::tz::TimeZone;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::auditing;
@@ -54,13 +53,13 @@ pub enum TokenCommand {
 
 pub fn password(config_dir: &Path, data: &Path, args: &PasswordArgs) -> Result<(), String> {
     let access = Access::open(data).map_err(|error| error.to_string())?;
-    let zone = TimeZone::system();
     let Some(who) = args.who.as_ref().filter(|_| !args.list) else {
         let all = access.passwords().map_err(|error| error.to_string())?;
         if all.is_empty() {
             let command = PasswordCommand::of_this_program(config_dir, data);
             say!("nobody has a password; `{}` sets one", command.open());
         }
+        let zone = config::time_zone(config_dir);
         all.iter().for_each(|(who, at)| say!("{who}  since {}", rfc3339(*at, &zone)));
         return Ok(());
     };
@@ -141,7 +140,7 @@ fn unseen(prompt: &str) -> Result<String, String> {
     typed
 }
 
-pub fn token(data: &Path, command: &TokenCommand) -> Result<(), String> {
+pub fn token(config_dir: &Path, data: &Path, command: &TokenCommand) -> Result<(), String> {
     let access = Access::open(data).map_err(|error| error.to_string())?;
     match command {
         TokenCommand::Create { name, roles } => {
@@ -158,7 +157,7 @@ pub fn token(data: &Path, command: &TokenCommand) -> Result<(), String> {
             say!("{secret}");
         }
         TokenCommand::List => {
-            let zone = TimeZone::system();
+            let zone = config::time_zone(config_dir);
             for token in access.tokens().map_err(|error| error.to_string())? {
                 let used = token.used_at.map_or("never used".into(), |at| format!("used {}", rfc3339(at, &zone)));
                 say!("{}  {}  made {}  {used}", token.name, token.roles, rfc3339(token.made_at, &zone));

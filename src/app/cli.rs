@@ -216,9 +216,9 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             versions::reload(config, &cli.data, args)
         }
         Command::Rollback(args) => versions::rollback(&cli.config, &cli.data, args),
-        Command::Versions(args) => {
-            versions::versions(&cli.data, &args).map(done).map_err(|e| vec![format!("hotline versions: {e}")])
-        }
+        Command::Versions(args) => versions::versions(&cli.config, &cli.data, &args)
+            .map(done)
+            .map_err(|e| vec![format!("hotline versions: {e}")]),
         Command::Records(args) => {
             reports::records(&cli.data, &cli.config, &args).map(done).map_err(|e| vec![format!("hotline records: {e}")])
         }
@@ -240,7 +240,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
             .map(done)
             .map_err(|e| vec![format!("hotline password: {e}")]),
         Command::Token(command) => {
-            access::token(&cli.data, &command).map(done).map_err(|e| vec![format!("hotline token: {e}")])
+            access::token(&cli.config, &cli.data, &command).map(done).map_err(|e| vec![format!("hotline token: {e}")])
         }
         Command::Secret { seat } => {
             secret(&cli.config, &seat).map(done).map_err(|e| vec![format!("hotline secret: {e}")])

@@ -1,8 +1,8 @@
 //! What a record tells of a talk, moment by moment, in words: holds, consultations, transfers, supervisors, phones that
-//! were lost, notes. Who was asked for the call, and why, the engine's log tells.
+//! were lost, pauses of the recording, notes, and what the caller was asked when nobody talked with them any more. Who was asked for the call, and why, the engine's log tells.
 
 use crate::moment::Moment;
-use crate::records::{Holder, Record, Supervision, TransferKind, TransferOutcome, TransferRecord};
+use crate::records::{Holder, Record, Recording, Supervision, TransferKind, TransferOutcome, TransferRecord};
 
 /// In the order in which it happened.
 pub fn course(record: &Record) -> Vec<(Moment, String)> {
@@ -37,6 +37,12 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
         tell(Some(lost.at), format!("the phone of {operator} at seat {seat} was lost; the caller heard music"));
         tell(lost.back_at, format!("the phone of {operator} at seat {seat} was back"));
     }
+    for (at, paused) in record.recording.iter().flat_map(Recording::pauses) {
+        tell(Some(at), format!("the recording {}", if paused { "was paused" } else { "went on" }));
+    }
+    let score = record.survey.map_or(String::new(), |score| format!(": {score}"));
+    tell(record.survey_at, format!("the operator hung up, and the caller was asked how it was{score}"));
+    tell(record.message_at, "the caller was asked for a message".into());
     for note in &record.notes {
         tell(note.at, format!("{} noted: {}", note.by, note.text.replace(['\r', '\n'], " ")));
     }
@@ -109,6 +115,13 @@ mod tests {
                 { "kind": "consult", "by": "1003", "to": "operator 1002", "at": at(60), "answered_at": null,
                   "ended_at": at(70), "outcome": "no_answer" },
             ],
+            "recording": { "began_at": at(1), "index": [
+                { "at_ms": 0, "stage": "talking", "operator": "1001", "paused": false },
+                { "at_ms": 13_000, "stage": "talking", "operator": "1001", "paused": true },
+                { "at_ms": 14_000, "stage": "holding", "operator": "1001", "paused": true },
+                { "at_ms": 15_000, "stage": "talking", "operator": "1001", "paused": false },
+            ] },
+            "survey": 3, "survey_at": at(82), "message_at": at(86),
             "notes": [{ "by": "1001", "at": at(45), "text": "a lamp\nis broken" }, { "by": "1002", "at": null, "text": "?" }],
         }))
         .unwrap();
@@ -121,6 +134,8 @@ mod tests {
                 "8 the operator is back from hold",
                 "10 the phone of 1001 at seat 8001 was lost; the caller heard music",
                 "12 the phone of 1001 at seat 8001 was back",
+                "14 the recording was paused",
+                "16 the recording went on",
                 "20 1001 turned to operator 1002; the caller heard music",
                 "23 operator 1002 answered; the caller did not hear them",
                 "30 1001, operator 1002 and the caller heard each other",
@@ -130,6 +145,8 @@ mod tests {
                 "60 1003 turned to operator 1002; the caller heard music",
                 "70 operator 1002 was not reached: no answer",
                 "80 the caller put the operator on hold",
+                "82 the operator hung up, and the caller was asked how it was: 3",
+                "86 the caller was asked for a message",
             ]
         );
     }

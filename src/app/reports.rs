@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::config;
 use crate::moment::Moment;
-use crate::records::{Filter, Range, ReadFault, when, write_csv, write_jsonl, write_queue_log};
+use crate::records::{Filter, Outcome, Range, ReadFault, when, write_csv, write_jsonl, write_queue_log};
 
 #[derive(clap::Args, Debug)]
 pub struct RecordsArgs {
@@ -19,6 +19,27 @@ pub struct RecordsArgs {
     /// Calls that arrived before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<WrittenTime>,
+    /// The caller's number, or how it begins or ends; with or without `+86` before it
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
+    /// What they dialled, or how it begins or ends
+    #[arg(long, value_name = "NUMBER")]
+    to: Option<String>,
+    /// Whoever had the caller, at any time in the call
+    #[arg(long, value_name = "OPERATOR")]
+    operator: Option<String>,
+    /// A queue whose line was visited, at any time in the call
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+    /// E.g. `answered`
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+    outcome: Option<Outcome>,
+    /// E.g. `zh`
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<String>,
+    /// Somewhere in the record, in small letters or capitals
+    #[arg(long)]
+    text: Option<String>,
     /// One JSON object a line, a table for spreadsheets, or Asterisk's queue_log
     #[arg(long, value_enum, default_value = "jsonl")]
     format: RecordsFormat,
@@ -37,7 +58,10 @@ pub fn records(data: &Path, files: &Path, args: &RecordsArgs) -> Result<(), Stri
     let zone = config::time_zone(files);
     let moment = |time: &Option<WrittenTime>| time.as_ref().map(|time| time.in_zone(&zone)).transpose();
     let (since, until) = (moment(&args.since)?, moment(&args.until)?);
-    let filter = Filter { since, until, ..Filter::default() };
+    let filter = args.filter(since, until);
+    if args.format == RecordsFormat::QueueLog && filter != (Filter { since, until, ..Filter::default() }) {
+        return Err("the queue_log has the events of all calls: only --since and --until choose among them".into());
+    }
     let out = BufWriter::new(std::io::stdout().lock());
     let written = match args.format {
         RecordsFormat::Jsonl | RecordsFormat::Json => write_jsonl(data, &filter, &zone, out),
@@ -50,6 +74,27 @@ pub fn records(data: &Path, files: &Path, args: &RecordsArgs) -> Result<(), Stri
         Err(ReadFault::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(fault) => Err(fault.to_string()),
     }
+}
+
+impl RecordsArgs {
+    fn filter(&self, since: Option<Moment>, until: Option<Moment>) -> Filter {
+        Filter {
+            since,
+            until,
+            caller: self.from.clone(),
+            to: self.to.clone(),
+            operator: self.operator.clone(),
+            queue: self.queue.clone(),
+            outcome: self.outcome,
+            language: self.language.clone(),
+            text: self.text.clone(),
+            ..Filter::default()
+        }
+    }
+}
+
+fn outcome(word: &str) -> Result<Outcome, String> {
+    serde_json::from_value(word.into()).map_err(|_| "an outcome is meant as records have it, e.g. answered".into())
 }
 
 /// A point in time as people write it. Which one it is depends on the zone of the house, and its files are read later.

@@ -181,6 +181,7 @@ impl Call {
         // Sound of theirs comes for sure only once they are answered.
         self.accept(house);
         self.left_at = Some(house.now);
+        self.record.message_at = Some(house.now);
         let mut machine = MessageMachine::new(self.language);
         machine.start(house.now);
         self.state = State::Message(machine);
@@ -192,7 +193,8 @@ impl Call {
         let file = format!("messages/{}.wav", self.id);
         if self.record.recording.is_none() {
             // Whatever becomes of the house, the record knows where it is.
-            self.record.recording = Some(Recording { file: Some(file.clone()), ..Recording::default() });
+            self.record.recording =
+                Some(Recording { file: Some(file.clone()), began_at: Some(began), ..Recording::default() });
             house.write(records::Entry::Changed(Box::new(self.record.clone())));
         }
         house.media(media::Command::Record { leg, call, file, sides, began });

@@ -63,6 +63,8 @@ fn blank(id: CallId, now: Moment) -> Record {
         operator_quality: None,
         one_way: Vec::new(),
         survey: None,
+        survey_at: None,
+        message_at: None,
         lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),

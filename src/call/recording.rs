@@ -78,7 +78,8 @@ impl Call {
                 info!(file, "recorded from here on");
                 self.tape = Tape::Runs { began: house.now, paused: false };
                 self.recordings += 1;
-                let recording = Recording { file: Some(file.clone()), ..Recording::default() };
+                let recording =
+                    Recording { file: Some(file.clone()), began_at: Some(house.now), ..Recording::default() };
                 self.record.recording = Some(recording);
                 let (leg, call, sides, began) = (self.caller, self.id, Sides::Both, house.now);
                 house.media(media::Command::Record { leg, call, file, sides, began });

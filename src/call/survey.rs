@@ -19,6 +19,7 @@ impl Call {
         let mut machine = SurveyMachine::new(survey, self.language);
         self.end_talk(house, EndedBy::Operator);
         machine.start(house.now);
+        self.record.survey_at = Some(house.now);
         self.state = State::Survey(machine);
         true
     }

@@ -105,8 +105,14 @@ fn renamed(from: &Meaning, to: &Meaning) -> BTreeMap<String, String> {
 }
 
 fn compare(thing: &str, before: &Facts, after: &Facts, changes: &mut Vec<Change>) {
+    let (came, gone) = (tables(before, after), tables(after, before));
+    let prefix = if thing.is_empty() { String::new() } else { format!("{thing}: ") };
+    for (names, what) in [(&came, "added"), (&gone, "removed")] {
+        changes.extend(names.iter().map(|name| live(format!("{prefix}{name} {what}"))));
+    }
+    let is_told = |key: &str| came.iter().chain(&gone).any(|table| key == *table || is_within(key, table));
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for key in keys {
+    for key in keys.into_iter().filter(|key| !is_told(key)) {
         let what = match (before.get(key), after.get(key)) {
             (before, after) if before == after => continue,
             (Some(Fact::Said(before)), Some(Fact::Said(after))) => format!("{} {before} → {after}", shown(key)),
@@ -125,6 +131,20 @@ fn compare(thing: &str, before: &Facts, after: &Facts, changes: &mut Vec<Change>
         let needs_restart = thing.is_empty() && AT_THE_START.contains(&key.as_str());
         changes.push(Change { words, needs_restart, gone: None });
     }
+}
+
+/// Tables that there are `then` and not `first`: what stood there was `none`, and now keys do.
+fn tables<'a>(first: &'a Facts, then: &Facts) -> Vec<&'a str> {
+    let none = Fact::said("none");
+    let is_one = |key: &str| !then.contains_key(key) && then.keys().any(|other| is_within(other, key));
+    let absent = first.iter().filter(|(_, fact)| **fact == none).map(|(key, _)| key.as_str());
+    absent.filter(|key| is_one(key)).collect()
+}
+
+/// `survey question` is within `survey`. Items of lists, which have numbers, are told one by one.
+fn is_within(key: &str, table: &str) -> bool {
+    let inner = key.strip_prefix(table).and_then(|rest| rest.strip_prefix(' '));
+    inner.is_some_and(|inner| !inner.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Skills are told by their names alone.

@@ -272,8 +272,7 @@ async fn keep(web: &Web, name: &str, key: &str, response: Response) -> Response 
         }
     };
     let status = response.status();
-    // What failed on our side may be tried again.
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if may_be_put_right(status) {
         written(web.idempotency.forget(&web.access, name, key));
         return response;
     }
@@ -286,6 +285,20 @@ async fn keep(web: &Web, name: &str, key: &str, response: Response) -> Response 
     let kept = KeptAnswer { status: status.as_u16(), content_type, body: body.to_vec() };
     written(web.idempotency.done(&web.access, name, key, kept));
     Response::from_parts(parts, Body::from(body))
+}
+
+/// Nothing was done: what failed on our side may be tried again, and what was written wrongly may be sent as it was meant,
+/// under the same key.
+fn may_be_put_right(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                | StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::TOO_MANY_REQUESTS
+        )
 }
 
 fn repeated(kept: KeptAnswer) -> Response {
@@ -351,6 +364,13 @@ mod tests {
         assert!(ask(Method::GET, "/events", "after=e-1").is_ok());
         assert!(ask(Method::POST, "/config/reload", "dry-run=true").is_err());
         assert!(ask(Method::GET, "/board", "").is_ok() && ask(Method::GET, "/board", "x").is_err());
+    }
+
+    #[test]
+    fn what_was_done_or_refused_for_good_is_kept_for_its_key_and_what_was_written_wrongly_is_not() {
+        let kept = |status: u16| !may_be_put_right(StatusCode::from_u16(status).unwrap());
+        assert!([200, 201, 202, 204, 403, 404, 409, 410].into_iter().all(kept));
+        assert!(![400, 413, 415, 422, 429, 500, 503].into_iter().any(kept));
     }
 
     #[test]

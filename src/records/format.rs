@@ -65,6 +65,8 @@ struct Printed<'a> {
     first_dialled: &'a Option<String>,
     diverted_because: &'a Option<String>,
     reason: &'a Option<String>,
+    survey_at: Option<String>,
+    message_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +144,7 @@ struct PrintedHandoff<'a> {
 #[derive(Serialize)]
 struct PrintedRecording<'a> {
     file: &'a Option<String>,
+    began_at: Option<String>,
     sha256: &'a Option<String>,
     length_ms: Option<u64>,
     bytes: Option<u64>,
@@ -154,10 +157,11 @@ struct PrintedRecording<'a> {
 
 impl<'a> PrintedRecording<'a> {
     fn new(of: &'a Recording, zone: &TimeZone) -> Self {
-        let Recording { file, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at } = of;
+        let Recording { file, began_at, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at } = of;
         let (length_ms, bytes, encrypted, lost_ms) = (*length_ms, *bytes, *encrypted, *lost_ms);
-        let deleted_at = deleted_at.map(|at| rfc3339(at, zone));
-        Self { file, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at }
+        let time = |at: &Option<Moment>| at.map(|at| rfc3339(at, zone));
+        let (began_at, deleted_at) = (time(began_at), time(deleted_at));
+        Self { file, began_at, sha256, length_ms, bytes, encrypted, lost_ms, index, why, deleted_at }
     }
 }
 
@@ -277,6 +281,8 @@ impl<'a> Printed<'a> {
             first_dialled: &record.first_dialled,
             diverted_because: &record.diverted_because,
             reason: &record.reason,
+            survey_at: time(record.survey_at),
+            message_at: time(record.message_at),
         }
     }
 }
@@ -303,7 +309,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 49] = [
+const COLUMNS: [&str; 51] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -353,6 +359,8 @@ const COLUMNS: [&str; 49] = [
     "first_dialled",
     "diverted_because",
     "reason",
+    "survey_at",
+    "message_at",
 ];
 
 /// A table with a header; lists of things are JSON.

@@ -50,6 +50,34 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE switches RENAME COLUMN schedule TO door;
 ", "
     -- Notes have authors. What was written before is read as it is: see former.rs.
+", "
+    -- Of each closed call who had the caller, and which lines were visited.
+    CREATE TABLE calls_of_operators (
+        operator TEXT NOT NULL, call_id INTEGER NOT NULL, PRIMARY KEY (operator, call_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE calls_of_queues (
+        queue TEXT NOT NULL, call_id INTEGER NOT NULL, PRIMARY KEY (queue, call_id)
+    ) WITHOUT ROWID;
+    CREATE TEMP VIEW readable AS
+        SELECT call_id, iif(json_valid(record), record, '{}') AS record FROM calls WHERE ended_at IS NOT NULL;
+    INSERT OR IGNORE INTO calls_of_operators
+        SELECT json_extract(record, '$.operator'), call_id FROM readable
+        WHERE json_extract(record, '$.connected_at') IS NOT NULL;
+    INSERT OR IGNORE INTO calls_of_operators
+        SELECT one.atom, call_id FROM readable, json_tree(record) AS one
+        WHERE one.key = 'by' AND one.path LIKE '$.transfers[%' OR one.key = 'operator' AND (
+            one.path LIKE '$.lost[%' OR one.path LIKE '$.lines[%'
+            OR one.path LIKE '$.offers[%' AND json_extract(record, one.path || '.outcome') = 'answered'
+            OR one.path LIKE '$.transfers[%' AND json_extract(record, one.path || '.outcome') = 'transferred'
+        );
+    INSERT OR IGNORE INTO calls_of_queues
+        SELECT json_extract(record, '$.queue'), call_id FROM readable;
+    INSERT OR IGNORE INTO calls_of_queues
+        SELECT one.atom, call_id FROM readable, json_tree(record, '$.lines') AS one
+        WHERE one.key = 'queue';
+    DROP VIEW readable;
+    DROP INDEX IF EXISTS calls_operator;
+    DROP INDEX IF EXISTS calls_queue;
 "];
 
 /// The same for the file of those who may come in.

@@ -23,14 +23,17 @@ pub struct Filter {
     pub from: Option<String>,
     /// The caller's number begins or ends so, with or without `+86` before it.
     pub caller: Option<String>,
+    /// The number that they dialled begins or ends so, with or without `+86` before it.
     pub to: Option<String>,
+    /// Had the caller, at any time in the call.
     pub operator: Option<String>,
+    /// Its line was visited, at any time in the call.
     pub queue: Option<String>,
     pub outcome: Option<Outcome>,
     pub language: Option<String>,
     /// Calls by which we called somebody back.
     pub callbacks: bool,
-    /// Somewhere in the record.
+    /// Somewhere in the record; of the letters A to Z small ones and capitals are the same.
     pub text: Option<String>,
     /// Only calls before this one: where the page before ended.
     pub before: Option<CallId>,
@@ -39,8 +42,8 @@ pub struct Filter {
 /// The latest closed calls that fit, at most `limit`.
 pub fn search(dir: &Path, filter: &Filter, limit: usize) -> Result<Vec<Record>, ReadFault> {
     let reader = Reader::open(dir)?;
-    let (mut sql, mut values) = filter.sql();
-    sql.push_str(" ORDER BY call_id DESC LIMIT ?");
+    let (mut sql, mut values) = filter.sql(0);
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
     values.push(number(limit as u64));
     let rows = page(&reader, &sql, values)?;
     Ok(rows.into_iter().filter_map(|(id, text)| former::readable(CallId(id), &text)).collect())
@@ -53,15 +56,14 @@ pub fn each(
     mut each: impl FnMut(Record) -> Result<(), ReadFault>,
 ) -> Result<usize, ReadFault> {
     let reader = Reader::open(dir)?;
-    let (mut sql, fixed) = filter.sql();
-    sql.push_str(" AND call_id > ? ORDER BY call_id LIMIT ?");
-    let (mut last, mut count) = (0, 0);
+    let (mut next, mut count) = (0, 0);
     loop {
-        let mut values = fixed.clone();
-        values.extend([number(last), number(PAGE as u64)]);
+        let (mut sql, mut values) = filter.sql(next);
+        sql.push_str(" ORDER BY id LIMIT ?");
+        values.push(number(PAGE as u64));
         let rows = page(&reader, &sql, values)?;
-        let Some((end, _)) = rows.last() else { return Ok(count) };
-        last = *end;
+        let Some((last, _)) = rows.last() else { return Ok(count) };
+        next = last + 1;
         for (id, text) in rows {
             if let Some(record) = former::readable(CallId(id), &text) {
                 each(record)?;
@@ -80,50 +82,74 @@ fn page(reader: &Reader, sql: &str, values: Vec<Value>) -> Result<Vec<(u64, Stri
 }
 
 impl Filter {
-    /// What selects the rows, and the values of its question marks.
-    fn sql(&self) -> (String, Vec<Value>) {
+    /// What selects the rows of calls from the id `next` on, and the values of its question marks. Where an operator or a
+    /// queue is asked for, their calls lead to the records: only what fits is read.
+    fn sql(&self, next: u64) -> (String, Vec<Value>) {
         let (since, until) = Range { since: self.since, until: self.until }.bounds();
-        let mut sql = String::from(
-            "SELECT call_id, record FROM calls WHERE ended_at IS NOT NULL AND arrived_at >= ? AND arrived_at < ? \
-             AND call_id >= ? AND call_id < ?",
-        );
-        // An id begins with its call's time of arrival.
-        let first = (since / 1000) << 20;
-        let before = self.before.map_or(u64::MAX, |id| id.0);
-        let mut values = vec![number(since), number(until), number(first), number(before)];
-        let fields = [
-            ("from", &self.from),
-            ("to", &self.to),
-            ("operator", &self.operator),
-            ("queue", &self.queue),
-            ("language", &self.language),
-        ];
-        for (field, value) in fields {
+        let mut tables = Vec::new();
+        let mut fits = String::from("ended_at IS NOT NULL");
+        let mut values = Vec::new();
+        for (table, column, value) in
+            [("calls_of_operators", "operator", &self.operator), ("calls_of_queues", "queue", &self.queue)]
+        {
             if let Some(value) = value {
-                sql.push_str(&format!(" AND json_extract(record, '$.{field}') = ?"));
+                tables.push(table);
+                fits.push_str(&format!(" AND {table}.{column} = ?"));
                 values.push(Value::Text(value.clone()));
             }
         }
-        if let Some(part) = &self.caller {
-            let from = "json_extract(record, '$.from')";
-            sql.push_str(&format!(
-                " AND (instr({from}, ?) = 1 OR instr({from}, '{CHINA}' || ?) = 1 OR substr({from}, -length(?)) = ?)"
-            ));
-            values.extend(std::iter::repeat_n(Value::Text(national(part).to_string()), 4));
+        tables.push("calls");
+        let first = tables.first().copied().unwrap_or("calls");
+        for next in tables.iter().skip(1) {
+            fits.push_str(&format!(" AND {next}.call_id = {first}.call_id"));
+        }
+        fits.push_str(&format!(
+            " AND arrived_at >= ? AND arrived_at < ? AND {first}.call_id >= ? AND {first}.call_id < ?"
+        ));
+        // An id begins with its call's time of arrival.
+        let earliest = next.max((since / 1000) << 20);
+        let before = self.before.map_or(u64::MAX, |id| id.0);
+        values.extend([number(since), number(until), number(earliest), number(before)]);
+        for (field, value) in [("from", &self.from), ("language", &self.language)] {
+            if let Some(value) = value {
+                fits.push_str(&format!(" AND json_extract(record, '$.{field}') = ?"));
+                values.push(Value::Text(value.clone()));
+            }
+        }
+        for (field, part) in [("from", &self.caller), ("to", &self.to)] {
+            if let Some(part) = part {
+                let whole = format!("json_extract(record, '$.{field}')");
+                fits.push_str(&format!(
+                    " AND (instr({whole}, ?) = 1 OR instr({whole}, '{CHINA}' || ?) = 1 OR substr({whole}, -length(?)) = ?)"
+                ));
+                values.extend(std::iter::repeat_n(Value::Text(national(part).to_string()), 4));
+            }
         }
         if let Some(outcome) = self.outcome.and_then(|outcome| serde_json::to_value(outcome).ok()) {
-            sql.push_str(" AND outcome = ?");
+            fits.push_str(" AND outcome = ?");
             values.push(Value::Text(outcome.as_str().unwrap_or_default().to_string()));
         }
         if self.callbacks {
-            sql.push_str(" AND json_extract(record, '$.callback_of') IS NOT NULL");
+            fits.push_str(" AND json_extract(record, '$.callback_of') IS NOT NULL");
         }
         if let Some(text) = &self.text {
-            sql.push_str(" AND instr(record, ?) > 0");
-            values.push(Value::Text(text.clone()));
+            fits.push_str(" AND record LIKE ? ESCAPE '\\'");
+            values.push(Value::Text(format!("%{}%", literal(text))));
         }
-        (sql, values)
+        // CROSS JOIN: in this order.
+        (format!("SELECT {first}.call_id AS id, record FROM {} WHERE {fits}", tables.join(" CROSS JOIN ")), values)
     }
+}
+
+/// For LIKE, with nothing in it that stands for something else.
+fn literal(text: &str) -> String {
+    text.chars().fold(String::new(), |mut pattern, letter| {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+        pattern
+    })
 }
 
 /// The latest calls by which an operator called somebody back, also those that they passed on: at most `limit`.

@@ -1,6 +1,7 @@
 //! What is written down.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,12 @@ pub struct Record {
     #[serde(default)]
     pub one_way: Vec<OneWayRecord>,
     pub survey: Option<u8>,
+    /// When the operator had hung up and the caller was asked how it was; the call lasts longer than the talk.
+    #[serde(default)]
+    pub survey_at: Option<Moment>,
+    /// When the caller was asked for a message.
+    #[serde(default)]
+    pub message_at: Option<Moment>,
     /// The final status of the caller's INVITE; of ours where we call the citizen.
     pub sip_status: Option<u16>,
     /// Why it ended, as the message says that ended it (RFC 3326), e.g. `Q.850;cause=16`.
@@ -130,12 +137,27 @@ impl Record {
         true
     }
 
+    /// Operators who have the caller, or had them; some more than once.
+    pub fn operators(&self) -> impl Iterator<Item = &OperatorId> {
+        let is_left = |transfer: &&TransferRecord| transfer.outcome == TransferOutcome::Transferred;
+        let last = self.operator.iter().filter(|_| self.connected_at.is_some());
+        let asked = self.offers.iter().filter(|offer| offer.outcome == OfferOutcome::Answered);
+        let left_to = self.transfers.iter().filter(is_left).filter_map(|transfer| transfer.operator.as_ref());
+        last.chain(asked.map(|offer| &offer.operator))
+            .chain(self.lines.iter().filter_map(|line| line.operator.as_ref()))
+            .chain(self.transfers.iter().map(|transfer| &transfer.by))
+            .chain(left_to)
+            .chain(self.lost.iter().map(|lost| &lost.operator))
+    }
+
+    /// Queues whose lines were visited, and the last that the call was for; some more than once.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
+        self.queue.iter().chain(self.lines.iter().map(|line| &line.queue))
+    }
+
     /// Whether an operator has the caller, or had them.
     pub fn was_with(&self, operator: &OperatorId) -> bool {
-        (self.operator.as_ref() == Some(operator) && self.connected_at.is_some())
-            || self.offers.iter().any(|offer| offer.operator == *operator && offer.outcome == OfferOutcome::Answered)
-            || self.transfers.iter().any(|transfer| transfer.by == *operator)
-            || self.lost.iter().any(|lost| lost.operator == *operator)
+        self.operators().any(|one| one == operator)
     }
 
     /// Whether an operator took part: had the caller, was consulted, or supervised.
@@ -171,6 +193,8 @@ pub const NOT_NOTICED: &str = "the caller did not hear that the call is recorded
 pub struct Recording {
     /// Below the data folder, or `recordings/…` in the folder that recordings have of their own. `None`: there is none.
     pub file: Option<String>,
+    /// When it began; `at_ms` of the index counts from there. `None`: not known.
+    pub began_at: Option<Moment>,
     /// Of the file as it lies there. `None`: it is still being written.
     pub sha256: Option<String>,
     pub length_ms: Option<u64>,
@@ -196,6 +220,16 @@ pub struct IndexEntry {
     pub operator: Option<OperatorId>,
     /// The operator asked for silence.
     pub paused: bool,
+}
+
+impl Recording {
+    /// When it was paused (`true`), and when it went on.
+    pub fn pauses(&self) -> Vec<(Moment, bool)> {
+        let Some(began) = self.began_at else { return Vec::new() };
+        let mut paused = false;
+        let turns = self.index.iter().filter(|entry| std::mem::replace(&mut paused, entry.paused) != entry.paused);
+        turns.map(|entry| (began + Duration::from_millis(entry.at_ms), entry.paused)).collect()
+    }
 }
 
 /// What becomes known of a recording whose call is over. What is `None` stays as it is.

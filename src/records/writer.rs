@@ -308,6 +308,15 @@ pub(super) fn close(db: &Connection, record: &Record) -> rusqlite::Result<()> {
     ])?;
     if written == 0 {
         error!(call = %id, "closed twice; the first record stays");
+        return Ok(());
+    }
+    let sql = "INSERT OR IGNORE INTO calls_of_operators (operator, call_id) VALUES (?1, ?2)";
+    for operator in record.operators() {
+        db.prepare_cached(sql)?.execute(params![operator.as_str(), id.0])?;
+    }
+    let sql = "INSERT OR IGNORE INTO calls_of_queues (queue, call_id) VALUES (?1, ?2)";
+    for queue in record.queues() {
+        db.prepare_cached(sql)?.execute(params![queue.as_str(), id.0])?;
     }
     Ok(())
 }

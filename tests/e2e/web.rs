@@ -184,8 +184,10 @@ fn whoever_comes_in_proves_who_they_are_and_does_only_what_they_may() {
     assert_eq!(mei.post("/notices", &notice, &[]).0, 403);
     let foreign = [csrf[0], ("Origin", "https://evil.example")];
     assert_eq!(mei.post("/notices", &notice, &foreign).0, 403);
-    // Said twice with one key it is done once.
+    // What was written wrongly leaves its key as it was.
     let once = [csrf[0], ("Origin", mei.base.as_str()), ("Idempotency-Key", "n1")];
+    assert_eq!(mei.post("/notices", &json!({ "txet": "water" }), &once).0, 422);
+    // Said twice with one key it is done once.
     let (first, again) = (mei.post("/notices", &notice, &once), mei.post("/notices", &notice, &once));
     assert_eq!((first.0, &first), (201, &again));
     let other = json!({ "text": "another" });

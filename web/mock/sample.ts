@@ -347,7 +347,12 @@ export function explained() {
   return {
     lines: ["10:21:03 joined the line housing"],
     story: {
-      record: { lines: [{ queue: "housing", outcome: "answered", wait_ms: 19_000, left_at: at(19) }] },
+      record: {
+        arrived_at: at(-9),
+        answered_at: at(-8),
+        lines: [{ queue: "housing", outcome: "answered", joined_at: at(0), wait_ms: 19_000, left_at: at(19) }],
+        holds: [{ by: "operator", at: at(25), ended_at: at(30) }],
+      },
       events: [
         { at: at(0), output: "joined", queue: "housing", expected: { median_ms: 14_000, p80_ms: 31_000 } },
         {

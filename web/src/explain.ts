@@ -171,8 +171,13 @@ function aim(visits: Visit[], t: Dictionary["explain"]): string {
   return counted.length > 0 && counted.every((visit) => visit.within_service_level === true) ? t.inTime : "";
 }
 
-/** What `GET /calls/{id}/explain` answers, in the language of the page. */
-export function explained(answer: unknown, words: Dictionary, names: Names): { verdict: string | null; lines: Line[] } {
+/** What `GET /calls/{id}/explain` answers, in the language of the page; `course`: what else happened, in its order. */
+export function explained(
+  answer: unknown,
+  words: Dictionary,
+  names: Names,
+  course: Line[] = [],
+): { verdict: string | null; lines: Line[] } {
   const story = (answer as { story?: Story } | null)?.story;
   if (!Array.isArray(story?.events))
     return { verdict: null, lines: linesOf(answer).map((text) => ({ at: null, text, details: [] })) };
@@ -186,6 +191,8 @@ export function explained(answer: unknown, words: Dictionary, names: Names): { v
     const text = t.passedBy(names.operator(passed.operator ?? ""), word(t.because, passed.why));
     lines.push({ at: passed.at, text, details: [] });
   }
+  // Of one moment what happened comes before what was decided.
+  lines.unshift(...course);
   lines.sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
   if (story.incomplete) lines.unshift({ at: null, text: t.incomplete, details: [] });
   if (story.events.length === 0) lines.push({ at: null, text: t.nothing, details: [] });

@@ -312,6 +312,8 @@ export type Order =
 export interface Recording {
   /** None: `why` says why. */
   file?: string | null;
+  /** `at_ms` of the index counts from there. */
+  began_at?: string | null;
   sha256?: string | null;
   length_ms?: number;
   why?: string | null;
@@ -328,6 +330,8 @@ export interface Visit {
   outcome: string;
   wait_ms: number;
   left_at?: string | null;
+  /** Who answered. */
+  operator?: string | null;
 }
 
 /** A call that is over; the record has more fields, all of which are shown. */
@@ -346,6 +350,10 @@ export interface CallRecord {
   language?: string | null;
   outcome: string;
   ended_by?: string | null;
+  /** When the operator had hung up and the caller was asked how it was. */
+  survey_at?: string | null;
+  /** When the caller was asked for a message. */
+  message_at?: string | null;
   /** In lines, all visits together. */
   wait_ms?: number | null;
   lines?: Visit[];

@@ -55,6 +55,29 @@ test("the ready who did not take a call before are told of as that, not as ready
   ]);
 });
 
+test("what happened beside the decisions stands among them in its order", () => {
+  const at = (second: number) => new Date(Date.parse("2026-11-26T02:00:00Z") + second * 1000).toISOString();
+  const events = [
+    { at: at(1), output: "joined", queue: "citizen" },
+    { at: at(5), output: "connected", operator: "1001", seat: "8001" },
+    { at: at(20), output: "ended", talk_ms: 15_000 },
+  ];
+  const course = [
+    { at: at(0), text: "arrived", details: [] },
+    { at: at(8), text: "on hold", details: [] },
+    { at: at(41), text: "over", details: [] },
+  ];
+  const told = explained({ story: { events } }, en, names, course).lines.map((line) => line.text);
+  expect(told).toEqual([
+    "arrived",
+    "Joined the line [citizen]",
+    "Connected to <1001> at seat 8001",
+    "on hold",
+    "The talk ended after 15 s",
+    "over",
+  ]);
+});
+
 test("an older answer without a story is told line by line", () => {
   expect(explained({ lines: ["a", "b"] }, en, names).lines.map((line) => line.text)).toEqual(["a", "b"]);
 });

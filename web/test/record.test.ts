@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { timeline } from "../src/admin/timeline.ts";
+import { timeline } from "../src/timeline.ts";
 
 test("a record is told in the order in which it happened, an offer before the talk that it led to", () => {
   const steps = timeline({
@@ -49,6 +49,7 @@ test("each visit to a line is told with its own queue, and a move when it was", 
   expect(steps.map((step) => [Number(step.at.slice(17, 19)), step.kind, step.queue])).toEqual([
     [0, "arrived_at", undefined],
     [1, "queued_at", "citizen"],
+    [10, "connected_at", undefined],
     [20, "queued_at", "english"],
     [30, "moved", "market"],
     [50, "ended_at", undefined],
@@ -118,13 +119,113 @@ test("what happened in the talk is told too, each with who and what came of it",
     "34 consult_answered",
     "36 conference",
     "38 transferred",
+    "38 connected_at",
     "40 transferred",
     "48 caller_held",
     "50 ended_at",
   ]);
+  expect(steps[15]).toMatchObject({ operator: "1002" });
   expect(steps[4]).toMatchObject({ operator: "1001", to: "operator 1002" });
   expect(steps[5]).toMatchObject({ operator: "1001", outcome: "busy" });
   expect(steps[10]).toMatchObject({ to: "110", outcome: "transferred" });
+});
+
+test("whoever takes a caller over is told, out of a line or by a transfer, and every stage of an emergency", () => {
+  const at = (second: number) => `2026-11-26T10:00:${String(second).padStart(2, "0")}.000+08:00`;
+  const answered = (queue: string, joined: number, left: number, operator: string) => ({
+    queue,
+    joined_at: at(joined),
+    left_at: at(left),
+    outcome: "answered",
+    operator,
+    wait_ms: (left - joined) * 1000,
+  });
+  const steps = timeline({
+    call_id: "c",
+    arrived_at: at(0),
+    connected_at: at(5),
+    ended_at: at(50),
+    ended_by: "caller",
+    operator: "1003",
+    outcome: "transferred_out",
+    lines: [answered("citizen", 1, 5, "1001"), answered("english", 20, 25, "1003")],
+    transfers: [
+      {
+        kind: "blind",
+        by: "1001",
+        to: "operator 1002",
+        operator: "1002",
+        at: at(10),
+        answered_at: at(12),
+        outcome: "transferred",
+      },
+    ],
+    handoff: [
+      {
+        target: "110",
+        at: at(30),
+        answered_at: at(33),
+        confirmed_at: at(36),
+        ended_at: at(40),
+        outcome: "transferred",
+      },
+    ],
+  });
+  expect(
+    steps.map((step) => `${Number(step.at.slice(17, 19))} ${step.kind} ${step.operator ?? step.to ?? ""}`),
+  ).toEqual([
+    "0 arrived_at ",
+    "1 queued_at ",
+    "5 connected_at 1001",
+    "10 transferred 1001",
+    "12 connected_at 1002",
+    "20 queued_at ",
+    "25 connected_at 1003",
+    "30 handed_off 110",
+    "33 emergency_answered 110",
+    "36 emergency_confirmed 110",
+    "40 emergency_over 110",
+    "50 ended_at ",
+  ]);
+  expect(steps.filter((step) => step.outcome).map((step) => step.kind)).toEqual(["transferred", "emergency_over"]);
+  expect(steps[11]).toMatchObject({ by: "caller" });
+});
+
+test("an operator who hangs up leaves before the survey, and pauses of the recording stand where they were", () => {
+  const at = (second: number) => `2026-11-26T02:00:${String(second).padStart(2, "0")}.000Z`;
+  const entry = (at_ms: number, paused: boolean) => ({ at_ms, stage: "talking", operator: "1001", paused });
+  const record = {
+    call_id: "c",
+    arrived_at: at(0),
+    connected_at: at(5),
+    survey_at: at(20),
+    message_at: at(35),
+    ended_at: at(41),
+    ended_by: "operator",
+    operator: "1001",
+    outcome: "answered",
+    survey: 3,
+    recording: {
+      file: "f",
+      began_at: at(6),
+      index: [entry(0, false), entry(2_000, true), entry(3_000, true), entry(4_000, false)],
+    },
+  };
+  expect(timeline(record).map((step) => [step.at, step.kind])).toEqual([
+    [at(0), "arrived_at"],
+    [at(5), "connected_at"],
+    [at(8), "paused"],
+    [at(10), "recorded_on"],
+    [at(20), "operator_left"],
+    [at(20), "survey"],
+    [at(35), "message"],
+    [at(41), "ended_at"],
+  ]);
+  expect(timeline(record)[5]).toMatchObject({ score: 3 });
+  expect(timeline(record)[7]).not.toHaveProperty("by");
+  // Of older records nobody knows when the recording began.
+  const { began_at: _, ...older } = record.recording;
+  expect(timeline({ ...record, recording: older }).some((step) => step.kind === "paused")).toBe(false);
 });
 
 test("one returns only to pages of this house", async () => {

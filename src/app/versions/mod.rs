@@ -20,7 +20,7 @@ use super::control::{self, Reply, Request};
 use super::reading;
 use super::say::say;
 use super::statistics::Format;
-use crate::config::{Meaning, difference, in_one_line};
+use crate::config::{Meaning, difference, in_one_line, time_zone};
 use crate::moment::Moment;
 use crate::records::{Access, Version, Versions, rfc3339};
 
@@ -158,7 +158,8 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
     }
 }
 
-pub fn versions(data: &Path, args: &VersionsArgs) -> Result<(), String> {
+pub fn versions(config: &Path, data: &Path, args: &VersionsArgs) -> Result<(), String> {
+    let zone = time_zone(config);
     let versions = Versions::open(data).map_err(|error| error.to_string())?;
     let all = versions.all().map_err(|error| error.to_string())?;
     let find = |number: u64| {
@@ -167,11 +168,11 @@ pub fn versions(data: &Path, args: &VersionsArgs) -> Result<(), String> {
     };
     let files = |number: u64| versions.files(number).map_err(|error| error.to_string());
     match &args.what {
-        None => list(&all, args.format),
+        None => list(&all, args.format, &zone),
         Some(What::Show { version, files: with_files }) => {
             let mut version = find(*version)?.clone();
             version.files = files(version.number)?;
-            show(&version, *with_files, args.format);
+            show(&version, *with_files, args.format, &zone);
         }
         Some(What::Diff { from, to, files: line_by_line }) => {
             let newest = all.last().map_or(*from, |version| version.number);
@@ -199,9 +200,9 @@ pub fn meaning(version: &Version) -> Result<Meaning, String> {
         .map_err(|error| format!("version {}: what it means cannot be read: {error}", version.number))
 }
 
-fn list(all: &[Version], format: Format) {
+fn list(all: &[Version], format: Format, zone: &TimeZone) {
     if format == Format::Json {
-        return all.iter().for_each(|version| say!("{}", json(version)));
+        return all.iter().for_each(|version| say!("{}", json(version, zone)));
     }
     if all.is_empty() {
         return say!("no version is kept yet: `hotline serve` keeps what it begins with");
@@ -209,13 +210,13 @@ fn list(all: &[Version], format: Format) {
     for version in all.iter().rev() {
         let note = if version.note.is_empty() { String::new() } else { format!(" \"{}\"", version.note) };
         let what = in_one_line(&version.changes, NAMED);
-        say!("{:>4}  {}  {}{note}: {what}", version.number, date(version.at), version.author);
+        say!("{:>4}  {}  {}{note}: {what}", version.number, date(version.at, zone), version.author);
     }
 }
 
-fn show(version: &Version, with_files: bool, format: Format) {
+fn show(version: &Version, with_files: bool, format: Format, zone: &TimeZone) {
     if format == Format::Json {
-        let mut value = json(version);
+        let mut value = json(version, zone);
         if with_files && let Value::Object(fields) = &mut value {
             let text = |content: &Vec<u8>| String::from_utf8_lossy(content).into_owned();
             let files: serde_json::Map<String, Value> =
@@ -224,7 +225,7 @@ fn show(version: &Version, with_files: bool, format: Format) {
         }
         return say!("{value}");
     }
-    say!("version {} of {} by {}", version.number, date(version.at), version.author);
+    say!("version {} of {} by {}", version.number, date(version.at, zone), version.author);
     if !version.note.is_empty() {
         say!("note: {}", version.note);
     }
@@ -237,11 +238,11 @@ fn show(version: &Version, with_files: bool, format: Format) {
     }
 }
 
-fn json(version: &Version) -> Value {
+fn json(version: &Version, zone: &TimeZone) -> Value {
     let prompts = serde_json::from_str::<Meaning>(&version.meaning).map(|meaning| meaning.prompts());
     json!({
         "version": version.number,
-        "at": rfc3339(version.at, &TimeZone::system()),
+        "at": rfc3339(version.at, zone),
         "author": version.author,
         "note": version.note,
         "changes": version.changes,
@@ -249,9 +250,9 @@ fn json(version: &Version) -> Value {
     })
 }
 
-fn date(at: Moment) -> String {
+fn date(at: Moment, zone: &TimeZone) -> String {
     let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(TimeZone::system());
+    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone());
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
@@ -280,6 +281,28 @@ fn user_in(all: &str, uid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_those_of_the_house_wherever_the_machine_is() {
+        let at = Moment::from_micros(1_763_955_000_000_000);
+        for (hours, shown, whole) in [
+            (8, "2025-11-24 11:30:00", "2025-11-24T11:30:00.000+08:00"),
+            (-9, "2025-11-23 18:30:00", "2025-11-23T18:30:00.000-09:00"),
+        ] {
+            let zone = TimeZone::fixed(jiff::tz::offset(hours));
+            assert_eq!(date(at, &zone), shown);
+            let version = Version {
+                number: 1,
+                at,
+                author: "mei".into(),
+                note: String::new(),
+                changes: Vec::new(),
+                meaning: "{}".into(),
+                files: Default::default(),
+            };
+            assert_eq!(json(&version, &zone)["at"], whole);
+        }
+    }
 
     #[test]
     fn users_of_the_machine_have_names() {

@@ -8,6 +8,7 @@ use super::house::*;
 use crate::call::Event;
 use crate::ids::LegId;
 use crate::media;
+use crate::moment::Moment;
 use crate::queue::{Exit, Input, OperatorState, QueueRules};
 use crate::records::{EndedBy, Entry, Outcome};
 use crate::sip::{self, Body, Source};
@@ -134,6 +135,8 @@ fn a_message_is_recorded_until_the_key_and_named_in_the_record() {
     let recording = record.recording.unwrap();
     assert_eq!(recording.file, Some(format!("messages/{}.wav", record.call_id)));
     assert_eq!((recording.sha256.as_deref(), record.wait_ms), (Some("5a"), 10_000), "talking to nobody is no waiting");
+    let after = |at: Option<Moment>| at.unwrap().since(record.queued_at.unwrap());
+    assert_eq!([record.message_at, recording.began_at].map(after), [Duration::from_secs(10); 2]);
     assert_eq!(house.events()[1..], ["EXITWITHKEY 8|1|1|10"]);
 }
 

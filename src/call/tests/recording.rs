@@ -162,6 +162,10 @@ fn the_operator_pauses_and_resumes() {
     let record = house.records().into_iter().find(|record| record.from == CITIZEN).unwrap();
     let told: Vec<(u64, bool)> = index(&record).iter().map(|entry| (entry.0, entry.3)).collect();
     assert_eq!(told, [(0, false), (3_000, true), (7_000, false)]);
+    let connected = record.connected_at.unwrap();
+    let paused = record.recording.iter().flat_map(|recording| recording.pauses());
+    let told: Vec<_> = paused.map(|(at, paused)| (at.since(connected), paused)).collect();
+    assert_eq!(told, [(3 * SECOND, true), (7 * SECOND, false)]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::house::*;
 use crate::call::Settings;
 use crate::ids::LegId;
 use crate::ivr::{Answer, Survey};
+use crate::moment::Moment;
 use crate::queue::OperatorState;
 use crate::records::{EndedBy, Outcome, Record};
 
@@ -59,7 +60,9 @@ fn the_caller_is_asked_when_the_operator_has_hung_up_and_the_operator_is_free() 
     let record = only(house);
     assert_eq!((record.survey, record.outcome), (Some(3), Some(Outcome::Answered)));
     assert_eq!((record.talk_ms, record.ended_by), (30_000, Some(EndedBy::Operator)), "the survey is no talk");
-    assert_eq!(record.ended_at.unwrap().since(record.connected_at.unwrap()), Duration::from_secs(33));
+    let after = |at: Option<Moment>| at.unwrap().since(record.connected_at.unwrap());
+    assert_eq!(after(record.survey_at), Duration::from_secs(30), "when the operator hung up");
+    assert_eq!(after(record.ended_at), Duration::from_secs(33));
 }
 
 #[test]

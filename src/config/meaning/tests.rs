@@ -1,6 +1,6 @@
 //! Whatever an admin changes in the shipped files is told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Meaning;
@@ -200,6 +200,22 @@ fn differences_are_told_in_the_admins_words() {
     assert_eq!(changes[9].gone, Some("old".into()));
     let later = after.clone().until_restart(&before);
     assert_eq!(words(&later, &after), expected[..1], "all but the listener holds, and the listener is still told of");
+}
+
+#[test]
+fn a_table_that_comes_or_goes_is_told_of_in_one_line() {
+    let without = meaning(&[("", &[("survey", "none"), ("surveyor", "none"), ("list", "none"), ("ring", "15s")])]);
+    let keys = [("survey question", "a"), ("survey answers 1 score", "4"), ("surveyor", "mei"), ("ring", "20s")];
+    let with = meaning(&[("", &[&keys[..], &[("list 1 name", "x")]].concat())]);
+    let shared = ["ring 15s → 20s", "surveyor none → mei"];
+    let lines = |from, to| words(from, to).into_iter().collect::<BTreeSet<String>>();
+    let expected = |more: &[&str]| shared.iter().chain(more).map(|line| line.to_string()).collect::<BTreeSet<_>>();
+    assert_eq!(lines(&without, &with), expected(&["survey added", "list none removed", "list 1 name x added"]));
+    let back: BTreeSet<String> = words(&with, &without).into_iter().collect();
+    assert!(back.contains("survey removed") && !back.iter().any(|line| line.contains("question")), "{back:?}");
+    let other = meaning(&[("", &[("survey question", "b"), ("survey answers 1 score", "4")])]);
+    let same = meaning(&[("", &[("survey question", "a"), ("survey answers 1 score", "4")])]);
+    assert_eq!(words(&same, &other), ["survey question a → b"], "what changes within it is told by its key");
 }
 
 #[test]

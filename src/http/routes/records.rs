@@ -48,11 +48,13 @@ pub struct Asked {
     /// The caller's number, or how it begins or ends; with or without `+86` before it.
     #[param(max_length = 128)]
     from: Option<String>,
-    /// What they dialled.
+    /// What they dialled, or how it begins or ends; with or without `+86` before it.
     #[param(max_length = 128)]
     to: Option<String>,
+    /// Whoever had the caller, at any time in the call: also those who handed them on.
     #[param(max_length = 128)]
     operator: Option<String>,
+    /// A queue whose line was visited, at any time in the call: also those from which the caller was sent on.
     #[param(max_length = 128)]
     queue: Option<String>,
     /// E.g. `answered`.
@@ -60,7 +62,7 @@ pub struct Asked {
     outcome: Option<String>,
     #[param(max_length = 128)]
     language: Option<String>,
-    /// Somewhere in the record.
+    /// Somewhere in the record; of the letters A to Z small ones and capitals are the same.
     #[param(max_length = 128)]
     text: Option<String>,
 }

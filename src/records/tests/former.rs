@@ -1,5 +1,6 @@
 //! Records that former versions wrote.
 
+use super::searching::{WHOSE, handed_on};
 use super::*;
 
 /// Changes what is written of a call behind the back of the store.
@@ -11,6 +12,7 @@ fn rewrite(dir: &Path, number: u64, change: &str) {
 
 fn as_former_version(dir: &Path) {
     let db = rusqlite::Connection::open(dir.join(schema::FILE)).unwrap();
+    db.execute_batch("DROP TABLE calls_of_operators; DROP TABLE calls_of_queues").unwrap();
     db.pragma_update(None, "user_version", 6).unwrap();
 }
 
@@ -55,6 +57,29 @@ fn a_note_of_former_times_is_the_note_of_who_wrote_it_last() {
     let later = vec![note("1001", Some(100), "two lamps")];
     let all = records(dir.path());
     assert_eq!((&all[0].notes, &all[2].notes), (&both, &later));
+}
+
+#[test]
+fn who_had_the_callers_of_former_times_and_which_lines_they_visited_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let found = |operator: Option<&str>, queue: Option<&str>| -> Vec<CallId> {
+        let filter = Filter { operator: operator.map(Into::into), queue: queue.map(Into::into), ..Filter::default() };
+        search(dir.path(), &filter, 9).unwrap().iter().map(|record| record.call_id).collect()
+    };
+    store.write(Entry::Closed(Box::new(handed_on(1))));
+    store.write(Entry::Closed(Box::new(finished(1000))));
+    store.write(Entry::Closed(Box::new(finished(2000))));
+    store.write(Entry::Opened(Box::new(record(3000))));
+    store.close();
+    rewrite(dir.path(), 3000, "'{'");
+    let before: Vec<_> = WHOSE.iter().map(|(operator, queue)| found(*operator, *queue)).collect();
+    as_former_version(dir.path());
+    let (store, ..) = open(dir.path());
+    store.close();
+    let after: Vec<_> = WHOSE.iter().map(|(operator, queue)| found(*operator, *queue)).collect();
+    assert_eq!(before, after);
+    assert!(after.iter().any(|calls| calls.len() > 1), "{after:?}");
 }
 
 const NO_LINES: &str = "json_remove(record, '$.lines')";

@@ -4,6 +4,7 @@ mod export;
 mod former;
 mod log;
 mod recordings;
+mod searching;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -55,6 +56,8 @@ fn record(number: u64) -> Record {
         operator_quality: None,
         one_way: Vec::new(),
         survey: None,
+        survey_at: None,
+        message_at: None,
         lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),

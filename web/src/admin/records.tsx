@@ -8,11 +8,12 @@ import { askDirectory } from "../directory";
 import { clock, count, dateTime, dayAfter, number, time, today } from "../format";
 import { open, words } from "../language";
 import { Dialog } from "../parts/dialog";
+import { detail } from "../parts/steps";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
 import { said } from "../people";
+import { timeline } from "../timeline";
 import type { CallRecord, Directory } from "../words";
-import { type Step, timeline } from "./timeline";
 import { Waveform } from "./waveform";
 
 interface Sought {
@@ -163,30 +164,6 @@ const names = () => ({
   },
 });
 
-/** `operator 1002`, `queue english`, a number. */
-function target(to: string): string {
-  const [, kind, id] = /^(operator|queue|seat) (.+)$/.exec(to) ?? [];
-  if (kind === "operator") return names().operator(id);
-  return kind === "queue" ? names().queue(id) : kind ? `${words.value.common.seat} ${id}` : number(to);
-}
-
-/** What a step tells beside its name. */
-function detail(step: Step, record: CallRecord): string {
-  const t = words.value.admin;
-  const { operator, queue } = names();
-  const who = step.operator ? operator(step.operator) : "";
-  const parts: (string | null | undefined | false)[] = [
-    step.queue && queue(step.queue),
-    step.to ? `${who} → ${target(step.to)}`.trim() : who,
-    step.kind === "offered" && step.seat,
-    step.mode && words.value.supervisor[step.mode],
-    step.outcome && open({ ...t.offer, ...t.outcomeOfTransfer }, step.outcome),
-    step.ms !== undefined && clock(step.ms),
-    step.kind === "ended_at" && open(t.endedBy, record.ended_by),
-  ];
-  return parts.filter(Boolean).join(" · ");
-}
-
 function Recorded({ record }: { record: CallRecord }) {
   const t = words.value.admin;
   const recording = record.recording;
@@ -264,7 +241,8 @@ function One({ record, close }: { record: CallRecord; close: () => void }) {
               <li key={index}>
                 <time>{time(step.at, true)}</time>
                 <span>
-                  <span class="strong">{t.admin.step[step.kind]}</span> <span class="soft">{detail(step, record)}</span>
+                  <span class="strong">{t.admin.step[step.kind]}</span>{" "}
+                  <span class="soft">{detail(step, names())}</span>
                 </span>
               </li>
             ))}

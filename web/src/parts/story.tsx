@@ -1,9 +1,12 @@
 // Why a caller waited: one sentence, then each decision with its time.
 
 import { operators, queues } from "../board";
-import { explained } from "../explain";
+import { explained, type Line } from "../explain";
 import { time } from "../format";
 import { words } from "../language";
+import { timeline } from "../timeline";
+import type { CallRecord } from "../words";
+import { sentence } from "./steps";
 
 const names = {
   operator: (id: string) => {
@@ -13,8 +16,22 @@ const names = {
   queue: (id: string) => queues.value.get(id)?.name || id,
 };
 
-export function Story({ answer }: { answer: unknown }) {
-  const { verdict, lines } = explained(answer, words.value, names);
+/** Of these the engine's decisions tell, with their reasons. */
+const DECIDED = new Set(["queued_at", "moved", "offered", "connected_at"]);
+
+/** What happened in the call beside the decisions: arrival, holds, transfers, emergencies, the end. */
+function course(answer: unknown): Line[] {
+  const story = (answer as { story?: { record?: CallRecord; events?: unknown[] } } | null)?.story;
+  if (!story?.record) return [];
+  const decisions = (story.events ?? []).length > 0;
+  return timeline(story.record)
+    .filter((step) => !decisions || !DECIDED.has(step.kind))
+    .map((step) => ({ at: step.at, text: sentence(step, names), details: [] }));
+}
+
+/** `whole`: with what happened beside the decisions, where no timeline stands by it. */
+export function Story({ answer, whole }: { answer: unknown; whole?: boolean }) {
+  const { verdict, lines } = explained(answer, words.value, names, whole ? course(answer) : []);
   return (
     <div class="stack story">
       {verdict && <p class="strong">{verdict}</p>}

@@ -86,7 +86,7 @@ function Explained() {
         explained.value = null;
       }}
     >
-      {shown.answer === null ? <p class="soft">{t.common.loading}</p> : <Story answer={shown.answer} />}
+      {shown.answer === null ? <p class="soft">{t.common.loading}</p> : <Story answer={shown.answer} whole />}
     </Dialog>
   );
 }

@@ -1,0 +1,193 @@
+// What a record tells, in the order in which it happened.
+
+import type { CallRecord, Mode } from "./words";
+
+/** Steps of a talk beside those of the whole call. */
+type Kind =
+  | (typeof KINDS)[number]
+  | "connected_at"
+  | "ended_at"
+  | "queued_at"
+  | "moved"
+  | "offered"
+  | "consulted"
+  | "consult_answered"
+  | "conference"
+  | "consult_over"
+  | "transferred"
+  | "taken_over"
+  | "handed_off"
+  | "emergency_answered"
+  | "emergency_confirmed"
+  | "emergency_over"
+  | "supervised"
+  | "supervised_over"
+  | "held"
+  | "caller_held"
+  | "resumed"
+  | "lost"
+  | "back"
+  | "paused"
+  | "recorded_on"
+  | "operator_left"
+  | "survey"
+  | "message";
+
+const KINDS = ["arrived_at", "answered_at"] as const;
+
+export interface Step {
+  at: string;
+  kind: Kind;
+  operator?: string;
+  seat?: string;
+  queue?: string;
+  to?: string;
+  mode?: Mode;
+  outcome?: string;
+  ms?: number;
+  /** What the caller answered when they were asked how it was. */
+  score?: number;
+  by?: string;
+}
+
+/** Of what happened in the same moment, what came first. */
+const ORDER: Step["kind"][] = ["arrived_at", "answered_at", "queued_at", "moved", "offered"];
+const LAST: Step["kind"][] = ["connected_at", "operator_left", "survey", "message", "ended_at"];
+function rank({ kind }: Step): number {
+  const [first, last] = [ORDER.indexOf(kind), LAST.indexOf(kind)];
+  if (first >= 0) return first;
+  return last >= 0 ? ORDER.length + 1 + last : ORDER.length;
+}
+
+/** Two times of one moment are no further apart. */
+const SAME_MS = 1000;
+
+interface Entry {
+  at?: string;
+  answered_at?: string | null;
+  confirmed_at?: string | null;
+  conference_at?: string | null;
+  ended_at?: string | null;
+  back_at?: string | null;
+  kind?: string;
+  operator?: string;
+  by?: string;
+  seat?: string;
+  to?: string;
+  target?: string;
+  mode?: Mode;
+  outcome?: string;
+  ms?: number;
+}
+
+function answered(record: CallRecord): string | undefined {
+  const offers = Array.isArray(record.offers) ? (record.offers as Entry[]) : [];
+  return offers.find((offer) => offer.outcome === "answered")?.operator;
+}
+
+/** Whenever somebody took the caller over out of a line. */
+function connected(record: CallRecord): Step[] {
+  const first = record.connected_at;
+  const steps: Step[] = (record.lines ?? [])
+    .filter((visit) => visit.outcome === "answered" && visit.left_at)
+    .map(({ left_at, operator }) => ({ at: left_at ?? "", kind: "connected_at", ...(operator ? { operator } : {}) }));
+  if (typeof first !== "string") return steps;
+  // `operator` of the record is who had it last; connected it was to the one who answered first.
+  const who = answered(record) ?? record.operator;
+  const known = steps.find((step) => Math.abs(Date.parse(step.at) - Date.parse(first)) < SAME_MS);
+  if (!known) steps.push({ at: first, kind: "connected_at", ...(who ? { operator: who } : {}) });
+  else if (who && !known.operator) known.operator = who;
+  return steps;
+}
+
+/** When the recording was paused, and when it went on. */
+function pauses({ recording }: CallRecord): Step[] {
+  const began = Date.parse(recording?.began_at ?? "");
+  if (Number.isNaN(began)) return [];
+  const steps: Step[] = [];
+  let is = false;
+  for (const { at_ms, paused = false } of recording?.index ?? []) {
+    if (paused !== is)
+      steps.push({ at: new Date(began + at_ms).toISOString(), kind: paused ? "paused" : "recorded_on" });
+    is = paused;
+  }
+  return steps;
+}
+
+/** What became of the caller when no operator had them any more. */
+function afterwards(record: CallRecord): Step[] {
+  const steps: Step[] = [];
+  const { operator, ended_by, ended_at, survey_at, message_at, survey } = record;
+  if (survey_at) {
+    steps.push({ at: survey_at, kind: "operator_left", ...(operator ? { operator } : {}) });
+    steps.push({ at: survey_at, kind: "survey", ...(typeof survey === "number" ? { score: survey } : {}) });
+  }
+  if (message_at) steps.push({ at: message_at, kind: "message" });
+  // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
+  if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...(ended_by && !survey_at ? { by: ended_by } : {}) });
+  return steps;
+}
+
+export function timeline(record: CallRecord): Step[] {
+  const steps: Step[] = [...connected(record), ...pauses(record), ...afterwards(record)];
+  for (const kind of KINDS) {
+    const at = record[kind];
+    if (typeof at === "string") steps.push({ at, kind });
+  }
+  // The record's own `queued_at` is of the first visit, its `queue` of the last.
+  let moved: string | null = null;
+  for (const { joined_at, left_at, queue, outcome } of record.lines ?? []) {
+    steps.push(moved ? { at: moved, kind: "moved", queue } : { at: joined_at, kind: "queued_at", queue });
+    moved = outcome === "moved" ? (left_at ?? null) : null;
+  }
+  const entries = (list: string) => (Array.isArray(record[list]) ? (record[list] as Entry[]) : []);
+  const tell = (at: string | null | undefined, kind: Kind, one: Entry, what: (keyof Step & keyof Entry)[] = []) => {
+    if (typeof at !== "string") return;
+    const [operator, to] = [one.operator ?? one.by, one.to ?? one.target];
+    const more = Object.fromEntries(what.filter((key) => one[key] !== undefined).map((key) => [key, one[key]]));
+    steps.push({ ...more, at, kind, ...(operator ? { operator } : {}), ...(to ? { to } : {}) });
+  };
+  for (const one of entries("offers")) tell(one.at, "offered", one, ["seat", "outcome", "ms"]);
+  for (const one of entries("transfers")) transfer(one, tell);
+  for (const one of entries("handoff")) {
+    tell(one.at, "handed_off", one, one.ended_at ? [] : ["outcome"]);
+    tell(one.answered_at, "emergency_answered", one);
+    tell(one.confirmed_at, "emergency_confirmed", one);
+    tell(one.ended_at, "emergency_over", one, ["outcome"]);
+  }
+  for (const one of entries("supervised")) {
+    tell(one.at, "supervised", one, ["mode"]);
+    tell(one.ended_at, "supervised_over", one, ["mode"]);
+  }
+  for (const { by, ...one } of entries("holds")) {
+    tell(one.at, by === "caller" ? "caller_held" : "held", one);
+    if (one.ended_at !== record.ended_at) tell(one.ended_at, "resumed", one);
+  }
+  for (const one of entries("lost")) {
+    tell(one.at, "lost", one, ["seat"]);
+    tell(one.back_at, "back", one, ["seat"]);
+  }
+  return steps.sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || rank(a) - rank(b));
+}
+
+/**
+ * A consultation has a beginning, an answer and an end, and only its end is a transfer. `operator` is who was rung: they
+ * have the caller from the transfer on, or from the answer where nobody was consulted.
+ */
+function transfer(
+  { operator: rung, ...one }: Entry,
+  tell: (at: string | null | undefined, kind: Kind, one: Entry, what?: (keyof Step & keyof Entry)[]) => void,
+): void {
+  if (one.kind === "taken_over") return tell(one.at, "taken_over", one);
+  const theirs = rung ? { operator: rung } : one.to ? { to: one.to } : {};
+  if (one.kind === "blind") {
+    tell(one.at, "transferred", one, ["outcome"]);
+    return tell(one.answered_at, "connected_at", theirs);
+  }
+  const done = one.outcome === "transferred";
+  tell(one.at, "consulted", one);
+  tell(one.answered_at, "consult_answered", one);
+  tell(one.conference_at, "conference", one);
+  tell(one.ended_at, done ? "transferred" : "consult_over", one, ["outcome"]);
+  if (done) tell(one.ended_at, "connected_at", theirs);
+}
