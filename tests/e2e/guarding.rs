@@ -171,8 +171,12 @@ fn sipvicious_finds_nothing() {
     // What comes from where these programs are is a stranger's.
     files.hotline = files.hotline.replace("from = [\"127.0.0.1\"]", "from = [\"127.0.0.9\"]");
     let house = House::open(&files);
-    let map = sipvicious(&house, "svmap", &["-b", "127.0.0.5"]);
+    let map = sipvicious(&house, "svmap", &[]);
     assert!(map.contains("found nothing"), "{map}");
+    drop(house);
+    // Nor does it where it is not known by its name.
+    files.hotline += "[guard]\nscanners = []\n";
+    let house = House::open(&files);
     let war = sipvicious(&house, "svwar", &["--force", "-m", "INVITE", "-e", "7999-8004"]);
     assert!(war.contains("found nothing"), "{war}");
     // Of two seats that there are and four that there are not it tells the same, if anything.
