@@ -68,7 +68,7 @@ impl Endpoint {
         };
         self.dialogs.insert(dialog_key(&call_id, &tag), leg_id);
         let Sent { transaction, request, flow, way, patience } = sent;
-        let move_on_at = (!ways.is_empty()).then(|| now + patience);
+        let move_on_at = self.waits_for(way, &ways, patience).map(|time| now + time);
         let outward = Outward { invite, number, call_id, tag, ways, way, move_on_at, heard: false };
         let mut calling = Calling::new(transaction, request, flow, false);
         calling.outward = Some(Box::new(outward));
@@ -139,11 +139,19 @@ impl Endpoint {
         if let Some(outward) = &mut calling.outward {
             outward.move_on_at = None;
         }
-        if self.goes_another_way(now, leg_id, 408, None)
-            && let Some(client) = self.clients.get_mut(&before)
-        {
+        if !self.goes_another_way(now, leg_id, 408, None) {
+            self.invite_failed(now, leg_id, 408);
+        }
+        if let Some(client) = self.clients.get_mut(&before) {
             client.purpose = Purpose::GivenUp { cancelled: false };
         }
+    }
+
+    /// How long it waits there for any answer: where nobody was a moment ago no longer than where there is another way.
+    /// `None`: as long as a request may, RFC 3261 §17.1.1.2.
+    fn waits_for(&self, way: Way, others: &VecDeque<Way>, patience: Duration) -> Option<Duration> {
+        let is_down = || self.trunks.get(way.trunk).is_some_and(|standing| standing.is_down(way.hop));
+        (!others.is_empty() || is_down()).then_some(patience)
     }
 
     /// Refused in a way that may be better elsewhere, or not answered: the next way, if there is one and nobody heard
@@ -176,13 +184,14 @@ impl Endpoint {
             let asked = Asked { invite, number, call_id, tag, seq };
             sent = self.send_by_the_first(now, asked, ways);
         }
+        let waits = sent.as_ref().and_then(|sent| self.waits_for(sent.way, &outward.ways, sent.patience));
         let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return false };
-        let Some(Sent { transaction, request, flow, way, patience }) = sent else {
+        let Some(Sent { transaction, request, flow, way, .. }) = sent else {
             calling.outward = Some(outward);
             return false;
         };
         outward.way = way;
-        outward.move_on_at = (!outward.ways.is_empty()).then(|| now + patience);
+        outward.move_on_at = waits.map(|time| now + time);
         **calling = Calling { outward: Some(outward), ..Calling::new(transaction, request, flow, false) };
         info!(leg = %leg_id, status, at = %way.hop.addr, "refused or not answered: by another way");
         self.goes_over(now, leg_id, way.trunk);

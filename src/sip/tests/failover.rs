@@ -151,6 +151,29 @@ fn the_last_way_has_all_the_time_there_is() {
 }
 
 #[test]
+fn where_nobody_was_when_it_was_asked_a_call_waits_no_longer_than_for_another_way() {
+    let mut phone = house(&[("only", "10.0.0.9:5060", |trunk| trunk.check = 30 * SECOND)]);
+    later(&mut phone, 5 * SECOND);
+    assert_eq!(phone.house.trunks()[0].is_up(), Some(false));
+    phone.events();
+    let sent = dial(&mut phone, 2, true);
+    assert_eq!(brief(&sent), ["INVITE to 10.0.0.9:5060"], "it is tried all the same");
+    later(&mut phone, 3 * SECOND);
+    assert!(phone.events().iter().all(|event| !matches!(event, Event::Refused { .. })));
+    later(&mut phone, 2 * SECOND);
+    let refused = |event: &Event| matches!(event, Event::Refused { leg: LegId(2), status: 408 });
+    assert_eq!(phone.events().iter().filter(|event| refused(event)).count(), 1);
+    // Whoever takes it after all is told that it is over.
+    let taken = says(&mut phone, &sent[0].1, "200 OK", "Contact: <sip:110@10.0.0.9:5060>\n");
+    assert_eq!(brief(&taken), ["ACK to 10.0.0.9:5060", "BYE to 10.0.0.9:5060"]);
+    // Who says anything has all the time there is.
+    let sent = dial(&mut phone, 4, true);
+    says(&mut phone, &sent[0].1, "100 Trying", "");
+    later(&mut phone, 20 * SECOND);
+    assert!(phone.events().iter().all(|event| !matches!(event, Event::Refused { .. })));
+}
+
+#[test]
 fn who_asks_for_a_rest_has_it() {
     let mut phone = house(TWO);
     let sent = dial(&mut phone, 2, false);
@@ -192,8 +215,9 @@ fn it_is_asked_whether_anybody_is_there() {
     assert!(brief(&asked).iter().all(|sent| sent == "OPTIONS to 10.0.0.9:5060") && asked.len() > 2, "{asked:?}");
     assert_eq!(is_up(&phone), Some(false), "nobody answered within the patience");
     assert_eq!(brief(&dial(&mut phone, 2, false)), ["INVITE to 10.0.0.8:5060"]);
-    let again = later(&mut phone, 33 * SECOND);
-    let options = again.iter().find(|(to, _)| to == "10.0.0.9:5060").unwrap().1.clone();
+    let again = later(&mut phone, 23 * SECOND);
+    let to_first = |(to, text): &&(String, String)| to == "10.0.0.9:5060" && text.starts_with("OPTIONS ");
+    let options = again.iter().rev().find(to_first).unwrap().1.clone();
     says(&mut phone, &options, "200 OK", "");
     assert_eq!(is_up(&phone), Some(true));
     assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.9:5060"]);

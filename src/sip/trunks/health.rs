@@ -58,6 +58,11 @@ impl Standing {
             && !matches!(self.registered, Some(Err(_)))
     }
 
+    /// Nobody answered there when it was asked last.
+    pub fn is_down(&self, hop: Hop) -> bool {
+        self.health.iter().any(|known| known.hop == hop && known.up() == Some(false))
+    }
+
     pub(super) fn health_deadline(&self) -> Option<Moment> {
         self.health.iter().filter_map(Health::next_deadline).min()
     }

@@ -250,12 +250,12 @@ impl Standing {
     /// one.
     fn turn_to_who_is_there(&mut self) -> bool {
         let hops = self.hops();
+        let down: Vec<bool> = hops.iter().map(|hop| self.is_down(*hop)).collect();
         let Some(registration) = self.registration.as_mut() else { return false };
         let account = &mut registration.account;
-        let is_down = |hop: &Hop| self.health.iter().any(|known| known.hop == *hop && known.up() == Some(false));
         let here = hops.iter().position(|hop| hop.addr == account.registrar && hop.transport == account.transport);
-        let Some(here) = here.filter(|at| is_down(&hops[*at])) else { return false };
-        let next = (1..hops.len()).map(|more| (here + more) % hops.len()).find(|at| !is_down(&hops[*at]));
+        let Some(here) = here.filter(|at| down[*at]) else { return false };
+        let next = (1..hops.len()).map(|more| (here + more) % hops.len()).find(|at| !down[*at]);
         let Some(next) = next else { return false };
         self.asked = next;
         (account.registrar, account.transport) = (hops[next].addr, hops[next].transport);
