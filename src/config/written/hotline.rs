@@ -173,7 +173,8 @@ pub struct Trunk {
     /// Of trunks with the same priority each takes its share: 2 gets twice as many calls as 1; those with 0 come after,
     /// in the order written. 0 to 1000. Default 0.
     pub weight: Option<u16>,
-    /// How long a call of ours waits for any answer before it goes another way. "500ms" to "32s". Default "4s".
+    /// How long a call or a registration of ours waits for any answer before it goes another way. "500ms" to "32s".
+    /// Default "4s".
     pub patience: Option<Time>,
     /// So often each address of `to` is asked whether anybody is there (OPTIONS); calls go by others first where nobody
     /// is. "5s" to "1h"; "0s": never. Default "30s".

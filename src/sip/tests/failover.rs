@@ -199,31 +199,66 @@ fn it_is_asked_whether_anybody_is_there() {
     assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.9:5060"]);
 }
 
+/// At two addresses, with nobody asking whether anybody is there.
+const REGISTERS: fn(&mut Trunk) = |trunk| {
+    trunk.to.push(hop("10.0.0.8:5060").into());
+    trunk.account = Some(TrunkAccount {
+        username: "house".into(),
+        password: Password("pw".into()),
+        realm: None,
+        register: Some(600 * SECOND),
+    });
+};
+
 #[test]
 fn a_registration_does_not_wait_where_nobody_is() {
-    const REGISTERS: fn(&mut Trunk) = |trunk| {
-        trunk.to.push(hop("10.0.0.8:5060").into());
+    const ASKED: fn(&mut Trunk) = |trunk| {
+        REGISTERS(trunk);
         trunk.check = 30 * SECOND;
-        trunk.account = Some(TrunkAccount {
-            username: "house".into(),
-            password: Password("pw".into()),
-            realm: None,
-            register: Some(600 * SECOND),
-        });
     };
-    let mut phone = house(&[("carrier", "10.0.0.9:5060", REGISTERS)]);
     let to_second = |went: &[(String, String)], method: &str| {
         let found = went.iter().find(|(to, text)| to == "10.0.0.8:5060" && text.starts_with(method));
         found.unwrap_or_else(|| panic!("no {method} to the second address: {:?}", brief(went))).1.clone()
     };
-    let began = later(&mut phone, Duration::ZERO);
-    assert!(brief(&began).contains(&"REGISTER to 10.0.0.9:5060".to_string()), "{began:?}");
-    says(&mut phone, &to_second(&began, "OPTIONS "), "200 OK", "");
-    // Nobody answers at the first within the patience.
-    let register = to_second(&later(&mut phone, 5 * SECOND), "REGISTER ");
+    for (is_asked, change) in [(true, ASKED), (false, REGISTERS)] {
+        let mut phone = house(&[("carrier", "10.0.0.9:5060", change)]);
+        let began = later(&mut phone, Duration::ZERO);
+        assert!(brief(&began).contains(&"REGISTER to 10.0.0.9:5060".to_string()), "{began:?}");
+        if is_asked {
+            says(&mut phone, &to_second(&began, "OPTIONS "), "200 OK", "");
+        }
+        // Nobody answers at the first within the patience.
+        let register = to_second(&later(&mut phone, 5 * SECOND), "REGISTER ");
+        says(&mut phone, &register, "200 OK", "");
+        let then = later(&mut phone, 60 * SECOND);
+        assert!(then.iter().all(|(_, text)| !text.starts_with("REGISTER ")), "the first is given up: {then:?}");
+        assert_eq!(phone.house.trunks()[0].registered, Some(true));
+    }
+}
+
+#[test]
+fn a_registration_has_all_the_time_there_is_at_the_last_address_and_all_are_asked_again_later() {
+    let mut phone = house(&[("carrier", "10.0.0.9:5060", REGISTERS)]);
+    let at = |went: &[(String, String)], to: &str| went.iter().filter(|(at, _)| at == to).count();
+    let first = later(&mut phone, 4 * SECOND + SECOND / 10);
+    assert!(at(&first, "10.0.0.9:5060") > 1 && at(&first, "10.0.0.8:5060") == 1, "{:?}", brief(&first));
+    // Timer F, RFC 3261 §17.1.2.2.
+    let then = later(&mut phone, 31 * SECOND);
+    assert!(at(&then, "10.0.0.9:5060") == 0 && at(&then, "10.0.0.8:5060") > 5, "{:?}", brief(&then));
+    let rest = later(&mut phone, 29 * SECOND);
+    assert!(rest.len() <= 1, "RFC 5626 §4.5: {:?}", brief(&rest));
+    let again = later(&mut phone, 33 * SECOND);
+    assert!(at(&again, "10.0.0.9:5060") > 0, "{:?}", brief(&again));
+}
+
+#[test]
+fn whoever_has_begun_to_register_us_has_the_time_for_it() {
+    let mut phone = house(&[("carrier", "10.0.0.9:5060", REGISTERS)]);
+    let register = later(&mut phone, Duration::ZERO).remove(0).1;
+    says(&mut phone, &register, "100 Trying", "");
+    let then = later(&mut phone, 20 * SECOND);
+    assert!(then.iter().all(|(to, _)| to == "10.0.0.9:5060"), "{:?}", brief(&then));
     says(&mut phone, &register, "200 OK", "");
-    let then = later(&mut phone, 60 * SECOND);
-    assert!(then.iter().all(|(_, text)| !text.starts_with("REGISTER ")), "the first is given up: {then:?}");
     assert_eq!(phone.house.trunks()[0].registered, Some(true));
 }
 

@@ -48,8 +48,8 @@ pub(super) struct Standing {
     /// Which of its addresses is asked to register us, and how many have failed in a row.
     asked: usize,
     failed: usize,
-    /// Our REGISTER that waits for an answer.
-    enrolling: Option<TransactionId>,
+    /// Our REGISTER that waits for an answer; until when, if there is another address to be asked.
+    enrolling: Option<(TransactionId, Option<Moment>)>,
     /// Where `to` leads, as far as that is known, in its order; and why some of it leads nowhere.
     places: Vec<Place>,
     fault: Option<String>,

@@ -11,6 +11,7 @@ use crate::sip::account::{Account, Holder, Outcome, Registration};
 use crate::sip::endpoint::{Endpoint, Owner, Purpose};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Response, SipUri, reason_phrase};
+use crate::sip::session::TransactionId;
 use crate::sip::session::invite::trunk_uri;
 use crate::sip::words::{ConnectionId, Flow, Hop, Transport, Trunk};
 
@@ -79,6 +80,7 @@ impl Endpoint {
     }
 
     pub(in crate::sip) fn trunk_due(&mut self, now: Moment, no: TrunkNo) {
+        self.enrol_in_vain(now, no);
         self.enrol(now, no);
         self.check_trunk(now, no);
         self.schedule_trunk(no);
@@ -108,11 +110,21 @@ impl Endpoint {
         let Some(request) = registration.and_then(|r| r.next_request(now, &contact, &cnonce)) else { return };
         let sent = self.send(now, request, flow, Purpose::Enrol(no));
         if let Some(standing) = self.trunks.get_mut(no) {
-            standing.enrolling = sent;
+            let until = standing.has_another().then(|| now + standing.trunk.patience);
+            standing.enrolling = sent.map(|sent| (sent, until));
         }
         if sent.is_none() {
             self.enrolled(now, no, None);
         }
+    }
+
+    /// Nobody answered our REGISTER within the patience: as if the address had failed, RFC 3263 §4.3.
+    fn enrol_in_vain(&mut self, now: Moment, no: TrunkNo) {
+        let Some(standing) = self.trunks.get_mut(no) else { return };
+        let is_over = |(_, until): &mut (TransactionId, Option<Moment>)| until.is_some_and(|until| until <= now);
+        let Some((given_up, _)) = standing.enrolling.take_if(is_over) else { return };
+        self.forget_client(given_up);
+        self.enrolled(now, no, None);
     }
 
     /// OPTIONS found an address as it is: a REGISTER that waits for an answer where nobody is is given up, and another
@@ -128,7 +140,7 @@ impl Endpoint {
         if let Some(registration) = standing.registration.as_mut() {
             registration.try_at(now);
         }
-        if let Some(given_up) = given_up {
+        if let Some((given_up, _)) = given_up {
             self.forget_client(given_up);
         }
         self.enrol(now, no);
@@ -147,6 +159,10 @@ impl Endpoint {
     pub(in crate::sip) fn enrolled_over(&mut self, no: TrunkNo, connection: Option<ConnectionId>) {
         if let Some(standing) = self.trunks.get_mut(no) {
             standing.enrolled_over = connection;
+            // Somebody is there, though it may be a while before they say more.
+            if let Some((_, until)) = &mut standing.enrolling {
+                *until = None;
+            }
         }
     }
 
@@ -207,7 +223,8 @@ fn registers_alike(a: &Trunk, b: &Trunk) -> bool {
 impl Standing {
     fn next_deadline(&self) -> Option<Moment> {
         let registration = self.registration.as_ref().and_then(Registration::next_deadline);
-        registration.into_iter().chain(self.health_deadline()).min()
+        let enrolling = self.enrolling.and_then(|(_, until)| until);
+        registration.into_iter().chain(enrolling).chain(self.health_deadline()).min()
     }
 
     /// Told where it is news.
@@ -245,14 +262,19 @@ impl Standing {
         true
     }
 
+    /// Where this one fails another address is asked at once.
+    fn has_another(&self) -> bool {
+        !(self.failed + 1).is_multiple_of(self.places.len())
+    }
+
     /// The next address, at once unless all have failed.
     fn ask_the_next(&mut self, now: Moment) {
-        let hops = self.hops();
+        let (hops, at_once) = (self.hops(), self.has_another());
         self.failed += 1;
         self.asked = (self.asked + 1) % hops.len().max(1);
         let (Some(hop), Some(registration)) = (hops.get(self.asked), self.registration.as_mut()) else { return };
         (registration.account.registrar, registration.account.transport) = (hop.addr, hop.transport);
-        if !self.failed.is_multiple_of(hops.len()) {
+        if at_once {
             registration.try_at(now);
         }
     }
