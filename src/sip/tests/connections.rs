@@ -166,3 +166,75 @@ fn a_connection_that_its_phone_left_behind_is_told_of() {
     register_as(&mut phone, "MD5", "pass", 5, "", "another-phone");
     assert!(left(&mut phone).is_empty(), "a talk goes on over it");
 }
+
+/// A phone behind a proxy that stays in the dialog, and what the proxy says of that.
+const BEHIND: &str = "sip:100@192.0.2.77:5062";
+const STAYS: &str = "Record-Route: <sip:10.0.0.9:5070;transport=TRANSPORT;lr>\n";
+
+/// A talk with that phone over TCP connection 7, which it began, or over UDP, which we did: the leg.
+fn talks_behind_a_proxy(phone: &mut Phone, theirs: bool) -> LegId {
+    let stays = STAYS.replace("TRANSPORT", if theirs { "tcp" } else { "udp" });
+    if !theirs {
+        let to = Target::Trunk { trunk: Some("out".into()), number: "110".into() };
+        let ours = phone.command(Command::Invite(invitation(to))).remove(0);
+        let ok = answered_with(&ours, "200 OK", &format!("Contact: <{BEHIND}>\n{stays}"));
+        assert!(phone.send(&described(&ok))[0].starts_with(&format!("ACK {BEHIND} ")));
+        return LegId(2);
+    }
+    phone.over_tcp(7);
+    let invite = described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, &stays));
+    phone.send(&invite.replace("sip:100@10.0.0.9:5070", BEHIND));
+    let leg = leg(&phone.events());
+    let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+    let to = response(&answer[0]).headers.to().unwrap();
+    phone.send(&request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {to}\n")));
+    leg
+}
+
+#[test]
+fn a_phone_behind_a_proxy_is_spoken_with_through_it_or_not_at_all() {
+    let bye = format!("BYE {BEHIND} SIP/2.0");
+    let hang_up = |phone: &mut Phone, leg: LegId| {
+        phone.house.command(phone.now, Command::Hangup { leg, reason: None });
+        flows(phone)
+    };
+    let is_over = |phone: &mut Phone| {
+        while let Some(due) = phone.house.next_deadline() {
+            phone.now = phone.now.max(due);
+            phone.house.handle_deadline(phone.now);
+            let sent = flows(phone);
+            assert!(sent.iter().all(|(_, flow)| flow.remote.ip() == phone.flow.remote.ip()), "past it: {sent:?}");
+        }
+        assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
+    };
+    // Its connection is gone before: another is opened to where it said that it listens, RFC 3261 §12.2.1.1.
+    let mut phone = Phone::new(true);
+    let leg = talks_behind_a_proxy(&mut phone, true);
+    phone.house.connection_closed(phone.now, ConnectionId(7));
+    let back = back(&phone);
+    assert_eq!(hang_up(&mut phone, leg), [(bye.clone(), back)]);
+    // Nobody listens there: RFC 3263 §4.3 knows of other addresses of the same next hop, not of what is behind it.
+    phone.house.unsent(phone.now, back);
+    assert_eq!(flows(&mut phone), []);
+    is_over(&mut phone);
+    // It is gone while a request is on its way.
+    let mut phone = Phone::new(true);
+    let leg = talks_behind_a_proxy(&mut phone, true);
+    assert_eq!(hang_up(&mut phone, leg), [(bye.clone(), phone.flow)]);
+    phone.house.connection_closed(phone.now, ConnectionId(7));
+    is_over(&mut phone);
+    // Over UDP nobody knows: it is said again and again, and to nobody else.
+    let mut phone = Phone::new(true);
+    let leg = talks_behind_a_proxy(&mut phone, false);
+    assert_eq!(hang_up(&mut phone, leg), [(bye.clone(), phone.flow)]);
+    is_over(&mut phone);
+    // What is asked in the talk is lost, and so is the talk.
+    let mut phone = Phone::new(true);
+    let leg = talks_behind_a_proxy(&mut phone, false);
+    phone.events();
+    phone.house.command(phone.now, Command::Reoffer { leg, body: Body::sdp(b"v=0".to_vec()) });
+    let flow = phone.flow;
+    phone.house.unsent(phone.now, flow);
+    assert!(matches!(phone.events()[..], [Event::Ended { why: Ended::Lost, .. }]));
+    is_over(&mut phone);
+}
