@@ -1,6 +1,7 @@
 //! Programs that look for telephones to abuse, as they go about it: they find nothing, and disturb nobody.
 
 use std::net::UdpSocket;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hotline::sip::digest;
@@ -146,4 +147,50 @@ fn nobody_calls_out_but_by_a_rule() {
             break;
         }
     }
+}
+
+/// What a program of SIPVicious says of the house; it keeps what it finds in its home.
+fn sipvicious(house: &House, program: &str, args: &[&str]) -> String {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let addr = house.addr();
+    let (ip, port) = addr.rsplit_once(':').expect("an address and a port");
+    let said = Command::new("timeout")
+        .args(["60", program, "-p", port])
+        .args(args)
+        .arg(ip)
+        .env("HOME", home.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("SIPVicious is installed: scripts/setup test");
+    String::from_utf8_lossy(&said.stdout).to_string() + &String::from_utf8_lossy(&said.stderr)
+}
+
+#[test]
+fn sipvicious_finds_nothing() {
+    let mut files = Files::new(None);
+    // What comes from where these programs are is a stranger's.
+    files.hotline = files.hotline.replace("from = [\"127.0.0.1\"]", "from = [\"127.0.0.9\"]");
+    let house = House::open(&files);
+    let map = sipvicious(&house, "svmap", &[]);
+    assert!(map.contains("found nothing"), "{map}");
+    drop(house);
+    // Nor does it where it is not known by its name.
+    files.hotline += "[guard]\nscanners = []\n";
+    let house = House::open(&files);
+    let war = sipvicious(&house, "svwar", &["--force", "-m", "INVITE", "-e", "7999-8004"]);
+    assert!(war.contains("found nothing"), "{war}");
+    // Of two seats that there are and four that there are not it tells the same, if anything.
+    let war = sipvicious(&house, "svwar", &["--force", "-m", "REGISTER", "-e", "7999-8004"]);
+    let row = |line: &str| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let (seat, what) = (cells.next()?.parse::<u32>().ok()?, cells.next()?.to_string());
+        Some((seat, what))
+    };
+    let told: Vec<(u32, String)> = war.lines().filter_map(row).collect();
+    let mut words: Vec<&String> = told.iter().map(|(_, what)| what).collect();
+    words.dedup();
+    assert!([0, 6].contains(&told.len()) && words.len() <= 1, "seats that exist look otherwise: {told:?}\n{war}");
+    let crack = sipvicious(&house, "svcrack", &["-u", "8001", "-r", "1-40"]);
+    assert!(crack.contains("found nothing"), "{crack}");
+    assert!(house.records().is_empty() && !house.log().contains("arrived"), "{}", house.log());
 }
