@@ -66,3 +66,30 @@ fn whatever_a_carrier_challenges_of_a_call_is_proved_to_it() {
     carrier.succeed();
     assert_eq!(house.wait_records(1)[0]["outcome"], "transferred_out");
 }
+
+#[test]
+fn a_phone_that_sends_its_calls_on_is_followed_to_where_the_admin_lets_it() {
+    let (port, other) = (free_port(), free_port());
+    let mut files = Files::new(Some(port));
+    files.hotline = files.hotline.replace("[sip]\n", "[sip]\nredirects = [\"127.0.0.0/8\"]\n");
+    let house = House::open(&files);
+    let phone = Sipp::start("phone_redirects", &["-p", &port.to_string(), "-key", "to", &other.to_string()]);
+    let answers = Sipp::phone("phone_answers", other);
+    Sipp::caller(&house, "caller_hangs_up", "12346").succeed();
+    phone.succeed();
+    answers.succeed();
+    let record = house.wait_records(1).remove(0);
+    assert_eq!((&record["outcome"], &record["operator"]), (&"answered".into(), &"1002".into()), "{record:#}");
+}
+
+#[test]
+fn a_phone_holds_and_comes_back_by_update() {
+    let port = free_port();
+    let house = House::open(&Files::new(Some(port)));
+    let phone = Sipp::phone("phone_updates", port);
+    Sipp::caller(&house, "caller_waits", "12346").succeed();
+    phone.succeed();
+    let record = house.wait_records(1).remove(0);
+    let held = record["hold_ms"].as_i64().expect("how long");
+    assert!((1500..4000).contains(&held) && record["ended_by"] == "operator", "{record:#}");
+}
