@@ -22,14 +22,19 @@ impl Call {
     /// The INVITE was admitted: open the record, and the sound.
     pub fn arrive(&mut self, house: &mut House, incoming: sip::Incoming) {
         info!(source = ?incoming.source, "arrived");
+        let denied = self.denied_by_key(house, &incoming);
+        self.picks_up.take_if(|_| denied.is_some());
         // A process that dies between the 200 and the next entry must not leave an answered call as unanswered.
         let mut opened = self.record.clone();
         opened.answered_at = self.answers_at_once(house).then_some(house.now);
         house.write(records::Entry::Opened(Box::new(opened)));
         self.opened = true;
+        if let Some(status) = denied {
+            return self.refuse(house, status, Outcome::RefusedRules);
+        }
         let number = &incoming.number;
         let known = match &incoming.source {
-            sip::Source::Seat(_) if is_feature_code(number) => true,
+            sip::Source::Seat(_) if is_feature_code(number) || self.picks_up.is_some() => true,
             sip::Source::Seat(_) if self.beside.is_some() || self.replaced_call(house).is_some() => true,
             _ => house.settings.ivr.numbers.contains_key(number),
         };
@@ -84,6 +89,7 @@ impl Call {
         if let Some((operator, state)) = house.seating.at(seat)
             && can_call_out(state)
             && !is_feature_code(&self.record.to)
+            && self.picks_up.is_none()
         {
             let operator = operator.clone();
             self.busy = Some(operator.clone());
@@ -141,6 +147,7 @@ impl Call {
             return false;
         }
         self.replaces.is_some()
+            || self.picks_up.is_some()
             || house.settings.ivr.answer == AnswerWhen::AtOnce
             || self.late
             || is_feature_code(&self.record.to)
@@ -168,6 +175,14 @@ impl Call {
                 _ => self.fail(house),
             };
         }
+        if let Some(call) = self.picks_up.take() {
+            match self.picking(house) {
+                Some(picking) => return self.give_leg(house, call, Part::PicksUp(picking)),
+                // The code is answered below.
+                None if is_feature_code(&self.record.to) => {}
+                None => return self.fail(house),
+            }
+        }
         if let Some(to) = self.beside.as_ref().map(|beside| beside.to.clone()) {
             return self.ring_beside(house, &to);
         }
@@ -192,9 +207,6 @@ impl Call {
         // If the operator has another call meanwhile, that one's sound is elsewhere.
         if let Some((call, dialled)) = found.filter(|(call, _)| self.part_of == Some(*call)) {
             return self.give_leg(house, call, Part::Supervisor(dialled));
-        }
-        if let Some((call, picking)) = self.picks_up.take().zip(self.picking(house)) {
-            return self.give_leg(house, call, Part::PicksUp(picking));
         }
         if let Some((call, operator, order)) = feature::of_own_talk(&self.record.to, &seat, house.seating) {
             info!(code = %self.record.to, %seat, %call, "feature code");

@@ -178,7 +178,7 @@ impl Call {
         let shown = incoming.caller.clone();
         let mut call = Self::with(record, incoming.leg, shown, State::Opening { durable: false }, language, span);
         call.hops = incoming.hops;
-        call.replaces = incoming.replaces;
+        call.replaces = incoming.replaces.and_then(sip::Replaced::talk);
         call
     }
 

@@ -363,6 +363,9 @@ impl Calls {
 
     fn operator_changed(&mut self, now: Moment, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) {
         let change = self.seating.change(operator, seat, state);
+        for (seat, may) in self.seating.news_of_pickers(&change) {
+            self.actions.push_back(Action::Sip(sip::Command::MayPickUp { seat, may }));
+        }
         for event in ledger::operator_events(now, &change) {
             self.actions.push_back(Action::Write(Entry::Event(event)));
         }

@@ -1,4 +1,5 @@
-//! A colleague's phone rings, and an operator takes the call from their own: the code `*8` and the seat where it rings.
+//! A colleague's phone rings, and an operator takes the call from their own: by the code `*8` and the seat where it rings,
+//! or by a key with a lamp, whose phone says which INVITE of ours it takes the place of (Replaces, RFC 3891 §7.1).
 //! For the engine it is an offer to whoever picks up, which they have answered: all its rules hold but for whose turn it
 //! was.
 
@@ -8,7 +9,7 @@ use super::caller::{Call, State};
 use super::calls::{Calls, House};
 use super::offering::{Progress, SeatLeg};
 use super::order::NotDone;
-use super::seating::can_be_rung;
+use super::seating::can_pick_up;
 use crate::ids::{CallId, LegId, OfferId, OperatorId, SeatId};
 use crate::media::{self, Direction};
 use crate::queue::Input;
@@ -25,25 +26,39 @@ pub(super) struct Picking {
 }
 
 impl Calls {
-    /// The call that rings at the seat which this one names.
+    /// The call that rings at the seat which this one names, or with the leg whose place it takes.
     pub(super) fn picked_by(&self, incoming: &sip::Incoming) -> Option<CallId> {
         let sip::Source::Seat(_) = &incoming.source else { return None };
+        if let Some(leg) = incoming.replaces.and_then(sip::Replaced::ring) {
+            let call = self.call_of(leg)?;
+            return self.all().find(|of| of.id == call && of.rings_on(|seat| seat.leg == leg)).map(|call| call.id);
+        }
         let seat = incoming.number.strip_prefix(CODE)?;
-        self.all().find(|call| call.rings_at(seat)).map(|call| call.id)
+        self.all().find(|call| call.rings_on(|leg| leg.seat.as_str() == seat)).map(|call| call.id)
     }
 }
 
 impl Call {
-    fn rings_at(&self, seat: &str) -> bool {
+    fn rings_on(&self, is: impl Fn(&SeatLeg) -> bool) -> bool {
         let rings = |leg: &SeatLeg| matches!(leg.progress, Progress::Silent { .. } | Progress::Rings);
-        self.seats.iter().any(|leg| leg.seat.as_str() == seat && rings(leg))
+        self.seats.iter().any(|leg| is(leg) && rings(leg))
+    }
+
+    /// Why the phone that asked by a key may not have it: nobody who could take it sits there, or it rings no more.
+    pub fn denied_by_key(&self, house: &House, incoming: &sip::Incoming) -> Option<u16> {
+        incoming.replaces.and_then(sip::Replaced::ring)?;
+        match (self.picking(house), self.picks_up) {
+            (None, _) => Some(403),
+            (Some(_), None) => Some(481),
+            (Some(_), Some(_)) => None,
+        }
     }
 
     /// Whoever sits where this call comes from, if they may take another.
     pub fn picking(&self, house: &House) -> Option<Picking> {
         let seat = self.record.seat.clone()?;
         let (operator, state) = house.seating.at(&seat)?;
-        can_be_rung(state).then(|| Picking { leg: self.caller, operator: operator.clone(), seat: seat.clone() })
+        can_pick_up(state).then(|| Picking { leg: self.caller, operator: operator.clone(), seat: seat.clone() })
     }
 
     /// The leg of an operator who wants this call; whether they may have it the engine says.

@@ -12,6 +12,8 @@ pub(super) struct Seating {
     /// Those who are ready, and the number of the change that made them so.
     ready: BTreeMap<OperatorId, u64>,
     changes: u64,
+    /// Where somebody sits who may pick up.
+    pickers: BTreeSet<SeatId>,
 }
 
 /// One operator's change.
@@ -26,6 +28,11 @@ pub(super) struct Change {
 /// Whether somebody in this state can make a call of their own; beside another is a phone with two lines.
 pub(super) fn can_call_out(state: &OperatorState) -> bool {
     can_be_rung(state) || matches!(state, OperatorState::WrapUp { .. } | OperatorState::Outbound)
+}
+
+/// Whether somebody in this state may take what rings at a colleague.
+pub(super) fn can_pick_up(state: &OperatorState) -> bool {
+    can_be_rung(state)
 }
 
 /// Whether somebody in this state can be rung by a caller who chose their seat. Wrap-up is theirs.
@@ -56,6 +63,20 @@ impl Seating {
             }
         };
         Change { operator, before, after }
+    }
+
+    /// At which of the seats of a change it is news whether somebody sits there who may pick up.
+    pub fn news_of_pickers(&mut self, change: &Change) -> Vec<(SeatId, bool)> {
+        let seats: BTreeSet<&SeatId> = change.before.iter().chain(&change.after).map(|(seat, _)| seat).collect();
+        let mut news = Vec::new();
+        for seat in seats {
+            let may = self.at(seat).is_some_and(|(_, state)| can_pick_up(state));
+            let is_news = if may { self.pickers.insert(seat.clone()) } else { self.pickers.remove(seat) };
+            if is_news {
+                news.push((seat.clone(), may));
+            }
+        }
+        news
     }
 
     pub fn is_signed_in(&self, operator: &OperatorId) -> bool {

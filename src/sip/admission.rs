@@ -11,11 +11,11 @@ use super::message::parts::description;
 use super::message::{Headers, Method, Request, Response, SipUri, Uri};
 use super::session::provisional::Reliably;
 use super::session::refer::Replaces;
-use super::session::{Admitted, Leg, State, TransactionId};
+use super::session::{Admitted, Cancel, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::trunks::Full;
 use super::trunks::identity::ANONYMOUS;
-use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Source, Transport};
+use super::words::{Body, Event, Flow, HOPS, Incoming, Party, Replaced, Source, Transport};
 use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
@@ -202,19 +202,25 @@ impl Endpoint {
         flow.transport.is_secure() || self.listener_to(Transport::Tls, flow.remote).is_some()
     }
 
-    /// The leg whose place it takes, RFC 3891 §3: of the same seat, and answered.
-    fn replaces(&self, request: &Request, source: &Source) -> Result<Option<LegId>, u16> {
+    /// Whose place it takes, RFC 3891 §3: an answered leg of the same seat, or one of ours that rings at a seat's phone
+    /// (§7.1). Nobody but a seat takes any, whatever tags he guessed.
+    fn replaces(&self, request: &Request, source: &Source) -> Result<Option<Replaced>, u16> {
         let mut all = request.headers.all("Replaces");
         let Some(value) = all.next() else { return Ok(None) };
         let replaces = Replaces::parse(value).filter(|_| all.next().is_none()).ok_or(400u16)?;
-        let leg = self.replaced(&replaces).ok_or(481u16)?;
-        let of_seat = self.legs.get(&leg).and_then(|leg| leg.seat.clone()).map(Source::Seat);
-        match &self.legs.get(&leg).ok_or(481u16)?.state {
-            _ if of_seat.as_ref() != Some(source) => Err(403),
+        let id = self.replaced(&replaces).or_else(|| self.ringing(&replaces)).ok_or(481u16)?;
+        let leg = self.legs.get(&id).ok_or(481u16)?;
+        let Source::Seat(seat) = source else { return Err(403) };
+        match &leg.state {
+            // Somebody else is on the phone at that seat, or nobody that could be.
+            _ if leg.seat.is_none() => Err(403),
             State::Talking if replaces.early_only => Err(486),
-            State::Talking => Ok(Some(leg)),
-            State::Hanging | State::Ending => Err(603),
-            _ => Err(481),
+            State::Talking if leg.seat.as_ref() != Some(seat) => Err(403),
+            State::Talking => Ok(Some(Replaced::Talk(id))),
+            State::Calling(calling) if !leg.released && calling.cancel == Cancel::No => Ok(Some(Replaced::Ring(id))),
+            State::Calling(_) | State::Hanging | State::Ending => Err(603),
+            // §3: what others initiated, and was not answered yet, is not replaced.
+            State::Incoming { .. } | State::Held(_) => Err(481),
         }
     }
 
@@ -352,7 +358,7 @@ fn incoming(
     dialog: &Dialog,
     source: Source,
     offer: Option<Body>,
-    replaces: Option<LegId>,
+    replaces: Option<Replaced>,
 ) -> Incoming {
     let number = dialog.remote.uri.sip().map(|uri| uri.number()).filter(|number| !number.is_empty());
     Incoming {

@@ -64,13 +64,17 @@ pub struct Endpoint {
     pub(super) seat_legs: Index<SeatId, LegId>,
     /// REFERs whose end is to be told, by their legs.
     pub(super) referrals: BTreeMap<LegId, Referral>,
-    /// Subscriptions of seats; by Call-ID and our tag; by whom they watch; and those of whom something changed.
+    /// Subscriptions of seats; by Call-ID and our tag; by who watches; by whom they watch; and those of whom something
+    /// changed.
     pub(super) watches: BTreeMap<WatchId, Watch>,
     pub(super) watch_dialogs: HashMap<String, WatchId>,
+    pub(super) watches_of: Index<SeatId, WatchId>,
     pub(super) watchers: Index<SeatId, WatchId>,
     pub(super) touched: BTreeSet<SeatId>,
     /// Somebody waits to be called back.
     pub(super) is_awaited: bool,
+    /// Seats whose operator may take what rings at others.
+    pub(super) pickers: BTreeSet<SeatId>,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -195,9 +199,11 @@ impl Endpoint {
             referrals: BTreeMap::new(),
             watches: BTreeMap::new(),
             watch_dialogs: HashMap::new(),
+            watches_of: Index::new(),
             watchers: Index::new(),
             touched: BTreeSet::new(),
             is_awaited: false,
+            pickers: BTreeSet::new(),
             agenda: Agenda::new(),
             held: 0,
             tag_key,
@@ -242,6 +248,7 @@ impl Endpoint {
             Command::Reoffer { leg, body } => self.reoffer(now, leg, body.bytes),
             Command::AcceptReoffer { leg, body } => self.accept_reoffer(now, leg, body),
             Command::RefuseReoffer { leg, status } => self.refuse_reoffer(now, leg, status),
+            Command::MayPickUp { seat, may } => self.may_pick_up(seat, may),
             Command::Referred { leg, status } => self.referred(now, leg, status),
         }
         self.after(now);
@@ -380,7 +387,7 @@ impl Endpoint {
         self.touch_leg(id);
     }
 
-    fn touch_leg(&mut self, id: LegId) {
+    pub(super) fn touch_leg(&mut self, id: LegId) {
         if self.watches.is_empty() {
             return;
         }

@@ -5,7 +5,9 @@
 //! the lamp for messages is lit, everywhere alike. Messages that callers left are files that nobody marks as heard, and
 //! would keep it lit for ever. It is told only when it changes, so that a burst of callbacks is no burst of NOTIFYs.
 //!
-//! A lamp tells that somebody is rung or talks, not with whom. Does not know calls, queues or who sits where.
+//! A lamp tells that somebody is rung or talks, not with whom. What asks for the call that rings there (Call-ID and
+//! tags, RFC 4235 §4.1.2, for a Replaces, RFC 3891 §7.1) is told only to phones of those who may pick up; whether they
+//! may have this one is asked once more when they do. Does not know calls, queues or who sits where.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use super::admission::ALLOW;
 use super::dialog::Dialog;
 use super::endpoint::{Endpoint, Owner, Purpose, dialog_key};
 use super::message::{Method, Request, Response, SipUri};
-use super::session::{Admitted, State, TransactionId};
+use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::words::{ConnectionId, Source};
 use crate::ids::SeatId;
@@ -113,7 +115,7 @@ impl Endpoint {
         let Some(dialog) = Dialog::of_callee(&request, &own, origin.flow, true) else {
             return self.simply(now, id, &request, 400);
         };
-        let of_seat = self.watches.values().filter(|watch| watch.watcher == watcher).count();
+        let of_seat = self.watches_of.of(&watcher).count();
         if of_seat >= MOST_OF_SEAT || self.watches.len() >= MOST {
             return self.simply(now, id, &request, 503);
         }
@@ -124,6 +126,7 @@ impl Endpoint {
         self.respond(now, id, response);
         let watch_id = self.count();
         self.watch_dialogs.insert(dialog_key(&dialog.call_id, &own), watch_id);
+        self.watches_of.insert(watcher.clone(), watch_id);
         self.watchers.insert(seat.clone(), watch_id);
         let event = request.headers.get("Event").unwrap_or_default().trim().to_string();
         let expires_at = now + expires;
@@ -205,6 +208,7 @@ impl Endpoint {
         let Some(mut watch) = self.watches.remove(&watch_id) else { return };
         self.agenda.set(Owner::Watch(watch_id), None);
         self.watch_dialogs.remove(&dialog_key(&watch.dialog.call_id, watch.dialog.local_tag()));
+        self.watches_of.remove(&watch.watcher, &watch_id);
         self.watchers.remove(&watch.seat, &watch_id);
         if let Some(reason) = reason {
             let state = format!("terminated;reason={reason}");
@@ -225,6 +229,17 @@ impl Endpoint {
     pub(super) fn touch(&mut self, seat: &SeatId) {
         if self.watchers.has(seat) {
             self.touched.insert(seat.clone());
+        }
+    }
+
+    /// Whoever sits there may take what rings at others, or may not any more: their lamps tell it otherwise.
+    pub(super) fn may_pick_up(&mut self, seat: SeatId, may: bool) {
+        let watches = self.watches_of.of(&seat).filter_map(|id| self.watches.get(id));
+        let told = watches.filter(|watch| watch.package == Package::Dialog).map(|watch| watch.seat.clone());
+        self.touched.extend(told);
+        match may {
+            true => _ = self.pickers.insert(seat),
+            false => _ = self.pickers.remove(&seat),
         }
     }
 
@@ -302,7 +317,7 @@ impl Endpoint {
     fn content(&self, watch: &Watch) -> String {
         let entity = self.own_uri(watch.seat.as_str(), watch.dialog.flow).to_string();
         match watch.package {
-            Package::Dialog => self.dialogs_of(&watch.seat, &entity),
+            Package::Dialog => self.dialogs_of(watch, &entity),
             Package::Presence => self.presence_of(&watch.seat, &entity),
             Package::Messages => {
                 let waiting = if self.is_awaited { "yes" } else { "no" };
@@ -311,14 +326,14 @@ impl Endpoint {
         }
     }
 
-    /// RFC 4235 §4. Neither who calls nor what would let others take the call is said.
-    fn dialogs_of(&self, seat: &SeatId, entity: &str) -> String {
+    /// RFC 4235 §4. Who calls is not said.
+    fn dialogs_of(&self, watch: &Watch, entity: &str) -> String {
         let mut text = format!(
             "<?xml version=\"1.0\"?>\r\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" \
              version=\"{VERSION}\" state=\"full\" entity=\"{}\">\r\n",
             escaped(entity)
         );
-        for id in self.seat_legs.of(seat) {
+        for id in self.seat_legs.of(&watch.seat) {
             let Some(leg) = self.legs.get(id) else { continue };
             let ours = id.0.is_multiple_of(2);
             let state = match &leg.state {
@@ -327,10 +342,31 @@ impl Endpoint {
                 State::Talking => "confirmed",
             };
             let direction = if ours { "recipient" } else { "initiator" };
-            let _ =
-                write!(text, "<dialog id=\"{}\" direction=\"{direction}\"><state>{state}</state></dialog>\r\n", id.0);
+            let (tags, remote) = self.pick_up_by(watch, leg).unwrap_or_default();
+            let _ = write!(
+                text,
+                "<dialog id=\"{}\"{tags} direction=\"{direction}\"><state>{state}</state>{remote}</dialog>\r\n",
+                id.0
+            );
         }
         text + "</dialog-info>\r\n"
+    }
+
+    /// What an INVITE that takes the place of ours says, and where it goes, as the watched phone has it: RFC 4235 §4.1.2
+    /// and §4.1.6.2. Their tag is known once they ring.
+    fn pick_up_by(&self, watch: &Watch, leg: &Leg) -> Option<(String, String)> {
+        let State::Calling(calling) = &leg.state else { return None };
+        let tag = calling.rings.first().filter(|_| self.pickers.contains(&watch.watcher))?;
+        let headers = &calling.request.headers;
+        let (call_id, ours) = (headers.call_id().ok()?, headers.from_tag()?);
+        let tags = format!(
+            " call-id=\"{}\" local-tag=\"{}\" remote-tag=\"{}\"",
+            escaped(call_id),
+            escaped(tag),
+            escaped(&ours)
+        );
+        let target = self.own_uri("hotline", watch.dialog.flow).to_string();
+        Some((tags, format!("<remote><target uri=\"{}\"/></remote>", escaped(&target))))
     }
 
     /// RFC 3863: reachable or not.

@@ -209,8 +209,27 @@ pub struct Incoming {
     pub hops: u8,
     /// `None`: a late offer; our 200 makes it and the ACK answers, RFC 3261 §13.2.1.
     pub offer: Option<Body>,
-    /// The talk of the same seat whose place it takes, RFC 3891.
-    pub replaces: Option<LegId>,
+    /// Whose place it takes.
+    pub replaces: Option<Replaced>,
+}
+
+/// What a call takes the place of, RFC 3891.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// A talk of the same seat.
+    Talk(LegId),
+    /// Our INVITE that rings at a seat's phone, whichever: whether it may be taken from there the call says.
+    Ring(LegId),
+}
+
+impl Replaced {
+    pub fn talk(self) -> Option<LegId> {
+        if let Replaced::Talk(leg) = self { Some(leg) } else { None }
+    }
+
+    pub fn ring(self) -> Option<LegId> {
+        if let Replaced::Ring(leg) = self { Some(leg) } else { None }
+    }
 }
 
 /// Where a phone's user sends whom they talk with, RFC 3515.
@@ -293,6 +312,9 @@ pub enum Command {
     AcceptReoffer { leg: LegId, body: Body },
     /// 488 (or another) to a re-INVITE of theirs; the session goes on as it was.
     RefuseReoffer { leg: LegId, status: u16 },
+    /// Whoever sits there may take what rings at others, or may not any more: the lamps of their phone tell how it is
+    /// asked for, [`Replaced::Ring`].
+    MayPickUp { seat: SeatId, may: bool },
     /// How far that which [`Event::Refer`] asked for has come, as a status of SIP; a final one is the last.
     Referred { leg: LegId, status: u16 },
 }

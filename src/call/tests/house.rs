@@ -295,6 +295,10 @@ impl House {
 
     /// Another phone of this seat takes the place of a leg, RFC 3891.
     pub fn arrive_in_place_of(&mut self, leg: LegId, seat: &str, old: LegId) {
+        self.arrive_replacing(leg, seat, sip::Replaced::Talk(old));
+    }
+
+    pub fn arrive_replacing(&mut self, leg: LegId, seat: &str, replaced: sip::Replaced) {
         self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming {
             leg,
             sip_call_id: format!("{leg}"),
@@ -305,13 +309,21 @@ impl House {
             remote: "127.0.0.1:5060".parse().unwrap(),
             hops: 70,
             offer: Some(Body::sdp(b"theirs".to_vec())),
-            replaces: Some(old),
+            replaces: Some(replaced),
         })));
     }
 
     /// The phone of an operator sends the other side elsewhere.
     pub fn refers(&mut self, leg: LegId, to: sip::ReferTo) {
         self.tell(Event::Sip(sip::Event::Refer { leg, to }));
+    }
+
+    /// With which status a call was refused.
+    pub fn refusal(&self, leg: LegId) -> Option<u16> {
+        self.sip.iter().find_map(|command| match command {
+            sip::Command::Refuse { leg: of, refusal } if *of == leg => Some(refusal.status),
+            _ => None,
+        })
     }
 
     /// What a phone was told of it, in order.

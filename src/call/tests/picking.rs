@@ -146,3 +146,73 @@ fn the_sound_of_whoever_picks_up_is_where_the_call_is() {
     house.tell(Event::Sip(sip::Event::Ended { leg: caller, why: sip::Ended::Bye }));
     house.records();
 }
+
+fn presses(house: &mut House, leg: LegId, seat: &str, rung: LegId) {
+    house.arrive_replacing(leg, seat, sip::Replaced::Ring(rung));
+}
+
+#[test]
+fn the_key_of_a_lamp_takes_it_as_the_code_does() {
+    let (mut house, caller, rung) = rings(|_| {});
+    presses(&mut house, PICKER, "8002", rung);
+    assert!(house.are_joined(caller, PICKER));
+    assert_eq!(house.released(rung), ELSEWHERE);
+    house.pass(Duration::from_secs(5));
+    house.hangs_up(caller);
+    let records = house.records();
+    let call = records.iter().find(|record| record.from == CITIZEN).unwrap();
+    assert_eq!((call.operator.clone(), call.talk_ms), (Some("1002".into()), 5_000));
+}
+
+#[test]
+fn what_may_not_be_taken_by_a_key_is_refused_before_it_is_answered() {
+    let (mut house, caller, rung) = rings(|citizen| citizen.wrap_up = Duration::from_secs(30));
+    presses(&mut house, LegId(103), "8004", rung);
+    assert_eq!(house.refusal(LegId(103)), Some(403), "nobody sits there who could answer");
+    presses(&mut house, LegId(105), "8001", rung);
+    assert_eq!(house.refusal(LegId(105)), Some(403), "it rings at their own");
+    assert_eq!(house.released(rung), None);
+    house.answers(rung);
+    presses(&mut house, LegId(107), "8002", rung);
+    assert_eq!(house.refusal(LegId(107)), Some(481), "it is answered");
+    presses(&mut house, LegId(109), "8002", LegId(98));
+    assert_eq!(house.refusal(LegId(109)), Some(481), "no such leg");
+    assert!(house.are_joined(caller, rung));
+    // Wrap-up is theirs.
+    house.hangs_up(caller);
+    let second = house.call(3, CITIZEN);
+    let rung = house.rung("8002");
+    presses(&mut house, LegId(111), "8001", rung);
+    assert_eq!(house.refusal(LegId(111)), Some(403));
+    house.hangs_up(second);
+    let records = house.records();
+    let denied = records.iter().filter(|record| record.outcome == Some(Outcome::RefusedRules));
+    assert!(denied.clone().count() == 5 && denied.clone().all(|record| record.answered_at.is_none()));
+}
+
+#[test]
+fn lamps_are_told_who_may_pick_up() {
+    let told = |house: &mut House| {
+        let news = house.sip.iter().filter_map(|command| match command {
+            sip::Command::MayPickUp { seat, may } => Some((seat.to_string(), *may)),
+            _ => None,
+        });
+        let told = news.collect::<Vec<_>>();
+        house.sip.retain(|command| !matches!(command, sip::Command::MayPickUp { .. }));
+        told
+    };
+    let (mut house, caller, rung) = rings(|citizen| citizen.wrap_up = Duration::from_secs(30));
+    let began = told(&mut house);
+    assert_eq!(began.last(), Some(&("8002".into(), true)), "{began:?}");
+    assert!(began.contains(&("8001".into(), false)), "whoever is rung: {began:?}");
+    let (operator, reason) = ("1002".into(), "meal".into());
+    house.input(Input::NotReady { operator, reason, by: crate::queue::By::Themselves });
+    assert!(told(&mut house).is_empty(), "no difference");
+    house.answers(rung);
+    house.hangs_up(caller);
+    assert!(told(&mut house).is_empty(), "talk and wrap-up");
+    house.pass(Duration::from_secs(31));
+    assert_eq!(told(&mut house), [("8001".into(), true)]);
+    house.input(Input::SignOut { operator: "1001".into(), by: crate::queue::By::Themselves });
+    assert_eq!(told(&mut house), [("8001".into(), false)]);
+}

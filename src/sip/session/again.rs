@@ -33,6 +33,7 @@ impl Endpoint {
             (calling.transaction, calling.request, calling.flow, calling.pinned) = (transaction, request, flow, pinned);
             calling.provisional = false;
             calling.early.clear();
+            calling.rings.clear();
         }
         true
     }

@@ -3,6 +3,7 @@
 use rand::Rng;
 use tracing::error;
 
+use super::provisional::MAX_EARLY;
 use super::reason::write as write_reason;
 use super::{Calling, Cancel, Leg, State, TransactionId};
 use crate::ids::{LegId, TrunkId};
@@ -155,7 +156,14 @@ impl Endpoint {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let State::Calling(calling) = &mut leg.state else { return };
         calling.provisional = true;
+        let tag = response.headers.to_tag().filter(|_| response.status > 100).map(|tag| tag.into_owned());
+        let news = tag.filter(|tag| calling.rings.len() < MAX_EARLY && !calling.rings.contains(tag));
+        let rings_anew = news.is_some();
+        calling.rings.extend(news);
         let released = leg.released;
+        if rings_anew {
+            self.touch_leg(leg_id);
+        }
         let in_order = self.acknowledge(now, leg_id, response);
         self.cancel_if_possible(now, leg_id);
         if released || !in_order {

@@ -118,6 +118,8 @@ pub(super) struct Calling {
     pub cancel: Cancel,
     /// What forks of it said reliably.
     pub early: Vec<Early>,
+    /// The tags of the phones that ring, RFC 3261 §12.1: at most [`MAX_EARLY`](provisional::MAX_EARLY).
+    pub rings: Vec<String>,
     /// How often it was sent to another address, or with another interval.
     pub turns: u8,
     /// Over a trunk.
@@ -134,6 +136,7 @@ impl Calling {
             provisional: false,
             cancel: Cancel::No,
             early: Vec::new(),
+            rings: Vec::new(),
             turns: 0,
             outward: None,
         }

@@ -16,7 +16,7 @@ use crate::sip::words::{Body, Ended, Event, Refusal};
 /// The option of RFC 3262 §7.1.
 pub(in crate::sip) const RELIABLY: &str = "100rel";
 /// Dialogs that one INVITE of ours may open before it is answered; what more forks say reliably is not acknowledged.
-const MAX_EARLY: usize = 16;
+pub(super) const MAX_EARLY: usize = 16;
 /// §3: the first RSeq is drawn from the lower half, so that there is room to count.
 const FIRST_RSEQ: std::ops::Range<u32> = 1..1 << 31;
 

@@ -148,6 +148,13 @@ impl Endpoint {
         (dialog.remote_tag() == Some(replaces.from_tag.as_str())).then_some(leg)
     }
 
+    /// The INVITE of ours that a phone rings with, as it is in that phone's dialog: to-tag and from-tag as above.
+    pub(in crate::sip) fn ringing(&self, replaces: &Replaces) -> Option<LegId> {
+        let leg = *self.dialogs.get(&dialog_key(&replaces.call_id, &replaces.to_tag))?;
+        let State::Calling(calling) = &self.legs.get(&leg)?.state else { return None };
+        calling.rings.contains(&replaces.from_tag).then_some(leg)
+    }
+
     /// How far the REFER of this leg has come, §2.4.5; a final status ends it.
     pub(in crate::sip) fn referred(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let over = status >= 200;

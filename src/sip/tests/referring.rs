@@ -146,6 +146,89 @@ fn a_seats_other_phone_takes_over_its_talk_and_no_other_does() {
             Event::Incoming(incoming) => Some(incoming.replaces),
             _ => None,
         });
-        assert_eq!(incoming, (expected == 100).then_some(Some(leg)));
+        assert_eq!(incoming, (expected == 100).then_some(Some(Replaced::Talk(leg))));
     }
+}
+
+/// An INVITE from this seat, or from `carrier`, with this Replaces: the status, and what it takes the place of.
+fn asks_for(phone: &mut Phone, from: &str, replaces: &str) -> (u16, Option<Replaced>) {
+    let lines = format!("From: <sip:{from}@10.0.0.9>;tag=g\nRequire: replaces\nReplaces: {replaces}\n");
+    let text = request("INVITE", "sip:hotline@10.0.0.1", "u", 1, &lines).replace("Call-ID: c1", "Call-ID: c2");
+    let sent = phone.send(&described(&text));
+    let incoming = phone.events().into_iter().find_map(|event| match event {
+        Event::Incoming(incoming) => Some(incoming.replaces),
+        _ => None,
+    });
+    (response(&sent[0]).status, incoming.flatten())
+}
+
+/// The dialog of an INVITE of ours as the phone has it that rings with it.
+fn of_ring(invite: &str, tag: &str) -> String {
+    let ours = header(invite, "From").split(";tag=").nth(1).expect("our tag");
+    format!("{};to-tag={ours};from-tag={tag}", header(invite, "Call-ID"))
+}
+
+#[test]
+fn what_rings_at_a_seat_is_asked_for_by_its_tags_and_by_seats_alone() {
+    let taken = (100, Some(Replaced::Ring(LegId(2))));
+    for (from, extra, expected) in [
+        ("8003", "", taken),
+        ("8003", ";early-only", taken),
+        // Its own second phone: whether that may be is the call's to say.
+        ("8002", "", taken),
+        ("8003", "guess", (481, None)),
+    ] {
+        let mut phone = Phone::new(false);
+        let invite = ring_desk(&mut phone);
+        assert!(asks_for(&mut phone, from, &of_ring(&invite, "t")).0 == 481, "no phone has that tag yet");
+        let mut phone = Phone::new(false);
+        let invite = ring_desk(&mut phone);
+        phone.send(&answered(&invite, "180 Ringing"));
+        phone.events();
+        let replaces = format!("{}{extra}", of_ring(&invite, "t"));
+        assert_eq!(asks_for(&mut phone, from, &replaces), expected, "{from} {extra}");
+    }
+    // A carrier, and somebody who is nowhere known, with tags that are right.
+    for (trunk, from, status) in [(true, "100", 403), (false, "8009", 403)] {
+        let mut phone = Phone::new(trunk);
+        let at = phone.flow;
+        let invite = ring_desk(&mut phone);
+        phone.send(&answered(&invite, "180 Ringing"));
+        phone.events();
+        if !trunk {
+            phone.flow.remote = "192.0.2.66:5070".parse().unwrap();
+        }
+        assert_eq!(asks_for(&mut phone, from, &of_ring(&invite, "t")), (status, None));
+        phone.flow = at;
+        assert_eq!(phone.house.counts().legs, 1, "it rings on");
+    }
+}
+
+#[test]
+fn who_asks_too_late_is_told_so() {
+    // It was answered: RFC 3891 §3, with the flag and without.
+    for (extra, status) in [(";early-only", 486), ("", 403)] {
+        let mut phone = Phone::new(false);
+        let invite = desk_talks(&mut phone, "");
+        assert_eq!(asks_for(&mut phone, "8003", &format!("{}{extra}", of_ring(&invite, "t"))), (status, None));
+    }
+    // It rings no more, but the phone has not said so yet; and then it has.
+    let mut phone = Phone::new(false);
+    let invite = ring_desk(&mut phone);
+    phone.send(&answered(&invite, "180 Ringing"));
+    phone.events();
+    phone.command(Command::Hangup { leg: LegId(2), reason: None });
+    assert_eq!(asks_for(&mut phone, "8003", &of_ring(&invite, "t")), (603, None));
+    phone.send(&answered(&invite, "487 Request Terminated"));
+    let text = of_ring(&invite, "t");
+    phone.wait(Duration::from_secs(40));
+    assert_eq!(asks_for(&mut phone, "8003", &text), (481, None));
+    // What a phone dials itself is nobody's to take, §3: we did not initiate it.
+    let mut phone = Phone::new(false);
+    let lines = "From: <sip:8002@10.0.0.9>;tag=f\n";
+    phone.send(&described(&request("INVITE", "sip:*13@10.0.0.1", "s", 1, lines)));
+    let leg = leg(&phone.events());
+    let ringing = phone.command(Command::Ring { leg }).remove(0);
+    let own = response(&ringing).headers.to_tag().unwrap().to_string();
+    assert_eq!(asks_for(&mut phone, "8003", &format!("c1;to-tag={own};from-tag=f")), (481, None));
 }

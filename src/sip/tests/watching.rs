@@ -144,3 +144,60 @@ fn only_seats_watch_seats_and_only_so_many() {
     }
     assert_eq!((last, phone.house.counts().watches), (503, 200));
 }
+
+/// Seat 8003 watches 8002, which is rung: our INVITE, and the first lamp of it.
+fn watches_a_ring(phone: &mut Phone) -> (String, String) {
+    let sent = subscribes(phone, "8002", "l1", "Event: dialog\nExpires: 600\n");
+    ok(phone, &sent[1]);
+    let mut rung = phone.command(Command::Invite(invitation(Target::Seat("8002".into()))));
+    (rung.remove(0), rung.remove(0))
+}
+
+fn may_pick_up(phone: &mut Phone, seat: &str, may: bool) -> Vec<String> {
+    phone.command(Command::MayPickUp { seat: seat.into(), may })
+}
+
+#[test]
+fn only_whoever_may_pick_up_is_told_how_the_call_is_asked_for() {
+    let mut phone = Phone::new(false);
+    let (invite, first) = watches_a_ring(&mut phone);
+    let is_told = |notify: &str| {
+        assert!(!notify.contains("138"), "who calls is not told: {notify}");
+        notify.contains("call-id=") || notify.contains("-tag=") || notify.contains("<remote>")
+    };
+    assert!(!is_told(&first));
+    assert!(ok(&mut phone, &first).is_empty());
+    // It rings: there is a dialog, but nothing new for this lamp.
+    assert!(phone.send(&answered(&invite, "180 Ringing")).is_empty());
+    let told = may_pick_up(&mut phone, "8003", true).remove(0);
+    assert_eq!(states(&told), ["early"]);
+    let ours = header(&invite, "From").split(";tag=").nth(1).expect("our tag");
+    let dialog = format!(
+        "<dialog id=\"2\" call-id=\"{}\" local-tag=\"t\" remote-tag=\"{ours}\" direction=\"recipient\">",
+        header(&invite, "Call-ID")
+    );
+    assert!(told.contains(&dialog), "RFC 4235 §4.1.2: {told}");
+    assert!(told.contains("<remote><target uri=\"sip:hotline@10.0.0.1:5060\"/></remote>"), "{told}");
+    assert!(ok(&mut phone, &told).is_empty());
+    assert!(may_pick_up(&mut phone, "8001", true).is_empty(), "another's");
+    let told = may_pick_up(&mut phone, "8003", false).remove(0);
+    assert!(!is_told(&told));
+    ok(&mut phone, &told);
+    // A talk is nobody else's.
+    may_pick_up(&mut phone, "8003", true).iter().for_each(|notify| _ = ok(&mut phone, notify));
+    let talks = phone.send(&described(&answered_with(&invite, "200 OK", "Contact: <sip:8002@10.0.0.9:5070>\n")));
+    assert!(states(&talks[1]) == ["confirmed"] && !is_told(&talks[1]), "{talks:?}");
+}
+
+#[test]
+fn who_may_pick_up_already_is_told_as_soon_as_it_rings() {
+    let mut phone = Phone::new(false);
+    assert!(may_pick_up(&mut phone, "8003", true).is_empty());
+    let (invite, first) = watches_a_ring(&mut phone);
+    assert!(!first.contains("call-id="), "there is no dialog yet, RFC 3261 §12.1");
+    assert!(phone.send(&answered(&invite, "180 Ringing")).is_empty(), "one message at a time");
+    let told = ok(&mut phone, &first).remove(0);
+    assert!(told.contains(" local-tag=\"t\" "), "{told}");
+    ok(&mut phone, &told);
+    assert!(phone.send(&answered(&invite, "180 Ringing")).is_empty(), "no news");
+}
