@@ -73,6 +73,7 @@ request_route {
 /// Phones come over TLS, and find the house at port HOUSE; what goes to them goes over the connection they came by.
 const EDGE: &str = r#"
 loadmodule "tm.so"
+loadmodule "sl.so"
 loadmodule "pv.so"
 loadmodule "siputils.so"
 loadmodule "textops.so"
