@@ -215,7 +215,7 @@ fn it_is_asked_whether_anybody_is_there() {
     assert!(brief(&asked).iter().all(|sent| sent == "OPTIONS to 10.0.0.9:5060") && asked.len() > 2, "{asked:?}");
     assert_eq!(is_up(&phone), Some(false), "nobody answered within the patience");
     assert_eq!(brief(&dial(&mut phone, 2, false)), ["INVITE to 10.0.0.8:5060"]);
-    let again = later(&mut phone, 23 * SECOND);
+    let again = later(&mut phone, 21 * SECOND);
     let to_first = |(to, text): &&(String, String)| to == "10.0.0.9:5060" && text.starts_with("OPTIONS ");
     let options = again.iter().rev().find(to_first).unwrap().1.clone();
     says(&mut phone, &options, "200 OK", "");
