@@ -488,16 +488,3 @@ fn what_cannot_be_opened_is_said() {
     let nothing = tempfile::tempdir().unwrap();
     assert!(matches!(read(nothing.path(), Range::default(), |_| Ok(())), Err(ReadFault::Nothing(_))));
 }
-
-#[test]
-fn who_says_no_number_is_not_one_caller_with_others_who_say_none() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut store, ..) = open(dir.path());
-    let from = |number: u64, from: &str| Record { from: from.into(), ..finished(number) };
-    for record in [from(1, "anonymous"), from(2, "anonymous"), from(3, "138"), from(4, "138"), from(5, "")] {
-        store.write(Entry::Closed(Box::new(record)));
-    }
-    store.close();
-    let found = |number: &str, but: u64| search::caller(dir.path(), number, &record(but), 3).unwrap().len();
-    assert_eq!([found("138", 4), found("anonymous", 2), found("", 5)], [1, 0, 0]);
-}
