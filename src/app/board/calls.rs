@@ -48,7 +48,8 @@ impl Keeper {
                 .and_then(|(operator, _)| self.last_talks.get(operator))
                 .and_then(|(call, since)| (*call == id).then(|| self.time(*since))),
             seat: theirs.map(|(_, seat)| seat).or(own).map(ToString::to_string),
-            place: self.places.get(&id).copied(),
+            // The lines are looked at now and then; who talks is in none.
+            place: self.places.get(&id).copied().filter(|_| matches!(seen.stage, Stage::Waiting | Stage::Ringing)),
             why: contact.and_then(|contact| contact.why.clone()),
             consulting: seen.consulting.as_ref().map(consulting),
             supervised_by: seen
