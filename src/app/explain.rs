@@ -313,7 +313,7 @@ fn cause_text(cause: LateCause) -> &'static str {
     match cause {
         LateCause::GaveUp => "the caller gave up before the time was up",
         LateCause::LeftEarly => "it left the line before the time was up",
-        LateCause::Restarted => "the house was cut off while it waited, and began again",
+        LateCause::Restarted => "the house was stopped or cut off while it waited",
         LateCause::SlowAnswer => "a phone was ringing and was not answered in time",
         LateCause::FailedOffers => "phones rang in vain",
         LateCause::Preferred => "it waited for the last operator the caller spoke with",
@@ -332,7 +332,7 @@ fn left(why: LeftLine) -> String {
         LeftLine::Nobody => "nobody was signed in any more who could serve it".into(),
         LeftLine::Key(key) => format!("the caller pressed {key}"),
         LeftLine::Supervisor => "a supervisor moved it".into(),
-        LeftLine::Restarted => "the hotline was started anew".into(),
+        LeftLine::Restarted => "the hotline was stopped, or cut off".into(),
     }
 }
 
@@ -379,7 +379,7 @@ mod tests {
             (
                 vec![("restarted", Some(false))],
                 None,
-                Some("The aim was missed: the house was cut off while it waited, and began again."),
+                Some("The aim was missed: the house was stopped or cut off while it waited."),
             ),
             (
                 vec![("abandoned", Some(false))],

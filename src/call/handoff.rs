@@ -446,7 +446,8 @@ impl Call {
                 self.enter_ended(house);
             }
             _ => {
-                self.try_ended(house, HandoffOutcome::Ended);
+                // Left to them, and they never said that they have it.
+                self.try_ended(house, HandoffOutcome::Unconfirmed);
                 self.drop_far_end(house, leg, None);
                 self.back_to_the_line(house);
             }

@@ -118,7 +118,7 @@ describe("what is noticed", () => {
     served.house.operator("1001", { state: "wrap_up", call: null, until: new Date(Date.now() + 60_000).toISOString() });
     served.house.cut(true);
     await page.waitForSelector('.call .chip[data-state="wrap_up"]', { timeout: 2_500 });
-    await page.waitForSelector("#note:not([disabled])", { timeout: 1_000 });
+    await page.waitForSelector("#note", { timeout: 2_000 });
     expect(await page.locator('[data-call], [data-act="mute"], [data-act="hangUp"], [data-fault]').count()).toBe(0);
   });
 
@@ -206,6 +206,23 @@ describe("what is noticed", () => {
     await page.keyboard.press("a");
     await page.waitForSelector('[data-act="mute"]:not([disabled])');
     expect(await page.inputValue("#note")).toBe("");
+  });
+
+  test("what is still written of the talk before belongs to it, when the next one is answered already", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    const next = served.house.ring("1001", "13900003333");
+    served.house.call(next, { stage: "talking", operator: "1001", connected_at: new Date().toISOString() });
+    served.house.operator("1001", { state: "talking", call: next });
+    await page.waitForSelector(`[data-call="${next}"][data-stage="talking"], [data-call="${next}"][data-stage="ringing"]`);
+    await page.keyboard.type(" post");
+    expect(await page.inputValue("#note")).toBe("lamp post");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1), { timeout: 5_000 }).toEqual({ order: "note", text: "lamp post" });
+    expect(asked(`POST /calls/${next}/orders`)).toEqual([]);
   });
 
   test("what is written while the house is away is saved when it is back, also when the talk and wrap-up are over then", async () => {

@@ -89,8 +89,8 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     for seen in keeper.calls.values().filter(|seen| matches!(seen.stage, Stage::Waiting | Stage::Ringing)) {
         let Some(last) = calls::failed_emergency(&seen.record) else { continue };
         let (queue, target) = (seen.record.queue.as_ref().map(QueueId::as_str), &last.target);
-        let text = format!("有市民在等待，曾为其呼叫 {target}，未接通");
-        raise("emergency", queue, text, format!("a caller waits for whom {target} was called in vain"));
+        let text = format!("有市民在等待，曾为其呼叫 {target}，对方未受理");
+        raise("emergency", queue, text, format!("a caller waits for whom {target} was called and did not take it"));
     }
     if let Some(why) = &keeper.recording_fault {
         let text = format!("录音无法写入：{why}");
@@ -118,9 +118,11 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         }
     }
     for (id, alarm) in due {
-        // It lasts since it began.
-        if !former.iter().any(|former| former.id == id) {
-            keeper.board.put_alarm(&at, alarm);
+        match former.iter().find(|former| former.id == id) {
+            // It lasts since it began.
+            Some(former) if former.text == alarm.text => {}
+            Some(former) => keeper.board.put_alarm(&at, Alarm { since: former.since.clone(), ..alarm }),
+            None => keeper.board.put_alarm(&at, alarm),
         }
     }
 }

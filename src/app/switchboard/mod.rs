@@ -42,6 +42,8 @@ const SETTLE_LIMIT: usize = 200_000;
 const BATCH: usize = 128;
 /// While calls are open, so often is it written down that the house was alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Without calls: so exactly is it known after a power cut until when operators were there.
+const QUIET_HEARTBEAT: Duration = Duration::from_secs(60);
 /// A restart replays at most about so many inputs.
 const CHECKPOINT_EVERY: u64 = 20_000;
 /// After the last BYE of a drain, so long may its answers take.
@@ -245,6 +247,7 @@ impl Switchboard {
                 break;
             }
         }
+        self.beat(self.clock.now());
         info!("closing the store");
         self.store.close();
         self.media.stop();
@@ -328,7 +331,7 @@ impl Switchboard {
 
     fn next_deadline(&self) -> Option<Moment> {
         let queue = self.queue.next_deadline().map(|(at, _)| at);
-        let heartbeat = (!self.calls.is_empty()).then_some(self.heartbeat + HEARTBEAT);
+        let heartbeat = Some(self.heartbeat + self.heartbeat_every());
         let waits = self.calls.is_empty() || self.ended_all;
         let drain = self.draining.map(|until| if waits { until + LAST_ANSWERS } else { until });
         let disk = self.opening.front().map(|(_, _, since)| *since + DISK_PATIENCE);
@@ -347,6 +350,16 @@ impl Switchboard {
         .min()
     }
 
+    fn heartbeat_every(&self) -> Duration {
+        if self.calls.is_empty() { QUIET_HEARTBEAT } else { HEARTBEAT }
+    }
+
+    /// Until when the house was there.
+    fn beat(&mut self, now: Moment) {
+        self.heartbeat = now;
+        self.store.write(Entry::Heartbeat { at: now });
+    }
+
     fn handle_deadlines(&mut self, now: Moment) {
         // Each sees what the one before it has done.
         self.sip.handle_deadline(now);
@@ -359,9 +372,8 @@ impl Switchboard {
             self.take_change(now, change);
         }
         self.outlook.handle_deadline(now, &self.queue);
-        if !self.calls.is_empty() && self.heartbeat + HEARTBEAT <= now {
-            self.heartbeat = now;
-            self.store.write(Entry::Heartbeat { at: now });
+        if self.heartbeat + self.heartbeat_every() <= now {
+            self.beat(now);
         }
         self.go_on_without_disk(now);
         let healthy = self.store.is_healthy();

@@ -320,7 +320,7 @@ fn whoever_is_left_by_all_goes_to_the_head_of_the_line() {
         assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Answered), Some(EndedBy::Caller)));
         assert_eq!((record.operator.clone(), record.talk_ms), (Some("1002".into()), 35_000), "both talks");
         assert_eq!((record.wait_ms, record.within_service_level), (0, Some(true)), "of the first wait");
-        assert_eq!(outcomes(record), [(number, if answers { "ended" } else { "failed" })]);
+        assert_eq!(outcomes(record), [(number, if answers { "unconfirmed" } else { "failed" })]);
     }
 }
 

@@ -136,10 +136,17 @@ impl Endpoint {
     pub(super) fn move_on(&mut self, now: Moment, leg_id: LegId) {
         let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return };
         let before = calling.transaction;
-        if let Some(outward) = &mut calling.outward {
+        let way = calling.outward.as_mut().map(|outward| {
             outward.move_on_at = None;
-        }
+            outward.way
+        });
+        let nobody_was_there =
+            way.and_then(|way| Some(self.trunks.get(way.trunk)?.is_down(way.hop))).unwrap_or_default();
         if !self.goes_another_way(now, leg_id, 408, None) {
+            if !nobody_was_there {
+                // The others have no room: it has all the time there is.
+                return self.schedule_leg(leg_id);
+            }
             self.invite_failed(now, leg_id, 408);
         }
         if let Some(client) = self.clients.get_mut(&before) {

@@ -174,6 +174,21 @@ fn where_nobody_was_when_it_was_asked_a_call_waits_no_longer_than_for_another_wa
 }
 
 #[test]
+fn where_the_others_have_no_room_whoever_was_there_has_all_the_time_there_is() {
+    const FULL: fn(&mut Trunk) = |trunk| (trunk.priority, trunk.channels) = (2, Some(0));
+    let mut phone = house(&[("first", "10.0.0.9:5060", AS_IT_IS), ("second", "10.0.0.8:5060", FULL)]);
+    let sent = dial(&mut phone, 2, false);
+    assert_eq!(brief(&sent), ["INVITE to 10.0.0.9:5060"]);
+    let then = later(&mut phone, 20 * SECOND);
+    assert!(then.iter().all(|(to, _)| to == "10.0.0.9:5060"), "{then:?}");
+    let refused = |event: &Event| matches!(event, Event::Refused { .. });
+    assert!(!phone.events().iter().any(refused), "it may answer yet");
+    says(&mut phone, &sent[0].1, "180 Ringing", "");
+    later(&mut phone, 20 * SECOND);
+    assert!(!phone.events().iter().any(refused));
+}
+
+#[test]
 fn who_asks_for_a_rest_has_it() {
     let mut phone = house(TWO);
     let sent = dial(&mut phone, 2, false);

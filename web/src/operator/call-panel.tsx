@@ -257,7 +257,7 @@ function Note() {
       <span class="row">
         <span class="grow">
           {t.note}
-          {call.value && call.value.id !== note.call && last.value?.id === note.call && (
+          {note.call !== (call.value ?? wrapsUp.value)?.id && last.value?.id === note.call && (
             <span class="soft"> · {number(last.value.from, words.value.common.noNumber)}</span>
           )}
         </span>
@@ -288,7 +288,7 @@ function Note() {
 function Ended({ of }: { of: Last }) {
   const t = words.value;
   const known = others.value?.of === of.id ? others.value : null;
-  useEffect(() => void readNote(of.id), [of.id]);
+  useEffect(() => void readNote(of.id), [of.id, writing.value]);
   return (
     <>
       <div class="row">
@@ -355,16 +355,20 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
   useEffect(() => {
     if (of) void readContacts(of.id);
   }, [of?.id]);
+  // Whoever still writes of the talk before writes on; then the note of this one begins.
   useEffect(() => {
-    if (of && talks) beginNote(of.id, mineOf(of.notes));
-  }, [of?.id, talks]);
+    if (!of || !talks || writing.value) return;
+    beginNote(of.id, mineOf(of.notes));
+    if (others.peek()?.of === of.id) others.value = null;
+  }, [of?.id, talks, writing.value]);
 
   const there = of !== null || sip !== null;
   const ended = there ? null : wrapsUp.value;
   const ringing = sip?.stage === "ringing";
   const stage = ringing ? "ringing" : (of?.stage ?? "talking");
   const unsaved = Boolean(noted.value?.failed && noted.value.text !== noted.value.saved);
-  const notes = (there && !ringing && desk.value.mine) || ended !== null || writing.value || unsaved;
+  const its = noted.value && noted.value.call === (talks && of ? of.id : ended?.id);
+  const notes = its || writing.value || unsaved;
   return (
     <section
       class={`panel call ${ringing ? "rings" : ""} ${there || ended ? "" : "empty"}`}

@@ -1,6 +1,6 @@
 // What an operator can do now, and how it is asked for. The house says what is; this only reads the board.
 
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { get, post, put, segment } from "../api";
 import { calls, connection, operators } from "../board";
 import { callerOf } from "../caller";
@@ -260,56 +260,90 @@ export const othersOf = (notes: Note[] | undefined) => (notes ?? []).filter((not
 /** The talk that is over here: the notes of others, and whether it goes on with others, or was cut. */
 export const others = signal<{ of: string; notes: Note[]; went: "on" | "cut" | null } | null>(null);
 
-/** Begins the note of a call; what was written for another is saved before. */
+/** What is not saved yet of calls whose note is no longer shown. */
+const former = new Map<string, string>();
+/** One after the other: an earlier text does not overtake a later one. */
+const sending = new Set<string>();
+
+/** Begins the note of a call; what was written for another is saved all the same. */
 export function beginNote(of: string, text: string): void {
-  if (noted.value?.call === of) return;
-  void saveNote();
-  noted.value = { call: of, text, saved: text, failed: false };
+  const before = noted.peek();
+  if (before?.call === of) return;
+  if (before && before.text !== before.saved) {
+    former.set(before.call, before.text);
+    void send(before.call);
+  }
+  noted.value = { call: of, text: former.get(of) ?? text, saved: text, failed: false };
+  former.delete(of);
 }
 
 /** The record of a call that has just ended may be written so much later, in ms. */
 const WRITTEN = 2_000;
 
-/** The talk that is over, as the record has it: the note, and what became of it. */
+/** The talk that is over, as the record has it: the note, and what became of it. Asked for until it is known. */
 export async function readNote(of: string): Promise<void> {
-  if (noted.value?.call === of && others.value?.of === of) return;
+  if (noted.peek()?.call === of && others.peek()?.of === of) return;
   const read = () => get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  const again = (then: () => void, after = WRITTEN) => setTimeout(() => wrapsUp.peek()?.id === of && then(), after);
   const found = await read();
-  if (!found) return;
-  beginNote(of, mineOf(found.record?.notes));
+  if (wrapsUp.peek()?.id !== of) return;
+  if (!found) {
+    again(() => void readNote(of));
+    return;
+  }
+  if (!writing.peek()) beginNote(of, mineOf(found.record?.notes));
   const tell = (record: CallRecord | undefined, open: boolean) => {
     const went = record?.outcome === "system_restart" ? "cut" : open ? "on" : null;
     others.value = { of, notes: othersOf(record?.notes), went };
   };
   tell(found.record, false);
   if (!found.record || found.record.ended_at) return;
-  setTimeout(async () => {
-    const later = others.value?.of === of ? await read() : null;
-    if (later?.record && others.value?.of === of) tell(later.record, !later.record.ended_at);
-  }, WRITTEN);
+  // Who answers the survey, or leaves a message, is with nobody any more. What goes on is looked at again.
+  const look = (after: number) =>
+    again(async () => {
+      const later = (await read())?.record;
+      if (others.peek()?.of !== of) return;
+      if (later) tell(later, !later.ended_at && !later.survey_at && !later.message_at);
+      if (!later?.ended_at) look(after * 2);
+    }, after);
+  look(WRITTEN);
 }
 
 export function writeNote(text: string): void {
-  const note = noted.value;
+  const note = noted.peek();
   if (!note) return;
   noted.value = { ...note, text };
   clearTimeout(pause);
   pause = setTimeout(() => void saveNote(), PAUSE);
 }
 
-export async function saveNote(): Promise<void> {
+export function saveNote(): Promise<void> {
   clearTimeout(pause);
-  const note = noted.value;
-  if (!note || note.text === note.saved) return;
-  const done = await order({ order: "note", text: note.text }, note.call);
-  const now = noted.value;
-  if (now?.call !== note.call) return;
-  noted.value = { ...now, saved: done ? note.text : now.saved, failed: !done };
+  const note = noted.peek();
+  return note ? send(note.call) : Promise.resolve();
 }
 
-/** What was written while the house was not there is saved as soon as it is. */
+async function send(of: string): Promise<void> {
+  const shown = noted.peek();
+  const text = shown?.call !== of ? former.get(of) : shown.text === shown.saved ? undefined : shown.text;
+  if (text === undefined || sending.has(of)) return;
+  sending.add(of);
+  const done = await order({ order: "note", text }, of);
+  sending.delete(of);
+  if (done && former.get(of) === text) former.delete(of);
+  const now = noted.peek();
+  if (now?.call === of) noted.value = { ...now, saved: done ? text : now.saved, failed: !done };
+  // What was written meanwhile.
+  if (done) void send(of);
+}
+
+/** What was written while the house was not there is saved as soon as it is: once, and not again where it is refused. */
 effect(() => {
-  if (connection.value.state === "live" && noted.peek()?.failed) void saveNote();
+  if (connection.value.state !== "live") return;
+  untracked(() => {
+    for (const of of former.keys()) void send(of);
+    if (noted.value?.failed) void saveNote();
+  });
 });
 
 export async function readDirectory(): Promise<void> {
