@@ -74,6 +74,17 @@ impl Call {
         Ok(())
     }
 
+    /// A citizen in need hears no music while those who help are there: whom the operator consults stays, and all hear
+    /// each other.
+    pub fn bring_caller_in(&mut self, house: &mut House) {
+        let State::Talking(talk) = &self.state else { return };
+        let consulted = talk.consulting && talk.consulted().is_some_and(|other| other.is_joined());
+        if consulted && let Some(entry) = self.record.transfers.last_mut() {
+            entry.conference_at.get_or_insert(house.now);
+        }
+        self.change_hold(house, |talk| (talk.consulting, talk.on_hold) = (false, false));
+    }
+
     pub fn is_consulted(&self, operator: &OperatorId) -> bool {
         let consulted = self.talk().and_then(|talk| talk.consulted());
         consulted.is_some_and(|other| other.busy.as_ref() == Some(operator))

@@ -344,7 +344,8 @@ impl Call {
     fn far_end_agreed(&mut self, house: &mut House) {
         let Some(handoff) = self.handoff_mut() else { return };
         let leg = handoff.leg;
-        if matches!(handoff.progress, Ringing::Answered { .. }) {
+        let joins = matches!(handoff.progress, Ringing::Answered { .. });
+        if joins {
             info!(to = %handoff.target.id, "far end answered");
             handoff.progress = Ringing::Joined;
             if let Some(entry) = self.record.handoff.last_mut() {
@@ -355,6 +356,9 @@ impl Call {
         }
         if matches!(self.state, State::Talking(_)) {
             self.tone(house, false);
+            if joins {
+                self.bring_caller_in(house);
+            }
             self.hear_each_other(house);
         } else {
             house.media(media::Command::Join { a: self.caller, b: leg });

@@ -208,6 +208,24 @@ describe("what is noticed", () => {
     expect(await page.inputValue("#note")).toBe("");
   });
 
+  test("whose caller goes on with others is told so, and not when the caller was here again and hung up", async () => {
+    const call = await talk();
+    const former = served.house.calls.get(call);
+    if (!former) throw new Error("no call");
+    served.house.elsewhere.add(call);
+    served.house.over(call);
+    await page.waitForSelector('[data-field="went"]:text-is("在别处继续")', { timeout: 10_000 });
+    served.house.elsewhere.delete(call);
+    served.house.calls.set(call, former);
+    served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });
+    served.house.operator("1001", { state: "talking", call, wraps_up: null, until: null });
+    await page.waitForSelector(`[data-call="${call}"]`);
+    served.house.over(call);
+    await page.waitForSelector('[data-field="went"]:text-is("刚结束")');
+    await page.waitForTimeout(3_000);
+    expect(await page.textContent('[data-field="went"]')).toBe("刚结束");
+  });
+
   test("what is still written of the talk before belongs to it, when the next one is answered already", async () => {
     const call = await talk();
     await page.keyboard.press("o");

@@ -58,6 +58,8 @@ export class House {
   private number = 0;
   private events: Event[] = [];
   private readonly ended = new Map<string, CallNow>();
+  /** Calls that go on with others than the one who looks. */
+  readonly elsewhere = new Set<string>();
   private readonly readers = new Set<ServerResponse>();
   private readonly sessions = new Map<string, { who: string; seat: string | null }>();
   private timers: NodeJS.Timeout[] = [];
@@ -400,7 +402,9 @@ export class House {
         if (what === "caller") return [200, this.records.slice(0, 3)];
         if (what === "") {
           const { from, to, queue } = this.calls.get(id) ?? this.ended.get(id) ?? {};
-          const record = { call_id: id, from, to, queue, notes: this.notes.get(id) ?? [] };
+          const open = this.calls.has(id) || this.elsewhere.has(id);
+          const over = open ? {} : { ended_at: sample.ago(0), outcome: "answered" };
+          const record = { call_id: id, from, to, queue, notes: this.notes.get(id) ?? [], ...over };
           return [200, { now: this.calls.get(id) ?? null, record }];
         }
         return [200, sample.explained()];

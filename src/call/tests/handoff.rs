@@ -423,7 +423,11 @@ fn an_emergency_is_called_beside_a_consultation_and_nobody_is_left_to_nobody() {
     talk.house.order(call, "1001", Order::HandOff { target: Some(FIRE.into()) }).unwrap();
     let far = talk.house.rung(FIRE);
     talk.house.answers(far);
-    assert_eq!(talk.house.plays(talk.caller), ["music"], "aside still");
+    let hears = talk.hears().unwrap();
+    let all = [talk.caller, talk.seat, asked, far];
+    for (ear, mouth) in all.iter().flat_map(|ear| all.map(|mouth| (*ear, mouth))).filter(|(ear, mouth)| ear != mouth) {
+        assert!(hears.contains(&(ear, mouth)), "{ear:?} hears {mouth:?}: {hears:?}");
+    }
     assert_eq!(talk.house.order(call, "1001", Order::Complete), Err(NotDone::EmergencyGoesOn));
     talk.house.order(call, "1001", Order::Conference).unwrap();
     // The operator leaves: the caller is the fire brigade's, whoever else was there.
