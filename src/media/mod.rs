@@ -14,7 +14,6 @@ mod far;
 pub(crate) mod fuzzing;
 mod g711;
 mod g722;
-mod gathering;
 mod in_order;
 mod jitter;
 mod leg;

@@ -17,7 +17,6 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::ear;
-use super::gathering::Gathering;
 use super::leg::{Found, Heard, Leg, What};
 use super::mixing::{self, Mixes};
 use super::orders::{Handle, Order};
@@ -84,14 +83,13 @@ struct Worker {
     mixes: Mixes,
     next_tick: Moment,
     turn: usize,
-    gathering: Gathering,
     events: Vec<Event>,
     kept: VecDeque<Event>,
 }
 
 impl Worker {
     fn new(start: Start, orders: Receiver<Order>, poll: OwnedFd, wake: Arc<OwnedFd>) -> Self {
-        let now = (start.clock)();
+        let next_tick = (start.clock)() + TICK;
         Self {
             poll,
             wake,
@@ -101,9 +99,8 @@ impl Worker {
             vacant: Vec::new(),
             index: HashMap::new(),
             mixes: Mixes::default(),
-            next_tick: now + TICK,
+            next_tick,
             turn: 0,
-            gathering: Gathering::new(now),
             events: Vec::new(),
             kept: VecDeque::new(),
         }
@@ -120,7 +117,6 @@ impl Worker {
                 Err(error) => return tracing::error!(%error, "a media worker cannot wait; its calls are silent"),
             }
             let now = (self.start.clock)();
-            self.gathering.looked(now, ready.len());
             let ordered = ready.iter().any(|event| event.data.u64() == WAKE);
             if ordered {
                 let mut count = [0; 8];
@@ -135,10 +131,6 @@ impl Worker {
             }
             self.tick(now);
             self.tell();
-            let pause = self.gathering.pause((self.start.clock)(), self.next_tick);
-            if !pause.is_zero() {
-                std::thread::sleep(pause);
-            }
         }
     }
 
