@@ -63,18 +63,7 @@ fn a_trunk_sends_nobody_on() {
     let mut phone = Phone::new(true);
     let to = Target::Trunk { trunk: Some("out".into()), number: "110".into() };
     let (sip_call_id, auto_answer, call, body) = (None, false, None, None);
-    let invite = Invite {
-        leg: LegId(2),
-        to,
-        caller: caller(),
-        sip_call_id,
-        hops: HOPS,
-        auto_answer,
-        call,
-        urgent: false,
-        over: Default::default(),
-        body,
-    };
+    let invite = Invite { sip_call_id, auto_answer, call, body, ..invitation(to) };
     let sent = phone.command(Command::Invite(invite));
     let moved = moved(&sent[0], "<sip:5@10.7.0.3:5062>");
     assert_eq!(phone.send(&moved).len(), 1);

@@ -53,16 +53,10 @@ fn page_begins_anew(phone: &mut Phone, connection: u64) -> Vec<String> {
 
 fn ring(phone: &mut Phone) -> Vec<String> {
     phone.command(Command::Invite(Invite {
-        leg: LegId(2),
-        to: Target::Seat("8001".into()),
-        caller: caller(),
-        hops: HOPS,
-        sip_call_id: None,
         auto_answer: true,
         call: Some(CallId(17)),
-        urgent: false,
-        over: Default::default(),
         body: None,
+        ..invitation(Target::Seat("8001".into()))
     }))
 }
 

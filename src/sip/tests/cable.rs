@@ -158,15 +158,9 @@ impl Cable {
             A,
             Command::Invite(Invite {
                 leg: LegId(leg),
-                to,
                 caller,
-                sip_call_id: None,
-                hops: HOPS,
-                auto_answer: false,
-                call: None,
-                urgent: false,
-                over: Default::default(),
                 body: Some(Body::sdp(b"offer".to_vec())),
+                ..super::phone::invitation(to)
             }),
         );
         self.settle();

@@ -59,18 +59,7 @@ fn a_200_whose_connection_is_gone_is_repeated_where_the_caller_listens() {
 fn seat_talks(phone: &mut Phone) -> (LegId, String) {
     register(phone, "MD5", "pass", 1, "");
     let (leg, to) = (LegId(2), Target::Seat("8001".into()));
-    let sent = phone.command(Command::Invite(Invite {
-        leg,
-        to,
-        caller: caller(),
-        hops: HOPS,
-        sip_call_id: None,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: None,
-    }));
+    let sent = phone.command(Command::Invite(Invite { leg, body: None, ..invitation(to) }));
     let ok =
         answered(&sent[0], "200 OK").replace("Content-Length", "Contact: <sip:8001@10.0.0.9:5070>\nContent-Length");
     assert!(phone.send(&ok)[0].starts_with("ACK "));

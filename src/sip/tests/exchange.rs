@@ -187,16 +187,10 @@ fn registrations_have_limits_and_end_when_asked() {
 fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     let mut phone = Phone::new(false);
     let invite = Invite {
-        leg: LegId(2),
-        to: Target::Seat("8002".into()),
         caller: Party { number: "138".into(), display: None },
-        sip_call_id: None,
         hops: 17,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
         body: None,
+        ..invitation(Target::Seat("8002".into()))
     };
     let sent = phone.command(Command::Invite(invite));
     assert!(
@@ -214,18 +208,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     let ringing = answered(&sent[0], "180 Ringing");
     let cancel = phone.send(&ringing);
     assert!(cancel[0].starts_with("CANCEL sip:8002@10.0.0.9:5070"), "{cancel:?}");
-    let unknown = Invite {
-        leg: LegId(4),
-        to: Target::Seat("8001".into()),
-        caller: caller(),
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        sip_call_id: None,
-        body: None,
-    };
+    let unknown = Invite { leg: LegId(4), body: None, ..invitation(Target::Seat("8001".into())) };
     phone.command(Command::Invite(unknown));
     assert!(
         phone.events().iter().any(|event| matches!(event, Event::Refused { leg: LegId(4), .. })),
@@ -240,16 +223,10 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
         let to = Target::Trunk { trunk: Some(trunk.into()), number: number.into() };
         let caller = Party { number: "12345".into(), display: None };
         let sent = phone.command(Command::Invite(Invite {
-            leg: LegId(2),
-            to,
             caller,
-            hops: HOPS,
-            auto_answer: false,
-            call: None,
-            urgent: false,
-            over: Default::default(),
             sip_call_id: Some("of-our-record".into()),
             body: None,
+            ..invitation(to)
         }));
         (sent, phone.events())
     };
@@ -318,18 +295,7 @@ fn a_reinvite_of_ours_that_is_only_promised_an_answer_ends_with_its_leg_or_in_th
 fn a_200_whose_route_cannot_be_read_is_acknowledged_and_ended() {
     let mut phone = Phone::new(false);
     let to = Target::Seat("8002".into());
-    let invite = Invite {
-        leg: LegId(2),
-        to,
-        caller: caller(),
-        hops: HOPS,
-        sip_call_id: None,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: None,
-    };
+    let invite = Invite { body: None, ..invitation(to) };
     let sent = phone.command(Command::Invite(invite));
     let ok = answered(&sent[0], "200 OK");
     let ok =

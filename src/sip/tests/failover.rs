@@ -28,18 +28,7 @@ const SECOND_BEST: fn(&mut Trunk) = |trunk| trunk.priority = 2;
 const AS_IT_IS: fn(&mut Trunk) = |_| {};
 
 fn dial(phone: &mut Phone, leg: u64, urgent: bool) -> Vec<(String, String)> {
-    let invite = Invite {
-        leg: LegId(leg),
-        to: Target::Trunk { trunk: None, number: "110".into() },
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent,
-        over: Default::default(),
-        body: Some(Body::sdp(b"v=0".to_vec())),
-    };
+    let invite = Invite { leg: LegId(leg), urgent, ..invitation(Target::Trunk { trunk: None, number: "110".into() }) };
     phone.house.command(phone.now, Command::Invite(invite));
     went(phone)
 }

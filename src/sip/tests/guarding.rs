@@ -55,16 +55,9 @@ fn a_call_goes_on_while_its_household_is_not_heard() {
     register(&mut phone, "MD5", "pass", 1, "");
     phone.events();
     let invite = Invite {
-        leg: crate::ids::LegId(2),
-        to: Target::Seat("8001".into()),
         caller: Party { number: "100".into(), display: None },
         sip_call_id: Some("talk".into()),
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: Some(Body::sdp(b"v=0".to_vec())),
+        ..invitation(Target::Seat("8001".into()))
     };
     let sent = phone.command(Command::Invite(invite)).remove(0);
     guess_until_shut(&mut phone);

@@ -47,18 +47,7 @@ fn dial(phone: &mut Phone, leg: u64) -> Vec<Transmit> {
     let to = Target::Trunk { trunk: None, number: "110".into() };
     let (caller, body) = (caller(), Some(Body::sdp(b"v=0".to_vec())));
     let (sip_call_id, auto_answer, call, urgent) = (None, false, None, false);
-    let invite = Invite {
-        leg: LegId(leg),
-        to,
-        caller,
-        sip_call_id,
-        hops: HOPS,
-        auto_answer,
-        call,
-        urgent,
-        over: Default::default(),
-        body,
-    };
+    let invite = Invite { leg: LegId(leg), caller, sip_call_id, auto_answer, call, urgent, body, ..invitation(to) };
     phone.house.command(phone.now, Command::Invite(invite));
     std::iter::from_fn(|| phone.house.poll_transmit()).collect()
 }

@@ -233,18 +233,7 @@ pub fn answered_with(request: &str, status: &str, lines: &str) -> String {
 
 /// Rings seat 8002, whose phone is where this one is: our INVITE.
 pub fn ring_desk(phone: &mut Phone) -> String {
-    let invite = Invite {
-        leg: LegId(2),
-        to: Target::Seat("8002".into()),
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: Some(Body::sdp(b"v=0 ours".to_vec())),
-    };
+    let invite = Invite { body: Some(Body::sdp(b"v=0 ours".to_vec())), ..invitation(Target::Seat("8002".into())) };
     phone.command(Command::Invite(invite)).remove(0)
 }
 

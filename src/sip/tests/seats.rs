@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::phone::*;
-use crate::ids::LegId;
 use crate::sip::account::{Account, Holder};
 use crate::sip::addressing::listener_to;
 use crate::sip::message::{SipUri, Uri};
@@ -73,18 +72,7 @@ fn a_registered_phone_proves_itself_and_calls() {
 
 fn ring(phone: &mut Phone, seat: &str) -> Result<Flow, u16> {
     let to = Target::Seat(seat.into());
-    let invite = Invite {
-        leg: LegId(2),
-        to,
-        caller: caller(),
-        hops: HOPS,
-        sip_call_id: None,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: None,
-    };
+    let invite = Invite { body: None, ..invitation(to) };
     phone.house.command(phone.now, Command::Invite(invite));
     match phone.events()[..] {
         [Event::Refused { status, .. }] => Err(status),

@@ -97,16 +97,8 @@ fn nobody_is_rung_in_the_clear_who_is_to_be_rung_over_tls() {
     let taken = register(&mut phone, "MD5", "pass", 1, "Contact: <sips:8001@10.0.0.9>\nExpires: 60\n");
     assert_eq!(starts(&taken), ["SIP/2.0 200 OK"]);
     let ours = phone.command(Command::Invite(Invite {
-        leg: LegId(2),
-        to: Target::Seat("8001".into()),
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
         body: Some(Body::sdp(b"v=0 ours".to_vec())),
+        ..invitation(Target::Seat("8001".into()))
     }));
     assert!(ours[0].starts_with("INVITE sips:8001@10.0.0.9 SIP/2.0\r\n"), "{}", ours[0]);
     assert_eq!(header(&ours[0], "Contact"), "<sips:hotline@10.0.0.1:5061>");

@@ -39,18 +39,7 @@ fn every_change_is_told_one_message_at_a_time() {
     let mut phone = Phone::new(false);
     let sent = subscribes(&mut phone, "8002", "l1", "Event: dialog;id=3\n");
     assert_eq!(header(&sent[1], "Event"), "dialog;id=3");
-    let invite = Invite {
-        leg: LegId(2),
-        to: Target::Seat("8002".into()),
-        caller: caller(),
-        sip_call_id: None,
-        hops: HOPS,
-        auto_answer: false,
-        call: None,
-        urgent: false,
-        over: Default::default(),
-        body: None,
-    };
+    let invite = Invite { body: None, ..invitation(Target::Seat("8002".into())) };
     let rung = phone.command(Command::Invite(invite));
     assert_eq!(rung.len(), 1, "the first is not answered yet: {rung:?}");
     let early = ok(&mut phone, &sent[1]);
