@@ -227,8 +227,9 @@ effect(() => {
 
 async function readLast(of: string): Promise<void> {
   const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
-  if (!found?.record || me.value?.wraps_up !== of) return;
-  keepLast({ id: of, from: callerOf(found.record), queue: found.record.queue ?? null });
+  if (me.peek()?.wraps_up !== of) return;
+  if (found?.record) keepLast({ id: of, from: callerOf(found.record), queue: found.record.queue ?? null });
+  else setTimeout(() => me.peek()?.wraps_up === of && void readLast(of), WRITTEN);
 }
 
 /** What the clocks of a call count from: of mine the talk with me, of a hold its own beginning, of another's my part. */
@@ -275,6 +276,7 @@ export function beginNote(of: string, text: string): void {
   }
   noted.value = { call: of, text: former.get(of) ?? text, saved: text, failed: false };
   former.delete(of);
+  void send(of);
 }
 
 /** The record of a call that has just ended may be written so much later, in ms. */
