@@ -1,5 +1,6 @@
 //! What a record tells of a talk, moment by moment, in words: holds, consultations, transfers, supervisors, phones that
-//! were lost, pauses of the recording, notes, and what the caller was asked when nobody talked with them any more. Who was asked for the call, and why, the engine's log tells.
+//! were lost, pauses of the recording, notes, and what the caller was asked when nobody talked with them any more. Who
+//! was asked for the call, and why, the engine's log tells.
 
 use crate::moment::Moment;
 use crate::records::{Holder, Record, Recording, Supervision, TransferKind, TransferOutcome, TransferRecord};

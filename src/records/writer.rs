@@ -121,7 +121,7 @@ impl Writer {
             Ok(true) => {}
             Ok(false) => self.clean_at = now + cleaning::EVERY,
             Err(error) => {
-                warn!(%error, "what is too old stays for now");
+                warn!(%error, "what is too old could not be deleted; it is tried again in an hour");
                 self.clean_at = now + cleaning::EVERY;
             }
         }

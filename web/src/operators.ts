@@ -21,7 +21,7 @@ export const STATES: OperatorState[] = [
 export const nameOf = (id: string | null | undefined) => operators.value.get(id ?? "")?.name || id || "–";
 
 /** Whom one consults: a colleague, a queue, a seat where nobody sits, or a number. */
-function whom({ operator, whom, to }: Consulting): string {
+export function consulted({ operator, whom, to }: Consulting): string {
   if (operator) return nameOf(operator);
   if (!whom) return number(to.replace(/^\S+ /, ""));
   if ("queue" in whom) return queues.value.get(whom.queue)?.name || whom.queue;
@@ -33,7 +33,7 @@ export function doing({ state, part, consults }: OperatorNow): string {
   const t = words.value;
   if (state === "outbound" && part) return inWords(part, t.doing, t.doingSoon);
   if (!consults) return t.state[state];
-  return (consults.caller_hears ? t.doing.conference : t.doing.consulting)(whom(consults));
+  return (consults.caller_hears ? t.doing.conference : t.doing.consulting)(consulted(consults));
 }
 
 /** What they do there, told to themselves. */

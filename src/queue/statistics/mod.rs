@@ -429,6 +429,4 @@ impl Statistics {
         }
         count(self.contacts.entry((of, Self::interval(at))).or_default());
     }
-
-    // -----------------------------------------------------------------------------------------
 }

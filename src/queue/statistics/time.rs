@@ -1,4 +1,5 @@
-//! How operators spend their time. While the house is away they spend none.
+//! How operators spend their time. While the house is away they spend none, but wrap-up goes on: it ends when it would
+//! have ended.
 
 use std::time::Duration;
 
@@ -37,7 +38,11 @@ impl Statistics {
         while from < at {
             let interval = Self::interval(from);
             let until = at.min(interval + INTERVAL);
-            self.spend(operator, interval, &was, until.since(from).saturating_sub(self.away_between(from, until)));
+            let away = match was {
+                OperatorState::WrapUp { .. } => Duration::ZERO,
+                _ => self.away_between(from, until),
+            };
+            self.spend(operator, interval, &was, until.since(from).saturating_sub(away));
             from = until;
         }
     }

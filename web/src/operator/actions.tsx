@@ -2,9 +2,9 @@
 
 import { type Act, KEYS, label } from "../keys";
 import { words } from "../language";
+import { consulted } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import * as phones from "../phone/phone";
-import { whom } from "./call-panel";
 import { call, desk, directory, emergency, emergencyName, hangUp, hold, order, pauseRecording, phone } from "./desk";
 
 export type Window_ = "notReady" | "keypad" | "consult" | "transfer" | "devices" | "help" | "signOut";
@@ -103,7 +103,7 @@ export function Actions({ show }: { show: (what: Window_) => void }) {
   // Somebody else's call, in which one is asked: what belongs to it is theirs.
   if (!can.mine) return <Asked show={show} />;
   const consulting = can.complete ? call.value?.consulting : null;
-  const leftTo = can.leaves ? emergencyName(can.leaves) : consulting ? whom(consulting.to) : null;
+  const leftTo = can.leaves ? emergencyName(can.leaves) : consulting ? consulted(consulting) : null;
   return (
     <>
       <div class="actions" role="toolbar" aria-label={words.value.supervisor.actions}>

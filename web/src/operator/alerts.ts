@@ -6,8 +6,8 @@ import { calls } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
 import { words } from "../language";
+import { consulted } from "../operators";
 import { say } from "../parts/toast";
-import { whom } from "./call-panel";
 import { asked, call, desk, phone } from "./desk";
 
 let shown: Notification | null = null;
@@ -38,7 +38,9 @@ function watchConsultation(): void {
     const was = former;
     const { consulting, id } = now ?? {};
     former =
-      mine && id && consulting ? { call: id, who: whom(consulting.to), talked: consulting.stage === "talking" } : null;
+      mine && id && consulting
+        ? { call: id, who: consulted(consulting), talked: consulting.stage === "talking" }
+        : null;
     if (!was || former) return;
     const ended = asked.peek()?.call === was.call && asked.peek()?.order;
     if (ended === "return" || ended === "complete" || ended === "hang_up" || ended === "transfer") return;

@@ -7,7 +7,7 @@ import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
 import { type Act, KEYS, label } from "../keys";
 import { called, open, words } from "../language";
-import { isHeard, partOf } from "../operators";
+import { consulted, isHeard, partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Note as NoteOf, Stage } from "../words";
 import { Actions, type Window_ } from "./actions";
@@ -38,18 +38,10 @@ import {
   writing,
 } from "./desk";
 
-export function whom(id: string): string {
-  const of = directory.value;
-  const bare = id.replace(/^(operator|seat|queue) /, "");
-  const found =
-    of.operators.find((one) => one.id === bare) ??
-    of.queues.find((one) => one.id === bare) ??
-    of.emergencies.find((one) => one.id === bare);
-  return found ? found.name || found.id : number(bare);
-}
+const colleague = (id: string) => directory.value.operators.find((one) => one.id === id)?.name || id;
 
 /** Who wrote something: an operator, or another who may sign in. */
-const author = (id: string) => directory.value.people?.[id] || whom(id);
+const author = (id: string) => directory.value.people?.[id] || colleague(id);
 
 const queueName = (id: string | null | undefined) => (id ? queues.value.get(id)?.name || id : "–");
 
@@ -93,7 +85,7 @@ function Situation({ of }: { of: CallNow }) {
   } else if (of.caller_gone) {
     lines.push({ text: t.callerGone, state: "warning" });
   } else if (of.consulting) {
-    const who = whom(of.consulting.to);
+    const who = consulted(of.consulting);
     const talking = of.consulting.stage === "talking";
     if (of.stage === "conference") lines.push({ text: `${three}: ${who}`, state: "talking" });
     else lines.push({ text: talking ? t.consulting(who) : t.consultRinging(who), state: "consulting" });
@@ -117,7 +109,7 @@ function Situation({ of }: { of: CallNow }) {
   for (const { operator, mode, stage } of of.supervised_by) {
     // Who only listens is not told of: supervisors listen to how it is without them. Who is still rung says nothing yet.
     if (mode !== "listen" && stage !== "ringing" && operator !== mine?.id)
-      lines.push({ text: `${t.supervised[mode]} · ${whom(operator)}`, state: "consulting" });
+      lines.push({ text: `${t.supervised[mode]} · ${colleague(operator)}`, state: "consulting" });
   }
   return (
     <div role="status" class="situations">
@@ -188,7 +180,7 @@ function History({ of }: { of: CallNow }) {
               <span>{when(one.arrived_at, t.common)}</span>
               <span>{open(t.admin.outcomeOf, one.outcome)}</span>
               <span class="soft">{queueName(one.queue)}</span>
-              <span class="soft">{one.operator ? whom(one.operator) : ""}</span>
+              <span class="soft">{one.operator ? colleague(one.operator) : ""}</span>
               {(one.notes ?? []).map((note) => (
                 <span key={note.by} class="history-note">
                   {note.text} <span class="soft">{author(note.by)}</span>

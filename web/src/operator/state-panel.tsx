@@ -3,11 +3,10 @@
 import { connection } from "../board";
 import { now } from "../clock";
 import { open, words } from "../language";
-import { isHeard, partOf } from "../operators";
+import { consulted, isHeard, partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
-import { whom } from "./call-panel";
 import { call, clockFrom, cut, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
 
 /** Board and phone tell of a ring within so much of each other, in ms. */
@@ -40,7 +39,7 @@ function hint(operator: OperatorNow): string {
   if (call.value?.caller_gone) return t.operator.callerGone;
   const asked = call.value?.consulting;
   if (stage === "consulting" && asked)
-    return (asked.stage === "talking" ? t.operator.consulting : t.operator.consultRinging)(whom(asked.to));
+    return (asked.stage === "talking" ? t.operator.consulting : t.operator.consultRinging)(consulted(asked));
   if (stage === "conference") return t.operator.conference;
   return t.stateHint[operator.state];
 }
