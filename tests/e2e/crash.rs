@@ -1,15 +1,15 @@
 //! Power cuts, ends that were asked for, and second processes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::house::{Files, House, hotline};
+use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Softphone;
 
-fn statistics(house: &House, format: &str) -> String {
+fn statistics(house: &House, by: &str, format: &str) -> String {
     let mut command = hotline();
-    command.args(["statistics", "--by", "house", "--format", format, "--config"]).arg(house.dir().join("config"));
+    command.args(["statistics", "--by", by, "--format", format, "--config"]).arg(house.dir().join("config"));
     let out = command.arg("--data").arg(house.data()).output().expect("the command runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8_lossy(&out.stdout).to_string()
@@ -17,7 +17,7 @@ fn statistics(house: &House, format: &str) -> String {
 
 /// What it says of the contacts of the house.
 fn counted(house: &House) -> Value {
-    let text = statistics(house, "json");
+    let text = statistics(house, "house", "json");
     let all = serde_json::from_str::<Value>(text.trim()).expect("one line of JSON")["contacts"].clone();
     // How long they wrapped up depends on when the house is open again.
     ["offered", "answered", "answered_within", "restarted", "waiting", "handled", "talk", "hold", "late"]
@@ -42,14 +42,19 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     std::thread::sleep(Duration::from_millis(3000));
     house.kill();
     // Nobody waits or talks in a house that is not there: it is counted as it will be when it is open again.
-    let (while_away, told) = (counted(&house), statistics(&house, "text"));
+    let (while_away, told) = (counted(&house), statistics(&house, "house", "text"));
     // Who was greeted may have come to the line meanwhile.
     let waited = while_away["restarted"].as_u64().unwrap_or_default();
     assert!(waited > 0 && told.contains(&format!("{waited} who waited and 1 who talked were cut off")), "{told}");
     house.start_again();
+    // What it says of its restart is written a moment after it listens.
+    let until = Instant::now() + PATIENCE;
+    while counted(&house) != while_away && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(while_away, counted(&house));
     assert_eq!(while_away["waiting"], 0, "{while_away:#}");
-    assert!(!statistics(&house, "text").contains("not open"));
+    assert!(!statistics(&house, "house", "text").contains("not open"));
     drop((talking, waiting, greeted));
     let records = house.wait_records(4);
     let outcome = |i: usize| records[i]["outcome"].as_str().unwrap_or_default();
@@ -91,6 +96,32 @@ fn a_termination_lets_calls_finish_and_refuses_new_ones() {
     assert!(running.end(), "the running call was cut");
     assert!(house.wait_end().success());
     assert_eq!(house.wait_records(1)[0]["outcome"], "abandoned_in_queue");
+}
+
+#[test]
+fn who_was_ready_in_a_quiet_hour_was_so_until_the_house_closed_and_not_while_it_was_away() {
+    let mut house = House::open(&Files::new(None));
+    let _seat = Softphone::seat(&house, "8001", "open-sesame", &[]);
+    house.wait_log(&["seat reachable"]);
+    let ready = |house: &House| {
+        let text = statistics(house, "operator", "json");
+        let told = text.lines().find_map(|line| {
+            let row: Value = serde_json::from_str(line).expect("a line of JSON");
+            (row["of"] == "1001").then(|| row["presence"]["ready"]["secs"].as_u64().expect("seconds"))
+        });
+        told.unwrap_or_default()
+    };
+    std::thread::sleep(Duration::from_millis(2500));
+    house.signal("TERM");
+    assert!(house.wait_end().success());
+    let at_the_end = ready(&house);
+    assert!(at_the_end >= 2, "{at_the_end}");
+    std::thread::sleep(Duration::from_secs(3));
+    house.start_again();
+    house.signal("TERM");
+    assert!(house.wait_end().success());
+    let again = ready(&house);
+    assert!(again >= at_the_end && again < at_the_end + 3, "{at_the_end} and {again}");
 }
 
 #[test]
