@@ -141,7 +141,7 @@ impl Engine {
     }
 
     pub(super) fn begin_wrap_up(&mut self, slot: Slot, until: Moment, longest: Moment) {
-        if until == self.now() || self.operator(slot).next == Some(Next::SignOut) {
+        if until == self.now() {
             return self.finish_work(slot);
         }
         self.set_activity(slot, Activity::WrapUp { until, longest });

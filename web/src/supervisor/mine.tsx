@@ -6,7 +6,7 @@ import { operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
 import { words } from "../language";
-import { nameOf, partOf } from "../operators";
+import { heardInBarge, nameOf, partOf } from "../operators";
 import { Since } from "../parts/time";
 import { session } from "../people";
 import * as phones from "../phone/phone";
@@ -61,7 +61,9 @@ function Own({ call }: { call: CallNow }) {
       : held || call.stage === "consulting"
         ? t.stateHint.holding
         : call.emergency
-          ? t.operator.emergencyLeave(call.emergency.target)
+          ? (call.emergency.stage === "ringing" ? t.operator.emergencyLeaveRings : t.operator.emergencyLeave)(
+              call.emergency.target,
+            )
           : muted
             ? t.operator.muted
             : t.stateHint.talking;
@@ -115,7 +117,7 @@ function Supervised({
         {soon ?? (
           <>
             <strong>{t.supervising(who(call), t[mode])}</strong> · {nameOf(call.operator)} ·{" "}
-            {unheard ? words.value.operator.mutedAll : t.heardBy[mode]}
+            {unheard ? words.value.operator.mutedAll : mode === "barge" ? heardInBarge(call) : t.heardBy[mode]}
           </>
         )}
       </span>
