@@ -24,6 +24,9 @@ describe("what is noticed", () => {
     await page.context().setOffline(true);
     served.house.cut();
     await page.waitForSelector('[data-bar="connection"]');
+    // Who is in need is not left to a connection that may come back.
+    await page.keyboard.press("Shift+Digit1");
+    await page.waitForSelector('.toasts .wrong:has-text("请用别的电话拨打 110")');
     served.house.operator("1001", { state: "holding" });
     await page.context().setOffline(false);
     await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
@@ -71,6 +74,35 @@ describe("what is noticed", () => {
     await waitState(page, "not_ready");
     await page.waitForSelector('[data-field="phone"][data-value="registered"]');
     await page.waitForSelector('[data-fault="seat_left"]', { state: "detached" });
+    // They signed in at another seat: the key that the fault names is there, and does that.
+    served.house.operator("1001", { state: "ready", seat: "8030" });
+    await page.waitForSelector('[data-fault="seat_left"]');
+    await page.waitForSelector('[data-act="ready"]:has-text("签入")');
+    await page.keyboard.press("r");
+    await waitState(page, "not_ready");
+    expect(asked("PUT /session/seat")).toEqual([{ seat: "8001" }, { seat: "8001" }]);
+  });
+
+  test("what lasts a moment when a call ends is not told", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    await page.evaluate(() => {
+      const seen = new Set<string>();
+      const look = () => {
+        seen.add(document.querySelector('[data-field="hint"]')?.textContent ?? "");
+        if (document.querySelector('[data-act="reclaim"]')) seen.add("reclaim");
+      };
+      Object.assign(window, { seen });
+      new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
+    });
+    // The phone is told before the board.
+    served.house.phones.end(call);
+    await page.waitForTimeout(300);
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    const seen = await page.evaluate(() => [...(window as unknown as { seen: Set<string> }).seen]);
+    expect(seen.join()).toContain("就绪");
+    expect(seen.join()).not.toMatch(/没有声音|reclaim/);
   });
 
   test("who asked to be signed out and still writes is left to write, and nothing of it is lost", async () => {

@@ -392,6 +392,14 @@ describe("the keyboard alone", () => {
     await page.keyboard.type(" 12");
     await page.waitForSelector('[data-field="note-state"]:has-text("已保存")');
     expect(noted().at(-1)).toEqual({ order: "note", text: "lamp 12" });
+    // Who writes without a pause is not left unsaved for long either.
+    await page.keyboard.type("3");
+    await page.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 5_000;
+    });
+    await page.keyboard.type("4");
+    await expect.poll(() => noted().at(-1), { timeout: 1_300 }).toEqual({ order: "note", text: "lamp 1234" });
   });
 
   test("a dialog keeps the focus, and gives it back", async () => {

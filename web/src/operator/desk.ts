@@ -170,9 +170,11 @@ const mePath = () => `/operators/${segment(me.value?.id ?? session.value?.person
 
 /** Whoever is signed out, or signed in at another seat, takes that of this page first; they are ready when they say so once more. */
 export const ready = () =>
-  desk.value.signIn && session.value?.seat
-    ? attempt(() => put("/session/seat", { seat: session.value?.seat }))
-    : attempt(() => post(`${mePath()}/ready`));
+  attempt(async () => {
+    if (desk.value.signIn && session.value?.seat) await put("/session/seat", { seat: session.value.seat });
+    else await post(`${mePath()}/ready`);
+    leaving.value = false;
+  });
 export const notReady = (reason: string) => attempt(() => post(`${mePath()}/not-ready`, { reason }));
 /** The page is left when the present call is over. */
 export const leaving = signal(false);

@@ -2,6 +2,7 @@
 // who took it over.
 
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
@@ -18,7 +19,7 @@ const who = (call: CallNow) => number(callerOf(call), words.value.common.noNumbe
 function Bar({ mode, children }: { mode: string; children: ComponentChildren }) {
   const t = words.value.supervisor;
   return (
-    <section class="card mine" data-state="talking" aria-label={t.mine} data-mode={mode}>
+    <section class="card mine" id="mine" tabIndex={-1} data-state="talking" aria-label={t.mine} data-mode={mode}>
       {children}
     </section>
   );
@@ -111,6 +112,11 @@ function Supervised({
   const t = words.value.supervisor;
   const { muted, session: sip } = phones.phone.value;
   const unheard = muted && mode !== "listen";
+  // Whoever pressed it in an operator's row goes on here.
+  useEffect(() => {
+    if (document.activeElement?.closest("tr[data-operator]"))
+      document.getElementById("mine")?.focus({ preventScroll: true });
+  }, []);
   return (
     <Bar mode={mode}>
       <span class="grow">
