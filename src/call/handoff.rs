@@ -476,7 +476,7 @@ impl Call {
     }
 
     fn try_ended(&mut self, house: &House, outcome: HandoffOutcome) {
-        if let Some(entry) = self.record.handoff.last_mut() {
+        if let Some(entry) = self.record.handoff.last_mut().filter(|entry| entry.ended_at.is_none()) {
             entry.ended_at = Some(house.now);
             entry.outcome = outcome;
         }

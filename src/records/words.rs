@@ -182,6 +182,16 @@ impl Record {
         let in_time = visits().all(|line| line.within_service_level == Some(true));
         (visits().map(|line| line.wait_ms).sum(), visits().next().map(|_| in_time))
     }
+
+    /// The house ended the call: so it ended what was still going on beside the talk.
+    pub fn cut_at(&mut self, at: Moment) {
+        for transfer in self.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
+            (transfer.ended_at, transfer.outcome) = (Some(at), TransferOutcome::Restarted);
+        }
+        for handoff in self.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
+            (handoff.ended_at, handoff.outcome) = (Some(at), HandoffOutcome::Restarted);
+        }
+    }
 }
 
 /// Why nothing was recorded of a talk that should have been.

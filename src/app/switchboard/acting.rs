@@ -231,6 +231,7 @@ impl Switchboard {
             }
             Order::Show { tell } => self.watch.tell(News::Show(tell)),
             Order::Trunks { tell } => drop(tell.send(self.sip.trunks())),
+            Order::Beat { tell } => drop(tell.send(self.beat(now))),
             Order::Call { call, by, order, tell } => {
                 self.last_ticket += 1;
                 self.asked.insert(self.last_ticket, tell);
