@@ -380,6 +380,12 @@ pub enum Output {
         queue: QueueId,
         number: Caller,
     },
+    /// The house was cut off while the customer was on the line: they are to be called once more.
+    CallbackRenewed {
+        contact: CallId,
+        queue: QueueId,
+        number: Caller,
+    },
     CallbackRefused {
         contact: CallId,
         queue: QueueId,

@@ -176,6 +176,25 @@ impl Record {
         self.lines.last()
     }
 
+    /// Why the caller came back to the line of this visit, or of the one from which it was moved on; `None`: they did
+    /// not come back.
+    pub fn returned(&self, visit: &LineRecord) -> Option<Returned<'_>> {
+        let began = visit.joined_at;
+        let sent = |of: &&TransferRecord| of.kind == TransferKind::Blind && of.ended_at == Some(began);
+        let left = |of: &&HandoffRecord| of.ended_at == Some(began) && of.outcome.is_in_vain();
+        if let Some(sent) = self.transfers.iter().rev().find(sent) {
+            return sent.outcome.is_in_vain().then_some(Returned::Transfer(sent));
+        }
+        if let Some(left) = self.handoff.iter().rev().find(left) {
+            return Some(Returned::Emergency(left));
+        }
+        // It was waited for a while whether the phone comes back.
+        let answered = self.lines.iter().filter_map(|line| line.operator.as_ref().and(line.left_at));
+        let talks_since = answered.filter(|at| *at <= began).max()?;
+        let lost = self.lost.iter().rev().find(|lost| lost.back_at.is_none() && lost.at <= began)?;
+        (talks_since <= lost.at).then_some(Returned::Lost(lost))
+    }
+
     /// The visits that are over, as a whole: how long they waited, and whether each was answered in time.
     pub fn sum_of_lines(&self) -> (u64, Option<bool>) {
         let visits = || self.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);

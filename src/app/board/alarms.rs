@@ -1,5 +1,6 @@
 //! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
-//! too long, an emergency came back, nothing can be recorded, the machine's clock was set.
+//! too long, an emergency came back, an emergency service cannot be called, nothing can be recorded, the machine's clock
+//! was set.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use super::calls;
 use super::keeper::Keeper;
 use crate::app::web::called;
 use crate::call::Stage;
+use crate::config::Emergency;
 use crate::http::{self, Alarm, Names};
-use crate::ids::{CallId, QueueId};
+use crate::ids::{CallId, QueueId, TrunkId};
 use crate::moment::Moment;
 use crate::records::{NOT_NOTICED, Record};
+use crate::sip::TrunkView;
 
 /// Of fewer calls a share says nothing.
 const ENOUGH: u64 = 20;
@@ -46,6 +49,21 @@ impl Keeper {
             self.one_way.pop_front();
         }
     }
+}
+
+/// The emergency services to which no way leads: of every trunk to them it is known that it is down.
+fn unreached<'a>(emergencies: &'a [Emergency], trunks: &[TrunkView]) -> Vec<&'a str> {
+    let may_work = |trunk: &TrunkView| trunk.is_up() != Some(false);
+    let leads = |over: &Option<TrunkId>| match over {
+        Some(id) => trunks.iter().find(|trunk| trunk.id == *id).is_none_or(may_work),
+        // Some only bring calls.
+        None => {
+            let mut out = trunks.iter().filter(|trunk| trunk.is_up().is_some() || !trunk.to.is_empty()).peekable();
+            out.peek().is_none() || out.any(may_work)
+        }
+    };
+    let is_unreached = |target: &&Emergency| !target.ways.iter().any(|(over, _)| leads(over));
+    emergencies.iter().filter(is_unreached).map(|target| target.id.as_str()).collect()
 }
 
 pub(super) fn see_to(keeper: &Keeper, now: Moment) {
@@ -92,6 +110,12 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         let text = format!("有市民在等待，曾为其呼叫 {target}，对方未受理");
         raise("emergency", queue, text, format!("a caller waits for whom {target} was called and did not take it"));
     }
+    let unreached = unreached(&keeper.house.emergencies, &keeper.trunks);
+    if !unreached.is_empty() {
+        let text = format!("紧急电话 {} 打不通：所走的中继不通", unreached.join("、"));
+        let text_en = format!("{} cannot be called: the trunk to them is down", unreached.join(", "));
+        raise("emergency_trunk", None, text, text_en);
+    }
     if let Some(why) = &keeper.recording_fault {
         let text = format!("录音无法写入：{why}");
         raise("recording", None, text, format!("recordings cannot be written: {why}"));
@@ -124,5 +148,41 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
             Some(former) => keeper.board.put_alarm(&at, Alarm { since: former.since.clone(), ..alarm }),
             None => keeper.board.put_alarm(&at, alarm),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(id: &str, trunks: &[Option<&str>]) -> Emergency {
+        let ways = trunks.iter().map(|trunk| (trunk.map(TrunkId::from), id.to_string())).collect();
+        let (id, name, code) = (id.to_string(), String::new(), "*1".to_string());
+        Emergency { id, name, ways, code, confirm: None, ring: Duration::from_secs(60) }
+    }
+
+    fn trunk(id: &str, up: Option<bool>, goes_out: bool) -> TrunkView {
+        let to = goes_out.then(|| ("192.0.2.5:5060".parse().unwrap(), up)).into_iter().collect();
+        TrunkView { id: id.into(), calls: 0, channels: None, registered: None, to, fault: None }
+    }
+
+    #[test]
+    fn a_service_is_unreached_when_every_trunk_to_it_is_known_to_be_down() {
+        let targets = [
+            target("110", &[Some("police")]),
+            target("119", &[Some("police"), Some("carrier")]),
+            target("120", &[None]),
+        ];
+        let check = |police, carrier, expected: &[&str]| {
+            let trunks = [trunk("police", police, true), trunk("carrier", carrier, true), trunk("in", None, false)];
+            assert_eq!(unreached(&targets, &trunks), expected, "{police:?} {carrier:?}");
+        };
+        check(Some(true), Some(true), &[]);
+        check(None, None, &[]);
+        check(Some(false), Some(true), &["110"]);
+        check(Some(false), None, &["110"]);
+        check(None, Some(false), &[]);
+        check(Some(false), Some(false), &["110", "119", "120"]);
+        assert!(unreached(&targets, &[]).is_empty(), "nothing is known yet");
     }
 }

@@ -22,10 +22,11 @@ use crate::app::switches::Flip;
 use crate::app::web::facts;
 use crate::app::webhooks::Webhooks;
 use crate::config::House;
-use crate::http::Board;
+use crate::http::{Board, PartOver};
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::records::{Log, Record, rfc3339};
+use crate::sip::TrunkView;
 
 /// Between two looks at the lines; what happens is told at once.
 const TICK: Duration = Duration::from_millis(500);
@@ -70,6 +71,8 @@ pub struct Keeper {
     /// With whom operators talked last, and since when they had them.
     pub(super) last_talks: BTreeMap<OperatorId, (CallId, Moment)>,
     pub(super) calls: BTreeMap<CallId, Seen>,
+    /// How operators came to be consulted no longer.
+    pub(super) parts_over: BTreeMap<OperatorId, PartOver>,
     pub(super) lines: BTreeMap<QueueId, Line>,
     pub(super) switched: BTreeMap<QueueId, Flip>,
     /// Places in the lines, from 1.
@@ -80,6 +83,8 @@ pub struct Keeper {
     pub(super) one_way: VecDeque<Moment>,
     /// Why the last recording failed, if it did.
     pub(super) recording_fault: Option<String>,
+    /// How the trunks stand.
+    pub(super) trunks: Vec<TrunkView>,
 }
 
 /// However the board's thread ends, whoever watches the house is told: the pages show nothing new any more.
@@ -113,6 +118,7 @@ impl Keeper {
             operators: BTreeMap::new(),
             last_talks: BTreeMap::new(),
             calls: BTreeMap::new(),
+            parts_over: BTreeMap::new(),
             lines: BTreeMap::new(),
             switched: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -120,6 +126,7 @@ impl Keeper {
             changed_operators: BTreeSet::new(),
             one_way: VecDeque::new(),
             recording_fault: None,
+            trunks: Vec::new(),
         };
         let end = End(keeper.health.clone());
         let work = move || {
@@ -235,6 +242,7 @@ impl Keeper {
                 self.changed_calls.insert(seen.id);
                 self.webhooks.saw(&seen.record, &self.house);
                 name_the_call(&mut self.last_talks, &seen);
+                self.saw_parts(&seen);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
@@ -273,6 +281,7 @@ impl Keeper {
         for operator in self.house.queue.operators.keys().filter(|id| !new.queue.operators.contains_key(*id)) {
             self.board.remove_operator(operator.as_str());
             self.last_talks.remove(operator);
+            self.parts_over.remove(operator);
         }
         for schedule in self.house.schedules.keys().filter(|id| !new.schedules.contains_key(*id)) {
             self.board.remove_schedule(schedule.as_str());
@@ -298,6 +307,7 @@ impl Keeper {
         self.health.store(Arc::new(health));
         meters::count_strangers(guard);
         meters::measure_trunks(&trunks);
+        self.trunks = trunks;
         meters::measure_store(backlog, healthy);
         self.switched = switched;
         self.take_lines(lines);

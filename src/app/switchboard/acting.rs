@@ -90,7 +90,8 @@ impl Switchboard {
                 self.sockets.let_go(connection);
             }
         }
-        if matches!(said.output, Output::CallbackTaken { .. } | Output::CallbackEnded { .. }) {
+        use Output::{CallbackEnded, CallbackRenewed, CallbackTaken};
+        if matches!(said.output, CallbackTaken { .. } | CallbackRenewed { .. } | CallbackEnded { .. }) {
             self.sip.set_waiting(now, self.queue.has_callbacks());
         }
         self.calls.handle(now, Event::Queue(said.output));

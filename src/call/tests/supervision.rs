@@ -6,7 +6,7 @@ use crate::call::{Event, NotDone, Order, Reached, Stage, Supervision, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
-use crate::records::{Outcome, TransferOutcome};
+use crate::records::{Outcome, Returned, TransferOutcome};
 use crate::sip::{self, Source};
 
 fn supervise(mode: Supervision) -> Order {
@@ -329,6 +329,7 @@ fn a_phone_that_comes_back_finds_its_caller() {
 fn a_phone_that_stays_away_leaves_its_caller_to_the_next() {
     for how in ["flow", "sound", "signalling"] {
         let (mut house, _, caller, seat) = talk();
+        house.pass(5 * SECOND);
         match how {
             "flow" => {
                 house.tell(Event::Sip(sip::Event::FlowLost { leg: seat }));
@@ -346,9 +347,11 @@ fn a_phone_that_stays_away_leaves_its_caller_to_the_next() {
         assert!(house.are_joined(caller, next), "{how}");
         house.hangs_up(caller);
         let record = house.records().remove(0);
-        assert_eq!((record.operator, record.outcome), (Some("1002".into()), Some(Outcome::Answered)));
+        assert_eq!((record.operator.clone(), record.outcome), (Some("1002".into()), Some(Outcome::Answered)));
         assert_eq!((record.lost.len(), record.lost[0].operator.as_str()), (1, "1001"), "{how}");
         assert_eq!(record.lost[0].back_at, None);
+        let back: Vec<_> = record.lines.iter().map(|visit| record.returned(visit)).collect();
+        assert_eq!(back, [None, Some(Returned::Lost(&record.lost[0]))], "{how}");
     }
 }
 

@@ -75,6 +75,10 @@ fn who_had_the_callers_of_former_times_and_which_lines_they_visited_is_found() {
     rewrite(dir.path(), 3000, "'{'");
     let before: Vec<_> = WHOSE.iter().map(|(operator, queue)| found(*operator, *queue)).collect();
     as_former_version(dir.path());
+    // Whoever asks before that is told what to do.
+    let fault = search(dir.path(), &Filter { operator: Some("1001".into()), ..Filter::default() }, 9).unwrap_err();
+    let told = fault.to_string();
+    assert!(told.contains("start this one on them once (`hotline serve`)") && !told.contains("no such"), "{told}");
     let (store, ..) = open(dir.path());
     store.close();
     let after: Vec<_> = WHOSE.iter().map(|(operator, queue)| found(*operator, *queue)).collect();
