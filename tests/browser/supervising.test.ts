@@ -143,7 +143,8 @@ describe("the supervisor's page", () => {
   test("whom a colleague consults answers, mutes and hangs up by keys, and is told how it ended", async () => {
     const call = "asked";
     served.house.operator("1010", { state: "outbound", part: { call, act: "consulted", stage: "ringing", operator: "1004" } });
-    served.house.phones.ring("8010", call, "13812345678");
+    // As soon as the phone of the page is there.
+    await expect.poll(() => served.house.phones.ring("8010", call, "13812345678")).toBe(true);
     await page.waitForSelector('[data-mode=""] [data-act="answer"]');
     await page.keyboard.press("a");
     await page.waitForSelector('[data-mode=""] [data-act="mute"]:not([disabled])');

@@ -240,4 +240,43 @@ mod tests {
         let calls = [(CallId(7), back), (CallId(1), seen(Stage::Menu))].into();
         assert_eq!([3, 1, 9].map(|id| call_of(&calls, CallId(id))), [7, 1, 9].map(CallId));
     }
+
+    #[test]
+    fn why_a_caller_is_back_is_told_until_somebody_turns_to_others_with_them() {
+        let told = |record: &Record| returned(record, |at| at.as_micros().to_string());
+        let mut record = seen(Stage::Ringing).record;
+        let visit = |at: u64, left_at: u64| {
+            serde_json::from_value(serde_json::json!({
+                "queue": "citizen", "joined_at": at, "left_at": left_at, "outcome": "answered", "operator": "1001",
+                "wait_ms": 0, "within_service_level": true,
+            }))
+            .unwrap()
+        };
+        let sent = |at: u64, outcome: &str| {
+            serde_json::from_value(serde_json::json!({
+                "kind": "blind", "by": "1001", "to": "seat 8002", "operator": "1002", "at": at, "answered_at": null,
+                "ended_at": at + 1, "outcome": outcome,
+            }))
+            .unwrap()
+        };
+        record.lines.push(visit(1, 2));
+        assert_eq!(told(&record), None, "they come for the first time");
+        record.transfers.push(sent(7, "busy"));
+        record.lines.push(visit(8, 9));
+        let busy = http::Returned {
+            why: "busy".into(),
+            by: "1001".into(),
+            to: Some("seat 8002".into()),
+            operator: Some("1002".into()),
+            at: "8".into(),
+        };
+        assert_eq!(told(&record), Some(busy));
+        record.transfers.push(sent(10, "transferred"));
+        assert_eq!(told(&record), None, "that is long past");
+        let lost = serde_json::json!({ "operator": "1003", "seat": "8003", "at": 15, "back_at": null });
+        record.lost.push(serde_json::from_value(lost).unwrap());
+        record.lines.push(visit(20, 21));
+        let told = told(&record).map(|back| (back.why, back.by, back.to));
+        assert_eq!(told, Some(("lost".into(), "1003".into(), None)));
+    }
 }
