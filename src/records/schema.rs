@@ -95,7 +95,10 @@ const MIGRATIONS: &[Step] = &[Step::Whole("
         SELECT one.atom, call_id FROM some, json_tree(record, '$.lines') AS one
         WHERE one.key = 'queue';
 ",
-}];
+}, Step::Whole("
+    CREATE INDEX calls_back ON calls (json_extract(record, '$.to'), call_id)
+        WHERE ended_at IS NOT NULL AND json_extract(record, '$.callback_of') IS NOT NULL;
+")];
 
 /// The same for the file of those who may come in.
 const ACCESS_MIGRATIONS: &[Step] = &[

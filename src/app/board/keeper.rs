@@ -85,6 +85,8 @@ pub struct Keeper {
     pub(super) recording_fault: Option<String>,
     /// How the trunks stand.
     pub(super) trunks: Vec<TrunkView>,
+    /// Calls with an emergency service that ended with the process before.
+    pub(super) cut_emergencies: Vec<Record>,
 }
 
 /// However the board's thread ends, whoever watches the house is told: the pages show nothing new any more.
@@ -127,11 +129,13 @@ impl Keeper {
             one_way: VecDeque::new(),
             recording_fault: None,
             trunks: Vec::new(),
+            cut_emergencies: Vec::new(),
         };
         let end = End(keeper.health.clone());
         let work = move || {
             let _end = end;
             let began = clock.now();
+            keeper.cut_emergencies = alarms::cut_emergencies(&keeper.data, began);
             keeper.board.put_facts(&keeper.time(began), facts(&keeper.house, version));
             // What is younger than the log is heard as news.
             keeper.begin_day(began, Moment::from_micros(u64::MAX));

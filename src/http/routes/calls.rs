@@ -101,12 +101,18 @@ pub async fn caller(
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Value>>, Problem> {
-    let record = record(&web, &who, &id).await?;
-    let (data, zone) = (web.data.clone(), web.zone.clone());
-    let find = move || {
-        let number = if record.callback_of.is_some() { &record.to } else { &record.from };
-        Ok(records::caller(&data, number, &record, CONTACTS)?)
+    let call = call_id(&id)?;
+    let number = match record(&web, &who, &id).await {
+        Ok(record) if record.callback_of.is_some() => record.to,
+        Ok(record) => record.from,
+        // Operators are rung for a callback before there is a record of it.
+        Err(missing) => {
+            let open = web.board.call(&id).and_then(|open| seen(&who, open)).ok_or(missing)?;
+            if open.callback_of.is_some() { open.to } else { open.from.unwrap_or_default() }
+        }
     };
+    let (data, zone) = (web.data.clone(), web.zone.clone());
+    let find = move || Ok(records::caller(&data, &number, call, CONTACTS)?);
     let found = web.read(find).await?;
     let told = found.iter().filter_map(|record| printed(record, &zone).ok());
     Ok(Json(told.map(|record| with_names(&web.settings(), record)).collect()))

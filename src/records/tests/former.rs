@@ -12,7 +12,7 @@ fn rewrite(dir: &Path, number: u64, change: &str) {
 
 fn as_former_version(dir: &Path) {
     let db = rusqlite::Connection::open(dir.join(schema::FILE)).unwrap();
-    db.execute_batch("DROP TABLE calls_of_operators; DROP TABLE calls_of_queues").unwrap();
+    db.execute_batch("DROP TABLE calls_of_operators; DROP TABLE calls_of_queues; DROP INDEX calls_back").unwrap();
     db.pragma_update(None, "user_version", 6).unwrap();
 }
 
