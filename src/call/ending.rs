@@ -114,7 +114,8 @@ impl Call {
         match &self.state {
             State::Talking(_) => {
                 self.drop_seats_but(house, None);
-                house.queue(Input::TalkEnded { contact: self.id });
+                let contact = self.id;
+                house.queue(if cut { Input::Cut { contact } } else { Input::TalkEnded { contact } });
             }
             State::Onward(onward) => {
                 if onward.is_of_operator() {

@@ -259,6 +259,14 @@ impl Engine {
         }
     }
 
+    /// The house ended the call, and not the caller or the operator.
+    pub(super) fn cut(&mut self, now: Moment, id: CallId) {
+        match self.contacts.get(&id).map(|contact| &contact.state) {
+            Some(ContactState::Talking { .. }) => self.talk_cut(now, now, id),
+            _ => self.leave(now, id, LeftLine::Restarted),
+        }
+    }
+
     fn give_up(&mut self, now: Moment, id: CallId, why: LeftLine) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let place = GaveUp { line: contact.line, since: contact.since, at: now };
@@ -409,11 +417,7 @@ impl Engine {
         for id in contacts {
             let Some(contact) = self.contacts.get(&id) else { continue };
             match contact.state {
-                ContactState::Talking { .. } => {
-                    let contact = contact.clone();
-                    self.talk_ended(now, alive_at, id);
-                    self.call_again(now, contact);
-                }
+                ContactState::Talking { .. } => self.talk_cut(now, alive_at, id),
                 _ if contact.callback.is_some() => self.callback_restarted(now, id),
                 _ => self.leave_line(alive_at, id, LeftLine::Restarted, None),
             }

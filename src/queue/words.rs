@@ -104,7 +104,7 @@ pub enum Input {
     Leave {
         contact: CallId,
     },
-    /// The house's process ends, and cuts off who waits: as a caller who hung up, but it is told apart.
+    /// The house's process ends, and cuts off who waits, or talks: as a caller who hung up, but it is told apart.
     Cut {
         contact: CallId,
     },
