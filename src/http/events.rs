@@ -25,7 +25,9 @@ use super::server::Web;
 use super::signing::{self, Who};
 use super::stream::{Event, Gone, Offset};
 
-/// So often a reader hears something, and it is looked whether they may read on.
+/// So often a reader hears something at least: a page takes nine seconds of silence for a lost connection.
+const ALIVE: Duration = Duration::from_secs(4);
+/// So often it is looked whether they may read on.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events that are read from the ring at once.
 const BATCH: usize = 256;
@@ -80,7 +82,7 @@ pub async fn events(
         over_sse(lines, reader).await;
         drop(place);
     });
-    Sse::new(Coming(coming)).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+    Sse::new(Coming(coming)).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
 }
 
 /// Where one reader is, and what they may see.

@@ -141,7 +141,8 @@ impl Engine {
     }
 
     pub(super) fn begin_wrap_up(&mut self, slot: Slot, until: Moment, longest: Moment) {
-        if until == self.now() || self.operator(slot).next == Some(Next::SignOut) {
+        // Who is in the files no longer has no wrap-up out of which they could become ready.
+        if until == self.now() || self.operator(slot).retired {
             return self.finish_work(slot);
         }
         self.set_activity(slot, Activity::WrapUp { until, longest });

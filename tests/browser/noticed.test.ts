@@ -24,6 +24,9 @@ describe("what is noticed", () => {
     await page.context().setOffline(true);
     served.house.cut();
     await page.waitForSelector('[data-bar="connection"]');
+    // Who is in need is not left to a connection that may come back.
+    await page.keyboard.press("Shift+Digit1");
+    await page.waitForSelector('.toasts .wrong:has-text("请用别的电话拨打 110")');
     served.house.operator("1001", { state: "holding" });
     await page.context().setOffline(false);
     await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
@@ -71,6 +74,57 @@ describe("what is noticed", () => {
     await waitState(page, "not_ready");
     await page.waitForSelector('[data-field="phone"][data-value="registered"]');
     await page.waitForSelector('[data-fault="seat_left"]', { state: "detached" });
+    // They signed in at another seat: the key that the fault names is there, and does that.
+    served.house.operator("1001", { state: "ready", seat: "8030" });
+    await page.waitForSelector('[data-fault="seat_left"]');
+    await page.waitForSelector('[data-act="ready"]:has-text("签入")');
+    await page.keyboard.press("r");
+    await waitState(page, "not_ready");
+    expect(asked("PUT /session/seat")).toEqual([{ seat: "8001" }, { seat: "8001" }]);
+  });
+
+  test("what lasts a moment when a call ends is not told", async () => {
+    const call = await talk();
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    await page.evaluate(() => {
+      const seen = new Set<string>();
+      const look = () => {
+        seen.add(document.querySelector('[data-field="hint"]')?.textContent ?? "");
+        if (document.querySelector('[data-act="reclaim"]')) seen.add("reclaim");
+      };
+      Object.assign(window, { seen });
+      new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
+    });
+    // The phone is told before the board.
+    served.house.phones.end(call);
+    await page.waitForTimeout(300);
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    const seen = await page.evaluate(() => [...(window as unknown as { seen: Set<string> }).seen]);
+    expect(seen.join()).toContain("就绪");
+    expect(seen.join()).not.toMatch(/没有声音|reclaim/);
+  });
+
+  test("who asked to be signed out and still writes is left to write, and nothing of it is lost", async () => {
+    const call = await talk();
+    await page.route("**/api/v1/operators/1001/sign-out", (route) => route.fulfill({ status: 200, json: {} }));
+    await page.keyboard.press("q");
+    await page.waitForSelector('dialog:has-text("不会被挂断")');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    served.house.over(call);
+    served.house.operator("1001", { state: "signed_out", seat: null, call: null });
+    await page.waitForSelector('[data-field="hint"]:has-text("备注写完并保存后离开本页")');
+    await page.keyboard.type(" post");
+    expect(await page.locator('[data-fault="seat_left"]').count()).toBe(0);
+    const left = page.waitForURL(/signin/);
+    await page.keyboard.press("Escape");
+    await left;
+    expect(asked(`POST /calls/${call}/orders`).at(-1)).toEqual({ order: "note", text: "lamp post" });
+    const whats = served.house.asked.map((one) => one.what);
+    expect(whats.lastIndexOf(`POST /calls/${call}/orders`)).toBeLessThan(whats.indexOf("DELETE /session"));
   });
 
   test("signing out in a call cuts nobody off", async () => {
@@ -208,6 +262,42 @@ describe("what is noticed", () => {
     expect(await page.inputValue("#note")).toBe("");
   });
 
+  test("a note in which nobody writes gives the keys back when a call rings; who writes keeps it, and is told which keys answer", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    await page.keyboard.type("lamp");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    served.house.operator("1001", { state: "ready", call: null, wraps_up: null, until: null });
+    await waitState(page, "ready");
+    const next = served.house.ring("1001", "13900003333");
+    // They write: the keys are those of the field, and it is told how it is answered all the same.
+    const answer = (more: string) => page.locator(`[data-call="${next}"][data-stage="ringing"] [data-act="answer"]${more}`);
+    const rings = async () => {
+      await page.keyboard.type("a");
+      return answer(':has(kbd:text-is("Esc"))').count();
+    };
+    await expect.poll(rings).toBe(1);
+    // Nothing is typed for three seconds. Who had not noticed what the keys are now writes on, and refuses nobody.
+    const left = page.evaluate(
+      () =>
+        new Promise((done) => {
+          const press = () => {
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "x", code: "KeyX", bubbles: true }));
+            done(document.activeElement?.id);
+          };
+          document.getElementById("note")?.addEventListener("blur", () => setTimeout(press), { once: true });
+        }),
+    );
+    expect(await left).toBe("note");
+    await answer(':not(:has(kbd:text-is("Esc")))').waitFor();
+    const text = await page.inputValue("#note");
+    expect(text).toMatch(/^lampa+$/);
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-act="mute"]:not([disabled])');
+    await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1)).toEqual({ order: "note", text });
+  });
+
   test("whose caller goes on with others is told so, and not when the caller was here again and hung up", async () => {
     const call = await talk();
     const former = served.house.calls.get(call);
@@ -332,6 +422,7 @@ describe("what is noticed", () => {
 
   test("a second tab gets the phone only when asked for it, and the first one tells so", async () => {
     const call = await talk();
+    const reclaims = () => orders().filter((one) => one === "reclaim").length;
     await page.waitForSelector('[data-act="mute"]:not([disabled])');
     const second = await person.open(`${served.url}/operator`);
     const has = (tab: Page) => tab.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 20_000 });
@@ -343,9 +434,21 @@ describe("what is noticed", () => {
     await has(page);
     expect(orders()).toEqual([]);
 
+    // What is noted here is there when one goes on there, and nothing of it is overwritten.
+    await second.waitForSelector("#note");
+    await page.bringToFront();
+    await page.keyboard.press("o");
+    await page.keyboard.type("alpha");
+    await page.keyboard.press("Escape");
+    await second.waitForFunction(() => document.querySelector<HTMLTextAreaElement>("#note")?.value === "alpha");
     await second.click('[data-bar="elsewhere"] button');
     await has(second);
-    expect(orders()).toEqual(["reclaim"]);
+    await second.bringToFront();
+    await second.keyboard.press("o");
+    await second.keyboard.type(" beta");
+    await second.keyboard.press("Escape");
+    await expect.poll(() => served.house.calls.get(call)?.notes?.[0]?.text).toBe("alpha beta");
+    expect(reclaims()).toBe(1);
     await page.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
     expect(await page.textContent("main")).not.toMatch(/市民能听到您|电话就绪/);
     expect(await page.locator('[data-act="reclaim"]').count()).toBe(0);
@@ -355,13 +458,14 @@ describe("what is noticed", () => {
     await page.waitForTimeout(2_500);
     await page.click('[data-bar="elsewhere"] button');
     await has(page);
+    await page.waitForFunction(() => document.querySelector<HTMLTextAreaElement>("#note")?.value === "alpha beta");
     await second.waitForSelector('.state-words:has-text("您在另一个标签页通话")');
     await second.waitForTimeout(2_500);
     await second.click('[data-bar="elsewhere"] button');
     await has(second);
     await second.close();
     await has(page);
-    expect(orders()).toEqual(["reclaim", "reclaim", "reclaim", "reclaim"]);
+    expect(reclaims()).toBe(4);
     expect(served.house.calls.get(call)?.stage).toBe("talking");
     expect(await page.locator('[data-bar="elsewhere"]').count()).toBe(0);
   });

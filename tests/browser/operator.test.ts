@@ -126,6 +126,13 @@ describe("the keyboard alone", () => {
     served.house.call(call, { ...others, stage: "conference", consulting: { ...consulting, stage: "talking", caller_hears: true } });
     served.house.operator("1001", { state: "outbound", part: { call, act: "conference", stage: "talking", operator: "1006" } });
     await page.waitForSelector('.situation:has-text("市民能听到您")');
+    const consulted = { ...consulting, stage: "talking" as const };
+    served.house.call(call, { ...others, stage: "conference", caller_gone: true, emergency: { target: "110", stage: "talking" }, consulting: consulted });
+    const colleague = served.house.operators.get("1006")?.name;
+    await page.waitForSelector(`.situation:has-text("来电人已挂断；您与 ${colleague}、应急部门仍在通话。")`);
+    await page.waitForSelector(`[data-field="hint"]:has-text("来电人已挂断；您与 ${colleague}、应急部门仍在通话。")`);
+    expect(await page.textContent("main")).not.toMatch(/听音乐|市民能听到您/);
+    served.house.call(call, { caller_gone: false, emergency: null });
     served.house.call(call, { ...others, operator: "1001", seat: "8001", stage: "talking", consulting: null });
     served.house.operator("1001", { state: "talking", call, part: null });
     await page.waitForSelector('[data-act="hold"]:not([disabled])');
@@ -244,24 +251,31 @@ describe("the keyboard alone", () => {
 
   test("one key for the ambulance", async () => {
     await talk();
-    await page.keyboard.press("Shift+Digit3");
+    await page.click('[data-act="emergency3"]', { clickCount: 2, delay: 60 });
     await page.waitForSelector('.situation[data-state="urgent"]');
-    expect(served.house.asked.at(-1)?.body).toEqual({ order: "hand_off", target: "120" });
+    await page.keyboard.press("Shift+Digit3");
+    await page.keyboard.press("Shift+Digit3");
+    await page.waitForSelector('.situation:has-text("正在呼叫 120")');
+    expect(asked(`POST /calls/${served.house.operators.get("1001")?.call}/orders`)).toEqual([{ order: "hand_off", target: "120" }]);
   });
 
   test("in an emergency it is told how to leave it, and what only fails is not offered", async () => {
     const call = await talk();
     await page.keyboard.press("Shift+Digit1");
     await page.waitForSelector('.situation:has-text("正在呼叫 110")');
-    await page.waitForSelector('.situation:has-text("您挂断后，市民留给 110；再按 ⇧1，110 退出")');
+    await page.waitForSelector('.situation:has-text("您挂断后，市民等 110 接听；没有接通就排到队首。再按 ⇧1，110 退出")');
     const offered = () => page.locator(".actions button:not([disabled])").evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset.act));
     served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "talking" } });
     await page.waitForSelector('.situation:has-text("110 已接通")');
     expect(await offered()).toEqual(["mute", "keypad", "hangUp"]);
     expect(await page.textContent('[data-act="hangUp"]')).toContain("交给 110");
+    await page.waitForSelector('.situation:has-text("您挂断后，市民留给 110。再按 ⇧1")');
     await page.waitForSelector('[data-act="emergency1"][aria-pressed="true"]:has-text("请其退出")');
+    // Pressed once more on purpose, and not as the second half of one press.
+    await page.waitForTimeout(2_000);
     await page.keyboard.press("Shift+Digit1");
-    await expect.poll(() => orders().slice(-2)).toEqual(["hand_off", "hand_off"]);
+    await page.waitForSelector('.toasts :text-is("110 已退出，您继续与市民通话。")');
+    expect(orders().slice(-2)).toEqual(["hand_off", "hand_off"]);
     served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "confirmed" } });
     await page.waitForSelector('.situation:has-text("110 已确认受理")');
     await page.waitForSelector('[data-act="emergency1"][disabled]');
@@ -328,6 +342,18 @@ describe("the keyboard alone", () => {
     await page.keyboard.press("m");
     served.house.call(call, { caller_gone: true });
     await page.waitForSelector('.chip[data-state="conference"]:text-is("来电人已挂断")');
+    await page.waitForSelector('.state-words:has-text("来电人已挂断；您与应急部门仍在通话")');
+    // With a colleague beside them there is no caller to go back to either, and no three-way.
+    const consulting = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };
+    served.house.call(call, { consulting });
+    const name = served.house.operators.get("1006")?.name;
+    await page.waitForSelector(`.state-words:has-text("来电人已挂断；您与 ${name}、应急部门仍在通话")`);
+    await waitState(page, "talking");
+    await page.waitForSelector('[data-field="state"]:text-is("通话中")');
+    expect(await page.locator('[data-act="back"], [data-act="threeWay"], [data-act="complete"]').count()).toBe(0);
+    served.house.call(call, { caller_gone: false, consulting: { ...consulting, caller_hears: true } });
+    await page.waitForSelector('.situation:has-text("四方通话中")');
+    served.house.call(call, { caller_gone: true, consulting: null });
     await page.waitForSelector('.state-words:has-text("来电人已挂断；您与应急部门仍在通话")');
     expect(await page.textContent("main")).not.toMatch(/三方|市民留给/);
     expect(await page.textContent('[data-act="hangUp"]')).toContain("挂断");
@@ -400,6 +426,14 @@ describe("the keyboard alone", () => {
     await page.keyboard.type(" 12");
     await page.waitForSelector('[data-field="note-state"]:has-text("已保存")');
     expect(noted().at(-1)).toEqual({ order: "note", text: "lamp 12" });
+    // Who writes without a pause is not left unsaved for long either.
+    await page.keyboard.type("3");
+    await page.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 5_000;
+    });
+    await page.keyboard.type("4");
+    await expect.poll(() => noted().at(-1), { timeout: 1_300 }).toEqual({ order: "note", text: "lamp 1234" });
   });
 
   test("a dialog keeps the focus, and gives it back", async () => {

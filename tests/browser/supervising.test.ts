@@ -21,7 +21,7 @@ describe("the supervisor's page", () => {
     await page.click('[data-mode="listen"] button:text-is("耳语")');
     await page.waitForSelector('[data-mode="whisper"]:has-text("只有话务员听到您")');
     expect(last()?.body).toEqual({ order: "supervise", mode: "whisper" });
-    await page.click('[data-mode="whisper"] button:has-text("退出监听")');
+    await page.click('[data-mode="whisper"] button:has-text("退出通话")');
     await page.waitForSelector('[data-mode="whisper"]', { state: "detached" });
   });
 
@@ -94,6 +94,24 @@ describe("the supervisor's page", () => {
     await bar.getByRole("button", { name: "挂断" }).click();
     await bar.waitFor({ state: "detached" });
     expect(served.house.calls.has(call)).toBe(false);
+  });
+
+  test("who hears a supervisor who barges in is told as it is: on hold and while a colleague is consulted the caller hears music", async () => {
+    const [id, call] = [...served.house.calls].find(([, one]) => one.stage === "talking") ?? ["", null];
+    const name = served.house.operators.get(call?.operator ?? "")?.name;
+    const other = served.house.operators.get("1006")?.name;
+    await page.locator(`tr[data-operator="${call?.operator}"]`).getByRole("button", { name: "强插" }).click();
+    const bar = page.locator('[data-mode="barge"]');
+    const told = (text: string) => bar.locator(`:scope:has-text("${text}")`).waitFor();
+    await told(`${name} 和市民都能听到您。`);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("mine");
+    served.house.call(id, { stage: "holding" });
+    await told(`${name} 能听到您；市民在听音乐。`);
+    const consulting = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };
+    served.house.call(id, { stage: "consulting", consulting });
+    await told(`${name} 和 ${other} 能听到您；市民在听音乐。`);
+    served.house.call(id, { stage: "conference", consulting: { ...consulting, caller_hears: true } });
+    await told("通话各方都能听到您。");
   });
 
   test("a supervisor who is still rung is not told of as listening", async () => {
@@ -189,7 +207,15 @@ describe("the supervisor's page", () => {
   });
 
   test("opens and closes, and tells everybody something", async () => {
+    // One press closes nothing, nor do two.
+    await page.focus('[data-schedule="hotline"] button:text-is("关闭")');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector('dialog:has-text("新来电会听到")');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("dialog", { state: "detached" });
+    expect(last()?.what).not.toContain("/switch");
     await page.click('[data-schedule="hotline"] button:text-is("关闭")');
+    await page.click('dialog button.bad:text-is("关闭")');
     await page.waitForSelector('[data-schedule="hotline"] .chip:has-text("关闭")');
     await page.fill('[data-panel="notices"] textarea', "停水通知");
     await page.click('[data-panel="notices"] button[type="submit"]');

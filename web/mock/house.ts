@@ -65,7 +65,10 @@ export class House {
   readonly elsewhere = new Set<string>();
   private readonly readers = new Set<ServerResponse>();
   private readonly sessions = new Map<string, { who: string; seat: string | null }>();
-  private timers: NodeJS.Timeout[] = [];
+  private timers: NodeJS.Timeout[] = [
+    // Who is told nothing is told that somebody is there, as by the server.
+    setInterval(() => this.readers.forEach((reader) => reader.write(":\n\n")), 4_000),
+  ];
 
   // -------------------------------------------------------------------------------------------
   // What happens in the house
@@ -562,7 +565,8 @@ export class House {
         this.over(id);
         break;
       case "hand_off":
-        this.call(id, { emergency: { target: String(body.target), stage: "ringing" } });
+        if (call?.emergency?.target === body.target) this.call(id, { stage: "talking", emergency: null });
+        else this.call(id, { emergency: { target: String(body.target), stage: "ringing" } });
         break;
       case "pause_recording":
       case "resume_recording":

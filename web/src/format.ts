@@ -118,17 +118,17 @@ export function dateTime(moment: string | null | undefined): string {
   return `${today(date)} ${time(moment, true)}`;
 }
 
-/** `今天 11:28`, `昨天 09:12`, else with its date. */
+/** `今天 11:28`, `昨天 09:12`, `明天 00:38`, else with its date. */
 export function when(
   moment: string | null | undefined,
-  t: { today: string; yesterday: string },
+  t: { today: string; yesterday: string; tomorrow: string },
   now = new Date(),
 ): string {
   const date = new Date(moment ?? "");
   if (Number.isNaN(date.getTime())) return "–";
   const [day, present] = [today(date), today(now)];
-  if (day >= present) return `${t.today} ${time(moment)}`;
-  return day === dayAfter(present, -1) ? `${t.yesterday} ${time(moment)}` : dateTime(moment).slice(0, 16);
+  const named = [t.yesterday, t.today, t.tomorrow].find((_, i) => day === dayAfter(present, i - 1));
+  return named ? `${named} ${time(moment)}` : dateTime(moment).slice(0, 16);
 }
 
 /** A caller's number in groups that can be read aloud: 138 1234 5678, 010 6512 3456. */

@@ -1,10 +1,10 @@
 // How operators are told of in lists and on walls: the order of their states, who works first, and what they do.
 
-import { operators, queues } from "./board";
+import { calls, operators, queues } from "./board";
 import { number } from "./format";
 import { words } from "./language";
 import { target } from "./parts/steps";
-import type { Act, Consulting, Mode, OperatorNow, OperatorState, Part, Returned } from "./words";
+import type { Act, CallNow, Consulting, Mode, OperatorNow, OperatorState, Part, Returned } from "./words";
 
 export const STATES: OperatorState[] = [
   "ready",
@@ -63,7 +63,33 @@ export function doing({ state, part, consults }: OperatorNow): string {
 }
 
 /** What they do there, told to themselves. */
-export const partOf = (part: Part) => inWords(part, words.value.part, words.value.partSoon);
+export function partOf(part: Part): string {
+  const t = words.value;
+  const of = part.stage === "talking" ? calls.value.get(part.call) : undefined;
+  if (of?.caller_gone && isConsulted(part)) return t.partGone(nameOf(part.operator));
+  return of && part.act === "barge" ? heardInBarge(of) : inWords(part, t.part, t.partSoon);
+}
+
+const isConsulted = ({ act }: Part) => act === "consulted" || act === "conference";
+
+/** Who hears a supervisor who speaks in a call: whoever is put aside hears music. */
+export function heardInBarge(of: CallNow): string {
+  const t = words.value;
+  const who = nameOf(of.operator);
+  if (of.caller_gone) return t.barge.gone(who);
+  switch (of.stage) {
+    case "holding":
+      return t.barge.held(who);
+    case "consulting":
+      return of.consulting?.stage === "talking" ? t.barge.consulting(who, consulted(of.consulting)) : t.barge.held(who);
+    case "conference":
+      return t.barge.all;
+    case "lost":
+      return t.barge.lost(who);
+    default:
+      return t.part.barge(who);
+  }
+}
 
 /** By whom they hear is said of such a part: of the muted it is not true. */
 export const isHeard = ({ act }: Part) => act === "conference" || act === "whisper" || act === "barge";

@@ -100,8 +100,8 @@ export function backoff(tries: number, chance: number): number {
 /** Resets within so many ms are too many. */
 const OFTEN = 10_000;
 
-/** The server sends a sign of life every 15 s. */
-const SILENCE = 35_000;
+/** The server sends a sign of life every 4 s; without two of them, in ms, nobody is there. */
+const SILENCE = 9_000;
 
 export interface Listener {
   /** The board is read anew; what comes back is its offset. */

@@ -77,6 +77,39 @@ test("a server that is away is asked again, with what was seen last", async () =
   expect(seen.told).toEqual(["e-1", "e-2"]);
 });
 
+test("a network that is silent without being closed is noticed within ten seconds, and a quiet house is not taken for one", async () => {
+  const ALIVE = 4_000;
+  const encoder = new TextEncoder();
+  const quiet = () =>
+    new Response(
+      new ReadableStream({
+        async start(to) {
+          for (let beats = 0; beats < 5; beats++) {
+            to.enqueue(encoder.encode(":\n\n"));
+            await new Promise((done) => setTimeout(done, ALIVE));
+          }
+        },
+      }),
+    );
+  const began = Date.now();
+  const lost: number[] = [];
+  vi.stubGlobal("fetch", async (_: string, { signal }: RequestInit) => {
+    const response = quiet();
+    const body = response.body?.pipeThrough(new TransformStream(), { ...(signal ? { signal } : {}) });
+    return new Response(body ?? null);
+  });
+  const followed = follow({
+    begin: async () => "e-0",
+    told: () => {},
+    connection: (state) => state === "lost" && lost.push(Date.now() - began),
+    signedOut: () => {},
+  });
+  await vi.advanceTimersByTimeAsync(27_000);
+  followed.close();
+  // The last sign of life came after 16 s.
+  expect(lost.map((ms) => Math.round(ms / 1_000))).toEqual([25]);
+});
+
 test("stops when the session is over", async () => {
   const seen = await run([() => response("", 401)], ["e-0"]);
   expect(seen.out).toBe(true);

@@ -78,18 +78,21 @@ test("an explanation is read in whichever form it comes", () => {
 });
 
 test("days are told as one speaks of them", () => {
-  const t = { today: "today", yesterday: "yesterday" };
+  const t = { today: "today", yesterday: "yesterday", tomorrow: "tomorrow" };
   const now = new Date(2026, 10, 26, 9, 0);
   const at = (...parts: [number, number, number, number, number]) => when(new Date(...parts).toISOString(), t, now);
   expect(at(2026, 10, 26, 0, 0)).toBe("today 00:00");
   expect(at(2026, 10, 25, 23, 59)).toBe("yesterday 23:59");
   expect(at(2026, 10, 24, 8, 5)).toBe("2026-11-24 08:05");
+  expect(at(2026, 10, 26, 23, 59)).toBe("today 23:59");
+  expect(at(2026, 10, 27, 0, 38)).toBe("tomorrow 00:38");
+  expect(at(2026, 10, 28, 8, 5)).toBe("2026-11-28 08:05");
   expect([when(null, t, now), when("nonsense", t, now)]).toEqual(["–", "–"]);
 });
 
 test("times and days are those of the house, wherever the browser is", () => {
   const now = new Date("2026-11-26T15:30:00Z");
-  const t = { today: "today", yesterday: "yesterday" };
+  const t = { today: "today", yesterday: "yesterday", tomorrow: "tomorrow" };
   const seen = (zone: string) => {
     liveIn(zone);
     return [today(now), dateTime(now.toISOString()), when("2026-11-25T20:00:00Z", t, now), minuteAt(now)];

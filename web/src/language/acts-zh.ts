@@ -47,7 +47,7 @@ export const orders: Record<string, string> = {
   hang_up: "挂断",
   reclaim: "接回通话",
   supervise: "监听、耳语或插话",
-  leave_supervision: "退出监听",
+  leave_supervision: "退出通话",
   take_over: "接管",
   pause_recording: "暂停录音",
   resume_recording: "恢复录音",

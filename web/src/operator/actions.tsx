@@ -5,7 +5,8 @@ import { words } from "../language";
 import { consulted } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import * as phones from "../phone/phone";
-import { call, desk, directory, emergency, emergencyName, hangUp, hold, order, pauseRecording, phone } from "./desk";
+import { call, desk, directory, hangUp, hold, order, pauseRecording, phone, writing } from "./desk";
+import { emergency, emergencyName } from "./handing-off";
 
 export type Window_ = "notReady" | "keypad" | "consult" | "transfer" | "devices" | "help" | "signOut";
 
@@ -16,10 +17,10 @@ function Ringing() {
   const t = words.value.operator;
   return (
     <div class="actions" role="toolbar" aria-label={words.value.supervisor.actions}>
-      <KeyButton act="answer" kind="good large" onAct={() => void phones.answer()}>
+      <KeyButton act="answer" kind="good large" writing={writing.value} onAct={() => void phones.answer()}>
         {t.answer}
       </KeyButton>
-      <KeyButton act="hangUp" onAct={hangUp}>
+      <KeyButton act="hangUp" writing={writing.value} onAct={hangUp}>
         {t.reject}
       </KeyButton>
     </div>

@@ -9,18 +9,20 @@ import { type Act, KEYS, label } from "../keys";
 import { called, open, words } from "../language";
 import { cameBack, consulted, isHeard, partOf } from "../operators";
 import { Since } from "../parts/time";
-import type { CallNow, Note as NoteOf, Stage } from "../words";
+import type { CallNow, Emergency, Note as NoteOf, Stage } from "../words";
 import { Actions, type Window_ } from "./actions";
 import { Before } from "./before";
 import {
+  adoptNote,
   beginNote,
   call,
   clockFrom,
+  conferenceOf,
   contacts,
   cut,
   desk,
   directory,
-  emergencyName,
+  goneFrom,
   type Last,
   last,
   me,
@@ -32,11 +34,13 @@ import {
   phone,
   readContacts,
   readNote,
-  saveNote,
+  turnTo,
   wrapsUp,
   writeNote,
   writing,
 } from "./desk";
+import { emergencyName } from "./handing-off";
+import { left } from "./ringing";
 
 const colleague = (id: string) => directory.value.operators.find((one) => one.id === id)?.name || id;
 
@@ -52,12 +56,13 @@ function categoryName(id: string): string {
 }
 
 /** How one leaves an emergency: by hanging up, or without those who were called. */
-function wayOut(target: string, confirmed: boolean): string {
+function wayOut({ target, stage }: Emergency): string {
   const t = words.value.operator;
   const name = emergencyName(target);
-  if (confirmed) return t.emergencyLeave(name);
+  const leaves = stage === "ringing" ? t.emergencyLeaveRings(name) : t.emergencyLeave(name);
+  if (stage === "confirmed") return leaves;
   const act = KEYS[`emergency${directory.value.emergencies.findIndex(({ id }) => id === target) + 1}` as Act];
-  return act ? t.emergencyOut(label(act), name) : t.emergencyLeave(name);
+  return act ? `${leaves}${t.emergencyOut(label(act), name)}` : leaves;
 }
 
 function Situation({ of }: { of: CallNow }) {
@@ -65,7 +70,7 @@ function Situation({ of }: { of: CallNow }) {
   const lines: { text: string; state: string }[] = [];
   const { muted } = phone.value;
   // The muted are not told in the same breath that they are heard.
-  const three = muted ? words.value.stage.conference : t.conference;
+  const three = muted ? words.value.stage.conference : conferenceOf(of);
   if (muted) lines.push({ text: mutedFor(of), state: "warning" });
   const [mine, part] = [me.value, me.value?.part];
   if (cut.value) {
@@ -83,7 +88,7 @@ function Situation({ of }: { of: CallNow }) {
   } else if (part?.call === of.id) {
     if (!muted || !isHeard(part)) lines.push({ text: partOf(part), state: "consulting" });
   } else if (of.caller_gone) {
-    lines.push({ text: t.callerGone, state: "warning" });
+    lines.push({ text: goneFrom(of), state: "warning" });
   } else if (of.consulting) {
     const who = consulted(of.consulting);
     const talking = of.consulting.stage === "talking";
@@ -100,7 +105,7 @@ function Situation({ of }: { of: CallNow }) {
     // With somebody consulted beside them it is said above who hears whom.
     const all = of.stage === "conference" && !of.consulting && !of.caller_gone ? ` · ${three}` : "";
     lines.push({ text: `${told[stage](name)}${all}`, state: "urgent" });
-    if (desk.value.leaves) lines.push({ text: wayOut(target, stage === "confirmed"), state: "info" });
+    if (desk.value.leaves) lines.push({ text: wayOut(of.emergency), state: "info" });
   }
   if (of.emergency_failed && !of.emergency && !of.caller_gone) {
     const { target, at } = of.emergency_failed;
@@ -266,13 +271,8 @@ function Note() {
         maxLength={4000}
         value={note.text}
         onInput={(event) => writeNote(event.currentTarget.value)}
-        onFocus={() => {
-          writing.value = true;
-        }}
-        onBlur={() => {
-          writing.value = false;
-          void saveNote();
-        }}
+        onFocus={() => turnTo(true)}
+        onBlur={() => turnTo(false)}
       />
     </label>
   );
@@ -357,6 +357,10 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
     beginNote(of.id, mineOf(of.notes));
     if (others.peek()?.of === of.id) others.value = null;
   }, [of?.id, talks, writing.value]);
+  const saved = mineOf(of?.notes);
+  useEffect(() => {
+    if (of && talks) adoptNote(of.id, saved);
+  }, [of?.id, talks, saved]);
 
   const there = of !== null || sip !== null;
   const ended = there ? null : wrapsUp.value;
@@ -364,7 +368,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
   const stage = ringing ? "ringing" : (of?.stage ?? "talking");
   const unsaved = Boolean(noted.value?.failed && noted.value.text !== noted.value.saved);
   const its = noted.value && noted.value.call === (talks && of ? of.id : ended?.id);
-  const notes = its || writing.value || unsaved;
+  const notes = its || writing.value || unsaved || noted.value?.call === left.value;
   return (
     <section
       class={`panel call ${ringing ? "rings" : ""} ${there || ended ? "" : "empty"}`}

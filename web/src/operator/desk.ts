@@ -1,13 +1,14 @@
 // What an operator can do now, and how it is asked for. The house says what is; this only reads the board.
 
-import { computed, effect, signal, untracked } from "@preact/signals";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import { get, post, put, segment } from "../api";
 import { calls, connection, operators } from "../board";
 import { callerOf } from "../caller";
 import { askDirectory } from "../directory";
 import { words } from "../language";
+import { consulted } from "../operators";
 import { attempt, say } from "../parts/toast";
-import { session } from "../people";
+import { session, signOut } from "../people";
 import * as phones from "../phone/phone";
 import { after } from "../phone/state";
 import type {
@@ -25,15 +26,18 @@ import type {
 
 export const me = computed<OperatorNow | null>(() => operators.value.get(session.value?.person.id ?? "") ?? null);
 
+/** Board and phone tell of the same over two connections: what one of them lacks for so long, in ms, is not there. */
+const APART = 1_000;
+
 /** States in which nobody talks. */
-const APART: OperatorState[] = ["signed_out", "not_ready", "ready", "wrap_up", "unreachable"];
+const IDLE: OperatorState[] = ["signed_out", "not_ready", "ready", "wrap_up", "unreachable"];
 
 /** The phone, as far as the house knows its call: what is left of a talk that is over is not shown as one. */
 export const phone = computed(() => {
   const [now, state] = [phones.phone.value, me.value?.state];
   const { session } = now;
   const talks = session?.call && session.stage !== "ringing" && !calls.value.has(session.call);
-  return talks && state && APART.includes(state) ? after(now, { is: "over" }) : now;
+  return talks && state && IDLE.includes(state) ? after(now, { is: "over" }) : now;
 });
 
 /** The call on this desk: the one that is mine, the one for which my phone rings, or the one in which I am asked. */
@@ -56,6 +60,9 @@ export const contacts = signal<{ of: string; list: CallRecord[] | null | "unknow
 export const today = signal<Today | null>(null);
 export const callbacks = signal<CallRecord[]>([]);
 
+/** A call of mine rings or goes on, and this page's phone has had no part in it for a while. */
+export const apart = signal(false);
+
 /** Stages in which caller and operator are together. */
 const TOGETHER: Stage[] = ["talking", "holding", "consulting", "conference"];
 
@@ -69,6 +76,8 @@ export const desk = computed(() => {
   const together = mine && stage !== null && TOGETHER.includes(stage);
   const takesPart = mine ? together || stage === "lost" : asked && current.consulting?.stage === "talking";
   const silent = sip === null && takesPart;
+  const away = session.value?.seat && operator?.seat && operator.seat !== session.value.seat;
+  const signIn = operator?.state === "signed_out" || Boolean(away && operator && IDLE.includes(operator.state));
   const deaf = faults.includes("no_sound") || faults.includes("ice_failed");
   return {
     mine,
@@ -79,13 +88,17 @@ export const desk = computed(() => {
     hangUp: sip !== null || together || asked,
     mute: sip?.stage === "talking",
     keypad: sip?.stage === "talking",
-    hold: together && (stage === "talking" || stage === "holding"),
+    hold: together && !current.caller_gone && (stage === "talking" || stage === "holding"),
     held: stage === "holding",
     consult: together && free && (stage === "talking" || stage === "holding"),
     transfer: together && free,
-    back: together && (free || Boolean(current.consulting)) && (stage === "consulting" || stage === "conference"),
+    back:
+      together &&
+      !current.caller_gone &&
+      (free || Boolean(current.consulting)) &&
+      (stage === "consulting" || stage === "conference"),
     complete: together && free && (stage === "consulting" || stage === "conference"),
-    threeWay: together && stage === "consulting" && current.consulting?.stage === "talking",
+    threeWay: together && !current.caller_gone && stage === "consulting" && current.consulting?.stage === "talking",
     /** Who has confirmed stays, and without the caller nobody is left to be called for. */
     emergency:
       together &&
@@ -103,8 +116,10 @@ export const desk = computed(() => {
     silent,
     /** Not while another tab has the phone: the house would ring it there. A session that stands is of no use where the
      * house says that the phone is lost, or nothing comes of it. */
-    reclaim: link !== "elsewhere" && (silent || (mine && (stage === "lost" || (together && deaf)))),
-    ready: operator !== null && operator.state !== "ready" && operator.state !== "offered",
+    reclaim: link !== "elsewhere" && ((silent && apart.value) || (mine && (stage === "lost" || (together && deaf)))),
+    ready: operator !== null && (signIn || operator.state !== "ready") && operator.state !== "offered",
+    /** Before one is ready here. */
+    signIn,
     notReady: operator !== null && operator.state !== "signed_out",
     wrapUp: operator?.state === "wrap_up",
   };
@@ -112,6 +127,22 @@ export const desk = computed(() => {
 
 /** What is on its way between page and house, or page and caller, may not arrive: nothing is told of who hears whom. */
 export const cut = computed(() => connection.value.state === "lost" || phone.value.link === "lost");
+
+{
+  const lacks = computed(() => {
+    const there = me.value?.state === "offered" || desk.value.silent;
+    return there && phone.value.session === null;
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  effect(() => {
+    clearTimeout(timer);
+    if (!lacks.value) apart.value = false;
+    else
+      timer = setTimeout(() => {
+        apart.value = true;
+      }, APART);
+  });
+}
 
 /** Who does not hear the muted: the caller, where nobody else is there. */
 export function mutedFor(of: CallNow | null): string {
@@ -122,13 +153,28 @@ export function mutedFor(of: CallNow | null): string {
   return alone ? t.muted : t.mutedAll;
 }
 
+/** How many are in it. */
+export function conferenceOf(of: CallNow | null): string {
+  const t = words.value.operator;
+  const four = of?.consulting && of.emergency && of.emergency.stage !== "ringing";
+  return four ? t.conferenceFour : t.conference;
+}
+
+/** With whom one talks on. */
+export function goneFrom(of: CallNow): string {
+  const t = words.value.operator;
+  return of.consulting ? t.callerGoneWith(consulted(of.consulting)) : t.callerGone;
+}
+
 const mePath = () => `/operators/${segment(me.value?.id ?? session.value?.person.id ?? "")}`;
 
-/** Whoever is signed out takes their seat again first; they are ready when they say so once more. */
+/** Whoever is signed out, or signed in at another seat, takes that of this page first; they are ready when they say so once more. */
 export const ready = () =>
-  me.value?.state === "signed_out" && session.value?.seat
-    ? attempt(() => put("/session/seat", { seat: session.value?.seat }))
-    : attempt(() => post(`${mePath()}/ready`));
+  attempt(async () => {
+    if (desk.value.signIn && session.value?.seat) await put("/session/seat", { seat: session.value.seat });
+    else await post(`${mePath()}/ready`);
+    leaving.value = false;
+  });
 export const notReady = (reason: string) => attempt(() => post(`${mePath()}/not-ready`, { reason }));
 /** The page is left when the present call is over. */
 export const leaving = signal(false);
@@ -164,14 +210,6 @@ export const transfer = (to: Whom) => order({ order: "transfer", to });
 
 export const pauseRecording = () =>
   order({ order: desk.value.recording === "paused" ? "resume_recording" : "pause_recording" });
-
-export function emergency(index: number): void {
-  const target = directory.value.emergencies[index];
-  if (target && desk.value.emergency) void order({ order: "hand_off", target: target.id });
-}
-
-/** As they are called here; some have no name but their number. */
-export const emergencyName = (id: string) => directory.value.emergencies.find((target) => target.id === id)?.name || id;
 
 export function hangUp(): void {
   if (call.value) asked.value = { call: call.value.id, order: "hang_up" };
@@ -246,14 +284,38 @@ export interface Noted {
   text: string;
   saved: string;
   failed: boolean;
+  /** Here: until then it is as it is saved from elsewhere. */
+  written: boolean;
 }
 export const noted = signal<Noted | null>(null);
 /** Somebody writes in the note: it stays, whatever becomes of the talk. */
 export const writing = signal(false);
 
-/** Who stops writing for so long, in ms, has what was written saved. */
+/** Who writes: until so long, in ms, after the last key. */
+const WRITES = 3_000;
+export const typing = signal(false);
+let still: ReturnType<typeof setTimeout> | undefined;
+
+/** The focus is in the note, or has left it. */
+export function turnTo(note: boolean): void {
+  batch(() => {
+    writing.value = note;
+    types(note);
+  });
+  if (!note) void saveNote();
+}
+
+function types(now: boolean): void {
+  clearTimeout(still);
+  typing.value = now;
+  if (now) still = setTimeout(() => types(false), WRITES);
+}
+
+/** Who stops writing for so long, in ms, has what was written saved; who does not, as often as `OFTEN` says. */
 const PAUSE = 1_500;
+const OFTEN = 5_000;
 let pause: ReturnType<typeof setTimeout> | undefined;
+let unsavedSince: number | null = null;
 
 /** What I noted on a call before, and what others did. */
 export const mineOf = (notes: Note[] | undefined) => notes?.find((note) => note.by === me.value?.id)?.text ?? "";
@@ -264,7 +326,7 @@ export const others = signal<{ of: string; notes: Note[]; went: "on" | "cut" | n
 /** What is not saved yet of calls whose note is no longer shown. */
 const former = new Map<string, string>();
 /** One after the other: an earlier text does not overtake a later one. */
-const sending = new Set<string>();
+const sending = new Map<string, Promise<void>>();
 
 /** Begins the note of a call; what was written for another is saved all the same. */
 export function beginNote(of: string, text: string): void {
@@ -274,7 +336,7 @@ export function beginNote(of: string, text: string): void {
     former.set(before.call, before.text);
     void send(before.call);
   }
-  noted.value = { call: of, text: former.get(of) ?? text, saved: text, failed: false };
+  noted.value = { call: of, text: former.get(of) ?? text, saved: text, failed: false, written: false };
   former.delete(of);
   void send(of);
 }
@@ -310,30 +372,67 @@ export async function readNote(of: string): Promise<void> {
 export function writeNote(text: string): void {
   const note = noted.peek();
   if (!note) return;
-  noted.value = { ...note, text };
+  noted.value = { ...note, text, written: true };
+  types(true);
   clearTimeout(pause);
-  pause = setTimeout(() => void saveNote(), PAUSE);
+  const now = Date.now();
+  unsavedSince ??= now;
+  pause = setTimeout(() => void saveNote(), Math.min(PAUSE, Math.max(0, unsavedSince + OFTEN - now)));
 }
 
 export function saveNote(): Promise<void> {
   clearTimeout(pause);
+  unsavedSince = null;
   const note = noted.peek();
   return note ? send(note.call) : Promise.resolve();
 }
 
-async function send(of: string): Promise<void> {
-  const shown = noted.peek();
-  const text = shown?.call !== of ? former.get(of) : shown.text === shown.saved ? undefined : shown.text;
-  if (text === undefined || sending.has(of)) return;
-  sending.add(of);
-  const done = await order({ order: "note", text }, of);
-  sending.delete(of);
-  if (done && former.get(of) === text) former.delete(of);
-  const now = noted.peek();
-  if (now?.call === of) noted.value = { ...now, saved: done ? text : now.saved, failed: !done };
-  // What was written meanwhile.
-  if (done) void send(of);
+function send(of: string): Promise<void> {
+  const underway = sending.get(of) ?? transmit(of).finally(() => sending.delete(of));
+  sending.set(of, underway);
+  return underway;
 }
+
+/** Also what is written meanwhile. */
+async function transmit(of: string): Promise<void> {
+  for (;;) {
+    const shown = noted.peek();
+    const text = shown?.call !== of ? former.get(of) : shown.text === shown.saved ? undefined : shown.text;
+    if (text === undefined) return;
+    const done = await order({ order: "note", text }, of);
+    if (done && former.get(of) === text) former.delete(of);
+    const now = noted.peek();
+    if (now?.call === of) noted.value = { ...now, saved: done ? text : now.saved, failed: !done };
+    if (!done) return;
+  }
+}
+
+/** What was saved of it from elsewhere: another tab had the page. */
+export function adoptNote(of: string, text: string): void {
+  const note = noted.peek();
+  if (note?.call !== of || note.written || note.text !== note.saved) return;
+  noted.value = { ...note, text, saved: text };
+}
+
+/** This page is the one at which one works, from now on: what is saved is what is written on. */
+export async function takeNote(): Promise<void> {
+  const note = noted.peek();
+  if (!note || note.text !== note.saved) return;
+  noted.value = { ...note, written: false };
+  const found = await get<{ record?: CallRecord }>(`/calls/${segment(note.call)}`).catch(() => null);
+  if (found?.record) adoptNote(note.call, mineOf(found.record.notes));
+}
+
+/** A page is left when what was written is saved; for a house that does not take it no page waits longer, in ms. */
+const SAVES = 10_000;
+
+/** Signs out, unless somebody writes on. */
+export const leave = () =>
+  attempt(async () => {
+    const all = [saveNote(), ...[...former.keys()].map(send)];
+    await Promise.race([Promise.all(all), new Promise((done) => setTimeout(done, SAVES))]);
+    if (!typing.peek()) await signOut();
+  });
 
 /** What was written while the house was not there is saved as soon as it is: once, and not again where it is refused. */
 effect(() => {

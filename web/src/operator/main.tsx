@@ -9,7 +9,7 @@ import { begin } from "../parts/begin";
 import { Elsewhere } from "../parts/elsewhere";
 import { Frame } from "../parts/frame";
 import { attempt } from "../parts/toast";
-import { session, signOut } from "../people";
+import { session } from "../people";
 import * as phones from "../phone/phone";
 import { reclaimWhenLost } from "../phone/reclaiming";
 import { phoneWhileSeated } from "../phone/seated";
@@ -18,6 +18,8 @@ import type { Window_ } from "./actions";
 import * as alerts from "./alerts";
 import { CallPanel } from "./call-panel";
 import * as desk from "./desk";
+import { emergency, watchEmergency } from "./handing-off";
+import { watchRinging } from "./ringing";
 import { Side } from "./side";
 import { StatePanel } from "./state-panel";
 import { Windows } from "./windows";
@@ -25,7 +27,9 @@ import "./operator.css";
 
 function Faults() {
   const t = words.value;
-  const faults = session.value?.seat ? desk.phone.value.faults : (["no_seat"] as const);
+  // Who leaves has left the seat themselves.
+  const known = desk.phone.value.faults.filter((fault) => fault !== "seat_left" || !desk.leaving.value);
+  const faults = session.value?.seat ? known : (["no_seat"] as const);
   return (
     <div role="alert" class="alerts">
       <Elsewhere />
@@ -75,7 +79,7 @@ function doing(what: Act, show: (window: Window_) => void): boolean {
     case "emergency2":
     case "emergency3":
     case "emergency4":
-      return when(can.emergency, () => desk.emergency(Number(what.slice(-1)) - 1));
+      return when(can.emergency, () => emergency(Number(what.slice(-1)) - 1));
     case "note":
       return when(can.note, () => document.getElementById("note")?.focus());
     case "ready":
@@ -141,6 +145,8 @@ effect(() => {
   if (!loaded.value || begun) return;
   begun = true;
   alerts.watch();
+  watchEmergency();
+  watchRinging();
   reclaimWhenLost(
     () => ({ call: desk.call.value, talks: desk.desk.value.silent, rings: desk.desk.value.rungElsewhere }),
     () => void desk.order({ order: "reclaim" }),
@@ -160,9 +166,20 @@ effect(() => {
 effect(() => {
   if (configuration.value > 0) void attempt(desk.readDirectory);
 });
-// Who asked to be signed out in a call leaves when it is over.
+// Who asked to be signed out in a call leaves when it is over, and when they have written what they write.
 effect(() => {
-  if (desk.leaving.value && desk.me.value?.state === "signed_out") void attempt(signOut);
+  if (desk.leaving.value && desk.me.value?.state === "signed_out" && !desk.typing.value) void desk.leave();
+});
+// A page that gets the phone, or is looked at, goes on where another has written.
+let link = desk.phone.value.link;
+effect(() => {
+  const was = link;
+  link = desk.phone.value.link;
+  if (was !== link && link === "elsewhere") void desk.saveNote();
+  if (was === "elsewhere" && link !== "elsewhere") void desk.takeNote();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") void desk.takeNote();
 });
 addEventListener("pagehide", () => void desk.saveNote());
 addEventListener("beforeunload", (event) => {

@@ -7,7 +7,22 @@ import { consulted, isHeard, partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Left, Since } from "../parts/time";
 import type { OperatorNow } from "../words";
-import { call, clockFrom, cut, desk, extend, finish, me, mutedFor, phone, ready } from "./desk";
+import {
+  apart,
+  call,
+  clockFrom,
+  conferenceOf,
+  cut,
+  desk,
+  extend,
+  finish,
+  goneFrom,
+  leaving,
+  me,
+  mutedFor,
+  phone,
+  ready,
+} from "./desk";
 
 /** Board and phone tell of a ring within so much of each other, in ms. */
 const RINGS_WITHIN = 2_000;
@@ -16,6 +31,7 @@ const RINGS_WITHIN = 2_000;
 function hint(operator: OperatorNow): string {
   const t = words.value;
   if (operator.state === "wrap_up") return afterwards(operator.next);
+  if (operator.state === "signed_out" && leaving.value) return t.operator.leavesSoon;
   const rung = operator.state === "offered";
   const talks = operator.state === "talking" || operator.state === "holding" || operator.state === "outbound";
   // Of what another tab says and hears nothing is known here.
@@ -23,7 +39,8 @@ function hint(operator: OperatorNow): string {
     return rung ? t.elsewhere.rings : t.elsewhere.talks;
   // Nor of another phone that registered at the seat after this one.
   const there = phone.value.link === "registered" && !phone.value.session;
-  if (rung && there && now.value - Date.parse(operator.since) > RINGS_WITHIN) return t.elsewhere.ringsAtSeat;
+  if (rung && there && apart.value && now.value - Date.parse(operator.since) > RINGS_WITHIN)
+    return t.elsewhere.ringsAtSeat;
   // Of a house that is not heard of it is not known what its callers hear.
   if (talks && cut.value) return connection.value.state === "live" ? t.operator.linkLost : t.operator.cut;
   if (operator.state === "outbound" && operator.part) {
@@ -34,13 +51,14 @@ function hint(operator: OperatorNow): string {
   if (operator.state !== "talking" && operator.state !== "holding") return t.stateHint[operator.state];
   const stage = call.value?.stage;
   if (stage === "lost") return t.operator.lost;
-  if (there && desk.value.silent) return t.elsewhere.talksAtSeat;
+  // Of what has just ended, or just begins, nothing is said yet.
+  if (desk.value.silent) return there && apart.value ? t.elsewhere.talksAtSeat : "";
   if (phone.value.muted) return mutedFor(call.value);
-  if (call.value?.caller_gone) return t.operator.callerGone;
+  if (call.value?.caller_gone) return goneFrom(call.value);
   const asked = call.value?.consulting;
   if (stage === "consulting" && asked)
     return (asked.stage === "talking" ? t.operator.consulting : t.operator.consultRinging)(consulted(asked));
-  if (stage === "conference") return t.operator.conference;
+  if (stage === "conference") return conferenceOf(call.value);
   return t.stateHint[operator.state];
 }
 
@@ -94,7 +112,11 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
   const { state, next } = operator;
   const part = state === "outbound" ? operator.part : null;
   const mine = can.mine && (state === "talking" || state === "holding") ? call.value : null;
-  const asks = mine?.consulting && (mine.stage === "consulting" || mine.stage === "conference") && t.stage[mine.stage];
+  const asks =
+    mine?.consulting &&
+    !mine.caller_gone &&
+    (mine.stage === "consulting" || mine.stage === "conference") &&
+    t.stage[mine.stage];
   const from = mine ? clockFrom(mine) : operator.since;
   const idle = state === "ready" || state === "not_ready" || state === "signed_out" || state === "unreachable";
   const reason = state === "not_ready" && operator.reason ? open(t.reason, operator.reason) : "";
@@ -102,7 +124,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
     <section class="state" data-state={state} aria-label={t.supervisor.state}>
       <div class="state-now">
         <p class="word" role="status" data-field="state" data-value={state}>
-          {part ? t.act[part.stage === "ringing" ? "rung" : part.act] : (asks ?? t.state[state])}
+          {part ? t.act[part.stage === "ringing" ? "rung" : part.act] : asks || t.state[state]}
         </p>
         <p class="state-clock" data-field="state-clock">
           {state === "wrap_up" && operator.until ? <Left until={operator.until} /> : <Since at={from} />}
@@ -130,7 +152,7 @@ export function StatePanel({ onNotReady }: { onNotReady: () => void }) {
         )}
         {can.ready && (idle || next) && (
           <KeyButton act="ready" kind={idle ? "good" : ""} onAct={() => void ready()}>
-            {state === "signed_out" ? t.operator.signIn : idle || can.wrapUp ? t.operator.ready : t.operator.readyAfter}
+            {can.signIn ? t.operator.signIn : idle || can.wrapUp ? t.operator.ready : t.operator.readyAfter}
           </KeyButton>
         )}
         <KeyButton act="notReady" disabled={!can.notReady} onAct={onNotReady}>

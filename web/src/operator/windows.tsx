@@ -7,12 +7,10 @@ import { open, words } from "../language";
 import { doing } from "../operators";
 import { Dialog } from "../parts/dialog";
 import { Headset } from "../parts/meter";
-import { attempt } from "../parts/toast";
-import { signOut } from "../people";
 import * as phones from "../phone/phone";
 import type { Whom } from "../words";
 import type { Window_ } from "./actions";
-import { consult, desk, directory, me, notReady, signOutAfter, transfer } from "./desk";
+import { consult, desk, directory, leave, me, notReady, signOutAfter, transfer } from "./desk";
 
 function Reasons({ close }: { close: () => void }) {
   const t = words.value;
@@ -255,7 +253,7 @@ function Leave({ close }: { close: () => void }) {
     if (talks) {
       close();
       await signOutAfter();
-    } else if (await attempt(signOut)) phones.stop();
+    } else if (await leave()) phones.stop();
   };
   return (
     <Dialog title={t.common.signOut} onClose={close}>

@@ -9,10 +9,12 @@ interface Props {
   disabled?: boolean;
   kind?: string;
   pressed?: boolean;
+  /** In a field: what leads out of it comes first. */
+  writing?: boolean;
   children: ComponentChildren;
 }
 
-export function KeyButton({ act, onAct, disabled, kind, pressed, children }: Props) {
+export function KeyButton({ act, onAct, disabled, kind, pressed, writing, children }: Props) {
   return (
     <button
       type="button"
@@ -24,6 +26,7 @@ export function KeyButton({ act, onAct, disabled, kind, pressed, children }: Pro
       onClick={onAct}
     >
       <span>{children}</span>
+      {writing && <kbd>Esc</kbd>}
       <kbd>{label(KEYS[act])}</kbd>
     </button>
   );

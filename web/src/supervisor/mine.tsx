@@ -2,13 +2,14 @@
 // who took it over.
 
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { operators, queues } from "../board";
 import { callerOf } from "../caller";
 import { targetName } from "../emergencies";
 import { number, time } from "../format";
 import type { Act } from "../keys";
 import { words } from "../language";
-import { cameBack, nameOf, partOf } from "../operators";
+import { cameBack, heardInBarge, nameOf, partOf } from "../operators";
 import { KeyButton } from "../parts/key-button";
 import { Since } from "../parts/time";
 import { session } from "../people";
@@ -21,7 +22,7 @@ const who = (call: CallNow) => number(callerOf(call), words.value.common.noNumbe
 function Bar({ mode, children }: { mode: string; children: ComponentChildren }) {
   const t = words.value.supervisor;
   return (
-    <section class="card mine" data-state="talking" aria-label={t.mine} data-mode={mode}>
+    <section class="card mine" id="mine" tabIndex={-1} data-state="talking" aria-label={t.mine} data-mode={mode}>
       {children}
     </section>
   );
@@ -67,7 +68,9 @@ function Own({ call }: { call: CallNow }) {
       : held || call.stage === "consulting"
         ? t.stateHint.holding
         : call.emergency
-          ? t.operator.emergencyLeave(call.emergency.target)
+          ? (call.emergency.stage === "ringing" ? t.operator.emergencyLeaveRings : t.operator.emergencyLeave)(
+              call.emergency.target,
+            )
           : muted
             ? t.operator.muted
             : t.stateHint.talking;
@@ -115,13 +118,18 @@ function Supervised({
   const t = words.value.supervisor;
   const { muted, session: sip } = phones.phone.value;
   const unheard = muted && mode !== "listen";
+  // Whoever pressed it in an operator's row goes on here.
+  useEffect(() => {
+    if (document.activeElement?.closest("tr[data-operator]"))
+      document.getElementById("mine")?.focus({ preventScroll: true });
+  }, []);
   return (
     <Bar mode={mode}>
       <span class="grow">
         {soon ?? (
           <>
             <strong>{t.supervising(who(call), t[mode])}</strong> · {nameOf(call.operator)} ·{" "}
-            {unheard ? words.value.operator.mutedAll : t.heardBy[mode]}
+            {unheard ? words.value.operator.mutedAll : mode === "barge" ? heardInBarge(call) : t.heardBy[mode]}
           </>
         )}
       </span>

@@ -1,8 +1,10 @@
 // Opening and closing, of a schedule or of one queue: until when, and why.
 
 import { useState } from "preact/hooks";
+import { queues } from "../board";
 import { comes, time } from "../format";
 import { words } from "../language";
+import { Dialog } from "../parts/dialog";
 import { flip } from "./acts";
 
 interface Switched {
@@ -10,6 +12,7 @@ interface Switched {
   until?: string | null;
   by?: string | null;
   note?: string | null;
+  queues?: string[];
 }
 
 /** Who switched it, until when, and why; nothing where it goes by its rules. */
@@ -32,6 +35,7 @@ export function Switch({ what, id, name, of, done }: Props) {
   const t = words.value.supervisor;
   const [note, setNote] = useState("");
   const [until, setUntil] = useState("");
+  const [asking, setAsking] = useState(false);
   const to = async (where: "open" | "closed" | "auto") => {
     if (!(await flip(what, id, where, note.trim(), where === "auto" ? null : comes(until)))) return;
     setNote("");
@@ -39,8 +43,35 @@ export function Switch({ what, id, name, of, done }: Props) {
     done?.();
   };
   const names = { ...t.switchTo[what], auto: t.switchAuto };
+  // A queue is switched in a window of its own; what is open for all stands on the page, under everybody's pointer.
+  const press = (where: "open" | "closed" | "auto") => {
+    if (what === "schedules" && where === "closed") setAsking(true);
+    else void to(where);
+  };
+  const queueNames = (of.queues ?? []).map((queue) => queues.value.get(queue)?.name || queue);
   return (
     <div class="stack switch">
+      {asking && (
+        <Dialog title={`${names.closed}: ${name}`} leave={words.value.common.cancel} onClose={() => setAsking(false)}>
+          <div class="stack">
+            <p class="strong">{t.askClose(name)}</p>
+            {queueNames.length > 0 && <p>{t.closes(queueNames.join(words.value.common.comma))}</p>}
+            <p class="hint">{t.switchHint}</p>
+            <div class="row">
+              <button
+                type="button"
+                class="bad"
+                onClick={() => {
+                  setAsking(false);
+                  void to("closed");
+                }}
+              >
+                {names.closed}
+              </button>
+            </div>
+          </div>
+        </Dialog>
+      )}
       <div class="row">
         <input
           class="grow"
@@ -66,7 +97,7 @@ export function Switch({ what, id, name, of, done }: Props) {
             type="button"
             class={`small grow ${(of.switch ?? "auto") === where ? "on" : ""}`}
             aria-pressed={(of.switch ?? "auto") === where}
-            onClick={() => void to(where)}
+            onClick={() => press(where)}
           >
             {names[where]}
           </button>

@@ -1,0 +1,84 @@
+// Emergency services called by one key: the same key takes them out again, and nobody does so by pressing it twice.
+
+import { effect, signal } from "@preact/signals";
+import { Problem, post, segment } from "../api";
+import { words } from "../language";
+import { say } from "../parts/toast";
+import { said } from "../people";
+import { asked, call, cut, desk, directory } from "./desk";
+
+/** Whoever presses the same key again within so long, in ms, meant it once. */
+const TWICE = 2_000;
+/** What the house has not told within so long, in ms, is over already: a line that was busy at once. */
+const TOLD = 5_000;
+/** Whom an order that takes longer, in ms, may never reach. */
+const SLOW = 4_000;
+
+interface Pressed {
+  call: string;
+  target: string;
+  at: number;
+  /** They were there, and are to be taken out. */
+  out: boolean;
+  /** The house has not answered yet. */
+  underway: boolean;
+  /** The board has shown them there, or gone. */
+  told: boolean;
+}
+const pressed = signal<Pressed | null>(null);
+
+/** As they are called here; some have no name but their number. */
+export const emergencyName = (id: string) => directory.value.emergencies.find((target) => target.id === id)?.name || id;
+
+const there = () => call.value?.emergency?.target ?? null;
+
+/** What was pressed last is still being done. */
+function repeats(of: string, target: string): boolean {
+  const last = pressed.value;
+  if (last?.call !== of || last.target !== target) return false;
+  const ago = Date.now() - last.at;
+  return ago < TWICE || last.underway || (!last.told && ago < TOLD);
+}
+
+export function emergency(index: number): void {
+  const target = directory.value.emergencies[index];
+  const of = call.value?.id;
+  if (!target || !of || !desk.value.emergency || repeats(of, target.id)) return;
+  const out = there() === target.id;
+  pressed.value = { call: of, target: target.id, at: Date.now(), out, underway: true, told: false };
+  asked.value = { call: of, order: "hand_off" };
+  void send(pressed.value);
+}
+
+/** It is right also when it is done late; but who is in need is not left waiting for that. */
+async function send(press: Pressed): Promise<void> {
+  const t = words.value.operator;
+  let warned = false;
+  const warn = () => {
+    if (!warned && !press.out) say(t.emergencyUnreached(emergencyName(press.target), press.target), true);
+    warned = true;
+  };
+  const slow = setTimeout(warn, cut.peek() ? 0 : SLOW);
+  try {
+    await post(`/calls/${segment(press.call)}/orders`, { order: "hand_off", target: press.target });
+    const now = pressed.peek();
+    if (now?.at === press.at) pressed.value = { ...now, underway: false };
+  } catch (problem) {
+    if (pressed.peek()?.at === press.at) pressed.value = null;
+    if (problem instanceof Problem && problem.unreachable && !press.out) warn();
+    else say(said(problem), true);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+/** That they were taken out is said. */
+export function watchEmergency(): void {
+  effect(() => {
+    const last = pressed.value;
+    if (!last || last.told || call.value?.id !== last.call) return;
+    if ((there() === last.target) === last.out) return;
+    pressed.value = { ...last, told: true };
+    if (last.out) say(words.peek().operator.emergencyTakenOut(emergencyName(last.target)));
+  });
+}
