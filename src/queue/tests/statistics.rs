@@ -246,7 +246,8 @@ fn wrap_up_that_was_over_while_the_house_was_away_lasted_no_longer() {
     house.at(100, Input::RestartedAfter { alive_at: moment(33) });
     house.until(101);
     assert_eq!(house.of(Of::House, 0).wrap_up, Duration::from_secs(10));
-    let presence = house.statistics.presence(&Of::Operator("anna".into()), moment(0), moment(900));
+    let anna = Of::Operator("anna".into());
+    let presence = house.statistics.presence(&anna, moment(0), moment(900));
     assert_eq!(presence.map(|(_, of)| of.wrap_up).sum::<Duration>(), Duration::from_secs(10));
 }
 

@@ -42,7 +42,9 @@ const WHOLE: Duration = Duration::from_secs(60);
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(100);
 pub(super) const PONG: Duration = Duration::from_secs(10);
 /// A connection of ours has to be there within this.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// And within this where there is another way: a SYN that was lost is sent again after a second (RFC 6298 §2).
+pub(super) const SOON: Duration = Duration::from_millis(1500);
 
 /// What a connection's task tells.
 #[derive(Debug)]
@@ -205,6 +207,8 @@ pub(super) struct Begins {
     pub dscp: u8,
     /// Who has to be there. `None`: it is not encrypted.
     pub peer: Option<Connector>,
+    /// It has to be there within this.
+    pub within: Duration,
 }
 
 /// Opens a connection; what is sent before it is there waits.
@@ -215,7 +219,7 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
         let (own, peer) = (Flow { connection: Some(id), ..flow }, begins.peer.clone());
-        let opened = timeout(CONNECT, async {
+        let opened = timeout(begins.within, async {
             let stream = open(remote, begins.local, begins.dscp).await?;
             match &peer {
                 None => io::Result::Ok((Some(stream), None)),
