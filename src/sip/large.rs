@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::endpoint::{Endpoint, Purpose};
+use super::endpoint::{Client, Endpoint, Purpose};
 use super::session::{State, TransactionId};
 use super::transaction::client::ClientTransaction;
 use super::words::{Flow, Transport};
@@ -16,7 +16,7 @@ use crate::ids::LegId;
 use crate::moment::Moment;
 
 /// The most that goes in a datagram where nobody knows how much gets through.
-pub(super) const MOST_OF_DATAGRAM: usize = 1300;
+const MOST_OF_DATAGRAM: usize = 1300;
 /// A place that took no TCP is not asked for it again for so long: its calls lose no time.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Of so many places; of others each call finds it out anew.
@@ -36,6 +36,14 @@ impl WithoutTcp {
 
     fn has(&self, now: Moment, place: SocketAddr) -> bool {
         self.0.get(&place).is_some_and(|until| now < *until)
+    }
+}
+
+impl Client {
+    /// Nobody tells whether an ACK got through: it goes over TCP where its INVITE did, and what it would have gone by is
+    /// the same.
+    pub(super) fn stream_instead_of(&self, flow: Flow, size: usize) -> Option<Flow> {
+        (size > MOST_OF_DATAGRAM && self.datagram == Some(flow)).then_some(self.transaction.flow)
     }
 }
 

@@ -14,6 +14,8 @@ use crate::moment::Moment;
 
 /// The option of §11.4.
 pub(super) const OUTBOUND: &str = "outbound";
+/// Extensions of registrations that it knows, RFC 3261 §20.37.
+pub(super) const KNOWN: &str = "path, outbound";
 /// A phone has no more flows beside each other: §4.2 advises two.
 pub(super) const MOST_FLOWS: usize = 4;
 /// Of Path (RFC 3327) so many are kept; whoever is behind more proxies is refused.

@@ -12,7 +12,7 @@ use super::addressing::{listener_to, way_to};
 use super::digest::{Verdict, Verifier};
 use super::index::Index;
 use super::message::{NameAddr, Request, Response, SipUri, Uri};
-use super::outbound::{FlowName, MOST_FLOWS, OUTBOUND, flow_name, flow_timer, path_of};
+use super::outbound::{FlowName, KNOWN, MOST_FLOWS, OUTBOUND, flow_name, flow_timer, path_of};
 use super::words::{Binding, ConnectionId, Event, Flow, Listen, ListenerId, SeatAccount, Settings, Transport};
 use crate::ids::SeatId;
 use crate::moment::Moment;
@@ -228,6 +228,7 @@ impl Registrar {
             return Ok(respond(500));
         }
         let mut response = respond(200);
+        response.headers.push("Supported", KNOWN);
         match asked {
             Asked::Nothing => {}
             Asked::RemoveAll => self.remove(&seat),

@@ -253,7 +253,11 @@ impl Endpoint {
         }
         let branch = format!("z9hG4bK{}", self.token());
         ack.headers.push_front("Via", self.via(flow, &branch));
-        Some((flow, ack.to_bytes()))
+        let bytes = ack.to_bytes();
+        let stream = self.clients.get(&id).and_then(|client| client.stream_instead_of(flow, bytes.len()));
+        let Some(stream) = stream else { return Some((flow, bytes)) };
+        ack.headers.replace_first("Via", self.via(stream, &branch));
+        Some((stream, ack.to_bytes()))
     }
 
     /// ACK and BYE to a 2xx that makes no session of ours.

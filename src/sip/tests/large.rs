@@ -75,6 +75,14 @@ fn what_is_too_large_for_a_datagram_goes_over_tcp_and_is_not_repeated() {
     let ok = answered_with(&invite, "200 OK", "Contact: <sip:8002@10.0.0.9:5070>\n");
     let (over, _, ack) = says(&mut phone, &described(&ok)).remove(0);
     assert!(over == Transport::Udp && header(&ack, "Via").starts_with("SIP/2.0/UDP "), "{ack}");
+    // Unless that is too large, too.
+    let mut phone = Phone::new(false);
+    let caller = Party { display: Some("x".repeat(1300)), ..caller() };
+    phone.house.command(phone.now, Command::Invite(Invite { caller, ..invitation(desk()) }));
+    let (_, _, invite) = went(&mut phone).remove(0);
+    let ok = answered_with(&invite, "200 OK", "Contact: <sip:8002@10.0.0.9:5070>\n");
+    let (over, _, ack) = says(&mut phone, &described(&ok)).remove(0);
+    assert!(over == Transport::Tcp && header(&ack, "Via").starts_with("SIP/2.0/TCP "), "{ack}");
 }
 
 #[test]

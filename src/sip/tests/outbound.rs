@@ -52,6 +52,7 @@ fn whoever_asks_for_flows_beside_each_other_is_told_that_it_has_them() {
     let mut phone = Phone::new(false);
     let first = registers(&mut phone, 1, 1);
     assert_eq!((header(&first, "Require"), header(&first, "Flow-Timer")), ("outbound", "120"), "§6");
+    assert_eq!(header(&first, "Supported"), "path, outbound");
     let second = registers(&mut phone, 2, 3);
     let contacts: Vec<&str> = second.lines().filter(|line| line.starts_with("Contact: ")).collect();
     assert_eq!(contacts.len(), 2, "{second}");

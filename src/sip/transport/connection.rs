@@ -226,7 +226,9 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
                 Some(peer) => Ok((None, Some(peer.connect(stream).await?))),
             }
         });
-        match opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        let opened = opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let is_open = opened.is_ok();
+        match opened {
             Ok((Some(stream), _)) => serve(own, stream, queued, &tell, &of_task, Some(KEEP_ALIVE)).await,
             Ok((None, Some(stream))) => {
                 // It has shown it to us.
@@ -246,6 +248,10 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
                     let _ = tell.send(Happened::Unsent(flow)).await;
                 }
             }
+        }
+        // Whoever ends it without a word has not heard us either: nobody speaks SIP there.
+        if is_open && of_task.heard.load(Ordering::Relaxed) == 0 {
+            let _ = tell.send(Happened::Unsent(flow)).await;
         }
         let _ = tell.send(Happened::Closed(id)).await;
     });

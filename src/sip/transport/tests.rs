@@ -164,6 +164,7 @@ fn connections_of_ours_are_opened_when_needed() {
         stream.read_exact(&mut buffer).unwrap();
         assert_eq!(&buffer, b"onetwo");
         drop((stream, server));
+        assert!(matches!(sockets.next().await, Arrival::Unsent(unsent) if unsent == flow), "nothing was answered");
         assert!(matches!(sockets.next().await, Arrival::Closed(_)));
         sockets.send(Transmit { flow, bytes: b"three".to_vec(), known: true, hurried: false });
         assert!(matches!(sockets.next().await, Arrival::Unsent(_)));
