@@ -58,7 +58,8 @@ impl Endpoint {
         Some(Flow { listener, transport: Transport::Tcp, ..flow })
     }
 
-    /// A request that went over TCP for its size alone, and could not: by UDP, as the same request. `false`: it is none, or nobody waits for it.
+    /// A request that went over TCP for its size alone, and could not: by UDP, as the same request. `false`: it is none,
+    /// or nobody waits for it.
     pub(super) fn goes_by_datagram(&mut self, now: Moment, id: TransactionId) -> bool {
         let Some(client) = self.clients.get_mut(&id) else { return false };
         let Some(datagram) = client.datagram.take() else { return false };
