@@ -284,6 +284,20 @@ fn a_code_from_the_supervisors_phone_brings_that_phone_in() {
 }
 
 #[test]
+fn whoever_listens_and_takes_over_by_code_is_offered_nobody_in_between() {
+    let (mut house, call, caller, _) = talk();
+    let lead = LegId(103);
+    house.arrive(LegId(101), "8002", "*331001", Source::Seat("8002".into()));
+    // More than the others can serve.
+    for leg in [201, 203, 205] {
+        house.arrive(LegId(leg), "13800000009", "12346", Source::Trunk("carrier".into()));
+    }
+    house.arrive(lead, "8002", "*361001", Source::Seat("8002".into()));
+    assert!(house.are_joined(caller, lead));
+    assert_eq!(house.state("1002"), OperatorState::Talking { contact: call });
+}
+
+#[test]
 fn codes_of_those_who_may_not_are_denied() {
     for (seat, code) in [("8003", "*331001"), ("8002", "*331003"), ("8002", "*339999"), ("8002", "*33")] {
         let (mut house, _, caller, _) = talk();
