@@ -3,7 +3,9 @@
 //! was asked for the call, and why, the engine's log tells.
 
 use crate::moment::Moment;
-use crate::records::{Holder, Record, Recording, Supervision, TransferKind, TransferOutcome, TransferRecord};
+use crate::records::{
+    Holder, LineOutcome, Record, Recording, Returned, Supervision, TransferKind, TransferOutcome, TransferRecord,
+};
 
 /// In the order in which it happened.
 pub fn course(record: &Record) -> Vec<(Moment, String)> {
@@ -26,6 +28,7 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
         let (target, number) = (&handoff.target, &handoff.number);
         tell(Some(handoff.at), format!("{target} was rung at {number}"));
         tell(handoff.answered_at, format!("{target} answered"));
+        tell(handoff.left_at, format!("the operator left the caller to {target}"));
         tell(handoff.confirmed_at, format!("{target} has the matter"));
         tell(handoff.ended_at, format!("the call to {target} ended: {}", plain(handoff.outcome.as_str())));
     }
@@ -37,6 +40,15 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
         let (operator, seat) = (&lost.operator, &lost.seat);
         tell(Some(lost.at), format!("the phone of {operator} at seat {seat} was lost; the caller heard music"));
         tell(lost.back_at, format!("the phone of {operator} at seat {seat} was back"));
+    }
+    for visit in record.lines.iter().filter(|visit| visit.outcome != LineOutcome::Moved) {
+        let why = match record.returned(visit) {
+            None => continue,
+            Some(Returned::Transfer(of)) => format!("{} was not reached", of.to),
+            Some(Returned::Emergency(of)) => format!("{} did not take the matter", of.target),
+            Some(Returned::Lost(of)) => format!("the phone of {} did not come back", of.operator),
+        };
+        tell(Some(visit.joined_at), format!("the caller came back to the line: {why}"));
     }
     for (at, paused) in record.recording.iter().flat_map(Recording::pauses) {
         tell(Some(at), format!("the recording {}", if paused { "was paused" } else { "went on" }));
@@ -122,6 +134,16 @@ mod tests {
                 { "at_ms": 14_000, "stage": "holding", "operator": "1001", "paused": true },
                 { "at_ms": 15_000, "stage": "talking", "operator": "1001", "paused": false },
             ] },
+            "handoff": [{ "target": "110", "number": "110", "at": at(71), "answered_at": null, "confirmed_at": null,
+                "left_at": at(72), "ended_at": at(75), "outcome": "no_answer" }],
+            "lines": [
+                { "queue": "citizen", "joined_at": at(1), "left_at": at(4), "outcome": "answered", "operator": "1001",
+                  "wait_ms": 3000, "within_service_level": true },
+                { "queue": "english", "joined_at": at(50), "left_at": at(51), "outcome": "answered", "operator": "1003",
+                  "wait_ms": 1000, "within_service_level": true },
+                { "queue": "english", "joined_at": at(75), "left_at": at(76), "outcome": "answered", "operator": "1003",
+                  "wait_ms": 1000, "within_service_level": true },
+            ],
             "survey": 3, "survey_at": at(82), "message_at": at(86),
             "notes": [{ "by": "1001", "at": at(45), "text": "a lamp\nis broken" }, { "by": "1002", "at": null, "text": "?" }],
         }))
@@ -145,6 +167,10 @@ mod tests {
                 "50 1002 sent the caller on to queue english",
                 "60 1003 turned to operator 1002; the caller heard music",
                 "70 operator 1002 was not reached: no answer",
+                "71 110 was rung at 110",
+                "72 the operator left the caller to 110",
+                "75 the call to 110 ended: no answer",
+                "75 the caller came back to the line: 110 did not take the matter",
                 "80 the caller put the operator on hold",
                 "82 the operator hung up, and the caller was asked how it was: 3",
                 "86 the caller was asked for a message",

@@ -256,6 +256,11 @@ fn sentence(engine: &Engine, said: &Said, candidates: &[Candidate]) -> Option<St
         Output::Left { queue, why, .. } => format!("left the line {queue}: {}", left(*why)),
         Output::Late { cause, .. } => format!("missed the aim: {}", cause_text(*cause)),
         Output::CallbackTaken { number, .. } => format!("will be called back at {number}, its place kept"),
+        Output::CallbackRenewed { number, .. } => {
+            format!(
+                "will be called again at {number}, its place kept: the house was cut off while they were on the line"
+            )
+        }
         Output::CallbackRefused { why, .. } => format!("could not be called back: {}", word(why)),
         Output::Dial { number, attempt, .. } => format!("{number} was rung, try {attempt}"),
         Output::CallbackEnded { result, .. } => format!("the callback ended: {}", word(result)),

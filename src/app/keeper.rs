@@ -54,7 +54,7 @@ pub struct NewHouse {
 
 /// What is written down of a request. `None`: it only looks.
 fn audit(who: String, request: &Request) -> Option<Audit> {
-    if matches!(request, Request::Calls | Request::Trunks) {
+    if matches!(request, Request::Calls | Request::Trunks | Request::Beat) {
         return None;
     }
     let serde_json::Value::Object(mut fields) = serde_json::to_value(request).ok()? else { return None };
@@ -121,6 +121,13 @@ impl Keeper {
             },
             Request::Trunks => match self.ask(|tell| Order::Trunks { tell }) {
                 Some(trunks) => Reply::Trunks { trunks },
+                None => closing(),
+            },
+            Request::Beat => match self.ask(|tell| Order::Beat { tell }) {
+                Some(written) => {
+                    self.wait_for_disk(written);
+                    Reply::Done
+                }
                 None => closing(),
             },
             Request::Order { call, by, order } => self.order(call, by, order),

@@ -145,14 +145,17 @@ struct Counted {
 }
 
 fn count(data: &Path, since: Moment, until: Moment) -> Result<Counted, String> {
+    // Who may not ask it counts until it last said so.
+    let is_closed = matches!(control::ask(data, &control::Request::Beat), Ok(None));
     let mut replay = Replay::open(data, since).map_err(|e| e.to_string())?;
     let mut statistics = Statistics::new();
-    let closed = match control::runs(data) {
-        true => replay.count(&mut statistics, until).map(|()| None),
-        false => replay.count_to_the_end(&mut statistics, until).map(Some),
+    let until = until.min(replay.alive_at().map_err(|e| e.to_string())?);
+    let closed = match is_closed {
+        false => replay.count(&mut statistics, until).map(|()| None),
+        true => replay.count_to_the_end(&mut statistics, until).map(Some),
     };
     let closed = closed.map_err(|e| e.to_string())?;
-    let last = replay.engine.now();
+    let last = replay.engine.now().max(until);
     statistics.count_until(last);
     Ok(Counted { statistics, until: last + Duration::from_micros(1), closed })
 }

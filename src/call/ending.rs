@@ -52,17 +52,18 @@ impl Call {
         self.refuse(house, status, outcome);
     }
 
-    /// The house ends it: the drain ran out. A caller who was not served yet abandoned nothing, and is told of as after
-    /// a crash.
+    /// The house ends it: the drain ran out. Who waits gave nothing up, and who talks was not done: both are told of as
+    /// after a crash.
     pub fn end_by_house(&mut self, house: &mut House) {
         if !self.opened {
             // Nobody was called yet: operators are rung for a callback, whose place waits on.
             return self.never_was(house);
         }
         if !matches!(self.state, State::Ended { .. }) {
+            let is_served = matches!(self.state, State::Survey(_) | State::Message(_) | State::LastWords { .. });
             let outcome = match self.abandoned() {
-                Outcome::AbandonedInMenu | Outcome::AbandonedInQueue => Outcome::SystemRestart,
-                outcome => outcome,
+                outcome if is_served || outcome == Outcome::Failed => outcome,
+                _ => Outcome::SystemRestart,
             };
             self.end_by_house_with(house, outcome, "SIP;cause=503;text=\"Service shutting down\"");
         }
@@ -95,6 +96,9 @@ impl Call {
         }
         let cut = outcome == Outcome::SystemRestart;
         self.visit_ends(house, cut.then_some(LeftLine::Restarted));
+        if cut {
+            self.record.cut_at(house.now);
+        }
         ledger::close(&mut self.record, house.now, self.talked);
         info!(?outcome, ?by, "over");
         if std::mem::take(&mut self.asked_elsewhere) {
@@ -110,7 +114,8 @@ impl Call {
         match &self.state {
             State::Talking(_) => {
                 self.drop_seats_but(house, None);
-                house.queue(Input::TalkEnded { contact: self.id });
+                let contact = self.id;
+                house.queue(if cut { Input::Cut { contact } } else { Input::TalkEnded { contact } });
             }
             State::Onward(onward) => {
                 if onward.is_of_operator() {

@@ -177,8 +177,11 @@ impl Call {
         let Some(handoff) = talk.handoff.take() else { return false };
         let taken = handoff.is_taken();
         info!(to = %handoff.target.id, taken, "operator left the caller to the far end");
-        if taken && let Some(entry) = self.record.handoff.last_mut() {
-            entry.confirmed_at.get_or_insert(house.now);
+        if let Some(entry) = self.record.handoff.last_mut() {
+            entry.left_at = Some(house.now);
+            if taken {
+                entry.confirmed_at.get_or_insert(house.now);
+            }
         }
         self.end_talk(house, EndedBy::Operator);
         let (leg, is_heard) = (handoff.leg, handoff.is_heard());
@@ -476,7 +479,7 @@ impl Call {
     }
 
     fn try_ended(&mut self, house: &House, outcome: HandoffOutcome) {
-        if let Some(entry) = self.record.handoff.last_mut() {
+        if let Some(entry) = self.record.handoff.last_mut().filter(|entry| entry.ended_at.is_none()) {
             entry.ended_at = Some(house.now);
             entry.outcome = outcome;
         }

@@ -7,7 +7,7 @@ use super::seating::Change;
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::{LeftLine, OfferOutcome, OperatorState};
-use crate::records::{self, EndedBy, Outcome, QueueEvent, Record};
+use crate::records::{self, EndedBy, LineOutcome, Outcome, QueueEvent, Record};
 use crate::sip;
 
 /// The record as it is when the INVITE arrives.
@@ -192,7 +192,8 @@ pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (
 /// the operator handed the caller over: `ATTENDEDTRANSFER(method|number|holdtime|calltime|origposition)`.
 pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
     record.queued_at?;
-    let came_back = record.outcome == Some(Outcome::AbandonedInQueue);
+    let was_cut = record.line().is_some_and(|line| line.outcome == LineOutcome::Restarted);
+    let came_back = was_cut || record.outcome == Some(Outcome::AbandonedInQueue);
     if record.connected_at.is_some() && !came_back {
         let waited = seconds(waits_since(record), answered_at(record, now));
         let talked = (record.talk_ms / 1000).to_string();

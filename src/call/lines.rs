@@ -38,12 +38,11 @@ impl Call {
 
     pub fn visit_answered(&mut self, house: &House, operator: OperatorId) {
         let now = house.now;
+        let was_late = self.was_late_before(house);
         let Some(line) = self.waits_in_line() else { return };
         line.leaves(now, LineOutcome::Answered);
         line.operator = Some(operator);
-        let promise = house.settings.queues.get(&house.settings.now_called(&line.queue)).map(|facts| facts.promise);
-        let in_time = promise.is_none_or(|promise| promise.is_kept_after(now.since(line.joined_at)));
-        line.within_service_level = Some(in_time);
+        line.within_service_level = Some(!was_late && is_in_time(house, line, now));
         (self.record.wait_ms, self.record.within_service_level) = self.record.sum_of_lines();
     }
 
@@ -71,7 +70,19 @@ impl Call {
         }
     }
 
+    /// Who was late in a line from which they were moved is late, whatever the next one promises.
+    fn was_late_before(&self, house: &House) -> bool {
+        let mut moved = self.record.lines.iter().rev().skip(1).take_while(|line| line.outcome == LineOutcome::Moved);
+        moved.any(|line| line.left_at.is_some_and(|left| !is_in_time(house, line, left)))
+    }
+
     fn waits_in_line(&mut self) -> Option<&mut LineRecord> {
         self.record.lines.last_mut().filter(|line| line.waits())
     }
+}
+
+/// Whether an answer at that moment keeps what the line promises.
+fn is_in_time(house: &House, line: &LineRecord, at: Moment) -> bool {
+    let promise = house.settings.queues.get(&house.settings.now_called(&line.queue)).map(|facts| facts.promise);
+    promise.is_none_or(|promise| promise.is_kept_after(at.since(line.joined_at)))
 }

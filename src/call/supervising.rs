@@ -111,17 +111,17 @@ impl Call {
     pub fn bring_in(&mut self, house: &mut House, leg: LegId, dialled: Dialled) -> Result<(), NotDone> {
         let Dialled { operator, seat, mode } = dialled;
         self.may_supervise(house, &operator)?;
+        let former = self.supervisor(&operator).map(|other| other.leg);
+        if former.is_none() && self.talk().is_some_and(|talk| talk.others.len() >= MOST_SUPERVISORS) {
+            return Err(NotDone::TooManySupervisors);
+        }
+        // Before the former leg goes: whoever is free for a moment is offered whom nobody else can serve.
+        house.queue(Input::Outbound { operator: operator.clone(), busy: true });
         // One phone is enough.
-        if let Some(former) = self.supervisor(&operator).map(|other| other.leg)
-            && let Some(former) = self.take_other(|other| other.leg == former)
-        {
+        if let Some(former) = self.take_other(|other| Some(other.leg) == former) {
             self.drop_other(house, &former);
             self.supervision_over(house, &operator);
         }
-        if self.talk().is_some_and(|talk| talk.others.len() >= MOST_SUPERVISORS) {
-            return Err(NotDone::TooManySupervisors);
-        }
-        house.queue(Input::Outbound { operator: operator.clone(), busy: true });
         let role = supervisor(&operator, mode);
         let other = Other::brought_in(leg, role, onward::Whom::Seat(seat), operator.clone());
         self.talk_mut()?.others.push(other);

@@ -95,6 +95,7 @@ pub(super) fn contact_of(output: &Output) -> Option<CallId> {
         | Output::Left { contact, .. }
         | Output::Moved { contact, .. }
         | Output::CallbackTaken { contact, .. }
+        | Output::CallbackRenewed { contact, .. }
         | Output::CallbackRefused { contact, .. }
         | Output::Dial { contact, .. }
         | Output::StopDialling { contact }

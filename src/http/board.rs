@@ -13,9 +13,10 @@ use dashmap::mapref::multiple::RefMulti;
 use serde::Serialize;
 use serde_json::json;
 
+use super::facts::Facts;
 use super::seeing::whose;
 use super::stream::{Event, KEPT, Offset, Stream};
-use super::words::{Alarm, CallNow, CallbackNow, Facts, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
+use super::words::{Alarm, CallNow, CallbackNow, Figures, Notice, OperatorNow, QueueNow, ScheduleNow, Today};
 use crate::moment::Moment;
 
 pub struct Board {

@@ -6,6 +6,7 @@
 mod asks;
 mod board;
 mod events;
+mod facts;
 mod guard;
 mod idempotency;
 mod listening;
@@ -30,6 +31,7 @@ mod words;
 
 pub use asks::{Answer, Ask, Asked, Mode, NotDone, Obey, OperatorAct, Order, Whom};
 pub use board::Board;
+pub use facts::*;
 pub use metrics::{Meter, counter, gauge, seconds, total};
 pub use password_command::PasswordCommand;
 pub use passwords::{hash, new_token, token_hash};

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, StatusCode, header};
 use tracing::info;
 
+use super::facts::OperatorFacts;
 use super::password_command::PasswordCommand;
 use super::passwords;
 use super::problem::Problem;
 use super::roles::{Role, Roles};
 use super::server::Web;
 use super::settings::Person;
-use super::words::{OperatorFacts, OperatorNow};
+use super::words::OperatorNow;
 use crate::records::Session;
 
 pub const COOKIE: &str = "hotline";
@@ -271,8 +272,8 @@ pub fn set_cookie(token: Option<&str>, secure: bool, longest: std::time::Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::facts::Facts;
     use crate::http::tests::web;
-    use crate::http::words::Facts;
 
     #[test]
     fn a_seat_is_whose_who_sits_there_and_an_empty_one_its_owners() {

@@ -74,6 +74,9 @@ pub struct OperatorNow {
     pub wraps_up: Option<String>,
     /// What they do in somebody else's call, or before a call is theirs.
     pub part: Option<Part>,
+    /// How they came to be consulted no longer, though they did not hang up; until they are consulted again. The wall is
+    /// not told.
+    pub part_over: Option<PartOver>,
     /// Whom they consult, or have in a conference, beside the caller whom they have. The wall is not told.
     pub consults: Option<Consulting>,
     pub queue: Option<String>,
@@ -91,7 +94,7 @@ pub struct OperatorNow {
 impl OperatorNow {
     /// As the big screen shows it: whom somebody calls nobody reads in the hall.
     pub fn for_the_wall(&self) -> OperatorNow {
-        OperatorNow { consults: None, ..self.clone() }
+        OperatorNow { consults: None, part_over: None, ..self.clone() }
     }
 }
 
@@ -138,6 +141,9 @@ pub struct CallNow {
     /// The emergency service that was called last for this caller, and did not take the matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emergency_failed: Option<EmergencyFailed>,
+    /// Why they are in a line once more, or were before this talk, though an operator had them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
     /// The caller hung up; operator and `emergency` talk on.
     pub caller_gone: bool,
     /// Each author has one, in the order in which they began.
@@ -156,6 +162,11 @@ pub struct CallNow {
 }
 
 impl CallNow {
+    /// Who answers the survey, or leaves a message, is with nobody any more.
+    pub fn goes_on(&self) -> bool {
+        !matches!(self.stage.as_str(), "survey" | "message" | "ending")
+    }
+
     /// As the big screen shows it: nobody in the hall reads a citizen's number, or what they said or typed.
     pub fn for_the_wall(&self) -> CallNow {
         let called_back = self.callback_of.is_some();
@@ -226,6 +237,9 @@ pub struct Consulting {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Note {
     pub by: String,
+    /// How they are called, unless they are an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Not known of old ones.
     pub at: Option<String>,
     pub text: String,
@@ -241,6 +255,31 @@ pub struct Part {
     /// Who has the call, or had it last. Absent with `rung` where no operator sends the caller: a menu led to their
     /// seat, or a colleague rings them.
     pub operator: Option<String>,
+}
+
+/// The end of an operator's part in a call that another had.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct PartOver {
+    pub call: String,
+    pub how: PartEnd,
+    /// Who had consulted them.
+    pub operator: String,
+    pub at: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PartEnd {
+    /// Who consulted them is with the caller again.
+    Returned,
+    /// The caller was left to them.
+    Theirs,
+    /// The caller hung up.
+    CallerGone,
+    /// A supervisor took the caller over.
+    TakenOver,
+    /// The house ended the call.
+    Cut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -291,6 +330,20 @@ pub struct EmergencyNow {
 pub struct EmergencyFailed {
     pub target: String,
     /// When they were called.
+    pub at: String,
+}
+
+/// To whom a caller was sent on was not reached, or the phone of who had them did not come back: they are in the line again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Returned {
+    /// Of a transfer: `busy`, `refused`, `no_answer` or `failed`. `lost`: the phone.
+    pub why: String,
+    /// Who had the caller.
+    pub by: String,
+    /// Whom they were sent to, in words as in `Consulting`. Absent with `lost`.
+    pub to: Option<String>,
+    /// Whose phone that is, where an operator sits there.
+    pub operator: Option<String>,
     pub at: String,
 }
 
@@ -386,8 +439,8 @@ pub struct Category {
 pub struct Alarm {
     pub id: String,
     /// `service_level`, `nobody` (signed in for callers who wait), `longest_wait`, `recording` (cannot be written),
-    /// `one_way` (sound), `emergency` (somebody waits for whom a service was called in vain) or `clock` (the machine's was
-    /// set while the hotline runs).
+    /// `one_way` (sound), `emergency` (a service was called in vain for somebody who waits or talks),
+    /// `emergency_cut_off` (by a restart), `emergency_trunk` (a service cannot be called) or `clock` (the machine's was set while the hotline runs).
     pub kind: String,
     pub queue: Option<String>,
     pub since: String,
@@ -422,60 +475,4 @@ pub struct ScheduleNow {
     pub note: Option<String>,
     /// Queues that go by it.
     pub queues: Vec<String>,
-}
-
-/// Names and what belongs to them, as the files say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct Facts {
-    pub version: u64,
-    pub queues: Vec<QueueFacts>,
-    pub operators: Vec<OperatorFacts>,
-    pub seats: Vec<String>,
-    /// For not being ready.
-    pub reasons: Vec<String>,
-    /// Of the reasons that the files name.
-    pub reason_names: BTreeMap<String, Names>,
-    pub skill_names: BTreeMap<String, Names>,
-    /// Of the nodes of the menus that callers choose.
-    pub choice_names: BTreeMap<String, Names>,
-    pub emergencies: Vec<Named>,
-    /// Given to browsers for their side of a call.
-    #[serde(skip)]
-    pub ice_servers: Vec<IceServer>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct QueueFacts {
-    pub id: String,
-    pub name: String,
-    pub names: Names,
-    pub need: String,
-    pub answer_within_ms: u64,
-    pub schedule: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct OperatorFacts {
-    pub id: String,
-    pub name: String,
-    pub seat: Option<String>,
-    pub supervisor: bool,
-    pub skills: BTreeMap<String, u8>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct Named {
-    pub id: String,
-    /// In the house's own language.
-    pub name: String,
-    pub names: Names,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct IceServer {
-    pub urls: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
 }

@@ -2,7 +2,7 @@
 //! operator is kept free or once one has taken it.
 
 use super::engine::Engine;
-use super::line::{Callback, Contact, ContactState};
+use super::line::{Callback, CalledBack, Contact, ContactState};
 use super::operators::{Activity, Slot};
 use super::settings::CallbackFirst;
 use super::words::{CallbackRefusal, CallbackResult, LateCause, NotReached, OfferOutcome, Output};
@@ -74,6 +74,7 @@ impl Engine {
         if let Some(contact) = self.contacts.get_mut(&call) {
             (contact.step, contact.class, contact.moves) = (former.step, former.class, former.moves);
             contact.excluded.clone_from(&former.excluded);
+            contact.called_back = former.callback.map(|callback| CalledBack { visit: id, callback });
         }
         self.tell_joined(now, call, None);
         if taken && let Some(seat) = self.operator(operator).seat.clone() {
@@ -146,6 +147,27 @@ impl Engine {
         }
         self.stop_waiting(id);
         self.wait(id);
+    }
+
+    /// The house was cut off while a customer who was called back was on the line: they wait for another try, in their
+    /// old place, if there may be one. The one that reached them counts.
+    pub(super) fn call_again(&mut self, now: Moment, former: Contact) {
+        let Some(CalledBack { visit, callback }) = former.called_back else { return };
+        let line = &self.lines[former.line];
+        let may = line.rules.callback.as_ref().is_some_and(|rules| callback.attempts < rules.attempts);
+        let is_free = !line.callbacks.contains_key(&callback.number) && !self.contacts.contains(visit);
+        if !may || !is_free || callback.expires_at <= now {
+            return;
+        }
+        let (queue, number) = (line.id.clone(), callback.number.clone());
+        self.lines[former.line].callbacks.insert(number.clone(), visit);
+        self.insert(now, visit, former.line, former.caller, former.since);
+        if let Some(contact) = self.contacts.get_mut(&visit) {
+            (contact.callback, contact.moves) = (Some(callback), former.moves);
+        }
+        self.say(Output::CallbackRenewed { contact: visit, queue, number });
+        self.relax(now, visit);
+        self.wait(visit);
     }
 
     fn release(&mut self, operator: Slot) {

@@ -127,6 +127,7 @@ impl Engine {
             preferred: None,
             state: ContactState::Waiting,
             callback: None,
+            called_back: None,
             failed_offers: 0,
             passed_by: 0,
             late: false,
@@ -258,6 +259,14 @@ impl Engine {
         }
     }
 
+    /// The house ended the call, and not the caller or the operator.
+    pub(super) fn cut(&mut self, now: Moment, id: CallId) {
+        match self.contacts.get(&id).map(|contact| &contact.state) {
+            Some(ContactState::Talking { .. }) => self.talk_cut(now, now, id),
+            _ => self.leave(now, id, LeftLine::Restarted),
+        }
+    }
+
     fn give_up(&mut self, now: Moment, id: CallId, why: LeftLine) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let place = GaveUp { line: contact.line, since: contact.since, at: now };
@@ -361,6 +370,9 @@ impl Engine {
         let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
         let queue = self.lines[contact.line].id.clone();
         self.say(Output::Left { contact: id, queue, why, exit, waited_ms });
+        if why == LeftLine::Restarted {
+            self.call_again(now, contact);
+        }
     }
 
     /// Takes a contact out of everything, and returns it. One that goes before its service level was decided has
@@ -399,13 +411,13 @@ impl Engine {
     }
 
     /// Calls do not survive the process, and no phone is known to be there until signalling says so. Callbacks
-    /// wait on. `alive_at`: when the former process was seen last.
+    /// wait on, also those whose customer had just been reached. `alive_at`: when the former process was seen last.
     pub(super) fn restarted(&mut self, now: Moment, alive_at: Moment) {
         let contacts: Vec<CallId> = self.contacts.iter().map(|(id, _)| *id).collect();
         for id in contacts {
             let Some(contact) = self.contacts.get(&id) else { continue };
             match contact.state {
-                ContactState::Talking { .. } => self.talk_ended(now, alive_at, id),
+                ContactState::Talking { .. } => self.talk_cut(now, alive_at, id),
                 _ if contact.callback.is_some() => self.callback_restarted(now, id),
                 _ => self.leave_line(alive_at, id, LeftLine::Restarted, None),
             }

@@ -119,6 +119,7 @@ impl Output {
                 | O::Relaxed { .. }
                 | O::Late { .. }
                 | O::CallbackTaken { .. }
+                | O::CallbackRenewed { .. }
                 | O::CallbackRefused { .. }
                 | O::CallbackEnded { .. }
         )
@@ -141,6 +142,7 @@ impl Output {
             | O::Left { contact, .. }
             | O::Late { contact, .. }
             | O::CallbackTaken { contact, .. }
+            | O::CallbackRenewed { contact, .. }
             | O::CallbackRefused { contact, .. }
             | O::Dial { contact, .. }
             | O::StopDialling { contact }

@@ -40,7 +40,7 @@ impl Engine {
             Input::HandedOver { contact, queue, to, caller } => self.handed_over(now, contact, queue, &to, caller),
             Input::OperatorLost { contact } => self.operator_lost(now, contact),
             Input::Leave { contact } => self.leave(now, contact, LeftLine::CallerGone),
-            Input::Cut { contact } => self.leave(now, contact, LeftLine::Restarted),
+            Input::Cut { contact } => self.cut(now, contact),
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),
             Input::PickUp { contact, operator } => self.pick_up(now, contact, operator),

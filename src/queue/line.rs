@@ -48,6 +48,9 @@ pub(super) struct Contact {
     pub preferred: Option<(Slot, Moment)>,
     pub state: ContactState,
     pub callback: Option<Callback>,
+    /// It is a customer who was called back: what is done once more if the house is cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_back: Option<CalledBack>,
     /// Offers that failed; contacts that came later and were asked for first.
     pub failed_offers: u32,
     pub passed_by: u32,
@@ -71,6 +74,14 @@ pub(super) struct Callback {
     pub number: Caller,
     pub attempts: u8,
     pub expires_at: Moment,
+}
+
+/// A callback whose customer was reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct CalledBack {
+    /// The visit in which they asked for it.
+    pub visit: CallId,
+    pub callback: Callback,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

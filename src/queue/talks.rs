@@ -29,6 +29,15 @@ impl Engine {
         }
     }
 
+    /// The house was cut off, or ended it.
+    pub(super) fn talk_cut(&mut self, now: Moment, ended_at: Moment, id: CallId) {
+        let cut = self.contacts.get(&id).cloned();
+        self.talk_ended(now, ended_at, id);
+        if let Some(cut) = cut {
+            self.call_again(now, cut);
+        }
+    }
+
     /// The operator's phone is lost: nothing is wrapped up, and nobody is rung there who did not ask for it.
     pub(super) fn operator_lost(&mut self, now: Moment, id: CallId) {
         let Some(talked) = self.end_talk(now, id) else { return };

@@ -104,7 +104,7 @@ pub enum Input {
     Leave {
         contact: CallId,
     },
-    /// The house's process ends, and cuts off who waits: as a caller who hung up, but it is told apart.
+    /// The house's process ends, and cuts off who waits, or talks: as a caller who hung up, but it is told apart.
     Cut {
         contact: CallId,
     },
@@ -376,6 +376,12 @@ pub enum Output {
     },
     /// The caller may hang up: the place waits for them.
     CallbackTaken {
+        contact: CallId,
+        queue: QueueId,
+        number: Caller,
+    },
+    /// The house was cut off while the customer was on the line: they are to be called once more.
+    CallbackRenewed {
         contact: CallId,
         queue: QueueId,
         number: Caller,

@@ -241,8 +241,38 @@ pub struct HandoffRecord {
     pub answered_at: Option<Moment>,
     /// When they said that they have it, or the operator left it to them.
     pub confirmed_at: Option<Moment>,
+    /// When the operator left the caller to them.
+    #[serde(default)]
+    pub left_at: Option<Moment>,
     pub ended_at: Option<Moment>,
     pub outcome: HandoffOutcome,
+}
+
+/// Why a caller whom an operator had is back in a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Returned<'r> {
+    /// To whom they were sent on was not reached.
+    Transfer(&'r TransferRecord),
+    /// The service to which they were left did not take the matter.
+    Emergency(&'r HandoffRecord),
+    /// The phone of who had them did not come back.
+    Lost(&'r LostRecord),
+}
+
+impl TransferOutcome {
+    /// Nobody was reached.
+    pub fn is_in_vain(self) -> bool {
+        use TransferOutcome::{Busy, Failed, NoAnswer, Refused};
+        matches!(self, Busy | Refused | NoAnswer | Failed)
+    }
+}
+
+impl HandoffOutcome {
+    /// They did not take the matter.
+    pub fn is_in_vain(self) -> bool {
+        use HandoffOutcome::{Busy, Failed, NoAnswer, Refused, Unconfirmed};
+        matches!(self, Busy | Failed | NoAnswer | Refused | Unconfirmed)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

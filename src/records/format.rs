@@ -137,6 +137,7 @@ struct PrintedHandoff<'a> {
     at: String,
     answered_at: Option<String>,
     confirmed_at: Option<String>,
+    left_at: Option<String>,
     ended_at: Option<String>,
     outcome: HandoffOutcome,
 }
@@ -199,6 +200,7 @@ impl<'a> Printed<'a> {
             at: rfc3339(handoff.at, zone),
             answered_at: time(handoff.answered_at),
             confirmed_at: time(handoff.confirmed_at),
+            left_at: time(handoff.left_at),
             ended_at: time(handoff.ended_at),
             outcome: handoff.outcome,
         });

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::former;
 use super::recovery::{ALIVE_AT, Checkpoint};
-use super::schema::FILE;
+use super::schema::{self, FILE};
 use super::words::Record;
 use crate::ids::{CallId, Door};
 use crate::moment::Moment;
@@ -30,6 +30,11 @@ impl Range {
 pub enum ReadFault {
     #[error("{0}: there are no records yet; `hotline serve` writes them, --data says where")]
     Nothing(PathBuf),
+    #[error(
+        "{0}: these records are in the form of a former hotline; start this one on them once (`hotline serve`), which \
+         brings them to its own, and ask again"
+    )]
+    Former(PathBuf),
     #[error("{path}: {error}")]
     Database { path: PathBuf, error: rusqlite::Error },
     #[error("call {call}: its record cannot be read: {error}")]
@@ -57,8 +62,10 @@ impl Reader {
             db.busy_timeout(Duration::from_secs(5))?;
             Ok(db)
         };
-        match open() {
-            Ok(db) => Ok(Reader { db, path }),
+        let opened = open().and_then(|db| Ok((schema::is_former(&db)?, db)));
+        match opened {
+            Ok((false, db)) => Ok(Reader { db, path }),
+            Ok((true, _)) => Err(ReadFault::Former(path)),
             Err(error) => Err(ReadFault::Database { path, error }),
         }
     }

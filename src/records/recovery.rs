@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tracing::error;
 
-use super::course::{HandoffOutcome, TransferKind, TransferOutcome};
+use super::course::TransferKind;
 use super::words::{EndedBy, LineOutcome, Outcome, QueueEvent, Record, Version};
 use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
@@ -118,12 +118,7 @@ fn end(record: &mut Record, alive_at: Moment, now: Moment) {
         line.leaves(ended_at, LineOutcome::Restarted);
     }
     (record.wait_ms, record.within_service_level) = record.sum_of_lines();
-    for transfer in record.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
-        (transfer.ended_at, transfer.outcome) = (Some(ended_at), TransferOutcome::Restarted);
-    }
-    for handoff in record.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
-        (handoff.ended_at, handoff.outcome) = (Some(ended_at), HandoffOutcome::Restarted);
-    }
+    record.cut_at(ended_at);
     for supervised in &mut record.supervised {
         supervised.ended_at.get_or_insert(ended_at);
     }

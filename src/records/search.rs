@@ -33,6 +33,8 @@ pub struct Filter {
     pub language: Option<String>,
     /// Calls by which we called somebody back.
     pub callbacks: bool,
+    /// Calls by which we called this number back, as it is written.
+    pub called_back: Option<String>,
     /// Somewhere in the record; of the letters A to Z small ones and capitals are the same.
     pub text: Option<String>,
     /// Only calls before this one: where the page before ended.
@@ -129,8 +131,12 @@ impl Filter {
             fits.push_str(" AND outcome = ?");
             values.push(Value::Text(outcome.as_str().unwrap_or_default().to_string()));
         }
-        if self.callbacks {
+        if self.callbacks || self.called_back.is_some() {
             fits.push_str(" AND json_extract(record, '$.callback_of') IS NOT NULL");
+        }
+        if let Some(number) = &self.called_back {
+            fits.push_str(" AND json_extract(record, '$.to') = ?");
+            values.push(Value::Text(number.clone()));
         }
         if let Some(text) = &self.text {
             fits.push_str(" AND record LIKE ? ESCAPE '\\'");
@@ -178,15 +184,18 @@ fn national(number: &str) -> &str {
     if bare.is_empty() { number } else { bare }
 }
 
-/// The last calls of a caller, but for one: the latest first. The call in which a callback was asked for is no other
-/// than the callback. Those who say no number (`anonymous`) are not one caller.
-pub fn caller(dir: &Path, number: &str, but: &Record, limit: usize) -> Result<Vec<Record>, ReadFault> {
+/// The last calls with a citizen but for one, the latest first: their own, and those by which they were called back.
+/// Those who say no number (`anonymous`) are not one citizen.
+pub fn caller(dir: &Path, number: &str, but: CallId, limit: usize) -> Result<Vec<Record>, ReadFault> {
     if !number.contains(|c: char| c.is_ascii_digit()) {
         return Ok(Vec::new());
     }
-    let filter = Filter { from: Some(number.to_string()), ..Filter::default() };
-    let mut found = search(dir, &filter, limit + 2)?;
-    found.retain(|record| record.call_id != but.call_id && Some(record.call_id) != but.callback_of);
+    let theirs = Filter { from: Some(number.to_string()), ..Filter::default() };
+    let ours = Filter { called_back: Some(number.to_string()), ..Filter::default() };
+    let mut found = search(dir, &theirs, limit + 1)?;
+    found.extend(search(dir, &ours, limit + 1)?);
+    found.retain(|record| record.call_id != but);
+    found.sort_by_key(|record| std::cmp::Reverse(record.call_id));
     found.truncate(limit);
     Ok(found)
 }

@@ -176,11 +176,40 @@ impl Record {
         self.lines.last()
     }
 
+    /// Why the caller came back to the line of this visit, or of the one from which it was moved on; `None`: they did
+    /// not come back.
+    pub fn returned(&self, visit: &LineRecord) -> Option<Returned<'_>> {
+        let began = visit.joined_at;
+        let sent = |of: &&TransferRecord| of.kind == TransferKind::Blind && of.ended_at == Some(began);
+        let left = |of: &&HandoffRecord| of.ended_at == Some(began) && of.outcome.is_in_vain();
+        if let Some(sent) = self.transfers.iter().rev().find(sent) {
+            return sent.outcome.is_in_vain().then_some(Returned::Transfer(sent));
+        }
+        if let Some(left) = self.handoff.iter().rev().find(left) {
+            return Some(Returned::Emergency(left));
+        }
+        // It was waited for a while whether the phone comes back.
+        let answered = self.lines.iter().filter_map(|line| line.operator.as_ref().and(line.left_at));
+        let talks_since = answered.filter(|at| *at <= began).max()?;
+        let lost = self.lost.iter().rev().find(|lost| lost.back_at.is_none() && lost.at <= began)?;
+        (talks_since <= lost.at).then_some(Returned::Lost(lost))
+    }
+
     /// The visits that are over, as a whole: how long they waited, and whether each was answered in time.
     pub fn sum_of_lines(&self) -> (u64, Option<bool>) {
         let visits = || self.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);
         let in_time = visits().all(|line| line.within_service_level == Some(true));
         (visits().map(|line| line.wait_ms).sum(), visits().next().map(|_| in_time))
+    }
+
+    /// The house ended the call: so it ended what was still going on beside the talk.
+    pub fn cut_at(&mut self, at: Moment) {
+        for transfer in self.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
+            (transfer.ended_at, transfer.outcome) = (Some(at), TransferOutcome::Restarted);
+        }
+        for handoff in self.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
+            (handoff.ended_at, handoff.outcome) = (Some(at), HandoffOutcome::Restarted);
+        }
     }
 }
 

@@ -64,9 +64,8 @@ impl Endpoint {
     fn registration_of(&mut self, now: Moment, origin: Origin, key: String, request: &Request) {
         let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number)).unwrap_or_default();
         let seat = SeatId::from(seat);
-        let before = self.registrar.phone(&seat).map(|phone| phone.flow);
-        let known = self.registrar.last_call_id(&seat).map(str::to_string);
         let flow = origin.flow;
+        let (is_there, known) = (self.registrar.goes_by(&seat, flow), self.registrar.call_ids(&seat));
         let proven = flow.connection.and_then(|connection| self.proven.get(&connection));
         match self.registrar.handle(now, request, flow, proven, &mut self.verifier, &self.settings.seats) {
             Ok(response) => {
@@ -74,11 +73,12 @@ impl Endpoint {
                 if let Some(id) = self.open_server(origin, key, request, false) {
                     self.respond(now, id, response);
                 }
-                if let Some(phone) = self.registrar.phone(&seat)
-                    && before != Some(phone.flow)
+                if !is_there
+                    && let Some(phone) = self.registrar.phone(&seat)
+                    && phone.flow == flow
                 {
-                    let same_phone = known.as_ref() == Some(&phone.call_id);
-                    self.seat_is_at(now, &seat, &phone.contact, phone.flow, same_phone);
+                    let same_phone = known.contains(&phone.call_id);
+                    self.seat_is_at(now, &seat, &phone, same_phone);
                 }
             }
             Err(response) => self.answer_once(now, origin, response),
@@ -247,8 +247,8 @@ impl Endpoint {
         let trunk = self.trunk_at(flow).cloned();
         // A phone beside the trunk that says that it is its seat: one that registered there has to prove it.
         let is_seat = || {
-            let registered = self.registrar.phone(&SeatId::from(from.as_str()));
-            registered.is_some_and(|at| at.flow.remote == flow.remote) || self.registrar.seat_at(flow, &from).is_some()
+            let seat = SeatId::from(from.as_str());
+            self.registrar.is_from(&seat, flow.remote) || self.registrar.seat_at(flow, &from).is_some()
         };
         let feature = dialled.starts_with('*') || request.method == Method::SUBSCRIBE || is_seat();
         if let (Some(trunk), false) = (&trunk, feature) {

@@ -200,32 +200,47 @@ impl Endpoint {
         request.headers.push_front("Via", self.via(flow, &branch));
         request.headers.push("User-Agent", "hotline");
         let key = format!("{branch}|{}", request.method);
-        Some(self.open_client(now, request, flow, key, purpose))
+        let bytes = request.to_bytes();
+        let Some(stream) = self.stream_for(now, flow, bytes.len()) else {
+            let id = self.open_client(now, request, bytes.clone(), flow, key, purpose);
+            self.transmit(flow, bytes);
+            return Some(id);
+        };
+        request.headers.replace_first("Via", self.via(stream, &branch));
+        let bytes = request.to_bytes();
+        let id = self.open_client(now, request, bytes.clone(), stream, key, purpose);
+        self.transmit_soon(stream, bytes);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.datagram = Some(flow);
+        }
+        Some(id)
     }
 
     /// CANCEL has the branch of its INVITE, §9.1.
     pub(super) fn send_in_branch(&mut self, now: Moment, request: Request, flow: Flow) {
         let Ok(via) = request.headers.top_via() else { return };
         let key = format!("{}|{}", via.branch().unwrap_or_default(), request.method);
-        self.open_client(now, request, flow, key, Purpose::Courtesy);
+        let bytes = request.to_bytes();
+        self.open_client(now, request, bytes.clone(), flow, key, Purpose::Courtesy);
+        self.transmit(flow, bytes);
     }
 
     fn open_client(
         &mut self,
         now: Moment,
         request: Request,
+        bytes: Vec<u8>,
         flow: Flow,
         key: String,
         purpose: Purpose,
     ) -> TransactionId {
         let id = self.count();
-        let bytes = request.to_bytes();
         let is_invite = request.method == Method::INVITE;
-        let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes.clone());
+        let transaction = ClientTransaction::new(now, &self.settings.timers, flow, is_invite, bytes);
         self.client_keys.insert(key.clone(), id);
         self.client_flows.insert(flow, id);
-        self.clients.insert(id, Client { transaction, key, purpose, request, trunk: None, challenged: 0 });
-        self.transmit(flow, bytes);
+        let client = Client { transaction, key, purpose, request, datagram: None, trunk: None, challenged: 0 };
+        self.clients.insert(id, client);
         self.schedule_client(id);
         id
     }
@@ -300,6 +315,7 @@ impl Endpoint {
         self.forget_client(id);
         match purpose {
             Purpose::Invite(leg) if self.goes_another_way(now, leg, status, None) => {}
+            Purpose::Invite(leg) if self.goes_by_another_flow(now, leg) => {}
             Purpose::Invite(leg) => self.invite_failed(now, leg, status),
             Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg),
             Purpose::Bye(leg) => self.forget_leg(now, leg),

@@ -13,16 +13,18 @@ use super::dialog::Dialog;
 use super::digest::Verifier;
 use super::guard::{self, Backlog, Entry, Guard};
 use super::index::Index;
+use super::large::WithoutTcp;
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::refer::Referral;
 use super::session::{Leg, State, TransactionId};
+use super::stun;
 use super::transaction::client::ClientTransaction;
 use super::transaction::patience;
 use super::transaction::server::ServerTransaction;
 use super::trunks::{TrunkNo, Trunks};
-use super::watching::{Watch, WatchId};
-use super::words::{Binding, Command, ConnectionId, Event, Flow, Hop, Settings, Transmit, TrunkView};
+use super::watching::{Lamp, Watch, WatchId};
+use super::words::{Binding, Command, ConnectionId, Event, Flow, Hop, Settings, Transmit, Transport, TrunkView};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
@@ -64,17 +66,22 @@ pub struct Endpoint {
     pub(super) seat_legs: Index<SeatId, LegId>,
     /// REFERs whose end is to be told, by their legs.
     pub(super) referrals: BTreeMap<LegId, Referral>,
-    /// Subscriptions of seats; by Call-ID and our tag; by who watches; by whom they watch; and those of whom something
-    /// changed.
+    /// Subscriptions of seats; by Call-ID and our tag; by who watches; by whom they watch; by the connection they came
+    /// over; and those to which there may be something to tell.
     pub(super) watches: BTreeMap<WatchId, Watch>,
     pub(super) watch_dialogs: HashMap<String, WatchId>,
     pub(super) watches_of: Index<SeatId, WatchId>,
     pub(super) watchers: Index<SeatId, WatchId>,
-    pub(super) touched: BTreeSet<SeatId>,
+    pub(super) watch_connections: Index<ConnectionId, WatchId>,
+    pub(super) touched: BTreeSet<WatchId>,
+    /// How often it was looked whether there is.
+    #[cfg(test)]
+    pub(super) looked: usize,
     /// Somebody waits to be called back.
     pub(super) is_awaited: bool,
     /// Seats whose operator may take what rings at others.
     pub(super) pickers: BTreeSet<SeatId>,
+    pub(super) without_tcp: WithoutTcp,
     pub(super) agenda: Agenda<Owner>,
     /// Bytes that `servers` hold: requests and answers.
     pub(super) held: usize,
@@ -121,6 +128,8 @@ pub(super) struct Client {
     pub key: String,
     pub purpose: Purpose,
     pub request: Request,
+    /// It went over TCP for its size alone: where it would have gone else, and goes if nobody takes that.
+    pub datagram: Option<Flow>,
     /// The carrier that it goes to: whose challenges are answered.
     pub trunk: Option<TrunkNo>,
     /// Challenges in a row that it answers.
@@ -201,9 +210,13 @@ impl Endpoint {
             watch_dialogs: HashMap::new(),
             watches_of: Index::new(),
             watchers: Index::new(),
+            watch_connections: Index::new(),
             touched: BTreeSet::new(),
+            #[cfg(test)]
+            looked: 0,
             is_awaited: false,
             pickers: BTreeSet::new(),
+            without_tcp: WithoutTcp::default(),
             agenda: Agenda::new(),
             held: 0,
             tag_key,
@@ -221,6 +234,12 @@ impl Endpoint {
 
     /// A datagram, or one framed message.
     pub fn receive(&mut self, now: Moment, flow: Flow, bytes: &[u8]) {
+        if flow.transport == Transport::Udp
+            && let Some(answer) = stun::answer(bytes, flow.remote)
+            && self.registrar.has_registered_from(flow.remote)
+        {
+            return self.transmit(flow, answer);
+        }
         let entry = self.entry(now, flow);
         if entry == Entry::Shut {
             return;
@@ -348,7 +367,7 @@ impl Endpoint {
             self.events.push_back(event);
             if let Some(seat) = gone {
                 self.refuse_held(now, &seat);
-                self.stop_watching_of(now, |watcher, _| *watcher == seat);
+                self.stop_watching_of(now, &seat);
             }
         }
         self.tell_watchers(now);
@@ -361,11 +380,16 @@ impl Endpoint {
     // What all of them need
 
     pub(super) fn transmit(&mut self, flow: Flow, bytes: Vec<u8>) {
-        self.transmits.push_back(Transmit { flow, bytes, known: true });
+        self.transmits.push_back(Transmit { flow, bytes, known: true, hurried: false });
+    }
+
+    /// What does not get through soon has another way.
+    pub(super) fn transmit_soon(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.transmits.push_back(Transmit { flow, bytes, known: true, hurried: true });
     }
 
     pub(super) fn transmit_to_stranger(&mut self, flow: Flow, bytes: Vec<u8>) {
-        self.transmits.push_back(Transmit { flow, bytes, known: false });
+        self.transmits.push_back(Transmit { flow, bytes, known: false, hurried: false });
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -387,15 +411,6 @@ impl Endpoint {
         self.touch_leg(id);
     }
 
-    pub(super) fn touch_leg(&mut self, id: LegId) {
-        if self.watches.is_empty() {
-            return;
-        }
-        if let Some(seat) = self.legs.get(&id).and_then(|leg| leg.seat.clone()) {
-            self.touch(&seat);
-        }
-    }
-
     /// The dialog of a leg, and where it is from here on.
     pub(super) fn set_dialog(&mut self, id: LegId, dialog: Dialog) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -410,8 +425,10 @@ impl Endpoint {
     }
 
     pub(super) fn forget_leg(&mut self, now: Moment, id: LegId) {
-        self.touch_leg(id);
         let Some(leg) = self.legs.remove(&id) else { return };
+        if let (Some(seat), true) = (&leg.seat, leg.shown != Lamp::Dark) {
+            self.touch(seat);
+        }
         // Legs that arrive have odd numbers.
         self.callers -= usize::from(id.0 % 2 == 1);
         if let State::Calling(calling) = &leg.state

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::endpoint::{Endpoint, Purpose};
-use super::message::SipUri;
+use super::outbound::is_gone;
+use super::registrar::At;
 use super::session::{Cancel, Leg, State, TransactionId};
 use super::words::{ConnectionId, Event, Flow, Invite, Transport};
 use crate::ids::{LegId, SeatId};
@@ -31,6 +32,9 @@ impl Endpoint {
         let is_lost = |id: &&TransactionId| self.clients.get(id).is_some_and(|c| !c.transaction.is_answered());
         let lost: Vec<TransactionId> = self.client_flows.of(&flow).filter(is_lost).copied().collect();
         for id in lost {
+            if self.goes_by_datagram(now, id) {
+                continue;
+            }
             match self.clients.get(&id).map(|client| client.purpose) {
                 Some(Purpose::Reinvite(leg) | Purpose::Update(leg)) if flow.transport.is_web() => self.strand(leg),
                 _ => self.client_failed(now, id, 503),
@@ -52,8 +56,9 @@ impl Endpoint {
         self.certified.remove(&connection);
         self.aliases.retain(|_, of| *of != connection);
         self.enrol_again(now, connection);
-        for seat in self.registrar.flow_lost(now, connection) {
-            for leg in self.legs_of(&seat) {
+        let seats = self.registrar.flow_lost(now, connection);
+        for seat in &seats {
+            for leg in self.legs_of(seat) {
                 if let Some(State::Calling(calling)) = self.legs.get_mut(&leg).map(|leg| &mut leg.state)
                     && calling.flow.connection == Some(connection)
                 {
@@ -61,10 +66,13 @@ impl Endpoint {
                 }
             }
         }
-        self.stop_watching_of(now, |_, of| of == Some(connection));
+        self.watch_elsewhere(now, connection);
         self.answer_elsewhere(connection);
         for leg in self.leg_connections.take(&connection) {
             self.strand(leg);
+        }
+        for seat in seats {
+            self.go_on_by_another_flow(now, &seat);
         }
         self.after(now);
     }
@@ -183,24 +191,30 @@ impl Endpoint {
 
     /// A seat registered from elsewhere: its dialogs follow, if it is the same phone, or if their connection is gone.
     /// Another phone at the same seat does not take over what the first is talking in. What rings goes on ringing.
-    pub(super) fn seat_is_at(&mut self, now: Moment, seat: &SeatId, contact: &SipUri, flow: Flow, same_phone: bool) {
+    pub(super) fn seat_is_at(&mut self, now: Moment, seat: &SeatId, phone: &At, same_phone: bool) {
+        let flow = phone.flow;
         for id in self.legs_of(seat) {
             let Some(leg) = self.legs.get_mut(&id) else { continue };
-            let is_gone = |flow: Flow| flow.transport.is_reliable() && flow.connection.is_none();
+            // RFC 5626 §4.2: it has flows beside each other.
+            let stands = |flow: Flow| self.registrar.goes_by(seat, flow) && !is_gone(flow);
             let is_left_behind = |former: Flow, flow: Flow| former.transport.is_web() && former != flow;
             let dialog = leg.dialog.as_ref();
             match &mut leg.state {
                 State::Held(_) => self.ring_held(now, id),
+                State::Calling(calling) if stands(calling.flow) => {}
                 // A browser's former connection may be dead for long before anybody knows.
                 State::Calling(calling)
                     if calling.pinned && (is_gone(calling.flow) || is_left_behind(calling.flow, flow)) =>
                 {
                     match same_phone {
                         true => self.ring_on(now, id, flow),
-                        false => self.ring_anew(now, id, contact, flow),
+                        false => self.ring_anew(now, id, phone),
                     }
                 }
-                _ if dialog.is_some_and(|dialog| dialog.pinned && (same_phone || is_gone(dialog.flow))) => {
+                _ if dialog.is_some_and(|dialog| {
+                    dialog.pinned && !stands(dialog.flow) && (same_phone || is_gone(dialog.flow))
+                }) =>
+                {
                     self.set_flow(now, id, flow, same_phone);
                 }
                 _ => {}
@@ -240,16 +254,14 @@ impl Endpoint {
         }
         self.move_client(transaction, flow);
         // One that did arrive is a copy to them, §17.2.1.
-        if !heard && let Some(client) = self.clients.get(&transaction) {
-            let bytes = client.transaction.bytes().to_vec();
-            self.transmit(flow, bytes);
+        if !heard {
+            self.send_anew(now, transaction, flow);
         }
         self.cancel_if_possible(now, id);
     }
 
     /// A page that began anew while it rang: it knows nothing of that, and rings again.
-    fn ring_anew(&mut self, now: Moment, id: LegId, contact: &SipUri, flow: Flow) {
-        let own = self.contact_for(&super::message::Uri::Sip(contact.clone()), flow);
+    fn ring_anew(&mut self, now: Moment, id: LegId, phone: &At) {
         let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) else { return };
         let (before, is_over) = (calling.transaction, calling.cancel != Cancel::No);
         let rings_elsewhere = calling.provisional && !is_over && calling.flow.connection.is_some();
@@ -261,9 +273,8 @@ impl Endpoint {
         if is_over {
             return self.invite_failed(now, id, 487);
         }
-        request.uri = super::message::Uri::Sip(contact.clone());
-        request.headers.set("Contact", own);
-        if !self.invite_again(now, id, request, flow, true) {
+        self.address_to(&mut request, phone);
+        if !self.invite_again(now, id, request, phone.flow, true) {
             self.invite_failed(now, id, 503);
         }
     }

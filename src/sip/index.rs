@@ -13,6 +13,13 @@ impl<K: Ord, V: Ord> Index<K, V> {
         self.0.entry(key).or_default().insert(value);
     }
 
+    /// Of nothing nobody has anything in common.
+    pub fn insert_if(&mut self, key: Option<K>, value: V) {
+        if let Some(key) = key {
+            self.insert(key, value);
+        }
+    }
+
     pub fn remove(&mut self, key: &K, value: &V) {
         if let Some(values) = self.0.get_mut(key) {
             values.remove(value);

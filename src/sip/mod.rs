@@ -18,11 +18,14 @@ pub(crate) mod fuzzing;
 pub mod guard;
 mod guesses;
 mod index;
+mod large;
 pub mod locating;
 pub mod message;
+mod outbound;
 pub mod registrar;
 mod session;
 mod stateless;
+mod stun;
 #[cfg(test)]
 mod tests;
 mod transaction;

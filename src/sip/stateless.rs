@@ -57,10 +57,9 @@ impl Endpoint {
             Message::Response(response) => self.awaits(response),
             Message::Request(request) if request.method == Method::REGISTER => {
                 let seat = request.headers.to().ok().and_then(|to| to.uri.sip().map(SipUri::number));
-                let phone = seat.and_then(|seat| self.registrar.phone(&SeatId::from(seat)));
-                phone.is_some_and(|at| {
-                    !at.call_id.is_empty() && request.headers.call_id().is_ok_and(|id| id == at.call_id)
-                })
+                let known = seat.map(|seat| self.registrar.call_ids(&SeatId::from(seat))).unwrap_or_default();
+                let call_id = request.headers.call_id().unwrap_or_default();
+                !call_id.is_empty() && known.iter().any(|known| known == call_id)
             }
             Message::Request(request) => self.is_of_dialog(request),
         }

@@ -16,10 +16,11 @@ use super::admission::ALLOW;
 use super::dialog::Dialog;
 use super::endpoint::{Endpoint, Owner, Purpose, dialog_key};
 use super::message::{Method, Request, Response, SipUri};
+use super::outbound::is_gone;
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
 use super::words::{ConnectionId, Source};
-use crate::ids::SeatId;
+use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
 /// Of one seat's phone: more than the keys of the largest side panels.
@@ -76,6 +77,28 @@ impl Package {
     }
 }
 
+/// What a leg looks like to whoever watches its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lamp {
+    Dark,
+    /// Not answered, and nothing in it that could be picked up.
+    Dials,
+    /// A phone rings whose tag is known.
+    Rings,
+    Talks,
+}
+
+impl Leg {
+    fn lamp(&self) -> Lamp {
+        match &self.state {
+            State::Held(_) | State::Hanging | State::Ending => Lamp::Dark,
+            State::Calling(calling) if !calling.rings.is_empty() => Lamp::Rings,
+            State::Calling(_) | State::Incoming { .. } => Lamp::Dials,
+            State::Talking => Lamp::Talks,
+        }
+    }
+}
+
 impl Endpoint {
     /// SUBSCRIBE outside a leg's dialog: a new one, or one that is known.
     pub(super) fn subscription(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
@@ -102,6 +125,7 @@ impl Endpoint {
             Ok(_) => return self.refuse_once(now, origin, &request, 403),
             Err(response) => return self.answer_once(now, origin, *response),
         };
+        let flow = origin.flow;
         let Some(id) = self.open_server(origin, key, &request, false) else { return };
         let (package, seat, expires) = match self.wanted(&request, &watcher) {
             Ok(wanted) => wanted,
@@ -128,6 +152,7 @@ impl Endpoint {
         self.watch_dialogs.insert(dialog_key(&dialog.call_id, &own), watch_id);
         self.watches_of.insert(watcher.clone(), watch_id);
         self.watchers.insert(seat.clone(), watch_id);
+        self.watch_connections.insert_if(flow.connection, watch_id);
         let event = request.headers.get("Event").unwrap_or_default().trim().to_string();
         let expires_at = now + expires;
         let watch = Watch { watcher, seat, package, event, dialog, expires_at, version: 0, open: None, told: None };
@@ -188,7 +213,11 @@ impl Endpoint {
         self.respond(now, id, response);
         let Some(watch) = self.watches.get_mut(&watch_id) else { return };
         watch.dialog.refresh(&request.headers);
-        watch.dialog.flow = origin.flow;
+        let before = std::mem::replace(&mut watch.dialog.flow, origin.flow);
+        if let Some(connection) = before.connection {
+            self.watch_connections.remove(&connection, &watch_id);
+        }
+        self.watch_connections.insert_if(origin.flow.connection, watch_id);
         watch.expires_at = now + expires;
         // §4.2.1.4: each is followed by a NOTIFY, whatever is known already.
         watch.told = None;
@@ -210,6 +239,9 @@ impl Endpoint {
         self.watch_dialogs.remove(&dialog_key(&watch.dialog.call_id, watch.dialog.local_tag()));
         self.watches_of.remove(&watch.watcher, &watch_id);
         self.watchers.remove(&watch.seat, &watch_id);
+        if let Some(connection) = watch.dialog.flow.connection {
+            self.watch_connections.remove(&connection, &watch_id);
+        }
         if let Some(reason) = reason {
             let state = format!("terminated;reason={reason}");
             let content = self.content(&watch);
@@ -218,24 +250,48 @@ impl Endpoint {
     }
 
     /// Whoever cannot be reached any more needs no lamps.
-    pub(super) fn stop_watching_of(&mut self, now: Moment, is: impl Fn(&SeatId, Option<ConnectionId>) -> bool) {
-        let gone = self.watches.iter().filter(|(_, watch)| is(&watch.watcher, watch.dialog.flow.connection));
-        for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+    pub(super) fn stop_watching_of(&mut self, now: Moment, seat: &SeatId) {
+        for id in self.watches_of.of(seat).copied().collect::<Vec<_>>() {
             self.stop_watching(now, id, None);
+        }
+    }
+
+    /// Their connection is gone: those of a phone that has another flow are told by that.
+    pub(super) fn watch_elsewhere(&mut self, now: Moment, connection: ConnectionId) {
+        for id in self.watch_connections.take(&connection) {
+            let Some(watch) = self.watches.get_mut(&id) else { continue };
+            match self.registrar.phone(&watch.watcher).filter(|phone| !is_gone(phone.flow)) {
+                Some(phone) => {
+                    watch.dialog.flow = phone.flow;
+                    self.watch_connections.insert_if(phone.flow.connection, id);
+                }
+                None => self.stop_watching(now, id, None),
+            }
         }
     }
 
     /// Something changed at a seat; whoever watches it is told when the endpoint comes to rest.
     pub(super) fn touch(&mut self, seat: &SeatId) {
-        if self.watchers.has(seat) {
-            self.touched.insert(seat.clone());
-        }
+        self.touched.extend(self.watchers.of(seat));
     }
 
-    /// Whoever sits there may take what rings at others, or may not any more: their lamps tell it otherwise.
+    /// What a leg looks like from outside may have changed.
+    pub(super) fn touch_leg(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let lamp = leg.lamp();
+        let Some(seat) = leg.seat.clone().filter(|_| std::mem::replace(&mut leg.shown, lamp) != lamp) else { return };
+        self.touch(&seat);
+    }
+
+    /// Whoever sits there may take what rings at others, or may not any more: their lamps of those where something rings
+    /// tell it otherwise.
     pub(super) fn may_pick_up(&mut self, seat: SeatId, may: bool) {
-        let watches = self.watches_of.of(&seat).filter_map(|id| self.watches.get(id));
-        let told = watches.filter(|watch| watch.package == Package::Dialog).map(|watch| watch.seat.clone());
+        let rings = |id: &&WatchId| {
+            let watch = self.watches.get(id).filter(|watch| watch.package == Package::Dialog);
+            let legs = watch.into_iter().flat_map(|watch| self.seat_legs.of(&watch.seat));
+            legs.filter_map(|id| self.legs.get(id)).any(|leg| leg.shown == Lamp::Rings)
+        };
+        let told: Vec<WatchId> = self.watches_of.of(&seat).filter(rings).copied().collect();
         self.touched.extend(told);
         match may {
             true => _ = self.pickers.insert(seat),
@@ -248,16 +304,14 @@ impl Endpoint {
         if std::mem::replace(&mut self.is_awaited, is_awaited) == is_awaited {
             return;
         }
-        let told = self.watches.values().filter(|watch| watch.package == Package::Messages);
-        self.touched.extend(told.map(|watch| watch.seat.clone()).collect::<Vec<_>>());
+        let told = self.watches.iter().filter(|(_, watch)| watch.package == Package::Messages);
+        self.touched.extend(told.map(|(id, _)| *id));
         self.after(now);
     }
 
     pub(super) fn tell_watchers(&mut self, now: Moment) {
-        for seat in std::mem::take(&mut self.touched) {
-            for id in self.watchers.of(&seat).copied().collect::<Vec<_>>() {
-                self.notify(now, id);
-            }
+        for id in std::mem::take(&mut self.touched) {
+            self.notify(now, id);
         }
     }
 
@@ -265,6 +319,10 @@ impl Endpoint {
     fn notify(&mut self, now: Moment, watch_id: WatchId) {
         let Some(watch) = self.watches.get(&watch_id).filter(|watch| watch.open.is_none()) else { return };
         let content = self.content(watch);
+        #[cfg(test)]
+        {
+            self.looked += 1;
+        }
         if watch.told.as_ref() == Some(&content) {
             return;
         }
@@ -336,10 +394,10 @@ impl Endpoint {
         for id in self.seat_legs.of(&watch.seat) {
             let Some(leg) = self.legs.get(id) else { continue };
             let ours = id.0.is_multiple_of(2);
-            let state = match &leg.state {
-                State::Held(_) | State::Hanging | State::Ending => continue,
-                State::Calling(_) | State::Incoming { .. } => "early",
-                State::Talking => "confirmed",
+            let state = match leg.lamp() {
+                Lamp::Dark => continue,
+                Lamp::Dials | Lamp::Rings => "early",
+                Lamp::Talks => "confirmed",
             };
             let direction = if ours { "recipient" } else { "initiator" };
             let (tags, remote) = self.pick_up_by(watch, leg).unwrap_or_default();

@@ -148,6 +148,8 @@ pub struct Transmit {
     pub bytes: Vec<u8>,
     /// To somebody who was let in: a connection of theirs may be idle for long.
     pub known: bool,
+    /// There is another way: a connection that is not there soon is not waited for.
+    pub hurried: bool,
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -443,6 +445,9 @@ pub struct Binding {
     pub remote: SocketAddr,
     /// `udp`, `tcp`, `tls`, `ws` or `wss`.
     pub transport: String,
+    /// The proxies between, as they were told in its Path (RFC 3327); not known of registrations of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
     /// The address of ours that it came to; not known of registrations of older versions.
     #[serde(default)]
     pub listener: Option<SocketAddr>,

@@ -304,6 +304,8 @@ test("consultation, three-way, and a transfer to a second browser, which sees it
   await anna.keyboard.press("g");
   await waitState(anna, "wrap_up");
   await waitState(boris, "talking");
+  await boris.waitForSelector('.toasts :text-is("Anna left the caller to you: the caller is with you now.")');
+  await anna.waitForSelector('[data-field="went"]:text-is("Goes on elsewhere")');
   await boris.waitForSelector('[data-act="hold"]:not([disabled])');
   expect(await boris.evaluate(() => (window as unknown as { gaps: string[] }).gaps)).toEqual([]);
   await hears(boris);
@@ -335,7 +337,7 @@ test("a supervisor listens and whispers: only the operator hears it", async () =
   const row = clara.locator('tr[data-operator="1001"]');
   await row.getByRole("button", { name: "Listen" }).click({ timeout: 15_000 });
   await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });
-  await clara.waitForSelector('tr[data-operator="1003"] .chip:has-text("listens to Anna")', { timeout: 15_000 });
+  await clara.waitForSelector('tr[data-operator="1003"] .chip:has-text("Listening to Anna")', { timeout: 15_000 });
   await hears(clara);
   await clara.reload();
   await clara.waitForSelector('[data-mode="listen"]', { timeout: 15_000 });

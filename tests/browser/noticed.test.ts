@@ -303,8 +303,23 @@ describe("what is noticed", () => {
     const former = served.house.calls.get(call);
     if (!former) throw new Error("no call");
     served.house.elsewhere.add(call);
+    // Until it is known nothing is told.
+    let go = () => {};
+    const held = new Promise<void>((done) => {
+      go = done;
+    });
+    await page.route(`**/api/v1/calls/${call}`, async (route) => {
+      await held;
+      await route.continue();
+    });
+    const asked = page.waitForRequest(`**/api/v1/calls/${call}`);
     served.house.over(call);
-    await page.waitForSelector('[data-field="went"]:text-is("在别处继续")', { timeout: 10_000 });
+    await asked;
+    expect(await page.locator('[data-field="went"]').count()).toBe(0);
+    go();
+    const went = page.locator('[data-field="went"]');
+    await went.waitFor();
+    expect(await went.textContent()).toBe("在别处继续");
     served.house.elsewhere.delete(call);
     served.house.calls.set(call, former);
     served.house.call(call, { stage: "talking", connected_at: new Date().toISOString() });

@@ -151,9 +151,9 @@ describe("the keyboard alone", () => {
     const name = served.house.operators.get("1004")?.name ?? "";
     await page.waitForSelector(`.lines .chip:has-text("振铃中，将监听 ${name}")`);
     served.house.operator("1006", { state: "outbound", part: { call: "x", act: "listen", stage: "talking", operator: "1004" } });
-    await page.waitForSelector(`.lines .chip:has-text("正在监听 ${name}")`);
+    await page.waitForSelector(`.lines .chip:text-is("监听 ${name}")`);
     served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
-    await page.waitForSelector(`.lines .chip:has-text("${name} 正在咨询")`);
+    await page.waitForSelector(`.lines .chip:text-is("被咨询：${name}")`);
   });
 
   test("who consults is told of as that, to themselves and to colleagues; not as on hold", async () => {
@@ -173,14 +173,14 @@ describe("the keyboard alone", () => {
     // The call of a colleague is not shown to her: the house says whom he consults in it.
     const consults = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };
     served.house.operator("1004", { state: "talking", call: "x", consults });
-    await page.waitForSelector(`.lines .chip:text-is("正在咨询 ${name}")`);
+    await page.waitForSelector(`.lines .chip:text-is("咨询 ${name}")`);
     const outside = { ...consults, to: "01065128888", whom: { number: "01065128888" }, operator: null };
     served.house.operator("1004", { state: "holding", call: "x", consults: outside });
-    await page.waitForSelector('.lines .chip:text-is("正在咨询 010 6512 8888")');
+    await page.waitForSelector('.lines .chip:text-is("咨询 010 6512 8888")');
     served.house.operator("1004", { state: "talking", call: "x", consults: { ...outside, caller_hears: true } });
-    await page.waitForSelector('.lines .chip:text-is("与 010 6512 8888 三方通话")');
+    await page.waitForSelector('.lines .chip:text-is("三方：010 6512 8888")');
     await page.keyboard.press("t");
-    await page.waitForSelector('dialog [data-target="operator 1004"] .chip:text-is("与 010 6512 8888 三方通话")');
+    await page.waitForSelector('dialog [data-target="operator 1004"] .chip:text-is("三方：010 6512 8888")');
   });
 
   test("that a consultation is over is said to who did not end it", async () => {
@@ -285,6 +285,40 @@ describe("the keyboard alone", () => {
     await page.keyboard.press("g");
     await page.keyboard.press("b");
     expect(orders().length).toBe(before);
+  });
+
+  test("why a consultation is over is said to the consulted, once", async () => {
+    const name = served.house.operators.get("1004")?.name ?? "";
+    const over = (how: "returned" | "theirs" | "caller_gone" | "taken_over") =>
+      served.house.operator("1001", { state: "ready", part_over: { call: "x", how, operator: "1004", at: `${how}` } });
+    over("returned");
+    await page.waitForSelector(`.toasts :text-is("咨询结束：${name} 已回到市民。")`);
+    over("theirs");
+    await page.waitForSelector(`.toasts :text-is("${name} 把市民转给您：市民现在与您通话。")`);
+    over("caller_gone");
+    await page.waitForSelector(`.toasts :text-is("咨询结束：${name} 的来电人已挂断。")`);
+    served.house.operator("1001", { state: "not_ready", reason: "break" });
+    await page.waitForSelector('[data-field="state"][data-value="not_ready"]');
+    expect((await page.locator(".toasts").textContent())?.match(/已挂断/g)?.length ?? 0).toBe(1);
+    await page.reload();
+    await page.waitForSelector('[data-field="state"][data-value="not_ready"]');
+    expect(await page.locator(".toasts").textContent()).toBe("");
+  });
+
+  test("whoever has a caller who came back is told of it, from the first ring on: whose transfer it was, and what became of it", async () => {
+    await ready();
+    const name = served.house.operators.get("1006")?.name ?? "";
+    const returned = { why: "busy" as const, by: "1001", to: "operator 1006", operator: "1006", at: new Date().toISOString() };
+    const call = served.house.ring("1001", undefined, { returned });
+    await page.waitForSelector(`.situation:text-is("您把这位市民转给 ${name}：占线。市民又回来了。")`);
+    await page.keyboard.press("a");
+    await waitState(page, "talking");
+    await page.waitForSelector(`.situation:text-is("您把这位市民转给 ${name}：占线。市民又回来了。")`);
+    const other = served.house.operators.get("1004")?.name ?? "";
+    served.house.call(call, { returned: { ...returned, why: "no_answer", by: "1004", to: "01065128888", operator: null } });
+    await page.waitForSelector(`.situation:text-is("${other} 把这位市民转给 010 6512 8888：无人接听。市民又回来了。")`);
+    served.house.call(call, { returned: { why: "lost", by: "1004", at: returned.at } });
+    await page.waitForSelector(`.situation:text-is("与这位市民通话时 ${other} 的电话中断。市民又回来了。")`);
   });
 
   test("whoever has a caller next is told whom was called in vain", async () => {

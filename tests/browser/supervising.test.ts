@@ -21,7 +21,7 @@ describe("the supervisor's page", () => {
     await page.click('[data-mode="listen"] button:text-is("耳语")');
     await page.waitForSelector('[data-mode="whisper"]:has-text("只有话务员听到您")');
     expect(last()?.body).toEqual({ order: "supervise", mode: "whisper" });
-    await page.click('[data-mode="whisper"] button:text-is("退出通话")');
+    await page.click('[data-mode="whisper"] button:has-text("退出通话")');
     await page.waitForSelector('[data-mode="whisper"]', { state: "detached" });
   });
 
@@ -122,6 +122,57 @@ describe("the supervisor's page", () => {
     await row.locator(`.second:text-is("监听 ${name} (振铃)")`).waitFor();
     served.house.call(id, { supervised_by: [{ operator: "1006", mode: "listen", stage: "talking" }] });
     await row.locator(`.second:text-is("监听 ${name}")`).waitFor();
+  });
+
+  test("what operators do is counted by the words of their rows", async () => {
+    const rows = page.locator('[data-table="operators"] tbody tr');
+    const chip = (kind: string) => page.locator(`[data-kind="${kind}"]`);
+    const name = served.house.operators.get("1006")?.name;
+    const consults = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };
+    served.house.operator("1004", { state: "holding", call: "x", consults });
+    served.house.operator("1006", { state: "outbound", part: { call: "x", act: "consulted", stage: "talking", operator: "1004" } });
+    expect(await chip("consulting").textContent()).toBe("咨询 1");
+    expect(await chip("consulted").textContent()).toBe("被咨询 1");
+    expect(await chip("outbound").count()).toBe(0);
+    await chip("consulting").click();
+    await rows.locator(`.chip:text-is("咨询 ${name}")`).waitFor();
+    expect(await rows.count()).toBe(1);
+    served.house.operator("1004", { state: "talking", call: "x", consults: { ...consults, caller_hears: true } });
+    await chip("conference").filter({ hasText: "三方 1" }).waitFor();
+    await page.click('header button:text-is("English")');
+    await chip("conference").click();
+    await rows.locator(`.chip:text-is("Three-way with ${name}")`).waitFor();
+    await page.click('header button:text-is("中文")');
+  });
+
+  test("who waits once more is marked: after a transfer in vain, and most of all after an emergency", async () => {
+    const [id] = [...served.house.calls].find(([, one]) => one.stage === "waiting") ?? [""];
+    const row = page.locator(`[data-table="waiting"] tr[data-call="${id}"]`);
+    const who = (operator: string) => served.house.operators.get(operator)?.name;
+    const at = new Date().toISOString();
+    served.house.call(id, { returned: { why: "refused", by: "1004", to: "operator 1006", operator: "1006", at } });
+    await row.locator(`[data-field="returned"]:text-is("${who("1004")} 把这位市民转给 ${who("1006")}：被拒。市民又回来了。")`).waitFor();
+    expect(await row.locator('[data-field="emergency_failed"]').count()).toBe(0);
+    served.house.call(id, { returned: null, emergency_failed: { target: "110", at } });
+    await row.locator('[data-field="emergency_failed"].bad-text:has-text("110 未受理")').waitFor();
+    expect(await row.locator('[data-field="returned"]').count()).toBe(0);
+  });
+
+  test("whom a colleague consults answers, mutes and hangs up by keys, and is told how it ended", async () => {
+    const call = "asked";
+    served.house.operator("1010", { state: "outbound", part: { call, act: "consulted", stage: "ringing", operator: "1004" } });
+    // As soon as the phone of the page is there.
+    await expect.poll(() => served.house.phones.ring("8010", call, "13812345678")).toBe(true);
+    await page.waitForSelector('[data-mode=""] [data-act="answer"]');
+    await page.keyboard.press("a");
+    await page.waitForSelector('[data-mode=""] [data-act="mute"]:not([disabled])');
+    await page.keyboard.press("m");
+    await page.waitForSelector('[data-mode=""] [data-act="mute"][aria-pressed="true"]');
+    await page.keyboard.press("x");
+    await page.waitForSelector('[data-mode=""]', { state: "detached" });
+    const over = { call, how: "returned" as const, operator: "1004", at: "1" };
+    served.house.operator("1010", { state: "ready", part: null, part_over: over });
+    await page.waitForSelector(`.toasts :text-is("咨询结束：${served.house.operators.get("1004")?.name} 已回到市民。")`);
   });
 
   test("who waits to be called back is told of: how many a queue has, since when, and when it is tried next", async () => {

@@ -16,9 +16,10 @@ fn exports_refusals_and_commands_of_the_machine_are_in_the_audit_log() {
     }
     let refused = mei.post("/config/reload", &json!({ "dry_run": true }), &[("X-CSRF-Token", &mei.csrf)]);
     assert_eq!(refused.0, 403);
-    // Who wrote a note has a name, operator or not.
-    let people = mei.get("/api/v1/directory").1["people"].clone();
-    assert!(people["lin"].is_string() && people["1002"].is_null(), "{people}");
+    // By which names others sign in operators are not told.
+    let people = |who: &Browser| who.get("/api/v1/directory").1["people"].clone();
+    assert!(people(&mei)["lin"].is_string() && people(&mei)["1002"].is_null(), "{}", people(&mei));
+    assert_eq!(people(&Browser::signed_in(&house, "1002")), json!({}));
     let command = |args: &[&str]| {
         let mut command = hotline();
         command.args(args).arg("--config").arg(house.dir().join("config")).arg("--data").arg(house.data());

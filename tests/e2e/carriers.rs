@@ -1,7 +1,7 @@
 //! Carriers: one that asks for a password, one at which nobody is, and some that are found by name.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::{Message, OpCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::house::{Files, House, PATIENCE, free_port, hotline};
 use crate::peers::Sipp;
+use crate::streams::gauge;
 
 /// `hotline trunks`, a value for each.
 pub fn trunks(house: &House) -> Vec<Value> {
@@ -80,6 +81,7 @@ fn a_carrier_is_found_by_its_name_and_one_whose_name_leads_nowhere_is_passed_ove
     let mut files = Files::new(None);
     files.hotline = files.hotline.replacen("[sip]\n", &servers, 1);
     let carriers = "[[trunk]]\nid = \"gone\"\nto = \"sip:nowhere.example\"\n\
+                    [[emergency]]\nid = \"110\"\ntrunk = \"gone\"\nkey = \"*1\"\n\
                     [[trunk]]\nid = \"named\"\npriority = 2\nto = \"sip:carrier.example\"\ncheck = \"0s\"\n";
     files.hotline = files.hotline.replacen("[media]", &format!("{carriers}[media]"), 1);
     files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
@@ -90,6 +92,12 @@ fn a_carrier_is_found_by_its_name_and_one_whose_name_leads_nowhere_is_passed_ove
     let told = &trunks(&house)[1];
     assert_eq!((&told["id"], &told["to"]), (&"gone".into(), &Value::Array(Vec::new())));
     assert!(told["fault"].as_str().is_some_and(|fault| fault.starts_with("nowhere.example: ")), "{told:#}");
+    // Nor does it lead to the police: that is an alarm.
+    let until = Instant::now() + PATIENCE;
+    while gauge(&house, "hotline_alarms") < 1.0 {
+        assert!(Instant::now() < until, "no alarm");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     Sipp::callers(&house, "caller_presses_info", "12345", &["-key", "key", "5", "-d", "6000"]).succeed();
     phone.succeed();
     let record = house.wait_records(1).pop().expect("a record");

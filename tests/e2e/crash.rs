@@ -112,6 +112,7 @@ fn who_was_ready_in_a_quiet_hour_was_so_until_the_house_closed_and_not_while_it_
         told.unwrap_or_default()
     };
     std::thread::sleep(Duration::from_millis(2500));
+    assert!(ready(&house) >= 2, "nothing happened since: it is counted until now");
     house.signal("TERM");
     assert!(house.wait_end().success());
     let at_the_end = ready(&house);

@@ -229,8 +229,14 @@ impl Baresip {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (sip, rtp, control) = (free_port(), free_port() & !1, free_port());
         // It reads files at the rate of its codec alone. Without G.722, whoever names no codecs offers G.711.
-        let (rate, wideband) = if account.contains("g722") { (16_000, "module g722.so\n") } else { (8_000, "") };
-        crate::sound::write_tone_at(&dir.path().join("tone.wav"), tone_hz, 60, rate);
+        let (form, wideband) = match account {
+            _ if account.contains("g722") => ((16_000, 1), "module g722.so\n"),
+            _ if account.contains("opus") => {
+                ((48_000, 2), "module opus.so\nmodule dtls_srtp.so\nmodule ice.so\nrtcp_mux yes\n")
+            }
+            _ => ((8_000, 1), ""),
+        };
+        crate::sound::write_tone_as(&dir.path().join("tone.wav"), tone_hz, 60, form);
         let config = format!(
             "poll_method epoll\nsip_listen 127.0.0.1:{sip}\ncall_max_calls 4\naudio_player aubridge,nil\n\
              audio_source aufile,{0}/tone.wav\naudio_alert aubridge,nil\naudio_srate 8000-48000\naudio_channels 1-2\n\

@@ -203,12 +203,18 @@ fn of_a_caller_left_to_police_who_do_not_answer_the_next_operator_and_the_superv
     let back = wait_call(&vera, "the caller is back", |call| call["stage"] == "waiting");
     assert_eq!(back["emergency_failed"]["target"], "110", "{back:#}");
     assert!(back.get("emergency").is_none_or(Value::is_null), "{back:#}");
-    vera.wait_board("it is an alarm", |board| {
-        board["alarms"].as_array().is_some_and(|alarms| alarms.iter().any(|alarm| alarm["kind"] == "emergency"))
-    });
+    let wait_alarm = |words: &str| {
+        vera.wait_board(words, |board| {
+            let alarms = board["alarms"].as_array().expect("a list");
+            alarms.iter().any(|alarm| alarm["text_en"].as_str().is_some_and(|text| text.contains(words)))
+        });
+    };
+    wait_alarm("a caller waits for whom 110 was called, who did not answer");
     police.succeed();
     let _annas = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms"]);
     let next = wait_call(&anna, "she has the caller again", |call| call["stage"] == "talking");
     assert_eq!(next["emergency_failed"]["target"], "110", "{next:#}");
-    vera.wait_board("nobody waits any more", |board| board["alarms"].as_array().is_some_and(Vec::is_empty));
+    wait_alarm("operator 1001 is with them still");
+    assert_eq!(order(&anna, &id, &json!({ "order": "hang_up" })), 202);
+    vera.wait_board("the caller is gone", |board| board["alarms"].as_array().is_some_and(Vec::is_empty));
 }

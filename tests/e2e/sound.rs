@@ -4,17 +4,19 @@ use std::path::Path;
 
 /// A sine of `hz` at a quarter of full scale, 8 kHz mono.
 pub fn write_tone(path: &Path, hz: u32, seconds: u32) {
-    write_tone_at(path, hz, seconds, 8000);
+    write_tone_as(path, hz, seconds, (8000, 1));
 }
 
-/// The same at another rate.
-pub fn write_tone_at(path: &Path, hz: u32, seconds: u32, rate: u32) {
+/// The same at another rate, and alike in so many channels.
+pub fn write_tone_as(path: &Path, hz: u32, seconds: u32, (rate, channels): (u32, u16)) {
     let spec =
-        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        hound::WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(path, spec).expect("the tone can be written");
     for n in 0..rate * seconds {
         let phase = f64::from(n) * f64::from(hz) * std::f64::consts::TAU / f64::from(rate);
-        wav.write_sample((phase.sin() * 8192.0) as i16).expect("writes");
+        for _ in 0..channels {
+            wav.write_sample((phase.sin() * 8192.0) as i16).expect("writes");
+        }
     }
     wav.finalize().expect("writes");
 }

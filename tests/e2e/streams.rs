@@ -101,7 +101,8 @@ fn make_events(mei: &Browser, many: usize, text: &str) {
     }
 }
 
-fn gauge(house: &House, name: &str) -> f64 {
+/// As `/metrics` has it now; 0 if it has none.
+pub fn gauge(house: &House, name: &str) -> f64 {
     let metrics = Browser::new(house).get("/metrics").1;
     let metrics = metrics.as_str().expect("text").to_string();
     let found = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());

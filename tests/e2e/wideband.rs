@@ -1,4 +1,5 @@
-//! Phones that speak G.722 alone, with each other and with those who do not; tones are found again at both ends.
+//! Phones that speak G.722 alone, with each other and with those who do not, and one that speaks Opus alone; tones are
+//! found again at both ends.
 
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use crate::peers::{Baresip, Softphone};
 use crate::sound::{Heard, write_tone};
 
 const ALONE: &str = "audio_codecs=g722/16000/1";
+/// As browsers speak it, and with libopus: Opus goes over DTLS-SRTP and ICE alone.
+const OPUS_ALONE: &str = "audio_codecs=opus/48000/2;medianat=ice;mediaenc=dtls_srtp";
 
 /// Seconds of a tone in all that a phone heard.
 fn heard_by(phone: &Baresip, hz: u32) -> f64 {
@@ -15,23 +18,34 @@ fn heard_by(phone: &Baresip, hz: u32) -> f64 {
 }
 
 #[test]
-fn a_caller_with_g722_alone_speaks_with_a_seat_that_has_none() {
+fn callers_with_g722_or_opus_alone_speak_with_a_seat_that_has_neither() {
+    std::thread::scope(|both| {
+        both.spawn(|| speaks_with_a_seat_in_g711(ALONE));
+        both.spawn(|| speaks_with_a_seat_in_g711(OPUS_ALONE));
+    });
+}
+
+fn speaks_with_a_seat_in_g711(how: &str) {
     let house = House::open(&Files::new(None));
     let dir = tempfile::tempdir().unwrap();
     let (say, operator) = (dir.path().join("say.wav"), dir.path().join("operator.wav"));
     write_tone(&say, 700, 20);
     let args = ["--say", say.to_str().unwrap(), "--record", operator.to_str().unwrap(), "--calls", "1"];
     let seat = Softphone::seat(&house, "8001", "open-sesame", &args);
-    let caller = Baresip::caller(&house, 440, ALONE);
+    let caller = Baresip::caller(&house, 440, how);
     caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
     house.wait_log(&["connected"]);
     std::thread::sleep(Duration::from_secs(6));
     caller.command("hangup");
     assert!(seat.end());
     let record = house.wait_records(1).remove(0);
-    assert_eq!(record["outcome"], "answered", "{record:#}\n{}", caller.log());
+    assert_eq!(record["outcome"], "answered", "{how}: {record:#}\n{}", caller.log());
     let (heard, operator) = (heard_by(&caller, 700), Heard::read(&operator).seconds_of(440));
-    assert!(heard > 4.0 && operator > 4.0, "the caller heard {heard} s, the operator {operator} s\n{}", caller.log());
+    assert!(
+        heard > 4.0 && operator > 4.0,
+        "{how}: the caller heard {heard} s, the operator {operator} s\n{}",
+        caller.log()
+    );
 }
 
 #[test]

@@ -17,6 +17,9 @@ const PEOPLE: Record<string, { name: string; roles: Role[] }> = {
   wall: { name: "大屏", roles: ["wall"] },
 };
 
+/** Of those who are no operators and write notes. */
+const AUTHORS: Record<string, string> = { chen: "陈主任" };
+
 interface Event {
   number: number;
   at: string;
@@ -110,7 +113,7 @@ export class House {
   }
 
   /** A citizen's call rings at the seat of an operator. */
-  ring(operator: string, number = "13812345678"): string {
+  ring(operator: string, number = "13812345678", more: Partial<CallNow> = {}): string {
     const id = `c${this.number + 1}`;
     const seat = this.operators.get(operator)?.seat ?? "";
     const call: CallNow = {
@@ -131,6 +134,7 @@ export class House {
       supervised_by: [],
       digits: { 区: "朝阳" },
       recording: "on",
+      ...more,
     };
     this.calls.set(id, call);
     this.tell("call", call);
@@ -383,7 +387,7 @@ export class House {
       case "GET board":
         return [200, { ...this.board(), today: PEOPLE[asked.who]?.roles.join() === "operator" ? null : this.figures }];
       case "GET directory":
-        return [200, this.directory()];
+        return [200, { ...this.directory(), people: PEOPLE[asked.who]?.roles.join() === "operator" ? {} : AUTHORS }];
       case "POST operators":
         return this.operatorDoes(id, more ? `${what}/${more}` : what, asked.body);
       case "GET operators":
@@ -408,7 +412,7 @@ export class House {
           const open = this.calls.has(id) || this.elsewhere.has(id);
           const over = open ? {} : { ended_at: sample.ago(0), outcome: "answered" };
           const record = { call_id: id, from, to, queue, notes: this.notes.get(id) ?? [], ...over };
-          return [200, { now: this.calls.get(id) ?? null, record }];
+          return [200, { now: this.calls.get(id) ?? null, goes_on: open, record }];
         }
         return [200, sample.explained()];
       case "POST calls":
@@ -503,7 +507,6 @@ export class House {
       queues: [...this.queues.values()].map(({ id, name }) => ({ id, name })),
       emergencies: ["110", "119", "120", "122"].map((id) => ({ id, name: id })),
       reasons: ["break", "meal", "training"],
-      people: { chen: "陈主任" },
       choice_names: { heating: { zh: "供暖", en: "Heating" } },
     };
   }
@@ -594,7 +597,7 @@ export class House {
   /** Somebody writes their note: one for each author. */
   noted(id: string, by: string, text: string): void {
     const former = this.notes.get(id) ?? [];
-    const note = { by, at: sample.ago(0), text };
+    const note = { by, name: AUTHORS[by] ?? null, at: sample.ago(0), text };
     const notes = former.some((one) => one.by === by)
       ? former.map((one) => (one.by === by ? note : one))
       : [...former, note];

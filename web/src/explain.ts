@@ -132,6 +132,8 @@ function sentence(of: Happened, t: Dictionary["explain"], causes: Record<string,
       return t.leftLine(line, left(of.why, t));
     case "late":
       return t.late(word(causes, of.cause));
+    case "callback_renewed":
+      return t.callbackRenewed(of.number ?? "");
     case "callback_taken":
       return t.callbackTaken(of.number ?? "");
     case "dial":

@@ -3,7 +3,8 @@
 import { calls, operators, queues } from "./board";
 import { number } from "./format";
 import { words } from "./language";
-import type { CallNow, Consulting, Mode, OperatorNow, OperatorState, Part } from "./words";
+import { target } from "./parts/steps";
+import type { Act, CallNow, Consulting, Mode, OperatorNow, OperatorState, Part, Returned } from "./words";
 
 export const STATES: OperatorState[] = [
   "ready",
@@ -27,6 +28,31 @@ export function consulted({ operator, whom, to }: Consulting): string {
   if ("queue" in whom) return queues.value.get(whom.queue)?.name || whom.queue;
   return "number" in whom ? number(whom.number) : to.replace(/^\S+ /, "");
 }
+
+/** What operators do, as they are counted: the state, or what they do in the call of another, or have others do in theirs. */
+export type Kind = OperatorState | "consulting" | Exclude<Act, "rung">;
+
+/** In the order of lists. */
+export const KINDS: Kind[] = STATES.flatMap((state): Kind[] => {
+  if (state === "holding") return [state, "consulting", "conference"];
+  return state === "outbound" ? ["consulted", "listen", "whisper", "barge", state] : [state];
+});
+
+export function kindOf({ state, part, consults }: OperatorNow): Kind {
+  if (state === "outbound" && part) return part.stage === "ringing" || part.act === "rung" ? "offered" : part.act;
+  if (!consults) return state;
+  return consults.caller_hears ? "conference" : "consulting";
+}
+
+export function kindName(kind: Kind): string {
+  const { act, stage, state } = words.value;
+  if (kind === "consulting") return stage.consulting;
+  return kind in act ? act[kind as Act] : state[kind as OperatorState];
+}
+
+/** The colour of a kind: that of the state, where it has none of its own. */
+export const tintOf = (kind: Kind) =>
+  kind === "consulted" || kind === "listen" || kind === "whisper" || kind === "barge" ? "outbound" : kind;
 
 /** Their state; of those who are in the call of another, or have others in theirs, what they do there. */
 export function doing({ state, part, consults }: OperatorNow): string {
@@ -67,6 +93,15 @@ export function heardInBarge(of: CallNow): string {
 
 /** By whom they hear is said of such a part: of the muted it is not true. */
 export const isHeard = ({ act }: Part) => act === "conference" || act === "whisper" || act === "barge";
+
+/** Why a caller is back in a line, told to `me`. */
+export function cameBack({ why, by, to, operator }: Returned, me?: string): string {
+  const t = words.value.returned;
+  if (why === "lost") return by === me ? t.lostMine : t.lost(nameOf(by));
+  const queue = (id: string) => queues.value.get(id)?.name || id;
+  const whom = operator ? nameOf(operator) : target(to ?? "", { operator: nameOf, queue });
+  return by === me ? t.mine(whom, t.why[why]) : t.theirs(nameOf(by), whom, t.why[why]);
+}
 
 type Said<Key extends string> = Record<Key, (who: string) => string>;
 

@@ -20,6 +20,8 @@ type Kind =
   | "emergency_answered"
   | "emergency_confirmed"
   | "emergency_over"
+  | "left_to"
+  | "returned"
   | "supervised"
   | "supervised_over"
   | "held"
@@ -67,6 +69,7 @@ interface Entry {
   answered_at?: string | null;
   confirmed_at?: string | null;
   conference_at?: string | null;
+  left_at?: string | null;
   ended_at?: string | null;
   back_at?: string | null;
   kind?: string;
@@ -128,6 +131,31 @@ function afterwards(record: CallRecord): Step[] {
   return steps;
 }
 
+const entriesOf = (record: CallRecord, list: string) => (Array.isArray(record[list]) ? (record[list] as Entry[]) : []);
+
+/** Nobody was reached, or they did not take the matter. */
+const IN_VAIN = ["busy", "refused", "no_answer", "failed", "unconfirmed"];
+
+/** Why a caller whom an operator had joined a line at that moment; null: they did not come back. */
+function returned(record: CallRecord, joined: string): Pick<Step, "operator" | "to" | "outcome"> | null {
+  const ended = (one: Entry) => one.ended_at === joined && IN_VAIN.includes(one.outcome ?? "");
+  const sent = entriesOf(record, "transfers").findLast((one) => one.kind === "blind" && one.ended_at === joined);
+  if (sent && !ended(sent)) return null;
+  const vain = sent ?? entriesOf(record, "handoff").findLast(ended);
+  if (vain) {
+    const { by: operator, outcome = "", to = vain.target } = vain;
+    return { outcome, ...(operator ? { operator } : {}), ...(to ? { to } : {}) };
+  }
+  // It was waited for a while whether the phone comes back.
+  const answers = (record.lines ?? []).map((visit) => (visit.outcome === "answered" && visit.left_at) || "");
+  const talk = answers.filter((at) => at && Date.parse(at) <= Date.parse(joined)).at(-1);
+  const lost = entriesOf(record, "lost").findLast(
+    (one) => !one.back_at && Date.parse(one.at ?? "") <= Date.parse(joined),
+  );
+  if (!talk || !lost || Date.parse(lost.at ?? "") < Date.parse(talk)) return null;
+  return lost.operator ? { operator: lost.operator } : {};
+}
+
 export function timeline(record: CallRecord): Step[] {
   const steps: Step[] = [...connected(record), ...pauses(record), ...afterwards(record)];
   for (const kind of KINDS) {
@@ -137,10 +165,12 @@ export function timeline(record: CallRecord): Step[] {
   // The record's own `queued_at` is of the first visit, its `queue` of the last.
   let moved: string | null = null;
   for (const { joined_at, left_at, queue, outcome } of record.lines ?? []) {
-    steps.push(moved ? { at: moved, kind: "moved", queue } : { at: joined_at, kind: "queued_at", queue });
+    const back = returned(record, joined_at);
+    if (moved) steps.push({ at: moved, kind: "moved", queue });
+    else steps.push({ at: joined_at, queue, ...(back ? { ...back, kind: "returned" } : { kind: "queued_at" }) });
     moved = outcome === "moved" ? (left_at ?? null) : null;
   }
-  const entries = (list: string) => (Array.isArray(record[list]) ? (record[list] as Entry[]) : []);
+  const entries = (list: string) => entriesOf(record, list);
   const tell = (at: string | null | undefined, kind: Kind, one: Entry, what: (keyof Step & keyof Entry)[] = []) => {
     if (typeof at !== "string") return;
     const [operator, to] = [one.operator ?? one.by, one.to ?? one.target];
@@ -152,6 +182,7 @@ export function timeline(record: CallRecord): Step[] {
   for (const one of entries("handoff")) {
     tell(one.at, "handed_off", one, one.ended_at ? [] : ["outcome"]);
     tell(one.answered_at, "emergency_answered", one);
+    tell(one.left_at, "left_to", one);
     tell(one.confirmed_at, "emergency_confirmed", one);
     tell(one.ended_at, "emergency_over", one, ["outcome"]);
   }

@@ -70,6 +70,8 @@ export interface OperatorNow {
   wraps_up?: string | null;
   /** What they do in the call of another. */
   part?: Part | null;
+  /** How they came to be consulted no longer, though they did not hang up. */
+  part_over?: PartOver | null;
   /** Whom they consult, or have in a conference, beside their caller. */
   consults?: Consulting | null;
   queue?: string | null;
@@ -107,9 +109,34 @@ export interface Part {
   operator?: string | null;
 }
 
+/** The end of a consultation, told to the consulted. */
+export interface PartOver {
+  call: string;
+  /** `theirs`: the caller was left to them. */
+  how: "returned" | "theirs" | "caller_gone" | "taken_over" | "cut";
+  /** Who had consulted them. */
+  operator: string;
+  at: string;
+}
+
+/** Why a caller whom an operator had is in a line again, or was before this talk. */
+export interface Returned {
+  /** `lost`: the phone of who had them; else what became of the transfer. */
+  why: "busy" | "refused" | "no_answer" | "failed" | "lost";
+  /** Who had the caller. */
+  by: string;
+  /** Whom they were sent to: `operator 1002`, `queue english`, a number. */
+  to?: string | null;
+  /** Who sits there. */
+  operator?: string | null;
+  at: string;
+}
+
 /** What somebody noted, and when they wrote it last. */
 export interface Note {
   by: string;
+  /** Of who is no operator. */
+  name?: string | null;
   at?: string | null;
   text: string;
 }
@@ -162,6 +189,7 @@ export interface CallNow {
   emergency?: Emergency | null;
   /** Who was called last, and did not take the matter. */
   emergency_failed?: { target: string; at: string } | null;
+  returned?: Returned | null;
   /** Operator and emergency service talk on. */
   caller_gone?: boolean;
   /** One for each author. */
@@ -294,7 +322,7 @@ export interface Directory {
   skill_names?: Record<string, Names>;
   /** Of nodes of the menus: what calls are about. */
   choice_names?: Record<string, Names>;
-  /** Of those who are no operators. */
+  /** Of those who are no operators; for supervisors and admins. */
   people?: Record<string, string>;
 }
 

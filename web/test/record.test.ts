@@ -130,6 +130,56 @@ test("what happened in the talk is told too, each with who and what came of it",
   expect(steps[10]).toMatchObject({ to: "110", outcome: "transferred" });
 });
 
+test("who comes back to the line is told why, and that an operator left the caller to an emergency service", () => {
+  const at = (second: number) => `2026-11-26T10:00:${String(second).padStart(2, "0")}.000+08:00`;
+  const visit = (joined: number, left: number) => ({
+    queue: "citizen",
+    joined_at: at(joined),
+    left_at: at(left),
+    outcome: "answered",
+    wait_ms: 1000,
+  });
+  const blind = (ended: number, outcome: string) => ({
+    kind: "blind",
+    by: "1001",
+    to: "1002",
+    at: at(8),
+    ended_at: at(ended),
+    outcome,
+  });
+  const steps = timeline({
+    call_id: "c",
+    arrived_at: at(0),
+    outcome: "answered",
+    lines: [visit(1, 2), visit(10, 11), visit(20, 21), visit(30, 31), visit(40, 41)],
+    transfers: [blind(10, "busy"), blind(40, "transferred")],
+    handoff: [
+      { target: "119", at: at(12), ended_at: at(13), outcome: "busy" },
+      { target: "110", at: at(14), left_at: at(15), ended_at: at(20), outcome: "unconfirmed" },
+    ],
+    lost: [
+      { operator: "1009", at: at(22), back_at: at(23) },
+      { operator: "1003", at: at(25) },
+    ],
+  });
+  const told = steps.filter(({ kind }) => ["queued_at", "returned", "left_to"].includes(kind));
+  expect(
+    told.map(({ at: when, kind, to, operator, outcome }) => [
+      Number(when.slice(17, 19)),
+      kind,
+      to ?? operator,
+      outcome,
+    ]),
+  ).toEqual([
+    [1, "queued_at", undefined, undefined],
+    [10, "returned", "1002", "busy"],
+    [15, "left_to", "110", undefined],
+    [20, "returned", "110", "unconfirmed"],
+    [30, "returned", "1003", undefined],
+    [40, "queued_at", undefined, undefined],
+  ]);
+});
+
 test("whoever takes a caller over is told, out of a line or by a transfer, and every stage of an emergency", () => {
   const at = (second: number) => `2026-11-26T10:00:${String(second).padStart(2, "0")}.000+08:00`;
   const answered = (queue: string, joined: number, left: number, operator: string) => ({

@@ -1,20 +1,31 @@
 //! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
-//! too long, an emergency came back, nothing can be recorded, the machine's clock was set.
+//! too long, an emergency came back, an emergency service cannot be called, nothing can be recorded, the machine's clock
+//! was set.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use tracing::error;
+
+use super::Seen;
 use super::calls;
 use super::keeper::Keeper;
 use crate::app::web::called;
 use crate::call::Stage;
+use crate::config::Emergency;
 use crate::http::{self, Alarm, Names};
-use crate::ids::{CallId, QueueId};
+use crate::ids::{CallId, QueueId, TrunkId};
 use crate::moment::Moment;
-use crate::records::{NOT_NOTICED, Record};
+use crate::records::{Filter, HandoffOutcome, NOT_NOTICED, Outcome, Record, search};
+use crate::sip::TrunkView;
 
 /// Of fewer calls a share says nothing.
 const ENOUGH: u64 = 20;
+/// So long it is told for whom the house broke off an emergency: until then somebody calls them back, or nobody does.
+const CUT_OFF_TOLD: Duration = Duration::from_secs(3600);
+/// More of them are not told of one by one.
+const MOST_CUT_OFF: usize = 20;
 /// Sound that went one way only is told for so long.
 const RECENTLY: Duration = Duration::from_secs(15 * 60);
 /// The machine's clock may be so far from ours: from ours go opening hours, records and the days of the figures.
@@ -46,6 +57,71 @@ impl Keeper {
             self.one_way.pop_front();
         }
     }
+}
+
+/// The emergency services to which no way leads: of every trunk to them it is known that it is down.
+fn unreached<'a>(emergencies: &'a [Emergency], trunks: &[TrunkView]) -> Vec<&'a str> {
+    let may_work = |trunk: &TrunkView| trunk.is_up() != Some(false);
+    let leads = |over: &Option<TrunkId>| match over {
+        Some(id) => trunks.iter().find(|trunk| trunk.id == *id).is_none_or(may_work),
+        // Some only bring calls.
+        None => {
+            let mut out = trunks.iter().filter(|trunk| trunk.is_up().is_some() || !trunk.to.is_empty()).peekable();
+            out.peek().is_none() || out.any(may_work)
+        }
+    };
+    let is_unreached = |target: &&Emergency| !target.ways.iter().any(|(over, _)| leads(over));
+    emergencies.iter().filter(is_unreached).map(|target| target.id.as_str()).collect()
+}
+
+/// Who was with an emergency service, or called one, when the house was cut off a short time ago.
+pub(super) fn cut_emergencies(data: &Path, now: Moment) -> Vec<Record> {
+    let since = Some(Moment::from_micros(now.as_micros().saturating_sub(CUT_OFF_TOLD.as_micros() as u64)));
+    let filter = Filter { since, outcome: Some(Outcome::SystemRestart), ..Filter::default() };
+    let found = search(data, &filter, MOST_CUT_OFF).unwrap_or_else(|fault| {
+        error!(%fault, "whose emergencies were cut off cannot be read");
+        Vec::new()
+    });
+    let was_cut = |record: &Record| record.handoff.last().is_some_and(|of| of.outcome == HandoffOutcome::Restarted);
+    found.into_iter().filter(was_cut).collect()
+}
+
+/// Their numbers, and who was called for them, as long as it is told.
+fn cut_off(records: &[Record], now: Moment) -> Vec<String> {
+    let told = records.iter().filter(|record| record.ended_at.is_some_and(|ended| now.since(ended) <= CUT_OFF_TOLD));
+    let name = |record: &Record| {
+        let number = if record.callback_of.is_some() { &record.to } else { &record.from };
+        Some(format!("{number} ({})", record.handoff.last()?.target))
+    };
+    told.filter_map(name).collect()
+}
+
+fn waits(seen: &Seen) -> bool {
+    matches!(seen.stage, Stage::Waiting | Stage::Ringing)
+}
+
+/// For whom an emergency service was called that did not take the matter: as long as the caller is there, and none is
+/// called again. In Chinese and in English.
+fn emergency_in_vain(seen: &Seen) -> Option<(String, String)> {
+    let last = calls::failed_emergency(&seen.record).filter(|_| !seen.caller_gone && seen.stage != Stage::Over)?;
+    let target = &last.target;
+    let (zh, en) = match last.outcome {
+        HandoffOutcome::Busy => ("占线", "was busy"),
+        HandoffOutcome::NoAnswer => ("无人接听", "did not answer"),
+        HandoffOutcome::Refused => ("拒接", "refused"),
+        HandoffOutcome::Unconfirmed => ("未受理", "did not take it"),
+        _ => ("无法接通", "could not be reached"),
+    };
+    Some(match &seen.operator {
+        Some((operator, _)) if !waits(seen) => (
+            format!("为市民呼叫 {target}，对方{zh}；话务员 {operator} 仍与市民通话"),
+            format!("{target} was called for a caller and {en}; operator {operator} is with them still"),
+        ),
+        _ => (
+            format!("有市民在等待，曾为其呼叫 {target}，对方{zh}"),
+            format!("a caller waits for whom {target} was called, who {en}"),
+        ),
+    })
 }
 
 pub(super) fn see_to(keeper: &Keeper, now: Moment) {
@@ -86,11 +162,22 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
             );
         }
     }
-    for seen in keeper.calls.values().filter(|seen| matches!(seen.stage, Stage::Waiting | Stage::Ringing)) {
-        let Some(last) = calls::failed_emergency(&seen.record) else { continue };
-        let (queue, target) = (seen.record.queue.as_ref().map(QueueId::as_str), &last.target);
-        let text = format!("有市民在等待，曾为其呼叫 {target}，对方未受理");
-        raise("emergency", queue, text, format!("a caller waits for whom {target} was called and did not take it"));
+    // Of several in a queue who waits is told of.
+    let mut in_vain: Vec<_> = keeper.calls.values().filter_map(|seen| Some((seen, emergency_in_vain(seen)?))).collect();
+    in_vain.sort_by_key(|(seen, _)| waits(seen));
+    for (seen, (zh, en)) in in_vain {
+        raise("emergency", seen.record.queue.as_ref().map(QueueId::as_str), zh, en);
+    }
+    let cut = cut_off(&keeper.cut_emergencies, now);
+    if !cut.is_empty() {
+        let text = format!("系统重启时中断了与紧急电话的通话，请回拨：{}", cut.join("、"));
+        raise("emergency_cut_off", None, text, format!("a restart cut off, call them back: {}", cut.join(", ")));
+    }
+    let unreached = unreached(&keeper.house.emergencies, &keeper.trunks);
+    if !unreached.is_empty() {
+        let text = format!("紧急电话 {} 打不通：所走的中继不通", unreached.join("、"));
+        let text_en = format!("{} cannot be called: the trunk to them is down", unreached.join(", "));
+        raise("emergency_trunk", None, text, text_en);
     }
     if let Some(why) = &keeper.recording_fault {
         let text = format!("录音无法写入：{why}");
@@ -124,5 +211,89 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
             Some(former) => keeper.board.put_alarm(&at, Alarm { since: former.since.clone(), ..alarm }),
             None => keeper.board.put_alarm(&at, alarm),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::board::tests::seen;
+    use crate::records::{Entry, HandoffRecord, Store};
+
+    #[test]
+    fn that_a_service_was_called_in_vain_is_told_until_the_caller_is_gone_or_it_is_called_again() {
+        let mut talks = seen(Stage::Talking);
+        assert_eq!(emergency_in_vain(&talks), None);
+        talks.operator = Some(("1001".into(), "8001".into()));
+        talks.record.handoff.push(tried("120", "busy"));
+        let told = emergency_in_vain(&talks).unwrap().1;
+        assert_eq!(told, "120 was called for a caller and was busy; operator 1001 is with them still");
+        let waits = Seen { stage: Stage::Waiting, operator: None, ..seen(Stage::Waiting) };
+        let waits = Seen { record: talks.record.clone(), ..waits };
+        assert_eq!(emergency_in_vain(&waits).unwrap().1, "a caller waits for whom 120 was called, who was busy");
+        talks.caller_gone = true;
+        assert_eq!(emergency_in_vain(&talks), None, "nobody is there any more");
+        talks.caller_gone = false;
+        talks.record.handoff.push(tried("120", ""));
+        assert_eq!(emergency_in_vain(&talks), None, "it is called again");
+    }
+
+    #[test]
+    fn whose_emergency_a_restart_cut_off_is_told_for_an_hour() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |second: u64| Moment::from_micros(second * 1_000_000);
+        let (mut store, _) = Store::open(dir.path(), at(0), Box::new(|_| {})).unwrap();
+        for (id, outcome) in [(1_u64, "restarted"), (2, "transferred")] {
+            let mut record = seen(Stage::Talking).record;
+            (record.call_id, record.from) = (CallId(id << 30), format!("1380000000{id}"));
+            (record.arrived_at, record.ended_at) = (at(id), Some(at(100)));
+            record.outcome = Some(Outcome::SystemRestart);
+            record.handoff.push(tried("110", outcome));
+            store.write(Entry::Closed(Box::new(record)));
+        }
+        store.close();
+        let found = cut_emergencies(dir.path(), at(200));
+        assert_eq!(cut_off(&found, at(200)), ["13800000001 (110)"]);
+        assert!(cut_off(&found, at(3701)).is_empty());
+    }
+
+    fn tried(target: &str, outcome: &str) -> HandoffRecord {
+        let ended = (!outcome.is_empty()).then_some(2_000);
+        let record = serde_json::json!({
+            "target": target, "number": target, "at": 1_000, "answered_at": null, "confirmed_at": null,
+            "ended_at": ended, "outcome": outcome,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn target(id: &str, trunks: &[Option<&str>]) -> Emergency {
+        let ways = trunks.iter().map(|trunk| (trunk.map(TrunkId::from), id.to_string())).collect();
+        let (id, name, code) = (id.to_string(), String::new(), "*1".to_string());
+        Emergency { id, name, ways, code, confirm: None, ring: Duration::from_secs(60) }
+    }
+
+    fn trunk(id: &str, up: Option<bool>, goes_out: bool) -> TrunkView {
+        let to = goes_out.then(|| ("192.0.2.5:5060".parse().unwrap(), up)).into_iter().collect();
+        TrunkView { id: id.into(), calls: 0, channels: None, registered: None, to, fault: None }
+    }
+
+    #[test]
+    fn a_service_is_unreached_when_every_trunk_to_it_is_known_to_be_down() {
+        let targets = [
+            target("110", &[Some("police")]),
+            target("119", &[Some("police"), Some("carrier")]),
+            target("120", &[None]),
+        ];
+        let check = |police, carrier, expected: &[&str]| {
+            let trunks = [trunk("police", police, true), trunk("carrier", carrier, true), trunk("in", None, false)];
+            assert_eq!(unreached(&targets, &trunks), expected, "{police:?} {carrier:?}");
+        };
+        check(Some(true), Some(true), &[]);
+        check(None, None, &[]);
+        check(Some(false), Some(true), &["110"]);
+        check(Some(false), None, &["110"]);
+        check(None, Some(false), &[]);
+        check(Some(false), Some(false), &["110", "119", "120"]);
+        assert!(unreached(&targets, &[]).is_empty(), "nothing is known yet");
     }
 }

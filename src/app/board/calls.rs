@@ -1,4 +1,4 @@
-//! A call in the words of the pages, and what an operator does in the call of another.
+//! A call in the words of the pages.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use super::category::category;
 use super::contacts::Contact;
 use super::keeper::Keeper;
 use super::looks::Line;
-use crate::call::{Consulted, Reached, Recorded, Stage, Supervision, Target, Whom};
-use crate::http::{self, Act, CallNow, Consulting, EmergencyFailed, EmergencyNow, Note, Part, Supervised};
-use crate::ids::{CallId, OperatorId};
+use crate::call::{Consulted, Reached, Recorded, Stage, Target, Whom};
+use crate::http::{self, CallNow, Consulting, EmergencyFailed, EmergencyNow, Note, Supervised};
+use crate::ids::CallId;
 use crate::moment::Moment;
-use crate::queue::{OperatorState, Tally, Unasked};
-use crate::records::{HandoffOutcome, HandoffRecord, Record};
+use crate::queue::{Tally, Unasked};
+use crate::records::{HandoffRecord, Record, Returned};
 
 impl Keeper {
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
@@ -67,26 +67,23 @@ impl Keeper {
             }),
             emergency_failed: failed_emergency(record)
                 .map(|last| EmergencyFailed { target: last.target.clone(), at: self.time(last.at) }),
+            returned: returned(record, |at| self.time(at)),
             caller_gone: seen.caller_gone,
             notes: record
                 .notes
                 .iter()
-                .map(|note| Note { by: note.by.to_string(), at: time(note.at), text: note.text.clone() })
+                .map(|note| Note {
+                    by: note.by.to_string(),
+                    name: self.house.web.people.get(note.by.as_str()).map(|person| person.name.clone()),
+                    at: time(note.at),
+                    text: note.text.clone(),
+                })
                 .collect(),
             category: record.queue.as_ref().map(|queue| category(&self.house, record, queue)),
             recording: seen.recorded.map(|recorded| recording(recorded).into()),
             digits: record.digits.clone(),
             callback_of: record.callback_of.map(|of| of.to_string()),
         })
-    }
-
-    /// What an operator who is busy beside the queues does in whose call. `None`: nothing that the house knows of.
-    pub(super) fn part(&self, operator: &OperatorId) -> Option<Part> {
-        let person = self.operators.get(operator)?;
-        if !matches!(person.state, OperatorState::Outbound) {
-            return None;
-        }
-        self.calls.values().find_map(|seen| part(seen, operator))
     }
 }
 
@@ -96,37 +93,7 @@ pub(super) fn call_of(calls: &BTreeMap<CallId, Seen>, contact: CallId) -> CallId
     if calls.contains_key(&contact) { contact } else { called_back().map_or(contact, |seen| seen.id) }
 }
 
-/// Whom the operator who has a call consults in it.
-pub(super) fn consults(seen: &Seen, operator: &OperatorId) -> Option<Consulting> {
-    let theirs = seen.operator.as_ref().is_some_and(|(of, _)| of == operator);
-    seen.consulting.as_ref().filter(|_| theirs).map(consulting)
-}
-
-fn part(seen: &Seen, operator: &OperatorId) -> Option<Part> {
-    let (act, stage) = act(seen, operator)?;
-    let of = seen.operator.as_ref().map(|(of, _)| of).or(seen.record.operator.as_ref());
-    Some(Part { call: seen.id.to_string(), act, stage: reached(stage).into(), operator: of.map(ToString::to_string) })
-}
-
-/// What they do in it, and whether they do it already or their phone still rings for it.
-fn act(seen: &Seen, operator: &OperatorId) -> Option<(Act, Reached)> {
-    if let Some(consulted) = seen.consulting.as_ref().filter(|one| one.operator.as_ref() == Some(operator)) {
-        let act = if consulted.caller_hears { Act::Conference } else { Act::Consulted };
-        return Some((act, consulted.stage));
-    }
-    if let Some(supervisor) = seen.supervisors.iter().find(|one| one.operator == *operator) {
-        let mode = match supervisor.mode {
-            Supervision::Listen => http::Mode::Listen,
-            Supervision::Whisper => http::Mode::Whisper,
-            Supervision::Barge => http::Mode::Barge,
-        };
-        return Some((Act::from(mode), supervisor.stage));
-    }
-    let is_rung = seen.stage == Stage::Onward && seen.rings.iter().any(|(rung, _)| rung == operator);
-    is_rung.then_some((Act::Rung, Reached::Ringing))
-}
-
-fn consulting(consulted: &Consulted) -> Consulting {
+pub(super) fn consulting(consulted: &Consulted) -> Consulting {
     Consulting {
         to: consulted.to.to_string(),
         whom: match &consulted.to {
@@ -143,8 +110,30 @@ fn consulting(consulted: &Consulted) -> Consulting {
 
 /// The service that was called last, if it did not take the matter: whoever has the caller next must know.
 pub(super) fn failed_emergency(record: &Record) -> Option<&HandoffRecord> {
-    use HandoffOutcome::{Busy, Failed, NoAnswer, Refused, Unconfirmed};
-    record.handoff.last().filter(|last| matches!(last.outcome, Busy | Failed | NoAnswer | Refused | Unconfirmed))
+    record.handoff.last().filter(|last| last.outcome.is_in_vain())
+}
+
+/// Why the caller is back in the line in which they wait, or from which they were answered: until somebody turns to
+/// others with them. Of emergencies [`failed_emergency`] tells.
+fn returned(record: &Record, time: impl Fn(Moment) -> String) -> Option<http::Returned> {
+    let visit = record.line()?;
+    if record.transfers.last().is_some_and(|last| last.at > visit.joined_at) {
+        return None;
+    }
+    let at = time(visit.joined_at);
+    match record.returned(visit)? {
+        Returned::Transfer(of) => Some(http::Returned {
+            why: of.outcome.to_string(),
+            by: of.by.to_string(),
+            to: Some(of.to.clone()),
+            operator: of.operator.as_ref().map(ToString::to_string),
+            at,
+        }),
+        Returned::Lost(of) => {
+            Some(http::Returned { why: "lost".into(), by: of.operator.to_string(), at, ..http::Returned::default() })
+        }
+        Returned::Emergency(_) => None,
+    }
 }
 
 fn emergency(target: &Target, since: String) -> EmergencyNow {
@@ -152,7 +141,7 @@ fn emergency(target: &Target, since: String) -> EmergencyNow {
     EmergencyNow { target: target.id.clone(), stage: stage.into(), since }
 }
 
-fn reached(reached: Reached) -> &'static str {
+pub(super) fn reached(reached: Reached) -> &'static str {
     match reached {
         Reached::Ringing => "ringing",
         Reached::Talking => "talking",
@@ -201,7 +190,6 @@ pub(super) fn renew_why<'a>(
 mod tests {
     use super::*;
     use crate::app::board::tests::seen;
-    use crate::call::Supervisor;
     use crate::queue::LineNow;
 
     #[test]
@@ -245,41 +233,6 @@ mod tests {
         assert_eq!(nobody(&Tally::default(), 0), "nobody could be asked: nobody");
     }
 
-    fn told(seen: &Seen, operator: &str) -> Option<(Act, String, Option<String>)> {
-        part(seen, &operator.into()).map(|part| (part.act, part.stage, part.operator))
-    }
-
-    #[test]
-    fn what_an_operator_is_still_rung_for_they_do_not_do_yet() {
-        let anna = Some("1001".to_string());
-        for (stage, word) in [(Reached::Ringing, "ringing"), (Reached::Talking, "talking")] {
-            let mut call = seen(Stage::Consulting);
-            call.operator = Some(("1001".into(), "8001".into()));
-            call.supervisors.push(Supervisor { operator: "1003".into(), mode: Supervision::Listen, stage });
-            call.consulting = Some(Consulted {
-                to: Whom::Seat("8002".into()),
-                operator: Some("1002".into()),
-                stage,
-                caller_hears: false,
-            });
-            assert_eq!(told(&call, "1003"), Some((Act::Listen, word.into(), anna.clone())));
-            assert_eq!(told(&call, "1002"), Some((Act::Consulted, word.into(), anna.clone())));
-            assert_eq!(told(&call, "1001"), None);
-        }
-    }
-
-    #[test]
-    fn whom_somebody_consults_is_told_of_who_has_the_caller_alone() {
-        let mut call = seen(Stage::Consulting);
-        call.operator = Some(("1001".into(), "8001".into()));
-        assert_eq!(consults(&call, &"1001".into()), None);
-        let to = Whom::Number("01065128888".into());
-        call.consulting = Some(Consulted { to, operator: None, stage: Reached::Ringing, caller_hears: false });
-        let told = consults(&call, &"1001".into()).unwrap();
-        assert_eq!((told.to.as_str(), told.operator, told.stage.as_str()), ("01065128888", None, "ringing"));
-        assert_eq!(consults(&call, &"1002".into()), None);
-    }
-
     #[test]
     fn who_talks_with_somebody_called_back_is_in_that_call_and_not_in_the_visit() {
         let mut back = seen(Stage::Talking);
@@ -289,13 +242,41 @@ mod tests {
     }
 
     #[test]
-    fn whom_nobody_sends_a_caller_to_is_told_of_no_sender() {
-        let mut call = seen(Stage::Onward);
-        call.rings.push(("1002".into(), "8002".into()));
-        assert_eq!(told(&call, "1002"), Some((Act::Rung, "ringing".into(), None)));
-        call.record.operator = Some("1001".into());
-        assert_eq!(told(&call, "1002"), Some((Act::Rung, "ringing".into(), Some("1001".into()))));
-        call.stage = Stage::Ringing;
-        assert_eq!(told(&call, "1002"), None, "out of a line they are offered it");
+    fn why_a_caller_is_back_is_told_until_somebody_turns_to_others_with_them() {
+        let told = |record: &Record| returned(record, |at| at.as_micros().to_string());
+        let mut record = seen(Stage::Ringing).record;
+        let visit = |at: u64, left_at: u64| {
+            serde_json::from_value(serde_json::json!({
+                "queue": "citizen", "joined_at": at, "left_at": left_at, "outcome": "answered", "operator": "1001",
+                "wait_ms": 0, "within_service_level": true,
+            }))
+            .unwrap()
+        };
+        let sent = |at: u64, outcome: &str| {
+            serde_json::from_value(serde_json::json!({
+                "kind": "blind", "by": "1001", "to": "seat 8002", "operator": "1002", "at": at, "answered_at": null,
+                "ended_at": at + 1, "outcome": outcome,
+            }))
+            .unwrap()
+        };
+        record.lines.push(visit(1, 2));
+        assert_eq!(told(&record), None, "they come for the first time");
+        record.transfers.push(sent(7, "busy"));
+        record.lines.push(visit(8, 9));
+        let busy = http::Returned {
+            why: "busy".into(),
+            by: "1001".into(),
+            to: Some("seat 8002".into()),
+            operator: Some("1002".into()),
+            at: "8".into(),
+        };
+        assert_eq!(told(&record), Some(busy));
+        record.transfers.push(sent(10, "transferred"));
+        assert_eq!(told(&record), None, "that is long past");
+        let lost = serde_json::json!({ "operator": "1003", "seat": "8003", "at": 15, "back_at": null });
+        record.lost.push(serde_json::from_value(lost).unwrap());
+        record.lines.push(visit(20, 21));
+        let told = told(&record).map(|back| (back.why, back.by, back.to));
+        assert_eq!(told, Some(("lost".into(), "1003".into(), None)));
     }
 }

@@ -76,7 +76,7 @@ impl Keeper {
                 }
                 self.webhooks.comes(WebhookEvent::Connected, (contact, false), operator, seat, at);
             }
-            Output::CallbackTaken { contact, queue, .. } => {
+            Output::CallbackTaken { contact, queue, .. } | Output::CallbackRenewed { contact, queue, .. } => {
                 self.contacts.entry(contact).or_insert(Contact::waits(queue, at)).callback = true;
             }
             Output::Decided(decision) => {

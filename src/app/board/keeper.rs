@@ -22,10 +22,11 @@ use crate::app::switches::Flip;
 use crate::app::web::facts;
 use crate::app::webhooks::Webhooks;
 use crate::config::House;
-use crate::http::Board;
+use crate::http::{Board, PartOver};
 use crate::ids::{CallId, OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::records::{Log, Record, rfc3339};
+use crate::sip::TrunkView;
 
 /// Between two looks at the lines; what happens is told at once.
 const TICK: Duration = Duration::from_millis(500);
@@ -70,6 +71,8 @@ pub struct Keeper {
     /// With whom operators talked last, and since when they had them.
     pub(super) last_talks: BTreeMap<OperatorId, (CallId, Moment)>,
     pub(super) calls: BTreeMap<CallId, Seen>,
+    /// How operators came to be consulted no longer.
+    pub(super) parts_over: BTreeMap<OperatorId, PartOver>,
     pub(super) lines: BTreeMap<QueueId, Line>,
     pub(super) switched: BTreeMap<QueueId, Flip>,
     /// Places in the lines, from 1.
@@ -80,6 +83,10 @@ pub struct Keeper {
     pub(super) one_way: VecDeque<Moment>,
     /// Why the last recording failed, if it did.
     pub(super) recording_fault: Option<String>,
+    /// How the trunks stand.
+    pub(super) trunks: Vec<TrunkView>,
+    /// Calls with an emergency service that ended with the process before.
+    pub(super) cut_emergencies: Vec<Record>,
 }
 
 /// However the board's thread ends, whoever watches the house is told: the pages show nothing new any more.
@@ -113,6 +120,7 @@ impl Keeper {
             operators: BTreeMap::new(),
             last_talks: BTreeMap::new(),
             calls: BTreeMap::new(),
+            parts_over: BTreeMap::new(),
             lines: BTreeMap::new(),
             switched: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -120,11 +128,14 @@ impl Keeper {
             changed_operators: BTreeSet::new(),
             one_way: VecDeque::new(),
             recording_fault: None,
+            trunks: Vec::new(),
+            cut_emergencies: Vec::new(),
         };
         let end = End(keeper.health.clone());
         let work = move || {
             let _end = end;
             let began = clock.now();
+            keeper.cut_emergencies = alarms::cut_emergencies(&keeper.data, began);
             keeper.board.put_facts(&keeper.time(began), facts(&keeper.house, version));
             // What is younger than the log is heard as news.
             keeper.begin_day(began, Moment::from_micros(u64::MAX));
@@ -235,6 +246,7 @@ impl Keeper {
                 self.changed_calls.insert(seen.id);
                 self.webhooks.saw(&seen.record, &self.house);
                 name_the_call(&mut self.last_talks, &seen);
+                self.saw_parts(&seen);
                 self.calls.insert(seen.id, *seen);
             }
             News::Closed(record) => {
@@ -273,6 +285,7 @@ impl Keeper {
         for operator in self.house.queue.operators.keys().filter(|id| !new.queue.operators.contains_key(*id)) {
             self.board.remove_operator(operator.as_str());
             self.last_talks.remove(operator);
+            self.parts_over.remove(operator);
         }
         for schedule in self.house.schedules.keys().filter(|id| !new.schedules.contains_key(*id)) {
             self.board.remove_schedule(schedule.as_str());
@@ -298,6 +311,7 @@ impl Keeper {
         self.health.store(Arc::new(health));
         meters::count_strangers(guard);
         meters::measure_trunks(&trunks);
+        self.trunks = trunks;
         meters::measure_store(backlog, healthy);
         self.switched = switched;
         self.take_lines(lines);

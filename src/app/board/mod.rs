@@ -11,6 +11,7 @@ mod former;
 mod keeper;
 mod looks;
 mod meters;
+mod parts;
 mod shown;
 
 use std::sync::Arc;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::calls::{call_of, consults};
+use super::calls::call_of;
 use super::contacts::Person;
 use super::day::Quarters;
 use super::keeper::Keeper;
 use super::meters;
+use super::parts::consults;
 use crate::app::switches::Flip;
 use crate::app::web::called;
 use crate::call::{Stage, SwitchTo};
@@ -95,6 +96,7 @@ impl Keeper {
                 .flatten()
                 .map(|call| call.to_string()),
             part: self.part(id),
+            part_over: self.parts_over.get(id).cloned(),
             consults: call.and_then(|call| consults(self.calls.get(&call)?, id)),
             supervisor: rules.supervisor,
             answered: worked.answered,

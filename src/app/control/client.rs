@@ -11,14 +11,6 @@ use super::words::{Reply, Request};
 /// A reload reads all files and all sound, one after another that was asked for before.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Whether a hotline runs on this data folder.
-pub fn runs(data: &Path) -> bool {
-    match UnixStream::connect(data.join(SOCKET)) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused),
-    }
-}
-
 /// Asks the hotline that runs on this data folder. `Ok(None)`: none runs there.
 pub fn ask(data: &Path, request: &Request) -> Result<Option<Reply>, String> {
     let path = data.join(SOCKET);

@@ -4,6 +4,6 @@ mod client;
 mod socket;
 mod words;
 
-pub use client::{ask, runs};
+pub use client::ask;
 pub use socket::{Asked, Control};
 pub use words::{OpenCall, Reloaded, Reply, Request};

@@ -29,6 +29,8 @@ pub enum Request {
     Calls,
     /// How do the trunks stand?
     Trunks,
+    /// Write down that the house is open still: what runs on in it can be counted until now.
+    Beat,
     /// Somebody asks something of a call.
     Order { call: CallId, by: OperatorId, order: Order },
 }

@@ -38,6 +38,11 @@ impl Replay {
         Ok(Replay { engine, log, seq })
     }
 
+    /// Until when the house was there, as far as it is written.
+    pub fn alive_at(&self) -> Result<Moment, ReadFault> {
+        self.log.alive_at()
+    }
+
     /// Plays the inputs up to `until` and then what is due by then; `each` sees the engine after every step. Without an
     /// end it is the last moment of which the log tells: what lies beyond did not happen yet.
     pub fn play(&mut self, until: Moment, mut each: impl FnMut(&Engine, Step<'_>)) -> Result<u64, ReadFault> {

@@ -90,7 +90,8 @@ impl Switchboard {
                 self.sockets.let_go(connection);
             }
         }
-        if matches!(said.output, Output::CallbackTaken { .. } | Output::CallbackEnded { .. }) {
+        use Output::{CallbackEnded, CallbackRenewed, CallbackTaken};
+        if matches!(said.output, CallbackTaken { .. } | CallbackRenewed { .. } | CallbackEnded { .. }) {
             self.sip.set_waiting(now, self.queue.has_callbacks());
         }
         self.calls.handle(now, Event::Queue(said.output));
@@ -231,6 +232,7 @@ impl Switchboard {
             }
             Order::Show { tell } => self.watch.tell(News::Show(tell)),
             Order::Trunks { tell } => drop(tell.send(self.sip.trunks())),
+            Order::Beat { tell } => drop(tell.send(self.beat(now))),
             Order::Call { call, by, order, tell } => {
                 self.last_ticket += 1;
                 self.asked.insert(self.last_ticket, tell);

@@ -80,6 +80,8 @@ pub enum Order {
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// How do the trunks stand?
     Trunks { tell: oneshot::Sender<Vec<sip::TrunkView>> },
+    /// Write down that the house is open still → the entry.
+    Beat { tell: oneshot::Sender<Ticket> },
     /// Somebody asks something of a call.
     Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
     /// Somebody notes something on a call that is over → the entry that is written.
@@ -355,9 +357,9 @@ impl Switchboard {
     }
 
     /// Until when the house was there.
-    fn beat(&mut self, now: Moment) {
+    fn beat(&mut self, now: Moment) -> Ticket {
         self.heartbeat = now;
-        self.store.write(Entry::Heartbeat { at: now });
+        self.store.write(Entry::Heartbeat { at: now })
     }
 
     fn handle_deadlines(&mut self, now: Moment) {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::desk;
 use super::house::*;
 use crate::call::Event;
-use crate::ids::LegId;
+use crate::ids::{LegId, QueueId};
 use crate::media;
 use crate::moment::Moment;
-use crate::queue::{Exit, Input, OperatorState, QueueRules};
+use crate::queue::{Exit, Input, OperatorState, Promise, QueueRules};
 use crate::records::{EndedBy, Entry, Outcome};
 use crate::sip::{self, Body, Source};
 
@@ -49,6 +49,28 @@ fn a_key_leads_to_another_queue_and_the_place_is_kept() {
         ["ENTERQUEUE |13800001111", "EXITWITHKEY 7|1|1|30", "ENTERQUEUE |13800001111", "CONNECT 30|leg2|0"],
         "{events:?}"
     );
+}
+
+#[test]
+fn who_was_late_before_a_move_is_late_whatever_the_next_line_promises() {
+    for (waits, in_time) in [(10, true), (30, false)] {
+        let mut settings = desk::settings();
+        let promise = |seconds| Promise { answer_within: Duration::from_secs(seconds), short_abandon: Duration::ZERO };
+        for (queue, seconds) in [("citizen", 15), ("english", 60)] {
+            settings.queues.get_mut(&QueueId::from(queue)).unwrap().promise = promise(seconds);
+        }
+        let keys = BTreeMap::from([('7', Exit::Queue("english".into()))]);
+        let mut house = House::with(settings, rules(|citizen| citizen.keys = keys), &[]);
+        let caller = house.call(1, CITIZEN);
+        house.pass(Duration::from_secs(waits));
+        house.key(caller, '7');
+        house.pass(Duration::from_secs(10));
+        house.phone("8001", true);
+        let seat = house.rung("8001");
+        house.answers(seat);
+        house.hangs_up(caller);
+        assert_eq!(house.records()[0].within_service_level, Some(in_time), "moved after {waits} s");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::call::{Emergency, Event, NotDone, Order, Settings, Way};
 use crate::ids::LegId;
 use crate::media::{self, Direction};
 use crate::queue::{Input, OperatorState};
-use crate::records::{EndedBy, HandoffOutcome, HandoffRecord, Outcome, Record};
+use crate::records::{EndedBy, HandoffOutcome, HandoffRecord, Outcome, Record, Returned};
 use crate::sip::{self, Body, Source, Target};
 
 const POLICE: &str = "110";
@@ -140,6 +140,7 @@ fn one_key_three_in_the_talk_and_the_operator_leaves_when_they_have_it() {
         at: connected + 10 * SECOND,
         answered_at: after(13),
         confirmed_at: after(13),
+        left_at: after(20),
         ended_at: after(60),
         outcome: HandoffOutcome::Transferred,
     };
@@ -321,6 +322,8 @@ fn whoever_is_left_by_all_goes_to_the_head_of_the_line() {
         assert_eq!((record.operator.clone(), record.talk_ms), (Some("1002".into()), 35_000), "both talks");
         assert_eq!((record.wait_ms, record.within_service_level), (0, Some(true)), "of the first wait");
         assert_eq!(outcomes(record), [(number, if answers { "unconfirmed" } else { "failed" })]);
+        let back: Vec<_> = record.lines.iter().map(|visit| record.returned(visit)).collect();
+        assert_eq!(back, [None, Some(Returned::Emergency(&record.handoff[0]))]);
     }
 }
 
@@ -389,7 +392,8 @@ fn nothing_limits_it() {
     talk.house.calls.end_all(now);
     talk.house.write_out();
     assert!(talk.house.released(far).is_some() && talk.house.released(seat).is_some());
-    assert_eq!(outcomes(&talk.record()), [(FIRE, "no_answer")]);
+    let record = talk.record();
+    assert_eq!((record.outcome, outcomes(&record)), (Some(Outcome::SystemRestart), vec![(FIRE, "restarted")]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::call::{Event, NotDone, Order, Reached, Stage, Supervision, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::OperatorState;
-use crate::records::{Outcome, TransferOutcome};
+use crate::records::{Outcome, Returned, TransferOutcome};
 use crate::sip::{self, Source};
 
 fn supervise(mode: Supervision) -> Order {
@@ -284,6 +284,20 @@ fn a_code_from_the_supervisors_phone_brings_that_phone_in() {
 }
 
 #[test]
+fn whoever_listens_and_takes_over_by_code_is_offered_nobody_in_between() {
+    let (mut house, call, caller, _) = talk();
+    let lead = LegId(103);
+    house.arrive(LegId(101), "8002", "*331001", Source::Seat("8002".into()));
+    // More than the others can serve.
+    for leg in [201, 203, 205] {
+        house.arrive(LegId(leg), "13800000009", "12346", Source::Trunk("carrier".into()));
+    }
+    house.arrive(lead, "8002", "*361001", Source::Seat("8002".into()));
+    assert!(house.are_joined(caller, lead));
+    assert_eq!(house.state("1002"), OperatorState::Talking { contact: call });
+}
+
+#[test]
 fn codes_of_those_who_may_not_are_denied() {
     for (seat, code) in [("8003", "*331001"), ("8002", "*331003"), ("8002", "*339999"), ("8002", "*33")] {
         let (mut house, _, caller, _) = talk();
@@ -329,6 +343,7 @@ fn a_phone_that_comes_back_finds_its_caller() {
 fn a_phone_that_stays_away_leaves_its_caller_to_the_next() {
     for how in ["flow", "sound", "signalling"] {
         let (mut house, _, caller, seat) = talk();
+        house.pass(5 * SECOND);
         match how {
             "flow" => {
                 house.tell(Event::Sip(sip::Event::FlowLost { leg: seat }));
@@ -346,9 +361,11 @@ fn a_phone_that_stays_away_leaves_its_caller_to_the_next() {
         assert!(house.are_joined(caller, next), "{how}");
         house.hangs_up(caller);
         let record = house.records().remove(0);
-        assert_eq!((record.operator, record.outcome), (Some("1002".into()), Some(Outcome::Answered)));
+        assert_eq!((record.operator.clone(), record.outcome), (Some("1002".into()), Some(Outcome::Answered)));
         assert_eq!((record.lost.len(), record.lost[0].operator.as_str()), (1, "1001"), "{how}");
         assert_eq!(record.lost[0].back_at, None);
+        let back: Vec<_> = record.lines.iter().map(|visit| record.returned(visit)).collect();
+        assert_eq!(back, [None, Some(Returned::Lost(&record.lost[0]))], "{how}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::call::{NotDone, Order, Reached, Stage, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
 use crate::queue::{Input, OperatorState, Output, Statistics};
-use crate::records::{EndedBy, Outcome, Record};
+use crate::records::{EndedBy, Outcome, Record, Returned};
 
 fn colleague() -> Whom {
     Whom::Operator("1002".into())
@@ -257,6 +257,7 @@ fn a_transfer_in_vain_brings_the_caller_to_the_head_of_the_line() {
         let (mut house, call, caller, _) = talk();
         house.phone("8003", false);
         house.input(Input::Open { queue: "english".into(), open: false });
+        house.pass(5 * SECOND);
         let rung = match &to {
             Whom::Number(number) => Some(number.clone()),
             Whom::Operator(_) => Some("8002".into()),
@@ -289,6 +290,8 @@ fn a_transfer_in_vain_brings_the_caller_to_the_head_of_the_line() {
         assert!(["busy", "refused"].contains(&record.transfers[0].outcome.as_str()), "{record:?}");
         assert_eq!(record.queue, Some("citizen".into()));
         assert_eq!(record.outcome, Some(Outcome::Answered));
+        let back: Vec<_> = record.lines.iter().map(|visit| record.returned(visit)).collect();
+        assert_eq!(back, [None, Some(Returned::Transfer(&record.transfers[0]))]);
     }
 }
 

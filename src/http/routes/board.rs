@@ -11,13 +11,14 @@ use utoipa::ToSchema;
 
 use super::{Accepted, accepted};
 use crate::http::asks::Ask;
+use crate::http::facts::{Named, OperatorFacts};
 use crate::http::problem::{Body, Problem};
+use crate::http::roles::Role;
 use crate::http::seeing::{Sight, seen, sight};
 use crate::http::server::Web;
+use crate::http::settings::Settings;
 use crate::http::signing::Who;
-use crate::http::words::{
-    Alarm, CallNow, CallbackNow, Figures, Named, Names, Notice, OperatorFacts, OperatorNow, QueueNow, ScheduleNow,
-};
+use crate::http::words::{Alarm, CallNow, CallbackNow, Figures, Names, Notice, OperatorNow, QueueNow, ScheduleNow};
 use crate::ids::Door;
 use crate::moment::Moment;
 
@@ -86,7 +87,8 @@ pub struct Directory {
     skill_names: BTreeMap<String, Names>,
     choice_names: BTreeMap<String, Names>,
     emergencies: Vec<Named>,
-    /// How those are called who may sign in and are no operators: they write notes, too.
+    /// How those are called who may sign in and are no operators; for supervisors and admins. Others are told it with
+    /// each note.
     people: BTreeMap<String, String>,
 }
 
@@ -102,16 +104,13 @@ pub struct Colleague {
 
 /// Whom a call can be given to: operators with their presence, queues, seats, emergencies; reasons for not being ready
 #[utoipa::path(get, path = "/directory", tag = "board", responses((status = 200, body = Directory)))]
-pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
+pub async fn directory(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -> Json<Directory> {
     let facts = web.board.facts();
     let colleague = |facts: &OperatorFacts| {
         let now = web.board.operator(&facts.id).unwrap_or_default();
         let state = if now.state.is_empty() { "signed_out".into() } else { now.state };
         Colleague { facts: facts.clone(), state, at: now.seat }
     };
-    let settings = web.settings();
-    let is_operator = |id: &str| facts.operators.iter().any(|operator| operator.id == id);
-    let people = settings.people.iter().filter(|(id, _)| !is_operator(id));
     Json(Directory {
         operators: facts.operators.iter().map(colleague).collect(),
         queues: web.board.queues(),
@@ -121,8 +120,14 @@ pub async fn directory(State(web): State<Arc<Web>>) -> Json<Directory> {
         skill_names: facts.skill_names.clone(),
         choice_names: facts.choice_names.clone(),
         emergencies: facts.emergencies.clone(),
-        people: people.map(|(id, person)| (id.clone(), person.name.clone())).collect(),
+        people: if who.sees_all() { people(&web.settings()) } else { BTreeMap::new() },
     })
+}
+
+/// How those are called who may sign in and are no operators, by the name with which they sign in.
+fn people(settings: &Settings) -> BTreeMap<String, String> {
+    let people = settings.people.iter().filter(|(_, person)| !person.roles.contains(&Role::Operator));
+    people.map(|(id, person)| (id.clone(), person.name.clone())).collect()
 }
 
 /// The queues as they are now

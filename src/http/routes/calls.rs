@@ -16,6 +16,7 @@ use crate::http::problem::{Body, Problem};
 use crate::http::roles::Role;
 use crate::http::seeing::{seen, sees_record};
 use crate::http::server::Web;
+use crate::http::settings::Settings;
 use crate::http::signing::Who;
 use crate::http::words::CallNow;
 use crate::ids::CallId;
@@ -53,9 +54,22 @@ pub async fn list(State(web): State<Arc<Web>>, Extension(who): Extension<Who>) -
 pub struct OneCall {
     /// While it is open, and theirs.
     now: Option<CallNow>,
-    /// As `hotline records` prints it.
+    /// Somebody has the caller, or they wait or ring for somebody: also where it is theirs no longer.
+    goes_on: bool,
+    /// As `hotline records` prints it; each note has the `name` of an author who is no operator.
     #[schema(value_type = Object)]
     record: Value,
+}
+
+/// Tells how the authors of a record's notes are called who are no operators.
+fn with_names(settings: &Settings, mut record: Value) -> Value {
+    let name = |by: &str| settings.people.get(by).filter(|person| !person.roles.contains(&Role::Operator));
+    for note in record.get_mut("notes").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(person) = note["by"].as_str().and_then(name) {
+            note["name"] = person.name.clone().into();
+        }
+    }
+    record
 }
 
 /// One call, open or closed: those who take part see it, and its record those who took part
@@ -70,11 +84,14 @@ pub async fn one(
 ) -> Result<Json<OneCall>, Problem> {
     let record = record(&web, &who, &id).await?;
     let record = printed(&record, &web.zone).map_err(|error| Problem::unavailable(error.to_string()))?;
-    let now = web.board.call(&id).and_then(|call| seen(&who, call));
-    Ok(Json(OneCall { now, record }))
+    let record = with_names(&web.settings(), record);
+    let open = web.board.call(&id);
+    let goes_on = open.as_ref().is_some_and(CallNow::goes_on);
+    let now = open.and_then(|call| seen(&who, call));
+    Ok(Json(OneCall { now, goes_on, record }))
 }
 
-/// The last three contacts of a call's caller: their records
+/// The last three contacts of a call's caller: their records, with the names of the notes' authors as in `/calls/{id}`
 #[utoipa::path(
     get, path = "/calls/{id}/caller", tag = "calls", params(("id" = String, Path)),
     responses((status = 200, body = Vec<Object>), (status = 404, body = Problem))
@@ -84,14 +101,21 @@ pub async fn caller(
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Value>>, Problem> {
-    let record = record(&web, &who, &id).await?;
-    let (data, zone) = (web.data.clone(), web.zone.clone());
-    let find = move || {
-        let number = if record.callback_of.is_some() { &record.to } else { &record.from };
-        Ok(records::caller(&data, number, &record, CONTACTS)?)
+    let call = call_id(&id)?;
+    let number = match record(&web, &who, &id).await {
+        Ok(record) if record.callback_of.is_some() => record.to,
+        Ok(record) => record.from,
+        // Operators are rung for a callback before there is a record of it.
+        Err(missing) => {
+            let open = web.board.call(&id).and_then(|open| seen(&who, open)).ok_or(missing)?;
+            if open.callback_of.is_some() { open.to } else { open.from.unwrap_or_default() }
+        }
     };
+    let (data, zone) = (web.data.clone(), web.zone.clone());
+    let find = move || Ok(records::caller(&data, &number, call, CONTACTS)?);
     let found = web.read(find).await?;
-    Ok(Json(found.iter().filter_map(|record| printed(record, &zone).ok()).collect()))
+    let told = found.iter().filter_map(|record| printed(record, &zone).ok());
+    Ok(Json(told.map(|record| with_names(&web.settings(), record)).collect()))
 }
 
 /// Why a caller waited: every decision, in words and in figures
@@ -156,4 +180,22 @@ pub async fn move_to(
     let call = call_id(&id)?;
     web.ask(&who, Ask::Move { call, queue }).await?;
     Ok(accepted())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::tests::web;
+
+    #[test]
+    fn authors_of_notes_who_are_no_operators_are_told_by_name() {
+        let note = |by: &str| json!({ "by": by, "text": "a lamp" });
+        let record = json!({ "call_id": "1", "notes": [note("1001"), note("s"), note("gone")] });
+        let told = with_names(&web().settings(), record);
+        let names: Vec<Option<&str>> = (0..3).map(|index| told["notes"][index]["name"].as_str()).collect();
+        assert_eq!(names, [None, Some("s"), None]);
+        assert_eq!(with_names(&web().settings(), json!({ "call_id": "1" })), json!({ "call_id": "1" }));
+    }
 }

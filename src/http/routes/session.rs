@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::asks::{Ask, OperatorAct};
+use crate::http::facts::IceServer;
 use crate::http::guard::From;
 use crate::http::metrics;
 use crate::http::passwords;
@@ -17,7 +18,6 @@ use crate::http::problem::{Body, Problem};
 use crate::http::roles::{Role, Roles};
 use crate::http::server::Web;
 use crate::http::signing::{self, Proof, Who};
-use crate::http::words::IceServer;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -217,7 +217,8 @@ impl Statistics {
 
     /// Overflow of the one queue, or out of it by a supervisor, and offered to the other; for the house nothing
     /// changed. The one queue has missed whom a rule or a key led out of it, but nobody whom a supervisor took from it.
-    /// Who is late already is so in the other, too.
+    /// Who is late already is so in the other, too, whatever that promises: each miss counts once, and is none of the
+    /// answers in time.
     fn moved(&mut self, at: Moment, contact: CallId, to: &QueueId, why: LeftLine) {
         let Some(open) = self.open.get(&contact).cloned() else { return };
         let undecided = u64::from(open.undecided);
@@ -254,7 +255,8 @@ impl Statistics {
         let Some(open) = self.open.get_mut(&contact) else { return };
         open.waits = false;
         let (wait, expected) = (at.since(open.at), open.expected);
-        let within = self.queues.get(&open.queue).is_none_or(|facts| facts.promise.is_kept_after(wait));
+        let in_time = self.queues.get(&open.queue).is_none_or(|facts| facts.promise.is_kept_after(wait));
+        let within = in_time && open.late.is_none();
         let answered = |figures: &mut Contacts| {
             figures.answered += 1;
             figures.answered_within += u64::from(within);

@@ -62,6 +62,9 @@ impl Laws {
                     assert!(self.callbacks.insert(*contact), "{contact} is called back twice");
                 }
             }
+            Output::CallbackRenewed { contact, .. } => {
+                assert!(self.callbacks.insert(*contact), "{contact} is called back twice");
+            }
             Output::CallbackEnded { contact, .. } => {
                 assert!(self.callbacks.remove(contact), "{contact} was not called back");
                 self.dialling.remove(contact);

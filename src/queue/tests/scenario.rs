@@ -302,6 +302,9 @@ impl Scenario {
             Output::CallbackTaken { contact, number, .. } => {
                 format!("{} will be called back at {number}", name(*contact))
             }
+            Output::CallbackRenewed { contact, number, .. } => {
+                format!("{} will be called again at {number}", name(*contact))
+            }
             Output::CallbackRefused { contact, why, .. } => {
                 format!("{} cannot be called back: {}", name(*contact), word(why))
             }

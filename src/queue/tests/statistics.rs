@@ -21,6 +21,11 @@ struct House {
 impl House {
     /// A queue `a` that overflows to `b`; both are served by anna, who is ready.
     fn new() -> Self {
+        Self::promising(|_| {})
+    }
+
+    /// `b` otherwise.
+    fn promising(change: impl FnOnce(&mut QueueRules)) -> Self {
         let a = QueueRules {
             max_wait: Some(Duration::from_secs(60)),
             if_too_long: Some(Exit::Queue("b".into())),
@@ -28,7 +33,8 @@ impl House {
             short_abandon: Duration::from_secs(3),
             ..QueueRules::plain(parse_need("skill").unwrap())
         };
-        let b = QueueRules::plain(parse_need("skill and other").unwrap());
+        let mut b = QueueRules::plain(parse_need("skill and other").unwrap());
+        change(&mut b);
         let of = OperatorRules {
             skills: [("skill".into(), 5), ("other".into(), 5)].into(),
             seat: Some("1".into()),
@@ -211,6 +217,23 @@ fn whom_a_key_or_a_rule_leads_to_another_queue_is_a_miss_of_the_one_and_of_the_o
     house.until(101);
     assert_eq!((gap(&house, Of::Queue("a".into())), gap(&house, Of::Queue("b".into()))), ((2, 2), (1, 1)));
     assert_eq!(gap(&house, Of::House), (1, 1));
+}
+
+#[test]
+fn who_was_late_already_is_late_in_a_line_that_promises_less() {
+    let mut house = House::promising(|b| b.answer_within = Duration::from_secs(120));
+    house.join(10, 1);
+    house.accept(11, 1);
+    house.join(20, 2);
+    house.until(80);
+    house.at(81, Input::TalkEnded { contact: CallId(1) });
+    house.until(92);
+    house.accept(92, 2);
+    for (of, expected) in [(Of::House, (2, 1)), (Of::Queue("b".into()), (1, 0))] {
+        let figures = house.of(of.clone(), 0);
+        assert_eq!((figures.answered, figures.answered_within), expected, "{of:?}");
+        assert_eq!(figures.ledger().0, figures.offered - figures.answered_within, "{of:?}: each miss has one cause");
+    }
 }
 
 #[test]

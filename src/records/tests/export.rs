@@ -156,9 +156,4 @@ fn whoever_called_back_finds_the_call_also_when_they_passed_it_on() {
     assert_eq!(of("1001", 9), [record(20).call_id, record(10).call_id], "the latest first");
     assert_eq!(of("1001", 1), [record(20).call_id]);
     assert!(of("1003", 9).is_empty());
-    // For whom is called back the call in which they asked for it is no other call.
-    let number = finished(1).from;
-    let before = |call: &Record| caller(dir.path(), &number, call, 9).unwrap().len();
-    assert_eq!(before(&finished(99)), 3);
-    assert_eq!(before(&Record { callback_of: Some(finished(1).call_id), ..finished(99) }), 2);
 }

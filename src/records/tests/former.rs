@@ -12,7 +12,7 @@ fn rewrite(dir: &Path, number: u64, change: &str) {
 
 fn as_former_version(dir: &Path) {
     let db = rusqlite::Connection::open(dir.join(schema::FILE)).unwrap();
-    db.execute_batch("DROP TABLE calls_of_operators; DROP TABLE calls_of_queues").unwrap();
+    db.execute_batch("DROP TABLE calls_of_operators; DROP TABLE calls_of_queues; DROP INDEX calls_back").unwrap();
     db.pragma_update(None, "user_version", 6).unwrap();
 }
 
@@ -75,6 +75,10 @@ fn who_had_the_callers_of_former_times_and_which_lines_they_visited_is_found() {
     rewrite(dir.path(), 3000, "'{'");
     let before: Vec<_> = WHOSE.iter().map(|(operator, queue)| found(*operator, *queue)).collect();
     as_former_version(dir.path());
+    // Whoever asks before that is told what to do.
+    let fault = search(dir.path(), &Filter { operator: Some("1001".into()), ..Filter::default() }, 9).unwrap_err();
+    let told = fault.to_string();
+    assert!(told.contains("start this one on them once (`hotline serve`)") && !told.contains("no such"), "{told}");
     let (store, ..) = open(dir.path());
     store.close();
     let after: Vec<_> = WHOSE.iter().map(|(operator, queue)| found(*operator, *queue)).collect();

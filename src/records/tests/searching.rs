@@ -164,6 +164,29 @@ fn who_says_no_number_is_not_one_caller_with_others_who_say_none() {
         store.write(Entry::Closed(Box::new(record)));
     }
     store.close();
-    let found = |number: &str, but: u64| search::caller(dir.path(), number, &record(but), 3).unwrap().len();
+    let found = |number: &str, but: u64| search::caller(dir.path(), number, record(but).call_id, 3).unwrap().len();
     assert_eq!([found("138", 4), found("anonymous", 2), found("", 5)], [1, 0, 0]);
+}
+
+#[test]
+fn whom_we_called_back_had_a_contact_by_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let visit = Record { from: "138".into(), ..finished(1) };
+    let back = |number: u64| Record {
+        from: "12345".into(),
+        to: "138".into(),
+        callback_of: Some(visit.call_id),
+        ..finished(number)
+    };
+    for record in [visit.clone(), back(2), back(3), Record { to: "138".into(), ..finished(4) }] {
+        store.write(Entry::Closed(Box::new(record)));
+    }
+    store.close();
+    let found = |but: u64, limit: usize| -> Vec<CallId> {
+        let found = search::caller(dir.path(), "138", record(but).call_id, limit).unwrap();
+        found.iter().map(|one| one.call_id).collect()
+    };
+    let ids = |numbers: &[u64]| numbers.iter().map(|number| record(*number).call_id).collect::<Vec<_>>();
+    assert_eq!((found(5, 3), found(3, 3), found(5, 2)), (ids(&[3, 2, 1]), ids(&[2, 1]), ids(&[3, 2])));
 }

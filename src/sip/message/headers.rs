@@ -16,7 +16,7 @@ pub struct Headers(Vec<(Name, String)>);
 
 /// Names that this house reads or writes, with their compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 3841,
 /// RFC 3892, RFC 4028, RFC 6665), the commonest first.
-const NAMES: [(&str, Option<u8>); 45] = [
+const NAMES: [(&str, Option<u8>); 47] = [
     ("Via", Some(b'v')),
     ("From", Some(b'f')),
     ("To", Some(b't')),
@@ -62,14 +62,17 @@ const NAMES: [(&str, Option<u8>); 45] = [
     ("Replaces", None),
     ("Date", None),
     ("Privacy", None),
+    ("Path", None),
+    ("Flow-Timer", None),
 ];
 
 /// Fields whose value is a comma-separated list, RFC 3261 §7.3.1.
-const LISTS: [&str; 10] = [
+const LISTS: [&str; 11] = [
     "Via",
     "Contact",
     "Route",
     "Record-Route",
+    "Path",
     "Allow",
     "Supported",
     "Require",

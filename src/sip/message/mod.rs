@@ -156,6 +156,8 @@ pub fn reason_phrase(status: u16) -> String {
         202 => return "Accepted".into(),
         416 => return "Unsupported URI Scheme".into(),
         422 => return "Session Interval Too Small".into(),
+        430 => return "Flow Failed".into(),
+        439 => return "First Hop Lacks Outbound Support".into(),
         481 => return "Call/Transaction Does Not Exist".into(),
         482 => return "Loop Detected".into(),
         489 => return "Bad Event".into(),

@@ -207,10 +207,15 @@ impl Endpoint {
         if leg.forget_at.is_some_and(|at| at <= now) {
             return self.forget_leg(now, leg_id);
         }
-        let moves_on = match &leg.state {
-            State::Calling(calling) => calling.outward.as_ref().and_then(|outward| outward.move_on_at),
-            _ => None,
+        let (moves_on, other_flow_at) = match &leg.state {
+            State::Calling(calling) => {
+                (calling.outward.as_ref().and_then(|outward| outward.move_on_at), calling.other_flow_at)
+            }
+            _ => (None, None),
         };
+        if other_flow_at.is_some_and(|at| at <= now) {
+            self.flow_is_silent(now, leg_id);
+        }
         if moves_on.is_some_and(|at| at <= now) {
             self.move_on(now, leg_id);
         }

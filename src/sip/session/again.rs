@@ -35,6 +35,7 @@ impl Endpoint {
             calling.early.clear();
             calling.rings.clear();
         }
+        self.touch_leg(leg_id);
         true
     }
 
@@ -118,7 +119,8 @@ impl Endpoint {
     /// credentials, §22.2. `false`: it is not, and its answer stands.
     pub(in crate::sip) fn challenged(&mut self, now: Moment, id: TransactionId, response: &Response) -> bool {
         let Some(client) = self.clients.get(&id) else { return false };
-        let (purpose, trunk, flow) = (client.purpose, client.trunk, client.transaction.flow);
+        let (purpose, trunk) = (client.purpose, client.trunk);
+        let flow = client.datagram.unwrap_or(client.transaction.flow);
         let challenged = client.challenged;
         let is_of_dialog = match purpose {
             Purpose::Reinvite(_) | Purpose::Update(_) | Purpose::Bye(_) => true,

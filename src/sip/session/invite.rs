@@ -61,7 +61,10 @@ impl Endpoint {
         local.display = invite.caller.display.clone();
         local.params.set("tag", Some(&self.token()));
         let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
-        let request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
+        let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
+        if let (Target::Seat(seat), true) = (&invite.to, pinned) {
+            self.registrar.path(seat).iter().for_each(|proxy| request.headers.push("Route", proxy.clone()));
+        }
         let Some(transaction) = self.send_proved(now, request.clone(), flow, None, Purpose::Invite(leg_id)) else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
@@ -72,6 +75,7 @@ impl Endpoint {
         };
         let calling = Calling::new(transaction, request, flow, pinned);
         self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
+        self.wait_for_flow(now, leg_id);
     }
 
     /// Without Via and credentials; `identity`: Call-ID and number of the CSeq.
@@ -142,6 +146,7 @@ impl Endpoint {
             401 | 407 if self.try_again_with_credentials(now, leg_id, response) => {}
             422 if self.try_longer(now, leg_id, response) => {}
             300..=399 if self.ring_elsewhere(now, leg_id, response) => {}
+            408 | 430 if self.goes_by_another_flow(now, leg_id) => {}
             status if self.goes_another_way(now, leg_id, status, Some(response)) => {}
             status => {
                 if self.legs.get(&leg_id).is_some_and(|leg| !leg.released) {
@@ -248,7 +253,11 @@ impl Endpoint {
         }
         let branch = format!("z9hG4bK{}", self.token());
         ack.headers.push_front("Via", self.via(flow, &branch));
-        Some((flow, ack.to_bytes()))
+        let bytes = ack.to_bytes();
+        let stream = self.clients.get(&id).and_then(|client| client.stream_instead_of(flow, bytes.len()));
+        let Some(stream) = stream else { return Some((flow, bytes)) };
+        ack.headers.replace_first("Via", self.via(stream, &branch));
+        Some((stream, ack.to_bytes()))
     }
 
     /// ACK and BYE to a 2xx that makes no session of ours.

@@ -20,6 +20,7 @@ use timer::Timer;
 use super::dialog::Dialog;
 use super::message::{Headers, Request};
 use super::trunks::TrunkNo;
+use super::watching::Lamp;
 use super::words::{Flow, Invite, Source};
 use crate::ids::SeatId;
 use crate::moment::Moment;
@@ -63,6 +64,8 @@ pub(super) struct Leg {
     pub refreshing: Option<TransactionId>,
     /// A REFER came before.
     pub referred: bool,
+    /// What whoever watches its seat was told of it last.
+    pub shown: Lamp,
 }
 
 pub(super) enum State {
@@ -122,6 +125,8 @@ pub(super) struct Calling {
     pub rings: Vec<String>,
     /// How often it was sent to another address, or with another interval.
     pub turns: u8,
+    /// It goes by another flow of the same phone then, if nothing came back at all.
+    pub other_flow_at: Option<Moment>,
     /// Over a trunk.
     pub outward: Option<Box<Outward>>,
 }
@@ -138,6 +143,7 @@ impl Calling {
             early: Vec::new(),
             rings: Vec::new(),
             turns: 0,
+            other_flow_at: None,
             outward: None,
         }
     }
@@ -190,6 +196,7 @@ impl Leg {
             timer: None,
             refreshing: None,
             referred: false,
+            shown: Lamp::Dark,
         }
     }
 
@@ -213,7 +220,9 @@ impl Leg {
     pub fn next_deadline(&self) -> Option<Moment> {
         let progress = match &self.state {
             State::Incoming { progress: Some(progress), .. } => Some(progress.again),
-            State::Calling(calling) => calling.outward.as_ref().and_then(|outward| outward.move_on_at),
+            State::Calling(calling) => {
+                calling.outward.as_ref().and_then(|outward| outward.move_on_at).or(calling.other_flow_at)
+            }
             _ => None,
         };
         let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));

@@ -122,7 +122,8 @@ impl Endpoint {
     pub(super) fn carrier_answered(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let State::Calling(calling) = &mut leg.state else { return };
-        let Some(outward) = &mut calling.outward else { return };
+        calling.other_flow_at = None;
+        let Some(outward) = &mut calling.outward else { return self.schedule_leg(leg_id) };
         outward.heard |= (101..300).contains(&status);
         outward.move_on_at = None;
         let way = outward.way;

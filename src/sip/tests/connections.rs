@@ -145,9 +145,13 @@ fn a_connection_that_its_phone_left_behind_is_told_of() {
     phone.house.connection_closed(phone.now, ConnectionId(2));
     assert!(registers(&mut phone, 3, 7, "").is_empty(), "it is known to be gone");
     // RFC 5626: a phone may keep several beside each other.
-    let flow = |number: u32| format!("Contact: <sip:8001@10.0.0.9:5070>;reg-id={number}\n");
-    registers(&mut phone, 4, 9, &flow(1));
+    let flow = |number: u32| {
+        let own = "+sip.instance=\"<urn:uuid:0>\"";
+        format!("Supported: outbound\nContact: <sip:8001@10.0.0.9:5070>;reg-id={number};{own}\n")
+    };
+    assert_eq!(registers(&mut phone, 4, 9, &flow(1)), [3], "one that said nothing of several is another phone");
     assert!(registers(&mut phone, 5, 11, &flow(2)).is_empty());
+    assert_eq!(registers(&mut phone, 6, 13, &flow(1)), [4], "and over another connection it is left behind");
     let mut phone = Phone::new(false);
     phone.over_tcp(6);
     seat_talks(&mut phone);

@@ -8,7 +8,11 @@ use crate::sip::*;
 
 /// Seat 8003 asks to be told of another; the answers.
 fn subscribes(phone: &mut Phone, seat: &str, call_id: &str, lines: &str) -> Vec<String> {
-    let lines = format!("From: <sip:8003@10.0.0.9>;tag=w\n{lines}");
+    subscribes_as(phone, "8003", seat, call_id, lines)
+}
+
+fn subscribes_as(phone: &mut Phone, watcher: &str, seat: &str, call_id: &str, lines: &str) -> Vec<String> {
+    let lines = format!("From: <sip:{watcher}@10.0.0.9>;tag=w\n{lines}");
     let text = request("SUBSCRIBE", &format!("sip:{seat}@10.0.0.1"), call_id, 1, &lines);
     phone.send(&text.replace("Call-ID: c1", &format!("Call-ID: {call_id}")))
 }
@@ -189,4 +193,54 @@ fn who_may_pick_up_already_is_told_as_soon_as_it_rings() {
     assert!(told.contains(" local-tag=\"t\" "), "{told}");
     ok(&mut phone, &told);
     assert!(phone.send(&answered(&invite, "180 Ringing")).is_empty(), "no news");
+}
+
+/// A room of phones, each with a lamp for every other.
+#[test]
+fn a_change_costs_as_much_as_there_are_lamps_of_that_seat() {
+    const ROOM: usize = 25;
+    let mut settings = settings(false);
+    let names: Vec<String> = (0..ROOM).map(|n| format!("9{n:03}")).collect();
+    for name in &names {
+        let contact = Some(format!("sip:{name}@10.0.0.9:5070"));
+        settings.seats.insert(name.as_str().into(), SeatAccount { contact, ..SeatAccount::default() });
+    }
+    let mut phone = Phone::of(settings);
+    for (watcher, seat) in names.iter().flat_map(|watcher| names.iter().map(move |seat| (watcher, seat))) {
+        let sent = subscribes_as(&mut phone, watcher, seat, &format!("l{watcher}{seat}"), "Event: dialog\n");
+        ok(&mut phone, &sent[1]);
+    }
+    assert_eq!(phone.house.counts().watches, ROOM * ROOM);
+    // How many lamps were looked at, and how many were told; each answers.
+    let looks_at = |phone: &mut Phone, sent: Vec<String>| {
+        let told: Vec<&String> = sent.iter().filter(|text| text.starts_with("NOTIFY ")).collect();
+        let looked = std::mem::take(&mut phone.house.looked);
+        told.iter().for_each(|notify| assert!(ok(phone, notify).is_empty()));
+        phone.house.looked = 0;
+        (looked, told.len())
+    };
+    phone.house.looked = 0;
+    let rung = phone.command(Command::Invite(invitation(Target::Seat("9007".into()))));
+    let invite = rung[0].clone();
+    assert_eq!(looks_at(&mut phone, rung), (ROOM, ROOM));
+    // Who may pick up is not told of those where nothing rings, nor of what rings and has no tag yet.
+    let sent = may_pick_up(&mut phone, "9001", true);
+    assert_eq!(looks_at(&mut phone, sent), (0, 0));
+    let sent = phone.send(&answered(&invite, "180 Ringing"));
+    assert_eq!(looks_at(&mut phone, sent), (ROOM, 1));
+    let sent = phone.send(&answered(&invite, "180 Ringing"));
+    assert_eq!(looks_at(&mut phone, sent), (0, 0), "no news");
+    for (may, told) in [(true, 1), (true, 0), (false, 1)] {
+        let sent = may_pick_up(&mut phone, "9002", may);
+        assert_eq!(looks_at(&mut phone, sent), (1, told), "of its lamps one rings");
+    }
+    let lines = "Contact: <sip:9007@10.0.0.9:5070>\nSession-Expires: 600;refresher=uac\n";
+    let sent = phone.send(&described(&answered_with(&invite, "200 OK", lines)));
+    assert_eq!(looks_at(&mut phone, sent), (ROOM, ROOM));
+    let sent = phone.wait(Duration::from_secs(301));
+    assert!(sent.iter().any(|text| text.starts_with("INVITE ") || text.starts_with("UPDATE ")), "{sent:?}");
+    assert_eq!(looks_at(&mut phone, sent), (0, 0), "a refresh is no news");
+    phone.house.set_waiting(phone.now, true);
+    let sent = phone.sent();
+    assert_eq!(looks_at(&mut phone, sent), (0, 0), "nobody has a lamp for messages");
 }

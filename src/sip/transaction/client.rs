@@ -50,6 +50,11 @@ impl ClientTransaction {
         &self.bytes
     }
 
+    /// Whether nothing came back yet.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.state, State::Calling { .. })
+    }
+
     /// Whether a final response came.
     pub fn is_answered(&self) -> bool {
         matches!(self.state, State::Settling { .. })

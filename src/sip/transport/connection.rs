@@ -42,7 +42,9 @@ const WHOLE: Duration = Duration::from_secs(60);
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(100);
 pub(super) const PONG: Duration = Duration::from_secs(10);
 /// A connection of ours has to be there within this.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// And within this where there is another way: a SYN that was lost is sent again after a second (RFC 6298 §2).
+pub(super) const SOON: Duration = Duration::from_millis(1500);
 
 /// What a connection's task tells.
 #[derive(Debug)]
@@ -205,6 +207,8 @@ pub(super) struct Begins {
     pub dscp: u8,
     /// Who has to be there. `None`: it is not encrypted.
     pub peer: Option<Connector>,
+    /// It has to be there within this.
+    pub within: Duration,
 }
 
 /// Opens a connection; what is sent before it is there waits.
@@ -215,14 +219,16 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
         let (own, peer) = (Flow { connection: Some(id), ..flow }, begins.peer.clone());
-        let opened = timeout(CONNECT, async {
+        let opened = timeout(begins.within, async {
             let stream = open(remote, begins.local, begins.dscp).await?;
             match &peer {
                 None => io::Result::Ok((Some(stream), None)),
                 Some(peer) => Ok((None, Some(peer.connect(stream).await?))),
             }
         });
-        match opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        let opened = opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let is_open = opened.is_ok();
+        match opened {
             Ok((Some(stream), _)) => serve(own, stream, queued, &tell, &of_task, Some(KEEP_ALIVE)).await,
             Ok((None, Some(stream))) => {
                 // It has shown it to us.
@@ -242,6 +248,10 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
                     let _ = tell.send(Happened::Unsent(flow)).await;
                 }
             }
+        }
+        // Whoever ends it without a word has not heard us either: nobody speaks SIP there.
+        if is_open && of_task.heard.load(Ordering::Relaxed) == 0 {
+            let _ = tell.send(Happened::Unsent(flow)).await;
         }
         let _ = tell.send(Happened::Closed(id)).await;
     });

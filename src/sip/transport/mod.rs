@@ -30,7 +30,7 @@ use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
 use crate::peers::household;
 use crate::tls::{Acceptor, Connector, Peer};
 use binding::{BACKLOG, bind_tcp, bind_udp};
-use connection::{Begins, Door, Happened, Line};
+use connection::{Begins, CONNECT, Door, Happened, Line, SOON};
 pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
 pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
@@ -310,7 +310,7 @@ impl Sockets {
 
     /// Sends, or tells with a later arrival that it could not. Never waits.
     pub fn send(&mut self, transmit: Transmit) {
-        let Transmit { flow, bytes, known } = transmit;
+        let Transmit { flow, bytes, known, hurried } = transmit;
         match flow.transport {
             Transport::Udp => {
                 let Some((_, socket)) = self.udp.iter().find(|(listener, _)| *listener == flow.listener) else {
@@ -329,11 +329,14 @@ impl Sockets {
                     }
                 }
             }
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.send_stream(flow, bytes, known),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.send_stream(flow, bytes, known, if hurried { SOON } else { CONNECT });
+            }
         }
     }
 
-    fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool) {
+    /// `within`: so long it waits for a connection that has to be opened.
+    fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool, within: Duration) {
         let own = flow.connection.filter(|id| self.lines.contains_key(id));
         let can_connect = match flow.transport {
             Transport::Tls => self.peers.contains_key(&flow.remote),
@@ -343,7 +346,7 @@ impl Sockets {
         let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
-            (None, None) if can_connect => match self.connect(flow) {
+            (None, None) if can_connect => match self.connect(flow, within) {
                 Some(id) => id,
                 None => return self.waiting.push_back(Arrival::Unsent(flow)),
             },
@@ -375,14 +378,14 @@ impl Sockets {
         }
     }
 
-    fn connect(&mut self, flow: Flow) -> Option<ConnectionId> {
+    fn connect(&mut self, flow: Flow, within: Duration) -> Option<ConnectionId> {
         if self.lines.len() >= MAX_CONNECTIONS {
             return None;
         }
         let id = self.numbers.next();
         let local = self.addrs.get(flow.listener.0).map(SocketAddr::ip);
         let peer = self.peers.get(&flow.remote).filter(|_| flow.transport == Transport::Tls).cloned();
-        let begins = Begins { local, dscp: self.doors.dscp, peer };
+        let begins = Begins { local, dscp: self.doors.dscp, peer, within };
         let line = connection::connect(id, flow, begins, self.tell.clone());
         self.by_remote.insert((flow.transport, flow.remote), id);
         self.remember(id, flow.remote, line);

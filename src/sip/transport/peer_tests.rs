@@ -58,7 +58,7 @@ impl Line {
     }
 
     fn send(&mut self, end: usize, flow: Flow, number: usize) {
-        self.ends[end].send(Transmit { flow, bytes: message(number), known: true });
+        self.ends[end].send(Transmit { flow, bytes: message(number), known: true, hurried: false });
     }
 }
 
@@ -153,7 +153,7 @@ fn connections_to_carriers_are_kept_alive_and_who_answers_no_longer_is_left() {
             let carrier = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let addr = carrier.local_addr().unwrap();
             let mut house = Sockets::bind(&[listen(Transport::Tcp, "127.0.0.1:0")], Doors::default()).await.unwrap();
-            house.send(Transmit { flow: to(addr, Transport::Tcp), bytes: message(1), known: true });
+            house.send(Transmit { flow: to(addr, Transport::Tcp), bytes: message(1), known: true, hurried: false });
             let started = tokio::time::sleep(Duration::ZERO).deadline();
             // The task that connects and writes needs its turn.
             assert!(tokio::time::timeout(Duration::from_secs(1), house.next()).await.is_err());

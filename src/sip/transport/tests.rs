@@ -54,7 +54,7 @@ fn datagrams_come_and_go() {
         for number in 0..50 {
             let (flow, got) = bytes(&mut sockets).await;
             assert_eq!((got, flow.remote), (message(number), phone.local_addr().unwrap()));
-            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true, hurried: false });
         }
         assert!(sockets.try_next().is_none());
         phone.set_read_timeout(Some(WAIT)).unwrap();
@@ -67,7 +67,7 @@ fn datagrams_come_and_go() {
             remote: "127.0.0.1:9".parse().unwrap(),
             connection: None,
         };
-        sockets.send(Transmit { flow: nobody, bytes: b"x".to_vec(), known: true });
+        sockets.send(Transmit { flow: nobody, bytes: b"x".to_vec(), known: true, hurried: false });
         phone.send_to(b"still there", udp).unwrap();
         assert_eq!(bytes(&mut sockets).await.1, b"still there");
     });
@@ -91,8 +91,13 @@ fn streams_are_cut_into_messages_however_they_come() {
         }
         let (flow, got) = bytes(&mut sockets).await;
         assert_eq!((got, flow), (message(4), first.0));
-        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
-        sockets.send(Transmit { flow: Flow { connection: None, ..flow }, bytes: b" again".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true, hurried: false });
+        sockets.send(Transmit {
+            flow: Flow { connection: None, ..flow },
+            bytes: b" again".to_vec(),
+            known: true,
+            hurried: false,
+        });
         let mut heard = Vec::new();
         while heard.len() < 14 {
             assert!(tokio::time::timeout(Duration::from_millis(10), sockets.next()).await.is_err());
@@ -104,7 +109,7 @@ fn streams_are_cut_into_messages_however_they_come() {
         drop(phone);
         let Arrival::Closed(closed) = sockets.next().await else { panic!("not closed") };
         assert_eq!(Some(closed), flow.connection);
-        sockets.send(Transmit { flow, bytes: b"gone".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"gone".to_vec(), known: true, hurried: false });
         assert!(matches!(sockets.next().await, Arrival::Unsent(f) if f == flow));
     });
 }
@@ -151,18 +156,44 @@ fn connections_of_ours_are_opened_when_needed() {
             remote: server.local_addr().unwrap(),
             connection: None,
         };
-        sockets.send(Transmit { flow, bytes: b"one".to_vec(), known: true });
-        sockets.send(Transmit { flow, bytes: b"two".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"one".to_vec(), known: true, hurried: false });
+        sockets.send(Transmit { flow, bytes: b"two".to_vec(), known: true, hurried: false });
         assert!(tokio::time::timeout(Duration::from_millis(200), sockets.next()).await.is_err());
         let (mut stream, _) = server.accept().unwrap();
         let mut buffer = [0; 6];
         stream.read_exact(&mut buffer).unwrap();
         assert_eq!(&buffer, b"onetwo");
         drop((stream, server));
+        assert!(matches!(sockets.next().await, Arrival::Unsent(unsent) if unsent == flow), "nothing was answered");
         assert!(matches!(sockets.next().await, Arrival::Closed(_)));
-        sockets.send(Transmit { flow, bytes: b"three".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"three".to_vec(), known: true, hurried: false });
         assert!(matches!(sockets.next().await, Arrival::Unsent(_)));
     });
+}
+
+/// A listener whose queue is full answers no SYN.
+#[test]
+fn a_connection_that_is_not_there_soon_is_not_waited_for_where_there_is_another_way() {
+    for hurried in [true, false] {
+        run_fast(async {
+            let (mut sockets, _, _) = open().await;
+            let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+            full.listen(0).unwrap();
+            let remote = full.local_addr().unwrap().as_socket().unwrap();
+            let _waits = TcpStream::connect(remote).unwrap();
+            let flow = Flow { listener: ListenerId(1), transport: Transport::Tcp, remote, connection: None };
+            let started = tokio::time::sleep(Duration::ZERO).deadline();
+            sockets.send(Transmit { flow, bytes: message(1), known: true, hurried });
+            assert!(matches!(sockets.next().await, Arrival::Unsent(unsent) if unsent == flow));
+            let within = if hurried { SOON } else { CONNECT };
+            assert!(
+                (within..within + Duration::from_millis(100)).contains(&started.elapsed()),
+                "{:?}",
+                started.elapsed()
+            );
+        });
+    }
 }
 
 #[test]
@@ -231,7 +262,7 @@ fn only_who_was_let_in_may_be_idle_for_long() {
             phone.write_all(&message(1)).unwrap();
             let (flow, _) = bytes(&mut sockets).await;
             let started = tokio::time::sleep(Duration::ZERO).deadline();
-            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known });
+            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known, hurried: false });
             assert_eq!(closed(&mut sockets).await, flow.connection);
             let minutes = started.elapsed().as_secs() / 60;
             assert_eq!(minutes, if known { 65 } else { 0 }, "known: {known}");
@@ -247,13 +278,13 @@ fn whoever_is_elsewhere_by_now_is_a_stranger_again() {
             let mut phone = TcpStream::connect(tcp).unwrap();
             phone.write_all(&message(1)).unwrap();
             let (flow, _) = bytes(&mut sockets).await;
-            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+            sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true, hurried: false });
             assert!(tokio::time::timeout(Duration::from_secs(600), sockets.next()).await.is_err());
             sockets.doubt(flow.connection.unwrap());
             if speaks {
                 phone.write_all(&message(2)).unwrap();
                 bytes(&mut sockets).await;
-                sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+                sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true, hurried: false });
             }
             let lost = tokio::time::timeout(STRANGER_IDLE + Duration::from_secs(1), closed(&mut sockets)).await;
             assert_eq!(lost.is_err(), speaks);
@@ -300,7 +331,7 @@ fn a_peer_that_does_not_read_is_let_go_with_its_socket() {
         let mut sent = 0;
         let arrival = loop {
             assert!(sent < 1000, "{sent} times 60 kB are queued for somebody who does not read");
-            sockets.send(Transmit { flow, bytes: vec![b'x'; 60_000], known: true });
+            sockets.send(Transmit { flow, bytes: vec![b'x'; 60_000], known: true, hurried: false });
             sent += 1;
             tokio::task::yield_now().await;
             if let Some(arrival) = sockets.try_next() {

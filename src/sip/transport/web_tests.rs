@@ -86,8 +86,8 @@ async fn talks<S: AsyncRead + AsyncWrite + Unpin>(
     assert_eq!((got, flow.transport), (message(1), transport));
     socket.send(Message::Binary(message(2).into())).await.unwrap();
     assert_eq!(bytes(sockets).await, (flow, message(2)), "binary is as good");
-    sockets.send(Transmit { flow, bytes: message(3), known: true });
-    sockets.send(Transmit { flow, bytes: vec![b'S', 0xff], known: true });
+    sockets.send(Transmit { flow, bytes: message(3), known: true, hurried: false });
+    sockets.send(Transmit { flow, bytes: vec![b'S', 0xff], known: true, hurried: false });
     assert_eq!(beside(sockets, socket.next()).await.unwrap().unwrap().into_data(), message(3));
     let odd = beside(sockets, socket.next()).await.unwrap().unwrap();
     assert_eq!(odd, Message::Binary(vec![b'S', 0xff].into()), "what is no text is binary");
@@ -96,7 +96,7 @@ async fn talks<S: AsyncRead + AsyncWrite + Unpin>(
     socket.send(Message::Ping(b"there?".as_slice().into())).await.unwrap();
     assert_eq!(beside(sockets, socket.next()).await.unwrap().unwrap(), Message::Pong(b"there?".as_slice().into()));
     let elsewhere = Flow { connection: Some(ConnectionId(99)), ..flow };
-    sockets.send(Transmit { flow: elsewhere, bytes: message(4), known: true });
+    sockets.send(Transmit { flow: elsewhere, bytes: message(4), known: true, hurried: false });
     assert!(matches!(sockets.next().await, Arrival::Unsent(unsent) if unsent == elsewhere), "browsers take no calls");
     socket.close(None).await.unwrap();
     assert_eq!(closed(sockets).await, flow.connection);
@@ -137,7 +137,7 @@ fn streams_over_tls_are_cut_into_messages_and_a_certificate_that_is_renewed_is_s
         assert_eq!(bytes(&mut sockets).await.1, message(1));
         let (flow, got) = bytes(&mut sockets).await;
         assert_eq!((got, flow.transport), (message(2), Transport::Tls));
-        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true, hurried: false });
         let mut heard = [0; 6];
         beside(&mut sockets, phone.read_exact(&mut heard)).await.unwrap();
         assert_eq!(&heard, b"answer");
@@ -278,7 +278,7 @@ fn whom_the_web_server_hands_in_is_told_of_before_he_speaks() {
         let (flow, got) = bytes(&mut sockets).await;
         assert_eq!((got, flow.connection, flow.transport), (message(1), Some(connection), Transport::Wss));
         assert_eq!((flow.listener, flow.remote), (ListenerId::GATE, visitor(None).remote));
-        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true });
+        sockets.send(Transmit { flow, bytes: b"answer".to_vec(), known: true, hurried: false });
         while page.told().is_empty() {
             tokio::task::yield_now().await;
         }
@@ -347,7 +347,7 @@ fn a_stranger_does_not_stay_however_much_he_says() {
             tokio::time::sleep(Duration::from_secs(15)).await;
             page.says.lock().unwrap().push_back(Heard::Message(message(2)));
             // A sign of life lets it look.
-            sockets.send(Transmit { flow: flow_of(&sockets), bytes: b"403".to_vec(), known: false });
+            sockets.send(Transmit { flow: flow_of(&sockets), bytes: b"403".to_vec(), known: false, hurried: false });
         }
         let took = started.elapsed();
         assert!(heard > 2 && took >= STRANGER_STAYS && took < STRANGER_STAYS + Duration::from_secs(16), "{took:?}");

@@ -81,6 +81,7 @@ export const explain: Dictionary["explain"] = {
   notInTime: "That was not in time.",
   waited: (queue, ms) => `Waited ${lasted(ms)} in the line ${queue}. `,
   waits: (queue) => `Waits still in the line ${queue}. `,
+  callbackRenewed: (number) => `Will be called again at ${number}, its place kept: cut off while on the line`,
   callbackTaken: (number) => `Will be called back at ${number}, its place kept`,
   dialled: (number, attempt) => `${number} was rung, try ${attempt}`,
   incomplete: "The log does not go back to the beginning of this call.",

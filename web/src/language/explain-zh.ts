@@ -82,6 +82,7 @@ export const explain = {
   notInTime: "未及时接听。",
   waited: (queue: string, ms: number) => `在 ${queue} 等待 ${lasted(ms)}。`,
   waits: (queue: string) => `仍在 ${queue} 等待。`,
+  callbackRenewed: (number: string) => `通话中系统中断，将再次回呼 ${number}，位次保留`,
   callbackTaken: (number: string) => `将回呼 ${number}，位次保留`,
   dialled: (number: string, attempt: number) => `回呼 ${number}，第 ${attempt} 次`,
   incomplete: "记录不是从这个来电开始的，更早的没有。",

@@ -110,23 +110,40 @@ export const zh = {
     unreachable: "这台电话没有注册，来电不会分给您。",
   },
   /** What operators do in the call of another: in lists, as a state, and told to themselves. */
+  /** Each says the word of the state, or of `act`, by which such operators are counted. */
   doing: {
-    rung: (who: string) => `${who} 正把来电转来`,
-    consulting: (who: string) => `正在咨询 ${who}`,
-    consulted: (who: string) => `${who} 正在咨询`,
-    conference: (who: string) => `与 ${who} 三方通话`,
-    listen: (who: string) => `正在监听 ${who}`,
-    whisper: (who: string) => `正在对 ${who} 耳语`,
-    barge: (who: string) => `在 ${who} 的通话中`,
+    rung: (who: string) => `振铃：${who} 转来`,
+    consulting: (who: string) => `咨询 ${who}`,
+    consulted: (who: string) => `被咨询：${who}`,
+    conference: (who: string) => `三方：${who}`,
+    listen: (who: string) => `监听 ${who}`,
+    whisper: (who: string) => `耳语 ${who}`,
+    barge: (who: string) => `插话：${who}`,
     /** No operator sends the caller. */
-    direct: "席位直接来电",
+    direct: "振铃：席位直接来电",
   },
   /** The same while their phone still rings for it. */
   doingSoon: {
-    consulted: (who: string) => `${who} 要咨询，振铃中`,
+    consulted: (who: string) => `振铃：${who} 要咨询`,
     listen: (who: string) => `振铃中，将监听 ${who}`,
     whisper: (who: string) => `振铃中，将对 ${who} 耳语`,
     barge: (who: string) => `振铃中，将加入 ${who} 的通话`,
+  },
+  /** How a consultation ended, told to the consulted. */
+  partOver: {
+    returned: (who: string) => `咨询结束：${who} 已回到市民。`,
+    theirs: (who: string) => `${who} 把市民转给您：市民现在与您通话。`,
+    caller_gone: (who: string) => `咨询结束：${who} 的来电人已挂断。`,
+    taken_over: (who: string) => `咨询结束：班长接管了 ${who} 的来电。`,
+    cut: (who: string) => `咨询结束：${who} 的通话被系统结束。`,
+  },
+  /** Why a caller is back in a line. */
+  returned: {
+    mine: (to: string, why: string) => `您把这位市民转给 ${to}：${why}。市民又回来了。`,
+    theirs: (who: string, to: string, why: string) => `${who} 把这位市民转给 ${to}：${why}。市民又回来了。`,
+    lostMine: "与这位市民通话时您的电话中断。市民又回来了。",
+    lost: (who: string) => `与这位市民通话时 ${who} 的电话中断。市民又回来了。`,
+    why: { busy: "占线", refused: "被拒", no_answer: "无人接听", failed: "没有接通" },
   },
   act: {
     rung: "振铃",
@@ -186,6 +203,7 @@ export const zh = {
     confirmed: "已受理",
     alone: "话务员已退出",
     more: (n: number) => `另有 ${n} 起`,
+    failed: (target: string, at: string) => `${target} 未受理（${at} 呼叫）`,
   },
   elsewhere: {
     there: "您的电话在另一个标签页：来电在那里振铃和接听。",
@@ -681,6 +699,8 @@ export const zh = {
       caller_held: "市民保持",
       resumed: "恢复通话",
       back: "话务员电话恢复",
+      returned: "回到队列",
+      left_to: "话务员退出，市民留给对方",
       handed_off: "一键转紧急",
       supervised: "班长",
       lost: "话务员电话中断",

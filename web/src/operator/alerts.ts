@@ -7,6 +7,7 @@ import { callerOf } from "../caller";
 import { number } from "../format";
 import { words } from "../language";
 import { consulted } from "../operators";
+import { watchPart } from "../part-over";
 import { say } from "../parts/toast";
 import { asked, call, desk, phone } from "./desk";
 
@@ -52,6 +53,7 @@ function watchConsultation(): void {
 
 export function watch(): void {
   watchConsultation();
+  watchPart();
   effect(() => {
     const ringing = phone.value.session?.stage === "ringing";
     title(ringing);

@@ -7,7 +7,7 @@ import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
 import { type Act, KEYS, label } from "../keys";
 import { called, open, words } from "../language";
-import { consulted, isHeard, partOf } from "../operators";
+import { cameBack, consulted, isHeard, partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Emergency, Note as NoteOf, Stage } from "../words";
 import { Actions, type Window_ } from "./actions";
@@ -45,7 +45,7 @@ import { left } from "./ringing";
 const colleague = (id: string) => directory.value.operators.find((one) => one.id === id)?.name || id;
 
 /** Who wrote something: an operator, or another who may sign in. */
-const author = (id: string) => directory.value.people?.[id] || colleague(id);
+const author = ({ by, name }: NoteOf) => name || colleague(by);
 
 const queueName = (id: string | null | undefined) => (id ? queues.value.get(id)?.name || id : "–");
 
@@ -111,6 +111,8 @@ function Situation({ of }: { of: CallNow }) {
     const { target, at } = of.emergency_failed;
     lines.push({ text: t.emergencyFailed(emergencyName(target), time(at)), state: "urgent" });
   }
+  const theirs = of.operator === mine?.id || (of.rung ?? []).includes(mine?.id ?? "");
+  if (of.returned && theirs && !of.caller_gone) lines.push({ text: cameBack(of.returned, mine?.id), state: "warning" });
   for (const { operator, mode, stage } of of.supervised_by) {
     // Who only listens is not told of: supervisors listen to how it is without them. Who is still rung says nothing yet.
     if (mode !== "listen" && stage !== "ringing" && operator !== mine?.id)
@@ -188,7 +190,7 @@ function History({ of }: { of: CallNow }) {
               <span class="soft">{one.operator ? colleague(one.operator) : ""}</span>
               {(one.notes ?? []).map((note) => (
                 <span key={note.by} class="history-note">
-                  {note.text} <span class="soft">{author(note.by)}</span>
+                  {note.text} <span class="soft">{author(note)}</span>
                 </span>
               ))}
             </li>
@@ -218,12 +220,12 @@ function Notes({ list }: { list: NoteOf[] }) {
     <section aria-label={t.notes}>
       <h2>{t.notes}</h2>
       <ul class="notes" aria-live="polite">
-        {list.map(({ by, at, text }) => (
-          <li key={by} data-note={by}>
+        {list.map((note) => (
+          <li key={note.by} data-note={note.by}>
             <span class="soft">
-              {author(by)} {at ? time(at) : ""}
+              {author(note)} {note.at ? time(note.at) : ""}
             </span>
-            <span>{text}</span>
+            <span>{note.text}</span>
           </li>
         ))}
       </ul>
@@ -285,9 +287,11 @@ function Ended({ of }: { of: Last }) {
     <>
       <div class="row">
         <p class="caller grow">{number(of.from, t.common.noNumber)}</p>
-        <span class="chip" data-state="wrap_up" data-field="went">
-          {known?.went ? t.operator.went[known.went] : t.operator.justEnded}
-        </span>
+        {known && (
+          <span class="chip" data-state="wrap_up" data-field="went">
+            {known.went ? t.operator.went[known.went] : t.operator.justEnded}
+          </span>
+        )}
         <span class="soft">{queueName(of.queue)}</span>
       </div>
       {known && <Notes list={known.notes} />}
@@ -368,7 +372,7 @@ export function CallPanel({ show }: { show: (what: Window_) => void }) {
   return (
     <section
       class={`panel call ${ringing ? "rings" : ""} ${there || ended ? "" : "empty"}`}
-      aria-label={there ? t.caller : ended ? t.justEnded : t.noCall}
+      aria-label={there ? t.caller : ended ? t.wrapUp : t.noCall}
       data-call={there ? (of?.id ?? sip?.call ?? "") : undefined}
       data-stage={there ? stage : undefined}
     >

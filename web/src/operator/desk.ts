@@ -347,7 +347,7 @@ const WRITTEN = 2_000;
 /** The talk that is over, as the record has it: the note, and what became of it. Asked for until it is known. */
 export async function readNote(of: string): Promise<void> {
   if (noted.peek()?.call === of && others.peek()?.of === of) return;
-  const read = () => get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  const read = () => get<{ goes_on?: boolean; record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
   const again = (then: () => void, after = WRITTEN) => setTimeout(() => wrapsUp.peek()?.id === of && then(), after);
   const found = await read();
   if (wrapsUp.peek()?.id !== of) return;
@@ -356,21 +356,17 @@ export async function readNote(of: string): Promise<void> {
     return;
   }
   if (!writing.peek()) beginNote(of, mineOf(found.record?.notes));
-  const tell = (record: CallRecord | undefined, open: boolean) => {
-    const went = record?.outcome === "system_restart" ? "cut" : open ? "on" : null;
+  // What goes on is looked at again.
+  const tell = ({ record, goes_on: on }: NonNullable<typeof found>, after: number) => {
+    const went = record?.outcome === "system_restart" ? "cut" : on ? "on" : null;
     others.value = { of, notes: othersOf(record?.notes), went };
-  };
-  tell(found.record, false);
-  if (!found.record || found.record.ended_at) return;
-  // Who answers the survey, or leaves a message, is with nobody any more. What goes on is looked at again.
-  const look = (after: number) =>
+    if (!on) return;
     again(async () => {
-      const later = (await read())?.record;
-      if (others.peek()?.of !== of) return;
-      if (later) tell(later, !later.ended_at && !later.survey_at && !later.message_at);
-      if (!later?.ended_at) look(after * 2);
+      const later = await read();
+      if (others.peek()?.of === of) tell(later ?? { goes_on: true, ...(record ? { record } : {}) }, after * 2);
     }, after);
-  look(WRITTEN);
+  };
+  tell(found, WRITTEN);
 }
 
 export function writeNote(text: string): void {

@@ -11,7 +11,7 @@ export interface Names {
 }
 
 /** `operator 1002`, `queue english`, a number. */
-function target(to: string, names: Names): string {
+export function target(to: string, names: Names): string {
   const [, kind, id = ""] = /^(operator|queue|seat) (.+)$/.exec(to) ?? [];
   if (kind === "operator") return names.operator(id);
   return kind === "queue" ? names.queue(id) : kind ? `${words.value.common.seat} ${id}` : number(to);

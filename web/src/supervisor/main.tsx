@@ -7,7 +7,9 @@ import { now } from "../clock";
 import { askDirectory } from "../directory";
 import { emergencies, targets } from "../emergencies";
 import { clock, count, percent, since } from "../format";
+import { listen } from "../keys";
 import { words } from "../language";
+import { watchPart } from "../part-over";
 import { begin } from "../parts/begin";
 import { Dialog } from "../parts/dialog";
 import { Elsewhere } from "../parts/elsewhere";
@@ -21,7 +23,7 @@ import * as tone from "../phone/tone";
 import { away, explained, reclaim } from "./acts";
 import { Callbacks } from "./callbacks";
 import { Emergencies } from "./emergencies";
-import { Mine } from "./mine";
+import { doing, Mine } from "./mine";
 import { Operators, reasons } from "./operators";
 import { Queues, tint, Waiting } from "./queues";
 import { Alarms, Notices, Schedules } from "./side";
@@ -145,6 +147,8 @@ effect(() => {
   watchAlarms();
   reclaimWhenLost(away, (call) => void reclaim(call));
   phoneWhileSeated();
+  watchPart();
+  listen(doing);
 });
 effect(() => {
   if (configuration.value > 0) void names();

@@ -5,9 +5,12 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { operators, queues } from "../board";
 import { callerOf } from "../caller";
-import { number } from "../format";
+import { targetName } from "../emergencies";
+import { number, time } from "../format";
+import type { Act } from "../keys";
 import { words } from "../language";
-import { heardInBarge, nameOf, partOf } from "../operators";
+import { cameBack, heardInBarge, nameOf, partOf } from "../operators";
+import { KeyButton } from "../parts/key-button";
 import { Since } from "../parts/time";
 import { session } from "../people";
 import * as phones from "../phone/phone";
@@ -25,11 +28,19 @@ function Bar({ mode, children }: { mode: string; children: ComponentChildren }) 
   );
 }
 
+function Answer() {
+  return (
+    <KeyButton act="answer" kind="small good" onAct={() => void phones.answer()}>
+      {words.value.operator.answer}
+    </KeyButton>
+  );
+}
+
 function HangUp() {
   return (
-    <button type="button" class="small bad" onClick={phones.hangUp}>
+    <KeyButton act="hangUp" kind="small bad" onAct={phones.hangUp}>
       {words.value.operator.hangUp}
-    </button>
+    </KeyButton>
   );
 }
 
@@ -37,15 +48,9 @@ function Mute() {
   const t = words.value.operator;
   const { muted, session: sip } = phones.phone.value;
   return (
-    <button
-      type="button"
-      class={`small ${muted ? "on" : ""}`}
-      aria-pressed={muted}
-      disabled={sip?.stage !== "talking"}
-      onClick={phones.mute}
-    >
+    <KeyButton act="mute" kind="small" pressed={muted} disabled={sip?.stage !== "talking"} onAct={phones.mute}>
       {muted ? t.unmute : t.mute}
-    </button>
+    </KeyButton>
   );
 }
 
@@ -55,6 +60,7 @@ function Own({ call }: { call: CallNow }) {
   const { muted, session: sip } = phones.phone.value;
   const rings = sip?.stage === "ringing";
   const held = call.stage === "holding";
+  const failed = call.emergency || call.caller_gone ? null : call.emergency_failed;
   const hears = call.caller_gone
     ? t.operator.callerGone
     : rings
@@ -76,22 +82,22 @@ function Own({ call }: { call: CallNow }) {
           {rings ? t.stage.ringing : call.caller_gone ? t.operator.callerGoneShort : t.stage[call.stage]}
         </span>{" "}
         <Since at={rings ? call.since : (call.operator_since ?? call.connected_at ?? call.since)} /> · {hears}
+        {call.returned && ` · ${cameBack(call.returned, session.value?.person.id)}`}
+        {failed && ` · ${t.emergency.failed(targetName(failed.target), time(failed.at))}`}
       </span>
       {rings ? (
-        <button type="button" class="small good" onClick={() => void phones.answer()}>
-          {t.operator.answer}
-        </button>
+        <Answer />
       ) : (
         <>
-          <button
-            type="button"
-            class={`small ${held ? "on" : ""}`}
-            aria-pressed={held}
+          <KeyButton
+            act="hold"
+            kind="small"
+            pressed={held}
             disabled={call.stage !== "talking" && !held}
-            onClick={() => void hold(call.id, !held)}
+            onAct={() => void hold(call.id, !held)}
           >
             {held ? t.operator.resume : t.operator.hold}
-          </button>
+          </KeyButton>
           <Mute />
         </>
       )}
@@ -127,11 +133,7 @@ function Supervised({
           </>
         )}
       </span>
-      {sip?.stage === "ringing" && (
-        <button type="button" class="small good" onClick={() => void phones.answer()}>
-          {words.value.operator.answer}
-        </button>
-      )}
+      {sip?.stage === "ringing" && <Answer />}
       {(["listen", "whisper", "barge"] as const).map((one) => (
         <button
           key={one}
@@ -147,9 +149,9 @@ function Supervised({
       <button type="button" class="small" onClick={() => void takeOver(call.id)}>
         {t.takeOver}
       </button>
-      <button type="button" class="small bad" onClick={() => void leave(call.id)}>
+      <KeyButton act="hangUp" kind="small bad" onAct={() => void leave(call.id)}>
         {t.leave}
-      </button>
+      </KeyButton>
     </Bar>
   );
 }
@@ -165,15 +167,36 @@ function Asked() {
         <strong>{number(sip?.from, t.common.noNumber)}</strong>
         {part && <span data-field="part"> · {partOf(part)}</span>}
       </span>
-      {sip?.stage === "ringing" && (
-        <button type="button" class="small good" onClick={() => void phones.answer()}>
-          {t.operator.answer}
-        </button>
-      )}
+      {sip?.stage === "ringing" && <Answer />}
       {sip?.stage === "talking" && <Mute />}
       <HangUp />
     </Bar>
   );
+}
+
+/** One after the other what a key does here; `false`: it does nothing now. */
+export function doing(what: Act): boolean {
+  const { session: sip } = phones.phone.value;
+  const [mine, part] = [own.value, supervised.value];
+  const held = mine?.stage === "holding";
+  const when = (may: boolean, act: () => unknown) => {
+    if (may) void act();
+    return may;
+  };
+  switch (what) {
+    case "answer":
+      return when(sip?.stage === "ringing", phones.answer);
+    case "mute":
+      return when(sip?.stage === "talking" && (mine !== null || part?.mode !== "listen"), phones.mute);
+    case "hold":
+      return when(mine !== null && sip?.stage !== "ringing" && (held || mine.stage === "talking"), () =>
+        hold(mine?.id ?? "", !held),
+      );
+    case "hangUp":
+      return mine === null && part ? when(true, () => leave(part.call.id)) : when(sip !== null, phones.hangUp);
+    default:
+      return false;
+  }
 }
 
 export function Mine() {

@@ -6,14 +6,14 @@ import { callerOf } from "../caller";
 import { sinceWhen, stageOf, targetName } from "../emergencies";
 import { count, number } from "../format";
 import { open, words } from "../language";
-import { doing, nameOf, STATES } from "../operators";
+import { doing, KINDS, type Kind, kindName, kindOf, nameOf, STATES, tintOf } from "../operators";
 import { Left, Since } from "../parts/time";
 import { session } from "../people";
-import type { CallNow, OperatorNow, OperatorState } from "../words";
+import type { CallNow, OperatorNow } from "../words";
 import { explain, setNotReady, setOut, setReady, supervise, supervised, takeOver } from "./acts";
 
 const search = signal("");
-const only = signal<OperatorState | "">("");
+const only = signal<Kind | "">("");
 export const reasons = signal<string[]>([]);
 
 /** More are not drawn: one searches for them. */
@@ -23,7 +23,7 @@ const list = computed(() => {
   const needle = search.value.trim().toLowerCase();
   const found = [...operators.value.values()].filter(
     (one) =>
-      (only.value === "" || one.state === only.value) &&
+      (only.value === "" || kindOf(one) === only.value) &&
       (needle === "" || [one.name, one.id, one.seat].some((text) => text?.toLowerCase().includes(needle))),
   );
   return found.sort(
@@ -33,8 +33,8 @@ const list = computed(() => {
 });
 
 const counts = computed(() => {
-  const found = new Map<OperatorState, number>();
-  for (const one of operators.value.values()) found.set(one.state, (found.get(one.state) ?? 0) + 1);
+  const found = new Map<Kind, number>();
+  for (const kind of [...operators.value.values()].map(kindOf)) found.set(kind, (found.get(kind) ?? 0) + 1);
   return found;
 });
 
@@ -130,7 +130,7 @@ function Row({ operator }: { operator: OperatorNow }) {
         <span class="second">{[operator.id, operator.seat].filter(Boolean).join(" · ")}</span>
       </th>
       <td>
-        <span class="chip" data-state={operator.state}>
+        <span class="chip" data-state={tintOf(kindOf(operator))}>
           {doing(operator)}
         </span>
         {alarming && (
@@ -199,18 +199,19 @@ export function Operators() {
       <div class="row">
         <h2>{t.supervisor.operators}</h2>
         <div class="row grow">
-          {STATES.filter((state) => counts.value.has(state)).map((state) => (
+          {KINDS.filter((kind) => counts.value.has(kind)).map((kind) => (
             <button
-              key={state}
+              key={kind}
               type="button"
               class="quiet small filter"
-              aria-pressed={only.value === state}
+              data-kind={kind}
+              aria-pressed={only.value === kind}
               onClick={() => {
-                only.value = only.value === state ? "" : state;
+                only.value = only.value === kind ? "" : kind;
               }}
             >
-              <span class="chip" data-state={state}>
-                {t.state[state]} {counts.value.get(state)}
+              <span class="chip" data-state={tintOf(kind)}>
+                {kindName(kind)} {counts.value.get(kind)}
               </span>
             </button>
           ))}

@@ -4,10 +4,11 @@ import { useState } from "preact/hooks";
 import { calls, queues } from "../board";
 import { callerOf } from "../caller";
 import { now } from "../clock";
+import { targetName } from "../emergencies";
 import { whyWaits } from "../explain";
-import { clock, count, number, percent, since } from "../format";
+import { clock, count, number, percent, since, time } from "../format";
 import { open, words } from "../language";
-import { nameOf } from "../operators";
+import { cameBack, nameOf } from "../operators";
 import { Dialog } from "../parts/dialog";
 import { Since } from "../parts/time";
 import type { CallNow } from "../words";
@@ -160,6 +161,25 @@ function MoveTo({ call }: { call: CallNow }) {
   );
 }
 
+/** Who had an operator already, or an emergency service in vain: why they wait once more. */
+function Back({ call }: { call: CallNow }) {
+  const { emergency_failed: failed, returned } = call;
+  return (
+    <>
+      {failed && (
+        <span class="second strong bad-text" data-field="emergency_failed">
+          {words.value.emergency.failed(targetName(failed.target), time(failed.at))}
+        </span>
+      )}
+      {returned && (
+        <span class="second warn-text" data-field="returned">
+          {cameBack(returned)}
+        </span>
+      )}
+    </>
+  );
+}
+
 export function Waiting() {
   const t = words.value;
   const list = [...calls.value.values()].filter((call) => call.stage === "waiting" || call.stage === "ringing");
@@ -205,6 +225,7 @@ export function Waiting() {
                     <th scope="row">
                       {number(callerOf(call), t.common.noNumber)}{" "}
                       <span class="soft">{call.language ? open(t.language_, call.language) : ""}</span>
+                      <Back call={call} />
                     </th>
                     <td>
                       <span class="cut" title={queue?.name ?? ""}>

@@ -2,14 +2,17 @@
 //!
 //! Does not know dialogs, calls or sockets.
 
+mod whereabouts;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::addressing::{listener_to, way_to};
-use super::digest::{Asker, Verdict, Verifier};
+use super::digest::{Verdict, Verifier};
 use super::index::Index;
 use super::message::{NameAddr, Request, Response, SipUri, Uri};
+use super::outbound::{FlowName, KNOWN, MOST_FLOWS, OUTBOUND, flow_name, flow_timer, path_of};
 use super::words::{Binding, ConnectionId, Event, Flow, Listen, ListenerId, SeatAccount, Settings, Transport};
 use crate::ids::SeatId;
 use crate::moment::Moment;
@@ -21,9 +24,9 @@ const MAX_CONTACTS: usize = 16;
 /// or two, a phone with a new address little more.
 pub const BACK_WITHIN: Duration = Duration::from_secs(5);
 
-/// One binding a seat: the newest wins, as one phone stands on a desk.
+/// One phone a seat: the newest wins, as one stands on a desk.
 pub struct Registrar {
-    seats: BTreeMap<SeatId, Bound>,
+    seats: BTreeMap<SeatId, Phone>,
     fixed: BTreeMap<SeatId, Fixed>,
     /// Where the phones are that registered, and the fixed ones that have a secret too.
     addresses: Index<IpAddr, SeatId>,
@@ -33,6 +36,7 @@ pub struct Registrar {
     connections: Index<ConnectionId, SeatId>,
     /// The Call-IDs of phones that were not back in time: one that still comes back has its dialogs.
     late: BTreeMap<SeatId, String>,
+    /// When the first of a phone's flows ends.
     deadlines: BTreeSet<(Moment, SeatId)>,
     events: VecDeque<Event>,
     listen: Vec<Listen>,
@@ -46,21 +50,53 @@ struct Fixed {
     flow: Flow,
 }
 
+/// A phone that registered.
+struct Phone {
+    /// RFC 5626 §4.1: it may have several flows beside each other. `None`: it has one.
+    instance: Option<String>,
+    /// The one that was registered last first; never empty.
+    flows: Vec<Bound>,
+}
+
 struct Bound {
     contact: SipUri,
+    /// RFC 3327: the proxies by which requests go there.
+    path: Vec<String>,
     flow: Flow,
     call_id: String,
     cseq: u32,
-    /// RFC 5626 §4.1: which of the connections that the phone keeps beside each other.
-    reg_id: Option<String>,
+    /// RFC 5626 §4.2: which of the phone's flows.
+    reg_id: Option<u32>,
     expires_at: Moment,
     /// Its connection is gone, and has so long to be back.
     back_by: Option<Moment>,
 }
 
+impl Phone {
+    /// The way to it: of several one that stands.
+    fn best(&self) -> &Bound {
+        self.flows.iter().find(|bound| bound.back_by.is_none()).unwrap_or(&self.flows[0])
+    }
+
+    fn ends_at(&self) -> Moment {
+        self.flows.iter().map(Bound::ends_at).min().unwrap_or_default()
+    }
+}
+
 impl Bound {
     fn ends_at(&self) -> Moment {
         self.back_by.map_or(self.expires_at, |back_by| back_by.min(self.expires_at))
+    }
+
+    /// As it is told in the answer to a REGISTER, with what was asked for by outbound (RFC 5626 §6).
+    fn shown(&self, now: Moment, instance: Option<&str>) -> String {
+        let mut contact = NameAddr::sip(self.contact.clone());
+        contact.params.set("expires", Some(&self.expires_at.since(now).as_secs().to_string()));
+        if let (Some(instance), Some(reg_id)) = (instance, self.reg_id) {
+            contact.params.set("+sip.instance", Some(instance));
+            contact.params.set("reg-id", Some(&reg_id.to_string()));
+        }
+        contact.to_string()
     }
 }
 
@@ -68,6 +104,8 @@ impl Bound {
 #[derive(Clone, Debug, PartialEq)]
 pub struct At {
     pub contact: SipUri,
+    /// The proxies between, as Route.
+    pub path: Vec<String>,
     /// The way that it registered by.
     pub flow: Flow,
     /// Of its REGISTERs: stays as long as the phone runs.
@@ -78,7 +116,7 @@ pub struct At {
 enum Asked {
     Nothing,
     RemoveAll,
-    Bind { contact: SipUri, expires: u32, reg_id: Option<String> },
+    Bind { contact: SipUri, expires: u32, flow: Option<FlowName> },
 }
 
 impl Registrar {
@@ -177,22 +215,45 @@ impl Registrar {
         let (Ok(call_id), Ok(cseq)) = (request.headers.call_id(), request.headers.cseq()) else {
             return Ok(respond(400));
         };
-        // §10.3 step 7: an older request of the same phone must not undo a newer one.
-        if self.seats.get(&seat).is_some_and(|b| b.call_id == call_id && cseq.seq <= b.cseq) {
+        // §10.3 step 7: an older request of the same phone must not undo a newer one. Each of its flows is counted for
+        // itself.
+        let meant = match &asked {
+            Asked::Bind { flow: Some(name), .. } => Some(name.reg_id),
+            Asked::Nothing | Asked::RemoveAll | Asked::Bind { .. } => None,
+        };
+        let is_older = |bound: &Bound| {
+            bound.call_id == call_id && cseq.seq <= bound.cseq && (meant.is_none() || bound.reg_id == meant)
+        };
+        if self.seats.get(&seat).is_some_and(|phone| phone.flows.iter().any(is_older)) {
             return Ok(respond(500));
         }
+        let mut response = respond(200);
+        response.headers.push("Supported", KNOWN);
         match asked {
             Asked::Nothing => {}
             Asked::RemoveAll => self.remove(&seat),
-            Asked::Bind { contact, expires: 0, .. } => {
-                if self.seats.get(&seat).is_some_and(|bound| bound.contact.equivalent(&contact)) {
-                    self.remove(&seat);
-                }
+            Asked::Bind { expires: 0, flow: Some(name), .. } => self.drop_flows(&seat, |instance, bound| {
+                instance == Some(&name.instance) && bound.reg_id == Some(name.reg_id)
+            }),
+            Asked::Bind { contact, expires: 0, flow: None } => {
+                self.drop_flows(&seat, |_, bound| bound.contact.equivalent(&contact));
             }
-            Asked::Bind { contact, expires, reg_id } => {
+            Asked::Bind { contact, expires, flow: name } => {
+                let path = match path_of(request) {
+                    Ok(path) => path,
+                    Err(status) => return Ok(respond(status)),
+                };
+                path.iter().for_each(|proxy| response.headers.push("Path", proxy.clone()));
+                if name.is_some() {
+                    // RFC 5626 §6: whoever asked is told that it is so.
+                    response.headers.push("Require", OUTBOUND);
+                    flow_timer(flow.transport).iter().for_each(|s| response.headers.push("Flow-Timer", s.to_string()));
+                }
                 let expires = Duration::from_secs(expires.into()).min(self.max);
+                let (instance, reg_id) = name.map(|name| (name.instance, name.reg_id)).unzip();
                 let bound = Bound {
                     contact,
+                    path,
                     flow,
                     call_id: call_id.into(),
                     cseq: cseq.seq,
@@ -200,15 +261,13 @@ impl Registrar {
                     expires_at: now + expires,
                     back_by: None,
                 };
-                self.bind(seat.clone(), bound);
+                self.bind(seat.clone(), instance, bound);
             }
         }
-        let mut response = respond(200);
-        if let Some(bound) = self.seats.get(&seat) {
-            let mut contact = NameAddr::sip(bound.contact.clone());
-            let left = bound.expires_at.since(now).as_secs().to_string();
-            contact.params.set("expires", Some(&left));
-            response.headers.push("Contact", contact.to_string());
+        if let Some(phone) = self.seats.get(&seat) {
+            for bound in &phone.flows {
+                response.headers.push("Contact", bound.shown(now, phone.instance.as_deref()));
+            }
         }
         Ok(response)
     }
@@ -243,75 +302,108 @@ impl Registrar {
         if expires > 0 && Duration::from_secs(expires.into()) < self.min {
             return Err(423);
         }
-        let reg_id = best.params.get("reg-id").map(str::to_string);
-        Ok(Asked::Bind { contact: SipUri { headers: None, ..contact.clone() }, expires, reg_id })
+        let name = flow_name(request, best)?;
+        Ok(Asked::Bind { contact: SipUri { headers: None, ..contact.clone() }, expires, flow: name })
     }
 
-    fn bind(&mut self, seat: SeatId, bound: Bound) {
-        let binding = Binding {
-            contact: bound.contact.to_string(),
-            remote: bound.flow.remote,
-            transport: bound.flow.transport.via_name().to_ascii_lowercase(),
-            listener: self.listen.get(bound.flow.listener.0).map(|listen| listen.addr),
-            expires_at: bound.expires_at,
-        };
-        let (connection, remote) = (bound.flow.connection, bound.flow.remote);
-        let ip = remote.ip().to_canonical();
-        let browser = bound.flow.transport.is_web();
-        let (ends_at, reg_id) = (bound.ends_at(), bound.reg_id.clone());
-        let before = self.seats.insert(seat.clone(), bound);
+    /// A flow more of the same phone, in the place of the one of that name; or else another phone.
+    fn bind(&mut self, seat: SeatId, instance: Option<String>, bound: Bound) {
+        let (connection, reg_id, flow) = (bound.flow.connection, bound.reg_id, bound.flow);
+        let before = self.take(&seat);
+        let was_web = before.as_ref().map(|phone| phone.best().flow.transport.is_web());
+        let same_phone = |before: &Phone| instance.is_some() && before.instance == instance;
+        let is_beside = before.as_ref().is_some_and(same_phone);
+        let mut flows = vec![bound];
+        let mut left = Vec::new();
+        for former in before.into_iter().flat_map(|phone| phone.flows) {
+            let stays = is_beside && former.reg_id != reg_id && former.flow != flow && flows.len() < MOST_FLOWS;
+            if stays { flows.push(former) } else { left.push(former.flow) }
+        }
         self.late.remove(&seat);
-        if let Some(before) = &before {
-            self.unplace(&seat, before.flow);
-            self.deadlines.remove(&(before.ends_at(), seat.clone()));
+        self.put(seat.clone(), Phone { instance, flows });
+        for former in left.iter().filter(|former| !former.transport.is_web()) {
             // Browsers are asked every few seconds whether they are there.
-            let former = before.flow.connection.filter(|id| Some(*id) != connection && !before.flow.transport.is_web());
-            if let Some(former) = former.filter(|id| before.reg_id == reg_id && !self.connections.has(id)) {
-                self.events.push_back(Event::LeftBehind { connection: former });
-            }
+            let former = former.connection.filter(|id| Some(*id) != connection && !self.connections.has(id));
+            self.events.extend(former.map(|connection| Event::LeftBehind { connection }));
         }
-        self.deadlines.insert((ends_at, seat.clone()));
-        self.addresses.insert(ip, seat.clone());
-        self.remotes.insert(remote, seat.clone());
-        if let Some(connection) = connection {
-            self.connections.insert(connection, seat.clone());
+        self.tell_of(&seat, was_web);
+    }
+
+    /// Takes away those of a phone's flows; of the last the seat is gone.
+    fn drop_flows(&mut self, seat: &SeatId, is_over: impl Fn(Option<&String>, &Bound) -> bool) {
+        let Some(mut phone) = self.take(seat) else { return };
+        let was_web = phone.best().flow.transport.is_web();
+        let (instance, count) = (phone.instance.clone(), phone.flows.len());
+        phone.flows.retain(|bound| !is_over(instance.as_ref(), bound));
+        let is_changed = phone.flows.len() < count;
+        if !phone.flows.is_empty() {
+            self.put(seat.clone(), phone);
         }
-        let fixed = self.fixed.contains_key(&seat).then_some(false);
-        if before.map(|before| before.flow.transport.is_web()).or(fixed) != Some(browser) {
-            self.events.push_back(Event::SeatReachable { seat: seat.clone(), browser });
+        if is_changed {
+            self.tell_of(seat, Some(was_web));
         }
-        self.events.push_back(Event::Binding { seat, binding: Some(binding) });
     }
 
     fn remove(&mut self, seat: &SeatId) {
-        let Some(bound) = self.seats.remove(seat) else { return };
-        self.deadlines.remove(&(bound.ends_at(), seat.clone()));
-        self.unplace(seat, bound.flow);
-        match self.fixed.contains_key(seat) {
-            false => self.events.push_back(Event::SeatUnreachable { seat: seat.clone() }),
-            true if bound.flow.transport.is_web() => {
-                self.events.push_back(Event::SeatReachable { seat: seat.clone(), browser: false });
-            }
-            true => {}
-        }
-        self.events.push_back(Event::Binding { seat: seat.clone(), binding: None });
+        self.drop_flows(seat, |_, _| true);
     }
 
-    fn unplace(&mut self, seat: &SeatId, flow: Flow) {
-        self.addresses.remove(&flow.remote.ip().to_canonical(), seat);
-        self.remotes.remove(&flow.remote, seat);
-        if let Some(connection) = flow.connection {
-            self.connections.remove(&connection, seat);
+    /// How a seat can be reached by now. `was_web`: by a browser, before; `None`: by no phone that registered.
+    fn tell_of(&mut self, seat: &SeatId, was_web: Option<bool>) {
+        let is_fixed = self.fixed.contains_key(seat);
+        let best = self.seats.get(seat).map(Phone::best);
+        let browser = best.map(|bound| bound.flow.transport.is_web()).or(is_fixed.then_some(false));
+        let before = was_web.or(is_fixed.then_some(false));
+        match browser {
+            None => self.events.push_back(Event::SeatUnreachable { seat: seat.clone() }),
+            Some(browser) if before != Some(browser) => {
+                self.events.push_back(Event::SeatReachable { seat: seat.clone(), browser });
+            }
+            Some(_) => {}
         }
+        let binding = best.map(|bound| Binding {
+            contact: bound.contact.to_string(),
+            remote: bound.flow.remote,
+            transport: bound.flow.transport.via_name().to_ascii_lowercase(),
+            path: bound.path.clone(),
+            listener: self.listen.get(bound.flow.listener.0).map(|listen| listen.addr),
+            expires_at: bound.expires_at,
+        });
+        self.events.push_back(Event::Binding { seat: seat.clone(), binding });
+    }
+
+    /// A phone with everything by which it is found.
+    fn put(&mut self, seat: SeatId, phone: Phone) {
+        for bound in &phone.flows {
+            self.addresses.insert(bound.flow.remote.ip().to_canonical(), seat.clone());
+            self.remotes.insert(bound.flow.remote, seat.clone());
+            if let Some(connection) = bound.flow.connection {
+                self.connections.insert(connection, seat.clone());
+            }
+        }
+        self.deadlines.insert((phone.ends_at(), seat.clone()));
+        self.seats.insert(seat, phone);
+    }
+
+    fn take(&mut self, seat: &SeatId) -> Option<Phone> {
+        let phone = self.seats.remove(seat)?;
+        for bound in &phone.flows {
+            self.addresses.remove(&bound.flow.remote.ip().to_canonical(), seat);
+            self.remotes.remove(&bound.flow.remote, seat);
+            if let Some(connection) = bound.flow.connection {
+                self.connections.remove(&connection, seat);
+            }
+        }
+        self.deadlines.remove(&(phone.ends_at(), seat.clone()));
+        Some(phone)
     }
 
     pub fn handle_deadline(&mut self, now: Moment) {
         while let Some((_, seat)) = self.deadlines.first().filter(|(at, _)| *at <= now).cloned() {
-            self.deadlines.pop_first();
-            if let Some(bound) = self.seats.get(&seat).filter(|bound| bound.back_by.is_some()) {
+            if let Some(bound) = self.seats.get(&seat).map(Phone::best).filter(|bound| bound.back_by.is_some()) {
                 self.late.insert(seat.clone(), bound.call_id.clone());
             }
-            self.remove(&seat);
+            self.drop_flows(&seat, |_, bound| bound.ends_at() <= now);
         }
     }
 
@@ -321,15 +413,6 @@ impl Registrar {
 
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    /// The URI to ring at, the way there, and whether it is the way that the phone registered by. Of one whose
-    /// connection is gone the way leads nowhere for the moment.
-    pub fn target(&self, seat: &SeatId) -> Option<(SipUri, Flow, bool)> {
-        match self.seats.get(seat) {
-            Some(bound) => Some((bound.contact.clone(), bound.flow, true)),
-            None => self.fixed.get(seat).map(|fixed| (fixed.contact.clone(), fixed.flow, false)),
-        }
     }
 
     /// A registration of an earlier process. Those over a connection went down with it.
@@ -342,78 +425,39 @@ impl Registrar {
         let same = self.listen.iter().position(is_same).map(ListenerId);
         let Some(listener) = same.or_else(|| listener_to(&self.listen, Transport::Udp, binding.remote)) else { return };
         let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
-        let (call_id, expires_at) = (String::new(), binding.expires_at);
-        let bound = Bound { contact, flow, call_id, cseq: 0, reg_id: None, expires_at, back_by: None };
-        self.bind(seat, bound);
+        let (call_id, path, expires_at) = (String::new(), binding.path.clone(), binding.expires_at);
+        let bound = Bound { contact, path, flow, call_id, cseq: 0, reg_id: None, expires_at, back_by: None };
+        self.bind(seat, None, bound);
     }
 
     /// A connection closed: whoever registered over it (told) cannot be reached until it registers again, and if it
-    /// does not soon it is gone.
+    /// does not soon it is gone. Whoever has another flow can be reached by that.
     pub fn flow_lost(&mut self, now: Moment, connection: ConnectionId) -> BTreeSet<SeatId> {
-        let seats = self.connections.take(&connection);
+        let is_it = |bound: &Bound| bound.flow.connection == Some(connection);
+        let seats: BTreeSet<SeatId> = self.connections.of(&connection).cloned().collect();
         for seat in &seats {
-            let Some(bound) = self.seats.get_mut(seat) else { continue };
-            self.deadlines.remove(&(bound.ends_at(), seat.clone()));
-            bound.flow.connection = None;
-            bound.back_by = Some(now + BACK_WITHIN);
-            self.deadlines.insert((bound.ends_at(), seat.clone()));
+            let has_other = |phone: &Phone| phone.flows.iter().any(|bound| !is_it(bound) && bound.back_by.is_none());
+            if self.seats.get(seat).is_some_and(has_other) {
+                self.drop_flows(seat, |_, bound| is_it(bound));
+                continue;
+            }
+            let Some(mut phone) = self.take(seat) else { continue };
+            for bound in phone.flows.iter_mut().filter(|bound| is_it(bound)) {
+                (bound.flow.connection, bound.back_by) = (None, Some(now + BACK_WITHIN));
+            }
+            self.put(seat.clone(), phone);
         }
         seats
     }
 
-    pub fn phone(&self, seat: &SeatId) -> Option<At> {
-        let bound = self.seats.get(seat)?;
-        Some(At { contact: bound.contact.clone(), flow: bound.flow, call_id: bound.call_id.clone() })
-    }
-
-    /// The Call-ID of the REGISTERs of the phone that is there, or was there until its connection was gone for too long.
-    pub fn last_call_id(&self, seat: &SeatId) -> Option<&str> {
-        self.seats.get(seat).map(|bound| &bound.call_id).or_else(|| self.late.get(seat)).map(String::as_str)
-    }
-
-    /// The seat of that name, if its fixed contact is where this came from. Several may be behind one address;
-    /// over TCP a phone calls from a port of its own.
-    pub fn seat_at(&self, flow: Flow, name: &str) -> Option<&SeatId> {
-        let (seat, fixed) = self.fixed.get_key_value(name)?;
-        let (theirs, ours) = (flow.remote, fixed.flow.remote);
-        let same_ip = theirs.ip().to_canonical() == ours.ip().to_canonical();
-        let same_port = flow.transport.is_reliable() || theirs.port() == ours.port();
-        (flow.transport == fixed.flow.transport && same_ip && same_port).then_some(seat)
-    }
-
-    /// Whether a phone that can prove itself is at this address.
-    pub fn is_at(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        self.addresses.has(&ip) || self.provable.contains(&ip)
-    }
-
-    /// Who shows credentials: a phone that registered is known by the way it comes, or by the Call-ID of its REGISTERs.
-    pub fn asker(&self, flow: Flow, request: &Request) -> Asker {
-        let is_it = |bound: &Bound| {
-            let same_way = bound.flow.remote == flow.remote && bound.flow.connection == flow.connection;
-            let call_id = request.headers.call_id().unwrap_or_default();
-            same_way || (!call_id.is_empty() && bound.call_id == call_id)
-        };
-        let from = request.headers.from().ok().and_then(|from| from.uri.sip().map(SipUri::number));
-        let seat = from.map(SeatId::from).filter(|seat| self.seats.get(seat).is_some_and(is_it));
-        Asker { ip: flow.remote.ip(), seat }
-    }
-
-    /// Whether a phone that registered, or one that never does, comes this way. Over a connection it is the connection
-    /// that is known: its port may be somebody else's next.
-    pub fn is_phone(&self, flow: Flow) -> bool {
-        match flow.connection {
-            Some(connection) => self.connections.has(&connection),
-            None => self.remotes.has(&flow.remote) || self.fixed_at.contains(&flow.remote),
+    /// A flow was found to lead nowhere, RFC 5626 §7: the next of the same phone's. `None`: there is none, and the one
+    /// that is there stays.
+    pub fn flow_failed(&mut self, seat: &SeatId, flow: Flow) -> Option<At> {
+        if !self.has_other_flow(seat, flow) {
+            return None;
         }
-    }
-
-    pub fn len(&self) -> usize {
-        self.seats.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.drop_flows(seat, |_, bound| bound.flow == flow);
+        self.phone(seat)
     }
 }
 

@@ -1,0 +1,261 @@
+//! Several flows of one phone, RFC 5626.
+
+use std::time::Duration;
+
+use super::phone::*;
+use crate::ids::LegId;
+use crate::sip::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const PHONE: &str = "<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";
+
+/// What a phone says of itself that has flows beside each other.
+fn flow_of(instance: &str, reg_id: u32) -> String {
+    let own = format!("+sip.instance=\"{instance}\";reg-id={reg_id}");
+    format!("Supported: path, outbound\nContact: <sip:8001@10.0.0.9:5070>;{own}\n")
+}
+
+/// Registers over TCP connection `number`, which is flow `number` of the phone: the answer.
+fn registers(phone: &mut Phone, number: u64, cseq: u32) -> String {
+    phone.over_tcp(number);
+    register(phone, "MD5", "pass", cseq, &flow_of(PHONE, number as u32)).remove(0)
+}
+
+/// A phone with flows 1 and 2.
+fn two_flows() -> Phone {
+    let mut phone = Phone::new(false);
+    for (number, cseq) in [(1, 1), (2, 3)] {
+        let ok = registers(&mut phone, number, cseq);
+        assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
+    }
+    phone.events();
+    phone
+}
+
+fn rings(phone: &mut Phone) -> Vec<(u64, String)> {
+    phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8001".into()))));
+    went(phone)
+}
+
+/// Over which connection what left; 0: none.
+fn went(phone: &mut Phone) -> Vec<(u64, String)> {
+    let sent = std::iter::from_fn(|| phone.house.poll_transmit());
+    sent.map(|sent| (sent.flow.connection.map_or(0, |id| id.0), String::from_utf8(sent.bytes).unwrap())).collect()
+}
+
+fn brief(sent: &[(u64, String)]) -> Vec<(u64, &str)> {
+    sent.iter().map(|(over, text)| (*over, text.split(' ').next().unwrap_or_default())).collect()
+}
+
+#[test]
+fn whoever_asks_for_flows_beside_each_other_is_told_that_it_has_them() {
+    let mut phone = Phone::new(false);
+    let first = registers(&mut phone, 1, 1);
+    assert_eq!((header(&first, "Require"), header(&first, "Flow-Timer")), ("outbound", "120"), "§6");
+    assert_eq!(header(&first, "Supported"), "path, outbound");
+    let second = registers(&mut phone, 2, 3);
+    let contacts: Vec<&str> = second.lines().filter(|line| line.starts_with("Contact: ")).collect();
+    assert_eq!(contacts.len(), 2, "{second}");
+    for (contact, reg_id) in contacts.iter().zip([2, 1]) {
+        assert!(
+            contact.contains(&format!("reg-id={reg_id}")) && contact.contains(&format!("\"{PHONE}\"")),
+            "{contact}"
+        );
+    }
+    assert_eq!(phone.house.counts().bindings, 1, "of one seat");
+    // The same flow again takes the place of itself, whatever its Contact.
+    let again = registers(&mut phone, 2, 5);
+    assert_eq!(again.matches("\nContact: ").count(), 2, "{again}");
+    // Another phone at the seat takes the place of all.
+    phone.over_tcp(3);
+    let other = register(&mut phone, "MD5", "pass", 7, &flow_of("<urn:uuid:1>", 1)).remove(0);
+    assert_eq!(other.matches("\nContact: ").count(), 1, "{other}");
+}
+
+#[test]
+fn only_what_is_asked_for_properly_is_outbound() {
+    let own = format!("Contact: <sip:8001@10.0.0.9:5070>;+sip.instance=\"{PHONE}\"");
+    for (lines, status, required) in [
+        (format!("Supported: outbound\n{own};reg-id=1\n"), 200, true),
+        (format!("Supported: gruu\n{own};reg-id=1\n"), 200, false),
+        (format!("Supported: outbound\n{own}\n"), 200, false),
+        (format!("Supported: outbound\n{own};reg-id=0\n"), 200, false),
+        ("Supported: outbound\nContact: <sip:8001@10.0.0.9:5070>;reg-id=1\n".into(), 200, false),
+        // A proxy between that knows nothing of it, one that does, and one that only says that it is there.
+        (format!("Via: SIP/2.0/TCP 10.1.1.1;branch=z9hG4bKz\nSupported: outbound\n{own};reg-id=1\n"), 439, false),
+        (
+            format!(
+                "Via: SIP/2.0/TCP 10.1.1.1;branch=z9hG4bKz\nPath: <sip:10.1.1.1;lr>\nSupported: outbound\n{own};reg-id=1\n"
+            ),
+            439,
+            false,
+        ),
+        (
+            format!(
+                "Via: SIP/2.0/TCP 10.1.1.1;branch=z9hG4bKz\nPath: <sip:f@10.1.1.1;lr;ob>\nSupported: outbound\n{own};reg-id=1\n"
+            ),
+            200,
+            true,
+        ),
+        (format!("Via: SIP/2.0/TCP 10.1.1.1;branch=z9hG4bKz\nSupported: gruu\n{own};reg-id=1\n"), 200, false),
+    ] {
+        let mut phone = Phone::new(false);
+        let answer = register(&mut phone, "MD5", "pass", 1, &lines).remove(0);
+        assert_eq!(response(&answer).status, status, "{lines}{answer}");
+        assert_eq!(answer.contains("Require: outbound"), required, "{lines}{answer}");
+        assert_eq!(answer.contains("Flow-Timer: 30"), required, "{lines}{answer}");
+    }
+}
+
+#[test]
+fn a_phone_behind_an_edge_is_rung_through_it() {
+    let mut phone = Phone::new(false);
+    let path = "Path: <sip:f1@10.0.0.9:5070;lr>, <sip:f2@10.1.1.1;lr;ob>\n";
+    let ok = register(&mut phone, "MD5", "pass", 1, &format!("{path}{}", flow_of(PHONE, 1))).remove(0);
+    let both = ["<sip:f1@10.0.0.9:5070;lr>", "<sip:f2@10.1.1.1;lr;ob>"];
+    let all = |text: &str, name: &str| -> Vec<String> {
+        text.lines()
+            .filter_map(|line| Some(line.trim_end().strip_prefix(name)?.strip_prefix(": ")?.to_string()))
+            .collect()
+    };
+    assert_eq!(all(&ok, "Path"), both, "RFC 3327 §5.3");
+    let invite = rings(&mut phone).remove(0).1;
+    assert!(invite.starts_with("INVITE sip:8001@10.0.0.9:5070 "), "{invite}");
+    assert_eq!(all(&invite, "Route"), both, "RFC 3327 §5.4");
+}
+
+#[test]
+fn where_a_flow_fails_the_same_phone_is_rung_by_another() {
+    for failure in ["430 Flow Failed", "408 Request Timeout", "unsent", "silence"] {
+        let mut phone = two_flows();
+        let sent = rings(&mut phone);
+        assert_eq!(brief(&sent), [(2, "INVITE")], "the one that was registered last");
+        let second = match failure {
+            "unsent" => {
+                phone.house.unsent(phone.now, phone.flow);
+                went(&mut phone)
+            }
+            "silence" => {
+                assert!(phone.wait(2 * SECOND).is_empty());
+                let at = phone.house.next_deadline().expect("a deadline");
+                phone.now = at;
+                phone.house.handle_deadline(at);
+                went(&mut phone)
+            }
+            answer => {
+                phone.house.receive(
+                    phone.now,
+                    phone.flow,
+                    answered(&sent[0].1, answer).replace('\n', "\r\n").as_bytes(),
+                );
+                went(&mut phone)
+            }
+        };
+        let is_invite = |(_, text): &&(u64, String)| text.starts_with("INVITE ");
+        let (over, invite) = second.iter().find(is_invite).expect("another INVITE").clone();
+        assert_eq!(over, 1, "{failure}: {second:?}");
+        assert_eq!(header(&invite, "CSeq"), "2 INVITE");
+        assert!(phone.events().iter().all(|event| matches!(event, Event::Binding { .. })), "{failure}");
+        // The failed one is registered no longer: there is no third.
+        phone.over_tcp(1);
+        let refused = phone.send(&answered(&invite, "430 Flow Failed"));
+        assert!(refused.iter().all(|text| text.starts_with("ACK ")), "{failure}: {refused:?}");
+        assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), status: 430 }]), "{failure}");
+        assert_eq!(phone.house.counts().bindings, 1, "a phone that has only one keeps it");
+    }
+    // Whatever else it says is the phone's word.
+    let mut phone = two_flows();
+    let sent = rings(&mut phone);
+    assert_eq!(starts(&phone.send(&answered(&sent[0].1, "486 Busy Here"))).len(), 1, "the ACK");
+    assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), status: 486 }]));
+    // Whoever answers over the silent one after all is told that it is over.
+    let mut phone = two_flows();
+    let sent = rings(&mut phone);
+    phone.wait(4 * SECOND);
+    assert_eq!(starts(&phone.send(&answered(&sent[0].1, "180 Ringing")))[0].split(' ').next(), Some("CANCEL"));
+}
+
+#[test]
+fn a_phone_that_loses_one_flow_goes_on_by_the_other() {
+    let mut phone = two_flows();
+    let sent = rings(&mut phone);
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    let again = went(&mut phone);
+    // The same request, as it may have been lost.
+    assert_eq!((brief(&again), header(&again[0].1, "CSeq")), (vec![(1, "INVITE")], header(&sent[0].1, "CSeq")));
+    assert!(phone.events().iter().all(|event| matches!(event, Event::Binding { binding: Some(_), .. })));
+    phone.over_tcp(1);
+    let ok = described(&answered_with(&again[0].1, "200 OK", "Contact: <sip:8001@10.0.0.9:5070>\n"));
+    assert!(phone.send(&ok)[0].starts_with("ACK "));
+    // Another flow is no reason to leave the one that stands.
+    let hold = |phone: &mut Phone| {
+        phone.house.command(phone.now, Command::Reoffer { leg: LegId(2), body: Body::sdp(b"v=0".to_vec()) });
+        went(phone)
+    };
+    registers(&mut phone, 3, 5);
+    let offered = hold(&mut phone);
+    assert_eq!(brief(&offered), [(1, "INVITE")]);
+    // It is lost with what is on the way over it: that is said anew, by the other.
+    phone.house.connection_closed(phone.now, ConnectionId(1));
+    assert_eq!(brief(&went(&mut phone)), [(3, "INVITE")]);
+    // The last one is gone: the phone has the time to be back that every phone has.
+    phone.events();
+    phone.house.connection_closed(phone.now, ConnectionId(3));
+    phone.wait(4 * SECOND);
+    assert!(phone.events().is_empty());
+    phone.wait(2 * SECOND);
+    assert!(phone.events().iter().any(|event| matches!(event, Event::SeatUnreachable { .. })));
+}
+
+#[test]
+fn lamps_are_told_by_the_flow_that_stands() {
+    let mut phone = two_flows();
+    let lines = "From: <sip:8001@10.0.0.9>;tag=w\nEvent: dialog\n";
+    let text = request("SUBSCRIBE", "sip:8002@10.0.0.1", "l1", 1, lines).replace("Call-ID: c1", "Call-ID: l1");
+    let challenge = phone.send(&text);
+    let challenge = response(&challenge[0]).headers.challenges("WWW-Authenticate").remove(0);
+    let uri = "sip:8002@10.0.0.1";
+    let method = message::Method::Known(rsip::Method::Subscribe);
+    let proof = digest::answer(&challenge, &method, uri, "8001", "pass", 1, "cn").unwrap();
+    let text = text.replace("Event:", &format!("Authorization: {proof}\nEvent:")).replace("z9hG4bKl1", "z9hG4bKl2");
+    let sent = phone.send(&text.replace("CSeq: 1", "CSeq: 2"));
+    assert_eq!(starts(&sent)[0], "SIP/2.0 200 OK");
+    phone.send(&answered(&sent[1], "200 OK"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert_eq!(phone.house.counts().watches, 1);
+    phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8002".into()))));
+    assert!(brief(&went(&mut phone)).contains(&(1, "NOTIFY")));
+    phone.house.connection_closed(phone.now, ConnectionId(1));
+    assert_eq!(phone.house.counts().watches, 0);
+}
+
+#[test]
+fn a_flow_ends_by_itself_or_when_it_is_taken_back() {
+    let mut phone = two_flows();
+    let gone = registers(&mut phone, 2, 5);
+    assert_eq!(gone.matches("\nContact: ").count(), 2);
+    let lines = flow_of(PHONE, 2).replace(">;", ">;expires=0;");
+    let left = register(&mut phone, "MD5", "pass", 7, &lines).remove(0);
+    assert!(left.matches("\nContact: ").count() == 1 && left.contains("reg-id=1"), "{left}");
+    // The first was registered for 600 s at the beginning, the second again after 400.
+    let mut phone = two_flows();
+    phone.wait(400 * SECOND);
+    registers(&mut phone, 2, 5);
+    phone.wait(300 * SECOND);
+    let asked = registers(&mut phone, 2, 9);
+    assert!(asked.matches("\nContact: ").count() == 1 && asked.contains("reg-id=2"), "{asked}");
+    assert!(!phone.events().iter().any(|event| matches!(event, Event::SeatUnreachable { .. })));
+}
+
+/// RFC 5626 §4.4.2.
+#[test]
+fn signs_of_life_by_datagrams_are_answered_to_phones_and_to_nobody_else() {
+    let ask = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    let mut phone = Phone::new(false);
+    phone.house.receive(phone.now, phone.flow, &ask);
+    assert!(phone.house.poll_transmit().is_none(), "a stranger");
+    register(&mut phone, "MD5", "pass", 1, "");
+    phone.house.receive(phone.now, phone.flow, &ask);
+    let answer = phone.house.poll_transmit().expect("an answer");
+    assert_eq!((answer.flow, &answer.bytes[..2], &answer.bytes[8..20]), (phone.flow, &[1, 1][..], &[7; 12][..]));
+}
