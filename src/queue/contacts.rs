@@ -371,7 +371,7 @@ impl Engine {
         let queue = self.lines[contact.line].id.clone();
         self.say(Output::Left { contact: id, queue, why, exit, waited_ms });
         if why == LeftLine::Restarted {
-            self.call_again(now, contact);
+            self.call_again(self.now(), contact);
         }
     }
 

@@ -2,7 +2,7 @@
 //! too long, an emergency came back, an emergency service cannot be called, nothing can be recorded, the machine's clock
 //! was set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,15 +17,17 @@ use crate::config::Emergency;
 use crate::http::{self, Alarm, Names};
 use crate::ids::{CallId, QueueId, TrunkId};
 use crate::moment::Moment;
-use crate::records::{Filter, HandoffOutcome, NOT_NOTICED, Outcome, Record, search};
+use crate::records::{Filter, HandoffOutcome, NOT_NOTICED, Outcome, Record, each};
 use crate::sip::TrunkView;
 
 /// Of fewer calls a share says nothing.
 const ENOUGH: u64 = 20;
 /// So long it is told for whom the house broke off an emergency: until then somebody calls them back, or nobody does.
 const CUT_OFF_TOLD: Duration = Duration::from_secs(3600);
-/// More of them are not told of one by one.
-const MOST_CUT_OFF: usize = 20;
+/// More of them are not counted.
+const MOST_CUT_OFF: usize = 100;
+/// Calls that began before are longer than calls are.
+const LONG_CALL: Duration = Duration::from_secs(4 * 3600);
 /// Sound that went one way only is told for so long.
 const RECENTLY: Duration = Duration::from_secs(15 * 60);
 /// The machine's clock may be so far from ours: from ours go opening hours, records and the days of the figures.
@@ -74,26 +76,37 @@ fn unreached<'a>(emergencies: &'a [Emergency], trunks: &[TrunkView]) -> Vec<&'a 
     emergencies.iter().filter(is_unreached).map(|target| target.id.as_str()).collect()
 }
 
-/// Who was with an emergency service, or called one, when the house was cut off a short time ago.
+/// The calls with an emergency service, or for which one was called, that ended a short time ago when the house was cut
+/// off.
 pub(super) fn cut_emergencies(data: &Path, now: Moment) -> Vec<Record> {
-    let since = Some(Moment::from_micros(now.as_micros().saturating_sub(CUT_OFF_TOLD.as_micros() as u64)));
+    let before = |time: Duration| Moment::from_micros(now.as_micros().saturating_sub(time.as_micros() as u64));
+    let since = Some(before(CUT_OFF_TOLD + LONG_CALL));
     let filter = Filter { since, outcome: Some(Outcome::SystemRestart), ..Filter::default() };
-    let found = search(data, &filter, MOST_CUT_OFF).unwrap_or_else(|fault| {
-        error!(%fault, "whose emergencies were cut off cannot be read");
-        Vec::new()
+    let was_cut = |record: &Record| {
+        record.handoff.last().is_some_and(|of| of.outcome == HandoffOutcome::Restarted)
+            && record.ended_at.is_some_and(|ended| ended >= before(CUT_OFF_TOLD))
+    };
+    let mut found = Vec::new();
+    let read = each(data, &filter, |record| {
+        if found.len() < MOST_CUT_OFF && was_cut(&record) {
+            found.push(record);
+        }
+        Ok(())
     });
-    let was_cut = |record: &Record| record.handoff.last().is_some_and(|of| of.outcome == HandoffOutcome::Restarted);
-    found.into_iter().filter(was_cut).collect()
+    if let Err(fault) = read {
+        error!(%fault, "whose emergencies were cut off cannot be read");
+    }
+    found
 }
 
-/// Their numbers, and who was called for them, as long as it is told.
-fn cut_off(records: &[Record], now: Moment) -> Vec<String> {
-    let told = records.iter().filter(|record| record.ended_at.is_some_and(|ended| now.since(ended) <= CUT_OFF_TOLD));
-    let name = |record: &Record| {
-        let number = if record.callback_of.is_some() { &record.to } else { &record.from };
-        Some(format!("{number} ({})", record.handoff.last()?.target))
-    };
-    told.filter_map(name).collect()
+/// How many they are, and the services, as long as it is told: the records have the numbers, which not everybody may see
+/// who is told of alarms.
+fn cut_off(records: &[Record], now: Moment) -> Option<(usize, String)> {
+    let is_told = |record: &&Record| record.ended_at.is_some_and(|ended| now.since(ended) <= CUT_OFF_TOLD);
+    let told: Vec<&str> =
+        records.iter().filter(is_told).filter_map(|record| Some(record.handoff.last()?.target.as_str())).collect();
+    let services: BTreeSet<&str> = told.iter().copied().collect();
+    (!told.is_empty()).then(|| (told.len(), services.into_iter().collect::<Vec<_>>().join(", ")))
 }
 
 fn waits(seen: &Seen) -> bool {
@@ -103,7 +116,7 @@ fn waits(seen: &Seen) -> bool {
 /// For whom an emergency service was called that did not take the matter: as long as the caller is there, and none is
 /// called again. In Chinese and in English.
 fn emergency_in_vain(seen: &Seen) -> Option<(String, String)> {
-    let last = calls::failed_emergency(&seen.record).filter(|_| !seen.caller_gone && seen.stage != Stage::Over)?;
+    let last = calls::failed_emergency(&seen.record).filter(|_| !seen.caller_gone)?;
     let target = &last.target;
     let (zh, en) = match last.outcome {
         HandoffOutcome::Busy => ("占线", "was busy"),
@@ -113,14 +126,16 @@ fn emergency_in_vain(seen: &Seen) -> Option<(String, String)> {
         _ => ("无法接通", "could not be reached"),
     };
     Some(match &seen.operator {
-        Some((operator, _)) if !waits(seen) => (
-            format!("为市民呼叫 {target}，对方{zh}；话务员 {operator} 仍与市民通话"),
-            format!("{target} was called for a caller and {en}; operator {operator} is with them still"),
-        ),
-        _ => (
+        _ if waits(seen) => (
             format!("有市民在等待，曾为其呼叫 {target}，对方{zh}"),
             format!("a caller waits for whom {target} was called, who {en}"),
         ),
+        Some((operator, _)) => (
+            format!("为市民呼叫 {target}，对方{zh}；话务员 {operator} 仍与市民通话"),
+            format!("{target} was called for a caller and {en}; operator {operator} is with them still"),
+        ),
+        // They have somebody else, or are asked how it was.
+        None => return None,
     })
 }
 
@@ -168,10 +183,13 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     for (seen, (zh, en)) in in_vain {
         raise("emergency", seen.record.queue.as_ref().map(QueueId::as_str), zh, en);
     }
-    let cut = cut_off(&keeper.cut_emergencies, now);
-    if !cut.is_empty() {
-        let text = format!("系统重启时中断了与紧急电话的通话，请回拨：{}", cut.join("、"));
-        raise("emergency_cut_off", None, text, format!("a restart cut off, call them back: {}", cut.join(", ")));
+    if let Some((count, services)) = cut_off(&keeper.cut_emergencies, now) {
+        let text = format!("系统重启中断了 {count} 个与紧急电话（{services}）有关的通话，请在记录中查找并回拨");
+        let of = if count == 1 { "a call" } else { "calls" };
+        let text_en = format!(
+            "a restart cut off {of} for which {services} had been called ({count}): find it in the records, and call back"
+        );
+        raise("emergency_cut_off", None, text, text_en);
     }
     let unreached = unreached(&keeper.house.emergencies, &keeper.trunks);
     if !unreached.is_empty() {
@@ -253,8 +271,9 @@ mod tests {
         }
         store.close();
         let found = cut_emergencies(dir.path(), at(200));
-        assert_eq!(cut_off(&found, at(200)), ["13800000001 (110)"]);
-        assert!(cut_off(&found, at(3701)).is_empty());
+        assert_eq!(cut_off(&found, at(200)), Some((1, "110".into())));
+        assert_eq!(cut_off(&found, at(3701)), None);
+        assert!(cut_emergencies(dir.path(), at(3701)).is_empty());
     }
 
     fn tried(target: &str, outcome: &str) -> HandoffRecord {

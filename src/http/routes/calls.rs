@@ -14,7 +14,7 @@ use super::{Accepted, accepted};
 use crate::http::asks::{Ask, Order};
 use crate::http::problem::{Body, Problem};
 use crate::http::roles::Role;
-use crate::http::seeing::{seen, sees_record};
+use crate::http::seeing::{Sight, seen, sees_record, sight, whose};
 use crate::http::server::Web;
 use crate::http::settings::Settings;
 use crate::http::signing::Who;
@@ -107,7 +107,8 @@ pub async fn caller(
         Ok(record) => record.from,
         // Operators are rung for a callback before there is a record of it.
         Err(missing) => {
-            let open = web.board.call(&id).and_then(|open| seen(&who, open)).ok_or(missing)?;
+            let is_theirs = |open: &CallNow| sight(&who, whose(open).into_iter()) == Sight::Whole;
+            let open = web.board.call(&id).filter(is_theirs).ok_or(missing)?;
             if open.callback_of.is_some() { open.to } else { open.from.unwrap_or_default() }
         }
     };
