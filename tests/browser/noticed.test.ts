@@ -2,11 +2,13 @@
 // and faults in words.
 
 import type { Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { Person, signIn, waitState } from "./browser.ts";
 import { asked, eachSignsIn, orders, page, person, ready, served, talk } from "./desk.ts";
 
 eachSignsIn();
+// The next test has the same browser.
+afterEach(() => person.context.setOffline(false));
 
 describe("what is noticed", () => {
   test("a call rings in the title of another tab, and not any more when the caller is gone", async () => {
@@ -20,17 +22,26 @@ describe("what is noticed", () => {
   });
 
   test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {
-    await talk();
+    const call = await talk();
     await page.context().setOffline(true);
     served.house.cut();
     await page.waitForSelector('[data-bar="connection"]');
     // Who is in need is not left to a connection that may come back.
     await page.keyboard.press("Shift+Digit1");
-    await page.waitForSelector('.toasts .wrong:has-text("请用别的电话拨打 110")');
+    const dial = page.locator('.toasts .wrong:has-text("请用别的电话拨打 110")');
+    await dial.waitFor();
+    // Who presses again, later, is told so again.
+    await page.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 4_500;
+    });
+    await page.keyboard.press("Shift+Digit1");
+    await expect.poll(() => dial.count()).toBe(2);
     served.house.operator("1001", { state: "holding" });
     await page.context().setOffline(false);
     await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
     await waitState(page, "holding");
+    await expect.poll(() => asked(`POST /calls/${call}/orders`), { timeout: 5_000 }).toEqual([{ order: "hand_off", target: "110" }]);
   });
 
   test("a server that began anew is read anew", async () => {
@@ -189,14 +200,18 @@ describe("what is noticed", () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-field="hint"]:has-text("电话断线")');
     expect(await page.textContent("main")).not.toMatch(/市民能听到您|音质好|不会断/);
-    served.house.call(call, { stage: "lost", since: new Date().toISOString() });
+    // The house is there, and calls whom it is asked to call: nothing else is said.
+    await page.keyboard.press("Shift+Digit1");
+    await expect.poll(orders).toEqual(["hand_off"]);
+    expect(await page.locator(".toasts .wrong").count()).toBe(0);
+    served.house.call(call, { stage: "lost", emergency: null, since: new Date().toISOString() });
     await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
     await page.waitForSelector('[data-act="reclaim"]');
     await page.keyboard.press("v");
-    await expect.poll(orders).toEqual(["reclaim"]);
+    await expect.poll(orders).toEqual(["hand_off", "reclaim"]);
     served.house.call(call, { stage: "talking", since: new Date().toISOString() });
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 10_000 });
-    expect(orders()).toEqual(["reclaim"]);
+    expect(orders()).toEqual(["hand_off", "reclaim"]);
   });
 
   test("a call that the house offers anew is not refused for what is left of it here", async () => {

@@ -192,6 +192,9 @@ export const asked = signal<{ call: string; order: Order["order"] } | null>(null
 /** What is right also when it is done late: who is called in need, and what was written. */
 const LATE: Order["order"][] = ["hand_off", "note"];
 
+/** Who waits longer for the answer to an order, in ms, has not reached the house. */
+export const ANSWERS = 5_000;
+
 /** While the house is away nothing else is asked for: it would be done when nobody expects it any more. */
 export function order(what: Order, id = call.value?.id): Promise<boolean> {
   if (!id) return Promise.resolve(false);
@@ -201,7 +204,7 @@ export function order(what: Order, id = call.value?.id): Promise<boolean> {
     say(words.value.problem.away, true);
     return Promise.resolve(false);
   }
-  return attempt(() => post(`/calls/${segment(id)}/orders`, what, stale));
+  return attempt(() => post(`/calls/${segment(id)}/orders`, what, { stale, patience: ANSWERS }));
 }
 
 export const hold = () => order({ order: desk.value.held ? "resume" : "hold" });
