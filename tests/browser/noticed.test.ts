@@ -138,6 +138,34 @@ describe("what is noticed", () => {
     expect(whats.lastIndexOf(`POST /calls/${call}/orders`)).toBeLessThan(whats.indexOf("DELETE /session"));
   });
 
+  test("who writes on while signing out waits for the note is signed in, and keeps the phone", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    let go = () => {};
+    const held = new Promise<void>((done) => {
+      go = done;
+    });
+    await page.route(`**/api/v1/calls/${call}/orders`, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.keyboard.type("lamp");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("q");
+    await page.waitForSelector("dialog[open]");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("o");
+    await page.keyboard.type("s");
+    go();
+    await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1), { timeout: 5_000 }).toEqual({ order: "note", text: "lamps" });
+    await page.waitForTimeout(300);
+    expect(await page.getAttribute('[data-field="phone"]', "data-value")).toBe("registered");
+    expect(served.house.asked.map((one) => one.what)).not.toContain("DELETE /session");
+  });
+
   test("signing out in a call cuts nobody off", async () => {
     await talk();
     await page.keyboard.press("q");
@@ -283,8 +311,27 @@ describe("what is noticed", () => {
     await page.keyboard.type("lamp");
     served.house.over(call);
     await waitState(page, "wrap_up");
+    // What could not be saved stays to be read.
+    const path = `**/api/v1/calls/${call}/orders`;
+    await page.route(path, (route) => route.fulfill({ status: 503, json: {} }));
+    // What a page that loses its focus tells the field, which is the active one all the same.
+    const focus = (what: "focus" | "blur") =>
+      page.evaluate((is) => document.getElementById("note")?.dispatchEvent(new FocusEvent(is)), what);
+    await focus("blur");
+    await page.waitForSelector(".note .bad-text");
     served.house.operator("1001", { state: "ready", call: null, wraps_up: null, until: null });
     await waitState(page, "ready");
+    // The page gets its focus back while a call rings: that is not writing, and the keys answer at once.
+    const first = served.house.ring("1001", "13900002222");
+    await page.waitForSelector(`[data-call="${first}"][data-stage="ringing"]`);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("note");
+    await focus("focus");
+    expect(await page.evaluate(() => document.activeElement?.id)).not.toBe("note");
+    served.house.over(first);
+    await waitState(page, "not_ready");
+    await page.waitForSelector('[data-stage="ringing"]', { state: "detached" });
+    await ready();
+    await page.focus("#note");
     const next = served.house.ring("1001", "13900003333");
     // They write: the keys are those of the field, and it is told how it is answered all the same.
     const answer = (more: string) => page.locator(`[data-call="${next}"][data-stage="ringing"] [data-act="answer"]${more}`);
@@ -308,6 +355,7 @@ describe("what is noticed", () => {
     await answer(':not(:has(kbd:text-is("Esc")))').waitFor();
     const text = await page.inputValue("#note");
     expect(text).toMatch(/^lampa+$/);
+    await page.unroute(path);
     await page.keyboard.press("a");
     await page.waitForSelector('[data-act="mute"]:not([disabled])');
     await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1)).toEqual({ order: "note", text });

@@ -299,12 +299,16 @@ const WRITES = 3_000;
 export const typing = signal(false);
 let still: ReturnType<typeof setTimeout> | undefined;
 
-/** The focus is in the note, or has left it. */
-export function turnTo(note: boolean): void {
+/** The page was left with the focus in the note: it is given back without anybody going to the note. */
+let awayFromNote = false;
+
+/** The focus is in the note, or has left it; `page`: with that of the whole page. Whoever goes there means to write. */
+export function turnTo(note: boolean, page = false): void {
   batch(() => {
     writing.value = note;
-    types(note);
+    types(note && !awayFromNote);
   });
+  awayFromNote = !note && page;
   if (!note) void saveNote();
 }
 
@@ -429,13 +433,12 @@ export async function takeNote(): Promise<void> {
 /** A page is left when what was written is saved; for a house that does not take it no page waits longer, in ms. */
 const SAVES = 10_000;
 
-/** Signs out, unless somebody writes on. */
-export const leave = () =>
-  attempt(async () => {
-    const all = [saveNote(), ...[...former.keys()].map(send)];
-    await Promise.race([Promise.all(all), new Promise((done) => setTimeout(done, SAVES))]);
-    if (!typing.peek()) await signOut();
-  });
+/** Signs out, unless somebody writes on. `true`: it has. */
+export async function leave(): Promise<boolean> {
+  const all = [saveNote(), ...[...former.keys()].map(send)];
+  await Promise.race([Promise.all(all), new Promise((done) => setTimeout(done, SAVES))]);
+  return !typing.peek() && attempt(signOut);
+}
 
 /** What was written while the house was not there is saved as soon as it is: once, and not again where it is refused. */
 effect(() => {
