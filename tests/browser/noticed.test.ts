@@ -154,11 +154,12 @@ describe("what is noticed", () => {
     await waitState(page, "wrap_up");
     await page.keyboard.press("Escape");
     await page.keyboard.press("q");
-    await page.waitForSelector("dialog[open]");
-    await page.keyboard.press("Enter");
+    await page.press("dialog[open] [data-first]", "Enter");
     await page.keyboard.press("Escape");
-    await page.keyboard.press("o");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await page.focus("#note");
     await page.keyboard.type("s");
+    expect(await page.inputValue("#note")).toBe("lamps");
     go();
     await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1), { timeout: 5_000 }).toEqual({ order: "note", text: "lamps" });
     await page.waitForTimeout(300);
