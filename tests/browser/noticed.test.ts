@@ -2,11 +2,13 @@
 // and faults in words.
 
 import type { Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { Person, signIn, waitState } from "./browser.ts";
 import { asked, eachSignsIn, orders, page, person, ready, served, talk } from "./desk.ts";
 
 eachSignsIn();
+// The next test has the same browser.
+afterEach(() => person.context.setOffline(false));
 
 describe("what is noticed", () => {
   test("a call rings in the title of another tab, and not any more when the caller is gone", async () => {
@@ -20,17 +22,26 @@ describe("what is noticed", () => {
   });
 
   test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {
-    await talk();
+    const call = await talk();
     await page.context().setOffline(true);
     served.house.cut();
     await page.waitForSelector('[data-bar="connection"]');
     // Who is in need is not left to a connection that may come back.
     await page.keyboard.press("Shift+Digit1");
-    await page.waitForSelector('.toasts .wrong:has-text("请用别的电话拨打 110")');
+    const dial = page.locator('.toasts .wrong:has-text("请用别的电话拨打 110")');
+    await dial.waitFor();
+    // Who presses again, later, is told so again.
+    await page.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 4_500;
+    });
+    await page.keyboard.press("Shift+Digit1");
+    await expect.poll(() => dial.count()).toBe(2);
     served.house.operator("1001", { state: "holding" });
     await page.context().setOffline(false);
     await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
     await waitState(page, "holding");
+    await expect.poll(() => asked(`POST /calls/${call}/orders`), { timeout: 5_000 }).toEqual([{ order: "hand_off", target: "110" }]);
   });
 
   test("a server that began anew is read anew", async () => {
@@ -127,6 +138,35 @@ describe("what is noticed", () => {
     expect(whats.lastIndexOf(`POST /calls/${call}/orders`)).toBeLessThan(whats.indexOf("DELETE /session"));
   });
 
+  test("who writes on while signing out waits for the note is signed in, and keeps the phone", async () => {
+    const call = await talk();
+    await page.keyboard.press("o");
+    let go = () => {};
+    const held = new Promise<void>((done) => {
+      go = done;
+    });
+    await page.route(`**/api/v1/calls/${call}/orders`, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.keyboard.type("lamp");
+    served.house.over(call);
+    await waitState(page, "wrap_up");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("q");
+    await page.press("dialog[open] [data-first]", "Enter");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await page.focus("#note");
+    await page.keyboard.type("s");
+    expect(await page.inputValue("#note")).toBe("lamps");
+    go();
+    await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1), { timeout: 5_000 }).toEqual({ order: "note", text: "lamps" });
+    await page.waitForTimeout(300);
+    expect(await page.getAttribute('[data-field="phone"]', "data-value")).toBe("registered");
+    expect(served.house.asked.map((one) => one.what)).not.toContain("DELETE /session");
+  });
+
   test("signing out in a call cuts nobody off", async () => {
     await talk();
     await page.keyboard.press("q");
@@ -189,14 +229,18 @@ describe("what is noticed", () => {
     served.house.phones.cut();
     await page.waitForSelector('[data-field="hint"]:has-text("电话断线")');
     expect(await page.textContent("main")).not.toMatch(/市民能听到您|音质好|不会断/);
-    served.house.call(call, { stage: "lost", since: new Date().toISOString() });
+    // The house is there, and calls whom it is asked to call: nothing else is said.
+    await page.keyboard.press("Shift+Digit1");
+    await expect.poll(orders).toEqual(["hand_off"]);
+    expect(await page.locator(".toasts .wrong").count()).toBe(0);
+    served.house.call(call, { stage: "lost", emergency: null, since: new Date().toISOString() });
     await page.waitForSelector('[data-field="phone"][data-value="registered"]', { timeout: 20_000 });
     await page.waitForSelector('[data-act="reclaim"]');
     await page.keyboard.press("v");
-    await expect.poll(orders).toEqual(["reclaim"]);
+    await expect.poll(orders).toEqual(["hand_off", "reclaim"]);
     served.house.call(call, { stage: "talking", since: new Date().toISOString() });
     await page.waitForSelector('[data-act="mute"]:not([disabled])', { timeout: 10_000 });
-    expect(orders()).toEqual(["reclaim"]);
+    expect(orders()).toEqual(["hand_off", "reclaim"]);
   });
 
   test("a call that the house offers anew is not refused for what is left of it here", async () => {
@@ -268,9 +312,23 @@ describe("what is noticed", () => {
     await page.keyboard.type("lamp");
     served.house.over(call);
     await waitState(page, "wrap_up");
+    // What could not be saved stays to be read.
+    const path = `**/api/v1/calls/${call}/orders`;
+    await page.route(path, (route) => route.fulfill({ status: 503, json: {} }));
+    // What a page that loses its focus tells the field, which is the active one all the same.
+    const focus = (what: "focus" | "blur") =>
+      page.evaluate((is) => document.getElementById("note")?.dispatchEvent(new FocusEvent(is)), what);
+    await focus("blur");
+    await page.waitForSelector(".note .bad-text");
     served.house.operator("1001", { state: "ready", call: null, wraps_up: null, until: null });
     await waitState(page, "ready");
     const next = served.house.ring("1001", "13900003333");
+    await page.waitForSelector(`[data-call="${next}"][data-stage="ringing"]`);
+    // The page gets its focus back while it rings: that is not writing, and the keys answer at once.
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("note");
+    await focus("focus");
+    expect(await page.evaluate(() => document.activeElement?.id)).not.toBe("note");
+    await page.focus("#note");
     // They write: the keys are those of the field, and it is told how it is answered all the same.
     const answer = (more: string) => page.locator(`[data-call="${next}"][data-stage="ringing"] [data-act="answer"]${more}`);
     const rings = async () => {
@@ -293,6 +351,7 @@ describe("what is noticed", () => {
     await answer(':not(:has(kbd:text-is("Esc")))').waitFor();
     const text = await page.inputValue("#note");
     expect(text).toMatch(/^lampa+$/);
+    await page.unroute(path);
     await page.keyboard.press("a");
     await page.waitForSelector('[data-act="mute"]:not([disabled])');
     await expect.poll(() => asked(`POST /calls/${call}/orders`).at(-1)).toEqual({ order: "note", text });

@@ -271,8 +271,11 @@ describe("the keyboard alone", () => {
     expect(await page.textContent('[data-act="hangUp"]')).toContain("交给 110");
     await page.waitForSelector('.situation:has-text("您挂断后，市民留给 110。再按 ⇧1")');
     await page.waitForSelector('[data-act="emergency1"][aria-pressed="true"]:has-text("请其退出")');
-    // Pressed once more on purpose, and not as the second half of one press.
-    await page.waitForTimeout(2_000);
+    // Pressed once more on purpose, two seconds later, and not as the second half of one press.
+    await page.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 2_000;
+    });
     await page.keyboard.press("Shift+Digit1");
     await page.waitForSelector('.toasts :text-is("110 已退出，您继续与市民通话。")');
     expect(orders().slice(-2)).toEqual(["hand_off", "hand_off"]);

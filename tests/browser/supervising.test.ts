@@ -105,6 +105,11 @@ describe("the supervisor's page", () => {
     const told = (text: string) => bar.locator(`:scope:has-text("${text}")`).waitFor();
     await told(`${name} 和市民都能听到您。`);
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("mine");
+    served.house.call(id, { emergency: { target: "110", stage: "talking" } });
+    await told("通话各方都能听到您。");
+    served.house.call(id, { emergency: { target: "110", stage: "ringing" } });
+    await told(`${name} 和市民都能听到您。`);
+    served.house.call(id, { emergency: null });
     served.house.call(id, { stage: "holding" });
     await told(`${name} 能听到您；市民在听音乐。`);
     const consulting = { to: "operator 1006", whom: { operator: "1006" }, operator: "1006", stage: "talking" as const, caller_hears: false };

@@ -59,8 +59,17 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-/** `stale`: by now nobody wants it any more, and it is not said again. */
-async function ask(method: string, path: string, body?: unknown, stale = () => false): Promise<Response> {
+/** How a command is said again where no answer came. */
+export interface Manner {
+  /** In ms, for one answer; without it a command takes as long as the network lets it. */
+  patience?: number;
+  /** By now nobody wants it any more: it is not said again. */
+  stale?: () => boolean;
+  /** It is said again beyond `AGAIN`, for as long. */
+  lasts?: () => boolean;
+}
+
+async function ask(method: string, path: string, body?: unknown, manner: Manner = {}): Promise<Response> {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (method !== "GET") {
@@ -70,16 +79,23 @@ async function ask(method: string, path: string, body?: unknown, stale = () => f
   const request: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
   const text = body === undefined ? null : JSON.stringify(body);
   if (text !== null) request.body = text;
-  if (method === "GET") request.signal = AbortSignal.timeout(PATIENCE);
   // A note is still saved when its page closes.
-  else request.keepalive = (text?.length ?? 0) < KEPT_ALIVE;
-  let response = await fetch(ROOT + path, request).catch(() => null);
+  if (method !== "GET") request.keepalive = (text?.length ?? 0) < KEPT_ALIVE;
+  const patience = method === "GET" ? PATIENCE : manner.patience;
+  const once = () => {
+    if (patience !== undefined) request.signal = AbortSignal.timeout(patience);
+    return fetch(ROOT + path, request).catch(() => null);
+  };
+  let response = await once();
   // The command may have arrived: said again under the same key, it is done once. While the first is still being done
   // the server says so, and what came of it is asked for again.
-  for (let tries = 0; method !== "GET" && tries < AGAIN && response === null; tries++) {
-    if (tries > 0) await new Promise((done) => setTimeout(done, 500 * tries));
-    if (stale()) break;
-    response = await fetch(ROOT + path, request).catch(() => null);
+  let lasts = false;
+  for (let tries = 0; method !== "GET" && (tries < AGAIN || lasts) && response === null; tries++) {
+    if (tries > 0) await new Promise((done) => setTimeout(done, 500 * Math.min(tries, AGAIN)));
+    if (manner.stale?.()) break;
+    // Asked before, so that it is said once more when it has ended meanwhile.
+    lasts = manner.lasts?.() ?? false;
+    response = await once();
     if (response?.status === 409 && tries + 1 < AGAIN) response = null;
   }
   if (!response) throw new Problem(0, "");
@@ -93,7 +109,9 @@ function newKey(): string {
 }
 
 async function read<T>(response: Response): Promise<T> {
-  const text = await response.text();
+  const text = await response.text().catch(() => {
+    throw new Problem(0, "");
+  });
   return (text === "" ? {} : JSON.parse(text)) as T;
 }
 
@@ -101,8 +119,8 @@ export async function get<T>(path: string): Promise<T> {
   return read<T>(await ask("GET", path));
 }
 
-export async function post<T = unknown>(path: string, body: unknown = {}, stale?: () => boolean): Promise<T> {
-  return read<T>(await ask("POST", path, body, stale));
+export async function post<T = unknown>(path: string, body: unknown = {}, manner?: Manner): Promise<T> {
+  return read<T>(await ask("POST", path, body, manner));
 }
 
 export async function put<T = unknown>(path: string, body: unknown): Promise<T> {

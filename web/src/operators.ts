@@ -87,7 +87,7 @@ export function heardInBarge(of: CallNow): string {
     case "lost":
       return t.barge.lost(who);
     default:
-      return t.part.barge(who);
+      return of.emergency && of.emergency.stage !== "ringing" ? t.barge.all : t.part.barge(who);
   }
 }
 

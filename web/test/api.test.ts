@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { get, type Problem, post } from "../src/api.ts";
 
-type Answer = Response | "broken";
+/** `silent`: the network swallows it. */
+type Answer = Response | "broken" | "silent";
 const said = (status: number, body: unknown = {}) => new Response(JSON.stringify(body), { status });
 
 let keys: (string | null)[] = [];
@@ -12,6 +13,10 @@ function network(...answers: Answer[]): void {
   vi.stubGlobal("fetch", async (_: string, request: RequestInit) => {
     keys.push(new Headers(request.headers).get("Idempotency-Key"));
     const answer = answers.shift() ?? "broken";
+    if (answer === "silent")
+      return new Promise((_, refuse) =>
+        request.signal?.addEventListener("abort", () => refuse(request.signal?.reason)),
+      );
     if (answer === "broken") throw new TypeError("no network");
     return answer;
   });
@@ -20,10 +25,16 @@ function network(...answers: Answer[]): void {
 beforeEach(() => {
   keys = [];
   vi.useFakeTimers();
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+    const late = new AbortController();
+    setTimeout(() => late.abort(), ms);
+    return late.signal;
+  });
 });
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 async function outcome(of: Promise<unknown>): Promise<unknown> {
@@ -31,7 +42,7 @@ async function outcome(of: Promise<unknown>): Promise<unknown> {
     () => "done",
     (problem: Problem) => problem.status,
   );
-  await vi.advanceTimersByTimeAsync(10_000);
+  await vi.advanceTimersByTimeAsync(20_000);
   return settled;
 }
 
@@ -50,8 +61,26 @@ test("while the first is still being done, what came of it is asked for again", 
 
 test("a command that nobody wants any more is not said again", async () => {
   network("broken", said(202));
-  expect(await outcome(post("/calls/c/orders", { order: "hold" }, () => true))).toBe(0);
+  expect(await outcome(post("/calls/c/orders", { order: "hold" }, { stale: () => true }))).toBe(0);
   expect(keys).toHaveLength(1);
+});
+
+test("a command that the network swallows is said again under the same key, with patience for each answer", async () => {
+  network("silent", "silent", said(202));
+  const began = Date.now();
+  const ended = post("/calls/c/orders", { order: "hand_off" }, { patience: 4_000 }).then(() => Date.now() - began);
+  expect(await outcome(ended)).toBe("done");
+  expect(await ended).toBe(8_500);
+  expect(keys).toHaveLength(3);
+  expect(new Set(keys).size).toBe(1);
+});
+
+test("what lasts is said again until the house is back, and once more then", async () => {
+  const answers: Answer[] = Array.from({ length: 8 }, () => "broken");
+  network(...answers, said(202));
+  expect(await outcome(post("/calls/c/orders", {}, { lasts: () => keys.length < 8 }))).toBe("done");
+  expect(keys).toHaveLength(9);
+  expect(new Set(keys).size).toBe(1);
 });
 
 test("a command that is refused is said once", async () => {

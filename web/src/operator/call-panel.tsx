@@ -272,7 +272,8 @@ function Note() {
         value={note.text}
         onInput={(event) => writeNote(event.currentTarget.value)}
         onFocus={() => turnTo(true)}
-        onBlur={() => turnTo(false)}
+        // Where the page loses the focus, the field is still the active one in it.
+        onBlur={(event) => turnTo(false, document.activeElement === event.currentTarget)}
       />
     </label>
   );

@@ -192,6 +192,9 @@ export const asked = signal<{ call: string; order: Order["order"] } | null>(null
 /** What is right also when it is done late: who is called in need, and what was written. */
 const LATE: Order["order"][] = ["hand_off", "note"];
 
+/** Who waits longer for the answer to an order, in ms, has not reached the house. */
+export const ANSWERS = 5_000;
+
 /** While the house is away nothing else is asked for: it would be done when nobody expects it any more. */
 export function order(what: Order, id = call.value?.id): Promise<boolean> {
   if (!id) return Promise.resolve(false);
@@ -201,7 +204,7 @@ export function order(what: Order, id = call.value?.id): Promise<boolean> {
     say(words.value.problem.away, true);
     return Promise.resolve(false);
   }
-  return attempt(() => post(`/calls/${segment(id)}/orders`, what, stale));
+  return attempt(() => post(`/calls/${segment(id)}/orders`, what, { stale, patience: ANSWERS }));
 }
 
 export const hold = () => order({ order: desk.value.held ? "resume" : "hold" });
@@ -296,12 +299,16 @@ const WRITES = 3_000;
 export const typing = signal(false);
 let still: ReturnType<typeof setTimeout> | undefined;
 
-/** The focus is in the note, or has left it. */
-export function turnTo(note: boolean): void {
+/** The page was left with the focus in the note: it is given back without anybody going to the note. */
+let awayFromNote = false;
+
+/** The focus is in the note, or has left it; `page`: with that of the whole page. Whoever goes there means to write. */
+export function turnTo(note: boolean, page = false): void {
   batch(() => {
     writing.value = note;
-    types(note);
+    types(note && !awayFromNote);
   });
+  awayFromNote = !note && page;
   if (!note) void saveNote();
 }
 
@@ -426,13 +433,12 @@ export async function takeNote(): Promise<void> {
 /** A page is left when what was written is saved; for a house that does not take it no page waits longer, in ms. */
 const SAVES = 10_000;
 
-/** Signs out, unless somebody writes on. */
-export const leave = () =>
-  attempt(async () => {
-    const all = [saveNote(), ...[...former.keys()].map(send)];
-    await Promise.race([Promise.all(all), new Promise((done) => setTimeout(done, SAVES))]);
-    if (!typing.peek()) await signOut();
-  });
+/** Signs out, unless somebody writes on. `true`: it has. */
+export async function leave(): Promise<boolean> {
+  const all = [saveNote(), ...[...former.keys()].map(send)];
+  await Promise.race([Promise.all(all), new Promise((done) => setTimeout(done, SAVES))]);
+  return !typing.peek() && attempt(signOut);
+}
 
 /** What was written while the house was not there is saved as soon as it is: once, and not again where it is refused. */
 effect(() => {

@@ -2,10 +2,11 @@
 
 import { effect, signal } from "@preact/signals";
 import { Problem, post, segment } from "../api";
+import { connection } from "../board";
 import { words } from "../language";
 import { say } from "../parts/toast";
 import { said } from "../people";
-import { asked, call, cut, desk, directory } from "./desk";
+import { ANSWERS, asked, call, desk, directory } from "./desk";
 
 /** Whoever presses the same key again within so long, in ms, meant it once. */
 const TWICE = 2_000;
@@ -32,12 +33,17 @@ export const emergencyName = (id: string) => directory.value.emergencies.find((t
 
 const there = () => call.value?.emergency?.target ?? null;
 
-/** What was pressed last is still being done. */
+/** What was pressed last is still being done; where that takes long it is said once more whom to dial. */
 function repeats(of: string, target: string): boolean {
   const last = pressed.value;
   if (last?.call !== of || last.target !== target) return false;
   const ago = Date.now() - last.at;
+  if (last.underway && ago > SLOW) unreached(last);
   return ago < TWICE || last.underway || (!last.told && ago < TOLD);
+}
+
+function unreached({ out, target }: Pressed): void {
+  if (!out) say(words.peek().operator.emergencyUnreached(emergencyName(target), target), true);
 }
 
 export function emergency(index: number): void {
@@ -50,17 +56,20 @@ export function emergency(index: number): void {
   void send(pressed.value);
 }
 
-/** It is right also when it is done late; but who is in need is not left waiting for that. */
+/** It is right also when it is done late; but who is in need is not left waiting for that. Under one key for as long as
+ * the house is away: were it another, what arrived unseen would be taken back. */
 async function send(press: Pressed): Promise<void> {
-  const t = words.value.operator;
+  const lost = () => connection.peek().state === "lost";
   let warned = false;
   const warn = () => {
-    if (!warned && !press.out) say(t.emergencyUnreached(emergencyName(press.target), press.target), true);
+    if (!warned) unreached(press);
     warned = true;
   };
-  const slow = setTimeout(warn, cut.peek() ? 0 : SLOW);
+  const slow = setTimeout(warn, lost() ? 0 : SLOW);
   try {
-    await post(`/calls/${segment(press.call)}/orders`, { order: "hand_off", target: press.target });
+    const what = { order: "hand_off", target: press.target };
+    const manner = { patience: ANSWERS, lasts: () => !press.out && lost() };
+    await post(`/calls/${segment(press.call)}/orders`, what, manner);
     const now = pressed.peek();
     if (now?.at === press.at) pressed.value = { ...now, underway: false };
   } catch (problem) {
