@@ -120,7 +120,7 @@ impl Endpoint {
     pub(in crate::sip) fn challenged(&mut self, now: Moment, id: TransactionId, response: &Response) -> bool {
         let Some(client) = self.clients.get(&id) else { return false };
         let (purpose, trunk) = (client.purpose, client.trunk);
-        let flow = client.datagram.unwrap_or(client.transaction.flow);
+        let flow = client.datagram.map_or(client.transaction.flow, |datagram| datagram.flow);
         let challenged = client.challenged;
         let is_of_dialog = match purpose {
             Purpose::Reinvite(_) | Purpose::Update(_) | Purpose::Bye(_) => true,
