@@ -31,7 +31,7 @@ impl Endpoint {
         let Some(transaction) = self.send_proved(now, request.clone(), flow, trunk, purpose) else { return false };
         if let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) {
             (calling.transaction, calling.request, calling.flow, calling.pinned) = (transaction, request, flow, pinned);
-            calling.provisional = false;
+            (calling.provisional, calling.rang) = (false, false);
             calling.early.clear();
             calling.rings.clear();
         }

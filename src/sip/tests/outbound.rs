@@ -168,6 +168,24 @@ fn where_a_flow_fails_the_same_phone_is_rung_by_another() {
     let sent = rings(&mut phone);
     assert_eq!(starts(&phone.send(&answered(&sent[0].1, "486 Busy Here"))).len(), 1, "the ACK");
     assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), status: 486 }]));
+    // So is 408 once it rang, but not that of a proxy which only tries; and the flow it came by stands.
+    for (provisional, is_word) in [("180 Ringing", true), ("183 Session Progress", true), ("100 Trying", false)] {
+        let mut phone = two_flows();
+        let sent = rings(&mut phone);
+        phone.send(&answered(&sent[0].1, provisional));
+        let after = phone.send(&answered(&sent[0].1, "408 Request Timeout"));
+        assert_eq!(after.iter().any(|text| text.starts_with("INVITE ")), !is_word, "{provisional}: {after:?}");
+        let refused = phone.events().iter().any(|event| matches!(event, Event::Refused { status: 408, .. }));
+        assert_eq!(refused, is_word, "{provisional}");
+        if is_word {
+            assert_eq!(brief(&rings(&mut phone)), [(2, "INVITE")], "{provisional}");
+        }
+    }
+    let mut phone = two_flows();
+    let sent = rings(&mut phone);
+    phone.send(&answered(&sent[0].1, "180 Ringing"));
+    let after = phone.send(&answered(&sent[0].1, "430 Flow Failed"));
+    assert!(after.iter().any(|text| text.starts_with("INVITE ")), "the edge's word: {after:?}");
     // Whoever answers over the silent one after all is told that it is over.
     let mut phone = two_flows();
     let sent = rings(&mut phone);
