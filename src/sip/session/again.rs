@@ -97,6 +97,8 @@ impl Endpoint {
         let Some((uri, flow)) = self.redirected(response) else { return false };
         let Some((mut request, _, _)) = self.turn(leg_id) else { return false };
         request.uri = Uri::Sip(uri);
+        // The proxies before the phone that was rung (RFC 3327) are not before this one.
+        request.headers.remove("Route");
         request.headers.set("Contact", self.contact_for(&request.uri, flow));
         self.invite_again(now, leg_id, request, flow, false)
     }

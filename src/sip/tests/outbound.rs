@@ -122,6 +122,11 @@ fn a_phone_behind_an_edge_is_rung_through_it() {
     let invite = rings(&mut phone).remove(0).1;
     assert!(invite.starts_with("INVITE sip:8001@10.0.0.9:5070 "), "{invite}");
     assert_eq!(all(&invite, "Route"), both, "RFC 3327 §5.4");
+    // Whom it sends its calls on to is not behind it.
+    let moved = answered_with(&invite, "302 Moved Temporarily", "Contact: <sip:5@10.7.0.3:5062>\n");
+    let elsewhere = phone.send(&moved).remove(1);
+    assert!(elsewhere.starts_with("INVITE sip:5@10.7.0.3:5062 "), "{elsewhere}");
+    assert!(all(&elsewhere, "Route").is_empty(), "{elsewhere}");
 }
 
 #[test]
