@@ -247,7 +247,10 @@ impl Registrar {
                 if name.is_some() {
                     // RFC 5626 §6: whoever asked is told that it is so.
                     response.headers.push("Require", OUTBOUND);
-                    flow_timer(flow.transport).iter().for_each(|s| response.headers.push("Flow-Timer", s.to_string()));
+                }
+                // Behind an edge the phone's flow ends there: how often it shows itself is the edge's to say.
+                if let Some(seconds) = flow_timer(flow.transport).filter(|_| name.is_some() && path.is_empty()) {
+                    response.headers.push("Flow-Timer", seconds.to_string());
                 }
                 let expires = Duration::from_secs(expires.into()).min(self.max);
                 let (instance, reg_id) = name.map(|name| (name.instance, name.reg_id)).unzip();
