@@ -233,6 +233,49 @@ fn a_phone_that_loses_one_flow_goes_on_by_the_other() {
 }
 
 #[test]
+fn each_flow_has_an_address_and_proxies_of_its_own() {
+    let behind = |number: u64| format!("<sip:edge{number}@10.0.0.9;lr;ob>");
+    let two_edges = || {
+        let mut phone = Phone::new(false);
+        for (number, cseq) in [(1, 1), (2, 3)] {
+            phone.over_tcp(number);
+            let lines = flow_of(PHONE, number as u32).replace("8001@", &format!("8001-{number}@"));
+            let ok = register(&mut phone, "MD5", "pass", cseq, &format!("Path: {}\n{lines}", behind(number)));
+            assert!(ok[0].starts_with("SIP/2.0 200"), "{ok:?}");
+        }
+        phone.events();
+        phone
+    };
+    let mut phone = two_edges();
+    let first = rings(&mut phone).remove(0).1;
+    assert_eq!(header(&first, "Route"), behind(2));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    let (over, second) = went(&mut phone).remove(0);
+    assert_eq!((over, header(&second, "Route"), header(&second, "CSeq")), (1, &*behind(1), "2 INVITE"));
+    assert!(second.starts_with("INVITE sip:8001-1@10.0.0.9:5070 "), "{second}");
+    assert_eq!(second.matches("Route: ").count(), 1, "{second}");
+    // The former one did arrive: it stops there, and the call is the other's.
+    phone.over_tcp(1);
+    assert!(phone.send(&answered(&first, "180 Ringing"))[0].starts_with("CANCEL "));
+    phone.events();
+    phone.send(&answered(&second, "180 Ringing"));
+    assert!(matches!(phone.events()[..], [Event::Ringing { leg: LegId(2) }]));
+    // What rings there already goes on as it is.
+    let mut phone = two_edges();
+    let first = rings(&mut phone).remove(0).1;
+    phone.send(&answered(&first, "180 Ringing"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert!(went(&mut phone).is_empty());
+    // Whoever hung up rings nobody.
+    let mut phone = two_edges();
+    rings(&mut phone);
+    phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert!(went(&mut phone).is_empty());
+    assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
+}
+
+#[test]
 fn lamps_are_told_by_the_flow_that_stands() {
     let mut phone = two_flows();
     let lines = "From: <sip:8001@10.0.0.9>;tag=w\nEvent: dialog\n";
