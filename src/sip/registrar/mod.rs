@@ -78,6 +78,11 @@ impl Phone {
         self.flows.iter().find(|bound| bound.back_by.is_none()).unwrap_or(&self.flows[0])
     }
 
+    /// What is written down of it: a flow that a restart does not end, if it has one.
+    fn kept(&self) -> &Bound {
+        self.flows.iter().find(|bound| bound.flow.transport == Transport::Udp).unwrap_or_else(|| self.best())
+    }
+
     fn ends_at(&self) -> Moment {
         self.flows.iter().map(Bound::ends_at).min().unwrap_or_default()
     }
@@ -364,7 +369,7 @@ impl Registrar {
             }
             Some(_) => {}
         }
-        let binding = best.map(|bound| Binding {
+        let binding = self.seats.get(seat).map(Phone::kept).map(|bound| Binding {
             contact: bound.contact.to_string(),
             remote: bound.flow.remote,
             transport: bound.flow.transport.via_name().to_ascii_lowercase(),

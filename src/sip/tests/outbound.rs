@@ -315,6 +315,24 @@ fn a_flow_ends_by_itself_or_when_it_is_taken_back() {
     assert!(!phone.events().iter().any(|event| matches!(event, Event::SeatUnreachable { .. })));
 }
 
+#[test]
+fn after_a_restart_a_phone_is_rung_by_its_flow_that_is_no_connection() {
+    let mut phone = Phone::new(false);
+    let datagrams = phone.flow;
+    register(&mut phone, "MD5", "pass", 1, &flow_of(PHONE, 1));
+    registers(&mut phone, 2, 3);
+    let told = phone.events().into_iter().filter_map(|event| match event {
+        Event::Binding { binding, .. } => binding,
+        _ => None,
+    });
+    let binding = told.last().expect("a binding");
+    assert_eq!((binding.remote, binding.transport.as_str()), (datagrams.remote, "udp"));
+    assert_eq!(brief(&rings(&mut phone)), [(2, "INVITE")], "the one that was registered last, while it stands");
+    let mut phone = Phone::new(false);
+    phone.house.restore_binding(phone.now, "8001".into(), binding);
+    assert_eq!(brief(&rings(&mut phone)), [(0, "INVITE")]);
+}
+
 /// RFC 5626 §4.4.2.
 #[test]
 fn signs_of_life_by_datagrams_are_answered_to_phones_and_to_nobody_else() {
