@@ -83,6 +83,10 @@ impl Phone {
         self.flows.iter().find(|bound| bound.flow.transport == Transport::Udp).unwrap_or_else(|| self.best())
     }
 
+    fn name<'a>(&'a self, bound: &'a Bound) -> &'a str {
+        self.instance.as_deref().unwrap_or(&bound.call_id)
+    }
+
     fn ends_at(&self) -> Moment {
         self.flows.iter().map(Bound::ends_at).min().unwrap_or_default()
     }

@@ -271,13 +271,12 @@ fn each_flow_has_an_address_and_proxies_of_its_own() {
     rings(&mut phone);
     phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
     phone.house.connection_closed(phone.now, ConnectionId(2));
-    assert!(went(&mut phone).is_empty());
+    assert!(phone.wait(SECOND).is_empty());
     assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
 }
 
-#[test]
-fn lamps_are_told_by_the_flow_that_stands() {
-    let mut phone = two_flows();
+/// Seat 8001 asks to be told of 8002.
+fn watches(phone: &mut Phone) {
     let lines = "From: <sip:8001@10.0.0.9>;tag=w\nEvent: dialog\n";
     let text = request("SUBSCRIBE", "sip:8002@10.0.0.1", "l1", 1, lines).replace("Call-ID: c1", "Call-ID: l1");
     let challenge = phone.send(&text);
@@ -289,12 +288,32 @@ fn lamps_are_told_by_the_flow_that_stands() {
     let sent = phone.send(&text.replace("CSeq: 1", "CSeq: 2"));
     assert_eq!(starts(&sent)[0], "SIP/2.0 200 OK");
     phone.send(&answered(&sent[1], "200 OK"));
+}
+
+#[test]
+fn lamps_are_told_by_the_flow_that_stands() {
+    let mut phone = two_flows();
+    watches(&mut phone);
     phone.house.connection_closed(phone.now, ConnectionId(2));
     assert_eq!(phone.house.counts().watches, 1);
     phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8002".into()))));
     assert!(brief(&went(&mut phone)).contains(&(1, "NOTIFY")));
     phone.house.connection_closed(phone.now, ConnectionId(1));
     assert_eq!(phone.house.counts().watches, 0);
+    // Another phone at the seat did not ask for them.
+    let mut phone = two_flows();
+    watches(&mut phone);
+    phone.over_tcp(3);
+    assert!(register(&mut phone, "MD5", "pass", 7, &flow_of("<urn:uuid:1>", 1))[0].starts_with("SIP/2.0 200"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert_eq!(phone.house.counts().watches, 0);
+    // The same one did, also by a flow that took the place of its own.
+    let mut phone = two_flows();
+    watches(&mut phone);
+    phone.over_tcp(3);
+    assert!(register(&mut phone, "MD5", "pass", 7, &flow_of(PHONE, 2))[0].starts_with("SIP/2.0 200"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert_eq!(phone.house.counts().watches, 1);
 }
 
 #[test]
