@@ -3,6 +3,7 @@
 
 use super::addressing::{sent_by, stamp};
 use super::endpoint::{Client, Endpoint, Owner, Purpose, Server, dialog_key};
+use super::large::Datagram;
 use super::message::{Headers, Method, Request, Response, Via};
 use super::session::{Calling, State, TransactionId};
 use super::stateless::Origin;
@@ -211,8 +212,9 @@ impl Endpoint {
         let id = self.open_client(now, request, bytes.clone(), stream, key, purpose);
         self.transmit_soon(stream, bytes);
         if let Some(client) = self.clients.get_mut(&id) {
-            client.datagram = Some(flow);
+            client.datagram = Some(Datagram::new(now, &self.settings.timers, flow));
         }
+        self.schedule_client(id);
         Some(id)
     }
 
@@ -296,6 +298,10 @@ impl Endpoint {
     }
 
     pub(super) fn client_due(&mut self, now: Moment, id: TransactionId) {
+        let is_in_vain = |client: &Client| client.datagram_at().is_some_and(|at| at <= now);
+        if self.clients.get(&id).is_some_and(is_in_vain) && self.goes_by_datagram(now, id) {
+            return;
+        }
         let Some(client) = self.clients.get_mut(&id) else { return };
         match client.transaction.handle_deadline(now, &self.settings.timers) {
             Due::Resend => {
@@ -344,7 +350,9 @@ impl Endpoint {
     }
 
     pub(super) fn schedule_client(&mut self, id: TransactionId) {
-        let at = self.clients.get(&id).and_then(|client| client.transaction.next_deadline());
+        let client = self.clients.get(&id);
+        let at =
+            client.and_then(|client| client.transaction.next_deadline().into_iter().chain(client.datagram_at()).min());
         self.agenda.set(Owner::Client(id), at);
     }
 }

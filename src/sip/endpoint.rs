@@ -13,7 +13,7 @@ use super::dialog::Dialog;
 use super::digest::Verifier;
 use super::guard::{self, Backlog, Entry, Guard};
 use super::index::Index;
-use super::large::WithoutTcp;
+use super::large::{Datagram, WithoutTcp};
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::refer::Referral;
@@ -129,7 +129,7 @@ pub(super) struct Client {
     pub purpose: Purpose,
     pub request: Request,
     /// It went over TCP for its size alone: where it would have gone else, and goes if nobody takes that.
-    pub datagram: Option<Flow>,
+    pub datagram: Option<Datagram>,
     /// The carrier that it goes to: whose challenges are answered.
     pub trunk: Option<TrunkNo>,
     /// Challenges in a row that it answers.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::endpoint::{Endpoint, Purpose};
+use super::message::Request;
 use super::outbound::is_gone;
 use super::registrar::At;
 use super::session::{Cancel, Leg, State, TransactionId};
@@ -207,7 +208,7 @@ impl Endpoint {
                     if calling.pinned && (is_gone(calling.flow) || is_left_behind(calling.flow, flow)) =>
                 {
                     match same_phone {
-                        true => self.ring_on(now, id, flow),
+                        true => self.ring_on(now, id, phone),
                         false => self.ring_anew(now, id, phone),
                     }
                 }
@@ -245,19 +246,45 @@ impl Endpoint {
 
     /// The same phone over another connection: what follows goes there, and what may be lost with the former one goes
     /// once more.
-    fn ring_on(&mut self, now: Moment, id: LegId, flow: Flow) {
+    fn ring_on(&mut self, now: Moment, id: LegId, phone: &At) {
         let Some(State::Calling(calling)) = self.legs.get_mut(&id).map(|leg| &mut leg.state) else { return };
         let (transaction, heard, cancelled) =
             (calling.transaction, calling.provisional, calling.cancel == Cancel::Sent);
+        if !heard && !leads_to(&calling.request, phone) {
+            return self.ring_there(now, id, phone);
+        }
         if cancelled {
             calling.cancel = Cancel::Wanted;
         }
+        let flow = phone.flow;
         self.move_client(transaction, flow);
         // One that did arrive is a copy to them, §17.2.1.
         if !heard {
             self.send_anew(now, transaction, flow);
         }
         self.cancel_if_possible(now, id);
+    }
+
+    /// The same phone by a flow with a Contact or proxies of its own: a copy would be sent to those of the former one. If
+    /// that did arrive, whoever answers it is told that it is over.
+    fn ring_there(&mut self, now: Moment, id: LegId, phone: &At) {
+        let Some(State::Calling(calling)) = self.legs.get(&id).map(|leg| &leg.state) else { return };
+        let (before, mut request, is_over) =
+            (calling.transaction, calling.request.clone(), calling.cancel != Cancel::No);
+        if is_over {
+            self.forget_client(before);
+            return self.invite_failed(now, id, 487);
+        }
+        self.address_to(&mut request, phone);
+        if !self.invite_again(now, id, request, phone.flow, true) {
+            self.forget_client(before);
+            return self.invite_failed(now, id, 503);
+        }
+        if let Some(client) = self.clients.get_mut(&before) {
+            client.purpose = Purpose::GivenUp { cancelled: false };
+        }
+        self.move_client(before, phone.flow);
+        self.wait_for_flow(now, id);
     }
 
     /// A page that began anew while it rang: it knows nothing of that, and rings again.
@@ -278,4 +305,10 @@ impl Endpoint {
             self.invite_failed(now, id, 503);
         }
     }
+}
+
+/// Whether a request is addressed to the phone as it is registered there.
+fn leads_to(request: &Request, phone: &At) -> bool {
+    let is_contact = request.uri.sip().is_some_and(|uri| *uri == phone.contact);
+    is_contact && request.headers.all("Route").eq(phone.path.iter().map(String::as_str))
 }

@@ -11,16 +11,33 @@ use std::time::Duration;
 use super::endpoint::{Client, Endpoint, Purpose};
 use super::session::{State, TransactionId};
 use super::transaction::client::ClientTransaction;
-use super::words::{Flow, Transport};
+use super::transaction::patience;
+use super::words::{Flow, Timers, Transport};
 use crate::ids::LegId;
 use crate::moment::Moment;
 
 /// The most that goes in a datagram where nobody knows how much gets through.
 const MOST_OF_DATAGRAM: usize = 1300;
+/// Whoever takes the connection and says nothing for so long, not even 100, is no user agent over TCP: the call goes by
+/// UDP. Longer than a connection may take, and sooner than a trunk is left.
+const STREAM_PATIENCE: Duration = Duration::from_secs(3);
 /// A place that took no TCP is not asked for it again for so long: its calls lose no time.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Of so many places; of others each call finds it out anew.
 const MOST_PLACES: usize = 4096;
+
+/// Where a request would have gone if it were smaller, and goes at that moment if nothing came back by then.
+#[derive(Clone, Copy)]
+pub(super) struct Datagram {
+    pub flow: Flow,
+    pub at: Moment,
+}
+
+impl Datagram {
+    pub(super) fn new(now: Moment, timers: &Timers, flow: Flow) -> Self {
+        Self { flow, at: now + STREAM_PATIENCE.min(patience(timers)) }
+    }
+}
 
 /// Where nobody takes TCP, and until when that is believed.
 #[derive(Default)]
@@ -43,7 +60,13 @@ impl Client {
     /// Nobody tells whether an ACK got through: it goes over TCP where its INVITE did, and what it would have gone by is
     /// the same.
     pub(super) fn stream_instead_of(&self, flow: Flow, size: usize) -> Option<Flow> {
-        (size > MOST_OF_DATAGRAM && self.datagram == Some(flow)).then_some(self.transaction.flow)
+        let is_it = self.datagram.is_some_and(|datagram| datagram.flow == flow);
+        (size > MOST_OF_DATAGRAM && is_it).then_some(self.transaction.flow)
+    }
+
+    /// When it goes by UDP after all, if nothing comes back before.
+    pub(super) fn datagram_at(&self) -> Option<Moment> {
+        self.datagram.filter(|_| self.transaction.is_silent()).map(|datagram| datagram.at)
     }
 }
 
@@ -58,11 +81,13 @@ impl Endpoint {
         Some(Flow { listener, transport: Transport::Tcp, ..flow })
     }
 
-    /// A request that went over TCP for its size alone, and could not: by UDP, as the same request. `false`: it is none,
-    /// or nobody waits for it.
+    /// A request that went over TCP for its size alone, and could not, or in vain: by UDP, as the same request. `false`:
+    /// it is none, it was heard, or nobody waits for it.
     pub(super) fn goes_by_datagram(&mut self, now: Moment, id: TransactionId) -> bool {
-        let Some(client) = self.clients.get_mut(&id) else { return false };
-        let Some(datagram) = client.datagram.take() else { return false };
+        let Some(client) = self.clients.get_mut(&id).filter(|client| client.transaction.is_silent()) else {
+            return false;
+        };
+        let Some(Datagram { flow: datagram, .. }) = client.datagram.take() else { return false };
         self.without_tcp.note(now, datagram.remote);
         let purpose = client.purpose;
         let is_wanted = match purpose {
@@ -70,9 +95,7 @@ impl Endpoint {
             Purpose::GivenUp { .. } => false,
             _ => true,
         };
-        let Some(client) = self.clients.get(&id).filter(|client| is_wanted && client.transaction.is_silent()) else {
-            return false;
-        };
+        let Some(client) = self.clients.get(&id).filter(|_| is_wanted) else { return false };
         self.client_flows.remove(&client.transaction.flow, &id);
         self.client_flows.insert(datagram, id);
         self.send_anew(now, id, datagram);

@@ -38,6 +38,8 @@ pub(super) type WatchId = u64;
 
 pub(super) struct Watch {
     watcher: SeatId,
+    /// Which phone there, if it came by a flow that is registered.
+    phone: Option<String>,
     seat: SeatId,
     package: Package,
     /// As it was asked for, with its id.
@@ -155,7 +157,9 @@ impl Endpoint {
         self.watch_connections.insert_if(flow.connection, watch_id);
         let event = request.headers.get("Event").unwrap_or_default().trim().to_string();
         let expires_at = now + expires;
-        let watch = Watch { watcher, seat, package, event, dialog, expires_at, version: 0, open: None, told: None };
+        let phone = self.registrar.phone_by(&watcher, flow);
+        let watch =
+            Watch { watcher, phone, seat, package, event, dialog, expires_at, version: 0, open: None, told: None };
         self.watches.insert(watch_id, watch);
         // Without a duration it is asked for once, RFC 6665 §4.4.3.
         if expires.is_zero() {
@@ -213,6 +217,7 @@ impl Endpoint {
         self.respond(now, id, response);
         let Some(watch) = self.watches.get_mut(&watch_id) else { return };
         watch.dialog.refresh(&request.headers);
+        watch.phone = self.registrar.phone_by(&watch.watcher, origin.flow).or(watch.phone.take());
         let before = std::mem::replace(&mut watch.dialog.flow, origin.flow);
         if let Some(connection) = before.connection {
             self.watch_connections.remove(&connection, &watch_id);
@@ -256,11 +261,13 @@ impl Endpoint {
         }
     }
 
-    /// Their connection is gone: those of a phone that has another flow are told by that.
+    /// Their connection is gone: those of a phone that has another flow are told by that. Another phone at the seat knows
+    /// nothing of them.
     pub(super) fn watch_elsewhere(&mut self, now: Moment, connection: ConnectionId) {
         for id in self.watch_connections.take(&connection) {
             let Some(watch) = self.watches.get_mut(&id) else { continue };
-            match self.registrar.phone(&watch.watcher).filter(|phone| !is_gone(phone.flow)) {
+            let same_phone = watch.phone.as_ref().is_some_and(|phone| self.registrar.has_phone(&watch.watcher, phone));
+            match self.registrar.phone(&watch.watcher).filter(|phone| same_phone && !is_gone(phone.flow)) {
                 Some(phone) => {
                     watch.dialog.flow = phone.flow;
                     self.watch_connections.insert_if(phone.flow.connection, id);

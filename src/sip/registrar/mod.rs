@@ -78,6 +78,15 @@ impl Phone {
         self.flows.iter().find(|bound| bound.back_by.is_none()).unwrap_or(&self.flows[0])
     }
 
+    /// What is written down of it: a flow that a restart does not end, if it has one.
+    fn kept(&self) -> &Bound {
+        self.flows.iter().find(|bound| bound.flow.transport == Transport::Udp).unwrap_or_else(|| self.best())
+    }
+
+    fn name<'a>(&'a self, bound: &'a Bound) -> &'a str {
+        self.instance.as_deref().unwrap_or(&bound.call_id)
+    }
+
     fn ends_at(&self) -> Moment {
         self.flows.iter().map(Bound::ends_at).min().unwrap_or_default()
     }
@@ -247,7 +256,10 @@ impl Registrar {
                 if name.is_some() {
                     // RFC 5626 §6: whoever asked is told that it is so.
                     response.headers.push("Require", OUTBOUND);
-                    flow_timer(flow.transport).iter().for_each(|s| response.headers.push("Flow-Timer", s.to_string()));
+                }
+                // Behind an edge the phone's flow ends there: how often it shows itself is the edge's to say.
+                if let Some(seconds) = flow_timer(flow.transport).filter(|_| name.is_some() && path.is_empty()) {
+                    response.headers.push("Flow-Timer", seconds.to_string());
                 }
                 let expires = Duration::from_secs(expires.into()).min(self.max);
                 let (instance, reg_id) = name.map(|name| (name.instance, name.reg_id)).unzip();
@@ -361,7 +373,7 @@ impl Registrar {
             }
             Some(_) => {}
         }
-        let binding = best.map(|bound| Binding {
+        let binding = self.seats.get(seat).map(Phone::kept).map(|bound| Binding {
             contact: bound.contact.to_string(),
             remote: bound.flow.remote,
             transport: bound.flow.transport.via_name().to_ascii_lowercase(),

@@ -39,6 +39,17 @@ impl Registrar {
         Some(At { contact: contact.clone(), path: path.clone(), flow: *flow, call_id: call_id.clone() })
     }
 
+    /// The name of the phone that registered by this flow: its instance, or the Call-ID of its REGISTERs.
+    pub fn phone_by(&self, seat: &SeatId, flow: Flow) -> Option<String> {
+        let phone = self.seats.get(seat)?;
+        phone.flows.iter().find(|bound| bound.flow == flow).map(|bound| phone.name(bound).to_string())
+    }
+
+    /// Whether the phone that is there now has this name.
+    pub fn has_phone(&self, seat: &SeatId, name: &str) -> bool {
+        self.seats.get(seat).is_some_and(|phone| phone.flows.iter().any(|bound| phone.name(bound) == name))
+    }
+
     /// The Call-IDs of the REGISTERs of the phone that is there, or was there until its connection was gone for too long.
     pub fn call_ids(&self, seat: &SeatId) -> Vec<String> {
         match self.seats.get(seat) {

@@ -31,7 +31,7 @@ impl Endpoint {
         let Some(transaction) = self.send_proved(now, request.clone(), flow, trunk, purpose) else { return false };
         if let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) {
             (calling.transaction, calling.request, calling.flow, calling.pinned) = (transaction, request, flow, pinned);
-            calling.provisional = false;
+            (calling.provisional, calling.rang) = (false, false);
             calling.early.clear();
             calling.rings.clear();
         }
@@ -97,6 +97,8 @@ impl Endpoint {
         let Some((uri, flow)) = self.redirected(response) else { return false };
         let Some((mut request, _, _)) = self.turn(leg_id) else { return false };
         request.uri = Uri::Sip(uri);
+        // The proxies before the phone that was rung (RFC 3327) are not before this one.
+        request.headers.remove("Route");
         request.headers.set("Contact", self.contact_for(&request.uri, flow));
         self.invite_again(now, leg_id, request, flow, false)
     }
@@ -120,7 +122,7 @@ impl Endpoint {
     pub(in crate::sip) fn challenged(&mut self, now: Moment, id: TransactionId, response: &Response) -> bool {
         let Some(client) = self.clients.get(&id) else { return false };
         let (purpose, trunk) = (client.purpose, client.trunk);
-        let flow = client.datagram.unwrap_or(client.transaction.flow);
+        let flow = client.datagram.map_or(client.transaction.flow, |datagram| datagram.flow);
         let challenged = client.challenged;
         let is_of_dialog = match purpose {
             Purpose::Reinvite(_) | Purpose::Update(_) | Purpose::Bye(_) => true,

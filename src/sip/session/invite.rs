@@ -146,7 +146,8 @@ impl Endpoint {
             401 | 407 if self.try_again_with_credentials(now, leg_id, response) => {}
             422 if self.try_longer(now, leg_id, response) => {}
             300..=399 if self.ring_elsewhere(now, leg_id, response) => {}
-            408 | 430 if self.goes_by_another_flow(now, leg_id) => {}
+            430 if self.goes_by_another_flow(now, leg_id) => {}
+            408 if !self.rang(leg_id) && self.goes_by_another_flow(now, leg_id) => {}
             status if self.goes_another_way(now, leg_id, status, Some(response)) => {}
             status => {
                 if self.legs.get(&leg_id).is_some_and(|leg| !leg.released) {
@@ -157,10 +158,17 @@ impl Endpoint {
         }
     }
 
+    /// Whether the phone itself was reached.
+    fn rang(&self, leg_id: LegId) -> bool {
+        let leg = self.legs.get(&leg_id);
+        leg.is_some_and(|leg| matches!(&leg.state, State::Calling(calling) if calling.rang))
+    }
+
     fn invite_progresses(&mut self, now: Moment, leg_id: LegId, response: &Response) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let State::Calling(calling) = &mut leg.state else { return };
         calling.provisional = true;
+        calling.rang |= response.status > 100;
         let tag = response.headers.to_tag().filter(|_| response.status > 100).map(|tag| tag.into_owned());
         let news = tag.filter(|tag| calling.rings.len() < MAX_EARLY && !calling.rings.contains(tag));
         let rings_anew = news.is_some();

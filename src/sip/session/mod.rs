@@ -118,6 +118,8 @@ pub(super) struct Calling {
     pub pinned: bool,
     /// A provisional response came: a CANCEL may be sent, §9.1.
     pub provisional: bool,
+    /// One above 100 came: whatever is said from now on is the phone's word.
+    pub rang: bool,
     pub cancel: Cancel,
     /// What forks of it said reliably.
     pub early: Vec<Early>,
@@ -139,6 +141,7 @@ impl Calling {
             flow,
             pinned,
             provisional: false,
+            rang: false,
             cancel: Cancel::No,
             early: Vec::new(),
             rings: Vec::new(),

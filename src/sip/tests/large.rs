@@ -60,7 +60,7 @@ fn what_is_too_large_for_a_datagram_goes_over_tcp_and_is_not_repeated() {
         assert!(header(&invite, "Via").starts_with(&via), "{invite}");
         assert_eq!(invite.matches("Via: ").count(), 1);
         assert!(invite.contains("Contact: <sip:hotline@10.0.0.1:5060>\r\n"), "where we are is told as ever: {invite}");
-        assert_eq!(phone.wait(4 * SECOND).len(), if transport == Transport::Udp { 3 } else { 0 }, "timer A");
+        assert_eq!(phone.wait(2 * SECOND).len(), if transport == Transport::Udp { 2 } else { 0 }, "timer A");
     }
     // Its CANCEL goes the same way (§9.1), and so does the ACK of its refusal (§17.1.1.3); what follows an answer does not.
     let mut phone = Phone::new(false);
@@ -114,6 +114,41 @@ fn where_nobody_takes_tcp_it_goes_by_udp_after_all_and_later_calls_lose_no_time(
     says(&mut phone, &answered(&invite, "100 Trying"));
     assert!(is_refused(&mut phone).is_empty());
     assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), status: 503 }]));
+}
+
+#[test]
+fn where_tcp_is_taken_and_nobody_answers_it_goes_by_udp_and_so_do_later_calls() {
+    for to in [desk, out] {
+        let mut phone = Phone::new(false);
+        let (_, _, first) = invites(&mut phone, 2, to(), 1300);
+        let sent = phone.wait(3 * SECOND);
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        assert_eq!(sent[0].replace("SIP/2.0/UDP", "SIP/2.0/TCP"), first, "the same request");
+        assert_eq!(phone.wait(4 * SECOND), vec![sent[0].clone(); 3], "timer A");
+        phone.send(&answered(&sent[0], "180 Ringing"));
+        assert!(matches!(phone.events()[..], [Event::Ringing { leg: LegId(2) }]));
+        assert_eq!(invites(&mut phone, 4, to(), 1300).0, Transport::Udp, "it is known by now");
+    }
+    // Whoever says anything over TCP has it, however long it rings.
+    let mut phone = Phone::new(false);
+    let (_, _, invite) = invites(&mut phone, 2, desk(), 1300);
+    phone.wait(2 * SECOND);
+    says(&mut phone, &answered(&invite, "100 Trying"));
+    assert!(phone.wait(60 * SECOND).is_empty());
+    assert_eq!(invites(&mut phone, 4, desk(), 1300).0, Transport::Tcp);
+    // Whoever hung up meanwhile rings nobody.
+    let mut phone = Phone::new(false);
+    invites(&mut phone, 2, desk(), 1300);
+    phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+    assert!(phone.wait(40 * SECOND).is_empty());
+    assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
+    // With Timer B sooner than that it is no refusal either.
+    let mut settings = settings(false);
+    settings.timers.t1 = Duration::from_millis(20);
+    let mut phone = Phone::of(settings);
+    invites(&mut phone, 2, desk(), 1300);
+    assert!(phone.wait(Duration::from_millis(1280))[0].starts_with("INVITE "));
+    assert!(phone.events().is_empty());
 }
 
 #[test]

@@ -103,7 +103,9 @@ fn only_what_is_asked_for_properly_is_outbound() {
         let answer = register(&mut phone, "MD5", "pass", 1, &lines).remove(0);
         assert_eq!(response(&answer).status, status, "{lines}{answer}");
         assert_eq!(answer.contains("Require: outbound"), required, "{lines}{answer}");
-        assert_eq!(answer.contains("Flow-Timer: 30"), required, "{lines}{answer}");
+        let timer = if required && !lines.contains("Path: ") { "30" } else { "" };
+        assert_eq!(answer.contains("Flow-Timer: "), !timer.is_empty(), "an edge has its own: {lines}{answer}");
+        assert!(timer.is_empty() || header(&answer, "Flow-Timer") == timer, "{lines}{answer}");
     }
 }
 
@@ -122,6 +124,11 @@ fn a_phone_behind_an_edge_is_rung_through_it() {
     let invite = rings(&mut phone).remove(0).1;
     assert!(invite.starts_with("INVITE sip:8001@10.0.0.9:5070 "), "{invite}");
     assert_eq!(all(&invite, "Route"), both, "RFC 3327 §5.4");
+    // Whom it sends its calls on to is not behind it.
+    let moved = answered_with(&invite, "302 Moved Temporarily", "Contact: <sip:5@10.7.0.3:5062>\n");
+    let elsewhere = phone.send(&moved).remove(1);
+    assert!(elsewhere.starts_with("INVITE sip:5@10.7.0.3:5062 "), "{elsewhere}");
+    assert!(all(&elsewhere, "Route").is_empty(), "{elsewhere}");
 }
 
 #[test]
@@ -168,6 +175,24 @@ fn where_a_flow_fails_the_same_phone_is_rung_by_another() {
     let sent = rings(&mut phone);
     assert_eq!(starts(&phone.send(&answered(&sent[0].1, "486 Busy Here"))).len(), 1, "the ACK");
     assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), status: 486 }]));
+    // So is 408 once it rang, but not that of a proxy which only tries; and the flow it came by stands.
+    for (provisional, is_word) in [("180 Ringing", true), ("183 Session Progress", true), ("100 Trying", false)] {
+        let mut phone = two_flows();
+        let sent = rings(&mut phone);
+        phone.send(&answered(&sent[0].1, provisional));
+        let after = phone.send(&answered(&sent[0].1, "408 Request Timeout"));
+        assert_eq!(after.iter().any(|text| text.starts_with("INVITE ")), !is_word, "{provisional}: {after:?}");
+        let refused = phone.events().iter().any(|event| matches!(event, Event::Refused { status: 408, .. }));
+        assert_eq!(refused, is_word, "{provisional}");
+        if is_word {
+            assert_eq!(brief(&rings(&mut phone)), [(2, "INVITE")], "{provisional}");
+        }
+    }
+    let mut phone = two_flows();
+    let sent = rings(&mut phone);
+    phone.send(&answered(&sent[0].1, "180 Ringing"));
+    let after = phone.send(&answered(&sent[0].1, "430 Flow Failed"));
+    assert!(after.iter().any(|text| text.starts_with("INVITE ")), "the edge's word: {after:?}");
     // Whoever answers over the silent one after all is told that it is over.
     let mut phone = two_flows();
     let sent = rings(&mut phone);
@@ -208,8 +233,50 @@ fn a_phone_that_loses_one_flow_goes_on_by_the_other() {
 }
 
 #[test]
-fn lamps_are_told_by_the_flow_that_stands() {
-    let mut phone = two_flows();
+fn each_flow_has_an_address_and_proxies_of_its_own() {
+    let behind = |number: u64| format!("<sip:edge{number}@10.0.0.9;lr;ob>");
+    let two_edges = || {
+        let mut phone = Phone::new(false);
+        for (number, cseq) in [(1, 1), (2, 3)] {
+            phone.over_tcp(number);
+            let lines = flow_of(PHONE, number as u32).replace("8001@", &format!("8001-{number}@"));
+            let ok = register(&mut phone, "MD5", "pass", cseq, &format!("Path: {}\n{lines}", behind(number)));
+            assert!(ok[0].starts_with("SIP/2.0 200"), "{ok:?}");
+        }
+        phone.events();
+        phone
+    };
+    let mut phone = two_edges();
+    let first = rings(&mut phone).remove(0).1;
+    assert_eq!(header(&first, "Route"), behind(2));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    let (over, second) = went(&mut phone).remove(0);
+    assert_eq!((over, header(&second, "Route"), header(&second, "CSeq")), (1, &*behind(1), "2 INVITE"));
+    assert!(second.starts_with("INVITE sip:8001-1@10.0.0.9:5070 "), "{second}");
+    assert_eq!(second.matches("Route: ").count(), 1, "{second}");
+    // The former one did arrive: it stops there, and the call is the other's.
+    phone.over_tcp(1);
+    assert!(phone.send(&answered(&first, "180 Ringing"))[0].starts_with("CANCEL "));
+    phone.events();
+    phone.send(&answered(&second, "180 Ringing"));
+    assert!(matches!(phone.events()[..], [Event::Ringing { leg: LegId(2) }]));
+    // What rings there already goes on as it is.
+    let mut phone = two_edges();
+    let first = rings(&mut phone).remove(0).1;
+    phone.send(&answered(&first, "180 Ringing"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert!(went(&mut phone).is_empty());
+    // Whoever hung up rings nobody.
+    let mut phone = two_edges();
+    rings(&mut phone);
+    phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert!(phone.wait(SECOND).is_empty());
+    assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
+}
+
+/// Seat 8001 asks to be told of 8002.
+fn watches(phone: &mut Phone) {
     let lines = "From: <sip:8001@10.0.0.9>;tag=w\nEvent: dialog\n";
     let text = request("SUBSCRIBE", "sip:8002@10.0.0.1", "l1", 1, lines).replace("Call-ID: c1", "Call-ID: l1");
     let challenge = phone.send(&text);
@@ -221,12 +288,32 @@ fn lamps_are_told_by_the_flow_that_stands() {
     let sent = phone.send(&text.replace("CSeq: 1", "CSeq: 2"));
     assert_eq!(starts(&sent)[0], "SIP/2.0 200 OK");
     phone.send(&answered(&sent[1], "200 OK"));
+}
+
+#[test]
+fn lamps_are_told_by_the_flow_that_stands() {
+    let mut phone = two_flows();
+    watches(&mut phone);
     phone.house.connection_closed(phone.now, ConnectionId(2));
     assert_eq!(phone.house.counts().watches, 1);
     phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8002".into()))));
     assert!(brief(&went(&mut phone)).contains(&(1, "NOTIFY")));
     phone.house.connection_closed(phone.now, ConnectionId(1));
     assert_eq!(phone.house.counts().watches, 0);
+    // Another phone at the seat did not ask for them.
+    let mut phone = two_flows();
+    watches(&mut phone);
+    phone.over_tcp(3);
+    assert!(register(&mut phone, "MD5", "pass", 7, &flow_of("<urn:uuid:1>", 1))[0].starts_with("SIP/2.0 200"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert_eq!(phone.house.counts().watches, 0);
+    // The same one did, also by a flow that took the place of its own.
+    let mut phone = two_flows();
+    watches(&mut phone);
+    phone.over_tcp(3);
+    assert!(register(&mut phone, "MD5", "pass", 7, &flow_of(PHONE, 2))[0].starts_with("SIP/2.0 200"));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert_eq!(phone.house.counts().watches, 1);
 }
 
 #[test]
@@ -245,6 +332,24 @@ fn a_flow_ends_by_itself_or_when_it_is_taken_back() {
     let asked = registers(&mut phone, 2, 9);
     assert!(asked.matches("\nContact: ").count() == 1 && asked.contains("reg-id=2"), "{asked}");
     assert!(!phone.events().iter().any(|event| matches!(event, Event::SeatUnreachable { .. })));
+}
+
+#[test]
+fn after_a_restart_a_phone_is_rung_by_its_flow_that_is_no_connection() {
+    let mut phone = Phone::new(false);
+    let datagrams = phone.flow;
+    register(&mut phone, "MD5", "pass", 1, &flow_of(PHONE, 1));
+    registers(&mut phone, 2, 3);
+    let told = phone.events().into_iter().filter_map(|event| match event {
+        Event::Binding { binding, .. } => binding,
+        _ => None,
+    });
+    let binding = told.last().expect("a binding");
+    assert_eq!((binding.remote, binding.transport.as_str()), (datagrams.remote, "udp"));
+    assert_eq!(brief(&rings(&mut phone)), [(2, "INVITE")], "the one that was registered last, while it stands");
+    let mut phone = Phone::new(false);
+    phone.house.restore_binding(phone.now, "8001".into(), binding);
+    assert_eq!(brief(&rings(&mut phone)), [(0, "INVITE")]);
 }
 
 /// RFC 5626 §4.4.2.
