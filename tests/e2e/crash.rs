@@ -29,7 +29,7 @@ fn counted(house: &House) -> Value {
 #[test]
 fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     let mut house = House::open(&Files::new(None));
-    let seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--hang-up-after", "4s"]);
+    let seat = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--hang-up-after", "9s"]);
     assert!(Softphone::call(&house, "12346", &["--for", "2s"]).end());
     house.wait_records(1);
     let mut talking = Softphone::call(&house, "12346", &["--for", "60s"]);
@@ -39,7 +39,7 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     waiting.wait("answered");
     let mut greeted = Softphone::call(&house, "12345", &["--for", "60s"]);
     greeted.wait("answered");
-    std::thread::sleep(Duration::from_millis(3000));
+    std::thread::sleep(Duration::from_millis(2000));
     house.kill();
     // Nobody waits or talks in a house that is not there: it is counted as it will be when it is open again.
     let (while_away, told) = (counted(&house), statistics(&house, "house", "text"));
