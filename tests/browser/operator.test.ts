@@ -259,6 +259,26 @@ describe("the keyboard alone", () => {
     expect(asked(`POST /calls/${served.house.operators.get("1001")?.call}/orders`)).toEqual([{ order: "hand_off", target: "120" }]);
   });
 
+  test("who is busy at once can be called again at once, and each time it is told", async () => {
+    const call = await talk();
+    let ordered = 0;
+    await page.route("**/orders", (route) => {
+      ordered += 1;
+      served.house.call(call, { emergency_failed: { target: "120", at: `2026-11-26T08:00:0${ordered}+08:00` } });
+      return route.fulfill({ status: 202, json: { audit: ordered } });
+    });
+    for (const time of [1, 2]) {
+      await page.keyboard.press("Shift+Digit3");
+      await page.waitForSelector('.toasts :text-matches("已呼叫 120，对方未受理")');
+      await expect.poll(() => ordered).toBe(time);
+      await page.evaluate(() => {
+        const now = Date.now;
+        Date.now = () => now() + 2_000;
+      });
+    }
+    await page.unroute("**/orders");
+  });
+
   test("in an emergency it is told how to leave it, and what only fails is not offered", async () => {
     const call = await talk();
     await page.keyboard.press("Shift+Digit1");
@@ -473,7 +493,7 @@ describe("what is known of a caller", () => {
   test("how often they called, and what could not be read is not told as nothing", async () => {
     const call = await talk();
     await page.waitForSelector(`[data-call="${call}"] .history li`);
-    expect(await page.textContent('[data-field="visits"]')).toBe("来过 3 次以上");
+    expect(await page.textContent('[data-field="visits"]')).toBe("联系过 3 次以上");
     served.house.over(call);
     await page.route("**/caller", (route) => route.abort());
     await ready();

@@ -300,7 +300,7 @@ export const en: Dictionary = {
     historyHidden: "The number is withheld: nothing is known",
     historyUnknown: "Could not be read",
     visits: (before) =>
-      before === 0 ? "First call" : before < 3 ? `Call no. ${before + 1}` : "Called 3 times or more",
+      before === 0 ? "First contact" : before < 3 ? `Contact no. ${before + 1}` : "3 contacts or more before",
     pressed: (keys) => `Key ${keys}`,
     noChoice: "No key",
     lost: "Your phone was lost, the caller hears music; it is being brought back",

@@ -3,6 +3,7 @@
 import { effect, signal } from "@preact/signals";
 import { Problem, post, segment } from "../api";
 import { connection } from "../board";
+import { time } from "../format";
 import { words } from "../language";
 import { say } from "../parts/toast";
 import { said } from "../people";
@@ -10,7 +11,7 @@ import { ANSWERS, asked, call, desk, directory } from "./desk";
 
 /** Whoever presses the same key again within so long, in ms, meant it once. */
 const TWICE = 2_000;
-/** What the house has not told within so long, in ms, is over already: a line that was busy at once. */
+/** What the house has not told within so long, in ms, is over already. */
 const TOLD = 5_000;
 /** Whom an order that takes longer, in ms, may never reach. */
 const SLOW = 4_000;
@@ -23,8 +24,10 @@ interface Pressed {
   out: boolean;
   /** The house has not answered yet. */
   underway: boolean;
-  /** The board has shown them there, or gone. */
+  /** The board has shown them there, or gone, or that they did not take it. */
   told: boolean;
+  /** When those were called who had not taken it before. */
+  failed: string | null;
 }
 const pressed = signal<Pressed | null>(null);
 
@@ -32,6 +35,7 @@ const pressed = signal<Pressed | null>(null);
 export const emergencyName = (id: string) => directory.value.emergencies.find((target) => target.id === id)?.name || id;
 
 const there = () => call.value?.emergency?.target ?? null;
+const failedAt = () => call.value?.emergency_failed?.at ?? null;
 
 /** What was pressed last is still being done; where that takes long it is said once more whom to dial. */
 function repeats(of: string, target: string): boolean {
@@ -51,7 +55,7 @@ export function emergency(index: number): void {
   const of = call.value?.id;
   if (!target || !of || !desk.value.emergency || repeats(of, target.id)) return;
   const out = there() === target.id;
-  pressed.value = { call: of, target: target.id, at: Date.now(), out, underway: true, told: false };
+  pressed.value = { call: of, target: target.id, at: Date.now(), out, underway: true, told: false, failed: failedAt() };
   asked.value = { call: of, order: "hand_off" };
   void send(pressed.value);
 }
@@ -81,13 +85,17 @@ async function send(press: Pressed): Promise<void> {
   }
 }
 
-/** That they were taken out is said. */
+/** That they were taken out is said, and that they were busy at once: nothing else tells that they were called again. */
 export function watchEmergency(): void {
   effect(() => {
     const last = pressed.value;
     if (!last || last.told || call.value?.id !== last.call) return;
-    if ((there() === last.target) === last.out) return;
+    const at = failedAt();
+    const failed = !last.out && there() === null && at !== last.failed ? at : null;
+    if (!failed && (there() === last.target) === last.out) return;
     pressed.value = { ...last, told: true };
-    if (last.out) say(words.peek().operator.emergencyTakenOut(emergencyName(last.target)));
+    const t = words.peek().operator;
+    if (last.out) say(t.emergencyTakenOut(emergencyName(last.target)));
+    else if (failed) say(t.emergencyFailed(emergencyName(last.target), time(failed)), true);
   });
 }
