@@ -39,7 +39,7 @@ fn after_a_kill_every_call_has_one_record_and_everybody_is_as_they_were() {
     waiting.wait("answered");
     let mut greeted = Softphone::call(&house, "12345", &["--for", "60s"]);
     greeted.wait("answered");
-    std::thread::sleep(Duration::from_millis(2000));
+    std::thread::sleep(Duration::from_millis(3000));
     house.kill();
     // Nobody waits or talks in a house that is not there: it is counted as it will be when it is open again.
     let (while_away, told) = (counted(&house), statistics(&house, "house", "text"));
