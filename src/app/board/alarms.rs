@@ -187,7 +187,7 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         let text = format!("系统重启中断了 {count} 个与紧急电话（{services}）有关的通话，请在记录中查找并回拨");
         let of = if count == 1 { "a call" } else { "calls" };
         let text_en = format!(
-            "a restart cut off {of} for which {services} had been called ({count}): find it in the records, and call back"
+            "a restart cut off {of} for which {services} had been called ({count}): see the records, and call back"
         );
         raise("emergency_cut_off", None, text, text_en);
     }
