@@ -133,7 +133,9 @@ fn a_crash_cuts_a_talk_at_one_moment_and_who_waits_is_missed_at_one_moment_where
     let talking = call(&house, "60s");
     house.wait_log_lines(1, "connected");
     let waiting = call(&house, "60s");
-    let board = mei.wait_board("one waits, and their time is not up", |board| board["today"]["waiting"] == 1);
+    let board = mei.wait_board("one talks and one waits, and their time is not up", |board| {
+        board["today"]["waiting"] == 1 && board["today"]["talking"] == 1
+    });
     assert_eq!(rates(&house, &board), [json!(1.0), json!(1.0)], "{:#}", board["today"]);
     let board = mei.wait_board("their time is up", |board| board["today"]["ledger"] != json!({}));
     assert_eq!(board["today"]["waiting"], 1, "{:#}", board["today"]);

@@ -298,7 +298,8 @@ export const zh = {
     historyNone: "以前没有来过电",
     historyHidden: "未显示号码，查不到以前的联系",
     historyUnknown: "没有读到，请看话单",
-    visits: (before: number) => (before === 0 ? "首次联系" : before < 3 ? `第 ${before + 1} 次联系` : "联系过 3 次以上"),
+    visits: (before: number) =>
+      before === 0 ? "首次联系" : before < 3 ? `第 ${before + 1} 次联系` : "联系过 3 次以上",
     pressed: (keys: string) => `按 ${keys}`,
     noChoice: "未按键",
     lost: "您的电话断了，市民在听音乐；正在接回",
