@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::house::{House, free_port};
+use crate::house::House;
+use crate::ports::free_port;
 use crate::web::{Browser, open, token};
 
 /// As `scripts/setup test` installs it, beside what is built.

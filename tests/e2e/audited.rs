@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::house::{free_port, hotline};
+use crate::house::hotline;
+use crate::ports::free_port;
 use crate::web::{Browser, open};
 
 #[test]

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::house::{DESK_PHONE, Files, House, free_port};
+use crate::house::{DESK_PHONE, Files, House};
 use crate::peers::Sipp;
+use crate::ports::free_port;
 
 /// A house whose only ready operator sits at a desk phone at `port`.
 fn desk(port: u16) -> Files {

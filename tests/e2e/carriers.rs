@@ -8,8 +8,9 @@ use hickory_resolver::proto::rr::rdata::{A, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use serde_json::Value;
 
-use crate::house::{Files, House, PATIENCE, free_port, hotline};
+use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Sipp;
+use crate::ports::free_port;
 use crate::streams::gauge;
 
 /// `hotline trunks`, a value for each.

@@ -6,8 +6,9 @@ use std::time::Instant;
 use hotline::sip::message::{Message, Request, Response, read};
 use serde_json::Value;
 
-use crate::house::{DESK_PHONE, Files, House, PATIENCE, free_port};
+use crate::house::{DESK_PHONE, Files, House, PATIENCE};
 use crate::peers::{Baresip, Sipp, Softphone};
+use crate::ports::free_port;
 
 /// A desk phone by hand, at the address that the files name.
 struct Desk {

@@ -1,7 +1,8 @@
 //! Exchanges with carriers and desk phones, each a scenario of sipp's.
 
-use crate::house::{Files, House, free_port};
+use crate::house::{Files, House};
 use crate::peers::Sipp;
+use crate::ports::free_port;
 
 #[test]
 fn why_a_carrier_hung_up_is_in_the_record_and_a_carrier_is_told_why_the_house_does() {

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::house::{Files, House, free_port, hotline};
+use crate::house::{Files, House, hotline};
 use crate::peers::{Sipp, Softphone};
+use crate::ports::free_port;
 
 /// Runs a command on the house's data; its standard output, and whether it ended with 0.
 pub fn ask(house: &House, args: &[&str]) -> (String, bool) {

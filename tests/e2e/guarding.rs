@@ -8,8 +8,9 @@ use hotline::sip::digest;
 use hotline::sip::message::{Message, Method, Response, read};
 
 use crate::client::{Client, SDP, TYPE};
-use crate::house::{Files, House, free_port};
+use crate::house::{Files, House};
 use crate::peers::Softphone;
+use crate::ports::free_port;
 
 /// An answer that does not come within this does not come.
 const SILENCE: Duration = Duration::from_millis(400);

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::ports;
 
 /// Nothing that is waited for may take longer on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(45);
@@ -44,7 +44,7 @@ impl Files {
                 "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n\
                  [[trunk]]\nid = \"test\"\nfrom = [\"127.0.0.1\"]\n\
                  [media]\nports = \"{}\"\nprompts = \"{}\"\nworkers = 1\n[house]\ndrain = \"5s\"\n",
-                rtp_range(),
+                format_args!("{}-{}", ports::of_sound().start(), ports::of_sound().end()),
                 prompts.display()
             ),
             menu: "[[number]]\nnumber = \"12345\"\nmenu = \"welcome\"\n\
@@ -66,12 +66,6 @@ impl Files {
             schedules: String::new(),
         }
     }
-}
-
-/// A stretch of RTP ports of this test's own, as far as that can be had; taken ports are passed over.
-fn rtp_range() -> String {
-    let first = 20_000 + (std::process::id() % 100) * 96;
-    format!("{first}-{}", first + 95)
 }
 
 /// A running hotline.
@@ -338,23 +332,4 @@ fn start_as(
 fn port_of(places: &str, kind: &str) -> Option<u16> {
     let mut all = places.split([' ', ',']);
     all.find_map(|place| place.strip_prefix(kind)?.strip_prefix(":127.0.0.1:")?.parse().ok())
-}
-
-/// A UDP port that was free a moment ago.
-pub fn free_port() -> u16 {
-    /// Each test is a process, and has ports of its own below those that the system gives out: between looking
-    /// and using nobody else takes them. Four apart, for phones that take the next ones for sound.
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    const EACH: u32 = 64;
-    let own = 10_000 + std::process::id() % 150 * EACH;
-    for _ in 0..EACH {
-        let port = (own + NEXT.fetch_add(4, Ordering::Relaxed) % EACH) as u16;
-        let is_free = |port| {
-            UdpSocket::bind(("127.0.0.1", port)).is_ok() && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
-        };
-        if (port..port + 3).all(is_free) {
-            return port;
-        }
-    }
-    panic!("no port from {own} to {} is free", own + EACH)
 }

@@ -11,8 +11,9 @@ use hotline::sip::message::{Message, Method, read};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::carriers::trunks;
-use crate::house::{Files, House, PATIENCE, free_port};
+use crate::house::{Files, House, PATIENCE};
 use crate::peers::{Baresip, Sipp, Softphone};
+use crate::ports::free_port;
 use crate::sound::Heard;
 use crate::tls::make_certificate;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::house::{Files, House, free_port};
+use crate::house::{Files, House};
 use crate::peers::{Sipp, Softphone};
+use crate::ports::free_port;
 use crate::sound::{Heard, write_tone};
 
 /// The other phones are to be silent 200 ms after the first was answered; a machine that runs other tests besides

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::house::{Files, House, free_port};
+use crate::house::{Files, House};
 use crate::peers::Sipp;
+use crate::ports::free_port;
 
 /// A relay that loses its share of what goes through it, in either direction.
 struct Lossy {

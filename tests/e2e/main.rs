@@ -34,6 +34,7 @@ mod operators;
 mod orders;
 mod page_phones;
 mod peers;
+mod ports;
 mod program;
 mod prompts;
 mod races;

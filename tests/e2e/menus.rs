@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::house::{Files, House, free_port};
+use crate::house::{Files, House};
 use crate::peers::{Sipp, Softphone};
+use crate::ports::free_port;
 use crate::sound::write_tone;
 
 /// A program that answers each question with this after a while; the questions come out of the receiver.

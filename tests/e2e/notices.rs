@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::house::{House, PATIENCE, free_port};
+use crate::house::{House, PATIENCE};
+use crate::ports::free_port;
 use crate::web::{Browser, open};
 
 /// The texts on the board of whoever signs in now.

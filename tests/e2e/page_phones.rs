@@ -137,7 +137,7 @@ impl Phone {
 }
 
 fn open() -> House {
-    let mut files = Files::new(Some(crate::house::free_port()));
+    let mut files = Files::new(Some(crate::ports::free_port()));
     files.hotline += "[web]\nsign_in_tries = 1000\n";
     // She leads them, and has no seat of her own.
     files.operators += "[[operator]]\nid = \"1004\"\nname = \"Vera\"\nskills = { mandarin = 5 }\nsupervisor = true\n";

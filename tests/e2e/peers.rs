@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::house::{House, PATIENCE, free_port, hotline};
+use crate::house::{House, PATIENCE, hotline};
+use crate::ports::{free_port, free_ports};
 
 /// One run of a sipp scenario from `tests/sipp/`.
 pub struct Sipp {
@@ -177,6 +178,9 @@ impl Drop for Softphone {
     }
 }
 
+/// For what one baresip hears and says: four calls, two ports each, found by trying.
+const SOUND_PORTS: u16 = 20;
+
 /// A baresip that registers, answers by itself, says a tone and writes down what it hears.
 pub struct Baresip {
     child: Child,
@@ -227,7 +231,7 @@ impl Baresip {
 
     fn start(account: &str, more: &str, tone_hz: u32) -> Baresip {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let (sip, rtp, control) = (free_port(), free_port() & !1, free_port());
+        let (sip, rtp, control) = (free_port(), free_ports(SOUND_PORTS), free_port());
         // It reads files at the rate of its codec alone. Without G.722, whoever names no codecs offers G.711.
         let (form, wideband) = match account {
             _ if account.contains("g722") => ((16_000, 1), "module g722.so\n"),
@@ -245,7 +249,7 @@ impl Baresip {
              module sndfile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {0}\n",
             dir.path().display(),
-            rtp + 20
+            rtp + SOUND_PORTS - 1
         );
         fs::write(dir.path().join("config"), config + more + wideband).expect("writes");
         fs::write(dir.path().join("accounts"), format!("{account}\n")).expect("writes");

@@ -118,7 +118,7 @@ fn a_reader_who_has_seen_enough_is_no_fault() {
 
 #[test]
 fn a_softphone_says_at_once_why_it_cannot_call() {
-    let nobody = crate::house::free_port();
+    let nobody = crate::ports::free_port();
     let cases = [
         (vec!["call".into(), format!("sip:12345@localhost:{nobody}")], "nothing listens at 127.0.0.1"),
         (vec!["call".into(), format!("sip:12345@127.0.0.1:{nobody};transport=tcp")], "is `hotline serve` running?"),

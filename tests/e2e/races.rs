@@ -98,7 +98,7 @@ fn a_request_that_comes_by_two_ways_is_refused_once() {
 
 #[test]
 fn nothing_of_one_leg_is_told_to_the_other() {
-    let port = crate::house::free_port();
+    let port = crate::ports::free_port();
     let house = House::open(&Files::new(Some(port)));
     let phone = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
     phone.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

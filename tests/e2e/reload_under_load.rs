@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::house::{Files, House, free_port, hotline, write_files};
+use crate::house::{Files, House, hotline, write_files};
 use crate::peers::Sipp;
+use crate::ports::free_port;
 
 const CALLS: usize = 200;
 const OPERATORS: usize = 60;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::house::{Files, House, PATIENCE, free_port, hotline};
+use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::{Sipp, Softphone};
+use crate::ports::free_port;
 use crate::talks::near;
 use crate::web::{Browser, set_password};
 

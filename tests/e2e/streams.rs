@@ -10,7 +10,8 @@ use socket2::{Domain, Socket, Type};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-use crate::house::{House, PATIENCE, free_port};
+use crate::house::{House, PATIENCE};
+use crate::ports::free_port;
 use crate::web::{Browser, open};
 
 /// Readers of each kind.

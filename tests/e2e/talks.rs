@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::house::{Files, House, free_port};
+use crate::house::{Files, House};
 use crate::peers::{Sipp, Softphone};
+use crate::ports::free_port;
 use crate::sound::{Heard, write_tone};
 
 fn text<'a>(record: &'a Value, key: &str) -> &'a str {

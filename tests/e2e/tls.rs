@@ -17,8 +17,9 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::browsers::run;
-use crate::house::{Files, House, PATIENCE, free_port};
+use crate::house::{Files, House, PATIENCE};
 use crate::peers::{Baresip, Softphone};
+use crate::ports::free_port;
 use crate::sound::Heard;
 
 /// A certificate for 127.0.0.1 and its key in this folder, its own issuer.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::house::{Files, House, PATIENCE, free_port, hotline};
+use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Sipp;
+use crate::ports::free_port;
 
 pub const PASSWORD: &str = "correct horse";
 

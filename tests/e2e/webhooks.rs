@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::house::{Files, House, PATIENCE, free_port};
+use crate::house::{Files, House, PATIENCE};
 use crate::orders;
 use crate::peers::{Sipp, Softphone};
+use crate::ports::free_port;
 use crate::web::Browser;
 
 const SECRET: &str = "a secret of sixteen";
