@@ -41,7 +41,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 const COMFORT_NOISE: u8 = 13;
 
 /// Silence comes at the pace of sound for so long, so that the way is open though some of it is lost …
-const FILL_WHOLLY: Duration = Duration::from_millis(500);
+const FILL_WHOLLY: Duration = Duration::from_millis(100);
 /// … and then a packet at a time, as RFC 6263 §4.6 keeps a way open, but as often as phones look for sound.
 const FILL_EVERY: Duration = Duration::from_secs(1);
 

@@ -6,6 +6,7 @@ mod pages;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -40,6 +41,9 @@ use pages::Pages;
 const SETTLE_LIMIT: usize = 200_000;
 /// Messages taken from the sockets before the other sources get their turn.
 const BATCH: usize = 128;
+/// Inputs that come so close behind each other are left to gather: a waking costs as much as an input does, and what
+/// the house says within it nobody waits for. A lone call waits for nothing.
+const GATHER: Duration = Duration::from_millis(5);
 /// While calls are open, so often is it written down that the house was alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Without calls: so exactly is it known after a power cut until when operators were there.
@@ -127,6 +131,9 @@ pub struct Switchboard {
     heartbeat: Moment,
     checkpoint_at: u64,
     healthy: bool,
+    /// When it last woke, and whether it had slept for less than twice [`GATHER`] then.
+    woke: Moment,
+    hurried: bool,
 }
 
 /// Everything the switchboard is made of.
@@ -207,6 +214,8 @@ impl Switchboard {
             heartbeat: Moment::default(),
             checkpoint_at: 0,
             healthy: true,
+            woke: Moment::default(),
+            hurried: false,
         }
     }
 
@@ -255,7 +264,27 @@ impl Switchboard {
         self.media.stop();
     }
 
+    /// The next input. Sleeps when there is none; where the last ones came close behind each other, for a while that
+    /// nothing cuts short.
     async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
+        let ready = {
+            let mut next = std::pin::pin!(self.next(inlets));
+            std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await
+        };
+        if let Poll::Ready(woken) = ready {
+            return woken;
+        }
+        if self.hurried {
+            std::thread::sleep(GATHER);
+        }
+        let woken = self.next(inlets).await;
+        let now = self.clock.now();
+        self.hurried = now.since(self.woke) < 2 * GATHER;
+        self.woke = now;
+        woken
+    }
+
+    async fn next(&mut self, inlets: &mut Inlets) -> Woken {
         let timer = self.next_deadline().map(|at| self.clock.instant(at));
         tokio::select! {
             arrival = self.sockets.next() => Woken::Network(arrival),

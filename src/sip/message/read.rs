@@ -3,7 +3,7 @@
 //! Lines end with CRLF or LF; a lone CR inside a value becomes a space, so that it can never become a
 //! line of its own in a message of ours.
 
-use super::headers::{Headers, canonical};
+use super::headers::{Headers, Name, canonical};
 use super::{Message, Method, Request, Response, Uri, reason_phrase};
 
 /// Written in capitals, read without regard to case, RFC 3261 §7.1.
@@ -79,7 +79,7 @@ pub(super) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 pub(super) fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers, Option<String>) {
     let mut headers = Headers::default();
     let mut fault = None;
-    let mut open: Option<(String, String)> = None;
+    let mut open: Option<(Name, String)> = None;
     for line in lines {
         if line.starts_with([' ', '\t']) {
             // RFC 3261 §7.3.1: a folded line goes on with one space.
@@ -100,7 +100,7 @@ pub(super) fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers
         }
         match line.split_once(':') {
             Some((name, value)) if is_name(name.trim_end()) => {
-                open = Some((name.trim_end().to_string(), value.trim().to_string()));
+                open = Some((canonical(name.trim_end()), value.trim().to_string()));
             }
             _ => _ = fault.get_or_insert_with(|| "a line is no header".to_string()),
         }
@@ -122,17 +122,18 @@ pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
 
-fn close(headers: &mut Headers, open: Option<(String, String)>, fault: &mut Option<String>) {
+fn close(headers: &mut Headers, open: Option<(Name, String)>, fault: &mut Option<String>) {
     let Some((name, mut value)) = open else { return };
     if value.len() > MAX_VALUE {
         fault.get_or_insert_with(|| format!("{name} has more than 8,192 bytes"));
         return;
     }
     // They are written as spaces, so they are read as spaces.
-    if value.contains(|c: char| c.is_control()) {
+    let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !plain && value.contains(|c: char| c.is_control()) {
         value = value.replace(|c: char| c.is_control(), " ");
     }
-    headers.push_read(canonical(&name), value);
+    headers.push_read(name, value);
 }
 
 fn read_response(rest: &str, headers: Headers, body: &[u8]) -> Result<Message, Malformed> {

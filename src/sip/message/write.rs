@@ -37,7 +37,9 @@ impl Response {
 fn finish(mut out: Vec<u8>, headers: &Headers, body: &[u8]) -> Vec<u8> {
     for (name, value) in headers.iter() {
         if !name.eq_ignore_ascii_case("Content-Length") {
-            let _ = write!(out, "{}: {}\r\n", one_line(name), one_line(value));
+            for part in [&one_line(name), ": ", &one_line(value), "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
         }
     }
     let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
@@ -47,5 +49,6 @@ fn finish(mut out: Vec<u8>, headers: &Headers, body: &[u8]) -> Vec<u8> {
 
 /// Line breaks and NUL would let a value of one leg write headers of another: they become spaces.
 fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains(['\r', '\n', '\0']) { text.replace(['\r', '\n', '\0'], " ").into() } else { text.into() }
+    let breaks = text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'));
+    if breaks { text.replace(['\r', '\n', '\0'], " ").into() } else { text.into() }
 }
