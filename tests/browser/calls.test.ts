@@ -369,6 +369,7 @@ test("a supervisor who takes over sees with whom she talks, holds, mutes and han
   await bar.locator('[data-field="own"]:has-text("138 1234 0000")').waitFor({ timeout: 15_000 });
   await bar.locator('[data-field="own"]:has-text("citizen"):has-text("The caller hears you.")').waitFor();
   await waitState(anna, "wrap_up");
+  await anna.waitForSelector('[data-field="went"]:text-is("Taken over by Clara")');
   const mine = clara.locator('tr[data-operator="1003"]');
   await mine.locator('.chip[data-state="talking"]').waitFor({ timeout: 15_000 });
   expect(await mine.getByRole("button").count()).toBe(0);

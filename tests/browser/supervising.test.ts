@@ -247,6 +247,10 @@ describe("the supervisor's page", () => {
     served.house.tell("alarm", { id: "x", kind: "nobody", queue: "english", since: new Date().toISOString(), text: "无人可接英语", text_en: "nobody for english" });
     await page.waitForSelector('[data-panel="alarms"]:has-text("无人可接英语")');
     await expect.poll(() => page.title()).toContain("▲2");
+    served.house.tell("alarm", { id: "closing", kind: "closing", queue: null, since: new Date().toISOString(), text: "热线即将停止运行", text_en: "closing" });
+    await page.waitForSelector('[data-bar="closing"]:text-is("热线即将停止运行")');
+    served.house.tell("alarm_over", { id: "closing" });
+    await page.waitForSelector('[data-bar="closing"]', { state: "detached" });
     served.house.tell("alarm_over", { id: "x" });
     await page.waitForSelector('[data-panel="alarms"]:has-text("无人可接英语")', { state: "detached" });
   });

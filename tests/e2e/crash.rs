@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Softphone;
+use crate::web::{Browser, set_password};
 
 fn statistics(house: &House, by: &str, format: &str) -> String {
     let mut command = hotline();
@@ -107,7 +108,7 @@ fn who_was_ready_in_a_quiet_hour_was_so_until_the_house_closed_and_not_while_it_
         let text = statistics(house, "operator", "json");
         let told = text.lines().find_map(|line| {
             let row: Value = serde_json::from_str(line).expect("a line of JSON");
-            (row["of"] == "1001").then(|| row["presence"]["ready"]["secs"].as_u64().expect("seconds"))
+            (row["of"] == "1001").then(|| row["presence"]["ready_ms"].as_u64().expect("milliseconds") / 1000)
         });
         told.unwrap_or_default()
     };
@@ -128,11 +129,17 @@ fn who_was_ready_in_a_quiet_hour_was_so_until_the_house_closed_and_not_while_it_
 #[test]
 fn a_drain_that_takes_too_long_ends_the_calls_properly() {
     let mut files = Files::new(None);
-    files.hotline = files.hotline.replace("drain = \"5s\"", "drain = \"1s\"");
+    files.hotline += "[[web.person]]\nid = \"mei\"\nroles = [\"supervisor\"]\n";
     let mut house = House::open(&files);
+    set_password(&house, "mei");
+    let mei = Browser::signed_in(&house, "mei");
     let mut running = Softphone::call(&house, "12346", &["--for", "60s"]);
     running.wait("answered");
     house.signal("TERM");
+    mei.wait_board("everybody is told until when they may talk", |board| {
+        let alarms = board["alarms"].as_array().into_iter().flatten();
+        alarms.clone().any(|alarm| alarm["kind"] == "closing" && alarm["text_en"].to_string().contains("until"))
+    });
     running.wait("the other side hung up");
     assert!(house.wait_end().success());
     let record = &house.wait_records(1)[0];

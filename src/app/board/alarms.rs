@@ -139,6 +139,15 @@ fn emergency_in_vain(seen: &Seen) -> Option<(String, String)> {
     })
 }
 
+/// In Chinese and in English. `until`: as the API has it.
+fn closing(until: &str) -> (String, String) {
+    let clock = until.get(11..19).unwrap_or(until);
+    (
+        format!("热线即将停止运行：不再接入新来电，正在进行的通话最晚到 {clock}"),
+        format!("the hotline is about to close: no new calls come, and calls may go on until {clock}"),
+    )
+}
+
 pub(super) fn see_to(keeper: &Keeper, now: Moment) {
     let at = keeper.time(now);
     let mut due: BTreeMap<String, Alarm> = BTreeMap::new();
@@ -148,6 +157,10 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         let alarm = Alarm { id: id.clone(), kind, queue, since: at.clone(), text, text_en };
         due.insert(id, alarm);
     };
+    if let Some(until) = keeper.draining {
+        let (zh, en) = closing(&keeper.time(until));
+        raise("closing", None, zh, en);
+    }
     let goal = f64::from(keeper.house.web.goal);
     let (decided, level) = keeper.day.recent(now, None);
     if level.is_some_and(|level| level * 100.0 < goal) && decided >= ENOUGH {

@@ -85,6 +85,8 @@ pub struct Keeper {
     pub(super) recording_fault: Option<String>,
     /// How the trunks stand.
     pub(super) trunks: Vec<TrunkView>,
+    /// Until when calls may go on, when the house is about to close.
+    pub(super) draining: Option<Moment>,
     /// Calls with an emergency service that ended with the process before.
     pub(super) cut_emergencies: Vec<Record>,
 }
@@ -129,6 +131,7 @@ impl Keeper {
             one_way: VecDeque::new(),
             recording_fault: None,
             trunks: Vec::new(),
+            draining: None,
             cut_emergencies: Vec::new(),
         };
         let end = End(keeper.health.clone());
@@ -304,10 +307,11 @@ impl Keeper {
         }
         self.mind_the_date(now);
         let health = match (draining, healthy) {
-            (true, _) => Err("the hotline is closing: new calls are refused".to_string()),
-            (false, false) => Err("the disk takes no records".to_string()),
-            (false, true) => Ok(()),
+            (Some(_), _) => Err("the hotline is closing: new calls are refused".to_string()),
+            (None, false) => Err("the disk takes no records".to_string()),
+            (None, true) => Ok(()),
         };
+        self.draining = draining;
         self.health.store(Arc::new(health));
         meters::count_strangers(guard);
         meters::measure_trunks(&trunks);

@@ -23,7 +23,8 @@ pub struct Look {
     pub trunks: Vec<TrunkView>,
     pub backlog: usize,
     pub healthy: bool,
-    pub draining: bool,
+    /// Until when calls may go on, when the house is about to close.
+    pub draining: Option<Moment>,
     pub guard: guard::Counts,
     /// Everything, because the board just began or missed something.
     pub whole: Option<Whole>,
@@ -107,7 +108,7 @@ impl Switchboard {
             trunks: self.sip.trunks(),
             backlog: self.store.backlog(),
             healthy: self.store.is_healthy(),
-            draining: self.is_draining(),
+            draining: self.draining(),
             guard: self.sip.counts().guard,
             whole,
         }

@@ -474,9 +474,9 @@ impl Switchboard {
         }
     }
 
-    /// New calls are refused.
-    pub fn is_draining(&self) -> bool {
-        self.draining.is_some()
+    /// New calls are refused, and running ones may go on until then.
+    pub fn draining(&self) -> Option<Moment> {
+        self.draining
     }
 
     fn is_drained(&self, now: Moment) -> bool {

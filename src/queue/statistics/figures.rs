@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::ids::Reason;
 use crate::queue::words::LateCause;
@@ -35,12 +35,17 @@ pub struct Contacts {
     pub undecided: u64,
 
     /// Sum of the waits of the answered.
+    #[serde(rename = "wait_ms", serialize_with = "millis")]
     pub wait: Duration,
     /// Of all who were offered, whether answered, gone or waiting still, but for those who were moved or took a
     /// callback.
+    #[serde(rename = "longest_wait_ms", serialize_with = "millis")]
     pub longest_wait: Duration,
+    #[serde(rename = "talk_ms", serialize_with = "millis")]
     pub talk: Duration,
+    #[serde(rename = "hold_ms", serialize_with = "millis")]
     pub hold: Duration,
+    #[serde(rename = "wrap_up_ms", serialize_with = "millis")]
     pub wrap_up: Duration,
     /// Talks that are over.
     pub handled: u64,
@@ -53,6 +58,7 @@ pub struct Contacts {
     /// Answered contacts of which a wait was foreseen, the sum of |foreseen - actual|, and how many were answered
     /// within the foreseen 80th percentile.
     pub foreseen: u64,
+    #[serde(rename = "foreseen_error_ms", serialize_with = "millis")]
     pub foreseen_error: Duration,
     pub foreseen_within_p80: u64,
 
@@ -186,15 +192,33 @@ impl AddAssign<&Contacts> for Contacts {
     }
 }
 
+fn whole(time: &Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn millis<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(whole(time))
+}
+
+fn millis_each<S: Serializer>(times: &BTreeMap<Reason, Duration>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(times.iter().map(|(reason, time)| (reason, whole(time))))
+}
+
 /// How operators spent an interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Presence {
+    #[serde(rename = "ready_ms", serialize_with = "millis")]
     pub ready: Duration,
     /// Ringing, talking, holding, kept free for a callback.
+    #[serde(rename = "busy_ms", serialize_with = "millis")]
     pub busy: Duration,
+    #[serde(rename = "wrap_up_ms", serialize_with = "millis")]
     pub wrap_up: Duration,
+    #[serde(rename = "outbound_ms", serialize_with = "millis")]
     pub outbound: Duration,
+    #[serde(rename = "unreachable_ms", serialize_with = "millis")]
     pub unreachable: Duration,
+    #[serde(rename = "not_ready_ms", serialize_with = "millis_each")]
     pub not_ready: BTreeMap<Reason, Duration>,
 }
 

@@ -311,6 +311,7 @@ export const en: Dictionary = {
     linkLost: "Your phone lost its connection: the caller hears music until it is back.",
     justEnded: "Just ended",
     went: { on: "Goes on elsewhere", cut: "Cut by a restart" },
+    taken: (who) => `Taken over by ${who}`,
     noCall: "No call",
     noCallHint: "When a call comes: number, language, choices and last contacts are here.",
     todayTitle: "My day",

@@ -310,6 +310,7 @@ export const zh = {
     linkLost: "您的电话断线：市民在听音乐，直到重连。",
     justEnded: "刚结束",
     went: { on: "在别处继续", cut: "因系统重启中断" },
+    taken: (who: string) => `已由 ${who} 接管`,
     noCall: "没有通话",
     noCallHint: "来电时这里显示号码、语言、选择和最近的联系。",
     todayTitle: "我的今日",

@@ -7,7 +7,7 @@ import { callerOf } from "../caller";
 import { clock, number, time, when } from "../format";
 import { type Act, KEYS, label } from "../keys";
 import { called, open, words } from "../language";
-import { cameBack, consulted, isHeard, partOf } from "../operators";
+import { cameBack, consulted, isHeard, nameOf, partOf } from "../operators";
 import { Since } from "../parts/time";
 import type { CallNow, Emergency, Note as NoteOf, Stage } from "../words";
 import { Actions, type Window_ } from "./actions";
@@ -35,6 +35,7 @@ import {
   readContacts,
   readNote,
   turnTo,
+  type Went,
   wrapsUp,
   writeNote,
   writing,
@@ -279,6 +280,12 @@ function Note() {
   );
 }
 
+function wentSaid(went: Went): string {
+  const t = words.value.operator;
+  if (went === null) return t.justEnded;
+  return typeof went === "string" ? t.went[went] : t.taken(nameOf(went.taken));
+}
+
 /** Nobody is on the line any more: whose talk it was. */
 function Ended({ of }: { of: Last }) {
   const t = words.value;
@@ -290,7 +297,7 @@ function Ended({ of }: { of: Last }) {
         <p class="caller grow">{number(of.from, t.common.noNumber)}</p>
         {known && (
           <span class="chip" data-state="wrap_up" data-field="went">
-            {known.went ? t.operator.went[known.went] : t.operator.justEnded}
+            {wentSaid(known.went)}
           </span>
         )}
         <span class="soft">{queueName(of.queue)}</span>

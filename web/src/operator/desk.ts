@@ -327,8 +327,18 @@ let unsavedSince: number | null = null;
 /** What I noted on a call before, and what others did. */
 export const mineOf = (notes: Note[] | undefined) => notes?.find((note) => note.by === me.value?.id)?.text ?? "";
 export const othersOf = (notes: Note[] | undefined) => (notes ?? []).filter((note) => note.by !== me.value?.id);
-/** The talk that is over here: the notes of others, and whether it goes on with others, or was cut. */
-export const others = signal<{ of: string; notes: Note[]; went: "on" | "cut" | null } | null>(null);
+/** The talk that is over here: the notes of others, and what became of it. */
+export const others = signal<{ of: string; notes: Note[]; went: Went } | null>(null);
+
+/** It goes on with others, was cut, or a supervisor took it over. */
+export type Went = "on" | "cut" | { taken: string } | null;
+
+function wentOf(record: CallRecord | undefined, on: boolean): Went {
+  const transfers = (record?.transfers ?? []) as { kind?: string; by?: string; operator?: string }[];
+  const mine = transfers.findLast((one) => one.by === me.value?.id);
+  if (mine?.kind === "taken_over" && mine.operator) return { taken: mine.operator };
+  return record?.outcome === "system_restart" ? "cut" : on ? "on" : null;
+}
 
 /** What is not saved yet of calls whose note is no longer shown. */
 const former = new Map<string, string>();
@@ -365,8 +375,7 @@ export async function readNote(of: string): Promise<void> {
   if (!writing.peek()) beginNote(of, mineOf(found.record?.notes));
   // What goes on is looked at again.
   const tell = ({ record, goes_on: on }: NonNullable<typeof found>, after: number) => {
-    const went = record?.outcome === "system_restart" ? "cut" : on ? "on" : null;
-    others.value = { of, notes: othersOf(record?.notes), went };
+    others.value = { of, notes: othersOf(record?.notes), went: wentOf(record, on === true) };
     if (!on) return;
     again(async () => {
       const later = await read();

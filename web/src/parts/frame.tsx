@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { connection, standing } from "../board";
+import { alarms, connection, standing } from "../board";
 import { now } from "../clock";
 import { clock, time } from "../format";
 import { language, speak, words } from "../language";
@@ -77,11 +77,23 @@ export function ConnectionBar() {
   );
 }
 
+/** That the house is about to close everybody is told who works in it. */
+function Closing() {
+  const alarm = alarms.value.get("closing");
+  if (!alarm) return null;
+  return (
+    <p class="bar" data-state="warning" data-bar="closing">
+      {language.value === "en" ? (alarm.text_en ?? alarm.text) : alarm.text}
+    </p>
+  );
+}
+
 export function Notices() {
   const t = words.value;
   const more = standing.value.length - NOTICES;
   return (
     <div role="log" aria-live="polite" aria-label={t.supervisor.notice}>
+      <Closing />
       {standing.value.slice(0, NOTICES).map((notice) => (
         <p key={notice.id} class="bar" data-state={notice.level} data-bar="notice">
           <strong>{t.supervisor.level_[notice.level]}</strong>
