@@ -131,6 +131,17 @@ export function when(
   return named ? `${named} ${time(moment)}` : dateTime(moment).slice(0, 16);
 }
 
+/** A moment that comes: today its time alone, else with its day. */
+export function coming(
+  moment: string | null | undefined,
+  t: { today: string; yesterday: string; tomorrow: string },
+  now = new Date(),
+): string {
+  const date = new Date(moment ?? "");
+  const isToday = !Number.isNaN(date.getTime()) && today(date) === today(now);
+  return isToday ? time(moment) : when(moment, t, now);
+}
+
 /** A caller's number in groups that can be read aloud: 138 1234 5678, 010 6512 3456. */
 export function number(text: string | null | undefined, unknown = "–"): string {
   if (!text) return unknown;

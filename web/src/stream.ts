@@ -119,6 +119,7 @@ export function follow(listener: Listener): { close(): void; again(): void } {
   let tries = 0;
   let resetAt = 0;
   let lostAt: number | null = null;
+  let heardAt = Date.now();
   let over = false;
   let stop = new AbortController();
   let wake = () => {};
@@ -131,7 +132,16 @@ export function follow(listener: Listener): { close(): void; again(): void } {
   async function once(): Promise<void> {
     if (offset === null) offset = await listener.begin();
     stop = new AbortController();
-    let silence = setTimeout(() => stop.abort(), SILENCE);
+    // Whoever says nothing was lost when they said something last.
+    const frozen = () => {
+      lostAt ??= heardAt;
+      stop.abort();
+    };
+    const listen = () => {
+      heardAt = Date.now();
+      return setTimeout(frozen, SILENCE);
+    };
+    let silence = listen();
     try {
       const response = await fetch(`${api}/events?after=${encodeURIComponent(offset)}`, {
         headers: { Accept: "text/event-stream", "Last-Event-ID": offset },
@@ -158,7 +168,7 @@ export function follow(listener: Listener): { close(): void; again(): void } {
         const { done, value } = await body.read();
         if (done) return;
         clearTimeout(silence);
-        silence = setTimeout(() => stop.abort(), SILENCE);
+        silence = listen();
         for (const message of reader.take(value)) {
           const event = told(message);
           if (!event) continue;

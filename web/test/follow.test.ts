@@ -92,7 +92,7 @@ test("a network that is silent without being closed is noticed within ten second
       }),
     );
   const began = Date.now();
-  const lost: number[] = [];
+  const lost: number[][] = [];
   vi.stubGlobal("fetch", async (_: string, { signal }: RequestInit) => {
     const response = quiet();
     const body = response.body?.pipeThrough(new TransformStream(), { ...(signal ? { signal } : {}) });
@@ -101,13 +101,13 @@ test("a network that is silent without being closed is noticed within ten second
   const followed = follow({
     begin: async () => "e-0",
     told: () => {},
-    connection: (state) => state === "lost" && lost.push(Date.now() - began),
+    connection: (state, since) => state === "lost" && lost.push([Date.now() - began, (since ?? 0) - began]),
     signedOut: () => {},
   });
   await vi.advanceTimersByTimeAsync(27_000);
   followed.close();
   // The last sign of life came after 16 s.
-  expect(lost.map((ms) => Math.round(ms / 1_000))).toEqual([25]);
+  expect(lost.map((moments) => moments.map((ms) => Math.round(ms / 1_000)))).toEqual([[25, 16]]);
 });
 
 test("stops when the session is over", async () => {

@@ -4,6 +4,7 @@ import { laidOut, MINUTES } from "../src/day.ts";
 import {
   clock,
   comes,
+  coming,
   countdown,
   dateTime,
   dayAfter,
@@ -88,6 +89,10 @@ test("days are told as one speaks of them", () => {
   expect(at(2026, 10, 27, 0, 38)).toBe("tomorrow 00:38");
   expect(at(2026, 10, 28, 8, 5)).toBe("2026-11-28 08:05");
   expect([when(null, t, now), when("nonsense", t, now)]).toEqual(["–", "–"]);
+  const comes = (...parts: [number, number, number, number, number]) =>
+    coming(new Date(...parts).toISOString(), t, now);
+  expect([comes(2026, 10, 26, 23, 59), comes(2026, 10, 27, 0, 38)]).toEqual(["23:59", "tomorrow 00:38"]);
+  expect(coming("nonsense", t, now)).toBe("–");
 });
 
 test("times and days are those of the house, wherever the browser is", () => {

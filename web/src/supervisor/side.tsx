@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { alarms, queues, schedules, standing } from "../board";
-import { comes, time } from "../format";
+import { comes, coming } from "../format";
 import { language, open, words } from "../language";
 import { Since } from "../parts/time";
 import type { Level, ScheduleNow } from "../words";
@@ -95,7 +95,7 @@ export function Notices() {
               {notice.until && (
                 <span class="hint">
                   {" "}
-                  {t.until} {time(notice.until)}
+                  {t.until} {coming(notice.until, words.value.common)}
                 </span>
               )}
             </span>

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { queues } from "../board";
-import { comes, time } from "../format";
+import { comes, coming } from "../format";
 import { words } from "../language";
 import { Dialog } from "../parts/dialog";
 import { flip } from "./acts";
@@ -19,7 +19,8 @@ interface Switched {
 export function Hand({ of }: { of: Switched }) {
   const t = words.value.supervisor;
   if (of.switch !== "open" && of.switch !== "closed") return <span class="hint">{t.switched.auto}</span>;
-  const parts = [t.switched[of.switch], of.until ? `${t.until} ${time(of.until)}` : "", of.by ?? "", of.note ?? ""];
+  const until = of.until ? `${t.until} ${coming(of.until, words.value.common)}` : "";
+  const parts = [t.switched[of.switch], until, of.by ?? "", of.note ?? ""];
   return <span class="hint">{parts.filter((part) => part !== "").join(" · ")}</span>;
 }
 
