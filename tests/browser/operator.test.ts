@@ -198,6 +198,11 @@ describe("the keyboard alone", () => {
     await page.waitForSelector('[data-act="back"]:not([disabled])');
     served.house.call(call, { stage: "talking", consulting: null });
     await page.waitForSelector(`.toasts :text-is("${name} 没有接听：您已回到市民。")`);
+    served.house.turned.set(call, "busy");
+    served.house.call(call, { stage: "consulting", consulting });
+    await page.waitForSelector('[data-act="back"]:not([disabled])');
+    served.house.call(call, { stage: "talking", consulting: null });
+    await page.waitForSelector(`.toasts :text-is("${name} 占线：您已回到市民。")`);
     await consult();
     await page.waitForSelector('[data-act="threeWay"]:not([disabled])');
     served.house.call(call, { stage: "talking", consulting: null });
@@ -205,7 +210,7 @@ describe("the keyboard alone", () => {
     await consult();
     await page.keyboard.press("b");
     await page.waitForSelector('[data-act="consult"]:not([disabled])');
-    expect((await page.locator(".toasts").textContent())?.match(/回到市民/g)?.length ?? 0).toBeLessThanOrEqual(2);
+    expect((await page.locator(".toasts").textContent())?.match(/回到市民/g)?.length ?? 0).toBeLessThanOrEqual(3);
     await consult();
     served.house.over(call);
     await page.waitForSelector('.toasts :text-is("咨询已结束，市民也已不在您这里。")');

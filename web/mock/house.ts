@@ -47,6 +47,8 @@ export class House {
   figures = sample.figures();
   readonly records = sample.records();
   readonly notes = new Map<string, Note[]>();
+  /** How the last transfer or consultation of a call ended. */
+  readonly turned = new Map<string, string>();
   readonly phones = new Phones({
     answered: (call) => this.stage(call, "talking"),
     ended: (call, seat) => {
@@ -411,7 +413,15 @@ export class House {
           const { from, to, queue } = this.calls.get(id) ?? this.ended.get(id) ?? {};
           const open = this.calls.has(id) || this.elsewhere.has(id);
           const over = open ? {} : { ended_at: sample.ago(0), outcome: "answered" };
-          const record = { call_id: id, from, to, queue, notes: this.notes.get(id) ?? [], ...over };
+          const record = {
+            call_id: id,
+            from,
+            to,
+            queue,
+            notes: this.notes.get(id) ?? [],
+            transfers: this.turnedOf(id),
+            ...over,
+          };
           return [200, { now: this.calls.get(id) ?? null, goes_on: open, record }];
         }
         return [200, sample.explained()];
@@ -523,6 +533,11 @@ export class House {
     else if (what === "wrap-up/extend")
       this.operator(id, { ...now, until: new Date(Date.parse(now.until ?? "") + Number(body.ms)).toISOString() });
     return [200, {}];
+  }
+
+  private turnedOf(id: string) {
+    const outcome = this.turned.get(id);
+    return outcome ? [{ kind: "consult", outcome }] : [];
   }
 
   private moved(id: string, queue: string): Answer {

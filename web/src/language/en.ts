@@ -306,6 +306,7 @@ export const en: Dictionary = {
     lost: "Your phone was lost, the caller hears music; it is being brought back",
     cut: "The connection to the server is lost: whether the caller hears you is not known.",
     consultNot: (who) => `${who} did not take part: you are with the caller again.`,
+    consultWhyNot: (who, why) => `${who}: ${why}. You are with the caller again.`,
     consultOver: (who) => `${who} is not there any more: you are with the caller again.`,
     consultGone: "The consultation is over, and the caller is not with you any more.",
     linkLost: "Your phone lost its connection: the caller hears music until it is back.",

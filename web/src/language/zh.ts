@@ -305,6 +305,7 @@ export const zh = {
     lost: "您的电话断了，市民在听音乐；正在接回",
     cut: "与服务器的连接已断开：市民是否听得到您，暂不清楚。",
     consultNot: (who: string) => `${who} 没有接听：您已回到市民。`,
+    consultWhyNot: (who: string, why: string) => `${who} ${why}：您已回到市民。`,
     consultOver: (who: string) => `${who} 已退出：您已回到市民。`,
     consultGone: "咨询已结束，市民也已不在您这里。",
     linkLost: "您的电话断线：市民在听音乐，直到重连。",

@@ -2,6 +2,7 @@
 // consultation is over is said.
 
 import { effect } from "@preact/signals";
+import { get, segment } from "../api";
 import { calls } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
@@ -9,6 +10,7 @@ import { words } from "../language";
 import { consulted } from "../operators";
 import { watchPart } from "../part-over";
 import { say } from "../parts/toast";
+import type { CallRecord } from "../words";
 import { asked, call, desk, phone } from "./desk";
 
 let shown: Notification | null = null;
@@ -47,8 +49,19 @@ function watchConsultation(): void {
     if (ended === "return" || ended === "complete" || ended === "hang_up" || ended === "transfer") return;
     const t = words.peek().operator;
     if (!calls.peek().has(was.call)) say(t.consultGone, true);
-    else if (mine && id === was.call) say(was.talked ? t.consultOver(was.who) : t.consultNot(was.who), true);
+    else if (!mine || id !== was.call) return;
+    else if (was.talked) say(t.consultOver(was.who), true);
+    else void sayWhyNot(was.call, was.who);
   });
+}
+
+/** The record knows why nobody took part. */
+async function sayWhyNot(of: string, whom: string): Promise<void> {
+  const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
+  const transfers = (found?.record?.transfers ?? []) as { outcome?: string }[];
+  const { operator, returned } = words.peek();
+  const why = (returned.why as Record<string, string>)[transfers.at(-1)?.outcome ?? ""];
+  say(why ? operator.consultWhyNot(whom, why) : operator.consultNot(whom), true);
 }
 
 export function watch(): void {
