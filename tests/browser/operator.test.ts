@@ -496,8 +496,11 @@ describe("what is known of a caller", () => {
   });
 
   test("how often they called, and what could not be read is not told as nothing", async () => {
+    const [first, second] = served.house.records;
+    Object.assign(second ?? {}, { callback_of: first?.call_id, outcome: "answered" });
     const call = await talk();
-    await page.waitForSelector(`[data-call="${call}"] .history li`);
+    await page.waitForSelector(`[data-call="${call}"] .history li:has-text("回呼: ")`);
+    expect(await page.locator(".history li", { hasText: "回呼" }).count()).toBe(1);
     expect(await page.textContent('[data-field="visits"]')).toBe("联系过 3 次以上");
     served.house.over(call);
     await page.route("**/caller", (route) => route.abort());

@@ -186,7 +186,10 @@ function History({ of }: { of: CallNow }) {
           {list.map((one) => (
             <li key={one.call_id}>
               <span>{when(one.arrived_at, t.common)}</span>
-              <span>{open(t.admin.outcomeOf, one.outcome)}</span>
+              <span>
+                {one.callback_of ? `${t.stage.callback}: ` : ""}
+                {open(t.admin.outcomeOf, one.outcome)}
+              </span>
               <span class="soft">{queueName(one.queue)}</span>
               <span class="soft">{one.operator ? colleague(one.operator) : ""}</span>
               {(one.notes ?? []).map((note) => (
