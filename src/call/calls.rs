@@ -263,6 +263,9 @@ impl Calls {
             info!(call = %id, number, reason, "sent on to us: this number was dialled first");
         }
         self.legs.calls.insert(incoming.leg, id);
+        if let sip::Source::Trunk(trunk) = &incoming.source {
+            self.legs.goes_over(incoming.leg, trunk.clone());
+        }
         let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
         call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));
         call.picks_up = self.picked_by(&incoming);

@@ -1,5 +1,6 @@
 //! Exchanges with carriers and desk phones, each a scenario of sipp's.
 
+use crate::explaining::ask;
 use crate::house::{Files, House, free_port};
 use crate::peers::Sipp;
 
@@ -92,4 +93,33 @@ fn a_phone_holds_and_comes_back_by_update() {
     let record = house.wait_records(1).remove(0);
     let held = record["hold_ms"].as_i64().expect("how long");
     assert!((1500..4000).contains(&held) && record["ended_by"] == "operator", "{record:#}");
+}
+
+#[test]
+fn a_carrier_puts_caller_and_far_end_together_and_one_that_will_not_leaves_them_with_the_house() {
+    let port = free_port();
+    let mut files = Files::new(None);
+    let trunk = format!("id = \"test\"\nto = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\nrefer = true\n");
+    files.hotline = files.hotline.replacen("id = \"test\"\n", &trunk, 1);
+    files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
+    let far = Sipp::phone("phone_answers", port);
+    let house = House::open(&files);
+    // Their legs are hung up by the house when it is done.
+    Sipp::caller(&house, "caller_is_referred", "12345").succeed();
+    far.succeed();
+    let record = house.wait_records(1).remove(0);
+    let (referral, outcome) = (&record["referral"], &record["outcome"]);
+    assert_eq!((&record["ended_by"], outcome), (&"released".into(), &"transferred_out".into()), "{record:#}");
+    assert_eq!(referral["outcome"], "released", "{record:#}");
+    assert!(referral["ended_at"].as_str() < record["ended_at"].as_str(), "{record:#}");
+    let (course, _) = ask(&house, &["explain", record["call_id"].as_str().expect("an id")]);
+    assert!(course.contains("they talked without us from here on"), "{course}");
+
+    let far = Sipp::phone("phone_answers_and_hangs_up", port);
+    Sipp::caller(&house, "caller_refuses_refer", "12345").succeed();
+    far.succeed();
+    let record = house.wait_records(2).pop().expect("a record");
+    let referral = (&record["referral"]["outcome"], &record["referral"]["sip_status"]);
+    assert_eq!((referral, &record["ended_by"]), ((&"refused".into(), &603.into()), &"operator".into()), "{record:#}");
+    house.wait_log(&["a REFER of ours came to nothing", "603 Decline"]);
 }
