@@ -327,9 +327,6 @@ impl Call {
         if let E::Ringing { leg } | E::Progress { leg, .. } = &event {
             self.tell_ringing(house, *leg);
         }
-        if let E::GoesOver { leg, trunk } = &event {
-            house.legs.goes_over(*leg, trunk.clone());
-        }
         self.twofold_sip(house, &event);
         let Some(event) = self.release_sip(house, event) else { return };
         let Some(event) = self.others_sip(house, event) else { return };
@@ -372,7 +369,6 @@ impl Call {
             E::Dead { leg } => self.leg_dead(house, leg),
             E::Closed { leg, quality } if leg == self.caller => self.figures(quality),
             E::OneWay { leg, what } => self.one_way(house, leg, what),
-            E::Encrypted { leg, encrypted } => house.legs.set_encrypted(leg, encrypted),
             _ => {}
         }
     }

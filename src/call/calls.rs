@@ -195,6 +195,9 @@ impl Calls {
             }
             Event::Sip(sip::Event::Refer { leg, to }) => self.refer(now, leg, to),
             Event::Sip(event) => {
+                if let sip::Event::GoesOver { leg, trunk } = &event {
+                    self.legs.goes_over(*leg, trunk.clone());
+                }
                 if let Some(leg) = leg_of_sip(&event) {
                     self.on_leg(now, leg, |call, house| call.on_sip(house, event));
                 }
@@ -207,6 +210,7 @@ impl Calls {
                     self.on_call(now, call, |call, _| call.seat_figures(quality));
                 }
             }
+            Event::Media(media::Event::Encrypted { leg, encrypted }) => self.legs.set_encrypted(leg, encrypted),
             Event::Media(event) => {
                 let leg = leg_of_media(&event);
                 self.on_leg(now, leg, |call, house| call.on_media(house, event));

@@ -47,7 +47,9 @@ impl Legs {
     }
 
     pub fn goes_over(&mut self, leg: LegId, trunk: TrunkId) {
-        self.trunks.insert(leg, trunk);
+        if self.calls.contains_key(&leg) {
+            self.trunks.insert(leg, trunk);
+        }
     }
 
     /// `None`: a seat's.
@@ -56,7 +58,7 @@ impl Legs {
     }
 
     pub fn set_encrypted(&mut self, leg: LegId, encrypted: bool) {
-        match encrypted {
+        match encrypted && self.calls.contains_key(&leg) {
             true => _ = self.encrypted.insert(leg),
             false => _ = self.encrypted.remove(&leg),
         }

@@ -395,8 +395,7 @@ pub enum Event {
         leg: LegId,
         to: ReferTo,
     },
-    /// What became of [`Command::Refer`]; also when the leg was ended meanwhile by the other side. Told once, but for
-    /// [`ReferNews::Untold`] nothing follows it either.
+    /// What became of [`Command::Refer`]; told once, also when the other side has ended the leg meanwhile.
     Referral {
         leg: LegId,
         news: ReferNews,

@@ -110,7 +110,7 @@ impl Endpoint {
         let Some(Phase::Asked | Phase::Taken) = phase else { return };
         let unsubscribed = || response.headers.get("Refer-Sub").is_some_and(is_false);
         match response.status {
-            200..300 if unsubscribed() => self.referral_over(leg_id, ReferNews::Untold),
+            200..300 if phase == Some(Phase::Asked) && unsubscribed() => self.referral_over(leg_id, ReferNews::Untold),
             200..300 => self.taken(now, leg_id),
             status => {
                 let news = ReferNews::Refused { status };
@@ -238,7 +238,7 @@ fn in_place_of_us(dialog: &Dialog) -> Option<SipUri> {
 }
 
 /// Status and first line of a fragment of SIP, RFC 3420.
-fn status_line(request: &Request) -> Option<(u16, &str)> {
+pub(in crate::sip) fn status_line(request: &Request) -> Option<(u16, &str)> {
     let content_type = request.headers.get("Content-Type")?.split(';').next()?;
     if !content_type.trim().eq_ignore_ascii_case("message/sipfrag") {
         return None;
