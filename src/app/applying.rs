@@ -91,6 +91,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         srtp_of_seats: house.srtp.seats.clone(),
         srtp_of_ways: ways(house),
         tones_of_trunks: house.tones.clone(),
+        refers: house.sip.trunks.iter().filter(|trunk| trunk.refer).map(|trunk| trunk.id.clone()).collect(),
         records_others: house.recording.calls,
         outward: call::Outward {
             allow: house.outward.allow.clone(),

@@ -1,10 +1,11 @@
 //! What a record tells of a talk, moment by moment, in words: holds, consultations, transfers, supervisors, phones that
-//! were lost, pauses of the recording, notes, and what the caller was asked when nobody talked with them any more. Who
+//! were lost, pauses of the recording, notes, whether the carrier took the call over, and what the caller was asked when nobody talked with them any more. Who
 //! was asked for the call, and why, the engine's log tells.
 
 use crate::moment::Moment;
 use crate::records::{
-    Holder, LineOutcome, Record, Recording, Returned, Supervision, TransferKind, TransferOutcome, TransferRecord,
+    Holder, LineOutcome, Record, Recording, ReferralOutcome, ReferralRecord, Returned, Supervision, TransferKind,
+    TransferOutcome, TransferRecord,
 };
 
 /// In the order in which it happened.
@@ -56,6 +57,10 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     let score = record.survey.map_or(String::new(), |score| format!(": {score}"));
     tell(record.survey_at, format!("the operator hung up, and the caller was asked how it was{score}"));
     tell(record.message_at, "the caller was asked for a message".into());
+    if let Some(referral) = &record.referral {
+        tell(Some(referral.at), "the carrier was asked to put both together without us".into());
+        tell(referral.ended_at, released(referral));
+    }
     for note in &record.notes {
         tell(note.at, format!("{} noted: {}", note.by, note.text.replace(['\r', '\n'], " ")));
     }
@@ -91,6 +96,20 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
             (of.ended_at, over),
         ],
     }
+}
+
+/// What came of asking the carrier to put both together without us.
+fn released(of: &ReferralRecord) -> String {
+    let why = match (of.outcome, of.sip_status) {
+        (ReferralOutcome::Released, _) => return "they talked without us from here on: the line was released".into(),
+        (ReferralOutcome::Restarted, _) => return "the house was cut off before it said whether it does".into(),
+        (ReferralOutcome::Refused, Some(status)) => format!("it refused with {status}"),
+        (ReferralOutcome::NoAnswer, _) => "it did not say what became of it".into(),
+        (ReferralOutcome::NotKnown, _) => "it does not know how".into(),
+        (ReferralOutcome::Ended, _) => "one of them hung up before".into(),
+        (other, _) => plain(other.as_str()),
+    };
+    format!("they stayed with us: {why}")
 }
 
 fn supervises(mode: Supervision) -> &'static str {
@@ -145,6 +164,7 @@ mod tests {
                   "wait_ms": 1000, "within_service_level": true },
             ],
             "survey": 3, "survey_at": at(82), "message_at": at(86),
+            "referral": { "at": at(87), "ended_at": at(88), "outcome": "refused", "sip_status": 603 },
             "notes": [{ "by": "1001", "at": at(45), "text": "a lamp\nis broken" }, { "by": "1002", "at": null, "text": "?" }],
         }))
         .unwrap();
@@ -174,6 +194,8 @@ mod tests {
                 "80 the caller put the operator on hold",
                 "82 the operator hung up, and the caller was asked how it was: 3",
                 "86 the caller was asked for a message",
+                "87 the carrier was asked to put both together without us",
+                "88 they stayed with us: it refused with 603",
             ]
         );
     }

@@ -295,9 +295,7 @@ impl Call {
             State::Line(line) => line.handle_deadline(house.now),
             State::Message(message) => message.handle_deadline(house.now),
             State::Survey(survey) => survey.handle_deadline(house.now),
-            State::Onward(onward) if onward.next_deadline().is_some_and(|at| at <= house.now) => {
-                self.onward_failed(house, 408);
-            }
+            State::Onward(_) => self.onward_deadline(house),
             State::LateAnswer { give_up } if *give_up <= house.now => {
                 self.end_by_house_with(house, Outcome::Failed, "SIP;cause=408;text=\"No answer to the offer\"");
             }
@@ -330,6 +328,7 @@ impl Call {
             self.tell_ringing(house, *leg);
         }
         self.twofold_sip(house, &event);
+        let Some(event) = self.release_sip(house, event) else { return };
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
@@ -459,6 +458,7 @@ impl Call {
         self.drain_machines(house);
         self.tell_referrer(house);
         self.see_to_recording(house);
+        self.see_to_release(house);
         if let State::Ended { .. } = self.state
             && self.sound == Sound::None
             && !self.in_line

@@ -195,6 +195,9 @@ impl Calls {
             }
             Event::Sip(sip::Event::Refer { leg, to }) => self.refer(now, leg, to),
             Event::Sip(event) => {
+                if let sip::Event::GoesOver { leg, trunk } = &event {
+                    self.legs.goes_over(*leg, trunk.clone());
+                }
                 if let Some(leg) = leg_of_sip(&event) {
                     self.on_leg(now, leg, |call, house| call.on_sip(house, event));
                 }
@@ -207,6 +210,7 @@ impl Calls {
                     self.on_call(now, call, |call, _| call.seat_figures(quality));
                 }
             }
+            Event::Media(media::Event::Encrypted { leg, encrypted }) => self.legs.set_encrypted(leg, encrypted),
             Event::Media(event) => {
                 let leg = leg_of_media(&event);
                 self.on_leg(now, leg, |call, house| call.on_media(house, event));
@@ -263,6 +267,9 @@ impl Calls {
             info!(call = %id, number, reason, "sent on to us: this number was dialled first");
         }
         self.legs.calls.insert(incoming.leg, id);
+        if let sip::Source::Trunk(trunk) = &incoming.source {
+            self.legs.goes_over(incoming.leg, trunk.clone());
+        }
         let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
         call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));
         call.picks_up = self.picked_by(&incoming);

@@ -27,6 +27,7 @@ mod picking;
 mod quality;
 mod recording;
 mod referring;
+mod releasing;
 mod ringing;
 mod seating;
 mod secured;

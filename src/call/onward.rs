@@ -11,6 +11,7 @@ use super::calls::House;
 use super::hearing::TONE;
 use super::offering::SeatLeg;
 use super::others::{Other, Role};
+use super::releasing::Releasing;
 use super::ringing::{Ringing, reason};
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
@@ -38,6 +39,8 @@ pub(super) struct Onward {
     holds: bool,
     /// A re-INVITE of theirs waits for our description.
     pub reoffered: bool,
+    /// Whether the carriers put both together without us.
+    pub releasing: Releasing,
 }
 
 /// Who sent the caller on.
@@ -66,7 +69,7 @@ impl fmt::Display for Whom {
 
 impl Onward {
     pub fn next_deadline(&self) -> Option<Moment> {
-        self.progress.next_deadline()
+        self.progress.next_deadline().or(self.releasing.next_deadline())
     }
 
     /// What it is called when it ends here.
@@ -84,12 +87,13 @@ impl Onward {
     /// Whom an operator consulted, and left the caller to.
     pub fn passed_on(other: Other) -> Self {
         let Other { leg, at, busy, progress, holds, reoffered, .. } = other;
-        Self { leg, whom: at, sent_by: Cause::Operator, busy, progress, holds, reoffered }
+        let (sent_by, releasing) = (Cause::Operator, Releasing::No);
+        Self { leg, whom: at, sent_by, busy, progress, holds, reoffered, releasing }
     }
 
     /// Whom an operator reached in a call beside a talk, as somebody in that talk.
     pub fn into_talk(self, role: Role) -> Other {
-        let Onward { leg, whom, busy, progress, holds, reoffered, .. } = self;
+        let Onward { leg, whom, busy, progress, holds, reoffered, sent_by: _, releasing: _ } = self;
         Other { leg, role, at: whom, busy, progress, holds, reoffered, lost: false }
     }
 
@@ -113,6 +117,15 @@ impl Onward {
             (Whom::Seat(seat), Some(operator)) => Some((operator.clone(), seat.clone())),
             _ => None,
         }
+    }
+
+    /// Whom outside.
+    pub fn number(&self) -> Option<&str> {
+        if let Whom::Number(number) = &self.whom { Some(number) } else { None }
+    }
+
+    pub fn holds(&self) -> bool {
+        self.holds
     }
 
     pub fn is_of_operator(&self) -> bool {
@@ -163,7 +176,8 @@ impl Call {
         let progress = Ringing::Rings { until: house.now + rings };
         self.open_leg(house, leg, &whom);
         let is_outside = matches!(whom, Whom::Number(_));
-        self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, holds: false, reoffered: false });
+        let (holds, reoffered, releasing) = (false, false, Releasing::No);
+        self.state = State::Onward(Onward { leg, whom, sent_by, busy, progress, holds, reoffered, releasing });
         self.hear_ringing(house);
         self.offer_to(house, leg, is_outside, Some(self.caller));
     }
@@ -243,6 +257,14 @@ impl Call {
         if matches!(onward.progress, Ringing::Rings { .. }) {
             let whom = onward.whom.clone();
             self.invite(house, leg, &whom, sdp, false);
+        }
+    }
+
+    pub fn onward_deadline(&mut self, house: &mut House) {
+        let State::Onward(onward) = &self.state else { return };
+        match onward.progress.next_deadline().is_some_and(|at| at <= house.now) {
+            true => self.onward_failed(house, 408),
+            false => self.release_deadline(house),
         }
     }
 

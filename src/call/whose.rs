@@ -1,8 +1,8 @@
 //! What an event is about: which leg, or which contact of the engine's; and whose legs are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::{CallId, LegId};
+use crate::ids::{CallId, LegId, TrunkId};
 use crate::queue::Output;
 use crate::{media, sip};
 
@@ -12,6 +12,9 @@ pub(super) struct Legs {
     pub calls: BTreeMap<LegId, CallId>,
     /// Those whose last figures are awaited.
     pub closing: BTreeMap<LegId, CallId>,
+    /// Which trunk a leg goes over, and those whose sound is encrypted, in whatever call they are.
+    trunks: BTreeMap<LegId, TrunkId>,
+    encrypted: BTreeSet<LegId>,
     made: u64,
 }
 
@@ -26,11 +29,14 @@ impl Legs {
 
     pub fn remove(&mut self, leg: LegId) {
         self.calls.remove(&leg);
+        self.trunks.remove(&leg);
+        self.encrypted.remove(&leg);
     }
 
     /// Nothing but its last figures comes from it any more.
     pub fn close(&mut self, leg: LegId) {
-        if let Some(call) = self.calls.remove(&leg) {
+        if let Some(call) = self.calls.get(&leg).copied() {
+            self.remove(leg);
             self.closing.insert(leg, call);
         }
     }
@@ -38,6 +44,28 @@ impl Legs {
     /// It is another call's from now on.
     pub fn give(&mut self, leg: LegId, call: CallId) {
         self.calls.insert(leg, call);
+    }
+
+    pub fn goes_over(&mut self, leg: LegId, trunk: TrunkId) {
+        if self.calls.contains_key(&leg) {
+            self.trunks.insert(leg, trunk);
+        }
+    }
+
+    /// `None`: a seat's.
+    pub fn trunk_of(&self, leg: LegId) -> Option<&TrunkId> {
+        self.trunks.get(&leg)
+    }
+
+    pub fn set_encrypted(&mut self, leg: LegId, encrypted: bool) {
+        match encrypted && self.calls.contains_key(&leg) {
+            true => _ = self.encrypted.insert(leg),
+            false => _ = self.encrypted.remove(&leg),
+        }
+    }
+
+    pub fn is_encrypted(&self, leg: LegId) -> bool {
+        self.encrypted.contains(&leg)
     }
 
     pub fn call_of(&self, leg: LegId) -> Option<CallId> {
@@ -59,6 +87,7 @@ pub(super) fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
         | E::ReofferAnswered { leg, .. }
         | E::Info { leg, .. }
         | E::Refer { leg, .. }
+        | E::Referral { leg, .. }
         | E::FlowLost { leg }
         | E::FlowFound { leg }
         | E::Because { leg, .. }
@@ -80,6 +109,7 @@ pub(super) fn leg_of_media(event: &media::Event) -> LegId {
         | E::Recorded { leg, .. }
         | E::Dead { leg }
         | E::OneWay { leg, .. }
+        | E::Encrypted { leg, .. }
         | E::Closed { leg, .. } => *leg,
     }
 }

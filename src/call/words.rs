@@ -46,6 +46,8 @@ pub struct Settings {
     pub srtp_of_ways: BTreeMap<TrunkId, media::Srtp>,
     /// Trunks whose callers may say keys in the sound alone.
     pub tones_of_trunks: BTreeSet<TrunkId>,
+    /// Trunks whose carriers are asked to put together without us whoever talks with each other over such trunks.
+    pub refers: BTreeSet<TrunkId>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
 }

@@ -62,6 +62,8 @@ struct DeskLeg {
     /// What was agreed last, and whether it takes comfort noise.
     codec: Option<Codec>,
     noise: bool,
+    /// What the call was told last, [`Event::Encrypted`].
+    encrypted: bool,
     /// The leg it is to be joined with, where that is known.
     like: Option<LegId>,
 }
@@ -266,8 +268,18 @@ impl Desk {
         let Some((ground, side)) = stood else { return self.events.push_back(Event::Exhausted { leg }) };
         // Legs of one call meet on one worker; Fibonacci hashing spreads the calls.
         let worker = (call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.workers.len();
-        self.legs
-            .insert(leg, DeskLeg { worker, side, direction: Direction::Both, codec: None, noise: false, like: None });
+        self.legs.insert(
+            leg,
+            DeskLeg {
+                worker,
+                side,
+                direction: Direction::Both,
+                codec: None,
+                noise: false,
+                encrypted: false,
+                like: None,
+            },
+        );
         let Settings { dead_after, held_at_most, one_way_after, .. } = self.settings;
         let patience = Patience { dead_after, held_at_most, one_way_after };
         self.order(leg, Order::Open { leg, ground, patience });
@@ -395,6 +407,10 @@ impl Desk {
                     state.codec = Some(agreement.codec);
                     state.noise = agreement.noise.is_some();
                     secrets = state.side.encryption();
+                    let encrypted = secrets.is_some();
+                    if std::mem::replace(&mut state.encrypted, encrypted) != encrypted {
+                        self.events.push_back(Event::Encrypted { leg, encrypted });
+                    }
                 }
                 self.order(leg, Order::Agree { leg, agreement, secrets });
                 self.events.extend(event);

@@ -323,6 +323,11 @@ pub enum Event {
     Dead {
         leg: LegId,
     },
+    /// What the leg sends and hears is encrypted from here on, or no longer; a leg begins in the clear.
+    Encrypted {
+        leg: LegId,
+        encrypted: bool,
+    },
     /// In a talk sound goes one way only: that of this leg is missing, or what is said to it.
     OneWay {
         leg: LegId,

@@ -108,6 +108,23 @@ words! {
         Restarted = "restarted",
     }
 
+    /// What came of asking the carrier to put caller and far end together without us.
+    ReferralOutcome {
+        GoesOn = "",
+        /// They talk without us; how long nobody here knows.
+        Released = "released",
+        /// As for those that follow, they went on talking by us.
+        Refused = "refused",
+        /// Nobody said what became of it.
+        NoAnswer = "no_answer",
+        /// By what they said of themselves they do not know how; nothing was asked.
+        NotKnown = "not_known",
+        /// One of them hung up before.
+        Ended = "ended",
+        /// The house was cut off.
+        Restarted = "restarted",
+    }
+
     /// Who puts the other on hold.
     Holder {
         Operator = "operator",
@@ -246,6 +263,22 @@ pub struct HandoffRecord {
     pub left_at: Option<Moment>,
     pub ended_at: Option<Moment>,
     pub outcome: HandoffOutcome,
+}
+
+/// The carrier was asked to put the caller and whom they were put through to together without us.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReferralRecord {
+    pub at: Moment,
+    pub ended_at: Option<Moment>,
+    pub outcome: ReferralOutcome,
+    /// With which they refused.
+    pub sip_status: Option<u16>,
+}
+
+impl ReferralRecord {
+    pub fn new(at: Moment) -> Self {
+        Self { at, ended_at: None, outcome: ReferralOutcome::GoesOn, sip_status: None }
+    }
 }
 
 /// Why a caller whom an operator had is back in a line.

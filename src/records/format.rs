@@ -13,7 +13,7 @@ use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::search::{Filter, each};
 use super::words::{
     EndedBy, HandoffOutcome, Holder, IndexEntry, LineOutcome, Missing, OfferOutcome, Outcome, Quality, Record,
-    Recording, Side, Supervision, TransferKind, TransferOutcome,
+    Recording, ReferralOutcome, Side, Supervision, TransferKind, TransferOutcome,
 };
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -67,6 +67,15 @@ struct Printed<'a> {
     reason: &'a Option<String>,
     survey_at: Option<String>,
     message_at: Option<String>,
+    referral: Option<PrintedReferral>,
+}
+
+#[derive(Serialize)]
+struct PrintedReferral {
+    at: String,
+    ended_at: Option<String>,
+    outcome: ReferralOutcome,
+    sip_status: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -285,6 +294,12 @@ impl<'a> Printed<'a> {
             reason: &record.reason,
             survey_at: time(record.survey_at),
             message_at: time(record.message_at),
+            referral: record.referral.as_ref().map(|referral| PrintedReferral {
+                at: rfc3339(referral.at, zone),
+                ended_at: time(referral.ended_at),
+                outcome: referral.outcome,
+                sip_status: referral.sip_status,
+            }),
         }
     }
 }
@@ -311,7 +326,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 51] = [
+const COLUMNS: [&str; 52] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -363,6 +378,7 @@ const COLUMNS: [&str; 51] = [
     "reason",
     "survey_at",
     "message_at",
+    "referral",
 ];
 
 /// A table with a header; lists of things are JSON.

@@ -94,6 +94,9 @@ pub struct Record {
     /// Every try to hand an emergency to somebody else.
     #[serde(default)]
     pub handoff: Vec<HandoffRecord>,
+    /// The carrier was asked to put the caller and whom they were put through to together without us.
+    #[serde(default)]
+    pub referral: Option<ReferralRecord>,
     /// Every try to bring a colleague, a queue or a number outside to the caller, or the caller to them.
     #[serde(default)]
     pub transfers: Vec<TransferRecord>,
@@ -210,6 +213,9 @@ impl Record {
         for handoff in self.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
             (handoff.ended_at, handoff.outcome) = (Some(at), HandoffOutcome::Restarted);
         }
+        if let Some(referral) = self.referral.as_mut().filter(|referral| referral.ended_at.is_none()) {
+            (referral.ended_at, referral.outcome) = (Some(at), ReferralOutcome::Restarted);
+        }
     }
 }
 
@@ -325,6 +331,8 @@ pub enum EndedBy {
     Caller,
     Operator,
     System,
+    /// Nobody: the carrier put both together without us, and they talk on.
+    Released,
 }
 
 /// One thing to write, in the order it happened.

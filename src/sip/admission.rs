@@ -20,7 +20,8 @@ use crate::ids::{LegId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// What this house understands, RFC 3261 §20.5.
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE, NOTIFY";
 /// Extensions of sessions that it knows, RFC 3261 §20.37.
 pub(super) const SUPPORTED: &str = "100rel, replaces, timer";
 /// RFC 5630 §5.3 and §8.2: they want to be reached over TLS alone, and we have none.
@@ -52,6 +53,9 @@ impl Endpoint {
         match &request.method {
             method if *method == Method::INVITE && !in_dialog => self.new_invite(now, origin, key, request),
             method if *method == Method::SUBSCRIBE => self.subscription(now, origin, key, request),
+            method if *method == Method::NOTIFY && self.referred_in(&request).is_some() => {
+                self.notified_after_the_end(now, origin, key, &request);
+            }
             method if *method == Method::REFER && !in_dialog => self.refuse_once(now, origin, &request, 403),
             method if *method == Method::OPTIONS && !in_dialog => {
                 let response = self.options(&request, &tag);
@@ -296,7 +300,7 @@ impl Endpoint {
 /// §8.2.1–8.2.3: method, extensions, target, hops; before anything is looked up.
 fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
     let refuse = |status| request.respond(status, Some(tag));
-    const KNOWN: [Method; 9] = [
+    const KNOWN: [Method; 10] = [
         Method::INVITE,
         Method::BYE,
         Method::OPTIONS,
@@ -306,6 +310,7 @@ fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
         Method::PRACK,
         Method::REFER,
         Method::SUBSCRIBE,
+        Method::NOTIFY,
     ];
     if !KNOWN.contains(&request.method) {
         let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };

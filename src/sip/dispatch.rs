@@ -287,6 +287,7 @@ impl Endpoint {
             Purpose::Reinvite(leg) => self.reoffer_answered(now, leg, id, response),
             Purpose::Update(leg) => self.update_answered(now, leg, id, response),
             Purpose::Bye(leg) if response.status >= 200 => self.forget_leg(now, leg),
+            Purpose::Refer(leg) if response.status >= 200 => self.refer_answered(now, leg, response),
             Purpose::Notify(watch) => self.notify_answered(now, watch, Some(response.status)),
             Purpose::Register if response.status >= 200 => self.register_answered(now, Some(response)),
             Purpose::Enrol(trunk) if response.status >= 200 => self.enrolled(now, trunk, Some(response)),
@@ -329,6 +330,7 @@ impl Endpoint {
             Purpose::Enrol(trunk) => self.enrolled(now, trunk, None),
             Purpose::Parting(number) => self.parted(now, number, None),
             Purpose::Check(trunk, hop) => self.checked(now, trunk, hop, None),
+            Purpose::Refer(leg) => self.refer_unanswered(leg),
             Purpose::Notify(watch) => self.notify_answered(now, watch, None),
             Purpose::Courtesy | Purpose::GivenUp { .. } => {}
         }

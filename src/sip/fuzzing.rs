@@ -7,6 +7,7 @@ use super::message::{
     Challenge, Credentials, Headers, Malformed, Message, Method, NameAddr, Request, Response, Uri, Via, masked, read,
 };
 use super::session::reason;
+use super::session::referring::status_line;
 use super::tests::phone::{Phone, seats};
 use super::tests::torture_cases::all;
 use crate::moment::Moment;
@@ -38,6 +39,9 @@ pub(crate) fn message(bytes: &[u8]) -> Vec<String> {
                 &message;
             told.push(format!("{:?}", description(headers, body).map(|found| found.is_some())));
             look(headers);
+            if let Message::Request(request) = &message {
+                told.push(format!("{:?}", status_line(request).map(|(status, _)| status)));
+            }
         }
         Err(Malformed { why, .. }) => told.push(why),
     }

@@ -319,6 +319,25 @@ pub enum Command {
     MayPickUp { seat: SeatId, may: bool },
     /// How far that which [`Event::Refer`] asked for has come, as a status of SIP; a final one is the last.
     Referred { leg: LegId, status: u16 },
+    /// Whoever is on this leg is sent to whom we talk with on the other, to talk with them in our place: REFER with
+    /// Replaces, RFC 5589 §7. Both legs stay as they are; what becomes of it is told by [`Event::Referral`].
+    Refer { leg: LegId, to: LegId },
+}
+
+/// What is known of a REFER of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferNews {
+    /// They talk with each other without us.
+    Done,
+    /// It was taken, and nobody will say what becomes of it, RFC 4488 §4.
+    Untold,
+    /// They said no, to the REFER or later.
+    Refused { status: u16 },
+    /// Nobody answered, or said within the time what became of it, or they ended the subscription before they had.
+    Silent,
+    /// By what they said of themselves they know no REFER, or whom they would be sent to knows no Replaces: nothing was
+    /// sent.
+    NotKnown,
 }
 
 /// What signalling tells the call.
@@ -375,6 +394,11 @@ pub enum Event {
     Refer {
         leg: LegId,
         to: ReferTo,
+    },
+    /// What became of [`Command::Refer`]; told once, also when the other side has ended the leg meanwhile.
+    Referral {
+        leg: LegId,
+        news: ReferNews,
     },
     /// Why the leg ends or is refused that is told of next, as the message says that ends it.
     Because {

@@ -1,5 +1,6 @@
 //! Exchanges with carriers and desk phones, each a scenario of sipp's.
 
+use crate::explaining::ask;
 use crate::house::{Files, House};
 use crate::peers::Sipp;
 use crate::ports::free_port;
@@ -93,4 +94,31 @@ fn a_phone_holds_and_comes_back_by_update() {
     let record = house.wait_records(1).remove(0);
     let held = record["hold_ms"].as_i64().expect("how long");
     assert!((1500..4000).contains(&held) && record["ended_by"] == "operator", "{record:#}");
+}
+
+#[test]
+fn a_carrier_puts_caller_and_far_end_together_and_one_that_will_not_leaves_them_with_the_house() {
+    let port = free_port();
+    let mut files = Files::new(None);
+    let trunk = format!("id = \"test\"\nto = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\nrefer = true\n");
+    files.hotline = files.hotline.replacen("id = \"test\"\n", &trunk, 1);
+    files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
+    let far = Sipp::start("phone_answers", &["-p", &port.to_string(), "-m", "2"]);
+    let house = House::open(&files);
+    let callers = ["caller_is_referred", "caller_refuses_refer"].map(|caller| Sipp::caller(&house, caller, "12345"));
+    callers.into_iter().for_each(Sipp::succeed);
+    far.succeed();
+    let records = house.wait_records(2);
+    let of =
+        |by: &str| records.iter().find(|record| record["ended_by"] == by).unwrap_or_else(|| panic!("{records:#?}"));
+    let (record, refused) = (of("released"), of("caller"));
+    let referral = &record["referral"];
+    let came_to = (&referral["outcome"], &record["outcome"]);
+    assert_eq!(came_to, (&"released".into(), &"transferred_out".into()), "{record:#}");
+    assert!(referral["ended_at"].as_str() < record["ended_at"].as_str(), "{record:#}");
+    let (course, _) = ask(&house, &["explain", record["call_id"].as_str().expect("an id")]);
+    assert!(course.contains("they talked without us from here on"), "{course}");
+    let referral = (&refused["referral"]["outcome"], &refused["referral"]["sip_status"]);
+    assert_eq!(referral, (&"refused".into(), &603.into()), "{refused:#}");
+    house.wait_log(&["a REFER of ours came to nothing", "603 Decline"]);
 }

@@ -21,6 +21,9 @@ type Kind =
   | "emergency_confirmed"
   | "emergency_over"
   | "left_to"
+  | "release_asked"
+  | "released"
+  | "not_released"
   | "returned"
   | "supervised"
   | "supervised_over"
@@ -54,7 +57,16 @@ export interface Step {
 
 /** Of what happened in the same moment, what came first. */
 const ORDER: Step["kind"][] = ["arrived_at", "answered_at", "queued_at", "moved", "offered"];
-const LAST: Step["kind"][] = ["connected_at", "operator_left", "survey", "message", "ended_at"];
+const LAST: Step["kind"][] = [
+  "connected_at",
+  "operator_left",
+  "survey",
+  "message",
+  "release_asked",
+  "released",
+  "not_released",
+  "ended_at",
+];
 function rank({ kind }: Step): number {
   const [first, last] = [ORDER.indexOf(kind), LAST.indexOf(kind)];
   if (first >= 0) return first;
@@ -126,8 +138,20 @@ function afterwards(record: CallRecord): Step[] {
     steps.push({ at: survey_at, kind: "survey", ...(typeof survey === "number" ? { score: survey } : {}) });
   }
   if (message_at) steps.push({ at: message_at, kind: "message" });
+  steps.push(...release(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...(ended_by && !survey_at ? { by: ended_by } : {}) });
+  return steps;
+}
+
+/** The carrier was asked to put the caller and whom they were put through to together without us. */
+function release({ referral }: CallRecord): Step[] {
+  if (!referral) return [];
+  const { at, ended_at, outcome } = referral;
+  const steps: Step[] = [{ at, kind: "release_asked" }];
+  if (!ended_at) return steps;
+  if (outcome === "released") steps.push({ at: ended_at, kind: "released" });
+  else steps.push({ at: ended_at, kind: "not_released", outcome });
   return steps;
 }
 

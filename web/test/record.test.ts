@@ -301,3 +301,26 @@ test("what the server says is told in the language of the page, also with number
   language.value = "en";
   expect(told("whoever sits at 8002 is on a call")).toBe("whoever sits at 8002 is on a call");
 });
+
+test("that the line was released is told with its moment, and why it was not", () => {
+  const at = (second: number) => `2026-11-26T10:00:${String(second).padStart(2, "0")}.000+08:00`;
+  const record = {
+    call_id: "c",
+    arrived_at: at(0),
+    ended_at: at(9),
+    outcome: "transferred_out",
+    ended_by: "released",
+    referral: { at: at(5), ended_at: at(8), outcome: "released", sip_status: null },
+  };
+  const told = (of: typeof record) => timeline(of).map(({ at, kind, outcome, by }) => [at, kind, outcome ?? by]);
+  expect(told(record).slice(1)).toEqual([
+    [at(5), "release_asked", undefined],
+    [at(8), "released", undefined],
+    [at(9), "ended_at", "released"],
+  ]);
+  const referral = { ...record.referral, ended_at: at(5), outcome: "not_known" };
+  expect(told({ ...record, ended_by: "caller", referral }).slice(1, 3)).toEqual([
+    [at(5), "release_asked", undefined],
+    [at(5), "not_released", "not_known"],
+  ]);
+});

@@ -11,6 +11,7 @@ mod races;
 mod reasons;
 mod recording;
 mod referring;
+mod releasing;
 mod scenarios;
 mod seats;
 mod secured;

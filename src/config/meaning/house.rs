@@ -192,6 +192,7 @@ impl Meaning {
             trusted,
             shows,
             numbering,
+            refer,
         } = trunk;
         let thing = format!("trunk {id}");
         self.say(&thing, "from", list(from));
@@ -231,6 +232,7 @@ impl Meaning {
             self.say(&thing, "dials", dials.name());
             self.say(&thing, "callers", callers.name());
         }
+        self.say(&thing, "refer", refer);
         // The first that fits is taken.
         self.say(&thing, "place", place + 1);
     }

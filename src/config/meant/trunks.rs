@@ -72,7 +72,7 @@ pub fn read(
         let peer = carriers::peer(dir, trunk, (&to, domain.as_deref(), &certified), faults);
         let limits = limits(trunk, faults);
         let (shows, numbering) = (shows(trunk, faults), numbering(trunk, faults));
-        let trusted = written.trusted.unwrap_or(false);
+        let (trusted, refer) = (written.trusted.unwrap_or(false), written.refer.unwrap_or(false));
         if names.take(trunk, "id", &written.id, faults) {
             let id = TrunkId::from(written.id.as_str());
             let wanted = sound::srtp(trunk, written.srtp.as_deref(), faults);
@@ -81,7 +81,7 @@ pub fn read(
                 sound.tones.insert(id.clone());
             }
             let known = Trunk { from, from_to, certified, to, peer, ..limits };
-            trunks.push(Trunk { domain, account, id, trusted, shows, numbering, ..known });
+            trunks.push(Trunk { domain, account, id, trusted, shows, numbering, refer, ..known });
         }
     }
     (trunks, sound)

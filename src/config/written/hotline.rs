@@ -209,6 +209,11 @@ pub struct Trunk {
     /// whose description has no RTP events. Default "events".
     #[schemars(extend("enum" = ["events", "inband", null]))]
     pub dtmf: Option<String>,
+    /// The carrier may put together without us a caller and whom they were put through to outside, once no operator is
+    /// there any more: both channels are free then, and how long they talk on is not in the record (RFC 5589). Both have
+    /// to be over trunks that say so. What is being recorded, and who was put through to an emergency, stays with us.
+    /// Default false.
+    pub refer: Option<bool>,
 }
 
 /// Which numbers outside people may dial: operators who consult somebody or send a caller on, from the page, by a program

@@ -65,6 +65,10 @@ fn an_encrypted_phone_and_a_plain_one_hear_each_other_and_no_stranger() {
     for (round, suite) in (0_u64..).zip(Suite::ALL) {
         let (one, other) = (LegId(1 + 2 * round), LegId(2 + 2 * round));
         let (to_one, secrets) = connect(&mut house, one, &sealed_phone, Key::random(suite, &mut rng));
+        house.await_event(|event| {
+            let told = matches!(event, Event::Encrypted { leg, encrypted: true } if *leg == one);
+            told.then_some(())
+        });
         let mut sealed = Sealed::new(secrets).unwrap();
         let to_other = house.connect(other, &plain, Codec::Pcma);
         house.desk.command(Command::Join { a: one, b: other });

@@ -58,6 +58,7 @@ fn record(number: u64) -> Record {
         survey: None,
         survey_at: None,
         message_at: None,
+        referral: None,
         lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),

@@ -331,9 +331,19 @@ pub fn unescape(text: &str) -> String {
 
 /// Escapes what cannot stand in a user part, RFC 3261 §25.1.
 pub fn escape_user(text: &str) -> String {
+    escape(text, b"-_.!~*'()&=+$,;?/")
+}
+
+/// Escapes all that is not unreserved, as in the value of a header within a URI.
+pub fn escape_value(text: &str) -> String {
+    escape(text, b"-_.!~*'()")
+}
+
+/// All but letters, digits and these.
+fn escape(text: &str, kept: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
             out.push(byte as char);
         } else {
             out.push_str(&format!("%{byte:02X}"));

@@ -53,6 +53,7 @@ impl Endpoint {
             m if *m == Method::INFO => self.info(now, leg_id, id, request),
             m if *m == Method::PRACK => self.their_prack(now, leg_id, id, &request),
             m if *m == Method::REFER => self.refer(now, leg_id, id, &request),
+            m if *m == Method::NOTIFY => self.notified(now, leg_id, id, &request),
             m if *m == Method::SUBSCRIBE => self.referral_subscription(now, leg_id, id, &request),
             m if *m == Method::OPTIONS => {
                 let mut response = request.respond(200, None);
@@ -166,6 +167,7 @@ impl Endpoint {
         if hanging {
             self.send_bye(now, leg_id);
         }
+        self.refer_if_possible(now, leg_id);
         self.schedule_leg(leg_id);
     }
 

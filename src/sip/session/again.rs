@@ -125,7 +125,7 @@ impl Endpoint {
         let flow = client.datagram.map_or(client.transaction.flow, |datagram| datagram.flow);
         let challenged = client.challenged;
         let is_of_dialog = match purpose {
-            Purpose::Reinvite(_) | Purpose::Update(_) | Purpose::Bye(_) => true,
+            Purpose::Reinvite(_) | Purpose::Update(_) | Purpose::Bye(_) | Purpose::Refer(_) => true,
             // §22.1: a CANCEL cannot be sent once more.
             Purpose::Courtesy => client.request.method != Method::CANCEL,
             Purpose::Invite(_) | Purpose::Register | Purpose::Enrol(_) | Purpose::Parting(_) => false,
@@ -144,6 +144,9 @@ impl Endpoint {
         let Some(again) = self.send_proved(now, request, flow, trunk, purpose) else { return false };
         if let Some(client) = self.clients.get_mut(&again) {
             client.challenged = challenged + 1;
+        }
+        if let Purpose::Refer(leg) = purpose {
+            self.refers_with(leg, seq);
         }
         if let Purpose::Reinvite(leg) | Purpose::Update(leg) = purpose
             && let Some(leg) = self.legs.get_mut(&leg)

@@ -12,6 +12,7 @@ use crate::sip::words::{Ended, Event, Refusal};
 impl Endpoint {
     /// Lets go of a leg, whatever its state.
     pub(in crate::sip) fn hangup(&mut self, now: Moment, leg_id: LegId, reason: Option<String>) {
+        self.stop_referring(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         leg.released = true;
         leg.reason = reason;

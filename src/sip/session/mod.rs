@@ -8,6 +8,7 @@ mod outward;
 pub(super) mod provisional;
 pub(super) mod reason;
 pub(super) mod refer;
+pub(super) mod referring;
 pub(super) mod reoffer;
 pub(super) mod timer;
 
@@ -17,6 +18,7 @@ use outward::Outward;
 use provisional::{Early, Reliably};
 use timer::Timer;
 
+use super::admission::supports;
 use super::dialog::Dialog;
 use super::message::{Headers, Request};
 use super::trunks::TrunkNo;
@@ -59,6 +61,9 @@ pub(super) struct Leg {
     pub described: Vec<u8>,
     /// They understand UPDATE.
     pub updates: bool,
+    /// They understand REFER and Replaces, or did not say what they understand.
+    pub takes_refer: bool,
+    pub takes_replaces: bool,
     /// How the session is refreshed, and the request of ours that does it.
     pub timer: Option<Timer>,
     pub refreshing: Option<TransactionId>,
@@ -196,6 +201,8 @@ impl Leg {
             acks: Vec::new(),
             described: Vec::new(),
             updates: false,
+            takes_refer: true,
+            takes_replaces: true,
             timer: None,
             refreshing: None,
             referred: false,
@@ -217,7 +224,12 @@ impl Leg {
 
     /// What the other side said it understands.
     pub fn learn_methods(&mut self, headers: &Headers) {
-        self.updates = headers.tokens("Allow").iter().any(|method| method == "UPDATE");
+        let allowed = headers.tokens("Allow");
+        let allows = |name: &str| allowed.iter().any(|method| method == name);
+        self.updates = allows("UPDATE");
+        self.takes_refer = headers.get("Allow").is_none() || allows("REFER");
+        // RFC 3891 §6.2: who knows it says so.
+        self.takes_replaces = headers.get("Supported").is_none() || supports(headers, "replaces");
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {

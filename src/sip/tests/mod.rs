@@ -15,6 +15,7 @@ mod overlaps;
 pub(super) mod phone;
 mod reasons;
 mod referring;
+mod releasing;
 mod reliable;
 mod seats;
 mod secure;

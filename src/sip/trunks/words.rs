@@ -47,6 +47,8 @@ pub struct Trunk {
     pub shows: Option<String>,
     /// How numbers are written. `None`: as they come.
     pub numbering: Option<Numbering>,
+    /// Two of our calls over such trunks that talk with each other are left to the carriers, by REFER.
+    pub refer: bool,
 }
 
 /// An address, or a name that leads to some: RFC 3263.
@@ -171,6 +173,7 @@ impl Trunk {
             trusted: false,
             shows: None,
             numbering: None,
+            refer: false,
         }
     }
 }

@@ -720,7 +720,12 @@ export const en: Dictionary = {
       failed: "Failed",
       system_restart: "System restart",
     },
-    endedBy: { caller: "the caller hung up", operator: "the operator hung up", system: "ended by the system" },
+    endedBy: {
+      caller: "the caller hung up",
+      operator: "the operator hung up",
+      system: "ended by the system",
+      released: "both talk on without us",
+    },
     step: {
       arrived_at: "Arrived",
       answered_at: "Answered by the system",
@@ -742,6 +747,9 @@ export const en: Dictionary = {
       back: "Operator's phone back",
       returned: "Back in the line",
       left_to: "Operator left the caller to them",
+      release_asked: "Carrier asked to connect both without us",
+      released: "Released: both talk without us",
+      not_released: "Not released: both talk on through us",
       handed_off: "Emergency",
       supervised: "Supervisor",
       lost: "Operator's phone lost",
@@ -763,6 +771,7 @@ export const en: Dictionary = {
       unconfirmed: "not confirmed",
       withdrawn: "taken back",
       restarted: "cut by a restart",
+      not_known: "not supported there",
     },
     offer: {
       answered: "answered",

@@ -682,7 +682,10 @@ export const zh = {
       failed: "失败",
       system_restart: "系统重启",
     } as Record<string, string>,
-    endedBy: { caller: "来电人挂断", operator: "话务员挂断", system: "系统结束" } as Record<string, string>,
+    endedBy: { caller: "来电人挂断", operator: "话务员挂断", system: "系统结束", released: "双方已直接通话" } as Record<
+      string,
+      string
+    >,
     step: {
       arrived_at: "呼入",
       answered_at: "系统应答",
@@ -704,6 +707,9 @@ export const zh = {
       back: "话务员电话恢复",
       returned: "回到队列",
       left_to: "话务员退出，市民留给对方",
+      release_asked: "请运营商直接连通双方",
+      released: "线路已释放，双方直接通话",
+      not_released: "线路未释放，仍经本系统通话",
       handed_off: "一键转紧急",
       supervised: "班长",
       lost: "话务员电话中断",
@@ -725,6 +731,7 @@ export const zh = {
       unconfirmed: "未确认受理",
       withdrawn: "话务员取消",
       restarted: "系统重启中断",
+      not_known: "对方不支持",
     } as Record<string, string>,
     offer: {
       answered: "接听",

@@ -1,0 +1,261 @@
+//! REFER of ours (RFC 3515): whoever is on a leg is sent to whom we talk with on another, to take our place there
+//! (Replaces, RFC 3891), as the transferor of an attended transfer does, RFC 5589 §7. What becomes of it they tell by
+//! NOTIFYs with a fragment of SIP; both legs stay as they are all the while, and are not ended here.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::{State, TransactionId};
+use crate::ids::LegId;
+use crate::moment::Moment;
+use crate::sip::dialog::Dialog;
+use crate::sip::endpoint::{Endpoint, Owner, Purpose, dialog_key};
+use crate::sip::message::uri::escape_value;
+use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
+use crate::sip::stateless::Origin;
+use crate::sip::words::{Event, ReferNews};
+
+/// What becomes of a REFER that was taken is told within this: a phone that talks already need not ring.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
+/// Characters of what they say that are logged.
+const LONGEST_SAID: usize = 80;
+
+/// A REFER of ours, by its leg; it outlives the leg's dialog, RFC 6665 §4.5.1.
+pub(in crate::sip) struct Referring {
+    phase: Phase,
+    /// The number of the REFER: the `id` in the Event of its NOTIFYs, where they have one, §2.4.6.
+    seq: u32,
+    /// The dialog: as [`Endpoint::dialogs`] knows it, and their tag.
+    dialog: String,
+    remote_tag: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It waits for the ACK of our 200.
+    Held { to: LegId },
+    /// It is on its way.
+    Asked,
+    /// They have it: it was answered, or a NOTIFY came before its answer, §2.4.4.
+    Taken,
+    /// What became of it is known. NOTIFYs are answered until they end the subscription.
+    Told,
+}
+
+impl Endpoint {
+    pub(in crate::sip) fn send_on(&mut self, now: Moment, leg_id: LegId, to: LegId) {
+        match self.can_be_sent_on(leg_id, to) {
+            Err(news) => self.tell(Event::Referral { leg: leg_id, news }),
+            Ok(referring) => {
+                self.referring.insert(leg_id, referring);
+                self.refer_if_possible(now, leg_id);
+            }
+        }
+    }
+
+    fn can_be_sent_on(&self, leg_id: LegId, to: LegId) -> Result<Referring, ReferNews> {
+        let talks = |id: LegId| {
+            let leg = self.legs.get(&id).filter(|leg| matches!(leg.state, State::Talking) && !leg.released)?;
+            Some((leg, leg.dialog.as_ref()?))
+        };
+        let is_new = leg_id != to && !self.referring.contains_key(&leg_id);
+        let (Some((leg, dialog)), Some((other, _)), true) = (talks(leg_id), talks(to), is_new) else {
+            return Err(ReferNews::Refused { status: 481 });
+        };
+        if !leg.takes_refer || !other.takes_replaces {
+            return Err(ReferNews::NotKnown);
+        }
+        let remote_tag = dialog.remote_tag().map(Into::into);
+        let dialog = dialog_key(&dialog.call_id, dialog.local_tag());
+        Ok(Referring { phase: Phase::Held { to }, seq: 0, dialog, remote_tag })
+    }
+
+    /// Nothing is asked of whoever may not know yet that we answered.
+    pub(in crate::sip) fn refer_if_possible(&mut self, now: Moment, leg_id: LegId) {
+        let Some(Phase::Held { to }) = self.referring.get(&leg_id).map(|referring| referring.phase) else { return };
+        let target = self.legs.get(&to).and_then(|leg| leg.dialog.as_ref()).and_then(in_place_of_us);
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if !matches!(leg.state, State::Talking) || leg.unacked.is_some() {
+            return;
+        }
+        let (Some(target), Some(dialog)) = (target, leg.dialog.as_mut()) else {
+            return self.referral_over(leg_id, ReferNews::Refused { status: 481 });
+        };
+        dialog.local_seq += 1;
+        let seq = dialog.local_seq;
+        let mut request = dialog.request(Method::REFER, seq);
+        let (flow, dialog, trunk) = (dialog.next_hop(), dialog.clone(), leg.trunk);
+        request.headers.push("Contact", self.contact_in(&dialog));
+        request.headers.push("Refer-To", NameAddr::sip(target).to_string());
+        // RFC 3892: who sends them.
+        request.headers.push("Referred-By", NameAddr::new(dialog.local.uri.clone()).to_string());
+        if let Some(referring) = self.referring.get_mut(&leg_id) {
+            (referring.phase, referring.seq) = (Phase::Asked, seq);
+        }
+        if self.send_proved(now, request, flow, trunk, Purpose::Refer(leg_id)).is_none() {
+            self.referral_over(leg_id, ReferNews::Silent);
+        }
+    }
+
+    /// It was challenged, and is sent once more with this number.
+    pub(super) fn refers_with(&mut self, leg_id: LegId, seq: u32) {
+        if let Some(referring) = self.referring.get_mut(&leg_id) {
+            referring.seq = seq;
+        }
+    }
+
+    pub(in crate::sip) fn refer_answered(&mut self, now: Moment, leg_id: LegId, response: &Response) {
+        let phase = self.referring.get(&leg_id).map(|referring| referring.phase);
+        let Some(Phase::Asked | Phase::Taken) = phase else { return };
+        let unsubscribed = || response.headers.get("Refer-Sub").is_some_and(is_false);
+        match response.status {
+            200..300 if phase == Some(Phase::Asked) && unsubscribed() => self.referral_over(leg_id, ReferNews::Untold),
+            200..300 => self.taken(now, leg_id),
+            status => {
+                let news = ReferNews::Refused { status };
+                log(leg_id, news, Some(&format!("{status} {}", response.reason)));
+                self.referral_over(leg_id, news);
+            }
+        }
+    }
+
+    /// Nobody answered. Whoever tells of it has it all the same.
+    pub(in crate::sip) fn refer_unanswered(&mut self, leg_id: LegId) {
+        if self.referring.get(&leg_id).is_some_and(|referring| referring.phase == Phase::Asked) {
+            self.referral_over(leg_id, ReferNews::Silent);
+        }
+    }
+
+    /// What becomes of it will be told.
+    fn taken(&mut self, now: Moment, leg_id: LegId) {
+        let Some(referring) = self.referring.get_mut(&leg_id).filter(|of| of.phase == Phase::Asked) else { return };
+        referring.phase = Phase::Taken;
+        self.agenda.set(Owner::Referring(leg_id), Some(now + TOLD_WITHIN));
+    }
+
+    /// NOTIFY of what became of it, §2.4.4; of what nobody asked for: 489, of a REFER that is none of ours: 481.
+    pub(in crate::sip) fn notified(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: &Request) {
+        let mut event = request.headers.get("Event").unwrap_or_default().split(';').map(str::trim);
+        if event.next() != Some("refer") {
+            return self.simply(now, id, request, 489);
+        }
+        let its_id = event.find_map(|param| param.strip_prefix("id="));
+        let is_of = |of: &&Referring| its_id.is_none_or(|id| id.parse() == Ok(of.seq));
+        let referring = self.referring.get(&leg_id).filter(is_of).map(|referring| referring.phase);
+        let Some(phase @ (Phase::Asked | Phase::Taken | Phase::Told)) = referring else {
+            return self.simply(now, id, request, 481);
+        };
+        self.simply(now, id, request, 200);
+        let state = request.headers.get("Subscription-State").unwrap_or_default();
+        let is_last = state.split(';').next().is_some_and(|state| state.trim().eq_ignore_ascii_case("terminated"));
+        if phase == Phase::Told {
+            if is_last {
+                self.stop_referring(leg_id);
+            }
+            return;
+        }
+        let said = status_line(request);
+        let news = match said.map(|(status, _)| status) {
+            Some(200..300) => ReferNews::Done,
+            Some(status @ 300..) => ReferNews::Refused { status },
+            _ if is_last => ReferNews::Silent,
+            _ => return self.taken(now, leg_id),
+        };
+        log(leg_id, news, said.map(|(_, line)| line));
+        match is_last {
+            true => self.referral_over(leg_id, news),
+            false => {
+                if let Some(referring) = self.referring.get_mut(&leg_id) {
+                    referring.phase = Phase::Told;
+                }
+                self.agenda.set(Owner::Referring(leg_id), Some(now + TOLD_WITHIN));
+                self.tell(Event::Referral { leg: leg_id, news });
+            }
+        }
+    }
+
+    /// The leg of whose dialog a request is that asked us nothing but to be told: the talk may be over.
+    pub(in crate::sip) fn referred_in(&self, request: &Request) -> Option<LegId> {
+        let (to, from) = (request.headers.to_tag()?, request.headers.from_tag());
+        let leg = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, &to))?;
+        let referring = self.referring.get(&leg)?;
+        (referring.remote_tag.as_deref() == from.as_deref()).then_some(leg)
+    }
+
+    /// They hung up, and say then what became of it.
+    pub(in crate::sip) fn notified_after_the_end(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        key: String,
+        request: &Request,
+    ) {
+        let Some(leg) = self.referred_in(request) else { return };
+        let Some(id) = self.open_server(origin, key, request, true) else { return };
+        self.notified(now, leg, id, request);
+    }
+
+    /// Nobody said within the time what became of it, or ended the subscription when it was known.
+    pub(in crate::sip) fn referring_due(&mut self, leg_id: LegId) {
+        match self.referring.get(&leg_id).map(|referring| referring.phase) {
+            Some(Phase::Told) => self.stop_referring(leg_id),
+            Some(_) => self.referral_over(leg_id, ReferNews::Silent),
+            None => {}
+        }
+    }
+
+    fn referral_over(&mut self, leg_id: LegId, news: ReferNews) {
+        self.stop_referring(leg_id);
+        self.tell(Event::Referral { leg: leg_id, news });
+    }
+
+    /// What is said of it from here on is nobody's.
+    pub(in crate::sip) fn stop_referring(&mut self, leg_id: LegId) {
+        let Some(referring) = self.referring.remove(&leg_id) else { return };
+        self.agenda.set(Owner::Referring(leg_id), None);
+        if !self.legs.contains_key(&leg_id) {
+            self.dialogs.remove(&referring.dialog);
+        }
+    }
+
+    /// The leg is gone. `true`: what becomes of its REFER may still be told in its dialog.
+    pub(in crate::sip) fn is_referring_on(&mut self, leg_id: LegId) -> bool {
+        if matches!(self.referring.get(&leg_id), Some(Referring { phase: Phase::Held { .. }, .. })) {
+            self.stop_referring(leg_id);
+        }
+        self.referring.contains_key(&leg_id)
+    }
+}
+
+/// Where whom we talk with in this dialog is asked to talk with somebody else in its place. Its tags are as they have
+/// them, RFC 3891 §3: to-tag is theirs, from-tag ours.
+fn in_place_of_us(dialog: &Dialog) -> Option<SipUri> {
+    let Uri::Sip(target) = dialog.target.clone() else { return None };
+    let (theirs, ours) = (dialog.remote_tag()?, dialog.local_tag());
+    let replaces = escape_value(&format!("{};to-tag={theirs};from-tag={ours}", dialog.call_id));
+    Some(SipUri { headers: Some(format!("Replaces={replaces}")), ..target })
+}
+
+/// Status and first line of a fragment of SIP, RFC 3420.
+pub(in crate::sip) fn status_line(request: &Request) -> Option<(u16, &str)> {
+    let content_type = request.headers.get("Content-Type")?.split(';').next()?;
+    if !content_type.trim().eq_ignore_ascii_case("message/sipfrag") {
+        return None;
+    }
+    let line = std::str::from_utf8(&request.body).ok()?.lines().next()?;
+    let status = line.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()?;
+    (100..700).contains(&status).then_some((status, line))
+}
+
+/// What a carrier says that does not do it is its own business; whoever pays for two channels wants to know.
+fn log(leg: LegId, news: ReferNews, said: Option<&str>) {
+    if news != ReferNews::Done {
+        let said = said.map(|said| said.chars().take(LONGEST_SAID).collect::<String>());
+        info!(%leg, ?said, "a REFER of ours came to nothing");
+    }
+}
+
+fn is_false(text: &str) -> bool {
+    text.split(';').next().is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
+}

@@ -1,0 +1,297 @@
+//! REFER of ours: a caller is left to whom we put them through to, RFC 3515, RFC 3891 and RFC 5589 §7.
+
+use std::time::Duration;
+
+use super::phone::*;
+use crate::ids::LegId;
+use crate::sip::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const FAR: LegId = LegId(2);
+
+/// A caller over a trunk talks with somebody over another; the phone is both carriers.
+struct Bridge {
+    phone: Phone,
+    caller: LegId,
+    /// Our To in the dialog with the caller.
+    own: String,
+    cseq: u32,
+}
+
+/// `caller` and `far`: lines more in their INVITE and 200.
+fn bridge(settings: Settings, caller: &str, far: &str) -> Bridge {
+    let mut bridge = unacknowledged(settings, caller, far);
+    bridge.acknowledge();
+    bridge
+}
+
+/// The caller has not acknowledged our 200 yet.
+fn unacknowledged(settings: Settings, caller: &str, far: &str) -> Bridge {
+    let mut phone = Phone::of(settings);
+    phone.send(&described(&request("INVITE", "sip:12345@10.0.0.1", "a", 1, caller)));
+    let leg = leg(&phone.events());
+    let to = Target::Trunk { trunk: Some("out".into()), number: "01065139999".into() };
+    let invite = phone.command(Command::Invite(invitation(to))).remove(0);
+    let lines = format!("Contact: <sip:01065139999@10.0.0.9:5070;user=phone>\n{far}");
+    assert!(phone.send(&described(&answered_with(&invite, "200 OK", &lines)))[0].starts_with("ACK "));
+    let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+    let own = response(&answer[0]).headers.get("To").unwrap().to_string();
+    phone.events();
+    Bridge { phone, caller: leg, own, cseq: 1 }
+}
+
+impl Bridge {
+    fn acknowledge(&mut self) -> Vec<String> {
+        let sent = self.phone.send(&request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {}\n", self.own)));
+        self.phone.events();
+        sent
+    }
+
+    fn refer(&mut self) -> Vec<String> {
+        self.phone.command(Command::Refer { leg: self.caller, to: FAR })
+    }
+
+    /// A request of the caller's within the dialog.
+    fn says(&mut self, method: &str, lines: &str) -> String {
+        self.cseq += 1;
+        let lines = format!("To: {}\n{lines}", self.own);
+        let text = request(method, "sip:hotline@10.0.0.1", &format!("r{}", self.cseq), self.cseq, &lines);
+        self.phone.send(&text).remove(0)
+    }
+
+    /// Their NOTIFY with this Event, state and first line of a fragment: the status of our answer.
+    fn notify(&mut self, event: &str, state: &str, said: &str) -> u16 {
+        self.notify_as("", event, state, said)
+    }
+
+    /// With these lines more.
+    fn notify_as(&mut self, more: &str, event: &str, state: &str, said: &str) -> u16 {
+        self.cseq += 1;
+        let lines = format!(
+            "To: {}\nEvent: {event}\nSubscription-State: {state}\nContent-Type: message/sipfrag;version=2.0\n{more}",
+            self.own
+        );
+        let text = request("NOTIFY", "sip:hotline@10.0.0.1", &format!("n{}", self.cseq), self.cseq, &lines);
+        let body = if said.is_empty() { String::new() } else { format!("{said}\n") };
+        let length = if said.is_empty() { 0 } else { body.len() + 1 };
+        let text = text.replace("Content-Length: 0\n\n", &format!("Content-Length: {length}\n\n{body}"));
+        response(&self.phone.send(&text)[0]).status
+    }
+
+    /// What was told of the REFER.
+    fn news(&mut self) -> Vec<ReferNews> {
+        let of = |event| if let Event::Referral { news, .. } = event { Some(news) } else { None };
+        self.phone.events().into_iter().filter_map(of).collect()
+    }
+
+    /// Both legs stand as before: they are hung up, and nothing is left.
+    fn stands(mut self) {
+        for leg in [self.caller, FAR] {
+            let bye = self.phone.command(Command::Hangup { leg, reason: None }).remove(0);
+            assert!(bye.starts_with("BYE "), "{bye}");
+            self.phone.send(&answered(&bye, "200 OK"));
+        }
+        self.leaves_nothing();
+    }
+
+    fn leaves_nothing(mut self) {
+        self.phone.wait(100 * SECOND);
+        let counts = self.phone.house.counts();
+        assert_eq!((counts.legs, counts.transactions), (0, 0));
+        assert!(self.phone.house.dialogs.is_empty() && self.phone.house.referring.is_empty());
+    }
+}
+
+#[test]
+fn the_caller_is_sent_to_the_far_end_in_our_place_and_we_are_told_when_they_talk() {
+    let mut bridge = bridge(settings(true), "", "Supported: timer, replaces\nAllow: INVITE, BYE\n");
+    let refer = bridge.refer().remove(0);
+    assert!(refer.starts_with("REFER sip:100@10.0.0.9:5070 SIP/2.0\r\n"), "{refer}");
+    // The far end's tag is `t`, as `answered` has it: to-tag is theirs, from-tag ours, RFC 3891 §3.
+    let far = &bridge.phone.house.legs[&FAR].dialog.clone().unwrap();
+    let replaces = format!("{}%3Bto-tag%3Dt%3Bfrom-tag%3D{}", far.call_id, far.local_tag());
+    let to = format!("<sip:01065139999@10.0.0.9:5070;user=phone?Replaces={replaces}>");
+    assert_eq!(header(&refer, "Refer-To"), to);
+    assert_eq!(header(&refer, "Referred-By"), "<sip:12345@10.0.0.1>");
+    assert_eq!(header(&refer, "Contact"), "<sip:hotline@10.0.0.1:5060>");
+    assert_eq!(header(&refer, "To"), "<sip:100@10.0.0.9>;tag=f");
+    bridge.phone.send(&answered(&refer, "202 Accepted"));
+    assert_eq!(bridge.notify("refer", "active;expires=60", "SIP/2.0 100 Trying"), 200);
+    // They go on as ever meanwhile, and do not send us about.
+    assert!(bridge.says("REFER", "Refer-To: <sip:110@10.0.0.1>\n").starts_with("SIP/2.0 403"));
+    assert!(bridge.says("INFO", "").starts_with("SIP/2.0 200"));
+    assert_eq!(bridge.notify("refer", "active", "SIP/2.0 180 Ringing"), 200);
+    assert_eq!(bridge.news(), []);
+    assert_eq!(bridge.notify("refer", "terminated;reason=noresource", "SIP/2.0 200 OK"), 200);
+    assert_eq!(bridge.news(), [ReferNews::Done]);
+    // The subscription is over, RFC 6665 §4.1.3; the legs are not.
+    assert_eq!(bridge.notify("refer", "terminated", "SIP/2.0 200 OK"), 481);
+    assert_eq!(bridge.news(), []);
+    bridge.stands();
+}
+
+#[test]
+fn what_is_known_before_the_subscription_ends_is_told_once() {
+    let mut bridge = bridge(settings(true), "", "");
+    let refer = bridge.refer().remove(0);
+    bridge.phone.send(&answered(&refer, "202 Accepted"));
+    assert_eq!(bridge.notify("refer", "active", "SIP/2.0 200 OK"), 200);
+    assert_eq!(bridge.news(), [ReferNews::Done]);
+    assert_eq!(bridge.notify("refer", "active", "SIP/2.0 200 OK"), 200);
+    assert_eq!(bridge.notify("refer", "terminated;reason=noresource", ""), 200);
+    assert_eq!(bridge.news(), []);
+    assert_eq!(bridge.notify("refer", "terminated", "SIP/2.0 200 OK"), 481);
+    bridge.stands();
+}
+
+#[test]
+fn whatever_goes_otherwise_is_told_and_the_legs_stand() {
+    let refused = |status| ReferNews::Refused { status };
+    // The answer to the REFER; then the state and the fragment of a NOTIFY.
+    for (answer, state, said, news) in [
+        ("603 Decline", "", "", refused(603)),
+        ("481 Call/Transaction Does Not Exist", "", "", refused(481)),
+        ("405 Method Not Allowed", "", "", refused(405)),
+        ("401 Unauthorized", "", "", refused(401)),
+        ("202 Accepted", "terminated;reason=noresource", "SIP/2.0 503 Service Unavailable", refused(503)),
+        ("200 OK", "active;expires=60", "SIP/2.0 486 Busy Here", refused(486)),
+        ("202 Accepted", "terminated;reason=timeout", "SIP/2.0 100 Trying", ReferNews::Silent),
+        ("202 Accepted", "terminated", "", ReferNews::Silent),
+        ("202 Accepted", "terminated", "HTTP/1.1 200 OK", ReferNews::Silent),
+    ] {
+        let mut bridge = bridge(settings(true), "", "");
+        let refer = bridge.refer().remove(0);
+        bridge.phone.send(&answered(&refer, answer));
+        if !state.is_empty() {
+            assert_eq!(bridge.news(), []);
+            assert_eq!(bridge.notify("refer", state, said), 200);
+        }
+        assert_eq!(bridge.news(), [news], "{answer} {said}");
+        bridge.stands();
+    }
+}
+
+#[test]
+fn nobody_is_waited_for_for_ever() {
+    // Nobody answers the REFER; somebody does, and says no more; or says that they will not.
+    let mut silent = bridge(settings(true), "", "");
+    silent.refer();
+    silent.phone.wait(31 * SECOND);
+    assert_eq!(silent.news(), []);
+    silent.phone.wait(2 * SECOND);
+    assert_eq!(silent.news(), [ReferNews::Silent]);
+    silent.stands();
+    let mut taken = bridge(settings(true), "", "");
+    let refer = taken.refer().remove(0);
+    taken.phone.send(&answered(&refer, "202 Accepted"));
+    taken.phone.wait(59 * SECOND);
+    assert_eq!(taken.news(), []);
+    taken.phone.wait(2 * SECOND);
+    assert_eq!(taken.news(), [ReferNews::Silent]);
+    assert_eq!(taken.notify("refer", "terminated", "SIP/2.0 200 OK"), 481, "it comes too late");
+    taken.stands();
+    let mut untold = bridge(settings(true), "", "");
+    let refer = untold.refer().remove(0);
+    untold.phone.send(&answered_with(&refer, "202 Accepted", "Refer-Sub: false\n"));
+    assert_eq!(untold.news(), [ReferNews::Untold], "RFC 4488");
+    untold.stands();
+}
+
+#[test]
+fn a_notify_may_come_before_the_answer_and_only_those_of_this_refer_count() {
+    let mut bridge = bridge(settings(true), "", "");
+    let refer = bridge.refer().remove(0);
+    let seq = header(&refer, "CSeq").split(' ').next().unwrap().to_string();
+    assert_eq!(bridge.notify("refer", "active", "SIP/2.0 100 Trying"), 200);
+    assert_eq!(bridge.notify("presence", "active", "SIP/2.0 200 OK"), 489);
+    assert_eq!(bridge.notify("refer;id=77", "terminated", "SIP/2.0 200 OK"), 481);
+    // Another fork's: no dialog of ours.
+    assert_eq!(bridge.notify_as("From: <sip:100@10.0.0.9>;tag=other\n", "refer", "terminated", "SIP/2.0 200 OK"), 481);
+    // Its answer was lost; they have it all the same.
+    bridge.phone.wait(33 * SECOND);
+    assert_eq!(bridge.news(), []);
+    assert_eq!(bridge.notify(&format!("refer;id={seq}"), "terminated", "SIP/2.0 200 OK"), 200);
+    assert_eq!(bridge.news(), [ReferNews::Done]);
+    bridge.phone.send(&answered(&refer, "603 Decline"));
+    assert_eq!(bridge.news(), [], "it is known");
+    bridge.stands();
+}
+
+#[test]
+fn a_challenge_is_answered_and_the_notifies_are_of_the_refer_that_was_taken() {
+    let mut settings = settings(true);
+    settings.trunks[0] = Trunk {
+        to: vec![hop("10.0.0.9:5070").into()],
+        account: Some(TrunkAccount {
+            username: "house".into(),
+            password: Password("pw".into()),
+            realm: Some("theirs".into()),
+            register: None,
+        }),
+        ..settings.trunks[0].clone()
+    };
+    let mut bridge = bridge(settings, "", "");
+    let first = bridge.refer().remove(0);
+    let challenge = "Proxy-Authenticate: Digest realm=\"theirs\", nonce=\"n1\", qop=\"auth\"\n";
+    let proved = bridge.phone.send(&answered_with(&first, "407 Proxy Authentication Required", challenge)).remove(0);
+    assert!(header(&proved, "Proxy-Authorization").contains("nonce=\"n1\""), "{proved}");
+    assert_eq!(header(&proved, "Refer-To"), header(&first, "Refer-To"));
+    let seq = |text: &str| header(text, "CSeq").split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert_eq!(seq(&proved), seq(&first) + 1);
+    bridge.phone.send(&answered(&proved, "202 Accepted"));
+    assert_eq!(bridge.notify(&format!("refer;id={}", seq(&first)), "terminated", "SIP/2.0 200 OK"), 481);
+    assert_eq!(bridge.notify(&format!("refer;id={}", seq(&proved)), "terminated", "SIP/2.0 200 OK"), 200);
+    assert_eq!(bridge.news(), [ReferNews::Done]);
+    bridge.stands();
+}
+
+#[test]
+fn who_says_that_they_do_not_know_how_is_not_asked() {
+    for (caller, far, known) in [
+        ("Allow: INVITE, ACK, BYE\n", "", false),
+        ("Allow: INVITE, REFER, BYE\n", "", true),
+        ("", "Supported: 100rel, timer\n", false),
+        ("", "Supported: Replaces\nAllow: INVITE, BYE\n", true),
+    ] {
+        let mut bridge = bridge(settings(true), caller, far);
+        let sent = bridge.refer();
+        assert_eq!(sent.iter().any(|text| text.starts_with("REFER ")), known, "{caller} {far}");
+        assert_eq!(bridge.news(), if known { vec![] } else { vec![ReferNews::NotKnown] });
+        if !known {
+            bridge.stands();
+        }
+    }
+}
+
+#[test]
+fn nothing_is_asked_before_the_caller_knows_that_we_answered() {
+    let mut bridge = unacknowledged(settings(true), "", "");
+    assert!(bridge.refer().is_empty());
+    let sent = bridge.acknowledge();
+    assert!(sent[0].starts_with("REFER "), "{sent:?}");
+    // Once at a time.
+    assert!(bridge.refer().is_empty());
+    assert_eq!(bridge.news(), [ReferNews::Refused { status: 481 }]);
+    bridge.stands();
+}
+
+#[test]
+fn who_hung_up_may_still_say_what_became_of_it_until_we_let_go() {
+    for lets_go in [false, true] {
+        let mut bridge = bridge(settings(true), "", "");
+        let refer = bridge.refer().remove(0);
+        bridge.phone.send(&answered(&refer, "202 Accepted"));
+        assert!(bridge.says("BYE", "").starts_with("SIP/2.0 200"));
+        assert!(matches!(bridge.phone.events()[..], [Event::Ended { why: Ended::Bye, .. }]));
+        if lets_go {
+            bridge.phone.command(Command::Hangup { leg: bridge.caller, reason: None });
+        }
+        let expected = if lets_go { (481, vec![]) } else { (200, vec![ReferNews::Done]) };
+        let status = bridge.notify("refer", "terminated", "SIP/2.0 200 OK");
+        assert_eq!((status, bridge.news()), expected);
+        assert_eq!(bridge.notify("refer", "terminated", "SIP/2.0 200 OK"), 481);
+        let bye = bridge.phone.command(Command::Hangup { leg: FAR, reason: None }).remove(0);
+        bridge.phone.send(&answered(&bye, "200 OK"));
+        bridge.leaves_nothing();
+    }
+}
