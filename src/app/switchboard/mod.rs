@@ -43,7 +43,7 @@ const SETTLE_LIMIT: usize = 200_000;
 const BATCH: usize = 128;
 /// Inputs that come so close behind each other are left to gather: a waking costs as much as an input does, and what
 /// the house says within it nobody waits for. A lone call waits for nothing.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(4);
 /// While calls are open, so often is it written down that the house was alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Without calls: so exactly is it known after a power cut until when operators were there.
