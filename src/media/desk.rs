@@ -359,7 +359,9 @@ impl Desk {
             Side::Phone(phone) => phone.take_offer(&self.opus, sdp, like).map(|(sdp, agreement)| {
                 (agreement, Some(Event::Described { leg, sdp, direction: agreement.direction }))
             }),
-            Side::Browser(browser) => browser.take_offer(&self.opus, sdp, voice(like)).map(|agreement| (agreement, None)),
+            Side::Browser(browser) => {
+                browser.take_offer(&self.opus, sdp, voice(like)).map(|agreement| (agreement, None))
+            }
         };
         self.agreed(leg, taken);
     }
@@ -371,7 +373,9 @@ impl Desk {
             Side::Phone(phone) => phone
                 .take_answer(&self.opus, sdp)
                 .map(|agreement| (agreement, Some(Event::Agreed { leg, direction: agreement.direction }))),
-            Side::Browser(browser) => browser.take_answer(&self.opus, sdp, voice(like)).map(|agreement| (agreement, None)),
+            Side::Browser(browser) => {
+                browser.take_answer(&self.opus, sdp, voice(like)).map(|agreement| (agreement, None))
+            }
         };
         self.agreed(leg, taken);
     }

@@ -396,7 +396,6 @@ impl Leg {
         self.pressing.add(keys);
     }
 
-
     /// Whether keys of this leg's come as RTP events, and so are passed on as they are.
     pub fn has_key_events(&self) -> bool {
         self.agreement.is_some_and(|agreement| agreement.heard.keys.is_some())

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::opus::conversion::{AT_LEG, AtLeg, Events, OPUS_RATE, Spoken, Types};
-pub(super) use super::stream::{Line, refused, static_type};
 use super::sdp::{self, Address, Description, Flow, Media};
 use super::srtp::sdes::{Crypto, Secrets};
 use super::srtp::terms::Terms;
 use super::stream::{self, Stream, encoding};
+pub(super) use super::stream::{Line, refused, static_type};
 use super::words::{Codec, Direction, Srtp};
 
 /// RFC 4733 and RFC 7587, in offers of ours; keys beside Opus go by its clock.
@@ -400,7 +400,8 @@ impl Negotiation {
         };
         let rtcp = if media.rtcp_mux { media.port } else { media.rtcp_port.unwrap_or(media.port.saturating_add(1)) };
         let takes = Types { opus: found.payload_type, keys: [found.keys, None] };
-        let opus = sends.map(|sends| Spoken { sends, takes });
+        let most_bitrate = most_bitrate(media, found.payload_type);
+        let opus = sends.map(|sends| Spoken { sends, takes, most_bitrate });
         let codec = if opus.is_some() { self.law() } else { found.codec };
         Ok(Agreement {
             heard,
@@ -445,6 +446,16 @@ impl Negotiation {
 
 pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
     sdp::read(sdp).map_err(|why| Unacceptable { why, malformed: true })
+}
+
+/// What they say of Opus that says how it is to be sent; all else says what they send, or may play.
+fn most_bitrate(media: &Media, payload_type: u8) -> Option<i32> {
+    let (_, parameters) = media.parameters.iter().find(|(number, _)| *number == payload_type)?;
+    let value = |parameter: &str| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("maxaveragebitrate").then(|| value.trim().parse().ok())?
+    };
+    parameters.split(';').find_map(value)
 }
 
 fn beside_opus(payload_type: u8) -> Events {

@@ -86,7 +86,8 @@ pub struct Browser {
     pub listen: SocketAddr,
     /// Address told to browsers, if it differs from that of `listen`.
     pub advertise: Option<IpAddr>,
-    /// Legs that may speak Opus at once, each of which is decoded and encoded; further ones are spoken with in G.711.
+    /// Legs, of phones too, that may speak Opus at once, each of which is decoded and encoded; further ones are spoken
+    /// with in G.711.
     pub opus_at_once: usize,
     /// For the browser's side only: ours has a port that can be reached.
     pub ice_servers: Vec<IceServer>,

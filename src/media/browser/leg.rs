@@ -23,7 +23,12 @@ impl BrowserLeg {
     }
 
     /// The session tells it when it is made.
-    pub fn make_offer(&mut self, limit: &Limit, first: Option<Voice>, direction: Direction) -> Result<(), Unacceptable> {
+    pub fn make_offer(
+        &mut self,
+        limit: &Limit,
+        first: Option<Voice>,
+        direction: Direction,
+    ) -> Result<(), Unacceptable> {
         let opus = self.opus.is_some() || limit.is_free();
         let draft = self.negotiation.make_offer(first, opus);
         self.ask(Ask::Offer { draft, direction })

@@ -60,6 +60,14 @@ impl Types {
 pub struct Spoken {
     pub sends: Types,
     pub takes: Types,
+    /// Bits a second that they take at most, RFC 7587 §6.1, where they say it.
+    pub most_bitrate: Option<i32>,
+}
+
+impl Spoken {
+    fn bitrate(&self) -> i32 {
+        self.most_bitrate.map_or(BITRATE, |most| most.clamp(LEAST_BITRATE, BITRATE))
+    }
 }
 
 /// RFC 7587 §4.1, whatever is played at.
@@ -72,8 +80,9 @@ const LONGEST: usize = 960;
 const MOST_CONCEALED: u16 = 5;
 /// Packets that come so late began anew.
 const LATE: u16 = 200;
-/// Plenty for telephone speech.
+/// In bits a second, plenty for telephone speech; and the least that anybody may ask for, RFC 7587 §6.1.
 const BITRATE: i32 = 24_000;
+const LEAST_BITRATE: i32 = 6_000;
 /// Loss for which redundancy is sent along.
 const EXPECTED_LOSS: i32 = 5;
 const COMPLEXITY: i32 = 4;
@@ -127,8 +136,8 @@ struct Inward {
 /// What was sent to them.
 #[derive(Default)]
 struct Outward {
-    /// What was sent was not encoded here.
-    passed: bool,
+    /// How many numbers ago what is sent was encoded here last.
+    passed: u16,
     /// The source, and what is expected of it next.
     next: Option<(u32, u16)>,
     sequence: u16,
@@ -176,7 +185,7 @@ impl Conversion {
     pub fn new(spoken: Spoken, law: Codec) -> Option<Self> {
         let decoder = OpusDecoder::new(8_000, 1).ok()?;
         let mut encoder = OpusEncoder::new(8_000, 1, Application::Voip).ok()?;
-        (encoder.bitrate_bps, encoder.complexity) = (BITRATE, COMPLEXITY);
+        (encoder.bitrate_bps, encoder.complexity) = (spoken.bitrate(), COMPLEXITY);
         (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
         let inward = Inward { length: FRAME, ..Inward::default() };
         Some(Self { spoken, law, decoder, encoder, order: None, inward, outward: Outward::default() })
@@ -185,7 +194,7 @@ impl Conversion {
     /// By other numbers from now on: it goes on as it was, so that nothing is heard of the change, and no number is said
     /// twice under the same keys.
     pub fn change(&mut self, spoken: Spoken, law: Codec) {
-        (self.spoken, self.law) = (spoken, law);
+        (self.spoken, self.law, self.encoder.bitrate_bps) = (spoken, law, spoken.bitrate());
     }
 
     /// Whether packets of theirs by this number are for [`Conversion::inward`].
@@ -207,7 +216,17 @@ impl Conversion {
             None if as_it_is => Kind::Opus,
             None => Kind::G711,
         };
-        self.arrives(kind, head, payload, send);
+        // Where it is only passed on, their order is kept by who hears it.
+        if as_it_is {
+            self.order = None;
+            return self.heard(kind, head, payload, send);
+        }
+        // Sound and keys have numbers of one stream.
+        let mut order = self.order.take().unwrap_or_else(InOrder::new);
+        order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
+            self.heard(kind, head, payload, send);
+        });
+        self.order = Some(order);
     }
 
     /// A packet of the leg's; `send` is given those for them.
@@ -245,19 +264,6 @@ impl Conversion {
         }
     }
 
-    /// Sound and keys have numbers of one stream.
-    fn arrives(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let order = self.order.take();
-        if kind == Kind::Opus {
-            return self.heard(kind, head, payload, send);
-        }
-        let mut order = order.unwrap_or_else(InOrder::new);
-        order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
-            self.heard(kind, head, payload, send);
-        });
-        self.order = Some(order);
-    }
-
     fn heard(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
         let Head { sequence, ssrc, .. } = head;
         let gap = match self.inward.next {
@@ -267,8 +273,13 @@ impl Conversion {
                 0
             }
         };
-        // It came late, or twice: what it says was made up for.
+        // It came late, or twice: what it says was made up for, unless it is only passed on.
         if gap > u16::MAX - LATE {
+            if kind == Kind::Opus {
+                let mut clock = self.inward.clock;
+                let timestamp = clock.slow(head.timestamp);
+                send(Head { payload_type: AT_LEG.opus, timestamp, ..head }, payload);
+            }
             return;
         }
         let is_keys = matches!(kind, Kind::Keys(_));
@@ -357,6 +368,12 @@ impl Conversion {
             }
         };
         if gap > u16::MAX - LATE {
+            // Its own number was not used for anything else.
+            let (mut clock, behind) = (out.clock, gap.wrapping_neg());
+            if kind == Kind::Opus && behind <= out.passed {
+                let (sequence, timestamp) = (out.sequence.wrapping_sub(behind), clock.fast(head.timestamp));
+                send(Head { timestamp, sequence, ..head }, payload);
+            }
             return;
         }
         out.next = Some((head.ssrc, head.sequence.wrapping_add(1)));
@@ -369,7 +386,9 @@ impl Conversion {
             let sequence = out.number();
             return send(Head { timestamp, sequence, ..head }, &[event, flags, duration[0], duration[1]]);
         }
-        let fresh = std::mem::replace(&mut out.passed, kind == Kind::Opus);
+        let fresh = out.passed > 0;
+        let steps = if fresh { gap.saturating_add(1) } else { 1 };
+        out.passed = if kind == Kind::Opus { out.passed.saturating_add(steps) } else { 0 };
         if kind == Kind::Opus {
             out.rest.clear();
             let timestamp = out.clock.fast(head.timestamp);

@@ -266,7 +266,7 @@ const FIRST: [Codec; 3] = [Codec::Opus, Codec::Pcma, Codec::Pcmu];
 
 #[test]
 fn opus_is_answered_where_it_is_the_best_or_the_only_one() {
-    let opus = "a=rtpmap:96 opus/48000/2|a=fmtp:96 maxplaybackrate=16000;stereo=1;usedtx=1;cbr=1|a=ptime:60|a=maxptime:120";
+    let opus = "a=rtpmap:96 opus/48000/2|a=fmtp:96 maxplaybackrate=16000; MaxAverageBitrate=20000;stereo=1;usedtx=1;cbr=1|a=ptime:60|a=maxptime:120";
     let keys = "a=rtpmap:97 telephone-event/48000|a=rtpmap:101 telephone-event/8000";
     let alone = offer(&format!("m=audio 4000 RTP/AVP 96 13 101 97|{opus}|{keys}"));
     let both = offer(&format!("m=audio 4000 RTP/AVP 96 8 101|{opus}|a=rtpmap:101 telephone-event/8000"));
@@ -289,6 +289,7 @@ fn opus_is_answered_where_it_is_the_best_or_the_only_one() {
         assert_eq!((described, agreement.opus.is_some()), (is_opus, is_opus), "{name}: {answer}");
         let Some(spoken) = agreement.opus else { continue };
         assert_eq!((spoken.takes, spoken.takes.opus, agreement.noise), (spoken.sends, 96, None), "{name}");
+        assert_eq!(spoken.most_bitrate, Some(20_000), "{name}");
         assert_eq!(spoken.takes.keys[0].map(|keys| (keys.payload_type, keys.rate)), keys, "{name}");
         assert_eq!((agreement.codec, agreement.heard.keys.is_some()), (Codec::Pcma, keys.is_some()), "{name}");
     }
@@ -326,7 +327,8 @@ fn opus_is_offered_and_heard_by_our_numbers_and_sent_by_theirs() {
     assert_eq!((spoken.sends.opus, [111, 110, 101, 98].map(|n| spoken.sends.has(n))), (111, [true, true, true, false]));
     // They may change to another codec of the answer at any time, RFC 3264 §7.
     assert_eq!([8, 0, 96].map(|number| heard.codec(number)), [Some(Codec::Pcma), Some(Codec::Pcmu), None]);
-    let plain = negotiation.take_answer(offer("m=audio 4000 RTP/AVP 8 98|a=rtpmap:98 opus/48000/2").as_bytes()).unwrap();
+    let plain =
+        negotiation.take_answer(offer("m=audio 4000 RTP/AVP 8 98|a=rtpmap:98 opus/48000/2").as_bytes()).unwrap();
     assert_eq!((plain.opus, plain.codec, plain.heard.opus), (None, Codec::Pcma, None));
     // Numbers that they gave to something else are not used for another.
     let theirs = "m=audio 4000 RTP/AVP 8 111|a=rtpmap:111 telephone-event/8000";
