@@ -68,7 +68,7 @@ fn opus_goes_between_pages_as_it_is_and_is_decoded_while_they_are_mixed() {
 
 #[test]
 fn opus_goes_between_a_page_and_a_phone_as_it_is() {
-    let mut house = house(43_580..=43_589, 10);
+    let mut house = house(32_180..=32_189, 10);
     let mut page = house.runtime.block_on(Page::open(Speaks::Opus));
     house.calls(&mut page);
     house.runtime.block_on(page.connected());
