@@ -216,7 +216,7 @@ impl Leg {
         let number = header.payload_type;
         let is_opus = self.interpreter.as_ref().is_some_and(|interpreter| interpreter.hears(number));
         let is_plain = self.interpreter.is_none() || number < FIRST_DYNAMIC;
-        if !is_opus && !(is_plain && what(agreement, number).is_some()) {
+        if !(is_opus || is_plain && what(agreement, number).is_some()) {
             return Heard::Nothing;
         }
         match source.judge(now, from, header.ssrc, header.sequence_number) {
