@@ -13,8 +13,8 @@ use super::words::Codec;
 
 /// Frames that may wait for the disk: five seconds. Beyond that a gap is heard instead of a stall.
 const WAITING: usize = 256;
-/// Longest payload kept: 60 ms.
-const MAX_PAYLOAD: usize = 3 * FRAME;
+/// Longest payload kept: 120 ms.
+const MAX_PAYLOAD: usize = 6 * FRAME;
 /// The file is whole up to here every second.
 const FLUSH_EVERY: u32 = 8000;
 /// A longer gap is a new source, not silence.

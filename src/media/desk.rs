@@ -18,7 +18,9 @@ use super::browser::room::{Begun, Room};
 use super::browser::session::AT_ROOM;
 use super::capture::Capture;
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
+use super::opus::limit::Limit;
 use super::orders::{Handle, Order};
+use super::phone::{Like, PhoneLeg};
 use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
@@ -48,6 +50,7 @@ pub struct Desk {
     freed: Receiver<u16>,
     workers: Vec<Handle>,
     room: Room,
+    opus: Limit,
     legs: HashMap<LegId, DeskLeg>,
     events: VecDeque<Event>,
     recorder: Recorder,
@@ -70,7 +73,7 @@ struct DeskLeg {
 
 /// How a leg's descriptions are read and written.
 enum Side {
-    Phone(Box<Negotiation>),
+    Phone(Box<PhoneLeg>),
     Browser(Box<BrowserLeg>),
 }
 
@@ -78,8 +81,15 @@ impl Side {
     /// A browser's packets are encrypted before they come here.
     fn encryption(&self) -> Option<Box<Secrets>> {
         match self {
-            Side::Phone(negotiation) => negotiation.encryption().map(Box::new),
+            Side::Phone(phone) => phone.negotiation.encryption().map(Box::new),
             Side::Browser(_) => None,
+        }
+    }
+
+    fn speaks_opus(&self) -> bool {
+        match self {
+            Side::Phone(phone) => phone.speaks_opus(),
+            Side::Browser(browser) => browser.speaks_opus(),
         }
     }
 }
@@ -117,6 +127,7 @@ impl Desk {
         recorder.set_place(settings.recordings.clone());
         Ok(Desk {
             room,
+            opus: Limit::new(settings.browser.opus_at_once),
             settings,
             bank,
             ports,
@@ -137,8 +148,8 @@ impl Desk {
             }
             Command::OpenUrgent { leg, call, srtp } => self.open(leg, call, For::Emergency, LegKind::Phone, srtp),
             Command::Encrypt { leg, srtp } => {
-                if let Some(DeskLeg { side: Side::Phone(negotiation), .. }) = self.legs.get_mut(&leg) {
-                    negotiation.encrypt(srtp);
+                if let Some(DeskLeg { side: Side::Phone(phone), .. }) = self.legs.get_mut(&leg) {
+                    phone.negotiation.encrypt(srtp);
                 }
             }
             Command::MakeOffer { leg, like } => self.make_offer(leg, like),
@@ -195,6 +206,7 @@ impl Desk {
         let reserve = settings.reserve.min(ports::pairs(&ports).len() / 2);
         self.ports.set_reserve(reserve, settings.urgent);
         self.room.set_settings(settings.browser.clone());
+        self.opus.set(settings.browser.opus_at_once);
         self.recorder.set_place(settings.recordings.clone());
         self.settings = Settings { bind, advertise, ports, workers, dscp, reserve, ..settings };
         if let Some(bank) = bank {
@@ -293,7 +305,8 @@ impl Desk {
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
         let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None, opus: None };
         let terms = Terms::new(srtp, StdRng::from_rng(&mut self.rng));
-        Some((ground, Side::Phone(Box::new(Negotiation::new(local, &self.settings.codecs).with_terms(terms)))))
+        let negotiation = Negotiation::new(local, &self.settings.codecs).with_terms(terms);
+        Some((ground, Side::Phone(Box::new(PhoneLeg::new(negotiation)))))
     }
 
     fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {
@@ -315,32 +328,30 @@ impl Desk {
         self.rng.random::<u64>() >> 2
     }
 
-    /// The codec of the leg that this one is to be joined with.
-    fn codec_like(&self, like: Option<LegId>) -> Option<Codec> {
-        like.and_then(|like| self.legs.get(&like)).and_then(|state| state.codec)
+    /// How the leg is spoken with that this one is to be joined with.
+    fn like(&self, like: Option<LegId>) -> Like {
+        let Some(state) = like.and_then(|like| self.legs.get(&like)) else { return Like::default() };
+        let spoken = if state.side.speaks_opus() { Some(Codec::Opus) } else { state.codec };
+        Like { spoken, inside: state.codec }
     }
 
-    /// How the browser of that leg speaks, which is not always how the leg does.
-    fn voice_like(&self, like: Option<LegId>) -> Option<Voice> {
-        match &self.legs.get(&like?)?.side {
-            Side::Browser(browser) if browser.speaks_opus() => Some(Voice::Opus),
-            _ => self.codec_like(like).map(|codec| Voice::G711(codec.law())),
-        }
+    fn like_of(&self, leg: LegId) -> Like {
+        self.like(self.legs.get(&leg).and_then(|state| state.like))
     }
 
     fn make_offer(&mut self, leg: LegId, like: Option<LegId>) {
-        let (first, voice) = (self.codec_like(like), self.voice_like(like));
+        let alike = self.like(like);
         let noise = like.and_then(|like| self.legs.get(&like)).is_some_and(|state| state.noise);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         state.like = like;
         match &mut state.side {
-            Side::Phone(negotiation) => {
-                negotiation.offer_noise(noise);
-                let sdp = negotiation.make_offer(first);
+            Side::Phone(phone) => {
+                phone.negotiation.offer_noise(noise);
+                let sdp = phone.make_offer(&self.opus, alike);
                 self.events.push_back(Event::Described { leg, sdp, direction: state.direction });
             }
             Side::Browser(browser) => {
-                if let Err(fault) = browser.make_offer(&self.room, voice, state.direction) {
+                if let Err(fault) = browser.make_offer(&self.opus, voice(alike), state.direction) {
                     self.unacceptable(leg, fault);
                 }
             }
@@ -348,31 +359,35 @@ impl Desk {
     }
 
     fn take_offer(&mut self, leg: LegId, sdp: &[u8]) {
-        let first = self.voice_like(self.legs.get(&leg).and_then(|state| state.like));
+        let like = self.like_of(leg);
         if let Some(DeskLeg { side: Side::Phone(_), .. }) = self.legs.get(&leg)
             && is_for_browsers(sdp)
             && let Some((ground, browser)) = self.browser(leg)
         {
-            return self.becomes_browser(leg, ground, browser, sdp, first);
+            return self.becomes_browser(leg, ground, browser, sdp, voice(like));
         }
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let taken = match &mut state.side {
-            Side::Phone(negotiation) => negotiation.take_offer(sdp).map(|(sdp, agreement)| {
+            Side::Phone(phone) => phone.take_offer(&self.opus, sdp, like).map(|(sdp, agreement)| {
                 (agreement, Some(Event::Described { leg, sdp, direction: agreement.direction }))
             }),
-            Side::Browser(browser) => browser.take_offer(&self.room, sdp, first).map(|agreement| (agreement, None)),
+            Side::Browser(browser) => {
+                browser.take_offer(&self.opus, sdp, voice(like)).map(|agreement| (agreement, None))
+            }
         };
         self.agreed(leg, taken);
     }
 
     fn take_answer(&mut self, leg: LegId, sdp: &[u8]) {
-        let first = self.voice_like(self.legs.get(&leg).and_then(|state| state.like));
+        let like = self.like_of(leg);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let taken = match &mut state.side {
-            Side::Phone(negotiation) => negotiation
-                .take_answer(sdp)
+            Side::Phone(phone) => phone
+                .take_answer(&self.opus, sdp)
                 .map(|agreement| (agreement, Some(Event::Agreed { leg, direction: agreement.direction }))),
-            Side::Browser(browser) => browser.take_answer(&self.room, sdp, first).map(|agreement| (agreement, None)),
+            Side::Browser(browser) => {
+                browser.take_answer(&self.opus, sdp, voice(like)).map(|agreement| (agreement, None))
+            }
         };
         self.agreed(leg, taken);
     }
@@ -387,7 +402,7 @@ impl Desk {
         sdp: &[u8],
         first: Option<Voice>,
     ) {
-        let taken = browser.take_offer(&self.room, sdp, first).map(|agreement| (agreement, None));
+        let taken = browser.take_offer(&self.opus, sdp, first).map(|agreement| (agreement, None));
         if let Some(state) = self.legs.get_mut(&leg)
             && taken.is_ok()
         {
@@ -454,6 +469,11 @@ impl Desk {
             self.ports.give_back(port);
         }
     }
+}
+
+/// The same for a browser: what its leg speaks is not always what is spoken with it.
+fn voice(like: Like) -> Option<Voice> {
+    like.spoken.map(|codec| if codec == Codec::Opus { Voice::Opus } else { Voice::G711(codec.law()) })
 }
 
 /// Allows as many open files as the system lets us: each leg has two sockets. Returns the limit.

@@ -34,7 +34,7 @@ struct Place {
     marker: bool,
 }
 
-/// One packet in A-law, with room for its header before it.
+/// One packet in G.711, with room for its header before it.
 pub struct Frame {
     pub header: Header,
     pub packet: [u8; HEADER + LONGEST],
@@ -42,6 +42,13 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What is longer than any packet of sound is cut off.
+    pub fn new(header: Header, sound: &[u8]) -> Self {
+        let mut frame = Frame { header, packet: [0; HEADER + LONGEST], length: sound.len().min(LONGEST) };
+        frame.packet[HEADER..HEADER + frame.length].copy_from_slice(&sound[..frame.length]);
+        frame
+    }
+
     pub fn payload(&self) -> Range<usize> {
         HEADER..HEADER + self.length
     }

@@ -74,11 +74,11 @@ pub fn convert(payload: &mut [u8], from: Codec, to: Codec) {
     }
 }
 
-/// One byte as 16-bit linear, by µ-law or else A-law: bytes of G.722 mean nothing alone.
+/// One byte as 16-bit linear, by µ-law or else A-law: bytes of G.722 and Opus mean nothing alone.
 pub fn to_linear(codec: Codec, byte: u8) -> i16 {
     match codec {
         Codec::Pcmu => pcmu_to_linear(byte),
-        Codec::Pcma | Codec::G722 => pcma_to_linear(byte),
+        Codec::Pcma | Codec::G722 | Codec::Opus => pcma_to_linear(byte),
     }
 }
 
@@ -86,7 +86,7 @@ pub fn to_linear(codec: Codec, byte: u8) -> i16 {
 pub fn of_linear(codec: Codec, sample: i16) -> u8 {
     match codec {
         Codec::Pcmu => linear_to_pcmu(sample),
-        Codec::Pcma | Codec::G722 => linear_to_pcma(sample),
+        Codec::Pcma | Codec::G722 | Codec::Opus => linear_to_pcma(sample),
     }
 }
 

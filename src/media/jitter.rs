@@ -2,7 +2,7 @@
 //! is allocated but the buffer itself.
 //!
 //! How long sound waits is as the network is: at first [`BEGIN`], longer by what came too late, never longer than
-//! [`MOST`]; and shorter again, down to [`LEAST`], where for [`CALM`] nothing came as late as it could have. What is
+//! [`MOST`] or the longest packets need; and shorter again, down to [`LEAST`], where for [`CALM`] nothing came as late as it could have. What is
 //! missing is made up for.
 
 use super::concealment::Concealment;
@@ -119,7 +119,8 @@ impl Jitter {
         if (end.wrapping_sub(window.end) as i32) > 0 {
             window.end = end;
         }
-        if window.held() > MOST {
+        // The longest packets of Opus are as long as that alone.
+        if window.held() > MOST.max(length + BEGIN) {
             self.skip(&mut window, BEGIN);
         }
         self.window = Some(window);
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn packets_of_any_length_are_taken() {
-        for length in [80, 160, 240, 480] {
+        for length in [80, 160, 240, 480, 960] {
             let mut jitter = Jitter::new();
             let mut frame = [0; FRAME];
             let (mut taken, mut timestamp, mut silent) = (0, 1_000_u32, 0);

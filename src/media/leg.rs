@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::Rng;
@@ -16,7 +15,8 @@ use super::far::{Block, Far};
 use super::g711;
 use super::g722;
 use super::mixing::{self, Mixed};
-use super::negotiation::Agreement;
+use super::negotiation::{Agreement, FIRST_DYNAMIC};
+use super::opus::interpreter::Interpreter;
 pub use super::outcome::{Found, Heard, Played, What};
 use super::outgoing::{HEADER, Outgoing};
 use super::packet::{parse, write_header};
@@ -76,7 +76,9 @@ pub struct Leg {
     pub wanted_decoded: bool,
     /// While it is spoken to in G.722: what is not G.722 already becomes it.
     mouth: Option<Box<g722::Encoder>>,
-    outgoing: Outgoing,
+    /// While Opus is spoken with its phone.
+    pub(super) interpreter: Option<Box<Interpreter>>,
+    pub(super) outgoing: Outgoing,
     reception: Reception,
     pub(super) keys: Keys,
     pressing: Pressing,
@@ -109,6 +111,7 @@ impl Leg {
             ear: None,
             wanted_decoded: false,
             mouth: None,
+            interpreter: None,
             outgoing,
             reception: Reception::default(),
             keys: Keys::new(),
@@ -125,7 +128,7 @@ impl Leg {
     /// It stands elsewhere from now on; returns where it stood.
     pub fn move_to(&mut self, ground: Ground) -> Ground {
         self.outgoing.ssrc = ground.ssrc.unwrap_or(self.outgoing.ssrc);
-        (self.source, self.agreement, self.sealed) = (None, None, None);
+        (self.source, self.agreement, self.sealed, self.interpreter) = (None, None, None, None);
         std::mem::replace(&mut self.ground, ground)
     }
 
@@ -133,6 +136,10 @@ impl Leg {
     pub fn agree(&mut self, now: Moment, agreement: Agreement, secrets: Option<&Secrets>) {
         if let Err(error) = self.seal_with(secrets) {
             tracing::error!(leg = %self.id, %error, "the sound of this leg cannot be encrypted; it is given up");
+            return self.give_up();
+        }
+        if !self.interpret(&agreement) {
+            tracing::error!(leg = %self.id, "Opus cannot be had; the sound of this leg is given up");
             return self.give_up();
         }
         match &mut self.source {
@@ -206,15 +213,12 @@ impl Leg {
         let opened = self.sealed.as_mut().map_or(Some(packet.len()), |sealed| sealed.open(packet));
         let Some(packet) = opened.and_then(|length| packet.get(..length)) else { return Heard::Nothing };
         let Some((header, payload)) = parse(packet) else { return Heard::Nothing };
-        let codec = agreement.heard.codec(header.payload_type);
-        let is_key = Some(header.payload_type) == agreement.heard.keys;
-        let what = match codec {
-            Some(codec) => What::Sound(codec),
-            None if is_key => What::Key,
-            None if agreement.heard.opus == Some(header.payload_type) => What::Opus,
-            None if header.payload_type == COMFORT_NOISE => What::Noise,
-            None => return Heard::Nothing,
-        };
+        let number = header.payload_type;
+        let is_opus = self.interpreter.as_ref().is_some_and(|interpreter| interpreter.hears(number));
+        let is_plain = self.interpreter.is_none() || number < FIRST_DYNAMIC;
+        if !(is_opus || is_plain && what(agreement, number).is_some()) {
+            return Heard::Nothing;
+        }
         match source.judge(now, from, header.ssrc, header.sequence_number) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper; whoever was named must still come in.
@@ -222,6 +226,18 @@ impl Leg {
             Verdict::Locked | Verdict::Accepted => {}
         }
         self.silence.sound(now);
+        let heard = match &mut self.interpreter {
+            Some(interpreter) if is_opus => interpreter.hear(&header, &packet[payload.clone()]),
+            _ => Some(header),
+        };
+        heard.map_or(Heard::Nothing, |header| self.hear(now, header, packet, payload))
+    }
+
+    /// One packet of the leg's own: `packet[payload]`, which has come from whom it should.
+    pub fn hear(&mut self, now: Moment, header: Header, packet: &[u8], payload: std::ops::Range<usize>) -> Heard {
+        let Some(agreement) = &self.agreement else { return Heard::Nothing };
+        let Some(what) = what(agreement, header.payload_type) else { return Heard::Nothing };
+        let (codec, is_key) = (if let What::Sound(codec) = what { Some(codec) } else { None }, what == What::Key);
         // All packets of a key have the time of its beginning: they say nothing about jitter.
         let timestamp = (!is_key).then_some(header.timestamp);
         if agreement.heard.concealed != Some(header.payload_type) {
@@ -380,20 +396,6 @@ impl Leg {
         self.pressing.add(keys);
     }
 
-    /// Whether Opus can be sent here as it is: nothing plays into it, and nobody writes down what is heard here.
-    pub fn takes_opus(&self) -> bool {
-        let speaks_it = self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some());
-        speaks_it && self.player.is_none() && self.tap.is_none()
-    }
-
-    /// What this leg says is wanted as it comes, for the leg it is joined with takes it so; but who writes it down or
-    /// mixes it listens himself.
-    pub fn wants_opus(&self, taken: bool) {
-        if let Some(opus) = &self.ground.opus {
-            opus.store(taken && !self.is_listened_to(), Ordering::Relaxed);
-        }
-    }
-
     /// Whether keys of this leg's come as RTP events, and so are passed on as they are.
     pub fn has_key_events(&self) -> bool {
         self.agreement.is_some_and(|agreement| agreement.heard.keys.is_some())
@@ -435,6 +437,9 @@ impl Leg {
         let report = self.reception.report();
         let sent = self.outgoing.sent(now);
         let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
+        if let Some(interpreter) = &self.interpreter {
+            interpreter.report(&mut buffer[..length]);
+        }
         let report = match &mut self.sealed {
             Some(sealed) => sealed.seal_control(&buffer[..length]),
             None => Some(&buffer[..length]),
@@ -455,11 +460,27 @@ impl Leg {
     }
 
     fn send(&mut self, packet: &[u8]) {
-        let Some(source) = &self.source else { return };
-        match &mut self.sealed {
-            None => send(&self.ground.rtp, source, packet),
-            Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&self.ground.rtp, source, sealed)),
+        let Self { source: Some(source), interpreter, sealed, ground, .. } = self else { return };
+        let mut out = |packet: &[u8]| match sealed {
+            None => send(&ground.rtp, source, packet),
+            Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&ground.rtp, source, sealed)),
+        };
+        match interpreter {
+            None => out(packet),
+            Some(interpreter) => interpreter.say(packet, &mut out),
         }
+    }
+}
+
+/// What a packet of the leg's own is.
+fn what(agreement: &Agreement, payload_type: u8) -> Option<What> {
+    let heard = &agreement.heard;
+    match heard.codec(payload_type) {
+        Some(codec) => Some(What::Sound(codec)),
+        None if heard.keys == Some(payload_type) => Some(What::Key),
+        None if heard.opus == Some(payload_type) => Some(What::Opus),
+        None if payload_type == COMFORT_NOISE => Some(What::Noise),
+        None => None,
     }
 }
 

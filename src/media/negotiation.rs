@@ -1,21 +1,25 @@
 //! Offer and answer of one leg, RFC 3264: one stream of sound, and key presses beside it.
 
-use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::opus::conversion::{AT_LEG, AtLeg, Events, OPUS_RATE, Spoken, Types};
 use super::sdp::{self, Address, Description, Flow, Media};
 use super::srtp::sdes::{Crypto, Secrets};
 use super::srtp::terms::Terms;
+use super::stream::{self, Stream, encoding};
+pub(super) use super::stream::{Line, refused, static_type};
 use super::words::{Codec, Direction, Srtp};
 
-/// RFC 4733, in offers of ours.
+/// RFC 4733 and RFC 7587, in offers of ours; keys beside Opus go by its clock.
 const KEYS: u8 = 101;
+const KEYS_BESIDE_OPUS: u8 = 110;
+const KEYS_RATE: u32 = 8_000;
 
 /// Comfort noise, RFC 3389 §5.
 const NOISE: u8 = 13;
 
 /// RFC 3551 §6: numbers below are taken, three of them by codecs of ours.
-const FIRST_DYNAMIC: u8 = 96;
+pub(super) const FIRST_DYNAMIC: u8 = 96;
 const KNOWN: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::G722];
 
 /// Our side of the stream; RTCP is on the next port.
@@ -42,29 +46,36 @@ pub struct Agreement {
     pub remote_rtcp: SocketAddr,
     pub rtcp_mux: bool,
     pub direction: Direction,
+    /// Opus is spoken with them: `heard`, `codec` and the numbers above are those of what it becomes.
+    pub opus: Option<Spoken>,
 }
 
 /// What may arrive: every codec we described, in any packet, RFC 3264 §7.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receives {
-    codecs: [Option<(u8, Codec)>; 3],
+    codecs: [Option<(u8, Codec)>; 4],
     pub keys: Option<u8>,
     /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
     pub concealed: Option<u8>,
-    /// Opus as a browser sent it, between legs that both take it; it is neither decoded nor encoded.
+    /// Opus as it was sent, between legs that both take it; it is neither decoded nor encoded.
     pub opus: Option<u8>,
 }
 
 impl Receives {
     pub(super) fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
-        Self { codecs: [types.next(), types.next(), types.next()], keys, concealed: None, opus: None }
+        let codecs = [types.next(), types.next(), types.next(), types.next()];
+        Self { codecs, keys, concealed: None, opus: None }
     }
 
-    /// One codec that Opus becomes, what is made up in it under a number of its own, and Opus as it is.
-    pub(super) fn of_opus(codec: (u8, Codec), concealed: u8, opus: u8, keys: Option<u8>) -> Self {
-        let codecs = [Some(codec), Some((concealed, codec.1)), None];
-        Self { codecs, keys, concealed: Some(concealed), opus: Some(opus) }
+    /// What Opus becomes: `law`, what is made up in it under a number of its own, and Opus as it is; beside the `types`
+    /// of other codecs.
+    pub(super) fn of_opus(types: &[(u8, Codec)], law: Codec, keys: bool) -> Self {
+        let AtLeg { keys: keys_type, concealed, opus } = AT_LEG;
+        let mut types: Vec<(u8, Codec)> = types.to_vec();
+        types.insert(0, (concealed, law));
+        let all = Self::new(&types, keys.then_some(keys_type));
+        Self { concealed: Some(concealed), opus: Some(opus), ..all }
     }
 
     pub fn has(&self, codec: Codec) -> bool {
@@ -96,18 +107,45 @@ pub struct Negotiation {
     described: String,
     /// The `m=` lines agreed so far; a new offer keeps their number and order, RFC 3264 §8.
     layout: Vec<Line>,
-    keys: u8,
+    numbers: Numbers,
     /// Whether our offers have comfort noise.
     noise: bool,
-    /// What our last offer described.
+    opus: Opus,
+    /// What our last offer described but for Opus, and whether it had that.
     offered: Receives,
+    offered_opus: bool,
     terms: Terms,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    Sound,
-    Refused(String),
+/// Dynamic numbers of ours, or theirs where they named them first: those of a session never change, RFC 3264 §8.3.2.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    keys: u8,
+    opus: u8,
+    keys_beside_opus: u8,
+}
+
+impl Numbers {
+    /// Each is another.
+    fn apart(self) -> Self {
+        let Self { keys, opus, keys_beside_opus } = self;
+        let free = |wanted: u8, taken: &[u8]| {
+            std::iter::once(wanted).chain(FIRST_DYNAMIC..128).find(|number| !taken.contains(number)).unwrap_or(wanted)
+        };
+        let opus = free(opus, &[keys]);
+        Self { keys, opus, keys_beside_opus: free(keys_beside_opus, &[keys, opus]) }
+    }
+}
+
+/// Whether Opus may be spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opus {
+    #[default]
+    Never,
+    /// Where our codecs have it: where it is the first of them, or there is nothing else.
+    AsListed,
+    /// The same, and before all others: whoever this leg is joined with speaks it.
+    Liked,
 }
 
 /// What we found acceptable in one of their `m=` lines.
@@ -115,20 +153,9 @@ struct Match {
     index: usize,
     codec: Codec,
     payload_type: u8,
-    keys: Option<u8>,
+    keys: Option<Events>,
     noise: Option<u8>,
     crypto: Option<Crypto>,
-}
-
-/// What we say of our stream.
-struct Stream<'a> {
-    proto: &'a str,
-    types: &'a [(u8, Codec)],
-    keys: Option<u8>,
-    noise: Option<u8>,
-    flow: Flow,
-    mux: bool,
-    crypto: &'a [Crypto],
 }
 
 impl Negotiation {
@@ -139,9 +166,11 @@ impl Negotiation {
             version: 0,
             described: String::new(),
             layout: vec![Line::Sound],
-            keys: KEYS,
+            numbers: Numbers { keys: KEYS, opus: static_type(Codec::Opus), keys_beside_opus: KEYS_BESIDE_OPUS },
             noise: false,
+            opus: Opus::Never,
             offered: Receives::default(),
+            offered_opus: false,
             terms: Terms::default(),
         }
     }
@@ -161,6 +190,15 @@ impl Negotiation {
         self.noise = noise;
     }
 
+    /// Descriptions from now on may have Opus.
+    pub fn may_speak_opus(&mut self, opus: Opus) {
+        self.opus = opus;
+    }
+
+    pub fn knows_opus(&self) -> bool {
+        self.codecs.contains(&Codec::Opus)
+    }
+
     /// What packets are encrypted with, as agreed last. `None`: they are in the clear.
     pub fn encryption(&self) -> Option<Secrets> {
         self.terms.secrets()
@@ -168,32 +206,44 @@ impl Negotiation {
 
     /// Our offer: every codec, `first` before the others; key presses, both ways.
     pub fn make_offer(&mut self, first: Option<Codec>) -> Vec<u8> {
-        let mut types: Vec<(u8, Codec)> = self.codecs.iter().map(|codec| (static_type(*codec), *codec)).collect();
+        self.numbers = self.numbers.apart();
+        let Numbers { keys, opus, keys_beside_opus } = self.numbers;
+        let number = |codec| if codec == Codec::Opus { opus } else { static_type(codec) };
+        let mut types: Vec<(u8, Codec)> = self.may().map(|codec| (number(codec), codec)).collect();
         types.sort_by_key(|(_, codec)| Some(*codec) != first);
-        self.offered = Receives::new(&types, Some(self.keys));
+        let plain: Vec<(u8, Codec)> = types.iter().copied().filter(|(_, codec)| *codec != Codec::Opus).collect();
+        self.offered = Receives::new(&plain, Some(keys));
+        self.offered_opus = plain.len() < types.len();
+        let keys = [Events { payload_type: keys, rate: KEYS_RATE }, beside_opus(keys_beside_opus)];
+        let keys = if self.offered_opus { &keys[..] } else { &keys[..1] };
         let (proto, crypto) = self.terms.offer();
-        let (keys, noise) = (Some(self.keys), self.noise.then_some(NOISE));
+        let noise = self.noise.then_some(NOISE);
         let stream = Stream { proto, types: &types, keys, noise, flow: Flow::SendRecv, mux: false, crypto };
-        let body = body(&self.layout, self.local.rtp_port, &stream);
+        let body = stream::body(&self.layout, self.local.rtp_port, &stream);
         self.describe(body)
     }
 
     /// Takes their offer; returns our answer.
     pub fn take_offer(&mut self, sdp: &[u8]) -> Result<(Vec<u8>, Agreement), Unacceptable> {
         let theirs = read(sdp)?;
-        let found = self.choose(&theirs, |media| self.terms.choose(media))?;
+        let found = self.choose(&theirs, |media| self.terms.choose(media), |known| self.pick(known))?;
         let media = &theirs.media[found.index];
-        let heard = Receives::new(&[(found.payload_type, found.codec)], found.keys);
-        let agreement = self.agree(media, &found, heard)?;
+        let (heard, sends) = match found.codec {
+            Codec::Opus => {
+                let types = Types { opus: found.payload_type, keys: [found.keys, None] };
+                let law = self.law();
+                (Receives::of_opus(&[(static_type(law), law)], law, found.keys.is_some()), Some(types))
+            }
+            codec => (Receives::new(&[(found.payload_type, codec)], found.keys.map(|keys| keys.payload_type)), None),
+        };
+        let agreement = self.agree(media, &found, heard, sends)?;
         self.layout = theirs
             .media
             .iter()
             .enumerate()
             .map(|(index, media)| if index == found.index { Line::Sound } else { Line::Refused(refused(media)) })
             .collect();
-        if let Some(keys) = found.keys.filter(|keys| *keys >= FIRST_DYNAMIC) {
-            self.keys = keys;
-        }
+        self.remember(&found);
         let flow = match (media.flow, agreement.direction) {
             (Flow::SendRecv, Direction::TheyHold) | (Flow::SendOnly, _) => Flow::RecvOnly,
             (Flow::SendRecv, _) => Flow::SendRecv,
@@ -204,33 +254,68 @@ impl Negotiation {
         let stream = Stream {
             proto: if crypto.is_some() { &media.proto } else { "RTP/AVP" },
             types: &[(found.payload_type, found.codec)],
-            keys: found.keys,
+            keys: found.keys.as_slice(),
             noise: found.noise,
             flow,
             mux: agreement.rtcp_mux,
             crypto: crypto.as_slice(),
         };
-        let body = body(&self.layout, self.local.rtp_port, &stream);
+        let body = stream::body(&self.layout, self.local.rtp_port, &stream);
         Ok((self.describe(body), agreement))
     }
 
     /// Takes their answer to our offer.
     pub fn take_answer(&mut self, sdp: &[u8]) -> Result<Agreement, Unacceptable> {
         let theirs = read(sdp)?;
-        let found = self.choose(&theirs, |media| self.terms.choose_answered(media))?;
+        let found = self.choose(&theirs, |media| self.terms.choose_answered(media), |known| known.first().copied())?;
         // Who does not answer with keys sends none.
-        let heard = Receives { keys: found.keys.and(self.offered.keys), ..self.offered };
-        let agreement = self.agree(&theirs.media[found.index], &found, heard)?;
+        let keys = found.keys.and(self.offered.keys);
+        let (heard, sends) = match found.codec {
+            Codec::Opus => {
+                let Numbers { opus, keys_beside_opus, .. } = self.numbers;
+                let plain = keys.map(|payload_type| Events { payload_type, rate: KEYS_RATE });
+                let types = Types { opus, keys: [keys.map(|_| beside_opus(keys_beside_opus)), plain] };
+                let others: Vec<(u8, Codec)> = self.offered.codecs.iter().flatten().copied().collect();
+                (Receives::of_opus(&others, self.law(), keys.is_some()), Some(types))
+            }
+            _ => (Receives { keys, ..self.offered }, None),
+        };
+        let agreement = self.agree(&theirs.media[found.index], &found, heard, sends)?;
         self.terms.take_answer(found.crypto);
         Ok(agreement)
     }
 
-    /// The first `m=` line with sound that we can do, and the first codec of theirs that we know. `terms`: the line it
-    /// is encrypted by, if it is, or why it is not spoken.
+    /// Codecs that may be spoken as of now.
+    fn may(&self) -> impl Iterator<Item = Codec> + '_ {
+        self.codecs.iter().copied().filter(|codec| *codec != Codec::Opus || self.opus != Opus::Never)
+    }
+
+    /// What Opus becomes.
+    fn law(&self) -> Codec {
+        self.codecs.iter().copied().find(|codec| codec.law() == *codec).unwrap_or(Codec::Pcma)
+    }
+
+    /// The first of what they offer. Opus, which may have to be decoded and encoded, is not taken for being the first
+    /// of theirs alone.
+    fn pick(&self, known: &[(u8, Codec)]) -> Option<(u8, Codec)> {
+        let is_opus = |known: &&(u8, Codec)| known.1 == Codec::Opus;
+        let first = if self.opus == Opus::Liked {
+            known.iter().find(is_opus)
+        } else if self.codecs.first() == Some(&Codec::Opus) {
+            None
+        } else {
+            known.iter().find(|known| !is_opus(known))
+        };
+        first.or(known.first()).copied()
+    }
+
+    /// The first `m=` line with sound that we can do, and which codec `pick` takes of those of theirs that we know.
+    /// `terms`: the line it is encrypted by, if it is, or why it is not spoken.
     fn choose(
         &self,
         theirs: &Description,
         terms: impl Fn(&Media) -> Result<Option<Crypto>, String>,
+        pick: impl Fn(&[(u8, Codec)]) -> Option<(u8, Codec)>,
     ) -> Result<Match, Unacceptable> {
         let mut why = "no m=audio line with a port".to_string();
         for (index, media) in theirs.media.iter().enumerate() {
@@ -245,21 +330,27 @@ impl Negotiation {
                 }
             };
             let types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
-            let known = types.clone().find_map(|payload_type| Some((payload_type, self.codec(media, payload_type)?)));
-            let Some((payload_type, codec)) = known else {
-                let ours: Vec<&str> = self.codecs.iter().map(|codec| encoding(*codec)).collect();
+            let known = types.clone().filter_map(|payload_type| Some((payload_type, self.codec(media, payload_type)?)));
+            let Some((payload_type, codec)) = pick(&known.collect::<Vec<_>>()) else {
+                let ours: Vec<&str> = self.may().map(|codec| encoding(codec).0).collect();
                 why = format!("no codec in common: they have {}, we {}", media.formats.join(" "), ours.join(" and "));
                 continue;
             };
-            let is_keys = |payload_type: &u8| {
-                media.maps.iter().any(|(t, name, rate)| t == payload_type && name == "telephone-event" && *rate == 8000)
+            let keys = |rate| {
+                let is_keys = |payload_type: &u8| {
+                    media.maps.iter().any(|(t, name, r)| t == payload_type && name == "telephone-event" && *r == rate)
+                };
+                types.clone().find(is_keys).map(|payload_type| Events { payload_type, rate })
             };
-            let keys = types.clone().find(is_keys);
+            let keys = match codec {
+                Codec::Opus => keys(OPUS_RATE).or_else(|| keys(KEYS_RATE)),
+                _ => keys(KEYS_RATE),
+            };
             let is_noise = |payload_type: &u8| match media.maps.iter().find(|(mapped, ..)| mapped == payload_type) {
                 Some((_, name, rate)) => name == "cn" && *rate == 8000,
                 None => *payload_type == NOISE,
             };
-            let noise = types.clone().find(is_noise);
+            let noise = types.clone().find(is_noise).filter(|_| codec != Codec::Opus);
             return Ok(Match { index, codec, payload_type, keys, noise, crypto });
         }
         Err(unacceptable(why))
@@ -270,14 +361,22 @@ impl Negotiation {
             Some((_, name, 8000)) if name == "pcma" => Codec::Pcma,
             Some((_, name, 8000)) if name == "pcmu" => Codec::Pcmu,
             Some((_, name, 8000)) if name == "g722" => Codec::G722,
+            Some((_, name, OPUS_RATE)) if name == "opus" => Codec::Opus,
             Some(_) => return None,
             // RFC 3551 §6: the static types need no map.
             None => *KNOWN.iter().find(|codec| static_type(**codec) == payload_type)?,
         };
-        self.codecs.contains(&codec).then_some(codec)
+        self.may().any(|known| known == codec).then_some(codec)
     }
 
-    fn agree(&self, media: &Media, found: &Match, heard: Receives) -> Result<Agreement, Unacceptable> {
+    /// `sends`: how they number Opus that they send.
+    fn agree(
+        &self,
+        media: &Media,
+        found: &Match,
+        heard: Receives,
+        sends: Option<Types>,
+    ) -> Result<Agreement, Unacceptable> {
         let ip = match &media.address {
             Some(Address::Ip(ip)) => *ip,
             Some(Address::Name(name)) => {
@@ -300,17 +399,33 @@ impl Negotiation {
             (Flow::RecvOnly | Flow::Inactive, _) => Direction::Neither,
         };
         let rtcp = if media.rtcp_mux { media.port } else { media.rtcp_port.unwrap_or(media.port.saturating_add(1)) };
+        let takes = Types { opus: found.payload_type, keys: [found.keys, None] };
+        let most_bitrate = most_bitrate(media, found.payload_type);
+        let opus = sends.map(|sends| Spoken { sends, takes, most_bitrate });
+        let codec = if opus.is_some() { self.law() } else { found.codec };
         Ok(Agreement {
             heard,
-            codec: found.codec,
-            payload_type: found.payload_type,
-            key_payload_type: found.keys,
+            codec,
+            payload_type: if opus.is_some() { static_type(codec) } else { found.payload_type },
+            key_payload_type: found.keys.map(|keys| if opus.is_some() { AT_LEG.keys } else { keys.payload_type }),
             noise: found.noise,
             remote: SocketAddr::new(ip, media.port),
             remote_rtcp: SocketAddr::new(ip, rtcp),
             rtcp_mux: media.rtcp_mux,
             direction,
+            opus,
         })
+    }
+
+    /// Numbers that they have named are ours too.
+    fn remember(&mut self, found: &Match) {
+        let Numbers { keys, opus, keys_beside_opus } = &mut self.numbers;
+        if found.codec == Codec::Opus {
+            *opus = found.payload_type;
+        }
+        if let Some(Events { payload_type, rate }) = found.keys.filter(|keys| keys.payload_type >= FIRST_DYNAMIC) {
+            *(if rate == OPUS_RATE { keys_beside_opus } else { keys }) = payload_type;
+        }
     }
 
     /// The version grows only when something changed, RFC 3264 §8.
@@ -329,69 +444,20 @@ impl Negotiation {
     }
 }
 
-/// Everything from the first `t=` on.
-fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
-    let Stream { proto, types, keys, noise, flow, mux, crypto } = stream;
-    let mut body = String::from("t=0 0\r\n");
-    for line in layout {
-        match line {
-            Line::Refused(line) => {
-                let _ = write!(body, "{line}\r\n");
-            }
-            Line::Sound => {
-                let numbers = types.iter().map(|(payload_type, _)| *payload_type).chain(*noise).chain(*keys);
-                let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
-                let _ = write!(body, "m=audio {port} {proto} {}\r\n", numbers.join(" "));
-                for line in *crypto {
-                    let _ = write!(body, "{}\r\n", line.write());
-                }
-                for (payload_type, codec) in *types {
-                    let _ = write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", encoding(*codec));
-                }
-                if let Some(noise) = noise {
-                    let _ = write!(body, "a=rtpmap:{noise} CN/8000\r\n");
-                }
-                if let Some(keys) = keys {
-                    let _ = write!(body, "a=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\n");
-                }
-                let _ = write!(body, "a=ptime:20\r\na={}\r\n", flow.attribute());
-                if *mux {
-                    body.push_str("a=rtcp-mux\r\n");
-                }
-            }
-        }
-    }
-    body
-}
-
 pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
     sdp::read(sdp).map_err(|why| Unacceptable { why, malformed: true })
 }
 
-pub(super) fn static_type(codec: Codec) -> u8 {
-    match codec {
-        Codec::Pcma => 8,
-        Codec::Pcmu => 0,
-        Codec::G722 => 9,
-    }
+/// What they say of Opus that says how it is to be sent; all else says what they send, or may play.
+fn most_bitrate(media: &Media, payload_type: u8) -> Option<i32> {
+    let (_, parameters) = media.parameters.iter().find(|(number, _)| *number == payload_type)?;
+    let value = |parameter: &str| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("maxaveragebitrate").then(|| value.trim().parse().ok())?
+    };
+    parameters.split(';').find_map(value)
 }
 
-fn encoding(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Pcma => "PCMA",
-        Codec::Pcmu => "PCMU",
-        Codec::G722 => "G722",
-    }
-}
-
-/// RFC 3264 §6: a refused stream is repeated with port 0.
-pub(super) fn refused(media: &Media) -> String {
-    let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
-    let formats: Vec<String> = media.formats.iter().map(|format| clean(format)).collect();
-    format!(
-        "m={} 0 {} {}",
-        clean(&media.kind),
-        clean(&media.proto),
-        if formats.is_empty() { "0".into() } else { formats.join(" ") }
-    )
+fn beside_opus(payload_type: u8) -> Events {
+    Events { payload_type, rate: OPUS_RATE }
 }

@@ -122,6 +122,13 @@ impl Outgoing {
         numbers
     }
 
+    /// Packets went by numbers of somebody else's, up to before this.
+    pub fn go_on(&mut self, sequence: Option<u16>) {
+        if let Some(sequence) = sequence {
+            (self.next_sequence, self.mapping) = (sequence, None);
+        }
+    }
+
     /// How many went.
     pub fn packets(&self) -> u32 {
         self.packets

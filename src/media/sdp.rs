@@ -40,6 +40,8 @@ pub struct Media {
     pub address: Option<Address>,
     /// Payload type, encoding name in lower case, clock rate.
     pub maps: Vec<(u8, String, u32)>,
+    /// Payload type, format parameters (RFC 8866 §6.15) as written.
+    pub parameters: Vec<(u8, String)>,
     pub flow: Flow,
     pub rtcp_port: Option<u16>,
     pub rtcp_mux: bool,
@@ -156,6 +158,13 @@ fn attribute(media: &mut Media, value: &str) {
                 let name = parts.next().unwrap_or_default().to_ascii_lowercase();
                 let rate = parts.next().and_then(|rate| rate.trim().parse().ok()).unwrap_or(8000);
                 media.maps.push((payload_type, name, rate));
+            }
+        }
+        "fmtp" => {
+            if let Some((payload_type, parameters)) = rest.trim().split_once(char::is_whitespace)
+                && let Ok(payload_type) = payload_type.parse()
+            {
+                media.parameters.push((payload_type, parameters.trim().to_string()));
             }
         }
         "rtcp" => media.rtcp_port = rest.split_ascii_whitespace().next().and_then(|port| port.parse().ok()),

@@ -86,7 +86,8 @@ pub struct Browser {
     pub listen: SocketAddr,
     /// Address told to browsers, if it differs from that of `listen`.
     pub advertise: Option<IpAddr>,
-    /// Legs that may speak Opus at once, each of which is decoded and encoded; further ones are spoken with in G.711.
+    /// Legs, of phones too, that may speak Opus at once, each of which is decoded and encoded; further ones are spoken
+    /// with in G.711.
     pub opus_at_once: usize,
     /// For the browser's side only: ours has a port that can be reached.
     pub ice_servers: Vec<IceServer>,
@@ -156,12 +157,17 @@ pub enum Codec {
     Pcmu,
     /// G.722, static payload type 9. Its clock counts 8000 a second, though it has 16000 samples (RFC 3551 §4.5.2).
     G722,
+    /// RFC 7587, a dynamic payload type. A leg that speaks it speaks G.711 with the worker, or hands it on as it is.
+    Opus,
 }
 
 impl Codec {
     /// In which it is decoded for those who mix or record it, and a prompt is mixed into it: G.711 as it is.
     pub fn law(self) -> Codec {
-        if self == Codec::G722 { Codec::Pcma } else { self }
+        match self {
+            Codec::Pcma | Codec::Pcmu => self,
+            Codec::G722 | Codec::Opus => Codec::Pcma,
+        }
     }
 }
 

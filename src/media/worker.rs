@@ -180,12 +180,27 @@ impl Worker {
     fn heard(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
         let peer = self.slots[slot].as_ref().and_then(|leg| leg.joined);
         let peer = peer.and_then(|peer| self.slots.get(peer)?.as_ref());
-        let (taken, decoded) = peer.map_or((false, false), |peer| (peer.takes_opus(), peer.wants_decoded()));
+        let (taken, decoded) = peer.map_or((true, false), |peer| (peer.takes_opus(), peer.wants_decoded()));
         let Some(leg) = self.slots[slot].as_mut() else { return };
-        let id = leg.id;
         leg.wants_opus(taken);
         leg.wanted_decoded = decoded;
-        let key = match leg.receive(now, from, packet) {
+        let heard = leg.receive(now, from, packet);
+        self.pass(now, slot, packet, heard);
+        while let Some(leg) = self.slots[slot].as_mut()
+            && let Some(mut frame) = leg.interpreted()
+        {
+            let payload = frame.payload();
+            let heard = leg.hear(now, frame.header.clone(), &frame.packet, payload);
+            self.pass(now, slot, &mut frame.packet, heard);
+        }
+        ear::deliver(now, &mut self.slots, slot, &mut self.events);
+    }
+
+    /// What a leg heard goes to the one it is joined with.
+    fn pass(&mut self, now: Moment, slot: usize, packet: &mut [u8], heard: Heard) {
+        let Some(leg) = self.slots[slot].as_ref() else { return };
+        let id = leg.id;
+        let key = match heard {
             Heard::Nothing => None,
             Heard::Key(key) => Some(key),
             Heard::Pass { header, payload, what, key } => {
@@ -206,7 +221,6 @@ impl Worker {
         if let Some(key) = key {
             self.events.push(Event::Key { leg: id, key });
         }
-        ear::deliver(now, &mut self.slots, slot, &mut self.events);
     }
 
     /// Every leg that plays gets its frame; a fiftieth of all legs are looked after.

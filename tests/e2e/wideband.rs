@@ -1,5 +1,4 @@
-//! Phones that speak G.722 alone, with each other and with those who do not, and one that speaks Opus alone; tones are
-//! found again at both ends.
+//! Phones that speak G.722 or Opus alone, with each other and with those who do not; tones are found again at both ends.
 
 use std::time::Duration;
 
@@ -49,10 +48,21 @@ fn speaks_with_a_seat_in_g711(how: &str) {
 }
 
 #[test]
-fn two_phones_with_g722_alone_hear_each_other() {
-    let house = House::open(&Files::new(None));
-    let seat = Baresip::register_with(&house, "8001", "open-sesame", 700, ALONE);
-    let caller = Baresip::caller(&house, 440, ALONE);
+fn two_phones_with_g722_alone_hear_each_other_and_a_seat_with_opus_alone_hears_a_caller_in_g711() {
+    let usual = Files::new(None);
+    let mut with_opus = Files::new(None);
+    with_opus.hotline =
+        with_opus.hotline.replacen("[media]\n", "[media]\ncodecs = [\"pcma\", \"pcmu\", \"opus\"]\n", 1);
+    std::thread::scope(|both| {
+        both.spawn(|| hear_each_other(&usual, ALONE, ALONE));
+        both.spawn(|| hear_each_other(&with_opus, "audio_codecs=opus/48000/2", "audio_codecs=pcma/8000/1"));
+    });
+}
+
+fn hear_each_other(files: &Files, seat: &str, caller: &str) {
+    let house = House::open(files);
+    let seat = Baresip::register_with(&house, "8001", "open-sesame", 700, seat);
+    let caller = Baresip::caller(&house, 440, caller);
     caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
     house.wait_log(&["connected"]);
     std::thread::sleep(Duration::from_secs(6));

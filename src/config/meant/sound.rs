@@ -31,8 +31,10 @@ const LOUDNESS_LIMITS: (f64, f64) = (-40.0, -6.0);
 /// In dB above speech.
 const MUSIC: f64 = -6.0;
 const MUSIC_LIMITS: (f64, f64) = (-30.0, 0.0);
+const CODECS: [(&str, Codec); 4] =
+    [("pcma", Codec::Pcma), ("pcmu", Codec::Pcmu), ("g722", Codec::G722), ("opus", Codec::Opus)];
 /// What is spoken where nothing is written, in this order.
-const CODECS: [(&str, Codec); 3] = [("pcma", Codec::Pcma), ("pcmu", Codec::Pcmu), ("g722", Codec::G722)];
+const USUAL: [&str; 3] = ["pcma", "pcmu", "g722"];
 const MOST_WORKERS: usize = 256;
 const MOST_OPUS: usize = 10_000;
 
@@ -49,18 +51,22 @@ pub fn read(dir: &Path, files: &Files, faults: &mut Faults) -> Option<Sound> {
     let media = reader::table::<written::Media>(&files.hotline, "media", faults)?;
     let written = &media.written;
     let mut codecs = Vec::new();
-    for name in written.codecs.clone().unwrap_or_else(|| CODECS.map(|(name, _)| name.to_string()).to_vec()) {
+    for name in written.codecs.clone().unwrap_or_else(|| USUAL.map(str::to_string).to_vec()) {
         match CODECS.iter().find(|(known, _)| *known == name) {
             Some((_, codec)) if codecs.contains(codec) => {}
             Some((_, codec)) => codecs.push(*codec),
             None => {
-                let what = format!("found {name:?}; \"pcma\", \"pcmu\" and \"g722\" are spoken");
+                let what = format!("found {name:?}; \"pcma\", \"pcmu\", \"g722\" and \"opus\" are spoken");
                 media.fault(faults, "codecs", what);
             }
         }
     }
     if codecs.is_empty() {
         media.fault(faults, "codecs", "no codec: nobody could be heard; e.g. [\"pcma\", \"pcmu\"]");
+    }
+    if codecs == [Codec::Opus] {
+        let what = "only \"opus\": nobody could be heard beyond media.browser.opus_at_once; e.g. [\"opus\", \"pcma\"]";
+        media.fault(faults, "codecs", what);
     }
     let dead_after = time(&written.dead_after, DEAD_AFTER);
     if !dead_after.is_zero() && dead_after < LEAST_DEAD_AFTER {

@@ -1,421 +1,79 @@
-//! Between a browser's packets and those of its leg: payload types, the clock of keys, and Opus to G.711 and back. Pure.
-//!
-//! The leg's side speaks G.711 and the numbers of [`AT_LEG`]; sequence and source stay the browser's, so that the leg
-//! sees what was lost. Opus is decoded and encoded at 8 kHz: the codec itself resamples.
-
-use opus_pure::{Application, OpusDecoder, OpusEncoder};
+//! Between a browser's packets and those of its leg: payload types, and Opus to G.711 and back. Pure.
 
 use super::negotiation::{Talk, Voice};
-use crate::media::g711::{self, FRAME};
-use crate::media::in_order::InOrder;
 use crate::media::negotiation::{Receives, static_type};
+use crate::media::opus::conversion::{self as opus, AT_LEG, Events, Head, OPUS_RATE, Spoken, Types};
 use crate::media::words::Codec;
-
-/// How the leg's side numbers payloads.
-pub struct AtLeg {
-    pub keys: u8,
-    /// Sound that was made up in place of what was lost.
-    pub concealed: u8,
-    /// Opus as it is, by the clock of G.711.
-    pub opus: u8,
-}
-
-pub const AT_LEG: AtLeg = AtLeg { keys: 101, concealed: 126, opus: 111 };
-
-/// Ticks of Opus for one of G.711, RFC 7587 §4.1.
-const RATIO: u32 = 6;
-/// The longest packet of Opus, 120 ms, at 8 kHz.
-const LONGEST: usize = 960;
-/// Packets in a row that are made up for; a longer gap is silence.
-const MOST_CONCEALED: u16 = 5;
-/// Packets that come so late began anew.
-const LATE: u16 = 200;
-/// Plenty for telephone speech.
-const BITRATE: i32 = 24_000;
-/// Loss for which redundancy is sent along.
-const EXPECTED_LOSS: i32 = 5;
-const COMPLEXITY: i32 = 4;
-const OCTETS: usize = 400;
-
-/// The fields of an RTP header that matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    pub payload_type: u8,
-    pub marker: bool,
-    pub sequence: u16,
-    pub timestamp: u32,
-    pub ssrc: u32,
-}
 
 /// One leg's, for as long as it speaks the same codec.
 pub struct Conversion {
     talk: Talk,
-    codec: Codec,
-    opus: Option<Box<Opus>>,
-}
-
-struct Opus {
-    decoder: OpusDecoder,
-    encoder: OpusEncoder,
-    /// What is decoded is put in order first. `None`: it passes as it comes.
-    order: Option<InOrder<(Kind, Head)>>,
-    inward: Inward,
-    outward: Outward,
-}
-
-/// What a packet is on the leg's side.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    G711(Codec),
-    Opus,
-    Keys,
-}
-
-/// What was heard of the browser.
-#[derive(Default)]
-struct Inward {
-    /// What came was not decoded: the decoder knows nothing of it.
-    passed: bool,
-    /// The source, and what is expected of it next.
-    next: Option<(u32, u16)>,
-    /// The same moment by both clocks.
-    clock: Clock,
-    /// Samples of the last packet.
-    length: usize,
-    press: Option<Press>,
-}
-
-/// What was sent to the browser.
-#[derive(Default)]
-struct Outward {
-    /// What was sent was not encoded here.
-    passed: bool,
-    /// The source, and what is expected of it next.
-    next: Option<(u32, u16)>,
-    sequence: u16,
-    clock: Clock,
-    /// Samples that do not fill a frame yet, and the time of the first.
-    rest: Vec<i16>,
-    rest_from: u32,
-}
-
-/// A moment by the clock of Opus and by that of G.711; both run over.
-#[derive(Clone, Copy, Default)]
-struct Clock {
-    fast: u32,
-    slow: u32,
-}
-
-impl Clock {
-    fn slow(&mut self, fast: u32) -> u32 {
-        let passed = fast.wrapping_sub(self.fast) as i32 / RATIO as i32;
-        self.fast = self.fast.wrapping_add((passed * RATIO as i32) as u32);
-        self.slow = self.slow.wrapping_add(passed as u32);
-        self.slow
-    }
-
-    fn fast(&mut self, slow: u32) -> u32 {
-        let passed = slow.wrapping_sub(self.slow);
-        self.slow = slow;
-        self.fast = self.fast.wrapping_add(passed.wrapping_mul(RATIO));
-        self.fast
-    }
-}
-
-/// A key that is held longer than one event can say goes on in a new one, RFC 4733 §2.5.1.3; at 8 kHz it is one still.
-struct Press {
-    event: u8,
-    began: u32,
-    began_slow: u32,
-    /// Of its last segment.
-    segment: u32,
-    full: bool,
+    opus: Option<Box<opus::Conversion>>,
 }
 
 impl Conversion {
-    /// `codec`: what the leg speaks. `None`: Opus cannot be had.
-    pub fn new(talk: Talk, codec: Codec) -> Option<Self> {
-        let opus = match talk.voice {
-            Voice::G711(_) => None,
-            Voice::Opus => Some(Box::new(Opus::new()?)),
-        };
-        Some(Self { talk, codec, opus })
-    }
-
-    /// The same where another was `before`: Opus goes on as it was, so that nothing is heard of the change, and no
-    /// number is said twice under the same keys.
+    /// `codec`: what the leg speaks. Where another was `before`, Opus goes on as it was. `None`: it cannot be had.
     pub fn after(before: Option<Self>, talk: Talk, codec: Codec) -> Option<Self> {
-        match before.and_then(|before| before.opus) {
-            Some(opus) if talk.voice == Voice::Opus => Some(Self { talk, codec, opus: Some(opus) }),
-            _ => Self::new(talk, codec),
-        }
+        let opus = match (talk.voice, before.and_then(|before| before.opus)) {
+            (Voice::G711(_), _) => None,
+            (Voice::Opus, None) => Some(Box::new(opus::Conversion::new(spoken(&talk), codec)?)),
+            (Voice::Opus, Some(mut opus)) => {
+                opus.change(spoken(&talk), codec);
+                Some(opus)
+            }
+        };
+        Some(Self { talk, opus })
     }
 
     /// A packet of the browser's; `send` is given those of the leg. `as_it_is`: Opus is not decoded.
     pub fn inward(&mut self, head: Head, payload: &[u8], as_it_is: bool, send: &mut dyn FnMut(Head, &[u8])) {
-        let is_keys = Some(head.payload_type) == self.talk.keys;
-        let Some(opus) = &mut self.opus else {
-            let payload_type = match (self.talk.voice, self.talk.other) {
-                _ if is_keys => AT_LEG.keys,
-                (Voice::G711(codec), _) if head.payload_type == self.talk.payload_type => number(codec),
-                (_, Some((other, codec))) if head.payload_type == other => number(codec),
-                _ => return,
-            };
-            return send(Head { payload_type, ..head }, payload);
-        };
-        let is_sound = head.payload_type == self.talk.payload_type;
-        if is_sound || is_keys {
-            let kind = if is_keys {
-                Kind::Keys
-            } else if as_it_is {
-                Kind::Opus
-            } else {
-                Kind::G711(self.codec)
-            };
-            opus.arrives(kind, head, payload, send);
+        if let Some(opus) = &mut self.opus {
+            return opus.inward(head, payload, as_it_is, send);
         }
+        let payload_type = match (self.talk.voice, self.talk.other) {
+            _ if Some(head.payload_type) == self.talk.keys => AT_LEG.keys,
+            (Voice::G711(codec), _) if head.payload_type == self.talk.payload_type => static_type(codec),
+            (_, Some((other, codec))) if head.payload_type == other => static_type(codec),
+            _ => return,
+        };
+        send(Head { payload_type, ..head }, payload)
     }
 
     /// A packet of the leg's; `send` is given those of the browser.
     pub fn outward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let kind = match head.payload_type {
-            keys if keys == AT_LEG.keys => Kind::Keys,
-            opus if opus == AT_LEG.opus => Kind::Opus,
-            _ => Kind::G711(self.codec),
+        if let Some(opus) = &mut self.opus {
+            return opus.outward(head, payload, send);
+        }
+        let theirs = match head.payload_type {
+            keys if keys == AT_LEG.keys => self.talk.keys,
+            opus if opus == AT_LEG.opus => None,
+            _ => Some(self.talk.payload_type),
         };
-        let theirs = if kind == Kind::Keys { self.talk.keys } else { Some(self.talk.payload_type) };
-        let Some(payload_type) = theirs else { return };
-        let head = Head { payload_type, ..head };
-        match &mut self.opus {
-            None if kind == Kind::Opus => {}
-            None => send(head, payload),
-            Some(opus) => opus.outward(kind, head, payload, send),
+        if let Some(payload_type) = theirs {
+            send(Head { payload_type, ..head }, payload);
         }
     }
 
-    /// An RTCP packet of the leg's (RFC 3550 §6.4), rewritten for the browser's clock.
+    /// An RTCP packet of the leg's, rewritten for the browser's clock.
     pub fn control_outward(&self, packet: &mut [u8]) {
-        const SENDER_REPORT: u8 = 200;
-        const RECEIVER_REPORT: u8 = 201;
-        let Some(opus) = &self.opus else { return };
-        let [flags, kind, ..] = *packet else { return };
-        let blocks = match kind {
-            SENDER_REPORT => 28,
-            RECEIVER_REPORT => 8,
-            _ => return,
-        };
-        if kind == SENDER_REPORT
-            && let Some(timestamp) = word(packet, 16)
-        {
-            let mut clock = opus.outward.clock;
-            put(packet, 16, clock.fast(timestamp));
-        }
-        if flags & 0x1F > 0
-            && let Some(jitter) = word(packet, blocks + 12)
-        {
-            put(packet, blocks + 12, jitter.saturating_mul(RATIO));
+        if let Some(opus) = &self.opus {
+            opus.control_outward(packet);
         }
     }
 }
 
-/// How the leg's side numbers sound.
-pub fn number(codec: Codec) -> u8 {
-    static_type(codec)
+/// Browsers number what they send and what they take alike.
+fn spoken(talk: &Talk) -> Spoken {
+    let keys = talk.keys.map(|payload_type| Events { payload_type, rate: OPUS_RATE });
+    let types = Types { opus: talk.payload_type, keys: [keys, None] };
+    Spoken { sends: types, takes: types, most_bitrate: None }
 }
 
-/// The same as what the leg may hear.
+/// What the leg may hear.
 pub fn heard(talk: &Talk, codec: Codec) -> Receives {
     let keys = talk.keys.map(|_| AT_LEG.keys);
     match talk.voice {
-        Voice::Opus => Receives::of_opus((number(codec), codec), AT_LEG.concealed, AT_LEG.opus, keys),
-        Voice::G711(_) => Receives::new(&[Codec::Pcma, Codec::Pcmu].map(|codec| (number(codec), codec)), keys),
-    }
-}
-
-fn word(packet: &[u8], at: usize) -> Option<u32> {
-    packet.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
-}
-
-fn put(packet: &mut [u8], at: usize, word: u32) {
-    packet[at..at + 4].copy_from_slice(&word.to_be_bytes());
-}
-
-impl Opus {
-    fn new() -> Option<Self> {
-        let decoder = OpusDecoder::new(8_000, 1).ok()?;
-        let mut encoder = OpusEncoder::new(8_000, 1, Application::Voip).ok()?;
-        (encoder.bitrate_bps, encoder.complexity) = (BITRATE, COMPLEXITY);
-        (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
-        let inward = Inward { length: FRAME, ..Inward::default() };
-        Some(Self { decoder, encoder, order: None, inward, outward: Outward::default() })
-    }
-
-    /// Sound and keys have numbers of one stream.
-    fn arrives(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let order = self.order.take();
-        if kind == Kind::Opus {
-            return self.inward(kind, head, payload, send);
-        }
-        let mut order = order.unwrap_or_else(InOrder::new);
-        order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
-            self.inward(kind, head, payload, send);
-        });
-        self.order = Some(order);
-    }
-
-    fn inward(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let Head { sequence, ssrc, .. } = head;
-        let gap = match self.inward.next {
-            Some((source, next)) if source == ssrc => sequence.wrapping_sub(next),
-            _ => {
-                self.inward.clock = Clock { fast: head.timestamp, slow: head.timestamp };
-                0
-            }
-        };
-        // It came late, or twice: what it says was made up for.
-        if gap > u16::MAX - LATE {
-            return;
-        }
-        let fresh = kind != Kind::Keys && std::mem::replace(&mut self.inward.passed, kind == Kind::Opus);
-        if let Kind::G711(codec) = kind {
-            if fresh {
-                let _ = self.decoder.reset_state();
-            } else if (1..=MOST_CONCEALED).contains(&gap) {
-                self.conceal(codec, head, payload, gap, send);
-            }
-        }
-        self.inward.next = Some((ssrc, sequence.wrapping_add(1)));
-        let codec = match kind {
-            Kind::G711(codec) => codec,
-            Kind::Keys => return self.key_inward(head, payload, send),
-            Kind::Opus => {
-                let timestamp = self.inward.clock.slow(head.timestamp);
-                return send(Head { payload_type: AT_LEG.opus, timestamp, ..head }, payload);
-            }
-        };
-        let mut samples = [0; LONGEST];
-        // To the decoder nothing is a loss to be made up for; here it is padding.
-        if payload.is_empty() {
-            return;
-        }
-        let Ok(length) = self.decoder.decode_s16(payload, LONGEST, &mut samples) else { return };
-        self.inward.length = length;
-        let timestamp = self.inward.clock.slow(head.timestamp);
-        let mut encoded = [0; LONGEST];
-        encode(codec, &samples[..length], &mut encoded);
-        send(Head { payload_type: number(codec), timestamp, ..head }, &encoded[..length]);
-    }
-
-    /// Makes up for the `gap` packets before this one; it may tell of the last of them itself.
-    fn conceal(&mut self, codec: Codec, head: Head, payload: &[u8], gap: u16, send: &mut dyn FnMut(Head, &[u8])) {
-        let length = self.inward.length.clamp(FRAME / 4, LONGEST);
-        for before in (1..=gap).rev() {
-            let mut samples = [0; LONGEST];
-            let decoded = match before {
-                1 => self.decoder.decode_fec_s16(payload, length, &mut samples),
-                _ => self.decoder.decode_s16(&[], length, &mut samples),
-            };
-            let Ok(length) = decoded else { return };
-            let mut encoded = [0; LONGEST];
-            encode(codec, &samples[..length], &mut encoded);
-            let back = u32::from(before) * length as u32 * RATIO;
-            let timestamp = self.inward.clock.slow(head.timestamp.wrapping_sub(back));
-            let sequence = head.sequence.wrapping_sub(before);
-            let made = Head { payload_type: AT_LEG.concealed, marker: false, sequence, timestamp, ssrc: head.ssrc };
-            send(made, &encoded[..length]);
-        }
-    }
-
-    fn key_inward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let [event, flags, high, low, ..] = *payload else { return };
-        let duration = u32::from(u16::from_be_bytes([high, low]));
-        let same = |press: &Press| {
-            let goes_on = press.full && head.timestamp == press.segment.wrapping_add(u32::from(u16::MAX));
-            press.event == event && (head.timestamp == press.segment || goes_on)
-        };
-        let mut press = self.inward.press.take().filter(same).unwrap_or_else(|| Press {
-            event,
-            began: head.timestamp,
-            began_slow: self.inward.clock.slow(head.timestamp),
-            segment: head.timestamp,
-            full: false,
-        });
-        press.segment = head.timestamp;
-        press.full = duration == u32::from(u16::MAX);
-        let whole = head.timestamp.wrapping_sub(press.began).wrapping_add(duration) / RATIO;
-        let [high, low] = u16::try_from(whole).unwrap_or(u16::MAX).to_be_bytes();
-        let timestamp = press.began_slow;
-        self.inward.press = Some(press);
-        send(Head { payload_type: AT_LEG.keys, timestamp, ..head }, &[event, flags, high, low]);
-    }
-
-    fn outward(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let out = &mut self.outward;
-        let gap = match out.next {
-            Some((source, next)) if source == head.ssrc => head.sequence.wrapping_sub(next),
-            _ => {
-                out.clock = Clock { fast: head.timestamp, slow: head.timestamp };
-                out.sequence = head.sequence;
-                out.rest.clear();
-                0
-            }
-        };
-        if gap > u16::MAX - LATE {
-            return;
-        }
-        out.next = Some((head.ssrc, head.sequence.wrapping_add(1)));
-        // What was lost stays visible: the browser makes up for it itself.
-        out.sequence = out.sequence.wrapping_add(gap);
-        if kind == Kind::Keys {
-            let [event, flags, high, low, ..] = *payload else { return };
-            let duration = u16::from_be_bytes([high, low]).saturating_mul(RATIO as u16).to_be_bytes();
-            let timestamp = out.clock.fast(head.timestamp);
-            let sequence = out.number();
-            return send(Head { timestamp, sequence, ..head }, &[event, flags, duration[0], duration[1]]);
-        }
-        let fresh = std::mem::replace(&mut out.passed, kind == Kind::Opus);
-        let Kind::G711(codec) = kind else {
-            out.rest.clear();
-            let timestamp = out.clock.fast(head.timestamp);
-            let sequence = out.number();
-            return send(Head { timestamp, sequence, ..head }, payload);
-        };
-        if fresh {
-            let _ = self.encoder.reset_state();
-        }
-        let expected = out.rest_from.wrapping_add(out.rest.len() as u32);
-        if out.rest.is_empty() || expected != head.timestamp {
-            out.rest.clear();
-            out.rest_from = head.timestamp;
-        }
-        out.rest.extend(payload.iter().take(LONGEST).map(|byte| g711::to_linear(codec, *byte)));
-        let mut marker = head.marker;
-        let mut from = 0;
-        while out.rest.len() - from >= FRAME {
-            let mut packet = [0; OCTETS];
-            let encoded = self.encoder.encode_s16(&out.rest[from..from + FRAME], FRAME, &mut packet);
-            let timestamp = out.clock.fast(out.rest_from);
-            let sequence = out.number();
-            out.rest_from = out.rest_from.wrapping_add(FRAME as u32);
-            from += FRAME;
-            if let Ok(length) = encoded {
-                send(Head { marker: std::mem::take(&mut marker), sequence, timestamp, ..head }, &packet[..length]);
-            }
-        }
-        out.rest.drain(..from);
-    }
-}
-
-impl Outward {
-    fn number(&mut self) -> u16 {
-        let number = self.sequence;
-        self.sequence = number.wrapping_add(1);
-        number
-    }
-}
-
-fn encode(codec: Codec, samples: &[i16], bytes: &mut [u8]) {
-    for (byte, sample) in bytes.iter_mut().zip(samples) {
-        *byte = g711::of_linear(codec, *sample);
+        Voice::Opus => Receives::of_opus(&[(static_type(codec), codec)], codec, keys.is_some()),
+        Voice::G711(_) => Receives::new(&[Codec::Pcma, Codec::Pcmu].map(|codec| (static_type(codec), codec)), keys),
     }
 }

@@ -4,16 +4,17 @@ use tokio::sync::mpsc;
 
 use super::conversion;
 use super::negotiation::{Found, Negotiation, Voice};
-use super::room::{Begun, OpusTicket, Room};
+use super::room::Begun;
 use super::session::{AT_ROOM, Ask};
-use crate::media::negotiation::{Agreement, Unacceptable};
+use crate::media::negotiation::{Agreement, Unacceptable, static_type};
+use crate::media::opus::limit::{Limit, Ticket};
 use crate::media::words::{Codec, Direction};
 
 pub struct BrowserLeg {
     negotiation: Negotiation,
     asks: mpsc::Sender<Ask>,
     /// While it speaks Opus.
-    opus: Option<OpusTicket>,
+    opus: Option<Ticket>,
 }
 
 impl BrowserLeg {
@@ -22,16 +23,21 @@ impl BrowserLeg {
     }
 
     /// The session tells it when it is made.
-    pub fn make_offer(&mut self, room: &Room, first: Option<Voice>, direction: Direction) -> Result<(), Unacceptable> {
-        let opus = self.opus.is_some() || room.may_offer_opus();
+    pub fn make_offer(
+        &mut self,
+        limit: &Limit,
+        first: Option<Voice>,
+        direction: Direction,
+    ) -> Result<(), Unacceptable> {
+        let opus = self.opus.is_some() || limit.is_free();
         let draft = self.negotiation.make_offer(first, opus);
         self.ask(Ask::Offer { draft, direction })
     }
 
     /// What the leg agrees on with the session, which tells our answer when it is made.
-    pub fn take_offer(&mut self, room: &Room, sdp: &[u8], first: Option<Voice>) -> Result<Agreement, Unacceptable> {
+    pub fn take_offer(&mut self, limit: &Limit, sdp: &[u8], first: Option<Voice>) -> Result<Agreement, Unacceptable> {
         // It is kept where they are refused: what was spoken before goes on.
-        let fresh = if self.opus.is_none() { room.opus() } else { None };
+        let fresh = if self.opus.is_none() { limit.ticket() } else { None };
         let may = self.opus.is_some() || fresh.is_some();
         let (draft, found) = self.negotiation.take_offer(sdp, first, may)?;
         self.opus = self.opus.take().or(fresh).filter(|_| found.talk.voice == Voice::Opus);
@@ -41,10 +47,10 @@ impl BrowserLeg {
     }
 
     /// The same for their answer to our offer.
-    pub fn take_answer(&mut self, room: &Room, sdp: &[u8], first: Option<Voice>) -> Result<Agreement, Unacceptable> {
+    pub fn take_answer(&mut self, limit: &Limit, sdp: &[u8], first: Option<Voice>) -> Result<Agreement, Unacceptable> {
         let found = self.negotiation.take_answer(sdp)?;
         self.opus = match found.talk.voice {
-            Voice::Opus => self.opus.take().or_else(|| Some(room.opus_promised())),
+            Voice::Opus => self.opus.take().or_else(|| Some(limit.promised())),
             Voice::G711(_) => None,
         };
         let agreement = self.agreement(&found, first);
@@ -66,13 +72,14 @@ impl BrowserLeg {
         Agreement {
             heard,
             codec,
-            payload_type: conversion::number(codec),
+            payload_type: static_type(codec),
             key_payload_type: heard.keys,
             noise: None,
             remote: AT_ROOM,
             remote_rtcp: AT_ROOM,
             rtcp_mux: true,
             direction: found.direction,
+            opus: None,
         }
     }
 

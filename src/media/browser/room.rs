@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rtc::crypto::{self, SignatureScheme};
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
@@ -41,22 +41,11 @@ pub struct Room {
     clock: Arc<Clock>,
     open: Option<Open>,
     opened: u64,
-    opus: Arc<AtomicUsize>,
 }
 
 struct Open {
     runtime: Option<Runtime>,
     shared: Arc<Shared>,
-}
-
-/// One of those that may speak Opus at once; given back when it is dropped.
-#[derive(Debug)]
-pub struct OpusTicket(Arc<AtomicUsize>);
-
-impl Drop for OpusTicket {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// A session that was begun.
@@ -74,7 +63,7 @@ impl Room {
     /// Takes the port. `threads`: 0 for one per core.
     pub fn new(settings: Browser, dscp: u8, threads: usize, tell: Arc<Tell>, clock: Arc<Clock>) -> io::Result<Self> {
         let port = Arc::new(Port::bind(settings.listen, dscp, clock.clone())?);
-        Ok(Self { settings, port, threads, tell, clock, open: None, opened: 0, opus: Arc::default() })
+        Ok(Self { settings, port, threads, tell, clock, open: None, opened: 0 })
     }
 
     /// Where it listens and what it tells is as it was when it was opened.
@@ -103,23 +92,6 @@ impl Room {
         let session = Session { leg, number, ssrc, shared, pair, asks: asked, opus: opus.clone() };
         runtime.spawn(session.run());
         Ok(Begun { socket, asks, ssrc, opus })
-    }
-
-    /// Leave to speak Opus, if there is any left.
-    pub fn opus(&self) -> Option<OpusTicket> {
-        let most = self.settings.opus_at_once;
-        let taken = self.opus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| (now < most).then_some(now + 1));
-        taken.ok().map(|_| OpusTicket(self.opus.clone()))
-    }
-
-    /// The same for a leg that was offered Opus while there was.
-    pub fn opus_promised(&self) -> OpusTicket {
-        self.opus.fetch_add(1, Ordering::Relaxed);
-        OpusTicket(self.opus.clone())
-    }
-
-    pub fn may_offer_opus(&self) -> bool {
-        self.opus.load(Ordering::Relaxed) < self.settings.opus_at_once
     }
 
     #[cfg(test)]

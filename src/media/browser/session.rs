@@ -18,12 +18,13 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::RTCPeerConnectionState;
 
 use super::connection::{Connection, News};
-use super::conversion::{Conversion, Head};
+use super::conversion::Conversion;
 use super::negotiation::{Draft, Found, Ours, Talk};
 use super::room::Shared;
 use crate::ids::LegId;
-use crate::media::outgoing::{HEADER, Numbers};
-use crate::media::packet::{parse, write_header};
+use crate::media::opus::conversion::Head;
+use crate::media::outgoing::HEADER;
+use crate::media::packet::parse;
 use crate::media::words::{Codec, Direction, Event};
 use crate::moment::Moment;
 
@@ -203,14 +204,8 @@ impl Session {
                     return conversion.control_outward(packet);
                 }
                 let Some((header, payload)) = parse(packet) else { return };
-                let head = Head {
-                    payload_type: header.payload_type,
-                    marker: header.marker,
-                    sequence: header.sequence_number,
-                    timestamp: header.timestamp,
-                    ssrc: header.ssrc,
-                };
-                conversion.outward(head, &packet[payload], &mut |head, payload| ready.push(packet_of(head, payload)));
+                let send = &mut |head, payload: &[u8]| ready.push(packet_of(head, payload));
+                conversion.outward(Head::of(&header), &packet[payload], send);
             });
             let Some(connection) = &browser.connection else { continue };
             if is_report && let Ok(packets) = rtcp::packet::unmarshal(&mut &packet[..]) {
@@ -244,8 +239,7 @@ impl Session {
         let mut packet = [0; LARGEST];
         let Some(room) = packet.get_mut(HEADER..HEADER + payload.len()) else { return };
         room.copy_from_slice(payload);
-        let Head { payload_type, marker, sequence, timestamp, ssrc } = head;
-        write_header(&mut packet[..HEADER], payload_type, Numbers { sequence, timestamp, marker }, ssrc);
+        head.write(&mut packet);
         let _ = self.pair.try_send(&packet[..HEADER + payload.len()]);
     }
 

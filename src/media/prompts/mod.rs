@@ -54,7 +54,7 @@ impl Clip {
     /// Frame number `index`; `None` after the last.
     pub fn frame(&self, codec: Codec, index: usize) -> Option<&[u8]> {
         let bytes = match codec {
-            Codec::Pcma => &self.pcma,
+            Codec::Pcma | Codec::Opus => &self.pcma,
             Codec::Pcmu => &self.pcmu,
             Codec::G722 => self.g722.get_or_init(|| g722::encoded(&self.samples)),
         };

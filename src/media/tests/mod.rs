@@ -3,6 +3,7 @@ mod encrypted;
 mod keys;
 mod mixer;
 mod negotiation;
+mod opus;
 mod prompts;
 mod recorder;
 mod srtp;

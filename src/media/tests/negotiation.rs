@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::media::negotiation::{Local, Negotiation, Unacceptable};
+use crate::media::negotiation::{Local, Negotiation, Opus, Unacceptable};
 use crate::media::{Codec, Direction};
 
 fn ours() -> Negotiation {
@@ -252,4 +252,89 @@ fn g722_is_offered_and_taken_with_its_odd_clock() {
     // A clock that nobody has is none of ours.
     let wrong = offer("m=audio 4000 RTP/AVP 97|a=rtpmap:97 G722/16000");
     assert!(negotiation.take_offer(wrong.as_bytes()).is_err());
+}
+
+fn with_opus(codecs: &[Codec], opus: Opus) -> Negotiation {
+    let local = Local { address: "10.0.0.1".parse().unwrap(), rtp_port: 20_000, session_id: 42 };
+    let mut negotiation = Negotiation::new(local, codecs);
+    negotiation.may_speak_opus(opus);
+    negotiation
+}
+
+const LAST: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::Opus];
+const FIRST: [Codec; 3] = [Codec::Opus, Codec::Pcma, Codec::Pcmu];
+
+#[test]
+fn opus_is_answered_where_it_is_the_best_or_the_only_one() {
+    let opus = "a=rtpmap:96 opus/48000/2|a=fmtp:96 maxplaybackrate=16000; MaxAverageBitrate=20000;stereo=1;usedtx=1;cbr=1|a=ptime:60|a=maxptime:120";
+    let keys = "a=rtpmap:97 telephone-event/48000|a=rtpmap:101 telephone-event/8000";
+    let alone = offer(&format!("m=audio 4000 RTP/AVP 96 13 101 97|{opus}|{keys}"));
+    let both = offer(&format!("m=audio 4000 RTP/AVP 96 8 101|{opus}|a=rtpmap:101 telephone-event/8000"));
+    let behind = offer(&format!("m=audio 4000 RTP/AVP 8 96|{opus}"));
+    let table = [
+        ("alone, keys by its clock", &alone, &LAST, Opus::AsListed, "96 97", Some((97, 48_000))),
+        ("G.711 is cheaper", &both, &LAST, Opus::AsListed, "8 101", None),
+        ("the other side speaks it, keys by the other clock", &both, &LAST, Opus::Liked, "96 101", Some((101, 8_000))),
+        ("we have it first, and so do they", &both, &FIRST, Opus::AsListed, "96 101", Some((101, 8_000))),
+        ("we have it first, but they do not", &behind, &FIRST, Opus::AsListed, "8", None),
+        ("they do not, but the other side speaks it", &behind, &LAST, Opus::Liked, "96", None),
+        ("no more at once", &both, &FIRST, Opus::Never, "8 101", None),
+    ];
+    for (name, offer, codecs, opus, formats, keys) in table {
+        let (answer, agreement) = with_opus(codecs, opus).take_offer(offer.as_bytes()).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains(&format!("RTP/AVP {formats}\r\n")), "{name}: {answer}");
+        let is_opus = formats.starts_with("96");
+        let described = answer.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 minptime=20;useinbandfec=1\r\n");
+        assert_eq!((described, agreement.opus.is_some()), (is_opus, is_opus), "{name}: {answer}");
+        let Some(spoken) = agreement.opus else { continue };
+        assert_eq!((spoken.takes, spoken.takes.opus, agreement.noise), (spoken.sends, 96, None), "{name}");
+        assert_eq!(spoken.most_bitrate, Some(20_000), "{name}");
+        assert_eq!(spoken.takes.keys[0].map(|keys| (keys.payload_type, keys.rate)), keys, "{name}");
+        assert_eq!((agreement.codec, agreement.heard.keys.is_some()), (Codec::Pcma, keys.is_some()), "{name}");
+    }
+    for (codecs, opus) in [(&LAST[..2], Opus::AsListed), (&LAST[..], Opus::Never)] {
+        let fault = with_opus(codecs, opus).take_offer(alone.as_bytes()).unwrap_err();
+        assert!(!fault.malformed && fault.why.ends_with("we PCMA and PCMU"), "{fault:?}");
+    }
+    for wrong in ["opus/16000/2", "opus", "opux/48000/2"] {
+        let offer = alone.replace("opus/48000/2", wrong);
+        assert!(with_opus(&LAST, Opus::AsListed).take_offer(offer.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn opus_is_offered_and_heard_by_our_numbers_and_sent_by_theirs() {
+    let lines = |negotiation: &mut Negotiation, first| {
+        let ours = String::from_utf8(negotiation.make_offer(first)).unwrap();
+        ours.split_once("m=audio 20000 RTP/AVP ").unwrap().1.replace("\r\n", "|")
+    };
+    let mut negotiation = with_opus(&LAST, Opus::Liked);
+    let keys = "a=rtpmap:101 telephone-event/8000|a=fmtp:101 0-15|a=rtpmap:110 telephone-event/48000|a=fmtp:110 0-15|";
+    assert_eq!(
+        lines(&mut negotiation, Some(Codec::Opus)),
+        format!(
+            "111 8 0 101 110|a=rtpmap:111 opus/48000/2|a=fmtp:111 minptime=20;useinbandfec=1|a=rtpmap:8 PCMA/8000|\
+             a=rtpmap:0 PCMU/8000|{keys}a=ptime:20|a=sendrecv|"
+        )
+    );
+    assert!(lines(&mut negotiation, None).starts_with("8 0 111 101 110|"));
+    assert!(lines(&mut with_opus(&LAST, Opus::Never), None).starts_with("8 0 101|a=rtpmap:8 PCMA"));
+    let answer = "m=audio 4000 RTP/AVP 98 8 99|a=rtpmap:98 OPUS/48000/2|a=rtpmap:99 telephone-event/48000";
+    let agreement = negotiation.take_answer(offer(answer).as_bytes()).unwrap();
+    let (heard, spoken) = (agreement.heard, agreement.opus.unwrap());
+    assert_eq!((spoken.takes.opus, spoken.takes.keys[0].unwrap().payload_type), (98, 99));
+    assert_eq!((spoken.sends.opus, [111, 110, 101, 98].map(|n| spoken.sends.has(n))), (111, [true, true, true, false]));
+    // They may change to another codec of the answer at any time, RFC 3264 §7.
+    assert_eq!([8, 0, 96].map(|number| heard.codec(number)), [Some(Codec::Pcma), Some(Codec::Pcmu), None]);
+    let plain =
+        negotiation.take_answer(offer("m=audio 4000 RTP/AVP 8 98|a=rtpmap:98 opus/48000/2").as_bytes()).unwrap();
+    assert_eq!((plain.opus, plain.codec, plain.heard.opus), (None, Codec::Pcma, None));
+    // Numbers that they gave to something else are not used for another.
+    let theirs = "m=audio 4000 RTP/AVP 8 111|a=rtpmap:111 telephone-event/8000";
+    negotiation.take_offer(offer(theirs).as_bytes()).unwrap();
+    assert!(lines(&mut negotiation, None).starts_with("8 0 96 111 110|"));
+    let theirs = "m=audio 4000 RTP/AVP 110 97|a=rtpmap:110 opus/48000/2|a=rtpmap:97 telephone-event/48000";
+    negotiation.take_offer(offer(theirs).as_bytes()).unwrap();
+    assert!(lines(&mut negotiation, None).starts_with("8 0 110 111 97|"));
 }

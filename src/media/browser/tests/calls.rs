@@ -17,7 +17,7 @@ use crate::moment::Moment;
 
 const WAIT: Duration = Duration::from_secs(20);
 pub const CALL: CallId = CallId(77);
-const PHONE: LegId = LegId(1);
+pub const PHONE: LegId = LegId(1);
 pub const PAGE: LegId = LegId(2);
 pub const PHONE_HZ: u32 = 440;
 pub const PAGE_HZ: u32 = 700;
@@ -40,7 +40,7 @@ pub fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House
         ports,
         reserve: 0,
         urgent: 0,
-        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::Opus],
         dead_after: Duration::ZERO,
         held_at_most: Duration::ZERO,
         workers: 1,
@@ -61,7 +61,7 @@ pub fn house(ports: std::ops::RangeInclusive<u16>, opus_at_once: usize) -> House
 }
 
 impl House {
-    fn await_event<T>(&mut self, what: &str, pick: impl Fn(&Event) -> Option<T>) -> T {
+    pub fn await_event<T>(&mut self, what: &str, pick: impl Fn(&Event) -> Option<T>) -> T {
         self.await_event_for(WAIT, what, pick)
     }
 
@@ -194,7 +194,7 @@ pub fn speak(house: &mut House, page: &mut Page, phone: &UdpSocket, to: SocketAd
     panic!("phone: {:?}, page: {:?}", heard(&at_phone, PAGE_HZ), heard(&at_page, PHONE_HZ));
 }
 
-fn send(phone: &UdpSocket, to: SocketAddr, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) {
+pub fn send(phone: &UdpSocket, to: SocketAddr, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) {
     let mut packet = vec![0x80, payload_type];
     packet.extend(sequence.to_be_bytes());
     packet.extend(timestamp.to_be_bytes());

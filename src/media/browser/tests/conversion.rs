@@ -8,8 +8,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::page::{from_law, share};
-use crate::media::browser::conversion::{AT_LEG, Conversion, Head};
+use crate::media::browser::conversion::Conversion;
 use crate::media::browser::negotiation::{Talk, Voice};
+use crate::media::opus::conversion::{AT_LEG, Head};
 use crate::media::words::Codec;
 
 const OPUS: Talk = Talk { voice: Voice::Opus, payload_type: 111, keys: Some(110), other: None };
@@ -17,7 +18,7 @@ const PLAIN: Talk = Talk { voice: Voice::G711(Codec::Pcma), payload_type: 8, key
 const HZ: u32 = 700;
 
 fn conversion(talk: Talk) -> Conversion {
-    Conversion::new(talk, Codec::Pcma).unwrap()
+    Conversion::after(None, talk, Codec::Pcma).unwrap()
 }
 
 fn head(payload_type: u8, sequence: u16, timestamp: u32) -> Head {
