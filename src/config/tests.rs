@@ -87,7 +87,7 @@ fn the_bench_has_750_seats() {
     assert_eq!((house.sip.seats.len(), house.queue.operators.len()), (750, 750));
     assert_eq!(house.sip.seats["seat750"].contact.as_deref(), Some("sip:seat750@127.0.0.1:6000"));
     let numbers: Vec<&str> = house.ivr.numbers.keys().map(String::as_str).collect();
-    assert_eq!(numbers, ["100", "200", "301"]);
+    assert_eq!(numbers, ["100", "200", "301", "302"]);
     assert_eq!(house.queue.queues["bench"].wrap_up, Duration::ZERO);
 }
 
