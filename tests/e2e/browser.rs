@@ -55,6 +55,11 @@ fn the_operators_page_tells_what_happens_to_it_in_words() {
 }
 
 #[test]
+fn the_operators_page_is_back_after_whatever_was_away() {
+    in_a_browser("resumed");
+}
+
+#[test]
 fn the_supervisors_page_shows_and_does_what_it_says() {
     in_a_browser("supervising");
 }
@@ -87,4 +92,9 @@ fn a_recording_that_was_made_small_is_drawn_and_played_in_a_browser() {
 #[test]
 fn citizens_and_operators_in_browsers_hear_each_other() {
     in_a_browser("calls");
+}
+
+#[test]
+fn colleagues_and_supervisors_in_browsers_share_a_call() {
+    in_a_browser("together");
 }
