@@ -143,7 +143,7 @@ export class House {
     const [web, ws, foreign, sip] = [await freeTcp(), await freeTcp(), await freeTcp(), await freeUdp()];
     const config = join(dir, "config");
     mkdirSync(config);
-    const first = 30_000 + (process.pid % 100) * 96;
+    const first = 31_000 + (process.pid % 18) * 96;
     writeFileSync(
       join(config, "hotline.toml"),
       `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n${more.trunk ?? ""}` +

@@ -185,13 +185,13 @@ describe("what is noticed", () => {
 
   test("a note in which nobody writes gives the keys back when a call rings; who writes keeps it, and is told which keys answer", async () => {
     const call = await talk();
+    // What cannot be saved stays to be read.
+    const path = `**/api/v1/calls/${call}/orders`;
+    await page.route(path, (route) => route.fulfill({ status: 503, json: {} }));
     await page.keyboard.press("o");
     await page.keyboard.type("lamp");
     served.house.over(call);
     await waitState(page, "wrap_up");
-    // What could not be saved stays to be read.
-    const path = `**/api/v1/calls/${call}/orders`;
-    await page.route(path, (route) => route.fulfill({ status: 503, json: {} }));
     // What a page that loses its focus tells the field, which is the active one all the same.
     const focus = (what: "focus" | "blur") =>
       page.evaluate((is) => document.getElementById("note")?.dispatchEvent(new FocusEvent(is)), what);

@@ -62,6 +62,10 @@ describe("the wall", () => {
     expect(await line.evaluate((one) => one.scrollWidth - one.clientWidth)).toBeLessThanOrEqual(0);
     for (const id of ids.slice(0, 5)) served.house.call(id, { emergency: null });
     await line.waitFor({ state: "detached" });
+    served.house.tell("alarm", { id: "closing", kind: "closing", queue: null, since, text: "热线即将停止运行", text_en: "closing" });
+    await page.waitForSelector('.wall-notice[data-state="warning"]:text-is("热线即将停止运行")');
+    served.house.tell("alarm_over", { id: "closing" });
+    await page.waitForSelector('.wall-notice[data-state="warning"]', { state: "detached" });
   });
 
   test("does not grow over the events of hours", async () => {

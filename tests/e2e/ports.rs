@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 const STRETCHES: u16 = 60;
 /// Of a stretch, from here: for peers, and for the sound of houses.
 const PEERS: (u16, u16) = (10_000, 160);
-const SOUND: (u16, u16) = (20_000, 200);
+const SOUND: (u16, u16) = (20_000, 160);
 
 /// A port that is free, for datagrams and connections, and the three after it.
 pub fn free_port() -> u16 {

@@ -28,7 +28,7 @@ fn files(port: u16) -> Files {
     // Callers of sipp send no sound; each call has two pairs of ports.
     files.hotline = files
         .hotline
-        .replace(&ports.expect("a range"), "30000-31999")
+        .replace(&ports.expect("a range"), "30000-30999")
         .replace("workers = 1\n", "workers = 1\ndead_after = \"0s\"\n");
     let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
     files.hotline = files.hotline.replace(&prompts.display().to_string(), "../prompts");

@@ -114,6 +114,7 @@ fn a_command_switches_a_schedule_of_the_running_hotline_until_a_time() {
         assert!(String::from_utf8_lossy(&out.stderr).contains(why), "{out:?}");
     }
     house.signal("TERM");
+    assert!(house.wait_end().success());
     let out = run(&house, &["switch", "office", "open"]);
     assert!(String::from_utf8_lossy(&out.stderr).contains("no hotline runs on"), "{out:?}");
 }

@@ -83,9 +83,8 @@ fn the_house_is_full() {
 #[test]
 fn no_ports_for_sound_is_503_before_any_answer() {
     let mut files = Files::new(None);
-    let start = files.hotline.find("ports = \"").unwrap() + 9;
-    let first: u32 = files.hotline[start..].split('-').next().unwrap().parse().unwrap();
-    files.hotline = files.hotline.replace(&format!("{first}-{}", first + 95), &format!("{first}-{}", first + 1));
+    let (first, last) = ports::of_sound().into_inner();
+    files.hotline = files.hotline.replace(&format!("{first}-{last}"), &format!("{first}-{}", first + 1));
     let house = House::open(&files);
     let mut talking = Softphone::call(&house, "12346", &["--for", "4s"]);
     talking.wait("answered");

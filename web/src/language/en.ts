@@ -556,6 +556,9 @@ export const en: Dictionary = {
       emergency: "Emergency not taken",
       one_way: "One-way sound",
       clock: "Clock was set",
+      closing: "About to close",
+      emergency_cut_off: "Emergency cut off",
+      emergency_trunk: "Emergency not reachable",
     },
   },
   wall: {

@@ -519,6 +519,9 @@ export const zh = {
       emergency: "紧急求助未受理",
       one_way: "单通",
       clock: "时钟被调整",
+      closing: "即将停止",
+      emergency_cut_off: "紧急求助中断",
+      emergency_trunk: "紧急电话不通",
     } as Record<string, string>,
   },
   wall: {

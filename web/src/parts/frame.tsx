@@ -77,15 +77,11 @@ export function ConnectionBar() {
   );
 }
 
-/** That the house is about to close everybody is told who works in it. */
-function Closing() {
+/** That the house is about to close, and until when one may talk: everybody is told who works in it. */
+export function closing(): string | null {
   const alarm = alarms.value.get("closing");
   if (!alarm) return null;
-  return (
-    <p class="bar" data-state="warning" data-bar="closing">
-      {language.value === "en" ? (alarm.text_en ?? alarm.text) : alarm.text}
-    </p>
-  );
+  return language.value === "en" ? (alarm.text_en ?? alarm.text) : alarm.text;
 }
 
 export function Notices() {
@@ -93,7 +89,11 @@ export function Notices() {
   const more = standing.value.length - NOTICES;
   return (
     <div role="log" aria-live="polite" aria-label={t.supervisor.notice}>
-      <Closing />
+      {closing() && (
+        <p class="bar" data-state="warning" data-bar="closing">
+          {closing()}
+        </p>
+      )}
       {standing.value.slice(0, NOTICES).map((notice) => (
         <p key={notice.id} class="bar" data-state={notice.level} data-bar="notice">
           <strong>{t.supervisor.level_[notice.level]}</strong>

@@ -10,7 +10,7 @@ import { clock, count, here, minuteAt, percent, since, today } from "../format";
 import { open, words } from "../language";
 import { begin } from "../parts/begin";
 import { Chart, type Line } from "../parts/chart";
-import { ConnectionBar, Switches } from "../parts/frame";
+import { ConnectionBar, closing, Switches } from "../parts/frame";
 import { Since } from "../parts/time";
 import type { OperatorState, Quarter } from "../words";
 import "../style/base.css";
@@ -301,9 +301,14 @@ function Wall() {
       <ConnectionBar />
       <main class={`wall ${live ? "" : "stale"}`} id="main">
         <Head />
-        {(notice || emergencies.value.length > 0) && (
+        {(notice || closing() || emergencies.value.length > 0) && (
           <div class="wall-notices">
             <Emergencies />
+            {closing() && (
+              <p class="wall-notice" data-state="warning" role="status">
+                {closing()}
+              </p>
+            )}
             {notice && (
               <p class="wall-notice" data-state={notice.level} role="status">
                 {notice.text}
