@@ -65,7 +65,7 @@ describe("the wall", () => {
     served.house.tell("alarm", { id: "closing", kind: "closing", queue: null, since, text: "热线即将停止运行", text_en: "closing" });
     await page.waitForSelector('.wall-notice[data-state="warning"]:text-is("热线即将停止运行")');
     served.house.tell("alarm_over", { id: "closing" });
-    await page.waitForSelector('.wall-notice[data-state="warning"]', { state: "detached" });
+    await page.waitForSelector('.wall-notice:text-is("热线即将停止运行")', { state: "detached" });
   });
 
   test("does not grow over the events of hours", async () => {
