@@ -1,6 +1,6 @@
 //! What a record tells of a talk, moment by moment, in words: holds, consultations, transfers, supervisors, phones that
-//! were lost, pauses of the recording, notes, whether the carrier took the call over, and what the caller was asked when nobody talked with them any more. Who
-//! was asked for the call, and why, the engine's log tells.
+//! were lost, pauses of the recording, notes, whether the carrier took the call over, and what the caller was asked when
+//! nobody talked with them any more. Who was asked for the call, and why, the engine's log tells.
 
 use crate::moment::Moment;
 use crate::records::{
@@ -58,7 +58,8 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     tell(record.survey_at, format!("the operator hung up, and the caller was asked how it was{score}"));
     tell(record.message_at, "the caller was asked for a message".into());
     if let Some(referral) = &record.referral {
-        tell(Some(referral.at), "the carrier was asked to put both together without us".into());
+        let asked = "the carrier was asked to put both together without us";
+        tell((referral.outcome != ReferralOutcome::NotKnown).then_some(referral.at), asked.into());
         tell(referral.ended_at, released(referral));
     }
     for note in &record.notes {
@@ -105,7 +106,7 @@ fn released(of: &ReferralRecord) -> String {
         (ReferralOutcome::Restarted, _) => return "the house was cut off before it said whether it does".into(),
         (ReferralOutcome::Refused, Some(status)) => format!("it refused with {status}"),
         (ReferralOutcome::NoAnswer, _) => "it did not say what became of it".into(),
-        (ReferralOutcome::NotKnown, _) => "it does not know how".into(),
+        (ReferralOutcome::NotKnown, _) => "one of them does not know how to be put together without us".into(),
         (ReferralOutcome::Ended, _) => "one of them hung up before".into(),
         (other, _) => plain(other.as_str()),
     };

@@ -147,6 +147,7 @@ impl Call {
     /// Both talk without us.
     fn released(&mut self, house: &mut House, there: usize) {
         info!("both talk without us; the line is free");
+        self.because = None;
         self.referral_over(house, ReferralOutcome::Released, None);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         match there {

@@ -144,6 +144,9 @@ pub struct CallNow {
     /// Why they are in a line once more, or were before this talk, though an operator had them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub returned: Option<Returned>,
+    /// Whom the operator consulted last and did not reach: `busy`, `refused`, `no_answer` or `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreached: Option<String>,
     /// The caller hung up; operator and `emergency` talk on.
     pub caller_gone: bool,
     /// Each author has one, in the order in which they began.

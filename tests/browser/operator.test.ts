@@ -198,11 +198,11 @@ describe("the keyboard alone", () => {
     await page.waitForSelector('[data-act="back"]:not([disabled])');
     served.house.call(call, { stage: "talking", consulting: null });
     await page.waitForSelector(`.toasts :text-is("${name} 没有接听：您已回到市民。")`);
-    served.house.turned.set(call, "busy");
     served.house.call(call, { stage: "consulting", consulting });
     await page.waitForSelector('[data-act="back"]:not([disabled])');
-    served.house.call(call, { stage: "talking", consulting: null });
+    served.house.call(call, { stage: "talking", consulting: null, unreached: "busy" });
     await page.waitForSelector(`.toasts :text-is("${name} 占线：您已回到市民。")`);
+    served.house.call(call, { unreached: null });
     await consult();
     await page.waitForSelector('[data-act="threeWay"]:not([disabled])');
     served.house.call(call, { stage: "talking", consulting: null });

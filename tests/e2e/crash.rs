@@ -129,6 +129,7 @@ fn who_was_ready_in_a_quiet_hour_was_so_until_the_house_closed_and_not_while_it_
 #[test]
 fn a_drain_that_takes_too_long_ends_the_calls_properly() {
     let mut files = Files::new(None);
+    files.hotline = files.hotline.replace("drain = \"5s\"", "drain = \"40s\"");
     files.hotline += "[[web.person]]\nid = \"mei\"\nroles = [\"supervisor\"]\n";
     let mut house = House::open(&files);
     set_password(&house, "mei");
@@ -140,6 +141,8 @@ fn a_drain_that_takes_too_long_ends_the_calls_properly() {
         let alarms = board["alarms"].as_array().into_iter().flatten();
         alarms.clone().any(|alarm| alarm["kind"] == "closing" && alarm["text_en"].to_string().contains("until"))
     });
+    // A second one does not wait for it.
+    house.signal("TERM");
     running.wait("the other side hung up");
     assert!(house.wait_end().success());
     let record = &house.wait_records(1)[0];

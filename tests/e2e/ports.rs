@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
+use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -45,7 +46,9 @@ pub fn of_sound() -> RangeInclusive<u16> {
 fn stretch() -> u16 {
     static OWN: OnceLock<(u16, File)> = OnceLock::new();
     let (number, _) = OWN.get_or_init(|| {
-        let folder = std::env::temp_dir().join("hotline-test-ports");
+        // Each user has files of their own, as nobody may lock those of others.
+        let user = std::fs::metadata("/proc/self").expect("a process").uid();
+        let folder = std::env::temp_dir().join(format!("hotline-test-ports-{user}"));
         std::fs::create_dir_all(&folder).expect("a folder for temporary files");
         let from = (std::process::id() % u32::from(STRETCHES)) as u16;
         let mut all = (0..STRETCHES).map(|number| (from + number) % STRETCHES);

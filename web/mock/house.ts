@@ -47,8 +47,6 @@ export class House {
   figures = sample.figures();
   readonly records = sample.records();
   readonly notes = new Map<string, Note[]>();
-  /** How the last transfer or consultation of a call ended. */
-  readonly turned = new Map<string, string>();
   readonly phones = new Phones({
     answered: (call) => this.stage(call, "talking"),
     ended: (call, seat) => {
@@ -419,7 +417,7 @@ export class House {
             to,
             queue,
             notes: this.notes.get(id) ?? [],
-            transfers: this.turnedOf(id),
+
             ...over,
           };
           return [200, { now: this.calls.get(id) ?? null, goes_on: open, record }];
@@ -533,11 +531,6 @@ export class House {
     else if (what === "wrap-up/extend")
       this.operator(id, { ...now, until: new Date(Date.parse(now.until ?? "") + Number(body.ms)).toISOString() });
     return [200, {}];
-  }
-
-  private turnedOf(id: string) {
-    const outcome = this.turned.get(id);
-    return outcome ? [{ kind: "consult", outcome }] : [];
   }
 
   private moved(id: string, queue: string): Answer {

@@ -148,7 +148,7 @@ function afterwards(record: CallRecord): Step[] {
 function release({ referral }: CallRecord): Step[] {
   if (!referral) return [];
   const { at, ended_at, outcome } = referral;
-  const steps: Step[] = [{ at, kind: "release_asked" }];
+  const steps: Step[] = outcome === "not_known" ? [] : [{ at, kind: "release_asked" }];
   if (!ended_at) return steps;
   if (outcome === "released") steps.push({ at: ended_at, kind: "released" });
   else steps.push({ at: ended_at, kind: "not_released", outcome });

@@ -189,6 +189,8 @@ export interface CallNow {
   emergency?: Emergency | null;
   /** Who was called last, and did not take the matter. */
   emergency_failed?: { target: string; at: string } | null;
+  /** Why whom the operator consulted last took no part. */
+  unreached?: "busy" | "refused" | "no_answer" | "failed" | null;
   returned?: Returned | null;
   /** Operator and emergency service talk on. */
   caller_gone?: boolean;

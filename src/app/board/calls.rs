@@ -12,7 +12,7 @@ use crate::http::{self, CallNow, Consulting, EmergencyFailed, EmergencyNow, Note
 use crate::ids::CallId;
 use crate::moment::Moment;
 use crate::queue::{Tally, Unasked};
-use crate::records::{HandoffRecord, Record, Returned};
+use crate::records::{HandoffRecord, Record, Returned, TransferKind, TransferOutcome};
 
 impl Keeper {
     pub(super) fn call(&self, id: CallId) -> Option<CallNow> {
@@ -68,6 +68,7 @@ impl Keeper {
             emergency_failed: failed_emergency(record)
                 .map(|last| EmergencyFailed { target: last.target.clone(), at: self.time(last.at) }),
             returned: returned(record, |at| self.time(at)),
+            unreached: unreached(record).map(|why| why.to_string()),
             caller_gone: seen.caller_gone,
             notes: record
                 .notes
@@ -111,6 +112,12 @@ pub(super) fn consulting(consulted: &Consulted) -> Consulting {
 /// The service that was called last, if it did not take the matter: whoever has the caller next must know.
 pub(super) fn failed_emergency(record: &Record) -> Option<&HandoffRecord> {
     record.handoff.last().filter(|last| last.outcome.is_in_vain())
+}
+
+/// Why whom the operator consulted last took no part.
+fn unreached(record: &Record) -> Option<TransferOutcome> {
+    let last = record.transfers.last().filter(|last| last.kind == TransferKind::Consult)?;
+    last.outcome.is_in_vain().then_some(last.outcome)
 }
 
 /// Why the caller is back in the line in which they wait, or from which they were answered: until somebody turns to

@@ -178,7 +178,9 @@ impl Keeper {
                 self.hear(one);
             }
             self.write(self.clock.now());
-            std::thread::sleep(REST);
+            if self.to_show.is_empty() {
+                std::thread::sleep(REST);
+            }
         }
     }
 

@@ -41,9 +41,11 @@ use pages::Pages;
 const SETTLE_LIMIT: usize = 200_000;
 /// Messages taken from the sockets before the other sources get their turn.
 const BATCH: usize = 128;
-/// Inputs that come so close behind each other are left to gather: a waking costs as much as an input does, and what
-/// the house says within it nobody waits for. A lone call waits for nothing.
+/// Where many inputs come close behind each other they are left to gather for so long: a waking costs as much as an
+/// input does, and nobody waits for what the house says within it.
 const GATHER: Duration = Duration::from_millis(4);
+/// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
+const MANY: u32 = 12;
 /// While calls are open, so often is it written down that the house was alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Without calls: so exactly is it known after a power cut until when operators were there.
@@ -131,9 +133,11 @@ pub struct Switchboard {
     heartbeat: Moment,
     checkpoint_at: u64,
     healthy: bool,
-    /// When it last woke, and whether it had slept for less than twice [`GATHER`] then.
+    /// When it last woke, and how many wakings in a row were close behind each other.
     woke: Moment,
-    hurried: bool,
+    close: u32,
+    /// More messages wait than were taken.
+    behind: bool,
 }
 
 /// Everything the switchboard is made of.
@@ -215,7 +219,8 @@ impl Switchboard {
             checkpoint_at: 0,
             healthy: true,
             woke: Moment::default(),
-            hurried: false,
+            close: 0,
+            behind: false,
         }
     }
 
@@ -264,22 +269,24 @@ impl Switchboard {
         self.media.stop();
     }
 
-    /// The next input. Sleeps when there is none; where the last ones came close behind each other, for a while that
-    /// nothing cuts short.
+    /// The next input. Sleeps when there is none; where many came close behind each other, for a while that nothing cuts
+    /// short.
     async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
-        let ready = {
-            let mut next = std::pin::pin!(self.next(inlets));
-            std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await
-        };
-        if let Poll::Ready(woken) = ready {
-            return woken;
-        }
-        if self.hurried {
+        if self.close >= MANY && !self.behind {
+            // What goes over connections is sent, and what came over them is taken, before this thread sleeps.
+            tokio::task::yield_now().await;
+            let ready = {
+                let mut next = std::pin::pin!(self.next(inlets));
+                std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await
+            };
+            if let Poll::Ready(woken) = ready {
+                return woken;
+            }
             std::thread::sleep(GATHER);
         }
         let woken = self.next(inlets).await;
         let now = self.clock.now();
-        self.hurried = now.since(self.woke) < 2 * GATHER;
+        self.close = if now.since(self.woke) < 2 * GATHER { self.close.saturating_add(1) } else { 0 };
         self.woke = now;
         woken
     }
@@ -322,7 +329,8 @@ impl Switchboard {
             }
             next = self.sockets.try_next();
         }
-        self.sip.saw_backlog(now, taken == BATCH);
+        self.behind = taken == BATCH;
+        self.sip.saw_backlog(now, self.behind);
     }
 
     /// A page's phone, unless somebody else sits at that seat by now.

@@ -116,6 +116,10 @@ impl Endpoint {
                 let news = ReferNews::Refused { status };
                 log(leg_id, news, Some(&format!("{status} {}", response.reason)));
                 self.referral_over(leg_id, news);
+                // RFC 3261 §12.2.1.2: nobody is there any more.
+                if matches!(status, 408 | 481) {
+                    self.lost(now, leg_id);
+                }
             }
         }
     }
@@ -234,7 +238,8 @@ fn in_place_of_us(dialog: &Dialog) -> Option<SipUri> {
     let Uri::Sip(target) = dialog.target.clone() else { return None };
     let (theirs, ours) = (dialog.remote_tag()?, dialog.local_tag());
     let replaces = escape_value(&format!("{};to-tag={theirs};from-tag={ours}", dialog.call_id));
-    Some(SipUri { headers: Some(format!("Replaces={replaces}")), ..target })
+    // Whoever does not know it refuses then, and does not ring anew.
+    Some(SipUri { headers: Some(format!("Replaces={replaces}&Require=replaces")), ..target })
 }
 
 /// Status and first line of a fragment of SIP, RFC 3420.

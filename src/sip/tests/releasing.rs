@@ -110,7 +110,7 @@ fn the_caller_is_sent_to_the_far_end_in_our_place_and_we_are_told_when_they_talk
     // The far end's tag is `t`, as `answered` has it: to-tag is theirs, from-tag ours, RFC 3891 §3.
     let far = &bridge.phone.house.legs[&FAR].dialog.clone().unwrap();
     let replaces = format!("{}%3Bto-tag%3Dt%3Bfrom-tag%3D{}", far.call_id, far.local_tag());
-    let to = format!("<sip:01065139999@10.0.0.9:5070;user=phone?Replaces={replaces}>");
+    let to = format!("<sip:01065139999@10.0.0.9:5070;user=phone?Replaces={replaces}&Require=replaces>");
     assert_eq!(header(&refer, "Refer-To"), to);
     assert_eq!(header(&refer, "Referred-By"), "<sip:12345@10.0.0.1>");
     assert_eq!(header(&refer, "Contact"), "<sip:hotline@10.0.0.1:5060>");
@@ -150,7 +150,6 @@ fn whatever_goes_otherwise_is_told_and_the_legs_stand() {
     // The answer to the REFER; then the state and the fragment of a NOTIFY.
     for (answer, state, said, news) in [
         ("603 Decline", "", "", refused(603)),
-        ("481 Call/Transaction Does Not Exist", "", "", refused(481)),
         ("405 Method Not Allowed", "", "", refused(405)),
         ("401 Unauthorized", "", "", refused(401)),
         ("202 Accepted", "terminated;reason=noresource", "SIP/2.0 503 Service Unavailable", refused(503)),
@@ -168,6 +167,18 @@ fn whatever_goes_otherwise_is_told_and_the_legs_stand() {
         }
         assert_eq!(bridge.news(), [news], "{answer} {said}");
         bridge.stands();
+    }
+}
+
+#[test]
+fn where_the_dialog_is_not_known_any_more_nobody_is_there() {
+    for answer in ["481 Call/Transaction Does Not Exist", "408 Request Timeout"] {
+        let mut bridge = bridge(settings(true), "", "");
+        let refer = bridge.refer().remove(0);
+        bridge.phone.send(&answered(&refer, answer));
+        let caller = bridge.caller;
+        let told = bridge.phone.events();
+        assert!(matches!(told[..], [Event::Referral { .. }, Event::Ended { leg, why: Ended::Lost }] if leg == caller));
     }
 }
 

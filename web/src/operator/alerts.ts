@@ -2,7 +2,6 @@
 // consultation is over is said.
 
 import { effect } from "@preact/signals";
-import { get, segment } from "../api";
 import { calls } from "../board";
 import { callerOf } from "../caller";
 import { number } from "../format";
@@ -10,7 +9,7 @@ import { words } from "../language";
 import { consulted } from "../operators";
 import { watchPart } from "../part-over";
 import { say } from "../parts/toast";
-import type { CallRecord } from "../words";
+import type { CallNow } from "../words";
 import { asked, call, desk, phone } from "./desk";
 
 let shown: Notification | null = null;
@@ -51,18 +50,11 @@ function watchConsultation(): void {
     if (!calls.peek().has(was.call)) say(t.consultGone, true);
     else if (!mine || id !== was.call) return;
     else if (was.talked) say(t.consultOver(was.who), true);
-    else void sayWhyNot(was.call, was.who);
+    else say(now?.unreached ? t.consultWhyNot(was.who, whyNot(now.unreached)) : t.consultNot(was.who), true);
   });
 }
 
-/** The record knows why nobody took part. */
-async function sayWhyNot(of: string, whom: string): Promise<void> {
-  const found = await get<{ record?: CallRecord }>(`/calls/${segment(of)}`).catch(() => null);
-  const transfers = (found?.record?.transfers ?? []) as { outcome?: string }[];
-  const { operator, returned } = words.peek();
-  const why = (returned.why as Record<string, string>)[transfers.at(-1)?.outcome ?? ""];
-  say(why ? operator.consultWhyNot(whom, why) : operator.consultNot(whom), true);
-}
+const whyNot = (why: NonNullable<CallNow["unreached"]>) => words.peek().returned.why[why];
 
 export function watch(): void {
   watchConsultation();

@@ -335,8 +335,8 @@ export type Went = "on" | "cut" | { taken: string } | null;
 
 function wentOf(record: CallRecord | undefined, on: boolean): Went {
   const transfers = (record?.transfers ?? []) as { kind?: string; by?: string; operator?: string }[];
-  const mine = transfers.findLast((one) => one.by === me.value?.id);
-  if (mine?.kind === "taken_over" && mine.operator) return { taken: mine.operator };
+  const last = transfers.at(-1);
+  if (last?.kind === "taken_over" && last.by === me.value?.id && last.operator) return { taken: last.operator };
   return record?.outcome === "system_restart" ? "cut" : on ? "on" : null;
 }
 
