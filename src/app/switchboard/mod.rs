@@ -2,11 +2,11 @@
 
 mod acting;
 mod pages;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -36,16 +36,12 @@ use crate::sip::locating::Locator;
 use crate::sip::message::masked;
 use crate::sip::transport::{Arrival, Proof, Sockets};
 use pages::Pages;
+use waiting::Woken;
 
 /// One input cannot set off more than this: beyond it two machines answer each other for ever.
 const SETTLE_LIMIT: usize = 200_000;
 /// Messages taken from the sockets before the other sources get their turn.
 const BATCH: usize = 128;
-/// Where many inputs come close behind each other they are left to gather for so long: a waking costs as much as an
-/// input does, and nobody waits for what the house says within it.
-const GATHER: Duration = Duration::from_millis(4);
-/// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
-const MANY: u32 = 12;
 /// While calls are open, so often is it written down that the house was alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Without calls: so exactly is it known after a power cut until when operators were there.
@@ -161,17 +157,6 @@ pub struct Parts {
     pub recorded: SyncSender<CallId>,
 }
 
-enum Woken {
-    Network(Arrival),
-    Media(Vec<media::Event>),
-    Durable,
-    Outlook(Waits),
-    Hook(Replied),
-    Located(sip::Located),
-    Order(Option<Order>),
-    Timer,
-}
-
 impl Switchboard {
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -267,42 +252,6 @@ impl Switchboard {
         info!("closing the store");
         self.store.close();
         self.media.stop();
-    }
-
-    /// The next input. Sleeps when there is none; where many came close behind each other, for a while that nothing cuts
-    /// short.
-    async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
-        if self.close >= MANY && !self.behind {
-            // What goes over connections is sent, and what came over them is taken, before this thread sleeps.
-            tokio::task::yield_now().await;
-            let ready = {
-                let mut next = std::pin::pin!(self.next(inlets));
-                std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await
-            };
-            if let Poll::Ready(woken) = ready {
-                return woken;
-            }
-            std::thread::sleep(GATHER);
-        }
-        let woken = self.next(inlets).await;
-        let now = self.clock.now();
-        self.close = if now.since(self.woke) < 2 * GATHER { self.close.saturating_add(1) } else { 0 };
-        self.woke = now;
-        woken
-    }
-
-    async fn next(&mut self, inlets: &mut Inlets) -> Woken {
-        let timer = self.next_deadline().map(|at| self.clock.instant(at));
-        tokio::select! {
-            arrival = self.sockets.next() => Woken::Network(arrival),
-            Some(events) = inlets.media.recv() => Woken::Media(events),
-            Ok(()) = inlets.durable.changed() => Woken::Durable,
-            order = inlets.orders.recv() => Woken::Order(order),
-            Some(waits) = inlets.outlook.recv() => Woken::Outlook(waits),
-            Some(replied) = inlets.hooks.recv() => Woken::Hook(replied),
-            Some(located) = inlets.located.recv() => Woken::Located(located),
-            () = sleep_until(timer) => Woken::Timer,
-        }
     }
 
     fn take_network(&mut self, now: Moment, first: Arrival) {
@@ -490,12 +439,5 @@ impl Switchboard {
     fn is_drained(&self, now: Moment) -> bool {
         let Some(until) = self.draining else { return false };
         self.calls.is_empty() && (self.sip.counts().legs == 0 || until + LAST_ANSWERS <= now)
-    }
-}
-
-async fn sleep_until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
