@@ -115,7 +115,7 @@ fn nothing_of_one_leg_is_told_to_the_other() {
         "private",
         "z9hG4bKinv",
         &format!("{}@", client.socket.local_addr().unwrap().port()),
-        "40000",
+        "audio 40000",
     ] {
         assert!(!invite.contains(told), "{told} leaks:\n{invite}");
     }

@@ -140,7 +140,9 @@ function afterwards(record: CallRecord): Step[] {
   if (message_at) steps.push({ at: message_at, kind: "message" });
   steps.push(...release(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
-  if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...(ended_by && !survey_at ? { by: ended_by } : {}) });
+  // Whom the caller was put through to outside stands where the operator stood.
+  const by = ended_by === "operator" && record.outcome === "transferred_out" ? "far" : ended_by;
+  if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...(by && !survey_at ? { by } : {}) });
   return steps;
 }
 

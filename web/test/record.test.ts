@@ -319,8 +319,6 @@ test("that the line was released is told with its moment, and why it was not", (
     [at(9), "ended_at", "released"],
   ]);
   const referral = { ...record.referral, ended_at: at(5), outcome: "not_known" };
-  expect(told({ ...record, ended_by: "caller", referral }).slice(1, 3)).toEqual([
-    [at(5), "release_asked", undefined],
-    [at(5), "not_released", "not_known"],
-  ]);
+  expect(told({ ...record, ended_by: "caller", referral }).slice(1, 2)).toEqual([[at(5), "not_released", "not_known"]]);
+  expect(told({ ...record, ended_by: "operator", referral }).at(-1)).toEqual([at(9), "ended_at", "far"]);
 });

@@ -728,6 +728,7 @@ export const en: Dictionary = {
       operator: "the operator hung up",
       system: "ended by the system",
       released: "both talk on without us",
+      far: "the far end hung up",
     },
     step: {
       arrived_at: "Arrived",

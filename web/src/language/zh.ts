@@ -685,10 +685,13 @@ export const zh = {
       failed: "失败",
       system_restart: "系统重启",
     } as Record<string, string>,
-    endedBy: { caller: "来电人挂断", operator: "话务员挂断", system: "系统结束", released: "双方已直接通话" } as Record<
-      string,
-      string
-    >,
+    endedBy: {
+      caller: "来电人挂断",
+      operator: "话务员挂断",
+      system: "系统结束",
+      released: "双方已直接通话",
+      far: "外线一方挂断",
+    } as Record<string, string>,
     step: {
       arrived_at: "呼入",
       answered_at: "系统应答",
