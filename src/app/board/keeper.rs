@@ -178,6 +178,7 @@ impl Keeper {
                 self.hear(one);
             }
             self.write(self.clock.now());
+            // Programs that wait to be shown what they did wait for no rest.
             if self.to_show.is_empty() {
                 std::thread::sleep(REST);
             }
