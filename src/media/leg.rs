@@ -40,8 +40,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// RFC 3389 §4: many send it without saying so.
 const COMFORT_NOISE: u8 = 13;
 
-/// Silence comes at the pace of sound for so long, so that the way is open though some of it is lost …
-const FILL_WHOLLY: Duration = Duration::from_millis(100);
+/// Silence comes at the pace of sound for so long, three packets, so that the way is open though some are lost …
+const FILL_WHOLLY: Duration = Duration::from_millis(40);
 /// … and then a packet at a time, as RFC 6263 §4.6 keeps a way open, but as often as phones look for sound.
 const FILL_EVERY: Duration = Duration::from_secs(1);
 
@@ -387,9 +387,9 @@ impl Leg {
     }
 
     /// Whether the tick has anything to do.
-    pub fn is_playing(&self) -> bool {
-        let has = self.player.is_some() || self.filling.is_some() || !self.pressing.is_idle();
-        has && self.mixed.is_none()
+    pub fn is_playing(&self, now: Moment) -> bool {
+        let fills = self.filling.as_ref().is_some_and(|filling| filling.next <= now);
+        (self.player.is_some() || fills || !self.pressing.is_idle()) && self.mixed.is_none()
     }
 
     pub fn press_keys(&mut self, keys: impl Iterator<Item = char>) {

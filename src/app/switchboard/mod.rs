@@ -36,7 +36,7 @@ use crate::sip::locating::Locator;
 use crate::sip::message::masked;
 use crate::sip::transport::{Arrival, Proof, Sockets};
 use pages::Pages;
-use waiting::Woken;
+use waiting::{Pace, Woken};
 
 /// One input cannot set off more than this: beyond it two machines answer each other for ever.
 const SETTLE_LIMIT: usize = 200_000;
@@ -129,11 +129,7 @@ pub struct Switchboard {
     heartbeat: Moment,
     checkpoint_at: u64,
     healthy: bool,
-    /// When it last woke, and how many wakings in a row were close behind each other.
-    woke: Moment,
-    close: u32,
-    /// More messages wait than were taken.
-    behind: bool,
+    pace: Pace,
 }
 
 /// Everything the switchboard is made of.
@@ -203,9 +199,7 @@ impl Switchboard {
             heartbeat: Moment::default(),
             checkpoint_at: 0,
             healthy: true,
-            woke: Moment::default(),
-            close: 0,
-            behind: false,
+            pace: Pace::default(),
         }
     }
 
@@ -278,8 +272,8 @@ impl Switchboard {
             }
             next = self.sockets.try_next();
         }
-        self.behind = taken == BATCH;
-        self.sip.saw_backlog(now, self.behind);
+        self.pace.behind = taken == BATCH;
+        self.sip.saw_backlog(now, self.pace.behind);
     }
 
     /// A page's phone, unless somebody else sits at that seat by now.
@@ -415,6 +409,7 @@ impl Switchboard {
         }
         while let Some(transmit) = self.sip.poll_transmit() {
             self.trace(">>>", &transmit.flow, &transmit.bytes);
+            self.pace.hands_over |= transmit.flow.transport != sip::Transport::Udp;
             self.sockets.send(transmit);
         }
     }

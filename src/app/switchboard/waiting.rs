@@ -1,19 +1,19 @@
 //! What the switchboard waits for.
 
-use std::task::Poll;
 use std::time::Duration;
 
 use super::{Inlets, Order, Switchboard};
 use crate::app::hooks::Replied;
 use crate::app::outlook::Waits;
+use crate::moment::Moment;
 use crate::sip::transport::Arrival;
 use crate::{media, sip};
 
 /// Where many inputs come close behind each other they are left to gather for so long: a waking costs as much as an
 /// input does, and nobody waits for what the house says within it.
-const GATHER: Duration = Duration::from_millis(4);
+const GATHER: Duration = Duration::from_millis(12);
 /// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
-const MANY: u32 = 12;
+const MANY: u32 = 16;
 
 pub(super) enum Woken {
     Network(Arrival),
@@ -26,26 +26,42 @@ pub(super) enum Woken {
     Timer,
 }
 
+/// How close behind each other inputs come.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When the switchboard woke last, and how many wakings in a row were close behind each other.
+    woke: Moment,
+    close: u32,
+    /// More messages wait than were taken.
+    pub behind: bool,
+    /// Something was handed to a connection, which sends it in a task of its own.
+    pub hands_over: bool,
+}
+
+impl Pace {
+    /// Whether what comes now is left to gather. A house that is behind does not rest.
+    fn gathers(&self) -> bool {
+        self.close >= MANY && !self.behind
+    }
+
+    fn woke(&mut self, now: Moment) {
+        self.close = if now.since(self.woke) < 2 * GATHER { self.close.saturating_add(1) } else { 0 };
+        self.woke = now;
+    }
+}
+
 impl Switchboard {
     /// The next input. Sleeps when there is none; where many came close behind each other, for a while that nothing cuts
     /// short.
     pub(super) async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
-        if self.close >= MANY && !self.behind {
-            // What goes over connections is sent, and what came over them is taken, before this thread sleeps.
-            tokio::task::yield_now().await;
-            let ready = {
-                let mut next = std::pin::pin!(self.next(inlets));
-                std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await
-            };
-            if let Poll::Ready(woken) = ready {
-                return woken;
+        if self.pace.gathers() {
+            if std::mem::take(&mut self.pace.hands_over) {
+                tokio::task::yield_now().await;
             }
             std::thread::sleep(GATHER);
         }
         let woken = self.next(inlets).await;
-        let now = self.clock.now();
-        self.close = if now.since(self.woke) < 2 * GATHER { self.close.saturating_add(1) } else { 0 };
-        self.woke = now;
+        self.pace.woke(self.clock.now());
         woken
     }
 
@@ -68,5 +84,48 @@ async fn sleep_until(at: Option<tokio::time::Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A house whose wakings came so far behind each other.
+    fn after(gaps: impl IntoIterator<Item = Duration>) -> Pace {
+        let mut pace = Pace::default();
+        let mut now = Moment::from_micros(1_000_000_000);
+        pace.woke(now);
+        for gap in gaps {
+            now = now + gap;
+            pace.woke(now);
+        }
+        pace
+    }
+
+    const CLOSE: Duration = GATHER;
+    const APART: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn a_lone_call_is_answered_at_once() {
+        assert!(!after([]).gathers());
+        assert!(!after(vec![CLOSE; MANY as usize - 1]).gathers());
+        assert!(!after(vec![APART; 1000]).gathers());
+        let calls_now_and_then = (0..1000).map(|input| if input % 10 == 0 { APART } else { CLOSE });
+        assert!(!after(calls_now_and_then).gathers());
+    }
+
+    #[test]
+    fn what_comes_close_behind_each_other_gathers_until_there_is_a_pause() {
+        let busy = vec![CLOSE; MANY as usize];
+        assert!(after(busy.clone()).gathers());
+        assert!(!after([busy, vec![APART]].concat()).gathers());
+    }
+
+    #[test]
+    fn a_house_that_is_behind_does_not_rest() {
+        let mut pace = after(vec![CLOSE; 1000]);
+        pace.behind = true;
+        assert!(!pace.gathers());
     }
 }

@@ -3,32 +3,36 @@
 //! A packet is sent on by the thread that received it; nothing here allocates, locks or touches a disk
 //! for a packet.
 
+mod obeying;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::ear;
-use super::leg::{Found, Heard, Leg, What};
-use super::mixing::{self, Mixes};
-use super::orders::{Handle, Order};
-use super::recorder::Channel;
-use super::socket::{Ground, Socket};
-use super::words::{Codec, Event};
 use crate::ids::LegId;
+use crate::media::ear;
+use crate::media::leg::{Found, Heard, Leg, What};
+use crate::media::mixing::{self, Mixes};
+use crate::media::orders::{Handle, Order};
+use crate::media::recorder::Channel;
+use crate::media::socket::Ground;
+use crate::media::words::{Codec, Event};
 use crate::moment::Moment;
 
 const TICK: Duration = Duration::from_millis(20);
 /// After a stall at most so many ticks are made up for; older sound is worth nothing.
 const MAKE_UP: u32 = 5;
+/// Where nothing plays, the tick is that late at most: as much as is made up for.
+const IDLE: Duration = TICK.saturating_mul(MAKE_UP - 1);
 /// Ticks after which every leg was looked after once.
 const ROUND: usize = 50;
 /// Sockets told of at once.
@@ -82,6 +86,8 @@ struct Worker {
     index: HashMap<LegId, usize>,
     mixes: Mixes,
     next_tick: Moment,
+    /// Something plays, or was begun since the last tick.
+    plays: bool,
     turn: usize,
     events: Vec<Event>,
     kept: VecDeque<Event>,
@@ -100,6 +106,7 @@ impl Worker {
             index: HashMap::new(),
             mixes: Mixes::default(),
             next_tick,
+            plays: false,
             turn: 0,
             events: Vec::new(),
             kept: VecDeque::new(),
@@ -134,12 +141,13 @@ impl Worker {
         }
     }
 
-    /// Until the next tick; for ever without legs.
+    /// Until the next tick that has something to do; for ever without legs.
     fn timeout(&self) -> Option<Timespec> {
         if self.index.is_empty() && self.kept.is_empty() {
             return None;
         }
-        let left = self.next_tick.since((self.start.clock)());
+        let due = if self.plays { self.next_tick } else { self.next_tick + IDLE };
+        let left = due.since((self.start.clock)());
         Some(Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) })
     }
 
@@ -231,11 +239,13 @@ impl Worker {
             let at = self.next_tick;
             self.next_tick = at + TICK;
             self.turn = (self.turn + 1) % ROUND;
+            self.plays = self.mixes.member(0).is_some();
             for slot in 0..self.slots.len() {
                 let its_turn = slot % ROUND == self.turn;
-                if self.slots[slot].as_ref().is_some_and(|leg| its_turn || leg.is_playing()) {
+                if self.slots[slot].as_ref().is_some_and(|leg| its_turn || leg.is_playing(at)) {
                     self.guarded(slot, |worker| worker.tick_leg(now, at, slot, its_turn));
                 }
+                self.plays |= self.slots[slot].as_ref().is_some_and(|leg| leg.is_playing(self.next_tick));
             }
             self.mixes.listen(&mut self.slots);
             let mut number = 0;
@@ -254,166 +264,13 @@ impl Worker {
         let peer = peer.and_then(|peer| self.slots.get(peer)?.as_ref());
         let answered = peer.is_some_and(|peer| peer.silence.speaks(now));
         let Some(leg) = self.slots[slot].as_mut() else { return };
-        if leg.is_playing() {
+        if leg.is_playing(at) {
             leg.tick(at).tell(leg.id, &mut self.events);
         }
         if its_turn {
             let Found { dead, one_way } = leg.look_after(now, answered, &mut self.start.rng);
             self.events.extend(dead.then_some(Event::Dead { leg: leg.id }));
             self.events.extend(one_way.map(|what| Event::OneWay { leg: leg.id, what }));
-        }
-    }
-
-    /// `false` when the desk is gone.
-    fn take_orders(&mut self, now: Moment) -> bool {
-        loop {
-            match self.orders.try_recv() {
-                Ok(order) => self.obey(now, order),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => {
-                    let all: Vec<LegId> = self.index.keys().copied().collect();
-                    all.into_iter().for_each(|leg| self.close(now, leg));
-                    return false;
-                }
-            }
-        }
-    }
-
-    fn obey(&mut self, now: Moment, order: Order) {
-        match order {
-            Order::Open { leg, ground, patience } => {
-                self.open(now, leg, ground);
-                self.with(leg, |leg| leg.silence.patience = patience);
-            }
-            Order::Move { leg, ground } => self.move_to(leg, ground),
-            Order::Agree { leg, agreement, secrets } => {
-                self.with(leg, |leg| leg.agree(now, agreement, secrets.as_deref()));
-            }
-            Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
-            Order::Silence { leg } => {
-                self.part(leg);
-                self.with(leg, |leg| leg.player = None);
-            }
-            Order::Join { a, b } => self.join(now, a, b),
-            Order::Mix { legs, hears } => self.mix(&legs, &hears),
-            Order::KeepKeys { leg } => self.with(leg, |leg| leg.keeps_keys = true),
-            Order::HearKeys { leg } => self.with(leg, |leg| leg.hear_keys()),
-            Order::Part { leg } => self.part(leg),
-            Order::InfoKey { leg, key } => self.info_key(now, leg, key),
-            Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
-            Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
-            Order::Watch { leg } => self.with(leg, |leg| leg.silence.watch(now)),
-            Order::Record { leg, tap } => self.with(leg, |leg| leg.tap = Some(tap)),
-            Order::PauseRecording { leg, paused } => {
-                self.with(leg, |leg| leg.tap.iter_mut().for_each(|tap| tap.paused = paused));
-            }
-            Order::StopRecording { leg } => self.with(leg, |leg| leg.tap = None),
-            Order::Close { leg } => self.close(now, leg),
-        }
-    }
-
-    fn info_key(&mut self, now: Moment, id: LegId, key: char) {
-        let Some(leg) = self.index.get(&id).and_then(|slot| self.slots[*slot].as_mut()) else { return };
-        let Some(key) = leg.info_key(now, key) else { return };
-        // A phone that knows RTP events sends the same key there too.
-        if !leg.has_key_events()
-            && !leg.keeps_keys
-            && let Some(peer) = leg.joined
-            && let Some(peer) = self.slots[peer].as_mut()
-        {
-            peer.press_keys(std::iter::once(key));
-        }
-        self.events.push(Event::Key { leg: id, key });
-    }
-
-    fn with(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {
-        if let Some(slot) = self.index.get(&leg)
-            && let Some(leg) = self.slots[*slot].as_mut()
-        {
-            change(leg);
-        }
-    }
-
-    fn open(&mut self, now: Moment, id: LegId, ground: Ground) {
-        if self.index.is_empty() {
-            self.next_tick = now + TICK;
-        }
-        let slot = self.vacant.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.watch(slot, id, &ground);
-        self.slots[slot] = Some(Box::new(Leg::new(id, ground, now, &mut self.start.rng)));
-        self.index.insert(id, slot);
-    }
-
-    fn watch(&self, slot: usize, id: LegId, ground: &Ground) {
-        let data = |is_rtcp: u64| EventData::new_u64((slot as u64) << 1 | is_rtcp);
-        let add = |socket: &Socket, is_rtcp| epoll::add(&self.poll, socket.as_fd(), data(is_rtcp), EventFlags::IN);
-        let watched = add(&ground.rtp, 0).and_then(|()| ground.rtcp.as_ref().map_or(Ok(()), |rtcp| add(rtcp, 1)));
-        if let Err(error) = watched {
-            tracing::error!(leg = %id, %error, "a leg's sockets cannot be watched: it hears nothing");
-        }
-    }
-
-    fn move_to(&mut self, id: LegId, ground: Ground) {
-        let Some(slot) = self.index.get(&id).copied() else { return };
-        self.watch(slot, id, &ground);
-        let Some(leg) = self.slots[slot].as_mut() else { return };
-        let port = leg.move_to(ground).port;
-        self.start.give_back(port);
-    }
-
-    fn join(&mut self, now: Moment, a: LegId, b: LegId) {
-        self.part(a);
-        self.part(b);
-        let (Some(a), Some(b)) = (self.index.get(&a).copied(), self.index.get(&b).copied()) else { return };
-        for (slot, peer) in [(a, b), (b, a)] {
-            if let Some(leg) = self.slots[slot].as_mut() {
-                leg.join(now, peer);
-            }
-        }
-    }
-
-    fn mix(&mut self, legs: &[LegId], hears: &[(LegId, LegId)]) {
-        let slot = |leg: &LegId| self.index.get(leg).copied();
-        let slots: Vec<usize> = legs.iter().filter_map(slot).collect();
-        let pairs: Vec<(usize, usize)> =
-            hears.iter().filter_map(|(ear, mouth)| Some((slot(ear)?, slot(mouth)?))).collect();
-        for leg in legs {
-            self.unjoin(*leg);
-        }
-        self.mixes.set(&mut self.slots, &slots, &pairs);
-    }
-
-    fn part(&mut self, leg: LegId) {
-        self.unjoin(leg);
-        if let Some(slot) = self.index.get(&leg).copied() {
-            self.mixes.leave(&mut self.slots, slot);
-        }
-    }
-
-    fn unjoin(&mut self, leg: LegId) {
-        let Some(slot) = self.index.get(&leg).copied() else { return };
-        let peer = self.slots[slot].as_mut().and_then(|leg| leg.part());
-        if let Some(peer) = peer.and_then(|peer| self.slots[peer].as_mut()) {
-            peer.part();
-        }
-    }
-
-    fn close(&mut self, now: Moment, id: LegId) {
-        self.part(id);
-        let Some(slot) = self.index.remove(&id) else { return };
-        let Some(leg) = self.slots[slot].take() else { return };
-        self.vacant.push(slot);
-        // Closing the sockets takes them out of the epoll.
-        let (quality, port) = leg.close(now);
-        self.start.give_back(port);
-        self.events.push(Event::Closed { leg: id, quality });
-        if self.index.is_empty() {
-            // Memory of a busy hour is given back.
-            (self.slots, self.vacant) = (Vec::new(), Vec::new());
-            self.index.shrink_to_fit();
         }
     }
 
@@ -438,33 +295,55 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::media::socket::Socket;
 
-    #[test]
-    fn a_fault_in_one_leg_ends_that_leg_alone() {
-        let (_orders, received) = sync_channel(1);
-        let (freed, _ports) = std::sync::mpsc::channel();
-        let now = Moment::from_micros(1_000_000);
-        let start = Start {
-            number: 0,
-            clock: Arc::new(move || now),
-            tell: Arc::new(Err),
-            freed,
-            rng: StdRng::seed_from_u64(1),
-        };
+    const NOW: Moment = Moment::from_micros(1_000_000);
+
+    /// One whose clock stands still, with two legs.
+    fn worker() -> Worker {
+        let (_, received) = sync_channel(1);
+        let (freed, _) = std::sync::mpsc::channel();
+        let start =
+            Start { number: 0, clock: Arc::new(|| NOW), tell: Arc::new(Err), freed, rng: StdRng::seed_from_u64(1) };
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
         let mut worker = Worker::new(start, received, poll, wake);
         for id in [1, 2] {
             let socket = || Socket::Udp(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
             let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None, opus: None };
-            worker.open(now, LegId(id), ground);
+            worker.open(NOW, LegId(id), ground);
         }
-        worker.join(now, LegId(1), LegId(2));
+        worker
+    }
+
+    #[test]
+    fn the_tick_is_waited_for_where_something_plays() {
+        let mut worker = worker();
+        let waits = |worker: &Worker| Duration::try_from(worker.timeout().unwrap()).unwrap();
+        let in_ticks = |ticks: u32| NOW + TICK * ticks;
+        assert_eq!(waits(&worker), TICK + IDLE);
+        // Silence in the place of who is not heard yet: at the pace of sound, then a packet now and then.
+        worker.obey(NOW, Order::Join { a: LegId(1), b: LegId(2) });
+        assert_eq!(waits(&worker), TICK);
+        worker.tick(in_ticks(1));
+        assert_eq!(waits(&worker), TICK * 2);
+        worker.obey(NOW, Order::Part { leg: LegId(1) });
+        worker.tick(in_ticks(2));
+        assert_eq!(waits(&worker), TICK * 3 + IDLE);
+        // What was not waited for is made up for.
+        worker.tick(in_ticks(3) + IDLE);
+        assert_eq!(worker.next_tick, in_ticks(4) + IDLE);
+    }
+
+    #[test]
+    fn a_fault_in_one_leg_ends_that_leg_alone() {
+        let mut worker = worker();
+        worker.join(NOW, LegId(1), LegId(2));
         worker.guarded(0, |_| panic!("a packet that nobody thought of"));
         assert!(matches!(worker.events[..], [Event::Dead { leg: LegId(1) }]), "{:?}", worker.events);
         assert_eq!(worker.slots[1].as_ref().unwrap().joined, None);
-        worker.close(now, LegId(1));
-        worker.close(now, LegId(2));
+        worker.close(NOW, LegId(1));
+        worker.close(NOW, LegId(2));
         let closed = |event: &&Event| matches!(event, Event::Closed { .. });
         assert_eq!(worker.events.iter().filter(closed).count(), 2);
     }
