@@ -4,7 +4,7 @@
 
 use crate::moment::Moment;
 use crate::records::{
-    Holder, LineOutcome, Record, Recording, ReferralOutcome, ReferralRecord, Returned, Supervision, TransferKind,
+    Holder, LineOutcome, Record, Recording, ReleaseOutcome, ReleaseRecord, Returned, Supervision, TransferKind,
     TransferOutcome, TransferRecord,
 };
 
@@ -57,10 +57,10 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     let score = record.survey.map_or(String::new(), |score| format!(": {score}"));
     tell(record.survey_at, format!("the operator hung up, and the caller was asked how it was{score}"));
     tell(record.message_at, "the caller was asked for a message".into());
-    if let Some(referral) = &record.referral {
+    if let Some(release) = &record.release {
         let asked = "the carrier was asked to put both together without us";
-        tell((referral.outcome != ReferralOutcome::NotKnown).then_some(referral.at), asked.into());
-        tell(referral.ended_at, released(referral));
+        tell((release.outcome != ReleaseOutcome::NotKnown).then_some(release.at), asked.into());
+        tell(release.ended_at, released(release));
     }
     for note in &record.notes {
         tell(note.at, format!("{} noted: {}", note.by, note.text.replace(['\r', '\n'], " ")));
@@ -100,14 +100,14 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
 }
 
 /// What came of asking the carrier to put both together without us.
-fn released(of: &ReferralRecord) -> String {
+fn released(of: &ReleaseRecord) -> String {
     let why = match (of.outcome, of.sip_status) {
-        (ReferralOutcome::Released, _) => return "they talked without us from here on: the line was released".into(),
-        (ReferralOutcome::Restarted, _) => return "the house was cut off before it said whether it does".into(),
-        (ReferralOutcome::Refused, Some(status)) => format!("it refused with {status}"),
-        (ReferralOutcome::NoAnswer, _) => "it did not say what became of it".into(),
-        (ReferralOutcome::NotKnown, _) => "one of them does not know how to be put together without us".into(),
-        (ReferralOutcome::Ended, _) => "one of them hung up before".into(),
+        (ReleaseOutcome::Released, _) => return "they talked without us from here on: the line was released".into(),
+        (ReleaseOutcome::Restarted, _) => return "the house was cut off before it said whether it does".into(),
+        (ReleaseOutcome::Refused, Some(status)) => format!("it refused with {status}"),
+        (ReleaseOutcome::NoAnswer, _) => "it did not say what became of it".into(),
+        (ReleaseOutcome::NotKnown, _) => "one of them does not know how to be put together without us".into(),
+        (ReleaseOutcome::Ended, _) => "one of them hung up before".into(),
         (other, _) => plain(other.as_str()),
     };
     format!("they stayed with us: {why}")
@@ -165,7 +165,7 @@ mod tests {
                   "wait_ms": 1000, "within_service_level": true },
             ],
             "survey": 3, "survey_at": at(82), "message_at": at(86),
-            "referral": { "at": at(87), "ended_at": at(88), "outcome": "refused", "sip_status": 603 },
+            "release": { "at": at(87), "ended_at": at(88), "outcome": "refused", "sip_status": 603 },
             "notes": [{ "by": "1001", "at": at(45), "text": "a lamp\nis broken" }, { "by": "1002", "at": null, "text": "?" }],
         }))
         .unwrap();

@@ -9,7 +9,7 @@ use super::calls::House;
 use super::ledger;
 use super::words::Action;
 use crate::queue::{Input, LeftLine, NotReached};
-use crate::records::{self, EndedBy, Outcome, ReferralOutcome, TransferOutcome};
+use crate::records::{self, EndedBy, Outcome, ReleaseOutcome, TransferOutcome};
 use crate::sip::{self, Refusal};
 
 /// Seconds after which a caller whom we had no room for may try again.
@@ -109,7 +109,7 @@ impl Call {
             house.queue(if cut { Input::Cut { contact } } else { Input::Leave { contact } });
         }
         self.handoff_over(house);
-        self.referral_over(house, ReferralOutcome::Ended, None);
+        self.release_over(house, ReleaseOutcome::Ended, None);
         self.drop_picking(house);
         self.drop_others(house);
         match &self.state {

@@ -12,8 +12,8 @@ use super::onward::Onward;
 use super::recording::Tape;
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::records::{self, EndedBy, ReferralOutcome, ReferralRecord};
-use crate::sip::{self, ReferNews};
+use crate::records::{self, EndedBy, ReleaseOutcome, ReleaseRecord};
+use crate::sip::{self, ReleaseNews};
 
 /// Who hangs up while it is not known yet what became of it may have been taken over: the news is waited for so long.
 /// Over UDP it may be lost three times (RFC 3261 §17.1.2.2: after 0.5, 1.5 and 3.5 s it is sent again).
@@ -69,9 +69,9 @@ impl Call {
         let to = onward.leg;
         info!("the carrier is asked to put both together without us");
         self.set_releasing(Releasing::Asked);
-        self.record.referral = Some(ReferralRecord::new(house.now));
+        self.record.release = Some(ReleaseRecord::new(house.now));
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
-        house.sip(sip::Command::Refer { leg: self.caller, to });
+        house.sip(sip::Command::Release { leg: self.caller, to });
     }
 
     fn may_be_released(&self, house: &House, onward: &Onward) -> bool {
@@ -96,7 +96,7 @@ impl Call {
         let State::Onward(Onward { leg: far, releasing, .. }) = &self.state else { return Some(event) };
         let (far, releasing) = (*far, *releasing);
         match (event, releasing) {
-            (sip::Event::Referral { news, .. }, _) => self.referral_told(house, news),
+            (sip::Event::Release { news, .. }, _) => self.release_told(house, news),
             (sip::Event::Ended { leg, why }, Releasing::Asked) => {
                 let first = Gone { leg, why, because: self.because };
                 self.set_releasing(Releasing::Parted { first, there: 1, until: house.now + NEWS_WITHIN });
@@ -118,29 +118,29 @@ impl Call {
         let State::Onward(Onward { releasing, .. }) = &self.state else { return };
         match *releasing {
             releasing if releasing.next_deadline().is_none_or(|until| until > house.now) => {}
-            Releasing::Untold { .. } => self.stays(house, ReferralOutcome::NoAnswer, None),
+            Releasing::Untold { .. } => self.stays(house, ReleaseOutcome::NoAnswer, None),
             Releasing::Parted { first, .. } => self.hung_up(house, first),
             _ => self.part(house),
         }
     }
 
-    fn referral_told(&mut self, house: &mut House, news: ReferNews) {
+    fn release_told(&mut self, house: &mut House, news: ReleaseNews) {
         let State::Onward(Onward { leg: far, releasing, .. }) = &self.state else { return };
         let (far, releasing) = (*far, *releasing);
         match (news, releasing) {
             (_, Releasing::No | Releasing::Untold { .. } | Releasing::Done { .. } | Releasing::Stays) => {}
-            (ReferNews::Done, Releasing::Parted { there, .. }) => self.released(house, there),
-            (ReferNews::Done, Releasing::Asked) => self.released(house, 2),
-            (ReferNews::Untold, Releasing::Asked) => {
+            (ReleaseNews::Done, Releasing::Parted { there, .. }) => self.released(house, there),
+            (ReleaseNews::Done, Releasing::Asked) => self.released(house, 2),
+            (ReleaseNews::Untold, Releasing::Asked) => {
                 self.set_releasing(Releasing::Untold { until: house.now + NEWS_WITHIN });
             }
-            (ReferNews::Untold, Releasing::Parted { first, there, .. }) if first.leg == far => {
+            (ReleaseNews::Untold, Releasing::Parted { first, there, .. }) if first.leg == far => {
                 self.released(house, there);
             }
-            (ReferNews::Untold, Releasing::Parted { first, .. }) => self.hung_up(house, first),
-            (ReferNews::Refused { status }, _) => self.stays(house, ReferralOutcome::Refused, Some(status)),
-            (ReferNews::Silent, _) => self.stays(house, ReferralOutcome::NoAnswer, None),
-            (ReferNews::NotKnown, _) => self.stays(house, ReferralOutcome::NotKnown, None),
+            (ReleaseNews::Untold, Releasing::Parted { first, .. }) => self.hung_up(house, first),
+            (ReleaseNews::Refused { status }, _) => self.stays(house, ReleaseOutcome::Refused, Some(status)),
+            (ReleaseNews::Silent, _) => self.stays(house, ReleaseOutcome::NoAnswer, None),
+            (ReleaseNews::NotKnown, _) => self.stays(house, ReleaseOutcome::NotKnown, None),
         }
     }
 
@@ -148,7 +148,7 @@ impl Call {
     fn released(&mut self, house: &mut House, there: usize) {
         info!("both talk without us; the line is free");
         self.because = None;
-        self.referral_over(house, ReferralOutcome::Released, None);
+        self.release_over(house, ReleaseOutcome::Released, None);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         match there {
             0 => self.part(house),
@@ -165,9 +165,9 @@ impl Call {
     }
 
     /// It came to nothing. Who hung up meanwhile did so.
-    fn stays(&mut self, house: &mut House, outcome: ReferralOutcome, status: Option<u16>) {
+    fn stays(&mut self, house: &mut House, outcome: ReleaseOutcome, status: Option<u16>) {
         info!(%outcome, status, "we stay between them");
-        self.referral_over(house, outcome, status);
+        self.release_over(house, outcome, status);
         let State::Onward(Onward { releasing, .. }) = &self.state else { return };
         if let Releasing::Parted { first, .. } = *releasing {
             return self.hung_up(house, first);
@@ -187,8 +187,8 @@ impl Call {
     }
 
     /// The record says what became of it, once.
-    pub fn referral_over(&mut self, house: &House, outcome: ReferralOutcome, status: Option<u16>) {
-        if let Some(entry) = self.record.referral.as_mut().filter(|entry| entry.ended_at.is_none()) {
+    pub fn release_over(&mut self, house: &House, outcome: ReleaseOutcome, status: Option<u16>) {
+        if let Some(entry) = self.record.release.as_mut().filter(|entry| entry.ended_at.is_none()) {
             (entry.ended_at, entry.outcome, entry.sip_status) = (Some(house.now), outcome, status);
         }
     }

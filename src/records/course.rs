@@ -109,7 +109,7 @@ words! {
     }
 
     /// What came of asking the carrier to put caller and far end together without us.
-    ReferralOutcome {
+    ReleaseOutcome {
         GoesOn = "",
         /// They talk without us; how long nobody here knows.
         Released = "released",
@@ -267,17 +267,17 @@ pub struct HandoffRecord {
 
 /// The carrier was asked to put the caller and whom they were put through to together without us.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReferralRecord {
+pub struct ReleaseRecord {
     pub at: Moment,
     pub ended_at: Option<Moment>,
-    pub outcome: ReferralOutcome,
+    pub outcome: ReleaseOutcome,
     /// With which they refused.
     pub sip_status: Option<u16>,
 }
 
-impl ReferralRecord {
+impl ReleaseRecord {
     pub fn new(at: Moment) -> Self {
-        Self { at, ended_at: None, outcome: ReferralOutcome::GoesOn, sip_status: None }
+        Self { at, ended_at: None, outcome: ReleaseOutcome::GoesOn, sip_status: None }
     }
 }
 

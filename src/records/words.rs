@@ -94,9 +94,10 @@ pub struct Record {
     /// Every try to hand an emergency to somebody else.
     #[serde(default)]
     pub handoff: Vec<HandoffRecord>,
-    /// The carrier was asked to put the caller and whom they were put through to together without us.
-    #[serde(default)]
-    pub referral: Option<ReferralRecord>,
+    /// The carrier was asked to put the caller and whom they were put through to together without us; `referral` in records
+    /// of former versions.
+    #[serde(default, alias = "referral")]
+    pub release: Option<ReleaseRecord>,
     /// Every try to bring a colleague, a queue or a number outside to the caller, or the caller to them.
     #[serde(default)]
     pub transfers: Vec<TransferRecord>,
@@ -213,8 +214,8 @@ impl Record {
         for handoff in self.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
             (handoff.ended_at, handoff.outcome) = (Some(at), HandoffOutcome::Restarted);
         }
-        if let Some(referral) = self.referral.as_mut().filter(|referral| referral.ended_at.is_none()) {
-            (referral.ended_at, referral.outcome) = (Some(at), ReferralOutcome::Restarted);
+        if let Some(release) = self.release.as_mut().filter(|release| release.ended_at.is_none()) {
+            (release.ended_at, release.outcome) = (Some(at), ReleaseOutcome::Restarted);
         }
     }
 }

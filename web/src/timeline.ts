@@ -138,7 +138,7 @@ function afterwards(record: CallRecord): Step[] {
     steps.push({ at: survey_at, kind: "survey", ...(typeof survey === "number" ? { score: survey } : {}) });
   }
   if (message_at) steps.push({ at: message_at, kind: "message" });
-  steps.push(...release(record));
+  steps.push(...released(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   // Whom the caller was put through to outside stands where the operator stood.
   const by = ended_by === "operator" && record.outcome === "transferred_out" ? "far" : ended_by;
@@ -147,9 +147,9 @@ function afterwards(record: CallRecord): Step[] {
 }
 
 /** The carrier was asked to put the caller and whom they were put through to together without us. */
-function release({ referral }: CallRecord): Step[] {
-  if (!referral) return [];
-  const { at, ended_at, outcome } = referral;
+function released({ release }: CallRecord): Step[] {
+  if (!release) return [];
+  const { at, ended_at, outcome } = release;
   const steps: Step[] = outcome === "not_known" ? [] : [{ at, kind: "release_asked" }];
   if (!ended_at) return steps;
   if (outcome === "released") steps.push({ at: ended_at, kind: "released" });

@@ -310,7 +310,7 @@ test("that the line was released is told with its moment, and why it was not", (
     ended_at: at(9),
     outcome: "transferred_out",
     ended_by: "released",
-    referral: { at: at(5), ended_at: at(8), outcome: "released", sip_status: null },
+    release: { at: at(5), ended_at: at(8), outcome: "released", sip_status: null },
   };
   const told = (of: typeof record) => timeline(of).map(({ at, kind, outcome, by }) => [at, kind, outcome ?? by]);
   expect(told(record).slice(1)).toEqual([
@@ -318,7 +318,7 @@ test("that the line was released is told with its moment, and why it was not", (
     [at(8), "released", undefined],
     [at(9), "ended_at", "released"],
   ]);
-  const referral = { ...record.referral, ended_at: at(5), outcome: "not_known" };
-  expect(told({ ...record, ended_by: "caller", referral }).slice(1, 2)).toEqual([[at(5), "not_released", "not_known"]]);
-  expect(told({ ...record, ended_by: "operator", referral }).at(-1)).toEqual([at(9), "ended_at", "far"]);
+  const release = { ...record.release, ended_at: at(5), outcome: "not_known" };
+  expect(told({ ...record, ended_by: "caller", release }).slice(1, 2)).toEqual([[at(5), "not_released", "not_known"]]);
+  expect(told({ ...record, ended_by: "operator", release }).at(-1)).toEqual([at(9), "ended_at", "far"]);
 });

@@ -58,7 +58,7 @@ fn record(number: u64) -> Record {
         survey: None,
         survey_at: None,
         message_at: None,
-        referral: None,
+        release: None,
         lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),

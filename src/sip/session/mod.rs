@@ -8,7 +8,7 @@ mod outward;
 pub(super) mod provisional;
 pub(super) mod reason;
 pub(super) mod refer;
-pub(super) mod referring;
+pub(super) mod releasing;
 pub(super) mod reoffer;
 pub(super) mod timer;
 
@@ -52,7 +52,7 @@ pub(super) struct Leg {
     /// The trunk that it came or went by.
     pub trunk: Option<TrunkNo>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
-    pub released: bool,
+    pub let_go: bool,
     /// To be sent as Reason in the BYE that waits for an ACK.
     pub reason: Option<String>,
     /// The ACKs of our INVITEs by transaction, sent again for each copy of a 2xx.
@@ -196,7 +196,7 @@ impl Leg {
             flow_lost: false,
             seat: None,
             trunk: None,
-            released: false,
+            let_go: false,
             reason: None,
             acks: Vec::new(),
             described: Vec::new(),
@@ -242,7 +242,7 @@ impl Leg {
         };
         let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));
         let reoffer = self.reoffer_at.as_ref().map(|(at, _)| *at);
-        let talks = matches!(self.state, State::Talking) && !self.released;
+        let talks = matches!(self.state, State::Talking) && !self.let_go;
         let timer = self.timer.filter(|_| talks).map(|timer| timer.due);
         progress.into_iter().chain(unacked).chain(reoffer).chain(self.forget_at).chain(timer).min()
     }

@@ -48,7 +48,7 @@ impl Bridge {
     }
 
     fn refer(&mut self) -> Vec<String> {
-        self.phone.command(Command::Refer { leg: self.caller, to: FAR })
+        self.phone.command(Command::Release { leg: self.caller, to: FAR })
     }
 
     /// A request of the caller's within the dialog.
@@ -79,8 +79,8 @@ impl Bridge {
     }
 
     /// What was told of the REFER.
-    fn news(&mut self) -> Vec<ReferNews> {
-        let of = |event| if let Event::Referral { news, .. } = event { Some(news) } else { None };
+    fn news(&mut self) -> Vec<ReleaseNews> {
+        let of = |event| if let Event::Release { news, .. } = event { Some(news) } else { None };
         self.phone.events().into_iter().filter_map(of).collect()
     }
 
@@ -98,7 +98,7 @@ impl Bridge {
         self.phone.wait(100 * SECOND);
         let counts = self.phone.house.counts();
         assert_eq!((counts.legs, counts.transactions), (0, 0));
-        assert!(self.phone.house.dialogs.is_empty() && self.phone.house.referring.is_empty());
+        assert!(self.phone.house.dialogs.is_empty() && self.phone.house.releasing.is_empty());
     }
 }
 
@@ -123,7 +123,7 @@ fn the_caller_is_sent_to_the_far_end_in_our_place_and_we_are_told_when_they_talk
     assert_eq!(bridge.notify("refer", "active", "SIP/2.0 180 Ringing"), 200);
     assert_eq!(bridge.news(), []);
     assert_eq!(bridge.notify("refer", "terminated;reason=noresource", "SIP/2.0 200 OK"), 200);
-    assert_eq!(bridge.news(), [ReferNews::Done]);
+    assert_eq!(bridge.news(), [ReleaseNews::Done]);
     // The subscription is over, RFC 6665 §4.1.3; the legs are not.
     assert_eq!(bridge.notify("refer", "terminated", "SIP/2.0 200 OK"), 481);
     assert_eq!(bridge.news(), []);
@@ -136,7 +136,7 @@ fn what_is_known_before_the_subscription_ends_is_told_once() {
     let refer = bridge.refer().remove(0);
     bridge.phone.send(&answered(&refer, "202 Accepted"));
     assert_eq!(bridge.notify("refer", "active", "SIP/2.0 200 OK"), 200);
-    assert_eq!(bridge.news(), [ReferNews::Done]);
+    assert_eq!(bridge.news(), [ReleaseNews::Done]);
     assert_eq!(bridge.notify("refer", "active", "SIP/2.0 200 OK"), 200);
     assert_eq!(bridge.notify("refer", "terminated;reason=noresource", ""), 200);
     assert_eq!(bridge.news(), []);
@@ -146,7 +146,7 @@ fn what_is_known_before_the_subscription_ends_is_told_once() {
 
 #[test]
 fn whatever_goes_otherwise_is_told_and_the_legs_stand() {
-    let refused = |status| ReferNews::Refused { status };
+    let refused = |status| ReleaseNews::Refused { status };
     // The answer to the REFER; then the state and the fragment of a NOTIFY.
     for (answer, state, said, news) in [
         ("603 Decline", "", "", refused(603)),
@@ -154,9 +154,9 @@ fn whatever_goes_otherwise_is_told_and_the_legs_stand() {
         ("401 Unauthorized", "", "", refused(401)),
         ("202 Accepted", "terminated;reason=noresource", "SIP/2.0 503 Service Unavailable", refused(503)),
         ("200 OK", "active;expires=60", "SIP/2.0 486 Busy Here", refused(486)),
-        ("202 Accepted", "terminated;reason=timeout", "SIP/2.0 100 Trying", ReferNews::Silent),
-        ("202 Accepted", "terminated", "", ReferNews::Silent),
-        ("202 Accepted", "terminated", "HTTP/1.1 200 OK", ReferNews::Silent),
+        ("202 Accepted", "terminated;reason=timeout", "SIP/2.0 100 Trying", ReleaseNews::Silent),
+        ("202 Accepted", "terminated", "", ReleaseNews::Silent),
+        ("202 Accepted", "terminated", "HTTP/1.1 200 OK", ReleaseNews::Silent),
     ] {
         let mut bridge = bridge(settings(true), "", "");
         let refer = bridge.refer().remove(0);
@@ -178,7 +178,7 @@ fn where_the_dialog_is_not_known_any_more_nobody_is_there() {
         bridge.phone.send(&answered(&refer, answer));
         let caller = bridge.caller;
         let told = bridge.phone.events();
-        assert!(matches!(told[..], [Event::Referral { .. }, Event::Ended { leg, why: Ended::Lost }] if leg == caller));
+        assert!(matches!(told[..], [Event::Release { .. }, Event::Ended { leg, why: Ended::Lost }] if leg == caller));
     }
 }
 
@@ -190,7 +190,7 @@ fn nobody_is_waited_for_for_ever() {
     silent.phone.wait(31 * SECOND);
     assert_eq!(silent.news(), []);
     silent.phone.wait(2 * SECOND);
-    assert_eq!(silent.news(), [ReferNews::Silent]);
+    assert_eq!(silent.news(), [ReleaseNews::Silent]);
     silent.stands();
     let mut taken = bridge(settings(true), "", "");
     let refer = taken.refer().remove(0);
@@ -198,13 +198,13 @@ fn nobody_is_waited_for_for_ever() {
     taken.phone.wait(59 * SECOND);
     assert_eq!(taken.news(), []);
     taken.phone.wait(2 * SECOND);
-    assert_eq!(taken.news(), [ReferNews::Silent]);
+    assert_eq!(taken.news(), [ReleaseNews::Silent]);
     assert_eq!(taken.notify("refer", "terminated", "SIP/2.0 200 OK"), 481, "it comes too late");
     taken.stands();
     let mut untold = bridge(settings(true), "", "");
     let refer = untold.refer().remove(0);
     untold.phone.send(&answered_with(&refer, "202 Accepted", "Refer-Sub: false\n"));
-    assert_eq!(untold.news(), [ReferNews::Untold], "RFC 4488");
+    assert_eq!(untold.news(), [ReleaseNews::Untold], "RFC 4488");
     untold.stands();
 }
 
@@ -222,7 +222,7 @@ fn a_notify_may_come_before_the_answer_and_only_those_of_this_refer_count() {
     bridge.phone.wait(33 * SECOND);
     assert_eq!(bridge.news(), []);
     assert_eq!(bridge.notify(&format!("refer;id={seq}"), "terminated", "SIP/2.0 200 OK"), 200);
-    assert_eq!(bridge.news(), [ReferNews::Done]);
+    assert_eq!(bridge.news(), [ReleaseNews::Done]);
     bridge.phone.send(&answered(&refer, "603 Decline"));
     assert_eq!(bridge.news(), [], "it is known");
     bridge.stands();
@@ -252,7 +252,7 @@ fn a_challenge_is_answered_and_the_notifies_are_of_the_refer_that_was_taken() {
     bridge.phone.send(&answered(&proved, "202 Accepted"));
     assert_eq!(bridge.notify(&format!("refer;id={}", seq(&first)), "terminated", "SIP/2.0 200 OK"), 481);
     assert_eq!(bridge.notify(&format!("refer;id={}", seq(&proved)), "terminated", "SIP/2.0 200 OK"), 200);
-    assert_eq!(bridge.news(), [ReferNews::Done]);
+    assert_eq!(bridge.news(), [ReleaseNews::Done]);
     bridge.stands();
 }
 
@@ -267,7 +267,7 @@ fn who_says_that_they_do_not_know_how_is_not_asked() {
         let mut bridge = bridge(settings(true), caller, far);
         let sent = bridge.refer();
         assert_eq!(sent.iter().any(|text| text.starts_with("REFER ")), known, "{caller} {far}");
-        assert_eq!(bridge.news(), if known { vec![] } else { vec![ReferNews::NotKnown] });
+        assert_eq!(bridge.news(), if known { vec![] } else { vec![ReleaseNews::NotKnown] });
         if !known {
             bridge.stands();
         }
@@ -282,7 +282,7 @@ fn nothing_is_asked_before_the_caller_knows_that_we_answered() {
     assert!(sent[0].starts_with("REFER "), "{sent:?}");
     // Once at a time.
     assert!(bridge.refer().is_empty());
-    assert_eq!(bridge.news(), [ReferNews::Refused { status: 481 }]);
+    assert_eq!(bridge.news(), [ReleaseNews::Refused { status: 481 }]);
     bridge.stands();
 }
 
@@ -297,7 +297,7 @@ fn who_hung_up_may_still_say_what_became_of_it_until_we_let_go() {
         if lets_go {
             bridge.phone.command(Command::Hangup { leg: bridge.caller, reason: None });
         }
-        let expected = if lets_go { (481, vec![]) } else { (200, vec![ReferNews::Done]) };
+        let expected = if lets_go { (481, vec![]) } else { (200, vec![ReleaseNews::Done]) };
         let status = bridge.notify("refer", "terminated", "SIP/2.0 200 OK");
         assert_eq!((status, bridge.news()), expected);
         assert_eq!(bridge.notify("refer", "terminated", "SIP/2.0 200 OK"), 481);
