@@ -59,6 +59,9 @@ impl Call {
             // Nobody was called yet: operators are rung for a callback, whose place waits on.
             return self.never_was(house);
         }
+        if self.is_released() {
+            return self.part(house);
+        }
         if !matches!(self.state, State::Ended { .. }) {
             let is_served = matches!(self.state, State::Survey(_) | State::Message(_) | State::LastWords { .. });
             let outcome = match self.abandoned() {

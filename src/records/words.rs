@@ -222,6 +222,9 @@ impl Record {
 
 /// Why nothing was recorded of a talk that should have been.
 pub const NOT_NOTICED: &str = "the caller did not hear that the call is recorded";
+/// Why a recording ends before the call.
+pub const LEFT_OUTSIDE: &str =
+    "the caller was put through to somebody outside, who did not hear that the call is recorded";
 
 /// What was recorded of a call, or why nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -254,7 +257,7 @@ pub struct IndexEntry {
     /// `talking`, `holding`, `consulting` …
     pub stage: String,
     pub operator: Option<OperatorId>,
-    /// The operator asked for silence.
+    /// Silence: the operator asked for it, or somebody outside is rung.
     pub paused: bool,
 }
 

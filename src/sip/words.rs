@@ -327,6 +327,8 @@ pub enum Command {
 /// What is known of a REFER of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseNews {
+    /// They have the REFER; what becomes of it is told later.
+    Taken,
     /// They talk with each other without us.
     Done,
     /// It was taken, and nobody will say what becomes of it, RFC 4488 §4.
@@ -335,9 +337,11 @@ pub enum ReleaseNews {
     Refused { status: u16 },
     /// Nobody answered, or said within the time what became of it, or they ended the subscription before they had.
     Silent,
-    /// By what they said of themselves they know no REFER, or whom they would be sent to knows no Replaces: nothing was
-    /// sent.
+    /// By what they said of themselves they know no REFER, or one of both knows no Replaces: nothing was sent.
     NotKnown,
+    /// Whom they would be sent to names an address that is not known to be their carrier's, or a number that nobody
+    /// dialled: nothing was sent.
+    Untrusted,
 }
 
 /// What signalling tells the call.
@@ -395,7 +399,8 @@ pub enum Event {
         leg: LegId,
         to: ReferTo,
     },
-    /// What became of [`Command::Release`]; told once, also when the other side has ended the leg meanwhile.
+    /// What became of [`Command::Release`], told once, also when the other side has ended the leg meanwhile; before that
+    /// perhaps [`ReleaseNews::Taken`].
     Release {
         leg: LegId,
         news: ReleaseNews,

@@ -225,6 +225,7 @@ impl Endpoint {
         leg.state = State::Talking;
         leg.described.clone_from(&invite.body);
         leg.learn_methods(&response.headers);
+        leg.dialled = invite.uri.sip().map(SipUri::number);
         let let_go = leg.let_go;
         self.set_dialog(leg_id, dialog);
         self.take_timer(now, leg_id, &response.headers);

@@ -61,9 +61,12 @@ pub(super) struct Leg {
     pub described: Vec<u8>,
     /// They understand UPDATE.
     pub updates: bool,
-    /// They understand REFER and Replaces, or did not say what they understand.
+    /// They understand REFER, or did not say what they understand.
     pub takes_refer: bool,
+    /// They said that they understand Replaces.
     pub takes_replaces: bool,
+    /// The number in our INVITE.
+    pub dialled: Option<String>,
     /// How the session is refreshed, and the request of ours that does it.
     pub timer: Option<Timer>,
     pub refreshing: Option<TransactionId>,
@@ -202,7 +205,8 @@ impl Leg {
             described: Vec::new(),
             updates: false,
             takes_refer: true,
-            takes_replaces: true,
+            takes_replaces: false,
+            dialled: None,
             timer: None,
             refreshing: None,
             referred: false,
@@ -229,7 +233,7 @@ impl Leg {
         self.updates = allows("UPDATE");
         self.takes_refer = headers.get("Allow").is_none() || allows("REFER");
         // RFC 3891 §6.2: who knows it says so.
-        self.takes_replaces = headers.get("Supported").is_none() || supports(headers, "replaces");
+        self.takes_replaces = supports(headers, "replaces");
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::{State, TransactionId};
+use super::{Leg, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::{Endpoint, Owner, Purpose, dialog_key};
 use crate::sip::message::uri::escape_value;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
@@ -20,6 +19,8 @@ use crate::sip::words::{Event, ReleaseNews};
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Characters of what they say that are logged.
 const LONGEST_SAID: usize = 80;
+/// One of the legs is no talk any more.
+const GONE: ReleaseNews = ReleaseNews::Refused { status: 481 };
 
 /// A REFER of ours, by its leg; it outlives the leg's dialog, RFC 6665 §4.5.1.
 pub(in crate::sip) struct Releasing {
@@ -61,9 +62,10 @@ impl Endpoint {
         };
         let is_new = leg_id != to && !self.releasing.contains_key(&leg_id);
         let (Some((leg, dialog)), Some((other, _)), true) = (talks(leg_id), talks(to), is_new) else {
-            return Err(ReleaseNews::Refused { status: 481 });
+            return Err(GONE);
         };
-        if !leg.takes_refer || !other.takes_replaces {
+        // RFC 5589 §7.3: one has to ask for it, the other to take it. Who only drops the header rings the number anew.
+        if !leg.takes_refer || !leg.takes_replaces || !other.takes_replaces {
             return Err(ReleaseNews::NotKnown);
         }
         let remote_tag = dialog.remote_tag().map(Into::into);
@@ -74,14 +76,16 @@ impl Endpoint {
     /// Nothing is asked of whoever may not know yet that we answered.
     pub(in crate::sip) fn release_if_possible(&mut self, now: Moment, leg_id: LegId) {
         let Some(Phase::Held { to }) = self.releasing.get(&leg_id).map(|releasing| releasing.phase) else { return };
-        let target = self.legs.get(&to).and_then(|leg| leg.dialog.as_ref()).and_then(in_place_of_us);
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if !matches!(leg.state, State::Talking) || leg.unacked.is_some() {
+        let waits = |leg: &Leg| !matches!(leg.state, State::Talking) || leg.unacked.is_some();
+        if self.legs.get(&leg_id).is_none_or(waits) {
             return;
         }
-        let (Some(target), Some(dialog)) = (target, leg.dialog.as_mut()) else {
-            return self.release_over(leg_id, ReleaseNews::Refused { status: 481 });
+        let target = match self.in_place_of_us(to) {
+            Ok(target) => target,
+            Err(news) => return self.release_over(leg_id, news),
         };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.release_over(leg_id, GONE) };
         dialog.local_seq += 1;
         let seq = dialog.local_seq;
         let mut request = dialog.request(Method::REFER, seq);
@@ -96,6 +100,24 @@ impl Endpoint {
         if self.send_proved(now, request, flow, trunk, Purpose::Refer(leg_id)).is_none() {
             self.release_over(leg_id, ReleaseNews::Silent);
         }
+    }
+
+    /// Where whom we talk with on this leg is asked to talk with somebody else in our place. Its tags are as they have
+    /// them, RFC 3891 §3: to-tag is theirs, from-tag ours.
+    fn in_place_of_us(&self, leg_id: LegId) -> Result<SipUri, ReleaseNews> {
+        let leg = self.legs.get(&leg_id).ok_or(GONE)?;
+        let dialog = leg.dialog.as_ref().ok_or(GONE)?;
+        let (Uri::Sip(target), Some(theirs)) = (&dialog.target, dialog.remote_tag()) else { return Err(GONE) };
+        let standing = leg.trunk.and_then(|trunk| self.trunks.get(trunk));
+        let Some(target) = standing.and_then(|of| of.vouches_for(target, leg.dialled.as_deref())) else {
+            let (trunk, contact) = (standing.map(|of| of.trunk.id.as_str()), shortened(&target.to_string()));
+            info!(leg = %leg_id, trunk, ?contact, "who answered names an address that is not known to be this trunk's");
+            return Err(ReleaseNews::Untrusted);
+        };
+        let ours = dialog.local_tag();
+        let replaces = escape_value(&format!("{};to-tag={theirs};from-tag={ours}", dialog.call_id));
+        // Whoever does not know it refuses then, and does not ring anew.
+        Ok(SipUri { headers: Some(format!("Replaces={replaces}&Require=replaces")), ..target })
     }
 
     /// It was challenged, and is sent once more with this number.
@@ -136,6 +158,7 @@ impl Endpoint {
         let Some(releasing) = self.releasing.get_mut(&leg_id).filter(|of| of.phase == Phase::Asked) else { return };
         releasing.phase = Phase::Taken;
         self.agenda.set(Owner::Releasing(leg_id), Some(now + TOLD_WITHIN));
+        self.tell(Event::Release { leg: leg_id, news: ReleaseNews::Taken });
     }
 
     /// NOTIFY of what became of it, §2.4.4; of what nobody asked for: 489, of a REFER that is none of ours: 481.
@@ -232,16 +255,6 @@ impl Endpoint {
     }
 }
 
-/// Where whom we talk with in this dialog is asked to talk with somebody else in its place. Its tags are as they have
-/// them, RFC 3891 §3: to-tag is theirs, from-tag ours.
-fn in_place_of_us(dialog: &Dialog) -> Option<SipUri> {
-    let Uri::Sip(target) = dialog.target.clone() else { return None };
-    let (theirs, ours) = (dialog.remote_tag()?, dialog.local_tag());
-    let replaces = escape_value(&format!("{};to-tag={theirs};from-tag={ours}", dialog.call_id));
-    // Whoever does not know it refuses then, and does not ring anew.
-    Some(SipUri { headers: Some(format!("Replaces={replaces}&Require=replaces")), ..target })
-}
-
 /// Status and first line of a fragment of SIP, RFC 3420.
 pub(in crate::sip) fn status_line(request: &Request) -> Option<(u16, &str)> {
     let content_type = request.headers.get("Content-Type")?.split(';').next()?;
@@ -256,9 +269,13 @@ pub(in crate::sip) fn status_line(request: &Request) -> Option<(u16, &str)> {
 /// What a carrier says that does not do it is its own business; whoever pays for two channels wants to know.
 fn log(leg: LegId, news: ReleaseNews, said: Option<&str>) {
     if news != ReleaseNews::Done {
-        let said = said.map(|said| said.chars().take(LONGEST_SAID).collect::<String>());
+        let said = said.map(shortened);
         info!(%leg, ?said, "a REFER of ours came to nothing");
     }
+}
+
+fn shortened(said: &str) -> String {
+    said.chars().take(LONGEST_SAID).collect()
 }
 
 fn is_false(text: &str) -> bool {
