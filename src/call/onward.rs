@@ -335,6 +335,8 @@ impl Call {
 
     /// Caller and whom they were sent on to: joined, unless one of them holds.
     pub fn hear_onward(&mut self, house: &mut House) {
+        // Not one packet of what is not to be recorded.
+        self.see_to_recording(house);
         let State::Onward(onward) = &self.state else { return };
         let (leg, caller, holds) = (onward.leg, self.caller, onward.holds);
         let waits = match (holds, self.direction.is_hold()) {

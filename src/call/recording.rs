@@ -30,7 +30,8 @@ pub(super) enum Tape {
         /// Somebody outside is rung and may be heard already, whom nobody told of it.
         outside: bool,
     },
-    Over,
+    /// Why before the call was, where that is told.
+    Over { why: Option<&'static str> },
 }
 
 impl Call {
@@ -41,15 +42,12 @@ impl Call {
         match self.tape {
             Tape::None => self.begin_recording(house),
             Tape::Runs { began, paused, .. } => match (self.stage(), &self.state) {
-                (Stage::Over, _) => self.tape = Tape::Over,
+                (Stage::Over, _) => self.tape = Tape::Over { why: None },
                 // Nobody speaks with the caller any more.
-                (Stage::Survey | Stage::Announcement | Stage::Message, _) => self.stop_recording(house),
+                (Stage::Survey | Stage::Announcement | Stage::Message, _) => self.stop_recording(house, None),
                 // Whom they speak with was not told.
                 (_, State::Onward(onward)) if onward.is_left_outside(house) => {
-                    self.stop_recording(house);
-                    let of = self.record.recording.get_or_insert_default();
-                    of.why = Some(records::LEFT_OUTSIDE.into());
-                    house.write(records::Entry::Changed(Box::new(self.record.clone())));
+                    self.stop_recording(house, Some(records::LEFT_OUTSIDE));
                 }
                 (stage, state) => {
                     let outside = matches!(state, State::Onward(onward) if onward.is_outside(house));
@@ -57,7 +55,7 @@ impl Call {
                     self.index(house, began, stage, paused || outside);
                 }
             },
-            Tape::Over => {}
+            Tape::Over { .. } => {}
         }
     }
 
@@ -136,8 +134,8 @@ impl Call {
     }
 
     /// There is nothing more to record in this call.
-    fn stop_recording(&mut self, house: &mut House) {
-        self.tape = Tape::Over;
+    fn stop_recording(&mut self, house: &mut House, why: Option<&'static str>) {
+        self.tape = Tape::Over { why };
         house.media(media::Command::StopRecording { leg: self.caller });
     }
 
@@ -171,7 +169,7 @@ impl Call {
             Tape::Runs { paused: false, outside: false, .. } => Some(Recorded::On),
             Tape::Runs { .. } => Some(Recorded::Paused),
             Tape::None if self.to_be_recorded => Some(Recorded::Soon),
-            Tape::None | Tape::Over => None,
+            Tape::None | Tape::Over { .. } => None,
         }
     }
 
@@ -194,7 +192,7 @@ impl Call {
     pub fn recorded(&mut self, house: &mut House, recorded: Result<media::Recording, String>) {
         self.recordings = self.recordings.saturating_sub(1);
         if matches!(self.tape, Tape::Runs { .. }) {
-            self.tape = Tape::Over;
+            self.tape = Tape::Over { why: None };
         }
         match recorded {
             Ok(media::Recording { file, written, lost, fault }) => {
@@ -207,7 +205,12 @@ impl Call {
                 (of.file, of.sha256) = (Some(file), Some(written.sha256));
                 (of.length_ms, of.bytes) = (Some(written.length.as_millis() as u64), Some(written.bytes));
                 (of.encrypted, of.lost_ms) = (written.encrypted, lost.as_millis() as u64);
-                of.why = fault.or(of.why.take());
+                let why = if let Tape::Over { why } = self.tape { why } else { None };
+                of.why = fault.or(why.map(Into::into));
+                if !self.is_ended() {
+                    // A restart has nothing to complete.
+                    house.write(records::Entry::Changed(Box::new(self.record.clone())));
+                }
             }
             Err(why) => {
                 // A caller is not left talking to nobody.

@@ -161,10 +161,18 @@ fn nothing_is_recorded_of_what_is_said_outside_where_no_operator_is() {
             house.order(call, "1001", Order::Complete).unwrap();
         }
         assert!(house.are_joined(caller, far));
+        let last = |is: fn(&media::Command) -> bool| house.media.iter().rposition(is);
+        let ends = last(|command| matches!(command, media::Command::StopRecording { .. }));
+        assert!(ends < last(|command| matches!(command, media::Command::Join { .. })), "not one packet of theirs");
         // What they say while they ring is not recorded either.
         let until: &[&str] = if blind { &["paused true", "stop"] } else { &["stop"] };
         assert_eq!(asked(&house)[1..], *until, "blind: {blind}");
         assert_eq!(house.calls.view(call).unwrap().recorded, None);
+        let complete = house.entries.iter().rev().find_map(|entry| match entry {
+            Entry::Changed(record) => record.recording.as_ref().map(|recording| recording.sha256.is_some()),
+            _ => None,
+        });
+        assert_eq!(complete, Some(true), "a kill meanwhile leaves nothing to complete");
         house.pass(60 * SECOND);
         house.hangs_up(far);
         assert_eq!(asked(&house).len(), 1 + until.len());
