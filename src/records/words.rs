@@ -262,6 +262,11 @@ pub struct IndexEntry {
 }
 
 impl Recording {
+    /// What went wrong with it; that it was not to begin, or not to go on, is no fault.
+    pub fn fault(&self) -> Option<&str> {
+        self.why.as_deref().filter(|why| ![NOT_NOTICED, LEFT_OUTSIDE].contains(why))
+    }
+
     /// When it was paused (`true`), and when it went on.
     pub fn pauses(&self) -> Vec<(Moment, bool)> {
         let Some(began) = self.began_at else { return Vec::new() };
