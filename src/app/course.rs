@@ -4,7 +4,7 @@
 
 use crate::moment::Moment;
 use crate::records::{
-    Holder, LineOutcome, Record, Recording, ReferralOutcome, ReferralRecord, Returned, Supervision, TransferKind,
+    Holder, LineOutcome, Record, Recording, ReleaseOutcome, ReleaseRecord, Returned, Supervision, TransferKind,
     TransferOutcome, TransferRecord,
 };
 
@@ -57,10 +57,10 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     let score = record.survey.map_or(String::new(), |score| format!(": {score}"));
     tell(record.survey_at, format!("the operator hung up, and the caller was asked how it was{score}"));
     tell(record.message_at, "the caller was asked for a message".into());
-    if let Some(referral) = &record.referral {
+    if let Some(release) = &record.release {
         let asked = "the carrier was asked to put both together without us";
-        tell((referral.outcome != ReferralOutcome::NotKnown).then_some(referral.at), asked.into());
-        tell(referral.ended_at, released(referral));
+        tell(release.outcome.is_asked().then_some(release.at), asked.into());
+        tell(release.ended_at, released(release));
     }
     for note in &record.notes {
         tell(note.at, format!("{} noted: {}", note.by, note.text.replace(['\r', '\n'], " ")));
@@ -100,17 +100,21 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
 }
 
 /// What came of asking the carrier to put both together without us.
-fn released(of: &ReferralRecord) -> String {
+fn released(of: &ReleaseRecord) -> String {
     let why = match (of.outcome, of.sip_status) {
-        (ReferralOutcome::Released, _) => return "they talked without us from here on: the line was released".into(),
-        (ReferralOutcome::Restarted, _) => return "the house was cut off before it said whether it does".into(),
-        (ReferralOutcome::Refused, Some(status)) => format!("it refused with {status}"),
-        (ReferralOutcome::NoAnswer, _) => "it did not say what became of it".into(),
-        (ReferralOutcome::NotKnown, _) => "one of them does not know how to be put together without us".into(),
-        (ReferralOutcome::Ended, _) => "one of them hung up before".into(),
+        (ReleaseOutcome::Released, _) => return "they talked without us from here on: the line was released".into(),
+        (ReleaseOutcome::Restarted, _) => return "the house was cut off before it said whether it does".into(),
+        (ReleaseOutcome::Refused, Some(status)) => format!("the carrier refused with {status}"),
+        (ReleaseOutcome::NoAnswer, _) => "the carrier did not say what became of it".into(),
+        (ReleaseOutcome::Ended, _) => return "one of them hung up before it said whether it does".into(),
+        (ReleaseOutcome::NotKnown, _) => "one of them does not know how to be put together without us".into(),
+        (ReleaseOutcome::Untrusted, _) => {
+            "whoever answered named an address that is not known to be the carrier's".into()
+        }
+        (ReleaseOutcome::OneEncrypted, _) => "the sound of one is encrypted and that of the other is not".into(),
         (other, _) => plain(other.as_str()),
     };
-    format!("they stayed with us: {why}")
+    format!("the line was not released: {why}")
 }
 
 fn supervises(mode: Supervision) -> &'static str {
@@ -129,6 +133,47 @@ fn plain(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::ids::CallId;
+
+    #[test]
+    fn what_came_of_a_release_is_told_and_whether_anybody_was_asked() {
+        use ReleaseOutcome as O;
+        let asked = "1 the carrier was asked to put both together without us";
+        for (outcome, sip_status, told) in [
+            (O::Released, None, &[asked, "3 they talked without us from here on: the line was released"][..]),
+            (O::Refused, Some(603), &[asked, "3 the line was not released: the carrier refused with 603"]),
+            (O::NoAnswer, None, &[asked, "3 the line was not released: the carrier did not say what became of it"]),
+            (O::Ended, None, &[asked, "3 one of them hung up before it said whether it does"]),
+            (O::Restarted, None, &[asked, "3 the house was cut off before it said whether it does"]),
+            (
+                O::NotKnown,
+                None,
+                &["3 the line was not released: one of them does not know how to be put together without us"],
+            ),
+            (
+                O::Untrusted,
+                None,
+                &[
+                    "3 the line was not released: whoever answered named an address that is not known to be the carrier's",
+                ],
+            ),
+            (
+                O::OneEncrypted,
+                None,
+                &["3 the line was not released: the sound of one is encrypted and that of the other is not"],
+            ),
+        ] {
+            let at = Moment::from_micros;
+            let mut record: Record = serde_json::from_value(serde_json::json!({
+                "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null, "arrived_at": 0,
+                "choices": "", "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+            }))
+            .unwrap();
+            record.release = Some(ReleaseRecord { at: at(1), ended_at: Some(at(3)), outcome, sip_status });
+            let said: Vec<String> =
+                course(&record).into_iter().map(|(at, text)| format!("{} {text}", at.as_micros())).collect();
+            assert_eq!(said, told, "{outcome:?}");
+        }
+    }
 
     #[test]
     fn a_consultation_is_no_transfer_before_it_is_one_and_holds_and_lost_phones_are_told() {
@@ -165,7 +210,7 @@ mod tests {
                   "wait_ms": 1000, "within_service_level": true },
             ],
             "survey": 3, "survey_at": at(82), "message_at": at(86),
-            "referral": { "at": at(87), "ended_at": at(88), "outcome": "refused", "sip_status": 603 },
+            "release": { "at": at(87), "ended_at": at(88), "outcome": "refused", "sip_status": 603 },
             "notes": [{ "by": "1001", "at": at(45), "text": "a lamp\nis broken" }, { "by": "1002", "at": null, "text": "?" }],
         }))
         .unwrap();
@@ -196,7 +241,7 @@ mod tests {
                 "82 the operator hung up, and the caller was asked how it was: 3",
                 "86 the caller was asked for a message",
                 "87 the carrier was asked to put both together without us",
-                "88 they stayed with us: it refused with 603",
+                "88 the line was not released: the carrier refused with 603",
             ]
         );
     }

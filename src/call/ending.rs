@@ -9,7 +9,7 @@ use super::calls::House;
 use super::ledger;
 use super::words::Action;
 use crate::queue::{Input, LeftLine, NotReached};
-use crate::records::{self, EndedBy, Outcome, ReferralOutcome, TransferOutcome};
+use crate::records::{self, EndedBy, Outcome, ReleaseOutcome, TransferOutcome};
 use crate::sip::{self, Refusal};
 
 /// Seconds after which a caller whom we had no room for may try again.
@@ -58,6 +58,9 @@ impl Call {
         if !self.opened {
             // Nobody was called yet: operators are rung for a callback, whose place waits on.
             return self.never_was(house);
+        }
+        if self.is_released() {
+            return self.part(house);
         }
         if !matches!(self.state, State::Ended { .. }) {
             let is_served = matches!(self.state, State::Survey(_) | State::Message(_) | State::LastWords { .. });
@@ -109,7 +112,7 @@ impl Call {
             house.queue(if cut { Input::Cut { contact } } else { Input::Leave { contact } });
         }
         self.handoff_over(house);
-        self.referral_over(house, ReferralOutcome::Ended, None);
+        self.release_over(house, ReleaseOutcome::Ended, None);
         self.drop_picking(house);
         self.drop_others(house);
         match &self.state {

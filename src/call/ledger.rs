@@ -67,7 +67,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         message_at: None,
         lines: Vec::new(),
         handoff: Vec::new(),
-        referral: None,
+        release: None,
         transfers: Vec::new(),
         supervised: Vec::new(),
         lost: Vec::new(),

@@ -124,6 +124,18 @@ impl Onward {
         if let Whom::Number(number) = &self.whom { Some(number) } else { None }
     }
 
+    /// The caller talks with somebody outside, and with nobody of the house. Whom an emergency is handed to, whoever put
+    /// the caller through, is as good as one of the house: its end is seen to by us.
+    pub fn is_left_outside(&self, house: &House) -> bool {
+        self.is_joined() && self.is_outside(house)
+    }
+
+    /// They ring, or talk, outside, and are no emergency.
+    pub fn is_outside(&self, house: &House) -> bool {
+        let mut ways = house.settings.emergencies.iter().flat_map(|target| &target.ways);
+        self.number().is_some_and(|number| !ways.any(|way| way.number == number))
+    }
+
     pub fn holds(&self) -> bool {
         self.holds
     }
@@ -323,6 +335,8 @@ impl Call {
 
     /// Caller and whom they were sent on to: joined, unless one of them holds.
     pub fn hear_onward(&mut self, house: &mut House) {
+        // Not one packet of what is not to be recorded.
+        self.see_to_recording(house);
         let State::Onward(onward) = &self.state else { return };
         let (leg, caller, holds) = (onward.leg, self.caller, onward.holds);
         let waits = match (holds, self.direction.is_hold()) {

@@ -25,9 +25,13 @@ pub(super) enum Tape {
     None,
     Runs {
         began: Moment,
+        /// The operator asked for silence.
         paused: bool,
+        /// Somebody outside is rung and may be heard already, whom nobody told of it.
+        outside: bool,
     },
-    Over,
+    /// Why before the call was, where that is told.
+    Over { why: Option<&'static str> },
 }
 
 impl Call {
@@ -37,16 +41,21 @@ impl Call {
         self.to_be_recorded = (waits || self.talk().is_some()) && self.is_to_be_recorded(house);
         match self.tape {
             Tape::None => self.begin_recording(house),
-            Tape::Runs { began, paused } => match self.stage() {
-                Stage::Over => self.tape = Tape::Over,
+            Tape::Runs { began, paused, .. } => match (self.stage(), &self.state) {
+                (Stage::Over, _) => self.tape = Tape::Over { why: None },
                 // Nobody speaks with the caller any more.
-                Stage::Survey | Stage::Announcement | Stage::Message => {
-                    self.tape = Tape::Over;
-                    house.media(media::Command::StopRecording { leg: self.caller });
+                (Stage::Survey | Stage::Announcement | Stage::Message, _) => self.stop_recording(house, None),
+                // Whom they speak with was not told.
+                (_, State::Onward(onward)) if onward.is_left_outside(house) => {
+                    self.stop_recording(house, Some(records::LEFT_OUTSIDE));
                 }
-                stage => self.index(house, began, stage, paused),
+                (stage, state) => {
+                    let outside = matches!(state, State::Onward(onward) if onward.is_outside(house));
+                    self.set_silence(house, paused, outside);
+                    self.index(house, began, stage, paused || outside);
+                }
             },
-            Tape::Over => {}
+            Tape::Over { .. } => {}
         }
     }
 
@@ -76,7 +85,7 @@ impl Call {
             (true, _) => {
                 let file = file_name(house.now, &self.id.to_string());
                 info!(file, "recorded from here on");
-                self.tape = Tape::Runs { began: house.now, paused: false };
+                self.tape = Tape::Runs { began: house.now, paused: false, outside: false };
                 self.recordings += 1;
                 let recording =
                     Recording { file: Some(file.clone()), began_at: Some(house.now), ..Recording::default() };
@@ -124,17 +133,31 @@ impl Call {
         house.settings.ivr.notice.clone().filter(|_| due)
     }
 
+    /// There is nothing more to record in this call.
+    fn stop_recording(&mut self, house: &mut House, why: Option<&'static str>) {
+        self.tape = Tape::Over { why };
+        house.media(media::Command::StopRecording { leg: self.caller });
+    }
+
+    fn set_silence(&mut self, house: &mut House, paused: bool, outside: bool) {
+        let Tape::Runs { began, paused: before, outside: was_outside } = self.tape else { return };
+        self.tape = Tape::Runs { began, paused, outside };
+        let silent = paused || outside;
+        if silent != (before || was_outside) {
+            house.media(media::Command::PauseRecording { leg: self.caller, paused: silent });
+        }
+    }
+
     pub fn pause_recording(&mut self, house: &mut House, pause: bool) -> Result<(), NotDone> {
-        let Tape::Runs { began, paused } = self.tape else { return Err(NotDone::NotRecorded) };
+        let Tape::Runs { began, paused, outside } = self.tape else { return Err(NotDone::NotRecorded) };
         match (paused, pause) {
             (true, true) => return Err(NotDone::AlreadyPaused),
             (false, false) => return Err(NotDone::NotPaused),
             _ => {}
         }
         info!(pause, "the recording pauses, or goes on");
-        self.tape = Tape::Runs { began, paused: pause };
-        house.media(media::Command::PauseRecording { leg: self.caller, paused: pause });
-        self.index(house, began, self.stage(), pause);
+        self.set_silence(house, pause, outside);
+        self.index(house, began, self.stage(), pause || outside);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         Ok(())
     }
@@ -143,10 +166,10 @@ impl Call {
     /// caller did not hear of it.
     pub fn recorded_now(&self) -> Option<Recorded> {
         match self.tape {
-            Tape::Runs { paused: true, .. } => Some(Recorded::Paused),
-            Tape::Runs { paused: false, .. } => Some(Recorded::On),
+            Tape::Runs { paused: false, outside: false, .. } => Some(Recorded::On),
+            Tape::Runs { .. } => Some(Recorded::Paused),
             Tape::None if self.to_be_recorded => Some(Recorded::Soon),
-            Tape::None | Tape::Over => None,
+            Tape::None | Tape::Over { .. } => None,
         }
     }
 
@@ -169,7 +192,7 @@ impl Call {
     pub fn recorded(&mut self, house: &mut House, recorded: Result<media::Recording, String>) {
         self.recordings = self.recordings.saturating_sub(1);
         if matches!(self.tape, Tape::Runs { .. }) {
-            self.tape = Tape::Over;
+            self.tape = Tape::Over { why: None };
         }
         match recorded {
             Ok(media::Recording { file, written, lost, fault }) => {
@@ -182,7 +205,12 @@ impl Call {
                 (of.file, of.sha256) = (Some(file), Some(written.sha256));
                 (of.length_ms, of.bytes) = (Some(written.length.as_millis() as u64), Some(written.bytes));
                 (of.encrypted, of.lost_ms) = (written.encrypted, lost.as_millis() as u64);
-                of.why = fault;
+                let why = if let Tape::Over { why } = self.tape { why } else { None };
+                of.why = fault.or(why.map(Into::into));
+                if !self.is_ended() {
+                    // A restart has nothing to complete.
+                    house.write(records::Entry::Changed(Box::new(self.record.clone())));
+                }
             }
             Err(why) => {
                 // A caller is not left talking to nobody.

@@ -9,11 +9,10 @@ use tracing::info;
 use super::caller::{Call, State};
 use super::calls::House;
 use super::onward::Onward;
-use super::recording::Tape;
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::records::{self, EndedBy, ReferralOutcome, ReferralRecord};
-use crate::sip::{self, ReferNews};
+use crate::records::{self, EndedBy, ReleaseOutcome, ReleaseRecord};
+use crate::sip::{self, ReleaseNews};
 
 /// Who hangs up while it is not known yet what became of it may have been taken over: the news is waited for so long.
 /// Over UDP it may be lost three times (RFC 3261 §17.1.2.2: after 0.5, 1.5 and 3.5 s it is sent again).
@@ -27,8 +26,10 @@ pub(super) enum Releasing {
     /// It was not asked for.
     #[default]
     No,
-    /// Both talk by us, and the carrier has not said what becomes of it.
+    /// Both talk by us, and nobody has said that the carrier has it.
     Asked,
+    /// It has, and did not say yet what becomes of it.
+    Taken,
     /// It will not say, RFC 4488: whom it takes over hangs up by then.
     Untold { until: Moment },
     /// Somebody hung up before it said. `there`: legs of both that are left.
@@ -53,7 +54,7 @@ impl Releasing {
             Releasing::Untold { until } | Releasing::Parted { until, .. } | Releasing::Done { until, .. } => {
                 Some(until)
             }
-            Releasing::No | Releasing::Asked | Releasing::Stays => None,
+            Releasing::No | Releasing::Asked | Releasing::Taken | Releasing::Stays => None,
         }
     }
 }
@@ -67,28 +68,22 @@ impl Call {
             return;
         }
         let to = onward.leg;
-        info!("the carrier is asked to put both together without us");
+        info!("nobody of the house is between both any more: the carrier is to put them together");
+        self.record.release = Some(ReleaseRecord::new(house.now));
+        // Who speaks in the clear would not understand the other.
+        if house.legs.is_encrypted(self.caller) != house.legs.is_encrypted(to) {
+            return self.stays(house, ReleaseOutcome::OneEncrypted, None);
+        }
         self.set_releasing(Releasing::Asked);
-        self.record.referral = Some(ReferralRecord::new(house.now));
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
-        house.sip(sip::Command::Refer { leg: self.caller, to });
+        house.sip(sip::Command::Release { leg: self.caller, to });
     }
 
     fn may_be_released(&self, house: &House, onward: &Onward) -> bool {
-        let legs = [self.caller, onward.leg];
         let is_free = |leg: LegId| house.legs.trunk_of(leg).is_some_and(|trunk| house.settings.refers.contains(trunk));
         let holds = onward.holds() || self.direction.is_hold();
         let describes = onward.reoffered || self.reoffered;
-        let is_outside = onward.number().is_some_and(|number| !is_emergency(house, number));
-        is_outside
-            && onward.is_joined()
-            && legs.into_iter().all(is_free)
-            && !holds
-            && !describes
-            // What is to be recorded to its end is.
-            && !matches!(self.tape, Tape::Runs { .. })
-            // Who speaks in the clear would not understand the other.
-            && house.legs.is_encrypted(legs[0]) == house.legs.is_encrypted(legs[1])
+        onward.is_left_outside(house) && [self.caller, onward.leg].into_iter().all(is_free) && !holds && !describes
     }
 
     /// Takes what concerns it; gives back the rest.
@@ -96,8 +91,12 @@ impl Call {
         let State::Onward(Onward { leg: far, releasing, .. }) = &self.state else { return Some(event) };
         let (far, releasing) = (*far, *releasing);
         match (event, releasing) {
-            (sip::Event::Referral { news, .. }, _) => self.referral_told(house, news),
+            (sip::Event::Release { news, .. }, _) => self.release_told(house, news),
+            // Nobody takes over before they have been asked.
             (sip::Event::Ended { leg, why }, Releasing::Asked) => {
+                self.hung_up(house, Gone { leg, why, because: self.because });
+            }
+            (sip::Event::Ended { leg, why }, Releasing::Taken) => {
                 let first = Gone { leg, why, because: self.because };
                 self.set_releasing(Releasing::Parted { first, there: 1, until: house.now + NEWS_WITHIN });
             }
@@ -118,29 +117,28 @@ impl Call {
         let State::Onward(Onward { releasing, .. }) = &self.state else { return };
         match *releasing {
             releasing if releasing.next_deadline().is_none_or(|until| until > house.now) => {}
-            Releasing::Untold { .. } => self.stays(house, ReferralOutcome::NoAnswer, None),
+            Releasing::Untold { .. } => self.stays(house, ReleaseOutcome::NoAnswer, None),
             Releasing::Parted { first, .. } => self.hung_up(house, first),
             _ => self.part(house),
         }
     }
 
-    fn referral_told(&mut self, house: &mut House, news: ReferNews) {
-        let State::Onward(Onward { leg: far, releasing, .. }) = &self.state else { return };
-        let (far, releasing) = (*far, *releasing);
-        match (news, releasing) {
+    fn release_told(&mut self, house: &mut House, news: ReleaseNews) {
+        let State::Onward(Onward { releasing, .. }) = &self.state else { return };
+        match (news, *releasing) {
             (_, Releasing::No | Releasing::Untold { .. } | Releasing::Done { .. } | Releasing::Stays) => {}
-            (ReferNews::Done, Releasing::Parted { there, .. }) => self.released(house, there),
-            (ReferNews::Done, Releasing::Asked) => self.released(house, 2),
-            (ReferNews::Untold, Releasing::Asked) => {
+            (ReleaseNews::Taken, Releasing::Asked) => self.set_releasing(Releasing::Taken),
+            (ReleaseNews::Taken, _) => {}
+            (ReleaseNews::Done, Releasing::Parted { there, .. }) => self.released(house, there),
+            (ReleaseNews::Done, _) => self.released(house, 2),
+            (ReleaseNews::Untold, Releasing::Asked) => {
                 self.set_releasing(Releasing::Untold { until: house.now + NEWS_WITHIN });
             }
-            (ReferNews::Untold, Releasing::Parted { first, there, .. }) if first.leg == far => {
-                self.released(house, there);
-            }
-            (ReferNews::Untold, Releasing::Parted { first, .. }) => self.hung_up(house, first),
-            (ReferNews::Refused { status }, _) => self.stays(house, ReferralOutcome::Refused, Some(status)),
-            (ReferNews::Silent, _) => self.stays(house, ReferralOutcome::NoAnswer, None),
-            (ReferNews::NotKnown, _) => self.stays(house, ReferralOutcome::NotKnown, None),
+            (ReleaseNews::Untold, _) => {}
+            (ReleaseNews::Refused { status }, _) => self.stays(house, ReleaseOutcome::Refused, Some(status)),
+            (ReleaseNews::Silent, _) => self.stays(house, ReleaseOutcome::NoAnswer, None),
+            (ReleaseNews::NotKnown, _) => self.stays(house, ReleaseOutcome::NotKnown, None),
+            (ReleaseNews::Untrusted, _) => self.stays(house, ReleaseOutcome::Untrusted, None),
         }
     }
 
@@ -148,7 +146,9 @@ impl Call {
     fn released(&mut self, house: &mut House, there: usize) {
         info!("both talk without us; the line is free");
         self.because = None;
-        self.referral_over(house, ReferralOutcome::Released, None);
+        self.release_over(house, ReleaseOutcome::Released, None);
+        // Whatever becomes of the house, their talk is over here.
+        (self.record.outcome, self.record.ended_by) = (Some(self.abandoned()), Some(EndedBy::Released));
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         match there {
             0 => self.part(house),
@@ -156,8 +156,13 @@ impl Call {
         }
     }
 
+    /// Both talk without us, and our legs are not over yet.
+    pub fn is_released(&self) -> bool {
+        matches!(&self.state, State::Onward(Onward { releasing: Releasing::Done { .. }, .. }))
+    }
+
     /// What is left of our legs is hung up.
-    fn part(&mut self, house: &mut House) {
+    pub fn part(&mut self, house: &mut House) {
         let outcome = self.abandoned();
         self.finish(house, outcome, EndedBy::Released);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
@@ -165,9 +170,9 @@ impl Call {
     }
 
     /// It came to nothing. Who hung up meanwhile did so.
-    fn stays(&mut self, house: &mut House, outcome: ReferralOutcome, status: Option<u16>) {
+    fn stays(&mut self, house: &mut House, outcome: ReleaseOutcome, status: Option<u16>) {
         info!(%outcome, status, "we stay between them");
-        self.referral_over(house, outcome, status);
+        self.release_over(house, outcome, status);
         let State::Onward(Onward { releasing, .. }) = &self.state else { return };
         if let Releasing::Parted { first, .. } = *releasing {
             return self.hung_up(house, first);
@@ -187,8 +192,8 @@ impl Call {
     }
 
     /// The record says what became of it, once.
-    pub fn referral_over(&mut self, house: &House, outcome: ReferralOutcome, status: Option<u16>) {
-        if let Some(entry) = self.record.referral.as_mut().filter(|entry| entry.ended_at.is_none()) {
+    pub fn release_over(&mut self, house: &House, outcome: ReleaseOutcome, status: Option<u16>) {
+        if let Some(entry) = self.record.release.as_mut().filter(|entry| entry.ended_at.is_none()) {
             (entry.ended_at, entry.outcome, entry.sip_status) = (Some(house.now), outcome, status);
         }
     }
@@ -198,9 +203,4 @@ impl Call {
             onward.releasing = to;
         }
     }
-}
-
-/// Whom an emergency is handed to, whoever put the caller through: its end is seen to by us.
-fn is_emergency(house: &House, number: &str) -> bool {
-    house.settings.emergencies.iter().flat_map(|target| &target.ways).any(|way| way.number == number)
 }

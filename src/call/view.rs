@@ -37,7 +37,7 @@ pub enum Recorded {
     /// It begins when caller and operator talk and the caller has heard of it.
     Soon,
     On,
-    /// The operator asked for silence.
+    /// The operator asked for silence, or somebody outside is rung.
     Paused,
 }
 

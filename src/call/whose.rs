@@ -87,7 +87,7 @@ pub(super) fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
         | E::ReofferAnswered { leg, .. }
         | E::Info { leg, .. }
         | E::Refer { leg, .. }
-        | E::Referral { leg, .. }
+        | E::Release { leg, .. }
         | E::FlowLost { leg }
         | E::FlowFound { leg }
         | E::Because { leg, .. }

@@ -109,7 +109,7 @@ words! {
     }
 
     /// What came of asking the carrier to put caller and far end together without us.
-    ReferralOutcome {
+    ReleaseOutcome {
         GoesOn = "",
         /// They talk without us; how long nobody here knows.
         Released = "released",
@@ -117,12 +117,16 @@ words! {
         Refused = "refused",
         /// Nobody said what became of it.
         NoAnswer = "no_answer",
-        /// By what they said of themselves they do not know how; nothing was asked.
-        NotKnown = "not_known",
         /// One of them hung up before.
         Ended = "ended",
         /// The house was cut off.
         Restarted = "restarted",
+        /// By what they said of themselves they do not know how; as in those that follow, nothing was asked.
+        NotKnown = "not_known",
+        /// Whoever answered named an address that is not known to be their carrier's, or a number that nobody dialled.
+        Untrusted = "untrusted",
+        /// What one of them says is encrypted, and what the other says is not.
+        OneEncrypted = "one_encrypted",
     }
 
     /// Who puts the other on hold.
@@ -267,17 +271,17 @@ pub struct HandoffRecord {
 
 /// The carrier was asked to put the caller and whom they were put through to together without us.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReferralRecord {
+pub struct ReleaseRecord {
     pub at: Moment,
     pub ended_at: Option<Moment>,
-    pub outcome: ReferralOutcome,
+    pub outcome: ReleaseOutcome,
     /// With which they refused.
     pub sip_status: Option<u16>,
 }
 
-impl ReferralRecord {
+impl ReleaseRecord {
     pub fn new(at: Moment) -> Self {
-        Self { at, ended_at: None, outcome: ReferralOutcome::GoesOn, sip_status: None }
+        Self { at, ended_at: None, outcome: ReleaseOutcome::GoesOn, sip_status: None }
     }
 }
 
@@ -305,6 +309,14 @@ impl HandoffOutcome {
     pub fn is_in_vain(self) -> bool {
         use HandoffOutcome::{Busy, Failed, NoAnswer, Refused, Unconfirmed};
         matches!(self, Busy | Failed | NoAnswer | Refused | Unconfirmed)
+    }
+}
+
+impl ReleaseOutcome {
+    /// The carrier was asked at all.
+    pub fn is_asked(self) -> bool {
+        use ReleaseOutcome::{NotKnown, OneEncrypted, Untrusted};
+        !matches!(self, NotKnown | Untrusted | OneEncrypted)
     }
 }
 

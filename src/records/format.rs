@@ -13,7 +13,7 @@ use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::search::{Filter, each};
 use super::words::{
     EndedBy, HandoffOutcome, Holder, IndexEntry, LineOutcome, Missing, OfferOutcome, Outcome, Quality, Record,
-    Recording, ReferralOutcome, Side, Supervision, TransferKind, TransferOutcome,
+    Recording, ReleaseOutcome, Side, Supervision, TransferKind, TransferOutcome,
 };
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -67,14 +67,14 @@ struct Printed<'a> {
     reason: &'a Option<String>,
     survey_at: Option<String>,
     message_at: Option<String>,
-    referral: Option<PrintedReferral>,
+    release: Option<PrintedRelease>,
 }
 
 #[derive(Serialize)]
-struct PrintedReferral {
+struct PrintedRelease {
     at: String,
     ended_at: Option<String>,
-    outcome: ReferralOutcome,
+    outcome: ReleaseOutcome,
     sip_status: Option<u16>,
 }
 
@@ -294,11 +294,11 @@ impl<'a> Printed<'a> {
             reason: &record.reason,
             survey_at: time(record.survey_at),
             message_at: time(record.message_at),
-            referral: record.referral.as_ref().map(|referral| PrintedReferral {
-                at: rfc3339(referral.at, zone),
-                ended_at: time(referral.ended_at),
-                outcome: referral.outcome,
-                sip_status: referral.sip_status,
+            release: record.release.as_ref().map(|release| PrintedRelease {
+                at: rfc3339(release.at, zone),
+                ended_at: time(release.ended_at),
+                outcome: release.outcome,
+                sip_status: release.sip_status,
             }),
         }
     }
@@ -378,7 +378,7 @@ const COLUMNS: [&str; 52] = [
     "reason",
     "survey_at",
     "message_at",
-    "referral",
+    "release",
 ];
 
 /// A table with a header; lists of things are JSON.

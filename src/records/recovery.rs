@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tracing::error;
 
-use super::course::TransferKind;
+use super::course::{ReleaseOutcome, TransferKind};
 use super::words::{EndedBy, LineOutcome, Outcome, QueueEvent, Record, Version};
 use super::{former, versions, writer};
 use crate::ids::{CallId, Door, OperatorId, SeatId};
@@ -96,9 +96,11 @@ fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite:
                 continue;
             }
         };
-        end(&mut record, alive_at, now);
+        // Whom the carriers put together talks on; that they left the house was told then.
+        let released_at = released_at(&record);
+        end(&mut record, released_at.unwrap_or(alive_at), now);
         writer::close(db, &record)?;
-        if let Some(event) = ending(&record) {
+        if let Some(event) = ending(&record).filter(|_| released_at.is_none()) {
             writer::event(db, &event)?;
         }
         closed.push(CallId(id));
@@ -106,13 +108,21 @@ fn close_open_calls(db: &Connection, alive_at: Moment, now: Moment) -> rusqlite:
     Ok(closed)
 }
 
+/// From when on they talked without us, where that was known and only our legs were left.
+fn released_at(record: &Record) -> Option<Moment> {
+    let release = record.release.as_ref().filter(|release| release.outcome == ReleaseOutcome::Released)?;
+    release.ended_at.filter(|_| record.ended_by == Some(EndedBy::Released))
+}
+
 /// The call ended with the process: no earlier than anything known of it, no later than now.
 fn end(record: &mut Record, alive_at: Moment, now: Moment) {
     let known = [Some(record.arrived_at), record.answered_at, record.queued_at, record.connected_at];
     let ended_at = known.into_iter().flatten().chain([alive_at]).max().unwrap_or(now).min(now.max(record.arrived_at));
     record.ended_at = Some(ended_at);
-    record.outcome = Some(Outcome::SystemRestart);
-    record.ended_by = Some(EndedBy::System);
+    if released_at(record).is_none() {
+        record.outcome = Some(Outcome::SystemRestart);
+        record.ended_by = Some(EndedBy::System);
+    }
     let millis = |from: Moment, to: Moment| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
     if let Some(line) = record.lines.last_mut().filter(|line| line.waits()) {
         line.leaves(ended_at, LineOutcome::Restarted);

@@ -94,9 +94,10 @@ pub struct Record {
     /// Every try to hand an emergency to somebody else.
     #[serde(default)]
     pub handoff: Vec<HandoffRecord>,
-    /// The carrier was asked to put the caller and whom they were put through to together without us.
-    #[serde(default)]
-    pub referral: Option<ReferralRecord>,
+    /// The carrier was asked to put the caller and whom they were put through to together without us; `referral` in records
+    /// of former versions.
+    #[serde(default, alias = "referral")]
+    pub release: Option<ReleaseRecord>,
     /// Every try to bring a colleague, a queue or a number outside to the caller, or the caller to them.
     #[serde(default)]
     pub transfers: Vec<TransferRecord>,
@@ -213,14 +214,17 @@ impl Record {
         for handoff in self.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
             (handoff.ended_at, handoff.outcome) = (Some(at), HandoffOutcome::Restarted);
         }
-        if let Some(referral) = self.referral.as_mut().filter(|referral| referral.ended_at.is_none()) {
-            (referral.ended_at, referral.outcome) = (Some(at), ReferralOutcome::Restarted);
+        if let Some(release) = self.release.as_mut().filter(|release| release.ended_at.is_none()) {
+            (release.ended_at, release.outcome) = (Some(at), ReleaseOutcome::Restarted);
         }
     }
 }
 
 /// Why nothing was recorded of a talk that should have been.
 pub const NOT_NOTICED: &str = "the caller did not hear that the call is recorded";
+/// Why a recording ends before the call.
+pub const LEFT_OUTSIDE: &str =
+    "the caller was put through to somebody outside, who did not hear that the call is recorded";
 
 /// What was recorded of a call, or why nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -253,11 +257,16 @@ pub struct IndexEntry {
     /// `talking`, `holding`, `consulting` …
     pub stage: String,
     pub operator: Option<OperatorId>,
-    /// The operator asked for silence.
+    /// Silence: the operator asked for it, or somebody outside is rung.
     pub paused: bool,
 }
 
 impl Recording {
+    /// What went wrong with it; that it was not to begin, or not to go on, is no fault.
+    pub fn fault(&self) -> Option<&str> {
+        self.why.as_deref().filter(|why| ![NOT_NOTICED, LEFT_OUTSIDE].contains(why))
+    }
+
     /// When it was paused (`true`), and when it went on.
     pub fn pauses(&self) -> Vec<(Moment, bool)> {
         let Some(began) = self.began_at else { return Vec::new() };

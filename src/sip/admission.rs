@@ -53,7 +53,7 @@ impl Endpoint {
         match &request.method {
             method if *method == Method::INVITE && !in_dialog => self.new_invite(now, origin, key, request),
             method if *method == Method::SUBSCRIBE => self.subscription(now, origin, key, request),
-            method if *method == Method::NOTIFY && self.referred_in(&request).is_some() => {
+            method if *method == Method::NOTIFY && self.released_in(&request).is_some() => {
                 self.notified_after_the_end(now, origin, key, &request);
             }
             method if *method == Method::REFER && !in_dialog => self.refuse_once(now, origin, &request, 403),
@@ -221,7 +221,7 @@ impl Endpoint {
             State::Talking if replaces.early_only => Err(486),
             State::Talking if leg.seat.as_ref() != Some(seat) => Err(403),
             State::Talking => Ok(Some(Replaced::Talk(id))),
-            State::Calling(calling) if !leg.released && calling.cancel == Cancel::No => Ok(Some(Replaced::Ring(id))),
+            State::Calling(calling) if !leg.let_go && calling.cancel == Cancel::No => Ok(Some(Replaced::Ring(id))),
             State::Calling(_) | State::Hanging | State::Ending => Err(603),
             // §3: what others initiated, and was not answered yet, is not replaced.
             State::Incoming { .. } | State::Held(_) => Err(481),

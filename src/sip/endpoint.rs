@@ -17,7 +17,7 @@ use super::large::{Datagram, WithoutTcp};
 use super::message::{self, Message, Request};
 use super::registrar::Registrar;
 use super::session::refer::Referral;
-use super::session::referring::Referring;
+use super::session::releasing::Releasing;
 use super::session::{Leg, State, TransactionId};
 use super::stun;
 use super::transaction::client::ClientTransaction;
@@ -68,7 +68,7 @@ pub struct Endpoint {
     /// REFERs whose end is to be told, by their legs.
     pub(super) referrals: BTreeMap<LegId, Referral>,
     /// REFERs of ours of which something will be told, by their legs.
-    pub(super) referring: BTreeMap<LegId, Referring>,
+    pub(super) releasing: BTreeMap<LegId, Releasing>,
     /// Subscriptions of seats; by Call-ID and our tag; by who watches; by whom they watch; by the connection they came
     /// over; and those to which there may be something to tell.
     pub(super) watches: BTreeMap<WatchId, Watch>,
@@ -105,7 +105,7 @@ pub(super) enum Owner {
     Client(TransactionId),
     Leg(LegId),
     Referral(LegId),
-    Referring(LegId),
+    Releasing(LegId),
     Watch(WatchId),
     Registrar,
     Registration,
@@ -211,7 +211,7 @@ impl Endpoint {
             aliases: BTreeMap::new(),
             seat_legs: Index::new(),
             referrals: BTreeMap::new(),
-            referring: BTreeMap::new(),
+            releasing: BTreeMap::new(),
             watches: BTreeMap::new(),
             watch_dialogs: HashMap::new(),
             watches_of: Index::new(),
@@ -275,7 +275,7 @@ impl Endpoint {
             Command::RefuseReoffer { leg, status } => self.refuse_reoffer(now, leg, status),
             Command::MayPickUp { seat, may } => self.may_pick_up(seat, may),
             Command::Referred { leg, status } => self.referred(now, leg, status),
-            Command::Refer { leg, to } => self.send_on(now, leg, to),
+            Command::Release { leg, to } => self.release(now, leg, to),
         }
         self.after(now);
     }
@@ -288,7 +288,7 @@ impl Endpoint {
                 Owner::Leg(leg) => self.leg_due(now, leg),
                 // Nobody said what became of it.
                 Owner::Referral(leg) => self.referred(now, leg, 408),
-                Owner::Referring(leg) => self.referring_due(leg),
+                Owner::Releasing(leg) => self.release_due(leg),
                 Owner::Watch(id) => self.watch_due(now, id),
                 Owner::Registrar => self.registrar.handle_deadline(now),
                 Owner::Registration => self.send_register(now),
@@ -446,7 +446,7 @@ impl Endpoint {
         }
         if let Some(dialog) = &leg.dialog {
             self.keep_referral(id, dialog);
-            if !self.is_referring_on(id) {
+            if !self.is_releasing_on(id) {
                 self.dialogs.remove(&dialog_key(&dialog.call_id, dialog.local_tag()));
             }
             if let Some(connection) = dialog.flow.connection {

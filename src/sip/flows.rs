@@ -101,7 +101,7 @@ impl Endpoint {
             return;
         }
         let is_web = dialog.flow.transport.is_web();
-        let is_told = matches!(leg.state, State::Talking) && is_web && !leg.released && !leg.flow_lost;
+        let is_told = matches!(leg.state, State::Talking) && is_web && !leg.let_go && !leg.flow_lost;
         leg.flow_lost |= is_told;
         let refreshing = leg.refreshing.take();
         // The answer to a re-INVITE of ours cannot come back any more: it is made anew.
@@ -128,7 +128,7 @@ impl Endpoint {
         self.set_dialog(id, dialog);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.acks.iter_mut().for_each(|(_, way, _)| *way = hop);
-        let is_told = same_phone && std::mem::take(&mut leg.flow_lost) && !leg.released;
+        let is_told = same_phone && std::mem::take(&mut leg.flow_lost) && !leg.let_go;
         if is_told {
             self.tell(Event::FlowFound { leg: id });
         }

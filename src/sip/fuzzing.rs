@@ -7,7 +7,7 @@ use super::message::{
     Challenge, Credentials, Headers, Malformed, Message, Method, NameAddr, Request, Response, Uri, Via, masked, read,
 };
 use super::session::reason;
-use super::session::referring::status_line;
+use super::session::releasing::status_line;
 use super::tests::phone::{Phone, seats};
 use super::tests::torture_cases::all;
 use crate::moment::Moment;

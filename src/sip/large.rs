@@ -91,7 +91,7 @@ impl Endpoint {
         self.without_tcp.note(now, datagram.remote);
         let purpose = client.purpose;
         let is_wanted = match purpose {
-            Purpose::Invite(leg) => self.legs.get(&leg).is_some_and(|leg| !leg.released),
+            Purpose::Invite(leg) => self.legs.get(&leg).is_some_and(|leg| !leg.let_go),
             Purpose::GivenUp { .. } => false,
             _ => true,
         };

@@ -86,7 +86,7 @@ impl Endpoint {
     /// §7: the flow that an INVITE went by has failed (430, 408 before it rang, or it could not be sent): it is registered no longer, and
     /// the INVITE goes by the next of the same phone's. Every other answer is the phone's word. `false`: there is none.
     pub(super) fn goes_by_another_flow(&mut self, now: Moment, leg_id: LegId) -> bool {
-        let Some(leg) = self.legs.get(&leg_id).filter(|leg| !leg.released) else { return false };
+        let Some(leg) = self.legs.get(&leg_id).filter(|leg| !leg.let_go) else { return false };
         let (Some(seat), State::Calling(calling)) = (leg.seat.clone(), &leg.state) else { return false };
         if !calling.pinned || calling.cancel != Cancel::No {
             return false;

@@ -320,13 +320,15 @@ pub enum Command {
     /// How far that which [`Event::Refer`] asked for has come, as a status of SIP; a final one is the last.
     Referred { leg: LegId, status: u16 },
     /// Whoever is on this leg is sent to whom we talk with on the other, to talk with them in our place: REFER with
-    /// Replaces, RFC 5589 §7. Both legs stay as they are; what becomes of it is told by [`Event::Referral`].
-    Refer { leg: LegId, to: LegId },
+    /// Replaces, RFC 5589 §7. Both legs stay as they are; what becomes of it is told by [`Event::Release`].
+    Release { leg: LegId, to: LegId },
 }
 
 /// What is known of a REFER of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReferNews {
+pub enum ReleaseNews {
+    /// They have the REFER; what becomes of it is told later.
+    Taken,
     /// They talk with each other without us.
     Done,
     /// It was taken, and nobody will say what becomes of it, RFC 4488 §4.
@@ -335,9 +337,11 @@ pub enum ReferNews {
     Refused { status: u16 },
     /// Nobody answered, or said within the time what became of it, or they ended the subscription before they had.
     Silent,
-    /// By what they said of themselves they know no REFER, or whom they would be sent to knows no Replaces: nothing was
-    /// sent.
+    /// By what they said of themselves they know no REFER, or one of both knows no Replaces: nothing was sent.
     NotKnown,
+    /// Whom they would be sent to names an address that is not known to be their carrier's, or a number that nobody
+    /// dialled: nothing was sent.
+    Untrusted,
 }
 
 /// What signalling tells the call.
@@ -395,10 +399,11 @@ pub enum Event {
         leg: LegId,
         to: ReferTo,
     },
-    /// What became of [`Command::Refer`]; told once, also when the other side has ended the leg meanwhile.
-    Referral {
+    /// What became of [`Command::Release`], told once, also when the other side has ended the leg meanwhile; before that
+    /// perhaps [`ReleaseNews::Taken`].
+    Release {
         leg: LegId,
-        news: ReferNews,
+        news: ReleaseNews,
     },
     /// Why the leg ends or is refused that is told of next, as the message says that ends it.
     Because {

@@ -112,13 +112,13 @@ fn a_carrier_puts_caller_and_far_end_together_and_one_that_will_not_leaves_them_
     let of =
         |by: &str| records.iter().find(|record| record["ended_by"] == by).unwrap_or_else(|| panic!("{records:#?}"));
     let (record, refused) = (of("released"), of("caller"));
-    let referral = &record["referral"];
-    let came_to = (&referral["outcome"], &record["outcome"]);
+    let release = &record["release"];
+    let came_to = (&release["outcome"], &record["outcome"]);
     assert_eq!(came_to, (&"released".into(), &"transferred_out".into()), "{record:#}");
-    assert!(referral["ended_at"].as_str() < record["ended_at"].as_str(), "{record:#}");
+    assert!(release["ended_at"].as_str() < record["ended_at"].as_str(), "{record:#}");
     let (course, _) = ask(&house, &["explain", record["call_id"].as_str().expect("an id")]);
     assert!(course.contains("they talked without us from here on"), "{course}");
-    let referral = (&refused["referral"]["outcome"], &refused["referral"]["sip_status"]);
-    assert_eq!(referral, (&"refused".into(), &603.into()), "{refused:#}");
+    let release = (&refused["release"]["outcome"], &refused["release"]["sip_status"]);
+    assert_eq!(release, (&"refused".into(), &603.into()), "{refused:#}");
     house.wait_log(&["a REFER of ours came to nothing", "603 Decline"]);
 }

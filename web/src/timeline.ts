@@ -53,6 +53,9 @@ export interface Step {
   /** What the caller answered when they were asked how it was. */
   score?: number;
   by?: string;
+  /** Why the line was not released, and the status of SIP with which the carrier refused. */
+  why?: string;
+  sip_status?: number;
 }
 
 /** Of what happened in the same moment, what came first. */
@@ -138,7 +141,7 @@ function afterwards(record: CallRecord): Step[] {
     steps.push({ at: survey_at, kind: "survey", ...(typeof survey === "number" ? { score: survey } : {}) });
   }
   if (message_at) steps.push({ at: message_at, kind: "message" });
-  steps.push(...release(record));
+  steps.push(...released(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   // Whom the caller was put through to outside stands where the operator stood.
   const by = ended_by === "operator" && record.outcome === "transferred_out" ? "far" : ended_by;
@@ -147,15 +150,19 @@ function afterwards(record: CallRecord): Step[] {
 }
 
 /** The carrier was asked to put the caller and whom they were put through to together without us. */
-function release({ referral }: CallRecord): Step[] {
-  if (!referral) return [];
-  const { at, ended_at, outcome } = referral;
-  const steps: Step[] = outcome === "not_known" ? [] : [{ at, kind: "release_asked" }];
-  if (!ended_at) return steps;
+function released({ release }: CallRecord): Step[] {
+  if (!release) return [];
+  const { at, ended_at, outcome, sip_status } = release;
+  const steps: Step[] = NOT_ASKED.includes(outcome) ? [] : [{ at, kind: "release_asked" }];
+  // That somebody hung up, or the house was cut off, is told by the end of the call.
+  if (!ended_at || ["ended", "restarted"].includes(outcome)) return steps;
   if (outcome === "released") steps.push({ at: ended_at, kind: "released" });
-  else steps.push({ at: ended_at, kind: "not_released", outcome });
+  else steps.push({ at: ended_at, kind: "not_released", why: outcome, ...(sip_status ? { sip_status } : {}) });
   return steps;
 }
+
+/** What was known without asking the carrier. */
+const NOT_ASKED = ["not_known", "untrusted", "one_encrypted"];
 
 const entriesOf = (record: CallRecord, list: string) => (Array.isArray(record[list]) ? (record[list] as Entry[]) : []);
 

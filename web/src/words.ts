@@ -385,7 +385,7 @@ export interface CallRecord {
   /** When the caller was asked for a message. */
   message_at?: string | null;
   /** The carrier was asked to put the caller and whom they were put through to together without us. */
-  referral?: { at: string; ended_at?: string | null; outcome: string; sip_status?: number | null } | null;
+  release?: { at: string; ended_at?: string | null; outcome: string; sip_status?: number | null } | null;
   /** In lines, all visits together. */
   wait_ms?: number | null;
   lines?: Visit[];

@@ -310,15 +310,46 @@ test("that the line was released is told with its moment, and why it was not", (
     ended_at: at(9),
     outcome: "transferred_out",
     ended_by: "released",
-    referral: { at: at(5), ended_at: at(8), outcome: "released", sip_status: null },
+    release: { at: at(5), ended_at: at(8), outcome: "released", sip_status: null },
   };
-  const told = (of: typeof record) => timeline(of).map(({ at, kind, outcome, by }) => [at, kind, outcome ?? by]);
-  expect(told(record).slice(1)).toEqual([
+  const told = (of: object) => timeline({ ...record, ...of }).map(({ at, kind, why, by }) => [at, kind, why ?? by]);
+  expect(told({}).slice(1)).toEqual([
     [at(5), "release_asked", undefined],
     [at(8), "released", undefined],
     [at(9), "ended_at", "released"],
   ]);
-  const referral = { ...record.referral, ended_at: at(5), outcome: "not_known" };
-  expect(told({ ...record, ended_by: "caller", referral }).slice(1, 2)).toEqual([[at(5), "not_released", "not_known"]]);
-  expect(told({ ...record, ended_by: "operator", referral }).at(-1)).toEqual([at(9), "ended_at", "far"]);
+  for (const outcome of ["not_known", "untrusted", "one_encrypted"]) {
+    const release = { at: at(5), ended_at: at(5), outcome };
+    expect(told({ ended_by: "caller", release }).slice(1)).toEqual([
+      [at(5), "not_released", outcome],
+      [at(9), "ended_at", "caller"],
+    ]);
+  }
+  const hung = { at: at(5), ended_at: at(9), outcome: "ended" };
+  expect(told({ ended_by: "operator", release: hung }).slice(1)).toEqual([
+    [at(5), "release_asked", undefined],
+    [at(9), "ended_at", "far"],
+  ]);
+});
+
+test("why the line was not released is said in words, with the status of the refusal", async () => {
+  const { sentence } = await import("../src/parts/steps.ts");
+  const { language } = await import("../src/language/index.ts");
+  const names = { operator: (id: string) => id, queue: (id: string) => id };
+  const said = (why: string, sip_status?: number) =>
+    sentence({ at: "", kind: "not_released", why, ...(sip_status ? { sip_status } : {}) }, names);
+  for (const [tongue, refused, untrusted] of [
+    ["zh", "线路未释放 · 运营商拒绝 · SIP 603", "线路未释放 · 对方给出的地址不属于其运营商"],
+    [
+      "en",
+      "Line not released · the carrier refused · SIP 603",
+      "Line not released · the far end's address is not known to be its carrier's",
+    ],
+  ] as const) {
+    language.value = tongue;
+    expect([said("refused", 603), said("untrusted")]).toEqual([refused, untrusted]);
+  }
+  language.value = "zh";
+  for (const why of ["refused", "no_answer", "not_known", "untrusted", "one_encrypted"])
+    expect(said(why)).not.toContain(why);
 });

@@ -17,7 +17,7 @@ use crate::config::Emergency;
 use crate::http::{self, Alarm, Names};
 use crate::ids::{CallId, QueueId, TrunkId};
 use crate::moment::Moment;
-use crate::records::{Filter, HandoffOutcome, NOT_NOTICED, Outcome, Record, each};
+use crate::records::{Filter, HandoffOutcome, Outcome, Record, each};
 use crate::sip::TrunkView;
 
 /// Of fewer calls a share says nothing.
@@ -39,10 +39,10 @@ impl Keeper {
     /// The last recording says whether the disk takes them.
     pub(super) fn saw_recording(&mut self, record: &Record) {
         let Some(recording) = &record.recording else { return };
-        match &recording.why {
-            Some(why) if why != NOT_NOTICED => self.recording_fault = Some(why.clone()),
+        match recording.fault() {
+            Some(why) => self.recording_fault = Some(why.into()),
             None if recording.sha256.is_some() => self.recording_fault = None,
-            _ => {}
+            None => {}
         }
     }
 }

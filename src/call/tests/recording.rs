@@ -9,8 +9,8 @@ use crate::call::{Event, NotDone, Order, Recorded, Settings, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media::{self, Sides};
 use crate::queue::CallbackFirst;
-use crate::records::{Entry, Record};
-use crate::sip::Source;
+use crate::records::{self, Entry, Record};
+use crate::sip::{self, Source};
 use crate::tape::Written;
 
 /// A house in which the talks of `citizen` are recorded.
@@ -139,6 +139,99 @@ fn a_colleague_to_whom_the_caller_is_sent_is_told_while_it_rings_that_it_will_be
         notice(&mut house, caller);
         assert_eq!(house.calls.view(call).unwrap().recorded, talking, "{phone} talks");
     }
+}
+
+const OUTSIDE: &str = "01085225050";
+
+#[test]
+fn nothing_is_recorded_of_what_is_said_outside_where_no_operator_is() {
+    for blind in [false, true] {
+        let (mut house, call, caller, _) = talk();
+        let to = Whom::Number(OUTSIDE.into());
+        house.pass(3 * SECOND);
+        let order = if blind { Order::Transfer { to } } else { Order::Consult { to } };
+        house.order(call, "1001", order).unwrap();
+        let far = house.rung(OUTSIDE);
+        house.pass(2 * SECOND);
+        house.answers(far);
+        if !blind {
+            house.order(call, "1001", Order::Conference).unwrap();
+            assert_eq!(asked(&house).len(), 1, "an operator is there");
+            house.pass(5 * SECOND);
+            house.order(call, "1001", Order::Complete).unwrap();
+        }
+        assert!(house.are_joined(caller, far));
+        let last = |is: fn(&media::Command) -> bool| house.media.iter().rposition(is);
+        let ends = last(|command| matches!(command, media::Command::StopRecording { .. }));
+        assert!(ends < last(|command| matches!(command, media::Command::Join { .. })), "not one packet of theirs");
+        // What they say while they ring is not recorded either.
+        let until: &[&str] = if blind { &["paused true", "stop"] } else { &["stop"] };
+        assert_eq!(asked(&house)[1..], *until, "blind: {blind}");
+        assert_eq!(house.calls.view(call).unwrap().recorded, None);
+        let complete = house.entries.iter().rev().find_map(|entry| match entry {
+            Entry::Changed(record) => record.recording.as_ref().map(|recording| recording.sha256.is_some()),
+            _ => None,
+        });
+        assert_eq!(complete, Some(true), "a kill meanwhile leaves nothing to complete");
+        house.pass(60 * SECOND);
+        house.hangs_up(far);
+        assert_eq!(asked(&house).len(), 1 + until.len());
+        let record = house.records().remove(0);
+        let last = index(&record).pop().map(|(_, stage, _, paused)| (stage, paused));
+        assert_eq!(last, Some(if blind { ("onward", true) } else { ("conference", false) }));
+        let recording = record.recording.unwrap();
+        assert_eq!((recording.sha256.as_deref(), recording.why.as_deref()), (Some("5a"), Some(records::LEFT_OUTSIDE)));
+    }
+}
+
+#[test]
+fn who_comes_back_from_outside_is_recorded_with_the_next_operator_unless_silence_was_asked_for() {
+    for paused in [false, true] {
+        let (mut house, call, caller, _) = talk();
+        if paused {
+            house.order(call, "1001", Order::PauseRecording).unwrap();
+        }
+        house.pass(3 * SECOND);
+        house.order(call, "1001", Order::Transfer { to: Whom::Number(OUTSIDE.into()) }).unwrap();
+        let far = house.rung(OUTSIDE);
+        let early = sip::Event::Progress { leg: far, body: sip::Body::sdp(b"early".to_vec()) };
+        house.tell(Event::Sip(early));
+        house.pass(2 * SECOND);
+        house.refuses(far, 486);
+        let second = house.rung("8002");
+        house.answers(second);
+        assert!(house.are_joined(caller, second));
+        let told: &[&str] = if paused { &["paused true"] } else { &["paused true", "paused false"] };
+        assert_eq!(asked(&house)[1..], *told, "one file");
+        let recorded = if paused { Recorded::Paused } else { Recorded::On };
+        assert_eq!(house.calls.view(call).unwrap().recorded, Some(recorded));
+        house.hangs_up(second);
+        let record = house.records().remove(0);
+        let silent: Vec<(&str, bool)> = index(&record).iter().map(|(_, stage, _, silent)| (*stage, *silent)).collect();
+        assert_eq!(silent.last(), Some(&("talking", paused)), "{silent:?}");
+        assert!(silent.contains(&("onward", true)), "{silent:?}");
+        assert_eq!(record.recording.unwrap().why, None);
+    }
+}
+
+#[test]
+fn an_emergency_is_recorded_to_its_end_whoever_puts_the_caller_through() {
+    let mut settings = Settings { emergencies: super::handoff::settings().emergencies, ..settings() };
+    assert!(settings.outward.named.add("110"));
+    let mut house = House::with(settings, rules(|_| {}), &["8001"]);
+    let caller = house.call(1, CITIZEN);
+    notice(&mut house, caller);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    let call = house.calls.call_of(caller).unwrap();
+    house.order(call, "1001", Order::Transfer { to: Whom::Number("110".into()) }).unwrap();
+    let police = house.rung("110");
+    house.answers(police);
+    assert!(house.are_joined(caller, police));
+    assert_eq!(asked(&house).len(), 1);
+    assert_eq!(house.calls.view(call).unwrap().recorded, Some(Recorded::On));
+    house.hangs_up(police);
+    assert_eq!(house.records().remove(0).recording.unwrap().why, None);
 }
 
 #[test]

@@ -211,8 +211,8 @@ pub struct Trunk {
     pub dtmf: Option<String>,
     /// The carrier may put together without us a caller and whom they were put through to outside, once no operator is
     /// there any more: both channels are free then, and how long they talk on is not in the record (RFC 5589). Both have
-    /// to be over trunks that say so. What is being recorded, and who was put through to an emergency, stays with us.
-    /// Default false.
+    /// to be over trunks that say so, and both carriers have to say `Supported: replaces`. Who was put through to an
+    /// emergency, or to whoever answers from an address that is not known to be the trunk's, stays with us. Default false.
     pub refer: Option<bool>,
 }
 

@@ -60,6 +60,20 @@ fn a_note_of_former_times_is_the_note_of_who_wrote_it_last() {
 }
 
 #[test]
+fn a_referral_of_former_times_is_the_release() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let release = ReleaseRecord { ended_at: Some(at(11)), ..ReleaseRecord::new(at(10)) };
+    let record =
+        Record { release: Some(ReleaseRecord { outcome: ReleaseOutcome::Released, ..release }), ..finished(1) };
+    store.write(Entry::Closed(Box::new(record.clone())));
+    store.close();
+    let former = "json_remove(json_set(record, '$.referral', json_extract(record, '$.release')), '$.release')";
+    rewrite(dir.path(), 1, former);
+    assert_eq!(records(dir.path()), [record]);
+}
+
+#[test]
 fn who_had_the_callers_of_former_times_and_which_lines_they_visited_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, ..) = open(dir.path());

@@ -1,5 +1,6 @@
 //! Real files in temporary folders; a crash is a copy of the files while the store is open.
 
+mod crashes;
 mod export;
 mod former;
 mod log;
@@ -58,7 +59,7 @@ fn record(number: u64) -> Record {
         survey: None,
         survey_at: None,
         message_at: None,
-        referral: None,
+        release: None,
         lines: Vec::new(),
         handoff: Vec::new(),
         transfers: Vec::new(),
@@ -169,80 +170,6 @@ fn printed(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 #[test]
-fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut store, recovered, told) = open(dir.path());
-    assert!(recovered.closed.is_empty() && recovered.last_call == CallId(0));
-    store.write(Entry::Opened(Box::new(record(1))));
-    store.write(Entry::Closed(Box::new(finished(1))));
-    store.write(Entry::Opened(Box::new(record(10))));
-    let hold = |from, to: Option<u64>| HoldRecord { by: Holder::Operator, at: at(from), ended_at: to.map(at) };
-    let consults = TransferRecord {
-        kind: TransferKind::Consult,
-        by: "1001".into(),
-        to: "operator 1002".into(),
-        operator: Some("1002".into()),
-        at: at(30),
-        answered_at: Some(at(31)),
-        conference_at: None,
-        ended_at: None,
-        outcome: TransferOutcome::GoesOn,
-    };
-    store.write(Entry::Changed(Box::new(Record {
-        ended_at: None,
-        outcome: None,
-        talk_ms: 0,
-        talking_since: Some(at(15)),
-        holds: vec![hold(16, Some(18)), hold(38, None)],
-        transfers: vec![consults],
-        ..finished(10)
-    })));
-    store.write(Entry::Heartbeat { at: at(40) });
-    let ticket = store.write(Entry::Opened(Box::new(record(60))));
-    wait_for(&told, ticket);
-    let after = crash(dir.path());
-
-    let (store, recovered, _told) = open(after.path());
-    assert_eq!(recovered.closed, [record(10).call_id, record(60).call_id]);
-    assert_eq!(recovered.last_call, record(60).call_id);
-    store.close();
-    let all = records(after.path());
-    assert_eq!(all.len(), 3);
-    assert_eq!(all[0], finished(1));
-    let cut = &all[1];
-    assert_eq!(
-        (cut.outcome, cut.ended_by, cut.ended_at),
-        (Some(Outcome::SystemRestart), Some(EndedBy::System), Some(at(40)))
-    );
-    assert_eq!((cut.wait_ms, cut.talk_ms, cut.hold_ms), (3000, 25_000, 12_000), "the last hold is within the asking");
-    assert_eq!(cut.holds[1].ended_at, Some(at(40)));
-    assert_eq!((cut.transfers[0].ended_at, cut.transfers[0].outcome.as_str()), (Some(at(40)), "restarted"));
-    assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
-    let (store, recovered, _told) = open(after.path());
-    assert!(recovered.closed.is_empty(), "closed a second time");
-    store.close();
-}
-
-#[test]
-fn a_talk_that_a_crash_cut_is_added_to_those_that_were_over() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut store, _, told) = open(dir.path());
-    store.write(Entry::Opened(Box::new(record(1))));
-    let open_call = Record { ended_at: None, outcome: None, talk_ms: 7000, ..finished(1) };
-    store.write(Entry::Changed(Box::new(Record { talking_since: Some(at(20)), ..open_call })));
-    store.write(Entry::Heartbeat { at: at(30) });
-    // Seen later than the last sign of life.
-    store.write(Entry::Input { seq: 1, at: at(40), input: "{}".into() });
-    wait_for(&told, store.write(Entry::Opened(Box::new(record(60)))));
-    let after = crash(dir.path());
-    let (store, recovered, _told) = open(after.path());
-    assert_eq!(recovered.alive_at, at(40));
-    store.close();
-    let cut = records(after.path()).remove(0);
-    assert_eq!((cut.talk_ms, cut.talking_since, cut.ended_at), (27_000, None, Some(at(40))));
-}
-
-#[test]
 fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _, told) = open(dir.path());
@@ -268,48 +195,6 @@ fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
     wait_for(&told, store.write(noted("", "1001", 103)));
     assert_eq!(records(after.path())[0], Record { notes: vec![theirs], ..finished(1) });
     store.close();
-}
-
-#[test]
-fn after_a_crash_the_queue_log_ends_what_was_begun() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut store, _, told) = open(dir.path());
-    let signs = |store: &mut Store, operator: &str, event| {
-        let (operator, data) = (Some(operator.into()), vec!["SIP/8001".into()]);
-        store.write(Entry::Event(QueueEvent { at: at(100_001), call: None, queue: None, operator, event, data }));
-    };
-    signs(&mut store, "1001", "AGENTLOGIN");
-    signs(&mut store, "1002", "AGENTLOGIN");
-    signs(&mut store, "1002", "AGENTLOGOFF");
-    let open_call = |record: Record| Record { ended_at: None, outcome: None, ..record };
-    store.write(Entry::Opened(Box::new(open_call(finished(100_000)))));
-    store.write(Entry::Opened(Box::new(Record {
-        connected_at: None,
-        lines: vec![waiting(100_010)],
-        ..open_call(finished(100_010))
-    })));
-    store.write(Entry::Heartbeat { at: at(100_030) });
-    let ticket = store.write(Entry::Opened(Box::new(record(100_020))));
-    wait_for(&told, ticket);
-    let after = crash(dir.path());
-    let again = |dir: &Path| {
-        let (store, ..) = Store::open(dir, at(100_100), Box::new(|_| ())).unwrap();
-        store.close();
-        printed(|out| assert!(write_queue_log(dir, Range::default(), out).unwrap() > 0))
-    };
-    let words = |line: &str| line.split('|').skip(2).collect::<Vec<_>>().join("|");
-    let told: Vec<String> = again(after.path()).lines().skip(4).map(words).collect();
-    assert_eq!(
-        told,
-        [
-            "citizen|1001|COMPLETECALLER|3|25|1",
-            "citizen|NONE|ABANDON|1|1|18",
-            "NONE|1001|AGENTLOGOFF|SIP/8001",
-            "NONE|NONE|QUEUESTART"
-        ]
-    );
-    let twice: Vec<String> = again(after.path()).lines().skip(8).map(words).collect();
-    assert_eq!(twice, ["NONE|NONE|QUEUESTART"], "nobody signs out twice");
 }
 
 #[test]

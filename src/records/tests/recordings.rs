@@ -61,3 +61,11 @@ fn what_is_complete_and_wav_still_is_found_and_what_a_kill_cut_apart_from_it() {
     assert_eq!(unfinished_recordings(dir.path(), since).unwrap(), [(cut.call_id, FILE.to_string())]);
     assert!(wav_recordings(dir.path(), at(1_000_000)).unwrap().is_empty());
 }
+
+#[test]
+fn what_was_not_to_be_recorded_is_no_fault() {
+    let with = |why: &str| Recording { why: Some(why.into()), ..Recording::default() };
+    for (why, is_fault) in [(NOT_NOTICED, false), (LEFT_OUTSIDE, false), ("no space left on device", true)] {
+        assert_eq!(with(why).fault(), is_fault.then_some(why));
+    }
+}

@@ -77,7 +77,7 @@ impl Endpoint {
             return;
         }
         self.respond(now, id, request.respond(200, None));
-        if !request.body.is_empty() && !self.legs.get(&leg).is_none_or(|leg| leg.released) {
+        if !request.body.is_empty() && !self.legs.get(&leg).is_none_or(|leg| leg.let_go) {
             self.tell(Event::Info { leg, body: Body { content_type, bytes: request.body } });
         }
     }
@@ -155,7 +155,7 @@ impl Endpoint {
         let seq = ack.headers.cseq().map_or(0, |cseq| cseq.seq);
         let Some(unacked) = leg.unacked.take_if(|unacked| unacked.seq == seq) else { return };
         let hanging = matches!(leg.state, State::Hanging);
-        if !leg.released {
+        if !leg.let_go {
             let described = description(&ack.headers, &ack.body).ok().flatten();
             let answer = described.filter(|_| unacked.offered).map(Body::sdp);
             if unacked.offered && answer.is_none() {
@@ -167,7 +167,7 @@ impl Endpoint {
         if hanging {
             self.send_bye(now, leg_id);
         }
-        self.refer_if_possible(now, leg_id);
+        self.release_if_possible(now, leg_id);
         self.schedule_leg(leg_id);
     }
 

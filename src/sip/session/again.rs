@@ -41,7 +41,7 @@ impl Endpoint {
 
     /// What was sent, and where, if it may be sent again.
     fn turn(&mut self, leg_id: LegId) -> Option<(Request, Flow, bool)> {
-        let leg = self.legs.get_mut(&leg_id).filter(|leg| !leg.released)?;
+        let leg = self.legs.get_mut(&leg_id).filter(|leg| !leg.let_go)?;
         let State::Calling(calling) = &mut leg.state else { return None };
         if calling.turns == MOST_TURNS || calling.cancel != Cancel::No {
             return None;
@@ -57,7 +57,7 @@ impl Endpoint {
         leg_id: LegId,
         response: &Response,
     ) -> bool {
-        let Some(leg) = self.legs.get(&leg_id).filter(|leg| !leg.released) else { return false };
+        let Some(leg) = self.legs.get(&leg_id).filter(|leg| !leg.let_go) else { return false };
         let State::Calling(calling) = &leg.state else { return false };
         let (request, flow, pinned, trunk) = (calling.request.clone(), calling.flow, calling.pinned, leg.trunk);
         let before = self.clients.get(&calling.transaction).map_or(0, |client| client.challenged);
@@ -146,7 +146,7 @@ impl Endpoint {
             client.challenged = challenged + 1;
         }
         if let Purpose::Refer(leg) = purpose {
-            self.refers_with(leg, seq);
+            self.releases_with(leg, seq);
         }
         if let Purpose::Reinvite(leg) | Purpose::Update(leg) = purpose
             && let Some(leg) = self.legs.get_mut(&leg)

@@ -12,9 +12,9 @@ use crate::sip::words::{Ended, Event, Refusal};
 impl Endpoint {
     /// Lets go of a leg, whatever its state.
     pub(in crate::sip) fn hangup(&mut self, now: Moment, leg_id: LegId, reason: Option<String>) {
-        self.stop_referring(leg_id);
+        self.stop_releasing(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        leg.released = true;
+        leg.let_go = true;
         leg.reason = reason;
         match &mut leg.state {
             State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(480)),
@@ -58,13 +58,13 @@ impl Endpoint {
     pub(in crate::sip) fn bye(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: &Request) {
         self.respond(now, id, request.respond(200, None));
         let Some(leg) = self.legs.get(&leg_id) else { return };
-        let released = leg.released;
+        let let_go = leg.let_go;
         match &leg.state {
             State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(487)),
             // Our own BYE crosses theirs: its transaction ends by itself.
             _ => self.forget_leg(now, leg_id),
         }
-        if !released {
+        if !let_go {
             self.tell_why(leg_id, &request.headers);
             self.tell(Event::Ended { leg: leg_id, why: Ended::Bye });
         }
@@ -74,7 +74,7 @@ impl Endpoint {
     /// request within the dialog got 408 or 481, or no answer at all (§12.2.1.2).
     pub(in crate::sip) fn give_up(&mut self, now: Moment, leg_id: LegId, why: Ended) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if !std::mem::replace(&mut leg.released, true) {
+        if !std::mem::replace(&mut leg.let_go, true) {
             leg.reason = match why {
                 Ended::NoAck => Some("SIP;cause=408;text=\"No ACK\"".into()),
                 Ended::NoAnswer => Some("SIP;cause=488;text=\"No answer in the ACK\"".into()),

@@ -150,7 +150,7 @@ impl Endpoint {
             408 if !self.rang(leg_id) && self.goes_by_another_flow(now, leg_id) => {}
             status if self.goes_another_way(now, leg_id, status, Some(response)) => {}
             status => {
-                if self.legs.get(&leg_id).is_some_and(|leg| !leg.released) {
+                if self.legs.get(&leg_id).is_some_and(|leg| !leg.let_go) {
                     self.tell_why(leg_id, &response.headers);
                 }
                 self.invite_failed(now, leg_id, status);
@@ -173,13 +173,13 @@ impl Endpoint {
         let news = tag.filter(|tag| calling.rings.len() < MAX_EARLY && !calling.rings.contains(tag));
         let rings_anew = news.is_some();
         calling.rings.extend(news);
-        let released = leg.released;
+        let let_go = leg.let_go;
         if rings_anew {
             self.touch_leg(leg_id);
         }
         let in_order = self.acknowledge(now, leg_id, response);
         self.cancel_if_possible(now, leg_id);
-        if released || !in_order {
+        if let_go || !in_order {
             return;
         }
         let body = body_of(response);
@@ -225,11 +225,12 @@ impl Endpoint {
         leg.state = State::Talking;
         leg.described.clone_from(&invite.body);
         leg.learn_methods(&response.headers);
-        let released = leg.released;
+        leg.dialled = invite.uri.sip().map(SipUri::number);
+        let let_go = leg.let_go;
         self.set_dialog(leg_id, dialog);
         self.take_timer(now, leg_id, &response.headers);
         self.send_ack(leg_id, id, seq);
-        if released {
+        if let_go {
             // A CANCEL that came too late: what was answered is ended, §9.1.
             return self.send_bye(now, leg_id);
         }
@@ -287,9 +288,9 @@ impl Endpoint {
     /// Refused, timed out or not sent: the leg is gone.
     pub(in crate::sip) fn invite_failed(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
-        let released = leg.released;
+        let let_go = leg.let_go;
         self.forget_leg(now, leg_id);
-        if !released {
+        if !let_go {
             self.tell(Event::Refused { leg: leg_id, status });
         }
     }

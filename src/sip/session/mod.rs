@@ -8,7 +8,7 @@ mod outward;
 pub(super) mod provisional;
 pub(super) mod reason;
 pub(super) mod refer;
-pub(super) mod referring;
+pub(super) mod releasing;
 pub(super) mod reoffer;
 pub(super) mod timer;
 
@@ -52,7 +52,7 @@ pub(super) struct Leg {
     /// The trunk that it came or went by.
     pub trunk: Option<TrunkNo>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
-    pub released: bool,
+    pub let_go: bool,
     /// To be sent as Reason in the BYE that waits for an ACK.
     pub reason: Option<String>,
     /// The ACKs of our INVITEs by transaction, sent again for each copy of a 2xx.
@@ -61,9 +61,12 @@ pub(super) struct Leg {
     pub described: Vec<u8>,
     /// They understand UPDATE.
     pub updates: bool,
-    /// They understand REFER and Replaces, or did not say what they understand.
+    /// They understand REFER, or did not say what they understand.
     pub takes_refer: bool,
+    /// They said that they understand Replaces.
     pub takes_replaces: bool,
+    /// The number in our INVITE.
+    pub dialled: Option<String>,
     /// How the session is refreshed, and the request of ours that does it.
     pub timer: Option<Timer>,
     pub refreshing: Option<TransactionId>,
@@ -196,13 +199,14 @@ impl Leg {
             flow_lost: false,
             seat: None,
             trunk: None,
-            released: false,
+            let_go: false,
             reason: None,
             acks: Vec::new(),
             described: Vec::new(),
             updates: false,
             takes_refer: true,
-            takes_replaces: true,
+            takes_replaces: false,
+            dialled: None,
             timer: None,
             refreshing: None,
             referred: false,
@@ -229,7 +233,7 @@ impl Leg {
         self.updates = allows("UPDATE");
         self.takes_refer = headers.get("Allow").is_none() || allows("REFER");
         // RFC 3891 §6.2: who knows it says so.
-        self.takes_replaces = headers.get("Supported").is_none() || supports(headers, "replaces");
+        self.takes_replaces = supports(headers, "replaces");
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -242,7 +246,7 @@ impl Leg {
         };
         let unacked = self.unacked.as_ref().map(|unacked| unacked.again.min(unacked.until));
         let reoffer = self.reoffer_at.as_ref().map(|(at, _)| *at);
-        let talks = matches!(self.state, State::Talking) && !self.released;
+        let talks = matches!(self.state, State::Talking) && !self.let_go;
         let timer = self.timer.filter(|_| talks).map(|timer| timer.due);
         progress.into_iter().chain(unacked).chain(reoffer).chain(self.forget_at).chain(timer).min()
     }

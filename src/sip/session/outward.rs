@@ -171,7 +171,7 @@ impl Endpoint {
         status: u16,
         response: Option<&Response>,
     ) -> bool {
-        let Some(leg) = self.legs.get_mut(&leg_id).filter(|leg| !leg.released) else { return false };
+        let Some(leg) = self.legs.get_mut(&leg_id).filter(|leg| !leg.let_go) else { return false };
         let State::Calling(calling) = &mut leg.state else { return false };
         let seq = calling.request.headers.cseq().map_or(1, |cseq| cseq.seq) + 1;
         let is_over = calling.cancel != Cancel::No;

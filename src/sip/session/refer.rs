@@ -67,7 +67,7 @@ impl Endpoint {
         if leg.seat.is_none() {
             return self.simply(now, id, request, 403);
         }
-        if leg.released || !matches!(leg.state, State::Talking) {
+        if leg.let_go || !matches!(leg.state, State::Talking) {
             return self.simply(now, id, request, 481);
         }
         if self.referrals.contains_key(&leg_id) {

@@ -33,7 +33,7 @@ impl Endpoint {
             return self.simply(now, id, &request, 491);
         }
         let busy = leg.their_reoffer.is_some() || leg.unacked.is_some() || !answered;
-        if leg.released || (busy && !plain) {
+        if leg.let_go || (busy && !plain) {
             let mut response = request.respond(500, None);
             response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
             self.respond(now, id, response);
@@ -121,7 +121,7 @@ impl Endpoint {
 
     pub(in crate::sip) fn reoffer(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if leg.released || !matches!(leg.state, State::Talking) {
+        if leg.let_go || !matches!(leg.state, State::Talking) {
             return;
         }
         // §14.1: one at a time; ours waits for what is open.
@@ -186,13 +186,13 @@ impl Endpoint {
                 dialog.refresh(&response.headers);
             }
             leg.described.clone_from(&request.body);
-            let released = leg.released;
+            let let_go = leg.let_go;
             let refreshes = leg.refreshing.take_if(|refreshing| *refreshing == id).is_some();
             self.send_ack(leg_id, id, seq);
             if refreshes {
                 return self.take_timer(now, leg_id, &response.headers);
             }
-            if !released {
+            if !let_go {
                 let content_type = response.headers.get("Content-Type").unwrap_or_default().to_string();
                 let body = (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() });
                 self.tell(Event::ReofferAnswered { leg: leg_id, result: Ok(body) });
@@ -205,14 +205,14 @@ impl Endpoint {
         }
         match response.status {
             408 | 481 => self.lost(now, leg_id),
-            491 if !leg.released => {
+            491 if !leg.let_go => {
                 // §14.1: whoever made the Call-ID waits 2.1–4 s, the other 0–2 s, in steps of 10 ms.
                 let ours = leg_id.0.is_multiple_of(2);
                 let steps = if ours { self.rng.random_range(210..=400) } else { self.rng.random_range(0..=200) };
                 leg.reoffer_at = Some((now + Duration::from_millis(10 * steps), request.body));
                 self.schedule_leg(leg_id);
             }
-            status if !leg.released => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),
+            status if !leg.let_go => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),
             _ => {}
         }
     }

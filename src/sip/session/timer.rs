@@ -121,7 +121,7 @@ impl Endpoint {
 
     pub(in crate::sip) fn timer_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if leg.released || !matches!(leg.state, State::Talking) {
+        if leg.let_go || !matches!(leg.state, State::Talking) {
             return;
         }
         let Some(timer) = leg.timer.as_mut().filter(|timer| timer.due <= now) else { return };

@@ -10,6 +10,7 @@ pub(in crate::sip) mod locating;
 pub mod numbers;
 mod parting;
 mod registering;
+mod vouching;
 pub mod words;
 
 use std::net::{IpAddr, SocketAddr};

@@ -91,6 +91,11 @@ impl Numbering {
         self.write(number, self.callers)
     }
 
+    /// Whether two of them are one number, however each is written.
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        self.write(one, Form::Plus) == self.write(other, Form::Plus)
+    }
+
     fn write(&self, number: &str, form: Form) -> String {
         let country = &self.country;
         match (self.read(number), form) {

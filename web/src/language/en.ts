@@ -753,7 +753,7 @@ export const en: Dictionary = {
       left_to: "Operator left the caller to them",
       release_asked: "Carrier asked to connect both without us",
       released: "Released: both talk without us",
-      not_released: "Not released: both talk on through us",
+      not_released: "Line not released",
       handed_off: "Emergency",
       supervised: "Supervisor",
       lost: "Operator's phone lost",
@@ -775,7 +775,13 @@ export const en: Dictionary = {
       unconfirmed: "not confirmed",
       withdrawn: "taken back",
       restarted: "cut by a restart",
-      not_known: "not supported there",
+    },
+    notReleased: {
+      refused: "the carrier refused",
+      no_answer: "the carrier did not say what became of it",
+      not_known: "one of them does not support it",
+      untrusted: "the far end's address is not known to be its carrier's",
+      one_encrypted: "one side is encrypted, the other is not",
     },
     offer: {
       answered: "answered",

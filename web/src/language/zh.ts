@@ -715,7 +715,7 @@ export const zh = {
       left_to: "话务员退出，市民留给对方",
       release_asked: "请运营商直接连通双方",
       released: "线路已释放，双方直接通话",
-      not_released: "线路未释放，仍经本系统通话",
+      not_released: "线路未释放",
       handed_off: "一键转紧急",
       supervised: "班长",
       lost: "话务员电话中断",
@@ -737,7 +737,13 @@ export const zh = {
       unconfirmed: "未确认受理",
       withdrawn: "话务员取消",
       restarted: "系统重启中断",
-      not_known: "对方不支持",
+    } as Record<string, string>,
+    notReleased: {
+      refused: "运营商拒绝",
+      no_answer: "运营商没有告知结果",
+      not_known: "有一方不支持",
+      untrusted: "对方给出的地址不属于其运营商",
+      one_encrypted: "一方加密，另一方未加密",
     } as Record<string, string>,
     offer: {
       answered: "接听",

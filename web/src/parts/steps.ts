@@ -30,6 +30,8 @@ export function detail(step: Step, names: Names): string {
     step.ms !== undefined && clock(step.ms),
     step.score !== undefined && String(step.score),
     step.by && open(t.endedBy, step.by),
+    step.why && open(t.notReleased, step.why),
+    step.sip_status !== undefined && `SIP ${step.sip_status}`,
   ];
   return parts.filter(Boolean).join(" · ");
 }

@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::{State, TransactionId};
+use super::{Leg, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::{Endpoint, Owner, Purpose, dialog_key};
 use crate::sip::message::uri::escape_value;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::stateless::Origin;
-use crate::sip::words::{Event, ReferNews};
+use crate::sip::words::{Event, ReleaseNews};
 
 /// What becomes of a REFER that was taken is told within this: a phone that talks already need not ring.
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Characters of what they say that are logged.
 const LONGEST_SAID: usize = 80;
+/// One of the legs is no talk any more.
+const GONE: ReleaseNews = ReleaseNews::Refused { status: 481 };
 
 /// A REFER of ours, by its leg; it outlives the leg's dialog, RFC 6665 §4.5.1.
-pub(in crate::sip) struct Referring {
+pub(in crate::sip) struct Releasing {
     phase: Phase,
     /// The number of the REFER: the `id` in the Event of its NOTIFYs, where they have one, §2.4.6.
     seq: u32,
@@ -44,44 +45,47 @@ enum Phase {
 }
 
 impl Endpoint {
-    pub(in crate::sip) fn send_on(&mut self, now: Moment, leg_id: LegId, to: LegId) {
-        match self.can_be_sent_on(leg_id, to) {
-            Err(news) => self.tell(Event::Referral { leg: leg_id, news }),
-            Ok(referring) => {
-                self.referring.insert(leg_id, referring);
-                self.refer_if_possible(now, leg_id);
+    pub(in crate::sip) fn release(&mut self, now: Moment, leg_id: LegId, to: LegId) {
+        match self.can_be_released(leg_id, to) {
+            Err(news) => self.tell(Event::Release { leg: leg_id, news }),
+            Ok(releasing) => {
+                self.releasing.insert(leg_id, releasing);
+                self.release_if_possible(now, leg_id);
             }
         }
     }
 
-    fn can_be_sent_on(&self, leg_id: LegId, to: LegId) -> Result<Referring, ReferNews> {
+    fn can_be_released(&self, leg_id: LegId, to: LegId) -> Result<Releasing, ReleaseNews> {
         let talks = |id: LegId| {
-            let leg = self.legs.get(&id).filter(|leg| matches!(leg.state, State::Talking) && !leg.released)?;
+            let leg = self.legs.get(&id).filter(|leg| matches!(leg.state, State::Talking) && !leg.let_go)?;
             Some((leg, leg.dialog.as_ref()?))
         };
-        let is_new = leg_id != to && !self.referring.contains_key(&leg_id);
+        let is_new = leg_id != to && !self.releasing.contains_key(&leg_id);
         let (Some((leg, dialog)), Some((other, _)), true) = (talks(leg_id), talks(to), is_new) else {
-            return Err(ReferNews::Refused { status: 481 });
+            return Err(GONE);
         };
-        if !leg.takes_refer || !other.takes_replaces {
-            return Err(ReferNews::NotKnown);
+        // RFC 5589 §7.3: one has to ask for it, the other to take it. Who only drops the header rings the number anew.
+        if !leg.takes_refer || !leg.takes_replaces || !other.takes_replaces {
+            return Err(ReleaseNews::NotKnown);
         }
         let remote_tag = dialog.remote_tag().map(Into::into);
         let dialog = dialog_key(&dialog.call_id, dialog.local_tag());
-        Ok(Referring { phase: Phase::Held { to }, seq: 0, dialog, remote_tag })
+        Ok(Releasing { phase: Phase::Held { to }, seq: 0, dialog, remote_tag })
     }
 
     /// Nothing is asked of whoever may not know yet that we answered.
-    pub(in crate::sip) fn refer_if_possible(&mut self, now: Moment, leg_id: LegId) {
-        let Some(Phase::Held { to }) = self.referring.get(&leg_id).map(|referring| referring.phase) else { return };
-        let target = self.legs.get(&to).and_then(|leg| leg.dialog.as_ref()).and_then(in_place_of_us);
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if !matches!(leg.state, State::Talking) || leg.unacked.is_some() {
+    pub(in crate::sip) fn release_if_possible(&mut self, now: Moment, leg_id: LegId) {
+        let Some(Phase::Held { to }) = self.releasing.get(&leg_id).map(|releasing| releasing.phase) else { return };
+        let waits = |leg: &Leg| !matches!(leg.state, State::Talking) || leg.unacked.is_some();
+        if self.legs.get(&leg_id).is_none_or(waits) {
             return;
         }
-        let (Some(target), Some(dialog)) = (target, leg.dialog.as_mut()) else {
-            return self.referral_over(leg_id, ReferNews::Refused { status: 481 });
+        let target = match self.in_place_of_us(to) {
+            Ok(target) => target,
+            Err(news) => return self.release_over(leg_id, news),
         };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.release_over(leg_id, GONE) };
         dialog.local_seq += 1;
         let seq = dialog.local_seq;
         let mut request = dialog.request(Method::REFER, seq);
@@ -90,32 +94,50 @@ impl Endpoint {
         request.headers.push("Refer-To", NameAddr::sip(target).to_string());
         // RFC 3892: who sends them.
         request.headers.push("Referred-By", NameAddr::new(dialog.local.uri.clone()).to_string());
-        if let Some(referring) = self.referring.get_mut(&leg_id) {
-            (referring.phase, referring.seq) = (Phase::Asked, seq);
+        if let Some(releasing) = self.releasing.get_mut(&leg_id) {
+            (releasing.phase, releasing.seq) = (Phase::Asked, seq);
         }
         if self.send_proved(now, request, flow, trunk, Purpose::Refer(leg_id)).is_none() {
-            self.referral_over(leg_id, ReferNews::Silent);
+            self.release_over(leg_id, ReleaseNews::Silent);
         }
     }
 
+    /// Where whom we talk with on this leg is asked to talk with somebody else in our place. Its tags are as they have
+    /// them, RFC 3891 §3: to-tag is theirs, from-tag ours.
+    fn in_place_of_us(&self, leg_id: LegId) -> Result<SipUri, ReleaseNews> {
+        let leg = self.legs.get(&leg_id).ok_or(GONE)?;
+        let dialog = leg.dialog.as_ref().ok_or(GONE)?;
+        let (Uri::Sip(target), Some(theirs)) = (&dialog.target, dialog.remote_tag()) else { return Err(GONE) };
+        let standing = leg.trunk.and_then(|trunk| self.trunks.get(trunk));
+        let Some(target) = standing.and_then(|of| of.vouches_for(target, leg.dialled.as_deref())) else {
+            let (trunk, contact) = (standing.map(|of| of.trunk.id.as_str()), shortened(&target.to_string()));
+            info!(leg = %leg_id, trunk, ?contact, "who answered names an address that is not known to be this trunk's");
+            return Err(ReleaseNews::Untrusted);
+        };
+        let ours = dialog.local_tag();
+        let replaces = escape_value(&format!("{};to-tag={theirs};from-tag={ours}", dialog.call_id));
+        // Whoever does not know it refuses then, and does not ring anew.
+        Ok(SipUri { headers: Some(format!("Replaces={replaces}&Require=replaces")), ..target })
+    }
+
     /// It was challenged, and is sent once more with this number.
-    pub(super) fn refers_with(&mut self, leg_id: LegId, seq: u32) {
-        if let Some(referring) = self.referring.get_mut(&leg_id) {
-            referring.seq = seq;
+    pub(super) fn releases_with(&mut self, leg_id: LegId, seq: u32) {
+        if let Some(releasing) = self.releasing.get_mut(&leg_id) {
+            releasing.seq = seq;
         }
     }
 
     pub(in crate::sip) fn refer_answered(&mut self, now: Moment, leg_id: LegId, response: &Response) {
-        let phase = self.referring.get(&leg_id).map(|referring| referring.phase);
+        let phase = self.releasing.get(&leg_id).map(|releasing| releasing.phase);
         let Some(Phase::Asked | Phase::Taken) = phase else { return };
         let unsubscribed = || response.headers.get("Refer-Sub").is_some_and(is_false);
         match response.status {
-            200..300 if phase == Some(Phase::Asked) && unsubscribed() => self.referral_over(leg_id, ReferNews::Untold),
+            200..300 if phase == Some(Phase::Asked) && unsubscribed() => self.release_over(leg_id, ReleaseNews::Untold),
             200..300 => self.taken(now, leg_id),
             status => {
-                let news = ReferNews::Refused { status };
+                let news = ReleaseNews::Refused { status };
                 log(leg_id, news, Some(&format!("{status} {}", response.reason)));
-                self.referral_over(leg_id, news);
+                self.release_over(leg_id, news);
                 // RFC 3261 §12.2.1.2: nobody is there any more.
                 if matches!(status, 408 | 481) {
                     self.lost(now, leg_id);
@@ -126,16 +148,17 @@ impl Endpoint {
 
     /// Nobody answered. Whoever tells of it has it all the same.
     pub(in crate::sip) fn refer_unanswered(&mut self, leg_id: LegId) {
-        if self.referring.get(&leg_id).is_some_and(|referring| referring.phase == Phase::Asked) {
-            self.referral_over(leg_id, ReferNews::Silent);
+        if self.releasing.get(&leg_id).is_some_and(|releasing| releasing.phase == Phase::Asked) {
+            self.release_over(leg_id, ReleaseNews::Silent);
         }
     }
 
     /// What becomes of it will be told.
     fn taken(&mut self, now: Moment, leg_id: LegId) {
-        let Some(referring) = self.referring.get_mut(&leg_id).filter(|of| of.phase == Phase::Asked) else { return };
-        referring.phase = Phase::Taken;
-        self.agenda.set(Owner::Referring(leg_id), Some(now + TOLD_WITHIN));
+        let Some(releasing) = self.releasing.get_mut(&leg_id).filter(|of| of.phase == Phase::Asked) else { return };
+        releasing.phase = Phase::Taken;
+        self.agenda.set(Owner::Releasing(leg_id), Some(now + TOLD_WITHIN));
+        self.tell(Event::Release { leg: leg_id, news: ReleaseNews::Taken });
     }
 
     /// NOTIFY of what became of it, §2.4.4; of what nobody asked for: 489, of a REFER that is none of ours: 481.
@@ -145,9 +168,9 @@ impl Endpoint {
             return self.simply(now, id, request, 489);
         }
         let its_id = event.find_map(|param| param.strip_prefix("id="));
-        let is_of = |of: &&Referring| its_id.is_none_or(|id| id.parse() == Ok(of.seq));
-        let referring = self.referring.get(&leg_id).filter(is_of).map(|referring| referring.phase);
-        let Some(phase @ (Phase::Asked | Phase::Taken | Phase::Told)) = referring else {
+        let is_of = |of: &&Releasing| its_id.is_none_or(|id| id.parse() == Ok(of.seq));
+        let releasing = self.releasing.get(&leg_id).filter(is_of).map(|releasing| releasing.phase);
+        let Some(phase @ (Phase::Asked | Phase::Taken | Phase::Told)) = releasing else {
             return self.simply(now, id, request, 481);
         };
         self.simply(now, id, request, 200);
@@ -155,36 +178,36 @@ impl Endpoint {
         let is_last = state.split(';').next().is_some_and(|state| state.trim().eq_ignore_ascii_case("terminated"));
         if phase == Phase::Told {
             if is_last {
-                self.stop_referring(leg_id);
+                self.stop_releasing(leg_id);
             }
             return;
         }
         let said = status_line(request);
         let news = match said.map(|(status, _)| status) {
-            Some(200..300) => ReferNews::Done,
-            Some(status @ 300..) => ReferNews::Refused { status },
-            _ if is_last => ReferNews::Silent,
+            Some(200..300) => ReleaseNews::Done,
+            Some(status @ 300..) => ReleaseNews::Refused { status },
+            _ if is_last => ReleaseNews::Silent,
             _ => return self.taken(now, leg_id),
         };
         log(leg_id, news, said.map(|(_, line)| line));
         match is_last {
-            true => self.referral_over(leg_id, news),
+            true => self.release_over(leg_id, news),
             false => {
-                if let Some(referring) = self.referring.get_mut(&leg_id) {
-                    referring.phase = Phase::Told;
+                if let Some(releasing) = self.releasing.get_mut(&leg_id) {
+                    releasing.phase = Phase::Told;
                 }
-                self.agenda.set(Owner::Referring(leg_id), Some(now + TOLD_WITHIN));
-                self.tell(Event::Referral { leg: leg_id, news });
+                self.agenda.set(Owner::Releasing(leg_id), Some(now + TOLD_WITHIN));
+                self.tell(Event::Release { leg: leg_id, news });
             }
         }
     }
 
     /// The leg of whose dialog a request is that asked us nothing but to be told: the talk may be over.
-    pub(in crate::sip) fn referred_in(&self, request: &Request) -> Option<LegId> {
+    pub(in crate::sip) fn released_in(&self, request: &Request) -> Option<LegId> {
         let (to, from) = (request.headers.to_tag()?, request.headers.from_tag());
         let leg = *self.dialogs.get(&dialog_key(request.headers.call_id().ok()?, &to))?;
-        let referring = self.referring.get(&leg)?;
-        (referring.remote_tag.as_deref() == from.as_deref()).then_some(leg)
+        let releasing = self.releasing.get(&leg)?;
+        (releasing.remote_tag.as_deref() == from.as_deref()).then_some(leg)
     }
 
     /// They hung up, and say then what became of it.
@@ -195,51 +218,41 @@ impl Endpoint {
         key: String,
         request: &Request,
     ) {
-        let Some(leg) = self.referred_in(request) else { return };
+        let Some(leg) = self.released_in(request) else { return };
         let Some(id) = self.open_server(origin, key, request, true) else { return };
         self.notified(now, leg, id, request);
     }
 
     /// Nobody said within the time what became of it, or ended the subscription when it was known.
-    pub(in crate::sip) fn referring_due(&mut self, leg_id: LegId) {
-        match self.referring.get(&leg_id).map(|referring| referring.phase) {
-            Some(Phase::Told) => self.stop_referring(leg_id),
-            Some(_) => self.referral_over(leg_id, ReferNews::Silent),
+    pub(in crate::sip) fn release_due(&mut self, leg_id: LegId) {
+        match self.releasing.get(&leg_id).map(|releasing| releasing.phase) {
+            Some(Phase::Told) => self.stop_releasing(leg_id),
+            Some(_) => self.release_over(leg_id, ReleaseNews::Silent),
             None => {}
         }
     }
 
-    fn referral_over(&mut self, leg_id: LegId, news: ReferNews) {
-        self.stop_referring(leg_id);
-        self.tell(Event::Referral { leg: leg_id, news });
+    fn release_over(&mut self, leg_id: LegId, news: ReleaseNews) {
+        self.stop_releasing(leg_id);
+        self.tell(Event::Release { leg: leg_id, news });
     }
 
     /// What is said of it from here on is nobody's.
-    pub(in crate::sip) fn stop_referring(&mut self, leg_id: LegId) {
-        let Some(referring) = self.referring.remove(&leg_id) else { return };
-        self.agenda.set(Owner::Referring(leg_id), None);
+    pub(in crate::sip) fn stop_releasing(&mut self, leg_id: LegId) {
+        let Some(releasing) = self.releasing.remove(&leg_id) else { return };
+        self.agenda.set(Owner::Releasing(leg_id), None);
         if !self.legs.contains_key(&leg_id) {
-            self.dialogs.remove(&referring.dialog);
+            self.dialogs.remove(&releasing.dialog);
         }
     }
 
     /// The leg is gone. `true`: what becomes of its REFER may still be told in its dialog.
-    pub(in crate::sip) fn is_referring_on(&mut self, leg_id: LegId) -> bool {
-        if matches!(self.referring.get(&leg_id), Some(Referring { phase: Phase::Held { .. }, .. })) {
-            self.stop_referring(leg_id);
+    pub(in crate::sip) fn is_releasing_on(&mut self, leg_id: LegId) -> bool {
+        if matches!(self.releasing.get(&leg_id), Some(Releasing { phase: Phase::Held { .. }, .. })) {
+            self.stop_releasing(leg_id);
         }
-        self.referring.contains_key(&leg_id)
+        self.releasing.contains_key(&leg_id)
     }
-}
-
-/// Where whom we talk with in this dialog is asked to talk with somebody else in its place. Its tags are as they have
-/// them, RFC 3891 §3: to-tag is theirs, from-tag ours.
-fn in_place_of_us(dialog: &Dialog) -> Option<SipUri> {
-    let Uri::Sip(target) = dialog.target.clone() else { return None };
-    let (theirs, ours) = (dialog.remote_tag()?, dialog.local_tag());
-    let replaces = escape_value(&format!("{};to-tag={theirs};from-tag={ours}", dialog.call_id));
-    // Whoever does not know it refuses then, and does not ring anew.
-    Some(SipUri { headers: Some(format!("Replaces={replaces}&Require=replaces")), ..target })
 }
 
 /// Status and first line of a fragment of SIP, RFC 3420.
@@ -254,11 +267,15 @@ pub(in crate::sip) fn status_line(request: &Request) -> Option<(u16, &str)> {
 }
 
 /// What a carrier says that does not do it is its own business; whoever pays for two channels wants to know.
-fn log(leg: LegId, news: ReferNews, said: Option<&str>) {
-    if news != ReferNews::Done {
-        let said = said.map(|said| said.chars().take(LONGEST_SAID).collect::<String>());
+fn log(leg: LegId, news: ReleaseNews, said: Option<&str>) {
+    if news != ReleaseNews::Done {
+        let said = said.map(shortened);
         info!(%leg, ?said, "a REFER of ours came to nothing");
     }
+}
+
+fn shortened(said: &str) -> String {
+    said.chars().take(LONGEST_SAID).collect()
 }
 
 fn is_false(text: &str) -> bool {
