@@ -2,11 +2,12 @@
 //! back. Pure.
 //!
 //! The leg's side speaks G.711 and the numbers of [`AT_LEG`]; sequence and source stay those of whoever sends, so that
-//! the leg sees what was lost. Opus is decoded and encoded at 8 kHz: the codec itself resamples. Whatever stands in the
+//! the leg sees what was lost. Its sound is at 8 kHz: the encoder itself resamples. Whatever stands in the
 //! parameters of RFC 7587 §6.1 is understood; what is sent is mono, in packets of 20 ms with in-band FEC.
 
-use opus_pure::{Application, OpusDecoder, OpusEncoder};
+use opus_pure::{Application, OpusEncoder};
 
+use super::decoder::Decoder;
 use crate::media::g711::{self, FRAME};
 use crate::media::in_order::InOrder;
 use crate::media::negotiation::static_type;
@@ -73,9 +74,9 @@ impl Spoken {
 /// RFC 7587 §4.1, whatever is played at.
 pub const OPUS_RATE: u32 = 48_000;
 /// Ticks of Opus for one of G.711, RFC 7587 §4.1.
-const RATIO: u32 = 6;
+pub(super) const RATIO: u32 = 6;
 /// The longest packet of Opus, 120 ms, at 8 kHz.
-const LONGEST: usize = 960;
+pub(super) const LONGEST: usize = 960;
 /// Packets in a row that are made up for; a longer gap is silence.
 const MOST_CONCEALED: u16 = 5;
 /// Packets that come so late began anew.
@@ -103,7 +104,7 @@ pub struct Conversion {
     spoken: Spoken,
     /// Of G.711, that the leg speaks.
     law: Codec,
-    decoder: OpusDecoder,
+    decoder: Decoder,
     encoder: OpusEncoder,
     /// What is decoded is put in order first. `None`: it passes as it comes.
     order: Option<InOrder<(Kind, Head)>>,
@@ -183,7 +184,7 @@ struct Press {
 impl Conversion {
     /// `None`: Opus cannot be had.
     pub fn new(spoken: Spoken, law: Codec) -> Option<Self> {
-        let decoder = OpusDecoder::new(8_000, 1).ok()?;
+        let decoder = Decoder::new()?;
         let mut encoder = OpusEncoder::new(8_000, 1, Application::Voip).ok()?;
         (encoder.bitrate_bps, encoder.complexity) = (spoken.bitrate(), COMPLEXITY);
         (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
@@ -286,7 +287,7 @@ impl Conversion {
         let fresh = !is_keys && std::mem::replace(&mut self.inward.passed, kind == Kind::Opus);
         if kind == Kind::G711 {
             if fresh {
-                let _ = self.decoder.reset_state();
+                self.decoder.reset();
             } else if (1..=MOST_CONCEALED).contains(&gap) {
                 self.conceal(head, payload, gap, send);
             }
@@ -305,7 +306,7 @@ impl Conversion {
         if payload.is_empty() {
             return;
         }
-        let Ok(length) = self.decoder.decode_s16(payload, LONGEST, &mut samples) else { return };
+        let Some(length) = self.decoder.decode(payload, &mut samples) else { return };
         self.inward.length = length;
         let timestamp = self.inward.clock.slow(head.timestamp);
         let mut encoded = [0; LONGEST];
@@ -318,11 +319,8 @@ impl Conversion {
         let length = self.inward.length.clamp(FRAME / 4, LONGEST);
         for before in (1..=gap).rev() {
             let mut samples = [0; LONGEST];
-            let decoded = match before {
-                1 => self.decoder.decode_fec_s16(payload, length, &mut samples),
-                _ => self.decoder.decode_s16(&[], length, &mut samples),
-            };
-            let Ok(length) = decoded else { return };
+            let next = (before == 1).then_some(payload);
+            let Some(length) = self.decoder.conceal(length, next, &mut samples) else { return };
             let mut encoded = [0; LONGEST];
             encode(self.law, &samples[..length], &mut encoded);
             let back = u32::from(before) * length as u32 * RATIO;

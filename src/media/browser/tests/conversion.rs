@@ -3,7 +3,7 @@
 
 use std::f64::consts::TAU;
 
-use opus_pure::{Application, OpusEncoder};
+use opus_pure::{Application, Bandwidth, OpusEncoder};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -109,6 +109,44 @@ fn what_is_made_up_and_what_comes_behind_it_is_as_loud_as_what_was_lost() {
         let quieter = |(whole, heard)| level(whole) - level(heard);
         let quieter: Vec<f64> = whole.chunks(160).zip(heard.chunks(160)).map(quieter).collect();
         assert!(quieter.iter().all(|db| *db < 8.0), "told of {loss} %: {quieter:.0?} dB");
+    }
+}
+
+/// In each of the codec's modes (RFC 6716 §3.1), and in each as high as it carries sound.
+#[test]
+fn what_is_too_high_for_a_telephone_is_not_heard_and_what_is_not_is_as_loud_as_it_was() {
+    let modes: [(&str, Application, Option<Bandwidth>, std::ops::Range<u8>, &[u32]); 3] = [
+        ("SILK", Application::Voip, Some(Bandwidth::Wideband), 0..12, &[5_200, 7_000]),
+        ("hybrid", Application::Voip, Some(Bandwidth::Fullband), 12..16, &[5_200, 9_100, 13_300]),
+        ("CELT", Application::RestrictedLowDelay, None, 16..32, &[5_200, 9_100, 13_300]),
+    ];
+    for (mode, application, bandwidth, configurations, too_high) in modes {
+        let level = |hertz: u32| {
+            let mut encoder = OpusEncoder::new(48_000, 1, application).unwrap();
+            (encoder.bitrate_bps, encoder.force_bandwidth) = (if mode == "CELT" { 64_000 } else { 16_000 }, bandwidth);
+            let (mut conversion, mut samples) = (conversion(OPUS), Vec::new());
+            for number in 0..25_u32 {
+                let wave = |n: u32| (f64::from((number * 960 + n) * hertz % 48_000) / 48_000.0 * TAU).sin();
+                let sound: Vec<i16> = (0..960).map(|n| (wave(n) * 8_192.0) as i16).collect();
+                let mut packet = [0; 1_000];
+                let length = encoder.encode_s16(&sound, 960, &mut packet).unwrap();
+                assert!(configurations.contains(&(packet[0] >> 3)), "{mode}: {}", packet[0] >> 3);
+                let place = head(111, number as u16, number * 960);
+                conversion.inward(place, &packet[..length], false, &mut |_, payload| {
+                    samples.extend(payload.iter().map(|byte| from_law(8, *byte)));
+                });
+            }
+            // The encoder needs some packets to find its levels.
+            let heard = &samples[10 * 160..];
+            let power = heard.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / heard.len() as f64;
+            10.0 * (2.0 * power / 8_192_f64.powi(2)).log10()
+        };
+        for hertz in [1_000, 3_400] {
+            assert!(level(hertz).abs() < 0.5, "{mode}: {hertz} Hz at {:.1} dB", level(hertz));
+        }
+        for hertz in too_high {
+            assert!(level(*hertz) < -40.0, "{mode}: {hertz} Hz is heard at {:.1} dB", level(*hertz));
+        }
     }
 }
 
