@@ -219,7 +219,7 @@ impl Leg {
         if !(is_opus || is_plain && what(agreement, number).is_some()) {
             return Heard::Nothing;
         }
-        match source.judge(now, from, header.ssrc, header.sequence_number) {
+        match source.judge(now, from, header.ssrc, header.sequence_number, self.sealed.is_some()) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper; whoever was named must still come in.
             Verdict::Locked if source.is_certain() => self.ground.rtp.connect(from),
@@ -422,6 +422,10 @@ impl Leg {
         if self.report_at <= now {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
+        }
+        // Its phone may go on from elsewhere.
+        if self.source.as_mut().is_some_and(|source| source.falls_silent(now)) {
+            self.ground.rtp.disconnect();
         }
         let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
         let dead = self.silence.dies(now, expects);
