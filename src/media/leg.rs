@@ -458,9 +458,7 @@ impl Leg {
     /// Says goodbye; the figures of what was received, and the port that is free.
     pub fn close(mut self, now: Moment) -> (Option<Quality>, Option<u16>) {
         self.report(now, true);
-        let far = self.far.figures();
-        let quality = self.reception.quality().map(|quality| Quality { far, ..quality });
-        (quality, self.ground.port)
+        (self.reception.quality(self.far.figures()), self.ground.port)
     }
 
     fn send(&mut self, packet: &[u8]) {
