@@ -113,10 +113,14 @@ fn what_is_made_up_and_what_comes_behind_it_is_as_loud_as_what_was_lost() {
     }
 }
 
+/// A mode of the codec: its name, how an encoder is brought to it, its numbers in a packet's first byte, and what tones are
+/// too high there.
+type Mode = (&'static str, Application, Option<Bandwidth>, std::ops::Range<u8>, &'static [u32]);
+
 /// In each of the codec's modes (RFC 6716 §3.1), and in each as high as it carries sound.
 #[test]
 fn what_is_too_high_for_a_telephone_is_not_heard_and_what_is_not_is_as_loud_as_it_was() {
-    let modes: [(&str, Application, Option<Bandwidth>, std::ops::Range<u8>, &[u32]); 3] = [
+    let modes: [Mode; 3] = [
         ("SILK", Application::Voip, Some(Bandwidth::Wideband), 0..12, &[5_200, 7_000]),
         ("hybrid", Application::Voip, Some(Bandwidth::Fullband), 12..16, &[5_200, 9_100, 13_300]),
         ("CELT", Application::RestrictedLowDelay, None, 16..32, &[5_200, 9_100, 13_300]),
