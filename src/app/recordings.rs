@@ -296,7 +296,6 @@ pub struct RecordingArgs {
 
 /// Copies a recording out in the clear, and who did is written down before.
 pub fn recording(config: &Path, data: &Path, args: &RecordingArgs) -> Result<ExitCode, String> {
-    const STEP: usize = 1 << 20;
     let call = CallId::parse(&args.call).ok_or_else(|| format!("{} is no call id", args.call))?;
     let record = read_call(data, call).map_err(|error| error.to_string())?;
     let recording = record.ok_or("there is no such call")?.recording.ok_or("this call was not recorded")?;
@@ -313,23 +312,60 @@ pub fn recording(config: &Path, data: &Path, args: &RecordingArgs) -> Result<Exi
     let reader = Reader::open(&path, &place.keys).map_err(|why| format!("{}: {why}", path.display()))?;
     let access = Access::open(data).map_err(|fault| fault.to_string())?;
     auditing::write(&access, &format!("hotline recording {call}"), "200")?;
-    let mut out: Box<dyn Write> = match &args.output {
+    copy_out(&reader, args.output.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nothing is written, nor a file made or emptied, unless all of it can be read.
+fn copy_out(reader: &Reader, output: Option<&Path>) -> Result<(), String> {
+    const STEP: usize = 1 << 20;
+    // It may grow meanwhile.
+    let length = reader.length();
+    let each_piece = |take: &mut dyn FnMut(&[u8]) -> Result<(), String>| {
+        let mut at = 0;
+        while at < length {
+            let bytes = reader.read(at, STEP.min((length - at) as usize)).map_err(|why| why.to_string())?;
+            at += bytes.len() as u64;
+            take(&bytes)?;
+        }
+        Ok::<(), String>(())
+    };
+    each_piece(&mut |_| Ok(()))?;
+    let mut out: Box<dyn Write> = match output {
         Some(path) => Box::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?),
         None => Box::new(io::stdout()),
     };
-    let mut at = 0;
-    while at < reader.length() {
-        let bytes = reader.read(at, STEP).map_err(|why| why.to_string())?;
-        at += bytes.len() as u64;
-        out.write_all(&bytes).map_err(|error| error.to_string())?;
-    }
-    out.flush().map_err(|error| error.to_string())?;
-    Ok(ExitCode::SUCCESS)
+    each_piece(&mut |bytes| out.write_all(bytes).map_err(|error| error.to_string()))?;
+    out.flush().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tape::{Keys, Tape};
+
+    #[test]
+    fn of_what_was_changed_nothing_is_copied_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let [key, tape, copy] = ["key", "1.wav", "copy.wav"].map(|name| folder.path().join(name));
+        std::fs::write(&key, "a5".repeat(32)).unwrap();
+        let keys = Keys::read(&key).unwrap();
+        // More than is read at once.
+        let mut recorded = Tape::create(&tape, 2, &keys).unwrap();
+        (0..150).for_each(|_| recorded.append(&[0x55; 16_000]).unwrap());
+        recorded.finish().unwrap();
+        copy_out(&Reader::open(&tape, &keys).unwrap(), Some(&copy)).unwrap();
+        let whole = std::fs::read(&copy).unwrap();
+        assert_eq!(whole.len(), 58 + 150 * 16_000);
+        let mut bytes = std::fs::read(&tape).unwrap();
+        bytes[1_500_000] ^= 1;
+        std::fs::write(&tape, bytes).unwrap();
+        let changed = Reader::open(&tape, &keys).unwrap();
+        assert!(copy_out(&changed, Some(&copy)).is_err());
+        assert!(std::fs::read(&copy).unwrap() == whole, "what was there stays");
+        std::fs::remove_file(&copy).unwrap();
+        assert!(copy_out(&changed, Some(&copy)).is_err() && !copy.exists());
+    }
 
     #[test]
     fn what_is_too_old_is_deleted_and_nothing_else() {

@@ -219,7 +219,7 @@ impl Leg {
         if !(is_opus || is_plain && what(agreement, number).is_some()) {
             return Heard::Nothing;
         }
-        match source.judge(now, from, header.ssrc, header.sequence_number) {
+        match source.judge(now, from, header.ssrc, header.sequence_number, self.sealed.is_some()) {
             Verdict::Stranger => return Heard::Nothing,
             // From now on the kernel keeps strangers out, and sending is cheaper; whoever was named must still come in.
             Verdict::Locked if source.is_certain() => self.ground.rtp.connect(from),
@@ -423,6 +423,10 @@ impl Leg {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }
+        // Its phone may go on from elsewhere.
+        if self.source.as_mut().is_some_and(|source| source.falls_silent(now)) {
+            self.ground.rtp.disconnect();
+        }
         let expects = self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both);
         let dead = self.silence.dies(now, expects);
         let in_talk = expects && answered && self.joined.is_some();
@@ -454,9 +458,7 @@ impl Leg {
     /// Says goodbye; the figures of what was received, and the port that is free.
     pub fn close(mut self, now: Moment) -> (Option<Quality>, Option<u16>) {
         self.report(now, true);
-        let far = self.far.figures();
-        let quality = self.reception.quality().map(|quality| Quality { far, ..quality });
-        (quality, self.ground.port)
+        (self.reception.quality(self.far.figures()), self.ground.port)
     }
 
     fn send(&mut self, packet: &[u8]) {

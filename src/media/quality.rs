@@ -1,12 +1,14 @@
 //! How the sound arrived: RFC 3550 loss and jitter, and what people make of it (ITU-T G.107).
 
-use super::words::Quality;
+use super::words::{FarEnd, Quality};
 use crate::moment::Moment;
 
 /// RTP clock of G.711.
 pub const CLOCK: u64 = 8000;
 /// RFC 3550 §A.1: a jump of more than this is a restart, not loss.
 const MAX_DROPOUT: u16 = 3000;
+/// Numbers that are remembered: two seconds and a half of the usual packets. What comes later than that is of no use.
+const REMEMBERED: u32 = u128::BITS;
 
 #[derive(Clone, Debug, Default)]
 pub struct Reception {
@@ -15,9 +17,14 @@ pub struct Reception {
     /// Extended highest sequence number.
     highest: u32,
     received: u64,
+    /// The same without what came twice, or far too late.
+    distinct: u64,
+    /// Which of the highest numbers have come, the highest lowest.
+    seen: u128,
     /// What former sources expected and delivered.
     past_expected: u64,
     past_received: u64,
+    past_distinct: u64,
     /// RFC 3550 §A.8, in sixteenths of a clock tick.
     jitter: u64,
     /// For the mean over the whole call: the running value is that of its last second.
@@ -47,8 +54,10 @@ impl Reception {
             self.restart(ssrc, sequence);
         } else if step < 0x8000 {
             self.highest = self.highest.wrapping_add(u32::from(step));
+            self.seen = self.seen.checked_shl(u32::from(step)).unwrap_or(0);
         }
         self.received += 1;
+        self.count(u32::from((self.highest as u16).wrapping_sub(sequence)));
         let Some(timestamp) = timestamp else { return };
         let arrival = (now.as_micros() * CLOCK / 1_000_000) as u32;
         let transit = arrival.wrapping_sub(timestamp);
@@ -63,10 +72,19 @@ impl Reception {
         }
     }
 
+    /// One so many numbers behind the highest.
+    fn count(&mut self, behind: u32) {
+        if behind < REMEMBERED && self.seen >> behind & 1 == 0 {
+            self.seen |= 1 << behind;
+            self.distinct += 1;
+        }
+    }
+
     fn restart(&mut self, ssrc: u32, sequence: u16) {
         self.past_expected += self.expected_now();
         self.past_received += self.received;
-        self.received = 0;
+        self.past_distinct += self.distinct;
+        (self.received, self.distinct, self.seen) = (0, 0, 0);
         self.ssrc = Some(ssrc);
         self.base = u32::from(sequence);
         self.highest = u32::from(sequence);
@@ -81,7 +99,7 @@ impl Reception {
         (self.past_expected + self.expected_now(), self.past_received + self.received)
     }
 
-    /// The next report block; `None` before the first packet.
+    /// The next report block; `None` before the first packet. RFC 3550 §6.4.1: what came twice counts twice.
     pub fn report(&mut self) -> Option<Report> {
         let ssrc = self.ssrc?;
         let (expected, received) = self.totals();
@@ -98,32 +116,51 @@ impl Reception {
         })
     }
 
-    /// `None` if nothing was received.
-    pub fn quality(&self) -> Option<Quality> {
+    /// `far`: what they told of ours, and with it how long sound is under way. `None` if nothing was received.
+    pub fn quality(&self, far: Option<FarEnd>) -> Option<Quality> {
         let (expected, received) = self.totals();
         if received == 0 {
             return None;
         }
-        let loss = expected.saturating_sub(received) as f64 / expected.max(1) as f64;
+        let distinct = self.past_distinct + self.distinct;
+        let loss = expected.saturating_sub(distinct) as f64 / expected.max(1) as f64;
         let jitter = self.jitter_sum as f64 / self.jitter_count.max(1) as f64;
         let jitter_ms = jitter / 16.0 * 1000.0 / CLOCK as f64;
         let round = |value: f64, digits: f64| (value * digits).round() / digits;
+        let round_trip_ms = far.and_then(|far| far.round_trip_ms);
+        let delay_ms = round_trip_ms.map(|round_trip_ms| round_trip_ms / 2.0 + PACKET_MS);
         Some(Quality {
-            mos: round(mos(loss), 100.0),
+            mos: round(mos(loss, delay_ms.unwrap_or(0.0)), 100.0),
             loss: round(loss, 10_000.0),
             jitter_ms: round(jitter_ms, 100.0),
-            far: None,
+            far,
         })
     }
 }
 
-/// G.107 with its default values, delay left out; G.711 with loss concealment has Ie = 0, Bpl = 25.1 (G.113).
-fn mos(loss: f64) -> f64 {
+/// Of the usual packets, which have to be whole before they go.
+const PACKET_MS: f64 = 20.0;
+
+/// G.107 with its default values but for loss and delay. Loss is that of single packets, and whatever was spoken is taken
+/// for G.711 with loss concealment, Ie = 0 and Bpl = 25.1 (G.113 appendix I): neither what G.722 and Opus have more of the
+/// band counts nor what their redundancy saves. Of delay Idd alone, as phones cancel echoes; how long sound waits in their
+/// buffers is not known, and in that of a mix it is not there for the whole call.
+fn mos(loss: f64, delay_ms: f64) -> f64 {
     const R_MAX: f64 = 93.2;
     const BPL: f64 = 25.1;
     let percent = loss * 100.0;
-    let r = R_MAX - 95.0 * percent / (percent + BPL);
-    if r <= 0.0 { 1.0 } else { 1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6 }
+    let r = R_MAX - too_late(delay_ms) - 95.0 * percent / (percent + BPL);
+    if r <= 0.0 { 1.0 } else { (1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6).max(1.0) }
+}
+
+/// Idd of a delay one way, G.107 §7.4: nothing up to 100 ms.
+fn too_late(delay_ms: f64) -> f64 {
+    if delay_ms <= 100.0 {
+        return 0.0;
+    }
+    let x = (delay_ms / 100.0).log2();
+    let part = |x: f64| (1.0 + x.powi(6)).powf(1.0 / 6.0);
+    25.0 * (part(x) - 3.0 * part(x / 3.0) + 2.0)
 }
 
 #[cfg(test)]
@@ -140,7 +177,7 @@ mod tests {
     fn a_clean_stream_is_good() {
         let mut reception = Reception::default();
         feed(&mut reception, (0..500).map(|i| (65_400_u16.wrapping_add(i), u64::from(i) * 20)));
-        let quality = reception.quality().unwrap();
+        let quality = reception.quality(None).unwrap();
         assert!(quality.loss == 0.0 && quality.mos > 4.4 && quality.jitter_ms < 40.0, "{quality:?}");
         assert_eq!(reception.report().map(|report| (report.fraction_lost, report.cumulative_lost)), Some((0, 0)));
     }
@@ -152,21 +189,51 @@ mod tests {
             &mut reception,
             (0..1000_u16).filter(|i| i % 10 != 5).map(|i| (i, u64::from(i) * 20 + u64::from(i % 2) * 8)),
         );
-        let quality = reception.quality().unwrap();
+        let quality = reception.quality(None).unwrap();
         assert!((quality.loss - 0.1).abs() < 0.005, "{quality:?}");
         assert!((5.0..10.0).contains(&quality.jitter_ms), "{quality:?}");
         assert!(quality.mos < 3.5, "{quality:?}");
     }
 
     #[test]
+    fn what_comes_twice_hides_no_loss() {
+        let mut reception = Reception::default();
+        // Three of ten are lost, and each second of the rest comes twice, at once or later.
+        let arrive = (0..2_000_u16).filter(|i| i % 10 > 2).flat_map(|i| {
+            let again = [None, Some(i), None, i.checked_sub(20)][usize::from(i % 4)];
+            std::iter::once(i).chain(again.filter(|again| again % 10 > 2))
+        });
+        feed(&mut reception, arrive.map(|i| (i, u64::from(i) * 20)));
+        let quality = reception.quality(None).unwrap();
+        assert!((quality.loss - 0.3).abs() < 0.002 && quality.mos < 2.5, "{quality:?}");
+        let report = reception.report().unwrap();
+        assert!(report.cumulative_lost < 300, "RFC 3550 §6.4.1 counts what came twice: {report:?}");
+    }
+
+    #[test]
+    fn delay_counts_where_it_is_known() {
+        let mut reception = Reception::default();
+        feed(&mut reception, (0..500).map(|i| (i, u64::from(i) * 20)));
+        let mos = |round_trip_ms: Option<f64>| {
+            let far = FarEnd { loss: 0.0, jitter_ms: 0.0, round_trip_ms };
+            reception.quality(Some(far)).unwrap().mos
+        };
+        // Idd of 70, 220 and 520 ms is 0, 5.3 and 31.7.
+        for (round_trip_ms, expected) in [(None, 4.41), (Some(100.0), 4.41), (Some(400.0), 4.29), (Some(1_000.0), 3.18)]
+        {
+            assert!((mos(round_trip_ms) - expected).abs() < 0.006, "{round_trip_ms:?}: {}", mos(round_trip_ms));
+        }
+    }
+
+    #[test]
     fn duplicates_reordering_and_a_new_source_are_no_loss() {
         let mut reception = Reception::default();
         feed(&mut reception, (0..100_u16).flat_map(|i| [(i ^ 1, u64::from(i) * 20), (i ^ 1, u64::from(i) * 20)]));
-        assert_eq!(reception.quality().unwrap().loss, 0.0);
+        assert_eq!(reception.quality(None).unwrap().loss, 0.0);
         reception.packet(Moment::from_micros(9), 8, 40_000, Some(5));
         reception.packet(Moment::from_micros(29_000), 8, 40_001, Some(165));
-        assert_eq!(reception.quality().unwrap().loss, 0.0);
-        assert_eq!(Reception::default().quality(), None);
+        assert_eq!(reception.quality(None).unwrap().loss, 0.0);
+        assert_eq!(Reception::default().quality(None), None);
     }
 
     #[test]
@@ -174,13 +241,13 @@ mod tests {
         let mut reception = Reception::default();
         let late = |i: u16| if i < 900 { u64::from(i % 2) * 8 } else { 0 };
         feed(&mut reception, (0..1000_u16).map(|i| (i, u64::from(i) * 20 + late(i))));
-        let quality = reception.quality().unwrap();
+        let quality = reception.quality(None).unwrap();
         assert!(quality.jitter_ms > 5.0, "its last two seconds were calm: {quality:?}");
         // A long key: a second of packets with one timestamp.
         for n in 0..50_u16 {
             reception.packet(Moment::from_micros(20_000_000 + u64::from(n) * 20_000), 7, 1000 + n, None);
         }
-        let after = reception.quality().unwrap();
+        let after = reception.quality(None).unwrap();
         assert_eq!((after.loss, after.jitter_ms), (0.0, quality.jitter_ms));
     }
 }

@@ -408,9 +408,9 @@ impl Direction {
 /// How the sound of one leg was, from what we received.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Estimated mean opinion score, 1.0–4.5 (ITU-T G.107, G.711).
+    /// Estimated mean opinion score, 1.0–4.5, of loss and delay (ITU-T G.107, as G.711).
     pub mos: f64,
-    /// Share of packets lost, 0.0–1.0.
+    /// Share of packets lost, 0.0–1.0; one that came twice came once.
     pub loss: f64,
     /// RFC 3550 §6.4.1, milliseconds; the mean over the call.
     pub jitter_ms: f64,

@@ -15,7 +15,7 @@ use crate::ids::CallId;
 use crate::moment::Moment;
 
 /// Calls that arrive within this share one commit, and one wait for the disk.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(3);
 /// What no caller waits for may lie so long.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Entries to a commit.

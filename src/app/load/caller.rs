@@ -80,6 +80,11 @@ impl Nature {
     }
 }
 
+/// Whether this caller vanishes as soon as they talk for a while: the phone of theirs is left alone then.
+pub fn vanishes(crowd: &Crowd, number: u32) -> bool {
+    Nature::draw(crowd, number, &mut crowd.chance(number)).vanishes.is_some()
+}
+
 pub async fn call(crowd: &Crowd, number: u32) -> Seen {
     let mut rng = crowd.chance(number);
     let nature = Nature::draw(crowd, number, &mut rng);

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::delays::Delays;
@@ -27,8 +28,9 @@ const PCMA: u8 = 8;
 /// A-law silence.
 const SILENCE: u8 = 0xD5;
 const MAGIC: [u8; 8] = *b"HotLoad1";
-/// Magic, who, which, when.
-const MARK: usize = 8 + 4 + 4 + 8;
+/// Magic, who, which, when, and the sum of it all: what plays beside a voice changes some of it.
+const MARK: usize = 8 + 4 + 4 + 8 + SUM;
+const SUM: usize = 4;
 /// As large as the system allows: a second of a thousand legs.
 const BUFFER: usize = 16 * 1024 * 1024;
 /// A key is pressed for five packets, its end is sent three times (RFC 4733 §2.5.1.4), and a pause follows.
@@ -67,10 +69,10 @@ enum Order {
 /// What one leg heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Heard {
-    /// Packets of another party that should have come, and that came.
+    /// Packets of another party that should have come, and that came, but those beside which something was played.
     pub due: u64,
     pub came: u64,
-    /// Packets of music and announcements.
+    /// Packets of music and announcements, alone or beside somebody.
     pub others: u64,
 }
 
@@ -156,8 +158,10 @@ struct Speaking {
     pressing: u16,
     pressed_at: u32,
     tell: Option<oneshot::Sender<Voice>>,
-    /// Whom it hears, and the numbers of theirs: the first and the last that came.
-    from: Option<(u32, u32, u32)>,
+    /// Whom it hears, and the number of their last packet that came.
+    from: Option<(u32, u32)>,
+    /// Packets since then that were not theirs alone.
+    beside: u32,
     heard: Heard,
 }
 
@@ -216,7 +220,7 @@ impl Booth {
                 {
                     self.index.remove(&gone.remote);
                 }
-                let _ = told.send(gone.map(Speaking::end));
+                let _ = told.send(gone.map(|gone| gone.heard));
             }
             Order::Delays { told } => {
                 let _ = told.send(std::mem::take(&mut self.delays));
@@ -244,8 +248,7 @@ impl Booth {
     fn hear(&mut self, from: SocketAddr, packet: &[u8]) {
         let Some(speaking) = self.index.get(&from).and_then(|voice| self.voices.get_mut(voice)) else { return };
         let Some((who, which, at)) = packet.get(HEADER..).and_then(read_mark) else {
-            speaking.heard.others += 1;
-            return;
+            return speaking.hears_others();
         };
         self.delays.add(self.clock.now().since(at));
         speaking.hears(who, which);
@@ -257,12 +260,20 @@ fn mark(voice: Voice, count: u32, now: Moment) -> [u8; MARK] {
     mark[..8].copy_from_slice(&MAGIC);
     mark[8..12].copy_from_slice(&voice.0.to_be_bytes());
     mark[12..16].copy_from_slice(&count.to_be_bytes());
-    mark[16..].copy_from_slice(&now.as_micros().to_be_bytes());
+    mark[16..24].copy_from_slice(&now.as_micros().to_be_bytes());
+    let sum = sum(&mark[..24]);
+    mark[24..].copy_from_slice(&sum);
     mark
 }
 
+fn sum(of: &[u8]) -> [u8; SUM] {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(of));
+    [a, b, c, d]
+}
+
 fn read_mark(payload: &[u8]) -> Option<(u32, u32, Moment)> {
-    let rest = payload.strip_prefix(&MAGIC)?;
+    let (said, its_sum) = payload.get(..MARK)?.split_at(MARK - SUM);
+    let rest = said.strip_prefix(&MAGIC).filter(|_| sum(said) == its_sum)?;
     let (who, rest) = rest.split_first_chunk()?;
     let (which, rest) = rest.split_first_chunk()?;
     let at = rest.first_chunk()?;
@@ -283,30 +294,33 @@ impl Speaking {
             pressed_at: 0,
             tell: Some(tell),
             from: None,
+            beside: 0,
             heard: Heard::default(),
         }
+    }
+
+    fn hears_others(&mut self) {
+        self.heard.others += 1;
+        self.beside += 1;
     }
 
     fn hears(&mut self, who: u32, which: u32) {
         if let Some(tell) = self.tell.take() {
             let _ = tell.send(Voice(who));
         }
-        match &mut self.from {
-            Some((from, _, last)) if *from == who => *last = (*last).max(which),
-            other => {
-                if let Some((_, first, last)) = other.replace((who, which, which)) {
-                    self.heard.due += u64::from(last - first) + 1;
-                }
+        let beside = std::mem::take(&mut self.beside);
+        self.heard.due += u64::from(match &mut self.from {
+            Some((from, last)) if *from == who => {
+                let since = which.saturating_sub(*last);
+                *last = (*last).max(which);
+                since - beside.min(since.saturating_sub(1))
             }
-        }
+            other => {
+                *other = Some((who, which));
+                1
+            }
+        });
         self.heard.came += 1;
-    }
-
-    fn end(mut self) -> Heard {
-        if let Some((_, first, last)) = self.from {
-            self.heard.due += u64::from(last - first) + 1;
-        }
-        self.heard
     }
 
     /// The packet of this tick.
@@ -367,6 +381,11 @@ mod tests {
         assert_eq!(read_mark(&mark(Voice(7), 9, now)), Some((7, 9, now)));
         assert_eq!(read_mark(&[SILENCE; FRAME]), None);
         assert_eq!(read_mark(&MAGIC), None);
+        for changed in 0..MARK {
+            let mut mark = mark(Voice(7), 9, now);
+            mark[changed] ^= 1;
+            assert_eq!(read_mark(&mark), None, "{changed}");
+        }
     }
 
     #[test]
@@ -377,7 +396,19 @@ mod tests {
             speaking.hears(who, which);
         }
         assert_eq!(told.try_recv(), Ok(Voice(1)));
-        assert_eq!(speaking.end(), Heard { due: 5 + 4, came: 6, others: 0 });
+        assert_eq!(speaking.heard, Heard { due: 5 + 4, came: 6, others: 0 });
+    }
+
+    #[test]
+    fn what_is_played_beside_a_voice_is_not_lost() {
+        let (tell, _told) = oneshot::channel();
+        let mut speaking = Speaking::new("127.0.0.1:9".parse().unwrap(), None, tell);
+        (0..50).for_each(|_| speaking.hears_others());
+        speaking.hears(1, 7);
+        (0..3).for_each(|_| speaking.hears_others());
+        // Of 8 to 12 three came beside something, and two did not come.
+        speaking.hears(1, 13);
+        assert_eq!(speaking.heard, Heard { due: 1 + 3, came: 2, others: 53 });
     }
 
     #[test]

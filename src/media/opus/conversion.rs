@@ -2,11 +2,13 @@
 //! back. Pure.
 //!
 //! The leg's side speaks G.711 and the numbers of [`AT_LEG`]; sequence and source stay those of whoever sends, so that
-//! the leg sees what was lost. Opus is decoded and encoded at 8 kHz: the codec itself resamples. Whatever stands in the
+//! the leg sees what was lost. Its sound is at 8 kHz: the encoder itself resamples. Whatever stands in the
 //! parameters of RFC 7587 §6.1 is understood; what is sent is mono, in packets of 20 ms with in-band FEC.
 
-use opus_pure::{Application, OpusDecoder, OpusEncoder};
+use opus_pure::{Application, OpusEncoder};
 
+use super::decoder::Decoder;
+use crate::media::concealment::Concealment;
 use crate::media::g711::{self, FRAME};
 use crate::media::in_order::InOrder;
 use crate::media::negotiation::static_type;
@@ -73,9 +75,9 @@ impl Spoken {
 /// RFC 7587 §4.1, whatever is played at.
 pub const OPUS_RATE: u32 = 48_000;
 /// Ticks of Opus for one of G.711, RFC 7587 §4.1.
-const RATIO: u32 = 6;
+pub(super) const RATIO: u32 = 6;
 /// The longest packet of Opus, 120 ms, at 8 kHz.
-const LONGEST: usize = 960;
+pub(super) const LONGEST: usize = 960;
 /// Packets in a row that are made up for; a longer gap is silence.
 const MOST_CONCEALED: u16 = 5;
 /// Packets that come so late began anew.
@@ -103,10 +105,8 @@ pub struct Conversion {
     spoken: Spoken,
     /// Of G.711, that the leg speaks.
     law: Codec,
-    decoder: OpusDecoder,
+    decoder: Decoder,
     encoder: OpusEncoder,
-    /// What is decoded is put in order first. `None`: it passes as it comes.
-    order: Option<InOrder<(Kind, Head)>>,
     inward: Inward,
     outward: Outward,
 }
@@ -119,9 +119,14 @@ enum Kind {
     Keys(Events),
 }
 
+/// Packets of one way until their turn comes. `None`: they pass as they come.
+type Order = Option<InOrder<(Kind, Head)>>;
+
 /// What was heard of them.
 #[derive(Default)]
 struct Inward {
+    /// Of what is decoded.
+    order: Order,
     /// What came was not decoded: the decoder knows nothing of it.
     passed: bool,
     /// The source, and what is expected of it next.
@@ -134,8 +139,10 @@ struct Inward {
 }
 
 /// What was sent to them.
-#[derive(Default)]
 struct Outward {
+    /// Of what is encoded.
+    order: Order,
+    concealment: Concealment,
     /// How many numbers ago what is sent was encoded here last.
     passed: u16,
     /// The source, and what is expected of it next.
@@ -183,12 +190,12 @@ struct Press {
 impl Conversion {
     /// `None`: Opus cannot be had.
     pub fn new(spoken: Spoken, law: Codec) -> Option<Self> {
-        let decoder = OpusDecoder::new(8_000, 1).ok()?;
+        let decoder = Decoder::new()?;
         let mut encoder = OpusEncoder::new(8_000, 1, Application::Voip).ok()?;
         (encoder.bitrate_bps, encoder.complexity) = (spoken.bitrate(), COMPLEXITY);
         (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
         let inward = Inward { length: FRAME, ..Inward::default() };
-        Some(Self { spoken, law, decoder, encoder, order: None, inward, outward: Outward::default() })
+        Some(Self { spoken, law, decoder, encoder, inward, outward: Outward::new() })
     }
 
     /// By other numbers from now on: it goes on as it was, so that nothing is heard of the change, and no number is said
@@ -218,15 +225,15 @@ impl Conversion {
         };
         // Where it is only passed on, their order is kept by who hears it.
         if as_it_is {
-            self.order = None;
+            self.inward.order = None;
             return self.heard(kind, head, payload, send);
         }
         // Sound and keys have numbers of one stream.
-        let mut order = self.order.take().unwrap_or_else(InOrder::new);
+        let mut order = self.inward.order.take().unwrap_or_else(InOrder::new);
         order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
             self.heard(kind, head, payload, send);
         });
-        self.order = Some(order);
+        self.inward.order = Some(order);
     }
 
     /// A packet of the leg's; `send` is given those for them.
@@ -238,7 +245,16 @@ impl Conversion {
             (number, _) if number == AT_LEG.opus => (Kind::Opus, opus),
             _ => (Kind::G711, opus),
         };
-        self.says(kind, Head { payload_type, ..head }, payload, send);
+        let head = Head { payload_type, ..head };
+        if kind == Kind::Opus || kind != Kind::G711 && self.outward.passed > 0 {
+            self.outward.order = None;
+            return self.says(kind, head, payload, send);
+        }
+        let mut order = self.outward.order.take().unwrap_or_else(InOrder::new);
+        order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
+            self.says(kind, head, payload, send);
+        });
+        self.outward.order = Some(order);
     }
 
     /// An RTCP packet of the leg's (RFC 3550 §6.4), rewritten for the clock of Opus.
@@ -286,7 +302,7 @@ impl Conversion {
         let fresh = !is_keys && std::mem::replace(&mut self.inward.passed, kind == Kind::Opus);
         if kind == Kind::G711 {
             if fresh {
-                let _ = self.decoder.reset_state();
+                self.decoder.reset();
             } else if (1..=MOST_CONCEALED).contains(&gap) {
                 self.conceal(head, payload, gap, send);
             }
@@ -305,7 +321,7 @@ impl Conversion {
         if payload.is_empty() {
             return;
         }
-        let Ok(length) = self.decoder.decode_s16(payload, LONGEST, &mut samples) else { return };
+        let Some(length) = self.decoder.decode(payload, &mut samples) else { return };
         self.inward.length = length;
         let timestamp = self.inward.clock.slow(head.timestamp);
         let mut encoded = [0; LONGEST];
@@ -318,11 +334,8 @@ impl Conversion {
         let length = self.inward.length.clamp(FRAME / 4, LONGEST);
         for before in (1..=gap).rev() {
             let mut samples = [0; LONGEST];
-            let decoded = match before {
-                1 => self.decoder.decode_fec_s16(payload, length, &mut samples),
-                _ => self.decoder.decode_s16(&[], length, &mut samples),
-            };
-            let Ok(length) = decoded else { return };
+            let next = (before == 1).then_some(payload);
+            let Some(length) = self.decoder.conceal(length, next, &mut samples) else { return };
             let mut encoded = [0; LONGEST];
             encode(self.law, &samples[..length], &mut encoded);
             let back = u32::from(before) * length as u32 * RATIO;
@@ -377,8 +390,12 @@ impl Conversion {
             return;
         }
         out.next = Some((head.ssrc, head.sequence.wrapping_add(1)));
-        // What was lost stays visible: they make up for it themselves.
-        out.sequence = out.sequence.wrapping_add(gap);
+        // The encoder goes on from what it was given last: a short gap is made up for, or sounds like one to them. A longer
+        // one stays visible.
+        let missing = if kind == Kind::G711 { out.missing(gap, &head, payload.len()) } else { 0 };
+        if missing == 0 {
+            out.sequence = out.sequence.wrapping_add(gap);
+        }
         if let Kind::Keys(events) = kind {
             let [event, flags, high, low, ..] = *payload else { return };
             let duration = u16::from_be_bytes([high, low]).saturating_mul(events.ratio() as u16).to_be_bytes();
@@ -397,13 +414,19 @@ impl Conversion {
         }
         if fresh {
             let _ = self.encoder.reset_state();
+            out.concealment = Concealment::new();
         }
-        let expected = out.rest_from.wrapping_add(out.rest.len() as u32);
-        if out.rest.is_empty() || expected != head.timestamp {
+        let before = out.rest.len();
+        if missing > 0 {
+            out.rest.resize(before + missing, 0);
+            out.concealment.make_up(&mut out.rest[before..]);
+        } else if out.expected() != head.timestamp {
             out.rest.clear();
             out.rest_from = head.timestamp;
         }
+        let before = out.rest.len();
         out.rest.extend(payload.iter().take(LONGEST).map(|byte| g711::to_linear(self.law, *byte)));
+        out.concealment.heard(&mut out.rest[before..]);
         let mut marker = head.marker;
         let mut from = 0;
         while out.rest.len() - from >= FRAME {
@@ -430,6 +453,32 @@ fn put(packet: &mut [u8], at: usize, word: u32) {
 }
 
 impl Outward {
+    fn new() -> Self {
+        Self {
+            order: None,
+            concealment: Concealment::new(),
+            passed: 0,
+            next: None,
+            sequence: 0,
+            clock: Clock::default(),
+            rest: Vec::new(),
+            rest_from: 0,
+        }
+    }
+
+    /// The time of the sample that follows.
+    fn expected(&self) -> u32 {
+        self.rest_from.wrapping_add(self.rest.len() as u32)
+    }
+
+    /// Samples to be made up for in the place of `gap` packets before this one.
+    fn missing(&self, gap: u16, head: &Head, length: usize) -> usize {
+        let missing = head.timestamp.wrapping_sub(self.expected()) as usize;
+        let lost = usize::from(gap) * length.clamp(FRAME, LONGEST);
+        let made_up = (1..=MOST_CONCEALED).contains(&gap) && self.passed == 0 && !head.marker;
+        if made_up && missing <= lost.min(LONGEST) { missing } else { 0 }
+    }
+
     fn number(&mut self) -> u16 {
         let number = self.sequence;
         self.sequence = number.wrapping_add(1);

@@ -1,5 +1,6 @@
 mod desk;
 mod encrypted;
+mod following;
 mod keys;
 mod mixer;
 mod negotiation;

@@ -31,8 +31,6 @@ use crate::moment::Moment;
 const TICK: Duration = Duration::from_millis(20);
 /// After a stall at most so many ticks are made up for; older sound is worth nothing.
 const MAKE_UP: u32 = 5;
-/// Where nothing plays, the tick is that late at most: as much as is made up for.
-const IDLE: Duration = TICK.saturating_mul(MAKE_UP - 1);
 /// Ticks after which every leg was looked after once.
 const ROUND: usize = 50;
 /// Sockets told of at once.
@@ -86,8 +84,6 @@ struct Worker {
     index: HashMap<LegId, usize>,
     mixes: Mixes,
     next_tick: Moment,
-    /// Something plays, or was begun since the last tick.
-    plays: bool,
     turn: usize,
     events: Vec<Event>,
     kept: VecDeque<Event>,
@@ -106,7 +102,6 @@ impl Worker {
             index: HashMap::new(),
             mixes: Mixes::default(),
             next_tick,
-            plays: false,
             turn: 0,
             events: Vec::new(),
             kept: VecDeque::new(),
@@ -141,13 +136,12 @@ impl Worker {
         }
     }
 
-    /// Until the next tick that has something to do; for ever without legs.
+    /// Until the next tick; for ever without legs.
     fn timeout(&self) -> Option<Timespec> {
         if self.index.is_empty() && self.kept.is_empty() {
             return None;
         }
-        let due = if self.plays { self.next_tick } else { self.next_tick + IDLE };
-        let left = due.since((self.start.clock)());
+        let left = self.next_tick.since((self.start.clock)());
         Some(Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) })
     }
 
@@ -239,13 +233,11 @@ impl Worker {
             let at = self.next_tick;
             self.next_tick = at + TICK;
             self.turn = (self.turn + 1) % ROUND;
-            self.plays = self.mixes.member(0).is_some();
             for slot in 0..self.slots.len() {
                 let its_turn = slot % ROUND == self.turn;
                 if self.slots[slot].as_ref().is_some_and(|leg| its_turn || leg.is_playing(at)) {
                     self.guarded(slot, |worker| worker.tick_leg(now, at, slot, its_turn));
                 }
-                self.plays |= self.slots[slot].as_ref().is_some_and(|leg| leg.is_playing(self.next_tick));
             }
             self.mixes.listen(&mut self.slots);
             let mut number = 0;
@@ -314,25 +306,6 @@ mod tests {
             worker.open(NOW, LegId(id), ground);
         }
         worker
-    }
-
-    #[test]
-    fn the_tick_is_waited_for_where_something_plays() {
-        let mut worker = worker();
-        let waits = |worker: &Worker| Duration::try_from(worker.timeout().unwrap()).unwrap();
-        let in_ticks = |ticks: u32| NOW + TICK * ticks;
-        assert_eq!(waits(&worker), TICK + IDLE);
-        // Silence in the place of who is not heard yet: at the pace of sound, then a packet now and then.
-        worker.obey(NOW, Order::Join { a: LegId(1), b: LegId(2) });
-        assert_eq!(waits(&worker), TICK);
-        worker.tick(in_ticks(1));
-        assert_eq!(waits(&worker), TICK * 2);
-        worker.obey(NOW, Order::Part { leg: LegId(1) });
-        worker.tick(in_ticks(2));
-        assert_eq!(waits(&worker), TICK * 3 + IDLE);
-        // What was not waited for is made up for.
-        worker.tick(in_ticks(3) + IDLE);
-        assert_eq!(worker.next_tick, in_ticks(4) + IDLE);
     }
 
     #[test]

@@ -30,7 +30,6 @@ impl Worker {
     }
 
     pub(super) fn obey(&mut self, now: Moment, order: Order) {
-        self.plays = true;
         match order {
             Order::Open { leg, ground, patience } => {
                 self.open(now, leg, ground);

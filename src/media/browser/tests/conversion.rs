@@ -3,13 +3,14 @@
 
 use std::f64::consts::TAU;
 
-use opus_pure::{Application, OpusEncoder};
+use opus_pure::{Application, Bandwidth, OpusDecoder, OpusEncoder};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::page::{from_law, share};
 use crate::media::browser::conversion::Conversion;
 use crate::media::browser::negotiation::{Talk, Voice};
+use crate::media::g711::of_linear;
 use crate::media::opus::conversion::{AT_LEG, Head};
 use crate::media::words::Codec;
 
@@ -112,6 +113,48 @@ fn what_is_made_up_and_what_comes_behind_it_is_as_loud_as_what_was_lost() {
     }
 }
 
+/// A mode of the codec: its name, how an encoder is brought to it, its numbers in a packet's first byte, and what tones are
+/// too high there.
+type Mode = (&'static str, Application, Option<Bandwidth>, std::ops::Range<u8>, &'static [u32]);
+
+/// In each of the codec's modes (RFC 6716 §3.1), and in each as high as it carries sound.
+#[test]
+fn what_is_too_high_for_a_telephone_is_not_heard_and_what_is_not_is_as_loud_as_it_was() {
+    let modes: [Mode; 3] = [
+        ("SILK", Application::Voip, Some(Bandwidth::Wideband), 0..12, &[5_200, 7_000]),
+        ("hybrid", Application::Voip, Some(Bandwidth::Fullband), 12..16, &[5_200, 9_100, 13_300]),
+        ("CELT", Application::RestrictedLowDelay, None, 16..32, &[5_200, 9_100, 13_300]),
+    ];
+    for (mode, application, bandwidth, configurations, too_high) in modes {
+        let level = |hertz: u32| {
+            let mut encoder = OpusEncoder::new(48_000, 1, application).unwrap();
+            (encoder.bitrate_bps, encoder.force_bandwidth) = (if mode == "CELT" { 64_000 } else { 16_000 }, bandwidth);
+            let (mut conversion, mut samples) = (conversion(OPUS), Vec::new());
+            for number in 0..25_u32 {
+                let wave = |n: u32| (f64::from((number * 960 + n) * hertz % 48_000) / 48_000.0 * TAU).sin();
+                let sound: Vec<i16> = (0..960).map(|n| (wave(n) * 8_192.0) as i16).collect();
+                let mut packet = [0; 1_000];
+                let length = encoder.encode_s16(&sound, 960, &mut packet).unwrap();
+                assert!(configurations.contains(&(packet[0] >> 3)), "{mode}: {}", packet[0] >> 3);
+                let place = head(111, number as u16, number * 960);
+                conversion.inward(place, &packet[..length], false, &mut |_, payload| {
+                    samples.extend(payload.iter().map(|byte| from_law(8, *byte)));
+                });
+            }
+            // The encoder needs some packets to find its levels.
+            let heard = &samples[10 * 160..];
+            let power = heard.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / heard.len() as f64;
+            10.0 * (2.0 * power / 8_192_f64.powi(2)).log10()
+        };
+        for hertz in [1_000, 3_400] {
+            assert!(level(hertz).abs() < 0.5, "{mode}: {hertz} Hz at {:.1} dB", level(hertz));
+        }
+        for hertz in too_high {
+            assert!(level(*hertz) < -40.0, "{mode}: {hertz} Hz is heard at {:.1} dB", level(*hertz));
+        }
+    }
+}
+
 #[test]
 fn g711_of_any_packet_length_becomes_opus_in_frames_of_20_ms() {
     for length in [80_u32, 160, 240, 320] {
@@ -133,15 +176,54 @@ fn g711_of_any_packet_length_becomes_opus_in_frames_of_20_ms() {
     }
 }
 
-#[test]
-fn what_a_phone_lost_stays_visible_to_the_browser() {
+/// G.711 with these numbers arrives; the numbers that the browser is sent, and what it hears.
+fn outward(arrive: impl Iterator<Item = u16>) -> (Vec<u16>, Vec<i16>) {
     let mut conversion = conversion(OPUS);
-    let mut sent = Vec::new();
-    for n in [0_u16, 1, 3, 2, 4] {
-        let packet = head(8, n, u32::from(n) * 160);
-        conversion.outward(packet, &[0xD5; 160], &mut |head, _| sent.push((head.sequence, head.timestamp / 960)));
+    let (mut sent, mut samples) = (Vec::new(), Vec::new());
+    let mut decoder = OpusDecoder::new(8_000, 1).unwrap();
+    let (first_sequence, first) = (u16::MAX - 3, u32::MAX - 5 * 160);
+    for number in arrive {
+        let sample = |n: u32| (tone(f64::from(u32::from(number) * 160 + n) / 8_000.0) * 8_192.0) as i16;
+        let payload: Vec<u8> = (0..160).map(|n| of_linear(Codec::Pcma, sample(n))).collect();
+        let packet = head(8, first_sequence.wrapping_add(number), first.wrapping_add(u32::from(number) * 160));
+        conversion.outward(packet, &payload, &mut |head, payload| {
+            let number = head.sequence.wrapping_sub(first_sequence);
+            assert_eq!(head.timestamp, first.wrapping_add(u32::from(number) * 960), "the time of {number}");
+            sent.push(number);
+            let mut frame = [0; 160];
+            decoder.decode_s16(payload, 160, &mut frame).unwrap();
+            samples.extend(frame);
+        });
     }
-    assert_eq!(sent, [(0, 0), (1, 1), (3, 3), (4, 4)]);
+    (sent, samples)
+}
+
+#[test]
+fn g711_becomes_opus_in_its_order_and_a_short_gap_is_made_up_for() {
+    let table: [(&str, &[u16], &[u16]); 6] = [
+        ("all", &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4]),
+        ("neighbours change places", &[0, 1, 3, 2, 4], &[0, 1, 2, 3, 4]),
+        ("one comes twice", &[0, 1, 1, 2], &[0, 1, 2]),
+        ("one is lost", &[0, 1, 3, 4], &[0, 1, 2, 3, 4]),
+        ("several are", &[0, 1, 7, 8], &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        ("a long gap stays visible", &[0, 1, 20, 21], &[0, 1, 20, 21]),
+    ];
+    for (name, arrive, sent) in table {
+        assert_eq!(outward(arrive.iter().copied()).0, sent, "{name}");
+    }
+    // Each up to 30 ms late; then one in twenty is lost as well.
+    for lost in [0, 20] {
+        let mut rng = StdRng::seed_from_u64(30);
+        let mut arrive: Vec<(u32, u16)> = (0..500).map(|n| (u32::from(n) * 20 + rng.random_range(0..30), n)).collect();
+        arrive.retain(|(_, n)| lost == 0 || n % lost != 7);
+        arrive.sort();
+        let (sent, samples) = outward(arrive.into_iter().map(|(_, number)| number));
+        // The first that was waited for too short a time is how it is learnt.
+        assert!(sent.windows(2).all(|pair| pair[1] == pair[0] + 1), "{lost}: {sent:?}");
+        let level = |frame: &[i16]| frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / 160.0;
+        let weak = samples.chunks(160).skip(5).filter(|frame| level(frame) < (8_192.0 / 2.0_f64).powi(2) / 2.0).count();
+        assert!(weak == 0, "{lost}: {weak} frames are below half of what was said");
+    }
 }
 
 #[test]
