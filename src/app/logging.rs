@@ -30,6 +30,7 @@ pub enum LogFormat {
 pub struct Log {
     lines: SyncSender<Line>,
     counts: Arc<Counts>,
+    colours: bool,
 }
 
 #[derive(Default)]
@@ -56,7 +57,8 @@ pub fn start(filter: &str, format: LogFormat) -> Result<Log, String> {
         }
     }
     let filter = EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; {hint}"))?;
-    let log = Log::start(io::stderr()).map_err(|e| e.to_string())?;
+    let mut log = Log::start(io::stderr()).map_err(|e| e.to_string())?;
+    log.colours = format == LogFormat::Text && io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log.clone())
@@ -64,7 +66,7 @@ pub fn start(filter: &str, format: LogFormat) -> Result<Log, String> {
         // Its own way to say so is a print that panics on a closed standard error.
         .log_internal_errors(false);
     match format {
-        LogFormat::Text => builder.with_timer(LocalTime).with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Text => builder.with_timer(LocalTime).with_ansi(log.colours).try_init(),
         LogFormat::Json => builder.with_timer(LocalTime).json().try_init(),
     }
     .map_err(|e| e.to_string())?;
@@ -79,12 +81,19 @@ impl Log {
         let counts = Arc::new(Counts::default());
         let seen = counts.clone();
         std::thread::Builder::new().name("log".into()).spawn(move || write(out, &waiting, &seen))?;
-        Ok(Log { lines, counts })
+        Ok(Log { lines, counts, colours: false })
     }
 
     /// One line, or several, as they are.
-    pub fn say(&self, text: String) {
-        self.put(text.into_bytes());
+    #[cfg(test)]
+    fn say(&self, text: &str) {
+        self.put(text.as_bytes().to_vec());
+    }
+
+    /// A message as it came or went, below a line that says which way: none of its lines can be taken for ours.
+    pub fn quote(&self, head: &str, message: &str) {
+        let lines = message.lines().map(|line| format!("  | {}\n", visible(line)));
+        self.put(format!("{head}\n{}\n", lines.collect::<String>()).into_bytes());
     }
 
     /// Waits a moment until what was said is written.
@@ -130,10 +139,30 @@ fn write(mut out: impl Write, lines: &Receiver<Line>, counts: &Counts) {
     }
 }
 
-/// The formatter hands over whole lines.
+/// Callers write some of what is logged: what would end a line or move the cursor is shown as a number.
+fn visible(text: &str) -> String {
+    let breaks = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if breaks(c) {
+            shown.extend(c.escape_unicode())
+        } else {
+            shown.push(c)
+        }
+        shown
+    })
+}
+
+/// The formatter hands over whole lines. Its colours, on a terminal, are ESC and a bracket; it writes no other ESC, and
+/// shows those in texts as numbers itself.
 impl Write for &Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.put(line.to_vec());
+        let text = String::from_utf8_lossy(line);
+        let one = text.strip_suffix('\n').unwrap_or(&text);
+        let shown = match self.colours {
+            true => one.split('\x1b').map(visible).collect::<Vec<_>>().join("\x1b"),
+            false => visible(one),
+        };
+        self.put((shown + "\n").into_bytes());
         Ok(line.len())
     }
 
@@ -197,7 +226,7 @@ mod tests {
     fn nobody_who_speaks_waits_and_what_is_lost_is_told() {
         let (log, open, heard) = slow();
         for n in 0..WAITING + 100 {
-            log.say(format!("line {n}\n"));
+            log.say(&format!("line {n}\n"));
         }
         drop(open);
         let told = || String::from_utf8(heard.lock().unwrap().clone()).unwrap();
@@ -212,7 +241,7 @@ mod tests {
     fn long_lines_wait_within_a_bound_too() {
         let (log, _open, _heard) = slow();
         let long = "x".repeat(WAITING_BYTES / 4);
-        (0..100).for_each(|_| log.say(long.clone()));
+        (0..100).for_each(|_| log.say(&long));
         assert_eq!(log.counts.lost.load(Ordering::Relaxed), 96);
         assert_eq!(log.counts.waiting_bytes.load(Ordering::Relaxed), WAITING_BYTES);
     }
@@ -222,12 +251,36 @@ mod tests {
         let (log, open, heard) = slow();
         open.send(Err(io::ErrorKind::BrokenPipe.into())).unwrap();
         drop(open);
-        log.say("into the void\n".into());
-        log.say("heard\n".into());
+        log.say("into the void\n");
+        log.say("heard\n");
         log.finish();
         assert_eq!(
             heard.lock().unwrap().as_slice(),
             b"heard\n(1 lines of the log are lost: nobody took them in time)\n"
+        );
+    }
+
+    #[test]
+    fn nobody_outside_writes_a_line_of_ours() {
+        let (log, open, heard) = slow();
+        drop(open);
+        let forged =
+            "from=\r\n2026-11-27T03:48:16.794+00:00  WARN security ban address=192.0.2.8\x1b[2J\u{85}\u{2028}\n";
+        (&log).write_all(forged.as_bytes()).unwrap();
+        log.quote("<<< UDP 192.0.2.1:5060", "OPTIONS\r\nWARN security ban address=192.0.2.8 reason=x\r\n\x07");
+        log.finish();
+        let heard = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = heard.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "from=\\u{d}\\u{a}2026-11-27T03:48:16.794+00:00  WARN security ban address=192.0.2.8\\u{1b}[2J\\u{85}\\u{2028}",
+                "<<< UDP 192.0.2.1:5060",
+                "  | OPTIONS",
+                "  | WARN security ban address=192.0.2.8 reason=x",
+                "  | \\u{7}",
+                "",
+            ]
         );
     }
 }

@@ -290,7 +290,7 @@ impl Switchboard {
 
     fn trace(&self, way: &str, flow: &sip::Flow, bytes: &[u8]) {
         if let Some(log) = &self.trace_sip {
-            log.say(format!("{way} {} {}\n{}\n", flow.transport.via_name(), flow.remote, masked(bytes)));
+            log.quote(&format!("{way} {} {}", flow.transport.via_name(), flow.remote), &masked(bytes));
         }
     }
 
