@@ -84,12 +84,6 @@ impl Log {
         Ok(Log { lines, counts, colours: false })
     }
 
-    /// One line, or several, as they are.
-    #[cfg(test)]
-    fn say(&self, text: &str) {
-        self.put(text.as_bytes().to_vec());
-    }
-
     /// A message as it came or went, below a line that says which way: none of its lines can be taken for ours.
     pub fn quote(&self, head: &str, message: &str) {
         let lines = message.lines().map(|line| format!("  | {}\n", visible(line)));
@@ -226,7 +220,7 @@ mod tests {
     fn nobody_who_speaks_waits_and_what_is_lost_is_told() {
         let (log, open, heard) = slow();
         for n in 0..WAITING + 100 {
-            log.say(&format!("line {n}\n"));
+            log.put(format!("line {n}\n").into_bytes());
         }
         drop(open);
         let told = || String::from_utf8(heard.lock().unwrap().clone()).unwrap();
@@ -241,7 +235,7 @@ mod tests {
     fn long_lines_wait_within_a_bound_too() {
         let (log, _open, _heard) = slow();
         let long = "x".repeat(WAITING_BYTES / 4);
-        (0..100).for_each(|_| log.say(&long));
+        (0..100).for_each(|_| log.put(long.clone().into_bytes()));
         assert_eq!(log.counts.lost.load(Ordering::Relaxed), 96);
         assert_eq!(log.counts.waiting_bytes.load(Ordering::Relaxed), WAITING_BYTES);
     }
@@ -251,8 +245,8 @@ mod tests {
         let (log, open, heard) = slow();
         open.send(Err(io::ErrorKind::BrokenPipe.into())).unwrap();
         drop(open);
-        log.say("into the void\n");
-        log.say("heard\n");
+        log.put(b"into the void\n".to_vec());
+        log.put(b"heard\n".to_vec());
         log.finish();
         assert_eq!(
             heard.lock().unwrap().as_slice(),

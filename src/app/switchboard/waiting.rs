@@ -59,6 +59,8 @@ impl Switchboard {
                 tokio::task::yield_now().await;
             }
             std::thread::sleep(GATHER);
+            // Where more is there each time, this task never waits: connections and timers have their turn here.
+            tokio::task::yield_now().await;
         }
         let woken = self.next(inlets).await;
         self.pace.woke(self.clock.now());
