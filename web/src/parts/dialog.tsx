@@ -1,7 +1,7 @@
 // A dialog. The browser's own: it traps the focus, Esc closes it, and the focus goes back to where it was.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { words } from "../language";
 
 interface Props {
@@ -16,7 +16,8 @@ interface Props {
 
 export function Dialog({ title, wide, leave, onClose, onKey, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Open as soon as it is there: a key between the two would go to the page below it.
+  useLayoutEffect(() => {
     const former = document.activeElement;
     element.current?.showModal();
     // What Enter does at once.
