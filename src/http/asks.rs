@@ -31,6 +31,8 @@ pub enum Ask {
     },
     Order {
         call: CallId,
+        /// Who acts: whoever asks, or the person for whom a program asks.
+        by: String,
         order: Order,
     },
     /// A caller who waits goes to another queue.
@@ -115,6 +117,15 @@ pub enum Order {
     TakeOver {},
 }
 
+/// An order as it is sent. What stands beside the order's own fields is described with each order, see `openapi.rs`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Ordered {
+    /// For whom a program acts.
+    pub by: Option<String>,
+    #[serde(flatten)]
+    pub order: Order,
+}
+
 /// Exactly one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -147,4 +158,31 @@ pub enum NotDone {
     Busy(String, u64),
     /// It takes too long, or the house is closing.
     Unavailable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_says_for_whom_and_nothing_that_nobody_knows() {
+        let read = |text: &str| serde_json::from_str::<Ordered>(text).map_err(|error| error.to_string());
+        let by = |by: &str| Some(by.to_string());
+        let listen = Order::Supervise { mode: Mode::Listen };
+        for (text, by, order) in [
+            (r#"{"order":"supervise","mode":"listen","by":"1010"}"#, by("1010"), listen),
+            (r#"{"by":"1001","order":"hang_up"}"#, by("1001"), Order::HangUp {}),
+            (r#"{"order":"hang_up"}"#, None, Order::HangUp {}),
+        ] {
+            assert_eq!(read(text), Ok(Ordered { by, order }), "{text}");
+        }
+        for (text, wrong) in [
+            (r#"{"order":"hang_up","by":"1001","x":1}"#, "unknown field `x`"),
+            (r#"{"order":"hang_up","by":5}"#, "expected a string"),
+            (r#"{"by":"1001"}"#, "missing field `order`"),
+            (r#"{"order":"transfer","by":"1001"}"#, "missing field `to`"),
+        ] {
+            assert!(read(text).is_err_and(|error| error.contains(wrong)), "{text}: {:?}", read(text));
+        }
+    }
 }

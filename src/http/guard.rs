@@ -203,7 +203,7 @@ impl Command {
                 Err(fault) => return Problem::from(fault).into_response(),
             }
         }
-        let signed_in = signs_in.then(|| name_in(&body)).flatten();
+        let signed_in = signs_in.then(|| field_in(&body, "name")).flatten();
         let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
         if let Some((name, key)) = &key {
             response = keep(web, name, key, response).await;
@@ -248,20 +248,23 @@ fn again(seen: Seen) -> Response {
     }
 }
 
-fn name_in(body: &Bytes) -> Option<String> {
+/// A name that a body gives somebody.
+fn field_in(body: &Bytes, field: &str) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    Some(body.get("name")?.as_str()?.chars().take(LONGEST_NAME).collect())
+    Some(body.get(field)?.as_str()?.chars().take(LONGEST_NAME).collect())
 }
 
-/// Passwords and files are not written down.
+/// Passwords and files are not written down. For whom a program acts is, however much it says.
 fn audited(method: &Method, path: &str, body: &Bytes) -> String {
     let told = path.strip_prefix("/api/v1").unwrap_or(path);
     let text = String::from_utf8_lossy(body);
     let shown: String = match path.ends_with(SESSION) || path.ends_with("/check") || path.ends_with("/simulate") {
-        true => name_in(body).unwrap_or_default(),
+        true => field_in(body, "name").unwrap_or_default(),
         false => text.chars().take(AUDITED).collect(),
     };
-    format!("{method} {told} {shown}").trim_end().to_string()
+    let by = if path.ends_with("/orders") { field_in(body, "by") } else { None };
+    let by = by.map_or(String::new(), |by| format!("by {by} "));
+    format!("{method} {told} {by}{shown}").trim_end().to_string()
 }
 
 /// Keeps an answer for the key of its command.
@@ -380,5 +383,13 @@ mod tests {
         assert_eq!(what, "POST /session mei");
         let what = audited(&Method::POST, "/api/v1/notices", &Bytes::from_static(br#"{"text":"hi"}"#));
         assert_eq!(what, r#"POST /notices {"text":"hi"}"#);
+    }
+
+    #[test]
+    fn for_whom_a_program_acted_is_in_the_audit_log_however_much_it_said() {
+        let text = "x".repeat(4_000);
+        let body = format!(r#"{{"order":"note","text":"{text}","by":"1010"}}"#);
+        let what = audited(&Method::POST, "/api/v1/calls/1/orders", &Bytes::from(body));
+        assert!(what.starts_with(r#"POST /calls/1/orders by 1010 {"order":"note","#) && what.len() < 600, "{what}");
     }
 }

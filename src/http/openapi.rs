@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
-use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa_axum::router::OpenApiRouter;
@@ -15,11 +15,12 @@ use utoipa_axum::routes;
 use super::roles::{DOORS, Door};
 use super::routes::*;
 use super::server::Web;
+use super::signing::LONGEST_NAME;
 use super::{events, problem, words};
 
 const ABOUT: &str = "Everything that the pages do, for programs too. People sign in by POST /session and have a cookie; \
                      their commands repeat `csrf` in the header X-CSRF-Token. Programs show a token (`hotline token \
-                     create`) as `Authorization: Bearer …`. Commands may carry an Idempotency-Key. Errors are RFC 9457 \
+                     create`) as `Authorization: Bearer …`, and say `by` for whom they act in a call. Commands may carry an Idempotency-Key. Errors are RFC 9457 \
                      problems. Times are RFC 3339 with milliseconds, durations milliseconds.";
 
 #[derive(OpenApi)]
@@ -90,6 +91,7 @@ pub fn api() -> (Router<Arc<Web>>, String, Parameters) {
     if let Some(RefOr::T(Schema::OneOf(orders))) = components.schemas.get_mut("Order") {
         for order in &mut orders.items {
             if let RefOr::T(Schema::Object(order)) = order {
+                order.properties.insert("by".into(), acts_for());
                 order.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
         }
@@ -113,6 +115,13 @@ pub fn api() -> (Router<Arc<Web>>, String, Parameters) {
         }
     }
     (router, document.to_pretty_json().unwrap_or_default(), parameters)
+}
+
+/// What may stand beside the fields of every order.
+fn acts_for() -> RefOr<Schema> {
+    let about = "Said by programs alone, and by them always: for whom they act, the call's operator or a supervisor.";
+    let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_NAME)).description(Some(about));
+    text.build().into()
 }
 
 /// What every route may answer instead of what is asked for, and in which form; what a route says itself stays.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::{Baresip, Softphone};
 use crate::sound::{Heard, write_tone};
+use crate::web::Browser;
 
 const CALLER_HZ: u32 = 440;
 const OPERATOR_HZ: u32 = 700;
@@ -151,12 +152,38 @@ fn a_whisper_is_heard_by_the_operator_alone_and_who_takes_over_by_the_caller() {
         Softphone::seat(&house, "8003", "open-sesame", &with(&says, &["--answer-after", "200ms", "--calls", "1"]));
     let call = open_call(&house);
     assert!(order(&house, &call, "1002", &["whisper"]).unwrap_err().contains("only supervisors"));
-    order(&house, &call, "1003", &["whisper"]).unwrap();
+    // A program asks for Vera, whose phone is rung.
+    let program = Browser::program(&house, "crm", &["supervisor"]);
+    let asks = |by: &str, asked: &str| {
+        let order = match asked {
+            "whisper" => json!({ "order": "supervise", "mode": "whisper", "by": by }),
+            asked => json!({ "order": asked, "by": by }),
+        };
+        program.post(&format!("/calls/{call}/orders"), &order, &[])
+    };
+    for (by, asked, status, why) in [
+        ("1002", "whisper", 403, "1002 is none"),
+        ("1099", "whisper", 422, "1099"),
+        ("1002", "hang_up", 403, "1002: this call is with another operator"),
+        ("1001", "pause_recording", 409, "1001: this call is not recorded"),
+        ("1003", "whisper", 202, ""),
+    ] {
+        let (came, told) = asks(by, asked);
+        let detail = told["detail"].as_str().unwrap_or_default();
+        assert!(came == status && detail.contains(why), "{asked} by {by}: {came} {told}");
+    }
     house.wait_log(&["supervises", "whisper"]);
     std::thread::sleep(Duration::from_secs(5));
     let whispered = Instant::now();
-    order(&house, &call, "1003", &["take-over"]).unwrap();
+    assert_eq!(asks("1003", "take_over").0, 202);
     house.wait_log(&["handed over"]);
+    let (_, audit) = Browser::program(&house, "auditor", &["admin"]).get("/api/v1/audit");
+    let acted = |entry: &Value| {
+        let told = format!("POST /calls/{call}/orders by 1003 {{");
+        let what = text(entry, "what");
+        what.starts_with(&told) && what.contains("take_over") && text(entry, "who") == "token crm"
+    };
+    assert!(audit.as_array().is_some_and(|all| all.iter().any(acted)), "{audit:#}");
     assert!(whispered.elapsed() < PATIENCE && anna.end() && caller.end() && vera.end());
     let record = house.wait_records(1).remove(0);
     assert_eq!(transfers(&record), ["taken_over operator 1003 transferred"], "{record:#}");

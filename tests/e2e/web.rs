@@ -20,6 +20,8 @@ pub struct Browser {
     pub base: String,
     pub cookie: String,
     pub csrf: String,
+    /// A program's.
+    token: Option<String>,
 }
 
 /// What came back: status and JSON.
@@ -29,7 +31,13 @@ impl Browser {
     pub fn new(house: &House) -> Browser {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
         let base = format!("http://{}", house.at("http"));
-        Browser { agent: ureq::Agent::new_with_config(config), base, cookie: String::new(), csrf: String::new() }
+        let (agent, cookie, csrf) = (ureq::Agent::new_with_config(config), String::new(), String::new());
+        Browser { agent, base, cookie, csrf, token: None }
+    }
+
+    /// A program with these roles.
+    pub fn program(house: &House, name: &str, roles: &[&str]) -> Browser {
+        Browser { token: Some(format!("Bearer {}", token(house, name, roles))), ..Browser::new(house) }
     }
 
     pub fn signed_in(house: &House, name: &str) -> Browser {
@@ -55,7 +63,10 @@ impl Browser {
     }
 
     pub fn get(&self, path: &str) -> Came {
-        let get = self.agent.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
+        let mut get = self.agent.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
+        if let Some(token) = &self.token {
+            get = get.header("Authorization", token);
+        }
         let mut response = get.call().expect("an answer");
         (response.status().as_u16(), json_of(&response.body_mut().read_to_string().unwrap_or_default()))
     }
@@ -71,8 +82,9 @@ impl Browser {
 
     pub fn post(&self, path: &str, body: &Value, more: &[(&str, &str)]) -> Came {
         let mut post = self.agent.post(format!("{}/api/v1{path}", self.base)).header("Cookie", &self.cookie);
-        for (name, value) in more {
-            post = post.header(*name, *value);
+        let token = self.token.as_deref().map(|token| ("Authorization", token));
+        for (name, value) in more.iter().copied().chain(token) {
+            post = post.header(name, value);
         }
         let mut response = post.content_type("application/json").send(body.to_string()).expect("an answer");
         (response.status().as_u16(), json_of(&response.body_mut().read_to_string().unwrap_or_default()))

@@ -95,7 +95,7 @@ fn closing() -> NotDone {
 pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
     match ask {
         Ask::Operator { operator, act } => operate(&office, &by, operator, act).await,
-        Ask::Order { call, order } => {
+        Ask::Order { call, by, order } => {
             let by = OperatorId::from(by.as_str());
             let order = meant(order);
             let text = if let call::Order::Note { text } = &order { Some(text.clone()) } else { None };

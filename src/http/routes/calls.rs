@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 
 use super::board::calls_for;
 use super::{Accepted, accepted};
-use crate::http::asks::{Ask, Order};
+use crate::http::asks::{Ask, NotDone, Order, Ordered};
 use crate::http::problem::{Body, Problem};
 use crate::http::roles::Role;
 use crate::http::seeing::{Sight, seen, sees_record, sight, whose};
 use crate::http::server::Web;
 use crate::http::settings::Settings;
-use crate::http::signing::Who;
+use crate::http::signing::{Proof, Who};
 use crate::http::words::CallNow;
 use crate::ids::CallId;
 use crate::records::{self, Record, printed, read_call};
@@ -137,6 +137,11 @@ pub async fn explain(
 ///
 /// The call's operator holds, consults, transfers and hangs up; whom they consult hangs up. Whoever has the caller or had
 /// them notes something, each in an entry of their own. Supervisors listen, whisper, barge in, take over, and note.
+///
+/// A program whose token has the role `supervisor` says `by` for whom it acts: an operator or supervisor of the house, who
+/// may do what they could do themselves. Their phone is the one that is rung. 422: `by` is missing, or nobody has that id;
+/// 403: the token has not the role, or they may not do it; 409: they are signed in at no seat, or the call is in no such
+/// state.
 #[utoipa::path(
     post, path = "/calls/{id}/orders", tag = "calls", request_body = Order, params(("id" = String, Path)),
     responses((status = 202, body = Accepted), (status = 404, body = Problem), (status = 409, body = Problem))
@@ -145,19 +150,49 @@ pub async fn order(
     State(web): State<Arc<Web>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    Body(order): Body<Order>,
+    Body(Ordered { by, order }): Body<Ordered>,
 ) -> Result<Response, Problem> {
     if let Order::Note { text } = &order {
         Problem::unless_short("text", text, LONGEST_NOTE)?;
     }
-    if matches!(order, Order::Supervise { .. } | Order::TakeOver {} | Order::LeaveSupervision {})
-        && !who.is(Role::Supervisor)
-    {
-        return Err(Problem::forbidden("that is for supervisors"));
-    }
+    let by = acts_for(&web.settings(), &who, by, &order)?;
     let call = call_id(&id)?;
-    web.ask(&who, Ask::Order { call, order }).await?;
+    let told = |why: NotDone| match by == who.id {
+        true => Problem::from(why),
+        false => {
+            let problem = Problem::from(why);
+            Problem { detail: format!("{by}: {}", problem.detail), ..problem }
+        }
+    };
+    web.ask(&who, Ask::Order { call, by: by.clone(), order }).await.map_err(told)?;
     Ok(accepted())
+}
+
+/// Who it is that acts: people for themselves, a program for the person whom it names. What belongs to a call's operator
+/// alone is refused where it is done.
+fn acts_for(settings: &Settings, who: &Who, by: Option<String>, order: &Order) -> Result<String, Problem> {
+    let (by, person) = match (&who.proof, by) {
+        (Proof::Token { .. }, _) if !who.is(Role::Supervisor) => {
+            return Err(Problem::forbidden("a program needs a token with the role supervisor to act for somebody"));
+        }
+        (Proof::Token { .. }, None) => {
+            return Err(Problem::bad("by", "a program says for whom it acts: the call's operator, or a supervisor"));
+        }
+        (Proof::Token { .. }, Some(by)) => {
+            let unknown = || Problem::bad("by", format!("there is no operator or supervisor {by:?}"));
+            let person = settings.people.get(&by).ok_or_else(unknown)?;
+            (by, person)
+        }
+        (Proof::Session { .. } | Proof::Password, Some(by)) if by != who.id => {
+            return Err(Problem::forbidden("people act for themselves; only programs act for others"));
+        }
+        (Proof::Session { .. } | Proof::Password, _) => (who.id.clone(), &who.person),
+    };
+    let leads = matches!(order, Order::Supervise { .. } | Order::TakeOver {} | Order::LeaveSupervision {});
+    if leads && !person.roles.contains(&Role::Supervisor) {
+        return Err(Problem::forbidden(format!("that is for supervisors, and {by} is none")));
+    }
+    Ok(by)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -188,6 +223,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::http::asks::Mode;
+    use crate::http::settings::Person;
     use crate::http::tests::web;
 
     #[test]
@@ -198,5 +235,39 @@ mod tests {
         let names: Vec<Option<&str>> = (0..3).map(|index| told["notes"][index]["name"].as_str()).collect();
         assert_eq!(names, [None, Some("s"), None]);
         assert_eq!(with_names(&web().settings(), json!({ "call_id": "1" })), json!({ "call_id": "1" }));
+    }
+
+    #[test]
+    fn a_program_acts_for_whom_it_names_if_its_role_allows_it_and_people_for_themselves() {
+        let settings = web().settings();
+        let who = |id: &str, role: Role, proof: Proof| {
+            let person = Person { name: id.into(), roles: [role].into(), language: None };
+            Who { id: id.into(), person, seat: None, proof }
+        };
+        let program = |role| who("token crm", role, Proof::Token { hash: String::new() });
+        let person = |id, role| who(id, role, Proof::Session { token: String::new(), hash: String::new() });
+        let listen = Order::Supervise { mode: Mode::Listen };
+        let (pause, leave) = (Order::PauseRecording {}, Order::LeaveSupervision {});
+        for (who, by, order, expected) in [
+            (program(Role::Supervisor), Some("s"), &listen, Ok("s")),
+            (program(Role::Supervisor), Some("s"), &Order::TakeOver {}, Ok("s")),
+            (program(Role::Supervisor), Some("1001"), &pause, Ok("1001")),
+            (program(Role::Supervisor), Some("1001"), &listen, Err((403, false))),
+            (program(Role::Supervisor), Some("a"), &leave, Err((403, false))),
+            (program(Role::Supervisor), Some("1099"), &pause, Err((422, true))),
+            (program(Role::Supervisor), Some("token crm"), &pause, Err((422, true))),
+            (program(Role::Supervisor), None, &pause, Err((422, true))),
+            (program(Role::Operator), Some("1001"), &pause, Err((403, false))),
+            (program(Role::Admin), Some("s"), &listen, Err((403, false))),
+            (person("1001", Role::Operator), None, &pause, Ok("1001")),
+            (person("1001", Role::Operator), Some("1001"), &pause, Ok("1001")),
+            (person("1001", Role::Operator), Some("s"), &listen, Err((403, false))),
+            (person("s", Role::Supervisor), Some("1001"), &pause, Err((403, false))),
+            (person("1001", Role::Operator), None, &listen, Err((403, false))),
+        ] {
+            let told = acts_for(&settings, &who, by.map(String::from), order);
+            let told = told.as_deref().map_err(|problem| (problem.status, problem.fields.contains_key("by")));
+            assert_eq!(told, expected, "{} by {by:?}: {order:?}", who.id);
+        }
     }
 }
