@@ -277,7 +277,8 @@ impl Endpoint {
             Verdict::Seat(_) => Err(Box::new(request.respond(403, Some(&tag)))),
             Verdict::Challenge { stale } => {
                 let mut response = request.respond(401, Some(&tag));
-                for challenge in self.verifier.challenges(now, stale, request.headers.get("User-Agent")) {
+                let user_agent = request.headers.get("User-Agent");
+                for challenge in self.verifier.challenges(now, flow.remote.ip(), stale, user_agent) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
                 Err(Box::new(response))
