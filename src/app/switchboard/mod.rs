@@ -272,7 +272,7 @@ impl Switchboard {
             }
             next = self.sockets.try_next();
         }
-        self.pace.behind = taken == BATCH;
+        self.pace.behind = taken == BATCH && self.sockets.has_more();
         self.sip.saw_backlog(now, self.pace.behind);
     }
 

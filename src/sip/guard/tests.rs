@@ -192,17 +192,20 @@ fn without_bans_nobody_is_shut_out_for_what_he_did() {
 }
 
 #[test]
-fn the_house_is_behind_when_more_has_waited_for_long_and_not_after_a_pause() {
-    let (mut backlog, limit) = (Backlog::default(), Duration::from_millis(500));
-    for millis in (0..=500).step_by(20) {
-        assert!(!backlog.is_longer_than(at(millis), limit), "{millis}");
-        backlog.saw(at(millis), true);
+fn the_house_is_behind_while_there_is_always_more_however_long_each_turn_takes() {
+    let limit = Duration::from_millis(500);
+    for turn in [1, 20, 249, 251, 499, 2_000, 60_000] {
+        let mut backlog = Backlog::default();
+        for n in 0..1000 {
+            assert_eq!(backlog.is_longer_than(at(n * turn), limit), n > 0 && n * turn > 500, "{n} turns of {turn} ms");
+            backlog.saw(at(n * turn), true);
+        }
+        let end = 1000 * turn;
+        assert!(backlog.is_longer_than(at(end), limit));
+        backlog.saw(at(end), false);
+        assert!(!backlog.is_longer_than(at(end + 100_000), limit), "it has caught up, and nothing came for a while");
+        backlog.saw(at(end + 100_000), true);
+        assert!(!backlog.is_longer_than(at(end + 100_500), limit), "it begins anew");
+        assert!(backlog.is_longer_than(at(end + 100_501), limit));
     }
-    assert!(backlog.is_longer_than(at(520), limit));
-    backlog.saw(at(520), true);
-    assert!(!backlog.is_longer_than(at(900), limit), "nothing came for a while: nothing waited");
-    backlog.saw(at(900), true);
-    assert!(!backlog.is_longer_than(at(920), limit), "it began anew");
-    backlog.saw(at(920), false);
-    assert!(!backlog.is_longer_than(at(2000), limit));
 }

@@ -227,13 +227,17 @@ impl Sockets {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// An arrival that is there already.
+    /// An arrival that is there already. Whoever asks knows when to let others have their turn: by the runtime's own count
+    /// nothing would be there any more.
     pub fn try_next(&mut self) -> Option<Arrival> {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        match self.poll(&mut context) {
-            Poll::Ready(arrival) => Some(arrival),
-            Poll::Pending => None,
-        }
+        let next = std::pin::pin!(tokio::task::unconstrained(std::future::poll_fn(|context| self.poll(context))));
+        if let Poll::Ready(arrival) = next.poll(&mut context) { Some(arrival) } else { None }
+    }
+
+    /// Whether there is another, which is the next one then.
+    pub fn has_more(&mut self) -> bool {
+        self.try_next().map(|arrival| self.waiting.push_front(arrival)).is_some()
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {

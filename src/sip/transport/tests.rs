@@ -44,6 +44,27 @@ pub(super) fn message(number: usize) -> Vec<u8> {
 }
 
 #[test]
+fn what_is_there_is_seen_to_the_last_in_one_turn() {
+    // More than the runtime lets a task take at once.
+    const MANY: usize = 200;
+    run(async {
+        let (mut sockets, udp, _) = open().await;
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for number in 0..MANY {
+            phone.send_to(&message(number), udp).unwrap();
+        }
+        let mut got = vec![bytes(&mut sockets).await.1];
+        while sockets.has_more() {
+            assert!(sockets.has_more(), "looking takes nothing");
+            let Some(Arrival::Bytes { bytes, .. }) = sockets.try_next() else { panic!("there was another") };
+            got.push(bytes);
+        }
+        assert!(sockets.try_next().is_none());
+        assert_eq!(got, (0..MANY).map(message).collect::<Vec<_>>(), "in their order");
+    });
+}
+
+#[test]
 fn datagrams_come_and_go() {
     run(async {
         let (mut sockets, udp, _) = open().await;
