@@ -12,6 +12,8 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::visible::visible;
+
 /// Lines that may wait to be written; further ones are lost, and counted.
 const WAITING: usize = 4096;
 /// The same in bytes: a traced message may be long.
@@ -131,19 +133,6 @@ fn write(mut out: impl Write, lines: &Receiver<Line>, counts: &Counts) {
             lost.fetch_add(missing, Ordering::Relaxed);
         }
     }
-}
-
-/// Callers write some of what is logged: what would end a line or move the cursor is shown as a number.
-fn visible(text: &str) -> String {
-    let breaks = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if breaks(c) {
-            shown.extend(c.escape_unicode())
-        } else {
-            shown.push(c)
-        }
-        shown
-    })
 }
 
 /// The formatter hands over whole lines. Its colours, on a terminal, are ESC and a bracket; it writes no other ESC, and
@@ -268,11 +257,11 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "from=\\u{d}\\u{a}2026-11-27T03:48:16.794+00:00  WARN security ban address=192.0.2.8\\u{1b}[2J\\u{85}\\u{2028}",
+                "from=\\u000d\\u000a2026-11-27T03:48:16.794+00:00  WARN security ban address=192.0.2.8\\u001b[2J\\u0085\\u2028",
                 "<<< UDP 192.0.2.1:5060",
                 "  | OPTIONS",
                 "  | WARN security ban address=192.0.2.8 reason=x",
-                "  | \\u{7}",
+                "  | \\u0007",
                 "",
             ]
         );
