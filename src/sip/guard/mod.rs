@@ -112,6 +112,8 @@ pub struct Counts {
     pub unchallenged: u64,
     pub guessed: u64,
     pub scanned: u64,
+    /// Certificates that were shown and for which nobody vouches.
+    pub distrusted: u64,
     pub bans: u64,
     /// New calls that were refused because the house was behind.
     pub shed: u64,
@@ -205,6 +207,12 @@ impl Guard {
     pub fn seems_to_scan(&mut self, now: Moment, ip: IpAddr) {
         self.counts.scanned += 1;
         self.say(now, ip, Way::Datagram, "scanner");
+    }
+
+    /// Somebody showed a certificate for which nobody vouches. No point: a carrier's may have grown too old.
+    pub fn distrusted(&mut self, now: Moment, ip: IpAddr) {
+        self.counts.distrusted += 1;
+        self.say(now, ip, Way::Connection, "certificate-refused");
     }
 
     /// Whether that is the name of a program that looks for telephones to abuse.

@@ -172,6 +172,14 @@ fn whoever_is_shut_out_is_so_on_every_way() {
 }
 
 #[test]
+fn a_certificate_that_grew_too_old_shuts_out_no_carrier() {
+    let (mut guard, carrier) = (guard(), ip("192.0.2.1"));
+    (0..10_000).for_each(|n| guard.distrusted(at(n), carrier));
+    assert_eq!(guard.arrives(at(10_000), carrier, Way::Connection, false), Entry::Open);
+    assert_eq!((guard.counts().distrusted, guard.counts().bans), (10_000, 0));
+}
+
+#[test]
 fn scanners_are_known_by_their_names() {
     let (mut guard, thief) = (guard(), ip("192.0.2.1"));
     assert!(guard.is_scanner("friendly-scanner") && guard.is_scanner("Mozilla/5.0 SIPVicious"));

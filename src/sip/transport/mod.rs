@@ -83,6 +83,8 @@ pub enum Arrival {
         connection: ConnectionId,
         domains: Vec<String>,
     },
+    /// Somebody showed a certificate for which nobody vouches, and was let go.
+    Distrusted(SocketAddr),
     Closed(ConnectionId),
     /// Something could not be sent this way.
     Unsent(Flow),
@@ -299,9 +301,8 @@ impl Sockets {
                 Happened::Message(flow, _) if flow.connection.is_some_and(|id| !self.lines.contains_key(&id)) => {}
                 Happened::Message(flow, bytes) => return Poll::Ready(Arrival::Bytes { flow, bytes }),
                 Happened::Certified(connection, _) if !self.lines.contains_key(&connection) => {}
-                Happened::Certified(connection, domains) => {
-                    return Poll::Ready(Arrival::Certified { connection, domains });
-                }
+                Happened::Certified(id, domains) => return Poll::Ready(Arrival::Certified { connection: id, domains }),
+                Happened::Distrusted(remote) => return Poll::Ready(Arrival::Distrusted(remote)),
                 Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
                 Happened::Closed(connection) => {
                     if self.forget(connection) {

@@ -33,7 +33,7 @@ pub(super) async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     loop {
         match sockets.next().await {
             Arrival::Bytes { flow, bytes } => return (flow, bytes),
-            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } => {}
+            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } | Arrival::Distrusted(_) => {}
             Arrival::Unsent(flow) => panic!("unsent {flow:?}"),
         }
     }
@@ -152,7 +152,10 @@ fn garbage_ends_its_connection_and_no_other() {
                 match tokio::time::timeout(WAIT, sockets.next()).await.expect("closed") {
                     Arrival::Closed(closed) => break closed,
                     Arrival::Bytes { bytes, .. } => assert!(bytes.len() < 1000, "garbage as a message"),
-                    Arrival::Unsent(_) | Arrival::Proven { .. } | Arrival::Certified { .. } => {
+                    Arrival::Unsent(_)
+                    | Arrival::Proven { .. }
+                    | Arrival::Certified { .. }
+                    | Arrival::Distrusted(_) => {
                         panic!("nothing was sent")
                     }
                 }
