@@ -21,3 +21,4 @@ pub mod records;
 pub mod sip;
 pub mod tape;
 pub mod tls;
+pub mod visible;

@@ -90,6 +90,7 @@ fn rooms_know_only_whom_they_may_know() {
         ("ids", &[][..]),
         ("moment", &[]),
         ("erlang", &[]),
+        ("visible", &[]),
         ("tls", &[]),
         ("peers", &[]),
         ("tape", &[]),

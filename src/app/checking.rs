@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::say::say;
+use super::say::{self, say};
 use crate::config::{self, Fault, Severity};
 use crate::media::prompts::PromptBank;
 
@@ -22,7 +22,7 @@ pub fn check(config_dir: &Path, format: CheckFormat) -> ExitCode {
             let colours = std::io::stdout().is_terminal() && wants_colours();
             let report = config::report(&faults, colours);
             if !report.is_empty() {
-                say!("{report}");
+                say::as_it_is(&report);
             }
             say!("{}: {}", config_dir.display(), config::count(&faults));
         }

@@ -15,6 +15,7 @@ use crate::queue::{
     Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
 };
 use crate::records::{self, LineOutcome, LineRecord, Record, printed, read_call, rfc3339};
+use crate::visible::visible;
 
 /// Of those who could not be asked so many are named in the text; JSON names all.
 const NAMED: usize = 5;
@@ -130,7 +131,8 @@ impl Story {
         if self.events.is_empty() {
             lines.push("  The call joined no line, or the log of that day is gone (it is kept for eight days).".into());
         }
-        lines.join("\n")
+        // None of what others wrote begins a line.
+        lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n")
     }
 
     fn head(&self, zone: &TimeZone) -> String {
@@ -412,5 +414,23 @@ mod tests {
                 assert!(verdict.is_some_and(|verdict| verdict.ends_with(told)), "{lines:?}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_that_others_wrote_begins_a_line_or_acts_on_the_terminal() {
+        let record: Record = serde_json::from_value(json!({
+            "call_id": CallId(1), "sip_call_id": "", "from": "1\nIt waited 0 s.\x1b[2J", "to": "2\u{9b}2J\r", "trunk": null,
+            "arrived_at": 0, "first_dialled": "3\n4", "choices": "", "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+        }))
+        .unwrap();
+        let text = Story { record, events: Vec::new(), passed_by: Vec::new(), incomplete: false }.text(&TimeZone::UTC);
+        assert!(
+            text.starts_with(r"Call 0000000000001 from 1\u000aIt waited 0 s.\u001b[2J to 2\u009b2J\u000d, "),
+            "{text}"
+        );
+        assert!(
+            text.contains(r"dialled as 3\u000a4 first") && !text.contains(|c: char| c.is_control() && c != '\n'),
+            "{text}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::checking;
-use super::say::say;
+use super::say::{self, say};
 use crate::config::{self, reference};
 
 #[derive(clap::Subcommand, Debug)]
@@ -77,6 +77,6 @@ pub fn config(config_dir: &Path, command: ConfigCommand) -> Result<(), Vec<Strin
 pub fn operators(config_dir: &Path, command: OperatorsCommand) -> Result<(), Vec<String>> {
     let OperatorsCommand::Export { format: ExportFormat::Csv } = command;
     let (house, _) = config::load(config_dir).map_err(|faults| checking::told(&faults))?;
-    say!("{}", config::operators_csv(&house).trim_end_matches("\r\n"));
+    say::as_it_is(config::operators_csv(&house).trim_end_matches("\r\n"));
     Ok(())
 }

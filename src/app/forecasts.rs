@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::checking;
 use super::hours::{Change, Doors};
-use super::say::say;
+use super::say::{self, say};
 use super::side_by_side::{self, Column, Played, Progress};
 use crate::config::{self, House};
 use crate::forecast::{Figures, Plan, Recorded, Staff, compare, curves, trial};
@@ -119,7 +119,7 @@ pub fn simulate(config: &Path, data: &Path, args: &SimulateArgs) -> Result<ExitC
     let played = play(config, data, args)?;
     match args.format {
         ForecastFormat::Text => {
-            say!("{}", side_by_side::text(&played, args.seeds, side_by_side::is_coloured()).trim_end())
+            say::as_it_is(side_by_side::text(&played, args.seeds, side_by_side::is_coloured()).trim_end());
         }
         ForecastFormat::Json => say!("{}", side_by_side::json(&played, args.seeds)),
     }

@@ -351,7 +351,8 @@ fn log(reply: &Reply) {
             }
             warn!("reload: the files have faults; nothing changed");
         }
-        Reply::Refused { why } => error!("not done: {why}"),
+        // Whoever asked is told.
+        Reply::Refused { why } => info!("not done: {why}"),
     }
 }
 

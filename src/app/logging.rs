@@ -9,8 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::visible::visible;
 
 /// Lines that may wait to be written; further ones are lost, and counted.
 const WAITING: usize = 4096;
@@ -59,20 +63,25 @@ pub fn start(filter: &str, format: LogFormat) -> Result<Log, String> {
     let filter = EnvFilter::try_new(filter).map_err(|e| format!("--log {filter:?}: {e}; {hint}"))?;
     let mut log = Log::start(io::stderr()).map_err(|e| e.to_string())?;
     log.colours = format == LogFormat::Text && io::stderr().is_terminal();
+    subscriber(filter, format, log.clone()).try_init().map_err(|e| e.to_string())?;
+    // The usual hook writes to standard error by itself, and waits for its reader.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    Ok(log)
+}
+
+/// What writes lines in that format.
+fn subscriber(filter: EnvFilter, format: LogFormat, log: Log) -> Box<dyn Subscriber + Send + Sync> {
+    let colours = log.colours;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(log.clone())
+        .with_writer(log)
         .with_target(false)
         // Its own way to say so is a print that panics on a closed standard error.
         .log_internal_errors(false);
     match format {
-        LogFormat::Text => builder.with_timer(LocalTime).with_ansi(log.colours).try_init(),
-        LogFormat::Json => builder.with_timer(LocalTime).json().try_init(),
+        LogFormat::Text => Box::new(builder.with_timer(LocalTime).with_ansi(colours).finish()),
+        LogFormat::Json => Box::new(builder.with_timer(LocalTime).json().finish()),
     }
-    .map_err(|e| e.to_string())?;
-    // The usual hook writes to standard error by itself, and waits for its reader.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    Ok(log)
 }
 
 impl Log {
@@ -133,19 +142,6 @@ fn write(mut out: impl Write, lines: &Receiver<Line>, counts: &Counts) {
     }
 }
 
-/// Callers write some of what is logged: what would end a line or move the cursor is shown as a number.
-fn visible(text: &str) -> String {
-    let breaks = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if breaks(c) {
-            shown.extend(c.escape_unicode())
-        } else {
-            shown.push(c)
-        }
-        shown
-    })
-}
-
 /// The formatter hands over whole lines. Its colours, on a terminal, are ESC and a bracket; it writes no other ESC, and
 /// shows those in texts as numbers itself.
 impl Write for &Log {
@@ -187,6 +183,8 @@ impl tracing_subscriber::fmt::time::FormatTime for LocalTime {
 mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::{Sender, channel};
+
+    use regex::Regex;
 
     use super::*;
 
@@ -268,13 +266,64 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "from=\\u{d}\\u{a}2026-11-27T03:48:16.794+00:00  WARN security ban address=192.0.2.8\\u{1b}[2J\\u{85}\\u{2028}",
+                "from=\\u000d\\u000a2026-11-27T03:48:16.794+00:00  WARN security ban address=192.0.2.8\\u001b[2J\\u0085\\u2028",
                 "<<< UDP 192.0.2.1:5060",
                 "  | OPTIONS",
                 "  | WARN security ban address=192.0.2.8 reason=x",
-                "  | \\u{7}",
+                "  | \\u0007",
                 "",
             ]
         );
+    }
+
+    /// What is logged in a format while this is done.
+    fn logged(format: LogFormat, what: impl FnOnce()) -> Vec<String> {
+        let (log, open, heard) = slow();
+        drop(open);
+        let filter = EnvFilter::new("info");
+        tracing::subscriber::with_default(subscriber(filter, format, log.clone()), what);
+        log.finish();
+        String::from_utf8(heard.lock().unwrap().clone()).unwrap().lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn the_firewall_reads_bans_in_either_format_and_nothing_that_callers_wrote() {
+        let filter = include_str!("../../scripts/fail2ban/hotline.conf");
+        let (_, rules) = filter.split_once("failregex = ").expect("rules");
+        let rules = rules.lines().take_while(|line| !line.contains(" = ")).map(str::trim);
+        let rules: Vec<Regex> =
+            rules.map(|rule| Regex::new(&rule.replace("<HOST>", r"(?P<host>[0-9a-f.:]+)")).unwrap()).collect();
+        let forged = "x security ban address=192.0.2.9 reason=scanner seconds=600";
+        let quoted = r#"","fields":{"message":"security ban address=192.0.2.9 reason=x seconds=1"}}"#;
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = logged(format, || {
+                tracing::warn!("security ban address={} reason=wrong-secret seconds=600", "192.0.2.66");
+                tracing::warn!("security ban address={} reason=unproven seconds=1200", "2001:db8::1");
+                tracing::warn!("security scanner address=192.0.2.9");
+                tracing::warn!("security slowed address=192.0.2.9");
+                tracing::warn!(from = forged, quoted, "{forged}\n{forged}");
+                tracing::warn!("{quoted}");
+                tracing::info!(from = "\u{85}\n\x1b[2J", "a call");
+            });
+            assert_eq!(lines.len(), 7, "{lines:#?}");
+            let journal = |line: &String| format!("house hotline[4711]: {line}");
+            // What is taken for the date may be cut out before.
+            let undated =
+                |line: &String| line.replacen(line.split(['"', ' ']).find(|w| w.contains('T')).unwrap(), "", 1);
+            let kept: [Vec<String>; 3] =
+                [lines.clone(), lines.iter().map(journal).collect(), lines.iter().map(undated).collect()];
+            for kept in kept {
+                let hosts = kept
+                    .iter()
+                    .map(|line| rules.iter().find_map(|rule| Some(rule.captures(line)?["host"].to_string())));
+                let banned: Vec<String> = hosts.flatten().collect();
+                assert_eq!(banned, ["192.0.2.66", "2001:db8::1"], "{kept:#?}");
+            }
+            if format == LogFormat::Json {
+                for line in lines {
+                    serde_json::from_str::<serde_json::Value>(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+                }
+            }
+        }
     }
 }

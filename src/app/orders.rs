@@ -11,6 +11,7 @@ use super::statistics::Format;
 use super::versions;
 use crate::call::{Order, Supervision, Whom};
 use crate::ids::CallId;
+use crate::visible::visible;
 
 #[derive(Args, Debug)]
 pub struct OrderArgs {
@@ -32,7 +33,8 @@ pub fn calls(data: &Path) -> Result<ExitCode, Vec<String>> {
         Some(Reply::Calls { calls }) => {
             for call in calls {
                 let of = |name: Option<String>| name.unwrap_or_else(|| "-".into());
-                say!("{} {} {} {} {}", call.id, call.stage, call.from, of(call.queue), of(call.operator));
+                let from = visible(&call.from);
+                say!("{} {} {from} {} {}", call.id, call.stage, of(call.queue), of(call.operator));
             }
             Ok(ExitCode::SUCCESS)
         }

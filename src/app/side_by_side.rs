@@ -9,8 +9,9 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::say::say;
+use super::say;
 use crate::forecast::{Compared, Curve, Estimate, Unit};
+use crate::visible::visible;
 
 /// Work that is done sooner shows no progress.
 const SILENT_FOR: Duration = Duration::from_secs(1);
@@ -161,10 +162,11 @@ pub fn is_coloured() -> bool {
 
 /// Columns side by side, the first to the left, the others to the right. Colours only on a terminal.
 pub fn print_table(table: &[Vec<String>], styles: &[Style]) {
-    say!("{}", laid_out(table, if is_coloured() { styles } else { &[] }).trim_end_matches('\n'));
+    say::as_it_is(laid_out(table, if is_coloured() { styles } else { &[] }).trim_end_matches('\n'));
 }
 
 fn laid_out(table: &[Vec<String>], styles: &[Style]) -> String {
+    let table: Vec<Vec<String>> = table.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();

@@ -10,19 +10,15 @@ use super::ledger;
 use super::words::Action;
 use crate::queue::{Input, LeftLine, NotReached};
 use crate::records::{self, EndedBy, Outcome, ReleaseOutcome, TransferOutcome};
-use crate::sip::{self, Refusal};
-
-/// Seconds after which a caller whom we had no room for may try again.
-const RETRY_AFTER: u32 = 10;
+use crate::sip;
 
 impl Call {
     /// A final refusal of the caller's INVITE.
     pub fn refuse(&mut self, house: &mut House, status: u16, outcome: Outcome) {
         info!(status, "refused");
         self.record.sip_status = Some(status);
-        let retry_after = (status == 503).then_some(RETRY_AFTER);
         house.sip(match self.outward {
-            false => sip::Command::Refuse { leg: self.caller, refusal: Refusal { status, retry_after } },
+            false => sip::Command::Refuse { leg: self.caller, status },
             true => sip::Command::Hangup { leg: self.caller, reason: None },
         });
         self.finish(house, outcome, EndedBy::System);

@@ -17,6 +17,7 @@ use super::words::{
 };
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
+use crate::visible::{visible, visible_lines};
 
 /// One record as outsiders read it: times are RFC 3339 with milliseconds, in the given zone.
 #[derive(Serialize)]
@@ -319,8 +320,8 @@ pub fn rfc3339(at: Moment, zone: &TimeZone) -> String {
 /// One JSON object a line.
 pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl Write) -> Result<usize, ReadFault> {
     let count = each(dir, filter, |record| {
-        serde_json::to_writer(&mut out, &Printed::new(&record, zone)).map_err(|e| ReadFault::Output(e.into()))?;
-        out.write_all(b"\n").map_err(ReadFault::Output)
+        let line = serde_json::to_string(&Printed::new(&record, zone)).map_err(|e| ReadFault::Output(e.into()))?;
+        writeln!(out, "{}", visible(&line)).map_err(ReadFault::Output)
     })?;
     out.flush().map_err(ReadFault::Output)?;
     Ok(count)
@@ -399,7 +400,7 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
     let cell = |value: Option<&serde_json::Value>| match value {
         None | Some(serde_json::Value::Null) => String::new(),
         Some(serde_json::Value::String(text)) => harmless(text),
-        Some(other) => other.to_string(),
+        Some(other) => visible(&other.to_string()),
     };
     let inside = |name: &str, key: &str| cell(fields.get(name).and_then(|value| value.get(key)));
     let column = |name: &&str| match *name {
@@ -433,13 +434,14 @@ fn noted(notes: &[PrintedNote<'_>]) -> String {
     notes.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
-/// A spreadsheet must not take what a caller sent for a formula: such cells begin with an apostrophe.
-/// Plain telephone numbers (`+8610…`) stay as they are.
+/// A spreadsheet must not take what a caller sent for a formula: such cells begin with an apostrophe. Nor does a terminal
+/// that shows the table obey what is in a cell. Plain telephone numbers (`+8610…`) stay as they are, and so do lines.
 fn harmless(text: &str) -> String {
     let is_number =
         text.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
     let suspicious = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    if suspicious && !is_number { format!("'{text}") } else { text.to_string() }
+    let shown = visible_lines(&text.replace("\r\n", "\n"));
+    if suspicious && !is_number { format!("'{shown}") } else { shown }
 }
 
 /// `epoch|callid|queue|agent|event|data1|data2…`, as Asterisk writes it; what is not there is `NONE`.
@@ -478,5 +480,5 @@ fn queue_log_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<String> {
 }
 
 fn plain(text: &str) -> String {
-    text.replace(['|', '\r', '\n'], " ")
+    visible(&text.replace(['|', '\r', '\n'], " "))
 }

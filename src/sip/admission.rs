@@ -106,12 +106,16 @@ impl Endpoint {
         response
     }
 
-    /// 503 with a Retry-After that differs from caller to caller.
     fn unavailable(&mut self, request: &Request, tag: &str) -> Response {
         let mut response = request.respond(503, Some(tag));
+        self.say_when_again(&mut response);
+        response
+    }
+
+    /// A Retry-After that differs from caller to caller.
+    pub(super) fn say_when_again(&mut self, response: &mut Response) {
         let after = RETRY_LEAST + self.rng.random_range(0..RETRY_SPREAD);
         response.headers.push("Retry-After", after.to_string());
-        response
     }
 
     fn new_invite(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
@@ -277,7 +281,8 @@ impl Endpoint {
             Verdict::Seat(_) => Err(Box::new(request.respond(403, Some(&tag)))),
             Verdict::Challenge { stale } => {
                 let mut response = request.respond(401, Some(&tag));
-                for challenge in self.verifier.challenges(now, stale, request.headers.get("User-Agent")) {
+                let user_agent = request.headers.get("User-Agent");
+                for challenge in self.verifier.challenges(now, flow.remote.ip(), stale, user_agent) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
                 Err(Box::new(response))

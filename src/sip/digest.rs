@@ -1,7 +1,7 @@
 //! Digest authentication, RFC 7616 and RFC 8760: challenges, their answers, and our answers to theirs.
 //!
-//! Nonces prove themselves (time, chance and a keyed hash), so a challenge costs no memory. Does not know
-//! registrations or dialogs.
+//! Nonces prove themselves (time, chance, to whom they were given, and a keyed hash), so a challenge costs no memory. Does
+//! not know registrations or dialogs.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,12 +18,18 @@ use super::message::{Challenge, Credentials, Method, Uri};
 use super::words::{SeatAccount, Secret};
 use crate::ids::SeatId;
 use crate::moment::Moment;
+use crate::peers::household;
 
 /// Nonces that were used and whose count is remembered; beyond it the oldest are forgotten, and count as
 /// stale from then on.
 const MAX_USED: usize = 50_000;
 /// A nonce used without `qop` (RFC 2069) has no count: it is good once.
 const USED_UP: u32 = u32::MAX;
+/// A nonce in characters: when it was made (16), chance (8), to which household it was given, mixed with both (8), and the
+/// proof of all that.
+const MADE: usize = 16;
+const CHANCE: usize = 24;
+const HEAD: usize = 32;
 
 /// Phones that give up at an algorithm they do not know, where RFC 8760 §2.4 wants it passed over: they are
 /// asked for MD5 alone, which they would choose anyway.
@@ -112,9 +118,10 @@ impl Verifier {
         }
     }
 
-    /// SHA-256 first, then MD5 for older phones (RFC 8760 §2.4). Both carry the same nonce.
-    pub fn challenges(&mut self, now: Moment, stale: bool, user_agent: Option<&str>) -> Vec<Challenge> {
-        let nonce = self.nonce(now);
+    /// SHA-256 first, then MD5 for older phones (RFC 8760 §2.4). Both carry the same nonce, which is good where it is sent
+    /// `to` and nowhere else.
+    pub fn challenges(&mut self, now: Moment, to: IpAddr, stale: bool, user_agent: Option<&str>) -> Vec<Challenge> {
+        let nonce = self.nonce(now, to);
         let md5_only = user_agent.is_some_and(|name| MD5_ONLY.iter().any(|known| name.starts_with(known)));
         let make = |algorithm: &str| Challenge {
             realm: self.realm.clone(),
@@ -132,8 +139,15 @@ impl Verifier {
         (self.realm, self.lifetime) = (realm.into(), lifetime);
     }
 
+    /// Whether these credentials answer a challenge that was given there and is good still. Whoever has read it is there,
+    /// which a datagram by itself does not tell.
+    pub fn was_read(&self, now: Moment, credentials: &[Credentials], there: IpAddr) -> bool {
+        self.ours(credentials).is_some_and(|c| self.is_good(now, &c.nonce, there))
+    }
+
     /// Whose credentials these are. Unknown seats cost the same work as known ones. From where too many were
-    /// wrong, no more are looked at for a while: the answer is the same.
+    /// wrong, no more are looked at for a while: the answer is the same. Those for another's nonce are not looked at
+    /// either, and no guess: nobody can guess in somebody else's name.
     pub fn verify(
         &mut self,
         now: Moment,
@@ -144,9 +158,10 @@ impl Verifier {
         asker: impl Into<Asker>,
     ) -> Verdict {
         let Asker { ip: from, seat: own } = asker.into();
-        let ours =
-            credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some());
-        let Some(c) = ours else { return Verdict::Challenge { stale: false } };
+        let Some(c) = self.ours(credentials) else { return Verdict::Challenge { stale: false } };
+        if !self.is_good(now, &c.nonce, from) {
+            return Verdict::Challenge { stale: true };
+        }
         let is_own = own.is_some_and(|seat| seat.as_str() == c.username);
         if !is_own && self.guesses.are_too_many(now, from) {
             return Verdict::Challenge { stale: false };
@@ -174,11 +189,23 @@ impl Verifier {
         }
     }
 
-    fn nonce(&mut self, now: Moment) -> String {
-        let chance: u64 = self.rng.random();
-        let head = format!("{:016x}{chance:016x}", now.as_micros());
+    fn ours<'a>(&self, credentials: &'a [Credentials]) -> Option<&'a Credentials> {
+        credentials.iter().find(|c| c.realm == self.realm && Algorithm::named(c.algorithm.as_deref()).is_some())
+    }
+
+    fn nonce(&mut self, now: Moment, to: IpAddr) -> String {
+        let chance: u32 = self.rng.random();
+        let made = format!("{:016x}{chance:08x}", now.as_micros());
+        let head = format!("{made}{}", self.place(&made, to));
         let proof = self.proof(&head);
         format!("{head}{proof}")
+    }
+
+    /// Which household a nonce is for.
+    fn place(&self, made: &str, ip: IpAddr) -> String {
+        let mut place = self.proof(&format!("{made}{}", household(ip)));
+        place.truncate(HEAD - CHANCE);
+        place
     }
 
     fn proof(&self, head: &str) -> String {
@@ -189,18 +216,21 @@ impl Verifier {
         HEXLOWER.encode(&hash.finalize()[..12])
     }
 
-    /// Whether the nonce is ours, young enough, and this count was not used before (RFC 7616 §5.12).
-    fn spend(&mut self, now: Moment, nonce: &str, count: u32) -> bool {
-        let Some((head, proof)) = nonce.split_at_checked(32) else { return false };
-        // Whoever knows a secret may write anything here: nothing is cut out before the proof holds.
+    /// Whether the nonce is ours, was given there, and is young enough.
+    fn is_good(&self, now: Moment, nonce: &str, there: IpAddr) -> bool {
+        let Some((head, proof)) = nonce.split_at_checked(HEAD) else { return false };
+        // Anybody may write anything here: nothing is cut out before the proof holds.
         if !same(&self.proof(head), proof) {
             return false;
         }
-        let made = head.get(..16).and_then(|time| u64::from_str_radix(time, 16).ok()).map(Moment::from_micros);
-        let Some(made) = made else { return false };
-        if now.since(made) > self.lifetime || made < self.forgotten_before {
-            return false;
-        }
+        let Some((made, place)) = head.split_at_checked(CHANCE) else { return false };
+        let at = made.get(..MADE).and_then(|time| u64::from_str_radix(time, 16).ok()).map(Moment::from_micros);
+        let is_young = |at| now.since(at) <= self.lifetime && at >= self.forgotten_before;
+        at.is_some_and(is_young) && same(&self.place(made, there), place)
+    }
+
+    /// Whether this count of a good nonce was not used before (RFC 7616 §5.12).
+    fn spend(&mut self, now: Moment, nonce: &str, count: u32) -> bool {
         match self.used.get_mut(nonce) {
             Some(seen) if *seen >= count => return false,
             Some(seen) => *seen = count,
@@ -215,7 +245,7 @@ impl Verifier {
             if let Some((first, _)) = self.used.pop_first()
                 && full
             {
-                let made = first.get(..16).and_then(|t| u64::from_str_radix(t, 16).ok()).unwrap_or(0);
+                let made = first.get(..MADE).and_then(|t| u64::from_str_radix(t, 16).ok()).unwrap_or(0);
                 self.forgotten_before = Moment::from_micros(made + 1);
             }
         }
@@ -335,7 +365,7 @@ mod tests {
     #[test]
     fn the_right_secret_in_either_algorithm_is_the_seat() {
         let mut verifier = verifier();
-        for challenge in verifier.challenges(T0, false, None) {
+        for challenge in verifier.challenges(T0, FROM, false, None) {
             let c = credentials(&challenge, "8001", "pw", 1);
             let verdict = verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats(), FROM);
             // Both challenges share a nonce, so its second use needs a higher count.
@@ -353,7 +383,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_challenged_again_and_only_age_and_replay_are_called_stale() {
         let mut verifier = verifier();
-        let challenge = verifier.challenges(T0, false, None).remove(0);
+        let challenge = verifier.challenges(T0, FROM, false, None).remove(0);
         let good = credentials(&challenge, "8001", "pw", 1);
         let late = T0 + Duration::from_secs(61);
         let forged = Credentials { nonce: challenge.nonce.replace('1', "2"), ..good.clone() };
@@ -363,7 +393,7 @@ mod tests {
             (T0, vec![credentials(&challenge, "8999", "pw", 1)], false),
             (T0, vec![Credentials { realm: "else".into(), ..good.clone() }], false),
             (T0, vec![Credentials { algorithm: Some("MD5-sess".into()), ..good.clone() }], false),
-            (T0, vec![forged], false),
+            (T0, vec![forged], true),
             (late, vec![good.clone()], true),
         ];
         for (n, (now, credentials, stale)) in cases.into_iter().enumerate() {
@@ -383,7 +413,7 @@ mod tests {
     #[test]
     fn a_nonce_that_is_not_ours_is_stale_whatever_it_is_made_of() {
         let mut verifier = verifier();
-        let ours = verifier.challenges(T0, false, None).remove(0);
+        let ours = verifier.challenges(T0, FROM, false, None).remove(0);
         let (head, proof) = ours.nonce.split_at(32);
         let hostile = [
             // A character of two bytes lies across byte 16, and across byte 32.
@@ -411,7 +441,7 @@ mod tests {
         let mut nc = 0;
         let mut ask = |verifier: &mut Verifier, password: &str, from| {
             nc += 1;
-            let challenge = verifier.challenges(T0, false, None).remove(0);
+            let challenge = verifier.challenges(T0, from, false, None).remove(0);
             let c = credentials(&challenge, "8001", password, nc);
             verifier.verify(T0, &Method::REGISTER, &[c], &uri(), &seats(), from)
         };
@@ -423,11 +453,33 @@ mod tests {
     }
 
     #[test]
+    fn nobody_guesses_in_the_name_of_another_household() {
+        let mut verifier = verifier();
+        let forger = "192.0.2.1".parse().expect("an address");
+        for n in 0..1000 {
+            let challenge = verifier.challenges(T0, forger, false, None).remove(0);
+            let guess = credentials(&challenge, "8001", if n == 500 { "pw" } else { "guess" }, 1);
+            assert!(verifier.was_read(T0, std::slice::from_ref(&guess), forger));
+            assert!(!verifier.was_read(T0, std::slice::from_ref(&guess), FROM), "{n}");
+            let verdict = verifier.verify(T0, &Method::REGISTER, &[guess], &uri(), &seats(), FROM);
+            assert_eq!(verdict, Verdict::Challenge { stale: true }, "right or wrong, it is not told");
+        }
+        let challenge = verifier.challenges(T0, FROM, false, None).remove(0);
+        let own = [credentials(&challenge, "8001", "pw", 1)];
+        assert!(!verifier.was_read(T0 + Duration::from_secs(61), &own, FROM), "it is too old");
+        assert_eq!(
+            verifier.verify(T0, &Method::REGISTER, &own, &uri(), &seats(), FROM),
+            Verdict::Seat("8001".into()),
+            "no guess was counted there"
+        );
+    }
+
+    #[test]
     fn used_nonces_are_forgotten_when_they_are_too_old() {
         let mut verifier = verifier();
         for second in 0..300 {
             let now = T0 + Duration::from_secs(second);
-            let challenge = verifier.challenges(now, false, None).remove(0);
+            let challenge = verifier.challenges(now, FROM, false, None).remove(0);
             let c = credentials(&challenge, "8001", "pw", 1);
             assert_eq!(
                 verifier.verify(now, &Method::REGISTER, &[c], &uri(), &seats(), FROM),

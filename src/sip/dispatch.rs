@@ -47,8 +47,7 @@ impl Endpoint {
             }
             return;
         }
-        let signed = request.headers.get("Authorization").is_some();
-        let origin = Origin { flow, reply, back: sent_by(&via, flow), size, signed };
+        let origin = Origin { flow, reply, back: sent_by(&via, flow), size, shown: self.shown(now, flow, &request) };
         if request.method == Method::CANCEL {
             return match self.invite_of(&request, &via, flow) {
                 Some(invite) => self.cancelled(now, origin, key, &request, invite),
@@ -57,7 +56,7 @@ impl Endpoint {
         }
         match self.dialog_of(&request) {
             Some(leg) => self.inside(now, origin, key, leg, request),
-            None if self.is_scanner(now, flow, &request) => {}
+            None if self.is_scanner(now, origin, &request) => {}
             None => self.outside(now, origin, key, request),
         }
     }

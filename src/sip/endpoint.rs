@@ -267,7 +267,7 @@ impl Endpoint {
             Command::Ring { leg } => self.ring(now, leg),
             Command::Progress { leg, body } => self.progress(now, leg, body),
             Command::Accept { leg, body } => self.accept(now, leg, body),
-            Command::Refuse { leg, refusal } => self.refuse(now, leg, refusal),
+            Command::Refuse { leg, status } => self.refuse(now, leg, status),
             Command::Invite(invite) => self.invite(now, invite),
             Command::Hangup { leg, reason } => self.hangup(now, leg, reason),
             Command::Reoffer { leg, body } => self.reoffer(now, leg, body.bytes),
@@ -318,8 +318,8 @@ impl Endpoint {
         self.after(now);
     }
 
-    /// As many messages were taken as are taken at once: whether more wait. While they wait too long new calls get 503
-    /// with Retry-After, and nothing else.
+    /// Messages were taken, from `now` on: whether more wait. While they wait too long new calls get 503 with Retry-After,
+    /// and nothing else.
     pub fn saw_backlog(&mut self, now: Moment, more: bool) {
         self.backlog.saw(now, more);
     }

@@ -2,6 +2,7 @@
 //! where they go on when their phone is back.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use super::endpoint::{Endpoint, Purpose};
 use super::message::Request;
@@ -21,6 +22,11 @@ impl Endpoint {
     /// Whoever is at the other end of this connection has shown a certificate for these domains, in lower case.
     pub fn connection_certified(&mut self, connection: ConnectionId, domains: Vec<String>) {
         self.certified.insert(connection, domains);
+    }
+
+    /// Somebody showed a certificate for which nobody vouches, and was let go.
+    pub fn distrusted(&mut self, now: Moment, remote: SocketAddr) {
+        self.guard.iter_mut().for_each(|guard| guard.distrusted(now, remote.ip()));
     }
 
     pub(super) fn proven(&self, flow: Flow) -> Option<&SeatId> {

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::addressing::{sent_by, stamp};
 use super::endpoint::Endpoint;
-use super::guard::{Deed, Entry};
+use super::guard::{Deed, Entry, Way};
 use super::message::{Headers, Malformed, Message, Method, Request, Response, SipUri};
 use super::words::Flow;
 use crate::ids::SeatId;
@@ -25,8 +25,16 @@ pub(super) struct Origin {
     /// Where its sender listens, as its Via says, §18.2.2.
     pub back: SocketAddr,
     pub size: usize,
-    /// It said who it is from, rightly or not.
+    pub shown: Shown,
+}
+
+/// What a request shows of its sender, before anything is looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    /// Credentials, right or not.
     pub signed: bool,
+    /// He is where it seems to come from: over a connection, or with a nonce that was sent there.
+    pub is_there: bool,
 }
 
 impl Endpoint {
@@ -38,7 +46,13 @@ impl Endpoint {
         }
         let ip = flow.remote.ip();
         let has_phones = self.registrar.is_at(ip);
-        self.guard.as_mut().map_or(Entry::Open, |guard| guard.arrives(now, ip, has_phones))
+        self.guard.as_mut().map_or(Entry::Open, |guard| guard.arrives(now, ip, way_of(flow), has_phones))
+    }
+
+    pub(super) fn shown(&self, now: Moment, flow: Flow, request: &Request) -> Shown {
+        let credentials = request.headers.credentials("Authorization");
+        let is_there = way_of(flow) == Way::Connection || self.verifier.was_read(now, &credentials, flow.remote.ip());
+        Shown { signed: request.headers.get("Authorization").is_some(), is_there }
     }
 
     /// Whoever comes this way is somebody whom the house knows.
@@ -67,7 +81,7 @@ impl Endpoint {
 
     /// What the guard makes of an answer to a stranger. `false`: it is not given.
     fn guarded(&mut self, now: Moment, origin: Origin, response: &Response) -> bool {
-        let ip = origin.flow.remote.ip();
+        let (ip, way, shown) = (origin.flow.remote.ip(), way_of(origin.flow), origin.shown);
         if self.is_known(origin.flow) {
             return true;
         }
@@ -75,32 +89,39 @@ impl Endpoint {
         match response.status {
             401 => {
                 let stale = response.headers.challenges("WWW-Authenticate").iter().any(|challenge| challenge.stale);
-                if origin.signed && !stale {
-                    guard.did(now, ip, Deed::Guessed);
+                if shown.signed && shown.is_there && !stale {
+                    guard.did(now, ip, way, Deed::Guessed);
                 }
-                return guard.may_challenge(now, ip);
+                guard.may_be_told(now, ip, way)
             }
-            400..500 => guard.did(now, ip, Deed::Refused),
-            _ => {}
+            400..500 if shown.is_there => {
+                guard.did(now, ip, way, Deed::Refused);
+                true
+            }
+            400..500 => guard.may_be_told(now, ip, way),
+            _ => true,
         }
-        true
     }
 
     /// Somebody proved who he is.
     pub(super) fn somebody_proved(&mut self, flow: Flow) {
         if let Some(guard) = &mut self.guard {
-            guard.proven(flow.remote.ip());
+            guard.proven(flow.remote.ip(), way_of(flow));
         }
     }
 
     /// A program that looks for telephones to abuse is not even told that there is one.
-    pub(super) fn is_scanner(&mut self, now: Moment, flow: Flow, request: &Request) -> bool {
+    pub(super) fn is_scanner(&mut self, now: Moment, origin: Origin, request: &Request) -> bool {
         let Some(guard) = &self.guard else { return false };
         let is_one = request.headers.get("User-Agent").is_some_and(|name| guard.is_scanner(name));
-        if !is_one || self.is_known(flow) {
+        if !is_one || self.is_known(origin.flow) {
             return false;
         }
-        self.guard.iter_mut().for_each(|guard| guard.did(now, flow.remote.ip(), Deed::Scanned));
+        let (ip, way) = (origin.flow.remote.ip(), way_of(origin.flow));
+        self.guard.iter_mut().for_each(|guard| match origin.shown.is_there {
+            true => guard.did(now, ip, way, Deed::Scanned),
+            false => guard.seems_to_scan(now, ip),
+        });
         true
     }
 
@@ -160,6 +181,11 @@ impl Endpoint {
         let tag = self.fixed_tag(&answer.headers);
         answer.tag_to(&tag);
         let back = sent_by(&via, flow);
-        self.answer_once(now, Origin { flow, reply, back, size, signed: false }, *answer);
+        let shown = Shown { signed: false, is_there: way_of(flow) == Way::Connection };
+        self.answer_once(now, Origin { flow, reply, back, size, shown }, *answer);
     }
+}
+
+fn way_of(flow: Flow) -> Way {
+    if flow.transport.is_reliable() { Way::Connection } else { Way::Datagram }
 }

@@ -277,20 +277,6 @@ pub enum Target {
     Uri(String),
 }
 
-/// A final refusal. Written with the standard's own reason phrase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub status: u16,
-    /// Seconds, for 503 and 486, RFC 3261 §20.33.
-    pub retry_after: Option<u32>,
-}
-
-impl Refusal {
-    pub const fn new(status: u16) -> Self {
-        Self { status, retry_after: None }
-    }
-}
-
 /// What the call wants of signalling.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -302,7 +288,7 @@ pub enum Command {
     /// [`Command::Progress`] it repeats the same answer.
     Accept { leg: LegId, body: Body },
     /// A final refusal of the caller's INVITE.
-    Refuse { leg: LegId, refusal: Refusal },
+    Refuse { leg: LegId, status: u16 },
     /// A new leg of ours.
     Invite(Invite),
     /// Ends a leg, whatever its state: CANCEL, BYE, or 480 to an INVITE that is still open.

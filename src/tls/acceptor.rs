@@ -127,6 +127,13 @@ impl Acceptor {
     }
 }
 
+/// Whether a handshake came to nothing for the certificate that was shown: nobody who may vouches for it, or its time is
+/// over.
+pub fn is_distrust(error: &io::Error) -> bool {
+    let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
+    matches!(fault, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// The files, and how they were when they were read last.
 struct Watched {
     shown: Shown,

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use acceptor::{Acceptor, Shown, TlsStream};
+pub use acceptor::{Acceptor, Shown, TlsStream, is_distrust};
 pub use connector::{Connector, Peer, PeerStream};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;

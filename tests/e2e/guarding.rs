@@ -70,7 +70,7 @@ fn scanners_find_nothing_and_disturb_nobody() {
     options(&mapper, "friendly-scanner");
     assert_eq!(mapper.hear(SILENCE), None);
     options(&mapper, "a phone");
-    assert_eq!(mapper.hear(SILENCE), None, "nor when it gives another name then");
+    assert!(mapper.hear(Duration::from_secs(10)).is_some(), "anybody may have sent that datagram");
 
     // Tries out numbers: those that are there and those that are not look the same.
     let mut diviner = Client::new(&house, "127.0.0.6");
@@ -106,7 +106,7 @@ fn scanners_find_nothing_and_disturb_nobody() {
     register(&thief, 200, "8001", &sign(&challenged, "8001", "open-sesame"));
     assert_eq!(thief.hear(SILENCE), None);
     house.wait_log(&["security ban address=127.0.0.7 reason=wrong-secret seconds=600"]);
-    house.wait_log(&["security ban address=127.0.0.5 reason=scanner seconds=600"]);
+    house.wait_log(&["security scanner address=127.0.0.5"]);
     house.wait_log(&["security wrong-secret address=127.0.0.7"]);
 
     // The phone beside the thief is still who it is, and so is everybody else.

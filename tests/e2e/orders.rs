@@ -87,6 +87,7 @@ fn a_blind_transfer_brings_the_caller_to_the_colleagues_phone() {
     std::thread::sleep(Duration::from_secs(3));
     let call = open_call(&house);
     assert!(order(&house, &call, "1002", &["transfer", "operator:1002"]).unwrap_err().contains("another operator"));
+    house.wait_log(&["INFO", "not done", "another operator"]);
     order(&house, &call, "1001", &["transfer", "operator:1002"]).unwrap();
     house.wait_log(&["taken up", "8002"]);
     // The former operator notes something while the colleague talks, and again when all is over.

@@ -75,13 +75,14 @@ pub(super) fn measure_store(backlog: usize, healthy: bool) {
 
 /// What the guard did, by what it was.
 pub(super) fn count_strangers(counts: guard::Counts) {
-    let guard::Counts { limited, unheard, unchallenged, guessed, scanned, bans, shed } = counts;
+    let guard::Counts { limited, unheard, unchallenged, guessed, scanned, distrusted, bans, shed } = counts;
     for (event, count) in [
         ("limited", limited),
         ("unheard", unheard),
         ("unchallenged", unchallenged),
         ("wrong-secret", guessed),
         ("scanner", scanned),
+        ("certificate-refused", distrusted),
         ("ban", bans),
         ("shed", shed),
     ] {

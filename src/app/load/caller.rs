@@ -12,7 +12,7 @@ use crate::ids::LegId;
 use crate::media::Codec;
 use crate::media::negotiation::{Local, Negotiation};
 use crate::moment::Moment;
-use crate::sip::{self, Body, Event, Invite, Party, Refusal, Target};
+use crate::sip::{self, Body, Event, Invite, Party, Target};
 
 const LEG: LegId = LegId(2);
 /// Who is not answered within this gives up, as a network does.
@@ -272,7 +272,7 @@ impl Visit<'_> {
             Event::Ended { why, .. } => Some(Met::Failed(format!("the call was lost: {why:?}"))),
             Event::Refused { status, .. } => Some(Met::Refused(status)),
             Event::Reoffer { leg, .. } => {
-                self.line.command(sip::Command::RefuseReoffer { leg, status: Refusal::new(488).status });
+                self.line.command(sip::Command::RefuseReoffer { leg, status: 488 });
                 None
             }
             _ => None,

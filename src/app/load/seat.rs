@@ -15,7 +15,7 @@ use crate::media::negotiation::{Agreement, Local, Negotiation};
 use crate::moment::Moment;
 use crate::sip::account::{Account, Holder};
 use crate::sip::message::SipUri;
-use crate::sip::{self, Body, Event, Incoming, Refusal, Transport};
+use crate::sip::{self, Body, Event, Incoming, Transport};
 
 /// A registration has to be granted within this.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(30);
@@ -182,7 +182,7 @@ impl Phone {
     fn ring(&mut self, crowd: &Crowd, incoming: Incoming) {
         let (leg, seats, now) = (incoming.leg, &crowd.scenario.seats, crowd.clock.now());
         self.rung.offers += 1;
-        let refuse = |status| sip::Command::Refuse { leg, refusal: Refusal::new(status) };
+        let refuse = |status| sip::Command::Refuse { leg, status };
         let Some(offer) = incoming.offer else {
             self.rung.fault("an offer came without a description");
             return self.line.command(refuse(488));

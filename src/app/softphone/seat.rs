@@ -13,7 +13,7 @@ use crate::ids::LegId;
 use crate::media::prompts::Clip;
 use crate::media::{self, Event as Heard};
 use crate::moment::Moment;
-use crate::sip::{self, Body, Refusal, Transport};
+use crate::sip::{self, Body, Transport};
 
 /// The environment variable with a seat's secret.
 const SECRET: &str = "HOTLINE_SEAT_SECRET";
@@ -135,7 +135,7 @@ impl Operator<'_> {
             Happening::Sip(sip::Event::Ended { leg, .. }) => return Ok(self.ended(phone, leg)),
             Happening::Media(Heard::Described { leg, sdp, .. }) => self.described(phone, leg, sdp),
             Happening::Media(Heard::Unacceptable { leg, .. } | Heard::Exhausted { leg }) => {
-                phone.command(sip::Command::Refuse { leg, refusal: Refusal::new(488) });
+                phone.command(sip::Command::Refuse { leg, status: 488 });
                 self.end(phone);
             }
             Happening::Media(Heard::Dead { leg }) => self.dead(phone, leg),
@@ -149,7 +149,7 @@ impl Operator<'_> {
     fn ring(&mut self, phone: &mut Phone, incoming: sip::Incoming) {
         let leg = incoming.leg;
         if self.talk.is_some() {
-            return phone.command(sip::Command::Refuse { leg, refusal: Refusal::new(486) });
+            return phone.command(sip::Command::Refuse { leg, status: 486 });
         }
         say!("ringing: {}", incoming.caller.number);
         phone.command(sip::Command::Ring { leg });

@@ -263,6 +263,7 @@ impl Switchboard {
                 }
                 Arrival::Proven { connection, proof } => self.let_in(connection, proof),
                 Arrival::Certified { connection, domains } => self.sip.connection_certified(connection, domains),
+                Arrival::Distrusted(remote) => self.sip.distrusted(now, remote),
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);
@@ -272,7 +273,7 @@ impl Switchboard {
             }
             next = self.sockets.try_next();
         }
-        self.pace.behind = taken == BATCH;
+        self.pace.behind = taken == BATCH && self.sockets.has_more();
         self.sip.saw_backlog(now, self.pace.behind);
     }
 

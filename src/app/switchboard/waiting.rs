@@ -61,6 +61,9 @@ impl Switchboard {
             std::thread::sleep(GATHER);
             // Where more is there each time, this task never waits: connections and timers have their turn here.
             tokio::task::yield_now().await;
+        } else if self.pace.behind {
+            // Nor do they wait for a house that does not rest.
+            tokio::task::yield_now().await;
         }
         let woken = self.next(inlets).await;
         self.pace.woke(self.clock.now());

@@ -321,7 +321,7 @@ impl House {
     /// With which status a call was refused.
     pub fn refusal(&self, leg: LegId) -> Option<u16> {
         self.sip.iter().find_map(|command| match command {
-            sip::Command::Refuse { leg: of, refusal } if *of == leg => Some(refusal.status),
+            sip::Command::Refuse { leg: of, status } if *of == leg => Some(*status),
             _ => None,
         })
     }

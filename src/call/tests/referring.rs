@@ -81,9 +81,10 @@ fn a_number_that_nobody_may_dial_is_refused_before_it_rings() {
     let (mut house, _, caller, _) = talk();
     let line = LegId(5);
     house.arrive(line, "8001", "00442079460000", Source::Seat("8001".into()));
-    let refused = house.sip.iter().any(|command| {
-        matches!(command, crate::sip::Command::Refuse { leg, refusal } if *leg == line && refusal.status == 403)
-    });
+    let refused = house
+        .sip
+        .iter()
+        .any(|command| matches!(command, crate::sip::Command::Refuse { leg, status: 403 } if *leg == line));
     assert!(refused, "{:?}", house.sip);
     house.hangs_up(caller);
     let records = house.records();

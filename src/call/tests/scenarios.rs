@@ -119,8 +119,7 @@ fn early_media_is_accepted_when_the_operator_is_there() {
 fn a_number_that_nobody_has_is_404_and_costs_no_sound() {
     let mut desk = Desk::new(settings());
     desk.ring("99", Source::Trunk("carrier".into()));
-    let is_404 =
-        |command: &sip::Command| matches!(command, sip::Command::Refuse { refusal, .. } if refusal.status == 404);
+    let is_404 = |command: &sip::Command| matches!(command, sip::Command::Refuse { status: 404, .. });
     assert_eq!(desk.asked_sip(is_404), 1);
     assert_eq!(desk.asked_media(|_| true), 0);
     assert_eq!(desk.record().outcome, Some(Outcome::RefusedRules));

@@ -101,13 +101,14 @@ pub struct Guard {
     /// 10 to 1000000. Default 5000.
     pub strangers_per_second: Option<u32>,
     /// Challenges that a household may leave without a right answer, beyond which it gets none: phones that register give
-    /// each back at once, whoever tries out numbers does not. 1 to 100000. Default 200.
+    /// each back at once, whoever tries out numbers does not. Over UDP refusals count with them, as whoever they go to may
+    /// not have asked. 1 to 100000. Default 200.
     pub challenges: Option<u32>,
     /// So many of them are forgiven in a second: as fast as somebody who tries out numbers gets on. 1 to 10000. Default 5.
     pub challenges_per_second: Option<u32>,
     /// Points after which a household is not heard: one for each wrong password, for each refusal, and for each challenge
-    /// that was not answered rightly within 32 seconds; two are taken back by each phone that proves itself. 10 to
-    /// 1000000. Default 100.
+    /// that was not answered rightly within 32 seconds; two are taken back by each phone that proves itself. What comes
+    /// over UDP counts only with a nonce that was sent there: anything else may be forged. 10 to 1000000. Default 100.
     pub ban_after: Option<u32>,
     /// After so long half of the points are forgotten: a phone that was set up wrongly gathers few. "1s" to "24h". Default
     /// "5m".
@@ -118,8 +119,8 @@ pub struct Guard {
     /// And at most. "0s" to "168h". Default "24h".
     pub ban_longest: Option<Time>,
     /// What is in the User-Agent of programs that look for telephones to abuse: their household is not heard from the
-    /// first message on. Default ["friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipscan", "sundayddr",
-    /// "pplsip", "iwar"].
+    /// first message on; over UDP, where it may be forged, such messages are dropped and nobody is shut out. Default
+    /// ["friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipscan", "sundayddr", "pplsip", "iwar"].
     pub scanners: Option<Vec<String>>,
     /// When messages have waited for so long the house is behind, and new calls get 503 with a Retry-After that differs
     /// from call to call, until it has caught up; calls that go on are never refused anything. After 500 ms callers begin

@@ -1,5 +1,7 @@
 //! What goes out of the files: JSON lines, CSV, the queue log of Asterisk.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn three_calls() -> tempfile::TempDir {
@@ -15,8 +17,10 @@ fn three_calls() -> tempfile::TempDir {
         ended_at: Some(at(300)),
         notes: vec![
             NoteRecord { by: "1001".into(), at: Some(at(600)), text: "a lamp".into() },
-            NoteRecord { by: "1002".into(), at: None, text: "=too".into() },
+            NoteRecord { by: "1002".into(), at: None, text: "=too\u{9b}2J\r\nand more".into() },
         ],
+        choices: "\x1b[2J".into(),
+        digits: BTreeMap::from([("case".into(), "\u{85}".into())]),
         ..record(200)
     })));
     store.write(Entry::Event(QueueEvent {
@@ -25,7 +29,7 @@ fn three_calls() -> tempfile::TempDir {
         queue: Some("citizen".into()),
         operator: Some("1001".into()),
         event: "CONNECT",
-        data: vec!["3".into(), "a|b\nc".into()],
+        data: vec!["3".into(), "a|b\nc\x1b".into()],
     }));
     store.write(Entry::Event(QueueEvent {
         at: at(6),
@@ -46,6 +50,9 @@ fn json_lines_have_the_promised_form() {
     let text = printed(|out| assert!(write_jsonl(dir.path(), &Filter::default(), &beijing, out).unwrap() > 0));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3);
+    let said: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(said[2]["notes"][1]["text"], "=too\u{9b}2J\r\nand more", "nothing is lost");
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "and nothing acts on a terminal: {text}");
     assert_eq!(
         lines[0],
         concat!(
@@ -91,7 +98,9 @@ fn csv_is_a_table_without_formulas() {
     assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
     assert_eq!((cell(0, "digits"), cell(0, "menu_path")), (r#"{"case":"123"}"#.into(), "welcome case".into()));
     assert_eq!(cell(2, "connected_at"), "");
-    assert_eq!(cell(2, "notes"), "1001 2025-11-24 03:40:00: a lamp; 1002: =too");
+    assert_eq!(cell(2, "notes"), "1001 2025-11-24 03:40:00: a lamp; 1002: =too\\u009b2J\nand more");
+    assert_eq!((cell(2, "choices"), cell(2, "digits")), ("\\u001b[2J".into(), r#"{"case":"\u0085"}"#.into()));
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text}");
 }
 
 #[test]
@@ -100,7 +109,7 @@ fn the_queue_log_is_asterisks() {
     let text = printed(|out| assert!(write_queue_log(dir.path(), Range::default(), out).unwrap() > 0));
     assert_eq!(
         text,
-        "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n1764055000|NONE|NONE|NONE|QUEUESTART\n"
+        "1763955005|1kasyjgp00000|citizen|1001|CONNECT|3|a b c\\u001b\n1763955006|NONE|NONE|NONE|CONFIGRELOAD\n1764055000|NONE|NONE|NONE|QUEUESTART\n"
     );
 }
 

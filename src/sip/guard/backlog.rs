@@ -4,26 +4,20 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 
-/// Whoever has more messages to take comes back within this; later, nothing was waiting in between.
-const BACK_AT_ONCE: Duration = Duration::from_millis(250);
-
-/// Since when there was always more. The oldest message has waited for so long at most.
+/// Since when there was always more. The oldest message has waited for so long at most. Only who looked and found nothing
+/// says that it is over, however long it takes until then: a house that is slow is behind most of all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backlog {
     since: Option<Moment>,
-    seen: Moment,
 }
 
 impl Backlog {
-    /// Messages are about to be taken, or were: are there more?
+    /// Messages were taken from `now` on: are there more?
     pub fn saw(&mut self, now: Moment, more: bool) {
-        let before = self.since.filter(|_| now.since(self.seen) <= BACK_AT_ONCE);
-        self.since = more.then(|| before.unwrap_or(now));
-        self.seen = now;
+        self.since = more.then(|| self.since.unwrap_or(now));
     }
 
     pub fn is_longer_than(&self, now: Moment, limit: Duration) -> bool {
-        let waits = self.since.filter(|_| now.since(self.seen) <= BACK_AT_ONCE);
-        waits.is_some_and(|since| now.since(since) > limit)
+        self.since.is_some_and(|since| now.since(since) > limit)
     }
 }

@@ -1,34 +1,30 @@
 //! Who is heard: what strangers may send before it is read, who asks for nothing but refusals, and who is not heard for a
-//! while. Counts by household, never by seat: nobody can lock a seat by guessing at it.
+//! while. Counts by household, never by seat: nobody can lock a seat by guessing at it. Only those who proved that they are
+//! where they seem to be are ever not heard: who sends datagrams in another's name can take nothing from him but the
+//! answers that strangers get by datagram.
 //!
 //! Does not know messages, nor who is no stranger: trunks and phones that are registered do not come here.
 
 mod backlog;
 mod bucket;
+mod crowd;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::warn;
 
 use crate::moment::Moment;
-use crate::peers::household;
 pub(super) use backlog::Backlog;
-use bucket::Bucket;
+use crowd::Crowd;
 use source::Source;
 
-/// Households that are told apart; all others count as one together. A line of the table is forgotten as soon as it says
-/// nothing, so that a flood with forged senders does not fill it for long.
-const MAX_SOURCES: usize = 20_000;
-/// So often the table is looked through for lines that say nothing, if it is full.
-const SWEEP: Duration = Duration::from_secs(1);
 /// What may come at once, in seconds of the rate: phones start together after a power cut.
 const AT_ONCE: u32 = 4;
-/// Lines of the security log in a second, from all households together, and at once: a flood fills no disk.
+/// Lines of the security log in a second, of all datagrams and of all others, and at once: a flood fills no disk.
 const LINES: u32 = 20;
 
 /// The limits for those who were not let in yet, as the admin meant them.
@@ -38,10 +34,12 @@ pub struct Limits {
     pub household_rate: u32,
     /// The same from all households together.
     pub strangers_rate: u32,
-    /// Challenges that a household may leave unanswered, and how many of them are forgiven in a second.
+    /// Challenges that a household may leave unanswered, with refusals by datagram, and how many of them are forgiven in a
+    /// second.
     pub unproven: u32,
     pub unproven_rate: u32,
-    /// Refusals, each one point, after which a household is not heard; half of them are forgotten after `forget`.
+    /// Refusals of those who are there, each one point, after which a household is not heard; half of them are forgotten
+    /// after `forget`.
     pub ban_after: u32,
     pub forget: Duration,
     /// How long it is not heard the first time, twice as long each time after, and at most. Zero: never.
@@ -83,7 +81,16 @@ pub enum Entry {
     Shut,
 }
 
-/// What a stranger did.
+/// How something came, and what that proves of who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing: whose address it bears may know nothing of it.
+    Datagram,
+    /// He is there.
+    Connection,
+}
+
+/// What a stranger did who is where he seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Showed itself as a program that looks for telephones to abuse.
@@ -101,10 +108,12 @@ pub struct Counts {
     pub limited: u64,
     /// Messages of households that are not heard.
     pub unheard: u64,
-    /// Challenges that were not given because too many were left unanswered.
+    /// Challenges, and refusals by datagram, that were not given because too many were left unanswered.
     pub unchallenged: u64,
     pub guessed: u64,
     pub scanned: u64,
+    /// Certificates that were shown and for which nobody vouches.
+    pub distrusted: u64,
     pub bans: u64,
     /// New calls that were refused because the house was behind.
     pub shed: u64,
@@ -112,26 +121,16 @@ pub struct Counts {
 
 pub struct Guard {
     limits: Limits,
-    sources: BTreeMap<IpAddr, Source>,
-    /// All that find no line in the table.
-    others: Source,
-    all: Bucket,
-    lines: Bucket,
-    swept: Moment,
+    /// What comes by datagram, by the address it bears.
+    seeming: Crowd,
+    /// Those who are there: by connection, and what was held against whoever else proved it.
+    there: Crowd,
     counts: Counts,
 }
 
 impl Guard {
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            sources: BTreeMap::new(),
-            others: Source::default(),
-            all: Bucket::default(),
-            lines: Bucket::default(),
-            swept: Moment::default(),
-            counts: Counts::default(),
-        }
+        Self { limits, seeming: Crowd::default(), there: Crowd::default(), counts: Counts::default() }
     }
 
     /// Other limits; what is known of households stays.
@@ -140,55 +139,54 @@ impl Guard {
     }
 
     /// Something came from a stranger. `has_phones`: phones that are registered are in the same household.
-    pub fn arrives(&mut self, now: Moment, ip: IpAddr, has_phones: bool) -> Entry {
+    pub fn arrives(&mut self, now: Moment, ip: IpAddr, way: Way, has_phones: bool) -> Entry {
         let Limits { household_rate, strangers_rate, .. } = self.limits;
-        let source = self.source(now, ip);
-        let is_banned = source.is_banned(now);
-        let ended = source.ban_ended(now);
-        let points = source.due(now);
-        let fits = source.arrivals.take(now, household_rate, household_rate * AT_ONCE);
-        if ended {
-            self.log(now, ip, "heard-again", "");
+        if self.there.known(ip).is_some_and(|source| source.ban_ended(now)) {
+            self.log(now, ip, Way::Connection, "heard-again", "");
         }
+        // Whose address a datagram bears may never have seen the challenge.
+        let points = if way == Way::Connection { self.source(now, ip, way).due(now) } else { 0.0 };
         if points > 0.0 {
             self.suspect(now, ip, points, "unproven");
         }
+        let is_banned = self.there.known(ip).is_some_and(|source| source.is_banned(now));
+        let fits = self.source(now, ip, way).arrivals.take(now, household_rate, household_rate * AT_ONCE);
         if is_banned {
             self.counts.unheard += 1;
             return if has_phones && fits { Entry::Narrow } else { Entry::Shut };
         }
-        if !fits || !self.all.take(now, strangers_rate, strangers_rate * 2) {
+        if !fits || !self.crowd(way).all.take(now, strangers_rate, strangers_rate * 2) {
             self.counts.limited += 1;
-            if self.source(now, ip).says(now) {
-                self.log(now, ip, "slowed", "");
-            }
+            self.say(now, ip, way, "slowed");
             return Entry::Shut;
         }
-        if self.source(now, ip).is_banned(now) { Entry::Shut } else { Entry::Open }
+        Entry::Open
     }
 
-    /// Whether a household is challenged once more: most of those before have to be answered rightly.
-    pub fn may_challenge(&mut self, now: Moment, ip: IpAddr) -> bool {
+    /// Whether a household is told once more to prove who it is, or, by datagram, that it is refused: most challenges
+    /// before have to be answered rightly.
+    pub fn may_be_told(&mut self, now: Moment, ip: IpAddr, way: Way) -> bool {
         let (most, rate) = (self.limits.unproven, self.limits.unproven_rate);
-        let may = self.source(now, ip).challenge(now, rate, most);
+        let may = self.source(now, ip, way).challenge(now, rate, most);
         if !may {
             self.counts.unchallenged += 1;
-            if self.source(now, ip).says(now) {
-                self.log(now, ip, "slowed", "");
-            }
+            self.say(now, ip, way, "slowed");
         }
         may
     }
 
     /// Somebody there proved who he is.
-    pub fn proven(&mut self, ip: IpAddr) {
-        if let Some(source) = self.sources.get_mut(&household(ip)) {
-            source.proved();
+    pub fn proven(&mut self, ip: IpAddr, way: Way) {
+        if let Some(source) = self.crowd(way).known(ip) {
+            source.kept_word();
+        }
+        if let Some(source) = self.there.known(ip) {
+            source.forgive();
         }
     }
 
-    /// A stranger did something that is held against his household.
-    pub fn did(&mut self, now: Moment, ip: IpAddr, deed: Deed) {
+    /// A stranger who is there did something that is held against his household.
+    pub fn did(&mut self, now: Moment, ip: IpAddr, way: Way, deed: Deed) {
         match deed {
             Deed::Scanned => {
                 self.counts.scanned += 1;
@@ -197,14 +195,24 @@ impl Guard {
             }
             Deed::Guessed => {
                 self.counts.guessed += 1;
-                self.source(now, ip).answered();
-                if self.source(now, ip).says(now) {
-                    self.log(now, ip, "wrong-secret", "");
-                }
+                self.source(now, ip, way).answered();
+                self.say(now, ip, Way::Connection, "wrong-secret");
                 self.suspect(now, ip, 1.0, "wrong-secret");
             }
             Deed::Refused => self.suspect(now, ip, 1.0, "refused"),
         }
+    }
+
+    /// A datagram looks like a scanner's: it may be anybody's.
+    pub fn seems_to_scan(&mut self, now: Moment, ip: IpAddr) {
+        self.counts.scanned += 1;
+        self.say(now, ip, Way::Datagram, "scanner");
+    }
+
+    /// Somebody showed a certificate for which nobody vouches. No point: a carrier's may have grown too old.
+    pub fn distrusted(&mut self, now: Moment, ip: IpAddr) {
+        self.counts.distrusted += 1;
+        self.say(now, ip, Way::Connection, "certificate-refused");
     }
 
     /// Whether that is the name of a program that looks for telephones to abuse.
@@ -228,29 +236,34 @@ impl Guard {
 
     fn suspect(&mut self, now: Moment, ip: IpAddr, points: f64, why: &str) {
         let limits = self.limits.rates();
-        let Some(length) = self.source(now, ip).suspect(now, points, &limits) else { return };
+        let Some(length) = self.source(now, ip, Way::Connection).suspect(now, points, &limits) else { return };
         self.counts.bans += 1;
-        self.log(now, ip, "ban", &format!(" reason={why} seconds={}", length.as_secs()));
+        self.log(now, ip, Way::Connection, "ban", &format!(" reason={why} seconds={}", length.as_secs()));
     }
 
-    fn source(&mut self, now: Moment, ip: IpAddr) -> &mut Source {
-        let key = household(ip);
-        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&key) {
-            if now.since(self.swept) >= SWEEP {
-                self.swept = now;
-                let limits = self.limits.rates();
-                self.sources.retain(|_, source| source.says_something(now, &limits));
-            }
-            if self.sources.len() >= MAX_SOURCES {
-                return &mut self.others;
-            }
+    fn crowd(&mut self, way: Way) -> &mut Crowd {
+        match way {
+            Way::Datagram => &mut self.seeming,
+            Way::Connection => &mut self.there,
         }
-        self.sources.entry(key).or_default()
     }
 
-    /// One line for people and for programs that watch the log; nothing in it was written by a stranger.
-    fn log(&mut self, now: Moment, ip: IpAddr, event: &str, more: &str) {
-        if self.lines.take(now, LINES, LINES) {
+    fn source(&mut self, now: Moment, ip: IpAddr, way: Way) -> &mut Source {
+        let limits = self.limits.rates();
+        self.crowd(way).source(now, ip, &limits)
+    }
+
+    /// What happens again and again is said now and then.
+    fn say(&mut self, now: Moment, ip: IpAddr, way: Way, event: &str) {
+        if self.source(now, ip, way).says(now) {
+            self.log(now, ip, way, event, "");
+        }
+    }
+
+    /// One line for people and for programs that watch the log; nothing in it was written by a stranger. What may be
+    /// forged keeps no line from those who are there.
+    fn log(&mut self, now: Moment, ip: IpAddr, way: Way, event: &str, more: &str) {
+        if self.crowd(way).lines.take(now, LINES, LINES) {
             warn!("security {event} address={}{more}", ip.to_canonical());
         }
     }

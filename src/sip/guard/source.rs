@@ -68,9 +68,13 @@ impl Source {
         may
     }
 
-    pub fn proved(&mut self) {
+    /// A challenge was answered rightly.
+    pub fn kept_word(&mut self) {
         self.challenges.give();
         self.answered();
+    }
+
+    pub fn forgive(&mut self) {
         self.points = (self.points - FORGIVEN).max(0.0);
     }
 

@@ -1,5 +1,6 @@
 //! Households in virtual time.
 
+use super::crowd::MAX_SOURCES;
 use super::*;
 
 const T0: Moment = Moment::from_micros(1_700_000_000_000_000);
@@ -22,9 +23,9 @@ fn a_flood_from_one_household_takes_nothing_from_another() {
     let mut heard = 0;
     for n in 0..100_000 {
         let now = at(n / 10);
-        heard += u32::from(guard.arrives(now, ip("192.0.2.1"), false) == Entry::Open);
+        heard += u32::from(guard.arrives(now, ip("192.0.2.1"), Way::Connection, false) == Entry::Open);
         if n % 1000 == 0 {
-            assert_eq!(guard.arrives(now, ip("192.0.2.2"), false), Entry::Open, "{n}");
+            assert_eq!(guard.arrives(now, ip("192.0.2.2"), Way::Connection, false), Entry::Open, "{n}");
         }
     }
     // Ten seconds at the rate, and what may come at once.
@@ -38,12 +39,16 @@ fn forged_senders_together_have_a_limit_and_fill_no_table() {
     let mut heard = 0;
     for n in 0..100_000_u32 {
         let from = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
-        heard += u32::from(guard.arrives(at(u64::from(n) / 20), from, false) == Entry::Open);
+        heard += u32::from(guard.arrives(at(u64::from(n) / 20), from, Way::Datagram, false) == Entry::Open);
+        if n % 1000 == 0 {
+            let there = guard.arrives(at(u64::from(n) / 20), ip("192.0.2.2"), Way::Connection, false);
+            assert_eq!(there, Entry::Open, "{n}: whoever is there is heard beside them");
+        }
     }
     assert!((34_000..=36_000).contains(&heard), "{heard} in five seconds, two of them at once");
-    assert!(guard.sources.len() <= MAX_SOURCES, "{}", guard.sources.len());
-    assert_eq!(guard.arrives(at(60_000), ip("192.0.2.1"), false), Entry::Open);
-    assert!(guard.sources.len() < 100, "{} are remembered that say nothing", guard.sources.len());
+    assert!(guard.seeming.sources.len() <= MAX_SOURCES, "{}", guard.seeming.sources.len());
+    assert_eq!(guard.arrives(at(60_000), ip("192.0.2.1"), Way::Datagram, false), Entry::Open);
+    assert!(guard.seeming.sources.len() < 100, "{} are remembered that say nothing", guard.seeming.sources.len());
 }
 
 #[test]
@@ -52,8 +57,8 @@ fn whoever_tries_out_numbers_is_slowed_and_then_not_heard() {
     let (mut told, mut banned) = (0, None);
     for n in 0..10_000_u64 {
         let now = at(n * 10);
-        match guard.arrives(now, ip("192.0.2.1"), false) {
-            Entry::Open => told += u32::from(guard.may_challenge(now, ip("192.0.2.1"))),
+        match guard.arrives(now, ip("192.0.2.1"), Way::Connection, false) {
+            Entry::Open => told += u32::from(guard.may_be_told(now, ip("192.0.2.1"), Way::Connection)),
             _ => banned = banned.or(Some(now.since(T0).as_secs())),
         }
     }
@@ -72,8 +77,8 @@ fn an_office_whose_phones_start_all_at_once_registers_them_all() {
         let now = at(millis);
         for (next, tries) in &mut waiting {
             if *next == millis {
-                let heard = guard.arrives(now, office, false) == Entry::Open;
-                if heard && guard.may_challenge(now, office) {
+                let heard = guard.arrives(now, office, Way::Connection, false) == Entry::Open;
+                if heard && guard.may_be_told(now, office, Way::Connection) {
                     *next = u64::MAX;
                     proofs.push(millis + 20);
                 } else {
@@ -83,13 +88,13 @@ fn an_office_whose_phones_start_all_at_once_registers_them_all() {
             }
         }
         for _ in proofs.extract_if(.., |at| *at == millis) {
-            assert_eq!(guard.arrives(now, office, true), Entry::Open);
-            guard.proven(office);
+            assert_eq!(guard.arrives(now, office, Way::Connection, true), Entry::Open);
+            guard.proven(office, Way::Connection);
         }
     }
     assert!(waiting.iter().all(|(next, _)| *next == u64::MAX), "all were challenged");
     assert_eq!(guard.counts().bans, 0);
-    assert_eq!(guard.arrives(at(100_000), office, true), Entry::Open, "nor are they suspects later");
+    assert_eq!(guard.arrives(at(100_000), office, Way::Connection, true), Entry::Open, "nor are they suspects later");
 }
 
 #[test]
@@ -98,24 +103,28 @@ fn who_guesses_is_not_heard_for_a_while_and_for_longer_each_time() {
     let mut now = T0;
     for length in [600, 1200, 2400] {
         for n in 0..100 {
-            assert_eq!(guard.arrives(now, thief, false), Entry::Open, "{n}");
-            guard.did(now, thief, Deed::Guessed);
+            assert_eq!(guard.arrives(now, thief, Way::Connection, false), Entry::Open, "{n}");
+            guard.did(now, thief, Way::Connection, Deed::Guessed);
         }
-        assert_eq!(guard.arrives(now, thief, false), Entry::Shut);
-        assert_eq!(guard.arrives(now, ip("2001:db8::ffff"), false), Entry::Shut, "the same household");
-        assert_eq!(guard.arrives(now, ip("2001:db8:0:1::1"), false), Entry::Open, "another");
-        assert_eq!(guard.arrives(now, thief, true), Entry::Narrow, "where registered phones are");
+        assert_eq!(guard.arrives(now, thief, Way::Connection, false), Entry::Shut);
+        assert_eq!(guard.arrives(now, ip("2001:db8::ffff"), Way::Connection, false), Entry::Shut, "the same household");
+        assert_eq!(guard.arrives(now, ip("2001:db8:0:1::1"), Way::Connection, false), Entry::Open, "another");
+        assert_eq!(guard.arrives(now, thief, Way::Connection, true), Entry::Narrow, "where registered phones are");
         now = now + Duration::from_secs(length - 1);
-        assert_eq!(guard.arrives(now, thief, false), Entry::Shut);
+        assert_eq!(guard.arrives(now, thief, Way::Connection, false), Entry::Shut);
         now = now + Duration::from_secs(1);
     }
-    assert_eq!(guard.arrives(now, thief, false), Entry::Open, "nothing of before is held against it twice");
+    assert_eq!(
+        guard.arrives(now, thief, Way::Connection, false),
+        Entry::Open,
+        "nothing of before is held against it twice"
+    );
     // It kept quiet for as long as the last time.
     now = now + Duration::from_secs(3000);
     for _ in 0..100 {
-        guard.did(now, thief, Deed::Guessed);
+        guard.did(now, thief, Way::Connection, Deed::Guessed);
     }
-    assert_eq!(guard.arrives(now + Duration::from_secs(601), thief, false), Entry::Open);
+    assert_eq!(guard.arrives(now + Duration::from_secs(601), thief, Way::Connection, false), Entry::Open);
 }
 
 #[test]
@@ -124,11 +133,50 @@ fn a_phone_that_was_set_up_wrongly_is_no_thief() {
     for minute in 0..24 * 60 {
         for _ in 0..2 {
             let now = at(minute * 60_000);
-            assert_eq!(guard.arrives(now, office, true), Entry::Open, "minute {minute}");
-            assert!(guard.may_challenge(now, office));
-            guard.did(now, office, Deed::Guessed);
+            assert_eq!(guard.arrives(now, office, Way::Connection, true), Entry::Open, "minute {minute}");
+            assert!(guard.may_be_told(now, office, Way::Connection));
+            guard.did(now, office, Way::Connection, Deed::Guessed);
         }
     }
+}
+
+#[test]
+fn who_sends_in_the_name_of_another_has_nobody_shut_out() {
+    let (mut guard, victim) = (guard(), ip("192.0.2.1"));
+    let mut told = 0;
+    for n in 0..10_000_u64 {
+        let now = at(n * 10);
+        assert_eq!(guard.arrives(now, victim, Way::Datagram, false), Entry::Open, "{n}");
+        told += u32::from(guard.may_be_told(now, victim, Way::Datagram));
+        guard.seems_to_scan(now, victim);
+    }
+    assert!((690..=710).contains(&told), "{told} answers to what was forged: 200, and five a second");
+    let now = at(100_000);
+    assert_eq!(guard.arrives(now, victim, Way::Connection, false), Entry::Open);
+    assert!(guard.may_be_told(now, victim, Way::Connection), "whoever is there has challenges of his own");
+    assert_eq!((guard.counts().bans, guard.counts().scanned), (0, 10_000));
+}
+
+#[test]
+fn whoever_is_shut_out_is_so_on_every_way() {
+    let (mut guard, thief) = (guard(), ip("192.0.2.1"));
+    // A guess by datagram that shows a nonce of his.
+    (0..100).for_each(|_| guard.did(T0, thief, Way::Datagram, Deed::Guessed));
+    for way in [Way::Datagram, Way::Connection] {
+        assert_eq!(guard.arrives(at(1), thief, way, false), Entry::Shut);
+        assert_eq!(guard.arrives(at(1), thief, way, true), Entry::Narrow);
+    }
+    for _ in 0..2 {
+        assert_eq!(guard.arrives(at(600_000), thief, Way::Datagram, false), Entry::Open);
+    }
+}
+
+#[test]
+fn a_certificate_that_grew_too_old_shuts_out_no_carrier() {
+    let (mut guard, carrier) = (guard(), ip("192.0.2.1"));
+    (0..10_000).for_each(|n| guard.distrusted(at(n), carrier));
+    assert_eq!(guard.arrives(at(10_000), carrier, Way::Connection, false), Entry::Open);
+    assert_eq!((guard.counts().distrusted, guard.counts().bans), (10_000, 0));
 }
 
 #[test]
@@ -136,8 +184,8 @@ fn scanners_are_known_by_their_names() {
     let (mut guard, thief) = (guard(), ip("192.0.2.1"));
     assert!(guard.is_scanner("friendly-scanner") && guard.is_scanner("Mozilla/5.0 SIPVicious"));
     assert!(!guard.is_scanner("Yealink SIP-T46U 108.86.0.90") && !guard.is_scanner(""));
-    guard.did(T0, thief, Deed::Scanned);
-    assert_eq!(guard.arrives(T0, thief, false), Entry::Shut);
+    guard.did(T0, thief, Way::Connection, Deed::Scanned);
+    assert_eq!(guard.arrives(T0, thief, Way::Connection, false), Entry::Shut);
     guard.set(Limits { scanners: vec!["yealink".into()], ..Limits::default() });
     assert!(guard.is_scanner("Yealink SIP-T46U") && !guard.is_scanner("friendly-scanner"));
 }
@@ -146,23 +194,26 @@ fn scanners_are_known_by_their_names() {
 fn without_bans_nobody_is_shut_out_for_what_he_did() {
     let mut guard = Guard::new(Limits { ban: Duration::ZERO, ..Limits::default() });
     for _ in 0..1000 {
-        guard.did(T0, ip("192.0.2.1"), Deed::Guessed);
+        guard.did(T0, ip("192.0.2.1"), Way::Connection, Deed::Guessed);
     }
-    assert_eq!(guard.arrives(T0, ip("192.0.2.1"), false), Entry::Open);
+    assert_eq!(guard.arrives(T0, ip("192.0.2.1"), Way::Connection, false), Entry::Open);
 }
 
 #[test]
-fn the_house_is_behind_when_more_has_waited_for_long_and_not_after_a_pause() {
-    let (mut backlog, limit) = (Backlog::default(), Duration::from_millis(500));
-    for millis in (0..=500).step_by(20) {
-        assert!(!backlog.is_longer_than(at(millis), limit), "{millis}");
-        backlog.saw(at(millis), true);
+fn the_house_is_behind_while_there_is_always_more_however_long_each_turn_takes() {
+    let limit = Duration::from_millis(500);
+    for turn in [1, 20, 249, 251, 499, 2_000, 60_000] {
+        let mut backlog = Backlog::default();
+        for n in 0..1000 {
+            assert_eq!(backlog.is_longer_than(at(n * turn), limit), n > 0 && n * turn > 500, "{n} turns of {turn} ms");
+            backlog.saw(at(n * turn), true);
+        }
+        let end = 1000 * turn;
+        assert!(backlog.is_longer_than(at(end), limit));
+        backlog.saw(at(end), false);
+        assert!(!backlog.is_longer_than(at(end + 100_000), limit), "it has caught up, and nothing came for a while");
+        backlog.saw(at(end + 100_000), true);
+        assert!(!backlog.is_longer_than(at(end + 100_500), limit), "it begins anew");
+        assert!(backlog.is_longer_than(at(end + 100_501), limit));
     }
-    assert!(backlog.is_longer_than(at(520), limit));
-    backlog.saw(at(520), true);
-    assert!(!backlog.is_longer_than(at(900), limit), "nothing came for a while: nothing waited");
-    backlog.saw(at(900), true);
-    assert!(!backlog.is_longer_than(at(920), limit), "it began anew");
-    backlog.saw(at(920), false);
-    assert!(!backlog.is_longer_than(at(2000), limit));
 }

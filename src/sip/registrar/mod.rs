@@ -201,7 +201,8 @@ impl Registrar {
             Verdict::Seat(seat) => seat,
             Verdict::Challenge { stale } => {
                 let mut response = respond(401);
-                for challenge in verifier.challenges(now, stale, request.headers.get("User-Agent")) {
+                let user_agent = request.headers.get("User-Agent");
+                for challenge in verifier.challenges(now, flow.remote.ip(), stale, user_agent) {
                     response.headers.push("WWW-Authenticate", challenge.to_string());
                 }
                 return Err(response);

@@ -10,7 +10,7 @@ use crate::sip::message::parts::description;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::stateless::Origin;
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Ended, Event, Flow, Refusal};
+use crate::sip::words::{Body, Ended, Event, Flow};
 
 impl Endpoint {
     /// Everything that comes with the tags of a dialog of ours.
@@ -171,13 +171,12 @@ impl Endpoint {
         self.schedule_leg(leg_id);
     }
 
-    pub(in crate::sip) fn refuse(&mut self, now: Moment, leg_id: LegId, refusal: Refusal) {
+    pub(in crate::sip) fn refuse(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
-        let id = *transaction;
-        let mut response = request.respond(refusal.status, Some(tag));
-        if let Some(after) = refusal.retry_after {
-            response.headers.push("Retry-After", after.to_string());
+        let (id, mut response) = (*transaction, request.respond(status, Some(tag)));
+        if status == 503 {
+            self.say_when_again(&mut response);
         }
         self.respond(now, id, response);
         self.forget_leg(now, leg_id);
@@ -197,7 +196,7 @@ impl Endpoint {
         let Some(leg_id) = self.servers.get(&invite).and_then(|server| server.leg) else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
         if self.legs.get(&leg_id).is_some_and(is_open) {
-            self.refuse(now, leg_id, Refusal::new(487));
+            self.refuse(now, leg_id, 487);
             self.tell_why(leg_id, &cancel.headers);
             self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });
         }

@@ -7,7 +7,7 @@ use crate::moment::Moment;
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Method, Request};
 use crate::sip::transaction::patience;
-use crate::sip::words::{Ended, Event, Refusal};
+use crate::sip::words::{Ended, Event};
 
 impl Endpoint {
     /// Lets go of a leg, whatever its state.
@@ -17,7 +17,7 @@ impl Endpoint {
         leg.let_go = true;
         leg.reason = reason;
         match &mut leg.state {
-            State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(480)),
+            State::Incoming { .. } => self.refuse(now, leg_id, 480),
             State::Held(_) => self.forget_leg(now, leg_id),
             State::Calling(calling) => {
                 calling.cancel = Cancel::Wanted;
@@ -60,7 +60,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let let_go = leg.let_go;
         match &leg.state {
-            State::Incoming { .. } => self.refuse(now, leg_id, Refusal::new(487)),
+            State::Incoming { .. } => self.refuse(now, leg_id, 487),
             // Our own BYE crosses theirs: its transaction ends by itself.
             _ => self.forget_leg(now, leg_id),
         }

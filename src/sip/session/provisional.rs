@@ -11,7 +11,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Headers, Method, Request, Response};
 use crate::sip::transaction::patience;
-use crate::sip::words::{Body, Ended, Event, Refusal};
+use crate::sip::words::{Body, Ended, Event};
 
 /// The option of RFC 3262 §7.1.
 pub(in crate::sip) const RELIABLY: &str = "100rel";
@@ -146,7 +146,7 @@ impl Endpoint {
 
     /// §3: no PRACK within 64 × T1. Who hears none of it is not there.
     fn unacknowledged(&mut self, now: Moment, leg_id: LegId) {
-        self.refuse(now, leg_id, Refusal::new(504));
+        self.refuse(now, leg_id, 504);
         self.tell(Event::Ended { leg: leg_id, why: Ended::Lost });
     }
 

@@ -116,7 +116,7 @@ impl Cable {
             Event::Incoming(incoming) => {
                 let leg = incoming.leg;
                 match incoming.number.as_str() {
-                    "busy" => self.command(end, Command::Refuse { leg, refusal: Refusal::new(486) }),
+                    "busy" => self.command(end, Command::Refuse { leg, status: 486 }),
                     "ring" => self.command(end, Command::Ring { leg }),
                     "early" => {
                         // Heard before it is answered: reliably, as the other end understands that.

@@ -21,7 +21,7 @@ fn a_caller_whose_connection_is_gone_is_answered_where_it_listens() {
     phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
     let leg = leg(&phone.events());
     phone.house.connection_closed(phone.now, ConnectionId(7));
-    phone.house.command(phone.now, Command::Refuse { leg, refusal: Refusal::new(486) });
+    phone.house.command(phone.now, Command::Refuse { leg, status: 486 });
     let back = back(&phone);
     assert_eq!(flows(&mut phone), [("SIP/2.0 486 Busy Here".to_string(), back)], "RFC 3261 §18.2.2");
     phone.house.unsent(phone.now, back);
@@ -34,7 +34,7 @@ fn an_answer_that_could_not_be_sent_is_sent_once_where_the_caller_listens() {
     phone.over_tcp(7);
     phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
     let leg = leg(&phone.events());
-    phone.command(Command::Refuse { leg, refusal: Refusal::new(486) });
+    phone.command(Command::Refuse { leg, status: 486 });
     phone.house.unsent(phone.now, phone.flow);
     phone.house.connection_closed(phone.now, ConnectionId(7));
     let back = back(&phone);

@@ -131,6 +131,23 @@ fn talking(phone: &mut Phone) -> (LegId, String) {
 }
 
 #[test]
+fn whom_the_house_has_no_room_for_is_told_when_to_come_again_and_not_all_at_once() {
+    let mut phone = Phone::new(true);
+    let mut after = std::collections::BTreeSet::new();
+    for (n, status) in [503; 40].into_iter().chain([486, 480, 603]).enumerate() {
+        let text = request("INVITE", "sip:1@10.0.0.1", &format!("n{n}"), 1, "")
+            .replace("Call-ID: c1", &format!("Call-ID: c{n}"));
+        phone.send(&text);
+        let leg = leg(&phone.events());
+        let refused = response(&phone.command(Command::Refuse { leg, status })[0]);
+        let told = refused.headers.get("Retry-After").map(|after| after.parse::<u32>().unwrap());
+        assert_eq!((refused.status, told.is_some()), (status, status == 503));
+        after.extend(told);
+    }
+    assert!(after.len() > 4 && after.iter().all(|after| (5..15).contains(after)), "{after:?}");
+}
+
+#[test]
 fn the_house_is_full_or_drains() {
     let mut phone = Phone::new(true);
     for n in 0..3 {
@@ -142,7 +159,7 @@ fn the_house_is_full_or_drains() {
     assert!(full[0].starts_with("SIP/2.0 503") && full[0].contains("Retry-After: "), "{full:?}");
     let legs: Vec<LegId> =
         phone.events().iter().filter_map(|e| if let Event::Incoming(i) = e { Some(i.leg) } else { None }).collect();
-    phone.command(Command::Refuse { leg: legs[0], refusal: Refusal::new(486) });
+    phone.command(Command::Refuse { leg: legs[0], status: 486 });
     let text = request("INVITE", "sip:1@10.0.0.1", "y", 1, "").replace("Call-ID: c1", "Call-ID: c8");
     assert_eq!(starts(&phone.send(&text)), ["SIP/2.0 100 Trying"], "a place became free");
     phone.house.drain(phone.now);

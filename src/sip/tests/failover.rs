@@ -307,7 +307,7 @@ fn a_trunk_carries_no_more_calls_than_it_has_channels() {
     let other = request("INVITE", "sip:1@10.0.0.1", "b", 1, "").replace("Call-ID: c1", "Call-ID: c2");
     assert_eq!(starts(&phone.send(&described(&other))), ["SIP/2.0 486 Busy Here"]);
     assert!(phone.events().is_empty());
-    phone.command(Command::Refuse { leg, refusal: Refusal::new(486) });
+    phone.command(Command::Refuse { leg, status: 486 });
     let third = request("INVITE", "sip:1@10.0.0.1", "c", 1, "").replace("Call-ID: c1", "Call-ID: c3");
     assert_eq!(starts(&phone.send(&described(&third))), ["SIP/2.0 100 Trying"]);
 }

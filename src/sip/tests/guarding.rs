@@ -16,12 +16,18 @@ fn guess(phone: &mut Phone, n: u32, user: &str, lines: &str) -> Vec<String> {
     phone.send(&text.replace("Call-ID: c1", &format!("Call-ID: guess{n}")))
 }
 
+/// Credentials of a seat that are wrong.
+fn wrong(nonce: &str) -> String {
+    format!("Authorization: Digest username=\"8001\", realm=\"r\", nonce=\"{nonce}\", uri=\"sip:r\", response=\"0\"\n")
+}
+
 /// Wrong until the household is not heard any more.
 fn guess_until_shut(phone: &mut Phone) {
     let home = phone.flow;
     phone.flow = beside(home);
-    let wrong = "Authorization: Digest username=\"8001\", realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"\n";
-    let answered = (0..150).filter(|n| !guess(phone, *n, "8001", wrong).is_empty()).count();
+    let challenged = response(&guess(phone, 999, "8001", "")[0]);
+    let nonce = &challenged.headers.challenges("WWW-Authenticate")[0].nonce;
+    let answered = (0..150).filter(|n| !guess(phone, *n, "8001", &wrong(nonce)).is_empty()).count();
     assert_eq!(answered, 100, "after so many guesses none is answered");
     phone.flow = home;
 }
@@ -92,17 +98,68 @@ fn trunks_are_no_strangers() {
     }
 }
 
+fn options(phone: &mut Phone, n: u32, name: &str) -> Vec<String> {
+    phone.send(&request("OPTIONS", "sip:100@10.0.0.1", &format!("s{n}"), 1, &format!("User-Agent: {name}\n")))
+}
+
 #[test]
 fn a_scanner_is_not_even_told_that_there_is_a_telephone() {
     let mut phone = Phone::new(false);
     phone.flow = beside(phone.flow);
-    let ask = |phone: &mut Phone, n: u32, name: &str| {
-        phone.send(&request("OPTIONS", "sip:100@10.0.0.1", &format!("s{n}"), 1, &format!("User-Agent: {name}\n")))
-    };
-    assert_eq!(ask(&mut phone, 1, "a proper phone").len(), 1);
-    assert!(ask(&mut phone, 2, "friendly-scanner").is_empty());
-    assert!(ask(&mut phone, 3, "a proper phone").is_empty(), "nor is what comes behind it");
-    assert_eq!(phone.house.counts().guard.scanned, 1);
+    assert_eq!(options(&mut phone, 1, "a proper phone").len(), 1);
+    assert!(options(&mut phone, 2, "friendly-scanner").is_empty());
+    assert_eq!(options(&mut phone, 3, "a proper phone").len(), 1, "anybody may have sent that datagram");
+    let home = phone.flow;
+    phone.over_tcp(1);
+    assert!(options(&mut phone, 4, "friendly-scanner").is_empty());
+    assert!(options(&mut phone, 5, "a proper phone").is_empty(), "who came over a connection is there");
+    phone.flow = home;
+    assert!(options(&mut phone, 6, "a proper phone").is_empty());
+    assert_eq!((phone.house.counts().guard.scanned, phone.house.counts().guard.bans), (2, 1));
+}
+
+#[test]
+fn a_scanner_who_shows_a_nonce_of_his_own_is_there_by_datagram_too() {
+    let mut phone = Phone::new(false);
+    phone.flow = beside(phone.flow);
+    let challenged = response(&guess(&mut phone, 1, "8001", "")[0]);
+    let nonce = challenged.headers.challenges("WWW-Authenticate")[0].nonce.clone();
+    let scanner = format!("User-Agent: sipvicious\n{}", wrong(&nonce));
+    let home = phone.flow;
+    phone.flow.remote = "10.0.0.8:5070".parse().unwrap();
+    assert!(guess(&mut phone, 2, "8001", &scanner).is_empty());
+    assert_eq!(options(&mut phone, 3, "a proper phone").len(), 1, "the nonce was another household's");
+    phone.flow = home;
+    assert!(guess(&mut phone, 4, "8001", &scanner).is_empty());
+    assert!(options(&mut phone, 5, "a proper phone").is_empty());
+}
+
+#[test]
+fn nothing_that_is_sent_in_the_name_of_a_household_shuts_it_out() {
+    let mut phone = Phone::new(false);
+    let home = phone.flow;
+    // Whoever forges has a nonce of his own.
+    phone.flow.remote = "10.0.0.8:5070".parse().unwrap();
+    let challenged = response(&guess(&mut phone, 1, "8001", "")[0]);
+    let nonce = challenged.headers.challenges("WWW-Authenticate")[0].nonce.clone();
+    phone.flow = beside(home);
+    let mut answered = 0;
+    for n in 0..400 {
+        for lines in [wrong("n"), wrong(&nonce), "User-Agent: sipvicious\n".into(), String::new()] {
+            answered += guess(&mut phone, n, "8001", &lines).len();
+        }
+        answered += phone.send(&request("INVITE", "sip:1@10.0.0.1", &format!("i{n}"), 1, "")).len();
+        answered += phone.send("garbage").len();
+        phone.now = phone.now + Duration::from_millis(20);
+    }
+    assert!((200..=250).contains(&answered), "{answered} answers went to whoever did not ask: 200, and five a second");
+    phone.wait(Duration::from_secs(70));
+    phone.flow = home;
+    assert_eq!(starts(&register(&mut phone, "MD5", "pass", 1, "")), ["SIP/2.0 200 OK"], "the phone that is there");
+    phone.over_tcp(1);
+    assert_eq!(starts(&register(&mut phone, "MD5", "pass", 3, "")), ["SIP/2.0 200 OK"], "or over a connection");
+    let counts = phone.house.counts().guard;
+    assert_eq!((counts.bans, counts.guessed, counts.scanned), (0, 0, 400));
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn what_is_held_is_let_go() {
     let held = phone.house.counts().held;
     assert!(held > 300, "{held} bytes for an INVITE and its 100");
     phone.command(Command::Ring { leg });
-    phone.command(Command::Refuse { leg, refusal: Refusal::new(486) });
+    phone.command(Command::Refuse { leg, status: 486 });
     phone.wait(Duration::from_secs(60));
     let counts = phone.house.counts();
     assert_eq!((counts.transactions, counts.held), (0, 0));

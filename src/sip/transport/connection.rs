@@ -20,7 +20,7 @@ use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
-use crate::tls::{Acceptor, Connector};
+use crate::tls::{Acceptor, Connector, is_distrust};
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
 pub(super) const QUEUED: usize = 256;
@@ -53,6 +53,8 @@ pub enum Happened {
     Unsent(Flow),
     /// Whoever is at the other end has a certificate for these domains.
     Certified(ConnectionId, Vec<String>),
+    /// Whoever was at the other end was let go for his certificate.
+    Distrusted(SocketAddr),
     Closed(ConnectionId),
 }
 
@@ -170,11 +172,17 @@ async fn enter(
     if let Err(error) = peers::watch(&stream) {
         debug!(remote = %flow.remote, %error, "not watched");
     }
-    let secure = async |tls: &Acceptor, stream| in_time(flow, tls.accept(stream)).await;
+    let secure = async |tls: &Acceptor, stream| in_time(flow, tls.accept(stream)).await.ok();
     match door {
         Door::Tcp => serve(flow, stream, queued, tell, shared, None).await,
         Door::Tls(tls) => {
-            let Some((stream, domains)) = in_time(flow, tls.accept_asking(stream)).await else { return };
+            let (stream, domains) = match in_time(flow, tls.accept_asking(stream)).await {
+                Ok(shaken) => shaken,
+                Err(error) if is_distrust(&error) => {
+                    return drop(tell.send(Happened::Distrusted(flow.remote)).await);
+                }
+                Err(_) => return,
+            };
             if let (false, Some(connection)) = (domains.is_empty(), flow.connection) {
                 let _ = tell.send(Happened::Certified(connection, domains)).await;
             }
@@ -196,9 +204,9 @@ async fn enter(
 }
 
 /// A handshake that somebody else began.
-async fn in_time<T>(flow: Flow, handshake: impl Future<Output = io::Result<T>>) -> Option<T> {
+async fn in_time<T>(flow: Flow, handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let done = timeout(FIRST, handshake).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    done.inspect_err(|error| debug!(remote = %flow.remote, %error, "handshake")).ok()
+    done.inspect_err(|error| debug!(remote = %flow.remote, %error, "handshake"))
 }
 
 /// Where a connection of ours begins.

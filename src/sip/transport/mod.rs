@@ -83,6 +83,8 @@ pub enum Arrival {
         connection: ConnectionId,
         domains: Vec<String>,
     },
+    /// Somebody showed a certificate for which nobody vouches, and was let go.
+    Distrusted(SocketAddr),
     Closed(ConnectionId),
     /// Something could not be sent this way.
     Unsent(Flow),
@@ -227,13 +229,17 @@ impl Sockets {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// An arrival that is there already.
+    /// An arrival that is there already. Whoever asks knows when to let others have their turn: by the runtime's own count
+    /// nothing would be there any more.
     pub fn try_next(&mut self) -> Option<Arrival> {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        match self.poll(&mut context) {
-            Poll::Ready(arrival) => Some(arrival),
-            Poll::Pending => None,
-        }
+        let next = std::pin::pin!(tokio::task::unconstrained(std::future::poll_fn(|context| self.poll(context))));
+        if let Poll::Ready(arrival) = next.poll(&mut context) { Some(arrival) } else { None }
+    }
+
+    /// Whether there is another, which is the next one then.
+    pub fn has_more(&mut self) -> bool {
+        self.try_next().map(|arrival| self.waiting.push_front(arrival)).is_some()
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
@@ -295,9 +301,8 @@ impl Sockets {
                 Happened::Message(flow, _) if flow.connection.is_some_and(|id| !self.lines.contains_key(&id)) => {}
                 Happened::Message(flow, bytes) => return Poll::Ready(Arrival::Bytes { flow, bytes }),
                 Happened::Certified(connection, _) if !self.lines.contains_key(&connection) => {}
-                Happened::Certified(connection, domains) => {
-                    return Poll::Ready(Arrival::Certified { connection, domains });
-                }
+                Happened::Certified(id, domains) => return Poll::Ready(Arrival::Certified { connection: id, domains }),
+                Happened::Distrusted(remote) => return Poll::Ready(Arrival::Distrusted(remote)),
                 Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
                 Happened::Closed(connection) => {
                     if self.forget(connection) {

@@ -119,6 +119,28 @@ fn one_connection_over_tls_carries_what_goes_both_ways_and_another_is_opened_whe
 }
 
 #[test]
+fn who_shows_a_certificate_that_nobody_vouches_for_is_told_of() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let [ours, theirs, stranger] =
+            [("ours", "house.example"), ("theirs", "carrier.example"), ("else", "house.example")]
+                .map(|(name, domain)| certificate(dir.path(), name, &[domain]));
+        let ((mut house, _), (carrier, addr)) = (open(&ours, None).await, open(&theirs, Some(&ours)).await);
+        let peer = Peer {
+            names: vec!["carrier.example".into()],
+            authorities: Some(theirs.certificate.clone()),
+            own: Some(stranger),
+        };
+        house.set_peers(vec![(addr, peer)]);
+        let mut line = Line { ends: [house, carrier], heard: Default::default() };
+        line.send(HOUSE, to(addr, Transport::Tls), 1);
+        let told = line.next(CARRIER).await;
+        assert!(matches!(told, Arrival::Distrusted(remote) if remote.ip() == addr.ip()), "{told:?}");
+        assert!(matches!(line.next(CARRIER).await, Arrival::Closed(_)), "and nothing of it is heard");
+    });
+}
+
+#[test]
 fn nothing_is_said_to_somebody_else() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

@@ -33,7 +33,7 @@ pub(super) async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     loop {
         match sockets.next().await {
             Arrival::Bytes { flow, bytes } => return (flow, bytes),
-            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } => {}
+            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } | Arrival::Distrusted(_) => {}
             Arrival::Unsent(flow) => panic!("unsent {flow:?}"),
         }
     }
@@ -41,6 +41,27 @@ pub(super) async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
 
 pub(super) fn message(number: usize) -> Vec<u8> {
     format!("OPTIONS sip:x SIP/2.0\r\nCSeq: {number} OPTIONS\r\nContent-Length: 4\r\n\r\nbody").into_bytes()
+}
+
+#[test]
+fn what_is_there_is_seen_to_the_last_in_one_turn() {
+    // More than the runtime lets a task take at once.
+    const MANY: usize = 200;
+    run(async {
+        let (mut sockets, udp, _) = open().await;
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for number in 0..MANY {
+            phone.send_to(&message(number), udp).unwrap();
+        }
+        let mut got = vec![bytes(&mut sockets).await.1];
+        while sockets.has_more() {
+            assert!(sockets.has_more(), "looking takes nothing");
+            let Some(Arrival::Bytes { bytes, .. }) = sockets.try_next() else { panic!("there was another") };
+            got.push(bytes);
+        }
+        assert!(sockets.try_next().is_none());
+        assert_eq!(got, (0..MANY).map(message).collect::<Vec<_>>(), "in their order");
+    });
 }
 
 #[test]
@@ -131,7 +152,10 @@ fn garbage_ends_its_connection_and_no_other() {
                 match tokio::time::timeout(WAIT, sockets.next()).await.expect("closed") {
                     Arrival::Closed(closed) => break closed,
                     Arrival::Bytes { bytes, .. } => assert!(bytes.len() < 1000, "garbage as a message"),
-                    Arrival::Unsent(_) | Arrival::Proven { .. } | Arrival::Certified { .. } => {
+                    Arrival::Unsent(_)
+                    | Arrival::Proven { .. }
+                    | Arrival::Certified { .. }
+                    | Arrival::Distrusted(_) => {
                         panic!("nothing was sent")
                     }
                 }
