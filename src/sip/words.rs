@@ -405,7 +405,8 @@ pub enum Event {
         leg: LegId,
         news: ReleaseNews,
     },
-    /// Why the leg ends or is refused that is told of next, as the message says that ends it.
+    /// Why the leg ends or is refused that is told of next, as the message says that ends it; or as ours does, where
+    /// nobody is there any more ([`Ended::Lost`]).
     Because {
         leg: LegId,
         reason: Reason,
