@@ -5,6 +5,7 @@ mod browsers;
 mod cable;
 mod carriers;
 mod connections;
+mod dialled;
 mod exchange;
 mod failover;
 mod guarding;

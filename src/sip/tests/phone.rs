@@ -47,6 +47,7 @@ pub fn settings(trunk: bool) -> Settings {
             Trunk::new("out", Vec::new(), Some(hop("10.0.0.9:5070"))),
         ],
         seats: seats(),
+        numbers: Default::default(),
         name_servers: Vec::new(),
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(600),

@@ -2,6 +2,7 @@
 //! History-Info (RFC 7044). Whoever is not trusted could write anything there: of others nothing of it is read, and
 //! nothing of it is ever passed on.
 
+use super::numbers::plain;
 use crate::sip::message::{Headers, NameAddr, SipUri, Uri};
 use crate::sip::words::{Diverted, Party};
 
@@ -94,17 +95,8 @@ fn left_because(uri: &SipUri) -> Option<&'static str> {
     of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
-/// The number of a SIP or `tel:` URI, without what is only there for the eye (RFC 3966 §5.1.1).
 fn number(uri: &Uri) -> Option<String> {
-    let number = match uri {
-        Uri::Sip(uri) => uri.number(),
-        Uri::Other(text) => {
-            let (scheme, rest) = text.split_once(':')?;
-            let digits = rest.split(';').next().filter(|_| scheme.eq_ignore_ascii_case("tel"))?;
-            digits.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect()
-        }
-    };
-    Some(number).filter(|number| !number.is_empty())
+    uri.number().map(|number| plain(&number))
 }
 
 #[cfg(test)]

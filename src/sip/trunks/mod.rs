@@ -3,6 +3,7 @@
 //! Does not know what a call is for, nor where a name leads: it is told addresses.
 
 mod choosing;
+mod dialled;
 mod health;
 pub(in crate::sip) mod identity;
 mod limits;
@@ -26,6 +27,7 @@ use health::Health;
 use identity::Asserted;
 pub(in crate::sip) use limits::Full;
 use limits::Pace;
+use numbers::plain;
 
 /// One trunk, as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +149,7 @@ impl Standing {
             incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
             incoming.diverted = diverted;
         }
+        incoming.caller.number = plain(&incoming.caller.number);
         if let Some(numbering) = &self.trunk.numbering {
             incoming.caller.number = numbering.caller(&incoming.caller.number);
             if let Some(diverted) = &mut incoming.diverted {
