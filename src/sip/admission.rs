@@ -189,14 +189,13 @@ impl Endpoint {
         let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
         let dialled = self.dialled(&request, standing);
         let mut told = incoming(leg, &request, flow, &dialog, (admitted.source, dialled), offer, replaces);
-        if let Some(standing) = trunk.and_then(|trunk| self.trunks.get(trunk)) {
-            standing.introduce(&request.headers, &mut told);
-        }
+        let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
+        let asserted = standing.and_then(|standing| standing.introduce(&request.headers, &mut told));
         self.tell(Event::Incoming(told));
         let (progress, reliably) = (None, Reliably::default());
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
-        opened.trunk = trunk;
+        (opened.trunk, opened.asserted) = (trunk, asserted);
         opened.state = State::Incoming { transaction: id, request: Box::new(request), tag, progress, reliably };
         self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);

@@ -251,6 +251,9 @@ pub struct Invite {
     pub to: Target,
     /// Shown to the callee as From.
     pub caller: Party,
+    /// The leg of whoever calls, where a call is passed on: what its carrier asserted of them goes on to carriers that are
+    /// trusted with it. `None`: the house calls, under a number of its own.
+    pub on_behalf_of: Option<LegId>,
     /// Call-ID; `None`: one is drawn.
     pub sip_call_id: Option<String>,
     /// Max-Forwards: of a call that is passed on, one less than it came with, RFC 7332 §4; else [`HOPS`].

@@ -9,6 +9,7 @@ mod dialled;
 mod exchange;
 mod failover;
 mod guarding;
+mod identity;
 mod large;
 mod located;
 mod outbound;

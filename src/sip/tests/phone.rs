@@ -207,6 +207,7 @@ pub fn invitation(to: Target) -> Invite {
         leg: LegId(2),
         to,
         caller: caller(),
+        on_behalf_of: None,
         sip_call_id: None,
         hops: HOPS,
         auto_answer: false,

@@ -142,10 +142,12 @@ impl Standing {
             || (self.trunk.from_to && self.places.iter().any(|place| place.hop.addr.ip().to_canonical() == ip))
     }
 
-    /// Who calls, as this trunk is believed, and as the house writes numbers.
-    pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) {
+    /// Who calls, as this trunk is believed, and as the house writes numbers: whom it asserts, be it shown or not.
+    pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) -> Option<String> {
+        let mut asserted = None;
         if self.trunk.trusted {
-            let Asserted { caller, diverted } = identity::asserted(headers);
+            let Asserted { identity, caller, diverted } = identity::asserted(headers);
+            asserted = identity;
             incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
             incoming.diverted = diverted;
         }
@@ -155,7 +157,9 @@ impl Standing {
             if let Some(diverted) = &mut incoming.diverted {
                 diverted.number = numbering.caller(&diverted.number);
             }
+            asserted = asserted.map(|number| numbering.caller(&number));
         }
+        asserted
     }
 
     fn view(&self) -> TrunkView {
