@@ -167,6 +167,7 @@ impl Call {
             auto_answer: false,
             call: None,
             urgent: false,
+            on_behalf_of: None,
             sip_call_id: Some(self.record.sip_call_id.clone()),
             body: Some(Body::sdp(sdp)),
             over,

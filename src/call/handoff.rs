@@ -297,7 +297,7 @@ impl Call {
     }
 
     fn far_end_described(&mut self, house: &mut House, sdp: Vec<u8>) {
-        let (caller, hops) = (self.shown.clone(), self.hops.saturating_sub(1));
+        let (caller, of, hops) = (self.shown.clone(), self.caller, self.hops.saturating_sub(1));
         let over = self.handoff().map(|handoff| self.over(handoff.leg)).unwrap_or_default();
         let Some(handoff) = self.handoff_mut() else { return };
         let leg = handoff.leg;
@@ -312,6 +312,7 @@ impl Call {
             leg,
             to,
             caller,
+            on_behalf_of: Some(of),
             hops,
             sip_call_id: None,
             auto_answer: false,

@@ -240,6 +240,7 @@ impl Call {
             leg,
             to,
             caller,
+            on_behalf_of: Some(self.caller),
             sip_call_id: None,
             hops,
             auto_answer,

@@ -190,15 +190,16 @@ impl Endpoint {
         if let Some(standing) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
             standing.enter(now);
         }
-        let mut told = incoming(leg, &request, flow, &dialog, admitted.source, offer, replaces);
-        if let Some(standing) = trunk.and_then(|trunk| self.trunks.get(trunk)) {
-            standing.introduce(&request.headers, &mut told);
-        }
+        let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
+        let dialled = self.dialled(&request, standing);
+        let mut told = incoming(leg, &request, flow, &dialog, (admitted.source, dialled), offer, replaces);
+        let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
+        let asserted = standing.and_then(|standing| standing.introduce(&request.headers, &mut told));
         self.tell(Event::Incoming(told));
         let (progress, reliably) = (None, Reliably::default());
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
-        opened.trunk = trunk;
+        (opened.trunk, opened.asserted) = (trunk, asserted);
         opened.state = State::Incoming { transaction: id, request: Box::new(request), tag, progress, reliably };
         self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);
@@ -243,7 +244,7 @@ impl Endpoint {
 
     /// Whether this source may call, and as whom.
     pub(super) fn admit(&mut self, now: Moment, flow: Flow, request: &Request) -> Result<Admitted, Box<Response>> {
-        let dialled = request.uri.sip().map(|uri| uri.number()).unwrap_or_default();
+        let dialled = request.uri.number().unwrap_or_default();
         let from =
             request.headers.from().ok().and_then(|from| from.uri.sip().map(|uri| uri.number())).unwrap_or_default();
         if let Some(seat) = self.proven(flow) {
@@ -324,7 +325,12 @@ fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
         return Some(response);
     }
     // §26.2.2: what asks for TLS all the way, and came by another, did not have it.
-    if !matches!(&request.uri, Uri::Sip(uri) if !uri.secure || flow.transport.is_secure()) {
+    let is_understood = match &request.uri {
+        Uri::Sip(uri) => !uri.secure || flow.transport.is_secure(),
+        // A number may be called by `tel:`, RFC 3966.
+        tel => request.method == Method::INVITE && tel.number().is_some(),
+    };
+    if !is_understood {
         return Some(refuse(416));
     }
     // A request for ourselves needs no further hop; an INVITE would go on to a seat.
@@ -366,16 +372,16 @@ fn incoming(
     request: &Request,
     flow: Flow,
     dialog: &Dialog,
-    source: Source,
+    (source, number): (Source, String),
     offer: Option<Body>,
     replaces: Option<Replaced>,
 ) -> Incoming {
-    let number = dialog.remote.uri.sip().map(|uri| uri.number()).filter(|number| !number.is_empty());
+    let caller = dialog.remote.uri.number().unwrap_or_else(|| ANONYMOUS.into());
     Incoming {
         leg,
         sip_call_id: dialog.call_id.clone(),
-        number: request.uri.sip().map(|uri| uri.number()).unwrap_or_default(),
-        caller: Party { number: number.unwrap_or_else(|| ANONYMOUS.into()), display: dialog.remote.display.clone() },
+        number,
+        caller: Party { number: caller, display: dialog.remote.display.clone() },
         diverted: None,
         source,
         remote: flow.remote,

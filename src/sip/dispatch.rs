@@ -323,7 +323,7 @@ impl Endpoint {
             Purpose::Invite(leg) if self.goes_another_way(now, leg, status, None) => {}
             Purpose::Invite(leg) if self.goes_by_another_flow(now, leg) => {}
             Purpose::Invite(leg) => self.invite_failed(now, leg, status),
-            Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg),
+            Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg, status),
             Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
             Purpose::Enrol(trunk) => self.enrolled(now, trunk, None),

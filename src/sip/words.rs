@@ -1,6 +1,6 @@
 //! What signalling says to the rest of the house, and is told by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub realm: String,
     /// Sources whose calls are accepted without a challenge.
     pub trunks: Vec<Trunk>,
+    /// The numbers of ours that may be dialled.
+    pub numbers: BTreeSet<String>,
     /// Who is asked where the names of trunks lead. Empty: whom the system asks.
     pub name_servers: Vec<SocketAddr>,
     pub seats: BTreeMap<SeatId, SeatAccount>,
@@ -200,7 +202,7 @@ pub const HOPS: u8 = 70;
 pub struct Incoming {
     pub leg: LegId,
     pub sip_call_id: String,
-    /// User part of the Request-URI: what was dialled.
+    /// What was dialled: as the house writes it, if it is a number of ours.
     pub number: String,
     pub caller: Party,
     /// Where a trusted trunk says that the call was sent on to us.
@@ -249,6 +251,9 @@ pub struct Invite {
     pub to: Target,
     /// Shown to the callee as From.
     pub caller: Party,
+    /// The leg of whoever calls, where a call is passed on: what its carrier asserted of them goes on to carriers that are
+    /// trusted with it. `None`: the house calls, under a number of its own.
+    pub on_behalf_of: Option<LegId>,
     /// Call-ID; `None`: one is drawn.
     pub sip_call_id: Option<String>,
     /// Max-Forwards: of a call that is passed on, one less than it came with, RFC 7332 §4; else [`HOPS`].
@@ -391,7 +396,8 @@ pub enum Event {
         leg: LegId,
         news: ReleaseNews,
     },
-    /// Why the leg ends or is refused that is told of next, as the message says that ends it.
+    /// Why the leg ends or is refused that is told of next, as the message says that ends it; or as ours does, where
+    /// nobody is there any more ([`Ended::Lost`]).
     Because {
         leg: LegId,
         reason: Reason,

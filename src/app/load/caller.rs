@@ -192,6 +192,7 @@ impl Visit<'_> {
             leg: LEG,
             to: Target::Uri(format!("sip:{}@{}", self.crowd.scenario.number, self.crowd.server)),
             caller: Party { number: self.crowd.number_of(self.number), display: None },
+            on_behalf_of: None,
             sip_call_id: Some(self.seen.sip_call_id.clone()),
             hops: sip::HOPS,
             auto_answer: false,

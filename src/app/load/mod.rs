@@ -110,6 +110,7 @@ fn phone_settings(server: SocketAddr, own: IpAddr, fixed: Option<SocketAddr>) ->
         realm: "load".into(),
         trunks: vec![only_server],
         seats: Default::default(),
+        numbers: Default::default(),
         name_servers: Vec::new(),
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),

@@ -111,6 +111,7 @@ impl Talk<'_> {
                 leg,
                 to: Target::Uri(self.dialled.clone()),
                 caller: Party { number: self.from.clone(), display: None },
+                on_behalf_of: None,
                 sip_call_id: None,
                 hops: sip::HOPS,
                 auto_answer: false,

@@ -150,6 +150,7 @@ fn sip_settings(listen: Vec<Listen>, server: SocketAddr, trunk: bool) -> Setting
         realm: "phone".into(),
         trunks: if trunk { vec![only_server] } else { Vec::new() },
         seats: Default::default(),
+        numbers: Default::default(),
         name_servers: Vec::new(),
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),

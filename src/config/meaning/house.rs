@@ -139,6 +139,8 @@ impl Meaning {
             max_calls,
             guard,
             dscp,
+            // Told where they lead.
+            numbers: _,
             // Not in the files.
             timers: Timers { .. },
         } = settings;

@@ -136,6 +136,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         emergency::reserve(&mut media, &emergencies);
         carriers::check(files, &sip.settings, tls.as_ref(), faults);
         let ivr = ivr?;
+        sip.settings.numbers = ivr.numbers.keys().cloned().collect();
         let outward = Outward { named: outward::named(&emergencies, &queues.rules, &ivr), ..outward? };
         Some(House {
             texts,

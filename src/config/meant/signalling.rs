@@ -103,6 +103,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
         advertise,
         realm,
         trunks,
+        numbers: Default::default(),
         name_servers: written.name_servers.iter().flat_map(|servers| servers.0.clone()).collect(),
         seats: Default::default(),
         register_min,

@@ -165,7 +165,9 @@ pub struct Trunk {
     /// The realm of the carrier: no other challenge is answered, and none that does not come from an address of `to`.
     /// Default: the one that the carrier asks our registration with.
     pub realm: Option<String>,
-    /// We tell the carrier where we are, again and again, at the first address of `to` that takes it. Default false.
+    /// We tell the carrier where we are, again and again, at the first address of `to` that takes it. Calls to that
+    /// address (the `username`) are for the number of ours that P-Called-Party-ID (if it is `trusted`) or else To names.
+    /// Default false.
     pub register: Option<bool>,
     /// How long a registration is to last; it is refreshed in good time. "1m" to "24h". Default "1h".
     pub expires: Option<Time>,
@@ -186,14 +188,17 @@ pub struct Trunk {
     /// New calls within a second, in and out together: whoever calls in gets 503 with Retry-After then. 1 to 10000.
     /// Default: no limit.
     pub calls_per_second: Option<u32>,
-    /// What it says of who calls is believed: P-Asserted-Identity, Privacy, Diversion and History-Info. Of others nothing
-    /// of it is read. And it is told who calls in the same way. Default false.
+    /// What it says of who calls and who is called is believed: P-Asserted-Identity, P-Called-Party-ID, Privacy, Diversion
+    /// and History-Info. Of others nothing of it is read. And it is told who calls in the same way, as far as the house
+    /// knows: whom a carrier that is trusted asserted, or numbers of ours; also who does not want to be shown. Default
+    /// false.
     pub trusted: Option<bool>,
     /// The number that whoever we call over it is shown, e.g. "01012345". Default: the number of ours that is called back
     /// from, or the caller's who is sent on.
     pub shows: Option<String>,
-    /// The country whose numbers these are, e.g. "86", so that `dials` and `callers` can write them in one form. Default:
-    /// numbers stay as they are.
+    /// The country whose numbers these are, e.g. "86", so that `dials` and `callers` can write them in one form. Numbers of
+    /// ours are found in every form in which they are dialled within it and from abroad. Default: numbers stay as they
+    /// are, and ours are dialled as in China.
     pub country: Option<String>,
     /// What stands before a number within the country; "" if nothing does. Default "0".
     pub prefix: Option<String>,

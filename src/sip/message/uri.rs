@@ -180,6 +180,19 @@ impl Uri {
             Uri::Other(_) => None,
         }
     }
+
+    /// The user part of a SIP URI, or what a `tel:` URI (RFC 3966) calls; `None` where there is none.
+    pub fn number(&self) -> Option<String> {
+        let number = match self {
+            Uri::Sip(uri) => uri.number(),
+            Uri::Other(text) => {
+                let (scheme, rest) = text.split_once(':')?;
+                let is_tel = scheme.eq_ignore_ascii_case("tel");
+                rest.split(';').next().filter(|_| is_tel).map(unescape)?
+            }
+        };
+        Some(number).filter(|number| !number.is_empty())
+    }
 }
 
 impl fmt::Display for Uri {

@@ -1,11 +1,11 @@
 //! The end of a leg, from either side, RFC 3261 §15.
 
-use super::reason::write as write_reason;
+use super::reason::{Reason, write as write_reason};
 use super::{Cancel, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::endpoint::{Endpoint, Purpose};
-use crate::sip::message::{Method, Request};
+use crate::sip::message::{Method, Request, reason_phrase};
 use crate::sip::transaction::patience;
 use crate::sip::words::{Ended, Event};
 
@@ -85,7 +85,18 @@ impl Endpoint {
         self.send_bye(now, leg_id);
     }
 
-    pub(in crate::sip) fn lost(&mut self, now: Moment, leg_id: LegId) {
+    /// A request of ours within the dialog came to nothing with this status.
+    pub(in crate::sip) fn lost(&mut self, now: Moment, leg_id: LegId, status: u16) {
+        self.lost_because(now, leg_id, status, &reason_phrase(status));
+    }
+
+    /// Nobody is there any more, which both the other side and the call are told.
+    pub(super) fn lost_because(&mut self, now: Moment, leg_id: LegId, status: u16, text: &str) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if !leg.let_go {
+            leg.reason = Some(format!("SIP;cause={status};text=\"{text}\""));
+            self.tell(Event::Because { leg: leg_id, reason: Reason::of_status(status) });
+        }
         self.give_up(now, leg_id, Ended::Lost);
     }
 }

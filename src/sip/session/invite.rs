@@ -18,6 +18,7 @@ use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
 use crate::sip::transaction::patience;
 use crate::sip::trunks::TrunkNo;
+use crate::sip::trunks::identity::{ANONYMOUS, nobody};
 use crate::sip::words::{Body, Event, Flow, Hop, Invite, Party, Target, Transport, Trunk};
 
 /// What phones listen to that are asked to answer by themselves: the standard (RFC 5373), and what came before it; the
@@ -57,8 +58,11 @@ impl Endpoint {
         let Some((uri, flow, pinned)) = way else {
             return self.tell(Event::Refused { leg: leg_id, status: 503 });
         };
-        let mut local = NameAddr::sip(self.own_uri(&escape_user(&invite.caller.number), flow));
-        local.display = invite.caller.display.clone();
+        let mut local = match &invite.caller {
+            Party { number, .. } if number == ANONYMOUS => nobody(),
+            Party { number, .. } => NameAddr::sip(self.own_uri(&escape_user(number), flow)),
+        };
+        local.display = invite.caller.display.clone().or(local.display);
         local.params.set("tag", Some(&self.token()));
         let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
         let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
@@ -113,18 +117,25 @@ impl Endpoint {
         request
     }
 
-    /// Who calls, as this trunk is told it.
+    /// Who calls, as whom is called over this trunk is shown it.
     pub(super) fn shown_to(&self, trunk: &Trunk, caller: &Party, tag: &str, flow: Flow) -> NameAddr {
         let number = trunk.shows.as_ref().unwrap_or(&caller.number);
-        let number = trunk.numbering.as_ref().map_or_else(|| number.clone(), |numbering| numbering.dialled(number));
-        let mut uri = self.own_uri(&escape_user(&number), flow);
-        if let Some(domain) = &trunk.domain {
-            uri = SipUri::new(uri.user.as_deref(), domain, None);
-        }
-        let mut local = NameAddr::sip(uri);
-        local.display = caller.display.clone();
+        let mut local = match number.as_str() {
+            ANONYMOUS => nobody(),
+            number => NameAddr { display: caller.display.clone(), ..NameAddr::sip(self.told_to(trunk, number, flow)) },
+        };
         local.params.set("tag", Some(tag));
         local
+    }
+
+    /// Somebody of this number, as the trunk is told numbers.
+    pub(super) fn told_to(&self, trunk: &Trunk, number: &str, flow: Flow) -> SipUri {
+        let number = trunk.numbering.as_ref().map_or_else(|| number.into(), |numbering| numbering.dialled(number));
+        let uri = self.own_uri(&escape_user(&number), flow);
+        match &trunk.domain {
+            Some(domain) => SipUri::new(uri.user.as_deref(), domain, None),
+            None => uri,
+        }
     }
 
     fn answers_by_itself(&self, to: &Target) -> bool {

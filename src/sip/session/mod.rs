@@ -51,6 +51,8 @@ pub(super) struct Leg {
     pub seat: Option<SeatId>,
     /// The trunk that it came or went by.
     pub trunk: Option<TrunkNo>,
+    /// Who calls, as that trunk asserts it.
+    pub asserted: Option<String>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
     pub let_go: bool,
     /// To be sent as Reason in the BYE that waits for an ACK.
@@ -199,6 +201,7 @@ impl Leg {
             flow_lost: false,
             seat: None,
             trunk: None,
+            asserted: None,
             let_go: false,
             reason: None,
             acks: Vec::new(),

@@ -11,8 +11,9 @@ use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
 use crate::sip::account::retry_after;
 use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
-use crate::sip::message::{Headers, NameAddr, Request, Response, SipUri};
+use crate::sip::message::{Request, Response};
 use crate::sip::transaction::patience;
+use crate::sip::trunks::identity::{self, ANONYMOUS};
 use crate::sip::trunks::{TrunkNo, Way};
 use crate::sip::words::{Event, Flow, Invite, is_dialable};
 
@@ -95,7 +96,11 @@ impl Endpoint {
             let mut request =
                 self.invite_request(asked.invite, uri, &local, flow, (asked.call_id, asked.seq), Some(&trunk.id));
             if trunk.trusted {
-                assert_caller(&mut request.headers, &local);
+                let identity = trunk.shows.clone().or_else(|| self.asserted_of(asked.invite));
+                let uri =
+                    identity.filter(|number| is_dialable(number)).map(|number| self.told_to(trunk, &number, flow));
+                let is_withheld = trunk.shows.is_none() && asked.invite.caller.number == ANONYMOUS;
+                identity::assert(&mut request.headers, uri, is_withheld);
             }
             let purpose = Purpose::Invite(asked.invite.leg);
             let sent = self.send_proved(now, request.clone(), flow, Some(way.trunk), purpose);
@@ -103,6 +108,15 @@ impl Endpoint {
             return Some(Sent { transaction, request, flow, way, patience });
         }
         None
+    }
+
+    /// The number of whoever calls, as far as we can vouch for it, RFC 3325 §5: our own and our seats', and what a trunk
+    /// that is trusted asserted. From alone says nothing: whoever calls wrote it.
+    fn asserted_of(&self, invite: &Invite) -> Option<String> {
+        let ours = || Some(invite.caller.number.clone());
+        let Some(leg) = invite.on_behalf_of else { return ours() };
+        let leg = self.legs.get(&leg)?;
+        if leg.trunk.is_some() { leg.asserted.clone() } else { ours() }
     }
 
     /// It is one of this trunk's calls from here on, and of no other's.
@@ -222,15 +236,6 @@ impl Endpoint {
             }
             _ => {}
         }
-    }
-}
-
-/// Who calls, for a carrier that is trusted with it, RFC 3325 §9.1; who does not want to be known is not told.
-fn assert_caller(headers: &mut Headers, local: &NameAddr) {
-    let number = local.uri.sip().map(SipUri::number).unwrap_or_default();
-    match is_dialable(&number) {
-        true => headers.push("P-Asserted-Identity", NameAddr::new(local.uri.clone()).to_string()),
-        false => headers.push("Privacy", "id"),
     }
 }
 

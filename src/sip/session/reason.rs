@@ -11,6 +11,7 @@ use crate::sip::words::Event;
 /// Causes of ITU-T Q.850 §2.2.7.
 const MOST: u8 = 127;
 const NORMAL: (u8, &str) = (16, "Normal call clearing");
+const UNSPECIFIED: (u8, &str) = (31, "Normal, unspecified");
 
 /// Why a leg ended, in the words of whoever ended it, RFC 3326.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,16 @@ pub enum Reason {
     Sip(u16),
     /// A cause of ISDN, ITU-T Q.850.
     Q850(u8),
+}
+
+impl Reason {
+    /// Why we end a leg for a status of SIP: in the words of ISDN where they say more.
+    pub(super) fn of_status(status: u16) -> Reason {
+        match isdn(Reason::Sip(status)) {
+            UNSPECIFIED => Reason::Sip(status),
+            (cause, _) => Reason::Q850(cause),
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -81,7 +92,7 @@ fn isdn(reason: Reason) -> (u8, &'static str) {
         Reason::Sip(408) => (102, "Recovery on timer expiry"),
         Reason::Sip(488) => (88, "Incompatible destination"),
         Reason::Sip(503) => (41, "Temporary failure"),
-        _ => (31, "Normal, unspecified"),
+        _ => UNSPECIFIED,
     }
 }
 

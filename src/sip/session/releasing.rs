@@ -140,7 +140,7 @@ impl Endpoint {
                 self.release_over(leg_id, news);
                 // RFC 3261 §12.2.1.2: nobody is there any more.
                 if matches!(status, 408 | 481) {
-                    self.lost(now, leg_id);
+                    self.lost(now, leg_id, status);
                 }
             }
         }

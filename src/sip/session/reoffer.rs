@@ -204,16 +204,23 @@ impl Endpoint {
             return self.refreshed(now, leg_id, response.status, &response.headers);
         }
         match response.status {
-            408 | 481 => self.lost(now, leg_id),
+            408 | 481 => self.lost(now, leg_id, response.status),
             491 if !leg.let_go => {
-                // §14.1: whoever made the Call-ID waits 2.1–4 s, the other 0–2 s, in steps of 10 ms.
-                let ours = leg_id.0.is_multiple_of(2);
-                let steps = if ours { self.rng.random_range(210..=400) } else { self.rng.random_range(0..=200) };
-                leg.reoffer_at = Some((now + Duration::from_millis(10 * steps), request.body));
+                let at = now + self.wait_for_theirs(leg_id);
+                if let Some(leg) = self.legs.get_mut(&leg_id) {
+                    leg.reoffer_at = Some((at, request.body));
+                }
                 self.schedule_leg(leg_id);
             }
             status if !leg.let_go => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),
             _ => {}
         }
+    }
+
+    /// After a 491, §14.1: whoever made the Call-ID waits 2.1–4 s, the other 0–2 s, in steps of 10 ms.
+    pub(super) fn wait_for_theirs(&mut self, leg: LegId) -> Duration {
+        let ours = leg.0.is_multiple_of(2);
+        let steps = if ours { self.rng.random_range(210..=400) } else { self.rng.random_range(0..=200) };
+        Duration::from_millis(10 * steps)
     }
 }

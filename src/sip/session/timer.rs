@@ -3,40 +3,56 @@
 
 use std::time::Duration;
 
-use rand::Rng;
-
 use super::{State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
+use crate::sip::account::retry_after;
 use crate::sip::admission::supports;
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::{Headers, Method, Request, Response};
-use crate::sip::words::{Ended, LEAST_SESSION as LEAST};
+use crate::sip::words::LEAST_SESSION as LEAST;
 
 /// The option of §4.
 pub(in crate::sip) const TIMER: &str = "timer";
-/// §10: whoever waits for a refresh ends the session so long before it runs out, or a third of it.
+/// §10: whoever waits for a refresh, or for its 2xx, ends the session so long before it runs out, or a third of it.
 const BEFORE_THE_END: Duration = Duration::from_secs(32);
 /// Nobody is asked to refresh less often: seconds of a day.
 const MOST: Duration = Duration::from_secs(24 * 3600);
-/// Where something else is open, or the phone's connection is gone, a refresh of ours waits so long.
+/// Where something else is open, or the phone's connection is gone, a refresh of ours waits so long; one that was refused
+/// waits no less, and is tried for the last time so long before the end.
 const LATER: Duration = Duration::from_secs(5);
 
 /// What was agreed on.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sip) struct Timer {
+    /// The interval, as we ask for it.
     expires: Duration,
     /// We refresh.
     ours: bool,
     /// Our refresh is due, or theirs has not come.
     pub due: Moment,
+    /// Without a refresh it is ended then, or where one of ours is on its way when its time is over.
+    ends_at: Moment,
+    over_at: Moment,
 }
 
 impl Timer {
     fn new(now: Moment, expires: Duration, ours: bool) -> Timer {
+        let over_at = now + expires;
+        let ends_at = over_at - BEFORE_THE_END.min(expires / 3);
         // §10: at half the interval; theirs is missed shortly before its end.
-        let wait = if ours { expires / 2 } else { expires - BEFORE_THE_END.min(expires / 3) };
-        Timer { expires, ours, due: now + wait }
+        Timer { expires, ours, due: if ours { now + expires / 2 } else { ends_at }, ends_at, over_at }
+    }
+
+    /// When a refresh that was refused is tried again, §10: after what they ask for, or when half of what is left is
+    /// over, so that nobody is asked again and again. After the last try the session only ends.
+    fn again_at(&self, now: Moment, after: Option<Duration>) -> Moment {
+        let last_try = self.ends_at - LATER;
+        if now + LATER / 2 > last_try {
+            return self.ends_at;
+        }
+        let left = last_try.since(now);
+        now + after.unwrap_or(left / 2).max(LATER).min(left)
     }
 }
 
@@ -125,18 +141,18 @@ impl Endpoint {
             return;
         }
         let Some(timer) = leg.timer.as_mut().filter(|timer| timer.due <= now) else { return };
-        if !timer.ours {
+        let end = if leg.refreshing.is_some() { timer.over_at } else { timer.ends_at };
+        if !timer.ours || end <= now {
             leg.timer = None;
-            leg.reason = Some("SIP;cause=408;text=\"Session expired\"".into());
-            return self.give_up(now, leg_id, Ended::Lost);
+            return self.lost_because(now, leg_id, 408, "Session expired");
         }
         let gone = leg.dialog.as_ref().is_none_or(|dialog| dialog.is_stranded());
         if gone || leg.our_reoffer.is_some() || leg.their_reoffer.is_some() || leg.unacked.is_some() {
-            timer.due = now + LATER;
+            timer.due = end.min(now + LATER);
             return;
         }
         let expires = timer.expires;
-        timer.due = now + expires / 2;
+        timer.due = timer.over_at;
         self.refresh(now, leg_id, expires);
     }
 
@@ -188,27 +204,25 @@ impl Endpoint {
         }
     }
 
-    /// What became of a refresh of ours. Whoever answers at all is there: a refusal does not end the session.
+    /// What became of a refresh of ours, §10. A refusal does not end the session before its time is over: whoever
+    /// answers at all is there.
     pub(in crate::sip) fn refreshed(&mut self, now: Moment, leg_id: LegId, status: u16, headers: &Headers) {
-        let again = Duration::from_millis(10 * self.rng.random_range(0..=400));
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         match status {
             200..300 => return self.take_timer(now, leg_id, headers),
-            408 | 481 => return self.lost(now, leg_id),
-            422 => {
-                let least = min_se(headers);
-                if let Some(timer) = leg.timer.as_mut().filter(|timer| timer.expires < least) {
-                    *timer = Timer { expires: least.min(MOST), ours: true, due: now };
-                }
-            }
-            // RFC 3261 §14.1: theirs is open.
-            491 => {
-                if let Some(timer) = &mut leg.timer {
-                    timer.due = now + again;
-                }
-            }
+            408 | 481 => return self.lost(now, leg_id, status),
             _ => {}
         }
+        let after_theirs = self.wait_for_theirs(leg_id);
+        let Some(timer) = self.legs.get_mut(&leg_id).and_then(|leg| leg.timer.as_mut()) else { return };
+        let least = min_se(headers);
+        timer.due = match status {
+            422 if timer.expires < least => {
+                timer.expires = least;
+                now
+            }
+            491 => now + after_theirs,
+            _ => timer.again_at(now, retry_after(headers)),
+        };
         self.schedule_leg(leg_id);
     }
 }

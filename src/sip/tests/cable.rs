@@ -52,6 +52,7 @@ fn settings(end: usize, reliable: bool) -> Settings {
         realm: "cable".into(),
         trunks: vec![Trunk::new("other", vec![addr(1 - end).ip().into()], None)],
         seats: BTreeMap::new(),
+        numbers: Default::default(),
         name_servers: Vec::new(),
         register_min: Duration::from_secs(60),
         register_max: Duration::from_secs(3600),

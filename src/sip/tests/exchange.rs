@@ -300,7 +300,7 @@ fn a_reinvite_of_ours_that_is_only_promised_an_answer_ends_with_its_leg_or_in_th
             phone.events();
             let sent = phone.wait(Duration::from_secs(181));
             assert!(sent.iter().any(|text| text.starts_with("BYE ")), "{:?}", starts(&sent));
-            assert!(matches!(phone.events()[..], [Event::Ended { why: Ended::Lost, .. }]));
+            assert!(matches!(phone.events()[..], [Event::Because { .. }, Event::Ended { why: Ended::Lost, .. }]));
             phone.wait(Duration::from_secs(40));
         }
         let counts = phone.house.counts();

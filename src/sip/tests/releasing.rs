@@ -199,7 +199,10 @@ fn where_the_dialog_is_not_known_any_more_nobody_is_there() {
         bridge.phone.send(&answered(&refer, answer));
         let caller = bridge.caller;
         let told = bridge.phone.events();
-        assert!(matches!(told[..], [Event::Release { .. }, Event::Ended { leg, why: Ended::Lost }] if leg == caller));
+        let [Event::Release { .. }, Event::Because { .. }, Event::Ended { leg, why: Ended::Lost }] = told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(leg, caller);
     }
 }
 

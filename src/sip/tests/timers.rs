@@ -25,8 +25,129 @@ fn a_session_of_ours_is_refreshed_by_update_where_they_understand_it() {
     assert!(phone.events().is_empty());
     // Nobody is there any more.
     let sent = phone.wait(Duration::from_secs(940));
-    assert!(matches!(phone.events()[..], [Event::Ended { leg: LegId(2), why: Ended::Lost }]), "{sent:?}");
+    ends_as_expired(&mut phone);
     assert!(sent.iter().any(|text| text.starts_with("BYE ")));
+}
+
+/// The call is told that nobody refreshed it.
+fn ends_as_expired(phone: &mut Phone) {
+    let (told, expired) = (phone.events(), Reason::Q850(102));
+    let [Event::Because { reason, .. }, Event::Ended { why: Ended::Lost, .. }] = told[..] else { panic!("{told:?}") };
+    assert_eq!(reason, expired);
+}
+
+/// Each refresh of a session of 1800 s is refused so, from the first on: after how many seconds each was sent, and the
+/// BYE after them.
+fn refused(phone: &mut Phone, status: &str, lines: &str) -> (Vec<f64>, f64, String) {
+    let begun = phone.now;
+    let (mut tries, mut sent) = (Vec::new(), phone.wait(Duration::from_secs(900)));
+    loop {
+        let next = sent.pop().expect("it is due");
+        let at = phone.now.since(begun).as_secs_f64();
+        if next.starts_with("BYE ") {
+            return (tries, at, next);
+        }
+        assert!(next.starts_with("UPDATE ") && tries.len() < 200, "{tries:?} {next}");
+        tries.push(at);
+        phone.send(&answered_with(&next, status, lines));
+        while sent.is_empty() {
+            let due = phone.house.next_deadline().expect("something is due").since(phone.now);
+            sent = phone.wait(due);
+        }
+    }
+}
+
+#[test]
+fn a_refresh_that_is_refused_is_tried_again_until_the_session_is_over() {
+    for (status, lines) in [
+        ("500 Server Internal Error", ""),
+        ("503 Service Unavailable", ""),
+        ("488 Not Acceptable Here", ""),
+        ("401 Unauthorized", ""),
+        ("422 Session Interval Too Small", "Min-SE: 90\n"),
+    ] {
+        let mut phone = Phone::new(false);
+        desk_talks(&mut phone, &format!("Allow: UPDATE\n{REFRESHED}"));
+        let (tries, end, bye) = refused(&mut phone, status, lines);
+        // RFC 4028 §10: 1800 s less 32 s, and nobody is asked all the time.
+        assert_eq!(end, 1768.0, "{status}");
+        assert!((4..12).contains(&tries.len()) && tries[0] == 900.0, "{tries:?}");
+        assert!((1755.0..=1763.0).contains(&tries[tries.len() - 1]), "{tries:?}");
+        assert!(tries.windows(2).all(|pair| pair[1] - pair[0] >= 5.0), "{tries:?}");
+        assert_eq!(header(&bye, "Reason"), "SIP;cause=408;text=\"Session expired\"");
+        ends_as_expired(&mut phone);
+    }
+}
+
+#[test]
+fn who_says_when_it_may_be_tried_again_is_heeded_and_a_2xx_after_it_is_as_good_as_any() {
+    let mut phone = Phone::new(false);
+    desk_talks(&mut phone, &format!("Allow: UPDATE\n{REFRESHED}"));
+    let first = phone.wait(Duration::from_secs(900)).remove(0);
+    phone.send(&answered_with(&first, "503 Service Unavailable", "Retry-After: 700\n"));
+    assert!(phone.wait(Duration::from_secs(699)).is_empty());
+    let again = phone.wait(Duration::from_secs(1)).remove(0);
+    phone.send(&answered_with(&again, "200 OK", REFRESHED));
+    assert!(phone.wait(Duration::from_secs(899)).is_empty());
+    assert!(phone.wait(Duration::from_secs(1))[0].starts_with("UPDATE "));
+
+    // Beyond the end: once more before it, as there is nothing to lose. At once: not all the time.
+    for (after, expected) in [("3600", vec![900.0, 1763.0]), ("0", (180..353).map(|n| f64::from(n * 5)).collect())] {
+        let mut phone = Phone::new(false);
+        desk_talks(&mut phone, &format!("Allow: UPDATE\n{REFRESHED}"));
+        let (tries, ..) = refused(&mut phone, "500 Server Internal Error", &format!("Retry-After: {after}\n"));
+        let last = *expected.last().expect("some");
+        assert!(tries.starts_with(&expected[..expected.len() - 1]), "{after}: {tries:?}");
+        assert!(
+            tries.len() <= expected.len() + 1 && (last..=1763.0).contains(tries.last().expect("some")),
+            "{tries:?}"
+        );
+    }
+}
+
+#[test]
+fn theirs_goes_first_a_longer_interval_is_asked_for_at_once_and_who_does_not_know_us_is_gone() {
+    let talks = || {
+        let mut phone = Phone::new(false);
+        desk_talks(&mut phone, &format!("Allow: UPDATE\n{REFRESHED}"));
+        let update = phone.wait(Duration::from_secs(900)).remove(0);
+        (phone, update)
+    };
+    // RFC 3261 §14.1: the Call-ID is ours.
+    let (mut phone, update) = talks();
+    phone.send(&answered(&update, "491 Request Pending"));
+    assert!(phone.wait(Duration::from_millis(2_099)).is_empty());
+    assert!(phone.wait(Duration::from_millis(1_901))[0].starts_with("UPDATE "));
+
+    let (mut phone, update) = talks();
+    phone.send(&answered_with(&update, "422 Session Interval Too Small", "Min-SE: 3600\n"));
+    let longer = phone.wait(Duration::ZERO).remove(0);
+    assert_eq!(header(&longer, "Session-Expires"), "3600;refresher=uac");
+
+    for (status, reason) in
+        [("481 Call/Transaction Does Not Exist", Reason::Sip(481)), ("408 Request Timeout", Reason::Q850(102))]
+    {
+        let (mut phone, update) = talks();
+        assert!(phone.send(&answered(&update, status))[0].starts_with("BYE "), "{status}");
+        let told = phone.events();
+        let [Event::Because { reason: said, .. }, Event::Ended { why: Ended::Lost, .. }] = told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(said, reason);
+    }
+}
+
+#[test]
+fn a_carrier_is_told_that_nobody_refreshed_the_session() {
+    let mut phone = Phone::new(false);
+    let ours = phone.command(Command::Invite(invitation(Target::Trunk { trunk: None, number: "110".into() })));
+    let lines = format!("Contact: <sip:110@10.0.0.9:5070>\nAllow: UPDATE\n{REFRESHED}");
+    phone.send(&described(&answered_with(&ours[0], "200 OK", &lines)));
+    phone.events();
+    let (_, _, bye) = refused(&mut phone, "500 Server Internal Error", "");
+    let reasons: Vec<&str> = bye.lines().filter_map(|line| line.strip_prefix("Reason: ")).map(str::trim).collect();
+    let expected = ["SIP;cause=408;text=\"Session expired\"", "Q.850;cause=102;text=\"Recovery on timer expiry\""];
+    assert_eq!(reasons, expected);
 }
 
 #[test]
@@ -68,7 +189,7 @@ fn a_session_that_they_were_to_refresh_ends_in_time() {
         sent[0].starts_with("BYE ") && sent[0].contains("Reason: SIP;cause=408;text=\"Session expired\""),
         "{sent:?}"
     );
-    assert!(matches!(phone.events()[..], [Event::Ended { why: Ended::Lost, .. }]));
+    ends_as_expired(&mut phone);
 }
 
 #[test]

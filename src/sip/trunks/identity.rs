@@ -2,15 +2,24 @@
 //! History-Info (RFC 7044). Whoever is not trusted could write anything there: of others nothing of it is read, and
 //! nothing of it is ever passed on.
 
+use super::numbers::plain;
 use crate::sip::message::{Headers, NameAddr, SipUri, Uri};
 use crate::sip::words::{Diverted, Party};
 
 /// Who does not want to be known.
 pub(in crate::sip) const ANONYMOUS: &str = "anonymous";
 
+/// What stands in From then, RFC 3323 §4.1.1.3: an address that is nobody's, ours neither.
+pub(in crate::sip) fn nobody() -> NameAddr {
+    let uri = SipUri::new(Some(ANONYMOUS), "anonymous.invalid", None);
+    NameAddr { display: Some("Anonymous".into()), ..NameAddr::sip(uri) }
+}
+
 /// What is asserted of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::sip) struct Asserted {
+    /// Whose call it is, also where that is not to be shown: for carriers that are trusted as well.
+    pub identity: Option<String>,
     /// `None`: nothing is, and From has to do.
     pub caller: Option<Party>,
     /// If the call was sent on to us.
@@ -18,18 +27,24 @@ pub(in crate::sip) struct Asserted {
 }
 
 pub(in crate::sip) fn asserted(headers: &Headers) -> Asserted {
-    Asserted { caller: caller(headers), diverted: diverted(headers) }
-}
-
-fn caller(headers: &Headers) -> Option<Party> {
-    if is_private(headers) {
-        return Some(Party { number: ANONYMOUS.into(), display: None });
-    }
     let parties = headers.tokens("P-Asserted-Identity");
-    parties.iter().filter_map(|value| NameAddr::parse(value)).find_map(|party| {
+    let caller = parties.iter().filter_map(|value| NameAddr::parse(value)).find_map(|party| {
         let number = number(&party.uri)?;
         Some(Party { number, display: party.display })
-    })
+    });
+    let identity = caller.as_ref().map(|caller| caller.number.clone());
+    let withheld = is_private(headers).then(|| Party { number: ANONYMOUS.into(), display: None });
+    Asserted { identity, caller: withheld.or(caller), diverted: diverted(headers) }
+}
+
+/// Who calls, for a carrier that is trusted with it, RFC 3325 §5 and §7: also where whom it calls is not to know it.
+pub(in crate::sip) fn assert(headers: &mut Headers, identity: Option<SipUri>, is_withheld: bool) {
+    if let Some(identity) = identity {
+        headers.push("P-Asserted-Identity", NameAddr::sip(identity).to_string());
+    }
+    if is_withheld {
+        headers.push("Privacy", "id");
+    }
 }
 
 /// RFC 3323 §4.2, RFC 3325 §9.3: the caller does not want to be shown.
@@ -94,17 +109,8 @@ fn left_because(uri: &SipUri) -> Option<&'static str> {
     of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
-/// The number of a SIP or `tel:` URI, without what is only there for the eye (RFC 3966 §5.1.1).
 fn number(uri: &Uri) -> Option<String> {
-    let number = match uri {
-        Uri::Sip(uri) => uri.number(),
-        Uri::Other(text) => {
-            let (scheme, rest) = text.split_once(':')?;
-            let digits = rest.split(';').next().filter(|_| scheme.eq_ignore_ascii_case("tel"))?;
-            digits.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect()
-        }
-    };
-    Some(number).filter(|number| !number.is_empty())
+    uri.number().map(|number| plain(&number))
 }
 
 #[cfg(test)]
@@ -135,7 +141,7 @@ mod tests {
         }
         for private in ["id", "ID", "user;critical", "header; id", "none;id"] {
             let told = of(&[(pai, "<sip:138@h>"), ("Privacy", private)]);
-            assert_eq!(told.caller, named(ANONYMOUS, None), "{private}");
+            assert_eq!((told.caller, told.identity.as_deref()), (named(ANONYMOUS, None), Some("138")), "{private}");
         }
         assert_eq!(of(&[(pai, "<sip:138@h>"), ("Privacy", "none")]).caller, named("138", None));
         let first = |lines: &[(&'static str, &str)]| of(lines).diverted.map(|from| (from.number, from.reason));

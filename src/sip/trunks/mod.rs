@@ -3,6 +3,7 @@
 //! Does not know what a call is for, nor where a name leads: it is told addresses.
 
 mod choosing;
+mod dialled;
 mod health;
 pub(in crate::sip) mod identity;
 mod limits;
@@ -26,6 +27,7 @@ use health::Health;
 use identity::Asserted;
 pub(in crate::sip) use limits::Full;
 use limits::Pace;
+use numbers::plain;
 
 /// One trunk, as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,19 +142,24 @@ impl Standing {
             || (self.trunk.from_to && self.places.iter().any(|place| place.hop.addr.ip().to_canonical() == ip))
     }
 
-    /// Who calls, as this trunk is believed, and as the house writes numbers.
-    pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) {
+    /// Who calls, as this trunk is believed, and as the house writes numbers: whom it asserts, be it shown or not.
+    pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) -> Option<String> {
+        let mut asserted = None;
         if self.trunk.trusted {
-            let Asserted { caller, diverted } = identity::asserted(headers);
+            let Asserted { identity, caller, diverted } = identity::asserted(headers);
+            asserted = identity;
             incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
             incoming.diverted = diverted;
         }
+        incoming.caller.number = plain(&incoming.caller.number);
         if let Some(numbering) = &self.trunk.numbering {
             incoming.caller.number = numbering.caller(&incoming.caller.number);
             if let Some(diverted) = &mut incoming.diverted {
                 diverted.number = numbering.caller(&diverted.number);
             }
+            asserted = asserted.map(|number| numbering.caller(&number));
         }
+        asserted
     }
 
     fn view(&self) -> TrunkView {

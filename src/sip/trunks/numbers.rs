@@ -63,6 +63,14 @@ enum Number<'a> {
     Other,
 }
 
+/// Without what is only there for the eye, RFC 3966 §5.1.1. What is no number then stays as it is.
+pub(in crate::sip) fn plain(text: &str) -> String {
+    let bare = text.replace(['-', '.', '(', ')'], "");
+    let digits = bare.strip_prefix('+').unwrap_or(&bare);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { bare } else { text.to_string() }
+}
+
 impl Numbering {
     /// Where nothing else is said, as in lists of numbers.
     pub fn of_china() -> Self {
@@ -94,6 +102,15 @@ impl Numbering {
     /// Whether two of them are one number, however each is written.
     pub fn is_same(&self, one: &str, other: &str) -> bool {
         self.write(one, Form::Plus) == self.write(other, Form::Plus)
+    }
+
+    /// Whether this number of ours was dialled: however both are written, or with country and area before it where ours has none.
+    pub fn means(&self, dialled: &str, own: &str) -> bool {
+        let is_area = |before: &str| before.is_empty() || (self.country == CHINA && is_area(before));
+        match (self.read(dialled), self.read(own)) {
+            (Number::Home(rest), Number::Other) if !own.is_empty() => rest.strip_suffix(own).is_some_and(is_area),
+            _ => self.is_same(dialled, own),
+        }
     }
 
     fn write(&self, number: &str, form: Form) -> String {
@@ -152,11 +169,19 @@ impl Numbering {
     }
 }
 
-/// Area code and number within it: areas are 10, 2x, or three digits.
+/// Area code and number within it.
 fn is_chinese(rest: &str) -> bool {
-    let area = if rest.starts_with("10") || rest.starts_with('2') { 2 } else { 3 };
-    let is_area = rest.starts_with("10") || !rest.starts_with(['0', '1']);
-    is_area && rest.get(area..).is_some_and(is_local)
+    let digits = if rest.starts_with("10") || rest.starts_with('2') { 2 } else { 3 };
+    rest.split_at_checked(digits).is_some_and(|(area, number)| is_area(area) && is_local(number))
+}
+
+/// 10, 2x, or three digits.
+fn is_area(digits: &str) -> bool {
+    match digits.as_bytes() {
+        [b'1', b'0'] | [b'2', _] => true,
+        [b'3'..=b'9', _, _] => true,
+        _ => false,
+    }
 }
 
 /// A number within its area: what begins with 1 or 9 is a service, some of them at a charge (16…, 96…).
@@ -212,6 +237,36 @@ mod tests {
         let american = Numbering { prefix: String::new(), ..of("1", Form::Plus) };
         assert_eq!(american.caller("12125550100"), "+12125550100");
         assert_eq!(american.caller("2125550100"), "2125550100", "which country it is of cannot be told");
+    }
+
+    #[test]
+    fn a_number_of_ours_is_known_in_every_form_and_with_its_area() {
+        let china = Numbering::of_china();
+        for (dialled, own, is_meant) in [
+            ("12345", "12345", true),
+            ("+861012345", "12345", true),
+            ("00861012345", "12345", true),
+            ("01012345", "12345", true),
+            ("+8601012345", "12345", true),
+            ("+8675512345", "12345", true),
+            ("+86101012345", "12345", false),
+            ("+8612345", "12345", true),
+            ("+4912345", "12345", false),
+            ("13800012345", "12345", false),
+            ("+861065139999", "65139999", true),
+            ("+861065139999", "01065139999", true),
+            ("01065139999", "+861065139999", true),
+            ("65139999", "01065139999", false),
+            ("+861065139999", "", false),
+            ("hotline", "hotline", true),
+        ] {
+            assert_eq!(china.means(dialled, own), is_meant, "{dialled} for {own}");
+        }
+        let german = Numbering { country: "49".into(), ..Numbering::of_china() };
+        assert!(german.means("+4930115", "030115") && !german.means("+4930115", "115"), "areas are not known there");
+        for (written, bare) in [("+86-10-1234.5", "+861012345"), ("(010)12345", "01012345"), ("j.doe-2", "j.doe-2")] {
+            assert_eq!(plain(written), bare);
+        }
     }
 
     #[test]

@@ -1,0 +1,40 @@
+//! What was dialled: the number of ours that a call is for, however it is written and wherever it stands.
+
+use super::Standing;
+use super::numbers::{Numbering, plain};
+use crate::sip::endpoint::Endpoint;
+use crate::sip::message::uri::unescape;
+use crate::sip::message::{Headers, NameAddr, Request, SipUri};
+
+impl Endpoint {
+    /// As the house writes the number, where it is one of ours; else as it stands there.
+    pub(in crate::sip) fn dialled(&self, request: &Request, trunk: Option<&Standing>) -> String {
+        let of_china = Numbering::of_china();
+        let numbering = trunk.and_then(|standing| standing.trunk.numbering.as_ref()).unwrap_or(&of_china);
+        let told = trunk.filter(|standing| standing.is_registered_as(request.uri.sip()));
+        let mut written = told.map(|standing| standing.called(&request.headers)).unwrap_or_default();
+        written.extend(request.uri.number().map(|number| plain(&number)));
+        let own = |number: &String| {
+            let numbers = &self.settings.numbers;
+            numbers.get(number).or_else(|| numbers.iter().find(|own| numbering.means(number, own)))
+        };
+        written.iter().find_map(own).or(written.first()).cloned().unwrap_or_default()
+    }
+}
+
+impl Standing {
+    /// Whether it is the address that we registered, which says whom the carrier reaches and not what was dialled.
+    fn is_registered_as(&self, asked: Option<&SipUri>) -> bool {
+        let account = self.trunk.account.as_ref().filter(|account| account.register.is_some());
+        let user = asked.and_then(|asked| asked.user.as_deref()).map(unescape);
+        account.zip(user).is_some_and(|(account, user)| account.username == user)
+    }
+
+    /// What was dialled for the address that we registered: as the carrier says who may be believed (P-Called-Party-ID,
+    /// RFC 7315 §4.2), and as whoever calls does.
+    fn called(&self, headers: &Headers) -> Vec<String> {
+        let by_carrier = headers.get("P-Called-Party-ID").filter(|_| self.trunk.trusted).and_then(NameAddr::parse);
+        let both = by_carrier.into_iter().chain(headers.to());
+        both.filter_map(|called| Some(plain(&called.uri.number()?))).collect()
+    }
+}
