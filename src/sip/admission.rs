@@ -191,6 +191,7 @@ impl Endpoint {
             standing.enter(now);
         }
         let mut told = incoming(leg, &request, flow, &dialog, admitted.source, offer, replaces);
+        told.forgeable = !origin.shown.is_there;
         if let Some(standing) = trunk.and_then(|trunk| self.trunks.get(trunk)) {
             standing.introduce(&request.headers, &mut told);
         }
@@ -379,6 +380,7 @@ fn incoming(
         diverted: None,
         source,
         remote: flow.remote,
+        forgeable: true,
         hops: request.headers.max_forwards().ok().flatten().unwrap_or(HOPS),
         offer,
         replaces,
