@@ -99,7 +99,7 @@ impl Call {
 
     pub fn on_durable(&mut self, house: &mut House) {
         match &mut self.state {
-            State::Opening { durable } => {
+            State::Opening { durable, .. } => {
                 *durable = true;
                 self.answer_when_ready(house);
             }
@@ -130,14 +130,16 @@ impl Call {
 
     /// RFC 3261 §13.3.1: nothing final leaves before the opening entry is on disk.
     fn answer_when_ready(&mut self, house: &mut House) {
-        let (State::Opening { durable: true }, Some(sdp)) = (&self.state, &self.described) else { return };
+        let State::Opening { durable: true, forgeable } = self.state else { return };
+        let Some(sdp) = &self.described else { return };
         let body = Body::sdp(sdp.clone());
         if self.answers_at_once(house) {
             self.accept(house);
         } else {
             house.sip(sip::Command::Progress { leg: self.caller, body });
         }
-        if self.late { self.expect_answer(house) } else { self.begin(house) }
+        // An INVITE in somebody else's name may name whom it likes in its description: they are not played to.
+        if self.late || (forgeable && self.accepted) { self.expect_ack(house) } else { self.begin(house) }
     }
 
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.

@@ -25,9 +25,6 @@ use crate::queue::Output;
 use crate::records::{Outcome, Record};
 use crate::sip;
 
-/// A late offer is answered within this: signalling waits 32 s for the ACK, sound says at once what it thinks
-/// of the answer. A call for which neither says anything does not stay for ever.
-const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// A call is closed without its leg's last figures if sound does not tell them within this.
 const FIGURES_WITHIN: Duration = Duration::from_secs(2);
 /// A file that the disk does not complete within this is told of in the record later.
@@ -128,9 +125,11 @@ pub(super) enum State {
     /// The opening entry is on its way to the disk, the description on its way from sound.
     Opening {
         durable: bool,
+        /// Whoever called may know nothing of it.
+        forgeable: bool,
     },
-    /// Our offer went out in the 200; the ACK answers it.
-    LateAnswer {
+    /// Our 200 went out; its ACK answers our offer, or shows that the caller is where the sound would go.
+    Unacknowledged {
         give_up: Moment,
     },
     /// In the menus: the walker says what is heard.
@@ -176,7 +175,8 @@ impl Call {
         let span = info_span!("call", id = %id, from = %incoming.caller.number, to = %incoming.number);
         let record = ledger::open(id, now, incoming);
         let shown = incoming.caller.clone();
-        let mut call = Self::with(record, incoming.leg, shown, State::Opening { durable: false }, language, span);
+        let state = State::Opening { durable: false, forgeable: incoming.forgeable };
+        let mut call = Self::with(record, incoming.leg, shown, state, language, span);
         call.hops = incoming.hops;
         call.replaces = incoming.replaces.and_then(sip::Replaced::talk);
         call
@@ -281,7 +281,7 @@ impl Call {
             State::Message(message) => message.next_deadline(),
             State::Survey(survey) => survey.next_deadline(),
             State::Onward(onward) => onward.next_deadline(),
-            State::LateAnswer { give_up } | State::Ended { give_up } => Some(*give_up),
+            State::Unacknowledged { give_up } | State::Ended { give_up } => Some(*give_up),
             State::Talking(talk) => talk.next_deadline(),
             _ => self.handoff().and_then(Handoff::next_deadline),
         };
@@ -296,7 +296,7 @@ impl Call {
             State::Message(message) => message.handle_deadline(house.now),
             State::Survey(survey) => survey.handle_deadline(house.now),
             State::Onward(_) => self.onward_deadline(house),
-            State::LateAnswer { give_up } if *give_up <= house.now => {
+            State::Unacknowledged { give_up } if *give_up <= house.now => {
                 self.end_by_house_with(house, Outcome::Failed, "SIP;cause=408;text=\"No answer to the offer\"");
             }
             State::Ended { give_up } if *give_up <= house.now => {
@@ -332,7 +332,7 @@ impl Call {
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
-            E::Acked { leg, answer: Some(body) } => self.take_answer(house, leg, body),
+            E::Acked { leg, answer } => self.acknowledged(house, leg, answer),
             E::GoesOver { leg, trunk } if leg == self.caller => self.goes_over(house, trunk),
             E::Answered { leg, body } if leg == self.caller => self.citizen_answered(house, body),
             E::Answered { leg, body } if self.is_onward(leg) => self.onward_answered(house, body),
@@ -434,7 +434,7 @@ impl Call {
             State::Message(_) => Outcome::Message,
             // A talk at a seat led back here.
             State::Menu if self.record.connected_at.is_some() => Outcome::Answered,
-            State::Opening { .. } | State::LateAnswer { .. } | State::Menu => Outcome::AbandonedInMenu,
+            State::Opening { .. } | State::Unacknowledged { .. } | State::Menu => Outcome::AbandonedInMenu,
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
         }
     }
@@ -479,11 +479,6 @@ impl Call {
         self.drop_picking(house);
         self.drop_seats_but(house, None);
         self.closed = true;
-    }
-
-    /// Our offer went out: its answer is awaited.
-    pub fn expect_answer(&mut self, house: &House) {
-        self.state = State::LateAnswer { give_up: house.now + ANSWER_WITHIN };
     }
 
     pub fn enter_ended(&mut self, house: &mut House) {

@@ -1,5 +1,7 @@
 //! What becomes of a leg's description, its ports and its end: each is for whoever the leg is.
 
+use std::time::Duration;
+
 use tracing::debug;
 
 use super::caller::{Call, State};
@@ -9,9 +11,23 @@ use crate::media::{self, Direction};
 use crate::records::{EndedBy, Outcome};
 use crate::sip::{self, Body};
 
+/// A 200 is acknowledged, and an offer in it answered, within this: signalling waits 32 s for the ACK, sound says at once
+/// what it thinks of the answer. A call for which neither says anything does not stay for ever.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(40);
+
 impl Call {
-    pub fn take_answer(&mut self, house: &mut House, leg: LegId, body: Body) {
-        house.media(media::Command::TakeAnswer { leg, sdp: body.bytes });
+    /// Our 200 went out: nothing is played before its ACK.
+    pub fn expect_ack(&mut self, house: &House) {
+        self.state = State::Unacknowledged { give_up: house.now + ACKNOWLEDGED_WITHIN };
+    }
+
+    /// A 2xx of ours was acknowledged, perhaps with the answer to our offer. Nobody but whom it was sent to knew its tag.
+    pub fn acknowledged(&mut self, house: &mut House, leg: LegId, answer: Option<Body>) {
+        match (answer, &self.state) {
+            (Some(body), _) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
+            (None, State::Unacknowledged { .. }) if leg == self.caller && !self.late => self.begin(house),
+            (None, _) => {}
+        }
     }
 
     pub fn agreed(&mut self, house: &mut House, leg: LegId, direction: Direction) {
@@ -23,7 +39,7 @@ impl Call {
         }
         self.direction = direction;
         match self.state {
-            State::LateAnswer { .. } => self.begin(house),
+            State::Unacknowledged { .. } => self.begin(house),
             State::Dialling(_) => self.reached(house),
             State::Onward(_) if self.is_sent_on() => self.hear_onward(house),
             _ => self.hold_changed(house, leg, direction),
@@ -80,7 +96,7 @@ impl Call {
             self.record.sip_status = Some(487);
         }
         let outcome = match (why, &self.state) {
-            (sip::Ended::NoAnswer, State::LateAnswer { .. }) => Outcome::Failed,
+            (sip::Ended::NoAnswer, State::Unacknowledged { .. }) => Outcome::Failed,
             _ => self.abandoned(),
         };
         self.caller_left(house, outcome, by);

@@ -265,7 +265,7 @@ impl Call {
 
     pub fn stage(&self) -> Stage {
         match &self.state {
-            State::Opening { .. } | State::LateAnswer { .. } => Stage::Arriving,
+            State::Opening { .. } | State::Unacknowledged { .. } => Stage::Arriving,
             State::Menu => Stage::Menu,
             State::Line(_) if self.ringing_seats().next().is_some() => Stage::Ringing,
             State::Line(_) | State::Reached => Stage::Waiting,

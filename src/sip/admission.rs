@@ -193,6 +193,7 @@ impl Endpoint {
         let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
         let dialled = self.dialled(&request, standing);
         let mut told = incoming(leg, &request, flow, &dialog, (admitted.source, dialled), offer, replaces);
+        told.forgeable = !origin.shown.is_there;
         let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
         let asserted = standing.and_then(|standing| standing.introduce(&request.headers, &mut told));
         self.tell(Event::Incoming(told));
@@ -385,6 +386,7 @@ fn incoming(
         diverted: None,
         source,
         remote: flow.remote,
+        forgeable: true,
         hops: request.headers.max_forwards().ok().flatten().unwrap_or(HOPS),
         offer,
         replaces,

@@ -209,6 +209,8 @@ pub struct Incoming {
     pub diverted: Option<Diverted>,
     pub source: Source,
     pub remote: SocketAddr,
+    /// Anybody may have sent it: a datagram, and nothing in it shows that its sender is where it seems to come from.
+    pub forgeable: bool,
     /// Max-Forwards, at least 1.
     pub hops: u8,
     /// `None`: a late offer; our 200 makes it and the ACK answers, RFC 3261 §13.2.1.

@@ -120,6 +120,31 @@ fn scanners_find_nothing_and_disturb_nobody() {
     assert!(!house.log().contains("panicked"), "{}", house.log());
 }
 
+/// An INVITE in a trunk's name whose description names somebody who knows nothing of it.
+#[test]
+fn nothing_is_played_to_whom_a_forged_call_names() {
+    let house = House::open(&Files::new(None));
+    let victim = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sdp = SDP.replace("40000", &victim.local_addr().unwrap().port().to_string());
+    let forger = Client::new(&house, "127.0.0.1");
+    let to = format!("<sip:12346@{}>", house.addr());
+    forger.send(&forger.request("INVITE", "12346", "f", 1, &to, &format!("{TYPE}\r\n"), &sdp));
+    let (status, answer) = forger.answer("branch=z9hG4bKf");
+    assert_eq!(status, 200, "{answer}");
+    // It comes once more half a second later, as no ACK came.
+    assert_eq!(forger.answer("branch=z9hG4bKf").1, answer);
+    victim.set_nonblocking(true).unwrap();
+    assert!(victim.recv(&mut [0; 2000]).is_err(), "sound went to somebody who did not ask for it");
+    // Who got the 200 knows its tag, and hears the greeting.
+    let to = response(&answer).headers.get("To").unwrap().to_string();
+    forger.send(&forger.request("ACK", "12346", "g", 1, &to, "", ""));
+    victim.set_nonblocking(false).unwrap();
+    victim.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert!(victim.recv(&mut [0; 2000]).is_ok_and(|length| length > 12));
+    forger.send(&forger.request("BYE", "12346", "h", 2, &to, "", ""));
+    assert_eq!(forger.answer("branch=z9hG4bKh").0, 200);
+}
+
 #[test]
 fn nobody_calls_out_but_by_a_rule() {
     let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();

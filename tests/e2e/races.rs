@@ -106,6 +106,9 @@ fn nothing_of_one_leg_is_told_to_the_other() {
     let to = format!("<sip:12346@{}>", house.addr());
     let headers = format!("{TYPE}\r\nX-Secret: tell-nobody\r\nUser-Agent: CallerPhone/1\r\nSubject: private\r\n");
     client.send(&client.request("INVITE", "12346", "inv", 1, &to, &headers, SDP));
+    let (_, answer) = client.answer("branch=z9hG4bKinv");
+    let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).expect("a To");
+    client.send(&client.request("ACK", "12346", "ack", 1, to, "", ""));
     let mut buffer = [0; 4096];
     let (length, _) = phone.recv_from(&mut buffer).expect("the seat's INVITE");
     let invite = String::from_utf8_lossy(&buffer[..length]).to_string();

@@ -89,12 +89,15 @@ pub struct Desk {
     pub asked: Vec<Action>,
     pub entries: Vec<Entry>,
     pub call: CallId,
+    /// Anybody may have sent the next INVITE.
+    pub forgeable: bool,
 }
 
 impl Desk {
     pub fn new(settings: Settings) -> Self {
         let now = Moment::from_micros(1_763_955_000_000_000);
-        Self { calls: Calls::new(settings, CallId(0)), now, asked: Vec::new(), entries: Vec::new(), call: CallId(0) }
+        let (calls, call) = (Calls::new(settings, CallId(0)), CallId(0));
+        Self { calls, now, asked: Vec::new(), entries: Vec::new(), call, forgeable: false }
     }
 
     pub fn collect(&mut self) {
@@ -155,6 +158,7 @@ impl Desk {
             source,
             diverted: None,
             remote: "127.0.0.1:5060".parse().unwrap(),
+            forgeable: self.forgeable,
             hops: 17,
             offer,
             replaces: None,

@@ -1,3 +1,4 @@
+mod acknowledged;
 mod callbacks;
 mod codes;
 mod desk;

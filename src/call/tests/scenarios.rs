@@ -65,38 +65,6 @@ fn no_answer_leaves_before_the_opening_entry_is_durable() {
 }
 
 #[test]
-fn a_late_offer_that_is_never_answered_ends_the_call() {
-    let late = || {
-        let mut desk = Desk::new(settings());
-        desk.arrive("12345", Source::Trunk("carrier".into()), None);
-        desk.durable();
-        desk.described(CALLER);
-        assert_eq!(desk.asked_sip(is_accept), 1);
-        desk
-    };
-    // Signalling says that the ACK answered nothing, and has sent the BYE.
-    let mut desk = late();
-    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAnswer });
-    desk.closed_sound();
-    let record = desk.record();
-    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Failed), Some(EndedBy::System)));
-    // Nobody says anything.
-    let mut desk = late();
-    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
-    desk.pass(Duration::from_secs(41));
-    assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
-    desk.closed_sound();
-    assert_eq!(desk.record().outcome, Some(Outcome::Failed));
-    // It is answered, and goes on.
-    let mut desk = late();
-    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
-    desk.media(media::Event::Agreed { leg: CALLER, direction: Direction::Both });
-    desk.pass(Duration::from_secs(4));
-    desk.media(media::Event::Key { leg: CALLER, key: '1' });
-    assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
-}
-
-#[test]
 fn early_media_is_accepted_when_the_operator_is_there() {
     let mut settings = settings();
     settings.ivr.answer = AnswerWhen::OnConnect;

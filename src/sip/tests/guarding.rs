@@ -89,6 +89,38 @@ fn a_call_goes_on_while_its_household_is_not_heard() {
 }
 
 #[test]
+fn a_call_by_datagram_may_be_anybodys_unless_its_nonce_was_sent_there() {
+    let forgeable = |phone: &mut Phone| {
+        let told = phone.events().into_iter().find_map(|event| match event {
+            Event::Incoming(incoming) => Some(incoming.forgeable),
+            _ => None,
+        });
+        told.expect("a call")
+    };
+    let mut phone = Phone::new(true);
+    phone.send(&request("INVITE", "sip:1@10.0.0.1", "u", 1, ""));
+    assert!(forgeable(&mut phone), "a trunk's over UDP");
+    phone.over_tcp(1);
+    phone.send(&request("INVITE", "sip:1@10.0.0.1", "t", 1, "").replace("Call-ID: c1", "Call-ID: c2"));
+    assert!(!forgeable(&mut phone));
+    // A phone that has to prove itself.
+    let mut phone = Phone::new(false);
+    register(&mut phone, "MD5", "pass", 1, "");
+    phone.flow = beside(phone.flow);
+    let invite = |lines: &str, n: u32| {
+        let own = format!("From: <sip:8001@r>;tag=f\nTo: <sip:1@r>\n{lines}");
+        request("INVITE", "sip:1@10.0.0.1", &format!("i{n}"), n, &own).replace("Call-ID: c1", "Call-ID: c3")
+    };
+    let challenged = response(&phone.send(&invite("", 1))[0]);
+    let challenge = challenged.headers.challenges("WWW-Authenticate").remove(1);
+    let method = message::Method::INVITE;
+    let signed = digest::answer(&challenge, &method, "sip:1@10.0.0.1", "8001", "pass", 1, "cn").expect("an answer");
+    phone.events();
+    phone.send(&invite(&format!("Authorization: {signed}\n"), 2));
+    assert!(!forgeable(&mut phone));
+}
+
+#[test]
 fn trunks_are_no_strangers() {
     let mut phone = Phone::of(Settings { max_calls: 10_000, ..settings(true) });
     for n in 0..3000 {

@@ -1,0 +1,72 @@
+//! What waits for the ACK of our 200.
+
+use std::time::Duration;
+
+use super::desk::*;
+use crate::media::{self, Direction};
+use crate::queue::Input;
+use crate::records::{EndedBy, Outcome};
+use crate::sip::{self, Body, Source};
+
+#[test]
+fn who_may_know_nothing_of_the_call_hears_nothing_before_the_ack() {
+    let called = |forgeable: bool| {
+        let mut desk = Desk::new(settings());
+        desk.forgeable = forgeable;
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        desk.durable();
+        desk.described(CALLER);
+        assert_eq!(desk.asked_sip(is_accept), 1);
+        desk
+    };
+    let plays = |command: &media::Command| matches!(command, media::Command::Play { leg: CALLER, .. });
+    assert_eq!(called(false).asked_media(plays), 1, "whoever is there hears the greeting at once");
+    let mut desk = called(true);
+    desk.pass(Duration::from_secs(31));
+    assert_eq!(desk.asked_media(plays), 0);
+    for _ in 0..2 {
+        desk.sip(sip::Event::Acked { leg: CALLER, answer: None });
+        assert_eq!(desk.asked_media(plays), 1, "it begins once");
+    }
+    desk.media(media::Event::Key { leg: CALLER, key: '1' });
+    assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
+    // There is nobody.
+    let mut desk = called(true);
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAnswer });
+    assert_eq!(desk.asked_media(plays), 0);
+    desk.closed_sound();
+    let record = desk.record();
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Failed), Some(EndedBy::System)));
+}
+
+#[test]
+fn a_late_offer_that_is_never_answered_ends_the_call() {
+    let late = || {
+        let mut desk = Desk::new(settings());
+        desk.arrive("12345", Source::Trunk("carrier".into()), None);
+        desk.durable();
+        desk.described(CALLER);
+        assert_eq!(desk.asked_sip(is_accept), 1);
+        desk
+    };
+    // Signalling says that the ACK answered nothing, and has sent the BYE.
+    let mut desk = late();
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAnswer });
+    desk.closed_sound();
+    let record = desk.record();
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Failed), Some(EndedBy::System)));
+    // Nobody says anything.
+    let mut desk = late();
+    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
+    desk.pass(Duration::from_secs(41));
+    assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
+    desk.closed_sound();
+    assert_eq!(desk.record().outcome, Some(Outcome::Failed));
+    // It is answered, and goes on.
+    let mut desk = late();
+    desk.sip(sip::Event::Acked { leg: CALLER, answer: Some(Body::sdp(b"theirs".to_vec())) });
+    desk.media(media::Event::Agreed { leg: CALLER, direction: Direction::Both });
+    desk.pass(Duration::from_secs(4));
+    desk.media(media::Event::Key { leg: CALLER, key: '1' });
+    assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
+}
