@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::digest;
+use super::digest::{self, Proved};
 use super::message::{Challenge, Headers, Method, NameAddr, Request, Response, SipUri, Uri};
 use super::words::Transport;
 use crate::moment::Moment;
@@ -64,8 +64,10 @@ pub struct Registration {
 /// A challenge that is answered in every request from here on.
 struct Known {
     challenge: Challenge,
-    /// How often it was answered.
+    /// How often it was answered, and ours to it: the same each time, as the secret of `-sess` is made of the first,
+    /// RFC 7616 §3.4.2.
     count: u32,
+    cnonce: String,
     /// The header of the answers, RFC 3261 §22.2 and §22.3.
     header: &'static str,
 }
@@ -211,26 +213,26 @@ impl Registration {
             Holder::Trunk { realm: None } if !to_register => return false,
             Holder::Trunk { realm } => realm.clone(),
         };
-        let known = |c: &Challenge| {
-            realm.as_ref().is_none_or(|realm| *realm == c.realm)
-                && digest::answer(c, &Method::REGISTER, "", "", "", 1, "").is_some()
-        };
+        let known = |c: &Challenge| realm.as_ref().is_none_or(|realm| *realm == c.realm) && digest::is_known(c);
         let Some(challenge) = response.headers.challenges(name).into_iter().find(known) else { return false };
         if let Holder::Trunk { realm: realm @ None } = &mut self.account.holder {
             *realm = Some(challenge.realm.clone());
         }
         self.known.retain(|known| known.header != header);
-        self.known.push(Known { challenge, count: 0, header });
+        self.known.push(Known { challenge, count: 0, cnonce: String::new(), header });
         true
     }
 
     /// Adds credentials for what is known of.
     pub fn prove(&mut self, request: &mut Request, cnonce: &str) {
         let (uri, account) = (request.uri.to_string(), &self.account);
-        for Known { challenge, count, header } in &mut self.known {
+        let proved = Proved { method: &request.method.clone(), uri: &uri, body: &request.body.clone() };
+        for Known { challenge, count, cnonce: own, header } in &mut self.known {
+            if *count == 0 {
+                *own = cnonce.to_string();
+            }
             *count += 1;
-            let credentials =
-                digest::answer(challenge, &request.method, &uri, &account.username, &account.password, *count, cnonce);
+            let credentials = digest::answer(challenge, proved, &account.username, &account.password, *count, own);
             if let Some(credentials) = credentials {
                 request.headers.set(*header, credentials.to_string());
             }

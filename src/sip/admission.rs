@@ -194,7 +194,6 @@ impl Endpoint {
         let dialled = self.dialled(&request, standing);
         let mut told = incoming(leg, &request, flow, &dialog, (admitted.source, dialled), offer, replaces);
         told.forgeable = !origin.shown.is_there;
-        let standing = trunk.and_then(|trunk| self.trunks.get(trunk));
         let asserted = standing.and_then(|standing| standing.introduce(&request.headers, &mut told));
         self.tell(Event::Incoming(told));
         let (progress, reliably) = (None, Reliably::default());
@@ -346,7 +345,7 @@ fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
         return Some(response);
     }
     // Our answer would describe the sound in a form that they do not take, RFC 4475 §3.3.15.
-    if request.method == Method::INVITE && !takes_sdp(&request.headers) {
+    if request.method == Method::INVITE && !accepts(&request.headers, "application/sdp") {
         return Some(refuse(406));
     }
     let encoded = |e: &str| !e.trim().eq_ignore_ascii_case("identity");
@@ -358,12 +357,12 @@ fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
     None
 }
 
-/// RFC 3261 §20.1: without an Accept it is what is meant.
-fn takes_sdp(headers: &Headers) -> bool {
+/// RFC 3261 §20.1, RFC 6665 §3.1.3: without an Accept it is what is meant. `kind`: one of application/….
+pub(super) fn accepts(headers: &Headers, kind: &str) -> bool {
     let accepted = headers.tokens("Accept");
     let fits = |item: &String| {
-        let kind = item.split(';').next().unwrap_or_default().trim();
-        ["application/sdp", "application/*", "*/*"].iter().any(|ours| ours.eq_ignore_ascii_case(kind))
+        let wanted = item.split(';').next().unwrap_or_default().trim();
+        [kind, "application/*", "*/*"].iter().any(|ours| ours.eq_ignore_ascii_case(wanted))
     };
     headers.get("Accept").is_none() || accepted.iter().any(fits)
 }

@@ -45,7 +45,7 @@ pub struct Endpoint {
     pub(super) servers: BTreeMap<TransactionId, Server>,
     pub(super) clients: BTreeMap<TransactionId, Client>,
     pub(super) legs: BTreeMap<LegId, Leg>,
-    /// re-INVITEs and UPDATEs of theirs that wait for the call's word.
+    /// re-INVITEs, UPDATEs and PRACKs of theirs that wait for the call's word.
     pub(super) reoffers: BTreeMap<TransactionId, Request>,
     pub(super) server_keys: HashMap<String, TransactionId>,
     pub(super) client_keys: HashMap<String, TransactionId>,

@@ -97,8 +97,9 @@ pub(crate) fn credentials(bytes: &[u8]) -> (usize, usize, bool) {
     headers.push("WWW-Authenticate", text);
     let credentials = headers.credentials("Authorization");
     let challenges: Vec<Challenge> = headers.challenges("WWW-Authenticate");
+    let proved = digest::Proved { method: &Method::REGISTER, uri: "sip:r", body: bytes };
     for challenge in &challenges {
-        let Some(answer) = digest::answer(challenge, &Method::REGISTER, "sip:r", "8001", "x", 1, "c") else { continue };
+        let Some(answer) = digest::answer(challenge, proved, "8001", "x", 1, "c") else { continue };
         let mut written = Headers::default();
         written.push("Authorization", answer.to_string());
         let again: Vec<Credentials> = written.credentials("Authorization");

@@ -12,7 +12,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::admission::ALLOW;
+use super::admission::{ALLOW, accepts};
 use super::dialog::Dialog;
 use super::endpoint::{Endpoint, Owner, Purpose, dialog_key};
 use super::message::{Method, Request, Response, SipUri};
@@ -177,6 +177,11 @@ impl Endpoint {
             response.headers.push("Allow-Events", PACKAGES);
             return Err(response);
         };
+        if !accepts(&request.headers, package.content_type()) {
+            let mut response = refuse(406);
+            response.headers.push("Accept", package.content_type());
+            return Err(response);
+        }
         let expires = self.expires(request)?;
         let seat = SeatId::from(request.uri.sip().map(SipUri::number).unwrap_or_default());
         if !self.settings.seats.contains_key(&seat) {

@@ -303,9 +303,9 @@ pub enum Command {
     Hangup { leg: LegId, reason: Option<String> },
     /// re-INVITE of ours with a new offer.
     Reoffer { leg: LegId, body: Body },
-    /// 200 to a re-INVITE or UPDATE of theirs.
+    /// 200 to a re-INVITE, UPDATE or PRACK of theirs.
     AcceptReoffer { leg: LegId, body: Body },
-    /// 488 (or another) to a re-INVITE of theirs; the session goes on as it was.
+    /// 488 (or another) to any of them; the session goes on as it was.
     RefuseReoffer { leg: LegId, status: u16 },
     /// Whoever sits there may take what rings at others, or may not any more: the lamps of their phone tell how it is
     /// asked for, [`Replaced::Ring`].
@@ -370,7 +370,7 @@ pub enum Event {
         leg: LegId,
         status: u16,
     },
-    /// re-INVITE or UPDATE of theirs; `None` asks us for an offer. Wants
+    /// re-INVITE, UPDATE or PRACK of theirs; `None` asks us for an offer. Wants
     /// [`Command::AcceptReoffer`] or [`Command::RefuseReoffer`].
     Reoffer {
         leg: LegId,

@@ -76,6 +76,9 @@ impl Endpoint {
             self.respond(now, id, response);
             return;
         }
+        if kind == "application/dtmf-relay" && !request.body.is_empty() && !names_a_key(&request.body) {
+            return drop(self.respond(now, id, request.respond(400, None)));
+        }
         self.respond(now, id, request.respond(200, None));
         if !request.body.is_empty() && !self.legs.get(&leg).is_none_or(|leg| leg.let_go) {
             self.tell(Event::Info { leg, body: Body { content_type, bytes: request.body } });
@@ -245,4 +248,11 @@ impl Endpoint {
         }
         self.schedule_leg(leg_id);
     }
+}
+
+/// Whether a line says which was pressed: `Signal=5`.
+fn names_a_key(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let mut values = text.lines().filter_map(|line| line.split_once('='));
+    values.any(|(name, value)| name.trim().eq_ignore_ascii_case("signal") && !value.trim().is_empty())
 }

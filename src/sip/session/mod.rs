@@ -35,7 +35,7 @@ pub(super) struct Leg {
     pub dialog: Option<Dialog>,
     /// A 2xx of ours to an INVITE or re-INVITE that waits for its ACK.
     pub unacked: Option<Unacked>,
-    /// A re-INVITE or UPDATE of theirs that waits for the call's word.
+    /// A re-INVITE, UPDATE or PRACK of theirs whose offer waits for the call's word.
     pub their_reoffer: Option<TransactionId>,
     /// A re-INVITE of ours that waits for their answer, with the ACK of the last one that was answered.
     pub our_reoffer: Option<TransactionId>,

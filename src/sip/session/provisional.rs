@@ -152,22 +152,31 @@ impl Endpoint {
 
     /// Their PRACK, §3.
     pub(in crate::sip) fn their_prack(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: &Request) {
-        let Some(State::Incoming { request: invite, progress: Some(progress), reliably, .. }) =
-            self.legs.get_mut(&leg_id).map(|leg| &mut leg.state)
-        else {
+        let Some(rack) = rack(&request.headers) else { return self.simply(now, id, request, 400) };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return self.simply(now, id, request, 481) };
+        let State::Incoming { request: invite, progress: Some(progress), reliably, .. } = &mut leg.state else {
             return self.simply(now, id, request, 481);
         };
         let invite = invite.headers.cseq().map_or(0, |cseq| cseq.seq);
-        let of_ours = rack(&request.headers) == Some((reliably.last, invite));
+        let of_ours = rack == (reliably.last, invite, Method::INVITE.to_string());
         if !of_ours || !progress.is_awaited() {
             return self.simply(now, id, request, 481);
         }
         (progress.repeat, progress.again) = (Repeat::Anew, now + PROGRESS_EVERY);
         reliably.answered |= progress.described;
         let next = reliably.next.take();
-        // §5: an offer in it comes too early for a house that has just answered one; what was agreed holds.
-        let status = if request.body.is_empty() { 200 } else { 488 };
-        self.respond(now, id, request.respond(status, None));
+        let is_free = reliably.answered && next.is_none() && leg.their_reoffer.is_none() && leg.our_reoffer.is_none();
+        match self.offer_of(request) {
+            // §5: an offer in it is answered in its 200, once they have our answer to the one before.
+            Ok(Some(offer)) if is_free => {
+                self.take_offer(leg_id, id, request.clone(), Some(offer));
+                return self.schedule_leg(leg_id);
+            }
+            // While something else waits to be said it comes too early; what was agreed holds.
+            Ok(Some(_)) => _ = self.respond(now, id, request.respond(488, None)),
+            Ok(None) => _ = self.respond(now, id, request.respond(200, None)),
+            Err(response) => _ = self.respond(now, id, *response),
+        }
         match next {
             Some(Next::Provisional { status, body }) => self.say_as_wanted(now, leg_id, status, body),
             Some(Next::Accept(body)) => self.accept(now, leg_id, body),
@@ -223,9 +232,10 @@ fn requires_reliability(headers: &Headers) -> bool {
     headers.tokens("Require").iter().any(|option| option.eq_ignore_ascii_case(RELIABLY))
 }
 
-/// RAck: which response to which INVITE, §7.2.
-fn rack(headers: &Headers) -> Option<(u32, u32)> {
+/// RAck: which response to which request, §7.2.
+fn rack(headers: &Headers) -> Option<(u32, u32, String)> {
     let mut words = headers.get("RAck")?.split_ascii_whitespace();
     let (rseq, seq) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    (words.next()? == "INVITE" && words.next().is_none()).then_some((rseq, seq))
+    let method = words.next()?.to_string();
+    words.next().is_none().then_some((rseq, seq, method))
 }

@@ -60,13 +60,18 @@ impl Endpoint {
             self.respond(now, id, response);
             return self.schedule_leg(leg_id);
         }
+        if request.method == Method::INVITE {
+            self.respond(now, id, request.respond(100, None));
+        }
+        self.take_offer(leg_id, id, request, body);
+    }
+
+    /// It waits for the call's word.
+    pub(super) fn take_offer(&mut self, leg_id: LegId, id: TransactionId, request: Request, body: Option<Body>) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         leg.their_reoffer = Some(id);
         if let Some(server) = self.servers.get_mut(&id) {
             server.leg = Some(leg_id);
-        }
-        let invite = request.method == Method::INVITE;
-        if invite {
-            self.respond(now, id, request.respond(100, None));
         }
         self.reoffers.insert(id, request);
         self.tell(Event::Reoffer { leg: leg_id, body });

@@ -162,6 +162,33 @@ fn a_call_that_is_challenged_is_proved_and_the_next_one_at_once() {
 }
 
 #[test]
+fn the_first_challenge_that_we_know_is_answered_and_the_body_vouched_for_where_they_want_it() {
+    let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
+    let call = phone.command(invite("110")).remove(0);
+    let asks = |more: &str| format!("WWW-Authenticate: Digest realm=\"their realm\", nonce=\"n1\", {more}\n");
+    let lines = [
+        asks("algorithm=SHA-1024, qop=\"auth\""),
+        asks("algorithm=SHA-512-256-sess, qop=\"auth-int\""),
+        asks("algorithm=MD5, qop=\"auth\""),
+    ];
+    let sent = phone.send(&answered_with(&call, "401 Unauthorized", &lines.concat()));
+    let proof = |request: &str| header(request, "Authorization").to_string();
+    let first = proof(&sent[1]);
+    for part in ["algorithm=SHA-512-256-sess", "qop=auth-int", "nc=00000001", "cnonce=\""] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    // The secret of the session is made of the first cnonce, RFC 7616 §3.4.2: it stays.
+    let next = proof(
+        &phone.command(Command::Invite(Invite {
+            leg: LegId(4),
+            ..invitation(Target::Trunk { trunk: None, number: "110".into() })
+        }))[0],
+    );
+    let cnonce = |proof: &str| proof.split("cnonce=").nth(1).map(|rest| rest.split(',').next().unwrap().to_string());
+    assert!(next.contains("nc=00000002") && cnonce(&next) == cnonce(&first), "{first} {next}");
+}
+
+#[test]
 fn a_challenge_of_another_realm_or_from_elsewhere_is_not_answered() {
     let other = challenge("Proxy-Authenticate", "somebody behind them", "n2");
     let mut phone = carrier(registers(), &["10.0.0.9:5070"]);

@@ -287,6 +287,30 @@ fn a_reinvite_of_theirs_that_is_open_when_the_leg_ends_is_answered() {
 }
 
 #[test]
+fn an_info_that_presses_no_key_is_malformed() {
+    for (kind, body, status) in [
+        ("application/dtmf-relay", "Signal=5\nDuration=160\n", "200"),
+        ("Application/DTMF-Relay", " signal = # \n", "200"),
+        ("application/dtmf", "5", "200"),
+        ("application/dtmf-relay", "Signal=\nDuration=160\n", "400"),
+        ("application/dtmf-relay", "Duration=160\n", "400"),
+        ("text/plain", "5", "415"),
+    ] {
+        let mut phone = Phone::new(true);
+        let (_, to) = talking(&mut phone);
+        phone.events();
+        let lines = format!("To: {to}\nContent-Type: {kind}\n");
+        let info = request("INFO", "sip:hotline@10.0.0.1", "k", 2, &lines);
+        // The lines of the body end as those of the head.
+        let length = body.replace('\n', "\r\n").len();
+        let info = info.replace("Content-Length: 0\n\n", &format!("Content-Length: {length}\n\n{body}"));
+        let sent = phone.send(&info);
+        assert!(sent[0].starts_with(&format!("SIP/2.0 {status} ")), "{body:?}: {sent:?}");
+        assert_eq!(matches!(phone.events()[..], [Event::Info { .. }]), status == "200", "{body:?}");
+    }
+}
+
+#[test]
 fn a_reinvite_of_ours_that_is_only_promised_an_answer_ends_with_its_leg_or_in_three_minutes() {
     for hangs_up in [true, false] {
         let mut phone = Phone::new(true);

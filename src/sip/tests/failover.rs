@@ -331,6 +331,39 @@ fn new_calls_within_a_second_are_counted_too() {
 }
 
 #[test]
+fn a_trunk_that_promises_and_says_no_more_is_left_for_another_and_hears_no_call_for_it() {
+    let mut phone = house(TWO);
+    let first = dial(&mut phone, 2, false).remove(0).1;
+    assert!(says(&mut phone, &first, "100 Trying", "").is_empty());
+    assert!(later(&mut phone, 15 * SECOND).is_empty());
+    says(&mut phone, &first, "100 Trying", "");
+    assert!(later(&mut phone, Duration::from_millis(4_900)).is_empty());
+    let sent = later(&mut phone, Duration::from_millis(200));
+    assert_eq!(brief(&sent), ["INVITE to 10.0.0.8:5060", "CANCEL to 10.0.0.9:5060"]);
+    assert!(sent[1].1.contains("\r\nReason: Q.850;cause=102;"), "{}", sent[1].1);
+    assert_eq!(over(&mut phone), ["first", "second"]);
+    let second = sent[0].1.clone();
+    // Whoever answers after all is told that it is over; the call goes on by the other.
+    let late = says(&mut phone, &first, "200 OK", "Contact: <sip:110@10.0.0.9:5060>\n");
+    assert_eq!(brief(&late), ["ACK to 10.0.0.9:5060", "BYE to 10.0.0.9:5060"]);
+    says(&mut phone, &second, "180 Ringing", "");
+    assert!(later(&mut phone, 100 * SECOND).iter().all(|(_, text)| !text.starts_with("INVITE ")));
+    // It is there: the next call is its again.
+    assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.9:5060"]);
+
+    // What rings may ring, and where nobody else is it has all the time there is.
+    let mut phone = house(TWO);
+    let first = dial(&mut phone, 2, false).remove(0).1;
+    says(&mut phone, &first, "100 Trying", "");
+    says(&mut phone, &first, "183 Session Progress", "");
+    assert!(later(&mut phone, 60 * SECOND).is_empty());
+    let mut phone = house(&[("only", "10.0.0.9:5060", AS_IT_IS)]);
+    let first = dial(&mut phone, 2, false).remove(0).1;
+    says(&mut phone, &first, "100 Trying", "");
+    assert!(later(&mut phone, 60 * SECOND).is_empty());
+}
+
+#[test]
 fn a_trusted_carrier_is_believed_and_told_and_numbers_take_one_form() {
     let numbering = Numbering { country: "86".into(), prefix: "0".into(), dials: Form::Plus, callers: Form::National };
     let lines = "P-ASSERTED-identity : <tel:+86-138-0013-8000>\nDiversion:\n <sip:+861099999999@h>;reason=unknown\n";

@@ -203,7 +203,7 @@ fn seats_that_exist_and_seats_that_do_not_look_the_same() {
         let mut shape = Vec::new();
         for (m, wrong) in ["", "wrong", "pass2"].into_iter().enumerate() {
             let method = message::Method::REGISTER;
-            let signed = digest::answer(&challenge, &method, "sip:r", user, wrong, n, "cn").expect("an answer");
+            let signed = digest::signed(&challenge, &method, "sip:r", (user, wrong), n);
             let lines = if wrong.is_empty() { String::new() } else { format!("Authorization: {signed}\n") };
             let answer = guess(&mut phone, n * 10 + m as u32, user, &lines).remove(0);
             // What is told of everybody's own: their name, their numbers, what is new each time.

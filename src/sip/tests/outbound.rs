@@ -283,7 +283,7 @@ fn watches(phone: &mut Phone) {
     let challenge = response(&challenge[0]).headers.challenges("WWW-Authenticate").remove(0);
     let uri = "sip:8002@10.0.0.1";
     let method = message::Method::Known(rsip::Method::Subscribe);
-    let proof = digest::answer(&challenge, &method, uri, "8001", "pass", 1, "cn").unwrap();
+    let proof = digest::signed(&challenge, &method, uri, ("8001", "pass"), 1);
     let text = text.replace("Event:", &format!("Authorization: {proof}\nEvent:")).replace("z9hG4bKl1", "z9hG4bKl2");
     let sent = phone.send(&text.replace("CSeq: 1", "CSeq: 2"));
     assert_eq!(starts(&sent)[0], "SIP/2.0 200 OK");

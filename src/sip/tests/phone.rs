@@ -180,8 +180,7 @@ pub fn register_as(
     let chosen =
         challenges.iter().find(|c| c.algorithm.as_deref() == Some(algorithm)).expect("the algorithm is offered");
     let uri = "sip:r";
-    let credentials =
-        digest::answer(chosen, &message::Method::REGISTER, uri, "8001", password, 1, "cn").expect("an answer");
+    let credentials = digest::signed(chosen, &message::Method::REGISTER, uri, ("8001", password), 1);
     let own = format!("{own}Authorization: {credentials}\n");
     phone.send(&contact(request("REGISTER", uri, &format!("s{cseq}"), cseq + 1, &own)))
 }

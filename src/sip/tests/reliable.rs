@@ -44,6 +44,50 @@ fn what_is_heard_before_the_answer_is_repeated_until_it_is_acknowledged_and_the_
 }
 
 #[test]
+fn what_cannot_be_read_of_an_acknowledgment_is_no_other_ones() {
+    for (rack, status) in [
+        ("", "400"),
+        ("RAck: x 1 INVITE\n", "400"),
+        ("RAck: 4 INVITE\n", "400"),
+        ("RAck: 4 1 INVITE x\n", "400"),
+        ("RAck: 99999999999 1 INVITE\n", "400"),
+        ("RAck: 4 1 UPDATE\n", "481"),
+        ("RAck: 4 1 INVITE\n", "481"),
+    ] {
+        let mut phone = Phone::new(true);
+        let (_, said) = hears(&mut phone, "Supported: 100rel\n");
+        let sent = phone.send(&within(&said, "PRACK", 2, rack));
+        assert!(sent[0].starts_with(&format!("SIP/2.0 {status} ")), "{rack}: {sent:?}");
+    }
+}
+
+#[test]
+fn an_offer_in_an_acknowledgment_is_answered_in_its_200() {
+    let mut phone = Phone::new(true);
+    let (leg, said) = hears(&mut phone, "Supported: 100rel\n");
+    assert!(phone.send(&described(&within(&said, "PRACK", 2, &rack(&said)))).is_empty());
+    assert!(matches!(phone.events()[..], [Event::Reoffer { body: Some(_), .. }]));
+    let sent = phone.command(Command::AcceptReoffer { leg, body: Body::sdp(b"v=0 anew".to_vec()) });
+    assert_eq!((starts(&sent), header(&sent[0], "CSeq")), (vec!["SIP/2.0 200 OK"], "2 PRACK"));
+    assert!(sent[0].ends_with("\r\n\r\nv=0 anew"), "{sent:?}");
+    assert!(phone.wait(Duration::from_secs(10)).is_empty(), "the 183 is acknowledged");
+    assert_eq!(starts(&phone.command(Command::Accept { leg, body: sdp() })), ["SIP/2.0 200 OK"]);
+
+    // The house does not take it, or has the answer to the call ready: what was agreed holds.
+    let mut phone = Phone::new(true);
+    let (leg, said) = hears(&mut phone, "Supported: 100rel\n");
+    phone.send(&described(&within(&said, "PRACK", 2, &rack(&said))));
+    let sent = phone.command(Command::RefuseReoffer { leg, status: 488 });
+    assert_eq!(header(&sent[0], "CSeq"), "2 PRACK");
+    assert!(sent[0].starts_with("SIP/2.0 488 "), "{sent:?}");
+    let mut phone = Phone::new(true);
+    let (leg, said) = hears(&mut phone, "Supported: 100rel\n");
+    phone.command(Command::Accept { leg, body: sdp() });
+    let sent = phone.send(&described(&within(&said, "PRACK", 2, &rack(&said))));
+    assert_eq!(starts(&sent), ["SIP/2.0 488 Not Acceptable Here", "SIP/2.0 200 OK"]);
+}
+
+#[test]
 fn who_never_acknowledges_is_refused() {
     let mut phone = Phone::new(true);
     let (leg, _) = hears(&mut phone, "Supported: 100rel\n");

@@ -64,7 +64,7 @@ fn a_registered_phone_proves_itself_and_calls() {
     let challenge = phone.send(&request("INVITE", "sip:*13@10.0.0.1", "a", 1, &from("8001")));
     let challenge = response(&challenge[0]).headers.challenges("WWW-Authenticate").remove(0);
     let uri = "sip:*13@10.0.0.1";
-    let proof = digest::answer(&challenge, &message::Method::INVITE, uri, "8001", "pass", 1, "cn").unwrap();
+    let proof = digest::signed(&challenge, &message::Method::INVITE, uri, ("8001", "pass"), 1);
     let lines = format!("{}Authorization: {proof}\n", from("8001"));
     assert_eq!(starts(&phone.send(&request("INVITE", uri, "b", 2, &lines))), ["SIP/2.0 100 Trying"]);
     assert_eq!(who(&mut phone), Some(Source::Seat("8001".into())));

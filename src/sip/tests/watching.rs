@@ -39,6 +39,29 @@ fn whoever_subscribes_is_told_at_once_how_things_stand() {
 }
 
 #[test]
+fn whoever_does_not_take_what_is_told_of_it_is_not_told_of_it() {
+    for (event, accept, status) in [
+        ("dialog", "application/dialog-info+xml", "200"),
+        ("dialog", "text/plain, application/*;q=0.1", "200"),
+        ("presence", "application/xpidf+xml, Application/PIDF+XML", "200"),
+        ("message-summary", "application/simple-message-summary", "200"),
+        ("message-summary", "*/*", "200"),
+        ("dialog", "application/pidf+xml", "406"),
+        ("presence", "text/html", "406"),
+        ("dialog", "", "406"),
+    ] {
+        let mut phone = Phone::new(false);
+        let lines = format!("Event: {event}\nAccept: {accept}\n");
+        let sent = subscribes(&mut phone, "8003", "l1", &lines);
+        assert!(sent[0].starts_with(&format!("SIP/2.0 {status} ")), "{event} {accept}: {sent:?}");
+        if status == "406" {
+            assert!(header(&sent[0], "Accept").starts_with("application/"));
+            assert_eq!(phone.house.counts().watches, 0);
+        }
+    }
+}
+
+#[test]
 fn every_change_is_told_one_message_at_a_time() {
     let mut phone = Phone::new(false);
     let sent = subscribes(&mut phone, "8002", "l1", "Event: dialog;id=3\n");

@@ -86,17 +86,24 @@ impl Standing {
 
     /// Told where it is news.
     fn leads_to(&mut self, now: Moment, located: Located) {
-        let Located { places, fault, is_certain, .. } = located;
+        let Located { places, mut fault, is_certain, .. } = located;
         let trunk = &self.trunk.id;
         let is_fresh = self.located_at.is_some_and(|at| now < at + STALE);
         if fault.is_none() || is_certain {
             self.located_at = Some(now);
         }
-        if let (Some(why), true) = (&fault, fault != self.fault) {
-            warn!(%trunk, why, "a name leads nowhere");
+        // What is known may still be right.
+        let stays = fault.is_some() && !is_certain && is_fresh && places.len() < self.places.len();
+        if let (Some(why), true) = (&mut fault, stays) {
+            why.push_str("; what was found last is used");
         }
-        if fault.is_some() && !is_certain && is_fresh && places.len() < self.places.len() {
-            // What is known may still be right.
+        if let (Some(why), true) = (&fault, fault != self.fault) {
+            match is_certain {
+                true => warn!(%trunk, why, "a name leads nowhere"),
+                false => warn!(%trunk, why, "a name cannot be looked up"),
+            }
+        }
+        if stays {
             self.fault = fault;
             return;
         }

@@ -53,7 +53,7 @@ pub(super) struct Standing {
     failed: usize,
     /// Our REGISTER that waits for an answer; until when, if there is another address to be asked.
     enrolling: Option<(TransactionId, Option<Moment>)>,
-    /// Where `to` leads, as far as that is known, in its order; and why some of it leads nowhere.
+    /// Where `to` leads, as far as that is known, in its order; and why some of it does not.
     places: Vec<Place>,
     fault: Option<String>,
     /// When a name server said so last.

@@ -189,7 +189,7 @@ pub struct TrunkView {
     pub registered: Option<bool>,
     /// Where calls of ours go out, and whether anybody is there; `None`: not known.
     pub to: Vec<(SocketAddr, Option<bool>)>,
-    /// Why a name of it leads nowhere.
+    /// Why a name of it leads nowhere, or cannot be looked up, and what is done then.
     #[serde(default)]
     pub fault: Option<String>,
 }
