@@ -364,3 +364,4 @@ fn outcome(status: u16) -> TransferOutcome {
         _ => TransferOutcome::Failed,
     }
 }
+        from: None,

@@ -114,6 +114,7 @@ struct PrintedOneWay {
 struct PrintedTransfer<'a> {
     kind: TransferKind,
     by: &'a OperatorId,
+    from: &'a Option<OperatorId>,
     to: &'a str,
     operator: &'a Option<OperatorId>,
     at: String,
@@ -216,6 +217,7 @@ impl<'a> Printed<'a> {
         let transfers = record.transfers.iter().map(|transfer| PrintedTransfer {
             kind: transfer.kind,
             by: &transfer.by,
+            from: &transfer.from,
             to: &transfer.to,
             operator: &transfer.operator,
             at: rfc3339(transfer.at, zone),

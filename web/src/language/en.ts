@@ -636,6 +636,7 @@ export const en: Dictionary = {
     recording: "Recording",
     noRecording: "No recording",
     recordingDeleted: "Its time is over: the recording was deleted",
+    takenFrom: (who) => `from ${who}`,
     recordingGoesOn: "Still being written",
     noWaveform: "No waveform could be read; it plays all the same",
     channels: ["Caller", "Operator"],

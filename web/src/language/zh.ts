@@ -599,6 +599,7 @@ export const zh = {
     recording: "录音",
     noRecording: "没有录音",
     recordingDeleted: "已过保存期，录音已删除",
+    takenFrom: (who: string) => `原由 ${who} 接听`,
     recordingGoesOn: "正在写入",
     noWaveform: "波形读不到，仍可播放",
     channels: ["市民", "话务员"] as readonly string[],
