@@ -81,7 +81,10 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
     };
     let is_transferred = of.outcome == TransferOutcome::Transferred;
     match of.kind {
-        TransferKind::TakenOver => vec![(Some(of.at), format!("{to} took the call over from {by}"))],
+        TransferKind::TakenOver => {
+            let from = of.from.as_ref().map_or(String::new(), |from| format!(" from {from}"));
+            vec![(Some(of.at), format!("{by} took the call over{from}"))]
+        }
         TransferKind::Blind if of.answered_at.is_none() && of.operator.is_none() && is_transferred => {
             vec![(Some(of.at), format!("{by} sent the caller on to {to}"))]
         }
@@ -190,6 +193,8 @@ mod tests {
                   "answered_at": at(23), "conference_at": at(30), "ended_at": at(40), "outcome": "transferred" },
                 { "kind": "blind", "by": "1002", "to": "queue english", "at": at(50), "answered_at": null,
                   "ended_at": at(50), "outcome": "transferred" },
+                { "kind": "taken_over", "by": "1010", "from": "1003", "to": "operator 1010", "operator": "1010",
+                  "at": at(55), "answered_at": at(55), "ended_at": at(55), "outcome": "transferred" },
                 { "kind": "consult", "by": "1003", "to": "operator 1002", "at": at(60), "answered_at": null,
                   "ended_at": at(70), "outcome": "no_answer" },
             ],
@@ -231,6 +236,7 @@ mod tests {
                 "40 1001 left the caller to operator 1002",
                 "45 1001 noted: a lamp is broken",
                 "50 1002 sent the caller on to queue english",
+                "55 1010 took the call over from 1003",
                 "60 1003 turned to operator 1002; the caller heard music",
                 "70 operator 1002 was not reached: no answer",
                 "71 110 was rung at 110",

@@ -270,6 +270,9 @@ impl Call {
         // The menu may have begun before the queue got another name.
         let queue = house.settings.now_called(&queue);
         info!(%queue, language = self.language.code(), "joins");
+        if let Some(since) = self.record.queued_at {
+            return self.pass_on(house, queue, since);
+        }
         self.waits_in(house, &queue);
         self.state = State::Line(house.line_of(&queue, self.language));
         let arrived_at = self.record.arrived_at;

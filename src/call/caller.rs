@@ -430,11 +430,11 @@ impl Call {
             State::Recruiting | State::Dialling(_) => Outcome::Failed,
             State::HandedOff(handoff) if handoff.is_joined() => Outcome::TransferredOut,
             State::HandedOff(_) => Outcome::Answered,
-            State::Onward(onward) => onward.outcome(),
+            State::Onward(onward) => onward.outcome(self.record.connected_at.is_some()),
             State::Message(_) => Outcome::Message,
-            // A talk at a seat led back here.
-            State::Menu if self.record.connected_at.is_some() => Outcome::Answered,
-            State::Opening { .. } | State::Unacknowledged { .. } | State::Menu => Outcome::AbandonedInMenu,
+            State::Opening { .. } | State::Unacknowledged { .. } | State::Menu => {
+                self.unless_answered(Outcome::AbandonedInMenu)
+            }
             State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
         }
     }

@@ -16,8 +16,10 @@ use super::others::{Other, Role};
 use super::ringing::Ringing;
 use super::seating::can_be_rung;
 use crate::ids::{OperatorId, QueueId};
-use crate::ivr::DENIED;
+use crate::ivr::menu::{Destination, To};
+use crate::ivr::{DENIED, Entry};
 use crate::media;
+use crate::moment::Moment;
 use crate::queue::{Input, NO_QUEUE, OperatorState};
 use crate::records::{self, EndedBy, TransferKind, TransferOutcome, TransferRecord};
 use crate::sip::is_dialable;
@@ -28,6 +30,16 @@ const COLLEAGUE_RINGS: Duration = Duration::from_secs(30);
 const NUMBER_RINGS: Duration = Duration::from_secs(60);
 /// Transfers that a record tells; later ones are not told.
 const MOST_TRANSFERS: usize = 64;
+
+/// Where a blind transfer goes.
+enum Leads {
+    Whom(Whom),
+    /// Into the menus of a number of the house.
+    Into {
+        number: String,
+        destination: Destination,
+    },
+}
 
 impl Call {
     // -----------------------------------------------------------------------------------------
@@ -118,7 +130,7 @@ impl Call {
         Ok(())
     }
 
-    /// The operator leaves at once; `to` is rung for the caller.
+    /// The operator leaves at once; `to` is rung for the caller. A number of the house leads where its callers are led.
     pub fn transfer(&mut self, house: &mut House, to: Whom) -> Result<(), NotDone> {
         let talk = self.talk_mut()?;
         if talk.handoff.is_some() {
@@ -127,6 +139,13 @@ impl Call {
         if talk.consulted().is_some() {
             return Err(NotDone::AlreadyConsulting);
         }
+        let to = match self.leads(house, to) {
+            Leads::Whom(to) => to,
+            Leads::Into { number, destination } => {
+                self.pass_into_menus(house, number, &destination);
+                return Ok(());
+            }
+        };
         if let Whom::Queue(queue) = &to {
             let queue = house.settings.now_called(queue);
             if !house.settings.queues.contains_key(&queue) {
@@ -134,7 +153,9 @@ impl Call {
             }
             talk_begins(self, house, TransferKind::Blind, &to, None);
             self.tell_transfer(house, "BLINDTRANSFER");
-            self.pass_on(house, queue);
+            let since = self.record.queued_at.unwrap_or(self.record.arrived_at);
+            self.end_talk(house, EndedBy::Operator);
+            self.pass_on(house, queue, since);
             return Ok(());
         }
         let (at, busy) = self.find(house, &to)?;
@@ -147,10 +168,37 @@ impl Call {
         Ok(())
     }
 
-    /// Into another line, with the place that the first arrival had.
-    fn pass_on(&mut self, house: &mut House, queue: QueueId) {
-        let since = self.record.queued_at.unwrap_or(self.record.arrived_at);
+    /// Where a number leads: one of the house stands for a queue or a seat, or for menus.
+    fn leads(&mut self, house: &House, to: Whom) -> Leads {
+        let Whom::Number(number) = to else { return Leads::Whom(to) };
+        let Some(Entry::To(destination)) = house.settings.ivr.numbers.get(&number).cloned() else {
+            return Leads::Whom(Whom::Number(number));
+        };
+        match destination.to {
+            To::Queue(queue) => {
+                if let Some(language) = destination.language {
+                    self.speaks(language);
+                }
+                Leads::Whom(Whom::Queue(queue))
+            }
+            To::Seat { seat, .. } => Leads::Whom(Whom::Seat(seat)),
+            _ => Leads::Into { number, destination },
+        }
+    }
+
+    /// The caller hears the menus of a number from their beginning, and chooses. How often that happens to a call is
+    /// bounded by the nodes that it may go through in all.
+    fn pass_into_menus(&mut self, house: &mut House, number: String, destination: &Destination) {
+        talk_begins(self, house, TransferKind::Blind, &Whom::Number(number.clone()), None);
+        self.transfer_ended(house, TransferOutcome::Transferred);
+        self.tell_transfer(house, "BLINDTRANSFER");
         self.end_talk(house, EndedBy::Operator);
+        self.walk_again(house, &number, destination);
+    }
+
+    /// Into another line, by an operator or through the menus to which one sent the caller, with the place that the first
+    /// arrival had.
+    pub fn pass_on(&mut self, house: &mut House, queue: QueueId, since: Moment) {
         self.returns_to = self.record.queue.clone();
         self.waits_in(house, &queue);
         self.places = None;
@@ -340,6 +388,7 @@ pub(super) fn talk_begins(call: &mut Call, house: &House, kind: TransferKind, to
     call.record.transfers.push(TransferRecord {
         kind,
         by,
+        from: None,
         to: to.to_string(),
         operator,
         at: house.now,

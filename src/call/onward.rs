@@ -72,13 +72,12 @@ impl Onward {
         self.progress.next_deadline().or(self.releasing.next_deadline())
     }
 
-    /// What it is called when it ends here.
-    pub fn outcome(&self) -> Outcome {
+    /// What it is called when it ends here. `answered`: an operator had talked with the caller before.
+    pub fn outcome(&self, answered: bool) -> Outcome {
         match (&self.whom, self.sent_by, self.progress == Ringing::Joined) {
             (_, Cause::Line, _) => Outcome::Overflowed,
-            (_, Cause::Menu, false) => Outcome::AbandonedInMenu,
-            // An operator had talked with them.
-            (_, Cause::Operator, false) => Outcome::Answered,
+            (_, Cause::Menu, false) if !answered => Outcome::AbandonedInMenu,
+            (_, Cause::Menu | Cause::Operator, false) => Outcome::Answered,
             (Whom::Seat(_), _, true) => Outcome::Answered,
             (Whom::Number(_), _, true) => Outcome::TransferredOut,
         }
@@ -409,7 +408,8 @@ impl Call {
             state => matches!(state, State::Menu),
         };
         let busy = house.settings.ivr.announcements.busy.clone();
-        self.last_words(house, busy, if of_menu { Outcome::RefusedBusy } else { Outcome::Overflowed });
+        let outcome = if of_menu { self.unless_answered(Outcome::RefusedBusy) } else { Outcome::Overflowed };
+        self.last_words(house, busy, outcome);
     }
 
     /// They hung up, or were lost.
@@ -418,7 +418,7 @@ impl Call {
         if onward.progress != Ringing::Joined {
             return self.onward_failed(house, 487);
         }
-        let outcome = onward.outcome();
+        let outcome = onward.outcome(self.record.connected_at.is_some());
         self.finish(house, outcome, EndedBy::Operator);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
         self.enter_ended(house);

@@ -13,8 +13,6 @@ use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
 use super::words::Settings;
 use crate::ids::{CallId, LegId, SeatId};
-use crate::ivr::Entry;
-use crate::ivr::menu::{Destination, To};
 use crate::media;
 use crate::moment::Moment;
 use crate::records::{EndedBy, Outcome, TransferKind, TransferOutcome};
@@ -200,8 +198,7 @@ impl Call {
     }
 }
 
-/// Whom a number means that an operator dials or sends somebody to: a seat, a colleague, the line that it leads to, or
-/// somebody outside.
+/// Whom a number means that an operator dials or sends somebody to: a seat, a colleague, or whoever has the number.
 fn whom(settings: &Settings, number: &str) -> Whom {
     if let Some(seat) = settings.seats.get(number) {
         return Whom::Seat(seat.clone());
@@ -209,10 +206,7 @@ fn whom(settings: &Settings, number: &str) -> Whom {
     if let Some(operator) = settings.operators.get(number) {
         return Whom::Operator(operator.clone());
     }
-    match settings.ivr.numbers.get(number) {
-        Some(Entry::To(Destination { to: To::Queue(queue), .. })) => Whom::Queue(queue.clone()),
-        _ => Whom::Number(number.into()),
-    }
+    Whom::Number(number.into())
 }
 
 fn status(why: NotDone) -> u16 {

@@ -158,10 +158,11 @@ impl Call {
             self.drop_other(house, &gone);
             self.transfer_ended(house, TransferOutcome::Ended);
         }
-        if let (Some(by), true) = (self.record.operator.clone(), self.record.transfers.len() < MOST_ENTRIES) {
+        if let (Some(from), true) = (self.record.operator.clone(), self.record.transfers.len() < MOST_ENTRIES) {
             self.record.transfers.push(TransferRecord {
                 kind: TransferKind::TakenOver,
-                by,
+                by: operator.clone(),
+                from: Some(from),
                 to: format!("operator {operator}"),
                 operator: Some(operator.clone()),
                 at: house.now,

@@ -24,6 +24,16 @@ impl Call {
         self.state = State::Menu;
     }
 
+    /// An operator sent the caller to a number of the house: there they are as if they had dialled it.
+    pub fn walk_again(&mut self, house: &mut House, number: &str, to: &Destination) {
+        let visitor = Visitor { to: number.into(), ..self.visitor() };
+        let mut walker = Walker::new(&house.settings.ivr, visitor, self.language);
+        walker.goes_on_from(self.walker.take().map(|former| *former), &self.record.choices);
+        walker.start(house.now, to);
+        (self.walker, self.places) = (Some(Box::new(walker)), None);
+        self.state = State::Menu;
+    }
+
     /// What the walk has come to, for the record.
     pub fn note_walk(&mut self) {
         let Some(walker) = &self.walker else { return };
@@ -36,8 +46,7 @@ impl Call {
     /// Out of the menus.
     pub fn led(&mut self, house: &mut House, to: To, language: Language) {
         info!(?to, language = language.code(), "led on");
-        self.language = language;
-        self.record.language = Some(language.code().to_string());
+        self.speaks(language);
         match to {
             To::Queue(queue) => self.join(house, queue),
             To::Callback(queue) => {
@@ -48,18 +57,30 @@ impl Call {
             To::Seat { seat, .. } => self.ring_seat(house, seat),
             To::Message => self.ask_for_message(house),
             To::HangUp => self.sent_away(house, Outcome::Answered),
-            To::Refuse(Refuse::Rules) => self.sent_away(house, Outcome::RefusedRules),
+            To::Refuse(Refuse::Rules) => self.sent_away(house, self.unless_answered(Outcome::RefusedRules)),
             To::Refuse(Refuse::Closed) => {
                 let closed = house.settings.ivr.announcements.closed.clone();
-                self.last_words(house, closed, Outcome::RefusedClosed);
+                self.last_words(house, closed, self.unless_answered(Outcome::RefusedClosed));
             }
             To::Refuse(Refuse::Busy) => {
                 let busy = house.settings.ivr.announcements.busy.clone();
-                self.last_words(house, busy, Outcome::RefusedBusy);
+                self.last_words(house, busy, self.unless_answered(Outcome::RefusedBusy));
             }
             // The walk enters nodes by itself.
             To::Node(_) => self.fail(house),
         }
+    }
+
+    /// What the caller chose, or the number to which they were sent.
+    pub fn speaks(&mut self, language: Language) {
+        self.language = language;
+        self.record.language = Some(language.code().to_string());
+    }
+
+    /// What a call is called that ends in the menus: who had talked with somebody was answered, wherever they were led
+    /// then.
+    pub fn unless_answered(&self, outcome: Outcome) -> Outcome {
+        if self.record.connected_at.is_some() { Outcome::Answered } else { outcome }
     }
 
     fn sent_away(&mut self, house: &mut House, outcome: Outcome) {
@@ -87,7 +108,8 @@ impl Call {
     pub fn call_out(&mut self, house: &mut House, request: Request) {
         info!(hook = %request.hook, "asks elsewhere");
         self.asked_elsewhere = true;
-        house.ask(Action::CallOut { call: self.id, visitor: self.visitor(), request });
+        let visitor = self.walker.as_ref().map_or_else(|| self.visitor(), |walker| walker.visitor().clone());
+        house.ask(Action::CallOut { call: self.id, visitor, request });
     }
 
     pub fn replied(&mut self, house: &mut House, number: u64, reply: Option<Reply>) {

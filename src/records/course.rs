@@ -217,8 +217,11 @@ pub struct HoldRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TransferRecord {
     pub kind: TransferKind,
-    /// Who had the caller.
+    /// Who turned to somebody: whoever had the caller, or the supervisor who took them over.
     pub by: OperatorId,
+    /// From whom a supervisor took the caller over; `None` with every other kind.
+    #[serde(default)]
+    pub from: Option<OperatorId>,
     /// E.g. `operator 1002`, `seat 8003`, `queue english`, `01085225050`.
     pub to: String,
     /// Who sits where it rang.

@@ -115,6 +115,7 @@ struct PrintedOneWay {
 struct PrintedTransfer<'a> {
     kind: TransferKind,
     by: &'a OperatorId,
+    from: &'a Option<OperatorId>,
     to: &'a str,
     operator: &'a Option<OperatorId>,
     at: String,
@@ -217,6 +218,7 @@ impl<'a> Printed<'a> {
         let transfers = record.transfers.iter().map(|transfer| PrintedTransfer {
             kind: transfer.kind,
             by: &transfer.by,
+            from: &transfer.from,
             to: &transfer.to,
             operator: &transfer.operator,
             at: rfc3339(transfer.at, zone),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tracing::debug;
 
-use super::words::{LineOutcome, LineRecord, NoteRecord, OfferOutcome, Outcome, Record};
+use super::words::{LineOutcome, LineRecord, NoteRecord, OfferOutcome, Outcome, Record, TransferKind};
 use crate::ids::{CallId, OperatorId};
 
 /// A call had one note, with or without an author.
@@ -24,6 +24,11 @@ pub(super) fn read(text: &str) -> serde_json::Result<Record> {
         let OneNote { note, note_by } = serde_json::from_str(text)?;
         let by = note_by.or(record.operator.clone()).unwrap_or_else(|| OperatorId::from(""));
         record.notes.extend(note.map(|text| NoteRecord { by, at: None, text }));
+    }
+    for taken in record.transfers.iter_mut().filter(|of| of.kind == TransferKind::TakenOver && of.from.is_none()) {
+        // `by` was the one from whom it was taken.
+        let supervisor = taken.operator.clone().unwrap_or_else(|| taken.by.clone());
+        taken.from = Some(std::mem::replace(&mut taken.by, supervisor));
     }
     if record.lines.is_empty() {
         record.lines = only_line(&record).into_iter().collect();

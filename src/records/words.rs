@@ -150,6 +150,7 @@ impl Record {
         last.chain(asked.map(|offer| &offer.operator))
             .chain(self.lines.iter().filter_map(|line| line.operator.as_ref()))
             .chain(self.transfers.iter().map(|transfer| &transfer.by))
+            .chain(self.transfers.iter().filter_map(|transfer| transfer.from.as_ref()))
             .chain(left_to)
             .chain(self.lost.iter().map(|lost| &lost.operator))
     }

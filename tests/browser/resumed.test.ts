@@ -13,9 +13,15 @@ afterEach(() => person.context.setOffline(false));
 describe("what was away is back", () => {
   test("a lost connection is told in a bar; what happened meanwhile is there when it is back", async () => {
     const call = await talk();
+    const closing = { id: "closing", kind: "closing", queue: null, since: new Date().toISOString() };
+    served.house.tell("alarm", { ...closing, text: "热线即将停止运行", text_en: "closing" });
+    await page.waitForSelector('[data-bar="closing"]:text-is("热线即将停止运行")');
     await page.context().setOffline(true);
     served.house.cut();
     await page.waitForSelector('[data-bar="connection"]');
+    // What it said of its end is no longer so.
+    await page.waitForSelector('[data-bar="closing"]:has-text("已连不上")');
+    served.house.tell("alarm_over", { id: "closing" });
     // Who is in need is not left to a connection that may come back.
     await page.keyboard.press("Shift+Digit1");
     const dial = page.locator('.toasts .wrong:has-text("请用别的电话拨打 110")');
@@ -30,6 +36,7 @@ describe("what was away is back", () => {
     served.house.operator("1001", { state: "holding" });
     await page.context().setOffline(false);
     await page.waitForSelector('[data-bar="connection"]', { state: "detached", timeout: 20_000 });
+    await page.waitForSelector('[data-bar="closing"]', { state: "detached" });
     await waitState(page, "holding");
     await expect.poll(() => asked(`POST /calls/${call}/orders`), { timeout: 5_000 }).toEqual([{ order: "hand_off", target: "110" }]);
   });

@@ -55,7 +55,7 @@ export function returnTo(search: string, roles: Role[]): string {
 }
 
 /** What the server says, where the language of the page has words for it. */
-function translated(text: string): string {
+export function translated(text: string): string {
   const { details, detailsWith } = words.value;
   const like = detailsWith.find(([known]) => known.test(text));
   return details[text] ?? (like ? text.replace(like[0], like[1]) : text);

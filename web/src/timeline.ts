@@ -53,6 +53,8 @@ export interface Step {
   /** What the caller answered when they were asked how it was. */
   score?: number;
   by?: string;
+  /** Who had the caller before a supervisor took them over. */
+  from?: string;
   /** Why the line was not released, and the status of SIP with which the carrier refused. */
   why?: string;
   sip_status?: number;
@@ -90,6 +92,7 @@ interface Entry {
   kind?: string;
   operator?: string;
   by?: string;
+  from?: string;
   seat?: string;
   to?: string;
   target?: string;
@@ -242,7 +245,7 @@ function transfer(
   { operator: rung, ...one }: Entry,
   tell: (at: string | null | undefined, kind: Kind, one: Entry, what?: (keyof Step & keyof Entry)[]) => void,
 ): void {
-  if (one.kind === "taken_over") return tell(one.at, "taken_over", one);
+  if (one.kind === "taken_over") return tell(one.at, "taken_over", { ...one, to: undefined }, ["from"]);
   const theirs = rung ? { operator: rung } : one.to ? { to: one.to } : {};
   if (one.kind === "blind") {
     tell(one.at, "transferred", one, ["outcome"]);

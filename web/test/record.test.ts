@@ -94,6 +94,17 @@ test("what happened in the talk is told too, each with who and what came of it",
         ended_at: at(40),
         outcome: "transferred",
       },
+      {
+        kind: "taken_over",
+        by: "1010",
+        from: "1003",
+        to: "operator 1010",
+        operator: "1010",
+        at: at(44),
+        answered_at: at(44),
+        ended_at: at(44),
+        outcome: "transferred",
+      },
     ],
     holds: [
       { by: "operator", at: at(6), ended_at: at(8) },
@@ -121,6 +132,7 @@ test("what happened in the talk is told too, each with who and what came of it",
     "38 transferred",
     "38 connected_at",
     "40 transferred",
+    "44 taken_over",
     "48 caller_held",
     "50 ended_at",
   ]);
@@ -128,6 +140,7 @@ test("what happened in the talk is told too, each with who and what came of it",
   expect(steps[4]).toMatchObject({ operator: "1001", to: "operator 1002" });
   expect(steps[5]).toMatchObject({ operator: "1001", outcome: "busy" });
   expect(steps[10]).toMatchObject({ to: "110", outcome: "transferred" });
+  expect(steps[17]).toEqual({ at: at(44), kind: "taken_over", operator: "1010", from: "1003" });
 });
 
 test("who comes back to the line is told why, and that an operator left the caller to an emergency service", () => {

@@ -139,12 +139,19 @@ fn emergency_in_vain(seen: &Seen) -> Option<(String, String)> {
     })
 }
 
-/// In Chinese and in English. `until`: as the API has it.
-fn closing(until: &str) -> (String, String) {
-    let clock = until.get(11..19).unwrap_or(until);
+/// In Chinese and in English; with the day where that is another than today's. `until`, `now`: as the API has them.
+fn closing(until: &str, now: &str) -> (String, String) {
+    let (day, clock) = (until.get(..10).unwrap_or_default(), until.get(11..19).unwrap_or(until));
+    let (zh, en) = match day.split('-').collect::<Vec<_>>()[..] {
+        [_, month, of_month] if now.get(..10) != Some(day) => {
+            let [month, of_month] = [month, of_month].map(|number| number.trim_start_matches('0'));
+            (format!("{month}月{of_month}日 {clock}"), format!("{clock} on {day}"))
+        }
+        _ => (clock.to_string(), clock.to_string()),
+    };
     (
-        format!("热线即将停止运行：不再接入新来电，正在进行的通话最晚到 {clock}"),
-        format!("the hotline is about to close: no new calls come, and calls may go on until {clock}"),
+        format!("热线即将停止运行：不再接入新来电，正在进行的通话最晚到 {zh}"),
+        format!("the hotline is about to close: no new calls come, and calls may go on until {en}"),
     )
 }
 
@@ -158,7 +165,7 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         due.insert(id, alarm);
     };
     if let Some(until) = keeper.draining {
-        let (zh, en) = closing(&keeper.time(until));
+        let (zh, en) = closing(&keeper.time(until), &at);
         raise("closing", None, zh, en);
     }
     let goal = f64::from(keeper.house.web.goal);
@@ -267,6 +274,19 @@ mod tests {
         talks.caller_gone = false;
         talks.record.handoff.push(tried("120", ""));
         assert_eq!(emergency_in_vain(&talks), None, "it is called again");
+    }
+
+    #[test]
+    fn until_when_the_house_goes_on_is_told_with_the_day_where_that_is_not_today() {
+        let (today, tomorrow) = ("2026-11-30T23:59:30.000+08:00", "2026-12-01T00:04:30.000+08:00");
+        let told = |until: &str| {
+            let (zh, en) = closing(until, today);
+            let [zh, en] = [(zh, "最晚到 "), (en, "until ")]
+                .map(|(text, before)| text.split_once(before).map(|(_, until)| until.to_string()));
+            (zh.unwrap(), en.unwrap())
+        };
+        assert_eq!(told(today), ("23:59:30".into(), "23:59:30".into()));
+        assert_eq!(told(tomorrow), ("12月1日 00:04:30".into(), "00:04:30 on 2026-12-01".into()));
     }
 
     #[test]

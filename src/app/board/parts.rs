@@ -81,7 +81,7 @@ fn part_end<'a>(seen: &'a Seen, operator: &OperatorId) -> Option<(PartEnd, &'a O
         TransferOutcome::Ended if taken_over() => PartEnd::TakenOver,
         _ => return None,
     };
-    Some((how, &turned.by))
+    Some((how, turned.from.as_ref().unwrap_or(&turned.by)))
 }
 
 #[cfg(test)]
@@ -167,6 +167,8 @@ mod tests {
         call.record.transfers.push(asked(TransferOutcome::Ended));
         let supervisor = TransferRecord {
             kind: TransferKind::TakenOver,
+            by: "1010".into(),
+            from: Some("1001".into()),
             operator: Some("1010".into()),
             ..asked(TransferOutcome::Transferred)
         };
@@ -178,6 +180,7 @@ mod tests {
         TransferRecord {
             kind: TransferKind::Consult,
             by: "1001".into(),
+            from: None,
             to: "operator 1002".into(),
             operator: Some("1002".into()),
             at: Moment::default(),

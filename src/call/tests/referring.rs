@@ -1,10 +1,14 @@
 //! The keys of desk phones mean what the page's orders mean: REFER, a second line, Replaces.
 
+use std::sync::Arc;
+
 use super::house::*;
 use super::orders::{SECOND, talk};
+use crate::call::{Order, Stage, Whom};
 use crate::ids::LegId;
+use crate::ivr::menu::{MAX_STEPS, Menus};
 use crate::media;
-use crate::queue::OperatorState;
+use crate::queue::{Input, OperatorState};
 use crate::records::{EndedBy, Outcome, Record};
 use crate::sip::{ReferTo, Source};
 
@@ -62,9 +66,77 @@ fn a_number_that_leads_to_a_line_is_that_line() {
 }
 
 #[test]
+fn a_number_that_leads_to_menus_lets_the_caller_choose_again_and_the_operator_go() {
+    let (mut house, call, caller, seat) = talk();
+    house.pass(5 * SECOND);
+    house.refers(seat, number("12345"));
+    assert_eq!(house.referred(seat), [200]);
+    assert!(house.released(seat).is_some());
+    assert!(matches!(house.state("1001"), OperatorState::WrapUp { .. }));
+    assert_eq!(house.calls.view(call).unwrap().stage, Stage::Menu);
+    house.key(caller, '2');
+    let second = house.rung("8002");
+    house.answers(second);
+    assert!(house.are_joined(caller, second));
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    assert_eq!((told(&record), record.transfers[0].by.as_str()), (vec![("blind", "12345", "transferred")], "1001"));
+    assert_eq!((record.choices.as_str(), record.menu_path.as_slice()), ("2", &["welcome".into()][..]));
+    let queues: Vec<&str> = record.lines.iter().map(|line| line.queue.as_str()).collect();
+    assert_eq!((queues, record.language.as_deref()), (vec!["citizen", "english"], Some("en")));
+    assert_eq!((record.operator, record.outcome), (Some("1002".into()), Some(Outcome::Answered)));
+}
+
+#[test]
+fn who_hangs_up_in_menus_to_which_an_operator_sent_them_was_answered() {
+    let (mut house, call, caller, _) = talk();
+    house.order(call, "1001", Order::Transfer { to: Whom::Number("12345".into()) }).unwrap();
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Answered), Some(EndedBy::Caller)));
+}
+
+#[test]
+fn whom_a_queue_does_not_let_in_that_they_chose_goes_back_to_the_line_they_came_from() {
+    let (mut house, _, caller, seat) = talk();
+    house.refers(seat, number("12345"));
+    house.input(Input::Open { queue: "english".into(), open: false });
+    house.key(caller, '2');
+    let second = house.rung("8002");
+    house.answers(second);
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    let queues: Vec<&str> = record.lines.iter().map(|line| line.queue.as_str()).collect();
+    assert_eq!(queues, ["citizen", "citizen"]);
+}
+
+/// The nodes that a call may go through are counted over all transfers; then it is led to the fallback queue.
+#[test]
+fn a_caller_who_is_sent_to_menus_again_and_again_is_in_the_fallback_queue_at_last() {
+    let mut settings = super::desk::settings();
+    let menus = Menus { fallback: Some("english".into()), ..Menus::clone(&settings.ivr.menus) };
+    settings.ivr.menus = Arc::new(menus);
+    let mut house = House::with(settings, rules(|_| {}), &["8001", "8002"]);
+    let caller = house.call(1, CITIZEN);
+    let call = house.calls.call_of(caller).unwrap();
+    for turn in 0..=MAX_STEPS {
+        let seat = house.invited().last().unwrap().1;
+        house.answers(seat);
+        assert!(house.are_joined(caller, seat), "{turn}");
+        house.refers(seat, number("12345"));
+        let in_menu = house.calls.view(call).unwrap().stage == Stage::Menu;
+        assert_eq!(in_menu, turn < MAX_STEPS, "{turn}");
+        house.key(caller, '1');
+        house.pass(SECOND);
+    }
+    house.hangs_up(caller);
+    assert_eq!(house.records().remove(0).queue, Some("english".into()));
+}
+
+#[test]
 fn what_cannot_be_done_is_said_and_the_talk_goes_on() {
     let (mut house, _, caller, seat) = talk();
-    for (to, status) in [("8001", 603), ("nobody", 404), ("00442079460000", 403)] {
+    for (to, status) in [("8001", 603), ("nobody", 404), ("00442079460000", 403), ("100", 403)] {
         let before = house.referred(seat).len();
         house.refers(seat, number(to));
         assert_eq!(house.referred(seat)[before..], [status], "{to}");

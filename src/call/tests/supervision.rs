@@ -250,7 +250,9 @@ fn a_supervisor_takes_over() {
         assert!(house.released(caller).is_some());
         let record = house.records().remove(0);
         assert_eq!((record.operator, record.talk_ms), (Some("1002".into()), 10_000));
-        assert_eq!((record.transfers[0].kind.as_str(), record.transfers[0].by.as_str()), ("taken_over", "1001"));
+        let taken = &record.transfers[0];
+        let (by, from) = (taken.by.as_str(), taken.from.as_ref().map(|from| from.as_str()));
+        assert_eq!((taken.kind.as_str(), by, from), ("taken_over", "1002", Some("1001")));
     }
 }
 

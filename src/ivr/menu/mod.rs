@@ -120,6 +120,18 @@ impl Walker {
         self.lead(now, destination);
     }
 
+    /// The call went through menus before, and pressed these keys: its nodes count on, and what it chose is remembered.
+    pub fn goes_on_from(&mut self, former: Option<Walker>, keys: &str) {
+        keys.clone_into(&mut self.keys);
+        if let Some(Walker { token, steps, path, typed, .. }) = former {
+            (self.token, self.steps, self.path, self.typed) = (token, steps, path, typed);
+        }
+    }
+
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
     /// A key counts at any time, also in the middle of a prompt.
     pub fn key(&mut self, now: Moment, key: char) {
         if self.spent.take().is_some_and(|(spent, until)| spent == key && now <= until) {

@@ -14,6 +14,7 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
     let consults = TransferRecord {
         kind: TransferKind::Consult,
         by: "1001".into(),
+        from: None,
         to: "operator 1002".into(),
         operator: Some("1002".into()),
         at: at(30),

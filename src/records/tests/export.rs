@@ -145,6 +145,7 @@ fn whoever_called_back_finds_the_call_also_when_they_passed_it_on() {
     let passed_on = TransferRecord {
         kind: TransferKind::Blind,
         by: "1002".into(),
+        from: None,
         to: "operator 1001".into(),
         operator: Some("1001".into()),
         at: at(20),

@@ -202,3 +202,27 @@ fn a_damaged_record_keeps_neither_the_house_closed_nor_the_others_back() {
     store.close();
     assert!(recovered.closed.is_empty());
 }
+
+#[test]
+fn of_a_talk_that_was_taken_over_former_records_named_from_whom() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let taken = TransferRecord {
+        kind: TransferKind::TakenOver,
+        by: "1010".into(),
+        from: Some("1001".into()),
+        to: "operator 1010".into(),
+        operator: Some("1010".into()),
+        at: at(20),
+        answered_at: Some(at(20)),
+        conference_at: None,
+        ended_at: Some(at(20)),
+        outcome: TransferOutcome::Transferred,
+    };
+    let record = Record { transfers: vec![taken], ..finished(1) };
+    store.write(Entry::Closed(Box::new(record.clone())));
+    store.close();
+    assert_eq!(records(dir.path()), [record.clone()]);
+    rewrite(dir.path(), 1, "json_remove(json_set(record, '$.transfers[0].by', '1001'), '$.transfers[0].from')");
+    assert_eq!(records(dir.path()), [record]);
+}

@@ -25,6 +25,7 @@ pub fn handed_on(number: u64) -> Record {
     let turned = |to: &str, kind, outcome| TransferRecord {
         kind,
         by: "1001".into(),
+        from: None,
         to: format!("operator {to}"),
         operator: Some(to.into()),
         at: at(number + 10),

@@ -11,7 +11,7 @@ import { Dialog } from "../parts/dialog";
 import { detail } from "../parts/steps";
 import { Story } from "../parts/story";
 import { attempt } from "../parts/toast";
-import { said } from "../people";
+import { said, translated } from "../people";
 import { timeline } from "../timeline";
 import type { CallRecord, Directory } from "../words";
 import { Waveform } from "./waveform";
@@ -169,11 +169,11 @@ function Recorded({ record }: { record: CallRecord }) {
   const recording = record.recording;
   if (recording?.deleted_at) return <p class="soft">{t.recordingDeleted}</p>;
   if (!recording?.file)
-    return <p class="soft">{recording?.why ? `${t.noRecording}: ${recording.why}` : t.noRecording}</p>;
+    return <p class="soft">{recording?.why ? `${t.noRecording}: ${translated(recording.why)}` : t.noRecording}</p>;
   return (
     <>
       <Waveform call={record.call_id} recording={recording} />
-      {recording.why && <p class="warn-text">{recording.why}</p>}
+      {recording.why && <p class="warn-text">{translated(recording.why)}</p>}
     </>
   );
 }

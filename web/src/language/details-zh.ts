@@ -44,6 +44,16 @@ export const details: Record<string, string> = {
   "it broke off; the log says why": "中断了，原因见日志。",
   "this is for others than you; your roles do not allow it": "您没有这项权限。",
   "the records cannot be read now; the log says why": "现在读不了话单，原因见日志。",
+  "the caller did not hear that the call is recorded": "市民没有听到录音提示。",
+  "the caller was put through to somebody outside, who did not hear that the call is recorded":
+    "市民被转接到外部，对方没有听到录音提示。",
+  "the house stopped in the middle of it": "录音途中系统停止运行。",
+  "nothing is recorded here": "这里没有配置录音。",
+  "too many recordings at once": "同时进行的录音太多。",
+  "there is no thread for recordings": "录音线程没有运行。",
+  "the thread for recordings is gone": "录音线程没有运行。",
+  "its name leads elsewhere": "录音文件的位置不对。",
+  "a recording has at most 4 GiB": "一个录音最多 4 GiB。",
   "who may come in cannot be looked up now; the log says why": "现在查不了账号，原因见日志。",
 };
 
@@ -57,4 +67,9 @@ export const detailsWith: [RegExp, string][] = [
   [/^\S+ is signed in at (\S+) already$/, "已经在席位 $1 签入。"],
   [/^there is no seat (\S+)$/, "没有席位 $1。"],
   [/^there is no operator (\S+)$/, "没有话务员 $1。"],
+  [/^the house stopped in the middle of it: (.+)$/, "录音途中系统停止运行，文件无法补全（$1）。"],
+  [/^No space left on device \(os error \d+\)$/, "磁盘已满，录音写不进去。"],
+  [/^Permission denied \(os error \d+\)$/, "没有写入录音文件夹的权限。"],
+  [/^Read-only file system \(os error \d+\)$/, "录音所在的磁盘是只读的。"],
+  [/^Input\/output error \(os error \d+\)$/, "磁盘读写出错。"],
 ];

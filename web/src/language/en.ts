@@ -45,6 +45,7 @@ export const en: Dictionary = {
     connecting: "Connecting to the server…",
     lost: (ago) => `The connection to the server was lost ${ago} ago; trying again. What is shown is from before.`,
     lostShort: "The connection to the server was lost; trying again.",
+    closed: "The hotline was about to close, and is not there any more.",
   },
   problem: {
     unreachable: "The server was not reached. Please try again in a moment.",
@@ -635,6 +636,7 @@ export const en: Dictionary = {
     timeline: "Timeline",
     recording: "Recording",
     noRecording: "No recording",
+    takenFrom: (who) => `from ${who}`,
     recordingDeleted: "Its time is over: the recording was deleted",
     recordingGoesOn: "Still being written",
     noWaveform: "No waveform could be read; it plays all the same",

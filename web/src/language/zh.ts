@@ -39,6 +39,7 @@ export const zh = {
     connecting: "正在连接服务器…",
     lost: (ago: string) => `与服务器的连接已断开 ${ago}，正在重连。下面显示的是断开前的状态。`,
     lostShort: "与服务器的连接已断开，正在重连。",
+    closed: "热线此前已通知即将停止运行，现在已连不上。",
   },
   problem: {
     unreachable: "没有连上服务器，请稍后再试。",
@@ -598,6 +599,7 @@ export const zh = {
     timeline: "过程",
     recording: "录音",
     noRecording: "没有录音",
+    takenFrom: (who: string) => `原由 ${who} 接听`,
     recordingDeleted: "已过保存期，录音已删除",
     recordingGoesOn: "正在写入",
     noWaveform: "波形读不到，仍可播放",

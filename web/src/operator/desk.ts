@@ -334,9 +334,9 @@ export const others = signal<{ of: string; notes: Note[]; went: Went } | null>(n
 export type Went = "on" | "cut" | { taken: string } | null;
 
 function wentOf(record: CallRecord | undefined, on: boolean): Went {
-  const transfers = (record?.transfers ?? []) as { kind?: string; by?: string; operator?: string }[];
+  const transfers = (record?.transfers ?? []) as { kind?: string; by?: string; from?: string }[];
   const last = transfers.at(-1);
-  if (last?.kind === "taken_over" && last.by === me.value?.id && last.operator) return { taken: last.operator };
+  if (last?.kind === "taken_over" && last.from === me.value?.id && last.by) return { taken: last.by };
   return record?.outcome === "system_restart" ? "cut" : on ? "on" : null;
 }
 

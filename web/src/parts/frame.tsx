@@ -77,10 +77,14 @@ export function ConnectionBar() {
   );
 }
 
-/** That the house is about to close, and until when one may talk: everybody is told who works in it. */
+/**
+ * That the house is about to close, and until when one may talk: everybody is told who works in it. When it is away then,
+ * it has closed, and what it said is no longer so.
+ */
 export function closing(): string | null {
   const alarm = alarms.value.get("closing");
   if (!alarm) return null;
+  if (connection.value.state === "lost") return words.value.connection.closed;
   return language.value === "en" ? (alarm.text_en ?? alarm.text) : alarm.text;
 }
 

@@ -24,6 +24,7 @@ export function detail(step: Step, names: Names): string {
   const parts: (string | null | undefined | false)[] = [
     step.queue && names.queue(step.queue),
     step.to ? `${who} → ${target(step.to, names)}`.trim() : who,
+    step.from && t.takenFrom(names.operator(step.from)),
     step.kind === "offered" && step.seat,
     step.mode && words.value.supervisor[step.mode],
     step.outcome && open({ ...t.offer, ...t.outcomeOfTransfer }, step.outcome),
