@@ -13,6 +13,7 @@ use crate::moment::Moment;
 use crate::sip::account::{Account, Holder};
 use crate::sip::message::Uri;
 use crate::sip::{self, Body, Invite, Party, Target, Transport};
+use crate::visible::visible;
 
 #[derive(clap::Args, Debug)]
 pub struct CallArgs {
@@ -123,7 +124,7 @@ impl Talk<'_> {
             Happening::Media(Heard::Exhausted { .. }) => return Err("no free ports for sound".into()),
             Happening::Media(Heard::Unacceptable { why, .. }) => {
                 phone.command(sip::Command::Hangup { leg, reason: None });
-                return Err(format!("the answer cannot be used: {why}"));
+                return Err(format!("the answer cannot be used: {}", visible(&why)));
             }
             Happening::Media(Heard::Key { key, .. }) => say!("heard key {key}"),
             Happening::Sip(sip::Event::Ringing { .. }) => say!("ringing after {}", after()),

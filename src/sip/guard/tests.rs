@@ -68,6 +68,10 @@ fn whoever_tries_out_numbers_is_slowed_and_then_not_heard() {
 
 #[test]
 fn an_office_whose_phones_start_all_at_once_registers_them_all() {
+    [Way::Datagram, Way::Connection].into_iter().for_each(all_register);
+}
+
+fn all_register(way: Way) {
     const PHONES: usize = 750;
     let (mut guard, office) = (guard(), ip("192.0.2.1"));
     // When each says it next, and how often it has said it: T1, doubled up to T2.
@@ -77,8 +81,8 @@ fn an_office_whose_phones_start_all_at_once_registers_them_all() {
         let now = at(millis);
         for (next, tries) in &mut waiting {
             if *next == millis {
-                let heard = guard.arrives(now, office, Way::Connection, false) == Entry::Open;
-                if heard && guard.may_be_told(now, office, Way::Connection) {
+                let heard = guard.arrives(now, office, way, false) == Entry::Open;
+                if heard && guard.may_be_told(now, office, way) {
                     *next = u64::MAX;
                     proofs.push(millis + 20);
                 } else {
@@ -88,13 +92,13 @@ fn an_office_whose_phones_start_all_at_once_registers_them_all() {
             }
         }
         for _ in proofs.extract_if(.., |at| *at == millis) {
-            assert_eq!(guard.arrives(now, office, Way::Connection, true), Entry::Open);
-            guard.proven(office, Way::Connection);
+            assert_eq!(guard.arrives(now, office, way, true), Entry::Open);
+            guard.proven(office, way);
         }
     }
     assert!(waiting.iter().all(|(next, _)| *next == u64::MAX), "all were challenged");
     assert_eq!(guard.counts().bans, 0);
-    assert_eq!(guard.arrives(at(100_000), office, Way::Connection, true), Entry::Open, "nor are they suspects later");
+    assert_eq!(guard.arrives(at(100_000), office, way, true), Entry::Open, "nor are they suspects later");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_call_by_datagram_may_be_anybodys_unless_its_nonce_was_sent_there() {
         request("INVITE", "sip:1@10.0.0.1", &format!("i{n}"), n, &own).replace("Call-ID: c1", "Call-ID: c3")
     };
     let challenged = response(&phone.send(&invite("", 1))[0]);
-    let challenge = challenged.headers.challenges("WWW-Authenticate").remove(1);
+    let challenge = challenged.headers.challenges("WWW-Authenticate").remove(0);
     let method = message::Method::INVITE;
     let signed = digest::answer(&challenge, &method, "sip:1@10.0.0.1", "8001", "pass", 1, "cn").expect("an answer");
     phone.events();
