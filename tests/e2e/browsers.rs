@@ -107,7 +107,8 @@ impl Page<'_> {
         }
         let challenge = refused.headers.challenges("WWW-Authenticate").remove(0);
         let of = if method == "INVITE" { Method::INVITE } else { Method::REGISTER };
-        let proof = digest::answer(&challenge, &of, uri, "8001", "open-sesame", 1, "cnonce").expect("known");
+        let proved = digest::Proved { method: &of, uri, body: &[] };
+        let proof = digest::answer(&challenge, proved, "8001", "open-sesame", 1, "cnonce").expect("known");
         let text = self.head(method, uri, call_id, to) + &format!("Authorization: {proof}\n") + rest;
         self.send(text).await;
         self.response().await

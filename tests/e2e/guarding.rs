@@ -36,7 +36,8 @@ fn register(client: &Client, n: usize, seat: &str, credentials: &str) {
 
 fn sign(challenged: &str, seat: &str, password: &str) -> String {
     let challenge = response(challenged).headers.challenges("WWW-Authenticate").remove(0);
-    let signed = digest::answer(&challenge, &Method::REGISTER, "sip:hotline", seat, password, 1, "cn").expect("known");
+    let proved = digest::Proved { method: &Method::REGISTER, uri: "sip:hotline", body: &[] };
+    let signed = digest::answer(&challenge, proved, seat, password, 1, "cn").expect("known");
     format!("Authorization: {signed}\r\n")
 }
 

@@ -177,11 +177,7 @@ fn is_chinese(rest: &str) -> bool {
 
 /// 10, 2x, or three digits.
 fn is_area(digits: &str) -> bool {
-    match digits.as_bytes() {
-        [b'1', b'0'] | [b'2', _] => true,
-        [b'3'..=b'9', _, _] => true,
-        _ => false,
-    }
+    matches!(digits.as_bytes(), [b'1', b'0'] | [b'2', _] | [b'3'..=b'9', _, _])
 }
 
 /// A number within its area: what begins with 1 or 9 is a service, some of them at a charge (16…, 96…).
