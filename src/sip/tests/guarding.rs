@@ -114,7 +114,8 @@ fn a_call_by_datagram_may_be_anybodys_unless_its_nonce_was_sent_there() {
     let challenged = response(&phone.send(&invite("", 1))[0]);
     let challenge = challenged.headers.challenges("WWW-Authenticate").remove(0);
     let method = message::Method::INVITE;
-    let signed = digest::answer(&challenge, &method, "sip:1@10.0.0.1", "8001", "pass", 1, "cn").expect("an answer");
+    let proved = digest::Proved { method: &method, uri: "sip:1@10.0.0.1", body: &[] };
+    let signed = digest::answer(&challenge, proved, "8001", "pass", 1, "cn").expect("an answer");
     phone.events();
     phone.send(&invite(&format!("Authorization: {signed}\n"), 2));
     assert!(!forgeable(&mut phone));
