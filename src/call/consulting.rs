@@ -115,6 +115,10 @@ impl Call {
         if self.talk_mut()?.handoff.is_some() {
             return Err(NotDone::EmergencyGoesOn);
         }
+        let consulted = self.talk().and_then(|talk| talk.consulted()).ok_or(NotDone::NobodyConsulted)?;
+        if consulted.busy.as_ref().is_some_and(|operator| house.seating.talks_elsewhere(operator, self.contact)) {
+            return Err(NotDone::Busy);
+        }
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
         if let Some(entry) = self.record.transfers.last_mut() {
             entry.kind = if other.is_joined() { TransferKind::Attended } else { TransferKind::Blind };

@@ -311,6 +311,11 @@ impl Call {
         let leg = onward.leg;
         onward.holds = direction.is_hold();
         if matches!(onward.progress, Ringing::Answered { .. }) {
+            // Asked beside a talk they are asked in that.
+            let has_it = |operator: &OperatorId| house.seating.talks_elsewhere(operator, self.contact);
+            if self.beside.is_none() && onward.busy.as_ref().is_some_and(has_it) {
+                return self.onward_failed(house, 486);
+            }
             info!(whom = %onward.whom, "answered");
             onward.progress = Ringing::Joined;
             if onward.is_of_operator() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::{OperatorId, SeatId};
+use crate::ids::{CallId, OperatorId, SeatId};
 use crate::queue::OperatorState;
 
 #[derive(Default)]
@@ -41,6 +41,12 @@ pub(super) fn can_be_rung(state: &OperatorState) -> bool {
 }
 
 impl Seating {
+    /// Whether an operator has another talk than this one. Whose phone rings for two of them has the first they take.
+    pub fn talks_elsewhere(&self, operator: &OperatorId, here: CallId) -> bool {
+        let state = self.operators.get(operator).map(|(_, state)| state);
+        matches!(state, Some(OperatorState::Talking { contact } | OperatorState::Holding { contact }) if *contact != here)
+    }
+
     pub fn change(&mut self, operator: OperatorId, seat: Option<SeatId>, state: OperatorState) -> Change {
         self.changes += 1;
         if state != OperatorState::Ready {

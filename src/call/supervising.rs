@@ -71,6 +71,7 @@ impl Call {
 
     /// Said again: the mode changes.
     fn supervise_otherwise(&mut self, house: &mut House, leg: LegId, mode: Option<Supervision>) -> Result<(), NotDone> {
+        let here = self.contact;
         let talk = self.talk_mut()?;
         let Some(other) = talk.others.iter_mut().find(|other| other.leg == leg) else {
             return Err(NotDone::NotSupervising);
@@ -81,6 +82,7 @@ impl Call {
         let joined = other.progress == Ringing::Joined;
         *takes_over = mode.is_none() && !joined;
         match mode {
+            None if joined && house.seating.talks_elsewhere(operator, here) => return Err(NotDone::Busy),
             None if joined => self.take_over_with(house, leg),
             None => {}
             Some(mode) if *known == mode => {}
@@ -151,6 +153,14 @@ impl Call {
 
     /// The supervisor becomes the call's operator; whoever was it wraps up, and whom they consulted is let go.
     pub fn take_over_with(&mut self, house: &mut House, leg: LegId) {
+        let of_leg = self.talk().and_then(|talk| talk.others.iter().find(|other| other.leg == leg));
+        let by = of_leg.and_then(|other| other.busy.clone());
+        if let Some(by) = by.filter(|by| house.seating.talks_elsewhere(by, self.contact)) {
+            info!(operator = %by, "has another talk by now, and does not take this one over");
+            // There is nobody who could be told.
+            let _left = self.leave_supervision(house, &by);
+            return;
+        }
         let Some(other) = self.take_other(|other| other.leg == leg) else { return };
         let Role::Supervisor { operator, .. } = other.role.clone() else { return };
         self.supervision_over(house, &operator);

@@ -257,6 +257,47 @@ fn a_supervisor_takes_over() {
 }
 
 #[test]
+fn whoever_is_rung_for_two_talks_has_the_one_they_took_first() {
+    for blind in [false, true] {
+        let (mut house, call, caller, seat) = talk();
+        house.phone("8002", false);
+        let second = house.call(11, "13800000002");
+        let colleague = house.rung("8003");
+        house.answers(colleague);
+        house.phone("8002", true);
+        let other = house.calls.call_of(second).unwrap();
+        // 1002 is asked for the one caller, and wants to take over the other.
+        let to = Whom::Operator("1002".into());
+        house.order(other, "1003", if blind { Order::Transfer { to } } else { Order::Consult { to } }).unwrap();
+        let asked = house.rung("8002");
+        house.order(call, "1002", Order::TakeOver).unwrap();
+        let takes = house.rung("8002");
+        assert!(asked != takes);
+        let (first, later) = if blind { (takes, asked) } else { (asked, takes) };
+        house.answers(first);
+        if !blind {
+            house.order(other, "1003", Order::Complete).unwrap();
+        }
+        house.answers(later);
+        assert!(house.released(later).is_some() && house.released(first).is_none());
+        let theirs = if blind { call } else { other };
+        assert_eq!(house.state("1002"), OperatorState::Talking { contact: theirs });
+        if blind {
+            // The caller who was sent to them has somebody else.
+            house.pass(31 * SECOND);
+            let next = house.invited().last().unwrap().1;
+            house.answers(next);
+            assert!(house.are_joined(second, next) && house.are_joined(caller, takes));
+        } else {
+            assert!(house.are_joined(caller, seat) && house.are_joined(second, asked));
+        }
+        house.hangs_up(caller);
+        house.hangs_up(second);
+        assert_eq!(house.records().len(), 2);
+    }
+}
+
+#[test]
 fn a_code_from_the_supervisors_phone_brings_that_phone_in() {
     for (code, takes_over) in [("*331001", false), ("*361001", true)] {
         let (mut house, call, caller, seat) = talk();
