@@ -383,10 +383,10 @@ fn nothing_limits_it() {
     assert!(talk.house.media.iter().any(urgent));
     let to = Target::Trunk { trunk: Some("carrier".into()), number: FIRE.into() };
     let shown = talk.house.sip.iter().find_map(|command| match command {
-        sip::Command::Invite(invite) if invite.to == to => Some(invite.caller.number.clone()),
+        sip::Command::Invite(invite) if invite.to == to => Some((invite.caller.number.as_str(), invite.on_behalf_of)),
         _ => None,
     });
-    assert_eq!(shown.as_deref(), Some(CITIZEN), "they see who calls");
+    assert_eq!(shown, Some((CITIZEN, Some(talk.caller))), "they see who calls, and are told what is asserted of them");
     // The house ends all the same.
     let now = talk.house.now;
     talk.house.calls.end_all(now);
