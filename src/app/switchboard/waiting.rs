@@ -9,9 +9,9 @@ use crate::moment::Moment;
 use crate::sip::transport::Arrival;
 use crate::{media, sip};
 
-/// Where many inputs come close behind each other they are left to gather for so long: a waking costs as much as an
-/// input does, and nobody waits for what the house says within it.
-const GATHER: Duration = Duration::from_millis(8);
+/// Where many inputs come close behind each other they are taken once in so long, all of them: a waking costs as much as
+/// an input does, and nobody waits for what the house says within it.
+const GATHER: Duration = Duration::from_millis(16);
 /// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
 const MANY: u32 = 16;
 
@@ -32,6 +32,8 @@ pub(super) struct Pace {
     /// When the switchboard woke last, and how many wakings in a row were close behind each other.
     woke: Moment,
     close: u32,
+    /// When its last rest was over.
+    rested: Moment,
     /// More messages wait than were taken.
     pub behind: bool,
     /// Something was handed to a connection, which sends it in a task of its own.
@@ -39,9 +41,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Whether what comes now is left to gather. A house that is behind does not rest.
+    /// Whether what comes is left to gather. A house that is behind does not rest.
     fn gathers(&self) -> bool {
         self.close >= MANY && !self.behind
+    }
+
+    /// How long a rest from now is: what the last inputs took is part of the time in which the next gather.
+    fn rest(&self, now: Moment) -> Duration {
+        GATHER.saturating_sub(now.since(self.rested))
     }
 
     fn woke(&mut self, now: Moment) {
@@ -51,23 +58,40 @@ impl Pace {
 }
 
 impl Switchboard {
-    /// The next input. Sleeps when there is none; where many came close behind each other, for a while that nothing cuts
-    /// short.
+    /// The next input. Sleeps when there is none. Where many came close behind each other it takes what is there, of every
+    /// kind, and then rests for a while that nothing cuts short.
     pub(super) async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
+        let there = match self.pace.gathers() {
+            true => tokio::select! {
+                biased;
+                woken = self.next(inlets) => Some(woken),
+                () = std::future::ready(()) => None,
+            },
+            false => None,
+        };
+        let woken = match there {
+            Some(woken) => woken,
+            None => {
+                self.rest().await;
+                self.next(inlets).await
+            }
+        };
+        self.pace.woke(self.clock.now());
+        woken
+    }
+
+    /// Connections and timers have their turn before a rest and after it, and where the house is too far behind to rest.
+    async fn rest(&mut self) {
         if self.pace.gathers() {
             if std::mem::take(&mut self.pace.hands_over) {
                 tokio::task::yield_now().await;
             }
-            std::thread::sleep(GATHER);
-            // Where more is there each time, this task never waits: connections and timers have their turn here.
+            std::thread::sleep(self.pace.rest(self.clock.now()));
+            self.pace.rested = self.clock.now();
             tokio::task::yield_now().await;
         } else if self.pace.behind {
-            // Nor do they wait for a house that does not rest.
             tokio::task::yield_now().await;
         }
-        let woken = self.next(inlets).await;
-        self.pace.woke(self.clock.now());
-        woken
     }
 
     async fn next(&mut self, inlets: &mut Inlets) -> Woken {
@@ -125,6 +149,16 @@ mod tests {
         let busy = vec![CLOSE; MANY as usize];
         assert!(after(busy.clone()).gathers());
         assert!(!after([busy, vec![APART]].concat()).gathers());
+    }
+
+    #[test]
+    fn what_the_last_inputs_took_is_part_of_the_rest() {
+        let mut pace = after(vec![CLOSE; MANY as usize]);
+        let now = pace.woke;
+        pace.rested = now;
+        assert_eq!(pace.rest(now), GATHER);
+        assert_eq!(pace.rest(now + GATHER / 4), GATHER * 3 / 4);
+        assert_eq!(pace.rest(now + 2 * GATHER), Duration::ZERO);
     }
 
     #[test]
