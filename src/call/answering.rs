@@ -11,7 +11,7 @@ use super::words::Action;
 use crate::ids::{CallId, QueueId, SeatId};
 use crate::ivr::{Action as Heard, AnswerWhen, CONFIRMED, DENIED, Entry};
 use crate::media::{self, Direction};
-use crate::queue::{Caller, Input};
+use crate::queue::{Caller, Input, OperatorState};
 use crate::records::{self, EndedBy, Outcome};
 use crate::sip::{self, Body};
 
@@ -83,11 +83,12 @@ impl Call {
         });
     }
 
-    /// An operator who calls from their seat, feature codes aside, cannot be offered anything meanwhile.
+    /// An operator who calls from their seat, feature codes aside, cannot be offered anything meanwhile; nor after a talk
+    /// that a second line outlasts.
     fn makes_busy(&mut self, house: &mut House, source: &sip::Source) {
         let sip::Source::Seat(seat) = source else { return };
         if let Some((operator, state)) = house.seating.at(seat)
-            && can_call_out(state)
+            && (can_call_out(state) || matches!(state, OperatorState::Talking { .. } | OperatorState::Holding { .. }))
             && !is_feature_code(&self.record.to)
             && self.picks_up.is_none()
         {

@@ -116,7 +116,8 @@ impl Call {
             return Err(NotDone::EmergencyGoesOn);
         }
         let consulted = self.talk().and_then(|talk| talk.consulted()).ok_or(NotDone::NobodyConsulted)?;
-        if consulted.busy.as_ref().is_some_and(|operator| house.seating.talks_elsewhere(operator, self.contact)) {
+        let talks_elsewhere = |operator| house.seating.talks_elsewhere(operator, self.contact);
+        if consulted.is_joined() && consulted.busy.as_ref().is_some_and(talks_elsewhere) {
             return Err(NotDone::Busy);
         }
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
@@ -284,7 +285,17 @@ impl Call {
 
     /// The operator hung up beside somebody whom they consulted: the caller is theirs. `false`: there is nobody.
     pub fn operator_left_to_consulted(&mut self, house: &mut House) -> bool {
-        self.complete(house).is_ok()
+        match self.complete(house) {
+            Ok(()) => true,
+            // They have another caller by now: this one goes back to the head of the line.
+            Err(NotDone::Busy) => {
+                self.transfer_ended(house, TransferOutcome::Busy);
+                self.end_talk(house, EndedBy::Operator);
+                self.back_to_the_line(house);
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     /// A colleague is the call's operator from now on.

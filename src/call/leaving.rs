@@ -59,11 +59,13 @@ impl Call {
             return self.back_to_the_line(house);
         }
         let words = house.settings.ivr.announcements.clone();
+        let refused = |outcome| self.unless_answered(outcome);
+        let (closed, busy) = (refused(Outcome::RefusedClosed), refused(Outcome::RefusedBusy));
         match (exit, why) {
             (Some(Exit::Number(number)), _) => self.send_on(house, number),
             (Some(Exit::Message), _) => self.ask_for_message(house),
-            (_, JoinRefusal::Closed) => self.last_words(house, words.closed, Outcome::RefusedClosed),
-            (_, JoinRefusal::Full | JoinRefusal::Nobody) => self.last_words(house, words.busy, Outcome::RefusedBusy),
+            (_, JoinRefusal::Closed) => self.last_words(house, words.closed, closed),
+            (_, JoinRefusal::Full | JoinRefusal::Nobody) => self.last_words(house, words.busy, busy),
             (_, JoinRefusal::UnknownQueue | JoinRefusal::Twice) => self.fail(house),
         }
     }

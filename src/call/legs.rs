@@ -96,7 +96,7 @@ impl Call {
             self.record.sip_status = Some(487);
         }
         let outcome = match (why, &self.state) {
-            (sip::Ended::NoAnswer, State::Unacknowledged { .. }) => Outcome::Failed,
+            (sip::Ended::NoAck | sip::Ended::NoAnswer, State::Unacknowledged { .. }) => Outcome::Failed,
             _ => self.abandoned(),
         };
         self.caller_left(house, outcome, by);

@@ -139,8 +139,14 @@ impl Call {
         {
             entry.answered_at = Some(house.now);
         }
+        let leg = reached.leg;
         self.talk_mut()?.others.push(reached);
-        self.complete(house)
+        let left = self.complete(house);
+        if left.is_err() {
+            self.transfer_ended(house, TransferOutcome::Busy);
+            self.other_left(house, leg);
+        }
+        left
     }
 
     // -----------------------------------------------------------------------------------------

@@ -192,7 +192,13 @@ impl Engine {
                 self.set_activity(slot, Activity::Outbound { was: Box::new(was), more: 0 });
             }
             (Some(Activity::WrapUp { .. }), true) => {
-                self.set_activity(slot, Activity::Outbound { was: Box::new(Activity::Ready), more: 0 });
+                let more = std::mem::take(&mut self.operator_mut(slot).own_calls);
+                self.set_activity(slot, Activity::Outbound { was: Box::new(Activity::Ready), more });
+            }
+            // A second line beside the talk, which may outlast it.
+            (Some(Activity::Talking(_) | Activity::Holding(_)), true) => {
+                let operator = self.operator_mut(slot);
+                operator.own_calls = operator.own_calls.saturating_add(1);
             }
             (Some(_), false) if self.operator(slot).own_calls > 0 => self.operator_mut(slot).own_calls -= 1,
             _ => self.ignore_operator(slot, "cannot begin or end a call of their own now"),
@@ -256,6 +262,7 @@ impl Engine {
     pub(super) fn everybody_lost(&mut self, now: Moment) {
         for index in 0..self.operators.len() {
             let slot = Slot(u32::try_from(index).unwrap_or(u32::MAX));
+            self.operator_mut(slot).own_calls = 0;
             if let Activity::Outbound { more, .. } = &mut self.operator_mut(slot).activity {
                 *more = 0;
                 self.outbound(slot, false);

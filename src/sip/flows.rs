@@ -43,7 +43,7 @@ impl Endpoint {
                 continue;
             }
             match self.clients.get(&id).map(|client| client.purpose) {
-                Some(Purpose::Reinvite(leg) | Purpose::Update(leg)) if flow.transport.is_web() => self.strand(leg),
+                Some(Purpose::Reinvite(leg) | Purpose::Update(leg)) if flow.transport.is_web() => self.strand(now, leg),
                 _ => self.client_failed(now, id, 503),
             }
         }
@@ -76,7 +76,7 @@ impl Endpoint {
         self.watch_elsewhere(now, connection);
         self.answer_elsewhere(connection);
         for leg in self.leg_connections.take(&connection) {
-            self.strand(leg);
+            self.strand(now, leg);
         }
         for seat in seats {
             self.go_on_by_another_flow(now, &seat);
@@ -99,7 +99,7 @@ impl Endpoint {
     }
 
     /// The connection under a dialog is gone. A browser's call is told; a desk phone talks on without one.
-    fn strand(&mut self, id: LegId) {
+    fn strand(&mut self, now: Moment, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(dialog) = leg.dialog.as_mut() else { return };
         dialog.flow.connection = None;
@@ -115,9 +115,12 @@ impl Endpoint {
             leg.parked = self.clients.get(&open).map(|client| client.request.body.clone());
             self.forget_client(open);
         }
-        // A refresh is due again soon enough.
         if let Some(open) = refreshing {
             self.forget_client(open);
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.refresh_at(now);
+            }
+            self.schedule_leg(id);
         }
         if is_told {
             self.tell(Event::FlowLost { leg: id });

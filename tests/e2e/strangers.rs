@@ -24,7 +24,7 @@ fn refusals_have_the_right_status() {
         ("INVITE", number("12345"), TYPE, "this is no description", 400),
         ("INVITE", number("12345"), "Content-Type: application/sdp\nRequire: 100rel, time-travel", SDP, 420),
         ("INVITE", number("12345"), "Content-Type: application/sdp\nMax-Forwards: 0", SDP, 483),
-        ("INVITE", "tel:12345".into(), TYPE, SDP, 416),
+        ("INVITE", "mailto:12345@x".into(), TYPE, SDP, 416),
         ("INVITE", number("12345"), "Content-Type: application/sdp\nX-Version: 1", SDP, 505),
         ("BYE", number("12345"), "To: <sip:12345@x>;tag=nobody", "", 481),
         ("INFO", number("12345"), "To: <sip:12345@x>;tag=nobody", "", 481),

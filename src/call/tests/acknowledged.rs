@@ -32,7 +32,7 @@ fn who_may_know_nothing_of_the_call_hears_nothing_before_the_ack() {
     assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
     // There is nobody.
     let mut desk = called(true);
-    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAnswer });
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::NoAck });
     assert_eq!(desk.asked_media(plays), 0);
     desk.closed_sound();
     let record = desk.record();

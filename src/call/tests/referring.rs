@@ -233,6 +233,18 @@ fn a_second_line_is_for_operators_in_a_talk_and_ends_by_itself() {
 }
 
 #[test]
+fn whose_second_line_outlasts_the_talk_is_offered_nobody_before_it_is_over() {
+    let (mut house, _, caller, _) = talk();
+    let (line, theirs) = second_line(&mut house, true);
+    house.hangs_up(caller);
+    house.pass(60 * SECOND);
+    assert_eq!(house.state("1001"), OperatorState::Outbound, "wrap-up is over");
+    assert!(house.are_joined(line, theirs));
+    house.hangs_up(line);
+    assert_eq!(house.state("1001"), OperatorState::Ready);
+}
+
+#[test]
 fn another_phone_of_the_seat_takes_the_place_of_the_one() {
     let (mut house, call, caller, seat) = talk();
     let other = LegId(95);

@@ -298,6 +298,38 @@ fn whoever_is_rung_for_two_talks_has_the_one_they_took_first() {
 }
 
 #[test]
+fn whose_consulted_colleague_has_another_talk_by_then_leaves_the_caller_to_the_head_of_the_line() {
+    for by_phone in [false, true] {
+        let (mut house, call, caller, _) = talk();
+        house.phone("8002", false);
+        let second = house.call(11, "13800000002");
+        let colleague = house.rung("8003");
+        house.answers(colleague);
+        house.phone("8002", true);
+        let other = house.calls.call_of(second).unwrap();
+        let to = Whom::Operator("1002".into());
+        house.order(other, "1003", Order::Consult { to }).unwrap();
+        let asked = house.rung("8002");
+        house.order(call, "1002", Order::TakeOver).unwrap();
+        let takes = house.rung("8002");
+        house.answers(asked);
+        house.answers(takes);
+        assert!(house.are_joined(caller, takes));
+        assert_eq!(house.order(other, "1003", Order::Complete), Err(NotDone::Busy));
+        if by_phone {
+            house.hangs_up(colleague);
+        } else {
+            house.order(other, "1003", Order::HangUp).unwrap();
+        }
+        assert!(house.released(second).is_none(), "nobody hangs up on the caller");
+        assert!(house.released(asked).is_some() && house.are_joined(caller, takes));
+        house.hangs_up(caller);
+        house.hangs_up(second);
+        assert_eq!(house.records().len(), 2);
+    }
+}
+
+#[test]
 fn a_code_from_the_supervisors_phone_brings_that_phone_in() {
     for (code, takes_over) in [("*331001", false), ("*361001", true)] {
         let (mut house, call, caller, seat) = talk();

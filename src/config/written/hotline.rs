@@ -60,7 +60,7 @@ pub struct Sip {
     /// Digest realm of the seats. Hashed secrets belong to one realm. Default "hotline".
     pub realm: Option<String>,
     /// When the caller's phone is answered: "at-once", or "on-connect" (menu and line as early media,
-    /// free of charge until an operator answers). Default "at-once".
+    /// free of charge until an operator answers; a call without a description is answered at once). Default "at-once".
     #[schemars(extend("enum" = ["at-once", "on-connect", null]))]
     pub answer: Option<String>,
     /// Shortest registration that is granted. Default "60s".

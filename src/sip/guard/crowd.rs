@@ -34,17 +34,22 @@ impl Crowd {
         self.sources.get_mut(&household(ip)).or(is_full.then_some(&mut self.others))
     }
 
-    pub fn source(&mut self, now: Moment, ip: IpAddr, limits: &Rates) -> &mut Source {
-        let key = household(ip);
-        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&key) {
+    /// Whether a household has a line of its own, or can have one.
+    pub fn has_room(&mut self, now: Moment, ip: IpAddr, limits: &Rates) -> bool {
+        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&household(ip)) {
             if now.since(self.swept) >= SWEEP {
                 self.swept = now;
                 self.sources.retain(|_, source| source.says_something(now, limits));
             }
-            if self.sources.len() >= MAX_SOURCES {
-                return &mut self.others;
-            }
+            return self.sources.len() < MAX_SOURCES;
         }
-        self.sources.entry(key).or_default()
+        true
+    }
+
+    pub fn source(&mut self, now: Moment, ip: IpAddr, limits: &Rates) -> &mut Source {
+        match self.has_room(now, ip, limits) {
+            true => self.sources.entry(household(ip)).or_default(),
+            false => &mut self.others,
+        }
     }
 }

@@ -236,6 +236,10 @@ impl Guard {
 
     fn suspect(&mut self, now: Moment, ip: IpAddr, points: f64, why: &str) {
         let limits = self.limits.rates();
+        // Those who have no line of their own are slowed together, and nobody is shut out for what another did.
+        if !self.there.has_room(now, ip, &limits) {
+            return;
+        }
         let Some(length) = self.source(now, ip, Way::Connection).suspect(now, points, &limits) else { return };
         self.counts.bans += 1;
         self.log(now, ip, Way::Connection, "ban", &format!(" reason={why} seconds={}", length.as_secs()));

@@ -52,6 +52,19 @@ fn forged_senders_together_have_a_limit_and_fill_no_table() {
 }
 
 #[test]
+fn nobody_is_shut_out_with_others_who_find_no_line_in_the_table() {
+    let mut guard = guard();
+    for n in 0..=u32::try_from(MAX_SOURCES).unwrap() + 10 {
+        let scanner = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
+        guard.did(at(u64::from(n)), scanner, Way::Connection, Deed::Scanned);
+    }
+    assert_eq!(guard.counts().bans, MAX_SOURCES as u64);
+    let now = at(MAX_SOURCES as u64 + 20);
+    assert_eq!(guard.arrives(now, ip("192.0.2.1"), Way::Connection, false), Entry::Open);
+    assert_ne!(guard.arrives(now, ip("10.0.0.5"), Way::Connection, false), Entry::Open);
+}
+
+#[test]
 fn whoever_tries_out_numbers_is_slowed_and_then_not_heard() {
     let mut guard = guard();
     let (mut told, mut banned) = (0, None);

@@ -195,8 +195,15 @@ impl Endpoint {
         invite: TransactionId,
     ) {
         let Some(id) = self.open_server(origin, key, cancel, true) else { return };
-        self.simply(now, id, cancel, 200);
-        let Some(leg_id) = self.servers.get(&invite).and_then(|server| server.leg) else { return };
+        let leg = self.servers.get(&invite).and_then(|server| server.leg);
+        // The tag of what the INVITE is answered with.
+        let tag = leg.and_then(|leg| match &self.legs.get(&leg)?.state {
+            State::Incoming { tag, .. } => Some(tag.clone()),
+            _ => None,
+        });
+        let tag = tag.unwrap_or_else(|| self.token());
+        self.respond(now, id, cancel.respond(200, Some(&tag)));
+        let Some(leg_id) = leg else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
         if self.legs.get(&leg_id).is_some_and(is_open) {
             self.refuse(now, leg_id, 487);

@@ -161,7 +161,9 @@ impl Endpoint {
         let id = self.send_proved(now, request, flow, trunk, Purpose::Reinvite(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.our_reoffer = id;
-            leg.refreshing = id.filter(|_| refreshes.is_some());
+            if refreshes.is_some() {
+                leg.refreshing = id;
+            }
         }
     }
 

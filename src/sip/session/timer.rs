@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{State, TransactionId};
+use super::{Leg, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::account::retry_after;
@@ -53,6 +53,15 @@ impl Timer {
         }
         let left = last_try.since(now);
         now + after.unwrap_or(left / 2).max(LATER).min(left)
+    }
+}
+
+impl Leg {
+    /// A refresh of ours is made anew.
+    pub(in crate::sip) fn refresh_at(&mut self, now: Moment) {
+        if let Some(timer) = self.timer.as_mut().filter(|timer| timer.ours) {
+            timer.due = now;
+        }
     }
 }
 
@@ -197,8 +206,9 @@ impl Endpoint {
             405 | 501 => {
                 // They said that they know it, and do not.
                 leg.updates = false;
-                let expires = leg.timer.map_or(Duration::ZERO, |timer| timer.expires);
-                self.refresh(now, leg_id, expires);
+                leg.refresh_at(now);
+                self.timer_due(now, leg_id);
+                self.schedule_leg(leg_id);
             }
             status => self.refreshed(now, leg_id, status, &response.headers),
         }
@@ -213,7 +223,9 @@ impl Endpoint {
             _ => {}
         }
         let after_theirs = self.wait_for_theirs(leg_id);
-        let Some(timer) = self.legs.get_mut(&leg_id).and_then(|leg| leg.timer.as_mut()) else { return };
+        // They may have made it theirs since we asked.
+        let timer = self.legs.get_mut(&leg_id).and_then(|leg| leg.timer.as_mut()).filter(|timer| timer.ours);
+        let Some(timer) = timer else { return };
         let least = min_se(headers);
         timer.due = match status {
             422 if timer.expires < least => {

@@ -57,6 +57,14 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
             assert_eq!(dials(&mut phone, uri, ""), expected.map(String::from), "{uri}");
         }
     }
+    // At a seat another city's number is that, and ours is ours.
+    let mut of_seats = settings(false);
+    of_seats.numbers = ["12345".into()].into();
+    for (user, expected) in [("075512345", "075512345"), ("01012345", "01012345"), ("1-23-45", "12345")] {
+        let mut phone = Phone::of(of_seats.clone());
+        let own = "From: <sip:8002@r>;tag=f\n";
+        assert_eq!(dials(&mut phone, &format!("sip:{user}@10.0.0.1"), own), Ok(expected.into()), "{user}");
+    }
     // Of another country `+86…` is abroad.
     let mut settings = settings(true);
     settings.numbers = ["12345".into()].into();

@@ -138,6 +138,17 @@ fn theirs_goes_first_a_longer_interval_is_asked_for_at_once_and_who_does_not_kno
 }
 
 #[test]
+fn a_refusal_says_nothing_once_they_refresh_the_session() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, &format!("Allow: UPDATE\n{REFRESHED}"));
+    let update = phone.wait(Duration::from_secs(900)).remove(0);
+    let theirs = of_desk(&invite, "UPDATE", 5, "Supported: timer\nSession-Expires: 1800;refresher=uac\n");
+    assert_eq!(header(&phone.send(&theirs)[0], "Session-Expires"), "1800;refresher=uac");
+    phone.send(&answered(&update, "491 Request Pending"));
+    assert!(phone.wait(Duration::from_secs(1700)).is_empty(), "they have half an hour");
+}
+
+#[test]
 fn a_carrier_is_told_that_nobody_refreshed_the_session() {
     let mut phone = Phone::new(false);
     let ours = phone.command(Command::Invite(invitation(Target::Trunk { trunk: None, number: "110".into() })));

@@ -16,7 +16,12 @@ impl Endpoint {
         written.extend(request.uri.number().map(|number| plain(&number)));
         let own = |number: &String| {
             let numbers = &self.settings.numbers;
-            numbers.get(number).or_else(|| numbers.iter().find(|own| numbering.means(number, own)))
+            // An area before it is one of ours in what a carrier brings; a seat that dials another city means that city.
+            let means = |own: &&String| match trunk {
+                Some(_) => numbering.means(number, own),
+                None => numbering.is_same(number, own),
+            };
+            numbers.get(number).or_else(|| numbers.iter().find(means))
         };
         written.iter().find_map(own).or(written.first()).cloned().unwrap_or_default()
     }
