@@ -23,6 +23,8 @@ pub(super) enum Tape {
     /// Nobody talked yet, or it is not to be.
     #[default]
     None,
+    /// As before, and the operator asked for silence: it begins with that.
+    Silent,
     Runs {
         began: Moment,
         /// The operator asked for silence.
@@ -40,7 +42,7 @@ impl Call {
         let waits = matches!(self.stage(), Stage::Waiting | Stage::Ringing) || self.rings_for_operator();
         self.to_be_recorded = (waits || self.talk().is_some()) && self.is_to_be_recorded(house);
         match self.tape {
-            Tape::None => self.begin_recording(house),
+            Tape::None | Tape::Silent => self.begin_recording(house),
             Tape::Runs { began, paused, .. } => match (self.stage(), &self.state) {
                 (Stage::Over, _) => self.tape = Tape::Over { why: None },
                 // Nobody speaks with the caller any more.
@@ -85,6 +87,7 @@ impl Call {
             (true, _) => {
                 let file = file_name(house.now, &self.id.to_string());
                 info!(file, "recorded from here on");
+                let silent = self.tape == Tape::Silent;
                 self.tape = Tape::Runs { began: house.now, paused: false, outside: false };
                 self.recordings += 1;
                 let recording =
@@ -92,7 +95,8 @@ impl Call {
                 self.record.recording = Some(recording);
                 let (leg, call, sides, began) = (self.caller, self.id, Sides::Both, house.now);
                 house.media(media::Command::Record { leg, call, file, sides, began });
-                self.index(house, house.now, stage, false);
+                self.set_silence(house, silent, false);
+                self.index(house, house.now, stage, silent);
                 house.write(records::Entry::Changed(Box::new(self.record.clone())));
             }
         }
@@ -149,13 +153,23 @@ impl Call {
     }
 
     pub fn pause_recording(&mut self, house: &mut House, pause: bool) -> Result<(), NotDone> {
-        let Tape::Runs { began, paused, outside } = self.tape else { return Err(NotDone::NotRecorded) };
+        let is_soon = self.to_be_recorded && self.talk().is_some();
+        let paused = match self.tape {
+            Tape::Runs { paused, .. } => paused,
+            Tape::None if is_soon => false,
+            Tape::Silent if is_soon => true,
+            Tape::None | Tape::Silent | Tape::Over { .. } => return Err(NotDone::NotRecorded),
+        };
         match (paused, pause) {
             (true, true) => return Err(NotDone::AlreadyPaused),
             (false, false) => return Err(NotDone::NotPaused),
             _ => {}
         }
         info!(pause, "the recording pauses, or goes on");
+        let Tape::Runs { began, outside, .. } = self.tape else {
+            self.tape = if pause { Tape::Silent } else { Tape::None };
+            return Ok(());
+        };
         self.set_silence(house, pause, outside);
         self.index(house, began, self.stage(), pause || outside);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
@@ -169,7 +183,8 @@ impl Call {
             Tape::Runs { paused: false, outside: false, .. } => Some(Recorded::On),
             Tape::Runs { .. } => Some(Recorded::Paused),
             Tape::None if self.to_be_recorded => Some(Recorded::Soon),
-            Tape::None | Tape::Over { .. } => None,
+            Tape::Silent if self.to_be_recorded => Some(Recorded::Paused),
+            Tape::None | Tape::Silent | Tape::Over { .. } => None,
         }
     }
 

@@ -91,12 +91,12 @@ describe("the keyboard alone", () => {
     served.house.call(call, { recording: "soon" });
     await told("soon");
     await page.waitForSelector('.situation:has-text("还没有开始录音")');
-    expect(await page.locator('[data-act="recording"]').count()).toBe(0);
-    const before = orders().length;
-    await page.keyboard.press("p");
+    expect(await page.locator('[data-act="recording"] kbd').count()).toBe(1);
     served.house.call(call, { recording: null });
     await told("off");
     expect(await page.locator('[data-act="recording"]').count()).toBe(0);
+    const before = orders().length;
+    await page.keyboard.press("p");
     served.house.call(call, { recording: "paused" });
     await told("paused");
     expect(await page.locator('[data-act="recording"] kbd').count()).toBe(1);

@@ -293,6 +293,42 @@ fn whoever_is_connected_before_they_were_told_is_told_beside_the_operator_and_re
 }
 
 #[test]
+fn who_asks_for_silence_before_it_begins_has_it_from_the_beginning() {
+    let paused = |house: &House| {
+        let told = house.media.iter().filter_map(|command| match command {
+            media::Command::PauseRecording { paused, .. } => Some(*paused),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    for goes_on in [false, true] {
+        let mut house = house();
+        let caller = house.call(1, CITIZEN);
+        let seat = house.rung("8001");
+        house.answers(seat);
+        let call = house.calls.call_of(caller).unwrap();
+        assert_eq!(house.order(call, "1001", Order::ResumeRecording), Err(NotDone::NotPaused));
+        house.order(call, "1001", Order::PauseRecording).unwrap();
+        assert_eq!(house.order(call, "1001", Order::PauseRecording), Err(NotDone::AlreadyPaused));
+        assert_eq!(recorded(&house, call), Some(Recorded::Paused));
+        if goes_on {
+            house.order(call, "1001", Order::ResumeRecording).unwrap();
+        }
+        notice(&mut house, caller);
+        assert_eq!((asked(&house).len(), paused(&house)), (1, if goes_on { vec![] } else { vec![true] }));
+        house.pass(5 * SECOND);
+        if !goes_on {
+            house.order(call, "1001", Order::ResumeRecording).unwrap();
+        }
+        assert_eq!(recorded(&house, call), Some(Recorded::On));
+        house.hangs_up(caller);
+        let index = house.records().remove(0).recording.expect("it was recorded").index;
+        let silent: Vec<bool> = index.iter().map(|entry| entry.paused).collect();
+        assert_eq!(silent, if goes_on { vec![false] } else { vec![true, false] });
+    }
+}
+
+#[test]
 fn the_notice_is_heard_once_and_to_its_end_whatever_the_operator_does_meanwhile() {
     for emergency in [false, true] {
         let settings = Settings { emergencies: super::handoff::settings().emergencies, ..settings() };

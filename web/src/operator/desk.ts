@@ -107,8 +107,8 @@ export const desk = computed(() => {
       !current.caller_gone,
     /** To whom the caller is left by hanging up. */
     leaves: together && current.emergency && !current.caller_gone ? current.emergency.target : null,
-    /** What can be paused, or goes on. */
-    recording: together && current.recording !== "soon" ? (current.recording ?? null) : null,
+    /** What can be paused, before it has begun too, or goes on. */
+    recording: together ? (current.recording ?? null) : null,
     note: mine || operator?.state === "wrap_up",
     /** After a reload the consulted phone rings elsewhere, that is nowhere. */
     rungElsewhere: sip === null && asked && current.consulting?.stage === "ringing",
