@@ -244,7 +244,8 @@ impl Call {
     /// A talk of which nothing is recorded though it should have been.
     pub fn tell_why_not_recorded(&mut self, house: &House) {
         let talked = self.record.connected_at.is_some() && self.record.operator.is_some();
-        if self.tape == Tape::None && talked && self.record.recording.is_none() && self.is_to_be_recorded(house) {
+        let begun = !matches!(self.tape, Tape::None | Tape::Silent);
+        if !begun && talked && self.record.recording.is_none() && self.is_to_be_recorded(house) {
             self.record.recording = Some(Recording { why: Some(records::NOT_NOTICED.into()), ..Recording::default() });
         }
     }
