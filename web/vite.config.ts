@@ -29,5 +29,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  test: { include: ["test/**/*.test.ts"] },
+  // A machine that does other things beside it is slow.
+  test: { include: ["test/**/*.test.ts"], testTimeout: 30_000 },
 });
