@@ -256,23 +256,37 @@ fn a_supervisor_takes_over() {
     }
 }
 
+/// A second caller, the leg of the colleague who talks with them, and their call; 1002 is asked for that caller by the one
+/// leg, and would take over the call of the first talk by the other.
+struct TwoTalks {
+    second: LegId,
+    colleague: LegId,
+    other: CallId,
+    asked: LegId,
+    takes: LegId,
+}
+
+fn rung_for_two(house: &mut House, call: CallId, blind: bool) -> TwoTalks {
+    house.phone("8002", false);
+    let second = house.call(11, "13800000002");
+    let colleague = house.rung("8003");
+    house.answers(colleague);
+    house.phone("8002", true);
+    let other = house.calls.call_of(second).unwrap();
+    let to = Whom::Operator("1002".into());
+    house.order(other, "1003", if blind { Order::Transfer { to } } else { Order::Consult { to } }).unwrap();
+    let asked = house.rung("8002");
+    house.order(call, "1002", Order::TakeOver).unwrap();
+    let takes = house.rung("8002");
+    assert!(asked != takes);
+    TwoTalks { second, colleague, other, asked, takes }
+}
+
 #[test]
 fn whoever_is_rung_for_two_talks_has_the_one_they_took_first() {
     for blind in [false, true] {
         let (mut house, call, caller, seat) = talk();
-        house.phone("8002", false);
-        let second = house.call(11, "13800000002");
-        let colleague = house.rung("8003");
-        house.answers(colleague);
-        house.phone("8002", true);
-        let other = house.calls.call_of(second).unwrap();
-        // 1002 is asked for the one caller, and wants to take over the other.
-        let to = Whom::Operator("1002".into());
-        house.order(other, "1003", if blind { Order::Transfer { to } } else { Order::Consult { to } }).unwrap();
-        let asked = house.rung("8002");
-        house.order(call, "1002", Order::TakeOver).unwrap();
-        let takes = house.rung("8002");
-        assert!(asked != takes);
+        let TwoTalks { second, other, asked, takes, .. } = rung_for_two(&mut house, call, blind);
         let (first, later) = if blind { (takes, asked) } else { (asked, takes) };
         house.answers(first);
         if !blind {
@@ -301,17 +315,7 @@ fn whoever_is_rung_for_two_talks_has_the_one_they_took_first() {
 fn whose_consulted_colleague_has_another_talk_by_then_leaves_the_caller_to_the_head_of_the_line() {
     for by_phone in [false, true] {
         let (mut house, call, caller, _) = talk();
-        house.phone("8002", false);
-        let second = house.call(11, "13800000002");
-        let colleague = house.rung("8003");
-        house.answers(colleague);
-        house.phone("8002", true);
-        let other = house.calls.call_of(second).unwrap();
-        let to = Whom::Operator("1002".into());
-        house.order(other, "1003", Order::Consult { to }).unwrap();
-        let asked = house.rung("8002");
-        house.order(call, "1002", Order::TakeOver).unwrap();
-        let takes = house.rung("8002");
+        let TwoTalks { second, colleague, other, asked, takes } = rung_for_two(&mut house, call, false);
         house.answers(asked);
         house.answers(takes);
         assert!(house.are_joined(caller, takes));
