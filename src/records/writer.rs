@@ -77,17 +77,20 @@ impl Writer {
         let shared = self.shared.clone();
         let mut batch = Vec::new();
         let mut open = self.drain(&mut batch);
-        while open && batch.is_empty() {
+        loop {
+            if open && batch.len() < BATCH && !awaited(&batch) {
+                shared.bell.nap(PATIENCE, || {
+                    open = self.drain(&mut batch);
+                    !open || batch.len() >= BATCH || awaited(&batch)
+                });
+                open = open && self.drain(&mut batch);
+            }
+            if !open || !batch.is_empty() {
+                break;
+            }
             shared.bell.sleep(|| {
                 open = self.drain(&mut batch);
                 !open || !batch.is_empty()
-            });
-            open = open && self.drain(&mut batch);
-        }
-        if open && batch.len() < BATCH && !awaited(&batch) {
-            shared.bell.nap(PATIENCE, || {
-                open = self.drain(&mut batch);
-                !open || batch.len() >= BATCH || awaited(&batch)
             });
             open = open && self.drain(&mut batch);
         }

@@ -11,7 +11,7 @@ use crate::{media, sip};
 
 /// Where many inputs come close behind each other they are taken once in so long, all of them: a waking costs as much as
 /// an input does, and nobody waits for what the house says within it.
-const GATHER: Duration = Duration::from_millis(16);
+const GATHER: Duration = Duration::from_millis(20);
 /// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
 const MANY: u32 = 16;
 
