@@ -139,11 +139,11 @@ impl Endpoint {
             leg.parked = Some(sdp);
             return;
         }
-        self.reinvite(now, leg_id, sdp, None);
+        self.reinvite(now, leg_id, sdp, false);
     }
 
-    /// `refreshes`: nothing is described that did not hold before; the session is to go on for so long.
-    pub(in crate::sip) fn reinvite(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>, refreshes: Option<Duration>) {
+    /// `refreshes`: nothing is described that did not hold before.
+    pub(in crate::sip) fn reinvite(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>, refreshes: bool) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let trunk = leg.trunk;
         let Some(dialog) = leg.dialog.as_mut() else { return };
@@ -153,15 +153,13 @@ impl Endpoint {
         request.headers.push("Contact", self.contact_of(leg_id));
         request.headers.push("Allow", ALLOW);
         request.headers.push("Supported", SUPPORTED);
-        if let Some(expires) = refreshes {
-            self.ask_for_timer(&mut request.headers, expires, Some("uac"));
-        }
+        self.keep_timer(&mut request.headers, leg_id);
         request.headers.push("Content-Type", "application/sdp");
         request.body = sdp;
         let id = self.send_proved(now, request, flow, trunk, Purpose::Reinvite(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.our_reoffer = id;
-            if refreshes.is_some() {
+            if refreshes {
                 leg.refreshing = id;
             }
         }
@@ -196,10 +194,8 @@ impl Endpoint {
             let let_go = leg.let_go;
             let refreshes = leg.refreshing.take_if(|refreshing| *refreshing == id).is_some();
             self.send_ack(leg_id, id, seq);
-            if refreshes {
-                return self.take_timer(now, leg_id, &response.headers);
-            }
-            if !let_go {
+            self.take_timer(now, leg_id, &response.headers);
+            if !let_go && !refreshes {
                 let content_type = response.headers.get("Content-Type").unwrap_or_default().to_string();
                 let body = (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() });
                 self.tell(Event::ReofferAnswered { leg: leg_id, result: Ok(body) });
@@ -217,6 +213,10 @@ impl Endpoint {
                 if let Some(leg) = self.legs.get_mut(&leg_id) {
                     leg.reoffer_at = Some((at, request.body));
                 }
+                self.schedule_leg(leg_id);
+            }
+            422 if !leg.let_go && leg.lengthens_timer(&response.headers) => {
+                leg.reoffer_at = Some((now, request.body));
                 self.schedule_leg(leg_id);
             }
             status if !leg.let_go => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),
