@@ -34,10 +34,7 @@ impl Endpoint {
         }
         let busy = leg.their_reoffer.is_some() || leg.unacked.is_some() || !answered;
         if leg.let_go || (busy && !plain) {
-            let mut response = request.respond(500, None);
-            response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
-            self.respond(now, id, response);
-            return;
+            return self.too_early(now, id, &request);
         }
         if let Some(response) = self.too_brief(&request) {
             self.respond(now, id, response);
@@ -64,6 +61,13 @@ impl Endpoint {
             self.respond(now, id, request.respond(100, None));
         }
         self.take_offer(leg_id, id, request, body);
+    }
+
+    /// §14.2, RFC 3311 §5.2: an offer before the one before it is answered.
+    pub(super) fn too_early(&mut self, now: Moment, id: TransactionId, request: &Request) {
+        let mut response = request.respond(500, None);
+        response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
+        self.respond(now, id, response);
     }
 
     /// It waits for the call's word.
@@ -109,6 +113,7 @@ impl Endpoint {
             self.await_ack(now, leg_id, id, seq, request.body.is_empty(), response);
         } else {
             self.respond(now, id, response);
+            self.say_what_waited(now, leg_id);
             self.schedule_leg(leg_id);
         }
     }
@@ -116,6 +121,7 @@ impl Endpoint {
     pub(in crate::sip) fn refuse_reoffer(&mut self, now: Moment, leg_id: LegId, status: u16) {
         if let Some((id, request)) = self.take_reoffer(leg_id) {
             self.respond(now, id, request.respond(status, None));
+            self.say_what_waited(now, leg_id);
         }
     }
 
