@@ -251,7 +251,11 @@ impl Endpoint {
             return;
         }
         let message = message::read(bytes);
-        if entry == Entry::Narrow && !message.as_ref().is_ok_and(|message| self.belongs(message)) {
+        let belongs = |message: &Message| self.belongs(message);
+        if entry == Entry::Narrow
+            && !message.as_ref().is_ok_and(belongs)
+            && !self.knocks(now, flow, message.as_ref().ok())
+        {
             return;
         }
         match message {

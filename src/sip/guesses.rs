@@ -45,6 +45,11 @@ impl Guesses {
         self.wrong.get(&household(from)).is_some_and(|wrong| *wrong >= MOST)
     }
 
+    /// Whoever is there is counted anew.
+    pub fn forget(&mut self, from: IpAddr) {
+        self.wrong.remove(&household(from));
+    }
+
     fn turn(&mut self, now: Moment) {
         if now.since(self.since) >= WINDOW {
             self.since = now;

@@ -44,9 +44,9 @@ impl Endpoint {
         if self.guard.is_none() || self.is_known(flow) {
             return Entry::Open;
         }
-        let ip = flow.remote.ip();
-        let has_phones = self.registrar.is_at(ip);
-        self.guard.as_mut().map_or(Entry::Open, |guard| guard.arrives(now, ip, way_of(flow), has_phones))
+        let remote = flow.remote;
+        let has_phones = self.registrar.is_at(remote.ip());
+        self.guard.as_mut().map_or(Entry::Open, |guard| guard.arrives(now, remote, way_of(flow), has_phones))
     }
 
     pub(super) fn shown(&self, now: Moment, flow: Flow, request: &Request) -> Shown {
@@ -79,34 +79,48 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is a REGISTER of a phone there that has started anew, as far as can be told before it proves itself.
+    pub(super) fn knocks(&mut self, now: Moment, flow: Flow, message: Option<&Message>) -> bool {
+        let may = self.guard.as_mut().is_some_and(|guard| guard.may_knock(now, flow.remote, way_of(flow)));
+        may && matches!(message, Some(Message::Request(request)) if request.method == Method::REGISTER)
+    }
+
+    /// A stranger who is there did something that is held against his household.
+    fn held_against(&mut self, now: Moment, flow: Flow, deed: Deed) {
+        let is_shut = self.guard.as_mut().is_some_and(|guard| guard.did(now, flow.remote, way_of(flow), deed));
+        if is_shut {
+            // From here on so few guesses are let in that each is looked at: a phone's right secret may be among them.
+            self.verifier.forget_guesses(flow.remote.ip());
+        }
+    }
+
     /// What the guard makes of an answer to a stranger. `false`: it is not given.
     fn guarded(&mut self, now: Moment, origin: Origin, response: &Response) -> bool {
-        let (ip, way, shown) = (origin.flow.remote.ip(), way_of(origin.flow), origin.shown);
-        if self.is_known(origin.flow) {
+        let (flow, shown) = (origin.flow, origin.shown);
+        if self.is_known(flow) {
             return true;
         }
-        let Some(guard) = &mut self.guard else { return true };
         match response.status {
             401 => {
                 let stale = response.headers.challenges("WWW-Authenticate").iter().any(|challenge| challenge.stale);
                 if shown.signed && shown.is_there && !stale {
-                    guard.did(now, ip, way, Deed::Guessed);
+                    self.held_against(now, flow, Deed::Guessed);
                 }
-                guard.may_be_told(now, ip, way)
             }
             400..500 if shown.is_there => {
-                guard.did(now, ip, way, Deed::Refused);
-                true
+                self.held_against(now, flow, Deed::Refused);
+                return true;
             }
-            400..500 => guard.may_be_told(now, ip, way),
-            _ => true,
+            400..500 => {}
+            _ => return true,
         }
+        self.guard.as_mut().is_none_or(|guard| guard.may_be_told(now, flow.remote.ip(), way_of(flow)))
     }
 
     /// Somebody proved who he is.
     pub(super) fn somebody_proved(&mut self, flow: Flow) {
         if let Some(guard) = &mut self.guard {
-            guard.proven(flow.remote.ip(), way_of(flow));
+            guard.proven(flow.remote, way_of(flow));
         }
     }
 
@@ -117,11 +131,10 @@ impl Endpoint {
         if !is_one || self.is_known(origin.flow) {
             return false;
         }
-        let (ip, way) = (origin.flow.remote.ip(), way_of(origin.flow));
-        self.guard.iter_mut().for_each(|guard| match origin.shown.is_there {
-            true => guard.did(now, ip, way, Deed::Scanned),
-            false => guard.seems_to_scan(now, ip),
-        });
+        match origin.shown.is_there {
+            true => self.held_against(now, origin.flow, Deed::Scanned),
+            false => self.guard.iter_mut().for_each(|guard| guard.seems_to_scan(now, origin.flow.remote.ip())),
+        }
         true
     }
 

@@ -177,12 +177,7 @@ impl Endpoint {
             response.headers.push("Allow-Events", PACKAGES);
             return Err(response);
         };
-        if !accepts(&request.headers, package.content_type()) {
-            let mut response = refuse(406);
-            response.headers.push("Accept", package.content_type());
-            return Err(response);
-        }
-        let expires = self.expires(request)?;
+        let expires = self.taken_for(request, package)?;
         let seat = SeatId::from(request.uri.sip().map(SipUri::number).unwrap_or_default());
         if !self.settings.seats.contains_key(&seat) {
             return Err(refuse(404));
@@ -194,7 +189,13 @@ impl Endpoint {
         Ok((package, seat, expires))
     }
 
-    fn expires(&self, request: &Request) -> Result<Duration, Box<Response>> {
+    /// For how long, of what is told in a form that they take.
+    fn taken_for(&self, request: &Request, package: Package) -> Result<Duration, Box<Response>> {
+        if !accepts(&request.headers, package.content_type()) {
+            let mut response = Box::new(request.respond(406, None));
+            response.headers.push("Accept", package.content_type());
+            return Err(response);
+        }
         let expires = request.headers.expires().map_or(LONGEST, |seconds| Duration::from_secs(seconds.into()));
         if !expires.is_zero() && expires < SHORTEST {
             let mut response = Box::new(request.respond(423, None));
@@ -212,7 +213,8 @@ impl Endpoint {
         if !watch.dialog.takes(seq) {
             return self.simply(now, id, request, 500);
         }
-        let expires = match self.expires(request) {
+        let package = watch.package;
+        let expires = match self.taken_for(request, package) {
             Ok(expires) => expires,
             Err(response) => return drop(self.respond(now, id, *response)),
         };

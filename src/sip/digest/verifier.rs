@@ -108,6 +108,11 @@ impl Verifier {
         (self.realm, self.lifetime) = (realm.into(), lifetime);
     }
 
+    /// Nothing that came from there before counts any more.
+    pub fn forget_guesses(&mut self, from: IpAddr) {
+        self.guesses.forget(from);
+    }
+
     /// Whether these credentials answer a challenge that was given there and is good still. Whoever has read it is there,
     /// which a datagram by itself does not tell.
     pub fn was_read(&self, now: Moment, credentials: &[Credentials], there: IpAddr) -> bool {

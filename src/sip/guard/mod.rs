@@ -1,18 +1,19 @@
 //! Who is heard: what strangers may send before it is read, who asks for nothing but refusals, and who is not heard for a
 //! while. Counts by household, never by seat: nobody can lock a seat by guessing at it. Only those who proved that they are
 //! where they seem to be are ever not heard: who sends datagrams in another's name can take nothing from him but the
-//! answers that strangers get by datagram.
+//! answers that strangers get by datagram, and from a household that is not heard anyway what little it may say.
 //!
 //! Does not know messages, nor who is no stranger: trunks and phones that are registered do not come here.
 
 mod backlog;
 mod bucket;
 mod crowd;
+mod knocks;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tracing::warn;
@@ -75,7 +76,7 @@ impl Default for Limits {
 pub enum Entry {
     /// As any other.
     Open,
-    /// Its household is not heard, but phones that are registered live there: only what belongs to one of them.
+    /// Its household is not heard: only what belongs to a phone that is registered there, and what [`Guard::may_knock`].
     Narrow,
     /// Not at all, unread.
     Shut,
@@ -139,7 +140,8 @@ impl Guard {
     }
 
     /// Something came from a stranger. `has_phones`: phones that are registered are in the same household.
-    pub fn arrives(&mut self, now: Moment, ip: IpAddr, way: Way, has_phones: bool) -> Entry {
+    pub fn arrives(&mut self, now: Moment, remote: SocketAddr, way: Way, has_phones: bool) -> Entry {
+        let ip = remote.ip();
         let Limits { household_rate, strangers_rate, .. } = self.limits;
         if self.there.known(ip).is_some_and(|source| source.ban_ended(now)) {
             self.log(now, ip, Way::Connection, "heard-again", "");
@@ -149,11 +151,13 @@ impl Guard {
         if points > 0.0 {
             self.suspect(now, ip, points, "unproven");
         }
-        let is_banned = self.there.known(ip).is_some_and(|source| source.is_banned(now));
-        let fits = self.source(now, ip, way).arrivals.take(now, household_rate, household_rate * AT_ONCE);
+        let is_banned = self.is_banned(now, ip);
+        let source = self.source(now, ip, way);
+        let fits = source.arrivals.take(now, household_rate, household_rate * AT_ONCE);
         if is_banned {
+            let is_read = fits && (has_phones || source.knocks.are_left(now, remote.port()));
             self.counts.unheard += 1;
-            return if has_phones && fits { Entry::Narrow } else { Entry::Shut };
+            return if is_read { Entry::Narrow } else { Entry::Shut };
         }
         if !fits || !self.crowd(way).all.take(now, strangers_rate, strangers_rate * 2) {
             self.counts.limited += 1;
@@ -161,6 +165,12 @@ impl Guard {
             return Entry::Shut;
         }
         Entry::Open
+    }
+
+    /// Whether a REGISTER of nobody known is taken from a household that is not heard. What else comes uses up as much,
+    /// so that not much of it is read.
+    pub fn may_knock(&mut self, now: Moment, remote: SocketAddr, way: Way) -> bool {
+        self.source(now, remote.ip(), way).knocks.take(now, remote.port())
     }
 
     /// Whether a household is told once more to prove who it is, or, by datagram, that it is refused: most challenges
@@ -176,17 +186,20 @@ impl Guard {
     }
 
     /// Somebody there proved who he is.
-    pub fn proven(&mut self, ip: IpAddr, way: Way) {
+    pub fn proven(&mut self, remote: SocketAddr, way: Way) {
+        let ip = remote.ip();
         if let Some(source) = self.crowd(way).known(ip) {
             source.kept_word();
+            source.knocks.proven(remote.port());
         }
         if let Some(source) = self.there.known(ip) {
             source.forgive();
         }
     }
 
-    /// A stranger who is there did something that is held against his household.
-    pub fn did(&mut self, now: Moment, ip: IpAddr, way: Way, deed: Deed) {
+    /// A stranger who is there did something that is held against his household. Whether that is not heard from now on.
+    pub fn did(&mut self, now: Moment, remote: SocketAddr, way: Way, deed: Deed) -> bool {
+        let (ip, was_banned) = (remote.ip(), self.is_banned(now, remote.ip()));
         match deed {
             Deed::Scanned => {
                 self.counts.scanned += 1;
@@ -195,12 +208,22 @@ impl Guard {
             }
             Deed::Guessed => {
                 self.counts.guessed += 1;
-                self.source(now, ip, way).answered();
+                let source = self.source(now, ip, way);
+                source.answered();
+                source.knocks.shut(remote.port());
                 self.say(now, ip, Way::Connection, "wrong-secret");
                 self.suspect(now, ip, 1.0, "wrong-secret");
             }
             Deed::Refused => self.suspect(now, ip, 1.0, "refused"),
         }
+        let is_shut = !was_banned && self.is_banned(now, ip);
+        if is_shut {
+            // Others are listened to before whoever did it.
+            let knocks = &mut self.source(now, ip, way).knocks;
+            knocks.take(now, remote.port());
+            knocks.shut(remote.port());
+        }
+        is_shut
     }
 
     /// A datagram looks like a scanner's: it may be anybody's.
@@ -232,6 +255,10 @@ impl Guard {
 
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    fn is_banned(&mut self, now: Moment, ip: IpAddr) -> bool {
+        self.there.known(ip).is_some_and(|source| source.is_banned(now))
     }
 
     fn suspect(&mut self, now: Moment, ip: IpAddr, points: f64, why: &str) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Limits;
 use super::bucket::Bucket;
+use super::knocks::Knocks;
 use crate::moment::Moment;
 
 /// A challenge that is not answered rightly within this was not meant to be: 64 × T1, the longest a request lives.
@@ -36,6 +37,8 @@ impl Limits {
 #[derive(Debug, Default)]
 pub(super) struct Source {
     pub arrivals: Bucket,
+    /// What was said while it was not heard.
+    pub knocks: Knocks,
     /// Challenges that nobody has answered rightly.
     challenges: Bucket,
     /// Of these the ones of the present stretch, those of the one before, and when it began.
@@ -137,6 +140,7 @@ impl Source {
         !self.arrivals.is_full(now, limits.household_rate)
             || !self.challenges.is_full(now, limits.unproven_rate)
             || (self.fresh + self.overdue > 1 && now.since(self.turned) < 4 * PROVES_WITHIN)
+            || self.knocks.say_something(now)
             || weight >= 1.0
             || now < self.remembered_until
     }

@@ -1,5 +1,7 @@
 //! Households in virtual time.
 
+use std::collections::BTreeMap;
+
 use super::crowd::MAX_SOURCES;
 use super::*;
 
@@ -7,6 +9,11 @@ const T0: Moment = Moment::from_micros(1_700_000_000_000_000);
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
+}
+
+/// One port of theirs.
+fn from(ip: IpAddr) -> SocketAddr {
+    SocketAddr::new(ip, 5060)
 }
 
 fn at(millis: u64) -> Moment {
@@ -23,9 +30,9 @@ fn a_flood_from_one_household_takes_nothing_from_another() {
     let mut heard = 0;
     for n in 0..100_000 {
         let now = at(n / 10);
-        heard += u32::from(guard.arrives(now, ip("192.0.2.1"), Way::Connection, false) == Entry::Open);
+        heard += u32::from(guard.arrives(now, from(ip("192.0.2.1")), Way::Connection, false) == Entry::Open);
         if n % 1000 == 0 {
-            assert_eq!(guard.arrives(now, ip("192.0.2.2"), Way::Connection, false), Entry::Open, "{n}");
+            assert_eq!(guard.arrives(now, from(ip("192.0.2.2")), Way::Connection, false), Entry::Open, "{n}");
         }
     }
     // Ten seconds at the rate, and what may come at once.
@@ -38,16 +45,16 @@ fn forged_senders_together_have_a_limit_and_fill_no_table() {
     let mut guard = guard();
     let mut heard = 0;
     for n in 0..100_000_u32 {
-        let from = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
-        heard += u32::from(guard.arrives(at(u64::from(n) / 20), from, Way::Datagram, false) == Entry::Open);
+        let sender = from(IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n)));
+        heard += u32::from(guard.arrives(at(u64::from(n) / 20), sender, Way::Datagram, false) == Entry::Open);
         if n % 1000 == 0 {
-            let there = guard.arrives(at(u64::from(n) / 20), ip("192.0.2.2"), Way::Connection, false);
+            let there = guard.arrives(at(u64::from(n) / 20), from(ip("192.0.2.2")), Way::Connection, false);
             assert_eq!(there, Entry::Open, "{n}: whoever is there is heard beside them");
         }
     }
     assert!((34_000..=36_000).contains(&heard), "{heard} in five seconds, two of them at once");
     assert!(guard.seeming.sources.len() <= MAX_SOURCES, "{}", guard.seeming.sources.len());
-    assert_eq!(guard.arrives(at(60_000), ip("192.0.2.1"), Way::Datagram, false), Entry::Open);
+    assert_eq!(guard.arrives(at(60_000), from(ip("192.0.2.1")), Way::Datagram, false), Entry::Open);
     assert!(guard.seeming.sources.len() < 100, "{} are remembered that say nothing", guard.seeming.sources.len());
 }
 
@@ -56,12 +63,12 @@ fn nobody_is_shut_out_with_others_who_find_no_line_in_the_table() {
     let mut guard = guard();
     for n in 0..=u32::try_from(MAX_SOURCES).unwrap() + 10 {
         let scanner = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
-        guard.did(at(u64::from(n)), scanner, Way::Connection, Deed::Scanned);
+        guard.did(at(u64::from(n)), from(scanner), Way::Connection, Deed::Scanned);
     }
     assert_eq!(guard.counts().bans, MAX_SOURCES as u64);
     let now = at(MAX_SOURCES as u64 + 20);
-    assert_eq!(guard.arrives(now, ip("192.0.2.1"), Way::Connection, false), Entry::Open);
-    assert_ne!(guard.arrives(now, ip("10.0.0.5"), Way::Connection, false), Entry::Open);
+    assert_eq!(guard.arrives(now, from(ip("192.0.2.1")), Way::Connection, false), Entry::Open);
+    assert_ne!(guard.arrives(now, from(ip("10.0.0.5")), Way::Connection, false), Entry::Open);
 }
 
 #[test]
@@ -70,7 +77,7 @@ fn whoever_tries_out_numbers_is_slowed_and_then_not_heard() {
     let (mut told, mut banned) = (0, None);
     for n in 0..10_000_u64 {
         let now = at(n * 10);
-        match guard.arrives(now, ip("192.0.2.1"), Way::Connection, false) {
+        match guard.arrives(now, from(ip("192.0.2.1")), Way::Connection, false) {
             Entry::Open => told += u32::from(guard.may_be_told(now, ip("192.0.2.1"), Way::Connection)),
             _ => banned = banned.or(Some(now.since(T0).as_secs())),
         }
@@ -94,7 +101,7 @@ fn all_register(way: Way) {
         let now = at(millis);
         for (next, tries) in &mut waiting {
             if *next == millis {
-                let heard = guard.arrives(now, office, way, false) == Entry::Open;
+                let heard = guard.arrives(now, from(office), way, false) == Entry::Open;
                 if heard && guard.may_be_told(now, office, way) {
                     *next = u64::MAX;
                     proofs.push(millis + 20);
@@ -105,13 +112,13 @@ fn all_register(way: Way) {
             }
         }
         for _ in proofs.extract_if(.., |at| *at == millis) {
-            assert_eq!(guard.arrives(now, office, way, true), Entry::Open);
-            guard.proven(office, way);
+            assert_eq!(guard.arrives(now, from(office), way, true), Entry::Open);
+            guard.proven(from(office), way);
         }
     }
     assert!(waiting.iter().all(|(next, _)| *next == u64::MAX), "all were challenged");
     assert_eq!(guard.counts().bans, 0);
-    assert_eq!(guard.arrives(at(100_000), office, way, true), Entry::Open, "nor are they suspects later");
+    assert_eq!(guard.arrives(at(100_000), from(office), way, true), Entry::Open, "nor are they suspects later");
 }
 
 #[test]
@@ -120,28 +127,36 @@ fn who_guesses_is_not_heard_for_a_while_and_for_longer_each_time() {
     let mut now = T0;
     for length in [600, 1200, 2400] {
         for n in 0..100 {
-            assert_eq!(guard.arrives(now, thief, Way::Connection, false), Entry::Open, "{n}");
-            guard.did(now, thief, Way::Connection, Deed::Guessed);
+            assert_eq!(guard.arrives(now, from(thief), Way::Connection, false), Entry::Open, "{n}");
+            guard.did(now, from(thief), Way::Connection, Deed::Guessed);
         }
-        assert_eq!(guard.arrives(now, thief, Way::Connection, false), Entry::Shut);
-        assert_eq!(guard.arrives(now, ip("2001:db8::ffff"), Way::Connection, false), Entry::Shut, "the same household");
-        assert_eq!(guard.arrives(now, ip("2001:db8:0:1::1"), Way::Connection, false), Entry::Open, "another");
-        assert_eq!(guard.arrives(now, thief, Way::Connection, true), Entry::Narrow, "where registered phones are");
+        assert_eq!(guard.arrives(now, from(thief), Way::Connection, false), Entry::Shut);
+        assert_eq!(
+            guard.arrives(now, from(ip("2001:db8::ffff")), Way::Connection, false),
+            Entry::Shut,
+            "the same household"
+        );
+        assert_eq!(guard.arrives(now, from(ip("2001:db8:0:1::1")), Way::Connection, false), Entry::Open, "another");
+        assert_eq!(
+            guard.arrives(now, from(thief), Way::Connection, true),
+            Entry::Narrow,
+            "where registered phones are"
+        );
         now = now + Duration::from_secs(length - 1);
-        assert_eq!(guard.arrives(now, thief, Way::Connection, false), Entry::Shut);
+        assert_eq!(guard.arrives(now, from(thief), Way::Connection, false), Entry::Narrow, "little more than that");
         now = now + Duration::from_secs(1);
     }
     assert_eq!(
-        guard.arrives(now, thief, Way::Connection, false),
+        guard.arrives(now, from(thief), Way::Connection, false),
         Entry::Open,
         "nothing of before is held against it twice"
     );
     // It kept quiet for as long as the last time.
     now = now + Duration::from_secs(3000);
     for _ in 0..100 {
-        guard.did(now, thief, Way::Connection, Deed::Guessed);
+        guard.did(now, from(thief), Way::Connection, Deed::Guessed);
     }
-    assert_eq!(guard.arrives(now + Duration::from_secs(601), thief, Way::Connection, false), Entry::Open);
+    assert_eq!(guard.arrives(now + Duration::from_secs(601), from(thief), Way::Connection, false), Entry::Open);
 }
 
 #[test]
@@ -150,9 +165,9 @@ fn a_phone_that_was_set_up_wrongly_is_no_thief() {
     for minute in 0..24 * 60 {
         for _ in 0..2 {
             let now = at(minute * 60_000);
-            assert_eq!(guard.arrives(now, office, Way::Connection, true), Entry::Open, "minute {minute}");
+            assert_eq!(guard.arrives(now, from(office), Way::Connection, true), Entry::Open, "minute {minute}");
             assert!(guard.may_be_told(now, office, Way::Connection));
-            guard.did(now, office, Way::Connection, Deed::Guessed);
+            guard.did(now, from(office), Way::Connection, Deed::Guessed);
         }
     }
 }
@@ -163,13 +178,13 @@ fn who_sends_in_the_name_of_another_has_nobody_shut_out() {
     let mut told = 0;
     for n in 0..10_000_u64 {
         let now = at(n * 10);
-        assert_eq!(guard.arrives(now, victim, Way::Datagram, false), Entry::Open, "{n}");
+        assert_eq!(guard.arrives(now, from(victim), Way::Datagram, false), Entry::Open, "{n}");
         told += u32::from(guard.may_be_told(now, victim, Way::Datagram));
         guard.seems_to_scan(now, victim);
     }
     assert!((690..=710).contains(&told), "{told} answers to what was forged: 200, and five a second");
     let now = at(100_000);
-    assert_eq!(guard.arrives(now, victim, Way::Connection, false), Entry::Open);
+    assert_eq!(guard.arrives(now, from(victim), Way::Connection, false), Entry::Open);
     assert!(guard.may_be_told(now, victim, Way::Connection), "whoever is there has challenges of his own");
     assert_eq!((guard.counts().bans, guard.counts().scanned), (0, 10_000));
 }
@@ -178,21 +193,86 @@ fn who_sends_in_the_name_of_another_has_nobody_shut_out() {
 fn whoever_is_shut_out_is_so_on_every_way() {
     let (mut guard, thief) = (guard(), ip("192.0.2.1"));
     // A guess by datagram that shows a nonce of his.
-    (0..100).for_each(|_| guard.did(T0, thief, Way::Datagram, Deed::Guessed));
+    (0..100).for_each(|_| _ = guard.did(T0, from(thief), Way::Datagram, Deed::Guessed));
     for way in [Way::Datagram, Way::Connection] {
-        assert_eq!(guard.arrives(at(1), thief, way, false), Entry::Shut);
-        assert_eq!(guard.arrives(at(1), thief, way, true), Entry::Narrow);
+        while guard.may_knock(at(1), from(thief), way) {}
+        assert_eq!(guard.arrives(at(1), from(thief), way, false), Entry::Shut);
+        assert_eq!(guard.arrives(at(1), from(thief), way, true), Entry::Narrow);
     }
     for _ in 0..2 {
-        assert_eq!(guard.arrives(at(600_000), thief, Way::Datagram, false), Entry::Open);
+        assert_eq!(guard.arrives(at(600_000), from(thief), Way::Datagram, false), Entry::Open);
     }
+}
+
+/// Not heard any more.
+fn shut(household: &str) -> (Guard, IpAddr) {
+    let (mut guard, ip) = (guard(), ip(household));
+    assert!(
+        guard.did(T0, from(ip), Way::Datagram, Deed::Scanned) && !guard.did(T0, from(ip), Way::Datagram, Deed::Refused)
+    );
+    (guard, ip)
+}
+
+/// Whether a REGISTER from that port is read and taken.
+fn knocks(guard: &mut Guard, now: Moment, ip: IpAddr, port: u16) -> bool {
+    let remote = SocketAddr::new(ip, port);
+    guard.arrives(now, remote, Way::Datagram, false) == Entry::Narrow && guard.may_knock(now, remote, Way::Datagram)
+}
+
+#[test]
+fn a_household_that_is_not_heard_may_say_so_little_that_nobody_gets_on_by_it() {
+    let (mut guard, ip) = shut("192.0.2.1");
+    assert!(!knocks(&mut guard, T0, ip, 5060), "whoever did it is not among those who may");
+    let (mut stubborn, mut others) = (0, 0);
+    for n in 0..60_000_u64 {
+        stubborn += u32::from(knocks(&mut guard, at(n * 5), ip, 5070));
+        if n % 12_000 == 0 {
+            others += u32::from(knocks(&mut guard, at(n * 5), ip, 6000 + (n / 12_000) as u16));
+        }
+    }
+    assert_eq!((stubborn, others), (5 * 6, 5), "in five minutes; beside them others are listened to");
+    let (mut guard, ip) = shut("192.0.2.1");
+    let heard = (0..60_000_u64).filter(|n| knocks(&mut guard, at(n * 5), ip, 10_000 + (n / 6) as u16)).count();
+    assert!((5 * 42..=5 * 48).contains(&heard), "{heard} from as many ports as they like");
+    let (mut guard, ip) = shut("192.0.2.1");
+    let guesses = (0..60_000_u64).filter(|n| {
+        let (now, port) = (at(n * 5), 10_000 + (n % 50_000) as u16);
+        knocks(&mut guard, now, ip, port) && !guard.did(now, SocketAddr::new(ip, port), Way::Datagram, Deed::Guessed)
+    });
+    assert!((36..=40).contains(&guesses.count()), "one from each port");
+}
+
+#[test]
+fn phones_of_a_household_that_is_not_heard_register_when_they_start_anew() {
+    let (mut guard, office) = shut("192.0.2.1");
+    let mut waiting: BTreeMap<u16, (u64, u32)> = (0..50).map(|n| (20_000 + n, (u64::from(n), 0))).collect();
+    for millis in 0..32_000 {
+        _ = knocks(&mut guard, at(millis), office, 5070);
+        waiting.retain(|port, (next, tries)| {
+            let is_due = *next == millis;
+            if is_due {
+                *next = millis + (500 << *tries).min(4000);
+                *tries += 1;
+            }
+            // Told to prove himself, he does.
+            if !is_due
+                || !knocks(&mut guard, at(millis), office, *port)
+                || !knocks(&mut guard, at(millis), office, *port)
+            {
+                return true;
+            }
+            guard.proven(SocketAddr::new(office, *port), Way::Datagram);
+            false
+        });
+    }
+    assert!(waiting.is_empty(), "{waiting:?} beside somebody who goes on and on");
 }
 
 #[test]
 fn a_certificate_that_grew_too_old_shuts_out_no_carrier() {
     let (mut guard, carrier) = (guard(), ip("192.0.2.1"));
     (0..10_000).for_each(|n| guard.distrusted(at(n), carrier));
-    assert_eq!(guard.arrives(at(10_000), carrier, Way::Connection, false), Entry::Open);
+    assert_eq!(guard.arrives(at(10_000), from(carrier), Way::Connection, false), Entry::Open);
     assert_eq!((guard.counts().distrusted, guard.counts().bans), (10_000, 0));
 }
 
@@ -201,8 +281,8 @@ fn scanners_are_known_by_their_names() {
     let (mut guard, thief) = (guard(), ip("192.0.2.1"));
     assert!(guard.is_scanner("friendly-scanner") && guard.is_scanner("Mozilla/5.0 SIPVicious"));
     assert!(!guard.is_scanner("Yealink SIP-T46U 108.86.0.90") && !guard.is_scanner(""));
-    guard.did(T0, thief, Way::Connection, Deed::Scanned);
-    assert_eq!(guard.arrives(T0, thief, Way::Connection, false), Entry::Shut);
+    guard.did(T0, from(thief), Way::Connection, Deed::Scanned);
+    assert_eq!(guard.arrives(T0, from(thief), Way::Connection, false), Entry::Shut);
     guard.set(Limits { scanners: vec!["yealink".into()], ..Limits::default() });
     assert!(guard.is_scanner("Yealink SIP-T46U") && !guard.is_scanner("friendly-scanner"));
 }
@@ -211,9 +291,9 @@ fn scanners_are_known_by_their_names() {
 fn without_bans_nobody_is_shut_out_for_what_he_did() {
     let mut guard = Guard::new(Limits { ban: Duration::ZERO, ..Limits::default() });
     for _ in 0..1000 {
-        guard.did(T0, ip("192.0.2.1"), Way::Connection, Deed::Guessed);
+        guard.did(T0, from(ip("192.0.2.1")), Way::Connection, Deed::Guessed);
     }
-    assert_eq!(guard.arrives(T0, ip("192.0.2.1"), Way::Connection, false), Entry::Open);
+    assert_eq!(guard.arrives(T0, from(ip("192.0.2.1")), Way::Connection, false), Entry::Open);
 }
 
 #[test]

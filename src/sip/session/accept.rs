@@ -110,8 +110,8 @@ impl Endpoint {
     pub(in crate::sip) fn accept(&mut self, now: Moment, leg_id: LegId, body: Body) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let State::Incoming { progress, reliably, .. } = &mut leg.state else { return };
-        // RFC 3262 §5: not before they have what was described to them.
-        if progress.as_ref().is_some_and(Progress::is_awaited) {
+        // RFC 3262 §5: not before they have what was described to them, and whatever they offered is answered.
+        if progress.as_ref().is_some_and(Progress::is_awaited) || leg.their_reoffer.is_some() {
             reliably.next = Some(Next::Accept(body));
             return;
         }

@@ -27,7 +27,7 @@ pub(in crate::sip) struct Reliably {
     last: u32,
     /// They have our description for certain.
     pub answered: bool,
-    /// §3, §5: waits until the last is acknowledged.
+    /// §3, §5: waits until the last is acknowledged, and their offer answered.
     pub next: Option<Next>,
 }
 
@@ -164,25 +164,37 @@ impl Endpoint {
         }
         (progress.repeat, progress.again) = (Repeat::Anew, now + PROGRESS_EVERY);
         reliably.answered |= progress.described;
-        let next = reliably.next.take();
-        let is_free = reliably.answered && next.is_none() && leg.their_reoffer.is_none() && leg.our_reoffer.is_none();
+        let is_in_order = reliably.answered && leg.their_reoffer.is_none();
         match self.offer_of(request) {
-            // §5: an offer in it is answered in its 200, once they have our answer to the one before.
-            Ok(Some(offer)) if is_free => {
+            // §5: an offer in it is answered in its 200, once they have our answer to the one before; what waits is said
+            // after that.
+            Ok(Some(offer)) if is_in_order => {
                 self.take_offer(leg_id, id, request.clone(), Some(offer));
                 return self.schedule_leg(leg_id);
             }
-            // While something else waits to be said it comes too early; what was agreed holds.
-            Ok(Some(_)) => _ = self.respond(now, id, request.respond(488, None)),
+            // What it acknowledges is acknowledged all the same, and what was agreed holds.
+            Ok(Some(_)) => self.too_early(now, id, request),
             Ok(None) => _ = self.respond(now, id, request.respond(200, None)),
             Err(response) => _ = self.respond(now, id, *response),
         }
-        match next {
+        self.say_what_waited(now, leg_id);
+        self.schedule_leg(leg_id);
+    }
+
+    /// What waited for a PRACK, or for the answer to an offer of theirs.
+    pub(super) fn say_what_waited(&mut self, now: Moment, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let State::Incoming { reliably, .. } = &mut leg.state else { return };
+        match reliably.next.take() {
             Some(Next::Provisional { status, body }) => self.say_as_wanted(now, leg_id, status, body),
+            // RFC 6337 §2.1: what they were told for certain is repeated as it holds by now.
+            Some(Next::Accept(body)) if reliably.answered => {
+                let body = Body { bytes: leg.described.clone(), ..body };
+                self.accept(now, leg_id, body);
+            }
             Some(Next::Accept(body)) => self.accept(now, leg_id, body),
             None => {}
         }
-        self.schedule_leg(leg_id);
     }
 
     // -----------------------------------------------------------------------------------------

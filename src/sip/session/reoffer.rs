@@ -34,10 +34,7 @@ impl Endpoint {
         }
         let busy = leg.their_reoffer.is_some() || leg.unacked.is_some() || !answered;
         if leg.let_go || (busy && !plain) {
-            let mut response = request.respond(500, None);
-            response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
-            self.respond(now, id, response);
-            return;
+            return self.too_early(now, id, &request);
         }
         if let Some(response) = self.too_brief(&request) {
             self.respond(now, id, response);
@@ -64,6 +61,13 @@ impl Endpoint {
             self.respond(now, id, request.respond(100, None));
         }
         self.take_offer(leg_id, id, request, body);
+    }
+
+    /// §14.2, RFC 3311 §5.2: an offer before the one before it is answered.
+    pub(super) fn too_early(&mut self, now: Moment, id: TransactionId, request: &Request) {
+        let mut response = request.respond(500, None);
+        response.headers.push("Retry-After", self.rng.random_range(0..=10).to_string());
+        self.respond(now, id, response);
     }
 
     /// It waits for the call's word.
@@ -109,6 +113,7 @@ impl Endpoint {
             self.await_ack(now, leg_id, id, seq, request.body.is_empty(), response);
         } else {
             self.respond(now, id, response);
+            self.say_what_waited(now, leg_id);
             self.schedule_leg(leg_id);
         }
     }
@@ -116,6 +121,7 @@ impl Endpoint {
     pub(in crate::sip) fn refuse_reoffer(&mut self, now: Moment, leg_id: LegId, status: u16) {
         if let Some((id, request)) = self.take_reoffer(leg_id) {
             self.respond(now, id, request.respond(status, None));
+            self.say_what_waited(now, leg_id);
         }
     }
 
@@ -139,11 +145,11 @@ impl Endpoint {
             leg.parked = Some(sdp);
             return;
         }
-        self.reinvite(now, leg_id, sdp, None);
+        self.reinvite(now, leg_id, sdp, false);
     }
 
-    /// `refreshes`: nothing is described that did not hold before; the session is to go on for so long.
-    pub(in crate::sip) fn reinvite(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>, refreshes: Option<Duration>) {
+    /// `refreshes`: nothing is described that did not hold before.
+    pub(in crate::sip) fn reinvite(&mut self, now: Moment, leg_id: LegId, sdp: Vec<u8>, refreshes: bool) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let trunk = leg.trunk;
         let Some(dialog) = leg.dialog.as_mut() else { return };
@@ -153,15 +159,13 @@ impl Endpoint {
         request.headers.push("Contact", self.contact_of(leg_id));
         request.headers.push("Allow", ALLOW);
         request.headers.push("Supported", SUPPORTED);
-        if let Some(expires) = refreshes {
-            self.ask_for_timer(&mut request.headers, expires, Some("uac"));
-        }
+        self.keep_timer(&mut request.headers, leg_id);
         request.headers.push("Content-Type", "application/sdp");
         request.body = sdp;
         let id = self.send_proved(now, request, flow, trunk, Purpose::Reinvite(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.our_reoffer = id;
-            if refreshes.is_some() {
+            if refreshes {
                 leg.refreshing = id;
             }
         }
@@ -196,10 +200,8 @@ impl Endpoint {
             let let_go = leg.let_go;
             let refreshes = leg.refreshing.take_if(|refreshing| *refreshing == id).is_some();
             self.send_ack(leg_id, id, seq);
-            if refreshes {
-                return self.take_timer(now, leg_id, &response.headers);
-            }
-            if !let_go {
+            self.take_timer(now, leg_id, &response.headers);
+            if !let_go && !refreshes {
                 let content_type = response.headers.get("Content-Type").unwrap_or_default().to_string();
                 let body = (!response.body.is_empty()).then(|| Body { content_type, bytes: response.body.clone() });
                 self.tell(Event::ReofferAnswered { leg: leg_id, result: Ok(body) });
@@ -217,6 +219,10 @@ impl Endpoint {
                 if let Some(leg) = self.legs.get_mut(&leg_id) {
                     leg.reoffer_at = Some((at, request.body));
                 }
+                self.schedule_leg(leg_id);
+            }
+            422 if !leg.let_go && leg.lengthens_timer(&response.headers) => {
+                leg.reoffer_at = Some((now, request.body));
                 self.schedule_leg(leg_id);
             }
             status if !leg.let_go => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),

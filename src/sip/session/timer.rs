@@ -44,6 +44,14 @@ impl Timer {
         Timer { expires, ours, due: if ours { now + expires / 2 } else { ends_at }, ends_at, over_at }
     }
 
+    /// §7.3: a 422 says how long it has to be. `false`: it is so long already.
+    fn is_longer(&mut self, headers: &Headers) -> bool {
+        let least = min_se(headers);
+        let was_shorter = self.expires < least;
+        self.expires = self.expires.max(least);
+        was_shorter
+    }
+
     /// When a refresh that was refused is tried again, §10: after what they ask for, or when half of what is left is
     /// over, so that nobody is asked again and again. After the last try the session only ends.
     fn again_at(&self, now: Moment, after: Option<Duration>) -> Moment {
@@ -62,6 +70,11 @@ impl Leg {
         if let Some(timer) = self.timer.as_mut().filter(|timer| timer.ours) {
             timer.due = now;
         }
+    }
+
+    /// A request of ours was refused with 422 (§7.3): whether it may go again, with the interval that they want.
+    pub(in crate::sip) fn lengthens_timer(&mut self, headers: &Headers) -> bool {
+        self.timer.as_mut().is_some_and(|timer| timer.is_longer(headers))
     }
 }
 
@@ -132,6 +145,14 @@ impl Endpoint {
         }
     }
 
+    /// In requests of ours within a session: the same interval, and the same side refreshes, §7.4. A 2xx that does not say
+    /// so ends what was agreed on.
+    pub(in crate::sip) fn keep_timer(&self, headers: &mut Headers, leg: LegId) {
+        if let Some(timer) = self.legs.get(&leg).and_then(|leg| leg.timer) {
+            self.ask_for_timer(headers, timer.expires, Some(if timer.ours { "uac" } else { "uas" }));
+        }
+    }
+
     /// What their 2xx says of it, §7.2.
     pub(in crate::sip) fn take_timer(&mut self, now: Moment, leg_id: LegId, headers: &Headers) {
         let agreed = asked(headers).filter(|asked| !asked.expires.is_zero());
@@ -160,18 +181,17 @@ impl Endpoint {
             timer.due = end.min(now + LATER);
             return;
         }
-        let expires = timer.expires;
         timer.due = timer.over_at;
-        self.refresh(now, leg_id, expires);
+        self.refresh(now, leg_id);
     }
 
     /// §7.4: UPDATE where they understand it, else a re-INVITE that describes what holds.
-    fn refresh(&mut self, now: Moment, leg_id: LegId, expires: Duration) {
+    fn refresh(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if !leg.updates {
             let described = leg.described.clone();
             if !described.is_empty() {
-                self.reinvite(now, leg_id, described, Some(expires));
+                self.reinvite(now, leg_id, described, true);
             }
             return;
         }
@@ -182,7 +202,7 @@ impl Endpoint {
         let flow = dialog.next_hop();
         request.headers.push("Contact", self.contact_of(leg_id));
         request.headers.push("Supported", TIMER);
-        self.ask_for_timer(&mut request.headers, expires, Some("uac"));
+        self.keep_timer(&mut request.headers, leg_id);
         let id = self.send_proved(now, request, flow, trunk, Purpose::Update(leg_id));
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.refreshing = id;
@@ -202,6 +222,10 @@ impl Endpoint {
             return;
         }
         leg.refreshing = None;
+        // RFC 3311 §5.1: it says where they are from here on, as the 2xx to a re-INVITE does.
+        if let (200..300, Some(dialog)) = (response.status, leg.dialog.as_mut()) {
+            dialog.refresh(&response.headers);
+        }
         match response.status {
             405 | 501 => {
                 // They said that they know it, and do not.
@@ -226,12 +250,8 @@ impl Endpoint {
         // They may have made it theirs since we asked.
         let timer = self.legs.get_mut(&leg_id).and_then(|leg| leg.timer.as_mut()).filter(|timer| timer.ours);
         let Some(timer) = timer else { return };
-        let least = min_se(headers);
         timer.due = match status {
-            422 if timer.expires < least => {
-                timer.expires = least;
-                now
-            }
+            422 if timer.is_longer(headers) => now,
             491 => now + after_theirs,
             _ => timer.again_at(now, retry_after(headers)),
         };

@@ -56,6 +56,59 @@ fn who_guesses_beside_a_registered_phone_does_not_disturb_it() {
 }
 
 #[test]
+fn a_phone_that_starts_anew_registers_while_its_household_is_not_heard() {
+    for (registered, over_tcp) in [(true, false), (false, false), (true, true)] {
+        let mut phone = Phone::new(false);
+        if registered {
+            register(&mut phone, "MD5", "pass", 1, "");
+        }
+        let home = phone.flow;
+        guess_until_shut(&mut phone);
+        // Another port and another Call-ID.
+        phone.flow = Flow { remote: "10.0.0.9:7777".parse().unwrap(), ..home };
+        if over_tcp {
+            phone.over_tcp(1);
+        }
+        assert!(phone.send(&request("OPTIONS", "sip:10.0.0.1", "o", 1, "")).is_empty());
+        let anew = register_as(&mut phone, "SHA-256", "pass", 5, "", "anew");
+        assert_eq!(starts(&anew), ["SIP/2.0 200 OK"], "{registered} {over_tcp}");
+        assert_eq!(options(&mut phone, 1, "it is known").len(), 1, "{registered} {over_tcp}");
+        phone.flow = Flow { remote: "10.0.0.9:7778".parse().unwrap(), ..home };
+        assert!(options(&mut phone, 2, "and nobody else").is_empty());
+    }
+}
+
+#[test]
+fn who_is_not_heard_learns_nothing_of_seats_and_has_one_guess_from_a_port() {
+    let mut phone = Phone::new(false);
+    let home = phone.flow;
+    guess_until_shut(&mut phone);
+    let shapes = [(7001, "8001"), (7002, "8999"), (7003, "root")].map(|(port, user)| {
+        phone.flow.remote.set_port(port);
+        let asked = guess(&mut phone, 1, user, "").remove(0);
+        let nonce = response(&asked).headers.challenges("WWW-Authenticate")[0].nonce.clone();
+        let refused = guess(&mut phone, 2, user, &wrong(&nonce).replace("8001", user)).remove(0);
+        assert!(guess(&mut phone, 3, user, "").is_empty() && guess(&mut phone, 4, user, &wrong(&nonce)).is_empty());
+        let again = response(&refused).headers.challenges("WWW-Authenticate")[0].nonce.clone();
+        [(asked, nonce), (refused, again)].map(|(answer, nonce)| {
+            answer.replace(user, "user").replace(&nonce, "nonce").replace(&port.to_string(), "port")
+        })
+    });
+    assert!(shapes.iter().all(|shape| shape[0].starts_with("SIP/2.0 401") && *shape == shapes[0]), "{shapes:#?}");
+    // Whoever has as many ports as he likes has eight guesses a minute.
+    phone.now = phone.now + Duration::from_secs(61);
+    let nonce = {
+        phone.flow.remote.set_port(9000);
+        response(&guess(&mut phone, 1, "8001", "")[0]).headers.challenges("WWW-Authenticate")[0].nonce.clone()
+    };
+    let answered = (10_000..11_000).filter(|port| {
+        phone.flow = Flow { remote: std::net::SocketAddr::new(home.remote.ip(), *port), ..home };
+        !guess(&mut phone, u32::from(*port), "8001", &wrong(&nonce)).is_empty()
+    });
+    assert_eq!(answered.count(), 7);
+}
+
+#[test]
 fn a_call_goes_on_while_its_household_is_not_heard() {
     let mut phone = Phone::new(false);
     register(&mut phone, "MD5", "pass", 1, "");

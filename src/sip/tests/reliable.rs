@@ -73,18 +73,70 @@ fn an_offer_in_an_acknowledgment_is_answered_in_its_200() {
     assert!(phone.wait(Duration::from_secs(10)).is_empty(), "the 183 is acknowledged");
     assert_eq!(starts(&phone.command(Command::Accept { leg, body: sdp() })), ["SIP/2.0 200 OK"]);
 
-    // The house does not take it, or has the answer to the call ready: what was agreed holds.
+    // The house does not take it: what was agreed holds.
     let mut phone = Phone::new(true);
     let (leg, said) = hears(&mut phone, "Supported: 100rel\n");
     phone.send(&described(&within(&said, "PRACK", 2, &rack(&said))));
     let sent = phone.command(Command::RefuseReoffer { leg, status: 488 });
     assert_eq!(header(&sent[0], "CSeq"), "2 PRACK");
     assert!(sent[0].starts_with("SIP/2.0 488 "), "{sent:?}");
+}
+
+#[test]
+fn what_waits_to_be_said_is_said_once_their_offer_is_answered_and_as_it_is_by_then() {
+    // The call is answered before the acknowledgment comes with another offer, or after it.
+    for (is_early, accepts) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut phone = Phone::new(true);
+        let (leg, said) = hears(&mut phone, "Supported: 100rel\n");
+        let prack = described(&within(&said, "PRACK", 2, &rack(&said)));
+        if is_early {
+            assert!(phone.command(Command::Accept { leg, body: sdp() }).is_empty());
+        }
+        assert!(phone.send(&prack).is_empty());
+        assert!(matches!(phone.events()[..], [Event::Reoffer { body: Some(_), .. }]));
+        if !is_early {
+            assert!(phone.command(Command::Accept { leg, body: sdp() }).is_empty(), "RFC 3262 §5");
+        }
+        let anew = Body::sdp(b"v=0 anew".to_vec());
+        let sent = phone.command(match accepts {
+            true => Command::AcceptReoffer { leg, body: anew },
+            false => Command::RefuseReoffer { leg, status: 488 },
+        });
+        let cseqs: Vec<&str> = sent.iter().map(|text| header(text, "CSeq")).collect();
+        assert_eq!(cseqs, ["2 PRACK", "1 INVITE"], "{is_early} {accepts}");
+        let (status, holds) = if accepts { ("200", "v=0 anew") } else { ("488", "v=0") };
+        assert!(sent[0].starts_with(&format!("SIP/2.0 {status} ")), "{sent:?}");
+        assert!(sent[1].starts_with("SIP/2.0 200 ") && sent[1].ends_with(&format!("\r\n\r\n{holds}")), "{sent:?}");
+        phone.send(&within(&said, "ACK", 1, ""));
+        assert!(matches!(phone.events()[..], [Event::Acked { .. }]));
+    }
+}
+
+#[test]
+fn an_offer_in_an_acknowledgment_that_comes_before_another_is_answered_is_too_early() {
+    // RFC 3262 §5, RFC 3311 §5.2: they have no answer to the first yet, or wait for one.
+    let too_early = |sent: &[String]| {
+        assert!(sent[0].starts_with("SIP/2.0 500 "), "{sent:?}");
+        assert!(header(&sent[0], "Retry-After").parse::<u32>().unwrap() <= 10);
+    };
+    let mut phone = Phone::new(true);
+    phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "Require: 100rel\n")));
+    let leg = leg(&phone.events());
+    let ringing = phone.command(Command::Ring { leg }).remove(0);
+    assert!(phone.command(Command::Accept { leg, body: sdp() }).is_empty());
+    let sent = phone.send(&described(&within(&ringing, "PRACK", 2, &rack(&ringing))));
+    too_early(&sent);
+    assert_eq!((header(&sent[1], "CSeq"), starts(&sent)[1]), ("1 INVITE", "SIP/2.0 200 OK"), "it is acknowledged");
+
     let mut phone = Phone::new(true);
     let (leg, said) = hears(&mut phone, "Supported: 100rel\n");
-    phone.command(Command::Accept { leg, body: sdp() });
-    let sent = phone.send(&described(&within(&said, "PRACK", 2, &rack(&said))));
-    assert_eq!(starts(&sent), ["SIP/2.0 488 Not Acceptable Here", "SIP/2.0 200 OK"]);
+    phone.send(&within(&said, "PRACK", 2, &rack(&said)));
+    let next = phone.wait(Duration::from_millis(55_100)).remove(0);
+    assert!(phone.send(&described(&within(&said, "UPDATE", 3, ""))).is_empty());
+    too_early(&phone.send(&described(&within(&said, "PRACK", 4, &rack(&next)))));
+    let sent = phone.command(Command::AcceptReoffer { leg, body: sdp() });
+    assert_eq!((starts(&sent), header(&sent[0], "CSeq")), (vec!["SIP/2.0 200 OK"], "3 UPDATE"));
+    assert!(phone.wait(Duration::from_secs(40)).is_empty(), "what it acknowledged is acknowledged");
 }
 
 #[test]

@@ -29,6 +29,65 @@ fn a_session_of_ours_is_refreshed_by_update_where_they_understand_it() {
     assert!(sent.iter().any(|text| text.starts_with("BYE ")));
 }
 
+#[test]
+fn a_2xx_to_our_update_says_where_they_are_from_here_on() {
+    let mut phone = Phone::new(false);
+    desk_talks(&mut phone, &format!("Allow: UPDATE\n{REFRESHED}"));
+    let update = phone.wait(Duration::from_secs(900)).remove(0);
+    phone.send(&answered_with(&update, "200 OK", &format!("Contact: <sip:desk@10.0.0.9:5080>\n{REFRESHED}")));
+    let next = phone.wait(Duration::from_secs(900)).remove(0);
+    assert!(next.starts_with("UPDATE sip:desk@10.0.0.9:5080 "), "RFC 3311 §5.1: {next}");
+    // A refusal refreshes nothing, and a 2xx without Contact neither.
+    phone.send(&answered_with(&next, "500 Server Internal Error", "Contact: <sip:other@10.0.0.9>\n"));
+    let next = phone.wait(Duration::from_millis(431_500)).remove(0);
+    phone.send(&answered_with(&next, "200 OK", REFRESHED));
+    let bye = phone.command(Command::Hangup { leg: LegId(2), reason: None }).remove(0);
+    assert!(bye.starts_with("BYE sip:desk@10.0.0.9:5080 "), "{bye}");
+}
+
+#[test]
+fn whatever_we_ask_for_within_a_session_keeps_its_timer() {
+    for (lines, expected) in [
+        ("Session-Expires: 1800;refresher=uac\n", Some("1800;refresher=uac")),
+        ("Session-Expires: 600;refresher=uas\n", Some("600;refresher=uas")),
+        ("", None),
+    ] {
+        let mut phone = Phone::new(false);
+        desk_talks(&mut phone, lines);
+        phone.wait(Duration::from_secs(300));
+        let hold = phone.command(Command::Reoffer { leg: LegId(2), body: Body::sdp(b"v=0 hold".to_vec()) }).remove(0);
+        let asked = hold.lines().find_map(|line| line.strip_prefix("Session-Expires: "));
+        assert_eq!(asked, expected, "RFC 4028 §7.4");
+        let lines = format!("Contact: <sip:8002@10.0.0.9:5070>\n{lines}");
+        phone.send(&described(&answered_with(&hold, "200 OK", &lines)));
+        assert!(matches!(phone.events()[..], [Event::ReofferAnswered { result: Ok(_), .. }]));
+        // It has refreshed the session: the interval begins anew.
+        let (until, then) = match expected {
+            Some("600;refresher=uas") => (567, "BYE "),
+            _ => (899, "INVITE "),
+        };
+        assert!(phone.wait(Duration::from_secs(until)).is_empty(), "{expected:?}");
+        let next = phone.wait(Duration::from_secs(2));
+        assert!(next.is_empty() == expected.is_none() && next.iter().all(|text| text.starts_with(then)), "{next:?}");
+    }
+}
+
+#[test]
+fn a_description_that_is_refused_for_its_interval_goes_again_with_a_longer_one() {
+    let mut phone = Phone::new(false);
+    desk_talks(&mut phone, REFRESHED);
+    let hold = phone.command(Command::Reoffer { leg: LegId(2), body: Body::sdp(b"v=0 hold".to_vec()) }).remove(0);
+    phone.send(&answered_with(&hold, "422 Session Interval Too Small", "Min-SE: 3600\n"));
+    let again = phone.wait(Duration::ZERO).remove(0);
+    assert!(again.starts_with("INVITE ") && again.ends_with("\r\n\r\nv=0 hold"), "{again}");
+    assert_eq!(header(&again, "Session-Expires"), "3600;refresher=uac");
+    assert!(phone.events().is_empty());
+    // Whoever asks for what he has is not asked for ever.
+    phone.send(&answered_with(&again, "422 Session Interval Too Small", "Min-SE: 3600\n"));
+    assert!(phone.wait(Duration::from_secs(1)).is_empty());
+    assert!(matches!(phone.events()[..], [Event::ReofferAnswered { result: Err(422), .. }]));
+}
+
 /// The call is told that nobody refreshed it.
 fn ends_as_expired(phone: &mut Phone) {
     let (told, expired) = (phone.events(), Reason::Q850(102));

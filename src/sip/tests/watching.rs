@@ -121,12 +121,19 @@ fn subscriptions_end_by_themselves_when_asked_and_when_nobody_listens() {
     let longer = phone.send(&again(2, 900));
     assert_eq!(header(&longer[1], "Subscription-State"), "active;expires=900", "each is followed by a NOTIFY");
     ok(&mut phone, &longer[1]);
-    let over = phone.send(&again(3, 0));
+    let other = phone.send(&again(3, 120).replace("Event: dialog\n", "Event: dialog\nAccept: application/pidf+xml\n"));
+    assert_eq!(
+        (starts(&other), header(&other[0], "Accept")),
+        (vec!["SIP/2.0 406 Not Acceptable"], "application/dialog-info+xml")
+    );
+    phone.wait(Duration::from_secs(130));
+    assert_eq!(phone.house.counts().watches, 1, "it goes on as it was");
+    let over = phone.send(&again(4, 0));
     assert_eq!(
         (starts(&over)[0], header(&over[1], "Subscription-State")),
         ("SIP/2.0 200 OK", "terminated;reason=timeout")
     );
-    assert!(phone.send(&again(4, 900))[0].starts_with("SIP/2.0 481"));
+    assert!(phone.send(&again(5, 900))[0].starts_with("SIP/2.0 481"));
     let sent = subscribes(&mut phone, "8002", "l3", "Event: dialog\n");
     phone.send(&answered(&sent[1], "481 Call/Transaction Does Not Exist"));
     assert_eq!(phone.house.counts().watches, 0);
