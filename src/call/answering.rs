@@ -272,7 +272,7 @@ impl Call {
         let queue = house.settings.now_called(&queue);
         info!(%queue, language = self.language.code(), "joins");
         if let Some(since) = self.record.queued_at {
-            return self.pass_on(house, queue, since);
+            return self.pass_on(house, queue, None, since);
         }
         self.waits_in(house, &queue);
         self.state = State::Line(house.line_of(&queue, self.language));

@@ -97,8 +97,8 @@ pub(super) struct Call {
     pub gave_leg: bool,
     /// In `queue_log` its end was told already.
     pub end_told: bool,
-    /// An operator sent it to another line; if that lets nobody in, it goes back to this one.
-    pub returns_to: Option<QueueId>,
+    /// Sent to another line, of which the engine has not said yet whether it lets it in.
+    pub passing: Option<Passing>,
     /// The call at a colleague that an operator wants to take by it.
     pub picks_up: Option<CallId>,
     /// Who takes this one from a colleague's phone, until the engine has answered.
@@ -118,6 +118,14 @@ pub(super) struct Call {
     /// How those who look on saw it last, and since when it is in this stage.
     pub last_look: Option<Look>,
     pub stage_since: Moment,
+}
+
+/// On the way from a talk to another line.
+pub(super) struct Passing {
+    /// If that lets nobody in, it goes back to this one.
+    pub from: Option<QueueId>,
+    /// Spoken from there on; `None`: as before.
+    pub language: Option<Language>,
 }
 
 /// What the caller is in.
@@ -229,7 +237,7 @@ impl Call {
             part_of: None,
             gave_leg: false,
             end_told: false,
-            returns_to: None,
+            passing: None,
             picks_up: None,
             picking: None,
             twofold: BTreeMap::new(),

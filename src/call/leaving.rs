@@ -26,7 +26,9 @@ impl Call {
             line.moved(keys, true);
             self.waits_in(house, &queue);
         }
-        self.returns_to = None;
+        if let Some(language) = self.passing.take().and_then(|passing| passing.language) {
+            self.speaks(language);
+        }
         self.transfer_ended(house, TransferOutcome::Transferred);
         self.end_told = false;
         self.say_first(house);
@@ -54,7 +56,8 @@ impl Call {
         }
         info!(?why, ?exit, "not let into the line");
         self.transfer_ended(house, TransferOutcome::Refused);
-        if let Some(queue) = self.returns_to.take() {
+        self.tell_referrer_that(house, if why == JoinRefusal::Full { 486 } else { 480 });
+        if let Some(queue) = self.passing.take().and_then(|passing| passing.from) {
             self.waits_in(house, &queue);
             return self.back_to_the_line(house);
         }

@@ -170,21 +170,31 @@ impl Call {
 
     /// What became of it, as soon as that is known: the phone of whoever sent the caller on shows it.
     pub fn tell_referrer(&mut self, house: &mut House) {
-        let Some(leg) = self.referral else { return };
+        if self.referral.is_none() {
+            return;
+        }
         let status = match self.record.transfers.last().filter(|entry| entry.ended_at.is_some()) {
             Some(entry) => match entry.outcome {
                 TransferOutcome::Transferred => 200,
                 TransferOutcome::Busy => 486,
                 TransferOutcome::NoAnswer => 480,
                 TransferOutcome::Refused => 603,
+                // Whoever was sent on hung up.
+                TransferOutcome::Ended => 487,
                 _ => 503,
             },
-            // In a line, or over: nothing more comes of it.
-            None if !matches!(self.state, State::Onward(_) | State::Talking(_)) => 200,
+            // Over, and nothing was begun.
+            None if matches!(self.state, State::Ended { .. }) => 503,
             None => return,
         };
-        self.referral = None;
-        house.sip(sip::Command::Referred { leg, status });
+        self.tell_referrer_that(house, status);
+    }
+
+    /// The final status of what the phone asked for.
+    pub fn tell_referrer_that(&mut self, house: &mut House, status: u16) {
+        if let Some(leg) = self.referral.take() {
+            house.sip(sip::Command::Referred { leg, status });
+        }
     }
 
     // -----------------------------------------------------------------------------------------

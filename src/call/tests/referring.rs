@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::house::*;
 use super::orders::{SECOND, talk};
 use crate::call::{Order, Stage, Whom};
-use crate::ids::LegId;
-use crate::ivr::menu::{MAX_STEPS, Menus};
+use crate::ids::{Language, LegId, QueueId};
+use crate::ivr::Entry as Leads;
+use crate::ivr::menu::{Destination, MAX_STEPS, Menus};
 use crate::media;
-use crate::queue::{Input, OperatorState};
+use crate::queue::{Input, OperatorState, QueueRules};
 use crate::records::{EndedBy, Outcome, Record};
 use crate::sip::{ReferTo, Source};
 
@@ -63,6 +64,67 @@ fn a_number_that_leads_to_a_line_is_that_line() {
     house.hangs_up(caller);
     let record = house.records().remove(0);
     assert_eq!(told(&record)[0].1, "queue citizen");
+}
+
+/// A talk in which the number 12347 leads to the English line, whose rules the test may change.
+fn talk_beside_english(change: impl FnOnce(&mut QueueRules)) -> (House, LegId, LegId) {
+    let mut settings = super::desk::settings();
+    let english = Destination::queue("english", Some(Language::EN));
+    settings.ivr.numbers.insert("12347".into(), Leads::To(english));
+    let mut rules = rules(|_| {});
+    change(rules.queues.get_mut(&QueueId::from("english")).unwrap());
+    let mut house = House::with(settings, rules, &["8001"]);
+    let caller = house.call(1, CITIZEN);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    (house, caller, seat)
+}
+
+#[test]
+fn who_is_let_into_a_line_is_spoken_to_in_the_language_of_its_number() {
+    let (mut house, caller, seat) = talk_beside_english(|_| {});
+    house.refers(seat, number("12347"));
+    assert_eq!(house.referred(seat), [200]);
+    house.hangs_up(caller);
+    assert_eq!(house.records().remove(0).language.as_deref(), Some("en"));
+}
+
+#[test]
+fn a_line_that_lets_nobody_in_is_told_to_the_phone_and_the_caller_goes_back_as_they_came() {
+    for (full, status) in [(false, 480), (true, 486)] {
+        let (mut house, caller, seat) = talk_beside_english(|english| english.max_waiting = if full { 0 } else { 9 });
+        house.input(Input::Open { queue: "english".into(), open: full });
+        house.refers(seat, number("12347"));
+        assert_eq!(house.referred(seat), [status], "only what is true, once");
+        house.hangs_up(caller);
+        let record = house.records().remove(0);
+        assert_eq!(told(&record), [("blind", "queue english", "refused")]);
+        assert_eq!(record.language.as_deref(), Some("zh"));
+        let queues: Vec<&str> = record.lines.iter().map(|line| line.queue.as_str()).collect();
+        assert_eq!(queues, ["citizen", "citizen"]);
+    }
+}
+
+/// Asking where a number leads changes nothing.
+#[test]
+fn a_transfer_that_is_not_begun_leaves_the_language_as_it_is() {
+    let (mut house, caller, seat) = talk_beside_english(|_| {});
+    let mut settings = house.calls.settings().clone();
+    settings.queues.remove(&QueueId::from("english"));
+    house.calls.set_settings(settings);
+    house.refers(seat, number("12347"));
+    assert_eq!((house.referred(seat), house.released(seat)), (vec![404], None));
+    house.hangs_up(caller);
+    assert_eq!(house.records().remove(0).language.as_deref(), Some("zh"));
+}
+
+#[test]
+fn who_hangs_up_while_a_colleague_rings_for_them_is_told_to_the_phone() {
+    let (mut house, _, caller, seat) = talk();
+    house.refers(seat, number("8002"));
+    house.hangs_up(caller);
+    assert_eq!(house.referred(seat), [487]);
+    assert_eq!(told(&house.records()[0]), [("blind", "seat 8002", "ended")]);
 }
 
 #[test]
