@@ -427,6 +427,7 @@ impl Calls {
                 self.legs.remove(leg);
             }
             self.calls.remove(&id);
+            self.legs.call_over(id);
             self.asked_of_others(now, brought, ordered);
             return true;
         }

@@ -118,13 +118,14 @@ impl Call {
             return Err(NotDone::EmergencyGoesOn);
         }
         let consulted = self.talk().and_then(|talk| talk.consulted()).ok_or(NotDone::NobodyConsulted)?;
-        let talks_elsewhere = |operator| house.seating.talks_elsewhere(operator, self.contact);
+        let here = consulted.instead_of.unwrap_or(self.contact);
+        let talks_elsewhere = |operator| house.seating.talks_elsewhere(operator, here);
         if consulted.is_joined() && consulted.busy.as_ref().is_some_and(talks_elsewhere) {
             return Err(NotDone::Busy);
         }
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
         if let Some(entry) = self.record.transfers.last_mut() {
-            entry.kind = if other.is_joined() { TransferKind::Attended } else { TransferKind::Blind };
+            entry.kind = if other.is_joined() { TransferKind::Attended } else { TransferKind::SemiAttended };
         }
         match (other.busy.clone(), &other.at) {
             (Some(operator), onward::Whom::Seat(_)) if other.is_joined() => {
@@ -165,7 +166,7 @@ impl Call {
     }
 
     /// The caller waits in this line, if it lets them in.
-    fn pass_into_line(
+    pub fn pass_into_line(
         &mut self,
         house: &mut House,
         queue: &QueueId,
@@ -296,7 +297,8 @@ impl Call {
         info!(%operator, %seat, "handed over");
         let queue = self.record.queue.clone().unwrap_or_else(|| NO_QUEUE.into());
         let (contact, caller) = (self.id, self.caller_number());
-        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
+        let instead_of = other.instead_of;
+        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller, instead_of });
         self.drop_seats_but(house, None);
         let leg = other.leg;
         self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds, other.reoffered));
@@ -344,7 +346,7 @@ impl Call {
         info!(%operator, %seat, "taken up");
         let queue = self.record.queue.clone().unwrap_or_else(|| NO_QUEUE.into());
         let (contact, caller) = (self.id, self.caller_number());
-        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
+        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller, instead_of: None });
         self.seats.push(there);
         (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
         self.left_at = None;

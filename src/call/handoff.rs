@@ -160,7 +160,8 @@ impl Call {
             state => *state = State::HandedOff(handoff),
         }
         self.hear_it_ring(house);
-        house.media(media::Command::OpenUrgent { leg, call: self.id, srtp });
+        let call = house.legs.sound_of(self.id);
+        house.media(media::Command::OpenUrgent { leg, call, srtp });
         if tones {
             house.media(media::Command::HearKeys { leg });
         }
