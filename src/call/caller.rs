@@ -52,6 +52,8 @@ pub(super) struct Call {
     pub sound: Sound,
     /// Our 200 was sent.
     pub accepted: bool,
+    /// Its ACK came, or theirs was acknowledged by us.
+    pub acknowledged: bool,
     /// What the caller's last description lets flow.
     pub direction: Direction,
     /// What we described to the caller last: repeated in the 200 after early media.
@@ -212,6 +214,7 @@ impl Call {
             language,
             sound: Sound::None,
             accepted: false,
+            acknowledged: false,
             direction: Direction::Both,
             described: None,
             late: false,
@@ -305,7 +308,8 @@ impl Call {
             State::Survey(survey) => survey.handle_deadline(house.now),
             State::Onward(_) => self.onward_deadline(house),
             State::Unacknowledged { give_up } if *give_up <= house.now => {
-                self.end_by_house_with(house, Outcome::Failed, "SIP;cause=408;text=\"No answer to the offer\"");
+                let missing = if self.acknowledged { "answer to the offer" } else { "ACK" };
+                self.give_up_on_caller(house, Outcome::Failed, 408, missing);
             }
             State::Ended { give_up } if *give_up <= house.now => {
                 self.sound = Sound::None;
