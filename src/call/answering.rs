@@ -285,7 +285,7 @@ impl Call {
     }
 
     pub fn caller_number(&self) -> Option<Caller> {
-        self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from))
+        self.record.trunk.as_ref().and_then(|_| dialled_back(&self.visitor().from))
     }
 }
 

@@ -159,8 +159,8 @@ impl Call {
     /// Whether a callback to the number that the caller claims to have may be promised. Who has none is refused by the
     /// engine.
     pub fn may_be_called_back(&self, house: &House) -> bool {
-        let number = &self.record.from;
-        let may = self.caller_number().is_none() || house.settings.outward.calls_back(number);
+        let number = self.visitor().from;
+        let may = self.caller_number().is_none() || house.settings.outward.calls_back(&number);
         if !may {
             info!(number, "not called back: no telephone of the country, and not allowed");
         }
