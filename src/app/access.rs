@@ -9,9 +9,10 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::auditing;
 use super::clock::Clock;
+use super::password_command::PasswordCommand;
 use super::say::say;
 use crate::config::{self, House, WebRole};
-use crate::http::{self, PasswordCommand};
+use crate::http;
 use crate::ids::OperatorId;
 use crate::records::{Access, Token, rfc3339};
 

@@ -93,6 +93,11 @@ fn turned(of: &TransferRecord) -> Vec<(Option<Moment>, String)> {
             let end = if is_transferred { taken } else { over };
             vec![(Some(of.at), format!("{by} sent the caller on to {to}")), (of.ended_at, end)]
         }
+        TransferKind::SemiAttended => {
+            let end = if is_transferred { format!("{to} has the caller") } else { over };
+            let turned = format!("{by} turned to {to}, and left the caller to them while they still rang");
+            vec![(Some(of.at), turned), (of.ended_at, end)]
+        }
         TransferKind::Consult | TransferKind::Attended => vec![
             (Some(of.at), format!("{by} turned to {to}; the caller heard music")),
             (of.answered_at, format!("{to} answered; the caller did not hear them")),

@@ -22,6 +22,7 @@ mod menus;
 mod orders;
 mod outbox;
 mod outlook;
+mod password_command;
 mod prompts;
 mod questions;
 mod reading;

@@ -46,7 +46,7 @@ impl Call {
             return self.refuse(house, 603, Outcome::RefusedRules);
         }
         // Who would pay for it is not found out by ringing it.
-        if let Some(Whom::Number(number)) = self.beside.as_ref().map(|beside| &beside.to)
+        if let Some(Whom::Number(number)) = self.dials_beside()
             && !house.settings.outward.has(number)
         {
             info!(number, why = %NotDone::NotAllowed, "refused");
@@ -54,19 +54,21 @@ impl Call {
         }
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
-        // A leg that will be part of another call has its sound where the others of that call have theirs.
+        // Legs that will be part of another call have their sound where the others of that call have theirs.
         self.part_of = feature_call(&incoming, house)
             .or(self.picks_up)
             .or_else(|| self.replaced_call(house))
             .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
-        let part_of = self.part_of;
+        if let Some(other) = self.part_of {
+            house.legs.keep_together(self.id, other);
+        }
         let srtp = match &incoming.source {
             sip::Source::Seat(seat) => house.settings.srtp_of_seats.get(seat).copied(),
             sip::Source::Trunk(trunk) => house.settings.srtp_over(Some(trunk)),
         };
         house.media(media::Command::Open {
             leg: self.caller,
-            call: part_of.unwrap_or(self.id),
+            call: house.legs.sound_of(self.id),
             second: false,
             kind: media::LegKind::Phone,
             srtp,
@@ -146,7 +148,7 @@ impl Call {
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.
     /// Who dials somebody beside a talk hears them ring.
     fn answers_at_once(&self, house: &House) -> bool {
-        if self.beside.is_some() && !self.late {
+        if self.dials_beside().is_some() && !self.late {
             return false;
         }
         self.replaces.is_some()
@@ -186,7 +188,7 @@ impl Call {
                 None => return self.fail(house),
             }
         }
-        if let Some(to) = self.beside.as_ref().map(|beside| beside.to.clone()) {
+        if let Some(to) = self.dials_beside().cloned() {
             return self.ring_beside(house, &to);
         }
         if let Some(seat) = self.record.seat.clone()
@@ -272,7 +274,7 @@ impl Call {
         let queue = house.settings.now_called(&queue);
         info!(%queue, language = self.language.code(), "joins");
         if let Some(since) = self.record.queued_at {
-            return self.pass_on(house, queue, since);
+            return self.pass_on(house, queue, None, since);
         }
         self.waits_in(house, &queue);
         self.state = State::Line(house.line_of(&queue, self.language));
@@ -283,7 +285,7 @@ impl Call {
     }
 
     pub fn caller_number(&self) -> Option<Caller> {
-        self.record.trunk.as_ref().and_then(|_| dialled_back(&self.record.from))
+        self.record.trunk.as_ref().and_then(|_| dialled_back(&self.visitor().from))
     }
 }
 

@@ -190,7 +190,7 @@ impl Call {
         if !matches!(self.state, State::Dialling(_)) {
             return;
         }
-        self.accepted = true;
+        (self.accepted, self.acknowledged) = (true, true);
         self.record.answered_at = Some(house.now);
         self.record.sip_status = Some(200);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));

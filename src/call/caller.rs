@@ -52,6 +52,8 @@ pub(super) struct Call {
     pub sound: Sound,
     /// Our 200 was sent.
     pub accepted: bool,
+    /// Its ACK came, or theirs was acknowledged by us.
+    pub acknowledged: bool,
     /// What the caller's last description lets flow.
     pub direction: Direction,
     /// What we described to the caller last: repeated in the 200 after early media.
@@ -97,8 +99,8 @@ pub(super) struct Call {
     pub gave_leg: bool,
     /// In `queue_log` its end was told already.
     pub end_told: bool,
-    /// An operator sent it to another line; if that lets nobody in, it goes back to this one.
-    pub returns_to: Option<QueueId>,
+    /// Sent to another line, of which the engine has not said yet whether it lets it in.
+    pub passing: Option<Passing>,
     /// The call at a colleague that an operator wants to take by it.
     pub picks_up: Option<CallId>,
     /// Who takes this one from a colleague's phone, until the engine has answered.
@@ -118,6 +120,14 @@ pub(super) struct Call {
     /// How those who look on saw it last, and since when it is in this stage.
     pub last_look: Option<Look>,
     pub stage_since: Moment,
+}
+
+/// On the way from a talk to another line.
+pub(super) struct Passing {
+    /// If that lets nobody in, it goes back to this one.
+    pub from: Option<QueueId>,
+    /// Spoken from there on; `None`: as before.
+    pub language: Option<Language>,
 }
 
 /// What the caller is in.
@@ -204,6 +214,7 @@ impl Call {
             language,
             sound: Sound::None,
             accepted: false,
+            acknowledged: false,
             direction: Direction::Both,
             described: None,
             late: false,
@@ -229,7 +240,7 @@ impl Call {
             part_of: None,
             gave_leg: false,
             end_told: false,
-            returns_to: None,
+            passing: None,
             picks_up: None,
             picking: None,
             twofold: BTreeMap::new(),
@@ -297,7 +308,8 @@ impl Call {
             State::Survey(survey) => survey.handle_deadline(house.now),
             State::Onward(_) => self.onward_deadline(house),
             State::Unacknowledged { give_up } if *give_up <= house.now => {
-                self.end_by_house_with(house, Outcome::Failed, "SIP;cause=408;text=\"No answer to the offer\"");
+                let missing = if self.acknowledged { "answer to the offer" } else { "ACK" };
+                self.give_up_on_caller(house, Outcome::Failed, 408, missing);
             }
             State::Ended { give_up } if *give_up <= house.now => {
                 self.sound = Sound::None;

@@ -303,7 +303,7 @@ impl Calls {
         match &output {
             Output::CallbackTaken { queue, .. } => {
                 if let Some(call) = self.calls.get(&contact) {
-                    let (dialled, language) = (call.record.to.clone(), call.language);
+                    let (dialled, language) = (call.visitor().to, call.language);
                     self.callbacks.taken(contact, Visit { queue: queue.clone(), dialled, language });
                 }
             }
@@ -427,6 +427,7 @@ impl Calls {
                 self.legs.remove(leg);
             }
             self.calls.remove(&id);
+            self.legs.call_over(id);
             self.asked_of_others(now, brought, ordered);
             return true;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::caller::{Call, State};
+use super::caller::{Call, Passing, State};
 use super::calls::House;
 use super::hearing::REFUSAL;
 use super::ledger;
@@ -15,7 +15,7 @@ use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
 use super::ringing::Ringing;
 use super::seating::can_be_rung;
-use crate::ids::{OperatorId, QueueId};
+use crate::ids::{Language, OperatorId, QueueId};
 use crate::ivr::menu::{Destination, To};
 use crate::ivr::{DENIED, Entry};
 use crate::media;
@@ -34,6 +34,8 @@ const MOST_TRANSFERS: usize = 64;
 /// Where a blind transfer goes.
 enum Leads {
     Whom(Whom),
+    /// Into a line, where this language is spoken; `None`: as before.
+    Line(QueueId, Option<Language>),
     /// Into the menus of a number of the house.
     Into {
         number: String,
@@ -116,13 +118,14 @@ impl Call {
             return Err(NotDone::EmergencyGoesOn);
         }
         let consulted = self.talk().and_then(|talk| talk.consulted()).ok_or(NotDone::NobodyConsulted)?;
-        let talks_elsewhere = |operator| house.seating.talks_elsewhere(operator, self.contact);
+        let here = consulted.instead_of.unwrap_or(self.contact);
+        let talks_elsewhere = |operator| house.seating.talks_elsewhere(operator, here);
         if consulted.is_joined() && consulted.busy.as_ref().is_some_and(talks_elsewhere) {
             return Err(NotDone::Busy);
         }
         let other = self.take_other(Other::is_consulted).ok_or(NotDone::NobodyConsulted)?;
         if let Some(entry) = self.record.transfers.last_mut() {
-            entry.kind = if other.is_joined() { TransferKind::Attended } else { TransferKind::Blind };
+            entry.kind = if other.is_joined() { TransferKind::Attended } else { TransferKind::SemiAttended };
         }
         match (other.busy.clone(), &other.at) {
             (Some(operator), onward::Whom::Seat(_)) if other.is_joined() => {
@@ -144,25 +147,14 @@ impl Call {
         if talk.consulted().is_some() {
             return Err(NotDone::AlreadyConsulting);
         }
-        let to = match self.leads(house, to) {
+        let to = match leads(house, to) {
             Leads::Whom(to) => to,
+            Leads::Line(queue, language) => return self.pass_into_line(house, &queue, language),
             Leads::Into { number, destination } => {
                 self.pass_into_menus(house, number, &destination);
                 return Ok(());
             }
         };
-        if let Whom::Queue(queue) = &to {
-            let queue = house.settings.now_called(queue);
-            if !house.settings.queues.contains_key(&queue) {
-                return Err(NotDone::NoSuchQueue);
-            }
-            talk_begins(self, house, TransferKind::Blind, &to, None);
-            self.tell_transfer(house, "BLINDTRANSFER");
-            let since = self.record.queued_at.unwrap_or(self.record.arrived_at);
-            self.end_talk(house, EndedBy::Operator);
-            self.pass_on(house, queue, since);
-            return Ok(());
-        }
         let (at, busy) = self.find(house, &to)?;
         talk_begins(self, house, TransferKind::Blind, &to, busy.clone());
         self.tell_transfer(house, "BLINDTRANSFER");
@@ -173,22 +165,23 @@ impl Call {
         Ok(())
     }
 
-    /// Where a number leads: one of the house stands for a queue or a seat, or for menus.
-    fn leads(&mut self, house: &House, to: Whom) -> Leads {
-        let Whom::Number(number) = to else { return Leads::Whom(to) };
-        let Some(Entry::To(destination)) = house.settings.ivr.numbers.get(&number).cloned() else {
-            return Leads::Whom(Whom::Number(number));
-        };
-        match destination.to {
-            To::Queue(queue) => {
-                if let Some(language) = destination.language {
-                    self.speaks(language);
-                }
-                Leads::Whom(Whom::Queue(queue))
-            }
-            To::Seat { seat, .. } => Leads::Whom(Whom::Seat(seat)),
-            _ => Leads::Into { number, destination },
+    /// The caller waits in this line, if it lets them in.
+    pub fn pass_into_line(
+        &mut self,
+        house: &mut House,
+        queue: &QueueId,
+        language: Option<Language>,
+    ) -> Result<(), NotDone> {
+        let queue = house.settings.now_called(queue);
+        if !house.settings.queues.contains_key(&queue) {
+            return Err(NotDone::NoSuchQueue);
         }
+        talk_begins(self, house, TransferKind::Blind, &Whom::Queue(queue.clone()), None);
+        self.tell_transfer(house, "BLINDTRANSFER");
+        let since = self.record.queued_at.unwrap_or(self.record.arrived_at);
+        self.end_talk(house, EndedBy::Operator);
+        self.pass_on(house, queue, language, since);
+        Ok(())
     }
 
     /// The caller hears the menus of a number from their beginning, and chooses. How often that happens to a call is
@@ -203,11 +196,11 @@ impl Call {
 
     /// Into another line, by an operator or through the menus to which one sent the caller, with the place that the first
     /// arrival had.
-    pub fn pass_on(&mut self, house: &mut House, queue: QueueId, since: Moment) {
-        self.returns_to = self.record.queue.clone();
+    pub fn pass_on(&mut self, house: &mut House, queue: QueueId, language: Option<Language>, since: Moment) {
+        self.passing = Some(Passing { from: self.record.queue.clone(), language });
         self.waits_in(house, &queue);
         self.places = None;
-        self.state = State::Line(house.line_of(&queue, self.language));
+        self.state = State::Line(house.line_of(&queue, language.unwrap_or(self.language)));
         self.in_line = true;
         let caller = self.caller_number();
         house.queue(Input::PassedOn { contact: self.id, queue, caller, since });
@@ -304,7 +297,8 @@ impl Call {
         info!(%operator, %seat, "handed over");
         let queue = self.record.queue.clone().unwrap_or_else(|| NO_QUEUE.into());
         let (contact, caller) = (self.id, self.caller_number());
-        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
+        let instead_of = other.instead_of;
+        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller, instead_of });
         self.drop_seats_but(house, None);
         let leg = other.leg;
         self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds, other.reoffered));
@@ -352,7 +346,7 @@ impl Call {
         info!(%operator, %seat, "taken up");
         let queue = self.record.queue.clone().unwrap_or_else(|| NO_QUEUE.into());
         let (contact, caller) = (self.id, self.caller_number());
-        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller });
+        house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller, instead_of: None });
         self.seats.push(there);
         (self.record.operator, self.record.seat) = (Some(operator), Some(seat));
         self.left_at = None;
@@ -390,6 +384,23 @@ impl Call {
         let first = self.places.map_or(1, |(first, _)| first);
         house.write(records::Entry::Event(ledger::transferred(house.now, &self.record, event, talked, first)));
         self.end_told = true;
+    }
+}
+
+/// Where a number leads: one of the house stands for a queue or a seat, or for menus.
+fn leads(house: &House, to: Whom) -> Leads {
+    let number = match to {
+        Whom::Queue(queue) => return Leads::Line(queue, None),
+        Whom::Number(number) => number,
+        to => return Leads::Whom(to),
+    };
+    let Some(Entry::To(destination)) = house.settings.ivr.numbers.get(&number).cloned() else {
+        return Leads::Whom(Whom::Number(number));
+    };
+    match destination.to {
+        To::Queue(queue) => Leads::Line(queue, destination.language),
+        To::Seat { seat, .. } => Leads::Whom(Whom::Seat(seat)),
+        _ => Leads::Into { number, destination },
     }
 }
 

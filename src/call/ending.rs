@@ -111,18 +111,15 @@ impl Call {
         self.release_over(house, ReleaseOutcome::Ended, None);
         self.drop_picking(house);
         self.drop_others(house);
+        // Whoever was being sent on when they hung up.
+        self.transfer_ended(house, TransferOutcome::Ended);
         match &self.state {
             State::Talking(_) => {
                 self.drop_seats_but(house, None);
                 let contact = self.id;
                 house.queue(if cut { Input::Cut { contact } } else { Input::TalkEnded { contact } });
             }
-            State::Onward(onward) => {
-                if onward.is_of_operator() {
-                    self.transfer_ended(house, TransferOutcome::Ended);
-                }
-                self.drop_onward(house, None);
-            }
+            State::Onward(_) => self.drop_onward(house, None),
             State::Dialling(dialling) if !dialling.told => {
                 house.queue(Input::NotReached { contact: self.contact, why: NotReached::Withdrawn });
             }

@@ -8,6 +8,7 @@ use tracing::info;
 use super::caller::{Call, Sound, State};
 use super::calls::House;
 use super::hearing::{REFUSAL, TONE};
+use super::order::NotDone;
 use super::ringing::{Ringing, reason};
 use super::words::Emergency;
 use crate::ids::LegId;
@@ -102,31 +103,33 @@ impl Call {
         let State::Talking(talk) = &mut self.state else { return };
         let complete = talk.typed.press(house.now, key, &house.settings.emergencies).map(|target| target.id.clone());
         if let Some(target) = complete {
-            self.hand_off(house, Some(&target));
+            // Who may not hears that nothing rings.
+            let _not_done = self.hand_off(house, Some(&target));
         }
     }
 
     /// Rings a target beside the talk. What rings or talks already is taken out again, unless they have confirmed; the
     /// same target once more, or `None`, does only that.
-    pub fn hand_off(&mut self, house: &mut House, target: Option<&str>) {
-        let State::Talking(talk) = &self.state else { return };
+    pub fn hand_off(&mut self, house: &mut House, target: Option<&str>) -> Result<(), NotDone> {
+        let State::Talking(talk) = &self.state else { return Err(NotDone::NotInTalk) };
         let known = |id: &str| house.settings.emergencies.iter().find(|target| target.id == id).cloned();
         let mut target = target.and_then(known);
         if let Some(running) = &talk.handoff {
             // Nobody else is left to talk to.
             if running.confirmed || talk.caller_gone {
-                return;
+                return Err(NotDone::HandedOff);
             }
             if target.as_ref().is_some_and(|target| target.id == running.target.id) {
                 target = None;
             }
             self.take_out(house);
         }
-        let Some(target) = target else { return };
+        let Some(target) = target else { return Ok(()) };
         if let State::Talking(talk) = &mut self.state {
             talk.refusal_plays = false;
         }
         self.ring_far_end(house, target, 0);
+        Ok(())
     }
 
     /// The talk goes on without them.
@@ -160,7 +163,8 @@ impl Call {
             state => *state = State::HandedOff(handoff),
         }
         self.hear_it_ring(house);
-        house.media(media::Command::OpenUrgent { leg, call: self.id, srtp });
+        let call = house.legs.sound_of(self.id);
+        house.media(media::Command::OpenUrgent { leg, call, srtp });
         if tones {
             house.media(media::Command::HearKeys { leg });
         }

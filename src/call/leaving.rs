@@ -26,7 +26,9 @@ impl Call {
             line.moved(keys, true);
             self.waits_in(house, &queue);
         }
-        self.returns_to = None;
+        if let Some(language) = self.passing.take().and_then(|passing| passing.language) {
+            self.speaks(language);
+        }
         self.transfer_ended(house, TransferOutcome::Transferred);
         self.end_told = false;
         self.say_first(house);
@@ -54,7 +56,8 @@ impl Call {
         }
         info!(?why, ?exit, "not let into the line");
         self.transfer_ended(house, TransferOutcome::Refused);
-        if let Some(queue) = self.returns_to.take() {
+        self.tell_referrer_that(house, if why == JoinRefusal::Full { 486 } else { 480 });
+        if let Some(queue) = self.passing.take().and_then(|passing| passing.from) {
             self.waits_in(house, &queue);
             return self.back_to_the_line(house);
         }
@@ -156,8 +159,8 @@ impl Call {
     /// Whether a callback to the number that the caller claims to have may be promised. Who has none is refused by the
     /// engine.
     pub fn may_be_called_back(&self, house: &House) -> bool {
-        let number = &self.record.from;
-        let may = self.caller_number().is_none() || house.settings.outward.calls_back(number);
+        let number = self.visitor().from;
+        let may = self.caller_number().is_none() || house.settings.outward.calls_back(&number);
         if !may {
             info!(number, "not called back: no telephone of the country, and not allowed");
         }

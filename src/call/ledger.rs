@@ -141,7 +141,8 @@ fn event(
 
 /// `ENTERQUEUE(url|callerid)`.
 pub(super) fn entered(now: Moment, record: &Record) -> QueueEvent {
-    let data = vec![String::new(), record.from.clone()];
+    let caller = if record.callback_of.is_some() { &record.to } else { &record.from };
+    let data = vec![String::new(), caller.clone()];
     event(now, Some(record.call_id), record.queue.as_ref(), None, "ENTERQUEUE", data)
 }
 

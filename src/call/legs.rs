@@ -23,6 +23,7 @@ impl Call {
 
     /// A 2xx of ours was acknowledged, perhaps with the answer to our offer. Nobody but whom it was sent to knew its tag.
     pub fn acknowledged(&mut self, house: &mut House, leg: LegId, answer: Option<Body>) {
+        self.acknowledged |= leg == self.caller;
         match (answer, &self.state) {
             (Some(body), _) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
             (None, State::Unacknowledged { .. }) if leg == self.caller && !self.late => self.begin(house),
@@ -92,8 +93,12 @@ impl Call {
             sip::Ended::Bye | sip::Ended::Cancelled => EndedBy::Caller,
             sip::Ended::NoAck | sip::Ended::NoAnswer | sip::Ended::Lost => EndedBy::System,
         };
-        if why == sip::Ended::Cancelled {
-            self.record.sip_status = Some(487);
+        match why {
+            sip::Ended::Cancelled => self.record.sip_status = Some(487),
+            // As the BYE says that signalling sent.
+            sip::Ended::NoAck => self.because = Some(sip::Reason::of_status(408)),
+            sip::Ended::NoAnswer => self.because = Some(sip::Reason::of_status(488)),
+            sip::Ended::Bye | sip::Ended::Lost => {}
         }
         let outcome = match (why, &self.state) {
             (sip::Ended::NoAck | sip::Ended::NoAnswer, State::Unacknowledged { .. }) => Outcome::Failed,
@@ -115,6 +120,14 @@ impl Call {
             return self.operator_lost(house);
         }
         let outcome = self.abandoned();
-        self.end_by_house_with(house, outcome, "SIP;cause=408;text=\"No media\"");
+        let missing = if leg != self.caller || self.acknowledged { "media" } else { "ACK" };
+        self.give_up_on_caller(house, outcome, 408, missing);
+    }
+
+    /// The caller is not there any more: the BYE and the record say for want of what.
+    pub fn give_up_on_caller(&mut self, house: &mut House, outcome: Outcome, status: u16, missing: &str) {
+        self.because = Some(sip::Reason::of_status(status));
+        self.end_by_house_with(house, outcome, &format!("SIP;cause={status};text=\"No {missing}\""));
+        self.because = None;
     }
 }

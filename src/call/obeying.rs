@@ -82,10 +82,11 @@ impl Call {
     }
 
     fn hand_off_as_asked(&mut self, house: &mut House, target: Option<&str>) -> Result<(), NotDone> {
-        if target.is_some_and(|id| !house.settings.emergencies.iter().any(|target| target.id == id)) {
-            return Err(NotDone::NoSuchTarget);
+        match target {
+            _ if house.settings.emergencies.is_empty() && self.handoff().is_none() => Err(NotDone::NoEmergencies),
+            Some(id) if !house.settings.emergencies.iter().any(|target| target.id == id) => Err(NotDone::NoSuchTarget),
+            None if self.handoff().is_none() => Err(NotDone::NothingHandedOff),
+            target => self.hand_off(house, target),
         }
-        self.hand_off(house, target);
-        Ok(())
     }
 }

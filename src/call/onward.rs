@@ -93,7 +93,7 @@ impl Onward {
     /// Whom an operator reached in a call beside a talk, as somebody in that talk.
     pub fn into_talk(self, role: Role) -> Other {
         let Onward { leg, whom, busy, progress, holds, reoffered, sent_by: _, releasing: _ } = self;
-        Other { leg, role, at: whom, busy, progress, holds, reoffered, lost: false }
+        Other { leg, role, at: whom, busy, progress, holds, reoffered, lost: false, instead_of: None }
     }
 
     /// The leg to an operator who has the caller now.
@@ -108,6 +108,14 @@ impl Onward {
 
     pub fn is_joined(&self) -> bool {
         self.progress == Ringing::Joined
+    }
+
+    /// Who rings, or is there.
+    pub fn whom(&self) -> super::order::Whom {
+        match &self.whom {
+            Whom::Number(number) => super::order::Whom::Number(number.clone()),
+            Whom::Seat(seat) => super::order::Whom::Seat(seat.clone()),
+        }
     }
 
     /// The operator whose phone it is, and their seat.
@@ -213,8 +221,7 @@ impl Call {
     pub fn open_leg(&self, house: &mut House, leg: LegId, to: &Whom) {
         let browser = matches!(to, Whom::Seat(seat) if house.browsers.contains(seat));
         let kind = if browser { media::LegKind::Browser } else { media::LegKind::Phone };
-        // Whom an operator dials beside a talk may have part in that.
-        let call = self.beside.as_ref().map_or(self.id, |beside| beside.talk);
+        let call = house.legs.sound_of(self.id);
         let srtp = match to {
             Whom::Seat(seat) => house.settings.srtp_of_seats.get(seat).copied(),
             Whom::Number(_) => house.settings.srtp_over(None),

@@ -126,6 +126,12 @@ pub enum NotDone {
     NoSuchSeat,
     NoSuchQueue,
     NoSuchTarget,
+    /// The files name no emergency service.
+    NoEmergencies,
+    /// Nobody is called for them who could be let go.
+    NothingHandedOff,
+    /// The service has taken the matter, or nobody else is left to talk to.
+    HandedOff,
     /// No operator is signed in who is meant.
     NotSignedIn,
     /// The colleague talks, is rung, or is in wrap-up.
@@ -177,6 +183,9 @@ impl fmt::Display for NotDone {
             NotDone::NoSuchSeat => "there is no such seat",
             NotDone::NoSuchQueue => "there is no such queue",
             NotDone::NoSuchTarget => "there is no such emergency target",
+            NotDone::NoEmergencies => "no emergency service is set up ([[emergency]] in hotline.toml)",
+            NotDone::NothingHandedOff => "no emergency service is being called",
+            NotDone::HandedOff => "the emergency service has the matter",
             NotDone::NotSignedIn => "this operator is not signed in",
             NotDone::Busy => "this operator is busy",
             NotDone::Unreachable => "this operator's phone cannot be reached",

@@ -10,7 +10,7 @@ use super::order::{Supervision, Whom};
 use super::ringing::{Ringing, reason};
 use super::talking::Talk;
 use super::view::Reached;
-use crate::ids::{LegId, OperatorId};
+use crate::ids::{CallId, LegId, OperatorId};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
@@ -30,6 +30,8 @@ pub(super) struct Other {
     pub reoffered: bool,
     /// Its connection is gone.
     pub lost: bool,
+    /// The talk that they have until they get this caller: with the operator, who asked for them in it.
+    pub instead_of: Option<CallId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl Other {
     /// A leg that called us: it is there already.
     pub fn brought_in(leg: LegId, role: Role, at: onward::Whom, operator: OperatorId) -> Self {
         let (progress, busy) = (Ringing::Joined, Some(operator));
-        Self { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false }
+        Self { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false, instead_of: None }
     }
 
     /// Our tone is heard instead of them until something of theirs is.
@@ -130,7 +132,8 @@ impl Call {
         let is_outside = matches!(at, onward::Whom::Number(_));
         let progress = Ringing::Rings { until };
         if let State::Talking(talk) = &mut self.state {
-            talk.others.push(Other { leg, role, at, busy, progress, holds: false, reoffered: false, lost: false });
+            let (holds, reoffered, lost, instead_of) = (false, false, false, None);
+            talk.others.push(Other { leg, role, at, busy, progress, holds, reoffered, lost, instead_of });
         }
         self.offer_to(house, leg, is_outside, like);
     }
@@ -308,8 +311,10 @@ impl Call {
 
     fn drop_other_because(&self, house: &mut House, other: &Other, reason: Option<String>) {
         let leg = other.leg;
-        if let Some(operator) = other.busy.clone() {
-            house.queue(Input::Outbound { operator, busy: false });
+        match (other.instead_of, other.busy.clone()) {
+            (Some(contact), _) => house.queue(Input::TalkEnded { contact }),
+            (None, Some(operator)) => house.queue(Input::Outbound { operator, busy: false }),
+            (None, None) => {}
         }
         house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });

@@ -8,11 +8,12 @@ use tracing::info;
 
 use super::caller::{Call, State};
 use super::calls::{Calls, House, is_feature_code};
+use super::offering::{Progress, SeatLeg};
 use super::onward::{self, Cause};
 use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
 use super::words::Settings;
-use crate::ids::{CallId, LegId, SeatId};
+use crate::ids::{CallId, Language, LegId, QueueId, SeatId};
 use crate::media;
 use crate::moment::Moment;
 use crate::records::{EndedBy, Outcome, TransferKind, TransferOutcome};
@@ -21,7 +22,18 @@ use crate::sip::{self, ReferTo};
 /// A call that an operator makes from their phone beside a talk.
 pub(super) struct Beside {
     pub talk: CallId,
-    pub to: Whom,
+    /// `None`: it goes as anybody's does who dials a number of the house.
+    to: Option<Whom>,
+}
+
+/// Where a call beside a talk has come when the caller of that is left to it.
+enum Reached {
+    /// Somebody rings, or is there.
+    Somebody(Other),
+    /// A line in which it waits, and what is spoken there.
+    Line(QueueId, Language),
+    /// The menus of this number.
+    Menus(String),
 }
 
 impl Calls {
@@ -41,7 +53,7 @@ impl Calls {
         }
     }
 
-    /// The caller of the one leg's talk is left to whom the other leg reached: phones say it of either.
+    /// The caller of the one leg's talk is left to what the other leg reached: phones say it of either.
     fn leave_to(&mut self, now: Moment, leg: LegId, other: LegId) -> Result<(), NotDone> {
         let mut found = None;
         for (talk, beside) in [(leg, other), (other, leg)] {
@@ -67,13 +79,19 @@ impl Calls {
 }
 
 impl Call {
-    /// A call from a seat at which somebody talks: whom it is for, if it is for anybody.
+    /// A call from a seat at which somebody talks, and no feature code.
     pub fn is_beside(&self, settings: &Settings, incoming: &sip::Incoming, talk: Option<CallId>) -> Option<Beside> {
         let number = &incoming.number;
-        if is_feature_code(number) || settings.ivr.numbers.contains_key(number) {
+        if is_feature_code(number) {
             return None;
         }
-        Some(Beside { talk: talk?, to: whom(settings, number) })
+        let is_ours = settings.ivr.numbers.contains_key(number);
+        Some(Beside { talk: talk?, to: (!is_ours).then(|| whom(settings, number)) })
+    }
+
+    /// Whom an operator dials beside a talk.
+    pub fn dials_beside(&self) -> Option<&Whom> {
+        self.beside.as_ref()?.to.as_ref()
     }
 
     /// Sound can be heard: whom they dialled is rung.
@@ -113,24 +131,61 @@ impl Call {
     }
 
     /// A call beside this talk ends, and lets go of whom it reached. Beside another its sound is elsewhere.
-    fn give_reached(&mut self, house: &mut House, leg: LegId, talk: CallId) -> Option<Other> {
+    fn give_reached(&mut self, house: &mut House, leg: LegId, talk: CallId) -> Option<Reached> {
         let is_beside = self.beside.as_ref().is_some_and(|beside| beside.talk == talk);
-        if leg != self.caller || !is_beside || !matches!(self.state, State::Onward(_)) {
+        if leg != self.caller || !is_beside {
             return None;
         }
-        let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) else { return None };
-        let to = self.beside.take()?.to;
-        let reached = onward.into_talk(Role::Consulted { to });
-        house.media(media::Command::Part { leg: reached.leg });
-        self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
-        self.finish(house, Outcome::Answered, EndedBy::Operator);
+        let (reached, outcome) = match &self.state {
+            State::Onward(_) => (Reached::Somebody(self.give_onward(house)?), Outcome::Answered),
+            State::Talking(_) => (Reached::Somebody(self.give_operator(house)?), Outcome::Answered),
+            State::Line(_) => (Reached::Line(self.record.queue.clone()?, self.language), self.abandoned()),
+            State::Menu => (Reached::Menus(self.record.to.clone()), self.abandoned()),
+            _ => return None,
+        };
+        self.finish(house, outcome, EndedBy::Operator);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
         self.enter_ended(house);
         Some(reached)
     }
 
-    /// The operator leaves the caller to whom they reached.
-    fn take_reached(&mut self, house: &mut House, reached: Other) -> Result<(), NotDone> {
+    fn give_onward(&mut self, house: &mut House) -> Option<Other> {
+        let State::Onward(onward) = std::mem::replace(&mut self.state, State::Sounding) else { return None };
+        let to = self.beside.take()?.to.unwrap_or_else(|| onward.whom());
+        let reached = onward.into_talk(Role::Consulted { to });
+        house.media(media::Command::Part { leg: reached.leg });
+        self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
+        Some(reached)
+    }
+
+    /// The operator to whom a line led this call: their talk in it ends when they get the caller.
+    fn give_operator(&mut self, house: &mut House) -> Option<Other> {
+        let talk = self.talk()?;
+        if talk.handoff.is_some() || talk.consulted().is_some() || talk.lost_until.is_some() {
+            return None;
+        }
+        let holds = talk.operator_holds;
+        let SeatLeg { leg, operator, seat, reoffered, .. } =
+            self.take_seat(|seat| seat.progress == Progress::Joined)?;
+        house.media(media::Command::Part { leg });
+        self.count_talk(house);
+        self.drop_others(house);
+        self.state = State::Sounding;
+        let role = Role::Consulted { to: Whom::Operator(operator.clone()) };
+        let there = Other::brought_in(leg, role, onward::Whom::Seat(seat), operator);
+        Some(Other { holds, reoffered, instead_of: Some(self.contact), ..there })
+    }
+
+    /// The operator leaves the caller to what they reached.
+    fn take_reached(&mut self, house: &mut House, reached: Reached) -> Result<(), NotDone> {
+        match reached {
+            Reached::Somebody(other) => self.take_somebody(house, other),
+            Reached::Line(queue, language) => self.pass_into_line(house, &queue, Some(language)),
+            Reached::Menus(number) => self.transfer(house, Whom::Number(number)),
+        }
+    }
+
+    fn take_somebody(&mut self, house: &mut House, reached: Other) -> Result<(), NotDone> {
         let Role::Consulted { to } = reached.role.clone() else { return Err(NotDone::NobodyConsulted) };
         house.legs.give(reached.leg, self.id);
         super::consulting::talk_begins(self, house, TransferKind::Consult, &to, reached.busy.clone());
@@ -170,21 +225,31 @@ impl Call {
 
     /// What became of it, as soon as that is known: the phone of whoever sent the caller on shows it.
     pub fn tell_referrer(&mut self, house: &mut House) {
-        let Some(leg) = self.referral else { return };
+        if self.referral.is_none() {
+            return;
+        }
         let status = match self.record.transfers.last().filter(|entry| entry.ended_at.is_some()) {
             Some(entry) => match entry.outcome {
                 TransferOutcome::Transferred => 200,
                 TransferOutcome::Busy => 486,
                 TransferOutcome::NoAnswer => 480,
                 TransferOutcome::Refused => 603,
+                // Whoever was sent on hung up.
+                TransferOutcome::Ended => 487,
                 _ => 503,
             },
-            // In a line, or over: nothing more comes of it.
-            None if !matches!(self.state, State::Onward(_) | State::Talking(_)) => 200,
+            // Over, and nothing was begun.
+            None if matches!(self.state, State::Ended { .. }) => 503,
             None => return,
         };
-        self.referral = None;
-        house.sip(sip::Command::Referred { leg, status });
+        self.tell_referrer_that(house, status);
+    }
+
+    /// The final status of what the phone asked for.
+    pub fn tell_referrer_that(&mut self, house: &mut House, status: u16) {
+        if let Some(leg) = self.referral.take() {
+            house.sip(sip::Command::Referred { leg, status });
+        }
     }
 
     // -----------------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ use crate::queue::Input;
 use crate::records::Outcome;
 
 impl Call {
+    /// The citizen's number, and the one of ours that they dialled, or that we showed them.
     pub fn visitor(&self) -> Visitor {
-        Visitor { from: self.record.from.clone(), to: self.record.to.clone() }
+        let (from, to) = (self.record.from.clone(), self.record.to.clone());
+        if self.outward { Visitor { from: to, to: from } } else { Visitor { from, to } }
     }
 
     /// Where the dialled number leads.

@@ -15,6 +15,8 @@ pub(super) struct Legs {
     /// Which trunk a leg goes over, and those whose sound is encrypted, in whatever call they are.
     trunks: BTreeMap<LegId, TrunkId>,
     encrypted: BTreeSet<LegId>,
+    /// Calls whose legs may come to be another's, with the call whose sound is where theirs is.
+    together: BTreeMap<CallId, CallId>,
     made: u64,
 }
 
@@ -39,6 +41,21 @@ impl Legs {
             self.remove(leg);
             self.closing.insert(leg, call);
         }
+    }
+
+    /// The sound of this call is where that of the other is: their legs may meet.
+    pub fn keep_together(&mut self, call: CallId, other: CallId) {
+        let at = self.sound_of(other);
+        self.together.insert(call, at);
+    }
+
+    /// The call by which sound finds where the legs of this one are.
+    pub fn sound_of(&self, call: CallId) -> CallId {
+        self.together.get(&call).copied().unwrap_or(call)
+    }
+
+    pub fn call_over(&mut self, call: CallId) {
+        self.together.remove(&call);
     }
 
     /// It is another call's from now on.

@@ -13,7 +13,6 @@ mod listening;
 mod metrics;
 mod openapi;
 mod pages;
-mod password_command;
 mod passwords;
 mod phones;
 mod problem;
@@ -33,7 +32,6 @@ pub use asks::{Answer, Ask, Asked, Mode, NotDone, Obey, OperatorAct, Order, Whom
 pub use board::Board;
 pub use facts::*;
 pub use metrics::{Meter, counter, gauge, seconds, total};
-pub use password_command::PasswordCommand;
 pub use passwords::{hash, new_token, token_hash};
 pub use phones::{Came, Goes, Phones, Sits, Socket};
 pub use roles::{Role, Roles};

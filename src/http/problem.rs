@@ -33,8 +33,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "is_false")]
     #[schema(required = false)]
     pub no_passwords: bool,
-    /// Said with `no_passwords`: that command, right in every folder of the hotline's machine; in place of `WHO` comes
-    /// an operator's number, or the id of a `[[web.person]]`.
+    /// Said with `no_passwords`: that command, without its folders, which the hotline's log tells; in place of `WHO`
+    /// comes an operator's number, or the id of a `[[web.person]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub password_command: Option<Box<str>>,

@@ -27,7 +27,6 @@ use super::idempotency::Idempotency;
 use super::listening::{self, Places};
 use super::metrics::Meter;
 use super::openapi::Parameters;
-use super::password_command::PasswordCommand;
 use super::phones::{self, Phones};
 use super::problem::Problem;
 use super::routes::recordings::Listenings;
@@ -64,7 +63,6 @@ pub struct Parts {
     pub data: PathBuf,
     pub meter: Option<Meter>,
     pub sign_in_tries: u32,
-    pub password_command: PasswordCommand,
     /// Whether calls are taken and the disk takes them; the words say why not.
     pub health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     pub phones: Phones,
@@ -85,7 +83,6 @@ pub struct Web {
     health: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     pub phones: Phones,
     pub tries: Tries,
-    pub password_command: PasswordCommand,
     pub idempotency: Idempotency,
     pub hashing: Arc<Semaphore>,
     /// For those whose password is looked at, and those who wait for that.
@@ -185,21 +182,7 @@ pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Re
 }
 
 pub(super) fn web(parts: Parts, openapi: String, parameters: Parameters) -> Arc<Web> {
-    let Parts {
-        board,
-        settings,
-        access,
-        obey,
-        now,
-        zone,
-        data,
-        meter,
-        sign_in_tries,
-        password_command,
-        health,
-        phones,
-        tls: _,
-    } = parts;
+    let Parts { board, settings, access, obey, now, zone, data, meter, sign_in_tries, health, phones, tls: _ } = parts;
     Arc::new(Web {
         board,
         settings,
@@ -212,7 +195,6 @@ pub(super) fn web(parts: Parts, openapi: String, parameters: Parameters) -> Arc<
         health,
         phones,
         tries: Tries::new(sign_in_tries),
-        password_command,
         idempotency: Idempotency::default(),
         hashing: Arc::new(Semaphore::new(HASHING)),
         hashing_room: Semaphore::new(HASHING + HASHING_WAITING),

@@ -1,13 +1,11 @@
 //! The web server by itself: a house that obeys, a clock that stands, a data folder that is gone with the test.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
 
-use super::password_command::PasswordCommand;
 use super::roles::{DOORS, Role};
 use super::server::{self, Parts, Web};
 use super::settings::{Person, Settings};
@@ -40,7 +38,6 @@ fn parts() -> Parts {
         data: dir,
         meter: None,
         sign_in_tries: 10,
-        password_command: PasswordCommand::new("/opt/hotline", Path::new("/etc/hotline"), Path::new("/srv")),
         health: Arc::new(|| Ok(())),
         phones: Arc::new(|_, _, _, _| false),
         tls: None,

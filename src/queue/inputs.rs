@@ -37,7 +37,9 @@ impl Engine {
             }
             Input::PassedOn { contact, queue, caller, since } => self.passed_on(now, contact, queue, caller, since),
             Input::Move { contact, queue, by: _ } => self.move_by_hand(now, contact, &queue),
-            Input::HandedOver { contact, queue, to, caller } => self.handed_over(now, contact, queue, &to, caller),
+            Input::HandedOver { contact, queue, to, caller, instead_of } => {
+                self.handed_over(now, contact, queue, &to, caller, instead_of);
+            }
             Input::OperatorLost { contact } => self.operator_lost(now, contact),
             Input::Leave { contact } => self.leave(now, contact, LeftLine::CallerGone),
             Input::Cut { contact } => self.cut(now, contact),

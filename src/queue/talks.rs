@@ -94,9 +94,11 @@ impl Engine {
         queue: QueueId,
         to: &OperatorId,
         caller: Option<Caller>,
+        instead_of: Option<CallId>,
     ) {
         let queue = self.rules.now_called(queue);
-        let slot = self.operator_names.get(to).copied().filter(|slot| self.can_take_over(*slot));
+        let lets_go = |slot: Slot| instead_of.is_some_and(|of| self.talks_with(slot, of));
+        let slot = self.operator_names.get(to).copied().filter(|slot| self.can_take_over(*slot) || lets_go(*slot));
         let Some((slot, seat)) = slot.and_then(|slot| Some((slot, self.operator(slot).seat.clone()?))) else {
             return self.ignore(format!("{to} cannot take over contact {id}"));
         };
@@ -109,6 +111,12 @@ impl Engine {
             (Some(_), _) => {}
             (None, Some(line)) => self.take_up(now, id, line, caller),
             (None, None) => return self.ignore(format!("there is no queue {queue}")),
+        }
+        if let Some(former) = instead_of.filter(|of| self.talks_with(slot, *of))
+            && let Some(talked) = self.end_talk(now, former)
+        {
+            self.contacts.remove(&former);
+            self.remember_operator(now, &talked);
         }
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.state = ContactState::Talking { operator: slot, since: now, held_since: None, held: Duration::ZERO };
@@ -124,6 +132,10 @@ impl Engine {
     fn can_take_over(&self, slot: Slot) -> bool {
         let activity = self.activity(slot);
         matches!(activity, Some(Activity::Outbound { .. } | Activity::Ready | Activity::NotReady(_)))
+    }
+
+    fn talks_with(&self, slot: Slot, id: CallId) -> bool {
+        matches!(self.activity(slot), Some(Activity::Talking(contact) | Activity::Holding(contact)) if contact == id)
     }
 
     /// A contact in no line: it is with somebody already.

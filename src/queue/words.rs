@@ -95,6 +95,10 @@ pub enum Input {
         queue: QueueId,
         to: OperatorId,
         caller: Option<Caller>,
+        /// The talk that they have until now: it ends without wrap-up, as whoever had asked them in it gives them this
+        /// contact.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<CallId>,
     },
     /// The phone of the operator who has the contact is lost: they are not ready.
     OperatorLost {

@@ -67,6 +67,8 @@ words! {
         Blind = "blind",
         /// A consultation that was completed.
         Attended = "attended",
+        /// One that was completed while they still rang, RFC 5589 §7.6.
+        SemiAttended = "semi_attended",
         /// By a supervisor.
         TakenOver = "taken_over",
     }
@@ -297,6 +299,13 @@ pub enum Returned<'r> {
     Emergency(&'r HandoffRecord),
     /// The phone of who had them did not come back.
     Lost(&'r LostRecord),
+}
+
+impl TransferKind {
+    /// The operator left the caller before anybody had answered for them.
+    pub fn is_unanswered(self) -> bool {
+        matches!(self, TransferKind::Blind | TransferKind::SemiAttended)
+    }
 }
 
 impl TransferOutcome {

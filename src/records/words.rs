@@ -185,7 +185,7 @@ impl Record {
     /// not come back.
     pub fn returned(&self, visit: &LineRecord) -> Option<Returned<'_>> {
         let began = visit.joined_at;
-        let sent = |of: &&TransferRecord| of.kind == TransferKind::Blind && of.ended_at == Some(began);
+        let sent = |of: &&TransferRecord| of.kind.is_unanswered() && of.ended_at == Some(began);
         let left = |of: &&HandoffRecord| of.ended_at == Some(began) && of.outcome.is_in_vain();
         if let Some(sent) = self.transfers.iter().rev().find(sent) {
             return sent.outcome.is_in_vain().then_some(Returned::Transfer(sent));

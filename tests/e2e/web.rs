@@ -359,18 +359,24 @@ fn a_fresh_house_says_how_somebody_gets_a_password_and_a_furnished_one_does_not(
     let mut stranger = Browser::new(&house);
     let (status, problem) = stranger.get("/api/v1/session");
     assert_eq!((status, &problem["no_passwords"]), (401, &json!(true)), "{problem}");
-    let command = problem["password_command"].as_str().expect("the command").to_string();
+    assert_eq!(problem["password_command"], "hotline password WHO");
+    let folders = house.dir().to_str().expect("a path").to_string();
+    assert!(!problem.to_string().contains(&folders), "strangers are told nothing of the machine: {problem}");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("hotline password 1001")), "{problem}");
     let (known, unknown) = (stranger.sign_in("1001", "wrong horse"), stranger.sign_in("nobody", "wrong horse"));
     assert_eq!((known.0, &known.1), (401, &unknown.1), "nothing tells who there is");
-    // It is right wherever it is typed.
-    let command = format!("echo '{PASSWORD}' | {} --stdin", command.replace("password WHO", "password 1001"));
+    // That of the log is right wherever it is typed.
+    let log = house.log();
+    let command =
+        log.split_once("this sets a password: ").and_then(|(_, rest)| rest.lines().next()).expect("a command");
+    let command = format!("echo '{PASSWORD}' | {} --stdin", command.trim_end());
     let done = std::process::Command::new("sh").args(["-c", &command]).current_dir("/").output().expect("a shell");
     assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
     let (status, problem) = stranger.get("/api/v1/session");
     assert_eq!((status, problem.get("no_passwords")), (401, None), "{problem}");
     assert_eq!(problem.get("password_command"), None, "{problem}");
-    assert_eq!(stranger.sign_in("1001", PASSWORD).0, 200);
+    let who = command.split(" password ").nth(1).and_then(|rest| rest.split(' ').next()).expect("for whom");
+    assert_eq!(stranger.sign_in(who, PASSWORD).0, 200);
 }
 
 #[test]

@@ -286,7 +286,7 @@ export class House {
           status: 401,
           detail: "set a password: hotline password 1001",
           no_passwords: true,
-          password_command: "/usr/bin/hotline password WHO --config /etc/hotline --data /var/lib/hotline",
+          password_command: "hotline password WHO",
         }),
       );
       return true;

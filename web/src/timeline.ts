@@ -175,7 +175,8 @@ const IN_VAIN = ["busy", "refused", "no_answer", "failed", "unconfirmed"];
 /** Why a caller whom an operator had joined a line at that moment; null: they did not come back. */
 function returned(record: CallRecord, joined: string): Pick<Step, "operator" | "to" | "outcome"> | null {
   const ended = (one: Entry) => one.ended_at === joined && IN_VAIN.includes(one.outcome ?? "");
-  const sent = entriesOf(record, "transfers").findLast((one) => one.kind === "blind" && one.ended_at === joined);
+  const unanswered = (one: Entry) => one.kind === "blind" || one.kind === "semi_attended";
+  const sent = entriesOf(record, "transfers").findLast((one) => unanswered(one) && one.ended_at === joined);
   if (sent && !ended(sent)) return null;
   const vain = sent ?? entriesOf(record, "handoff").findLast(ended);
   if (vain) {
@@ -253,7 +254,8 @@ function transfer(
   }
   const done = one.outcome === "transferred";
   tell(one.at, "consulted", one);
-  tell(one.answered_at, "consult_answered", one);
+  // Who still rang when the caller was left to them answered the caller.
+  if (one.kind !== "semi_attended") tell(one.answered_at, "consult_answered", one);
   tell(one.conference_at, "conference", one);
   tell(one.ended_at, done ? "transferred" : "consult_over", one, ["outcome"]);
   if (done) tell(one.ended_at, "connected_at", theirs);

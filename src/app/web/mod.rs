@@ -18,8 +18,9 @@ use super::clock::Clock;
 use super::control::Asked;
 use super::switchboard::Order;
 use super::webhooks::Webhooks;
+use crate::app::password_command::PasswordCommand;
 use crate::config::{Called, Emergency, House, Opening, WebRole};
-use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, PasswordCommand, QueueFacts, Role, Settings};
+use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, QueueFacts, Role, Settings};
 use crate::ids::{CallId, Language};
 use crate::records::{Access, read_call, rfc3339};
 use crate::sip::transport::Gate;
@@ -114,7 +115,6 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
         data,
         meter,
         sign_in_tries,
-        password_command,
         health: Arc::new(move || (**health.load()).clone()),
         phones: phones::entrance(gate),
         tls: tls.filter(|_| https),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::desk::*;
+use crate::call::Action;
 use crate::media::{self, Direction};
 use crate::queue::Input;
 use crate::records::{EndedBy, Outcome};
@@ -37,6 +38,28 @@ fn who_may_know_nothing_of_the_call_hears_nothing_before_the_ack() {
     desk.closed_sound();
     let record = desk.record();
     assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Failed), Some(EndedBy::System)));
+    assert_eq!(record.reason.as_deref(), Some("Q.850;cause=102"));
+}
+
+#[test]
+fn for_want_of_what_a_caller_is_let_go_is_told() {
+    for (acknowledged, text) in [(false, "No ACK"), (true, "No media")] {
+        let mut desk = Desk::new(settings());
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        desk.durable();
+        desk.described(CALLER);
+        if acknowledged {
+            desk.sip(sip::Event::Acked { leg: CALLER, answer: None });
+        }
+        desk.media(media::Event::Dead { leg: CALLER });
+        let said = desk.asked.iter().find_map(|action| match action {
+            Action::Sip(sip::Command::Hangup { leg: CALLER, reason }) => reason.clone(),
+            _ => None,
+        });
+        assert_eq!(said, Some(format!("SIP;cause=408;text=\"{text}\"")));
+        desk.closed_sound();
+        assert_eq!(desk.record().reason.as_deref(), Some("Q.850;cause=102"));
+    }
 }
 
 #[test]

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use super::desk;
 use super::house::*;
-use crate::call::Event;
+use crate::call::{Event, Order, Settings, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media::{self, Direction};
 use crate::queue::{CallbackFirst, CallbackResult, NotReached, OperatorState, Output};
-use crate::records::{EndedBy, Entry, Outcome};
-use crate::sip::{self, Body};
+use crate::records::{EndedBy, Entry, HandoffOutcome, Outcome};
+use crate::sip::{self, Body, Target};
 
 /// Nobody is free; a citizen asked to be called back, and hung up.
 fn asked(first: CallbackFirst) -> (House, CallId) {
-    let mut house = House::open(called_back(first), &[]);
+    asked_in(desk::settings(), first)
+}
+
+fn asked_in(settings: Settings, first: CallbackFirst) -> (House, CallId) {
+    let mut house = House::with(settings, called_back(first), &[]);
     let caller = house.call(1, CITIZEN);
     house.pass(Duration::from_secs(10));
     house.key(caller, '9');
@@ -70,6 +74,78 @@ fn the_citizen_is_rung_first_and_goes_on_in_the_line() {
     assert_eq!(events[..2], ["ENTERQUEUE |13800001111", "EXITWITHKEY 9|1|1|10"]);
     assert!(events[3].starts_with("CONNECT") && events[4].starts_with("COMPLETECALLER"), "{events:?}");
     assert_eq!(events.len(), 5);
+}
+
+/// The number that is shown with our last INVITE to this one, and whether limits of trunks hold it up.
+fn shown(house: &House, number: &str) -> Option<(String, bool)> {
+    house.sip.iter().rev().find_map(|command| match command {
+        sip::Command::Invite(invite) if matches!(&invite.to, Target::Trunk { number: to, .. } if to == number) => {
+            Some((invite.caller.number.clone(), invite.urgent))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn a_citizen_who_was_called_back_is_handed_to_an_emergency_service() {
+    for first in [CallbackFirst::Customer, CallbackFirst::Operator] {
+        let (mut house, _) = asked_in(super::handoff::settings(), first);
+        house.phone("8001", true);
+        if first == CallbackFirst::Operator {
+            let seat = house.rung("8001");
+            house.answers(seat);
+        }
+        let citizen = house.rung(CITIZEN);
+        house.answers(citizen);
+        let seat = house.rung("8001");
+        if first == CallbackFirst::Customer {
+            house.answers(seat);
+        }
+        assert!(house.are_joined(citizen, seat));
+        // By the code of the desk phone, or as the page asks for it.
+        match first {
+            CallbackFirst::Operator => ['*', '1'].map(|key| house.key(seat, key)),
+            CallbackFirst::Customer => {
+                let call = house.calls.call_of(citizen).unwrap();
+                house.order(call, "1001", Order::HandOff { target: Some("110".into()) }).unwrap();
+                [(); 2]
+            }
+        };
+        let far = house.rung("110");
+        assert_eq!(shown(&house, "110"), Some((CITIZEN.into(), true)), "they see who is in need");
+        house.answers(far);
+        house.key(far, '1');
+        house.hangs_up(seat);
+        assert!(house.are_joined(citizen, far));
+        house.hangs_up(far);
+        let record = house.records().pop().unwrap();
+        assert_eq!((record.callback_of.is_some(), record.outcome), (true, Some(Outcome::TransferredOut)));
+        assert_eq!(record.handoff[0].outcome, HandoffOutcome::Transferred);
+    }
+}
+
+#[test]
+fn who_was_called_back_and_waits_again_is_known_by_their_own_number() {
+    let (mut house, _) = asked(CallbackFirst::Customer);
+    house.phone("8001", true);
+    let citizen = house.rung(CITIZEN);
+    house.answers(citizen);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    let call = house.calls.call_of(citizen).unwrap();
+    house.order(call, "1001", Order::Transfer { to: Whom::Queue("citizen".into()) }).unwrap();
+    house.key(citizen, '9');
+    assert_eq!(house.plays(citizen), ["zh/callback_taken"]);
+    house.heard_out(citizen);
+    house.pass(Duration::from_secs(60));
+    let again = house.rung(CITIZEN);
+    assert_ne!(again, citizen);
+    assert_eq!(shown(&house, CITIZEN), Some(("12346".into(), false)));
+    let entered = house.events().into_iter().filter(|event| event.starts_with("ENTERQUEUE"));
+    assert!(entered.clone().count() > 1 && entered.clone().all(|event| event.ends_with(CITIZEN)));
+    house.answers(again);
+    house.hangs_up(again);
+    house.records();
 }
 
 #[test]

@@ -405,6 +405,22 @@ fn a_page_can_ask_for_it_too() {
         talk.house.order(call, "1001", Order::HandOff { target: target.map(Into::into) }).ok();
         assert_eq!(talk.house.released(talk.house.rung(FIRE)).is_some(), released, "{target:?}");
     }
+    let asked = |house: &mut House, target: Option<&str>| {
+        house.order(call, "1001", Order::HandOff { target: target.map(Into::into) })
+    };
+    assert_eq!(asked(&mut talk.house, Some("nobody")), Err(NotDone::NoSuchTarget));
+    assert_eq!(asked(&mut talk.house, None), Err(NotDone::NothingHandedOff));
+    asked(&mut talk.house, Some(POLICE)).unwrap();
+    let far = talk.house.rung(POLICE);
+    talk.house.answers(far);
+    talk.house.key(far, '1');
+    assert_eq!(asked(&mut talk.house, None), Err(NotDone::HandedOff), "they have it");
+    talk.house.hangs_up(far);
+    let known = talk.house.calls.settings().clone();
+    talk.house.calls.set_settings(Settings { emergencies: Vec::new(), ..known });
+    for target in [None, Some(POLICE)] {
+        assert_eq!(asked(&mut talk.house, target), Err(NotDone::NoEmergencies));
+    }
     talk.house.hangs_up(seat);
     talk.record();
     // Who is in no talk cannot be handed to anybody.

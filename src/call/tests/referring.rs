@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::house::*;
 use super::orders::{SECOND, talk};
 use crate::call::{Order, Stage, Whom};
-use crate::ids::LegId;
-use crate::ivr::menu::{MAX_STEPS, Menus};
+use crate::ids::{Language, LegId, QueueId};
+use crate::ivr::Entry as Leads;
+use crate::ivr::menu::{Destination, MAX_STEPS, Menus};
 use crate::media;
-use crate::queue::{Input, OperatorState};
-use crate::records::{EndedBy, Outcome, Record};
+use crate::queue::{Input, OperatorState, QueueRules};
+use crate::records::{EndedBy, Outcome, Record, Returned};
 use crate::sip::{ReferTo, Source};
 
 fn told(record: &Record) -> Vec<(&str, &str, &str)> {
@@ -63,6 +64,67 @@ fn a_number_that_leads_to_a_line_is_that_line() {
     house.hangs_up(caller);
     let record = house.records().remove(0);
     assert_eq!(told(&record)[0].1, "queue citizen");
+}
+
+/// A talk in which the number 12347 leads to the English line, whose rules the test may change.
+fn talk_beside_english(change: impl FnOnce(&mut QueueRules)) -> (House, LegId, LegId) {
+    let mut settings = super::desk::settings();
+    let english = Destination::queue("english", Some(Language::EN));
+    settings.ivr.numbers.insert("12347".into(), Leads::To(english));
+    let mut rules = rules(|_| {});
+    change(rules.queues.get_mut(&QueueId::from("english")).unwrap());
+    let mut house = House::with(settings, rules, &["8001"]);
+    let caller = house.call(1, CITIZEN);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    (house, caller, seat)
+}
+
+#[test]
+fn who_is_let_into_a_line_is_spoken_to_in_the_language_of_its_number() {
+    let (mut house, caller, seat) = talk_beside_english(|_| {});
+    house.refers(seat, number("12347"));
+    assert_eq!(house.referred(seat), [200]);
+    house.hangs_up(caller);
+    assert_eq!(house.records().remove(0).language.as_deref(), Some("en"));
+}
+
+#[test]
+fn a_line_that_lets_nobody_in_is_told_to_the_phone_and_the_caller_goes_back_as_they_came() {
+    for (full, status) in [(false, 480), (true, 486)] {
+        let (mut house, caller, seat) = talk_beside_english(|english| english.max_waiting = if full { 0 } else { 9 });
+        house.input(Input::Open { queue: "english".into(), open: full });
+        house.refers(seat, number("12347"));
+        assert_eq!(house.referred(seat), [status], "only what is true, once");
+        house.hangs_up(caller);
+        let record = house.records().remove(0);
+        assert_eq!(told(&record), [("blind", "queue english", "refused")]);
+        assert_eq!(record.language.as_deref(), Some("zh"));
+        let queues: Vec<&str> = record.lines.iter().map(|line| line.queue.as_str()).collect();
+        assert_eq!(queues, ["citizen", "citizen"]);
+    }
+}
+
+/// Asking where a number leads changes nothing.
+#[test]
+fn a_transfer_that_is_not_begun_leaves_the_language_as_it_is() {
+    let (mut house, caller, seat) = talk_beside_english(|_| {});
+    let mut settings = house.calls.settings().clone();
+    settings.queues.remove(&QueueId::from("english"));
+    house.calls.set_settings(settings);
+    house.refers(seat, number("12347"));
+    assert_eq!((house.referred(seat), house.released(seat)), (vec![404], None));
+    house.hangs_up(caller);
+    assert_eq!(house.records().remove(0).language.as_deref(), Some("zh"));
+}
+
+#[test]
+fn who_hangs_up_while_a_colleague_rings_for_them_is_told_to_the_phone() {
+    let (mut house, _, caller, seat) = talk();
+    house.refers(seat, number("8002"));
+    house.hangs_up(caller);
+    assert_eq!(house.referred(seat), [487]);
+    assert_eq!(told(&house.records()[0]), [("blind", "seat 8002", "ended")]);
 }
 
 #[test]
@@ -217,7 +279,107 @@ fn a_caller_left_to_somebody_who_still_rings_hears_it_ring() {
     assert_eq!(house.referred(seat), [200]);
     assert_eq!(house.state("1002"), OperatorState::Talking { contact: call });
     house.hangs_up(caller);
-    assert_eq!(house.records().len(), 2);
+    let records = house.records();
+    assert_eq!((records.len(), told(&records[1])), (2, vec![("semi_attended", "seat 8002", "transferred")]));
+}
+
+#[test]
+fn a_caller_left_to_somebody_who_still_rings_and_does_not_come_is_back_in_the_line() {
+    let (mut house, _, caller, seat) = talk();
+    let (line, theirs) = second_line(&mut house, false);
+    house.refers(seat, ReferTo::Leg(line));
+    house.refuses(theirs, 486);
+    assert_eq!(house.referred(seat), [486]);
+    house.hangs_up(caller);
+    let record = house.records().pop().unwrap();
+    assert_eq!(told(&record), [("semi_attended", "seat 8002", "busy")]);
+    let returned = record.returned(record.line().unwrap());
+    assert!(matches!(returned, Some(Returned::Transfer(_))), "{returned:?}");
+}
+
+/// The second line of operator 1001 dials a number of the house: its leg.
+fn second_line_dials(house: &mut House, number: &str) -> LegId {
+    let line = LegId(91);
+    house.arrive(line, "8001", number, Source::Seat("8001".into()));
+    line
+}
+
+#[test]
+fn a_caller_is_left_to_the_line_in_which_the_second_line_waits() {
+    let (mut house, caller, seat) = talk_beside_english(|_| {});
+    let line = second_line_dials(&mut house, "12347");
+    house.pass(20 * SECOND);
+    house.refers(seat, ReferTo::Leg(line));
+    assert_eq!(house.referred(seat), [200]);
+    assert!(house.released(seat).is_some() && house.released(line).is_some());
+    house.pass(SECOND);
+    let second = house.rung("8001");
+    house.answers(second);
+    assert!(house.are_joined(caller, second));
+    house.hangs_up(caller);
+    let records = house.records();
+    let [asked, talk] = &records[..] else { panic!("{records:#?}") };
+    assert_eq!(asked.outcome, Some(Outcome::AbandonedInQueue));
+    assert_eq!((told(talk), talk.language.as_deref()), (vec![("blind", "queue english", "transferred")], Some("en")));
+    let queues: Vec<&str> = talk.lines.iter().map(|line| line.queue.as_str()).collect();
+    assert_eq!(queues, ["citizen", "english"]);
+}
+
+#[test]
+fn a_caller_is_left_to_the_menus_in_which_the_second_line_is() {
+    let (mut house, call, caller, seat) = talk();
+    let line = second_line_dials(&mut house, "12345");
+    house.refers(line, ReferTo::Leg(seat));
+    assert_eq!(house.referred(line), [200]);
+    assert!(house.released(seat).is_some() && house.released(line).is_some());
+    assert_eq!(house.calls.view(call).unwrap().stage, Stage::Menu);
+    house.hangs_up(caller);
+    let records = house.records();
+    assert_eq!(told(&records[1]), [("blind", "12345", "transferred")]);
+}
+
+/// Of two operators of whom the second line's line has found one: that one has the caller at once.
+#[test]
+fn a_caller_is_left_to_the_operator_whom_the_second_line_found_in_a_line() {
+    let (mut house, call, caller, seat) = talk();
+    let line = second_line_dials(&mut house, "12346");
+    let asked = house.calls.call_of(line).unwrap();
+    let theirs = house.invited().last().unwrap().1;
+    house.answers(theirs);
+    assert!(house.are_joined(line, theirs));
+    let (operator, _) = house.calls.view(asked).unwrap().operator.unwrap();
+    house.pass(5 * SECOND);
+    house.refers(seat, ReferTo::Leg(line));
+    assert_eq!(house.referred(seat), [200]);
+    assert!(house.released(seat).is_some() && house.released(line).is_some());
+    assert!(house.released(theirs).is_none() && house.are_joined(caller, theirs));
+    assert_eq!(house.state(operator.as_str()), OperatorState::Talking { contact: call });
+    assert!(matches!(house.state("1001"), OperatorState::WrapUp { .. }));
+    let together = house.media.iter().filter_map(|command| match command {
+        media::Command::Open { call, .. } => Some(*call),
+        _ => None,
+    });
+    assert!(together.clone().all(|of| of == call), "legs that meet are on one thread");
+    house.hangs_up(caller);
+    house.pass(60 * SECOND);
+    let records = house.records();
+    let [asked, talk] = &records[..] else { panic!("{records:#?}") };
+    assert_eq!((asked.outcome, asked.talk_ms), (Some(Outcome::Answered), 5000));
+    let named = format!("operator {operator}");
+    assert_eq!(told(talk), [("attended", named.as_str(), "transferred")]);
+    assert_eq!((talk.operator.as_ref(), house.state("1001")), (Some(&operator), OperatorState::Ready));
+}
+
+#[test]
+fn what_is_over_by_then_is_nothing_to_leave_a_caller_to() {
+    let (mut house, caller, seat) = talk_beside_english(|_| {});
+    house.input(Input::Open { queue: "english".into(), open: false });
+    let line = second_line_dials(&mut house, "12347");
+    house.refers(seat, ReferTo::Leg(line));
+    assert_eq!((house.referred(seat), house.released(seat)), (vec![603], None), "it hears that the line is closed");
+    house.hangs_up(line);
+    house.hangs_up(caller);
+    house.records();
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn nonsense(rng: &mut StdRng) -> Input {
                 0 => Input::OperatorLost { contact },
                 1 => Input::PassedOn { contact, queue, caller: None, since: Moment::default() },
                 2 => Input::Move { contact, queue, by },
-                _ => Input::HandedOver { contact, queue, to: operator, caller: None },
+                _ => Input::HandedOver { contact, queue, to: operator, caller: None, instead_of: None },
             }
         }
         14 => Input::Held { contact, held: rng.random() },

@@ -197,6 +197,13 @@ impl Scenario {
             _ => {}
         }
         let words: Vec<&str> = does.split_whitespace().collect();
+        let handed_over = |queue: &str, operator: &str, instead_of| Input::HandedOver {
+            contact: call(who),
+            queue: queue.into(),
+            to: operator.into(),
+            caller: None,
+            instead_of,
+        };
         match words[..] {
             ["joins", queue] => self.joins(who, queue, None),
             ["joins", queue, "from", number] => self.joins(who, queue, Some(number)),
@@ -211,11 +218,10 @@ impl Scenario {
                 Input::PassedOn { contact: call(who), queue: queue.into(), caller: None, since: moment(at) }
             }
             ["is", "moved", "to", queue] => Input::Move { contact: call(who), queue: queue.into(), by },
-            ["is", "handed", "over", "to", operator] => {
-                Input::HandedOver { contact: call(who), queue: NO_QUEUE.into(), to: operator.into(), caller: None }
-            }
-            ["is", "handed", "over", "to", operator, "of", queue] => {
-                Input::HandedOver { contact: call(who), queue: queue.into(), to: operator.into(), caller: None }
+            ["is", "handed", "over", "to", operator] => handed_over(NO_QUEUE, operator, None),
+            ["is", "handed", "over", "to", operator, "of", queue] => handed_over(queue, operator, None),
+            ["is", "handed", "over", "to", operator, "of", queue, "instead", "of", other] => {
+                handed_over(queue, operator, Some(call(other)))
             }
             ["loses", "its", "operator"] => Input::OperatorLost { contact: call(who) },
             ["presses", key] => Input::Key { contact: call(who), key: key.chars().next().unwrap() },

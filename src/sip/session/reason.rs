@@ -24,7 +24,7 @@ pub enum Reason {
 
 impl Reason {
     /// Why we end a leg for a status of SIP: in the words of ISDN where they say more.
-    pub(super) fn of_status(status: u16) -> Reason {
+    pub fn of_status(status: u16) -> Reason {
         match isdn(Reason::Sip(status)) {
             UNSPECIFIED => Reason::Sip(status),
             (cause, _) => Reason::Q850(cause),

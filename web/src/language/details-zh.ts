@@ -16,6 +16,10 @@ export const details: Record<string, string> = {
   "there is no such seat": "没有这个席位。",
   "there is no such queue": "没有这个队列。",
   "there is no such emergency target": "没有这个紧急电话。",
+  "no emergency service is set up ([[emergency]] in hotline.toml)":
+    "没有配置紧急电话（由管理员在 hotline.toml 的 [[emergency]] 中添加）。",
+  "no emergency service is being called": "没有在呼叫紧急电话。",
+  "the emergency service has the matter": "紧急电话已经受理。",
   "this operator is not signed in": "这位话务员没有签入。",
   "this operator is busy": "这位话务员正忙。",
   "this operator's phone cannot be reached": "这位话务员的电话离线。",

@@ -77,7 +77,7 @@ export const en: Dictionary = {
     },
     firstThen: "Then sign in here with that number or name.",
     firstMore:
-      "These are the people of the shipped files. Others are in operators.toml (supervisor = true) and under [[web.person]] in hotline.toml.",
+      "The hotline's log has the whole command, with its folders. These are the people of the shipped files. Others are in operators.toml (supervisor = true) and under [[web.person]] in hotline.toml.",
     headset: "Headset test",
     headsetLead: "Before you start: you hear the tone, and the bar moves when you speak.",
     start: "Start the test",

@@ -71,7 +71,7 @@ export const zh = {
     },
     firstThen: "然后用这个工号或账号在这里登录。",
     firstMore:
-      "这些是随附配置里的人。其他人在 operators.toml（supervisor = true）和 hotline.toml 的 [[web.person]] 里添加。",
+      "带目录的完整命令在热线的日志里。这些是随附配置里的人。其他人在 operators.toml（supervisor = true）和 hotline.toml 的 [[web.person]] 里添加。",
     headset: "耳麦测试",
     headsetLead: "上线前先试一下：能听到提示音，说话时音量条会动。",
     start: "开始测试",

@@ -1,4 +1,4 @@
-//! The command that sets a password: said by the log and by the page of whoever comes first, and by the command itself.
+//! The command that sets a password: said by the log for whoever comes first, and by the command itself.
 
 use std::path::Path;
 
