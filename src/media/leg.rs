@@ -241,7 +241,10 @@ impl Leg {
         // All packets of a key have the time of its beginning: they say nothing about jitter.
         let timestamp = (!is_key).then_some(header.timestamp);
         if agreement.heard.concealed != Some(header.payload_type) {
-            self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
+            // To the leg Opus is G.711, or passes.
+            let opus = agreement.heard.opus.filter(|_| codec.is_some() || what == What::Opus);
+            let spoken = opus.map(|_| Codec::Opus).or(codec);
+            self.reception.packet(now, header.ssrc, header.sequence_number, timestamp, spoken);
         }
         let key = match codec {
             _ if is_key => self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]),

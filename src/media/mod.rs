@@ -9,6 +9,7 @@ mod concealment;
 pub mod desk;
 pub mod dtmf;
 mod ear;
+mod emodel;
 mod far;
 #[cfg(test)]
 pub(crate) mod fuzzing;

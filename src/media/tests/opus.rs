@@ -17,7 +17,7 @@ use crate::media::g711::{FRAME, of_linear, to_linear};
 use crate::media::srtp::Sealed;
 use crate::media::srtp::sdes::{Crypto, Key, Secrets, Suite};
 use crate::media::worker::Clock;
-use crate::media::{Browser, Codec, Command, Event, LegKind, Settings, Sides};
+use crate::media::{Browser, Codec, Command, Event, LegKind, Scale, Settings, Sides};
 use crate::moment::Moment;
 use crate::tape::{Keys, Reader};
 
@@ -454,6 +454,7 @@ fn what_is_lost_is_made_up_for_and_counts_as_lost() {
         _ => None,
     });
     assert!((0.08..0.12).contains(&quality.loss) && quality.jitter_ms < 50.0, "{quality:?}");
+    assert_eq!(quality.scale, Scale::Wideband);
     end(house, &[B]);
 }
 
