@@ -31,10 +31,7 @@ const BEST_WIDE: f64 = 129.0;
 impl Codec {
     /// By which its sound is judged.
     pub fn scale(self) -> Scale {
-        match self {
-            Codec::Pcma | Codec::Pcmu => Scale::Narrowband,
-            Codec::G722 | Codec::Opus => Scale::Wideband,
-        }
+        if self.is_wide() { Scale::Wideband } else { Scale::Narrowband }
     }
 
     fn impairment(self) -> Impairment {

@@ -16,7 +16,7 @@ use super::g711;
 use super::g722;
 use super::mixing::{self, Mixed};
 use super::negotiation::{Agreement, FIRST_DYNAMIC};
-use super::opus::interpreter::Interpreter;
+use super::opus::{conversion::AT_LEG, interpreter::Interpreter};
 pub use super::outcome::{Found, Heard, Played, What};
 use super::outgoing::{HEADER, Outgoing};
 use super::packet::{parse, write_header};
@@ -240,10 +240,8 @@ impl Leg {
         let (codec, is_key) = (if let What::Sound(codec) = what { Some(codec) } else { None }, what == What::Key);
         // All packets of a key have the time of its beginning: they say nothing about jitter.
         let timestamp = (!is_key).then_some(header.timestamp);
-        if agreement.heard.concealed != Some(header.payload_type) {
-            // To the leg Opus is G.711, or passes.
-            let opus = agreement.heard.opus.filter(|_| codec.is_some() || what == What::Opus);
-            let spoken = opus.map(|_| Codec::Opus).or(codec);
+        if !agreement.heard.is_made_up(header.payload_type) {
+            let spoken = what.spoken(&agreement.heard);
             self.reception.packet(now, header.ssrc, header.sequence_number, timestamp, spoken);
         }
         let key = match codec {
@@ -292,8 +290,9 @@ impl Leg {
         header: &Header,
         what: What,
     ) {
-        let Some(agreement) = self.sends() else { return };
+        let (takes_wide, Some(agreement)) = (self.takes_wide(), self.sends()) else { return };
         let payload_type = match what {
+            What::Sound(Codec::G722) if takes_wide && agreement.codec != Codec::G722 => Some(AT_LEG.wide),
             What::Sound(_) => Some(agreement.payload_type),
             What::Opus => agreement.heard.opus,
             What::Key => agreement.key_payload_type,
@@ -305,7 +304,7 @@ impl Leg {
             return;
         }
         match (what, &mut self.mouth) {
-            (What::Sound(Codec::G722), _) if codec == Codec::G722 => {}
+            (What::Sound(Codec::G722), _) if takes_wide => {}
             // It comes decoded as well, and then in its order.
             (What::Sound(Codec::G722), _) => return,
             (What::Sound(from), Some(mouth)) => {

@@ -157,12 +157,17 @@ pub enum Codec {
     Pcmu,
     /// G.722, static payload type 9. Its clock counts 8000 a second, though it has 16000 samples (RFC 3551 §4.5.2).
     G722,
-    /// RFC 7587, a dynamic payload type. A leg that speaks it speaks G.711 with the worker, or hands it on as it is.
+    /// RFC 7587, a dynamic payload type. A leg that speaks it speaks G.711 or G.722 with the worker, or hands it on as it is.
     Opus,
 }
 
 impl Codec {
     pub const ALL: [Codec; 4] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+
+    /// It carries sound up to 7 kHz and more.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Codec::G722 | Codec::Opus)
+    }
 
     /// In which it is decoded for those who mix or record it, and a prompt is mixed into it: G.711 as it is.
     pub fn law(self) -> Codec {
