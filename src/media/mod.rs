@@ -32,6 +32,7 @@ mod pressing;
 pub mod prompts;
 mod quality;
 mod recorder;
+mod reports;
 mod rtcp;
 mod sdp;
 mod silence;
