@@ -6,7 +6,7 @@ use super::caller::{Call, Sound};
 use super::calls::House;
 use crate::ids::LegId;
 use crate::media::{self, OneWay};
-use crate::records::{FarEnd, Missing, OneWayRecord, Quality, Side};
+use crate::records::{FarEnd, Missing, OneWayRecord, Quality, Scale, Side};
 
 /// Entries in a record; later ones are not told.
 const MOST_ENTRIES: usize = 16;
@@ -45,7 +45,11 @@ impl Call {
 }
 
 fn recorded(quality: media::Quality) -> Quality {
-    let media::Quality { mos, loss, jitter_ms, far } = quality;
+    let media::Quality { mos, scale, loss, jitter_ms, far } = quality;
+    let scale = match scale {
+        media::Scale::Narrowband => Scale::Narrowband,
+        media::Scale::Wideband => Scale::Wideband,
+    };
     let far = far.map(|media::FarEnd { loss, jitter_ms, round_trip_ms }| FarEnd { loss, jitter_ms, round_trip_ms });
-    Quality { mos, loss, jitter_ms, far }
+    Quality { mos, scale, loss, jitter_ms, far }
 }

@@ -473,7 +473,7 @@ impl Desk {
 
 /// The same for a browser: what its leg speaks is not always what is spoken with it.
 fn voice(like: Like) -> Option<Voice> {
-    like.spoken.map(|codec| if codec == Codec::Opus { Voice::Opus } else { Voice::G711(codec.law()) })
+    like.spoken.map(|codec| if codec.is_wide() { Voice::Opus } else { Voice::G711(codec) })
 }
 
 /// Allows as many open files as the system lets us: each leg has two sockets. Returns the limit.

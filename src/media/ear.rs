@@ -144,9 +144,9 @@ impl Leg {
         self.agreement.is_some_and(|agreement| agreement.codec == codec)
     }
 
-    /// Whether what is said to this leg in G.722 is decoded: it takes another codec, or what it hears is written down.
+    /// Whether what is said to this leg in G.722 is decoded: it takes a narrower codec, or what it hears is written down.
     pub fn wants_decoded(&self) -> bool {
-        !self.speaks(Codec::G722) || self.tap.is_some()
+        !self.takes_wide() || self.tap.is_some()
     }
 }
 
@@ -163,7 +163,7 @@ pub fn deliver(now: Moment, slots: &mut [Option<Box<Leg>>], slot: usize, events:
         if let Some(tap) = &mut peer.tap {
             tap.hear(Channel::Right, now, header.ssrc, header.timestamp, Codec::Pcma, frame.sound());
         }
-        if !peer.speaks(Codec::G722) {
+        if !peer.takes_wide() {
             peer.pass_on(now, &mut frame.packet, payload, &header, What::Sound(Codec::Pcma));
         }
     }

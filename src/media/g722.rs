@@ -1,10 +1,9 @@
-//! ITU-T G.722 at 64 kbit/s, its lower half alone: sound up to 4 kHz, which is all that G.711, prompts, mixes and
-//! recordings carry. Each byte is one sample at 8 kHz, as in G.711, so that one becomes the other where it lies. Pure.
+//! ITU-T G.722 at 64 kbit/s (mode 1): sound up to 7 kHz, and its lower half alone, up to 4 kHz, which is all that G.711,
+//! prompts, mixes and recordings carry. Each byte is one sample at 8 kHz, as in G.711, and two at 16 kHz. Pure.
 //!
 //! The codec cuts sound into two bands of 4 kHz, each with an adaptive quantizer of its own: six bits of a byte are the
-//! lower band's, two the upper's. What is decoded here leaves the upper band out, what is encoded has silence in it.
-//! Between two legs that both speak G.722 nothing is decoded, and both bands pass. Nothing is allocated but for a whole
-//! recording.
+//! lower band's, two the upper's. [`Decoder`] leaves the upper band out, and what [`Encoder`] makes has silence in it;
+//! [`WideDecoder`] and [`WideEncoder`] have both. Nothing is allocated but for a whole recording.
 
 /// What the upper band of silence looks like: the smallest step up, of a quantizer that has come to rest.
 const NO_UPPER_BAND: u8 = 0xC0;
@@ -35,16 +34,29 @@ const COARSE_STEPS: [i32; 16] =
     [0, -20456, -12896, -8968, -6288, -4240, -2584, -1200, 20456, 12896, 8968, 6288, 4240, 2584, 1200, 0];
 /// How the logarithm of the step changes after each of those; table 19.
 const STEP_CHANGES: [i32; 16] = [-60, 3042, 1198, 538, 334, 172, 58, -30, 3042, 1198, 538, 334, 172, 58, -30, -60];
+/// The same of the upper band: its one decision level, for either sign what lies below and above it, what the two bits
+/// stand for, and how the step changes; tables 14, 17, 21.
+const UPPER_LEVEL: i32 = 564;
+const UPPER_NEGATIVE: [u8; 2] = [1, 0];
+const UPPER_POSITIVE: [u8; 2] = [3, 2];
+const UPPER_STEPS: [i32; 4] = [-7_408, -1_616, 7_408, 1_616];
+const UPPER_STEP_CHANGES: [i32; 4] = [798, -214, 798, -214];
 /// Powers of two between one and two; table 20.
 const POWERS: [i32; 32] = [
     2048, 2093, 2139, 2186, 2233, 2282, 2332, 2383, 2435, 2489, 2543, 2599, 2656, 2714, 2774, 2834, 2896, 2960, 3025,
     3091, 3158, 3228, 3298, 3371, 3444, 3520, 3597, 3676, 3756, 3838, 3922, 4008,
 ];
-/// The logarithm of the largest step.
-const LARGEST: i32 = 18_432;
+/// The logarithm of the largest step, and that of the scale in which it is measured, of each band.
+const LOWER_SCALE: (i32, i32) = (18_432, 8);
+const UPPER_SCALE: (i32, i32) = (22_528, 10);
+/// RECONS, LIMIT: samples of a band have fifteen bits.
+const LIMIT: i32 = 16_384;
+/// Of the filters that cut sound into two bands and put it together again, table 11: one half of them, the other is the
+/// same from its end.
+const QMF: [i32; 12] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53, -11];
 const ZEROS: usize = 6;
 
-/// What encoder and decoder of the lower band both know, after §3.6: how large a step is, and what comes next.
+/// What encoder and decoder of a band both know, after §3.6: how large a step is, and what comes next.
 #[derive(Clone, Debug)]
 struct Band {
     /// NBL: the logarithm of the step.
@@ -64,10 +76,11 @@ struct Band {
 }
 
 impl Band {
-    fn new() -> Self {
+    /// `step`: the first.
+    fn new(step: i32) -> Self {
         Self {
             logarithm: 0,
-            step: 32,
+            step,
             expected: 0,
             from_differences: 0,
             differences: [0; ZEROS],
@@ -78,14 +91,65 @@ impl Band {
         }
     }
 
-    /// After a code of six bits.
-    fn adapt(&mut self, code: u8) {
+    fn lower() -> Self {
+        Self::new(32)
+    }
+
+    fn upper() -> Self {
+        Self::new(8)
+    }
+
+    /// The code of six bits of the next sample of the lower band.
+    fn encode_lower(&mut self, sample: i32) -> u8 {
+        let off = narrow(sample - self.expected);
+        let size = if off < 0 { -(off + 1) } else { off };
+        let place = LEVELS.partition_point(|level| size >= (level * self.step) >> 12);
+        let code = if off < 0 { NEGATIVE[place] } else { POSITIVE[place] };
+        self.adapt_lower(code);
+        code
+    }
+
+    /// The code of two bits of the next sample of the upper band.
+    fn encode_upper(&mut self, sample: i32) -> u8 {
+        let off = narrow(sample - self.expected);
+        let size = if off < 0 { -(off + 1) } else { off };
+        let place = usize::from(size >= (UPPER_LEVEL * self.step) >> 12);
+        let code = if off < 0 { UPPER_NEGATIVE[place] } else { UPPER_POSITIVE[place] };
+        self.adapt_upper(code);
+        code
+    }
+
+    fn decode_lower(&mut self, code: u8) -> i32 {
+        let off = (self.step * STEPS[usize::from(code)]) >> 15;
+        let sample = (self.expected + off).clamp(-LIMIT, LIMIT - 1);
+        self.adapt_lower(code);
+        sample
+    }
+
+    fn decode_upper(&mut self, code: u8) -> i32 {
+        let off = (self.step * UPPER_STEPS[usize::from(code)]) >> 15;
+        let sample = (self.expected + off).clamp(-LIMIT, LIMIT - 1);
+        self.adapt_upper(code);
+        sample
+    }
+
+    fn adapt_lower(&mut self, code: u8) {
         let coarse = usize::from(code >> 2 & 15);
-        let difference = (self.step * COARSE_STEPS[coarse]) >> 15;
-        // LOGSCL, SCALEL.
-        self.logarithm = (((self.logarithm * 127) >> 7) + STEP_CHANGES[coarse]).clamp(0, LARGEST);
+        self.adapt(COARSE_STEPS[coarse], STEP_CHANGES[coarse], LOWER_SCALE);
+    }
+
+    fn adapt_upper(&mut self, code: u8) {
+        let code = usize::from(code);
+        self.adapt(UPPER_STEPS[code], UPPER_STEP_CHANGES[code], UPPER_SCALE);
+    }
+
+    /// After a code that stands for so much of a step, and changes it so.
+    fn adapt(&mut self, steps: i32, change: i32, (largest, scale): (i32, i32)) {
+        let difference = (self.step * steps) >> 15;
+        // LOGSCL, SCALEL; LOGSCH, SCALEH.
+        self.logarithm = (((self.logarithm * 127) >> 7) + change).clamp(0, largest);
         let power = POWERS[(self.logarithm >> 6 & 31) as usize];
-        let shift = 8 - (self.logarithm >> 11);
+        let shift = scale - (self.logarithm >> 11);
         self.step = if shift < 0 { power << -shift } else { power >> shift } << 2;
         self.predict(difference);
     }
@@ -124,9 +188,50 @@ impl Band {
     }
 }
 
-/// One stream that is made.
+/// What came last of a stream, at 16 kHz, for the filters; the newest at the end.
+#[derive(Clone, Debug)]
+struct Halves([i32; 2 * QMF.len()]);
+
+impl Halves {
+    fn new() -> Self {
+        Self([0; 2 * QMF.len()])
+    }
+
+    /// After two more samples: the sums of those at even places and of those at odd ones.
+    fn filter(&mut self, two: [i32; 2]) -> [i32; 2] {
+        let Self(samples) = self;
+        samples.copy_within(2.., 0);
+        samples[2 * QMF.len() - 2..].copy_from_slice(&two);
+        let pairs = || samples.chunks_exact(2);
+        let even = pairs().zip(&QMF).map(|(pair, weight)| pair[0] * weight).sum();
+        let odd = pairs().zip(QMF.iter().rev()).map(|(pair, weight)| pair[1] * weight).sum();
+        [even, odd]
+    }
+}
+
+/// One stream that is made of sound at 8 kHz.
 #[derive(Clone, Debug)]
 pub struct Encoder(Band);
+
+/// One stream of which the lower band is heard.
+#[derive(Clone, Debug)]
+pub struct Decoder(Band);
+
+/// One stream that is made of sound at 16 kHz.
+#[derive(Clone, Debug)]
+pub struct WideEncoder {
+    halves: Halves,
+    lower: Band,
+    upper: Band,
+}
+
+/// One stream that is heard whole.
+#[derive(Clone, Debug)]
+pub struct WideDecoder {
+    lower: Band,
+    upper: Band,
+    halves: Halves,
+}
 
 /// A whole recording at 8 kHz.
 pub fn encoded(samples: &[i16]) -> Vec<u8> {
@@ -134,42 +239,51 @@ pub fn encoded(samples: &[i16]) -> Vec<u8> {
     samples.iter().map(|sample| encoder.encode(*sample)).collect()
 }
 
-/// One stream that is heard.
-#[derive(Clone, Debug)]
-pub struct Decoder(Band);
-
 impl Encoder {
     pub fn new() -> Self {
-        Self(Band::new())
+        Self(Band::lower())
     }
 
     /// The next sample, at 8 kHz.
     pub fn encode(&mut self, sample: i16) -> u8 {
-        let band = &mut self.0;
-        let off = narrow((i32::from(sample) >> 1) - band.expected);
-        let size = if off < 0 { -(off + 1) } else { off };
-        let step = band.step;
-        let place = LEVELS.partition_point(|level| size >= (level * step) >> 12);
-        let code = if off < 0 { NEGATIVE[place] } else { POSITIVE[place] };
-        band.adapt(code);
-        NO_UPPER_BAND | code
+        NO_UPPER_BAND | self.0.encode_lower(i32::from(sample) >> 1)
     }
 }
 
 impl Decoder {
     pub fn new() -> Self {
-        Self(Band::new())
+        Self(Band::lower())
     }
 
     /// The next sample, at 8 kHz.
     pub fn decode(&mut self, byte: u8) -> i16 {
-        /// RECONS, LIMIT: samples have fifteen bits.
-        const LIMIT: i32 = 16_384;
-        let code = byte & 63;
-        let off = (self.0.step * STEPS[usize::from(code)]) >> 15;
-        let sample = (self.0.expected + off).clamp(-LIMIT, LIMIT - 1);
-        self.0.adapt(code);
-        (sample << 1) as i16
+        (self.0.decode_lower(byte & 63) << 1) as i16
+    }
+}
+
+impl WideEncoder {
+    pub fn new() -> Self {
+        Self { halves: Halves::new(), lower: Band::lower(), upper: Band::upper() }
+    }
+
+    /// The next two samples, at 16 kHz. Transmit QMF, §3.1.
+    pub fn encode(&mut self, samples: [i16; 2]) -> u8 {
+        let [even, odd] = self.halves.filter(samples.map(i32::from));
+        let (lower, upper) = ((odd + even) >> 14, (odd - even) >> 14);
+        self.upper.encode_upper(upper) << 6 | self.lower.encode_lower(lower)
+    }
+}
+
+impl WideDecoder {
+    pub fn new() -> Self {
+        Self { lower: Band::lower(), upper: Band::upper(), halves: Halves::new() }
+    }
+
+    /// The next two samples, at 16 kHz. Receive QMF, §4.4.
+    pub fn decode(&mut self, byte: u8) -> [i16; 2] {
+        let (lower, upper) = (self.lower.decode_lower(byte & 63), self.upper.decode_upper(byte >> 6));
+        let [even, odd] = self.halves.filter([lower + upper, lower - upper]);
+        [odd, even].map(|sum| narrow(sum >> 11) as i16)
     }
 }
 
@@ -220,6 +334,39 @@ mod tests {
         };
         let decoded: Vec<i16> = (0..16_000).map(|_| decoder.decode(byte())).collect();
         assert_eq!(digest(&bytes(&decoded)), "1910d10c41167f1252ebc94c382a05ba7d328edce00a887159ea4bfa01536786");
+    }
+
+    /// The same program with both bands. Nothing here is too loud for it: where it is, that turns over, and this is cut.
+    #[test]
+    fn every_bit_of_both_bands_is_as_another_program_has_it() {
+        let mut encoder = WideEncoder::new();
+        let encoded: Vec<u8> = noise().chunks(2).map(|two| encoder.encode([two[0], two[1]])).collect();
+        assert_eq!(encoded[..8], [122, 94, 247, 112, 222, 174, 132, 13]);
+        assert_eq!(digest(&encoded), "dcd1e2b2afb246d5d5f2437be744386e96d3e3f311a9c76de24ceb3dd2aa3680");
+        let mut decoder = WideDecoder::new();
+        let decoded: Vec<i16> = encoded.iter().flat_map(|byte| decoder.decode(*byte)).collect();
+        assert_eq!(decoded[4_000..4_008], [20_064, -9_127, -4_761, -17_630, -2_173, 4_803, 14_340, -9_099]);
+        assert_eq!(digest(&bytes(&decoded)), "57131970fdcfdb7160f0201078915a3db74b1336eb38daf9d46a8f10a2a08ef5");
+    }
+
+    /// As loud as they were, and how far above all else, in dB: twenty at least in the upper band of two bits.
+    #[test]
+    fn tones_of_both_bands_are_heard_as_they_were() {
+        for (hertz, clear) in [(300, 45.0), (1_000, 40.0), (3_000, 35.0), (4_000, 30.0), (5_000, 20.0), (6_500, 20.0)] {
+            let angle = f64::from(hertz) / 16_000.0 * std::f64::consts::TAU;
+            let sample = |n: usize| ((angle * n as f64).sin() * 8_000.0) as i16;
+            let (mut encoder, mut decoder) = (WideEncoder::new(), WideDecoder::new());
+            let decoded: Vec<i16> =
+                (0..8_000).flat_map(|n| decoder.decode(encoder.encode([sample(2 * n), sample(2 * n + 1)]))).collect();
+            let heard = &decoded[4_000..12_000];
+            let sum = |wave: fn(f64) -> f64| -> f64 {
+                heard.iter().enumerate().map(|(n, sample)| f64::from(*sample) * wave(angle * n as f64)).sum()
+            };
+            let tone = 2.0 * (sum(f64::cos).powi(2) + sum(f64::sin).powi(2)) / 8_000_f64.powi(2);
+            let all = heard.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / 8_000.0;
+            let (loud, above) = (10.0 * (2.0 * tone / 8_000_f64.powi(2)).log10(), 10.0 * (tone / (all - tone)).log10());
+            assert!(loud.abs() < 0.3 && above > clear, "{hertz} Hz: {loud:.2} dB, {above:.1} dB above the rest");
+        }
     }
 
     #[test]

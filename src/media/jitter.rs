@@ -72,7 +72,7 @@ impl Jitter {
             lacked: [None; LACKED],
             spare: u32::MAX,
             calm: 0,
-            concealment: Concealment::new(),
+            concealment: Concealment::new(1),
         }
     }
 

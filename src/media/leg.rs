@@ -11,12 +11,12 @@ use rtp::header::Header;
 use super::capture::Capture;
 use super::dtmf::Keys;
 use super::ear::Ear;
-use super::far::{Block, Far};
+use super::far::Far;
 use super::g711;
 use super::g722;
 use super::mixing::{self, Mixed};
 use super::negotiation::{Agreement, FIRST_DYNAMIC};
-use super::opus::interpreter::Interpreter;
+use super::opus::{conversion::AT_LEG, interpreter::Interpreter};
 pub use super::outcome::{Found, Heard, Played, What};
 use super::outgoing::{HEADER, Outgoing};
 use super::packet::{parse, write_header};
@@ -56,7 +56,7 @@ pub struct Leg {
     pub ground: Ground,
     pub agreement: Option<Agreement>,
     /// Its packets are encrypted, both ways.
-    sealed: Option<Box<Sealed>>,
+    pub(super) sealed: Option<Box<Sealed>>,
     /// Slot of the leg that hears this one, and is heard by it.
     pub joined: Option<usize>,
     pub player: Option<Player>,
@@ -69,7 +69,7 @@ pub struct Leg {
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
     filling: Option<Filling>,
-    source: Option<Source>,
+    pub(super) source: Option<Source>,
     /// While it speaks G.722 and somebody wants that decoded.
     pub(super) ear: Option<Box<Ear>>,
     /// Whether the leg it is joined with does.
@@ -79,13 +79,13 @@ pub struct Leg {
     /// While Opus is spoken with its phone.
     pub(super) interpreter: Option<Box<Interpreter>>,
     pub(super) outgoing: Outgoing,
-    reception: Reception,
+    pub(super) reception: Reception,
     pub(super) keys: Keys,
     pressing: Pressing,
-    far: Far,
+    pub(super) far: Far,
     pub silence: Silence,
-    report_at: Moment,
-    last_report: Option<LastReport>,
+    pub(super) report_at: Moment,
+    pub(super) last_report: Option<LastReport>,
     pub capture: Option<Capture>,
     /// It is recorded: a message of theirs, or with those whom it hears.
     pub tap: Option<Box<Tap>>,
@@ -240,8 +240,9 @@ impl Leg {
         let (codec, is_key) = (if let What::Sound(codec) = what { Some(codec) } else { None }, what == What::Key);
         // All packets of a key have the time of its beginning: they say nothing about jitter.
         let timestamp = (!is_key).then_some(header.timestamp);
-        if agreement.heard.concealed != Some(header.payload_type) {
-            self.reception.packet(now, header.ssrc, header.sequence_number, timestamp);
+        if !agreement.heard.is_made_up(header.payload_type) {
+            let spoken = what.spoken(&agreement.heard);
+            self.reception.packet(now, header.ssrc, header.sequence_number, timestamp, spoken);
         }
         let key = match codec {
             _ if is_key => self.keys.rtp_event(now, header.timestamp, &packet[payload.clone()]),
@@ -257,25 +258,6 @@ impl Leg {
         }
     }
 
-    /// One packet that may be RTCP.
-    pub fn control(&mut self, now: Moment, from: SocketAddr, packet: &mut [u8]) {
-        let named = self.agreement.is_some_and(|agreement| agreement.remote_rtcp == from);
-        if !named && !self.source.is_some_and(|source| source.may_control(from)) {
-            return;
-        }
-        let opened = self.sealed.as_mut().map_or(Some(packet.len()), |sealed| sealed.open_control(packet));
-        let Some(packet) = opened.and_then(|length| packet.get(..length)) else { return };
-        let Some(told) = rtcp::read(packet, self.outgoing.ssrc) else { return };
-        self.silence.heard(now);
-        if let Some(ntp) = told.sender {
-            self.last_report = Some(LastReport { ntp, at: now });
-        }
-        // Where they hear Opus, their clock is its clock.
-        let ratio = if self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some()) { 6 } else { 1 };
-        let about_us = told.about_us.map(|block| Block { jitter: block.jitter / ratio, ..block });
-        self.far.reported(now, about_us, self.outgoing.packets(), rtcp::middle(now));
-    }
-
     pub fn info_key(&mut self, now: Moment, key: char) -> Option<char> {
         self.keys.info(now, key)
     }
@@ -289,8 +271,9 @@ impl Leg {
         header: &Header,
         what: What,
     ) {
-        let Some(agreement) = self.sends() else { return };
+        let (takes_wide, Some(agreement)) = (self.takes_wide(), self.sends()) else { return };
         let payload_type = match what {
+            What::Sound(Codec::G722) if takes_wide && agreement.codec != Codec::G722 => Some(AT_LEG.wide),
             What::Sound(_) => Some(agreement.payload_type),
             What::Opus => agreement.heard.opus,
             What::Key => agreement.key_payload_type,
@@ -302,7 +285,7 @@ impl Leg {
             return;
         }
         match (what, &mut self.mouth) {
-            (What::Sound(Codec::G722), _) if codec == Codec::G722 => {}
+            (What::Sound(Codec::G722), _) if takes_wide => {}
             // It comes decoded as well, and then in its order.
             (What::Sound(Codec::G722), _) => return,
             (What::Sound(from), Some(mouth)) => {
@@ -433,28 +416,6 @@ impl Leg {
         Found { dead, one_way: if in_talk { self.silence.one_way(now, &self.far) } else { None } }
     }
 
-    fn report(&mut self, now: Moment, bye: bool) {
-        let Some(agreement) = self.agreement.filter(|agreement| !agreement.remote.ip().is_unspecified()) else {
-            return;
-        };
-        let mut buffer = [0; rtcp::ROOM];
-        let report = self.reception.report();
-        let sent = self.outgoing.sent(now);
-        let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
-        if let Some(interpreter) = &self.interpreter {
-            interpreter.report(&mut buffer[..length]);
-        }
-        let report = match &mut self.sealed {
-            Some(sealed) => sealed.seal_control(&buffer[..length]),
-            None => Some(&buffer[..length]),
-        };
-        let (Some(report), Some(source)) = (report, &self.source) else { return };
-        match self.ground.rtcp.as_ref().filter(|_| !agreement.rtcp_mux) {
-            Some(rtcp) => drop(rtcp.send_to(report, agreement.remote_rtcp)),
-            None => send(&self.ground.rtp, source, report),
-        }
-    }
-
     /// Says goodbye; the figures of what was received, and the port that is free.
     pub fn close(mut self, now: Moment) -> (Option<Quality>, Option<u16>) {
         self.report(now, true);
@@ -492,7 +453,7 @@ fn silence(codec: Codec) -> u8 {
 }
 
 /// A full buffer or a closed port of theirs loses a packet, as networks do.
-fn send(rtp: &Socket, source: &Source, packet: &[u8]) {
+pub(super) fn send(rtp: &Socket, source: &Source, packet: &[u8]) {
     let _: io::Result<usize> =
         if source.is_certain() { rtp.send(packet) } else { rtp.send_to(packet, source.target()) };
 }

@@ -9,6 +9,7 @@ mod concealment;
 pub mod desk;
 pub mod dtmf;
 mod ear;
+mod emodel;
 mod far;
 #[cfg(test)]
 pub(crate) mod fuzzing;
@@ -31,6 +32,7 @@ mod pressing;
 pub mod prompts;
 mod quality;
 mod recorder;
+mod reports;
 mod rtcp;
 mod sdp;
 mod silence;

@@ -21,6 +21,8 @@ const NOISE: u8 = 13;
 /// RFC 3551 §6: numbers below are taken, three of them by codecs of ours.
 pub(super) const FIRST_DYNAMIC: u8 = 96;
 const KNOWN: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::G722];
+/// Of a leg that speaks Opus: what it becomes, in two forms and made up, and another law.
+const MOST_CODECS: usize = 5;
 
 /// Our side of the stream; RTCP is on the next port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +55,8 @@ pub struct Agreement {
 /// What may arrive: every codec we described, in any packet, RFC 3264 §7.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receives {
-    codecs: [Option<(u8, Codec)>; 4],
+    codecs: [Option<(u8, Codec)>; MOST_CODECS],
     pub keys: Option<u8>,
-    /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
-    pub concealed: Option<u8>,
     /// Opus as it was sent, between legs that both take it; it is neither decoded nor encoded.
     pub opus: Option<u8>,
 }
@@ -64,18 +64,22 @@ pub struct Receives {
 impl Receives {
     pub(super) fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
         let mut types = types.iter().copied();
-        let codecs = [types.next(), types.next(), types.next(), types.next()];
-        Self { codecs, keys, concealed: None, opus: None }
+        Self { codecs: std::array::from_fn(|_| types.next()), keys, opus: None }
     }
 
-    /// What Opus becomes: `law`, what is made up in it under a number of its own, and Opus as it is; beside the `types`
-    /// of other codecs.
+    /// What Opus becomes: `law` or G.722, what is made up in them under numbers of its own, and Opus as it is; beside the
+    /// `types` of other codecs.
     pub(super) fn of_opus(types: &[(u8, Codec)], law: Codec, keys: bool) -> Self {
-        let AtLeg { keys: keys_type, concealed, opus } = AT_LEG;
-        let mut types: Vec<(u8, Codec)> = types.to_vec();
-        types.insert(0, (concealed, law));
-        let all = Self::new(&types, keys.then_some(keys_type));
-        Self { concealed: Some(concealed), opus: Some(opus), ..all }
+        let AtLeg { keys: keys_type, concealed, concealed_wide, opus, wide } = AT_LEG;
+        let becomes = [(concealed, law), (concealed_wide, Codec::G722), (static_type(law), law), (wide, Codec::G722)];
+        let others = types.iter().copied().filter(|other| !becomes.contains(other));
+        let all: Vec<(u8, Codec)> = becomes.into_iter().chain(others).collect();
+        Self { opus: Some(opus), ..Self::new(&all, keys.then_some(keys_type)) }
+    }
+
+    /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
+    pub fn is_made_up(&self, payload_type: u8) -> bool {
+        self.opus.is_some() && [AT_LEG.concealed, AT_LEG.concealed_wide].contains(&payload_type)
     }
 
     pub fn has(&self, codec: Codec) -> bool {
@@ -195,8 +199,8 @@ impl Negotiation {
         self.opus = opus;
     }
 
-    pub fn knows_opus(&self) -> bool {
-        self.codecs.contains(&Codec::Opus)
+    pub fn knows(&self, codec: Codec) -> bool {
+        self.codecs.contains(&codec)
     }
 
     /// What packets are encrypted with, as agreed last. `None`: they are in the clear.
@@ -204,13 +208,15 @@ impl Negotiation {
         self.terms.secrets()
     }
 
-    /// Our offer: every codec, `first` before the others; key presses, both ways.
+    /// Our offer: every codec, `first` before the others, and next to it, if it has the wider band, who has that too; key
+    /// presses, both ways.
     pub fn make_offer(&mut self, first: Option<Codec>) -> Vec<u8> {
         self.numbers = self.numbers.apart();
         let Numbers { keys, opus, keys_beside_opus } = self.numbers;
         let number = |codec| if codec == Codec::Opus { opus } else { static_type(codec) };
         let mut types: Vec<(u8, Codec)> = self.may().map(|codec| (number(codec), codec)).collect();
-        types.sort_by_key(|(_, codec)| Some(*codec) != first);
+        let wide = first.is_some_and(Codec::is_wide);
+        types.sort_by_key(|(_, codec)| (Some(*codec) != first, codec.is_wide() != wide));
         let plain: Vec<(u8, Codec)> = types.iter().copied().filter(|(_, codec)| *codec != Codec::Opus).collect();
         self.offered = Receives::new(&plain, Some(keys));
         self.offered_opus = plain.len() < types.len();
@@ -232,7 +238,7 @@ impl Negotiation {
             Codec::Opus => {
                 let types = Types { opus: found.payload_type, keys: [found.keys, None] };
                 let law = self.law();
-                (Receives::of_opus(&[(static_type(law), law)], law, found.keys.is_some()), Some(types))
+                (Receives::of_opus(&[], law, found.keys.is_some()), Some(types))
             }
             codec => (Receives::new(&[(found.payload_type, codec)], found.keys.map(|keys| keys.payload_type)), None),
         };

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rtp::header::Header;
 
+use super::negotiation::Receives;
 use super::player::Player;
 use super::words::{Codec, Event, OneWay};
 use crate::ids::LegId;
@@ -58,4 +59,15 @@ pub enum What {
     Key,
     /// What stands for silence, RFC 3389: it says that somebody is there, and is passed on to whoever takes it.
     Noise,
+}
+
+impl What {
+    /// The codec of the sound as it was sent: what is heard of Opus is G.711 or G.722, or passes.
+    pub fn spoken(self, heard: &Receives) -> Option<Codec> {
+        match self {
+            What::Sound(_) | What::Opus if heard.opus.is_some() => Some(Codec::Opus),
+            What::Sound(codec) => Some(codec),
+            _ => None,
+        }
+    }
 }

@@ -25,14 +25,15 @@ impl PhoneLeg {
     pub fn make_offer(&mut self, limit: &Limit, like: Like) -> Vec<u8> {
         let may = self.opus.is_some() || limit.is_free();
         self.may_speak_opus(may, like);
-        let has_opus = may && self.negotiation.knows_opus();
-        let first = like.spoken.filter(|codec| *codec != Codec::Opus || has_opus).or(like.inside);
+        let can = |codec: &Codec| self.negotiation.knows(*codec) && (may || *codec != Codec::Opus);
+        let as_wide = like.spoken.filter(|codec| codec.is_wide()).map(|_| Codec::G722);
+        let first = [like.spoken, as_wide, like.inside].into_iter().flatten().find(can);
         self.negotiation.make_offer(first)
     }
 
     pub fn take_offer(&mut self, limit: &Limit, sdp: &[u8], like: Like) -> Result<(Vec<u8>, Agreement), Unacceptable> {
         // It is kept where they are refused: what was spoken before goes on.
-        let wanted = self.opus.is_none() && self.negotiation.knows_opus();
+        let wanted = self.opus.is_none() && self.negotiation.knows(Codec::Opus);
         let fresh = if wanted { limit.ticket() } else { None };
         self.may_speak_opus(self.opus.is_some() || fresh.is_some(), like);
         let (answer, agreement) = self.negotiation.take_offer(sdp)?;

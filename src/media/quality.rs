@@ -1,6 +1,7 @@
-//! How the sound arrived: RFC 3550 loss and jitter, and what people make of it (ITU-T G.107).
+//! How the sound arrived: RFC 3550 loss and jitter, and what people make of it.
 
-use super::words::{FarEnd, Quality};
+use super::emodel;
+use super::words::{Codec, FarEnd, Quality};
 use crate::moment::Moment;
 
 /// RTP clock of G.711.
@@ -33,6 +34,8 @@ pub struct Reception {
     transit: Option<u32>,
     reported_expected: u64,
     reported_received: u64,
+    /// Packets of each codec.
+    spoken: [u64; Codec::ALL.len()],
 }
 
 /// A report block's figures, RFC 3550 §6.4.1.
@@ -46,8 +49,11 @@ pub struct Report {
 }
 
 impl Reception {
-    /// One packet; without a timestamp if it says nothing about jitter.
-    pub fn packet(&mut self, now: Moment, ssrc: u32, sequence: u16, timestamp: Option<u32>) {
+    /// One packet; without a timestamp if it says nothing about jitter. `codec`: as it was sent; keys have none.
+    pub fn packet(&mut self, now: Moment, ssrc: u32, sequence: u16, timestamp: Option<u32>, codec: Option<Codec>) {
+        if let Some(codec) = codec {
+            self.spoken[codec as usize] += 1;
+        }
         let step = sequence.wrapping_sub(self.highest as u16);
         let behind = step.wrapping_neg();
         if self.ssrc != Some(ssrc) || (step > MAX_DROPOUT && behind > MAX_DROPOUT) {
@@ -128,48 +134,40 @@ impl Reception {
         let jitter_ms = jitter / 16.0 * 1000.0 / CLOCK as f64;
         let round = |value: f64, digits: f64| (value * digits).round() / digits;
         let round_trip_ms = far.and_then(|far| far.round_trip_ms);
+        // How long sound waits in phones is not known, and in a mix it does not wait for the whole call.
         let delay_ms = round_trip_ms.map(|round_trip_ms| round_trip_ms / 2.0 + PACKET_MS);
+        let codec = self.spoken_most();
         Some(Quality {
-            mos: round(mos(loss, delay_ms.unwrap_or(0.0)), 100.0),
+            mos: round(emodel::mos(codec, loss, delay_ms.unwrap_or(0.0)), 100.0),
+            scale: codec.scale(),
             loss: round(loss, 10_000.0),
             jitter_ms: round(jitter_ms, 100.0),
             far,
         })
+    }
+
+    fn spoken_most(&self) -> Codec {
+        Codec::ALL.into_iter().max_by_key(|codec| self.spoken[*codec as usize]).unwrap_or(Codec::Pcma)
     }
 }
 
 /// Of the usual packets, which have to be whole before they go.
 const PACKET_MS: f64 = 20.0;
 
-/// G.107 with its default values but for loss and delay. Loss is that of single packets, and whatever was spoken is taken
-/// for G.711 with loss concealment, Ie = 0 and Bpl = 25.1 (G.113 appendix I): neither what G.722 and Opus have more of the
-/// band counts nor what their redundancy saves. Of delay Idd alone, as phones cancel echoes; how long sound waits in their
-/// buffers is not known, and in that of a mix it is not there for the whole call.
-fn mos(loss: f64, delay_ms: f64) -> f64 {
-    const R_MAX: f64 = 93.2;
-    const BPL: f64 = 25.1;
-    let percent = loss * 100.0;
-    let r = R_MAX - too_late(delay_ms) - 95.0 * percent / (percent + BPL);
-    if r <= 0.0 { 1.0 } else { (1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6).max(1.0) }
-}
-
-/// Idd of a delay one way, G.107 §7.4: nothing up to 100 ms.
-fn too_late(delay_ms: f64) -> f64 {
-    if delay_ms <= 100.0 {
-        return 0.0;
-    }
-    let x = (delay_ms / 100.0).log2();
-    let part = |x: f64| (1.0 + x.powi(6)).powf(1.0 / 6.0);
-    25.0 * (part(x) - 3.0 * part(x / 3.0) + 2.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::words::Scale;
 
     fn feed(reception: &mut Reception, packets: impl Iterator<Item = (u16, u64)>) {
         for (sequence, millis) in packets {
-            reception.packet(Moment::from_micros(millis * 1000), 7, sequence, Some(u32::from(sequence) * 160));
+            reception.packet(
+                Moment::from_micros(millis * 1000),
+                7,
+                sequence,
+                Some(u32::from(sequence) * 160),
+                Some(Codec::Pcma),
+            );
         }
     }
 
@@ -226,12 +224,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_spoken_most_says_on_which_scale_it_is() {
+        let mut reception = Reception::default();
+        let mut last = 0;
+        let mut hear = |codec: Option<Codec>, packets: u16| {
+            for _ in 0..packets {
+                last += 1;
+                reception.packet(Moment::from_micros(u64::from(last) * 20_000), 7, last, None, codec);
+            }
+            reception.quality(None).map(|quality| (quality.mos, quality.scale)).unwrap()
+        };
+        let (telephone, wide) = ((4.41, Scale::Narrowband), (4.34, Scale::Wideband));
+        assert_eq!(hear(Some(Codec::Pcmu), 100), telephone);
+        assert_eq!(hear(Some(Codec::G722), 99), telephone);
+        assert_eq!(hear(None, 500), telephone, "keys are no sound");
+        assert_eq!(hear(Some(Codec::G722), 2), wide);
+        assert_eq!(hear(Some(Codec::Opus), 200), wide);
+    }
+
+    #[test]
     fn duplicates_reordering_and_a_new_source_are_no_loss() {
         let mut reception = Reception::default();
         feed(&mut reception, (0..100_u16).flat_map(|i| [(i ^ 1, u64::from(i) * 20), (i ^ 1, u64::from(i) * 20)]));
         assert_eq!(reception.quality(None).unwrap().loss, 0.0);
-        reception.packet(Moment::from_micros(9), 8, 40_000, Some(5));
-        reception.packet(Moment::from_micros(29_000), 8, 40_001, Some(165));
+        reception.packet(Moment::from_micros(9), 8, 40_000, Some(5), None);
+        reception.packet(Moment::from_micros(29_000), 8, 40_001, Some(165), None);
         assert_eq!(reception.quality(None).unwrap().loss, 0.0);
         assert_eq!(Reception::default().quality(None), None);
     }
@@ -245,7 +262,7 @@ mod tests {
         assert!(quality.jitter_ms > 5.0, "its last two seconds were calm: {quality:?}");
         // A long key: a second of packets with one timestamp.
         for n in 0..50_u16 {
-            reception.packet(Moment::from_micros(20_000_000 + u64::from(n) * 20_000), 7, 1000 + n, None);
+            reception.packet(Moment::from_micros(20_000_000 + u64::from(n) * 20_000), 7, 1000 + n, None, None);
         }
         let after = reception.quality(None).unwrap();
         assert_eq!((after.loss, after.jitter_ms), (0.0, quality.jitter_ms));

@@ -31,6 +31,8 @@ pub struct LastReport {
 /// What a compound of theirs says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
+    /// The source that says it.
+    pub from: u32,
     /// Of a sender report: the middle bits of its NTP time.
     pub sender: Option<u32>,
     pub about_us: Option<Block>,
@@ -130,7 +132,7 @@ pub fn read(mut packet: &[u8], ssrc: u32) -> Option<Told> {
     if !matches!(*first, SENDER_REPORT | RECEIVER_REPORT) {
         return None;
     }
-    let mut told = Told::default();
+    let mut told = Told { from: word(packet, 4)?, ..Told::default() };
     while !packet.is_empty() {
         let [flags, kind, high, low, ..] = *packet else { return None };
         let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
@@ -188,7 +190,7 @@ mod tests {
             assert_eq!(length % 4, 0);
             let about_us =
                 report.map(|_| Block { cumulative_lost: 3, highest: 70_000, jitter: 12, last_report: 0, since: 0 });
-            let told = Told { sender: sent.map(|_| middle(now)), about_us };
+            let told = Told { from: 0xDEAD_BEEF, sender: sent.map(|_| middle(now)), about_us };
             assert_eq!(read(&buffer[..length], 9), Some(told));
             assert_eq!(read(&buffer[..length], 8), Some(Told { about_us: None, ..told }), "about somebody else");
             for cut in 1..length {

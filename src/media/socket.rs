@@ -6,7 +6,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+
+use super::opus::conversion::Wish;
 
 /// What a leg stands on.
 pub struct Ground {
@@ -17,8 +18,8 @@ pub struct Ground {
     pub port: Option<u16>,
     /// The source of what is sent, where somebody else has named it already.
     pub ssrc: Option<u32>,
-    /// The room's: whether Opus is wanted as it comes.
-    pub opus: Option<Arc<AtomicBool>>,
+    /// The room's: in what form Opus is taken.
+    pub opus: Option<Arc<Wish>>,
 }
 
 pub enum Socket {

@@ -12,6 +12,10 @@
 //! or not, takes it by going on with the same stream: with its SSRC, from its sequence number on, through the same
 //! probation. Who cannot listen does not know these (RFC 7362 §5); who can is kept out by SRTP alone, where one packet
 //! that is signed is enough.
+//!
+//! Where reports have a port of their own (no RFC 5761), the one that was named is as much out of date as that of the
+//! sound: from then on they go to where reports of the same stream, or signed ones, come from on the same host, and
+//! nowhere before there are any.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,6 +28,8 @@ const PROBATION: u8 = 5;
 const NAMED_ALONE: Duration = Duration::from_secs(1);
 /// The locked address was silent for so long: its stream may go on from elsewhere.
 const QUIET: Duration = Duration::from_secs(2);
+/// Nothing was reported from where reports go for so long: RFC 3550 §6.3.5, five intervals.
+const UNREPORTED: Duration = Duration::from_secs(25);
 /// Numbers that its stream may be further by then, RFC 3550 §A.1: a minute.
 const MAX_DROPOUT: u16 = 3000;
 
@@ -39,6 +45,8 @@ pub struct Source {
     followed: bool,
     candidate: Option<Candidate>,
     moved: Option<Moved>,
+    /// Where reports came from beside sound that is not where it was named, and when the last did.
+    control: Option<(SocketAddr, Moment)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +82,16 @@ pub enum Verdict {
 
 impl Source {
     pub fn new(named: SocketAddr) -> Self {
-        Self { named, locked: None, exclusive: false, last: None, followed: false, candidate: None, moved: None }
+        Self {
+            named,
+            locked: None,
+            exclusive: false,
+            last: None,
+            followed: false,
+            candidate: None,
+            moved: None,
+            control: None,
+        }
     }
 
     /// A new description; `true` if the lock was lost by it.
@@ -89,6 +106,7 @@ impl Source {
             return false;
         }
         let locked = self.locked.take();
+        self.control = None;
         (self.candidate, self.last, self.exclusive, self.followed) = (None, None, false, false);
         if let Some(from) = locked {
             self.moved = Some(Moved { from, at: now });
@@ -118,6 +136,24 @@ impl Source {
     /// Whether a control packet may come from there.
     pub fn may_control(&self, from: SocketAddr) -> bool {
         self.locked.map_or(from.ip() == self.named.ip(), |locked| from.ip() == locked.ip())
+    }
+
+    /// Reports of a source came from there, where they may; `signed` by the keys that were agreed on.
+    pub fn controlled(&mut self, now: Moment, from: SocketAddr, ssrc: u32, signed: bool) {
+        let is_its_own = signed || self.last.is_some_and(|last| last.ssrc == ssrc);
+        let is_beside = self.locked.is_some_and(|locked| locked.ip() == from.ip());
+        let is_free = self.control.is_none_or(|(place, at)| place == from || now.since(at) >= UNREPORTED);
+        if is_its_own && is_beside && is_free {
+            self.control = Some((from, now));
+        }
+    }
+
+    /// Where reports go that have a port of their own; `named`: where they were told to. `None`: it is not known.
+    pub fn control_target(&self, named: SocketAddr) -> Option<SocketAddr> {
+        match self.locked {
+            Some(locked) if locked != self.named => self.control.map(|(place, _)| place),
+            _ => Some(named),
+        }
     }
 
     /// One packet with a valid header and an agreed payload type; `signed`: by the keys that were agreed on.
@@ -156,6 +192,9 @@ impl Source {
 
     fn accept(&mut self, now: Moment, from: SocketAddr, ssrc: u32, sequence: u16) -> Verdict {
         let (is_locked, was_exclusive) = (self.locked.replace(from) == Some(from), self.exclusive);
+        if !is_locked {
+            self.control = None;
+        }
         self.exclusive = from == self.named;
         let highest = |last: &Last| is_locked && last.ssrc == ssrc && sequence.wrapping_sub(last.sequence) >= 0x8000;
         let sequence = self.last.filter(highest).map_or(sequence, |last| last.sequence);
@@ -295,6 +334,38 @@ mod tests {
         for (name, story, told) in table {
             assert_eq!(check(story), told, "{name}: {story}");
         }
+    }
+
+    #[test]
+    fn reports_go_where_those_of_the_same_stream_come_from_once_its_sound_is_elsewhere() {
+        let (named, other, host) = (addr(11), addr(22), "127.0.0.2:22".parse().unwrap());
+        let mut source = Source::new(addr(1));
+        let mut sequence = 0;
+        let mut speak = |source: &mut Source, now: Moment, port: u16| {
+            for _ in 0..PROBATION {
+                sequence += 1;
+                source.judge(now, addr(port), 7, sequence, false);
+            }
+        };
+        assert_eq!(source.control_target(named), Some(named), "nobody was heard yet");
+        speak(&mut source, NOW, 1);
+        source.controlled(NOW, other, 7, false);
+        assert_eq!(source.control_target(named), Some(named), "it is where it was named");
+        let later = NOW + QUIET;
+        speak(&mut source, later, 2);
+        assert_eq!(source.control_target(named), None, "what was named may be somebody else's by now");
+        source.controlled(later, other, 8, false);
+        source.controlled(later, host, 7, false);
+        assert_eq!(source.control_target(named), None, "of another stream, and of another host");
+        source.controlled(later, other, 7, false);
+        source.controlled(later, addr(33), 7, false);
+        assert_eq!(source.control_target(named), Some(other), "while it reports nobody takes its place");
+        source.controlled(later + UNREPORTED, addr(33), 8, true);
+        assert_eq!(source.control_target(named), Some(addr(33)), "silent for long, and signed");
+        speak(&mut source, later + QUIET, 1);
+        assert_eq!(source.control_target(named), Some(named), "its sound is where it was named again");
+        assert!(source.rename(later, addr(4)));
+        assert_eq!(source.control_target(addr(44)), Some(addr(44)));
     }
 
     #[test]

@@ -157,11 +157,18 @@ pub enum Codec {
     Pcmu,
     /// G.722, static payload type 9. Its clock counts 8000 a second, though it has 16000 samples (RFC 3551 §4.5.2).
     G722,
-    /// RFC 7587, a dynamic payload type. A leg that speaks it speaks G.711 with the worker, or hands it on as it is.
+    /// RFC 7587, a dynamic payload type. A leg that speaks it speaks G.711 or G.722 with the worker, or hands it on as it is.
     Opus,
 }
 
 impl Codec {
+    pub const ALL: [Codec; 4] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+
+    /// It carries sound up to 7 kHz and more.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Codec::G722 | Codec::Opus)
+    }
+
     /// In which it is decoded for those who mix or record it, and a prompt is mixed into it: G.711 as it is.
     pub fn law(self) -> Codec {
         match self {
@@ -408,14 +415,27 @@ impl Direction {
 /// How the sound of one leg was, from what we received.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Estimated mean opinion score, 1.0–4.5, of loss and delay (ITU-T G.107, as G.711).
+    /// Estimated mean opinion score, 1.0–4.5, of codec, loss and delay (ITU-T G.107, G.107.1).
     pub mos: f64,
+    /// On which `mos` is.
+    pub scale: Scale,
     /// Share of packets lost, 0.0–1.0; one that came twice came once.
     pub loss: f64,
     /// RFC 3550 §6.4.1, milliseconds; the mean over the call.
     pub jitter_ms: f64,
     /// What they reported of ours. `None`: nothing.
     pub far: Option<FarEnd>,
+}
+
+/// What a mean opinion score is measured against: 4.41 is the best of the telephone's band for who expects no more, and
+/// would be 3.7 for who knows the wider one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// G.107: sound of 300 to 3400 Hz.
+    Narrowband,
+    /// G.107.1: sound of 50 to 7000 Hz.
+    Wideband,
 }
 
 /// How our sound arrived there, as they reported it.

@@ -329,7 +329,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-const COLUMNS: [&str; 52] = [
+const COLUMNS: [&str; 54] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -382,6 +382,8 @@ const COLUMNS: [&str; 52] = [
     "survey_at",
     "message_at",
     "release",
+    "mos_scale",
+    "operator_mos_scale",
 ];
 
 /// A table with a header; lists of things are JSON.
@@ -409,6 +411,8 @@ fn row(printed: &Printed<'_>) -> serde_json::Result<Vec<String>> {
         "recording_file" => inside("recording", "file"),
         "recording_sha256" => inside("recording", "sha256"),
         "mos" | "loss" | "jitter_ms" => inside("quality", name),
+        "mos_scale" => inside("quality", "scale"),
+        "operator_mos_scale" => inside("operator_quality", "scale"),
         "operator_mos" | "operator_loss" | "operator_jitter_ms" => {
             inside("operator_quality", name.trim_start_matches("operator_"))
         }

@@ -302,11 +302,22 @@ pub struct RecordingChange {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     pub mos: f64,
+    #[serde(default)]
+    pub scale: Scale,
     pub loss: f64,
     pub jitter_ms: f64,
     /// What the phone reported of our sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub far: Option<FarEnd>,
+}
+
+/// Of a mean opinion score: ITU-T G.107 or G.107.1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    #[default]
+    Narrowband,
+    Wideband,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -40,6 +40,7 @@ fn baresip_registers_answers_and_both_hear_each_other() {
         operator.seconds()
     );
     assert!(record["quality"]["mos"].as_f64().unwrap() > 4.0, "{record:#}");
+    assert_eq!(record["quality"]["scale"], "narrowband", "{record:#}");
 }
 
 #[test]

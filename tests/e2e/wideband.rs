@@ -48,27 +48,40 @@ fn speaks_with_a_seat_in_g711(how: &str) {
 }
 
 #[test]
-fn two_phones_with_g722_alone_hear_each_other_and_a_seat_with_opus_alone_hears_a_caller_in_g711() {
+fn who_has_the_wider_band_hears_the_other_in_it_and_a_seat_with_opus_alone_hears_a_caller_in_g711() {
     let usual = Files::new(None);
     let mut with_opus = Files::new(None);
     with_opus.hotline =
         with_opus.hotline.replacen("[media]\n", "[media]\ncodecs = [\"pcma\", \"pcmu\", \"opus\"]\n", 1);
-    std::thread::scope(|both| {
-        both.spawn(|| hear_each_other(&usual, ALONE, ALONE));
-        both.spawn(|| hear_each_other(&with_opus, "audio_codecs=opus/48000/2", "audio_codecs=pcma/8000/1"));
+    let mut with_both = Files::new(None);
+    with_both.hotline =
+        with_both.hotline.replacen("[media]\n", "[media]\ncodecs = [\"pcma\", \"g722\", \"opus\"]\n", 1);
+    const OPUS: &str = "audio_codecs=opus/48000/2";
+    std::thread::scope(|all| {
+        all.spawn(|| hear_each_other(&usual, (ALONE, 6_000), (ALONE, 5_000)));
+        all.spawn(|| hear_each_other(&with_opus, (OPUS, 700), ("audio_codecs=pcma/8000/1", 440)));
+        // Higher than a telephone carries it.
+        all.spawn(|| hear_each_other(&with_both, (OPUS, 6_000), (ALONE, 5_000)));
     });
 }
 
-fn hear_each_other(files: &Files, seat: &str, caller: &str) {
+/// Each is a codec, and a tone.
+fn hear_each_other(files: &Files, (seat, seat_hz): (&str, u32), (caller, caller_hz): (&str, u32)) {
     let house = House::open(files);
-    let seat = Baresip::register_with(&house, "8001", "open-sesame", 700, seat);
-    let caller = Baresip::caller(&house, 440, caller);
+    let seat = Baresip::register_with(&house, "8001", "open-sesame", seat_hz, seat);
+    let caller_speaks = caller;
+    let caller = Baresip::caller(&house, caller_hz, caller_speaks);
     caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
     house.wait_log(&["connected"]);
     std::thread::sleep(Duration::from_secs(6));
     caller.command("hangup");
     let record = house.wait_records(1).remove(0);
     assert_eq!(record["outcome"], "answered", "{record:#}\n{}\n{}", caller.log(), seat.log());
-    let (heard, operator) = (heard_by(&caller, 700), heard_by(&seat, 440));
+    let (heard, operator) = (heard_by(&caller, seat_hz), heard_by(&seat, caller_hz));
     assert!(heard > 4.0 && operator > 4.0, "the caller heard {heard} s, the operator {operator} s\n{}", caller.log());
+    assert_eq!(
+        record["quality"]["scale"],
+        if caller_speaks == ALONE { "wideband" } else { "narrowband" },
+        "{record:#}"
+    );
 }

@@ -1,8 +1,8 @@
-//! Between a browser's packets and those of its leg: payload types, and Opus to G.711 and back. Pure.
+//! Between a browser's packets and those of its leg: payload types, and Opus to what the leg takes and back. Pure.
 
 use super::negotiation::{Talk, Voice};
 use crate::media::negotiation::{Receives, static_type};
-use crate::media::opus::conversion::{self as opus, AT_LEG, Events, Head, OPUS_RATE, Spoken, Types};
+use crate::media::opus::conversion::{self as opus, AT_LEG, Events, Form, Head, OPUS_RATE, Spoken, Types};
 use crate::media::words::Codec;
 
 /// One leg's, for as long as it speaks the same codec.
@@ -25,10 +25,10 @@ impl Conversion {
         Some(Self { talk, opus })
     }
 
-    /// A packet of the browser's; `send` is given those of the leg. `as_it_is`: Opus is not decoded.
-    pub fn inward(&mut self, head: Head, payload: &[u8], as_it_is: bool, send: &mut dyn FnMut(Head, &[u8])) {
+    /// A packet of the browser's; `send` is given those of the leg, which takes Opus in that form.
+    pub fn inward(&mut self, head: Head, payload: &[u8], form: Form, send: &mut dyn FnMut(Head, &[u8])) {
         if let Some(opus) = &mut self.opus {
-            return opus.inward(head, payload, as_it_is, send);
+            return opus.inward(head, payload, form, send);
         }
         let payload_type = match (self.talk.voice, self.talk.other) {
             _ if Some(head.payload_type) == self.talk.keys => AT_LEG.keys,
@@ -73,7 +73,7 @@ fn spoken(talk: &Talk) -> Spoken {
 pub fn heard(talk: &Talk, codec: Codec) -> Receives {
     let keys = talk.keys.map(|_| AT_LEG.keys);
     match talk.voice {
-        Voice::Opus => Receives::of_opus(&[(static_type(codec), codec)], codec, keys.is_some()),
+        Voice::Opus => Receives::of_opus(&[], codec, keys.is_some()),
         Voice::G711(_) => Receives::new(&[Codec::Pcma, Codec::Pcmu].map(|codec| (static_type(codec), codec)), keys),
     }
 }

@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rtc::crypto::{self, SignatureScheme};
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
@@ -15,6 +14,7 @@ use tokio::sync::mpsc;
 use super::port::Port;
 use super::session::{Ask, Session};
 use crate::ids::LegId;
+use crate::media::opus::conversion::Wish;
 use crate::media::words::Browser;
 use crate::media::worker::{Clock, Tell};
 
@@ -56,7 +56,7 @@ pub struct Begun {
     /// The source of what the browser is sent.
     pub ssrc: u32,
     /// Whether the leg wants Opus as it comes.
-    pub opus: Arc<AtomicBool>,
+    pub opus: Arc<Wish>,
 }
 
 impl Room {
@@ -87,7 +87,7 @@ impl Room {
         let pair = tokio::net::UnixDatagram::from_std(other)?;
         let (asks, asked) = mpsc::channel(ASKS);
         self.opened += 1;
-        let opus = Arc::new(AtomicBool::new(false));
+        let opus = Arc::new(Wish::default());
         let (number, shared) = (self.opened, shared.clone());
         let session = Session { leg, number, ssrc, shared, pair, asks: asked, opus: opus.clone() };
         runtime.spawn(session.run());

@@ -6,7 +6,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +21,7 @@ use super::conversion::Conversion;
 use super::negotiation::{Draft, Found, Ours, Talk};
 use super::room::Shared;
 use crate::ids::LegId;
-use crate::media::opus::conversion::Head;
+use crate::media::opus::conversion::{Head, Wish};
 use crate::media::outgoing::HEADER;
 use crate::media::packet::parse;
 use crate::media::words::{Codec, Direction, Event};
@@ -61,8 +60,8 @@ pub struct Session {
     /// The other end is the worker's.
     pub pair: UnixDatagram,
     pub asks: mpsc::Receiver<Ask>,
-    /// Whether the leg wants Opus as it comes.
-    pub opus: Arc<AtomicBool>,
+    /// In what form the leg takes Opus.
+    pub opus: Arc<Wish>,
 }
 
 /// What there is of the browser.
@@ -223,9 +222,9 @@ impl Session {
             Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
                 let rtp::Header { payload_type, marker, sequence_number, timestamp, ssrc, .. } = packet.header;
                 let head = Head { payload_type, marker, sequence: sequence_number, timestamp, ssrc };
-                let as_it_is = self.opus.load(Ordering::Relaxed);
+                let form = self.opus.form();
                 browser.guarded(self.leg, |conversion| {
-                    conversion.inward(head, &packet.payload, as_it_is, &mut |head, payload| self.to_leg(head, payload));
+                    conversion.inward(head, &packet.payload, form, &mut |head, payload| self.to_leg(head, payload));
                 });
             }
             Some(TrackRemoteEvent::OnRtcpPacket(packets)) => self.report_inward(&packets),

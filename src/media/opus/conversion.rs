@@ -1,29 +1,57 @@
-//! Between the packets of somebody who speaks Opus and those of the leg: payload types, clocks, and Opus to G.711 and
-//! back. Pure.
+//! Between the packets of somebody who speaks Opus and those of the leg: payload types, clocks, and Opus to what the leg
+//! takes and back. Pure.
 //!
-//! The leg's side speaks G.711 and the numbers of [`AT_LEG`]; sequence and source stay those of whoever sends, so that
-//! the leg sees what was lost. Its sound is at 8 kHz: the encoder itself resamples. Whatever stands in the
-//! parameters of RFC 7587 §6.1 is understood; what is sent is mono, in packets of 20 ms with in-band FEC.
+//! The leg's side speaks G.711, or G.722 where sound keeps its wider band, and the numbers of [`AT_LEG`]; sequence and
+//! source stay those of whoever sends, so that the leg sees what was lost. The clock of both counts 8000 a second, and a
+//! byte of both is a tick of it. Whatever stands in the parameters of RFC 7587 §6.1 is understood.
 
-use opus_pure::{Application, OpusEncoder};
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::decoder::Decoder;
-use crate::media::concealment::Concealment;
-use crate::media::g711::{self, FRAME};
+use super::inward::Inward;
+use super::outward::Outward;
 use crate::media::in_order::InOrder;
-use crate::media::negotiation::static_type;
 use crate::media::words::Codec;
 
-/// How the leg's side numbers payloads; sound in G.711 has its static types.
+/// How the leg's side numbers payloads; sound in G.711 and G.722 has its static types.
 pub struct AtLeg {
     pub keys: u8,
-    /// Sound that was made up in place of what was lost.
+    /// Sound that was made up in place of what was lost, in G.711 and in G.722.
     pub concealed: u8,
+    pub concealed_wide: u8,
     /// Opus as it is, by the clock of G.711.
     pub opus: u8,
+    /// Of G.722.
+    pub wide: u8,
 }
 
-pub const AT_LEG: AtLeg = AtLeg { keys: 101, concealed: 126, opus: 111 };
+pub const AT_LEG: AtLeg = AtLeg { keys: 101, concealed: 126, concealed_wide: 125, opus: 111, wide: 9 };
+
+/// In what form a leg takes what is said to it in Opus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// In its law of G.711.
+    #[default]
+    Telephone,
+    /// In G.722: up to 7 kHz.
+    Wide,
+    /// It is not decoded.
+    AsItIs,
+}
+
+/// A form that is wished for on one thread, and looked at on another.
+#[derive(Debug, Default)]
+pub struct Wish(AtomicU8);
+
+impl Wish {
+    pub fn set(&self, form: Form) {
+        self.0.store(form as u8, Ordering::Relaxed);
+    }
+
+    pub fn form(&self) -> Form {
+        let is = |form: &Form| *form as u8 == self.0.load(Ordering::Relaxed);
+        [Form::Wide, Form::AsItIs].into_iter().find(is).unwrap_or_default()
+    }
+}
 
 /// How somebody numbers Opus and the keys beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +70,7 @@ pub struct Events {
 
 impl Events {
     /// Of its clock for one of the leg's.
-    fn ratio(self) -> u32 {
+    pub(super) fn ratio(self) -> u32 {
         if self.rate == OPUS_RATE { RATIO } else { 1 }
     }
 }
@@ -76,19 +104,15 @@ impl Spoken {
 pub const OPUS_RATE: u32 = 48_000;
 /// Ticks of Opus for one of G.711, RFC 7587 §4.1.
 pub(super) const RATIO: u32 = 6;
-/// The longest packet of Opus, 120 ms, at 8 kHz.
+/// The longest packet of Opus, 120 ms, in ticks at 8 kHz.
 pub(super) const LONGEST: usize = 960;
 /// Packets in a row that are made up for; a longer gap is silence.
-const MOST_CONCEALED: u16 = 5;
+pub(super) const MOST_CONCEALED: u16 = 5;
 /// Packets that come so late began anew.
-const LATE: u16 = 200;
-/// In bits a second, plenty for telephone speech; and the least that anybody may ask for, RFC 7587 §6.1.
+pub(super) const LATE: u16 = 200;
+/// In bits a second, plenty for speech up to 7 kHz; and the least that anybody may ask for, RFC 7587 §6.1.
 const BITRATE: i32 = 24_000;
 const LEAST_BITRATE: i32 = 6_000;
-/// Loss for which redundancy is sent along.
-const EXPECTED_LOSS: i32 = 5;
-const COMPLEXITY: i32 = 4;
-const OCTETS: usize = 400;
 
 /// The fields of an RTP header that matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,71 +129,40 @@ pub struct Conversion {
     spoken: Spoken,
     /// Of G.711, that the leg speaks.
     law: Codec,
-    decoder: Decoder,
-    encoder: OpusEncoder,
     inward: Inward,
     outward: Outward,
 }
 
 /// What a packet is on the leg's side.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    G711,
+pub(super) enum Kind {
+    /// What is decoded and encoded: in G.711, or `wide` in G.722.
+    Sound {
+        wide: bool,
+    },
     Opus,
     Keys(Events),
 }
 
 /// Packets of one way until their turn comes. `None`: they pass as they come.
-type Order = Option<InOrder<(Kind, Head)>>;
-
-/// What was heard of them.
-#[derive(Default)]
-struct Inward {
-    /// Of what is decoded.
-    order: Order,
-    /// What came was not decoded: the decoder knows nothing of it.
-    passed: bool,
-    /// The source, and what is expected of it next.
-    next: Option<(u32, u16)>,
-    /// The same moment by both clocks.
-    clock: Clock,
-    /// Samples of the last packet.
-    length: usize,
-    press: Option<Press>,
-}
-
-/// What was sent to them.
-struct Outward {
-    /// Of what is encoded.
-    order: Order,
-    concealment: Concealment,
-    /// How many numbers ago what is sent was encoded here last.
-    passed: u16,
-    /// The source, and what is expected of it next.
-    next: Option<(u32, u16)>,
-    sequence: u16,
-    clock: Clock,
-    /// Samples that do not fill a frame yet, and the time of the first.
-    rest: Vec<i16>,
-    rest_from: u32,
-}
+pub(super) type Order = Option<InOrder<(Kind, Head)>>;
 
 /// A moment by the clock of Opus and by that of G.711; both run over.
 #[derive(Clone, Copy, Default)]
-struct Clock {
-    fast: u32,
-    slow: u32,
+pub(super) struct Clock {
+    pub fast: u32,
+    pub slow: u32,
 }
 
 impl Clock {
-    fn slow(&mut self, fast: u32) -> u32 {
+    pub fn slow(&mut self, fast: u32) -> u32 {
         let passed = fast.wrapping_sub(self.fast) as i32 / RATIO as i32;
         self.fast = self.fast.wrapping_add((passed * RATIO as i32) as u32);
         self.slow = self.slow.wrapping_add(passed as u32);
         self.slow
     }
 
-    fn fast(&mut self, slow: u32) -> u32 {
+    pub fn fast(&mut self, slow: u32) -> u32 {
         let passed = slow.wrapping_sub(self.slow);
         self.slow = slow;
         self.fast = self.fast.wrapping_add(passed.wrapping_mul(RATIO));
@@ -177,31 +170,17 @@ impl Clock {
     }
 }
 
-/// A key that is held longer than one event can say goes on in a new one, RFC 4733 §2.5.1.3; at 8 kHz it is one still.
-struct Press {
-    event: u8,
-    began: u32,
-    began_slow: u32,
-    /// Of its last segment.
-    segment: u32,
-    full: bool,
-}
-
 impl Conversion {
     /// `None`: Opus cannot be had.
     pub fn new(spoken: Spoken, law: Codec) -> Option<Self> {
-        let decoder = Decoder::new()?;
-        let mut encoder = OpusEncoder::new(8_000, 1, Application::Voip).ok()?;
-        (encoder.bitrate_bps, encoder.complexity) = (spoken.bitrate(), COMPLEXITY);
-        (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
-        let inward = Inward { length: FRAME, ..Inward::default() };
-        Some(Self { spoken, law, decoder, encoder, inward, outward: Outward::new() })
+        Some(Self { spoken, law, inward: Inward::new()?, outward: Outward::new(spoken.bitrate())? })
     }
 
     /// By other numbers from now on: it goes on as it was, so that nothing is heard of the change, and no number is said
     /// twice under the same keys.
     pub fn change(&mut self, spoken: Spoken, law: Codec) {
-        (self.spoken, self.law, self.encoder.bitrate_bps) = (spoken, law, spoken.bitrate());
+        (self.spoken, self.law) = (spoken, law);
+        self.outward.set_bitrate(spoken.bitrate());
     }
 
     /// Whether packets of theirs by this number are for [`Conversion::inward`].
@@ -211,50 +190,52 @@ impl Conversion {
 
     /// The number of the packet after the last that was sent to them; `None`: nothing was.
     pub fn next_sequence(&self) -> Option<u16> {
-        self.outward.next.map(|_| self.outward.sequence)
+        self.outward.next_sequence()
     }
 
-    /// A packet of theirs; `send` is given those of the leg. `as_it_is`: Opus is not decoded.
-    pub fn inward(&mut self, head: Head, payload: &[u8], as_it_is: bool, send: &mut dyn FnMut(Head, &[u8])) {
-        let Types { opus, .. } = self.spoken.sends;
-        let kind = match self.spoken.sends.keys(head.payload_type) {
+    /// A packet of theirs; `send` is given those of the leg, which takes sound in that form.
+    pub fn inward(&mut self, head: Head, payload: &[u8], form: Form, send: &mut dyn FnMut(Head, &[u8])) {
+        let Self { spoken, law, inward, .. } = self;
+        let kind = match spoken.sends.keys(head.payload_type) {
             Some(events) => Kind::Keys(events),
-            None if head.payload_type != opus => return,
-            None if as_it_is => Kind::Opus,
-            None => Kind::G711,
+            None if head.payload_type != spoken.sends.opus => return,
+            None if form == Form::AsItIs => Kind::Opus,
+            None => Kind::Sound { wide: form == Form::Wide },
         };
         // Where it is only passed on, their order is kept by who hears it.
-        if as_it_is {
-            self.inward.order = None;
-            return self.heard(kind, head, payload, send);
+        if form == Form::AsItIs {
+            inward.order = None;
+            return inward.heard(*law, kind, head, payload, send);
         }
         // Sound and keys have numbers of one stream.
-        let mut order = self.inward.order.take().unwrap_or_else(InOrder::new);
+        let mut order = inward.order.take().unwrap_or_else(InOrder::new);
         order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
-            self.heard(kind, head, payload, send);
+            inward.heard(*law, kind, head, payload, send);
         });
-        self.inward.order = Some(order);
+        inward.order = Some(order);
     }
 
     /// A packet of the leg's; `send` is given those for them.
     pub fn outward(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let Types { opus, keys } = self.spoken.takes;
+        let Self { spoken, law, outward, .. } = self;
+        let Types { opus, keys } = spoken.takes;
         let (kind, payload_type) = match (head.payload_type, keys[0]) {
             (number, Some(events)) if number == AT_LEG.keys => (Kind::Keys(events), events.payload_type),
             (number, None) if number == AT_LEG.keys => return,
             (number, _) if number == AT_LEG.opus => (Kind::Opus, opus),
-            _ => (Kind::G711, opus),
+            (number, _) => (Kind::Sound { wide: number == AT_LEG.wide }, opus),
         };
         let head = Head { payload_type, ..head };
-        if kind == Kind::Opus || kind != Kind::G711 && self.outward.passed > 0 {
-            self.outward.order = None;
-            return self.says(kind, head, payload, send);
+        let passes = kind == Kind::Opus || matches!(kind, Kind::Keys(_)) && outward.passes();
+        if passes {
+            outward.order = None;
+            return outward.says(*law, kind, head, payload, send);
         }
-        let mut order = self.outward.order.take().unwrap_or_else(InOrder::new);
+        let mut order = outward.order.take().unwrap_or_else(InOrder::new);
         order.put(head.ssrc, head.sequence, (kind, head), payload, &mut |_, (kind, head), payload| {
-            self.says(kind, head, payload, send);
+            outward.says(*law, kind, head, payload, send);
         });
-        self.outward.order = Some(order);
+        outward.order = Some(order);
     }
 
     /// An RTCP packet of the leg's (RFC 3550 §6.4), rewritten for the clock of Opus.
@@ -270,7 +251,7 @@ impl Conversion {
         if kind == SENDER_REPORT
             && let Some(timestamp) = word(packet, 16)
         {
-            let mut clock = self.outward.clock;
+            let mut clock = self.outward.clock();
             put(packet, 16, clock.fast(timestamp));
         }
         if flags & 0x1F > 0
@@ -278,169 +259,6 @@ impl Conversion {
         {
             put(packet, blocks + 12, jitter.saturating_mul(RATIO));
         }
-    }
-
-    fn heard(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let Head { sequence, ssrc, .. } = head;
-        let gap = match self.inward.next {
-            Some((source, next)) if source == ssrc => sequence.wrapping_sub(next),
-            _ => {
-                self.inward.clock = Clock { fast: head.timestamp, slow: head.timestamp };
-                0
-            }
-        };
-        // It came late, or twice: what it says was made up for, unless it is only passed on.
-        if gap > u16::MAX - LATE {
-            if kind == Kind::Opus {
-                let mut clock = self.inward.clock;
-                let timestamp = clock.slow(head.timestamp);
-                send(Head { payload_type: AT_LEG.opus, timestamp, ..head }, payload);
-            }
-            return;
-        }
-        let is_keys = matches!(kind, Kind::Keys(_));
-        let fresh = !is_keys && std::mem::replace(&mut self.inward.passed, kind == Kind::Opus);
-        if kind == Kind::G711 {
-            if fresh {
-                self.decoder.reset();
-            } else if (1..=MOST_CONCEALED).contains(&gap) {
-                self.conceal(head, payload, gap, send);
-            }
-        }
-        self.inward.next = Some((ssrc, sequence.wrapping_add(1)));
-        match kind {
-            Kind::G711 => {}
-            Kind::Keys(events) => return self.key_inward(events, head, payload, send),
-            Kind::Opus => {
-                let timestamp = self.inward.clock.slow(head.timestamp);
-                return send(Head { payload_type: AT_LEG.opus, timestamp, ..head }, payload);
-            }
-        }
-        let mut samples = [0; LONGEST];
-        // To the decoder nothing is a loss to be made up for; here it is padding.
-        if payload.is_empty() {
-            return;
-        }
-        let Some(length) = self.decoder.decode(payload, &mut samples) else { return };
-        self.inward.length = length;
-        let timestamp = self.inward.clock.slow(head.timestamp);
-        let mut encoded = [0; LONGEST];
-        encode(self.law, &samples[..length], &mut encoded);
-        send(Head { payload_type: static_type(self.law), timestamp, ..head }, &encoded[..length]);
-    }
-
-    /// Makes up for the `gap` packets before this one; it may tell of the last of them itself.
-    fn conceal(&mut self, head: Head, payload: &[u8], gap: u16, send: &mut dyn FnMut(Head, &[u8])) {
-        let length = self.inward.length.clamp(FRAME / 4, LONGEST);
-        for before in (1..=gap).rev() {
-            let mut samples = [0; LONGEST];
-            let next = (before == 1).then_some(payload);
-            let Some(length) = self.decoder.conceal(length, next, &mut samples) else { return };
-            let mut encoded = [0; LONGEST];
-            encode(self.law, &samples[..length], &mut encoded);
-            let back = u32::from(before) * length as u32 * RATIO;
-            let timestamp = self.inward.clock.slow(head.timestamp.wrapping_sub(back));
-            let sequence = head.sequence.wrapping_sub(before);
-            let made = Head { payload_type: AT_LEG.concealed, marker: false, sequence, timestamp, ssrc: head.ssrc };
-            send(made, &encoded[..length]);
-        }
-    }
-
-    fn key_inward(&mut self, events: Events, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let [event, flags, high, low, ..] = *payload else { return };
-        let duration = u32::from(u16::from_be_bytes([high, low]));
-        let same = |press: &Press| {
-            let goes_on = press.full && head.timestamp == press.segment.wrapping_add(u32::from(u16::MAX));
-            press.event == event && (head.timestamp == press.segment || goes_on)
-        };
-        let mut press = self.inward.press.take().filter(same).unwrap_or_else(|| Press {
-            event,
-            began: head.timestamp,
-            began_slow: self.inward.clock.slow(head.timestamp),
-            segment: head.timestamp,
-            full: false,
-        });
-        press.segment = head.timestamp;
-        press.full = duration == u32::from(u16::MAX);
-        let whole = head.timestamp.wrapping_sub(press.began).wrapping_add(duration) / events.ratio();
-        let [high, low] = u16::try_from(whole).unwrap_or(u16::MAX).to_be_bytes();
-        let timestamp = press.began_slow;
-        self.inward.press = Some(press);
-        send(Head { payload_type: AT_LEG.keys, timestamp, ..head }, &[event, flags, high, low]);
-    }
-
-    fn says(&mut self, kind: Kind, head: Head, payload: &[u8], send: &mut dyn FnMut(Head, &[u8])) {
-        let out = &mut self.outward;
-        let gap = match out.next {
-            Some((source, next)) if source == head.ssrc => head.sequence.wrapping_sub(next),
-            _ => {
-                out.clock = Clock { fast: head.timestamp, slow: head.timestamp };
-                out.sequence = head.sequence;
-                out.rest.clear();
-                0
-            }
-        };
-        if gap > u16::MAX - LATE {
-            // Its own number was not used for anything else.
-            let (mut clock, behind) = (out.clock, gap.wrapping_neg());
-            if kind == Kind::Opus && behind <= out.passed {
-                let (sequence, timestamp) = (out.sequence.wrapping_sub(behind), clock.fast(head.timestamp));
-                send(Head { timestamp, sequence, ..head }, payload);
-            }
-            return;
-        }
-        out.next = Some((head.ssrc, head.sequence.wrapping_add(1)));
-        // The encoder goes on from what it was given last: a short gap is made up for, or sounds like one to them. A longer
-        // one stays visible.
-        let missing = if kind == Kind::G711 { out.missing(gap, &head, payload.len()) } else { 0 };
-        if missing == 0 {
-            out.sequence = out.sequence.wrapping_add(gap);
-        }
-        if let Kind::Keys(events) = kind {
-            let [event, flags, high, low, ..] = *payload else { return };
-            let duration = u16::from_be_bytes([high, low]).saturating_mul(events.ratio() as u16).to_be_bytes();
-            let timestamp = out.clock.fast(head.timestamp);
-            let sequence = out.number();
-            return send(Head { timestamp, sequence, ..head }, &[event, flags, duration[0], duration[1]]);
-        }
-        let fresh = out.passed > 0;
-        let steps = if fresh { gap.saturating_add(1) } else { 1 };
-        out.passed = if kind == Kind::Opus { out.passed.saturating_add(steps) } else { 0 };
-        if kind == Kind::Opus {
-            out.rest.clear();
-            let timestamp = out.clock.fast(head.timestamp);
-            let sequence = out.number();
-            return send(Head { timestamp, sequence, ..head }, payload);
-        }
-        if fresh {
-            let _ = self.encoder.reset_state();
-            out.concealment = Concealment::new();
-        }
-        let before = out.rest.len();
-        if missing > 0 {
-            out.rest.resize(before + missing, 0);
-            out.concealment.make_up(&mut out.rest[before..]);
-        } else if out.expected() != head.timestamp {
-            out.rest.clear();
-            out.rest_from = head.timestamp;
-        }
-        let before = out.rest.len();
-        out.rest.extend(payload.iter().take(LONGEST).map(|byte| g711::to_linear(self.law, *byte)));
-        out.concealment.heard(&mut out.rest[before..]);
-        let mut marker = head.marker;
-        let mut from = 0;
-        while out.rest.len() - from >= FRAME {
-            let mut packet = [0; OCTETS];
-            let encoded = self.encoder.encode_s16(&out.rest[from..from + FRAME], FRAME, &mut packet);
-            let timestamp = out.clock.fast(out.rest_from);
-            let sequence = out.number();
-            out.rest_from = out.rest_from.wrapping_add(FRAME as u32);
-            from += FRAME;
-            if let Ok(length) = encoded {
-                send(Head { marker: std::mem::take(&mut marker), sequence, timestamp, ..head }, &packet[..length]);
-            }
-        }
-        out.rest.drain(..from);
     }
 }
 
@@ -450,44 +268,4 @@ fn word(packet: &[u8], at: usize) -> Option<u32> {
 
 fn put(packet: &mut [u8], at: usize, word: u32) {
     packet[at..at + 4].copy_from_slice(&word.to_be_bytes());
-}
-
-impl Outward {
-    fn new() -> Self {
-        Self {
-            order: None,
-            concealment: Concealment::new(),
-            passed: 0,
-            next: None,
-            sequence: 0,
-            clock: Clock::default(),
-            rest: Vec::new(),
-            rest_from: 0,
-        }
-    }
-
-    /// The time of the sample that follows.
-    fn expected(&self) -> u32 {
-        self.rest_from.wrapping_add(self.rest.len() as u32)
-    }
-
-    /// Samples to be made up for in the place of `gap` packets before this one.
-    fn missing(&self, gap: u16, head: &Head, length: usize) -> usize {
-        let missing = head.timestamp.wrapping_sub(self.expected()) as usize;
-        let lost = usize::from(gap) * length.clamp(FRAME, LONGEST);
-        let made_up = (1..=MOST_CONCEALED).contains(&gap) && self.passed == 0 && !head.marker;
-        if made_up && missing <= lost.min(LONGEST) { missing } else { 0 }
-    }
-
-    fn number(&mut self) -> u16 {
-        let number = self.sequence;
-        self.sequence = number.wrapping_add(1);
-        number
-    }
-}
-
-fn encode(law: Codec, samples: &[i16], bytes: &mut [u8]) {
-    for (byte, sample) in bytes.iter_mut().zip(samples) {
-        *byte = g711::of_linear(law, *sample);
-    }
 }

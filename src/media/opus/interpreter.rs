@@ -1,12 +1,11 @@
-//! At the leg of a phone that speaks Opus: what comes is heard by the leg in G.711, or as it is where it is only passed
-//! on, and what the leg says is said in Opus.
+//! At the leg of a phone that speaks Opus: what comes is heard by the leg in G.711 or G.722, or as it is where it is only
+//! passed on, and what the leg says is said in Opus.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 
 use rtp::header::Header;
 
-use super::conversion::{AT_LEG, Conversion, Head, Spoken};
+use super::conversion::{AT_LEG, Conversion, Form, Head, Spoken};
 use crate::media::ear::Frame;
 use crate::media::leg::Leg;
 use crate::media::negotiation::Agreement;
@@ -19,8 +18,7 @@ const LARGEST: usize = 2048;
 
 pub struct Interpreter {
     conversion: Conversion,
-    /// What comes is not decoded.
-    as_it_is: bool,
+    form: Form,
     /// What became of it, and waits to be heard.
     ready: VecDeque<Frame>,
 }
@@ -28,7 +26,7 @@ pub struct Interpreter {
 impl Interpreter {
     /// `law`: what the leg speaks. `None`: Opus cannot be had.
     fn new(spoken: Spoken, law: Codec) -> Option<Self> {
-        Some(Self { conversion: Conversion::new(spoken, law)?, as_it_is: false, ready: VecDeque::new() })
+        Some(Self { conversion: Conversion::new(spoken, law)?, form: Form::default(), ready: VecDeque::new() })
     }
 
     /// Whether it is for [`Self::hear`].
@@ -38,9 +36,9 @@ impl Interpreter {
 
     /// A packet of theirs. Returned is how the leg hears it where it lies; else it is heard by what [`Self::next`] has.
     pub fn hear(&mut self, header: &Header, payload: &[u8]) -> Option<Header> {
-        let Self { conversion, as_it_is, ready } = self;
+        let Self { conversion, form, ready } = self;
         let mut as_it_lies = None;
-        conversion.inward(Head::of(header), payload, *as_it_is, &mut |head, sound| {
+        conversion.inward(Head::of(header), payload, *form, &mut |head, sound| {
             if head.payload_type == AT_LEG.opus {
                 as_it_lies = Some(head.header());
             } else {
@@ -89,22 +87,39 @@ impl Leg {
         true
     }
 
-    /// Whether Opus can be sent here as it is: nothing plays into it, and nobody writes down what is heard here.
-    pub fn takes_opus(&self) -> bool {
-        let speaks_it = self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some());
-        speaks_it && self.player.is_none() && self.tap.is_none()
+    /// In what form this leg takes what is said in Opus: as it is where it speaks it, nothing plays into it, and nobody
+    /// writes down what is heard here.
+    pub fn takes(&self) -> Form {
+        if !self.takes_wide() {
+            Form::Telephone
+        } else if self.speaks(Codec::G722) || self.tap.is_some() {
+            Form::Wide
+        } else {
+            Form::AsItIs
+        }
     }
 
-    /// What this leg says is wanted as it comes, for the leg it is joined with takes it so, or there is none; but who
-    /// writes it down or mixes it listens himself.
-    pub fn wants_opus(&mut self, taken: bool) {
-        let as_it_is = taken && !self.is_listened_to();
+    /// Whether what is said here in G.722 keeps both its bands: this leg speaks it, or says it in Opus.
+    pub fn takes_wide(&self) -> bool {
+        let speaks_opus = self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some());
+        self.speaks(Codec::G722) || speaks_opus && self.player.is_none()
+    }
+
+    /// In what form the leg that it is joined with takes what this one says in Opus; but who writes it down or mixes it
+    /// listens himself.
+    pub fn wants_opus(&mut self, taken: Form) {
+        let form = if taken == Form::AsItIs && self.is_listened_to() { self.listened_in() } else { taken };
         if let Some(interpreter) = &mut self.interpreter {
-            interpreter.as_it_is = as_it_is;
+            interpreter.form = form;
         }
-        if let Some(opus) = &self.ground.opus {
-            opus.store(as_it_is, Ordering::Relaxed);
+        if let Some(wish) = &self.ground.opus {
+            wish.set(form);
         }
+    }
+
+    /// Nothing is gained by more than a telephone's band where nobody else hears it.
+    fn listened_in(&self) -> Form {
+        if self.joined.is_some() { Form::Wide } else { Form::Telephone }
     }
 
     /// What became of the last packet and waits to be heard.

@@ -59,6 +59,21 @@ fn a_phone_that_goes_on_from_another_address_is_heard_and_spoken_to_there() {
     while hear(&seat).3[0] != 0x33 {
         turn(&[(&elsewhere, 0x33)]);
     }
+    // So are its reports, from where they come; who reports of another stream is sent none.
+    let [reports, stranger] = [phone(), phone()];
+    let to_reports = (to_caller.ip(), to_caller.port() + 1);
+    [&reports, &stranger].iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
+    let mut turns = 0;
+    while reports.recv(&mut sound).is_err() {
+        turns += 1;
+        assert!(turns < 10_000, "nothing is reported to where its reports come from");
+        turn(&[(&elsewhere, 0x33)]);
+        hear(&seat);
+        for (socket, ssrc) in [(&stranger, 4), (&reports, 5)] {
+            socket.send_to(&[0x80, 201, 0, 1, 0, 0, 0, ssrc], to_reports).unwrap();
+        }
+    }
+    assert_eq!((sound[1], stranger.recv(&mut sound).unwrap_err().kind()), (200, ErrorKind::WouldBlock));
     house.close(LegId(1));
     house.close(LegId(2));
     house.desk.stop();

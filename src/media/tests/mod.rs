@@ -1,3 +1,4 @@
+mod bands;
 mod desk;
 mod encrypted;
 mod following;

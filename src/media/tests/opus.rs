@@ -17,45 +17,45 @@ use crate::media::g711::{FRAME, of_linear, to_linear};
 use crate::media::srtp::Sealed;
 use crate::media::srtp::sdes::{Crypto, Key, Secrets, Suite};
 use crate::media::worker::Clock;
-use crate::media::{Browser, Codec, Command, Event, LegKind, Settings, Sides};
+use crate::media::{Browser, Codec, Command, Event, LegKind, Scale, Settings, Sides};
 use crate::moment::Moment;
 use crate::tape::{Keys, Reader};
 
-const A: LegId = LegId(1);
-const B: LegId = LegId(2);
+pub(super) const A: LegId = LegId(1);
+pub(super) const B: LegId = LegId(2);
 const C: LegId = LegId(3);
 const TICK: Duration = Duration::from_millis(20);
 const HZ: u32 = 700;
 const OTHER_HZ: u32 = 440;
 const KEYS: &str = " 97\r\na=rtpmap:97 telephone-event/48000";
 
-fn open(ports: RangeInclusive<u16>, opus_at_once: usize) -> House {
+pub(super) fn open(ports: RangeInclusive<u16>, opus_at_once: usize) -> House {
     let micros = AtomicU64::new(1_000_000);
     open_with(ports, opus_at_once, Arc::new(move || Moment::from_micros(micros.fetch_add(1_000, Ordering::Relaxed))))
 }
 
-fn open_with(ports: RangeInclusive<u16>, opus_at_once: usize, clock: Arc<Clock>) -> House {
+pub(super) fn open_with(ports: RangeInclusive<u16>, opus_at_once: usize, clock: Arc<Clock>) -> House {
     let codecs = vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
     let browser = Browser { opus_at_once, ..Browser::on([127, 0, 0, 1].into()) };
     start(Settings { codecs, browser, ..settings(ports) }, clock)
 }
 
 /// A phone: what it says by its numbers, and what it hears.
-struct Phone {
+pub(super) struct Phone {
     socket: UdpSocket,
     to: SocketAddr,
     /// Of Opus; `None`: it speaks A-law.
     number: Option<u8>,
     sealed: Option<Sealed>,
     encoder: OpusEncoder,
-    decoder: OpusDecoder,
+    pub(super) decoder: OpusDecoder,
     sequence: u16,
     timestamp: u32,
 }
 
 impl Phone {
     /// It calls with this: the formats of its `m=` line, and what is said of them.
-    fn calls(house: &mut House, leg: LegId, number: u8, rest: &str) -> Phone {
+    pub(super) fn calls(house: &mut House, leg: LegId, number: u8, rest: &str) -> Phone {
         let socket = phone();
         let map = format!("a=rtpmap:{number} opus/48000/2\r\na=fmtp:{number} stereo=1;usedtx=1;maxplaybackrate=48000");
         let (formats, rest) = rest.split_once("\r\n").unwrap_or((rest, "a=ptime:20"));
@@ -80,7 +80,7 @@ impl Phone {
     }
 
     /// The sound of its next packet, of so many milliseconds.
-    fn sound(&mut self, hz: u32, ms: u32, channels: u32) -> Vec<u8> {
+    pub(super) fn sound(&mut self, hz: u32, ms: u32, channels: u32) -> Vec<u8> {
         let rate = if self.number.is_some() { 48 } else { 8 };
         let wave = |at: u32| f64::from(self.timestamp.wrapping_add(at)) * f64::from(hz) / f64::from(rate * 1_000);
         let sample = |at: u32| ((wave(at) * std::f64::consts::TAU).sin() * 8_000.0) as i16;
@@ -101,7 +101,7 @@ impl Phone {
     }
 
     /// Says 20 ms of a tone; returns the sound.
-    fn say(&mut self, hz: u32) -> Vec<u8> {
+    pub(super) fn say(&mut self, hz: u32) -> Vec<u8> {
         self.say_long(hz, 20, 1)
     }
 
@@ -117,7 +117,7 @@ impl Phone {
     }
 
     /// The next packet: payload type, sequence, timestamp, payload.
-    fn hear(&mut self) -> (u8, u16, u32, Vec<u8>) {
+    pub(super) fn hear(&mut self) -> (u8, u16, u32, Vec<u8>) {
         let mut buffer = [0; 2048];
         loop {
             let (length, _) = self.socket.recv_from(&mut buffer).expect("a packet");
@@ -131,7 +131,7 @@ impl Phone {
     }
 
     /// The samples of the next packet, at 8 kHz.
-    fn listen(&mut self) -> Vec<i16> {
+    pub(super) fn listen(&mut self) -> Vec<i16> {
         let (payload_type, _, _, sound) = self.hear();
         let Some(number) = self.number else {
             assert_eq!(payload_type, 8);
@@ -172,7 +172,7 @@ fn sent_to(description: &str) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-fn join(house: &mut House, a: LegId, b: LegId) {
+pub(super) fn join(house: &mut House, a: LegId, b: LegId) {
     house.desk.command(Command::Join { a, b });
     assert!(house.desk.poll().is_none());
 }
@@ -201,7 +201,7 @@ fn hears(phone: &mut Phone, hz: u32) {
     panic!("{hz} Hz were not heard");
 }
 
-fn end(mut house: House, legs: &[LegId]) {
+pub(super) fn end(mut house: House, legs: &[LegId]) {
     legs.iter().for_each(|leg| house.close(*leg));
     house.desk.stop();
 }
@@ -259,7 +259,7 @@ fn opus_goes_between_two_who_speak_it_as_it_came() {
     house.desk.command(Command::Open { leg: B, call: CALL, second: true, kind: LegKind::Phone, srtp: None });
     house.desk.command(Command::MakeOffer { leg: B, like: Some(A) });
     let ours = described(&mut house, B).unwrap();
-    assert!(ours.contains("RTP/AVP 111 8 0 9 101 110\r\n"), "what the other side speaks comes first: {ours}");
+    assert!(ours.contains("RTP/AVP 111 9 8 0 101 110\r\n"), "what the other side speaks comes first: {ours}");
     let port = other.local_addr().unwrap().port();
     let answer = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 120\r\na=rtpmap:120 opus/48000/2\r\n");
     house.desk.command(Command::TakeAnswer { leg: B, sdp: answer.into_bytes() });
@@ -414,7 +414,7 @@ fn no_more_than_allowed_speak_it_at_once() {
     assert!(why.contains("no codec in common"), "{why}");
     house.desk.command(Command::MakeOffer { leg: C, like: Some(A) });
     let offer = described(&mut house, C).unwrap();
-    assert!(offer.contains("RTP/AVP 8 0 9 101\r\n"), "{offer}");
+    assert!(offer.contains("RTP/AVP 9 8 0 101\r\n"), "{offer}");
     // Whoever has it keeps it; when it ends, or changes to G.711, another may.
     assert!(offers_again(&mut house, A, &socket, opus).unwrap().contains("opus/48000"));
     assert!(offers_again(&mut house, A, &socket, "RTP/AVP 8\r\n").unwrap().contains("PCMA"));
@@ -454,6 +454,7 @@ fn what_is_lost_is_made_up_for_and_counts_as_lost() {
         _ => None,
     });
     assert!((0.08..0.12).contains(&quality.loss) && quality.jitter_ms < 50.0, "{quality:?}");
+    assert_eq!(quality.scale, Scale::Wideband);
     end(house, &[B]);
 }
 

@@ -22,6 +22,7 @@ use crate::ids::LegId;
 use crate::media::ear;
 use crate::media::leg::{Found, Heard, Leg, What};
 use crate::media::mixing::{self, Mixes};
+use crate::media::opus::conversion::Form;
 use crate::media::orders::{Handle, Order};
 use crate::media::recorder::Channel;
 use crate::media::socket::Ground;
@@ -182,7 +183,7 @@ impl Worker {
     fn heard(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
         let peer = self.slots[slot].as_ref().and_then(|leg| leg.joined);
         let peer = peer.and_then(|peer| self.slots.get(peer)?.as_ref());
-        let (taken, decoded) = peer.map_or((true, false), |peer| (peer.takes_opus(), peer.wants_decoded()));
+        let (taken, decoded) = peer.map_or((Form::AsItIs, false), |peer| (peer.takes(), peer.wants_decoded()));
         let Some(leg) = self.slots[slot].as_mut() else { return };
         leg.wants_opus(taken);
         leg.wanted_decoded = decoded;

@@ -64,7 +64,7 @@ fn json_lines_have_the_promised_form() {
             r#""outcome":"answered","ms":3000}],"lines":[{"queue":"citizen","#,
             r#""joined_at":"2025-11-24T11:30:02.000+08:00","left_at":"2025-11-24T11:30:05.000+08:00","outcome":"answered","#,
             r#""operator":"1001","wait_ms":3000,"within_service_level":true}],"outcome":"answered","ended_by":"caller","wait_ms":3000,"talk_ms":60000,"hold_ms":0,"#,
-            r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
+            r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"scale":"narrowband","loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
             r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
             r#""transfers":[],"supervised":[],"lost":[],"holds":[],"notes":[],"operator_quality":null,"one_way":[],"#,
             r#""first_dialled":null,"diverted_because":null,"reason":null,"survey_at":null,"message_at":null,"release":null}"#,
@@ -92,8 +92,8 @@ fn csv_is_a_table_without_formulas() {
     assert_eq!(cell(0, "from"), "+8613800000000");
     assert_eq!(cell(1, "from"), "'=cmd|' /C calc'!A0");
     assert_eq!(
-        (cell(0, "mos"), cell(0, "wait_ms"), cell(0, "outcome")),
-        ("4.4".into(), "3000".into(), "answered".into())
+        (cell(0, "mos"), cell(0, "mos_scale"), cell(0, "wait_ms"), cell(0, "outcome")),
+        ("4.4".into(), "narrowband".into(), "3000".into(), "answered".into())
     );
     assert!(cell(0, "offers").starts_with("[{"), "{}", cell(0, "offers"));
     assert_eq!((cell(0, "digits"), cell(0, "menu_path")), (r#"{"case":"123"}"#.into(), "welcome case".into()));

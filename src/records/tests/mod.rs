@@ -124,7 +124,7 @@ fn finished(number: u64) -> Record {
         wait_ms: 3000,
         talk_ms: 60_000,
         within_service_level: Some(true),
-        quality: Some(Quality { mos: 4.4, loss: 0.0, jitter_ms: 0.5, far: None }),
+        quality: Some(Quality { mos: 4.4, scale: Scale::default(), loss: 0.0, jitter_ms: 0.5, far: None }),
         sip_status: Some(200),
         ..record(number)
     }

@@ -11,7 +11,8 @@ use super::page::{from_law, share};
 use crate::media::browser::conversion::Conversion;
 use crate::media::browser::negotiation::{Talk, Voice};
 use crate::media::g711::of_linear;
-use crate::media::opus::conversion::{AT_LEG, Head};
+use crate::media::g722::{WideDecoder, WideEncoder};
+use crate::media::opus::conversion::{AT_LEG, Form, Head};
 use crate::media::words::Codec;
 
 const OPUS: Talk = Talk { voice: Voice::Opus, payload_type: 111, keys: Some(110), other: None };
@@ -60,7 +61,7 @@ fn inward(packets: &[Vec<u8>], arrive: impl Iterator<Item = u16>) -> (String, Ve
     let (first_sequence, first) = (u16::MAX - 3, u32::MAX - 5 * 960);
     for number in arrive {
         let packet = head(111, first_sequence.wrapping_add(number), first.wrapping_add(u32::from(number) * 960));
-        conversion.inward(packet, &packets[usize::from(number)], false, &mut |head, payload| {
+        conversion.inward(packet, &packets[usize::from(number)], Form::Telephone, &mut |head, payload| {
             let made_up = if head.payload_type == AT_LEG.concealed { "+" } else { "" };
             let number = head.sequence.wrapping_sub(first_sequence);
             assert_eq!(head.timestamp, first.wrapping_add(u32::from(number) * 160), "the time of {number}");
@@ -113,45 +114,91 @@ fn what_is_made_up_and_what_comes_behind_it_is_as_loud_as_what_was_lost() {
     }
 }
 
-/// A mode of the codec: its name, how an encoder is brought to it, its numbers in a packet's first byte, and what tones are
-/// too high there.
-type Mode = (&'static str, Application, Option<Bandwidth>, std::ops::Range<u8>, &'static [u32]);
+/// A mode of the codec: its name, how an encoder is brought to it, and its numbers in a packet's first byte.
+type Mode = (&'static str, Application, Option<Bandwidth>, std::ops::Range<u8>);
+
+/// How loud a tone is that comes in Opus of this mode, in dB.
+fn level((mode, application, bandwidth, configurations): &Mode, form: Form, hertz: u32) -> f64 {
+    let mut encoder = OpusEncoder::new(48_000, 1, *application).unwrap();
+    (encoder.bitrate_bps, encoder.force_bandwidth) = (if *mode == "CELT" { 64_000 } else { 16_000 }, *bandwidth);
+    let (mut conversion, mut samples) = (conversion(OPUS), Vec::new());
+    let mut decoder = WideDecoder::new();
+    for number in 0..25_u32 {
+        let wave = |n: u32| (f64::from((number * 960 + n) * hertz % 48_000) / 48_000.0 * TAU).sin();
+        let sound: Vec<i16> = (0..960).map(|n| (wave(n) * 8_192.0) as i16).collect();
+        let mut packet = [0; 1_000];
+        let length = encoder.encode_s16(&sound, 960, &mut packet).unwrap();
+        assert!(configurations.contains(&(packet[0] >> 3)), "{mode}: {}", packet[0] >> 3);
+        let place = head(111, number as u16, number * 960);
+        conversion.inward(place, &packet[..length], form, &mut |head, payload| match head.payload_type {
+            9 => samples.extend(payload.iter().flat_map(|byte| decoder.decode(*byte))),
+            law => samples.extend(payload.iter().map(|byte| from_law(law, *byte))),
+        });
+    }
+    // The encoder needs some packets to find its levels.
+    let heard = &samples[samples.len() * 2 / 5..];
+    let power = heard.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / heard.len() as f64;
+    10.0 * (2.0 * power / 8_192_f64.powi(2)).log10()
+}
 
 /// In each of the codec's modes (RFC 6716 §3.1), and in each as high as it carries sound.
 #[test]
-fn what_is_too_high_for_a_telephone_is_not_heard_and_what_is_not_is_as_loud_as_it_was() {
+fn what_is_too_high_for_whoever_hears_it_is_not_heard_and_what_is_not_is_as_loud_as_it_was() {
     let modes: [Mode; 3] = [
-        ("SILK", Application::Voip, Some(Bandwidth::Wideband), 0..12, &[5_200, 7_000]),
-        ("hybrid", Application::Voip, Some(Bandwidth::Fullband), 12..16, &[5_200, 9_100, 13_300]),
-        ("CELT", Application::RestrictedLowDelay, None, 16..32, &[5_200, 9_100, 13_300]),
+        ("SILK", Application::Voip, Some(Bandwidth::Wideband), 0..12),
+        ("hybrid", Application::Voip, Some(Bandwidth::Fullband), 12..16),
+        ("CELT", Application::RestrictedLowDelay, None, 16..32),
     ];
-    for (mode, application, bandwidth, configurations, too_high) in modes {
-        let level = |hertz: u32| {
-            let mut encoder = OpusEncoder::new(48_000, 1, application).unwrap();
-            (encoder.bitrate_bps, encoder.force_bandwidth) = (if mode == "CELT" { 64_000 } else { 16_000 }, bandwidth);
-            let (mut conversion, mut samples) = (conversion(OPUS), Vec::new());
-            for number in 0..25_u32 {
-                let wave = |n: u32| (f64::from((number * 960 + n) * hertz % 48_000) / 48_000.0 * TAU).sin();
-                let sound: Vec<i16> = (0..960).map(|n| (wave(n) * 8_192.0) as i16).collect();
-                let mut packet = [0; 1_000];
-                let length = encoder.encode_s16(&sound, 960, &mut packet).unwrap();
-                assert!(configurations.contains(&(packet[0] >> 3)), "{mode}: {}", packet[0] >> 3);
-                let place = head(111, number as u16, number * 960);
-                conversion.inward(place, &packet[..length], false, &mut |_, payload| {
-                    samples.extend(payload.iter().map(|byte| from_law(8, *byte)));
-                });
+    let forms: [(Form, &[u32], &[u32]); 2] = [
+        (Form::Telephone, &[1_000, 3_400], &[5_200, 7_000, 9_100, 13_300]),
+        (Form::Wide, &[1_000, 3_400, 5_000, 6_500], &[9_600, 13_300]),
+    ];
+    for mode in &modes {
+        for (form, heard, too_high) in forms {
+            for hertz in heard {
+                let level = level(mode, form, *hertz);
+                assert!(level.abs() < 0.5, "{}, {form:?}: {hertz} Hz at {level:.1} dB", mode.0);
             }
-            // The encoder needs some packets to find its levels.
-            let heard = &samples[10 * 160..];
-            let power = heard.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / heard.len() as f64;
-            10.0 * (2.0 * power / 8_192_f64.powi(2)).log10()
+            for hertz in too_high.iter().filter(|hertz| mode.0 != "SILK" || **hertz < 8_000) {
+                let level = level(mode, form, *hertz);
+                assert!(level < -40.0, "{}, {form:?}: {hertz} Hz is heard at {level:.1} dB", mode.0);
+            }
+        }
+    }
+}
+
+/// A tone in G.722, then one in G.711, then one in G.722 again: what they hear in Opus, at 16 kHz.
+#[test]
+fn g722_becomes_opus_with_both_its_bands_and_so_does_g711_in_the_same_stream() {
+    let (mut conversion, mut encoder) = (conversion(OPUS), WideEncoder::new());
+    let mut decoder = OpusDecoder::new(16_000, 1).unwrap();
+    let (mut sent, mut heard): (Vec<(u16, u32)>, Vec<i16>) = (Vec::new(), Vec::new());
+    for n in 0..150_u32 {
+        let wide = !(50..100).contains(&n);
+        let (hertz, rate) = if wide { (6_000, 16_000) } else { (1_000, 8_000) };
+        let sample = |at: u32| ((f64::from(at * hertz % rate) / f64::from(rate) * TAU).sin() * 8_192.0) as i16;
+        let payload: Vec<u8> = match wide {
+            true => (n * 160..n * 160 + 160).map(|at| encoder.encode([sample(2 * at), sample(2 * at + 1)])).collect(),
+            false => (n * 160..n * 160 + 160).map(|at| of_linear(Codec::Pcma, sample(at))).collect(),
         };
-        for hertz in [1_000, 3_400] {
-            assert!(level(hertz).abs() < 0.5, "{mode}: {hertz} Hz at {:.1} dB", level(hertz));
+        // One in ten is lost.
+        if n % 10 == 7 {
+            continue;
         }
-        for hertz in too_high {
-            assert!(level(*hertz) < -40.0, "{mode}: {hertz} Hz is heard at {:.1} dB", level(*hertz));
-        }
+        conversion.outward(head(if wide { 9 } else { 8 }, n as u16, n * 160), &payload, &mut |head, payload| {
+            sent.push((head.sequence, head.timestamp));
+            let mut samples = [0; 320];
+            assert_eq!(decoder.decode_s16(payload, 320, &mut samples).unwrap(), 320);
+            heard.extend(samples);
+        });
+    }
+    assert!(sent.windows(2).all(|pair| (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1) == (1, 960)), "{sent:?}");
+    assert_eq!(sent.len(), 150);
+    for (packets, hertz) in [(10..50, 6_000), (60..100, 1_000), (110..150, 6_000)] {
+        // `share` counts by 8 kHz.
+        let sound = &heard[packets.start * 320..packets.end * 320];
+        let shares: Vec<f64> = sound.chunks(320).map(|frame| share(frame, hertz / 2)).collect();
+        assert!(shares.iter().filter(|share| **share > 0.8).count() >= 36, "{hertz}: {shares:.2?}");
     }
 }
 
@@ -235,11 +282,16 @@ fn opus_goes_from_browser_to_browser_as_it_is_by_numbers_that_run_on_when_it_is_
         let packet = head(111, n, 5_000 + u32::from(n) * 960);
         // Twenty of them are decoded in between; then one is lost that is made up for.
         let as_it_is = !(20..40).contains(&n);
-        from.inward(packet, &packets[usize::from(n)], as_it_is, &mut |head, payload| {
-            let number = if as_it_is { AT_LEG.opus } else { 8 };
-            assert!([number, AT_LEG.concealed].contains(&head.payload_type));
-            to.outward(head, payload, &mut |head, payload| sent.push((head, payload.to_vec())));
-        });
+        from.inward(
+            packet,
+            &packets[usize::from(n)],
+            if as_it_is { Form::AsItIs } else { Form::Telephone },
+            &mut |head, payload| {
+                let number = if as_it_is { AT_LEG.opus } else { 8 };
+                assert!([number, AT_LEG.concealed].contains(&head.payload_type));
+                to.outward(head, payload, &mut |head, payload| sent.push((head, payload.to_vec())));
+            },
+        );
     }
     let numbers: Vec<u16> = sent.iter().map(|(head, _)| head.sequence).collect();
     assert_eq!(numbers, (0..50).filter(|n| *n != 7).collect::<Vec<u16>>());
@@ -255,20 +307,26 @@ fn keys_keep_their_time_and_a_long_one_is_one() {
     // Held for three seconds by the clock of Opus: three segments of an event, RFC 4733 §2.5.1.3.
     let mut conversion = conversion(OPUS);
     let mut told = Vec::new();
-    conversion.inward(head(111, 0, 0), &packets(tone, 32_000, 0, false)[0], false, &mut |_, _| {});
+    conversion.inward(head(111, 0, 0), &packets(tone, 32_000, 0, false)[0], Form::Telephone, &mut |_, _| {});
     let segments =
         [(960_u32, 4_800_u16, 0_u8), (960, 65_535, 0), (66_495, 960, 0), (66_495, 65_535, 0), (132_030, 12_930, 0x80)];
     for (n, (timestamp, duration, flags)) in segments.into_iter().enumerate() {
         let [high, low] = duration.to_be_bytes();
-        conversion.inward(head(110, 1 + n as u16, timestamp), &[5, flags, high, low], false, &mut |head, payload| {
-            assert_eq!((head.payload_type, payload[0]), (AT_LEG.keys, 5));
-            told.push((head.timestamp, u16::from_be_bytes([payload[2], payload[3]]), payload[1]));
-        });
+        conversion.inward(
+            head(110, 1 + n as u16, timestamp),
+            &[5, flags, high, low],
+            Form::Telephone,
+            &mut |head, payload| {
+                assert_eq!((head.payload_type, payload[0]), (AT_LEG.keys, 5));
+                told.push((head.timestamp, u16::from_be_bytes([payload[2], payload[3]]), payload[1]));
+            },
+        );
     }
     assert_eq!(told, [(160, 800, 0), (160, 10_922, 0), (160, 11_082, 0), (160, 21_845, 0), (160, 24_000, 0x80)]);
     // The next press of the same key is another.
-    conversion
-        .inward(head(110, 6, 200_640), &[5, 0, 0x12, 0xC0], false, &mut |head, _| told.push((head.timestamp, 0, 0)));
+    conversion.inward(head(110, 6, 200_640), &[5, 0, 0x12, 0xC0], Form::Telephone, &mut |head, _| {
+        told.push((head.timestamp, 0, 0))
+    });
     assert_eq!(told.last().unwrap().0, 33_440);
     // And to the browser.
     let mut sent = Vec::new();
@@ -283,8 +341,9 @@ fn g711_goes_through_as_it_is_by_the_other_sides_numbers() {
     let mut conversion = conversion(Talk { payload_type: 100, other: Some((99, Codec::Pcmu)), ..PLAIN });
     let mut told = Vec::new();
     for payload_type in [100, 99, 126, 8, 0] {
-        conversion
-            .inward(head(payload_type, 7, 70), b"in", false, &mut |head, payload| told.push((head, payload.to_vec())));
+        conversion.inward(head(payload_type, 7, 70), b"in", Form::Telephone, &mut |head, payload| {
+            told.push((head, payload.to_vec()))
+        });
     }
     for payload_type in [8, AT_LEG.keys] {
         conversion.outward(head(payload_type, 7, 70), b"out", &mut |head, payload| told.push((head, payload.to_vec())));
@@ -300,7 +359,7 @@ fn whatever_comes_nothing_breaks() {
     let mut conversion = conversion(OPUS);
     let good = packets(tone, 32_000, 0, false).remove(0);
     for _ in 0..3_000 {
-        let kind = [111, 110, 8, 101, 126, 3][rng.random_range(0..6)];
+        let kind = [111, 110, 8, 9, 101, 126, 3][rng.random_range(0..7)];
         let mut payload = good.clone();
         for _ in 0..rng.random_range(0..4) {
             let at = rng.random_range(0..payload.len());
@@ -317,7 +376,8 @@ fn whatever_comes_nothing_breaks() {
             timestamp: if rng.random() { rng.random() } else { rng.random_range(0..100_000) },
             ssrc: rng.random_range(0..2),
         };
-        conversion.inward(packet, &payload, rng.random(), &mut |_, payload| assert!(payload.len() <= 1_000));
+        let form = [Form::Telephone, Form::Wide, Form::AsItIs][rng.random_range(0..3)];
+        conversion.inward(packet, &payload, form, &mut |_, payload| assert!(payload.len() <= 1_000));
         conversion.outward(packet, &payload, &mut |_, payload| assert!(payload.len() <= 1_000));
         let mut report = [0_u8; 60].map(|_| rng.random());
         let length = rng.random_range(0..60);
