@@ -9,21 +9,29 @@ use crate::sip::message::{Headers, NameAddr, Request, SipUri};
 impl Endpoint {
     /// As the house writes the number, where it is one of ours; else as it stands there.
     pub(in crate::sip) fn dialled(&self, request: &Request, trunk: Option<&Standing>) -> String {
-        let of_china = Numbering::of_china();
-        let numbering = trunk.and_then(|standing| standing.trunk.numbering.as_ref()).unwrap_or(&of_china);
         let told = trunk.filter(|standing| standing.is_registered_as(request.uri.sip()));
         let mut written = told.map(|standing| standing.called(&request.headers)).unwrap_or_default();
         written.extend(request.uri.number().map(|number| plain(&number)));
-        let own = |number: &String| {
-            let numbers = &self.settings.numbers;
-            // An area before it is one of ours in what a carrier brings; a seat that dials another city means that city.
-            let means = |own: &&String| match trunk {
-                Some(_) => numbering.means(number, own),
-                None => numbering.is_same(number, own),
-            };
-            numbers.get(number).or_else(|| numbers.iter().find(means))
-        };
+        let own = |number: &String| self.number_of_ours(number, trunk);
         written.iter().find_map(own).or(written.first()).cloned().unwrap_or_default()
+    }
+
+    /// The same of a number that somebody at a seat sends a caller to.
+    pub(in crate::sip) fn dialled_at_seat(&self, number: &str) -> String {
+        let number = plain(number);
+        self.number_of_ours(&number, None).cloned().unwrap_or(number)
+    }
+
+    /// An area before it is ours in what a carrier brings; a seat that dials another city means that city.
+    fn number_of_ours(&self, number: &str, trunk: Option<&Standing>) -> Option<&String> {
+        let numbers = &self.settings.numbers;
+        let of_china = Numbering::of_china();
+        let numbering = trunk.and_then(|standing| standing.trunk.numbering.as_ref()).unwrap_or(&of_china);
+        let means = |own: &&String| match trunk {
+            Some(_) => numbering.means(number, own),
+            None => numbering.is_same(number, own),
+        };
+        numbers.get(number).or_else(|| numbers.iter().find(means))
     }
 }
 
