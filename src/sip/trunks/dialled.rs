@@ -1,7 +1,7 @@
 //! What was dialled: the number of ours that a call is for, however it is written and wherever it stands.
 
-use super::Standing;
 use super::numbers::{Numbering, plain};
+use super::{Standing, Trunks};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::uri::unescape;
 use crate::sip::message::{Headers, NameAddr, Request, SipUri};
@@ -29,9 +29,17 @@ impl Endpoint {
         let numbering = trunk.and_then(|standing| standing.trunk.numbering.as_ref()).unwrap_or(&of_china);
         let means = |own: &&String| match trunk {
             Some(_) => numbering.means(number, own),
-            None => numbering.is_same(number, own),
+            None => numbering.is_same(number, own) || self.trunks.any_area_has(number, own),
         };
         numbers.get(number).or_else(|| numbers.iter().find(means))
+    }
+}
+
+impl Trunks {
+    /// Whether a number means one of ours within the area where we are.
+    fn any_area_has(&self, number: &str, own: &str) -> bool {
+        let all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref());
+        all.filter(|numbering| numbering.area.is_some()).any(|numbering| numbering.means(number, own))
     }
 }
 
