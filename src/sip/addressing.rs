@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::dialog::{Dialog, literal};
 use super::endpoint::Endpoint;
 use super::message::{NameAddr, SipUri, Uri, Via};
-use super::words::{Flow, Listen, ListenerId, Transport};
+use super::words::{Flow, Listen, ListenerId, Settings, Transport};
 
 /// The listener from which an address is reached: of its transport and family; rather one that is on the
 /// loopback if the address is, and not if it is not; then the one that shares the most leading bits with it (the
@@ -111,6 +111,14 @@ impl Endpoint {
             uri.params.set("transport", Some(name));
         }
         uri
+    }
+
+    /// Whether a host in a URI is this house, or a carrier of its own, on whatever port.
+    pub(super) fn is_house(&self, host: &str) -> bool {
+        let Settings { listen, advertise, realm, .. } = &self.settings;
+        let is_own = |ip: IpAddr| listen.iter().any(|listen| listen.addr.ip() == ip) || advertise.contains(&ip);
+        let is_address = host.parse::<IpAddr>().is_ok_and(|ip| is_own(ip.to_canonical()));
+        is_address || realm.eq_ignore_ascii_case(host) || self.trunks.are_at(host)
     }
 
     pub(super) fn contact(&self, flow: Flow) -> String {

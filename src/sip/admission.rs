@@ -9,6 +9,7 @@ use super::endpoint::Endpoint;
 use super::guard::Guard;
 use super::message::parts::description;
 use super::message::{Headers, Method, Request, Response, SipUri, Uri};
+use super::outbound;
 use super::session::provisional::Reliably;
 use super::session::refer::Replaces;
 use super::session::{Admitted, Cancel, Leg, State, TransactionId};
@@ -338,11 +339,20 @@ fn unfit(request: &Request, flow: Flow, tag: &str) -> Option<Response> {
         return Some(refuse(483));
     }
     let mut unknown = request.headers.tokens("Require");
-    unknown.retain(|option| !SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option)));
+    let of_registrations = if request.method == Method::REGISTER { outbound::KNOWN } else { "" };
+    let is_known = |option: &str| {
+        let mut known = SUPPORTED.split(", ").chain(of_registrations.split(", "));
+        known.any(|known| known.eq_ignore_ascii_case(option))
+    };
+    unknown.retain(|option| !is_known(option));
     if !unknown.is_empty() {
         let mut response = refuse(420);
         response.headers.push("Unsupported", unknown.join(", "));
         return Some(response);
+    }
+    // RFC 3891 §3: nothing else takes the place of a call.
+    if request.method != Method::INVITE && request.headers.get("Replaces").is_some() {
+        return Some(refuse(400));
     }
     // Our answer would describe the sound in a form that they do not take, RFC 4475 §3.3.15.
     if request.method == Method::INVITE && !accepts(&request.headers, "application/sdp") {

@@ -228,9 +228,10 @@ impl Meaning {
         self.say(&thing, "calls_per_second", most(calls_per_second.map(|calls| calls.to_string())));
         self.say(&thing, "trusted", trusted);
         self.say(&thing, "shows", shows.as_deref().unwrap_or("who calls"));
-        if let Some(Numbering { country, prefix, dials, callers }) = numbering {
+        if let Some(Numbering { country, prefix, area, dials, callers }) = numbering {
             self.say(&thing, "country", country);
             self.say(&thing, "prefix", prefix);
+            self.say(&thing, "area", area.as_deref().unwrap_or("any"));
             self.say(&thing, "dials", dials.name());
             self.say(&thing, "callers", callers.name());
         }

@@ -143,19 +143,29 @@ fn numbering(trunk: &Written<'_>, faults: &mut Faults) -> Option<Numbering> {
     };
     let dials = form("dials", &written.dials, Form::AsWritten);
     let callers = form("callers", &written.callers, Form::National);
-    let digits = |text: &str| text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = |text: &str| text.len() <= 3 && are_digits(text);
     let prefix = written.prefix.clone().unwrap_or_else(|| "0".into());
     if let (Some(_), None) = (&written.prefix, &written.country) {
         trunk.fault(faults, "prefix", "it needs `country`: whose numbers these are");
     } else if !digits(&prefix) {
         trunk.fault(faults, "prefix", format!("found {prefix:?}; up to 3 digits are meant"));
     }
+    let area = written.area.clone();
+    if let Some(area) = &area {
+        if written.country.is_none() {
+            trunk.fault(faults, "area", "it needs `country`: whose numbers these are");
+        } else if !(1..=5).contains(&area.len()) || area.starts_with('0') || !are_digits(area) {
+            let what = format!("found {area:?}; 1 to 5 digits without the prefix are meant, e.g. \"10\"");
+            trunk.fault(faults, "area", what);
+        }
+    }
     let country = written.country.clone()?;
     if country.is_empty() || country.starts_with('0') || !digits(&country) {
         trunk.fault(faults, "country", format!("found {country:?}; 1 to 3 digits are meant, e.g. \"86\""));
         return None;
     }
-    Some(Numbering { country, prefix, dials, callers })
+    Some(Numbering { country, prefix, area, dials, callers })
 }
 
 /// Of a name it is only known whether its transport is spoken at all.

@@ -65,6 +65,8 @@ struct Bound {
     flow: Flow,
     call_id: String,
     cseq: u32,
+    /// The hosts by which the phone calls us: of its own address, and where it registers. Empty: of an earlier process.
+    house: Vec<String>,
     /// RFC 5626 §4.2: which of the phone's flows.
     reg_id: Option<u32>,
     expires_at: Moment,
@@ -270,6 +272,7 @@ impl Registrar {
                     flow,
                     call_id: call_id.into(),
                     cseq: cseq.seq,
+                    house: request.uri.sip().into_iter().chain([&to]).map(|uri| uri.host.clone()).collect(),
                     reg_id,
                     expires_at: now + expires,
                     back_by: None,
@@ -439,7 +442,8 @@ impl Registrar {
         let Some(listener) = same.or_else(|| listener_to(&self.listen, Transport::Udp, binding.remote)) else { return };
         let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
         let (call_id, path, expires_at) = (String::new(), binding.path.clone(), binding.expires_at);
-        let bound = Bound { contact, path, flow, call_id, cseq: 0, reg_id: None, expires_at, back_by: None };
+        let (cseq, house, reg_id, back_by) = (0, Vec::new(), None, None);
+        let bound = Bound { contact, path, flow, call_id, cseq, house, reg_id, expires_at, back_by };
         self.bind(seat, None, bound);
     }
 

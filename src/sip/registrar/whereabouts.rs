@@ -58,6 +58,14 @@ impl Registrar {
         }
     }
 
+    /// Whether the phone at this seat calls us by this host; `None`: how it does is not known.
+    pub fn calls_us(&self, seat: &SeatId, host: &str) -> Option<bool> {
+        let flows = &self.seats.get(seat)?.flows;
+        let mut known = flows.iter().flat_map(|bound| &bound.house).peekable();
+        known.peek()?;
+        Some(known.any(|known| known.eq_ignore_ascii_case(host)))
+    }
+
     /// The seat of that name, if its fixed contact is where this came from. Several may be behind one address;
     /// over TCP a phone calls from a port of its own.
     pub fn seat_at(&self, flow: Flow, name: &str) -> Option<&SeatId> {

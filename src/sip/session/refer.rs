@@ -124,14 +124,20 @@ impl Endpoint {
     fn refer_to(&self, leg_id: LegId, request: &Request) -> Result<ReferTo, u16> {
         let mut all = request.headers.all("Refer-To");
         let (Some(to), None) = (all.next().and_then(NameAddr::parse), all.next()) else { return Err(400) };
-        let Uri::Sip(uri) = to.uri else { return Err(416) };
+        let uri = match to.uri {
+            Uri::Sip(uri) => uri,
+            // RFC 3966: a number, wherever that is.
+            tel => return tel.number().map(|number| ReferTo::Number(self.dialled_at_seat(&number))).ok_or(416),
+        };
         if uri.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
             return Err(403);
         }
         let number = uri.number();
         match Replaces::of(&uri) {
             None if number.is_empty() => Err(400),
-            None => Ok(ReferTo::Number(number)),
+            // Nobody else's numbers are ours.
+            None if !self.is_here(leg_id, request, &uri.host) => Err(403),
+            None => Ok(ReferTo::Number(self.dialled_at_seat(&number))),
             Some(None) => Err(400),
             Some(Some(replaces)) => {
                 let other = self.replaced(&replaces).filter(|other| *other != leg_id).ok_or(481u16)?;
@@ -139,6 +145,17 @@ impl Endpoint {
                 if seat(other) == seat(leg_id) { Ok(ReferTo::Leg(other)) } else { Err(403) }
             }
         }
+    }
+
+    /// Whether a phone means this house by a host: by one of ours, by how it calls us in its REGISTERs, or by that of its
+    /// own address (Referred-By, RFC 3892). Of one that never registers it is not known how it calls us.
+    fn is_here(&self, leg: LegId, request: &Request, host: &str) -> bool {
+        let referrer = request.headers.get("Referred-By").and_then(NameAddr::parse);
+        let is_home = |by: NameAddr| by.uri.sip().is_some_and(|uri| uri.host.eq_ignore_ascii_case(host));
+        let seat = self.legs.get(&leg).and_then(|leg| leg.seat.as_ref());
+        self.is_house(host)
+            || referrer.is_some_and(is_home)
+            || seat.and_then(|seat| self.registrar.calls_us(seat, host)).unwrap_or(true)
     }
 
     /// The leg of that dialog: its to-tag is ours, its from-tag theirs, RFC 3891 §3.

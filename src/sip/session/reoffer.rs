@@ -23,13 +23,15 @@ impl Endpoint {
         let plain = request.method == Method::UPDATE && request.body.is_empty();
         let answered = match &leg.state {
             State::Incoming { reliably, .. } => request.method == Method::UPDATE && reliably.answered,
-            State::Calling(calling) => {
-                request.method == Method::UPDATE && calling.early.iter().any(|early| early.answer.is_some())
-            }
+            State::Calling(calling) => calling.early.iter().any(|early| early.answer.is_some()),
             _ => true,
         };
-        // §14.2: ours is open; theirs must come back later. Theirs is open: it was sent too early.
-        if leg.our_reoffer.is_some() && !plain {
+        let ours_waits = match &leg.state {
+            State::Calling(calling) => !answered && !calling.request.body.is_empty(),
+            _ => leg.our_reoffer.is_some() || leg.unacked.as_ref().is_some_and(|unacked| unacked.offered),
+        };
+        // §14.2, RFC 3311 §5.2: an offer of ours is open; theirs must come back later. Theirs is open: it was sent too early.
+        if ours_waits && !plain {
             return self.simply(now, id, &request, 491);
         }
         let busy = leg.their_reoffer.is_some() || leg.unacked.is_some() || !answered;

@@ -39,6 +39,8 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
         ("sip:+861012345@10.0.0.1;user=phone", Ok("12345")),
         ("sip:+86-10-12345@10.0.0.1;user=phone", Ok("12345")),
         ("sip:00861012345@10.0.0.1", Ok("12345")),
+        ("sip:861012345@10.0.0.1", Ok("12345")),
+        ("sip:86-10-6513-9999@10.0.0.1;user=phone", Ok("65139999")),
         ("sip:(010)12345@10.0.0.1", Ok("12345")),
         ("sip:1-23.45;phone-context=+86@10.0.0.1;user=phone", Ok("12345")),
         ("tel:+86-10-12345", Ok("12345")),
@@ -64,6 +66,18 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
         let mut phone = Phone::of(of_seats.clone());
         let own = "From: <sip:8002@r>;tag=f\n";
         assert_eq!(dials(&mut phone, &format!("sip:{user}@10.0.0.1"), own), Ok(expected.into()), "{user}");
+    }
+    // Where the area is known a number with another is another's, and one with ours is ours at a seat as well.
+    for (user, expected) in [("01012345", "12345"), ("02112345", "02112345"), ("861012345", "12345")] {
+        let beijing = Numbering { area: Some("10".into()), ..Numbering::of_china() };
+        for from_trunk in [true, false] {
+            let mut settings = settings(from_trunk);
+            settings.numbers = ["12345".into()].into();
+            settings.trunks[0].numbering = Some(beijing.clone());
+            let own = if from_trunk { "" } else { "From: <sip:8002@r>;tag=f\n" };
+            let dialled = dials(&mut Phone::of(settings), &format!("sip:{user}@10.0.0.1"), own);
+            assert_eq!(dialled, Ok(expected.into()), "{user} {from_trunk}");
+        }
     }
     // Of another country `+86…` is abroad.
     let mut settings = settings(true);

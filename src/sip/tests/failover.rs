@@ -365,7 +365,7 @@ fn a_trunk_that_promises_and_says_no_more_is_left_for_another_and_hears_no_call_
 
 #[test]
 fn a_trusted_carrier_is_believed_and_told_and_numbers_take_one_form() {
-    let numbering = Numbering { country: "86".into(), prefix: "0".into(), dials: Form::Plus, callers: Form::National };
+    let numbering = Numbering { dials: Form::Plus, callers: Form::National, ..Numbering::of_china() };
     let lines = "P-ASSERTED-identity : <tel:+86-138-0013-8000>\nDiversion:\n <sip:+861099999999@h>;reason=unknown\n";
     for trusted in [true, false] {
         let mut settings = settings(true);

@@ -82,6 +82,44 @@ fn a_second_offer_of_theirs_is_too_early_and_one_beside_ours_is_glare() {
 }
 
 #[test]
+fn an_offer_beside_one_of_ours_is_glare_whatever_ours_came_in() {
+    let is_glare = |sent: &[String]| assert_eq!(starts(sent), ["SIP/2.0 491 Request Pending"], "RFC 3311 §5.2");
+    // In an INVITE that rings, and was not answered.
+    let mut phone = Phone::new(false);
+    let invite = ring_desk(&mut phone);
+    let lines = "Contact: <sip:8002@10.0.0.9:5070>\nRequire: 100rel\nRSeq: 7\n";
+    let prack = phone.send(&answered_with(&invite, "180 Ringing", lines)).remove(0);
+    phone.send(&answered(&prack, "200 OK"));
+    is_glare(&phone.send(&described(&of_desk(&invite, "UPDATE", 5, ""))));
+    assert_eq!(starts(&phone.send(&of_desk(&invite, "UPDATE", 6, ""))), ["SIP/2.0 200 OK"], "it describes nothing");
+    // In a 200 to an INVITE that described nothing, until the ACK answers it.
+    let mut phone = Phone::new(true);
+    phone.send(&request("INVITE", "sip:1@10.0.0.1", "a", 1, ""));
+    let leg = leg(&phone.events());
+    let ok = phone.command(Command::Accept { leg, body: sdp() }).remove(0);
+    let to = header(&ok, "To").to_string();
+    is_glare(&phone.send(&described(&within(&to, "UPDATE", 2))));
+    is_glare(&phone.send(&described(&within(&to, "INVITE", 3))));
+    phone.send(&described(&within(&to, "ACK", 1)));
+    assert!(matches!(phone.events()[..], [Event::Acked { answer: Some(_), .. }]));
+    assert_eq!(starts(&phone.send(&described(&within(&to, "INVITE", 4)))), ["SIP/2.0 100 Trying"]);
+}
+
+#[test]
+fn what_a_request_asks_for_is_known_for_what_it_is() {
+    let mut phone = Phone::new(false);
+    for (method, lines, status) in [
+        ("REGISTER", "Require: path, outbound\n", 401),
+        ("OPTIONS", "Require: path\n", 420),
+        ("OPTIONS", "Require: timer\n", 200),
+        ("OPTIONS", "Replaces: c;to-tag=a;from-tag=b\n", 400),
+    ] {
+        let sent = phone.send(&request(method, "sip:10.0.0.1", &format!("q{status}{method}"), 1, lines));
+        assert_eq!(response(&sent[0]).status, status, "{method} {lines}");
+    }
+}
+
+#[test]
 fn forks_of_one_invite_are_acknowledged_each_for_itself_and_the_first_that_answers_has_the_call() {
     let mut phone = Phone::new(false);
     let invite = ring_desk(&mut phone);

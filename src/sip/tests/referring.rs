@@ -73,7 +73,8 @@ fn what_cannot_be_meant_is_refused() {
         ("Refer-To: <sip:1@h>\nRefer-To: <sip:2@h>\n", 400),
         ("Refer-To: nonsense\n", 400),
         ("Refer-To: <sip:10.0.0.1>\n", 400),
-        ("Refer-To: <tel:110>\n", 416),
+        ("Refer-To: <mailto:110@10.0.0.1>\n", 416),
+        ("Refer-To: <tel:>\n", 416),
         ("Refer-To: <sip:1@h;method=BYE>\n", 403),
         ("Refer-To: <sip:1@h?Replaces=nobody%3Bto-tag%3Dx%3Bfrom-tag%3Dy>\n", 481),
         ("Refer-To: <sip:1@h?Replaces=nonsense>\n", 400),
@@ -97,6 +98,71 @@ fn what_cannot_be_meant_is_refused() {
     let lines = "Refer-To: <sip:110@10.0.0.1>\n";
     let refused = phone.send(&request("REFER", "sip:hotline@10.0.0.1", "d", 2, lines));
     assert_eq!(starts(&refused), ["SIP/2.0 403 Forbidden"]);
+}
+
+#[test]
+fn whom_a_phone_sends_its_caller_to_is_a_number_of_this_house_or_outside_and_nobody_elses() {
+    let mut settings = settings(false);
+    settings.numbers = ["12345".to_string()].into();
+    settings.trunks[1].domain = Some("carrier.example".into());
+    for (to, expected) in [
+        ("sip:8003@10.0.0.1", Ok("8003")),
+        ("sip:8003@10.0.0.1:5070;transport=tcp", Ok("8003")),
+        ("sip:8003@r", Ok("8003")),
+        ("sip:8003@PBX.lan:5060", Ok("8003")),
+        ("sip:8003@carrier.example;user=phone", Ok("8003")),
+        ("sip:8003@10.0.0.9:5070", Ok("8003")),
+        ("sip:+86-138-0013-8000@r;user=phone", Ok("+8613800138000")),
+        ("tel:+86-138-0013-8000", Ok("+8613800138000")),
+        ("tel:8003;phone-context=pbx.lan", Ok("8003")),
+        ("tel:1-23-45;phone-context=+8610", Ok("12345")),
+        ("sip:1%2D2345@10.0.0.1", Ok("12345")),
+        ("sip:8003@elsewhere.example", Err(403)),
+        ("sip:8003@192.0.2.9", Err(403)),
+        ("sip:8003@[2001:db8::1]:5060", Err(403)),
+        ("sip:8003@r.example", Err(403)),
+    ] {
+        let mut phone = Phone::of(settings.clone());
+        let home = |text: String| text.replace("sip:r", "sip:pbx.lan").replace("<sip:8001@r>", "<sip:8001@pbx.lan>");
+        let challenged =
+            phone.send(&home(request("REGISTER", "sip:r", "r", 1, "From: <sip:8001@r>;tag=f\nTo: <sip:8001@r>\n")));
+        let challenge = response(&challenged[0]).headers.challenges("WWW-Authenticate").remove(0);
+        let signed = digest::signed(&challenge, &message::Method::REGISTER, "sip:pbx.lan", ("8001", "pass"), 1);
+        let own = format!("From: <sip:8001@r>;tag=f\nTo: <sip:8001@r>\nAuthorization: {signed}\n");
+        assert_eq!(starts(&phone.send(&home(request("REGISTER", "sip:r", "s", 2, &own)))), ["SIP/2.0 200 OK"]);
+        let invite = phone.command(Command::Invite(invitation(Target::Seat("8001".into())))).remove(0);
+        phone.send(&described(&answered_with(&invite, "200 OK", "Contact: <sip:100@10.0.0.9:5070>\n")));
+        phone.events();
+        let refused = |phone: &mut Phone, cseq, more: &str| {
+            let sent = phone.send(&of_desk(&invite, "REFER", cseq, &format!("Refer-To: <{to}>\n{more}")));
+            Some(response(&sent[0]).status).filter(|status| *status != 202)
+        };
+        let result = match refused(&mut phone, 5, "") {
+            Some(status) => Err(status),
+            None => Ok(phone.events()),
+        };
+        match (result, expected) {
+            (Ok(told), Ok(number)) => {
+                assert!(
+                    matches!(&told[..], [Event::Refer { to: ReferTo::Number(n), .. }] if n == number),
+                    "{to} {told:?}"
+                );
+            }
+            (Err(status), Err(expected)) => {
+                assert_eq!(status, expected, "{to}");
+                assert!(phone.events().is_empty());
+                // Unless that is where the phone says that it is at home.
+                let home = to.replace("8003", "8001");
+                assert_eq!(refused(&mut phone, 6, &format!("Referred-By: <{home}>\n")), None, "{to}");
+            }
+            other => panic!("{to}: {other:?}"),
+        }
+    }
+    // A phone that never registers has not told how it calls us.
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "");
+    let sent = phone.send(&of_desk(&invite, "REFER", 5, "Refer-To: <sip:8003@pbx.lan>\n"));
+    assert_eq!(starts(&sent)[0], "SIP/2.0 202 Accepted");
 }
 
 /// A second talk of the same seat, which its phone began: its leg, and its Replaces as the phone writes it.

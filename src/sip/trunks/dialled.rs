@@ -1,7 +1,7 @@
 //! What was dialled: the number of ours that a call is for, however it is written and wherever it stands.
 
-use super::Standing;
 use super::numbers::{Numbering, plain};
+use super::{Standing, Trunks};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::uri::unescape;
 use crate::sip::message::{Headers, NameAddr, Request, SipUri};
@@ -9,21 +9,37 @@ use crate::sip::message::{Headers, NameAddr, Request, SipUri};
 impl Endpoint {
     /// As the house writes the number, where it is one of ours; else as it stands there.
     pub(in crate::sip) fn dialled(&self, request: &Request, trunk: Option<&Standing>) -> String {
-        let of_china = Numbering::of_china();
-        let numbering = trunk.and_then(|standing| standing.trunk.numbering.as_ref()).unwrap_or(&of_china);
         let told = trunk.filter(|standing| standing.is_registered_as(request.uri.sip()));
         let mut written = told.map(|standing| standing.called(&request.headers)).unwrap_or_default();
         written.extend(request.uri.number().map(|number| plain(&number)));
-        let own = |number: &String| {
-            let numbers = &self.settings.numbers;
-            // An area before it is one of ours in what a carrier brings; a seat that dials another city means that city.
-            let means = |own: &&String| match trunk {
-                Some(_) => numbering.means(number, own),
-                None => numbering.is_same(number, own),
-            };
-            numbers.get(number).or_else(|| numbers.iter().find(means))
-        };
+        let own = |number: &String| self.number_of_ours(number, trunk);
         written.iter().find_map(own).or(written.first()).cloned().unwrap_or_default()
+    }
+
+    /// The same of a number that somebody at a seat sends a caller to.
+    pub(in crate::sip) fn dialled_at_seat(&self, number: &str) -> String {
+        let number = plain(number);
+        self.number_of_ours(&number, None).cloned().unwrap_or(number)
+    }
+
+    /// An area before it is ours in what a carrier brings; a seat that dials another city means that city.
+    fn number_of_ours(&self, number: &str, trunk: Option<&Standing>) -> Option<&String> {
+        let numbers = &self.settings.numbers;
+        let of_china = Numbering::of_china();
+        let numbering = trunk.and_then(|standing| standing.trunk.numbering.as_ref()).unwrap_or(&of_china);
+        let means = |own: &&String| match trunk {
+            Some(_) => numbering.means(number, own),
+            None => numbering.is_same(number, own) || self.trunks.any_area_has(number, own),
+        };
+        numbers.get(number).or_else(|| numbers.iter().find(means))
+    }
+}
+
+impl Trunks {
+    /// Whether a number means one of ours within the area where we are.
+    fn any_area_has(&self, number: &str, own: &str) -> bool {
+        let all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref());
+        all.filter(|numbering| numbering.area.is_some()).any(|numbering| numbering.means(number, own))
     }
 }
 

@@ -85,6 +85,11 @@ impl Trunks {
         self.all.iter().flat_map(|standing| &standing.places).any(|place| place.hop.addr == addr)
     }
 
+    /// Whether a host in a URI is one of them.
+    pub fn are_at(&self, host: &str) -> bool {
+        self.all.iter().any(|standing| standing.is_at(host))
+    }
+
     /// Whose calls come from this address, or from whoever is certified for one of these domains. Who has shown a
     /// certificate of a trunk is that trunk wherever he is.
     pub fn calling(&self, ip: IpAddr, certified: &[String]) -> Option<&TrunkId> {

@@ -1,5 +1,7 @@
 //! Numbers as carriers write them, turned into the form that the house or another carrier wants.
 
+use crate::sip::words::is_dialable;
+
 /// How a number is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -37,6 +39,9 @@ pub struct Numbering {
     pub country: String,
     /// What stands before a number within the country, e.g. `0`; may be empty.
     pub prefix: String,
+    /// The area in which the house is, without the prefix, e.g. `10`. `None`: any area before a number of ours counts,
+    /// where areas are known.
+    pub area: Option<String>,
     /// What the carrier is told: whom we dial, and who calls.
     pub dials: Form,
     /// What the house is told of who calls in.
@@ -74,7 +79,7 @@ pub(in crate::sip) fn plain(text: &str) -> String {
 impl Numbering {
     /// Where nothing else is said, as in lists of numbers.
     pub fn of_china() -> Self {
-        Self { country: CHINA.into(), prefix: "0".into(), dials: Form::AsWritten, callers: Form::AsWritten }
+        Self { country: CHINA.into(), prefix: "0".into(), area: None, dials: Form::AsWritten, callers: Form::AsWritten }
     }
 
     /// Whether it is the number of a telephone in this country: no other country's, and no short code or service number
@@ -104,13 +109,31 @@ impl Numbering {
         self.write(one, Form::Plus) == self.write(other, Form::Plus)
     }
 
-    /// Whether this number of ours was dialled: however both are written, or with country and area before it where ours has none.
+    /// Whether this number of ours was dialled: however both are written, with country and area before it where ours has
+    /// none, or without the area where ours has it.
     pub fn means(&self, dialled: &str, own: &str) -> bool {
-        let is_area = |before: &str| before.is_empty() || (self.country == CHINA && is_area(before));
-        match (self.read(dialled), self.read(own)) {
-            (Number::Home(rest), Number::Other) if !own.is_empty() => rest.strip_suffix(own).is_some_and(is_area),
-            _ => self.is_same(dialled, own),
+        if self.is_same(dialled, own) {
+            return true;
         }
+        let at_home = match self.read(dialled) {
+            Number::Home(rest) => Some(rest),
+            Number::Abroad(_) => None,
+            // Too short to tell the country's code from an area by itself; what is left of it tells.
+            Number::Other => dialled.strip_prefix(&self.country).map(|rest| self.without_prefix(rest)),
+        };
+        match (at_home, self.read(own)) {
+            (Some(rest), Number::Other) if is_dialable(own) => {
+                rest.strip_suffix(own).is_some_and(|area| self.is_ours(area))
+            }
+            (None, Number::Home(own)) => self.area.as_ref().is_some_and(|area| own.strip_prefix(area) == Some(dialled)),
+            _ => false,
+        }
+    }
+
+    /// Whether what stands before a number of ours is our area, or nothing.
+    fn is_ours(&self, area: &str) -> bool {
+        let known = || self.country == CHINA && is_area(area);
+        area.is_empty() || self.area.as_ref().map_or_else(known, |own| own == area)
     }
 
     fn write(&self, number: &str, form: Form) -> String {
@@ -191,12 +214,7 @@ mod tests {
 
     #[test]
     fn numbers_take_every_form_and_find_back() {
-        let of = |country: &str, callers: Form| Numbering {
-            country: country.into(),
-            prefix: "0".into(),
-            dials: Form::AsWritten,
-            callers,
-        };
+        let of = |country: &str, callers: Form| Numbering { country: country.into(), callers, ..Numbering::of_china() };
         let forms = [Form::Plus, Form::Country, Form::International, Form::National];
         let china = [
             ["+861012345678", "861012345678", "00861012345678", "01012345678"],
@@ -255,11 +273,35 @@ mod tests {
             ("65139999", "01065139999", false),
             ("+861065139999", "", false),
             ("hotline", "hotline", true),
+            ("861012345", "12345", true),
+            ("86-10-12345", "12345", false),
+            ("8601012345", "12345", true),
+            ("8612345", "12345", true),
+            ("86112345", "12345", false),
+            ("861065139999", "65139999", true),
+            ("86hotline", "hotline", false),
+            ("86", "", false),
         ] {
             assert_eq!(china.means(dialled, own), is_meant, "{dialled} for {own}");
         }
         let german = Numbering { country: "49".into(), ..Numbering::of_china() };
         assert!(german.means("+4930115", "030115") && !german.means("+4930115", "115"), "areas are not known there");
+        let berlin = Numbering { area: Some("30".into()), ..german };
+        assert!(berlin.means("+4930115", "115") && berlin.means("4930115", "115") && !berlin.means("+4940115", "115"));
+        let beijing = Numbering { area: Some("10".into()), ..china };
+        for (dialled, own, is_meant) in [
+            ("+861012345", "12345", true),
+            ("01012345", "12345", true),
+            ("861012345", "12345", true),
+            ("12345", "12345", true),
+            ("02112345", "12345", false),
+            ("+862112345", "12345", false),
+            ("862112345", "12345", false),
+            ("65139999", "01065139999", true),
+            ("65139999", "+862165139999", false),
+        ] {
+            assert_eq!(beijing.means(dialled, own), is_meant, "{dialled} for {own} in Beijing");
+        }
         for (written, bare) in [("+86-10-1234.5", "+861012345"), ("(010)12345", "01012345"), ("j.doe-2", "j.doe-2")] {
             assert_eq!(plain(written), bare);
         }

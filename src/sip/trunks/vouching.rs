@@ -24,7 +24,7 @@ impl Standing {
 
     /// Whether a host in a URI is this carrier: an address that it calls from or is called at, on whatever port, or a
     /// name that it was given. Others are not looked up: where they lead is for others to say, and may change.
-    fn is_at(&self, host: &str) -> bool {
+    pub fn is_at(&self, host: &str) -> bool {
         if let Ok(ip) = host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
             return self.calls_from(ip) || self.places.iter().any(|place| place.hop.addr.ip().to_canonical() == ip);
         }
