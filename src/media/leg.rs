@@ -85,6 +85,8 @@ pub struct Leg {
     pub(super) far: Far,
     pub silence: Silence,
     pub(super) report_at: Moment,
+    /// Packets that had gone at each of the last two reports, the last first.
+    pub(super) reported: [Option<u32>; 2],
     pub(super) last_report: Option<LastReport>,
     pub capture: Option<Capture>,
     /// It is recorded: a message of theirs, or with those whom it hears.
@@ -119,6 +121,7 @@ impl Leg {
             far: Far::default(),
             silence: Silence::new(now),
             report_at,
+            reported: [None; 2],
             last_report: None,
             capture: None,
             tap: None,
