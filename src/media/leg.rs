@@ -85,6 +85,8 @@ pub struct Leg {
     pub(super) far: Far,
     pub silence: Silence,
     pub(super) report_at: Moment,
+    /// Packets that had gone at each of the last two reports, the last first.
+    pub(super) reported: [Option<u32>; 2],
     pub(super) last_report: Option<LastReport>,
     pub capture: Option<Capture>,
     /// It is recorded: a message of theirs, or with those whom it hears.
@@ -119,6 +121,7 @@ impl Leg {
             far: Far::default(),
             silence: Silence::new(now),
             report_at,
+            reported: [None; 2],
             last_report: None,
             capture: None,
             tap: None,
@@ -200,7 +203,7 @@ impl Leg {
     /// Neither heard nor sent to from here on: what it holds may be half changed.
     pub fn give_up(&mut self) {
         (self.agreement, self.player, self.capture, self.mixed, self.tap) = (None, None, None, None, None);
-        self.pressing = Pressing::default();
+        (self.pressing, self.interpreter) = (Pressing::default(), None);
     }
 
     /// One packet from the RTP port.
@@ -227,7 +230,7 @@ impl Leg {
         }
         self.silence.sound(now);
         let heard = match &mut self.interpreter {
-            Some(interpreter) if is_opus => interpreter.hear(&header, &packet[payload.clone()]),
+            Some(interpreter) if is_opus => interpreter.hear(now, &header, &packet[payload.clone()]),
             _ => Some(header),
         };
         heard.map_or(Heard::Nothing, |header| self.hear(now, header, packet, payload))
@@ -298,7 +301,7 @@ impl Leg {
         let numbers = self.outgoing.relayed(now, header, payload.len());
         let start = payload.start - HEADER;
         write_header(&mut packet[start..payload.start], payload_type, numbers, self.outgoing.ssrc);
-        self.send(&packet[start..payload.end]);
+        self.send(now, &packet[start..payload.end]);
     }
 
     /// 20 ms have passed: the next frame of what plays.
@@ -316,7 +319,7 @@ impl Leg {
                 packet[HEADER..].fill(silence(codec));
                 let numbers = self.outgoing.own(now, first);
                 write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
-                self.send(&packet);
+                self.send(now, &packet);
             }
             return Played::default();
         }
@@ -327,7 +330,7 @@ impl Leg {
             packet[HEADER..].copy_from_slice(frame.payload);
             let numbers = self.outgoing.own(now, frame.fresh);
             write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
-            self.send(&packet);
+            self.send(now, &packet);
         }
         let ended = self.player.as_mut().map(Played::of).unwrap_or_default();
         if !playing {
@@ -364,7 +367,7 @@ impl Leg {
             }
             let numbers = self.outgoing.own(now, false);
             write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
-            self.send(&packet);
+            self.send(now, &packet);
         }
         ended
     }
@@ -394,7 +397,7 @@ impl Leg {
             let mut packet = [0; HEADER + 4];
             packet[HEADER..].copy_from_slice(&pressed.payload);
             write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
-            self.send(&packet);
+            self.send(now, &packet);
         }
         true
     }
@@ -422,16 +425,20 @@ impl Leg {
         (self.reception.quality(self.far.figures()), self.ground.port)
     }
 
-    fn send(&mut self, packet: &[u8]) {
+    fn send(&mut self, now: Moment, packet: &[u8]) {
         let Self { source: Some(source), interpreter, sealed, ground, .. } = self else { return };
-        let mut out = |packet: &[u8]| match sealed {
-            None => send(&ground.rtp, source, packet),
-            Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&ground.rtp, source, sealed)),
-        };
+        let mut out = |packet: &[u8]| seal_and_send(ground, source, sealed, packet);
         match interpreter {
             None => out(packet),
-            Some(interpreter) => interpreter.say(packet, &mut out),
+            Some(interpreter) => interpreter.say(now, packet, &mut out),
         }
+    }
+}
+
+pub(super) fn seal_and_send(ground: &Ground, source: &Source, sealed: &mut Option<Box<Sealed>>, packet: &[u8]) {
+    match sealed {
+        None => send(&ground.rtp, source, packet),
+        Some(sealed) => sealed.seal(packet).into_iter().for_each(|sealed| send(&ground.rtp, source, sealed)),
     }
 }
 

@@ -91,6 +91,7 @@ impl Reception {
         self.past_received += self.received;
         self.past_distinct += self.distinct;
         (self.received, self.distinct, self.seen) = (0, 0, 0);
+        (self.reported_expected, self.reported_received) = (0, 0);
         self.ssrc = Some(ssrc);
         self.base = u32::from(sequence);
         self.highest = u32::from(sequence);
@@ -105,10 +106,11 @@ impl Reception {
         (self.past_expected + self.expected_now(), self.past_received + self.received)
     }
 
-    /// The next report block; `None` before the first packet. RFC 3550 §6.4.1: what came twice counts twice.
+    /// The next report block; `None` before the first packet. RFC 3550 §6.4.1: it is of one source alone, and what came
+    /// twice counts twice.
     pub fn report(&mut self) -> Option<Report> {
         let ssrc = self.ssrc?;
-        let (expected, received) = self.totals();
+        let (expected, received) = (self.expected_now(), self.received);
         let in_interval = expected.saturating_sub(self.reported_expected);
         let lost = in_interval.saturating_sub(received.saturating_sub(self.reported_received));
         (self.reported_expected, self.reported_received) = (expected, received);
@@ -251,6 +253,20 @@ mod tests {
         reception.packet(Moment::from_micros(29_000), 8, 40_001, Some(165), None);
         assert_eq!(reception.quality(None).unwrap().loss, 0.0);
         assert_eq!(Reception::default().quality(None), None);
+    }
+
+    #[test]
+    fn a_report_is_of_the_present_source_alone_and_the_figures_are_of_all() {
+        let mut reception = Reception::default();
+        feed(&mut reception, (0..100_u16).filter(|i| i % 2 == 0).map(|i| (i, u64::from(i) * 20)));
+        let lost = |report: Report| (report.ssrc, report.fraction_lost, report.cumulative_lost);
+        assert_eq!(reception.report().map(lost), Some((7, 126, 49)));
+        for n in 0..4 {
+            reception.packet(Moment::from_micros(3_000_000), 8, 500 + n * 2, None, None);
+        }
+        assert_eq!(reception.report().map(lost), Some((8, 109, 3)), "three of seven");
+        assert_eq!(reception.report().map(lost), Some((8, 0, 3)), "nothing more was expected");
+        assert!((reception.quality(None).unwrap().loss - 52.0 / 106.0).abs() < 0.0001);
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Leg {
             source.controlled(now, from, told.from, self.sealed.is_some());
         }
         if let Some(ntp) = told.sender {
-            self.last_report = Some(LastReport { ntp, at: now });
+            self.last_report = Some(LastReport { ssrc: told.from, ntp, at: now });
         }
         // Where they hear Opus, their clock is its clock.
         let ratio = if self.agreement.is_some_and(|agreement| agreement.heard.opus.is_some()) { 6 } else { 1 };
@@ -35,9 +35,16 @@ impl Leg {
         let Some(agreement) = self.agreement.filter(|agreement| !agreement.remote.ip().is_unspecified()) else {
             return;
         };
+        let packets = self.outgoing.packets();
+        // RFC 3550 §6.3.7: who never sent anything says no goodbye.
+        if bye && packets == 0 && self.reported[0].is_none() {
+            return;
+        }
         let mut buffer = [0; rtcp::ROOM];
         let report = self.reception.report();
-        let sent = self.outgoing.sent(now);
+        // RFC 3550 §6.4: who has sent nothing since the report before the last is a receiver.
+        let sent = self.outgoing.sent(now).filter(|_| self.reported[1] != Some(packets));
+        self.reported = [Some(packets), self.reported[0]];
         let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
         if let Some(interpreter) = &self.interpreter {
             interpreter.report(&mut buffer[..length]);
@@ -55,5 +62,66 @@ impl Leg {
             }
             None => send(&self.ground.rtp, source, report),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::ids::LegId;
+    use crate::media::negotiation::{Agreement, Local, Negotiation};
+    use crate::media::socket::{Ground, Socket};
+    use crate::media::words::Codec;
+
+    const SENDER: u8 = 200;
+    const RECEIVER: u8 = 201;
+
+    fn agreement(port: u16) -> Agreement {
+        let local = Local { address: [127, 0, 0, 1].into(), rtp_port: 9, session_id: 1 };
+        let offer = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\na=rtcp-mux\r\n");
+        Negotiation::new(local, &[Codec::Pcma]).take_offer(offer.as_bytes()).unwrap().1
+    }
+
+    #[test]
+    fn who_sends_nothing_any_more_reports_as_a_receiver_and_who_never_did_says_no_goodbye() {
+        let now = |seconds: u64| Moment::from_micros(1_000_000 * (1 + seconds));
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        phone.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut rng = StdRng::seed_from_u64(3550);
+        let mut leg = |id: u64| {
+            let rtp = Socket::Udp(UdpSocket::bind("127.0.0.1:0").unwrap());
+            let ground = Ground { rtp, rtcp: None, port: None, ssrc: None, opus: None };
+            let mut leg = Leg::new(LegId(id), ground, now(0), &mut rng);
+            leg.agree(now(0), agreement(phone.local_addr().unwrap().port()), None);
+            leg
+        };
+        let heard = || {
+            let mut packet = [0; 2048];
+            let length = phone.recv(&mut packet).unwrap();
+            packet[..length].to_vec()
+        };
+        let silent = leg(1);
+        silent.close(now(1));
+        let mut leg = leg(2);
+        // Silence in the place of somebody who was not heard yet; then nothing.
+        leg.join(now(1), 0);
+        leg.tick(now(1));
+        assert_eq!(heard()[1] & 0x7F, 8, "nothing came of the one that was silent");
+        let kinds: Vec<u8> = [5, 10, 15, 20]
+            .map(|seconds| {
+                leg.report(now(seconds), false);
+                heard()[1]
+            })
+            .to_vec();
+        assert_eq!(kinds, [SENDER, SENDER, RECEIVER, RECEIVER]);
+        leg.close(now(25));
+        let goodbye = heard();
+        assert_eq!((goodbye[1], goodbye[goodbye.len() - 7]), (RECEIVER, 203));
     }
 }

@@ -21,9 +21,10 @@ pub struct Sent {
     pub octets: u32,
 }
 
-/// The last sender report of theirs: middle bits of its NTP time, and when it came.
+/// The last sender report of theirs: whose, middle bits of its NTP time, and when it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastReport {
+    pub ssrc: u32,
     pub ntp: u32,
     pub at: Moment,
 }
@@ -100,6 +101,7 @@ pub fn write(
         out.put(&((u32::from(report.fraction_lost) << 24) | report.cumulative_lost).to_be_bytes());
         out.put(&report.highest.to_be_bytes());
         out.put(&report.jitter.to_be_bytes());
+        let last = last.filter(|last| last.ssrc == report.ssrc);
         let delay = last.map_or(0, |last| (now.since(last.at).as_micros() * 65_536 / 1_000_000) as u32);
         out.put(&last.map_or(0, |last| last.ntp).to_be_bytes());
         out.put(&delay.to_be_bytes());
@@ -197,6 +199,13 @@ mod tests {
                 let _ = read(&buffer[..cut], 9);
             }
             assert!(is_rtcp(&buffer[..length]));
+        }
+        // When theirs came is said of that source alone.
+        for (ssrc, last_report, since) in [(9, 77, 1 << 15), (8, 0, 0)] {
+            let last = LastReport { ssrc, ntp: 77, at: Moment::from_micros(1_000_000) };
+            let length = write(&mut buffer, now, 0xDEAD_BEEF, None, Some(report), Some(last), false);
+            let block = read(&buffer[..length], 9).unwrap().about_us.unwrap();
+            assert_eq!((block.last_report, block.since), (last_report, since), "{ssrc}");
         }
         assert_eq!(ntp(now), (2_208_988_801 << 32) | (1 << 31));
         assert_eq!(read(&[0x80, 204, 0, 0], 9), None);

@@ -277,9 +277,9 @@ pub struct Media {
     /// RTP ports; each leg takes a pair. Default "20000-29999".
     pub ports: Option<PortRange>,
     /// Codecs of phones and trunks, in the order we offer them: "pcma", "pcmu" (G.711), "g722" and "opus" (wideband; they
-    /// pass between two who both speak them, and are turned into G.711 for everybody else), "opus" within
+    /// pass between two who both speak them, are turned into each other, and into G.711 for everybody else), "opus" within
     /// media.browser.opus_at_once and not alone. Of what others offer their order counts; but "opus" is taken before
-    /// another codec only where it is named first here, or whoever they are to speak with speaks it.
+    /// another codec only where it is named first here, or whoever they are to speak with speaks it or "g722".
     /// Default ["pcma", "pcmu", "g722"].
     pub codecs: Option<Vec<String>>,
     /// A call from which no sound came for so long is ended; "0s": never. Default "30s".
@@ -318,9 +318,9 @@ pub struct Browser {
     pub listen: Option<Endpoint>,
     /// Address told to browsers, if it differs. Default: media.advertise.
     pub advertise: Option<Address>,
-    /// Browsers and phones (media.codecs) that may speak Opus at once: it has to be turned into G.711 and back, which takes
-    /// nearly 1 % of a core for each; further ones are spoken with in G.711, and refused if they cannot. 0 to 10000.
-    /// Default 100.
+    /// Browsers and phones (media.codecs) that may speak Opus at once: it has to be turned into G.711 or G.722 and back,
+    /// which takes 1 % of a core for each, and 2 % with all that a browser needs; further ones are spoken with in G.711,
+    /// and refused if they cannot. 0 to 10000. Default 50: half of two cores.
     pub opus_at_once: Option<usize>,
     /// STUN and TURN servers told to the operators' browsers, which try them where they cannot reach us directly.
     /// Default: none.

@@ -2,31 +2,50 @@
 //! passed on, and what the leg says is said in Opus.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use rtp::header::Header;
 
 use super::conversion::{AT_LEG, Conversion, Form, Head, Spoken};
 use crate::media::ear::Frame;
-use crate::media::leg::Leg;
+use crate::media::leg::{Leg, seal_and_send};
 use crate::media::negotiation::Agreement;
 use crate::media::outgoing::{HEADER, Numbers};
 use crate::media::packet::{parse, write_header};
 use crate::media::words::Codec;
+use crate::moment::Moment;
 
 /// The largest packet, as the worker reads it.
 const LARGEST: usize = 2048;
 
+/// Packets that wait at most: more than a phone sends both ways while the oldest is still worth anything.
+const MOST_WAITING: usize = 64;
+/// A packet that waited so long is worth nothing any more.
+const WORTH: Duration = Duration::from_millis(250);
+
 pub struct Interpreter {
     conversion: Conversion,
     form: Form,
+    /// What is to be decoded or encoded yet, in the order in which it came: that takes a hundred times as long as to pass
+    /// a packet on, so that others go first.
+    waiting: VecDeque<Waiting>,
     /// What became of it, and waits to be heard.
     ready: VecDeque<Frame>,
+}
+
+struct Waiting {
+    at: Moment,
+    /// The leg says it; else it is theirs.
+    is_ours: bool,
+    length: usize,
+    packet: [u8; LARGEST],
 }
 
 impl Interpreter {
     /// `law`: what the leg speaks. `None`: Opus cannot be had.
     fn new(spoken: Spoken, law: Codec) -> Option<Self> {
-        Some(Self { conversion: Conversion::new(spoken, law)?, form: Form::default(), ready: VecDeque::new() })
+        let conversion = Conversion::new(spoken, law)?;
+        Some(Self { conversion, form: Form::default(), waiting: VecDeque::new(), ready: VecDeque::new() })
     }
 
     /// Whether it is for [`Self::hear`].
@@ -34,11 +53,16 @@ impl Interpreter {
         self.conversion.hears(payload_type)
     }
 
-    /// A packet of theirs. Returned is how the leg hears it where it lies; else it is heard by what [`Self::next`] has.
-    pub fn hear(&mut self, header: &Header, payload: &[u8]) -> Option<Header> {
-        let Self { conversion, form, ready } = self;
+    /// A packet of theirs. Returned is how the leg hears it where it lies; else it is heard by what [`Self::next`] has, at
+    /// once or after [`Self::convert`].
+    pub fn hear(&mut self, now: Moment, header: &Header, payload: &[u8]) -> Option<Header> {
+        if self.form != Form::AsItIs || self.waiting.iter().any(|waiting| !waiting.is_ours) {
+            self.wait(now, false, Head::of(header), payload);
+            return None;
+        }
+        let Self { conversion, ready, .. } = self;
         let mut as_it_lies = None;
-        conversion.inward(Head::of(header), payload, *form, &mut |head, sound| {
+        conversion.inward(Head::of(header), payload, Form::AsItIs, &mut |head, sound| {
             if head.payload_type == AT_LEG.opus {
                 as_it_lies = Some(head.header());
             } else {
@@ -52,10 +76,52 @@ impl Interpreter {
         self.ready.pop_front()
     }
 
-    /// A packet of the leg's; `send` is given those for them.
-    pub fn say(&mut self, packet: &[u8], send: &mut dyn FnMut(&[u8])) {
+    /// A packet of the leg's; `send` is given those for them, if nothing is to be encoded for it.
+    pub fn say(&mut self, now: Moment, packet: &[u8], send: &mut dyn FnMut(&[u8])) {
         let Some((header, payload)) = parse(packet) else { return };
-        self.conversion.outward(Head::of(&header), &packet[payload], &mut |head, payload| {
+        let passes = [AT_LEG.opus, AT_LEG.keys].contains(&header.payload_type);
+        if !passes || self.waiting.iter().any(|waiting| waiting.is_ours) {
+            return self.wait(now, true, Head::of(&header), &packet[payload]);
+        }
+        self.say_now(Head::of(&header), &packet[payload], send);
+    }
+
+    /// What comes when too much waits already is lost.
+    fn wait(&mut self, at: Moment, is_ours: bool, head: Head, payload: &[u8]) {
+        let length = HEADER + payload.len();
+        if self.waiting.len() >= MOST_WAITING || length > LARGEST {
+            return;
+        }
+        let mut packet = [0; LARGEST];
+        head.write(&mut packet);
+        packet[HEADER..length].copy_from_slice(payload);
+        self.waiting.push_back(Waiting { at, is_ours, length, packet });
+    }
+
+    /// The next that waits is decoded or encoded; returned is when it came.
+    fn convert(&mut self, now: Moment, send: &mut dyn FnMut(&[u8])) -> Option<Moment> {
+        let waiting = loop {
+            let waiting = self.waiting.pop_front()?;
+            if now.since(waiting.at) < WORTH {
+                break waiting;
+            }
+        };
+        let Waiting { at, is_ours, length, packet } = waiting;
+        let (header, payload) = parse(&packet[..length])?;
+        let (head, payload) = (Head::of(&header), &packet[payload]);
+        if is_ours {
+            self.say_now(head, payload, send);
+            return Some(at);
+        }
+        // It may not lie where it would be heard as it is any more.
+        let form = if self.form == Form::AsItIs { Form::Wide } else { self.form };
+        let Self { conversion, ready, .. } = self;
+        conversion.inward(head, payload, form, &mut |head, sound| ready.push_back(Frame::new(head.header(), sound)));
+        Some(at)
+    }
+
+    fn say_now(&mut self, head: Head, payload: &[u8], send: &mut dyn FnMut(&[u8])) {
+        self.conversion.outward(head, payload, &mut |head, payload| {
             let mut packet = [0; LARGEST];
             let Some(room) = packet.get_mut(HEADER..HEADER + payload.len()) else { return };
             room.copy_from_slice(payload);
@@ -120,6 +186,19 @@ impl Leg {
     /// Nothing is gained by more than a telephone's band where nobody else hears it.
     fn listened_in(&self) -> Form {
         if self.joined.is_some() { Form::Wide } else { Form::Telephone }
+    }
+
+    /// Whether something is to be decoded or encoded yet. `None`: nothing ever is.
+    pub fn waits(&self) -> Option<bool> {
+        self.interpreter.as_ref().map(|interpreter| !interpreter.waiting.is_empty())
+    }
+
+    /// One packet is; returned is when it came.
+    pub fn convert(&mut self, now: Moment) -> Option<Moment> {
+        let Self { source: Some(source), interpreter: Some(interpreter), sealed, ground, .. } = self else {
+            return None;
+        };
+        interpreter.convert(now, &mut |packet| seal_and_send(ground, source, sealed, packet))
     }
 
     /// What became of the last packet and waits to be heard.

@@ -5,7 +5,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use opus_pure::{Application, OpusDecoder, OpusEncoder};
 use rand::SeedableRng;
@@ -17,19 +16,17 @@ use crate::media::g711::{FRAME, of_linear, to_linear};
 use crate::media::srtp::Sealed;
 use crate::media::srtp::sdes::{Crypto, Key, Secrets, Suite};
 use crate::media::worker::Clock;
-use crate::media::{Browser, Codec, Command, Event, LegKind, Scale, Settings, Sides};
+use crate::media::{Browser, Codec, Command, Event, LegKind, Scale, Settings};
 use crate::moment::Moment;
-use crate::tape::{Keys, Reader};
 
 pub(super) const A: LegId = LegId(1);
 pub(super) const B: LegId = LegId(2);
 const C: LegId = LegId(3);
-const TICK: Duration = Duration::from_millis(20);
 const HZ: u32 = 700;
 const OTHER_HZ: u32 = 440;
 const KEYS: &str = " 97\r\na=rtpmap:97 telephone-event/48000";
 
-pub(super) fn open(ports: RangeInclusive<u16>, opus_at_once: usize) -> House {
+fn open(ports: RangeInclusive<u16>, opus_at_once: usize) -> House {
     let micros = AtomicU64::new(1_000_000);
     open_with(ports, opus_at_once, Arc::new(move || Moment::from_micros(micros.fetch_add(1_000, Ordering::Relaxed))))
 }
@@ -42,7 +39,7 @@ pub(super) fn open_with(ports: RangeInclusive<u16>, opus_at_once: usize, clock: 
 
 /// A phone: what it says by its numbers, and what it hears.
 pub(super) struct Phone {
-    socket: UdpSocket,
+    pub(super) socket: UdpSocket,
     to: SocketAddr,
     /// Of Opus; `None`: it speaks A-law.
     number: Option<u8>,
@@ -365,41 +362,6 @@ fn prompts_and_mixes_are_heard_in_it() {
     }
     hears(&mut phones[0], OTHER_HZ);
     end(house, &[A, B, C]);
-}
-
-#[test]
-#[allow(clippy::disallowed_methods)]
-fn a_talk_is_recorded() {
-    let dir = tempfile::tempdir().unwrap();
-    let start = Instant::now();
-    let now = move || Moment::from_micros(1_000_000 + start.elapsed().as_micros() as u64);
-    let mut house = open_with(32_100..=32_119, 10, Arc::new(now));
-    house.desk.keep_recordings_in(dir.path().into());
-    let (mut one, mut other) = (Phone::calls(&mut house, A, 96, ""), Phone::calls(&mut house, B, 98, ""));
-    join(&mut house, A, B);
-    let began = now();
-    let file = "recordings/talk.wav".to_string();
-    house.desk.command(Command::Record { leg: A, call: CALL, file: file.clone(), sides: Sides::Both, began });
-    assert!(house.desk.poll().is_none());
-    for n in 1..=40 {
-        one.say(HZ);
-        other.say(OTHER_HZ);
-        std::thread::sleep((TICK * n).saturating_sub(now().since(began)));
-    }
-    hears(&mut other, HZ);
-    house.desk.command(Command::StopRecording { leg: A });
-    house
-        .await_event(|event| if let Event::Recorded { recording, .. } = event { Some(recording.clone()) } else { None })
-        .expect("a recording");
-    let reader = Reader::open(&dir.path().join(file), &Keys::default()).unwrap();
-    let bytes = reader.read(0, usize::MAX).unwrap();
-    let sound = &bytes[58..];
-    for (side, hz) in [(0, HZ), (1, OTHER_HZ)] {
-        let samples: Vec<i16> = sound[side..].iter().step_by(2).map(|byte| to_linear(Codec::Pcma, *byte)).collect();
-        let best = samples.chunks(800).map(|part| share(part, hz)).fold(0.0, f64::max);
-        assert!(best > 0.9, "side {side}: {best}");
-    }
-    end(house, &[A, B]);
 }
 
 #[test]

@@ -84,6 +84,8 @@ struct Worker {
     vacant: Vec<usize>,
     index: HashMap<LegId, usize>,
     mixes: Mixes,
+    /// Slots of legs that speak Opus; the next that is looked at is first.
+    interpreted: VecDeque<usize>,
     next_tick: Moment,
     turn: usize,
     events: Vec<Event>,
@@ -102,6 +104,7 @@ impl Worker {
             vacant: Vec::new(),
             index: HashMap::new(),
             mixes: Mixes::default(),
+            interpreted: VecDeque::new(),
             next_tick,
             turn: 0,
             events: Vec::new(),
@@ -133,12 +136,16 @@ impl Worker {
                 self.read(now, socket, &mut packet);
             }
             self.tick(now);
+            self.convert(now);
             self.tell();
         }
     }
 
-    /// Until the next tick; for ever without legs.
+    /// Until the next tick; for ever without legs, and not at all while something waits to be converted.
     fn timeout(&self) -> Option<Timespec> {
+        if self.interpreted.iter().any(|slot| self.waits(*slot) == Some(true)) {
+            return Some(Timespec::default());
+        }
         if self.index.is_empty() && self.kept.is_empty() {
             return None;
         }
@@ -181,14 +188,25 @@ impl Worker {
     }
 
     fn heard(&mut self, now: Moment, slot: usize, from: SocketAddr, packet: &mut [u8]) {
+        self.look_who_hears(slot);
+        let Some(leg) = self.slots[slot].as_mut() else { return };
+        let heard = leg.receive(now, from, packet);
+        self.pass(now, slot, packet, heard);
+        self.interpret(now, slot);
+    }
+
+    /// In what form a leg is heard, by the one that it is joined with.
+    fn look_who_hears(&mut self, slot: usize) {
         let peer = self.slots[slot].as_ref().and_then(|leg| leg.joined);
         let peer = peer.and_then(|peer| self.slots.get(peer)?.as_ref());
         let (taken, decoded) = peer.map_or((Form::AsItIs, false), |peer| (peer.takes(), peer.wants_decoded()));
         let Some(leg) = self.slots[slot].as_mut() else { return };
         leg.wants_opus(taken);
         leg.wanted_decoded = decoded;
-        let heard = leg.receive(now, from, packet);
-        self.pass(now, slot, packet, heard);
+    }
+
+    /// What became of Opus is heard.
+    fn interpret(&mut self, now: Moment, slot: usize) {
         while let Some(leg) = self.slots[slot].as_mut()
             && let Some(mut frame) = leg.interpreted()
         {
@@ -197,6 +215,29 @@ impl Worker {
             self.pass(now, slot, &mut frame.packet, heard);
         }
         ear::deliver(now, &mut self.slots, slot, &mut self.events);
+    }
+
+    /// One packet is decoded or encoded, of the leg whose turn it is: those that are passed on wait for no more.
+    fn convert(&mut self, now: Moment) {
+        for _ in 0..self.interpreted.len() {
+            let Some(slot) = self.interpreted.pop_front() else { return };
+            let Some(waits) = self.waits(slot) else { continue };
+            self.interpreted.push_back(slot);
+            if waits {
+                return self.guarded(slot, |worker| worker.convert_one(now, slot));
+            }
+        }
+    }
+
+    fn convert_one(&mut self, now: Moment, slot: usize) {
+        self.look_who_hears(slot);
+        let Some(came) = self.slots[slot].as_mut().and_then(|leg| leg.convert(now)) else { return };
+        self.interpret(came, slot);
+    }
+
+    /// Whether something of the leg waits to be converted. `None`: it speaks no Opus.
+    fn waits(&self, slot: usize) -> Option<bool> {
+        self.slots.get(slot)?.as_ref()?.waits()
     }
 
     /// What a leg heard goes to the one it is joined with.
@@ -288,6 +329,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::media::negotiation::{Local, Negotiation, Opus};
     use crate::media::socket::Socket;
 
     const NOW: Moment = Moment::from_micros(1_000_000);
@@ -307,6 +349,47 @@ mod tests {
             worker.open(NOW, LegId(id), ground);
         }
         worker
+    }
+
+    /// One speaks Opus, and the other A-law.
+    fn agreed(worker: &mut Worker) -> [std::net::UdpSocket; 2] {
+        let local = Local { address: [127, 0, 0, 1].into(), rtp_port: 9, session_id: 1 };
+        let formats = ["96\r\na=rtpmap:96 opus/48000/2", "8"];
+        [1, 2].map(|id| {
+            let phone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            phone.set_nonblocking(true).unwrap();
+            let mut negotiation = Negotiation::new(local, &[Codec::Pcma, Codec::Opus]);
+            negotiation.may_speak_opus(Opus::AsListed);
+            let (port, format) = (phone.local_addr().unwrap().port(), formats[id - 1]);
+            let offer = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP {format}\r\n");
+            let (_, agreement) = negotiation.take_offer(offer.as_bytes()).unwrap();
+            worker.obey(NOW, Order::Agree { leg: LegId(id as u64), agreement, secrets: None });
+            phone
+        })
+    }
+
+    #[test]
+    fn opus_is_converted_packet_by_packet_behind_all_that_passes_and_not_when_it_is_late() {
+        let mut worker = worker();
+        let [one, other] = agreed(&mut worker);
+        worker.join(NOW, LegId(1), LegId(2));
+        let from = one.local_addr().unwrap();
+        let say = |worker: &mut Worker, number: u8| {
+            // 20 ms of silence.
+            let mut packet = [0x80, 96, 0, number, 0, 0, 3 * number, 0, 0, 0, 0, 5, 0xF8, 0xFF, 0xFE];
+            worker.heard(NOW, 0, from, &mut packet);
+        };
+        let arrived = || std::iter::from_fn(|| other.recv(&mut [0; 2048]).ok()).count();
+        (1..=3).for_each(|number| say(&mut worker, number));
+        assert_eq!((arrived(), worker.timeout()), (0, Some(Timespec::default())), "it waits, and the worker does not");
+        for _ in 0..3 {
+            worker.convert(NOW);
+            assert_eq!(arrived(), 1);
+        }
+        say(&mut worker, 4);
+        worker.convert(NOW + Duration::from_secs(1));
+        assert_eq!(arrived(), 0, "worth nothing any more");
+        assert_ne!(worker.timeout(), Some(Timespec::default()));
     }
 
     #[test]

@@ -38,6 +38,8 @@ impl Worker {
             Order::Move { leg, ground } => self.move_to(leg, ground),
             Order::Agree { leg, agreement, secrets } => {
                 self.with(leg, |leg| leg.agree(now, agreement, secrets.as_deref()));
+                let slot = self.index.get(&leg).filter(|slot| self.waits(**slot).is_some());
+                self.interpreted.extend(slot.filter(|slot| !self.interpreted.contains(slot)).copied());
             }
             Order::Play { leg, player } => self.with(leg, |leg| leg.player = Some(player)),
             Order::Silence { leg } => {
