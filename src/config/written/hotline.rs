@@ -195,7 +195,7 @@ pub struct Trunk {
     /// false.
     pub trusted: Option<bool>,
     /// The number that whoever we call over it is shown, e.g. "01012345". Default: the number of ours that is called back
-    /// from, or the caller's who is sent on.
+    /// from, or the caller's who is sent on; of calls from seats the `username` if it is a number, else the first number.
     pub shows: Option<String>,
     /// The country whose numbers these are, e.g. "86", so that `dials` and `callers` can write them in one form. Numbers of
     /// ours are found in every form in which they are dialled within it and from abroad. Default: numbers stay as they

@@ -15,7 +15,7 @@ use crate::sip::message::{Request, Response};
 use crate::sip::transaction::patience;
 use crate::sip::trunks::identity::{self, ANONYMOUS};
 use crate::sip::trunks::{TrunkNo, Way};
-use crate::sip::words::{Event, Flow, Invite, is_dialable};
+use crate::sip::words::{Event, Flow, Invite, Party, Trunk, is_dialable};
 
 /// After a 100 a carrier has said more within this, or another way is tried: of calls abroad 95 % ring within 11 s,
 /// ITU-T E.721.
@@ -96,14 +96,15 @@ impl Endpoint {
             let flow = Flow { listener, transport, remote, connection: None };
             let dialled = trunk.numbering.as_ref().map(|numbering| numbering.dialled(asked.number));
             let uri = trunk_uri(trunk, Some(dialled.as_deref().unwrap_or(asked.number)), way.hop);
-            let local = self.shown_to(trunk, &asked.invite.caller, asked.tag, flow);
+            let caller = self.told_of(trunk, asked.invite);
+            let local = self.shown_to(trunk, &caller, asked.tag, flow);
             let mut request =
                 self.invite_request(asked.invite, uri, &local, flow, (asked.call_id, asked.seq), Some(&trunk.id));
             if trunk.trusted {
-                let identity = trunk.shows.clone().or_else(|| self.asserted_of(asked.invite));
+                let identity = trunk.shows.clone().or_else(|| self.asserted_of(asked.invite, &caller));
                 let uri =
                     identity.filter(|number| is_dialable(number)).map(|number| self.told_to(trunk, &number, flow));
-                let is_withheld = trunk.shows.is_none() && asked.invite.caller.number == ANONYMOUS;
+                let is_withheld = trunk.shows.is_none() && caller.number == ANONYMOUS;
                 identity::assert(&mut request.headers, uri, is_withheld);
             }
             let purpose = Purpose::Invite(asked.invite.leg);
@@ -114,10 +115,26 @@ impl Endpoint {
         None
     }
 
-    /// The number of whoever calls, as far as we can vouch for it, RFC 3325 §5: our own and our seats', and what a trunk
-    /// that is trusted asserted. From alone says nothing: whoever calls wrote it.
-    fn asserted_of(&self, invite: &Invite) -> Option<String> {
-        let ours = || Some(invite.caller.number.clone());
+    /// Who calls, as it may be told outside: a seat is nothing that could be called back, and nobody's business. In its
+    /// place stands a number of the trunk's (that of its account), else the first of the house's, else nobody.
+    fn told_of(&self, trunk: &Trunk, invite: &Invite) -> Party {
+        let (caller, numbers) = (&invite.caller, &self.settings.numbers);
+        let of_leg = invite.on_behalf_of.and_then(|leg| self.legs.get(&leg));
+        let is_seat =
+            of_leg.is_some_and(|leg| leg.seat.is_some()) || self.settings.seats.contains_key(caller.number.as_str());
+        if !is_seat || caller.number == ANONYMOUS {
+            return caller.clone();
+        }
+        let own = Some(&caller.number).filter(|number| numbers.contains(*number));
+        let of_account = trunk.account.as_ref().map(|account| &account.username);
+        let number = own.into_iter().chain(of_account).chain(numbers).find(|number| is_dialable(number));
+        Party { number: number.map_or_else(|| ANONYMOUS.into(), Clone::clone), display: None }
+    }
+
+    /// The number of whoever calls, as far as we can vouch for it, RFC 3325 §5: our own, and what a trunk that is trusted
+    /// asserted. From alone says nothing: whoever calls wrote it.
+    fn asserted_of(&self, invite: &Invite, caller: &Party) -> Option<String> {
+        let ours = || Some(caller.number.clone());
         let Some(leg) = invite.on_behalf_of else { return ours() };
         let leg = self.legs.get(&leg)?;
         if leg.trunk.is_some() { leg.asserted.clone() } else { ours() }

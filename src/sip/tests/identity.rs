@@ -96,6 +96,44 @@ fn the_house_vouches_for_its_own_numbers_and_for_nobody_who_is_gone() {
 }
 
 #[test]
+fn what_carriers_are_told_of_who_sits_at_a_seat_is_a_number_of_ours_and_no_seat() {
+    let account = |username: &str| TrunkAccount {
+        username: username.into(),
+        password: Password("pw".into()),
+        realm: None,
+        register: None,
+    };
+    for (numbers, username, expected) in [
+        (vec!["12345", "65139999"], None, Some("12345")),
+        (vec!["12345"], Some("hotline"), Some("12345")),
+        (vec!["12345"], Some("01065130000"), Some("01065130000")),
+        (vec!["8002", "12345"], None, Some("8002")),
+        (vec![], None, None),
+    ] {
+        for trusted in [true, false] {
+            let mut settings = settings(false);
+            settings.numbers = numbers.iter().map(ToString::to_string).collect();
+            let trunk = &mut settings.trunks[1];
+            (trunk.trusted, trunk.domain, trunk.account) = (trusted, Some("out.example".into()), username.map(account));
+            let mut phone = Phone::of(settings);
+            let from = "From: \"Li at 8002\" <sip:8002@10.0.0.9>;tag=f\n";
+            phone.send(&described(&request("INVITE", "sip:110@10.0.0.1", "i", 1, from)));
+            let told = phone.events();
+            let Some(Event::Incoming(call)) = told.first() else { panic!("{told:?}") };
+            assert_eq!((call.caller.number.as_str(), &call.source), ("8002", &Source::Seat("8002".into())));
+            let to = Target::Trunk { trunk: Some("out".into()), number: "110".into() };
+            let invite = Invite { caller: call.caller.clone(), on_behalf_of: Some(call.leg), ..invitation(to) };
+            let sent = phone.command(Command::Invite(invite)).remove(0);
+            assert!(expected == Some("8002") || !sent.contains("8002"), "{sent}");
+            let shown = expected.map_or(NOBODY.into(), |number| format!("<sip:{number}@out.example>;tag="));
+            assert!(header(&sent, "From").starts_with(&shown), "{expected:?}: {sent}");
+            let asserted = expected.filter(|_| trusted).map(|number| format!("<sip:{number}@out.example>"));
+            assert_eq!(all(&sent, "P-Asserted-Identity"), Vec::from_iter(asserted.as_deref()), "{sent}");
+        }
+    }
+}
+
+#[test]
 fn a_phone_of_the_house_is_rung_by_nobody_as_well_and_not_by_the_house() {
     let caller = Party { number: "anonymous".into(), display: None };
     let invite = Invite { caller, ..invitation(Target::Seat("8002".into())) };
