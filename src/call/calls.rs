@@ -232,9 +232,9 @@ impl Calls {
         }
     }
 
+    /// The soonest that is due. What it asks for is done before the next.
     pub fn handle_deadline(&mut self, now: Moment) {
-        let due: Vec<CallId> = self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
-        for id in due {
+        if let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.on_call(now, id, |call, house| call.on_deadline(house));
         }
     }

@@ -214,10 +214,8 @@ impl Switchboard {
             match woken {
                 Woken::Network(arrival) => self.take_network(now, arrival),
                 Woken::Media(events) => {
-                    // What one event asks for is done before the next is heard of.
                     for event in events {
-                        self.calls.handle(now, Event::Media(event));
-                        self.settle(now);
+                        self.tell_calls(now, Event::Media(event));
                     }
                 }
                 Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
@@ -297,8 +295,14 @@ impl Switchboard {
 
     fn tell_durable(&mut self, now: Moment, ticket: u64) {
         while let Some((_, call, _)) = self.opening.pop_front_if(|(opened, ..)| opened.0 <= ticket) {
-            self.calls.handle(now, Event::Durable { call });
+            self.tell_calls(now, Event::Durable { call });
         }
+    }
+
+    /// What one event asks for is done before the next is heard of: who is free by the one is not by the other.
+    fn tell_calls(&mut self, now: Moment, event: Event) {
+        self.calls.handle(now, event);
+        self.settle(now);
     }
 
     /// A disk that fails or stalls does not stop the telephone: the entries stay in the backlog, the calls go on.
@@ -308,7 +312,7 @@ impl Switchboard {
             self.opening.pop_front_if(|(_, _, since)| !healthy || *since + DISK_PATIENCE <= now)
         {
             warn!(%call, "answered before its opening entry is on the disk");
-            self.calls.handle(now, Event::Durable { call });
+            self.tell_calls(now, Event::Durable { call });
         }
     }
 
@@ -349,8 +353,13 @@ impl Switchboard {
         self.settle(now);
         self.queue.handle_deadline(now);
         self.settle(now);
-        self.calls.handle_deadline(now);
-        self.settle(now);
+        for _ in 0..self.calls.len() {
+            if self.calls.next_deadline().is_none_or(|at| at > now) {
+                break;
+            }
+            self.calls.handle_deadline(now);
+            self.settle(now);
+        }
         for change in self.doors.handle_deadline(now) {
             self.take_change(now, change);
         }
@@ -376,28 +385,21 @@ impl Switchboard {
         }
     }
 
-    /// Drains every machine until all are silent.
+    /// Drains every machine until all are silent: what the calls want and what the queues say of it before anything else
+    /// is heard of.
     fn settle(&mut self, now: Moment) {
         let mut turns = 0;
         loop {
-            let before = turns;
-            while let Some(event) = self.sip.poll_event() {
-                turns += 1;
-                self.take_sip(now, event);
-            }
-            while let Some(event) = self.media.poll() {
-                turns += 1;
-                self.calls.handle(now, Event::Media(event));
-            }
-            while let Some(said) = self.queue.poll_said() {
-                turns += 1;
+            turns += 1;
+            if let Some(said) = self.queue.poll_said() {
                 self.take_output(now, said);
-            }
-            while let Some(action) = self.calls.poll() {
-                turns += 1;
+            } else if let Some(action) = self.calls.poll() {
                 self.perform(now, action);
-            }
-            if turns == before {
+            } else if let Some(event) = self.media.poll() {
+                self.calls.handle(now, Event::Media(event));
+            } else if let Some(event) = self.sip.poll_event() {
+                self.take_sip(now, event);
+            } else {
                 break;
             }
             if turns > SETTLE_LIMIT {

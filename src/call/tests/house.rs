@@ -13,6 +13,7 @@ use crate::media::{self, Direction, Recording};
 use crate::moment::Moment;
 use crate::queue::{
     CallbackFirst, CallbackRules, Engine, Exit, Input, Need, OperatorRules, OperatorState, Output, QueueRules, Rules,
+    Statistics,
 };
 use crate::records::{Entry, Record};
 use crate::sip::{self, Body, Source, Target};
@@ -27,6 +28,7 @@ pub struct House {
     pub sip: Vec<sip::Command>,
     pub media: Vec<media::Command>,
     pub outputs: Vec<Output>,
+    pub statistics: Statistics,
     pub entries: Vec<Entry>,
     /// The store is slow: opening entries wait for [`House::write_out`].
     pub slow_store: bool,
@@ -97,6 +99,7 @@ impl House {
             sip: Vec::new(),
             media: Vec::new(),
             outputs: Vec::new(),
+            statistics: Statistics::new(),
             entries: Vec::new(),
             slow_store: false,
             slow_sound: false,
@@ -120,6 +123,7 @@ impl House {
     }
 
     pub fn input(&mut self, input: Input) {
+        self.statistics.told(self.now, &input);
         self.engine.handle(self.now, input);
         self.settle();
     }
@@ -143,6 +147,7 @@ impl House {
     fn settle(&mut self) {
         loop {
             if let Some(output) = self.engine.poll() {
+                self.statistics.saw(self.now, &output);
                 self.outputs.push(output.clone());
                 self.calls.handle(self.now, Event::Queue(output));
             } else if let Some(action) = self.calls.poll() {
@@ -201,7 +206,7 @@ impl House {
     /// The store has written all it was given.
     pub fn write_out(&mut self) {
         for call in std::mem::take(&mut self.unwritten) {
-            self.calls.handle(self.now, Event::Durable { call });
+            self.tell(Event::Durable { call });
         }
         self.settle();
     }
@@ -262,6 +267,7 @@ impl House {
             let Some(due) = due else { break };
             self.now = self.now.max(due);
             self.engine.handle_deadline(self.now);
+            self.settle();
             self.calls.handle_deadline(self.now);
             self.settle();
         }

@@ -1,97 +1,23 @@
 //! Whatever is asked and whatever happens, in whatever order: each call writes one record, each leg and its sound are let
-//! go of, nobody is invited twice on one leg, and the engine knows of each talk what the call knows.
+//! go of, nobody is invited twice on one leg, each phone that sends somebody on is told once what became of it, and the
+//! engine, the calls and the records know the same of talks, operators and lines.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
-use super::handoff;
 use super::house::*;
-use crate::call::{Event, Order, Stage, Supervision, Whom};
-use crate::ids::{CallId, LegId};
-use crate::ivr::Entry as Leads;
-use crate::ivr::menu::{Destination, To};
+use super::world::{Leg, OPERATORS, OUTSIDE, QUEUES, SEATS, World};
+use crate::call::{Event, Order, Supervision, Whom};
+use crate::ids::LegId;
 use crate::media;
-use crate::queue::{By, Input, OperatorState};
+use crate::queue::{By, Input};
 use crate::sip::{self, Body, Source};
 
-const SEATS: [&str; 3] = ["8001", "8002", "8003"];
-const OPERATORS: [&str; 3] = ["1001", "1002", "1003"];
-
-/// How far a leg has come, as its phone sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leg {
-    /// A caller of whom nothing final was heard yet.
-    Arrives,
-    /// We ring it.
-    Rings,
-    Stands,
-}
-
-struct World {
-    house: House,
-    legs: BTreeMap<LegId, Leg>,
-    /// Commands of signalling that were looked at.
-    seen: usize,
-    callers: u64,
-}
-
 impl World {
-    fn new(slow_sound: bool) -> World {
-        let mut settings = handoff::settings();
-        let message = Some(Box::new(Destination::to(To::Message)));
-        let seat = |otherwise| Leads::To(Destination::to(To::Seat { seat: "8001".into(), otherwise }));
-        settings.ivr.numbers.insert("12347".into(), seat(None));
-        settings.ivr.numbers.insert("12348".into(), seat(message));
-        let mut house = House::with(settings, rules(|citizen| citizen.wrap_up = Duration::from_secs(5)), &SEATS);
-        house.slow_sound = slow_sound;
-        World { house, legs: BTreeMap::new(), seen: 0, callers: 0 }
-    }
-
-    /// What signalling was asked for since the last time.
-    fn look(&mut self) {
-        for command in &self.house.sip[self.seen..] {
-            match command {
-                sip::Command::Invite(invite) => {
-                    assert_eq!(self.legs.insert(invite.leg, Leg::Rings), None, "{:?} is invited twice", invite.leg);
-                }
-                sip::Command::Accept { leg, .. } => {
-                    self.legs.insert(*leg, Leg::Stands);
-                }
-                sip::Command::Hangup { leg, .. } | sip::Command::Refuse { leg, .. } => {
-                    self.legs.remove(leg);
-                }
-                _ => {}
-            }
-        }
-        self.seen = self.house.sip.len();
-    }
-
-    fn nth(&self, nth: u8, is: impl Fn(Leg) -> bool) -> Option<LegId> {
-        let legs: Vec<LegId> = self.legs.iter().filter(|(_, leg)| is(**leg)).map(|(id, _)| *id).collect();
-        legs.get(usize::from(nth) % legs.len().max(1)).copied()
-    }
-
-    fn call(&self, nth: u8) -> Option<CallId> {
-        let calls: Vec<CallId> = self.house.calls.ids().collect();
-        calls.get(usize::from(nth) % calls.len().max(1)).copied()
-    }
-
-    fn arrives(&mut self, number: &str, from: &str, source: Source) {
-        self.callers += 1;
-        let leg = LegId(self.callers * 2 - 1);
-        self.legs.insert(leg, Leg::Arrives);
-        self.house.arrive(leg, from, number, source);
-    }
-
-    fn hangs_up(&mut self, leg: LegId, why: sip::Ended) {
-        let why = if self.legs.remove(&leg) == Some(Leg::Arrives) { sip::Ended::Cancelled } else { why };
-        self.house.tell(Event::Sip(sip::Event::Ended { leg, why }));
-    }
-
-    fn step(&mut self, (what, a, b): (u8, u8, u8)) {
+    pub fn step(&mut self, (what, a, b): (u8, u8, u8)) {
         let stands = |leg| leg == Leg::Stands;
         let seat = SEATS[usize::from(a) % 3];
         match what {
@@ -101,7 +27,7 @@ impl World {
                 let code = format!("*3{}{}", 3 + b % 4, OPERATORS[usize::from(b / 4) % 3]);
                 self.arrives(&code, seat, Source::Seat(seat.into()));
             }
-            3..=7 => {
+            3..=7 | 50..=57 => {
                 if let Some(leg) = self.nth(a, |leg| leg == Leg::Rings) {
                     self.legs.insert(leg, Leg::Stands);
                     let body = (b % 16 > 0).then(|| Body::sdp(b"theirs".to_vec()));
@@ -120,7 +46,7 @@ impl World {
                 }
             }
             10 => {
-                if let Some(leg) = self.nth(a, stands) {
+                if let Some(leg) = self.nth(a, stands).filter(|leg| self.is_watched(*leg)) {
                     self.house.tell(Event::Media(media::Event::Dead { leg }));
                 }
             }
@@ -150,8 +76,10 @@ impl World {
             }
             14..=21 => {
                 if let Some(call) = self.call(a) {
-                    let by = OPERATORS[usize::from(b) % 3];
-                    let _why_not = self.house.order(call, by, order(what, b / 3));
+                    // Mostly whoever has it.
+                    let theirs = self.house.calls.view(call).and_then(|view| view.operator).filter(|_| b % 4 > 0);
+                    let by = theirs.map_or(OPERATORS[usize::from(b) % 3].into(), |(operator, _)| operator);
+                    let _why_not = self.house.order(call, by.as_str(), order(what, b / 3));
                 }
             }
             22 => {
@@ -184,74 +112,91 @@ impl World {
                 }
             }
             27 | 28 => self.house.pass(Duration::from_millis(u64::from(a) * 100)),
-            _ => drop((0..=b % 4).take_while(|_| self.house.sound_speaks()).count()),
-        }
-        self.look();
-    }
-
-    /// The engine and the calls mean the same talks, and the same operators in them.
-    fn agrees(&self) -> Result<(), TestCaseError> {
-        let talks: BTreeSet<CallId> = self.house.engine.talks().map(|talk| talk.contact).collect();
-        let mut known = BTreeSet::new();
-        for id in self.house.calls.ids() {
-            let view = self.house.calls.view(id).unwrap();
-            use Stage as S;
-            if matches!(view.stage, S::Talking | S::Holding | S::Consulting | S::Conference | S::Lost) {
-                known.insert(id);
-                let operator = view.record.operator.as_ref().unwrap();
-                let state = self.house.state(operator.as_str());
-                let theirs = matches!(&state, OperatorState::Talking { contact } | OperatorState::Holding { contact } if *contact == id);
-                prop_assert!(theirs, "{id} is with {operator}, who is {state:?}");
-            }
-        }
-        prop_assert_eq!(talks, known, "talks of the engine, and of the calls");
-        Ok(())
-    }
-
-    /// Everybody goes home.
-    fn ends(mut self) -> Result<(), TestCaseError> {
-        self.house.slow_sound = false;
-        while self.house.sound_speaks() {}
-        self.look();
-        for _ in 0..200 {
-            let Some((leg, how)) = self.legs.iter().next().map(|(id, leg)| (*id, *leg)) else { break };
-            match how {
-                Leg::Rings => {
-                    self.legs.remove(&leg);
-                    self.house.refuses(leg, 486);
+            29 | 30 => drop((0..=b % 4).take_while(|_| self.house.sound_speaks()).count()),
+            31 => self.arrives(
+                ["12345", "12349"][usize::from(b) % 2],
+                &format!("1390000{b:04}"),
+                Source::Trunk("carrier".into()),
+            ),
+            32..=34 => {
+                let calls: Vec<LegId> = self.legs.keys().copied().filter(|leg| leg.0 % 2 == 1).collect();
+                if let Some(leg) = calls.get(usize::from(a) % calls.len().max(1)) {
+                    self.house.key(*leg, ['1', '2', '9', '8', '7', '0'][usize::from(b) % 6]);
                 }
-                _ => self.hangs_up(leg, sip::Ended::Bye),
             }
-            self.look();
+            35 | 36 => {
+                let number = ["8001", "8002", "1003", "12345", "12346", "12349", OUTSIDE, "nobody"][usize::from(b) % 8];
+                self.arrives(number, seat, Source::Seat(seat.into()));
+            }
+            37 | 38 => {
+                let number =
+                    ["8002", "1003", "12345", "12346", "12349", OUTSIDE, "12347", "nobody"][usize::from(b) % 8];
+                if let Some(leg) = self.seats_leg(a) {
+                    self.refers(leg, sip::ReferTo::Number(number.into()));
+                }
+            }
+            39 | 40 => {
+                let lines: Vec<LegId> = self.legs.keys().copied().filter(|leg| leg.0 % 2 == 1).collect();
+                if let (Some(leg), [first, ..]) = (self.seats_leg(a), &lines[..]) {
+                    let other = lines.get(usize::from(b) % lines.len()).copied().unwrap_or(*first);
+                    self.refers(leg, sip::ReferTo::Leg(other));
+                }
+            }
+            41 => {
+                if let Some(old) = self.nth(b, stands) {
+                    self.comes(seat, seat, Source::Seat(seat.into()), |incoming| {
+                        incoming.replaces = Some(sip::Replaced::Talk(old));
+                    });
+                }
+            }
+            42 => match (b.is_multiple_of(2), self.nth(b, |leg| leg == Leg::Rings)) {
+                (true, Some(ring)) => self.comes("8001", seat, Source::Seat(seat.into()), |incoming| {
+                    incoming.replaces = Some(sip::Replaced::Ring(ring));
+                }),
+                _ => self.arrives(&format!("*8{}", SEATS[usize::from(b / 2) % 3]), seat, Source::Seat(seat.into())),
+            },
+            43 => self.comes("12346", CITIZEN, Source::Trunk("carrier".into()), |incoming| {
+                incoming.forgeable = a.is_multiple_of(2);
+                incoming.offer.take_if(|_| b.is_multiple_of(2));
+            }),
+            44 => {
+                let leg = self.unacknowledged.iter().nth(usize::from(a) % self.unacknowledged.len().max(1)).copied();
+                if let Some(leg) = leg {
+                    match b % 8 {
+                        0 => self.hangs_up(leg, sip::Ended::NoAck),
+                        1 => self.hangs_up(leg, sip::Ended::NoAnswer),
+                        _ => self.acknowledges(leg),
+                    }
+                }
+            }
+            45 => {
+                if let Some(contact) = self.call(a) {
+                    let (queue, by) = (QUEUES[usize::from(b) % 2].into(), By::Supervisor("1002".into()));
+                    self.house.input(Input::Move { contact, queue, by });
+                }
+            }
+            46 => {
+                let operator = OPERATORS[usize::from(a) % 3].into();
+                self.house.input(match b % 3 {
+                    0 => Input::SignOut { operator, by: By::Themselves },
+                    _ => Input::SignIn { operator, seat: SEATS[usize::from(b / 3) % 3].into() },
+                });
+            }
+            47 => {
+                if let Some(leg) = self.nth(a, |leg| leg != Leg::Arrives) {
+                    let malformed = b.is_multiple_of(2);
+                    self.house.tell(Event::Media(media::Event::Unacceptable { leg, why: "x".into(), malformed }));
+                }
+            }
+            48 => {
+                self.house.slow_store = b.is_multiple_of(2);
+                if !self.house.slow_store {
+                    self.house.write_out();
+                }
+            }
+            _ => self.house.pass(Duration::from_secs(u64::from(a))),
         }
-        self.house.pass(Duration::from_secs(600));
         self.look();
-        prop_assert!(self.legs.is_empty(), "legs that stand or ring for nobody: {:?}", self.legs);
-        let records = self.house.records();
-        for record in &records {
-            for transfer in &record.transfers {
-                prop_assert!(
-                    transfer.outcome != crate::records::TransferOutcome::GoesOn && transfer.ended_at.is_some(),
-                    "{transfer:?}"
-                );
-            }
-            prop_assert!(record.handoff.iter().all(|handoff| handoff.ended_at.is_some()), "{:?}", record.handoff);
-            prop_assert!(record.supervised.iter().all(|one| one.ended_at.is_some()), "{:?}", record.supervised);
-            prop_assert!(record.outcome.is_some() && record.ended_by.is_some());
-        }
-        prop_assert_eq!(self.house.engine.talks().count() + self.house.engine.waiting_in_all(), 0);
-        for operator in OPERATORS {
-            let state = self.house.state(operator);
-            let free = matches!(
-                state,
-                OperatorState::Ready
-                    | OperatorState::NotReady { .. }
-                    | OperatorState::Unreachable { .. }
-                    | OperatorState::SignedOut
-            );
-            prop_assert!(free, "{operator} is {state:?} when everybody is gone");
-        }
-        Ok(())
     }
 }
 
@@ -262,7 +207,7 @@ fn order(what: u8, which: u8) -> Order {
         2 => Whom::Seat("8003".into()),
         3 => Whom::Queue("english".into()),
         4 => Whom::Seat("8004".into()),
-        _ => Whom::Number("01085225050".into()),
+        _ => Whom::Number(OUTSIDE.into()),
     };
     match (what, which % 4) {
         (14, 0..2) => Order::Hold,
@@ -285,15 +230,24 @@ fn order(what: u8, which: u8) -> Order {
     }
 }
 
+/// The same walks each time; with `PROPTEST_CASES=20000` so many others.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig { cases: 300, rng_seed: RngSeed::Fixed(12345), ..ProptestConfig::default() },
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn nothing_that_is_asked_or_happens_leaves_anything_behind(
         slow_sound in any::<bool>(),
-        steps in prop::collection::vec((0..31_u8, any::<u8>(), any::<u8>()), 1..80),
+        operator_first in any::<bool>(),
+        steps in prop::collection::vec((0..58_u8, any::<u8>(), any::<u8>()), 1..100),
     ) {
-        let mut world = World::new(slow_sound);
+        let mut world = World::new(slow_sound, operator_first);
         world.arrives("12346", CITIZEN, Source::Trunk("carrier".into()));
         world.look();
         for step in steps {
