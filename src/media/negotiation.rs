@@ -406,8 +406,10 @@ impl Negotiation {
         };
         let rtcp = if media.rtcp_mux { media.port } else { media.rtcp_port.unwrap_or(media.port.saturating_add(1)) };
         let takes = Types { opus: found.payload_type, keys: [found.keys, None] };
-        let most_bitrate = most_bitrate(media, found.payload_type);
-        let opus = sends.map(|sends| Spoken { sends, takes, most_bitrate });
+        let said = |name| parameter(media, found.payload_type, name);
+        let most_bitrate = said("maxaveragebitrate").and_then(|value| value.parse().ok());
+        let uses_fec = said("useinbandfec") == Some("1");
+        let opus = sends.map(|sends| Spoken { sends, takes, most_bitrate, uses_fec });
         let codec = if opus.is_some() { self.law() } else { found.codec };
         Ok(Agreement {
             heard,
@@ -455,11 +457,11 @@ pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
 }
 
 /// What they say of Opus that says how it is to be sent; all else says what they send, or may play.
-fn most_bitrate(media: &Media, payload_type: u8) -> Option<i32> {
+fn parameter<'a>(media: &'a Media, payload_type: u8, wanted: &str) -> Option<&'a str> {
     let (_, parameters) = media.parameters.iter().find(|(number, _)| *number == payload_type)?;
-    let value = |parameter: &str| {
+    let value = |parameter: &'a str| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("maxaveragebitrate").then(|| value.trim().parse().ok())?
+        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim())
     };
     parameters.split(';').find_map(value)
 }

@@ -32,6 +32,8 @@ pub struct Reception {
     jitter_sum: u64,
     jitter_count: u64,
     transit: Option<u32>,
+    /// The number that follows one which was far off, RFC 3550 §A.1: two in sequence are a restart.
+    far_off: Option<u16>,
     reported_expected: u64,
     reported_received: u64,
     /// Packets of each codec.
@@ -56,7 +58,12 @@ impl Reception {
         }
         let step = sequence.wrapping_sub(self.highest as u16);
         let behind = step.wrapping_neg();
-        if self.ssrc != Some(ssrc) || (step > MAX_DROPOUT && behind > MAX_DROPOUT) {
+        let is_far_off = step > MAX_DROPOUT && behind > MAX_DROPOUT;
+        if self.ssrc == Some(ssrc) && is_far_off && self.far_off != Some(sequence) {
+            return self.far_off = Some(sequence.wrapping_add(1));
+        }
+        self.far_off = None;
+        if self.ssrc != Some(ssrc) || is_far_off {
             self.restart(ssrc, sequence);
         } else if step < 0x8000 {
             self.highest = self.highest.wrapping_add(u32::from(step));
@@ -267,6 +274,20 @@ mod tests {
         assert_eq!(reception.report().map(lost), Some((8, 109, 3)), "three of seven");
         assert_eq!(reception.report().map(lost), Some((8, 0, 3)), "nothing more was expected");
         assert!((reception.quality(None).unwrap().loss - 52.0 / 106.0).abs() < 0.0001);
+    }
+
+    #[test]
+    fn one_number_that_is_far_off_is_nothing_and_two_in_sequence_are_a_new_beginning() {
+        let mut reception = Reception::default();
+        feed(&mut reception, (0..100_u16).filter(|i| *i != 50).map(|i| (i, u64::from(i) * 20)));
+        let stray = |reception: &mut Reception, sequence| {
+            reception.packet(Moment::from_micros(2_000_000), 7, sequence, None, None);
+            reception.report().map(|report| (report.highest, report.cumulative_lost))
+        };
+        assert_eq!(stray(&mut reception, 30_000), Some((99, 1)));
+        assert_eq!(stray(&mut reception, 100), Some((100, 1)));
+        assert_eq!(stray(&mut reception, 30_000), Some((100, 1)));
+        assert_eq!(stray(&mut reception, 30_001), Some((30_001, 0)));
     }
 
     #[test]

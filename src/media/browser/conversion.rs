@@ -66,7 +66,7 @@ impl Conversion {
 fn spoken(talk: &Talk) -> Spoken {
     let keys = talk.keys.map(|payload_type| Events { payload_type, rate: OPUS_RATE });
     let types = Types { opus: talk.payload_type, keys: [keys, None] };
-    Spoken { sends: types, takes: types, most_bitrate: None }
+    Spoken { sends: types, takes: types, most_bitrate: None, uses_fec: true }
 }
 
 /// What the leg may hear.

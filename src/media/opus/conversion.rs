@@ -92,10 +92,12 @@ pub struct Spoken {
     pub takes: Types,
     /// Bits a second that they take at most, RFC 7587 §6.1, where they say it.
     pub most_bitrate: Option<i32>,
+    /// They say that they can use in-band FEC, RFC 7587 §6.1.
+    pub uses_fec: bool,
 }
 
 impl Spoken {
-    fn bitrate(&self) -> i32 {
+    pub(super) fn bitrate(&self) -> i32 {
         self.most_bitrate.map_or(BITRATE, |most| most.clamp(LEAST_BITRATE, BITRATE))
     }
 }
@@ -173,14 +175,14 @@ impl Clock {
 impl Conversion {
     /// `None`: Opus cannot be had.
     pub fn new(spoken: Spoken, law: Codec) -> Option<Self> {
-        Some(Self { spoken, law, inward: Inward::new()?, outward: Outward::new(spoken.bitrate())? })
+        Some(Self { spoken, law, inward: Inward::new()?, outward: Outward::new(&spoken)? })
     }
 
     /// By other numbers from now on: it goes on as it was, so that nothing is heard of the change, and no number is said
     /// twice under the same keys.
     pub fn change(&mut self, spoken: Spoken, law: Codec) {
         (self.spoken, self.law) = (spoken, law);
-        self.outward.set_bitrate(spoken.bitrate());
+        self.outward.change(&spoken);
     }
 
     /// Whether packets of theirs by this number are for [`Conversion::inward`].

@@ -1,9 +1,9 @@
 //! What is said to somebody who speaks Opus: encoded from G.711 or G.722, or as it came. What is encoded is mono, in packets
-//! of 20 ms with in-band FEC, at 8 kHz or 16 kHz.
+//! of 20 ms, at 8 kHz or 16 kHz, with in-band FEC for whoever can use it.
 
 use opus_pure::{Application, OpusEncoder};
 
-use super::conversion::{Clock, Head, Kind, LATE, LONGEST, MOST_CONCEALED, Order};
+use super::conversion::{Clock, Head, Kind, LATE, LONGEST, MOST_CONCEALED, Order, Spoken};
 use crate::media::concealment::Concealment;
 use crate::media::g711::{self, FRAME};
 use crate::media::g722::WideDecoder;
@@ -34,11 +34,11 @@ pub struct Outward {
     rest_from: u32,
 }
 
-fn encoder(wide: bool, bitrate: i32) -> Option<OpusEncoder> {
+fn encoder(wide: bool, bitrate: i32, uses_fec: bool) -> Option<OpusEncoder> {
     let rate = 8_000 * scale(wide) as i32;
     let mut encoder = OpusEncoder::new(rate, 1, Application::Voip).ok()?;
     (encoder.bitrate_bps, encoder.complexity) = (bitrate, COMPLEXITY[usize::from(wide)]);
-    (encoder.use_inband_fec, encoder.packet_loss_perc) = (true, EXPECTED_LOSS);
+    (encoder.use_inband_fec, encoder.packet_loss_perc) = (uses_fec, EXPECTED_LOSS);
     Some(encoder)
 }
 
@@ -48,11 +48,11 @@ fn scale(wide: bool) -> usize {
 }
 
 impl Outward {
-    /// `bitrate`: in bits a second. `None`: Opus cannot be had.
-    pub fn new(bitrate: i32) -> Option<Self> {
+    /// `None`: Opus cannot be had.
+    pub fn new(spoken: &Spoken) -> Option<Self> {
         Some(Self {
             order: None,
-            encoder: encoder(false, bitrate)?,
+            encoder: encoder(false, spoken.bitrate(), spoken.uses_fec)?,
             wide: false,
             decoder: WideDecoder::new(),
             concealment: Concealment::new(scale(false)),
@@ -65,8 +65,8 @@ impl Outward {
         })
     }
 
-    pub fn set_bitrate(&mut self, bitrate: i32) {
-        self.encoder.bitrate_bps = bitrate;
+    pub fn change(&mut self, spoken: &Spoken) {
+        (self.encoder.bitrate_bps, self.encoder.use_inband_fec) = (spoken.bitrate(), spoken.uses_fec);
     }
 
     pub fn clock(&self) -> Clock {
@@ -130,7 +130,8 @@ impl Outward {
         };
         self.passed = 0;
         if wide != self.wide {
-            let Some(encoder) = encoder(wide, self.encoder.bitrate_bps) else { return };
+            let OpusEncoder { bitrate_bps, use_inband_fec, .. } = self.encoder;
+            let Some(encoder) = encoder(wide, bitrate_bps, use_inband_fec) else { return };
             (self.encoder, self.wide, self.decoder) = (encoder, wide, WideDecoder::new());
             self.concealment = Concealment::new(scale(wide));
             self.rest.clear();

@@ -270,7 +270,7 @@ fn opus_is_answered_where_it_is_the_best_or_the_only_one() {
     let keys = "a=rtpmap:97 telephone-event/48000|a=rtpmap:101 telephone-event/8000";
     let alone = offer(&format!("m=audio 4000 RTP/AVP 96 13 101 97|{opus}|{keys}"));
     let both = offer(&format!("m=audio 4000 RTP/AVP 96 8 101|{opus}|a=rtpmap:101 telephone-event/8000"));
-    let behind = offer(&format!("m=audio 4000 RTP/AVP 8 96|{opus}"));
+    let behind = offer(&format!("m=audio 4000 RTP/AVP 8 96|{}", opus.replace("cbr=1", "useinbandfec=1")));
     let table = [
         ("alone, keys by its clock", &alone, &LAST, Opus::AsListed, "96 97", Some((97, 48_000))),
         ("G.711 is cheaper", &both, &LAST, Opus::AsListed, "8 101", None),
@@ -289,7 +289,8 @@ fn opus_is_answered_where_it_is_the_best_or_the_only_one() {
         assert_eq!((described, agreement.opus.is_some()), (is_opus, is_opus), "{name}: {answer}");
         let Some(spoken) = agreement.opus else { continue };
         assert_eq!((spoken.takes, spoken.takes.opus, agreement.noise), (spoken.sends, 96, None), "{name}");
-        assert_eq!(spoken.most_bitrate, Some(20_000), "{name}");
+        let uses_fec = offer.contains("useinbandfec=1");
+        assert_eq!((spoken.most_bitrate, spoken.uses_fec), (Some(20_000), uses_fec), "{name}");
         assert_eq!(spoken.takes.keys[0].map(|keys| (keys.payload_type, keys.rate)), keys, "{name}");
         assert_eq!((agreement.codec, agreement.heard.keys.is_some()), (Codec::Pcma, keys.is_some()), "{name}");
     }
