@@ -105,6 +105,11 @@ impl Registration {
         self.next = Some(now);
     }
 
+    /// It is told that we go, or was.
+    pub fn is_ending(&self) -> bool {
+        self.wanted == 0
+    }
+
     /// Another attempt is made at that moment, e.g. at another address.
     pub fn try_at(&mut self, at: Moment) {
         self.next = Some(at);
@@ -158,7 +163,7 @@ impl Registration {
                 Outcome::Again
             }
             // One that asks for ever more is a failure at some time.
-            423 if self.wanted < MOST_ASKED => {
+            423 if (1..MOST_ASKED).contains(&self.wanted) => {
                 let least = response.headers.get("Min-Expires").and_then(|least| least.trim().parse().ok());
                 let longer = least.filter(|least| *least > self.wanted).unwrap_or(self.wanted * 2);
                 self.wanted = longer.clamp(1, MOST_ASKED);

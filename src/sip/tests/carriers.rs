@@ -241,6 +241,32 @@ fn a_house_that_drains_says_goodbye_and_another_account_begins_anew() {
     assert!(phone.wait(3600 * SECOND).is_empty());
 }
 
+#[test]
+fn a_goodbye_is_waited_for_sent_again_and_proved() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    assert!(!phone.house.is_taking_leave());
+    // A refresh whose answer is still to come.
+    let refresh = phone.wait(81 * SECOND).remove(0);
+    phone.house.drain(phone.now);
+    let goodbye = phone.sent().remove(0);
+    assert!(phone.send(&granted(&refresh, 100)).is_empty() && phone.house.is_taking_leave(), "not the goodbye's answer");
+    assert_eq!(starts(&phone.wait(2 * SECOND)), ["REGISTER sip:carrier.example SIP/2.0"; 2], "at 0.5 and 1.5 s");
+    let again = phone.send(&unauthorized(&goodbye, "their realm", "n2")).remove(0);
+    assert!(header(&again, "Authorization").contains("nonce=\"n2\"") && header(&again, "Expires") == "0", "{again}");
+    assert!(phone.house.is_taking_leave());
+    assert!(phone.send(&answered(&again, "200 OK")).is_empty());
+    assert!(!phone.house.is_taking_leave());
+
+    // One that refuses it is not asked for ever.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    phone.house.drain(phone.now);
+    let goodbye = phone.sent().remove(0);
+    phone.send(&answered(&goodbye, "403 Forbidden"));
+    assert!(!phone.house.is_taking_leave());
+}
+
 /// A house that does not register, and whose call the carrier has let through once it was proved: our INVITE.
 fn proved(phone: &mut Phone) -> String {
     let call = phone.command(invite("110")).remove(0);

@@ -75,7 +75,8 @@ impl Endpoint {
                 expires: own.register.unwrap_or_default(),
                 holder: Holder::Trunk { realm: own.realm.clone() },
             };
-            Registration::new(now, account, own.register.is_some(), call_id, tag)
+            let registers = own.register.is_some() && !self.draining;
+            Registration::new(now, account, registers, call_id, tag)
         });
     }
 
@@ -199,16 +200,6 @@ impl Endpoint {
         self.schedule_trunk(no);
     }
 
-    /// Tells the carriers that we are here no longer: their calls need not wait for our refusal.
-    pub(in crate::sip) fn leave_carriers(&mut self, now: Moment) {
-        for no in self.trunks.numbers() {
-            let Some(standing) = self.trunks.get_mut(no) else { continue };
-            if let (Some(Ok(())), Some(registration)) = (standing.registered, standing.registration.as_mut()) {
-                registration.unregister(now);
-                self.trunk_due(now, no);
-            }
-        }
-    }
 }
 
 /// What the carrier knows of us stays true: it is not told that we go, as that might reach it after what is new.
