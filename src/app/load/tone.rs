@@ -21,9 +21,7 @@ const STANDS_OUT: f32 = 10.0;
 
 /// A packet of it, in A-law.
 pub static TONE: LazyLock<[u8; FRAME]> = LazyLock::new(|| {
-    std::array::from_fn(|n| {
-        g711::of_linear(Codec::Pcma, (AMPLITUDE * (TAU * HERTZ * n as f32 / RATE).sin()) as i16)
-    })
+    std::array::from_fn(|n| g711::of_linear(Codec::Pcma, (AMPLITUDE * (TAU * HERTZ * n as f32 / RATE).sin()) as i16))
 });
 
 /// Whether it is in this sound, in A-law.
@@ -55,7 +53,8 @@ mod tests {
     fn announcements() -> Vec<[u8; FRAME]> {
         let mut packets = Vec::new();
         for language in ["zh", "en"] {
-            for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts").join(language)).unwrap()
+            for entry in
+                std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts").join(language)).unwrap()
             {
                 let clip = load_clip(&entry.unwrap().path()).unwrap();
                 let frames = (0..).map_while(|index| clip.frame(Codec::Pcma, index)?.try_into().ok());
