@@ -296,6 +296,8 @@ pub enum Command {
     Accept { leg: LegId, body: Body },
     /// A final refusal of the caller's INVITE.
     Refuse { leg: LegId, status: u16 },
+    /// What a 488 of ours on that leg says of their description, in a Warning (RFC 3261 §20.43).
+    Warn { leg: LegId, code: u16, why: String },
     /// A new leg of ours.
     Invite(Invite),
     /// Ends a leg, whatever its state: CANCEL, BYE, or 480 to an INVITE that is still open.
