@@ -36,7 +36,7 @@ pub fn trunks(data: &Path, args: &TrunksArgs) -> Result<ExitCode, Vec<String>> {
     }
 }
 
-/// E.g. `carrier up registered 3/30 calls 192.0.2.5:5060 up, 192.0.2.6:5060 down`.
+/// E.g. `carrier up registered 3/30 calls (2 refused), 10 a second 192.0.2.5:5060 up, 192.0.2.6:5060 down`.
 fn line(trunk: &TrunkView) -> String {
     let state = |up: Option<bool>| match up {
         Some(true) => "up",
@@ -49,10 +49,7 @@ fn line(trunk: &TrunkView) -> String {
         Some(false) => parts.push("not registered".into()),
         None => {}
     }
-    parts.push(match trunk.channels {
-        Some(channels) => format!("{}/{channels} calls", trunk.calls),
-        None => format!("{} calls", trunk.calls),
-    });
+    parts.push(calls(trunk));
     let to: Vec<String> = trunk.to.iter().map(|(addr, up)| format!("{addr} {}", state(*up))).collect();
     match (&trunk.fault, to.is_empty()) {
         (None, true) => parts.push("in only".into()),
@@ -60,12 +57,29 @@ fn line(trunk: &TrunkView) -> String {
         (None, false) => parts.push(to.join(", ")),
         (Some(fault), false) => parts.extend([to.join(", "), fault.clone()]),
     }
+    if let Some(realm) = &trunk.unanswered_realm {
+        parts.push(format!("asks for the realm \"{realm}\", which is not answered (its key realm says which is)"));
+    }
     parts.join("  ")
+}
+
+/// What it carries, its limits, and how many did not go over it for them.
+fn calls(trunk: &TrunkView) -> String {
+    let refused = |count: u64| if count > 0 { format!(" ({count} refused)") } else { String::new() };
+    let mut told = match trunk.channels {
+        Some(channels) => format!("{}/{channels} calls{}", trunk.calls, refused(trunk.no_room.channels)),
+        None => format!("{} calls", trunk.calls),
+    };
+    if let Some(most) = trunk.calls_per_second {
+        told.push_str(&format!(", {most} a second{}", refused(trunk.no_room.calls_per_second)));
+    }
+    told
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sip::NoRoom;
 
     #[test]
     fn a_trunk_is_a_line() {
@@ -74,16 +88,33 @@ mod tests {
             id: "carrier".into(),
             calls: 3,
             channels: Some(30),
+            calls_per_second: None,
+            no_room: NoRoom::default(),
             registered: Some(true),
             to: vec![(addr("192.0.2.5:5060"), Some(true)), (addr("192.0.2.6:5060"), Some(false))],
             fault: None,
+            unanswered_realm: None,
         };
         let told = "carrier  up  registered  3/30 calls  192.0.2.5:5060 up, 192.0.2.6:5060 down";
         assert_eq!(line(&trunk), told);
         trunk.registered = Some(false);
         assert!(line(&trunk).starts_with("carrier  down  not registered"), "who does not know us takes no calls");
-        let mut inward =
-            TrunkView { id: "in".into(), calls: 0, channels: None, registered: None, to: Vec::new(), fault: None };
+        trunk.no_room = NoRoom { channels: 2, calls_per_second: 7 };
+        (trunk.calls_per_second, trunk.unanswered_realm) = (Some(10), Some("carrier.example".into()));
+        let told = line(&trunk);
+        assert!(told.contains("  3/30 calls (2 refused), 10 a second (7 refused)  "), "{told}");
+        assert!(told.contains("  asks for the realm \"carrier.example\", which is not answered"), "{told}");
+        let mut inward = TrunkView {
+            id: "in".into(),
+            channels: None,
+            calls: 0,
+            registered: None,
+            to: Vec::new(),
+            calls_per_second: None,
+            no_room: NoRoom::default(),
+            unanswered_realm: None,
+            ..trunk
+        };
         assert_eq!(line(&inward), "in  unchecked  0 calls  in only");
         inward.fault = Some("carrier.example: there is no such name".into());
         assert_eq!(line(&inward), "in  down  0 calls  carrier.example: there is no such name");

@@ -372,7 +372,12 @@ impl Call {
             E::Described { leg, sdp, direction } if self.is_onward(leg) => self.onward_described(house, sdp, direction),
             E::Described { leg, sdp, direction } => self.seat_described(house, leg, sdp, direction),
             E::Agreed { leg, direction } => self.agreed(house, leg, direction),
-            E::Unacceptable { leg, why, malformed } => self.unacceptable(house, leg, &why, malformed),
+            E::Unacceptable { leg, why, code, malformed } => {
+                if !malformed {
+                    house.sip(sip::Command::Warn { leg, code, why: why.clone() });
+                }
+                self.unacceptable(house, leg, &why, malformed);
+            }
             E::Exhausted { leg } => self.no_ports(house, leg),
             E::Played { leg, token } if leg == self.caller => self.played(house, token),
             E::Key { leg, key } if leg == self.caller => self.key(house, key),

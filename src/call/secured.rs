@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use tracing::info;
+
 use super::caller::Call;
 use super::calls::House;
 use super::words::Settings;
@@ -89,6 +91,9 @@ impl Call {
 
     /// Over which trunk it goes, and that it is answered or refused.
     pub fn twofold_sip(&mut self, house: &mut House, event: &sip::Event) {
+        if let sip::Event::Refused { leg, status: 488 | 606 } = event {
+            tell_refused_description(house, *leg);
+        }
         match event {
             sip::Event::GoesOver { leg, trunk } => {
                 if let Some(srtp) = self.twofold.get(leg).and_then(|twofold| twofold.ways.get(trunk)).copied() {
@@ -99,4 +104,14 @@ impl Call {
             _ => {}
         }
     }
+}
+
+/// The carrier takes no description as ours is: mostly for its encryption.
+fn tell_refused_description(house: &House, leg: LegId) {
+    let Some(trunk) = house.legs.trunk_of(leg) else { return };
+    let hint = match house.settings.srtp_of_ways.get(trunk).is_some_and(|srtp| srtp.is_encrypted()) {
+        true => "it was offered encrypted sound alone: does it know that? (srtp of the trunk)",
+        false => "it was offered sound in the clear: does it want it encrypted? (srtp = \"required\" of the trunk)",
+    };
+    info!(%leg, %trunk, hint, "the carrier cannot take our description");
 }

@@ -72,9 +72,13 @@ pub const DESCRIBED: &[(&str, &str)] = &[
     ("hotline_guard_total", "What strangers did, and messages of theirs that were not taken, by event"),
     ("hotline_store_backlog", "Entries that are not on the disk yet"),
     ("hotline_store_healthy", "1 where the last write to the disk worked"),
-    ("hotline_trunk_up", "0 where nobody is there at any address of a trunk, or its carrier refuses to register us"),
+    (
+        "hotline_trunk_up",
+        "0 where nobody is there at any address of a trunk, or its carrier refuses to register us; 1 also where nothing is known",
+    ),
     ("hotline_trunk_registered", "1 where a trunk's carrier knows where we are; of trunks that register"),
     ("hotline_trunk_calls", "Calls that a trunk carries"),
+    ("hotline_trunk_refused_total", "Calls for which a trunk had no room, in and out together, by limit"),
     ("hotline_build_info", "1, with the version"),
 ];
 

@@ -435,8 +435,8 @@ impl Desk {
     }
 
     fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
-        let Unacceptable { why, malformed } = fault;
-        self.events.push_back(Event::Unacceptable { leg, why, malformed });
+        let Unacceptable { why, code, malformed } = fault;
+        self.events.push_back(Event::Unacceptable { leg, why, code, malformed });
     }
 
     fn order(&mut self, leg: LegId, order: Order) {

@@ -13,7 +13,7 @@ mod emodel;
 mod far;
 #[cfg(test)]
 pub(crate) mod fuzzing;
-mod g711;
+pub mod g711;
 mod g722;
 mod in_order;
 mod jitter;

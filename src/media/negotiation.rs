@@ -94,12 +94,20 @@ impl Receives {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unacceptable {
     pub why: String,
+    /// What a Warning calls it, RFC 3261 §20.43.
+    pub code: u16,
     /// It could not be read at all: 400 rather than 488.
     pub malformed: bool,
 }
 
+/// RFC 3261 §20.43: an address of another family, no sound, no codec in common, and whatever has no code of its own.
+const OTHER_ADDRESS: u16 = 301;
+const NO_SUCH_MEDIA: u16 = 304;
+const NO_SUCH_FORMAT: u16 = 305;
+pub(super) const MISCELLANEOUS: u16 = 399;
+
 pub(super) fn unacceptable(why: impl Into<String>) -> Unacceptable {
-    Unacceptable { why: why.into(), malformed: false }
+    Unacceptable { why: why.into(), code: MISCELLANEOUS, malformed: false }
 }
 
 #[derive(Clone, Debug)]
@@ -323,7 +331,7 @@ impl Negotiation {
         terms: impl Fn(&Media) -> Result<Option<Crypto>, String>,
         pick: impl Fn(&[(u8, Codec)]) -> Option<(u8, Codec)>,
     ) -> Result<Match, Unacceptable> {
-        let mut why = "no m=audio line with a port".to_string();
+        let (mut why, mut code) = ("no m=audio line with a port".to_string(), NO_SUCH_MEDIA);
         for (index, media) in theirs.media.iter().enumerate() {
             if media.kind != "audio" || media.port == 0 {
                 continue;
@@ -331,7 +339,7 @@ impl Negotiation {
             let crypto = match terms(media) {
                 Ok(crypto) => crypto,
                 Err(reason) => {
-                    why = reason;
+                    (why, code) = (reason, MISCELLANEOUS);
                     continue;
                 }
             };
@@ -340,6 +348,7 @@ impl Negotiation {
             let Some((payload_type, codec)) = pick(&known.collect::<Vec<_>>()) else {
                 let ours: Vec<&str> = self.may().map(|codec| encoding(codec).0).collect();
                 why = format!("no codec in common: they have {}, we {}", media.formats.join(" "), ours.join(" and "));
+                code = NO_SUCH_FORMAT;
                 continue;
             };
             let keys = |rate| {
@@ -359,7 +368,7 @@ impl Negotiation {
             let noise = types.clone().find(is_noise).filter(|_| codec != Codec::Opus);
             return Ok(Match { index, codec, payload_type, keys, noise, crypto });
         }
-        Err(unacceptable(why))
+        Err(Unacceptable { code, ..unacceptable(why) })
     }
 
     fn codec(&self, media: &Media, payload_type: u8) -> Option<Codec> {
@@ -393,7 +402,8 @@ impl Negotiation {
         // The old way to hold, RFC 3264 §8.4; in IPv4 whatever the family of the stream.
         let silent = ip.is_unspecified();
         if !silent && ip.is_ipv4() != self.local.address.is_ipv4() {
-            return Err(unacceptable(format!("{ip} cannot be reached from {}", self.local.address)));
+            let why = unacceptable(format!("{ip} cannot be reached from {}", self.local.address));
+            return Err(Unacceptable { code: OTHER_ADDRESS, ..why });
         }
         if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
             return Err(unacceptable(format!("{ip} is no single host")));
@@ -453,7 +463,7 @@ impl Negotiation {
 }
 
 pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {
-    sdp::read(sdp).map_err(|why| Unacceptable { why, malformed: true })
+    sdp::read(sdp).map_err(|why| Unacceptable { malformed: true, ..unacceptable(why) })
 }
 
 /// What they say of Opus that says how it is to be sent; all else says what they send, or may play.

@@ -317,6 +317,8 @@ pub enum Event {
     Unacceptable {
         leg: LegId,
         why: String,
+        /// What a Warning calls it, RFC 3261 §20.43.
+        code: u16,
         malformed: bool,
     },
     /// No port pair is free: 503.

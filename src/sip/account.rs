@@ -38,7 +38,7 @@ pub struct Account {
 pub enum Holder {
     /// It answers whoever challenges at its registrar.
     Softphone,
-    /// It answers only this realm; `None`: that of whoever challenged its first REGISTER. A challenge to a call may
+    /// It answers only this realm; `None`: that of whoever challenged its last REGISTER. A challenge to a call may
     /// come from far behind the carrier, and an answer to it would help to guess the password.
     Trunk { realm: Option<String> },
 }
@@ -50,6 +50,10 @@ pub struct Registration {
     tag: String,
     seq: u32,
     known: Vec<Known>,
+    /// Of a trunk's: the realm that its registrar asked for last.
+    learned: Option<String>,
+    /// The realm of the last challenge, where it was another and so was not answered.
+    foreign: Option<String>,
     /// Challenges to REGISTER in a row.
     challenges: u32,
     /// Attempts in a row that failed.
@@ -87,8 +91,9 @@ impl Registration {
     pub fn new(now: Moment, account: Account, active: bool, call_id: String, tag: String) -> Self {
         let wanted = account.expires.as_secs();
         let next = active.then_some(now);
-        let (known, contact) = (Vec::new(), None);
-        Self { account, call_id, tag, seq: 0, known, challenges: 0, failures: 0, wanted, contact, next }
+        let (known, learned, foreign, contact) = (Vec::new(), None, None, None);
+        let (seq, challenges, failures) = (0, 0, 0);
+        Self { account, call_id, tag, seq, known, learned, foreign, challenges, failures, wanted, contact, next }
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -103,6 +108,24 @@ impl Registration {
     pub fn unregister(&mut self, now: Moment) {
         self.wanted = 0;
         self.next = Some(now);
+    }
+
+    /// The realm that is answered, as far as it is known.
+    pub fn realm(&self) -> Option<&str> {
+        match &self.account.holder {
+            Holder::Trunk { realm: Some(realm) } => Some(realm),
+            Holder::Trunk { realm: None } | Holder::Softphone => self.learned.as_deref(),
+        }
+    }
+
+    /// The realm that was asked for last, where it is not answered.
+    pub fn foreign_realm(&self) -> Option<&str> {
+        self.foreign.as_deref()
+    }
+
+    /// It is told that we go, or was.
+    pub fn is_ending(&self) -> bool {
+        self.wanted == 0
     }
 
     /// Another attempt is made at that moment, e.g. at another address.
@@ -158,7 +181,7 @@ impl Registration {
                 Outcome::Again
             }
             // One that asks for ever more is a failure at some time.
-            423 if self.wanted < MOST_ASKED => {
+            423 if (1..MOST_ASKED).contains(&self.wanted) => {
                 let least = response.headers.get("Min-Expires").and_then(|least| least.trim().parse().ok());
                 let longer = least.filter(|least| *least > self.wanted).unwrap_or(self.wanted * 2);
                 self.wanted = longer.clamp(1, MOST_ASKED);
@@ -208,15 +231,24 @@ impl Registration {
             407 => ("Proxy-Authenticate", "Proxy-Authorization"),
             _ => ("WWW-Authenticate", "Authorization"),
         };
-        let realm = match &self.account.holder {
-            Holder::Softphone => None,
-            Holder::Trunk { realm: None } if !to_register => return false,
-            Holder::Trunk { realm } => realm.clone(),
+        let challenges = response.headers.challenges(name);
+        let asked = challenges.first().map(|challenge| challenge.realm.clone());
+        let of_realm = |c: &&Challenge| self.realm().is_none_or(|realm| *realm == c.realm);
+        let mut known = challenges.iter().filter(|c| digest::is_known(c));
+        let chosen = match &self.account.holder {
+            Holder::Softphone => known.next(),
+            // Whoever registers us says whose the account is, also when that is another than it was.
+            Holder::Trunk { realm: None } if to_register => known.clone().find(of_realm).or_else(|| known.next()),
+            Holder::Trunk { realm: None } if self.learned.is_none() => None,
+            Holder::Trunk { .. } => known.find(of_realm),
         };
-        let known = |c: &Challenge| realm.as_ref().is_none_or(|realm| *realm == c.realm) && digest::is_known(c);
-        let Some(challenge) = response.headers.challenges(name).into_iter().find(known) else { return false };
-        if let Holder::Trunk { realm: realm @ None } = &mut self.account.holder {
-            *realm = Some(challenge.realm.clone());
+        let Some(challenge) = chosen.cloned() else {
+            self.foreign = asked;
+            return false;
+        };
+        self.foreign = None;
+        if to_register {
+            self.learned = Some(challenge.realm.clone());
         }
         self.known.retain(|known| known.header != header);
         self.known.push(Known { challenge, count: 0, cnonce: String::new(), header });

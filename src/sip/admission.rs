@@ -30,6 +30,8 @@ const NO_SIPS: &str = "380 hotline \"SIPS Not Allowed\"";
 /// Retry-After is spread over so many seconds beyond the least, so that not all come back at once.
 const RETRY_SPREAD: u32 = 10;
 const RETRY_LEAST: u32 = 5;
+/// A trunk has room for new calls again within the second. Who is told more takes the route out for as long.
+const PACE_RETRY: u32 = 1;
 
 impl Endpoint {
     /// A request within a dialog of ours.
@@ -161,11 +163,12 @@ impl Endpoint {
             Source::Seat(_) => None,
         };
         let tag = self.token();
-        match trunk.and_then(|trunk| self.trunks.get(trunk)).map(|standing| standing.room(now)) {
+        match trunk.and_then(|trunk| self.trunks.get_mut(trunk)).map(|standing| standing.ask_for_room(now)) {
             // As it is with lines that were bought: busy.
             Some(Err(Full::Channels)) => return drop(self.respond(now, id, request.respond(486, Some(&tag)))),
             Some(Err(Full::Pace)) => {
-                let response = self.unavailable(&request, &tag);
+                let mut response = request.respond(503, Some(&tag));
+                response.headers.push("Retry-After", PACE_RETRY.to_string());
                 return drop(self.respond(now, id, response));
             }
             Some(Ok(())) | None => {}

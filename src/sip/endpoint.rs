@@ -272,6 +272,7 @@ impl Endpoint {
             Command::Progress { leg, body } => self.progress(now, leg, body),
             Command::Accept { leg, body } => self.accept(now, leg, body),
             Command::Refuse { leg, status } => self.refuse(now, leg, status),
+            Command::Warn { leg, code, why } => self.warn_of(leg, code, &why),
             Command::Invite(invite) => self.invite(now, invite),
             Command::Hangup { leg, reason } => self.hangup(now, leg, reason),
             Command::Reoffer { leg, body } => self.reoffer(now, leg, body.bytes),

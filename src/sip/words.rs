@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::guard;
 pub use super::session::reason::Reason;
-pub use super::trunks::words::{Host, Located, NextHop, Password, Place, Trunk, TrunkAccount, TrunkView};
+pub use super::trunks::words::{Host, Located, NextHop, NoRoom, Password, Place, Trunk, TrunkAccount, TrunkView};
 pub use super::ways::{Hop, Listen, Transport};
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -296,6 +296,8 @@ pub enum Command {
     Accept { leg: LegId, body: Body },
     /// A final refusal of the caller's INVITE.
     Refuse { leg: LegId, status: u16 },
+    /// What a 488 of ours on that leg says of their description, in a Warning (RFC 3261 §20.43).
+    Warn { leg: LegId, code: u16, why: String },
     /// A new leg of ours.
     Invite(Invite),
     /// Ends a leg, whatever its state: CANCEL, BYE, or 480 to an INVITE that is still open.

@@ -40,6 +40,8 @@ pub struct Connector {
     peer: Peer,
     /// As the files were when they were read last.
     read: Arc<Mutex<Option<Read>>>,
+    /// Why there was no connection the last time.
+    fault: Arc<Mutex<Option<String>>>,
 }
 
 impl Peer {
@@ -75,7 +77,7 @@ impl Peer {
 
 impl Connector {
     pub fn new(peer: Peer) -> Connector {
-        Connector { peer, read: Arc::default() }
+        Connector { peer, read: Arc::default(), fault: Arc::default() }
     }
 
     pub fn peer(&self) -> &Peer {
@@ -95,6 +97,14 @@ impl Connector {
             None => ServerName::IpAddress(stream.peer_addr()?.ip().into()),
         };
         TlsConnector::from(config).connect(name, stream).await
+    }
+
+    /// There is a connection, or none for this reason. `true`: the time before it was otherwise.
+    pub fn is_news(&self, fault: Option<&str>) -> bool {
+        let mut before = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = before.as_deref() != fault;
+        *before = fault.map(str::to_string);
+        is_news
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, Fault> {
@@ -118,6 +128,25 @@ impl Connector {
             }
             (Err(fault), None) => Err(fault),
         }
+    }
+}
+
+/// Why there is no connection, for people.
+pub fn in_words(error: &io::Error) -> String {
+    let certificate = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(certificate)) => certificate,
+        Some(other) => return other.to_string(),
+        None if error.raw_os_error().is_some() => return error.kind().to_string(),
+        None => return error.to_string(),
+    };
+    match certificate {
+        CertificateError::Other(rustls::OtherError(why)) => why.to_string(),
+        CertificateError::UnknownIssuer => "nobody who is trusted vouches for the certificate".into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".into(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet".into()
+        }
+        other => format!("the certificate cannot be used: {other}"),
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use acceptor::{Acceptor, Shown, TlsStream, is_distrust};
-pub use connector::{Connector, Peer, PeerStream};
+pub use connector::{Connector, Peer, PeerStream, in_words};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

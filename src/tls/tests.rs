@@ -77,6 +77,12 @@ fn a_carrier_is_believed_by_its_domain_and_by_who_vouches_for_it() {
         run(async {
             let (_, ours) = shake(&acceptor, &connector).await;
             assert_eq!(ours.is_ok(), good, "{name} at {}: {ours:?}", own.certificate.display());
+            let Err(error) = ours else { return };
+            // Told in words, and once.
+            let why = in_words(&error);
+            assert!(why.contains("certificate") && !why.contains(['(', '{', ':']), "{why}");
+            assert!(connector.is_news(Some(&why)) && !connector.clone().is_news(Some(&why)), "{why}");
+            assert!(connector.is_news(None) && !connector.is_news(None));
         });
     }
 }

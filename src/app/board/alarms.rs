@@ -326,7 +326,17 @@ mod tests {
 
     fn trunk(id: &str, up: Option<bool>, goes_out: bool) -> TrunkView {
         let to = goes_out.then(|| ("192.0.2.5:5060".parse().unwrap(), up)).into_iter().collect();
-        TrunkView { id: id.into(), calls: 0, channels: None, registered: None, to, fault: None }
+        TrunkView {
+            id: id.into(),
+            calls: 0,
+            channels: None,
+            calls_per_second: None,
+            no_room: Default::default(),
+            registered: None,
+            to,
+            fault: None,
+            unanswered_realm: None,
+        }
     }
 
     #[test]

@@ -62,6 +62,12 @@ pub(super) fn measure_trunks(trunks: &[TrunkView]) {
         http::gauge("hotline_trunk_calls", of, trunk.calls as f64);
         // One that is not asked for is as good as there.
         http::gauge("hotline_trunk_up", of, if trunk.is_up() == Some(false) { 0.0 } else { 1.0 });
+        for (limit, count) in
+            [("channels", trunk.no_room.channels), ("calls_per_second", trunk.no_room.calls_per_second)]
+        {
+            let of: &[(&'static str, &str)] = &[("trunk", trunk.id.as_str()), ("limit", limit)];
+            http::total("hotline_trunk_refused_total", of, count);
+        }
         if let Some(registered) = trunk.registered {
             http::gauge("hotline_trunk_registered", of, if registered { 1.0 } else { 0.0 });
         }

@@ -240,13 +240,13 @@ impl Visit<'_> {
     /// When the other party was heard. `Err(None)`: not until then.
     async fn voice_of_operator(
         &mut self,
-        mut heard: tokio::sync::oneshot::Receiver<Voice>,
+        mut heard: tokio::sync::oneshot::Receiver<()>,
         until: Moment,
     ) -> Result<Moment, Option<Met>> {
         loop {
             tokio::select! {
                 voice = &mut heard => return match voice {
-                    Ok(_) => Ok(self.crowd.clock.now()),
+                    Ok(()) => Ok(self.crowd.clock.now()),
                     Err(_) => Err(Some(Met::Failed("the sound stopped".into()))),
                 },
                 event = self.line.next(Some(until)) => match event {

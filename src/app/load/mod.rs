@@ -7,6 +7,7 @@ mod report;
 mod scenario;
 mod seat;
 mod sound;
+mod tone;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};

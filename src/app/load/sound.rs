@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::delays::Delays;
+use super::tone::{self, FRAME, TONE};
 use crate::app::clock::Clock;
 use crate::media::dtmf::event_code;
 use crate::media::ports::widen;
@@ -22,15 +23,14 @@ use crate::moment::Moment;
 const TICK: Duration = Duration::from_millis(20);
 /// Legs are sent in so many groups, one after the other, so that no burst meets the hotline.
 const GROUPS: usize = 20;
-const FRAME: usize = 160;
 const HEADER: usize = 12;
 const PCMA: u8 = 8;
-/// A-law silence.
-const SILENCE: u8 = 0xD5;
 const MAGIC: [u8; 8] = *b"HotLoad1";
 /// Magic, who, which, when, and the sum of it all: what plays beside a voice changes some of it.
 const MARK: usize = 8 + 4 + 4 + 8 + SUM;
 const SUM: usize = 4;
+/// So many packets with the tone in a row are somebody's voice beneath an announcement.
+const IS_A_VOICE: u8 = 3;
 /// As large as the system allows: a second of a thousand legs.
 const BUFFER: usize = 16 * 1024 * 1024;
 /// A key is pressed for five packets, its end is sent three times (RFC 4733 §2.5.1.4), and a pause follows.
@@ -47,7 +47,7 @@ enum Order {
         voice: Voice,
         remote: SocketAddr,
         keys: Option<u8>,
-        heard: oneshot::Sender<Voice>,
+        heard: oneshot::Sender<()>,
     },
     Press {
         voice: Voice,
@@ -109,8 +109,8 @@ impl Sound {
         Ok((Sound { orders, address }, thread))
     }
 
-    /// Begins to send; the other party's first packet is told.
-    pub fn open(&self, voice: Voice, remote: SocketAddr, keys: Option<u8>) -> oneshot::Receiver<Voice> {
+    /// Begins to send; the other party's voice is told as soon as it is heard.
+    pub fn open(&self, voice: Voice, remote: SocketAddr, keys: Option<u8>) -> oneshot::Receiver<()> {
         let (heard, hears) = oneshot::channel();
         let _ = self.orders.send(Order::Open { voice, remote, keys, heard });
         hears
@@ -157,7 +157,9 @@ struct Speaking {
     keys: Vec<u8>,
     pressing: u16,
     pressed_at: u32,
-    tell: Option<oneshot::Sender<Voice>>,
+    tell: Option<oneshot::Sender<()>>,
+    /// Packets in a row that had the tone, and no mark that could be read.
+    beneath: u8,
     /// Whom it hears, and the number of their last packet that came.
     from: Option<(u32, u32)>,
     /// Packets since then that were not theirs alone.
@@ -248,7 +250,7 @@ impl Booth {
     fn hear(&mut self, from: SocketAddr, packet: &[u8]) {
         let Some(speaking) = self.index.get(&from).and_then(|voice| self.voices.get_mut(voice)) else { return };
         let Some((who, which, at)) = packet.get(HEADER..).and_then(read_mark) else {
-            return speaking.hears_others();
+            return speaking.hears_others(packet.get(HEADER..).unwrap_or_default());
         };
         self.delays.add(self.clock.now().since(at));
         speaking.hears(who, which);
@@ -281,7 +283,7 @@ fn read_mark(payload: &[u8]) -> Option<(u32, u32, Moment)> {
 }
 
 impl Speaking {
-    fn new(remote: SocketAddr, key_type: Option<u8>, tell: oneshot::Sender<Voice>) -> Self {
+    fn new(remote: SocketAddr, key_type: Option<u8>, tell: oneshot::Sender<()>) -> Self {
         Speaking {
             remote,
             sequence: 0,
@@ -293,21 +295,33 @@ impl Speaking {
             pressing: 0,
             pressed_at: 0,
             tell: Some(tell),
+            beneath: 0,
             from: None,
             beside: 0,
             heard: Heard::default(),
         }
     }
 
-    fn hears_others(&mut self) {
+    /// Music or an announcement, alone or with somebody beneath it.
+    fn hears_others(&mut self, sound: &[u8]) {
         self.heard.others += 1;
         self.beside += 1;
+        if self.tell.is_some() {
+            self.beneath = if tone::is_in(sound) { self.beneath + 1 } else { 0 };
+            if self.beneath == IS_A_VOICE {
+                self.hears_a_voice();
+            }
+        }
+    }
+
+    fn hears_a_voice(&mut self) {
+        if let Some(tell) = self.tell.take() {
+            let _ = tell.send(());
+        }
     }
 
     fn hears(&mut self, who: u32, which: u32) {
-        if let Some(tell) = self.tell.take() {
-            let _ = tell.send(Voice(who));
-        }
+        self.hears_a_voice();
         let beside = std::mem::take(&mut self.beside);
         self.heard.due += u64::from(match &mut self.from {
             Some((from, last)) if *from == who => {
@@ -328,7 +342,8 @@ impl Speaking {
         if self.muted {
             return;
         }
-        let mut packet = [SILENCE; HEADER + FRAME];
+        let mut packet = [0; HEADER + FRAME];
+        packet[HEADER..].copy_from_slice(TONE.as_slice());
         let (kind, timestamp, marker, length) = match self.key() {
             Some((kind, body, first)) => {
                 packet[HEADER..HEADER + 4].copy_from_slice(&body);
@@ -379,7 +394,7 @@ mod tests {
     fn a_mark_is_read_as_it_was_written_and_nothing_else_is_one() {
         let now = Moment::from_micros(1_234_567);
         assert_eq!(read_mark(&mark(Voice(7), 9, now)), Some((7, 9, now)));
-        assert_eq!(read_mark(&[SILENCE; FRAME]), None);
+        assert_eq!(read_mark(TONE.as_slice()), None);
         assert_eq!(read_mark(&MAGIC), None);
         for changed in 0..MARK {
             let mut mark = mark(Voice(7), 9, now);
@@ -395,7 +410,7 @@ mod tests {
         for (who, which) in [(1, 5), (1, 6), (1, 9), (1, 8), (2, 100), (2, 103)] {
             speaking.hears(who, which);
         }
-        assert_eq!(told.try_recv(), Ok(Voice(1)));
+        assert_eq!(told.try_recv(), Ok(()));
         assert_eq!(speaking.heard, Heard { due: 5 + 4, came: 6, others: 0 });
     }
 
@@ -403,12 +418,25 @@ mod tests {
     fn what_is_played_beside_a_voice_is_not_lost() {
         let (tell, _told) = oneshot::channel();
         let mut speaking = Speaking::new("127.0.0.1:9".parse().unwrap(), None, tell);
-        (0..50).for_each(|_| speaking.hears_others());
+        (0..50).for_each(|_| speaking.hears_others(&[]));
         speaking.hears(1, 7);
-        (0..3).for_each(|_| speaking.hears_others());
+        (0..3).for_each(|_| speaking.hears_others(&[]));
         // Of 8 to 12 three came beside something, and two did not come.
         speaking.hears(1, 13);
         assert_eq!(speaking.heard, Heard { due: 1 + 3, came: 2, others: 53 });
+    }
+
+    #[test]
+    fn a_voice_beneath_an_announcement_is_heard_at_once_and_a_moment_of_the_tone_is_none() {
+        let (tell, mut told) = oneshot::channel();
+        let mut speaking = Speaking::new("127.0.0.1:9".parse().unwrap(), None, tell);
+        for has_tone in [true, true, false, true, true] {
+            speaking.hears_others(if has_tone { TONE.as_slice() } else { &[] });
+        }
+        assert!(told.try_recv().is_err());
+        speaking.hears_others(TONE.as_slice());
+        assert_eq!(told.try_recv(), Ok(()));
+        assert_eq!(speaking.heard, Heard { due: 0, came: 0, others: 6 });
     }
 
     #[test]

@@ -48,7 +48,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const QUIET_HEARTBEAT: Duration = Duration::from_secs(60);
 /// A restart replays at most about so many inputs.
 const CHECKPOINT_EVERY: u64 = 20_000;
-/// After the last BYE of a drain, so long may its answers take.
+/// After the last BYE of a drain, and after its goodbyes to carriers, so long may their answers take.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
 /// A caller is not kept waiting for the disk for longer than this.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
@@ -124,6 +124,8 @@ pub struct Switchboard {
     asked: BTreeMap<u64, oneshot::Sender<Result<(), NotDone>>>,
     last_ticket: u64,
     draining: Option<Moment>,
+    /// A drain waits until then for carriers to answer that we go; `None`: for none any more.
+    goodbyes_until: Option<Moment>,
     /// The drain ran out: no call is left but those that wait for their last figures.
     ended_all: bool,
     heartbeat: Moment,
@@ -195,6 +197,7 @@ impl Switchboard {
             asked: BTreeMap::new(),
             last_ticket: 0,
             draining: None,
+            goodbyes_until: None,
             ended_all: false,
             heartbeat: Moment::default(),
             checkpoint_at: 0,
@@ -330,6 +333,7 @@ impl Switchboard {
             self.outlook.next_deadline(&self.queue),
             heartbeat,
             drain,
+            self.goodbyes_until,
             disk,
         ]
         .into_iter()
@@ -377,6 +381,8 @@ impl Switchboard {
                 error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait")
             }
         }
+        let is_taking_leave = self.sip.is_taking_leave();
+        self.goodbyes_until.take_if(|until| *until <= now || !is_taking_leave);
         if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() && !self.ended_all {
             warn!(calls = self.calls.len(), "the drain ran out: ending the calls that are left");
             self.settle(now);
@@ -424,6 +430,7 @@ impl Switchboard {
                 self.sip.drain(now);
                 self.calls.drain();
                 self.draining = Some(now + self.drain);
+                self.goodbyes_until = Some(now + LAST_ANSWERS);
             }
             Some(_) => self.draining = Some(now),
         }
@@ -436,6 +443,7 @@ impl Switchboard {
 
     fn is_drained(&self, now: Moment) -> bool {
         let Some(until) = self.draining else { return false };
-        self.calls.is_empty() && (self.sip.counts().legs == 0 || until + LAST_ANSWERS <= now)
+        let is_answered = self.sip.counts().legs == 0 || until + LAST_ANSWERS <= now;
+        self.calls.is_empty() && is_answered && self.goodbyes_until.is_none()
     }
 }

@@ -97,8 +97,12 @@ fn a_number_that_nobody_has_is_404_and_costs_no_sound() {
 fn ports_and_descriptions_may_be_refused() {
     let refusals = [
         (media::Event::Exhausted { leg: CALLER }, 503, Outcome::RefusedBusy),
-        (media::Event::Unacceptable { leg: CALLER, why: "x".into(), malformed: false }, 488, Outcome::Failed),
-        (media::Event::Unacceptable { leg: CALLER, why: "x".into(), malformed: true }, 400, Outcome::Failed),
+        (
+            media::Event::Unacceptable { leg: CALLER, why: "x".into(), code: 305, malformed: false },
+            488,
+            Outcome::Failed,
+        ),
+        (media::Event::Unacceptable { leg: CALLER, why: "x".into(), code: 305, malformed: true }, 400, Outcome::Failed),
     ];
     for (event, status, outcome) in refusals {
         let mut desk = Desk::new(settings());
@@ -109,6 +113,9 @@ fn ports_and_descriptions_may_be_refused() {
         let record = desk.record();
         assert_eq!((record.sip_status, record.outcome), (Some(status), Some(outcome)));
         assert_eq!(desk.asked_sip(is_accept), 0);
+        let says_why =
+            |command: &sip::Command| matches!(command, sip::Command::Warn { code: 305, why, .. } if why == "x");
+        assert_eq!(desk.asked_sip(says_why), usize::from(status == 488));
     }
 }
 
@@ -267,7 +274,7 @@ fn a_description_that_is_refused_in_a_talk_changes_nothing() {
         let mut desk = Desk::new(settings());
         desk.go_to_talk();
         desk.sip(sip::Event::Reoffer { leg, body: Some(Body::sdp(b"video".to_vec())) });
-        desk.media(media::Event::Unacceptable { leg, why: "nothing in common".into(), malformed: false });
+        desk.media(media::Event::Unacceptable { leg, why: "nothing in common".into(), code: 305, malformed: false });
         let refused = |command: &sip::Command| matches!(command, sip::Command::RefuseReoffer { status: 488, .. });
         assert_eq!(desk.asked_sip(refused), 1);
         assert_eq!(desk.asked_sip(|command| matches!(command, sip::Command::Hangup { .. })), 0);

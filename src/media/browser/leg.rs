@@ -6,7 +6,7 @@ use super::conversion;
 use super::negotiation::{Found, Negotiation, Voice};
 use super::room::Begun;
 use super::session::{AT_ROOM, Ask};
-use crate::media::negotiation::{Agreement, Unacceptable, static_type};
+use crate::media::negotiation::{Agreement, Unacceptable, static_type, unacceptable};
 use crate::media::opus::limit::{Limit, Ticket};
 use crate::media::words::{Codec, Direction};
 
@@ -84,8 +84,6 @@ impl BrowserLeg {
     }
 
     fn ask(&self, ask: Ask) -> Result<(), Unacceptable> {
-        self.asks
-            .try_send(ask)
-            .map_err(|_| Unacceptable { why: "too much is asked of this browser at once".into(), malformed: false })
+        self.asks.try_send(ask).map_err(|_| unacceptable("too much is asked of this browser at once"))
     }
 }

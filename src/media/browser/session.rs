@@ -21,6 +21,7 @@ use super::conversion::Conversion;
 use super::negotiation::{Draft, Found, Ours, Talk};
 use super::room::Shared;
 use crate::ids::LegId;
+use crate::media::negotiation::MISCELLANEOUS;
 use crate::media::opus::conversion::{Head, Wish};
 use crate::media::outgoing::HEADER;
 use crate::media::packet::parse;
@@ -115,7 +116,8 @@ impl Session {
         let leg = self.leg;
         self.tell(event.unwrap_or_else(|error| {
             tracing::warn!(%leg, %error, "no connection with this browser");
-            Event::Unacceptable { leg, why: "the browser's description cannot be used".into(), malformed: false }
+            let why = "the browser's description cannot be used".into();
+            Event::Unacceptable { leg, why, code: MISCELLANEOUS, malformed: false }
         }))
         .await;
     }

@@ -125,6 +125,13 @@ fn unacceptable_offers() {
     for (name, offer, malformed, why) in table {
         let fault = check(&offer).map(|(answer, ..)| panic!("{name} was answered {answer}")).unwrap_err();
         assert!(fault.malformed == malformed && fault.why.contains(why), "{name}: {fault:?}");
+        let code = match name {
+            "no sound" | "switched off" => 304,
+            "no codec in common" | "A-law at another rate" => 305,
+            "another family" => 301,
+            _ => 399,
+        };
+        assert_eq!(fault.code, code, "{name}");
     }
 }
 

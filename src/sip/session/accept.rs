@@ -174,6 +174,24 @@ impl Endpoint {
         self.schedule_leg(leg_id);
     }
 
+    /// It is said by whoever refuses next, in words for people: RFC 3261 §20.43.
+    pub(in crate::sip) fn warn_of(&mut self, leg: LegId, code: u16, why: &str) {
+        /// Nobody reads more.
+        const MOST: usize = 200;
+        let plain = |c: &char| !c.is_control() && !matches!(c, '"' | '\\');
+        let words: String = why.chars().filter(plain).take(MOST).collect();
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.warning = Some(format!("{code} hotline \"{words}\""));
+        }
+    }
+
+    pub(in crate::sip) fn say_why(&mut self, leg: LegId, response: &mut Response) {
+        let warning = self.legs.get_mut(&leg).and_then(|leg| leg.warning.take());
+        if let Some(warning) = warning.filter(|_| response.status == 488) {
+            response.headers.push("Warning", warning);
+        }
+    }
+
     pub(in crate::sip) fn refuse(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
@@ -181,6 +199,7 @@ impl Endpoint {
         if status == 503 {
             self.say_when_again(&mut response);
         }
+        self.say_why(leg_id, &mut response);
         self.respond(now, id, response);
         self.forget_leg(now, leg_id);
     }

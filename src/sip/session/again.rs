@@ -77,7 +77,11 @@ impl Endpoint {
     }
 
     fn learn(&mut self, trunk: Option<TrunkNo>, flow: Flow, response: &Response) -> bool {
-        self.account(trunk, flow).is_some_and(|registration| registration.learn(response, false))
+        let is_learned = self.account(trunk, flow).is_some_and(|registration| registration.learn(response, false));
+        if let Some(standing) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
+            standing.tell_realms();
+        }
+        is_learned
     }
 
     /// RFC 4028 §7.3: 422 says how long the interval has to be.

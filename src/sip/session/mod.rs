@@ -55,6 +55,8 @@ pub(super) struct Leg {
     pub asserted: Option<String>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
     pub let_go: bool,
+    /// What a 488 of ours says, in a Warning.
+    pub warning: Option<String>,
     /// To be sent as Reason in the BYE that waits for an ACK.
     pub reason: Option<String>,
     /// The ACKs of our INVITEs by transaction, sent again for each copy of a 2xx.
@@ -203,6 +205,7 @@ impl Leg {
             trunk: None,
             asserted: None,
             let_go: false,
+            warning: None,
             reason: None,
             acks: Vec::new(),
             described: Vec::new(),

@@ -85,12 +85,13 @@ impl Endpoint {
     /// The first way that has room, and that a listener leads to.
     fn send_by_the_first(&mut self, now: Moment, asked: Asked<'_>, ways: &mut VecDeque<Way>) -> Option<Sent> {
         while let Some(way) = ways.pop_front() {
-            let Some(standing) = self.trunks.get(way.trunk) else { continue };
-            let (trunk, patience) = (&standing.trunk, standing.trunk.patience);
-            if let (Err(full), false) = (standing.room(now), asked.invite.urgent) {
-                info!(trunk = %trunk.id, ?full, "no room for another call");
+            let Some(standing) = self.trunks.get_mut(way.trunk) else { continue };
+            // No limit holds up an emergency.
+            if !asked.invite.urgent && standing.ask_for_room(now).is_err() {
                 continue;
             }
+            let Some(standing) = self.trunks.get(way.trunk) else { continue };
+            let (trunk, patience) = (&standing.trunk, standing.trunk.patience);
             let (transport, remote) = (way.hop.transport, way.hop.addr);
             let Some(listener) = self.listener_to(transport, remote) else { continue };
             let flow = Flow { listener, transport, remote, connection: None };
@@ -166,8 +167,8 @@ impl Endpoint {
             _ => None,
         };
         let way = outward.way;
-        if let (false, Some(standing)) = (may_pass(status), self.trunks.get_mut(way.trunk)) {
-            standing.found(now, way.hop, true, None, "");
+        if !may_pass(status) {
+            self.found(now, way.trunk, way.hop, true, None, "");
         }
         self.schedule_leg(leg_id);
     }
@@ -220,12 +221,12 @@ impl Endpoint {
         let (is_over, is_there) = (calling.cancel != Cancel::No, calling.provisional);
         let Some(mut outward) = calling.outward.take() else { return false };
         let way = outward.way;
-        if let (true, Some(standing)) = (may_pass(status), self.trunks.get_mut(way.trunk)) {
+        if may_pass(status) {
             match response {
                 None if is_there => {}
-                None => standing.found(now, way.hop, false, None, "no answer to INVITE"),
+                None => self.found(now, way.trunk, way.hop, false, None, "no answer to INVITE"),
                 Some(response) if status == 503 && response.headers.get("Retry-After").is_some() => {
-                    standing.found(now, way.hop, true, retry_after(&response.headers), "");
+                    self.found(now, way.trunk, way.hop, true, retry_after(&response.headers), "");
                 }
                 Some(_) => {}
             }
@@ -242,13 +243,22 @@ impl Endpoint {
             calling.outward = Some(outward);
             return false;
         };
+        let failed = outward.way;
         outward.way = way;
         outward.move_on_at = waits.map(|time| now + time);
+        let call = outward.call_id.clone();
         **calling = Calling { outward: Some(outward), ..Calling::new(transaction, request, flow, false) };
-        info!(leg = %leg_id, status, at = %way.hop.addr, "refused or not answered: by another way");
+        self.tell_another_way((leg_id, &call), status, failed, way);
         self.goes_over(now, leg_id, way.trunk);
         self.schedule_leg(leg_id);
         true
+    }
+
+    fn tell_another_way(&self, (leg, call): (LegId, &str), status: u16, failed: Way, next: Way) {
+        let name = |way: Way| self.trunks.get(way.trunk).map(|standing| standing.trunk.id.to_string());
+        let (trunk, to) = (name(failed).unwrap_or_default(), name(next).unwrap_or_default());
+        let (at, to_at) = (failed.hop.addr, next.hop.addr);
+        info!(%leg, call, trunk, %at, status, to, %to_at, "refused or not answered: it goes by another way");
     }
 
     /// Somebody whom nobody waits for any more answered after all.

@@ -122,7 +122,9 @@ impl Endpoint {
 
     pub(in crate::sip) fn refuse_reoffer(&mut self, now: Moment, leg_id: LegId, status: u16) {
         if let Some((id, request)) = self.take_reoffer(leg_id) {
-            self.respond(now, id, request.respond(status, None));
+            let mut response = request.respond(status, None);
+            self.say_why(leg_id, &mut response);
+            self.respond(now, id, response);
             self.say_what_waited(now, leg_id);
         }
     }

@@ -123,7 +123,11 @@ impl Endpoint {
         let least = self.settings.min_se.max(min_se(&request.headers)).max(LEAST);
         let theirs = asked(&request.headers);
         let supported = supports(&request.headers, TIMER);
+        // §9: what they ask for is never made longer. Who does not know of timers was not told that it is too short (422):
+        // then it is as short as it is, and where it is shorter than any may be, there is none.
+        let least = theirs.as_ref().map_or(least, |asked| least.min(asked.expires));
         let expires = match &theirs {
+            Some(asked) if asked.expires < LEAST => Duration::ZERO,
             Some(asked) if wanted.is_zero() => asked.expires,
             Some(asked) => asked.expires.min(wanted),
             None if supported => wanted,

@@ -241,6 +241,96 @@ fn a_house_that_drains_says_goodbye_and_another_account_begins_anew() {
     assert!(phone.wait(3600 * SECOND).is_empty());
 }
 
+#[test]
+fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    let unanswered = |phone: &Phone| phone.house.trunks()[0].unanswered_realm.clone();
+    // Of a call another realm is not answered, and that is told.
+    let call = phone.command(invite("110")).remove(0);
+    let other = challenge("Proxy-Authenticate", "other\u{1b}realm", "n2");
+    assert_eq!(phone.send(&answered_with(&call, "407 Proxy Authentication Required", &other)).len(), 1);
+    assert_eq!(unanswered(&phone).as_deref(), Some("other\\u001brealm"));
+    // The registrar asks for another one than when it challenged us first: that holds from here on.
+    let refresh = phone.wait(81 * SECOND).into_iter().find(|message| message.starts_with("REGISTER ")).unwrap();
+    let again = phone.send(&unauthorized(&refresh, "new realm", "n3")).remove(0);
+    let proof = header(&again, "Authorization");
+    assert!(proof.contains("realm=\"new realm\"") && !again.contains("their realm"), "{again}");
+    phone.send(&granted(&again, 100));
+    assert_eq!(unanswered(&phone), None);
+    for (realm, answers) in [("their realm", 1), ("new realm", 2)] {
+        phone.command(Command::Hangup { leg: LegId(2), reason: None });
+        let call = phone.command(invite("110")).remove(0);
+        let lines = challenge("Proxy-Authenticate", realm, "n4");
+        let sent = phone.send(&answered_with(&call, "407 Proxy Authentication Required", &lines));
+        assert_eq!(sent.len(), answers, "{realm}: {sent:?}");
+    }
+
+    // A realm that was written is the only one.
+    let account = TrunkAccount { realm: Some("their realm".into()), ..registers() };
+    let mut phone = carrier(account, &["10.0.0.9:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    assert!(phone.send(&unauthorized(&first, "new realm", "n1")).is_empty());
+    assert_eq!(unanswered(&phone).as_deref(), Some("new realm"));
+}
+
+#[test]
+fn a_carrier_that_is_there_again_is_told_at_once_where_we_are() {
+    let mut settings = settings(false);
+    let to = vec![hop("10.0.0.9:5070").into()];
+    settings.trunks =
+        vec![Trunk { to, account: Some(registers()), check: 30 * SECOND, ..Trunk::new("carrier", vec![], None) }];
+    let mut phone = Phone::of(settings);
+    let answer = |phone: &mut Phone, request: &str| match request.starts_with("OPTIONS ") {
+        true => phone.send(&answered(request, "200 OK")),
+        false => phone.send(&granted(request, 3600)),
+    };
+    for request in phone.wait(Duration::ZERO) {
+        answer(&mut phone, &request);
+    }
+    // It does not answer the next OPTIONS, and the one after that.
+    let asked = phone.wait(40 * SECOND);
+    assert!(asked.iter().all(|request| request.starts_with("OPTIONS ")), "{:?}", starts(&asked));
+    let view = |phone: &Phone| phone.house.trunks()[0].to[0].1;
+    assert_eq!(view(&phone), Some(false));
+    let asked = phone.wait(30 * SECOND).pop().unwrap();
+    phone.send(&answered(&asked, "200 OK"));
+    assert_eq!(view(&phone), Some(true));
+    let told = phone.wait(2 * SECOND);
+    let registers: Vec<&str> = told.iter().map(String::as_str).filter(|sent| sent.starts_with("REGISTER ")).collect();
+    assert_eq!(registers.len(), 1, "not only after 48 minutes: {:?}", starts(&told));
+    assert_eq!(header(registers[0], "Expires"), "600");
+}
+
+#[test]
+fn a_goodbye_is_waited_for_sent_again_and_proved() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    assert!(!phone.house.is_taking_leave());
+    // A refresh whose answer is still to come.
+    let refresh = phone.wait(81 * SECOND).remove(0);
+    phone.house.drain(phone.now);
+    let goodbye = phone.sent().remove(0);
+    assert!(
+        phone.send(&granted(&refresh, 100)).is_empty() && phone.house.is_taking_leave(),
+        "not the goodbye's answer"
+    );
+    assert_eq!(starts(&phone.wait(2 * SECOND)), ["REGISTER sip:carrier.example SIP/2.0"; 2], "at 0.5 and 1.5 s");
+    let again = phone.send(&unauthorized(&goodbye, "their realm", "n2")).remove(0);
+    assert!(header(&again, "Authorization").contains("nonce=\"n2\"") && header(&again, "Expires") == "0", "{again}");
+    assert!(phone.house.is_taking_leave());
+    assert!(phone.send(&answered(&again, "200 OK")).is_empty());
+    assert!(!phone.house.is_taking_leave());
+
+    // One that refuses it is not asked for ever.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    phone.house.drain(phone.now);
+    let goodbye = phone.sent().remove(0);
+    phone.send(&answered(&goodbye, "403 Forbidden"));
+    assert!(!phone.house.is_taking_leave());
+}
+
 /// A house that does not register, and whose call the carrier has let through once it was proved: our INVITE.
 fn proved(phone: &mut Phone) -> String {
     let call = phone.command(invite("110")).remove(0);

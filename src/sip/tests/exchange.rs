@@ -148,6 +148,28 @@ fn whom_the_house_has_no_room_for_is_told_when_to_come_again_and_not_all_at_once
 }
 
 #[test]
+fn a_description_that_is_refused_is_told_why() {
+    let mut phone = Phone::new(true);
+    phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "")));
+    let leg = leg(&phone.events());
+    phone.command(Command::Warn { leg, code: 305, why: "no codec in common: they have \"9\"\r\nX: y".into() });
+    let refused = phone.command(Command::Refuse { leg, status: 488 }).remove(0);
+    assert_eq!(header(&refused, "Warning"), "305 hotline \"no codec in common: they have 9X: y\"");
+
+    // So is one within a talk, and what is refused for something else is not.
+    let mut phone = Phone::new(true);
+    let (leg, to) = talking(&mut phone);
+    for (cseq, status) in [(2, 488), (3, 500)] {
+        let reoffer = request("INVITE", "sip:hotline@10.0.0.1", &format!("r{cseq}"), cseq, &format!("To: {to}\n"));
+        phone.send(&described(&reoffer));
+        phone.command(Command::Warn { leg, code: 399, why: "why".into() });
+        let refused = phone.command(Command::RefuseReoffer { leg, status }).remove(0);
+        assert_eq!(refused.contains("\r\nWarning: 399 hotline \"why\"\r\n"), status == 488, "{refused}");
+        phone.send(&request("ACK", "sip:hotline@10.0.0.1", &format!("r{cseq}"), cseq, &format!("To: {to}\n")));
+    }
+}
+
+#[test]
 fn the_house_is_full_or_drains() {
     let mut phone = Phone::new(true);
     for n in 0..3 {

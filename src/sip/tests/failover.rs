@@ -307,6 +307,7 @@ fn a_trunk_carries_no_more_calls_than_it_has_channels() {
     let other = request("INVITE", "sip:1@10.0.0.1", "b", 1, "").replace("Call-ID: c1", "Call-ID: c2");
     assert_eq!(starts(&phone.send(&described(&other))), ["SIP/2.0 486 Busy Here"]);
     assert!(phone.events().is_empty());
+    assert_eq!(phone.house.trunks()[0].no_room, NoRoom { channels: 1, calls_per_second: 0 });
     phone.command(Command::Refuse { leg, status: 486 });
     let third = request("INVITE", "sip:1@10.0.0.1", "c", 1, "").replace("Call-ID: c1", "Call-ID: c3");
     assert_eq!(starts(&phone.send(&described(&third))), ["SIP/2.0 100 Trying"]);
@@ -328,6 +329,10 @@ fn new_calls_within_a_second_are_counted_too() {
     phone.now = phone.now + SECOND / 2;
     assert_eq!(call(&mut phone, 4), "SIP/2.0 100 Trying");
     assert_eq!(call(&mut phone, 5), "SIP/2.0 503 Service Unavailable");
+    assert_eq!(phone.house.trunks()[0].no_room, NoRoom { channels: 0, calls_per_second: 2 });
+    // The limit is for a second, and so is the rest that is asked for.
+    let more = request("INVITE", "sip:1@10.0.0.1", "p6", 1, "").replace("Call-ID: c1", "Call-ID: p6");
+    assert_eq!(header(&phone.send(&described(&more))[0], "Retry-After"), "1");
 }
 
 #[test]

@@ -284,7 +284,11 @@ fn who_wants_a_longer_interval_is_asked_again_with_it() {
 
 /// What a caller who says this is answered, and is told to refresh.
 fn asks(lines: &str) -> (Phone, String) {
-    let mut phone = Phone::new(true);
+    asks_of(settings(true), lines)
+}
+
+fn asks_of(settings: Settings, lines: &str) -> (Phone, String) {
+    let mut phone = Phone::of(settings);
     let refused = phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, lines)));
     let Some(incoming) = phone.events().into_iter().find(|event| matches!(event, Event::Incoming(_))) else {
         return (phone, refused[0].clone());
@@ -310,6 +314,8 @@ fn callers_choose_who_refreshes_and_not_too_short_an_interval() {
         ("Supported: timer\n", Some("1800;refresher=uas")),
         // A proxy asks for it; the phone cannot refresh.
         ("Session-Expires: 600;refresher=uac\n", Some("600;refresher=uas")),
+        // Shorter than any may be.
+        ("Session-Expires: 60\n", None),
         ("", None),
     ] {
         let (_, answer) = asks(lines);
@@ -318,6 +324,17 @@ fn callers_choose_who_refreshes_and_not_too_short_an_interval() {
         let required = response(&answer).headers.get("Require").is_some();
         assert_eq!(required, expected.is_some_and(|told| told.ends_with("uac")), "RFC 4028 §9: {lines}");
     }
+}
+
+#[test]
+fn what_a_caller_without_timers_asks_for_is_not_made_longer() {
+    let long = |lines: &str| {
+        let (_, answer) = asks_of(Settings { min_se: Duration::from_secs(600), ..settings(true) }, lines);
+        response(&answer).headers.get("Session-Expires").map(str::to_string)
+    };
+    assert_eq!(long("Session-Expires: 300\n").as_deref(), Some("300;refresher=uas"), "RFC 4028 §9");
+    assert_eq!(long("Session-Expires: 900\n").as_deref(), Some("900;refresher=uas"));
+    assert_eq!(long("Supported: timer\nSession-Expires: 300\n"), None, "422");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow};
-use crate::tls::{Acceptor, Connector, is_distrust};
+use crate::tls::{Acceptor, Connector, in_words, is_distrust};
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
 pub(super) const QUEUED: usize = 256;
@@ -236,6 +236,15 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
         });
         let opened = opened.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let is_open = opened.is_ok();
+        let fault = opened.as_ref().err().map(in_words);
+        if let Some(peer) = peer.as_ref().filter(|peer| peer.is_news(fault.as_deref())) {
+            let names = peer.peer().names.join(", ");
+            match &fault {
+                // What is wrong with a certificate is for people.
+                Some(why) => warn!(%remote, why, "no connection over TLS to {names}"),
+                None => debug!(%remote, "a connection over TLS to {names}"),
+            }
+        }
         match opened {
             Ok((Some(stream), _)) => serve(own, stream, queued, &tell, &of_task, Some(KEEP_ALIVE)).await,
             Ok((None, Some(stream))) => {
@@ -246,11 +255,7 @@ pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<
             }
             Ok((None, None)) => {}
             Err(error) => {
-                match peer {
-                    // What is wrong with a certificate is for people.
-                    Some(peer) => warn!(%remote, %error, "no connection over TLS to {}", peer.peer().names.join(", ")),
-                    None => debug!(%remote, %error, "no connection"),
-                }
+                debug!(%remote, %error, "no connection");
                 queued.close();
                 while queued.recv().await.is_some() {
                     let _ = tell.send(Happened::Unsent(flow)).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use tracing::{info, warn};
 
+use super::registering::RECONNECT;
 use super::{Standing, TrunkNo};
 use crate::moment::Moment;
 use crate::sip::account::retry_after;
@@ -67,10 +68,10 @@ impl Standing {
         self.health.iter().filter_map(Health::next_deadline).min()
     }
 
-    /// Something was heard from there, or not; told where it is news.
-    pub fn found(&mut self, now: Moment, hop: Hop, up: bool, rest: Option<Duration>, why: &str) {
+    /// Something was heard from there, or not; told where it is news. `true`: somebody is there again.
+    fn found(&mut self, now: Moment, hop: Hop, up: bool, rest: Option<Duration>, why: &str) -> bool {
         let checked = !self.trunk.check.is_zero();
-        let Some(health) = self.health.iter_mut().find(|health| health.hop == hop) else { return };
+        let Some(health) = self.health.iter_mut().find(|health| health.hop == hop) else { return false };
         let was = health.up.replace(up);
         health.rests_until = rest.map(|rest| now + rest).or(health.rests_until);
         health.shunned_until = (!up && !checked).then(|| now + RESTS);
@@ -85,10 +86,29 @@ impl Standing {
             (false, Some(true) | None) => warn!(%trunk, at = %hop.addr, why, "the carrier is not there"),
             _ => {}
         }
+        (up, was) == (true, Some(false))
     }
 }
 
 impl Endpoint {
+    /// Something was heard from there, or not. Who was away may know us no longer: they are told again where we are.
+    pub(in crate::sip) fn found(
+        &mut self,
+        now: Moment,
+        no: TrunkNo,
+        hop: Hop,
+        up: bool,
+        rest: Option<Duration>,
+        why: &str,
+    ) {
+        let spread = RECONNECT.mul_f64(self.rng.random());
+        let Some(standing) = self.trunks.get_mut(no) else { return };
+        if standing.found(now, hop, up, rest, why) {
+            standing.enrol_soon(now + spread, hop);
+            self.schedule_trunk(no);
+        }
+    }
+
     /// Sends the OPTIONS that are due, and gives up those that nobody answered.
     pub(super) fn check_trunk(&mut self, now: Moment, no: TrunkNo) {
         let Some(standing) = self.trunks.get(no) else { return };
@@ -138,11 +158,11 @@ impl Endpoint {
             health.asked = None;
         }
         match response {
-            None => standing.found(now, hop, false, None, "no answer to OPTIONS"),
+            None => self.found(now, no, hop, false, None, "no answer to OPTIONS"),
             Some(response) => {
                 let up = !matches!(response.status, 408 | 500 | 502..=504);
                 let rest = retry_after(&response.headers).filter(|_| response.status == 503);
-                standing.found(now, hop, up, rest, &format!("{} to OPTIONS", response.status));
+                self.found(now, no, hop, up, rest, &format!("{} to OPTIONS", response.status));
             }
         }
         self.enrol_elsewhere(now, no, hop);

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::Standing;
+use super::words::NoRoom;
 use crate::moment::Moment;
+
+/// One line of the log tells what was refused within this.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a call does not go over a trunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +38,51 @@ impl Pace {
     }
 }
 
+/// Calls for which there was no room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refusals {
+    counts: NoRoom,
+    /// Since the log told of them, and when it did.
+    untold: u64,
+    told_at: Option<Moment>,
+}
+
+impl Refusals {
+    pub fn counts(&self) -> NoRoom {
+        self.counts
+    }
+
+    /// How many there were since the last line, where there is to be another.
+    fn count(&mut self, now: Moment, full: Full) -> Option<u64> {
+        match full {
+            Full::Channels => self.counts.channels += 1,
+            Full::Pace => self.counts.calls_per_second += 1,
+        }
+        self.untold += 1;
+        if self.told_at.is_some_and(|at| now < at + TOLD_EVERY) {
+            return None;
+        }
+        self.told_at = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
 impl Standing {
-    pub fn room(&self, now: Moment) -> Result<(), Full> {
+    /// Whether another call may go over it, in or out; counted and told where it may not.
+    pub fn ask_for_room(&mut self, now: Moment) -> Result<(), Full> {
+        self.room(now).inspect_err(|full| {
+            let (limit, most) = match full {
+                Full::Channels => ("channels", self.trunk.channels.map(|most| most as u64)),
+                Full::Pace => ("calls_per_second", self.trunk.calls_per_second.map(u64::from)),
+            };
+            if let Some(calls) = self.refusals.count(now, *full) {
+                let (trunk, most) = (&self.trunk.id, most.unwrap_or_default());
+                warn!(%trunk, limit, most, calls, "no room for calls");
+            }
+        })
+    }
+
+    fn room(&self, now: Moment) -> Result<(), Full> {
         if self.trunk.channels.is_some_and(|most| self.calls >= most) {
             return Err(Full::Channels);
         }

@@ -26,7 +26,7 @@ pub(in crate::sip) use choosing::Way;
 use health::Health;
 use identity::Asserted;
 pub(in crate::sip) use limits::Full;
-use limits::Pace;
+use limits::{Pace, Refusals};
 use numbers::plain;
 
 /// One trunk, as long as the process lives.
@@ -53,6 +53,9 @@ pub(super) struct Standing {
     failed: usize,
     /// Our REGISTER that waits for an answer; until when, if there is another address to be asked.
     enrolling: Option<(TransactionId, Option<Moment>)>,
+    /// The realm whose challenges are answered, and the last that was asked for and is not, as they were told.
+    answers: Option<String>,
+    unanswered: Option<String>,
     /// Where `to` leads, as far as that is known, in its order; and why some of it does not.
     places: Vec<Place>,
     fault: Option<String>,
@@ -65,6 +68,7 @@ pub(super) struct Standing {
     /// That it carries now.
     calls: usize,
     pace: Pace,
+    refusals: Refusals,
 }
 
 impl Trunks {
@@ -118,6 +122,8 @@ impl Standing {
             asked: 0,
             failed: 0,
             enrolling: None,
+            answers: None,
+            unanswered: None,
             places: Vec::new(),
             fault: None,
             located_at: None,
@@ -125,6 +131,7 @@ impl Standing {
             health: Vec::new(),
             calls: 0,
             pace: Pace::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -173,9 +180,12 @@ impl Standing {
             id: self.trunk.id.clone(),
             calls: self.calls,
             channels: self.trunk.channels,
+            calls_per_second: self.trunk.calls_per_second,
+            no_room: self.refusals.counts(),
             registered: registers.then_some(self.registered == Some(Ok(()))),
             to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
             fault: self.fault.clone(),
+            unanswered_realm: self.unanswered.clone(),
         }
     }
 }

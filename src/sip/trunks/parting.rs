@@ -1,4 +1,4 @@
-//! Taking leave of carriers whose trunk is gone, or is another by now. Whether they hear it or not, they are told once.
+//! Taking leave of carriers: of those whose trunk is gone or is another by now, and of all when the house drains.
 
 use super::Standing;
 use crate::moment::Moment;
@@ -19,6 +19,31 @@ impl Endpoint {
             let number = self.count();
             self.part(now, number, registration);
         }
+    }
+
+    /// Tells the carriers that we are here no longer: their calls need not wait for our refusal. Their accounts are
+    /// known still, to the calls that go on.
+    pub(in crate::sip) fn leave_carriers(&mut self, now: Moment) {
+        for no in self.trunks.numbers() {
+            let Some(standing) = self.trunks.get_mut(no) else { continue };
+            let (Some(Ok(())), Some(registration)) = (standing.registered, standing.registration.as_mut()) else {
+                continue;
+            };
+            registration.unregister(now);
+            // The answer to a refresh is not the answer to this.
+            if let Some((refresh, _)) = standing.enrolling.take() {
+                self.forget_client(refresh);
+            }
+            self.trunk_due(now, no);
+        }
+    }
+
+    /// A carrier has not answered yet that we go.
+    pub fn is_taking_leave(&self) -> bool {
+        let leaves = |standing: &Standing| {
+            standing.enrolling.is_some() && standing.registration.as_ref().is_some_and(Registration::is_ending)
+        };
+        !self.partings.is_empty() || self.trunks.all.iter().any(leaves)
     }
 
     fn part(&mut self, now: Moment, number: u64, mut registration: Registration) {

@@ -14,9 +14,10 @@ use crate::sip::message::{Response, SipUri, reason_phrase};
 use crate::sip::session::TransactionId;
 use crate::sip::session::invite::trunk_uri;
 use crate::sip::words::{ConnectionId, Flow, Hop, Transport, Trunk};
+use crate::visible::visible;
 
-/// When a connection is gone that many registered over, not all come back at once.
-const RECONNECT: Duration = Duration::from_secs(2);
+/// When a connection is gone that many registered over, or a carrier is there again, not all come back at once.
+pub(super) const RECONNECT: Duration = Duration::from_secs(2);
 
 impl Endpoint {
     /// Takes up the trunks of the settings; what is known of those that stay is kept.
@@ -61,7 +62,7 @@ impl Endpoint {
 
     pub(super) fn open_account(&mut self, now: Moment, standing: &mut Standing) {
         (standing.registered, standing.asked, standing.failed, standing.enrolled_over) = (None, 0, 0, None);
-        standing.enrolling = None;
+        (standing.enrolling, standing.answers, standing.unanswered) = (None, None, None);
         let (call_id, tag) = (self.token(), self.token());
         let (trunk, first) = (&standing.trunk, standing.hops().first().copied());
         standing.registration = trunk.account.as_ref().zip(first).map(|(own, to)| {
@@ -75,7 +76,8 @@ impl Endpoint {
                 expires: own.register.unwrap_or_default(),
                 holder: Holder::Trunk { realm: own.realm.clone() },
             };
-            Registration::new(now, account, own.register.is_some(), call_id, tag)
+            let registers = own.register.is_some() && !self.draining;
+            Registration::new(now, account, registers, call_id, tag)
         });
     }
 
@@ -187,6 +189,7 @@ impl Endpoint {
         standing.enrolling = None;
         let Some(registration) = standing.registration.as_mut() else { return };
         let outcome = registration.answered(now, response, chance);
+        standing.tell_realms();
         match outcome {
             Outcome::Again => return self.trunk_due(now, no),
             Outcome::Registered => standing.is_registered(Ok(())),
@@ -197,17 +200,6 @@ impl Endpoint {
             }
         }
         self.schedule_trunk(no);
-    }
-
-    /// Tells the carriers that we are here no longer: their calls need not wait for our refusal.
-    pub(in crate::sip) fn leave_carriers(&mut self, now: Moment) {
-        for no in self.trunks.numbers() {
-            let Some(standing) = self.trunks.get_mut(no) else { continue };
-            if let (Some(Ok(())), Some(registration)) = (standing.registered, standing.registration.as_mut()) {
-                registration.unregister(now);
-                self.trunk_due(now, no);
-            }
-        }
     }
 }
 
@@ -225,6 +217,24 @@ impl Standing {
         let registration = self.registration.as_ref().and_then(Registration::next_deadline);
         let enrolling = self.enrolling.and_then(|(_, until)| until);
         registration.into_iter().chain(enrolling).chain(self.health_deadline()).min()
+    }
+
+    /// Whose challenges are answered, where that has changed, and whose are not: told where it is news.
+    pub(in crate::sip) fn tell_realms(&mut self) {
+        let Some(registration) = self.registration.as_ref() else { return };
+        let (trunk, answered) = (&self.trunk.id, registration.realm().map(visible));
+        if self.answers.is_some() && self.answers != answered {
+            let (realm, before) =
+                (answered.as_deref().unwrap_or_default(), self.answers.as_deref().unwrap_or_default());
+            warn!(%trunk, realm, before, "the carrier's registrar asks for another realm; the key realm would hold it to one");
+        }
+        self.answers = answered;
+        let asked = registration.foreign_realm().map(visible);
+        if let (Some(asked), true) = (asked.as_deref(), asked != self.unanswered) {
+            let answered = self.answers.as_deref().unwrap_or("none yet");
+            warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's realm has to be that");
+        }
+        self.unanswered = asked;
     }
 
     /// Told where it is news.
@@ -260,6 +270,21 @@ impl Standing {
         self.asked = next;
         (account.registrar, account.transport) = (hops[next].addr, hops[next].transport);
         true
+    }
+
+    /// Somebody is there again: if it is who registered us, or nobody did, they are asked at that moment, and not only
+    /// when it would be due.
+    pub(super) fn enrol_soon(&mut self, at: Moment, hop: Hop) {
+        let is_registered = self.registered == Some(Ok(()));
+        let Some(registration) = self.registration.as_mut().filter(|of| of.is_active() && !of.is_ending()) else {
+            return;
+        };
+        let account = &registration.account;
+        let is_registrar = account.registrar == hop.addr && account.transport == hop.transport;
+        let is_sooner = registration.next_deadline().is_none_or(|due| at < due);
+        if self.enrolling.is_none() && is_sooner && (is_registrar || !is_registered) {
+            registration.try_at(at);
+        }
     }
 
     /// Where this one fails another address is asked at once.

@@ -185,6 +185,12 @@ pub struct TrunkView {
     /// Calls that it carries now, and may carry at once.
     pub calls: usize,
     pub channels: Option<usize>,
+    /// New ones within a second that it may carry.
+    #[serde(default)]
+    pub calls_per_second: Option<u32>,
+    /// Calls that did not go over it for these limits.
+    #[serde(default)]
+    pub no_room: NoRoom,
     /// `None`: we do not register there. Else whether we are registered.
     pub registered: Option<bool>,
     /// Where calls of ours go out, and whether anybody is there; `None`: not known.
@@ -192,6 +198,16 @@ pub struct TrunkView {
     /// Why a name of it leads nowhere, or cannot be looked up, and what is done then.
     #[serde(default)]
     pub fault: Option<String>,
+    /// The realm of the last challenge of its, where that is not the account's and so was not answered.
+    #[serde(default)]
+    pub unanswered_realm: Option<String>,
+}
+
+/// Calls for which a trunk had no room since the start, in and out together, by the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoRoom {
+    pub channels: u64,
+    pub calls_per_second: u64,
 }
 
 impl TrunkView {
