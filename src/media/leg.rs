@@ -46,7 +46,7 @@ const FILL_WHOLLY: Duration = Duration::from_millis(40);
 const FILL_EVERY: Duration = Duration::from_secs(1);
 
 /// Silence in the place of somebody who was not heard yet.
-struct Filling {
+pub(super) struct Filling {
     began: Moment,
     next: Moment,
 }
@@ -68,8 +68,8 @@ pub struct Leg {
     pub keeps_keys: bool,
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
-    filling: Option<Filling>,
-    source: Option<Source>,
+    pub(super) filling: Option<Filling>,
+    pub(super) source: Option<Source>,
     /// While it speaks G.722 and somebody wants that decoded.
     pub(super) ear: Option<Box<Ear>>,
     /// Whether the leg it is joined with does.
@@ -84,6 +84,7 @@ pub struct Leg {
     pressing: Pressing,
     far: Far,
     pub silence: Silence,
+    pub locate: bool,
     report_at: Moment,
     last_report: Option<LastReport>,
     pub capture: Option<Capture>,
@@ -118,6 +119,7 @@ impl Leg {
             pressing: Pressing::default(),
             far: Far::default(),
             silence: Silence::new(now),
+            locate: false,
             report_at,
             last_report: None,
             capture: None,
@@ -180,7 +182,7 @@ impl Leg {
         self.far.begin_anew();
         self.joined = Some(peer);
         self.player = None;
-        self.filling = Some(Filling { began: now, next: now });
+        self.filling = (!self.silence.is_elsewhere()).then_some(Filling { began: now, next: now });
     }
 
     /// No longer; returns whom it heard.
@@ -419,7 +421,7 @@ impl Leg {
     /// Once a second: what has just been found of it, and its report if one is due. `answered`: in a talk, whether the
     /// other side speaks.
     pub fn look_after(&mut self, now: Moment, answered: bool, rng: &mut StdRng) -> Found {
-        if self.report_at <= now {
+        if self.report_at <= now && !self.silence.is_elsewhere() {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }

@@ -1,4 +1,5 @@
 mod desk;
+mod direct;
 mod encrypted;
 mod following;
 mod keys;
