@@ -92,6 +92,7 @@ pub fn call_settings(house: &House) -> call::Settings {
         srtp_of_ways: ways(house),
         tones_of_trunks: house.tones.clone(),
         refers: house.sip.trunks.iter().filter(|trunk| trunk.refer).map(|trunk| trunk.id.clone()).collect(),
+        direct: house.direct.clone(),
         records_others: house.recording.calls,
         outward: call::Outward {
             allow: house.outward.allow.clone(),

@@ -62,6 +62,10 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
         tell(release.outcome.is_asked().then_some(release.at), asked.into());
         tell(release.ended_at, released(release));
     }
+    for direct in &record.direct {
+        tell(Some(direct.at), "the sound went directly between both from here on".into());
+        tell(direct.ended_at.filter(|at| Some(*at) != record.ended_at), "the sound came by us again".into());
+    }
     for note in &record.notes {
         tell(note.at, format!("{} noted: {}", note.by, note.text.replace(['\r', '\n'], " ")));
     }

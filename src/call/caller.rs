@@ -7,6 +7,7 @@ use tracing::{Span, debug, info_span};
 
 use super::callback::Dialling;
 use super::calls::House;
+use super::direct::Direct;
 use super::handoff::Handoff;
 use super::ledger;
 use super::offering::SeatLeg;
@@ -115,6 +116,8 @@ pub(super) struct Call {
     pub referral: Option<LegId>,
     /// What the message says of the reason that ends a leg, until that end was seen to.
     pub because: Option<sip::Reason>,
+    /// Whether the sound passes us.
+    pub direct: Direct,
     /// How often something was noted.
     pub notes: u32,
     /// How those who look on saw it last, and since when it is in this stage.
@@ -248,6 +251,7 @@ impl Call {
             replaces: None,
             referral: None,
             because: None,
+            direct: Direct::default(),
             notes: 0,
             last_look: None,
             stage_since: Moment::default(),
@@ -297,7 +301,7 @@ impl Call {
             _ => self.handoff().and_then(Handoff::next_deadline),
         };
         let seats = self.seats.iter().filter_map(SeatLeg::next_deadline);
-        own.into_iter().chain(seats).min()
+        own.into_iter().chain(seats).chain(self.direct.next_deadline()).min()
     }
 
     pub fn on_deadline(&mut self, house: &mut House) {
@@ -340,6 +344,7 @@ impl Call {
             self.tell_ringing(house, *leg);
         }
         self.twofold_sip(house, &event);
+        let Some(event) = self.direct_sip(house, event) else { return };
         let Some(event) = self.release_sip(house, event) else { return };
         let Some(event) = self.others_sip(house, event) else { return };
         let Some(event) = self.handoff_sip(house, event) else { return };
@@ -365,6 +370,7 @@ impl Call {
     pub fn on_media(&mut self, house: &mut House, event: media::Event) {
         use media::Event as E;
         let Some(event) = self.twofold_media(house, event) else { return };
+        let Some(event) = self.direct_media(house, event) else { return };
         let Some(event) = self.others_media(house, event) else { return };
         let Some(event) = self.handoff_media(house, event) else { return };
         match event {
@@ -476,6 +482,7 @@ impl Call {
         self.tell_referrer(house);
         self.see_to_recording(house);
         self.see_to_release(house);
+        self.see_to_direct(house);
         if let State::Ended { .. } = self.state
             && self.sound == Sound::None
             && !self.in_line

@@ -72,6 +72,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         supervised: Vec::new(),
         lost: Vec::new(),
         holds: Vec::new(),
+        direct: Vec::new(),
         notes: Vec::new(),
         sip_status: None,
         reason: None,

@@ -8,6 +8,7 @@ mod callback;
 mod caller;
 mod calls;
 mod consulting;
+mod direct;
 mod ending;
 mod feature;
 mod handoff;

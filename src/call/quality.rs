@@ -15,7 +15,8 @@ impl Call {
     /// The caller's leg is closed.
     pub fn figures(&mut self, quality: Option<media::Quality>) {
         self.sound = Sound::None;
-        self.record.quality = quality.map(recorded);
+        // Of sound that went another way nothing is known.
+        self.record.quality = quality.filter(|_| self.record.direct.is_empty()).map(recorded);
     }
 
     /// The same of an operator's leg; one that never sent anything, as its phone only rang, has none.

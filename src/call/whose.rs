@@ -122,6 +122,8 @@ pub(super) fn leg_of_media(event: &media::Event) -> LegId {
         | E::Exhausted { leg }
         | E::Played { leg, .. }
         | E::Key { leg, .. }
+        | E::CameHome { leg }
+        | E::Located { leg }
         | E::Noticed { leg }
         | E::Recorded { leg, .. }
         | E::Dead { leg }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub tones_of_trunks: BTreeSet<TrunkId>,
     /// Trunks whose carriers are asked to put together without us whoever talks with each other over such trunks.
     pub refers: BTreeSet<TrunkId>,
+    /// Trunks over which the sound of two who talk with each other need not pass us.
+    pub direct: BTreeSet<TrunkId>,
     /// Talks that no queue led to are recorded.
     pub records_others: bool,
 }

@@ -55,6 +55,8 @@ pub struct House {
     pub srtp: Encryption,
     /// Trunks whose callers may say keys in the sound alone.
     pub tones: BTreeSet<TrunkId>,
+    /// Trunks over which the sound of two who talk with each other need not pass us.
+    pub direct: BTreeSet<TrunkId>,
     pub ivr: ivr::Settings,
     pub queue: queue::Rules,
     /// When each queue lets callers in.

@@ -17,6 +17,7 @@ use super::browser::negotiation::{Voice, is_for_browsers};
 use super::browser::room::{Begun, Room};
 use super::browser::session::AT_ROOM;
 use super::capture::Capture;
+use super::direct::{Direct, Way};
 use super::negotiation::{Agreement, Local, Negotiation, Unacceptable};
 use super::opus::limit::Limit;
 use super::orders::{Handle, Order};
@@ -51,28 +52,28 @@ pub struct Desk {
     workers: Vec<Handle>,
     room: Room,
     opus: Limit,
-    legs: HashMap<LegId, DeskLeg>,
-    events: VecDeque<Event>,
+    pub(super) legs: HashMap<LegId, DeskLeg>,
+    pub(super) events: VecDeque<Event>,
     recorder: Recorder,
     captures: Vec<JoinHandle<()>>,
     rng: StdRng,
 }
 
-struct DeskLeg {
+pub(super) struct DeskLeg {
     worker: usize,
-    side: Side,
+    pub side: Side,
     direction: Direction,
-    /// What was agreed last, and whether it takes comfort noise.
-    codec: Option<Codec>,
-    noise: bool,
+    /// What was agreed last.
+    pub agreement: Option<Agreement>,
     /// What the call was told last, [`Event::Encrypted`].
-    encrypted: bool,
+    pub encrypted: bool,
+    pub direct: Direct,
     /// The leg it is to be joined with, where that is known.
     like: Option<LegId>,
 }
 
 /// How a leg's descriptions are read and written.
-enum Side {
+pub(super) enum Side {
     Phone(Box<PhoneLeg>),
     Browser(Box<BrowserLeg>),
 }
@@ -152,6 +153,8 @@ impl Desk {
                     phone.negotiation.encrypt(srtp);
                 }
             }
+            Command::OfferDirect { leg, to } => self.offer_direct(leg, to),
+            Command::Locate { leg } => self.order(leg, Order::Locate { leg }),
             Command::MakeOffer { leg, like } => self.make_offer(leg, like),
             Command::TakeOffer { leg, sdp } => self.take_offer(leg, &sdp),
             Command::TakeAnswer { leg, sdp } => self.take_answer(leg, &sdp),
@@ -170,7 +173,7 @@ impl Desk {
             Command::HearKeys { leg } => self.order(leg, Order::HearKeys { leg }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
-            Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
+            Command::Watch { leg } => self.watch(leg),
             Command::Record { leg, call, file, sides, began } => {
                 match self.recorder.begin(Wanted { leg, call, file, sides, began }) {
                     Ok(tap) => self.order(leg, Order::Record { leg, tap: Box::new(tap) }),
@@ -286,9 +289,9 @@ impl Desk {
                 worker,
                 side,
                 direction: Direction::Both,
-                codec: None,
-                noise: false,
+                agreement: None,
                 encrypted: false,
+                direct: Direct::default(),
                 like: None,
             },
         );
@@ -331,8 +334,9 @@ impl Desk {
     /// How the leg is spoken with that this one is to be joined with.
     fn like(&self, like: Option<LegId>) -> Like {
         let Some(state) = like.and_then(|like| self.legs.get(&like)) else { return Like::default() };
-        let spoken = if state.side.speaks_opus() { Some(Codec::Opus) } else { state.codec };
-        Like { spoken, inside: state.codec }
+        let inside = state.agreement.map(|agreement| agreement.codec);
+        let spoken = if state.side.speaks_opus() { Some(Codec::Opus) } else { inside };
+        Like { spoken, inside }
     }
 
     fn like_of(&self, leg: LegId) -> Like {
@@ -341,9 +345,10 @@ impl Desk {
 
     fn make_offer(&mut self, leg: LegId, like: Option<LegId>) {
         let alike = self.like(like);
-        let noise = like.and_then(|like| self.legs.get(&like)).is_some_and(|state| state.noise);
+        let other = like.and_then(|like| self.legs.get(&like)?.agreement);
+        let noise = other.is_some_and(|agreement| agreement.noise.is_some());
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        state.like = like;
+        (state.like, state.direct.way) = (like, Way::Here);
         match &mut state.side {
             Side::Phone(phone) => {
                 phone.negotiation.offer_noise(noise);
@@ -359,6 +364,9 @@ impl Desk {
     }
 
     fn take_offer(&mut self, leg: LegId, sdp: &[u8]) {
+        if self.take_direct_offer(leg, sdp) {
+            return;
+        }
         let like = self.like_of(leg);
         if let Some(DeskLeg { side: Side::Phone(_), .. }) = self.legs.get(&leg)
             && is_for_browsers(sdp)
@@ -379,6 +387,9 @@ impl Desk {
     }
 
     fn take_answer(&mut self, leg: LegId, sdp: &[u8]) {
+        if self.take_direct_answer(leg, sdp) {
+            return;
+        }
         let like = self.like_of(leg);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let taken = match &mut state.side {
@@ -419,8 +430,10 @@ impl Desk {
                 let mut secrets = None;
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.direction = agreement.direction;
-                    state.codec = Some(agreement.codec);
-                    state.noise = agreement.noise.is_some();
+                    state.agreement = Some(agreement);
+                    if std::mem::take(&mut state.direct).way == Way::There {
+                        self.events.push_back(Event::CameHome { leg });
+                    }
                     secrets = state.side.encryption();
                     let encrypted = secrets.is_some();
                     if std::mem::replace(&mut state.encrypted, encrypted) != encrypted {
@@ -434,12 +447,18 @@ impl Desk {
         }
     }
 
+<<<<<<< HEAD
     fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
         let Unacceptable { why, code, malformed } = fault;
         self.events.push_back(Event::Unacceptable { leg, why, code, malformed });
+=======
+    pub(super) fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
+        let Unacceptable { why, malformed } = fault;
+        self.events.push_back(Event::Unacceptable { leg, why, malformed });
+>>>>>>> dir
     }
 
-    fn order(&mut self, leg: LegId, order: Order) {
+    pub(super) fn order(&mut self, leg: LegId, order: Order) {
         if let Some(state) = self.legs.get(&leg)
             && let Some(worker) = self.workers.get_mut(state.worker)
         {

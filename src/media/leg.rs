@@ -46,7 +46,7 @@ const FILL_WHOLLY: Duration = Duration::from_millis(40);
 const FILL_EVERY: Duration = Duration::from_secs(1);
 
 /// Silence in the place of somebody who was not heard yet.
-struct Filling {
+pub(super) struct Filling {
     began: Moment,
     next: Moment,
 }
@@ -68,7 +68,11 @@ pub struct Leg {
     pub keeps_keys: bool,
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
+<<<<<<< HEAD
     filling: Option<Filling>,
+=======
+    pub(super) filling: Option<Filling>,
+>>>>>>> dir
     pub(super) source: Option<Source>,
     /// While it speaks G.722 and somebody wants that decoded.
     pub(super) ear: Option<Box<Ear>>,
@@ -84,10 +88,16 @@ pub struct Leg {
     pressing: Pressing,
     pub(super) far: Far,
     pub silence: Silence,
+<<<<<<< HEAD
     pub(super) report_at: Moment,
     /// Packets that had gone at each of the last two reports, the last first.
     pub(super) reported: [Option<u32>; 2],
     pub(super) last_report: Option<LastReport>,
+=======
+    pub locate: bool,
+    report_at: Moment,
+    last_report: Option<LastReport>,
+>>>>>>> dir
     pub capture: Option<Capture>,
     /// It is recorded: a message of theirs, or with those whom it hears.
     pub tap: Option<Box<Tap>>,
@@ -120,6 +130,7 @@ impl Leg {
             pressing: Pressing::default(),
             far: Far::default(),
             silence: Silence::new(now),
+            locate: false,
             report_at,
             reported: [None; 2],
             last_report: None,
@@ -183,7 +194,7 @@ impl Leg {
         self.far.begin_anew();
         self.joined = Some(peer);
         self.player = None;
-        self.filling = Some(Filling { began: now, next: now });
+        self.filling = (!self.silence.is_elsewhere()).then_some(Filling { began: now, next: now });
     }
 
     /// No longer; returns whom it heard.
@@ -405,7 +416,7 @@ impl Leg {
     /// Once a second: what has just been found of it, and its report if one is due. `answered`: in a talk, whether the
     /// other side speaks.
     pub fn look_after(&mut self, now: Moment, answered: bool, rng: &mut StdRng) -> Found {
-        if self.report_at <= now {
+        if self.report_at <= now && !self.silence.is_elsewhere() {
             self.report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
             self.report(now, false);
         }

@@ -7,6 +7,7 @@ mod browser;
 mod capture;
 mod concealment;
 pub mod desk;
+mod direct;
 pub mod dtmf;
 mod ear;
 mod emodel;

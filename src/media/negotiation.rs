@@ -115,7 +115,7 @@ pub struct Negotiation {
     local: Local,
     codecs: Vec<Codec>,
     version: u64,
-    /// What we described last, without its version.
+    /// What we described last, from `c=` on.
     described: String,
     /// The `m=` lines agreed so far; a new offer keeps their number and order, RFC 3264 §8.
     layout: Vec<Line>,
@@ -232,9 +232,9 @@ impl Negotiation {
         let keys = if self.offered_opus { &keys[..] } else { &keys[..1] };
         let (proto, crypto) = self.terms.offer();
         let noise = self.noise.then_some(NOISE);
-        let stream = Stream { proto, types: &types, keys, noise, flow: Flow::SendRecv, mux: false, crypto };
+        let stream = Stream { proto, types: &types, keys, noise, flow: Flow::SendRecv, mux: false, rtcp: None, crypto };
         let body = stream::body(&self.layout, self.local.rtp_port, &stream);
-        self.describe(body)
+        self.describe(self.local.address, body)
     }
 
     /// Takes their offer; returns our answer.
@@ -272,10 +272,11 @@ impl Negotiation {
             noise: found.noise,
             flow,
             mux: agreement.rtcp_mux,
+            rtcp: None,
             crypto: crypto.as_slice(),
         };
         let body = stream::body(&self.layout, self.local.rtp_port, &stream);
-        Ok((self.describe(body), agreement))
+        Ok((self.describe(self.local.address, body), agreement))
     }
 
     /// Takes their answer to our offer.
@@ -297,6 +298,32 @@ impl Negotiation {
         let agreement = self.agree(&theirs.media[found.index], &found, heard, sends)?;
         self.terms.take_answer(found.crypto);
         Ok(agreement)
+    }
+
+    /// Our offer that names another in our place, with the one codec, and the numbers, that it takes.
+    pub(super) fn offer_another(&mut self, other: &Agreement) -> Vec<u8> {
+        let keys = other.key_payload_type.map(|payload_type| Events { payload_type, rate: KEYS_RATE });
+        let port = other.remote.port();
+        let rtcp = Some(other.remote_rtcp.port()).filter(|rtcp| *rtcp != port.saturating_add(1));
+        let types = [(other.payload_type, other.codec)];
+        let (keys, noise, flow) = (keys.as_slice(), other.noise, Flow::SendRecv);
+        let stream = Stream { proto: "RTP/AVP", types: &types, keys, noise, flow, mux: false, rtcp, crypto: &[] };
+        let body = stream::body(&self.layout, port, &stream);
+        self.describe(other.remote.ip(), body)
+    }
+
+    /// What they describe of a stream in the clear and in this codec. Nothing is taken of it.
+    pub(super) fn look_at(&self, sdp: &[u8], codec: Codec) -> Result<Agreement, Unacceptable> {
+        let theirs = read(sdp)?;
+        let plain = |media: &Media| match media.proto == "RTP/AVP" && media.crypto.is_empty() {
+            true => Ok(None),
+            false => Err(format!("{} is no sound in the clear", media.proto)),
+        };
+        let found = self.choose(&theirs, plain, |known| known.iter().find(|(_, known)| *known == codec).copied())?;
+        if theirs.media.len() != self.layout.len() || self.layout[found.index] != Line::Sound {
+            return Err(unacceptable("other streams than before"));
+        }
+        self.agree(&theirs.media[found.index], &found, Receives::default(), None)
     }
 
     /// Codecs that may be spoken as of now.
@@ -447,19 +474,25 @@ impl Negotiation {
     }
 
     /// The version grows only when something changed, RFC 3264 §8.
-    fn describe(&mut self, body: String) -> Vec<u8> {
+    fn describe(&mut self, receiver: IpAddr, body: String) -> Vec<u8> {
+        let body = format!("c=IN {} {receiver}\r\n{body}", family(receiver));
         if self.described != body {
             self.version += 1;
             self.described = body;
         }
-        let family = if self.local.address.is_ipv4() { "IP4" } else { "IP6" };
-        let Local { address, session_id, .. } = self.local;
-        let head = format!(
-            "v=0\r\no=- {session_id} {} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\n",
-            self.version
-        );
+        self.again()
+    }
+
+    /// What we described last.
+    pub(super) fn again(&self) -> Vec<u8> {
+        let (Local { address, session_id, .. }, version) = (self.local, self.version);
+        let head = format!("v=0\r\no=- {session_id} {version} IN {} {address}\r\ns=-\r\n", family(address));
         format!("{head}{}", self.described).into_bytes()
     }
+}
+
+fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "IP4" } else { "IP6" }
 }
 
 pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {

@@ -72,6 +72,14 @@ pub enum Order {
         leg: LegId,
         tap: Box<Tap>,
     },
+    /// It sends to another from now on.
+    Leave {
+        leg: LegId,
+    },
+    /// Whether its sound comes from where it says that it receives is to be told as soon as it does.
+    Locate {
+        leg: LegId,
+    },
     PauseRecording {
         leg: LegId,
         paused: bool,

@@ -27,6 +27,8 @@ enum Watch {
     Watched,
     /// It was told.
     Dead,
+    /// It sends to another.
+    Elsewhere,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ impl Silence {
     /// Something was agreed on, first or anew.
     pub fn agreed(&mut self, now: Moment) {
         (self.heard_at, self.began) = (now, now);
-        if self.watch == Watch::Dead {
+        if matches!(self.watch, Watch::Dead | Watch::Elsewhere) {
             self.watch = Watch::Watched;
         }
     }
@@ -60,6 +62,15 @@ impl Silence {
     /// From now on it owes us sound.
     pub fn watch(&mut self, now: Moment) {
         (self.heard_at, self.began, self.watch) = (now, now, Watch::Watched);
+    }
+
+    /// Until something is agreed on anew, or it is watched again, nothing is to come.
+    pub fn leave(&mut self) {
+        self.watch = Watch::Elsewhere;
+    }
+
+    pub fn is_elsewhere(&self) -> bool {
+        self.watch == Watch::Elsewhere
     }
 
     /// It is joined with another.
@@ -138,6 +149,22 @@ mod tests {
         assert!(!silence.dies(at(99), false) && silence.dies(at(100), false));
         let mut unanswered = Silence { watch: Watch::NotYet, ..watched() };
         assert!(!unanswered.dies(at(1000), true));
+    }
+
+    #[test]
+    fn nothing_is_expected_of_who_sends_to_another() {
+        let far = Far::default();
+        let back: [fn(&mut Silence); 2] = [|silence| silence.agreed(at(500)), |silence| silence.watch(at(500))];
+        for comes_back in back {
+            let mut silence = watched();
+            silence.leave();
+            silence.sound(at(1));
+            assert!(silence.is_elsewhere() && !silence.speaks(at(2)), "what is on its way still");
+            assert!(!silence.dies(at(500), true) && silence.one_way(at(500), &far).is_none());
+            comes_back(&mut silence);
+            assert!(!silence.is_elsewhere() && silence.one_way(at(509), &far).is_none());
+            assert!(!silence.dies(at(529), true) && silence.dies(at(530), true));
+        }
     }
 
     #[test]

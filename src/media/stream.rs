@@ -26,12 +26,14 @@ pub struct Stream<'a> {
     pub noise: Option<u8>,
     pub flow: Flow,
     pub mux: bool,
+    /// Where it is not the next port, RFC 3605.
+    pub rtcp: Option<u16>,
     pub crypto: &'a [Crypto],
 }
 
 /// Everything from the first `t=` on.
 pub fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
-    let Stream { proto, types, keys, noise, flow, mux, crypto } = stream;
+    let Stream { proto, types, keys, noise, flow, mux, rtcp, crypto } = stream;
     let mut body = String::from("t=0 0\r\n");
     for line in layout {
         match line {
@@ -62,6 +64,9 @@ pub fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
                 let _ = write!(body, "a=ptime:20\r\na={}\r\n", flow.attribute());
                 if *mux {
                     body.push_str("a=rtcp-mux\r\n");
+                }
+                if let Some(port) = rtcp {
+                    let _ = write!(body, "a=rtcp:{port}\r\n");
                 }
             }
         }

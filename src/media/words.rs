@@ -213,6 +213,18 @@ pub enum Command {
         leg: LegId,
         srtp: Srtp,
     },
+    /// Makes an offer that names the leg `to` in our place, as that described itself → [`Event::Described`], or
+    /// [`Event::Unacceptable`] where both do not take the same, in the clear. Until an offer or answer names us again, or
+    /// [`Command::Watch`] says that it was refused, nothing is expected of the leg. An answer that has another address or
+    /// codec is [`Event::Unacceptable`]; an offer that says nothing new is answered as it was before.
+    OfferDirect {
+        leg: LegId,
+        to: LegId,
+    },
+    /// Asks whether the leg's sound comes from where it says that it receives → [`Event::Located`] as soon as it does.
+    Locate {
+        leg: LegId,
+    },
     /// Makes our offer → [`Event::Described`]; it prefers the codec of the leg `like`, so that joining them
     /// converts nothing.
     MakeOffer {
@@ -320,6 +332,13 @@ pub enum Event {
         /// What a Warning calls it, RFC 3261 §20.43.
         code: u16,
         malformed: bool,
+    },
+    /// A leg that sent to another had something new to say, and was answered with our own description.
+    CameHome {
+        leg: LegId,
+    },
+    Located {
+        leg: LegId,
     },
     /// No port pair is free: 503.
     Exhausted {

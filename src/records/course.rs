@@ -216,6 +216,13 @@ pub struct HoldRecord {
     pub ended_at: Option<Moment>,
 }
 
+/// From when until when sound did not pass us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectRecord {
+    pub at: Moment,
+    pub ended_at: Option<Moment>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TransferRecord {
     pub kind: TransferKind,

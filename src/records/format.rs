@@ -69,6 +69,13 @@ struct Printed<'a> {
     survey_at: Option<String>,
     message_at: Option<String>,
     release: Option<PrintedRelease>,
+    direct: Vec<PrintedDirect>,
+}
+
+#[derive(Serialize)]
+struct PrintedDirect {
+    at: String,
+    ended_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -244,6 +251,8 @@ impl<'a> Printed<'a> {
             at: rfc3339(hold.at, zone),
             ended_at: time(hold.ended_at),
         });
+        let direct = record.direct.iter();
+        let direct = direct.map(|one| PrintedDirect { at: rfc3339(one.at, zone), ended_at: time(one.ended_at) });
         let notes = record.notes.iter().map(|note| PrintedNote { by: &note.by, at: time(note.at), text: &note.text });
         let one_way = record.one_way.iter().map(|one| PrintedOneWay {
             side: one.side,
@@ -303,6 +312,7 @@ impl<'a> Printed<'a> {
                 outcome: release.outcome,
                 sip_status: release.sip_status,
             }),
+            direct: direct.collect(),
         }
     }
 }
@@ -329,7 +339,11 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
+<<<<<<< HEAD
 const COLUMNS: [&str; 54] = [
+=======
+const COLUMNS: [&str; 53] = [
+>>>>>>> dir
     "call_id",
     "sip_call_id",
     "from",
@@ -382,8 +396,12 @@ const COLUMNS: [&str; 54] = [
     "survey_at",
     "message_at",
     "release",
+<<<<<<< HEAD
     "mos_scale",
     "operator_mos_scale",
+=======
+    "direct",
+>>>>>>> dir
 ];
 
 /// A table with a header; lists of things are JSON.

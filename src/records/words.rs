@@ -64,6 +64,10 @@ pub struct Record {
     pub within_service_level: Option<bool>,
     pub recording: Option<Recording>,
     pub quality: Option<Quality>,
+    /// When the sound went directly between the caller and whom they were put through to outside. Nothing of it was
+    /// measured here: such a call has no `quality`.
+    #[serde(default)]
+    pub direct: Vec<DirectRecord>,
     /// Of the sound of the operator who had the caller last.
     #[serde(default)]
     pub operator_quality: Option<Quality>,
@@ -217,6 +221,9 @@ impl Record {
         }
         if let Some(release) = self.release.as_mut().filter(|release| release.ended_at.is_none()) {
             (release.ended_at, release.outcome) = (Some(at), ReleaseOutcome::Restarted);
+        }
+        for direct in &mut self.direct {
+            direct.ended_at.get_or_insert(at);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Exchanges with carriers and desk phones, each a scenario of sipp's.
 
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
 use crate::explaining::ask;
-use crate::house::{Files, House};
+use crate::house::{Files, House, PATIENCE};
 use crate::peers::Sipp;
 use crate::ports::free_port;
 
@@ -121,4 +124,93 @@ fn a_carrier_puts_caller_and_far_end_together_and_one_that_will_not_leaves_them_
     let release = (&refused["release"]["outcome"], &refused["release"]["sip_status"]);
     assert_eq!(release, (&"refused".into(), &603.into()), "{refused:#}");
     house.wait_log(&["a REFER of ours came to nothing", "603 Decline"]);
+}
+
+/// Looks until there is something to be seen.
+fn await_what<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < until, "it never comes");
+    }
+}
+
+/// The sound of a phone whose signalling is sipp's.
+struct Sound(UdpSocket);
+
+impl Sound {
+    fn open() -> Sound {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a limit");
+        Sound(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("an address")
+    }
+
+    fn port(&self) -> String {
+        self.address().port().to_string()
+    }
+
+    /// From where the next packet of sound comes, if one does.
+    fn hears(&self) -> Option<SocketAddr> {
+        let mut packet = [0; 2048];
+        let (_, from) = self.0.recv_from(&mut packet).ok()?;
+        // What is no RTCP.
+        if (192..=223).contains(&packet[1]) { self.hears() } else { Some(from) }
+    }
+
+    fn says(&self, number: u16, to: SocketAddr) {
+        let mut packet = [0xD5; 172];
+        packet[..12].copy_from_slice(&[0x80, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        packet[2..4].copy_from_slice(&number.to_be_bytes());
+        packet[4..8].copy_from_slice(&(u32::from(number) * 160).to_be_bytes());
+        self.0.send_to(&packet, to).expect("sends");
+    }
+}
+
+#[test]
+fn sound_goes_directly_between_two_trunks_that_may_and_by_the_house_again_when_one_holds() {
+    let port = free_port();
+    let mut files = Files::new(None);
+    let trunk = format!("id = \"test\"\nto = \"sip:127.0.0.1:{port}\"\ncheck = \"0s\"\ndirect_media = true\n");
+    files.hotline = files.hotline.replacen("id = \"test\"\n", &trunk, 1);
+    files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
+    let (near, away) = (Sound::open(), Sound::open());
+    let far = Sipp::start("phone_is_told_of_another", &["-p", &port.to_string(), "-key", "sound", &away.port()]);
+    let house = House::open(&files);
+    let args = ["-key", "sound", &near.port(), "-d", "4000"];
+    let caller = Sipp::callers(&house, "caller_is_told_of_another", "12345", &args);
+    // Both talk by the house, which sends silence until it hears somebody.
+    let (by_house, near_house) = (await_what(|| away.hears()), await_what(|| near.hears()));
+    let told = |phone: &Sipp, other: &Sound| phone.told().contains(&format!("m=audio {} RTP/AVP 8 101", other.port()));
+    let mut number = 0;
+    await_what(|| {
+        number += 1;
+        (near.says(number, near_house), away.says(number, by_house));
+        (near.hears(), away.hears());
+        (told(&caller, &away) && told(&far, &near)).then_some(())
+    });
+    house.wait_log(&["the sound goes directly between both"]);
+    while near.hears().or_else(|| away.hears()).is_some() {}
+    for _ in 0..10 {
+        number += 1;
+        (near.says(number, away.address()), away.says(number, near.address()));
+        assert_eq!((near.hears(), away.hears()), (Some(away.address()), Some(near.address())));
+    }
+    assert_eq!((near.hears(), away.hears()), (None, None), "nothing comes from the house");
+    // The caller holds: whom they talk with hears music.
+    house.wait_log(&["the sound comes by us again"]);
+    await_what(|| away.hears().filter(|from| *from == by_house));
+    caller.succeed();
+    far.succeed();
+    let record = house.wait_records(1).remove(0);
+    assert!(record["quality"].is_null(), "nothing was measured: {record:#}");
+    let times = record["direct"].as_array().expect("times");
+    assert!(times.len() == 1 && times[0]["ended_at"].as_str() < record["ended_at"].as_str(), "{record:#}");
+    let (course, _) = ask(&house, &["explain", record["call_id"].as_str().expect("an id")]);
+    assert!(course.contains("the sound went directly between both from here on"), "{course}");
 }

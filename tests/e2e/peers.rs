@@ -95,7 +95,7 @@ impl Sipp {
         }
     }
 
-    fn told(&self) -> String {
+    pub fn told(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors"), read("messages"))
     }

@@ -58,6 +58,7 @@ pub fn settings() -> Settings {
         srtp_of_trunks: Default::default(),
         tones_of_trunks: Default::default(),
         refers: Default::default(),
+        direct: Default::default(),
         srtp_of_seats: Default::default(),
         srtp_of_ways: Default::default(),
         queues: BTreeMap::from([("citizen".into(), facts("mandarin >= 1")), ("english".into(), facts("english >= 3"))]),

@@ -219,6 +219,10 @@ impl House {
             C::MakeOffer { leg, .. } | C::TakeOffer { leg, .. } => {
                 Some(media::Event::Described { leg: *leg, sdp, direction: direction(leg) })
             }
+            C::OfferDirect { leg, to } => {
+                let sdp = format!("of {to}").into_bytes();
+                Some(media::Event::Described { leg: *leg, sdp, direction: Direction::Both })
+            }
             C::TakeAnswer { leg, .. } => Some(media::Event::Agreed { leg: *leg, direction: direction(leg) }),
             C::Close { leg } => Some(media::Event::Closed { leg: *leg, quality: None }),
             C::Record { leg, file, .. } => {
@@ -256,6 +260,11 @@ impl House {
         let Some(event) = self.unheard.pop_front() else { return false };
         self.tell(Event::Media(event));
         true
+    }
+
+    /// What slow sound has to say is never said.
+    pub fn forget_sound(&mut self) {
+        self.unheard.clear();
     }
 
     /// Time goes by, one deadline after the other.

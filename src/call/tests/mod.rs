@@ -2,6 +2,7 @@ mod acknowledged;
 mod callbacks;
 mod codes;
 mod desk;
+mod direct;
 mod exits;
 mod handoff;
 mod house;

@@ -22,6 +22,7 @@ impl Meaning {
             media,
             srtp: Encryption { trunks, seats },
             tones,
+            direct,
             ivr,
             queue,
             queue_open,
@@ -49,6 +50,9 @@ impl Meaning {
         }
         for trunk in tones {
             meaning.say(&format!("trunk {trunk}"), "dtmf", "inband");
+        }
+        for trunk in direct {
+            meaning.say(&format!("trunk {trunk}"), "direct_media", true);
         }
         meaning.tree(ivr);
         meaning.rules(queue);

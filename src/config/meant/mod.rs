@@ -145,6 +145,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
             media: media.settings,
             srtp,
             tones: sip.tones,
+            direct: sip.direct,
             ivr,
             queue: queues.rules,
             queue_open: queues.open,

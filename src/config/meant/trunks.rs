@@ -37,6 +37,8 @@ pub struct OfSound {
     pub srtp: BTreeMap<TrunkId, Srtp>,
     /// Those whose keys are heard in it.
     pub tones: BTreeSet<TrunkId>,
+    /// Those whose sound need not pass us.
+    pub direct: BTreeSet<TrunkId>,
 }
 
 /// The trunks, and what they say of their sound.
@@ -80,11 +82,31 @@ pub fn read(
             if hears_tones(trunk, faults) {
                 sound.tones.insert(id.clone());
             }
+            if is_direct(trunk, faults) {
+                sound.direct.insert(id.clone());
+            }
             let known = Trunk { from, from_to, certified, to, peer, ..limits };
             trunks.push(Trunk { domain, account, id, trusted, shows, numbering, refer, ..known });
         }
     }
+    let leads_out = |id: &TrunkId| trunks.iter().any(|trunk| trunk.id == *id && !trunk.to.is_empty());
+    if !sound.direct.iter().any(leads_out) {
+        for trunk in tables.iter().filter(|trunk| trunk.written.direct_media == Some(true)) {
+            let what = "never takes effect: no trunk that has it leads outside (`to`)";
+            faults.warning(&trunk.place("direct_media"), trunk.key("direct_media"), what);
+        }
+    }
     (trunks, sound)
+}
+
+/// Whether its sound may go another way than by us.
+fn is_direct(trunk: &Written<'_>, faults: &mut Faults) -> bool {
+    let is_direct = trunk.written.direct_media == Some(true);
+    if is_direct && trunk.written.srtp.as_deref() == Some("required") {
+        let what = "never takes effect: what is encrypted (`srtp`) always passes us";
+        faults.warning(&trunk.place("direct_media"), trunk.key("direct_media"), what);
+    }
+    is_direct
 }
 
 /// How callers say keys.

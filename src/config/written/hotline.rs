@@ -225,6 +225,12 @@ pub struct Trunk {
     /// to be over trunks that say so, and both carriers have to say `Supported: replaces`. Who was put through to an
     /// emergency, or to whoever answers from an address that is not known to be the trunk's, stays with us. Default false.
     pub refer: Option<bool>,
+    /// The sound of a caller and of whom they were put through to outside need not pass us, once no operator is there any
+    /// more (RFC 3725): each is told by a re-INVITE where the other receives. Both have to be over trunks that say so, to
+    /// speak one codec in the clear, and to send from where they say that they receive. As soon as the sound is needed
+    /// here, or either describes itself otherwise, it comes by us again; so it does where one of them refuses. Nothing is
+    /// measured meanwhile, and nobody is told that nothing is heard. Default false: all sound passes us.
+    pub direct_media: Option<bool>,
 }
 
 /// Which numbers outside people may dial: operators who consult somebody or send a caller on, from the page, by a program

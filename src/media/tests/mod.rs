@@ -1,5 +1,6 @@
 mod bands;
 mod desk;
+mod direct;
 mod encrypted;
 mod following;
 mod keys;

@@ -305,6 +305,7 @@ impl Worker {
             let Found { dead, one_way } = leg.look_after(now, answered, &mut self.start.rng);
             self.events.extend(dead.then_some(Event::Dead { leg: leg.id }));
             self.events.extend(one_way.map(|what| Event::OneWay { leg: leg.id, what }));
+            self.events.extend(leg.is_located().then_some(Event::Located { leg: leg.id }));
         }
     }
 

@@ -54,6 +54,8 @@ impl Worker {
             Order::InfoKey { leg, key } => self.info_key(now, leg, key),
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
+            Order::Leave { leg } => self.with(leg, Leg::leave),
+            Order::Locate { leg } => self.with(leg, |leg| leg.locate = true),
             Order::Watch { leg } => self.with(leg, |leg| leg.silence.watch(now)),
             Order::Record { leg, tap } => self.with(leg, |leg| leg.tap = Some(tap)),
             Order::PauseRecording { leg, paused } => {

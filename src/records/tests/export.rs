@@ -67,7 +67,7 @@ fn json_lines_have_the_promised_form() {
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"scale":"narrowband","loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
             r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
             r#""transfers":[],"supervised":[],"lost":[],"holds":[],"notes":[],"operator_quality":null,"one_way":[],"#,
-            r#""first_dialled":null,"diverted_because":null,"reason":null,"survey_at":null,"message_at":null,"release":null}"#,
+            r#""first_dialled":null,"diverted_because":null,"reason":null,"survey_at":null,"message_at":null,"release":null,"direct":[]}"#,
         )
     );
     let range = Filter { since: Some(at(100)), until: Some(at(200)), ..Filter::default() };
@@ -130,6 +130,7 @@ fn a_record_written_before_a_field_existed_is_read() {
         "first_dialled",
         "diverted_because",
         "reason",
+        "direct",
     ] {
         assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }

@@ -66,6 +66,7 @@ fn record(number: u64) -> Record {
         supervised: Vec::new(),
         lost: Vec::new(),
         holds: Vec::new(),
+        direct: Vec::new(),
         notes: Vec::new(),
         sip_status: None,
         reason: None,

@@ -102,6 +102,8 @@ impl Endpoint {
         let Some((id, request)) = self.take_reoffer(leg_id) else { return };
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.described.clone_from(&body.bytes);
+            // What of ours waits is older.
+            (leg.reoffer_at, leg.parked) = (None, None);
         }
         let mut response = request.respond(200, None);
         response.headers.push("Contact", self.contact_of(leg_id));

@@ -120,6 +120,24 @@ fn what_a_request_asks_for_is_known_for_what_it_is() {
 }
 
 #[test]
+fn what_of_ours_waits_for_theirs_is_older_than_our_answer_and_not_sent() {
+    let mut phone = Phone::new(true);
+    let (leg, to) = talk(&mut phone);
+    let begun = |sent: Vec<String>| sent.iter().any(|text| text.starts_with("INVITE "));
+    for (cseq, accepts) in [(2, true), (3, false)] {
+        phone.send(&described(&within(&to, "INVITE", cseq)));
+        assert!(!begun(phone.command(Command::Reoffer { leg, body: sdp() })), "one at a time");
+        match accepts {
+            true => phone.command(Command::AcceptReoffer { leg, body: sdp() }),
+            false => phone.command(Command::RefuseReoffer { leg, status: 488 }),
+        };
+        phone.send(&within(&to, "ACK", cseq));
+        assert_eq!(begun(phone.wait(Duration::from_secs(2))), !accepts);
+        phone.events();
+    }
+}
+
+#[test]
 fn forks_of_one_invite_are_acknowledged_each_for_itself_and_the_first_that_answers_has_the_call() {
     let mut phone = Phone::new(false);
     let invite = ring_desk(&mut phone);
