@@ -447,15 +447,9 @@ impl Desk {
         }
     }
 
-<<<<<<< HEAD
-    fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
+    pub(super) fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
         let Unacceptable { why, code, malformed } = fault;
         self.events.push_back(Event::Unacceptable { leg, why, code, malformed });
-=======
-    pub(super) fn unacceptable(&mut self, leg: LegId, fault: Unacceptable) {
-        let Unacceptable { why, malformed } = fault;
-        self.events.push_back(Event::Unacceptable { leg, why, malformed });
->>>>>>> dir
     }
 
     pub(super) fn order(&mut self, leg: LegId, order: Order) {

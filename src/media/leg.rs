@@ -68,11 +68,7 @@ pub struct Leg {
     pub keeps_keys: bool,
     /// Joined, and nothing came from the other leg yet: silence is sent meanwhile, so that the way through
     /// NATs is open and no phone takes the call for dead.
-<<<<<<< HEAD
-    filling: Option<Filling>,
-=======
     pub(super) filling: Option<Filling>,
->>>>>>> dir
     pub(super) source: Option<Source>,
     /// While it speaks G.722 and somebody wants that decoded.
     pub(super) ear: Option<Box<Ear>>,
@@ -88,16 +84,11 @@ pub struct Leg {
     pressing: Pressing,
     pub(super) far: Far,
     pub silence: Silence,
-<<<<<<< HEAD
+    pub locate: bool,
     pub(super) report_at: Moment,
     /// Packets that had gone at each of the last two reports, the last first.
     pub(super) reported: [Option<u32>; 2],
     pub(super) last_report: Option<LastReport>,
-=======
-    pub locate: bool,
-    report_at: Moment,
-    last_report: Option<LastReport>,
->>>>>>> dir
     pub capture: Option<Capture>,
     /// It is recorded: a message of theirs, or with those whom it hears.
     pub tap: Option<Box<Tap>>,

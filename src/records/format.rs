@@ -339,11 +339,7 @@ pub fn write_jsonl(dir: &Path, filter: &Filter, zone: &TimeZone, mut out: impl W
     Ok(count)
 }
 
-<<<<<<< HEAD
-const COLUMNS: [&str; 54] = [
-=======
-const COLUMNS: [&str; 53] = [
->>>>>>> dir
+const COLUMNS: [&str; 55] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -396,12 +392,9 @@ const COLUMNS: [&str; 53] = [
     "survey_at",
     "message_at",
     "release",
-<<<<<<< HEAD
     "mos_scale",
     "operator_mos_scale",
-=======
     "direct",
->>>>>>> dir
 ];
 
 /// A table with a header; lists of things are JSON.
