@@ -113,6 +113,11 @@ impl Endpoint {
         uri
     }
 
+    /// Somebody of ours, in From and To.
+    pub(super) fn own_name(&self, user: &str, flow: Flow) -> SipUri {
+        self.own_uri(user, flow).named()
+    }
+
     pub(super) fn contact(&self, flow: Flow) -> String {
         NameAddr::sip(self.own_uri("hotline", flow)).to_string()
     }
