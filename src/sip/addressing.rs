@@ -121,6 +121,11 @@ impl Endpoint {
         is_address || realm.eq_ignore_ascii_case(host) || self.trunks.are_at(host)
     }
 
+    /// Somebody of ours, in From and To.
+    pub(super) fn own_name(&self, user: &str, flow: Flow) -> SipUri {
+        self.own_uri(user, flow).named()
+    }
+
     pub(super) fn contact(&self, flow: Flow) -> String {
         NameAddr::sip(self.own_uri("hotline", flow)).to_string()
     }

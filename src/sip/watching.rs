@@ -387,7 +387,8 @@ impl Endpoint {
     // What there is to tell
 
     fn content(&self, watch: &Watch) -> String {
-        let entity = self.own_uri(watch.seat.as_str(), watch.dialog.flow).to_string();
+        // As they subscribed to it: by that they know whose lamp it is.
+        let entity = watch.dialog.local.uri.to_string();
         match watch.package {
             Package::Dialog => self.dialogs_of(watch, &entity),
             Package::Presence => self.presence_of(&watch.seat, &entity),

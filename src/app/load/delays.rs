@@ -26,6 +26,10 @@ impl Delays {
         self.longest = self.longest.max(delay);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     pub fn longest(&self) -> Duration {
         self.longest
     }

@@ -12,6 +12,7 @@ use super::seat::Rung;
 use super::sound::Heard;
 use crate::moment::Moment;
 use crate::records::{Outcome, Range, ReadFault, Record, read};
+use crate::sip::message::reason_phrase;
 
 /// Times of the caller and of the record differ by no more than this.
 const TOLERANCE: Duration = Duration::from_secs(1);
@@ -38,13 +39,14 @@ pub struct Report {
     declined: u64,
     withdrawn: u64,
     phones_vanished: u64,
-    set_up_ms: Spread,
-    operator_after_ms: Spread,
+    /// Times are `None` where there was nothing to measure.
+    set_up_ms: Option<Spread>,
+    operator_after_ms: Option<Spread>,
     operator_within_15s: Option<f64>,
-    talk_ms: Spread,
+    talk_ms: Option<Spread>,
     packets_due: u64,
     packets_lost: u64,
-    delay_ms: Spread,
+    delay_ms: Option<Spread>,
     /// `None`: they were not read.
     records: Option<Records>,
     #[serde(skip)]
@@ -70,19 +72,24 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(delays: &Delays) -> Spread {
+    /// `None`: nothing was measured.
+    fn of(delays: &Delays) -> Option<Spread> {
         let ms = |time: Duration| (time.as_secs_f64() * 100_000.0).round() / 100.0;
-        Spread {
+        (!delays.is_empty()).then(|| Spread {
             p50: ms(delays.within(0.5)),
             p95: ms(delays.within(0.95)),
             p99: ms(delays.within(0.99)),
             longest: ms(delays.longest()),
-        }
+        })
     }
 
-    fn line(&self, name: &str) -> String {
-        let Spread { p50, p95, p99, longest } = self;
-        format!("{name:<24} half within {p50} ms, 95 % {p95} ms, 99 % {p99} ms, longest {longest} ms")
+    fn line(spread: Option<Spread>, name: &str) -> String {
+        match spread {
+            Some(Spread { p50, p95, p99, longest }) => {
+                format!("{name:<24} half within {p50} ms, 95 % {p95} ms, 99 % {p99} ms, longest {longest} ms")
+            }
+            None => format!("{name:<24} –"),
+        }
     }
 }
 
@@ -168,22 +175,29 @@ impl Report {
                 lines.push(format!("  {count:>7} {what}"));
             }
         }
-        lines.extend(self.refused.iter().map(|(status, count)| format!("          {count} with {status}")));
+        lines.extend(self.refused.iter().map(|(status, count)| {
+            format!("          {count} with {status} {}{}", reason_phrase(*status), hint(*status))
+        }));
         let Report { offers, answered, declined, withdrawn, phones_vanished, .. } = self;
         lines.push(format!(
             "{offers} offers: {answered} answered, {declined} declined as meant, {withdrawn} withdrawn; \
              {phones_vanished} phones vanished in a talk as meant"
         ));
-        lines.push(self.set_up_ms.line("INVITE to 200"));
-        lines.push(self.operator_after_ms.line("200 to operator's voice"));
+        lines.push(Spread::line(self.set_up_ms, "INVITE to 200"));
+        lines.push(Spread::line(self.operator_after_ms, "200 to operator's voice"));
         if let Some(share) = self.operator_within_15s {
             lines.push(format!("{:<24} {:.1} % of those who had one within 15 s", "", share * 100.0));
         }
-        lines.push(self.talk_ms.line("talks"));
+        lines.push(Spread::line(self.talk_ms, "talks"));
         let (due, lost) = self.lost();
-        let share = if due > 0 { 100.0 * lost as f64 / due as f64 } else { 0.0 };
-        lines.push(format!("{:<24} {lost} of {due} packets lost ({share:.3} %)", "sound"));
-        lines.push(self.delay_ms.line("one way"));
+        lines.push(match due {
+            0 => format!("{:<24} –", "sound"),
+            _ => {
+                let share = 100.0 * lost as f64 / due as f64;
+                format!("{:<24} {lost} of {due} packets lost ({share:.3} %)", "sound")
+            }
+        });
+        lines.push(Spread::line(self.delay_ms, "one way"));
         if let Some(Records { agreed, missing, differ, differences }) = &self.records {
             lines.push(format!("records                  {agreed} agree, {differ} differ, {missing} missing"));
             lines.extend(differences.iter().map(|difference| format!("  {difference}")));
@@ -209,6 +223,17 @@ impl Records {
         if self.differences.len() < TOLD {
             self.differences.push(difference);
         }
+    }
+}
+
+/// What to set where callers are refused so.
+fn hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 | 407 => ": callers have no password; `from` of a [[trunk]] has to name this machine's address",
+        404 => ": `number` in the scenario is no [[number]] of the hotline",
+        486 => ": mostly the `channels` of the trunk, or a queue that is full",
+        503 => ": mostly the `max_calls` of the house, the `calls_per_second` of the trunk, or a drain",
+        _ => "",
     }
 }
 
@@ -295,6 +320,21 @@ mod tests {
     /// At this second; whoever had the caller again did since the first.
     fn ended(record: Record, second: u64) -> Record {
         Record { ended_at: Some(Moment::from_micros(second * 1_000_000)), ..record }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_no_zero_and_a_refusal_says_what_to_set() {
+        let all = [seen(Met::Refused(401), false, None), seen(Met::Refused(401), false, None)];
+        let lines = Report::new(&all, Rung::default(), Delays::default()).lines().join("\n");
+        assert!(lines.contains("2 with 401 Unauthorized: callers have no password; `from` of a [[trunk]]"), "{lines}");
+        for name in ["INVITE to 200", "200 to operator's voice", "talks", "sound", "one way"] {
+            assert!(lines.contains(&format!("{name:<24} –\n")) || lines.ends_with(&format!("{name:<24} –")), "{lines}");
+        }
+        let told = seen(Met::Operator, true, Some(2_000));
+        let lines = Report::new(&[told], Rung::default(), Delays::default()).lines().join("\n");
+        assert!(
+            lines.contains("talks                    half within") && !lines.contains("INVITE to 200            –")
+        );
     }
 
     #[test]

@@ -57,8 +57,8 @@ mod tests {
                 std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts").join(language)).unwrap()
             {
                 let clip = load_clip(&entry.unwrap().path()).unwrap();
-                let frames = (0..).map_while(|index| clip.frame(Codec::Pcma, index)?.try_into().ok());
-                packets.extend(frames);
+                let frame = |index| <[u8; FRAME]>::try_from(clip.frame(Codec::Pcma, index)?).ok();
+                packets.extend((0..).map_while(frame));
             }
         }
         packets

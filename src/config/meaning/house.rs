@@ -221,7 +221,8 @@ impl Meaning {
             self.say(&thing, "username", username);
             self.fact(&thing, "secret", Fact::hidden(&password.0));
             self.say(&thing, "realm", realm.as_deref().unwrap_or("the registrar's"));
-            self.say(&thing, "register", register.map_or("no".into(), time_text));
+            self.say(&thing, "register", if register.is_some() { "yes" } else { "no" });
+            self.say(&thing, "expires", register.map_or("none".into(), time_text));
         }
         self.say(&thing, "priority", priority);
         self.say(&thing, "weight", weight);

@@ -216,6 +216,11 @@ impl SipUri {
         }
     }
 
+    /// As somebody is named in From and To, where neither port nor transport belong: RFC 3261 §19.1.1, table 1.
+    pub fn named(self) -> Self {
+        Self { port: None, params: Params::default(), headers: None, ..self }
+    }
+
     /// What follows the scheme, in its parts as they stand there.
     fn cut(rest: &str) -> Option<Cut<'_>> {
         // The user part may hold `;`, `?` and `/`, so it ends at the last `@` before the host can begin.

@@ -60,7 +60,7 @@ impl Endpoint {
         };
         let mut local = match &invite.caller {
             Party { number, .. } if number == ANONYMOUS => nobody(),
-            Party { number, .. } => NameAddr::sip(self.own_uri(&escape_user(number), flow)),
+            Party { number, .. } => NameAddr::sip(self.own_name(&escape_user(number), flow)),
         };
         local.display = invite.caller.display.clone().or(local.display);
         local.params.set("tag", Some(&self.token()));
@@ -95,7 +95,7 @@ impl Endpoint {
         let mut request = Request::new(Method::INVITE, Uri::Sip(uri.clone()));
         request.headers.push("Max-Forwards", invite.hops.to_string());
         request.headers.push("From", local.to_string());
-        request.headers.push("To", NameAddr::sip(SipUri { params: Default::default(), ..uri }).to_string());
+        request.headers.push("To", self.called(&invite.to, uri, flow).to_string());
         request.headers.push("Call-ID", identity.0);
         request.headers.push("CSeq", format!("{} INVITE", identity.1));
         request.headers.push("Contact", self.contact_for(&request.uri, flow));
@@ -117,6 +117,16 @@ impl Endpoint {
         request
     }
 
+    /// A seat that registers by its address of record (where it is may be anything), others as they are called.
+    fn called(&self, to: &Target, uri: SipUri, flow: Flow) -> NameAddr {
+        NameAddr::sip(match to {
+            Target::Seat(seat) if self.registrar.target(seat).is_some_and(|(.., registered)| registered) => {
+                self.own_name(&escape_user(seat.as_str()), flow)
+            }
+            Target::Seat(_) | Target::Trunk { .. } | Target::Uri(_) => uri.named(),
+        })
+    }
+
     /// Who calls, as whom is called over this trunk is shown it.
     pub(super) fn shown_to(&self, trunk: &Trunk, caller: &Party, tag: &str, flow: Flow) -> NameAddr {
         let number = trunk.shows.as_ref().unwrap_or(&caller.number);
@@ -131,10 +141,10 @@ impl Endpoint {
     /// Somebody of this number, as the trunk is told numbers.
     pub(super) fn told_to(&self, trunk: &Trunk, number: &str, flow: Flow) -> SipUri {
         let number = trunk.numbering.as_ref().map_or_else(|| number.into(), |numbering| numbering.dialled(number));
-        let uri = self.own_uri(&escape_user(&number), flow);
+        let user = escape_user(&number);
         match &trunk.domain {
-            Some(domain) => SipUri::new(uri.user.as_deref(), domain, None),
-            None => uri,
+            Some(domain) => SipUri::new(Some(&user), domain, None),
+            None => self.own_name(&user, flow),
         }
     }
 

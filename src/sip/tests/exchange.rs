@@ -234,7 +234,7 @@ fn a_fixed_contact_is_reachable_from_the_start_and_rung_there() {
     let sent = phone.command(Command::Invite(invite));
     assert!(
         sent[0].starts_with("INVITE sip:8002@10.0.0.9:5070 SIP/2.0")
-            && sent[0].contains("From: <sip:138@")
+            && sent[0].contains("From: <sip:138@10.0.0.1>;tag=")
             && sent[0].contains("Max-Forwards: 17"),
         "{sent:?}"
     );
@@ -290,7 +290,11 @@ fn only_numbers_are_dialled_over_a_trunk_and_only_one_that_goes_out() {
     for number in ["110", "+8613800001111", "90012345678901234567"] {
         let (sent, events) = dial("out", number);
         assert!(sent[0].starts_with(&format!("INVITE sip:{number}@10.0.0.9:5070 SIP/2.0")), "{sent:?}");
-        assert!(sent[0].contains("Call-ID: of-our-record") && sent[0].contains("From: <sip:12345@"), "{sent:?}");
+        assert!(
+            sent[0].contains("Call-ID: of-our-record") && sent[0].contains("From: <sip:12345@10.0.0.1>"),
+            "{sent:?}"
+        );
+        assert_eq!(header(&sent[0], "To"), format!("<sip:{number}@10.0.0.9>"), "RFC 3261 §19.1.1, table 1");
         assert!(events.is_empty(), "{events:?}");
     }
 }

@@ -30,6 +30,17 @@ fn seats_behind_one_address_call_as_themselves() {
 }
 
 #[test]
+fn a_registered_seat_is_rung_where_it_is_and_called_by_its_address_of_record() {
+    let mut phone = Phone::new(false);
+    register(&mut phone, "MD5", "pass", 1, "Contact: <sip:x-1@10.0.0.9:5070>\n");
+    phone.events();
+    let invite = phone.command(Command::Invite(invitation(Target::Seat("8001".into())))).remove(0);
+    assert!(invite.starts_with("INVITE sip:x-1@10.0.0.9:5070 "), "{invite}");
+    assert_eq!(header(&invite, "To"), "<sip:8001@10.0.0.1>");
+    assert!(header(&invite, "From").starts_with("<sip:138@10.0.0.1>;tag="), "{invite}");
+}
+
+#[test]
 fn a_fixed_phone_over_tcp_calls_from_whatever_port() {
     let mut phone = Phone::new(false);
     phone.over_tcp(7);

@@ -33,6 +33,7 @@ fn whoever_subscribes_is_told_at_once_how_things_stand() {
     assert_eq!(header(&sent[1], "Subscription-State"), "active;expires=600");
     assert_eq!(header(&sent[1], "Content-Type"), "application/dialog-info+xml");
     assert!(states(&sent[1]).is_empty() && sent[1].contains("version=\"0\" state=\"full\""), "{}", sent[1]);
+    assert!(sent[1].contains(" entity=\"sip:8002@10.0.0.1\">"), "as they asked for it: {}", sent[1]);
     ok(&mut phone, &sent[1]);
     ring_desk(&mut phone);
     assert_eq!(phone.house.counts().watches, 1);

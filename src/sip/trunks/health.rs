@@ -138,12 +138,12 @@ impl Endpoint {
         let Hop { addr: remote, transport } = hop;
         let flow = Flow { listener: self.listener_to(transport, remote)?, transport, remote, connection: None };
         let uri = trunk_uri(&self.trunks.get(no)?.trunk, None, hop);
-        let mut from = NameAddr::sip(self.own_uri("hotline", flow));
+        let mut from = NameAddr::sip(self.own_name("hotline", flow));
         from.params.set("tag", Some(&self.token()));
         let mut request = Request::new(Method::OPTIONS, Uri::Sip(uri.clone()));
         request.headers.push("Max-Forwards", "70");
         request.headers.push("From", from.to_string());
-        request.headers.push("To", NameAddr::sip(uri).to_string());
+        request.headers.push("To", NameAddr::sip(uri.named()).to_string());
         request.headers.push("Call-ID", self.token());
         request.headers.push("CSeq", "1 OPTIONS");
         request.headers.push("Contact", self.contact(flow));
