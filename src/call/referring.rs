@@ -130,7 +130,8 @@ impl Call {
         self.seats.first().is_some_and(|seat| seat.leg == leg) && self.talk().is_some()
     }
 
-    /// A call beside this talk ends, and lets go of whom it reached. Beside another its sound is elsewhere.
+    /// A call beside this talk ends, and lets go of whom it reached. Beside another its sound is elsewhere; what the files
+    /// have no more is nowhere to be left to.
     fn give_reached(&mut self, house: &mut House, leg: LegId, talk: CallId) -> Option<Reached> {
         let is_beside = self.beside.as_ref().is_some_and(|beside| beside.talk == talk);
         if leg != self.caller || !is_beside {
@@ -139,8 +140,14 @@ impl Call {
         let (reached, outcome) = match &self.state {
             State::Onward(_) => (Reached::Somebody(self.give_onward(house)?), Outcome::Answered),
             State::Talking(_) => (Reached::Somebody(self.give_operator(house)?), Outcome::Answered),
-            State::Line(_) => (Reached::Line(self.record.queue.clone()?, self.language), self.abandoned()),
-            State::Menu => (Reached::Menus(self.record.to.clone()), self.abandoned()),
+            State::Line(_) => {
+                let queue = self.record.queue.as_ref().map(|queue| house.settings.now_called(queue));
+                let queue = queue.filter(|queue| house.settings.queues.contains_key(queue))?;
+                (Reached::Line(queue, self.language), self.abandoned())
+            }
+            State::Menu if house.settings.ivr.numbers.contains_key(&self.record.to) => {
+                (Reached::Menus(self.record.to.clone()), self.abandoned())
+            }
             _ => return None,
         };
         self.finish(house, outcome, EndedBy::Operator);

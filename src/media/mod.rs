@@ -32,6 +32,7 @@ pub mod ports;
 mod pressing;
 pub mod prompts;
 mod quality;
+mod receives;
 mod recorder;
 mod reports;
 mod rtcp;

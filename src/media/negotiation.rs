@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::opus::conversion::{AT_LEG, AtLeg, Events, OPUS_RATE, Spoken, Types};
+use super::opus::conversion::{AT_LEG, Events, OPUS_RATE, Spoken, Types};
+use super::receives::Receives;
 use super::sdp::{self, Address, Description, Flow, Media};
 use super::srtp::sdes::{Crypto, Secrets};
 use super::srtp::terms::Terms;
@@ -21,8 +22,6 @@ const NOISE: u8 = 13;
 /// RFC 3551 §6: numbers below are taken, three of them by codecs of ours.
 pub(super) const FIRST_DYNAMIC: u8 = 96;
 const KNOWN: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::G722];
-/// Of a leg that speaks Opus: what it becomes, in two forms and made up, and another law.
-const MOST_CODECS: usize = 5;
 
 /// Our side of the stream; RTCP is on the next port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,45 +49,6 @@ pub struct Agreement {
     pub direction: Direction,
     /// Opus is spoken with them: `heard`, `codec` and the numbers above are those of what it becomes.
     pub opus: Option<Spoken>,
-}
-
-/// What may arrive: every codec we described, in any packet, RFC 3264 §7.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Receives {
-    codecs: [Option<(u8, Codec)>; MOST_CODECS],
-    pub keys: Option<u8>,
-    /// Opus as it was sent, between legs that both take it; it is neither decoded nor encoded.
-    pub opus: Option<u8>,
-}
-
-impl Receives {
-    pub(super) fn new(types: &[(u8, Codec)], keys: Option<u8>) -> Self {
-        let mut types = types.iter().copied();
-        Self { codecs: std::array::from_fn(|_| types.next()), keys, opus: None }
-    }
-
-    /// What Opus becomes: `law` or G.722, what is made up in them under numbers of its own, and Opus as it is; beside the
-    /// `types` of other codecs.
-    pub(super) fn of_opus(types: &[(u8, Codec)], law: Codec, keys: bool) -> Self {
-        let AtLeg { keys: keys_type, concealed, concealed_wide, opus, wide } = AT_LEG;
-        let becomes = [(concealed, law), (concealed_wide, Codec::G722), (static_type(law), law), (wide, Codec::G722)];
-        let others = types.iter().copied().filter(|other| !becomes.contains(other));
-        let all: Vec<(u8, Codec)> = becomes.into_iter().chain(others).collect();
-        Self { opus: Some(opus), ..Self::new(&all, keys.then_some(keys_type)) }
-    }
-
-    /// Sound that was made up in place of what was lost: it is heard, and counts as lost.
-    pub fn is_made_up(&self, payload_type: u8) -> bool {
-        self.opus.is_some() && [AT_LEG.concealed, AT_LEG.concealed_wide].contains(&payload_type)
-    }
-
-    pub fn has(&self, codec: Codec) -> bool {
-        self.codecs.iter().flatten().any(|(_, heard)| *heard == codec)
-    }
-
-    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
-        self.codecs.iter().flatten().find(|(number, _)| *number == payload_type).map(|(_, codec)| *codec)
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,7 +184,7 @@ impl Negotiation {
         let number = |codec| if codec == Codec::Opus { opus } else { static_type(codec) };
         let mut types: Vec<(u8, Codec)> = self.may().map(|codec| (number(codec), codec)).collect();
         let wide = first.is_some_and(Codec::is_wide);
-        types.sort_by_key(|(_, codec)| (Some(*codec) != first, codec.is_wide() != wide));
+        types.sort_by_key(|(_, codec)| (Some(*codec) != first, wide && !codec.is_wide()));
         let plain: Vec<(u8, Codec)> = types.iter().copied().filter(|(_, codec)| *codec != Codec::Opus).collect();
         self.offered = Receives::new(&plain, Some(keys));
         self.offered_opus = plain.len() < types.len();
@@ -290,10 +250,10 @@ impl Negotiation {
                 let Numbers { opus, keys_beside_opus, .. } = self.numbers;
                 let plain = keys.map(|payload_type| Events { payload_type, rate: KEYS_RATE });
                 let types = Types { opus, keys: [keys.map(|_| beside_opus(keys_beside_opus)), plain] };
-                let others: Vec<(u8, Codec)> = self.offered.codecs.iter().flatten().copied().collect();
+                let others: Vec<(u8, Codec)> = self.offered.types().collect();
                 (Receives::of_opus(&others, self.law(), keys.is_some()), Some(types))
             }
-            _ => (Receives { keys, ..self.offered }, None),
+            _ => (self.offered.with_keys(keys), None),
         };
         let agreement = self.agree(&theirs.media[found.index], &found, heard, sends)?;
         self.terms.take_answer(found.crypto);

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use rtp::header::Header;
 
-use super::negotiation::Receives;
 use super::player::Player;
+use super::receives::Receives;
 use super::words::{Codec, Event, OneWay};
 use crate::ids::LegId;
 

@@ -338,6 +338,22 @@ fn a_caller_is_left_to_the_menus_in_which_the_second_line_is() {
     assert_eq!(told(&records[1]), [("blind", "12345", "transferred")]);
 }
 
+#[test]
+fn a_second_line_stays_where_it_is_when_what_it_reached_is_in_the_files_no_more() {
+    let (mut house, call, caller, seat) = talk();
+    let line = second_line_dials(&mut house, "12345");
+    let mut settings = house.calls.settings().clone();
+    settings.ivr.numbers.remove("12345");
+    house.calls.set_settings(settings);
+    house.refers(seat, ReferTo::Leg(line));
+    assert_eq!(house.referred(seat), [603]);
+    assert!(house.released(seat).is_none() && house.released(line).is_none());
+    assert_eq!(house.calls.view(call).unwrap().stage, Stage::Talking);
+    house.hangs_up(caller);
+    house.hangs_up(line);
+    assert!(house.records().iter().all(|record| record.transfers.is_empty()));
+}
+
 /// Of two operators of whom the second line's line has found one: that one has the caller at once.
 #[test]
 fn a_caller_is_left_to_the_operator_whom_the_second_line_found_in_a_line() {

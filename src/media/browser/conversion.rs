@@ -1,8 +1,9 @@
 //! Between a browser's packets and those of its leg: payload types, and Opus to what the leg takes and back. Pure.
 
 use super::negotiation::{Talk, Voice};
-use crate::media::negotiation::{Receives, static_type};
+use crate::media::negotiation::static_type;
 use crate::media::opus::conversion::{self as opus, AT_LEG, Events, Form, Head, OPUS_RATE, Spoken, Types};
+use crate::media::receives::Receives;
 use crate::media::words::Codec;
 
 /// One leg's, for as long as it speaks the same codec.

@@ -7,8 +7,12 @@ use crate::media::negotiation::{Local, Negotiation, Opus, Unacceptable};
 use crate::media::{Codec, Direction};
 
 fn ours() -> Negotiation {
+    speaking(&[Codec::Pcma, Codec::Pcmu])
+}
+
+fn speaking(codecs: &[Codec]) -> Negotiation {
     let local = Local { address: "10.0.0.1".parse().unwrap(), rtp_port: 20_000, session_id: 42 };
-    Negotiation::new(local, &[Codec::Pcma, Codec::Pcmu])
+    Negotiation::new(local, codecs)
 }
 
 /// An offer with usual first lines.
@@ -174,6 +178,9 @@ fn what_we_offered_is_heard_by_our_numbers_and_sent_by_theirs() {
     let mut negotiation = ours();
     let offer_like = String::from_utf8(negotiation.make_offer(Some(Codec::Pcmu))).unwrap();
     assert!(offer_like.contains("RTP/AVP 0 8 101\r\n"), "{offer_like}");
+    let mut wide_first = speaking(&[Codec::G722, Codec::Pcma, Codec::Pcmu]);
+    let alone = String::from_utf8(wide_first.make_offer(None)).unwrap();
+    assert!(alone.contains("RTP/AVP 9 8 0 101\r\n"), "in the order of the settings: {alone}");
     let answer = offer("m=audio 4000 RTP/AVP 97 8 98|a=rtpmap:97 PCMU/8000|a=rtpmap:98 telephone-event/8000");
     let agreement = negotiation.take_answer(answer.as_bytes()).unwrap();
     assert_eq!((agreement.codec, agreement.payload_type, agreement.key_payload_type), (Codec::Pcmu, 97, Some(98)));
