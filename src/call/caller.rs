@@ -7,6 +7,7 @@ use tracing::{Span, debug, info_span};
 
 use super::callback::Dialling;
 use super::calls::House;
+use super::consulting::Passing;
 use super::direct::Direct;
 use super::handoff::Handoff;
 use super::ledger;
@@ -18,7 +19,7 @@ use super::referring::Beside;
 use super::secured::Twofold;
 use super::talking::Talk;
 use super::view::Look;
-use crate::ids::{CallId, Language, LegId, OperatorId, Prompt, QueueId};
+use crate::ids::{CallId, Language, LegId, OperatorId, Prompt};
 use crate::ivr::{MessageMachine, SurveyMachine, Told, WaitingMachine, Walker};
 use crate::media::{self, Direction};
 use crate::moment::Moment;
@@ -123,14 +124,6 @@ pub(super) struct Call {
     /// How those who look on saw it last, and since when it is in this stage.
     pub last_look: Option<Look>,
     pub stage_since: Moment,
-}
-
-/// On the way from a talk to another line.
-pub(super) struct Passing {
-    /// If that lets nobody in, it goes back to this one.
-    pub from: Option<QueueId>,
-    /// Spoken from there on; `None`: as before.
-    pub language: Option<Language>,
 }
 
 /// What the caller is in.

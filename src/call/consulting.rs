@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::caller::{Call, Passing, State};
+use super::caller::{Call, State};
 use super::calls::House;
 use super::hearing::REFUSAL;
 use super::ledger;
@@ -41,6 +41,14 @@ enum Leads {
         number: String,
         destination: Destination,
     },
+}
+
+/// On the way from a talk to another line.
+pub(super) struct Passing {
+    /// If that lets nobody in, it goes back to this one.
+    pub from: Option<QueueId>,
+    /// Spoken from there on; `None`: as before.
+    pub language: Option<Language>,
 }
 
 impl Call {

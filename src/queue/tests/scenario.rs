@@ -197,12 +197,9 @@ impl Scenario {
             _ => {}
         }
         let words: Vec<&str> = does.split_whitespace().collect();
-        let handed_over = |queue: &str, operator: &str, instead_of| Input::HandedOver {
-            contact: call(who),
-            queue: queue.into(),
-            to: operator.into(),
-            caller: None,
-            instead_of,
+        let handed = |queue: &str, to: &str, instead_of: Option<&str>| {
+            let (queue, to, instead_of) = (queue.into(), to.into(), instead_of.map(call));
+            Input::HandedOver { contact: call(who), queue, to, caller: None, instead_of }
         };
         match words[..] {
             ["joins", queue] => self.joins(who, queue, None),
@@ -218,17 +215,14 @@ impl Scenario {
                 Input::PassedOn { contact: call(who), queue: queue.into(), caller: None, since: moment(at) }
             }
             ["is", "moved", "to", queue] => Input::Move { contact: call(who), queue: queue.into(), by },
-            ["is", "handed", "over", "to", operator] => handed_over(NO_QUEUE, operator, None),
-            ["is", "handed", "over", "to", operator, "of", queue] => handed_over(queue, operator, None),
-            ["is", "handed", "over", "to", operator, "of", queue, "instead", "of", other] => {
-                handed_over(queue, operator, Some(call(other)))
-            }
+            ["is", "handed", "over", "to", to] => handed(NO_QUEUE, to, None),
+            ["is", "handed", "over", "to", to, "of", queue] => handed(queue, to, None),
+            ["is", "handed", "over", "to", to, "of", queue, "for", other] => handed(queue, to, Some(other)),
             ["loses", "its", "operator"] => Input::OperatorLost { contact: call(who) },
             ["presses", key] => Input::Key { contact: call(who), key: key.chars().next().unwrap() },
             ["is", "reached", "as", other] => Input::Reached { contact: call(who), call: call(other) },
             ["is", "not", "reached:", why] => {
-                let why = serde_json::from_value(why.into()).unwrap();
-                Input::NotReached { contact: call(who), why }
+                Input::NotReached { contact: call(who), why: serde_json::from_value(why.into()).unwrap() }
             }
             ["signs", "in", "at", seat] => Input::SignIn { operator, seat: seat.into() },
             ["is", "not", "ready:", reason] => Input::NotReady { operator, reason: reason.into(), by },
