@@ -282,8 +282,9 @@ impl Call {
                 self.direct.set(leg, At::Returning(Offered));
                 house.sip(sip::Command::Reoffer { leg, body: Body::sdp(sdp) });
             }
-            // Theirs came first, and is answered with our own: ours is not sent any more.
+            // Theirs came first, and is answered with our own.
             (event @ E::Described { .. }, At::Leaving(Offered) | At::Returning(Offered)) => {
+                house.sip(sip::Command::DropReoffer { leg });
                 self.came_home(leg);
                 return Some(event);
             }

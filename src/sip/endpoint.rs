@@ -276,6 +276,7 @@ impl Endpoint {
             Command::Invite(invite) => self.invite(now, invite),
             Command::Hangup { leg, reason } => self.hangup(now, leg, reason),
             Command::Reoffer { leg, body } => self.reoffer(now, leg, body.bytes),
+            Command::DropReoffer { leg } => self.drop_reoffer(leg),
             Command::AcceptReoffer { leg, body } => self.accept_reoffer(now, leg, body),
             Command::RefuseReoffer { leg, status } => self.refuse_reoffer(now, leg, status),
             Command::MayPickUp { seat, may } => self.may_pick_up(seat, may),

@@ -305,6 +305,9 @@ pub enum Command {
     Hangup { leg: LegId, reason: Option<String> },
     /// re-INVITE of ours with a new offer.
     Reoffer { leg: LegId, body: Body },
+    /// One that did not go out yet, because something of theirs is open, is not sent any more: what answers theirs is
+    /// newer.
+    DropReoffer { leg: LegId },
     /// 200 to a re-INVITE, UPDATE or PRACK of theirs.
     AcceptReoffer { leg: LegId, body: Body },
     /// 488 (or another) to any of them; the session goes on as it was.

@@ -284,8 +284,10 @@ fn theirs_that_comes_before_ours_went_out_is_answered_with_our_own() {
     let (caller, far) = (talk.caller, talk.far);
     talk.takes(caller);
     talk.reoffers();
-    // Signalling holds ours back while theirs is open, and drops it when that was answered.
+    // Signalling holds ours back while theirs is open.
     talk.describes(far, "another");
+    let dropped = |command: &sip::Command| matches!(command, sip::Command::DropReoffer { leg } if *leg == far);
+    assert!(talk.house.sip.iter().any(dropped));
     talk.come_home(&[caller]);
     assert!(talk.direct_times().is_empty());
 }

@@ -102,8 +102,6 @@ impl Endpoint {
         let Some((id, request)) = self.take_reoffer(leg_id) else { return };
         if let Some(leg) = self.legs.get_mut(&leg_id) {
             leg.described.clone_from(&body.bytes);
-            // What of ours waits is older.
-            (leg.reoffer_at, leg.parked) = (None, None);
         }
         let mut response = request.respond(200, None);
         response.headers.push("Contact", self.contact_of(leg_id));
@@ -152,6 +150,14 @@ impl Endpoint {
             return;
         }
         self.reinvite(now, leg_id, sdp, false);
+    }
+
+    /// One that waits for what is open, or for its time after a 491, is not sent.
+    pub(in crate::sip) fn drop_reoffer(&mut self, leg_id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            (leg.reoffer_at, leg.parked) = (None, None);
+        }
+        self.schedule_leg(leg_id);
     }
 
     /// `refreshes`: nothing is described that did not hold before.
