@@ -438,23 +438,6 @@ impl Call {
         }
     }
 
-    /// What it is called when the call ends here without more being said.
-    pub fn abandoned(&self) -> Outcome {
-        match &self.state {
-            State::Talking(_) | State::Survey(_) | State::Sounding => Outcome::Answered,
-            State::Line(_) | State::Reached => Outcome::AbandonedInQueue,
-            State::Recruiting | State::Dialling(_) => Outcome::Failed,
-            State::HandedOff(handoff) if handoff.is_joined() => Outcome::TransferredOut,
-            State::HandedOff(_) => Outcome::Answered,
-            State::Onward(onward) => onward.outcome(self.record.connected_at.is_some()),
-            State::Message(_) => Outcome::Message,
-            State::Opening { .. } | State::Unacknowledged { .. } | State::Menu => {
-                self.unless_answered(Outcome::AbandonedInMenu)
-            }
-            State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
-        }
-    }
-
     fn key(&mut self, house: &mut House, key: char) {
         match &mut self.state {
             State::Menu => self.in_menu(|walker| walker.key(house.now, key)),

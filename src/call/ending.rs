@@ -77,6 +77,23 @@ impl Call {
         self.enter_ended(house);
     }
 
+    /// What it is called when the call ends here without more being said.
+    pub fn abandoned(&self) -> Outcome {
+        match &self.state {
+            State::Talking(_) | State::Survey(_) | State::Sounding => Outcome::Answered,
+            State::Line(_) | State::Reached => Outcome::AbandonedInQueue,
+            State::Recruiting | State::Dialling(_) => Outcome::Failed,
+            State::HandedOff(handoff) if handoff.is_joined() => Outcome::TransferredOut,
+            State::HandedOff(_) => Outcome::Answered,
+            State::Onward(onward) => onward.outcome(self.record.connected_at.is_some()),
+            State::Message(_) => Outcome::Message,
+            State::Opening { .. } | State::Unacknowledged { .. } | State::Menu => {
+                self.unless_answered(Outcome::AbandonedInMenu)
+            }
+            State::LastWords { .. } | State::Ended { .. } => self.record.outcome.unwrap_or(Outcome::Failed),
+        }
+    }
+
     /// Fixes what the record says of the end, and lets go of line and seat.
     pub fn finish(&mut self, house: &mut House, outcome: Outcome, by: EndedBy) {
         if matches!(self.state, State::Ended { .. }) {

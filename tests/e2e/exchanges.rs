@@ -190,15 +190,18 @@ fn sound_goes_directly_between_two_trunks_that_may_and_by_the_house_again_when_o
     let mut number = 0;
     await_what(|| {
         number += 1;
-        (near.says(number, near_house), away.says(number, by_house));
-        (near.hears(), away.hears());
+        near.says(number, near_house);
+        away.says(number, by_house);
+        near.hears();
+        away.hears();
         (told(&caller, &away) && told(&far, &near)).then_some(())
     });
     house.wait_log(&["the sound goes directly between both"]);
     while near.hears().or_else(|| away.hears()).is_some() {}
     for _ in 0..10 {
         number += 1;
-        (near.says(number, away.address()), away.says(number, near.address()));
+        near.says(number, away.address());
+        away.says(number, near.address());
         assert_eq!((near.hears(), away.hears()), (Some(away.address()), Some(near.address())));
     }
     assert_eq!((near.hears(), away.hears()), (None, None), "nothing comes from the house");

@@ -56,3 +56,14 @@ fn a_scenario_with_faults_tells_all_of_them_with_their_lines() {
         assert!(told.lines().any(|told| told.contains(&place) && told.contains(words)), "{place} {words}\n{told}");
     }
 }
+
+#[test]
+fn what_cannot_be_compared_in_the_end_is_told_before_the_callers_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("load.toml");
+    std::fs::write(&scenario, "lasts = \"3600s\"\n").unwrap();
+    let output = hotline().arg("load").arg(&scenario).arg("--data").arg(dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("there are no records yet") && told.contains("--no-records"), "{told}");
+}

@@ -32,6 +32,7 @@ use super::say::say;
 use super::side_by_side::Progress;
 use super::softphone::own_address;
 use crate::forecast::draws::exponential;
+use crate::records::{self, Range};
 use crate::sip::{self, Listen, Settings, Timers, Transport};
 
 /// Callers' numbers: this, and eight digits.
@@ -140,6 +141,11 @@ async fn load(data: &Path, args: LoadArgs) -> Result<ExitCode, Vec<String>> {
     }?;
     let clock = Clock::start();
     let since = clock.now();
+    if !args.no_records {
+        // What cannot be compared in the end is told before the callers come.
+        records::read(data, Range { since: Some(since), until: None }, |_| Ok(()))
+            .map_err(|e| one(format!("{e}; or compare none, with --no-records")))?;
+    }
     let own = own_address(args.server).map_err(one)?;
     let (sound, thread) = Sound::start(own, clock).map_err(|e| one(e.to_string()))?;
     let crowd = Rc::new(Crowd {
@@ -154,11 +160,12 @@ async fn load(data: &Path, args: LoadArgs) -> Result<ExitCode, Vec<String>> {
     let (seen, rung) = LocalSet::new().run_until(play(&crowd)).await.map_err(one)?;
     let mut report = Report::new(&seen, rung, crowd.sound.delays().await);
     report.count_packets(crowd.heard.lock().map(|heard| *heard).unwrap_or_default());
+    let mut unread = None;
     if !args.no_records {
         // The last record is on its way to the disk.
         let until = clock.now() + RECORDED_WITHIN;
         loop {
-            report.compare(data, since, &seen).map_err(|e| one(e.to_string()))?;
+            unread = report.compare(data, since, &seen).err();
             if report.missing() == 0 || clock.now() >= until {
                 break;
             }
@@ -171,6 +178,9 @@ async fn load(data: &Path, args: LoadArgs) -> Result<ExitCode, Vec<String>> {
     }
     drop(crowd);
     let _ = thread.join();
+    if let Some(error) = unread {
+        return Err(one(error.to_string()));
+    }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
