@@ -317,6 +317,7 @@ impl Call {
                 self.recordings = 0;
             }
             _ => {
+                self.typed_deadline(house);
                 self.handoff_deadline(house);
                 self.others_deadline(house);
                 self.lost_deadline(house);

@@ -167,6 +167,7 @@ impl Desk {
                 }
             }
             Command::KeepKeys { leg } => self.order(leg, Order::KeepKeys { leg }),
+            Command::PassKeys { leg, keys } => self.order(leg, Order::PassKeys { leg, keys }),
             Command::HearKeys { leg } => self.order(leg, Order::HearKeys { leg }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),

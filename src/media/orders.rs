@@ -50,6 +50,10 @@ pub enum Order {
     KeepKeys {
         leg: LegId,
     },
+    PassKeys {
+        leg: LegId,
+        keys: String,
+    },
     HearKeys {
         leg: LegId,
     },

@@ -253,9 +253,14 @@ pub enum Command {
         legs: Vec<LegId>,
         hears: Vec<(LegId, LegId)>,
     },
-    /// From now on keys pressed on this leg are told, and whoever it is joined with does not hear them.
+    /// From now on keys pressed on this leg are told, and whoever hears it does not hear them …
     KeepKeys {
         leg: LegId,
+    },
+    /// … until they are passed on: each is pressed on whoever hears the leg by then. Keys that are not kept need none.
+    PassKeys {
+        leg: LegId,
+        keys: String,
     },
     /// From now on keys are also heard in the sound of this leg, where its description has no RTP events.
     HearKeys {
@@ -265,8 +270,8 @@ pub enum Command {
     Part {
         leg: LegId,
     },
-    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event. The leg
-    /// it is joined with hears it, if that is how this leg sends its keys.
+    /// A key pressed inside an INFO; told as [`Event::Key`], and pressed on whoever hears the leg, unless the same
+    /// key just came as RTP event.
     InfoKey {
         leg: LegId,
         key: char,
