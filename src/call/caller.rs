@@ -317,7 +317,6 @@ impl Call {
                 self.recordings = 0;
             }
             _ => {
-                self.typed_deadline(house);
                 self.handoff_deadline(house);
                 self.others_deadline(house);
                 self.lost_deadline(house);

@@ -84,7 +84,7 @@ impl Call {
     }
 
     /// What may still have become a code is none.
-    pub fn typed_deadline(&mut self, house: &mut House) {
+    fn typed_deadline(&mut self, house: &mut House) {
         let State::Talking(talk) = &mut self.state else { return };
         let others = talk.typed.expire(house.now);
         if let Some(seat) = self.seats.first() {
@@ -194,7 +194,10 @@ impl Call {
         }
         talk.caller_gone = true;
         info!("caller hung up; operator and far end go on");
-        if self.sound == Sound::Open {
+        if self.is_being_recorded() {
+            // What is said is recorded where the caller heard it.
+            house.media(media::Command::HungUp { leg: self.caller });
+        } else if self.sound == Sound::Open {
             self.sound = Sound::Closing;
             house.media(media::Command::Close { leg: self.caller });
         }
@@ -279,6 +282,7 @@ impl Call {
     }
 
     pub fn handoff_deadline(&mut self, house: &mut House) {
+        self.typed_deadline(house);
         if self.handoff().and_then(Handoff::next_deadline).is_some_and(|at| at <= house.now) {
             self.far_end_failed(house, 408);
         }

@@ -171,6 +171,7 @@ impl Desk {
             Command::HearKeys { leg } => self.order(leg, Order::HearKeys { leg }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
+            Command::HungUp { leg } => self.order(leg, Order::HungUp { leg }),
             Command::Watch { leg } => self.order(leg, Order::Watch { leg }),
             Command::Record { leg, call, file, sides, began } => {
                 match self.recorder.begin(Wanted { leg, call, file, sides, began }) {

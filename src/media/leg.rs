@@ -200,6 +200,12 @@ impl Leg {
         self.mixed.get_or_insert_with(|| Box::new(Mixed::new()))
     }
 
+    /// Its phone is gone, and nobody comes in its place.
+    pub fn hung_up(&mut self) {
+        self.source = None;
+        self.silence.unwatch();
+    }
+
     /// Neither heard nor sent to from here on: what it holds may be half changed.
     pub fn give_up(&mut self) {
         (self.agreement, self.player, self.capture, self.mixed, self.tap) = (None, None, None, None, None);

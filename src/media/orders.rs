@@ -68,6 +68,9 @@ pub enum Order {
         leg: LegId,
         keys: String,
     },
+    HungUp {
+        leg: LegId,
+    },
     Capture {
         leg: LegId,
         capture: Capture,

@@ -62,6 +62,11 @@ impl Silence {
         (self.heard_at, self.began, self.watch) = (now, now, Watch::Watched);
     }
 
+    /// It owes nothing any more.
+    pub fn unwatch(&mut self) {
+        self.watch = Watch::NotYet;
+    }
+
     /// It is joined with another.
     pub fn joined(&mut self, now: Moment) {
         self.began = now;

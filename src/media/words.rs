@@ -277,6 +277,10 @@ pub enum Command {
         key: char,
         duration_ms: u32,
     },
+    /// Its phone hung up: nothing goes to it or is taken from it any more. What the leg hears is recorded still.
+    HungUp {
+        leg: LegId,
+    },
     /// The call stands: from now on a leg that falls silent is told as [`Event::Dead`]. Before its 200 a phone
     /// owes us no sound.
     Watch {

@@ -61,6 +61,7 @@ impl Worker {
             Order::InfoKey { leg, key } => self.info_key(now, leg, key),
             Order::PressKeys { leg, keys } => self.with(leg, |leg| leg.press_keys(keys.chars())),
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
+            Order::HungUp { leg } => self.with(leg, Leg::hung_up),
             Order::Watch { leg } => self.with(leg, |leg| leg.silence.watch(now)),
             Order::Record { leg, tap } => self.with(leg, |leg| leg.tap = Some(tap)),
             Order::PauseRecording { leg, paused } => {
