@@ -234,7 +234,10 @@ impl Call {
         house.legs.close(leg);
         match self.state {
             State::Talking(_) => {
-                if !self.operator_left_to_far_end(house) && !self.operator_left_to_consulted(house) {
+                if !self.operator_left_to_far_end(house)
+                    && !self.operator_left_to_consulted(house)
+                    && !self.operator_left_to_supervisor(house)
+                {
                     self.operator_left(house);
                 }
             }
