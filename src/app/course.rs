@@ -39,7 +39,13 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     }
     for lost in &record.lost {
         let (operator, seat) = (&lost.operator, &lost.seat);
-        tell(Some(lost.at), format!("the phone of {operator} at seat {seat} was lost; the caller heard music"));
+        // A page may come back, and is waited for; a phone that is found dead is not, and the caller waits at once.
+        let waits_at_once = record.lines.iter().any(|visit| visit.joined_at == lost.at);
+        let what = match waits_at_once {
+            true => "had sent nothing for so long that it counted as dead; the caller heard nothing meanwhile",
+            false => "was lost; the caller heard music",
+        };
+        tell(Some(lost.at), format!("the phone of {operator} at seat {seat} {what}"));
         tell(lost.back_at, format!("the phone of {operator} at seat {seat} was back"));
     }
     for visit in record.lines.iter().filter(|visit| visit.outcome != LineOutcome::Moved) {
@@ -196,7 +202,10 @@ mod tests {
             "holds": [
                 { "by": "operator", "at": at(5), "ended_at": at(8) }, { "by": "caller", "at": at(80), "ended_at": at(90) },
             ],
-            "lost": [{ "operator": "1001", "seat": "8001", "at": at(10), "back_at": at(12) }],
+            "lost": [
+                { "operator": "1001", "seat": "8001", "at": at(10), "back_at": at(12) },
+                { "operator": "1003", "seat": "8003", "at": at(77), "back_at": null },
+            ],
             "transfers": [
                 { "kind": "attended", "by": "1001", "to": "operator 1002", "operator": "1002", "at": at(20),
                   "answered_at": at(23), "conference_at": at(30), "ended_at": at(40), "outcome": "transferred" },
@@ -221,6 +230,8 @@ mod tests {
                 { "queue": "english", "joined_at": at(50), "left_at": at(51), "outcome": "answered", "operator": "1003",
                   "wait_ms": 1000, "within_service_level": true },
                 { "queue": "english", "joined_at": at(75), "left_at": at(76), "outcome": "answered", "operator": "1003",
+                  "wait_ms": 1000, "within_service_level": true },
+                { "queue": "english", "joined_at": at(77), "left_at": at(78), "outcome": "answered", "operator": "1002",
                   "wait_ms": 1000, "within_service_level": true },
             ],
             "survey": 3, "survey_at": at(82), "message_at": at(86),
@@ -252,6 +263,9 @@ mod tests {
                 "72 the operator left the caller to 110",
                 "75 the call to 110 ended: no answer",
                 "75 the caller came back to the line: 110 did not take the matter",
+                "77 the phone of 1003 at seat 8003 had sent nothing for so long that it counted as dead; the caller heard \
+                 nothing meanwhile",
+                "77 the caller came back to the line: the phone of 1003 did not come back",
                 "80 the caller put the operator on hold",
                 "82 the operator hung up, and the caller was asked how it was: 3",
                 "86 the caller was asked for a message",

@@ -125,7 +125,8 @@ impl Story {
             let why = because(passed.why);
             (passed.at, format!("{} came later and {who} was asked for it first: {why}", passed.contact))
         });
-        let mut told: Vec<(Moment, String)> = decided.chain(passed).chain(course(&self.record)).collect();
+        // Of what happened at one moment, the talk is first: what the engine did came of it.
+        let mut told: Vec<(Moment, String)> = course(&self.record).into_iter().chain(decided).chain(passed).collect();
         told.sort_by_key(|(at, _)| *at);
         lines.extend(told.iter().map(|(at, text)| format!("  {}  {text}", clock(*at, zone))));
         if self.events.is_empty() {

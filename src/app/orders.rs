@@ -45,12 +45,16 @@ pub fn calls(data: &Path) -> Result<ExitCode, Vec<String>> {
 
 pub fn order(data: &Path, args: OrderArgs) -> Result<ExitCode, Vec<String>> {
     let told = |what: String| vec![format!("hotline order: {what}")];
+    let asked = args.argument.as_ref().map_or(args.what.clone(), |argument| format!("{} {argument}", args.what));
     let order = read(&args.what, args.argument).map_err(told)?;
     let call = CallId::parse(&args.call)
         .ok_or_else(|| told(format!("{} is no call id; `hotline calls` lists them", args.call)))?;
     let request = Request::Order { call, by: args.by.into(), order };
     match control::ask(data, &request).map_err(told)? {
-        Some(Reply::Done) => Ok(ExitCode::SUCCESS),
+        Some(Reply::Done) => {
+            say!("{call}: {}: taken", visible(&asked));
+            Ok(ExitCode::SUCCESS)
+        }
         Some(reply) => versions::answer("order", reply, Format::Text),
         None => Err(told(nobody(data))),
     }

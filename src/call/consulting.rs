@@ -231,10 +231,9 @@ impl Call {
                 let ready = house.seating.longest_ready(&facts.operators).ok_or(NotDone::NobodyReady)?;
                 self.find_operator(house, ready)
             }
-            Whom::Number(number) if !is_dialable(number) => Err(NotDone::NoNumber),
-            Whom::Number(_) if house.settings.way_out.is_none() => Err(NotDone::NoWayOut),
-            Whom::Number(number) if !house.settings.outward.has(number) => Err(NotDone::NotAllowed),
-            Whom::Number(number) => Ok((onward::Whom::Number(number.clone()), None)),
+            Whom::Number(number) => may_dial(house, number)
+                .map_err(|why| meant(house, number).unwrap_or(why))
+                .map(|()| (onward::Whom::Number(number.clone()), None)),
         }
     }
 
@@ -392,6 +391,26 @@ impl Call {
         let first = self.places.map_or(1, |(first, _)| first);
         house.write(records::Entry::Event(ledger::transferred(house.now, &self.record, event, talked, first)));
         self.end_told = true;
+    }
+}
+
+fn may_dial(house: &House, number: &str) -> Result<(), NotDone> {
+    match () {
+        () if !is_dialable(number) => Err(NotDone::NoNumber),
+        () if house.settings.way_out.is_none() => Err(NotDone::NoWayOut),
+        () if !house.settings.outward.has(number) => Err(NotDone::NotAllowed),
+        () => Ok(()),
+    }
+}
+
+/// Who of the house may have been meant by what is no number to dial.
+fn meant(house: &House, number: &str) -> Option<NotDone> {
+    let settings = &house.settings;
+    match () {
+        () if settings.operators.contains(number) => Some(NotDone::IsOperator),
+        () if settings.seats.contains(number) => Some(NotDone::IsSeat),
+        () if settings.queues.contains_key(number) => Some(NotDone::IsQueue),
+        () => None,
     }
 }
 

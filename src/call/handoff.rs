@@ -1,12 +1,11 @@
 //! Emergency hand-off: the operator presses a code and 110, 119, 120 or 122 is rung beside the talk. All three hear
 //! each other once it answers; the operator leaves when the far end has taken the matter. Nothing limits it.
 
-use std::time::Duration;
-
 use tracing::info;
 
 use super::caller::{Call, Sound, State};
 use super::calls::House;
+use super::codes::Pressed;
 use super::hearing::{REFUSAL, TONE};
 use super::order::NotDone;
 use super::ringing::{Ringing, reason};
@@ -18,8 +17,6 @@ use crate::moment::Moment;
 use crate::records::{self, EndedBy, HandoffOutcome, HandoffRecord, Outcome};
 use crate::sip::{self, Body, Target};
 
-/// Keys of a code come within this of each other; a later one begins anew.
-const BETWEEN_KEYS: Duration = Duration::from_secs(3);
 /// Tries that a record tells: the first of them stay, and the latest.
 const MOST_TRIES: usize = 32;
 const FIRST_TRIES: usize = 16;
@@ -64,33 +61,6 @@ impl Handoff {
     }
 }
 
-/// What the operator has pressed of a code.
-#[derive(Default)]
-pub(super) struct Typed {
-    keys: String,
-    last: Moment,
-}
-
-impl Typed {
-    /// One key more; the target whose code is complete.
-    fn press<'e>(&mut self, now: Moment, key: char, known: &'e [Emergency]) -> Option<&'e Emergency> {
-        if now > self.last + BETWEEN_KEYS {
-            self.keys.clear();
-        }
-        self.last = now;
-        self.keys.push(key);
-        // A wrong key may be the first of a code.
-        while !self.keys.is_empty() && !known.iter().any(|target| target.code.starts_with(&self.keys)) {
-            self.keys.remove(0);
-        }
-        let complete = known.iter().find(|target| target.code == self.keys);
-        if complete.is_some() {
-            self.keys.clear();
-        }
-        complete
-    }
-}
-
 // ---------------------------------------------------------------------------------------------
 // What the operator wants
 
@@ -101,10 +71,24 @@ impl Call {
             return self.far_end_pressed(house, key);
         }
         let State::Talking(talk) = &mut self.state else { return };
-        let complete = talk.typed.press(house.now, key, &house.settings.emergencies).map(|target| target.id.clone());
+        if self.seats.first().is_none_or(|seat| seat.leg != leg) {
+            return;
+        }
+        let Pressed { complete, others } = talk.typed.press(house.now, key, &house.settings.emergencies);
+        let complete = complete.map(|target| target.id.clone());
+        pass_keys(house, leg, others);
         if let Some(target) = complete {
             // Who may not hears that nothing rings.
             let _not_done = self.hand_off(house, Some(&target));
+        }
+    }
+
+    /// What may still have become a code is none.
+    fn typed_deadline(&mut self, house: &mut House) {
+        let State::Talking(talk) = &mut self.state else { return };
+        let others = talk.typed.expire(house.now);
+        if let Some(seat) = self.seats.first() {
+            pass_keys(house, seat.leg, others);
         }
     }
 
@@ -210,7 +194,10 @@ impl Call {
         }
         talk.caller_gone = true;
         info!("caller hung up; operator and far end go on");
-        if self.sound == Sound::Open {
+        if self.is_being_recorded() {
+            // What is said is recorded where the caller heard it.
+            house.media(media::Command::HungUp { leg: self.caller });
+        } else if self.sound == Sound::Open {
             self.sound = Sound::Closing;
             house.media(media::Command::Close { leg: self.caller });
         }
@@ -295,6 +282,7 @@ impl Call {
     }
 
     pub fn handoff_deadline(&mut self, house: &mut House) {
+        self.typed_deadline(house);
         if self.handoff().and_then(Handoff::next_deadline).is_some_and(|at| at <= house.now) {
             self.far_end_failed(house, 408);
         }
@@ -494,5 +482,11 @@ impl Call {
         house.sip(sip::Command::Hangup { leg, reason });
         house.media(media::Command::Close { leg });
         house.legs.remove(leg);
+    }
+}
+
+fn pass_keys(house: &mut House, leg: LegId, keys: String) {
+    if !keys.is_empty() {
+        house.media(media::Command::PassKeys { leg, keys });
     }
 }

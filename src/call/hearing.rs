@@ -36,6 +36,8 @@ enum Part {
     /// Consulted, or the far end of an emergency.
     Guest,
     Supervisor(Supervision),
+    /// The leg of a caller who hung up.
+    Recorded,
 }
 
 /// One leg of the talk.
@@ -56,7 +58,7 @@ impl Ear {
         match (self.part, mouth.part) {
             (Part::Operator, Part::Supervisor(Supervision::Whisper)) => self.talks,
             (_, Part::Supervisor(mode)) if mode != Supervision::Barge => false,
-            (Part::Supervisor(_), _) => mouth.talks,
+            (Part::Supervisor(_) | Part::Recorded, _) => mouth.talks,
             _ => self.talks && mouth.talks,
         }
     }
@@ -114,7 +116,12 @@ impl Call {
         };
         let far = talk.handoff.as_ref().filter(|handoff| handoff.is_heard());
         let far = far.map(|far| Ear { leg: far.leg, part: Part::Guest, talks: true, alone: Alone::Nothing });
-        let caller = (!talk.caller_gone).then_some(caller);
+        // Nobody is there any more, but what the others say is recorded as if somebody listened.
+        let recorded = Ear { part: Part::Recorded, talks: false, alone: Alone::Nothing, ..caller };
+        let caller = match talk.caller_gone {
+            false => Some(caller),
+            true => self.is_being_recorded().then_some(recorded),
+        };
         Some(caller.into_iter().chain([operator]).chain(talk.others.iter().filter_map(other)).chain(far).collect())
     }
 

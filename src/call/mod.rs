@@ -7,6 +7,7 @@ mod answering;
 mod callback;
 mod caller;
 mod calls;
+mod codes;
 mod consulting;
 mod direct;
 mod ending;

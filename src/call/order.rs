@@ -147,6 +147,10 @@ pub enum NotDone {
     NoWayOut,
     /// Not among the numbers that people may dial.
     NotAllowed,
+    /// What was meant as a number is how the house calls somebody.
+    IsOperator,
+    IsSeat,
+    IsQueue,
     /// Who asks is signed in at no seat that could be rung.
     NoPhone,
     /// Takes no part in the talk.
@@ -195,6 +199,9 @@ impl fmt::Display for NotDone {
             NotDone::NotAllowed => {
                 "this number may not be dialled: it is not among those that [outward] in hotline.toml allows"
             }
+            NotDone::IsOperator => "this is no number, but an operator is called so: write operator: before it",
+            NotDone::IsSeat => "this is no number, but a seat is called so: write seat: before it",
+            NotDone::IsQueue => "this is no number, but a queue is called so: write queue: before it",
             NotDone::NoWayOut => "no trunk is set for calls to the outside (menu.toml, callback)",
             NotDone::NoPhone => "sign in at a seat first: its phone is rung",
             NotDone::NotSupervising => "you take no part in this talk",

@@ -29,8 +29,9 @@ pub(super) enum Tape {
         began: Moment,
         /// The operator asked for silence.
         paused: bool,
-        /// Somebody outside is rung and may be heard already, whom nobody told of it.
-        outside: bool,
+        /// Somebody outside is rung and may be heard already, whom nobody told of it, or the caller talks in a line
+        /// that is not recorded.
+        left_out: bool,
     },
     /// Why before the call was, where that is told.
     Over { why: Option<&'static str> },
@@ -53,8 +54,9 @@ impl Call {
                 }
                 (stage, state) => {
                     let outside = matches!(state, State::Onward(onward) if onward.is_outside(house));
-                    self.set_silence(house, paused, outside);
-                    self.index(house, began, stage, paused || outside);
+                    let left_out = outside || self.is_in_unrecorded_talk();
+                    self.set_silence(house, paused, left_out);
+                    self.index(house, began, stage, paused || left_out);
                 }
             },
             Tape::Over { .. } => {}
@@ -88,7 +90,7 @@ impl Call {
                 let file = file_name(house.now, &self.id.to_string());
                 info!(file, "recorded from here on");
                 let silent = self.tape == Tape::Silent;
-                self.tape = Tape::Runs { began: house.now, paused: false, outside: false };
+                self.tape = Tape::Runs { began: house.now, paused: false, left_out: false };
                 self.recordings += 1;
                 let recording =
                     Recording { file: Some(file.clone()), began_at: Some(house.now), ..Recording::default() };
@@ -143,11 +145,11 @@ impl Call {
         house.media(media::Command::StopRecording { leg: self.caller });
     }
 
-    fn set_silence(&mut self, house: &mut House, paused: bool, outside: bool) {
-        let Tape::Runs { began, paused: before, outside: was_outside } = self.tape else { return };
-        self.tape = Tape::Runs { began, paused, outside };
-        let silent = paused || outside;
-        if silent != (before || was_outside) {
+    fn set_silence(&mut self, house: &mut House, paused: bool, left_out: bool) {
+        let Tape::Runs { began, paused: before, left_out: was_left_out } = self.tape else { return };
+        self.tape = Tape::Runs { began, paused, left_out };
+        let silent = paused || left_out;
+        if silent != (before || was_left_out) {
             house.media(media::Command::PauseRecording { leg: self.caller, paused: silent });
         }
     }
@@ -155,6 +157,7 @@ impl Call {
     pub fn pause_recording(&mut self, house: &mut House, pause: bool) -> Result<(), NotDone> {
         let is_soon = self.to_be_recorded && self.talk().is_some();
         let paused = match self.tape {
+            Tape::Runs { .. } if self.is_in_unrecorded_talk() => return Err(NotDone::NotRecorded),
             Tape::Runs { paused, .. } => paused,
             Tape::None if is_soon => false,
             Tape::Silent if is_soon => true,
@@ -166,12 +169,12 @@ impl Call {
             _ => {}
         }
         info!(pause, "the recording pauses, or goes on");
-        let Tape::Runs { began, outside, .. } = self.tape else {
+        let Tape::Runs { began, left_out, .. } = self.tape else {
             self.tape = if pause { Tape::Silent } else { Tape::None };
             return Ok(());
         };
-        self.set_silence(house, pause, outside);
-        self.index(house, began, self.stage(), pause || outside);
+        self.set_silence(house, pause, left_out);
+        self.index(house, began, self.stage(), pause || left_out);
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
         Ok(())
     }
@@ -180,12 +183,22 @@ impl Call {
     /// caller did not hear of it.
     pub fn recorded_now(&self) -> Option<Recorded> {
         match self.tape {
-            Tape::Runs { paused: false, outside: false, .. } => Some(Recorded::On),
+            Tape::Runs { .. } if self.is_in_unrecorded_talk() => None,
+            Tape::Runs { paused: false, left_out: false, .. } => Some(Recorded::On),
             Tape::Runs { .. } => Some(Recorded::Paused),
             Tape::None if self.to_be_recorded => Some(Recorded::Soon),
             Tape::Silent if self.to_be_recorded => Some(Recorded::Paused),
             Tape::None | Tape::Silent | Tape::Over { .. } => None,
         }
+    }
+
+    pub fn is_being_recorded(&self) -> bool {
+        matches!(self.tape, Tape::Runs { .. })
+    }
+
+    /// What was recorded before goes on with the next line that is.
+    fn is_in_unrecorded_talk(&self) -> bool {
+        self.talk().is_some() && !self.to_be_recorded
     }
 
     fn index(&mut self, house: &House, began: Moment, stage: Stage, paused: bool) {

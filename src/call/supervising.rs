@@ -134,6 +134,18 @@ impl Call {
         Ok(())
     }
 
+    /// The operator hung up: whoever speaks with the caller has them. `false`: nobody does.
+    pub fn operator_left_to_supervisor(&mut self, house: &mut House) -> bool {
+        let speaks = |other: &&Other| {
+            other.is_joined() && matches!(other.role, Role::Supervisor { mode: Supervision::Barge, .. })
+        };
+        let Some(leg) = self.talk().and_then(|talk| talk.others.iter().find(speaks)).map(|other| other.leg) else {
+            return false;
+        };
+        self.take_over_with(house, leg);
+        self.seats.iter().any(|seat| seat.leg == leg)
+    }
+
     pub fn supervision_begins(&mut self, house: &mut House, operator: OperatorId, mode: Supervision) {
         info!(%operator, %mode, "supervises");
         if self.record.supervised.len() < MOST_ENTRIES {

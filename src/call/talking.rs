@@ -6,7 +6,8 @@ use tracing::info;
 
 use super::caller::{Call, State};
 use super::calls::House;
-use super::handoff::{Handoff, Typed};
+use super::codes::Typed;
+use super::handoff::Handoff;
 use super::hearing::Heard;
 use super::others::Other;
 use super::view::Stage;
@@ -96,7 +97,7 @@ impl Talk {
     pub fn next_deadline(&self) -> Option<Moment> {
         let others = self.others.iter().filter_map(|other| other.progress.next_deadline());
         let handoff = self.handoff.as_ref().and_then(Handoff::next_deadline);
-        others.chain(self.lost_until).chain(handoff).min()
+        others.chain(self.lost_until).chain(handoff).chain(self.typed.next_deadline()).min()
     }
 
     fn is_held(&self) -> bool {
@@ -233,7 +234,10 @@ impl Call {
         house.legs.close(leg);
         match self.state {
             State::Talking(_) => {
-                if !self.operator_left_to_far_end(house) && !self.operator_left_to_consulted(house) {
+                if !self.operator_left_to_far_end(house)
+                    && !self.operator_left_to_consulted(house)
+                    && !self.operator_left_to_supervisor(house)
+                {
                     self.operator_left(house);
                 }
             }

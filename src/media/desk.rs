@@ -170,9 +170,11 @@ impl Desk {
                 }
             }
             Command::KeepKeys { leg } => self.order(leg, Order::KeepKeys { leg }),
+            Command::PassKeys { leg, keys } => self.order(leg, Order::PassKeys { leg, keys }),
             Command::HearKeys { leg } => self.order(leg, Order::HearKeys { leg }),
             Command::Part { leg } => self.order(leg, Order::Part { leg }),
             Command::InfoKey { leg, key, .. } => self.order(leg, Order::InfoKey { leg, key }),
+            Command::HungUp { leg } => self.order(leg, Order::HungUp { leg }),
             Command::Watch { leg } => self.watch(leg),
             Command::Record { leg, call, file, sides, began } => {
                 match self.recorder.begin(Wanted { leg, call, file, sides, began }) {

@@ -19,8 +19,8 @@ const SEGMENT: u16 = 0xFFFF;
 /// Hears the presses of one leg.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    /// RTP timestamps of presses that were told: one press has one timestamp.
-    told: VecDeque<u32>,
+    /// RTP timestamps of presses that were told: one press has one timestamp; whether its packets may be passed on.
+    told: VecDeque<(u32, bool)>,
     last: Option<Segment>,
     /// Presses that were told one way and not yet the other, oldest first.
     unmatched: VecDeque<(Way, char, Moment)>,
@@ -49,9 +49,9 @@ impl Keys {
     /// One event packet. The press is told at its first packet that arrives, whichever that is.
     pub fn rtp_event(&mut self, now: Moment, timestamp: u32, payload: &[u8]) -> Option<char> {
         let [event, flags, high, low, ..] = *payload else { return None };
-        let key = *SYMBOLS.get(usize::from(event))?;
+        let key = symbol_of(event)?;
         let segment = Segment { timestamp, event, duration: u16::from_be_bytes([high, low]), ended: flags & 0x80 != 0 };
-        if self.told.contains(&timestamp) {
+        if self.told.iter().any(|(told, _)| *told == timestamp) {
             if let Some(last) = self.last.as_mut().filter(|last| last.timestamp == timestamp) {
                 last.duration = last.duration.max(segment.duration);
                 last.ended |= segment.ended;
@@ -67,9 +67,27 @@ impl Keys {
         if self.told.len() == REMEMBERED {
             self.told.pop_front();
         }
-        self.told.push_back(timestamp);
+        let passes =
+            if continues { self.told.back().is_some_and(|(_, passes)| *passes) } else { !self.came_by_info(now, key) };
+        self.told.push_back((timestamp, passes));
         self.last = Some(segment);
         if continues { None } else { self.once(now, Way::Rtp, key) }
+    }
+
+    /// Whether packets of this press may be passed on as they are: who hears the leg has it in no other way.
+    pub fn passes(&self, timestamp: u32) -> bool {
+        self.told.iter().any(|(told, passes)| *told == timestamp && *passes)
+    }
+
+    /// None of this press's packets is passed on.
+    pub fn keep(&mut self, timestamp: u32) {
+        self.told.iter_mut().filter(|(told, _)| *told == timestamp).for_each(|(_, passes)| *passes = false);
+    }
+
+    fn came_by_info(&self, now: Moment, key: char) -> bool {
+        self.unmatched
+            .iter()
+            .any(|(way, pressed, at)| *way == Way::Info && *pressed == key && now.since(*at) <= SAME_PRESS)
     }
 
     /// A press told by INFO.
@@ -100,6 +118,11 @@ impl Keys {
 /// The event code of a key, for sending.
 pub fn event_code(key: char) -> Option<u8> {
     SYMBOLS.iter().position(|symbol| *symbol == key.to_ascii_uppercase()).and_then(|code| u8::try_from(code).ok())
+}
+
+/// The key of an event code.
+pub fn symbol_of(code: u8) -> Option<char> {
+    SYMBOLS.get(usize::from(code)).copied()
 }
 
 /// A key in an INFO body: `application/dtmf-relay` (`Signal=5`, `Duration=160`) or `application/dtmf` (`5`).

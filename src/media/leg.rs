@@ -75,13 +75,13 @@ pub struct Leg {
     /// Whether the leg it is joined with does.
     pub wanted_decoded: bool,
     /// While it is spoken to in G.722: what is not G.722 already becomes it.
-    mouth: Option<Box<g722::Encoder>>,
+    pub(super) mouth: Option<Box<g722::Encoder>>,
     /// While Opus is spoken with its phone.
     pub(super) interpreter: Option<Box<Interpreter>>,
     pub(super) outgoing: Outgoing,
     pub(super) reception: Reception,
     pub(super) keys: Keys,
-    pressing: Pressing,
+    pub(super) pressing: Pressing,
     pub(super) far: Far,
     pub silence: Silence,
     pub locate: bool,
@@ -171,7 +171,7 @@ impl Leg {
         Ok(())
     }
 
-    fn sends(&self) -> Option<&Agreement> {
+    pub(super) fn sends(&self) -> Option<&Agreement> {
         let open = |agreement: &&Agreement| {
             matches!(agreement.direction, Direction::Both | Direction::TheyListen)
                 && !agreement.remote.ip().is_unspecified()
@@ -200,6 +200,12 @@ impl Leg {
             (self.player, self.filling) = (None, None);
         }
         self.mixed.get_or_insert_with(|| Box::new(Mixed::new()))
+    }
+
+    /// Its phone is gone, and nobody comes in its place.
+    pub fn hung_up(&mut self) {
+        self.source = None;
+        self.silence.unwatch();
     }
 
     /// Neither heard nor sent to from here on: what it holds may be half changed.
@@ -255,9 +261,13 @@ impl Leg {
             _ => None,
         };
         self.decode(&header, codec, &packet[payload.clone()]);
-        let passes = self.joined.filter(|_| !(is_key && self.keeps_keys));
+        if is_key && key.is_some() && (self.keeps_keys || self.mixed.is_some()) {
+            self.keys.keep(header.timestamp);
+        }
+        let passes = self.joined.filter(|_| !is_key || self.keys.passes(header.timestamp));
         match (passes, key) {
             (Some(_), key) => Heard::Pass { header, payload, what, key },
+            (None, Some(key)) if is_key && !self.keeps_keys => Heard::Pressed(key),
             (None, Some(key)) => Heard::Key(key),
             (None, None) => Heard::Nothing,
         }
@@ -380,30 +390,6 @@ impl Leg {
         (self.player.is_some() || fills || !self.pressing.is_idle()) && self.mixed.is_none()
     }
 
-    pub fn press_keys(&mut self, keys: impl Iterator<Item = char>) {
-        self.pressing.add(keys);
-    }
-
-    /// Whether keys of this leg's come as RTP events, and so are passed on as they are.
-    pub fn has_key_events(&self) -> bool {
-        self.agreement.is_some_and(|agreement| agreement.heard.keys.is_some())
-    }
-
-    /// One tick of a key of ours; `true` while it is pressed.
-    fn press(&mut self, now: Moment) -> bool {
-        let Some(pressed) = self.pressing.next() else { return false };
-        let Some(payload_type) = self.sends().and_then(|agreement| agreement.key_payload_type) else { return false };
-        for _ in 0..pressed.packets {
-            let numbers = self.outgoing.event(now, self.pressing.timestamp, pressed.payload.len());
-            self.pressing.timestamp = Some(numbers.timestamp);
-            let mut packet = [0; HEADER + 4];
-            packet[HEADER..].copy_from_slice(&pressed.payload);
-            write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
-            self.send(now, &packet);
-        }
-        true
-    }
-
     /// Once a second: what has just been found of it, and its report if one is due. `answered`: in a talk, whether the
     /// other side speaks.
     pub fn look_after(&mut self, now: Moment, answered: bool, rng: &mut StdRng) -> Found {
@@ -427,7 +413,7 @@ impl Leg {
         (self.reception.quality(self.far.figures()), self.ground.port)
     }
 
-    fn send(&mut self, now: Moment, packet: &[u8]) {
+    pub(super) fn send(&mut self, now: Moment, packet: &[u8]) {
         let Self { source: Some(source), interpreter, sealed, ground, .. } = self else { return };
         let mut out = |packet: &[u8]| seal_and_send(ground, source, sealed, packet);
         match interpreter {

@@ -65,6 +65,15 @@ impl Mixes {
         }
     }
 
+    /// Members who hear this one.
+    pub fn hearers(&self, slots: &Slots, mouth: usize) -> Vec<usize> {
+        let hears = |slot: &usize| {
+            let mixed = slots.get(*slot).and_then(Option::as_ref).and_then(|leg| leg.mixed.as_ref());
+            mixed.is_some_and(|mixed| mixed.hears.contains(&mouth))
+        };
+        self.members.iter().copied().filter(hears).collect()
+    }
+
     pub fn member(&self, number: usize) -> Option<usize> {
         self.members.get(number).copied()
     }

@@ -50,6 +50,10 @@ pub enum Order {
     KeepKeys {
         leg: LegId,
     },
+    PassKeys {
+        leg: LegId,
+        keys: String,
+    },
     HearKeys {
         leg: LegId,
     },
@@ -63,6 +67,9 @@ pub enum Order {
     PressKeys {
         leg: LegId,
         keys: String,
+    },
+    HungUp {
+        leg: LegId,
     },
     Capture {
         leg: LegId,

@@ -41,6 +41,8 @@ pub struct Found {
 pub enum Heard {
     Nothing,
     Key(char),
+    /// As a key, and its packets cannot pass: it is pressed on everybody who hears the leg.
+    Pressed(char),
     /// Sound or a key to be passed on: the packet is rewritten where it lies.
     Pass {
         header: Header,

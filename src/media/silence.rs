@@ -73,6 +73,11 @@ impl Silence {
         self.watch == Watch::Elsewhere
     }
 
+    /// It owes nothing any more.
+    pub fn unwatch(&mut self) {
+        self.watch = Watch::NotYet;
+    }
+
     /// It is joined with another.
     pub fn joined(&mut self, now: Moment) {
         self.began = now;

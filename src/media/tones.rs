@@ -24,6 +24,8 @@ const STEADY: u8 = 4;
 const UP: u8 = 3;
 /// The weakest tone, as its amplitude: -35 dBm0.
 const WEAKEST: f32 = 400.0;
+/// Of each tone that we say, as its amplitude: about -11 dBm0.
+const LOUDNESS: f32 = 6_400.0;
 /// Of all that is heard, so much is the two tones: one that is 1.5 % off, as it may be, is seen a quarter weaker.
 const SHARE: f32 = 0.7;
 /// How much stronger a tone is than the others of its group, in power.
@@ -101,6 +103,16 @@ impl Tones {
         self.down = Some((key, 0));
         Some(key)
     }
+}
+
+/// The samples of a key from `since` its beginning on.
+pub fn frame(key: char, since: u32) -> [i32; g711::FRAME] {
+    let at = KEYS.iter().enumerate().find_map(|(row, keys)| Some((row, keys.iter().position(|of| *of == key)?)));
+    let Some((row, column)) = at else { return [0; g711::FRAME] };
+    std::array::from_fn(|n| {
+        let wave = |hz: f32| (TAU * hz * (since + n as u32) as f32 / RATE).sin();
+        ((wave(LOWER[row]) + wave(UPPER[column])) * LOUDNESS) as i32
+    })
 }
 
 /// Hann's window, so that neighbours in frequency do not blur each other.

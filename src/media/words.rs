@@ -265,9 +265,14 @@ pub enum Command {
         legs: Vec<LegId>,
         hears: Vec<(LegId, LegId)>,
     },
-    /// From now on keys pressed on this leg are told, and whoever it is joined with does not hear them.
+    /// From now on keys pressed on this leg are told, and whoever hears it does not hear them …
     KeepKeys {
         leg: LegId,
+    },
+    /// … until they are passed on: each is pressed on whoever hears the leg by then. Keys that are not kept need none.
+    PassKeys {
+        leg: LegId,
+        keys: String,
     },
     /// From now on keys are also heard in the sound of this leg, where its description has no RTP events.
     HearKeys {
@@ -277,12 +282,16 @@ pub enum Command {
     Part {
         leg: LegId,
     },
-    /// A key pressed inside an INFO; told as [`Event::Key`] unless the same key just came as RTP event. The leg
-    /// it is joined with hears it, if that is how this leg sends its keys.
+    /// A key pressed inside an INFO; told as [`Event::Key`], and pressed on whoever hears the leg, unless the same
+    /// key just came as RTP event.
     InfoKey {
         leg: LegId,
         key: char,
         duration_ms: u32,
+    },
+    /// Its phone hung up: nothing goes to it or is taken from it any more. What the leg hears is recorded still.
+    HungUp {
+        leg: LegId,
     },
     /// The call stands: from now on a leg that falls silent is told as [`Event::Dead`]. Before its 200 a phone
     /// owes us no sound.

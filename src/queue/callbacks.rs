@@ -36,7 +36,13 @@ impl Engine {
             contact.callback = Some(Callback { number: number.clone(), attempts: 0, expires_at: now + rules.expires });
         }
         self.say(Output::CallbackTaken { contact: id, queue, number });
-        self.wait(id);
+        if rules.first_after.is_zero() {
+            return self.wait(id);
+        }
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.state = ContactState::Parked { until: now + rules.first_after };
+        }
+        self.arm(id);
     }
 
     /// Whether the customer is rung before an operator is.

@@ -255,6 +255,9 @@ pub struct CallbackRules {
     pub max_waiting: usize,
     /// How long the customer's phone rings.
     pub ring: Duration,
+    /// From the promise until the customer is tried first: they hang up meanwhile, and their phone is free again.
+    #[serde(default)]
+    pub first_after: Duration,
     /// How often the customer is tried, at least 1.
     pub attempts: u8,
     /// Between two tries.

@@ -289,7 +289,7 @@ mod tests {
         }
         let sealed = fs::read(&small).unwrap();
         assert!(!sealed.windows(4).any(|four| four == b"OggS" || four == b"Opus"));
-        assert!(matches!(Reader::open(&small, &Keys::default()), Err(Unreadable::NoKey)));
+        assert!(matches!(Reader::open(&small, &Keys::default()), Err(Unreadable::NoKeyFile)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ beforeAll(async () => {
     // Nobody is there: whom the house would call back is not rung.
     trunk: 'to = "sip:127.0.0.1:9"\ncheck = "0s"\n',
     queues:
-      'callback = { first = "operator", retry = "5m" }\n[[queue.key]]\nkey = "9"\ncallback = true\n' +
+      'callback = { first = "operator", first_after = "0s", retry = "5m" }\n[[queue.key]]\nkey = "9"\ncallback = true\n' +
       '[[queue]]\nid = "english"\nneed = "mandarin >= 5"\n',
     hotline: '[names.queue]\ncitizen = { zh = "市民热线", en = "Citizens" }\nenglish = { zh = "英语服务", en = "English line" }\n[names.reason]\nmeal = { zh = "用餐", en = "Lunch" }\n',
     environment: { HOTLINE__WEB__ALARM_WAIT: "4s" },

@@ -73,7 +73,9 @@ fn of_three_phones_the_first_has_the_call_and_the_others_stop_at_once() {
 
 #[test]
 fn a_citizen_who_hung_up_is_called_back_and_talks_to_the_operator() {
-    let mut files = files("callback = { first = \"customer\" }\n[[queue.key]]\nkey = \"9\"\ncallback = true\n");
+    let mut files = files(
+        "callback = { first = \"customer\", first_after = \"0s\" }\n[[queue.key]]\nkey = \"9\"\ncallback = true\n",
+    );
     let trunk = goes_out(&mut files);
     let house = House::open(&files);
     Sipp::caller(&house, "caller_asks_callback", "12346").succeed();
@@ -98,7 +100,9 @@ fn a_citizen_who_hung_up_is_called_back_and_talks_to_the_operator() {
 
 #[test]
 fn an_operator_is_rung_first_and_the_citizen_when_they_took_it() {
-    let mut files = files("callback = { first = \"operator\" }\n[[queue.key]]\nkey = \"9\"\ncallback = true\n");
+    let mut files = files(
+        "callback = { first = \"operator\", first_after = \"0s\" }\n[[queue.key]]\nkey = \"9\"\ncallback = true\n",
+    );
     let trunk = goes_out(&mut files);
     let house = House::open(&files);
     Sipp::caller(&house, "caller_asks_callback", "12346").succeed();

@@ -309,7 +309,9 @@ fn a_program_is_told_of_phones_that_ring_for_callbacks() {
         let trunk = free_port();
         let mut files = Files::new(None);
         files.hotline += &webhook(&url);
-        let keys = format!("callback = {{ first = \"{first}\" }}\n[[queue.key]]\nkey = \"9\"\ncallback = true\n");
+        let keys = format!(
+            "callback = {{ first = \"{first}\", first_after = \"0s\" }}\n[[queue.key]]\nkey = \"9\"\ncallback = true\n"
+        );
         files.queues = files.queues.replacen("wrap_up = \"1s\"\n", &format!("wrap_up = \"1s\"\n{keys}"), 1);
         let from = "from = [\"127.0.0.1\"]\n";
         let out = format!("{from}to = \"sip:127.0.0.1:{trunk}\"\ncheck = \"0s\"\n");

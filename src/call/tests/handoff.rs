@@ -270,6 +270,29 @@ fn codes_are_told_from_other_keys() {
 }
 
 #[test]
+fn keys_that_become_no_code_go_on_to_whoever_hears_the_operator() {
+    for (keys, at_once, later) in
+        [("1234", "1234", ""), ("*", "", "*"), ("*7", "*7", ""), ("**1", "*", ""), ("5*15", "55", ""), ("*1", "", "")]
+    {
+        let mut talk = talk();
+        let seat = talk.seat;
+        let passed = |talk: &Talk| -> String {
+            let of_seat = |command: &media::Command| match command {
+                media::Command::PassKeys { leg, keys } if *leg == seat => Some(keys.clone()),
+                _ => None,
+            };
+            talk.house.media.iter().filter_map(of_seat).collect()
+        };
+        talk.press(keys);
+        assert_eq!(passed(&talk), at_once, "{keys}");
+        let caller = talk.caller;
+        talk.house.key(caller, '9');
+        talk.house.pass(4 * SECOND);
+        assert_eq!(passed(&talk), format!("{at_once}{later}"), "{keys}");
+    }
+}
+
+#[test]
 fn an_operator_who_leaves_too_early_leaves_the_caller_with_the_far_end() {
     let mut talk = talk();
     talk.press("*2");

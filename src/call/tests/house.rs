@@ -78,6 +78,7 @@ pub fn called_back(first: CallbackFirst) -> Rules {
             first,
             max_waiting: 10,
             ring: Duration::from_secs(30),
+            first_after: Duration::ZERO,
             attempts: 2,
             retry: Duration::from_secs(60),
             expires: Duration::from_secs(3600),

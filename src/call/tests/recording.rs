@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::desk;
 use super::house::*;
 use super::orders::{SECOND, hears};
-use crate::call::{Event, NotDone, Order, Recorded, Settings, Whom};
+use crate::call::{Event, NotDone, Order, QueueFacts, Recorded, Settings, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media::{self, Sides};
-use crate::queue::CallbackFirst;
+use crate::queue::{By, CallbackFirst, Input};
 use crate::records::{self, Entry, Record};
 use crate::sip::{self, Source};
 use crate::tape::Written;
@@ -236,6 +236,78 @@ fn an_emergency_is_recorded_to_its_end_whoever_puts_the_caller_through() {
     assert_eq!(house.calls.view(call).unwrap().recorded, Some(Recorded::On));
     house.hangs_up(police);
     assert_eq!(house.records().remove(0).recording.unwrap().why, None);
+}
+
+#[test]
+fn what_operator_and_far_end_say_after_the_caller_hung_up_is_recorded_to_its_end() {
+    let settings = Settings { emergencies: super::handoff::settings().emergencies, ..settings() };
+    let mut house = House::with(settings, rules(|_| {}), &["8001"]);
+    let caller = house.call(1, CITIZEN);
+    notice(&mut house, caller);
+    let seat = house.rung("8001");
+    house.answers(seat);
+    let call = house.calls.call_of(caller).unwrap();
+    house.order(call, "1001", Order::HandOff { target: Some("119".into()) }).unwrap();
+    let far = house.rung("119");
+    house.answers(far);
+    house.hangs_up(caller);
+    let closed = |house: &House| {
+        house.media.iter().any(|command| matches!(command, media::Command::Close { leg } if *leg == caller))
+    };
+    assert!(!closed(&house), "its leg hears the others still");
+    let hears = house.media.iter().rev().find_map(|command| match command {
+        media::Command::Mix { hears, .. } => Some(hears.clone()),
+        _ => None,
+    });
+    let heard_by = |ear: LegId| -> Vec<LegId> {
+        hears.iter().flatten().filter(|(of, _)| *of == ear).map(|(_, mouth)| *mouth).collect()
+    };
+    assert_eq!((heard_by(caller), heard_by(seat), heard_by(far)), (vec![seat, far], vec![far], vec![seat]));
+    assert_eq!(house.calls.view(call).unwrap().recorded, Some(Recorded::On));
+    house.pass(Duration::from_secs(20));
+    house.hangs_up(far);
+    assert!(closed(&house));
+    assert_eq!(asked(&house).len(), 1);
+    let recording = house.records().remove(0).recording.unwrap();
+    assert_eq!((recording.sha256.is_some(), recording.why), (true, None));
+}
+
+#[test]
+fn nothing_is_recorded_in_a_line_that_is_not_and_it_goes_on_in_the_next_that_is() {
+    let mut settings = settings();
+    let citizen = settings.queues["citizen"].clone();
+    settings.queues.insert("quiet".into(), QueueFacts { recorded: false, ..citizen });
+    let mut rules = rules(|_| {});
+    rules.queues.insert("quiet".into(), rules.queues["citizen"].clone());
+    let mut house = House::with(settings, rules, &["8001", "8002"]);
+    let caller = house.call(1, CITIZEN);
+    notice(&mut house, caller);
+    let call = house.calls.call_of(caller).unwrap();
+    let with = |house: &mut House, by: &str, seat: &str, to: Option<&str>| {
+        let leg = house.rung(seat);
+        house.answers(leg);
+        house.pass(Duration::from_secs(10));
+        let told = recorded(house, call);
+        if let Some(queue) = to {
+            house.order(call, by, Order::Transfer { to: Whom::Queue(queue.into()) }).unwrap();
+        }
+        told
+    };
+    assert_eq!(with(&mut house, "1001", "8001", Some("quiet")), Some(Recorded::On));
+    assert_eq!(with(&mut house, "1002", "8002", None), None);
+    assert_eq!(house.order(call, "1002", Order::PauseRecording), Err(NotDone::NotRecorded));
+    assert_eq!(asked(&house)[1..], ["paused true"]);
+    house.input(Input::Ready { operator: "1001".into(), by: By::Themselves });
+    house.order(call, "1002", Order::Transfer { to: Whom::Queue("citizen".into()) }).unwrap();
+    assert_eq!(with(&mut house, "1001", "8001", None), Some(Recorded::On));
+    assert_eq!(asked(&house)[1..], ["paused true", "paused false"]);
+    house.hangs_up(caller);
+    let record = house.records().remove(0);
+    let talks: Vec<_> = index(&record).into_iter().filter(|entry| entry.1 == "talking").collect();
+    assert_eq!(
+        talks,
+        [(0, "talking", "1001", false), (10_000, "talking", "1002", true), (20_000, "talking", "1001", false),]
+    );
 }
 
 #[test]

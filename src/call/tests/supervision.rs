@@ -226,6 +226,29 @@ fn who_hangs_up_ends_their_own_part_and_the_calls_end_ends_all() {
 }
 
 #[test]
+fn whoever_speaks_with_both_has_the_caller_when_the_operator_hangs_up_and_a_listener_has_not() {
+    for (mode, stays) in [(Supervision::Barge, true), (Supervision::Listen, false), (Supervision::Whisper, false)] {
+        let (mut house, call, caller, seat) = talk();
+        house.order(call, "1002", supervise(mode)).unwrap();
+        let lead = house.rung("8002");
+        house.answers(lead);
+        house.pass(5 * SECOND);
+        house.hangs_up(seat);
+        assert_eq!(house.released(lead).is_none(), stays, "{mode}");
+        assert_eq!(house.released(caller).is_none(), stays, "{mode}");
+        if stays {
+            assert!(house.are_joined(caller, lead));
+            assert!(matches!(house.state("1002"), OperatorState::Talking { .. }));
+            house.pass(5 * SECOND);
+            house.hangs_up(lead);
+        }
+        let record = house.records().remove(0);
+        assert_eq!(record.outcome, Some(Outcome::Answered));
+        assert_eq!(record.operator, Some(if stays { "1002" } else { "1001" }.into()), "{mode}");
+    }
+}
+
+#[test]
 fn a_supervisor_takes_over() {
     // Out of a supervision, and at once.
     for listens in [true, false] {

@@ -306,6 +306,9 @@ fn whom_one_cannot_turn_to_is_said_in_words() {
         (Whom::Queue("nowhere".into()), NotDone::NoSuchQueue),
         (Whom::Number("drop table".into()), NotDone::NoNumber),
         (Whom::Number("00442079460000".into()), NotDone::NotAllowed),
+        (Whom::Number("1002".into()), NotDone::IsOperator),
+        (Whom::Number("8002".into()), NotDone::IsSeat),
+        (Whom::Number("english".into()), NotDone::IsQueue),
     ];
     for (to, why) in wrong {
         assert_eq!(house.order(call, "1001", Order::Consult { to }), Err(why));

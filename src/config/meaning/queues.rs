@@ -94,7 +94,7 @@ impl Meaning {
         for (key, exit) in keys {
             self.say(thing, &format!("key {key}"), exit_text(exit));
         }
-        if let Some(CallbackRules { first, max_waiting, ring, attempts, retry, expires }) = callback {
+        if let Some(CallbackRules { first, max_waiting, ring, first_after, attempts, retry, expires }) = callback {
             let first = match first {
                 CallbackFirst::Customer => "customer",
                 CallbackFirst::Operator => "operator",
@@ -102,6 +102,7 @@ impl Meaning {
             self.say(thing, "callback first", first);
             self.say(thing, "callback max_waiting", max_waiting);
             self.say(thing, "callback ring", time_text(*ring));
+            self.say(thing, "callback first_after", time_text(*first_after));
             self.say(thing, "callback attempts", attempts);
             self.say(thing, "callback retry", time_text(*retry));
             self.say(thing, "callback expires", time_text(*expires));

@@ -19,6 +19,8 @@ const CALLBACK_RING_LIMITS: (Duration, Duration) = (Duration::from_secs(5), Dura
 const ATTEMPTS: u8 = 3;
 /// More would be a nuisance.
 const ATTEMPTS_LIMITS: (u8, u8) = (1, 10);
+const FIRST_AFTER: Duration = Duration::from_secs(10);
+const FIRST_AFTER_LIMITS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(600));
 const RETRY: Duration = Duration::from_secs(300);
 const RETRY_LIMITS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(24 * 3600));
 const EXPIRES: Duration = Duration::from_secs(4 * 3600);
@@ -144,6 +146,7 @@ pub fn callback(queue: &Queue<'_>, faults: &mut Faults) -> Option<CallbackRules>
         time
     };
     let ring = within("ring", &written.ring, CALLBACK_RING, CALLBACK_RING_LIMITS);
+    let first_after = within("first_after", &written.first_after, FIRST_AFTER, FIRST_AFTER_LIMITS);
     let retry = within("retry", &written.retry, RETRY, RETRY_LIMITS);
     let expires = within("expires", &written.expires, EXPIRES, EXPIRES_LIMITS);
     let attempts = number_within(queue, &at("attempts"), written.attempts.unwrap_or(ATTEMPTS), ATTEMPTS_LIMITS, faults);
@@ -157,5 +160,5 @@ pub fn callback(queue: &Queue<'_>, faults: &mut Faults) -> Option<CallbackRules>
     }
     let max_waiting = written.max_waiting.unwrap_or(CALLBACKS);
     let max_waiting = number_within(queue, &at("max_waiting"), max_waiting, CALLBACKS_LIMITS, faults);
-    Some(CallbackRules { first, max_waiting, ring, attempts, retry, expires })
+    Some(CallbackRules { first, max_waiting, ring, first_after, attempts, retry, expires })
 }

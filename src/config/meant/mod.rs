@@ -132,7 +132,8 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         sip.settings.guard = Some(guard?);
         sound::reserve(&mut media, &sip, faults);
         let srtp = Encryption { trunks: sip.srtp.clone(), seats: std::mem::take(&mut people.srtp) };
-        sound::check_keys(&media, &srtp, &sip.settings.listen, faults);
+        let required: Vec<_> = sip.srtp_required.into_iter().chain(std::mem::take(&mut people.srtp_required)).collect();
+        sound::check_keys(&media, &required, &sip.settings.listen, faults);
         emergency::reserve(&mut media, &emergencies);
         carriers::check(files, &sip.settings, tls.as_ref(), faults);
         let ivr = ivr?;

@@ -31,6 +31,8 @@ pub struct People<'a> {
     pub desks: BTreeMap<SeatId, Place>,
     /// How seats want their sound encrypted that say so.
     pub srtp: BTreeMap<SeatId, Srtp>,
+    /// Where it is required.
+    pub srtp_required: Vec<(Place, String)>,
     /// All could be read, and nothing in it is wrong.
     pub sound: bool,
     /// Somebody's skills could not be read.
@@ -58,7 +60,7 @@ pub fn read<'a>(
 ) -> People<'a> {
     let top = reader::top::<written::OperatorsTop>(&files.operators, &["seat", "operator"], faults);
     let mut seat_names = Names::default();
-    let (mut seats, mut srtp) = (BTreeMap::new(), BTreeMap::new());
+    let (mut seats, mut srtp, mut srtp_required) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let mut desks = BTreeMap::new();
     let realm = sip.map_or("hotline", |sip| sip.settings.realm.as_str());
     let mut plain: Option<Place> = None;
@@ -70,6 +72,7 @@ pub fn read<'a>(
             plain = Some(seat.place("secret")).filter(|place| place.line > 0);
         }
         let wanted = sound::srtp(&seat, seat.written.srtp.as_deref(), faults);
+        srtp_required.extend((wanted == Some(Srtp::Required)).then(|| (seat.place("srtp"), seat.key("srtp"))));
         srtp.extend(wanted.map(|wanted| (SeatId::from(seat.written.id.as_str()), wanted)));
         if named {
             desks.insert(SeatId::from(seat.written.id.as_str()), seat.at());
@@ -99,6 +102,7 @@ pub fn read<'a>(
         elements: BTreeMap::new(),
         desks,
         srtp,
+        srtp_required,
         sound: false,
         broken: false,
     };

@@ -218,7 +218,7 @@ fn opening(queue: &Element<'_, written::Queue>, schedules: &Schedules<'_>, fault
     }
     let hours = match &written.hours {
         None => Hours::always(),
-        Some(hours) => Hours::parse(hours.texts()).map_err(|what| queue.fault(faults, "hours", what)).ok()?,
+        Some(hours) => Hours::parse_or_closed(hours.texts()).map_err(|what| queue.fault(faults, "hours", what)).ok()?,
     };
     if let Some(overlap) = hours.overlap() {
         faults.warning(&queue.place("hours"), queue.key("hours"), overlap);

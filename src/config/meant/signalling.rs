@@ -40,6 +40,8 @@ pub struct Signalling {
     pub public: Option<Place>,
     /// How trunks want their sound encrypted that say so.
     pub srtp: BTreeMap<TrunkId, Srtp>,
+    /// Where it is required.
+    pub srtp_required: Vec<(Place, String)>,
     pub tones: BTreeSet<TrunkId>,
     pub direct: BTreeSet<TrunkId>,
 }
@@ -56,7 +58,8 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
     if listen.is_empty() {
         sip.fault(faults, "listen", "no listener: no call could arrive; e.g. [\"udp:127.0.0.1:5060\"]");
     }
-    let (trunks, trunks::OfSound { srtp, tones, direct }) = trunks::read(dir, files, surroundings, &listen, faults);
+    let (trunks, trunks::OfSound { srtp, srtp_required, tones, direct }) =
+        trunks::read(dir, files, surroundings, &listen, faults);
     for (index, listener) in listen.iter().enumerate().filter(|(_, listener)| listener.addr.port() != 0) {
         if listen[..index].contains(listener) {
             sip.fault(faults, "listen", format!("{} is there twice", listener.addr));
@@ -119,7 +122,7 @@ pub fn read(dir: &Path, files: &Files, surroundings: &Surroundings, faults: &mut
         dscp: sound::dscp(&sip, written.dscp.as_deref(), CS3, faults),
         timers: Timers::default(),
     };
-    Some(Signalling { settings, answer, public, srtp, tones, direct })
+    Some(Signalling { settings, answer, public, srtp, srtp_required, tones, direct })
 }
 
 /// 0.0.0.0 and [::] can be told to no phone: each needs an address of its family in its place.

@@ -10,7 +10,7 @@ use super::{number_within, time, time_within};
 use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
-use crate::config::{Encryption, written};
+use crate::config::written;
 use crate::media::{Browser, Codec, IceServer, Loudness, OPUS_AT_ONCE, Prompts, Settings, Srtp, ports};
 use crate::sip::Listen;
 
@@ -219,14 +219,16 @@ pub fn reserve(sound: &mut Sound, sip: &Signalling, faults: &mut Faults) {
     }
 }
 
-/// Keys that are told in the clear keep nothing secret.
-pub fn check_keys(sound: &Sound, some: &Encryption, listen: &[Listen], faults: &mut Faults) {
-    let mut all = some.trunks.values().chain(some.seats.values()).chain([&sound.settings.srtp]);
-    let is_required = all.any(|srtp| *srtp == Srtp::Required);
-    if is_required && !listen.iter().any(|listener| listener.transport.is_secure()) {
+/// Keys that are told in the clear keep nothing secret. `somewhere`: where trunks and seats require them.
+pub fn check_keys(sound: &Sound, somewhere: &[(Place, String)], listen: &[Listen], faults: &mut Faults) {
+    let everywhere = (sound.settings.srtp == Srtp::Required).then(|| (sound.srtp.clone(), "media.srtp".to_string()));
+    let first = everywhere.iter().chain(somewhere).next();
+    if let Some((place, key)) = first
+        && !listen.iter().any(|listener| listener.transport.is_secure())
+    {
         let what = "srtp is required, but sip.listen has no tls: the keys are told in the clear, so that whoever reads the \
                     signalling can listen";
-        faults.warning(&sound.srtp, "media.srtp", what);
+        faults.warning(place, key.clone(), what);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::secrets::{self, Given};
 use super::{Names, carriers, number_within, sound, time_within};
 use crate::config::Surroundings;
-use crate::config::fault::Faults;
+use crate::config::fault::{Faults, Place};
 use crate::config::reader::{self, Element};
 use crate::config::source::Files;
 use crate::config::written;
@@ -35,6 +35,8 @@ pub(super) type Written<'a> = Element<'a, written::Trunk>;
 pub struct OfSound {
     /// How those want it encrypted that say so.
     pub srtp: BTreeMap<TrunkId, Srtp>,
+    /// Where it is required.
+    pub srtp_required: Vec<(Place, String)>,
     /// Those whose keys are heard in it.
     pub tones: BTreeSet<TrunkId>,
     /// Those whose sound need not pass us.
@@ -78,6 +80,8 @@ pub fn read(
         if names.take(trunk, "id", &written.id, faults) {
             let id = TrunkId::from(written.id.as_str());
             let wanted = sound::srtp(trunk, written.srtp.as_deref(), faults);
+            let is_required = wanted == Some(Srtp::Required);
+            sound.srtp_required.extend(is_required.then(|| (trunk.place("srtp"), trunk.key("srtp"))));
             sound.srtp.extend(wanted.map(|wanted| (id.clone(), wanted)));
             if hears_tones(trunk, faults) {
                 sound.tones.insert(id.clone());

@@ -20,7 +20,9 @@ pub struct QueuesFile {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct QueuesTop {
     /// An operator who refused a call, or let it ring, is not asked for the same call again for so long; twice as
-    /// long after each further failure, up to eight times. "0s" to "1h". Default "30s".
+    /// long after each further failure, up to eight times. A phone that is busy rests instead, for every call, for 5 s;
+    /// one that cannot be reached as well, and twice as long after each further time, up to 5 min 20 s. "0s" to "1h".
+    /// Default "30s".
     pub exclude_for: Option<Time>,
     /// A phone that is lost and returns within this finds its operator as they were. "0s" to "1h". Default "60s".
     pub phone_grace: Option<Time>,
@@ -98,7 +100,8 @@ pub struct Queue {
     pub answer_within: Option<Time>,
     /// Who gives up within this is not counted as offered. "0s" to "1h". Default "0s": everybody counts.
     pub short_abandon: Option<Time>,
-    /// "24/7", or opening hours such as ["mon-fri 08:00-18:00", "sat 09:00-12:00"]. Default "24/7".
+    /// "24/7", opening hours such as ["mon-fri 08:00-18:00", "sat 09:00-12:00"], or "closed": only when it is opened
+    /// by hand. Default "24/7".
     pub hours: Option<OneOrMany>,
     /// Instead of hours: a [[schedule]] of schedules.toml, with holidays and a switch. Default: none.
     pub schedule: Option<String>,
@@ -201,6 +204,9 @@ pub struct Callback {
     pub max_waiting: Option<usize>,
     /// How long the customer's phone rings. "5s" to "2m". Default "30s".
     pub ring: Option<Time>,
+    /// From the promise until the customer is tried first: they hang up meanwhile, and their phone is free again. "0s"
+    /// to "10m". Default "10s".
+    pub first_after: Option<Time>,
     /// How often the customer is tried. 1 to 10. Default 3.
     pub attempts: Option<u8>,
     /// Between two tries. "10s" to "24h". Default "5m".

@@ -76,6 +76,7 @@ fn small() -> (Plan, Rules) {
         first: CallbackFirst::Customer,
         max_waiting: 100,
         ring: Duration::from_secs(30),
+        first_after: Duration::ZERO,
         attempts: 2,
         retry: Duration::from_secs(120),
         expires: Duration::from_secs(3600),

@@ -188,7 +188,9 @@ fn unreadable(why: Unreadable) -> Problem {
     let detail = format!("the recording cannot be read: {why}");
     match why {
         Unreadable::Missing => Problem::not_found(detail),
-        Unreadable::NoKey | Unreadable::Damaged(_) => Problem::new(StatusCode::CONFLICT, detail),
+        Unreadable::NoKeyFile | Unreadable::NoKey | Unreadable::Damaged(_) => {
+            Problem::new(StatusCode::CONFLICT, detail)
+        }
         Unreadable::Io(_) => Problem::unavailable(detail),
     }
 }

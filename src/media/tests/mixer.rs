@@ -186,7 +186,7 @@ impl Table {
                 let peer = leg.joined.unwrap();
                 self.legs[peer].as_mut().unwrap().pass_on(self.now, packet, payload, &header, what);
             }
-            Heard::Key(key) => self.events.push(Event::Key { leg: LegId(n as u64), key }),
+            Heard::Key(key) | Heard::Pressed(key) => self.events.push(Event::Key { leg: LegId(n as u64), key }),
             Heard::Nothing => {}
         }
         ear::deliver(self.now, &mut self.legs, n, &mut self.events);

@@ -3,6 +3,8 @@
 //! A packet is sent on by the thread that received it; nothing here allocates, locks or touches a disk
 //! for a packet.
 
+#[cfg(test)]
+mod keys;
 mod obeying;
 
 use std::collections::{HashMap, VecDeque};
@@ -247,6 +249,10 @@ impl Worker {
         let key = match heard {
             Heard::Nothing => None,
             Heard::Key(key) => Some(key),
+            Heard::Pressed(key) => {
+                self.press_on_hearers(slot, key);
+                Some(key)
+            }
             Heard::Pass { header, payload, what, key } => {
                 if let Some(peer) = leg.joined
                     && let Some(peer) = self.slots.get_mut(peer).and_then(Option::as_mut)
@@ -257,7 +263,11 @@ impl Worker {
                         let sound = &packet[payload.clone()];
                         tap.hear(Channel::Right, now, header.ssrc, header.timestamp, codec, sound);
                     }
-                    peer.pass_on(now, packet, payload, &header, what);
+                    if what == What::Key && !peer.takes_key_events() {
+                        peer.press_keys(key.into_iter());
+                    } else {
+                        peer.pass_on(now, packet, payload, &header, what);
+                    }
                 }
                 key
             }

@@ -49,6 +49,13 @@ impl Worker {
             Order::Join { a, b } => self.join(now, a, b),
             Order::Mix { legs, hears } => self.mix(&legs, &hears),
             Order::KeepKeys { leg } => self.with(leg, |leg| leg.keeps_keys = true),
+            Order::PassKeys { leg, keys } => {
+                if let Some(slot) = self.index.get(&leg).copied()
+                    && self.slots[slot].as_ref().is_some_and(|leg| leg.keeps_keys)
+                {
+                    keys.chars().for_each(|key| self.press_on_hearers(slot, key));
+                }
+            }
             Order::HearKeys { leg } => self.with(leg, |leg| leg.hear_keys()),
             Order::Part { leg } => self.part(leg),
             Order::InfoKey { leg, key } => self.info_key(now, leg, key),
@@ -56,6 +63,7 @@ impl Worker {
             Order::Capture { leg, capture } => self.with(leg, |leg| leg.capture = Some(capture)),
             Order::Leave { leg } => self.with(leg, Leg::leave),
             Order::Locate { leg } => self.with(leg, |leg| leg.locate = true),
+            Order::HungUp { leg } => self.with(leg, Leg::hung_up),
             Order::Watch { leg } => self.with(leg, |leg| leg.silence.watch(now)),
             Order::Record { leg, tap } => self.with(leg, |leg| leg.tap = Some(tap)),
             Order::PauseRecording { leg, paused } => {
@@ -67,17 +75,23 @@ impl Worker {
     }
 
     fn info_key(&mut self, now: Moment, id: LegId, key: char) {
-        let Some(leg) = self.index.get(&id).and_then(|slot| self.slots[*slot].as_mut()) else { return };
+        let Some(slot) = self.index.get(&id).copied() else { return };
+        let Some(leg) = self.slots[slot].as_mut() else { return };
         let Some(key) = leg.info_key(now, key) else { return };
-        // A phone that knows RTP events sends the same key there too.
-        if !leg.has_key_events()
-            && !leg.keeps_keys
-            && let Some(peer) = leg.joined
-            && let Some(peer) = self.slots[peer].as_mut()
-        {
-            peer.press_keys(std::iter::once(key));
+        if !leg.keeps_keys {
+            self.press_on_hearers(slot, key);
         }
         self.events.push(Event::Key { leg: id, key });
+    }
+
+    /// Whoever hears this leg gets a key of its own from us.
+    pub(super) fn press_on_hearers(&mut self, slot: usize, key: char) {
+        let joined = self.slots[slot].as_ref().and_then(|leg| leg.joined);
+        for hearer in self.mixes.hearers(&self.slots, slot).into_iter().chain(joined) {
+            if let Some(hearer) = self.slots.get_mut(hearer).and_then(Option::as_mut) {
+                hearer.press_keys(std::iter::once(key));
+            }
+        }
     }
 
     fn with(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {

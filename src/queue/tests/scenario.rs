@@ -410,6 +410,7 @@ fn option(rules: &mut QueueRules, part: &str) {
                 first,
                 max_waiting: 2,
                 ring: Duration::from_secs(30),
+                first_after: Duration::ZERO,
                 attempts: 2,
                 retry: Duration::from_secs(60),
                 expires: Duration::from_secs(600),
@@ -417,6 +418,7 @@ fn option(rules: &mut QueueRules, part: &str) {
             for pair in rest.chunks(2) {
                 match pair[0] {
                     "attempts" => callback.attempts = pair[1].parse().unwrap(),
+                    "first-after" => callback.first_after = duration(pair[1]),
                     "expires" => callback.expires = duration(pair[1]),
                     other => panic!("{other:?} of a callback"),
                 }
