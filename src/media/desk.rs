@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::browser::leg::BrowserLeg;
 use super::browser::negotiation::{Voice, is_for_browsers};
@@ -489,13 +488,4 @@ impl Desk {
 /// The same for a browser: what its leg speaks is not always what is spoken with it.
 fn voice(like: Like) -> Option<Voice> {
     like.spoken.map(|codec| if codec.is_wide() { Voice::Opus } else { Voice::G711(codec) })
-}
-
-/// Allows as many open files as the system lets us: each leg has two sockets. Returns the limit.
-pub fn raise_file_limit() -> io::Result<u64> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum {
-        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    }
-    Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
 }

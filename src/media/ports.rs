@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Pairs tried for one leg: those that other programs hold are passed over.
@@ -121,4 +122,13 @@ fn open(ip: IpAddr, port: u16, dscp: u8) -> io::Result<(UdpSocket, UdpSocket)> {
     let rtcp = marked(SocketAddr::new(ip, rtcp_port), dscp)?;
     let _ = SockRef::from(&rtp).set_recv_buffer_size(RECEIVE_BUFFER);
     Ok((rtp, rtcp))
+}
+
+/// Allows as many open files as the system lets us: each leg has two sockets. Returns the limit.
+pub fn raise_file_limit() -> io::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    }
+    Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
 }

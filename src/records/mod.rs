@@ -16,6 +16,7 @@ mod recovery;
 mod schema;
 mod search;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -24,7 +25,7 @@ pub mod words;
 mod writer;
 
 pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
-pub use format::{printed, rfc3339, write_csv, write_jsonl, write_queue_log};
+pub use format::{printed, rfc3339, write_jsonl, write_queue_log};
 pub use notices::KeptNotice;
 pub use outbox::{KEPT_MESSAGES, KeptMessage};
 pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
@@ -32,6 +33,7 @@ pub use recordings::{unfinished_recordings, wav_recordings};
 pub use recovery::{Checkpoint, Recovered};
 pub use search::{Filter, called_back_by, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
+pub use table::write_csv;
 pub use versions::{KEPT_VERSIONS, Versions};
 pub use when::when;
 pub use words::*;

@@ -484,9 +484,8 @@ impl Endpoint {
 
     /// The next leg that arrives: odd numbers.
     pub(super) fn next_leg(&mut self) -> LegId {
-        let leg = LegId(self.arrived);
         self.arrived += 2;
-        leg
+        LegId(self.arrived - 2)
     }
 
     /// 80 bits of chance: tags, branches and Call-IDs, §19.3.

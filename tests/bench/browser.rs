@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hotline::ids::{CallId, LegId};
-use hotline::media::desk::{Desk, raise_file_limit};
+use hotline::media::desk::Desk;
+use hotline::media::ports::raise_file_limit;
 use hotline::media::prompts::PromptBank;
 use hotline::media::{self, Browser, Codec, LegKind};
 use hotline::moment::Moment;

@@ -79,6 +79,7 @@ fn house_rules(first: CallbackFirst, promise: Promise) -> Rules {
         citizen.if_too_long = Some(Exit::Queue("english".into()));
         citizen.callback = Some(CallbackRules {
             first,
+            first_after: Duration::from_secs(2),
             max_waiting: 3,
             ring: Duration::from_secs(20),
             attempts: 2,
