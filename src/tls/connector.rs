@@ -141,7 +141,9 @@ pub fn in_words(error: &io::Error) -> String {
     };
     match certificate {
         CertificateError::Other(rustls::OtherError(why)) => why.to_string(),
-        CertificateError::UnknownIssuer => "nobody who is trusted vouches for the certificate".into(),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody who is trusted vouches for the certificate".into()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".into(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the certificate is not valid yet".into()

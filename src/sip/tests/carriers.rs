@@ -248,9 +248,9 @@ fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     let unanswered = |phone: &Phone| phone.house.trunks()[0].unanswered_realm.clone();
     // Of a call another realm is not answered, and that is told.
     let call = phone.command(invite("110")).remove(0);
-    let other = challenge("Proxy-Authenticate", "other\u{1b}realm", "n2");
+    let other = challenge("Proxy-Authenticate", "other realm", "n2");
     assert_eq!(phone.send(&answered_with(&call, "407 Proxy Authentication Required", &other)).len(), 1);
-    assert_eq!(unanswered(&phone).as_deref(), Some("other\\u001brealm"));
+    assert_eq!(unanswered(&phone).as_deref(), Some("other realm"));
     // The registrar asks for another one than when it challenged us first: that holds from here on.
     let refresh = phone.wait(81 * SECOND).into_iter().find(|message| message.starts_with("REGISTER ")).unwrap();
     let again = phone.send(&unauthorized(&refresh, "new realm", "n3")).remove(0);
@@ -293,7 +293,12 @@ fn a_carrier_that_is_there_again_is_told_at_once_where_we_are() {
     assert!(asked.iter().all(|request| request.starts_with("OPTIONS ")), "{:?}", starts(&asked));
     let view = |phone: &Phone| phone.house.trunks()[0].to[0].1;
     assert_eq!(view(&phone), Some(false));
-    let asked = phone.wait(30 * SECOND).pop().unwrap();
+    let asked = loop {
+        let due = phone.house.next_deadline().unwrap().since(phone.now);
+        if let Some(asked) = phone.wait(due).into_iter().find(|sent| sent.starts_with("OPTIONS ")) {
+            break asked;
+        }
+    };
     phone.send(&answered(&asked, "200 OK"));
     assert_eq!(view(&phone), Some(true));
     let told = phone.wait(2 * SECOND);
