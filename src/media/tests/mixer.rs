@@ -16,8 +16,9 @@ use crate::media::mixing::{Mixes, mix};
 use crate::media::negotiation::{Local, Negotiation, static_type};
 use crate::media::player::Player;
 use crate::media::prompts::Clip;
+use crate::media::recorder::{Channel, Tap};
 use crate::media::socket::{Ground, Socket};
-use crate::media::{Codec, Event};
+use crate::media::{Codec, Event, Sides};
 use crate::moment::Moment;
 
 const HZ: [u32; 3] = [440, 700, 1130];
@@ -335,6 +336,31 @@ fn keys_of_members_are_told_and_are_no_noise() {
         .collect();
     assert_eq!(keys, ['5']);
     table.check(heard, [&[1, 2], &[0, 2], &[0, 1]]);
+}
+
+#[test]
+fn what_the_others_say_after_one_hung_up_is_recorded_on_their_leg_and_nothing_goes_to_them() {
+    let mut table = table();
+    let (tap, pieces) = Tap::new(Sides::Both, 1_000);
+    table.legs[0].as_mut().unwrap().tap = Some(Box::new(tap));
+    table.mix(&[0, 1, 2], &EVERYBODY);
+    table.pass(10);
+    table.legs[0].as_mut().unwrap().hung_up();
+    table.mix(&[0, 1, 2], &[(0, 1), (0, 2), (1, 2), (2, 1)]);
+    let (heard, _) = (table.heard(), pieces.try_iter().count());
+    table.pass(50);
+    let theirs: Vec<i16> = pieces
+        .try_iter()
+        .filter(|piece| piece.channel == Channel::Right)
+        .flat_map(|piece| piece.sound().iter().map(|byte| to_linear(piece.codec, *byte)).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(theirs.len(), 50 * FRAME);
+    assert!(theirs.chunks(FRAME).all(|frame| frame.iter().any(|sample| sample.abs() > 1_000)));
+    assert_eq!(table.heard()[0], heard[0]);
+    for (ear, mouth) in [(1, 2), (2, 1)] {
+        let tones = table.phones[ear].tones(heard[ear]);
+        assert!(tones[mouth] > THERE && tones[0] < NOT_THERE, "{ear} hears {tones:?}");
+    }
 }
 
 #[test]

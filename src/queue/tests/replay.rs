@@ -122,7 +122,7 @@ pub(super) fn rules(rng: &mut StdRng) -> Rules {
                 first: if rng.random() { CallbackFirst::Customer } else { CallbackFirst::Operator },
                 max_waiting: 3,
                 ring: Duration::from_secs(rng.random_range(1..20)),
-                first_after: seconds(rng, 20),
+                first_after: Duration::from_secs(3),
                 attempts: rng.random_range(1..4),
                 retry: seconds(rng, 20),
                 expires: Duration::from_secs(rng.random_range(20..200)),
