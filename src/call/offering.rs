@@ -214,14 +214,14 @@ impl Call {
         house.queue(Input::Failed { offer: seat.offer, why });
     }
 
-    /// The seat's phone cannot be talked to: no ports, no codec in common, no answer in its 200.
+    /// Nothing in common, or no answer in its 200. A re-INVITE of theirs is refused, and all is as it was.
     pub fn seat_unacceptable(&mut self, house: &mut House, leg: LegId) {
-        if let Some(seat) = self.seat_mut(leg)
-            && std::mem::take(&mut seat.reoffered)
-        {
+        let Some(seat) = self.seat_mut(leg) else { return };
+        if std::mem::take(&mut seat.reoffered) {
             return house.sip(sip::Command::RefuseReoffer { leg, status: 488 });
         }
-        if matches!(self.state, State::Talking(_)) {
+        // A talk goes on as it was agreed before, also that of who took a callback and hears it ring.
+        if matches!(seat.progress, Progress::Accepted | Progress::Joined) {
             return;
         }
         let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };

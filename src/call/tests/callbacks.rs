@@ -159,6 +159,11 @@ fn the_operator_is_rung_first_and_hears_it_ring_outside() {
     assert_eq!((house.plays(seat), opened(&house)), (vec!["ringback".to_string()], 2));
     let citizen = house.rung(CITIZEN);
     assert!(!house.are_joined(citizen, seat));
+    // Their phone asks for an offer meanwhile, and sound cannot take what its ACK answers.
+    house.tell(Event::Sip(sip::Event::Reoffer { leg: seat, body: None }));
+    let why = "no codec in common".into();
+    house.tell(Event::Media(media::Event::Unacceptable { leg: seat, why, code: 305, malformed: false }));
+    assert_eq!(house.released(seat), None, "it goes on as it was agreed before");
     house.answers(citizen);
     assert!(house.are_joined(citizen, seat));
     house.hangs_up(seat);
