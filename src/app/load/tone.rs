@@ -75,7 +75,7 @@ mod tests {
         let said = announcements();
         assert!(said.len() > 1_000, "{}", said.len());
         assert_eq!(said.iter().filter(|packet| is_in(*packet)).count(), 0);
-        let beneath = said.iter().filter(|packet| is_in(&together(*packet, &TONE))).count();
+        let beneath = said.iter().filter(|packet| is_in(&together(packet, &TONE))).count();
         assert!(beneath * 100 > said.len() * 99, "{beneath} of {}", said.len());
         assert!(!is_in(&[0xD5; FRAME]) && !is_in(&[]));
     }
