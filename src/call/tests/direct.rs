@@ -194,7 +194,7 @@ fn one_who_refuses_leaves_both_with_us() {
         talk.takes(leg);
         talk.house.forget_sound();
         talk.house.slow_sound = false;
-        talk.sound(media::Event::Unacceptable { leg, why: "another address".into(), malformed: false });
+        talk.sound(media::Event::Unacceptable { leg, why: "another address".into(), code: 399, malformed: false });
     };
     let says_nothing: Refusal = |talk, leg| talk.answer(leg, Ok(None));
     for (how, refusal, has_left) in
@@ -229,7 +229,12 @@ fn what_cannot_be_offered_is_not() {
     talk.house.forget_sound();
     talk.house.slow_sound = false;
     let leg = talk.caller;
-    talk.sound(media::Event::Unacceptable { leg, why: "they do not speak the same".into(), malformed: false });
+    talk.sound(media::Event::Unacceptable {
+        leg,
+        why: "they do not speak the same".into(),
+        code: 399,
+        malformed: false,
+    });
     talk.stays_here();
     assert!(talk.house.released(leg).is_none());
 }

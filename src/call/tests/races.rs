@@ -185,7 +185,12 @@ impl World {
             47 => {
                 if let Some(leg) = self.nth(a, |leg| leg != Leg::Arrives) {
                     let malformed = b.is_multiple_of(2);
-                    self.house.tell(Event::Media(media::Event::Unacceptable { leg, why: "x".into(), malformed }));
+                    self.house.tell(Event::Media(media::Event::Unacceptable {
+                        leg,
+                        why: "x".into(),
+                        code: 399,
+                        malformed,
+                    }));
                 }
             }
             48 => {
