@@ -39,7 +39,7 @@ impl Trunks {
     /// Whether a number means one of ours within the area where we are.
     fn any_area_has(&self, number: &str, own: &str) -> bool {
         let all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref());
-        all.filter(|numbering| numbering.area.is_some()).any(|numbering| numbering.means(number, own))
+        all.filter(|numbering| numbering.area.is_some()).any(|numbering| numbering.means_nearby(number, own))
     }
 }
 
