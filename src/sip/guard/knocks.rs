@@ -14,7 +14,7 @@ const PORTS: usize = 8;
 /// Messages that each of them may send: REGISTER, the same with credentials, and copies of both.
 const MESSAGES: u8 = 6;
 /// A port counts for so long, from its first message on. So a household says 48 things a minute, and makes eight guesses,
-/// as a wrong one is a port's last.
+/// as a wrong one is a port's last; as much again over connections, from which whoever forges datagrams takes nothing.
 const WINDOW: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]

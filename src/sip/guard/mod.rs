@@ -1,7 +1,7 @@
 //! Who is heard: what strangers may send before it is read, who asks for nothing but refusals, and who is not heard for a
 //! while. Counts by household, never by seat: nobody can lock a seat by guessing at it. Only those who proved that they are
 //! where they seem to be are ever not heard: who sends datagrams in another's name can take nothing from him but the
-//! answers that strangers get by datagram, and from a household that is not heard anyway what little it may say.
+//! answers that strangers get by datagram, and of a household that is not heard what little it may say by datagram.
 //!
 //! Does not know messages, nor who is no stranger: trunks and phones that are registered do not come here.
 

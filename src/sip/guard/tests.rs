@@ -240,6 +240,10 @@ fn a_household_that_is_not_heard_may_say_so_little_that_nobody_gets_on_by_it() {
         knocks(&mut guard, now, ip, port) && !guard.did(now, SocketAddr::new(ip, port), Way::Datagram, Deed::Guessed)
     });
     assert!((36..=40).contains(&guesses.count()), "one from each port");
+    // Datagrams take nothing from those who connect.
+    let (mut guard, ip) = shut("192.0.2.1");
+    let ports = |way| (0..100_u16).filter(|n| guard.may_knock(T0, SocketAddr::new(ip, 10_000 + n), way)).count();
+    assert_eq!([Way::Datagram, Way::Connection].map(ports), [7, 8], "beside whoever did it");
 }
 
 #[test]
