@@ -105,9 +105,12 @@ impl Registration {
         self.seq > 0 || self.next.is_some()
     }
 
-    pub fn unregister(&mut self, now: Moment) {
+    /// No REGISTER is sent any more but the one that takes back those that were; `false`: none was. What came back does
+    /// not matter: the answer may be on its way, or was lost.
+    pub fn unregister(&mut self, now: Moment) -> bool {
         self.wanted = 0;
-        self.next = Some(now);
+        self.next = (self.seq > 0).then_some(now);
+        self.next.is_some()
     }
 
     /// The realm that is answered, as far as it is known.

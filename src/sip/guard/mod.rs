@@ -1,7 +1,7 @@
 //! Who is heard: what strangers may send before it is read, who asks for nothing but refusals, and who is not heard for a
 //! while. Counts by household, never by seat: nobody can lock a seat by guessing at it. Only those who proved that they are
 //! where they seem to be are ever not heard: who sends datagrams in another's name can take nothing from him but the
-//! answers that strangers get by datagram, and from a household that is not heard anyway what little it may say.
+//! answers that strangers get by datagram, and of a household that is not heard what little it may say by datagram.
 //!
 //! Does not know messages, nor who is no stranger: trunks and phones that are registered do not come here.
 
@@ -155,7 +155,7 @@ impl Guard {
         let source = self.source(now, ip, way);
         let fits = source.arrivals.take(now, household_rate, household_rate * AT_ONCE);
         if is_banned {
-            let is_read = fits && (has_phones || source.knocks.are_left(now, remote.port()));
+            let is_read = fits && (has_phones || source.knocks.are_left(now, remote));
             self.counts.unheard += 1;
             return if is_read { Entry::Narrow } else { Entry::Shut };
         }
@@ -170,7 +170,7 @@ impl Guard {
     /// Whether a REGISTER of nobody known is taken from a household that is not heard. What else comes uses up as much,
     /// so that not much of it is read.
     pub fn may_knock(&mut self, now: Moment, remote: SocketAddr, way: Way) -> bool {
-        self.source(now, remote.ip(), way).knocks.take(now, remote.port())
+        self.source(now, remote.ip(), way).knocks.take(now, remote)
     }
 
     /// Whether a household is told once more to prove who it is, or, by datagram, that it is refused: most challenges
@@ -190,7 +190,7 @@ impl Guard {
         let ip = remote.ip();
         if let Some(source) = self.crowd(way).known(ip) {
             source.kept_word();
-            source.knocks.proven(remote.port());
+            source.knocks.proven(remote);
         }
         if let Some(source) = self.there.known(ip) {
             source.forgive();
@@ -210,7 +210,7 @@ impl Guard {
                 self.counts.guessed += 1;
                 let source = self.source(now, ip, way);
                 source.answered();
-                source.knocks.shut(remote.port());
+                source.knocks.shut(remote);
                 self.say(now, ip, Way::Connection, "wrong-secret");
                 self.suspect(now, ip, 1.0, "wrong-secret");
             }
@@ -220,8 +220,8 @@ impl Guard {
         if is_shut {
             // Others are listened to before whoever did it.
             let knocks = &mut self.source(now, ip, way).knocks;
-            knocks.take(now, remote.port());
-            knocks.shut(remote.port());
+            knocks.take(now, remote);
+            knocks.shut(remote);
         }
         is_shut
     }

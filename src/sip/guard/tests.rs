@@ -133,8 +133,8 @@ fn who_guesses_is_not_heard_for_a_while_and_for_longer_each_time() {
         assert_eq!(guard.arrives(now, from(thief), Way::Connection, false), Entry::Shut);
         assert_eq!(
             guard.arrives(now, from(ip("2001:db8::ffff")), Way::Connection, false),
-            Entry::Shut,
-            "the same household"
+            Entry::Narrow,
+            "the same household, and somebody else of it"
         );
         assert_eq!(guard.arrives(now, from(ip("2001:db8:0:1::1")), Way::Connection, false), Entry::Open, "another");
         assert_eq!(
@@ -240,6 +240,10 @@ fn a_household_that_is_not_heard_may_say_so_little_that_nobody_gets_on_by_it() {
         knocks(&mut guard, now, ip, port) && !guard.did(now, SocketAddr::new(ip, port), Way::Datagram, Deed::Guessed)
     });
     assert!((36..=40).contains(&guesses.count()), "one from each port");
+    // Datagrams take nothing from those who connect.
+    let (mut guard, ip) = shut("192.0.2.1");
+    let ports = |way| (0..100_u16).filter(|n| guard.may_knock(T0, SocketAddr::new(ip, 10_000 + n), way)).count();
+    assert_eq!([Way::Datagram, Way::Connection].map(ports), [7, 8], "beside whoever did it");
 }
 
 #[test]
@@ -266,6 +270,19 @@ fn phones_of_a_household_that_is_not_heard_register_when_they_start_anew() {
         });
     }
     assert!(waiting.is_empty(), "{waiting:?} beside somebody who goes on and on");
+}
+
+#[test]
+fn a_phone_beside_whoever_guesses_registers_anew_though_both_use_the_same_port_of_one_ipv6_household() {
+    let (mut guard, guesser) = shut("2001:db8::a");
+    let (phone, another) = (ip("2001:db8::b"), ip("2001:db8:0:1::b"));
+    assert!(!knocks(&mut guard, T0, guesser, 5060), "whoever did it is not among those who may");
+    assert!((0..6).all(|n| knocks(&mut guard, at(n), phone, 5060)), "REGISTER, the same with credentials, and copies");
+    assert!(!knocks(&mut guard, at(6), phone, 5060));
+    assert_eq!(guard.arrives(at(7), from(another), Way::Datagram, false), Entry::Open);
+    // As many as they like together say no more than one with as many ports.
+    let of_all = (0..100_u16).filter(|n| knocks(&mut guard, at(8), ip(&format!("2001:db8::c:{n:x}")), 5060));
+    assert_eq!(of_all.count(), 6);
 }
 
 #[test]

@@ -121,8 +121,9 @@ impl Endpoint {
     fn told_of(&self, trunk: &Trunk, invite: &Invite) -> Party {
         let (caller, numbers) = (&invite.caller, &self.settings.numbers);
         let of_leg = invite.on_behalf_of.and_then(|leg| self.legs.get(&leg));
-        let is_seat =
-            of_leg.is_some_and(|leg| leg.seat.is_some()) || self.settings.seats.contains_key(caller.number.as_str());
+        // Extensions of another exchange may be called like seats of ours.
+        let is_called_so = || self.settings.seats.contains_key(caller.number.as_str());
+        let is_seat = of_leg.map_or_else(is_called_so, |leg| leg.seat.is_some());
         if !is_seat || caller.number == ANONYMOUS {
             return caller.clone();
         }

@@ -126,8 +126,13 @@ impl Endpoint {
         let (Some(to), None) = (all.next().and_then(NameAddr::parse), all.next()) else { return Err(400) };
         let uri = match to.uri {
             Uri::Sip(uri) => uri,
-            // RFC 3966: a number, wherever that is.
-            tel => return tel.number().map(|number| ReferTo::Number(self.dialled_at_seat(&number))).ok_or(416),
+            // RFC 3966: a number, wherever that is, unless it is said to be one only there.
+            tel => {
+                let number = self.number_in(&tel).ok_or(416u16)?;
+                let domain = tel.context().filter(|context| !context.starts_with('+'));
+                let is_here = domain.is_none_or(|domain| self.is_here(leg_id, request, &domain));
+                return if is_here { Ok(ReferTo::Number(self.dialled_at_seat(&number))) } else { Err(403) };
+            }
         };
         if uri.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
             return Err(403);

@@ -19,11 +19,15 @@ impl Endpoint {
     pub(in crate::sip) fn their_reoffer(&mut self, now: Moment, leg_id: LegId, id: TransactionId, request: Request) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         // RFC 3311 §5.2: an UPDATE that describes nothing is in order at any time; one that does before the call is
-        // answered as soon as a description was told reliably.
+        // answered as soon as a description was told reliably, by the fork that it comes from.
         let plain = request.method == Method::UPDATE && request.body.is_empty();
+        let tag = request.headers.from_tag().map(|tag| tag.into_owned());
         let answered = match &leg.state {
             State::Incoming { reliably, .. } => request.method == Method::UPDATE && reliably.answered,
-            State::Calling(calling) => calling.early.iter().any(|early| early.answer.is_some()),
+            State::Calling(calling) => {
+                let mut early = calling.early.iter();
+                early.any(|early| early.dialog.remote_tag() == tag.as_deref() && early.answer.is_some())
+            }
             _ => true,
         };
         let ours_waits = match &leg.state {
@@ -47,7 +51,6 @@ impl Endpoint {
             Err(response) => return drop(self.respond(now, id, *response)),
         };
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let tag = request.headers.from_tag().map(|tag| tag.into_owned());
         if let Some(dialog) = leg.dialog_with(tag.as_deref()) {
             dialog.refresh(&request.headers);
         }

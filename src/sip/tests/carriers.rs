@@ -336,6 +336,44 @@ fn a_goodbye_is_waited_for_sent_again_and_proved() {
     assert!(!phone.house.is_taking_leave());
 }
 
+#[test]
+fn a_carrier_that_may_know_of_us_is_told_that_we_go_and_none_registers_a_house_that_drains() {
+    let is_goodbye = |sent: &str| sent.starts_with("REGISTER ") && header(sent, "Expires") == "0";
+    // The first REGISTER is on its way: its answer comes too late.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    phone.house.drain(phone.now);
+    let goodbye = phone.sent().remove(0);
+    assert!(is_goodbye(&goodbye) && phone.house.is_taking_leave(), "{goodbye}");
+    assert!(phone.send(&granted(&first, 100)).is_empty() && phone.house.is_taking_leave());
+    assert!(phone.send(&answered(&goodbye, "200 OK")).is_empty() && !phone.house.is_taking_leave());
+    assert!(phone.wait(3600 * SECOND).is_empty());
+
+    // A refresh failed: the carrier knows us until what it granted is over, and may be there again.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    let refresh = phone.wait(81 * SECOND).remove(0);
+    phone.send(&answered(&refresh, "503 Service Unavailable"));
+    assert_eq!(phone.house.trunks()[0].registered, Some(false));
+    phone.house.drain(phone.now);
+    let sent = phone.sent();
+    assert!(sent.len() == 1 && is_goodbye(&sent[0]), "{sent:?}");
+    let again = phone.wait(120 * SECOND);
+    assert!(again.iter().all(|sent| is_goodbye(sent)), "{:?}", starts(&again));
+
+    // Nothing was sent yet.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    phone.house.drain(phone.now);
+    assert!(!phone.house.is_taking_leave() && phone.wait(3600 * SECOND).is_empty());
+
+    // One whose trunk is taken away meanwhile is told as well.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    phone.house.set_settings(phone.now, Settings { trunks: Vec::new(), ..settings(false) });
+    let sent = phone.sent();
+    assert!(sent.len() == 1 && is_goodbye(&sent[0]) && phone.send(&granted(&first, 100)).is_empty(), "{sent:?}");
+}
+
 /// A house that does not register, and whose call the carrier has let through once it was proved: our INVITE.
 fn proved(phone: &mut Phone) -> String {
     let call = phone.command(invite("110")).remove(0);

@@ -46,6 +46,9 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
         ("tel:+86-10-12345", Ok("12345")),
         ("TEL:12345;phone-context=+86-10", Ok("12345")),
         ("tel:+86-10-6513.9999", Ok("65139999")),
+        ("tel:12345;phone-context=+86", Ok("12345")),
+        ("tel:65139999;phone-context=+1", Ok("+165139999")),
+        ("tel:12345;phone-context=carrier.example", Ok("12345")),
         ("sip:0218888@10.0.0.1", Ok("0218888")),
         ("sip:j.doe@10.0.0.1", Ok("j.doe")),
         ("tel:", Err(416)),
@@ -68,15 +71,20 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
         assert_eq!(dials(&mut phone, &format!("sip:{user}@10.0.0.1"), own), Ok(expected.into()), "{user}");
     }
     // Where the area is known a number with another is another's, and one with ours is ours at a seat as well.
-    for (user, expected) in [("01012345", "12345"), ("02112345", "02112345"), ("861012345", "12345")] {
+    for (uri, expected) in [
+        ("sip:01012345@10.0.0.1", "12345"),
+        ("sip:02112345@10.0.0.1", "02112345"),
+        ("sip:861012345@10.0.0.1", "12345"),
+        ("tel:12345;phone-context=+8610", "12345"),
+        ("tel:12345;phone-context=+8621", "+862112345"),
+    ] {
         let beijing = Numbering { area: Some("10".into()), ..Numbering::of_china() };
         for from_trunk in [true, false] {
             let mut settings = settings(from_trunk);
             settings.numbers = ["12345".into()].into();
             settings.trunks[0].numbering = Some(beijing.clone());
             let own = if from_trunk { "" } else { "From: <sip:8002@r>;tag=f\n" };
-            let dialled = dials(&mut Phone::of(settings), &format!("sip:{user}@10.0.0.1"), own);
-            assert_eq!(dialled, Ok(expected.into()), "{user} {from_trunk}");
+            assert_eq!(dials(&mut Phone::of(settings), uri, own), Ok(expected.into()), "{uri} {from_trunk}");
         }
     }
     // Of another country `+86…` is abroad.

@@ -134,6 +134,13 @@ fn what_carriers_are_told_of_who_sits_at_a_seat_is_a_number_of_ours_and_no_seat(
 }
 
 #[test]
+fn an_extension_of_another_exchange_that_is_called_like_a_seat_of_ours_is_no_seat() {
+    let (caller, sent) = put_through(&mut house(true, true), "From: \"Wang\" <sip:8005@10.0.0.9>;tag=f\n");
+    assert_eq!(caller.number, "8005");
+    assert!(header(&sent, "From").starts_with("\"Wang\" <sip:8005@out.example>;tag="), "{sent}");
+}
+
+#[test]
 fn a_phone_of_the_house_is_rung_by_nobody_as_well_and_not_by_the_house() {
     let caller = Party { number: "anonymous".into(), display: None };
     let invite = Invite { caller, ..invitation(Target::Seat("8002".into())) };

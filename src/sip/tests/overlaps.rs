@@ -117,6 +117,15 @@ fn what_a_request_asks_for_is_known_for_what_it_is() {
         let sent = phone.send(&request(method, "sip:10.0.0.1", &format!("q{status}{method}"), 1, lines));
         assert_eq!(response(&sent[0]).status, status, "{method} {lines}");
     }
+    // RFC 3891 §3, within a talk too.
+    let mut phone = Phone::new(true);
+    let (_, to) = talk(&mut phone);
+    for (method, cseq) in [("UPDATE", 2), ("INFO", 3), ("BYE", 4)] {
+        let lines = format!("To: {to}\nReplaces: c;to-tag=a;from-tag=b\n");
+        let sent = phone.send(&request(method, "sip:hotline@10.0.0.1", &format!("w{cseq}"), cseq, &lines));
+        assert_eq!(starts(&sent), ["SIP/2.0 400 Bad Request"], "{method}");
+    }
+    assert!(phone.events().is_empty(), "they talk on");
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn whom_a_phone_sends_its_caller_to_is_a_number_of_this_house_or_outside_and_nob
     let mut settings = settings(false);
     settings.numbers = ["12345".to_string()].into();
     settings.trunks[1].domain = Some("carrier.example".into());
+    settings.trunks[1].numbering = Some(Numbering { area: Some("10".into()), ..Numbering::of_china() });
     for (to, expected) in [
         ("sip:8003@10.0.0.1", Ok("8003")),
         ("sip:8003@10.0.0.1:5070;transport=tcp", Ok("8003")),
@@ -116,6 +117,10 @@ fn whom_a_phone_sends_its_caller_to_is_a_number_of_this_house_or_outside_and_nob
         ("tel:+86-138-0013-8000", Ok("+8613800138000")),
         ("tel:8003;phone-context=pbx.lan", Ok("8003")),
         ("tel:1-23-45;phone-context=+8610", Ok("12345")),
+        ("tel:12345;phone-context=+86-21", Ok("+862112345")),
+        ("tel:110;phone-context=+86", Ok("110")),
+        ("tel:20-7946-0018;ext=1;Phone-Context=+44", Ok("+442079460018")),
+        ("tel:8003;phone-context=elsewhere.example", Err(403)),
         ("sip:1%2D2345@10.0.0.1", Ok("12345")),
         ("sip:8003@elsewhere.example", Err(403)),
         ("sip:8003@192.0.2.9", Err(403)),
@@ -152,8 +157,8 @@ fn whom_a_phone_sends_its_caller_to_is_a_number_of_this_house_or_outside_and_nob
                 assert_eq!(status, expected, "{to}");
                 assert!(phone.events().is_empty());
                 // Unless that is where the phone says that it is at home.
-                let home = to.replace("8003", "8001");
-                assert_eq!(refused(&mut phone, 6, &format!("Referred-By: <{home}>\n")), None, "{to}");
+                let host = to.split_once(['@', '=']).map_or("", |(_, host)| host);
+                assert_eq!(refused(&mut phone, 6, &format!("Referred-By: <sip:8001@{host}>\n")), None, "{to}");
             }
             other => panic!("{to}: {other:?}"),
         }

@@ -235,3 +235,23 @@ fn what_phones_say_reliably_is_acknowledged_once_and_in_order() {
     phone.wait(Duration::from_secs(60));
     assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
 }
+
+#[test]
+fn a_fork_that_has_not_answered_our_offer_makes_none_though_another_has() {
+    let mut phone = Phone::new(false);
+    let invite = ring_desk(&mut phone);
+    let of_fork = |text: String| text.replace(";tag=t\n", ";tag=u\n");
+    let says = |status: &str, rseq: u32| {
+        let lines = format!("Contact: <sip:8002@10.0.0.9:5070>\nRequire: 100rel\nRSeq: {rseq}\n");
+        answered_with(&invite, status, &lines)
+    };
+    assert!(phone.send(&described(&says("183 Session Progress", 7)))[0].contains("RAck: 7 "));
+    let prack = phone.send(&of_fork(says("180 Ringing", 3))).remove(0);
+    assert!(prack.contains("RAck: 3 ") && header(&prack, "To").ends_with(";tag=u"), "{prack}");
+    phone.events();
+    let early = phone.send(&of_fork(described(&of_desk(&invite, "UPDATE", 5, ""))));
+    assert_eq!(starts(&early), ["SIP/2.0 491 Request Pending"], "RFC 3311 §5.2");
+    assert_eq!(starts(&phone.send(&of_fork(of_desk(&invite, "UPDATE", 6, "")))), ["SIP/2.0 200 OK"]);
+    assert!(phone.send(&described(&of_desk(&invite, "UPDATE", 5, "").replace("z9hG4bKd5", "z9hG4bKe5"))).is_empty());
+    assert!(matches!(phone.events()[..], [Event::Reoffer { leg: LegId(2), body: Some(_) }]));
+}

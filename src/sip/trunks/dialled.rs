@@ -4,16 +4,26 @@ use super::numbers::{Numbering, plain};
 use super::{Standing, Trunks};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::uri::unescape;
-use crate::sip::message::{Headers, NameAddr, Request, SipUri};
+use crate::sip::message::{Headers, NameAddr, Request, SipUri, Uri};
 
 impl Endpoint {
     /// As the house writes the number, where it is one of ours; else as it stands there.
     pub(in crate::sip) fn dialled(&self, request: &Request, trunk: Option<&Standing>) -> String {
         let told = trunk.filter(|standing| standing.is_registered_as(request.uri.sip()));
-        let mut written = told.map(|standing| standing.called(&request.headers)).unwrap_or_default();
-        written.extend(request.uri.number().map(|number| plain(&number)));
+        let mut called = told.map(|standing| standing.called(&request.headers)).unwrap_or_default();
+        called.push(request.uri.clone());
+        let written: Vec<String> = called.iter().filter_map(|uri| self.number_in(uri)).collect();
         let own = |number: &String| self.number_of_ours(number, trunk);
         written.iter().find_map(own).or(written.first()).cloned().unwrap_or_default()
+    }
+
+    /// What a URI calls, without what is only there for the eye. A number of some area has that before it, RFC 3966
+    /// §5.1.5; one of our whole country stands as it is: a short code is dialled so.
+    pub(in crate::sip) fn number_in(&self, uri: &Uri) -> Option<String> {
+        let number = uri.number()?;
+        let context = uri.context().map(|context| plain(&context));
+        let area = context.filter(|context| context.strip_prefix('+').is_some_and(|code| !self.trunks.are_in(code)));
+        Some(plain(&(area.unwrap_or_default() + &number)))
     }
 
     /// The same of a number that somebody at a seat sends a caller to.
@@ -36,10 +46,19 @@ impl Endpoint {
 }
 
 impl Trunks {
+    /// Whether that is the code of the country where they are: China, where none says.
+    fn are_in(&self, country: &str) -> bool {
+        let mut all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref()).peekable();
+        match all.peek() {
+            None => Numbering::of_china().country == country,
+            Some(_) => all.any(|numbering| numbering.country == country),
+        }
+    }
+
     /// Whether a number means one of ours within the area where we are.
     fn any_area_has(&self, number: &str, own: &str) -> bool {
         let all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref());
-        all.filter(|numbering| numbering.area.is_some()).any(|numbering| numbering.means(number, own))
+        all.filter(|numbering| numbering.area.is_some()).any(|numbering| numbering.means_nearby(number, own))
     }
 }
 
@@ -53,9 +72,9 @@ impl Standing {
 
     /// What was dialled for the address that we registered: as the carrier says who may be believed (P-Called-Party-ID,
     /// RFC 7315 §4.2), and as whoever calls does.
-    fn called(&self, headers: &Headers) -> Vec<String> {
+    fn called(&self, headers: &Headers) -> Vec<Uri> {
         let by_carrier = headers.get("P-Called-Party-ID").filter(|_| self.trunk.trusted).and_then(NameAddr::parse);
         let both = by_carrier.into_iter().chain(headers.to());
-        both.filter_map(|called| Some(plain(&called.uri.number()?))).collect()
+        both.map(|called| called.uri).collect()
     }
 }

@@ -115,18 +115,31 @@ impl Numbering {
         if self.is_same(dialled, own) {
             return true;
         }
-        let at_home = match self.read(dialled) {
-            Number::Home(rest) => Some(rest),
-            Number::Abroad(_) => None,
-            // Too short to tell the country's code from an area by itself; what is left of it tells.
-            Number::Other => dialled.strip_prefix(&self.country).map(|rest| self.without_prefix(rest)),
+        let with_area = |rest: &str| {
+            let area = rest.strip_suffix(own).filter(|_| is_dialable(own));
+            area.is_some_and(|area| self.is_ours(area))
         };
-        match (at_home, self.read(own)) {
-            (Some(rest), Number::Other) if is_dialable(own) => {
-                rest.strip_suffix(own).is_some_and(|area| self.is_ours(area))
+        match (self.read(dialled), self.read(own)) {
+            (Number::Home(rest), Number::Other) => with_area(rest),
+            // Within the area.
+            (Number::Other, Number::Home(own)) => {
+                self.area.as_ref().is_some_and(|area| own.strip_prefix(area) == Some(dialled))
             }
-            (None, Number::Home(own)) => self.area.as_ref().is_some_and(|area| own.strip_prefix(area) == Some(dialled)),
+            // Too short to tell the country's code from an area by itself; what is left of it tells.
+            (Number::Other, Number::Other) => {
+                dialled.strip_prefix(&self.country).is_some_and(|rest| with_area(self.without_prefix(rest)))
+            }
             _ => false,
+        }
+    }
+
+    /// The same where somebody of the area dials: what is as long as a number there is that number, and does not begin
+    /// with the country's code.
+    pub fn means_nearby(&self, dialled: &str, own: &str) -> bool {
+        let is_local = self.country == CHINA && is_local(dialled);
+        match self.read(own) {
+            Number::Other if is_local => dialled == own,
+            _ => self.means(dialled, own),
         }
     }
 
@@ -299,8 +312,23 @@ mod tests {
             ("862112345", "12345", false),
             ("65139999", "01065139999", true),
             ("65139999", "+862165139999", false),
+            // 86 is not always the country.
+            ("86139999", "01086139999", true),
+            ("86139999", "02186139999", false),
+            ("8686139999", "86139999", true),
         ] {
             assert_eq!(beijing.means(dialled, own), is_meant, "{dialled} for {own} in Beijing");
+        }
+        let lanzhou = Numbering { area: Some("931".into()), ..Numbering::of_china() };
+        for (dialled, own, by_carrier, at_seat) in [
+            ("8612345", "12345", true, false),
+            ("8612345", "8612345", true, true),
+            ("8612345", "09318612345", true, true),
+            ("8693112345", "12345", true, true),
+            ("093112345", "12345", true, true),
+        ] {
+            assert_eq!(lanzhou.means(dialled, own), by_carrier, "{dialled} for {own} by a carrier");
+            assert_eq!(lanzhou.means_nearby(dialled, own), at_seat, "{dialled} for {own} at a seat in Lanzhou");
         }
         for (written, bare) in [("+86-10-1234.5", "+861012345"), ("(010)12345", "01012345"), ("j.doe-2", "j.doe-2")] {
             assert_eq!(plain(written), bare);

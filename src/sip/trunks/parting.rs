@@ -5,6 +5,7 @@ use crate::moment::Moment;
 use crate::sip::account::{Outcome, Registration};
 use crate::sip::endpoint::{Endpoint, Purpose};
 use crate::sip::message::Response;
+use crate::sip::session::TransactionId;
 use crate::sip::words::Flow;
 
 /// Carriers that are being told; a reload that takes away more of them tells only so many.
@@ -14,8 +15,9 @@ impl Endpoint {
     /// It is told that we are here no longer, RFC 3261 §10.2.2; what it carries goes on.
     pub(super) fn take_leave(&mut self, now: Moment, standing: &mut Standing) {
         let Some(mut registration) = standing.registration.take() else { return };
-        if standing.registered.take() == Some(Ok(())) && self.partings.len() < MOST {
-            registration.unregister(now);
+        standing.registered = None;
+        self.forget_enrolling(standing.enrolling.take());
+        if registration.unregister(now) && self.partings.len() < MOST {
             let number = self.count();
             self.part(now, number, registration);
         }
@@ -26,15 +28,18 @@ impl Endpoint {
     pub(in crate::sip) fn leave_carriers(&mut self, now: Moment) {
         for no in self.trunks.numbers() {
             let Some(standing) = self.trunks.get_mut(no) else { continue };
-            let (Some(Ok(())), Some(registration)) = (standing.registered, standing.registration.as_mut()) else {
-                continue;
-            };
+            let Some(registration) = standing.registration.as_mut() else { continue };
             registration.unregister(now);
-            // The answer to a refresh is not the answer to this.
-            if let Some((refresh, _)) = standing.enrolling.take() {
-                self.forget_client(refresh);
-            }
+            let enrolling = standing.enrolling.take();
+            self.forget_enrolling(enrolling);
             self.trunk_due(now, no);
+        }
+    }
+
+    /// Its answer is not the answer to our goodbye.
+    fn forget_enrolling(&mut self, enrolling: Option<(TransactionId, Option<Moment>)>) {
+        if let Some((sent, _)) = enrolling {
+            self.forget_client(sent);
         }
     }
 
