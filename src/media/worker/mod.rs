@@ -4,7 +4,7 @@
 //! for a packet.
 
 #[cfg(test)]
-mod keys;
+mod key_tests;
 mod obeying;
 
 use std::collections::{HashMap, VecDeque};
