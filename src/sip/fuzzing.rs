@@ -3,6 +3,7 @@
 use super::digest::{self, Verdict, Verifier};
 use super::message::framing::{Frame, Framer};
 use super::message::parts::description;
+use super::message::read::MAX_MESSAGE;
 use super::message::{
     Challenge, Credentials, Headers, Malformed, Message, Method, NameAddr, Request, Response, Uri, Via, masked, read,
 };
@@ -29,12 +30,15 @@ pub(crate) fn message(bytes: &[u8]) -> Vec<String> {
     match read(bytes) {
         Ok(message) => {
             let written = message.to_bytes();
-            let again = read(&written).unwrap_or_else(|fault| panic!("cannot read what was written: {fault}"));
             let shape = |message: &Message| match message {
                 Message::Request(request) => (request.method.to_string(), request.body.len()),
                 Message::Response(response) => (response.status.to_string(), response.body.len()),
             };
-            assert_eq!(shape(&again), shape(&message), "written as something else");
+            // What is as long as anything may be, and did not say how long its body is, is longer when it does.
+            if written.len() <= MAX_MESSAGE {
+                let again = read(&written).unwrap_or_else(|fault| panic!("cannot read what was written: {fault}"));
+                assert_eq!(shape(&again), shape(&message), "written as something else");
+            }
             let (Message::Request(Request { headers, body, .. }) | Message::Response(Response { headers, body, .. })) =
                 &message;
             told.push(format!("{:?}", description(headers, body).map(|found| found.is_some())));
