@@ -295,19 +295,7 @@ impl House {
     }
 
     pub fn arrive(&mut self, leg: LegId, from: &str, number: &str, source: Source) {
-        self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming {
-            leg,
-            sip_call_id: format!("{leg}"),
-            number: number.into(),
-            caller: sip::Party { number: from.into(), display: None },
-            source,
-            diverted: None,
-            remote: "127.0.0.1:5060".parse().unwrap(),
-            forgeable: false,
-            hops: 70,
-            offer: Some(Body::sdp(b"theirs".to_vec())),
-            replaces: None,
-        })));
+        self.tell(Event::Sip(sip::Event::Incoming(incoming(leg, from, number, source))));
     }
 
     /// Another phone of this seat takes the place of a leg, RFC 3891.
@@ -481,5 +469,22 @@ impl House {
         let close = legs(|command| if let media::Command::Close { leg } = command { Some(*leg) } else { None });
         assert_eq!(open, close, "legs whose sound was opened and closed");
         closed
+    }
+}
+
+/// A call as it comes from who proved to be there, with an offer.
+pub fn incoming(leg: LegId, from: &str, number: &str, source: Source) -> sip::Incoming {
+    sip::Incoming {
+        leg,
+        sip_call_id: format!("{leg}"),
+        number: number.into(),
+        caller: sip::Party { number: from.into(), display: None },
+        source,
+        diverted: None,
+        remote: "127.0.0.1:5060".parse().unwrap(),
+        forgeable: false,
+        hops: 70,
+        offer: Some(Body::sdp(b"theirs".to_vec())),
+        replaces: None,
     }
 }

@@ -166,19 +166,7 @@ impl World {
         self.callers += 1;
         let leg = LegId(self.callers * 2 - 1);
         self.legs.insert(leg, Leg::Arrives);
-        let mut incoming = sip::Incoming {
-            leg,
-            sip_call_id: format!("{leg}"),
-            number: number.into(),
-            caller: sip::Party { number: from.into(), display: None },
-            source,
-            diverted: None,
-            remote: "127.0.0.1:5060".parse().unwrap(),
-            forgeable: false,
-            hops: 70,
-            offer: Some(Body::sdp(b"theirs".to_vec())),
-            replaces: None,
-        };
+        let mut incoming = incoming(leg, from, number, source);
         change(&mut incoming);
         if incoming.offer.is_none() {
             self.late.insert(leg);

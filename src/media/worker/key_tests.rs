@@ -1,18 +1,13 @@
 //! Keys that come on one leg, and what those who hear it get: each key once, in order.
 
 use std::net::UdpSocket;
-use std::sync::mpsc::sync_channel;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-
+use super::tests::{NOW, worker};
 use super::*;
 use crate::media::g711::FRAME;
 use crate::media::negotiation::{Local, Negotiation};
-use crate::media::socket::Socket;
 use crate::media::tones::Tones;
 
-const BEGAN: Moment = Moment::from_micros(1_000_000);
 const KEYS: u8 = 101;
 
 struct Desk {
@@ -26,28 +21,19 @@ struct Desk {
 
 /// Three phones; the third agreed no RTP events.
 fn desk() -> Desk {
-    let (_, received) = sync_channel(1);
-    let (freed, _) = std::sync::mpsc::channel();
-    let start =
-        Start { number: 0, clock: Arc::new(|| BEGAN), tell: Arc::new(Err), freed, rng: StdRng::seed_from_u64(1) };
-    let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
-    let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-    let mut worker = Worker::new(start, received, poll, wake);
+    let mut worker = worker(3);
     let local = Local { address: [127, 0, 0, 1].into(), rtp_port: 9, session_id: 1 };
     let phones = [1, 2, 3].map(|id| {
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         phone.set_nonblocking(true).unwrap();
-        let socket = || Socket::Udp(UdpSocket::bind("127.0.0.1:0").unwrap());
-        let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None, opus: None };
-        worker.open(BEGAN, LegId(id), ground);
         let port = phone.local_addr().unwrap().port();
         let events = if id == 3 { "" } else { " 101\r\na=rtpmap:101 telephone-event/8000" };
         let offer = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8{events}\r\n");
         let (_, agreement) = Negotiation::new(local, &[Codec::Pcma]).take_offer(offer.as_bytes()).unwrap();
-        worker.obey(BEGAN, Order::Agree { leg: LegId(id), agreement, secrets: None });
+        worker.obey(NOW, Order::Agree { leg: LegId(id), agreement, secrets: None });
         phone
     });
-    Desk { worker, phones: phones.into(), now: BEGAN, timestamp: 8_000, sequence: 0 }
+    Desk { worker, phones: phones.into(), now: NOW, timestamp: 8_000, sequence: 0 }
 }
 
 impl Desk {

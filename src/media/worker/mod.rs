@@ -343,10 +343,10 @@ mod tests {
     use crate::media::negotiation::{Local, Negotiation, Opus};
     use crate::media::socket::Socket;
 
-    const NOW: Moment = Moment::from_micros(1_000_000);
+    pub const NOW: Moment = Moment::from_micros(1_000_000);
 
-    /// One whose clock stands still, with two legs.
-    fn worker() -> Worker {
+    /// One whose clock stands still, with so many legs.
+    pub fn worker(legs: u64) -> Worker {
         let (_, received) = sync_channel(1);
         let (freed, _) = std::sync::mpsc::channel();
         let start =
@@ -354,7 +354,7 @@ mod tests {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
         let mut worker = Worker::new(start, received, poll, wake);
-        for id in [1, 2] {
+        for id in 1..=legs {
             let socket = || Socket::Udp(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
             let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None, opus: None };
             worker.open(NOW, LegId(id), ground);
@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn opus_is_converted_packet_by_packet_behind_all_that_passes_and_not_when_it_is_late() {
-        let mut worker = worker();
+        let mut worker = worker(2);
         let [one, other] = agreed(&mut worker);
         worker.join(NOW, LegId(1), LegId(2));
         let from = one.local_addr().unwrap();
@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_fault_in_one_leg_ends_that_leg_alone() {
-        let mut worker = worker();
+        let mut worker = worker(2);
         worker.join(NOW, LegId(1), LegId(2));
         worker.guarded(0, |_| panic!("a packet that nobody thought of"));
         assert!(matches!(worker.events[..], [Event::Dead { leg: LegId(1) }]), "{:?}", worker.events);
