@@ -107,19 +107,22 @@ pub struct Handle {
     pub(super) orders: Option<SyncSender<Order>>,
     pub(super) wake: Arc<OwnedFd>,
     pub(super) thread: Option<JoinHandle<()>>,
+    /// Legs that it was given.
+    pub(super) legs: usize,
     pub(super) unwoken: bool,
-    /// A leg was opened that the worker has not been woken for: perhaps it has no other, and no tick.
-    pub(super) opened: bool,
 }
 
 impl Handle {
-    /// Queues an order; [`Handle::wake`] makes the worker look. Nothing happens to a leg that was only opened, and what
-    /// ends can wait for the next tick: a worker is not woken for either.
+    /// Queues an order. A worker that has legs looks by itself, with each packet and each tick: only for its first one
+    /// [`Handle::wake`] rouses it, at the cost of a system call and a change of threads, many times that of an order.
     pub fn order(&mut self, order: Order) {
         match order {
-            Order::Open { .. } => self.opened = true,
-            Order::Close { .. } => self.unwoken |= self.opened,
-            _ => self.unwoken = true,
+            Order::Open { .. } => {
+                self.unwoken |= self.legs == 0;
+                self.legs += 1;
+            }
+            Order::Close { .. } => self.legs = self.legs.saturating_sub(1),
+            _ => {}
         }
         let Some(orders) = &self.orders else { return };
         if let Err(TrySendError::Full(order)) = orders.try_send(order) {
@@ -131,7 +134,6 @@ impl Handle {
 
     pub fn wake(&mut self) {
         if std::mem::take(&mut self.unwoken) {
-            self.opened = false;
             rouse(&self.wake);
         }
     }

@@ -2,12 +2,11 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CallRecord } from "../../web/src/words.ts";
+import { freePort, LAST_SOUND, SOUND } from "./ports.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const PROGRAM = process.env.HOTLINE ?? join(ROOT, "target/debug/hotline");
@@ -51,22 +50,6 @@ export function share(wav: Buffer, hz: number): number {
     best = Math.max(best, (2 * (a * a + b * b - turn * a * b)) / (energy * rate));
   }
   return best;
-}
-
-async function freeTcp(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-async function freeUdp(): Promise<number> {
-  const socket = createSocket("udp4");
-  await new Promise<void>((done) => socket.bind(0, "127.0.0.1", done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
 }
 
 /** Written behind the files of the house, and its environment. */
@@ -140,14 +123,13 @@ export class House {
   static async open(more: More = {}): Promise<House> {
     if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: cargo build`);
     const dir = mkdtempSync(join(tmpdir(), "hotline-house-"));
-    const [web, ws, foreign, sip] = [await freeTcp(), await freeTcp(), await freeTcp(), await freeUdp()];
+    const [web, ws, foreign, sip] = [await freePort(), await freePort(), await freePort(), await freePort()];
     const config = join(dir, "config");
     mkdirSync(config);
-    const first = 31_000 + (process.pid % 18) * 96;
     writeFileSync(
       join(config, "hotline.toml"),
       `[sip]\nlisten = ["udp:127.0.0.1:${sip}", "ws:127.0.0.1:${ws}"]\n[[trunk]]\nid = "test"\nfrom = ["127.0.0.1"]\n${more.trunk ?? ""}` +
-        `[media]\nports = "${first}-${first + 95}"\nprompts = "${join(ROOT, "prompts")}"\nworkers = 1\n[house]\ndrain = "2s"\n` +
+        `[media]\nports = "${SOUND}-${LAST_SOUND}"\nprompts = "${join(ROOT, "prompts")}"\nworkers = 1\n[house]\ndrain = "2s"\n` +
         `[web]\nlisten = "127.0.0.1:${web}"\norigins = ["http://127.0.0.1:${foreign}"]\n[[web.person]]\nid = "mei"\nname = "Mei"\nroles = ["supervisor", "admin"]\n` +
         `[[web.person]]\nid = "hall"\nname = "Hall"\nroles = ["wall"]\n` +
         (more.hotline ?? ""),

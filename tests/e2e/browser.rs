@@ -5,6 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::house::hotline;
+use crate::ports::{free_ports, of_sound};
+
+/// Ports for the houses of a file, as many as `tests/browser/ports.ts` gives out.
+const HOUSES: u16 = 96;
 
 /// Runs a script of `package.json` below `folder`, or shows what it said.
 fn npm(folder: &str, args: &[&str]) {
@@ -17,6 +21,8 @@ fn npm(folder: &str, args: &[&str]) {
         .current_dir(&folder)
         .env("HOTLINE", hotline().get_program())
         .env("NO_COLOR", "1")
+        .env("PORTS", free_ports(HOUSES).to_string())
+        .env("SOUND", of_sound().start().to_string())
         .output()
         .expect("npm, which comes with Node");
     let said = [output.stdout, output.stderr].concat();

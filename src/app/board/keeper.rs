@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_millis(500);
 const BATCH: usize = 512;
 /// After that the board lets news gather: nobody sees so short a time, and one waking, and one writing of a call, does
 /// for all of them.
-const REST: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(100);
 /// For what was just said to be on the disk, where it has to be read from there.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -74,7 +74,7 @@ pub fn start(start: Start) -> io::Result<Handle> {
     let name = format!("media-{}", start.number);
     let worker = Worker::new(start, received, poll, wake.clone());
     let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), unwoken: false, opened: false })
+    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), legs: 0, unwoken: false })
 }
 
 struct Worker {
@@ -125,13 +125,12 @@ impl Worker {
                 Err(error) => return tracing::error!(%error, "a media worker cannot wait; its calls are silent"),
             }
             let now = (self.start.clock)();
-            let ordered = ready.iter().any(|event| event.data.u64() == WAKE);
-            if ordered {
+            if ready.iter().any(|event| event.data.u64() == WAKE) {
                 let mut count = [0; 8];
                 let _ = rustix::io::read(&*self.wake, &mut count);
             }
             // First: a packet that came after an order finds it done.
-            if (ordered || self.next_tick <= now) && !self.take_orders(now) {
+            if !self.take_orders(now) {
                 break;
             }
             for socket in ready.iter().map(|event| event.data.u64()).filter(|socket| *socket != WAKE) {
