@@ -30,6 +30,8 @@ type Kind =
   | "held"
   | "caller_held"
   | "resumed"
+  | "direct"
+  | "direct_over"
   | "lost"
   | "back"
   | "paused"
@@ -230,6 +232,10 @@ export function timeline(record: CallRecord): Step[] {
   for (const { by, ...one } of entries("holds")) {
     tell(one.at, by === "caller" ? "caller_held" : "held", one);
     if (one.ended_at !== record.ended_at) tell(one.ended_at, "resumed", one);
+  }
+  for (const one of entries("direct")) {
+    tell(one.at, "direct", one);
+    if (one.ended_at !== record.ended_at) tell(one.ended_at, "direct_over", one);
   }
   for (const one of entries("lost")) {
     tell(one.at, "lost", one, ["seat"]);

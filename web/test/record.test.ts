@@ -1,4 +1,6 @@
 import { expect, test, vi } from "vitest";
+import { en } from "../src/language/en.ts";
+import { zh } from "../src/language/zh.ts";
 import { timeline } from "../src/timeline.ts";
 
 test("a record is told in the order in which it happened, an offer before the talk that it led to", () => {
@@ -252,6 +254,28 @@ test("whoever takes a caller over is told, out of a line or by a transfer, and e
   ]);
   expect(steps.filter((step) => step.outcome).map((step) => step.kind)).toEqual(["transferred", "emergency_over"]);
   expect(steps[11]).toMatchObject({ by: "caller" });
+});
+
+test("it is told from when until when the sound did not pass us, the last time to the end of the call", () => {
+  const at = (second: number) => `2026-11-26T02:00:${String(second).padStart(2, "0")}.000Z`;
+  const steps = timeline({
+    call_id: "c",
+    arrived_at: at(0),
+    ended_at: at(40),
+    outcome: "overflowed",
+    direct: [
+      { at: at(10), ended_at: at(20) },
+      { at: at(25), ended_at: at(40) },
+    ],
+  });
+  expect(steps.map((step) => `${Number(step.at.slice(17, 19))} ${step.kind}`)).toEqual([
+    "0 arrived_at",
+    "10 direct",
+    "20 direct_over",
+    "25 direct",
+    "40 ended_at",
+  ]);
+  for (const { kind } of steps) for (const words of [en, zh]) expect(words.admin.step[kind]).toBeTruthy();
 });
 
 test("an operator who hangs up leaves before the survey, and pauses of the recording stand where they were", () => {

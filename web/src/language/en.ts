@@ -756,6 +756,8 @@ export const en: Dictionary = {
       release_asked: "Carrier asked to connect both without us",
       released: "Released: both talk without us",
       not_released: "Line not released",
+      direct: "Sound passes between the carriers, without us",
+      direct_over: "Sound passes us again",
       handed_off: "Emergency",
       supervised: "Supervisor",
       lost: "Operator's phone lost",

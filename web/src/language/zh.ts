@@ -718,6 +718,8 @@ export const zh = {
       release_asked: "请运营商直接连通双方",
       released: "线路已释放，双方直接通话",
       not_released: "线路未释放",
+      direct: "语音在运营商之间直接传送，不经本系统",
+      direct_over: "语音重新经过本系统",
       handed_off: "一键转紧急",
       supervised: "班长",
       lost: "话务员电话中断",
