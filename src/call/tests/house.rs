@@ -139,8 +139,12 @@ impl House {
         self.settle();
     }
 
-    /// Somebody asks something of a call.
+    /// Somebody asks something of a call; lines that let nobody in are refused, as the switchboard does.
     pub fn order(&mut self, call: CallId, by: &str, order: Order) -> Result<(), NotDone> {
+        let line = self.calls.line_asked_for(call, &by.into(), &order);
+        if let Some(why) = line.and_then(|queue| self.engine.refusal(&queue)) {
+            return Err(why.into());
+        }
         self.tell(Event::Order { ticket: 1, call, by: by.into(), order });
         self.obeyed.take().expect("an answer to the order")
     }

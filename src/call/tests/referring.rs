@@ -67,7 +67,7 @@ fn a_number_that_leads_to_a_line_is_that_line() {
 }
 
 /// A talk in which the number 12347 leads to the English line, whose rules the test may change.
-fn talk_beside_english(change: impl FnOnce(&mut QueueRules)) -> (House, LegId, LegId) {
+pub fn talk_beside_english(change: impl FnOnce(&mut QueueRules)) -> (House, LegId, LegId) {
     let mut settings = super::desk::settings();
     let english = Destination::queue("english", Some(Language::EN));
     settings.ivr.numbers.insert("12347".into(), Leads::To(english));

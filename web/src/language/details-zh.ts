@@ -24,6 +24,8 @@ export const details: Record<string, string> = {
   "this operator is busy": "这位话务员正忙。",
   "this operator's phone cannot be reached": "这位话务员的电话离线。",
   "no operator of this queue is ready": "这个队列没有就绪的话务员。",
+  "this queue is closed": "这个队列已经关闭。",
+  "this queue is full": "这个队列已经满了。",
   "this is the operator's own phone": "这是您自己的电话。",
   "this is not a number that can be dialled": "这个号码不能拨打。",
   "this number may not be dialled: it is not among those that [outward] in hotline.toml allows":
