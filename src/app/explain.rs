@@ -180,6 +180,9 @@ impl Story {
 /// Whether it was answered in time, and the one cause if it was not. The log tells the cause; where it is gone, the record
 /// tells the rest still. `None`: it waits still, or nobody counts it.
 fn aim(record: &Record, late: Option<LateCause>) -> Option<String> {
+    if record.line().is_some_and(|line| line.outcome == LineOutcome::Withdrawn) {
+        return None;
+    }
     // What a start says of those whom the end before it cut off comes after the record's end.
     let cut = record.lines.last().is_some_and(|line| line.outcome == LineOutcome::Restarted);
     if let Some(cause) = late.or(cut.then_some(LateCause::Restarted)) {
@@ -340,6 +343,7 @@ fn left(why: LeftLine) -> String {
         LeftLine::Nobody => "nobody was signed in any more who could serve it".into(),
         LeftLine::Key(key) => format!("the caller pressed {key}"),
         LeftLine::Supervisor => "a supervisor moved it".into(),
+        LeftLine::Withdrawn => "the operator who waited there beside a talk did so no longer".into(),
         LeftLine::Restarted => "the hotline was stopped, or cut off".into(),
     }
 }
@@ -383,6 +387,7 @@ mod tests {
             (vec![("moved", None), ("answered", Some(true))], None, Some("That was within the aim.")),
             (vec![("answered", Some(true)), ("", None)], None, None),
             (vec![("short_abandoned", Some(false))], None, None),
+            (vec![("withdrawn", None)], Some(LateCause::AllBusy), None),
             (Vec::new(), None, None),
             (
                 vec![("restarted", Some(false))],

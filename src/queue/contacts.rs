@@ -378,6 +378,12 @@ impl Engine {
             LeftLine::Restarted => LateCause::Restarted,
             _ => LateCause::LeftEarly,
         };
+        if why == LeftLine::Withdrawn
+            && let Some(contact) = self.contacts.get_mut(&id)
+        {
+            // The house has missed nobody.
+            contact.late = true;
+        }
         let Some(contact) = self.forget(id, early) else { return };
         let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
         let queue = self.lines[contact.line].id.clone();

@@ -204,11 +204,13 @@ impl Record {
         (talks_since <= lost.at).then_some(Returned::Lost(lost))
     }
 
-    /// The visits that are over, as a whole: how long they waited, and whether each was answered in time.
+    /// The visits that are over, as a whole: how long they waited, and whether each that counts was answered in time.
     pub fn sum_of_lines(&self) -> (u64, Option<bool>) {
         let visits = || self.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);
-        let in_time = visits().all(|line| line.within_service_level == Some(true));
-        (visits().map(|line| line.wait_ms).sum(), visits().next().map(|_| in_time))
+        let mut counted = visits().filter(|line| line.outcome != LineOutcome::Withdrawn).peekable();
+        let is_counted = counted.peek().is_some();
+        let in_time = counted.all(|line| line.within_service_level == Some(true));
+        (visits().map(|line| line.wait_ms).sum(), is_counted.then_some(in_time))
     }
 
     /// The house ended the call: so it ended what was still going on beside the talk.

@@ -162,6 +162,8 @@ function verdict(story: Story, t: Dictionary["explain"], causes: Record<string, 
   const waited = visits.map(({ queue, wait_ms, left_at }) =>
     left_at ? t.waited(names.queue(queue), wait_ms) : t.waits(names.queue(queue)),
   );
+  // Nobody counts how long an operator waited beside a talk.
+  if (visits.at(-1)?.outcome === "withdrawn") return waited.join("");
   const late = events.find((one) => one.output === "late");
   return waited.join("") + (late ? t.late(word(causes, late.cause)) : aim(visits, t));
 }

@@ -73,6 +73,7 @@ export const explain: Dictionary["explain"] = {
     too_long: "the longest wait was over",
     nobody: "nobody was signed in any more who could serve it",
     supervisor: "a supervisor moved it",
+    withdrawn: "the operator who waited there beside a talk did so no longer",
     restarted: "the hotline was stopped, or cut off",
   },
   pressed: (key) => `the caller pressed ${key}`,

@@ -74,6 +74,7 @@ export const explain = {
     too_long: "到了最长等待",
     nobody: "能接的人都已签退",
     supervisor: "班长移动",
+    withdrawn: "话务员不再用第二路等候",
     restarted: "系统重启",
   } as Record<string, string>,
   pressed: (key: string) => `来电人按了 ${key}`,
