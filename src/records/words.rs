@@ -260,11 +260,14 @@ pub struct Recording {
     pub deleted_at: Option<Moment>,
 }
 
+/// A stage in the index alone: caller and operator would talk, but the caller's own phone holds.
+pub const CALLER_HOLDS: &str = "caller_holds";
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IndexEntry {
     /// From the beginning of the file.
     pub at_ms: u64,
-    /// `talking`, `holding`, `consulting` …
+    /// `talking`, `holding`, `consulting` …; [`CALLER_HOLDS`].
     pub stage: String,
     pub operator: Option<OperatorId>,
     /// Silence: the operator asked for it, or somebody outside is rung.
