@@ -199,6 +199,7 @@ export function explained(
   lines.unshift(...course);
   lines.sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
   if (story.incomplete) lines.unshift({ at: null, text: t.incomplete, details: [] });
-  if (story.events.length === 0) lines.push({ at: null, text: t.nothing, details: [] });
+  const joined = (story.record?.lines ?? []).length > 0;
+  if (story.events.length === 0) lines.push({ at: null, text: joined ? t.logGone : t.noLine, details: [] });
   return { verdict: verdict(story, t, words.cause, names), lines };
 }

@@ -49,6 +49,10 @@ test("of a call whose log is gone the record tells whether it was answered in ti
   const late = { at: new Date().toISOString(), output: "late", cause: "all_busy" };
   const withdrawn = { record: { lines: [visit("withdrawn", null)] }, events: [late] };
   expect(explained({ story: withdrawn }, en, names).verdict).toBe(waited);
+  const of = (lines: ReturnType<typeof visit>[]) =>
+    explained({ story: { record: { lines }, events: [] } }, en, names).lines.map((line) => line.text);
+  expect(of([visit("answered", true)])).toEqual(["The log of that day is gone (it is kept for eight days)."]);
+  expect(of([])).toEqual(["It joined no line."]);
 });
 
 test("the ready who did not take a call before are told of as that, not as ready", () => {

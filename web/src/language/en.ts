@@ -637,6 +637,8 @@ export const en: Dictionary = {
     recording: "Recording",
     noRecording: "No recording",
     takenFrom: (who) => `from ${who}`,
+    pressed: (keys) => `pressed ${keys}`,
+    typed: (name, digits) => `typed ${digits} (${name})`,
     recordingDeleted: "Its time is over: the recording was deleted",
     recordingGoesOn: "Still being written",
     noWaveform: "No waveform could be read; it plays all the same",
@@ -735,6 +737,7 @@ export const en: Dictionary = {
     step: {
       arrived_at: "Arrived",
       answered_at: "Answered by the system",
+      menus: "In the menus",
       queued_at: "Joined the line",
       moved: "Moved to the line",
       connected_at: "Connected",

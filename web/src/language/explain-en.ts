@@ -86,5 +86,6 @@ export const explain: Dictionary["explain"] = {
   callbackTaken: (number) => `Will be called back at ${number}, its place kept`,
   dialled: (number, attempt) => `${number} was rung, try ${attempt}`,
   incomplete: "The log does not go back to the beginning of this call.",
-  nothing: "It joined no line, or the log of that day is gone (it is kept for eight days).",
+  noLine: "It joined no line.",
+  logGone: "The log of that day is gone (it is kept for eight days).",
 };

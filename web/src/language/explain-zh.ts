@@ -87,5 +87,6 @@ export const explain = {
   callbackTaken: (number: string) => `将回呼 ${number}，位次保留`,
   dialled: (number: string, attempt: number) => `回呼 ${number}，第 ${attempt} 次`,
   incomplete: "记录不是从这个来电开始的，更早的没有。",
-  nothing: "没有进入过队列，或当天的记录已不在（保留八天）。",
+  noLine: "没有进入过队列。",
+  logGone: "当天的记录已不在（保留八天）。",
 };

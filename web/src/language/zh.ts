@@ -600,6 +600,8 @@ export const zh = {
     recording: "录音",
     noRecording: "没有录音",
     takenFrom: (who: string) => `原由 ${who} 接听`,
+    pressed: (keys: string) => `按键 ${keys}`,
+    typed: (name: string, digits: string) => `输入 ${digits}（${name}）`,
     recordingDeleted: "已过保存期，录音已删除",
     recordingGoesOn: "正在写入",
     noWaveform: "波形读不到，仍可播放",
@@ -697,6 +699,7 @@ export const zh = {
     step: {
       arrived_at: "呼入",
       answered_at: "系统应答",
+      menus: "语音菜单",
       queued_at: "进入队列",
       moved: "移到队列",
       connected_at: "人工接通",
