@@ -4,8 +4,8 @@
 
 use crate::moment::Moment;
 use crate::records::{
-    Holder, LineOutcome, Record, Recording, ReleaseOutcome, ReleaseRecord, Returned, Supervision, TransferKind,
-    TransferOutcome, TransferRecord,
+    EndedBy, Holder, LineOutcome, Outcome, Record, Recording, ReleaseOutcome, ReleaseRecord, Returned, Supervision,
+    TransferKind, TransferOutcome, TransferRecord,
 };
 
 /// In the order in which it happened.
@@ -77,6 +77,76 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     }
     course.sort_by_key(|(at, _)| *at);
     course
+}
+
+/// Of a call that joined no line: how it came, what of the menus it went through, and whom it reached. The menus have no
+/// times of their own.
+pub fn without_a_line(record: &Record) -> Vec<(Moment, String)> {
+    let mut course = Vec::new();
+    let mut tell = |at: Option<Moment>, text: String| course.extend(at.map(|at| (at, text)));
+    let over = record.trunk.as_ref().map_or(String::new(), |trunk| format!(" over the trunk {trunk}"));
+    match (&record.callback_of, record.attempt) {
+        (Some(visit), attempt) => {
+            let attempt = attempt.map_or(String::new(), |attempt| format!(", try {attempt}"));
+            tell(Some(record.arrived_at), format!("was to be called back, as asked in the call {visit}{attempt}"));
+        }
+        (None, _) => tell(Some(record.arrived_at), format!("arrived{over}")),
+    }
+    tell(record.answered_at, "was answered".into());
+    tell(record.answered_at.or(Some(record.arrived_at)).filter(|_| !record.menu_path.is_empty()), walked(record));
+    let who = match (&record.operator, &record.seat) {
+        (Some(operator), Some(seat)) => format!("{operator} at seat {seat}"),
+        (Some(operator), None) => operator.to_string(),
+        (None, Some(seat)) => format!("seat {seat}"),
+        (None, None) => "whom it was put through to".into(),
+    };
+    tell(record.connected_at, format!("{who} answered"));
+    course
+}
+
+/// Nodes, keys and what was typed.
+fn walked(record: &Record) -> String {
+    let path: Vec<&str> = record.menu_path.iter().map(|node| node.as_str()).collect();
+    let mut told = format!("went through the menus: {}", path.join(", "));
+    if !record.choices.is_empty() {
+        told += &format!("; pressed {}", record.choices);
+    }
+    for (name, digits) in &record.digits {
+        told += &format!("; typed {digits} ({name})");
+    }
+    told
+}
+
+/// Where a call ended that joined no line, by whom, and what signalling said of it.
+pub fn ended(record: &Record) -> String {
+    let outside = matches!(record.outcome, Some(Outcome::TransferredOut | Outcome::Overflowed));
+    let how = match record.outcome {
+        Some(Outcome::AbandonedInMenu) => "in the menus",
+        Some(Outcome::Answered) if record.connected_at.is_some() => "after a talk",
+        Some(Outcome::Answered) => "after what it was to hear",
+        Some(Outcome::TransferredOut) => "put through outside",
+        Some(Outcome::Overflowed) => "put through outside, or sent away by a rule",
+        Some(Outcome::Message) => "with a message",
+        Some(Outcome::RefusedBusy) => "turned away as busy",
+        Some(Outcome::RefusedClosed) => "turned away as closed",
+        Some(Outcome::RefusedRules) => "turned away by a rule",
+        Some(Outcome::Failed) => "as nothing more was possible",
+        Some(Outcome::SystemRestart) => "as the house was stopped or cut off",
+        Some(Outcome::AbandonedInQueue) => "on the way into a line",
+        Some(Outcome::Callback) => "to be called back",
+        None => "",
+    };
+    let by = match record.ended_by {
+        Some(EndedBy::Caller) => "the caller hung up",
+        Some(EndedBy::Operator) if outside => "the far end hung up",
+        Some(EndedBy::Operator) => "the operator hung up",
+        Some(EndedBy::Released) => "both talk on without us",
+        Some(EndedBy::System) | None => "by the house",
+    };
+    let status = record.sip_status.filter(|status| *status >= 300).map(|status| format!("SIP {status}"));
+    let said: Vec<String> = status.into_iter().chain(record.reason.clone()).collect();
+    let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) };
+    format!("ended {how}: {by}{said}")
 }
 
 /// A consultation has a beginning, an answer and an end, and only its end is a transfer.
@@ -191,6 +261,69 @@ mod tests {
                 course(&record).into_iter().map(|(at, text)| format!("{} {text}", at.as_micros())).collect();
             assert_eq!(said, told, "{outcome:?}");
         }
+    }
+
+    /// What the log tells of a call that joined no line is nothing: its record tells where it went, and why it ended.
+    #[test]
+    fn a_call_that_joined_no_line_is_told_from_its_arrival_to_its_end() {
+        let check = |more: serde_json::Value, told: &[&str]| {
+            let mut record = serde_json::json!({
+                "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": "carrier", "arrived_at": 0,
+                "answered_at": 1, "ended_at": 9, "choices": "", "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
+            });
+            for (key, value) in more.as_object().unwrap() {
+                record[key] = value.clone();
+            }
+            let record: Record = serde_json::from_value(record).unwrap();
+            let end = record.ended_at.map(|at| (at, ended(&record)));
+            let course: Vec<(Moment, String)> = without_a_line(&record).into_iter().chain(end).collect();
+            let said: Vec<String> = course.iter().map(|(at, text)| format!("{} {text}", at.as_micros())).collect();
+            assert_eq!(said, told, "{more}");
+        };
+        let arrived = ["0 arrived over the trunk carrier", "1 was answered"];
+        check(
+            serde_json::json!({
+                "menu_path": ["welcome", "case"], "choices": "3", "digits": { "case": "4711", "pin": "**" },
+                "outcome": "abandoned_in_menu", "ended_by": "caller", "reason": "Q.850;cause=16",
+            }),
+            &[
+                arrived[0],
+                arrived[1],
+                "1 went through the menus: welcome, case; pressed 3; typed 4711 (case); typed ** (pin)",
+                "9 ended in the menus: the caller hung up (Q.850;cause=16)",
+            ],
+        );
+        check(
+            serde_json::json!({
+                "connected_at": 5, "operator": "1001", "seat": "8001", "outcome": "answered", "ended_by": "operator",
+                "sip_status": 200,
+            }),
+            &[arrived[0], arrived[1], "5 1001 at seat 8001 answered", "9 ended after a talk: the operator hung up"],
+        );
+        check(
+            serde_json::json!({ "outcome": "transferred_out", "ended_by": "operator" }),
+            &[arrived[0], arrived[1], "9 ended put through outside: the far end hung up"],
+        );
+        check(
+            serde_json::json!({
+                "trunk": null, "answered_at": null, "outcome": "refused_closed", "ended_by": "system", "sip_status": 480,
+            }),
+            &["0 arrived", "9 ended turned away as closed: by the house (SIP 480)"],
+        );
+        check(
+            serde_json::json!({
+                "callback_of": CallId(2), "attempt": 2, "answered_at": null, "outcome": "failed", "ended_by": "system",
+                "sip_status": 486,
+            }),
+            &[
+                "0 was to be called back, as asked in the call 0000000000002, try 2",
+                "9 ended as nothing more was possible: by the house (SIP 486)",
+            ],
+        );
+        check(
+            serde_json::json!({ "ended_at": null, "menu_path": ["welcome"] }),
+            &[arrived[0], arrived[1], "1 went through the menus: welcome"],
+        );
     }
 
     #[test]

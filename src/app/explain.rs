@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::course::course;
+use super::course::{course, ended, without_a_line};
 use super::replaying::{Replay, Step};
 use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
@@ -117,7 +117,8 @@ impl Story {
             lines.push("The log does not go back to this call's beginning; what is older is not told.".into());
         }
         lines.extend(self.diverted());
-        lines.extend(self.verdict());
+        let joined = !self.record.lines.is_empty();
+        lines.extend(self.verdict().or((!joined).then(|| "It joined no line.".into())));
         lines.push(String::new());
         let decided = self.events.iter().filter_map(|event| Some((event.said.at, event.text.clone()?)));
         let passed = self.passed_by.iter().map(|passed| {
@@ -125,12 +126,17 @@ impl Story {
             let why = because(passed.why);
             (passed.at, format!("{} came later and {who} was asked for it first: {why}", passed.contact))
         });
+        let (came, end) = match joined {
+            true => (Vec::new(), None),
+            false => (without_a_line(&self.record), self.record.ended_at.map(|at| (at, ended(&self.record)))),
+        };
         // Of what happened at one moment, the talk is first: what the engine did came of it.
-        let mut told: Vec<(Moment, String)> = course(&self.record).into_iter().chain(decided).chain(passed).collect();
+        let course = came.into_iter().chain(course(&self.record));
+        let mut told: Vec<(Moment, String)> = course.chain(decided).chain(passed).chain(end).collect();
         told.sort_by_key(|(at, _)| *at);
         lines.extend(told.iter().map(|(at, text)| format!("  {}  {text}", clock(*at, zone))));
-        if self.events.is_empty() {
-            lines.push("  The call joined no line, or the log of that day is gone (it is kept for eight days).".into());
+        if joined && self.events.is_empty() {
+            lines.push("  The log of that day is gone (it is kept for eight days).".into());
         }
         // None of what others wrote begins a line.
         lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n")
@@ -180,6 +186,9 @@ impl Story {
 /// Whether it was answered in time, and the one cause if it was not. The log tells the cause; where it is gone, the record
 /// tells the rest still. `None`: it waits still, or nobody counts it.
 fn aim(record: &Record, late: Option<LateCause>) -> Option<String> {
+    if record.line().is_some_and(|line| line.outcome == LineOutcome::Withdrawn) {
+        return None;
+    }
     // What a start says of those whom the end before it cut off comes after the record's end.
     let cut = record.lines.last().is_some_and(|line| line.outcome == LineOutcome::Restarted);
     if let Some(cause) = late.or(cut.then_some(LateCause::Restarted)) {
@@ -340,6 +349,7 @@ fn left(why: LeftLine) -> String {
         LeftLine::Nobody => "nobody was signed in any more who could serve it".into(),
         LeftLine::Key(key) => format!("the caller pressed {key}"),
         LeftLine::Supervisor => "a supervisor moved it".into(),
+        LeftLine::Withdrawn => "the operator who waited there beside a talk did so no longer".into(),
         LeftLine::Restarted => "the hotline was stopped, or cut off".into(),
     }
 }
@@ -383,6 +393,7 @@ mod tests {
             (vec![("moved", None), ("answered", Some(true))], None, Some("That was within the aim.")),
             (vec![("answered", Some(true)), ("", None)], None, None),
             (vec![("short_abandoned", Some(false))], None, None),
+            (vec![("withdrawn", None)], Some(LateCause::AllBusy), None),
             (Vec::new(), None, None),
             (
                 vec![("restarted", Some(false))],
@@ -429,6 +440,7 @@ mod tests {
             text.starts_with(r"Call 0000000000001 from 1\u000aIt waited 0 s.\u001b[2J to 2\u009b2J\u000d, "),
             "{text}"
         );
+        assert!(text.contains("\nIt joined no line.\n\n  00:00:00.0  arrived"), "{text}");
         assert!(
             text.contains(r"dialled as 3\u000a4 first") && !text.contains(|c: char| c.is_control() && c != '\n'),
             "{text}"

@@ -168,6 +168,11 @@ impl Calls {
         self.calls.get(&call).map(Call::view)
     }
 
+    /// The line into which an order would put the caller. Whoever gives it asks first whether that lets them in.
+    pub fn line_asked_for(&self, call: CallId, by: &OperatorId, order: &Order) -> Option<QueueId> {
+        self.calls.get(&call)?.line_asked_for(&self.settings, by, order)
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Call> {
         self.calls.values()
     }

@@ -15,6 +15,7 @@ use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
 use super::ringing::Ringing;
 use super::seating::can_be_rung;
+use super::words::Settings;
 use crate::ids::{Language, OperatorId, QueueId};
 use crate::ivr::menu::{Destination, To};
 use crate::ivr::{DENIED, Entry};
@@ -56,13 +57,7 @@ impl Call {
     // What the operator asks
 
     pub fn consult(&mut self, house: &mut House, to: Whom) -> Result<(), NotDone> {
-        let talk = self.talk_mut()?;
-        if talk.handoff.is_some() {
-            return Err(NotDone::EmergencyGoesOn);
-        }
-        if talk.consulted().is_some() {
-            return Err(NotDone::AlreadyConsulting);
-        }
+        self.may_turn_to_somebody()?;
         let (at, busy) = self.find(house, &to)?;
         talk_begins(self, house, TransferKind::Consult, &to, busy.clone());
         let rings = rings(&at);
@@ -70,6 +65,16 @@ impl Call {
         self.ring_other(house, Role::Consulted { to }, at, busy, house.now + rings);
         self.hear_each_other(house);
         Ok(())
+    }
+
+    /// Nothing else goes on beside the talk.
+    pub fn may_turn_to_somebody(&self) -> Result<(), NotDone> {
+        let talk = self.talk().ok_or(NotDone::NotInTalk)?;
+        match talk.consulted() {
+            _ if talk.handoff.is_some() => Err(NotDone::EmergencyGoesOn),
+            Some(_) => Err(NotDone::AlreadyConsulting),
+            None => Ok(()),
+        }
     }
 
     /// The operator is with the caller again.
@@ -148,14 +153,8 @@ impl Call {
 
     /// The operator leaves at once; `to` is rung for the caller. A number of the house leads where its callers are led.
     pub fn transfer(&mut self, house: &mut House, to: Whom) -> Result<(), NotDone> {
-        let talk = self.talk_mut()?;
-        if talk.handoff.is_some() {
-            return Err(NotDone::EmergencyGoesOn);
-        }
-        if talk.consulted().is_some() {
-            return Err(NotDone::AlreadyConsulting);
-        }
-        let to = match leads(house, to) {
+        self.may_turn_to_somebody()?;
+        let to = match leads(house.settings, to) {
             Leads::Whom(to) => to,
             Leads::Line(queue, language) => return self.pass_into_line(house, &queue, language),
             Leads::Into { number, destination } => {
@@ -415,13 +414,13 @@ fn meant(house: &House, number: &str) -> Option<NotDone> {
 }
 
 /// Where a number leads: one of the house stands for a queue or a seat, or for menus.
-fn leads(house: &House, to: Whom) -> Leads {
+fn leads(settings: &Settings, to: Whom) -> Leads {
     let number = match to {
         Whom::Queue(queue) => return Leads::Line(queue, None),
         Whom::Number(number) => number,
         to => return Leads::Whom(to),
     };
-    let Some(Entry::To(destination)) = house.settings.ivr.numbers.get(&number).cloned() else {
+    let Some(Entry::To(destination)) = settings.ivr.numbers.get(&number).cloned() else {
         return Leads::Whom(Whom::Number(number));
     };
     match destination.to {
@@ -429,6 +428,11 @@ fn leads(house: &House, to: Whom) -> Leads {
         To::Seat { seat, .. } => Leads::Whom(Whom::Seat(seat)),
         _ => Leads::Into { number, destination },
     }
+}
+
+/// The line into which a blind transfer to `to` puts the caller.
+pub(super) fn line_of(settings: &Settings, to: &Whom) -> Option<QueueId> {
+    if let Leads::Line(queue, _) = leads(settings, to.clone()) { Some(queue) } else { None }
 }
 
 /// `operator`: who sits where it rings.

@@ -111,7 +111,12 @@ impl Call {
             self.talked = self.record.connected_at.map_or(Duration::ZERO, |connected| house.now.since(connected));
         }
         let cut = outcome == Outcome::SystemRestart;
-        self.visit_ends(house, cut.then_some(LeftLine::Restarted));
+        let why = match &self.beside {
+            _ if cut => LeftLine::Restarted,
+            Some(_) => LeftLine::Withdrawn,
+            None => LeftLine::CallerGone,
+        };
+        self.visit_ends(house, why);
         if cut {
             self.record.cut_at(house.now);
         }
@@ -122,7 +127,11 @@ impl Call {
         }
         if self.in_line {
             let contact = self.id;
-            house.queue(if cut { Input::Cut { contact } } else { Input::Leave { contact } });
+            house.queue(match why {
+                LeftLine::Restarted => Input::Cut { contact },
+                LeftLine::Withdrawn => Input::Withdraw { contact },
+                _ => Input::Leave { contact },
+            });
         }
         self.handoff_over(house);
         self.release_over(house, ReleaseOutcome::Ended, None);

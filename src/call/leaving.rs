@@ -129,7 +129,7 @@ impl Call {
         }
         info!(?why, ?exit, "left the line");
         self.write_left(house, why);
-        self.visit_ends(house, Some(why));
+        self.visit_ends(house, why);
         self.left_at = Some(house.now);
         match exit {
             Some(Exit::Number(number)) => self.send_on(house, number),

@@ -182,7 +182,7 @@ pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (
         LeftLine::TooLong => ("EXITWITHTIMEOUT", None),
         LeftLine::Nobody => ("EXITEMPTY", None),
         LeftLine::Key(key) => ("EXITWITHKEY", Some(key.to_string())),
-        LeftLine::Supervisor => ("WITHDRAW", None),
+        LeftLine::Supervisor | LeftLine::Withdrawn => ("WITHDRAW", None),
         LeftLine::CallerGone | LeftLine::Restarted => return None,
     };
     let figures = [last.to_string(), first.to_string(), seconds(waits_since(record), now)];
@@ -191,8 +191,9 @@ pub(super) fn left(now: Moment, record: &Record, why: LeftLine, (first, last): (
 }
 
 /// How a call ended that talked, or that gave up in the line:
-/// `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`, `ABANDON(position|origposition|waittime)`, or that
-/// the operator handed the caller over: `ATTENDEDTRANSFER(method|number|holdtime|calltime|origposition)`.
+/// `COMPLETECALLER|COMPLETEAGENT(holdtime|calltime|origposition)`, `ABANDON(position|origposition|waittime)`, `WITHDRAW`
+/// with the same of an operator who waited beside their talk, or that the operator handed the caller over:
+/// `ATTENDEDTRANSFER(method|number|holdtime|calltime|origposition)`.
 pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize)) -> Option<QueueEvent> {
     record.queued_at?;
     let was_cut = record.line().is_some_and(|line| line.outcome == LineOutcome::Restarted);
@@ -211,7 +212,9 @@ pub(super) fn ended(now: Moment, record: &Record, (first, last): (usize, usize))
         return Some(event(now, Some(record.call_id), record.queue.as_ref(), record.operator.as_ref(), name, data));
     }
     let data = vec![last.to_string(), first.to_string(), seconds(waits_since(record), now)];
-    Some(event(now, Some(record.call_id), record.queue.as_ref(), None, "ABANDON", data))
+    let was_withdrawn = record.line().is_some_and(|line| line.outcome == LineOutcome::Withdrawn);
+    let name = if was_withdrawn { "WITHDRAW" } else { "ABANDON" };
+    Some(event(now, Some(record.call_id), record.queue.as_ref(), None, name, data))
 }
 
 /// An operator left the caller to somebody else, the way Asterisk tells it:

@@ -46,8 +46,7 @@ impl Call {
         (self.record.wait_ms, self.record.within_service_level) = self.record.sum_of_lines();
     }
 
-    /// `None`: the caller hung up, or was lost.
-    pub fn visit_ends(&mut self, house: &House, why: Option<LeftLine>) {
+    pub fn visit_ends(&mut self, house: &House, why: LeftLine) {
         let now = house.now;
         let Some(line) = self.waits_in_line() else { return };
         let promise = house.settings.queues.get(&house.settings.now_called(&line.queue)).map(|facts| facts.promise);
@@ -55,11 +54,12 @@ impl Call {
         line.leaves(
             now,
             match why {
-                None | Some(LeftLine::CallerGone) if short => LineOutcome::ShortAbandoned,
-                None | Some(LeftLine::CallerGone) => LineOutcome::Abandoned,
-                Some(LeftLine::Key(_)) => LineOutcome::LeftByKey,
-                Some(LeftLine::Restarted) => LineOutcome::Restarted,
-                Some(LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor) => LineOutcome::Overflowed,
+                LeftLine::CallerGone if short => LineOutcome::ShortAbandoned,
+                LeftLine::CallerGone => LineOutcome::Abandoned,
+                LeftLine::Key(_) => LineOutcome::LeftByKey,
+                LeftLine::Restarted => LineOutcome::Restarted,
+                LeftLine::Withdrawn => LineOutcome::Withdrawn,
+                LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor => LineOutcome::Overflowed,
             },
         );
     }

@@ -4,10 +4,12 @@ use tracing::info;
 
 use super::caller::{Call, State};
 use super::calls::House;
+use super::consulting::line_of;
 use super::offering::Progress;
 use super::order::{NotDone, Order};
 use super::talking::Talk;
-use crate::ids::{LegId, OperatorId};
+use super::words::Settings;
+use crate::ids::{LegId, OperatorId, QueueId};
 use crate::sip;
 
 impl Call {
@@ -26,6 +28,14 @@ impl Call {
                 self.obey_operator(house, seat, order)
             }
         }
+    }
+
+    /// The line into which this order puts the caller; `None`: into none, or it is not obeyed. Whether the line lets them
+    /// in is asked before.
+    pub fn line_asked_for(&self, settings: &Settings, by: &OperatorId, order: &Order) -> Option<QueueId> {
+        let Order::Transfer { to } = order else { return None };
+        self.seat_of(by).and_then(|_| self.may_turn_to_somebody()).ok()?;
+        line_of(settings, to)
     }
 
     /// The leg of the operator who talks; nobody else may say what becomes of the talk.

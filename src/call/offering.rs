@@ -176,8 +176,14 @@ impl Call {
         self.in_line = false;
         let is_waiting = matches!(self.state, State::Line(_));
         let Some(leg) = self.seats.iter_mut().find(|leg| leg.seat == seat && is_waiting) else {
-            // The caller hung up while the operator's answer was on its way: settling drops the seat's leg.
-            return house.queue(Input::TalkEnded { contact: self.id });
+            // Somebody hung up while the operator's answer was on its way. If it was the caller, settling drops the
+            // seat's leg; if it was the operator, it is as good as a refusal, but the engine has told of an answer.
+            house.queue(Input::TalkEnded { contact: self.id });
+            if is_waiting {
+                self.visit_answered(house, operator.clone());
+                self.back_to_the_line_from(house, Some(operator));
+            }
+            return;
         };
         info!(%operator, %seat, "connected");
         leg.progress = Progress::Joined;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{OperatorId, QueueId, SeatId};
+use crate::queue::JoinRefusal;
 pub use crate::records::Supervision;
 
 /// Characters of a note; longer ones are refused.
@@ -28,7 +29,8 @@ pub enum Order {
     Complete,
     /// Caller, operator and consulted hear each other.
     Conference,
-    /// Blind: the operator leaves at once. If `to` fails the caller goes back to the queue, in front.
+    /// Blind: the operator leaves at once. If `to` fails the caller goes back to the queue, in front. A queue that lets
+    /// nobody in is refused before.
     Transfer {
         to: Whom,
     },
@@ -140,6 +142,8 @@ pub enum NotDone {
     Unreachable,
     /// Nobody of the queue is ready.
     NobodyReady,
+    QueueClosed,
+    QueueFull,
     Themselves,
     /// Not a number that is dialled.
     NoNumber,
@@ -194,6 +198,8 @@ impl fmt::Display for NotDone {
             NotDone::Busy => "this operator is busy",
             NotDone::Unreachable => "this operator's phone cannot be reached",
             NotDone::NobodyReady => "no operator of this queue is ready",
+            NotDone::QueueClosed => "this queue is closed",
+            NotDone::QueueFull => "this queue is full",
             NotDone::Themselves => "this is the operator's own phone",
             NotDone::NoNumber => "this is not a number that can be dialled",
             NotDone::NotAllowed => {
@@ -215,5 +221,17 @@ impl fmt::Display for NotDone {
             NotDone::TooLate => "the call ended more than a day ago: a supervisor can note something on it",
             NotDone::OwnCall => "you made this call from your own phone, which can hold it and hang up",
         })
+    }
+}
+
+/// Why nobody can be sent into a line.
+impl From<JoinRefusal> for NotDone {
+    fn from(why: JoinRefusal) -> NotDone {
+        match why {
+            JoinRefusal::Closed => NotDone::QueueClosed,
+            JoinRefusal::Full => NotDone::QueueFull,
+            JoinRefusal::Nobody => NotDone::NobodyReady,
+            JoinRefusal::UnknownQueue | JoinRefusal::Twice => NotDone::NoSuchQueue,
+        }
     }
 }

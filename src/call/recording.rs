@@ -202,10 +202,15 @@ impl Call {
     }
 
     fn index(&mut self, house: &House, began: Moment, stage: Stage, paused: bool) {
+        // By the caller's own phone: for operator and house the talk goes on.
+        let held = self.talk().is_some_and(|talk| talk.caller_holds);
         let Some(recording) = &mut self.record.recording else { return };
         let talks = matches!(self.state, State::Talking(_));
         let operator = self.record.operator.clone().filter(|_| talks);
-        let stage = stage.recorded();
+        let stage = match stage {
+            Stage::Talking | Stage::Conference if held => records::CALLER_HOLDS,
+            stage => stage.recorded(),
+        };
         let same = |last: &IndexEntry| last.stage == stage && last.operator == operator && last.paused == paused;
         if recording.index.last().is_some_and(same) || recording.index.len() >= MOST_ENTRIES {
             return;

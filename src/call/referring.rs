@@ -118,12 +118,7 @@ impl Call {
 
     /// The operator's leg of a talk beside which nothing else goes on.
     fn may_be_left(&self, leg: LegId) -> Result<(), NotDone> {
-        let talk = self.talk().filter(|_| self.is_operators(leg)).ok_or(NotDone::NotInTalk)?;
-        match talk.consulted() {
-            Some(_) => Err(NotDone::AlreadyConsulting),
-            None if talk.handoff.is_some() => Err(NotDone::EmergencyGoesOn),
-            None => Ok(()),
-        }
+        if self.is_operators(leg) { self.may_turn_to_somebody() } else { Err(NotDone::NotInTalk) }
     }
 
     fn is_operators(&self, leg: LegId) -> bool {
@@ -289,8 +284,8 @@ fn whom(settings: &Settings, number: &str) -> Whom {
 
 fn status(why: NotDone) -> u16 {
     match why {
-        NotDone::Busy => 486,
-        NotDone::Unreachable | NotDone::NotSignedIn | NotDone::NobodyReady => 480,
+        NotDone::Busy | NotDone::QueueFull => 486,
+        NotDone::Unreachable | NotDone::NotSignedIn | NotDone::NobodyReady | NotDone::QueueClosed => 480,
         NotDone::NoSuchSeat | NotDone::NoSuchOperator | NotDone::NoSuchQueue | NotDone::NoNumber => 404,
         NotDone::NoSuchCall | NotDone::NotInTalk => 481,
         NotDone::NoWayOut | NotDone::NotAllowed => 403,

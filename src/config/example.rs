@@ -201,7 +201,11 @@ impl Told {
                 let why = match why {
                     LeftLine::TooLong => "the longest wait is over",
                     LeftLine::Nobody => NOBODY,
-                    LeftLine::CallerGone | LeftLine::Key(_) | LeftLine::Supervisor | LeftLine::Restarted => "they left",
+                    LeftLine::CallerGone
+                    | LeftLine::Key(_)
+                    | LeftLine::Supervisor
+                    | LeftLine::Withdrawn
+                    | LeftLine::Restarted => "they left",
                 };
                 self.left = Some((why, exit));
             }

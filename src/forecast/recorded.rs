@@ -17,7 +17,7 @@ use super::people::{Day, Habits, Shift, Staff, Visit};
 use crate::ids::{OperatorId, QueueId, SeatId};
 use crate::moment::Moment;
 use crate::queue::Caller;
-use crate::records::{OfferOutcome, Outcome, Range, ReadFault, Record, read};
+use crate::records::{LineOutcome, OfferOutcome, Outcome, Range, ReadFault, Record, read};
 
 /// Who was offered nothing for longer was not at work in between.
 const ABSENCE: Duration = Duration::from_secs(30 * 60);
@@ -141,6 +141,10 @@ impl Seen {
         }
         // Where they came in; what followed a transfer is no arrival.
         let first = record.lines.first();
+        // Nor is an operator who waited beside a talk.
+        if first.is_some_and(|line| line.outcome == LineOutcome::Withdrawn) {
+            return;
+        }
         let queue = first.map(|line| line.queue.clone()).or(record.queue.clone());
         let (Some(at), Some(queue)) = (record.queued_at, queue) else { return };
         let talk = record.connected_at.map(|_| Duration::from_millis(record.talk_ms));

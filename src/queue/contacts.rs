@@ -23,44 +23,56 @@ impl Engine {
 
     fn let_in(&mut self, now: Moment, id: CallId, queue: QueueId, caller: Option<Caller>, since: Option<Moment>) {
         let queue = self.rules.now_called(queue);
-        let mut here = queue.clone();
-        for moves in 0..=MAX_MOVES {
-            let (why, exit) = match self.refusal(id, &here) {
-                Ok(line) => {
-                    let since = since.or_else(|| self.kept_place(now, caller.as_ref()?, line)).unwrap_or(now);
-                    let preferred = caller.as_ref().and_then(|caller| self.preferred(now, caller, line));
-                    self.insert(now, id, line, caller, since);
-                    if let Some(contact) = self.contacts.get_mut(&id) {
-                        contact.moves = moves;
-                        contact.preferred = preferred;
-                    }
-                    self.tell_joined(now, id, (here != queue).then_some(queue));
-                    self.relax(now, id);
-                    return self.wait(id);
-                }
+        if self.contacts.contains(id) {
+            return self.say(Output::Refused { contact: id, queue, why: JoinRefusal::Twice, exit: None });
+        }
+        let (line, moves) = match self.way_into(&queue) {
+            Ok(found) => found,
+            Err((queue, why, exit)) => return self.say(Output::Refused { contact: id, queue, why, exit }),
+        };
+        let since = since.or_else(|| self.kept_place(now, caller.as_ref()?, line)).unwrap_or(now);
+        let preferred = caller.as_ref().and_then(|caller| self.preferred(now, caller, line));
+        self.insert(now, id, line, caller, since);
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.moves = moves;
+            contact.preferred = preferred;
+        }
+        self.tell_joined(now, id, (moves > 0).then_some(queue));
+        self.relax(now, id);
+        self.wait(id);
+    }
+
+    /// Why nobody who comes to this queue now is let into its line, nor into one that its rules lead to; `None`: they are.
+    pub fn refusal(&self, queue: &QueueId) -> Option<JoinRefusal> {
+        self.way_into(&self.rules.now_called(queue.clone())).err().map(|(_, why, _)| why)
+    }
+
+    /// The line that lets in who comes to this queue, and by how many moves they get there; or where the way ends, why,
+    /// and what the rules say then.
+    fn way_into(&self, queue: &QueueId) -> Result<(usize, u8), (QueueId, JoinRefusal, Option<Exit>)> {
+        let (mut here, mut moves) = (queue.clone(), 0);
+        loop {
+            let (why, exit) = match self.line_open(&here) {
+                Ok(line) => return Ok((line, moves)),
                 Err(refused) => refused,
             };
             match exit {
                 Some(Exit::Queue(next)) if moves < MAX_MOVES => here = next,
                 // Whoever is sent on and on hears the announcement of where the way ended.
-                Some(Exit::Queue(_) | Exit::Callback) => {
-                    return self.say(Output::Refused { contact: id, queue: here, why, exit: None });
-                }
-                exit => return self.say(Output::Refused { contact: id, queue: here, why, exit }),
+                Some(Exit::Queue(_) | Exit::Callback) => return Err((here, why, None)),
+                exit => return Err((here, why, exit)),
             }
+            moves += 1;
         }
     }
 
-    /// Whether a contact can join this line, or why not, and what the rules say then.
-    fn refusal(&self, id: CallId, queue: &QueueId) -> Result<usize, (JoinRefusal, Option<Exit>)> {
+    /// Whether this line can be joined, or why not, and what the rules say then.
+    fn line_open(&self, queue: &QueueId) -> Result<usize, (JoinRefusal, Option<Exit>)> {
         let unknown = (JoinRefusal::UnknownQueue, None);
         let index = *self.line_names.get(queue).ok_or(unknown.clone())?;
         let line = &self.lines[index];
         if line.retired {
             return Err(unknown);
-        }
-        if self.contacts.contains(id) {
-            return Err((JoinRefusal::Twice, None));
         }
         if !line.open {
             return Err((JoinRefusal::Closed, line.rules.if_closed.clone()));
@@ -366,6 +378,12 @@ impl Engine {
             LeftLine::Restarted => LateCause::Restarted,
             _ => LateCause::LeftEarly,
         };
+        if why == LeftLine::Withdrawn
+            && let Some(contact) = self.contacts.get_mut(&id)
+        {
+            // The house has missed nobody.
+            contact.late = true;
+        }
         let Some(contact) = self.forget(id, early) else { return };
         let waited_ms = u64::try_from(now.since(contact.queued_at).as_millis()).unwrap_or(u64::MAX);
         let queue = self.lines[contact.line].id.clone();

@@ -42,6 +42,7 @@ impl Engine {
             }
             Input::OperatorLost { contact } => self.operator_lost(now, contact),
             Input::Leave { contact } => self.leave(now, contact, LeftLine::CallerGone),
+            Input::Withdraw { contact } => self.leave(now, contact, LeftLine::Withdrawn),
             Input::Cut { contact } => self.cut(now, contact),
             Input::Key { contact, key } => self.key(now, contact, key),
             Input::Accepted { offer } => self.accepted(now, offer),

@@ -1,4 +1,4 @@
-//! Waits as they are foreseen, and places in a line as they are told.
+//! Waits as they are foreseen and as they end, and places in a line as they are told.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,25 @@ pub struct Place {
     pub expected: Option<Expected>,
     /// An offer rings for it right now: announce nothing.
     pub ringing: bool,
+}
+
+/// Why a contact waits in a line no longer that nobody answered there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftLine {
+    CallerGone,
+    /// `max_wait` is over.
+    TooLong,
+    /// Nobody is signed in any more who could ever serve it.
+    Nobody,
+    /// The caller pressed this key.
+    Key(char),
+    /// A supervisor put it elsewhere.
+    Supervisor,
+    /// No caller's contact: an operator's, beside a talk of theirs, who waits no longer or leaves their caller here.
+    Withdrawn,
+    /// The process ended, or began again after it was killed.
+    Restarted,
 }
 
 /// Why a contact missed its service level: the first of these that holds when the time is up.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
 use super::settings::{Exit, Rules};
-pub use super::waits::{Expected, ExpectedWaits, LateCause, Place};
+pub use super::waits::{Expected, ExpectedWaits, LateCause, LeftLine, Place};
 use crate::ids::{CallId, OfferId, OperatorId, QueueId, Reason, SeatId};
 use crate::moment::Moment;
 
@@ -106,6 +106,10 @@ pub enum Input {
     },
     /// The caller hung up, or the house took the contact out of the line.
     Leave {
+        contact: CallId,
+    },
+    /// Whoever waited was an operator beside a talk of theirs, who waits no longer: nobody gave up.
+    Withdraw {
         contact: CallId,
     },
     /// The house's process ends, and cuts off who waits, or talks: as a caller who hung up, but it is told apart.
@@ -445,22 +449,6 @@ pub enum JoinRefusal {
     UnknownQueue,
     /// The same contact waits already.
     Twice,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeftLine {
-    CallerGone,
-    /// `max_wait` is over.
-    TooLong,
-    /// Nobody is signed in any more who could ever serve it.
-    Nobody,
-    /// The caller pressed this key.
-    Key(char),
-    /// A supervisor put it elsewhere.
-    Supervisor,
-    /// The process ended, or began again after it was killed.
-    Restarted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

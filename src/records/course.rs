@@ -60,6 +60,8 @@ words! {
         Callback = "callback",
         LeftByKey = "left_by_key",
         Restarted = "restarted",
+        /// An operator's who waited beside their talk: the figures do not count it.
+        Withdrawn = "withdrawn",
     }
 
     TransferKind {
@@ -187,7 +189,7 @@ pub struct LineRecord {
     pub operator: Option<OperatorId>,
     /// From `joined_at` to `left_at`.
     pub wait_ms: u64,
-    /// Answered within the queue's service-level time; `None` while it waits, and where it was moved on.
+    /// Answered within the queue's service-level time; `None` while it waits, and where it was moved on or withdrawn.
     pub within_service_level: Option<bool>,
 }
 
@@ -198,14 +200,15 @@ impl LineRecord {
 
     /// Offered to the house, as its statistics count it.
     pub fn is_offered(&self) -> bool {
-        !matches!(self.outcome, LineOutcome::ShortAbandoned | LineOutcome::Moved)
+        !matches!(self.outcome, LineOutcome::ShortAbandoned | LineOutcome::Moved | LineOutcome::Withdrawn)
     }
 
     pub fn leaves(&mut self, at: Moment, outcome: LineOutcome) {
         self.left_at = Some(at);
         self.outcome = outcome;
         self.wait_ms = u64::try_from(at.since(self.joined_at).as_millis()).unwrap_or(u64::MAX);
-        self.within_service_level = (outcome != LineOutcome::Moved).then_some(false);
+        let is_missed = !matches!(outcome, LineOutcome::Moved | LineOutcome::Withdrawn);
+        self.within_service_level = is_missed.then_some(false);
     }
 }
 

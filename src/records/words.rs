@@ -204,11 +204,13 @@ impl Record {
         (talks_since <= lost.at).then_some(Returned::Lost(lost))
     }
 
-    /// The visits that are over, as a whole: how long they waited, and whether each was answered in time.
+    /// The visits that are over, as a whole: how long they waited, and whether each that counts was answered in time.
     pub fn sum_of_lines(&self) -> (u64, Option<bool>) {
         let visits = || self.lines.iter().filter(|line| line.outcome != LineOutcome::Moved);
-        let in_time = visits().all(|line| line.within_service_level == Some(true));
-        (visits().map(|line| line.wait_ms).sum(), visits().next().map(|_| in_time))
+        let mut counted = visits().filter(|line| line.outcome != LineOutcome::Withdrawn).peekable();
+        let is_counted = counted.peek().is_some();
+        let in_time = counted.all(|line| line.within_service_level == Some(true));
+        (visits().map(|line| line.wait_ms).sum(), is_counted.then_some(in_time))
     }
 
     /// The house ended the call: so it ended what was still going on beside the talk.
@@ -258,11 +260,14 @@ pub struct Recording {
     pub deleted_at: Option<Moment>,
 }
 
+/// A stage in the index alone: caller and operator would talk, but the caller's own phone holds.
+pub const CALLER_HOLDS: &str = "caller_holds";
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IndexEntry {
     /// From the beginning of the file.
     pub at_ms: u64,
-    /// `talking`, `holding`, `consulting` …
+    /// `talking`, `holding`, `consulting` …; [`CALLER_HOLDS`].
     pub stage: String,
     pub operator: Option<OperatorId>,
     /// Silence: the operator asked for it, or somebody outside is rung.

@@ -53,7 +53,7 @@ fn of_records(records: &[Value], queue: Option<&str>) -> [u64; 4] {
     let mut sum = [0; 4];
     for line in lines.filter(|line| queue.is_none_or(|queue| line["queue"] == queue)) {
         let outcome = line["outcome"].as_str().unwrap_or_default();
-        sum[0] += u64::from(!["short_abandoned", "moved"].contains(&outcome));
+        sum[0] += u64::from(!["short_abandoned", "moved", "withdrawn"].contains(&outcome));
         sum[1] += u64::from(outcome == "answered");
         sum[2] += u64::from(line["within_service_level"] == true);
         sum[3] += u64::from(outcome == "abandoned");

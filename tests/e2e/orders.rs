@@ -88,6 +88,14 @@ fn a_blind_transfer_brings_the_caller_to_the_colleagues_phone() {
     let call = open_call(&house);
     assert!(order(&house, &call, "1002", &["transfer", "operator:1002"]).unwrap_err().contains("another operator"));
     house.wait_log(&["INFO", "not done", "another operator"]);
+    for (to, why) in [("closed", "this queue is closed"), ("auto", "")] {
+        let mut switch = hotline();
+        switch.args(["switch", "queue:citizen", to, "--config"]).arg(house.dir().join("config")).arg("--data");
+        assert!(switch.arg(house.data()).output().expect("runs").status.success());
+        if to == "closed" {
+            assert!(order(&house, &call, "1001", &["transfer", "queue:citizen"]).unwrap_err().contains(why));
+        }
+    }
     order(&house, &call, "1001", &["transfer", "operator:1002"]).unwrap();
     house.wait_log(&["taken up", "8002"]);
     // The former operator notes something while the colleague talks, and again when all is over.

@@ -162,6 +162,8 @@ function verdict(story: Story, t: Dictionary["explain"], causes: Record<string, 
   const waited = visits.map(({ queue, wait_ms, left_at }) =>
     left_at ? t.waited(names.queue(queue), wait_ms) : t.waits(names.queue(queue)),
   );
+  // Nobody counts how long an operator waited beside a talk.
+  if (visits.at(-1)?.outcome === "withdrawn") return waited.join("");
   const late = events.find((one) => one.output === "late");
   return waited.join("") + (late ? t.late(word(causes, late.cause)) : aim(visits, t));
 }
@@ -197,6 +199,7 @@ export function explained(
   lines.unshift(...course);
   lines.sort((a, b) => Date.parse(a.at ?? "") - Date.parse(b.at ?? ""));
   if (story.incomplete) lines.unshift({ at: null, text: t.incomplete, details: [] });
-  if (story.events.length === 0) lines.push({ at: null, text: t.nothing, details: [] });
+  const joined = (story.record?.lines ?? []).length > 0;
+  if (story.events.length === 0) lines.push({ at: null, text: joined ? t.logGone : t.noLine, details: [] });
   return { verdict: verdict(story, t, words.cause, names), lines };
 }

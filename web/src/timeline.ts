@@ -5,6 +5,7 @@ import type { CallRecord, Mode } from "./words";
 /** Steps of a talk beside those of the whole call. */
 type Kind =
   | (typeof KINDS)[number]
+  | "menus"
   | "connected_at"
   | "ended_at"
   | "queued_at"
@@ -30,6 +31,8 @@ type Kind =
   | "held"
   | "caller_held"
   | "resumed"
+  | "direct"
+  | "direct_over"
   | "lost"
   | "back"
   | "paused"
@@ -55,13 +58,19 @@ export interface Step {
   by?: string;
   /** Who had the caller before a supervisor took them over. */
   from?: string;
+  /** The nodes of the menus that were gone through, the keys that counted there, and what was typed, by name. */
+  path?: string[];
+  keys?: string;
+  typed?: Record<string, string>;
+  /** What a call came to that joined no line. */
+  came?: string;
   /** Why the line was not released, and the status of SIP with which the carrier refused. */
   why?: string;
   sip_status?: number;
 }
 
 /** Of what happened in the same moment, what came first. */
-const ORDER: Step["kind"][] = ["arrived_at", "answered_at", "queued_at", "moved", "offered"];
+const ORDER: Step["kind"][] = ["arrived_at", "answered_at", "menus", "queued_at", "moved", "offered"];
 const LAST: Step["kind"][] = [
   "connected_at",
   "operator_left",
@@ -148,8 +157,19 @@ function afterwards(record: CallRecord): Step[] {
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   // Whom the caller was put through to outside stands where the operator stood.
   const by = ended_by === "operator" && record.outcome === "transferred_out" ? "far" : ended_by;
-  if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...(by && !survey_at ? { by } : {}) });
+  const came = joinedNone(record) ? { came: record.outcome } : {};
+  if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...came, ...(by && !survey_at ? { by } : {}) });
   return steps;
+}
+
+const joinedNone = ({ lines = [] }: CallRecord) => lines.length === 0;
+
+/** The menus have no times of their own. Keys that were pressed in a line are among those of the call. */
+function menus(record: CallRecord): Step[] {
+  const { menu_path: path = [], choices: keys, digits: typed, answered_at, arrived_at } = record;
+  if (path.length === 0) return [];
+  const pressed = keys && joinedNone(record) ? { keys } : {};
+  return [{ at: answered_at ?? arrived_at, kind: "menus", path, ...pressed, ...(typed ? { typed } : {}) }];
 }
 
 /** The carrier was asked to put the caller and whom they were put through to together without us. */
@@ -194,7 +214,7 @@ function returned(record: CallRecord, joined: string): Pick<Step, "operator" | "
 }
 
 export function timeline(record: CallRecord): Step[] {
-  const steps: Step[] = [...connected(record), ...pauses(record), ...afterwards(record)];
+  const steps: Step[] = [...menus(record), ...connected(record), ...pauses(record), ...afterwards(record)];
   for (const kind of KINDS) {
     const at = record[kind];
     if (typeof at === "string") steps.push({ at, kind });
@@ -230,6 +250,10 @@ export function timeline(record: CallRecord): Step[] {
   for (const { by, ...one } of entries("holds")) {
     tell(one.at, by === "caller" ? "caller_held" : "held", one);
     if (one.ended_at !== record.ended_at) tell(one.ended_at, "resumed", one);
+  }
+  for (const one of entries("direct")) {
+    tell(one.at, "direct", one);
+    if (one.ended_at !== record.ended_at) tell(one.ended_at, "direct_over", one);
   }
   for (const one of entries("lost")) {
     tell(one.at, "lost", one, ["seat"]);

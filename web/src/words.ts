@@ -378,6 +378,9 @@ export interface CallRecord {
   operator?: string | null;
   seat?: string | null;
   language?: string | null;
+  menu_path?: string[];
+  choices?: string;
+  digits?: Record<string, string>;
   outcome: string;
   ended_by?: string | null;
   /** When the operator had hung up and the caller was asked how it was. */

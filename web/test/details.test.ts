@@ -20,3 +20,9 @@ test("why there is no recording, or why it ends early, has words in Chinese", ()
   for (const text of ["No space left on device (os error 28)", `${all[2]}: not a WAV file`])
     expect(detailsWith.some(([known]) => known.test(text))).toBe(true);
 });
+
+test("why an order is not done has words in Chinese", () => {
+  const all = told("call/order.rs", /NotDone::\w+ =>\s*(?:\{\s*)?"([^"]+)"/g);
+  expect(all).toContain("this queue is closed");
+  expect(all.filter((text) => !(text in details))).toEqual([]);
+});

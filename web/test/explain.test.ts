@@ -45,6 +45,14 @@ test("of a call whose log is gone the record tells whether it was answered in ti
   expect(told(visit("short_abandoned", false))).toBe(waited);
   expect(told(visit("answered", true), visit("", null))).toBe(`${waited}Waits still in the line [housing]. `);
   expect(told()).toBe(null);
+  // Nobody counts how long an operator waited beside a talk, though the engine called it late.
+  const late = { at: new Date().toISOString(), output: "late", cause: "all_busy" };
+  const withdrawn = { record: { lines: [visit("withdrawn", null)] }, events: [late] };
+  expect(explained({ story: withdrawn }, en, names).verdict).toBe(waited);
+  const of = (lines: ReturnType<typeof visit>[]) =>
+    explained({ story: { record: { lines }, events: [] } }, en, names).lines.map((line) => line.text);
+  expect(of([visit("answered", true)])).toEqual(["The log of that day is gone (it is kept for eight days)."]);
+  expect(of([])).toEqual(["It joined no line."]);
 });
 
 test("the ready who did not take a call before are told of as that, not as ready", () => {

@@ -1,4 +1,6 @@
 import { expect, test, vi } from "vitest";
+import { en } from "../src/language/en.ts";
+import { zh } from "../src/language/zh.ts";
 import { timeline } from "../src/timeline.ts";
 
 test("a record is told in the order in which it happened, an offer before the talk that it led to", () => {
@@ -252,6 +254,63 @@ test("whoever takes a caller over is told, out of a line or by a transfer, and e
   ]);
   expect(steps.filter((step) => step.outcome).map((step) => step.kind)).toEqual(["transferred", "emergency_over"]);
   expect(steps[11]).toMatchObject({ by: "caller" });
+});
+
+test("it is told from when until when the sound did not pass us, the last time to the end of the call", () => {
+  const at = (second: number) => `2026-11-26T02:00:${String(second).padStart(2, "0")}.000Z`;
+  const steps = timeline({
+    call_id: "c",
+    arrived_at: at(0),
+    ended_at: at(40),
+    outcome: "overflowed",
+    direct: [
+      { at: at(10), ended_at: at(20) },
+      { at: at(25), ended_at: at(40) },
+    ],
+  });
+  expect(steps.map((step) => `${Number(step.at.slice(17, 19))} ${step.kind}`)).toEqual([
+    "0 arrived_at",
+    "10 direct",
+    "20 direct_over",
+    "25 direct",
+    "40 ended_at",
+  ]);
+  for (const { kind } of steps) for (const words of [en, zh]) expect(words.admin.step[kind]).toBeTruthy();
+});
+
+test("a call that joined no line is told by the menus, the keys and what it came to, in both languages", async () => {
+  vi.stubGlobal("document", { documentElement: { lang: "" } });
+  const { speak } = await import("../src/language/index.ts");
+  const { sentence } = await import("../src/parts/steps.ts");
+  const at = (second: number) => `2026-11-26T02:00:${String(second).padStart(2, "0")}.000Z`;
+  const record = {
+    call_id: "c",
+    arrived_at: at(0),
+    answered_at: at(1),
+    ended_at: at(9),
+    ended_by: "caller",
+    outcome: "abandoned_in_menu",
+    menu_path: ["welcome", "case"],
+    choices: "3",
+    digits: { case: "4711" },
+    lines: [],
+  };
+  const names = { operator: String, queue: String };
+  const told = () => timeline(record).map((step) => sentence(step, names));
+  speak("en");
+  expect(told()).toEqual([
+    "Arrived",
+    "Answered by the system",
+    "In the menus · welcome → case · pressed 3 · typed 4711 (case)",
+    "Ended · Gave up in the menu · the caller hung up",
+  ]);
+  speak("zh");
+  expect(told()[2]).toBe("语音菜单 · welcome → case · 按键 3 · 输入 4711（case）");
+  // What was pressed in a line is no key of the menus.
+  const lines = [{ queue: "citizen", joined_at: at(2), outcome: "abandoned", wait_ms: 7_000 }];
+  const inLine = timeline({ ...record, lines });
+  expect(inLine.find((step) => step.kind === "menus")).not.toHaveProperty("keys");
+  expect(inLine.at(-1)).not.toHaveProperty("came");
 });
 
 test("an operator who hangs up leaves before the survey, and pauses of the recording stand where they were", () => {

@@ -234,6 +234,12 @@ impl Switchboard {
             Order::Trunks { tell } => drop(tell.send(self.sip.trunks())),
             Order::Beat { tell } => drop(tell.send(self.beat(now))),
             Order::Call { call, by, order, tell } => {
+                // The operator keeps the caller whom the line would not let in.
+                let line = self.calls.line_asked_for(call, &by, &order);
+                if let Some(why) = line.and_then(|queue| self.queue.refusal(&queue)) {
+                    let _ = tell.send(Err(why.into()));
+                    return;
+                }
                 self.last_ticket += 1;
                 self.asked.insert(self.last_ticket, tell);
                 self.calls.handle(now, Event::Order { ticket: self.last_ticket, call, by, order });

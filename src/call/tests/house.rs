@@ -139,8 +139,12 @@ impl House {
         self.settle();
     }
 
-    /// Somebody asks something of a call.
+    /// Somebody asks something of a call; lines that let nobody in are refused, as the switchboard does.
     pub fn order(&mut self, call: CallId, by: &str, order: Order) -> Result<(), NotDone> {
+        let line = self.calls.line_asked_for(call, &by.into(), &order);
+        if let Some(why) = line.and_then(|queue| self.engine.refusal(&queue)) {
+            return Err(why.into());
+        }
         self.tell(Event::Order { ticket: 1, call, by: by.into(), order });
         self.obeyed.take().expect("an answer to the order")
     }
@@ -304,19 +308,8 @@ impl House {
     }
 
     pub fn arrive_replacing(&mut self, leg: LegId, seat: &str, replaced: sip::Replaced) {
-        self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming {
-            leg,
-            sip_call_id: format!("{leg}"),
-            number: "8001".into(),
-            caller: sip::Party { number: seat.into(), display: None },
-            source: Source::Seat(seat.into()),
-            diverted: None,
-            remote: "127.0.0.1:5060".parse().unwrap(),
-            forgeable: false,
-            hops: 70,
-            offer: Some(Body::sdp(b"theirs".to_vec())),
-            replaces: Some(replaced),
-        })));
+        let incoming = incoming(leg, seat, "8001", Source::Seat(seat.into()));
+        self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming { replaces: Some(replaced), ..incoming })));
     }
 
     /// The phone of an operator sends the other side elsewhere.

@@ -1,5 +1,6 @@
 //! Recordings: of whom, from when on, what the index says, and what becomes of the file.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::desk;
@@ -10,7 +11,7 @@ use crate::ids::{CallId, LegId};
 use crate::media::{self, Sides};
 use crate::queue::{By, CallbackFirst, Input};
 use crate::records::{self, Entry, Record};
-use crate::sip::{self, Source};
+use crate::sip::{self, Body, Source};
 use crate::tape::Written;
 
 /// A house in which the talks of `citizen` are recorded.
@@ -84,6 +85,12 @@ fn a_talk_is_recorded_from_its_beginning_in_one_file_with_an_index() {
     house.pass(10 * SECOND);
     house.order(call, "1001", Order::Complete).unwrap();
     house.pass(5 * SECOND);
+    // The caller's own phone holds, and comes back.
+    for holding in [BTreeSet::from([caller]), BTreeSet::new()] {
+        house.holding = holding;
+        house.tell(Event::Sip(sip::Event::Reoffer { leg: caller, body: Some(Body::sdp(b"theirs".to_vec())) }));
+        house.pass(3 * SECOND);
+    }
     house.hangs_up(second);
     assert_eq!(asked(&house).len(), 1, "one file: {:?}", asked(&house));
     assert!(house.released(seat).is_some());
@@ -96,6 +103,8 @@ fn a_talk_is_recorded_from_its_beginning_in_one_file_with_an_index() {
             (15_000, "talking", "1001", false),
             (20_000, "consulting", "1001", false),
             (30_000, "talking", "1002", false),
+            (35_000, "caller_holds", "1002", false),
+            (38_000, "talking", "1002", false),
         ]
     );
     let recording = record.recording.unwrap();

@@ -9,8 +9,10 @@ use crate::ids::{Language, LegId, QueueId};
 use crate::ivr::Entry as Leads;
 use crate::ivr::menu::{Destination, MAX_STEPS, Menus};
 use crate::media;
+use crate::moment::Moment;
+use crate::queue::statistics::{Contacts, Of};
 use crate::queue::{Input, OperatorState, QueueRules};
-use crate::records::{EndedBy, Outcome, Record, Returned};
+use crate::records::{EndedBy, LineOutcome, Outcome, Record, Returned};
 use crate::sip::{ReferTo, Source};
 
 fn told(record: &Record) -> Vec<(&str, &str, &str)> {
@@ -67,7 +69,7 @@ fn a_number_that_leads_to_a_line_is_that_line() {
 }
 
 /// A talk in which the number 12347 leads to the English line, whose rules the test may change.
-fn talk_beside_english(change: impl FnOnce(&mut QueueRules)) -> (House, LegId, LegId) {
+pub fn talk_beside_english(change: impl FnOnce(&mut QueueRules)) -> (House, LegId, LegId) {
     let mut settings = super::desk::settings();
     let english = Destination::queue("english", Some(Language::EN));
     settings.ivr.numbers.insert("12347".into(), Leads::To(english));
@@ -319,10 +321,40 @@ fn a_caller_is_left_to_the_line_in_which_the_second_line_waits() {
     house.hangs_up(caller);
     let records = house.records();
     let [asked, talk] = &records[..] else { panic!("{records:#?}") };
-    assert_eq!(asked.outcome, Some(Outcome::AbandonedInQueue));
+    assert_eq!((asked.outcome, asked.lines[0].outcome), (Some(Outcome::AbandonedInQueue), LineOutcome::Withdrawn));
     assert_eq!((told(talk), talk.language.as_deref()), (vec![("blind", "queue english", "transferred")], Some("en")));
     let queues: Vec<&str> = talk.lines.iter().map(|line| line.queue.as_str()).collect();
     assert_eq!(queues, ["citizen", "english"]);
+}
+
+/// Whether their caller is left to the line, or they hang up: nobody gave up in it, and nobody was late.
+#[test]
+fn an_operator_who_waited_beside_their_talk_is_no_caller_of_the_line() {
+    for leaves_caller in [true, false] {
+        let (mut house, caller, seat) = talk_beside_english(|_| {});
+        let line = second_line_dials(&mut house, "12347");
+        house.pass(20 * SECOND);
+        if leaves_caller {
+            house.refers(seat, ReferTo::Leg(line));
+            let second = house.rung("8001");
+            house.answers(second);
+        } else {
+            house.hangs_up(line);
+        }
+        house.hangs_up(caller);
+        let waited = house.records().into_iter().find(|record| record.from == "8001").unwrap();
+        assert_eq!((waited.lines[0].outcome, waited.wait_ms), (LineOutcome::Withdrawn, 20_000));
+        assert_eq!((waited.lines[0].within_service_level, waited.within_service_level), (None, None));
+        let english = Of::Queue("english".into());
+        let all: Vec<_> = house.statistics.contacts(&english, Moment::default(), house.now).map(|(_, of)| of).collect();
+        let sum = |figure: fn(&Contacts) -> u64| all.iter().map(|of| figure(of)).sum::<u64>();
+        let callers = u64::from(leaves_caller);
+        assert_eq!((sum(|of| of.offered), sum(|of| of.answered), sum(|of| of.undecided)), (callers, callers, 0));
+        assert_eq!((sum(|of| of.abandoned + of.short_abandoned), sum(|of| of.late.values().sum())), (0, 0));
+        let events = house.events();
+        assert!(events.contains(&"WITHDRAW 1|1|20".to_string()), "{events:?}");
+        assert!(events.iter().all(|event| !event.starts_with("ABANDON")), "{events:?}");
+    }
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::desk::*;
+use super::house::CITIZEN;
 use crate::call::{Action, Event};
-use crate::ids::Language;
+use crate::ids::{Language, OperatorId, QueueId};
 use crate::ivr::{AnswerWhen, Told};
 use crate::media::{self, Direction};
 use crate::queue::{Input, JoinRefusal, LeftLine, OfferFailure, OfferOutcome, OperatorState, Output};
-use crate::records::{EndedBy, Entry, Outcome};
+use crate::records::{EndedBy, Entry, LineOutcome, Outcome};
 use crate::sip::{self, Body, Source};
 
 #[test]
@@ -403,6 +404,33 @@ fn a_caller_who_hangs_up_as_the_operator_answers_leaves_the_operator_free() {
     desk.closed_sound();
     assert_eq!(desk.asked_sip(is_hangup(SEAT)), 1);
     assert_eq!(desk.record().outcome, Some(Outcome::AbandonedInQueue));
+}
+
+#[test]
+fn a_caller_whose_operator_hangs_up_as_they_answer_is_first_in_the_line() {
+    let mut desk = Desk::new(settings());
+    desk.go_to_line('1');
+    desk.offered();
+    desk.sip(sip::Event::Answered { leg: SEAT, body: Some(Body::sdp(b"seat".to_vec())) });
+    desk.media(media::Event::Agreed { leg: SEAT, direction: Direction::Both });
+    desk.sip(sip::Event::Ended { leg: SEAT, why: sip::Ended::Bye });
+    desk.offer_ended(OfferOutcome::Answered);
+    let (contact, queue) = (desk.call, QueueId::from("citizen"));
+    let (operator, seat) = (OperatorId::from("1001"), "8001".into());
+    let connected = Output::Connected { contact, queue: queue.clone(), operator: operator.clone(), seat, waited_ms: 0 };
+    desk.queue(connected);
+    let back = Input::Return { contact, queue, caller: Some(CITIZEN.into()), failed_by: Some(operator) };
+    let asked = desk.asked_queue();
+    assert_eq!(asked[asked.len() - 2..], [&Input::TalkEnded { contact }, &back]);
+    desk.queue(joined(contact, "citizen", desk.now));
+    desk.offered_without_description();
+    assert_eq!(desk.asked_media(|command| matches!(command, media::Command::MakeOffer { .. })), 2, "another is rung");
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+    desk.closed_sound();
+    let queue = "citizen".into();
+    desk.queue(Output::Left { contact, queue, why: LeftLine::CallerGone, exit: None, waited_ms: 0 });
+    let visits: Vec<LineOutcome> = desk.record().lines.iter().map(|line| line.outcome).collect();
+    assert_eq!(visits, [LineOutcome::Answered, LineOutcome::ShortAbandoned], "as the engine counts it");
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use super::house::*;
 use super::orders::{SECOND, hears, talk};
-use crate::call::{NotDone, Order, Reached, Stage, Whom};
+use super::referring::talk_beside_english;
+use crate::call::{Event, NotDone, Order, Reached, Stage, Whom};
 use crate::ids::{CallId, LegId};
 use crate::media;
-use crate::queue::{Input, OperatorState, Output, Statistics};
+use crate::queue::{Exit, Input, OperatorState, Output, Statistics};
 use crate::records::{EndedBy, Outcome, Record, Returned};
 
 fn colleague() -> Whom {
@@ -264,7 +265,8 @@ fn a_transfer_in_vain_brings_the_caller_to_the_head_of_the_line() {
             _ => None,
         };
         let refused = matches!(to, Whom::Operator(_));
-        house.order(call, "1001", Order::Transfer { to }).unwrap();
+        // A line that closes while the order is on its way.
+        house.tell(Event::Order { ticket: 1, call, by: "1001".into(), order: Order::Transfer { to } });
         if let Some(phone) = rung {
             let leg = house.rung(&phone);
             house.refuses(leg, if refused { 603 } else { 486 });
@@ -292,6 +294,32 @@ fn a_transfer_in_vain_brings_the_caller_to_the_head_of_the_line() {
         assert_eq!(record.outcome, Some(Outcome::Answered));
         let back: Vec<_> = record.lines.iter().map(|visit| record.returned(visit)).collect();
         assert_eq!(back, [None, Some(Returned::Transfer(&record.transfers[0]))]);
+    }
+}
+
+#[test]
+fn a_queue_that_lets_nobody_in_is_said_and_the_operator_keeps_the_caller() {
+    let elsewhere = Some(Exit::Queue("citizen".into()));
+    let table = [
+        (false, 9, None, Some(NotDone::QueueClosed)),
+        (true, 0, None, Some(NotDone::QueueFull)),
+        (false, 9, elsewhere, None),
+        (true, 9, None, None),
+    ];
+    for (open, places, if_closed, why) in table {
+        for to in [Whom::Queue("english".into()), Whom::Number("12347".into())] {
+            let (mut house, caller, seat) = talk_beside_english(|english| {
+                (english.max_waiting, english.if_closed) = (places, if_closed.clone());
+            });
+            house.input(Input::Open { queue: "english".into(), open });
+            let call = house.calls.call_of(caller).unwrap();
+            let order = Order::Transfer { to };
+            assert_eq!(house.order(call, "1002", order.clone()), Err(NotDone::NotYours), "whatever the queue is");
+            assert_eq!(house.order(call, "1001", order).err(), why);
+            assert_eq!(house.released(seat).is_some(), why.is_none());
+            house.hangs_up(caller);
+            assert_eq!(only(house).transfers.len(), usize::from(why.is_none()), "what was refused is no transfer");
+        }
     }
 }
 

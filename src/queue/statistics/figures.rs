@@ -10,7 +10,7 @@ use crate::ids::Reason;
 use crate::queue::words::LateCause;
 
 /// Contacts of one interval: all that joined in it, whenever they were answered or left. Who gave up within the
-/// queue's `short_abandon` is only in `short_abandoned`.
+/// queue's `short_abandon` is only in `short_abandoned`; an operator who waited beside a talk, and withdrew, in none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Contacts {
     pub offered: u64,

@@ -325,18 +325,18 @@ impl Statistics {
         let short = facts.is_some_and(|facts| facts.promise.is_short(waited));
         let within = facts.is_none_or(|facts| facts.promise.is_kept_after(waited));
         self.close(contact, |figures| {
-            if why != LeftLine::CallerGone || !short {
-                figures.longest_wait = figures.longest_wait.max(waited);
-            }
-            match why {
-                // Who gives up at once was never offered; nor was the service missed.
-                LeftLine::CallerGone if short => {
-                    figures.offered = figures.offered.saturating_sub(1);
-                    figures.short_abandoned += 1;
-                    if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
-                        *count = count.saturating_sub(1);
-                    }
+            let gave_up_at_once = why == LeftLine::CallerGone && short;
+            // Who gives up at once was never offered, nor was an operator; nor was the service missed.
+            if gave_up_at_once || why == LeftLine::Withdrawn {
+                figures.offered = figures.offered.saturating_sub(1);
+                figures.short_abandoned += u64::from(gave_up_at_once);
+                if let Some(count) = late.and_then(|late| figures.late.get_mut(&late)) {
+                    *count = count.saturating_sub(1);
                 }
+                return;
+            }
+            figures.longest_wait = figures.longest_wait.max(waited);
+            match why {
                 LeftLine::CallerGone => {
                     figures.abandoned += 1;
                     figures.abandoned_within += u64::from(within);
@@ -345,6 +345,7 @@ impl Statistics {
                 LeftLine::Restarted => figures.restarted += 1,
                 // Whoever is moved is told of as moved.
                 LeftLine::TooLong | LeftLine::Nobody | LeftLine::Supervisor => figures.overflowed += 1,
+                LeftLine::Withdrawn => {}
             }
         });
     }

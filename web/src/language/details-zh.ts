@@ -24,6 +24,12 @@ export const details: Record<string, string> = {
   "this operator is busy": "这位话务员正忙。",
   "this operator's phone cannot be reached": "这位话务员的电话离线。",
   "no operator of this queue is ready": "这个队列没有就绪的话务员。",
+  "this queue is closed": "这个队列已经关闭。",
+  "this queue is full": "这个队列已经满了。",
+  "this is no number, but an operator is called so: write operator: before it":
+    "这不是电话号码，而是话务员的工号，请从列表中选择。",
+  "this is no number, but a seat is called so: write seat: before it": "这不是电话号码，而是席位，请从列表中选择。",
+  "this is no number, but a queue is called so: write queue: before it": "这不是电话号码，而是队列，请从列表中选择。",
   "this is the operator's own phone": "这是您自己的电话。",
   "this is not a number that can be dialled": "这个号码不能拨打。",
   "this number may not be dialled: it is not among those that [outward] in hotline.toml allows":

@@ -73,6 +73,7 @@ export const explain: Dictionary["explain"] = {
     too_long: "the longest wait was over",
     nobody: "nobody was signed in any more who could serve it",
     supervisor: "a supervisor moved it",
+    withdrawn: "the operator who waited there beside a talk did so no longer",
     restarted: "the hotline was stopped, or cut off",
   },
   pressed: (key) => `the caller pressed ${key}`,
@@ -85,5 +86,6 @@ export const explain: Dictionary["explain"] = {
   callbackTaken: (number) => `Will be called back at ${number}, its place kept`,
   dialled: (number, attempt) => `${number} was rung, try ${attempt}`,
   incomplete: "The log does not go back to the beginning of this call.",
-  nothing: "It joined no line, or the log of that day is gone (it is kept for eight days).",
+  noLine: "It joined no line.",
+  logGone: "The log of that day is gone (it is kept for eight days).",
 };

@@ -74,6 +74,7 @@ export const explain = {
     too_long: "到了最长等待",
     nobody: "能接的人都已签退",
     supervisor: "班长移动",
+    withdrawn: "话务员不再用第二路等候",
     restarted: "系统重启",
   } as Record<string, string>,
   pressed: (key: string) => `来电人按了 ${key}`,
@@ -86,5 +87,6 @@ export const explain = {
   callbackTaken: (number: string) => `将回呼 ${number}，位次保留`,
   dialled: (number: string, attempt: number) => `回呼 ${number}，第 ${attempt} 次`,
   incomplete: "记录不是从这个来电开始的，更早的没有。",
-  nothing: "没有进入过队列，或当天的记录已不在（保留八天）。",
+  noLine: "没有进入过队列。",
+  logGone: "当天的记录已不在（保留八天）。",
 };

@@ -22,6 +22,10 @@ export function detail(step: Step, names: Names): string {
   const t = words.value.admin;
   const who = step.operator ? names.operator(step.operator) : "";
   const parts: (string | null | undefined | false)[] = [
+    step.path?.join(" → "),
+    step.keys && t.pressed(step.keys),
+    ...Object.entries(step.typed ?? {}).map(([name, digits]) => t.typed(name, digits)),
+    step.came && open(t.outcomeOf, step.came),
     step.queue && names.queue(step.queue),
     step.to ? `${who} → ${target(step.to, names)}`.trim() : who,
     step.from && t.takenFrom(names.operator(step.from)),
