@@ -1,7 +1,7 @@
 //! Their INVITE: 200 until its ACK, refusals, CANCEL; and what belongs to its dialog.
 
 use super::provisional::Next;
-use super::{Leg, Progress, State, TransactionId, Unacked};
+use super::{Leg, Offered, Progress, State, TransactionId, Unacked};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::{ALLOW, SUPPORTED};
@@ -119,7 +119,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
         let (id, seq) = (*transaction, request.headers.cseq().map_or(0, |cseq| cseq.seq));
-        let (offered, request) = (request.body.is_empty(), request.clone());
+        let (offered, request) = (request.body.is_empty().then_some(Offered::First), request.clone());
         let mut response = self.dialog_forming(leg, &request, request.respond(200, Some(tag)), Some(body));
         self.agree_on_timer(now, leg_id, &request, &mut response);
         self.await_ack(now, leg_id, id, seq, offered, response);
@@ -136,7 +136,7 @@ impl Endpoint {
         leg_id: LegId,
         id: TransactionId,
         seq: u32,
-        offered: bool,
+        offered: Option<Offered>,
         response: Response,
     ) {
         let bytes = self.respond(now, id, response);
@@ -160,10 +160,11 @@ impl Endpoint {
         let hanging = matches!(leg.state, State::Hanging);
         if !leg.let_go {
             let described = description(&ack.headers, &ack.body).ok().flatten();
-            let answer = described.filter(|_| unacked.offered).map(Body::sdp);
-            if unacked.offered && answer.is_none() {
-                // §13.2.1: the ACK had to answer our offer; without it there is no session.
-                return self.give_up(now, leg_id, Ended::NoAnswer);
+            let answer = described.filter(|_| unacked.offered.is_some()).map(Body::sdp);
+            match unacked.offered.filter(|_| answer.is_none()) {
+                Some(Offered::First) => return self.give_up(now, leg_id, Ended::NoAnswer),
+                Some(Offered::Anew { before }) => leg.described = before,
+                None => {}
             }
             self.tell(Event::Acked { leg: leg_id, answer });
         }

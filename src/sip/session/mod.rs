@@ -180,8 +180,16 @@ pub(super) struct Unacked {
     pub again: Moment,
     pub interval: Duration,
     pub until: Moment,
-    /// The ACK brings an answer to our offer.
-    pub offered: bool,
+    /// It has an offer of ours, which the ACK answers.
+    pub offered: Option<Offered>,
+}
+
+/// An offer of ours in a 2xx.
+pub(super) enum Offered {
+    /// The first: without an answer there is no session, §13.2.1.
+    First,
+    /// One within a session, which was described so before: without an answer all is as it was, §14.1.
+    Anew { before: Vec<u8> },
 }
 
 /// The 183 is repeated a little more often than the minute after which proxies may give up.

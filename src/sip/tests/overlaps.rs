@@ -105,6 +105,31 @@ fn an_offer_beside_one_of_ours_is_glare_whatever_ours_came_in() {
     assert_eq!(starts(&phone.send(&described(&within(&to, "INVITE", 4)))), ["SIP/2.0 100 Trying"]);
 }
 
+/// RFC 3261 §14.1: it has failed, and changes nothing. Only the first offer of a call has to be answered.
+#[test]
+fn an_offer_of_ours_within_a_talk_that_is_not_answered_leaves_it_as_it_was() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "Session-Expires: 1800;refresher=uac\n");
+    for (cseq, answers) in [(2, false), (3, true)] {
+        let timer = "Supported: timer\nSession-Expires: 1800;refresher=uas\n";
+        assert_eq!(starts(&phone.send(&of_desk(&invite, "INVITE", cseq, timer))), ["SIP/2.0 100 Trying"]);
+        assert!(matches!(phone.events()[..], [Event::Reoffer { body: None, .. }]));
+        phone.command(Command::AcceptReoffer { leg: LegId(2), body: sdp() });
+        let ack = of_desk(&invite, "ACK", cseq, "").replace("z9hG4bKd", "z9hG4bKack");
+        assert!(phone.send(&if answers { described(&ack) } else { ack }).is_empty(), "no BYE");
+        match &phone.events()[..] {
+            [Event::Acked { answer, .. }] => assert_eq!(answer.is_some(), answers),
+            other => panic!("{other:?}"),
+        }
+        // What is described in a refresh holds.
+        let refresh = phone.wait(Duration::from_secs(900)).remove(0);
+        let holds = if answers { "v=0 anew" } else { "v=0 ours" };
+        assert!(refresh.starts_with("INVITE ") && refresh.ends_with(&format!("\r\n\r\n{holds}")), "{refresh}");
+        let lines = "Contact: <sip:8002@10.0.0.9:5070>\nSession-Expires: 1800;refresher=uac\n";
+        phone.send(&described(&answered_with(&refresh, "200 OK", lines)));
+    }
+}
+
 #[test]
 fn what_a_request_asks_for_is_known_for_what_it_is() {
     let mut phone = Phone::new(false);
