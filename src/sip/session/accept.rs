@@ -205,7 +205,7 @@ impl Endpoint {
         self.forget_leg(now, leg_id);
     }
 
-    /// §9.2: 200 to the CANCEL, 487 to the INVITE if it is still open.
+    /// §9.2: 200 to the CANCEL, 487 to the INVITE or re-INVITE if it is still open.
     pub(in crate::sip) fn cancelled(
         &mut self,
         now: Moment,
@@ -223,6 +223,11 @@ impl Endpoint {
         });
         let tag = tag.unwrap_or_else(|| self.token());
         self.respond(now, id, cancel.respond(200, Some(&tag)));
+        if let Some(reoffer) = self.reoffers.remove(&invite) {
+            // The call's word on it, which is to come yet, is nobody's answer; until then another offer is too early.
+            self.respond(now, invite, reoffer.respond(487, None));
+            return;
+        }
         let Some(leg_id) = leg else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
         if self.legs.get(&leg_id).is_some_and(is_open) {

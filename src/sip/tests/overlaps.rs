@@ -130,6 +130,33 @@ fn an_offer_of_ours_within_a_talk_that_is_not_answered_leaves_it_as_it_was() {
     }
 }
 
+/// RFC 3261 §9.2.
+#[test]
+fn a_reinvite_that_is_cancelled_leaves_the_talk_as_it_was_unless_it_was_answered_before() {
+    let mut phone = Phone::new(true);
+    let (leg, to) = talk(&mut phone);
+    phone.send(&described(&within(&to, "INVITE", 2)));
+    assert!(matches!(phone.events()[..], [Event::Reoffer { .. }]));
+    let sent = phone.send(&within(&to, "CANCEL", 2));
+    assert_eq!(starts(&sent), ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
+    assert!(sent.iter().all(|text| header(text, "To") == to), "{sent:?}");
+    assert!(sent[1].contains("CSeq: 2 INVITE"), "{sent:?}");
+    phone.send(&within(&to, "ACK", 2));
+    // What the call says of it comes too late, and not for the next.
+    assert_eq!(response(&phone.send(&described(&within(&to, "INVITE", 3)))[0]).status, 500);
+    phone.send(&within(&to, "ACK", 3));
+    assert!(phone.command(Command::AcceptReoffer { leg, body: sdp() }).is_empty());
+    assert!(phone.wait(Duration::from_secs(60)).is_empty() && phone.events().is_empty(), "they talk on");
+    // Answered already.
+    assert_eq!(starts(&phone.send(&described(&within(&to, "INVITE", 4)))), ["SIP/2.0 100 Trying"]);
+    assert_eq!(starts(&phone.command(Command::AcceptReoffer { leg, body: sdp() })), ["SIP/2.0 200 OK"]);
+    assert_eq!(starts(&phone.send(&within(&to, "CANCEL", 4))), ["SIP/2.0 200 OK"]);
+    assert!(phone.send(&within(&to, "ACK", 4)).is_empty());
+    assert!(matches!(phone.events()[..], [Event::Reoffer { .. }, Event::Acked { .. }]));
+    let bye = phone.command(Command::Hangup { leg, reason: None });
+    assert!(bye[0].starts_with("BYE "), "{bye:?}");
+}
+
 #[test]
 fn what_a_request_asks_for_is_known_for_what_it_is() {
     let mut phone = Phone::new(false);
