@@ -237,11 +237,20 @@ impl Endpoint {
         }
     }
 
+    /// Nobody answered within the time that their INVITE named, §13.3.1.
+    fn expired(&mut self, now: Moment, leg_id: LegId) {
+        self.refuse(now, leg_id, 487);
+        self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });
+    }
+
     pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let t2 = self.settings.timers.t2;
         if leg.forget_at.is_some_and(|at| at <= now) {
             return self.forget_leg(now, leg_id);
+        }
+        if matches!(&leg.state, State::Incoming { expires_at: Some(at), .. } if *at <= now) {
+            return self.expired(now, leg_id);
         }
         let (moves_on, other_flow_at) = match &leg.state {
             State::Calling(calling) => {

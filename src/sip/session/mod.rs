@@ -90,6 +90,8 @@ pub(super) enum State {
         tag: String,
         progress: Option<Progress>,
         reliably: Reliably,
+        /// Until then they want it answered, RFC 3261 §13.3.1.
+        expires_at: Option<Moment>,
     },
     /// Our INVITE, not answered yet.
     Calling(Box<Calling>),
@@ -252,7 +254,9 @@ impl Leg {
 
     pub fn next_deadline(&self) -> Option<Moment> {
         let progress = match &self.state {
-            State::Incoming { progress: Some(progress), .. } => Some(progress.again),
+            State::Incoming { progress, expires_at, .. } => {
+                progress.as_ref().map(|progress| progress.again).into_iter().chain(*expires_at).min()
+            }
             State::Calling(calling) => {
                 calling.outward.as_ref().and_then(|outward| outward.move_on_at).or(calling.other_flow_at)
             }
