@@ -212,6 +212,10 @@ impl Negotiation {
         if found.theirs.setup == Setup::Either {
             return Err(unacceptable("a=setup:actpass is no answer"));
         }
+        // An offer of ours keeps the connection, whose other end is the one that was spoken with.
+        if self.setup.as_ref().is_some_and(|(before, _)| *before != found.theirs.fingerprint) {
+            return Err(unacceptable("another browser answers than the one that was spoken with"));
+        }
         let setup = if found.theirs.setup == Setup::Passive { "active" } else { "passive" };
         self.setup = Some((found.theirs.fingerprint.clone(), setup));
         Ok(found)

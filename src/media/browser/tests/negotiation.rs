@@ -163,6 +163,9 @@ fn an_answer_is_taken_by_the_numbers_that_were_offered() {
     assert_eq!(found.talk, plain(Codec::Pcmu, 0, Some((8, Codec::Pcma))));
     let undecided = answer.replace("a=setup:active", "a=setup:actpass");
     assert!(negotiation.take_answer(undecided.as_bytes()).is_err());
+    let other = answer.replace("a=fingerprint:sha-256 0B:", "a=fingerprint:sha-256 B0:");
+    let told = negotiation.take_answer(other.as_bytes()).unwrap_err().why;
+    assert!(told.contains("another browser"), "{told}");
 }
 
 #[test]
