@@ -58,7 +58,11 @@ fn line(trunk: &TrunkView) -> String {
         (Some(fault), false) => parts.extend([to.join(", "), fault.clone()]),
     }
     if let Some(realm) = &trunk.unanswered_realm {
-        parts.push(format!("asks for the realm \"{realm}\", which is not answered (its key realm says which is)"));
+        let which = match trunk.realm_is_set {
+            true => "its key realm says which is",
+            false => "the one that its registrar asks for is; a key realm says another",
+        };
+        parts.push(format!("asks for the realm \"{realm}\", which is not answered ({which})"));
     }
     parts.join("  ")
 }
@@ -94,6 +98,7 @@ mod tests {
             to: vec![(addr("192.0.2.5:5060"), Some(true)), (addr("192.0.2.6:5060"), Some(false))],
             fault: None,
             unanswered_realm: None,
+            realm_is_set: true,
         };
         let told = "carrier  up  registered  3/30 calls  192.0.2.5:5060 up, 192.0.2.6:5060 down";
         assert_eq!(line(&trunk), told);
@@ -103,7 +108,11 @@ mod tests {
         (trunk.calls_per_second, trunk.unanswered_realm) = (Some(10), Some("carrier.example".into()));
         let told = line(&trunk);
         assert!(told.contains("  3/30 calls (2 refused), 10 a second (7 refused)  "), "{told}");
-        assert!(told.contains("  asks for the realm \"carrier.example\", which is not answered"), "{told}");
+        let asks = "  asks for the realm \"carrier.example\", which is not answered";
+        assert!(told.ends_with(&format!("{asks} (its key realm says which is)")), "{told}");
+        trunk.realm_is_set = false;
+        let told = line(&trunk);
+        assert!(told.ends_with(&format!("{asks} (the one that its registrar asks for is; a key realm says another)")));
         let mut inward = TrunkView {
             id: "in".into(),
             channels: None,

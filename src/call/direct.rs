@@ -64,6 +64,8 @@ enum At {
 enum Step {
     Described,
     Offered,
+    /// They asked for it themselves, and answer it in their ACK.
+    Asked,
     Answered,
 }
 
@@ -202,20 +204,34 @@ impl Call {
                 self.reoffer_answered(house, leg, result);
                 None
             }
-            // What they ask for is all that we can do.
             sip::Event::Reoffer { leg, body: None } => {
-                self.direct.asked = Some(leg);
-                if self.direct.end(leg).is_some_and(|end| end.at == At::There) {
-                    self.came_home(leg);
-                }
-                Some(sip::Event::Reoffer { leg, body: None })
+                self.description_asked(house, leg);
+                Some(event)
             }
-            sip::Event::Acked { leg, answer } => {
+            sip::Event::Acked { leg, ref answer } => {
                 self.direct.asked.take_if(|asked| *asked == leg);
-                Some(sip::Event::Acked { leg, answer })
+                if self.direct.end(leg).is_some_and(|end| end.at == At::Returning(Step::Asked)) {
+                    match answer {
+                        Some(_) => self.direct.set(leg, At::Returning(Step::Answered)),
+                        None => self.return_refused(house, leg),
+                    }
+                }
+                Some(event)
             }
             event => Some(event),
         }
+    }
+
+    /// Our own description is all that we can offer.
+    fn description_asked(&mut self, house: &mut House, leg: LegId) {
+        self.direct.asked = Some(leg);
+        match self.direct.end(leg).map(|end| end.at) {
+            Some(At::There) => {}
+            Some(At::Returning(Step::Offered)) => house.sip(sip::Command::DropReoffer { leg }),
+            _ => return,
+        }
+        self.direct.set(leg, At::Returning(Step::Asked));
+        self.direct.comes_home = true;
     }
 
     fn reoffer_answered(&mut self, house: &mut House, leg: LegId, result: Result<Option<Body>, u16>) {

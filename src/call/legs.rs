@@ -60,11 +60,12 @@ impl Call {
             house.sip(sip::Command::RefuseReoffer { leg, status });
         } else if matches!(self.state, State::Dialling(_)) {
             self.not_reached(house, status);
-        } else if self.accepted {
-            self.end_by_house_with(house, Outcome::Failed, "SIP;cause=488;text=\"Not Acceptable Here\"");
-        } else {
+        } else if !self.accepted {
             self.refuse(house, status, Outcome::Failed);
+        } else if matches!(self.state, State::Unacknowledged { .. }) {
+            self.end_by_house_with(house, Outcome::Failed, "SIP;cause=488;text=\"Not Acceptable Here\"");
         }
+        // Else it answers an offer that they asked for within the session: that goes on as it was, RFC 3261 §14.1.
     }
 
     pub fn no_ports(&mut self, house: &mut House, leg: LegId) {

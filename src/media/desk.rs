@@ -25,6 +25,7 @@ use super::player::Player;
 use super::ports::{self, For, Ports};
 use super::prompts::{Clip, PromptBank};
 use super::recorder::{Recorder, Wanted};
+use super::rtcp::Sender;
 use super::silence::Patience;
 use super::socket::{Ground, Socket};
 use super::srtp::sdes::Secrets;
@@ -307,14 +308,14 @@ impl Desk {
         let address = self.settings.advertise.unwrap_or(self.settings.bind);
         let local = Local { address, rtp_port: pair.port, session_id: self.session_id() };
         let (rtp, rtcp) = (Socket::Udp(pair.rtp), Some(Socket::Udp(pair.rtcp)));
-        let ground = Ground { rtp, rtcp, port: Some(pair.port), ssrc: None, opus: None };
+        let ground = Ground { rtp, rtcp, port: Some(pair.port), sender: None, opus: None };
         let terms = Terms::new(srtp, StdRng::from_rng(&mut self.rng));
         let negotiation = Negotiation::new(local, &self.settings.codecs).with_terms(terms);
         Some((ground, Side::Phone(Box::new(PhoneLeg::new(negotiation)))))
     }
 
     fn browser(&mut self, leg: LegId) -> Option<(Ground, BrowserLeg)> {
-        let begun = match self.room.begin(leg, self.rng.random()) {
+        let begun = match self.room.begin(leg, Sender::random(&mut self.rng)) {
             Ok(begun) => begun,
             Err(error) => {
                 tracing::error!(%leg, %error, "there is no sound for browsers");
@@ -322,9 +323,9 @@ impl Desk {
             }
         };
         let side = BrowserLeg::new(self.session_id(), &self.settings.codecs, &begun);
-        let Begun { socket, ssrc, opus, .. } = begun;
+        let Begun { socket, sender, opus, .. } = begun;
         let rtp = Socket::Room { pair: socket, named: AT_ROOM };
-        Some((Ground { rtp, rtcp: None, port: None, ssrc: Some(ssrc), opus: Some(opus) }, side))
+        Some((Ground { rtp, rtcp: None, port: None, sender: Some(sender), opus: Some(opus) }, side))
     }
 
     /// RFC 8866 §5.2: a number; below 2^62, so that every reader's integer holds it.

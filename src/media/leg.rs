@@ -24,7 +24,7 @@ use super::player::Player;
 use super::pressing::Pressing;
 use super::quality::Reception;
 use super::recorder::Tap;
-use super::rtcp::{self, LastReport};
+use super::rtcp::{self, Cname, LastReport, Sender};
 use super::silence::Silence;
 use super::socket::{Ground, Socket};
 use super::source::{Source, Verdict};
@@ -79,6 +79,7 @@ pub struct Leg {
     /// While Opus is spoken with its phone.
     pub(super) interpreter: Option<Box<Interpreter>>,
     pub(super) outgoing: Outgoing,
+    cname: Cname,
     pub(super) reception: Reception,
     pub(super) keys: Keys,
     pub(super) pressing: Pressing,
@@ -97,8 +98,10 @@ pub struct Leg {
 impl Leg {
     pub fn new(id: LegId, ground: Ground, now: Moment, rng: &mut StdRng) -> Self {
         let mut outgoing = Outgoing::new(rng);
-        outgoing.ssrc = ground.ssrc.unwrap_or(outgoing.ssrc);
         let report_at = now + REPORT_EVERY.mul_f64(rng.random_range(0.5..1.5));
+        let own = Sender { ssrc: outgoing.ssrc, cname: Cname::random(rng) };
+        let Sender { ssrc, cname } = ground.sender.unwrap_or(own);
+        outgoing.ssrc = ssrc;
         Self {
             id,
             ground,
@@ -116,6 +119,7 @@ impl Leg {
             mouth: None,
             interpreter: None,
             outgoing,
+            cname,
             reception: Reception::default(),
             keys: Keys::new(),
             pressing: Pressing::default(),
@@ -130,9 +134,14 @@ impl Leg {
         }
     }
 
+    pub fn sender(&self) -> Sender {
+        Sender { ssrc: self.outgoing.ssrc, cname: self.cname }
+    }
+
     /// It stands elsewhere from now on; returns where it stood.
     pub fn move_to(&mut self, ground: Ground) -> Ground {
-        self.outgoing.ssrc = ground.ssrc.unwrap_or(self.outgoing.ssrc);
+        let Sender { ssrc, cname } = ground.sender.unwrap_or(self.sender());
+        (self.outgoing.ssrc, self.cname) = (ssrc, cname);
         (self.source, self.agreement, self.sealed, self.interpreter) = (None, None, None, None);
         std::mem::replace(&mut self.ground, ground)
     }

@@ -7,7 +7,7 @@ use super::receives::Receives;
 use super::sdp::{self, Address, Description, Flow, Media};
 use super::srtp::sdes::{Crypto, Secrets};
 use super::srtp::terms::Terms;
-use super::stream::{self, Stream, encoding};
+use super::stream::{self, Stream, encoding, family};
 pub(super) use super::stream::{Line, refused, static_type};
 use super::words::{Codec, Direction, Srtp};
 
@@ -264,7 +264,8 @@ impl Negotiation {
     pub(super) fn offer_another(&mut self, other: &Agreement) -> Vec<u8> {
         let keys = other.key_payload_type.map(|payload_type| Events { payload_type, rate: KEYS_RATE });
         let port = other.remote.port();
-        let rtcp = Some(other.remote_rtcp.port()).filter(|rtcp| *rtcp != port.saturating_add(1));
+        let next = SocketAddr::new(other.remote.ip(), port.saturating_add(1));
+        let rtcp = Some(other.remote_rtcp).filter(|rtcp| *rtcp != next);
         let types = [(other.payload_type, other.codec)];
         let (keys, noise, flow) = (keys.as_slice(), other.noise, Flow::SendRecv);
         let stream = Stream { proto: "RTP/AVP", types: &types, keys, noise, flow, mux: false, rtcp, crypto: &[] };
@@ -379,29 +380,21 @@ impl Negotiation {
         heard: Receives,
         sends: Option<Types>,
     ) -> Result<Agreement, Unacceptable> {
-        let ip = match &media.address {
-            Some(Address::Ip(ip)) => *ip,
-            Some(Address::Name(name)) => {
-                return Err(unacceptable(format!("the host name {name} in c= is not looked up")));
-            }
-            None => return Err(unacceptable("no c= line")),
-        };
-        // The old way to hold, RFC 3264 §8.4; in IPv4 whatever the family of the stream.
+        let ip = self.host(media.address.as_ref().ok_or_else(|| unacceptable("no c= line"))?)?;
+        // The old way to hold, RFC 3264 §8.4.
         let silent = ip.is_unspecified();
-        if !silent && ip.is_ipv4() != self.local.address.is_ipv4() {
-            let why = unacceptable(format!("{ip} cannot be reached from {}", self.local.address));
-            return Err(Unacceptable { code: OTHER_ADDRESS, ..why });
-        }
-        if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
-            return Err(unacceptable(format!("{ip} is no single host")));
-        }
         let direction = match (media.flow, silent) {
             (Flow::SendRecv, false) => Direction::Both,
             (Flow::RecvOnly, false) => Direction::TheyListen,
             (Flow::SendRecv | Flow::SendOnly, _) => Direction::TheyHold,
             (Flow::RecvOnly | Flow::Inactive, _) => Direction::Neither,
         };
-        let rtcp = if media.rtcp_mux { media.port } else { media.rtcp_port.unwrap_or(media.port.saturating_add(1)) };
+        let remote = SocketAddr::new(ip, media.port);
+        let remote_rtcp = match &media.rtcp {
+            _ if media.rtcp_mux => remote,
+            Some((port, address)) => SocketAddr::new(self.control_host(address.as_ref()).unwrap_or(ip), *port),
+            None => SocketAddr::new(ip, media.port.saturating_add(1)),
+        };
         let takes = Types { opus: found.payload_type, keys: [found.keys, None] };
         let said = |name| parameter(media, found.payload_type, name);
         let most_bitrate = said("maxaveragebitrate").and_then(|value| value.parse().ok());
@@ -414,12 +407,34 @@ impl Negotiation {
             payload_type: if opus.is_some() { static_type(codec) } else { found.payload_type },
             key_payload_type: found.keys.map(|keys| if opus.is_some() { AT_LEG.keys } else { keys.payload_type }),
             noise: found.noise,
-            remote: SocketAddr::new(ip, media.port),
-            remote_rtcp: SocketAddr::new(ip, rtcp),
+            remote,
+            remote_rtcp,
             rtcp_mux: media.rtcp_mux,
             direction,
             opus,
         })
+    }
+
+    /// Whom packets may be sent to: a single host that can be reached, or nobody, which is told in IPv4 whatever the family
+    /// of the stream.
+    fn host(&self, address: &Address) -> Result<IpAddr, Unacceptable> {
+        let ip = match address {
+            Address::Ip(ip) => *ip,
+            Address::Name(name) => return Err(unacceptable(format!("the host name {name} in c= is not looked up"))),
+        };
+        if !ip.is_unspecified() && ip.is_ipv4() != self.local.address.is_ipv4() {
+            let why = unacceptable(format!("{ip} cannot be reached from {}", self.local.address));
+            return Err(Unacceptable { code: OTHER_ADDRESS, ..why });
+        }
+        if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(unacceptable(format!("{ip} is no single host")));
+        }
+        Ok(ip)
+    }
+
+    /// The same of reports; for one that will not do no call is refused.
+    fn control_host(&self, address: Option<&Address>) -> Option<IpAddr> {
+        address.and_then(|address| self.host(address).ok()).filter(|ip| !ip.is_unspecified())
     }
 
     /// Numbers that they have named are ours too.
@@ -449,10 +464,6 @@ impl Negotiation {
         let head = format!("v=0\r\no=- {session_id} {version} IN {} {address}\r\ns=-\r\n", family(address));
         format!("{head}{}", self.described).into_bytes()
     }
-}
-
-fn family(address: IpAddr) -> &'static str {
-    if address.is_ipv4() { "IP4" } else { "IP6" }
 }
 
 pub(super) fn read(sdp: &[u8]) -> Result<Description, Unacceptable> {

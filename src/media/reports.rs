@@ -45,7 +45,7 @@ impl Leg {
         // RFC 3550 §6.4: who has sent nothing since the report before the last is a receiver.
         let sent = self.outgoing.sent(now).filter(|_| self.reported[1] != Some(packets));
         self.reported = [Some(packets), self.reported[0]];
-        let length = rtcp::write(&mut buffer, now, self.outgoing.ssrc, sent, report, self.last_report, bye);
+        let length = rtcp::write(&mut buffer, now, self.sender(), sent, report, self.last_report, bye);
         if let Some(interpreter) = &self.interpreter {
             interpreter.report(&mut buffer[..length]);
         }
@@ -76,11 +76,28 @@ mod tests {
     use super::*;
     use crate::ids::LegId;
     use crate::media::negotiation::{Agreement, Local, Negotiation};
+    use crate::media::rtcp::Sender;
     use crate::media::socket::{Ground, Socket};
     use crate::media::words::Codec;
 
     const SENDER: u8 = 200;
     const RECEIVER: u8 = 201;
+
+    #[test]
+    fn who_was_told_of_as_the_sender_is_the_sender() {
+        let ground = |sender| {
+            let rtp = Socket::Udp(UdpSocket::bind("127.0.0.1:0").unwrap());
+            Ground { rtp, rtcp: None, port: None, sender, opus: None }
+        };
+        let mut rng = StdRng::seed_from_u64(7022);
+        let [first, other] = [(); 2].map(|()| Sender::random(&mut rng));
+        let mut leg = Leg::new(LegId(1), ground(Some(first)), Moment::from_micros(1), &mut rng);
+        assert_eq!(leg.sender(), first);
+        leg.move_to(ground(Some(other)));
+        assert_eq!(leg.sender(), other);
+        leg.move_to(ground(None));
+        assert_eq!(leg.sender(), other, "nobody else was told of");
+    }
 
     fn agreement(port: u16) -> Agreement {
         let local = Local { address: [127, 0, 0, 1].into(), rtp_port: 9, session_id: 1 };
@@ -96,7 +113,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(3550);
         let mut leg = |id: u64| {
             let rtp = Socket::Udp(UdpSocket::bind("127.0.0.1:0").unwrap());
-            let ground = Ground { rtp, rtcp: None, port: None, ssrc: None, opus: None };
+            let ground = Ground { rtp, rtcp: None, port: None, sender: None, opus: None };
             let mut leg = Leg::new(LegId(id), ground, now(0), &mut rng);
             leg.agree(now(0), agreement(phone.local_addr().unwrap().port()), None);
             leg
@@ -113,10 +130,13 @@ mod tests {
         leg.join(now(1), 0);
         leg.tick(now(1));
         assert_eq!(heard()[1] & 0x7F, 8, "nothing came of the one that was silent");
+        let name = leg.sender().cname.to_string();
         let kinds: Vec<u8> = [5, 10, 15, 20]
             .map(|seconds| {
                 leg.report(now(seconds), false);
-                heard()[1]
+                let report = heard();
+                assert!(report.windows(name.len()).any(|letters| letters == name.as_bytes()), "the same in all");
+                report[1]
             })
             .to_vec();
         assert_eq!(kinds, [SENDER, SENDER, RECEIVER, RECEIVER]);

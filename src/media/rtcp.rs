@@ -1,5 +1,9 @@
 //! RTCP, RFC 3550 §6: reports with SDES, BYE; theirs are checked (§A.2) and read.
 
+use std::fmt;
+
+use rand::Rng;
+
 use super::far::Block;
 use super::quality::Report;
 use crate::moment::Moment;
@@ -8,10 +12,42 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SDES: u8 = 202;
 const BYE: u8 = 203;
+/// An item of SDES.
+const CNAME: u8 = 1;
 /// Seconds from 1900 to 1970.
 const NTP_EPOCH: u64 = 2_208_988_800;
 /// Room for the largest compound written here.
 pub const ROOM: usize = 128;
+
+/// Who sends, as it is told with what is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub ssrc: u32,
+    pub cname: Cname,
+}
+
+/// RFC 7022 §4.2: for one session, 96 random bits in Base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cname([u8; 16]);
+
+impl Sender {
+    pub fn random(rng: &mut impl Rng) -> Self {
+        Self { ssrc: rng.random(), cname: Cname::random(rng) }
+    }
+}
+
+impl Cname {
+    pub fn random(rng: &mut impl Rng) -> Self {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        Self(std::array::from_fn(|_| LETTERS[rng.random_range(0..LETTERS.len())]))
+    }
+}
+
+impl fmt::Display for Cname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
 
 /// What was sent so far; with none of it a receiver report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +110,13 @@ pub fn middle(at: Moment) -> u32 {
 pub fn write(
     buffer: &mut [u8; ROOM],
     now: Moment,
-    ssrc: u32,
+    sender: Sender,
     sent: Option<Sent>,
     report: Option<Report>,
     last: Option<LastReport>,
     bye: bool,
 ) -> usize {
+    let Sender { ssrc, cname: Cname(cname) } = sender;
     let mut out = Writer { buffer, length: 0 };
     let blocks = u8::from(report.is_some());
     match sent {
@@ -106,15 +143,11 @@ pub fn write(
         out.put(&last.map_or(0, |last| last.ntp).to_be_bytes());
         out.put(&delay.to_be_bytes());
     }
-    // CNAME of eight letters: one chunk of SSRC, item of ten bytes, two bytes of end and padding.
-    out.header(1, SDES, 4);
+    // One chunk: SSRC, an item of 18 bytes, two bytes of end and padding.
+    out.header(1, SDES, 6);
     out.put(&ssrc.to_be_bytes());
-    out.put(&[1, 8]);
-    let mut name = [0; 8];
-    for (i, letter) in name.iter_mut().enumerate() {
-        *letter = b"0123456789abcdef"[(ssrc >> (28 - 4 * i) & 15) as usize];
-    }
-    out.put(&name);
+    out.put(&[CNAME, cname.len() as u8]);
+    out.put(&cname);
     out.put(&[0, 0]);
     if bye {
         out.header(1, BYE, 1);
@@ -174,10 +207,35 @@ fn block(block: &[u8]) -> Option<Block> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
     use super::*;
+
+    /// RFC 7022 §4.2: of 16 letters, each any of the 64; nothing of it tells the source.
+    #[test]
+    fn a_name_is_made_up_for_a_session_and_told_in_each_report() {
+        let mut rng = StdRng::seed_from_u64(7022);
+        let (mut names, mut letters) = (BTreeSet::new(), BTreeSet::new());
+        for ssrc in [7; 200] {
+            let cname = Cname::random(&mut rng);
+            let name = cname.to_string();
+            assert_eq!(name.len(), 16, "{name}");
+            letters.extend(name.bytes());
+            let (sender, mut buffer) = (Sender { ssrc, cname }, [0; ROOM]);
+            let length = write(&mut buffer, Moment::from_micros(1), sender, None, None, None, true);
+            let chunk = [&[0x81, SDES, 0, 6, 0, 0, 0, 7, CNAME, 16], name.as_bytes(), &[0, 0]].concat();
+            assert_eq!(buffer[8..length - 8], chunk);
+            assert!(names.insert(name));
+        }
+        assert_eq!(letters.len(), 64);
+    }
 
     #[test]
     fn what_is_written_is_read() {
+        let sender = Sender { ssrc: 0xDEAD_BEEF, cname: Cname([b'x'; 16]) };
         let mut buffer = [0; ROOM];
         let now = Moment::from_micros(1_500_000);
         let report = Report { ssrc: 9, fraction_lost: 25, cumulative_lost: 3, highest: 70_000, jitter: 12 };
@@ -188,7 +246,7 @@ mod tests {
             (None, Some(report), true),
             (None, None, false),
         ] {
-            let length = write(&mut buffer, now, 0xDEAD_BEEF, sent, report, None, bye);
+            let length = write(&mut buffer, now, sender, sent, report, None, bye);
             assert_eq!(length % 4, 0);
             let about_us =
                 report.map(|_| Block { cumulative_lost: 3, highest: 70_000, jitter: 12, last_report: 0, since: 0 });
@@ -203,7 +261,7 @@ mod tests {
         // When theirs came is said of that source alone.
         for (ssrc, last_report, since) in [(9, 77, 1 << 15), (8, 0, 0)] {
             let last = LastReport { ssrc, ntp: 77, at: Moment::from_micros(1_000_000) };
-            let length = write(&mut buffer, now, 0xDEAD_BEEF, None, Some(report), Some(last), false);
+            let length = write(&mut buffer, now, sender, None, Some(report), Some(last), false);
             let block = read(&buffer[..length], 9).unwrap().about_us.unwrap();
             assert_eq!((block.last_report, block.since), (last_report, since), "{ssrc}");
         }

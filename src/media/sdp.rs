@@ -43,7 +43,8 @@ pub struct Media {
     /// Payload type, format parameters (RFC 8866 §6.15) as written.
     pub parameters: Vec<(u8, String)>,
     pub flow: Flow,
-    pub rtcp_port: Option<u16>,
+    /// Where reports go, RFC 3605; without an address where the sound goes.
+    pub rtcp: Option<(u16, Option<Address>)>,
     pub rtcp_mux: bool,
     pub mid: Option<String>,
     pub secure: Secure,
@@ -167,7 +168,10 @@ fn attribute(media: &mut Media, value: &str) {
                 media.parameters.push((payload_type, parameters.trim().to_string()));
             }
         }
-        "rtcp" => media.rtcp_port = rest.split_ascii_whitespace().next().and_then(|port| port.parse().ok()),
+        "rtcp" => {
+            let (port, address) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
+            media.rtcp = port.parse().ok().map(|port| (port, connection(address)));
+        }
         "rtcp-mux" => media.rtcp_mux = true,
         "mid" => media.mid = Some(rest.trim().to_string()),
         "ssrc" => {

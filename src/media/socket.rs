@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
 use super::opus::conversion::Wish;
+use super::rtcp::Sender;
 
 /// What a leg stands on.
 pub struct Ground {
@@ -16,8 +17,8 @@ pub struct Ground {
     pub rtcp: Option<Socket>,
     /// The port of the pair, to be given back.
     pub port: Option<u16>,
-    /// The source of what is sent, where somebody else has named it already.
-    pub ssrc: Option<u32>,
+    /// Who sends, where somebody else has told it already.
+    pub sender: Option<Sender>,
     /// The room's: in what form Opus is taken.
     pub opus: Option<Arc<Wish>>,
 }

@@ -1,6 +1,7 @@
 //! What our descriptions say of our one stream of sound, RFC 8866 §5.14 and §6.6. Pure.
 
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 
 use super::opus::conversion::Events;
 use super::sdp::{Flow, Media};
@@ -26,8 +27,8 @@ pub struct Stream<'a> {
     pub noise: Option<u8>,
     pub flow: Flow,
     pub mux: bool,
-    /// Where it is not the next port, RFC 3605.
-    pub rtcp: Option<u16>,
+    /// Where it is not the next port of the same host, RFC 3605.
+    pub rtcp: Option<SocketAddr>,
     pub crypto: &'a [Crypto],
 }
 
@@ -65,13 +66,18 @@ pub fn body(layout: &[Line], port: u16, stream: &Stream<'_>) -> String {
                 if *mux {
                     body.push_str("a=rtcp-mux\r\n");
                 }
-                if let Some(port) = rtcp {
-                    let _ = write!(body, "a=rtcp:{port}\r\n");
+                if let Some(rtcp) = rtcp {
+                    let _ = write!(body, "a=rtcp:{} IN {} {}\r\n", rtcp.port(), family(rtcp.ip()), rtcp.ip());
                 }
             }
         }
     }
     body
+}
+
+/// RFC 8866 §5.7.
+pub fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "IP4" } else { "IP6" }
 }
 
 /// RFC 3551 §6.

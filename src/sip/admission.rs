@@ -1,5 +1,7 @@
 //! Who may ask for what, and which code refuses: requests outside a dialog, and the way into dialogs.
 
+use std::time::Duration;
+
 use rand::Rng;
 
 use super::dialog::Dialog;
@@ -204,7 +206,11 @@ impl Endpoint {
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
         (opened.trunk, opened.asserted) = (trunk, asserted);
-        opened.state = State::Incoming { transaction: id, request: Box::new(request), tag, progress, reliably };
+        // One that is to be over before it began wants nothing that could be done: it is taken as if it said nothing.
+        let expires = request.headers.expires().filter(|seconds| *seconds > 0);
+        let expires_at = expires.map(|seconds| now + Duration::from_secs(seconds.into()));
+        let request = Box::new(request);
+        opened.state = State::Incoming { transaction: id, request, tag, progress, reliably, expires_at };
         self.open_leg(leg, opened, seat);
         self.set_dialog(leg, dialog);
         self.callers += 1;

@@ -422,7 +422,7 @@ impl Endpoint {
         }
         leg.seat = seat;
         self.legs.insert(id, leg);
-        self.touch_leg(id);
+        self.schedule_leg(id);
     }
 
     /// The dialog of a leg, and where it is from here on.

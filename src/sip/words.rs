@@ -453,7 +453,7 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     Bye,
-    /// CANCEL before our 200. 487 has been sent.
+    /// CANCEL before our 200, or the time was over that the INVITE named, RFC 3261 §13.3.1. 487 has been sent.
     Cancelled,
     /// No ACK for our 200 within 64 × T1, RFC 3261 §13.3.1.4; BYE has been sent.
     NoAck,

@@ -336,6 +336,7 @@ mod tests {
             to,
             fault: None,
             unanswered_realm: None,
+            realm_is_set: false,
         }
     }
 

@@ -62,6 +62,45 @@ fn for_want_of_what_a_caller_is_let_go_is_told() {
     }
 }
 
+/// Whose first agreement it is decides.
+#[test]
+fn an_answer_that_cannot_be_taken_ends_a_call_whose_sound_never_ran_and_no_other() {
+    let answered = |desk: &mut Desk, leg, answer: Option<Body>| {
+        let is_refused = answer.is_some();
+        desk.sip(sip::Event::Acked { leg, answer });
+        if is_refused {
+            let why = "no codec in common".into();
+            desk.media(media::Event::Unacceptable { leg, why, code: 305, malformed: false });
+        }
+    };
+    let theirs = || Some(Body::sdp(b"theirs".to_vec()));
+    let mut desk = Desk::new(settings());
+    desk.arrive("12345", Source::Trunk("carrier".into()), None);
+    desk.durable();
+    desk.described(CALLER);
+    answered(&mut desk, CALLER, theirs());
+    assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
+    desk.closed_sound();
+    assert_eq!(desk.record().outcome, Some(Outcome::Failed));
+    // In a talk they are asked for our description, and answer it with nothing that can be used.
+    for leg in [CALLER, SEAT] {
+        let mut desk = Desk::new(settings());
+        desk.go_to_talk();
+        for answer in [theirs(), None] {
+            desk.sip(sip::Event::Reoffer { leg, body: None });
+            desk.described(leg);
+            answered(&mut desk, leg, answer);
+        }
+        let accepted = |command: &sip::Command| matches!(command, sip::Command::AcceptReoffer { .. });
+        assert_eq!(desk.asked_sip(accepted), 2);
+        assert_eq!(desk.asked_sip(is_hangup(CALLER)) + desk.asked_sip(is_hangup(SEAT)), 0, "{leg}");
+        desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Bye });
+        desk.closed_sound();
+        let record = desk.record();
+        assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Answered), Some(EndedBy::Caller)));
+    }
+}
+
 #[test]
 fn a_late_offer_that_is_never_answered_ends_the_call() {
     let late = || {

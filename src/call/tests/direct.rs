@@ -278,6 +278,31 @@ fn who_asks_for_our_description_has_it_and_the_other_too() {
     assert_eq!(talk.located().reoffers(), [(caller, format!("of {far}"))]);
 }
 
+/// They send to the other as before, who comes home.
+#[test]
+fn who_asks_for_our_description_and_does_not_take_it_is_asked_to_come_home() {
+    for is_answered in [true, false] {
+        let mut talk = Talk::direct();
+        let (caller, far) = (talk.caller, talk.far);
+        talk.describes(far, "");
+        talk.come_home(&[caller]);
+        talk.house.slow_sound = true;
+        let answer = is_answered.then(|| Body::sdp(b"theirs".to_vec()));
+        talk.house.tell(Event::Sip(sip::Event::Acked { leg: far, answer }));
+        if is_answered {
+            talk.house.forget_sound();
+            let why = "another codec".into();
+            talk.sound(media::Event::Unacceptable { leg: far, why, code: 305, malformed: false });
+        }
+        talk.house.slow_sound = false;
+        assert!(talk.house.released(far).is_none(), "they talk on");
+        talk.house.pass(Duration::from_secs(2));
+        talk.come_home(&[far]);
+        assert!(talk.house.are_joined(caller, far));
+        assert_eq!(talk.direct_times(), [(true, true)]);
+    }
+}
+
 #[test]
 fn theirs_that_comes_before_ours_went_out_is_answered_with_our_own() {
     let mut talk = joined(settings()).located();

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use crate::media::negotiation::{Line, Unacceptable, read, refused, static_type, unacceptable};
+use crate::media::rtcp::Sender;
 use crate::media::sdp::{Description, Flow, Media, Secure};
 use crate::media::words::{Codec, Direction};
 
@@ -73,7 +74,7 @@ pub struct Ours {
     pub password: String,
     pub fingerprint: String,
     pub address: SocketAddr,
-    pub ssrc: u32,
+    pub sender: Sender,
 }
 
 /// A description of ours that lacks our side of the connection.
@@ -211,6 +212,10 @@ impl Negotiation {
         })?;
         if found.theirs.setup == Setup::Either {
             return Err(unacceptable("a=setup:actpass is no answer"));
+        }
+        // An offer of ours keeps the connection, whose other end is the one that was spoken with.
+        if self.setup.as_ref().is_some_and(|(before, _)| *before != found.theirs.fingerprint) {
+            return Err(unacceptable("another browser answers than the one that was spoken with"));
         }
         let setup = if found.theirs.setup == Setup::Passive { "active" } else { "passive" };
         self.setup = Some((found.theirs.fingerprint.clone(), setup));
@@ -363,7 +368,7 @@ fn refused_with_mid(media: &Media) -> String {
 
 impl Draft {
     pub fn write(&self, ours: &Ours) -> Vec<u8> {
-        let Ours { ufrag, password, fingerprint, address, ssrc } = ours;
+        let Ours { ufrag, password, fingerprint, address, sender: Sender { ssrc, cname } } = ours;
         let (family, ip, port) = (if address.is_ipv4() { "IP4" } else { "IP6" }, address.ip(), address.port());
         let mut text = format!(
             "v=0\r\no=- {} {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n",
@@ -396,7 +401,7 @@ impl Draft {
             }
             let _ = write!(text, "a=ptime:20\r\na={}\r\n", self.flow.attribute());
             if matches!(self.flow, Flow::SendRecv | Flow::SendOnly) {
-                let _ = write!(text, "a=msid:hotline sound\r\na=ssrc:{ssrc} cname:hotline\r\n");
+                let _ = write!(text, "a=msid:hotline sound\r\na=ssrc:{ssrc} cname:{cname}\r\n");
             }
             // RFC 8445 §5.1.2.1: a host's, as preferred as can be.
             let _ = write!(text, "a=candidate:1 1 udp 2130706431 {ip} {port} typ host\r\na=end-of-candidates\r\n");

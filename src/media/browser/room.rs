@@ -15,6 +15,7 @@ use super::port::Port;
 use super::session::{Ask, Session};
 use crate::ids::LegId;
 use crate::media::opus::conversion::Wish;
+use crate::media::rtcp::Sender;
 use crate::media::words::Browser;
 use crate::media::worker::{Clock, Tell};
 
@@ -53,8 +54,8 @@ pub struct Begun {
     /// The leg's end of the pair.
     pub socket: UnixDatagram,
     pub asks: mpsc::Sender<Ask>,
-    /// The source of what the browser is sent.
-    pub ssrc: u32,
+    /// Of what the browser is sent.
+    pub sender: Sender,
     /// Whether the leg wants Opus as it comes.
     pub opus: Arc<Wish>,
 }
@@ -71,8 +72,8 @@ impl Room {
         self.settings = settings;
     }
 
-    /// Begins a leg; `ssrc` is to be random.
-    pub fn begin(&mut self, leg: LegId, ssrc: u32) -> io::Result<Begun> {
+    /// Begins a leg; `sender` is to be random.
+    pub fn begin(&mut self, leg: LegId, sender: Sender) -> io::Result<Begun> {
         if self.open.is_none() {
             let (port, tell, clock) = (self.port.clone(), self.tell.clone(), self.clock.clone());
             self.open = Some(Open::new(&self.settings, port, self.threads, tell, clock)?);
@@ -89,9 +90,9 @@ impl Room {
         self.opened += 1;
         let opus = Arc::new(Wish::default());
         let (number, shared) = (self.opened, shared.clone());
-        let session = Session { leg, number, ssrc, shared, pair, asks: asked, opus: opus.clone() };
+        let session = Session { leg, number, sender, shared, pair, asks: asked, opus: opus.clone() };
         runtime.spawn(session.run());
-        Ok(Begun { socket, asks, ssrc, opus })
+        Ok(Begun { socket, asks, sender, opus })
     }
 
     #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::media::negotiation::MISCELLANEOUS;
 use crate::media::opus::conversion::{Head, Wish};
 use crate::media::outgoing::HEADER;
 use crate::media::packet::parse;
+use crate::media::rtcp::Sender;
 use crate::media::words::{Codec, Direction, Event};
 use crate::moment::Moment;
 
@@ -56,7 +57,7 @@ pub enum Ask {
 pub struct Session {
     pub leg: LegId,
     pub number: u64,
-    pub ssrc: u32,
+    pub sender: Sender,
     pub shared: Arc<Shared>,
     /// The other end is the worker's.
     pub pair: UnixDatagram,
@@ -130,7 +131,7 @@ impl Session {
     ) -> webrtc::error::Result<Event> {
         // An offer within a call keeps the connection.
         if browser.connection.is_none() {
-            let offering = Connection::offering(&self.shared, self.number, self.ssrc, draft.types()).await?;
+            let offering = Connection::offering(&self.shared, self.number, self.sender.ssrc, draft.types()).await?;
             browser.connected(offering);
         }
         Ok(self.described(browser, &draft, direction))
@@ -151,7 +152,8 @@ impl Session {
         match &mut browser.connection {
             Some(connection) => connection.answer(&self.shared, theirs, &[*talk]).await?,
             None => {
-                let answering = Connection::answering(&self.shared, self.number, self.ssrc, theirs, *talk).await?;
+                let answering =
+                    Connection::answering(&self.shared, self.number, self.sender.ssrc, theirs, *talk).await?;
                 browser.connected(answering);
             }
         }
@@ -177,7 +179,7 @@ impl Session {
             None => Default::default(),
         };
         let Shared { fingerprint, address, .. } = &*self.shared;
-        let ours = Ours { ufrag, password, fingerprint: fingerprint.clone(), address: *address, ssrc: self.ssrc };
+        let ours = Ours { ufrag, password, fingerprint: fingerprint.clone(), address: *address, sender: self.sender };
         Event::Described { leg: self.leg, sdp: draft.write(&ours), direction }
     }
 

@@ -342,6 +342,15 @@ fn strangers_are_not_heard_and_a_new_offer_moves_the_source() {
     }
     caller.send_to(&packet(8, 2, 320, 5, &[0x22; FRAME]), to).unwrap();
     assert_eq!(hear(&seat).3[0], 0x22, "a stranger is never heard after the lock");
+    // An answer to an offer of ours that cannot be taken changes nothing.
+    house.desk.command(Command::MakeOffer { leg, like: None });
+    house.await_event(|event| matches!(event, Event::Described { .. }).then_some(()));
+    let sdp = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {} RTP/AVP 3\r\n", stranger.local_addr().unwrap().port());
+    house.desk.command(Command::TakeAnswer { leg, sdp: sdp.into_bytes() });
+    house.await_event(|event| matches!(event, Event::Unacceptable { .. }).then_some(()));
+    let _ = stranger.send_to(&packet(8, 21, 3360, 66, &[0x66; FRAME]), to);
+    caller.send_to(&packet(8, 3, 480, 5, &[0x44; FRAME]), to).unwrap();
+    assert_eq!(hear(&seat).3[0], 0x44, "who was spoken with is");
     house.offer(leg, moved.local_addr().unwrap(), Codec::Pcma);
     let mut buffer = [0; 2048];
     seat.set_read_timeout(Some(Duration::from_millis(50))).unwrap();

@@ -69,7 +69,7 @@ fn table() -> Table {
         );
         let (_, agreement) = Negotiation::new(local, &CODECS).take_offer(sdp.as_bytes()).unwrap();
         let (rtp, rtcp) = (Socket::Udp(socket()), Some(Socket::Udp(socket())));
-        let ground = Ground { rtp, rtcp, port: None, ssrc: None, opus: None };
+        let ground = Ground { rtp, rtcp, port: None, sender: None, opus: None };
         let mut leg = Leg::new(LegId(n as u64), ground, now, &mut rng);
         leg.agree(now, agreement, None);
         legs.push(Some(Box::new(leg)));

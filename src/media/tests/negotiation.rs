@@ -173,6 +173,33 @@ fn our_offer_and_their_answer() {
     assert!(negotiation.take_answer(offer("m=audio 0 RTP/AVP 8").as_bytes()).is_err());
 }
 
+/// RFC 3605; whoever is told of them in their place is told the same.
+#[test]
+fn reports_go_where_they_say_unless_nobody_can_be_there() {
+    for (lines, to, told) in [
+        ("", "10.0.0.9:4001", None),
+        ("a=rtcp:4010", "10.0.0.9:4010", Some("a=rtcp:4010 IN IP4 10.0.0.9")),
+        ("a=rtcp:4010 IN IP4 10.0.0.8", "10.0.0.8:4010", Some("a=rtcp:4010 IN IP4 10.0.0.8")),
+        ("a=rtcp:4001 IN IP4 10.0.0.8", "10.0.0.8:4001", Some("a=rtcp:4001 IN IP4 10.0.0.8")),
+        ("a=rtcp:4001 IN IP4 10.0.0.9", "10.0.0.9:4001", None),
+        // Where the sound goes, as if nothing were said of the host.
+        ("a=rtcp:4001 IN IP4 0.0.0.0", "10.0.0.9:4001", None),
+        ("a=rtcp:4001 IN IP4 224.0.0.1", "10.0.0.9:4001", None),
+        ("a=rtcp:4001 IN IP4 255.255.255.255", "10.0.0.9:4001", None),
+        ("a=rtcp:4001 IN IP6 2001:db8::1", "10.0.0.9:4001", None),
+        ("a=rtcp:4001 IN IP4 phone.example", "10.0.0.9:4001", None),
+        ("a=rtcp:4001 IN IP4", "10.0.0.9:4001", None),
+        ("a=rtcp:none IN IP4 10.0.0.8", "10.0.0.9:4001", None),
+        ("a=rtcp:4010 IN IP4 10.0.0.8|a=rtcp-mux", "10.0.0.9:4000", Some("a=rtcp:4000 IN IP4 10.0.0.9")),
+    ] {
+        let (_, agreement) = ours().take_offer(offer(&format!("m=audio 4000 RTP/AVP 8|{lines}")).as_bytes()).unwrap();
+        assert_eq!(agreement.remote_rtcp.to_string(), to, "{lines}");
+        assert_eq!(agreement.remote.to_string(), "10.0.0.9:4000", "{lines}");
+        let other = String::from_utf8(ours().offer_another(&agreement)).unwrap();
+        assert_eq!(other.lines().find(|line| line.starts_with("a=rtcp:")), told, "{lines}");
+    }
+}
+
 #[test]
 fn what_we_offered_is_heard_by_our_numbers_and_sent_by_theirs() {
     let mut negotiation = ours();

@@ -147,6 +147,8 @@ fn keys_stay_until_theirs_change() {
     let again = String::from_utf8(negotiation.make_offer(None)).unwrap();
     let mut line = again.lines().filter(|line| line.starts_with("a=crypto:1 "));
     assert!(line.next().unwrap().contains("AES_CM_128_HMAC_SHA1_80"), "{again}");
+    assert!(negotiation.take_answer(offer("m=audio 4000 RTP/SAVP 8").as_bytes()).is_err());
+    assert_eq!(negotiation.encryption(), Some(before), "nor does an answer that cannot be taken");
     negotiation.take_answer(first.as_bytes()).unwrap();
     assert_eq!(negotiation.encryption(), Some(before));
     let other = offer("m=audio 4000 RTP/SAVP 8|{A}").replace("inline:W", "inline:Z");

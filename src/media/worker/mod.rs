@@ -355,7 +355,7 @@ mod tests {
         let mut worker = Worker::new(start, received, poll, wake);
         for id in 1..=legs {
             let socket = || Socket::Udp(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
-            let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, ssrc: None, opus: None };
+            let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, sender: None, opus: None };
             worker.open(NOW, LegId(id), ground);
         }
         worker

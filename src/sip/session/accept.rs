@@ -1,7 +1,7 @@
 //! Their INVITE: 200 until its ACK, refusals, CANCEL; and what belongs to its dialog.
 
 use super::provisional::Next;
-use super::{Leg, Progress, State, TransactionId, Unacked};
+use super::{Leg, Offered, Progress, State, TransactionId, Unacked};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::{ALLOW, SUPPORTED};
@@ -119,7 +119,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
         let (id, seq) = (*transaction, request.headers.cseq().map_or(0, |cseq| cseq.seq));
-        let (offered, request) = (request.body.is_empty(), request.clone());
+        let (offered, request) = (request.body.is_empty().then_some(Offered::First), request.clone());
         let mut response = self.dialog_forming(leg, &request, request.respond(200, Some(tag)), Some(body));
         self.agree_on_timer(now, leg_id, &request, &mut response);
         self.await_ack(now, leg_id, id, seq, offered, response);
@@ -136,7 +136,7 @@ impl Endpoint {
         leg_id: LegId,
         id: TransactionId,
         seq: u32,
-        offered: bool,
+        offered: Option<Offered>,
         response: Response,
     ) {
         let bytes = self.respond(now, id, response);
@@ -160,10 +160,11 @@ impl Endpoint {
         let hanging = matches!(leg.state, State::Hanging);
         if !leg.let_go {
             let described = description(&ack.headers, &ack.body).ok().flatten();
-            let answer = described.filter(|_| unacked.offered).map(Body::sdp);
-            if unacked.offered && answer.is_none() {
-                // §13.2.1: the ACK had to answer our offer; without it there is no session.
-                return self.give_up(now, leg_id, Ended::NoAnswer);
+            let answer = described.filter(|_| unacked.offered.is_some()).map(Body::sdp);
+            match unacked.offered.filter(|_| answer.is_none()) {
+                Some(Offered::First) => return self.give_up(now, leg_id, Ended::NoAnswer),
+                Some(Offered::Anew { before }) => leg.described = before,
+                None => {}
             }
             self.tell(Event::Acked { leg: leg_id, answer });
         }
@@ -204,7 +205,7 @@ impl Endpoint {
         self.forget_leg(now, leg_id);
     }
 
-    /// §9.2: 200 to the CANCEL, 487 to the INVITE if it is still open.
+    /// §9.2: 200 to the CANCEL, 487 to the INVITE or re-INVITE if it is still open.
     pub(in crate::sip) fn cancelled(
         &mut self,
         now: Moment,
@@ -222,6 +223,11 @@ impl Endpoint {
         });
         let tag = tag.unwrap_or_else(|| self.token());
         self.respond(now, id, cancel.respond(200, Some(&tag)));
+        if let Some(reoffer) = self.reoffers.remove(&invite) {
+            // The call's word on it, which is to come yet, is nobody's answer; until then another offer is too early.
+            self.respond(now, invite, reoffer.respond(487, None));
+            return;
+        }
         let Some(leg_id) = leg else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
         if self.legs.get(&leg_id).is_some_and(is_open) {
@@ -231,11 +237,20 @@ impl Endpoint {
         }
     }
 
+    /// Nobody answered within the time that their INVITE named, §13.3.1.
+    fn expired(&mut self, now: Moment, leg_id: LegId) {
+        self.refuse(now, leg_id, 487);
+        self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });
+    }
+
     pub(in crate::sip) fn leg_due(&mut self, now: Moment, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let t2 = self.settings.timers.t2;
         if leg.forget_at.is_some_and(|at| at <= now) {
             return self.forget_leg(now, leg_id);
+        }
+        if matches!(&leg.state, State::Incoming { expires_at: Some(at), .. } if *at <= now) {
+            return self.expired(now, leg_id);
         }
         let (moves_on, other_flow_at) = match &leg.state {
             State::Calling(calling) => {

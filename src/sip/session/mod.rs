@@ -90,6 +90,8 @@ pub(super) enum State {
         tag: String,
         progress: Option<Progress>,
         reliably: Reliably,
+        /// Until then they want it answered, RFC 3261 §13.3.1.
+        expires_at: Option<Moment>,
     },
     /// Our INVITE, not answered yet.
     Calling(Box<Calling>),
@@ -180,8 +182,16 @@ pub(super) struct Unacked {
     pub again: Moment,
     pub interval: Duration,
     pub until: Moment,
-    /// The ACK brings an answer to our offer.
-    pub offered: bool,
+    /// It has an offer of ours, which the ACK answers.
+    pub offered: Option<Offered>,
+}
+
+/// An offer of ours in a 2xx.
+pub(super) enum Offered {
+    /// The first: without an answer there is no session, §13.2.1.
+    First,
+    /// One within a session, which was described so before: without an answer all is as it was, §14.1.
+    Anew { before: Vec<u8> },
 }
 
 /// The 183 is repeated a little more often than the minute after which proxies may give up.
@@ -244,7 +254,9 @@ impl Leg {
 
     pub fn next_deadline(&self) -> Option<Moment> {
         let progress = match &self.state {
-            State::Incoming { progress: Some(progress), .. } => Some(progress.again),
+            State::Incoming { progress, expires_at, .. } => {
+                progress.as_ref().map(|progress| progress.again).into_iter().chain(*expires_at).min()
+            }
             State::Calling(calling) => {
                 calling.outward.as_ref().and_then(|outward| outward.move_on_at).or(calling.other_flow_at)
             }

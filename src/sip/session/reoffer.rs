@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use super::{State, TransactionId};
+use super::{Offered, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::{ALLOW, SUPPORTED};
@@ -32,7 +32,7 @@ impl Endpoint {
         };
         let ours_waits = match &leg.state {
             State::Calling(calling) => !answered && !calling.request.body.is_empty(),
-            _ => leg.our_reoffer.is_some() || leg.unacked.as_ref().is_some_and(|unacked| unacked.offered),
+            _ => leg.our_reoffer.is_some() || leg.unacked.as_ref().is_some_and(|unacked| unacked.offered.is_some()),
         };
         // §14.2, RFC 3311 §5.2: an offer of ours is open; theirs must come back later. Theirs is open: it was sent too early.
         if ours_waits && !plain {
@@ -103,9 +103,8 @@ impl Endpoint {
 
     pub(in crate::sip) fn accept_reoffer(&mut self, now: Moment, leg_id: LegId, body: Body) {
         let Some((id, request)) = self.take_reoffer(leg_id) else { return };
-        if let Some(leg) = self.legs.get_mut(&leg_id) {
-            leg.described.clone_from(&body.bytes);
-        }
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let before = std::mem::replace(&mut leg.described, body.bytes.clone());
         let mut response = request.respond(200, None);
         response.headers.push("Contact", self.contact_of(leg_id));
         response.headers.push("Allow", ALLOW);
@@ -115,7 +114,8 @@ impl Endpoint {
         response.body = body.bytes;
         if request.method == Method::INVITE {
             let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
-            self.await_ack(now, leg_id, id, seq, request.body.is_empty(), response);
+            let offered = request.body.is_empty().then_some(Offered::Anew { before });
+            self.await_ack(now, leg_id, id, seq, offered, response);
         } else {
             self.respond(now, id, response);
             self.say_what_waited(now, leg_id);

@@ -119,6 +119,32 @@ fn early_media_is_repeated_soon_and_then_so_that_proxies_wait() {
     }
 }
 
+/// RFC 3261 §13.3.1.
+#[test]
+fn an_invite_that_runs_out_before_it_is_answered_is_over_and_one_that_was_answered_goes_on() {
+    for (expires, is_answered, at) in
+        [("30", false, Some(30)), ("0", false, None), ("x", false, None), ("30", true, None)]
+    {
+        let mut phone = Phone::new(true);
+        phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, &format!("Expires: {expires}\n"))));
+        let leg = leg(&phone.events());
+        let said = phone.command(Command::Progress { leg, body: Body::sdp(b"v=0".to_vec()) });
+        let refused = |sent: &[String]| sent.iter().any(|text| text.starts_with("SIP/2.0 487 "));
+        if is_answered {
+            phone.command(Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) });
+            phone.send(&request("ACK", "sip:hotline@10.0.0.1", "b", 1, &format!("To: {}\n", header(&said[0], "To"))));
+            phone.events();
+        }
+        assert!(!refused(&phone.wait(Duration::from_secs(29))), "{expires}");
+        assert!(phone.events().is_empty());
+        assert_eq!(refused(&phone.wait(Duration::from_secs(1))), at.is_some(), "{expires}");
+        match phone.events()[..] {
+            [Event::Ended { why: Ended::Cancelled, .. }] => assert!(at.is_some()),
+            ref none => assert!(none.is_empty() && at.is_none(), "{none:?}"),
+        }
+    }
+}
+
 /// A call that was accepted and acknowledged: its leg, and the To of what belongs to it.
 fn talking(phone: &mut Phone) -> (LegId, String) {
     phone.send(&described(&request("INVITE", "sip:1@10.0.0.1", "a", 1, "")));

@@ -105,6 +105,58 @@ fn an_offer_beside_one_of_ours_is_glare_whatever_ours_came_in() {
     assert_eq!(starts(&phone.send(&described(&within(&to, "INVITE", 4)))), ["SIP/2.0 100 Trying"]);
 }
 
+/// RFC 3261 §14.1: it has failed, and changes nothing. Only the first offer of a call has to be answered.
+#[test]
+fn an_offer_of_ours_within_a_talk_that_is_not_answered_leaves_it_as_it_was() {
+    let mut phone = Phone::new(false);
+    let invite = desk_talks(&mut phone, "Session-Expires: 1800;refresher=uac\n");
+    for (cseq, answers) in [(2, false), (3, true)] {
+        let timer = "Supported: timer\nSession-Expires: 1800;refresher=uas\n";
+        assert_eq!(starts(&phone.send(&of_desk(&invite, "INVITE", cseq, timer))), ["SIP/2.0 100 Trying"]);
+        assert!(matches!(phone.events()[..], [Event::Reoffer { body: None, .. }]));
+        phone.command(Command::AcceptReoffer { leg: LegId(2), body: sdp() });
+        let ack = of_desk(&invite, "ACK", cseq, "").replace("z9hG4bKd", "z9hG4bKack");
+        assert!(phone.send(&if answers { described(&ack) } else { ack }).is_empty(), "no BYE");
+        match &phone.events()[..] {
+            [Event::Acked { answer, .. }] => assert_eq!(answer.is_some(), answers),
+            other => panic!("{other:?}"),
+        }
+        // What is described in a refresh holds.
+        let refresh = phone.wait(Duration::from_secs(900)).remove(0);
+        let holds = if answers { "v=0 anew" } else { "v=0 ours" };
+        assert!(refresh.starts_with("INVITE ") && refresh.ends_with(&format!("\r\n\r\n{holds}")), "{refresh}");
+        let lines = "Contact: <sip:8002@10.0.0.9:5070>\nSession-Expires: 1800;refresher=uac\n";
+        phone.send(&described(&answered_with(&refresh, "200 OK", lines)));
+    }
+}
+
+/// RFC 3261 §9.2.
+#[test]
+fn a_reinvite_that_is_cancelled_leaves_the_talk_as_it_was_unless_it_was_answered_before() {
+    let mut phone = Phone::new(true);
+    let (leg, to) = talk(&mut phone);
+    phone.send(&described(&within(&to, "INVITE", 2)));
+    assert!(matches!(phone.events()[..], [Event::Reoffer { .. }]));
+    let sent = phone.send(&within(&to, "CANCEL", 2));
+    assert_eq!(starts(&sent), ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
+    assert!(sent.iter().all(|text| header(text, "To") == to), "{sent:?}");
+    assert!(sent[1].contains("CSeq: 2 INVITE"), "{sent:?}");
+    phone.send(&within(&to, "ACK", 2));
+    // What the call says of it comes too late, and not for the next.
+    assert_eq!(response(&phone.send(&described(&within(&to, "INVITE", 3)))[0]).status, 500);
+    phone.send(&within(&to, "ACK", 3));
+    assert!(phone.command(Command::AcceptReoffer { leg, body: sdp() }).is_empty());
+    assert!(phone.wait(Duration::from_secs(60)).is_empty() && phone.events().is_empty(), "they talk on");
+    // Answered already.
+    assert_eq!(starts(&phone.send(&described(&within(&to, "INVITE", 4)))), ["SIP/2.0 100 Trying"]);
+    assert_eq!(starts(&phone.command(Command::AcceptReoffer { leg, body: sdp() })), ["SIP/2.0 200 OK"]);
+    assert_eq!(starts(&phone.send(&within(&to, "CANCEL", 4))), ["SIP/2.0 200 OK"]);
+    assert!(phone.send(&within(&to, "ACK", 4)).is_empty());
+    assert!(matches!(phone.events()[..], [Event::Reoffer { .. }, Event::Acked { .. }]));
+    let bye = phone.command(Command::Hangup { leg, reason: None });
+    assert!(bye[0].starts_with("BYE "), "{bye:?}");
+}
+
 #[test]
 fn what_a_request_asks_for_is_known_for_what_it_is() {
     let mut phone = Phone::new(false);

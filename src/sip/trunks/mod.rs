@@ -186,6 +186,7 @@ impl Standing {
             to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
             fault: self.fault.clone(),
             unanswered_realm: self.unanswered.clone(),
+            realm_is_set: self.trunk.account.as_ref().is_some_and(|account| account.realm.is_some()),
         }
     }
 }

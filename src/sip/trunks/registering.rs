@@ -232,7 +232,7 @@ impl Standing {
         let asked = registration.foreign_realm().map(visible);
         if let (Some(asked), true) = (asked.as_deref(), asked != self.unanswered) {
             let answered = self.answers.as_deref().unwrap_or("none yet");
-            warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's realm has to be that");
+            warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's key realm has to say so");
         }
         self.unanswered = asked;
     }

@@ -201,6 +201,9 @@ pub struct TrunkView {
     /// The realm of the last challenge of its, where that is not the account's and so was not answered.
     #[serde(default)]
     pub unanswered_realm: Option<String>,
+    /// Which realm is answered is written in the files; else it is the one that the registrar asked for last.
+    #[serde(default)]
+    pub realm_is_set: bool,
 }
 
 /// Calls for which a trunk had no room since the start, in and out together, by the limit.

@@ -4,6 +4,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::media::browser::negotiation::{Found, Negotiation, Ours, Setup, Talk, Voice, is_for_browsers};
+use crate::media::rtcp::Sender;
 use crate::media::words::{Codec, Direction};
 
 const CHROMIUM: &str = include_str!("offers/chromium.sdp");
@@ -22,7 +23,7 @@ fn ours() -> Ours {
         password: "ourpasswordourpassword".into(),
         fingerprint: "sha-256 AB".into(),
         address: "192.0.2.10:20000".parse().unwrap(),
-        ssrc: 7,
+        sender: Sender { ssrc: 7, ..Sender::random(&mut StdRng::seed_from_u64(7)) },
     }
 }
 
@@ -61,7 +62,7 @@ fn what_browsers_and_their_libraries_offer_is_answered_in_g711() {
             "a=setup:passive",
             "a=rtcp-mux",
             "a=sendrecv",
-            "a=ssrc:7 cname:hotline",
+            &format!("a=ssrc:7 cname:{}", ours().sender.cname),
             "a=candidate:1 1 udp 2130706431 192.0.2.10 20000 typ host",
         ] {
             assert!(has(line), "{name}: no {line} in\n{answer}");
@@ -163,6 +164,9 @@ fn an_answer_is_taken_by_the_numbers_that_were_offered() {
     assert_eq!(found.talk, plain(Codec::Pcmu, 0, Some((8, Codec::Pcma))));
     let undecided = answer.replace("a=setup:active", "a=setup:actpass");
     assert!(negotiation.take_answer(undecided.as_bytes()).is_err());
+    let other = answer.replace("a=fingerprint:sha-256 0B:", "a=fingerprint:sha-256 B0:");
+    let told = negotiation.take_answer(other.as_bytes()).unwrap_err().why;
+    assert!(told.contains("another browser"), "{told}");
 }
 
 #[test]
