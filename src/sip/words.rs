@@ -346,7 +346,7 @@ pub enum ReleaseNews {
 #[derive(Clone, Debug)]
 pub enum Event {
     Incoming(Incoming),
-    /// The caller's ACK for our 200. `answer` is there after a late offer; without one the leg has ended.
+    /// The ACK for a 200 of ours. `answer`: to our offer in it; none to one within a session leaves that as it was.
     Acked {
         leg: LegId,
         answer: Option<Body>,
@@ -457,7 +457,7 @@ pub enum Ended {
     Cancelled,
     /// No ACK for our 200 within 64 × T1, RFC 3261 §13.3.1.4; BYE has been sent.
     NoAck,
-    /// We offered, and the ACK did not answer, RFC 3261 §13.2.1; BYE has been sent.
+    /// We offered first, and the ACK did not answer, RFC 3261 §13.2.1; BYE has been sent.
     NoAnswer,
     /// A request of ours within the dialog got 408 or 481 or could not be sent, RFC 3261 §12.2.1.2; what had to be
     /// acknowledged or refreshed was not, RFC 3262 §3, RFC 4028 §10.
