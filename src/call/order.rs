@@ -142,6 +142,8 @@ pub enum NotDone {
     Unreachable,
     /// Nobody of the queue is ready.
     NobodyReady,
+    /// Nobody is signed in who could serve the queue, and it lets nobody wait for that.
+    NobodyServes,
     QueueClosed,
     QueueFull,
     Themselves,
@@ -198,6 +200,7 @@ impl fmt::Display for NotDone {
             NotDone::Busy => "this operator is busy",
             NotDone::Unreachable => "this operator's phone cannot be reached",
             NotDone::NobodyReady => "no operator of this queue is ready",
+            NotDone::NobodyServes => "nobody who serves this queue is signed in",
             NotDone::QueueClosed => "this queue is closed",
             NotDone::QueueFull => "this queue is full",
             NotDone::Themselves => "this is the operator's own phone",
@@ -230,7 +233,7 @@ impl From<JoinRefusal> for NotDone {
         match why {
             JoinRefusal::Closed => NotDone::QueueClosed,
             JoinRefusal::Full => NotDone::QueueFull,
-            JoinRefusal::Nobody => NotDone::NobodyReady,
+            JoinRefusal::Nobody => NotDone::NobodyServes,
             JoinRefusal::UnknownQueue | JoinRefusal::Twice => NotDone::NoSuchQueue,
         }
     }

@@ -285,7 +285,8 @@ fn whom(settings: &Settings, number: &str) -> Whom {
 fn status(why: NotDone) -> u16 {
     match why {
         NotDone::Busy | NotDone::QueueFull => 486,
-        NotDone::Unreachable | NotDone::NotSignedIn | NotDone::NobodyReady | NotDone::QueueClosed => 480,
+        NotDone::Unreachable | NotDone::NotSignedIn | NotDone::QueueClosed => 480,
+        NotDone::NobodyReady | NotDone::NobodyServes => 480,
         NotDone::NoSuchSeat | NotDone::NoSuchOperator | NotDone::NoSuchQueue | NotDone::NoNumber => 404,
         NotDone::NoSuchCall | NotDone::NotInTalk => 481,
         NotDone::NoWayOut | NotDone::NotAllowed => 403,

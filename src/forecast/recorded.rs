@@ -139,12 +139,12 @@ impl Seen {
             let until = record.ended_at.filter(|ended| talked && *ended > rung).unwrap_or(rung);
             self.active.entry(offer.operator.clone()).or_default().push((offer.at, until));
         }
-        // Where they came in; what followed a transfer is no arrival.
-        let first = record.lines.first();
-        // Nor is an operator who waited beside a talk.
-        if first.is_some_and(|line| line.outcome == LineOutcome::Withdrawn) {
+        // An operator who waited beside a talk is none.
+        if record.lines.iter().any(|line| line.outcome == LineOutcome::Withdrawn) {
             return;
         }
+        // Where they came in; what followed a transfer is no arrival.
+        let first = record.lines.first();
         let queue = first.map(|line| line.queue.clone()).or(record.queue.clone());
         let (Some(at), Some(queue)) = (record.queued_at, queue) else { return };
         let talk = record.connected_at.map(|_| Duration::from_millis(record.talk_ms));
@@ -213,7 +213,7 @@ mod tests {
     use crate::forecast::trial;
     use crate::ids::CallId;
     use crate::queue::{Need, QueueRules, Rules};
-    use crate::records::OfferRecord;
+    use crate::records::{LineRecord, OfferRecord};
 
     const MORNING: Moment = Moment::from_micros(1_800_000_000_000_000);
 
@@ -251,6 +251,11 @@ mod tests {
         record
     }
 
+    fn visit(outcome: &str) -> LineRecord {
+        let text = format!(r#"{{"queue":"q","joined_at":0,"left_at":1,"outcome":"{outcome}","wait_ms":7000}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
     fn lived(records: &[Record]) -> Recorded {
         let mut seen = Seen::default();
         records.iter().for_each(|record| seen.saw(record));
@@ -259,7 +264,11 @@ mod tests {
 
     #[test]
     fn a_day_is_learned_from_its_records() {
+        // An operator's second line, which a rule moved before they took it back.
+        let mut no_caller = record(15, 7, None, "");
+        no_caller.lines = ["moved", "withdrawn"].map(visit).into();
         let day = lived(&[
+            no_caller,
             record(10, 5, Some(100), "1001"),
             record(20, 30, None, ""),
             record(200, 5, Some(300), "1001"),

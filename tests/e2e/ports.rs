@@ -5,8 +5,7 @@ use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 const STRETCHES: u16 = 60;
 /// Of a stretch, from here: for peers, and for the sound of houses.
@@ -20,12 +19,14 @@ pub fn free_port() -> u16 {
 
 /// The first of so many ports in a row that are free; it is even.
 pub fn free_ports(count: u16) -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
+    static NEXT: Mutex<u16> = Mutex::new(0);
     let (first, all) = (PEERS.0 + stretch() * PEERS.1, PEERS.1);
+    let mut next = NEXT.lock().expect("no test failed here");
     for _ in 0..all {
-        let offset = NEXT.fetch_add(count.next_multiple_of(4), Ordering::Relaxed) % all;
-        let port = first + offset;
-        if offset + count <= all && (port..port + count).all(is_free) {
+        let (offset, port) = (*next, first + *next);
+        let are_free = offset + count <= all && (port..port + count).all(is_free);
+        *next = (offset + if are_free { count.next_multiple_of(4) } else { 4 }) % all;
+        if are_free {
             return port;
         }
     }

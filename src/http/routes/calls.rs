@@ -141,7 +141,7 @@ pub async fn explain(
 /// A program whose token has the role `supervisor` says `by` for whom it acts: an operator or supervisor of the house, who
 /// may do what they could do themselves. Their phone is the one that is rung. 422: `by` is missing, or nobody has that id;
 /// 403: the token has not the role, or they may not do it; 409: they are signed in at no seat, the call is in no such
-/// state, or the queue to which the caller is to go is closed or full.
+/// state, or the queue to which the caller is to go lets nobody in.
 #[utoipa::path(
     post, path = "/calls/{id}/orders", tag = "calls", request_body = Order, params(("id" = String, Path)),
     responses((status = 202, body = Accepted), (status = 404, body = Problem), (status = 409, body = Problem))

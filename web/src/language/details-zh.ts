@@ -24,6 +24,7 @@ export const details: Record<string, string> = {
   "this operator is busy": "这位话务员正忙。",
   "this operator's phone cannot be reached": "这位话务员的电话离线。",
   "no operator of this queue is ready": "这个队列没有就绪的话务员。",
+  "nobody who serves this queue is signed in": "能服务这个队列的话务员都没有签入。",
   "this queue is closed": "这个队列已经关闭。",
   "this queue is full": "这个队列已经满了。",
   "this is no number, but an operator is called so: write operator: before it":
