@@ -117,7 +117,7 @@ fn walked(record: &Record) -> String {
     told
 }
 
-/// Where a call ended that joined no line, by whom, and what signalling said of it.
+/// Where a call ended, by whom, and what signalling said of it.
 pub fn ended(record: &Record) -> String {
     let outside = matches!(record.outcome, Some(Outcome::TransferredOut | Outcome::Overflowed));
     let how = match record.outcome {
@@ -132,7 +132,8 @@ pub fn ended(record: &Record) -> String {
         Some(Outcome::RefusedRules) => "turned away by a rule",
         Some(Outcome::Failed) => "as nothing more was possible",
         Some(Outcome::SystemRestart) => "as the house was stopped or cut off",
-        Some(Outcome::AbandonedInQueue) => "on the way into a line",
+        Some(Outcome::AbandonedInQueue) if record.lines.is_empty() => "on the way into a line",
+        Some(Outcome::AbandonedInQueue) => "in the line",
         Some(Outcome::Callback) => "to be called back",
         None => "",
     };

@@ -126,10 +126,8 @@ impl Story {
             let why = because(passed.why);
             (passed.at, format!("{} came later and {who} was asked for it first: {why}", passed.contact))
         });
-        let (came, end) = match joined {
-            true => (Vec::new(), None),
-            false => (without_a_line(&self.record), self.record.ended_at.map(|at| (at, ended(&self.record)))),
-        };
+        let came = if joined { Vec::new() } else { without_a_line(&self.record) };
+        let end = self.record.ended_at.map(|at| (at, ended(&self.record)));
         // Of what happened at one moment, the talk is first: what the engine did came of it.
         let course = came.into_iter().chain(course(&self.record));
         let mut told: Vec<(Moment, String)> = course.chain(decided).chain(passed).chain(end).collect();

@@ -60,6 +60,8 @@ pub struct Registration {
     failures: u32,
     /// Seconds asked for; zero to end it.
     wanted: u64,
+    /// It is told that we go, and has not answered.
+    leaving: bool,
     /// Where we said that we are.
     contact: Option<SipUri>,
     next: Option<Moment>,
@@ -92,8 +94,22 @@ impl Registration {
         let wanted = account.expires.as_secs();
         let next = active.then_some(now);
         let (known, learned, foreign, contact) = (Vec::new(), None, None, None);
-        let (seq, challenges, failures) = (0, 0, 0);
-        Self { account, call_id, tag, seq, known, learned, foreign, challenges, failures, wanted, contact, next }
+        let (seq, challenges, failures, leaving) = (0, 0, 0, false);
+        Self {
+            account,
+            call_id,
+            tag,
+            seq,
+            known,
+            learned,
+            foreign,
+            challenges,
+            failures,
+            wanted,
+            leaving,
+            contact,
+            next,
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -110,7 +126,8 @@ impl Registration {
     pub fn unregister(&mut self, now: Moment) -> bool {
         self.wanted = 0;
         self.next = (self.seq > 0).then_some(now);
-        self.next.is_some()
+        self.leaving = self.next.is_some();
+        self.leaving
     }
 
     /// The realm that is answered, as far as it is known.
@@ -129,6 +146,11 @@ impl Registration {
     /// It is told that we go, or was.
     pub fn is_ending(&self) -> bool {
         self.wanted == 0
+    }
+
+    /// It has not answered yet that we go.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
     }
 
     /// Another attempt is made at that moment, e.g. at another address.
@@ -164,6 +186,12 @@ impl Registration {
     /// A final answer to a REGISTER of ours; `None`: there was none. `chance`, from 0 to 1, spreads what is tried
     /// again, so that not all who lost a carrier come back at once.
     pub fn answered(&mut self, now: Moment, response: Option<&Response>, chance: f64) -> Outcome {
+        let outcome = self.outcome(now, response, chance);
+        self.leaving &= outcome == Outcome::Again;
+        outcome
+    }
+
+    fn outcome(&mut self, now: Moment, response: Option<&Response>, chance: f64) -> Outcome {
         let Some(response) = response else {
             self.fail(now, None, chance);
             return Outcome::Refused(408);

@@ -180,6 +180,7 @@ fn whom_an_operator_consults_sees_the_call_as_long_as_they_take_part_and_a_third
         "the operator put the caller on hold",
         "the operator is back from hold",
         "the talk ended",
+        "ended after a talk: ",
     ] {
         let Some((_, after)) = rest.split_once(line) else { panic!("no {line:?} where it belongs in\n{text}") };
         rest = after;

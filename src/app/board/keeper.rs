@@ -174,12 +174,14 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            for one in first.into_iter().chain(news.try_iter().take(BATCH)) {
+            let mut taken = 0;
+            for one in first.into_iter().chain(news.try_iter()).take(BATCH) {
                 self.hear(one);
+                taken += 1;
             }
             self.write(self.clock.now());
-            // Programs that wait to be shown what they did wait for no rest.
-            if self.to_show.is_empty() {
+            // Programs that wait to be shown what they did wait for no rest, nor does what was left.
+            if self.to_show.is_empty() && taken < BATCH {
                 std::thread::sleep(REST);
             }
         }

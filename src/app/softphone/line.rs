@@ -79,10 +79,11 @@ impl Line {
         }
     }
 
-    /// Lets the last messages be answered: the answer to a BYE is no event, so it is looked for.
+    /// Lets the last messages be answered: the answer to a BYE is no event, nor that to a REGISTER that says goodbye, so
+    /// they are looked for.
     pub async fn close(&mut self) {
         let until = self.clock.now() + LAST_ANSWERS;
-        while self.sip.counts().legs > 0 && self.clock.now() < until {
+        while (self.sip.counts().legs > 0 || self.sip.is_taking_leave()) && self.clock.now() < until {
             let soon = self.clock.now() + Duration::from_millis(20);
             let _ = self.next(Some(soon)).await;
         }

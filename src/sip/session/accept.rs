@@ -1,6 +1,7 @@
 //! Their INVITE: 200 until its ACK, refusals, CANCEL; and what belongs to its dialog.
 
 use super::provisional::Next;
+use super::reason::Reason;
 use super::{Leg, Offered, Progress, State, TransactionId, Unacked};
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -240,6 +241,7 @@ impl Endpoint {
     /// Nobody answered within the time that their INVITE named, §13.3.1.
     fn expired(&mut self, now: Moment, leg_id: LegId) {
         self.refuse(now, leg_id, 487);
+        self.tell(Event::Because { leg: leg_id, reason: Reason::of_status(408) });
         self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });
     }
 

@@ -139,7 +139,9 @@ fn an_invite_that_runs_out_before_it_is_answered_is_over_and_one_that_was_answer
         assert!(phone.events().is_empty());
         assert_eq!(refused(&phone.wait(Duration::from_secs(1))), at.is_some(), "{expires}");
         match phone.events()[..] {
-            [Event::Ended { why: Ended::Cancelled, .. }] => assert!(at.is_some()),
+            [Event::Because { reason, .. }, Event::Ended { why: Ended::Cancelled, .. }] => {
+                assert_eq!((reason.to_string().as_str(), at), ("Q.850;cause=102", Some(30)), "no CANCEL");
+            }
             ref none => assert!(none.is_empty() && at.is_none(), "{none:?}"),
         }
     }

@@ -199,6 +199,24 @@ fn a_proxys_challenge_is_answered_to_the_proxy() {
     }
 }
 
+/// A registrar that began anew meanwhile asks for another proof of it, RFC 3261 §10.2.2.
+#[test]
+fn a_softphone_has_left_when_its_registrar_says_so() {
+    let mut phone = Phone::new(false);
+    phone.house.register(phone.now, account(Transport::Udp));
+    let sent = phone.sent();
+    phone.send(&answered(&sent[0], "200 OK"));
+    assert!(!phone.house.is_taking_leave());
+    phone.house.unregister(phone.now);
+    let sent = phone.sent();
+    let lines = "WWW-Authenticate: Digest realm=\"x\", nonce=\"new\", stale=true\nContent-Length";
+    let again = phone.send(&answered(&sent[0], "401 Unauthorized").replace("Content-Length", lines));
+    assert!(again[0].contains("\r\nExpires: 0\r\n") && again[0].contains("\r\nAuthorization: "), "{again:?}");
+    assert!(phone.house.is_taking_leave());
+    phone.send(&answered(&again[0], "200 OK"));
+    assert!(!phone.house.is_taking_leave());
+}
+
 #[test]
 fn an_account_that_no_listener_leads_to_is_tried_again_later() {
     let mut settings = settings(false);

@@ -43,12 +43,13 @@ impl Endpoint {
         }
     }
 
-    /// A carrier has not answered yet that we go.
+    /// A carrier, or the registrar of this softphone, has not answered yet that we go.
     pub fn is_taking_leave(&self) -> bool {
+        let softphone = self.registration.as_ref().is_some_and(Registration::is_leaving);
         let leaves = |standing: &Standing| {
             standing.enrolling.is_some() && standing.registration.as_ref().is_some_and(Registration::is_ending)
         };
-        !self.partings.is_empty() || self.trunks.all.iter().any(leaves)
+        softphone || !self.partings.is_empty() || self.trunks.all.iter().any(leaves)
     }
 
     fn part(&mut self, now: Moment, number: u64, mut registration: Registration) {
