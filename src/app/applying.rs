@@ -34,10 +34,10 @@ impl Switchboard {
         for door in affected.gone {
             let by = version.author.clone();
             let note = "it is gone from the files".into();
-            self.store.leave(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&door));
+            self.store.write(Flip { to: call::SwitchTo::Auto, at: now, until: None, by, note }.entry(&door));
         }
         for (door, flip) in affected.renamed {
-            self.store.leave(flip.entry(&door));
+            self.store.write(flip.entry(&door));
         }
         self.media.set_settings(media, bank.map(Arc::new));
         self.log_input(now, Input::Rules { rules: Arc::new(queue) });
@@ -53,7 +53,7 @@ impl Switchboard {
             shown.set_files(files);
         }
         self.drain = app.drain;
-        let ticket = self.store.leave(Entry::Version(Box::new(version)));
+        let ticket = self.store.write(Entry::Version(Box::new(version)));
         let _ = done.send(ticket);
     }
 }

@@ -1,4 +1,4 @@
-//! What wakes the writer: it is left alone while it works, and for what nobody waits for.
+//! What wakes the writer: it is left alone while it works or rests, and for what nobody waits for.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};

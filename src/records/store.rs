@@ -58,8 +58,6 @@ pub(super) struct Shared {
 pub struct Store {
     entries: Option<Sender<(Ticket, Entry)>>,
     last: Ticket,
-    /// What was left since the writer was woken last: whether somebody waits for it.
-    left: Option<bool>,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
@@ -101,18 +99,11 @@ impl Store {
         let thread = thread.map_err(io(dir))?;
         shared.bell.belongs_to(thread.thread().clone());
         let writer = Some(thread);
-        Ok((Store { entries: Some(entries), last: Ticket(0), left: None, shared, writer, _lock: lock }, recovered))
+        Ok((Store { entries: Some(entries), last: Ticket(0), shared, writer, _lock: lock }, recovered))
     }
 
-    /// Hands an entry to the writer, and wakes it. Never blocks.
+    /// Hands an entry to the writer. Never blocks.
     pub fn write(&mut self, entry: Entry) -> Ticket {
-        let ticket = self.leave(entry);
-        self.wake();
-        ticket
-    }
-
-    /// Leaves an entry for the writer; [`Store::wake`] makes it look. What is left together shares one commit.
-    pub fn leave(&mut self, entry: Entry) -> Ticket {
         self.last = Ticket(self.last.0 + 1);
         let backlog = self.shared.backlog.load(Ordering::Relaxed);
         if backlog >= SPARE_EXPLANATIONS && is_spared(&entry, backlog) {
@@ -124,15 +115,8 @@ impl Store {
         if self.entries.as_ref().is_none_or(|entries| entries.send((self.last, entry)).is_err()) {
             self.shared.failing.store(true, Ordering::Relaxed);
         }
-        self.left = Some(self.left.unwrap_or(false) || awaited);
+        self.shared.bell.ring(awaited);
         self.last
-    }
-
-    /// The writer looks at what was left since the last time, if anything was.
-    pub fn wake(&mut self) {
-        if let Some(awaited) = self.left.take() {
-            self.shared.bell.ring(awaited);
-        }
     }
 
     /// Entries that are not on the disk yet.

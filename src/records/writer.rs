@@ -14,6 +14,8 @@ use super::{cleaning, former, versions};
 use crate::ids::CallId;
 use crate::moment::Moment;
 
+/// Calls that arrive within this share one commit, and one wait for the disk.
+const GATHER: Duration = Duration::from_millis(3);
 /// What no caller waits for may lie so long.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Entries to a commit.
@@ -91,6 +93,10 @@ impl Writer {
                 !open || !batch.is_empty()
             });
             open = open && self.drain(&mut batch);
+        }
+        if open && batch.len() < BATCH && awaited(&batch) {
+            std::thread::sleep(GATHER);
+            self.drain(&mut batch);
         }
         (!batch.is_empty()).then_some(batch)
     }

@@ -35,7 +35,7 @@ impl Switchboard {
     pub(super) fn flip(&mut self, now: Moment, door: Door, flip: Flip) -> Ticket {
         let Flip { to, by, note, .. } = &flip;
         info!(%door, ?to, by, note, until = flip.until.is_some(), "switched");
-        let ticket = self.store.leave(flip.entry(&door));
+        let ticket = self.store.write(flip.entry(&door));
         self.doors.flip(door, flip);
         for change in self.doors.handle_deadline(now) {
             self.take_change(now, change);
@@ -57,7 +57,7 @@ impl Switchboard {
             sip::Event::LeftBehind { connection } => self.sockets.doubt(connection),
             sip::Event::Binding { seat, binding } => {
                 let binding = binding.and_then(|binding| serde_json::to_string(&binding).ok());
-                self.store.leave(Entry::Binding { seat, binding });
+                self.store.write(Entry::Binding { seat, binding });
             }
             sip::Event::Info { leg, body } => {
                 if let Some((key, duration_ms)) = dtmf::info_key(&body.content_type, &body.bytes) {
@@ -103,7 +103,7 @@ impl Switchboard {
             && let Ok(output) = serde_json::to_string(&said.output)
         {
             let call = said.output.contact();
-            self.store.leave(Entry::Decision { seq: said.seq, at: said.at, call, output });
+            self.store.write(Entry::Decision { seq: said.seq, at: said.at, call, output });
         }
     }
 
@@ -114,13 +114,13 @@ impl Switchboard {
             Action::Queue(input) => self.log_input(now, input),
             Action::Write(Entry::Opened(record)) => {
                 let call = record.call_id;
-                let ticket = self.store.leave(Entry::Opened(record));
+                let ticket = self.store.write(Entry::Opened(record));
                 self.opening.push_back((ticket, call, now));
             }
             Action::Write(entry) => {
                 self.watch.wrote(&entry);
                 self.tell_recorded(&entry);
-                self.store.leave(entry);
+                self.store.write(entry);
             }
             Action::Switch { schedule, to, until, by } => {
                 let Some(of) = self.doors.schedule(&schedule) else { return };
@@ -167,7 +167,7 @@ impl Switchboard {
             Ok(text) => {
                 self.watch.told(self.queue.seq() + 1, &input);
                 let seq = self.queue.handle(now, input);
-                self.store.leave(Entry::Input { seq, at: now, input: text });
+                self.store.write(Entry::Input { seq, at: now, input: text });
                 if seq >= self.checkpoint_at {
                     self.checkpoint(now, seq);
                 }
@@ -197,7 +197,7 @@ impl Switchboard {
         self.checkpoint_at = seq + CHECKPOINT_EVERY;
         match serde_json::to_string(&self.queue) {
             Ok(state) => {
-                self.store.leave(Entry::Checkpoint { seq, at: now, state });
+                self.store.write(Entry::Checkpoint { seq, at: now, state });
             }
             Err(error) => error!(%error, "no checkpoint; a restart will replay further back"),
         }
@@ -210,10 +210,10 @@ impl Switchboard {
             Order::Recording { call, of, change } => {
                 let entry = Entry::Recording { call, of, change };
                 self.tell_recorded(&entry);
-                self.store.leave(entry);
+                self.store.write(entry);
             }
             Order::Keep(version) => {
-                self.store.leave(Entry::Version(version));
+                self.store.write(Entry::Version(version));
             }
             Order::Switch { door, flip, tell } => {
                 let known = self.doors.is_open(&door).is_some();
@@ -246,7 +246,7 @@ impl Switchboard {
             }
             Order::Note { record, by, text, tell } => {
                 let entry = self.calls.note_afterwards(now, &record, by, text);
-                let _ = tell.send(entry.map(|entry| self.store.leave(entry)));
+                let _ = tell.send(entry.map(|entry| self.store.write(entry)));
             }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());

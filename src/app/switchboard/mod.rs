@@ -348,7 +348,7 @@ impl Switchboard {
     /// Until when the house was there.
     fn beat(&mut self, now: Moment) -> Ticket {
         self.heartbeat = now;
-        self.store.leave(Entry::Heartbeat { at: now })
+        self.store.write(Entry::Heartbeat { at: now })
     }
 
     fn handle_deadlines(&mut self, now: Moment) {

@@ -46,11 +46,6 @@ impl Pace {
         self.close >= MANY && !self.behind
     }
 
-    /// Whether what is there is taken before the next rest.
-    fn goes_on(&self, now: Moment) -> bool {
-        self.gathers() && now < self.rested + GATHER
-    }
-
     /// How long a rest from now is: what the last inputs took is part of the time in which the next gather.
     fn rest(&self, now: Moment) -> Duration {
         GATHER.saturating_sub(now.since(self.rested))
@@ -64,9 +59,9 @@ impl Pace {
 
 impl Switchboard {
     /// The next input. Sleeps when there is none. Where many came close behind each other it takes what is there, of every
-    /// kind, and then rests for a while that nothing cuts short. What it wrote down goes to the disk meanwhile.
+    /// kind, and then rests for a while that nothing cuts short.
     pub(super) async fn wait(&mut self, inlets: &mut Inlets) -> Woken {
-        let there = match self.pace.goes_on(self.clock.now()) {
+        let there = match self.pace.gathers() {
             true => tokio::select! {
                 biased;
                 woken = self.next(inlets) => Some(woken),
@@ -77,7 +72,6 @@ impl Switchboard {
         let woken = match there {
             Some(woken) => woken,
             None => {
-                self.store.wake();
                 self.rest().await;
                 self.next(inlets).await
             }
@@ -165,16 +159,6 @@ mod tests {
         assert_eq!(pace.rest(now), GATHER);
         assert_eq!(pace.rest(now + GATHER / 4), GATHER * 3 / 4);
         assert_eq!(pace.rest(now + 2 * GATHER), Duration::ZERO);
-    }
-
-    #[test]
-    fn whatever_comes_a_rest_is_never_put_off_for_longer_than_it_is() {
-        let mut pace = after(vec![CLOSE; MANY as usize]);
-        pace.rested = pace.woke;
-        assert!(pace.goes_on(pace.rested + GATHER / 2));
-        assert!(!pace.goes_on(pace.rested + GATHER));
-        let lone = Pace { rested: pace.rested, ..after([]) };
-        assert!(!lone.goes_on(lone.rested));
     }
 
     #[test]
