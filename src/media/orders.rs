@@ -102,6 +102,9 @@ pub enum Order {
     },
 }
 
+/// Orders that are not all left for one tick: what they set off would come at once as well.
+const MANY: usize = 16;
+
 /// The desk's end of a worker.
 pub struct Handle {
     pub(super) orders: Option<SyncSender<Order>>,
@@ -109,12 +112,15 @@ pub struct Handle {
     pub(super) thread: Option<JoinHandle<()>>,
     /// Legs that it was given.
     pub(super) legs: usize,
+    /// Orders since it was roused last.
+    pub(super) waiting: usize,
     pub(super) unwoken: bool,
 }
 
 impl Handle {
-    /// Queues an order. A worker that has legs looks by itself, with each packet and each tick: only for its first one
-    /// [`Handle::wake`] rouses it, at the cost of a system call and a change of threads, many times that of an order.
+    /// Queues an order. A worker that has legs looks by itself, with each packet and each tick: [`Handle::wake`] rouses it
+    /// for its first one, and for many orders, at the cost of a system call and a change of threads, many times that of an
+    /// order.
     pub fn order(&mut self, order: Order) {
         match order {
             Order::Open { .. } => {
@@ -124,6 +130,8 @@ impl Handle {
             Order::Close { .. } => self.legs = self.legs.saturating_sub(1),
             _ => {}
         }
+        self.waiting += 1;
+        self.unwoken |= self.waiting >= MANY;
         let Some(orders) = &self.orders else { return };
         if let Err(TrySendError::Full(order)) = orders.try_send(order) {
             // The worker never waits for us, so this cannot wait for ever.
@@ -134,6 +142,7 @@ impl Handle {
 
     pub fn wake(&mut self) {
         if std::mem::take(&mut self.unwoken) {
+            self.waiting = 0;
             rouse(&self.wake);
         }
     }

@@ -74,7 +74,7 @@ pub fn start(start: Start) -> io::Result<Handle> {
     let name = format!("media-{}", start.number);
     let worker = Worker::new(start, received, poll, wake.clone());
     let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), legs: 0, unwoken: false })
+    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), legs: 0, waiting: 0, unwoken: false })
 }
 
 struct Worker {
