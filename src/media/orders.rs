@@ -160,3 +160,29 @@ impl Handle {
 fn rouse(wake: &OwnedFd) {
     let _ = rustix::io::write(wake, &1_u64.to_ne_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::*;
+
+    #[test]
+    fn a_worker_with_legs_is_roused_for_many_orders_alone() {
+        let (orders, received) = sync_channel(1_000);
+        let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK).unwrap());
+        let mut handle = Handle { orders: Some(orders), wake, thread: None, legs: 1, waiting: 0, unwoken: false };
+        let mut roused = Vec::new();
+        for number in 1..=2 * MANY {
+            handle.order(Order::Part { leg: LegId(1) });
+            handle.wake();
+            if rustix::io::read(&*handle.wake, &mut [0_u8; 8]).is_ok() {
+                roused.push(number);
+            }
+        }
+        assert_eq!(roused, [MANY, 2 * MANY]);
+        assert_eq!(received.try_iter().count(), 2 * MANY);
+    }
+}
