@@ -20,30 +20,22 @@ afterAll(async () => {
   await house?.close();
 });
 
-/**
- * As the browser decodes it: seconds, and of each channel how much of it is at each frequency, 0 to 1, in the second that
- * has most of one: where a busy machine held a voice up the tone begins anew.
- */
+/** As the browser decodes it: seconds, and of each channel how much of it is at each frequency, 0 to 1. */
 const decoded = (page: Page, frequencies: number[]) =>
   page.evaluate(async (all) => {
     const url = document.querySelector("audio")?.getAttribute("src") ?? "";
     const response = await fetch(url);
     const sound = await new OfflineAudioContext(2, 8_000, 8_000).decodeAudioData(await response.arrayBuffer());
-    const rate = sound.sampleRate;
-    const sharesOf = (second: Float32Array) => {
+    const from = Math.floor(sound.length / 2);
+    const shares = [...Array(sound.numberOfChannels).keys()].map((channel) => {
+      const second = sound.getChannelData(channel).slice(from, from + sound.sampleRate);
       const energy = second.reduce((sum, sample) => sum + sample * sample, 0);
       return all.map((hz) => {
-        const step = (2 * Math.PI * hz) / rate;
+        const step = (2 * Math.PI * hz) / sound.sampleRate;
         const re = second.reduce((sum, sample, n) => sum + sample * Math.cos(step * n), 0);
         const im = second.reduce((sum, sample, n) => sum + sample * Math.sin(step * n), 0);
         return energy < 1 ? 0 : (2 * (re * re + im * im)) / (second.length * energy);
       });
-    };
-    const shares = [...Array(sound.numberOfChannels).keys()].map((number) => {
-      const channel = sound.getChannelData(number);
-      const seconds = [...Array(Math.floor(sound.duration)).keys()];
-      const each = seconds.map((second) => sharesOf(channel.slice(second * rate, (second + 1) * rate)));
-      return each.reduce((best, one) => (Math.max(...one) > Math.max(...best) ? one : best));
     });
     return { kind: response.headers.get("content-type"), seconds: sound.duration, shares };
   }, frequencies);
