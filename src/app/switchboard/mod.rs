@@ -217,6 +217,7 @@ impl Switchboard {
             match woken {
                 Woken::Network(arrival) => self.take_network(now, arrival),
                 Woken::Media(events) => {
+                    self.pace.took(events.len());
                     for event in events {
                         self.tell_calls(now, Event::Media(event));
                     }
@@ -274,6 +275,7 @@ impl Switchboard {
             }
             next = self.sockets.try_next();
         }
+        self.pace.took(taken);
         self.pace.behind = taken == BATCH && self.sockets.has_more();
         self.sip.saw_backlog(now, self.pace.behind);
     }
@@ -298,6 +300,7 @@ impl Switchboard {
 
     fn tell_durable(&mut self, now: Moment, ticket: u64) {
         while let Some((_, call, _)) = self.opening.pop_front_if(|(opened, ..)| opened.0 <= ticket) {
+            self.pace.took(1);
             self.tell_calls(now, Event::Durable { call });
         }
     }

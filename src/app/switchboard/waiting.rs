@@ -12,6 +12,9 @@ use crate::{media, sip};
 /// Where many inputs come close behind each other they are taken once in so long, all of them: a waking costs as much as
 /// an input does, and nobody waits for what the house says within it.
 const GATHER: Duration = Duration::from_millis(20);
+/// No more than so many are left to gather: what is said to them goes out at once as well, and whoever calls thousands of
+/// times a second has little room to hear it.
+const ENOUGH: u32 = 32;
 /// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
 const MANY: u32 = 16;
 
@@ -34,6 +37,11 @@ pub(super) struct Pace {
     close: u32,
     /// When its last rest was over.
     rested: Moment,
+    /// Inputs, and since when they are counted.
+    inputs: u32,
+    counted: Moment,
+    /// Inputs of one [`GATHER`], as counted last.
+    many: u32,
     /// More messages wait than were taken.
     pub behind: bool,
     /// Something was handed to a connection, which sends it in a task of its own.
@@ -48,12 +56,24 @@ impl Pace {
 
     /// How long a rest from now is: what the last inputs took is part of the time in which the next gather.
     fn rest(&self, now: Moment) -> Duration {
-        GATHER.saturating_sub(now.since(self.rested))
+        let until_enough = GATHER * ENOUGH / self.many.max(ENOUGH);
+        until_enough.saturating_sub(now.since(self.rested))
+    }
+
+    /// So many inputs were taken.
+    pub fn took(&mut self, inputs: usize) {
+        self.inputs = self.inputs.saturating_add(u32::try_from(inputs).unwrap_or(u32::MAX));
     }
 
     fn woke(&mut self, now: Moment) {
         self.close = if now.since(self.woke) < 2 * GATHER { self.close.saturating_add(1) } else { 0 };
         self.woke = now;
+        let since = now.since(self.counted);
+        if since >= GATHER {
+            let many = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros();
+            self.many = u32::try_from(many).unwrap_or(u32::MAX);
+            (self.counted, self.inputs) = (now, 0);
+        }
     }
 }
 
@@ -159,6 +179,21 @@ mod tests {
         assert_eq!(pace.rest(now), GATHER);
         assert_eq!(pace.rest(now + GATHER / 4), GATHER * 3 / 4);
         assert_eq!(pace.rest(now + 2 * GATHER), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_rest_ends_when_enough_will_have_come() {
+        let mut pace = after(vec![CLOSE; MANY as usize]);
+        for (inputs, rest) in [(1, GATHER), (ENOUGH, GATHER), (4 * ENOUGH, GATHER / 4), (0, GATHER)] {
+            // Some are taken before a count is due.
+            let began = pace.woke;
+            pace.took(inputs as usize);
+            pace.woke(began + GATHER / 2);
+            pace.took(inputs as usize);
+            pace.woke(began + 2 * GATHER);
+            pace.rested = pace.woke;
+            assert_eq!(pace.rest(pace.woke), rest, "{inputs} in {GATHER:?}");
+        }
     }
 
     #[test]
