@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 
@@ -103,7 +104,7 @@ pub enum Order {
 }
 
 /// Orders that are not all left for one tick: what they set off would come at once as well.
-const MANY: usize = 16;
+const MANY: usize = 8;
 
 /// The desk's end of a worker.
 pub struct Handle {
@@ -112,8 +113,8 @@ pub struct Handle {
     pub(super) thread: Option<JoinHandle<()>>,
     /// Legs that it was given.
     pub(super) legs: usize,
-    /// Orders since it was roused last.
-    pub(super) waiting: usize,
+    /// Orders that it did not take yet.
+    pub(super) waiting: Arc<AtomicUsize>,
     pub(super) unwoken: bool,
 }
 
@@ -130,8 +131,7 @@ impl Handle {
             Order::Close { .. } => self.legs = self.legs.saturating_sub(1),
             _ => {}
         }
-        self.waiting += 1;
-        self.unwoken |= self.waiting >= MANY;
+        self.unwoken |= self.waiting.fetch_add(1, Ordering::Relaxed) + 1 >= MANY;
         let Some(orders) = &self.orders else { return };
         if let Err(TrySendError::Full(order)) = orders.try_send(order) {
             // The worker never waits for us, so this cannot wait for ever.
@@ -142,7 +142,6 @@ impl Handle {
 
     pub fn wake(&mut self) {
         if std::mem::take(&mut self.unwoken) {
-            self.waiting = 0;
             rouse(&self.wake);
         }
     }
@@ -170,19 +169,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_with_legs_is_roused_for_many_orders_alone() {
+    fn a_worker_with_legs_is_roused_for_many_orders_that_it_did_not_take_alone() {
         let (orders, received) = sync_channel(1_000);
-        let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK).unwrap());
-        let mut handle = Handle { orders: Some(orders), wake, thread: None, legs: 1, waiting: 0, unwoken: false };
-        let mut roused = Vec::new();
-        for number in 1..=2 * MANY {
+        let (wake, waiting) = (Arc::new(eventfd(0, EventfdFlags::NONBLOCK).unwrap()), Arc::default());
+        let mut handle = Handle { orders: Some(orders), wake, thread: None, legs: 1, waiting, unwoken: false };
+        let mut order = |takes: bool| {
             handle.order(Order::Part { leg: LegId(1) });
             handle.wake();
-            if rustix::io::read(&*handle.wake, &mut [0_u8; 8]).is_ok() {
-                roused.push(number);
+            if takes {
+                handle.waiting.store(0, Ordering::Relaxed);
             }
-        }
-        assert_eq!(roused, [MANY, 2 * MANY]);
-        assert_eq!(received.try_iter().count(), 2 * MANY);
+            rustix::io::read(&*handle.wake, &mut [0_u8; 8]).is_ok()
+        };
+        assert_eq!((1..MANY).filter(|number| order(*number == MANY - 1)).count(), 0, "few are left to it");
+        assert_eq!((1..MANY).filter(|_| order(false)).count(), 0, "so are those that came after it looked");
+        assert!(order(false), "it is roused for many");
+        assert_eq!(received.try_iter().count(), 2 * MANY - 1);
     }
 }

@@ -16,8 +16,11 @@ pub const HEADER: usize = 12;
 /// A source whose timestamps jump further began anew.
 const MAX_JUMP: u32 = CLOCK as u32 * 10;
 const MAX_SEQUENCE_JUMP: u16 = 1000;
-/// Nothing was sent for longer than this: a pause, RFC 3551 §4.1, and the clock went on. Less is a late tick.
+/// Nothing was sent for longer than this: a pause, RFC 3551 §4.1, and the clock went on. Less is a change of who sends.
 const PAUSE: Duration = Duration::from_millis(90);
+/// The same between frames of our own: a tick says when it was due, not when it came, so more than a frame is missing then,
+/// and what is heard does not fall behind its clock with every stall.
+const LEFT_OUT: Duration = Duration::from_millis(30);
 
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -25,6 +28,8 @@ pub struct Outgoing {
     next_sequence: u16,
     /// Of the last packet, and when it went.
     last: Option<(u32, Moment)>,
+    /// It was a frame of our own.
+    was_own: bool,
     first_timestamp: u32,
     mapping: Option<Mapping>,
     packets: u32,
@@ -58,6 +63,7 @@ impl Outgoing {
             // RFC 3711 §3.3.1: in the lower half, so that who misses the first packets still counts as we do.
             next_sequence: rng.random::<u16>() >> 1,
             last: None,
+            was_own: false,
             first_timestamp,
             mapping: None,
             packets: 0,
@@ -68,7 +74,8 @@ impl Outgoing {
     /// The next frame of our own; `fresh`: the first of a prompt after silence.
     pub fn own(&mut self, now: Moment, fresh: bool) -> Numbers {
         self.mapping = None;
-        let marker = fresh || self.last.is_none_or(|(_, at)| now.since(at) > PAUSE);
+        let pause = if self.was_own { LEFT_OUT } else { PAUSE };
+        let marker = fresh || self.last.is_none_or(|(_, at)| now.since(at) > pause);
         let timestamp = if marker {
             self.clock(now)
         } else {
@@ -76,6 +83,7 @@ impl Outgoing {
         };
         let sequence = self.next_sequence;
         self.count(now, sequence, timestamp, FRAME);
+        self.was_own = true;
         Numbers { sequence, timestamp, marker }
     }
 
@@ -152,7 +160,7 @@ impl Outgoing {
         let ahead = sequence.wrapping_sub(self.next_sequence) < 0x8000;
         if ahead {
             self.next_sequence = sequence.wrapping_add(1);
-            self.last = Some((timestamp, now));
+            (self.last, self.was_own) = (Some((timestamp, now)), false);
         }
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(length as u32);
@@ -230,9 +238,21 @@ mod tests {
         let after = out.own(at(10_000), false);
         assert_eq!((after.timestamp.wrapping_sub(first.timestamp), after.marker), (80_000, true));
         assert_eq!(after.sequence, first.sequence.wrapping_add(1));
-        // A late tick is no pause.
-        let late = out.own(at(10_080), false);
-        assert_eq!((late.timestamp.wrapping_sub(after.timestamp), late.marker), (160, false));
+        // Who was passed on stopped a moment before our next tick, which is no pause.
+        let passed = relay(&mut out, 10_020, 9, 1, 1, true);
+        let late = out.own(at(10_100), false);
+        assert_eq!((late.timestamp.wrapping_sub(passed.timestamp), late.marker), (160, false));
+    }
+
+    #[test]
+    fn frames_that_a_stall_left_out_are_left_out_of_the_clock() {
+        let mut out = Outgoing::new(&mut StdRng::seed_from_u64(6));
+        let first = out.own(at(0), true);
+        for stall in 1..=20 {
+            let numbers = out.own(at(stall * 60), false);
+            assert_eq!(numbers.timestamp.wrapping_sub(first.timestamp), stall as u32 * 480, "after {stall} stalls");
+            assert!(numbers.marker);
+        }
     }
 
     #[test]

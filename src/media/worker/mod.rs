@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::Duration;
 
@@ -72,15 +73,18 @@ pub fn start(start: Start) -> io::Result<Handle> {
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&poll, &*wake, EventData::new_u64(WAKE), EventFlags::IN)?;
     let name = format!("media-{}", start.number);
-    let worker = Worker::new(start, received, poll, wake.clone());
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let worker = Worker::new(start, received, poll, wake.clone(), waiting.clone());
     let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), legs: 0, waiting: 0, unwoken: false })
+    Ok(Handle { orders: Some(orders), wake, thread: Some(thread), legs: 0, waiting, unwoken: false })
 }
 
 struct Worker {
     poll: OwnedFd,
     wake: Arc<OwnedFd>,
     orders: Receiver<Order>,
+    /// How many of them were not taken yet, as the desk counts.
+    waiting: Arc<AtomicUsize>,
     start: Start,
     slots: Vec<Option<Box<Leg>>>,
     vacant: Vec<usize>,
@@ -90,17 +94,26 @@ struct Worker {
     interpreted: VecDeque<usize>,
     next_tick: Moment,
     turn: usize,
+    /// Sound of this second that nobody hears, because its ticks were not made up for.
+    left_out: Duration,
     events: Vec<Event>,
     kept: VecDeque<Event>,
 }
 
 impl Worker {
-    fn new(start: Start, orders: Receiver<Order>, poll: OwnedFd, wake: Arc<OwnedFd>) -> Self {
+    fn new(
+        start: Start,
+        orders: Receiver<Order>,
+        poll: OwnedFd,
+        wake: Arc<OwnedFd>,
+        waiting: Arc<AtomicUsize>,
+    ) -> Self {
         let next_tick = (start.clock)() + TICK;
         Self {
             poll,
             wake,
             orders,
+            waiting,
             start,
             slots: Vec::new(),
             vacant: Vec::new(),
@@ -109,6 +122,7 @@ impl Worker {
             interpreted: VecDeque::new(),
             next_tick,
             turn: 0,
+            left_out: Duration::ZERO,
             events: Vec::new(),
             kept: VecDeque::new(),
         }
@@ -278,15 +292,21 @@ impl Worker {
 
     /// Every leg that plays gets its frame; a fiftieth of all legs are looked after.
     fn tick(&mut self, now: Moment) {
-        let mut made = 0;
+        let (mut made, mut plays) = (0, false);
         while self.next_tick <= now && made < MAKE_UP {
             made += 1;
             let at = self.next_tick;
             self.next_tick = at + TICK;
             self.turn = (self.turn + 1) % ROUND;
+            if self.turn == 0 {
+                self.tell_left_out();
+            }
+            plays = self.mixes.member(0).is_some();
             for slot in 0..self.slots.len() {
                 let its_turn = slot % ROUND == self.turn;
-                if self.slots[slot].as_ref().is_some_and(|leg| its_turn || leg.is_playing(at)) {
+                let is_playing = self.slots[slot].as_ref().is_some_and(|leg| leg.is_playing(at));
+                plays |= is_playing;
+                if is_playing || its_turn && self.slots[slot].is_some() {
                     self.guarded(slot, |worker| worker.tick_leg(now, at, slot, its_turn));
                 }
             }
@@ -298,7 +318,19 @@ impl Worker {
             }
         }
         if self.next_tick <= now {
-            self.next_tick = now + TICK;
+            // Whole ticks, so that what is played keeps its place in time.
+            let missed = now.since(self.next_tick).as_millis() / TICK.as_millis() + 1;
+            let missed = TICK * u32::try_from(missed).unwrap_or(u32::MAX);
+            self.next_tick = self.next_tick + missed;
+            self.left_out += if plays { missed } else { Duration::ZERO };
+        }
+    }
+
+    /// Whoever runs the exchange learns why it was not heard.
+    fn tell_left_out(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if !left_out.is_zero() {
+            tracing::warn!(left_out_ms = left_out.as_millis(), "sound was left out: this machine was busy elsewhere");
         }
     }
 
@@ -339,7 +371,10 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::media::g711::FRAME;
     use crate::media::negotiation::{Local, Negotiation, Opus};
+    use crate::media::player::Player;
+    use crate::media::prompts::Clip;
     use crate::media::socket::Socket;
 
     pub const NOW: Moment = Moment::from_micros(1_000_000);
@@ -352,7 +387,7 @@ mod tests {
             Start { number: 0, clock: Arc::new(|| NOW), tell: Arc::new(Err), freed, rng: StdRng::seed_from_u64(1) };
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap());
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-        let mut worker = Worker::new(start, received, poll, wake);
+        let mut worker = Worker::new(start, received, poll, wake, Arc::default());
         for id in 1..=legs {
             let socket = || Socket::Udp(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
             let ground = Ground { rtp: socket(), rtcp: Some(socket()), port: None, sender: None, opus: None };
@@ -400,6 +435,33 @@ mod tests {
         worker.convert(NOW + Duration::from_secs(1));
         assert_eq!(arrived(), 0, "worth nothing any more");
         assert_ne!(worker.timeout(), Some(Timespec::default()));
+    }
+
+    #[test]
+    fn what_a_stall_leaves_out_is_told_and_what_follows_is_in_its_place() {
+        let mut worker = worker(2);
+        let [_, phone] = agreed(&mut worker);
+        let music = Arc::new(Clip::of_samples(&[100; FRAME]));
+        worker.obey(NOW, Order::Play { leg: LegId(2), player: Player::new(1, VecDeque::new(), Some(music)) });
+        let heard = || {
+            let mut packet = [0; 2048];
+            let timestamps = std::iter::from_fn(|| {
+                phone.recv(&mut packet).ok()?;
+                Some(u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]))
+            });
+            timestamps.collect::<Vec<_>>()
+        };
+        let mut frames = Vec::new();
+        for (ticked_ms, left_out_ms) in [(20, 0), (120, 0), (390, 160), (400, 160)] {
+            worker.tick(NOW + Duration::from_millis(ticked_ms));
+            frames.extend(heard());
+            assert_eq!(worker.left_out, Duration::from_millis(left_out_ms), "at {ticked_ms} ms");
+        }
+        let places: Vec<u32> = frames.iter().map(|at| at.wrapping_sub(frames[0]) / FRAME as u32).collect();
+        assert_eq!(places, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19]);
+        worker.close(NOW, LegId(1));
+        worker.close(NOW, LegId(2));
+        assert_eq!(worker.left_out, Duration::ZERO, "told");
     }
 
     #[test]

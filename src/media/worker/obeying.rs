@@ -1,6 +1,7 @@
 //! What a worker is ordered to do with its legs.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::TryRecvError;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -16,6 +17,7 @@ use crate::moment::Moment;
 impl Worker {
     /// `false` when the desk is gone.
     pub(super) fn take_orders(&mut self, now: Moment) -> bool {
+        self.waiting.store(0, Ordering::Relaxed);
         loop {
             match self.orders.try_recv() {
                 Ok(order) => self.obey(now, order),
@@ -182,6 +184,7 @@ impl Worker {
             // Memory of a busy hour is given back.
             (self.slots, self.vacant) = (Vec::new(), Vec::new());
             self.index.shrink_to_fit();
+            self.tell_left_out();
         }
     }
 }
