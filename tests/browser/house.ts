@@ -91,12 +91,16 @@ export class House {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...this.environment },
     });
+    this.listen(program);
+    return program;
+  }
+
+  private listen(program: ChildProcess): void {
     for (const stream of [program.stdout, program.stderr]) {
       stream?.on("data", (text: Buffer) => {
         this.said = (this.said + text.toString()).slice(-20_000);
       });
     }
-    return program;
   }
 
   private async opens(): Promise<void> {
@@ -163,11 +167,7 @@ export class House {
     const args = ["call", `sip:12345@127.0.0.1:${this.sip}`, "--say", spoken, "--record", recording, "--for", `${seconds}s`, ...more];
     const citizen = spawn(PROGRAM, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.citizens.push(citizen);
-    for (const stream of [citizen.stdout, citizen.stderr]) {
-      stream?.on("data", (text: Buffer) => {
-        this.said = (this.said + text.toString()).slice(-20_000);
-      });
-    }
+    this.listen(citizen);
     const ended = new Promise<void>((done) => citizen.once("exit", () => done()));
     return { recording, ended, hangUp: () => void citizen.kill("SIGINT") };
   }
@@ -178,7 +178,9 @@ export class House {
     writeFileSync(spoken, tone(hz, 30));
     const args = ["seat", seat, "--server", `127.0.0.1:${this.sip}`, "--answer-after", "500ms", "--say", spoken];
     const environment = { ...process.env, HOTLINE_SEAT_SECRET: "open-sesame" };
-    this.citizens.push(spawn(PROGRAM, args, { stdio: "ignore", env: environment }));
+    const phone = spawn(PROGRAM, args, { stdio: ["ignore", "pipe", "pipe"], env: environment });
+    this.listen(phone);
+    this.citizens.push(phone);
   }
 
   records(): CallRecord[] {

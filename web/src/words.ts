@@ -346,6 +346,8 @@ export interface Recording {
   began_at?: string | null;
   sha256?: string | null;
   length_ms?: number;
+  /** Heard, but not on disk: it did not keep up. */
+  lost_ms?: number;
   why?: string | null;
   deleted_at?: string | null;
   /** What is heard from when on. */
