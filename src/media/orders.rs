@@ -131,7 +131,7 @@ impl Handle {
             Order::Close { .. } => self.legs = self.legs.saturating_sub(1),
             _ => {}
         }
-        self.unwoken |= self.waiting.fetch_add(1, Ordering::Relaxed) + 1 >= MANY;
+        self.unwoken |= (self.waiting.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(MANY);
         let Some(orders) = &self.orders else { return };
         if let Err(TrySendError::Full(order)) = orders.try_send(order) {
             // The worker never waits for us, so this cannot wait for ever.

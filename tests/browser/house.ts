@@ -98,7 +98,7 @@ export class House {
   private listen(program: ChildProcess): void {
     for (const stream of [program.stdout, program.stderr]) {
       stream?.on("data", (text: Buffer) => {
-        this.said = (this.said + text.toString()).slice(-20_000);
+        this.said = (this.said + text.toString()).slice(-200_000);
       });
     }
   }

@@ -33,7 +33,7 @@ use crate::media::words::{Codec, Event};
 use crate::moment::Moment;
 
 const TICK: Duration = Duration::from_millis(20);
-/// After a stall at most so many ticks are made up for; older sound is worth nothing.
+/// After a stall so many ticks are made up for, the newest; older sound is worth nothing.
 const MAKE_UP: u32 = 5;
 /// Ticks after which every leg was looked after once.
 const ROUND: usize = 50;
@@ -94,8 +94,8 @@ struct Worker {
     interpreted: VecDeque<usize>,
     next_tick: Moment,
     turn: usize,
-    /// Sound of this second that nobody hears, because its ticks were not made up for.
-    left_out: Duration,
+    /// How long nothing was played in this second, because its ticks were too late.
+    gap: Duration,
     events: Vec<Event>,
     kept: VecDeque<Event>,
 }
@@ -122,7 +122,7 @@ impl Worker {
             interpreted: VecDeque::new(),
             next_tick,
             turn: 0,
-            left_out: Duration::ZERO,
+            gap: Duration::ZERO,
             events: Vec::new(),
             kept: VecDeque::new(),
         }
@@ -290,18 +290,23 @@ impl Worker {
         }
     }
 
-    /// Every leg that plays gets its frame; a fiftieth of all legs are looked after.
+    /// Every leg that plays gets its frame; a fiftieth of all legs are looked after. Of the ticks that are late the newest
+    /// are made up for, each at the time when it was due, so that what is played keeps its place in time.
     fn tick(&mut self, now: Moment) {
-        let (mut made, mut plays) = (0, false);
-        while self.next_tick <= now && made < MAKE_UP {
-            made += 1;
+        if self.next_tick > now {
+            return;
+        }
+        let due = now.since(self.next_tick).as_micros() / TICK.as_micros() + 1;
+        let missed = TICK * u32::try_from(due).unwrap_or(u32::MAX).saturating_sub(MAKE_UP);
+        self.next_tick = self.next_tick + missed;
+        let mut plays = false;
+        while self.next_tick <= now {
             let at = self.next_tick;
             self.next_tick = at + TICK;
             self.turn = (self.turn + 1) % ROUND;
             if self.turn == 0 {
-                self.tell_left_out();
+                self.tell_gap();
             }
-            plays = self.mixes.member(0).is_some();
             for slot in 0..self.slots.len() {
                 let its_turn = slot % ROUND == self.turn;
                 let is_playing = self.slots[slot].as_ref().is_some_and(|leg| leg.is_playing(at));
@@ -313,24 +318,18 @@ impl Worker {
             self.mixes.listen(&mut self.slots);
             let mut number = 0;
             while let Some(slot) = self.mixes.member(number) {
-                number += 1;
+                (number, plays) = (number + 1, true);
                 self.guarded(slot, |worker| mixing::mix(at, &mut worker.slots, slot, &mut worker.events));
             }
         }
-        if self.next_tick <= now {
-            // Whole ticks, so that what is played keeps its place in time.
-            let missed = now.since(self.next_tick).as_millis() / TICK.as_millis() + 1;
-            let missed = TICK * u32::try_from(missed).unwrap_or(u32::MAX);
-            self.next_tick = self.next_tick + missed;
-            self.left_out += if plays { missed } else { Duration::ZERO };
-        }
+        self.gap += if plays { missed } else { Duration::ZERO };
     }
 
-    /// Whoever runs the exchange learns why it was not heard.
-    fn tell_left_out(&mut self) {
-        let left_out = std::mem::take(&mut self.left_out);
-        if !left_out.is_zero() {
-            tracing::warn!(left_out_ms = left_out.as_millis(), "sound was left out: this machine was busy elsewhere");
+    /// Whoever runs the exchange learns why nothing was heard.
+    fn tell_gap(&mut self) {
+        let gap = std::mem::take(&mut self.gap);
+        if !gap.is_zero() {
+            tracing::warn!(gap_ms = gap.as_millis(), "what is played had a gap: this machine was busy elsewhere");
         }
     }
 
@@ -368,6 +367,8 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use rand::SeedableRng;
 
     use super::*;
@@ -438,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stall_leaves_out_is_told_and_what_follows_is_in_its_place() {
+    fn after_a_stall_the_newest_ticks_are_made_up_for_in_their_places_and_the_gap_is_told() {
         let mut worker = worker(2);
         let [_, phone] = agreed(&mut worker);
         let music = Arc::new(Clip::of_samples(&[100; FRAME]));
@@ -452,16 +453,25 @@ mod tests {
             timestamps.collect::<Vec<_>>()
         };
         let mut frames = Vec::new();
-        for (ticked_ms, left_out_ms) in [(20, 0), (120, 0), (390, 160), (400, 160)] {
+        for (ticked_ms, gap_ms) in [(20, 0), (120, 0), (390, 160), (400, 160)] {
             worker.tick(NOW + Duration::from_millis(ticked_ms));
             frames.extend(heard());
-            assert_eq!(worker.left_out, Duration::from_millis(left_out_ms), "at {ticked_ms} ms");
+            assert_eq!(worker.gap, Duration::from_millis(gap_ms), "at {ticked_ms} ms");
         }
         let places: Vec<u32> = frames.iter().map(|at| at.wrapping_sub(frames[0]) / FRAME as u32).collect();
-        assert_eq!(places, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19]);
+        assert_eq!(places, [0, 1, 2, 3, 4, 5, 14, 15, 16, 17, 18, 19]);
         worker.close(NOW, LegId(1));
         worker.close(NOW, LegId(2));
-        assert_eq!(worker.left_out, Duration::ZERO, "told");
+        assert_eq!(worker.gap, Duration::ZERO, "told");
+    }
+
+    #[test]
+    fn orders_that_were_looked_at_are_not_counted_any_more() {
+        let mut worker = worker(1);
+        let waiting = worker.waiting.clone();
+        waiting.store(7, Ordering::Relaxed);
+        worker.take_orders(NOW);
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl Worker {
             // Memory of a busy hour is given back.
             (self.slots, self.vacant) = (Vec::new(), Vec::new());
             self.index.shrink_to_fit();
-            self.tell_left_out();
+            self.tell_gap();
         }
     }
 }
