@@ -126,6 +126,13 @@ impl Jitter {
         self.window = Some(window);
     }
 
+    /// 20 ms that need not wait any more; `false`: not so much is left.
+    pub fn take_rest(&mut self, frame: &mut [i16; FRAME]) -> bool {
+        self.wait = 0;
+        let is_left = self.window.is_some_and(|window| window.held() >= FRAME as u32);
+        is_left && self.take(frame) != Taken::Silence
+    }
+
     /// The next 20 ms. Where nothing has come yet it is waited for.
     pub fn take(&mut self, frame: &mut [i16; FRAME]) -> Taken {
         let waits = self.wait > 0;

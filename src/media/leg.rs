@@ -376,21 +376,30 @@ impl Leg {
                 self.player = None;
             }
         }
-        if !pressed && let Some(payload_type) = self.sends().map(|agreement| agreement.payload_type) {
-            let mut packet = [0; HEADER + g711::FRAME];
-            match &mut self.mouth {
-                Some(mouth) => {
-                    for (byte, sample) in packet[HEADER..].iter_mut().zip(sum.iter()) {
-                        *byte = mouth.encode(mixing::cut(*sample));
-                    }
-                }
-                None => mixing::encode(sum, codec, &mut packet[HEADER..]),
-            }
-            let numbers = self.outgoing.own(now, false);
-            write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
-            self.send(now, &packet);
+        if !pressed {
+            self.say(now, sum);
         }
         ended
+    }
+
+    /// 20 ms that are mixed already.
+    pub fn say(&mut self, now: Moment, sum: &[i32; g711::FRAME]) {
+        let Some((codec, payload_type)) = self.sends().map(|agreement| (agreement.codec, agreement.payload_type))
+        else {
+            return;
+        };
+        let mut packet = [0; HEADER + g711::FRAME];
+        match &mut self.mouth {
+            Some(mouth) => {
+                for (byte, sample) in packet[HEADER..].iter_mut().zip(sum.iter()) {
+                    *byte = mouth.encode(mixing::cut(*sample));
+                }
+            }
+            None => mixing::encode(sum, codec, &mut packet[HEADER..]),
+        }
+        let numbers = self.outgoing.own(now, false);
+        write_header(&mut packet[..HEADER], payload_type, numbers, self.outgoing.ssrc);
+        self.send(now, &packet);
     }
 
     /// Whether the tick has anything to do.

@@ -51,6 +51,24 @@ impl Mixes {
         }
     }
 
+    /// What two in a mix said and did not hear of each other yet, because in a mix it waits, goes to them at once: they are
+    /// about to be joined, and what they say next waits no more.
+    pub fn hand_over(&self, now: Moment, slots: &mut Slots, pair: [usize; 2]) {
+        let [a, b] = pair;
+        for (mouth, ear) in [(a, b), (b, a)] {
+            let hears =
+                slots[ear].as_ref().and_then(|leg| leg.mixed.as_ref()).is_some_and(|ear| ear.hears.contains(&mouth));
+            let mut frame = [0; FRAME];
+            while hears
+                && let Some(mixed) = slots[mouth].as_mut().and_then(|leg| leg.mixed.as_mut())
+                && mixed.said.take_rest(&mut frame)
+                && let Some(ear) = slots[ear].as_mut()
+            {
+                ear.say(now, &frame.map(i32::from));
+            }
+        }
+    }
+
     /// Neither hears nor is heard from now on.
     pub fn leave(&mut self, slots: &mut Slots, slot: usize) {
         let Some(member) = self.members.iter().position(|member| *member == slot) else { return };

@@ -288,6 +288,27 @@ fn from_two_joined_legs_to_a_mix_and_back_nothing_jumps() {
 }
 
 #[test]
+fn who_is_joined_after_a_mix_misses_nothing_of_what_was_said_in_it() {
+    let mut table = table();
+    table.mix(&[0, 1, 2], &EVERYBODY);
+    table.pass(10);
+    table.mixes.leave(&mut table.legs, 2);
+    table.legs[2] = None;
+    table.pass(10);
+    let from = table.heard();
+    table.pass(40);
+    table.mixes.hand_over(table.now, &mut table.legs, [0, 1]);
+    [0, 1].into_iter().for_each(|member| table.mixes.leave(&mut table.legs, member));
+    table.join(0, 1);
+    table.pass(40);
+    for (n, mouth) in [(0, 1), (1, 0)] {
+        // The tone goes on where it was: 40 ms less would be another phase, and half of it would be taken from the other.
+        assert!(table.phones[n].tones(from[n])[mouth] > 0.95, "{n}: {:?}", table.phones[n].tones(from[n]));
+        table.phones[n].check_stream();
+    }
+}
+
+#[test]
 fn what_plays_on_a_leg_is_heard_beside_the_others() {
     let mut table = table();
     table.mix(&[0, 1], &[(0, 1), (1, 0)]);

@@ -135,9 +135,14 @@ impl Worker {
     }
 
     pub(super) fn join(&mut self, now: Moment, a: LegId, b: LegId) {
+        let slot = |leg: LegId| self.index.get(&leg).copied();
+        let pair = slot(a).zip(slot(b));
+        if let Some((a, b)) = pair {
+            self.mixes.hand_over(now, &mut self.slots, [a, b]);
+        }
         self.part(a);
         self.part(b);
-        let (Some(a), Some(b)) = (self.index.get(&a).copied(), self.index.get(&b).copied()) else { return };
+        let Some((a, b)) = pair else { return };
         for (slot, peer) in [(a, b), (b, a)] {
             if let Some(leg) = self.slots[slot].as_mut() {
                 leg.join(now, peer);
