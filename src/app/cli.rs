@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: a fault was found, or something failed. 2: wrong usage.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -159,7 +160,7 @@ pub fn run() -> ExitCode {
     let log = match logging::start(&filter, cli.log_format) {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("hotline: {error}");
+            complain(&format!("hotline: {error}"));
             return ExitCode::from(2);
         }
     };
@@ -168,12 +169,15 @@ pub fn run() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(faults) => {
-            for fault in faults {
-                eprintln!("{fault}");
-            }
+            faults.iter().for_each(|fault| complain(fault));
             ExitCode::FAILURE
         }
     }
+}
+
+/// On standard error; where nobody reads that, the exit status says it alone.
+fn complain(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 fn default_filter(command: &Command) -> &'static str {

@@ -117,6 +117,14 @@ fn a_reader_who_has_seen_enough_is_no_fault() {
 }
 
 #[test]
+fn a_fault_that_nobody_reads_is_the_exit_status_alone() {
+    let (reader, unread) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = hotline().args(["--config", "/nowhere", "serve"]).stderr(unread).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn a_softphone_says_at_once_why_it_cannot_call() {
     let nobody = crate::ports::free_port();
     let cases = [
