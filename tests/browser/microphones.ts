@@ -94,6 +94,13 @@ export async function answer(page: Page): Promise<string> {
   return call;
 }
 
+/** Opens the list of whom to ask, as soon as the page lets it be opened. */
+export async function asks(page: Page): Promise<void> {
+  await page.waitForSelector('[data-act="consult"]:not([disabled])', { timeout: 15_000 });
+  await page.keyboard.press("c");
+  await page.waitForSelector("dialog .targets");
+}
+
 export async function away(page: Page): Promise<void> {
   await page.keyboard.press("n");
   await page.waitForSelector("dialog [data-reason]");

@@ -3,7 +3,7 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { serious, waitState } from "./browser.ts";
-import { ANNA, answer, away, BORIS, CLARA, eachSitsDown, energy, heard, hears, house, ready, sit } from "./microphones.ts";
+import { ANNA, answer, asks, away, BORIS, CLARA, eachSitsDown, energy, heard, hears, house, ready, sit } from "./microphones.ts";
 
 eachSitsDown();
 
@@ -23,8 +23,7 @@ test("consultation, three-way, and a transfer to a second browser, which sees it
   await anna.keyboard.press("Escape");
   await boris.keyboard.press("r");
   await waitState(boris, "ready");
-  await anna.keyboard.press("c");
-  await anna.waitForSelector("dialog .targets");
+  await asks(anna);
   await anna.keyboard.type("1002");
   await anna.keyboard.press("Enter");
   await boris.waitForSelector('[data-act="answer"]', { timeout: 30_000 });
@@ -150,8 +149,7 @@ test("a page that is reloaded while it rings for a consultation rings again, and
   await ready(anna);
   const citizen = house.call("asked-anew");
   await answer(anna);
-  await anna.keyboard.press("c");
-  await anna.waitForSelector("dialog .targets");
+  await asks(anna);
   await anna.keyboard.type("1002");
   await anna.keyboard.press("Enter");
   await boris.waitForSelector('[data-act="answer"]', { timeout: 30_000 });
