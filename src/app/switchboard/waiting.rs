@@ -41,7 +41,7 @@ pub(super) struct Pace {
     inputs: u32,
     counted: Moment,
     /// Inputs of one [`GATHER`], as counted last.
-    many: u32,
+    gathered: u32,
     /// More messages wait than were taken.
     pub behind: bool,
     /// Something was handed to a connection, which sends it in a task of its own.
@@ -56,7 +56,7 @@ impl Pace {
 
     /// How long a rest from now is: what the last inputs took is part of the time in which the next gather.
     fn rest(&self, now: Moment) -> Duration {
-        let until_enough = GATHER * ENOUGH / self.many.max(ENOUGH);
+        let until_enough = GATHER * ENOUGH / self.gathered.max(ENOUGH);
         until_enough.saturating_sub(now.since(self.rested))
     }
 
@@ -70,8 +70,8 @@ impl Pace {
         self.woke = now;
         let since = now.since(self.counted);
         if since >= GATHER {
-            let many = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros();
-            self.many = u32::try_from(many).unwrap_or(u32::MAX);
+            let gathered = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros();
+            self.gathered = u32::try_from(gathered).unwrap_or(u32::MAX);
             (self.counted, self.inputs) = (now, 0);
         }
     }

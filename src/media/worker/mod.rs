@@ -466,6 +466,23 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_in_a_mix_is_heard_when_its_two_are_joined() {
+        let mut worker = worker(2);
+        let [one, other] = agreed(&mut worker);
+        let (a, b) = (LegId(1), LegId(2));
+        worker.obey(NOW, Order::Mix { legs: vec![a, b], hears: vec![(a, b), (b, a)] });
+        for number in 0..2 {
+            let mut packet = [0x55; 12 + FRAME];
+            packet[..12].copy_from_slice(&[0x80, 8, 0, number, 0, 0, 0, 160 * number, 0, 0, 0, 7]);
+            worker.heard(NOW, 1, other.local_addr().unwrap(), &mut packet);
+        }
+        worker.obey(NOW, Order::Join { a, b });
+        (0..8).for_each(|_| worker.convert(NOW));
+        // Two frames, behind those of silence with which the mix began to wait.
+        assert_eq!(std::iter::from_fn(|| one.recv(&mut [0; 2048]).ok()).count(), 4);
+    }
+
+    #[test]
     fn orders_that_were_looked_at_are_not_counted_any_more() {
         let mut worker = worker(1);
         let waiting = worker.waiting.clone();
