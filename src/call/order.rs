@@ -211,7 +211,7 @@ impl fmt::Display for NotDone {
             NotDone::IsOperator => "this is no number, but an operator is called so: write operator: before it",
             NotDone::IsSeat => "this is no number, but a seat is called so: write seat: before it",
             NotDone::IsQueue => "this is no number, but a queue is called so: write queue: before it",
-            NotDone::NoWayOut => "no trunk is set for calls to the outside (menu.toml, callback)",
+            NotDone::NoWayOut => "nothing leads out of the house: no [[trunk]] in hotline.toml has a `to`",
             NotDone::NoPhone => "sign in at a seat first: its phone is rung",
             NotDone::NotSupervising => "you take no part in this talk",
             NotDone::TooManySupervisors => "enough supervisors take part in this talk",

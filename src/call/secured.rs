@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::caller::Call;
 use super::calls::House;
 use super::words::Settings;
-use crate::ids::{LegId, TrunkId};
+use crate::ids::{LegId, SeatId, TrunkId};
 use crate::media::{self, Srtp};
 use crate::sip::{self, Body};
 
@@ -91,7 +91,9 @@ impl Call {
 
     /// Over which trunk it goes, and that it is answered or refused.
     pub fn twofold_sip(&mut self, house: &mut House, event: &sip::Event) {
-        if let sip::Event::Refused { leg, status: 488 | 606 } = event {
+        if let sip::Event::Refused { leg, status } = event
+            && refuses_description(*status)
+        {
             tell_refused_description(house, *leg);
         }
         match event {
@@ -104,6 +106,17 @@ impl Call {
             _ => {}
         }
     }
+}
+
+/// What we describe is not acceptable there, RFC 3261 §21.4.26 and §21.6.4.
+pub(super) fn refuses_description(status: u16) -> bool {
+    matches!(status, 488 | 606)
+}
+
+/// The same of a seat's phone, whose operator gets no call until somebody sees to it.
+pub(super) fn tell_seat_refuses(seat: &SeatId) {
+    let hint = "is its sound to be encrypted, or in the clear? srtp of the [[seat]], or else of [media], says what it is offered";
+    warn!(%seat, hint, "the phone cannot take our description");
 }
 
 /// The carrier takes no description as ours is: mostly for its encryption.

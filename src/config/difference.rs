@@ -147,9 +147,10 @@ fn is_within(key: &str, table: &str) -> bool {
     inner.is_some_and(|inner| !inner.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// Skills are told by their names alone.
-fn shown(key: &str) -> &str {
-    key.strip_prefix("skill ").unwrap_or(key)
+/// Skills are told by their names alone; and where a choice leads is kept as `to to queue`: a destination is a `to`, and
+/// what surrounds it has it under `to`.
+fn shown(key: &str) -> String {
+    key.strip_prefix("skill ").unwrap_or(key).replace(" to to ", " to ")
 }
 
 impl Meaning {

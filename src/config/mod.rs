@@ -283,6 +283,12 @@ fn surroundings() -> Surroundings {
 
 fn check_with(dir: &Path, surroundings: Surroundings) -> Checked {
     let mut faults = fault::Faults::default();
+    // One fault, instead of one for each file that is not there.
+    if !dir.is_dir() {
+        let place = fault::Place { file: dir.display().to_string().into(), ..fault::Place::default() };
+        faults.fault(&place, "", "there is no such folder; --config names that with hotline.toml, menu.toml, …");
+        return Checked { house: None, faults: faults.finish(), prompts: None };
+    }
     let files = source::Files::read(dir, &surroundings.variables, &mut faults);
     let meant = meant::house(dir, &files, &surroundings, &mut faults);
     let house = meant.house.filter(|_| !faults.any());

@@ -100,6 +100,14 @@ fn a_minimum_is_enough() {
     assert_eq!(house.queue.queues["line"].ring, Duration::from_secs(20));
 }
 
+#[test]
+fn a_folder_that_is_not_there_is_one_fault() {
+    let dir = tempfile::tempdir().unwrap().path().join("nowhere");
+    let faults = load(&dir).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].to_string().contains("there is no such folder"), "{}", faults[0]);
+}
+
 /// A house in Chinese whose Cantonese lacks one number prompt; whose Uyghur has its ten digits; and Tibetan, that
 /// has nothing.
 #[test]

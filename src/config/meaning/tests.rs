@@ -236,3 +236,18 @@ fn a_queue_that_goes_on_under_another_name_is_told_of_as_that() {
         ["queue old removed: whoever waits there goes on in queue there", "queue there: formerly old added"]
     );
 }
+
+#[test]
+fn where_a_new_choice_leads_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut menu = read("menu.toml");
+    let first = menu.find("\n[[menu.choice]]").unwrap();
+    menu.insert_str(first, "\n[[menu.choice]]\nkey = \"7\"\nqueue = \"english\"\nlanguage = \"en\"\n");
+    for name in FILES {
+        let text = if name == "menu.toml" { menu.clone() } else { read(name) };
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let told = words(&meant(&shipped()).unwrap(), &meant(folder.path()).unwrap());
+    assert!(told.contains(&"menu welcome: choices 7 to queue english added".to_string()), "{told:#?}");
+    assert!(!told.iter().any(|line| line.contains("to to")), "{told:#?}");
+}
