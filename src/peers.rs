@@ -17,6 +17,18 @@ const ASK_TIMES: u32 = 3;
 /// start, so that an office whose power was cut finds its places free.
 const GONE_AFTER_MS: u32 = 45_000;
 
+/// What to do where nobody can listen, after the fault itself. `key`: where the address is written.
+pub fn hint(error: &io::Error, key: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("; another program listens there: stop it, or choose another port in {key}")
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address".into(),
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a permission of their own".into(),
+        _ => String::new(),
+    }
+}
+
 /// Who cannot be told apart by address: an IPv4 address, or the /64 that everybody with IPv6 has to himself.
 pub fn household(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {

@@ -35,6 +35,7 @@ use super::signing::{HASHING, HASHING_WAITING, Who};
 use super::tries::Tries;
 use super::{guard, openapi, pages};
 use crate::moment::Moment;
+use crate::peers::hint;
 use crate::records::{Access, rfc3339};
 use crate::tls::Acceptor;
 
@@ -146,7 +147,8 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
-    listen.iter().map(|addr| open(addr).map_err(|error| format!("web.listen {addr}: {error}"))).collect()
+    let fault = |addr, error| format!("cannot listen on http:{addr}: {error}{}", hint(&error, "web.listen"));
+    listen.iter().map(|addr| open(addr).map_err(|error| fault(addr, error))).collect()
 }
 
 /// A thread that waits for the disk (sessions, the audit log) hands its tasks to another: the WebSockets of phones go on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tracing::{error, warn};
@@ -14,8 +14,11 @@ use super::{cleaning, former, versions};
 use crate::ids::CallId;
 use crate::moment::Moment;
 
-/// Calls that arrive within this share one commit, and one wait for the disk.
+/// Calls that arrive within this share one commit, and one wait for the disk, when they come close behind each other: a
+/// call that comes alone waits for no other.
 const GATHER: Duration = Duration::from_millis(3);
+/// Whoever comes so soon after a commit may have others close behind.
+const CLOSE: Duration = Duration::from_millis(10);
 /// What no caller waits for may lie so long.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Entries to a commit.
@@ -36,6 +39,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     durable: Box<dyn Fn(Ticket) + Send>,
     last: Ticket,
+    /// When the last commit for which somebody waited was over.
+    committed: Option<Instant>,
     /// Inputs up to this number, and decisions before it, can go.
     prune_to: u64,
     /// When it is looked again whether something is too old.
@@ -56,6 +61,7 @@ impl Writer {
             shared,
             durable,
             last: Ticket(0),
+            committed: None,
             prune_to: 0,
             clean_at: Moment::default(),
             given_up: false,
@@ -94,7 +100,8 @@ impl Writer {
             });
             open = open && self.drain(&mut batch);
         }
-        if open && batch.len() < BATCH && awaited(&batch) {
+        let more_come = self.committed.is_some_and(|at| at.elapsed() < CLOSE);
+        if open && batch.len() < BATCH && more_come && awaited(&batch) {
             std::thread::sleep(GATHER);
             self.drain(&mut batch);
         }
@@ -154,6 +161,9 @@ impl Writer {
         }
         self.last = last;
         (self.durable)(last);
+        if awaited(batch) {
+            self.committed = Some(Instant::now());
+        }
     }
 
     /// A store that is being closed tries a few times more, not for ever.

@@ -155,21 +155,27 @@ fn a_drain_that_takes_too_long_ends_the_calls_properly() {
 #[test]
 fn a_second_process_on_the_same_data_or_port_is_refused() {
     let house = House::open(&Files::new(None));
-    let run = |data: &std::path::Path, listen: &str| {
+    let run = |data: &std::path::Path, listen: &str, (key, value): (&str, &str)| {
         let out = hotline()
             .args(["serve", "--config"])
             .arg(house.dir().join("config"))
             .arg("--data")
             .arg(data)
             .env("HOTLINE__SIP__LISTEN", listen)
+            .env(key, value)
             .output()
             .unwrap();
         (out.status.code(), String::from_utf8_lossy(&out.stderr).to_string())
     };
-    let (code, told) = run(&house.data(), "udp:127.0.0.1:0");
+    let nothing = ("NOTHING", "");
+    let (code, told) = run(&house.data(), "udp:127.0.0.1:0", nothing);
     assert!(code == Some(1) && told.contains("another hotline writes here"), "{told}");
     let elsewhere = tempfile::tempdir().unwrap();
-    let (code, told) = run(elsewhere.path(), &format!("udp:{}", house.addr()));
+    let (code, told) = run(elsewhere.path(), &format!("udp:{}", house.addr()), nothing);
     assert!(code == Some(1) && told.contains("another program listens there"), "{told}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let web = taken.local_addr().unwrap().to_string();
+    let (code, told) = run(elsewhere.path(), "udp:127.0.0.1:0", ("HOTLINE__WEB__LISTEN", &web));
+    assert!(code == Some(1) && told.contains("choose another port in web.listen"), "{told}");
     assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end(), "the first one is hurt");
 }

@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
-use crate::peers::household;
+use crate::peers::{hint, household};
 use crate::tls::{Acceptor, Connector, Peer};
 use binding::{BACKLOG, bind_tcp, bind_udp};
 use connection::{Begins, CONNECT, Door, Happened, Line, SOON};
@@ -50,20 +50,11 @@ const FAULTS: usize = 16;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {}:{addr}: {error}{}", transport.via_name().to_lowercase(), hint(error))]
+#[error("cannot listen on {}:{addr}: {error}{}", transport.via_name().to_lowercase(), hint(error, "sip.listen"))]
 pub struct BindFault {
     transport: Transport,
     addr: SocketAddr,
     error: io::Error,
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::AddrInUse => "; another program listens there: stop it, or choose another port in sip.listen",
-        ErrorKind::AddrNotAvailable => "; this machine does not have that address",
-        ErrorKind::PermissionDenied => "; ports below 1024 need a permission of their own",
-        _ => "",
-    }
 }
 
 /// What came from the network.
