@@ -60,8 +60,13 @@ fn two_phones_with_g722_alone_hear_each_other_and_a_seat_with_opus_alone_hears_a
 }
 
 #[test]
-fn a_seat_with_opus_alone_and_a_caller_with_g722_alone_hear_what_a_telephone_does_not_carry() {
-    hear_each_other(&with_opus(), (OPUS, HIGH[0]), (ALONE, HIGH[1]));
+fn a_seat_with_opus_alone_hears_what_a_telephone_does_not_carry_of_g722_and_of_opus_that_is_recorded() {
+    let mut recorded = with_opus();
+    recorded.hotline += "[recording]\ncalls = true\n";
+    std::thread::scope(|both| {
+        both.spawn(|| hear_each_other(&with_opus(), (OPUS, HIGH[0]), (ALONE, HIGH[1])));
+        both.spawn(|| hear_each_other(&recorded, (OPUS, HIGH[1]), (OPUS, HIGH[0])));
+    });
 }
 
 fn with_opus() -> Files {
@@ -78,16 +83,18 @@ fn hear_each_other(files: &Files, (seat, seat_hz): (&str, u32), (caller, caller_
     let caller_speaks = caller;
     let caller = Baresip::caller(&house, caller_hz, caller_speaks);
     caller.command_with("dial", &format!("sip:12346@{}", house.addr()));
-    house.wait_log(&["connected"]);
+    let recorded = files.hotline.contains("[recording]");
+    house.wait_log(&[if recorded { "recorded from here on" } else { "connected" }]);
     std::thread::sleep(Duration::from_secs(6));
     caller.command("hangup");
     let record = house.wait_records(1).remove(0);
     assert_eq!(record["outcome"], "answered", "{record:#}\n{}\n{}", caller.log(), seat.log());
+    assert_eq!(record["recording"]["file"].is_string(), recorded, "{record:#}");
     let (heard, operator) = (heard_by(&caller, seat_hz), heard_by(&seat, caller_hz));
     assert!(heard > 4.0 && operator > 4.0, "the caller heard {heard} s, the operator {operator} s\n{}", caller.log());
     assert_eq!(
         record["quality"]["scale"],
-        if caller_speaks == ALONE { "wideband" } else { "narrowband" },
+        if [ALONE, OPUS].contains(&caller_speaks) { "wideband" } else { "narrowband" },
         "{record:#}"
     );
 }
