@@ -236,7 +236,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Call(args) => phone("call", softphone::call(args)),
         Command::Import(importing::ImportCommand::Asterisk(args)) => importing::import(&args),
         Command::Calls => orders::calls(&cli.data),
-        Command::Trunks(args) => trunks::trunks(&cli.data, &args),
+        Command::Trunks(args) => trunks::trunks(&cli.config, &cli.data, &args),
         Command::Order(args) => orders::order(&cli.data, args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Load(args) => load::run(&cli.data, args),

@@ -4,13 +4,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::control::{self, Reply, Request};
+use super::hours::timestamp;
 use super::orders::nobody;
 use super::say::say;
 use super::statistics::Format;
 use super::versions;
-use crate::sip::TrunkView;
+use crate::config::time_zone;
+use crate::records::rfc3339;
+use crate::sip::{TrunkState, TrunkView};
 
 #[derive(Args, Debug)]
 pub struct TrunksArgs {
@@ -19,14 +24,15 @@ pub struct TrunksArgs {
     format: Format,
 }
 
-pub fn trunks(data: &Path, args: &TrunksArgs) -> Result<ExitCode, Vec<String>> {
+pub fn trunks(config: &Path, data: &Path, args: &TrunksArgs) -> Result<ExitCode, Vec<String>> {
     let told = |what: String| vec![format!("hotline trunks: {what}")];
     match control::ask(data, &Request::Trunks).map_err(told)? {
         Some(Reply::Trunks { trunks }) => {
+            let zone = time_zone(config);
             for trunk in trunks {
                 match args.format {
-                    Format::Json => say!("{}", serde_json::to_string(&trunk).map_err(|error| told(error.to_string()))?),
-                    Format::Text => say!("{}", line(&trunk)),
+                    Format::Json => say!("{}", json(&trunk, &zone).map_err(|error| told(error.to_string()))?),
+                    Format::Text => say!("{}", line(&trunk, &zone)),
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -36,21 +42,17 @@ pub fn trunks(data: &Path, args: &TrunksArgs) -> Result<ExitCode, Vec<String>> {
     }
 }
 
-/// E.g. `carrier up registered 3/30 calls (2 refused), 10 a second 192.0.2.5:5060 up, 192.0.2.6:5060 down`.
-fn line(trunk: &TrunkView) -> String {
-    let state = |up: Option<bool>| match up {
-        Some(true) => "up",
-        Some(false) => "down",
-        None => "unchecked",
-    };
-    let mut parts = vec![trunk.id.to_string(), state(trunk.is_up()).to_string()];
+/// E.g. `carrier  up  registered  3/30 calls (2 refused), 10 a second  192.0.2.5:5060 up, 192.0.2.6:5060 down`.
+fn line(trunk: &TrunkView, zone: &TimeZone) -> String {
+    let mut parts = vec![trunk.id.to_string(), words(trunk.state(), zone)];
     match trunk.registered {
         Some(true) => parts.push("registered".into()),
         Some(false) => parts.push("not registered".into()),
         None => {}
     }
     parts.push(calls(trunk));
-    let to: Vec<String> = trunk.to.iter().map(|(addr, up)| format!("{addr} {}", state(*up))).collect();
+    let to: Vec<String> =
+        trunk.states().into_iter().map(|(addr, state)| format!("{addr} {}", words(state, zone))).collect();
     match (&trunk.fault, to.is_empty()) {
         (None, true) => parts.push("in only".into()),
         (Some(fault), true) => parts.push(fault.clone()),
@@ -65,6 +67,34 @@ fn line(trunk: &TrunkView) -> String {
         parts.push(format!("asks for the realm \"{realm}\", which is not answered ({which})"));
     }
     parts.join("  ")
+}
+
+fn word(state: TrunkState) -> &'static str {
+    match state {
+        TrunkState::Up => "up",
+        TrunkState::Resting(_) => "resting",
+        TrunkState::Down => "down",
+        TrunkState::Unchecked => "unchecked",
+    }
+}
+
+/// E.g. `down`, `resting until 14:03:20`: nobody rests for longer than an hour.
+fn words(state: TrunkState, zone: &TimeZone) -> String {
+    match state {
+        TrunkState::Resting(until) => {
+            let until = timestamp(until).to_zoned_datetime(zone.clone());
+            format!("{} until {}", word(state), until.strftime("%H:%M:%S"))
+        }
+        _ => word(state).into(),
+    }
+}
+
+/// As it is told, with its state in a word, and times that people can read.
+fn json(trunk: &TrunkView, zone: &TimeZone) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(trunk)?;
+    value["state"] = word(trunk.state()).into();
+    value["rests"] = trunk.rests.iter().map(|until| until.map(|until| rfc3339(until, zone))).collect();
+    Ok(value)
 }
 
 /// What it carries, its limits, and how many did not go over it for them.
@@ -82,8 +112,15 @@ fn calls(trunk: &TrunkView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::moment::Moment;
     use crate::sip::NoRoom;
+
+    fn zone() -> TimeZone {
+        TimeZone::fixed(jiff::tz::offset(8))
+    }
 
     #[test]
     fn a_trunk_is_a_line() {
@@ -96,22 +133,26 @@ mod tests {
             no_room: NoRoom::default(),
             registered: Some(true),
             to: vec![(addr("192.0.2.5:5060"), Some(true)), (addr("192.0.2.6:5060"), Some(false))],
+            rests: vec![None, None],
             fault: None,
             unanswered_realm: None,
             realm_is_set: true,
         };
         let told = "carrier  up  registered  3/30 calls  192.0.2.5:5060 up, 192.0.2.6:5060 down";
-        assert_eq!(line(&trunk), told);
+        assert_eq!(line(&trunk, &zone()), told);
         trunk.registered = Some(false);
-        assert!(line(&trunk).starts_with("carrier  down  not registered"), "who does not know us takes no calls");
+        assert!(
+            line(&trunk, &zone()).starts_with("carrier  down  not registered"),
+            "who does not know us takes no calls"
+        );
         trunk.no_room = NoRoom { channels: 2, calls_per_second: 7 };
         (trunk.calls_per_second, trunk.unanswered_realm) = (Some(10), Some("carrier.example".into()));
-        let told = line(&trunk);
+        let told = line(&trunk, &zone());
         assert!(told.contains("  3/30 calls (2 refused), 10 a second (7 refused)  "), "{told}");
         let asks = "  asks for the realm \"carrier.example\", which is not answered";
         assert!(told.ends_with(&format!("{asks} (its key realm says which is)")), "{told}");
         trunk.realm_is_set = false;
-        let told = line(&trunk);
+        let told = line(&trunk, &zone());
         assert!(told.ends_with(&format!("{asks} (the one that its registrar asks for is; a key realm says another)")));
         let mut inward = TrunkView {
             id: "in".into(),
@@ -119,13 +160,60 @@ mod tests {
             calls: 0,
             registered: None,
             to: Vec::new(),
+            rests: Vec::new(),
             calls_per_second: None,
             no_room: NoRoom::default(),
             unanswered_realm: None,
             ..trunk
         };
-        assert_eq!(line(&inward), "in  unchecked  0 calls  in only");
+        assert_eq!(line(&inward, &zone()), "in  unchecked  0 calls  in only");
         inward.fault = Some("carrier.example: there is no such name".into());
-        assert_eq!(line(&inward), "in  down  0 calls  carrier.example: there is no such name");
+        assert_eq!(line(&inward, &zone()), "in  down  0 calls  carrier.example: there is no such name");
+    }
+
+    /// With two addresses: whether anybody is there, and until when each rests.
+    fn carrier([one, two]: [(Option<bool>, Option<Moment>); 2]) -> TrunkView {
+        let addr = |text: &str| text.parse().unwrap();
+        TrunkView {
+            id: "carrier".into(),
+            calls: 0,
+            channels: None,
+            calls_per_second: None,
+            no_room: NoRoom::default(),
+            registered: None,
+            to: vec![(addr("192.0.2.5:5060"), one.0), (addr("192.0.2.6:5060"), two.0)],
+            rests: vec![one.1, two.1],
+            fault: None,
+            unanswered_realm: None,
+            realm_is_set: false,
+        }
+    }
+
+    #[test]
+    fn a_trunk_rests_where_each_of_its_addresses_that_is_there_does() {
+        let first = Moment::from_micros(1_763_955_000_000_000);
+        let later = first + Duration::from_secs(60);
+        for (one, two, expected) in [
+            ((Some(true), Some(later)), (Some(true), Some(first)), "resting until 11:30:00"),
+            ((Some(true), Some(later)), (Some(false), None), "resting until 11:31:00"),
+            ((Some(true), Some(later)), (Some(true), None), "up"),
+            ((None, Some(later)), (Some(false), Some(first)), "resting until 11:31:00"),
+            ((Some(false), Some(later)), (Some(false), None), "down"),
+            ((None, None), (None, Some(first)), "unchecked"),
+        ] {
+            let trunk = carrier([one, two]);
+            let of = format!("{one:?} {two:?}");
+            assert!(line(&trunk, &zone()).starts_with(&format!("carrier  {expected}  0 calls  ")), "{of}");
+            let told = json(&trunk, &zone()).unwrap();
+            assert_eq!(told["state"], expected.split(' ').next().unwrap(), "{of}");
+            assert_eq!((&told["to"][0][1], told["rests"][0].is_string()), (&one.0.into(), one.1.is_some()), "{of}");
+            let unregistered = TrunkView { registered: Some(false), ..trunk };
+            assert_eq!(word(unregistered.state()), "down", "who does not know us takes no calls: {of}");
+        }
+        let rests = TrunkView { registered: Some(true), ..carrier([(Some(true), Some(first)), (Some(false), None)]) };
+        let told = "carrier  resting until 11:30:00  registered  0 calls  \
+                    192.0.2.5:5060 resting until 11:30:00, 192.0.2.6:5060 down";
+        assert_eq!(line(&rests, &zone()), told);
+        assert_eq!(json(&rests, &zone()).unwrap()["rests"], serde_json::json!(["2025-11-24T11:30:00.000+08:00", null]));
     }
 }

@@ -76,7 +76,14 @@ pub const DESCRIBED: &[(&str, &str)] = &[
         "hotline_trunk_up",
         "0 where nobody is there at any address of a trunk, or its carrier refuses to register us; 1 also where nothing is known",
     ),
-    ("hotline_trunk_registered", "1 where a trunk's carrier knows where we are; of trunks that register"),
+    (
+        "hotline_trunk_resting",
+        "1 while a trunk's carrier asked for a rest (503 with Retry-After) and nobody else is there: calls go by others first",
+    ),
+    (
+        "hotline_trunk_registered",
+        "1 where a trunk's carrier knows where we are, and somebody is there; of trunks that register",
+    ),
     ("hotline_trunk_calls", "Calls that a trunk carries"),
     ("hotline_trunk_refused_total", "Calls for which a trunk had no room, in and out together, by limit"),
     ("hotline_build_info", "1, with the version"),

@@ -64,6 +64,8 @@ pub struct Registration {
     leaving: bool,
     /// Where we said that we are.
     contact: Option<SipUri>,
+    /// Until when it was granted to us last.
+    granted_until: Option<Moment>,
     next: Option<Moment>,
 }
 
@@ -108,6 +110,7 @@ impl Registration {
             wanted,
             leaving,
             contact,
+            granted_until: None,
             next,
         }
     }
@@ -141,6 +144,11 @@ impl Registration {
     /// The realm that was asked for last, where it is not answered.
     pub fn foreign_realm(&self) -> Option<&str> {
         self.foreign.as_deref()
+    }
+
+    /// What was granted is over.
+    pub fn has_lapsed(&self, now: Moment) -> bool {
+        self.granted_until.is_some_and(|until| until <= now)
     }
 
     /// It is told that we go, or was.
@@ -202,8 +210,10 @@ impl Registration {
                 if self.wanted == 0 {
                     return Outcome::Unregistered;
                 }
-                let granted = self.granted(&response.headers).unwrap_or(self.wanted);
-                self.next = Some(now + Duration::from_secs(granted.clamp(1, MOST_GRANTED)) * 4 / 5);
+                let granted = self.granted(&response.headers).unwrap_or(self.wanted).clamp(1, MOST_GRANTED);
+                let granted = Duration::from_secs(granted);
+                self.granted_until = Some(now + granted);
+                self.next = Some(now + granted * 4 / 5);
                 Outcome::Registered
             }
             401 | 407 if self.challenges < MAX_CHALLENGES && self.learn(response, true) => {

@@ -352,8 +352,8 @@ impl Endpoint {
     }
 
     /// How the trunks stand.
-    pub fn trunks(&self) -> Vec<TrunkView> {
-        self.trunks.views()
+    pub fn trunks(&self, now: Moment) -> Vec<TrunkView> {
+        self.trunks.views(now)
     }
 
     pub fn counts(&self) -> Counts {

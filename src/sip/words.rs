@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::guard;
 pub use super::session::reason::Reason;
-pub use super::trunks::words::{Host, Located, NextHop, NoRoom, Password, Place, Trunk, TrunkAccount, TrunkView};
+pub use super::trunks::words::{
+    Host, Located, NextHop, NoRoom, Password, Place, Trunk, TrunkAccount, TrunkState, TrunkView,
+};
 pub use super::ways::{Hop, Listen, Transport};
 use crate::ids::{CallId, LegId, SeatId, TrunkId};
 use crate::moment::Moment;

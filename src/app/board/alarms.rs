@@ -334,6 +334,7 @@ mod tests {
             no_room: Default::default(),
             registered: None,
             to,
+            rests: Vec::new(),
             fault: None,
             unanswered_realm: None,
             realm_is_set: false,

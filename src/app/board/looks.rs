@@ -105,7 +105,7 @@ impl Switchboard {
             lines,
             schedules: self.doors.standing(),
             switched: self.doors.switched_queues(),
-            trunks: self.sip.trunks(),
+            trunks: self.sip.trunks(now),
             backlog: self.store.backlog(),
             healthy: self.store.is_healthy(),
             draining: self.draining(),

@@ -6,7 +6,7 @@ use super::keeper::Keeper;
 use crate::http::{self, QueueNow};
 use crate::ids::QueueId;
 use crate::queue::{LateCause, LeftLine, Output, Said};
-use crate::sip::{TrunkView, guard};
+use crate::sip::{TrunkState, TrunkView, guard};
 
 impl Keeper {
     /// What is counted for good, of each visit to a line.
@@ -62,6 +62,8 @@ pub(super) fn measure_trunks(trunks: &[TrunkView]) {
         http::gauge("hotline_trunk_calls", of, trunk.calls as f64);
         // One that is not asked for is as good as there.
         http::gauge("hotline_trunk_up", of, if trunk.is_up() == Some(false) { 0.0 } else { 1.0 });
+        let rests = matches!(trunk.state(), TrunkState::Resting(_));
+        http::gauge("hotline_trunk_resting", of, if rests { 1.0 } else { 0.0 });
         for (limit, count) in
             [("channels", trunk.no_room.channels), ("calls_per_second", trunk.no_room.calls_per_second)]
         {

@@ -231,7 +231,7 @@ impl Switchboard {
                 let _ = tell.send(calls.collect());
             }
             Order::Show { tell } => self.watch.tell(News::Show(tell)),
-            Order::Trunks { tell } => drop(tell.send(self.sip.trunks())),
+            Order::Trunks { tell } => drop(tell.send(self.sip.trunks(now))),
             Order::Beat { tell } => drop(tell.send(self.beat(now))),
             Order::Call { call, by, order, tell } => {
                 // The operator keeps the caller whom the line would not let in.

@@ -245,8 +245,8 @@ fn a_house_that_drains_says_goodbye_and_another_account_begins_anew() {
 fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
     registered(&mut phone);
-    let unanswered = |phone: &Phone| phone.house.trunks()[0].unanswered_realm.clone();
-    let is_set = |phone: &Phone| phone.house.trunks()[0].realm_is_set;
+    let unanswered = |phone: &Phone| phone.house.trunks(phone.now)[0].unanswered_realm.clone();
+    let is_set = |phone: &Phone| phone.house.trunks(phone.now)[0].realm_is_set;
     // Of a call another realm is not answered, and that is told.
     let call = phone.command(invite("110")).remove(0);
     let other = challenge("Proxy-Authenticate", "other realm", "n2");
@@ -292,7 +292,7 @@ fn a_carrier_that_is_there_again_is_told_at_once_where_we_are() {
     // It does not answer the next OPTIONS, and the one after that.
     let asked = phone.wait(40 * SECOND);
     assert!(asked.iter().all(|request| request.starts_with("OPTIONS ")), "{:?}", starts(&asked));
-    let view = |phone: &Phone| phone.house.trunks()[0].to[0].1;
+    let view = |phone: &Phone| phone.house.trunks(phone.now)[0].to[0].1;
     assert_eq!(view(&phone), Some(false));
     let asked = loop {
         let due = phone.house.next_deadline().unwrap().since(phone.now);
@@ -355,7 +355,7 @@ fn a_carrier_that_may_know_of_us_is_told_that_we_go_and_none_registers_a_house_t
     registered(&mut phone);
     let refresh = phone.wait(81 * SECOND).remove(0);
     phone.send(&answered(&refresh, "503 Service Unavailable"));
-    assert_eq!(phone.house.trunks()[0].registered, Some(false));
+    assert_eq!(phone.house.trunks(phone.now)[0].registered, Some(false));
     phone.house.drain(phone.now);
     let sent = phone.sent();
     assert!(sent.len() == 1 && is_goodbye(&sent[0]), "{sent:?}");

@@ -85,7 +85,7 @@ fn a_call_goes_by_the_next_trunk_where_one_is_in_trouble() {
         // The second is the last.
         assert_eq!(brief(&says(&mut phone, &sent[1].1, trouble, "")), ["ACK to 10.0.0.8:5060"]);
         assert!(matches!(phone.events()[..], [Event::Refused { leg: LegId(2), .. }]));
-        assert_eq!(phone.house.trunks().iter().map(|trunk| trunk.calls).sum::<usize>(), 0);
+        assert_eq!(phone.house.trunks(phone.now).iter().map(|trunk| trunk.calls).sum::<usize>(), 0);
     }
 }
 
@@ -143,7 +143,7 @@ fn the_last_way_has_all_the_time_there_is() {
 fn where_nobody_was_when_it_was_asked_a_call_waits_no_longer_than_for_another_way() {
     let mut phone = house(&[("only", "10.0.0.9:5060", |trunk| trunk.check = 30 * SECOND)]);
     later(&mut phone, 5 * SECOND);
-    assert_eq!(phone.house.trunks()[0].is_up(), Some(false));
+    assert_eq!(phone.house.trunks(phone.now)[0].is_up(), Some(false));
     phone.events();
     let sent = dial(&mut phone, 2, true);
     assert_eq!(brief(&sent), ["INVITE to 10.0.0.9:5060"], "it is tried all the same");
@@ -209,7 +209,7 @@ fn equals_share_the_calls_by_weight() {
 fn it_is_asked_whether_anybody_is_there() {
     const ASKED: fn(&mut Trunk) = |trunk| trunk.check = 30 * SECOND;
     let mut phone = house(&[("first", "10.0.0.9:5060", ASKED), ("second", "10.0.0.8:5060", SECOND_BEST)]);
-    let is_up = |phone: &Phone| phone.house.trunks()[0].is_up();
+    let is_up = |phone: &Phone| phone.house.trunks(phone.now)[0].is_up();
     assert_eq!(is_up(&phone), None);
     let sent = later(&mut phone, Duration::ZERO);
     assert_eq!(brief(&sent), ["OPTIONS to 10.0.0.9:5060"]);
@@ -225,6 +225,38 @@ fn it_is_asked_whether_anybody_is_there() {
     says(&mut phone, &options, "200 OK", "");
     assert_eq!(is_up(&phone), Some(true));
     assert_eq!(brief(&dial(&mut phone, 4, false)), ["INVITE to 10.0.0.9:5060"]);
+}
+
+#[test]
+fn a_carrier_that_asked_for_a_rest_is_shown_to_rest_until_it_is_over() {
+    const ASKED: fn(&mut Trunk) = |trunk| trunk.check = 30 * SECOND;
+    for (is_asked, change) in [(true, ASKED), (false, AS_IT_IS)] {
+        let mut phone = house(&[("first", "10.0.0.9:5060", change), ("second", "10.0.0.8:5060", SECOND_BEST)]);
+        let state = |phone: &Phone| phone.house.trunks(phone.now)[0].state();
+        let before = later(&mut phone, Duration::ZERO);
+        if is_asked {
+            says(&mut phone, &before[0].1, "200 OK", "");
+        }
+        assert_eq!(state(&phone), if is_asked { TrunkState::Up } else { TrunkState::Unchecked });
+        let sent = dial(&mut phone, 2, false);
+        let sent = says(&mut phone, &sent[0].1, "503 Service Unavailable", "Retry-After: 20\n");
+        assert_eq!(brief(&sent), ["ACK to 10.0.0.9:5060", "INVITE to 10.0.0.8:5060"]);
+        let rests = TrunkState::Resting(phone.now + 20 * SECOND);
+        assert_eq!(state(&phone), rests, "whether it is asked: {is_asked}");
+        assert_eq!(phone.house.trunks(phone.now)[0].is_up(), Some(true), "it is there");
+        phone.now = phone.now + 19 * SECOND;
+        assert_eq!((state(&phone), brief(&dial(&mut phone, 4, false))[0].as_str()), (rests, "INVITE to 10.0.0.8:5060"));
+        phone.now = phone.now + SECOND;
+        assert_eq!(
+            (state(&phone), brief(&dial(&mut phone, 6, false))[0].as_str()),
+            (TrunkState::Up, "INVITE to 10.0.0.9:5060")
+        );
+    }
+    // One that answers OPTIONS so takes no calls at all.
+    let mut phone = house(&[("first", "10.0.0.9:5060", ASKED)]);
+    let sent = later(&mut phone, Duration::ZERO);
+    says(&mut phone, &sent[0].1, "503 Service Unavailable", "Retry-After: 20\n");
+    assert_eq!(phone.house.trunks(phone.now)[0].state(), TrunkState::Down);
 }
 
 /// At two addresses, with nobody asking whether anybody is there.
@@ -258,10 +290,46 @@ fn a_registration_does_not_wait_where_nobody_is() {
         // Nobody answers at the first within the patience.
         let register = to_second(&later(&mut phone, 5 * SECOND), "REGISTER ");
         says(&mut phone, &register, "200 OK", "");
+        assert_eq!(phone.house.trunks(phone.now)[0].registered, Some(true));
         let then = later(&mut phone, 60 * SECOND);
         assert!(then.iter().all(|(_, text)| !text.starts_with("REGISTER ")), "the first is given up: {then:?}");
-        assert_eq!(phone.house.trunks()[0].registered, Some(true));
     }
+}
+
+#[test]
+fn a_carrier_is_not_shown_to_know_us_where_it_is_gone_or_what_it_granted_is_over() {
+    const ASKED: fn(&mut Trunk) = |trunk| {
+        REGISTERS(trunk);
+        trunk.to.pop();
+        trunk.check = 30 * SECOND;
+    };
+    const ALONE: fn(&mut Trunk) = |trunk| {
+        REGISTERS(trunk);
+        trunk.to.pop();
+    };
+    let shown = |phone: &Phone| {
+        let view = phone.house.trunks(phone.now).remove(0);
+        (view.state(), view.registered)
+    };
+    // Registered for an hour; nobody answers what is asked after that.
+    let mut phone = house(&[("carrier", "10.0.0.9:5060", ASKED)]);
+    for (_, request) in later(&mut phone, Duration::ZERO) {
+        says(&mut phone, &request, "200 OK", "Expires: 3600\n");
+    }
+    assert_eq!(shown(&phone), (TrunkState::Up, Some(true)));
+    later(&mut phone, 38 * SECOND);
+    assert_eq!(shown(&phone), (TrunkState::Down, Some(false)));
+    // Registered for twenty seconds; the refresh, after sixteen, is not answered.
+    let mut phone = house(&[("carrier", "10.0.0.9:5060", ALONE)]);
+    let register = later(&mut phone, Duration::ZERO).remove(0).1;
+    says(&mut phone, &register, "200 OK", "Expires: 20\n");
+    let refresh = later(&mut phone, 19 * SECOND);
+    assert!(!refresh.is_empty() && refresh.iter().all(|(_, text)| text.starts_with("REGISTER ")), "{refresh:?}");
+    assert_eq!(shown(&phone), (TrunkState::Up, Some(true)));
+    later(&mut phone, SECOND);
+    assert_eq!(shown(&phone), (TrunkState::Down, Some(false)));
+    says(&mut phone, &refresh[0].1, "200 OK", "Expires: 20\n");
+    assert_eq!(shown(&phone), (TrunkState::Up, Some(true)));
 }
 
 #[test]
@@ -287,7 +355,7 @@ fn whoever_has_begun_to_register_us_has_the_time_for_it() {
     let then = later(&mut phone, 20 * SECOND);
     assert!(then.iter().all(|(to, _)| to == "10.0.0.9:5060"), "{:?}", brief(&then));
     says(&mut phone, &register, "200 OK", "");
-    assert_eq!(phone.house.trunks()[0].registered, Some(true));
+    assert_eq!(phone.house.trunks(phone.now)[0].registered, Some(true));
 }
 
 #[test]
@@ -307,7 +375,7 @@ fn a_trunk_carries_no_more_calls_than_it_has_channels() {
     let other = request("INVITE", "sip:1@10.0.0.1", "b", 1, "").replace("Call-ID: c1", "Call-ID: c2");
     assert_eq!(starts(&phone.send(&described(&other))), ["SIP/2.0 486 Busy Here"]);
     assert!(phone.events().is_empty());
-    assert_eq!(phone.house.trunks()[0].no_room, NoRoom { channels: 1, calls_per_second: 0 });
+    assert_eq!(phone.house.trunks(phone.now)[0].no_room, NoRoom { channels: 1, calls_per_second: 0 });
     phone.command(Command::Refuse { leg, status: 486 });
     let third = request("INVITE", "sip:1@10.0.0.1", "c", 1, "").replace("Call-ID: c1", "Call-ID: c3");
     assert_eq!(starts(&phone.send(&described(&third))), ["SIP/2.0 100 Trying"]);
@@ -329,7 +397,7 @@ fn new_calls_within_a_second_are_counted_too() {
     phone.now = phone.now + SECOND / 2;
     assert_eq!(call(&mut phone, 4), "SIP/2.0 100 Trying");
     assert_eq!(call(&mut phone, 5), "SIP/2.0 503 Service Unavailable");
-    assert_eq!(phone.house.trunks()[0].no_room, NoRoom { channels: 0, calls_per_second: 2 });
+    assert_eq!(phone.house.trunks(phone.now)[0].no_room, NoRoom { channels: 0, calls_per_second: 2 });
     // The limit is for a second, and so is the rest that is asked for.
     let more = request("INVITE", "sip:1@10.0.0.1", "p6", 1, "").replace("Call-ID: c1", "Call-ID: p6");
     assert_eq!(header(&phone.send(&described(&more))[0], "Retry-After"), "1");

@@ -61,7 +61,7 @@ fn a_trunk_is_down_until_its_name_leads_somewhere_and_the_next_is_taken() {
     let spare = Trunk { priority: 2, ..Trunk::new("spare", Vec::new(), Some(hop("10.0.0.8:5060"))) };
     let mut phone = house(vec![named(), spare]);
     let stands = |phone: &Phone| {
-        let view = phone.house.trunks().remove(0);
+        let view = phone.house.trunks(phone.now).remove(0);
         (view.is_up(), view.fault)
     };
     assert_eq!(stands(&phone), (Some(false), Some("carrier.example is being looked up".into())));
@@ -90,11 +90,14 @@ fn where_no_name_server_answers_what_was_found_is_used_for_an_hour() {
     phone.wait(3599 * SECOND);
     locate(&mut phone, &[], Some("no name server answers"), false);
     assert_eq!(dial(&mut phone, 2).len(), 1);
-    assert_eq!(phone.house.trunks()[0].fault.as_deref(), Some("no name server answers; what was found last is used"));
+    assert_eq!(
+        phone.house.trunks(phone.now)[0].fault.as_deref(),
+        Some("no name server answers; what was found last is used")
+    );
     phone.wait(2 * SECOND);
     locate(&mut phone, &[], Some("no name server answers"), false);
     assert_eq!(dial(&mut phone, 4).len(), 0);
-    assert_eq!(phone.house.trunks()[0].fault.as_deref(), Some("no name server answers"));
+    assert_eq!(phone.house.trunks(phone.now)[0].fault.as_deref(), Some("no name server answers"));
     // Who says for certain that there is none is believed at once.
     locate(&mut phone, &found, None, true);
     locate(&mut phone, &[], Some("there is no such name"), true);

@@ -43,6 +43,17 @@ impl Health {
         self.up
     }
 
+    /// Until when it asked for a rest, if that is not over.
+    pub fn rests_until(&self, now: Moment) -> Option<Moment> {
+        self.rests_until.filter(|until| now < *until)
+    }
+
+    /// Nothing keeps a call from trying it.
+    fn is_usable(&self, now: Moment) -> bool {
+        let is_shunned = self.shunned_until.is_some_and(|until| now < until);
+        self.up != Some(false) && self.rests_until(now).is_none() && !is_shunned
+    }
+
     fn next_deadline(&self) -> Option<Moment> {
         self.check_at.into_iter().chain(self.asked.map(|(_, until)| until)).min()
     }
@@ -51,17 +62,19 @@ impl Health {
 impl Standing {
     /// Whether a call may well get through there.
     pub fn is_usable(&self, now: Moment, hop: Hop) -> bool {
-        let rests =
-            |health: &Health| [health.rests_until, health.shunned_until].into_iter().flatten().any(|until| now < until);
         let there = self.health.iter().find(|health| health.hop == hop);
         // Who is not registered is mostly refused.
-        there.is_none_or(|health| health.up != Some(false) && !rests(health))
-            && !matches!(self.registered, Some(Err(_)))
+        there.is_none_or(|health| health.is_usable(now)) && !matches!(self.registered_now(now), Some(Err(_)))
     }
 
     /// Nobody answered there when it was asked last.
     pub fn is_down(&self, hop: Hop) -> bool {
         self.health.iter().any(|known| known.hop == hop && known.up() == Some(false))
+    }
+
+    /// Nobody answered at any of its addresses when they were asked last.
+    pub(super) fn is_away(&self) -> bool {
+        !self.health.is_empty() && self.health.iter().all(|health| health.up == Some(false))
     }
 
     pub(super) fn health_deadline(&self) -> Option<Moment> {

@@ -103,8 +103,8 @@ impl Trunks {
     }
 
     /// In the order of the settings.
-    pub fn views(&self) -> Vec<TrunkView> {
-        self.all.iter().map(Standing::view).collect()
+    pub fn views(&self, now: Moment) -> Vec<TrunkView> {
+        self.all.iter().map(|standing| standing.view(now)).collect()
     }
 
     fn numbers(&self) -> Vec<TrunkNo> {
@@ -174,7 +174,7 @@ impl Standing {
         asserted
     }
 
-    fn view(&self) -> TrunkView {
+    fn view(&self, now: Moment) -> TrunkView {
         let registers = self.trunk.account.as_ref().is_some_and(|account| account.register.is_some());
         TrunkView {
             id: self.trunk.id.clone(),
@@ -182,8 +182,10 @@ impl Standing {
             channels: self.trunk.channels,
             calls_per_second: self.trunk.calls_per_second,
             no_room: self.refusals.counts(),
-            registered: registers.then_some(self.registered == Some(Ok(()))),
+            // A carrier that is not there may have forgotten us.
+            registered: registers.then(|| self.registered_now(now) == Some(Ok(())) && !self.is_away()),
             to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
+            rests: self.health.iter().map(|health| health.rests_until(now)).collect(),
             fault: self.fault.clone(),
             unanswered_realm: self.unanswered.clone(),
             realm_is_set: self.trunk.account.as_ref().is_some_and(|account| account.realm.is_some()),

@@ -237,6 +237,15 @@ impl Standing {
         self.unanswered = asked;
     }
 
+    /// How we are registered: what was granted and is over counts as not answered, though the refresh may wait still.
+    pub(super) fn registered_now(&self, now: Moment) -> Option<Result<(), u16>> {
+        let lapsed = || self.registration.as_ref().is_some_and(|registration| registration.has_lapsed(now));
+        match self.registered {
+            Some(Ok(())) if lapsed() => Some(Err(408)),
+            registered => registered,
+        }
+    }
+
     /// Told where it is news.
     fn is_registered(&mut self, result: Result<(), u16>) {
         let was = self.registered.replace(result);

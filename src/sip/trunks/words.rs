@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::Numbering;
 use crate::ids::TrunkId;
+use crate::moment::Moment;
 use crate::sip::words::{Hop, Transport};
 use crate::tls::Peer;
 
@@ -191,10 +192,13 @@ pub struct TrunkView {
     /// Calls that did not go over it for these limits.
     #[serde(default)]
     pub no_room: NoRoom,
-    /// `None`: we do not register there. Else whether we are registered.
+    /// `None`: we do not register there. Else whether we are registered: it was granted, is not over, and somebody is there.
     pub registered: Option<bool>,
     /// Where calls of ours go out, and whether anybody is there; `None`: not known.
     pub to: Vec<(SocketAddr, Option<bool>)>,
+    /// Of each of these, until when it asked for a rest (503 with `Retry-After`): others are tried before it.
+    #[serde(default)]
+    pub rests: Vec<Option<Moment>>,
     /// Why a name of it leads nowhere, or cannot be looked up, and what is done then.
     #[serde(default)]
     pub fault: Option<String>,
@@ -213,7 +217,47 @@ pub struct NoRoom {
     pub calls_per_second: u64,
 }
 
+/// How a trunk or one of its addresses stands, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrunkState {
+    Up,
+    /// It is there, and asked for a rest until then.
+    Resting(Moment),
+    Down,
+    /// Nothing is known.
+    Unchecked,
+}
+
+impl TrunkState {
+    fn of(up: Option<bool>, rests_until: Option<Moment>) -> Self {
+        match (up, rests_until) {
+            (Some(false), _) => TrunkState::Down,
+            (_, Some(until)) => TrunkState::Resting(until),
+            (Some(true), None) => TrunkState::Up,
+            (None, None) => TrunkState::Unchecked,
+        }
+    }
+}
+
 impl TrunkView {
+    /// It rests where each address that is not down does, until the first of them has rested.
+    pub fn state(&self) -> TrunkState {
+        let there = self.addresses().filter(|(_, up, _)| *up != Some(false));
+        // `None` as soon as one does not rest.
+        let rests: Option<Vec<Moment>> = there.map(|(.., rests_until)| rests_until).collect();
+        TrunkState::of(self.is_up(), rests.and_then(|rests| rests.into_iter().min()))
+    }
+
+    /// Of each address.
+    pub fn states(&self) -> Vec<(SocketAddr, TrunkState)> {
+        self.addresses().map(|(addr, up, rests_until)| (addr, TrunkState::of(up, rests_until))).collect()
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Option<bool>, Option<Moment>)> {
+        let rests = self.rests.iter().copied().chain(std::iter::repeat(None));
+        self.to.iter().zip(rests).map(|((addr, up), rest)| (*addr, *up, rest))
+    }
+
     /// Whether calls get through as far as is known; `None`: nothing is known, or it only brings calls.
     pub fn is_up(&self) -> Option<bool> {
         if self.registered == Some(false) {
