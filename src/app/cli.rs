@@ -19,8 +19,8 @@ use super::softphone::{self, CallArgs, SeatArgs};
 use super::staffing::{self, StaffArgs};
 use super::statistics::{self, Format, StatisticsArgs};
 use super::{
-    access, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching, trunks,
-    versions,
+    access, bans, checking, explain, files, importing, orders, recordings, reports, schedules, serve, switching,
+    trunks, versions,
 };
 use crate::config;
 
@@ -131,6 +131,8 @@ enum Command {
     Trunks(trunks::TrunksArgs),
     /// Ask something of an open call, as the operator's or the supervisor's page does
     Order(orders::OrderArgs),
+    /// Which strangers are not heard, since when, until when and why, and how one is heard again
+    Bans(bans::BansArgs),
     /// Be an operator without a phone: register at a seat, answer every call
     Seat(SeatArgs),
     /// Call a hotline and staff its seats by the hundred, with sound, and hold the records against what was seen
@@ -238,6 +240,7 @@ fn dispatch(cli: Cli, log: &Log) -> Result<ExitCode, Vec<String>> {
         Command::Calls => orders::calls(&cli.data),
         Command::Trunks(args) => trunks::trunks(&cli.config, &cli.data, &args),
         Command::Order(args) => orders::order(&cli.data, args),
+        Command::Bans(args) => bans::bans(&cli.config, &cli.data, &args),
         Command::Seat(args) => phone("seat", softphone::seat(args)),
         Command::Load(args) => load::run(&cli.data, args),
         Command::Password(args) => access::password(&cli.config, &cli.data, &args)

@@ -1,6 +1,7 @@
 //! The keeper of the files: a thread of its own that reads and checks them, tells the difference, hands what is new
 //! to the switchboard, and keeps each version. One request after the other.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::call::{self, NotDone};
 use crate::config::{self, Change, Fault, House, Meaning, difference};
 use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media::prompts::PromptBank;
+use crate::peers::{household, household_text};
 use crate::records::{Access, Audit, Ticket, Version, read_call};
 
 /// Requests that may wait.
@@ -54,7 +56,7 @@ pub struct NewHouse {
 
 /// What is written down of a request. `None`: it only looks.
 fn audit(who: String, request: &Request) -> Option<Audit> {
-    if matches!(request, Request::Calls | Request::Trunks | Request::Beat) {
+    if matches!(request, Request::Calls | Request::Trunks | Request::Bans { lift: None } | Request::Beat) {
         return None;
     }
     let serde_json::Value::Object(mut fields) = serde_json::to_value(request).ok()? else { return None };
@@ -123,6 +125,11 @@ impl Keeper {
                 Some(trunks) => Reply::Trunks { trunks },
                 None => closing(),
             },
+            Request::Bans { lift: None } => match self.ask(|tell| Order::Bans { tell }) {
+                Some(bans) => Reply::Bans { bans },
+                None => closing(),
+            },
+            Request::Bans { lift: Some(address) } => self.lift_ban(address),
             Request::Beat => match self.ask(|tell| Order::Beat { tell }) {
                 Some(written) => {
                     self.wait_for_disk(written);
@@ -288,6 +295,17 @@ impl Keeper {
         }
     }
 
+    fn lift_ban(&self, address: IpAddr) -> Reply {
+        match self.ask(|tell| Order::LiftBan { address, tell }) {
+            None => closing(),
+            Some(None) => {
+                let household = household_text(household(address));
+                Reply::Refused { why: format!("{household} is not banned; `hotline bans` lists those that are") }
+            }
+            Some(Some(lifted)) => Reply::Bans { bans: vec![lifted] },
+        }
+    }
+
     fn order(&self, call: CallId, by: OperatorId, order: call::Order) -> Reply {
         let (of, asked) = (by.clone(), order.clone());
         let done = self.ask(|tell| Order::Call { call, by: of, order: asked, tell });
@@ -344,7 +362,7 @@ fn log(reply: &Reply) {
             }
         }
         // The switchboard has told of it.
-        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => {}
+        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Bans { .. } | Reply::Done => {}
         Reply::Faults { faults, .. } => {
             for fault in faults {
                 warn!("{fault}");
@@ -368,6 +386,10 @@ mod tests {
         let fields: serde_json::Value =
             serde_json::from_str(written.what.strip_prefix("hotline reload ").unwrap()).unwrap();
         assert_eq!(fields, serde_json::json!({ "author": "mei", "note": "so", "dry_run": false }));
-        assert_eq!((audit("wang".into(), &Request::Calls), audit("wang".into(), &Request::Trunks)), (None, None));
+        let lift = Request::Bans { lift: Some("192.0.2.66".parse().unwrap()) };
+        assert_eq!(audit("wang".into(), &lift).unwrap().what, "hotline bans {\"lift\":\"192.0.2.66\"}");
+        for looks in [Request::Calls, Request::Trunks, Request::Bans { lift: None }] {
+            assert_eq!(audit("wang".into(), &looks), None, "{looks:?}");
+        }
     }
 }

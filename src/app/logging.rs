@@ -301,11 +301,12 @@ mod tests {
                 tracing::warn!("security ban address={} reason=unproven seconds=1200", "2001:db8::1");
                 tracing::warn!("security scanner address=192.0.2.9");
                 tracing::warn!("security slowed address=192.0.2.9");
+                tracing::warn!("security lifted address=192.0.2.9");
                 tracing::warn!(from = forged, quoted, "{forged}\n{forged}");
                 tracing::warn!("{quoted}");
                 tracing::info!(from = "\u{85}\n\x1b[2J", "a call");
             });
-            assert_eq!(lines.len(), 7, "{lines:#?}");
+            assert_eq!(lines.len(), 8, "{lines:#?}");
             let journal = |line: &String| format!("house hotline[4711]: {line}");
             // What is taken for the date may be cut out before.
             let undated =

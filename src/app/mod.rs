@@ -3,6 +3,7 @@
 mod access;
 mod applying;
 mod auditing;
+mod bans;
 mod board;
 mod checking;
 pub mod cli;

@@ -1,14 +1,14 @@
 //! Answers that nothing remembers, RFC 3261 §8.2.7: to whoever was not let in. A flood of strangers costs no
 //! memory, and is not made larger on its way to somebody whose address was forged.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sha2::{Digest, Sha256};
 use tracing::debug;
 
 use super::addressing::{sent_by, stamp};
 use super::endpoint::Endpoint;
-use super::guard::{Deed, Entry, Way};
+use super::guard::{Ban, Deed, Entry, Way};
 use super::message::{Headers, Malformed, Message, Method, Request, Response, SipUri};
 use super::words::Flow;
 use crate::ids::SeatId;
@@ -92,6 +92,18 @@ impl Endpoint {
             // From here on so few guesses are let in that each is looked at: a phone's right secret may be among them.
             self.verifier.forget_guesses(flow.remote.ip());
         }
+    }
+
+    /// The households that are not heard.
+    pub fn bans(&self, now: Moment) -> Vec<Ban> {
+        self.guard.as_ref().map(|guard| guard.bans(now)).unwrap_or_default()
+    }
+
+    /// A household is heard again, as somebody of the house says so. What was lifted; `None`: it is heard.
+    pub fn lift_ban(&mut self, now: Moment, ip: IpAddr) -> Option<Ban> {
+        let lifted = self.guard.as_mut()?.lift(now, ip)?;
+        self.verifier.forget_guesses(ip);
+        Some(lifted)
     }
 
     /// What the guard makes of an answer to a stranger. `false`: it is not given.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use hotline::sip::digest;
 use hotline::sip::message::{Message, Method, Response, read};
+use serde_json::Value;
 
 use crate::client::{Client, SDP, TYPE};
-use crate::house::{Files, House};
+use crate::house::{Files, House, hotline};
 use crate::peers::Softphone;
 use crate::ports::free_port;
+use crate::web;
 
 /// An answer that does not come within this does not come.
 const SILENCE: Duration = Duration::from_millis(400);
@@ -119,6 +121,68 @@ fn scanners_find_nothing_and_disturb_nobody() {
     assert!(caller.end(), "the call was cut");
     assert_eq!(house.wait_records(1)[0]["ended_by"], "caller", "and nobody else left a record");
     assert!(!house.log().contains("panicked"), "{}", house.log());
+}
+
+/// `hotline bans`: its exit status, what it prints and what it complains of.
+fn bans(house: &House, args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = hotline();
+    command.arg("bans").args(args).arg("--config").arg(house.dir().join("config")).arg("--data").arg(house.data());
+    let said = command.output().expect("it runs");
+    let [out, err] = [said.stdout, said.stderr].map(|bytes| String::from_utf8(bytes).expect("text"));
+    (said.status.code(), out, err)
+}
+
+#[test]
+fn bans_are_seen_and_lifted_while_the_house_is_open() {
+    let house = web::open(free_port());
+    assert_eq!(bans(&house, &[]), (Some(0), "no household is banned\n".into(), String::new()));
+    let (heard, thief) = (Client::new(&house, "127.0.0.8"), Client::new(&house, "127.0.0.7"));
+    let mut tries = 0;
+    let mut register_once = |client: &Client, password: &str| {
+        tries += 2;
+        register(client, tries, "8001", "");
+        let challenged = client.hear(SILENCE)?;
+        register(client, tries + 1, "8001", &sign(&challenged, "8001", password));
+        client.hear(SILENCE).map(|told| response(&told).status)
+    };
+    let guesses = (0..150).take_while(|_| register_once(&thief, "guess").is_some()).count();
+    assert!((90..=101).contains(&guesses), "{guesses} guesses were answered");
+    let (status, told, complaint) = bans(&house, &[]);
+    assert_eq!((status, complaint.as_str()), (Some(0), ""));
+    let rows: Vec<Vec<&str>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["household", "since", "until", "reason"], "{told}");
+    assert_eq!((rows.len(), rows[1][0], rows[1][5]), (2, "127.0.0.7", "wrong-secret"), "{told}");
+    let (_, told, _) = bans(&house, &["--format", "json"]);
+    let ban: Value = serde_json::from_str(&told).expect("one JSON object");
+    assert_eq!((&ban["household"], &ban["reason"]), (&"127.0.0.7".into(), &"wrong-secret".into()), "{ban}");
+    let at = |key: &str| ban[key].as_str().expect("a time").parse::<jiff::Timestamp>().expect("RFC 3339");
+    assert_eq!(at("until").duration_since(at("since")).as_secs(), 600, "{ban}");
+
+    let (status, told, complaint) = bans(&house, &["--lift", "carrier.example"]);
+    assert_eq!((status, told.as_str()), (Some(2), ""));
+    assert!(complaint.contains("that is no address; 192.0.2.66 is one"), "{complaint}");
+    let (status, told, complaint) = bans(&house, &["--lift", "127.0.0.8"]);
+    assert_eq!((status, told.as_str()), (Some(1), ""));
+    assert!(complaint.contains("127.0.0.8 is not banned; `hotline bans` lists those that are"), "{complaint}");
+    assert_eq!(register_once(&thief, "open-sesame"), None, "nothing has changed");
+    let (status, told, _) = bans(&house, &["--lift", "127.0.0.7"]);
+    assert_eq!(status, Some(0));
+    assert!(told.starts_with("127.0.0.7 is heard again; it was banned until "), "{told}");
+    assert_eq!(register_once(&thief, "open-sesame"), Some(200));
+    assert_eq!(register_once(&heard, "open-sesame"), Some(200));
+    assert_eq!(bans(&house, &[]).1, "no household is banned\n");
+    house.wait_log(&["security lifted address=127.0.0.7"]);
+    let (_, audit) = web::Browser::signed_in(&house, "lin").get("/api/v1/audit");
+    let entries = audit.as_array().expect("entries").iter();
+    let lifts: Vec<[&str; 3]> = entries
+        .map(|entry| ["what", "result", "from"].map(|key| entry[key].as_str().unwrap_or_default()))
+        .filter(|[what, ..]| what.starts_with("hotline bans"))
+        .collect();
+    let expected = [
+        ["hotline bans {\"lift\":\"127.0.0.7\"}", "200", "this machine"],
+        ["hotline bans {\"lift\":\"127.0.0.8\"}", "409", "this machine"],
+    ];
+    assert_eq!(lifts, expected, "newest first, and what only looks is not there: {audit:#}");
 }
 
 /// An INVITE in a trunk's name whose description names somebody who knows nothing of it.

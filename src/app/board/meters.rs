@@ -83,7 +83,7 @@ pub(super) fn measure_store(backlog: usize, healthy: bool) {
 
 /// What the guard did, by what it was.
 pub(super) fn count_strangers(counts: guard::Counts) {
-    let guard::Counts { limited, unheard, unchallenged, guessed, scanned, distrusted, bans, shed } = counts;
+    let guard::Counts { limited, unheard, unchallenged, guessed, scanned, distrusted, bans, lifted, shed } = counts;
     for (event, count) in [
         ("limited", limited),
         ("unheard", unheard),
@@ -92,6 +92,7 @@ pub(super) fn count_strangers(counts: guard::Counts) {
         ("scanner", scanned),
         ("certificate-refused", distrusted),
         ("ban", bans),
+        ("lifted", lifted),
         ("shed", shed),
     ] {
         http::total("hotline_guard_total", &[("event", event)], count);

@@ -97,7 +97,9 @@ async fn serve(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
             if sent.is_err() { closing() } else { answered.await.unwrap_or_else(|_| closing()) }
         }
     };
-    let Ok(mut text) = serde_json::to_string(&reply) else { return };
+    // Calls go on on this thread, and an answer may be long.
+    let written = tokio::task::spawn_blocking(move || serde_json::to_string(&reply)).await;
+    let Ok(Ok(mut text)) = written else { return };
     text.push('\n');
     let write = async {
         stream.write_all(text.as_bytes()).await?;

@@ -1,5 +1,6 @@
 //! What a running hotline can be asked for, and what it answers.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use crate::call::{Order, SwitchTo};
 use crate::ids::{CallId, Door, OperatorId};
 use crate::moment::Moment;
 use crate::sip::TrunkView;
+use crate::sip::guard::Ban;
 
 /// A request. One that is added here is answered in `app/keeper.rs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,11 @@ pub enum Request {
     Calls,
     /// How do the trunks stand?
     Trunks,
+    /// Which households are not heard? `lift`: hear this one again.
+    Bans {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lift: Option<IpAddr>,
+    },
     /// Write down that the house is open still: what runs on in it can be counted until now.
     Beat,
     /// Somebody asks something of a call.
@@ -50,6 +57,10 @@ pub enum Reply {
     /// In the order of the files.
     Trunks {
         trunks: Vec<TrunkView>,
+    },
+    /// Those that hold, by household, or the one that was lifted.
+    Bans {
+        bans: Vec<Ban>,
     },
     /// It was taken.
     Done,

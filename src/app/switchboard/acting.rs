@@ -232,6 +232,8 @@ impl Switchboard {
             }
             Order::Show { tell } => self.watch.tell(News::Show(tell)),
             Order::Trunks { tell } => drop(tell.send(self.sip.trunks(now))),
+            Order::Bans { tell } => drop(tell.send(self.sip.bans(now))),
+            Order::LiftBan { address, tell } => drop(tell.send(self.sip.lift_ban(now, address))),
             Order::Beat { tell } => drop(tell.send(self.beat(now))),
             Order::Call { call, by, order, tell } => {
                 // The operator keeps the caller whom the line would not let in.

@@ -5,6 +5,7 @@ mod pages;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::queue::{Engine, Input};
 use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
+use crate::sip::guard::Ban;
 use crate::sip::locating::Locator;
 use crate::sip::message::masked;
 use crate::sip::transport::{Arrival, Proof, Sockets};
@@ -82,6 +84,10 @@ pub enum Order {
     Calls { tell: oneshot::Sender<Vec<OpenCall>> },
     /// How do the trunks stand?
     Trunks { tell: oneshot::Sender<Vec<sip::TrunkView>> },
+    /// Which households are not heard?
+    Bans { tell: oneshot::Sender<Vec<Ban>> },
+    /// A household is to be heard again → what was lifted; `None`: it is heard.
+    LiftBan { address: IpAddr, tell: oneshot::Sender<Option<Ban>> },
     /// Write down that the house is open still → the entry.
     Beat { tell: oneshot::Sender<Ticket> },
     /// Somebody asks something of a call.

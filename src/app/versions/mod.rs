@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -17,6 +16,7 @@ use super::auditing;
 use super::checking;
 use super::clock::Clock;
 use super::control::{self, Reply, Request};
+use super::hours::timestamp;
 use super::reading;
 use super::say::say;
 use super::statistics::Format;
@@ -153,7 +153,9 @@ pub fn answer(command: &str, reply: Reply, format: Format) -> Result<ExitCode, V
             let verdict = format!("hotline {command}: the files have faults; what is in force stays in force");
             Err([vec![report], notes, vec![verdict]].concat())
         }
-        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Done => Ok(code),
+        Reply::Switched { .. } | Reply::Calls { .. } | Reply::Trunks { .. } | Reply::Bans { .. } | Reply::Done => {
+            Ok(code)
+        }
         Reply::Refused { why } => Err(vec![format!("hotline {command}: {why}")]),
     }
 }
@@ -250,10 +252,9 @@ fn json(version: &Version, zone: &TimeZone) -> Value {
     })
 }
 
-fn date(at: Moment, zone: &TimeZone) -> String {
-    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_zoned_datetime(zone.clone());
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+/// As lists show it.
+pub(super) fn date(at: Moment, zone: &TimeZone) -> String {
+    timestamp(at).to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Whoever asks; behind sudo, whoever called it.

@@ -115,7 +115,7 @@ pub struct Guard {
     pub forget: Option<Time>,
     /// How long a household is not heard the first time; each time soon after it is twice as long. Its phones that are
     /// registered go on, and those that start anew may register, with one password a minute from each of eight ports by
-    /// datagram, and of eight by connection.
+    /// datagram, and of eight by connection. `hotline bans` lists who is not heard, and lifts a ban.
     /// "0s": never. "0s" to "168h". Default "10m".
     pub ban: Option<Time>,
     /// And at most. "0s" to "168h". Default "24h".

@@ -6,6 +6,7 @@
 //! Does not know messages, nor who is no stranger: trunks and phones that are registered do not come here.
 
 mod backlog;
+mod bans;
 mod bucket;
 mod crowd;
 mod knocks;
@@ -20,6 +21,7 @@ use tracing::warn;
 
 use crate::moment::Moment;
 pub(super) use backlog::Backlog;
+pub use bans::{Ban, Reason};
 use crowd::Crowd;
 use source::Source;
 
@@ -116,6 +118,8 @@ pub struct Counts {
     /// Certificates that were shown and for which nobody vouches.
     pub distrusted: u64,
     pub bans: u64,
+    /// Bans that somebody of the house lifted.
+    pub lifted: u64,
     /// New calls that were refused because the house was behind.
     pub shed: u64,
 }
@@ -149,7 +153,7 @@ impl Guard {
         // Whose address a datagram bears may never have seen the challenge.
         let points = if way == Way::Connection { self.source(now, ip, way).due(now) } else { 0.0 };
         if points > 0.0 {
-            self.suspect(now, ip, points, "unproven");
+            self.suspect(now, ip, points, Reason::Unproven);
         }
         let is_banned = self.is_banned(now, ip);
         let source = self.source(now, ip, way);
@@ -204,7 +208,7 @@ impl Guard {
             Deed::Scanned => {
                 self.counts.scanned += 1;
                 let all = f64::from(self.limits.ban_after);
-                self.suspect(now, ip, all, "scanner");
+                self.suspect(now, ip, all, Reason::Scanner);
             }
             Deed::Guessed => {
                 self.counts.guessed += 1;
@@ -212,9 +216,9 @@ impl Guard {
                 source.answered();
                 source.knocks.shut(remote);
                 self.say(now, ip, Way::Connection, "wrong-secret");
-                self.suspect(now, ip, 1.0, "wrong-secret");
+                self.suspect(now, ip, 1.0, Reason::WrongSecret);
             }
-            Deed::Refused => self.suspect(now, ip, 1.0, "refused"),
+            Deed::Refused => self.suspect(now, ip, 1.0, Reason::Refused),
         }
         let is_shut = !was_banned && self.is_banned(now, ip);
         if is_shut {
@@ -261,15 +265,16 @@ impl Guard {
         self.there.known(ip).is_some_and(|source| source.is_banned(now))
     }
 
-    fn suspect(&mut self, now: Moment, ip: IpAddr, points: f64, why: &str) {
+    fn suspect(&mut self, now: Moment, ip: IpAddr, points: f64, reason: Reason) {
         let limits = self.limits.rates();
         // Those who have no line of their own are slowed together, and nobody is shut out for what another did.
         if !self.there.has_room(now, ip, &limits) {
             return;
         }
-        let Some(length) = self.source(now, ip, Way::Connection).suspect(now, points, &limits) else { return };
+        let source = self.source(now, ip, Way::Connection);
+        let Some(length) = source.suspect(now, ip, points, reason, &limits) else { return };
         self.counts.bans += 1;
-        self.log(now, ip, Way::Connection, "ban", &format!(" reason={why} seconds={}", length.as_secs()));
+        self.log(now, ip, Way::Connection, "ban", &format!(" reason={reason} seconds={}", length.as_secs()));
     }
 
     fn crowd(&mut self, way: Way) -> &mut Crowd {

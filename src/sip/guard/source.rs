@@ -1,11 +1,13 @@
 //! What is known of one household.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Limits;
 use super::bucket::Bucket;
 use super::knocks::Knocks;
+use super::{Ban, Limits, Reason};
 use crate::moment::Moment;
+use crate::peers::household;
 
 /// A challenge that is not answered rightly within this was not meant to be: 64 × T1, the longest a request lives.
 const PROVES_WITHIN: Duration = Duration::from_secs(32);
@@ -47,7 +49,7 @@ pub(super) struct Source {
     turned: Moment,
     points: f64,
     points_at: Moment,
-    banned_until: Option<Moment>,
+    ban: Option<Ban>,
     bans: u32,
     /// Bans are remembered so long.
     remembered_until: Moment,
@@ -56,12 +58,17 @@ pub(super) struct Source {
 
 impl Source {
     pub fn is_banned(&self, now: Moment) -> bool {
-        self.banned_until.is_some_and(|until| now < until)
+        self.ban(now).is_some()
+    }
+
+    /// That it is not heard, if it is not.
+    pub fn ban(&self, now: Moment) -> Option<Ban> {
+        self.ban.filter(|ban| now < ban.until)
     }
 
     /// A ban is over; said once.
     pub fn ban_ended(&mut self, now: Moment) -> bool {
-        self.banned_until.take_if(|until| *until <= now).is_some()
+        self.ban.take_if(|ban| ban.until <= now).is_some()
     }
 
     /// Takes a challenge, if one is left.
@@ -107,7 +114,14 @@ impl Source {
     }
 
     /// How long it is banned for, if that was the last drop.
-    pub fn suspect(&mut self, now: Moment, points: f64, limits: &Rates) -> Option<Duration> {
+    pub fn suspect(
+        &mut self,
+        now: Moment,
+        ip: IpAddr,
+        points: f64,
+        reason: Reason,
+        limits: &Rates,
+    ) -> Option<Duration> {
         self.forget(now, limits.forget);
         self.points += points;
         if self.points < limits.ban_after || self.is_banned(now) || limits.ban.is_zero() {
@@ -120,7 +134,8 @@ impl Source {
         self.bans += 1;
         self.points = 0.0;
         (self.fresh, self.overdue) = (0, 0);
-        self.banned_until = Some(now + length);
+        let (household, address) = (household(ip), ip.to_canonical());
+        self.ban = Some(Ban { household, address, since: now, until: now + length, reason });
         self.remembered_until = now + length * 2;
         Some(length)
     }

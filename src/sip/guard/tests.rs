@@ -304,6 +304,68 @@ fn scanners_are_known_by_their_names() {
     assert!(guard.is_scanner("Yealink SIP-T46U") && !guard.is_scanner("friendly-scanner"));
 }
 
+/// Guesses until it is not heard; how many it took.
+fn guesses(guard: &mut Guard, now: Moment, ip: IpAddr) -> usize {
+    (1..=100).find(|_| guard.did(now, from(ip), Way::Connection, Deed::Guessed)).expect("a ban")
+}
+
+#[test]
+fn bans_that_hold_are_told_with_why_and_until_when() {
+    let mut guard = guard();
+    assert_eq!(guard.bans(T0), []);
+    let [thief, scanner, diviner] = ["2001:db8::7", "192.0.2.1", "::ffff:192.0.2.2"].map(ip);
+    guesses(&mut guard, T0, thief);
+    guard.did(at(1000), from(scanner), Way::Connection, Deed::Scanned);
+    (0..100).for_each(|_| _ = guard.did(at(2000), from(diviner), Way::Datagram, Deed::Refused));
+    guard.did(at(2000), from(ip("192.0.2.3")), Way::Connection, Deed::Refused);
+    let ban = |household: &str, address: &str, since: Moment, reason| {
+        let [household, address] = [household, address].map(ip);
+        Ban { household, address, since, until: since + Duration::from_secs(600), reason }
+    };
+    let expected = [
+        ban("192.0.2.1", "192.0.2.1", at(1000), Reason::Scanner),
+        ban("192.0.2.2", "192.0.2.2", at(2000), Reason::Refused),
+        ban("2001:db8::", "2001:db8::7", T0, Reason::WrongSecret),
+    ];
+    assert_eq!(guard.bans(at(3000)), expected);
+    assert_eq!(guard.bans(at(600_000)), expected[..2], "the first is over, whether it was heard of again or not");
+}
+
+#[test]
+fn whoever_is_lifted_is_heard_again_and_nothing_of_before_is_held_against_him() {
+    let (mut guard, [thief, beside, another]) = (guard(), ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(ip));
+    guesses(&mut guard, T0, thief);
+    guard.did(T0, from(another), Way::Connection, Deed::Scanned);
+    assert_eq!(guard.lift(at(1), ip("192.0.2.9")), None, "it is heard");
+    // By another address of the same household.
+    let lifted = guard.lift(at(1), beside).expect("it was not heard");
+    assert_eq!((lifted.address, lifted.until), (thief, T0 + Duration::from_secs(600)));
+    assert_eq!(guard.lift(at(1), thief), None, "not twice");
+    for who in [thief, beside] {
+        assert_eq!(guard.arrives(at(2), from(who), Way::Connection, false), Entry::Open);
+        assert_eq!(guard.arrives(at(2), from(who), Way::Datagram, false), Entry::Open);
+    }
+    assert_ne!(guard.arrives(at(2), from(another), Way::Connection, false), Entry::Open, "nobody said so of him");
+    assert_eq!(guesses(&mut guard, at(3), thief), 100, "it has no points");
+    let again: Vec<Duration> = guard.bans(at(3)).iter().map(|ban| ban.until.since(ban.since)).collect();
+    assert_eq!(again, [Duration::from_secs(600); 2], "nor is it as the second time");
+    assert_eq!((guard.counts().bans, guard.counts().lifted), (3, 1));
+}
+
+#[test]
+fn no_more_bans_are_told_than_households_are_told_apart() {
+    let mut guard = guard();
+    let scanner = |n: usize| IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n as u32));
+    for n in 0..MAX_SOURCES + 1000 {
+        guard.did(T0, from(scanner(n)), Way::Connection, Deed::Scanned);
+    }
+    assert_eq!(guard.bans(at(1)).len(), MAX_SOURCES);
+    assert_eq!(guard.lift(at(1), scanner(MAX_SOURCES)), None, "it has no line, and is heard");
+    assert!(guard.lift(at(1), scanner(7)).is_some());
+    assert_eq!(guard.bans(at(1)).len(), MAX_SOURCES - 1);
+    assert_eq!(guard.arrives(at(2), from(scanner(7)), Way::Connection, false), Entry::Open);
+}
+
 #[test]
 fn without_bans_nobody_is_shut_out_for_what_he_did() {
     let mut guard = Guard::new(Limits { ban: Duration::ZERO, ..Limits::default() });

@@ -79,6 +79,24 @@ fn a_phone_that_starts_anew_registers_while_its_household_is_not_heard() {
 }
 
 #[test]
+fn a_household_whose_ban_is_lifted_is_heard_at_once() {
+    let mut phone = Phone::new(false);
+    assert_eq!(phone.house.bans(phone.now), []);
+    guess_until_shut(&mut phone);
+    phone.flow = beside(phone.flow);
+    let home = phone.flow.remote.ip();
+    let bans: Vec<_> = phone.house.bans(phone.now).iter().map(|ban| (ban.household, ban.reason)).collect();
+    assert_eq!(bans, [(home, guard::Reason::WrongSecret)]);
+    let options = |phone: &mut Phone, n| phone.send(&request("OPTIONS", "sip:10.0.0.1", &format!("o{n}"), 1, "")).len();
+    assert_eq!((options(&mut phone, 1), phone.house.lift_ban(phone.now, "10.0.0.77".parse().unwrap())), (0, None));
+    let lifted = phone.house.lift_ban(phone.now, home).expect("it was banned");
+    assert_eq!((lifted.household, phone.house.lift_ban(phone.now, home)), (home, None));
+    assert_eq!((options(&mut phone, 2), phone.house.bans(phone.now).len()), (1, 0));
+    // A secret is looked at again, also from the port of whoever guessed.
+    assert_eq!(starts(&register(&mut phone, "MD5", "pass", 1, "")), ["SIP/2.0 200 OK"]);
+}
+
+#[test]
 fn who_is_not_heard_learns_nothing_of_seats_and_has_one_guess_from_a_port() {
     let mut phone = Phone::new(false);
     let home = phone.flow;

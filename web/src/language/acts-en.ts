@@ -26,6 +26,7 @@ export const acts: Record<string, string> = {
   "hotline reload": "Load the files (command line)",
   "hotline rollback": "Go back to a version (command line)",
   "hotline switch": "Open or close (command line)",
+  "hotline bans": "Hear a banned address again (command line)",
   "hotline order": "Act on a call (command line)",
   "hotline password": "Set a password (command line)",
   "hotline token": "Tokens of programs (command line)",

@@ -27,6 +27,7 @@ export const acts: Record<string, string> = {
   "hotline reload": "重新载入配置（命令行）",
   "hotline rollback": "回退配置（命令行）",
   "hotline switch": "开关队列或日程（命令行）",
+  "hotline bans": "解除封禁（命令行）",
   "hotline order": "操作通话（命令行）",
   "hotline password": "设置密码（命令行）",
   "hotline token": "管理程序令牌（命令行）",
