@@ -1,11 +1,12 @@
 //! What a record tells of a talk, moment by moment, in words: holds, consultations, transfers, supervisors, phones that
 //! were lost, pauses of the recording, notes, whether the carrier took the call over, and what the caller was asked when
-//! nobody talked with them any more. Who was asked for the call, and why, the engine's log tells.
+//! nobody talked with them any more; and where menus and rules sent them on. Who was asked for the call, and why, the
+//! engine's log tells.
 
 use crate::moment::Moment;
 use crate::records::{
-    EndedBy, Holder, LineOutcome, Outcome, Record, Recording, ReleaseOutcome, ReleaseRecord, Returned, Supervision,
-    TransferKind, TransferOutcome, TransferRecord,
+    EndedBy, Holder, LineOutcome, Outcome, Record, Recording, ReleaseOutcome, ReleaseRecord, Returned, SentBy,
+    Supervision, TransferKind, TransferOutcome, TransferRecord,
 };
 
 /// In the order in which it happened.
@@ -79,6 +80,28 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
     course
 }
 
+/// Where menus led the caller, or rules of lines. How the talk there ended is told as it is of any other.
+pub fn sent_on(record: &Record, by: SentBy) -> Vec<(Moment, String)> {
+    let mut course = Vec::new();
+    let mut tell = |at: Option<Moment>, text: String| course.extend(at.map(|at| (at, text)));
+    let which = match by {
+        SentBy::Menu => "a menu",
+        SentBy::Line => "a rule of the line",
+    };
+    for sent in record.sent_on.iter().filter(|sent| sent.by == by) {
+        let (to, who) = (&sent.to, sent.who());
+        let trunk = sent.trunk.as_ref().map_or(String::new(), |trunk| format!(" over the trunk {trunk}"));
+        tell(Some(sent.at), format!("{which} sent the caller on to {to}{trunk}"));
+        tell(sent.answered_at, format!("{who} answered"));
+        match sent.outcome {
+            TransferOutcome::Ended => tell(sent.ended_at, format!("{to} had not answered by then")),
+            why if why.is_in_vain() => tell(sent.ended_at, format!("{to} was not reached: {}", plain(why.as_str()))),
+            _ => {}
+        }
+    }
+    course
+}
+
 /// Of a call that joined no line: how it came, what of the menus it went through, and whom it reached. The menus have no
 /// times of their own.
 pub fn without_a_line(record: &Record) -> Vec<(Moment, String)> {
@@ -100,7 +123,9 @@ pub fn without_a_line(record: &Record) -> Vec<(Moment, String)> {
         (None, Some(seat)) => format!("seat {seat}"),
         (None, None) => "whom it was put through to".into(),
     };
-    tell(record.connected_at, format!("{who} answered"));
+    // Where a menu led to a seat that is told already.
+    let is_told = |at: &Moment| record.sent_on.iter().any(|sent| sent.answered_at == Some(*at));
+    tell(record.connected_at.filter(|at| !is_told(at)), format!("{who} answered"));
     course
 }
 
@@ -125,7 +150,12 @@ pub fn ended(record: &Record) -> String {
         Some(Outcome::Answered) if record.connected_at.is_some() => "after a talk",
         Some(Outcome::Answered) => "after what it was to hear",
         Some(Outcome::TransferredOut) => "put through outside",
-        Some(Outcome::Overflowed) => "put through outside, or sent away by a rule",
+        Some(Outcome::Overflowed) => match record.sent_on.last() {
+            Some(sent) if sent.answered_at.is_some() => "put through outside",
+            Some(_) => "before anybody was reached outside",
+            // Of a former version perhaps, which did not say it.
+            None => "put through outside, or sent away by a rule",
+        },
         Some(Outcome::Message) => "with a message",
         Some(Outcome::RefusedBusy) => "turned away as busy",
         Some(Outcome::RefusedClosed) => "turned away as closed",
@@ -277,8 +307,11 @@ mod tests {
             }
             let record: Record = serde_json::from_value(record).unwrap();
             let end = record.ended_at.map(|at| (at, ended(&record)));
-            let course: Vec<(Moment, String)> = without_a_line(&record).into_iter().chain(end).collect();
-            let said: Vec<String> = course.iter().map(|(at, text)| format!("{} {text}", at.as_micros())).collect();
+            let [menus, lines] = [SentBy::Menu, SentBy::Line].map(|by| sent_on(&record, by));
+            let mut story: Vec<(Moment, String)> =
+                without_a_line(&record).into_iter().chain(menus).chain(lines).chain(end).collect();
+            story.sort_by_key(|(at, _)| *at);
+            let said: Vec<String> = story.iter().map(|(at, text)| format!("{} {text}", at.as_micros())).collect();
             assert_eq!(said, told, "{more}");
         };
         let arrived = ["0 arrived over the trunk carrier", "1 was answered"];
@@ -304,6 +337,57 @@ mod tests {
         check(
             serde_json::json!({ "outcome": "transferred_out", "ended_by": "operator" }),
             &[arrived[0], arrived[1], "9 ended put through outside: the far end hung up"],
+        );
+        let sent = |trunk: Option<&str>, answered_at: Option<u64>, ended_at: u64, outcome: &str| {
+            serde_json::json!({
+                "by": "menu", "to": "01065139999", "trunk": trunk, "operator": null, "at": 2, "answered_at": answered_at,
+                "ended_at": ended_at, "outcome": outcome,
+            })
+        };
+        let mut to_seat = sent(None, Some(5), 9, "transferred");
+        (to_seat["to"], to_seat["operator"]) = ("seat 8001".into(), "1001".into());
+        check(
+            serde_json::json!({
+                "outcome": "answered", "ended_by": "operator", "connected_at": 5, "operator": "1001", "seat": "8001",
+                "sent_on": [sent(None, None, 3, "failed"), to_seat],
+            }),
+            &[
+                arrived[0],
+                arrived[1],
+                "2 a menu sent the caller on to 01065139999",
+                "2 a menu sent the caller on to seat 8001",
+                "3 01065139999 was not reached: failed",
+                "5 1001 at seat 8001 answered",
+                "9 ended after a talk: the operator hung up",
+            ],
+        );
+        let mut by_a_rule = sent(Some("carrier"), Some(4), 9, "transferred");
+        by_a_rule["by"] = "line".into();
+        check(
+            serde_json::json!({ "outcome": "overflowed", "ended_by": "operator", "sent_on": [by_a_rule] }),
+            &[
+                arrived[0],
+                arrived[1],
+                "2 a rule of the line sent the caller on to 01065139999 over the trunk carrier",
+                "4 01065139999 answered",
+                "9 ended put through outside: the far end hung up",
+            ],
+        );
+        check(
+            serde_json::json!({ "outcome": "overflowed", "ended_by": "system" }),
+            &[arrived[0], arrived[1], "9 ended put through outside, or sent away by a rule: by the house"],
+        );
+        check(
+            serde_json::json!({
+                "outcome": "abandoned_in_menu", "ended_by": "caller", "sent_on": [sent(Some("carrier"), None, 9, "ended")],
+            }),
+            &[
+                arrived[0],
+                arrived[1],
+                "2 a menu sent the caller on to 01065139999 over the trunk carrier",
+                "9 01065139999 had not answered by then",
+                "9 ended in the menus: the caller hung up",
+            ],
         );
         check(
             serde_json::json!({

@@ -7,14 +7,14 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::course::{course, ended, without_a_line};
+use super::course::{course, ended, sent_on, without_a_line};
 use super::replaying::{Replay, Step};
 use crate::ids::{CallId, OperatorId};
 use crate::moment::Moment;
 use crate::queue::{
     Candidate, Choose, Decision, Engine, Fit, LateCause, LeftLine, OfferOutcome, Output, PassedBecause, RelaxedBy, Said,
 };
-use crate::records::{self, LineOutcome, LineRecord, Record, printed, read_call, rfc3339};
+use crate::records::{self, LineOutcome, LineRecord, Record, SentBy, printed, read_call, rfc3339};
 use crate::visible::visible;
 
 /// Of those who could not be asked so many are named in the text; JSON names all.
@@ -129,8 +129,10 @@ impl Story {
         let came = if joined { Vec::new() } else { without_a_line(&self.record) };
         let end = self.record.ended_at.map(|at| (at, ended(&self.record)));
         // Of what happened at one moment, the talk is first: what the engine did came of it.
-        let course = came.into_iter().chain(course(&self.record));
-        let mut told: Vec<(Moment, String)> = course.chain(decided).chain(passed).chain(end).collect();
+        let course = came.into_iter().chain(sent_on(&self.record, SentBy::Menu)).chain(course(&self.record));
+        // Where a rule leads, it leads once the line was left.
+        let by_rules = sent_on(&self.record, SentBy::Line);
+        let mut told: Vec<(Moment, String)> = course.chain(decided).chain(passed).chain(by_rules).chain(end).collect();
         told.sort_by_key(|(at, _)| *at);
         lines.extend(told.iter().map(|(at, text)| format!("  {}  {text}", clock(*at, zone))));
         if joined && self.events.is_empty() {
@@ -424,6 +426,43 @@ mod tests {
                 assert!(verdict.is_some_and(|verdict| verdict.ends_with(told)), "{lines:?}");
             }
         }
+    }
+
+    #[test]
+    fn where_a_rule_led_the_caller_is_told_once_they_have_left_the_line() {
+        let record: Record = serde_json::from_value(json!({
+            "call_id": CallId(1), "sip_call_id": "", "from": "", "to": "", "trunk": null, "arrived_at": 0,
+            "ended_at": 9_000_000, "choices": "0", "offers": [], "wait_ms": 5000, "talk_ms": 0, "hold_ms": 0,
+            "outcome": "overflowed", "ended_by": "caller",
+            "lines": [{
+                "queue": "citizen", "joined_at": 0, "left_at": 5_000_000, "outcome": "left_by_key", "operator": null,
+                "wait_ms": 5000, "within_service_level": false,
+            }],
+            "sent_on": [{
+                "by": "line", "to": "01065139999", "trunk": "carrier", "at": 5_000_000, "ended_at": 9_000_000,
+                "outcome": "ended",
+            }],
+        }))
+        .unwrap();
+        let left = Output::Left {
+            contact: CallId(1),
+            queue: "citizen".into(),
+            why: LeftLine::Key('0'),
+            exit: None,
+            waited_ms: 5000,
+        };
+        let said = Said { seq: 1, at: Moment::from_micros(5_000_000), output: left };
+        let text = sentence(&Engine::new(), &said, &[]);
+        let events = vec![Event { said, candidates: Vec::new(), text }];
+        let text = Story { record, events, passed_by: Vec::new(), incomplete: false }.text(&TimeZone::UTC);
+        let (_, told) = text.split_once("\n\n").unwrap();
+        assert_eq!(
+            told,
+            "  00:00:05.0  left the line citizen: the caller pressed 0\n  \
+             00:00:05.0  a rule of the line sent the caller on to 01065139999 over the trunk carrier\n  \
+             00:00:09.0  01065139999 had not answered by then\n  \
+             00:00:09.0  ended before anybody was reached outside: the caller hung up"
+        );
     }
 
     #[test]

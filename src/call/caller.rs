@@ -344,6 +344,7 @@ impl Call {
         match event {
             E::Acked { leg, answer } => self.acknowledged(house, leg, answer),
             E::GoesOver { leg, trunk } if leg == self.caller => self.goes_over(house, trunk),
+            E::GoesOver { leg, trunk } if self.is_onward(leg) => self.sent_on_goes_over(house, trunk),
             E::Answered { leg, body } if leg == self.caller => self.citizen_answered(house, body),
             E::Answered { leg, body } if self.is_onward(leg) => self.onward_answered(house, body),
             E::Answered { leg, body } => self.seat_answered(house, leg, body),

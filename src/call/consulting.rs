@@ -13,7 +13,7 @@ use super::offering::SeatLeg;
 use super::onward::{self, Cause, Onward};
 use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
-use super::ringing::Ringing;
+use super::ringing::{Ringing, in_vain};
 use super::seating::can_be_rung;
 use super::words::Settings;
 use crate::ids::{Language, OperatorId, QueueId};
@@ -29,8 +29,6 @@ use crate::sip::is_dialable;
 const COLLEAGUE_RINGS: Duration = Duration::from_secs(30);
 /// A number outside rings no longer: the caller hears music all the while.
 const NUMBER_RINGS: Duration = Duration::from_secs(60);
-/// Transfers that a record tells; later ones are not told.
-const MOST_TRANSFERS: usize = 64;
 
 /// Where a blind transfer goes.
 enum Leads {
@@ -268,7 +266,7 @@ impl Call {
 
     /// The operator is with the caller again, and hears that it is not possible.
     pub fn consulted_failed(&mut self, house: &mut House, status: u16) {
-        self.consultation_over(house, outcome(status));
+        self.consultation_over(house, in_vain(status));
         if let State::Talking(talk) = &mut self.state {
             talk.refusal_plays = true;
         }
@@ -306,6 +304,7 @@ impl Call {
         let instead_of = other.instead_of;
         house.queue(Input::HandedOver { contact, queue, to: operator.clone(), caller, instead_of });
         self.drop_seats_but(house, None);
+        self.sent_on_over(house);
         let leg = other.leg;
         self.seats.push(SeatLeg::joined(leg, operator.clone(), seat.clone(), other.holds, other.reoffered));
         // The former operator's phone, which was being rung anew, has no part in it.
@@ -378,7 +377,7 @@ impl Call {
     }
 
     pub fn transfer_failed(&mut self, house: &House, status: u16) {
-        self.transfer_ended(house, outcome(status));
+        self.transfer_ended(house, in_vain(status));
     }
 
     /// In `queue_log` the call ends here; what the next operator does is in the record and the statistics.
@@ -438,11 +437,8 @@ pub(super) fn line_of(settings: &Settings, to: &Whom) -> Option<QueueId> {
 /// `operator`: who sits where it rings.
 pub(super) fn talk_begins(call: &mut Call, house: &House, kind: TransferKind, to: &Whom, operator: Option<OperatorId>) {
     let Some(by) = call.record.operator.clone() else { return };
-    if call.record.transfers.len() == MOST_TRANSFERS {
-        call.record.transfers.remove(MOST_TRANSFERS / 2);
-    }
     info!(%kind, %to, "transfer");
-    call.record.transfers.push(TransferRecord {
+    let transfer = TransferRecord {
         kind,
         by,
         from: None,
@@ -453,20 +449,10 @@ pub(super) fn talk_begins(call: &mut Call, house: &House, kind: TransferKind, to
         conference_at: None,
         ended_at: None,
         outcome: TransferOutcome::GoesOn,
-    });
+    };
+    ledger::add(&mut call.record.transfers, transfer);
 }
 
 pub(super) fn rings(at: &onward::Whom) -> Duration {
     if matches!(at, onward::Whom::Number(_)) { NUMBER_RINGS } else { COLLEAGUE_RINGS }
-}
-
-/// What a refusal is called in the record.
-fn outcome(status: u16) -> TransferOutcome {
-    match status {
-        486 | 600 => TransferOutcome::Busy,
-        // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
-        408 | 480 | 487 => TransferOutcome::NoAnswer,
-        403 | 433 | 603 | 607 => TransferOutcome::Refused,
-        _ => TransferOutcome::Failed,
-    }
 }

@@ -139,6 +139,7 @@ impl Call {
         self.drop_others(house);
         // Whoever was being sent on when they hung up.
         self.transfer_ended(house, TransferOutcome::Ended);
+        self.sent_on_over(house);
         match &self.state {
             State::Talking(_) => {
                 self.drop_seats_but(house, None);

@@ -68,6 +68,7 @@ fn blank(id: CallId, now: Moment) -> Record {
         lines: Vec::new(),
         handoff: Vec::new(),
         release: None,
+        sent_on: Vec::new(),
         transfers: Vec::new(),
         supervised: Vec::new(),
         lost: Vec::new(),
@@ -92,6 +93,17 @@ pub(super) fn outward(id: CallId, callback_of: CallId, now: Moment, from: &str, 
         callback_of: Some(callback_of),
         ..blank(id, now)
     }
+}
+
+/// Entries of one kind that a record tells.
+const MOST_ENTRIES: usize = 64;
+
+/// One entry more; of too many the first and the latest stay.
+pub(super) fn add<T>(entries: &mut Vec<T>, entry: T) {
+    if entries.len() == MOST_ENTRIES {
+        entries.remove(MOST_ENTRIES / 2);
+    }
+    entries.push(entry);
 }
 
 /// Fills in what follows from the moments, once the call has ended. `talked`: with operators.

@@ -3,21 +3,15 @@
 
 use super::caller::Call;
 use super::calls::House;
+use super::ledger;
 use crate::ids::{OperatorId, QueueId};
 use crate::moment::Moment;
 use crate::queue::LeftLine;
 use crate::records::{LineOutcome, LineRecord};
 
-/// Visits that a record tells: the first, and the latest.
-const MOST_LINES: usize = 64;
-
 impl Call {
     pub fn visit_begins(&mut self, queue: QueueId, joined_at: Moment) {
-        let lines = &mut self.record.lines;
-        if lines.len() == MOST_LINES {
-            lines.remove(MOST_LINES / 2);
-        }
-        lines.push(LineRecord {
+        let visit = LineRecord {
             queue,
             joined_at,
             left_at: None,
@@ -25,7 +19,8 @@ impl Call {
             operator: None,
             wait_ms: 0,
             within_service_level: None,
-        });
+        };
+        ledger::add(&mut self.record.lines, visit);
     }
 
     /// A rule or a supervisor put it elsewhere: it waits on there.

@@ -202,6 +202,7 @@ impl Call {
             return;
         }
         self.count_talk(house);
+        self.sent_on_over(house);
         self.drop_others(house);
         self.drop_seats_but(house, None);
         house.queue(Input::OperatorLost { contact: self.id });

@@ -33,6 +33,7 @@ mod releasing;
 mod ringing;
 mod seating;
 mod secured;
+mod sent_on;
 mod supervising;
 mod survey;
 mod talking;

@@ -12,14 +12,14 @@ use super::hearing::TONE;
 use super::offering::SeatLeg;
 use super::others::{Other, Role};
 use super::releasing::Releasing;
-use super::ringing::{Ringing, reason};
+use super::ringing::{Ringing, in_vain, reason};
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
 use crate::media::{self, Direction};
 use crate::moment::Moment;
 use crate::queue::Input;
-use crate::records::{self, EndedBy, Outcome, TransferOutcome};
+use crate::records::{self, EndedBy, Outcome, SentBy, TransferOutcome};
 use crate::sip::{self, Body, Target, is_dialable};
 
 /// Nobody outside is rung for longer: proxies give up after three minutes (RFC 3261 §16.6, timer C).
@@ -154,32 +154,39 @@ impl Onward {
 
 impl Call {
     pub fn send_on(&mut self, house: &mut House, number: String) {
-        self.left_at = Some(house.now);
         // Rules are checked when they are read; what is dialled is checked where it is dialled.
-        if house.settings.way_out.is_none() || !is_dialable(&number) {
+        let may = house.settings.way_out.is_some() && is_dialable(&number);
+        let by = self.leads_to(house, &Whom::Number(number.clone()), None);
+        if !may {
             info!(number, "cannot be sent on: no trunk goes out, or it is no number");
-            return self.sent_on_in_vain(house);
+            return self.sent_on_in_vain(house, TransferOutcome::Failed);
         }
-        self.ring_onward(house, Whom::Number(number), None, RINGS_AT_MOST, self.cause());
+        self.ring_onward(house, Whom::Number(number), None, RINGS_AT_MOST, by);
     }
 
     /// The phone at a seat, for a caller who chose it.
     pub fn ring_seat(&mut self, house: &mut House, seat: SeatId) {
-        self.left_at = Some(house.now);
-        let busy = match house.seating.at(&seat) {
-            Some((_, state)) if !can_be_rung(state) => {
-                info!(%seat, ?state, "somebody sits there who is busy");
-                return self.sent_on_in_vain(house);
-            }
-            Some((operator, _)) => Some(operator.clone()),
-            None => None,
-        };
-        self.keep_busy(house, busy.as_ref());
-        self.ring_onward(house, Whom::Seat(seat), busy, SEAT_RINGS_AT_MOST, self.cause());
+        let there = house.seating.at(&seat).map(|(operator, state)| (operator.clone(), state.clone()));
+        let (operator, state) = there.unzip();
+        let whom = Whom::Seat(seat);
+        let by = self.leads_to(house, &whom, operator.as_ref());
+        if let Some(state) = state.filter(|state| !can_be_rung(state)) {
+            info!(%whom, ?state, "somebody sits there who is busy");
+            return self.sent_on_in_vain(house, TransferOutcome::Busy);
+        }
+        self.keep_busy(house, operator.as_ref());
+        self.ring_onward(house, whom, operator, SEAT_RINGS_AT_MOST, by);
     }
 
-    fn cause(&self) -> Cause {
-        if matches!(self.state, State::Menu) { Cause::Menu } else { Cause::Line }
+    /// A menu, or a line that the caller is in no more, leads them there.
+    fn leads_to(&mut self, house: &mut House, to: &Whom, operator: Option<&OperatorId>) -> Cause {
+        self.left_at = Some(house.now);
+        let (cause, by) = match self.state {
+            State::Menu => (Cause::Menu, SentBy::Menu),
+            _ => (Cause::Line, SentBy::Line),
+        };
+        self.sent_on_begins(house, by, to, operator);
+        cause
     }
 
     pub fn ring_onward(
@@ -326,7 +333,7 @@ impl Call {
             info!(whom = %onward.whom, "answered");
             onward.progress = Ringing::Joined;
             if onward.is_of_operator() {
-                return self.sent_on_answered(house);
+                return self.passed_on_answered(house);
             }
             // Whom an operator asks beside a talk may be left their caller: until then it is no talk of its own.
             let at_seat = onward.busy.is_some() && self.beside.is_none();
@@ -335,6 +342,7 @@ impl Call {
                 self.record.operator = onward.busy.clone();
                 self.record.connected_at = Some(house.now);
             }
+            self.sent_on_answered(house);
             self.accept(house);
             house.media(media::Command::Watch { leg });
             if at_seat {
@@ -369,7 +377,7 @@ impl Call {
     }
 
     /// Whom an operator sent the caller to is there.
-    fn sent_on_answered(&mut self, house: &mut House) {
+    fn passed_on_answered(&mut self, house: &mut House) {
         let State::Onward(onward) = &self.state else { return };
         let (leg, at_seat) = (onward.leg, onward.busy.is_some());
         if let Some(entry) = self.record.transfers.last_mut() {
@@ -408,10 +416,11 @@ impl Call {
             self.transfer_failed(house, status);
             return self.back_to_the_line_from(house, failed_by);
         }
-        self.sent_on_in_vain(house);
+        self.sent_on_in_vain(house, in_vain(status));
     }
 
-    fn sent_on_in_vain(&mut self, house: &mut House) {
+    fn sent_on_in_vain(&mut self, house: &mut House, outcome: TransferOutcome) {
+        self.sent_on_failed(house, outcome);
         if self.walk_on(house) {
             return;
         }

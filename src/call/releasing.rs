@@ -147,6 +147,7 @@ impl Call {
         info!("both talk without us; the line is free");
         self.because = None;
         self.release_over(house, ReleaseOutcome::Released, None);
+        self.sent_on_over(house);
         // Whatever becomes of the house, their talk is over here.
         (self.record.outcome, self.record.ended_by) = (Some(self.abandoned()), Some(EndedBy::Released));
         house.write(records::Entry::Changed(Box::new(self.record.clone())));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
+use crate::records::TransferOutcome;
 
 /// Sound says at once what it thinks of an answer; a leg of which it says nothing is not waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
@@ -13,6 +14,17 @@ const NO_ANSWER: &str = "Q.850;cause=19;text=\"No answer from the user\"";
 /// Why we let go of somebody who was rung in vain; a status that came from them needs no answer.
 pub(super) fn reason(status: u16) -> Option<String> {
     (status == 408).then(|| NO_ANSWER.into())
+}
+
+/// What a status is called in the record with which somebody was rung in vain.
+pub(super) fn in_vain(status: u16) -> TransferOutcome {
+    match status {
+        486 | 600 => TransferOutcome::Busy,
+        // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
+        408 | 480 | 487 => TransferOutcome::NoAnswer,
+        403 | 433 | 603 | 607 => TransferOutcome::Refused,
+        _ => TransferOutcome::Failed,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

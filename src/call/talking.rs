@@ -209,6 +209,7 @@ impl Call {
         }
         self.count_talk(house);
         self.record.ended_by = Some(by);
+        self.sent_on_over(house);
         self.handoff_over(house);
         self.drop_others(house);
         self.drop_seats_but(house, None);

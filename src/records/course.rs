@@ -1,11 +1,11 @@
-//! What a record tells of the course of a call: offers, visits to lines, holds, transfers, hand-offs, supervisors,
-//! phones that were lost, sound that went one way; and the words for what each was and came to.
+//! What a record tells of the course of a call: offers, visits to lines, where it was sent on, holds, transfers,
+//! hand-offs, supervisors, phones that were lost, sound that went one way; and the words for what each was and came to.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OperatorId, QueueId, SeatId};
+use crate::ids::{OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
 
 /// Each with the word that is written for it.
@@ -75,7 +75,7 @@ words! {
         TakenOver = "taken_over",
     }
 
-    /// What came of a transfer.
+    /// What came of a transfer, or of sending a caller on.
     TransferOutcome {
         GoesOn = "",
         Transferred = "transferred",
@@ -131,6 +131,13 @@ words! {
         Untrusted = "untrusted",
         /// What one of them says is encrypted, and what the other says is not.
         OneEncrypted = "one_encrypted",
+    }
+
+    /// What sent a caller on, where no operator did.
+    SentBy {
+        Menu = "menu",
+        /// The rules of a line.
+        Line = "line",
     }
 
     /// Who puts the other on hold.
@@ -248,6 +255,32 @@ pub struct TransferRecord {
     /// When the consultation was over, or the caller theirs.
     pub ended_at: Option<Moment>,
     pub outcome: TransferOutcome,
+}
+
+/// A menu or the rules of a line sent the caller on to a number outside, or to the phone at a seat. What operators do is a
+/// [`TransferRecord`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentOnRecord {
+    pub by: SentBy,
+    /// E.g. `01085225050`, `seat 8003`.
+    pub to: String,
+    /// Over which it went in the end. `None`: to a seat, or it did not leave the house.
+    pub trunk: Option<TrunkId>,
+    /// Who sits at the seat.
+    pub operator: Option<OperatorId>,
+    /// When they were sent there.
+    pub at: Moment,
+    pub answered_at: Option<Moment>,
+    /// When it had rung in vain, or they had the caller no longer.
+    pub ended_at: Option<Moment>,
+    pub outcome: TransferOutcome,
+}
+
+impl SentOnRecord {
+    /// Whoever answers: `1001 at seat 8001`, or the number.
+    pub fn who(&self) -> String {
+        self.operator.as_ref().map_or(self.to.clone(), |operator| format!("{operator} at {}", self.to))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

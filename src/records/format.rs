@@ -13,7 +13,7 @@ use super::reader::{PAGE, Range, ReadFault, Reader};
 use super::search::{Filter, each};
 use super::words::{
     EndedBy, HandoffOutcome, Holder, IndexEntry, LineOutcome, Missing, OfferOutcome, Outcome, Quality, Record,
-    Recording, ReleaseOutcome, Side, Supervision, TransferKind, TransferOutcome,
+    Recording, ReleaseOutcome, SentBy, Side, Supervision, TransferKind, TransferOutcome,
 };
 use crate::ids::{CallId, MenuId, OperatorId, QueueId, SeatId, TrunkId};
 use crate::moment::Moment;
@@ -70,6 +70,19 @@ pub(super) struct Printed<'a> {
     message_at: Option<String>,
     release: Option<PrintedRelease>,
     direct: Vec<PrintedDirect>,
+    sent_on: Vec<PrintedSentOn<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrintedSentOn<'a> {
+    by: SentBy,
+    to: &'a str,
+    trunk: &'a Option<TrunkId>,
+    operator: &'a Option<OperatorId>,
+    at: String,
+    answered_at: Option<String>,
+    ended_at: Option<String>,
+    outcome: TransferOutcome,
 }
 
 #[derive(Serialize)]
@@ -253,6 +266,16 @@ impl<'a> Printed<'a> {
         });
         let direct = record.direct.iter();
         let direct = direct.map(|one| PrintedDirect { at: rfc3339(one.at, zone), ended_at: time(one.ended_at) });
+        let sent_on = record.sent_on.iter().map(|sent| PrintedSentOn {
+            by: sent.by,
+            to: &sent.to,
+            trunk: &sent.trunk,
+            operator: &sent.operator,
+            at: rfc3339(sent.at, zone),
+            answered_at: time(sent.answered_at),
+            ended_at: time(sent.ended_at),
+            outcome: sent.outcome,
+        });
         let notes = record.notes.iter().map(|note| PrintedNote { by: &note.by, at: time(note.at), text: &note.text });
         let one_way = record.one_way.iter().map(|one| PrintedOneWay {
             side: one.side,
@@ -313,6 +336,7 @@ impl<'a> Printed<'a> {
                 sip_status: release.sip_status,
             }),
             direct: direct.collect(),
+            sent_on: sent_on.collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::search::{Filter, each};
 use crate::ids::MenuId;
 use crate::visible::{visible, visible_lines};
 
-const COLUMNS: [&str; 55] = [
+const COLUMNS: [&str; 56] = [
     "call_id",
     "sip_call_id",
     "from",
@@ -67,6 +67,7 @@ const COLUMNS: [&str; 55] = [
     "mos_scale",
     "operator_mos_scale",
     "direct",
+    "sent_on",
 ];
 
 /// A table with a header; lists of things are JSON.

@@ -102,6 +102,9 @@ pub struct Record {
     /// of former versions.
     #[serde(default, alias = "referral")]
     pub release: Option<ReleaseRecord>,
+    /// Where menus and the rules of lines sent the caller on: to numbers outside, and to phones at seats.
+    #[serde(default)]
+    pub sent_on: Vec<SentOnRecord>,
     /// Every try to bring a colleague, a queue or a number outside to the caller, or the caller to them.
     #[serde(default)]
     pub transfers: Vec<TransferRecord>,
@@ -215,8 +218,10 @@ impl Record {
 
     /// The house ended the call: so it ended what was still going on beside the talk.
     pub fn cut_at(&mut self, at: Moment) {
-        for transfer in self.transfers.iter_mut().filter(|transfer| transfer.ended_at.is_none()) {
-            (transfer.ended_at, transfer.outcome) = (Some(at), TransferOutcome::Restarted);
+        let transfers = self.transfers.iter_mut().map(|of| (&mut of.ended_at, &mut of.outcome));
+        let sent_on = self.sent_on.iter_mut().map(|of| (&mut of.ended_at, &mut of.outcome));
+        for (ended_at, outcome) in transfers.chain(sent_on).filter(|(ended_at, _)| ended_at.is_none()) {
+            (*ended_at, *outcome) = (Some(at), TransferOutcome::Restarted);
         }
         for handoff in self.handoff.iter_mut().filter(|handoff| handoff.ended_at.is_none()) {
             (handoff.ended_at, handoff.outcome) = (Some(at), HandoffOutcome::Restarted);

@@ -8,6 +8,7 @@ use hickory_resolver::proto::rr::rdata::{A, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use serde_json::Value;
 
+use crate::explaining::ask;
 use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Sipp;
 use crate::ports::free_port;
@@ -43,6 +44,19 @@ fn a_call_goes_over_the_carrier_that_is_there_and_is_proved_to_it() {
     Sipp::callers(&house, "caller_presses_info", "12345", &["-key", "key", "5", "-d", "6000"]).succeed();
     let record = house.wait_records(1).pop().expect("a record");
     assert_eq!((&record["outcome"], &record["choices"]), (&"transferred_out".into(), &"5".into()), "{record:#}");
+    let sent = &record["sent_on"][0];
+    let told = ["by", "to", "trunk", "outcome"].map(|key| sent[key].as_str().unwrap_or_default());
+    assert_eq!(told, ["menu", "01065139999", "carrier", "transferred"], "the trunk in the end: {record:#}");
+    let times = [&sent["at"], &sent["answered_at"], &sent["ended_at"]].map(|at| at.as_str().expect("a time"));
+    assert!(times.is_sorted() && sent["ended_at"] == record["ended_at"], "{record:#}");
+    let (story, _) = ask(&house, &["explain", record["call_id"].as_str().expect("an id")]);
+    for line in [
+        "a menu sent the caller on to 01065139999 over the trunk carrier",
+        "01065139999 answered",
+        "put through outside",
+    ] {
+        assert!(story.contains(line), "no {line:?} in\n{story}");
+    }
     carrier.succeed();
     let stand: Vec<Value> = trunks(&house).iter().map(|trunk| trunk["calls"].clone()).collect();
     assert_eq!(stand, [0, 0, 0], "no call is left");

@@ -204,6 +204,8 @@ fn a_seat_is_rung_by_a_key() {
     assert_eq!((text(&talked, "outcome"), text(&talked, "seat")), ("answered", "8001"), "{talked:#}");
     assert_eq!((text(&talked, "operator"), &talked["queue"]), ("1001", &Value::Null));
     assert!(talked["talk_ms"].as_i64().unwrap() > 500, "{talked:#}");
+    let sent = ["by", "to", "operator", "outcome"].map(|key| talked["sent_on"][0][key].clone());
+    assert_eq!(sent, ["menu", "seat 8001", "1001", "transferred"].map(Value::from), "{talked:#}");
 }
 
 #[test]

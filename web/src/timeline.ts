@@ -33,6 +33,9 @@ type Kind =
   | "resumed"
   | "direct"
   | "direct_over"
+  | "sent_on"
+  | "sent_on_answered"
+  | "sent_on_in_vain"
   | "lost"
   | "back"
   | "paused"
@@ -58,6 +61,9 @@ export interface Step {
   by?: string;
   /** Who had the caller before a supervisor took them over. */
   from?: string;
+  /** What sent the caller on, `menu` or `line`, and over which trunk. */
+  sent_by?: string;
+  trunk?: string;
   /** The nodes of the menus that were gone through, the keys that counted there, and what was typed, by name. */
   path?: string[];
   keys?: string;
@@ -121,7 +127,9 @@ function connected(record: CallRecord): Step[] {
   const steps: Step[] = (record.lines ?? [])
     .filter((visit) => visit.outcome === "answered" && visit.left_at)
     .map(({ left_at, operator }) => ({ at: left_at ?? "", kind: "connected_at", ...(operator ? { operator } : {}) }));
-  if (typeof first !== "string") return steps;
+  // Where a menu led to a seat that is told with it.
+  const isTold = (record.sent_on ?? []).some((one) => one.answered_at === first);
+  if (typeof first !== "string" || isTold) return steps;
   // `operator` of the record is who had it last; connected it was to the one who answered first.
   const who = answered(record) ?? record.operator;
   const known = steps.find((step) => Math.abs(Date.parse(step.at) - Date.parse(first)) < SAME_MS);
@@ -156,7 +164,8 @@ function afterwards(record: CallRecord): Step[] {
   steps.push(...released(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   // Whom the caller was put through to outside stands where the operator stood.
-  const by = ended_by === "operator" && record.outcome === "transferred_out" ? "far" : ended_by;
+  const outside = ["transferred_out", "overflowed"].includes(record.outcome);
+  const by = ended_by === "operator" && outside ? "far" : ended_by;
   const came = joinedNone(record) ? { came: record.outcome } : {};
   if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...came, ...(by && !survey_at ? { by } : {}) });
   return steps;
@@ -170,6 +179,22 @@ function menus(record: CallRecord): Step[] {
   if (path.length === 0) return [];
   const pressed = keys && joinedNone(record) ? { keys } : {};
   return [{ at: answered_at ?? arrived_at, kind: "menus", path, ...pressed, ...(typed ? { typed } : {}) }];
+}
+
+/** A menu or a rule of a line led the caller to a number or a seat. How the talk there ended is told as of any other. */
+function sentOn({ sent_on = [] }: CallRecord): Step[] {
+  return sent_on.flatMap(({ at, by, to, trunk, operator, answered_at, ended_at, outcome }) => {
+    const steps: Step[] = [{ at, kind: "sent_on", to, sent_by: by, ...(trunk ? { trunk } : {}) }];
+    if (answered_at) {
+      const who: Pick<Step, "kind" | "operator" | "to"> = operator
+        ? { kind: "connected_at", operator }
+        : { kind: "sent_on_answered", to };
+      steps.push({ at: answered_at, ...who });
+    } else if (ended_at && outcome !== "restarted") {
+      steps.push({ at: ended_at, kind: "sent_on_in_vain", to, outcome });
+    }
+    return steps;
+  });
 }
 
 /** The carrier was asked to put the caller and whom they were put through to together without us. */
@@ -214,7 +239,8 @@ function returned(record: CallRecord, joined: string): Pick<Step, "operator" | "
 }
 
 export function timeline(record: CallRecord): Step[] {
-  const steps: Step[] = [...menus(record), ...connected(record), ...pauses(record), ...afterwards(record)];
+  const steps: Step[] = [...menus(record), ...connected(record), ...sentOn(record), ...pauses(record)];
+  steps.push(...afterwards(record));
   for (const kind of KINDS) {
     const at = record[kind];
     if (typeof at === "string") steps.push({ at, kind });

@@ -366,6 +366,19 @@ export interface Visit {
   operator?: string | null;
 }
 
+/** A menu (`menu`) or a rule of a line (`line`) sent the caller on to a number outside, or to a seat. */
+export interface SentOn {
+  at: string;
+  by: string;
+  to: string;
+  trunk?: string | null;
+  /** Who sits at the seat. */
+  operator?: string | null;
+  answered_at?: string | null;
+  ended_at?: string | null;
+  outcome: string;
+}
+
 /** A call that is over; the record has more fields, all of which are shown. */
 export interface CallRecord {
   call_id: string;
@@ -389,6 +402,8 @@ export interface CallRecord {
   survey_at?: string | null;
   /** When the caller was asked for a message. */
   message_at?: string | null;
+  /** Where menus and the rules of lines sent the caller on. */
+  sent_on?: SentOn[];
   /** The carrier was asked to put the caller and whom they were put through to together without us. */
   release?: { at: string; ended_at?: string | null; outcome: string; sip_status?: number | null } | null;
   /** In lines, all visits together. */

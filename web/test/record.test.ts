@@ -278,6 +278,45 @@ test("it is told from when until when the sound did not pass us, the last time t
   for (const { kind } of steps) for (const words of [en, zh]) expect(words.admin.step[kind]).toBeTruthy();
 });
 
+test("it is told where a menu or a rule sent the caller on, over which trunk, and who answered, in both languages", async () => {
+  vi.stubGlobal("document", { documentElement: { lang: "" } });
+  const { sentence } = await import("../src/parts/steps.ts");
+  const { language } = await import("../src/language/index.ts");
+  const at = (second: number) => `2026-11-26T02:00:${String(second).padStart(2, "0")}.000Z`;
+  const names = { operator: (id: string) => `Anna (${id})`, queue: String };
+  const sent = (more: object) => ({ at: at(2), by: "menu", to: "seat 8001", outcome: "transferred", ...more });
+  const told = (of: object) =>
+    timeline({ call_id: "c", arrived_at: at(0), ended_at: at(40), outcome: "answered", ...of }).map(
+      (step) => `${Number(step.at.slice(17, 19))} ${sentence(step, names)}`,
+    );
+  language.value = "en";
+  const outside = sent({ by: "line", to: "01065139999", trunk: "second", answered_at: at(6), ended_at: at(40) });
+  expect(told({ sent_on: [outside], outcome: "overflowed", ended_by: "operator" })).toEqual([
+    "0 Arrived",
+    "2 Sent on · → 010 6513 9999 · by a rule of the line · over the trunk second",
+    "6 Answered there · → 010 6513 9999",
+    "40 Ended · Overflowed · the far end hung up",
+  ]);
+  const vain = sent({ outcome: "no_answer", ended_at: at(5), answered_at: null, trunk: null });
+  const taken = sent({ at: at(6), operator: "1001", answered_at: at(8), ended_at: at(40) });
+  const seats = { sent_on: [vain, taken], connected_at: at(8), operator: "1001", seat: "8001", ended_by: "operator" };
+  expect(told(seats)).toEqual([
+    "0 Arrived",
+    "2 Sent on · → Seat 8001 · by a menu",
+    "5 Not reached there · → Seat 8001 · no answer",
+    "6 Sent on · → Seat 8001 · by a menu",
+    "8 Connected · Anna (1001)",
+    "40 Ended · Answered · the operator hung up",
+  ]);
+  language.value = "zh";
+  expect(told({ sent_on: [outside], outcome: "overflowed" })[1]).toBe(
+    "2 自动转接 · → 010 6513 9999 · 按队列规则 · 经中继 second",
+  );
+  expect(told(seats)[2]).toBe("5 转接未接通 · → 席位 8001 · 未接");
+  // What the house cut off is told by the end of the call.
+  expect(told({ sent_on: [sent({ outcome: "restarted", ended_at: at(40) })] })).toHaveLength(3);
+});
+
 test("a call that joined no line is told by the menus, the keys and what it came to, in both languages", async () => {
   vi.stubGlobal("document", { documentElement: { lang: "" } });
   const { speak } = await import("../src/language/index.ts");

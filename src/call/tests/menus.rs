@@ -89,10 +89,10 @@ fn settings() -> Settings {
     settings
 }
 
-const CALLER: LegId = LegId(1);
+pub const CALLER: LegId = LegId(1);
 
 /// A house in which a citizen has dialled and pressed these keys.
-fn pressed(keys: &str, seats: &[&str]) -> House {
+pub fn pressed(keys: &str, seats: &[&str]) -> House {
     let mut house = House::with(settings(), rules(|_| {}), seats);
     house.arrive(CALLER, CITIZEN, "12345", Source::Trunk("carrier".into()));
     keys.chars().for_each(|key| house.key(CALLER, key));

@@ -18,6 +18,7 @@ mod releasing;
 mod scenarios;
 mod seats;
 mod secured;
+mod sent_on;
 mod several;
 mod supervision;
 mod survey;

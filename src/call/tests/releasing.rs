@@ -98,6 +98,7 @@ fn when_the_carrier_has_put_both_together_our_legs_are_over_and_the_record_says_
         assert_eq!(record.outcome, Some(Outcome::Overflowed));
         assert_eq!(record.release.as_ref().unwrap().ended_at, Some(at));
         assert_eq!(record.ended_at, Some(at + after), "{hang_up}");
+        assert_eq!(record.sent_on[0].ended_at, Some(at), "they talk by us no longer");
     }
 }
 

@@ -23,6 +23,22 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
         ended_at: None,
         outcome: TransferOutcome::GoesOn,
     };
+    let rang_in_vain = SentOnRecord {
+        by: SentBy::Menu,
+        to: "01065139999".into(),
+        trunk: Some("carrier".into()),
+        operator: None,
+        at: at(11),
+        answered_at: None,
+        ended_at: Some(at(12)),
+        outcome: TransferOutcome::NoAnswer,
+    };
+    let answered = SentOnRecord {
+        answered_at: Some(at(15)),
+        ended_at: None,
+        outcome: TransferOutcome::GoesOn,
+        ..rang_in_vain.clone()
+    };
     store.write(Entry::Changed(Box::new(Record {
         ended_at: None,
         outcome: None,
@@ -30,6 +46,7 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
         talking_since: Some(at(15)),
         holds: vec![hold(16, Some(18)), hold(38, None)],
         transfers: vec![consults],
+        sent_on: vec![rang_in_vain.clone(), answered],
         ..finished(10)
     })));
     store.write(Entry::Heartbeat { at: at(40) });
@@ -52,6 +69,8 @@ fn what_was_durable_survives_a_crash_and_open_calls_are_closed_once() {
     assert_eq!((cut.wait_ms, cut.talk_ms, cut.hold_ms), (3000, 25_000, 12_000), "the last hold is within the asking");
     assert_eq!(cut.holds[1].ended_at, Some(at(40)));
     assert_eq!((cut.transfers[0].ended_at, cut.transfers[0].outcome.as_str()), (Some(at(40)), "restarted"));
+    let cut_off = (cut.sent_on[1].answered_at, cut.sent_on[1].ended_at, cut.sent_on[1].outcome.as_str());
+    assert_eq!((&cut.sent_on[0], cut_off), (&rang_in_vain, (Some(at(15)), Some(at(40)), "restarted")));
     assert_eq!(all[2].ended_at, Some(at(60)), "no earlier than its arrival");
     let (store, recovered, _told) = open(after.path());
     assert!(recovered.closed.is_empty(), "closed a second time");

@@ -67,7 +67,7 @@ fn json_lines_have_the_promised_form() {
             r#""within_service_level":true,"recording":null,"quality":{"mos":4.4,"scale":"narrowband","loss":0.0,"jitter_ms":0.5},"survey":null,"sip_status":200,"#,
             r#""callback_of":null,"attempt":null,"expected_wait_ms":null,"handoff":[],"digits":{"case":"123"},"menu_path":["welcome","case"],"#,
             r#""transfers":[],"supervised":[],"lost":[],"holds":[],"notes":[],"operator_quality":null,"one_way":[],"#,
-            r#""first_dialled":null,"diverted_because":null,"reason":null,"survey_at":null,"message_at":null,"release":null,"direct":[]}"#,
+            r#""first_dialled":null,"diverted_because":null,"reason":null,"survey_at":null,"message_at":null,"release":null,"direct":[],"sent_on":[]}"#,
         )
     );
     let range = Filter { since: Some(at(100)), until: Some(at(200)), ..Filter::default() };
@@ -114,6 +114,34 @@ fn the_queue_log_is_asterisks() {
 }
 
 #[test]
+fn where_a_caller_was_sent_on_is_told_in_lines_and_in_a_cell() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = open(dir.path());
+    let sent = SentOnRecord {
+        by: SentBy::Line,
+        to: "01065139999".into(),
+        trunk: Some("carrier".into()),
+        operator: None,
+        at: at(10),
+        answered_at: Some(at(12)),
+        ended_at: Some(at(65)),
+        outcome: TransferOutcome::Transferred,
+    };
+    store.write(Entry::Closed(Box::new(Record { sent_on: vec![sent], ..finished(0) })));
+    store.close();
+    let told = concat!(
+        r#"[{"by":"line","to":"01065139999","trunk":"carrier","operator":null,"at":"2025-11-24T03:30:10.000+00:00","#,
+        r#""answered_at":"2025-11-24T03:30:12.000+00:00","ended_at":"2025-11-24T03:31:05.000+00:00","outcome":"transferred"}]"#,
+    );
+    let lines = printed(|out| assert!(write_jsonl(dir.path(), &Filter::default(), &TimeZone::UTC, out).is_ok()));
+    assert!(lines.trim_end().ends_with(&format!(r#""sent_on":{told}}}"#)), "{lines}");
+    let table = printed(|out| assert!(write_csv(dir.path(), &Filter::default(), &TimeZone::UTC, out).is_ok()));
+    let row = csv::Reader::from_reader(table.as_bytes()).records().next().unwrap().unwrap();
+    let cell: serde_json::Value = serde_json::from_str(row.iter().next_back().unwrap()).unwrap();
+    assert_eq!(cell, serde_json::from_str::<serde_json::Value>(told).unwrap());
+}
+
+#[test]
 fn a_record_written_before_a_field_existed_is_read() {
     let mut old = serde_json::to_value(finished(1)).unwrap();
     for field in [
@@ -131,6 +159,7 @@ fn a_record_written_before_a_field_existed_is_read() {
         "diverted_because",
         "reason",
         "direct",
+        "sent_on",
     ] {
         assert!(old.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }

@@ -62,6 +62,7 @@ fn record(number: u64) -> Record {
         release: None,
         lines: Vec::new(),
         handoff: Vec::new(),
+        sent_on: Vec::new(),
         transfers: Vec::new(),
         supervised: Vec::new(),
         lost: Vec::new(),

@@ -28,6 +28,8 @@ export function detail(step: Step, names: Names): string {
     step.came && open(t.outcomeOf, step.came),
     step.queue && names.queue(step.queue),
     step.to ? `${who} → ${target(step.to, names)}`.trim() : who,
+    step.sent_by && open(t.sentBy, step.sent_by),
+    step.trunk && t.overTrunk(step.trunk),
     step.from && t.takenFrom(names.operator(step.from)),
     step.kind === "offered" && step.seat,
     step.mode && words.value.supervisor[step.mode],
