@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tracing::{error, warn};
@@ -14,10 +14,10 @@ use super::{cleaning, former, versions};
 use crate::ids::CallId;
 use crate::moment::Moment;
 
-/// Calls that arrive within this share one commit, and one wait for the disk, when they come close behind each other: a
+/// Calls that arrive within this share one commit, and one wait for the disk, where they come close behind each other: a
 /// call that comes alone waits for no other.
 const GATHER: Duration = Duration::from_millis(3);
-/// Whoever comes so soon after a commit may have others close behind.
+/// Whoever comes so soon after the call before may have others close behind.
 const CLOSE: Duration = Duration::from_millis(10);
 /// What no caller waits for may lie so long.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -39,8 +39,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     durable: Box<dyn Fn(Ticket) + Send>,
     last: Ticket,
-    /// When the last commit for which somebody waited was over.
-    committed: Option<Instant>,
+    /// When the last call of the batch before arrived.
+    arrived: Moment,
     /// Inputs up to this number, and decisions before it, can go.
     prune_to: u64,
     /// When it is looked again whether something is too old.
@@ -61,7 +61,7 @@ impl Writer {
             shared,
             durable,
             last: Ticket(0),
-            committed: None,
+            arrived: Moment::default(),
             prune_to: 0,
             clean_at: Moment::default(),
             given_up: false,
@@ -100,8 +100,7 @@ impl Writer {
             });
             open = open && self.drain(&mut batch);
         }
-        let more_come = self.committed.is_some_and(|at| at.elapsed() < CLOSE);
-        if open && batch.len() < BATCH && more_come && awaited(&batch) {
+        if open && batch.len() < BATCH && come_close(&mut self.arrived, &batch) {
             std::thread::sleep(GATHER);
             self.drain(&mut batch);
         }
@@ -161,9 +160,6 @@ impl Writer {
         }
         self.last = last;
         (self.durable)(last);
-        if awaited(batch) {
-            self.committed = Some(Instant::now());
-        }
     }
 
     /// A store that is being closed tries a few times more, not for ever.
@@ -194,6 +190,18 @@ impl Writer {
         self.prune_to = prune_to;
         Ok(())
     }
+}
+
+/// Whether the first call of a batch arrived close behind the last one before, which is `before`; then it is that of this
+/// batch.
+pub(super) fn come_close(before: &mut Moment, batch: &[(Ticket, Entry)]) -> bool {
+    let mut calls = batch.iter().filter_map(|(_, entry)| match entry {
+        Entry::Opened(record) => Some(record.arrived_at),
+        _ => None,
+    });
+    let Some(first) = calls.next() else { return false };
+    let former = std::mem::replace(before, calls.next_back().unwrap_or(first));
+    first.since(former) < CLOSE
 }
 
 /// Whether a call waits for one of them to be on the disk.

@@ -200,6 +200,21 @@ fn a_note_on_a_closed_call_changes_nothing_else_and_is_durable() {
 }
 
 #[test]
+fn a_call_that_comes_alone_waits_for_no_other_and_those_close_behind_each_other_are_gathered() {
+    let batch = |arrivals: &[u64]| -> Vec<(Ticket, Entry)> {
+        let opened = |ms: &u64| {
+            let arrived_at = at(1) + Duration::from_millis(*ms);
+            (Ticket(0), Entry::Opened(Box::new(Record { arrived_at, ..record(1) })))
+        };
+        arrivals.iter().map(opened).chain([(Ticket(0), Entry::Heartbeat { at: at(1) })]).collect()
+    };
+    let mut before = Moment::default();
+    let gathers = [&[0][..], &[20], &[25], &[], &[29, 38], &[47], &[58]]
+        .map(|calls| writer::come_close(&mut before, &batch(calls)));
+    assert_eq!(gathers, [false, false, true, false, true, true, false]);
+}
+
+#[test]
 fn a_torn_log_loses_at_most_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _, told) = open(dir.path());
