@@ -19,9 +19,9 @@ use crate::records::rfc3339;
 use crate::sip::guard::Ban;
 
 const EXAMPLES: &str = "\
-A household is an IPv4 address, or the /64 that everybody with IPv6 has to himself. The reason is why it was banned, as
-the security log has it: wrong-secret, refused and unproven are points that came to `guard.ban_after` (hotline.toml),
-scanner is at once. A ban ends by itself, or when hotline is started anew; whoever is lifted starts without any points.
+A household is an IPv4 address, or the /64 that everybody with IPv6 has to himself. The reason is that of the security \
+log: wrong-secret, refused and unproven are points that came to `guard.ban_after` (hotline.toml), scanner is at once. A \
+ban ends by itself, or when hotline is started anew; whoever is lifted starts without any points.
 
 Examples:
   hotline bans                         who is not heard, until when, and why?

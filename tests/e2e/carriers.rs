@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::explaining::ask;
 use crate::house::{Files, House, PATIENCE, hotline};
-use crate::peers::Sipp;
+use crate::peers::{Sipp, Softphone};
 use crate::ports::free_port;
 use crate::streams::gauge;
 
@@ -60,6 +60,66 @@ fn a_call_goes_over_the_carrier_that_is_there_and_is_proved_to_it() {
     carrier.succeed();
     let stand: Vec<Value> = trunks(&house).iter().map(|trunk| trunk["calls"].clone()).collect();
     assert_eq!(stand, [0, 0, 0], "no call is left");
+}
+
+/// A carrier that is there, and asks for a rest whenever it is called; its port.
+fn weary_carrier(seconds: u32) -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let port = socket.local_addr().expect("bound").port();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let request = String::from_utf8_lossy(&buffer[..length]);
+            let status = match request.split(' ').next() {
+                Some("ACK") => continue,
+                Some("INVITE") => format!("503 Service Unavailable\r\nRetry-After: {seconds}"),
+                _ => "200 OK".into(),
+            };
+            let is_told =
+                |line: &&str| ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name));
+            let told: Vec<&str> = request.lines().filter(is_told).collect();
+            let to = request.lines().find(|line| line.starts_with("To:")).expect("To");
+            let told = told.join("\r\n");
+            let answer = format!("SIP/2.0 {status}\r\n{told}\r\n{to};tag=c\r\nContent-Length: 0\r\n\r\n");
+            let _ = socket.send_to(answer.as_bytes(), from);
+        }
+    });
+    port
+}
+
+#[test]
+fn a_carrier_that_asked_for_a_rest_is_shown_to_rest() {
+    let mut files = Files::new(None);
+    let carrier = format!("[[trunk]]\nid = \"carrier\"\nto = \"sip:127.0.0.1:{}\"\n", weary_carrier(600));
+    files.hotline = files.hotline.replacen("[media]", &format!("{carrier}[media]"), 1);
+    files.menu += "[[menu.choice]]\nkey = \"5\"\nnumber = \"01065139999\"\n";
+    let house = House::open(&files);
+    let wait = |state: &str| {
+        let until = Instant::now() + PATIENCE;
+        while trunks(&house)[1]["state"] != state {
+            assert!(Instant::now() < until, "not {state}: {:#?}", trunks(&house));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    wait("up");
+    let caller = Softphone::call(&house, "12345", &["--press", "5", "--for", "3s"]);
+    wait("resting");
+    drop(caller);
+    let told = &trunks(&house)[1];
+    let until = told["rests"][0].as_str().and_then(|until| until.parse::<jiff::Timestamp>().ok()).expect("RFC 3339");
+    let left = until.duration_since(jiff::Timestamp::now()).as_secs();
+    assert!((600 - 60..=600).contains(&left), "{left} of 600 s: {told:#}");
+    assert_eq!((&told["to"][0][1], &told["registered"]), (&true.into(), &Value::Null), "it is there: {told:#}");
+    let mut command = hotline();
+    command.args(["trunks", "--data"]).arg(house.data()).arg("--config").arg(house.dir().join("config"));
+    let text = String::from_utf8(command.output().expect("it runs").stdout).expect("text");
+    assert!(text.contains("\ncarrier  resting until "), "{text}");
+    let until = Instant::now() + PATIENCE;
+    while gauge(&house, "hotline_trunk_resting{trunk=\"carrier\"}") < 1.0 {
+        assert!(Instant::now() < until, "the metrics do not say so");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(gauge(&house, "hotline_trunk_up{trunk=\"carrier\"}"), 1.0);
 }
 
 /// A name server on the loopback that knows one carrier: its server `sbc` at this port.
