@@ -38,7 +38,8 @@ export const details: Record<string, string> = {
   "this call is not recorded": "这个通话没有录音。",
   "the recording is paused already": "录音已经暂停。",
   "the recording is not paused": "录音没有暂停。",
-  "nothing leads out of the house: no [[trunk]] in hotline.toml has a `to`": "没有配置外线，不能向外拨打，请联系管理员。",
+  "nothing leads out of the house: no [[trunk]] in hotline.toml has a `to`":
+    "没有配置外线，不能向外拨打，请联系管理员。",
   "sign in at a seat first: its phone is rung": "请先带席位登录：要用席位上的电话。",
   "you take no part in this talk": "您不在这个通话里。",
   "enough supervisors take part in this talk": "这个通话里的班长已经够多了。",
