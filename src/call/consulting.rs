@@ -435,7 +435,13 @@ pub(super) fn line_of(settings: &Settings, to: &Whom) -> Option<QueueId> {
 }
 
 /// `operator`: who sits where it rings.
-pub(super) fn talk_begins(call: &mut Call, house: &House, kind: TransferKind, to: &Whom, operator: Option<OperatorId>) {
+pub(super) fn talk_begins(
+    call: &mut Call,
+    house: &mut House,
+    kind: TransferKind,
+    to: &Whom,
+    operator: Option<OperatorId>,
+) {
     let Some(by) = call.record.operator.clone() else { return };
     info!(%kind, %to, "transfer");
     let transfer = TransferRecord {
@@ -451,6 +457,7 @@ pub(super) fn talk_begins(call: &mut Call, house: &House, kind: TransferKind, to
         outcome: TransferOutcome::GoesOn,
     };
     ledger::add(&mut call.record.transfers, transfer);
+    house.write(records::Entry::Changed(Box::new(call.record.clone())));
 }
 
 pub(super) fn rings(at: &onward::Whom) -> Duration {

@@ -56,7 +56,9 @@ impl Call {
                     let outside = matches!(state, State::Onward(onward) if onward.is_outside(house));
                     let left_out = outside || self.is_in_unrecorded_talk();
                     self.set_silence(house, paused, left_out);
-                    self.index(house, began, stage, paused || left_out);
+                    if self.index(house, began, stage, paused || left_out) {
+                        house.write(records::Entry::Changed(Box::new(self.record.clone())));
+                    }
                 }
             },
             Tape::Over { .. } => {}
@@ -201,10 +203,11 @@ impl Call {
         self.talk().is_some() && !self.to_be_recorded
     }
 
-    fn index(&mut self, house: &House, began: Moment, stage: Stage, paused: bool) {
+    /// Returned is whether something else is heard from now on.
+    fn index(&mut self, house: &House, began: Moment, stage: Stage, paused: bool) -> bool {
         // By the caller's own phone: for operator and house the talk goes on.
         let held = self.talk().is_some_and(|talk| talk.caller_holds);
-        let Some(recording) = &mut self.record.recording else { return };
+        let Some(recording) = &mut self.record.recording else { return false };
         let talks = matches!(self.state, State::Talking(_));
         let operator = self.record.operator.clone().filter(|_| talks);
         let stage = match stage {
@@ -213,12 +216,13 @@ impl Call {
         };
         let same = |last: &IndexEntry| last.stage == stage && last.operator == operator && last.paused == paused;
         if recording.index.last().is_some_and(same) || recording.index.len() >= MOST_ENTRIES {
-            return;
+            return false;
         }
         let at_ms = house.now.since(began).as_millis() as u64;
         // What lasted for no time was not heard.
         recording.index.pop_if(|last| last.at_ms == at_ms);
         recording.index.push(IndexEntry { at_ms, stage: stage.into(), operator, paused });
+        true
     }
 
     /// A file is complete, or there is none.

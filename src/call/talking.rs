@@ -182,24 +182,27 @@ impl Call {
         if held != before {
             house.queue(Input::Held { contact: self.id, held });
         }
-        self.tell_holds(house.now);
+        if self.tell_holds(house.now) {
+            house.write(records::Entry::Changed(Box::new(self.record.clone())));
+        }
     }
 
-    /// The record says who holds from when on; in a consultation nobody does.
-    pub fn tell_holds(&mut self, now: Moment) {
-        let Some(talk) = self.talk() else { return };
+    /// The record says who holds from when on; in a consultation nobody does. Returned is whether it says anything new.
+    pub fn tell_holds(&mut self, now: Moment) -> bool {
+        let Some(talk) = self.talk() else { return false };
+        let mut is_new = false;
         let held = [(Holder::Operator, talk.on_hold || talk.operator_holds), (Holder::Caller, talk.caller_holds)];
         for (by, holds) in held {
             let room = self.record.holds.len() < MOST_HOLDS;
             let open = self.record.holds.iter_mut().find(|hold| hold.by == by && hold.ended_at.is_none());
             match (open, holds) {
                 (Some(hold), false) => hold.ended_at = Some(now),
-                (None, true) if room => {
-                    self.record.holds.push(HoldRecord { by, at: now, ended_at: None });
-                }
-                _ => {}
+                (None, true) if room => self.record.holds.push(HoldRecord { by, at: now, ended_at: None }),
+                _ => continue,
             }
+            is_new = true;
         }
+        is_new
     }
 
     /// The operator is free; the caller stays with something else. Who ended the talk ended the call.

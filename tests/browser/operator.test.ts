@@ -292,9 +292,16 @@ describe("the keyboard alone", () => {
     const offered = () => page.locator(".actions button:not([disabled])").evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset.act));
     served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "talking" } });
     await page.waitForSelector('.situation:has-text("110 已接通")');
-    expect(await offered()).toEqual(["mute", "keypad", "hangUp"]);
+    expect(await offered()).toEqual(["mute", "hold", "keypad", "hangUp"]);
     expect(await page.textContent('[data-act="hangUp"]')).toContain("交给 110");
     await page.waitForSelector('.situation:has-text("您挂断后，市民留给 110。再按 ⇧1")');
+    // With 110 alone, while the caller hears music, and back.
+    await page.keyboard.press("h");
+    await page.waitForSelector('[data-act="hold"][aria-pressed="true"]:not([disabled])');
+    await page.keyboard.press("h");
+    await page.waitForSelector('[data-act="hold"][aria-pressed="false"]:not([disabled])');
+    expect(orders().slice(-2)).toEqual(["hold", "resume"]);
+    served.house.call(call, { stage: "conference" });
     await page.waitForSelector('[data-act="emergency1"][aria-pressed="true"]:has-text("请其退出")');
     // Pressed once more on purpose, two seconds later, and not as the second half of one press.
     await page.evaluate(() => {
@@ -303,7 +310,7 @@ describe("the keyboard alone", () => {
     });
     await page.keyboard.press("Shift+Digit1");
     await page.waitForSelector('.toasts :text-is("110 已退出，您继续与市民通话。")');
-    expect(orders().slice(-2)).toEqual(["hand_off", "hand_off"]);
+    expect(orders().slice(-4)).toEqual(["hand_off", "hold", "resume", "hand_off"]);
     served.house.call(call, { stage: "conference", emergency: { target: "110", stage: "confirmed" } });
     await page.waitForSelector('.situation:has-text("110 已确认受理")');
     await page.waitForSelector('[data-act="emergency1"][disabled]');

@@ -1,6 +1,7 @@
 mod acknowledged;
 mod callbacks;
 mod codes;
+mod cut;
 mod desk;
 mod direct;
 mod exits;

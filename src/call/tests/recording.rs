@@ -37,7 +37,7 @@ fn notice(house: &mut House, leg: LegId) {
 }
 
 /// A caller who was told, with operator 1001.
-fn talk() -> (House, CallId, LegId, LegId) {
+pub fn talk() -> (House, CallId, LegId, LegId) {
     let mut house = house();
     let caller = house.call(1, CITIZEN);
     notice(&mut house, caller);

@@ -88,7 +88,11 @@ export const desk = computed(() => {
     hangUp: sip !== null || together || asked,
     mute: sip?.stage === "talking",
     keypad: sip?.stage === "talking",
-    hold: together && !current.caller_gone && (stage === "talking" || stage === "holding"),
+    /** Of three with an emergency service, those two go on without the caller; of three with a colleague nobody is left. */
+    hold:
+      together &&
+      !current.caller_gone &&
+      (stage === "talking" || stage === "holding" || (stage === "conference" && !free && !current.consulting)),
     held: stage === "holding",
     consult: together && free && (stage === "talking" || stage === "holding"),
     transfer: together && free,
