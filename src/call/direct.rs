@@ -194,6 +194,9 @@ impl Call {
             }
             _ => return,
         }
+        for leg in self.legs() {
+            house.sip(sip::Command::Unheard { leg, unheard: is_direct });
+        }
         house.write(records::Entry::Changed(Box::new(self.record.clone())));
     }
 

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use rand::Rng;
-use rand::rngs::StdRng;
+use rand::{Rng, rngs::StdRng};
 
 use super::account::Registration;
 use super::agenda::Agenda;
@@ -277,6 +276,7 @@ impl Endpoint {
             Command::Hangup { leg, reason } => self.hangup(now, leg, reason),
             Command::Reoffer { leg, body } => self.reoffer(now, leg, body.bytes),
             Command::DropReoffer { leg } => self.drop_reoffer(leg),
+            Command::Unheard { leg, unheard } => self.unheard(now, leg, unheard),
             Command::AcceptReoffer { leg, body } => self.accept_reoffer(now, leg, body),
             Command::RefuseReoffer { leg, status } => self.refuse_reoffer(now, leg, status),
             Command::MayPickUp { seat, may } => self.may_pick_up(seat, may),

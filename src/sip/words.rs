@@ -310,6 +310,8 @@ pub enum Command {
     /// One that did not go out yet, because something of theirs is open, is not sent any more: what answers theirs is
     /// newer.
     DropReoffer { leg: LegId },
+    /// Their sound comes to us no longer, or does again: then silence tells nobody that they are gone.
+    Unheard { leg: LegId, unheard: bool },
     /// 200 to a re-INVITE, UPDATE or PRACK of theirs.
     AcceptReoffer { leg: LegId, body: Body },
     /// 488 (or another) to any of them; the session goes on as it was.

@@ -73,6 +73,8 @@ pub(super) struct Leg {
     pub dialled: Option<String>,
     /// How the session is refreshed, and the request of ours that does it.
     pub timer: Option<Timer>,
+    /// Nobody here hears whether they are there.
+    pub unheard: bool,
     pub refreshing: Option<TransactionId>,
     /// A REFER came before.
     pub referred: bool,
@@ -224,6 +226,7 @@ impl Leg {
             takes_replaces: false,
             dialled: None,
             timer: None,
+            unheard: false,
             refreshing: None,
             referred: false,
             shown: Lamp::Dark,

@@ -72,6 +72,12 @@ impl Leg {
         }
     }
 
+    /// The other side knows of no timers. Where nothing else tells that it is gone we refresh all the same: a re-INVITE that
+    /// changes nothing is answered by everybody, RFC 3261 §14.2.
+    fn not_agreed(&self, now: Moment, wanted: Duration) -> Option<Timer> {
+        (self.unheard && !wanted.is_zero()).then(|| Timer::new(now, wanted.max(LEAST), true))
+    }
+
     /// A request of ours was refused with 422 (§7.3): whether it may go again, with the interval that they want.
     pub(in crate::sip) fn lengthens_timer(&mut self, headers: &Headers) -> bool {
         self.timer.as_mut().is_some_and(|timer| timer.is_longer(headers))
@@ -135,7 +141,7 @@ impl Endpoint {
         };
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if expires.is_zero() {
-            leg.timer = None;
+            leg.timer = leg.not_agreed(now, wanted);
             return;
         }
         let expires = expires.clamp(least, MOST.max(least));
@@ -159,13 +165,23 @@ impl Endpoint {
 
     /// What their 2xx says of it, §7.2.
     pub(in crate::sip) fn take_timer(&mut self, now: Moment, leg_id: LegId, headers: &Headers) {
-        let agreed = asked(headers).filter(|asked| !asked.expires.is_zero());
+        let agreed = asked(headers).filter(|asked| !asked.expires.is_zero()).map(|asked| {
+            let expires = asked.expires.clamp(LEAST, MOST);
+            Timer::new(now, expires, asked.by_sender.unwrap_or(true))
+        });
+        let wanted = self.settings.session_expires;
         if let Some(leg) = self.legs.get_mut(&leg_id) {
-            leg.timer = agreed.map(|asked| {
-                let expires = asked.expires.clamp(LEAST, MOST);
-                Timer::new(now, expires, asked.by_sender.unwrap_or(true))
-            });
+            leg.timer = agreed.or_else(|| leg.not_agreed(now, wanted));
         }
+        self.schedule_leg(leg_id);
+    }
+
+    /// Whose sound comes to us no longer is asked now and then whether they are there.
+    pub(in crate::sip) fn unheard(&mut self, now: Moment, leg_id: LegId, unheard: bool) {
+        let wanted = self.settings.session_expires;
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        leg.unheard = unheard;
+        leg.timer = leg.timer.or_else(|| leg.not_agreed(now, wanted));
         self.schedule_leg(leg_id);
     }
 

@@ -88,6 +88,32 @@ fn a_description_that_is_refused_for_its_interval_goes_again_with_a_longer_one()
     assert!(matches!(phone.events()[..], [Event::ReofferAnswered { result: Err(422), .. }]));
 }
 
+/// They know of no timers; that they are gone is noticed all the same.
+#[test]
+fn whose_sound_comes_to_us_no_longer_is_asked_whether_they_are_there() {
+    let mut phone = Phone::new(false);
+    desk_talks(&mut phone, "");
+    let unheard = |unheard| Command::Unheard { leg: LegId(2), unheard };
+    assert!(phone.command(unheard(true)).is_empty());
+    let lines = "Contact: <sip:8002@10.0.0.9:5070>\n";
+    for _ in 0..2 {
+        assert!(phone.wait(Duration::from_secs(899)).is_empty());
+        let asked = phone.wait(Duration::from_secs(2)).remove(0);
+        assert!(asked.starts_with("INVITE ") && asked.ends_with("\r\n\r\nv=0 ours"), "{asked}");
+        phone.send(&described(&answered_with(&asked, "200 OK", lines)));
+        assert!(phone.events().is_empty());
+    }
+    // Heard again, they are asked once more, and no longer.
+    phone.command(unheard(false));
+    let asked = phone.wait(Duration::from_secs(901)).remove(0);
+    phone.send(&described(&answered_with(&asked, "200 OK", lines)));
+    assert!(phone.wait(Duration::from_secs(10_000)).is_empty());
+    phone.command(unheard(true));
+    phone.wait(Duration::from_secs(901));
+    phone.wait(Duration::from_secs(40));
+    assert!(matches!(phone.events()[..], [.., Event::Ended { why: Ended::Lost, .. }]), "nobody answered");
+}
+
 /// The call is told that nobody refreshed it.
 fn ends_as_expired(phone: &mut Phone) {
     let (told, expired) = (phone.events(), Reason::Q850(102));
