@@ -58,7 +58,17 @@ impl Talk {
         talk.takes(far);
         assert_eq!(talk.reoffers(), []);
         assert_eq!(talk.direct_times(), [(true, false)]);
+        assert_eq!(talk.unheard(), [(caller, true), (far, true)]);
         talk
+    }
+
+    /// Who was told of as heard by nobody here, or as heard again.
+    fn unheard(&self) -> Vec<(LegId, bool)> {
+        let of = |command: &sip::Command| match command {
+            sip::Command::Unheard { leg, unheard } => Some((*leg, *unheard)),
+            _ => None,
+        };
+        self.house.sip.iter().filter_map(of).collect()
     }
 
     fn sound(&mut self, event: media::Event) {
