@@ -22,42 +22,25 @@ impl Call {
     /// The INVITE was admitted: open the record, and the sound.
     pub fn arrive(&mut self, house: &mut House, incoming: sip::Incoming) {
         info!(source = ?incoming.source, "arrived");
-        let denied = self.denied_by_key(house, &incoming);
-        self.picks_up.take_if(|_| denied.is_some());
+        let denied = match self.replaces {
+            Some(replaced) => self.denied_place(house, replaced),
+            None => self.denied_number(house, &incoming),
+        };
         // A process that dies between the 200 and the next entry must not leave an answered call as unanswered.
         let mut opened = self.record.clone();
-        opened.answered_at = self.answers_at_once(house).then_some(house.now);
+        opened.answered_at = (denied.is_none() && self.answers_at_once(house)).then_some(house.now);
         house.write(records::Entry::Opened(Box::new(opened)));
         self.opened = true;
         if let Some(status) = denied {
             return self.refuse(house, status, Outcome::RefusedRules);
         }
-        let number = &incoming.number;
-        let known = match &incoming.source {
-            sip::Source::Seat(_) if is_feature_code(number) || self.picks_up.is_some() => true,
-            sip::Source::Seat(_) if self.beside.is_some() || self.replaced_call(house).is_some() => true,
-            _ => house.settings.ivr.numbers.contains_key(number),
-        };
-        if !known {
-            return self.refuse(house, 404, Outcome::RefusedRules);
-        }
-        let settings = &house.settings.ivr;
-        if settings.numbers.get(number).is_some_and(|entry| settings.menus.refuse_unanswered(entry, &self.visitor())) {
-            return self.refuse(house, 603, Outcome::RefusedRules);
-        }
-        // Who would pay for it is not found out by ringing it.
-        if let Some(Whom::Number(number)) = self.dials_beside()
-            && !house.settings.outward.has(number)
-        {
-            info!(number, why = %NotDone::NotAllowed, "refused");
-            return self.refuse(house, 403, Outcome::RefusedRules);
-        }
         self.makes_busy(house, &incoming.source);
         self.sound = Sound::Open;
         // Legs that will be part of another call have their sound where the others of that call have theirs.
-        self.part_of = feature_call(&incoming, house)
+        self.part_of = self
+            .takes_over
             .or(self.picks_up)
-            .or_else(|| self.replaced_call(house))
+            .or_else(|| feature_call(&incoming, house))
             .or_else(|| self.beside.as_ref().map(|beside| beside.talk));
         if let Some(other) = self.part_of {
             house.legs.keep_together(self.id, other);
@@ -85,14 +68,39 @@ impl Call {
         });
     }
 
+    /// Why nothing may come of what was dialled.
+    fn denied_number(&self, house: &House, incoming: &sip::Incoming) -> Option<u16> {
+        let number = &incoming.number;
+        let leads_somewhere = match &incoming.source {
+            sip::Source::Seat(_) if is_feature_code(number) || self.beside.is_some() => true,
+            _ => house.settings.ivr.numbers.contains_key(number),
+        };
+        if !leads_somewhere {
+            return Some(404);
+        }
+        let settings = &house.settings.ivr;
+        if settings.numbers.get(number).is_some_and(|entry| settings.menus.refuse_unanswered(entry, &self.visitor())) {
+            return Some(603);
+        }
+        // Who would pay for it is not found out by ringing it.
+        if let Some(Whom::Number(number)) = self.dials_beside()
+            && !house.settings.outward.has(number)
+        {
+            info!(number, why = %NotDone::NotAllowed, "refused");
+            return Some(403);
+        }
+        None
+    }
+
     /// An operator who calls from their seat, feature codes aside, cannot be offered anything meanwhile; nor after a talk
     /// that a second line outlasts.
     fn makes_busy(&mut self, house: &mut House, source: &sip::Source) {
         let sip::Source::Seat(seat) = source else { return };
         if let Some((operator, state)) = house.seating.at(seat)
             && (can_call_out(state) || matches!(state, OperatorState::Talking { .. } | OperatorState::Holding { .. }))
-            && !is_feature_code(&self.record.to)
+            && !self.is_code()
             && self.picks_up.is_none()
+            && self.takes_over.is_none()
         {
             let operator = operator.clone();
             self.busy = Some(operator.clone());
@@ -141,8 +149,10 @@ impl Call {
         } else {
             house.sip(sip::Command::Progress { leg: self.caller, body });
         }
-        // An INVITE in somebody else's name may name whom it likes in its description: they are not played to.
-        if self.late || (forgeable && self.accepted) { self.expect_ack(house) } else { self.begin(house) }
+        // An INVITE in somebody else's name may name whom it likes in its description: they are not played to. And whoever
+        // takes over a talk has to be there before the other phone is let go, or the caller would be left to nobody.
+        let has_to_be_there = forgeable || self.takes_over.is_some();
+        if self.late || (has_to_be_there && self.accepted) { self.expect_ack(house) } else { self.begin(house) }
     }
 
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.
@@ -151,11 +161,16 @@ impl Call {
         if self.dials_beside().is_some() && !self.late {
             return false;
         }
-        self.replaces.is_some()
+        self.takes_over.is_some()
             || self.picks_up.is_some()
             || house.settings.ivr.answer == AnswerWhen::AtOnce
             || self.late
-            || is_feature_code(&self.record.to)
+            || self.is_code()
+    }
+
+    /// A feature code was dialled. Who takes somebody's place dialled nothing.
+    fn is_code(&self) -> bool {
+        self.replaces.is_none() && is_feature_code(&self.record.to)
     }
 
     pub fn accept(&mut self, house: &mut House) {
@@ -173,18 +188,14 @@ impl Call {
 
     /// Sound can be heard: do what the dialled number says.
     pub fn begin(&mut self, house: &mut House) {
-        if let Some(old) = self.replaces.take() {
-            let call = house.legs.call_of(old);
-            return match (call, self.record.seat.clone()) {
-                (Some(call), Some(seat)) => self.give_leg(house, call, Part::InPlaceOf(old, seat)),
-                _ => self.fail(house),
-            };
+        if let Some((call, part)) = self.in_place() {
+            return self.give_leg(house, call, part);
         }
         if let Some(call) = self.picks_up.take() {
             match self.picking(house) {
                 Some(picking) => return self.give_leg(house, call, Part::PicksUp(picking)),
                 // The code is answered below.
-                None if is_feature_code(&self.record.to) => {}
+                None if self.is_code() => {}
                 None => return self.fail(house),
             }
         }
@@ -192,7 +203,7 @@ impl Call {
             return self.ring_beside(house, &to);
         }
         if let Some(seat) = self.record.seat.clone()
-            && is_feature_code(&self.record.to)
+            && self.is_code()
         {
             return self.obey(house, seat);
         }
@@ -234,11 +245,6 @@ impl Call {
         self.finish(house, Outcome::Answered, EndedBy::System);
         (self.gave_leg, self.sound) = (true, Sound::None);
         self.enter_ended(house);
-    }
-
-    /// The call in which another phone of the same seat talks that this one takes the place of.
-    fn replaced_call(&self, house: &House) -> Option<CallId> {
-        house.legs.call_of(self.replaces?)
     }
 
     /// What menu and line want next.

@@ -111,8 +111,10 @@ pub(super) struct Call {
     pub twofold: BTreeMap<LegId, Twofold>,
     /// An operator dialled it beside a talk.
     pub beside: Option<Beside>,
-    /// The leg of another phone of the same seat whose place it takes.
-    pub replaces: Option<LegId>,
+    /// Its phone says what it takes the place of: then it is that, whatever number was dialled.
+    pub replaces: Option<sip::Replaced>,
+    /// The talk of another phone of the same seat whose place it takes.
+    pub takes_over: Option<CallId>,
     /// The operator's phone that sent the caller on, until it was told what became of it.
     pub referral: Option<LegId>,
     /// What the message says of the reason that ends a leg, until that end was seen to.
@@ -184,7 +186,7 @@ impl Call {
         let state = State::Opening { durable: false, forgeable: incoming.forgeable };
         let mut call = Self::with(record, incoming.leg, shown, state, language, span);
         call.hops = incoming.hops;
-        call.replaces = incoming.replaces.and_then(sip::Replaced::talk);
+        call.replaces = incoming.replaces;
         call
     }
 
@@ -242,6 +244,7 @@ impl Call {
             twofold: BTreeMap::new(),
             beside: None,
             replaces: None,
+            takes_over: None,
             referral: None,
             because: None,
             direct: Direct::default(),

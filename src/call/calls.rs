@@ -66,8 +66,12 @@ struct Brought {
 #[derive(Debug)]
 pub(super) enum Part {
     Supervisor(Dialled),
-    /// The operator's other phone, in the place of this leg.
-    InPlaceOf(LegId, SeatId),
+    /// The operator's other phone, in the place of this leg. `holds`: it said so as it came.
+    InPlaceOf {
+        old: LegId,
+        seat: SeatId,
+        holds: bool,
+    },
     /// Of an operator who takes what rings at a colleague.
     PicksUp(Picking),
 }
@@ -276,8 +280,15 @@ impl Calls {
             self.legs.goes_over(incoming.leg, trunk.clone());
         }
         let mut call = Call::new(id, now, &incoming, self.settings.ivr.languages.own);
-        call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));
-        call.picks_up = self.picked_by(&incoming);
+        match incoming.replaces {
+            // RFC 3891 §3: it takes that place, whatever the Request-URI names.
+            Some(sip::Replaced::Talk(leg)) => call.takes_over = self.talk_on(leg),
+            Some(sip::Replaced::Ring(leg)) => call.picks_up = self.rings_with(leg),
+            None => {
+                call.beside = call.is_beside(&self.settings, &incoming, self.talk_at(&incoming.source));
+                call.picks_up = self.picked_by_code(&incoming);
+            }
+        }
         self.calls.insert(id, call);
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
     }
@@ -463,7 +474,7 @@ impl Calls {
             self.act(now, call, |call, house| {
                 result = match part {
                     Part::Supervisor(dialled) => call.bring_in(house, leg, dialled),
-                    Part::InPlaceOf(old, seat) => call.replace(house, leg, old, seat),
+                    Part::InPlaceOf { old, seat, holds } => call.replace(house, leg, old, seat, holds),
                     Part::PicksUp(picking) => call.pick_up(house, picking),
                 }
             });

@@ -26,13 +26,15 @@ pub(super) struct Picking {
 }
 
 impl Calls {
-    /// The call that rings at the seat which this one names, or with the leg whose place it takes.
-    pub(super) fn picked_by(&self, incoming: &sip::Incoming) -> Option<CallId> {
+    /// The call that rings with this leg.
+    pub(super) fn rings_with(&self, leg: LegId) -> Option<CallId> {
+        let call = self.call_of(leg)?;
+        self.all().find(|of| of.id == call && of.rings_on(|seat| seat.leg == leg)).map(|call| call.id)
+    }
+
+    /// The call that rings at the seat which this one names.
+    pub(super) fn picked_by_code(&self, incoming: &sip::Incoming) -> Option<CallId> {
         let sip::Source::Seat(_) = &incoming.source else { return None };
-        if let Some(leg) = incoming.replaces.and_then(sip::Replaced::ring) {
-            let call = self.call_of(leg)?;
-            return self.all().find(|of| of.id == call && of.rings_on(|seat| seat.leg == leg)).map(|call| call.id);
-        }
         let seat = incoming.number.strip_prefix(CODE)?;
         self.all().find(|call| call.rings_on(|leg| leg.seat.as_str() == seat)).map(|call| call.id)
     }
@@ -45,8 +47,7 @@ impl Call {
     }
 
     /// Why the phone that asked by a key may not have it: nobody who could take it sits there, or it rings no more.
-    pub fn denied_by_key(&self, house: &House, incoming: &sip::Incoming) -> Option<u16> {
-        incoming.replaces.and_then(sip::Replaced::ring)?;
+    pub fn denied_by_key(&self, house: &House) -> Option<u16> {
         match (self.picking(house), self.picks_up) {
             (None, _) => Some(403),
             (Some(_), None) => Some(481),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::info;
 
 use super::caller::{Call, State};
-use super::calls::{Calls, House, is_feature_code};
+use super::calls::{Calls, House, Part, is_feature_code};
 use super::offering::{Progress, SeatLeg};
 use super::onward::{self, Cause};
 use super::order::{NotDone, Whom};
@@ -51,6 +51,12 @@ impl Calls {
             info!(%leg, %why, "not sent on");
             self.refuse_refer(leg, status(why));
         }
+    }
+
+    /// The talk in which an operator speaks on this leg.
+    pub(super) fn talk_on(&self, leg: LegId) -> Option<CallId> {
+        let call = self.call_of(leg)?;
+        self.all().find(|of| of.id == call && of.is_operators(leg)).map(|call| call.id)
     }
 
     /// The caller of the one leg's talk is left to what the other leg reached: phones say it of either.
@@ -257,15 +263,37 @@ impl Call {
     // -----------------------------------------------------------------------------------------
     // Replaces
 
+    /// Why the phone may not have the place that it asks for.
+    pub fn denied_place(&self, house: &House, replaced: sip::Replaced) -> Option<u16> {
+        match replaced {
+            sip::Replaced::Talk(_) => self.takes_over.is_none().then_some(481),
+            sip::Replaced::Ring(_) => self.denied_by_key(house),
+        }
+    }
+
+    /// What this call is in the talk whose place it takes.
+    pub fn in_place(&self) -> Option<(CallId, Part)> {
+        let old = self.replaces?.talk()?;
+        let (seat, holds) = (self.record.seat.clone()?, self.direction.is_hold());
+        Some((self.takes_over?, Part::InPlaceOf { old, seat, holds }))
+    }
+
     /// Another phone of the operator's seat takes the place of the one they talk on.
-    pub fn replace(&mut self, house: &mut House, leg: LegId, old: LegId, seat: SeatId) -> Result<(), NotDone> {
+    pub fn replace(
+        &mut self,
+        house: &mut House,
+        leg: LegId,
+        old: LegId,
+        seat: SeatId,
+        holds: bool,
+    ) -> Result<(), NotDone> {
         if !self.is_operators(old) {
             return Err(NotDone::NotInTalk);
         }
         let operator = self.seats.first().map(|seat| seat.operator.clone()).ok_or(NotDone::NotInTalk)?;
         let other = Other::brought_in(leg, Role::Reclaimed, onward::Whom::Seat(seat), operator);
         // Who talks is busy by that.
-        self.talk_mut()?.others.push(Other { busy: None, ..other });
+        self.talk_mut()?.others.push(Other { busy: None, holds, ..other });
         self.reclaimed(house, leg);
         Ok(())
     }

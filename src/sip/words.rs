@@ -234,10 +234,6 @@ impl Replaced {
     pub fn talk(self) -> Option<LegId> {
         if let Replaced::Talk(leg) = self { Some(leg) } else { None }
     }
-
-    pub fn ring(self) -> Option<LegId> {
-        if let Replaced::Ring(leg) = self { Some(leg) } else { None }
-    }
 }
 
 /// Where a phone's user sends whom they talk with, RFC 3515.

@@ -1,7 +1,8 @@
 //! The keys of desk phones: what operators without a page send their callers on with, over real sockets.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use hotline::sip::message::{Message, Request, Response, read};
 use serde_json::Value;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use crate::house::{DESK_PHONE, Files, House, PATIENCE};
 use crate::peers::{Baresip, Sipp, Softphone};
 use crate::ports::free_port;
+use crate::sound::{Heard, write_tone};
 
 /// A desk phone by hand, at the address that the files name.
 struct Desk {
@@ -30,10 +32,14 @@ impl Desk {
     }
 
     fn sdp(&self, direction: &str) -> String {
+        self.sdp_of(direction, free_port())
+    }
+
+    fn sdp_of(&self, direction: &str, port: u16) -> String {
         format!(
             "v=0\r\no=desk 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 8\r\na={direction}\r\n",
             self.sent + 1,
-            free_port()
+            port
         )
     }
 
@@ -84,9 +90,13 @@ impl Desk {
     }
 
     fn pick_up(&self) -> Request {
+        self.pick_up_with(&self.sdp("sendrecv"))
+    }
+
+    fn pick_up_with(&self, sdp: &str) -> Request {
         let invite = self.request("INVITE");
         self.answer(&invite, 180, None);
-        self.answer(&invite, 200, Some(self.sdp("sendrecv")));
+        self.answer(&invite, 200, Some(sdp.into()));
         self.request("ACK");
         invite
     }
@@ -104,6 +114,52 @@ impl Desk {
             seat = self.seat,
             length = body.len()
         ));
+    }
+}
+
+/// The sound of one line of a desk phone.
+struct Sound {
+    socket: UdpSocket,
+}
+
+impl Sound {
+    const FRAME: Duration = Duration::from_millis(20);
+
+    fn new() -> Sound {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a free port");
+        socket.set_read_timeout(Some(Sound::FRAME / 8)).expect("a time limit");
+        Sound { socket }
+    }
+
+    fn port(&self) -> u16 {
+        self.socket.local_addr().expect("bound").port()
+    }
+
+    /// Says 1000 Hz (a square wave in A-law) to whom a description names, and tells what was heard meanwhile.
+    fn speak(&self, sdp: &[u8], seconds: u16) -> Heard {
+        let sdp = String::from_utf8_lossy(sdp);
+        let port = sdp.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");
+        let to: SocketAddr = format!("127.0.0.1:{port}").parse().expect("an address");
+        let tone: Vec<u8> = (0..160).map(|n| if n % 8 < 4 { 0xb5 } else { 0x35 }).collect();
+        // As the head of a recording of one channel.
+        let mut heard = vec![0; 58];
+        heard[22] = 1;
+        let began = Instant::now();
+        for n in 0..seconds * 50 {
+            let until = began + Sound::FRAME * u32::from(n + 1);
+            let stamp = u32::from(n) * 160;
+            let packet = [&[0x80, 8][..], &n.to_be_bytes(), &stamp.to_be_bytes(), &[7; 4], &tone].concat();
+            self.socket.send_to(&packet, to).expect("sent");
+            let mut buffer = [0; 2048];
+            while Instant::now() < until {
+                if let Ok((length, _)) = self.socket.recv_from(&mut buffer)
+                    && buffer[1] & 0x7f == 8
+                {
+                    heard.extend_from_slice(&buffer[12..length]);
+                }
+            }
+        }
+        Heard::of_a_law(&heard, 0)
     }
 }
 
@@ -213,6 +269,51 @@ fn who_was_asked_on_a_second_line_of_the_phone_gets_the_caller() {
         (text(sent_on, "kind"), text(sent_on, "by"), text(sent_on, "outcome")),
         ("attended", "1002", "transferred")
     );
+}
+
+/// By the house's own Contact, as phones do it, and by the seat's own number.
+#[test]
+fn another_phone_of_a_seat_takes_over_its_talk() {
+    for by_contact in [true, false] {
+        let (house, mut boris, _) = two_desks();
+        let dir = tempfile::tempdir().expect("a folder");
+        let (tone, heard) = (dir.path().join("tone.wav"), dir.path().join("heard.wav"));
+        write_tone(&tone, 440, 60);
+        let path = |path: &Path| path.to_str().expect("text").to_string();
+        let caller = Softphone::call(&house, "12346", &["--say", &path(&tone), "--record", &path(&heard)]);
+        let (former, new) = (Sound::new(), Sound::new());
+        let talk = boris.pick_up_with(&boris.sdp_of("sendrecv", former.port()));
+        house.wait_log(&["connected", "1002"]);
+        // RFC 3891 §3: to-tag and from-tag as the house has them.
+        let header = |name: &str| talk.headers.get(name).expect("there").to_string();
+        let ours = header("From").split_once(";tag=").expect("a tag").1.to_string();
+        let replaces = format!("Replaces: {};to-tag={ours};from-tag={DESK_PHONE}\r\n", header("Call-ID"));
+        let contact = talk.headers.contacts().expect("a contact")[0].uri.to_string();
+        let uri = if by_contact { contact.clone() } else { format!("sip:{DESK_PHONE}@{}", house.addr()) };
+        let (from, to) = (format!("<sip:{DESK_PHONE}@hotline>;tag=other"), format!("<{uri}>"));
+        let sdp = boris.sdp_of("sendrecv", new.port());
+        boris.ask("INVITE", &uri, (&from, &to, "other-phone"), &replaces, &sdp);
+        let answer = boris.final_answer("INVITE");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let to = answer.headers.get("To").expect("there").to_string();
+        boris.ask("ACK", &contact, (&from, &to, "other-phone"), "", "");
+        let bye = boris.request("BYE");
+        assert_eq!(bye.headers.get("Call-ID"), talk.headers.get("Call-ID"), "the former phone");
+        boris.answer(&bye, 200, None);
+        let of_caller = new.speak(&answer.body, 4).seconds_of(440);
+        assert!(of_caller > 3.0, "the new phone hears the caller for {of_caller} s");
+        boris.ask("BYE", &contact, (&from, &to, "other-phone"), "", "");
+        assert_eq!(boris.final_answer("BYE").status, 200);
+        assert!(caller.end());
+        let of_phone = Heard::read(&heard).seconds_of(1000);
+        assert!(of_phone > 3.0, "the caller hears the new phone for {of_phone} s");
+        let records = house.wait_records(2);
+        let record = records.iter().find(|record| text(record, "from") != DESK_PHONE).expect("the citizen's");
+        assert_eq!((text(record, "outcome"), text(record, "operator")), ("answered", "1002"), "{record:#}");
+        assert_eq!(text(record, "ended_by"), "operator", "{record:#}");
+        let none = |key: &str| record[key].as_array().is_none_or(|entries| entries.is_empty());
+        assert!(none("lost") && none("transfers") && none("holds"), "{record:#}");
+    }
 }
 
 #[test]

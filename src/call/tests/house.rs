@@ -302,13 +302,9 @@ impl House {
         self.tell(Event::Sip(sip::Event::Incoming(incoming(leg, from, number, source))));
     }
 
-    /// Another phone of this seat takes the place of a leg, RFC 3891.
-    pub fn arrive_in_place_of(&mut self, leg: LegId, seat: &str, old: LegId) {
-        self.arrive_replacing(leg, seat, sip::Replaced::Talk(old));
-    }
-
-    pub fn arrive_replacing(&mut self, leg: LegId, seat: &str, replaced: sip::Replaced) {
-        let incoming = incoming(leg, seat, "8001", Source::Seat(seat.into()));
+    /// The phone of a seat takes the place of what it names, RFC 3891, by an INVITE to this number.
+    pub fn arrive_replacing(&mut self, leg: LegId, seat: &str, number: &str, replaced: sip::Replaced) {
+        let incoming = incoming(leg, seat, number, Source::Seat(seat.into()));
         self.tell(Event::Sip(sip::Event::Incoming(sip::Incoming { replaces: Some(replaced), ..incoming })));
     }
 

@@ -23,5 +23,6 @@ mod sent_on;
 mod several;
 mod supervision;
 mod survey;
+mod taking_over;
 mod transfers;
 mod world;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::house::*;
+use super::world::OUTSIDE;
 use crate::call::Event;
 use crate::ids::LegId;
 use crate::media;
@@ -148,7 +149,7 @@ fn the_sound_of_whoever_picks_up_is_where_the_call_is() {
 }
 
 fn presses(house: &mut House, leg: LegId, seat: &str, rung: LegId) {
-    house.arrive_replacing(leg, seat, sip::Replaced::Ring(rung));
+    house.arrive_replacing(leg, seat, "8001", sip::Replaced::Ring(rung));
 }
 
 #[test]
@@ -162,6 +163,18 @@ fn the_key_of_a_lamp_takes_it_as_the_code_does() {
     let records = house.records();
     let call = records.iter().find(|record| record.from == CITIZEN).unwrap();
     assert_eq!((call.operator.clone(), call.talk_ms), (Some("1002".into()), 5_000));
+}
+
+#[test]
+fn what_a_key_takes_is_taken_whatever_number_its_phone_dials() {
+    for number in ["", "hotline", "8001", "8002", "12345", "100", "*12", "*88003", "*331001", OUTSIDE] {
+        let (mut house, caller, rung) = rings(|_| {});
+        house.arrive_replacing(PICKER, "8002", number, sip::Replaced::Ring(rung));
+        assert!(house.are_joined(caller, PICKER), "{number}");
+        assert!(matches!(house.state("1002"), OperatorState::Talking { .. }), "{number}");
+        house.hangs_up(caller);
+        house.records();
+    }
 }
 
 #[test]

@@ -453,19 +453,3 @@ fn whose_second_line_outlasts_the_talk_is_offered_nobody_before_it_is_over() {
     house.hangs_up(line);
     assert_eq!(house.state("1001"), OperatorState::Ready);
 }
-
-#[test]
-fn another_phone_of_the_seat_takes_the_place_of_the_one() {
-    let (mut house, call, caller, seat) = talk();
-    let other = LegId(95);
-    house.arrive_in_place_of(other, "8001", seat);
-    assert!(house.released(seat).is_some() && house.released(other).is_none());
-    assert!(house.are_joined(caller, other));
-    assert_eq!(house.state("1001"), OperatorState::Talking { contact: call });
-    house.hangs_up(other);
-    assert!(house.released(caller).is_some());
-    assert_eq!(house.records().len(), 2);
-    // A talk that is over cannot be taken over.
-    house.arrive_in_place_of(LegId(97), "8001", seat);
-    assert!(house.invited().iter().all(|(_, leg)| *leg != LegId(97)));
-}

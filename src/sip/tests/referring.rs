@@ -221,6 +221,27 @@ fn a_seats_other_phone_takes_over_its_talk_and_no_other_does() {
     }
 }
 
+/// RFC 3891 §3: the Request-URI is what the phone was told as our Contact, or whatever else leads to us.
+#[test]
+fn whom_the_request_uri_names_makes_no_difference_to_whose_place_is_taken() {
+    for user in ["hotline@", "8002@", "8003@", "1001@", "12345@", "*13@", "01065139999@", "anything@", ""] {
+        for (seat, offers, status) in [("8002", true, 100), ("8002", false, 100), ("8003", true, 403)] {
+            let mut phone = Phone::new(false);
+            let (leg, replaces) = second_talk(&mut phone, "8002");
+            let lines = format!("From: <sip:{seat}@10.0.0.9>;tag=g\nReplaces: {replaces}\n");
+            let uri = format!("sip:{user}10.0.0.1:5060");
+            let text = request("INVITE", &uri, "u", 1, &lines).replace("Call-ID: c1", "Call-ID: c2");
+            let sent = phone.send(&if offers { described(&text) } else { text });
+            assert_eq!(response(&sent[0]).status, status, "{user} {seat}");
+            let told = phone.events().into_iter().find_map(|event| match event {
+                Event::Incoming(incoming) => Some((incoming.replaces, incoming.offer.is_some())),
+                _ => None,
+            });
+            assert_eq!(told, (status == 100).then_some((Some(Replaced::Talk(leg)), offers)), "{user} {seat}");
+        }
+    }
+}
+
 /// An INVITE from this seat, or from `carrier`, with this Replaces: the status, and what it takes the place of.
 fn asks_for(phone: &mut Phone, from: &str, replaces: &str) -> (u16, Option<Replaced>) {
     let lines = format!("From: <sip:{from}@10.0.0.9>;tag=g\nRequire: replaces\nReplaces: {replaces}\n");
