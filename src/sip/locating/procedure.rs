@@ -55,16 +55,23 @@ pub(super) async fn places(names: &Names, next: &NextHop, listen: &[Listen]) -> 
         None if next.secure => all(&[Transport::Tls]),
         None => all(&[Transport::Udp, Transport::Tcp, Transport::Tls]),
     };
+    let mut best = None;
     for (transport, service) in services.into_iter().filter(|(transport, _)| spoken(*transport)) {
         let (servers, good_for) = names.srv(&service).await?;
         if !servers.is_empty() {
             return at_servers(names, name, transport, servers, good_for, listen).await;
         }
+        best = best.or(Some(transport));
     }
-    match is_offered {
-        true => Err(Unfound::certainly("no server is named for a transport that sip.listen has".into())),
-        false => at_addresses(names, name, next.transport().port(), next.transport(), listen).await,
-    }
+    // §4.2: without SRV it is at the addresses of the name, over the transport that NAPTR chose.
+    let transport = match best {
+        Some(best) if is_offered => best,
+        None if is_offered => {
+            return Err(Unfound::certainly("no server is named for a transport that sip.listen has".into()));
+        }
+        _ => next.transport(),
+    };
+    at_addresses(names, name, transport.port(), transport, listen).await
 }
 
 /// Services that are offered, best first.
@@ -100,12 +107,13 @@ async fn at_servers(
     mut good_for: Duration,
     listen: &[Listen],
 ) -> Result<Placed, Unfound> {
+    let families = families(transport, listen);
     servers.sort_by_key(|server| server.priority);
     let mut places: Vec<Place> = Vec::new();
     let mut missing = None;
     // RFC 2782: a dot says that there is none.
     for server in servers.iter().filter(|server| server.target != ".") {
-        match names.addresses(&server.target, families(transport, listen)).await {
+        match names.addresses(&server.target, families).await {
             Ok((addresses, theirs)) => {
                 good_for = good_for.min(theirs);
                 for (index, ip) in addresses.into_iter().enumerate() {
@@ -124,7 +132,9 @@ async fn at_servers(
     match (places.is_empty(), missing) {
         (false, _) => Ok((places, good_for)),
         (true, Some(unfound)) => Err(unfound),
-        (true, None) => Err(Unfound::certainly(format!("the servers of {name} have no address"))),
+        (true, None) => {
+            Err(Unfound::certainly(format!("the servers of {name} have no {}", address_of(families, transport))))
+        }
     }
 }
 
@@ -141,7 +151,8 @@ async fn at_addresses(
     }
     let (addresses, good_for) = names.addresses(name, families).await?;
     if addresses.is_empty() {
-        return Err(Unfound::certainly("there is no such name, or it has no address".into()));
+        let address = address_of(families, transport);
+        return Err(Unfound::certainly(format!("there is no such name, or it has no {address}")));
     }
     let place = |(index, ip): (usize, std::net::IpAddr)| {
         let hop = Hop { addr: (ip, port).into(), transport };
@@ -154,4 +165,16 @@ async fn at_addresses(
 fn families(transport: Transport, listen: &[Listen]) -> (bool, bool) {
     let has = |v4: bool| listen.iter().any(|l| l.transport == transport && l.addr.is_ipv4() == v4);
     (has(true), has(false))
+}
+
+/// What was asked for: of the other family nothing is known.
+fn address_of(families: (bool, bool), transport: Transport) -> String {
+    let only = |asked: &str, other: &str| {
+        format!("{asked} address (sip.listen has nothing over {} on {other})", transport.via_name())
+    };
+    match families {
+        (true, false) => only("IPv4", "IPv6"),
+        (false, true) => only("IPv6", "IPv4"),
+        _ => "address".into(),
+    }
 }

@@ -120,6 +120,14 @@ const CARRIER: &str = "
     two.example 60 AAAA 2001:db8::2
     plain.example 60 A 192.0.2.9
     gone.example 60 SRV 0 0 1 .
+    naptr.example 60 NAPTR 10 0 s SIP+D2T _sip._tcp.naptr.example
+    naptr.example 60 NAPTR 20 0 s SIP+D2U _sip._udp.naptr.example
+    naptr.example 60 A 192.0.2.7
+    later.example 60 NAPTR 10 0 s SIP+D2T _sip._tcp.later.example
+    later.example 60 NAPTR 20 0 s SIP+D2U _sip._udp.later.example
+    _sip._udp.later.example 60 SRV 1 0 5062 one.example
+    six.example 60 AAAA 2001:db8::6
+    _sip._udp.sixes.example 60 SRV 1 0 5060 six.example
     _sip._udp.nobody.example 60 SRV 0 0 5060 .
     nobody.example 60 A 192.0.2.8
     fail broken.example
@@ -156,6 +164,10 @@ fn a_name_leads_where_its_records_say() {
         (plain("plain.example"), &ALL, &["UDP 192.0.2.9:5060 0/0"]),
         (secure("plain.example"), &ALL, &["TLS 192.0.2.9:5061 0/0"]),
         (with(Some(Transport::Tcp), None, false)("plain.example"), &ALL, &["TCP 192.0.2.9:5060 0/0"]),
+        // NAPTR says over what, and names servers that are none: at its addresses. One that it names later is there.
+        (plain("naptr.example"), &ALL, &["TCP 192.0.2.7:5060 0/0"]),
+        (plain("naptr.example"), &ALL[..1], &["UDP 192.0.2.7:5060 0/0"]),
+        (plain("later.example"), &ALL, &["UDP 192.0.2.1:5062 1/0"]),
         // One server that cannot be found is no reason to leave the other.
         (plain("half.example"), &ALL, &["TCP 192.0.2.1:5060 2/0"]),
     ] {
@@ -189,6 +201,24 @@ fn why_a_name_leads_nowhere_is_told() {
         let why = "carrier.example: no server is named for a transport that sip.listen has";
         assert_eq!(located.fault.as_deref(), Some(why));
     });
+}
+
+#[test]
+fn of_a_family_that_was_not_asked_for_nothing_is_said() {
+    let (v4, v6): (Vec<Listen>, Vec<Listen>) = listen(&ALL[..1]).into_iter().partition(|listen| listen.addr.is_ipv4());
+    let four = "IPv4 address (sip.listen has nothing over UDP on IPv6)";
+    let six = "IPv6 address (sip.listen has nothing over UDP on IPv4)";
+    for (name, listen, why) in [
+        ("six.example", &v4, format!("there is no such name, or it has no {four}")),
+        ("sixes.example", &v4, format!("the servers of sixes.example have no {four}")),
+        ("plain.example", &v6, format!("there is no such name, or it has no {six}")),
+    ] {
+        run(async {
+            let (addr, ..) = server(CARRIER).await;
+            let located = look(&TrunkId::from("t"), &[to(name)], &Names::open(&[addr]), listen).await.0;
+            assert_eq!(located.fault, Some(format!("{name}: {why}")));
+        });
+    }
 }
 
 #[test]
