@@ -129,9 +129,14 @@ impl Dialog {
         }
     }
 
+    /// Requests of ours go wherever the phone is: no proxies were named for them.
+    pub fn follows_phone(&self) -> bool {
+        self.pinned && self.routes.is_empty()
+    }
+
     /// The phone's connection is gone: nothing reaches it before it is back.
     pub fn is_stranded(&self) -> bool {
-        self.pinned && self.routes.is_empty() && self.flow.transport.is_reliable() && self.flow.connection.is_none()
+        self.follows_phone() && self.flow.transport.is_reliable() && self.flow.connection.is_none()
     }
 
     /// §12.2.2: a lower number than before is out of order.

@@ -174,7 +174,7 @@ impl Endpoint {
                 self.transmit(flow, bytes);
             }
             Due::TimedOut | Due::Over => self.forget_server(id),
-            Due::Nothing => {}
+            Due::Nothing | Due::Silent => {}
         }
         self.schedule_server(id);
     }
@@ -309,6 +309,7 @@ impl Endpoint {
                 self.transmit(flow, bytes);
             }
             Due::TimedOut => return self.client_failed(now, id, 408),
+            Due::Silent => return self.is_said_in_vain(now, id),
             Due::Over => self.forget_client(id),
             Due::Nothing => {}
         }
@@ -318,12 +319,15 @@ impl Endpoint {
     /// Nobody answered (408), or it could not be sent (503).
     pub(super) fn client_failed(&mut self, now: Moment, id: TransactionId, status: u16) {
         let Some(purpose) = self.clients.get(&id).map(|client| client.purpose) else { return };
+        let goes_on = self.is_said_by_another_flow(now, id);
         self.forget_client(id);
         match purpose {
+            _ if goes_on => {}
             Purpose::Invite(leg) if self.goes_another_way(now, leg, status, None) => {}
             Purpose::Invite(leg) if self.goes_by_another_flow(now, leg) => {}
             Purpose::Invite(leg) => self.invite_failed(now, leg, status),
-            Purpose::Reinvite(leg) | Purpose::Update(leg) => self.lost(now, leg, status),
+            Purpose::Reinvite(leg) | Purpose::Update(leg) if self.is_open(leg, id) => self.lost(now, leg, status),
+            Purpose::Reinvite(_) | Purpose::Update(_) => {}
             Purpose::Bye(leg) => self.forget_leg(now, leg),
             Purpose::Register => self.register_answered(now, None),
             Purpose::Enrol(trunk) => self.enrolled(now, trunk, None),

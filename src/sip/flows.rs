@@ -102,6 +102,7 @@ impl Endpoint {
     fn strand(&mut self, now: Moment, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(dialog) = leg.dialog.as_mut() else { return };
+        let before = dialog.flow;
         dialog.flow.connection = None;
         if !dialog.is_stranded() {
             return;
@@ -125,6 +126,22 @@ impl Endpoint {
         if is_told {
             self.tell(Event::FlowLost { leg: id });
         }
+        self.strand_bye(now, id, before);
+    }
+
+    /// A BYE that nobody answered may be lost with the connection: it waits for a way to the phone, and goes once more.
+    fn strand_bye(&mut self, now: Moment, id: LegId, flow: Flow) {
+        let is_open = |bye: &&TransactionId| {
+            let client = self.clients.get(bye);
+            client.is_some_and(|client| client.purpose == Purpose::Bye(id) && !client.transaction.is_answered())
+        };
+        let Some(bye) = self.client_flows.of(&flow).find(is_open).copied() else { return };
+        let reason = self.clients.get(&bye).and_then(|client| client.request.headers.get("Reason").map(Into::into));
+        self.forget_client(bye);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.reason = reason;
+        }
+        self.send_bye(now, id);
     }
 
     /// A phone's dialog goes on where its phone is. `same_phone`: it knows of the dialog.
@@ -289,9 +306,7 @@ impl Endpoint {
             self.forget_client(before);
             return self.invite_failed(now, id, 503);
         }
-        if let Some(client) = self.clients.get_mut(&before) {
-            client.purpose = Purpose::GivenUp { cancelled: false };
-        }
+        self.let_go_of(before, false);
         self.move_client(before, phone.flow);
         self.wait_for_flow(now, id);
     }

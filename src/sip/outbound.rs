@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use super::admission::supports;
+use super::dialog::Dialog;
 use super::endpoint::{Endpoint, Purpose};
 use super::message::{NameAddr, Request, Uri};
 use super::registrar::At;
-use super::session::{Cancel, State};
+use super::session::{Cancel, State, TransactionId};
 use super::words::{Flow, Transport};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
@@ -114,12 +115,83 @@ impl Endpoint {
         let Some(State::Calling(calling)) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) else { return };
         calling.other_flow_at = None;
         let before = calling.transaction;
-        if self.goes_by_another_flow(now, leg_id)
-            && let Some(client) = self.clients.get_mut(&before)
-        {
-            client.purpose = Purpose::GivenUp { cancelled: false };
+        if self.goes_by_another_flow(now, leg_id) {
+            self.let_go_of(before, false);
         }
         self.schedule_leg(leg_id);
+    }
+
+    /// A request of ours within the dialog of a phone that has another flow: it is told when nothing comes back.
+    pub(super) fn mind_silence(&mut self, now: Moment, id: TransactionId) {
+        if self.beside_its_flow(id).is_none() {
+            return;
+        }
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.transaction.tell_silence_at(now + FLOW_PATIENCE);
+        }
+        self.schedule_client(id);
+    }
+
+    /// Nothing came back. A 2xx to a re-INVITE that comes after all still has its ACK; nobody waits for any other answer.
+    pub(super) fn is_said_in_vain(&mut self, now: Moment, id: TransactionId) {
+        if self.is_said_by_another_flow(now, id)
+            && let Some(client) = self.clients.get_mut(&id)
+        {
+            match client.purpose {
+                Purpose::Reinvite(_) => client.transaction.stop_resending(),
+                _ => return self.forget_client(id),
+            }
+        }
+        self.schedule_client(id);
+    }
+
+    /// The flow that a request within a dialog went by has failed, or said nothing, which is the same (RFC 3261 §8.1.3.1: as
+    /// a 408): like an INVITE (§7) it goes by the next of the same phone's, and all dialogs of the phone's with it. It is a
+    /// request of its own, so that its answer comes by that flow too: one to a copy would go where the first came from,
+    /// RFC 3261 §17.2. `false`: there is none.
+    pub(super) fn is_said_by_another_flow(&mut self, now: Moment, id: TransactionId) -> bool {
+        let Some((leg_id, seat)) = self.beside_its_flow(id) else { return false };
+        let Some(client) = self.clients.get(&id) else { return false };
+        let is_wanted = match client.purpose {
+            Purpose::Bye(_) => true,
+            Purpose::Reinvite(_) | Purpose::Update(_) if !self.is_open(leg_id, id) => false,
+            _ => self.legs.get(&leg_id).is_some_and(|leg| !leg.let_go),
+        };
+        if !is_wanted {
+            return false;
+        }
+        let (failed, mut request) = (client.transaction.flow, client.request.clone());
+        if self.registrar.flow_failed(&seat, failed).is_none() {
+            return false;
+        }
+        self.go_on_by_another_flow(now, &seat);
+        let dialog = self.legs.get(&leg_id).and_then(|leg| leg.dialog.as_ref());
+        let Some(next) = dialog.map(Dialog::next_hop).filter(|next| *next != failed) else { return false };
+        if request.headers.get("Contact").is_some() {
+            request.headers.set("Contact", self.contact_of(leg_id));
+        }
+        self.say_again(now, id, request, next).is_some()
+    }
+
+    /// Whose request within a dialog it is, if its phone has another flow beside the one that it went by.
+    fn beside_its_flow(&self, id: TransactionId) -> Option<(LegId, SeatId)> {
+        let client = self.clients.get(&id)?;
+        let (Purpose::Reinvite(leg_id) | Purpose::Update(leg_id) | Purpose::Bye(leg_id) | Purpose::Refer(leg_id)) =
+            client.purpose
+        else {
+            return None;
+        };
+        let leg = self.legs.get(&leg_id)?;
+        let (flow, seat) = (client.transaction.flow, leg.seat.clone()?);
+        // Another phone at the seat knows nothing of the talk.
+        let has_other = self.registrar.goes_by(&seat, flow) && self.registrar.has_other_flow(&seat, flow);
+        (has_other && leg.dialog.as_ref()?.follows_phone()).then_some((leg_id, seat))
+    }
+
+    /// Whether this re-INVITE or UPDATE of ours is the one that is open.
+    pub(super) fn is_open(&self, leg: LegId, id: TransactionId) -> bool {
+        let leg = self.legs.get(&leg);
+        leg.is_some_and(|leg| leg.our_reoffer == Some(id) || leg.refreshing == Some(id))
     }
 
     /// One flow of a phone's is gone: its dialogs and rings go on by another, if there is one.

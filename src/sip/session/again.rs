@@ -136,19 +136,33 @@ impl Endpoint {
             // At phones we have no account.
             Purpose::Check(..) | Purpose::GivenUp { .. } | Purpose::Notify(_) => false,
         };
-        let mut request = client.request.clone();
+        let request = client.request.clone();
         if !is_of_dialog || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }
-        let (seq, method) = (self.next_number(&request), request.method.clone());
-        request.headers.set("CSeq", format!("{seq} {method}"));
-        // The one of the answered request; another is added when it is sent.
-        request.headers.remove_first("Via");
-        request.headers.remove("User-Agent");
-        let Some(again) = self.send_proved(now, request, flow, trunk, purpose) else { return false };
+        let Some(again) = self.say_again(now, id, request, flow) else { return false };
         if let Some(client) = self.clients.get_mut(&again) {
             client.challenged = challenged + 1;
         }
+        true
+    }
+
+    /// A request within a dialog takes the place of the one that is `id`, with a number of its own.
+    pub(in crate::sip) fn say_again(
+        &mut self,
+        now: Moment,
+        id: TransactionId,
+        mut request: Request,
+        flow: Flow,
+    ) -> Option<TransactionId> {
+        let client = self.clients.get(&id)?;
+        let (purpose, trunk) = (client.purpose, client.trunk);
+        let (seq, method) = (self.next_number(&request), request.method.clone());
+        request.headers.set("CSeq", format!("{seq} {method}"));
+        // The one of the former request; another is added when it is sent.
+        request.headers.remove_first("Via");
+        request.headers.remove("User-Agent");
+        let again = self.send_proved(now, request, flow, trunk, purpose)?;
         if let Purpose::Refer(leg) = purpose {
             self.releases_with(leg, seq);
         }
@@ -159,7 +173,7 @@ impl Endpoint {
                 *open = open.map(|open| if open == id { again } else { open });
             }
         }
-        true
+        Some(again)
     }
 
     /// The number of the next request of ours in the dialog of this one, §12.2.1.1.

@@ -302,7 +302,10 @@ impl Endpoint {
         if let Some((flow, bytes)) = self.loose_ack(ack, dialog.next_hop(), id) {
             self.transmit(flow, bytes);
         }
-        let bye = dialog.request(Method::BYE, dialog.local_seq + 1);
+        let mut bye = dialog.request(Method::BYE, dialog.local_seq + 1);
+        if let Some(reason) = self.taken_elsewhere(id) {
+            bye.headers.push("Reason", reason);
+        }
         self.send_proved(now, bye, dialog.next_hop(), trunk, Purpose::Courtesy);
     }
 
@@ -378,6 +381,7 @@ impl Endpoint {
         if let Some(client) = self.clients.get_mut(&id) {
             client.trunk = trunk;
         }
+        self.mind_silence(now, id);
         Some(id)
     }
 

@@ -191,9 +191,7 @@ impl Endpoint {
             }
             self.invite_failed(now, leg_id, 408);
         }
-        if let Some(client) = self.clients.get_mut(&before) {
-            client.purpose = Purpose::GivenUp { cancelled };
-        }
+        self.let_go_of(before, cancelled);
         if cancelled {
             self.limit_client(before, now + patience(&self.settings.timers));
             self.send_cancel(now, before, Some("SIP;cause=408;text=\"Request Timeout\"".into()), true);
@@ -262,14 +260,33 @@ impl Endpoint {
         info!(%leg, call, trunk, %at, status, to, %to_at, "refused or not answered: it goes by another way");
     }
 
+    /// Nobody waits any more for who answers an INVITE of ours. Before a provisional response it cannot be cancelled (RFC
+    /// 3261 §9.1): it is sent no more, so that it rings nowhere where it has not come yet.
+    pub(in crate::sip) fn let_go_of(&mut self, id: TransactionId, cancelled: bool) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.purpose = Purpose::GivenUp { cancelled };
+        client.transaction.stop_resending();
+        self.schedule_client(id);
+    }
+
+    /// Why an INVITE of ours to a phone is over, RFC 3326 §1: its call talks by another. It is no call that was missed.
+    pub(super) fn taken_elsewhere(&self, id: TransactionId) -> Option<String> {
+        let headers = &self.clients.get(&id).filter(|client| client.trunk.is_none())?.request.headers;
+        let leg = self.dialogs.get(&dialog_key(headers.call_id().ok()?, &headers.from_tag()?))?;
+        let talks = matches!(self.legs.get(leg)?.state, State::Talking);
+        talks.then(|| "SIP;cause=200;text=\"Call completed elsewhere\"".into())
+    }
+
     /// Somebody whom nobody waits for any more answered after all.
     pub(in crate::sip) fn given_up_answered(&mut self, now: Moment, id: TransactionId, response: &Response) {
+        let reason = self.taken_elsewhere(id);
         let Some(client) = self.clients.get_mut(&id) else { return };
+        let to_carrier = client.trunk.is_some();
         match (response.status, &mut client.purpose) {
             (..200, Purpose::GivenUp { cancelled: cancelled @ false }) => {
                 *cancelled = true;
                 self.limit_client(id, now + patience(&self.settings.timers));
-                self.send_cancel(now, id, None, true);
+                self.send_cancel(now, id, reason, to_carrier);
             }
             (200..300, _) => {
                 let invite = client.request.clone();

@@ -199,14 +199,13 @@ impl Endpoint {
         let request = self.clients.get(&id).map(|client| client.request.clone());
         let (Some(request), Some(leg)) = (request, self.legs.get_mut(&leg_id)) else { return };
         let seq = request.headers.cseq().map_or(0, |cseq| cseq.seq);
-        if response.status < 300 {
-            if leg.our_reoffer != Some(id) {
-                // A copy of the 2xx: its ACK again.
-                if let Some((_, flow, ack)) = leg.acks.iter().find(|(of, ..)| *of == id).cloned() {
-                    self.transmit(flow, ack);
-                }
-                return;
+        if leg.our_reoffer != Some(id) {
+            if response.status < 300 {
+                self.acknowledge_copy(leg_id, id, seq);
             }
+            return;
+        }
+        if response.status < 300 {
             leg.our_reoffer = None;
             if let Some(dialog) = leg.dialog.as_mut() {
                 dialog.refresh(&response.headers);
@@ -242,6 +241,16 @@ impl Endpoint {
             }
             status if !leg.let_go => self.tell(Event::ReofferAnswered { leg: leg_id, result: Err(status) }),
             _ => {}
+        }
+    }
+
+    /// A copy of the 2xx to a re-INVITE has its ACK again. One that another took the place of has one too: who waits for it
+    /// in vain ends the session, §13.3.1.4.
+    fn acknowledge_copy(&mut self, leg_id: LegId, id: TransactionId, seq: u32) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        match leg.acks.iter().find(|(of, ..)| *of == id).cloned() {
+            Some((_, flow, ack)) => self.transmit(flow, ack),
+            None => self.send_ack(leg_id, id, seq),
         }
     }
 

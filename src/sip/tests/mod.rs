@@ -21,6 +21,7 @@ mod releasing;
 mod reliable;
 mod seats;
 mod secure;
+mod silence;
 mod strangers;
 mod timers;
 mod torture;

@@ -6,11 +6,11 @@ use super::phone::*;
 use crate::ids::LegId;
 use crate::sip::*;
 
-const SECOND: Duration = Duration::from_secs(1);
-const PHONE: &str = "<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const PHONE: &str = "<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";
 
 /// What a phone says of itself that has flows beside each other.
-fn flow_of(instance: &str, reg_id: u32) -> String {
+pub(super) fn flow_of(instance: &str, reg_id: u32) -> String {
     let own = format!("+sip.instance=\"{instance}\";reg-id={reg_id}");
     format!("Supported: path, outbound\nContact: <sip:8001@10.0.0.9:5070>;{own}\n")
 }
@@ -22,7 +22,7 @@ fn registers(phone: &mut Phone, number: u64, cseq: u32) -> String {
 }
 
 /// A phone with flows 1 and 2.
-fn two_flows() -> Phone {
+pub(super) fn two_flows() -> Phone {
     let mut phone = Phone::new(false);
     for (number, cseq) in [(1, 1), (2, 3)] {
         let ok = registers(&mut phone, number, cseq);
@@ -32,18 +32,18 @@ fn two_flows() -> Phone {
     phone
 }
 
-fn rings(phone: &mut Phone) -> Vec<(u64, String)> {
+pub(super) fn rings(phone: &mut Phone) -> Vec<(u64, String)> {
     phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8001".into()))));
     went(phone)
 }
 
 /// Over which connection what left; 0: none.
-fn went(phone: &mut Phone) -> Vec<(u64, String)> {
+pub(super) fn went(phone: &mut Phone) -> Vec<(u64, String)> {
     let sent = std::iter::from_fn(|| phone.house.poll_transmit());
     sent.map(|sent| (sent.flow.connection.map_or(0, |id| id.0), String::from_utf8(sent.bytes).unwrap())).collect()
 }
 
-fn brief(sent: &[(u64, String)]) -> Vec<(u64, &str)> {
+pub(super) fn brief(sent: &[(u64, String)]) -> Vec<(u64, &str)> {
     sent.iter().map(|(over, text)| (*over, text.split(' ').next().unwrap_or_default())).collect()
 }
 

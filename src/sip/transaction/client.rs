@@ -11,6 +11,8 @@ pub struct ClientTransaction {
     is_invite: bool,
     state: State,
     bytes: Vec<u8>,
+    /// Its user is told then if nothing came back.
+    silent_at: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl ClientTransaction {
     pub fn new(now: Moment, timers: &Timers, flow: Flow, is_invite: bool, bytes: Vec<u8>) -> Self {
         let again = (!flow.transport.is_reliable()).then(|| now + timers.t1);
         let state = State::Calling { again, interval: timers.t1, until: now + patience(timers) };
-        Self { flow, is_invite, state, bytes }
+        Self { flow, is_invite, state, bytes, silent_at: None }
     }
 
     pub fn is_invite(&self) -> bool {
@@ -94,9 +96,23 @@ impl ClientTransaction {
         }
     }
 
+    /// If nothing came back by then, that is told once: [`Due::Silent`].
+    pub fn tell_silence_at(&mut self, at: Moment) {
+        self.silent_at = Some(at);
+    }
+
+    /// One to which nothing came back is sent no more. What still comes is its user's, until its time is over.
+    pub fn stop_resending(&mut self) {
+        if let State::Calling { again, .. } = &mut self.state {
+            *again = None;
+        }
+    }
+
     pub fn handle_deadline(&mut self, now: Moment, timers: &Timers) -> Due {
+        let is_silent = self.is_silent();
         match &mut self.state {
             State::Calling { until, .. } if *until <= now => Due::TimedOut,
+            _ if is_silent && self.silent_at.take_if(|at| *at <= now).is_some() => Due::Silent,
             State::Proceeding { until: Some(until), .. } if *until <= now => Due::TimedOut,
             State::Calling { again: Some(again), interval, .. } if *again <= now => {
                 *interval *= 2;
@@ -117,7 +133,7 @@ impl ClientTransaction {
 
     pub fn next_deadline(&self) -> Option<Moment> {
         match self.state {
-            State::Calling { again, until, .. } => Some(again.map_or(until, |again| again.min(until))),
+            State::Calling { again, until, .. } => [again, self.silent_at, Some(until)].into_iter().flatten().min(),
             State::Proceeding { again, until } => again.into_iter().chain(until).min(),
             State::Settling { until, .. } => Some(until),
         }

@@ -21,6 +21,8 @@ pub enum Due {
     Nothing,
     /// Send the last message again.
     Resend,
+    /// Nothing came back in the time in which its user wanted to hear something.
+    Silent,
     /// Nobody answered (timers B, F) or acknowledged (timer H).
     TimedOut,
     /// Over, and can be forgotten.
