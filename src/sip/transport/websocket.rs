@@ -194,7 +194,10 @@ where
     let check = move |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if !origins.admit(header(header::ORIGIN), header(header::HOST)) {
-            return Err(refusal(StatusCode::FORBIDDEN, "pages of this host may not; web.origins in hotline.toml says which may"));
+            return Err(refusal(
+                StatusCode::FORBIDDEN,
+                "pages of this host may not; web.origins in hotline.toml says which may",
+            ));
         }
         if !speaks_sip(request.headers()) {
             return Err(refusal(StatusCode::BAD_REQUEST, "the subprotocol sip is spoken here"));
