@@ -67,6 +67,10 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
     };
     let who = signing::who(web, request.headers())?;
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && who.is_some() {
+        // What is done is written into the audit log beside it; what only reads is answered from a full disk, too.
+        web.access.catch_up()?;
+    }
     let upgrades = request.headers().contains_key(header::UPGRADE);
     let by_browser = who.as_ref().is_none_or(|who| matches!(who.proof, Proof::Session { .. }));
     if (changes || upgrades) && by_browser {

@@ -132,7 +132,12 @@ impl From<NotDone> for Problem {
 impl From<StoreFault> for Problem {
     fn from(fault: StoreFault) -> Problem {
         tracing::error!(%fault, "the file of those who may come in");
-        Problem::unavailable("who may come in cannot be looked up now; the log says why")
+        Problem::unavailable(match fault.is_full_disk() {
+            true => {
+                "the hotline's disk is full: who comes in, and what they do, cannot be written down until there is room"
+            }
+            false => "who may come in cannot be looked up now; the log says why",
+        })
     }
 }
 

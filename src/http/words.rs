@@ -442,9 +442,9 @@ pub struct Category {
 pub struct Alarm {
     pub id: String,
     /// `closing` (the hotline is about to close), `service_level`, `nobody` (signed in for callers who wait),
-    /// `longest_wait`, `recording` (cannot be written), `one_way` (sound), `emergency` (a service was called in vain for
-    /// somebody who waits or talks), `emergency_cut_off` (by a restart), `emergency_trunk` (a service cannot be called)
-    /// or `clock` (the machine's was set while the hotline runs).
+    /// `longest_wait`, `store` (records cannot be written), `recording` (a recording could not), `one_way` (sound),
+    /// `emergency` (a service was called in vain for somebody who waits or talks), `emergency_cut_off` (by a restart),
+    /// `emergency_trunk` (a service cannot be called) or `clock` (the machine's was set while the hotline runs).
     pub kind: String,
     pub queue: Option<String>,
     pub since: String,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
 use super::schema;
+use super::seen::Unwritten;
 use super::store::{self, StoreFault};
 use crate::moment::Moment;
 
@@ -40,6 +41,7 @@ fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
 
 pub struct Access {
     db: Mutex<Connection>,
+    pub(super) unwritten: Unwritten,
     /// Runs what may wait for the disk.
     wait: fn(&mut dyn FnMut()),
 }
@@ -114,7 +116,7 @@ impl Access {
         };
         let (db, migrated) = open().map_err(database)?;
         migrated.map_err(|found| StoreFault::TooNew { path: path.clone(), found })?;
-        Ok(Access { db: Mutex::new(db), wait: |work| work() })
+        Ok(Access { db: Mutex::new(db), unwritten: Unwritten::default(), wait: |work| work() })
     }
 
     /// Whatever may wait for the disk is run by `wait`, which may tell a runtime that a thread of it stands still.
@@ -129,6 +131,12 @@ impl Access {
     pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
         let fault = |error| StoreFault::Database { path: FILE.into(), error };
         self.patiently(|| work(&self.db()).map_err(fault))
+    }
+
+    /// Whether writes are refused from now on, as on a disk that is full.
+    #[cfg(test)]
+    pub fn refuse_writes(&self, refuse: bool) {
+        self.db().pragma_update(None, "query_only", refuse).unwrap();
     }
 
     /// Does what may wait for the disk, or for somebody who waits for it.
@@ -180,15 +188,11 @@ impl Access {
     pub fn session(&self, hash: &str) -> Done<Option<Session>> {
         let sql = "SELECT hash, person, seat, began_at, seen_at FROM sessions WHERE hash = ?1";
         let row = |row: &Row<'_>| {
-            let (hash, person, seat) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(Session { hash, person, seat, began_at: moment(row, 3)?, seen_at: moment(row, 4)? })
+            let (hash, person, seat): (String, _, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let seen_at = moment(row, 4)?.max(self.unwritten.session(&hash).unwrap_or_default());
+            Ok(Session { hash, person, seat, began_at: moment(row, 3)?, seen_at })
         };
         self.run(|db| db.prepare_cached(sql)?.query_row([hash], row).optional())
-    }
-
-    pub fn touch_session(&self, hash: &str, at: Moment) -> Done<()> {
-        let sql = "UPDATE sessions SET seen_at = ?2 WHERE hash = ?1";
-        self.run(|db| db.prepare_cached(sql)?.execute(params![hash, at.as_micros()]).map(drop))
     }
 
     pub fn set_seat(&self, hash: &str, seat: Option<&str>) -> Done<()> {
@@ -202,7 +206,10 @@ impl Access {
     /// Those that were seen last before this time are over.
     pub fn prune_sessions(&self, seen: Moment) -> Done<()> {
         let sql = "DELETE FROM sessions WHERE seen_at < ?1";
-        self.run(|db| db.execute(sql, params![seen.as_micros()]).map(drop))
+        self.run(|db| {
+            self.unwritten.write(db)?;
+            db.execute(sql, params![seen.as_micros()]).map(drop)
+        })
     }
 
     /// `false`: the name is taken.
@@ -214,7 +221,8 @@ impl Access {
 
     pub fn token(&self, hash: &str) -> Done<Option<Token>> {
         let sql = "SELECT name, hash, roles, made_at, used_at FROM tokens WHERE hash = ?1";
-        self.run(|db| db.prepare_cached(sql)?.query_row([hash], token).optional())
+        let used = |token: Token| Token { used_at: token.used_at.max(self.unwritten.token(hash)), ..token };
+        self.run(|db| Ok(db.prepare_cached(sql)?.query_row([hash], token).optional()?.map(used)))
     }
 
     pub fn tokens(&self) -> Done<Vec<Token>> {
@@ -222,11 +230,6 @@ impl Access {
             let mut all = db.prepare_cached("SELECT name, hash, roles, made_at, used_at FROM tokens ORDER BY name")?;
             all.query_map([], token)?.collect()
         })
-    }
-
-    pub fn token_used(&self, hash: &str, at: Moment) -> Done<()> {
-        let sql = "UPDATE tokens SET used_at = ?2 WHERE hash = ?1";
-        self.run(|db| db.prepare_cached(sql)?.execute(params![hash, at.as_micros()]).map(drop))
     }
 
     /// `false`: there is none of this name.
@@ -329,7 +332,7 @@ mod tests {
         let session = Session { hash: "h".into(), person: "mei".into(), seat: None, began_at: at(2), seen_at: at(2) };
         access.begin_session(&session).unwrap();
         access.set_seat("h", Some("8001")).unwrap();
-        access.touch_session("h", at(3)).unwrap();
+        access.touch_session("h", at(3));
         let there = Session { seat: Some("8001".into()), seen_at: at(3), ..session };
         // A command that runs beside the server sees the same.
         let beside = Access::open(dir.path()).unwrap();

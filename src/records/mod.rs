@@ -15,6 +15,7 @@ mod recordings;
 mod recovery;
 mod schema;
 mod search;
+mod seen;
 mod store;
 mod table;
 #[cfg(test)]

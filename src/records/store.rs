@@ -4,13 +4,13 @@ use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::bell::Bell;
 use super::recovery::{self, Recovered};
@@ -39,10 +39,34 @@ pub enum StoreFault {
     InUse(PathBuf),
     #[error("{path}: {error}; the data folder must be writable")]
     Io { path: PathBuf, error: io::Error },
-    #[error("{path}: {error}; move the file away to begin anew, or restore a copy of it")]
+    #[error("{path}: {error}{}", advice(.error))]
     Database { path: PathBuf, error: rusqlite::Error },
     #[error("{path}: was written by a newer hotline (its form is {found})")]
     TooNew { path: PathBuf, found: usize },
+}
+
+impl StoreFault {
+    pub fn is_full_disk(&self) -> bool {
+        matches!(self, Self::Database { error, .. } if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
+}
+
+/// What helps. Only a file that is damaged is to be moved away: what is in it is lost with that.
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "; make room on that disk",
+        Some(ErrorCode::SystemIoFailure) => "; the disk failed, or is full: see the machine's own log",
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "; the file and its folder must be writable"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "; another program holds the file: try again when it is done"
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "; move the file away to begin anew, or restore a copy of it"
+        }
+        _ => "",
+    }
 }
 
 /// Seen by both sides of the channel.
@@ -51,6 +75,8 @@ pub(super) struct Shared {
     pub bell: Bell,
     pub backlog: AtomicUsize,
     pub failing: AtomicBool,
+    /// Why, as long as it fails.
+    pub why: Mutex<String>,
     pub dropped: AtomicUsize,
     pub closing: AtomicBool,
 }
@@ -129,6 +155,12 @@ impl Store {
         !self.shared.failing.load(Ordering::Relaxed)
     }
 
+    /// Why the last commit did not work.
+    pub fn fault(&self) -> Option<String> {
+        let why = || self.shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (!self.is_healthy()).then(why)
+    }
+
     /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.
     pub fn close(mut self) {
         self.shared.closing.store(true, Ordering::Relaxed);
@@ -191,4 +223,31 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "temp_store", "memory")?;
     Ok(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn only_a_damaged_file_is_to_be_moved_away() {
+        let check = |code, advice: &str, is_full| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let fault = StoreFault::Database { path: "access.db".into(), error };
+            let told = fault.to_string();
+            assert!(told.starts_with("access.db: ") && told.ends_with(advice), "{told}");
+            assert_eq!(told.contains("move the file away"), advice.contains("begin anew"), "{told}");
+            assert_eq!(fault.is_full_disk(), is_full, "{told}");
+        };
+        check(ffi::SQLITE_CORRUPT, "move the file away to begin anew, or restore a copy of it", false);
+        check(ffi::SQLITE_NOTADB, "move the file away to begin anew, or restore a copy of it", false);
+        check(ffi::SQLITE_FULL, "is full; make room on that disk", true);
+        check(ffi::SQLITE_IOERR_WRITE, "see the machine's own log", false);
+        check(ffi::SQLITE_READONLY, "must be writable", false);
+        check(ffi::SQLITE_CANTOPEN, "must be writable", false);
+        check(ffi::SQLITE_BUSY, "try again when it is done", false);
+        check(ffi::SQLITE_ERROR, "", false);
+    }
 }

@@ -1,8 +1,8 @@
 //! The thread that writes: entries in their order, many to a commit.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -142,6 +142,8 @@ impl Writer {
         let mut tries = 0_usize;
         while let Err(error) = self.try_commit(batch) {
             tries += 1;
+            // Before it is said that it fails.
+            *self.shared.why.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
             if !self.shared.failing.swap(true, Ordering::Relaxed) {
                 error!(%error, "records cannot be written; trying again every second");
             }

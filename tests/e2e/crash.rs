@@ -1,12 +1,15 @@
-//! Power cuts, ends that were asked for, and second processes.
+//! Power cuts, full disks, ends that were asked for, and second processes.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Softphone;
-use crate::web::{Browser, set_password};
+use crate::web::{Browser, PASSWORD, set_password};
 
 fn statistics(house: &House, by: &str, format: &str) -> String {
     let mut command = hotline();
@@ -178,4 +181,51 @@ fn a_second_process_on_the_same_data_or_port_is_refused() {
     let (code, told) = run(elsewhere.path(), "udp:127.0.0.1:0", ("HOTLINE__WEB__LISTEN", &web));
     assert!(code == Some(1) && told.contains("choose another port in web.listen"), "{told}");
     assert!(Softphone::call(&house, "12346", &["--for", "1s"]).end(), "the first one is hurt");
+}
+
+/// Takes all the room that is left in the folder.
+fn fill(folder: &Path) -> PathBuf {
+    let path = folder.join("filler");
+    let mut file = File::create(&path).expect("there is room yet");
+    for size in [65_536, 512] {
+        while file.write_all(&vec![b'x'; size]).is_ok() {}
+    }
+    path
+}
+
+fn has_alarm(board: &Value) -> bool {
+    board["alarms"].as_array().unwrap().iter().any(|alarm| alarm["kind"] == "store")
+}
+
+#[test]
+fn on_a_full_disk_calls_are_answered_supervisors_have_an_alarm_and_whoever_is_known_sees_the_board() {
+    if !House::may_have_little_room() {
+        return eprintln!("no file system of its own may be mounted here: not tried");
+    }
+    let mut files = Files::new(None);
+    files.hotline += "[[web.person]]\nid = \"mei\"\nroles = [\"supervisor\"]\n";
+    let house = House::open_with_little_room(tempfile::tempdir().unwrap(), &files, "data", "8m");
+    set_password(&house, "mei");
+    let there = Browser::signed_in(&house, "mei");
+    // Of a program that comes for the first time the most is to be written.
+    let program = Browser::program(&house, "crm", &["supervisor"]);
+    let filler = fill(&house.data());
+    let mut caller = Softphone::call(&house, "12345", &["--for", "60s"]);
+    caller.wait("answered");
+    house.wait_log(&["answered before its opening entry is on the disk"]);
+    let board = program.wait_board("an alarm", has_alarm);
+    let alarm = board["alarms"].as_array().unwrap().iter().find(|alarm| alarm["kind"] == "store").unwrap();
+    assert!(alarm["text_en"].as_str().unwrap().contains("disk is full"), "{alarm}");
+    assert_eq!(there.get("/api/v1/board").0, 200);
+    let (status, problem) = Browser::new(&house).sign_in("mei", PASSWORD);
+    assert!(status == 503 && problem["detail"].as_str().unwrap().contains("disk is full"), "{problem}");
+    // What would be done without an entry in the audit log is not done.
+    assert_eq!(program.post("/notices", &json!({ "text": "x", "level": "info" }), &[]).0, 503);
+    assert!(!house.log().contains("move the file away"), "for a full disk nobody is to lose what is in the file");
+    std::fs::remove_file(filler).unwrap();
+    let board = program.wait_board("the end of the alarm", |board| !has_alarm(board));
+    assert_eq!(board["notices"].as_array().map(Vec::len), Some(0), "{board:#}");
+    assert_eq!(Browser::new(&house).sign_in("mei", PASSWORD).0, 200);
+    drop(caller);
+    assert_eq!(house.wait_records(1)[0]["to"], "12345");
 }

@@ -74,6 +74,8 @@ pub struct House {
     dir: tempfile::TempDir,
     /// Where it says that it listens.
     places: String,
+    /// What it keeps is in a file system that nobody else sees.
+    keeps_apart: bool,
     pub udp: u16,
     pub tcp: u16,
 }
@@ -97,10 +99,11 @@ impl House {
         tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     }
 
-    /// In a folder of its own with so much room, below that of the files.
+    /// With a folder of its own, `data` or one below `config`, that has so much room.
     pub fn open_with_little_room(dir: tempfile::TempDir, files: &Files, folder: &str, size: &str) -> House {
         write_files(dir.path(), files);
-        let folder = dir.path().join("config").join(folder);
+        let keeps_apart = folder == "data";
+        let folder = dir.path().join(folder);
         fs::create_dir_all(&folder).expect("a folder");
         // Nobody but the program sees it, and it is gone with it.
         let script = "mount -t tmpfs -o size=$0 tmpfs \"$1\" && shift && exec \"$@\"";
@@ -108,7 +111,7 @@ impl House {
         command.args(["--map-root-user", "--mount", "sh", "-c", script, size]).arg(folder);
         let log = fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).expect("a log file");
         let (child, places) = start_as(Some(command), dir.path(), &[], &["--log", "info"], log.into());
-        House::on(child, dir, places)
+        House { keeps_apart, ..House::on(child, dir, places) }
     }
 
     /// A house that says all it can to `stderr`.
@@ -121,7 +124,7 @@ impl House {
 
     fn on(child: Child, dir: tempfile::TempDir, places: String) -> House {
         let port = |kind| port_of(&places, kind).expect("it was looked for");
-        House { udp: port("udp"), tcp: port("tcp"), child, dir, places }
+        House { udp: port("udp"), tcp: port("tcp"), child, dir, places, keeps_apart: false }
     }
 
     /// `127.0.0.1:PORT` where it speaks `tcp`, `ws`, `http`, ….
@@ -234,7 +237,13 @@ impl House {
     }
 
     pub fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+        let data = self.dir.path().join("data");
+        if self.keeps_apart { self.as_it_sees(&data) } else { data }
+    }
+
+    /// What the process finds at this path: it may have a file system of its own.
+    pub fn as_it_sees(&self, path: &Path) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.pid(), path.display()))
     }
 }
 

@@ -218,7 +218,7 @@ fn a_disk_that_is_full_in_the_middle_ends_the_recording_not_the_call_and_what_is
     }
     let dir = tempfile::tempdir().unwrap();
     let small = files("folder = \"small\"\nformat = \"opus\"\n");
-    let house = House::open_with_little_room(dir, &small, "small", "100k");
+    let house = House::open_with_little_room(dir, &small, "config/small", "100k");
     let _seat = seat(&house, "8001", OPERATOR_HZ);
     let heard = house.dir().join("heard.wav");
     let record_to = heard.display().to_string();
@@ -235,9 +235,8 @@ fn a_disk_that_is_full_in_the_middle_ends_the_recording_not_the_call_and_what_is
     assert!(said > length + 3.0, "{said} s were heard, {length} s recorded");
     // There is no room for another form of it either: it stays as the record says.
     house.wait_log(&["a recording stays WAV until the next try", "space"]);
-    let seen_by_it = PathBuf::from(format!("/proc/{}/root", house.pid())).join(house.dir().strip_prefix("/").unwrap());
     let name = text(recording, "file").strip_prefix("recordings/").unwrap();
-    let bytes = std::fs::read(seen_by_it.join("config/small").join(name)).unwrap();
+    let bytes = std::fs::read(house.as_it_sees(&house.dir().join("config/small").join(name))).unwrap();
     let hash = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&bytes));
     assert_eq!((text(recording, "sha256"), recording["bytes"].as_u64()), (&*hash, Some(bytes.len() as u64)));
     for (channel, hz) in [CALLER_HZ, OPERATOR_HZ].into_iter().enumerate() {

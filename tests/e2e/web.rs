@@ -47,7 +47,7 @@ impl Browser {
         browser
     }
 
-    fn sign_in(&mut self, name: &str, password: &str) -> Came {
+    pub fn sign_in(&mut self, name: &str, password: &str) -> Came {
         let body = json!({ "name": name, "password": password }).to_string();
         let post = self.agent.post(format!("{}/api/v1/session", self.base)).content_type("application/json");
         let mut response = post.send(body).expect("an answer");

@@ -1,6 +1,6 @@
 //! What supervisors are to be told of: few are answered in time, nobody is there for those who wait, somebody waits
-//! too long, an emergency came back, an emergency service cannot be called, nothing can be recorded, the machine's clock
-//! was set.
+//! too long, an emergency came back, an emergency service cannot be called, records or recordings cannot be written,
+//! the machine's clock was set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -216,6 +216,13 @@ pub(super) fn see_to(keeper: &Keeper, now: Moment) {
         let text = format!("紧急电话 {} 打不通：所走的中继不通", unreached.join("、"));
         let text_en = format!("{} cannot be called: the trunk to them is down", unreached.join(", "));
         raise("emergency_trunk", None, text, text_en);
+    }
+    if let Some(why) = &keeper.store_fault {
+        let text = format!("话单无法写入磁盘：{why}；通话照常，待写的话单在热线停止时会丢失");
+        let text_en = format!(
+            "records cannot be written: {why}; calls go on, and what waits is lost if the hotline ends meanwhile"
+        );
+        raise("store", None, text, text_en);
     }
     if let Some(why) = &keeper.recording_fault {
         let text = format!("录音无法写入：{why}");

@@ -83,6 +83,7 @@ pub struct Keeper {
     pub(super) one_way: VecDeque<Moment>,
     /// Why the last recording failed, if it did.
     pub(super) recording_fault: Option<String>,
+    pub(super) store_fault: Option<String>,
     /// How the trunks stand.
     pub(super) trunks: Vec<TrunkView>,
     /// Until when calls may go on, when the house is about to close.
@@ -130,6 +131,7 @@ impl Keeper {
             changed_operators: BTreeSet::new(),
             one_way: VecDeque::new(),
             recording_fault: None,
+            store_fault: None,
             trunks: Vec::new(),
             draining: None,
             cut_emergencies: Vec::new(),
@@ -301,7 +303,7 @@ impl Keeper {
     }
 
     fn looked(&mut self, now: Moment, look: Look) {
-        let Look { lines, schedules, switched, trunks, backlog, healthy, draining, guard, whole } = look;
+        let Look { lines, schedules, switched, trunks, backlog, store_fault, draining, guard, whole } = look;
         if let Some(whole) = whole {
             let (lost, at, seq) = (whole.lost, whole.at, whole.seq);
             self.take_whole(now, whole, &lines);
@@ -311,17 +313,18 @@ impl Keeper {
             self.count_open();
         }
         self.mind_the_date(now);
-        let health = match (draining, healthy) {
+        let health = match (draining, &store_fault) {
             (Some(_), _) => Err("the hotline is closing: new calls are refused".to_string()),
-            (None, false) => Err("the disk takes no records".to_string()),
-            (None, true) => Ok(()),
+            (None, Some(_)) => Err("the disk takes no records".to_string()),
+            (None, None) => Ok(()),
         };
         self.draining = draining;
         self.health.store(Arc::new(health));
         meters::count_strangers(guard);
         meters::measure_trunks(&trunks);
         self.trunks = trunks;
-        meters::measure_store(backlog, healthy);
+        meters::measure_store(backlog, store_fault.is_none());
+        self.store_fault = store_fault;
         self.switched = switched;
         self.take_lines(lines);
         let at = self.time(now);

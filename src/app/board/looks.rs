@@ -22,7 +22,8 @@ pub struct Look {
     pub switched: BTreeMap<QueueId, Flip>,
     pub trunks: Vec<TrunkView>,
     pub backlog: usize,
-    pub healthy: bool,
+    /// Why records cannot be written.
+    pub store_fault: Option<String>,
     /// Until when calls may go on, when the house is about to close.
     pub draining: Option<Moment>,
     pub guard: guard::Counts,
@@ -107,7 +108,7 @@ impl Switchboard {
             switched: self.doors.switched_queues(),
             trunks: self.sip.trunks(now),
             backlog: self.store.backlog(),
-            healthy: self.store.is_healthy(),
+            store_fault: self.store.fault(),
             draining: self.draining(),
             guard: self.sip.counts().guard,
             whole,

@@ -312,10 +312,12 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     let ticket = store.write(Entry::Opened(Box::new(record(1))));
     assert!(told.recv_timeout(WAIT).unwrap() < ticket, "told durable what is not");
     assert!(!store.is_healthy());
+    assert_eq!(store.fault().as_deref(), Some("database is locked"));
     assert_eq!(store.backlog(), 1);
     blocker.execute_batch("ROLLBACK").unwrap();
     wait_for(&told, ticket);
     assert!(store.is_healthy());
+    assert_eq!(store.fault(), None);
     store.close();
     assert_eq!(read_call(dir.path(), record(1).call_id).unwrap(), Some(record(1)));
 }

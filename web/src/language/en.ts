@@ -553,6 +553,7 @@ export const en: Dictionary = {
       service_level: "Service level",
       nobody: "Nobody signed in",
       longest_wait: "Long wait",
+      store: "Records fail",
       recording: "Recordings fail",
       emergency: "Emergency not taken",
       one_way: "One-way sound",

@@ -516,6 +516,7 @@ export const zh = {
       service_level: "接通率下降",
       nobody: "无人可接",
       longest_wait: "等待过长",
+      store: "话单写不下去",
       recording: "录音写不下去",
       emergency: "紧急求助未受理",
       one_way: "单通",
