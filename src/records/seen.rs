@@ -64,11 +64,11 @@ impl Access {
         if let Err(fault) = written
             && is_news
         {
-            error!(%fault, "when people and programs were here last cannot be written down; they are let in all the same");
+            error!(%fault, "who was here when cannot be written down; they are let in all the same");
         }
     }
 
-    /// Writes what could not be written before. Whoever changes something asks for it: what they do is written down too.
+    /// Writes what could not be written before. Whoever changes something asks first: that is written down too.
     pub fn catch_up(&self) -> Done<()> {
         self.run(|db| self.unwritten.write(db))
     }
