@@ -111,7 +111,9 @@ impl House {
         command.args(["--map-root-user", "--mount", "sh", "-c", script, size]).arg(folder);
         let log = fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).expect("a log file");
         let (child, places) = start_as(Some(command), dir.path(), &[], &["--log", "info"], log.into());
-        House { keeps_apart, ..House::on(child, dir, places) }
+        let mut house = House::on(child, dir, places);
+        house.keeps_apart = keeps_apart;
+        house
     }
 
     /// A house that says all it can to `stderr`.
