@@ -136,7 +136,7 @@ impl Access {
     /// Whether writes are refused from now on, as on a disk that is full.
     #[cfg(test)]
     pub fn refuse_writes(&self, refuse: bool) {
-        self.db().pragma_update(None, "query_only", refuse).unwrap();
+        self.db().pragma_update(None, "query_only", refuse).expect("it only says what may be done");
     }
 
     /// Does what may wait for the disk, or for somebody who waits for it.

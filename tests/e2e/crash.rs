@@ -209,7 +209,7 @@ fn on_a_full_disk_calls_are_answered_supervisors_have_an_alarm_and_whoever_is_kn
     let there = Browser::signed_in(&house, "mei");
     // Of a program that comes for the first time the most is to be written.
     let program = Browser::program(&house, "crm", &["supervisor"]);
-    let filler = fill(&house.data());
+    let filler = fill(&house.as_it_sees(&house.data()));
     let mut caller = Softphone::call(&house, "12345", &["--for", "60s"]);
     caller.wait("answered");
     house.wait_log(&["answered before its opening entry is on the disk"]);

@@ -196,7 +196,8 @@ impl House {
     }
 
     pub fn records_as(&self, format: &str) -> String {
-        let out = hotline().args(["records", "--format", format, "--data"]).arg(self.data()).output().expect("runs");
+        let out =
+            self.command().args(["records", "--format", format, "--data"]).arg(self.data()).output().expect("runs");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("records are UTF-8")
     }
@@ -239,8 +240,18 @@ impl House {
     }
 
     pub fn data(&self) -> PathBuf {
-        let data = self.dir.path().join("data");
-        if self.keeps_apart { self.as_it_sees(&data) } else { data }
+        self.dir.path().join("data")
+    }
+
+    /// The program as a command on the machine where the house is open.
+    pub fn command(&self) -> Command {
+        let pid = self.pid().to_string();
+        if !self.keeps_apart {
+            return hotline();
+        }
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &pid, "--user", "--mount", "--preserve-credentials"]);
+        run_through(command, &hotline())
     }
 
     /// What the process finds at this path: it may have a file system of its own.
@@ -293,6 +304,16 @@ fn start_with(dir: &Path, env: &[(&str, &str)], args: &[&str], stderr: Stdio) ->
 }
 
 /// `through`: a program that becomes the one it is given.
+fn run_through(mut through: Command, own: &Command) -> Command {
+    through.arg(own.get_program());
+    own.get_envs().for_each(|(name, value)| match value {
+        Some(value) => drop(through.env(name, value)),
+        None => drop(through.env_remove(name)),
+    });
+    through
+}
+
+/// `through`: as above.
 fn start_as(
     through: Option<Command>,
     dir: &Path,
@@ -303,14 +324,7 @@ fn start_as(
     let own = hotline();
     let mut command = match through {
         None => own,
-        Some(mut through) => {
-            through.arg(own.get_program());
-            own.get_envs().for_each(|(name, value)| match value {
-                Some(value) => drop(through.env(name, value)),
-                None => drop(through.env_remove(name)),
-            });
-            through
-        }
+        Some(through) => run_through(through, &own),
     };
     let mut child = command
         .arg("serve")

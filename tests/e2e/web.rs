@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::house::{Files, House, PATIENCE, hotline};
+use crate::house::{Files, House, PATIENCE};
 use crate::peers::Sipp;
 use crate::ports::free_port;
 
@@ -158,7 +158,8 @@ pub fn open(port: u16) -> House {
 }
 
 pub fn set_password(house: &House, who: &str) {
-    let mut child = hotline()
+    let mut child = house
+        .command()
         .args(["password", who, "--stdin", "--config"])
         .arg(house.dir().join("config"))
         .arg("--data")
@@ -174,7 +175,8 @@ pub fn set_password(house: &House, who: &str) {
 /// A program's token with these roles.
 pub fn token(house: &House, name: &str, roles: &[&str]) -> String {
     let roles = roles.iter().flat_map(|role| ["--role", role]);
-    let out = hotline().args(["token", "create", "--name", name]).args(roles).arg("--data").arg(house.data()).output();
+    let mut command = house.command();
+    let out = command.args(["token", "create", "--name", name]).args(roles).arg("--data").arg(house.data()).output();
     let out = out.expect("the command runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8_lossy(&out.stdout).trim().to_string()
