@@ -26,9 +26,6 @@ const SILENT_PHONE: Duration = Duration::from_secs(6);
 /// operator's.
 const PORTS_AGAIN: Duration = Duration::from_secs(1);
 
-/// So that a phone does not list it as a missed call, RFC 3326 §2.
-const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
-
 /// Offers that a record tells: a call that nobody takes is offered again and again. The first of them stay, and
 /// the latest; the engine's decisions tell all.
 const MOST_OFFERS: usize = 200;
@@ -243,7 +240,7 @@ impl Call {
     /// The engine wants the phone silent: a CANCEL, or a BYE if its 200 is on the way.
     pub fn withdrawn(&mut self, house: &mut House, offer: OfferId, why: OfferOutcome) {
         if let Some(seat) = self.take_seat(|seat| seat.offer == offer) {
-            let elsewhere = (why == OfferOutcome::AnsweredElsewhere).then_some(ANSWERED_ELSEWHERE);
+            let elsewhere = (why == OfferOutcome::AnsweredElsewhere).then_some(sip::ANSWERED_ELSEWHERE);
             self.drop_seat_leg(house, &seat, elsewhere);
         }
     }

@@ -196,6 +196,9 @@ pub enum Source {
     Seat(SeatId),
 }
 
+/// Why a phone rings no more whose call another answered: so it does not list it as missed, RFC 3326 §2.
+pub const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 /// Max-Forwards of what begins here, RFC 3261 §8.1.1.6.
 pub const HOPS: u8 = 70;
 
@@ -299,7 +302,7 @@ pub enum Command {
     /// A new leg of ours.
     Invite(Invite),
     /// Ends a leg, whatever its state: CANCEL, BYE, or 480 to an INVITE that is still open.
-    /// `reason` goes into a Reason header (RFC 3326), e.g. `SIP;cause=200;text="Call completed elsewhere"`.
+    /// `reason` goes into a Reason header (RFC 3326), e.g. [`ANSWERED_ELSEWHERE`].
     Hangup { leg: LegId, reason: Option<String> },
     /// re-INVITE of ours with a new offer.
     Reoffer { leg: LegId, body: Body },

@@ -15,7 +15,7 @@ use crate::sip::message::{Request, Response};
 use crate::sip::transaction::patience;
 use crate::sip::trunks::identity::{self, ANONYMOUS};
 use crate::sip::trunks::{TrunkNo, Way};
-use crate::sip::words::{Event, Flow, Invite, Party, Trunk, is_dialable};
+use crate::sip::words::{ANSWERED_ELSEWHERE, Event, Flow, Invite, Party, Trunk, is_dialable};
 
 /// After a 100 a carrier has said more within this, or another way is tried: of calls abroad 95 % ring within 11 s,
 /// ITU-T E.721.
@@ -274,7 +274,7 @@ impl Endpoint {
         let headers = &self.clients.get(&id).filter(|client| client.trunk.is_none())?.request.headers;
         let leg = self.dialogs.get(&dialog_key(headers.call_id().ok()?, &headers.from_tag()?))?;
         let talks = matches!(self.legs.get(leg)?.state, State::Talking);
-        talks.then(|| "SIP;cause=200;text=\"Call completed elsewhere\"".into())
+        talks.then(|| ANSWERED_ELSEWHERE.into())
     }
 
     /// Somebody whom nobody waits for any more answered after all.
