@@ -8,7 +8,6 @@ use rand::{Rng, rngs::StdRng};
 
 use super::account::Registration;
 use super::agenda::Agenda;
-use super::dialog::Dialog;
 use super::digest::Verifier;
 use super::guard::{self, Backlog, Entry, Guard};
 use super::index::Index;
@@ -423,19 +422,6 @@ impl Endpoint {
         leg.seat = seat;
         self.legs.insert(id, leg);
         self.schedule_leg(id);
-    }
-
-    /// The dialog of a leg, and where it is from here on.
-    pub(super) fn set_dialog(&mut self, id: LegId, dialog: Dialog) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
-        if let Some(before) = leg.dialog.as_ref().and_then(|dialog| dialog.flow.connection) {
-            self.leg_connections.remove(&before, &id);
-        }
-        if let Some(connection) = dialog.flow.connection {
-            self.leg_connections.insert(connection, id);
-        }
-        self.dialogs.insert(dialog_key(&dialog.call_id, dialog.local_tag()), id);
-        leg.dialog = Some(dialog);
     }
 
     pub(super) fn forget_leg(&mut self, now: Moment, id: LegId) {

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::endpoint::{Endpoint, Purpose};
+use super::dialog::Dialog;
+use super::endpoint::{Endpoint, Purpose, dialog_key};
 use super::message::Request;
 use super::outbound::is_gone;
 use super::registrar::At;
@@ -144,6 +145,22 @@ impl Endpoint {
         self.send_bye(now, id);
     }
 
+    /// The dialog of a leg, and where it is from here on.
+    pub(super) fn set_dialog(&mut self, id: LegId, dialog: Dialog) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(before) = leg.dialog.as_ref().and_then(|dialog| dialog.flow.connection) {
+            self.leg_connections.remove(&before, &id);
+        }
+        if let Some(connection) = dialog.flow.connection {
+            self.leg_connections.insert(connection, id);
+        }
+        self.dialogs.insert(dialog_key(&dialog.call_id, dialog.local_tag()), id);
+        // One that comes by a way of its own is known by its address.
+        let phone = leg.seat.as_ref().and_then(|seat| self.registrar.phone_at(seat, dialog.flow));
+        leg.phone = phone.or_else(|| leg.phone.take());
+        leg.dialog = Some(dialog);
+    }
+
     /// A phone's dialog goes on where its phone is. `same_phone`: it knows of the dialog.
     pub(super) fn set_flow(&mut self, now: Moment, id: LegId, flow: Flow, same_phone: bool) {
         let dialog = self.legs.get(&id).and_then(|leg| leg.dialog.clone()).filter(|dialog| dialog.flow != flow);
@@ -217,7 +234,8 @@ impl Endpoint {
     }
 
     /// A seat registered from elsewhere: its dialogs follow, if it is the same phone, or if their connection is gone.
-    /// Another phone at the same seat does not take over what the first is talking in. What rings goes on ringing.
+    /// Another phone at the same seat does not take over what the first is talking in, by none of its flows. What rings
+    /// goes on ringing.
     pub(super) fn seat_is_at(&mut self, now: Moment, seat: &SeatId, phone: &At, same_phone: bool) {
         let flow = phone.flow;
         for id in self.legs_of(seat) {
@@ -226,6 +244,7 @@ impl Endpoint {
             let stands = |flow: Flow| self.registrar.goes_by(seat, flow) && !is_gone(flow);
             let is_left_behind = |former: Flow, flow: Flow| former.transport.is_web() && former != flow;
             let dialog = leg.dialog.as_ref();
+            let is_theirs = leg.phone.as_ref().is_none_or(|name| self.registrar.has_phone(seat, name));
             match &mut leg.state {
                 State::Held(_) => self.ring_held(now, id),
                 State::Calling(calling) if stands(calling.flow) => {}
@@ -239,10 +258,10 @@ impl Endpoint {
                     }
                 }
                 _ if dialog.is_some_and(|dialog| {
-                    dialog.pinned && !stands(dialog.flow) && (same_phone || is_gone(dialog.flow))
+                    dialog.pinned && !stands(dialog.flow) && (same_phone && is_theirs || is_gone(dialog.flow))
                 }) =>
                 {
-                    self.set_flow(now, id, flow, same_phone);
+                    self.set_flow(now, id, flow, same_phone && is_theirs);
                 }
                 _ => {}
             }

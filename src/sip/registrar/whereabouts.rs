@@ -45,9 +45,19 @@ impl Registrar {
         phone.flows.iter().find(|bound| bound.flow == flow).map(|bound| phone.name(bound).to_string())
     }
 
-    /// Whether the phone that is there now has this name.
+    /// The name of the phone there that this came from: by this flow, or by another way from the same address.
+    pub fn phone_at(&self, seat: &SeatId, flow: Flow) -> Option<String> {
+        let phone = self.seats.get(seat)?;
+        let ip = flow.remote.ip().to_canonical();
+        let is_there = |bound: &&Bound| bound.flow.remote.ip().to_canonical() == ip;
+        let same_address = || phone.flows.iter().find(is_there).map(|bound| phone.name(bound).to_string());
+        self.phone_by(seat, flow).or_else(same_address)
+    }
+
+    /// Whether the phone that is there now has this name, or had it before it registered with an instance.
     pub fn has_phone(&self, seat: &SeatId, name: &str) -> bool {
-        self.seats.get(seat).is_some_and(|phone| phone.flows.iter().any(|bound| phone.name(bound) == name))
+        let is_it = |phone: &Phone| phone.flows.iter().any(|bound| phone.name(bound) == name || bound.call_id == name);
+        self.seats.get(seat).is_some_and(is_it)
     }
 
     /// The Call-IDs of the REGISTERs of the phone that is there, or was there until its connection was gone for too long.

@@ -49,6 +49,8 @@ pub(super) struct Leg {
     pub flow_lost: bool,
     /// Whose phone it leads to or comes from.
     pub seat: Option<SeatId>,
+    /// The name of the phone there whose dialog it is.
+    pub phone: Option<String>,
     /// The trunk that it came or went by.
     pub trunk: Option<TrunkNo>,
     /// Who calls, as that trunk asserts it.
@@ -214,6 +216,7 @@ impl Leg {
             forget_at: None,
             flow_lost: false,
             seat: None,
+            phone: None,
             trunk: None,
             asserted: None,
             let_go: false,
