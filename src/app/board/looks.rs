@@ -108,7 +108,7 @@ impl Switchboard {
             switched: self.doors.switched_queues(),
             trunks: self.sip.trunks(now),
             backlog: self.store.backlog(),
-            store_fault: self.store.fault(),
+            store_fault: self.store.fault(now),
             draining: self.draining(),
             guard: self.sip.counts().guard,
             whole,
