@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -22,8 +22,6 @@ use crate::moment::Moment;
 const LOCK: &str = "hotline.lock";
 /// A reader that holds the database for longer than this makes a commit be tried again.
 const BUSY: Duration = Duration::from_secs(2);
-/// A disk that takes nothing for so long fails, though it does not say so: callers have been answered without it by then.
-const STALLED: Duration = Duration::from_secs(5);
 
 /// What waits to be written when the disk does not keep up. Above each limit less is kept, so that memory
 /// stays bounded while the calls themselves are still written down; every loss is counted and logged.
@@ -75,8 +73,6 @@ fn advice(error: &rusqlite::Error) -> &'static str {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub bell: Bell,
-    /// The highest ticket that is on the disk.
-    pub on_disk: AtomicU64,
     pub backlog: AtomicUsize,
     pub failing: AtomicBool,
     /// Why, as long as it fails.
@@ -88,8 +84,6 @@ pub(super) struct Shared {
 pub struct Store {
     entries: Option<Sender<(Ticket, Entry)>>,
     last: Ticket,
-    /// The last heartbeat that is not known to be on the disk, or that was.
-    pulse: (Ticket, Moment),
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
@@ -131,18 +125,12 @@ impl Store {
         let thread = thread.map_err(io(dir))?;
         shared.bell.belongs_to(thread.thread().clone());
         let writer = Some(thread);
-        let (last, pulse) = (Ticket(0), (Ticket(0), now));
-        Ok((Store { entries: Some(entries), last, pulse, shared, writer, _lock: lock }, recovered))
+        Ok((Store { entries: Some(entries), last: Ticket(0), shared, writer, _lock: lock }, recovered))
     }
 
     /// Hands an entry to the writer. Never blocks.
     pub fn write(&mut self, entry: Entry) -> Ticket {
         self.last = Ticket(self.last.0 + 1);
-        if let Entry::Heartbeat { at } = &entry
-            && self.is_on_disk(self.pulse.0)
-        {
-            self.pulse = (self.last, *at);
-        }
         let backlog = self.shared.backlog.load(Ordering::Relaxed);
         if backlog >= SPARE_EXPLANATIONS && is_spared(&entry, backlog) {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -162,27 +150,15 @@ impl Store {
         self.shared.backlog.load(Ordering::Relaxed)
     }
 
-    /// Whether the last commit worked, and the disk takes what came after it.
-    pub fn is_healthy(&self, now: Moment) -> bool {
-        !self.shared.failing.load(Ordering::Relaxed) && self.stalled_for(now).is_none()
+    /// Whether the last commit worked.
+    pub fn is_healthy(&self) -> bool {
+        !self.shared.failing.load(Ordering::Relaxed)
     }
 
-    /// Why nothing is written.
-    pub fn fault(&self, now: Moment) -> Option<String> {
+    /// Why the last commit did not work.
+    pub fn fault(&self) -> Option<String> {
         let why = || self.shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let stalled = |time: Duration| format!("the disk has taken nothing for {} s", time.as_secs());
-        let failing = self.shared.failing.load(Ordering::Relaxed).then(why);
-        failing.or_else(|| self.stalled_for(now).map(stalled))
-    }
-
-    fn is_on_disk(&self, ticket: Ticket) -> bool {
-        self.shared.on_disk.load(Ordering::Relaxed) >= ticket.0
-    }
-
-    /// A disk that hangs says nothing: what tells is a heartbeat that is on it too late.
-    fn stalled_for(&self, now: Moment) -> Option<Duration> {
-        let (ticket, at) = self.pulse;
-        Some(now.since(at)).filter(|time| *time >= STALLED && !self.is_on_disk(ticket))
+        (!self.is_healthy()).then(why)
     }
 
     /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.

@@ -161,7 +161,6 @@ impl Writer {
             error!(dropped, "entries were dropped while the disk did not keep up; calls were kept before explanations");
         }
         self.last = last;
-        self.shared.on_disk.store(last.0, Ordering::Relaxed);
         (self.durable)(last);
     }
 

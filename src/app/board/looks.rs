@@ -108,7 +108,7 @@ impl Switchboard {
             switched: self.doors.switched_queues(),
             trunks: self.sip.trunks(now),
             backlog: self.store.backlog(),
-            store_fault: self.store.fault(now),
+            store_fault: self.store.fault(),
             draining: self.draining(),
             guard: self.sip.counts().guard,
             whole,

@@ -319,7 +319,7 @@ impl Switchboard {
 
     /// A disk that fails or stalls does not stop the telephone: the entries stay in the backlog, the calls go on.
     fn go_on_without_disk(&mut self, now: Moment) {
-        let healthy = self.store.is_healthy(now);
+        let healthy = self.store.is_healthy();
         while let Some((_, call, _)) =
             self.opening.pop_front_if(|(_, _, since)| !healthy || *since + DISK_PATIENCE <= now)
         {
@@ -381,14 +381,13 @@ impl Switchboard {
             self.beat(now);
         }
         self.go_on_without_disk(now);
-        let healthy = self.store.is_healthy(now);
+        let healthy = self.store.is_healthy();
         if healthy != self.healthy {
             self.healthy = healthy;
-            match self.store.fault(now) {
-                None => info!("the store works again"),
-                Some(why) => {
-                    error!(backlog = self.store.backlog(), why, "the store fails; calls go on, records wait");
-                }
+            if healthy {
+                info!("the store works again")
+            } else {
+                error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait")
             }
         }
         let is_taking_leave = self.sip.is_taking_leave();

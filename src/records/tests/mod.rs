@@ -311,43 +311,15 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let ticket = store.write(Entry::Opened(Box::new(record(1))));
     assert!(told.recv_timeout(WAIT).unwrap() < ticket, "told durable what is not");
-    assert!(!store.is_healthy(at(0)));
-    assert_eq!(store.fault(at(0)).as_deref(), Some("database is locked"));
+    assert!(!store.is_healthy());
+    assert_eq!(store.fault().as_deref(), Some("database is locked"));
     assert_eq!(store.backlog(), 1);
     blocker.execute_batch("ROLLBACK").unwrap();
     wait_for(&told, ticket);
-    assert!(store.is_healthy(at(0)));
-    assert_eq!(store.fault(at(0)), None);
+    assert!(store.is_healthy());
+    assert_eq!(store.fault(), None);
     store.close();
     assert_eq!(read_call(dir.path(), record(1).call_id).unwrap(), Some(record(1)));
-}
-
-#[test]
-fn a_disk_that_hangs_is_told_of_when_a_heartbeat_is_late() {
-    let dir = tempfile::tempdir().unwrap();
-    let ((tell, told), (go_on, hangs)) = (channel(), channel::<()>());
-    let hang = move |ticket| {
-        tell.send(ticket).unwrap_or_default();
-        hangs.recv().unwrap_or_default();
-    };
-    let (mut store, _) = Store::open(dir.path(), at(0), Box::new(hang)).unwrap();
-    let pulse = |store: &mut Store, second| store.write(Entry::Heartbeat { at: at(second) });
-    assert!(store.is_healthy(at(60)), "nothing was to be written");
-    let first = pulse(&mut store, 60);
-    wait_for(&told, first);
-    assert!(store.is_healthy(at(70)), "it is on the disk");
-    for second in 70..80 {
-        pulse(&mut store, second);
-    }
-    assert!(store.is_healthy(at(74)));
-    assert_eq!(store.fault(at(75)).as_deref(), Some("the disk has taken nothing for 5 s"));
-    assert!(!store.is_healthy(at(80)));
-    assert_eq!(store.fault(at(80)).as_deref(), Some("the disk has taken nothing for 10 s"));
-    let last = pulse(&mut store, 80);
-    drop(go_on);
-    wait_for(&told, last);
-    assert_eq!((store.is_healthy(at(90)), store.fault(at(90))), (true, None));
-    store.close();
 }
 
 #[test]
