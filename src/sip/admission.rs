@@ -82,6 +82,7 @@ impl Endpoint {
                 if let Some(id) = self.open_server(origin, key, request, false) {
                     self.respond(now, id, response);
                 }
+                self.name_phones(&seat, flow);
                 if !is_there
                     && let Some(phone) = self.registrar.phone(&seat)
                     && phone.flow == flow

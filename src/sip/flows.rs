@@ -155,10 +155,29 @@ impl Endpoint {
             self.leg_connections.insert(connection, id);
         }
         self.dialogs.insert(dialog_key(&dialog.call_id, dialog.local_tag()), id);
-        // One that comes by a way of its own is known by its address.
-        let phone = leg.seat.as_ref().and_then(|seat| self.registrar.phone_at(seat, dialog.flow));
-        leg.phone = phone.or_else(|| leg.phone.take());
+        if leg.phone.is_none() {
+            // One that calls by a way of its own is known by its address.
+            leg.phone = leg.seat.as_ref().and_then(|seat| self.registrar.phone_at(seat, dialog.flow));
+        }
         leg.dialog = Some(dialog);
+    }
+
+    /// It is the leg of the phone that is registered by this flow, if one is.
+    pub(super) fn name_phone(&mut self, id: LegId, flow: Flow) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(name) = leg.seat.as_ref().and_then(|seat| self.registrar.phone_by(seat, flow)) {
+            leg.phone = Some(name);
+        }
+    }
+
+    /// Somebody registered by this flow, perhaps by another name than before: dialogs that are there are theirs.
+    pub(super) fn name_phones(&mut self, seat: &SeatId, flow: Flow) {
+        for id in self.legs_of(seat) {
+            let dialog = self.legs.get(&id).and_then(|leg| leg.dialog.as_ref());
+            if dialog.is_some_and(|dialog| dialog.flow == flow) {
+                self.name_phone(id, flow);
+            }
+        }
     }
 
     /// A phone's dialog goes on where its phone is. `same_phone`: it knows of the dialog.
@@ -169,6 +188,9 @@ impl Endpoint {
         dialog.flow = flow;
         let hop = dialog.next_hop();
         self.set_dialog(id, dialog);
+        if same_phone {
+            self.name_phone(id, flow);
+        }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.acks.iter_mut().for_each(|(_, way, _)| *way = hop);
         let is_told = same_phone && std::mem::take(&mut leg.flow_lost) && !leg.let_go;
@@ -344,6 +366,7 @@ impl Endpoint {
             return self.invite_failed(now, id, 487);
         }
         self.address_to(&mut request, phone);
+        self.name_phone(id, phone.flow);
         if !self.invite_again(now, id, request, phone.flow, true) {
             self.invite_failed(now, id, 503);
         }

@@ -79,6 +79,7 @@ impl Endpoint {
         };
         let calling = Calling::new(transaction, request, flow, pinned);
         self.open_leg(leg_id, Leg::new(State::Calling(Box::new(calling))), seat);
+        self.name_phone(leg_id, flow);
         self.wait_for_flow(now, leg_id);
     }
 

@@ -27,3 +27,4 @@ mod timers;
 mod torture;
 pub(super) mod torture_cases;
 mod watching;
+mod whose_talk;

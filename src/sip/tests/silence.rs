@@ -19,12 +19,12 @@ fn two_datagram_flows() -> Phone {
     phone
 }
 
-fn over_udp(phone: &mut Phone, number: u16) {
+pub(super) fn over_udp(phone: &mut Phone, number: u16) {
     phone.flow.remote.set_port(5070 + number);
 }
 
 /// What leaves meanwhile: over which flow, and the request.
-fn meanwhile(phone: &mut Phone, time: Duration) -> Vec<(u64, String)> {
+pub(super) fn meanwhile(phone: &mut Phone, time: Duration) -> Vec<(u64, String)> {
     let until = phone.now + time;
     let mut all = Vec::new();
     while let Some(due) = phone.house.next_deadline().filter(|due| *due <= until) {
@@ -40,14 +40,14 @@ fn meanwhile(phone: &mut Phone, time: Duration) -> Vec<(u64, String)> {
 }
 
 /// It is rung by flow 2, and talks there.
-fn talks(phone: &mut Phone, lines: &str) {
+pub(super) fn talks(phone: &mut Phone, lines: &str) {
     let invite = rings(phone).remove(0).1;
     let lines = format!("Contact: <sip:8001@10.0.0.9:5070>\n{lines}");
     assert!(phone.send(&described(&answered_with(&invite, "200 OK", &lines)))[0].starts_with("ACK "));
     phone.events();
 }
 
-fn hangs_up(phone: &mut Phone) {
+pub(super) fn hangs_up(phone: &mut Phone) {
     phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
 }
 
@@ -106,44 +106,6 @@ fn a_phone_is_told_of_the_end_of_a_talk_by_another_flow_where_its_own_says_nothi
     phone.send(&answered(&again[0].1, "200 OK"));
     assert!(meanwhile(&mut phone, 40 * SECOND).is_empty());
     assert_eq!((phone.house.counts().legs, phone.house.counts().transactions), (0, 0));
-}
-
-#[test]
-fn a_talk_stays_with_its_phone_whatever_flows_another_has_at_its_seat() {
-    let other = "<urn:uuid:1>";
-    let talking = || {
-        let mut phone = two_flows();
-        talks(&mut phone, "");
-        phone
-    };
-    let registers = |phone: &mut Phone, number: u64, (instance, reg_id, call_id): (&str, u32, &str), cseq: u32| {
-        phone.over_tcp(number);
-        let ok = register_as(phone, "MD5", "pass", cseq, &flow_of(instance, reg_id), call_id).remove(0);
-        assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
-    };
-    for flows in [1, 2, 3] {
-        let mut phone = talking();
-        (1..=flows)
-            .for_each(|reg_id| registers(&mut phone, 2 + u64::from(reg_id), (other, reg_id, "c9"), 7 + 2 * reg_id));
-        hangs_up(&mut phone);
-        assert_eq!(brief(&went(&mut phone)), [(2, "BYE")], "beside {flows}");
-        assert!(meanwhile(&mut phone, 40 * SECOND).is_empty(), "the other knows nothing of the talk");
-    }
-    // It registers anew, beside its own former flow and in the place of the other phone: the talk goes on there.
-    let mut phone = talking();
-    registers(&mut phone, 3, (other, 1, "c9"), 7);
-    registers(&mut phone, 4, (other, 2, "c9"), 9);
-    registers(&mut phone, 5, (PHONE, 1, "c1"), 17);
-    registers(&mut phone, 6, (PHONE, 2, "c1"), 19);
-    hangs_up(&mut phone);
-    assert_eq!(brief(&went(&mut phone)), [(6, "BYE")]);
-    // Its flow is gone: whoever is at the seat is told.
-    let mut phone = talking();
-    registers(&mut phone, 3, (other, 1, "c9"), 7);
-    phone.house.connection_closed(phone.now, ConnectionId(2));
-    registers(&mut phone, 4, (other, 2, "c9"), 9);
-    hangs_up(&mut phone);
-    assert_eq!(brief(&went(&mut phone)), [(4, "BYE")]);
 }
 
 #[test]
