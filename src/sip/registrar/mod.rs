@@ -63,6 +63,8 @@ struct Bound {
     /// RFC 3327: the proxies by which requests go there.
     path: Vec<String>,
     flow: Flow,
+    /// The connection that it registered over is gone: this is where the first of those proxies listens.
+    by_path: bool,
     call_id: String,
     cseq: u32,
     /// The hosts by which the phone calls us: of its own address, and where it registers. Empty: of an earlier process.
@@ -97,6 +99,12 @@ impl Phone {
 impl Bound {
     fn ends_at(&self) -> Moment {
         self.back_by.map_or(self.expires_at, |back_by| back_by.min(self.expires_at))
+    }
+
+    /// RFC 3327 §5.4, RFC 3261 §18.1.1: a proxy that says where it listens is reached there, whatever becomes of the
+    /// connection that it opened. By TLS we know nobody there whose certificate could be right.
+    fn way_by_path(&self, listen: &[Listen]) -> Option<Flow> {
+        way_to(listen, NameAddr::parse(self.path.first()?)?.uri.sip()?)
     }
 
     /// As it is told in the answer to a REGISTER, with what was asked for by outbound (RFC 5626 §6).
@@ -270,6 +278,7 @@ impl Registrar {
                     contact,
                     path,
                     flow,
+                    by_path: false,
                     call_id: call_id.into(),
                     cseq: cseq.seq,
                     house: request.uri.sip().into_iter().chain([&to]).map(|uri| uri.host.clone()).collect(),
@@ -442,13 +451,14 @@ impl Registrar {
         let Some(listener) = same.or_else(|| listener_to(&self.listen, Transport::Udp, binding.remote)) else { return };
         let flow = Flow { listener, transport: Transport::Udp, remote: binding.remote, connection: None };
         let (call_id, path, expires_at) = (String::new(), binding.path.clone(), binding.expires_at);
-        let (cseq, house, reg_id, back_by) = (0, Vec::new(), None, None);
-        let bound = Bound { contact, path, flow, call_id, cseq, house, reg_id, expires_at, back_by };
+        let (by_path, cseq, house, reg_id, back_by) = (false, 0, Vec::new(), None, None);
+        let bound = Bound { contact, path, flow, by_path, call_id, cseq, house, reg_id, expires_at, back_by };
         self.bind(seat, None, bound);
     }
 
     /// A connection closed: whoever registered over it (told) cannot be reached until it registers again, and if it
-    /// does not soon it is gone. Whoever has another flow can be reached by that.
+    /// does not soon it is gone. Whoever has another flow can be reached by that, and whoever is behind a proxy by that,
+    /// which may close what nothing comes over.
     pub fn flow_lost(&mut self, now: Moment, connection: ConnectionId) -> BTreeSet<SeatId> {
         let is_it = |bound: &Bound| bound.flow.connection == Some(connection);
         let seats: BTreeSet<SeatId> = self.connections.of(&connection).cloned().collect();
@@ -460,7 +470,10 @@ impl Registrar {
             }
             let Some(mut phone) = self.take(seat) else { continue };
             for bound in phone.flows.iter_mut().filter(|bound| is_it(bound)) {
-                (bound.flow.connection, bound.back_by) = (None, Some(now + BACK_WITHIN));
+                match bound.way_by_path(&self.listen) {
+                    Some(way) => (bound.flow, bound.by_path) = (way, true),
+                    None => (bound.flow.connection, bound.back_by) = (None, Some(now + BACK_WITHIN)),
+                }
             }
             self.put(seat.clone(), phone);
         }

@@ -13,7 +13,7 @@ impl Registrar {
     /// connection is gone the way leads nowhere for the moment.
     pub fn target(&self, seat: &SeatId) -> Option<(SipUri, Flow, bool)> {
         match self.seats.get(seat).map(Phone::best) {
-            Some(bound) => Some((bound.contact.clone(), bound.flow, true)),
+            Some(bound) => Some((bound.contact.clone(), bound.flow, !bound.by_path)),
             None => self.fixed.get(seat).map(|fixed| (fixed.contact.clone(), fixed.flow, false)),
         }
     }
@@ -32,6 +32,10 @@ impl Registrar {
     /// Whether this is a flow of the phone at this seat.
     pub fn goes_by(&self, seat: &SeatId, flow: Flow) -> bool {
         self.seats.get(seat).is_some_and(|phone| phone.flows.iter().any(|bound| bound.flow == flow))
+    }
+
+    pub fn is_registered(&self, seat: &SeatId) -> bool {
+        self.seats.contains_key(seat)
     }
 
     pub fn phone(&self, seat: &SeatId) -> Option<At> {

@@ -66,7 +66,7 @@ impl Endpoint {
         local.params.set("tag", Some(&self.token()));
         let call_id = invite.sip_call_id.clone().unwrap_or_else(|| self.token());
         let mut request = self.invite_request(&invite, uri, &local, flow, (&call_id, 1), None);
-        if let (Target::Seat(seat), true) = (&invite.to, pinned) {
+        if let Target::Seat(seat) = &invite.to {
             self.registrar.path(seat).iter().for_each(|proxy| request.headers.push("Route", proxy.clone()));
         }
         let Some(transaction) = self.send_proved(now, request.clone(), flow, None, Purpose::Invite(leg_id)) else {
@@ -121,7 +121,7 @@ impl Endpoint {
     /// A seat that registers by its address of record (where it is may be anything), others as they are called.
     fn called(&self, to: &Target, uri: SipUri, flow: Flow) -> NameAddr {
         NameAddr::sip(match to {
-            Target::Seat(seat) if self.registrar.target(seat).is_some_and(|(.., registered)| registered) => {
+            Target::Seat(seat) if self.registrar.is_registered(seat) => {
                 self.own_name(&escape_user(seat.as_str()), flow)
             }
             Target::Seat(_) | Target::Trunk { .. } | Target::Uri(_) => uri.named(),

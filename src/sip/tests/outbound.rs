@@ -132,6 +132,56 @@ fn a_phone_behind_an_edge_is_rung_through_it() {
 }
 
 #[test]
+fn an_edge_that_closes_its_connection_is_reached_where_it_listens() {
+    let behind = |path: &str| {
+        let mut phone = Phone::new(false);
+        let ok = registers_behind(&mut phone, path);
+        assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
+        phone.events();
+        phone.house.connection_closed(phone.now, ConnectionId(1));
+        phone
+    };
+    let path = "<sip:f2@10.1.1.1:5080;transport=tcp;lr>";
+    let mut phone = behind(path);
+    phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8001".into()))));
+    let sent = phone.house.poll_transmit().expect("an INVITE");
+    let (flow, invite) = (sent.flow, String::from_utf8(sent.bytes).unwrap());
+    assert_eq!(
+        (flow.remote, flow.transport, flow.connection),
+        ("10.1.1.1:5080".parse().unwrap(), Transport::Tcp, None)
+    );
+    assert_eq!(header(&invite, "Route"), path);
+    assert!(header(&invite, "To").starts_with("<sip:8001@10.0.0.1"), "{invite}");
+    phone.flow.remote = flow.remote;
+    phone.over_tcp(2);
+    let record_route = format!("Contact: <sip:8001@10.0.0.9:5070>\nRecord-Route: {path}\n");
+    assert!(phone.send(&described(&answered_with(&invite, "200 OK", &record_route)))[0].starts_with("ACK "));
+    phone.wait(20 * SECOND);
+    let is_gone = |event: &Event| matches!(event, Event::SeatUnreachable { .. });
+    assert!(!phone.events().iter().any(is_gone), "it registered for longer");
+    // It says again that it is there, by a connection that it opened anew.
+    phone.over_tcp(3);
+    let again = format!("Path: {path}\nContact: <sip:8001@10.0.0.9:5070>\n");
+    assert!(register(&mut phone, "MD5", "pass", 3, &again)[0].starts_with("SIP/2.0 200"));
+    phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
+    let bye = phone.house.poll_transmit().expect("a BYE");
+    assert_eq!((bye.flow.remote, bye.flow.transport), ("10.1.1.1:5080".parse().unwrap(), Transport::Tcp));
+    // One whose address is not known, or that is to be reached over TLS, is gone with its connection.
+    for path in ["<sip:edge.example;transport=tcp;lr>", "<sip:10.1.1.1;transport=tls;lr>"] {
+        let mut phone = behind(path);
+        assert!(rings(&mut phone).is_empty(), "{path}");
+        phone.wait(6 * SECOND);
+        assert!(phone.events().iter().any(is_gone), "{path}");
+    }
+}
+
+fn registers_behind(phone: &mut Phone, path: &str) -> String {
+    phone.over_tcp(1);
+    let lines = format!("Path: {path}\nContact: <sip:8001@10.0.0.9:5070>\n");
+    register(phone, "MD5", "pass", 1, &lines).remove(0)
+}
+
+#[test]
 fn where_a_flow_fails_the_same_phone_is_rung_by_another() {
     for failure in ["430 Flow Failed", "408 Request Timeout", "unsent", "silence"] {
         let mut phone = two_flows();
