@@ -216,7 +216,9 @@ impl Registration {
                 self.next = Some(now + granted * 4 / 5);
                 Outcome::Registered
             }
-            401 | 407 if self.challenges < MAX_CHALLENGES && self.learn(response, true) => {
+            401 | 407
+                if self.challenges < MAX_CHALLENGES && !self.is_refused(response) && self.learn(response, true) =>
+            {
                 self.challenges += 1;
                 self.next = Some(now);
                 Outcome::Again
@@ -265,14 +267,17 @@ impl Registration {
         self.next = Some(now + wait.max(least.unwrap_or_default()));
     }
 
+    /// RFC 3261 §22.2: credentials that were sent are refused. Each REGISTER has those for what is known.
+    fn is_refused(&self, response: &Response) -> bool {
+        let shown = self.known.iter().filter(|known| known.count > 0).map(|known| &known.challenge);
+        let shown: Vec<_> = shown.map(|own| (own.realm.as_str(), own.nonce.as_str())).collect();
+        asked_by(response).1.iter().any(|asked| is_refused(asked, &shown))
+    }
+
     /// Takes the challenge of a 401 or 407; false when it is not for us. `to_register`: it was the answer to a
     /// REGISTER, which nobody but the registrar sees.
     pub fn learn(&mut self, response: &Response, to_register: bool) -> bool {
-        let (name, header) = match response.status {
-            407 => ("Proxy-Authenticate", "Proxy-Authorization"),
-            _ => ("WWW-Authenticate", "Authorization"),
-        };
-        let challenges = response.headers.challenges(name);
+        let (header, challenges) = asked_by(response);
         let asked = challenges.first().map(|challenge| challenge.realm.clone());
         let of_realm = |c: &&Challenge| self.realm().is_none_or(|realm| *realm == c.realm);
         let mut known = challenges.iter().filter(|c| digest::is_known(c));
@@ -311,6 +316,28 @@ impl Registration {
             }
         }
     }
+}
+
+/// The challenges of a 401 or 407, and the header of the answers, RFC 3261 §22.2 and §22.3.
+fn asked_by(response: &Response) -> (&'static str, Vec<Challenge>) {
+    let (name, header) = match response.status {
+        407 => ("Proxy-Authenticate", "Proxy-Authorization"),
+        _ => ("WWW-Authenticate", "Authorization"),
+    };
+    (header, response.headers.challenges(name))
+}
+
+/// `shown`: realm and nonce of the credentials that were there. Only where the nonce alone is stale others may help.
+fn is_refused(asked: &Challenge, shown: &[(&str, &str)]) -> bool {
+    !asked.stale && shown.contains(&(&asked.realm, &asked.nonce))
+}
+
+/// RFC 3261 §22.2: whether the credentials of this request were refused, and not only their nonce: they would be again.
+pub(super) fn are_refused(sent: &Request, response: &Response) -> bool {
+    let (header, challenges) = asked_by(response);
+    let credentials = sent.headers.credentials(header);
+    let shown: Vec<_> = credentials.iter().map(|own| (own.realm.as_str(), own.nonce.as_str())).collect();
+    challenges.iter().any(|asked| is_refused(asked, &shown))
 }
 
 /// Seconds in a Retry-After; what else stands there is a comment or a parameter, RFC 3261 §20.33.

@@ -5,7 +5,7 @@ use super::timer::min_se;
 use super::{Cancel, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::account::MAX_CHALLENGES;
+use crate::sip::account::{MAX_CHALLENGES, are_refused};
 use crate::sip::addressing::way_to;
 use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
@@ -60,8 +60,10 @@ impl Endpoint {
         let Some(leg) = self.legs.get(&leg_id).filter(|leg| !leg.let_go) else { return false };
         let State::Calling(calling) = &leg.state else { return false };
         let (request, flow, pinned, trunk) = (calling.request.clone(), calling.flow, calling.pinned, leg.trunk);
-        let before = self.clients.get(&calling.transaction).map_or(0, |client| client.challenged);
-        if before >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
+        let client = self.clients.get(&calling.transaction);
+        let before = client.map_or(0, |client| client.challenged);
+        let is_refused = client.is_some_and(|client| are_refused(&client.request, response));
+        if is_refused || before >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }
         let sent = self.invite_again(now, leg_id, request, flow, pinned);
@@ -137,7 +139,8 @@ impl Endpoint {
             Purpose::Check(..) | Purpose::GivenUp { .. } | Purpose::Notify(_) => false,
         };
         let request = client.request.clone();
-        if !is_of_dialog || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
+        let is_refused = are_refused(&request, response);
+        if !is_of_dialog || is_refused || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }
         let Some(again) = self.say_again(now, id, request, flow) else { return false };

@@ -101,6 +101,30 @@ fn a_wrong_password_is_not_tried_again_and_again() {
     let before = phone.wait(14 * SECOND);
     assert!(before.is_empty(), "RFC 5626 §4.5: {before:?}");
     assert!(phone.wait(17 * SECOND)[0].starts_with("REGISTER "));
+    // §22.2: the same nonce again means that the password is wrong; that the nonce is stale does not.
+    let asked_for = |lines: &str| {
+        let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+        let first = phone.wait(Duration::ZERO).remove(0);
+        let second = phone.send(&unauthorized(&first, "their realm", "n1")).remove(0);
+        phone.send(&answered_with(&second, "401 Unauthorized", lines)).len()
+    };
+    let same = challenge("WWW-Authenticate", "their realm", "n1");
+    assert_eq!(asked_for(&same), 0);
+    assert_eq!(asked_for(&same.replace("qop=", "stale=true, qop=")), 1);
+}
+
+#[test]
+fn a_call_for_which_the_password_is_refused_is_not_asked_for_again() {
+    for (again, sent) in [("n1", 1), ("n2", 2)] {
+        let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
+        phone.house.command(phone.now, invite("13800138000"));
+        let first = String::from_utf8(phone.house.poll_transmit().expect("an INVITE").bytes).unwrap();
+        let second = phone.send(&proxy_asks(&first, "n1")).remove(1);
+        assert!(header(&second, "Proxy-Authorization").contains("nonce=\"n1\""), "{second}");
+        assert_eq!(phone.send(&proxy_asks(&second, again)).len(), sent, "an ACK, and perhaps an INVITE");
+        let is_refused = |event: &Event| matches!(event, Event::Refused { status: 407, .. });
+        assert_eq!(phone.events().iter().any(is_refused), again == "n1");
+    }
 }
 
 #[test]
