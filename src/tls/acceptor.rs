@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
+use super::connector::Peer;
 use super::names::domains;
 use super::{Fault, Files, Stamp, authorities, stamp};
 
@@ -41,6 +42,7 @@ pub struct Acceptor {
 
 /// How hands are shaken.
 struct Terms {
+    shown: Shown,
     plain: Arc<ServerConfig>,
     /// Where those who connect are asked for a certificate; they need not have one.
     asking: Arc<ServerConfig>,
@@ -60,13 +62,14 @@ impl Shown {
             builder.map_err(|error| Fault::Library { error })
         };
         let plain = Arc::new(builder()?.with_no_client_auth().with_cert_resolver(shown.clone()));
-        let Some(clients) = &self.clients else { return Ok(Terms { asking: plain.clone(), plain }) };
+        let terms = |plain, asking| Terms { shown: self.clone(), plain, asking };
+        let Some(clients) = &self.clients else { return Ok(terms(plain.clone(), plain)) };
         let roots = Arc::new(authorities(clients)?);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).allow_unauthenticated();
         let unusable = |_| Fault::NoCertificate { path: clients.clone() };
         let verifier = verifier.build().map_err(unusable)?;
         let asking = Arc::new(builder()?.with_client_cert_verifier(verifier).with_cert_resolver(shown));
-        Ok(Terms { plain, asking })
+        Ok(terms(plain, asking))
     }
 
     fn stamp(&self) -> Stamp {
@@ -76,6 +79,13 @@ impl Shown {
 }
 
 impl Acceptor {
+    /// Whoever connected with a certificate for these names, as we find them again: vouched for by the same, and shown
+    /// what they were shown. `None`: nobody is asked for one.
+    pub fn peer(&self, names: Vec<String>) -> Option<Peer> {
+        let Shown { own, clients } = &self.terms.load().shown;
+        Some(Peer { names, authorities: Some(clients.clone()?), own: Some(own.clone()) })
+    }
+
     /// The files are looked at from a thread of their own: a disk that hangs holds up nobody who connects.
     pub fn open(shown: Shown) -> Result<Acceptor, Fault> {
         let path = shown.own.certificate.clone();

@@ -15,11 +15,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::Doors;
 use super::binding::mark;
 use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
-use crate::sip::words::{ConnectionId, Flow};
+use crate::sip::words::{ConnectionId, Flow, Transport};
 use crate::tls::{Acceptor, Connector, in_words, is_distrust};
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
@@ -37,6 +38,8 @@ pub(super) const STRANGER_STAYS: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(65 * 60);
 /// A message has to be whole within this.
 const WHOLE: Duration = Duration::from_secs(60);
+/// What came whole before something that cannot be read is answered within this, before the connection is closed.
+const ANSWERS: Duration = Duration::from_millis(500);
 /// Over a connection of ours a sign of life goes so often, before anything between forgets it (RFC 5626 §4.4.1); who
 /// has answered one answers every other in time, or is gone.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(100);
@@ -139,6 +142,18 @@ impl Line {
 
     pub fn is_known(&self) -> bool {
         self.shared.is_known()
+    }
+}
+
+impl Doors {
+    /// `None`: it needs a certificate, and there is none.
+    pub(super) fn of(&self, transport: Transport) -> Option<Door> {
+        match transport {
+            Transport::Udp | Transport::Tcp => Some(Door::Tcp),
+            Transport::Tls => self.tls.clone().map(Door::Tls),
+            Transport::Ws => Some(Door::Ws(self.origins.clone())),
+            Transport::Wss => self.tls.clone().map(|tls| Door::Wss(tls, self.origins.clone())),
+        }
     }
 }
 
@@ -347,7 +362,17 @@ async fn read(
         shared.heard.fetch_add(1, Ordering::Relaxed);
         framer.push(&buffer[..length]);
         let mut whole = false;
-        while let Some(frame) = framer.next_frame().map_err(|fault| fault.to_string())? {
+        loop {
+            let frame = match framer.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(fault) => {
+                    if whole {
+                        sleep(ANSWERS).await;
+                    }
+                    return Err(fault.to_string());
+                }
+            };
             match frame {
                 Frame::Message(bytes) => {
                     whole = true;

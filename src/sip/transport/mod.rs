@@ -11,6 +11,7 @@ mod gate;
 mod peer_tests;
 #[cfg(test)]
 mod tests;
+mod vouched;
 #[cfg(test)]
 mod web_tests;
 mod websocket;
@@ -33,6 +34,7 @@ use binding::{BACKLOG, bind_tcp, bind_udp};
 use connection::{Begins, CONNECT, Door, Happened, Line, SOON};
 pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
+use vouched::Vouched;
 pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
 
 /// Connections at once, and from one IPv4 address or IPv6 /64 (an office behind one address has all its seats
@@ -98,6 +100,7 @@ pub struct Sockets {
     by_remote: HashMap<(Transport, SocketAddr), ConnectionId>,
     /// Who has to be where connections of ours go over TLS; nobody else is connected to over it.
     peers: HashMap<SocketAddr, Connector>,
+    vouched: Vouched,
     per_household: HashMap<IpAddr, usize>,
     /// Of `lines`, those over which nobody was let in.
     strangers: usize,
@@ -170,6 +173,7 @@ impl Sockets {
             lines: HashMap::new(),
             by_remote: HashMap::new(),
             peers: HashMap::new(),
+            vouched: Vouched::default(),
             per_household: HashMap::new(),
             strangers: 0,
             numbers,
@@ -292,7 +296,14 @@ impl Sockets {
                 Happened::Message(flow, _) if flow.connection.is_some_and(|id| !self.lines.contains_key(&id)) => {}
                 Happened::Message(flow, bytes) => return Poll::Ready(Arrival::Bytes { flow, bytes }),
                 Happened::Certified(connection, _) if !self.lines.contains_key(&connection) => {}
-                Happened::Certified(id, domains) => return Poll::Ready(Arrival::Certified { connection: id, domains }),
+                Happened::Certified(id, domains) => {
+                    if let Some(remote) = self.lines.get(&id).map(Line::remote)
+                        && !self.peers.contains_key(&remote)
+                    {
+                        self.vouched.note(remote, &domains, self.doors.tls.as_ref());
+                    }
+                    return Poll::Ready(Arrival::Certified { connection: id, domains });
+                }
                 Happened::Distrusted(remote) => return Poll::Ready(Arrival::Distrusted(remote)),
                 Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
                 Happened::Closed(connection) => {
@@ -335,7 +346,7 @@ impl Sockets {
     fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool, within: Duration) {
         let own = flow.connection.filter(|id| self.lines.contains_key(id));
         let can_connect = match flow.transport {
-            Transport::Tls => self.peers.contains_key(&flow.remote),
+            Transport::Tls => self.peer_at(flow.remote).is_some(),
             transport => transport == Transport::Tcp,
         };
         // One over TLS that is open was opened to whom was meant; a trunk that is gone says goodbye over it.
@@ -347,7 +358,12 @@ impl Sockets {
                 None => return self.waiting.push_back(Arrival::Unsent(flow)),
             },
             // To the port that a phone called from nobody listens: where else to go the endpoint knows.
-            (None, _) => return self.waiting.push_back(Arrival::Unsent(flow)),
+            (None, before) => {
+                if (flow.transport, before) == (Transport::Tls, None) {
+                    warn!(remote = %flow.remote, "unsent over TLS: nobody is known whose certificate would be right there");
+                }
+                return self.waiting.push_back(Arrival::Unsent(flow));
+            }
         };
         let line = self.lines.get(&id);
         if line.is_some_and(|line| known && line.trust()) {
@@ -374,13 +390,18 @@ impl Sockets {
         }
     }
 
+    /// Who has to be there, over TLS.
+    fn peer_at(&self, remote: SocketAddr) -> Option<&Connector> {
+        self.peers.get(&remote).or_else(|| self.vouched.at(remote))
+    }
+
     fn connect(&mut self, flow: Flow, within: Duration) -> Option<ConnectionId> {
         if self.lines.len() >= MAX_CONNECTIONS {
             return None;
         }
         let id = self.numbers.next();
         let local = self.addrs.get(flow.listener.0).map(SocketAddr::ip);
-        let peer = self.peers.get(&flow.remote).filter(|_| flow.transport == Transport::Tls).cloned();
+        let peer = self.peer_at(flow.remote).filter(|_| flow.transport == Transport::Tls).cloned();
         let begins = Begins { local, dscp: self.doors.dscp, peer, within };
         let line = connection::connect(id, flow, begins, self.tell.clone());
         self.by_remote.insert((flow.transport, flow.remote), id);
@@ -451,18 +472,6 @@ impl Sockets {
             }
         }
         true
-    }
-}
-
-impl Doors {
-    /// `None`: it needs a certificate, and there is none.
-    fn of(&self, transport: Transport) -> Option<Door> {
-        match transport {
-            Transport::Udp | Transport::Tcp => Some(Door::Tcp),
-            Transport::Tls => self.tls.clone().map(Door::Tls),
-            Transport::Ws => Some(Door::Ws(self.origins.clone())),
-            Transport::Wss => self.tls.clone().map(|tls| Door::Wss(tls, self.origins.clone())),
-        }
     }
 }
 

@@ -119,6 +119,45 @@ fn one_connection_over_tls_carries_what_goes_both_ways_and_another_is_opened_whe
 }
 
 #[test]
+fn who_connected_with_a_certificate_is_found_again_where_they_listen() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let [ours, theirs, stranger] =
+            [("ours", "house.example"), ("theirs", "carrier.example"), ("else", "carrier.example")]
+                .map(|(name, domain)| certificate(dir.path(), name, &[domain]));
+        for (found, is_them) in [(&theirs, true), (&stranger, false)] {
+            let (house, addr) = open(&ours, Some(&theirs)).await;
+            let ((mut caller, _), (listener, listens)) = (open(&theirs, None).await, open(found, None).await);
+            let peer = Peer {
+                names: vec!["house.example".into()],
+                authorities: Some(ours.certificate.clone()),
+                own: Some(theirs.clone()),
+            };
+            caller.set_peers(vec![(addr, peer)]);
+            let mut line = Line { ends: [house, caller], heard: Default::default() };
+            let back = to(listens, Transport::Tls);
+            line.send(HOUSE, back, 1);
+            assert!(
+                matches!(line.next(HOUSE).await, Arrival::Unsent(unsent) if unsent == back),
+                "nobody is known there"
+            );
+            line.send(CARRIER, to(addr, Transport::Tls), 2);
+            assert!(matches!(line.next(HOUSE).await, Arrival::Certified { .. }));
+            let (flow, _) = line.message(HOUSE).await;
+            line.ends[HOUSE].let_go(flow.connection.unwrap());
+            assert!(matches!(line.next(HOUSE).await, Arrival::Closed(_)));
+            line.ends[CARRIER] = listener;
+            line.heard = Default::default();
+            line.send(HOUSE, back, 3);
+            match is_them {
+                true => assert_eq!(line.message(CARRIER).await.1, message(3)),
+                false => assert!(matches!(line.next(HOUSE).await, Arrival::Unsent(unsent) if unsent == back)),
+            }
+        }
+    });
+}
+
+#[test]
 fn who_shows_a_certificate_that_nobody_vouches_for_is_told_of() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

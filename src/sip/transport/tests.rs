@@ -95,6 +95,24 @@ fn datagrams_come_and_go() {
 }
 
 #[test]
+fn what_came_whole_before_garbage_is_answered() {
+    run(async {
+        let (mut sockets, _, tcp) = open().await;
+        let mut phone = TcpStream::connect(tcp).unwrap();
+        phone.set_read_timeout(Some(WAIT)).unwrap();
+        let garbage = b"INVITE sip:x SIP/2.0\r\nContent-Length: x\r\n\r\n".to_vec();
+        phone.write_all(&[message(1), garbage].concat()).unwrap();
+        let (flow, heard) = bytes(&mut sockets).await;
+        assert_eq!(heard, message(1));
+        sockets.send(Transmit { flow, bytes: message(2), known: false, hurried: false });
+        assert!(matches!(sockets.next().await, Arrival::Closed(_)));
+        let mut answer = Vec::new();
+        phone.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, message(2));
+    });
+}
+
+#[test]
 fn streams_are_cut_into_messages_however_they_come() {
     run(async {
         let (mut sockets, _, tcp) = open().await;
