@@ -109,7 +109,7 @@ enum Command {
     Versions(versions::VersionsArgs),
     /// Print call records; works while the hotline is open
     Records(reports::RecordsArgs),
-    /// Copy a call's recording out in the clear, as WAV
+    /// Copy a call's recording out in the clear, as it is kept: WAV, or Ogg/Opus
     Recording(recordings::RecordingArgs),
     /// List the prompts: what they say, how long and loud they are, and what is wrong; make those that are missing
     Prompts(PromptsArgs),

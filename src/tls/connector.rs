@@ -196,6 +196,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
         let (meant, found) = (self.names.join(" or "), domains(certificate).join(", "));
+        let found = if found.is_empty() { "nobody" } else { &found };
         let why = format!("the certificate is not for {meant}, but for {found}");
         Err(CertificateError::Other(rustls::OtherError(Arc::new(io::Error::other(why)))).into())
     }
