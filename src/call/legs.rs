@@ -96,10 +96,13 @@ impl Call {
         };
         match why {
             sip::Ended::Cancelled => self.record.sip_status = Some(487),
+            // Before our answer this ends the INVITE as well, RFC 3261 §15.1.2.
+            sip::Ended::Bye => _ = self.record.sip_status.get_or_insert(487),
+            // Before it, what had to be acknowledged was not, RFC 3262 §3.
+            sip::Ended::Lost => _ = self.record.sip_status.get_or_insert(504),
             // As the BYE says that signalling sent.
             sip::Ended::NoAck => self.because = Some(sip::Reason::of_status(408)),
             sip::Ended::NoAnswer => self.because = Some(sip::Reason::of_status(488)),
-            sip::Ended::Bye | sip::Ended::Lost => {}
         }
         let outcome = match (why, &self.state) {
             (sip::Ended::NoAck | sip::Ended::NoAnswer, State::Unacknowledged { .. }) => Outcome::Failed,

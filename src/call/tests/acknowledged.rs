@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::desk::*;
 use crate::call::Action;
+use crate::ivr::AnswerWhen;
 use crate::media::{self, Direction};
-use crate::queue::Input;
+use crate::queue::{Input, LeftLine, Output};
 use crate::records::{EndedBy, Outcome};
 use crate::sip::{self, Body, Source};
 
@@ -131,4 +132,25 @@ fn a_late_offer_that_is_never_answered_ends_the_call() {
     desk.pass(Duration::from_secs(4));
     desk.media(media::Event::Key { leg: CALLER, key: '1' });
     assert!(matches!(desk.asked_queue()[..], [Input::Join { .. }]));
+}
+
+#[test]
+fn how_the_invite_was_answered_is_in_the_record_when_it_ends_before_the_operator_is_there() {
+    let ended = |answer, why| {
+        let mut settings = settings();
+        settings.ivr.answer = answer;
+        let mut desk = Desk::new(settings);
+        desk.go_to_line('1');
+        desk.sip(sip::Event::Ended { leg: CALLER, why });
+        let (contact, why) = (desk.call, LeftLine::CallerGone);
+        desk.queue(Output::Left { contact, queue: "citizen".into(), why, exit: None, waited_ms: 0 });
+        desk.closed_sound();
+        desk.record().sip_status
+    };
+    for (why, status) in [(sip::Ended::Cancelled, 487), (sip::Ended::Bye, 487), (sip::Ended::Lost, 504)] {
+        assert_eq!(ended(AnswerWhen::OnConnect, why), Some(status), "{why:?}");
+    }
+    for why in [sip::Ended::Bye, sip::Ended::Lost] {
+        assert_eq!(ended(AnswerWhen::AtOnce, why), Some(200), "{why:?}");
+    }
 }

@@ -311,7 +311,13 @@ async fn serve(
     // Answers to pings; one at a time is enough.
     let (ping, pings) = mpsc::channel(1);
     tokio::select! {
-        result = read(flow, reader, tell, ping, shared) => debug!(remote = %flow.remote, ?result, "closed"),
+        result = read(flow, reader, tell, ping, shared) => match result {
+            // A carrier that does not want our certificate says so when hands have been shaken, RFC 8446 §4.4.2.4.
+            Err(why) if keep_alive.is_some() && why.contains("fatal alert") => {
+                warn!(remote = %flow.remote, why, "the other end gave up the connection over TLS");
+            }
+            result => debug!(remote = %flow.remote, ?result, "closed"),
+        },
         result = write(writer, queued, pings, shared, keep_alive) => debug!(remote = %flow.remote, ?result, "closed"),
     }
 }
