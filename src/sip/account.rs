@@ -269,9 +269,10 @@ impl Registration {
 
     /// RFC 3261 §22.2: credentials that were sent are refused. Each REGISTER has those for what is known.
     fn is_refused(&self, response: &Response) -> bool {
-        let shown = self.known.iter().filter(|known| known.count > 0).map(|known| &known.challenge);
-        let shown: Vec<_> = shown.map(|own| (own.realm.as_str(), own.nonce.as_str())).collect();
-        asked_by(response).1.iter().any(|asked| is_refused(asked, &shown))
+        let (header, challenges) = asked_by(response);
+        let shown = self.known.iter().filter(|known| known.count > 0 && known.header == header);
+        let shown: Vec<_> = shown.map(|own| (&*own.challenge.realm, &*own.challenge.nonce)).collect();
+        challenges.iter().any(|asked| is_refused(asked, &shown))
     }
 
     /// Takes the challenge of a 401 or 407; false when it is not for us. `to_register`: it was the answer to a

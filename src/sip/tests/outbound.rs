@@ -141,14 +141,14 @@ fn an_edge_that_closes_its_connection_is_reached_where_it_listens() {
         phone.house.connection_closed(phone.now, ConnectionId(1));
         phone
     };
-    let path = "<sip:f2@10.1.1.1:5080;transport=tcp;lr>";
+    let path = "<sip:f2@10.0.0.9:5080;transport=tcp;lr>";
     let mut phone = behind(path);
     phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8001".into()))));
     let sent = phone.house.poll_transmit().expect("an INVITE");
     let (flow, invite) = (sent.flow, String::from_utf8(sent.bytes).unwrap());
     assert_eq!(
         (flow.remote, flow.transport, flow.connection),
-        ("10.1.1.1:5080".parse().unwrap(), Transport::Tcp, None)
+        ("10.0.0.9:5080".parse().unwrap(), Transport::Tcp, None)
     );
     assert_eq!(header(&invite, "Route"), path);
     assert!(header(&invite, "To").starts_with("<sip:8001@10.0.0.1"), "{invite}");
@@ -165,9 +165,12 @@ fn an_edge_that_closes_its_connection_is_reached_where_it_listens() {
     assert!(register(&mut phone, "MD5", "pass", 3, &again)[0].starts_with("SIP/2.0 200"));
     phone.house.command(phone.now, Command::Hangup { leg: LegId(2), reason: None });
     let bye = phone.house.poll_transmit().expect("a BYE");
-    assert_eq!((bye.flow.remote, bye.flow.transport), ("10.1.1.1:5080".parse().unwrap(), Transport::Tcp));
-    // One whose address is not known, or that is to be reached over TLS, is gone with its connection.
-    for path in ["<sip:edge.example;transport=tcp;lr>", "<sip:10.1.1.1;transport=tls;lr>"] {
+    assert_eq!((bye.flow.remote, bye.flow.transport), ("10.0.0.9:5080".parse().unwrap(), Transport::Tcp));
+    // One whose address is not known, that is to be reached over TLS, or that names somebody else, perhaps a carrier, is
+    // gone with its connection.
+    let elsewhere = ["<sip:10.1.1.1:5080;transport=tcp;lr>", "<sip:10.1.1.1;lr>"];
+    for path in ["<sip:edge.example;transport=tcp;lr>", "<sip:10.0.0.9;transport=tls;lr>"].into_iter().chain(elsewhere)
+    {
         let mut phone = behind(path);
         assert!(rings(&mut phone).is_empty(), "{path}");
         phone.wait(6 * SECOND);
