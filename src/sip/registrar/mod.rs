@@ -101,16 +101,6 @@ impl Bound {
         self.back_by.map_or(self.expires_at, |back_by| back_by.min(self.expires_at))
     }
 
-    /// RFC 3327 §5.4, RFC 3261 §18.1.1: a proxy that says where it listens is reached there, whatever becomes of the
-    /// connection that it opened: at the address that it came from alone, or whoever has the secret of a seat could have
-    /// callers sent wherever a Path leads, to a carrier that trusts us. By TLS we know nobody there whose certificate
-    /// could be right.
-    fn way_by_path(&self, listen: &[Listen]) -> Option<Flow> {
-        let way = way_to(listen, NameAddr::parse(self.path.first()?)?.uri.sip()?)?;
-        let (told, came) = (way.remote.ip().to_canonical(), self.flow.remote.ip().to_canonical());
-        (told == came).then_some(way)
-    }
-
     /// As it is told in the answer to a REGISTER, with what was asked for by outbound (RFC 5626 §6).
     fn shown(&self, now: Moment, instance: Option<&str>) -> String {
         let mut contact = NameAddr::sip(self.contact.clone());

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{At, Bound, Phone, Registrar};
 use crate::ids::SeatId;
+use crate::sip::addressing::way_to;
 use crate::sip::digest::Asker;
-use crate::sip::message::{Request, SipUri};
-use crate::sip::words::Flow;
+use crate::sip::message::{NameAddr, Request, SipUri};
+use crate::sip::words::{Flow, Listen};
 
 impl Registrar {
     /// The URI to ring at, the way there, and whether it is the way that the phone registered by. Of one whose
@@ -134,5 +135,17 @@ impl Registrar {
 
     pub fn is_empty(&self) -> bool {
         self.seats.is_empty()
+    }
+}
+
+impl Bound {
+    /// RFC 3327 §5.4, RFC 3261 §18.1.1: a proxy that says where it listens is reached there, whatever becomes of the
+    /// connection that it opened: at the address that it came from alone, or whoever has the secret of a seat could have
+    /// callers sent wherever a Path leads, to a carrier that trusts us. By TLS we know nobody there whose certificate
+    /// could be right.
+    pub(super) fn way_by_path(&self, listen: &[Listen]) -> Option<Flow> {
+        let way = way_to(listen, NameAddr::parse(self.path.first()?)?.uri.sip()?)?;
+        let (told, came) = (way.remote.ip().to_canonical(), self.flow.remote.ip().to_canonical());
+        (told == came).then_some(way)
     }
 }
