@@ -42,7 +42,7 @@ impl Idempotency {
     }
 
     pub fn begin(&self, access: &Access, now: Moment, who: &str, key: &str, hash: &str) -> Result<Seen, StoreFault> {
-        access.patiently(|| {
+        access.if_there_is_room(|| {
             let mut underway = self.underway();
             let id = (who.to_string(), key.to_string());
             Ok(match access.begin_command(who, key, hash, now, now - KEPT_FOR)? {

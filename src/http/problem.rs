@@ -132,11 +132,14 @@ impl From<NotDone> for Problem {
 impl From<StoreFault> for Problem {
     fn from(fault: StoreFault) -> Problem {
         tracing::error!(%fault, "the file of those who may come in");
-        Problem::unavailable(match fault.is_full_disk() {
-            true => {
+        Problem::unavailable(match fault {
+            StoreFault::Hangs(_) => {
+                "the hotline's disk does not answer: who comes in, and what they do, cannot be written down until it does"
+            }
+            fault if fault.is_full_disk() => {
                 "the hotline's disk is full: who comes in, and what they do, cannot be written down until there is room"
             }
-            false => "who may come in cannot be looked up now; the log says why",
+            _ => "who may come in cannot be looked up now; the log says why",
         })
     }
 }

@@ -36,7 +36,7 @@ use super::tries::Tries;
 use super::{guard, openapi, pages};
 use crate::moment::Moment;
 use crate::peers::hint;
-use crate::records::{Access, rfc3339};
+use crate::records::{Access, WAITING, rfc3339};
 use crate::tls::Acceptor;
 
 /// Bytes of a body: a house's files fit, and nothing much larger.
@@ -153,13 +153,15 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
 
 /// A thread that waits for the disk (sessions, the audit log) hands its tasks to another: the WebSockets of phones go on.
 const WORKERS: usize = 2;
+/// Threads for what waits and what takes long; on a disk that hangs, some are left.
+const BLOCKING: usize = 2 * WAITING;
 
 /// Serves until the process ends.
 pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Result<()> {
     let (tls, places) = (parts.tls.clone(), Places::new(parts.settings.clone()));
     let app = router(parts);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(WORKERS).max_blocking_threads(16).thread_name("web-worker").enable_all();
+    builder.worker_threads(WORKERS).max_blocking_threads(BLOCKING).thread_name("web-worker").enable_all();
     let runtime = builder.build()?;
     let serve = async move {
         let mut servers = Vec::new();

@@ -2,7 +2,8 @@
 //! that no call waits for a page; read and written by the server and by the commands at the same time.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
@@ -17,6 +18,9 @@ const FILE: &str = "access.db";
 /// A command and the server wait for each other no longer than this.
 const BUSY: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(10);
+/// So many wait at once to begin something that is written. On a disk that hangs more would hold every thread that the
+/// pages have.
+pub const WAITING: usize = 64;
 /// Entries of the audit log that are kept; with new ones the oldest go. Those of people who did not prove who they are
 /// have a share of their own: strangers push out each other, and nothing else.
 const KEPT_AUDITS: usize = 200_000;
@@ -40,7 +44,10 @@ fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
 }
 
 pub struct Access {
-    db: Mutex<Connection>,
+    db: Arc<Mutex<Connection>>,
+    /// By a connection of its own: who comes in is known while a disk that hangs holds up whoever writes.
+    reader: Mutex<Connection>,
+    beginning: AtomicUsize,
     pub(super) unwritten: Unwritten,
     /// Runs what may wait for the disk.
     wait: fn(&mut dyn FnMut()),
@@ -116,7 +123,16 @@ impl Access {
         };
         let (db, migrated) = open().map_err(database)?;
         migrated.map_err(|found| StoreFault::TooNew { path: path.clone(), found })?;
-        Ok(Access { db: Mutex::new(db), unwritten: Unwritten::default(), wait: |work| work() })
+        let reader = || -> rusqlite::Result<_> {
+            let db = Connection::open(&path)?;
+            db.busy_timeout(BUSY)?;
+            db.pragma_update(None, "query_only", true)?;
+            Ok(db)
+        };
+        let reader = Mutex::new(reader().map_err(database)?);
+        let db = Arc::new(Mutex::new(db));
+        let unwritten = Unwritten::new(db.clone());
+        Ok(Access { db, reader, beginning: AtomicUsize::new(0), unwritten, wait: |work| work() })
     }
 
     /// Whatever may wait for the disk is run by `wait`, which may tell a runtime that a thread of it stands still.
@@ -124,19 +140,39 @@ impl Access {
         Self { wait, ..self }
     }
 
-    fn db(&self) -> MutexGuard<'_, Connection> {
-        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reads what is there. It waits for nobody who writes.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
+        self.patiently(|| on(&self.reader, work))
     }
 
+    /// What begins something that is written may be refused.
     pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        let fault = |error| StoreFault::Database { path: FILE.into(), error };
-        self.patiently(|| work(&self.db()).map_err(fault))
+        self.if_there_is_room(|| on(&self.db, work))
+    }
+
+    /// What ends it waits: there are only as many as were let in.
+    fn finish<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
+        self.patiently(|| on(&self.db, work))
     }
 
     /// Whether writes are refused from now on, as on a disk that is full.
     #[cfg(test)]
     pub fn refuse_writes(&self, refuse: bool) {
-        self.db().pragma_update(None, "query_only", refuse).expect("it only says what may be done");
+        self.run(|db| db.pragma_update(None, "query_only", refuse)).expect("it only says what may be done");
+    }
+
+    /// The same as [`Self::patiently`], unless [`WAITING`] others wait already.
+    pub fn if_there_is_room<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
+        let is_room = self.beginning.fetch_add(1, Ordering::Relaxed) < WAITING;
+        let done = if is_room { self.patiently(work) } else { Err(StoreFault::Hangs(FILE.into())) };
+        self.beginning.fetch_sub(1, Ordering::Relaxed);
+        done
+    }
+
+    /// How many begin something.
+    #[cfg(test)]
+    pub(super) fn beginning(&self) -> usize {
+        self.beginning.load(Ordering::Relaxed)
     }
 
     /// Does what may wait for the disk, or for somebody who waits for it.
@@ -150,7 +186,7 @@ impl Access {
     /// The hash of somebody's password (a PHC string).
     pub fn password(&self, person: &str) -> Done<Option<String>> {
         let sql = "SELECT hash FROM passwords WHERE person = ?1";
-        self.run(|db| db.prepare_cached(sql)?.query_row([person], |row| row.get(0)).optional())
+        self.read(|db| db.prepare_cached(sql)?.query_row([person], |row| row.get(0)).optional())
     }
 
     /// Whoever was signed in with the former one is signed out.
@@ -172,7 +208,7 @@ impl Access {
 
     /// Who has a password, and since when.
     pub fn passwords(&self) -> Done<Vec<(String, Moment)>> {
-        self.run(|db| {
+        self.read(|db| {
             let mut all = db.prepare_cached("SELECT person, set_at FROM passwords ORDER BY person")?;
             all.query_map([], |row| Ok((row.get(0)?, moment(row, 1)?)))?.collect()
         })
@@ -187,12 +223,13 @@ impl Access {
 
     pub fn session(&self, hash: &str) -> Done<Option<Session>> {
         let sql = "SELECT hash, person, seat, began_at, seen_at FROM sessions WHERE hash = ?1";
+        let unwritten = self.unwritten.session(hash).unwrap_or_default();
         let row = |row: &Row<'_>| {
-            let (hash, person, seat): (String, _, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let seen_at = moment(row, 4)?.max(self.unwritten.session(&hash).unwrap_or_default());
+            let (hash, person, seat) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let seen_at = moment(row, 4)?.max(unwritten);
             Ok(Session { hash, person, seat, began_at: moment(row, 3)?, seen_at })
         };
-        self.run(|db| db.prepare_cached(sql)?.query_row([hash], row).optional())
+        self.read(|db| db.prepare_cached(sql)?.query_row([hash], row).optional())
     }
 
     pub fn set_seat(&self, hash: &str, seat: Option<&str>) -> Done<()> {
@@ -221,12 +258,13 @@ impl Access {
 
     pub fn token(&self, hash: &str) -> Done<Option<Token>> {
         let sql = "SELECT name, hash, roles, made_at, used_at FROM tokens WHERE hash = ?1";
-        let used = |token: Token| Token { used_at: token.used_at.max(self.unwritten.token(hash)), ..token };
-        self.run(|db| Ok(db.prepare_cached(sql)?.query_row([hash], token).optional()?.map(used)))
+        let unwritten = self.unwritten.token(hash);
+        let used = |token: Token| Token { used_at: token.used_at.max(unwritten), ..token };
+        self.read(|db| Ok(db.prepare_cached(sql)?.query_row([hash], token).optional()?.map(used)))
     }
 
     pub fn tokens(&self) -> Done<Vec<Token>> {
-        self.run(|db| {
+        self.read(|db| {
             let mut all = db.prepare_cached("SELECT name, hash, roles, made_at, used_at FROM tokens ORDER BY name")?;
             all.query_map([], token)?.collect()
         })
@@ -239,7 +277,7 @@ impl Access {
 
     pub fn write_audit(&self, audit: &Audit) -> Done<()> {
         let Audit { id: _, at, who, what, from, result } = audit;
-        self.run(|db| {
+        self.finish(|db| {
             let sql = "INSERT INTO audit (at, who, what, origin, result) VALUES (?1, ?2, ?3, ?4, ?5)";
             db.prepare_cached(sql)?.execute(params![at.as_micros(), who, what, from, result])?;
             if db.last_insert_rowid() % PRUNE_EVERY == 0 {
@@ -255,7 +293,7 @@ impl Access {
 
     /// Whether anybody can sign in.
     pub fn has_passwords(&self) -> Done<bool> {
-        self.run(|db| db.prepare_cached("SELECT EXISTS (SELECT 1 FROM passwords)")?.query_row([], |row| row.get(0)))
+        self.read(|db| db.prepare_cached("SELECT EXISTS (SELECT 1 FROM passwords)")?.query_row([], |row| row.get(0)))
     }
 
     /// A command begins; `Some`: one with this key began after `since`, and this is what is known of it.
@@ -286,12 +324,12 @@ impl Access {
     pub fn end_command(&self, who: &str, key: &str, answer: &KeptAnswer) -> Done<()> {
         let KeptAnswer { status, content_type, body } = answer;
         let sql = "UPDATE commands SET status = ?3, kind = ?4, body = ?5 WHERE who = ?1 AND key = ?2";
-        self.run(|db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
+        self.finish(|db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
     }
 
     /// It came to nothing: it may be tried again.
     pub fn forget_command(&self, who: &str, key: &str) -> Done<()> {
-        self.run(|db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
+        self.finish(|db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
     }
 
     /// The latest first, of those older than number `before`.
@@ -302,8 +340,13 @@ impl Access {
             Ok(Audit { id: row.get(0)?, at: moment(row, 1)?, who, what, from, result })
         };
         let before = before.unwrap_or(i64::MAX);
-        self.run(|db| db.prepare_cached(sql)?.query_map(params![before, limit], row)?.collect())
+        self.read(|db| db.prepare_cached(sql)?.query_map(params![before, limit], row)?.collect())
     }
+}
+
+fn on<T>(db: &Mutex<Connection>, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
+    let fault = |error| StoreFault::Database { path: FILE.into(), error };
+    work(&db.lock().unwrap_or_else(PoisonError::into_inner)).map_err(fault)
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
@@ -333,6 +376,7 @@ mod tests {
         access.begin_session(&session).unwrap();
         access.set_seat("h", Some("8001")).unwrap();
         access.touch_session("h", at(3));
+        access.catch_up().unwrap();
         let there = Session { seat: Some("8001".into()), seen_at: at(3), ..session };
         // A command that runs beside the server sees the same.
         let beside = Access::open(dir.path()).unwrap();
@@ -391,11 +435,11 @@ mod tests {
         // As if they had knocked all night.
         let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                     INSERT INTO audit (at, who, what, origin, result) SELECT 0, 'nobody', '', '', '401' FROM n";
-        access.db().execute(many, [KEPT_OF_STRANGERS * 2]).unwrap();
+        access.db.lock().unwrap().execute(many, [KEPT_OF_STRANGERS * 2]).unwrap();
         for _ in 0..PRUNE_EVERY {
             write(NOBODY, "POST /session");
         }
-        let count = |sql| access.db().query_row(sql, [], |row| row.get::<_, usize>(0)).unwrap();
+        let count = |sql| access.db.lock().unwrap().query_row(sql, [], |row| row.get::<_, usize>(0)).unwrap();
         let kept = count("SELECT count(*) FROM audit WHERE who = 'nobody'");
         assert!(kept < KEPT_OF_STRANGERS + PRUNE_EVERY as usize, "{kept}");
         assert_eq!(count("SELECT count(*) FROM audit WHERE who = 'mei'"), 1);

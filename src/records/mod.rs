@@ -25,7 +25,7 @@ mod when;
 pub mod words;
 mod writer;
 
-pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
+pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token, WAITING};
 pub use format::{printed, rfc3339, write_jsonl, write_queue_log};
 pub use notices::KeptNotice;
 pub use outbox::{KEPT_MESSAGES, KeptMessage};

@@ -32,7 +32,7 @@ impl Access {
     /// Those that are not over by `now`.
     pub fn notices(&self, now: Moment) -> Done<Vec<KeptNotice>> {
         let sql = "SELECT id, ends_at, notice FROM notices WHERE ends_at > ?1 ORDER BY id";
-        self.run(|db| {
+        self.read(|db| {
             let mut all = db.prepare_cached(sql)?;
             let notices = all.query_map([now.as_micros()], |row| {
                 Ok(KeptNotice { id: row.get(0)?, ends_at: Moment::from_micros(row.get(1)?), text: row.get(2)? })

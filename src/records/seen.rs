@@ -1,11 +1,12 @@
-//! When sessions and tokens were used last. It is written down where the disk lets it, and remembered until it does: to
-//! know who comes in nothing needs to be written, and a full disk sends nobody away.
+//! When sessions and tokens were used last. A thread writes it down where the disk lets it, and until then it is
+//! remembered: to know who comes in nothing needs to be written, and a disk that is full or hangs sends nobody away.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, params};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::access::{Access, Done};
 use crate::moment::Moment;
@@ -13,20 +14,27 @@ use crate::moment::Moment;
 const SESSION: &str = "UPDATE sessions SET seen_at = ?2 WHERE hash = ?1";
 const TOKEN: &str = "UPDATE tokens SET used_at = ?2 WHERE hash = ?1";
 
-/// What could not be written: by how it is written and the hash, none of which is of a stranger. Held only by whoever
-/// has the file.
-#[derive(Default)]
-pub(super) struct Unwritten(Mutex<BTreeMap<(&'static str, String), Moment>>);
+/// By how it is written and the hash, none of which is of a stranger.
+type Seen = BTreeMap<(&'static str, String), Moment>;
+
+/// What is not written yet.
+pub(super) struct Unwritten {
+    all: Arc<Mutex<Seen>>,
+    db: Arc<Mutex<Connection>>,
+    /// Of the thread; it ends with this.
+    wake: OnceLock<SyncSender<()>>,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Unwritten {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Moment>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn new(db: Arc<Mutex<Connection>>) -> Self {
+        Self { all: Arc::default(), db, wake: OnceLock::new() }
     }
 
-    fn seen(&self, how: &'static str, hash: &str) -> Option<Moment> {
-        self.all().get(&(how, hash.to_string())).copied()
-    }
-
+    /// To be asked before the file: what is forgotten here stands there.
     pub fn session(&self, hash: &str) -> Option<Moment> {
         self.seen(SESSION, hash)
     }
@@ -35,37 +43,66 @@ impl Unwritten {
         self.seen(TOKEN, hash)
     }
 
-    pub fn write(&self, db: &Connection) -> rusqlite::Result<()> {
-        let mut all = self.all();
-        for ((how, hash), at) in all.iter() {
-            db.prepare_cached(how)?.execute(params![hash, at.as_micros()])?;
-        }
-        all.clear();
-        Ok(())
+    fn seen(&self, how: &'static str, hash: &str) -> Option<Moment> {
+        lock(&self.all).get(&(how, hash.to_string())).copied()
     }
+
+    pub fn write(&self, db: &Connection) -> rusqlite::Result<()> {
+        write(&self.all, db)
+    }
+
+    /// Never waits.
+    fn saw(&self, how: &'static str, hash: &str, at: Moment) {
+        lock(&self.all).insert((how, hash.to_string()), at);
+        let wake = self.wake.get_or_init(|| {
+            let (wake, woken) = sync_channel(1);
+            let (all, db) = (self.all.clone(), self.db.clone());
+            let started = std::thread::Builder::new().name("seen".into()).spawn(move || work(&all, &db, &woken));
+            if let Err(error) = started {
+                warn!(%error, "who was here when is written down with the next command");
+            }
+            wake
+        });
+        // Where it has been woken already it sees this, too.
+        let _ = wake.try_send(());
+    }
+}
+
+fn work(all: &Mutex<Seen>, db: &Mutex<Connection>, woken: &Receiver<()>) {
+    let mut fails = false;
+    while woken.recv().is_ok() {
+        let written = write(all, &lock(db));
+        if let Err(fault) = &written
+            && !fails
+        {
+            error!(%fault, "who was here when cannot be written down; they are let in all the same");
+        }
+        fails = written.is_err();
+    }
+}
+
+/// Whoever looks does not wait for this.
+fn write(all: &Mutex<Seen>, db: &Connection) -> rusqlite::Result<()> {
+    let now = lock(all).clone();
+    if now.is_empty() {
+        return Ok(());
+    }
+    let together = db.unchecked_transaction()?;
+    for ((how, hash), at) in &now {
+        together.prepare_cached(how)?.execute(params![hash, at.as_micros()])?;
+    }
+    together.commit()?;
+    lock(all).retain(|of, at| now.get(of) != Some(at));
+    Ok(())
 }
 
 impl Access {
     pub fn touch_session(&self, hash: &str, at: Moment) {
-        self.saw(SESSION, hash, at);
+        self.unwritten.saw(SESSION, hash, at);
     }
 
     pub fn token_used(&self, hash: &str, at: Moment) {
-        self.saw(TOKEN, hash, at);
-    }
-
-    fn saw(&self, how: &'static str, hash: &str, at: Moment) {
-        let mut is_news = false;
-        let written = self.run(|db| {
-            is_news = self.unwritten.all().is_empty();
-            self.unwritten.all().insert((how, hash.to_string()), at);
-            self.unwritten.write(db)
-        });
-        if let Err(fault) = written
-            && is_news
-        {
-            error!(%fault, "who was here when cannot be written down; they are let in all the same");
-        }
+        self.unwritten.saw(TOKEN, hash, at);
     }
 
     /// Writes what could not be written before. Whoever changes something asks first: that is written down too.
@@ -76,8 +113,10 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use super::*;
-    use crate::records::{Session, Token};
+    use crate::records::{Session, Token, WAITING};
 
     fn at(second: u64) -> Moment {
         Moment::from_micros(second * 1_000_000)
@@ -108,5 +147,40 @@ mod tests {
         access.prune_sessions(at(50)).unwrap();
         assert_eq!(of_both(&Access::open(dir.path()).unwrap()), (at(90), at(91)));
         access.catch_up().unwrap();
+    }
+
+    #[test]
+    fn while_the_disk_hangs_it_is_known_who_comes_in_and_few_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let access = Access::open(dir.path()).unwrap();
+        let session = Session { hash: "s".into(), person: "mei".into(), seat: None, began_at: at(1), seen_at: at(1) };
+        access.begin_session(&session).unwrap();
+        let (access, (tell, told), (go_on, leave)) = (Arc::new(access), channel(), channel::<()>());
+        let hung = access.clone();
+        let hangs = std::thread::spawn(move || {
+            hung.run(|_| {
+                tell.send(()).unwrap();
+                leave.recv().unwrap_or_default();
+                Ok(())
+            })
+        });
+        told.recv().unwrap();
+        access.touch_session("s", at(90));
+        assert_eq!(access.session("s").unwrap().unwrap().seen_at, at(90));
+        assert_eq!(access.passwords().unwrap(), []);
+        let others: Vec<_> =
+            (1..WAITING).map(|_| access.clone()).map(|of| std::thread::spawn(move || of.catch_up())).collect();
+        while access.beginning() < WAITING {
+            std::thread::yield_now();
+        }
+        assert_eq!(
+            access.catch_up().unwrap_err().to_string(),
+            "access.db: the disk takes nothing; whoever writes there waits"
+        );
+        drop(go_on);
+        hangs.join().unwrap().unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap().unwrap());
+        access.catch_up().unwrap();
+        assert_eq!(Access::open(dir.path()).unwrap().session("s").unwrap().unwrap().seen_at, at(90));
     }
 }

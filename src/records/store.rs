@@ -23,6 +23,12 @@ const LOCK: &str = "hotline.lock";
 /// A reader that holds the database for longer than this makes a commit be tried again.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// A disk that takes nothing for so long while something waits for it hangs, though it says nothing: callers have been
+/// answered without it by then.
+const STALLED: Duration = Duration::from_secs(5);
+/// So often it is looked, while something waits.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What waits to be written when the disk does not keep up. Above each limit less is kept, so that memory
 /// stays bounded while the calls themselves are still written down; every loss is counted and logged.
 const SPARE_EXPLANATIONS: usize = 100_000;
@@ -41,6 +47,8 @@ pub enum StoreFault {
     Io { path: PathBuf, error: io::Error },
     #[error("{path}: {error}{}", advice(.error))]
     Database { path: PathBuf, error: rusqlite::Error },
+    #[error("{0}: the disk takes nothing; whoever writes there waits")]
+    Hangs(PathBuf),
     #[error("{path}: was written by a newer hotline (its form is {found})")]
     TooNew { path: PathBuf, found: usize },
 }
@@ -74,6 +82,8 @@ fn advice(error: &rusqlite::Error) -> &'static str {
 pub(super) struct Shared {
     pub bell: Bell,
     pub backlog: AtomicUsize,
+    /// Batches that were written.
+    pub taken: AtomicUsize,
     pub failing: AtomicBool,
     /// Why, as long as it fails.
     pub why: Mutex<String>,
@@ -85,8 +95,19 @@ pub struct Store {
     entries: Option<Sender<(Ticket, Entry)>>,
     last: Ticket,
     shared: Arc<Shared>,
+    progress: Progress,
     writer: Option<JoinHandle<()>>,
     _lock: File,
+}
+
+/// Whether the disk takes what it is given.
+#[derive(Debug, Default)]
+struct Progress {
+    taken: usize,
+    /// It has taken nothing since, though something waits.
+    since: Moment,
+    looked: Moment,
+    stalled: bool,
 }
 
 impl Store {
@@ -125,7 +146,8 @@ impl Store {
         let thread = thread.map_err(io(dir))?;
         shared.bell.belongs_to(thread.thread().clone());
         let writer = Some(thread);
-        Ok((Store { entries: Some(entries), last: Ticket(0), shared, writer, _lock: lock }, recovered))
+        let (last, progress) = (Ticket(0), Progress::default());
+        Ok((Store { entries: Some(entries), last, shared, progress, writer, _lock: lock }, recovered))
     }
 
     /// Hands an entry to the writer. Never blocks.
@@ -150,15 +172,33 @@ impl Store {
         self.shared.backlog.load(Ordering::Relaxed)
     }
 
-    /// Whether the last commit worked.
-    pub fn is_healthy(&self) -> bool {
-        !self.shared.failing.load(Ordering::Relaxed)
+    /// Sees whether the disk takes anything; to be called whenever something has happened, and at
+    /// [`Self::next_deadline`].
+    pub fn look(&mut self, now: Moment) {
+        let (taken, former) = (self.shared.taken.load(Ordering::Relaxed), &self.progress);
+        let takes = self.backlog() == 0 || taken != former.taken;
+        // Who did not look stood still, and the writer perhaps with it.
+        let stood_still = now.since(former.looked) > 2 * LOOK;
+        let since = if takes || stood_still { now } else { former.since };
+        let stalled = !takes && (former.stalled || now.since(since) >= STALLED);
+        self.progress = Progress { taken, since, looked: now, stalled };
     }
 
-    /// Why the last commit did not work.
+    /// When it is to be looked again at the latest.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        (self.backlog() > 0).then(|| self.progress.looked + LOOK)
+    }
+
+    /// Whether the last commit worked, and the disk takes what came after it.
+    pub fn is_healthy(&self) -> bool {
+        !self.shared.failing.load(Ordering::Relaxed) && !self.progress.stalled
+    }
+
+    /// Why nothing is written.
     pub fn fault(&self) -> Option<String> {
         let why = || self.shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (!self.is_healthy()).then(why)
+        let failing = self.shared.failing.load(Ordering::Relaxed).then(why);
+        failing.or_else(|| self.progress.stalled.then(|| "the disk takes nothing, and does not say why".into()))
     }
 
     /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.

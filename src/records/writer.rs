@@ -156,6 +156,7 @@ impl Writer {
         }
         self.shared.failing.store(false, Ordering::Relaxed);
         self.shared.backlog.fetch_sub(batch.len(), Ordering::Relaxed);
+        self.shared.taken.fetch_add(1, Ordering::Relaxed);
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             error!(dropped, "entries were dropped while the disk did not keep up; calls were kept before explanations");

@@ -344,6 +344,7 @@ impl Switchboard {
             drain,
             self.goodbyes_until,
             disk,
+            self.store.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -380,14 +381,16 @@ impl Switchboard {
         if self.heartbeat + self.heartbeat_every() <= now {
             self.beat(now);
         }
+        self.store.look(now);
         self.go_on_without_disk(now);
-        let healthy = self.store.is_healthy();
-        if healthy != self.healthy {
-            self.healthy = healthy;
-            if healthy {
-                info!("the store works again")
-            } else {
-                error!(backlog = self.store.backlog(), "the store fails; calls go on, records wait")
+        let fault = self.store.fault();
+        if fault.is_none() != self.healthy {
+            self.healthy = fault.is_none();
+            match fault {
+                None => info!("the store works again"),
+                Some(why) => {
+                    error!(backlog = self.store.backlog(), why, "the store fails; calls go on, records wait");
+                }
             }
         }
         let is_taking_leave = self.sip.is_taking_leave();

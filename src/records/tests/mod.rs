@@ -322,6 +322,88 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     assert_eq!(read_call(dir.path(), record(1).call_id).unwrap(), Some(record(1)));
 }
 
+/// A store whose writer waits for leave after each commit.
+fn by_leave(dir: &Path) -> (Store, Receiver<Ticket>, std::sync::mpsc::Sender<()>) {
+    let ((tell, told), (go_on, leave)) = (channel(), channel::<()>());
+    let wait = move |ticket| {
+        tell.send(ticket).unwrap_or_default();
+        leave.recv().unwrap_or_default();
+    };
+    let (mut store, _) = Store::open(dir, at(0), Box::new(wait)).unwrap();
+    let first = store.write(Entry::Heartbeat { at: at(60) });
+    wait_for(&told, first);
+    store.look(at(60));
+    (store, told, go_on)
+}
+
+fn decisions(store: &mut Store, count: usize) {
+    for _ in 0..count {
+        store.write(Entry::Decision { seq: 1, at: at(61), call: None, output: "{}".into() });
+    }
+}
+
+/// What is said in these seconds, looked at as often as it asks for: a second, and whether all is well, whenever that is
+/// otherwise than before.
+fn looks(store: &mut Store, seconds: std::ops::RangeInclusive<u64>) -> Vec<(u64, bool)> {
+    let mut seen = vec![(*seconds.start(), store.is_healthy())];
+    for second in seconds {
+        store.look(at(second));
+        if seen.last().is_some_and(|(_, was)| *was != store.is_healthy()) {
+            seen.push((second, store.is_healthy()));
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_disk_that_hangs_is_told_of_when_it_has_taken_nothing_for_five_seconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, told, go_on) = by_leave(dir.path());
+    assert_eq!(looks(&mut store, 60..=90), [(60, true)], "nothing is to be written");
+    assert_eq!(store.next_deadline(), None);
+    // In a house where nothing else happens.
+    let last = store.write(Entry::Heartbeat { at: at(90) });
+    assert_eq!(store.next_deadline(), Some(at(91)));
+    assert_eq!(looks(&mut store, 91..=110), [(91, true), (95, false)]);
+    assert_eq!(store.fault().as_deref(), Some("the disk takes nothing, and does not say why"));
+    go_on.send(()).unwrap();
+    wait_for(&told, last);
+    assert_eq!(looks(&mut store, 111..=120), [(111, false), (111, true)]);
+    assert_eq!((store.fault(), store.next_deadline()), (None, None));
+    drop(go_on);
+    store.close();
+}
+
+#[test]
+fn a_disk_that_is_slow_does_not_hang_nor_one_that_catches_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, told, go_on) = by_leave(dir.path());
+    decisions(&mut store, 20_000);
+    store.write(Entry::Heartbeat { at: at(61) });
+    assert_eq!(looks(&mut store, 61..=70), [(61, true), (65, false)]);
+    // From here on it takes 2,000 entries in four seconds.
+    for second in (71..107).step_by(4) {
+        go_on.send(()).unwrap();
+        told.recv_timeout(WAIT).unwrap();
+        let former = store.is_healthy();
+        assert_eq!((second == 71, looks(&mut store, second..=second + 3).len()), (!former, 1 + usize::from(!former)));
+    }
+    drop(go_on);
+    store.close();
+}
+
+#[test]
+fn a_house_that_stood_still_does_not_take_its_disk_for_one_that_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _told, go_on) = by_leave(dir.path());
+    store.write(Entry::Heartbeat { at: at(61) });
+    assert_eq!(looks(&mut store, 61..=63), [(61, true)]);
+    assert_eq!(looks(&mut store, 93..=94), [(93, true)], "it was stopped for half a minute");
+    assert_eq!(looks(&mut store, 95..=99), [(95, true), (98, false)], "since then nothing was taken");
+    drop(go_on);
+    store.close();
+}
+
 #[test]
 fn a_store_is_closed_on_a_disk_that_fails_for_good() {
     let dir = tempfile::tempdir().unwrap();
