@@ -59,6 +59,9 @@ fn line(trunk: &TrunkView, zone: &TimeZone) -> String {
         (None, false) => parts.push(to.join(", ")),
         (Some(fault), false) => parts.extend([to.join(", "), fault.clone()]),
     }
+    if trunk.distrusts {
+        parts.push("refuses our password for calls (its username or its secret is wrong)".into());
+    }
     if let Some(realm) = &trunk.unanswered_realm {
         let which = match trunk.realm_is_set {
             true => "its key realm says which is",
@@ -137,6 +140,7 @@ mod tests {
             fault: None,
             unanswered_realm: None,
             realm_is_set: true,
+            distrusts: false,
         };
         let told = "carrier  up  registered  3/30 calls  192.0.2.5:5060 up, 192.0.2.6:5060 down";
         assert_eq!(line(&trunk, &zone()), told);
@@ -154,7 +158,13 @@ mod tests {
         trunk.realm_is_set = false;
         let told = line(&trunk, &zone());
         assert!(told.ends_with(&format!("{asks} (the one that its registrar asks for is; a key realm says another)")));
+        trunk.distrusts = true;
+        assert!(
+            line(&trunk, &zone())
+                .contains("  refuses our password for calls (its username or its secret is wrong)  asks")
+        );
         let mut inward = TrunkView {
+            distrusts: false,
             id: "in".into(),
             channels: None,
             calls: 0,
@@ -186,6 +196,7 @@ mod tests {
             fault: None,
             unanswered_realm: None,
             realm_is_set: false,
+            distrusts: false,
         }
     }
 

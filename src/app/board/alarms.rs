@@ -345,6 +345,7 @@ mod tests {
             fault: None,
             unanswered_realm: None,
             realm_is_set: false,
+            distrusts: false,
         }
     }
 

@@ -63,6 +63,11 @@ impl Endpoint {
         let client = self.clients.get(&calling.transaction);
         let before = client.map_or(0, |client| client.challenged);
         let is_refused = client.is_some_and(|client| are_refused(&client.request, response));
+        if (is_refused || before >= MAX_CHALLENGES)
+            && let Some(standing) = trunk.and_then(|trunk| self.trunks.get_mut(trunk))
+        {
+            standing.is_shown(false);
+        }
         if is_refused || before >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }

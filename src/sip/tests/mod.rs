@@ -15,6 +15,7 @@ mod located;
 mod outbound;
 mod overlaps;
 pub(super) mod phone;
+mod proofs;
 mod reasons;
 mod referring;
 mod releasing;

@@ -56,6 +56,8 @@ pub(super) struct Standing {
     /// The realm whose challenges are answered, and the last that was asked for and is not, as they were told.
     answers: Option<String>,
     unanswered: Option<String>,
+    /// It refused our password for the last call that it asked it of.
+    distrusts: bool,
     /// Where `to` leads, as far as that is known, in its order; and why some of it does not.
     places: Vec<Place>,
     fault: Option<String>,
@@ -124,6 +126,7 @@ impl Standing {
             enrolling: None,
             answers: None,
             unanswered: None,
+            distrusts: false,
             places: Vec::new(),
             fault: None,
             located_at: None,
@@ -189,6 +192,7 @@ impl Standing {
             fault: self.fault.clone(),
             unanswered_realm: self.unanswered.clone(),
             realm_is_set: self.trunk.account.as_ref().is_some_and(|account| account.realm.is_some()),
+            distrusts: self.distrusts,
         }
     }
 }

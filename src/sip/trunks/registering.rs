@@ -237,6 +237,19 @@ impl Standing {
         self.unanswered = asked;
     }
 
+    /// It was shown our password with a call, and takes it or does not; told where it is news.
+    pub(in crate::sip) fn is_shown(&mut self, is_taken: bool) {
+        let trunk = &self.trunk.id;
+        match (self.distrusts, is_taken) {
+            (false, false) => {
+                warn!(%trunk, "the carrier refuses our password for calls: its username or its secret is wrong")
+            }
+            (true, true) => info!(%trunk, "the carrier takes our password for calls"),
+            _ => {}
+        }
+        self.distrusts = !is_taken;
+    }
+
     /// How we are registered: what was granted and is over counts as not answered, though the refresh may wait still.
     pub(super) fn registered_now(&self, now: Moment) -> Option<Result<(), u16>> {
         let lapsed = || self.registration.as_ref().is_some_and(|registration| registration.has_lapsed(now));

@@ -208,6 +208,9 @@ pub struct TrunkView {
     /// Which realm is answered is written in the files; else it is the one that the registrar asked for last.
     #[serde(default)]
     pub realm_is_set: bool,
+    /// It refused our password for the last call for which it asked for it.
+    #[serde(default)]
+    pub distrusts: bool,
 }
 
 /// Calls for which a trunk had no room since the start, in and out together, by the limit.
