@@ -117,7 +117,9 @@ impl Story {
             lines.push("The log does not go back to this call's beginning; what is older is not told.".into());
         }
         lines.extend(self.diverted());
-        let joined = !self.record.lines.is_empty();
+        // Of a call that is not over the record has its line a moment later than the log.
+        let joins = self.record.ended_at.is_none() && !self.events.is_empty();
+        let joined = joins || !self.record.lines.is_empty();
         lines.extend(self.verdict().or((!joined).then(|| "It joined no line.".into())));
         lines.push(String::new());
         let decided = self.events.iter().filter_map(|event| Some((event.said.at, event.text.clone()?)));
@@ -344,7 +346,8 @@ fn cause_text(cause: LateCause) -> &'static str {
 
 fn left(why: LeftLine) -> String {
     match why {
-        LeftLine::CallerGone => "the caller hung up".into(),
+        // The end says whether they hung up.
+        LeftLine::CallerGone => "the caller was gone".into(),
         LeftLine::TooLong => "the longest wait was over".into(),
         LeftLine::Nobody => "nobody was signed in any more who could serve it".into(),
         LeftLine::Key(key) => format!("the caller pressed {key}"),
