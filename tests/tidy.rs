@@ -167,6 +167,7 @@ fn each_crate_has_one_door() {
         ("tokio_tungstenite::", "sip"),
         ("hickory_resolver::", "sip"),
         ("webpki::", "tls"),
+        ("x509_parser::", "tls"),
         ("rustls_native_certs::", "tls"),
         ("indicatif::", "app"),
         ("anstyle::", "app"),

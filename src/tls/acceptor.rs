@@ -7,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
@@ -21,6 +22,8 @@ use super::{Fault, Files, Stamp, authorities, stamp};
 
 /// So often it is looked whether the files changed.
 const LOOKED_AT: Duration = Duration::from_secs(1);
+/// So often is told that a certificate ends soon, or ended.
+const REMINDED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A connection over TLS that somebody else opened.
 pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
@@ -94,7 +97,15 @@ impl Acceptor {
         let (others, told) = channel();
         let held = terms.clone();
         let watch = move || {
+            let mut reminded: Option<Timestamp> = None;
             loop {
+                let now = Timestamp::now();
+                if reminded.is_none_or(|at| now.duration_since(at) >= REMINDED) {
+                    reminded = Some(now);
+                    if let Some(concern) = watched.shown.own.concern(now) {
+                        warn!(concern, "the certificate that is shown");
+                    }
+                }
                 let other = match told.recv_timeout(LOOKED_AT) {
                     Ok(shown) => Some(shown),
                     Err(RecvTimeoutError::Timeout) => None,
@@ -104,6 +115,7 @@ impl Acceptor {
                     None => {}
                     Some(Ok(terms)) => {
                         held.store(Arc::new(terms));
+                        reminded = None;
                         let path = watched.shown.own.certificate.display();
                         info!(certificate = %path, "another certificate is shown from here on");
                     }

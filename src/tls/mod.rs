@@ -9,6 +9,7 @@ mod connector;
 mod names;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use std::fs;
 use std::io;
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 
 pub use acceptor::{Acceptor, Shown, TlsStream, is_distrust};
 pub use connector::{Connector, Peer, PeerStream, in_words};
+use jiff::Timestamp;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -69,6 +71,13 @@ impl Files {
     /// Whether they can be used.
     pub fn check(&self) -> Result<(), Fault> {
         self.load().map(drop)
+    }
+
+    /// What somebody has to hear of the certificate though it can be used: that it is over, or soon.
+    pub fn concern(&self, now: Timestamp) -> Option<String> {
+        let shown = certificates(&self.certificate).ok()?;
+        let what = validity::concern(shown.first()?, now)?;
+        Some(format!("{}: {what}", self.certificate.display()))
     }
 
     fn load(&self) -> Result<CertifiedKey, Fault> {

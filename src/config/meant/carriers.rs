@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::secrets::is_open;
 use super::trunks::Written;
 use crate::config::fault::Faults;
@@ -27,6 +29,7 @@ pub fn certified(trunk: &Written<'_>, faults: &mut Faults) -> Vec<String> {
 /// `None`: it does not go over TLS.
 pub fn peer(
     dir: &Path,
+    now: Timestamp,
     trunk: &Written<'_>,
     (to, domain, certified): (&[NextHop], Option<&str>, &[String]),
     faults: &mut Faults,
@@ -48,7 +51,7 @@ pub fn peer(
             trunk.fault(faults, key, "it is for a trunk whose `to` goes over TLS, e.g. \"sips:carrier.example\"");
         }
     }
-    let own = own(dir, trunk, faults);
+    let own = own(dir, now, trunk, faults);
     let authorities = written.ca.as_deref().map(|file| beside(dir, trunk, "ca", file));
     if let Some(Err(fault)) = authorities.as_deref().map(tls::check_authorities) {
         trunk.fault(faults, "ca", fault.to_string());
@@ -64,7 +67,7 @@ fn expected(to: &NextHop, domain: Option<&str>) -> String {
     }
 }
 
-fn own(dir: &Path, trunk: &Written<'_>, faults: &mut Faults) -> Option<Files> {
+fn own(dir: &Path, now: Timestamp, trunk: &Written<'_>, faults: &mut Faults) -> Option<Files> {
     let (certificate, key) = match (&trunk.written.certificate, &trunk.written.key) {
         (None, None) => return None,
         (Some(_), None) => {
@@ -84,6 +87,9 @@ fn own(dir: &Path, trunk: &Written<'_>, faults: &mut Faults) -> Option<Files> {
         trunk.fault(faults, if of_key { "key" } else { "certificate" }, fault.to_string());
         return None;
     }
+    if let Some(concern) = files.concern(now) {
+        faults.warning(&trunk.place("certificate"), trunk.key("certificate"), concern);
+    }
     if is_open(&files.key) {
         let what = format!("{} can be read by everybody on this machine: chmod o= {0}", files.key.display());
         faults.warning(&trunk.place("key"), trunk.key("key"), what);
@@ -98,10 +104,12 @@ fn beside(dir: &Path, trunk: &Written<'_>, key: &str, name: &str) -> PathBuf {
 }
 
 /// What only all of them together show.
-pub fn check(files: &Sources, sip: &Settings, tls: Option<&tls::Shown>, faults: &mut Faults) {
+pub fn check(files: &Sources, sip: &Settings, faults: &mut Faults) {
     // What cannot be read of them has been told.
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", &mut Faults::default()).good;
-    let asks = tls.is_some_and(|tls| tls.clients.is_some());
+    // Where `[tls]` has a fault that is told, not what it leads to.
+    let written = reader::table::<written::Tls>(&files.hotline, "tls", &mut Faults::default());
+    let asks = written.is_some_and(|table| table.written.client_ca.is_some());
     let mut at: BTreeMap<Hop, &Trunk> = BTreeMap::new();
     for trunk in &sip.trunks {
         let Some(table) = tables.iter().find(|table| table.written.id == trunk.id.as_str()) else { continue };

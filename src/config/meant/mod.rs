@@ -69,7 +69,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
     let mut queues = queues::read(files, &schedules, faults);
     queues.sound = faults.count() == before && files.queues.is_complete();
     let sip = signalling::read(dir, files, surroundings, faults);
-    let tls = tls::read(dir, files, sip.as_ref().map(|sip| &sip.settings), faults);
+    let tls = tls::read(dir, files, surroundings.now, sip.as_ref().map(|sip| &sip.settings), faults);
     let guard = guard::read(files, faults);
     let emergencies = emergency::read(files, sip.as_ref(), faults);
     let outward = outward::read(files, faults);
@@ -135,7 +135,7 @@ pub(super) fn house(dir: &Path, files: &Files, surroundings: &Surroundings, faul
         let required: Vec<_> = sip.srtp_required.into_iter().chain(std::mem::take(&mut people.srtp_required)).collect();
         sound::check_keys(&media, &required, &sip.settings.listen, faults);
         emergency::reserve(&mut media, &emergencies);
-        carriers::check(files, &sip.settings, tls.as_ref(), faults);
+        carriers::check(files, &sip.settings, faults);
         let ivr = ivr?;
         sip.settings.numbers = ivr.numbers.keys().cloned().collect();
         let outward = Outward { named: outward::named(&emergencies, &queues.rules, &ivr), ..outward? };

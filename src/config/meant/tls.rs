@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::secrets::is_open;
 use crate::config::fault::Faults;
 use crate::config::reader;
@@ -11,7 +13,13 @@ use crate::sip::Settings;
 use crate::tls;
 
 /// `None`: there is no certificate, or none that can be used.
-pub fn read(dir: &Path, files: &Files, sip: Option<&Settings>, faults: &mut Faults) -> Option<tls::Shown> {
+pub fn read(
+    dir: &Path,
+    files: &Files,
+    now: Timestamp,
+    sip: Option<&Settings>,
+    faults: &mut Faults,
+) -> Option<tls::Shown> {
     let table = reader::table::<written::Tls>(&files.hotline, "tls", faults)?;
     let beside = |key: &str, name: &str| {
         let place = table.place(key);
@@ -44,6 +52,9 @@ pub fn read(dir: &Path, files: &Files, sip: Option<&Settings>, faults: &mut Faul
         let written = if fault.path() == Some(&key) { "key" } else { "certificate" };
         table.fault(faults, written, fault.to_string());
         return None;
+    }
+    if let Some(concern) = own.concern(now) {
+        faults.warning(&table.place("certificate"), table.key("certificate"), concern);
     }
     let clients = table.written.client_ca.as_ref().map(|file| beside("client_ca", file));
     if let Some(Err(fault)) = clients.as_deref().map(tls::check_authorities) {

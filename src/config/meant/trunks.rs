@@ -73,7 +73,7 @@ pub fn read(
             trunk.fault(faults, "to", what);
         }
         let (domain, account) = (domain(trunk, &to, faults), account(dir, surroundings, trunk, faults));
-        let peer = carriers::peer(dir, trunk, (&to, domain.as_deref(), &certified), faults);
+        let peer = carriers::peer(dir, surroundings.now, trunk, (&to, domain.as_deref(), &certified), faults);
         let limits = limits(trunk, faults);
         let (shows, numbering) = (shows(trunk, faults), numbering(trunk, faults));
         let (trusted, refer) = (written.trusted.unwrap_or(false), written.refer.unwrap_or(false));
