@@ -156,7 +156,8 @@ impl Walk<'_> {
                 variable: variable.clone(),
                 meaning,
             });
-            if depth < DEEPEST {
+            // One that is in one of its own kind is as that.
+            if !prefix.ends_with(&format!(".{key}")) && depth < DEEPEST {
                 let inside = if list { inner.items() } else { inner };
                 self.inside(&inside, &[&name, &variable], depth + 1);
             }

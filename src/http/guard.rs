@@ -233,7 +233,10 @@ impl Command {
 fn write_down(web: &Web, who: String, what: String, from: IpAddr, status: StatusCode) {
     let (at, result) = ((web.now)(), status.as_u16().to_string());
     let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
-    if let Err(fault) = web.access.write_audit(&audit) {
+    // What strangers tried, or somebody who may not, nobody waits for.
+    let was_done = audit.who != NOBODY && status != StatusCode::FORBIDDEN;
+    let written = if was_done { web.access.write_outcome(&audit) } else { web.access.write_audit(&audit) };
+    if let Err(fault) = written {
         tracing::error!(%fault, what = audit.what, "not written into the audit log");
     }
 }

@@ -131,11 +131,12 @@ impl From<NotDone> for Problem {
 
 impl From<StoreFault> for Problem {
     fn from(fault: StoreFault) -> Problem {
-        tracing::error!(%fault, "the file of those who may come in");
+        match fault {
+            StoreFault::TooMany(_) => tracing::debug!(%fault, "refused"),
+            _ => tracing::error!(%fault, "the file of those who may come in"),
+        }
         Problem::unavailable(match fault {
-            StoreFault::Hangs(_) => {
-                "the hotline's disk does not answer: who comes in, and what they do, cannot be written down until it does"
-            }
+            StoreFault::TooMany(_) => "too many wait for the hotline's disk at this moment",
             fault if fault.is_full_disk() => {
                 "the hotline's disk is full: who comes in, and what they do, cannot be written down until there is room"
             }

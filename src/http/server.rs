@@ -154,7 +154,7 @@ pub fn bind(listen: &[SocketAddr]) -> Result<Vec<std::net::TcpListener>, String>
 /// A thread that waits for the disk (sessions, the audit log) hands its tasks to another: the WebSockets of phones go on.
 const WORKERS: usize = 2;
 /// Threads for what waits and what takes long; on a disk that hangs, some are left.
-const BLOCKING: usize = 2 * WAITING;
+const BLOCKING: usize = WAITING + 64;
 
 /// Serves until the process ends.
 pub fn start(parts: Parts, listeners: Vec<std::net::TcpListener>) -> std::io::Result<()> {

@@ -2,7 +2,6 @@
 //! that no call waits for a page; read and written by the server and by the commands at the same time.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use super::schema;
 use super::seen::Unwritten;
 use super::store::{self, StoreFault};
+use super::waiting::{Room, Rooms};
 use crate::moment::Moment;
 
 /// In the data folder.
@@ -18,9 +18,6 @@ const FILE: &str = "access.db";
 /// A command and the server wait for each other no longer than this.
 const BUSY: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(10);
-/// So many wait at once to begin something that is written. On a disk that hangs more would hold every thread that the
-/// pages have.
-pub const WAITING: usize = 64;
 /// Entries of the audit log that are kept; with new ones the oldest go. Those of people who did not prove who they are
 /// have a share of their own: strangers push out each other, and nothing else.
 const KEPT_AUDITS: usize = 200_000;
@@ -47,7 +44,7 @@ pub struct Access {
     db: Arc<Mutex<Connection>>,
     /// By a connection of its own: who comes in is known while a disk that hangs holds up whoever writes.
     reader: Mutex<Connection>,
-    beginning: AtomicUsize,
+    rooms: Rooms,
     pub(super) unwritten: Unwritten,
     /// Runs what may wait for the disk.
     wait: fn(&mut dyn FnMut()),
@@ -132,7 +129,7 @@ impl Access {
         let reader = Mutex::new(reader().map_err(database)?);
         let db = Arc::new(Mutex::new(db));
         let unwritten = Unwritten::new(db.clone());
-        Ok(Access { db, reader, beginning: AtomicUsize::new(0), unwritten, wait: |work| work() })
+        Ok(Access { db, reader, rooms: Rooms::default(), unwritten, wait: |work| work() })
     }
 
     /// Whatever may wait for the disk is run by `wait`, which may tell a runtime that a thread of it stands still.
@@ -142,17 +139,12 @@ impl Access {
 
     /// Reads what is there. It waits for nobody who writes.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        self.patiently(|| on(&self.reader, work))
+        self.within(&self.rooms.reading, || on(&self.reader, work))
     }
 
-    /// What begins something that is written may be refused.
+    /// Writes what begins something, or stands alone.
     pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        self.if_there_is_room(|| on(&self.db, work))
-    }
-
-    /// What ends it waits: there are only as many as were let in.
-    fn finish<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        self.patiently(|| on(&self.db, work))
+        self.begins(|| on(&self.db, work))
     }
 
     /// Whether writes are refused from now on, as on a disk that is full.
@@ -161,26 +153,27 @@ impl Access {
         self.run(|db| db.pragma_update(None, "query_only", refuse)).expect("it only says what may be done");
     }
 
-    /// The same as [`Self::patiently`], unless [`WAITING`] others wait already.
-    pub fn if_there_is_room<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
-        let is_room = self.beginning.fetch_add(1, Ordering::Relaxed) < WAITING;
-        let done = if is_room { self.patiently(work) } else { Err(StoreFault::Hangs(FILE.into())) };
-        self.beginning.fetch_sub(1, Ordering::Relaxed);
-        done
+    /// Does what begins something and may wait for the disk, or for somebody who waits for it.
+    pub fn begins<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
+        self.within(&self.rooms.beginning, work)
     }
 
-    /// How many begin something.
-    #[cfg(test)]
-    pub(super) fn beginning(&self) -> usize {
-        self.beginning.load(Ordering::Relaxed)
+    /// The same of what ends it: there is room for that, however many would begin something.
+    pub fn ends<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
+        self.within(&self.rooms.ending, work)
     }
 
-    /// Does what may wait for the disk, or for somebody who waits for it.
-    pub fn patiently<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
+    fn within<T>(&self, room: &Room, work: impl FnOnce() -> Done<T>) -> Done<T> {
+        let _place = room.enter().ok_or_else(|| StoreFault::TooMany(FILE.into()))?;
         let (mut work, mut done) = (Some(work), None);
         (self.wait)(&mut || done = work.take().map(|work| work()));
         let undone = || Err(StoreFault::Database { path: FILE.into(), error: rusqlite::Error::InvalidQuery });
         done.unwrap_or_else(undone)
+    }
+
+    #[cfg(test)]
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// The hash of somebody's password (a PHC string).
@@ -275,9 +268,19 @@ impl Access {
         self.run(|db| Ok(db.execute("DELETE FROM tokens WHERE name = ?1", [name])? > 0))
     }
 
+    /// Of what is not done where it cannot be written down, or need not be.
     pub fn write_audit(&self, audit: &Audit) -> Done<()> {
+        self.begins(|| self.audit(audit))
+    }
+
+    /// Of what was done.
+    pub fn write_outcome(&self, audit: &Audit) -> Done<()> {
+        self.ends(|| self.audit(audit))
+    }
+
+    fn audit(&self, audit: &Audit) -> Done<()> {
         let Audit { id: _, at, who, what, from, result } = audit;
-        self.finish(|db| {
+        on(&self.db, |db| {
             let sql = "INSERT INTO audit (at, who, what, origin, result) VALUES (?1, ?2, ?3, ?4, ?5)";
             db.prepare_cached(sql)?.execute(params![at.as_micros(), who, what, from, result])?;
             if db.last_insert_rowid() % PRUNE_EVERY == 0 {
@@ -296,9 +299,9 @@ impl Access {
         self.read(|db| db.prepare_cached("SELECT EXISTS (SELECT 1 FROM passwords)")?.query_row([], |row| row.get(0)))
     }
 
-    /// A command begins; `Some`: one with this key began after `since`, and this is what is known of it.
+    /// For [`Self::begins`]: a command begins; `Some`: one with this key began after `since`, and this is what is known of it.
     pub fn begin_command(&self, who: &str, key: &str, hash: &str, at: Moment, since: Moment) -> Done<Option<Command>> {
-        self.run(|db| {
+        on(&self.db, |db| {
             db.prepare_cached("DELETE FROM commands WHERE at < ?1")?.execute([since.as_micros()])?;
             let sql = "SELECT hash, status, kind, body FROM commands WHERE who = ?1 AND key = ?2";
             let former = db.prepare_cached(sql)?.query_row([who, key], |row| {
@@ -321,15 +324,16 @@ impl Access {
         })
     }
 
+    /// For [`Self::ends`].
     pub fn end_command(&self, who: &str, key: &str, answer: &KeptAnswer) -> Done<()> {
         let KeptAnswer { status, content_type, body } = answer;
         let sql = "UPDATE commands SET status = ?3, kind = ?4, body = ?5 WHERE who = ?1 AND key = ?2";
-        self.finish(|db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
+        on(&self.db, |db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
     }
 
-    /// It came to nothing: it may be tried again.
+    /// For [`Self::ends`]: it came to nothing, and may be tried again.
     pub fn forget_command(&self, who: &str, key: &str) -> Done<()> {
-        self.finish(|db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
+        on(&self.db, |db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
     }
 
     /// The latest first, of those older than number `before`.
@@ -385,6 +389,19 @@ mod tests {
         assert_eq!(access.session("h").unwrap(), None);
         assert_eq!(access.password("mei").unwrap().as_deref(), Some("second"));
         assert_eq!(access.passwords().unwrap(), [("mei".to_string(), at(4))]);
+    }
+
+    /// What the system knows of it; a file that is closed has none of its process any more.
+    #[test]
+    fn who_opens_the_file_again_leaves_alone_what_is_locked_of_it() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let _first = Access::open(dir.path()).unwrap();
+        let _second = Access::open(dir.path()).unwrap();
+        let inode = std::fs::metadata(dir.path().join(FILE)).unwrap().ino();
+        let (locks, own) = (std::fs::read_to_string("/proc/locks").unwrap(), std::process::id().to_string());
+        let of_ours = |line: &&str| line.contains(&format!(":{inode} ")) && line.split(' ').any(|word| word == own);
+        assert_eq!(locks.lines().filter(of_ours).count(), 1, "{locks}");
     }
 
     #[test]

@@ -21,11 +21,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod versions;
+mod waiting;
 mod when;
 pub mod words;
 mod writer;
 
-pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token, WAITING};
+pub use access::{Access, Audit, Command, KeptAnswer, NOBODY, Session, Token};
 pub use format::{printed, rfc3339, write_jsonl, write_queue_log};
 pub use notices::KeptNotice;
 pub use outbox::{KEPT_MESSAGES, KeptMessage};
@@ -36,5 +37,6 @@ pub use search::{Filter, called_back_by, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use table::write_csv;
 pub use versions::{KEPT_VERSIONS, Versions};
+pub use waiting::WAITING;
 pub use when::when;
 pub use words::*;

@@ -116,7 +116,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::records::{Session, Token, WAITING};
+    use crate::records::{Session, Token};
 
     fn at(second: u64) -> Moment {
         Moment::from_micros(second * 1_000_000)
@@ -168,15 +168,17 @@ mod tests {
         access.touch_session("s", at(90));
         assert_eq!(access.session("s").unwrap().unwrap().seen_at, at(90));
         assert_eq!(access.passwords().unwrap(), []);
-        let others: Vec<_> =
-            (1..WAITING).map(|_| access.clone()).map(|of| std::thread::spawn(move || of.catch_up())).collect();
-        while access.beginning() < WAITING {
-            std::thread::yield_now();
+        let mut others = Vec::new();
+        while !access.rooms().beginning.is_full() {
+            let (of, before) = (access.clone(), access.rooms().beginning.taken());
+            others.push(std::thread::spawn(move || of.catch_up()));
+            while access.rooms().beginning.taken() == before {
+                std::thread::yield_now();
+            }
         }
-        assert_eq!(
-            access.catch_up().unwrap_err().to_string(),
-            "access.db: the disk takes nothing; whoever writes there waits"
-        );
+        let told = access.catch_up().unwrap_err().to_string();
+        assert_eq!(told, "access.db: too many wait for the disk");
+        assert_eq!(access.session("s").unwrap().unwrap().seen_at, at(90));
         drop(go_on);
         hangs.join().unwrap().unwrap();
         others.into_iter().for_each(|other| other.join().unwrap().unwrap());

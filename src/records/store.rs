@@ -28,6 +28,8 @@ const BUSY: Duration = Duration::from_secs(2);
 const STALLED: Duration = Duration::from_secs(5);
 /// So often it is looked, while something waits.
 const LOOK: Duration = Duration::from_secs(1);
+/// One that hung is well again when nothing waits, or when it did not hang for so long.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What waits to be written when the disk does not keep up. Above each limit less is kept, so that memory
 /// stays bounded while the calls themselves are still written down; every loss is counted and logged.
@@ -47,8 +49,8 @@ pub enum StoreFault {
     Io { path: PathBuf, error: io::Error },
     #[error("{path}: {error}{}", advice(.error))]
     Database { path: PathBuf, error: rusqlite::Error },
-    #[error("{0}: the disk takes nothing; whoever writes there waits")]
-    Hangs(PathBuf),
+    #[error("{0}: too many wait for the disk")]
+    TooMany(PathBuf),
     #[error("{path}: was written by a newer hotline (its form is {found})")]
     TooNew { path: PathBuf, found: usize },
 }
@@ -107,7 +109,8 @@ struct Progress {
     /// It has taken nothing since, though something waits.
     since: Moment,
     looked: Moment,
-    stalled: bool,
+    /// It hung then, and is not well again.
+    hung: Option<Moment>,
 }
 
 impl Store {
@@ -180,8 +183,10 @@ impl Store {
         // Who did not look stood still, and the writer perhaps with it.
         let stood_still = now.since(former.looked) > 2 * LOOK;
         let since = if takes || stood_still { now } else { former.since };
-        let stalled = !takes && (former.stalled || now.since(since) >= STALLED);
-        self.progress = Progress { taken, since, looked: now, stalled };
+        let hangs = now.since(since) >= STALLED;
+        let before = former.hung.filter(|at| self.backlog() > 0 && now.since(*at) < STEADY);
+        let hung = if hangs { Some(now) } else { before };
+        self.progress = Progress { taken, since, looked: now, hung };
     }
 
     /// When it is to be looked again at the latest.
@@ -191,14 +196,14 @@ impl Store {
 
     /// Whether the last commit worked, and the disk takes what came after it.
     pub fn is_healthy(&self) -> bool {
-        !self.shared.failing.load(Ordering::Relaxed) && !self.progress.stalled
+        !self.shared.failing.load(Ordering::Relaxed) && self.progress.hung.is_none()
     }
 
     /// Why nothing is written.
     pub fn fault(&self) -> Option<String> {
         let why = || self.shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let failing = self.shared.failing.load(Ordering::Relaxed).then(why);
-        failing.or_else(|| self.progress.stalled.then(|| "the disk takes nothing, and does not say why".into()))
+        failing.or_else(|| self.progress.hung.map(|_| "the disk takes nothing, and does not say why".into()))
     }
 
     /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.
@@ -244,9 +249,12 @@ pub(super) fn make_folder(dir: &Path) -> io::Result<()> {
 /// What is kept holds callers' numbers, and the files with the secrets that stand in them: others on this machine
 /// do not read it. SQLite gives the files beside it the same mode.
 pub(super) fn keep_from_others(path: &Path) -> io::Result<()> {
-    let file = File::options().create(true).append(true).mode(0o640).open(path)?;
+    // One that is there is not opened: closing it would let go of what SQLite, in this process, has locked of it.
+    if !path.exists() {
+        File::options().create(true).append(true).mode(0o640).open(path)?;
+    }
     let beside = ["-wal", "-shm"].map(|ending| PathBuf::from(format!("{}{ending}", path.display())));
-    let mode = file.metadata()?.permissions().mode();
+    let mode = std::fs::metadata(path)?.permissions().mode();
     if mode & 0o007 != 0 {
         for path in std::iter::once(path).chain(beside.iter().map(PathBuf::as_path)).filter(|path| path.exists()) {
             std::fs::set_permissions(path, Permissions::from_mode(0o640))?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::digest::{self, Proved};
-use super::message::{Challenge, Headers, Method, NameAddr, Request, Response, SipUri, Uri};
+use super::message::{Challenge, Credentials, Headers, Method, NameAddr, Request, Response, SipUri, Uri};
 use super::words::Transport;
 use crate::moment::Moment;
 
@@ -335,10 +335,18 @@ fn is_refused(asked: &Challenge, shown: &[(&str, &str)]) -> bool {
 
 /// RFC 3261 §22.2: whether the credentials of this request were refused, and not only their nonce: they would be again.
 pub(super) fn are_refused(sent: &Request, response: &Response) -> bool {
+    shown_in(sent, response, |asked, own| is_refused(asked, &[(&own.realm, &own.nonce)]))
+}
+
+/// Whether who saw credentials of ours asks for them anew, though it does not say that only their nonce was old.
+pub(super) fn are_distrusted(sent: &Request, response: &Response) -> bool {
+    shown_in(sent, response, |asked, own| !asked.stale && asked.realm == own.realm)
+}
+
+fn shown_in(sent: &Request, response: &Response, is_meant: impl Fn(&Challenge, &Credentials) -> bool) -> bool {
     let (header, challenges) = asked_by(response);
     let credentials = sent.headers.credentials(header);
-    let shown: Vec<_> = credentials.iter().map(|own| (own.realm.as_str(), own.nonce.as_str())).collect();
-    challenges.iter().any(|asked| is_refused(asked, &shown))
+    challenges.iter().any(|asked| credentials.iter().any(|own| is_meant(asked, own)))
 }
 
 /// Seconds in a Retry-After; what else stands there is a comment or a parameter, RFC 3261 §20.33.

@@ -7,9 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
 use tokio::net::TcpStream;
@@ -18,12 +19,13 @@ use tracing::{info, warn};
 
 use super::connector::Peer;
 use super::names::domains;
+use super::validity::concern;
 use super::{Fault, Files, Stamp, authorities, stamp};
 
 /// So often it is looked whether the files changed.
 const LOOKED_AT: Duration = Duration::from_secs(1);
-/// So often is told that a certificate ends soon, or ended.
-const REMINDED: SignedDuration = SignedDuration::from_hours(24);
+/// So often it is told that a certificate ends soon, or ended: each day.
+const REMINDED: u64 = 24 * 3600 / LOOKED_AT.as_secs();
 
 /// A connection over TLS that somebody else opened.
 pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
@@ -46,6 +48,7 @@ pub struct Acceptor {
 /// How hands are shaken.
 struct Terms {
     shown: Shown,
+    certificate: CertificateDer<'static>,
     plain: Arc<ServerConfig>,
     /// Where those who connect are asked for a certificate; they need not have one.
     asking: Arc<ServerConfig>,
@@ -58,14 +61,17 @@ impl Shown {
     }
 
     fn load(&self) -> Result<Terms, Fault> {
-        let shown = Arc::new(SingleCertAndKey::from(self.own.load()?));
+        let own = self.own.load()?;
+        let path = &self.own.certificate;
+        let certificate = own.cert.first().cloned().ok_or_else(|| Fault::NoCertificate { path: path.clone() })?;
+        let shown = Arc::new(SingleCertAndKey::from(own));
         let provider = Arc::new(ring::default_provider());
         let builder = || {
             let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
             builder.map_err(|error| Fault::Library { error })
         };
         let plain = Arc::new(builder()?.with_no_client_auth().with_cert_resolver(shown.clone()));
-        let terms = |plain, asking| Terms { shown: self.clone(), plain, asking };
+        let terms = |plain, asking| Terms { shown: self.clone(), certificate, plain, asking };
         let Some(clients) = &self.clients else { return Ok(terms(plain.clone(), plain)) };
         let roots = Arc::new(authorities(clients)?);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).allow_unauthenticated();
@@ -97,15 +103,14 @@ impl Acceptor {
         let (others, told) = channel();
         let held = terms.clone();
         let watch = move || {
-            let mut reminded: Option<Timestamp> = None;
+            let mut looks = 0_u64;
             loop {
-                let now = Timestamp::now();
-                if reminded.is_none_or(|at| now.duration_since(at) >= REMINDED) {
-                    reminded = Some(now);
-                    if let Some(concern) = watched.shown.own.concern(now) {
-                        warn!(concern, "the certificate that is shown");
-                    }
+                if looks.is_multiple_of(REMINDED)
+                    && let Some(concern) = concern(&held.load().certificate, Timestamp::now())
+                {
+                    warn!(concern, "the certificate that is shown");
                 }
+                looks += 1;
                 let other = match told.recv_timeout(LOOKED_AT) {
                     Ok(shown) => Some(shown),
                     Err(RecvTimeoutError::Timeout) => None,
@@ -115,7 +120,7 @@ impl Acceptor {
                     None => {}
                     Some(Ok(terms)) => {
                         held.store(Arc::new(terms));
-                        reminded = None;
+                        looks = 0;
                         let path = watched.shown.own.certificate.display();
                         info!(certificate = %path, "another certificate is shown from here on");
                     }

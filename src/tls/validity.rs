@@ -1,14 +1,12 @@
 //! From when until when certificates are valid: whoever connects refuses one outside of that.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 
-/// Somebody has to renew it by hand perhaps.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+/// Somebody has to renew it by hand perhaps. Of one that lives for less than eight weeks the last quarter is soon.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What somebody has to hear of a certificate now; `None`: nothing.
 pub(super) fn concern(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> {
@@ -17,7 +15,9 @@ pub(super) fn concern(certificate: &CertificateDer<'_>, now: Timestamp) -> Optio
     match (from, until) {
         (_, Some(until)) if until < now => Some(format!("it ended at {until}: nobody has to accept it any more")),
         (Some(from), _) if now < from => Some(format!("it begins only at {from}: nobody has to accept it before")),
-        (_, Some(until)) if until < now + SOON => Some(format!("it ends at {until}: renew it before")),
+        (Some(from), Some(until)) if until < now + SOON.min(until.duration_since(from) / 4) => {
+            Some(format!("it ends at {until}: renew it before"))
+        }
         _ => None,
     }
 }
@@ -44,6 +44,10 @@ mod tests {
         assert_eq!(on("2026-12-11").as_deref(), Some("it ends at 2026-12-24T00:00:00Z: renew it before"));
         let ended = "it ended at 2026-12-24T00:00:00Z: nobody has to accept it any more";
         assert_eq!(on("2026-12-25").as_deref(), Some(ended));
+        params.not_before = rcgen::date_time_ymd(2026, 12, 16);
+        let brief = params.self_signed(&key).unwrap();
+        let on = |time: &str| concern(brief.der(), time.parse().unwrap()).is_some();
+        assert!(!on("2026-12-21T23:00:00Z") && on("2026-12-22T01:00:00Z"), "of eight days the last two are soon");
         assert_eq!(concern(&CertificateDer::from(vec![1, 2, 3]), Timestamp::UNIX_EPOCH), None);
     }
 }

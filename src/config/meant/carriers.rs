@@ -107,9 +107,9 @@ fn beside(dir: &Path, trunk: &Written<'_>, key: &str, name: &str) -> PathBuf {
 pub fn check(files: &Sources, sip: &Settings, faults: &mut Faults) {
     // What cannot be read of them has been told.
     let tables = reader::array::<written::Trunk>(&files.hotline, "trunk", "id", &mut Faults::default()).good;
-    // Where `[tls]` has a fault that is told, not what it leads to.
+    // A fault of `[tls]` is told there, not what it leads to.
     let written = reader::table::<written::Tls>(&files.hotline, "tls", &mut Faults::default());
-    let asks = written.is_some_and(|table| table.written.client_ca.is_some());
+    let asks = written.is_none_or(|table| table.written.client_ca.is_some());
     let mut at: BTreeMap<Hop, &Trunk> = BTreeMap::new();
     for trunk in &sip.trunks {
         let Some(table) = tables.iter().find(|table| table.written.id == trunk.id.as_str()) else { continue };

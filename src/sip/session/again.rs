@@ -5,7 +5,7 @@ use super::timer::min_se;
 use super::{Cancel, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::account::{MAX_CHALLENGES, are_refused};
+use crate::sip::account::{MAX_CHALLENGES, are_distrusted, are_refused};
 use crate::sip::addressing::way_to;
 use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
@@ -63,7 +63,9 @@ impl Endpoint {
         let client = self.clients.get(&calling.transaction);
         let before = client.map_or(0, |client| client.challenged);
         let is_refused = client.is_some_and(|client| are_refused(&client.request, response));
-        if (is_refused || before >= MAX_CHALLENGES)
+        let is_distrusted = client.is_some_and(|client| are_distrusted(&client.request, response));
+        if is_distrusted
+            && (is_refused || before >= MAX_CHALLENGES)
             && let Some(standing) = trunk.and_then(|trunk| self.trunks.get_mut(trunk))
         {
             standing.is_shown(false);

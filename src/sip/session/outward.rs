@@ -168,10 +168,10 @@ impl Endpoint {
             _ => None,
         };
         let way = outward.way;
-        // What comes after 100 to a request with our password comes from behind whoever asked for it.
+        // Refusals may be of the carrier's edge, which did not look at the password, and 100 is.
         let sent = self.clients.get(&calling.transaction).map(|client| &client.request.headers);
         if sent.is_some_and(|sent| sent.get("Authorization").or(sent.get("Proxy-Authorization")).is_some())
-            && !matches!(status, 100 | 401 | 403 | 407)
+            && (101..300).contains(&status)
             && let Some(standing) = self.trunks.get_mut(way.trunk)
         {
             standing.is_shown(true);

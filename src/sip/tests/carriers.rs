@@ -23,6 +23,10 @@ pub(super) fn does_not_register() -> TrunkAccount {
 
 /// A house with one carrier at these addresses, the first of which the phone plays.
 pub(super) fn carrier(account: TrunkAccount, to: &[&str]) -> Phone {
+    Phone::of(settings_of(account, to))
+}
+
+pub(super) fn settings_of(account: TrunkAccount, to: &[&str]) -> Settings {
     let mut settings = settings(false);
     settings.trunks = vec![Trunk {
         to: to.iter().map(|addr| hop(addr).into()).collect(),
@@ -30,7 +34,7 @@ pub(super) fn carrier(account: TrunkAccount, to: &[&str]) -> Phone {
         account: Some(account),
         ..Trunk::new("carrier", vec!["10.0.0.9/32".parse().unwrap()], None)
     }];
-    Phone::of(settings)
+    settings
 }
 
 pub(super) fn challenge(header: &str, realm: &str, nonce: &str) -> String {

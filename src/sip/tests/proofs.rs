@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::carriers::{carrier, challenge, does_not_register, invite};
+use super::carriers::{carrier, challenge, does_not_register, invite, settings_of};
 use super::phone::*;
 use crate::ids::LegId;
 use crate::sip::*;
@@ -110,15 +110,48 @@ fn a_call_for_which_the_password_is_refused_is_not_asked_for_again() {
         assert_eq!(phone.send(&proxy_asks(&second, again)).len(), sent, "an ACK, and perhaps an INVITE");
         let is_refused = |event: &Event| matches!(event, Event::Refused { status: 407, .. });
         assert_eq!(phone.events().iter().any(is_refused), again == "n1");
-        let distrusts = |phone: &Phone| phone.house.trunks(phone.now)[0].distrusts;
         assert_eq!(distrusts(&phone), again == "n1");
-        if distrusts(&phone) {
-            let first = phone.command(invite("13800138000")).remove(0);
-            let second = phone.send(&proxy_asks(&first, "n3")).remove(1);
-            phone.send(&answered(&second, "100 Trying"));
-            assert!(distrusts(&phone), "whoever asks for it says 100 before they look");
-            phone.send(&answered(&second, "180 Ringing"));
-            assert!(!distrusts(&phone));
+    }
+}
+
+fn distrusts(phone: &Phone) -> bool {
+    phone.house.trunks(phone.now)[0].distrusts
+}
+
+#[test]
+fn a_carrier_that_refuses_our_password_is_told_of_until_it_takes_it_or_we_have_another() {
+    let refuses = || {
+        let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
+        let invite = proved(&mut phone);
+        assert!(!distrusts(&phone));
+        phone.send(&proxy_asks(&invite, "n1"));
+        assert!(distrusts(&phone));
+        phone
+    };
+    let mut phone = refuses();
+    // The next call is proved at once. Its edge says 100, and that it is overloaded, before it looks.
+    for (status, still) in [("100 Trying", true), ("503 Service Unavailable", true), ("180 Ringing", false)] {
+        let invite = phone.command(invite("13800138000")).remove(0);
+        assert!(invite.contains("Proxy-Authorization: "), "{invite}");
+        phone.send(&answered(&invite, status));
+        assert_eq!(distrusts(&phone), still, "{status}");
+        phone.command(Command::Hangup { leg: LegId(2), reason: None });
+        phone.wait(Duration::from_secs(100));
+    }
+    let mut phone = refuses();
+    let account = TrunkAccount { password: Password("another".into()), ..does_not_register() };
+    phone.house.set_settings(phone.now, settings_of(account, &["10.0.0.9:5070"]));
+    assert!(!distrusts(&phone));
+
+    // An old nonce is no wrong password, nor is what somebody behind the carrier asks for.
+    for asked in ["\"their realm\", stale=true", "\"another realm\""] {
+        let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
+        let mut invite = proved(&mut phone);
+        for nonce in ["m1", "m2", "m3"] {
+            let lines = format!("Proxy-Authenticate: Digest realm={asked}, nonce=\"{nonce}\", qop=\"auth\"\n");
+            let sent = phone.send(&answered_with(&invite, "407 Proxy Authentication Required", &lines));
+            invite = sent.into_iter().find(|text| text.starts_with("INVITE ")).unwrap_or(invite);
         }
+        assert!(!distrusts(&phone), "{asked}");
     }
 }

@@ -63,6 +63,7 @@ impl Endpoint {
     pub(super) fn open_account(&mut self, now: Moment, standing: &mut Standing) {
         (standing.registered, standing.asked, standing.failed, standing.enrolled_over) = (None, 0, 0, None);
         (standing.enrolling, standing.answers, standing.unanswered) = (None, None, None);
+        standing.distrusts = false;
         let (call_id, tag) = (self.token(), self.token());
         let (trunk, first) = (&standing.trunk, standing.hops().first().copied());
         standing.registration = trunk.account.as_ref().zip(first).map(|(own, to)| {
