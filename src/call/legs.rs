@@ -63,7 +63,9 @@ impl Call {
         } else if !self.accepted {
             self.refuse(house, status, Outcome::Failed);
         } else if matches!(self.state, State::Unacknowledged { .. }) {
+            self.because = Some(sip::Reason::of_status(488));
             self.end_by_house_with(house, Outcome::Failed, "SIP;cause=488;text=\"Not Acceptable Here\"");
+            self.because = None;
         }
         // Else it answers an offer that they asked for within the session: that goes on as it was, RFC 3261 §14.1.
     }

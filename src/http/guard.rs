@@ -48,7 +48,7 @@ pub async fn guard(
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_string()).unwrap_or_default();
     let began = (web.now)();
-    let response = match admit(&web, from, &path, request) {
+    let response = match admit(&web, from, &path, request).await {
         Ok((request, who)) => obey(web.clone(), who, request, next, from).await,
         Err(problem) => problem.into_response(),
     };
@@ -58,19 +58,15 @@ pub async fn guard(
 }
 
 /// Lets the request in, with who asks as its extension, or says why not.
-fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(Request, Option<Who>), Problem> {
+async fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(Request, Option<Who>), Problem> {
     let door = match roles::door(request.method().as_str(), path) {
         Some(door) => door,
         // How it is asked for instead, the router says.
         None if roles::leads_somewhere(path) => return Ok((request, None)),
         None => return Err(Problem::not_found("there is nothing here; /api lists what there is")),
     };
-    let who = signing::who(web, request.headers())?;
+    let who = signing::who(web, request.headers()).await?;
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && who.is_some() {
-        // What is done is written into the audit log beside it; what only reads is answered from a full disk, too.
-        web.access.catch_up()?;
-    }
     let upgrades = request.headers().contains_key(header::UPGRADE);
     let by_browser = who.as_ref().is_none_or(|who| matches!(who.proof, Proof::Session { .. }));
     if (changes || upgrades) && by_browser {
@@ -82,6 +78,7 @@ fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(R
             // Of what only reads, one in a minute: nobody pushes out the entries of others by asking again and again.
             if changes || web.tries.is_news((web.now)(), from) {
                 let what = audited(request.method(), request.uri().path(), &Bytes::new());
+                let _place = web.waiting.to_write().await?;
                 write_down(web, who.id.clone(), what, from, StatusCode::FORBIDDEN);
             }
             return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));
@@ -162,9 +159,24 @@ async fn obey(web: Arc<Web>, who: Option<Who>, request: Request, next: Next, fro
         }
         Err(_) => return Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly").into_response(),
     };
+    // Whoever is slow to say what they want holds up nobody.
+    let place = match web.waiting.to_write().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into_response(),
+    };
+    // What is done is written into the audit log beside it; what only reads is answered from a full disk, too.
+    if who.is_some()
+        && let Err(fault) = web.access.catch_up()
+    {
+        return Problem::from(fault).into_response();
+    }
     let command = Command { who, parts, body, from };
     // Whoever hangs up meanwhile cancels nothing: what was begun is finished, kept for its key and written down.
-    let done = tokio::spawn(async move { command.obey(&web, next).await }).await;
+    let done = tokio::spawn(async move {
+        let _place = place;
+        command.obey(&web, next).await
+    })
+    .await;
     done.unwrap_or_else(|_| Problem::broke_off().into_response())
 }
 
@@ -230,13 +242,16 @@ impl Command {
     }
 }
 
+/// What is not a command and stands in the audit log all the same.
+pub async fn told(web: &Web, audit: &Audit) -> Result<(), Problem> {
+    let _place = web.waiting.to_write().await?;
+    web.access.write_audit(audit).map_err(|fault| Problem::unavailable(fault.to_string()))
+}
+
 fn write_down(web: &Web, who: String, what: String, from: IpAddr, status: StatusCode) {
     let (at, result) = ((web.now)(), status.as_u16().to_string());
     let audit = Audit { id: 0, at, who, what, from: from.to_string(), result };
-    // What strangers tried, or somebody who may not, nobody waits for.
-    let was_done = audit.who != NOBODY && status != StatusCode::FORBIDDEN;
-    let written = if was_done { web.access.write_outcome(&audit) } else { web.access.write_audit(&audit) };
-    if let Err(fault) = written {
+    if let Err(fault) = web.access.write_audit(&audit) {
         tracing::error!(%fault, what = audit.what, "not written into the audit log");
     }
 }

@@ -42,7 +42,7 @@ impl Idempotency {
     }
 
     pub fn begin(&self, access: &Access, now: Moment, who: &str, key: &str, hash: &str) -> Result<Seen, StoreFault> {
-        access.begins(|| {
+        access.patiently(|| {
             let mut underway = self.underway();
             let id = (who.to_string(), key.to_string());
             Ok(match access.begin_command(who, key, hash, now, now - KEPT_FOR)? {
@@ -64,7 +64,7 @@ impl Idempotency {
             false => answer,
         };
         // Until it is written it is under way: whoever asks meanwhile is told so.
-        access.ends(|| {
+        access.patiently(|| {
             let mut underway = self.underway();
             let ended = access.end_command(who, key, &answer);
             underway.remove(&(who.to_string(), key.to_string()));
@@ -74,7 +74,7 @@ impl Idempotency {
 
     /// It came to nothing: it may be tried again.
     pub fn forget(&self, access: &Access, who: &str, key: &str) -> Result<(), StoreFault> {
-        access.ends(|| {
+        access.patiently(|| {
             let mut underway = self.underway();
             let forgotten = access.forget_command(who, key);
             underway.remove(&(who.to_string(), key.to_string()));

@@ -26,6 +26,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod waiting;
 mod words;
 
 pub use asks::{Answer, Ask, Asked, Mode, NotDone, Obey, OperatorAct, Order, Whom};

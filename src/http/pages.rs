@@ -60,7 +60,7 @@ fn icon() -> Response {
 
 /// To the page of who asks.
 async fn home(State(web): State<Arc<Web>>, headers: HeaderMap) -> Redirect {
-    let who = signing::who(&web, &headers).ok().flatten();
+    let who = signing::who(&web, &headers).await.ok().flatten();
     let page = who.map_or("/signin", |who| match () {
         () if who.is(Role::Supervisor) => "/supervisor",
         () if who.is(Role::Operator) => "/operator",

@@ -119,7 +119,7 @@ pub async fn enter(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "the subprotocol `sip` is spoken here"));
     }
     // Without a session, or without a seat, the phone proves itself as any other does.
-    let stands = match signing::who(&web, &headers)? {
+    let stands = match signing::who(&web, &headers).await? {
         Some(who) => signing::seat(&web, &who).await?.map(|seat| (web.clone(), who, seat)),
         None => None,
     };

@@ -131,16 +131,12 @@ impl From<NotDone> for Problem {
 
 impl From<StoreFault> for Problem {
     fn from(fault: StoreFault) -> Problem {
-        match fault {
-            StoreFault::TooMany(_) => tracing::debug!(%fault, "refused"),
-            _ => tracing::error!(%fault, "the file of those who may come in"),
-        }
-        Problem::unavailable(match fault {
-            StoreFault::TooMany(_) => "too many wait for the hotline's disk at this moment",
-            fault if fault.is_full_disk() => {
+        tracing::error!(%fault, "the file of those who may come in");
+        Problem::unavailable(match fault.is_full_disk() {
+            true => {
                 "the hotline's disk is full: who comes in, and what they do, cannot be written down until there is room"
             }
-            _ => "who may come in cannot be looked up now; the log says why",
+            false => "who may come in cannot be looked up now; the log says why",
         })
     }
 }

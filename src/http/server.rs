@@ -33,10 +33,11 @@ use super::routes::recordings::Listenings;
 use super::settings::Settings;
 use super::signing::{HASHING, HASHING_WAITING, Who};
 use super::tries::Tries;
+use super::waiting::{WAITING, Waiting};
 use super::{guard, openapi, pages};
 use crate::moment::Moment;
 use crate::peers::hint;
-use crate::records::{Access, WAITING, rfc3339};
+use crate::records::{Access, rfc3339};
 use crate::tls::Acceptor;
 
 /// Bytes of a body: a house's files fit, and nothing much larger.
@@ -76,6 +77,7 @@ pub struct Web {
     pub board: Arc<Board>,
     settings: Arc<ArcSwap<Settings>>,
     pub access: Access,
+    pub waiting: Waiting,
     obey: Obey,
     pub now: Arc<dyn Fn() -> Moment + Send + Sync>,
     pub zone: TimeZone,
@@ -191,6 +193,7 @@ pub(super) fn web(parts: Parts, openapi: String, parameters: Parameters) -> Arc<
         board,
         settings,
         access,
+        waiting: Waiting::default(),
         obey,
         now,
         zone,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, StatusCode, header};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::facts::OperatorFacts;
 use super::passwords;
@@ -128,7 +128,8 @@ pub fn begin(web: &Web, person: &str, seat: Option<&str>) -> Result<String, Prob
 }
 
 /// Who it is, by cookie or token. `Ok(None)`: nobody who is known.
-pub fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
+pub async fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
+    let _place = web.waiting.to_look().await;
     let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
     if let Some(token) = given.and_then(|given| given.strip_prefix(TOKEN_PREFIX)) {
         return by_token(web, token.trim());
@@ -141,6 +142,8 @@ pub fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
 
 /// Whether somebody who came in is still who they were, with the same roles. A page that is open keeps its session.
 pub fn is_still(web: &Web, who: &Who) -> bool {
+    // Nobody is sent away because a disk is slow, or many are looked up.
+    let Some(_place) = web.waiting.to_look_now() else { return true };
     let now = match &who.proof {
         Proof::Session { token, .. } => by_session(web, token),
         Proof::Token { hash } => by_hash(web, hash.clone()),
@@ -148,7 +151,6 @@ pub fn is_still(web: &Web, who: &Who) -> bool {
     };
     match now {
         Ok(now) => now.is_some_and(|now| now.person.roles == who.person.roles),
-        // Nobody is sent away because a disk is slow.
         Err(_) => true,
     }
 }
@@ -178,10 +180,8 @@ fn by_session(web: &Web, token: &str) -> Result<Option<Who>, Problem> {
     // Whoever is gone from the files is signed out with that.
     let person = settings.people.get(&session.person).cloned();
     let Some(person) = person.filter(|person| !is_over(person)) else {
-        match web.access.end_session(&hash) {
-            Ok(()) => info!(who = session.person, "a session is over"),
-            // It is over whether that can be written or not.
-            Err(fault) => warn!(who = session.person, %fault, "a session is over, and cannot be deleted"),
+        if web.access.session_over(&hash, now) {
+            info!(who = session.person, "a session is over");
         }
         return Ok(None);
     };
@@ -207,6 +207,7 @@ pub async fn seat(web: &Web, who: &Who) -> Result<Option<String>, Problem> {
     if let Proof::Session { hash, .. } = &who.proof
         && web.access.session(hash)?.is_some_and(|session| session.seat == who.seat)
     {
+        let _place = web.waiting.to_write().await?;
         web.access.set_seat(hash, None)?;
     }
     Ok(None)

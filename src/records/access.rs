@@ -10,7 +10,6 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use super::schema;
 use super::seen::Unwritten;
 use super::store::{self, StoreFault};
-use super::waiting::{Room, Rooms};
 use crate::moment::Moment;
 
 /// In the data folder.
@@ -44,7 +43,6 @@ pub struct Access {
     db: Arc<Mutex<Connection>>,
     /// By a connection of its own: who comes in is known while a disk that hangs holds up whoever writes.
     reader: Mutex<Connection>,
-    rooms: Rooms,
     pub(super) unwritten: Unwritten,
     /// Runs what may wait for the disk.
     wait: fn(&mut dyn FnMut()),
@@ -129,7 +127,7 @@ impl Access {
         let reader = Mutex::new(reader().map_err(database)?);
         let db = Arc::new(Mutex::new(db));
         let unwritten = Unwritten::new(db.clone());
-        Ok(Access { db, reader, rooms: Rooms::default(), unwritten, wait: |work| work() })
+        Ok(Access { db, reader, unwritten, wait: |work| work() })
     }
 
     /// Whatever may wait for the disk is run by `wait`, which may tell a runtime that a thread of it stands still.
@@ -139,12 +137,11 @@ impl Access {
 
     /// Reads what is there. It waits for nobody who writes.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        self.within(&self.rooms.reading, || on(&self.reader, work))
+        self.patiently(|| on(&self.reader, work))
     }
 
-    /// Writes what begins something, or stands alone.
     pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Done<T> {
-        self.begins(|| on(&self.db, work))
+        self.patiently(|| on(&self.db, work))
     }
 
     /// Whether writes are refused from now on, as on a disk that is full.
@@ -153,27 +150,12 @@ impl Access {
         self.run(|db| db.pragma_update(None, "query_only", refuse)).expect("it only says what may be done");
     }
 
-    /// Does what begins something and may wait for the disk, or for somebody who waits for it.
-    pub fn begins<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
-        self.within(&self.rooms.beginning, work)
-    }
-
-    /// The same of what ends it: there is room for that, however many would begin something.
-    pub fn ends<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
-        self.within(&self.rooms.ending, work)
-    }
-
-    fn within<T>(&self, room: &Room, work: impl FnOnce() -> Done<T>) -> Done<T> {
-        let _place = room.enter().ok_or_else(|| StoreFault::TooMany(FILE.into()))?;
+    /// Does what may wait for the disk, or for somebody who waits for it.
+    pub fn patiently<T>(&self, work: impl FnOnce() -> Done<T>) -> Done<T> {
         let (mut work, mut done) = (Some(work), None);
         (self.wait)(&mut || done = work.take().map(|work| work()));
         let undone = || Err(StoreFault::Database { path: FILE.into(), error: rusqlite::Error::InvalidQuery });
         done.unwrap_or_else(undone)
-    }
-
-    #[cfg(test)]
-    pub(super) fn rooms(&self) -> &Rooms {
-        &self.rooms
     }
 
     /// The hash of somebody's password (a PHC string).
@@ -268,19 +250,9 @@ impl Access {
         self.run(|db| Ok(db.execute("DELETE FROM tokens WHERE name = ?1", [name])? > 0))
     }
 
-    /// Of what is not done where it cannot be written down, or need not be.
     pub fn write_audit(&self, audit: &Audit) -> Done<()> {
-        self.begins(|| self.audit(audit))
-    }
-
-    /// Of what was done.
-    pub fn write_outcome(&self, audit: &Audit) -> Done<()> {
-        self.ends(|| self.audit(audit))
-    }
-
-    fn audit(&self, audit: &Audit) -> Done<()> {
         let Audit { id: _, at, who, what, from, result } = audit;
-        on(&self.db, |db| {
+        self.run(|db| {
             let sql = "INSERT INTO audit (at, who, what, origin, result) VALUES (?1, ?2, ?3, ?4, ?5)";
             db.prepare_cached(sql)?.execute(params![at.as_micros(), who, what, from, result])?;
             if db.last_insert_rowid() % PRUNE_EVERY == 0 {
@@ -299,9 +271,9 @@ impl Access {
         self.read(|db| db.prepare_cached("SELECT EXISTS (SELECT 1 FROM passwords)")?.query_row([], |row| row.get(0)))
     }
 
-    /// For [`Self::begins`]: a command begins; `Some`: one with this key began after `since`, and this is what is known of it.
+    /// A command begins; `Some`: one with this key began after `since`, and this is what is known of it.
     pub fn begin_command(&self, who: &str, key: &str, hash: &str, at: Moment, since: Moment) -> Done<Option<Command>> {
-        on(&self.db, |db| {
+        self.run(|db| {
             db.prepare_cached("DELETE FROM commands WHERE at < ?1")?.execute([since.as_micros()])?;
             let sql = "SELECT hash, status, kind, body FROM commands WHERE who = ?1 AND key = ?2";
             let former = db.prepare_cached(sql)?.query_row([who, key], |row| {
@@ -324,16 +296,15 @@ impl Access {
         })
     }
 
-    /// For [`Self::ends`].
     pub fn end_command(&self, who: &str, key: &str, answer: &KeptAnswer) -> Done<()> {
         let KeptAnswer { status, content_type, body } = answer;
         let sql = "UPDATE commands SET status = ?3, kind = ?4, body = ?5 WHERE who = ?1 AND key = ?2";
-        on(&self.db, |db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
+        self.run(|db| db.prepare_cached(sql)?.execute(params![who, key, status, content_type, body]).map(drop))
     }
 
-    /// For [`Self::ends`]: it came to nothing, and may be tried again.
+    /// It came to nothing: it may be tried again.
     pub fn forget_command(&self, who: &str, key: &str) -> Done<()> {
-        on(&self.db, |db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
+        self.run(|db| db.execute("DELETE FROM commands WHERE who = ?1 AND key = ?2", [who, key]).map(drop))
     }
 
     /// The latest first, of those older than number `before`.

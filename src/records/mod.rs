@@ -21,7 +21,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod versions;
-mod waiting;
 mod when;
 pub mod words;
 mod writer;
@@ -37,6 +36,5 @@ pub use search::{Filter, called_back_by, caller, each, search};
 pub use store::{Store, StoreFault, Ticket};
 pub use table::write_csv;
 pub use versions::{KEPT_VERSIONS, Versions};
-pub use waiting::WAITING;
 pub use when::when;
 pub use words::*;

@@ -49,8 +49,6 @@ pub enum StoreFault {
     Io { path: PathBuf, error: io::Error },
     #[error("{path}: {error}{}", advice(.error))]
     Database { path: PathBuf, error: rusqlite::Error },
-    #[error("{0}: too many wait for the disk")]
-    TooMany(PathBuf),
     #[error("{path}: was written by a newer hotline (its form is {found})")]
     TooNew { path: PathBuf, found: usize },
 }
@@ -109,6 +107,7 @@ struct Progress {
     /// It has taken nothing since, though something waits.
     since: Moment,
     looked: Moment,
+    hangs: bool,
     /// It hung then, and is not well again.
     hung: Option<Moment>,
 }
@@ -186,7 +185,7 @@ impl Store {
         let hangs = now.since(since) >= STALLED;
         let before = former.hung.filter(|at| self.backlog() > 0 && now.since(*at) < STEADY);
         let hung = if hangs { Some(now) } else { before };
-        self.progress = Progress { taken, since, looked: now, hung };
+        self.progress = Progress { taken, since, looked: now, hangs, hung };
     }
 
     /// When it is to be looked again at the latest.
@@ -194,16 +193,16 @@ impl Store {
         (self.backlog() > 0).then(|| self.progress.looked + LOOK)
     }
 
-    /// Whether the last commit worked, and the disk takes what came after it.
-    pub fn is_healthy(&self) -> bool {
-        !self.shared.failing.load(Ordering::Relaxed) && self.progress.hung.is_none()
+    /// Whether it is worth waiting for the disk: the last commit worked, and it does not hang.
+    pub fn takes(&self) -> bool {
+        !self.shared.failing.load(Ordering::Relaxed) && !self.progress.hangs
     }
 
-    /// Why nothing is written.
+    /// Why nothing is written, or not all that was to be written while it hung.
     pub fn fault(&self) -> Option<String> {
         let why = || self.shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let failing = self.shared.failing.load(Ordering::Relaxed).then(why);
-        failing.or_else(|| self.progress.hung.map(|_| "the disk takes nothing, and does not say why".into()))
+        failing.or_else(|| self.progress.hung.map(|_| "the disk hangs, or is not well again yet".into()))
     }
 
     /// Writes what is left and lets go of the folder; on a disk that fails, only what a few tries can.

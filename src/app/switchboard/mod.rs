@@ -319,9 +319,9 @@ impl Switchboard {
 
     /// A disk that fails or stalls does not stop the telephone: the entries stay in the backlog, the calls go on.
     fn go_on_without_disk(&mut self, now: Moment) {
-        let healthy = self.store.is_healthy();
+        let takes = self.store.takes();
         while let Some((_, call, _)) =
-            self.opening.pop_front_if(|(_, _, since)| !healthy || *since + DISK_PATIENCE <= now)
+            self.opening.pop_front_if(|(_, _, since)| !takes || *since + DISK_PATIENCE <= now)
         {
             warn!(%call, "answered before its opening entry is on the disk");
             self.tell_calls(now, Event::Durable { call });

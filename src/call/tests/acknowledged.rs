@@ -82,7 +82,8 @@ fn an_answer_that_cannot_be_taken_ends_a_call_whose_sound_never_ran_and_no_other
     answered(&mut desk, CALLER, theirs());
     assert_eq!(desk.asked_sip(is_hangup(CALLER)), 1);
     desk.closed_sound();
-    assert_eq!(desk.record().outcome, Some(Outcome::Failed));
+    let record = desk.record();
+    assert_eq!((record.outcome, record.reason.as_deref()), (Some(Outcome::Failed), Some("Q.850;cause=88")));
     // In a talk they are asked for our description, and answer it with nothing that can be used.
     for leg in [CALLER, SEAT] {
         let mut desk = Desk::new(settings());

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::call_id;
-use crate::http::guard::From;
+use crate::http::guard::{self, From};
 use crate::http::problem::{Asking, Problem};
 use crate::http::seeing::sees_record;
 use crate::http::server::Web;
@@ -50,6 +50,10 @@ impl Listenings {
             known.insert((who.to_string(), call), now);
         }
         true
+    }
+
+    fn forget(&self, who: &str, call: CallId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(who.to_string(), call));
     }
 }
 
@@ -92,8 +96,11 @@ pub async fn recording(
     if method != Method::HEAD && web.listenings.begins(now, &who.id, call) {
         let what = format!("GET /records/{call}/recording");
         let audit = Audit { id: 0, at: now, who: who.id, what, from: from.0.to_string(), result: "200".into() };
-        // What nobody can be told of afterwards is not handed out.
-        web.access.write_audit(&audit).map_err(|fault| Problem::unavailable(fault.to_string()))?;
+        // What nobody can be told of afterwards is not handed out, also not at the second try.
+        if let Err(problem) = guard::told(&web, &audit).await {
+            web.listenings.forget(&audit.who, call);
+            return Err(problem);
+        }
     }
     match read {
         Ok((kind, is_part, from, length, bytes)) => Ok(answer(kind, is_part, from, length, bytes)),
@@ -249,6 +256,14 @@ fn within(range: &str, length: u64) -> Result<Option<(u64, u64)>, ()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listening_that_could_not_be_told_of_begins_anew() {
+        let (listenings, call, now) = (Listenings::default(), CallId(1), Moment::default());
+        assert!(listenings.begins(now, "mei", call) && !listenings.begins(now, "mei", call));
+        listenings.forget("mei", call);
+        assert!(listenings.begins(now, "mei", call));
+    }
 
     #[test]
     fn ranges_are_read_as_http_says() {

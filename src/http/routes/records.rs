@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
 use super::calls::call_id;
-use crate::http::guard::{AUDITED, From};
+use crate::http::guard::{self, AUDITED, From};
 use crate::http::problem::{Asking, Problem};
 use crate::http::server::Web;
 use crate::http::signing::Who;
@@ -166,6 +166,7 @@ pub async fn csv(State(web): State<Arc<Web>>, by: By, Asking(asked): Asking<Aske
     export(web, asked, by, "text/csv; charset=utf-8", "records.csv", |data, filter, zone, out| {
         write_csv(data, filter, zone, out).map(drop)
     })
+    .await
 }
 
 /// One JSON object a line, of all calls that are meant, in order of arrival
@@ -180,6 +181,7 @@ pub async fn jsonl(State(web): State<Arc<Web>>, by: By, Asking(asked): Asking<As
     export(web, asked, by, "application/jsonl", "records.jsonl", |data, filter, zone, out| {
         write_jsonl(data, filter, zone, out).map(drop)
     })
+    .await
 }
 
 /// Who has records written out, and how they asked.
@@ -204,7 +206,7 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
 type Write = fn(&std::path::Path, &Filter, &TimeZone, &mut Pieces) -> Result<(), ReadFault>;
 
 /// Written as it is read: however many there are, few are in memory.
-fn export(
+async fn export(
     web: Arc<Web>,
     asked: Asked,
     by: By,
@@ -221,7 +223,7 @@ fn export(
         let what = format!("GET {}", path.strip_prefix("/api/v1").unwrap_or(path)).chars().take(AUDITED).collect();
         let audit = Audit { id: 0, at: now, who: by.who, what, from: by.from.to_string(), result: "200".into() };
         // What nobody can be told of afterwards is not handed out.
-        web.access.write_audit(&audit).map_err(|fault| Problem::unavailable(fault.to_string()))?;
+        guard::told(&web, &audit).await?;
     }
     let (pieces, coming) = mpsc::channel(PIECES);
     let mut out = Pieces { pieces, gathered: Vec::with_capacity(PIECE), runtime: tokio::runtime::Handle::current() };

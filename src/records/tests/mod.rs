@@ -311,12 +311,12 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let ticket = store.write(Entry::Opened(Box::new(record(1))));
     assert!(told.recv_timeout(WAIT).unwrap() < ticket, "told durable what is not");
-    assert!(!store.is_healthy());
+    assert!(store.fault().is_some());
     assert_eq!(store.fault().as_deref(), Some("database is locked"));
     assert_eq!(store.backlog(), 1);
     blocker.execute_batch("ROLLBACK").unwrap();
     wait_for(&told, ticket);
-    assert!(store.is_healthy());
+    assert!(store.fault().is_none());
     assert_eq!(store.fault(), None);
     store.close();
     assert_eq!(read_call(dir.path(), record(1).call_id).unwrap(), Some(record(1)));
@@ -345,11 +345,11 @@ fn decisions(store: &mut Store, count: usize) {
 /// What is said in these seconds, looked at as often as it asks for: a second, and whether all is well, whenever that is
 /// otherwise than before.
 fn looks(store: &mut Store, seconds: std::ops::RangeInclusive<u64>) -> Vec<(u64, bool)> {
-    let mut seen = vec![(*seconds.start(), store.is_healthy())];
+    let mut seen = vec![(*seconds.start(), store.fault().is_none())];
     for second in seconds {
         store.look(at(second));
-        if seen.last().is_some_and(|(_, was)| *was != store.is_healthy()) {
-            seen.push((second, store.is_healthy()));
+        if seen.last().is_some_and(|(_, was)| *was != store.fault().is_none()) {
+            seen.push((second, store.fault().is_none()));
         }
     }
     seen
@@ -365,7 +365,7 @@ fn a_disk_that_hangs_is_told_of_when_it_has_taken_nothing_for_five_seconds() {
     let last = store.write(Entry::Heartbeat { at: at(90) });
     assert_eq!(store.next_deadline(), Some(at(91)));
     assert_eq!(looks(&mut store, 91..=110), [(91, true), (95, false)]);
-    assert_eq!(store.fault().as_deref(), Some("the disk takes nothing, and does not say why"));
+    assert_eq!(store.fault().as_deref(), Some("the disk hangs, or is not well again yet"));
     go_on.send(()).unwrap();
     wait_for(&told, last);
     assert_eq!(looks(&mut store, 111..=120), [(111, false), (111, true)]);
@@ -381,12 +381,14 @@ fn a_disk_that_is_slow_does_not_hang_nor_one_that_catches_up() {
     decisions(&mut store, 20_000);
     store.write(Entry::Heartbeat { at: at(61) });
     assert_eq!(looks(&mut store, 61..=70), [(61, true), (65, false)]);
+    assert!(!store.takes());
     // From here on it takes 2,000 entries in four seconds: it did not hang since 70.
     let mut seen = Vec::new();
     for second in (71..107).step_by(4) {
         go_on.send(()).unwrap();
         told.recv_timeout(WAIT).unwrap();
         seen.extend(looks(&mut store, second..=second + 3).into_iter().skip(1));
+        assert!(store.takes(), "calls may wait for it");
     }
     assert_eq!((seen, store.backlog() > 0), (vec![(100, true)], true));
     drop(go_on);

@@ -1,0 +1,70 @@
+//! How many wait for the disk at once. On one that hangs more would hold every thread of the pages, and who needs no disk
+//! could do nothing either. Whoever finds no place waits without a thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::problem::Problem;
+
+/// Who it is that asks is read in microseconds, by one after another.
+const LOOKING: usize = 8;
+/// Commands that are being done, and others of which the audit log tells.
+const WRITING: usize = 64;
+/// Threads that may stand still.
+pub const WAITING: usize = LOOKING + WRITING;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct Waiting {
+    looking: Semaphore,
+    writing: Arc<Semaphore>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { looking: Semaphore::new(LOOKING), writing: Arc::new(Semaphore::new(WRITING)) }
+    }
+}
+
+impl Waiting {
+    pub async fn to_look(&self) -> Option<SemaphorePermit<'_>> {
+        self.looking.acquire().await.ok()
+    }
+
+    /// `None`: too many look at this moment.
+    pub fn to_look_now(&self) -> Option<SemaphorePermit<'_>> {
+        self.looking.try_acquire().ok()
+    }
+
+    /// For as long as the place is held.
+    pub async fn to_write(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let too_many = || Problem::unavailable("too many wait for the hotline's disk at this moment");
+        let place = timeout(PATIENCE, self.writing.clone().acquire_owned()).await.map_err(|_| too_many())?;
+        place.map_err(|_| too_many())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_finds_no_place_waits_for_a_while_and_is_refused() {
+        let waiting = Waiting::default();
+        let mut places = Vec::new();
+        for _ in 0..WRITING {
+            places.push(waiting.to_write().await.unwrap());
+        }
+        let refused = waiting.to_write().await.unwrap_err();
+        assert_eq!(refused.status, 503);
+        let ((), place) = tokio::join!(async { drop(places.pop()) }, waiting.to_write());
+        assert!(place.is_ok(), "one was given back in time");
+        let mut looking = Vec::new();
+        while let Some(place) = waiting.to_look_now() {
+            looking.push(place);
+        }
+        assert_eq!(looking.len(), LOOKING, "of those who write none takes their places");
+    }
+}
