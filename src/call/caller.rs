@@ -346,6 +346,7 @@ impl Call {
         let Some(event) = self.handoff_sip(house, event) else { return };
         match event {
             E::Acked { leg, answer } => self.acknowledged(house, leg, answer),
+            E::NotAccepted { leg, status } if leg == self.caller => self.not_accepted(status),
             E::GoesOver { leg, trunk } if leg == self.caller => self.goes_over(house, trunk),
             E::GoesOver { leg, trunk } if self.is_onward(leg) => self.sent_on_goes_over(house, trunk),
             E::Answered { leg, body } if leg == self.caller => self.citizen_answered(house, body),

@@ -99,7 +99,9 @@ impl Call {
         if matches!(self.state, State::Ended { .. }) {
             return;
         }
-        self.record.outcome = Some(outcome);
+        // A caller who never got our 200 was not answered, whatever they heard before it.
+        let unanswered = self.record.answered_at.is_none() && !self.outward && self.accepted;
+        self.record.outcome = Some(if unanswered && outcome == Outcome::Answered { Outcome::Failed } else { outcome });
         self.record.reason = self.because.map(|reason| reason.to_string());
         // Whoever ended the talk, however long the caller stayed afterwards.
         if !matches!(self.state, State::Survey(_)) {

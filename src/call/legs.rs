@@ -97,11 +97,14 @@ impl Call {
             sip::Ended::NoAck | sip::Ended::NoAnswer | sip::Ended::Lost => EndedBy::System,
         };
         match why {
-            sip::Ended::Cancelled => self.record.sip_status = Some(487),
+            sip::Ended::Cancelled => self.not_accepted(487),
             // Before our answer this ends the INVITE as well, RFC 3261 §15.1.2.
             sip::Ended::Bye => _ = self.record.sip_status.get_or_insert(487),
             // Before it, what had to be acknowledged was not, RFC 3262 §3.
-            sip::Ended::Lost => _ = self.record.sip_status.get_or_insert(504),
+            sip::Ended::Lost if *self.record.sip_status.get_or_insert(504) == 504 => {
+                self.because = Some(sip::Reason::of_status(504));
+            }
+            sip::Ended::Lost => {}
             // As the BYE says that signalling sent.
             sip::Ended::NoAck => self.because = Some(sip::Reason::of_status(408)),
             sip::Ended::NoAnswer => self.because = Some(sip::Reason::of_status(488)),
@@ -111,6 +114,15 @@ impl Call {
             _ => self.abandoned(),
         };
         self.caller_left(house, outcome, by);
+    }
+
+    /// The INVITE was answered with this, though 200 was asked for: that waited for an acknowledgement.
+    pub fn not_accepted(&mut self, status: u16) {
+        self.record.sip_status = Some(status);
+        self.record.answered_at = None;
+        if self.record.outcome == Some(Outcome::Answered) {
+            self.record.outcome = Some(Outcome::Failed);
+        }
     }
 
     pub fn leg_dead(&mut self, house: &mut House, leg: LegId) {

@@ -108,6 +108,7 @@ pub(super) fn leg_of_sip(event: &sip::Event) -> Option<LegId> {
         | E::FlowLost { leg }
         | E::FlowFound { leg }
         | E::Because { leg, .. }
+        | E::NotAccepted { leg, .. }
         | E::Ended { leg, .. } => Some(*leg),
         _ => None,
     }

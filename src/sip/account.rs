@@ -78,6 +78,27 @@ struct Known {
     cnonce: String,
     /// The header of the answers, RFC 3261 §22.2 and §22.3.
     header: &'static str,
+    of: Use,
+}
+
+/// In which requests it is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    All,
+    /// A trunk's registrar asked for it. What is shown with a call may reach whoever is called, who could guess at the
+    /// password by it.
+    Register,
+    Calls,
+}
+
+impl Use {
+    fn fits(self, method: &Method) -> bool {
+        match self {
+            Use::All => true,
+            Use::Register => *method == Method::REGISTER,
+            Use::Calls => *method != Method::REGISTER,
+        }
+    }
 }
 
 /// What an answer to REGISTER meant.
@@ -144,6 +165,11 @@ impl Registration {
     /// The realm that was asked for last, where it is not answered.
     pub fn foreign_realm(&self) -> Option<&str> {
         self.foreign.as_deref()
+    }
+
+    /// Calls go through without it.
+    pub fn forget_foreign(&mut self) {
+        self.foreign = None;
     }
 
     /// What was granted is over.
@@ -270,7 +296,8 @@ impl Registration {
     /// RFC 3261 §22.2: credentials that were sent are refused. Each REGISTER has those for what is known.
     fn is_refused(&self, response: &Response) -> bool {
         let (header, challenges) = asked_by(response);
-        let shown = self.known.iter().filter(|known| known.count > 0 && known.header == header);
+        let shown = self.known.iter().filter(|known| known.of.fits(&Method::REGISTER));
+        let shown = shown.filter(|known| known.count > 0 && known.header == header);
         let shown: Vec<_> = shown.map(|own| (&*own.challenge.realm, &*own.challenge.nonce)).collect();
         challenges.iter().any(|asked| is_refused(asked, &shown))
     }
@@ -297,8 +324,13 @@ impl Registration {
         if to_register {
             self.learned = Some(challenge.realm.clone());
         }
-        self.known.retain(|known| known.header != header);
-        self.known.push(Known { challenge, count: 0, cnonce: String::new(), header });
+        let of = match &self.account.holder {
+            Holder::Softphone => Use::All,
+            Holder::Trunk { .. } if to_register => Use::Register,
+            Holder::Trunk { .. } => Use::Calls,
+        };
+        self.known.retain(|known| known.header != header || known.of != of);
+        self.known.push(Known { challenge, count: 0, cnonce: String::new(), header, of });
         true
     }
 
@@ -306,7 +338,8 @@ impl Registration {
     pub fn prove(&mut self, request: &mut Request, cnonce: &str) {
         let (uri, account) = (request.uri.to_string(), &self.account);
         let proved = Proved { method: &request.method.clone(), uri: &uri, body: &request.body.clone() };
-        for Known { challenge, count, cnonce: own, header } in &mut self.known {
+        for known in self.known.iter_mut().filter(|known| known.of.fits(proved.method)) {
+            let Known { challenge, count, cnonce: own, header, .. } = known;
             if *count == 0 {
                 *own = cnonce.to_string();
             }

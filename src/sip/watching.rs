@@ -19,7 +19,7 @@ use super::message::{Method, Request, Response, SipUri};
 use super::outbound::is_gone;
 use super::session::{Admitted, Leg, State, TransactionId};
 use super::stateless::Origin;
-use super::words::{ConnectionId, Source};
+use super::words::{ConnectionId, Flow, Source};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
 
@@ -275,13 +275,42 @@ impl Endpoint {
             let Some(watch) = self.watches.get_mut(&id) else { continue };
             let same_phone = watch.phone.as_ref().is_some_and(|phone| self.registrar.has_phone(&watch.watcher, phone));
             match self.registrar.phone(&watch.watcher).filter(|phone| same_phone && !is_gone(phone.flow)) {
-                Some(phone) => {
-                    watch.dialog.flow = phone.flow;
-                    self.watch_connections.insert_if(phone.flow.connection, id);
-                }
+                Some(phone) => self.watch_by(now, id, phone.flow),
                 None => self.stop_watching(now, id, None),
             }
         }
+    }
+
+    /// By another flow. What was not answered may be lost, and is told anew there.
+    fn watch_by(&mut self, now: Moment, id: WatchId, flow: Flow) {
+        let Some(watch) = self.watches.get_mut(&id) else { return };
+        watch.dialog.flow = flow;
+        self.watch_connections.insert_if(flow.connection, id);
+        let Some(open) = watch.open.take() else { return };
+        watch.told = None;
+        if let Some(client) = self.clients.get_mut(&open) {
+            client.purpose = Purpose::Courtesy;
+        }
+        self.notify(now, id);
+    }
+
+    /// Nobody answers by the flow of a phone that has another.
+    fn watches_by_another_flow(&mut self, now: Moment, id: WatchId) -> bool {
+        let Some(watch) = self.watches.get(&id) else { return false };
+        let (seat, failed) = (watch.watcher.clone(), watch.dialog.flow);
+        let same_phone = watch.phone.as_ref().is_some_and(|phone| self.registrar.has_phone(&seat, phone));
+        if !same_phone || !self.registrar.goes_by(&seat, failed) || !self.registrar.has_other_flow(&seat, failed) {
+            return false;
+        }
+        let Some(phone) = self.registrar.flow_failed(&seat, failed).filter(|phone| !is_gone(phone.flow)) else {
+            return false;
+        };
+        if let Some(connection) = failed.connection {
+            self.watch_connections.remove(&connection, &id);
+        }
+        self.watch_by(now, id, phone.flow);
+        self.go_on_by_another_flow(now, &seat);
+        true
     }
 
     /// Something changed at a seat; whoever watches it is told when the endpoint comes to rest.
@@ -377,6 +406,7 @@ impl Endpoint {
         match status {
             Some(..200) => return,
             Some(200..300) => watch.open = None,
+            None | Some(408 | 430) if self.watches_by_another_flow(now, watch_id) => return,
             // RFC 6665 §4.2.2: they do not want to know.
             _ => return self.stop_watching(now, watch_id, None),
         }

@@ -406,6 +406,11 @@ pub enum Event {
         leg: LegId,
         news: ReleaseNews,
     },
+    /// Our 200 waited for their PRACK (RFC 3262 §5) and is not sent: this is what the INVITE was answered with.
+    NotAccepted {
+        leg: LegId,
+        status: u16,
+    },
     /// Why the leg ends or is refused that is told of next, as the message says that ends it; or as ours does, where
     /// nobody is there any more ([`Ended::Lost`]).
     Because {

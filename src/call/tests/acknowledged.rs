@@ -155,3 +155,28 @@ fn how_the_invite_was_answered_is_in_the_record_when_it_ends_before_the_operator
         assert_eq!(ended(AnswerWhen::AtOnce, why), Some(200), "{why:?}");
     }
 }
+
+/// A PRACK is missing still, so that the 200 has not left: what they heard with an operator before that is no answer.
+#[test]
+fn who_never_got_the_200_was_not_answered() {
+    let talks = || {
+        let mut desk = Desk::new(settings());
+        desk.go_to_talk();
+        desk
+    };
+    let told = |mut desk: Desk| {
+        desk.closed_sound();
+        let record = desk.record();
+        (record.outcome, record.sip_status, record.answered_at, record.reason.clone(), record.ended_by)
+    };
+    let mut desk = talks();
+    desk.sip(sip::Event::NotAccepted { leg: CALLER, status: 504 });
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Lost });
+    let reason = Some("SIP;cause=504".to_string());
+    assert_eq!(told(desk), (Some(Outcome::Failed), Some(504), None, reason, Some(EndedBy::System)));
+    // The operator hangs up meanwhile.
+    let mut desk = talks();
+    desk.sip(sip::Event::Ended { leg: SEAT, why: sip::Ended::Bye });
+    desk.sip(sip::Event::NotAccepted { leg: CALLER, status: 480 });
+    assert_eq!(told(desk), (Some(Outcome::Failed), Some(480), None, None, Some(EndedBy::Operator)));
+}

@@ -196,7 +196,8 @@ impl Endpoint {
 
     pub(in crate::sip) fn refuse(&mut self, now: Moment, leg_id: LegId, status: u16) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
-        let State::Incoming { transaction, request, tag, .. } = &leg.state else { return };
+        let State::Incoming { transaction, request, tag, reliably, .. } = &leg.state else { return };
+        let was_accepted = matches!(reliably.next, Some(Next::Accept(_)));
         let (id, mut response) = (*transaction, request.respond(status, Some(tag)));
         if status == 503 {
             self.say_when_again(&mut response);
@@ -204,6 +205,9 @@ impl Endpoint {
         self.say_why(leg_id, &mut response);
         self.respond(now, id, response);
         self.forget_leg(now, leg_id);
+        if was_accepted {
+            self.tell(Event::NotAccepted { leg: leg_id, status });
+        }
     }
 
     /// §9.2: 200 to the CANCEL, 487 to the INVITE or re-INVITE if it is still open.

@@ -169,12 +169,12 @@ impl Endpoint {
         };
         let way = outward.way;
         // Refusals may be of the carrier's edge, which did not look at the password, and 100 is.
-        let sent = self.clients.get(&calling.transaction).map(|client| &client.request.headers);
-        if sent.is_some_and(|sent| sent.get("Authorization").or(sent.get("Proxy-Authorization")).is_some())
-            && (101..300).contains(&status)
-            && let Some(standing) = self.trunks.get_mut(way.trunk)
-        {
-            standing.is_shown(true);
+        if let (101..300, Some(standing)) = (status, self.trunks.get_mut(way.trunk)) {
+            let sent = self.clients.get(&calling.transaction).map(|client| &client.request.headers);
+            if sent.is_some_and(|sent| sent.get("Authorization").or(sent.get("Proxy-Authorization")).is_some()) {
+                standing.is_shown(true);
+            }
+            standing.goes_through();
         }
         if !may_pass(status) {
             self.found(now, way.trunk, way.hop, true, None, "");
@@ -239,7 +239,8 @@ impl Endpoint {
             }
         }
         let mut sent = None;
-        if may_pass(status) && !outward.heard && !is_over {
+        // Nor is a password that is not taken what the called say.
+        if (may_pass(status) || matches!(status, 401 | 407)) && !outward.heard && !is_over {
             let Outward { invite, number, call_id, tag, ways, .. } = &mut *outward;
             let asked = Asked { invite, number, call_id, tag, seq };
             sent = self.send_by_the_first(now, asked, ways);

@@ -143,6 +143,8 @@ impl Cable {
                 (leg, format!("reoffer {}", if result.is_ok() { "taken" } else { "refused" }))
             }
             Event::Ringing { .. } | Event::Progress { .. } | Event::Because { .. } => return,
+            // Who hung up on their own answer knows.
+            Event::NotAccepted { .. } => return,
             other => panic!("{other:?}"),
         };
         self.told[end].entry(leg).or_default().push(what);

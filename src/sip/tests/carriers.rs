@@ -81,6 +81,20 @@ fn we_register_prove_it_and_refresh_in_good_time() {
     assert!(header(&refresh, "Authorization").contains("nc=00000002"), "it is proved at once: {refresh}");
 }
 
+/// What proves it to the registrar would reach whoever is called.
+#[test]
+fn what_the_registrar_asked_for_is_shown_to_it_alone() {
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    registered(&mut phone);
+    let call = phone.command(invite("110")).remove(0);
+    assert!(!call.contains("Authorization: "), "{call}");
+    let asked = answered_with(&call, "401 Unauthorized", &challenge("WWW-Authenticate", "their realm", "n7"));
+    let proved = phone.send(&asked).remove(1);
+    assert!(header(&proved, "Authorization").contains("nonce=\"n7\""), "{proved}");
+    let refresh = phone.wait(81 * SECOND).into_iter().find(|message| message.starts_with("REGISTER ")).unwrap();
+    assert!(!header(&refresh, "Authorization").contains("nonce=\"n7\""), "{refresh}");
+}
+
 #[test]
 fn a_lifetime_that_is_too_brief_is_made_longer() {
     let mut phone = carrier(registers(), &["10.0.0.9:5070"]);

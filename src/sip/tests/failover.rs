@@ -73,7 +73,10 @@ const TWO: &[Made] = &[("second", "10.0.0.8:5060", SECOND_BEST), ("first", "10.0
 
 #[test]
 fn a_call_goes_by_the_next_trunk_where_one_is_in_trouble() {
-    for trouble in ["503 Service Unavailable", "500 Server Internal Error", "408 Request Timeout"] {
+    let of_a_password = ["401 Unauthorized", "407 Proxy Authentication Required"];
+    for trouble in
+        ["503 Service Unavailable", "500 Server Internal Error", "408 Request Timeout"].into_iter().chain(of_a_password)
+    {
         let mut phone = house(TWO);
         let sent = dial(&mut phone, 2, false);
         assert_eq!(brief(&sent), ["INVITE to 10.0.0.9:5060"], "{trouble}");

@@ -360,6 +360,22 @@ fn lamps_are_told_by_the_flow_that_stands() {
     assert!(register(&mut phone, "MD5", "pass", 7, &flow_of("<urn:uuid:1>", 1))[0].starts_with("SIP/2.0 200"));
     phone.house.connection_closed(phone.now, ConnectionId(2));
     assert_eq!(phone.house.counts().watches, 0);
+    // What was told by a flow that is gone is told anew: nobody answered it.
+    let mut phone = two_flows();
+    watches(&mut phone);
+    let rings = |phone: &mut Phone| {
+        phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8002".into()))));
+        brief(&went(phone)).contains(&(2, "NOTIFY"))
+    };
+    assert!(rings(&mut phone));
+    phone.house.connection_closed(phone.now, ConnectionId(2));
+    assert!(brief(&went(&mut phone)).contains(&(1, "NOTIFY")));
+    // And where nothing comes back.
+    let mut phone = two_flows();
+    watches(&mut phone);
+    assert!(rings(&mut phone));
+    let later = phone.wait(33 * SECOND);
+    assert!(later.iter().any(|text| text.starts_with("NOTIFY ")) && phone.house.counts().watches == 1, "{later:?}");
     // The same one did, also by a flow that took the place of its own.
     let mut phone = two_flows();
     watches(&mut phone);

@@ -151,6 +151,27 @@ fn who_never_acknowledges_is_refused() {
 }
 
 #[test]
+fn that_a_200_was_never_sent_is_told_with_what_was_instead() {
+    let accepted = || {
+        let mut phone = Phone::new(true);
+        let (leg, _) = hears(&mut phone, "Supported: 100rel\n");
+        assert!(phone.command(Command::Accept { leg, body: sdp() }).is_empty());
+        (phone, leg)
+    };
+    let (mut phone, leg) = accepted();
+    phone.wait(Duration::from_secs(33));
+    let events = phone.events();
+    assert!(
+        matches!(events[..], [Event::NotAccepted { leg: of, status: 504 }, Event::Ended { .. }] if of == leg),
+        "{events:?}"
+    );
+    let (mut phone, leg) = accepted();
+    let sent = phone.command(Command::Hangup { leg, reason: None });
+    assert_eq!(starts(&sent), ["SIP/2.0 480 Temporarily Unavailable"]);
+    assert!(matches!(phone.events()[..], [Event::NotAccepted { leg: of, status: 480 }] if of == leg));
+}
+
+#[test]
 fn acknowledged_it_is_followed_by_another_before_proxies_give_up() {
     let mut phone = Phone::new(true);
     let (_, said) = hears(&mut phone, "Supported: 100rel\n");

@@ -16,6 +16,9 @@ use crate::sip::session::invite::trunk_uri;
 use crate::sip::words::{ConnectionId, Flow, Hop, Transport, Trunk};
 use crate::visible::visible;
 
+/// Letters of a realm that are told.
+const LONGEST_REALM: usize = 100;
+
 /// When a connection is gone that many registered over, or a carrier is there again, not all come back at once.
 pub(super) const RECONNECT: Duration = Duration::from_secs(2);
 
@@ -230,12 +233,21 @@ impl Standing {
             warn!(%trunk, realm, before, "the carrier's registrar asks for another realm; the key realm would hold it to one");
         }
         self.answers = answered;
-        let asked = registration.foreign_realm().map(visible);
+        let asked =
+            registration.foreign_realm().map(|realm| visible(realm).chars().take(LONGEST_REALM).collect::<String>());
         if let (Some(asked), true) = (asked.as_deref(), asked != self.unanswered) {
             let answered = self.answers.as_deref().unwrap_or("none yet");
             warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's key realm has to say so");
         }
         self.unanswered = asked;
+    }
+
+    /// A call goes through: what somebody behind it asked for is of no more interest.
+    pub(in crate::sip) fn goes_through(&mut self) {
+        if let Some(registration) = self.registration.as_mut().filter(|of| of.foreign_realm().is_some()) {
+            registration.forget_foreign();
+            self.tell_realms();
+        }
     }
 
     /// It was shown our password with a call, and takes it or does not; told where it is news.
