@@ -11,7 +11,7 @@ use super::problem::Problem;
 
 /// Who it is that asks is read in microseconds, by one after another.
 const LOOKING: usize = 8;
-/// Commands that are being done, and others of which the audit log tells.
+/// Commands, for as long as they are being done, and others of which the audit log tells.
 const WRITING: usize = 64;
 /// Threads that may stand still.
 pub const WAITING: usize = LOOKING + WRITING;

@@ -103,7 +103,7 @@ impl Access {
         self.unwritten.saw(SESSION, hash, at);
     }
 
-    /// It counts no more, whether that can be written or not. Whether it is news.
+    /// To be deleted when the disk takes it; until then whoever reads it has to judge it again. Whether it is news.
     pub fn session_over(&self, hash: &str, at: Moment) -> bool {
         self.unwritten.saw(OVER, hash, at)
     }

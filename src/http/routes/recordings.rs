@@ -96,7 +96,7 @@ pub async fn recording(
     if method != Method::HEAD && web.listenings.begins(now, &who.id, call) {
         let what = format!("GET /records/{call}/recording");
         let audit = Audit { id: 0, at: now, who: who.id, what, from: from.0.to_string(), result: "200".into() };
-        // What nobody can be told of afterwards is not handed out, also not at the second try.
+        // What nobody can be told of afterwards is not handed out, also not when it is asked for again after that.
         if let Err(problem) = guard::told(&web, &audit).await {
             web.listenings.forget(&audit.who, call);
             return Err(problem);
