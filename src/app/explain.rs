@@ -122,6 +122,7 @@ impl Story {
         let joins = self.record.ended_at.is_none() && self.events.iter().any(has_joined);
         let joined = joins || !self.record.lines.is_empty();
         lines.extend(self.verdict().or((!joined).then(|| "It joined no line.".into())));
+        lines.extend(self.rings());
         lines.push(String::new());
         let decided = self.events.iter().filter_map(|event| Some((event.said.at, event.text.clone()?)));
         let passed = self.passed_by.iter().map(|passed| {
@@ -183,6 +184,20 @@ impl Story {
             ms => format!(" Phones rang in vain for {}.", lasted(std::time::Duration::from_millis(ms))),
         };
         Some(format!("It {waited}.{aim}{rang}"))
+    }
+
+    /// Whose phones ring for it at this moment.
+    fn rings(&self) -> Option<String> {
+        let mut open: Vec<&OperatorId> = Vec::new();
+        for event in self.events.iter().filter(|_| self.record.ended_at.is_none()) {
+            match &event.said.output {
+                Output::Offer { operator, .. } => open.push(operator),
+                Output::OfferEnded { operator, .. } => open.retain(|of| *of != operator),
+                _ => {}
+            }
+        }
+        let names: Vec<&str> = open.into_iter().map(OperatorId::as_str).collect();
+        (!names.is_empty()).then(|| format!("It rings at {}.", names.join(", ")))
     }
 }
 

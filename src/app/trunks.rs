@@ -15,6 +15,7 @@ use super::statistics::Format;
 use super::versions;
 use crate::config::time_zone;
 use crate::records::rfc3339;
+use crate::sip::message::reason_phrase;
 use crate::sip::{TrunkState, TrunkView};
 
 #[derive(Args, Debug)]
@@ -47,7 +48,7 @@ fn line(trunk: &TrunkView, zone: &TimeZone) -> String {
     let mut parts = vec![trunk.id.to_string(), words(trunk.state(), zone)];
     match trunk.registered {
         Some(true) => parts.push("registered".into()),
-        Some(false) => parts.push("not registered".into()),
+        Some(false) => parts.push(format!("not registered{}", trunk.refused.map_or(String::new(), refused))),
         None => {}
     }
     parts.push(calls(trunk));
@@ -70,6 +71,14 @@ fn line(trunk: &TrunkView, zone: &TimeZone) -> String {
         parts.push(format!("asks for the realm \"{realm}\", which is not answered ({which})"));
     }
     parts.join("  ")
+}
+
+fn refused(status: u16) -> String {
+    match status {
+        401 | 407 => ": our password is refused (its username or its secret is wrong)".into(),
+        408 => ": nobody answers".into(),
+        _ => format!(": {status} {}", reason_phrase(status)),
+    }
 }
 
 fn word(state: TrunkState) -> &'static str {
@@ -135,6 +144,7 @@ mod tests {
             calls_per_second: None,
             no_room: NoRoom::default(),
             registered: Some(true),
+            refused: None,
             to: vec![(addr("192.0.2.5:5060"), Some(true)), (addr("192.0.2.6:5060"), Some(false))],
             rests: vec![None, None],
             fault: None,
@@ -149,6 +159,15 @@ mod tests {
             line(&trunk, &zone()).starts_with("carrier  down  not registered"),
             "who does not know us takes no calls"
         );
+        for (status, why) in [
+            (401, "our password is refused (its username or its secret is wrong)"),
+            (403, "403 Forbidden"),
+            (408, "nobody answers"),
+        ] {
+            trunk.refused = Some(status);
+            let told = line(&trunk, &zone());
+            assert!(told.contains(&format!("  not registered: {why}  3/30 calls")), "{told}");
+        }
         trunk.no_room = NoRoom { channels: 2, calls_per_second: 7 };
         (trunk.calls_per_second, trunk.unanswered_realm) = (Some(10), Some("carrier.example".into()));
         let told = line(&trunk, &zone());
@@ -169,6 +188,7 @@ mod tests {
             channels: None,
             calls: 0,
             registered: None,
+            refused: None,
             to: Vec::new(),
             rests: Vec::new(),
             calls_per_second: None,
@@ -191,6 +211,7 @@ mod tests {
             calls_per_second: None,
             no_room: NoRoom::default(),
             registered: None,
+            refused: None,
             to: vec![(addr("192.0.2.5:5060"), one.0), (addr("192.0.2.6:5060"), two.0)],
             rests: vec![one.1, two.1],
             fault: None,

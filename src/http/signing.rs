@@ -92,13 +92,12 @@ pub async fn prove(web: &Web, from: IpAddr, name: &str, password: &str) -> Resul
     if name.chars().count() > LONGEST_NAME {
         return Err(Problem::bad("name", format!("a name has at most {LONGEST_NAME} letters")));
     }
-    if let Err(seconds) = web.tries.take((web.now)(), from, name) {
-        return Err(Problem::too_many(format!("too many tries; wait {seconds} s"), seconds));
-    }
     // Given back when this future is dropped, however far it came.
     let Ok(_place) = web.hashing_room.try_acquire() else {
         return Err(Problem::too_many("too many sign in at this moment", 2));
     };
+    let too_many = |seconds| Problem::too_many(format!("too many tries; wait {seconds} s"), seconds);
+    let taken = web.tries.wait(|| (web.now)(), from, name).await.map_err(too_many)?;
     let person = web.settings().people.get(name).cloned();
     // Who is no longer in the files has a password that opens nothing.
     let kept = web.access.password(name)?.filter(|_| person.is_some());
@@ -111,7 +110,7 @@ pub async fn prove(web: &Web, from: IpAddr, name: &str, password: &str) -> Resul
     };
     let right = tokio::task::spawn_blocking(looked_at).await.unwrap_or(false);
     let person = person.filter(|_| right).ok_or_else(|| unknown(web, "the name or the password is wrong"))?;
-    web.tries.right((web.now)(), from, name);
+    taken.right((web.now)());
     Ok(person)
 }
 
@@ -129,7 +128,7 @@ pub fn begin(web: &Web, person: &str, seat: Option<&str>) -> Result<String, Prob
 
 /// Who it is, by cookie or token. `Ok(None)`: nobody who is known.
 pub async fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-    let _place = web.waiting.to_look().await;
+    let _place = web.waiting.to_look().await?;
     let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
     if let Some(token) = given.and_then(|given| given.strip_prefix(TOKEN_PREFIX)) {
         return by_token(web, token.trim());
@@ -141,9 +140,9 @@ pub async fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem>
 }
 
 /// Whether somebody who came in is still who they were, with the same roles. A page that is open keeps its session.
-pub fn is_still(web: &Web, who: &Who) -> bool {
+pub async fn is_still(web: &Web, who: &Who) -> bool {
     // Nobody is sent away because a disk is slow, or many are looked up.
-    let Some(_place) = web.waiting.to_look_now() else { return true };
+    let Ok(_place) = web.waiting.to_look().await else { return true };
     let now = match &who.proof {
         Proof::Session { token, .. } => by_session(web, token),
         Proof::Token { hash } => by_hash(web, hash.clone()),
@@ -203,12 +202,12 @@ pub async fn seat(web: &Web, who: &Who) -> Result<Option<String>, Problem> {
         }
         tokio::time::sleep(BOARD_PAUSE).await;
     }
-    // Unless they sat down elsewhere meanwhile.
-    if let Proof::Session { hash, .. } = &who.proof
-        && web.access.session(hash)?.is_some_and(|session| session.seat == who.seat)
-    {
+    if let Proof::Session { hash, .. } = &who.proof {
         let _place = web.waiting.to_write().await?;
-        web.access.set_seat(hash, None)?;
+        // Unless they sat down elsewhere meanwhile.
+        if web.access.session(hash)?.is_some_and(|session| session.seat == who.seat) {
+            web.access.set_seat(hash, None)?;
+        }
     }
     Ok(None)
 }

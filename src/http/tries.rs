@@ -1,10 +1,13 @@
 //! Wrong passwords, counted for each household and for each name: so many a minute, then one must wait. A right one
-//! costs nothing: an office has all its people behind one address.
+//! costs nothing: an office has all its people behind one address, and many of them may come at the same moment.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::passwords::token_hash;
 use crate::moment::Moment;
@@ -13,6 +16,8 @@ use crate::peers::household;
 /// Households and names that are remembered; beyond that those that tried longest ago are forgotten.
 const REMEMBERED: usize = 20_000;
 const MINUTE: Duration = Duration::from_secs(60);
+/// So long one waits for others of the household whose passwords are being looked at.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
@@ -24,6 +29,8 @@ enum Of {
 pub struct Tries {
     a_minute: u32,
     table: Mutex<Table>,
+    /// A password was looked at.
+    looked_at: Notify,
 }
 
 #[derive(Default)]
@@ -34,20 +41,73 @@ struct Table {
     known: BTreeMap<String, (Moment, IpAddr)>,
     /// When it was written down last that a household was told to wait.
     waits: BTreeMap<IpAddr, Moment>,
+    /// Tries of each household that are being looked at.
+    open: BTreeMap<IpAddr, u32>,
+}
+
+/// One that is being made. It counts as wrong until it is [`right`](Try::right), so that many at once gain nothing.
+pub struct Try<'a> {
+    tries: &'a Tries,
+    household: IpAddr,
+    /// Hashed.
+    name: String,
+    of: Vec<Of>,
+}
+
+impl Try<'_> {
+    /// The password was right: nothing of it counts.
+    pub fn right(self, now: Moment) {
+        let one = MINUTE / self.tries.a_minute;
+        let mut table = self.tries.table();
+        for of in &self.of {
+            if let Some(paid) = table.paid.get_mut(of) {
+                *paid = *paid - one;
+            }
+        }
+        table.remember(now, &self.name, self.household);
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        let mut table = self.tries.table();
+        if let Some(open) = table.open.get_mut(&self.household) {
+            *open -= 1;
+            if *open == 0 {
+                table.open.remove(&self.household);
+            }
+        }
+        drop(table);
+        self.tries.looked_at.notify_waiters();
+    }
 }
 
 impl Tries {
     pub fn new(a_minute: u32) -> Tries {
-        Tries { a_minute: a_minute.max(1), table: Mutex::default() }
+        Tries { a_minute: a_minute.max(1), table: Mutex::default(), looked_at: Notify::new() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether another try may be made. `Err`: so many seconds must pass. A try counts as wrong until it is
-    /// [`right`](Tries::right), so that many at once gain nothing.
-    pub fn take(&self, now: Moment, from: IpAddr, name: &str) -> Result<(), u64> {
+    /// Another try may be made, at once or when others of the household turn out to be right. `Err`: so many seconds must
+    /// pass.
+    pub async fn wait(&self, now: impl Fn() -> Moment, from: IpAddr, name: &str) -> Result<Try<'_>, u64> {
+        let of_household = household(from);
+        let turn = async {
+            loop {
+                let looked_at = self.looked_at.notified();
+                match self.take(now(), from, name) {
+                    Err(_) if self.table().open.contains_key(&of_household) => looked_at.await,
+                    decided => return decided,
+                }
+            }
+        };
+        timeout(PATIENCE, turn).await.unwrap_or_else(|_| self.take(now(), from, name))
+    }
+
+    fn take(&self, now: Moment, from: IpAddr, name: &str) -> Result<Try<'_>, u64> {
         let (household, name) = (household(from), token_hash(name));
         let mut table = self.table();
         let of = table.counted(household, &name);
@@ -60,12 +120,13 @@ impl Tries {
         if let Some(wait) = waits.max() {
             return Err(wait.as_secs() + 1);
         }
-        for of in of {
-            let paid = table.paid.entry(of).or_insert(now);
+        for of in &of {
+            let paid = table.paid.entry(of.clone()).or_insert(now);
             *paid = (*paid).max(now) + one;
         }
         table.prune(now);
-        Ok(())
+        *table.open.entry(household).or_default() += 1;
+        Ok(Try { tries: self, household, name, of })
     }
 
     /// Whether it is to be written down that somebody is told to wait: once a minute for each household, so that
@@ -81,22 +142,6 @@ impl Tries {
         waits.insert(household, now);
         true
     }
-
-    /// The password was right: the try is taken back.
-    pub fn right(&self, now: Moment, from: IpAddr, name: &str) {
-        let (household, name) = (household(from), token_hash(name));
-        let mut table = self.table();
-        for of in table.counted(household, &name) {
-            if let Some(paid) = table.paid.get_mut(&of) {
-                *paid = *paid - MINUTE / self.a_minute;
-            }
-        }
-        table.known.insert(name, (now, household));
-        if table.known.len() > REMEMBERED {
-            let oldest = table.known.iter().min_by_key(|(_, (at, _))| *at).map(|(name, _)| name.clone());
-            oldest.map(|oldest| table.known.remove(&oldest));
-        }
-    }
 }
 
 impl Table {
@@ -105,6 +150,14 @@ impl Table {
         let at_home = self.known.get(name).is_some_and(|(_, known)| *known == household);
         let name = (!at_home).then(|| Of::Name(name.to_string()));
         std::iter::once(Of::Household(household)).chain(name).collect()
+    }
+
+    fn remember(&mut self, now: Moment, name: &str, household: IpAddr) {
+        self.known.insert(name.to_string(), (now, household));
+        if self.known.len() > REMEMBERED {
+            let oldest = self.known.iter().min_by_key(|(_, (at, _))| *at).map(|(name, _)| name.clone());
+            oldest.map(|oldest| self.known.remove(&oldest));
+        }
     }
 
     fn prune(&mut self, now: Moment) {
@@ -129,6 +182,11 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
+    /// A try with a wrong password.
+    fn guess(tries: &Tries, now: Moment, from: IpAddr, name: &str) -> Result<(), u64> {
+        tries.take(now, from, name).map(drop)
+    }
+
     fn at(second: u64) -> Moment {
         Moment::from_micros((1_000 + second) * 1_000_000)
     }
@@ -137,18 +195,18 @@ mod tests {
     fn wrong_passwords_are_counted_for_the_household_and_for_the_name() {
         let tries = Tries::new(3);
         for _ in 0..3 {
-            assert_eq!(tries.take(at(0), address(1), "mei"), Ok(()));
+            assert_eq!(guess(&tries, at(0), address(1), "mei"), Ok(()));
         }
-        assert_eq!(tries.take(at(0), address(1), "lin"), Err(21), "the household");
-        assert!(tries.take(at(0), address(2), "mei").is_err(), "the name, from wherever");
-        assert_eq!(tries.take(at(0), address(2), "lin"), Ok(()));
-        assert_eq!(tries.take(at(20), address(1), "mei"), Ok(()), "a third of a minute later");
-        assert!(tries.take(at(20), address(1), "mei").is_err());
+        assert_eq!(guess(&tries, at(0), address(1), "lin"), Err(21), "the household");
+        assert!(guess(&tries, at(0), address(2), "mei").is_err(), "the name, from wherever");
+        assert_eq!(guess(&tries, at(0), address(2), "lin"), Ok(()));
+        assert_eq!(guess(&tries, at(20), address(1), "mei"), Ok(()), "a third of a minute later");
+        assert!(guess(&tries, at(20), address(1), "mei").is_err());
         let neighbours = ["2001:db8::1", "2001:db8::ffff"].map(|text| text.parse::<IpAddr>().unwrap());
         for _ in 0..3 {
-            assert_eq!(tries.take(at(0), neighbours[0], "wang"), Ok(()));
+            assert_eq!(guess(&tries, at(0), neighbours[0], "wang"), Ok(()));
         }
-        assert!(tries.take(at(0), neighbours[1], "zhao").is_err(), "a /64 is one household");
+        assert!(guess(&tries, at(0), neighbours[1], "zhao").is_err(), "a /64 is one household");
     }
 
     #[test]
@@ -156,14 +214,14 @@ mod tests {
         let tries = Tries::new(3);
         for number in 0..300 {
             let name = number.to_string();
-            assert_eq!(tries.take(at(0), address(1), &name), Ok(()), "{name}");
-            tries.right(at(0), address(1), &name);
+            let of_theirs = tries.take(at(0), address(1), &name);
+            of_theirs.unwrap_or_else(|seconds| panic!("{name} waits {seconds} s")).right(at(0));
         }
         for _ in 0..3 {
-            assert_eq!(tries.take(at(1), address(9), "7"), Ok(()));
+            assert_eq!(guess(&tries, at(1), address(9), "7"), Ok(()));
         }
-        assert!(tries.take(at(1), address(9), "7").is_err());
-        assert_eq!(tries.take(at(1), address(1), "7"), Ok(()), "where they signed in before");
+        assert!(guess(&tries, at(1), address(9), "7").is_err());
+        assert_eq!(guess(&tries, at(1), address(1), "7"), Ok(()), "where they signed in before");
     }
 
     #[test]
@@ -171,13 +229,37 @@ mod tests {
         let tries = Tries::new(1);
         for number in 0..REMEMBERED + 50 {
             let from = Ipv6Addr::from_bits((number as u128) << 64);
-            assert_eq!(tries.take(at(0), from.into(), &number.to_string()), Ok(()));
+            let Ok(taken) = tries.take(at(0), from.into(), &number.to_string()) else { panic!("the first of {from}") };
             if number % 2 == 0 {
-                tries.right(at(0), from.into(), &number.to_string());
+                taken.right(at(0));
             }
         }
         let table = tries.table();
         assert!(table.paid.len() <= REMEMBERED && table.known.len() <= REMEMBERED);
+        assert!(table.open.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_right_passwords_at_once_than_wrong_ones_in_a_minute_wait_for_each_other() {
+        let tries = Tries::new(3);
+        let now = || at(0);
+        let sign_in = async |name: String, is_right: bool| {
+            let taken = tries.wait(now, address(1), &name).await?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if is_right {
+                taken.right(now());
+            }
+            Ok::<(), u64>(())
+        };
+        let all: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+        let signed_in = futures_util::future::join_all(all.iter().map(|name| sign_in(name.clone(), true))).await;
+        assert!(signed_in.iter().all(Result::is_ok), "{signed_in:?}");
+        // Of guesses no more are looked at than one by one.
+        let guessed = futures_util::future::join_all(all.iter().map(|name| sign_in(name.clone(), false))).await;
+        assert_eq!(guessed.iter().filter(|of| of.is_ok()).count(), 3, "{guessed:?}");
+        // Others are not waited for.
+        let _open = tries.take(at(0), address(2), "mei").map_err(drop).unwrap();
+        assert!(tries.wait(now, address(1), "mei").await.is_err());
     }
 
     #[test]

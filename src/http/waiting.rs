@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -29,20 +29,20 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    pub async fn to_look(&self) -> Option<SemaphorePermit<'_>> {
-        self.looking.acquire().await.ok()
-    }
-
-    /// `None`: too many look at this moment.
-    pub fn to_look_now(&self) -> Option<SemaphorePermit<'_>> {
-        self.looking.try_acquire().ok()
+    pub async fn to_look(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        in_time(self.looking.acquire()).await
     }
 
     /// For as long as the place is held.
     pub async fn to_write(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let too_many = || Problem::unavailable("too many wait for the hotline's disk at this moment");
-        let place = timeout(PATIENCE, self.writing.clone().acquire_owned()).await.map_err(|_| too_many())?;
-        place.map_err(|_| too_many())
+        in_time(self.writing.clone().acquire_owned()).await
+    }
+}
+
+async fn in_time<T>(place: impl Future<Output = Result<T, AcquireError>>) -> Result<T, Problem> {
+    match timeout(PATIENCE, place).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Problem::unavailable("too many others are to be served first at this moment")),
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
         let ((), place) = tokio::join!(async { drop(places.pop()) }, waiting.to_write());
         assert!(place.is_ok(), "one was given back in time");
         let mut looking = Vec::new();
-        while let Some(place) = waiting.to_look_now() {
+        while let Ok(place) = waiting.to_look().await {
             looking.push(place);
         }
         assert_eq!(looking.len(), LOOKING, "of those who write none takes their places");

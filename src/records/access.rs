@@ -198,6 +198,9 @@ impl Access {
 
     pub fn session(&self, hash: &str) -> Done<Option<Session>> {
         let sql = "SELECT hash, person, seat, began_at, seen_at FROM sessions WHERE hash = ?1";
+        if self.unwritten.is_over(hash) {
+            return Ok(None);
+        }
         let unwritten = self.unwritten.session(hash).unwrap_or_default();
         let row = |row: &Row<'_>| {
             let (hash, person, seat) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -40,6 +40,10 @@ impl Unwritten {
         self.seen(SESSION, hash)
     }
 
+    pub fn is_over(&self, hash: &str) -> bool {
+        self.seen(OVER, hash).is_some()
+    }
+
     pub fn token(&self, hash: &str) -> Option<Moment> {
         self.seen(TOKEN, hash)
     }
@@ -175,9 +179,11 @@ mod tests {
         access.touch_session("s", at(90));
         assert_eq!(access.session("s").unwrap().unwrap().seen_at, at(90));
         assert_eq!(access.passwords().unwrap(), []);
+        assert!(access.session_over("s", at(91)) && !access.session_over("s", at(92)), "it is news once");
+        assert_eq!(access.session("s").unwrap(), None, "though it stands in the file");
         drop(go_on);
         hangs.join().unwrap().unwrap();
         access.catch_up().unwrap();
-        assert_eq!(Access::open(dir.path()).unwrap().session("s").unwrap().unwrap().seen_at, at(90));
+        assert_eq!(Access::open(dir.path()).unwrap().session("s").unwrap(), None);
     }
 }

@@ -206,7 +206,7 @@ impl Endpoint {
         let (progress, reliably) = (None, Reliably::default());
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
-        (opened.trunk, opened.asserted) = (trunk, asserted);
+        (opened.trunk, opened.asserted, opened.proves) = (trunk, asserted, false);
         // One that is to be over before it began wants nothing that could be done: it is taken as if it said nothing.
         let expires = request.headers.expires().filter(|seconds| *seconds > 0);
         let expires_at = expires.map(|seconds| now + Duration::from_secs(seconds.into()));

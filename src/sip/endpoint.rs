@@ -163,6 +163,17 @@ pub(super) enum Purpose {
     Courtesy,
 }
 
+impl Purpose {
+    /// The leg in whose dialog it is.
+    pub fn leg(self) -> Option<LegId> {
+        match self {
+            Purpose::Invite(leg) | Purpose::Reinvite(leg) | Purpose::Update(leg) => Some(leg),
+            Purpose::Bye(leg) | Purpose::Refer(leg) => Some(leg),
+            _ => None,
+        }
+    }
+}
+
 /// What is held at present; all but `bindings` and `guard` return to zero when nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {

@@ -13,6 +13,7 @@ use super::session::{Cancel, Leg, State, TransactionId};
 use super::words::{ConnectionId, Event, Flow, Invite, Transport};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
+use crate::tls::Distrust;
 
 impl Endpoint {
     /// Whoever opened this connection has proved that the seat is his: he needs no secret, and is nobody else.
@@ -26,8 +27,8 @@ impl Endpoint {
     }
 
     /// Somebody showed a certificate for which nobody vouches, and was let go.
-    pub fn distrusted(&mut self, now: Moment, remote: SocketAddr) {
-        self.guard.iter_mut().for_each(|guard| guard.distrusted(now, remote.ip()));
+    pub fn distrusted(&mut self, now: Moment, remote: SocketAddr, why: Distrust) {
+        self.guard.iter_mut().for_each(|guard| guard.distrusted(now, remote.ip(), why));
     }
 
     pub(super) fn proven(&self, flow: Flow) -> Option<&SeatId> {

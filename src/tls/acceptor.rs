@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
+use rustls::{CertificateError, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
@@ -122,10 +122,10 @@ impl Acceptor {
                         held.store(Arc::new(terms));
                         looks = 0;
                         let path = watched.shown.own.certificate.display();
-                        info!(certificate = %path, "another certificate is shown from here on");
+                        info!(certificate = %path, "the new files of [tls] are used from here on");
                     }
                     Some(Err(fault)) => {
-                        warn!(%fault, "the new certificate cannot be used; the one before is shown on");
+                        warn!(%fault, "the new files of [tls] cannot be used; those before are used on");
                     }
                 }
             }
@@ -156,9 +156,36 @@ impl Acceptor {
 
 /// Whether a handshake came to nothing for the certificate that was shown: nobody who may vouches for it, or its time is
 /// over.
-pub fn is_distrust(error: &io::Error) -> bool {
+pub fn distrust(error: &io::Error) -> Option<Distrust> {
     let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
-    matches!(fault, Some(rustls::Error::InvalidCertificate(_)))
+    let Some(rustls::Error::InvalidCertificate(certificate)) = fault else { return None };
+    Some(match certificate {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::UnknownIssuer,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Distrust::NotValidYet,
+        _ => Distrust::Unusable,
+    })
+}
+
+/// Why a certificate is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// Nobody who is trusted vouches for it.
+    UnknownIssuer,
+    Expired,
+    NotValidYet,
+    Unusable,
+}
+
+impl Distrust {
+    pub fn name(self) -> &'static str {
+        match self {
+            Distrust::UnknownIssuer => "unknown-issuer",
+            Distrust::Expired => "expired",
+            Distrust::NotValidYet => "not-valid-yet",
+            Distrust::Unusable => "unusable",
+        }
+    }
 }
 
 /// The files, and how they were when they were read last.

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use acceptor::{Acceptor, Shown, TlsStream, is_distrust};
+pub use acceptor::{Acceptor, Distrust, Shown, TlsStream, distrust};
 pub use connector::{Connector, Peer, PeerStream, in_words};
 use jiff::Timestamp;
 use rustls::crypto::ring;

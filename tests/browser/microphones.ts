@@ -91,6 +91,8 @@ export async function answer(page: Page): Promise<string> {
   const call = (await page.getAttribute("[data-call]", "data-call")) ?? "";
   await page.keyboard.press("a");
   await waitState(page, "talking");
+  // Before the note is there, what is typed into it would be keys of the page.
+  await page.waitForSelector("#note");
   return call;
 }
 

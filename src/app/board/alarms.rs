@@ -340,6 +340,7 @@ mod tests {
             calls_per_second: None,
             no_room: Default::default(),
             registered: None,
+            refused: None,
             to,
             rests: Vec::new(),
             fault: None,

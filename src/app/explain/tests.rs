@@ -1,6 +1,7 @@
 //! Stories of calls whose record and log are written here by hand.
 
 use super::*;
+use crate::ids::{OfferId, SeatId};
 
 #[test]
 fn without_the_log_the_record_tells_whether_the_aim_was_met() {
@@ -90,16 +91,27 @@ fn a_call_that_rings_has_joined_its_line_and_one_that_was_refused_has_not() {
         "offers": [], "wait_ms": 0, "talk_ms": 0, "hold_ms": 0,
     }))
     .unwrap();
-    let told = |output: Output| {
-        let said = Said { seq: 1, at: Moment::from_micros(5_000_000), output };
-        let event = Event { text: sentence(&Engine::new(), &said, &[]), said, candidates: Vec::new() };
-        let story = Story { record: record.clone(), events: vec![event], passed_by: Vec::new(), incomplete: false };
-        story.text(&TimeZone::UTC).contains("It joined no line.")
+    let told = |outputs: &[Output]| {
+        let event = |output: &Output| {
+            let said = Said { seq: 1, at: Moment::from_micros(5_000_000), output: output.clone() };
+            Event { text: sentence(&Engine::new(), &said, &[]), said, candidates: Vec::new() }
+        };
+        let events = outputs.iter().map(event).collect();
+        Story { record: record.clone(), events, passed_by: Vec::new(), incomplete: false }.text(&TimeZone::UTC)
     };
     let (contact, queue) = (CallId(1), crate::ids::QueueId::from("citizen"));
     let since = Moment::default();
-    assert!(!told(Output::Joined { contact, queue: queue.clone(), instead_of: None, since, expected: None }));
-    assert!(told(Output::Refused { contact, queue, why: crate::queue::JoinRefusal::Full, exit: None }));
+    let joined = Output::Joined { contact, queue: queue.clone(), instead_of: None, since, expected: None };
+    let (operator, seat, offer) = (OperatorId::from("1001"), SeatId::from("8001"), OfferId(1));
+    let rings =
+        Output::Offer { offer, contact, operator: operator.clone(), seat: seat.clone(), until: since, callback: None };
+    let (outcome, ms) = (OfferOutcome::NoAnswer, 1_000);
+    let over = Output::OfferEnded { offer, contact, operator, seat, outcome, at: since, ms };
+    assert!(!told(std::slice::from_ref(&joined)).contains("no line"));
+    assert!(told(&[joined.clone(), rings.clone()]).contains("\nIt rings at 1001.\n"));
+    assert!(!told(&[joined, rings, over]).contains("It rings"));
+    let refused = Output::Refused { contact, queue, why: crate::queue::JoinRefusal::Full, exit: None };
+    assert!(told(&[refused]).contains("It joined no line."));
 }
 
 #[test]

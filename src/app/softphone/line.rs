@@ -57,7 +57,7 @@ impl Line {
                     Arrival::Bytes { flow, bytes } => self.sip.receive(now, flow, &bytes),
                     Arrival::Closed(connection) => self.sip.connection_closed(now, connection),
                     // Nobody hands anything in to a phone.
-                    Arrival::Proven { .. } | Arrival::Certified { .. } | Arrival::Distrusted(_) => {}
+                    Arrival::Proven { .. } | Arrival::Certified { .. } | Arrival::Distrusted(..) => {}
                     Arrival::Unsent(flow) => self.sip.unsent(now, flow),
                 }
             }

@@ -271,7 +271,7 @@ impl Switchboard {
                 }
                 Arrival::Proven { connection, proof } => self.let_in(connection, proof),
                 Arrival::Certified { connection, domains } => self.sip.connection_certified(connection, domains),
-                Arrival::Distrusted(remote) => self.sip.distrusted(now, remote),
+                Arrival::Distrusted(remote, why) => self.sip.distrusted(now, remote, why),
                 Arrival::Unsent(flow) => self.sip.unsent(now, flow),
             }
             self.settle(now);

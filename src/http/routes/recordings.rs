@@ -39,21 +39,18 @@ const MOST_LISTENINGS: usize = 1_000;
 pub struct Listenings(Mutex<BTreeMap<(String, CallId), Moment>>);
 
 impl Listenings {
-    /// Whether this one is new.
-    fn begins(&self, now: Moment, who: &str, call: CallId) -> bool {
+    fn is_known(&self, now: Moment, who: &str, call: CallId) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, since| now < *since + ONE_LISTENING);
-        if known.contains_key(&(who.to_string(), call)) {
-            return false;
-        }
+        known.contains_key(&(who.to_string(), call))
+    }
+
+    /// It is told of.
+    fn began(&self, now: Moment, who: &str, call: CallId) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MOST_LISTENINGS {
             known.insert((who.to_string(), call), now);
         }
-        true
-    }
-
-    fn forget(&self, who: &str, call: CallId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(who.to_string(), call));
     }
 }
 
@@ -93,14 +90,12 @@ pub async fn recording(
     };
     let read = web.read(work).await?;
     let now = (web.now)();
-    if method != Method::HEAD && web.listenings.begins(now, &who.id, call) {
+    if method != Method::HEAD && !web.listenings.is_known(now, &who.id, call) {
         let what = format!("GET /records/{call}/recording");
         let audit = Audit { id: 0, at: now, who: who.id, what, from: from.0.to_string(), result: "200".into() };
-        // What nobody can be told of afterwards is not handed out, also not when it is asked for again after that.
-        if let Err(problem) = guard::told(&web, &audit).await {
-            web.listenings.forget(&audit.who, call);
-            return Err(problem);
-        }
+        // What nobody can be told of afterwards is not handed out, however often it is asked for.
+        guard::told(&web, &audit).await?;
+        web.listenings.began(now, &audit.who, call);
     }
     match read {
         Ok((kind, is_part, from, length, bytes)) => Ok(answer(kind, is_part, from, length, bytes)),
@@ -258,11 +253,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listening_that_could_not_be_told_of_begins_anew() {
+    fn a_listening_is_told_of_once_in_a_while() {
         let (listenings, call, now) = (Listenings::default(), CallId(1), Moment::default());
-        assert!(listenings.begins(now, "mei", call) && !listenings.begins(now, "mei", call));
-        listenings.forget("mei", call);
-        assert!(listenings.begins(now, "mei", call));
+        assert!(!listenings.is_known(now, "mei", call) && !listenings.is_known(now, "mei", call), "it was not told of");
+        listenings.began(now, "mei", call);
+        assert!(listenings.is_known(now, "mei", call) && !listenings.is_known(now, "lin", call));
+        assert!(!listenings.is_known(now + ONE_LISTENING, "mei", call));
     }
 
     #[test]

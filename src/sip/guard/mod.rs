@@ -20,6 +20,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::moment::Moment;
+use crate::tls::Distrust;
 pub(super) use backlog::Backlog;
 pub use bans::{Ban, Reason};
 use crowd::Crowd;
@@ -165,7 +166,7 @@ impl Guard {
         }
         if !fits || !self.crowd(way).all.take(now, strangers_rate, strangers_rate * 2) {
             self.counts.limited += 1;
-            self.say(now, ip, way, "slowed");
+            self.say(now, ip, way, "slowed", "");
             return Entry::Shut;
         }
         Entry::Open
@@ -184,7 +185,7 @@ impl Guard {
         let may = self.source(now, ip, way).challenge(now, rate, most);
         if !may {
             self.counts.unchallenged += 1;
-            self.say(now, ip, way, "slowed");
+            self.say(now, ip, way, "slowed", "");
         }
         may
     }
@@ -215,7 +216,7 @@ impl Guard {
                 let source = self.source(now, ip, way);
                 source.answered();
                 source.knocks.shut(remote);
-                self.say(now, ip, Way::Connection, "wrong-secret");
+                self.say(now, ip, Way::Connection, "wrong-secret", "");
                 self.suspect(now, ip, 1.0, Reason::WrongSecret);
             }
             Deed::Refused => self.suspect(now, ip, 1.0, Reason::Refused),
@@ -233,13 +234,13 @@ impl Guard {
     /// A datagram looks like a scanner's: it may be anybody's.
     pub fn seems_to_scan(&mut self, now: Moment, ip: IpAddr) {
         self.counts.scanned += 1;
-        self.say(now, ip, Way::Datagram, "scanner");
+        self.say(now, ip, Way::Datagram, "scanner", "");
     }
 
     /// Somebody showed a certificate for which nobody vouches. No point: a carrier's may have grown too old.
-    pub fn distrusted(&mut self, now: Moment, ip: IpAddr) {
+    pub fn distrusted(&mut self, now: Moment, ip: IpAddr, why: Distrust) {
         self.counts.distrusted += 1;
-        self.say(now, ip, Way::Connection, "certificate-refused");
+        self.say(now, ip, Way::Connection, "certificate-refused", &format!(" reason={}", why.name()));
     }
 
     /// Whether that is the name of a program that looks for telephones to abuse.
@@ -290,9 +291,9 @@ impl Guard {
     }
 
     /// What happens again and again is said now and then.
-    fn say(&mut self, now: Moment, ip: IpAddr, way: Way, event: &str) {
+    fn say(&mut self, now: Moment, ip: IpAddr, way: Way, event: &str, more: &str) {
         if self.source(now, ip, way).says(now) {
-            self.log(now, ip, way, event, "");
+            self.log(now, ip, way, event, more);
         }
     }
 

@@ -288,7 +288,7 @@ fn a_phone_beside_whoever_guesses_registers_anew_though_both_use_the_same_port_o
 #[test]
 fn a_certificate_that_grew_too_old_shuts_out_no_carrier() {
     let (mut guard, carrier) = (guard(), ip("192.0.2.1"));
-    (0..10_000).for_each(|n| guard.distrusted(at(n), carrier));
+    (0..10_000).for_each(|n| guard.distrusted(at(n), carrier, Distrust::Expired));
     assert_eq!(guard.arrives(at(10_000), from(carrier), Way::Connection, false), Entry::Open);
     assert_eq!((guard.counts().distrusted, guard.counts().bans), (10_000, 0));
 }

@@ -194,11 +194,14 @@ impl Uri {
         Some(number).filter(|number| !number.is_empty())
     }
 
-    /// Where the number of a `tel:` URI is one, RFC 3966 §5.1.5: `+8610`, or a domain. `None`: everywhere, or it is not
-    /// said.
+    /// Where its number is one, RFC 3966 §5.1.5 and RFC 3261 §19.1.6: `+8610`, or a domain. `None`: everywhere, or it is
+    /// not said.
     pub fn context(&self) -> Option<String> {
-        let Uri::Other(text) = self else { return None };
-        let (number, params) = text.split_once(':')?.1.split_once(';')?;
+        let subscriber = match self {
+            Uri::Sip(uri) => uri.user.as_deref()?,
+            Uri::Other(text) => text.split_once(':')?.1,
+        };
+        let (number, params) = subscriber.split_once(';')?;
         let mut named = params.split(';').filter_map(|param| param.split_once('='));
         let (_, context) = named.find(|(name, _)| name.eq_ignore_ascii_case("phone-context"))?;
         (!number.starts_with('+')).then(|| unescape(context))

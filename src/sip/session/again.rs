@@ -150,6 +150,9 @@ impl Endpoint {
         if !is_of_dialog || is_refused || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
             return false;
         }
+        if let Some(leg) = purpose.leg().and_then(|leg| self.legs.get_mut(&leg)) {
+            leg.proves = true;
+        }
         let Some(again) = self.say_again(now, id, request, flow) else { return false };
         if let Some(client) = self.clients.get_mut(&again) {
             client.challenged = challenged + 1;

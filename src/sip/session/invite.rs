@@ -364,6 +364,10 @@ impl Endpoint {
         }
     }
 
+    fn proves(&self, purpose: Purpose) -> bool {
+        purpose.leg().and_then(|leg| self.legs.get(&leg)).is_none_or(|leg| leg.proves)
+    }
+
     /// Sends a request with the credentials that were asked for before, §22.3, which saves the challenge. `trunk`: the
     /// carrier that it goes to.
     pub(in crate::sip) fn send_proved(
@@ -375,7 +379,9 @@ impl Endpoint {
         purpose: Purpose,
     ) -> Option<TransactionId> {
         let cnonce = self.token();
-        if let Some(registration) = self.account(trunk, flow) {
+        if self.proves(purpose)
+            && let Some(registration) = self.account(trunk, flow)
+        {
             registration.prove(&mut request, &cnonce);
         }
         let id = self.send(now, request, flow, purpose)?;

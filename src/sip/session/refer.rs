@@ -124,11 +124,12 @@ impl Endpoint {
     fn refer_to(&self, leg_id: LegId, request: &Request) -> Result<ReferTo, u16> {
         let mut all = request.headers.all("Refer-To");
         let (Some(to), None) = (all.next().and_then(NameAddr::parse), all.next()) else { return Err(400) };
+        let number = self.number_in(&to.uri);
         let uri = match to.uri {
             Uri::Sip(uri) => uri,
             // RFC 3966: a number, wherever that is, unless it is said to be one only there.
             tel => {
-                let number = self.number_in(&tel).ok_or(416u16)?;
+                let number = number.ok_or(416u16)?;
                 let domain = tel.context().filter(|context| !context.starts_with('+'));
                 let is_here = domain.is_none_or(|domain| self.is_here(leg_id, request, &domain));
                 return if is_here { Ok(ReferTo::Number(self.dialled_at_seat(&number))) } else { Err(403) };
@@ -137,12 +138,10 @@ impl Endpoint {
         if uri.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
             return Err(403);
         }
-        let number = uri.number();
         match Replaces::of(&uri) {
-            None if number.is_empty() => Err(400),
             // Nobody else's numbers are ours.
-            None if !self.is_here(leg_id, request, &uri.host) => Err(403),
-            None => Ok(ReferTo::Number(self.dialled_at_seat(&number))),
+            None if number.is_some() && !self.is_here(leg_id, request, &uri.host) => Err(403),
+            None => Ok(ReferTo::Number(self.dialled_at_seat(&number.ok_or(400u16)?))),
             Some(None) => Err(400),
             Some(Some(replaces)) => {
                 let other = self.replaced(&replaces).filter(|other| *other != leg_id).ok_or(481u16)?;

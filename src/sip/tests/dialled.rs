@@ -43,6 +43,8 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
         ("sip:86-10-6513-9999@10.0.0.1;user=phone", Ok("65139999")),
         ("sip:(010)12345@10.0.0.1", Ok("12345")),
         ("sip:1-23.45;phone-context=+86@10.0.0.1;user=phone", Ok("12345")),
+        ("sip:65139999;phone-context=+1@10.0.0.1", Ok("+165139999")),
+        ("sip:12345;phone-context=carrier.example@10.0.0.1", Ok("12345")),
         ("tel:+86-10-12345", Ok("12345")),
         ("TEL:12345;phone-context=+86-10", Ok("12345")),
         ("tel:+86-10-6513.9999", Ok("65139999")),
@@ -77,6 +79,7 @@ fn a_number_of_ours_is_understood_in_every_form_from_trunks_with_numbering_and_w
         ("sip:861012345@10.0.0.1", "12345"),
         ("tel:12345;phone-context=+8610", "12345"),
         ("tel:12345;phone-context=+8621", "+862112345"),
+        ("sip:12345;phone-context=+8621@10.0.0.1", "+862112345"),
     ] {
         let beijing = Numbering { area: Some("10".into()), ..Numbering::of_china() };
         for from_trunk in [true, false] {

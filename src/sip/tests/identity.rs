@@ -66,6 +66,15 @@ fn only_what_was_asserted_by_who_is_trusted_is_asserted_to_who_is() {
     assert!(header(&sent, "From").starts_with("<sip:+8613800138000@out.example>;tag="), "{sent}");
     assert_eq!(all(&sent, "P-Asserted-Identity"), ["<sip:+8613800138000@out.example>"]);
     assert!(!sent.contains("Privacy"), "{sent}");
+    for (from, number) in [
+        ("tel:6513-9999;phone-context=+8610", "01065139999"),
+        ("sip:65139999;phone-context=+8610@10.0.0.9;user=phone", "01065139999"),
+        ("sip:+86110@10.0.0.9", "110"),
+        ("sip:+864008123123@10.0.0.9", "4008123123"),
+    ] {
+        let lines = format!("From: <{from}>;tag=f\n");
+        assert_eq!(put_through(&mut house(false, true), &lines).0.number, number, "{from}");
+    }
     for (into, lines) in [(false, PAI), (false, ""), (true, "")] {
         let (caller, sent) = put_through(&mut house(into, true), lines);
         assert_eq!(caller.number, "13900139000");

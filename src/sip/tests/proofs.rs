@@ -157,3 +157,24 @@ fn a_carrier_that_refuses_our_password_is_told_of_until_it_takes_it_or_we_have_a
         assert!(!distrusts(&phone), "{asked}");
     }
 }
+
+/// What is shown within a call that came in may reach whoever calls.
+#[test]
+fn in_a_call_that_came_in_our_password_is_proved_only_once_that_was_asked_for() {
+    let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
+    proved(&mut phone);
+    phone.events();
+    phone.send(&described(&request("INVITE", "sip:12345@10.0.0.1", "in", 1, "Allow: UPDATE\n")));
+    let leg = leg(&phone.events());
+    let answer = phone.command(Command::Accept { leg, body: Body::sdp(b"ours".to_vec()) }).remove(0);
+    let to = header(&answer, "To").to_string();
+    phone.send(&request("ACK", "sip:hotline@10.0.0.1", "ack", 1, &format!("To: {to}\n")));
+    let body = Body::sdp(b"v=0 held".to_vec());
+    let hold = phone.command(Command::Reoffer { leg, body }).remove(0);
+    assert!(hold.starts_with("INVITE ") && !hold.contains("Authorization: "), "{hold}");
+    let again = phone.send(&proxy_asks(&hold, "n2")).remove(1);
+    assert!(header(&again, "Proxy-Authorization").contains("nonce=\"n2\""), "{again}");
+    phone.send(&described(&answered_with(&again, "200 OK", "Contact: <sip:caller@10.0.0.9:5070>\n")));
+    let bye = phone.command(Command::Hangup { leg, reason: None }).remove(0);
+    assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
+}

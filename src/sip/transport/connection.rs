@@ -21,7 +21,7 @@ use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow, Transport};
-use crate::tls::{Acceptor, Connector, in_words, is_distrust};
+use crate::tls::{Acceptor, Connector, Distrust, distrust, in_words};
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
 pub(super) const QUEUED: usize = 256;
@@ -57,7 +57,7 @@ pub enum Happened {
     /// Whoever is at the other end has a certificate for these domains.
     Certified(ConnectionId, Vec<String>),
     /// Whoever was at the other end was let go for his certificate.
-    Distrusted(SocketAddr),
+    Distrusted(SocketAddr, Distrust),
     Closed(ConnectionId),
 }
 
@@ -193,10 +193,12 @@ async fn enter(
         Door::Tls(tls) => {
             let (stream, domains) = match in_time(flow, tls.accept_asking(stream)).await {
                 Ok(shaken) => shaken,
-                Err(error) if is_distrust(&error) => {
-                    return drop(tell.send(Happened::Distrusted(flow.remote)).await);
+                Err(error) => {
+                    if let Some(why) = distrust(&error) {
+                        let _ = tell.send(Happened::Distrusted(flow.remote, why)).await;
+                    }
+                    return;
                 }
-                Err(_) => return,
             };
             if let (false, Some(connection)) = (domains.is_empty(), flow.connection) {
                 let _ = tell.send(Happened::Certified(connection, domains)).await;

@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
 use crate::peers::{hint, household};
-use crate::tls::{Acceptor, Connector, Peer};
+use crate::tls::{Acceptor, Connector, Distrust, Peer};
 use binding::{BACKLOG, bind_tcp, bind_udp};
 use connection::{Begins, CONNECT, Door, Happened, Line, SOON};
 pub use gate::{Gate, Proof, Visitor};
@@ -77,7 +77,7 @@ pub enum Arrival {
         domains: Vec<String>,
     },
     /// Somebody showed a certificate for which nobody vouches, and was let go.
-    Distrusted(SocketAddr),
+    Distrusted(SocketAddr, Distrust),
     Closed(ConnectionId),
     /// Something could not be sent this way.
     Unsent(Flow),
@@ -304,7 +304,7 @@ impl Sockets {
                     }
                     return Poll::Ready(Arrival::Certified { connection: id, domains });
                 }
-                Happened::Distrusted(remote) => return Poll::Ready(Arrival::Distrusted(remote)),
+                Happened::Distrusted(remote, why) => return Poll::Ready(Arrival::Distrusted(remote, why)),
                 Happened::Unsent(flow) => return Poll::Ready(Arrival::Unsent(flow)),
                 Happened::Closed(connection) => {
                     if self.forget(connection) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::connection::{KEEP_ALIVE, PONG};
 use super::tests::{listen, message, run, run_fast};
 use super::*;
-use crate::tls::{Files, Shown};
+use crate::tls::{Distrust, Files, Shown};
 
 /// A certificate for these names, which is its own authority.
 fn certificate(dir: &Path, name: &str, domains: &[&str]) -> Files {
@@ -174,7 +174,10 @@ fn who_shows_a_certificate_that_nobody_vouches_for_is_told_of() {
         let mut line = Line { ends: [house, carrier], heard: Default::default() };
         line.send(HOUSE, to(addr, Transport::Tls), 1);
         let told = line.next(CARRIER).await;
-        assert!(matches!(told, Arrival::Distrusted(remote) if remote.ip() == addr.ip()), "{told:?}");
+        assert!(
+            matches!(told, Arrival::Distrusted(remote, Distrust::UnknownIssuer) if remote.ip() == addr.ip()),
+            "{told:?}"
+        );
         assert!(matches!(line.next(CARRIER).await, Arrival::Closed(_)), "and nothing of it is heard");
     });
 }

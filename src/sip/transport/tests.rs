@@ -33,7 +33,7 @@ pub(super) async fn bytes(sockets: &mut Sockets) -> (Flow, Vec<u8>) {
     loop {
         match sockets.next().await {
             Arrival::Bytes { flow, bytes } => return (flow, bytes),
-            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } | Arrival::Distrusted(_) => {}
+            Arrival::Closed(_) | Arrival::Proven { .. } | Arrival::Certified { .. } | Arrival::Distrusted(..) => {}
             Arrival::Unsent(flow) => panic!("unsent {flow:?}"),
         }
     }
@@ -173,7 +173,7 @@ fn garbage_ends_its_connection_and_no_other() {
                     Arrival::Unsent(_)
                     | Arrival::Proven { .. }
                     | Arrival::Certified { .. }
-                    | Arrival::Distrusted(_) => {
+                    | Arrival::Distrusted(..) => {
                         panic!("nothing was sent")
                     }
                 }

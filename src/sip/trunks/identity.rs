@@ -28,10 +28,13 @@ pub(in crate::sip) struct Asserted {
 
 pub(in crate::sip) fn asserted(headers: &Headers) -> Asserted {
     let parties = headers.tokens("P-Asserted-Identity");
-    let caller = parties.iter().filter_map(|value| NameAddr::parse(value)).find_map(|party| {
+    let named = parties.iter().filter_map(|value| NameAddr::parse(value)).filter_map(|party| {
         let number = number(&party.uri)?;
         Some(Party { number, display: party.display })
     });
+    let named: Vec<Party> = named.collect();
+    // RFC 3325 §9.1: a name and a telephone number, in any order; the number can be called back.
+    let caller = named.iter().find(|party| is_telephone(&party.number)).or(named.first()).cloned();
     let identity = caller.as_ref().map(|caller| caller.number.clone());
     let withheld = is_private(headers).then(|| Party { number: ANONYMOUS.into(), display: None });
     Asserted { identity, caller: withheld.or(caller), diverted: diverted(headers) }
@@ -109,8 +112,17 @@ fn left_because(uri: &SipUri) -> Option<&'static str> {
     of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
-fn number(uri: &Uri) -> Option<String> {
-    uri.number().map(|number| plain(&number))
+/// With the country and area that are said to be before it, RFC 3966 §5.1.5.
+pub(super) fn number(uri: &Uri) -> Option<String> {
+    let number = plain(&uri.number()?);
+    let area = uri.context().map(|context| plain(&context)).filter(|area| area.starts_with('+') && is_telephone(area));
+    let local = area.is_some() && is_telephone(&number);
+    Some(if local { area.unwrap_or_default() + &number } else { number })
+}
+
+fn is_telephone(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -133,6 +145,12 @@ mod tests {
             ("<tel:+86-10-1234.5678;ext=1>", named("+861012345678", None)),
             ("<sip:138@h>, <tel:+86139>", named("138", None)),
             ("<sip:h>, <tel:+86139>", named("+86139", None)),
+            ("\"Li\" <sip:li.lei@h>, <tel:+86139>", named("+86139", None)),
+            ("<sip:li.lei@h>, <sip:wang@h>", named("li.lei", None)),
+            ("<tel:6513-9999;phone-context=+86-10>", named("+861065139999", None)),
+            ("<sip:65139999;phone-context=+8610@h;user=phone>", named("+861065139999", None)),
+            ("<tel:8003;phone-context=pbx.example>", named("8003", None)),
+            ("<tel:*31#;phone-context=+86>", named("*31#", None)),
             ("sip:138@h", named("138", None)),
             ("nonsense", None),
         ] {

@@ -109,7 +109,10 @@ impl Standing {
         }
         if places != self.places {
             let to: Vec<String> = places.iter().map(|place| place.hop.addr.to_string()).collect();
-            info!(%trunk, to = to.join(", "), "the carrier is found there");
+            match to.is_empty() {
+                false => info!(%trunk, to = to.join(", "), "the carrier is found there"),
+                true => info!(%trunk, "the carrier is found nowhere"),
+            }
         }
         (self.places, self.fault) = (places, fault);
     }

@@ -27,7 +27,6 @@ use health::Health;
 use identity::Asserted;
 pub(in crate::sip) use limits::Full;
 use limits::{Pace, Refusals};
-use numbers::plain;
 
 /// One trunk, as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,13 +159,16 @@ impl Standing {
     /// Who calls, as this trunk is believed, and as the house writes numbers: whom it asserts, be it shown or not.
     pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) -> Option<String> {
         let mut asserted = None;
+        let from = headers.from().ok();
+        if let Some(number) = from.and_then(|from| identity::number(&from.uri)) {
+            incoming.caller.number = number;
+        }
         if self.trunk.trusted {
             let Asserted { identity, caller, diverted } = identity::asserted(headers);
             asserted = identity;
             incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
             incoming.diverted = diverted;
         }
-        incoming.caller.number = plain(&incoming.caller.number);
         if let Some(numbering) = &self.trunk.numbering {
             incoming.caller.number = numbering.caller(&incoming.caller.number);
             if let Some(diverted) = &mut incoming.diverted {
@@ -187,6 +189,7 @@ impl Standing {
             no_room: self.refusals.counts(),
             // A carrier that is not there may have forgotten us.
             registered: registers.then(|| self.registered_now(now) == Some(Ok(())) && !self.is_away()),
+            refused: self.registered_now(now).and_then(Result::err).filter(|_| registers),
             to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
             rests: self.health.iter().map(|health| health.rests_until(now)).collect(),
             fault: self.fault.clone(),

@@ -14,7 +14,7 @@ pub enum Form {
     Country,
     /// `00861012345678`.
     International,
-    /// `01012345678`; numbers of other countries as in [`Form::International`].
+    /// `01012345678`, `13800138000`, `4001234567`; numbers of other countries as in [`Form::International`].
     National,
 }
 
@@ -153,7 +153,7 @@ impl Numbering {
         let country = &self.country;
         match (self.read(number), form) {
             (Number::Other, _) | (_, Form::AsWritten) => number.to_string(),
-            (Number::Home(rest), Form::National) if self.is_mobile(rest) => rest.to_string(),
+            (Number::Home(rest), Form::National) if self.is_mobile(rest) || self.is_service(rest) => rest.to_string(),
             (Number::Home(rest), Form::National) => format!("{}{rest}", self.prefix),
             (Number::Home(rest), Form::Plus) => format!("+{country}{rest}"),
             (Number::Home(rest), Form::Country) => format!("{country}{rest}"),
@@ -197,6 +197,17 @@ impl Numbering {
 
     fn without_prefix<'a>(&self, rest: &'a str) -> &'a str {
         rest.strip_prefix(self.prefix.as_str()).unwrap_or(rest)
+    }
+
+    /// Of the whole country, whatever stood before it: nobody dials a prefix before it.
+    fn is_service(&self, rest: &str) -> bool {
+        let is_one = match rest.as_bytes() {
+            [b'4' | b'8', b'0', b'0', ..] => rest.len() == 10,
+            [b'9', b'5' | b'6', ..] => rest.len() <= 8,
+            [b'1', ..] => rest.len() <= 6,
+            _ => false,
+        };
+        self.country == CHINA && is_one
     }
 
     fn is_mobile(&self, digits: &str) -> bool {
@@ -250,6 +261,12 @@ mod tests {
             ("110", Form::International, "110"),
             ("95588", Form::Plus, "95588"),
             ("4008123123", Form::Plus, "4008123123"),
+            ("+864008123123", Form::National, "4008123123"),
+            ("+86110", Form::National, "110"),
+            ("+8612345", Form::National, "12345"),
+            ("008695588", Form::National, "95588"),
+            ("+861012345", Form::National, "01012345"),
+            ("+8695351234567", Form::National, "095351234567"),
             ("anonymous", Form::Plus, "anonymous"),
             ("", Form::Plus, ""),
             ("+", Form::National, "+"),

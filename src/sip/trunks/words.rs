@@ -194,6 +194,9 @@ pub struct TrunkView {
     pub no_room: NoRoom,
     /// `None`: we do not register there. Else whether we are registered: it was granted, is not over, and somebody is there.
     pub registered: Option<bool>,
+    /// Why not, as its registrar or nobody (408) answered last.
+    #[serde(default)]
+    pub refused: Option<u16>,
     /// Where calls of ours go out, and whether anybody is there; `None`: not known.
     pub to: Vec<(SocketAddr, Option<bool>)>,
     /// Of each of these, until when it asked for a rest (503 with `Retry-After`): others are tried before it.
