@@ -75,8 +75,10 @@ fn line(trunk: &TrunkView, zone: &TimeZone) -> String {
 
 fn refused(status: u16) -> String {
     match status {
-        401 | 407 => ": our password is refused (its username or its secret is wrong)".into(),
-        408 => ": nobody answers".into(),
+        401 | 407 => {
+            format!(": {status} {} (its username, its secret or its realm may be wrong)", reason_phrase(status))
+        }
+        408 => ": no answer in time".into(),
         _ => format!(": {status} {}", reason_phrase(status)),
     }
 }
@@ -160,9 +162,9 @@ mod tests {
             "who does not know us takes no calls"
         );
         for (status, why) in [
-            (401, "our password is refused (its username or its secret is wrong)"),
+            (401, "401 Unauthorized (its username, its secret or its realm may be wrong)"),
             (403, "403 Forbidden"),
-            (408, "nobody answers"),
+            (408, "no answer in time"),
         ] {
             trunk.refused = Some(status);
             let told = line(&trunk, &zone());

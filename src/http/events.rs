@@ -210,7 +210,7 @@ async fn over_sse(lines: mpsc::Sender<Result<sse::Event, Infallible>>, mut reade
         tokio::select! {
             changed = news.changed() => if changed.is_err() { break },
             () = lines.closed() => break,
-            _ = beat.tick() => if !signing::is_still(&reader.web, &reader.who).await { break },
+            _ = beat.tick() => if !signing::is_still(&reader.web, &reader.who) { break },
         }
     }
     opened(-1.0);
@@ -243,7 +243,7 @@ async fn over_websocket(mut socket: WebSocket, mut reader: Reader) {
             },
             _ = beat.tick() => {
                 let heard = tokio::time::timeout(PATIENCE, socket.send(Message::Ping(Vec::new().into()))).await;
-                if !signing::is_still(&reader.web, &reader.who).await || !matches!(heard, Ok(Ok(()))) {
+                if !signing::is_still(&reader.web, &reader.who) || !matches!(heard, Ok(Ok(()))) {
                     break;
                 }
             }

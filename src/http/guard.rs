@@ -78,8 +78,9 @@ async fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Res
             // Of what only reads, one in a minute: nobody pushes out the entries of others by asking again and again.
             if changes || web.tries.is_news((web.now)(), from) {
                 let what = audited(request.method(), request.uri().path(), &Bytes::new());
-                if let Ok(_place) = web.waiting.to_write().await {
-                    write_down(web, who.id.clone(), what, from, StatusCode::FORBIDDEN);
+                match web.waiting.to_write().await {
+                    Ok(_place) => write_down(web, who.id.clone(), what, from, StatusCode::FORBIDDEN),
+                    Err(_) => tracing::error!(what, who = who.id, "refused, and not written into the audit log"),
                 }
             }
             return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));

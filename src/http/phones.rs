@@ -68,7 +68,7 @@ impl Socket {
         let heard = loop {
             tokio::select! {
                 heard = self.socket.recv() => break heard,
-                _ = self.look.tick(), if self.stands.is_some() => if !self.has_its_seat().await { return None },
+                _ = self.look.tick(), if self.stands.is_some() => if !self.has_its_seat() { return None },
             }
         };
         match heard?.ok()? {
@@ -79,11 +79,11 @@ impl Socket {
         }
     }
 
-    async fn has_its_seat(&mut self) -> bool {
+    fn has_its_seat(&mut self) -> bool {
         let Some((web, who, seat)) = &self.stands else { return true };
         self.looks = self.looks.wrapping_add(1);
-        let is_due = self.looks.is_multiple_of(SESSION_EVERY);
-        let has = signing::sits(web, &who.id, seat) && (!is_due || signing::is_still(web, who).await);
+        let has = signing::sits(web, &who.id, seat)
+            && (!self.looks.is_multiple_of(SESSION_EVERY) || signing::is_still(web, who));
         if !has {
             tracing::info!(operator = who.id, seat, "a page's phone has lost its seat");
         }

@@ -92,12 +92,13 @@ pub async fn prove(web: &Web, from: IpAddr, name: &str, password: &str) -> Resul
     if name.chars().count() > LONGEST_NAME {
         return Err(Problem::bad("name", format!("a name has at most {LONGEST_NAME} letters")));
     }
-    // Given back when this future is dropped, however far it came.
-    let Ok(_place) = web.hashing_room.try_acquire() else {
-        return Err(Problem::too_many("too many sign in at this moment", 2));
-    };
     let too_many = |seconds| Problem::too_many(format!("too many tries; wait {seconds} s"), seconds);
     let taken = web.tries.wait(|| (web.now)(), from, name).await.map_err(too_many)?;
+    // Given back when this future is dropped, however far it came.
+    let Ok(_place) = web.hashing_room.try_acquire() else {
+        taken.give_back();
+        return Err(Problem::too_many("too many sign in at this moment", 2));
+    };
     let person = web.settings().people.get(name).cloned();
     // Who is no longer in the files has a password that opens nothing.
     let kept = web.access.password(name)?.filter(|_| person.is_some());
@@ -128,21 +129,24 @@ pub fn begin(web: &Web, person: &str, seat: Option<&str>) -> Result<String, Prob
 
 /// Who it is, by cookie or token. `Ok(None)`: nobody who is known.
 pub async fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-    let _place = web.waiting.to_look().await?;
     let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
-    if let Some(token) = given.and_then(|given| given.strip_prefix(TOKEN_PREFIX)) {
-        return by_token(web, token.trim());
+    let token = given.and_then(|given| given.strip_prefix(TOKEN_PREFIX));
+    let session = cookie(headers);
+    if token.is_none() && session.is_none() {
+        return Ok(None);
     }
-    match cookie(headers) {
-        Some(token) => by_session(web, token),
-        None => Ok(None),
+    let _place = web.waiting.to_look().await?;
+    match (token, session) {
+        (Some(token), _) => by_token(web, token.trim()),
+        (None, Some(session)) => by_session(web, session),
+        (None, None) => Ok(None),
     }
 }
 
 /// Whether somebody who came in is still who they were, with the same roles. A page that is open keeps its session.
-pub async fn is_still(web: &Web, who: &Who) -> bool {
-    // Nobody is sent away because a disk is slow, or many are looked up.
-    let Ok(_place) = web.waiting.to_look().await else { return true };
+pub fn is_still(web: &Web, who: &Who) -> bool {
+    // Nobody is sent away, nor waits, because a disk is slow: they are looked up the next time.
+    let Some(_place) = web.waiting.to_look_now() else { return true };
     let now = match &who.proof {
         Proof::Session { token, .. } => by_session(web, token),
         Proof::Token { hash } => by_hash(web, hash.clone()),

@@ -16,8 +16,9 @@ use crate::peers::household;
 /// Households and names that are remembered; beyond that those that tried longest ago are forgotten.
 const REMEMBERED: usize = 20_000;
 const MINUTE: Duration = Duration::from_secs(60);
-/// So long one waits for others of the household whose passwords are being looked at.
+/// So long one waits for others of the household whose passwords are being looked at, and so many of a household do.
 const PATIENCE: Duration = Duration::from_secs(5);
+const WAITING: u32 = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
@@ -41,8 +42,39 @@ struct Table {
     known: BTreeMap<String, (Moment, IpAddr)>,
     /// When it was written down last that a household was told to wait.
     waits: BTreeMap<IpAddr, Moment>,
-    /// Tries of each household that are being looked at.
+    /// Tries of each household that are being looked at, and those that wait for them.
     open: BTreeMap<IpAddr, u32>,
+    waiting: BTreeMap<IpAddr, u32>,
+}
+
+/// Why no try may be made now.
+#[derive(Debug, PartialEq, Eq)]
+enum NotYet {
+    /// As many of the household are being looked at as may be wrong: it may be in a moment.
+    Busy,
+    /// So many seconds must pass.
+    Seconds(u64),
+}
+
+/// One that waits for others of its household.
+struct Waits<'a> {
+    tries: &'a Tries,
+    household: IpAddr,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        less(&mut self.tries.table().waiting, self.household);
+    }
+}
+
+fn less(of: &mut BTreeMap<IpAddr, u32>, household: IpAddr) {
+    if let Some(count) = of.get_mut(&household) {
+        *count -= 1;
+        if *count == 0 {
+            of.remove(&household);
+        }
+    }
 }
 
 /// One that is being made. It counts as wrong until it is [`right`](Try::right), so that many at once gain nothing.
@@ -57,6 +89,12 @@ pub struct Try<'a> {
 impl Try<'_> {
     /// The password was right: nothing of it counts.
     pub fn right(self, now: Moment) {
+        self.tries.table().remember(now, &self.name, self.household);
+        self.give_back();
+    }
+
+    /// It was not made.
+    pub fn give_back(self) {
         let one = MINUTE / self.tries.a_minute;
         let mut table = self.tries.table();
         for of in &self.of {
@@ -64,20 +102,12 @@ impl Try<'_> {
                 *paid = *paid - one;
             }
         }
-        table.remember(now, &self.name, self.household);
     }
 }
 
 impl Drop for Try<'_> {
     fn drop(&mut self) {
-        let mut table = self.tries.table();
-        if let Some(open) = table.open.get_mut(&self.household) {
-            *open -= 1;
-            if *open == 0 {
-                table.open.remove(&self.household);
-            }
-        }
-        drop(table);
+        less(&mut self.tries.table().open, self.household);
         self.tries.looked_at.notify_waiters();
     }
 }
@@ -94,31 +124,49 @@ impl Tries {
     /// Another try may be made, at once or when others of the household turn out to be right. `Err`: so many seconds must
     /// pass.
     pub async fn wait(&self, now: impl Fn() -> Moment, from: IpAddr, name: &str) -> Result<Try<'_>, u64> {
-        let of_household = household(from);
+        const BUSY: u64 = 1;
+        let mut waits = None;
         let turn = async {
             loop {
                 let looked_at = self.looked_at.notified();
                 match self.take(now(), from, name) {
-                    Err(_) if self.table().open.contains_key(&of_household) => looked_at.await,
-                    decided => return decided,
+                    Ok(taken) => return Ok(taken),
+                    Err(NotYet::Seconds(seconds)) => return Err(seconds),
+                    Err(NotYet::Busy) if waits.is_none() => waits = Some(self.wait_too(from).ok_or(BUSY)?),
+                    Err(NotYet::Busy) => looked_at.await,
                 }
             }
         };
-        timeout(PATIENCE, turn).await.unwrap_or_else(|_| self.take(now(), from, name))
+        timeout(PATIENCE, turn).await.unwrap_or(Err(BUSY))
     }
 
-    fn take(&self, now: Moment, from: IpAddr, name: &str) -> Result<Try<'_>, u64> {
+    /// `None`: too many of the household wait already.
+    fn wait_too(&self, from: IpAddr) -> Option<Waits<'_>> {
+        let household = household(from);
+        let mut table = self.table();
+        let waiting = table.waiting.entry(household).or_default();
+        (*waiting < WAITING).then(|| {
+            *waiting += 1;
+            Waits { tries: self, household }
+        })
+    }
+
+    fn take(&self, now: Moment, from: IpAddr, name: &str) -> Result<Try<'_>, NotYet> {
         let (household, name) = (household(from), token_hash(name));
         let mut table = self.table();
         let of = table.counted(household, &name);
         let one = MINUTE / self.a_minute;
-        let waits = of.iter().filter_map(|of| {
+        let due = |of: &Of| {
             let paid = *table.paid.get(of)?;
             // All but one of a minute's tries may be owed.
             Some(paid.since(now).saturating_sub(MINUTE - one)).filter(|wait| !wait.is_zero())
-        });
-        if let Some(wait) = waits.max() {
-            return Err(wait.as_secs() + 1);
+        };
+        if let Some(wait) = of.iter().filter_map(due).max() {
+            let by_household = of.iter().all(|of| matches!(of, Of::Household(_)) || due(of).is_none());
+            return Err(match by_household && table.open.contains_key(&household) {
+                true => NotYet::Busy,
+                false => NotYet::Seconds(wait.as_secs() + 1),
+            });
         }
         for of in &of {
             let paid = table.paid.entry(of.clone()).or_insert(now);
@@ -184,7 +232,11 @@ mod tests {
 
     /// A try with a wrong password.
     fn guess(tries: &Tries, now: Moment, from: IpAddr, name: &str) -> Result<(), u64> {
-        tries.take(now, from, name).map(drop)
+        match tries.take(now, from, name) {
+            Ok(_) => Ok(()),
+            Err(NotYet::Seconds(seconds)) => Err(seconds),
+            Err(NotYet::Busy) => panic!("nothing is open"),
+        }
     }
 
     fn at(second: u64) -> Moment {
@@ -215,7 +267,7 @@ mod tests {
         for number in 0..300 {
             let name = number.to_string();
             let of_theirs = tries.take(at(0), address(1), &name);
-            of_theirs.unwrap_or_else(|seconds| panic!("{name} waits {seconds} s")).right(at(0));
+            of_theirs.unwrap_or_else(|not_yet| panic!("{name}: {not_yet:?}")).right(at(0));
         }
         for _ in 0..3 {
             assert_eq!(guess(&tries, at(1), address(9), "7"), Ok(()));
@@ -257,9 +309,19 @@ mod tests {
         // Of guesses no more are looked at than one by one.
         let guessed = futures_util::future::join_all(all.iter().map(|name| sign_in(name.clone(), false))).await;
         assert_eq!(guessed.iter().filter(|of| of.is_ok()).count(), 3, "{guessed:?}");
-        // Others are not waited for.
-        let _open = tries.take(at(0), address(2), "mei").map_err(drop).unwrap();
-        assert!(tries.wait(now, address(1), "mei").await.is_err());
+        // Neither other households are waited for, nor where it is the name that must wait.
+        let _open = tries.take(at(0), address(2), "mei").unwrap();
+        let at_once = async |from| timeout(Duration::from_millis(1), tries.wait(now, from, "mei")).await.unwrap().err();
+        assert!(at_once(address(1)).await.is_some());
+        (0..2).for_each(|_| drop(tries.take(at(0), address(3), "mei").unwrap()));
+        assert!(at_once(address(2)).await > Some(1));
+        // Of many only so many wait.
+        let tries = Tries::new(3);
+        let _open: Vec<Try> = (0..3).map(|name| tries.take(at(0), address(1), &name.to_string()).unwrap()).collect();
+        let all = (0..WAITING + 5).map(async |name| tries.wait(now, address(1), &format!("w{name}")).await.err());
+        let refused = futures_util::future::join_all(all).await;
+        assert!(refused.iter().all(|seconds| *seconds == Some(1)), "{refused:?}");
+        assert!(tries.table().waiting.is_empty());
     }
 
     #[test]

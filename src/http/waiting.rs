@@ -33,6 +33,11 @@ impl Waiting {
         in_time(self.looking.acquire()).await
     }
 
+    /// `None`: too many look at this moment.
+    pub fn to_look_now(&self) -> Option<SemaphorePermit<'_>> {
+        self.looking.try_acquire().ok()
+    }
+
     /// For as long as the place is held.
     pub async fn to_write(&self) -> Result<OwnedSemaphorePermit, Problem> {
         in_time(self.writing.clone().acquire_owned()).await

@@ -107,7 +107,7 @@ impl Access {
         self.unwritten.saw(SESSION, hash, at);
     }
 
-    /// To be deleted when the disk takes it; until then whoever reads it has to judge it again. Whether it is news.
+    /// It is nobody's from here on, and deleted when the disk takes that. Whether it is news.
     pub fn session_over(&self, hash: &str, at: Moment) -> bool {
         self.unwritten.saw(OVER, hash, at)
     }

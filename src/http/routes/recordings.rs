@@ -36,18 +36,37 @@ const MOST_LISTENINGS: usize = 1_000;
 
 /// Who listened to what a moment ago.
 #[derive(Default)]
-pub struct Listenings(Mutex<BTreeMap<(String, CallId), Moment>>);
+pub struct Listenings {
+    known: Mutex<BTreeMap<(String, CallId), Moment>>,
+    /// One is written down after the other: a player that asks for several parts at once listens once.
+    telling: tokio::sync::Mutex<()>,
+}
 
 impl Listenings {
+    /// Writes into the audit log that somebody listens, unless they did a moment ago.
+    async fn tell(&self, web: &Web, who: &Who, from: From, call: CallId) -> Result<(), Problem> {
+        let _telling = self.telling.lock().await;
+        let now = (web.now)();
+        if self.is_known(now, &who.id, call) {
+            return Ok(());
+        }
+        let what = format!("GET /records/{call}/recording");
+        let (who, from) = (who.id.clone(), from.0.to_string());
+        let audit = Audit { id: 0, at: now, who, what, from, result: "200".into() };
+        guard::told(web, &audit).await?;
+        self.began(now, &audit.who, call);
+        Ok(())
+    }
+
     fn is_known(&self, now: Moment, who: &str, call: CallId) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, since| now < *since + ONE_LISTENING);
         known.contains_key(&(who.to_string(), call))
     }
 
     /// It is told of.
     fn began(&self, now: Moment, who: &str, call: CallId) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MOST_LISTENINGS {
             known.insert((who.to_string(), call), now);
         }
@@ -75,7 +94,7 @@ pub async fn recording(
     let call = call_id(&id)?;
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok()).map(String::from);
     let (of, asker) = (web.clone(), who.clone());
-    let work = move || {
+    let look = move || {
         let reader = open(&of, &asker, call)?;
         let (length, kind) = (reader.length(), media_type(reader.format()));
         let asked = match range.as_deref().map(|range| within(range, length)) {
@@ -85,20 +104,17 @@ pub async fn recording(
         };
         let (from, to) = asked.unwrap_or((0, length.saturating_sub(1)));
         let many = usize::try_from((to + 1).saturating_sub(from)).unwrap_or(MOST).min(MOST);
-        let bytes = reader.read(from, many).map_err(unreadable)?;
-        Ok(Ok((kind, asked.is_some(), from, length, bytes)))
+        Ok(Ok((reader, kind, asked.is_some(), from, length, many)))
     };
-    let read = web.read(work).await?;
-    let now = (web.now)();
-    if method != Method::HEAD && !web.listenings.is_known(now, &who.id, call) {
-        let what = format!("GET /records/{call}/recording");
-        let audit = Audit { id: 0, at: now, who: who.id, what, from: from.0.to_string(), result: "200".into() };
-        // What nobody can be told of afterwards is not handed out, however often it is asked for.
-        guard::told(&web, &audit).await?;
-        web.listenings.began(now, &audit.who, call);
-    }
-    match read {
-        Ok((kind, is_part, from, length, bytes)) => Ok(answer(kind, is_part, from, length, bytes)),
+    match web.read(look).await? {
+        Ok((reader, kind, is_part, at, length, many)) => {
+            // What nobody can be told of afterwards is not handed out, however often it is asked for.
+            if method != Method::HEAD {
+                web.listenings.tell(&web, &who, from, call).await?;
+            }
+            let bytes = web.read(move || reader.read(at, many).map_err(unreadable)).await?;
+            Ok(answer(kind, is_part, at, length, bytes))
+        }
         Err(length) => {
             let mut response =
                 Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("it has {length} bytes")).into_response();

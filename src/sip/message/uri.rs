@@ -204,7 +204,7 @@ impl Uri {
         let (number, params) = subscriber.split_once(';')?;
         let mut named = params.split(';').filter_map(|param| param.split_once('='));
         let (_, context) = named.find(|(name, _)| name.eq_ignore_ascii_case("phone-context"))?;
-        (!number.starts_with('+')).then(|| unescape(context))
+        (!unescape(number).starts_with('+')).then(|| unescape(context))
     }
 }
 

@@ -125,15 +125,13 @@ impl Endpoint {
         let mut all = request.headers.all("Refer-To");
         let (Some(to), None) = (all.next().and_then(NameAddr::parse), all.next()) else { return Err(400) };
         let number = self.number_in(&to.uri);
+        // RFC 3966: a number, wherever that is, unless it is said to be one only there.
+        let domain = to.uri.context().filter(|context| !context.starts_with('+'));
+        let is_elsewhere = domain.is_some_and(|domain| !self.is_here(leg_id, request, &domain));
         let uri = match to.uri {
+            _ if number.is_some() && is_elsewhere => return Err(403),
             Uri::Sip(uri) => uri,
-            // RFC 3966: a number, wherever that is, unless it is said to be one only there.
-            tel => {
-                let number = number.ok_or(416u16)?;
-                let domain = tel.context().filter(|context| !context.starts_with('+'));
-                let is_here = domain.is_none_or(|domain| self.is_here(leg_id, request, &domain));
-                return if is_here { Ok(ReferTo::Number(self.dialled_at_seat(&number))) } else { Err(403) };
-            }
+            _ => return Ok(ReferTo::Number(self.dialled_at_seat(&number.ok_or(416u16)?))),
         };
         if uri.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
             return Err(403);

@@ -33,8 +33,10 @@ pub(in crate::sip) fn asserted(headers: &Headers) -> Asserted {
         Some(Party { number, display: party.display })
     });
     let named: Vec<Party> = named.collect();
-    // RFC 3325 §9.1: a name and a telephone number, in any order; the number can be called back.
-    let caller = named.iter().find(|party| is_telephone(&party.number)).or(named.first()).cloned();
+    // RFC 3325 §9.1: one caller's name and telephone number, in any order; the number can be called back.
+    let telephone = named.iter().find(|party| is_telephone(&party.number)).or(named.first());
+    let display = named.iter().find_map(|party| party.display.clone());
+    let caller = telephone.map(|party| Party { display: party.display.clone().or(display), ..party.clone() });
     let identity = caller.as_ref().map(|caller| caller.number.clone());
     let withheld = is_private(headers).then(|| Party { number: ANONYMOUS.into(), display: None });
     Asserted { identity, caller: withheld.or(caller), diverted: diverted(headers) }
@@ -112,12 +114,15 @@ fn left_because(uri: &SipUri) -> Option<&'static str> {
     of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
-/// With the country and area that are said to be before it, RFC 3966 §5.1.5.
+/// With the country and area that are said to be before it, RFC 3966 §5.1.5, unless it has them all the same.
 pub(super) fn number(uri: &Uri) -> Option<String> {
     let number = plain(&uri.number()?);
     let area = uri.context().map(|context| plain(&context)).filter(|area| area.starts_with('+') && is_telephone(area));
-    let local = area.is_some() && is_telephone(&number);
-    Some(if local { area.unwrap_or_default() + &number } else { number })
+    let lacks = |area: &String| {
+        let is_whole = number.starts_with('0') || number.len() > area.len() + 7 && number.starts_with(&area[1..]);
+        is_telephone(&number) && !is_whole
+    };
+    Some(area.filter(lacks).unwrap_or_default() + &number)
 }
 
 fn is_telephone(number: &str) -> bool {
@@ -145,7 +150,11 @@ mod tests {
             ("<tel:+86-10-1234.5678;ext=1>", named("+861012345678", None)),
             ("<sip:138@h>, <tel:+86139>", named("138", None)),
             ("<sip:h>, <tel:+86139>", named("+86139", None)),
-            ("\"Li\" <sip:li.lei@h>, <tel:+86139>", named("+86139", None)),
+            ("\"Li\" <sip:li.lei@h>, <tel:+86139>", named("+86139", Some("Li"))),
+            ("<tel:01065139999;phone-context=+86>", named("01065139999", None)),
+            ("<tel:8613800138000;phone-context=+86>", named("8613800138000", None)),
+            ("<tel:13800138000;phone-context=+86>", named("+8613800138000", None)),
+            ("<sip:%2B8613800138000;phone-context=+1@h>", named("+8613800138000", None)),
             ("<sip:li.lei@h>, <sip:wang@h>", named("li.lei", None)),
             ("<tel:6513-9999;phone-context=+86-10>", named("+861065139999", None)),
             ("<sip:65139999;phone-context=+8610@h;user=phone>", named("+861065139999", None)),

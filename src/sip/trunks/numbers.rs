@@ -153,7 +153,9 @@ impl Numbering {
         let country = &self.country;
         match (self.read(number), form) {
             (Number::Other, _) | (_, Form::AsWritten) => number.to_string(),
-            (Number::Home(rest), Form::National) if self.is_mobile(rest) || self.is_service(rest) => rest.to_string(),
+            (Number::Home(rest), Form::National) if self.is_mobile(rest) || self.is_service(number, rest) => {
+                rest.to_string()
+            }
             (Number::Home(rest), Form::National) => format!("{}{rest}", self.prefix),
             (Number::Home(rest), Form::Plus) => format!("+{country}{rest}"),
             (Number::Home(rest), Form::Country) => format!("{country}{rest}"),
@@ -199,15 +201,11 @@ impl Numbering {
         rest.strip_prefix(self.prefix.as_str()).unwrap_or(rest)
     }
 
-    /// Of the whole country, whatever stood before it: nobody dials a prefix before it.
-    fn is_service(&self, rest: &str) -> bool {
-        let is_one = match rest.as_bytes() {
-            [b'4' | b'8', b'0', b'0', ..] => rest.len() == 10,
-            [b'9', b'5' | b'6', ..] => rest.len() <= 8,
-            [b'1', ..] => rest.len() <= 6,
-            _ => false,
-        };
-        self.country == CHINA && is_one
+    /// A service of the whole country that has its code before it. With the prefix there it would be in some area, as a
+    /// service has none.
+    fn is_service(&self, number: &str, rest: &str) -> bool {
+        let is_coded = || number.strip_suffix(rest).is_some_and(|before| before.ends_with(&self.country));
+        self.country == CHINA && is_coded() && is_chinese_service(rest)
     }
 
     fn is_mobile(&self, digits: &str) -> bool {
@@ -220,6 +218,20 @@ impl Numbering {
 fn is_chinese(rest: &str) -> bool {
     let digits = if rest.starts_with("10") || rest.starts_with('2') { 2 } else { 3 };
     rest.split_at_checked(digits).is_some_and(|(area, number)| is_area(area) && is_local(number))
+}
+
+fn is_chinese_service(rest: &str) -> bool {
+    match rest.as_bytes() {
+        [b'4' | b'8', b'0', b'0', ..] => rest.len() == 10,
+        // In 951 to 955 there are short codes, as 0951 12345.
+        [b'9', b'5', b'1'..=b'5', b'1', _, _, ..] => false,
+        [b'9', b'5' | b'6', ..] => (5..=8).contains(&rest.len()),
+        // So there are in Beijing, which is 10; but 100xx and 1010xxxx are the country's.
+        [b'1', b'0', b'1', b'0', ..] => rest.len() == 8,
+        [b'1', b'0', ..] => rest.len() == 5 && rest.starts_with("100"),
+        [b'1', ..] => (3..=6).contains(&rest.len()),
+        _ => false,
+    }
 }
 
 /// 10, 2x, or three digits.
@@ -265,6 +277,14 @@ mod tests {
             ("+86110", Form::National, "110"),
             ("+8612345", Form::National, "12345"),
             ("008695588", Form::National, "95588"),
+            ("+8610086", Form::National, "10086"),
+            ("+8610106666", Form::National, "10106666"),
+            ("+86116114", Form::National, "116114"),
+            ("+8610110", Form::National, "010110"),
+            ("+8695112345", Form::National, "095112345"),
+            ("095112345", Form::National, "095112345"),
+            ("0951110", Form::National, "0951110"),
+            ("0110", Form::National, "0110"),
             ("+861012345", Form::National, "01012345"),
             ("+8695351234567", Form::National, "095351234567"),
             ("anonymous", Form::Plus, "anonymous"),
