@@ -141,7 +141,7 @@ impl Call {
 
     /// RFC 3261 §13.3.1: nothing final leaves before the opening entry is on disk.
     fn answer_when_ready(&mut self, house: &mut House) {
-        let State::Opening { durable: true, forgeable } = self.state else { return };
+        let State::Opening { durable: true, forgeable, reliable } = self.state else { return };
         let Some(sdp) = &self.described else { return };
         let body = Body::sdp(sdp.clone());
         if self.answers_at_once(house) {
@@ -151,8 +151,12 @@ impl Call {
         }
         // An INVITE in somebody else's name may name whom it likes in its description: they are not played to. And whoever
         // takes over a talk has to be there before the other phone is let go, or the caller would be left to nobody.
-        let has_to_be_there = forgeable || self.takes_over.is_some();
-        if self.late || (has_to_be_there && self.accepted) { self.expect_ack(house) } else { self.begin(house) }
+        // Nor is anybody rung for a caller who could not be answered: a 200 waits for the PRACK, RFC 3262 §3.
+        let has_to_be_there = match self.accepted {
+            true => forgeable || self.takes_over.is_some(),
+            false => reliable,
+        };
+        if self.late || has_to_be_there { self.expect_ack(house) } else { self.begin(house) }
     }
 
     /// A late offer cannot be played to before it is answered, and a feature code is no citizen's call.

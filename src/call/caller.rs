@@ -135,6 +135,8 @@ pub(super) enum State {
         durable: bool,
         /// Whoever called may know nothing of it.
         forgeable: bool,
+        /// What is told of our sound before the answer is acknowledged.
+        reliable: bool,
     },
     /// Our 200 went out; its ACK answers our offer, or shows that the caller is where the sound would go.
     Unacknowledged {
@@ -183,7 +185,7 @@ impl Call {
         let span = info_span!("call", id = %id, from = %incoming.caller.number, to = %incoming.number);
         let record = ledger::open(id, now, incoming);
         let shown = incoming.caller.clone();
-        let state = State::Opening { durable: false, forgeable: incoming.forgeable };
+        let state = State::Opening { durable: false, forgeable: incoming.forgeable, reliable: incoming.reliable };
         let mut call = Self::with(record, incoming.leg, shown, state, language, span);
         call.hops = incoming.hops;
         call.replaces = incoming.replaces;

@@ -16,14 +16,15 @@ use crate::sip::{self, Body};
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(40);
 
 impl Call {
-    /// Our 200 went out: nothing is played before its ACK.
+    /// Our 200 went out, or our sound was described before it: nothing is played before that is acknowledged.
     pub fn expect_ack(&mut self, house: &House) {
         self.state = State::Unacknowledged { give_up: house.now + ACKNOWLEDGED_WITHIN };
     }
 
-    /// A 2xx of ours was acknowledged, perhaps with the answer to our offer. Nobody but whom it was sent to knew its tag.
+    /// What we said was acknowledged, a 2xx perhaps with the answer to our offer. Nobody but whom it was sent to knew its
+    /// tag.
     pub fn acknowledged(&mut self, house: &mut House, leg: LegId, answer: Option<Body>) {
-        self.acknowledged |= leg == self.caller;
+        self.acknowledged |= leg == self.caller && self.accepted;
         match (answer, &self.state) {
             (Some(body), _) => house.media(media::Command::TakeAnswer { leg, sdp: body.bytes }),
             (None, State::Unacknowledged { .. }) if leg == self.caller && !self.late => self.begin(house),
@@ -102,7 +103,7 @@ impl Call {
             sip::Ended::Bye => _ = self.record.sip_status.get_or_insert(487),
             // Before it, what had to be acknowledged was not, RFC 3262 §3.
             sip::Ended::Lost if *self.record.sip_status.get_or_insert(504) == 504 => {
-                self.because = Some(sip::Reason::of_status(504));
+                self.because = Some(sip::Reason::of_status(408));
             }
             sip::Ended::Lost => {}
             // As the BYE says that signalling sent.
@@ -111,6 +112,7 @@ impl Call {
         }
         let outcome = match (why, &self.state) {
             (sip::Ended::NoAck | sip::Ended::NoAnswer, State::Unacknowledged { .. }) => Outcome::Failed,
+            (sip::Ended::Lost, State::Unacknowledged { .. }) if !self.accepted => Outcome::Failed,
             _ => self.abandoned(),
         };
         self.caller_left(house, outcome, by);

@@ -82,22 +82,47 @@ struct Known {
 }
 
 /// In which requests it is answered.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Use {
     All,
     /// A trunk's registrar asked for it. What is shown with a call may reach whoever is called, who could guess at the
     /// password by it.
     Register,
+    /// And in dialogs that we began.
     Calls,
+    /// In the dialog with this Call-ID, which somebody began who called us: it might reach them.
+    Theirs(String),
+}
+
+/// What a request of ours is that is proved, or was challenged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shown<'a> {
+    Register,
+    Ours,
+    /// It is within a dialog with this Call-ID that they began.
+    Theirs(&'a str),
+}
+
+impl<'a> Shown<'a> {
+    /// `theirs`: the Call-ID of a dialog that they began.
+    pub fn within(theirs: Option<&'a str>) -> Shown<'a> {
+        theirs.map_or(Shown::Ours, Shown::Theirs)
+    }
 }
 
 impl Use {
-    fn fits(self, method: &Method) -> bool {
+    fn fits(&self, shown: Shown<'_>) -> bool {
         match self {
             Use::All => true,
-            Use::Register => *method == Method::REGISTER,
-            Use::Calls => *method != Method::REGISTER,
+            Use::Register => shown == Shown::Register,
+            Use::Calls => shown == Shown::Ours,
+            Use::Theirs(call_id) => shown == Shown::Theirs(call_id),
         }
+    }
+
+    /// Of each kind one challenge is remembered.
+    fn is_like(&self, other: &Use) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 
@@ -213,7 +238,7 @@ impl Registration {
         request.headers.push("Contact", NameAddr::sip(contact.clone()).to_string());
         request.headers.push("Expires", self.wanted.to_string());
         self.contact = Some(contact.clone());
-        self.prove(&mut request, cnonce);
+        self.prove(&mut request, cnonce, Shown::Register);
         Some(request)
     }
 
@@ -243,7 +268,9 @@ impl Registration {
                 Outcome::Registered
             }
             401 | 407
-                if self.challenges < MAX_CHALLENGES && !self.is_refused(response) && self.learn(response, true) =>
+                if self.challenges < MAX_CHALLENGES
+                    && !self.is_refused(response)
+                    && self.learn(response, Shown::Register) =>
             {
                 self.challenges += 1;
                 self.next = Some(now);
@@ -296,15 +323,16 @@ impl Registration {
     /// RFC 3261 §22.2: credentials that were sent are refused. Each REGISTER has those for what is known.
     fn is_refused(&self, response: &Response) -> bool {
         let (header, challenges) = asked_by(response);
-        let shown = self.known.iter().filter(|known| known.of.fits(&Method::REGISTER));
+        let shown = self.known.iter().filter(|known| known.of.fits(Shown::Register));
         let shown = shown.filter(|known| known.count > 0 && known.header == header);
         let shown: Vec<_> = shown.map(|own| (&*own.challenge.realm, &*own.challenge.nonce)).collect();
         challenges.iter().any(|asked| is_refused(asked, &shown))
     }
 
-    /// Takes the challenge of a 401 or 407; false when it is not for us. `to_register`: it was the answer to a
-    /// REGISTER, which nobody but the registrar sees.
-    pub fn learn(&mut self, response: &Response, to_register: bool) -> bool {
+    /// Takes the challenge of a 401 or 407; false when it is not for us. `shown`: what it was the answer to; a REGISTER
+    /// nobody but the registrar sees.
+    pub fn learn(&mut self, response: &Response, shown: Shown<'_>) -> bool {
+        let to_register = shown == Shown::Register;
         let (header, challenges) = asked_by(response);
         let asked = challenges.first().map(|challenge| challenge.realm.clone());
         let of_realm = |c: &&Challenge| self.realm().is_none_or(|realm| *realm == c.realm);
@@ -326,19 +354,22 @@ impl Registration {
         }
         let of = match &self.account.holder {
             Holder::Softphone => Use::All,
-            Holder::Trunk { .. } if to_register => Use::Register,
-            Holder::Trunk { .. } => Use::Calls,
+            Holder::Trunk { .. } => match shown {
+                Shown::Register => Use::Register,
+                Shown::Ours => Use::Calls,
+                Shown::Theirs(call_id) => Use::Theirs(call_id.into()),
+            },
         };
-        self.known.retain(|known| known.header != header || known.of != of);
+        self.known.retain(|known| known.header != header || !known.of.is_like(&of));
         self.known.push(Known { challenge, count: 0, cnonce: String::new(), header, of });
         true
     }
 
     /// Adds credentials for what is known of.
-    pub fn prove(&mut self, request: &mut Request, cnonce: &str) {
+    pub fn prove(&mut self, request: &mut Request, cnonce: &str, shown: Shown<'_>) {
         let (uri, account) = (request.uri.to_string(), &self.account);
         let proved = Proved { method: &request.method.clone(), uri: &uri, body: &request.body.clone() };
-        for known in self.known.iter_mut().filter(|known| known.of.fits(proved.method)) {
+        for known in self.known.iter_mut().filter(|known| known.of.fits(shown)) {
             let Known { challenge, count, cnonce: own, header, .. } = known;
             if *count == 0 {
                 *own = cnonce.to_string();

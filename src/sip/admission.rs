@@ -12,6 +12,7 @@ use super::guard::Guard;
 use super::message::parts::description;
 use super::message::{Headers, Method, Request, Response, SipUri, Uri};
 use super::outbound;
+use super::session::provisional::RELIABLY;
 use super::session::provisional::Reliably;
 use super::session::refer::Replaces;
 use super::session::{Admitted, Cancel, Leg, State, TransactionId};
@@ -206,7 +207,7 @@ impl Endpoint {
         let (progress, reliably) = (None, Reliably::default());
         let mut opened = Leg::new(State::Ending);
         opened.learn_methods(&request.headers);
-        (opened.trunk, opened.asserted, opened.proves) = (trunk, asserted, false);
+        (opened.trunk, opened.asserted, opened.is_theirs) = (trunk, asserted, true);
         // One that is to be over before it began wants nothing that could be done: it is taken as if it said nothing.
         let expires = request.headers.expires().filter(|seconds| *seconds > 0);
         let expires_at = expires.map(|seconds| now + Duration::from_secs(seconds.into()));
@@ -406,6 +407,7 @@ fn incoming(
         source,
         remote: flow.remote,
         forgeable: true,
+        reliable: supports(&request.headers, RELIABLY),
         hops: request.headers.max_forwards().ok().flatten().unwrap_or(HOPS),
         offer,
         replaces,

@@ -261,6 +261,7 @@ impl Endpoint {
     /// goes on ringing.
     pub(super) fn seat_is_at(&mut self, now: Moment, seat: &SeatId, phone: &At, same_phone: bool) {
         let flow = phone.flow;
+        self.watch_on(now, seat, flow);
         for id in self.legs_of(seat) {
             let Some(leg) = self.legs.get_mut(&id) else { continue };
             // RFC 5626 §4.2: it has flows beside each other.

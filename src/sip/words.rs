@@ -216,6 +216,8 @@ pub struct Incoming {
     pub remote: SocketAddr,
     /// Anybody may have sent it: a datagram, and nothing in it shows that its sender is where it seems to come from.
     pub forgeable: bool,
+    /// They acknowledge what is described to them before the answer, RFC 3262: [`Event::Acked`].
+    pub reliable: bool,
     /// Max-Forwards, at least 1.
     pub hops: u8,
     /// `None`: a late offer; our 200 makes it and the ACK answers, RFC 3261 §13.2.1.
@@ -349,7 +351,8 @@ pub enum ReleaseNews {
 #[derive(Clone, Debug)]
 pub enum Event {
     Incoming(Incoming),
-    /// The ACK for a 200 of ours. `answer`: to our offer in it; none to one within a session leaves that as it was.
+    /// The ACK for a 200 of ours, or the PRACK for what described our sound before it. `answer`: to our offer in it; none
+    /// to one within a session leaves that as it was.
     Acked {
         leg: LegId,
         answer: Option<Body>,

@@ -172,11 +172,45 @@ fn who_never_got_the_200_was_not_answered() {
     let mut desk = talks();
     desk.sip(sip::Event::NotAccepted { leg: CALLER, status: 504 });
     desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Lost });
-    let reason = Some("SIP;cause=504".to_string());
+    let reason = Some("Q.850;cause=102".to_string());
     assert_eq!(told(desk), (Some(Outcome::Failed), Some(504), None, reason, Some(EndedBy::System)));
     // The operator hangs up meanwhile.
     let mut desk = talks();
     desk.sip(sip::Event::Ended { leg: SEAT, why: sip::Ended::Bye });
     desk.sip(sip::Event::NotAccepted { leg: CALLER, status: 480 });
     assert_eq!(told(desk), (Some(Outcome::Failed), Some(480), None, None, Some(EndedBy::Operator)));
+}
+
+#[test]
+fn who_acknowledges_what_comes_before_the_200_is_led_on_once_they_did() {
+    let called = || {
+        let mut settings = settings();
+        settings.ivr.answer = AnswerWhen::OnConnect;
+        let mut desk = Desk::new(settings);
+        desk.reliable = true;
+        desk.ring("12345", Source::Trunk("carrier".into()));
+        desk.durable();
+        desk.described(CALLER);
+        assert_eq!(desk.asked_sip(|command| matches!(command, sip::Command::Progress { .. })), 1);
+        desk
+    };
+    let plays = |command: &media::Command| matches!(command, media::Command::Play { leg: CALLER, .. });
+    let mut desk = called();
+    assert_eq!(desk.asked_media(plays), 0);
+    for _ in 0..2 {
+        desk.sip(sip::Event::Acked { leg: CALLER, answer: None });
+        assert_eq!(desk.asked_media(plays), 1, "it begins once");
+    }
+    // Nobody was rung for who never does.
+    let mut desk = called();
+    desk.pass(Duration::from_secs(32));
+    desk.sip(sip::Event::Ended { leg: CALLER, why: sip::Ended::Lost });
+    desk.closed_sound();
+    assert!(desk.asked_queue().is_empty() && desk.asked_media(plays) == 0);
+    let record = desk.record();
+    let reason = Some("Q.850;cause=102");
+    assert_eq!(
+        (record.outcome, record.sip_status, record.reason.as_deref()),
+        (Some(Outcome::Failed), Some(504), reason)
+    );
 }

@@ -92,13 +92,15 @@ pub struct Desk {
     pub call: CallId,
     /// Anybody may have sent the next INVITE.
     pub forgeable: bool,
+    /// They acknowledge what comes before the 200.
+    pub reliable: bool,
 }
 
 impl Desk {
     pub fn new(settings: Settings) -> Self {
         let now = Moment::from_micros(1_763_955_000_000_000);
         let (calls, call) = (Calls::new(settings, CallId(0)), CallId(0));
-        Self { calls, now, asked: Vec::new(), entries: Vec::new(), call, forgeable: false }
+        Self { calls, now, asked: Vec::new(), entries: Vec::new(), call, forgeable: false, reliable: false }
     }
 
     pub fn collect(&mut self) {
@@ -160,6 +162,7 @@ impl Desk {
             diverted: None,
             remote: "127.0.0.1:5060".parse().unwrap(),
             forgeable: self.forgeable,
+            reliable: self.reliable,
             hops: 17,
             offer,
             replaces: None,

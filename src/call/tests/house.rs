@@ -472,6 +472,7 @@ pub fn incoming(leg: LegId, from: &str, number: &str, source: Source) -> sip::In
         diverted: None,
         remote: "127.0.0.1:5060".parse().unwrap(),
         forgeable: false,
+        reliable: false,
         hops: 70,
         offer: Some(Body::sdp(b"theirs".to_vec())),
         replaces: None,

@@ -5,7 +5,7 @@ use super::timer::min_se;
 use super::{Cancel, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
-use crate::sip::account::{MAX_CHALLENGES, are_distrusted, are_refused};
+use crate::sip::account::{MAX_CHALLENGES, Shown, are_distrusted, are_refused};
 use crate::sip::addressing::way_to;
 use crate::sip::endpoint::{Endpoint, Purpose, dialog_key};
 use crate::sip::message::{Method, NameAddr, Request, Response, SipUri, Uri};
@@ -70,7 +70,7 @@ impl Endpoint {
         {
             standing.is_shown(false);
         }
-        if is_refused || before >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
+        if is_refused || before >= MAX_CHALLENGES || !self.learn(trunk, flow, response, Shown::Ours) {
             return false;
         }
         let sent = self.invite_again(now, leg_id, request, flow, pinned);
@@ -85,8 +85,8 @@ impl Endpoint {
         }
     }
 
-    fn learn(&mut self, trunk: Option<TrunkNo>, flow: Flow, response: &Response) -> bool {
-        let is_learned = self.account(trunk, flow).is_some_and(|registration| registration.learn(response, false));
+    fn learn(&mut self, trunk: Option<TrunkNo>, flow: Flow, response: &Response, shown: Shown<'_>) -> bool {
+        let is_learned = self.account(trunk, flow).is_some_and(|registration| registration.learn(response, shown));
         if let Some(standing) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
             standing.tell_realms();
         }
@@ -147,11 +147,10 @@ impl Endpoint {
         };
         let request = client.request.clone();
         let is_refused = are_refused(&request, response);
-        if !is_of_dialog || is_refused || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response) {
+        let theirs = self.within_theirs(&request, purpose);
+        let shown = Shown::within(theirs.as_deref());
+        if !is_of_dialog || is_refused || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response, shown) {
             return false;
-        }
-        if let Some(leg) = purpose.leg().and_then(|leg| self.legs.get_mut(&leg)) {
-            leg.proves = true;
         }
         let Some(again) = self.say_again(now, id, request, flow) else { return false };
         if let Some(client) = self.clients.get_mut(&again) {

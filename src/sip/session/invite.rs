@@ -8,7 +8,7 @@ use super::reason::write as write_reason;
 use super::{Calling, Cancel, Leg, State, TransactionId};
 use crate::ids::{LegId, TrunkId};
 use crate::moment::Moment;
-use crate::sip::account::{Account, Outcome, Registration};
+use crate::sip::account::{Account, Outcome, Registration, Shown};
 use crate::sip::addressing::way_to;
 use crate::sip::admission::{ALLOW, SUPPORTED};
 use crate::sip::dialog::Dialog;
@@ -364,8 +364,10 @@ impl Endpoint {
         }
     }
 
-    fn proves(&self, purpose: Purpose) -> bool {
-        purpose.leg().and_then(|leg| self.legs.get(&leg)).is_none_or(|leg| leg.proves)
+    /// The Call-ID, where it is within a dialog that they began.
+    pub(super) fn within_theirs(&self, request: &Request, purpose: Purpose) -> Option<String> {
+        purpose.leg().and_then(|leg| self.legs.get(&leg)).filter(|leg| leg.is_theirs)?;
+        Some(request.headers.call_id().unwrap_or_default().to_string())
     }
 
     /// Sends a request with the credentials that were asked for before, §22.3, which saves the challenge. `trunk`: the
@@ -379,10 +381,9 @@ impl Endpoint {
         purpose: Purpose,
     ) -> Option<TransactionId> {
         let cnonce = self.token();
-        if self.proves(purpose)
-            && let Some(registration) = self.account(trunk, flow)
-        {
-            registration.prove(&mut request, &cnonce);
+        let theirs = self.within_theirs(&request, purpose);
+        if let Some(registration) = self.account(trunk, flow) {
+            registration.prove(&mut request, &cnonce, Shown::within(theirs.as_deref()));
         }
         let id = self.send(now, request, flow, purpose)?;
         if let Some(client) = self.clients.get_mut(&id) {

@@ -53,8 +53,8 @@ pub(super) struct Leg {
     pub phone: Option<String>,
     /// The trunk that it came or went by.
     pub trunk: Option<TrunkNo>,
-    /// What proves us to that trunk is shown in it: we call, or were asked for it. Else it might reach whoever calls.
-    pub proves: bool,
+    /// They began the dialog.
+    pub is_theirs: bool,
     /// Who calls, as that trunk asserts it.
     pub asserted: Option<String>,
     /// The call has let go: nothing is told any more, the rest is only courtesy.
@@ -220,7 +220,7 @@ impl Leg {
             seat: None,
             phone: None,
             trunk: None,
-            proves: true,
+            is_theirs: false,
             asserted: None,
             let_go: false,
             warning: None,

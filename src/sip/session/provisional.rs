@@ -163,8 +163,12 @@ impl Endpoint {
             return self.simply(now, id, request, 481);
         }
         (progress.repeat, progress.again) = (Repeat::Anew, now + PROGRESS_EVERY);
+        let is_news = progress.described && !reliably.answered;
         reliably.answered |= progress.described;
         let is_in_order = reliably.answered && leg.their_reoffer.is_none();
+        if is_news {
+            self.tell(Event::Acked { leg: leg_id, answer: None });
+        }
         match self.offer_of(request) {
             // §5: an offer in it is answered in its 200, once they have our answer to the one before; what waits is said
             // after that.

@@ -351,8 +351,19 @@ fn lamps_are_told_by_the_flow_that_stands() {
     assert_eq!(phone.house.counts().watches, 1);
     phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8002".into()))));
     assert!(brief(&went(&mut phone)).contains(&(1, "NOTIFY")));
+    // With the last one they wait until the phone is back: nothing is told meanwhile, and everything then.
     phone.house.connection_closed(phone.now, ConnectionId(1));
-    assert_eq!(phone.house.counts().watches, 0);
+    assert!(!brief(&went(&mut phone)).iter().any(|(_, method)| *method == "NOTIFY"));
+    assert_eq!(phone.house.counts().watches, 1);
+    phone.over_tcp(4);
+    let sent = register(&mut phone, "MD5", "pass", 7, &flow_of(PHONE, 1));
+    let told = sent.iter().find(|text| text.starts_with("NOTIFY ")).expect("how the lamp is");
+    assert!(told.contains("version=\"2\" state=\"full\"") && told.contains("<state>early</state>"), "{told}");
+    phone.send(&answered(told, "200 OK"));
+    phone.house.connection_closed(phone.now, ConnectionId(4));
+    assert_eq!(phone.house.counts().watches, 1);
+    phone.wait(3601 * SECOND);
+    assert_eq!(phone.house.counts().watches, 0, "nobody came back");
     // Another phone at the seat did not ask for them.
     let mut phone = two_flows();
     watches(&mut phone);

@@ -177,4 +177,8 @@ fn in_a_call_that_came_in_our_password_is_proved_only_once_that_was_asked_for() 
     phone.send(&described(&answered_with(&again, "200 OK", "Contact: <sip:caller@10.0.0.9:5070>\n")));
     let bye = phone.command(Command::Hangup { leg, reason: None }).remove(0);
     assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
+    // Nor does it go with other calls.
+    let to = Target::Trunk { trunk: Some("carrier".into()), number: "13800138000".into() };
+    let call = phone.command(Command::Invite(Invite { leg: LegId(4), ..invitation(to) })).remove(0);
+    assert!(header(&call, "Proxy-Authorization").contains("nonce=\"n1\""), "{call}");
 }

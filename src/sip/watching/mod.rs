@@ -9,19 +9,21 @@
 //! tags, RFC 4235 §4.1.2, for a Replaces, RFC 3891 §7.1) is told only to phones of those who may pick up; whether they
 //! may have this one is asked once more when they do. Does not know calls, queues or who sits where.
 
-use std::fmt::Write;
+mod content;
+
 use std::time::Duration;
 
-use super::admission::{ALLOW, accepts};
-use super::dialog::Dialog;
-use super::endpoint::{Endpoint, Owner, Purpose, dialog_key};
-use super::message::{Method, Request, Response, SipUri};
-use super::outbound::is_gone;
-use super::session::{Admitted, Leg, State, TransactionId};
-use super::stateless::Origin;
-use super::words::{ConnectionId, Flow, Source};
 use crate::ids::{LegId, SeatId};
 use crate::moment::Moment;
+use crate::sip::admission::{ALLOW, accepts};
+use crate::sip::dialog::Dialog;
+use crate::sip::endpoint::{Endpoint, Owner, Purpose, dialog_key};
+use crate::sip::message::{Method, Request, Response, SipUri};
+use crate::sip::outbound::is_gone;
+use crate::sip::session::{Admitted, Leg, State, TransactionId};
+use crate::sip::stateless::Origin;
+use crate::sip::words::{ConnectionId, Flow, Source};
+use content::VERSION;
 
 /// Of one seat's phone: more than the keys of the largest side panels.
 const MOST_OF_SEAT: usize = 200;
@@ -32,11 +34,11 @@ const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What is told, RFC 6665 §7.2.
-pub(super) const PACKAGES: &str = "dialog, presence, message-summary, refer";
+pub(in crate::sip) const PACKAGES: &str = "dialog, presence, message-summary, refer";
 
-pub(super) type WatchId = u64;
+pub(in crate::sip) type WatchId = u64;
 
-pub(super) struct Watch {
+pub(in crate::sip) struct Watch {
     watcher: SeatId,
     /// Which phone there, if it came by a flow that is registered.
     phone: Option<String>,
@@ -81,7 +83,7 @@ impl Package {
 
 /// What a leg looks like to whoever watches its seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lamp {
+pub(in crate::sip) enum Lamp {
     Dark,
     /// Not answered, and nothing in it that could be picked up.
     Dials,
@@ -103,7 +105,7 @@ impl Leg {
 
 impl Endpoint {
     /// SUBSCRIBE outside a leg's dialog: a new one, or one that is known.
-    pub(super) fn subscription(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
+    pub(in crate::sip) fn subscription(&mut self, now: Moment, origin: Origin, key: String, request: Request) {
         let tag = request.headers.to_tag().map(|tag| tag.into_owned());
         let known = tag.and_then(|tag| {
             let id = *self.watch_dialogs.get(&dialog_key(request.headers.call_id().ok()?, &tag))?;
@@ -240,7 +242,7 @@ impl Endpoint {
         self.notify(now, watch_id);
     }
 
-    pub(super) fn watch_due(&mut self, now: Moment, watch_id: WatchId) {
+    pub(in crate::sip) fn watch_due(&mut self, now: Moment, watch_id: WatchId) {
         self.stop_watching(now, watch_id, Some("timeout"));
     }
 
@@ -254,30 +256,58 @@ impl Endpoint {
         if let Some(connection) = watch.dialog.flow.connection {
             self.watch_connections.remove(&connection, &watch_id);
         }
-        if let Some(reason) = reason {
+        if let Some(reason) = reason.filter(|_| !is_gone(watch.dialog.flow)) {
             let state = format!("terminated;reason={reason}");
             let content = self.content(&watch);
             self.send_notify(now, &mut watch, &state, content, Purpose::Courtesy);
         }
     }
 
-    /// Whoever cannot be reached any more needs no lamps.
-    pub(super) fn stop_watching_of(&mut self, now: Moment, seat: &SeatId) {
+    /// Whoever cannot be reached any more needs no lamps, but for a phone whose connection was cut: it may be back.
+    pub(in crate::sip) fn stop_watching_of(&mut self, now: Moment, seat: &SeatId) {
+        let is_known = self.settings.seats.contains_key(seat);
         for id in self.watches_of.of(seat).copied().collect::<Vec<_>>() {
-            self.stop_watching(now, id, None);
+            if !is_known || !self.watches.get(&id).is_some_and(|watch| is_gone(watch.dialog.flow)) {
+                self.stop_watching(now, id, None);
+            }
         }
     }
 
-    /// Their connection is gone: those of a phone that has another flow are told by that. Another phone at the seat knows
-    /// nothing of them.
-    pub(super) fn watch_elsewhere(&mut self, now: Moment, connection: ConnectionId) {
+    /// A phone is back: what it watches is told there.
+    pub(in crate::sip) fn watch_on(&mut self, now: Moment, seat: &SeatId, flow: Flow) {
+        let waits = |id: &&WatchId| {
+            let watch = self.watches.get(id).filter(|watch| is_gone(watch.dialog.flow));
+            let phone = watch.and_then(|watch| watch.phone.as_ref());
+            phone.is_some_and(|phone| self.registrar.has_phone(seat, phone))
+        };
+        for id in self.watches_of.of(seat).filter(waits).copied().collect::<Vec<_>>() {
+            self.watch_by(now, id, flow);
+            self.notify(now, id);
+        }
+    }
+
+    /// Their connection is gone: those of a phone that has another flow are told by that, those of a phone that may be
+    /// back wait for it. Another phone at the seat knows nothing of them.
+    pub(in crate::sip) fn watch_elsewhere(&mut self, now: Moment, connection: ConnectionId) {
         for id in self.watch_connections.take(&connection) {
             let Some(watch) = self.watches.get_mut(&id) else { continue };
             let same_phone = watch.phone.as_ref().is_some_and(|phone| self.registrar.has_phone(&watch.watcher, phone));
-            match self.registrar.phone(&watch.watcher).filter(|phone| same_phone && !is_gone(phone.flow)) {
-                Some(phone) => self.watch_by(now, id, phone.flow),
-                None => self.stop_watching(now, id, None),
+            match self.registrar.phone(&watch.watcher).filter(|phone| !is_gone(phone.flow)) {
+                Some(phone) if same_phone => self.watch_by(now, id, phone.flow),
+                Some(_) => self.stop_watching(now, id, None),
+                None => self.watch_later(id),
             }
+        }
+    }
+
+    /// Until the phone is back, or its time is over. What it knows by then is not certain.
+    fn watch_later(&mut self, id: WatchId) {
+        let Some(watch) = self.watches.get_mut(&id) else { return };
+        watch.dialog.flow.connection = None;
+        watch.told = None;
+        let open = watch.open.take().and_then(|open| self.clients.get_mut(&open));
+        if let Some(client) = open {
+            client.purpose = Purpose::Courtesy;
         }
     }
 
@@ -314,12 +344,12 @@ impl Endpoint {
     }
 
     /// Something changed at a seat; whoever watches it is told when the endpoint comes to rest.
-    pub(super) fn touch(&mut self, seat: &SeatId) {
+    pub(in crate::sip) fn touch(&mut self, seat: &SeatId) {
         self.touched.extend(self.watchers.of(seat));
     }
 
     /// What a leg looks like from outside may have changed.
-    pub(super) fn touch_leg(&mut self, id: LegId) {
+    pub(in crate::sip) fn touch_leg(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let lamp = leg.lamp();
         let Some(seat) = leg.seat.clone().filter(|_| std::mem::replace(&mut leg.shown, lamp) != lamp) else { return };
@@ -328,7 +358,7 @@ impl Endpoint {
 
     /// Whoever sits there may take what rings at others, or may not any more: their lamps of those where something rings
     /// tell it otherwise.
-    pub(super) fn may_pick_up(&mut self, seat: SeatId, may: bool) {
+    pub(in crate::sip) fn may_pick_up(&mut self, seat: SeatId, may: bool) {
         let rings = |id: &&WatchId| {
             let watch = self.watches.get(id).filter(|watch| watch.package == Package::Dialog);
             let legs = watch.into_iter().flat_map(|watch| self.seat_legs.of(&watch.seat));
@@ -352,7 +382,7 @@ impl Endpoint {
         self.after(now);
     }
 
-    pub(super) fn tell_watchers(&mut self, now: Moment) {
+    pub(in crate::sip) fn tell_watchers(&mut self, now: Moment) {
         for id in std::mem::take(&mut self.touched) {
             self.notify(now, id);
         }
@@ -360,7 +390,8 @@ impl Endpoint {
 
     /// Tells what changed, if anything did, and nothing is on its way.
     fn notify(&mut self, now: Moment, watch_id: WatchId) {
-        let Some(watch) = self.watches.get(&watch_id).filter(|watch| watch.open.is_none()) else { return };
+        let can_be_told = |watch: &&Watch| watch.open.is_none() && !is_gone(watch.dialog.flow);
+        let Some(watch) = self.watches.get(&watch_id).filter(can_be_told) else { return };
         let content = self.content(watch);
         #[cfg(test)]
         {
@@ -401,7 +432,7 @@ impl Endpoint {
     }
 
     /// `None`: nobody answered.
-    pub(super) fn notify_answered(&mut self, now: Moment, watch_id: WatchId, status: Option<u16>) {
+    pub(in crate::sip) fn notify_answered(&mut self, now: Moment, watch_id: WatchId, status: Option<u16>) {
         let Some(watch) = self.watches.get_mut(&watch_id) else { return };
         match status {
             Some(..200) => return,
@@ -412,82 +443,4 @@ impl Endpoint {
         }
         self.notify(now, watch_id);
     }
-
-    // -----------------------------------------------------------------------------------------
-    // What there is to tell
-
-    fn content(&self, watch: &Watch) -> String {
-        // As they subscribed to it: by that they know whose lamp it is.
-        let entity = watch.dialog.local.uri.to_string();
-        match watch.package {
-            Package::Dialog => self.dialogs_of(watch, &entity),
-            Package::Presence => self.presence_of(&watch.seat, &entity),
-            Package::Messages => {
-                let waiting = if self.is_awaited { "yes" } else { "no" };
-                format!("Messages-Waiting: {waiting}\r\nMessage-Account: {entity}\r\n")
-            }
-        }
-    }
-
-    /// RFC 4235 §4. Who calls is not said.
-    fn dialogs_of(&self, watch: &Watch, entity: &str) -> String {
-        let mut text = format!(
-            "<?xml version=\"1.0\"?>\r\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" \
-             version=\"{VERSION}\" state=\"full\" entity=\"{}\">\r\n",
-            escaped(entity)
-        );
-        for id in self.seat_legs.of(&watch.seat) {
-            let Some(leg) = self.legs.get(id) else { continue };
-            let ours = id.0.is_multiple_of(2);
-            let state = match leg.lamp() {
-                Lamp::Dark => continue,
-                Lamp::Dials | Lamp::Rings => "early",
-                Lamp::Talks => "confirmed",
-            };
-            let direction = if ours { "recipient" } else { "initiator" };
-            let (tags, remote) = self.pick_up_by(watch, leg).unwrap_or_default();
-            let _ = write!(
-                text,
-                "<dialog id=\"{}\"{tags} direction=\"{direction}\"><state>{state}</state>{remote}</dialog>\r\n",
-                id.0
-            );
-        }
-        text + "</dialog-info>\r\n"
-    }
-
-    /// What an INVITE that takes the place of ours says, and where it goes, as the watched phone has it: RFC 4235 §4.1.2
-    /// and §4.1.6.2. Their tag is known once they ring.
-    fn pick_up_by(&self, watch: &Watch, leg: &Leg) -> Option<(String, String)> {
-        let State::Calling(calling) = &leg.state else { return None };
-        let tag = calling.rings.first().filter(|_| self.pickers.contains(&watch.watcher))?;
-        let headers = &calling.request.headers;
-        let (call_id, ours) = (headers.call_id().ok()?, headers.from_tag()?);
-        let tags = format!(
-            " call-id=\"{}\" local-tag=\"{}\" remote-tag=\"{}\"",
-            escaped(call_id),
-            escaped(tag),
-            escaped(&ours)
-        );
-        let target = self.own_uri("hotline", watch.dialog.flow).to_string();
-        Some((tags, format!("<remote><target uri=\"{}\"/></remote>", escaped(&target))))
-    }
-
-    /// RFC 3863: reachable or not.
-    fn presence_of(&self, seat: &SeatId, entity: &str) -> String {
-        let basic = if self.registrar.target(seat).is_some() { "open" } else { "closed" };
-        format!(
-            "<?xml version=\"1.0\"?>\r\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"{0}\">\r\n\
-             <tuple id=\"seat\"><status><basic>{basic}</basic></status><contact>{0}</contact></tuple>\r\n\
-             </presence>\r\n",
-            escaped(entity)
-        )
-    }
-}
-
-/// Stands for the number of the document, which differs though nothing else does.
-const VERSION: &str = "{version}";
-
-/// Text in an attribute or element of XML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
