@@ -254,8 +254,10 @@ fn difference(seen: &Seen, records: &[Record]) -> Option<String> {
     let outcome = record.outcome;
     // An operator came to the phone while the caller was about to leave.
     let answered_meanwhile = outcome == Some(Outcome::Answered) && record.talk_ms < TOLERANCE.as_millis() as u64;
+    // Their operator's phone was lost, and they hung up in the line before another had them.
+    let left_again = outcome == Some(Outcome::AbandonedInQueue) && !record.lost.is_empty() && record.lines.len() > 1;
     let fits = match &seen.met {
-        Met::Operator => outcome == Some(Outcome::Answered),
+        Met::Operator => outcome == Some(Outcome::Answered) || left_again,
         Met::GaveUp => {
             matches!(outcome, Some(Outcome::AbandonedInQueue | Outcome::AbandonedInMenu)) || answered_meanwhile
         }
@@ -317,6 +319,13 @@ mod tests {
         Record { lines, ..record(Outcome::Answered, true, talk_ms, 200) }
     }
 
+    /// Their operator's phone was lost, and they hung up after so long in the line.
+    fn left_again(talk_ms: u64, wait_ms: u64) -> Record {
+        let lost = serde_json::json!([{ "operator": "1", "seat": "1", "at": Moment::from_micros(0), "back_at": null }]);
+        let record = Record { outcome: Some(Outcome::AbandonedInQueue), ..had_again(talk_ms, wait_ms) };
+        Record { lost: serde_json::from_value(lost).unwrap(), ..record }
+    }
+
     /// At this second; whoever had the caller again did since the first.
     fn ended(record: Record, second: u64) -> Record {
         Record { ended_at: Some(Moment::from_micros(second * 1_000_000)), ..record }
@@ -349,6 +358,13 @@ mod tests {
             ("another length", talk(), vec![record(O::Answered, true, 9_100, 200)], Some("talked 8.0s")),
             ("in the line again", talk(), vec![had_again(5_000, 3_000)], None),
             ("in the line for longer", talk(), vec![had_again(5_000, 4_100)], Some("talked 8.0s")),
+            ("they left the line again", talk(), vec![left_again(7_000, 1_035)], None),
+            (
+                "they talked for longer",
+                talk(),
+                vec![left_again(3_000, 1_035)],
+                Some("talked 8.0s, the record says 4.0s"),
+            ),
             ("the first phone was lost unheard", talk(), vec![ended(had_again(38_000, 1_000), 9)], None),
             ("it was heard", talk(), vec![ended(had_again(38_000, 1_000), 39)], Some("talked 8.0s")),
             ("never answered", talk(), vec![record(O::Answered, false, 8_000, 200)], Some("answered_at")),
