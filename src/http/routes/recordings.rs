@@ -45,8 +45,11 @@ pub struct Listenings {
 impl Listenings {
     /// Writes into the audit log that somebody listens, unless they did a moment ago.
     async fn tell(&self, web: &Web, who: &Who, from: From, call: CallId) -> Result<(), Problem> {
-        let _telling = self.telling.lock().await;
         let now = (web.now)();
+        if self.is_known(now, &who.id, call) {
+            return Ok(());
+        }
+        let _telling = self.telling.lock().await;
         if self.is_known(now, &who.id, call) {
             return Ok(());
         }

@@ -129,8 +129,9 @@ impl Endpoint {
         let domain = to.uri.context().filter(|context| !context.starts_with('+'));
         let is_elsewhere = domain.is_some_and(|domain| !self.is_here(leg_id, request, &domain));
         let uri = match to.uri {
-            _ if number.is_some() && is_elsewhere => return Err(403),
+            Uri::Sip(uri) if is_elsewhere && Replaces::of(&uri).is_none() => return Err(403),
             Uri::Sip(uri) => uri,
+            _ if number.is_some() && is_elsewhere => return Err(403),
             _ => return Ok(ReferTo::Number(self.dialled_at_seat(&number.ok_or(416u16)?))),
         };
         if uri.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {

@@ -114,15 +114,14 @@ fn left_because(uri: &SipUri) -> Option<&'static str> {
     of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
-/// With the country and area that are said to be before it, RFC 3966 §5.1.5, unless it has them all the same.
+/// With the country and area that are said to be before it, RFC 3966 §5.1.5, in place of a prefix.
 pub(super) fn number(uri: &Uri) -> Option<String> {
     let number = plain(&uri.number()?);
     let area = uri.context().map(|context| plain(&context)).filter(|area| area.starts_with('+') && is_telephone(area));
-    let lacks = |area: &String| {
-        let is_whole = number.starts_with('0') || number.len() > area.len() + 7 && number.starts_with(&area[1..]);
-        is_telephone(&number) && !is_whole
-    };
-    Some(area.filter(lacks).unwrap_or_default() + &number)
+    Some(match area.filter(|_| is_telephone(&number)) {
+        Some(area) => area + number.strip_prefix('0').unwrap_or(&number),
+        None => number,
+    })
 }
 
 fn is_telephone(number: &str) -> bool {
@@ -151,8 +150,8 @@ mod tests {
             ("<sip:138@h>, <tel:+86139>", named("138", None)),
             ("<sip:h>, <tel:+86139>", named("+86139", None)),
             ("\"Li\" <sip:li.lei@h>, <tel:+86139>", named("+86139", Some("Li"))),
-            ("<tel:01065139999;phone-context=+86>", named("01065139999", None)),
-            ("<tel:8613800138000;phone-context=+86>", named("8613800138000", None)),
+            ("<tel:01065139999;phone-context=+86>", named("+861065139999", None)),
+            ("<tel:02079460018;phone-context=+44>", named("+442079460018", None)),
             ("<tel:13800138000;phone-context=+86>", named("+8613800138000", None)),
             ("<sip:%2B8613800138000;phone-context=+1@h>", named("+8613800138000", None)),
             ("<sip:li.lei@h>, <sip:wang@h>", named("li.lei", None)),

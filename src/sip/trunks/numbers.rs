@@ -205,7 +205,8 @@ impl Numbering {
     /// service has none.
     fn is_service(&self, number: &str, rest: &str) -> bool {
         let is_coded = || number.strip_suffix(rest).is_some_and(|before| before.ends_with(&self.country));
-        self.country == CHINA && is_coded() && is_chinese_service(rest)
+        let has_no_area = rest.starts_with("400") || rest.starts_with("800");
+        self.country == CHINA && (is_coded() || has_no_area) && is_chinese_service(rest)
     }
 
     fn is_mobile(&self, digits: &str) -> bool {
@@ -285,6 +286,7 @@ mod tests {
             ("095112345", Form::National, "095112345"),
             ("0951110", Form::National, "0951110"),
             ("0110", Form::National, "0110"),
+            ("04008123123", Form::National, "4008123123"),
             ("+861012345", Form::National, "01012345"),
             ("+8695351234567", Form::National, "095351234567"),
             ("anonymous", Form::Plus, "anonymous"),
