@@ -88,13 +88,13 @@ enum Use {
     /// A trunk's registrar asked for it. What is shown with a call may reach whoever is called, who could guess at the
     /// password by it.
     Register,
-    /// And in dialogs that we began.
+    /// It was asked for in a call of ours: in all of those.
     Calls,
-    /// In the dialog with this Call-ID, which somebody began who called us: it might reach them.
+    /// It was asked for in the dialog with this Call-ID, which whoever called us began: in that alone.
     Theirs(String),
 }
 
-/// What a request of ours is that is proved, or was challenged.
+/// Where a request of ours is seen that is proved, or was challenged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shown<'a> {
     Register,

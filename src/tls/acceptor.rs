@@ -154,8 +154,7 @@ impl Acceptor {
     }
 }
 
-/// Whether a handshake came to nothing for the certificate that was shown: nobody who may vouches for it, or its time is
-/// over.
+/// Why a handshake came to nothing, where that was for the certificate that was shown.
 pub fn distrust(error: &io::Error) -> Option<Distrust> {
     let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
     let Some(rustls::Error::InvalidCertificate(certificate)) = fault else { return None };

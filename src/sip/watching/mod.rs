@@ -311,7 +311,7 @@ impl Endpoint {
         }
     }
 
-    /// By another flow. What was not answered may be lost, and is told anew there.
+    /// From here on by this flow. What was not answered may be lost, and is told anew there.
     fn watch_by(&mut self, now: Moment, id: WatchId, flow: Flow) {
         let Some(watch) = self.watches.get_mut(&id) else { return };
         watch.dialog.flow = flow;
