@@ -12,7 +12,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
-use rustls::{CertificateError, ServerConfig};
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
@@ -151,39 +151,6 @@ impl Acceptor {
     /// Other files; as they are, at once.
     pub fn set_files(&self, shown: Shown) {
         let _ = self.others.send(shown);
-    }
-}
-
-/// Why a handshake came to nothing, where that was for the certificate that was shown.
-pub fn distrust(error: &io::Error) -> Option<Distrust> {
-    let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
-    let Some(rustls::Error::InvalidCertificate(certificate)) = fault else { return None };
-    Some(match certificate {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::UnknownIssuer,
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Distrust::NotValidYet,
-        _ => Distrust::Unusable,
-    })
-}
-
-/// Why a certificate is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Distrust {
-    /// Nobody who is trusted vouches for it.
-    UnknownIssuer,
-    Expired,
-    NotValidYet,
-    Unusable,
-}
-
-impl Distrust {
-    pub fn name(self) -> &'static str {
-        match self {
-            Distrust::UnknownIssuer => "unknown-issuer",
-            Distrust::Expired => "expired",
-            Distrust::NotValidYet => "not-valid-yet",
-            Distrust::Unusable => "unusable",
-        }
     }
 }
 

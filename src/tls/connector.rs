@@ -131,27 +131,6 @@ impl Connector {
     }
 }
 
-/// Why there is no connection, for people.
-pub fn in_words(error: &io::Error) -> String {
-    let certificate = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        Some(Error::InvalidCertificate(certificate)) => certificate,
-        Some(other) => return other.to_string(),
-        None if error.raw_os_error().is_some() => return error.kind().to_string(),
-        None => return error.to_string(),
-    };
-    match certificate {
-        CertificateError::Other(rustls::OtherError(why)) => why.to_string(),
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "nobody who is trusted vouches for the certificate".into()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".into(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the certificate is not valid yet".into()
-        }
-        other => format!("the certificate cannot be used: {other}"),
-    }
-}
-
 fn system_authorities() -> Result<RootCertStore, Fault> {
     let mut roots = RootCertStore::empty();
     // Some that are no use to us are always among them.

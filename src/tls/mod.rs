@@ -6,6 +6,7 @@
 
 mod acceptor;
 mod connector;
+mod distrust;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use acceptor::{Acceptor, Distrust, Shown, TlsStream, distrust};
-pub use connector::{Connector, Peer, PeerStream, in_words};
+pub use acceptor::{Acceptor, Shown, TlsStream};
+pub use connector::{Connector, Peer, PeerStream};
+pub use distrust::{Distrust, in_words};
 use jiff::Timestamp;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;

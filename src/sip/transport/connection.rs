@@ -21,7 +21,7 @@ use super::websocket::{self, Origins};
 use crate::peers;
 use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow, Transport};
-use crate::tls::{Acceptor, Connector, Distrust, distrust, in_words};
+use crate::tls::{Acceptor, Connector, Distrust, in_words};
 
 /// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
 pub(super) const QUEUED: usize = 256;
@@ -194,7 +194,7 @@ async fn enter(
             let (stream, domains) = match in_time(flow, tls.accept_asking(stream)).await {
                 Ok(shaken) => shaken,
                 Err(error) => {
-                    if let Some(why) = distrust(&error) {
+                    if let Some(why) = Distrust::of(&error) {
                         let _ = tell.send(Happened::Distrusted(flow.remote, why)).await;
                     }
                     return;
