@@ -265,7 +265,8 @@ fn ledger(rows: &[Row]) -> Vec<String> {
     let (missed, causes) = all.ledger();
     let mut lines = Vec::new();
     if missed > 0 {
-        lines.push(format!("the aim was missed {missed} times:"));
+        let times = if missed == 1 { "once".to_string() } else { format!("{missed} times") };
+        lines.push(format!("the aim was missed {times}:"));
         let mut sorted: Vec<_> = causes.iter().filter(|(_, count)| **count > 0).collect();
         sorted.sort_by_key(|(cause, count)| (std::cmp::Reverse(**count), **cause));
         for (cause, count) in sorted {

@@ -78,6 +78,7 @@ fn refused(status: u16) -> String {
         401 | 407 => {
             format!(": {status} {} (its username, its secret or its realm may be wrong)", reason_phrase(status))
         }
+        403 => format!(": {status} {} (its username or its secret may be wrong)", reason_phrase(status)),
         408 => ": no answer in time".into(),
         _ => format!(": {status} {}", reason_phrase(status)),
     }
@@ -163,7 +164,8 @@ mod tests {
         );
         for (status, why) in [
             (401, "401 Unauthorized (its username, its secret or its realm may be wrong)"),
-            (403, "403 Forbidden"),
+            (403, "403 Forbidden (its username or its secret may be wrong)"),
+            (503, "503 Service Unavailable"),
             (408, "no answer in time"),
         ] {
             trunk.refused = Some(status);

@@ -13,6 +13,8 @@ use super::problem::Problem;
 const LOOKING: usize = 8;
 /// Commands, for as long as they are being done, and others of which the audit log tells.
 const WRITING: usize = 64;
+/// A player that asks for several parts of a recording at once is told of once: one after the other looks whether it is.
+const TELLING: usize = 1;
 /// Threads that may stand still.
 pub const WAITING: usize = LOOKING + WRITING;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,11 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Waiting {
     looking: Semaphore,
     writing: Arc<Semaphore>,
+    telling: Semaphore,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { looking: Semaphore::new(LOOKING), writing: Arc::new(Semaphore::new(WRITING)) }
+        let writing = Arc::new(Semaphore::new(WRITING));
+        Self { looking: Semaphore::new(LOOKING), writing, telling: Semaphore::new(TELLING) }
     }
 }
 
@@ -41,6 +45,10 @@ impl Waiting {
     /// For as long as the place is held.
     pub async fn to_write(&self) -> Result<OwnedSemaphorePermit, Problem> {
         in_time(self.writing.clone().acquire_owned()).await
+    }
+
+    pub async fn to_tell(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        in_time(self.telling.acquire()).await
     }
 }
 
@@ -71,5 +79,7 @@ mod tests {
             looking.push(place);
         }
         assert_eq!(looking.len(), LOOKING, "of those who write none takes their places");
+        let _telling = waiting.to_tell().await.unwrap();
+        assert_eq!(waiting.to_tell().await.unwrap_err().status, 503);
     }
 }

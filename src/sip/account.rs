@@ -54,6 +54,8 @@ pub struct Registration {
     learned: Option<String>,
     /// The realm of the last challenge, where it was another and so was not answered.
     foreign: Option<String>,
+    /// The algorithm of the last challenge, where we do not know what it wants.
+    unknown: Option<String>,
     /// Challenges to REGISTER in a row.
     challenges: u32,
     /// Attempts in a row that failed.
@@ -141,7 +143,7 @@ impl Registration {
     pub fn new(now: Moment, account: Account, active: bool, call_id: String, tag: String) -> Self {
         let wanted = account.expires.as_secs();
         let next = active.then_some(now);
-        let (known, learned, foreign, contact) = (Vec::new(), None, None, None);
+        let (known, learned, foreign, unknown, contact) = (Vec::new(), None, None, None, None);
         let (seq, challenges, failures, leaving) = (0, 0, 0, false);
         Self {
             account,
@@ -151,6 +153,7 @@ impl Registration {
             known,
             learned,
             foreign,
+            unknown,
             challenges,
             failures,
             wanted,
@@ -190,6 +193,11 @@ impl Registration {
     /// The realm that was asked for last, where it is not answered.
     pub fn foreign_realm(&self) -> Option<&str> {
         self.foreign.as_deref()
+    }
+
+    /// The algorithm that was asked for last, where it is not known.
+    pub fn unknown_algorithm(&self) -> Option<&str> {
+        self.unknown.as_deref()
     }
 
     /// Calls go through without it.
@@ -334,9 +342,10 @@ impl Registration {
     pub fn learn(&mut self, response: &Response, shown: Shown<'_>) -> bool {
         let to_register = shown == Shown::Register;
         let (header, challenges) = asked_by(response);
-        let asked = challenges.first().map(|challenge| challenge.realm.clone());
         let of_realm = |c: &&Challenge| self.realm().is_none_or(|realm| *realm == c.realm);
         let mut known = challenges.iter().filter(|c| digest::is_known(c));
+        let asked = known.clone().next().map(|challenge| challenge.realm.clone());
+        let unknown = challenges.first().filter(|_| asked.is_none()).and_then(|challenge| challenge.algorithm.clone());
         let chosen = match &self.account.holder {
             Holder::Softphone => known.next(),
             // Whoever registers us says whose the account is, also when that is another than it was.
@@ -345,10 +354,10 @@ impl Registration {
             Holder::Trunk { .. } => known.find(of_realm),
         };
         let Some(challenge) = chosen.cloned() else {
-            self.foreign = asked;
+            (self.foreign, self.unknown) = (asked, unknown);
             return false;
         };
-        self.foreign = None;
+        (self.foreign, self.unknown) = (None, None);
         if to_register {
             self.learned = Some(challenge.realm.clone());
         }

@@ -194,7 +194,7 @@ impl Report {
             0 => format!("{:<24} –", "sound"),
             _ => {
                 let share = 100.0 * lost as f64 / due as f64;
-                format!("{:<24} {lost} of {due} packets lost ({share:.3} %)", "sound")
+                format!("{:<24} {lost} of {due} packets lost ({share:.3} %), of those in talks", "sound")
             }
         });
         lines.push(Spread::line(self.delay_ms, "one way"));

@@ -38,8 +38,6 @@ const MOST_LISTENINGS: usize = 1_000;
 #[derive(Default)]
 pub struct Listenings {
     known: Mutex<BTreeMap<(String, CallId), Moment>>,
-    /// One is written down after the other: a player that asks for several parts at once listens once.
-    telling: tokio::sync::Mutex<()>,
 }
 
 impl Listenings {
@@ -49,7 +47,7 @@ impl Listenings {
         if self.is_known(now, &who.id, call) {
             return Ok(());
         }
-        let _telling = self.telling.lock().await;
+        let _telling = web.waiting.to_tell().await?;
         if self.is_known(now, &who.id, call) {
             return Ok(());
         }

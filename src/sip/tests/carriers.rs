@@ -305,6 +305,13 @@ fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     let first = phone.wait(Duration::ZERO).remove(0);
     assert!(phone.send(&unauthorized(&first, "new realm", "n1")).is_empty());
     assert_eq!((unanswered(&phone).as_deref(), is_set(&phone)), (Some("new realm"), true));
+
+    // Where nobody knows how it is to be answered, the realm is not what is wrong.
+    let mut phone = carrier(registers(), &["10.0.0.9:5070"]);
+    let first = phone.wait(Duration::ZERO).remove(0);
+    let other = challenge("WWW-Authenticate", "their realm", "n1").replace("qop=", "algorithm=SHA3-256, qop=");
+    assert!(phone.send(&answered_with(&first, "401 Unauthorized", &other)).is_empty());
+    assert_eq!((unanswered(&phone), phone.house.trunks(phone.now)[0].refused), (None, Some(401)));
 }
 
 #[test]

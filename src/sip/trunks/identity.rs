@@ -2,7 +2,7 @@
 //! History-Info (RFC 7044). Whoever is not trusted could write anything there: of others nothing of it is read, and
 //! nothing of it is ever passed on.
 
-use super::numbers::plain;
+use super::numbers::{is_telephone, plain};
 use crate::sip::message::{Headers, NameAddr, SipUri, Uri};
 use crate::sip::words::{Diverted, Party};
 
@@ -122,11 +122,6 @@ pub(super) fn number(uri: &Uri) -> Option<String> {
         Some(area) => area + number.strip_prefix('0').unwrap_or(&number),
         None => number,
     })
-}
-
-fn is_telephone(number: &str) -> bool {
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

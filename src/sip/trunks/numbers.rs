@@ -1,5 +1,7 @@
 //! Numbers as carriers write them, turned into the form that the house or another carrier wants.
 
+use std::borrow::Cow;
+
 use crate::sip::words::is_dialable;
 
 /// How a number is written.
@@ -71,9 +73,13 @@ enum Number<'a> {
 /// Without what is only there for the eye, RFC 3966 §5.1.1. What is no number then stays as it is.
 pub(in crate::sip) fn plain(text: &str) -> String {
     let bare = text.replace(['-', '.', '(', ')'], "");
-    let digits = bare.strip_prefix('+').unwrap_or(&bare);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { bare } else { text.to_string() }
+    if is_telephone(&bare) { bare } else { text.to_string() }
+}
+
+/// Digits, perhaps with a `+` before them.
+pub(super) fn is_telephone(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Numbering {
@@ -97,7 +103,19 @@ impl Numbering {
     }
 
     pub fn dialled(&self, number: &str) -> String {
-        self.write(number, self.dials)
+        match self.dials {
+            Form::AsWritten => number.to_string(),
+            form => self.write(&self.whole(number), form),
+        }
+    }
+
+    /// With the area, which is left out where a number of the same area is dialled.
+    fn whole<'a>(&self, number: &'a str) -> Cow<'a, str> {
+        let is_nearby = self.country == CHINA && is_telephone(number) && is_local(number);
+        match self.area.as_ref().filter(|_| is_nearby) {
+            Some(area) => format!("+{CHINA}{area}{number}").into(),
+            None => number.into(),
+        }
     }
 
     pub fn caller(&self, number: &str) -> String {
@@ -106,7 +124,7 @@ impl Numbering {
 
     /// Whether two of them are one number, however each is written.
     pub fn is_same(&self, one: &str, other: &str) -> bool {
-        self.write(one, Form::Plus) == self.write(other, Form::Plus)
+        self.write(&self.whole(one), Form::Plus) == self.write(&self.whole(other), Form::Plus)
     }
 
     /// Whether this number of ours was dialled: however both are written, with country and area before it where ours has
@@ -297,6 +315,20 @@ mod tests {
         ] {
             assert_eq!(of("86", form).caller(written), expected, "{written} as {form:?}");
         }
+        let beijing = |dials| Numbering { area: Some("10".into()), dials, ..Numbering::of_china() };
+        for (dialled, form, expected) in [
+            ("62345678", Form::Plus, "+861062345678"),
+            ("62345678", Form::National, "01062345678"),
+            ("62345678", Form::AsWritten, "62345678"),
+            ("+862162345678", Form::Plus, "+862162345678"),
+            ("12345", Form::Plus, "12345"),
+            ("95588123", Form::Plus, "95588123"),
+            ("6234567a", Form::Plus, "6234567a"),
+        ] {
+            assert_eq!(beijing(form).dialled(dialled), expected, "{dialled} from Beijing as {form:?}");
+        }
+        let anywhere = Numbering { dials: Form::Plus, ..Numbering::of_china() };
+        assert_eq!(anywhere.dialled("62345678"), "62345678", "in which area it is of cannot be told");
         let german = of("49", Form::National);
         assert_eq!(german.caller("+493012345678"), "03012345678");
         assert_eq!(german.caller("13800138000"), "13800138000", "eleven digits are no mobile number there");

@@ -16,8 +16,8 @@ use crate::sip::session::invite::trunk_uri;
 use crate::sip::words::{ConnectionId, Flow, Hop, Transport, Trunk};
 use crate::visible::visible;
 
-/// Letters of a realm that are told.
-const LONGEST_REALM: usize = 100;
+/// Letters of what somebody outside wrote that are told.
+const LONGEST: usize = 100;
 
 /// When a connection is gone that many registered over, or a carrier is there again, not all come back at once.
 pub(super) const RECONNECT: Duration = Duration::from_secs(2);
@@ -199,12 +199,22 @@ impl Endpoint {
             Outcome::Registered => standing.is_registered(Ok(())),
             Outcome::Unregistered => standing.registered = None,
             Outcome::Refused(status) => {
+                let algorithm = standing.registration.as_ref().and_then(Registration::unknown_algorithm).map(told);
+                if let Some(algorithm) = algorithm.filter(|_| standing.registered != Some(Err(status))) {
+                    let trunk = &standing.trunk.id;
+                    warn!(%trunk, algorithm, "the carrier asks for our password by an algorithm that is not known");
+                }
                 standing.is_registered(Err(status));
                 standing.ask_the_next(now);
             }
         }
         self.schedule_trunk(no);
     }
+}
+
+/// What somebody outside wrote, as it is shown.
+fn told(text: &str) -> String {
+    visible(text).chars().take(LONGEST).collect()
 }
 
 /// What the carrier knows of us stays true: it is not told that we go, as that might reach it after what is new.
@@ -233,8 +243,7 @@ impl Standing {
             warn!(%trunk, realm, before, "the carrier's registrar asks for another realm; the key realm would hold it to one");
         }
         self.answers = answered;
-        let asked =
-            registration.foreign_realm().map(|realm| visible(realm).chars().take(LONGEST_REALM).collect::<String>());
+        let asked = registration.foreign_realm().map(told);
         if let (Some(asked), true) = (asked.as_deref(), asked != self.unanswered) {
             let answered = self.answers.as_deref().unwrap_or("none yet");
             warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's key realm has to say so");
