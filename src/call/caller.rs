@@ -138,7 +138,7 @@ pub(super) enum State {
         /// What is told of our sound before the answer is acknowledged.
         reliable: bool,
     },
-    /// Our 200 went out; its ACK answers our offer, or shows that the caller is where the sound would go.
+    /// The ACK, or a PRACK, is awaited: it answers our offer, or shows that the caller is where the sound would go.
     Unacknowledged {
         give_up: Moment,
     },

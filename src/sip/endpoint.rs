@@ -358,6 +358,7 @@ impl Endpoint {
             (guard, limits) => *guard = limits.map(Guard::new),
         }
         self.set_trunks(now);
+        self.stop_watching_others(now);
         self.after(now);
     }
 

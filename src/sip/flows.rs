@@ -46,6 +46,8 @@ impl Endpoint {
             }
             match self.clients.get(&id).map(|client| client.purpose) {
                 Some(Purpose::Reinvite(leg) | Purpose::Update(leg)) if flow.transport.is_web() => self.strand(now, leg),
+                // It is told elsewhere or later, as soon as the connection is known to be gone.
+                Some(Purpose::Notify(_)) if flow.connection.is_some() => {}
                 _ => self.client_failed(now, id, 503),
             }
         }

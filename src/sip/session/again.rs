@@ -147,9 +147,16 @@ impl Endpoint {
         };
         let request = client.request.clone();
         let is_refused = are_refused(&request, response);
+        // Whose dialog it was is not known any more, and nothing in it matters.
+        let is_over = purpose.leg().is_some_and(|leg| !self.legs.contains_key(&leg));
         let theirs = self.within_theirs(&request, purpose);
         let shown = Shown::within(theirs.as_deref());
-        if !is_of_dialog || is_refused || challenged >= MAX_CHALLENGES || !self.learn(trunk, flow, response, shown) {
+        if !is_of_dialog
+            || is_over
+            || is_refused
+            || challenged >= MAX_CHALLENGES
+            || !self.learn(trunk, flow, response, shown)
+        {
             return false;
         }
         let Some(again) = self.say_again(now, id, request, flow) else { return false };

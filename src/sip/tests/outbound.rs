@@ -330,14 +330,19 @@ fn each_flow_has_an_address_and_proxies_of_its_own() {
 
 /// Seat 8001 asks to be told of 8002.
 fn watches(phone: &mut Phone) {
+    watches_as(phone, "l1");
+}
+
+fn watches_as(phone: &mut Phone, call_id: &str) {
     let lines = "From: <sip:8001@10.0.0.9>;tag=w\nEvent: dialog\n";
-    let text = request("SUBSCRIBE", "sip:8002@10.0.0.1", "l1", 1, lines).replace("Call-ID: c1", "Call-ID: l1");
+    let text = request("SUBSCRIBE", "sip:8002@10.0.0.1", call_id, 1, lines);
+    let text = text.replace("Call-ID: c1", &format!("Call-ID: {call_id}"));
     let challenge = phone.send(&text);
     let challenge = response(&challenge[0]).headers.challenges("WWW-Authenticate").remove(0);
     let uri = "sip:8002@10.0.0.1";
     let method = message::Method::Known(rsip::Method::Subscribe);
     let proof = digest::signed(&challenge, &method, uri, ("8001", "pass"), 1);
-    let text = text.replace("Event:", &format!("Authorization: {proof}\nEvent:")).replace("z9hG4bKl1", "z9hG4bKl2");
+    let text = text.replace("Event:", &format!("Authorization: {proof}\nEvent:")).replace("z9hG4bK", "z9hG4bKagain");
     let sent = phone.send(&text.replace("CSeq: 1", "CSeq: 2"));
     assert_eq!(starts(&sent)[0], "SIP/2.0 200 OK");
     phone.send(&answered(&sent[1], "200 OK"));
@@ -381,6 +386,15 @@ fn lamps_are_told_by_the_flow_that_stands() {
     assert!(rings(&mut phone));
     phone.house.connection_closed(phone.now, ConnectionId(2));
     assert!(brief(&went(&mut phone)).contains(&(1, "NOTIFY")));
+    // Also where it shows only then that it is gone.
+    let mut phone = Phone::new(false);
+    registers(&mut phone, 1, 1);
+    watches(&mut phone);
+    phone.house.command(phone.now, Command::Invite(invitation(Target::Seat("8002".into()))));
+    let told = std::iter::from_fn(|| phone.house.poll_transmit()).find(|sent| sent.bytes.starts_with(b"NOTIFY "));
+    phone.house.unsent(phone.now, told.expect("a lamp").flow);
+    phone.house.connection_closed(phone.now, ConnectionId(1));
+    assert_eq!(phone.house.counts().watches, 1, "it waits for the phone");
     // And where nothing comes back.
     let mut phone = two_flows();
     watches(&mut phone);
@@ -394,6 +408,24 @@ fn lamps_are_told_by_the_flow_that_stands() {
     assert!(register(&mut phone, "MD5", "pass", 7, &flow_of(PHONE, 2))[0].starts_with("SIP/2.0 200"));
     phone.house.connection_closed(phone.now, ConnectionId(2));
     assert_eq!(phone.house.counts().watches, 1);
+}
+
+#[test]
+fn what_waits_for_a_phone_makes_room_and_ends_with_its_seat() {
+    let mut phone = two_flows();
+    (0..200).for_each(|n| watches_as(&mut phone, &format!("l{n}")));
+    [2, 1].into_iter().for_each(|no| phone.house.connection_closed(phone.now, ConnectionId(no)));
+    assert_eq!(phone.house.counts().watches, 200, "they wait");
+    // It began anew, under another name.
+    phone.over_tcp(4);
+    assert!(register(&mut phone, "MD5", "pass", 7, &flow_of("<urn:uuid:1>", 1))[0].starts_with("SIP/2.0 200"));
+    (200..400).for_each(|n| watches_as(&mut phone, &format!("l{n}")));
+    assert_eq!(phone.house.counts().watches, 200);
+    phone.house.connection_closed(phone.now, ConnectionId(4));
+    let mut others = settings(false);
+    others.seats.remove("8001");
+    phone.house.set_settings(phone.now, others);
+    assert_eq!(phone.house.counts().watches, 0);
 }
 
 #[test]

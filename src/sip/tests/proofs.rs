@@ -161,6 +161,31 @@ fn a_carrier_that_refuses_our_password_is_told_of_until_it_takes_it_or_we_have_a
 /// What is shown within a call that came in may reach whoever calls.
 #[test]
 fn in_a_call_that_came_in_our_password_is_proved_only_once_that_was_asked_for() {
+    let calls_out = |phone: &mut Phone| {
+        let to = Target::Trunk { trunk: Some("carrier".into()), number: "13800138000".into() };
+        phone.command(Command::Invite(Invite { leg: LegId(4), ..invitation(to) })).remove(0)
+    };
+    let (mut phone, leg, _, hold) = held_within_theirs();
+    let again = phone.send(&proxy_asks(&hold, "n2")).remove(1);
+    assert!(header(&again, "Proxy-Authorization").contains("nonce=\"n2\""), "{again}");
+    phone.send(&described(&answered_with(&again, "200 OK", "Contact: <sip:caller@10.0.0.9:5070>\n")));
+    let bye = phone.command(Command::Hangup { leg, reason: None }).remove(0);
+    assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
+    // Nor does it go with other calls.
+    let call = calls_out(&mut phone);
+    assert!(header(&call, "Proxy-Authorization").contains("nonce=\"n1\""), "{call}");
+    // What is asked for once the call is over is nobody's.
+    let (mut phone, _, to, hold) = held_within_theirs();
+    let bye = phone.send(&request("BYE", "sip:hotline@10.0.0.1", "bye", 2, &format!("To: {to}\n")));
+    assert!(bye[0].starts_with("SIP/2.0 200"), "{bye:?}");
+    let sent = phone.send(&proxy_asks(&hold, "n2"));
+    assert!(sent.iter().all(|sent| sent.starts_with("ACK ")), "{sent:?}");
+    let call = calls_out(&mut phone);
+    assert!(header(&call, "Proxy-Authorization").contains("nonce=\"n1\""), "{call}");
+}
+
+/// A call of ours was proved, and another came in, which is being held: its leg, our To, and the INVITE.
+fn held_within_theirs() -> (Phone, LegId, String, String) {
     let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
     proved(&mut phone);
     phone.events();
@@ -172,13 +197,5 @@ fn in_a_call_that_came_in_our_password_is_proved_only_once_that_was_asked_for() 
     let body = Body::sdp(b"v=0 held".to_vec());
     let hold = phone.command(Command::Reoffer { leg, body }).remove(0);
     assert!(hold.starts_with("INVITE ") && !hold.contains("Authorization: "), "{hold}");
-    let again = phone.send(&proxy_asks(&hold, "n2")).remove(1);
-    assert!(header(&again, "Proxy-Authorization").contains("nonce=\"n2\""), "{again}");
-    phone.send(&described(&answered_with(&again, "200 OK", "Contact: <sip:caller@10.0.0.9:5070>\n")));
-    let bye = phone.command(Command::Hangup { leg, reason: None }).remove(0);
-    assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
-    // Nor does it go with other calls.
-    let to = Target::Trunk { trunk: Some("carrier".into()), number: "13800138000".into() };
-    let call = phone.command(Command::Invite(Invite { leg: LegId(4), ..invitation(to) })).remove(0);
-    assert!(header(&call, "Proxy-Authorization").contains("nonce=\"n1\""), "{call}");
+    (phone, leg, to, hold)
 }

@@ -1,6 +1,7 @@
 //! What was dialled: the number of ours that a call is for, however it is written and wherever it stands.
 
-use super::numbers::{Numbering, plain};
+use super::identity::area;
+use super::numbers::{Numbering, is_telephone, plain};
 use super::{Standing, Trunks};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::message::uri::unescape;
@@ -20,10 +21,12 @@ impl Endpoint {
     /// What a URI calls, without what is only there for the eye. A number of some area has that before it, RFC 3966
     /// §5.1.5; one of our whole country stands as it is: a short code is dialled so.
     pub(in crate::sip) fn number_in(&self, uri: &Uri) -> Option<String> {
-        let number = uri.number()?;
-        let context = uri.context().map(|context| plain(&context));
-        let area = context.filter(|context| context.strip_prefix('+').is_some_and(|code| !self.trunks.are_in(code)));
-        Some(plain(&(area.unwrap_or_default() + &number)))
+        let number = plain(&uri.number()?);
+        let code = area(uri).filter(|area| !self.trunks.are_in(area)).filter(|_| is_telephone(&number));
+        Some(match code {
+            Some(area) => self.trunks.numbering(&area).out_of(&area, &number),
+            None => number,
+        })
     }
 
     /// The same of a number that somebody at a seat sends a caller to.
@@ -47,12 +50,21 @@ impl Endpoint {
 
 impl Trunks {
     /// Whether that is the code of the country where they are: China, where none says.
-    fn are_in(&self, country: &str) -> bool {
+    fn are_in(&self, code: &str) -> bool {
+        let is_named = |numbering: &Numbering| code.strip_prefix('+') == Some(numbering.country.as_str());
         let mut all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref()).peekable();
         match all.peek() {
-            None => Numbering::of_china().country == country,
-            Some(_) => all.any(|numbering| numbering.country == country),
+            None => is_named(&Numbering::of_china()),
+            Some(_) => all.any(is_named),
         }
+    }
+
+    /// How numbers are written where an area is, as far as that is known.
+    fn numbering(&self, area: &str) -> Numbering {
+        let mut all = self.all.iter().filter_map(|standing| standing.trunk.numbering.as_ref());
+        let is_there =
+            |numbering: &&Numbering| area.strip_prefix('+').is_some_and(|code| code.starts_with(&numbering.country));
+        all.find(is_there).cloned().unwrap_or_else(Numbering::of_china)
     }
 
     /// Whether a number means one of ours within the area where we are.

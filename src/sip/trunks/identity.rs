@@ -2,7 +2,7 @@
 //! History-Info (RFC 7044). Whoever is not trusted could write anything there: of others nothing of it is read, and
 //! nothing of it is ever passed on.
 
-use super::numbers::{is_telephone, plain};
+use super::numbers::{Numbering, is_telephone, plain};
 use crate::sip::message::{Headers, NameAddr, SipUri, Uri};
 use crate::sip::words::{Diverted, Party};
 
@@ -26,10 +26,11 @@ pub(in crate::sip) struct Asserted {
     pub diverted: Option<Diverted>,
 }
 
-pub(in crate::sip) fn asserted(headers: &Headers) -> Asserted {
+/// `numbering`: of the country where that is said.
+pub(in crate::sip) fn asserted(headers: &Headers, numbering: &Numbering) -> Asserted {
     let parties = headers.tokens("P-Asserted-Identity");
     let named = parties.iter().filter_map(|value| NameAddr::parse(value)).filter_map(|party| {
-        let number = number(&party.uri)?;
+        let number = number(&party.uri, numbering)?;
         Some(Party { number, display: party.display })
     });
     let named: Vec<Party> = named.collect();
@@ -39,7 +40,7 @@ pub(in crate::sip) fn asserted(headers: &Headers) -> Asserted {
     let caller = telephone.map(|party| Party { display: party.display.clone().or(display), ..party.clone() });
     let identity = caller.as_ref().map(|caller| caller.number.clone());
     let withheld = is_private(headers).then(|| Party { number: ANONYMOUS.into(), display: None });
-    Asserted { identity, caller: withheld.or(caller), diverted: diverted(headers) }
+    Asserted { identity, caller: withheld.or(caller), diverted: diverted(headers, numbering) }
 }
 
 /// Who calls, for a carrier that is trusted with it, RFC 3325 §5 and §7: also where whom it calls is not to know it.
@@ -59,11 +60,11 @@ fn is_private(headers: &Headers) -> bool {
 }
 
 /// Of several the first that was dialled: Diversion has it last, History-Info first.
-fn diverted(headers: &Headers) -> Option<Diverted> {
+fn diverted(headers: &Headers, numbering: &Numbering) -> Option<Diverted> {
     let read = |name| headers.tokens(name).iter().filter_map(|value| NameAddr::parse(value)).collect::<Vec<_>>();
     let diversion = read("Diversion").into_iter().rev().find_map(|from| {
         let reason = from.params.get("reason").and_then(of_diversion);
-        Some(Diverted { number: number(&from.uri)?, reason })
+        Some(Diverted { number: number(&from.uri, numbering)?, reason })
     });
     diversion.or_else(|| {
         let history = read("History-Info");
@@ -72,7 +73,7 @@ fn diverted(headers: &Headers) -> Option<Diverted> {
         // Why it left: as the first says (RFC 7044 §5.1), or as the target of the next does (RFC 4458 §2.2).
         let caused = |uri: &SipUri| uri.params.get("cause").and_then(of_cause);
         let reason = first.uri.sip().and_then(left_because).or_else(|| rest[0].uri.sip().and_then(caused));
-        Some(Diverted { number: number(&first.uri)?, reason })
+        Some(Diverted { number: number(&first.uri, numbering)?, reason })
     })
 }
 
@@ -114,14 +115,19 @@ fn left_because(uri: &SipUri) -> Option<&'static str> {
     of_cause(cause.trim_end_matches(|c: char| !c.is_ascii_digit()))
 }
 
-/// With the country and area that are said to be before it, RFC 3966 §5.1.5, in place of a prefix.
-pub(super) fn number(uri: &Uri) -> Option<String> {
+/// As it is written everywhere, where the country or area is said in which it is one.
+pub(super) fn number(uri: &Uri, numbering: &Numbering) -> Option<String> {
     let number = plain(&uri.number()?);
-    let area = uri.context().map(|context| plain(&context)).filter(|area| area.starts_with('+') && is_telephone(area));
-    Some(match area.filter(|_| is_telephone(&number)) {
-        Some(area) => area + number.strip_prefix('0').unwrap_or(&number),
+    Some(match area(uri).filter(|_| is_telephone(&number)) {
+        Some(area) => numbering.out_of(&area, &number),
         None => number,
     })
+}
+
+/// RFC 3966 §5.1.5: `+86`, `+8610`; no domain.
+pub(super) fn area(uri: &Uri) -> Option<String> {
+    let context = uri.context().map(|context| plain(&context));
+    context.filter(|context| context.starts_with('+') && is_telephone(context))
 }
 
 #[cfg(test)]
@@ -133,7 +139,7 @@ mod tests {
         let of = |lines: &[(&'static str, &str)]| {
             let mut headers = Headers::default();
             lines.iter().for_each(|(name, value)| headers.push(*name, *value));
-            asserted(&headers)
+            asserted(&headers, &Numbering::of_china())
         };
         let named = |number: &str, display: Option<&str>| {
             Some(Party { number: number.into(), display: display.map(Into::into) })
@@ -148,6 +154,7 @@ mod tests {
             ("<tel:01065139999;phone-context=+86>", named("+861065139999", None)),
             ("<tel:02079460018;phone-context=+44>", named("+442079460018", None)),
             ("<tel:13800138000;phone-context=+86>", named("+8613800138000", None)),
+            ("<tel:0014155551234;phone-context=+86>", named("+14155551234", None)),
             ("<sip:%2B8613800138000;phone-context=+1@h>", named("+8613800138000", None)),
             ("<sip:li.lei@h>, <sip:wang@h>", named("li.lei", None)),
             ("<tel:6513-9999;phone-context=+86-10>", named("+861065139999", None)),

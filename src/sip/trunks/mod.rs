@@ -27,6 +27,7 @@ use health::Health;
 use identity::Asserted;
 pub(in crate::sip) use limits::Full;
 use limits::{Pace, Refusals};
+use numbers::Numbering;
 
 /// One trunk, as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,13 +159,15 @@ impl Standing {
 
     /// Who calls, as this trunk is believed, and as the house writes numbers: whom it asserts, be it shown or not.
     pub fn introduce(&self, headers: &Headers, incoming: &mut Incoming) -> Option<String> {
+        let of_china = Numbering::of_china();
+        let numbering = self.trunk.numbering.as_ref().unwrap_or(&of_china);
         let mut asserted = None;
         let from = headers.from().ok();
-        if let Some(number) = from.and_then(|from| identity::number(&from.uri)) {
+        if let Some(number) = from.and_then(|from| identity::number(&from.uri, numbering)) {
             incoming.caller.number = number;
         }
         if self.trunk.trusted {
-            let Asserted { identity, caller, diverted } = identity::asserted(headers);
+            let Asserted { identity, caller, diverted } = identity::asserted(headers, numbering);
             asserted = identity;
             incoming.caller = caller.unwrap_or_else(|| incoming.caller.clone());
             incoming.diverted = diverted;

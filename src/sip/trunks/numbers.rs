@@ -102,6 +102,25 @@ impl Numbering {
         }
     }
 
+    /// A number where whoever is in a context (`+86`, `+8610`) needs no more, RFC 3966 §5.1.5, as it is written
+    /// everywhere. Of other countries it is taken that 0 stands before it only there, as mostly it does.
+    pub fn out_of(&self, context: &str, number: &str) -> String {
+        let code = context.strip_prefix('+').unwrap_or(context);
+        let is_whole = match self.read(number) {
+            Number::Home(_) => number.starts_with(ABROAD) || code.starts_with(&self.country),
+            Number::Abroad(_) => true,
+            Number::Other => false,
+        };
+        if is_whole {
+            return self.write(number, Form::Plus);
+        }
+        if number.len() >= WITH_COUNTRY && number.starts_with(code) {
+            return format!("+{number}");
+        }
+        let bare = number.strip_prefix('0').filter(|bare| !bare.is_empty()).unwrap_or(number);
+        format!("{context}{bare}")
+    }
+
     pub fn dialled(&self, number: &str) -> String {
         match self.dials {
             Form::AsWritten => number.to_string(),
@@ -329,6 +348,27 @@ mod tests {
         }
         let anywhere = Numbering { dials: Form::Plus, ..Numbering::of_china() };
         assert_eq!(anywhere.dialled("62345678"), "62345678", "in which area it is of cannot be told");
+        for (context, number, expected) in [
+            ("+86", "01065139999", "+861065139999"),
+            ("+86", "13800138000", "+8613800138000"),
+            ("+86", "8613800138000", "+8613800138000"),
+            ("+86", "008613800138000", "+8613800138000"),
+            ("+86", "0014155551234", "+14155551234"),
+            ("+86", "12345", "+8612345"),
+            ("+86", "1065139999", "+861065139999"),
+            ("+86", "0", "+860"),
+            ("+8610", "65139999", "+861065139999"),
+            ("+8610", "86139999", "+861086139999"),
+            ("+8610", "02112345", "+862112345"),
+            ("+8610", "13800138000", "+8613800138000"),
+            ("+8610", "861065139999", "+861065139999"),
+            ("+1", "14155551234", "+14155551234"),
+            ("+1", "4155551234", "+14155551234"),
+            ("+44", "02079460018", "+442079460018"),
+            ("+44", "008613800138000", "+8613800138000"),
+        ] {
+            assert_eq!(of("86", Form::AsWritten).out_of(context, number), expected, "{number} out of {context}");
+        }
         let german = of("49", Form::National);
         assert_eq!(german.caller("+493012345678"), "03012345678");
         assert_eq!(german.caller("13800138000"), "13800138000", "eleven digits are no mobile number there");

@@ -143,8 +143,7 @@ impl Endpoint {
         let Some(dialog) = Dialog::of_callee(&request, &own, origin.flow, true) else {
             return self.simply(now, id, &request, 400);
         };
-        let of_seat = self.watches_of.of(&watcher).count();
-        if of_seat >= MOST_OF_SEAT || self.watches.len() >= MOST {
+        if !self.has_room_to_watch(now, &watcher) {
             return self.simply(now, id, &request, 503);
         }
         let mut response = request.respond(200, Some(&own));
@@ -169,6 +168,17 @@ impl Endpoint {
         }
         self.agenda.set(Owner::Watch(watch_id), Some(expires_at));
         self.notify(now, watch_id);
+    }
+
+    /// Those that wait for their phone make room: it may have begun anew, and subscribe to all that it watches.
+    fn has_room_to_watch(&mut self, now: Moment, watcher: &SeatId) -> bool {
+        if self.watches_of.of(watcher).count() < MOST_OF_SEAT && self.watches.len() < MOST {
+            return true;
+        }
+        let waits = |id: &&WatchId| self.watches.get(id).is_some_and(|watch| is_gone(watch.dialog.flow));
+        let oldest = self.watches_of.of(watcher).find(waits).copied();
+        oldest.into_iter().for_each(|oldest| self.stop_watching(now, oldest, None));
+        oldest.is_some()
     }
 
     /// What a SUBSCRIBE asks for; `Err`: why it is not told.
@@ -265,11 +275,19 @@ impl Endpoint {
 
     /// Whoever cannot be reached any more needs no lamps, but for a phone whose connection was cut: it may be back.
     pub(in crate::sip) fn stop_watching_of(&mut self, now: Moment, seat: &SeatId) {
-        let is_known = self.settings.seats.contains_key(seat);
         for id in self.watches_of.of(seat).copied().collect::<Vec<_>>() {
-            if !is_known || !self.watches.get(&id).is_some_and(|watch| is_gone(watch.dialog.flow)) {
+            if !self.watches.get(&id).is_some_and(|watch| is_gone(watch.dialog.flow)) {
                 self.stop_watching(now, id, None);
             }
+        }
+    }
+
+    /// Of seats that are in the files no more nobody is told anything, and nobody there is.
+    pub(in crate::sip) fn stop_watching_others(&mut self, now: Moment) {
+        let is_known = |seat| self.settings.seats.contains_key(seat);
+        let others = self.watches.iter().filter(|(_, watch)| !is_known(&watch.watcher) || !is_known(&watch.seat));
+        for id in others.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.stop_watching(now, id, Some("noresource"));
         }
     }
 
@@ -294,8 +312,8 @@ impl Endpoint {
             let same_phone = watch.phone.as_ref().is_some_and(|phone| self.registrar.has_phone(&watch.watcher, phone));
             match self.registrar.phone(&watch.watcher).filter(|phone| !is_gone(phone.flow)) {
                 Some(phone) if same_phone => self.watch_by(now, id, phone.flow),
-                Some(_) => self.stop_watching(now, id, None),
-                None => self.watch_later(id),
+                None if watch.phone.is_some() => self.watch_later(id),
+                _ => self.stop_watching(now, id, None),
             }
         }
     }
