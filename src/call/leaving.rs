@@ -215,7 +215,7 @@ impl Call {
 
     pub fn fail(&mut self, house: &mut House) {
         let failure = house.settings.ivr.announcements.failure.clone();
-        self.last_words(house, failure, Outcome::Failed);
+        self.last_words(house, failure, self.unless_answered(Outcome::Failed));
     }
 
     /// Plays a last announcement, then ends the call.

@@ -9,7 +9,6 @@ use super::caller::{Call, State};
 use super::calls::House;
 use super::ledger;
 use super::onward::Whom;
-use super::secured;
 use super::talking::Talk;
 use crate::ids::{LegId, OfferId, OperatorId, SeatId};
 use crate::media::{self, Direction};
@@ -214,9 +213,6 @@ impl Call {
         let Some(seat) = self.take_seat(|seat| seat.leg == leg) else { return };
         let why = failure(status);
         info!(operator = %seat.operator, status, ?why, "offer failed");
-        if secured::refuses_description(status) {
-            secured::tell_seat_refuses(&seat.seat);
-        }
         self.drop_seat_leg(house, &seat, None);
         house.queue(Input::Failed { offer: seat.offer, why });
     }

@@ -30,7 +30,7 @@ const SEAT_RINGS_AT_MOST: Duration = Duration::from_secs(30);
 
 pub(super) struct Onward {
     pub leg: LegId,
-    whom: Whom,
+    pub whom: Whom,
     sent_by: Cause,
     /// Who sits at the seat: busy meanwhile.
     busy: Option<OperatorId>,

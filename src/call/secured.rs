@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
-use super::caller::Call;
+use super::caller::{Call, State};
 use super::calls::House;
+use super::onward::Whom;
 use super::words::Settings;
 use crate::ids::{LegId, SeatId, TrunkId};
 use crate::media::{self, Srtp};
@@ -94,7 +95,7 @@ impl Call {
         if let sip::Event::Refused { leg, status } = event
             && refuses_description(*status)
         {
-            tell_refused_description(house, *leg);
+            self.tell_refused_description(house, *leg);
         }
         match event {
             sip::Event::GoesOver { leg, trunk } => {
@@ -106,25 +107,38 @@ impl Call {
             _ => {}
         }
     }
+
+    /// They take no description as ours is: mostly for its encryption. A queue passes over that seat until somebody sees to
+    /// it.
+    fn tell_refused_description(&self, house: &House, leg: LegId) {
+        let Some(trunk) = house.legs.trunk_of(leg) else {
+            let hint = "is its sound to be encrypted, or in the clear? srtp of the [[seat]], or else of [media], says what it is offered";
+            if let Some(seat) = self.seat_rung(leg) {
+                warn!(%seat, hint, "the phone cannot take our description");
+            }
+            return;
+        };
+        let hint = match house.settings.srtp_of_ways.get(trunk).is_some_and(|srtp| srtp.is_encrypted()) {
+            true => "it was offered encrypted sound alone: does it know that? (srtp of the trunk)",
+            false => "it was offered sound in the clear: does it want it encrypted? (srtp = \"required\" of the trunk)",
+        };
+        info!(%leg, %trunk, hint, "the carrier cannot take our description");
+    }
+
+    /// The seat whose phone is at the other end of a leg of ours.
+    fn seat_rung(&self, leg: LegId) -> Option<&SeatId> {
+        if let Some(offered) = self.seats.iter().find(|seat| seat.leg == leg) {
+            return Some(&offered.seat);
+        }
+        let whom = match &self.state {
+            State::Onward(onward) if onward.leg == leg => &onward.whom,
+            _ => &self.other(leg)?.at,
+        };
+        if let Whom::Seat(seat) = whom { Some(seat) } else { None }
+    }
 }
 
 /// What we describe is not acceptable there, RFC 3261 §21.4.26 and §21.6.4.
-pub(super) fn refuses_description(status: u16) -> bool {
+fn refuses_description(status: u16) -> bool {
     matches!(status, 488 | 606)
-}
-
-/// The same of a seat's phone, whose operator gets no call until somebody sees to it.
-pub(super) fn tell_seat_refuses(seat: &SeatId) {
-    let hint = "is its sound to be encrypted, or in the clear? srtp of the [[seat]], or else of [media], says what it is offered";
-    warn!(%seat, hint, "the phone cannot take our description");
-}
-
-/// The carrier takes no description as ours is: mostly for its encryption.
-fn tell_refused_description(house: &House, leg: LegId) {
-    let Some(trunk) = house.legs.trunk_of(leg) else { return };
-    let hint = match house.settings.srtp_of_ways.get(trunk).is_some_and(|srtp| srtp.is_encrypted()) {
-        true => "it was offered encrypted sound alone: does it know that? (srtp of the trunk)",
-        false => "it was offered sound in the clear: does it want it encrypted? (srtp = \"required\" of the trunk)",
-    };
-    info!(%leg, %trunk, hint, "the carrier cannot take our description");
 }

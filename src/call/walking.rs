@@ -79,8 +79,8 @@ impl Call {
         self.record.language = Some(language.code().to_string());
     }
 
-    /// What a call is called that ends in the menus: who had talked with somebody was answered, wherever they were led
-    /// then.
+    /// What a call is called that ends in the menus, or as nothing leads on: who had talked with somebody was answered,
+    /// wherever they were led then.
     pub fn unless_answered(&self, outcome: Outcome) -> Outcome {
         if self.record.connected_at.is_some() { Outcome::Answered } else { outcome }
     }

@@ -73,7 +73,7 @@ async fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Res
         check_origin(request.headers(), upgrades)?;
     }
     if door != Door::Open {
-        let who = who.as_ref().ok_or_else(|| signing::unknown(web, "sign in first"))?;
+        let who = who.as_ref().ok_or_else(|| signing::unknown_to(web, request.headers()))?;
         if !door.lets_in(&who.person.roles) {
             // Of what only reads, one in a minute: nobody pushes out the entries of others by asking again and again.
             if changes || web.tries.is_news((web.now)(), from) {

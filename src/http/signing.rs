@@ -74,6 +74,14 @@ pub fn unknown(web: &Web, detail: &str) -> Problem {
     }
 }
 
+/// Nobody who is known asks. Whoever shows a token has no use for a password.
+pub fn unknown_to(web: &Web, headers: &HeaderMap) -> Problem {
+    match headers.contains_key(header::AUTHORIZATION) {
+        true => Problem::unauthorized("nobody has this token; `hotline token list` shows those there are"),
+        false => unknown(web, "sign in first"),
+    }
+}
+
 /// The names are those of the shipped files, here and everywhere. Where programs and files lie on the machine no stranger
 /// is told: the log has the whole command.
 fn first_visit() -> Problem {

@@ -124,9 +124,9 @@ pub struct Guard {
     /// first message on; over UDP, where it may be forged, such messages are dropped and nobody is shut out. Default
     /// ["friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipscan", "sundayddr", "pplsip", "iwar"].
     pub scanners: Option<Vec<String>>,
-    /// When messages have waited for so long the house is behind, and new calls get 503 with a Retry-After that differs
-    /// from call to call, until it has caught up; calls that go on are never refused anything. After 500 ms callers begin
-    /// to say everything twice. "50ms" to "10s". Default "500ms".
+    /// When for so long there were always more messages than were read yet the house is behind, and new calls get 503 with
+    /// a Retry-After that differs from call to call, until it has caught up; calls that go on are never refused anything.
+    /// After 500 ms callers begin to say everything twice. "50ms" to "10s". Default "500ms".
     pub behind_after: Option<Time>,
 }
 
