@@ -70,6 +70,9 @@ fn line(trunk: &TrunkView, zone: &TimeZone) -> String {
         };
         parts.push(format!("asks for the realm \"{realm}\", which is not answered ({which})"));
     }
+    if let Some(way) = &trunk.unanswered_way {
+        parts.push(format!("asks for our password in a way that is not known ({way})"));
+    }
     parts.join("  ")
 }
 
@@ -152,6 +155,7 @@ mod tests {
             rests: vec![None, None],
             fault: None,
             unanswered_realm: None,
+            unanswered_way: None,
             realm_is_set: true,
             distrusts: false,
         };
@@ -198,6 +202,7 @@ mod tests {
             calls_per_second: None,
             no_room: NoRoom::default(),
             unanswered_realm: None,
+            unanswered_way: None,
             ..trunk
         };
         assert_eq!(line(&inward, &zone()), "in  unchecked  0 calls  in only");
@@ -220,6 +225,7 @@ mod tests {
             rests: vec![one.1, two.1],
             fault: None,
             unanswered_realm: None,
+            unanswered_way: None,
             realm_is_set: false,
             distrusts: false,
         }

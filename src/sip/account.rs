@@ -52,10 +52,8 @@ pub struct Registration {
     known: Vec<Known>,
     /// Of a trunk's: the realm that its registrar asked for last.
     learned: Option<String>,
-    /// The realm of the last challenge, where it was another and so was not answered.
-    foreign: Option<String>,
-    /// The algorithm of the last challenge, where we do not know what it wants.
-    unknown: Option<String>,
+    /// The last challenge, where it was not answered.
+    unanswered: Option<Unanswered>,
     /// Challenges to REGISTER in a row.
     challenges: u32,
     /// Attempts in a row that failed.
@@ -81,6 +79,30 @@ struct Known {
     /// The header of the answers, RFC 3261 §22.2 and §22.3.
     header: &'static str,
     of: Use,
+}
+
+/// Why a challenge is not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It is of another realm.
+    Realm(String),
+    /// In a way that is not known: `algorithm BLAKE3`, `qop auth-conf`, or nothing that could be answered.
+    Way(String),
+}
+
+impl Unanswered {
+    fn of(challenges: &[Challenge]) -> Unanswered {
+        if let Some(known) = challenges.iter().find(|challenge| digest::is_known(challenge)) {
+            return Unanswered::Realm(known.realm.clone());
+        }
+        Unanswered::Way(match challenges.first() {
+            None => "no digest".into(),
+            Some(Challenge { algorithm: Some(algorithm), .. }) if !digest::is_algorithm(algorithm) => {
+                format!("algorithm {algorithm}")
+            }
+            Some(challenge) => format!("qop {}", challenge.qop.join(",")),
+        })
+    }
 }
 
 /// In which requests it is answered.
@@ -143,7 +165,7 @@ impl Registration {
     pub fn new(now: Moment, account: Account, active: bool, call_id: String, tag: String) -> Self {
         let wanted = account.expires.as_secs();
         let next = active.then_some(now);
-        let (known, learned, foreign, unknown, contact) = (Vec::new(), None, None, None, None);
+        let (known, learned, unanswered, contact) = (Vec::new(), None, None, None);
         let (seq, challenges, failures, leaving) = (0, 0, 0, false);
         Self {
             account,
@@ -152,8 +174,7 @@ impl Registration {
             seq,
             known,
             learned,
-            foreign,
-            unknown,
+            unanswered,
             challenges,
             failures,
             wanted,
@@ -190,19 +211,14 @@ impl Registration {
         }
     }
 
-    /// The realm that was asked for last, where it is not answered.
-    pub fn foreign_realm(&self) -> Option<&str> {
-        self.foreign.as_deref()
+    /// Why the last challenge was not answered.
+    pub fn unanswered(&self) -> Option<&Unanswered> {
+        self.unanswered.as_ref()
     }
 
-    /// The algorithm that was asked for last, where it is not known.
-    pub fn unknown_algorithm(&self) -> Option<&str> {
-        self.unknown.as_deref()
-    }
-
-    /// Calls go through without it.
-    pub fn forget_foreign(&mut self) {
-        self.foreign = None;
+    /// It goes without it.
+    pub fn forget_unanswered(&mut self) {
+        self.unanswered = None;
     }
 
     /// What was granted is over.
@@ -344,8 +360,6 @@ impl Registration {
         let (header, challenges) = asked_by(response);
         let of_realm = |c: &&Challenge| self.realm().is_none_or(|realm| *realm == c.realm);
         let mut known = challenges.iter().filter(|c| digest::is_known(c));
-        let asked = known.clone().next().map(|challenge| challenge.realm.clone());
-        let unknown = challenges.first().filter(|_| asked.is_none()).and_then(|challenge| challenge.algorithm.clone());
         let chosen = match &self.account.holder {
             Holder::Softphone => known.next(),
             // Whoever registers us says whose the account is, also when that is another than it was.
@@ -354,10 +368,10 @@ impl Registration {
             Holder::Trunk { .. } => known.find(of_realm),
         };
         let Some(challenge) = chosen.cloned() else {
-            (self.foreign, self.unknown) = (asked, unknown);
+            self.unanswered = Some(Unanswered::of(&challenges));
             return false;
         };
-        (self.foreign, self.unknown) = (None, None);
+        self.unanswered = None;
         if to_register {
             self.learned = Some(challenge.realm.clone());
         }

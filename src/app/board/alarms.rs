@@ -345,6 +345,7 @@ mod tests {
             rests: Vec::new(),
             fault: None,
             unanswered_realm: None,
+            unanswered_way: None,
             realm_is_set: false,
             distrusts: false,
         }

@@ -206,7 +206,8 @@ pub struct Trunk {
     pub prefix: Option<String>,
     /// The area in which the house is, without the prefix, e.g. "10" for Beijing: a number of ours is dialled with it, and
     /// with no other (Shanghai's 12345 is not ours), from here on also at seats. Default: with any area of China what the
-    /// carrier brings is ours; at seats with none. A number within it has it before it where `dials` writes the whole.
+    /// carrier brings is ours; at seats with none. A local number of China that we dial
+    /// gets it where `dials` is not "as-written".
     pub area: Option<String>,
     /// How the carrier is told numbers: "plus" (+861012345678), "country" (861012345678), "international"
     /// (00861012345678), "national" (01012345678) or "as-written". Default "as-written".

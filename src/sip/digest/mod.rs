@@ -92,6 +92,11 @@ fn response(Algorithm { hash, session }: Algorithm, ha1: &str, proved: Proved<'_
     })
 }
 
+/// Whether we know an algorithm of this name.
+pub fn is_algorithm(name: &str) -> bool {
+    Algorithm::named(Some(name)).is_some()
+}
+
 /// Whether we know what a challenge wants.
 pub fn is_known(challenge: &Challenge) -> bool {
     Algorithm::named(challenge.algorithm.as_deref()).is_some() && (challenge.qop.is_empty() || qop(challenge).is_some())

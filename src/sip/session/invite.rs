@@ -141,7 +141,7 @@ impl Endpoint {
 
     /// Somebody of this number, as the trunk is told numbers.
     pub(super) fn told_to(&self, trunk: &Trunk, number: &str, flow: Flow) -> SipUri {
-        let number = trunk.numbering.as_ref().map_or_else(|| number.into(), |numbering| numbering.dialled(number));
+        let number = trunk.numbering.as_ref().map_or_else(|| number.into(), |numbering| numbering.shown(number));
         let user = escape_user(&number);
         match &trunk.domain {
             Some(domain) => SipUri::new(Some(&user), domain, None),

@@ -312,6 +312,24 @@ fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     let other = challenge("WWW-Authenticate", "their realm", "n1").replace("qop=", "algorithm=SHA3-256, qop=");
     assert!(phone.send(&answered_with(&first, "401 Unauthorized", &other)).is_empty());
     assert_eq!((unanswered(&phone), phone.house.trunks(phone.now)[0].refused), (None, Some(401)));
+    let way = |phone: &Phone| phone.house.trunks(phone.now)[0].unanswered_way.clone();
+    assert_eq!(way(&phone).as_deref(), Some("algorithm SHA3-256"));
+    // Nor where a call asks so, until one goes through.
+    for (asked, told) in [
+        ("Digest realm=\"their realm\", nonce=\"n1\", algorithm=BLAKE3", "algorithm BLAKE3"),
+        ("Digest realm=\"their realm\", nonce=\"n1\", qop=\"auth-conf\"", "qop auth-conf"),
+        ("Basic realm=\"their realm\"", "no digest"),
+    ] {
+        let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
+        let call = phone.command(invite("110")).remove(0);
+        let lines = format!("Proxy-Authenticate: {asked}\n");
+        assert_eq!(phone.send(&answered_with(&call, "407 Proxy Authentication Required", &lines)).len(), 1);
+        assert_eq!((unanswered(&phone), way(&phone).as_deref()), (None, Some(told)));
+        let to = Target::Trunk { trunk: Some("carrier".into()), number: "110".into() };
+        let call = phone.command(Command::Invite(Invite { leg: LegId(4), ..invitation(to) })).remove(0);
+        phone.send(&answered(&call, "180 Ringing"));
+        assert_eq!(way(&phone), None, "{told}");
+    }
 }
 
 #[test]

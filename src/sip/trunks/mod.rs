@@ -16,7 +16,7 @@ pub mod words;
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::account::Registration;
+use super::account::{Registration, Unanswered};
 use super::message::Headers;
 use super::session::TransactionId;
 use super::words::{ConnectionId, Flow, Hop, Incoming, Place, Trunk, TrunkView};
@@ -28,6 +28,7 @@ use identity::Asserted;
 pub(in crate::sip) use limits::Full;
 use limits::{Pace, Refusals};
 use numbers::Numbering;
+use registering::told;
 
 /// One trunk, as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +56,7 @@ pub(super) struct Standing {
     enrolling: Option<(TransactionId, Option<Moment>)>,
     /// The realm whose challenges are answered, and the last that was asked for and is not, as they were told.
     answers: Option<String>,
-    unanswered: Option<String>,
+    unanswered: Option<Unanswered>,
     /// It refused our password for the last call that it asked it of.
     distrusts: bool,
     /// Where `to` leads, as far as that is known, in its order; and why some of it does not.
@@ -196,7 +197,14 @@ impl Standing {
             to: self.health.iter().map(|health| (health.hop.addr, health.up())).collect(),
             rests: self.health.iter().map(|health| health.rests_until(now)).collect(),
             fault: self.fault.clone(),
-            unanswered_realm: self.unanswered.clone(),
+            unanswered_realm: self.unanswered.as_ref().and_then(|unanswered| match unanswered {
+                Unanswered::Realm(realm) => Some(told(realm)),
+                Unanswered::Way(_) => None,
+            }),
+            unanswered_way: self.unanswered.as_ref().and_then(|unanswered| match unanswered {
+                Unanswered::Way(way) => Some(told(way)),
+                Unanswered::Realm(_) => None,
+            }),
             realm_is_set: self.trunk.account.as_ref().is_some_and(|account| account.realm.is_some()),
             distrusts: self.distrusts,
         }

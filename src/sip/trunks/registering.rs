@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::{Standing, TrunkNo};
 use crate::moment::Moment;
-use crate::sip::account::{Account, Holder, Outcome, Registration};
+use crate::sip::account::{Account, Holder, Outcome, Registration, Unanswered};
 use crate::sip::endpoint::{Endpoint, Owner, Purpose};
 use crate::sip::message::uri::escape_user;
 use crate::sip::message::{Response, SipUri, reason_phrase};
@@ -199,11 +199,6 @@ impl Endpoint {
             Outcome::Registered => standing.is_registered(Ok(())),
             Outcome::Unregistered => standing.registered = None,
             Outcome::Refused(status) => {
-                let algorithm = standing.registration.as_ref().and_then(Registration::unknown_algorithm).map(told);
-                if let Some(algorithm) = algorithm.filter(|_| standing.registered != Some(Err(status))) {
-                    let trunk = &standing.trunk.id;
-                    warn!(%trunk, algorithm, "the carrier asks for our password by an algorithm that is not known");
-                }
                 standing.is_registered(Err(status));
                 standing.ask_the_next(now);
             }
@@ -213,7 +208,7 @@ impl Endpoint {
 }
 
 /// What somebody outside wrote, as it is shown.
-fn told(text: &str) -> String {
+pub(super) fn told(text: &str) -> String {
     visible(text).chars().take(LONGEST).collect()
 }
 
@@ -243,18 +238,26 @@ impl Standing {
             warn!(%trunk, realm, before, "the carrier's registrar asks for another realm; the key realm would hold it to one");
         }
         self.answers = answered;
-        let asked = registration.foreign_realm().map(told);
-        if let (Some(asked), true) = (asked.as_deref(), asked != self.unanswered) {
-            let answered = self.answers.as_deref().unwrap_or("none yet");
-            warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's key realm has to say so");
+        let unanswered = registration.unanswered();
+        if unanswered != self.unanswered.as_ref() {
+            match unanswered {
+                Some(Unanswered::Realm(asked)) => {
+                    let (asked, answered) = (told(asked), self.answers.as_deref().unwrap_or("none yet"));
+                    warn!(%trunk, asked, answered, "asked for the password of another realm, which is not answered: if it is the carrier's, the trunk's key realm has to say so");
+                }
+                Some(Unanswered::Way(asked)) => {
+                    warn!(%trunk, asked = told(asked), "asked for the password in a way that is not known");
+                }
+                None => {}
+            }
+            self.unanswered = unanswered.cloned();
         }
-        self.unanswered = asked;
     }
 
     /// A call goes through: what somebody behind it asked for is of no more interest.
     pub(in crate::sip) fn goes_through(&mut self) {
-        if let Some(registration) = self.registration.as_mut().filter(|of| of.foreign_realm().is_some()) {
-            registration.forget_foreign();
+        if let Some(registration) = self.registration.as_mut().filter(|of| of.unanswered().is_some()) {
+            registration.forget_unanswered();
             self.tell_realms();
         }
     }

@@ -282,12 +282,14 @@ impl Endpoint {
         }
     }
 
-    /// Of seats that are in the files no more nobody is told anything, and nobody there is.
+    /// Seats that are in the files no more are told nothing, and of them only that there is nothing to tell.
     pub(in crate::sip) fn stop_watching_others(&mut self, now: Moment) {
         let is_known = |seat| self.settings.seats.contains_key(seat);
-        let others = self.watches.iter().filter(|(_, watch)| !is_known(&watch.watcher) || !is_known(&watch.seat));
-        for id in others.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.stop_watching(now, id, Some("noresource"));
+        let all = self.watches.iter().map(|(id, watch)| (*id, is_known(&watch.watcher), is_known(&watch.seat)));
+        let others: Vec<(WatchId, bool)> =
+            all.filter(|(_, watcher, seat)| !watcher || !seat).map(|(id, watcher, _)| (id, watcher)).collect();
+        for (id, is_told) in others {
+            self.stop_watching(now, id, is_told.then_some("noresource"));
         }
     }
 
