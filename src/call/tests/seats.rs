@@ -18,8 +18,13 @@ const CALLER: LegId = LegId(1);
 
 /// Number 12347 rings seat 8001, and takes a message if nobody is reached; operators 1001, 1002 and 1003 are ready.
 fn house() -> House {
+    house_where(Some(To::Message))
+}
+
+/// The same, and what comes where nobody is reached.
+fn house_where(otherwise: Option<To>) -> House {
     let mut settings = desk::settings();
-    let otherwise = Some(Box::new(Destination::to(To::Message)));
+    let otherwise = otherwise.map(|to| Box::new(Destination::to(to)));
     let to = Destination::to(To::Seat { seat: "8001".into(), otherwise });
     settings.ivr.numbers.insert("12347".into(), Leads::To(to));
     House::with(settings, rules(|citizen| citizen.wrap_up = 30 * SECOND), &["8001", "8002", "8003"])
@@ -27,7 +32,10 @@ fn house() -> House {
 
 /// A citizen talks there.
 fn talk() -> (House, CallId, LegId) {
-    let mut house = house();
+    talk_in(house())
+}
+
+fn talk_in(mut house: House) -> (House, CallId, LegId) {
     house.arrive(CALLER, CITIZEN, "12347", Source::Trunk("carrier".into()));
     let seat = house.rung("8001");
     house.answers(seat);
@@ -108,6 +116,26 @@ fn who_is_left_by_everybody_goes_on_in_the_menu() {
         assert_eq!(house.plays(CALLER), ["zh/message_leave", "beep"], "lost: {lost}");
         house.hangs_up(CALLER);
         house.records();
+    }
+}
+
+#[test]
+fn who_talked_was_answered_though_nothing_leads_on() {
+    for hangs_up in [true, false] {
+        let (mut house, call, _) = talk_in(house_where(None));
+        house.pass(SECOND);
+        house.order(call, "1001", Order::Transfer { to: Whom::Operator("1002".into()) }).unwrap();
+        let second = house.rung("8002");
+        house.refuses(second, 486);
+        assert_eq!(house.plays(CALLER), ["zh/failure"]);
+        if hangs_up {
+            house.hangs_up(CALLER);
+        } else {
+            house.heard_out(CALLER);
+        }
+        let record = house.records().remove(0);
+        let ended_by = if hangs_up { EndedBy::Caller } else { EndedBy::System };
+        assert_eq!((record.outcome, record.ended_by), (Some(Outcome::Answered), Some(ended_by)));
     }
 }
 
