@@ -76,7 +76,7 @@ pub fn unknown(web: &Web, detail: &str) -> Problem {
 
 /// Nobody who is known asks. Whoever shows a token has no use for a password.
 pub fn unknown_to(web: &Web, headers: &HeaderMap) -> Problem {
-    match headers.contains_key(header::AUTHORIZATION) {
+    match token(headers).is_some() {
         true => Problem::unauthorized("nobody has this token; `hotline token list` shows those there are"),
         false => unknown(web, "sign in first"),
     }
@@ -137,8 +137,7 @@ pub fn begin(web: &Web, person: &str, seat: Option<&str>) -> Result<String, Prob
 
 /// Who it is, by cookie or token. `Ok(None)`: nobody who is known.
 pub async fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
-    let token = given.and_then(|given| given.strip_prefix(TOKEN_PREFIX));
+    let token = token(headers);
     let session = cookie(headers);
     if token.is_none() && session.is_none() {
         return Ok(None);
@@ -149,6 +148,10 @@ pub async fn who(web: &Web, headers: &HeaderMap) -> Result<Option<Who>, Problem>
         (None, Some(session)) => by_session(web, session),
         (None, None) => Ok(None),
     }
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix(TOKEN_PREFIX)
 }
 
 /// Whether somebody who came in is still who they were, with the same roles. A page that is open keeps its session.
@@ -341,6 +344,16 @@ mod tests {
         assert_eq!(problem.password_command.as_deref(), Some("hotline password WHO"));
         let whole = serde_json::to_string(&problem).unwrap();
         assert!(!whole.contains('/'), "{whole}");
+    }
+
+    #[test]
+    fn whoever_shows_a_token_needs_no_password() {
+        let told = |given: &str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, given.parse().unwrap())]);
+            unknown_to(&web(), &headers)
+        };
+        assert!(told("Bearer 123").detail.contains("hotline token list"));
+        assert!(told("Basic abc").no_passwords, "it is for a proxy before us");
     }
 
     #[test]

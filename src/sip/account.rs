@@ -52,8 +52,8 @@ pub struct Registration {
     known: Vec<Known>,
     /// Of a trunk's: the realm that its registrar asked for last.
     learned: Option<String>,
-    /// The last challenge, where it was not answered.
-    unanswered: Option<Unanswered>,
+    /// The last challenge, where it was not answered, and whether the registrar asked so.
+    unanswered: Option<(Unanswered, bool)>,
     /// Challenges to REGISTER in a row.
     challenges: u32,
     /// Attempts in a row that failed.
@@ -86,7 +86,7 @@ struct Known {
 pub enum Unanswered {
     /// It is of another realm.
     Realm(String),
-    /// In a way that is not known: `algorithm BLAKE3`, `qop auth-conf`, or nothing that could be answered.
+    /// In a way that is not known: `algorithm BLAKE3`, `qop "auth-conf"`, or nothing that could be answered.
     Way(String),
 }
 
@@ -100,7 +100,7 @@ impl Unanswered {
             Some(Challenge { algorithm: Some(algorithm), .. }) if !digest::is_algorithm(algorithm) => {
                 format!("algorithm {algorithm}")
             }
-            Some(challenge) => format!("qop {}", challenge.qop.join(",")),
+            Some(challenge) => format!("qop \"{}\"", challenge.qop.join(",")),
         })
     }
 }
@@ -213,7 +213,7 @@ impl Registration {
 
     /// Why the last challenge was not answered.
     pub fn unanswered(&self) -> Option<&Unanswered> {
-        self.unanswered.as_ref()
+        self.unanswered.as_ref().map(|(unanswered, _)| unanswered)
     }
 
     /// It goes without it.
@@ -282,6 +282,7 @@ impl Registration {
         match response.status {
             200..300 => {
                 (self.challenges, self.failures) = (0, 0);
+                self.unanswered.take_if(|(_, by_registrar)| *by_registrar);
                 if self.wanted == 0 {
                     return Outcome::Unregistered;
                 }
@@ -368,7 +369,7 @@ impl Registration {
             Holder::Trunk { .. } => known.find(of_realm),
         };
         let Some(challenge) = chosen.cloned() else {
-            self.unanswered = Some(Unanswered::of(&challenges));
+            self.unanswered = Some((Unanswered::of(&challenges), to_register));
             return false;
         };
         self.unanswered = None;

@@ -314,10 +314,13 @@ fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     assert_eq!((unanswered(&phone), phone.house.trunks(phone.now)[0].refused), (None, Some(401)));
     let way = |phone: &Phone| phone.house.trunks(phone.now)[0].unanswered_way.clone();
     assert_eq!(way(&phone).as_deref(), Some("algorithm SHA3-256"));
+    let again = phone.wait(31 * SECOND).into_iter().find(|sent| sent.starts_with("REGISTER ")).unwrap();
+    phone.send(&granted(&again, 100));
+    assert_eq!(way(&phone), None, "it goes without");
     // Nor where a call asks so, until one goes through.
     for (asked, told) in [
         ("Digest realm=\"their realm\", nonce=\"n1\", algorithm=BLAKE3", "algorithm BLAKE3"),
-        ("Digest realm=\"their realm\", nonce=\"n1\", qop=\"auth-conf\"", "qop auth-conf"),
+        ("Digest realm=\"their realm\", nonce=\"n1\", qop=\"auth-conf\"", "qop \"auth-conf\""),
         ("Basic realm=\"their realm\"", "no digest"),
     ] {
         let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);

@@ -208,7 +208,7 @@ pub struct TrunkView {
     /// The realm of the last challenge of its, where that is not the account's and so was not answered.
     #[serde(default)]
     pub unanswered_realm: Option<String>,
-    /// How the last challenge of its asked, where nobody here knows how to answer that: `algorithm BLAKE3`, `qop auth-conf`,
+    /// How the last challenge of its asked, where nobody here knows how to answer that: `algorithm BLAKE3`, `qop "auth-conf"`,
     /// `no digest`.
     #[serde(default)]
     pub unanswered_way: Option<String>,
