@@ -416,9 +416,10 @@ fn asked_by(response: &Response) -> (&'static str, Vec<Challenge>) {
     (header, response.headers.challenges(name))
 }
 
-/// `shown`: realm and nonce of the credentials that were there. Only where the nonce alone is stale others may help.
+/// `shown`: realm and nonce of the credentials that were there. Only where the nonce alone is stale others may help; what
+/// nobody here knows how to answer says nothing of them.
 fn is_refused(asked: &Challenge, shown: &[(&str, &str)]) -> bool {
-    !asked.stale && shown.contains(&(&asked.realm, &asked.nonce))
+    !asked.stale && digest::is_known(asked) && shown.contains(&(&asked.realm, &asked.nonce))
 }
 
 /// RFC 3261 §22.2: whether the credentials of this request were refused, and not only their nonce: they would be again.
@@ -428,7 +429,7 @@ pub(super) fn are_refused(sent: &Request, response: &Response) -> bool {
 
 /// Whether who saw credentials of ours asks for them anew, though it does not say that only their nonce was old.
 pub(super) fn are_distrusted(sent: &Request, response: &Response) -> bool {
-    shown_in(sent, response, |asked, own| !asked.stale && asked.realm == own.realm)
+    shown_in(sent, response, |asked, own| !asked.stale && digest::is_known(asked) && asked.realm == own.realm)
 }
 
 fn shown_in(sent: &Request, response: &Response, is_meant: impl Fn(&Challenge, &Credentials) -> bool) -> bool {

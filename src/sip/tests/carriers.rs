@@ -317,7 +317,7 @@ fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     let again = phone.wait(31 * SECOND).into_iter().find(|sent| sent.starts_with("REGISTER ")).unwrap();
     phone.send(&granted(&again, 100));
     assert_eq!(way(&phone), None, "it goes without");
-    // Nor where a call asks so, until one goes through.
+    // Nor where a call asks so, until one goes through; also one that was proved as it was asked before.
     for (asked, told) in [
         ("Digest realm=\"their realm\", nonce=\"n1\", algorithm=BLAKE3", "algorithm BLAKE3"),
         ("Digest realm=\"their realm\", nonce=\"n1\", qop=\"auth-conf\"", "qop \"auth-conf\""),
@@ -325,8 +325,11 @@ fn the_registrar_names_the_realm_anew_and_nobody_else_does() {
     ] {
         let mut phone = carrier(does_not_register(), &["10.0.0.9:5070"]);
         let call = phone.command(invite("110")).remove(0);
+        let known = challenge("Proxy-Authenticate", "their realm", "n1");
+        let call = phone.send(&answered_with(&call, "407 Proxy Authentication Required", &known)).remove(1);
         let lines = format!("Proxy-Authenticate: {asked}\n");
         assert_eq!(phone.send(&answered_with(&call, "407 Proxy Authentication Required", &lines)).len(), 1);
+        assert!(!phone.house.trunks(phone.now)[0].distrusts, "{asked}");
         assert_eq!((unanswered(&phone), way(&phone).as_deref()), (None, Some(told)));
         let to = Target::Trunk { trunk: Some("carrier".into()), number: "110".into() };
         let call = phone.command(Command::Invite(Invite { leg: LegId(4), ..invitation(to) })).remove(0);

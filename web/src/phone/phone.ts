@@ -242,11 +242,13 @@ function take(next: RTCSession, request: Request_): void {
     void tone.beepOnce();
     void answer();
   } else {
-    tone.ring().then(
-      () => mended("ring_muted"),
-      () => fault("ring_muted"),
-    );
+    tone.ring().then(() => mended("ring_muted"), notPlayed);
   }
+}
+
+/** What was stopped before it began (AbortError) is no fault. */
+function notPlayed(why: unknown): void {
+  if (!(why instanceof DOMException && why.name === "AbortError")) fault("ring_muted");
 }
 
 export async function answer(): Promise<void> {
@@ -386,7 +388,7 @@ function watch(mine: Talk, connection: RTCPeerConnection): void {
   connection.addEventListener("track", (event) => {
     if (talk !== mine) return;
     speaker.srcObject = event.streams[0] ?? new MediaStream([event.track]);
-    void devices.route(speaker, "speaker").then(() => speaker.play().catch(() => fault("ring_muted")));
+    void devices.route(speaker, "speaker").then(() => speaker.play().catch(notPlayed));
   });
   let restarted = 0;
   connection.addEventListener("iceconnectionstatechange", () => {
