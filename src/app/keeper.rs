@@ -20,7 +20,7 @@ use crate::config::{self, Change, Fault, House, Meaning, difference};
 use crate::ids::{CallId, Door, OperatorId, QueueId};
 use crate::media::prompts::PromptBank;
 use crate::peers::{household, household_text};
-use crate::records::{Access, Audit, Ticket, Version, read_call};
+use crate::records::{Access, Audit, Ticket, Version, Written, read_call};
 
 /// Requests that may wait.
 pub const ASKED: usize = 8;
@@ -43,7 +43,7 @@ pub struct Keeper {
     pub prompts: Prompts,
     pub orders: mpsc::Sender<Order>,
     /// The last ticket that is on the disk.
-    pub durable: watch::Receiver<u64>,
+    pub written: watch::Receiver<Written>,
 }
 
 /// A configuration that takes effect.
@@ -266,9 +266,9 @@ impl Keeper {
     }
 
     /// Whoever looks for the version after the answer finds it, unless the disk is slow.
-    fn wait_for_disk(&self, written: Ticket) {
+    fn wait_for_disk(&self, ticket: Ticket) {
         let mut tries = DISK_PATIENCE.as_millis() / LOOK_EVERY.as_millis();
-        while *self.durable.borrow() < written.0 && tries > 0 {
+        while self.written.borrow().all < ticket && tries > 0 {
             std::thread::sleep(LOOK_EVERY);
             tries -= 1;
         }

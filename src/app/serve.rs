@@ -38,7 +38,7 @@ use crate::media::desk::Desk;
 use crate::media::ports::raise_file_limit;
 use crate::media::prompts::PromptBank;
 use crate::queue::{Input, Output};
-use crate::records::{Entry, Recovered, Store};
+use crate::records::{Entry, Recovered, Store, Written};
 use crate::sip::Binding;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::locating::{FOUND, Locator};
@@ -95,9 +95,9 @@ async fn open_and_run(
     let mut locator = Locator::new(located_tx);
     locator.set(&house.sip);
     let clock = Clock::start();
-    let (durable, durable_rx) = watch::channel(0);
-    let tell = Box::new(move |ticket: crate::records::Ticket| {
-        durable.send_replace(ticket.0);
+    let (written_tx, written) = watch::channel(Written::default());
+    let tell = Box::new(move |written| {
+        written_tx.send_replace(written);
     });
     let (mut store, recovered) = Store::open(data_dir, clock.now(), tell).map_err(|e| one(e.to_string()))?;
     let clock = clock.not_before(recovery::latest(&recovered));
@@ -172,7 +172,7 @@ async fn open_and_run(
         version,
         prompts,
         orders: orders_tx,
-        durable: durable_rx.clone(),
+        written: written.clone(),
     };
     keeper.start(asked).map_err(|e| one(e.to_string()))?;
     let janitor = Janitor {
@@ -191,7 +191,7 @@ async fn open_and_run(
         data: data_dir.to_path_buf(),
         orders: orders_of_pages,
         asked: asked_tx.clone(),
-        durable: durable_rx.clone(),
+        written: written.clone(),
         listeners,
         tls,
         gate,
@@ -211,7 +211,7 @@ async fn open_and_run(
     // Whoever started us may not listen.
     let _ = writeln!(std::io::stdout(), "hotline is up on {}", places.join(", "));
     info!(listen = %places.join(","), data = %data_dir.display(), "up");
-    let inlets = Inlets { media: media_rx, durable: durable_rx, orders, outlook: waits, hooks: replies, located };
+    let inlets = Inlets { media: media_rx, written, orders, outlook: waits, hooks: replies, located };
     switchboard.run(inlets).await;
     drop(control);
     let until = clock.now() + LAST_NEWS;

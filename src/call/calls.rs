@@ -27,7 +27,8 @@ use crate::sip;
 /// Every call in the house.
 pub struct Calls {
     settings: Settings,
-    calls: BTreeMap<CallId, Call>,
+    /// Each apart from the others: a tree moves what it holds whenever something comes or goes.
+    calls: BTreeMap<CallId, Box<Call>>,
     legs: Legs,
     seating: Seating,
     /// Seats whose phone is a browser.
@@ -169,7 +170,7 @@ impl Calls {
 
     /// A call that is open.
     pub fn view(&self, call: CallId) -> Option<View<'_>> {
-        self.calls.get(&call).map(Call::view)
+        self.calls.get(&call).map(|call| call.view())
     }
 
     /// The line into which an order would put the caller. Whoever gives it asks first whether that lets them in.
@@ -178,7 +179,7 @@ impl Calls {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values()
+        self.calls.values().map(Box::as_ref)
     }
 
     /// Every call that is open, the oldest first.
@@ -289,7 +290,7 @@ impl Calls {
                 call.picks_up = self.picked_by_code(&incoming);
             }
         }
-        self.calls.insert(id, call);
+        self.calls.insert(id, Box::new(call));
         self.on_call(now, id, |call, house| call.arrive(house, incoming));
     }
 
@@ -357,7 +358,7 @@ impl Calls {
         let mut call = Call::outward(ledger::outward(id, contact, now, &from, number), leg, language);
         call.record.queue = visit.map(|visit| visit.queue);
         call.record.offers = self.callbacks.begins(contact, id);
-        self.calls.insert(id, call);
+        self.calls.insert(id, Box::new(call));
         id
     }
 

@@ -33,7 +33,7 @@ pub use reader::{Log, Logged, Range, ReadFault, read, read_call, read_switches};
 pub use recordings::{unfinished_recordings, wav_recordings};
 pub use recovery::{Checkpoint, Recovered};
 pub use search::{Filter, called_back_by, caller, each, search};
-pub use store::{Store, StoreFault, Ticket};
+pub use store::{Store, StoreFault, Ticket, Written};
 pub use table::write_csv;
 pub use versions::{KEPT_VERSIONS, Versions};
 pub use when::when;

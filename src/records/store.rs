@@ -41,6 +41,15 @@ const SPARE_NOTHING_MORE: usize = 1_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Ticket(pub u64);
 
+/// What is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The openings of calls up to this one.
+    pub calls: Ticket,
+    /// Everything up to this one.
+    pub all: Ticket,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFault {
     #[error("{0}: another hotline writes here; stop it, or choose another folder with --data")]
@@ -114,12 +123,12 @@ struct Progress {
 
 impl Store {
     /// Opens or creates the database in `dir`, recovers what a former process left open, and starts the
-    /// writer thread. `durable` is called there after each commit with the highest ticket that is on the
-    /// disk, and after each commit that failed with the former one.
+    /// writer thread. `written` is called there after each commit with what is on the disk, and after
+    /// each commit that failed with what was before.
     pub fn open(
         dir: &Path,
         now: Moment,
-        durable: Box<dyn Fn(Ticket) + Send>,
+        written: Box<dyn Fn(Written) + Send>,
     ) -> Result<(Store, Recovered), StoreFault> {
         let io = |path: &Path| {
             let path = path.to_path_buf();
@@ -143,7 +152,7 @@ impl Store {
         let recovered = recovery::recover(&mut db, now).map_err(database)?;
         let shared = Arc::new(Shared::default());
         let (entries, received) = channel();
-        let writer = Writer::new(db, received, shared.clone(), durable);
+        let writer = Writer::new(db, received, shared.clone(), written);
         let thread = std::thread::Builder::new().name("records".into()).spawn(move || writer.run());
         let thread = thread.map_err(io(dir))?;
         shared.bell.belongs_to(thread.thread().clone());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use tracing::{error, warn};
 
-use super::store::{Shared, Ticket};
+use super::store::{Shared, Ticket, Written};
 use super::words::{Entry, QueueEvent, Record};
 use super::{cleaning, former, versions};
 use crate::ids::CallId;
@@ -37,8 +37,14 @@ pub(super) struct Writer {
     db: Connection,
     entries: Receiver<(Ticket, Entry)>,
     shared: Arc<Shared>,
-    durable: Box<dyn Fn(Ticket) + Send>,
-    last: Ticket,
+    written: Box<dyn Fn(Written) + Send>,
+    last: Written,
+    /// What nobody waits for, and since when, by the arrival of calls, it lies: each commit of an opening alone is small,
+    /// and most pages of the file are written once for many calls.
+    later: Vec<(Ticket, Entry)>,
+    since: Moment,
+    /// No more entries can come.
+    closed: bool,
     /// When the last call of the batch before arrived.
     arrived: Moment,
     /// Inputs up to this number, and decisions before it, can go.
@@ -53,14 +59,17 @@ impl Writer {
         db: Connection,
         entries: Receiver<(Ticket, Entry)>,
         shared: Arc<Shared>,
-        durable: Box<dyn Fn(Ticket) + Send>,
+        written: Box<dyn Fn(Written) + Send>,
     ) -> Self {
         Self {
             db,
             entries,
             shared,
-            durable,
-            last: Ticket(0),
+            written,
+            last: Written::default(),
+            later: Vec::new(),
+            since: Moment::default(),
+            closed: false,
             arrived: Moment::default(),
             prune_to: 0,
             clean_at: Moment::default(),
@@ -81,7 +90,7 @@ impl Writer {
     /// The next entries to be written together; `None` when the store is closed.
     fn gather(&mut self) -> Option<Vec<(Ticket, Entry)>> {
         let shared = self.shared.clone();
-        let mut batch = Vec::new();
+        let mut batch = std::mem::take(&mut self.later);
         let mut open = self.drain(&mut batch);
         loop {
             if open && batch.len() < BATCH && !awaited(&batch) {
@@ -102,9 +111,28 @@ impl Writer {
         }
         if open && batch.len() < BATCH && come_close(&mut self.arrived, &batch) {
             std::thread::sleep(GATHER);
-            self.drain(&mut batch);
+            open = self.drain(&mut batch);
         }
+        self.closed = !open;
+        self.put_off(&mut batch);
         (!batch.is_empty()).then_some(batch)
+    }
+
+    /// Where openings alone are waited for, the rest of a batch may lie for a while.
+    fn put_off(&mut self, batch: &mut Vec<(Ticket, Entry)>) {
+        let is_opening = |entry: &Entry| matches!(entry, Entry::Opened(_));
+        let other = batch.iter().any(|(_, entry)| entry.is_awaited() && !is_opening(entry));
+        let arrived = batch.iter().rev().find_map(|(_, entry)| match entry {
+            Entry::Opened(record) => Some(record.arrived_at),
+            _ => None,
+        });
+        let Some(arrived) = arrived.filter(|_| !other && !self.closed && batch.len() < BATCH) else { return };
+        if self.since > arrived || arrived.since(self.since) >= PATIENCE {
+            // It is written now; what comes after this batch may lie from here on.
+            self.since = arrived;
+            return;
+        }
+        (*batch, self.later) = std::mem::take(batch).into_iter().partition(|(_, entry)| is_opening(entry));
     }
 
     /// Takes what is there; `false` when no more can come.
@@ -138,7 +166,6 @@ impl Writer {
 
     /// Writes a batch, again and again until it works: nothing is lost while there is memory.
     fn commit(&mut self, batch: &[(Ticket, Entry)]) {
-        let last = batch.last().map_or(self.last, |(ticket, _)| *ticket);
         let mut tries = 0_usize;
         while let Err(error) = self.try_commit(batch) {
             tries += 1;
@@ -147,7 +174,7 @@ impl Writer {
             if !self.shared.failing.swap(true, Ordering::Relaxed) {
                 error!(%error, "records cannot be written; trying again every second");
             }
-            (self.durable)(self.last);
+            (self.written)(self.last);
             if self.gives_up(tries) {
                 error!(entries = batch.len(), %error, "records are lost: the store was closed while the disk failed");
                 return;
@@ -161,8 +188,10 @@ impl Writer {
         if dropped > 0 {
             error!(dropped, "entries were dropped while the disk did not keep up; calls were kept before explanations");
         }
-        self.last = last;
-        (self.durable)(last);
+        let calls = batch.last().map_or(self.last.calls, |(ticket, _)| self.last.calls.max(*ticket));
+        let all = self.later.first().map_or(calls, |(ticket, _)| Ticket(ticket.0 - 1));
+        self.last = Written { calls, all };
+        (self.written)(self.last);
     }
 
     /// A store that is being closed tries a few times more, not for ever.

@@ -16,12 +16,14 @@ impl<O: Ord + Copy> Agenda<O> {
 
     /// Sets, moves or removes the deadline of `owner`.
     pub fn set(&mut self, owner: O, at: Option<Moment>) {
-        let before = match at {
-            Some(at) => self.at.insert(owner, at),
-            None => self.at.remove(&owner),
-        };
+        // Most are asked for again as they are.
+        let before = self.at.get(&owner).copied();
         if before == at {
             return;
+        }
+        match at {
+            Some(at) => drop(self.at.insert(owner, at)),
+            None => drop(self.at.remove(&owner)),
         }
         if let Some(before) = before {
             self.order.remove(&(before, owner));

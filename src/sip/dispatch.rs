@@ -113,7 +113,7 @@ impl Endpoint {
         if let Some(connection) = from.connection {
             self.server_connections.insert(connection, id);
         }
-        self.servers.insert(id, server);
+        self.servers.insert(id, Box::new(server));
         self.server_keys.insert(key, id);
         Some(id)
     }
@@ -241,7 +241,7 @@ impl Endpoint {
         self.client_keys.insert(key.clone(), id);
         self.client_flows.insert(flow, id);
         let client = Client { transaction, key, purpose, request, datagram: None, trunk: None, challenged: 0 };
-        self.clients.insert(id, client);
+        self.clients.insert(id, Box::new(client));
         self.schedule_client(id);
         id
     }
@@ -299,7 +299,7 @@ impl Endpoint {
 
     pub(super) fn client_due(&mut self, now: Moment, id: TransactionId) {
         let is_in_vain = |client: &Client| client.datagram_at().is_some_and(|at| at <= now);
-        if self.clients.get(&id).is_some_and(is_in_vain) && self.goes_by_datagram(now, id) {
+        if self.clients.get(&id).is_some_and(|client| is_in_vain(client)) && self.goes_by_datagram(now, id) {
             return;
         }
         let Some(client) = self.clients.get_mut(&id) else { return };

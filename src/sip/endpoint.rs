@@ -40,9 +40,10 @@ pub struct Endpoint {
     pub(super) trunks: Trunks,
     /// Carriers that are told that we go.
     pub(super) partings: BTreeMap<u64, Registration>,
-    pub(super) servers: BTreeMap<TransactionId, Server>,
-    pub(super) clients: BTreeMap<TransactionId, Client>,
-    pub(super) legs: BTreeMap<LegId, Leg>,
+    /// Each apart from the others: a tree moves what it holds whenever something comes or goes.
+    pub(super) servers: BTreeMap<TransactionId, Box<Server>>,
+    pub(super) clients: BTreeMap<TransactionId, Box<Client>>,
+    pub(super) legs: BTreeMap<LegId, Box<Leg>>,
     /// re-INVITEs, UPDATEs and PRACKs of theirs that wait for the call's word.
     pub(super) reoffers: BTreeMap<TransactionId, Request>,
     pub(super) server_keys: HashMap<String, TransactionId>,
@@ -423,7 +424,7 @@ impl Endpoint {
 
     pub(super) fn schedule_leg(&mut self, leg: LegId) {
         self.touch_leg(leg);
-        let at = self.legs.get(&leg).and_then(Leg::next_deadline);
+        let at = self.legs.get(&leg).and_then(|leg| leg.next_deadline());
         self.agenda.set(Owner::Leg(leg), at);
     }
 
@@ -432,7 +433,7 @@ impl Endpoint {
             self.seat_legs.insert(seat.clone(), id);
         }
         leg.seat = seat;
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Box::new(leg));
         self.schedule_leg(id);
     }
 

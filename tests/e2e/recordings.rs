@@ -288,7 +288,7 @@ fn what_is_too_old_is_deleted_when_the_house_opens_its_record_says_so_and_what_i
         store.write(Entry::Opened(record.clone()));
         last = store.write(Entry::Closed(record));
     }
-    while told.recv_timeout(PATIENCE).expect("it is written") < last {}
+    while told.recv_timeout(PATIENCE).expect("it is written").all < last {}
     store.close();
     let house = House::open_in(dir, &files("keep_days = 30\n"));
     house.wait_log(&["deleted: their time was over", "recordings=1"]);

@@ -204,6 +204,7 @@ impl Switchboard {
     }
 
     pub(super) fn obey(&mut self, now: Moment, order: Order) {
+        self.show();
         match order {
             Order::Drain => self.begin_drain(now),
             Order::Apply { new, done } => self.apply(now, *new, done),

@@ -30,7 +30,7 @@ use crate::media;
 use crate::media::desk::Desk;
 use crate::moment::Moment;
 use crate::queue::{Engine, Input};
-use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version};
+use crate::records::{Entry, Record, RecordingChange, Store, Ticket, Version, Written};
 use crate::sip;
 use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::Ban;
@@ -58,7 +58,7 @@ const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// What reaches the switchboard beside the network.
 pub struct Inlets {
     pub media: mpsc::Receiver<Vec<media::Event>>,
-    pub durable: watch::Receiver<u64>,
+    pub written: watch::Receiver<Written>,
     pub orders: mpsc::Receiver<Order>,
     pub outlook: mpsc::Receiver<Waits>,
     pub hooks: mpsc::Receiver<Replied>,
@@ -228,7 +228,10 @@ impl Switchboard {
                         self.tell_calls(now, Event::Media(event));
                     }
                 }
-                Woken::Durable => self.tell_durable(now, *inlets.durable.borrow_and_update()),
+                Woken::Written => {
+                    let calls = inlets.written.borrow_and_update().calls;
+                    self.tell_durable(now, calls);
+                }
                 Woken::Order(Some(order)) => self.obey(now, order),
                 Woken::Outlook(lines) => {
                     self.outlook.answered();
@@ -304,8 +307,8 @@ impl Switchboard {
         }
     }
 
-    fn tell_durable(&mut self, now: Moment, ticket: u64) {
-        while let Some((_, call, _)) = self.opening.pop_front_if(|(opened, ..)| opened.0 <= ticket) {
+    fn tell_durable(&mut self, now: Moment, last: Ticket) {
+        while let Some((_, call, _)) = self.opening.pop_front_if(|(opened, ..)| *opened <= last) {
             self.pace.took(1);
             self.tell_calls(now, Event::Durable { call });
         }
@@ -425,13 +428,17 @@ impl Switchboard {
                 break;
             }
         }
-        while let Some(call) = self.calls.poll_changed() {
-            self.watch.saw(call, self.calls.view(call));
-        }
         while let Some(transmit) = self.sip.poll_transmit() {
             self.trace(">>>", &transmit.flow, &transmit.bytes);
             self.pace.hands_over |= transmit.flow.transport != sip::Transport::Udp;
             self.sockets.send(transmit);
+        }
+    }
+
+    /// The board is told how the calls look that look otherwise: not of what they went through on the way.
+    fn show(&mut self) {
+        while let Some(call) = self.calls.poll_changed() {
+            self.watch.saw(call, self.calls.view(call));
         }
     }
 

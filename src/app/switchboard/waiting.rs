@@ -21,7 +21,7 @@ const MANY: u32 = 16;
 pub(super) enum Woken {
     Network(Arrival),
     Media(Vec<media::Event>),
-    Durable,
+    Written,
     Outlook(Waits),
     Hook(Replied),
     Located(sip::Located),
@@ -92,6 +92,7 @@ impl Switchboard {
         let woken = match there {
             Some(woken) => woken,
             None => {
+                self.show();
                 self.rest().await;
                 self.next(inlets).await
             }
@@ -119,7 +120,7 @@ impl Switchboard {
         tokio::select! {
             arrival = self.sockets.next() => Woken::Network(arrival),
             Some(events) = inlets.media.recv() => Woken::Media(events),
-            Ok(()) = inlets.durable.changed() => Woken::Durable,
+            Ok(()) = inlets.written.changed() => Woken::Written,
             order = inlets.orders.recv() => Woken::Order(order),
             Some(waits) = inlets.outlook.recv() => Woken::Outlook(waits),
             Some(replied) = inlets.hooks.recv() => Woken::Hook(replied),

@@ -22,7 +22,7 @@ use crate::app::password_command::PasswordCommand;
 use crate::config::{Called, Emergency, House, Opening, WebRole};
 use crate::http::{self, Board, Facts, IceServer, Named, OperatorFacts, QueueFacts, Role, Settings};
 use crate::ids::{CallId, Language};
-use crate::records::{Access, read_call, rfc3339};
+use crate::records::{Access, Written, read_call, rfc3339};
 use crate::sip::transport::Gate;
 use crate::tls::Acceptor;
 
@@ -38,7 +38,7 @@ pub struct Parts {
     pub orders: mpsc::Sender<Order>,
     pub asked: mpsc::Sender<Asked>,
     /// The last ticket of the store that is on the disk.
-    pub durable: watch::Receiver<u64>,
+    pub written: watch::Receiver<Written>,
     pub listeners: Vec<std::net::TcpListener>,
     pub tls: Option<Acceptor>,
     pub gate: Gate,
@@ -57,7 +57,7 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
         data,
         orders,
         asked,
-        durable,
+        written,
         listeners,
         tls,
         gate,
@@ -103,7 +103,7 @@ pub fn start(parts: Parts) -> Result<JoinHandle<()>, String> {
         webhooks,
     };
     let keeper = board::Keeper::start(keeper, news).map_err(told)?;
-    let office = obeying::Office::new(board.clone(), orders, asked, durable, config_dir, data.clone(), zone.clone());
+    let office = obeying::Office::new(board.clone(), orders, asked, written, config_dir, data.clone(), zone.clone());
     let office = Arc::new(office);
     let parts = http::Parts {
         board,

@@ -17,7 +17,7 @@ use crate::call::{self, SwitchTo};
 use crate::http::{self, Answer, Ask, Asked, Board, NotDone, OperatorAct};
 use crate::ids::{CallId, Door, OperatorId};
 use crate::queue::{By, Input};
-use crate::records::read_call;
+use crate::records::{Written, read_call};
 
 /// A switchboard that answers later than this has other things to do.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,8 +37,7 @@ pub struct Office {
     pub board: Arc<Board>,
     orders: mpsc::Sender<Order>,
     asked: mpsc::Sender<control::Asked>,
-    /// The last ticket that is on the disk.
-    durable: watch::Receiver<u64>,
+    written: watch::Receiver<Written>,
     pub config_dir: PathBuf,
     pub data: PathBuf,
     pub zone: TimeZone,
@@ -52,14 +51,14 @@ impl Office {
         board: Arc<Board>,
         orders: mpsc::Sender<Order>,
         asked: mpsc::Sender<control::Asked>,
-        durable: watch::Receiver<u64>,
+        written: watch::Receiver<Written>,
         config_dir: PathBuf,
         data: PathBuf,
         zone: TimeZone,
     ) -> Office {
         let [simulations, stories, looks] =
             [SIMULATIONS, STORIES, LOOKS].map(|places| Arc::new(Semaphore::new(places)));
-        Office { board, orders, asked, durable, config_dir, data, zone, simulations, stories, looks }
+        Office { board, orders, asked, written, config_dir, data, zone, simulations, stories, looks }
     }
 
     /// Asks the switchboard, and waits for its answer.
@@ -177,8 +176,8 @@ async fn note(
         Ok(ticket) => ticket,
         Err(why) => return Ok(Err(why)),
     };
-    let mut durable = office.durable.clone();
-    let written = durable.wait_for(|last| *last >= ticket.0);
+    let mut written = office.written.clone();
+    let written = written.wait_for(|written| written.all >= ticket);
     let _slow = tokio::time::timeout(DISK_PATIENCE, written).await;
     Ok(Ok(()))
 }

@@ -135,7 +135,7 @@ fn finished(number: u64) -> Record {
 fn open(dir: &Path) -> (Store, Recovered, Receiver<Ticket>) {
     let (tell, told) = channel();
     let (store, recovered) =
-        Store::open(dir, at(100_000), Box::new(move |ticket| tell.send(ticket).unwrap_or_default())).unwrap();
+        Store::open(dir, at(100_000), Box::new(move |written| tell.send(written.all).unwrap_or_default())).unwrap();
     (store, recovered, told)
 }
 
@@ -305,7 +305,7 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
     let (tell, told) = channel();
     let path = dir.path().join("hotline.db");
     let (mut store, _) =
-        Store::open(dir.path(), at(0), Box::new(move |ticket| tell.send(ticket).unwrap_or_default())).unwrap();
+        Store::open(dir.path(), at(0), Box::new(move |written| tell.send(written.all).unwrap_or_default())).unwrap();
     // Another connection holds the only write lock: commits fail as on a disk that is full.
     let blocker = rusqlite::Connection::open(&path).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -325,8 +325,8 @@ fn a_full_disk_is_survived_and_nothing_is_lost() {
 /// A store whose writer waits for leave after each commit.
 fn by_leave(dir: &Path) -> (Store, Receiver<Ticket>, std::sync::mpsc::Sender<()>) {
     let ((tell, told), (go_on, leave)) = (channel(), channel::<()>());
-    let wait = move |ticket| {
-        tell.send(ticket).unwrap_or_default();
+    let wait = move |written: Written| {
+        tell.send(written.all).unwrap_or_default();
         leave.recv().unwrap_or_default();
     };
     let (mut store, _) = Store::open(dir, at(0), Box::new(wait)).unwrap();

@@ -235,7 +235,7 @@ impl Endpoint {
         }
         let Some(leg_id) = leg else { return };
         let is_open = |leg: &Leg| matches!(&leg.state, State::Incoming { transaction, .. } if *transaction == invite);
-        if self.legs.get(&leg_id).is_some_and(is_open) {
+        if self.legs.get(&leg_id).is_some_and(|leg| is_open(leg)) {
             self.refuse(now, leg_id, 487);
             self.tell_why(leg_id, &cancel.headers);
             self.tell(Event::Ended { leg: leg_id, why: Ended::Cancelled });

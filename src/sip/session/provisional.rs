@@ -3,7 +3,7 @@
 
 use rand::Rng;
 
-use super::{Leg, PROGRESS_DOUBLES_UP_TO, PROGRESS_EVERY, Progress, Repeat, State, TransactionId};
+use super::{PROGRESS_DOUBLES_UP_TO, PROGRESS_EVERY, Progress, Repeat, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::sip::admission::supports;
@@ -103,7 +103,7 @@ impl Endpoint {
             (false, true) if stream => (Repeat::Soon, PROGRESS_EVERY, PROGRESS_EVERY),
             (false, true) => (Repeat::Soon, timers.t1, timers.t1 * 2),
         };
-        if let Some(Leg { state: State::Incoming { progress, .. }, .. }) = self.legs.get_mut(&leg_id) {
+        if let Some(State::Incoming { progress, .. }) = self.legs.get_mut(&leg_id).map(|leg| &mut leg.state) {
             *progress = Some(Progress { bytes, described, repeat, again: now + first, interval });
         }
         self.schedule_leg(leg_id);

@@ -77,7 +77,7 @@ impl Endpoint {
     pub(in crate::sip) fn release_if_possible(&mut self, now: Moment, leg_id: LegId) {
         let Some(Phase::Held { to }) = self.releasing.get(&leg_id).map(|releasing| releasing.phase) else { return };
         let waits = |leg: &Leg| !matches!(leg.state, State::Talking) || leg.unacked.is_some();
-        if self.legs.get(&leg_id).is_none_or(waits) {
+        if self.legs.get(&leg_id).is_none_or(|leg| waits(leg)) {
             return;
         }
         let target = match self.in_place_of_us(to) {
