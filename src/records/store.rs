@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -90,6 +90,12 @@ fn advice(error: &rusqlite::Error) -> &'static str {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub bell: Bell,
+    /// What is waited for up to this one is to be written now.
+    pub due: AtomicU64,
+    /// For whoever waits for openings.
+    pub written: Bell,
+    /// The openings up to this one are on the disk.
+    pub calls: AtomicU64,
     pub backlog: AtomicUsize,
     /// Batches that were written.
     pub taken: AtomicUsize,
@@ -100,9 +106,19 @@ pub(super) struct Shared {
     pub closing: AtomicBool,
 }
 
+impl Shared {
+    /// Whether something is to be written now.
+    pub fn is_due(&self, batch: &[(Ticket, Entry)]) -> bool {
+        let due = Ticket(self.due.load(Ordering::Acquire));
+        batch.iter().any(|(ticket, entry)| *ticket <= due && entry.is_awaited())
+    }
+}
+
 pub struct Store {
     entries: Option<Sender<(Ticket, Entry)>>,
     last: Ticket,
+    /// Somebody waits for what was left since the writer was told last.
+    awaited: bool,
     shared: Arc<Shared>,
     progress: Progress,
     writer: Option<JoinHandle<()>>,
@@ -158,10 +174,10 @@ impl Store {
         shared.bell.belongs_to(thread.thread().clone());
         let writer = Some(thread);
         let (last, progress) = (Ticket(0), Progress::default());
-        Ok((Store { entries: Some(entries), last, shared, progress, writer, _lock: lock }, recovered))
+        Ok((Store { entries: Some(entries), last, awaited: false, shared, progress, writer, _lock: lock }, recovered))
     }
 
-    /// Hands an entry to the writer. Never blocks.
+    /// Leaves an entry for the writer, who takes it when there are more: see [`Self::hand_over`]. Never blocks.
     pub fn write(&mut self, entry: Entry) -> Ticket {
         self.last = Ticket(self.last.0 + 1);
         let backlog = self.shared.backlog.load(Ordering::Relaxed);
@@ -170,12 +186,30 @@ impl Store {
             return self.last;
         }
         self.shared.backlog.fetch_add(1, Ordering::Relaxed);
-        let awaited = entry.is_awaited();
+        self.awaited |= entry.is_awaited();
         if self.entries.as_ref().is_none_or(|entries| entries.send((self.last, entry)).is_err()) {
             self.shared.failing.store(true, Ordering::Relaxed);
         }
-        self.shared.bell.ring(awaited);
+        self.shared.bell.ring(false);
         self.last
+    }
+
+    /// What was left and is waited for is to be written now, all of it with one wait for the disk.
+    pub fn hand_over(&mut self) {
+        if std::mem::take(&mut self.awaited) {
+            self.shared.due.store(self.last.0, Ordering::Release);
+            self.shared.bell.ring(true);
+        }
+    }
+
+    /// Hands over, and stands still for so long at most until the openings up to `last` are on the disk → those that are.
+    /// Always from the same thread.
+    pub fn wait_for_openings(&mut self, last: Ticket, patience: Duration) -> Ticket {
+        self.hand_over();
+        self.shared.written.belongs_to(std::thread::current());
+        let written = || Ticket(self.shared.calls.load(Ordering::Acquire));
+        self.shared.written.nap(patience, || written() >= last);
+        written()
     }
 
     /// Entries that are not on the disk yet.

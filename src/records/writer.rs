@@ -14,11 +14,6 @@ use super::{cleaning, former, versions};
 use crate::ids::CallId;
 use crate::moment::Moment;
 
-/// Calls that arrive within this share one commit, and one wait for the disk, where they come close behind each other: a
-/// call that comes alone waits for no other.
-const GATHER: Duration = Duration::from_millis(3);
-/// Whoever comes so soon after the call before may have others close behind.
-const CLOSE: Duration = Duration::from_millis(10);
 /// What no caller waits for may lie so long.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Entries to a commit.
@@ -45,8 +40,6 @@ pub(super) struct Writer {
     since: Moment,
     /// No more entries can come.
     closed: bool,
-    /// When the last call of the batch before arrived.
-    arrived: Moment,
     /// Inputs up to this number, and decisions before it, can go.
     prune_to: u64,
     /// When it is looked again whether something is too old.
@@ -70,7 +63,6 @@ impl Writer {
             later: Vec::new(),
             since: Moment::default(),
             closed: false,
-            arrived: Moment::default(),
             prune_to: 0,
             clean_at: Moment::default(),
             given_up: false,
@@ -93,10 +85,10 @@ impl Writer {
         let mut batch = std::mem::take(&mut self.later);
         let mut open = self.drain(&mut batch);
         loop {
-            if open && batch.len() < BATCH && !awaited(&batch) {
+            if open && batch.len() < BATCH && !shared.is_due(&batch) {
                 shared.bell.nap(PATIENCE, || {
                     open = self.drain(&mut batch);
-                    !open || batch.len() >= BATCH || awaited(&batch)
+                    !open || batch.len() >= BATCH || shared.is_due(&batch)
                 });
                 open = open && self.drain(&mut batch);
             }
@@ -108,10 +100,6 @@ impl Writer {
                 !open || !batch.is_empty()
             });
             open = open && self.drain(&mut batch);
-        }
-        if open && batch.len() < BATCH && come_close(&mut self.arrived, &batch) {
-            std::thread::sleep(GATHER);
-            open = self.drain(&mut batch);
         }
         self.closed = !open;
         self.put_off(&mut batch);
@@ -191,6 +179,8 @@ impl Writer {
         let calls = batch.last().map_or(self.last.calls, |(ticket, _)| self.last.calls.max(*ticket));
         let all = self.later.first().map_or(calls, |(ticket, _)| Ticket(ticket.0 - 1));
         self.last = Written { calls, all };
+        self.shared.calls.store(calls.0, Ordering::Release);
+        self.shared.written.ring(true);
         (self.written)(self.last);
     }
 
@@ -222,18 +212,6 @@ impl Writer {
         self.prune_to = prune_to;
         Ok(())
     }
-}
-
-/// Whether the first call of a batch arrived close behind the last one before, which is `before`; then it is that of this
-/// batch.
-pub(super) fn come_close(before: &mut Moment, batch: &[(Ticket, Entry)]) -> bool {
-    let mut calls = batch.iter().filter_map(|(_, entry)| match entry {
-        Entry::Opened(record) => Some(record.arrived_at),
-        _ => None,
-    });
-    let Some(first) = calls.next() else { return false };
-    let former = std::mem::replace(before, calls.next_back().unwrap_or(first));
-    first.since(former) < CLOSE
 }
 
 /// Whether a call waits for one of them to be on the disk.

@@ -230,7 +230,7 @@ impl Switchboard {
                 }
                 Woken::Written => {
                     let calls = inlets.written.borrow_and_update().calls;
-                    self.tell_durable(now, calls);
+                    self.tell_written(now, calls);
                 }
                 Woken::Order(Some(order)) => self.obey(now, order),
                 Woken::Outlook(lines) => {
@@ -307,7 +307,7 @@ impl Switchboard {
         }
     }
 
-    fn tell_durable(&mut self, now: Moment, last: Ticket) {
+    fn tell_written(&mut self, now: Moment, last: Ticket) {
         while let Some((_, call, _)) = self.opening.pop_front_if(|(opened, ..)| *opened <= last) {
             self.pace.took(1);
             self.tell_calls(now, Event::Durable { call });

@@ -11,12 +11,16 @@ use crate::{media, sip};
 
 /// Where many inputs come close behind each other they are taken once in so long, all of them: a waking costs as much as
 /// an input does, and nobody waits for what the house says within it.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(32);
 /// No more than so many are left to gather: what is said to them goes out at once as well, and whoever calls thousands of
 /// times a second has little room to hear it.
-const ENOUGH: u32 = 32;
-/// Wakings less than twice [`GATHER`] apart after which they are many: a lone call has fewer.
+const ENOUGH: u32 = 48;
+/// Wakings less than [`CLOSE`] apart after which they are many: a lone call has fewer.
 const MANY: u32 = 16;
+const CLOSE: Duration = Duration::from_millis(40);
+/// Whoever calls waits for the opening of their record, and not for the next waking as well, where the disk is as fast as
+/// this.
+const COMMIT: Duration = Duration::from_millis(8);
 
 pub(super) enum Woken {
     Network(Arrival),
@@ -66,7 +70,7 @@ impl Pace {
     }
 
     fn woke(&mut self, now: Moment) {
-        self.close = if now.since(self.woke) < 2 * GATHER { self.close.saturating_add(1) } else { 0 };
+        self.close = if now.since(self.woke) < CLOSE { self.close.saturating_add(1) } else { 0 };
         self.woke = now;
         let since = now.since(self.counted);
         if since >= GATHER {
@@ -93,6 +97,7 @@ impl Switchboard {
             Some(woken) => woken,
             None => {
                 self.show();
+                self.store.hand_over();
                 self.rest().await;
                 self.next(inlets).await
             }
@@ -104,6 +109,7 @@ impl Switchboard {
     /// Connections and timers have their turn before a rest and after it, and where the house is too far behind to rest.
     async fn rest(&mut self) {
         if self.pace.gathers() {
+            self.answer_those_written();
             if std::mem::take(&mut self.pace.hands_over) {
                 tokio::task::yield_now().await;
             }
@@ -113,6 +119,14 @@ impl Switchboard {
         } else if self.pace.behind {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Whose openings are on the disk soon are answered before the rest.
+    fn answer_those_written(&mut self) {
+        let Some((last, ..)) = self.opening.back().filter(|_| self.store.takes()) else { return };
+        let written = self.store.wait_for_openings(*last, COMMIT);
+        self.tell_written(self.clock.now(), written);
+        self.show();
     }
 
     async fn next(&mut self, inlets: &mut Inlets) -> Woken {
@@ -153,28 +167,27 @@ mod tests {
         pace
     }
 
-    const CLOSE: Duration = GATHER;
     const APART: Duration = Duration::from_millis(50);
 
     #[test]
     fn a_lone_call_is_answered_at_once() {
         assert!(!after([]).gathers());
-        assert!(!after(vec![CLOSE; MANY as usize - 1]).gathers());
+        assert!(!after(vec![GATHER; MANY as usize - 1]).gathers());
         assert!(!after(vec![APART; 1000]).gathers());
-        let calls_now_and_then = (0..1000).map(|input| if input % 10 == 0 { APART } else { CLOSE });
+        let calls_now_and_then = (0..1000).map(|input| if input % 10 == 0 { APART } else { GATHER });
         assert!(!after(calls_now_and_then).gathers());
     }
 
     #[test]
     fn what_comes_close_behind_each_other_gathers_until_there_is_a_pause() {
-        let busy = vec![CLOSE; MANY as usize];
+        let busy = vec![GATHER; MANY as usize];
         assert!(after(busy.clone()).gathers());
         assert!(!after([busy, vec![APART]].concat()).gathers());
     }
 
     #[test]
     fn what_the_last_inputs_took_is_part_of_the_rest() {
-        let mut pace = after(vec![CLOSE; MANY as usize]);
+        let mut pace = after(vec![GATHER; MANY as usize]);
         let now = pace.woke;
         pace.rested = now;
         assert_eq!(pace.rest(now), GATHER);
@@ -184,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_rest_ends_when_enough_will_have_come() {
-        let mut pace = after(vec![CLOSE; MANY as usize]);
+        let mut pace = after(vec![GATHER; MANY as usize]);
         for (inputs, rest) in [(1, GATHER), (ENOUGH, GATHER), (4 * ENOUGH, GATHER / 4), (0, GATHER)] {
             // Some are taken before a count is due.
             let began = pace.woke;
@@ -199,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_house_that_is_behind_does_not_rest() {
-        let mut pace = after(vec![CLOSE; 1000]);
+        let mut pace = after(vec![GATHER; 1000]);
         pace.behind = true;
         assert!(!pace.gathers());
     }

@@ -283,5 +283,5 @@ fn digest_values(text: &str) -> Option<Vec<(String, String)>> {
         let value = if value.starts_with('"') { split::unquote(value)? } else { value.to_string() };
         Some((name.trim().to_string(), value))
     };
-    split::outside_quotes(rest, ',').filter(|item| !item.trim().is_empty()).map(pair).collect()
+    split::outside_quotes(rest, b',').filter(|item| !item.trim().is_empty()).map(pair).collect()
 }

@@ -120,7 +120,7 @@ fn is_optional(headers: &Headers) -> bool {
 
 /// `multipart/mixed;boundary="x"`, the kind in small letters.
 fn kind_and_params(content_type: &str) -> Option<(String, Params)> {
-    let kind = split::outside_quotes(content_type, ';').next()?;
+    let kind = split::outside_quotes(content_type, b';').next()?;
     let params = Params::parse(content_type.get(kind.len()..)?)?;
     let kind: String = kind.chars().filter(|c| !c.is_whitespace()).collect();
     Some((kind.to_ascii_lowercase(), params))

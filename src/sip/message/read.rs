@@ -3,6 +3,8 @@
 //! Lines end with CRLF or LF; a lone CR inside a value becomes a space, so that it can never become a
 //! line of its own in a message of ours.
 
+use std::borrow::Cow;
+
 use super::headers::{Headers, Name, canonical};
 use super::{Message, Method, Request, Response, Uri, reason_phrase};
 
@@ -45,7 +47,8 @@ pub fn read(bytes: &[u8]) -> Result<Message, Malformed> {
     if head > MAX_HEAD {
         return Err(Malformed::new("more than 32,768 bytes of headers".into()));
     }
-    let text = String::from_utf8_lossy(&bytes[..head]);
+    // What is ASCII is seen to be whole many bytes at a time.
+    let text = str::from_utf8(&bytes[..head]).map_or_else(|_| String::from_utf8_lossy(&bytes[..head]), Cow::Borrowed);
     let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let start = lines.next().unwrap_or_default();
     let (headers, fault) = read_headers(lines);

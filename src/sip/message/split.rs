@@ -1,29 +1,30 @@
 //! Cutting values apart where quotes and angle brackets allow it.
 
-/// Parts between `separator` that is not inside quotes.
-pub(super) fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
+/// Parts between `separator` (ASCII) that is not inside quotes.
+pub(super) fn outside_quotes(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     pieces(text, separator, false)
 }
 
 /// Items of a comma-separated list: commas in quotes or `<…>` do not count.
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
-    pieces(text, ',', true).map(str::trim).filter(|item| !item.is_empty())
+    pieces(text, b',', true).map(str::trim).filter(|item| !item.is_empty())
 }
 
-fn pieces(text: &str, separator: char, brackets: bool) -> impl Iterator<Item = &str> {
+fn pieces(text: &str, separator: u8, brackets: bool) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
         let (mut quoted, mut escaped, mut inside) = (false, false, false);
-        for (at, c) in text.char_indices() {
-            match c {
+        // What counts is ASCII: no byte of another character looks like it.
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
                 _ if escaped => escaped = false,
-                '\\' if quoted => escaped = true,
-                '"' => quoted = !quoted,
-                '<' if brackets && !quoted => inside = true,
-                '>' if brackets && !quoted => inside = false,
-                c if c == separator && !quoted && !inside => {
-                    rest = Some(&text[at + c.len_utf8()..]);
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                b'<' if brackets && !quoted => inside = true,
+                b'>' if brackets && !quoted => inside = false,
+                byte if byte == separator && !quoted && !inside => {
+                    rest = Some(&text[at + 1..]);
                     return Some(&text[..at]);
                 }
                 _ => {}

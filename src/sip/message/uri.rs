@@ -38,7 +38,7 @@ fn each_param<'a>(text: &'a str, mut tell: impl FnMut(&'a str, Option<Cow<'a, st
     if text.is_empty() {
         return Some(());
     }
-    for part in super::split::outside_quotes(text, ';') {
+    for part in super::split::outside_quotes(text, b';') {
         let part = part.trim();
         if part.is_empty() {
             continue;
