@@ -42,6 +42,27 @@ describe("what is noticed", () => {
     await expect.poll(made).toEqual(["ended"]);
   });
 
+  test("a ring that the browser forbids is told of, and one that only ended at once is not", async () => {
+    const rings = async (why: string) => {
+      await page.evaluate((why) => {
+        HTMLMediaElement.prototype.play = async () => {
+          Object.assign(window, { played: why });
+          throw new DOMException("no", why);
+        };
+      }, why);
+      await ready();
+      const call = served.house.ring("1001");
+      await page.waitForFunction((why) => (window as unknown as { played?: string }).played === why, why);
+      // What it says to that is shown with the next picture.
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      const told = await page.locator('[data-fault="ring_muted"]').count();
+      served.house.over(call);
+      await waitState(page, "not_ready");
+      return told;
+    };
+    expect([await rings("AbortError"), await rings("NotAllowedError")]).toEqual([0, 1]);
+  });
+
   test("whoever is signed out of the seat is not rung at it any more, and takes it again", async () => {
     await ready();
     served.house.operator("1001", { state: "signed_out", seat: null });

@@ -48,7 +48,10 @@ export class House {
   readonly records = sample.records();
   readonly notes = new Map<string, Note[]>();
   readonly phones = new Phones({
-    answered: (call) => this.stage(call, "talking"),
+    // A supervisor's phone that answers changes nothing for the others.
+    answered: (call, seat) => {
+      if (this.calls.get(call)?.seat === seat) this.stage(call, "talking");
+    },
     ended: (call, seat) => {
       if (this.calls.get(call)?.seat === seat) this.over(call);
     },
