@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::house::{Files, House, PATIENCE, hotline};
-use crate::peers::{Baresip, Softphone};
+use crate::peers::{Baresip, Sipp, Softphone};
+use crate::ports::free_port;
 use crate::sound::{Heard, write_tone};
 use crate::web::Browser;
 
@@ -144,6 +145,28 @@ fn a_colleague_is_asked_aside_and_takes_the_caller() {
     assert!(by_caller.seconds_of(OTHER_HZ) > 2.0, "afterwards: {} s", by_caller.seconds_of(OTHER_HZ));
     let music = by_caller.seconds_of_sound() - by_caller.seconds_with(OPERATOR_HZ) - by_caller.seconds_with(OTHER_HZ);
     assert!(music > 2.5, "music: {music} s");
+}
+
+/// RFC 3261 §21.4.26: mostly for its encryption; the admin is told which phone.
+#[test]
+fn a_phone_that_takes_no_description_is_told_of_by_whatever_way_it_is_rung() {
+    let (port, mut files) = (free_port(), files());
+    let (secret, contact) = ("id = \"8002\"\nsecret = \"open-sesame\"", format!("id = \"8002\"\ncontact = \"sip:8002@127.0.0.1:{port}\""));
+    files.operators = files.operators.replace(secret, &contact);
+    let house = House::open(&files);
+    let phone = Sipp::start("phone_takes_no_description", &["-p", &port.to_string(), "-m", "2"]);
+    let told = "the phone cannot take our description";
+    let mut caller = Softphone::call(&house, "12346", &["--for", "8s"]);
+    house.wait_log(&[told, "8002"]);
+    let anna = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--calls", "1"]);
+    caller.wait("answered");
+    house.wait_log(&["connected"]);
+    order(&house, &open_call(&house), "1001", &["consult", "seat:8002"]).unwrap();
+    house.wait_log_lines(2, told);
+    phone.succeed();
+    assert!(anna.end() && caller.end());
+    let record = house.wait_records(1).remove(0);
+    assert_eq!(text(&record, "operator"), "1001", "{record:#}");
 }
 
 #[test]
